@@ -1,0 +1,1 @@
+//! Judgement: SLOs, checks, findings, verdict.

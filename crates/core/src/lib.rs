@@ -1,0 +1,16 @@
+//! Vocabulary shared by every crate of infermeter: the plan, the request record, instants,
+//! findings. Values and their invariants only; no sockets, no statistics, no rendering.
+//!
+//! Invariant: [`clock`] is the only module of the workspace that reads a clock.
+
+pub mod clock;
+pub mod finding;
+pub mod plan;
+pub mod record;
+pub mod request;
+pub mod run;
+pub mod schedule;
+pub mod seed;
+pub mod slo;
+pub mod text;
+pub mod units;

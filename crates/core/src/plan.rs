@@ -1,0 +1,413 @@
+//! The plan of a run: flags, file and defaults resolved to one complete, printable value.
+
+use crate::slo::Slo;
+use crate::units::Span;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Shape of the gaps between arrivals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ArrivalKind {
+    /// Exponential gaps.
+    Poisson,
+    /// Equal gaps.
+    Constant,
+    /// Gamma gaps with a coefficient of variation.
+    Gamma,
+}
+
+/// The API spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Endpoint {
+    /// `/v1/chat/completions`.
+    Chat,
+    /// `/v1/completions`.
+    Completions,
+}
+
+impl Endpoint {
+    /// Path below the target's base.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Chat => "/v1/chat/completions",
+            Self::Completions => "/v1/completions",
+        }
+    }
+}
+
+/// What kind of requests is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkloadKind {
+    /// Short prompts, medium answers.
+    Chat,
+    /// Medium prompts, long answers.
+    CodeGeneration,
+    /// Very long prompts.
+    LongContextQa,
+    /// Long prompts, short answers.
+    Summarization,
+    /// Every request the same size.
+    Fixed {
+        /// Prompt tokens.
+        input: u32,
+        /// Output tokens.
+        output: u32,
+    },
+}
+
+impl WorkloadKind {
+    /// Names of the classes, for messages.
+    pub const NAMES: [&'static str; 5] = [
+        "chat",
+        "code-generation",
+        "long-context-qa",
+        "summarization",
+        "fixed:IN,OUT",
+    ];
+
+    /// The class name used in records.
+    pub fn class_name(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::CodeGeneration => "code-generation",
+            Self::LongContextQa => "long-context-qa",
+            Self::Summarization => "summarization",
+            Self::Fixed { .. } => "fixed",
+        }
+    }
+}
+
+/// Why a text names no workload.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "unknown workload `{0}`: one of chat, code-generation, long-context-qa, summarization, \
+     fixed:IN,OUT (tokens, each at least 1, IN at least 16)"
+)]
+pub struct WorkloadKindError(String);
+
+impl FromStr for WorkloadKind {
+    type Err = WorkloadKindError;
+
+    fn from_str(text: &str) -> Result<Self, WorkloadKindError> {
+        let bad = || WorkloadKindError(crate::text::inert(text, 80));
+        Ok(match text {
+            "chat" => Self::Chat,
+            "code-generation" => Self::CodeGeneration,
+            "long-context-qa" => Self::LongContextQa,
+            "summarization" => Self::Summarization,
+            other => {
+                let (input, output) = other
+                    .strip_prefix("fixed:")
+                    .and_then(|sizes| sizes.split_once(','))
+                    .ok_or_else(bad)?;
+                let input: u32 = input.trim().parse().map_err(|_| bad())?;
+                let output: u32 = output.trim().parse().map_err(|_| bad())?;
+                if !(16..=4_000_000).contains(&input) || !(1..=4_000_000).contains(&output) {
+                    return Err(bad());
+                }
+                Self::Fixed { input, output }
+            }
+        })
+    }
+}
+
+impl fmt::Display for WorkloadKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed { input, output } => write!(f, "fixed:{input},{output}"),
+            other => f.write_str(other.class_name()),
+        }
+    }
+}
+
+/// How long the warm-up lasts: until both parts have passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Warmup {
+    /// Least time.
+    pub time: Span,
+    /// Least number of arrivals.
+    pub requests: u64,
+}
+
+impl Warmup {
+    /// No warm-up at all.
+    pub const NONE: Self = Self {
+        time: Span(0),
+        requests: 0,
+    };
+
+    /// Ends at the latest after this, when the number of arrivals was not asked for by the user.
+    pub const MAX: Span = Span::seconds(120);
+
+    /// The default for a measured window (`None`: bounded by requests alone): 30 s and 50
+    /// arrivals, 10 s and 50 for windows up to 60 s (measurement.md, phases).
+    pub fn default_for(window: Option<Span>) -> Self {
+        let short = window.is_some_and(|w| w <= Span::seconds(60));
+        Self {
+            time: Span::seconds(if short { 10 } else { 30 }),
+            requests: 50,
+        }
+    }
+}
+
+/// Why a text is no warm-up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a warm-up: write a time (30s), a number of requests (50req) or 0")]
+pub struct WarmupError(String);
+
+impl FromStr for Warmup {
+    type Err = WarmupError;
+
+    fn from_str(text: &str) -> Result<Self, WarmupError> {
+        let bad = || WarmupError(crate::text::inert(text, 80));
+        let mut warmup = Self::NONE;
+        for part in text.split('+') {
+            if let Some(count) = part.trim().strip_suffix("req") {
+                warmup.requests = count.trim().parse().map_err(|_| bad())?;
+            } else {
+                warmup.time = part.parse().map_err(|_| bad())?;
+            }
+        }
+        Ok(warmup)
+    }
+}
+
+impl fmt::Display for Warmup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.time.0, self.requests) {
+            (0, 0) => f.write_str("0"),
+            (0, n) => write!(f, "{n}req"),
+            (_, 0) => write!(f, "{}", self.time),
+            (_, n) => write!(f, "{}+{n}req", self.time),
+        }
+    }
+}
+
+macro_rules! serde_as_text {
+    ($($t:ty),*) => {$(
+        impl Serialize for $t {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $t {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )*};
+}
+
+serde_as_text!(WorkloadKind, Warmup);
+
+/// One complete plan. The names of the fields are those of the flags and of the plan file's keys.
+/// Lists and switches are never absent; an option is absent where nothing was asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Plan {
+    /// `http://`, `https://` or `mock:PRESET`.
+    pub target: String,
+    /// Directory of the record.
+    pub out: Option<PathBuf>,
+    /// Open loop: requests per second.
+    pub rate: Option<f64>,
+    /// Closed loop: number of slots.
+    pub concurrency: Option<u32>,
+    /// Open loop: replay of a trace file.
+    pub trace: Option<PathBuf>,
+    /// Rows of the trace to use.
+    pub trace_limit: Option<u64>,
+    /// Trace offsets are multiplied by this.
+    pub time_scale: f64,
+    /// Shape of the gaps.
+    pub arrival: ArrivalKind,
+    /// Coefficient of variation of gamma gaps.
+    pub cv: Option<f64>,
+    /// Length of the measured window.
+    pub duration: Option<Span>,
+    /// Number of measured requests.
+    pub requests: Option<u64>,
+    /// Warm-up; absent means the default of [`Warmup::default_for`].
+    pub warmup: Option<Warmup>,
+    /// What is sent (not with a trace, which brings its own lengths).
+    pub workload: WorkloadKind,
+    /// Model name; absent: the first of `/v1/models`.
+    pub model: Option<String>,
+    /// The API spoken.
+    pub endpoint: Endpoint,
+    /// Ask for a plain answer instead of a stream.
+    pub no_stream: bool,
+    /// Seed from which the two below derive.
+    pub seed: u64,
+    /// Seed of lengths and prompts.
+    pub workload_seed: Option<u64>,
+    /// Seed of arrival times.
+    pub schedule_seed: Option<u64>,
+    /// `o200k`, `cl100k`, or the path of a `tokenizer.json`.
+    pub tokenizer: String,
+    /// Client threads; absent: one per core, half of the cores against `mock:`.
+    pub threads: Option<u32>,
+    /// Most connections open at once.
+    pub max_connections: Option<u32>,
+    /// Objectives.
+    pub slo: Vec<Slo>,
+    /// Percentiles asked for beside the default ones: `p75`.
+    pub percentile: Vec<String>,
+    /// Time to open a connection.
+    pub connect_timeout: Span,
+    /// Time for a whole request.
+    pub timeout: Span,
+    /// Time to the first token.
+    pub first_token_timeout: Option<Span>,
+    /// Longest silence inside an answer.
+    pub idle_timeout: Option<Span>,
+    /// Longest idle time after which a connection is used again.
+    pub keepalive: Span,
+    /// Send a request again, once, when a reused connection was reset before any response byte.
+    pub retry_stale: bool,
+    /// Extra headers, `Name: value`.
+    pub header: Vec<String>,
+    /// JSON object merged into each request body.
+    pub extra_body: Option<serde_json::Value>,
+    /// File with the API key; absent: `OPENAI_API_KEY`.
+    pub api_key_file: Option<PathBuf>,
+    /// File with certificates (PEM) to trust beside the platform's.
+    pub tls_ca: Option<PathBuf>,
+    /// Write `responses.jsonl`.
+    pub save_responses: bool,
+    /// Print JSON on standard output.
+    pub json: bool,
+    /// Print nothing but the result's path and errors.
+    pub quiet: bool,
+    /// Exit 3 for Questionable too.
+    pub strict: bool,
+    /// Send no feature probes before the run.
+    pub no_probe: bool,
+    /// Declared hardware of the server.
+    pub hardware: Option<String>,
+    /// Declared number of accelerators; per-accelerator figures need it.
+    pub gpus: Option<u32>,
+    /// Declared engine and version.
+    pub engine: Option<String>,
+    /// Declared quantisation.
+    pub quantization: Option<String>,
+    /// Free text kept with the run.
+    pub label: Option<String>,
+    /// Busy-wait after each event: artificial client load, to show what kernel stamps buy.
+    pub burn: Option<Span>,
+}
+
+impl Plan {
+    /// Every field at its default, with an empty target.
+    pub fn defaults() -> Self {
+        Self {
+            target: String::new(),
+            out: None,
+            rate: None,
+            concurrency: None,
+            trace: None,
+            trace_limit: None,
+            time_scale: 1.0,
+            arrival: ArrivalKind::Poisson,
+            cv: None,
+            duration: None,
+            requests: None,
+            warmup: None,
+            workload: WorkloadKind::Chat,
+            model: None,
+            endpoint: Endpoint::Chat,
+            no_stream: false,
+            seed: 1,
+            workload_seed: None,
+            schedule_seed: None,
+            tokenizer: "o200k".to_owned(),
+            threads: None,
+            max_connections: None,
+            slo: Vec::new(),
+            percentile: Vec::new(),
+            connect_timeout: Span::seconds(10),
+            timeout: Span::seconds(300),
+            first_token_timeout: None,
+            idle_timeout: None,
+            keepalive: Span::seconds(4),
+            retry_stale: false,
+            header: Vec::new(),
+            extra_body: None,
+            api_key_file: None,
+            tls_ca: None,
+            save_responses: false,
+            json: false,
+            quiet: false,
+            strict: false,
+            no_probe: false,
+            hardware: None,
+            gpus: None,
+            engine: None,
+            quantization: None,
+            label: None,
+            burn: None,
+        }
+    }
+
+    /// The run's two seeds.
+    pub fn seeds(&self) -> crate::seed::Seeds {
+        let derived = crate::seed::Seeds::derive(self.seed);
+        crate::seed::Seeds {
+            workload: self.workload_seed.unwrap_or(derived.workload),
+            schedule: self.schedule_seed.unwrap_or(derived.schedule),
+        }
+    }
+
+    /// The warm-up in force.
+    pub fn warmup(&self) -> Warmup {
+        self.warmup
+            .unwrap_or_else(|| Warmup::default_for(self.duration))
+    }
+
+    /// The target is the embedded simulator.
+    pub fn is_mock(&self) -> bool {
+        self.target.starts_with("mock:")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_survives_json() {
+        let plan = Plan {
+            rate: Some(2.5),
+            warmup: Some(Warmup::NONE),
+            ..Plan::defaults()
+        };
+        let text = serde_json::to_string(&plan).expect("plans serialise");
+        assert_eq!(serde_json::from_str::<Plan>(&text).expect("and back"), plan);
+    }
+
+    #[test]
+    fn warmups_read_and_print() {
+        for text in ["0", "30s", "50req", "10s+50req"] {
+            assert_eq!(text.parse::<Warmup>().expect("a warm-up").to_string(), text);
+        }
+        assert!("50".parse::<Warmup>().is_err());
+    }
+
+    #[test]
+    fn workloads_read_and_print() {
+        for text in ["chat", "fixed:100,20", "long-context-qa"] {
+            assert_eq!(
+                text.parse::<WorkloadKind>()
+                    .expect("a workload")
+                    .to_string(),
+                text
+            );
+        }
+        assert!("fixed:0,1".parse::<WorkloadKind>().is_err());
+    }
+}

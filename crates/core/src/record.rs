@@ -1,0 +1,433 @@
+//! What happened to one request: facts only (instants, bytes, status, usage), no metric.
+
+use crate::clock::Offset;
+use crate::request::{ClassIndex, RequestId};
+use crate::schedule::Phase;
+use serde::{Deserialize, Serialize};
+
+/// How a request ended. Every scheduled request has exactly one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The answer ended as the protocol says, with at least one token.
+    Completed,
+    /// It ended otherwise; [`RequestRecord::error`] says why.
+    Failed,
+    /// A time-out of the plan fired.
+    TimedOut,
+    /// Ended by us: still in flight when the drain ended, or at an interrupt.
+    Cancelled,
+    /// Scheduled, never sent (interrupt).
+    NotSent,
+}
+
+impl Outcome {
+    /// All outcomes, in the order of printing.
+    pub const ALL: [Self; 5] = [
+        Self::Completed,
+        Self::Failed,
+        Self::TimedOut,
+        Self::Cancelled,
+        Self::NotSent,
+    ];
+
+    /// The name used in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+            Self::Cancelled => "cancelled",
+            Self::NotSent => "not_sent",
+        }
+    }
+}
+
+/// Why a request did not complete: the documented reason codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The connection could not be opened.
+    ConnectFailed,
+    /// TLS could not be set up.
+    TlsFailed,
+    /// Opening the connection took longer than `--connect-timeout`.
+    ConnectTimeout,
+    /// A reused connection was closed before any response byte.
+    StaleConnection,
+    /// The connection was reset or closed before the response ended.
+    Disconnected,
+    /// The response's HTTP framing is malformed.
+    HttpProtocol,
+    /// A status other than 200.
+    HttpStatus,
+    /// The answer is not of the asked kind (JSON or HTML instead of an event stream, say).
+    UnexpectedContent,
+    /// An event of the stream is not what the dialect says.
+    MalformedEvent,
+    /// An error object inside a stream that had started with status 200.
+    InBandError,
+    /// The stream ended properly without a single token.
+    NoTokens,
+    /// The stream ended before the end of its body or without a finish.
+    Truncated,
+    /// A limit on what a server may send was reached.
+    LimitExceeded,
+    /// No first token within `--first-token-timeout`.
+    FirstTokenTimeout,
+    /// No bytes for `--idle-timeout`.
+    IdleTimeout,
+    /// The whole request took longer than `--timeout`.
+    RequestTimeout,
+    /// Still in flight when the drain ended.
+    DrainEnded,
+    /// Stopped by a signal.
+    Interrupted,
+    /// A local resource was missing (file descriptors, ports, memory).
+    LocalResource,
+}
+
+impl Reason {
+    /// The name used in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ConnectFailed => "connect_failed",
+            Self::TlsFailed => "tls_failed",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::StaleConnection => "stale_connection",
+            Self::Disconnected => "disconnected",
+            Self::HttpProtocol => "http_protocol",
+            Self::HttpStatus => "http_status",
+            Self::UnexpectedContent => "unexpected_content",
+            Self::MalformedEvent => "malformed_event",
+            Self::InBandError => "in_band_error",
+            Self::NoTokens => "no_tokens",
+            Self::Truncated => "truncated",
+            Self::LimitExceeded => "limit_exceeded",
+            Self::FirstTokenTimeout => "first_token_timeout",
+            Self::IdleTimeout => "idle_timeout",
+            Self::RequestTimeout => "request_timeout",
+            Self::DrainEnded => "drain_ended",
+            Self::Interrupted => "interrupted",
+            Self::LocalResource => "local_resource",
+        }
+    }
+
+    /// The reason with this name in files.
+    pub fn parse(name: &str) -> Option<Self> {
+        serde_json::from_value(serde_json::Value::String(name.to_owned())).ok()
+    }
+}
+
+/// Why a request did not complete, with the detail that helps to act on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestError {
+    /// The reason code.
+    pub reason: Reason,
+    /// Detail, made inert with [`crate::text::inert`]; at most [`MAX_ERROR_TEXT`] bytes.
+    pub text: String,
+}
+
+/// Longest error text kept, bytes.
+pub const MAX_ERROR_TEXT: usize = 1024;
+
+/// What a chunk carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum ChunkKind {
+    /// Visible text (or tokens whose text is still incomplete).
+    Text = 0,
+    /// Reasoning text.
+    Reasoning = 1,
+    /// A tool call.
+    ToolCall = 2,
+    /// A refusal.
+    Refusal = 3,
+}
+
+impl ChunkKind {
+    /// The name used in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Reasoning => "reasoning",
+            Self::ToolCall => "tool_call",
+            Self::Refusal => "refusal",
+        }
+    }
+
+    /// The kind stored as this number.
+    pub fn from_u8(n: u8) -> Option<Self> {
+        [Self::Text, Self::Reasoning, Self::ToolCall, Self::Refusal]
+            .get(usize::from(n))
+            .copied()
+    }
+}
+
+/// Where the numbers of tokens per chunk come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenSource {
+    /// Differences of continuous usage.
+    ContinuousUsage,
+    /// Token ids or log probabilities in each event.
+    TokenIds,
+    /// Final usage equals the number of chunks: one token each.
+    OnePerChunk,
+    /// Each chunk's text counted by the tokenizer after the run; the sum equals usage.
+    Tokenizer,
+    /// Tokens per chunk are unknown.
+    Unknown,
+}
+
+impl TokenSource {
+    /// The name used in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ContinuousUsage => "continuous_usage",
+            Self::TokenIds => "token_ids",
+            Self::OnePerChunk => "one_per_chunk",
+            Self::Tokenizer => "tokenizer",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The source with this name in files.
+    pub fn parse(name: &str) -> Option<Self> {
+        serde_json::from_value(serde_json::Value::String(name.to_owned())).ok()
+    }
+}
+
+/// Whose stamps a record's receive instants are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StampSource {
+    /// The kernel's, for every read of this response.
+    Kernel,
+    /// The program's, for at least one read of this response.
+    Program,
+}
+
+impl StampSource {
+    /// The name used in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::Program => "program",
+        }
+    }
+}
+
+/// One dispatched event that carries generated output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chunk {
+    /// Instant of the read that completed the event: the kernel's stamp (or the program's, see
+    /// [`StampSource`]).
+    pub at: Offset,
+    /// When the program had read those bytes.
+    pub seen: Offset,
+    /// The earliest the completing byte can have arrived; equal to `at` when it is the last byte
+    /// of its read. `at - lower` is the width of the interval that censors the instant.
+    pub lower: Offset,
+    /// Tokens in this chunk; [`Chunk::TOKENS_UNKNOWN`] until a source settles it.
+    pub tokens: u32,
+    /// Index of the read, within the response, that completed the event.
+    pub read: u32,
+    /// What it carries.
+    pub kind: ChunkKind,
+}
+
+impl Chunk {
+    /// Marks an unknown number of tokens.
+    pub const TOKENS_UNKNOWN: u32 = u32::MAX;
+
+    /// Tokens in this chunk, where known.
+    pub fn token_count(&self) -> Option<u32> {
+        (self.tokens != Self::TOKENS_UNKNOWN).then_some(self.tokens)
+    }
+}
+
+/// The decoded text of each chunk of one response, concatenated: chunk `i` is
+/// `bytes[ends[i-1]..ends[i]]`, UTF-8.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ChunkTexts {
+    /// All texts, one after the other.
+    pub bytes: Vec<u8>,
+    /// End of each chunk's text in `bytes`.
+    pub ends: Vec<u32>,
+}
+
+impl ChunkTexts {
+    /// Text of chunk `i`; empty when there is none.
+    pub fn get(&self, i: usize) -> &str {
+        let start = if i == 0 {
+            0
+        } else {
+            self.ends.get(i - 1).map_or(0, |e| *e as usize)
+        };
+        let end = self.ends.get(i).map_or(start, |e| *e as usize);
+        self.bytes
+            .get(start..end)
+            .and_then(|b| std::str::from_utf8(b).ok())
+            .unwrap_or("")
+    }
+}
+
+/// Everything known about one scheduled request. `None` where a fact does not exist.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RequestRecord {
+    /// Number in schedule order.
+    pub id: RequestId,
+    /// Workload class.
+    pub class: ClassIndex,
+    /// Phase of `intended`.
+    pub phase: Phase,
+    /// When it was due.
+    pub intended: Offset,
+    /// Read just before connecting or writing.
+    pub send_start: Option<Offset>,
+    /// The TCP connection was up (new connections only).
+    pub connected: Option<Offset>,
+    /// The TLS session was up (new https connections only).
+    pub tls_done: Option<Offset>,
+    /// The last write call returned.
+    pub sent: Option<Offset>,
+    /// The read that held the first response byte.
+    pub first_byte: Option<Offset>,
+    /// When the program had that read.
+    pub first_byte_seen: Option<Offset>,
+    /// Instant of the last chunk.
+    pub finished: Option<Offset>,
+    /// Instant of the last byte of the response (usage, `[DONE]`, end of body), or of the failure.
+    pub closed: Option<Offset>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// HTTP status.
+    pub status: Option<u16>,
+    /// Why it did not complete.
+    pub error: Option<RequestError>,
+    /// `finish_reason` as the server gave it, made inert.
+    pub finish_reason: Option<String>,
+    /// Tokens of the prompt's text as generated.
+    pub requested_prompt_tokens: u32,
+    /// Output tokens asked for.
+    pub requested_output_tokens: u32,
+    /// `usage.prompt_tokens`.
+    pub prompt_tokens: Option<u32>,
+    /// `usage.completion_tokens`.
+    pub output_tokens: Option<u32>,
+    /// `usage.prompt_tokens_details.cached_tokens`.
+    pub cached_tokens: Option<u32>,
+    /// `usage.completion_tokens_details.reasoning_tokens`.
+    pub reasoning_tokens: Option<u32>,
+    /// Source of the chunks' token counts; `None` when there are no chunks.
+    pub token_source: Option<TokenSource>,
+    /// Number of the connection, unique in the run.
+    pub connection: Option<u32>,
+    /// The connection was opened for this request.
+    pub new_connection: Option<bool>,
+    /// Times the request was written to a socket (0 when never sent).
+    pub attempts: u8,
+    /// Whose stamps the receive instants are; `None` when nothing was received.
+    pub stamp_source: Option<StampSource>,
+    /// Chunks in order of arrival.
+    pub chunks: Vec<Chunk>,
+    /// Their texts, while still needed (token counting after the run, `--save-responses`).
+    pub texts: Option<ChunkTexts>,
+}
+
+impl RequestRecord {
+    /// A record of a request that has not been sent.
+    pub fn unsent(
+        id: RequestId,
+        class: ClassIndex,
+        phase: Phase,
+        intended: Offset,
+        requested_prompt_tokens: u32,
+        requested_output_tokens: u32,
+    ) -> Self {
+        Self {
+            id,
+            class,
+            phase,
+            intended,
+            send_start: None,
+            connected: None,
+            tls_done: None,
+            sent: None,
+            first_byte: None,
+            first_byte_seen: None,
+            finished: None,
+            closed: None,
+            outcome: Outcome::NotSent,
+            status: None,
+            error: None,
+            finish_reason: None,
+            requested_prompt_tokens,
+            requested_output_tokens,
+            prompt_tokens: None,
+            output_tokens: None,
+            cached_tokens: None,
+            reasoning_tokens: None,
+            token_source: None,
+            connection: None,
+            new_connection: None,
+            attempts: 0,
+            stamp_source: None,
+            chunks: Vec::new(),
+            texts: None,
+        }
+    }
+
+    /// Sum of the chunks' tokens, where every chunk's count is known and there is a chunk.
+    pub fn chunk_token_sum(&self) -> Option<u64> {
+        if self.chunks.is_empty() {
+            return None;
+        }
+        self.chunks
+            .iter()
+            .map(|c| c.token_count().map(u64::from))
+            .sum()
+    }
+
+    /// Output tokens: the server's usage where given, else the sum over chunks.
+    pub fn output_token_count(&self) -> Option<u64> {
+        self.output_tokens
+            .map(u64::from)
+            .or_else(|| self.chunk_token_sum())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_files_round_trip() {
+        for reason in [
+            Reason::ConnectFailed,
+            Reason::StaleConnection,
+            Reason::LocalResource,
+        ] {
+            assert_eq!(Reason::parse(reason.as_str()), Some(reason));
+        }
+        assert_eq!(
+            TokenSource::parse("one_per_chunk"),
+            Some(TokenSource::OnePerChunk)
+        );
+        assert_eq!(Reason::parse("nonsense"), None);
+    }
+
+    #[test]
+    fn chunk_texts_are_slices_of_one_buffer() {
+        let texts = ChunkTexts {
+            bytes: b"ab cd".to_vec(),
+            ends: vec![2, 2, 5],
+        };
+        assert_eq!(
+            [texts.get(0), texts.get(1), texts.get(2), texts.get(3)],
+            ["ab", "", " cd", ""]
+        );
+    }
+}

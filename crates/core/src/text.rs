@@ -1,0 +1,46 @@
+//! Text from outside made inert: nothing that a server says may steer a terminal or a page.
+
+/// Replaces control characters (escape sequences, line breaks, bidirectional overrides) by
+/// visible stand-ins and cuts to `max_bytes` at a character border.
+pub fn inert(text: &str, max_bytes: usize) -> String {
+    let mut out = String::with_capacity(text.len().min(max_bytes));
+    for c in text.chars() {
+        let c = match c {
+            '\n' | '\r' | '\t' => ' ',
+            c if c.is_control() => '\u{fffd}',
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                '\u{fffd}'
+            }
+            c => c,
+        };
+        if out.len() + c.len_utf8() > max_bytes {
+            break;
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// [`inert`] for bytes that may not be UTF-8.
+pub fn inert_bytes(bytes: &[u8], max_bytes: usize) -> String {
+    let end = bytes.len().min(max_bytes.saturating_mul(2));
+    inert(&String::from_utf8_lossy(&bytes[..end]), max_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escape_sequences_lose_their_power() {
+        assert_eq!(
+            inert("a\u{1b}[31mred\nb\u{202e}", 100),
+            "a\u{fffd}[31mred b\u{fffd}"
+        );
+    }
+
+    #[test]
+    fn cuts_at_a_character_border() {
+        assert_eq!(inert("aé", 2), "a");
+    }
+}

@@ -1,0 +1,1 @@
+//! The infermeter command and the library behind it.

@@ -1,0 +1,2 @@
+//! The `infermeter` command.
+fn main() {}

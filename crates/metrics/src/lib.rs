@@ -1,0 +1,1 @@
+//! Records to samples: TTFT, TPOT, ITL, throughput, windows.

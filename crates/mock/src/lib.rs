@@ -1,0 +1,1 @@
+//! OpenAI-compatible inference engine simulator with ground truth.

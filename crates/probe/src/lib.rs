@@ -1,0 +1,1 @@
+//! The other side: engine identity, host facts, feature probes.

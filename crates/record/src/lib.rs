@@ -1,0 +1,1 @@
+//! The record on disk: journal, Parquet, run.json.

@@ -1,0 +1,1 @@
+//! Rendering only: terminal and JSON.

@@ -1,0 +1,1 @@
+//! Executes a schedule: worker threads, pacing, phases, recorder, self-watch.

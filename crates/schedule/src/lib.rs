@@ -1,0 +1,1 @@
+//! When to send: arrival processes as pure functions of plan and seed.

@@ -1,0 +1,1 @@
+//! Mathematics only: exact quantiles, intervals, effective sample size.

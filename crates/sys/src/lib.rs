@@ -1,0 +1,1 @@
+//! Linux system calls behind a safe interface: stamped receive, event loop, timers, affinity.
