@@ -1,1 +1,14 @@
-//! Linux system calls behind a safe interface: stamped receive, event loop, timers, affinity.
+//! Linux system calls behind a safe interface: stamped receive, event loop, timers, affinity,
+//! limits, signals. No protocol, no policy.
+//!
+//! Invariant: [`raw`] is the only module of the workspace with unsafe code.
+
+pub mod affinity;
+pub mod limits;
+pub mod poll;
+mod raw;
+pub mod schedstat;
+pub mod signals;
+pub mod socket;
+pub mod stamp;
+pub mod timer;
