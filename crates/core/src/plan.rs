@@ -248,6 +248,9 @@ pub struct Plan {
     pub workload_seed: Option<u64>,
     /// Seed of arrival times.
     pub schedule_seed: Option<u64>,
+    /// Number mixed into each prompt's salt; absent: fresh for each run, so that a prefix cache
+    /// warmed by one run does not serve the next.
+    pub salt: Option<u64>,
     /// `o200k`, `cl100k`, or the path of a `tokenizer.json`.
     pub tokenizer: String,
     /// Client threads; absent: one per core, half of the cores against `mock:`.
@@ -325,6 +328,7 @@ impl Plan {
             seed: 1,
             workload_seed: None,
             schedule_seed: None,
+            salt: None,
             tokenizer: "o200k".to_owned(),
             threads: None,
             max_connections: None,

@@ -1,1 +1,34 @@
-//! The record on disk: journal, Parquet, run.json.
+//! The record on disk: the journal written while a run goes on, the Parquet file it becomes,
+//! `run.json`, and the optional `responses.jsonl`.
+//!
+//! Files hold facts only; this crate computes no metric and judges nothing. The order of the
+//! stages (run, convert, summarise) is the facade's.
+//!
+//! Invariant: at every instant the directory can be read: the journal to its last whole frame, and
+//! every other file whole or not there, because it is written under a temporary name and renamed.
+
+mod atomic;
+mod codec;
+mod convert;
+mod directory;
+mod error;
+mod journal;
+mod manifest;
+mod parquet;
+mod responses;
+mod schema;
+#[cfg(test)]
+mod testing;
+mod varint;
+
+pub use convert::{Converted, convert};
+pub use directory::{RecordState, RunDirectory};
+pub use error::RecordError;
+pub use journal::reader::JournalReader;
+pub use journal::writer::{JournalTotals, JournalWriter, Sink};
+pub use journal::{JOURNAL_FILE, JOURNAL_VERSION, Tail};
+pub use manifest::{MANIFEST_FILE, read_manifest, write_manifest};
+pub use parquet::PARQUET_FILE;
+pub use parquet::reader::{for_each_record, read_records};
+pub use parquet::writer::RecordsWriter;
+pub use responses::{RESPONSES_FILE, ResponsesWriter};

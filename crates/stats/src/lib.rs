@@ -1,1 +1,64 @@
-//! Mathematics only: exact quantiles, intervals, effective sample size.
+//! Mathematics only: exact quantiles, intervals, effective sample size, trend and dispersion.
+//!
+//! Observations are plain numbers in time order; this crate does no IO, reads no clock, draws no
+//! random number and knows nothing of what is being measured. Every result carries its count and
+//! its uncertainty, and says when the sample cannot support it.
+//!
+//! Invariants:
+//! - a quantile is an exact order statistic of the whole sample, never a sketch;
+//! - an interval is open on a side that the sample cannot bound; it is never closed with the
+//!   maximum or the minimum for want of something better;
+//! - the effective sample size lies in `[1, n]`, so dependence can only widen an interval;
+//! - NaN is an error. Infinities are ordinary samples for quantiles and an error for means.
+//!
+//! # Example
+//!
+//! ```
+//! use infermeter_stats::{Grade, Quantile, quantile_estimate};
+//!
+//! let samples: Vec<f64> = (0..500).map(|i| f64::from(i * 7919 % 500)).collect();
+//! let p99 = quantile_estimate(&samples, Quantile::P99, 0.95)?;
+//! assert_eq!(p99.value, 494.0);
+//! assert!(matches!(p99.grade, Grade::Unsupported { .. }));
+//! # Ok::<(), infermeter_stats::StatsError>(())
+//! ```
+
+mod batches;
+mod binomial;
+mod blocks;
+mod dispersion;
+mod drift;
+mod error;
+mod estimate;
+mod indicator;
+mod interval;
+mod level_shift;
+mod long_run_variance;
+mod mann_kendall;
+mod mser;
+mod proportion;
+mod quantile;
+mod sample;
+mod special;
+mod summary;
+
+pub use batches::{Batch, batch_means, observed_span};
+pub use binomial::{Ranks, independent_ranks};
+pub use blocks::{BlockSeries, block_quantile_estimate, block_quantile_estimates};
+pub use dispersion::{Variability, coefficient_of_variation, index_of_dispersion};
+pub use drift::{DRIFT_ALPHA, DRIFT_BATCHES, Drift, drift};
+pub use error::StatsError;
+pub use estimate::{Estimate, FULL_TAIL, Grade, INDICATIVE_TAIL, Method};
+pub use interval::Interval;
+pub use level_shift::{LevelShift, level_shift};
+pub use long_run_variance::effective_sample_size;
+pub use mann_kendall::{MannKendall, mann_kendall};
+pub use mser::{MSER_BATCH, MSER_MIN_OBSERVATIONS, Truncation, mser5};
+pub use proportion::{ProportionEstimate, clopper_pearson, proportion_estimate};
+pub use quantile::{Quantile, order_statistic};
+pub use sample::{
+    CORRELATED_RATIO, SampleSeries, correlated, independent_interval, quantile_estimate,
+    quantile_estimates,
+};
+pub use special::{normal_two_sided, student_two_sided};
+pub use summary::{Summary, summarise};

@@ -1,0 +1,106 @@
+//! `run.json`: the manifest of a run.
+//!
+//! Does not decide what is in it. Invariant: the file is whole whenever it is there, and one written
+//! by a newer infermeter is refused before its contents are interpreted.
+
+use crate::atomic::AtomicFile;
+use crate::error::RecordError;
+use infermeter_core::run::{FORMAT_VERSION, RunManifest};
+use serde::Deserialize;
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+/// The manifest's name in a run directory.
+pub const MANIFEST_FILE: &str = "run.json";
+
+/// What every version of the file has.
+#[derive(Deserialize)]
+struct Versioned {
+    format_version: u64,
+}
+
+/// Writes `run.json` into `dir`, in place of the one there.
+pub fn write_manifest(dir: &Path, manifest: &RunManifest) -> Result<(), RecordError> {
+    let mut file = AtomicFile::create(dir, MANIFEST_FILE)?;
+    let path = file.target().to_owned();
+    let mut text = serde_json::to_vec_pretty(manifest).map_err(|cause| RecordError::NotJson {
+        path: path.clone(),
+        cause,
+    })?;
+    text.push(b'\n');
+    file.write_all(&text)
+        .map_err(RecordError::io("write", &path))?;
+    file.commit()
+}
+
+/// Reads `run.json` of `dir`.
+pub fn read_manifest(dir: &Path) -> Result<RunManifest, RecordError> {
+    let path = dir.join(MANIFEST_FILE);
+    let text = fs::read(&path).map_err(|cause| match cause.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => RecordError::NoManifest(dir.to_owned()),
+        _ => RecordError::io("read", &path)(cause),
+    })?;
+    let versioned: Versioned = parse(&text, &path)?;
+    if versioned.format_version > u64::from(FORMAT_VERSION) {
+        return Err(RecordError::NewerVersion {
+            path,
+            found: versioned.format_version,
+            newest: u64::from(FORMAT_VERSION),
+        });
+    }
+    parse(&text, &path)
+}
+
+fn parse<'a, T: Deserialize<'a>>(text: &'a [u8], path: &Path) -> Result<T, RecordError> {
+    serde_json::from_slice(text).map_err(|cause| RecordError::BadManifest {
+        path: PathBuf::from(path),
+        cause,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::manifest;
+
+    fn check_error(text: &str, expected: &str) {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::write(dir.path().join(MANIFEST_FILE), text).expect("written");
+        let error = read_manifest(dir.path()).expect_err("no manifest");
+        assert!(error.to_string().contains(expected), "{error}");
+        assert!(error.to_string().contains(MANIFEST_FILE), "{error}");
+    }
+
+    #[test]
+    fn reads_what_it_writes() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut written = manifest();
+        write_manifest(dir.path(), &written).expect("written");
+        assert_eq!(read_manifest(dir.path()).expect("read"), written);
+        written.run_id = "another".to_owned();
+        write_manifest(dir.path(), &written).expect("written over");
+        assert_eq!(read_manifest(dir.path()).expect("read"), written);
+        assert_eq!(fs::read_dir(dir.path()).expect("listed").count(), 1);
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        check_error("{\"format_version\": 1,\n  oops}", "line 2 column 3");
+        check_error("{\"format_version\": 1}", "missing field");
+        check_error("{}", "missing field `format_version`");
+        check_error("{\"format_version\": 99, \"new\": []}", "newer infermeter");
+    }
+
+    #[test]
+    fn a_directory_without_one_is_no_run() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let error = read_manifest(dir.path()).expect_err("none there");
+        assert!(
+            error
+                .to_string()
+                .ends_with("is not a run directory: no run.json"),
+            "{error}"
+        );
+    }
+}

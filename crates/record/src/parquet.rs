@@ -1,0 +1,14 @@
+//! `requests.parquet`: one row per scheduled request, in id order. The columns are
+//! [`crate::schema`]'s.
+//!
+//! Does not keep chunk texts. Invariant: rows are in id order, each id once, and memory while
+//! writing or streaming is bounded by one row group.
+
+pub(crate) mod reader;
+pub(crate) mod writer;
+
+#[cfg(test)]
+mod tests;
+
+/// The file's name in a run directory.
+pub const PARQUET_FILE: &str = "requests.parquet";

@@ -1,0 +1,157 @@
+use super::PARQUET_FILE;
+use super::reader::{for_each_record, read_records};
+use super::writer::RecordsWriter;
+use crate::error::RecordError;
+use crate::schema::{COLUMNS, schema};
+use crate::testing::{arbitrary_record, classes, record, unsent};
+use ::parquet::arrow::ArrowWriter;
+use ::parquet::file::metadata::KeyValue;
+use ::parquet::file::reader::{FileReader, SerializedFileReader};
+use infermeter_core::record::RequestRecord;
+use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+
+fn write(dir: &Path, records: &[RequestRecord]) {
+    let mut writer = RecordsWriter::create(dir, &classes()).expect("created");
+    for record in records {
+        writer.append(record.clone()).expect("written");
+    }
+    writer.finish().expect("finished");
+}
+
+fn read_error(dir: &Path, expected: &str) {
+    let error = read_records(dir).expect_err("not readable").to_string();
+    assert!(error.contains(expected), "{error}");
+    assert!(error.contains(PARQUET_FILE), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn records_round_trip(mut records in proptest::collection::vec(arbitrary_record(), 0..6)) {
+        records.sort_by_key(|r| r.id);
+        records.dedup_by_key(|r| r.id);
+        let dir = tempfile::tempdir().expect("a directory");
+        write(dir.path(), &records);
+        for record in &mut records {
+            record.texts = None;
+        }
+        prop_assert_eq!(read_records(dir.path()).expect("readable"), records);
+    }
+}
+
+#[test]
+fn an_empty_run_is_a_file_without_rows() {
+    let dir = tempfile::tempdir().expect("a directory");
+    write(dir.path(), &[]);
+    assert_eq!(read_records(dir.path()).expect("readable"), []);
+}
+
+#[test]
+fn row_groups_are_bounded_by_rows_and_by_chunks() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join(PARQUET_FILE);
+    let groups = |records: &[RequestRecord]| {
+        write(dir.path(), records);
+        let reader = SerializedFileReader::new(File::open(&path).expect("there")).expect("whole");
+        let rows: Vec<i64> = reader
+            .metadata()
+            .row_groups()
+            .iter()
+            .map(|g| g.num_rows())
+            .collect();
+        rows
+    };
+    let many_rows: Vec<_> = (0..9_000).map(unsent).collect();
+    assert_eq!(groups(&many_rows), [8_192, 808]);
+    let many_chunks: Vec<_> = (0..40).map(|id| record(id, 30_000)).collect();
+    assert_eq!(groups(&many_chunks), [36, 4]);
+    assert_eq!(read_records(dir.path()).expect("readable"), many_chunks);
+}
+
+#[test]
+fn what_cannot_be_a_row_is_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut writer = RecordsWriter::create(dir.path(), &classes()).expect("created");
+    writer.append(unsent(5)).expect("in order");
+    for id in [5, 4] {
+        let error = writer.append(unsent(id)).expect_err("out of order");
+        assert!(matches!(error, RecordError::OutOfOrder { after: 5, .. }));
+    }
+    let mut of_no_class = unsent(6);
+    of_no_class.class = 3;
+    let error = writer.append(of_no_class).expect_err("no such class");
+    assert!(matches!(error, RecordError::UnknownClass { class: 3, .. }));
+    assert!(matches!(
+        writer.append(unsent(u64::MAX)),
+        Err(RecordError::IdTooLarge(_))
+    ));
+    drop(writer);
+    assert!(!dir.path().join(PARQUET_FILE).exists());
+}
+
+#[test]
+fn a_missing_or_damaged_file_says_what_to_do() {
+    let dir = tempfile::tempdir().expect("a directory");
+    read_error(dir.path(), "holds no record");
+    write(dir.path(), &[record(0, 3), record(1, 4)]);
+    let path = dir.path().join(PARQUET_FILE);
+    let whole = fs::read(&path).expect("there");
+    fs::write(&path, &whole[..whole.len() - 10]).expect("cut");
+    read_error(dir.path(), "cut short");
+    fs::write(&path, b"").expect("emptied");
+    read_error(dir.path(), "cut short");
+}
+
+/// A file with these metadata and only the first columns.
+fn foreign(dir: &Path, metadata: &[(&str, &str)], columns: usize) {
+    let fields: Vec<_> = schema().fields().iter().take(columns).cloned().collect();
+    let schema = Arc::new(arrow_schema::Schema::new(fields));
+    let file = File::create(dir.join(PARQUET_FILE)).expect("created");
+    let mut writer = ArrowWriter::try_new(file, schema, None).expect("started");
+    for (key, value) in metadata {
+        let entry = KeyValue::new((*key).to_owned(), (*value).to_owned());
+        writer.append_key_value_metadata(entry);
+    }
+    writer.close().expect("finished");
+}
+
+#[test]
+fn other_versions_and_other_schemas_are_named() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let all = COLUMNS.len();
+    foreign(dir.path(), &[], all);
+    read_error(dir.path(), "no valid `format_version`");
+    foreign(
+        dir.path(),
+        &[("format_version", "2"), ("classes", "[]")],
+        all,
+    );
+    read_error(dir.path(), "newer infermeter");
+    foreign(dir.path(), &[("format_version", "1")], all);
+    read_error(dir.path(), "no valid `classes`");
+    foreign(
+        dir.path(),
+        &[("format_version", "1"), ("classes", "[]")],
+        all - 1,
+    );
+    read_error(dir.path(), "column chunk_read is missing");
+    foreign(
+        dir.path(),
+        &[("format_version", "1"), ("classes", "[]")],
+        all,
+    );
+    assert_eq!(read_records(dir.path()).expect("readable"), []);
+}
+
+#[test]
+fn streaming_gives_the_rows_in_order() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let records: Vec<_> = (0..700).map(|id| record(id, id as usize % 5)).collect();
+    write(dir.path(), &records);
+    let mut streamed = Vec::new();
+    for_each_record(dir.path(), &mut |r| streamed.push(r)).expect("readable");
+    assert_eq!(streamed, records);
+}

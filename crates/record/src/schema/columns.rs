@@ -1,0 +1,285 @@
+//! The table of columns, in the order of the file.
+//!
+//! Does not know types or encodings of the file. Invariant: `take` undoes `give`.
+
+use super::{Column, Kind, Null};
+use infermeter_core::clock::Offset;
+use infermeter_core::record::{
+    Chunk, ChunkKind, Outcome, Reason, RequestError, StampSource, TokenSource,
+};
+use infermeter_core::schedule::Phase;
+
+const fn column(name: &'static str, null: Null, kind: Kind) -> Column {
+    Column { name, null, kind }
+}
+
+/// An instant that may not exist.
+macro_rules! instant {
+    ($name:literal, $field:ident) => {
+        column(
+            $name,
+            Null::Absent,
+            Kind::Number {
+                give: |r| r.$field.map(|at| at.0),
+                take: |r, v| {
+                    r.$field = Some(Offset(v));
+                    Some(())
+                },
+            },
+        )
+    };
+}
+
+/// A number that may not exist.
+macro_rules! optional_number {
+    ($name:literal, $field:ident) => {
+        column(
+            $name,
+            Null::Absent,
+            Kind::Number {
+                give: |r| r.$field.map(i64::from),
+                take: |r, v| {
+                    r.$field = Some(v.try_into().ok()?);
+                    Some(())
+                },
+            },
+        )
+    };
+}
+
+/// A number that every record has.
+macro_rules! number {
+    ($name:literal, $field:ident) => {
+        column(
+            $name,
+            Null::Never,
+            Kind::Number {
+                give: |r| i64::try_from(r.$field).ok(),
+                take: |r, v| {
+                    r.$field = v.try_into().ok()?;
+                    Some(())
+                },
+            },
+        )
+    };
+}
+
+/// An instant of every chunk.
+macro_rules! chunk_instant {
+    ($name:literal, $field:ident) => {
+        column(
+            $name,
+            Null::Never,
+            Kind::ChunkNumber {
+                give: |c| Some(c.$field.0),
+                take: |c, v| {
+                    c.$field = Offset(v);
+                    Some(())
+                },
+            },
+        )
+    };
+}
+
+/// All columns, in the order of the file.
+pub(crate) const COLUMNS: [Column; 34] = [
+    number!("id", id),
+    column("class", Null::Never, Kind::Class),
+    PHASE,
+    column(
+        "intended_ns",
+        Null::Never,
+        Kind::Number {
+            give: |r| Some(r.intended.0),
+            take: |r, v| {
+                r.intended = Offset(v);
+                Some(())
+            },
+        },
+    ),
+    instant!("send_start_ns", send_start),
+    instant!("connected_ns", connected),
+    instant!("tls_done_ns", tls_done),
+    instant!("sent_ns", sent),
+    instant!("first_byte_ns", first_byte),
+    instant!("first_byte_seen_ns", first_byte_seen),
+    instant!("finished_ns", finished),
+    instant!("closed_ns", closed),
+    OUTCOME,
+    optional_number!("status", status),
+    ERROR,
+    ERROR_TEXT,
+    FINISH_REASON,
+    number!("requested_prompt_tokens", requested_prompt_tokens),
+    number!("requested_output_tokens", requested_output_tokens),
+    optional_number!("prompt_tokens", prompt_tokens),
+    optional_number!("output_tokens", output_tokens),
+    optional_number!("cached_tokens", cached_tokens),
+    optional_number!("reasoning_tokens", reasoning_tokens),
+    TOKEN_SOURCE,
+    optional_number!("connection", connection),
+    column(
+        "new_connection",
+        Null::Absent,
+        Kind::Flag {
+            give: |r| r.new_connection,
+            take: |r, v| {
+                r.new_connection = Some(v);
+                Some(())
+            },
+        },
+    ),
+    number!("attempts", attempts),
+    STAMP_SOURCE,
+    chunk_instant!("chunk_ns", at),
+    chunk_instant!("chunk_seen_ns", seen),
+    chunk_instant!("chunk_lower_ns", lower),
+    CHUNK_TOKENS,
+    CHUNK_KIND,
+    column(
+        "chunk_read",
+        Null::Never,
+        Kind::ChunkNumber {
+            give: |c| Some(i64::from(c.read)),
+            take: |c, v| {
+                c.read = v.try_into().ok()?;
+                Some(())
+            },
+        },
+    ),
+];
+
+const PHASE: Column = column(
+    "phase",
+    Null::Never,
+    Kind::Text {
+        give: |r| Some(r.phase.as_str()),
+        take: |r, v| {
+            let all = [Phase::Warmup, Phase::Measure, Phase::Drain];
+            r.phase = all.into_iter().find(|p| p.as_str() == v)?;
+            Some(())
+        },
+    },
+);
+
+const OUTCOME: Column = column(
+    "outcome",
+    Null::Never,
+    Kind::Text {
+        give: |r| Some(r.outcome.as_str()),
+        take: |r, v| {
+            r.outcome = Outcome::ALL.into_iter().find(|o| o.as_str() == v)?;
+            Some(())
+        },
+    },
+);
+
+const ERROR: Column = column(
+    "error",
+    Null::Absent,
+    Kind::Text {
+        give: |r| r.error.as_ref().map(|e| e.reason.as_str()),
+        take: |r, v| {
+            r.error = Some(RequestError {
+                reason: Reason::parse(v)?,
+                text: String::new(),
+            });
+            Some(())
+        },
+    },
+);
+
+/// Comes after `error`, whose text it is.
+const ERROR_TEXT: Column = column(
+    "error_text",
+    Null::Absent,
+    Kind::Text {
+        give: |r| r.error.as_ref().map(|e| e.text.as_str()),
+        take: |r, v| {
+            v.clone_into(&mut r.error.as_mut()?.text);
+            Some(())
+        },
+    },
+);
+
+const FINISH_REASON: Column = column(
+    "finish_reason",
+    Null::Absent,
+    Kind::Text {
+        give: |r| r.finish_reason.as_deref(),
+        take: |r, v| {
+            r.finish_reason = Some(v.to_owned());
+            Some(())
+        },
+    },
+);
+
+const TOKEN_SOURCE: Column = column(
+    "token_source",
+    Null::Absent,
+    Kind::Text {
+        give: |r| r.token_source.map(TokenSource::as_str),
+        take: |r, v| {
+            r.token_source = Some(TokenSource::parse(v)?);
+            Some(())
+        },
+    },
+);
+
+const STAMP_SOURCE: Column = column(
+    "stamp_source",
+    Null::Absent,
+    Kind::Text {
+        give: |r| r.stamp_source.map(StampSource::as_str),
+        take: |r, v| {
+            let all = [StampSource::Kernel, StampSource::Program];
+            r.stamp_source = Some(all.into_iter().find(|s| s.as_str() == v)?);
+            Some(())
+        },
+    },
+);
+
+const CHUNK_TOKENS: Column = column(
+    "chunk_tokens",
+    Null::Absent,
+    Kind::ChunkNumber {
+        give: |c| c.token_count().map(i64::from),
+        take: |c, v| {
+            let known: u32 = v.try_into().ok()?;
+            c.tokens = (known != Chunk::TOKENS_UNKNOWN).then_some(known)?;
+            Some(())
+        },
+    },
+);
+
+const CHUNK_KIND: Column = column(
+    "chunk_kind",
+    Null::Never,
+    Kind::ChunkText {
+        give: |c| c.kind.as_str(),
+        take: |c, v| {
+            let mut all = (0..).map_while(ChunkKind::from_u8);
+            c.kind = all.find(|k| k.as_str() == v)?;
+            Some(())
+        },
+    },
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_those_of_the_format() {
+        let names: Vec<&str> = COLUMNS.iter().map(|c| c.name).collect();
+        assert_eq!(
+            names.join(" "),
+            "id class phase intended_ns send_start_ns connected_ns tls_done_ns sent_ns \
+             first_byte_ns first_byte_seen_ns finished_ns closed_ns outcome status error error_text \
+             finish_reason requested_prompt_tokens requested_output_tokens prompt_tokens \
+             output_tokens cached_tokens reasoning_tokens token_source connection new_connection \
+             attempts stamp_source chunk_ns chunk_seen_ns chunk_lower_ns chunk_tokens chunk_kind \
+             chunk_read"
+        );
+    }
+}
