@@ -1,2 +1,55 @@
-//! Project tasks.
-fn main() {}
+//! Project tasks, run as `cargo xtask NAME`. Each task is one file and prints what it does.
+//!
+//! Nothing here is part of the instrument. Invariant: a task that finds something wrong ends with
+//! an error, so that its exit status can be relied on.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tasks report on the terminal; the workspace denies it for libraries"
+)]
+
+mod ci;
+mod smoke;
+mod tidy;
+
+use anyhow::{Result, bail};
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask TASK
+
+  ci         everything that continuous integration checks, in order, stopping at the first failure
+  smoke      the README's first command with a shorter run, in a temporary directory
+  tidy       the project's own rules: crate arrows, sizes, forbidden words, docs and their links";
+
+fn main() -> ExitCode {
+    match run_task() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_task() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (task, rest) = match arguments.split_first() {
+        Some((task, rest)) => (task.as_str(), rest),
+        None => ("help", &[][..]),
+    };
+    if let ("ci" | "smoke" | "tidy", Some(extra)) = (task, rest.first()) {
+        bail!("cargo xtask {task} takes no argument, got `{extra}`");
+    }
+    match task {
+        "ci" => ci::run(),
+        "smoke" => smoke::run(),
+        "tidy" => tidy::run(),
+        "help" | "--help" | "-h" => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        other => bail!("unknown task `{other}`\n\n{USAGE}"),
+    }
+}

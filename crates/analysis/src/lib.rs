@@ -1,1 +1,47 @@
-//! Judgement: SLOs, checks, findings, verdict.
+//! Judgement: a run's log becomes a [`Summary`] (every figure with its count, interval and grade)
+//! and a list of findings that add up to a verdict.
+//!
+//! Does no IO, reads no clock, renders nothing; the definitions of the metrics are `metrics`, the
+//! mathematics is `stats`.
+//!
+//! Invariants: each check is a pure function of the log and the summary; every limit stands in
+//! [`limits`]; a figure that the sample cannot support has no value.
+
+mod checks;
+mod client;
+mod distribution;
+mod figure;
+mod latency;
+pub mod limits;
+mod load;
+mod objective;
+mod percentile;
+mod requests;
+mod summary;
+mod throughput;
+
+pub use checks::judge;
+pub use client::{ClientSummary, ThreadTotals};
+pub use distribution::{Distribution, Percentiles, Weight};
+pub use figure::{Cell, CellGrade, CellMethod, Mean, Share};
+pub use latency::{ByOrigin, LatencySummary, speed_of};
+pub use load::{LoadSummary, Realised};
+pub use objective::{Goodput, SloLine, SloStatus};
+pub use percentile::Percentile;
+pub use requests::RequestSummary;
+pub use summary::{ClassSummary, Summary, WarmupSummary, summarize};
+pub use throughput::{Rate, ThroughputSummary};
+
+/// Nominal coverage of every interval.
+pub const CONFIDENCE: f64 = 0.95;
+
+/// Whether an objective was not met (or could not be judged, for want of data): exit code 1.
+pub fn slo_missed(summary: &Summary) -> bool {
+    summary.slo.iter().any(|line| line.status != SloStatus::Met)
+}
+
+/// Whether there were measured requests and not one of them completed: exit code 4.
+pub fn all_failed(summary: &Summary) -> bool {
+    let measured = &summary.requests.measured;
+    measured.completed == 0 && measured.total > measured.not_sent
+}

@@ -1,1 +1,23 @@
 //! One request in, one record out: sockets with kernel stamps, HTTP, TLS, SSE, dialects.
+
+mod answer;
+mod connection;
+pub mod control;
+mod deadlines;
+pub mod encode;
+pub mod engine;
+#[doc(hidden)]
+pub mod fuzzing;
+pub mod http;
+mod json;
+pub mod limits;
+pub mod live;
+mod pool;
+pub mod prepared;
+mod receive;
+pub mod response;
+pub mod sse;
+pub mod tls;
+pub mod tokens;
+
+pub use answer::KeepTexts;

@@ -1,1 +1,24 @@
-//! The infermeter command and the library behind it.
+//! The infermeter command and the library behind it: the only place that knows the order of the
+//! stages.
+//!
+//! plan -> workload and schedule -> target -> run -> record -> summary -> findings -> report
+
+pub mod cli;
+pub mod commands;
+pub mod dry_run;
+pub mod environment;
+pub mod exit;
+pub mod judged;
+pub mod layers;
+pub mod load;
+pub mod mock_child;
+pub mod output;
+pub mod place;
+pub mod print_config;
+pub mod progress;
+pub mod run_id;
+pub mod secrets;
+pub mod settle;
+pub mod suggest;
+pub mod target;
+pub mod validate;

@@ -1,2 +1,22 @@
-//! The `infermeter` command.
-fn main() {}
+//! The `infermeter` command: reads the arguments, runs the subcommand, says what went wrong.
+
+use clap::Parser;
+use infermeter::cli::{Cli, Command};
+use infermeter::{commands, exit, output};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Run(args) => commands::run::run(&args),
+        Command::Mock(args) => commands::mock::mock(&args),
+        Command::Report(args) => commands::report::report(&args),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            output::complain(&error);
+            ExitCode::from(exit::code_of(&error))
+        }
+    }
+}

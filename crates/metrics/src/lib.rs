@@ -1,1 +1,26 @@
-//! Records to samples: TTFT, TPOT, ITL, throughput, windows.
+//! Records to samples: what each metric of `measurement.md` is, computed from a [`RunLog`].
+//!
+//! Does not estimate, judge or render: quantiles and intervals are `stats`, doubt is `analysis`.
+//! Does no IO and reads no clock.
+//!
+//! Invariants: a metric that does not exist for a request is absent, never 0; the two origins of
+//! a latency never mix in one series; latency samples are milliseconds, in order of intended time.
+//!
+//! [`RunLog`]: infermeter_core::run::RunLog
+
+pub mod attainment;
+#[cfg(any(test, feature = "fixture"))]
+pub mod fixture;
+pub mod in_flight;
+pub mod offered;
+pub mod origin;
+pub mod outcomes;
+pub mod population;
+pub mod receive;
+pub mod request_metric;
+pub mod samples;
+pub mod stalls;
+pub mod throughput;
+pub mod token_counts;
+pub mod token_series;
+pub mod window;

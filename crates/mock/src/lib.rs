@@ -1,1 +1,39 @@
 //! OpenAI-compatible inference engine simulator with ground truth.
+//!
+//! One thread serves chat and completions (streaming or not) over HTTP/1.1 from a simulated engine
+//! with continuous batching: running streams share the engine's steps, so their tokens leave in
+//! bursts, as a real engine's do. With a truth log it says, on the clock its clients measure with,
+//! when each request arrived and when each token was written: what an instrument is calibrated
+//! against.
+//!
+//! Not here: a tokenizer, a model, TLS, HTTP/2, signals, printing.
+//!
+//! Invariants: the engine ([`engine`]) is pure and takes time as a parameter; every generation
+//! request ends in exactly one way, counted in [`Stats`] and written to the truth log; nothing a
+//! client sends stops the simulator, and everything it can make grow has a limit.
+
+mod answer;
+mod api;
+mod config;
+pub mod engine;
+mod fault;
+mod handle;
+mod histogram;
+mod http;
+mod length;
+mod preset;
+mod refusal;
+mod render;
+mod server;
+mod stats;
+mod text;
+pub mod truth;
+
+pub use config::{Config, ConfigError, IgnoreEos, RoleChunk, RoleChunkError};
+pub use fault::{Fault, FaultError, FaultRule, FaultShare};
+pub use handle::{MockHandle, spawn_in_thread};
+pub use histogram::Summary;
+pub use http::{MAX_BODY, MAX_HEAD};
+pub use preset::{Preset, PresetError};
+pub use server::{ServeError, serve};
+pub use stats::Stats;

@@ -1,1 +1,7 @@
-//! The other side: engine identity, host facts, feature probes.
+//! The other side and the ground under this one: engine identity, feature probes, host facts.
+//!
+//! Everything here happens before the clock starts. What is unknown stays unknown.
+
+pub mod features;
+pub mod host;
+pub mod target;

@@ -1,1 +1,21 @@
-//! Rendering only: terminal and JSON.
+//! Rendering only: a summary, its verdict and findings as text for a terminal and as JSON.
+//!
+//! No arithmetic beyond formatting, no IO, no judgement. Invariant: text that stems from a server
+//! or a user passes through [`inert`] before it reaches a terminal.
+//!
+//! [`inert`]: infermeter_core::text::inert
+
+mod client;
+mod findings;
+mod json;
+mod latency;
+mod number;
+mod objectives;
+mod run;
+mod style;
+mod terminal;
+mod throughput;
+
+pub use json::json;
+pub use style::Style;
+pub use terminal::terminal;

@@ -1,1 +1,23 @@
-//! When to send: arrival processes as pure functions of plan and seed.
+//! When to send: arrival instants as pure functions of parameters and the schedule seed.
+//!
+//! It reads no clock, draws no lengths and knows no request. Whoever executes a schedule changes
+//! nothing in it.
+//!
+//! Invariant: one continuous arrival process runs through warm-up, measured window and drain; the
+//! phases only cut it. Gaps are neither truncated nor rescaled to meet a count or a length.
+
+mod arrivals;
+mod closed;
+mod cut;
+mod error;
+mod open;
+mod replay;
+mod warmup;
+
+pub use arrivals::{ArrivalProcess, Arrivals};
+pub use closed::{ClosedParams, MAX_SLOTS, closed_schedule};
+pub use cut::{MAX_ARRIVALS, MAX_DRAIN_ARRIVALS};
+pub use error::ScheduleError;
+pub use open::{OpenParams, open_schedule};
+pub use replay::{ReplayParams, replay_schedule};
+pub use warmup::WarmupRule;

@@ -62,6 +62,11 @@ pub fn accept(listener: &TcpListener) -> io::Result<Option<OwnedFd>> {
     }
 }
 
+/// Sets how many connections may wait to be accepted (the standard library allows 128).
+pub fn set_backlog(listener: &TcpListener, connections: i32) -> io::Result<()> {
+    Ok(rustix::net::listen(listener, connections)?)
+}
+
 /// Makes closing the socket send a reset instead of an orderly end.
 pub fn reset_on_close(fd: &impl AsFd) -> io::Result<()> {
     Ok(sockopt::set_socket_linger(

@@ -1,0 +1,89 @@
+//! What the client did that a server's user would not.
+
+use super::{count, percent};
+use crate::limits::{NEW_CONNECTIONS_NOTE, NEW_CONNECTIONS_WARNING};
+use crate::summary::Summary;
+use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::run::RunLog;
+
+/// Connections opened inside measured requests: connect and TLS are part of their TTFT.
+pub(super) fn connections_inside(_: &RunLog, summary: &Summary) -> Option<Finding> {
+    let requests = &summary.requests;
+    let share = requests.measured_on_new_connections as f64 / requests.measured_sent.max(1) as f64;
+    if share <= NEW_CONNECTIONS_NOTE {
+        return None;
+    }
+    let severity = if share > NEW_CONNECTIONS_WARNING {
+        Severity::Warning
+    } else {
+        Severity::Note
+    };
+    let connect = summary.latency.connect.as_ref().and_then(|d| d.mean);
+    let cost = connect.map_or(String::new(), |m| {
+        format!(" Connecting took {:.2} ms on average.", m.value)
+    });
+    Some(Finding::new(
+        severity,
+        "connections-opened-inside",
+        format!(
+            "{} of the measured requests opened a connection; that time is in their TTFT.",
+            percent(share)
+        ),
+        format!(
+            "{} of {} requests.{cost}",
+            count(requests.measured_on_new_connections),
+            count(requests.measured_sent)
+        ),
+        "See whether the server closes idle connections early, and set --keepalive below that.",
+    ))
+}
+
+/// A request was due before its body was made.
+pub(super) fn bodies_late(_: &RunLog, summary: &Summary) -> Option<Finding> {
+    let late = summary.client.threads.as_ref()?.bodies_late;
+    (late > 0).then(|| {
+        Finding::new(
+            Severity::Note,
+            "bodies-late",
+            "Requests were due before their bodies were ready: prompts are made too slowly.",
+            format!("{late} times; the wait is in the send lag."),
+            "Use shorter prompts, a prepared workload, or a machine with a free core.",
+        )
+    })
+}
+
+/// Requests waited for a connection because of the cap.
+pub(super) fn waits_for_cap(log: &RunLog, summary: &Summary) -> Option<Finding> {
+    let waits = summary.client.threads.as_ref()?.waits_for_cap;
+    (waits > 0).then(|| {
+        let cap = log.manifest.plan.max_connections;
+        let cap = cap.map_or("the default cap".to_owned(), |c| format!("a cap of {c}"));
+        Finding::new(
+            Severity::Note,
+            "waits-for-connection",
+            "Requests waited for a free connection; their intended time stands.",
+            format!("{waits} times under {cap}; the wait is in the send lag."),
+            "Raise --max-connections unless the cap is what you study.",
+        )
+    })
+}
+
+/// Some reads came without the kernel's stamp.
+pub(super) fn reads_without_stamp(_: &RunLog, summary: &Summary) -> Option<Finding> {
+    let threads = summary.client.threads.as_ref()?;
+    // Responses that hold such reads have a finding of their own.
+    if threads.reads_without_stamp == 0 || summary.client.stamps.program > 0 {
+        return None;
+    }
+    Some(Finding::new(
+        Severity::Note,
+        "reads-without-stamp",
+        "Some reads came without the kernel's stamp, none of them in a measured response.",
+        format!(
+            "{} of {} reads.",
+            count(threads.reads_without_stamp),
+            count(threads.reads)
+        ),
+        "Nothing to do.",
+    ))
+}

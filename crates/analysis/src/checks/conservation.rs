@@ -1,0 +1,97 @@
+//! Conservation: every scheduled request has exactly one record, and its instants are in order
+//! (measurement.md, "Checked on every request").
+
+use crate::limits::STAMP_SLACK_NS;
+use crate::summary::Summary;
+use infermeter_core::clock::Offset;
+use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::record::{Outcome, RequestRecord};
+use infermeter_core::run::RunLog;
+use std::collections::BTreeMap;
+
+/// Records that are missing, doubled, or contradict themselves.
+pub(super) fn conservation(log: &RunLog, _: &Summary) -> Option<Finding> {
+    // What breach, how often, and the first request with it.
+    let mut breaches: BTreeMap<&'static str, (u64, u64)> = BTreeMap::new();
+    let mut add = |what, id| breaches.entry(what).or_insert((0, id)).0 += 1;
+    let recovered = log.manifest.progress.as_ref().is_none_or(|p| p.recovered);
+    let mut expected = 0;
+    for record in &log.records {
+        let in_sequence = record.id == expected || (recovered && record.id > expected);
+        if !in_sequence {
+            add("id out of sequence", record.id);
+        }
+        expected = record.id + 1;
+        if let Some(what) = contradiction(record) {
+            add(what, record.id);
+        }
+    }
+    let scheduled = log.manifest.progress.as_ref().map(|p| p.scheduled);
+    if !recovered && scheduled.is_some_and(|s| s != log.records.len() as u64) {
+        add("records and scheduled requests differ in number", expected);
+    }
+    if breaches.is_empty() {
+        return None;
+    }
+    let list: Vec<String> = breaches
+        .iter()
+        .map(|(what, (count, id))| format!("{what}: {count} (first: request {id})"))
+        .collect();
+    Some(Finding::new(
+        Severity::Error,
+        "conservation",
+        "Records contradict themselves or each other: the measurement is not to be trusted.",
+        list.join("; ") + ".",
+        "This is a defect of infermeter or of the record's file; please report it with the record.",
+    ))
+}
+
+/// The first contradiction within one record.
+fn contradiction(record: &RequestRecord) -> Option<&'static str> {
+    if record.outcome == Outcome::Completed {
+        if record.send_start.is_none() || record.closed.is_none() {
+            return Some("completed without send or end");
+        }
+        if record.chunks.is_empty() && record.finished.is_none() {
+            return Some("completed without a token");
+        }
+    }
+    if record.outcome == Outcome::NotSent && record.send_start.is_some() {
+        return Some("sent and not sent");
+    }
+    instants_out_of_order(record)
+}
+
+fn instants_out_of_order(record: &RequestRecord) -> Option<&'static str> {
+    let after = |a: Option<Offset>, b: Option<Offset>, slack: i64| match (a, b) {
+        (Some(a), Some(b)) => b.since(a) >= -slack,
+        _ => true,
+    };
+    let first = record.chunks.first().map(|c| c.at);
+    let last = record.chunks.last().map(|c| c.at);
+    let slack = STAMP_SLACK_NS;
+    if !after(Some(record.intended), record.send_start, 0) {
+        return Some("sent before it was due");
+    }
+    if !after(record.send_start, record.sent, 0) {
+        return Some("send ended before it began");
+    }
+    let answered = record.first_byte.or(first);
+    if !after(record.send_start, answered, slack) {
+        return Some("answer before the send");
+    }
+    if !after(record.first_byte, first, 0) {
+        return Some("token before the first byte");
+    }
+    if record.chunks.windows(2).any(|pair| pair[1].at < pair[0].at) {
+        return Some("tokens out of order");
+    }
+    if !after(last, record.closed, slack) {
+        return Some("token after the end");
+    }
+    record
+        .chunks
+        .iter()
+        .any(|c| c.lower > c.at)
+        .then_some("lower bound above the instant")
+}

@@ -1,0 +1,56 @@
+//! Requests that failed.
+
+use super::{count, percent, tiered};
+use crate::limits::FAILED;
+use crate::summary::Summary;
+use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::run::RunLog;
+use infermeter_metrics::outcomes::ReasonCount;
+
+/// No request belongs to the measured phase.
+pub(super) fn nothing_measured(_: &RunLog, summary: &Summary) -> Option<Finding> {
+    let measured = &summary.requests.measured;
+    (measured.total == measured.not_sent).then(|| {
+        Finding::new(
+            Severity::Error,
+            "nothing-measured",
+            "No measured request was sent: there is nothing to report.",
+            format!(
+                "{} requests in the warm-up, {} in the measured phase, none of these sent.",
+                summary.warmup.requests, measured.total
+            ),
+            "Raise --duration, --requests or --rate, or shorten --warmup.",
+        )
+    })
+}
+
+/// Latencies are those of the requests that completed; the more fail, the less they say.
+pub(super) fn failures(_: &RunLog, summary: &Summary) -> Option<Finding> {
+    let failed = summary.requests.failed?;
+    let severity = tiered(failed.value, FAILED)?;
+    let reasons = &summary.requests.reasons;
+    let list: Vec<String> = reasons.iter().take(3).map(reason).collect();
+    Some(Finding::new(
+        severity,
+        "failures",
+        format!(
+            "{} of the measured requests failed; latencies are those of the others.",
+            percent(failed.value)
+        ),
+        format!(
+            "{} of {}: {}.",
+            count(failed.count as u64),
+            count(failed.n as u64),
+            list.join(", ")
+        ),
+        "Read the reasons; lower the load, or mend the request or the server, and run again.",
+    ))
+}
+
+fn reason(reason: &ReasonCount) -> String {
+    let (n, name) = (count(reason.count), reason.reason.as_str());
+    match reason.status {
+        Some(status) if status != 200 => format!("{n} x {name} {status}"),
+        _ => format!("{n} x {name}"),
+    }
+}

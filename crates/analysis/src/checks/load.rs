@@ -1,0 +1,88 @@
+//! Whether the load was the one asked for.
+
+use super::{count, percent, tiered};
+use crate::limits::{SEND_LAG_MS, SEND_LAG_SHARE_OF_TTFT, UNDELIVERED};
+use crate::percentile::Percentile;
+use crate::summary::Summary;
+use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::run::{LoadModel, RunLog};
+
+/// In open loop the client sent late: its own delay is inside the intended latencies.
+pub(super) fn send_lag(log: &RunLog, summary: &Summary) -> Option<Finding> {
+    if log.manifest.load_model != LoadModel::OpenLoop {
+        return None;
+    }
+    let p99 = Percentile::new(99.0)?;
+    let lag = summary.client.send_lag.as_ref()?.order_statistic(p99)?;
+    let ttft = summary.ttft_p50_ms().unwrap_or(0.0);
+    let limit = SEND_LAG_MS.max(SEND_LAG_SHARE_OF_TTFT * ttft);
+    let severity = tiered(lag, limit)?;
+    Some(Finding::new(
+        severity,
+        "send-lag",
+        "Requests were sent later than intended by the client itself.",
+        format!(
+            "Send lag p99 {lag:.2} ms; invalid beyond {limit:.2} ms, questionable beyond a fifth of it."
+        ),
+        "Use more --threads or a stronger or quieter client machine, or raise --max-connections.",
+    ))
+}
+
+/// The requests of the window were not sent inside it.
+pub(super) fn undelivered(_: &RunLog, summary: &Summary) -> Option<Finding> {
+    let load = summary.load.as_ref()?;
+    let missing = 1.0 - load.sent_share?;
+    let severity = tiered(missing, UNDELIVERED)?;
+    let offered = &load.offered;
+    Some(Finding::new(
+        severity,
+        "load-not-delivered",
+        format!(
+            "{} of the measured requests were not sent inside the window.",
+            percent(missing)
+        ),
+        format!(
+            "{} measured requests, {} sent inside; due {:.2}/s, sent {:.2}/s.",
+            count(offered.measured),
+            count(offered.measured_sent_inside),
+            load.rate_due_per_s,
+            load.rate_sent_per_s
+        ),
+        "Raise --max-connections or --threads; a load that the client cannot send says nothing \
+         about the server.",
+    ))
+}
+
+/// In closed loop each slot waits for its answer: a slow server gets less load.
+pub(super) fn closed_loop(log: &RunLog, _: &Summary) -> Option<Finding> {
+    (log.manifest.load_model == LoadModel::ClosedLoop).then(|| {
+        Finding::new(
+            Severity::Note,
+            "closed-loop",
+            "Closed loop: latency is self-throttled, and counted from the send.",
+            format!("{} slots.", log.manifest.plan.concurrency.unwrap_or(0)),
+            "Use --rate to see what users see who do not wait for each other.",
+        )
+    })
+}
+
+/// The trace ended before the last measured request did.
+pub(super) fn drain_without_load(log: &RunLog, _: &Summary) -> Option<Finding> {
+    let progress = log
+        .manifest
+        .progress
+        .as_ref()
+        .filter(|p| p.drain_without_load)?;
+    let window = log.manifest.window?;
+    Some(Finding::new(
+        Severity::Note,
+        "drain-without-load",
+        "The trace ended before the measured requests did: the last of them ran on an emptying \
+         server.",
+        format!(
+            "{:.1} s from the window's end to the run's end.",
+            progress.ended.since(window.end) as f64 / 1e9
+        ),
+        "Use a longer trace, or a smaller --trace-limit of measured rows.",
+    ))
+}

@@ -1,0 +1,104 @@
+//! The checks: each a pure function of a run's log and summary.
+
+mod client;
+mod conservation;
+mod failures;
+mod host;
+mod load;
+mod run_state;
+mod sample;
+mod stamps;
+mod tokens;
+mod warmup;
+
+use crate::limits::QUESTIONABLE_FRACTION;
+use crate::summary::Summary;
+use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::run::RunLog;
+
+type Check = fn(&RunLog, &Summary) -> Option<Finding>;
+
+/// Every check, in the order of printing within one severity.
+const CHECKS: &[Check] = &[
+    run_state::recorder_error,
+    run_state::interrupted,
+    conservation::conservation,
+    failures::nothing_measured,
+    failures::failures,
+    load::send_lag,
+    load::undelivered,
+    stamps::uncertain_instants,
+    stamps::program_stamps,
+    stamps::clock_step,
+    warmup::no_warmup,
+    warmup::short_warmup,
+    host::client_beside_server,
+    sample::asked_percentile,
+    sample::default_percentile,
+    sample::slo_without_data,
+    sample::correlated,
+    load::closed_loop,
+    load::drain_without_load,
+    tokens::length_not_obeyed,
+    tokens::counts_disagree,
+    tokens::prompt_tokens,
+    tokens::cached_prompts,
+    tokens::unknown_counts,
+    tokens::multi_token_chunks,
+    client::connections_inside,
+    client::bodies_late,
+    client::waits_for_cap,
+    client::reads_without_stamp,
+];
+
+/// Every finding about a run, the heaviest first: those made before and during it as they are,
+/// and those of the checks.
+pub fn judge(log: &RunLog, summary: &Summary) -> Vec<Finding> {
+    let mut findings = log.manifest.run_findings.clone();
+    findings.extend(CHECKS.iter().filter_map(|check| check(log, summary)));
+    findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
+    findings
+}
+
+/// Error beyond `limit`, warning beyond a fifth of it.
+fn tiered(value: f64, limit: f64) -> Option<Severity> {
+    if value > limit {
+        Some(Severity::Error)
+    } else if value > limit * QUESTIONABLE_FRACTION {
+        Some(Severity::Warning)
+    } else {
+        None
+    }
+}
+
+/// A share as a percentage, with digits enough to tell it from 0 and from its limit.
+fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    if percent != 0.0 && percent < 1.0 {
+        format!("{percent:.2} %")
+    } else {
+        format!("{percent:.1} %")
+    }
+}
+
+/// `1 request`, `1,300 requests`.
+fn counted(n: u64, noun: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", count(n))
+}
+
+/// A count with its thousands apart, as the terminal writes them.
+fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! Whether the sample carries what is read off it.
+
+use super::count;
+use crate::distribution::Distribution;
+use crate::figure::{Cell, CellGrade};
+use crate::objective::SloStatus;
+use crate::percentile::Percentile;
+use crate::summary::Summary;
+use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::run::RunLog;
+
+/// A percentile asked for, by flag or objective, that the sample cannot support.
+pub(super) fn asked_percentile(log: &RunLog, summary: &Summary) -> Option<Finding> {
+    let asked = Percentile::asked(&log.manifest.plan);
+    let mut thin = thin_cells(summary, &asked);
+    for line in &summary.slo {
+        let cell = line.cell.as_ref();
+        if let Some(cell) = cell.filter(|c| c.grade == CellGrade::Unsupported) {
+            thin.push((line.objective.clone(), cell));
+        }
+    }
+    if thin.is_empty() {
+        return None;
+    }
+    Some(Finding::new(
+        Severity::Warning,
+        "percentile-unsupported",
+        "A percentile asked for has too thin a tail in this sample to be a figure.",
+        needs(&thin),
+        "Measure longer (--duration or --requests), or ask for a lower percentile.",
+    ))
+}
+
+/// Default percentiles that the sample cannot support: their cells print what they need.
+pub(super) fn default_percentile(log: &RunLog, summary: &Summary) -> Option<Finding> {
+    let asked = Percentile::asked(&log.manifest.plan);
+    let mut default = Percentile::DEFAULT.to_vec();
+    default.retain(|p| !asked.contains(p));
+    let thin = thin_cells(summary, &default);
+    if thin.is_empty() {
+        return None;
+    }
+    Some(Finding::new(
+        Severity::Note,
+        "percentile-needs-more",
+        "Some percentiles have too thin a tail in this sample and are not printed.",
+        needs(&thin),
+        "Measure longer where you need them.",
+    ))
+}
+
+/// For each headline metric, the least of `percentiles` that is unsupported.
+fn thin_cells<'a>(summary: &'a Summary, percentiles: &[Percentile]) -> Vec<(String, &'a Cell)> {
+    let least = |(name, distribution): (&str, &'a Distribution)| {
+        let mut cells = distribution.percentiles.iter();
+        let (percentile, cell) =
+            cells.find(|(p, c)| percentiles.contains(p) && c.grade == CellGrade::Unsupported)?;
+        Some((format!("{name} {percentile}"), cell))
+    };
+    headline(summary).into_iter().filter_map(least).collect()
+}
+
+/// What each needs, and how much longer a run would have to be to give it.
+fn needs(thin: &[(String, &Cell)]) -> String {
+    let list: Vec<String> = thin
+        .iter()
+        .map(|(name, cell)| {
+            let needed = cell.needed.unwrap_or(cell.n);
+            let (needed, have) = (count(needed as u64), count(cell.n as u64));
+            format!("{name} needs {needed} (have {have})")
+        })
+        .collect();
+    let ratio = |cell: &Cell| cell.needed.unwrap_or(cell.n) as f64 / cell.n as f64;
+    let longest = thin.iter().map(|(_, cell)| ratio(cell)).fold(1.0, f64::max);
+    format!(
+        "{}. A run {} times as long would carry them.",
+        list.join(", "),
+        longer(longest)
+    )
+}
+
+/// A factor rounded up: 1.4, 11.
+fn longer(factor: f64) -> String {
+    if factor < 9.95 {
+        format!("{:.1}", (factor * 10.0).ceil() / 10.0)
+    } else {
+        count(factor.ceil() as u64)
+    }
+}
+
+/// The distributions at the head of the summary, by name.
+fn headline(summary: &Summary) -> Vec<(&'static str, &Distribution)> {
+    let latency = &summary.latency;
+    let origin = summary.headline_origin;
+    let all = [
+        ("TTFT", latency.ttft.from(origin)),
+        ("TPOT", latency.tpot.as_ref()),
+        ("ITL", latency.itl.as_ref().or(latency.chunk_gap.as_ref())),
+        ("NTPOT", latency.ntpot.from(origin)),
+        ("E2E", latency.e2e.from(origin)),
+    ];
+    all.into_iter()
+        .filter_map(|(name, d)| Some((name, d?)))
+        .collect()
+}
+
+/// An objective on a metric that this run has no sample of.
+pub(super) fn slo_without_data(_: &RunLog, summary: &Summary) -> Option<Finding> {
+    let lines = summary.slo.iter().filter(|l| l.status == SloStatus::NoData);
+    let names: Vec<&str> = lines.map(|l| l.objective.as_str()).collect();
+    if names.is_empty() {
+        return None;
+    }
+    Some(Finding::new(
+        Severity::Warning,
+        "slo-without-data",
+        "An objective could not be judged: the run has no sample of its metric.",
+        names.join(", ") + ".",
+        "Answers without a stream have no TTFT, TPOT or ITL; ITL and TPOT need token counts.",
+    ))
+}
+
+/// Requests share a queue: the sample is worth less than its size.
+pub(super) fn correlated(_: &RunLog, summary: &Summary) -> Option<Finding> {
+    let metrics = headline(summary).into_iter();
+    let thin = metrics.filter(|(_, d)| d.correlated == Some(true));
+    let least = |d: &Distribution| {
+        let effective = d.percentiles.values().map(|c| c.effective_n);
+        effective.fold(d.n as f64, f64::min)
+    };
+    let list: Vec<String> = thin
+        .map(|(name, d)| {
+            let (n, worth) = (count(d.n as u64), count(least(d) as u64));
+            format!("{name}: {n} requests are worth {worth} independent ones")
+        })
+        .collect();
+    if list.is_empty() {
+        return None;
+    }
+    Some(Finding::new(
+        Severity::Note,
+        "correlated-samples",
+        "Requests waited on each other, so neighbouring latencies are alike. The intervals shown \
+         allow for it; another run may still differ by more than a plain interval would say.",
+        list.join("; ") + ".",
+        "Measure longer, or repeat the run with other seeds, before reading small differences.",
+    ))
+}

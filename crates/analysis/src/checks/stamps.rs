@@ -1,0 +1,73 @@
+//! How well the instants are known.
+
+use super::{count, percent, tiered};
+use crate::limits::{CLOCK_STEP_MS, PROGRAM_STAMPED, UNCERTAIN_CHUNKS};
+use crate::summary::Summary;
+use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::run::RunLog;
+
+/// The client read so late that arrivals merged: their instants are known to an interval only.
+pub(super) fn uncertain_instants(_: &RunLog, summary: &Summary) -> Option<Finding> {
+    let censoring = &summary.client.censoring;
+    let share = censoring.uncertain_share?;
+    let severity = tiered(share, UNCERTAIN_CHUNKS)?;
+    Some(Finding::new(
+        severity,
+        "uncertain-instants",
+        format!(
+            "{} of the chunk instants are uncertain by more than {:.2} ms.",
+            percent(share),
+            censoring.bound_ms
+        ),
+        format!(
+            "{} of {} chunks; the widest interval is {:.2} ms.",
+            count(censoring.uncertain),
+            count(censoring.chunks),
+            censoring.widest_ms.unwrap_or(0.0)
+        ),
+        "The client read several arrivals at once: use more --threads or a quieter client machine.",
+    ))
+}
+
+/// Instants are the program's: its own delay is inside them.
+pub(super) fn program_stamps(_: &RunLog, summary: &Summary) -> Option<Finding> {
+    let stamps = &summary.client.stamps;
+    let all = stamps.kernel + stamps.program;
+    if stamps.program == 0 {
+        return None;
+    }
+    let share = stamps.program as f64 / all as f64;
+    let severity = if share > PROGRAM_STAMPED {
+        Severity::Warning
+    } else {
+        Severity::Note
+    };
+    Some(Finding::new(
+        severity,
+        "program-stamps",
+        "Responses were stamped by the program, not by the kernel: the client's own delay is \
+         inside their latencies.",
+        format!(
+            "{} of {} responses ({}).",
+            count(stamps.program),
+            count(all),
+            percent(share)
+        ),
+        "Run the client on Linux, where SO_TIMESTAMPING works, outside a sandbox that hides it.",
+    ))
+}
+
+/// The real-time clock, in which the kernel stamps, was set during the run.
+pub(super) fn clock_step(_: &RunLog, summary: &Summary) -> Option<Finding> {
+    let step = summary.client.threads.as_ref()?.clock_step_ms;
+    (step > CLOCK_STEP_MS).then(|| {
+        Finding::new(
+            Severity::Note,
+            "clock-step",
+            "The real-time clock was set during the run; kernel stamps around that instant are off \
+             by up to the step.",
+            format!("Greatest step: {step:.2} ms."),
+            "Let the clock settle (chronyc tracking) before measuring.",
+        )
+    })
+}

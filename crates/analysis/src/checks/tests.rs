@@ -1,0 +1,487 @@
+//! A run for each check that triggers exactly its finding, and clean runs that trigger none.
+
+use super::judge;
+use crate::{Percentile, SloStatus, all_failed, slo_missed, summarize};
+use infermeter_core::clock::Offset;
+use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::plan::{Endpoint, Warmup};
+use infermeter_core::record::{Chunk, Reason, RequestRecord, StampSource, TokenSource};
+use infermeter_core::run::{ClientHealth, Progress, RunLog, ThreadHealth};
+use infermeter_core::schedule::Phase;
+use infermeter_core::units::Span;
+use infermeter_metrics::fixture::{Run, ms};
+use serde_json::json;
+
+/// A quiet run of 1,300 requests in 65 s.
+fn quiet() -> Run {
+    Run::steady(1_300, 20.0, 12)
+}
+
+fn found(log: &RunLog) -> Vec<String> {
+    let word = |f: &Finding| {
+        let severity = match f.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => "note",
+        };
+        format!("{severity} {}", f.code)
+    };
+    judge(log, &summarize(log)).iter().map(word).collect()
+}
+
+/// Findings of a log beside the one that every small sample has.
+fn check_log(log: &RunLog, expect: &[&str]) {
+    let mut codes = found(log);
+    codes.retain(|c| c != "note percentile-needs-more");
+    assert_eq!(codes, expect);
+}
+
+fn check(change: impl FnOnce(&mut Run), expect: &[&str]) {
+    let mut run = quiet();
+    change(&mut run);
+    check_log(&run.build(), expect);
+}
+
+/// The measured records, every `nth` of them.
+fn every(run: &mut Run, nth: usize) -> impl Iterator<Item = &mut RequestRecord> {
+    let measured = run
+        .records()
+        .iter_mut()
+        .filter(|r| r.phase == Phase::Measure);
+    measured.step_by(nth)
+}
+
+fn postpone(record: &mut RequestRecord, ns: i64) {
+    let later = |at: Option<Offset>| at.map(|a| a.plus(ns));
+    record.send_start = later(record.send_start);
+    record.sent = later(record.sent);
+    record.first_byte = later(record.first_byte);
+    record.finished = later(record.finished);
+    record.closed = later(record.closed);
+    for chunk in &mut record.chunks {
+        chunk.at = chunk.at.plus(ns);
+        chunk.seen = chunk.seen.plus(ns);
+        chunk.lower = chunk.lower.plus(ns);
+    }
+}
+
+fn thread(change: impl FnOnce(&mut ThreadHealth)) -> impl FnOnce(&mut Run) {
+    |run| {
+        let health = run.manifest().client_health.as_mut().expect("a health");
+        change(&mut health.threads[0]);
+    }
+}
+
+fn progress(run: &mut Run) -> &mut Progress {
+    run.manifest().progress.as_mut().expect("a progress")
+}
+
+fn health(run: &mut Run) -> &mut ClientHealth {
+    run.manifest().client_health.as_mut().expect("a health")
+}
+
+#[test]
+fn a_clean_run_has_no_finding() {
+    let log = Run::steady(12_000, 20.0, 12).build();
+    assert_eq!(found(&log), Vec::<String>::new());
+}
+
+#[test]
+fn a_small_clean_run_says_what_its_percentiles_need() {
+    assert_eq!(found(&quiet().build()), ["note percentile-needs-more"]);
+}
+
+#[test]
+fn findings_of_the_run_come_along_and_the_heaviest_is_first() {
+    let own = Finding::new(Severity::Warning, "probe", "", "", "");
+    check(
+        |run| {
+            run.manifest().run_findings.push(own);
+            health(run).recorder_error = Some("No space left on device".to_owned());
+        },
+        &["error record-incomplete", "warning probe"],
+    );
+}
+
+#[test]
+fn send_lag_by_its_size() {
+    let late = |ns: i64| move |run: &mut Run| every(run, 40).for_each(|r| postpone(r, ns));
+    // TTFT p50 is 60 ms: invalid beyond 6 ms, questionable beyond 1.2 ms.
+    check(late(ms(7)), &["error send-lag"]);
+    check(late(ms(2)), &["warning send-lag"]);
+    check(late(ms(1)), &[]);
+}
+
+#[test]
+fn load_that_was_not_sent_in_the_window() {
+    // In closed loop, where lateness is no send lag.
+    let late = |nth: usize| {
+        move |run: &mut Run| {
+            run.manifest().load_model = infermeter_core::run::LoadModel::ClosedLoop;
+            every(run, nth).for_each(|r| postpone(r, ms(70_000)));
+        }
+    };
+    check(late(10), &["error load-not-delivered", "note closed-loop"]);
+    check(
+        late(50),
+        &["warning load-not-delivered", "note closed-loop"],
+    );
+}
+
+#[test]
+fn uncertain_instants_by_their_share() {
+    let censor = |nth: usize| {
+        move |run: &mut Run| {
+            for record in every(run, nth) {
+                for chunk in &mut record.chunks {
+                    chunk.lower = chunk.at.plus(-ms(2));
+                }
+            }
+        }
+    };
+    check(censor(10), &["error uncertain-instants"]);
+    check(censor(50), &["warning uncertain-instants"]);
+    check(censor(200), &[]);
+}
+
+#[test]
+fn failures_by_their_share() {
+    let fail = |n: i64| {
+        move |run: &mut Run| {
+            for i in 0..n {
+                run.failed(i * 65_000 / n, Reason::HttpStatus);
+            }
+        }
+    };
+    check(fail(200), &["error failures"]);
+    check(fail(50), &["warning failures"]);
+    check(fail(20), &[]);
+}
+
+#[test]
+fn a_run_without_measured_requests() {
+    let mut run = Run::open(1.0, 100);
+    run.warmup_stream(-1_000, ms(20), ms(10), 5);
+    let log = run.build();
+    check_log(&log, &["error nothing-measured"]);
+    assert!(!all_failed(&summarize(&log)));
+}
+
+#[test]
+fn a_run_with_failures_only() {
+    let mut run = Run::open(1.0, 100);
+    run.warmup_stream(-1_000, ms(20), ms(10), 5);
+    run.manifest().plan.slo = vec!["ttft.p50<1s".parse().expect("an objective")];
+    for i in 0..90 {
+        run.failed(i * 1_000, Reason::ConnectFailed);
+    }
+    let log = run.build();
+    check_log(&log, &["error failures"]);
+    let summary = summarize(&log);
+    assert!(all_failed(&summary) && slo_missed(&summary));
+    assert_eq!(summary.slo[0].status, SloStatus::Missed);
+    assert!(summary.latency.ttft.intended.is_none());
+}
+
+#[test]
+fn records_that_contradict_themselves() {
+    let first =
+        |change: fn(&mut RequestRecord)| move |run: &mut Run| every(run, 10_000).for_each(change);
+    let expect = &["error conservation"];
+    check(first(|r| r.chunks[1].at = r.chunks[0].at.plus(-1)), expect);
+    check(first(|r| r.sent = Some(r.intended.plus(-1))), expect);
+    check(first(|r| r.closed = None), expect);
+    check(
+        first(|r| r.chunks[0].lower = r.chunks[0].at.plus(1)),
+        expect,
+    );
+    let mut log = quiet().build();
+    log.records.remove(700);
+    check_log(&log, expect);
+    let mut log = quiet().build();
+    log.records[5].intended = log.records[5].intended.plus(1);
+    check_log(&log, expect);
+}
+
+#[test]
+fn a_recovered_run_may_have_gaps() {
+    let mut log = quiet().build();
+    log.records.remove(700);
+    if let Some(progress) = log.manifest.progress.as_mut() {
+        progress.recovered = true;
+        progress.interrupted = true;
+    }
+    check_log(&log, &["warning interrupted"]);
+}
+
+#[test]
+fn an_interrupted_run() {
+    check(
+        |run| {
+            progress(run).interrupted = true;
+            for i in 0..300 {
+                run.not_sent(65_000 + i);
+            }
+        },
+        &["warning interrupted"],
+    );
+}
+
+#[test]
+fn warmups() {
+    check(
+        |run| {
+            run.records().retain(|r| r.phase == Phase::Measure);
+            run.manifest().plan.warmup = Some(Warmup::NONE);
+        },
+        &["warning no-warmup"],
+    );
+    check(
+        |run| run.manifest().plan.duration = Some(Span::seconds(60)),
+        &["note short-warmup"],
+    );
+}
+
+#[test]
+fn client_and_server_on_one_machine() {
+    let loopback = json!({"target": {"loopback": true}});
+    let beside = loopback.clone();
+    check(
+        |run| run.manifest().environment = beside,
+        &["warning host-shared-with-server"],
+    );
+    check(
+        |run| {
+            run.manifest().environment = loopback;
+            run.manifest().plan.target = "mock:llama-8b-h100".to_owned();
+        },
+        &["note host-shared-with-mock"],
+    );
+}
+
+#[test]
+fn percentiles_asked_for() {
+    check(
+        |run| run.manifest().plan.percentile = vec!["p99.9".to_owned()],
+        &["warning percentile-unsupported"],
+    );
+    check(
+        |run| run.manifest().plan.percentile = vec!["p75".to_owned()],
+        &[],
+    );
+    check(
+        |run| run.manifest().plan.slo = vec!["ttft.p99.9<1s".parse().expect("an objective")],
+        &["warning percentile-unsupported"],
+    );
+    check(
+        |run| {
+            run.manifest().plan.slo = vec!["tpot.p50<1s".parse().expect("an objective")];
+            run.manifest().plan.no_stream = true;
+        },
+        &["warning slo-without-data"],
+    );
+}
+
+#[test]
+fn requests_that_share_a_queue() {
+    check(
+        |run| {
+            for (i, record) in every(run, 1).enumerate() {
+                // A slow wave of 26 s: neighbours are alike.
+                let wave = (i as f64 / 520.0 * std::f64::consts::TAU).sin();
+                let ns = (wave * 30e6) as i64;
+                for chunk in &mut record.chunks {
+                    chunk.at = chunk.at.plus(ns);
+                    chunk.lower = chunk.at;
+                    chunk.seen = chunk.at;
+                }
+                record.first_byte = record.chunks.first().map(|c| c.at);
+                record.closed = record.chunks.last().map(|c| c.at);
+            }
+        },
+        &["note correlated-samples"],
+    );
+}
+
+#[test]
+fn an_answer_without_stream_needs_no_finding() {
+    check(
+        |run| {
+            run.manifest().plan.no_stream = true;
+            for record in run.records() {
+                record.chunks.drain(..11);
+                record.chunks[0].tokens = Chunk::TOKENS_UNKNOWN;
+                record.first_byte = Some(record.chunks[0].at);
+                record.token_source = Some(TokenSource::Unknown);
+            }
+        },
+        &[],
+    );
+}
+
+#[test]
+fn stamps_and_clocks() {
+    let program = |nth: usize| {
+        move |run: &mut Run| {
+            every(run, nth).for_each(|r| r.stamp_source = Some(StampSource::Program));
+        }
+    };
+    check(program(1), &["warning program-stamps"]);
+    check(program(200), &["note program-stamps"]);
+    check(
+        thread(|t| t.reads_without_stamp = 3),
+        &["note reads-without-stamp"],
+    );
+    check(thread(|t| t.clock_step_ns = -ms(2)), &["note clock-step"]);
+}
+
+#[test]
+fn lengths_and_sums_of_tokens() {
+    check(
+        |run| every(run, 50).for_each(|r| r.requested_output_tokens = 20),
+        &["warning length-not-obeyed"],
+    );
+    let disagree = |nth: usize| {
+        move |run: &mut Run| {
+            for record in every(run, 1) {
+                record.token_source = Some(TokenSource::TokenIds);
+            }
+            for record in every(run, nth) {
+                record.output_tokens = Some(15);
+                record.requested_output_tokens = 15;
+            }
+        }
+    };
+    check(disagree(50), &["warning token-counts-disagree"]);
+    check(disagree(200), &["note token-counts-disagree"]);
+}
+
+#[test]
+fn prompts_as_the_server_counts_them() {
+    let add = |n: u32, nth: usize| {
+        move |run: &mut Run| {
+            every(run, nth).for_each(|r| r.prompt_tokens = Some(r.requested_prompt_tokens + n));
+        }
+    };
+    check(add(36, 1), &["note prompt-overhead"]);
+    check(add(300, 1), &["warning prompt-tokens-disagree"]);
+    check(add(10, 40), &["warning prompt-tokens-disagree"]);
+    check(
+        |run| {
+            run.manifest().plan.endpoint = Endpoint::Completions;
+            add(1, 1)(run);
+        },
+        &[],
+    );
+    check(
+        |run| every(run, 1).for_each(|r| r.cached_tokens = Some(16)),
+        &["warning prefix-cache-hit"],
+    );
+}
+
+#[test]
+fn tokens_that_cannot_be_counted() {
+    check(
+        |run| {
+            let record = every(run, 10_000).next().expect("a record");
+            record.token_source = Some(TokenSource::Unknown);
+            record
+                .chunks
+                .iter_mut()
+                .for_each(|c| c.tokens = Chunk::TOKENS_UNKNOWN);
+        },
+        &["note token-counts-unknown"],
+    );
+    check(
+        |run| {
+            for record in every(run, 1) {
+                record.token_source = Some(TokenSource::ContinuousUsage);
+                record.chunks.iter_mut().for_each(|c| c.tokens = 2);
+                record.output_tokens = Some(24);
+                record.requested_output_tokens = 24;
+            }
+        },
+        &["note multi-token-chunks"],
+    );
+}
+
+#[test]
+fn what_the_client_did() {
+    let open = |nth: usize| {
+        move |run: &mut Run| {
+            for record in every(run, nth) {
+                record.new_connection = Some(true);
+                record.connected = record.send_start.map(|s| s.plus(300_000));
+            }
+        }
+    };
+    check(open(10), &["warning connections-opened-inside"]);
+    check(open(50), &["note connections-opened-inside"]);
+    check(open(200), &[]);
+    check(thread(|t| t.bodies_late = 1), &["note bodies-late"]);
+    check(
+        thread(|t| t.waits_for_cap = 1),
+        &["note waits-for-connection"],
+    );
+    check(
+        |run| progress(run).drain_without_load = true,
+        &["note drain-without-load"],
+    );
+}
+
+#[test]
+fn objectives_count_failures() {
+    let line = |failed: i64, objective: &str| {
+        let mut run = quiet();
+        run.manifest().plan.slo = vec![objective.parse().expect("an objective")];
+        for i in 0..failed {
+            run.failed(i * 1_000, Reason::HttpStatus);
+        }
+        let summary = summarize(&run.build());
+        (summary.slo[0].status, summary.slo[0].straddles)
+    };
+    assert_eq!(line(0, "ttft.p99<100ms"), (SloStatus::Met, false));
+    assert_eq!(line(20, "ttft.p99<100ms"), (SloStatus::Missed, true));
+    assert_eq!(line(60, "ttft.p99<100ms"), (SloStatus::Missed, false));
+    assert!(line(0, "ttft.p50<60ms").1);
+    assert_eq!(line(0, "itl.p99<50ms"), (SloStatus::Met, false));
+    assert_eq!(line(60, "ttfo.p90<100ms"), (SloStatus::Met, false));
+}
+
+#[test]
+fn per_user_speed_is_the_reciprocal_of_tpot() {
+    let summary = summarize(&quiet().build());
+    let p99 = Percentile::new(99.0).expect("a percentile");
+    let tpot = &summary.latency.tpot.as_ref().expect("streams").percentiles[&p99];
+    let speed = &summary.latency.per_user_tokens_per_s[&p99];
+    assert_eq!(speed.value, tpot.value.map(|v| 1e3 / v));
+    assert_eq!(speed.high, tpot.low.map(|v| 1e3 / v));
+}
+
+#[test]
+fn goodput_counts_requests_that_meet_every_objective() {
+    let mut run = Run::open(1.0, 10);
+    for at in [0, 1_000, 2_000] {
+        run.stream(at, ms(20), ms(10), 5);
+    }
+    run.stream(3_000, ms(200), ms(10), 5);
+    run.failed(4_000, Reason::HttpStatus);
+    run.manifest().plan.slo = vec!["ttft.p99<100ms".parse().expect("an objective")];
+    let goodput = summarize(&run.build())
+        .goodput
+        .expect("an objective is set");
+    assert_eq!((goodput.attainment.count, goodput.attainment.n), (3, 5));
+    let rate = goodput.requests.expect("a window").per_s;
+    assert!((rate - 0.3).abs() < 1e-12);
+}
+
+#[test]
+fn classes_are_summarised_apart() {
+    let mut run = quiet();
+    run.manifest().classes = vec!["chat".to_owned(), "code-generation".to_owned()];
+    every(&mut run, 2).for_each(|r| r.class = 1);
+    let summary = summarize(&run.build());
+    let n: Vec<u64> = summary.classes.iter().map(|c| c.measured.total).collect();
+    assert_eq!(n, [650, 650]);
+    assert_eq!(n.iter().sum::<u64>(), summary.requests.measured.total);
+}

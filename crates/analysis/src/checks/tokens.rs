@@ -1,0 +1,174 @@
+//! Token counts: asked, delivered, counted.
+
+use super::{count, percent};
+use crate::limits::{
+    CACHED_PROMPT, CHAT_OVERHEAD_TOKENS, COMPLETIONS_OVERHEAD_TOKENS, LENGTH_NOT_OBEYED,
+    TOKENS_DISAGREE,
+};
+use crate::summary::Summary;
+use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::plan::Endpoint;
+use infermeter_core::run::RunLog;
+use infermeter_metrics::token_counts::PromptDifference;
+
+/// Answers were not as long as asked.
+pub(super) fn length_not_obeyed(_: &RunLog, summary: &Summary) -> Option<Finding> {
+    let tokens = &summary.tokens;
+    let share = tokens
+        .not_obeyed_share()
+        .filter(|s| *s > LENGTH_NOT_OBEYED)?;
+    Some(Finding::new(
+        Severity::Warning,
+        "length-not-obeyed",
+        format!(
+            "{} of the answers do not have the length asked for.",
+            percent(share)
+        ),
+        format!(
+            "{} of {} answers; {} output tokens asked for, {} delivered.",
+            count(tokens.output_not_obeyed),
+            count(tokens.output_known),
+            count(tokens.output_tokens_asked),
+            count(tokens.output_tokens)
+        ),
+        "Let the server ignore the end token (ignore_eos, --extra-body), or say that lengths are \
+         the model's own.",
+    ))
+}
+
+/// Usage and the chunks' own counts differ by more than 1 token and 1 %.
+pub(super) fn counts_disagree(_: &RunLog, summary: &Summary) -> Option<Finding> {
+    let tokens = &summary.tokens;
+    if tokens.disagreeing == 0 {
+        return None;
+    }
+    let share = tokens.disagreeing as f64 / tokens.comparable as f64;
+    let severity = if share > TOKENS_DISAGREE {
+        Severity::Warning
+    } else {
+        Severity::Note
+    };
+    Some(Finding::new(
+        severity,
+        "token-counts-disagree",
+        "The tokens of the chunks do not add up to the server's usage.",
+        format!(
+            "{} of {} answers ({}) differ by more than 1 token and 1 %.",
+            count(tokens.disagreeing),
+            count(tokens.comparable),
+            percent(share)
+        ),
+        "Per-token figures (ITL, smoothed ITL, output throughput) rest on the chunks, TPOT and \
+         NTPOT on usage; find out which one the server gets wrong.",
+    ))
+}
+
+/// The server counted other prompt tokens than were asked for.
+pub(super) fn prompt_tokens(log: &RunLog, summary: &Summary) -> Option<Finding> {
+    let prompt = summary.tokens.prompt?;
+    let overhead = match log.manifest.plan.endpoint {
+        Endpoint::Chat => CHAT_OVERHEAD_TOKENS,
+        Endpoint::Completions => COMPLETIONS_OVERHEAD_TOKENS,
+    };
+    let evidence = format!(
+        "usage.prompt_tokens - tokens asked for: median {}, {} to {} over {} answers, {} of them \
+         off the median by more than 2 tokens and 1 %.",
+        prompt.median,
+        prompt.min,
+        prompt.max,
+        count(prompt.requests),
+        count(prompt.outliers)
+    );
+    if prompt.outliers > 0 || !(0..=overhead).contains(&prompt.median) {
+        return Some(prompt_disagreement(&prompt, evidence));
+    }
+    (prompt.median != 0 && log.manifest.plan.endpoint == Endpoint::Chat).then(|| {
+        Finding::new(
+            Severity::Note,
+            "prompt-overhead",
+            format!(
+                "The chat template adds {} tokens to each prompt.",
+                prompt.median
+            ),
+            evidence,
+            "Nothing to do; input throughput counts them.",
+        )
+    })
+}
+
+fn prompt_disagreement(prompt: &PromptDifference, evidence: String) -> Finding {
+    let message = if prompt.outliers > 0 {
+        "The server counts other prompt tokens than were asked for, by an amount that varies."
+    } else {
+        "The server counts other prompt tokens than were asked for, by more than a template adds."
+    };
+    Finding::new(
+        Severity::Warning,
+        "prompt-tokens-disagree",
+        message,
+        evidence,
+        "Give the model's own tokenizer with --tokenizer path/to/tokenizer.json.",
+    )
+}
+
+/// Prompts were found in the server's prefix cache though each begins with its own salt.
+pub(super) fn cached_prompts(_: &RunLog, summary: &Summary) -> Option<Finding> {
+    let tokens = &summary.tokens;
+    let share = tokens.cached_share().filter(|s| *s > CACHED_PROMPT)?;
+    Some(Finding::new(
+        Severity::Warning,
+        "prefix-cache-hit",
+        format!(
+            "The server took {} of the prompt tokens from its prefix cache.",
+            percent(share)
+        ),
+        format!(
+            "{} of {} prompt tokens.",
+            count(tokens.cached_tokens.unwrap_or(0)),
+            count(tokens.prompt_tokens)
+        ),
+        "TTFT and throughput are better than for new prompts. Change --workload-seed, or restart \
+         the server, if the same prompts were sent before.",
+    ))
+}
+
+/// Tokens that could not be counted, or only by spreading usage.
+pub(super) fn unknown_counts(_: &RunLog, summary: &Summary) -> Option<Finding> {
+    let throughput = summary.throughput.as_ref();
+    let spread = throughput.map_or(0, |t| t.responses_spread_evenly);
+    let uncounted = throughput.map_or(0, |t| t.uncounted_chunks);
+    let without_usage = summary.tokens.completed - summary.tokens.with_usage;
+    if spread == 0 && uncounted == 0 && without_usage == 0 {
+        return None;
+    }
+    Some(Finding::new(
+        Severity::Note,
+        "token-counts-unknown",
+        "Some tokens could not be counted: ITL and smoothed ITL leave those answers out, and \
+         output throughput is approximate or too low by them.",
+        format!(
+            "{without_usage} answers without usage; {spread} answers whose usage is spread evenly \
+             over their chunks; {uncounted} chunks in the window not counted."
+        ),
+        "Use a server version that reports usage in streams, or --tokenizer with the model's own \
+         tokenizer.json.",
+    ))
+}
+
+/// Chunks carry several tokens: the gap between them is not the time per token.
+pub(super) fn multi_token_chunks(_: &RunLog, summary: &Summary) -> Option<Finding> {
+    let chunks = summary.latency.tokens_per_chunk.as_ref()?;
+    let mean = chunks.mean?.value;
+    summary.latency.multi_token_chunks.then(|| {
+        Finding::new(
+            Severity::Note,
+            "multi-token-chunks",
+            "Chunks carry several tokens: chunk gap is not ITL.",
+            format!(
+                "{mean:.2} tokens per chunk on average, {:.0} at most.",
+                chunks.max
+            ),
+            "Compare engines on TPOT or smoothed ITL, never on chunk gap.",
+        )
+    })
+}

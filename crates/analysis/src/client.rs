@@ -1,0 +1,113 @@
+//! The generator's view of itself.
+
+use crate::distribution::{Distribution, Weight};
+use crate::percentile::Percentile;
+use infermeter_core::run::{ClientHealth, RunLog, ThreadHealth};
+use infermeter_metrics::origin::Origin;
+use infermeter_metrics::population::{Failures, Population};
+use infermeter_metrics::receive::{Censoring, StampCounts, censoring, client_lag, stamp_counts};
+use infermeter_metrics::request_metric::RequestMetric;
+use infermeter_metrics::samples::request_samples;
+use serde::Serialize;
+
+/// How the client behaved while it measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ClientSummary {
+    /// Send - intended, of every measured request that was sent.
+    pub send_lag: Option<Distribution>,
+    /// Program stamp - kernel stamp, per read: kept out of the results.
+    pub client_lag: Option<Distribution>,
+    /// Chunk instants known only to lie between two stamps.
+    pub censoring: Censoring,
+    /// Whose stamps the instants are.
+    pub stamps: StampCounts,
+    /// Totals over the worker threads; absent where the run did not end by itself.
+    pub threads: Option<ThreadTotals>,
+}
+
+/// Sums and extremes over the worker threads.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ThreadTotals {
+    /// Worker threads.
+    pub threads: usize,
+    /// Cores that the process may use.
+    pub cores: u32,
+    /// CPU time of the process / wall time: cores kept busy.
+    pub cores_busy: Option<f64>,
+    /// CPU time / wall time of the busiest thread.
+    pub busiest_thread: Option<f64>,
+    /// Time runnable but not running / wall time, of the worst thread.
+    pub run_queue_wait_share: Option<f64>,
+    /// Peak resident memory, bytes.
+    pub peak_rss_bytes: Option<u64>,
+    /// Reads that returned bytes.
+    pub reads: u64,
+    /// Of those, without a kernel stamp.
+    pub reads_without_stamp: u64,
+    /// Bytes received.
+    pub bytes: u64,
+    /// Connections opened.
+    pub connections_opened: u64,
+    /// Idle connections dropped.
+    pub connections_discarded: u64,
+    /// Times a request was due before its body was ready.
+    pub bodies_late: u64,
+    /// Times a request waited because of the cap on connections.
+    pub waits_for_cap: u64,
+    /// Greatest jump of the real-time clock, milliseconds.
+    pub clock_step_ms: f64,
+}
+
+impl ClientSummary {
+    /// `median_gap_ms`: p50 of the chunk gap, where there is one.
+    pub(crate) fn of(
+        log: &RunLog,
+        population: &Population<'_>,
+        wanted: &[Percentile],
+        median_gap_ms: Option<f64>,
+    ) -> Self {
+        let lags = request_samples(
+            population,
+            RequestMetric::SendLag,
+            Origin::Intended,
+            Failures::Excluded,
+        );
+        Self {
+            send_lag: Distribution::of_requests(&lags, wanted),
+            client_lag: Distribution::of_instants(&client_lag(population), Weight::Read, wanted),
+            censoring: censoring(population, median_gap_ms),
+            stamps: stamp_counts(population),
+            threads: log.manifest.client_health.as_ref().map(totals),
+        }
+    }
+}
+
+fn totals(health: &ClientHealth) -> ThreadTotals {
+    let threads = &health.threads;
+    let sum = |f: fn(&ThreadHealth) -> u64| threads.iter().map(f).sum();
+    let wall_ns = threads.iter().map(|t| t.wall_ns).max().filter(|w| *w > 0);
+    let of_wall = |part: i64, t: &ThreadHealth| part as f64 / t.wall_ns.max(1) as f64;
+    let waits = threads
+        .iter()
+        .filter_map(|t| Some(of_wall(t.run_queue_wait_ns?, t)));
+    let steps = threads.iter().map(|t| t.clock_step_ns.abs());
+    ThreadTotals {
+        threads: threads.len(),
+        cores: health.cores,
+        cores_busy: wall_ns.map(|wall| health.process_cpu_ns as f64 / wall as f64),
+        busiest_thread: threads
+            .iter()
+            .map(|t| of_wall(t.cpu_ns, t))
+            .max_by(f64::total_cmp),
+        run_queue_wait_share: waits.max_by(f64::total_cmp),
+        peak_rss_bytes: health.peak_rss_bytes,
+        reads: sum(|t| t.reads),
+        reads_without_stamp: sum(|t| t.reads_without_stamp),
+        bytes: sum(|t| t.bytes),
+        connections_opened: sum(|t| t.connections_opened),
+        connections_discarded: sum(|t| t.connections_discarded),
+        bodies_late: sum(|t| t.bodies_late),
+        waits_for_cap: sum(|t| t.waits_for_cap),
+        clock_step_ms: steps.max().unwrap_or(0) as f64 / 1e6,
+    }
+}

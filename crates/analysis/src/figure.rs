@@ -1,0 +1,173 @@
+//! Figures: a value never without its count, interval and grade.
+
+use infermeter_stats::{Estimate, Grade, Interval, Method, ProportionEstimate};
+use serde::Serialize;
+
+/// One percentile of one series.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Cell {
+    /// The order statistic x_(ceil(n p)); absent where the grade is `unsupported`, and where it
+    /// falls among failures (`infinite`).
+    pub value: Option<f64>,
+    /// Lower bound of the interval; absent where the sample gives none.
+    pub low: Option<f64>,
+    /// Upper bound; absent where the interval is open above.
+    pub high: Option<f64>,
+    /// Observations.
+    pub n: usize,
+    /// Independent observations of equal information.
+    pub effective_n: f64,
+    /// How far the sample carries the value.
+    pub grade: CellGrade,
+    /// Observations that this percentile needs, at the dependence seen; only if `unsupported`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needed: Option<usize>,
+    /// How the interval was made.
+    pub method: CellMethod,
+    /// Distinct time blocks with a tail observation; token-level series only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tail_blocks: Option<usize>,
+    /// The percentile falls among the failures, which count as +infinity.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub infinite: bool,
+    /// The order statistic whatever the grade: what this sample did, for the checks; no figure.
+    #[serde(skip)]
+    pub order_statistic: f64,
+}
+
+/// How far a sample carries a percentile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CellGrade {
+    /// At least 100 effective tail samples (or tail blocks).
+    Full,
+    /// At least 10.
+    Indicative,
+    /// Fewer: no value.
+    Unsupported,
+}
+
+/// How an interval was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CellMethod {
+    /// Exact binomial ranks: the sample behaves as independent.
+    ExactRanks,
+    /// Ranks on the effective sample size.
+    EffectiveRanks,
+    /// Ranks from the variance between time blocks of one second.
+    TimeBlocks,
+}
+
+impl From<&Estimate> for Cell {
+    fn from(estimate: &Estimate) -> Self {
+        let (grade, needed) = match estimate.grade {
+            Grade::Full => (CellGrade::Full, None),
+            Grade::Indicative => (CellGrade::Indicative, None),
+            Grade::Unsupported { needed, .. } => (CellGrade::Unsupported, Some(needed)),
+        };
+        let finite = |x: f64| x.is_finite().then_some(x);
+        let supported = grade != CellGrade::Unsupported;
+        Self {
+            value: finite(estimate.value).filter(|_| supported),
+            low: estimate.interval.low.and_then(finite),
+            high: estimate.interval.high.and_then(finite),
+            n: estimate.n,
+            effective_n: estimate.effective_n,
+            grade,
+            needed,
+            method: match estimate.method {
+                Method::ExactRanks => CellMethod::ExactRanks,
+                Method::EffectiveRanks => CellMethod::EffectiveRanks,
+                Method::TimeBlocks => CellMethod::TimeBlocks,
+            },
+            tail_blocks: estimate.tail_blocks,
+            infinite: estimate.value.is_infinite(),
+            order_statistic: estimate.value,
+        }
+    }
+}
+
+/// A mean with its interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Mean {
+    /// The arithmetic mean.
+    pub value: f64,
+    /// Lower bound; absent where the sample gives none.
+    pub low: Option<f64>,
+    /// Upper bound.
+    pub high: Option<f64>,
+}
+
+impl Mean {
+    /// `value` with the bounds of `interval`.
+    pub(crate) fn new(value: f64, interval: Interval) -> Self {
+        Self {
+            value,
+            low: interval.low,
+            high: interval.high,
+        }
+    }
+
+    /// `value` with an interval from batch means: Student's t on the standard deviation of
+    /// `batches` (statistics.md: ten equal-time batch means). Open for fewer than two batches.
+    pub(crate) fn of_batches(value: f64, batches: &[f64], level: f64) -> Self {
+        let n = batches.len() as f64;
+        if batches.len() < 2 {
+            return Self::new(value, Interval::open(level));
+        }
+        let centre = batches.iter().sum::<f64>() / n;
+        let squares: f64 = batches.iter().map(|b| (b - centre).powi(2)).sum();
+        let error = (squares / (n - 1.0) / n).sqrt();
+        let half = infermeter_stats::student_two_sided(level, n - 1.0) * error;
+        Self {
+            value,
+            low: Some(value - half),
+            high: Some(value + half),
+        }
+    }
+}
+
+/// A share of requests with its interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Share {
+    /// `count` / `n`, in [0, 1].
+    pub value: f64,
+    /// Lower bound (Clopper-Pearson on the effective count).
+    pub low: Option<f64>,
+    /// Upper bound.
+    pub high: Option<f64>,
+    /// Requests that count.
+    pub count: usize,
+    /// Requests looked at.
+    pub n: usize,
+    /// Independent requests of equal information.
+    pub effective_n: f64,
+}
+
+impl From<ProportionEstimate> for Share {
+    fn from(p: ProportionEstimate) -> Self {
+        Self {
+            value: p.value,
+            low: p.interval.low,
+            high: p.interval.high,
+            count: p.successes,
+            n: p.n,
+            effective_n: p.effective_n,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Mean;
+
+    #[test]
+    fn batch_means_by_hand() {
+        // Mean 2, standard deviation 1, n = 3: t(0.975, 2) = 4.302653, half-width 2.484138.
+        let mean = Mean::of_batches(2.0, &[1.0, 2.0, 3.0], 0.95);
+        assert!((mean.high.expect("bounded") - 4.484_138).abs() < 1e-5);
+        assert!((mean.low.expect("bounded") + 0.484_138).abs() < 1e-5);
+        assert_eq!(Mean::of_batches(2.0, &[2.0], 0.95).high, None);
+    }
+}

@@ -1,0 +1,197 @@
+//! Every latency of a population of requests.
+
+use crate::distribution::{Distribution, Percentiles, Weight, block_cells, request_cells};
+use crate::figure::Cell;
+use crate::percentile::Percentile;
+use infermeter_metrics::origin::Origin;
+use infermeter_metrics::population::{Failures, Population, is_failure};
+use infermeter_metrics::request_metric::RequestMetric;
+use infermeter_metrics::samples::request_samples;
+use infermeter_metrics::stalls::{Stalls, stalls};
+use infermeter_metrics::token_series::{TokenMetric, has_multi_token_chunks, token_samples};
+use serde::Serialize;
+
+/// One metric from both origins; never mixed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ByOrigin {
+    /// From the intended send time.
+    pub intended: Option<Distribution>,
+    /// From `send_start`.
+    pub send: Option<Distribution>,
+}
+
+impl ByOrigin {
+    /// The distribution from one origin.
+    pub fn from(&self, origin: Origin) -> Option<&Distribution> {
+        match origin {
+            Origin::Intended => self.intended.as_ref(),
+            Origin::Send => self.send.as_ref(),
+        }
+    }
+}
+
+/// The latencies of completed measured requests. A metric that does not exist is absent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct LatencySummary {
+    /// Time to first token.
+    pub ttft: ByOrigin,
+    /// Time to first visible output token.
+    pub ttfo: ByOrigin,
+    /// Time per output token.
+    pub tpot: Option<Distribution>,
+    /// Its second form, (last - first) / (n - tokens of the first chunk), where chunks carry
+    /// several tokens.
+    pub tpot_after_first_chunk: Option<Distribution>,
+    /// Per-token gaps.
+    pub itl: Option<Distribution>,
+    /// Gaps between chunks.
+    pub chunk_gap: Option<Distribution>,
+    /// Chunk gap / tokens of the chunk.
+    pub smoothed_itl: Option<Distribution>,
+    /// End to end / output tokens.
+    pub ntpot: ByOrigin,
+    /// End to end, to the last token.
+    pub e2e: ByOrigin,
+    /// Tokens of each chunk.
+    pub tokens_per_chunk: Option<Distribution>,
+    /// Tokens per second that a user sees, 1 / TPOT: at `p99`, what 99 % of the requests had at
+    /// least (so the cell is the reciprocal of TPOT's p99).
+    pub per_user_tokens_per_s: Percentiles,
+    /// First response byte, from the send.
+    pub first_byte: Option<Distribution>,
+    /// TCP connect, of requests that opened a connection.
+    pub connect: Option<Distribution>,
+    /// TLS handshake, of requests that opened a connection.
+    pub tls: Option<Distribution>,
+    /// Stalls.
+    pub stalls: Stalls,
+    /// Some chunk carries several tokens: chunk gap is not ITL.
+    pub multi_token_chunks: bool,
+    /// Some completed answer holds reasoning (TTFO differs from TTFT).
+    pub reasoning: bool,
+}
+
+/// Computes every latency of a population.
+pub(crate) fn latencies(
+    population: &Population<'_>,
+    wanted: &[Percentile],
+    itl_limit_ns: Option<i64>,
+) -> LatencySummary {
+    let table = Table {
+        population,
+        wanted,
+        any_failed: population.records().any(is_failure),
+    };
+    let send = Origin::Send;
+    let tpot = table.request(RequestMetric::Tpot, send);
+    let mut summary = LatencySummary {
+        ttft: table.both(RequestMetric::Ttft),
+        ttfo: table.both(RequestMetric::Ttfo),
+        per_user_tokens_per_s: tpot.as_ref().map(speeds).unwrap_or_default(),
+        tpot,
+        ntpot: table.both(RequestMetric::Ntpot),
+        e2e: table.both(RequestMetric::E2e),
+        first_byte: table.request(RequestMetric::FirstByte, send),
+        connect: table.request(RequestMetric::Connect, send),
+        tls: table.request(RequestMetric::Tls, send),
+        stalls: stalls(population, itl_limit_ns),
+        multi_token_chunks: population.streaming() && has_multi_token_chunks(population),
+        reasoning: has_reasoning(population),
+        ..LatencySummary::default()
+    };
+    table.tokens(&mut summary);
+    summary
+}
+
+struct Table<'a> {
+    population: &'a Population<'a>,
+    wanted: &'a [Percentile],
+    any_failed: bool,
+}
+
+impl Table<'_> {
+    fn both(&self, metric: RequestMetric) -> ByOrigin {
+        ByOrigin {
+            intended: self.request(metric, Origin::Intended),
+            send: self.request(metric, Origin::Send),
+        }
+    }
+
+    fn request(&self, metric: RequestMetric, origin: Origin) -> Option<Distribution> {
+        let samples = request_samples(self.population, metric, origin, Failures::Excluded);
+        let mut distribution = Distribution::of_requests(&samples, self.wanted)?;
+        if self.any_failed && !metric.is_of_the_send() {
+            let with = request_samples(self.population, metric, origin, Failures::AsInfinity);
+            distribution.with_failures = request_cells(&with, self.wanted);
+        }
+        Some(distribution)
+    }
+
+    fn token(&self, metric: TokenMetric, weight: Weight) -> Option<Distribution> {
+        let samples = token_samples(self.population, metric, Failures::Excluded);
+        let mut distribution = Distribution::of_instants(&samples, weight, self.wanted)?;
+        if metric == TokenMetric::TokensPerChunk {
+            distribution.unit = "tokens";
+        } else if self.any_failed {
+            drop(samples);
+            let with = token_samples(self.population, metric, Failures::AsInfinity);
+            distribution.with_failures = block_cells(&with, self.wanted);
+        }
+        Some(distribution)
+    }
+
+    fn tokens(&self, summary: &mut LatencySummary) {
+        summary.chunk_gap = self.token(TokenMetric::ChunkGap, Weight::Chunk);
+        summary.tokens_per_chunk = self.token(TokenMetric::TokensPerChunk, Weight::Chunk);
+        if summary.multi_token_chunks {
+            let metric = RequestMetric::TpotAfterFirstChunk;
+            summary.tpot_after_first_chunk = self.request(metric, Origin::Send);
+        }
+        if self.one_token_each(summary.tokens_per_chunk.as_ref()) {
+            // Every chunk is one token: the three forms are the same series.
+            let of = |weight| {
+                summary
+                    .chunk_gap
+                    .clone()
+                    .map(|d| Distribution { weight, ..d })
+            };
+            summary.itl = of(Weight::Token);
+            summary.smoothed_itl = of(Weight::Chunk);
+        } else {
+            summary.itl = self.token(TokenMetric::Itl, Weight::Token);
+            summary.smoothed_itl = self.token(TokenMetric::SmoothedItl, Weight::Chunk);
+        }
+    }
+
+    /// Every chunk of every judged request is known to carry exactly one token.
+    fn one_token_each(&self, tokens: Option<&Distribution>) -> bool {
+        let all_one = tokens.is_some_and(|t| t.min == 1.0 && t.max == 1.0);
+        let mut chunks = self.population.judged().flat_map(|r| &r.chunks);
+        all_one && chunks.all(|c| c.token_count() == Some(1))
+    }
+}
+
+fn has_reasoning(population: &Population<'_>) -> bool {
+    use infermeter_core::record::ChunkKind;
+    population.completed().any(|r| {
+        let mut chunks = r.chunks.iter();
+        chunks.any(|c| c.kind == ChunkKind::Reasoning)
+    })
+}
+
+fn speeds(tpot: &Distribution) -> Percentiles {
+    let cells = tpot.percentiles.iter();
+    cells.map(|(p, cell)| (*p, speed_of(cell))).collect()
+}
+
+/// The cell of 1 / TPOT (tokens per second) from one of TPOT (milliseconds): bounds change places.
+pub fn speed_of(tpot: &Cell) -> Cell {
+    let per_second = |ms: f64| if ms > 0.0 { Some(1e3 / ms) } else { None };
+    Cell {
+        value: tpot.value.and_then(per_second),
+        low: tpot.high.and_then(per_second),
+        high: tpot.low.and_then(per_second),
+        order_statistic: 1e3 / tpot.order_statistic,
+        ..tpot.clone()
+    }
+}

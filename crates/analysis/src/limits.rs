@@ -1,0 +1,52 @@
+//! The verdict's constants, in one table (issue 2). Beyond an `INVALID` limit the measurement
+//! itself is wrong; beyond a fifth of it the result can be misread.
+
+/// A fifth of an invalidating limit makes a run questionable.
+pub const QUESTIONABLE_FRACTION: f64 = 0.2;
+
+/// Send lag p99 in open loop: invalid beyond max(this, [`SEND_LAG_SHARE_OF_TTFT`] of TTFT p50), ms.
+pub const SEND_LAG_MS: f64 = 5.0;
+/// See [`SEND_LAG_MS`].
+pub const SEND_LAG_SHARE_OF_TTFT: f64 = 0.10;
+
+/// Share of chunk instants uncertain by more than max(1 ms, 10 % of the median gap).
+pub const UNCERTAIN_CHUNKS: f64 = 0.05;
+
+/// Share of the measured requests not sent inside the window.
+pub const UNDELIVERED: f64 = 0.05;
+
+/// Share of the measured requests that failed.
+pub const FAILED: f64 = 0.10;
+
+/// Share of output lengths that are not the one asked for: questionable.
+pub const LENGTH_NOT_OBEYED: f64 = 0.01;
+
+/// Share of answers whose token counts disagree: questionable; any below it is a note.
+pub const TOKENS_DISAGREE: f64 = 0.01;
+
+/// Prompt tokens beyond those asked for that a chat template explains; more is questionable.
+/// The templates of Llama 3, Qwen 3 and gpt-oss add 15 to 75.
+pub const CHAT_OVERHEAD_TOKENS: i64 = 128;
+/// Prompt tokens beyond those asked for on the completions endpoint: one for the start token.
+pub const COMPLETIONS_OVERHEAD_TOKENS: i64 = 1;
+
+/// Share of prompt tokens from the server's prefix cache: questionable.
+pub const CACHED_PROMPT: f64 = 0.01;
+
+/// Share of responses with one of the program's stamps: a note up to here, then questionable.
+pub const PROGRAM_STAMPED: f64 = 0.01;
+
+/// Share of measured requests that opened a connection: a note.
+pub const NEW_CONNECTIONS_NOTE: f64 = 0.01;
+/// The same: questionable.
+pub const NEW_CONNECTIONS_WARNING: f64 = 0.05;
+
+/// Jump of the real-time clock during the run, ms: a note.
+pub const CLOCK_STEP_MS: f64 = 1.0;
+
+/// Disorder of instants of different clocks (kernel stamps against the program's) that the
+/// conversion explains, ns.
+pub const STAMP_SLACK_NS: i64 = 1_000_000;
+
+/// Measured windows up to this long have a short default warm-up, seconds (measurement.md).
+pub const SHORT_WINDOW_S: f64 = 60.0;

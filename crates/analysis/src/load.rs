@@ -1,0 +1,95 @@
+//! The load: asked, offered, realised, and the batch it implied.
+
+use infermeter_core::plan::ArrivalKind;
+use infermeter_core::run::{RunLog, Window};
+use infermeter_metrics::in_flight::{InFlight, in_flight};
+use infermeter_metrics::offered::{Offered, due_instants_ns, offered};
+use infermeter_metrics::population::Population;
+use infermeter_stats::{Variability, coefficient_of_variation, index_of_dispersion};
+use serde::Serialize;
+
+/// Windows for the index of dispersion hold about this many arrivals each.
+const ARRIVALS_PER_COUNT: f64 = 10.0;
+
+/// A measure of the realised arrivals; 1 for a Poisson process.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Realised {
+    /// The measure.
+    pub value: f64,
+    /// Its standard error, were the process Poisson.
+    pub poisson_standard_error: f64,
+    /// Gaps or counts that it rests on.
+    pub n: usize,
+}
+
+impl From<Variability> for Realised {
+    fn from(v: Variability) -> Self {
+        Self {
+            value: v.value,
+            poisson_standard_error: v.poisson_standard_error,
+            n: v.n,
+        }
+    }
+}
+
+/// What was asked of the server, and what reached it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LoadSummary {
+    /// Requests per second asked for (open loop).
+    pub rate_asked: Option<f64>,
+    /// Requests due inside the window, per second: the schedule as it came out.
+    pub rate_due_per_s: f64,
+    /// Requests sent inside the window, per second: what the server got.
+    pub rate_sent_per_s: f64,
+    /// Slots (closed loop).
+    pub concurrency: Option<u32>,
+    /// Requests due and sent.
+    pub offered: Offered,
+    /// Share of the measured requests that were sent inside the window.
+    pub sent_share: Option<f64>,
+    /// Coefficient of variation of the gaps asked for; absent in a closed loop and for a trace.
+    pub cv_asked: Option<f64>,
+    /// Coefficient of variation of the gaps between intended instants.
+    pub cv: Option<Realised>,
+    /// Index of dispersion of intended instants, counted in equal windows of about ten arrivals.
+    pub index_of_dispersion: Option<Realised>,
+    /// Requests in flight.
+    pub in_flight: InFlight,
+}
+
+impl LoadSummary {
+    /// Over `window`.
+    pub(crate) fn of(log: &RunLog, population: &Population<'_>, window: Window) -> Self {
+        let offered = offered(log, population, window);
+        let due = due_instants_ns(log, window);
+        let gaps: Vec<f64> = due.windows(2).map(|p| (p[1] - p[0]) as f64).collect();
+        let plan = &log.manifest.plan;
+        Self {
+            rate_asked: log.manifest.rate_asked,
+            rate_due_per_s: offered.due_per_second(),
+            rate_sent_per_s: offered.sent_per_second(),
+            concurrency: plan.concurrency,
+            sent_share: offered.sent_share(),
+            offered,
+            cv_asked: plan.rate.map(|_| match plan.arrival {
+                ArrivalKind::Poisson => 1.0,
+                ArrivalKind::Constant => 0.0,
+                ArrivalKind::Gamma => plan.cv.unwrap_or(1.0),
+            }),
+            cv: coefficient_of_variation(&gaps)
+                .ok()
+                .flatten()
+                .map(Realised::from),
+            index_of_dispersion: dispersion(&due, window),
+            in_flight: in_flight(&log.records, window),
+        }
+    }
+}
+
+fn dispersion(due: &[i64], window: Window) -> Option<Realised> {
+    let counts = (due.len() as f64 / ARRIVALS_PER_COUNT).floor().max(2.0);
+    let width = (window.end.since(window.start) as f64 / counts) as i64;
+    let span = window.start.0..window.end.0;
+    let index = index_of_dispersion(due, width, span).ok().flatten();
+    index.map(Realised::from)
+}

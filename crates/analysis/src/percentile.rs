@@ -1,0 +1,100 @@
+//! Percentiles as the keys of a table.
+
+use infermeter_core::plan::Plan;
+use infermeter_core::slo::parse_percentile;
+use infermeter_stats::Quantile;
+use serde::{Serialize, Serializer};
+use std::cmp::Ordering;
+use std::fmt;
+
+/// A percentile that orders and serialises as `p99.9`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Percentile(Quantile);
+
+impl Percentile {
+    /// Those of every table.
+    pub const DEFAULT: [Self; 5] = [
+        Self(Quantile::P50),
+        Self(Quantile::P90),
+        Self(Quantile::P95),
+        Self(Quantile::P99),
+        Self(Quantile::P999),
+    ];
+
+    /// The percentile at `percent`, in (0, 100).
+    pub fn new(percent: f64) -> Option<Self> {
+        // Rounded to nine decimals: 99.9 / 100 alone is 0.9990000000000001.
+        let probability = (percent * 1e7).round() / 1e9;
+        Quantile::new(probability).ok().map(Self)
+    }
+
+    /// The quantile behind it.
+    pub fn quantile(self) -> Quantile {
+        self.0
+    }
+
+    /// The default ones and those that the plan asks for, ascending.
+    pub(crate) fn of_plan(plan: &Plan) -> Vec<Self> {
+        let mut all = Self::DEFAULT.to_vec();
+        all.extend(Self::asked(plan));
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    /// Those that the plan asks for.
+    pub(crate) fn asked(plan: &Plan) -> Vec<Self> {
+        let asked = plan.percentile.iter();
+        asked
+            .filter_map(|text| Self::new(parse_percentile(text)?))
+            .collect()
+    }
+}
+
+impl Eq for Percentile {}
+
+impl Ord for Percentile {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.probability().total_cmp(&other.0.probability())
+    }
+}
+
+impl PartialOrd for Percentile {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for Percentile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl Serialize for Percentile {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Percentile;
+    use infermeter_core::plan::Plan;
+
+    #[test]
+    fn asked_ones_join_the_default_ones_in_order() {
+        let mut plan = Plan::defaults();
+        plan.percentile = ["p75", "p99.9", "p99", "p99.99"]
+            .map(str::to_owned)
+            .to_vec();
+        let names: Vec<String> = Percentile::of_plan(&plan)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(
+            names,
+            ["p50", "p75", "p90", "p95", "p99", "p99.9", "p99.99"]
+        );
+    }
+}

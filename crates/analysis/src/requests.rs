@@ -1,0 +1,59 @@
+//! How requests ended, and the share that failed.
+
+use crate::CONFIDENCE;
+use crate::figure::Share;
+use infermeter_core::run::RunLog;
+use infermeter_metrics::outcomes::{OutcomeCounts, ReasonCount, outcome_counts, reason_counts};
+use infermeter_metrics::population::{Population, is_failure};
+use infermeter_stats::{effective_sample_size, proportion_estimate};
+use serde::Serialize;
+
+/// Outcomes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RequestSummary {
+    /// Of the measured phase.
+    pub measured: OutcomeCounts,
+    /// Of all phases.
+    pub all: OutcomeCounts,
+    /// Share of the measured requests that failed: all that did not complete, but for those that
+    /// a signal ended or kept from being sent.
+    pub failed: Option<Share>,
+    /// Why measured requests did not complete, the most frequent reason first.
+    pub reasons: Vec<ReasonCount>,
+    /// Measured requests that were sent.
+    pub measured_sent: u64,
+    /// Of those, that opened a connection.
+    pub measured_on_new_connections: u64,
+}
+
+impl RequestSummary {
+    /// Counts a run.
+    pub(crate) fn of(log: &RunLog, population: &Population<'_>) -> Self {
+        let failures: Vec<f64> = population
+            .judged()
+            .map(|r| f64::from(u8::from(is_failure(r))))
+            .collect();
+        let on_new = population.sent().filter(|r| r.new_connection == Some(true));
+        Self {
+            measured: outcome_counts(population.records()),
+            all: outcome_counts(log.records.iter()),
+            failed: share_of(&failures),
+            reasons: reason_counts(population.records()),
+            measured_sent: population.sent().count() as u64,
+            measured_on_new_connections: on_new.count() as u64,
+        }
+    }
+}
+
+/// The share of ones in an indicator series in time order, on its effective sample size.
+pub(crate) fn share_of(indicator: &[f64]) -> Option<Share> {
+    let effective_n = effective_sample_size(indicator).ok()?;
+    share_on(indicator, effective_n)
+}
+
+/// The share of ones in an indicator series, on an effective sample size from elsewhere.
+pub(crate) fn share_on(indicator: &[f64], effective_n: f64) -> Option<Share> {
+    let ones = indicator.iter().filter(|i| **i > 0.0).count();
+    let share = proportion_estimate(ones, indicator.len(), effective_n, CONFIDENCE);
+    share.ok().map(Share::from)
+}

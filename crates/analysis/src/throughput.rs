@@ -1,0 +1,116 @@
+//! Throughputs with intervals from ten equal-time batch means.
+
+use crate::CONFIDENCE;
+use crate::figure::Mean;
+use infermeter_core::record::RequestRecord;
+use infermeter_core::run::Window;
+use infermeter_metrics::throughput::{PARTS, WindowCount, throughput};
+use serde::Serialize;
+
+/// A rate over the measured window.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Rate {
+    /// Per second.
+    pub per_s: f64,
+    /// Lower bound (Student's t on ten equal-time batch means).
+    pub low: Option<f64>,
+    /// Upper bound.
+    pub high: Option<f64>,
+    /// What was counted.
+    pub count: f64,
+    /// Batches behind the interval.
+    pub batches: usize,
+}
+
+impl From<&WindowCount> for Rate {
+    fn from(count: &WindowCount) -> Self {
+        let mean = Mean::of_batches(count.per_second(), &count.part_rates(), CONFIDENCE);
+        Self {
+            per_s: mean.value,
+            low: mean.low.map(|low| low.max(0.0)),
+            high: mean.high,
+            count: count.total(),
+            batches: PARTS,
+        }
+    }
+}
+
+/// What arrived inside the window per second, of all requests whatever their phase or outcome.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ThroughputSummary {
+    /// Output tokens. Absent where chunks arrived and no token count is known.
+    pub output_tokens: Option<Rate>,
+    /// Prompt tokens, at their request's first token.
+    pub input_tokens: Rate,
+    /// Those from the server's cache; absent where it does not say.
+    pub cached_input_tokens: Option<Rate>,
+    /// Input and output together; absent without both.
+    pub total_tokens: Option<Rate>,
+    /// Completed requests.
+    pub requests: Rate,
+    /// Output tokens per second and accelerator, where their number was declared.
+    pub output_tokens_per_gpu: Option<Rate>,
+    /// Completed requests per second and accelerator, where their number was declared.
+    pub requests_per_gpu: Option<Rate>,
+    /// Responses whose usage was spread evenly over their chunks.
+    pub responses_spread_evenly: u64,
+    /// Chunks inside the window whose tokens are unknown and not counted.
+    pub uncounted_chunks: u64,
+    /// Chunks inside the window.
+    pub chunks: u64,
+    /// Requests whose prompt tokens are those asked for, for want of usage.
+    pub prompt_tokens_as_asked: u64,
+}
+
+impl ThroughputSummary {
+    /// Counts over `window`.
+    pub(crate) fn of(records: &[RequestRecord], window: Window, gpus: Option<u32>) -> Self {
+        let counted = throughput(records, window);
+        let known = counted.uncounted_chunks < counted.chunks || counted.chunks == 0;
+        let known = known || counted.output_tokens.total() > 0.0;
+        let output_tokens = known.then(|| Rate::from(&counted.output_tokens));
+        let input_tokens = Rate::from(&counted.prompt_tokens);
+        let requests = Rate::from(&counted.requests);
+        let per_gpu = |rate: Rate| gpus.filter(|g| *g > 0).map(|g| divided(rate, g));
+        Self {
+            total_tokens: output_tokens
+                .map(|_| total(&counted.output_tokens, &counted.prompt_tokens)),
+            output_tokens_per_gpu: output_tokens.and_then(per_gpu),
+            requests_per_gpu: per_gpu(requests),
+            output_tokens,
+            input_tokens,
+            cached_input_tokens: counted.cached_tokens.as_ref().map(Rate::from),
+            requests,
+            responses_spread_evenly: counted.spread_evenly,
+            uncounted_chunks: counted.uncounted_chunks,
+            chunks: counted.chunks,
+            prompt_tokens_as_asked: counted.prompt_tokens_as_asked,
+        }
+    }
+}
+
+fn divided(rate: Rate, gpus: u32) -> Rate {
+    let by = f64::from(gpus);
+    Rate {
+        per_s: rate.per_s / by,
+        low: rate.low.map(|x| x / by),
+        high: rate.high.map(|x| x / by),
+        ..rate
+    }
+}
+
+/// The sum of two counts, part by part, so that its interval keeps their dependence.
+fn total(a: &WindowCount, b: &WindowCount) -> Rate {
+    let mut parts = a.part_rates();
+    for (part, other) in parts.iter_mut().zip(b.part_rates()) {
+        *part += other;
+    }
+    let mean = Mean::of_batches(a.per_second() + b.per_second(), &parts, CONFIDENCE);
+    Rate {
+        per_s: mean.value,
+        low: mean.low.map(|low| low.max(0.0)),
+        high: mean.high,
+        count: a.total() + b.total(),
+        batches: PARTS,
+    }
+}

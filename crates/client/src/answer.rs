@@ -1,0 +1,305 @@
+//! The events of one answer become chunks, usage and an end (measurement.md, "Events, chunks,
+//! tokens"). A chunk is an event that carries generated output; role, ping, empty, finish-only
+//! and usage-only events are none.
+//!
+//! It knows no sockets and no HTTP, reads no clock, and computes no metric.
+//!
+//! Invariant: per event it allocates nothing beyond amortised growth of its reserved buffers.
+
+mod event;
+mod generated;
+mod refusal;
+mod template;
+mod whole;
+
+pub(crate) use refusal::message as error_message;
+
+use crate::json::append_decoded;
+use crate::sse::{SseEvent, Tail};
+use crate::tokens::{EventTokens, TokenTally};
+use event::{EventFacts, Shape, Usage, scan};
+use infermeter_core::clock::Offset;
+use infermeter_core::record::{Chunk, ChunkKind, ChunkTexts, Reason, RequestError, RequestRecord};
+use infermeter_core::text::inert_bytes;
+use template::Template;
+
+/// Longest `finish_reason` kept, bytes.
+const MAX_FINISH_REASON: usize = 64;
+
+/// Which texts of the chunks outlive the response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KeepTexts {
+    /// None.
+    #[default]
+    No,
+    /// Those of answers whose tokens per chunk are unknown: a tokenizer may count them later.
+    UntilSettled,
+    /// All.
+    Always,
+}
+
+/// Instants of the read that completed an event.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EventStamp {
+    pub(crate) at: Offset,
+    pub(crate) seen: Offset,
+    pub(crate) lower: Offset,
+    pub(crate) read: u32,
+}
+
+/// Collects one answer.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    keep: KeepTexts,
+    chunk_limit: usize,
+    chunks: Vec<Chunk>,
+    texts: ChunkTexts,
+    tally: TokenTally,
+    template: Template,
+    usage: Usage,
+    finish_reason: Option<String>,
+    /// Usage came with output before the finish: it counts as the answer goes.
+    continuous: bool,
+    /// Usage came in an event without choices: the answer's last words.
+    final_usage: bool,
+    /// Choices other than the first came: usage counts their tokens too.
+    several_choices: bool,
+    done: bool,
+}
+
+impl Answer {
+    /// Ready for the next answer, with room for `reserve` chunks; buffers are kept.
+    pub(crate) fn reset(&mut self, keep: KeepTexts, reserve: usize, chunk_limit: usize) {
+        self.keep = keep;
+        self.chunk_limit = chunk_limit;
+        self.chunks.clear();
+        self.chunks.reserve(reserve);
+        self.texts.bytes.clear();
+        self.texts.ends.clear();
+        if keep != KeepTexts::No {
+            // Tokens of natural text have four to five bytes.
+            self.texts.ends.reserve(reserve);
+            self.texts.bytes.reserve(reserve.saturating_mul(5));
+        }
+        self.tally = TokenTally::default();
+        self.template.clear();
+        self.usage = Usage::default();
+        self.finish_reason = None;
+        self.continuous = false;
+        self.final_usage = false;
+        self.several_choices = false;
+        self.done = false;
+    }
+
+    pub(crate) fn chunks(&self) -> &[Chunk] {
+        &self.chunks
+    }
+
+    /// The dialect's end mark has come: nothing of the answer is missing.
+    pub(crate) fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// The last chunk's instant is exact after all.
+    pub(crate) fn last_chunk_is_exact(&mut self) {
+        if let Some(chunk) = self.chunks.last_mut() {
+            chunk.lower = chunk.at;
+        }
+    }
+
+    /// Takes one event of a stream; whether it was a chunk.
+    ///
+    /// # Errors
+    /// The event is an error, is malformed, or is one chunk too many.
+    #[inline]
+    pub(crate) fn event(
+        &mut self,
+        event: SseEvent<'_>,
+        stamp: EventStamp,
+    ) -> Result<bool, RequestError> {
+        if self.done {
+            return Ok(false);
+        }
+        if event.name.is_empty()
+            && let Some((kind, text)) = self.template.fit(event.data)
+        {
+            self.push(kind, EventTokens::default(), stamp)?;
+            if self.keep != KeepTexts::No {
+                append_decoded(
+                    text.span.of(event.data),
+                    text.escaped,
+                    &mut self.texts.bytes,
+                );
+                self.end_text();
+            }
+            return Ok(true);
+        }
+        self.unlike_event(event, stamp)
+    }
+
+    /// Takes an event that is not like the one before.
+    fn unlike_event(
+        &mut self,
+        event: SseEvent<'_>,
+        stamp: EventStamp,
+    ) -> Result<bool, RequestError> {
+        let data = event.data.trim_ascii();
+        if event.name == b"error" {
+            return Err(failure(Reason::InBandError, error_message(data)));
+        }
+        if data.is_empty() {
+            return Ok(false);
+        }
+        if data == b"[DONE]" {
+            self.done = true;
+            return Ok(false);
+        }
+        let facts = match scan(event.data, Shape::Event) {
+            Ok(facts) => facts,
+            // An event under a name of its own (ping, say) is no part of the dialects.
+            Err(_) if !matches!(event.name, b"" | b"message") => return Ok(false),
+            Err(error) => return Err(malformed(&error.to_string(), event.data)),
+        };
+        if let Some(error) = facts.error {
+            let text = error_message(error.of(event.data));
+            return Err(failure(Reason::InBandError, text));
+        }
+        self.facts(event.data, &facts, stamp)
+    }
+
+    fn facts(
+        &mut self,
+        data: &[u8],
+        facts: &EventFacts,
+        stamp: EventStamp,
+    ) -> Result<bool, RequestError> {
+        if let Some(usage) = facts.usage {
+            self.note_usage(usage);
+            self.final_usage |= facts.choices == 0;
+        }
+        self.several_choices |= facts.other_choice;
+        let Some(choice) = &facts.choice else {
+            return Ok(false);
+        };
+        let tokens = EventTokens {
+            usage: facts.usage.and_then(|usage| usage.completion),
+            ids: choice.token_ids.or(choice.logprobs),
+        };
+        let kind = self.generated(data, choice, tokens);
+        if choice.finish.is_none() {
+            self.continuous |= tokens.usage.is_some();
+        }
+        if let Some(reason) = choice.finish {
+            self.finish_reason = Some(inert_bytes(reason.span.of(data), MAX_FINISH_REASON));
+        }
+        let Some(kind) = kind else {
+            return Ok(false);
+        };
+        self.push(kind, tokens, stamp)?;
+        if self.keep != KeepTexts::No {
+            self.append_texts(data, choice);
+            self.end_text();
+        }
+        self.template.learn(data, facts);
+        Ok(true)
+    }
+
+    fn push(
+        &mut self,
+        kind: ChunkKind,
+        tokens: EventTokens,
+        stamp: EventStamp,
+    ) -> Result<(), RequestError> {
+        if self.chunks.len() >= self.chunk_limit {
+            let text = format!("more than {} chunks in one response", self.chunk_limit);
+            return Err(failure(Reason::LimitExceeded, text));
+        }
+        self.chunks.push(Chunk {
+            at: stamp.at,
+            seen: stamp.seen,
+            lower: stamp.lower.min(stamp.at),
+            tokens: self.tally.chunk(tokens),
+            read: stamp.read,
+            kind,
+        });
+        Ok(())
+    }
+
+    fn note_usage(&mut self, usage: Usage) {
+        let known = &mut self.usage;
+        known.prompt = usage.prompt.or(known.prompt);
+        known.completion = usage.completion.or(known.completion);
+        known.cached = usage.cached.or(known.cached);
+        known.reasoning = usage.reasoning.or(known.reasoning);
+    }
+
+    fn end_text(&mut self) {
+        let end = u32::try_from(self.texts.bytes.len()).unwrap_or(u32::MAX);
+        self.texts.ends.push(end);
+    }
+
+    /// The stream's body has ended, leaving `tail`.
+    ///
+    /// # Errors
+    /// The answer is not whole, or has no chunk.
+    pub(crate) fn finish(&mut self, tail: Tail<'_>) -> Result<(), RequestError> {
+        if !self.done {
+            match tail {
+                Tail::Nothing => {}
+                Tail::Incomplete(data) if data.trim_ascii() == b"[DONE]" => self.done = true,
+                Tail::Incomplete(_) => {
+                    return Err(truncated("the stream ended inside an event"));
+                }
+            }
+        }
+        if !self.done && self.finish_reason.is_none() && !self.final_usage {
+            return Err(truncated(
+                "the stream ended without finish_reason, final usage or [DONE]",
+            ));
+        }
+        if self.chunks.is_empty() {
+            let text = "the stream ended without a token".to_owned();
+            return Err(failure(Reason::NoTokens, text));
+        }
+        Ok(())
+    }
+
+    /// Moves what was learnt into a record and settles the tokens of its chunks.
+    pub(crate) fn fill(&mut self, record: &mut RequestRecord) {
+        record.finished = self.chunks.last().map(|chunk| chunk.at);
+        record.finish_reason = self.finish_reason.take();
+        record.prompt_tokens = self.usage.prompt;
+        record.output_tokens = self.usage.completion;
+        record.cached_tokens = self.usage.cached;
+        record.reasoning_tokens = self.usage.reasoning;
+        record.token_source = self.tally.settle(
+            &mut self.chunks,
+            self.usage.completion.filter(|_| !self.several_choices),
+            record.finish_reason.as_deref(),
+        );
+        record.chunks = std::mem::take(&mut self.chunks);
+        if record.chunks.capacity() > record.chunks.len() * 2 + 64 {
+            record.chunks.shrink_to_fit();
+        }
+        let unsettled = record.token_source == Some(infermeter_core::record::TokenSource::Unknown);
+        let wanted = match self.keep {
+            KeepTexts::No => false,
+            KeepTexts::UntilSettled => unsettled,
+            KeepTexts::Always => true,
+        };
+        record.texts = wanted.then(|| std::mem::take(&mut self.texts));
+    }
+}
+
+pub(crate) fn failure(reason: Reason, text: String) -> RequestError {
+    RequestError { reason, text }
+}
+
+fn truncated(text: &str) -> RequestError {
+    failure(Reason::Truncated, text.to_owned())
+}
+
+fn malformed(what: &str, data: &[u8]) -> RequestError {
+    let quoted = inert_bytes(data, crate::limits::QUOTED_BYTES);
+    failure(Reason::MalformedEvent, format!("{what}: {quoted}"))
+}

@@ -1,0 +1,243 @@
+//! Control traffic: one request at a time, blocking, before the clock starts (model list, feature
+//! probes). Uses the same decoders as the load; measures nothing.
+
+use crate::http::{Head, HttpError, HttpEvent, ResponseDecoder};
+use crate::limits::Limits;
+use crate::tls::Tls;
+use infermeter_core::clock::monotonic_ns;
+use rustls::{ClientConnection, StreamOwned};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where control requests go.
+#[derive(Debug, Clone)]
+pub struct Channel {
+    /// Address that answered a connect.
+    pub address: SocketAddr,
+    /// TLS, for https.
+    pub tls: Option<Tls>,
+    /// Time to connect.
+    pub connect_timeout: Duration,
+    /// Time for a whole exchange after that.
+    pub timeout: Duration,
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct ControlAnswer {
+    /// Status and header facts.
+    pub head: Head,
+    /// The body, framing removed.
+    pub body: Vec<u8>,
+}
+
+/// Why there was no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// The name has no address.
+    #[error("host `{host}` cannot be resolved: {source}")]
+    Resolve {
+        /// The host.
+        host: String,
+        /// What the resolver says.
+        source: io::Error,
+    },
+    /// No address accepts a connection.
+    #[error("no connection to {address}: {source}")]
+    Connect {
+        /// The last address tried.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// TLS failed.
+    #[error("TLS with {address} failed: {source}")]
+    Tls {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: rustls::Error,
+    },
+    /// The exchange broke off or took too long.
+    #[error("no answer from {address}: {source}")]
+    Exchange {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The answer is not HTTP.
+    #[error("{address} does not answer in HTTP: {source}")]
+    Http {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: HttpError,
+    },
+}
+
+/// Body bytes kept of a control answer.
+const BODY_LIMIT: u64 = 16 << 20;
+
+/// The first address of `host` that accepts a connection.
+///
+/// # Errors
+/// When the name has no address, or none accepts.
+pub fn reach(host: &str, port: u16, timeout: Duration) -> Result<SocketAddr, ControlError> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let unresolved = |source| ControlError::Resolve {
+        host: bare.to_owned(),
+        source,
+    };
+    let mut addresses = (bare, port)
+        .to_socket_addrs()
+        .map_err(unresolved)?
+        .peekable();
+    if addresses.peek().is_none() {
+        return Err(unresolved(io::Error::other("no address")));
+    }
+    let mut last = None;
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, timeout) {
+            Ok(_) => return Ok(address),
+            Err(source) => last = Some(ControlError::Connect { address, source }),
+        }
+    }
+    Err(last.unwrap_or_else(|| unresolved(io::Error::other("no address"))))
+}
+
+impl Channel {
+    /// Sends `request` on a connection of its own and waits for the whole answer.
+    ///
+    /// # Errors
+    /// When there is no answer in HTTP; any status is an answer.
+    pub fn exchange(&self, request: &[u8]) -> Result<ControlAnswer, ControlError> {
+        let address = self.address;
+        let stream = TcpStream::connect_timeout(&address, self.connect_timeout)
+            .map_err(|source| ControlError::Connect { address, source })?;
+        let broken = |source| ControlError::Exchange { address, source };
+        stream.set_nodelay(true).map_err(broken)?;
+        stream
+            .set_write_timeout(Some(self.timeout))
+            .map_err(broken)?;
+        let deadline = monotonic_ns() + self.timeout.as_nanos() as i64;
+        match &self.tls {
+            None => self.converse(Plain(stream), request, deadline),
+            Some(tls) => {
+                let session = ClientConnection::new(Arc::clone(&tls.config), tls.name.clone())
+                    .map_err(|source| ControlError::Tls { address, source })?;
+                self.converse(Secure(StreamOwned::new(session, stream)), request, deadline)
+            }
+        }
+    }
+
+    fn converse(
+        &self,
+        mut stream: impl Timed,
+        request: &[u8],
+        deadline: i64,
+    ) -> Result<ControlAnswer, ControlError> {
+        let address = self.address;
+        let broken = |source| ControlError::Exchange { address, source };
+        stream
+            .write_all(request)
+            .and_then(|()| stream.flush())
+            .map_err(broken)?;
+        let mut decoder = ResponseDecoder::new(&Limits {
+            body_bytes: BODY_LIMIT,
+            ..Limits::DEFAULT
+        });
+        let mut body = Vec::new();
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            let left = deadline - monotonic_ns();
+            if left <= 0 {
+                return Err(broken(io::ErrorKind::TimedOut.into()));
+            }
+            stream
+                .limit(Duration::from_nanos(left as u64))
+                .map_err(broken)?;
+            let n = match stream.read(&mut buffer) {
+                Ok(n) => n,
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Err(broken(io::ErrorKind::TimedOut.into()));
+                }
+                Err(error) => return Err(broken(error)),
+            };
+            let ended = feed(&mut decoder, &buffer[..n], &mut body)
+                .map_err(|source| ControlError::Http { address, source })?;
+            if ended {
+                return Ok(ControlAnswer {
+                    head: decoder.head().clone(),
+                    body,
+                });
+            }
+        }
+    }
+}
+
+/// Feeds one read (empty: the end of the stream); true when the answer is whole.
+fn feed(
+    decoder: &mut ResponseDecoder,
+    mut bytes: &[u8],
+    body: &mut Vec<u8>,
+) -> Result<bool, HttpError> {
+    if bytes.is_empty() {
+        return decoder.eof().map(|()| true);
+    }
+    while let Some(event) = decoder.next(&mut bytes)? {
+        match event {
+            HttpEvent::Head => {}
+            HttpEvent::Body(part) => body.extend_from_slice(part),
+            HttpEvent::End => return Ok(true),
+        }
+    }
+    Ok(false)
+}
+
+/// A blocking stream whose reads can be bounded in time.
+trait Timed: Read + Write {
+    fn limit(&self, left: Duration) -> io::Result<()>;
+}
+
+struct Plain(TcpStream);
+struct Secure(StreamOwned<ClientConnection, TcpStream>);
+
+impl Timed for Plain {
+    fn limit(&self, left: Duration) -> io::Result<()> {
+        self.0.set_read_timeout(Some(left))
+    }
+}
+
+impl Timed for Secure {
+    fn limit(&self, left: Duration) -> io::Result<()> {
+        self.0.sock.set_read_timeout(Some(left))
+    }
+}
+
+macro_rules! delegate_io {
+    ($t:ty) => {
+        impl Read for $t {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.0.read(buffer)
+            }
+        }
+
+        impl Write for $t {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.write(bytes)
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                self.0.flush()
+            }
+        }
+    };
+}
+
+delegate_io!(Plain);
+delegate_io!(Secure);

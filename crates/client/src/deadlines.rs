@@ -1,0 +1,113 @@
+//! Time-outs of requests and of connections being opened.
+//!
+//! One heap entry a request: when it comes up the deadline is computed anew, so that progress
+//! costs nothing on the receive path.
+
+use crate::connection::{Connection, Stage};
+use crate::engine::{Engine, EngineConfig, error, note_connection};
+use crate::pool::Pool;
+use infermeter_core::clock::Offset;
+use infermeter_core::record::{Outcome, Reason};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// Instants at which a connection must be looked at, soonest first.
+#[derive(Debug, Default)]
+pub(crate) struct Deadlines(BinaryHeap<Reverse<(Offset, u64)>>);
+
+impl Deadlines {
+    pub(crate) fn next(&self) -> Option<Offset> {
+        self.0.peek().map(|Reverse((at, _))| *at)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    fn pop_due(&mut self, now: Offset) -> Option<u64> {
+        if self.next()? > now {
+            return None;
+        }
+        self.0.pop().map(|Reverse((_, token))| token)
+    }
+}
+
+/// The soonest time-out of a connection, and which one it is.
+fn deadline(connection: &Connection, config: &EngineConfig) -> Option<(Offset, Reason)> {
+    let opening = (connection.stage != Stage::Ready).then(|| {
+        (
+            connection.opened.plus(config.connect_timeout),
+            Reason::ConnectTimeout,
+        )
+    });
+    let Some(request) = &connection.request else {
+        return opening;
+    };
+    let start = request.record.send_start?;
+    let total = (start.plus(config.timeout), Reason::RequestTimeout);
+    let first_token = config
+        .first_token_timeout
+        .filter(|_| request.reader.first_token_at().is_none())
+        .map(|t| (start.plus(t), Reason::FirstTokenTimeout));
+    let idle = config
+        .idle_timeout
+        .and_then(|t| Some((request.reader.last_read_at()?.plus(t), Reason::IdleTimeout)));
+    [opening, Some(total), first_token, idle]
+        .into_iter()
+        .flatten()
+        .min_by_key(|(at, _)| *at)
+}
+
+impl Engine {
+    /// Watches the connection's soonest time-out.
+    pub(crate) fn arm_deadline(&mut self, index: usize) {
+        let connection = self.pool.get_mut(index);
+        let token = Pool::token(index, connection.generation);
+        if let Some((at, _)) = deadline(connection, &self.config) {
+            // An idle time-out begins with the first byte; look again by then at the latest.
+            let look = match (self.config.idle_timeout, &connection.request) {
+                (Some(idle), Some(r)) if r.reader.last_read_at().is_none() => at
+                    .min(
+                        connection
+                            .opened
+                            .max(r.record.intended)
+                            .plus(idle)
+                            .max(self.now()),
+                    )
+                    .max(self.now().plus(1_000_000)),
+                _ => at,
+            };
+            self.deadlines.0.push(Reverse((look, token)));
+        }
+    }
+
+    /// Ends what has timed out.
+    pub(crate) fn fire_deadlines(&mut self, now: Offset) {
+        while let Some(token) = self.deadlines.pop_due(now) {
+            let Some(index) = self.pool.index_of(token) else {
+                continue;
+            };
+            let connection = self.pool.get_mut(index);
+            match deadline(connection, &self.config) {
+                Some((at, reason)) if at <= now => self.time_out(index, reason, now),
+                Some(_) => self.arm_deadline(index),
+                None => {}
+            }
+        }
+    }
+
+    fn time_out(&mut self, index: usize, reason: Reason, now: Offset) {
+        let Some(mut connection) = self.pool.remove(index) else {
+            return;
+        };
+        if let Some(mut request) = connection.request.take() {
+            note_connection(&mut request.record, &connection);
+            let text = format!("after {:.3} s", {
+                let start = request.record.send_start.unwrap_or(connection.opened);
+                now.since(start) as f64 / 1e9
+            });
+            self.end(request, Outcome::TimedOut, Some(error(reason, &text)), now);
+        }
+        self.serve_waiting();
+    }
+}

@@ -1,0 +1,420 @@
+//! Many requests over many connections on one thread: the measuring client.
+//!
+//! The engine is told when to send and never decides it; it stamps, decodes and records. It does
+//! not tokenise, compute statistics, log, or take a lock. Receiving is in [`crate::receive`],
+//! time-outs in [`crate::deadlines`], connections in [`crate::pool`].
+
+use crate::connection::{Connection, InFlight, Stage};
+use crate::deadlines::Deadlines;
+use crate::live::Live;
+use crate::pool::Pool;
+use crate::prepared::Prepared;
+use crate::receive::Receiver;
+use crate::response::ResponseReader;
+use crate::tls::Tls;
+use infermeter_core::clock::{Clock, Offset};
+use infermeter_core::record::{MAX_ERROR_TEXT, Outcome, Reason, RequestError, RequestRecord};
+use infermeter_core::run::ThreadHealth;
+use infermeter_core::schedule::Phase;
+use infermeter_core::text::inert;
+use infermeter_sys::poll::Interest;
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Settings of one engine. Times in nanoseconds.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// Where to connect.
+    pub address: SocketAddr,
+    /// TLS, for https.
+    pub tls: Option<Tls>,
+    /// The run's clock.
+    pub clock: Clock,
+    /// Kernel stamps work here (a [`infermeter_sys::stamp::Sentinel`] lives).
+    pub kernel_stamps: bool,
+    /// Most connections open at once.
+    pub max_connections: usize,
+    /// Number of the first connection; each further one adds `connection_stride`.
+    pub first_connection: u32,
+    /// Number of engines that share the run's connection numbers.
+    pub connection_stride: u32,
+    /// Time to open a connection.
+    pub connect_timeout: i64,
+    /// Time for a whole request, from its send.
+    pub timeout: i64,
+    /// Time to the first token, from the send.
+    pub first_token_timeout: Option<i64>,
+    /// Longest silence inside an answer.
+    pub idle_timeout: Option<i64>,
+    /// Longest idle time after which a connection is used again.
+    pub keepalive: i64,
+    /// Idle connections to keep in reserve.
+    pub spare_connections: usize,
+    /// Resend once when a reused connection dies before any response byte.
+    pub retry_stale: bool,
+    /// Busy-wait after each chunk: artificial load.
+    pub burn: i64,
+    /// Busy-poll for the last part of a wait, where a core is free.
+    pub spin: i64,
+}
+
+/// A request that waits for a connection under the cap.
+pub(crate) struct Waiting {
+    pub(crate) prepared: Prepared,
+    pub(crate) phase: Phase,
+    pub(crate) intended: Offset,
+}
+
+/// The measuring client of one thread.
+pub struct Engine {
+    pub(crate) config: EngineConfig,
+    pub(crate) pool: Pool,
+    pub(crate) receiver: Receiver,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) waiting: VecDeque<Waiting>,
+    /// Decoders to use again, with their buffers.
+    readers: Vec<ResponseReader>,
+    pub(crate) done: Vec<RequestRecord>,
+    pub(crate) in_flight: usize,
+    pub(crate) health: ThreadHealth,
+    pub(crate) live: Arc<Live>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("in_flight", &self.in_flight)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// An engine without connections. Must be made on the thread that runs it.
+    pub fn new(config: EngineConfig, live: Arc<Live>) -> io::Result<Self> {
+        Ok(Self {
+            pool: Pool::new(config.first_connection, config.spare_connections),
+            receiver: Receiver::new()?,
+            deadlines: Deadlines::default(),
+            waiting: VecDeque::new(),
+            readers: Vec::new(),
+            done: Vec::new(),
+            in_flight: 0,
+            health: ThreadHealth::default(),
+            live,
+            config,
+        })
+    }
+
+    /// Requests sent or waiting for a connection, and not ended.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Takes the records of requests that have ended since the last call.
+    pub fn take_done(&mut self, into: &mut Vec<RequestRecord>) {
+        into.append(&mut self.done);
+    }
+
+    /// Counters so far (CPU and wall time are the caller's).
+    pub fn health(&self) -> &ThreadHealth {
+        &self.health
+    }
+
+    /// The present instant.
+    pub fn now(&self) -> Offset {
+        self.config.clock.now()
+    }
+
+    /// Sends a request now, on an idle connection, a connection about to be up, or a new one; at
+    /// the cap it waits its turn. Its record comes out of [`Engine::take_done`], whatever happens.
+    pub fn send(&mut self, prepared: Prepared, phase: Phase, intended: Offset) {
+        self.in_flight += 1;
+        Live::bump(&self.live.sent, 1);
+        self.dispatch(Waiting {
+            prepared,
+            phase,
+            intended,
+        });
+    }
+
+    fn dispatch(&mut self, request: Waiting) {
+        let now = self.now();
+        if let Some(index) = self.take_idle(now) {
+            self.begin(index, request);
+        } else if let Some(index) = self.pool.take_connecting() {
+            self.pool.more_spares();
+            self.begin(index, request);
+        } else if self.pool.open() < self.config.max_connections {
+            self.pool.more_spares();
+            match self.open_connection(now) {
+                Ok(index) => self.begin(index, request),
+                Err(error) => self.fail_unsent(request, now, &error),
+            }
+        } else {
+            self.health.waits_for_cap += 1;
+            self.waiting.push_back(request);
+        }
+    }
+
+    /// Gives connections that have become free to requests that wait.
+    pub(crate) fn serve_waiting(&mut self) {
+        while !self.waiting.is_empty()
+            && (self.pool.has_idle() || self.pool.open() < self.config.max_connections)
+        {
+            if let Some(request) = self.waiting.pop_front() {
+                self.dispatch(request);
+            }
+        }
+    }
+
+    fn begin(&mut self, index: usize, request: Waiting) {
+        let Waiting {
+            prepared,
+            phase,
+            intended,
+        } = request;
+        let spec = prepared.spec;
+        let mut reader = match self.readers.pop() {
+            Some(reader) => reader,
+            None => ResponseReader::new(prepared.expect),
+        };
+        reader.reset(prepared.expect);
+        let mut record = RequestRecord::unsent(
+            spec.id,
+            spec.class,
+            phase,
+            intended,
+            spec.prompt_tokens,
+            spec.output_tokens,
+        );
+        let connection = self.pool.get_mut(index);
+        record.new_connection = Some(!connection.used && connection.stage != Stage::Ready);
+        record.connection = Some(connection.id);
+        record.attempts = 1;
+        let send_start = self.config.clock.now();
+        record.send_start = Some(send_start);
+        connection.request = Some(Box::new(InFlight {
+            record,
+            reader,
+            prepared,
+            written: 0,
+        }));
+        connection.used = true;
+        let token = Pool::token(index, connection.generation);
+        if connection.stage == Stage::Ready {
+            self.write(index);
+        }
+        if self.pool.index_of(token) == Some(index) {
+            self.arm_deadline(index);
+        }
+    }
+
+    /// Writes what is left of the request (or of the handshake) and notes when all is out.
+    pub(crate) fn write(&mut self, index: usize) {
+        let clock = self.config.clock;
+        let connection = self.pool.get_mut(index);
+        match connection.flush() {
+            Ok(true) => {
+                if connection.stage == Stage::Ready
+                    && let Some(request) = &mut connection.request
+                    && request.record.sent.is_none()
+                {
+                    request.record.sent = Some(clock.now());
+                }
+                self.want_write(index, false);
+            }
+            Ok(false) => self.want_write(index, true),
+            Err(error) => self.broken(index, &error.to_string()),
+        }
+    }
+
+    pub(crate) fn want_write(&mut self, index: usize, wants: bool) {
+        let connection = self.pool.get_mut(index);
+        if connection.wants_write == wants {
+            return;
+        }
+        connection.wants_write = wants;
+        let interest = if wants {
+            Interest::ReadWrite
+        } else {
+            Interest::Read
+        };
+        let token = Pool::token(index, connection.generation);
+        // A failure here shows as a time-out of the request; it cannot happen to a live socket.
+        let _ = self.receiver.poll.modify(&connection.fd, token, interest);
+    }
+
+    /// The connection broke: its request fails (or is sent again once), it goes.
+    pub(crate) fn broken(&mut self, index: usize, problem: &str) {
+        let now = self.now();
+        let Some(mut connection) = self.pool.remove(index) else {
+            return;
+        };
+        let Some(mut request) = connection.request.take() else {
+            self.health.connections_discarded += 1;
+            return;
+        };
+        let reused = request.record.new_connection == Some(false);
+        let answered = request.reader.last_read_at().is_some();
+        let reason = match (connection.stage, reused, answered) {
+            (Stage::Connecting, _, _) => Reason::ConnectFailed,
+            (Stage::Handshaking, _, _) => Reason::TlsFailed,
+            (Stage::Ready, true, false) => Reason::StaleConnection,
+            (Stage::Ready, _, _) => Reason::Disconnected,
+        };
+        if reason == Reason::StaleConnection
+            && self.config.retry_stale
+            && request.record.attempts == 1
+        {
+            self.resend(request, now);
+            return;
+        }
+        note_connection(&mut request.record, &connection);
+        self.end(request, Outcome::Failed, Some(error(reason, problem)), now);
+        self.serve_waiting();
+    }
+
+    /// Sends the request of a stale connection once more, on a connection of its own.
+    fn resend(&mut self, mut request: Box<InFlight>, now: Offset) {
+        request.reader.reset(request.prepared.expect);
+        request.written = 0;
+        request.record.sent = None;
+        request.record.attempts = 2;
+        request.record.new_connection = Some(true);
+        match self.open_connection(now) {
+            Ok(index) => {
+                let connection = self.pool.get_mut(index);
+                request.record.connection = Some(connection.id);
+                connection.request = Some(request);
+                connection.used = true;
+                self.arm_deadline(index);
+            }
+            Err(problem) => {
+                let why = error(Reason::LocalResource, &problem.to_string());
+                self.end(request, Outcome::Failed, Some(why), now);
+            }
+        }
+    }
+
+    fn fail_unsent(&mut self, request: Waiting, now: Offset, problem: &io::Error) {
+        let spec = request.prepared.spec;
+        let mut record = RequestRecord::unsent(
+            spec.id,
+            spec.class,
+            request.phase,
+            request.intended,
+            spec.prompt_tokens,
+            spec.output_tokens,
+        );
+        record.send_start = Some(now);
+        record.closed = Some(now);
+        record.outcome = Outcome::Failed;
+        record.error = Some(error(Reason::LocalResource, &problem.to_string()));
+        self.push_done(record);
+    }
+
+    /// Ends a request before its answer did: a failure of ours or of the connection.
+    pub(crate) fn end(
+        &mut self,
+        request: Box<InFlight>,
+        outcome: Outcome,
+        why: Option<RequestError>,
+        now: Offset,
+    ) {
+        let InFlight {
+            mut record,
+            mut reader,
+            ..
+        } = *request;
+        reader.fill(&mut record);
+        record.outcome = outcome;
+        record.error = why;
+        record.closed = Some(record.closed.map_or(now, |closed| closed.max(now)));
+        self.readers.push(reader);
+        self.push_done(record);
+    }
+
+    /// The answer ended (well or not) as the decoder says; the connection is used again when it
+    /// may be.
+    pub(crate) fn finish(&mut self, index: usize, keep: bool) {
+        let now = self.now();
+        let connection = self.pool.get_mut(index);
+        let Some(request) = connection.request.take() else {
+            return;
+        };
+        let InFlight {
+            mut record,
+            mut reader,
+            ..
+        } = *request;
+        reader.fill(&mut record);
+        note_connection(&mut record, connection);
+        let unsent = record.sent.is_none();
+        if keep && !unsent {
+            connection.idle_since = now;
+            self.pool.put_idle(index);
+        } else {
+            self.pool.remove(index);
+        }
+        self.readers.push(reader);
+        self.push_done(record);
+        self.serve_waiting();
+    }
+
+    fn push_done(&mut self, record: RequestRecord) {
+        self.in_flight -= 1;
+        Live::bump(&self.live.ended, 1);
+        if matches!(record.outcome, Outcome::Failed | Outcome::TimedOut) {
+            Live::bump(&self.live.failed, 1);
+        }
+        if let (Some(chunk), Some(sent)) = (record.chunks.first(), record.send_start) {
+            self.live.push_ttft(chunk.at.since(sent));
+        }
+        self.done.push(record);
+    }
+
+    /// Ends every request in flight as cancelled, with this reason.
+    pub fn cancel_all(&mut self, reason: Reason) {
+        let now = self.now();
+        for request in std::mem::take(&mut self.waiting) {
+            let spec = request.prepared.spec;
+            let mut record = RequestRecord::unsent(
+                spec.id,
+                spec.class,
+                request.phase,
+                request.intended,
+                spec.prompt_tokens,
+                spec.output_tokens,
+            );
+            record.error = Some(error(reason, "waited for a connection"));
+            self.push_done(record);
+        }
+        for index in self.pool.busy() {
+            let Some(mut connection) = self.pool.remove(index) else {
+                continue;
+            };
+            if let Some(mut request) = connection.request.take() {
+                note_connection(&mut request.record, &connection);
+                let why = error(reason, "ended by the client");
+                self.end(request, Outcome::Cancelled, Some(why), now);
+            }
+        }
+    }
+}
+
+pub(crate) fn error(reason: Reason, text: &str) -> RequestError {
+    RequestError {
+        reason,
+        text: inert(text, MAX_ERROR_TEXT),
+    }
+}
+
+/// Copies the instants of a connection opened for this request.
+pub(crate) fn note_connection(record: &mut RequestRecord, connection: &Connection) {
+    if record.new_connection == Some(true) {
+        record.connected = connection.connected;
+        record.tls_done = connection.tls_done;
+    }
+}

@@ -1,0 +1,57 @@
+//! Limits on what a server may send: one table, so that nothing it answers can exhaust the
+//! client. Reaching one ends the response with [`Reason::LimitExceeded`].
+//!
+//! It enforces nothing itself; the decoders do.
+//!
+//! [`Reason::LimitExceeded`]: infermeter_core::record::Reason::LimitExceeded
+
+/// Bounds on one response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one response head, and of one chunked trailer section.
+    pub head_bytes: usize,
+    /// Body bytes of a streamed response.
+    pub body_bytes: u64,
+    /// Body bytes of an answer that is not streamed (it is held in memory until it ends).
+    pub whole_body_bytes: u64,
+    /// Bytes of one server-sent event, and of one of its lines.
+    pub event_bytes: usize,
+    /// Chunks of one response.
+    pub chunks: usize,
+    /// Body bytes kept of a response with a status other than 200.
+    pub error_body_bytes: usize,
+}
+
+impl Limits {
+    /// Far above what inference servers send, far below what hurts.
+    pub const DEFAULT: Self = Self {
+        head_bytes: 64 << 10,
+        body_bytes: 256 << 20,
+        whole_body_bytes: 64 << 20,
+        event_bytes: 4 << 20,
+        chunks: 4_000_000,
+        error_body_bytes: 64 << 10,
+    };
+}
+
+/// Most header fields of one response head.
+pub const MAX_HEADERS: usize = 100;
+
+/// Most 1xx responses before the final one.
+pub const MAX_INTERIM_RESPONSES: u32 = 16;
+
+/// Most bytes of one chunk-size line after its digits (extensions).
+pub const MAX_CHUNK_EXTENSION: u32 = 4 << 10;
+
+/// Deepest nesting of JSON that is followed.
+pub const MAX_JSON_DEPTH: u8 = 64;
+
+/// Most chunks for which memory is reserved ahead; more grow it as they come.
+pub const MAX_RESERVED_CHUNKS: usize = 16 << 10;
+
+/// Body bytes quoted when an answer is not of the asked kind.
+pub const QUOTED_BYTES: usize = 200;
+
+/// Bytes that a gathering buffer keeps from one response to the next: one oversized answer does
+/// not cost its size for the rest of the run.
+pub const KEPT_BUFFER: usize = 64 << 10;

@@ -1,0 +1,353 @@
+//! Waiting and receiving: kernel stamps, lower bounds, and the way of bytes to the decoder.
+//!
+//! A read's stamp is that of its last segment. For everything before it the earliest possible
+//! arrival is the latest instant at which the socket was known to be empty:
+//! - the start of the socket's previous read, when that read took all there was;
+//! - the start of the previous wait that did not report the socket;
+//! - after a wait that blocked, the wake-up less the thread's run-queue wait and
+//!   [`WAKE_MARGIN_NS`]: an earlier segment would have woken the thread earlier.
+
+use crate::connection::Stage;
+use crate::engine::Engine;
+use crate::live::Live;
+use crate::response::{ReadResult, ReadStamp};
+use infermeter_core::clock::{Offset, RealtimePairing};
+use infermeter_core::record::StampSource;
+use infermeter_sys::poll::{Interest, Poll, Ready};
+use infermeter_sys::schedstat::Schedstat;
+use infermeter_sys::stamp;
+use infermeter_sys::timer::Timer;
+use std::io;
+use std::os::fd::AsFd;
+
+/// Bytes one read can take: large, so that no event is cut by the buffer.
+const READ_BUFFER: usize = 256 * 1024;
+/// Token of the timer in the poll; connections have generations from 1.
+const TIMER: u64 = u32::MAX as u64;
+/// A pairing of the clocks is used for this long.
+const PAIRING_NS: i64 = 1_000_000;
+/// Time from the arrival of a segment to the thread's being runnable: interrupt and idle exit.
+const WAKE_MARGIN_NS: i64 = 100_000;
+/// Events handled in one poll even when a send is due: receiving never starves.
+const LEAST_EVENTS: usize = 16;
+
+/// The receiving side of an engine.
+pub(crate) struct Receiver {
+    pub(crate) poll: Poll,
+    timer: Timer,
+    ready: Vec<Ready>,
+    buffer: Vec<u8>,
+    plain: Vec<u8>,
+    pairing: RealtimePairing,
+    schedstat: Option<Schedstat>,
+    run_queue_wait: i64,
+    /// Sockets that the next wait reports were empty at this instant, unless read later.
+    floor: Offset,
+}
+
+impl Receiver {
+    pub(crate) fn new() -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let timer = Timer::new()?;
+        poll.add(timer.as_fd(), TIMER, Interest::Read)?;
+        let schedstat = Schedstat::of_this_thread();
+        Ok(Self {
+            poll,
+            timer,
+            ready: Vec::new(),
+            buffer: vec![0; READ_BUFFER],
+            plain: Vec::new(),
+            pairing: RealtimePairing::now(),
+            run_queue_wait: schedstat
+                .as_ref()
+                .and_then(Schedstat::run_queue_wait_ns)
+                .unwrap_or(0),
+            schedstat,
+            floor: Offset(i64::MIN),
+        })
+    }
+
+    /// The clock's origin has moved.
+    pub(crate) fn shift_floor(&mut self, by: i64) {
+        self.floor = self.floor.plus(by);
+    }
+
+    /// After a wait that blocked from `entry` to `woke`: no socket had a byte before this.
+    fn floor_after_block(&mut self, entry: Offset, woke: Offset) -> Offset {
+        let Some(wait) = self
+            .schedstat
+            .as_ref()
+            .and_then(Schedstat::run_queue_wait_ns)
+        else {
+            return entry;
+        };
+        let delayed = wait - self.run_queue_wait;
+        self.run_queue_wait = wait;
+        entry.max(woke.plus(-delayed - WAKE_MARGIN_NS))
+    }
+}
+
+impl Engine {
+    /// Receives until something has happened or `until` has come: one round of events, at most
+    /// one wait. Records of ended requests come out of [`Engine::take_done`].
+    pub fn poll(&mut self, until: Offset) -> io::Result<()> {
+        let now = self.now();
+        self.fire_deadlines(now);
+        let mut ready = std::mem::take(&mut self.receiver.ready);
+        let result = self.wait_and_receive(until, &mut ready);
+        self.receiver.ready = ready;
+        result
+    }
+
+    fn wait_and_receive(&mut self, until: Offset, ready: &mut Vec<Ready>) -> io::Result<()> {
+        let clock = self.config.clock;
+        let mut entry = clock.now();
+        // Reported sockets were empty at `floor`; unreported ones are at `next_floor`.
+        let mut floor = self.receiver.floor;
+        let mut cut = self.receiver.poll.wait(false, ready)?;
+        let mut next_floor = entry;
+        while ready.is_empty() {
+            (floor, self.receiver.floor) = (entry, entry);
+            let deadline = self.deadlines.next().map_or(until, |d| d.min(until));
+            if entry >= deadline {
+                return Ok(());
+            }
+            let wake_at = if deadline == until {
+                until.plus(-self.config.spin)
+            } else {
+                deadline
+            };
+            if entry < wake_at {
+                self.receiver.timer.arm(clock.monotonic_at(wake_at))?;
+                cut = self.receiver.poll.wait(true, ready)?;
+                floor = self.receiver.floor_after_block(entry, clock.now());
+                next_floor = floor;
+                if ready.is_empty() {
+                    return Ok(());
+                }
+            } else {
+                std::hint::spin_loop();
+                entry = clock.now();
+                cut = self.receiver.poll.wait(false, ready)?;
+                next_floor = entry;
+            }
+        }
+        if self.handle(ready, floor, until)? && !cut {
+            self.receiver.floor = next_floor;
+        }
+        Ok(())
+    }
+
+    /// Handles ready descriptors; stops early when a send is due. True when all were handled.
+    fn handle(&mut self, ready: &[Ready], floor: Offset, until: Offset) -> io::Result<bool> {
+        self.refresh_pairing();
+        for (n, event) in ready.iter().enumerate() {
+            if event.token == TIMER {
+                self.receiver.timer.disarm()?;
+                continue;
+            }
+            if n >= LEAST_EVENTS && self.now() >= until {
+                return Ok(false);
+            }
+            let Some(index) = self.pool.index_of(event.token) else {
+                continue;
+            };
+            let stage = self.pool.get_mut(index).stage;
+            if event.writable {
+                if stage == Stage::Connecting {
+                    self.on_connected(index);
+                } else {
+                    self.write(index);
+                }
+            }
+            if event.readable && self.pool.index_of(event.token) == Some(index) {
+                self.on_readable(index, event.token, floor);
+            }
+        }
+        Ok(true)
+    }
+
+    fn refresh_pairing(&mut self) {
+        let receiver = &mut self.receiver;
+        let now = infermeter_core::clock::monotonic_ns();
+        if now - receiver.pairing.taken_at_monotonic_ns > PAIRING_NS {
+            let fresh = RealtimePairing::now();
+            let step =
+                fresh.realtime_minus_monotonic_ns - receiver.pairing.realtime_minus_monotonic_ns;
+            self.health.clock_step_ns = self.health.clock_step_ns.max(step.abs());
+            receiver.pairing = fresh;
+        }
+    }
+
+    /// Reads until the socket is empty.
+    fn on_readable(&mut self, index: usize, token: u64, floor: Offset) {
+        let clock = self.config.clock;
+        loop {
+            let before = clock.now();
+            let connection = self.pool.get_mut(index);
+            let received = match stamp::receive(connection.fd.as_fd(), &mut self.receiver.buffer) {
+                Ok(received) => received,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return self.broken(index, &error.to_string()),
+            };
+            let seen = clock.now();
+            let full = received.len == READ_BUFFER;
+            let lower = connection.read_floor.max(floor);
+            let last_at = connection.last_at;
+            let stamp = self.stamp(received.realtime_ns, seen, lower, last_at);
+            let connection = self.pool.get_mut(index);
+            connection.last_at = stamp.at;
+            connection.read_floor = if full { stamp.at } else { before };
+            if received.len == 0 {
+                return self.on_end(index, stamp);
+            }
+            self.count_read(&received);
+            let chunks = self.on_bytes(index, received.len, stamp);
+            self.burn(chunks);
+            if !full || self.pool.index_of(token) != Some(index) {
+                return;
+            }
+        }
+    }
+
+    fn stamp(
+        &self,
+        realtime_ns: Option<i64>,
+        seen: Offset,
+        lower: Offset,
+        last_at: Offset,
+    ) -> ReadStamp {
+        let kernel = realtime_ns.map(|ns| {
+            self.config
+                .clock
+                .at_monotonic(self.receiver.pairing.to_monotonic(ns))
+        });
+        let source = if kernel.is_some() {
+            StampSource::Kernel
+        } else {
+            StampSource::Program
+        };
+        let at = kernel.unwrap_or(seen).min(seen).max(last_at);
+        ReadStamp {
+            at,
+            seen,
+            lower: lower.min(at),
+            source,
+        }
+    }
+
+    fn count_read(&mut self, received: &stamp::Received) {
+        self.health.reads += 1;
+        self.health.bytes += received.len as u64;
+        self.health.reads_without_stamp += u64::from(received.realtime_ns.is_none());
+    }
+
+    /// Hands bytes to TLS and the decoder; returns the chunks that came out.
+    fn on_bytes(&mut self, index: usize, len: usize, stamp: ReadStamp) -> u64 {
+        let connection = self.pool.get_mut(index);
+        if connection.tls.is_none() {
+            if connection.stage != Stage::Ready {
+                return 0;
+            }
+            let buffer = std::mem::take(&mut self.receiver.buffer);
+            let chunks = self.decode(index, &buffer[..len], stamp);
+            self.receiver.buffer = buffer;
+            return chunks;
+        }
+        let mut plain = std::mem::take(&mut self.receiver.plain);
+        plain.clear();
+        let decrypted = connection.decrypt(&self.receiver.buffer[..len], &mut plain);
+        let chunks = match decrypted {
+            Ok(()) => self.after_decrypt(index, &plain, stamp),
+            Err(error) => {
+                self.broken(index, &error.to_string());
+                0
+            }
+        };
+        self.receiver.plain = plain;
+        chunks
+    }
+
+    fn after_decrypt(&mut self, index: usize, plain: &[u8], stamp: ReadStamp) -> u64 {
+        let connection = self.pool.get_mut(index);
+        let handshaking = connection
+            .tls
+            .as_ref()
+            .is_some_and(|tls| tls.is_handshaking());
+        if connection.stage == Stage::Handshaking {
+            if handshaking {
+                self.write(index);
+                return 0;
+            }
+            connection.stage = Stage::Ready;
+            connection.tls_done = Some(stamp.seen);
+            self.on_ready(index, stamp.seen);
+        } else if connection.tls.as_ref().is_some_and(|tls| tls.wants_write()) {
+            self.write(index);
+        }
+        if plain.is_empty() {
+            0
+        } else {
+            self.decode(index, plain, stamp)
+        }
+    }
+
+    fn decode(&mut self, index: usize, bytes: &[u8], stamp: ReadStamp) -> u64 {
+        let connection = self.pool.get_mut(index);
+        let Some(request) = &mut connection.request else {
+            // Bytes nobody asked for: the connection cannot be trusted any more.
+            self.pool.remove(index);
+            self.health.connections_discarded += 1;
+            return 0;
+        };
+        let before = request.reader.chunks_so_far();
+        let result = request.reader.read(bytes, stamp);
+        let chunks = (request.reader.chunks_so_far() - before) as u64;
+        Live::bump(&self.live.chunks, chunks);
+        self.settle(index, result);
+        chunks
+    }
+
+    fn on_end(&mut self, index: usize, stamp: ReadStamp) {
+        let connection = self.pool.get_mut(index);
+        let stage = connection.stage;
+        match &mut connection.request {
+            Some(request) if request.reader.last_read_at().is_some() && stage == Stage::Ready => {
+                let result = request.reader.closed_by_peer(stamp);
+                match result {
+                    ReadResult::Done { .. } | ReadResult::Failed(_) => self.finish(index, false),
+                    ReadResult::NeedMore => self.broken(index, "closed by the server"),
+                }
+            }
+            _ => self.broken(index, "closed by the server"),
+        }
+    }
+
+    fn settle(&mut self, index: usize, result: ReadResult) {
+        match result {
+            ReadResult::NeedMore => {}
+            ReadResult::Done { keep_alive } => self.finish(index, keep_alive),
+            ReadResult::Failed(_) => {
+                let keep = self
+                    .pool
+                    .get_mut(index)
+                    .request
+                    .as_ref()
+                    .is_some_and(|r| r.reader.keep_alive());
+                self.finish(index, keep);
+            }
+        }
+    }
+
+    /// Artificial load: busy for the configured time after each chunk.
+    fn burn(&self, chunks: u64) {
+        if self.config.burn == 0 || chunks == 0 {
+            return;
+        }
+        let end = self.now().plus(self.config.burn * chunks as i64);
+        while self.now() < end {
+            std::hint::spin_loop();
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! One response from its first byte to its last, sans-IO: bytes with stamps in, facts for a
+//! [`RequestRecord`](infermeter_core::record::RequestRecord) out. The glue of [`crate::http`], [`crate::sse`] and the answer's dialect.
+//!
+//! It owns no socket, reads no clock, takes no lock, and retries nothing.
+//!
+//! Invariant: what it learns depends on the bytes alone; how reads split them shows only in the
+//! stamps, in `Chunk::read`, and in the lower bounds.
+
+mod facts;
+mod failures;
+
+use crate::answer::{Answer, EventStamp, KeepTexts, failure};
+use crate::http::{HttpError, HttpEvent, MediaType, ResponseDecoder};
+use crate::limits::{KEPT_BUFFER, Limits, MAX_RESERVED_CHUNKS, QUOTED_BYTES};
+use crate::sse::{SseDecoder, SseError};
+use infermeter_core::clock::Offset;
+use infermeter_core::record::{MAX_ERROR_TEXT, Reason, RequestError, StampSource};
+use infermeter_core::text::inert;
+
+/// What the answer should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expect {
+    /// An event stream was asked for.
+    pub streaming: bool,
+    /// Which texts outlive the response.
+    pub keep_texts: KeepTexts,
+    /// Chunks to make room for: the output tokens asked for.
+    pub reserve_chunks: usize,
+}
+
+/// Stamps of one read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadStamp {
+    /// When its last byte arrived: the kernel's stamp, or else the program's.
+    pub at: Offset,
+    /// When the program had the bytes.
+    pub seen: Offset,
+    /// The earliest its first byte can have arrived: the end of the previous read of the socket.
+    pub lower: Offset,
+    /// Whose stamp `at` is.
+    pub source: StampSource,
+}
+
+/// Where the response stands after a read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadResult {
+    /// More bytes are needed.
+    NeedMore,
+    /// The response is complete and good.
+    Done {
+        /// The connection may carry another request.
+        keep_alive: bool,
+    },
+    /// The request failed. [`ResponseReader::keep_alive`] says whether the connection is still
+    /// of use.
+    Failed(RequestError),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Body {
+    /// Events of a stream.
+    Events,
+    /// JSON that was asked for: held until it ends.
+    Whole,
+    /// The body of a status other than 200.
+    Error,
+    /// Something that was not asked for.
+    Unexpected,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Reading,
+    Done,
+    Failed(RequestError),
+}
+
+/// Reads one response; [`ResponseReader::reset`] makes it ready for the next.
+#[derive(Debug)]
+pub struct ResponseReader {
+    expect: Expect,
+    limits: Limits,
+    http: ResponseDecoder,
+    sse: SseDecoder,
+    answer: Answer,
+    body: Body,
+    held: Vec<u8>,
+    phase: Phase,
+    reads: u32,
+    first: Option<ReadStamp>,
+    last: Option<ReadStamp>,
+    closed: Option<Offset>,
+    kernel_stamps: bool,
+    /// The last body byte so far completed a chunk.
+    chunk_is_last: bool,
+}
+
+impl ResponseReader {
+    /// A reader for one response under the default limits.
+    pub fn new(expect: Expect) -> Self {
+        Self::with_limits(expect, Limits::DEFAULT)
+    }
+
+    /// A reader under other limits.
+    pub fn with_limits(expect: Expect, limits: Limits) -> Self {
+        let mut reader = Self {
+            expect,
+            limits,
+            http: ResponseDecoder::new(&limits),
+            sse: SseDecoder::new(limits.event_bytes),
+            answer: Answer::default(),
+            body: Body::Events,
+            held: Vec::new(),
+            phase: Phase::Reading,
+            reads: 0,
+            first: None,
+            last: None,
+            closed: None,
+            kernel_stamps: true,
+            chunk_is_last: false,
+        };
+        reader.reset(expect);
+        reader
+    }
+
+    /// Ready for the next response; buffers are kept.
+    pub fn reset(&mut self, expect: Expect) {
+        self.expect = expect;
+        self.http.reset();
+        self.http.limit_body(if expect.streaming {
+            self.limits.body_bytes
+        } else {
+            self.limits.whole_body_bytes
+        });
+        self.sse.reset();
+        let reserve = if expect.streaming {
+            expect.reserve_chunks.min(MAX_RESERVED_CHUNKS)
+        } else {
+            0
+        };
+        self.answer
+            .reset(expect.keep_texts, reserve, self.limits.chunks);
+        self.body = Body::Events;
+        self.held.clear();
+        self.held.shrink_to(KEPT_BUFFER);
+        self.phase = Phase::Reading;
+        self.reads = 0;
+        self.first = None;
+        self.last = None;
+        self.closed = None;
+        self.kernel_stamps = true;
+        self.chunk_is_last = false;
+    }
+
+    /// Takes the bytes of one read. After `Done` or `Failed` further bytes change nothing but
+    /// [`ResponseReader::keep_alive`].
+    pub fn read(&mut self, bytes: &[u8], stamp: ReadStamp) -> ReadResult {
+        if let Some(ended) = self.ended(!bytes.is_empty()) {
+            return ended;
+        }
+        if bytes.is_empty() {
+            return ReadResult::NeedMore;
+        }
+        self.first.get_or_insert(stamp);
+        self.last = Some(stamp);
+        self.kernel_stamps &= stamp.source == StampSource::Kernel;
+        let read = self.reads;
+        self.reads = self.reads.saturating_add(1);
+        let stamp = EventStamp {
+            at: stamp.at,
+            seen: stamp.seen,
+            lower: stamp.lower,
+            read,
+        };
+        match self.consume(bytes, stamp) {
+            Ok(false) => ReadResult::NeedMore,
+            Ok(true) => self.complete(stamp.at),
+            Err(error) => self.fail(error, stamp.at),
+        }
+    }
+
+    /// The peer has closed its side (end of file; of a reset the caller makes its own error).
+    /// The stamp matters only where the response is incomplete: the failure's instant.
+    pub fn closed_by_peer(&mut self, stamp: ReadStamp) -> ReadResult {
+        if let Some(ended) = self.ended(true) {
+            return ended;
+        }
+        let last = self.last.map_or(stamp.at, |last| last.at);
+        let ended = match self.http.eof() {
+            Ok(()) => self.end_body(),
+            // Every token and the end mark came; only the last bytes of HTTP framing are missing.
+            Err(HttpError::EofInBody) if self.answer.is_done() => Ok(()),
+            Err(error) => Err(http_failure(&error)),
+        };
+        match ended {
+            Ok(()) => self.complete(last),
+            Err(error) => self.fail(error, stamp.at),
+        }
+    }
+
+    fn ended(&mut self, more: bool) -> Option<ReadResult> {
+        if more && !matches!(self.phase, Phase::Reading) {
+            self.http.refuse_reuse();
+        }
+        match &self.phase {
+            Phase::Reading => None,
+            Phase::Done => Some(ReadResult::Done {
+                keep_alive: self.keep_alive(),
+            }),
+            Phase::Failed(error) => Some(ReadResult::Failed(error.clone())),
+        }
+    }
+
+    fn complete(&mut self, closed: Offset) -> ReadResult {
+        self.closed = Some(closed);
+        self.phase = Phase::Done;
+        ReadResult::Done {
+            keep_alive: self.keep_alive(),
+        }
+    }
+
+    fn fail(&mut self, mut error: RequestError, closed: Offset) -> ReadResult {
+        if error.text.len() > MAX_ERROR_TEXT {
+            error.text = inert(&error.text, MAX_ERROR_TEXT);
+        }
+        self.closed = Some(closed);
+        self.phase = Phase::Failed(error.clone());
+        ReadResult::Failed(error)
+    }
+
+    /// Decodes one read; whether the response is complete.
+    fn consume(&mut self, bytes: &[u8], stamp: EventStamp) -> Result<bool, RequestError> {
+        let mut input = bytes;
+        let mut ended = None;
+        self.chunk_is_last = false;
+        while let Some(event) = self.http.next(&mut input).map_err(|e| http_failure(&e))? {
+            match event {
+                HttpEvent::Head => self.body = self.body_kind(),
+                HttpEvent::Body(bytes) => self.body(bytes, stamp)?,
+                // The walk goes on: bytes behind the end forbid reuse.
+                HttpEvent::End => ended = Some(self.end_body()),
+            }
+        }
+        // Exact only if nothing that the server may have written later came along: no body byte,
+        // and no next chunk-size line (RFC 9112's last chunk is one).
+        if self.chunk_is_last && !self.http.framing_follows_body() {
+            self.answer.last_chunk_is_exact();
+        }
+        ended.map_or(Ok(false), |end| end.map(|()| true))
+    }
+
+    fn body_kind(&self) -> Body {
+        let head = self.http.head();
+        if head.status != 200 {
+            return Body::Error;
+        }
+        match (self.expect.streaming, head.media_type()) {
+            _ if head.content_encoding.is_some() => Body::Unexpected,
+            (true, MediaType::EventStream) => Body::Events,
+            (false, MediaType::Json) => Body::Whole,
+            _ => Body::Unexpected,
+        }
+    }
+
+    fn body(&mut self, bytes: &[u8], stamp: EventStamp) -> Result<(), RequestError> {
+        match self.body {
+            Body::Events => self.events(bytes, stamp),
+            Body::Whole => {
+                self.held.extend_from_slice(bytes);
+                Ok(())
+            }
+            Body::Error => {
+                let room = self.limits.error_body_bytes.saturating_sub(self.held.len());
+                self.held
+                    .extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+                if bytes.len() > room {
+                    return Err(self.status_failure());
+                }
+                Ok(())
+            }
+            Body::Unexpected => {
+                let room = QUOTED_BYTES.saturating_sub(self.held.len());
+                self.held
+                    .extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+                if self.held.len() >= QUOTED_BYTES {
+                    return Err(self.unexpected_failure());
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn events(&mut self, bytes: &[u8], stamp: EventStamp) -> Result<(), RequestError> {
+        let mut input = bytes;
+        self.chunk_is_last = false;
+        loop {
+            let event = match self.sse.next(&mut input) {
+                Ok(Some(event)) => event,
+                Ok(None) => return Ok(()),
+                Err(error @ SseError::EventTooLong(_)) => {
+                    return Err(failure(Reason::LimitExceeded, error.to_string()));
+                }
+            };
+            let is_chunk = self.answer.event(event, stamp)?;
+            self.chunk_is_last = is_chunk && input.is_empty();
+        }
+    }
+
+    /// The body has ended as HTTP says.
+    fn end_body(&mut self) -> Result<(), RequestError> {
+        match self.body {
+            Body::Events => self.answer.finish(self.sse.tail()),
+            Body::Whole => self.answer.whole(&self.held),
+            Body::Error => Err(self.status_failure()),
+            Body::Unexpected => Err(self.unexpected_failure()),
+        }
+    }
+}
+
+fn http_failure(error: &HttpError) -> RequestError {
+    failure(error.reason(), error.to_string())
+}

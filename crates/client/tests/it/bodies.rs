@@ -1,0 +1,175 @@
+//! Answers that are not streams: JSON that was asked for, and what was not asked for.
+
+use crate::support::{STREAM, facts, feed, head, response, summary};
+use infermeter_client::KeepTexts;
+use infermeter_client::response::{Expect, ReadResult};
+
+const WHOLE: Expect = Expect {
+    streaming: false,
+    keep_texts: KeepTexts::Always,
+    reserve_chunks: 0,
+};
+
+#[track_caller]
+fn check(expect: Expect, status: &str, content_type: &str, body: &str, summary_expect: &str) {
+    let bytes = response(status, content_type, body.as_bytes());
+    let (_, whole) = feed(expect, &[&bytes]);
+    assert_eq!(summary(&whole), summary_expect);
+    for cut in 1..bytes.len() {
+        let (left, right) = bytes.split_at(cut);
+        let record = feed(expect, &[left, right]).1;
+        assert_eq!(facts(&record), facts(&whole), "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_plain_answer() {
+    let body = r#"{"id":"x","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"Hi \u00e9","reasoning_content":"hm","tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}"}}]},"finish_reason":"stop"}],"usage":{"prompt_tokens":5,"completion_tokens":9,"total_tokens":14}}"#;
+    check(
+        WHOLE,
+        "200 OK",
+        "application/json",
+        body,
+        "completed finish=stop prompt=5 output=9",
+    );
+    let (_, record) = feed(
+        WHOLE,
+        &[&response("200 OK", "application/json", body.as_bytes())],
+    );
+    let texts = record.texts.expect("texts were asked for");
+    let by_kind = [texts.get(0), texts.get(1), texts.get(2), texts.get(3)];
+    assert_eq!(by_kind, ["Hi é", "hm", "f{}", ""]);
+    assert!(record.chunks.is_empty() && record.finished.is_none());
+}
+
+#[test]
+fn a_plain_completion_without_usage() {
+    check(
+        WHOLE,
+        "200 OK",
+        "application/json; charset=utf-8",
+        r#"{"object":"text_completion","choices":[{"index":0,"text":"Hi","finish_reason":"length"}]}"#,
+        "completed finish=length",
+    );
+}
+
+#[test]
+fn plain_answers_that_are_none() {
+    for (body, expect) in [
+        (
+            r#"{"choices":[{"message":{"content":""},"finish_reason":"stop"}],"usage":{"completion_tokens":0}}"#,
+            "failed no_tokens (the answer has no output) finish=stop output=0",
+        ),
+        (
+            r#"{"error":{"message":"no such model"}}"#,
+            "failed in_band_error (no such model)",
+        ),
+        (
+            r#"{"choices":["#,
+            r#"failed malformed_event (a value is missing at byte 12: {"choices":[)"#,
+        ),
+    ] {
+        check(WHOLE, "200 OK", "application/json", body, expect);
+    }
+}
+
+#[test]
+fn the_wrong_kind_of_content_is_quoted_inert() {
+    check(
+        STREAM,
+        "200 OK",
+        "application/json",
+        r#"{"choices":[]}"#,
+        r#"failed unexpected_content (asked for text/event-stream, got application/json: {"choices":[]})"#,
+    );
+    check(
+        WHOLE,
+        "200 OK",
+        "text/event-stream",
+        "data: x\n\n",
+        "failed unexpected_content (asked for application/json, got text/event-stream: data: x  )",
+    );
+    let html = format!("<html>\u{1b}[2J{}", "x".repeat(500));
+    let expect = format!(
+        "failed unexpected_content (asked for text/event-stream, got text/html: \
+         <html>\u{fffd}[2J{})",
+        "x".repeat(188)
+    );
+    check(STREAM, "200 OK", "text/html", &html, &expect);
+}
+
+#[test]
+fn coded_bodies_are_not_guessed_at() {
+    let mut bytes = head("200 OK", "text/event-stream");
+    bytes.extend_from_slice(b"content-encoding: gzip\r\n\r\n\x1f\x8b");
+    let (_, record) = feed(STREAM, &[&bytes]);
+    let text = record.error.expect("it failed").text;
+    assert!(text.starts_with("asked for text/event-stream, got text/event-stream coded as gzip"));
+}
+
+#[test]
+fn statuses_carry_the_servers_message() {
+    for (status, body, expect) in [
+        (
+            "404 Not Found",
+            r#"{"error":{"message":"The model `x` does not exist.","type":"NotFoundError","code":404}}"#,
+            "status 404: The model `x` does not exist.",
+        ),
+        (
+            "400 Bad Request",
+            r#"{"object":"error","message":"too long\u001b[31m","code":400}"#,
+            "status 400: too long\u{fffd}[31m",
+        ),
+        (
+            "422 Unprocessable Entity",
+            r#"{"detail":[{"type":"missing","loc":["body","model"],"msg":"Field required"}]}"#,
+            "status 422: Field required",
+        ),
+        (
+            "401 Unauthorized",
+            r#"{"error":"Unauthorized"}"#,
+            "status 401: Unauthorized",
+        ),
+        (
+            "401 Unauthorized",
+            r#"{"detail":"no key"}"#,
+            "status 401: no key",
+        ),
+        (
+            "503 Service Unavailable",
+            "upstream\nis down",
+            "status 503: upstream is down",
+        ),
+        ("429 Too Many Requests", "", "status 429"),
+        ("500 Oops", r#"{"a":1}"#, r#"status 500: {"a":1}"#),
+        ("201 Created", "x", "status 201: x"),
+    ] {
+        let expect = format!("failed http_status ({expect})");
+        check(STREAM, status, "application/json", body, &expect);
+    }
+}
+
+#[test]
+fn redirects_are_reported_and_the_connection_stays() {
+    let mut bytes = head("307 Temporary Redirect", "text/plain");
+    bytes.extend_from_slice(b"location: https://elsewhere/\r\ncontent-length: 0\r\n\r\n");
+    let (result, record) = feed(STREAM, &[&bytes]);
+    let ReadResult::Failed(error) = result else {
+        panic!("{result:?}");
+    };
+    assert_eq!(record.status, Some(307));
+    assert_eq!(
+        error.text,
+        "status 307 (to https://elsewhere/; redirects are not followed)"
+    );
+}
+
+#[test]
+fn endless_error_bodies_are_cut() {
+    let mut bytes = head("500 Internal Server Error", "text/html");
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(&vec![b'x'; 70 << 10]);
+    let (result, record) = feed(STREAM, &[&bytes]);
+    assert!(matches!(result, ReadResult::Failed(_)));
+    assert!(record.error.expect("it failed").text.len() <= 1024);
+}

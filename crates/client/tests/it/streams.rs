@@ -1,0 +1,287 @@
+//! Streams as engines send them (fuzz/seeds/answer): chunks, tokens, ends. Every one is decoded
+//! whole, byte by byte, and cut in two at every byte, with the same facts.
+
+use crate::support::{STREAM, chunked_stream, facts, feed, summary};
+
+#[track_caller]
+fn check(name: &str, expect: &str) {
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds/answer");
+    let body = std::fs::read(format!("{dir}/{name}.sse")).expect("a seed of this name");
+    let bytes = chunked_stream(&body);
+    let (_, whole) = feed(STREAM, &[&bytes]);
+    assert_eq!(summary(&whole), expect.trim(), "{name}");
+    let single: Vec<&[u8]> = bytes.chunks(1).collect();
+    assert_eq!(
+        facts(&feed(STREAM, &single).1),
+        facts(&whole),
+        "{name}: bytes"
+    );
+    for cut in 1..bytes.len() {
+        let (left, right) = bytes.split_at(cut);
+        let record = feed(STREAM, &[left, right]).1;
+        assert_eq!(facts(&record), facts(&whole), "{name}: cut at {cut}");
+    }
+}
+
+#[test]
+fn vllm() {
+    check(
+        "vllm-chat",
+        r#"
+completed finish=stop prompt=11 output=4 tokens=one_per_chunk
+text 1 "Hello"
+text 1 ","
+text 1 " \"world\"\n"
+"#,
+    );
+    check(
+        "vllm-completions-token-ids",
+        r#"
+completed finish=stop prompt=3 output=6 tokens=token_ids
+text 2 "A B"
+text 1 ""
+text 2 "✓"
+"#,
+    );
+    check(
+        "vllm-continuous",
+        r#"
+completed finish=length prompt=11 output=5 tokens=continuous_usage
+text 2 "Two tokens"
+text 1 ""
+text 1 "é"
+text 1 "!"
+"#,
+    );
+    check(
+        "vllm-continuous-stop",
+        r#"
+completed finish=stop prompt=11 output=2 tokens=continuous_usage
+text 1 "Hi"
+"#,
+    );
+    check(
+        "vllm-error-in-stream",
+        r#"
+failed in_band_error (EngineCore encountered an issue.�[31m) tokens=unknown
+text - "Hi"
+"#,
+    );
+    check(
+        "vllm-reasoning",
+        r#"
+completed finish=stop prompt=20 output=4 cached=16 reasoning=2 tokens=one_per_chunk
+reasoning 1 "Let me"
+reasoning 1 " think"
+text 1 "42"
+"#,
+    );
+    check(
+        "vllm-tool-call",
+        r#"
+completed finish=tool_calls prompt=50 output=4 tokens=one_per_chunk
+tool_call 1 "get_weather"
+tool_call 1 "{\"city\": \""
+tool_call 1 "Bern\"}"
+"#,
+    );
+}
+
+#[test]
+fn sglang() {
+    check(
+        "sglang-chat",
+        r#"
+completed finish=length prompt=9 output=5 cached=0 tokens=unknown
+text - "Once upon"
+text - " a time"
+"#,
+    );
+    check(
+        "sglang-continuous",
+        r#"
+completed finish=length prompt=9 output=5 tokens=continuous_usage
+text 2 "Once upon"
+text 3 " a time,"
+"#,
+    );
+    check(
+        "sglang-old-error",
+        r#"
+failed in_band_error (out of memory) tokens=unknown
+text - "Hi"
+"#,
+    );
+}
+
+#[test]
+fn openai() {
+    check(
+        "function-call",
+        r#"
+completed finish=function_call tokens=unknown
+tool_call - "f"
+tool_call - "{}"
+"#,
+    );
+    check(
+        "openai-chat",
+        r#"
+completed finish=stop prompt=8 output=2 cached=0 reasoning=0 tokens=one_per_chunk
+text 1 "Yes"
+text 1 "."
+"#,
+    );
+    check(
+        "openai-logprobs",
+        r#"
+completed finish=stop tokens=token_ids
+text 1 "Yes"
+text 2 ", sir"
+"#,
+    );
+    check(
+        "openai-refusal",
+        r#"
+completed finish=stop tokens=unknown
+refusal - "I"
+refusal - " cannot"
+"#,
+    );
+    check(
+        "openai-two-choices",
+        r#"
+completed finish=stop prompt=8 output=2 tokens=unknown
+text - "a"
+"#,
+    );
+}
+
+#[test]
+fn tgi() {
+    check(
+        "tgi-chat",
+        r#"
+completed finish=eos_token prompt=5 output=3 tokens=one_per_chunk
+text 1 "Deep"
+text 1 " learning"
+"#,
+    );
+    check(
+        "tgi-error",
+        r"
+failed in_band_error (Request failed during generation: Server error: CUDA out of memory)
+",
+    );
+    check(
+        "tgi-usage-with-last-token",
+        r#"
+completed finish=length prompt=5 output=2 tokens=one_per_chunk
+text 1 "Deep"
+text 1 " learning"
+"#,
+    );
+}
+
+#[test]
+fn ends_of_streams() {
+    check(
+        "done-without-blank-line",
+        r#"
+completed tokens=unknown
+text - "a"
+"#,
+    );
+    check(
+        "error-event",
+        r#"
+failed in_band_error (upstream went away) tokens=unknown
+text - "a"
+"#,
+    );
+    check(
+        "malformed",
+        r#"
+failed malformed_event (a string does not end at byte 32: {"choices":[{"delta":{"content":"b}}]}) tokens=unknown
+text - "a"
+"#,
+    );
+    check(
+        "no-done-no-usage",
+        r#"
+completed finish=stop tokens=unknown
+text - "a"
+text - "b"
+"#,
+    );
+    check(
+        "no-tokens",
+        r"
+failed no_tokens (the stream ended without a token) finish=stop prompt=8 output=0
+",
+    );
+    check(
+        "truncated",
+        r#"
+failed truncated (the stream ended without finish_reason, final usage or [DONE]) tokens=unknown
+text - "a"
+text - "b"
+"#,
+    );
+    check(
+        "truncated-inside",
+        r#"
+failed truncated (the stream ended inside an event) finish=stop tokens=unknown
+text - "a"
+text - "b"
+"#,
+    );
+    check(
+        "usage-only-ends",
+        r#"
+completed prompt=3 output=1 tokens=one_per_chunk
+text 1 "a"
+"#,
+    );
+}
+
+#[test]
+fn event_syntax() {
+    check(
+        "cr-only",
+        r#"
+completed finish=stop tokens=unknown
+text - "a"
+text - "b"
+"#,
+    );
+    check(
+        "crlf-comments-ping",
+        r#"
+completed finish=stop tokens=unknown
+text - "a"
+"#,
+    );
+    check(
+        "duplicate-role",
+        r#"
+completed finish=stop tokens=unknown
+text - "a"
+"#,
+    );
+    check(
+        "multi-line-data",
+        r#"
+completed finish=stop tokens=unknown
+text - "a"
+"#,
+    );
+    check(
+        "surrogates",
+        r#"
+completed finish=stop tokens=unknown
+text - "😀 � é\n"
+text - "�"
+"#,
+    );
+}

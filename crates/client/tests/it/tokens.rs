@@ -1,0 +1,58 @@
+//! Counting the tokens of chunks after the run.
+
+use crate::support::{STREAM, chunked_stream, feed};
+use infermeter_client::tokens::settle_with_tokenizer;
+use infermeter_core::record::{RequestRecord, TokenSource};
+
+/// A row of three chunks, two words each, that ended with `finish` and this usage.
+fn row(usage: Option<u32>, finish: &str) -> RequestRecord {
+    let mut body = String::new();
+    for text in ["one two", " three four", " five six"] {
+        body.push_str(&format!(
+            "data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n"
+        ));
+    }
+    body.push_str(&format!(
+        "data: {{\"choices\":[{{\"index\":0,\"delta\":{{}},\"finish_reason\":\"{finish}\"}}]}}\n\n"
+    ));
+    if let Some(n) = usage {
+        body.push_str(&format!(
+            "data: {{\"choices\":[],\"usage\":{{\"completion_tokens\":{n}}}}}\n\n"
+        ));
+    }
+    feed(STREAM, &[&chunked_stream(body.as_bytes())]).1
+}
+
+#[track_caller]
+fn check(usage: Option<u32>, finish: &str, expect: TokenSource, tokens: Option<u32>) {
+    let mut record = row(usage, finish);
+    settle_with_tokenizer(&mut record, &mut |text| text.split_whitespace().count());
+    assert_eq!(record.token_source, Some(expect));
+    for chunk in &record.chunks {
+        assert_eq!(chunk.token_count(), tokens);
+    }
+}
+
+#[test]
+fn counts_are_taken_only_where_their_sum_is_the_servers() {
+    check(Some(6), "length", TokenSource::Tokenizer, Some(2));
+    check(Some(7), "stop", TokenSource::Tokenizer, Some(2));
+    check(Some(7), "length", TokenSource::Unknown, None);
+    check(Some(5), "stop", TokenSource::Unknown, None);
+    check(None, "stop", TokenSource::Unknown, None);
+}
+
+#[test]
+fn settled_rows_are_left_alone() {
+    check(Some(3), "length", TokenSource::OnePerChunk, Some(1));
+    check(Some(4), "stop", TokenSource::OnePerChunk, Some(1));
+    check(Some(4), "length", TokenSource::Unknown, None);
+}
+
+#[test]
+fn rows_without_texts_are_left_alone() {
+    let mut record = row(Some(6), "length");
+    record.texts = None;
+    settle_with_tokenizer(&mut record, &mut |_| panic!("nothing to count"));
+    assert_eq!(record.token_source, Some(TokenSource::Unknown));
+}

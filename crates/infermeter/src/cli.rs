@@ -1,0 +1,318 @@
+//! The command line: every flag, defined and documented in one place.
+//!
+//! Values stay text here; they are parsed once, in [`crate::layers`], where flags, plan file and
+//! defaults meet.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Measures LLM inference servers, and says whether the result can be believed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "infermeter",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+#[command(
+    after_help = "Exit codes: 0 ok, 1 objective missed, 2 usage, 3 measurement invalid, \
+4 target unreachable or all requests failed, 130 interrupted (report written)."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Measure a server (or the embedded simulator: mock:PRESET)
+    #[command(
+        after_help = "Examples:\n  infermeter run mock:llama-8b-h100 --rate 10 --duration 20s\n  \
+infermeter run http://localhost:8000 --rate 20 --duration 60s --slo 'ttft.p99<500ms'\n  \
+infermeter run http://localhost:8000 --concurrency 32 --requests 1000\n  \
+infermeter run http://localhost:8000 --trace azure.csv --trace-limit 500 --time-scale 0.5"
+    )]
+    Run(Box<RunArgs>),
+    /// Serve the engine simulator on its own
+    Mock(MockArgs),
+    /// Recompute and print everything from a run's record
+    Report(ReportArgs),
+}
+
+/// Flags of `run`. The same names are the keys of a plan file.
+#[derive(Debug, Args, Default)]
+pub struct RunArgs {
+    /// http://HOST:PORT, https://HOST, or mock:PRESET
+    pub target: Option<String>,
+
+    /// Plan file, TOML or YAML, with the same names as the flags; flags win
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print the resolved plan with the origin of each value, and stop
+    #[arg(long)]
+    pub print_config: bool,
+    /// Say what would be sent, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Directory of the record (default: runs/<time>-<id>); an existing one is refused
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<String>,
+
+    /// Open loop: requests per second
+    #[arg(
+        long,
+        value_name = "R",
+        help_heading = "Load",
+        allow_hyphen_values = true
+    )]
+    pub rate: Option<String>,
+    /// Closed loop: requests in flight
+    #[arg(
+        long,
+        value_name = "N",
+        help_heading = "Load",
+        allow_hyphen_values = true
+    )]
+    pub concurrency: Option<String>,
+    /// Open loop: replay a trace (Azure CSV)
+    #[arg(long, value_name = "FILE", help_heading = "Load")]
+    pub trace: Option<String>,
+    /// Use only the first N rows of the trace
+    #[arg(long, value_name = "N", help_heading = "Load")]
+    pub trace_limit: Option<String>,
+    /// Multiply the trace's times by this: 0.5 is twice as fast
+    #[arg(
+        long,
+        value_name = "X",
+        help_heading = "Load",
+        allow_hyphen_values = true
+    )]
+    pub time_scale: Option<String>,
+    /// Gaps between arrivals: poisson, constant or gamma [default: poisson]
+    #[arg(long, value_name = "KIND", help_heading = "Load")]
+    pub arrival: Option<String>,
+    /// Coefficient of variation of gamma gaps
+    #[arg(
+        long,
+        value_name = "X",
+        help_heading = "Load",
+        allow_hyphen_values = true
+    )]
+    pub cv: Option<String>,
+    /// Length of the measured window
+    #[arg(
+        long,
+        value_name = "TIME",
+        help_heading = "Load",
+        allow_hyphen_values = true
+    )]
+    pub duration: Option<String>,
+    /// Number of measured requests
+    #[arg(
+        long,
+        value_name = "N",
+        help_heading = "Load",
+        allow_hyphen_values = true
+    )]
+    pub requests: Option<String>,
+    /// Warm-up before the window: 30s, 50req or 0 [default: 30s and 50 requests; 10s for windows
+    /// up to 60s]
+    #[arg(
+        long,
+        value_name = "TIME|N",
+        help_heading = "Load",
+        allow_hyphen_values = true
+    )]
+    pub warmup: Option<String>,
+    /// Seed of the run; two independent ones derive from it [default: 1]
+    #[arg(long, value_name = "N", help_heading = "Load")]
+    pub seed: Option<String>,
+    /// Seed of lengths and prompts
+    #[arg(long, value_name = "N", help_heading = "Load")]
+    pub workload_seed: Option<String>,
+    /// Seed of arrival times
+    #[arg(long, value_name = "N", help_heading = "Load")]
+    pub schedule_seed: Option<String>,
+
+    /// Number mixed into each prompt's salt [default: fresh for each run]
+    #[arg(long, value_name = "N", help_heading = "Load")]
+    pub salt: Option<String>,
+
+    /// chat, code-generation, long-context-qa, summarization or fixed:IN,OUT [default: chat]
+    #[arg(long, value_name = "NAME", help_heading = "Requests")]
+    pub workload: Option<String>,
+    /// Model name [default: the first of /v1/models]
+    #[arg(long, value_name = "NAME", help_heading = "Requests")]
+    pub model: Option<String>,
+    /// chat or completions [default: chat]
+    #[arg(long, value_name = "API", help_heading = "Requests")]
+    pub endpoint: Option<String>,
+    /// Ask for plain answers instead of streams
+    #[arg(long, help_heading = "Requests")]
+    pub no_stream: bool,
+    /// o200k, cl100k, or the path of a tokenizer.json [default: o200k]
+    #[arg(long, value_name = "NAME|FILE", help_heading = "Requests")]
+    pub tokenizer: Option<String>,
+    /// Extra header, 'Name: value' (repeatable)
+    #[arg(long, value_name = "HEADER", help_heading = "Requests")]
+    pub header: Vec<String>,
+    /// JSON object merged into each request body
+    #[arg(long, value_name = "JSON", help_heading = "Requests")]
+    pub extra_body: Option<String>,
+    /// File with the API key [default: the variable OPENAI_API_KEY]
+    #[arg(long, value_name = "FILE", help_heading = "Requests")]
+    pub api_key_file: Option<String>,
+    /// Certificates (PEM) to trust beside the platform's
+    #[arg(long, value_name = "FILE", help_heading = "Requests")]
+    pub tls_ca: Option<String>,
+    /// Send no feature probes before the run
+    #[arg(long, help_heading = "Requests")]
+    pub no_probe: bool,
+
+    /// Objective, as in 'ttft.p99<500ms' (repeatable)
+    #[arg(long, value_name = "SLO", help_heading = "Result")]
+    pub slo: Vec<String>,
+    /// Further percentile, as in p75 (repeatable)
+    #[arg(long, value_name = "P", help_heading = "Result")]
+    pub percentile: Vec<String>,
+    /// Write responses.jsonl
+    #[arg(long, help_heading = "Result")]
+    pub save_responses: bool,
+    /// Print JSON on standard output
+    #[arg(long, help_heading = "Result")]
+    pub json: bool,
+    /// No progress; print the verdict and the record's path only
+    #[arg(long, help_heading = "Result")]
+    pub quiet: bool,
+    /// Exit 3 for Questionable, too
+    #[arg(long, help_heading = "Result")]
+    pub strict: bool,
+    /// Declared hardware of the server, kept with the run
+    #[arg(long, value_name = "TEXT", help_heading = "Result")]
+    pub hardware: Option<String>,
+    /// Declared number of accelerators: adds per-accelerator figures
+    #[arg(long, value_name = "N", help_heading = "Result")]
+    pub gpus: Option<String>,
+    /// Declared engine and version
+    #[arg(long, value_name = "TEXT", help_heading = "Result")]
+    pub engine: Option<String>,
+    /// Declared quantization
+    #[arg(long, value_name = "TEXT", help_heading = "Result")]
+    pub quantization: Option<String>,
+    /// Free text kept with the run
+    #[arg(long, value_name = "TEXT", help_heading = "Result")]
+    pub label: Option<String>,
+
+    /// Client threads [default: one per core; half the cores against mock:]
+    #[arg(long, value_name = "N", help_heading = "Client")]
+    pub threads: Option<String>,
+    /// Most connections open at once [default: what descriptors and ports allow]
+    #[arg(long, value_name = "N", help_heading = "Client")]
+    pub max_connections: Option<String>,
+    /// Time to open a connection [default: 10s]
+    #[arg(
+        long,
+        value_name = "TIME",
+        help_heading = "Client",
+        allow_hyphen_values = true
+    )]
+    pub connect_timeout: Option<String>,
+    /// Time for a whole request [default: 300s]
+    #[arg(
+        long,
+        value_name = "TIME",
+        help_heading = "Client",
+        allow_hyphen_values = true
+    )]
+    pub timeout: Option<String>,
+    /// Time to the first token [default: off]
+    #[arg(
+        long,
+        value_name = "TIME",
+        help_heading = "Client",
+        allow_hyphen_values = true
+    )]
+    pub first_token_timeout: Option<String>,
+    /// Longest silence inside an answer [default: off]
+    #[arg(
+        long,
+        value_name = "TIME",
+        help_heading = "Client",
+        allow_hyphen_values = true
+    )]
+    pub idle_timeout: Option<String>,
+    /// Longest idle time after which a connection is used again [default: 4s]
+    #[arg(
+        long,
+        value_name = "TIME",
+        help_heading = "Client",
+        allow_hyphen_values = true
+    )]
+    pub keepalive: Option<String>,
+    /// Resend once when a reused connection dies before any response byte
+    #[arg(long, help_heading = "Client")]
+    pub retry_stale: bool,
+    /// Busy-wait after each chunk: artificial client load that shows what kernel stamps buy
+    #[arg(long, value_name = "TIME", help_heading = "Client")]
+    pub burn: Option<String>,
+}
+
+/// Flags of `mock`.
+#[derive(Debug, Args)]
+pub struct MockArgs {
+    /// Engine preset; an unknown name lists them all
+    #[arg(long, value_name = "NAME", default_value = "llama-8b-h100")]
+    pub preset: String,
+    /// Port on 127.0.0.1; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 8000)]
+    pub port: u16,
+    /// Write the truth log (JSON lines) here
+    #[arg(long, value_name = "FILE")]
+    pub truth: Option<PathBuf>,
+    /// Preset fixed: time to the first token
+    #[arg(long, value_name = "TIME")]
+    pub ttft: Option<infermeter_core::units::Span>,
+    /// Preset fixed: time of a step
+    #[arg(long, value_name = "TIME")]
+    pub step: Option<infermeter_core::units::Span>,
+    /// When the role chunk leaves: with-first or arrival
+    #[arg(long, value_name = "WHEN", default_value = "with-first")]
+    pub role_chunk: String,
+    /// Most sequences running at once
+    #[arg(long, value_name = "N")]
+    pub max_num_seqs: Option<u32>,
+    /// Name of the model served
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Seed of contents and lengths
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Fault for every request, as in status=503 or disconnect-after=3 (also by request header
+    /// x-mock-fault)
+    #[arg(long, value_name = "FAULT")]
+    pub fault: Option<String>,
+    /// Cores to run on, as in 0,2
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub cores: Vec<usize>,
+    /// End when this process ends
+    #[arg(long, hide = true, value_name = "PID")]
+    pub exit_with_parent: Option<u32>,
+}
+
+/// Flags of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Directory that `run` wrote
+    pub run_dir: PathBuf,
+    /// Print JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Objective to judge instead of the run's own (repeatable)
+    #[arg(long, value_name = "SLO")]
+    pub slo: Vec<String>,
+    /// Exit 3 for Questionable, too
+    #[arg(long)]
+    pub strict: bool,
+}

@@ -1,0 +1,5 @@
+//! The subcommands, one file each.
+
+pub mod mock;
+pub mod report;
+pub mod run;

@@ -1,0 +1,102 @@
+//! `infermeter report RUN_DIR`: recompute and print everything from the record.
+
+use crate::cli::ReportArgs;
+use crate::judged::Judged;
+use crate::{output, settle};
+use anyhow::{Context, Result, bail};
+use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::record::RequestRecord;
+use infermeter_core::run::{ClientHealth, Progress, RunLog, RunManifest, RunState};
+use infermeter_core::slo::Slo;
+use infermeter_record::{
+    RecordState, RunDirectory, Tail, read_manifest, read_records, write_manifest,
+};
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// When the directory holds no run, or its files cannot be read.
+pub fn report(args: &ReportArgs) -> Result<u8> {
+    let directory = RunDirectory::open(&args.run_dir)?;
+    let mut manifest = read_manifest(directory.path())?;
+    match directory.state()? {
+        RecordState::Finished => {}
+        RecordState::NeedsRecovery => recover(&directory, &mut manifest)?,
+        RecordState::Empty => bail!(
+            "{} has a run.json but no record: the run ended before its first request",
+            args.run_dir.display()
+        ),
+    }
+    let records = read_records(directory.path())?;
+    if manifest.progress.is_none() {
+        infer_end(&mut manifest, &records);
+    }
+    if !args.slo.is_empty() {
+        manifest.plan.slo = args
+            .slo
+            .iter()
+            .map(|text| text.parse::<Slo>().with_context(|| "--slo".to_owned()))
+            .collect::<Result<_>>()?;
+    }
+    let own_plan = args.slo.is_empty();
+    let judged = Judged::of(RunLog { manifest, records });
+    if own_plan {
+        write_manifest(directory.path(), &judged.log.manifest)?;
+    }
+    if args.json {
+        output::print(&format!("{:#}\n", judged.json()));
+    } else {
+        output::print(&judged.text());
+    }
+    Ok(judged.exit_code(args.strict))
+}
+
+/// Turns a journal that a run left behind into its record.
+fn recover(directory: &RunDirectory, manifest: &mut RunManifest) -> Result<()> {
+    let converted = settle::settle(directory.path(), manifest)?;
+    let lost = match converted.tail {
+        Tail::Clean => "to its end".to_owned(),
+        Tail::Torn {
+            at_byte,
+            lost_bytes,
+        } => {
+            format!("to byte {at_byte}; {lost_bytes} bytes of a batch cut short were left out")
+        }
+    };
+    manifest.state = RunState::Interrupted;
+    manifest.run_findings.push(Finding::new(
+        Severity::Warning,
+        "recovered",
+        "the run did not end by itself; its record was recovered from the journal",
+        format!(
+            "{} requests, read {lost}; requests in flight are missing",
+            converted.records
+        ),
+        "read the figures as those of a shorter run",
+    ));
+    Ok(())
+}
+
+/// What can be said about the end of a run that could not say it itself.
+fn infer_end(manifest: &mut RunManifest, records: &[RequestRecord]) {
+    let ended = records
+        .iter()
+        .filter_map(|r| r.closed)
+        .max()
+        .unwrap_or_default();
+    manifest.progress = Some(Progress {
+        scheduled: records.len() as u64,
+        drain_not_reached: 0,
+        drain_without_load: false,
+        ended,
+        interrupted: true,
+        recovered: true,
+    });
+    manifest.client_health.get_or_insert_with(|| ClientHealth {
+        kernel_stamps: true,
+        ..ClientHealth::default()
+    });
+    if let Some(window) = &mut manifest.window {
+        window.end = window.end.min(ended.max(window.start.plus(1)));
+    }
+}

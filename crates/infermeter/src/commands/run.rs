@@ -1,0 +1,353 @@
+//! `infermeter run`: measure a server.
+
+use crate::cli::RunArgs;
+use crate::exit::{self, ExitError};
+use crate::judged::Judged;
+use crate::layers::{self, Resolved};
+use crate::load::Load;
+use crate::mock_child::MockChild;
+use crate::place::{self, Cores, Size};
+use crate::progress::Progress;
+use crate::target::{self, ReadyTarget};
+use crate::{dry_run, environment, output, print_config, run_id, secrets, settle, validate};
+use anyhow::{Context, Result};
+use infermeter_client::KeepTexts;
+use infermeter_client::engine::EngineConfig;
+use infermeter_client::prepared::Prepared;
+use infermeter_client::response::Expect;
+use infermeter_core::clock::{Clock, realtime_ns};
+use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::plan::Plan;
+use infermeter_core::record::RequestRecord;
+use infermeter_core::run::{FORMAT_VERSION, RunLog, RunManifest, RunState, Window};
+use infermeter_core::schedule::Schedule;
+use infermeter_record::{JournalWriter, RunDirectory, read_records, write_manifest};
+use infermeter_runner::{Inputs, RecordSink, RunSettings};
+use infermeter_sys::stamp::Sentinel;
+use infermeter_sys::{affinity, signals};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+/// Busy-polling before a send, where the worker has a core of its own.
+const SPIN_NS: i64 = 50_000;
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// Before anything was measured: a wrong plan, a target that cannot be used, a directory that
+/// cannot be written. Afterwards the verdict and the exit code tell.
+pub fn run(args: &RunArgs) -> Result<u8> {
+    let resolved = layers::resolve(args)?;
+    if args.print_config {
+        output::print(&print_config::print_config(&resolved));
+        return Ok(exit::OK);
+    }
+    let Resolved { plan, .. } = resolved;
+    validate::validate(&plan)?;
+    let run_id = run_id::random_run_id()?;
+    let salt = plan.salt.unwrap_or_else(|| run_id::salt_of(&run_id));
+    let load = Load::from_plan(&plan, salt)?;
+    if args.dry_run {
+        output::print(&dry_run::dry_run(&plan, &load));
+        return Ok(exit::OK);
+    }
+    let judged = measure(&plan, &load, &run_id, salt)?;
+    Ok(judged.exit_code(plan.strict))
+}
+
+/// Measures, records, judges and prints.
+fn measure(plan: &Plan, load: &Load, run_id: &str, salt: u64) -> Result<Judged> {
+    let directory = match &plan.out {
+        Some(path) => path.clone(),
+        None => run_id::default_directory(realtime_ns(), run_id),
+    };
+    let directory = RunDirectory::create(&directory)?;
+    let outcome = prepare_and_execute(plan, load, run_id, salt, directory.path());
+    let (manifest, interrupted) = match outcome {
+        Ok(done) => done,
+        Err(error) => {
+            // Nothing was measured: an empty directory would only be in the way.
+            let _ = std::fs::remove_dir_all(directory.path());
+            return Err(error);
+        }
+    };
+    finish(plan, manifest, interrupted, directory.path())
+}
+
+fn prepare_and_execute(
+    plan: &Plan,
+    load: &Load,
+    run_id: &str,
+    salt: u64,
+    directory: &Path,
+) -> Result<(RunManifest, bool)> {
+    let cores = place::split_cores(plan);
+    let mock = match plan.target.strip_prefix("mock:") {
+        Some(preset) => Some(MockChild::start(preset, &cores.mock)?),
+        None => None,
+    };
+    if !cores.mock.is_empty() {
+        // Pinning is a help, not a need: a sandbox may forbid it.
+        let _ = affinity::restrict_to(&cores.client);
+    }
+    let size = place::size(plan, &load.schedule, &cores)?;
+    signals::count_from_now().context("signal handlers")?;
+    let target = target::prepare(plan, mock.as_ref(), run_id)?;
+    if signals::count() > 0 {
+        return Err(ExitError::interrupted("stopped before the first request").into());
+    }
+    let environment = environment::environment(plan, &target, load, (&cores, size), salt);
+    let manifest = first_manifest(plan, load, run_id, &target, environment);
+    execute(plan, load, &target, (&cores, size), manifest, directory)
+}
+
+/// `run.json` as far as it is known before the clock starts.
+fn first_manifest(
+    plan: &Plan,
+    load: &Load,
+    run_id: &str,
+    target: &ReadyTarget,
+    environment: serde_json::Value,
+) -> RunManifest {
+    let shown = secrets::redact(plan);
+    let canonical = serde_json::to_vec(&shown).unwrap_or_default();
+    let hash = Sha256::digest(&canonical);
+    let window = match &load.schedule {
+        Schedule::Open(open) => Some(Window {
+            start: open.window_start,
+            end: open.window_end,
+        }),
+        Schedule::Closed(_) => None,
+    };
+    RunManifest {
+        format_version: FORMAT_VERSION,
+        infermeter_version: env!("CARGO_PKG_VERSION").to_owned(),
+        run_id: run_id.to_owned(),
+        state: RunState::Running,
+        plan: shown,
+        plan_hash: hash.iter().map(|b| format!("{b:02x}")).collect(),
+        seeds: plan.seeds(),
+        model: infermeter_core::text::inert(&target.model, 200),
+        load_model: load.model(),
+        rate_asked: load.rate_asked(plan),
+        classes: load.workload.classes().to_vec(),
+        clock: Clock::starting_in(0),
+        window,
+        progress: None,
+        environment,
+        control_requests: target.control.clone(),
+        run_findings: target.findings.clone(),
+        client_health: None,
+        verdict: None,
+        findings: Vec::new(),
+        summary: None,
+    }
+}
+
+/// Sends the load and records it. Returns the manifest as far as the run fills it.
+fn execute(
+    plan: &Plan,
+    load: &Load,
+    target: &ReadyTarget,
+    place: (&Cores, Size),
+    mut manifest: RunManifest,
+    directory: &Path,
+) -> Result<(RunManifest, bool)> {
+    let sentinel = Sentinel::start();
+    let settings = run_settings(plan, load, target, place, sentinel.is_some());
+    let mut sink = Journal(JournalWriter::create(directory)?);
+    let prompt_problem = Mutex::new(None);
+    let make = |id| prepare_request(plan, load, target, &manifest.run_id, id, &prompt_problem);
+    let mut progress = Progress::new(plan.quiet);
+    let mut started = None;
+    let outcome = infermeter_runner::run(
+        &load.schedule,
+        &settings,
+        Inputs {
+            make: &make,
+            spec: &|id| load.workload.spec(id),
+            sink: &mut sink,
+            on_start: &mut |clock| {
+                let running = RunManifest {
+                    clock: *clock,
+                    ..manifest.clone()
+                };
+                started = write_manifest(directory, &running).err();
+            },
+            on_progress: &mut |snapshot| progress.show(snapshot),
+        },
+    )?;
+    progress.end();
+    if let Some(error) = started {
+        manifest.run_findings.push(unwritten(&error.to_string()));
+    }
+    if let Some(problem) = prompt_problem.into_inner().unwrap_or_default() {
+        manifest.run_findings.push(prompt_inexact(&problem));
+    }
+    manifest.clock = outcome.clock;
+    manifest.window = outcome.window;
+    let interrupted = outcome.progress.interrupted;
+    manifest.state = if interrupted {
+        RunState::Interrupted
+    } else {
+        RunState::Finished
+    };
+    manifest.progress = Some(outcome.progress);
+    manifest.client_health = Some(outcome.health);
+    Ok((manifest, interrupted))
+}
+
+fn run_settings(
+    plan: &Plan,
+    load: &Load,
+    target: &ReadyTarget,
+    place: (&Cores, Size),
+    kernel_stamps: bool,
+) -> RunSettings {
+    let (cores, size) = place;
+    // A target on this host that is not the embedded simulator shares its cores with the client.
+    let shares_cores = target.address.ip().is_loopback() && !plan.is_mock();
+    let own_core = !shares_cores && size.threads <= cores.client.len();
+    RunSettings {
+        threads: size.threads,
+        cores: if own_core {
+            cores.client.clone()
+        } else {
+            Vec::new()
+        },
+        engine: EngineConfig {
+            address: target.address,
+            tls: target.tls.clone(),
+            clock: Clock::starting_in(0),
+            kernel_stamps,
+            max_connections: size.max_connections,
+            first_connection: 0,
+            connection_stride: size.threads as u32,
+            connect_timeout: plan.connect_timeout.ns(),
+            timeout: plan.timeout.ns(),
+            first_token_timeout: plan.first_token_timeout.map(|t| t.ns()),
+            idle_timeout: plan.idle_timeout.map(|t| t.ns()),
+            keepalive: plan.keepalive.ns(),
+            spare_connections: match load.schedule {
+                Schedule::Open(_) => 2,
+                Schedule::Closed(_) => 0,
+            },
+            retry_stale: plan.retry_stale,
+            burn: plan.burn.map_or(0, |b| b.ns()),
+            spin: if own_core { SPIN_NS } else { 0 },
+        },
+        open_ahead: size.open_ahead,
+        drain_without_load: load.from_trace && ends_with_window(&load.schedule),
+    }
+}
+
+/// No arrival is left for the drain.
+fn ends_with_window(schedule: &Schedule) -> bool {
+    matches!(schedule, Schedule::Open(open) if open.drain_from == open.arrivals.len())
+}
+
+fn prepare_request(
+    plan: &Plan,
+    load: &Load,
+    target: &ReadyTarget,
+    run_id: &str,
+    id: u64,
+    problem: &Mutex<Option<String>>,
+) -> Prepared {
+    let spec = load.workload.spec(id);
+    let prompt = load.workload.prompt(&spec).unwrap_or_else(|error| {
+        if let Ok(mut slot) = problem.lock() {
+            slot.get_or_insert_with(|| error.to_string());
+        }
+        String::from("Count.")
+    });
+    let bytes = target
+        .encoder
+        .encode(&format!("{run_id}-{id}"), &prompt, spec.output_tokens);
+    let keep_texts = if plan.save_responses {
+        KeepTexts::Always
+    } else {
+        KeepTexts::UntilSettled
+    };
+    let expect = Expect {
+        streaming: !plan.no_stream,
+        keep_texts,
+        reserve_chunks: spec.output_tokens as usize,
+    };
+    Prepared {
+        spec,
+        bytes,
+        expect,
+    }
+}
+
+/// The journal as the runner's sink.
+struct Journal(JournalWriter);
+
+impl RecordSink for Journal {
+    fn append(&mut self, record: &RequestRecord) -> Result<(), String> {
+        self.0.append(record).map_err(|e| e.to_string())
+    }
+
+    fn flush(&mut self) -> Result<(), String> {
+        self.0.flush().map_err(|e| e.to_string())
+    }
+}
+
+/// Converts the record, judges it, prints it.
+fn finish(
+    plan: &Plan,
+    manifest: RunManifest,
+    interrupted: bool,
+    directory: &Path,
+) -> Result<Judged> {
+    let kept = || {
+        format!(
+            "the journal is in {}; `infermeter report` reads it",
+            directory.display()
+        )
+    };
+    write_manifest(directory, &manifest).with_context(kept)?;
+    settle::settle(directory, &manifest).with_context(kept)?;
+    let records = read_records(directory)?;
+    let judged = Judged::of(RunLog { manifest, records });
+    write_manifest(directory, &judged.log.manifest)?;
+    if plan.json {
+        output::print(&format!("{:#}\n", judged.json()));
+    } else if plan.quiet {
+        output::print(&format!("{}\n", judged.verdict.as_str()));
+    } else {
+        output::print(&judged.text());
+    }
+    if !plan.json {
+        let path: PathBuf = directory.to_owned();
+        let how = if interrupted {
+            "Interrupted; record in"
+        } else {
+            "Record in"
+        };
+        output::print(&format!("\n{how} {}\n", path.display()));
+    }
+    Ok(judged)
+}
+
+fn unwritten(problem: &str) -> Finding {
+    Finding::new(
+        Severity::Warning,
+        "manifest-unwritten",
+        "run.json could not be written when the run began",
+        problem,
+        "free space on the disk of --out",
+    )
+}
+
+fn prompt_inexact(problem: &str) -> Finding {
+    Finding::new(
+        Severity::Error,
+        "prompt-inexact",
+        "some prompts could not be made as planned",
+        problem,
+        "check --tokenizer",
+    )
+}

@@ -1,0 +1,119 @@
+//! `--dry-run`: what would be sent, for how long, and what the sample could support.
+
+use crate::load::Load;
+use infermeter_core::plan::{Plan, Warmup};
+use infermeter_core::schedule::Schedule;
+use infermeter_core::slo::parse_percentile;
+use infermeter_stats::INDICATIVE_TAIL;
+
+/// Percentiles printed by default, in percent.
+const DEFAULT_PERCENTILES: [f64; 5] = [50.0, 90.0, 95.0, 99.0, 99.9];
+
+/// The dry run's text.
+pub fn dry_run(plan: &Plan, load: &Load) -> String {
+    let tokens = load.workload.expected_tokens();
+    let mut lines = vec![
+        format!("Target      {}", crate::secrets::redact_url(&plan.target)),
+        format!(
+            "Workload    {}, {:.0} prompt and {:.0} output tokens a request (means)",
+            load.workload.classes().join(", "),
+            tokens.input,
+            tokens.output
+        ),
+    ];
+    let measured = match &load.schedule {
+        Schedule::Open(_) => open_loop(plan, load, &mut lines),
+        Schedule::Closed(_) => closed_loop(plan, &mut lines),
+    };
+    if let Some(n) = measured {
+        lines.push(format!(
+            "Tokens      about {:.0} prompt and {:.0} output tokens in the window",
+            n as f64 * tokens.input,
+            n as f64 * tokens.output
+        ));
+    }
+    lines.push(support(plan, measured));
+    lines.push("Nothing was sent.".to_owned());
+    lines.join("\n") + "\n"
+}
+
+fn open_loop(plan: &Plan, load: &Load, lines: &mut Vec<String>) -> Option<u64> {
+    let Schedule::Open(open) = &load.schedule else {
+        return None;
+    };
+    let seconds = |ns: i64| ns as f64 / 1e9;
+    let measured = (open.drain_from - open.measure_from) as u64;
+    let window = seconds(open.window_end.since(open.window_start));
+    let rate = load.rate_asked(plan).unwrap_or(0.0);
+    lines.push(format!(
+        "Load        open loop, {rate:.3} requests/s asked for"
+    ));
+    lines.push(format!(
+        "Warm-up     {} requests in {:.1} s",
+        open.measure_from,
+        seconds(open.window_start.0)
+    ));
+    lines.push(format!("Window      {measured} requests in {window:.1} s"));
+    lines.push(format!(
+        "Duration    {:.1} s and the answers in flight, at most {:.1} s",
+        seconds(open.window_end.0),
+        seconds(open.window_end.0) + plan.timeout.as_seconds()
+    ));
+    Some(measured)
+}
+
+fn closed_loop(plan: &Plan, lines: &mut Vec<String>) -> Option<u64> {
+    let slots = plan.concurrency.unwrap_or(0);
+    let end = match (plan.requests, plan.duration) {
+        (Some(n), Some(d)) => format!("{n} requests or {d}, whichever comes first"),
+        (Some(n), None) => format!("{n} requests"),
+        (None, Some(d)) => d.to_string(),
+        (None, None) => String::new(),
+    };
+    lines.push(format!(
+        "Load        closed loop, {slots} requests in flight (self-throttled)"
+    ));
+    let warmup = plan.warmup();
+    let at_most = if plan.warmup.is_none() {
+        format!(", at most {}", Warmup::MAX)
+    } else {
+        String::new()
+    };
+    lines.push(format!("Warm-up     {warmup}{at_most}"));
+    lines.push(format!(
+        "Window      {end}; its length depends on the server"
+    ));
+    plan.requests
+}
+
+/// Which percentiles independent samples of this size would support.
+fn support(plan: &Plan, measured: Option<u64>) -> String {
+    let Some(n) = measured else {
+        return "Percentiles depend on how many requests the server completes".to_owned();
+    };
+    let extra = plan.percentile.iter().filter_map(|p| parse_percentile(p));
+    let slo = plan.slo.iter().map(|s| s.percentile);
+    let mut all: Vec<f64> = DEFAULT_PERCENTILES
+        .into_iter()
+        .chain(extra)
+        .chain(slo)
+        .collect();
+    all.sort_by(f64::total_cmp);
+    all.dedup();
+    let cells: Vec<String> = all
+        .iter()
+        .map(|p| {
+            let tail = (1.0 - p / 100.0).min(p / 100.0);
+            let needed = (INDICATIVE_TAIL / tail - 1e-9).ceil() as u64;
+            if n >= needed {
+                format!("p{p} yes")
+            } else {
+                format!("p{p} needs {needed}")
+            }
+        })
+        .collect();
+    format!(
+        "Percentiles {} (independent samples; correlated ones support fewer)",
+        cells.join(", ")
+    )
+}

@@ -1,0 +1,43 @@
+//! `environment` of run.json: the client's host, the target, what the user declares.
+
+use crate::load::Load;
+use crate::place::{Cores, Size};
+use crate::target::ReadyTarget;
+use infermeter_core::plan::Plan;
+use infermeter_probe::host::host_facts;
+use serde_json::{Value, json};
+
+/// Facts that go with a run. What is unknown is null.
+pub fn environment(
+    plan: &Plan,
+    target: &ReadyTarget,
+    load: &Load,
+    place: (&Cores, Size),
+    salt: u64,
+) -> Value {
+    let (cores, size) = place;
+    json!({
+        "client": {
+            "host": host_facts(),
+            "threads": size.threads,
+            "cores": cores.client,
+            "mock_cores": cores.mock,
+            "max_connections": size.max_connections,
+            "connections_opened_ahead": size.open_ahead,
+        },
+        "target": target.facts,
+        "workload": {
+            "tokenizer": load.workload.tokenizer().name(),
+            "salt": salt,
+            "expected_prompt_tokens": load.workload.expected_tokens().input,
+            "expected_output_tokens": load.workload.expected_tokens().output,
+        },
+        "declared": {
+            "hardware": plan.hardware,
+            "gpus": plan.gpus,
+            "engine": plan.engine,
+            "quantization": plan.quantization,
+            "label": plan.label,
+        },
+    })
+}

@@ -1,0 +1,328 @@
+//! Layers of a plan: defaults, plan file, flags. Each key's value comes from the topmost layer
+//! that has it, and its origin is kept.
+//!
+//! A layer is a map from key to JSON value; the names of the keys are those of [`Plan`]'s fields.
+
+use crate::cli::RunArgs;
+use anyhow::{Context, Result, anyhow, bail};
+use infermeter_core::plan::Plan;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+/// Where a value of the plan comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody said anything.
+    Default,
+    /// A line of the plan file.
+    File(String),
+    /// A flag.
+    Flag,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(path) => write!(f, "file {path}"),
+            Self::Flag => f.write_str("flag"),
+        }
+    }
+}
+
+/// A plan with the origin of each key.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// The plan.
+    pub plan: Plan,
+    /// Origin by key.
+    pub origins: BTreeMap<String, Origin>,
+}
+
+/// Resolves flags and their plan file.
+///
+/// # Errors
+/// With the flag or the file's key that is wrong, and a suggestion where a name is misspelt.
+pub fn resolve(args: &RunArgs) -> Result<Resolved> {
+    let defaults = as_map(&Plan::defaults());
+    let mut origins: BTreeMap<String, Origin> = defaults
+        .keys()
+        .map(|k| (k.clone(), Origin::Default))
+        .collect();
+    let mut merged = defaults.clone();
+    if let Some(path) = &args.config {
+        let origin = Origin::File(path.display().to_string());
+        for (key, value) in read_file(path)? {
+            check_key(&key, &defaults).with_context(|| format!("plan file {}", path.display()))?;
+            let value = coerce(&key, value, &defaults)
+                .with_context(|| format!("plan file {}: key `{key}`", path.display()))?;
+            check_value(&key, &value)
+                .with_context(|| format!("plan file {}: key `{key}`", path.display()))?;
+            origins.insert(key.clone(), origin.clone());
+            merged.insert(key, value);
+        }
+    }
+    for (key, value) in flags(args) {
+        let value = coerce(&key, value, &defaults).with_context(|| flag_name(&key))?;
+        check_value(&key, &value).with_context(|| flag_name(&key))?;
+        origins.insert(key.clone(), Origin::Flag);
+        merged.insert(key, value);
+    }
+    let plan = serde_json::from_value(Value::Object(merged))?;
+    Ok(Resolved { plan, origins })
+}
+
+fn flag_name(key: &str) -> String {
+    if key == "target" {
+        "target".to_owned()
+    } else {
+        format!("--{key}")
+    }
+}
+
+fn as_map(plan: &Plan) -> Map<String, Value> {
+    match serde_json::to_value(plan) {
+        Ok(Value::Object(map)) => map,
+        _ => Map::new(),
+    }
+}
+
+fn read_file(path: &Path) -> Result<Map<String, Value>> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("plan file {} cannot be read", path.display()))?;
+    let yaml = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
+    let value: Value = if yaml {
+        serde_saphyr::from_str(&text).map_err(|e| anyhow!("{e}"))
+    } else {
+        toml::from_str(&text).map_err(|e| anyhow!("{e}"))
+    }
+    .with_context(|| format!("plan file {}", path.display()))?;
+    match value {
+        Value::Object(map) => Ok(map),
+        _ => bail!(
+            "plan file {}: expected keys and values, as in `rate = 20`",
+            path.display()
+        ),
+    }
+}
+
+fn check_key(key: &str, known: &Map<String, Value>) -> Result<()> {
+    if known.contains_key(key) {
+        return Ok(());
+    }
+    let suggestion = crate::suggest::closest(key, known.keys().map(String::as_str));
+    match suggestion {
+        Some(name) => bail!("unknown key `{}`; did you mean `{name}`?", shown(key)),
+        None => bail!(
+            "unknown key `{}`; the keys are the names of the flags of `run`",
+            shown(key)
+        ),
+    }
+}
+
+fn shown(text: &str) -> String {
+    infermeter_core::text::inert(text, 80)
+}
+
+/// Brings a value as written (often text) to the shape that the plan's field has.
+fn coerce(key: &str, value: Value, defaults: &Map<String, Value>) -> Result<Value> {
+    const NUMBERS: [&str; 10] = [
+        "rate",
+        "concurrency",
+        "trace-limit",
+        "time-scale",
+        "cv",
+        "requests",
+        "seed",
+        "workload-seed",
+        "schedule-seed",
+        "threads",
+    ];
+    const MORE_NUMBERS: [&str; 3] = ["max-connections", "gpus", "salt"];
+    let numeric = NUMBERS.contains(&key) || MORE_NUMBERS.contains(&key);
+    Ok(match value {
+        Value::String(text) if numeric => serde_json::from_str::<serde_json::Number>(text.trim())
+            .map(Value::Number)
+            .map_err(|_| anyhow!("`{}` is not a number", shown(&text)))?,
+        Value::String(text) if key == "extra-body" => parse_object(&text)?,
+        Value::String(text) if matches!(defaults.get(key), Some(Value::Array(_))) => {
+            Value::Array(vec![Value::String(text)])
+        }
+        Value::Number(n) if matches!(key, "warmup") => Value::String(n.to_string()),
+        other => other,
+    })
+}
+
+fn parse_object(text: &str) -> Result<Value> {
+    let value: Value = serde_json::from_str(text)
+        .map_err(|e| anyhow!("not JSON: {e}; write '{{\"key\": value}}'"))?;
+    if value.is_object() {
+        Ok(value)
+    } else {
+        bail!("must be a JSON object")
+    }
+}
+
+/// Checks a single key by reading a plan that has it and defaults elsewhere: the message is the
+/// field's own.
+fn check_value(key: &str, value: &Value) -> Result<()> {
+    let mut map = as_map(&Plan::defaults());
+    map.insert(key.to_owned(), value.clone());
+    serde_json::from_value::<Plan>(Value::Object(map))
+        .map(|_| ())
+        .map_err(|e| {
+            let text = e.to_string();
+            anyhow!(
+                "{}",
+                text.split(" at line ").next().unwrap_or(&text).to_owned()
+            )
+        })
+}
+
+/// The flags that were given, as a layer.
+fn flags(args: &RunArgs) -> Vec<(String, Value)> {
+    let texts: [(&str, &Option<String>); 36] = [
+        ("target", &args.target),
+        ("out", &args.out),
+        ("rate", &args.rate),
+        ("concurrency", &args.concurrency),
+        ("trace", &args.trace),
+        ("trace-limit", &args.trace_limit),
+        ("time-scale", &args.time_scale),
+        ("arrival", &args.arrival),
+        ("cv", &args.cv),
+        ("duration", &args.duration),
+        ("requests", &args.requests),
+        ("warmup", &args.warmup),
+        ("seed", &args.seed),
+        ("workload-seed", &args.workload_seed),
+        ("schedule-seed", &args.schedule_seed),
+        ("salt", &args.salt),
+        ("workload", &args.workload),
+        ("model", &args.model),
+        ("endpoint", &args.endpoint),
+        ("tokenizer", &args.tokenizer),
+        ("extra-body", &args.extra_body),
+        ("api-key-file", &args.api_key_file),
+        ("tls-ca", &args.tls_ca),
+        ("hardware", &args.hardware),
+        ("gpus", &args.gpus),
+        ("engine", &args.engine),
+        ("quantization", &args.quantization),
+        ("label", &args.label),
+        ("threads", &args.threads),
+        ("max-connections", &args.max_connections),
+        ("connect-timeout", &args.connect_timeout),
+        ("timeout", &args.timeout),
+        ("first-token-timeout", &args.first_token_timeout),
+        ("idle-timeout", &args.idle_timeout),
+        ("keepalive", &args.keepalive),
+        ("burn", &args.burn),
+    ];
+    let lists = [
+        ("header", &args.header),
+        ("slo", &args.slo),
+        ("percentile", &args.percentile),
+    ];
+    let switches = [
+        ("no-stream", args.no_stream),
+        ("no-probe", args.no_probe),
+        ("save-responses", args.save_responses),
+        ("json", args.json),
+        ("quiet", args.quiet),
+        ("strict", args.strict),
+        ("retry-stale", args.retry_stale),
+    ];
+    let text = |s: &String| Value::String(s.clone());
+    let mut layer: Vec<(String, Value)> = texts
+        .iter()
+        .filter_map(|(key, value)| Some(((*key).to_owned(), text(value.as_ref()?))))
+        .collect();
+    layer.extend(
+        lists
+            .iter()
+            .filter(|(_, l)| !l.is_empty())
+            .map(|(key, list)| {
+                (
+                    (*key).to_owned(),
+                    Value::Array(list.iter().map(text).collect()),
+                )
+            }),
+    );
+    layer.extend(
+        switches
+            .iter()
+            .filter(|(_, on)| *on)
+            .map(|(key, _)| ((*key).to_owned(), true.into())),
+    );
+    layer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn file(name: &str, text: &str) -> (tempfile::TempDir, RunArgs) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join(name);
+        std::fs::File::create(&path)
+            .and_then(|mut f| f.write_all(text.as_bytes()))
+            .expect("file");
+        (
+            dir,
+            RunArgs {
+                config: Some(path),
+                ..RunArgs::default()
+            },
+        )
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_over_defaults() {
+        let (_dir, mut args) = file("plan.toml", "target = \"mock:fixed\"\nrate = 5\nseed = 7\n");
+        args.rate = Some("9.5".to_owned());
+        let resolved = resolve(&args).expect("resolves");
+        assert_eq!(resolved.plan.rate, Some(9.5));
+        assert_eq!(resolved.plan.seed, 7);
+        assert_eq!(resolved.origins["rate"], Origin::Flag);
+        assert!(matches!(resolved.origins["seed"], Origin::File(_)));
+        assert_eq!(resolved.origins["timeout"], Origin::Default);
+    }
+
+    #[test]
+    fn yaml_and_toml_say_the_same() {
+        let toml = "rate = 5\nduration = \"20s\"\nslo = [\"ttft.p99<1s\"]\nwarmup = 0\n";
+        let yaml = "rate: 5\nduration: 20s\nslo: ['ttft.p99<1s']\nwarmup: 0\n";
+        let (_a, toml) = file("a.toml", toml);
+        let (_b, yaml) = file("b.yaml", yaml);
+        assert_eq!(
+            resolve(&toml).expect("toml").plan,
+            resolve(&yaml).expect("yaml").plan
+        );
+    }
+
+    #[test]
+    fn errors_name_the_key_and_suggest() {
+        let (_dir, args) = file("plan.toml", "durration = \"20s\"\n");
+        let text = format!("{:#}", resolve(&args).expect_err("unknown key"));
+        assert!(text.contains("did you mean `duration`"), "{text}");
+        let args = RunArgs {
+            rate: Some("fast".to_owned()),
+            ..RunArgs::default()
+        };
+        let text = format!("{:#}", resolve(&args).expect_err("no number"));
+        assert_eq!(text, "--rate: `fast` is not a number");
+        let args = RunArgs {
+            duration: Some("20".to_owned()),
+            ..RunArgs::default()
+        };
+        let text = format!("{:#}", resolve(&args).expect_err("no span"));
+        assert!(
+            text.starts_with("--duration: `20` is not a span of time"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,106 @@
+//! From plan to load: what is sent (workload) and when (schedule), both pure functions of the
+//! plan and its seeds.
+
+use anyhow::{Context, Result};
+use infermeter_core::plan::Plan;
+use infermeter_core::run::LoadModel;
+use infermeter_core::schedule::Schedule;
+use infermeter_schedule::{
+    ArrivalProcess, ClosedParams, OpenParams, ReplayParams, WarmupRule, closed_schedule,
+    open_schedule, replay_schedule,
+};
+use infermeter_workload::{Tokenizer, TraceRow, Workload, read_trace};
+
+/// What is sent, and when.
+#[derive(Debug)]
+pub struct Load {
+    /// What.
+    pub workload: Workload,
+    /// When.
+    pub schedule: Schedule,
+    /// The rows of a trace end with the trace: the drain may be without load.
+    pub from_trace: bool,
+}
+
+impl Load {
+    /// Makes both from a plan. `salt` is mixed into every prompt.
+    ///
+    /// # Errors
+    /// Naming the flag or the line of the trace.
+    pub fn from_plan(plan: &Plan, salt: u64) -> Result<Self> {
+        let tokenizer = Tokenizer::open(&plan.tokenizer)?;
+        let seeds = plan.seeds();
+        let rows = match &plan.trace {
+            Some(path) => Some(read_trace(path, plan.trace_limit)?),
+            None => None,
+        };
+        let schedule = schedule(plan, rows.as_deref(), seeds.schedule)?;
+        let from_trace = rows.is_some();
+        let workload = match rows {
+            Some(rows) => Workload::from_trace(rows, seeds.workload, tokenizer),
+            None => Workload::from_plan(plan.workload, seeds.workload, tokenizer),
+        };
+        Ok(Self {
+            workload: workload.with_salt(salt),
+            schedule,
+            from_trace,
+        })
+    }
+
+    /// The load model, as labelled everywhere.
+    pub fn model(&self) -> LoadModel {
+        match self.schedule {
+            Schedule::Open(_) => LoadModel::OpenLoop,
+            Schedule::Closed(_) => LoadModel::ClosedLoop,
+        }
+    }
+
+    /// Requests per second asked for over the window (open loop).
+    pub fn rate_asked(&self, plan: &Plan) -> Option<f64> {
+        let Schedule::Open(open) = &self.schedule else {
+            return None;
+        };
+        if plan.rate.is_some() {
+            return plan.rate;
+        }
+        let seconds = open.window_end.since(open.window_start) as f64 / 1e9;
+        Some((open.drain_from - open.measure_from) as f64 / seconds)
+    }
+}
+
+fn schedule(plan: &Plan, rows: Option<&[TraceRow]>, seed: u64) -> Result<Schedule> {
+    let warmup = WarmupRule::resolve(plan.warmup, plan.duration);
+    let (duration, requests) = (plan.duration, plan.requests);
+    if let Some(rows) = rows {
+        let offsets: Vec<i64> = rows.iter().map(|row| row.offset_ns).collect();
+        let params = ReplayParams {
+            time_scale: plan.time_scale,
+            warmup,
+            duration,
+            requests,
+            drain_max: plan.timeout,
+        };
+        return Ok(Schedule::Open(replay_schedule(&offsets, &params)?));
+    }
+    if let Some(slots) = plan.concurrency {
+        let params = ClosedParams {
+            slots,
+            warmup,
+            duration,
+            requests,
+        };
+        return Ok(Schedule::Closed(closed_schedule(&params)?));
+    }
+    let rate = plan
+        .rate
+        .context("no load: give --rate, --concurrency or --trace")?;
+    let params = OpenParams {
+        process: ArrivalProcess::resolve(plan.arrival, plan.cv)?,
+        rate,
+        warmup,
+        duration,
+        requests,
+        drain_max: plan.timeout,
+    };
+    Ok(Schedule::Open(open_schedule(&params, seed)?))
+}

@@ -1,0 +1,83 @@
+//! The embedded simulator as a child process, on cores of its own, ended with the run.
+
+use crate::exit::ExitError;
+use anyhow::{Context, Result};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+/// First words of the line that the simulator prints once it serves.
+pub const READY: &str = "serving on ";
+
+/// A running simulator. Dropping it ends the process.
+#[derive(Debug)]
+pub struct MockChild {
+    child: Child,
+    /// Kept open: a closed pipe would be an error for the child.
+    _stdout: BufReader<ChildStdout>,
+    /// Its URL.
+    pub url: String,
+}
+
+impl MockChild {
+    /// Starts `infermeter mock --preset PRESET` on a free port and waits until it serves.
+    ///
+    /// # Errors
+    /// What the child said, when it does not come up (unknown preset, say).
+    pub fn start(preset: &str, cores: &[usize]) -> Result<Self> {
+        let program = std::env::current_exe().context("own program not found")?;
+        let mut command = Command::new(program);
+        command.args(["mock", "--preset", preset, "--port", "0"]);
+        command.args(["--exit-with-parent", &std::process::id().to_string()]);
+        if !cores.is_empty() {
+            let list: Vec<String> = cores.iter().map(ToString::to_string).collect();
+            command.args(["--cores", &list.join(",")]);
+        }
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("the simulator could not be started")?;
+        let stdout = child
+            .stdout
+            .take()
+            .context("the simulator has no standard output")?;
+        let mut stdout = BufReader::new(stdout);
+        let mut line = String::new();
+        stdout
+            .read_line(&mut line)
+            .context("the simulator could not be read")?;
+        let Some(url) = line.trim().strip_prefix(READY).map(str::to_owned) else {
+            let mut said = String::new();
+            if let Some(mut stderr) = child.stderr.take() {
+                let _ = stderr.read_to_string(&mut said);
+            }
+            let _ = child.wait();
+            let said = said.trim();
+            let said = said.strip_prefix("error: ").unwrap_or(said);
+            return Err(ExitError {
+                code: crate::exit::USAGE,
+                message: said.to_owned(),
+            }
+            .into());
+        };
+        Ok(Self {
+            child,
+            _stdout: stdout,
+            url,
+        })
+    }
+
+    /// The simulator's process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for MockChild {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,95 @@
+//! Where the client runs: threads, cores, connections, descriptors.
+
+use anyhow::{Result, bail};
+use infermeter_core::plan::Plan;
+use infermeter_core::schedule::Schedule;
+use infermeter_sys::{affinity, limits};
+
+/// Descriptors kept for files, timers and pipes.
+const RESERVED_DESCRIPTORS: u64 = 64;
+/// Connections opened before the clock starts, at most, in open loop.
+const MAX_AHEAD: f64 = 256.0;
+/// Connections opened before the clock starts, at least.
+const MIN_AHEAD: f64 = 4.0;
+/// Ports of outgoing connections where the system does not tell.
+const DEFAULT_PORTS: u64 = 28_000;
+
+/// Cores of the two sides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cores {
+    /// For the embedded simulator; empty: none, or not apart.
+    pub mock: Vec<usize>,
+    /// For the client.
+    pub client: Vec<usize>,
+}
+
+/// Splits the allowed cores: the simulator gets the first half, the client the rest.
+pub fn split_cores(plan: &Plan) -> Cores {
+    let all = affinity::allowed_cores();
+    if !plan.is_mock() || all.len() < 2 {
+        return Cores {
+            mock: Vec::new(),
+            client: all,
+        };
+    }
+    let (mock, client) = all.split_at(all.len() / 2);
+    Cores {
+        mock: mock.to_vec(),
+        client: client.to_vec(),
+    }
+}
+
+/// Threads and connections of the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Worker threads.
+    pub threads: usize,
+    /// Most connections at once.
+    pub max_connections: usize,
+    /// Connections opened before the clock starts.
+    pub open_ahead: usize,
+}
+
+/// Sizes the client, raising the descriptor limit where needed.
+///
+/// # Errors
+/// When the system does not allow the connections that the plan needs.
+pub fn size(plan: &Plan, schedule: &Schedule, cores: &Cores) -> Result<Size> {
+    let threads = plan
+        .threads
+        .map_or(cores.client.len().max(1), |t| t as usize);
+    let needed = match schedule {
+        Schedule::Closed(closed) => u64::from(closed.slots),
+        Schedule::Open(_) => plan.rate.map_or(1.0, |r| r.min(1e6)) as u64 + 1,
+    };
+    let asked = plan.max_connections.map(u64::from);
+    let ports = infermeter_probe::host::local_ports().map_or(DEFAULT_PORTS, |(low, high)| {
+        u64::from(high.saturating_sub(low))
+    });
+    let wanted = asked
+        .unwrap_or(ports)
+        .max(needed.min(asked.unwrap_or(u64::MAX)));
+    let limit = limits::raise_fd_limit(wanted + RESERVED_DESCRIPTORS + threads as u64 * 4);
+    let possible = limit
+        .saturating_sub(RESERVED_DESCRIPTORS + threads as u64 * 4)
+        .min(ports);
+    if let Schedule::Closed(closed) = schedule
+        && u64::from(closed.slots).min(asked.unwrap_or(u64::MAX)) > possible
+    {
+        bail!(
+            "--concurrency {}: this system allows {possible} connections ({limit} file \
+             descriptors, {ports} local ports); raise `ulimit -n` or lower the concurrency",
+            closed.slots
+        );
+    }
+    let max_connections = asked.unwrap_or(possible).min(possible).max(1);
+    let open_ahead = match schedule {
+        Schedule::Closed(closed) => u64::from(closed.slots),
+        Schedule::Open(_) => plan.rate.unwrap_or(8.0).clamp(MIN_AHEAD, MAX_AHEAD).ceil() as u64,
+    };
+    Ok(Size {
+        threads,
+        max_connections: max_connections as usize,
+        open_ahead: open_ahead.min(max_connections) as usize,
+    })
+}

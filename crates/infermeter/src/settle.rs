@@ -1,0 +1,67 @@
+//! From journal to record: token counts that were left open are settled, answers are saved.
+
+use anyhow::Result;
+use infermeter_client::tokens::settle_with_tokenizer;
+use infermeter_core::record::{RequestRecord, TokenSource};
+use infermeter_core::run::RunManifest;
+use infermeter_record::{Converted, RecordError, ResponsesWriter, convert};
+use infermeter_workload::{TokenCounter, Tokenizer};
+use std::path::Path;
+
+/// Converts the journal of `dir` to `requests.parquet` (and `responses.jsonl`, where asked for).
+///
+/// # Errors
+/// When a file cannot be read or written; the journal stays until everything is on disk.
+pub fn settle(dir: &Path, manifest: &RunManifest) -> Result<Converted> {
+    let mut responses = match manifest.plan.save_responses {
+        true => Some(ResponsesWriter::create(dir)?),
+        false => None,
+    };
+    let mut counter = LazyCounter::new(&manifest.plan.tokenizer);
+    let mut failure: Option<RecordError> = None;
+    let converted = convert(dir, &manifest.classes, &mut |record| {
+        counter.settle(record);
+        if let Some(writer) = &mut responses
+            && failure.is_none()
+        {
+            failure = writer.append(record).err();
+        }
+        record.texts = None;
+    })?;
+    if let Some(error) = failure {
+        return Err(error.into());
+    }
+    if let Some(writer) = responses {
+        writer.finish()?;
+    }
+    Ok(converted)
+}
+
+/// A tokenizer that is loaded when the first row needs it.
+struct LazyCounter {
+    name: String,
+    counter: Option<Option<TokenCounter>>,
+}
+
+impl LazyCounter {
+    fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            counter: None,
+        }
+    }
+
+    fn settle(&mut self, record: &mut RequestRecord) {
+        if record.token_source != Some(TokenSource::Unknown) || record.texts.is_none() {
+            return;
+        }
+        let name = &self.name;
+        let counter = self.counter.get_or_insert_with(|| {
+            let tokenizer = Tokenizer::open(name).ok()?;
+            TokenCounter::load(&tokenizer).ok()
+        });
+        if let Some(counter) = counter {
+            settle_with_tokenizer(record, &mut |text| counter.count(text));
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! From plan to a target that is ready for load: address, TLS, credentials, model, and the
+//! request fields it accepts. All control traffic of a run happens here.
+
+use crate::exit::ExitError;
+use crate::mock_child::MockChild;
+use anyhow::{Context, Result, anyhow, bail};
+use infermeter_client::control::{Channel, reach};
+use infermeter_client::encode::{Headers, RequestEncoder, RequestShape, Target};
+use infermeter_client::tls::{Tls, tls_for};
+use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::plan::Plan;
+use infermeter_core::run::ControlRequest;
+use infermeter_probe::features::{Probed, careful, probe};
+use infermeter_probe::target::{Control, TargetFacts};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Longest time for one control request.
+const CONTROL_TIMEOUT: Duration = Duration::from_secs(60);
+/// Models named in a message.
+const MODELS_NAMED: usize = 10;
+
+/// A target ready for load.
+#[derive(Debug)]
+pub struct ReadyTarget {
+    /// Where to connect.
+    pub address: SocketAddr,
+    /// TLS, for https.
+    pub tls: Option<Tls>,
+    /// Encodes the load's requests.
+    pub encoder: RequestEncoder,
+    /// The model asked for.
+    pub model: String,
+    /// Control requests made.
+    pub control: Vec<ControlRequest>,
+    /// What was found out, for `environment.target`.
+    pub facts: Value,
+    /// Doubts.
+    pub findings: Vec<Finding>,
+}
+
+/// Reaches the target, learns who it is, and tries the request fields.
+///
+/// # Errors
+/// When it cannot be used: unreachable, wrong credentials, unknown model, no event stream.
+pub fn prepare(plan: &Plan, mock: Option<&MockChild>, run_id: &str) -> Result<ReadyTarget> {
+    let url = mock.map_or(plan.target.as_str(), |m| m.url.as_str());
+    let target = Target::parse(url).map_err(|e| anyhow!("target: {e}"))?;
+    let headers = headers(plan)?;
+    let tls = match target.is_https() {
+        true => Some(tls_for(target.host(), plan.tls_ca.as_deref())?),
+        false => None,
+    };
+    let connect_timeout = Duration::from_nanos(plan.connect_timeout.ns().unsigned_abs());
+    let address = reach(target.host(), target.port(), connect_timeout)
+        .map_err(|e| unreachable(&target, &e.to_string()))?;
+    let timeout = CONTROL_TIMEOUT.min(Duration::from_nanos(plan.timeout.ns().unsigned_abs()));
+    let channel = Channel {
+        address,
+        tls: tls.clone(),
+        connect_timeout,
+        timeout,
+    };
+    let mut control = Control::new(channel, target.clone(), headers.clone(), run_id.to_owned());
+    let facts = match (&plan.model, plan.no_probe) {
+        (Some(_), true) => TargetFacts::default(),
+        _ => control.identify().map_err(|e| unusable(&target, &e))?,
+    };
+    let model = choose_model(plan, &facts)?;
+    let extra_body = plan.extra_body.as_ref().and_then(Value::as_object).cloned();
+    let mut shape = RequestShape {
+        endpoint: plan.endpoint,
+        model: model.clone(),
+        stream: !plan.no_stream,
+        features: careful(!plan.no_stream),
+        headers,
+        extra_body: extra_body.unwrap_or_default(),
+    };
+    let mut findings = Vec::new();
+    if !plan.no_probe {
+        match probe(&mut control, &shape).map_err(|e| unusable(&target, &e))? {
+            Probed::Accepted(features) => shape.features = features,
+            Probed::Unsure { features, why } => {
+                shape.features = features;
+                findings.push(probe_unsure(&why));
+            }
+        }
+    }
+    let facts = json!({
+        "url": target.to_string(),
+        "address": address.to_string(),
+        "loopback": address.ip().is_loopback(),
+        "mock": mock.map(|_| plan.target.trim_start_matches("mock:")),
+        "server": facts.server,
+        "version": facts.version,
+        "models": facts.models,
+        "fields": {
+            "ignore_eos": shape.features.ignore_eos,
+            "include_usage": shape.features.include_usage,
+            "continuous_usage": shape.features.continuous_usage,
+            "probed": !plan.no_probe,
+        },
+    });
+    let encoder = RequestEncoder::new(&target, &shape);
+    Ok(ReadyTarget {
+        address,
+        tls,
+        encoder,
+        model,
+        control: control.log,
+        facts,
+        findings,
+    })
+}
+
+fn unreachable(target: &Target, why: &str) -> ExitError {
+    ExitError::target(format!(
+        "target {target} cannot be reached: {why}\n  is the server up, and is this its address \
+         and port?"
+    ))
+}
+
+fn unusable(target: &Target, why: &dyn std::fmt::Display) -> ExitError {
+    let why = why.to_string();
+    let hint = if why.contains("status 401") || why.contains("status 403") {
+        "\n  give the API key in OPENAI_API_KEY or with --api-key-file"
+    } else if why.contains("status 404") {
+        "\n  check the URL's path, --model and --endpoint"
+    } else {
+        ""
+    };
+    ExitError::target(format!("target {target} cannot be measured: {why}{hint}"))
+}
+
+/// The user's headers and the API key.
+fn headers(plan: &Plan) -> Result<Headers> {
+    let mut headers = Headers::default();
+    for line in &plan.header {
+        headers
+            .push_line(line)
+            .map_err(|e| anyhow!("--header: {e}"))?;
+    }
+    if headers.has("authorization") {
+        return Ok(headers);
+    }
+    if let Some(key) = api_key(plan)? {
+        headers
+            .push("authorization", &format!("Bearer {key}"))
+            .map_err(|e| anyhow!("{e}"))?;
+    }
+    Ok(headers)
+}
+
+fn api_key(plan: &Plan) -> Result<Option<String>> {
+    if let Some(path) = &plan.api_key_file {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("--api-key-file {} cannot be read", path.display()))?;
+        let key = text.trim().to_owned();
+        if key.is_empty() {
+            bail!("--api-key-file {} is empty", path.display());
+        }
+        return Ok(Some(key));
+    }
+    // A key is not sent to the simulator: nothing there needs it.
+    let key = if plan.is_mock() {
+        None
+    } else {
+        std::env::var("OPENAI_API_KEY").ok()
+    };
+    Ok(key.map(|k| k.trim().to_owned()).filter(|k| !k.is_empty()))
+}
+
+fn choose_model(plan: &Plan, facts: &TargetFacts) -> Result<String> {
+    let ids: Vec<&str> = facts.models.iter().map(|m| m.id.as_str()).collect();
+    let Some(asked) = &plan.model else {
+        let first = ids.first().ok_or_else(|| {
+            ExitError::target("the target lists no model at /v1/models: give --model NAME")
+        })?;
+        return Ok((*first).to_owned());
+    };
+    if ids.is_empty() || ids.contains(&asked.as_str()) {
+        return Ok(asked.clone());
+    }
+    let named = ids
+        .iter()
+        .take(MODELS_NAMED)
+        .copied()
+        .collect::<Vec<_>>()
+        .join(", ");
+    let suggestion = crate::suggest::closest(asked, ids.iter().copied());
+    let meant = suggestion.map_or_else(String::new, |m| format!("; did you mean `{m}`?"));
+    let asked = infermeter_core::text::inert(asked, 100);
+    Err(ExitError::target(format!(
+        "--model: the target does not serve `{asked}`{meant} It serves: {named}"
+    ))
+    .into())
+}
+
+fn probe_unsure(why: &str) -> Finding {
+    Finding::new(
+        Severity::Warning,
+        "probe-unsure",
+        "the server did not answer the feature probes well",
+        why,
+        "requests carry only plain OpenAI fields, so output lengths may not be obeyed; run again \
+         when the server is healthy",
+    )
+}

@@ -1,0 +1,174 @@
+//! Whether a plan makes sense as a whole. Single values were checked when they were read.
+
+use anyhow::{Result, bail};
+use infermeter_core::plan::{ArrivalKind, Plan};
+use infermeter_core::slo::parse_percentile;
+use infermeter_core::text::inert;
+
+/// Most requests per second and most slots that anyone can mean.
+const MAX_RATE: f64 = 10_000_000.0;
+
+/// Checks a plan.
+///
+/// # Errors
+/// Naming the flags at fault and what to write instead.
+pub fn validate(plan: &Plan) -> Result<()> {
+    target(plan)?;
+    load_model(plan)?;
+    arrival(plan)?;
+    bounds(plan)?;
+    for percentile in &plan.percentile {
+        if parse_percentile(percentile).is_none() {
+            bail!(
+                "--percentile: `{}` is not a percentile: write p75 or p99.99",
+                inert(percentile, 40)
+            );
+        }
+    }
+    Ok(())
+}
+
+fn target(plan: &Plan) -> Result<()> {
+    if plan.target.is_empty() {
+        bail!(
+            "no target: write the server's URL, as in `infermeter run http://localhost:8000 \
+             --rate 10 --duration 60s`, or mock:llama-8b-h100 for the embedded simulator"
+        );
+    }
+    Ok(())
+}
+
+fn load_model(plan: &Plan) -> Result<()> {
+    let given = [
+        ("--rate", plan.rate.is_some()),
+        ("--concurrency", plan.concurrency.is_some()),
+        ("--trace", plan.trace.is_some()),
+    ];
+    let named: Vec<&str> = given
+        .iter()
+        .filter(|(_, on)| *on)
+        .map(|(name, _)| *name)
+        .collect();
+    match named.as_slice() {
+        [] => bail!(
+            "no load: give --rate R (open loop), --concurrency N (closed loop) or --trace FILE"
+        ),
+        [_] => {}
+        several => bail!("{} exclude each other: give one", several.join(" and ")),
+    }
+    if plan.trace.is_none() && plan.duration.is_none() && plan.requests.is_none() {
+        bail!("no end: give --duration TIME, --requests N, or both (whichever comes first)");
+    }
+    if plan.trace.is_none() && plan.trace_limit.is_some() {
+        bail!("--trace-limit needs --trace");
+    }
+    if plan.trace.is_none() && plan.time_scale != 1.0 {
+        bail!("--time-scale needs --trace");
+    }
+    Ok(())
+}
+
+fn arrival(plan: &Plan) -> Result<()> {
+    match (plan.arrival, plan.cv) {
+        (ArrivalKind::Gamma, None) => bail!("--arrival gamma needs --cv X, as in --cv 2"),
+        (ArrivalKind::Gamma, Some(_)) | (_, None) => {}
+        (_, Some(_)) => bail!("--cv needs --arrival gamma"),
+    }
+    if plan.rate.is_none() && plan.arrival != ArrivalKind::Poisson {
+        bail!("--arrival needs --rate: a trace or a closed loop brings its own arrivals");
+    }
+    Ok(())
+}
+
+fn bounds(plan: &Plan) -> Result<()> {
+    if let Some(rate) = plan.rate
+        && !(rate > 0.0 && rate <= MAX_RATE)
+    {
+        bail!("--rate: {rate} is not a rate: write a number of requests per second above 0");
+    }
+    if !(plan.time_scale > 0.0 && plan.time_scale.is_finite()) {
+        bail!("--time-scale: {} must be above 0", plan.time_scale);
+    }
+    if let Some(cv) = plan.cv
+        && !(cv > 0.0 && cv <= 100.0)
+    {
+        bail!("--cv: {cv} must be above 0 (1 is Poisson) and at most 100");
+    }
+    let counts = [
+        ("--concurrency", plan.concurrency.map(u64::from)),
+        ("--requests", plan.requests),
+        ("--trace-limit", plan.trace_limit),
+        ("--threads", plan.threads.map(u64::from)),
+        ("--max-connections", plan.max_connections.map(u64::from)),
+        ("--gpus", plan.gpus.map(u64::from)),
+        ("--duration", plan.duration.map(|d| d.ns().unsigned_abs())),
+        ("--timeout", Some(plan.timeout.ns().unsigned_abs())),
+        (
+            "--connect-timeout",
+            Some(plan.connect_timeout.ns().unsigned_abs()),
+        ),
+        (
+            "--first-token-timeout",
+            plan.first_token_timeout.map(|t| t.ns().unsigned_abs()),
+        ),
+        (
+            "--idle-timeout",
+            plan.idle_timeout.map(|t| t.ns().unsigned_abs()),
+        ),
+    ];
+    for (flag, value) in counts {
+        if value == Some(0) {
+            bail!("{flag}: must be above 0");
+        }
+    }
+    if plan.extra_body.as_ref().is_some_and(|b| !b.is_object()) {
+        bail!("--extra-body: must be a JSON object");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use infermeter_core::units::Span;
+
+    fn plan() -> Plan {
+        Plan {
+            target: "mock:fixed".to_owned(),
+            rate: Some(1.0),
+            duration: Some(Span::seconds(1)),
+            ..Plan::defaults()
+        }
+    }
+
+    fn check(change: impl FnOnce(&mut Plan), expect: &str) {
+        let mut plan = plan();
+        change(&mut plan);
+        let text = validate(&plan).expect_err("must be refused").to_string();
+        assert!(text.contains(expect), "{text}");
+    }
+
+    #[test]
+    fn a_sound_plan_passes() {
+        validate(&plan()).expect("sound");
+    }
+
+    #[test]
+    fn impossible_plans_name_their_flags() {
+        check(|p| p.target.clear(), "no target");
+        check(
+            |p| p.concurrency = Some(3),
+            "--rate and --concurrency exclude each other",
+        );
+        check(|p| p.rate = None, "no load");
+        check(|p| p.duration = None, "no end");
+        check(|p| p.rate = Some(-1.0), "--rate: -1");
+        check(|p| p.rate = Some(0.0), "--rate: 0");
+        check(|p| p.rate = Some(f64::NAN), "--rate: NaN");
+        check(|p| p.cv = Some(2.0), "--cv needs --arrival gamma");
+        check(|p| p.arrival = ArrivalKind::Gamma, "needs --cv");
+        check(|p| p.requests = Some(0), "--requests: must be above 0");
+        check(|p| p.time_scale = 2.0, "--time-scale needs --trace");
+        check(|p| p.percentile = vec!["99".to_owned()], "not a percentile");
+    }
+}

@@ -1,0 +1,108 @@
+//! Attainment: which requests meet the objectives (measurement.md: failures, time-outs and
+//! truncations are misses).
+//!
+//! An objective limits a percentile of the whole run; for one request it reads: the metric's value
+//! is within the limit, and for a metric with many values per request, that percentile of its own
+//! values is. A metric that does not exist for a completed request (TPOT of one token) cannot miss.
+
+use crate::origin::Origin;
+use crate::population::{Population, is_failure};
+use crate::request_metric::RequestMetric;
+use crate::token_series::{TimedSamples, TokenMetric, push_request};
+use infermeter_core::record::RequestRecord;
+use infermeter_core::slo::{Slo, SloMetric};
+
+/// What an objective's metric is computed from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SloSeries {
+    /// One value per request.
+    Request(RequestMetric),
+    /// One value per token or chunk.
+    Token(TokenMetric),
+}
+
+/// The series behind an objective's metric.
+pub fn slo_series(metric: SloMetric) -> SloSeries {
+    match metric {
+        SloMetric::Ttft => SloSeries::Request(RequestMetric::Ttft),
+        SloMetric::Ttfo => SloSeries::Request(RequestMetric::Ttfo),
+        SloMetric::Tpot => SloSeries::Request(RequestMetric::Tpot),
+        SloMetric::Ntpot => SloSeries::Request(RequestMetric::Ntpot),
+        SloMetric::E2e => SloSeries::Request(RequestMetric::E2e),
+        SloMetric::Itl => SloSeries::Token(TokenMetric::Itl),
+        SloMetric::ChunkGap => SloSeries::Token(TokenMetric::ChunkGap),
+    }
+}
+
+/// For each judged request in order of intended time, whether it meets every objective.
+pub fn attained(population: &Population<'_>, slos: &[Slo], origin: Origin) -> Vec<bool> {
+    let mut scratch = TimedSamples::default();
+    population
+        .judged()
+        .map(|r| !is_failure(r) && slos.iter().all(|s| meets(r, s, origin, &mut scratch)))
+        .collect()
+}
+
+fn meets(record: &RequestRecord, slo: &Slo, origin: Origin, scratch: &mut TimedSamples) -> bool {
+    let limit_ms = slo.limit.ns() as f64 / 1e6;
+    let value = match slo_series(slo.metric) {
+        SloSeries::Request(metric) => metric.value_ms(record, origin),
+        SloSeries::Token(metric) => {
+            scratch.values.clear();
+            scratch.at_ns.clear();
+            push_request(record, metric, scratch);
+            own_percentile(&mut scratch.values, slo.percentile)
+        }
+    };
+    value.is_none_or(|v| v <= limit_ms)
+}
+
+/// The order statistic x_(ceil(n p)) of one request's values.
+fn own_percentile(values: &mut [f64], percentile: f64) -> Option<f64> {
+    let q = infermeter_stats::Quantile::new(percentile / 100.0).ok()?;
+    if values.is_empty() {
+        return None;
+    }
+    let rank = q.rank(values.len());
+    Some(*values.select_nth_unstable_by(rank - 1, f64::total_cmp).1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::attained;
+    use crate::fixture::{Run, ms};
+    use crate::origin::Origin;
+    use crate::population::Population;
+    use infermeter_core::record::Reason;
+
+    fn check(slos: &[&str], expect: &[bool]) {
+        let mut run = Run::open(1.0, 10);
+        run.stream(0, ms(20), ms(10), 10);
+        run.stream(100, ms(60), ms(10), 10);
+        run.failed(200, Reason::HttpStatus);
+        run.stream(300, ms(20), ms(10), 10).pause_before(5, ms(90));
+        run.stream(400, ms(20), ms(10), 1);
+        run.not_sent(500);
+        let log = run.build();
+        let slos: Vec<_> = slos
+            .iter()
+            .map(|s| s.parse().expect("an objective"))
+            .collect();
+        let found = attained(&Population::of(&log), &slos, Origin::Intended);
+        assert_eq!(found, expect, "{slos:?}");
+    }
+
+    #[test]
+    fn requests_meet_all_objectives_or_miss() {
+        check(&[], &[true, true, false, true, true]);
+        check(&["ttft.p99<50ms"], &[true, false, false, true, true]);
+        check(&["ttft.p99<20ms"], &[true, false, false, true, true]);
+        check(&["itl.p99<50ms"], &[true, true, false, false, true]);
+        // Eight of nine gaps are 10 ms: the median of the request with a pause is fine.
+        check(&["itl.p50<50ms"], &[true, true, false, true, true]);
+        check(
+            &["ttft.p99<50ms", "tpot.p50<15ms"],
+            &[true, false, false, false, true],
+        );
+    }
+}

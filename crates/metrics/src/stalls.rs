@@ -1,0 +1,100 @@
+//! Stalls: gaps long enough to be felt (measurement.md).
+
+use crate::population::Population;
+use crate::request_metric::to_ms;
+use infermeter_core::run::RunLog;
+use infermeter_core::slo::SloMetric;
+use serde::Serialize;
+
+/// A gap below this is no stall, nanoseconds.
+const LEAST_STALL_NS: i64 = 100_000_000;
+/// A gap up to this many times the request's median gap is no stall.
+const MEDIAN_FACTOR: i64 = 5;
+/// Requests with fewer gaps have no median to speak of.
+const LEAST_GAPS: usize = 8;
+
+/// Stalls of a population: gaps > max(ITL SLO if given, 5 x the request's median gap, 100 ms), of
+/// completed requests with at least 8 gaps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Stalls {
+    /// Number of stalls.
+    pub count: u64,
+    /// Their gaps added up, milliseconds.
+    pub total_ms: f64,
+    /// The longest; absent without a stall.
+    pub longest_ms: Option<f64>,
+    /// Requests with at least one.
+    pub requests_stalled: u64,
+    /// Requests with at least 8 gaps: those that could have one.
+    pub requests_examined: u64,
+}
+
+/// The greatest ITL limit among the plan's objectives, nanoseconds.
+pub fn itl_limit_ns(log: &RunLog) -> Option<i64> {
+    let slos = log.manifest.plan.slo.iter();
+    let itl = slos.filter(|s| s.metric == SloMetric::Itl);
+    itl.map(|s| s.limit.ns()).max()
+}
+
+/// Counts the stalls of a population.
+pub fn stalls(population: &Population<'_>, itl_limit_ns: Option<i64>) -> Stalls {
+    let mut result = Stalls::default();
+    if !population.streaming() {
+        return result;
+    }
+    let mut gaps: Vec<i64> = Vec::new();
+    let mut longest = 0;
+    let mut total_ns = 0;
+    for record in population.completed() {
+        gaps.clear();
+        gaps.extend(record.chunks.windows(2).map(|p| p[1].at.since(p[0].at)));
+        if gaps.len() < LEAST_GAPS {
+            continue;
+        }
+        result.requests_examined += 1;
+        let middle = gaps.len().div_ceil(2) - 1;
+        let median = *gaps.select_nth_unstable(middle).1;
+        let limit = itl_limit_ns.unwrap_or(0);
+        let limit = limit.max(MEDIAN_FACTOR * median).max(LEAST_STALL_NS);
+        let before = result.count;
+        for gap in gaps.iter().filter(|g| **g > limit) {
+            result.count += 1;
+            total_ns += gap;
+            longest = longest.max(*gap);
+        }
+        result.requests_stalled += u64::from(result.count > before);
+    }
+    result.total_ms = to_ms(total_ns);
+    result.longest_ms = (result.count > 0).then(|| to_ms(longest));
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stalls;
+    use crate::fixture::{Run, ms};
+    use crate::population::Population;
+
+    fn count(gap_ms: i64, tokens: u32, pause_ms: i64, limit_ms: Option<i64>) -> (u64, f64) {
+        let mut run = Run::open(1.0, 10);
+        run.stream(0, ms(20), ms(gap_ms), tokens)
+            .pause_before(2, ms(pause_ms));
+        let log = run.build();
+        let found = stalls(&Population::of(&log), limit_ms.map(ms));
+        (found.count, found.longest_ms.unwrap_or(-1.0))
+    }
+
+    #[test]
+    fn each_part_of_the_limit_binds() {
+        // 100 ms floor: a gap of 10 + 80 is none, of 10 + 95 is one.
+        assert_eq!(count(10, 9, 80, None), (0, -1.0));
+        assert_eq!(count(10, 9, 95, None), (1, 105.0));
+        // Five times the median of 40 ms is 200 ms, exclusive.
+        assert_eq!(count(40, 9, 160, None), (0, -1.0));
+        assert_eq!(count(40, 9, 161, None), (1, 201.0));
+        // The objective's limit.
+        assert_eq!(count(10, 9, 200, Some(500)), (0, -1.0));
+        // Seven gaps are too few.
+        assert_eq!(count(10, 8, 500, None), (0, -1.0));
+    }
+}

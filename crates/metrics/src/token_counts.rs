@@ -1,0 +1,184 @@
+//! Whether token counts agree: what was asked, what usage says, what the chunks add up to.
+
+use crate::population::Population;
+use infermeter_core::record::{RequestRecord, TokenSource};
+use serde::Serialize;
+
+/// An output length or a sum of chunks agrees up to this many tokens (the invisible end token) or
+/// [`AGREEMENT_SHARE`].
+pub const AGREEMENT_TOKENS: u64 = 1;
+/// See [`AGREEMENT_TOKENS`].
+pub const AGREEMENT_SHARE: f64 = 0.01;
+
+/// Token counts of the completed measured requests.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct TokenCounts {
+    /// Completed measured requests.
+    pub completed: u64,
+    /// Of those, with an output count from the server's usage.
+    pub with_usage: u64,
+    /// With any output count (usage or chunks).
+    pub output_known: u64,
+    /// Of those, whose length is off the one asked for by more than 1 token.
+    pub output_not_obeyed: u64,
+    /// Output tokens, where known.
+    pub output_tokens: u64,
+    /// Output tokens asked for by those requests.
+    pub output_tokens_asked: u64,
+    /// With both a usage and a sum of chunks from another source.
+    pub comparable: u64,
+    /// Of those, whose sum differs from usage by more than 1 token and 1 %.
+    pub disagreeing: u64,
+    /// `usage.prompt_tokens` - prompt tokens asked for; absent where the server gives no usage.
+    pub prompt: Option<PromptDifference>,
+    /// Prompt tokens by usage.
+    pub prompt_tokens: u64,
+    /// Of those, from the server's cache; absent where it does not say.
+    pub cached_tokens: Option<u64>,
+    /// Responses by the source of their tokens per chunk.
+    pub sources: Vec<SourceCount>,
+}
+
+/// Spread of (`usage.prompt_tokens` - asked), tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PromptDifference {
+    /// Requests with usage.
+    pub requests: u64,
+    /// Least difference.
+    pub min: i64,
+    /// Median difference: the chat template's, where nothing else differs.
+    pub median: i64,
+    /// Greatest difference.
+    pub max: i64,
+    /// Requests whose difference is off the median by more than max(2 tokens, 1 % of the prompt).
+    pub outliers: u64,
+}
+
+/// Responses whose tokens per chunk come from one source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct SourceCount {
+    /// The source.
+    pub source: TokenSource,
+    /// How many responses.
+    pub responses: u64,
+}
+
+impl TokenCounts {
+    /// Share of output lengths not obeyed; absent where none is known.
+    pub fn not_obeyed_share(&self) -> Option<f64> {
+        share(self.output_not_obeyed, self.output_known)
+    }
+
+    /// Cached / prompt tokens, token-weighted; absent where the server does not say.
+    pub fn cached_share(&self) -> Option<f64> {
+        share(self.cached_tokens?, self.prompt_tokens)
+    }
+}
+
+fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+/// Counts the tokens of a population's completed requests.
+pub fn token_counts(population: &Population<'_>) -> TokenCounts {
+    let mut counts = TokenCounts::default();
+    let mut sources: Vec<SourceCount> = Vec::new();
+    let mut differences: Vec<(i64, u32)> = Vec::new();
+    for record in population.completed() {
+        counts.completed += 1;
+        count_output(record, &mut counts);
+        if let Some(prompt) = record.prompt_tokens {
+            let asked = record.requested_prompt_tokens;
+            differences.push((i64::from(prompt) - i64::from(asked), asked));
+            counts.prompt_tokens += u64::from(prompt);
+        }
+        if let Some(cached) = record.cached_tokens {
+            *counts.cached_tokens.get_or_insert(0) += u64::from(cached);
+        }
+        if let Some(source) = record.token_source {
+            match sources.iter_mut().find(|s| s.source == source) {
+                Some(known) => known.responses += 1,
+                None => sources.push(SourceCount {
+                    source,
+                    responses: 1,
+                }),
+            }
+        }
+    }
+    sources.sort_by_key(|s| std::cmp::Reverse(s.responses));
+    counts.sources = sources;
+    counts.prompt = prompt_difference(&mut differences);
+    counts
+}
+
+fn count_output(record: &RequestRecord, counts: &mut TokenCounts) {
+    counts.with_usage += u64::from(record.output_tokens.is_some());
+    if let Some(tokens) = record.output_token_count() {
+        let asked = u64::from(record.requested_output_tokens);
+        counts.output_known += 1;
+        counts.output_tokens += tokens;
+        counts.output_tokens_asked += asked;
+        counts.output_not_obeyed += u64::from(tokens.abs_diff(asked) > AGREEMENT_TOKENS);
+    }
+    let independent = matches!(
+        record.token_source,
+        Some(TokenSource::ContinuousUsage | TokenSource::TokenIds)
+    );
+    if let (Some(usage), Some(sum), true) =
+        (record.output_tokens, record.chunk_token_sum(), independent)
+    {
+        let off = sum.abs_diff(u64::from(usage));
+        let slack = sum.max(u64::from(usage)) as f64 * AGREEMENT_SHARE;
+        counts.comparable += 1;
+        counts.disagreeing += u64::from(off > AGREEMENT_TOKENS && off as f64 > slack);
+    }
+}
+
+fn prompt_difference(differences: &mut [(i64, u32)]) -> Option<PromptDifference> {
+    differences.sort_unstable();
+    let median = differences.get(differences.len() / 2)?.0;
+    let is_outlier = |(difference, asked): &&(i64, u32)| {
+        let slack = (f64::from(*asked) * 0.01).max(2.0);
+        difference.abs_diff(median) as f64 > slack
+    };
+    Some(PromptDifference {
+        requests: differences.len() as u64,
+        min: differences.first()?.0,
+        median,
+        max: differences.last()?.0,
+        outliers: differences.iter().filter(is_outlier).count() as u64,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::token_counts;
+    use crate::fixture::{Run, ms};
+    use crate::population::Population;
+    use infermeter_core::record::TokenSource;
+
+    #[test]
+    fn lengths_sums_and_prompts() {
+        let mut run = Run::open(1.0, 10);
+        for at in 0..4 {
+            run.stream(at * 100, ms(20), ms(10), 200);
+        }
+        let mut log = run.build();
+        for record in &mut log.records {
+            record.token_source = Some(TokenSource::TokenIds);
+        }
+        // Two tokens short of both: within 1 % of usage, but not the length asked for.
+        log.records[1].output_tokens = Some(198);
+        // Three off: a disagreement.
+        log.records[2].output_tokens = Some(203);
+        log.records[3].prompt_tokens = Some(150);
+        log.records[3].cached_tokens = Some(45);
+        let counts = token_counts(&Population::of(&log));
+        assert_eq!((counts.completed, counts.output_known), (4, 4));
+        assert_eq!((counts.output_not_obeyed, counts.disagreeing), (2, 1));
+        let prompt = counts.prompt.expect("usage is given");
+        assert_eq!((prompt.min, prompt.median, prompt.max), (0, 0, 50));
+        assert_eq!(prompt.outliers, 1);
+        assert_eq!(counts.cached_share(), Some(45.0 / 450.0));
+    }
+}

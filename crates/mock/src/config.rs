@@ -1,0 +1,230 @@
+//! Everything that can be set on a simulator, as one plain value.
+
+use crate::engine::{EngineParams, StepLaw};
+use crate::fault::FaultRule;
+use crate::preset::Preset;
+use infermeter_core::units::Span;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// When the role chunk of a chat stream goes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RoleChunk {
+    /// In the same write as the first token, as vLLM does.
+    #[default]
+    WithFirst,
+    /// At once on arrival: a trap for clients that take it for a token.
+    Arrival,
+}
+
+/// Why a text is no role-chunk policy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown role chunk policy `{0}`: one of with-first, arrival")]
+pub struct RoleChunkError(String);
+
+impl FromStr for RoleChunk {
+    type Err = RoleChunkError;
+
+    fn from_str(text: &str) -> Result<Self, RoleChunkError> {
+        match text {
+            "with-first" => Ok(Self::WithFirst),
+            "arrival" => Ok(Self::Arrival),
+            other => Err(RoleChunkError(infermeter_core::text::inert(other, 80))),
+        }
+    }
+}
+
+/// What the server does with `ignore_eos`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IgnoreEos {
+    /// Answers are exactly `max_tokens` long when it is set.
+    #[default]
+    Honoured,
+    /// Accepted without effect.
+    Ignored,
+    /// Status 400, as servers that know their parameters answer.
+    Refused,
+}
+
+/// A simulator's configuration. [`Config::new`] gives the defaults; every field may be changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The engine simulated.
+    pub preset: Preset,
+    /// `fixed` only: from arrival to the earliest first token.
+    pub ttft: Option<Span>,
+    /// `fixed` only: distance of the steps, at least 1 us.
+    pub step: Option<Span>,
+    /// Instead of the preset's limit of running sequences; at least 1.
+    pub max_num_seqs: Option<u32>,
+    /// Instead of the preset's limit of prompt plus answer, tokens; at least 1.
+    pub max_model_len: Option<u32>,
+    /// Instead of the preset's model name.
+    pub model: Option<String>,
+    /// When the role chunk goes out.
+    pub role_chunk: RoleChunk,
+    /// What `ignore_eos` does.
+    pub ignore_eos: IgnoreEos,
+    /// Address to listen on.
+    pub host: IpAddr,
+    /// Port to listen on; 0 takes a free one.
+    pub port: u16,
+    /// Truth log to write (an existing file is replaced); see [`crate::truth`].
+    pub truth: Option<PathBuf>,
+    /// Seeds answers, their lengths and random faults.
+    pub seed: u64,
+    /// Tokens that the chat template adds to every prompt.
+    pub template_tokens: u32,
+    /// Tokens added to a completion's prompt: the begin token.
+    pub begin_tokens: u32,
+    /// Key asked for in `Authorization: Bearer`; requests to `/v1` without it get 401.
+    pub api_key: Option<String>,
+    /// Usage carries `prompt_tokens_details` (with no cached token).
+    pub prompt_tokens_details: bool,
+    /// Fault for generation requests without an `x-mock-fault` header.
+    pub faults: Option<FaultRule>,
+    /// Connections held at once; more wait in the listener's queue.
+    pub max_connections: usize,
+}
+
+/// Why a configuration cannot run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A fixed time was given to an engine that makes its own.
+    #[error("{field} can be set for the preset `fixed` only, not for `{preset}`")]
+    FixedOnly {
+        /// The field.
+        field: &'static str,
+        /// The preset.
+        preset: &'static str,
+    },
+    /// A value out of its range.
+    #[error("{field} must be at least {least}")]
+    TooSmall {
+        /// The field.
+        field: &'static str,
+        /// Its least value, with unit.
+        least: &'static str,
+    },
+}
+
+/// Tokens of the Llama 3 template around one user message without a system prompt: begin, two
+/// headers of four with their line breaks, end of turn.
+const LLAMA3_TEMPLATE_TOKENS: u32 = 11;
+
+impl Config {
+    /// The defaults: loopback, a free port, no truth log.
+    pub fn new(preset: Preset) -> Self {
+        Self {
+            preset,
+            ttft: None,
+            step: None,
+            max_num_seqs: None,
+            max_model_len: None,
+            model: None,
+            role_chunk: RoleChunk::default(),
+            ignore_eos: IgnoreEos::default(),
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 0,
+            truth: None,
+            seed: 0,
+            template_tokens: LLAMA3_TEMPLATE_TOKENS,
+            begin_tokens: 1,
+            api_key: None,
+            prompt_tokens_details: false,
+            faults: None,
+            max_connections: 16_384,
+        }
+    }
+
+    /// Name of the served model.
+    pub fn model_name(&self) -> &str {
+        self.model.as_deref().unwrap_or(self.preset.model)
+    }
+
+    /// Longest prompt plus answer, tokens.
+    pub fn model_len(&self) -> u32 {
+        self.max_model_len.unwrap_or(self.preset.max_model_len)
+    }
+
+    /// The engine's parameters with the overrides applied.
+    pub fn engine_params(&self) -> Result<EngineParams, ConfigError> {
+        let mut params = self.preset.engine;
+        if self.preset.name != "fixed" {
+            for (field, given) in [("ttft", self.ttft), ("step", self.step)] {
+                if given.is_some() {
+                    return Err(ConfigError::FixedOnly {
+                        field,
+                        preset: self.preset.name,
+                    });
+                }
+            }
+        }
+        if let StepLaw::Fixed { ttft_ns, step_ns } = &mut params.law {
+            *ttft_ns = self.ttft.map_or(*ttft_ns, Span::ns);
+            *step_ns = self.step.map_or(*step_ns, Span::ns);
+        }
+        if self.step.is_some_and(|step| step < Span(1_000)) {
+            return Err(too_small("step", "1us"));
+        }
+        params.max_num_seqs = self.max_num_seqs.unwrap_or(params.max_num_seqs);
+        if params.max_num_seqs == 0 {
+            return Err(too_small("max_num_seqs", "1"));
+        }
+        if self.model_len() == 0 {
+            return Err(too_small("max_model_len", "1"));
+        }
+        if self.max_connections == 0 {
+            return Err(too_small("max_connections", "1"));
+        }
+        Ok(params)
+    }
+}
+
+fn too_small(field: &'static str, least: &'static str) -> ConfigError {
+    ConfigError::TooSmall { field, least }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(preset: &str) -> Config {
+        Config::new(Preset::parse(preset).expect("a preset"))
+    }
+
+    #[test]
+    fn times_belong_to_the_fixed_preset() {
+        let mut fixed = config("fixed");
+        fixed.ttft = Some(Span::millis(7));
+        fixed.step = Some(Span::millis(3));
+        let law = fixed.engine_params().expect("fits").law;
+        assert_eq!(
+            law,
+            StepLaw::Fixed {
+                ttft_ns: 7_000_000,
+                step_ns: 3_000_000
+            }
+        );
+        let mut engine = config("llama-8b-h100");
+        engine.ttft = Some(Span::millis(7));
+        assert_eq!(
+            engine
+                .engine_params()
+                .expect_err("no such time")
+                .to_string(),
+            "ttft can be set for the preset `fixed` only, not for `llama-8b-h100`"
+        );
+    }
+
+    #[test]
+    fn zeros_are_refused() {
+        let mut no_slots = config("fixed");
+        no_slots.max_num_seqs = Some(0);
+        assert!(no_slots.engine_params().is_err());
+        let mut no_step = config("fixed");
+        no_step.step = Some(Span(0));
+        assert!(no_step.engine_params().is_err());
+    }
+}

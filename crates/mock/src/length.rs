@@ -1,0 +1,97 @@
+//! How long an answer is when nothing but the end token stops it.
+//!
+//! A greedy model gives the same answer to the same prompt: the length is a function of the seed
+//! and the prompt, not of the order of arrivals.
+
+use crate::engine::Finish;
+use infermeter_core::seed::splitmix64;
+
+/// Median answer, tokens, the end token included: the `chat` class of the workloads.
+const MEDIAN_TOKENS: f64 = 200.0;
+
+/// Sigma of the lognormal, as in the workload classes.
+const SIGMA: f64 = 0.8;
+
+/// Shortest natural answer: one visible token and the end token.
+const SHORTEST: u32 = 2;
+
+/// Tokens and end of one answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AnswerLength {
+    /// Generated tokens, the end token included.
+    pub tokens: u32,
+    /// How it ends.
+    pub finish: Finish,
+}
+
+/// The answer's length: natural (lognormal) but at least `min_tokens` and at most `max_tokens`;
+/// exactly `max_tokens` when the end token is ignored.
+pub(crate) fn answer_length(
+    key: u64,
+    min_tokens: u32,
+    max_tokens: u32,
+    ignores_end: bool,
+) -> AnswerLength {
+    // The end token comes after `min_tokens` others at the earliest.
+    let natural = natural_tokens(key).max(min_tokens.saturating_add(1));
+    if ignores_end || natural > max_tokens {
+        AnswerLength {
+            tokens: max_tokens,
+            finish: Finish::Length,
+        }
+    } else {
+        AnswerLength {
+            tokens: natural,
+            finish: Finish::Stop,
+        }
+    }
+}
+
+fn natural_tokens(key: u64) -> u32 {
+    let length = MEDIAN_TOKENS * (SIGMA * standard_normal(key)).exp();
+    (length.round() as u32).max(SHORTEST)
+}
+
+/// A standard normal deviate of a key (Box and Muller 1958).
+fn standard_normal(key: u64) -> f64 {
+    let radius = (-2.0 * open_unit(splitmix64(key)).ln()).sqrt();
+    let angle = std::f64::consts::TAU * open_unit(splitmix64(key ^ 0x616e_676c_6500_0001));
+    radius * angle.cos()
+}
+
+/// A number in (0, 1] from 53 random bits.
+pub(crate) fn open_unit(bits: u64) -> f64 {
+    ((bits >> 11) + 1) as f64 / (1_u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn natural_lengths_have_the_stated_median_and_spread() {
+        let mut lengths: Vec<u32> = (0..20_001).map(natural_tokens).collect();
+        lengths.sort_unstable();
+        let median = f64::from(lengths[10_000]);
+        assert!((median / MEDIAN_TOKENS - 1.0).abs() < 0.03, "{median}");
+        // One sigma above the median is the 84.13th percentile.
+        let upper = f64::from(lengths[16_827]);
+        assert!(
+            (upper / (MEDIAN_TOKENS * SIGMA.exp()) - 1.0).abs() < 0.05,
+            "{upper}"
+        );
+    }
+
+    #[test]
+    fn limits_hold_and_the_end_can_be_ignored() {
+        for key in 0..2_000 {
+            let length = answer_length(key, 50, 300, false);
+            match length.finish {
+                Finish::Stop => assert!((51..=300).contains(&length.tokens)),
+                Finish::Length => assert_eq!(length.tokens, 300),
+            }
+            let ignoring = answer_length(key, 0, 300, true);
+            assert_eq!((ignoring.tokens, ignoring.finish), (300, Finish::Length));
+        }
+    }
+}

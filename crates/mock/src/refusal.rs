@@ -1,0 +1,146 @@
+//! Answers that refuse: an error status with a body that says why, in vLLM's shape.
+
+use crate::http::HttpError;
+use infermeter_core::text::inert;
+
+/// A whole response that is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    status: u16,
+    content_type: &'static str,
+    body: Vec<u8>,
+    /// One more header line with its line end, or nothing.
+    header: &'static str,
+}
+
+/// Longest piece of a request that is quoted back, bytes.
+const MAX_QUOTE: usize = 200;
+
+impl Refusal {
+    /// An error of vLLM's API.
+    fn error(status: u16, kind: &str, message: &str) -> Self {
+        Self::raw_error(status, kind, &inert(message, 4 * MAX_QUOTE))
+    }
+
+    fn raw_error(status: u16, kind: &str, message: &str) -> Self {
+        let body = serde_json::json!({
+            "error": {"message": message, "type": kind, "param": null, "code": status}
+        });
+        Self {
+            status,
+            content_type: "application/json",
+            body: body.to_string().into_bytes(),
+            header: "",
+        }
+    }
+
+    /// 400 with a message.
+    pub fn bad_request(message: impl AsRef<str>) -> Self {
+        Self::error(400, "BadRequestError", message.as_ref())
+    }
+
+    /// 404: another model is served.
+    pub fn no_such_model(model: &str) -> Self {
+        let message = format!("The model `{}` does not exist.", inert(model, MAX_QUOTE));
+        Self::error(404, "NotFoundError", &message)
+    }
+
+    /// 404: no such path.
+    pub fn no_such_path() -> Self {
+        Self::detail(404, "Not Found", "")
+    }
+
+    /// 405: the path takes another method.
+    pub fn wrong_method(allowed: &str) -> Self {
+        let header = if allowed == "GET" {
+            "allow: GET\r\n"
+        } else {
+            "allow: POST\r\n"
+        };
+        Self::detail(405, "Method Not Allowed", header)
+    }
+
+    fn detail(status: u16, detail: &str, header: &'static str) -> Self {
+        Self {
+            status,
+            content_type: "application/json",
+            body: serde_json::json!({ "detail": detail })
+                .to_string()
+                .into_bytes(),
+            header,
+        }
+    }
+
+    /// 401: no key, or a wrong one.
+    pub fn unauthorized() -> Self {
+        Self {
+            status: 401,
+            content_type: "application/json",
+            body: br#"{"error":"Unauthorized"}"#.to_vec(),
+            header: "www-authenticate: Bearer\r\n",
+        }
+    }
+
+    /// What is no request at all.
+    pub fn of_http(error: &HttpError) -> Self {
+        Self::error(error.status(), "BadRequestError", &error.to_string())
+    }
+
+    /// A status asked for as a fault.
+    pub fn by_fault(status: u16) -> Self {
+        let kind = match status {
+            300..=399 => "Redirect",
+            401 => "AuthenticationError",
+            404 => "NotFoundError",
+            429 => "RateLimitError",
+            400..=499 => "BadRequestError",
+            _ => "InternalServerError",
+        };
+        let mut refusal = Self::error(status, kind, &format!("status {status} on demand"));
+        refusal.header = match status {
+            300..=399 => "location: /v1/models\r\n",
+            429 | 503 => "retry-after: 1\r\n",
+            _ => "",
+        };
+        refusal
+    }
+
+    /// 400 whose message carries what must never reach a terminal or a page.
+    pub fn escaped() -> Self {
+        Self::raw_error(400, "BadRequestError", crate::render::HOSTILE_TEXT)
+    }
+
+    /// A page as a proxy would send it.
+    pub fn page(status: u16) -> Self {
+        let body = format!(
+            "<!DOCTYPE html>\n<html><head><title>{status}</title></head>\
+             <body><h1>{status}</h1><p>A proxy was here.</p></body></html>\n"
+        );
+        Self {
+            status,
+            content_type: "text/html",
+            body: body.into_bytes(),
+            header: "",
+        }
+    }
+
+    /// The status.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The body.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The body's content type.
+    pub fn content_type(&self) -> &'static str {
+        self.content_type
+    }
+
+    /// A header line beyond the usual ones.
+    pub fn header(&self) -> &'static str {
+        self.header
+    }
+}

@@ -1,0 +1,318 @@
+//! The simulator's event loop: one thread, level-triggered epoll, one timer.
+//!
+//! Each turn completes at most one engine step, then serves what is readable: a flood of requests
+//! cannot hold up a step for longer than one round of reads, nor steps that are behind starve the
+//! sockets.
+//!
+//! Prints nothing, handles no signals: the caller says when to stop.
+
+mod connection;
+mod intake;
+mod output;
+mod slots;
+
+use crate::config::{Config, ConfigError};
+use crate::engine::{Emission, Engine, StepLaw};
+use crate::stats::{Counting, Stats};
+use crate::truth::{
+    Arrival, ArrivalSource, CLOCK, FORMAT_VERSION, RequestEnd, TruthHeader, TruthLine, TruthWriter,
+};
+use connection::Connection;
+use infermeter_core::clock::{RealtimePairing, monotonic_ns, realtime_ns};
+use infermeter_sys::poll::{Interest, Poll, Ready};
+use infermeter_sys::stamp::{self, Sentinel};
+use infermeter_sys::timer::Timer;
+use infermeter_sys::{limits, socket};
+use slots::{ConnectionId, Slots};
+use std::collections::VecDeque;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+/// Why a simulator cannot run, or ended badly.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The configuration cannot run.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The truth log cannot be written; the simulator served on without it.
+    #[error("cannot write the truth log {}: {source}", .path.display())]
+    Truth {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The event loop cannot go on.
+    #[error("the simulator's event loop: {0}")]
+    Loop(#[from] io::Error),
+}
+
+const LISTENER: u64 = u64::MAX;
+const TIMER: u64 = u64::MAX - 1;
+
+/// The caller is asked whether to stop, and lingering connections are looked at, this often.
+const TICK_NS: i64 = 25_000_000;
+
+/// Connections that may wait to be accepted; a benchmark opens its thousands at once.
+const BACKLOG: i32 = 4_096;
+
+/// Bytes read at once.
+const READ_BUFFER: usize = 256 << 10;
+
+/// Reads of one connection in one turn.
+const READS_PER_TURN: usize = 4;
+
+/// A connection that only waits for its client's end is closed after this.
+const LINGER_NS: i64 = 2_000_000_000;
+
+/// Serves until `should_stop` says so (asked every 25 ms). `on_ready` gets the address once
+/// connections are accepted. What is in flight at the stop is cut. Raises the process's limit of
+/// open files towards `max_connections`.
+pub fn serve(
+    config: &Config,
+    on_ready: impl FnOnce(SocketAddr),
+    mut should_stop: impl FnMut() -> bool,
+) -> Result<Stats, ServeError> {
+    let mut server = Server::start(config)?;
+    let address = server.listener.local_addr()?;
+    on_ready(address);
+    let result = server.run(&mut should_stop);
+    let finished = server.finish();
+    result?;
+    finished
+}
+
+/// The state of the loop; `intake` and `output` hold the two directions.
+struct Server<'a> {
+    config: &'a Config,
+    engine: Engine,
+    /// The response's head goes out on arrival, since the first token takes its time.
+    early_head: bool,
+    poll: Poll,
+    timer: Timer,
+    listener: TcpListener,
+    listens: bool,
+    connections: Slots,
+    lingering: VecDeque<(i64, ConnectionId)>,
+    /// Connections with requests that waited behind a finished answer.
+    resumable: Vec<ConnectionId>,
+    truth: Option<TruthWriter>,
+    counting: Counting,
+    serial: u32,
+    pairing: RealtimePairing,
+    started_s: i64,
+    read_buffer: Box<[u8]>,
+    emissions: Vec<Emission>,
+    _stamps: Option<Sentinel>,
+}
+
+impl<'a> Server<'a> {
+    fn start(config: &'a Config) -> Result<Self, ServeError> {
+        let params = config.engine_params()?;
+        limits::raise_fd_limit(config.max_connections as u64 + 64);
+        let address = SocketAddr::new(config.host, config.port);
+        let listener = listen(&address).map_err(|source| ServeError::Listen { address, source })?;
+        let poll = Poll::new()?;
+        let timer = Timer::new()?;
+        poll.add(&listener, LISTENER, Interest::Read)?;
+        poll.add(&timer, TIMER, Interest::Read)?;
+        Ok(Self {
+            config,
+            engine: Engine::new(params),
+            early_head: !matches!(params.law, StepLaw::Fixed { ttft_ns: 0, .. }),
+            poll,
+            timer,
+            listener,
+            listens: true,
+            connections: Slots::default(),
+            lingering: VecDeque::new(),
+            resumable: Vec::new(),
+            truth: open_truth(config)?,
+            counting: Counting::new(),
+            serial: 0,
+            pairing: RealtimePairing::now(),
+            started_s: realtime_ns() / 1_000_000_000,
+            read_buffer: vec![0; READ_BUFFER].into_boxed_slice(),
+            emissions: Vec::new(),
+            _stamps: Sentinel::start(),
+        })
+    }
+
+    fn run(&mut self, should_stop: &mut impl FnMut() -> bool) -> io::Result<()> {
+        let mut ready = Vec::new();
+        let mut next_tick_ns = monotonic_ns() + TICK_NS;
+        loop {
+            let wake_ns = self
+                .engine
+                .next_deadline()
+                .map_or(next_tick_ns, |deadline| deadline.min(next_tick_ns));
+            let block = wake_ns > monotonic_ns();
+            if block {
+                self.timer.arm(wake_ns)?;
+            }
+            self.poll.wait(block, &mut ready)?;
+            self.complete_step();
+            self.resume_waiting();
+            self.serve_ready(&ready)?;
+            if let Some(truth) = &mut self.truth {
+                truth.hand_over();
+            }
+            let now_ns = monotonic_ns();
+            if now_ns >= next_tick_ns {
+                next_tick_ns = now_ns + TICK_NS;
+                if should_stop() {
+                    return Ok(());
+                }
+                self.tick(now_ns)?;
+            }
+        }
+    }
+
+    fn serve_ready(&mut self, ready: &[Ready]) -> io::Result<()> {
+        if !ready.is_empty() {
+            self.pairing = RealtimePairing::now();
+        }
+        for event in ready {
+            match event.token {
+                LISTENER => self.accept_waiting()?,
+                TIMER => {}
+                token => {
+                    let id = ConnectionId::of_token(token);
+                    if event.writable {
+                        self.flush(id);
+                    }
+                    if event.readable {
+                        self.read(id);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn accept_waiting(&mut self) -> io::Result<()> {
+        while self.connections.len() < self.config.max_connections {
+            match socket::accept(&self.listener) {
+                Ok(Some(fd)) => self.adopt(fd)?,
+                Ok(None) => return Ok(()),
+                Err(_) => {
+                    self.counting.stats.accept_errors += 1;
+                    break;
+                }
+            }
+        }
+        // Out of descriptors or at the limit: the listener would stay ready for ever.
+        self.listens = false;
+        self.poll.remove(&self.listener)
+    }
+
+    fn adopt(&mut self, fd: std::os::fd::OwnedFd) -> io::Result<()> {
+        // Without stamps arrivals fall back to the program's clock, and say so.
+        let _ = stamp::enable(fd.as_fd());
+        let now_ns = monotonic_ns();
+        let arrival = Arrival {
+            at_ns: now_ns,
+            seen_ns: now_ns,
+            source: ArrivalSource::Program,
+        };
+        let id = self.connections.insert(Connection::new(fd, arrival));
+        if let Some(connection) = self.connections.get(id) {
+            self.poll.add(connection.fd(), id.token(), Interest::Read)?;
+        }
+        self.counting.stats.connections += 1;
+        Ok(())
+    }
+
+    fn tick(&mut self, now_ns: i64) -> io::Result<()> {
+        while let Some((until_ns, id)) = self.lingering.front().copied() {
+            if until_ns > now_ns {
+                break;
+            }
+            self.lingering.pop_front();
+            self.close(id, RequestEnd::Disconnect);
+        }
+        if !self.listens && self.connections.len() < self.config.max_connections {
+            self.poll.add(&self.listener, LISTENER, Interest::Read)?;
+            self.listens = true;
+        }
+        Ok(())
+    }
+
+    /// Closes a connection; an answer under way ends with `end`.
+    fn close(&mut self, id: ConnectionId, end: RequestEnd) {
+        if let Some(connection) = self.connections.get(id) {
+            let answer = connection.answer.take();
+            let in_engine = std::mem::replace(&mut connection.in_engine, false);
+            if let Some(answer) = answer {
+                if in_engine {
+                    self.engine.cancel(answer.id());
+                }
+                self.log_end(*answer, end);
+            }
+            self.connections.remove(id);
+        }
+    }
+
+    fn log_end(&mut self, answer: crate::answer::Answer, end: RequestEnd) {
+        self.counting.end(end);
+        let entry = answer.into_truth(end);
+        self.counting.stats.tokens += entry.tokens_ns.len() as u64 + entry.dropped_stamps;
+        if let Some(truth) = &mut self.truth {
+            truth.push(entry);
+        }
+    }
+
+    fn finish(mut self) -> Result<Stats, ServeError> {
+        for id in self.connections.ids() {
+            self.close(id, RequestEnd::Stopped);
+        }
+        let stats = self.counting.snapshot(&self.engine);
+        match (self.truth, &self.config.truth) {
+            (Some(truth), Some(path)) => truth
+                .finish(stats.truth_summary())
+                .map(|()| stats)
+                .map_err(|source| truth_error(path, source)),
+            _ => Ok(stats),
+        }
+    }
+}
+
+fn listen(address: &SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    socket::set_backlog(&listener, BACKLOG)?;
+    Ok(listener)
+}
+
+fn open_truth(config: &Config) -> Result<Option<TruthWriter>, ServeError> {
+    let Some(path) = &config.truth else {
+        return Ok(None);
+    };
+    let header = TruthLine::Header(TruthHeader {
+        format_version: FORMAT_VERSION,
+        clock: CLOCK.to_owned(),
+        preset: config.preset.name.to_owned(),
+        model: config.model_name().to_owned(),
+        seed: config.seed,
+    });
+    TruthWriter::create(path, header)
+        .map(Some)
+        .map_err(|source| truth_error(path, source))
+}
+
+fn truth_error(path: &std::path::Path, source: io::Error) -> ServeError {
+    ServeError::Truth {
+        path: path.to_owned(),
+        source,
+    }
+}

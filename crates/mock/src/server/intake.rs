@@ -1,0 +1,282 @@
+//! From bytes to the engine: reading, decoding, answering what needs no engine.
+
+use super::connection::{Course, MAX_PIPELINED};
+use super::slots::ConnectionId;
+use super::{LINGER_NS, READS_PER_TURN, Server};
+use crate::answer::{Answer, Opening};
+use crate::api::{AnswerKind, Ask, Route, authorize};
+use crate::engine::{EngineRequest, SequenceId};
+use crate::fault::Fault;
+use crate::http::{HttpError, Progress, Request};
+use crate::refusal::Refusal;
+use crate::render::{self, ReplyTo};
+use crate::truth::{Arrival, ArrivalSource, RequestEnd, TruthRequest};
+use infermeter_core::clock::{monotonic_ns, realtime_ns};
+use infermeter_core::seed::splitmix64;
+use infermeter_sys::stamp::{self, Received};
+use std::io;
+
+impl Server<'_> {
+    /// Reads what a connection has and serves the requests that are whole.
+    pub(super) fn read(&mut self, id: ConnectionId) {
+        for _ in 0..READS_PER_TURN {
+            let Some(connection) = self.connections.get(id) else {
+                return;
+            };
+            match stamp::receive(connection.fd(), &mut self.read_buffer) {
+                Ok(Received { len: 0, .. }) => return self.close(id, RequestEnd::Disconnect),
+                Ok(received) => {
+                    self.take_bytes(id, received);
+                    if received.len < self.read_buffer.len() {
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return self.close(id, RequestEnd::Disconnect),
+            }
+        }
+    }
+
+    fn take_bytes(&mut self, id: ConnectionId, received: Received) {
+        let arrival = self.arrival_of(received);
+        let Some(connection) = self.connections.get(id) else {
+            return;
+        };
+        if connection.course != Course::Open {
+            return;
+        }
+        connection.arrival = arrival;
+        connection
+            .input
+            .extend_from_slice(&self.read_buffer[..received.len]);
+        if connection.answer.is_some() && connection.input.len() > MAX_PIPELINED {
+            return self.close(id, RequestEnd::Disconnect);
+        }
+        self.serve_input(id);
+    }
+
+    /// The kernel's stamp on the monotonic clock, or the program's where there is none.
+    fn arrival_of(&self, received: Received) -> Arrival {
+        let seen_ns = monotonic_ns();
+        match received.realtime_ns {
+            Some(realtime_ns) => Arrival {
+                at_ns: self.pairing.to_monotonic(realtime_ns).min(seen_ns),
+                seen_ns,
+                source: ArrivalSource::Kernel,
+            },
+            None => Arrival {
+                at_ns: seen_ns,
+                seen_ns,
+                source: ArrivalSource::Program,
+            },
+        }
+    }
+
+    /// Serves whole requests of a connection's input, one at a time.
+    pub(super) fn serve_input(&mut self, id: ConnectionId) {
+        loop {
+            let Some(connection) = self.connections.get(id) else {
+                return;
+            };
+            if connection.answer.is_some() || connection.course != Course::Open {
+                return;
+            }
+            match connection.reader.advance(&mut connection.input) {
+                Ok(Progress::Incomplete) => return,
+                Ok(Progress::Continue) => {
+                    self.send(id, b"HTTP/1.1 100 Continue\r\n\r\n");
+                    return;
+                }
+                Ok(Progress::Complete(request)) => self.serve_request(id, &request),
+                Err(error) => return self.refuse_bytes(id, &error),
+            }
+        }
+    }
+
+    /// Serves the requests that waited behind answers finished by the engine's last step.
+    pub(super) fn resume_waiting(&mut self) {
+        while let Some(id) = self.resumable.pop() {
+            self.serve_input(id);
+        }
+    }
+
+    fn refuse_bytes(&mut self, id: ConnectionId, error: &HttpError) {
+        self.counting.stats.bad_requests += 1;
+        let to = ReplyTo {
+            request_id: None,
+            http10: false,
+            keep_alive: false,
+        };
+        if self.send(id, &refusal_bytes(&Refusal::of_http(error), &to)) {
+            self.set_course(id, Course::LingerAfterOutput);
+            self.lingering.push_back((monotonic_ns() + LINGER_NS, id));
+        }
+    }
+
+    fn serve_request(&mut self, id: ConnectionId, request: &Request) {
+        self.counting.stats.requests += 1;
+        let head = &request.head;
+        let to = ReplyTo {
+            request_id: head.request_id.clone(),
+            http10: head.http10,
+            keep_alive: head.keep_alive,
+        };
+        let route = authorize(self.config, head).and_then(|()| Route::of(head));
+        match route {
+            Ok(Route::Chat) => self.generate(id, AnswerKind::Chat, request, to),
+            Ok(Route::Completions) => self.generate(id, AnswerKind::Completion, request, to),
+            Ok(Route::Models) => self.respond_json(id, &self.models(), &to),
+            Ok(Route::Version) => self.respond_json(id, &version(), &to),
+            Ok(Route::Health) => self.respond_json(id, "", &to),
+            Err(refusal) => self.respond(id, &refusal, &to),
+        }
+    }
+
+    fn models(&self) -> String {
+        let model = self.config.model_name();
+        serde_json::json!({"object": "list", "data": [{
+            "id": model, "object": "model", "created": self.started_s,
+            "owned_by": "infermeter-mock", "root": model, "parent": null,
+            "max_model_len": self.config.model_len(), "permission": [],
+        }]})
+        .to_string()
+    }
+
+    fn respond_json(&mut self, id: ConnectionId, body: &str, to: &ReplyTo) {
+        let mut out = Vec::with_capacity(body.len() + 256);
+        let content = ("application/json", body.as_bytes());
+        render::whole(&mut out, 200, content, body.len(), "", to);
+        self.finish_response(id, &out, to.keep_alive);
+    }
+
+    fn respond(&mut self, id: ConnectionId, refusal: &Refusal, to: &ReplyTo) {
+        self.finish_response(id, &refusal_bytes(refusal, to), to.keep_alive);
+    }
+
+    fn finish_response(&mut self, id: ConnectionId, bytes: &[u8], keep_alive: bool) {
+        if self.send(id, bytes) && !keep_alive {
+            self.set_course(id, Course::CloseAfterOutput);
+        }
+    }
+
+    fn generate(&mut self, id: ConnectionId, kind: AnswerKind, request: &Request, to: ReplyTo) {
+        self.counting.stats.generations += 1;
+        self.serial = self.serial.wrapping_add(1);
+        let request_id = match &to.request_id {
+            Some(given) => given.clone(),
+            None => format!(
+                "mock-{:016x}",
+                splitmix64(self.config.seed ^ u64::from(self.serial))
+            ),
+        };
+        let to = ReplyTo {
+            request_id: Some(request_id.clone()),
+            ..to
+        };
+        match self.read_ask(kind, request) {
+            Ok((ask, fault)) => self.begin(id, ask, fault, &request_id, to),
+            Err(refusal) => self.refuse_generation(id, &refusal, &request_id, &to),
+        }
+    }
+
+    /// The request and its fault; refusals by fault included.
+    fn read_ask(
+        &self,
+        kind: AnswerKind,
+        request: &Request,
+    ) -> Result<(Ask, Option<Fault>), Refusal> {
+        let fault = match &request.head.fault {
+            Some(text) => Some(
+                text.parse()
+                    .map_err(|error: crate::FaultError| Refusal::bad_request(error.to_string()))?,
+            ),
+            None => self
+                .config
+                .faults
+                .and_then(|rule| rule.strike(self.counting.stats.generations, self.config.seed)),
+        };
+        let ask = Ask::read(kind, &request.body, self.config)?;
+        match fault {
+            Some(Fault::Status(status)) => Err(Refusal::by_fault(status)),
+            Some(Fault::EscapedError) => Err(Refusal::escaped()),
+            Some(Fault::Html(status)) => Err(Refusal::page(status)),
+            _ => Ok((ask, fault)),
+        }
+    }
+
+    fn refuse_generation(
+        &mut self,
+        id: ConnectionId,
+        refusal: &Refusal,
+        request_id: &str,
+        to: &ReplyTo,
+    ) {
+        let arrival = self.connections.get(id).map(|c| c.arrival);
+        self.counting.stats.count_end(RequestEnd::Refused);
+        if let (Some(truth), Some(arrival)) = (&mut self.truth, arrival) {
+            truth.push(TruthRequest::new(
+                request_id,
+                arrival,
+                None,
+                refusal.status(),
+                0,
+            ));
+        }
+        self.respond(id, refusal, to);
+    }
+
+    fn begin(
+        &mut self,
+        id: ConnectionId,
+        ask: Ask,
+        fault: Option<Fault>,
+        request_id: &str,
+        to: ReplyTo,
+    ) {
+        let sequence = SequenceId(u64::from(self.serial) << 32 | u64::from(id.index));
+        let Some(connection) = self.connections.get(id) else {
+            return;
+        };
+        let arrival = connection.arrival;
+        connection.answer = Some(Box::new(Answer::new(Opening {
+            id: sequence,
+            ask,
+            fault,
+            to,
+            request_id,
+            model: self.config.model_name(),
+            prompt_tokens_details: self.config.prompt_tokens_details,
+            created_s: realtime_ns() / 1_000_000_000,
+            arrival,
+        })));
+        self.counting.begin();
+        if fault != Some(Fault::Empty) {
+            connection.in_engine = true;
+            let endless =
+                fault == Some(Fault::Endless) && self.config.preset.answer_limit.is_none();
+            let request = EngineRequest {
+                id: sequence,
+                prompt_tokens: ask.prompt_tokens,
+                output_tokens: if endless { u32::MAX } else { ask.length.tokens },
+                finish: ask.length.finish,
+            };
+            self.engine.arrive(arrival.at_ns, request);
+        }
+        self.begin_answer(id);
+    }
+}
+
+fn refusal_bytes(refusal: &Refusal, to: &ReplyTo) -> Vec<u8> {
+    let body = refusal.body();
+    let mut out = Vec::with_capacity(body.len() + 256);
+    let content = (refusal.content_type(), body);
+    let (status, header) = (refusal.status(), refusal.header());
+    render::whole(&mut out, status, content, body.len(), header, to);
+    out
+}
+
+fn version() -> String {
+    serde_json::json!({"version": env!("CARGO_PKG_VERSION"), "engine": "infermeter-mock"})
+        .to_string()
+}

@@ -1,0 +1,153 @@
+use crate::client::{Connection, chat_body, fast, start};
+use infermeter_mock::{Config, MAX_BODY, MAX_HEAD, Preset, ServeError, spawn_in_thread};
+
+#[test]
+fn wrong_paths_methods_and_models_are_refused_and_the_connection_lives() {
+    let mock = start(fast());
+    let mut connection = Connection::open(mock.address());
+    assert_eq!(connection.get("/nowhere").status, 404);
+    let wrong = connection.get("/v1/completions");
+    assert_eq!((wrong.status, wrong.header("allow")), (405, Some("POST")));
+    let body = r#"{"model":"gpt-\u001b[2J","messages":[{"role":"user","content":"a"}]}"#;
+    let refused = connection.chat("", body);
+    assert_eq!(refused.status, 404);
+    let error = &refused.json()["error"];
+    assert_eq!(
+        (&error["type"], &error["code"]),
+        (&"NotFoundError".into(), &404.into())
+    );
+    assert!(!error["message"].as_str().expect("text").contains('\u{1b}'));
+    let missing = connection.chat("", "{}");
+    assert_eq!(missing.status, 400);
+    assert!(missing.body.contains("messages: field required"));
+    assert_eq!(connection.chat("", &chat_body(false, 1)).status, 200);
+}
+
+#[test]
+fn garbage_is_answered_and_the_connection_ended() {
+    let mock = start(fast());
+    let mut connection = Connection::open(mock.address());
+    connection.send(b"\x16\x03\x01 hello\r\n\r\n");
+    assert_eq!(connection.response().expect("a response").status, 400);
+    assert_eq!(connection.rest().expect("an end"), b"");
+    let stats = mock.stop().expect("no error");
+    assert_eq!((stats.bad_requests, stats.requests), (1, 0));
+}
+
+#[test]
+fn oversized_heads_and_bodies_are_refused_before_they_are_read() {
+    let mock = start(fast());
+    let mut connection = Connection::open(mock.address());
+    let too_long = MAX_BODY + 1;
+    connection.send(format!("POST / HTTP/1.1\r\ncontent-length: {too_long}\r\n\r\n").as_bytes());
+    connection.send(&[b'x'; 100_000]);
+    assert_eq!(connection.response().expect("a response").status, 413);
+    connection.send(&[b'x'; 100_000]);
+    assert_eq!(connection.rest().expect("an end"), b"");
+    let mut connection = Connection::open(mock.address());
+    connection.send(b"GET /");
+    connection.send(&vec![b'a'; MAX_HEAD]);
+    assert_eq!(connection.response().expect("a response").status, 431);
+}
+
+#[test]
+fn a_waiting_client_is_told_to_continue() {
+    let mock = start(fast());
+    let mut connection = Connection::open(mock.address());
+    let body = chat_body(false, 1);
+    let length = body.len();
+    connection.send(
+        format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nexpect: 100-continue\r\n\
+             content-length: {length}\r\n\r\n"
+        )
+        .as_bytes(),
+    );
+    assert_eq!(connection.head().expect("an interim response").status, 100);
+    connection.send(body.as_bytes());
+    assert_eq!(connection.response().expect("a response").status, 200);
+}
+
+#[test]
+fn a_client_that_leaves_frees_its_slot() {
+    let mut config = fast();
+    config.max_num_seqs = Some(1);
+    let mock = start(config);
+    {
+        let mut leaving = Connection::open(mock.address());
+        leaving.post("/v1/chat/completions", "", &chat_body(true, 1_000_000));
+        assert_eq!(leaving.head().expect("a head").status, 200);
+        leaving.chunk().expect("a first token");
+    }
+    let mut next = Connection::open(mock.address());
+    assert_eq!(next.chat("", &chat_body(true, 3)).texts().len(), 3);
+    let stats = mock.stop().expect("no error");
+    assert_eq!((stats.disconnects, stats.finished), (1, 1));
+    assert_eq!(stats.gauges.running.max(), 1);
+}
+
+#[test]
+fn a_client_that_reads_nothing_is_disconnected_at_the_limit() {
+    let mut config = fast();
+    config.step = Some("1us".parse().expect("a span"));
+    let mock = start(config);
+    let mut lazy = Connection::open(mock.address());
+    lazy.post(
+        "/v1/chat/completions",
+        "x-mock-fault: endless\r\n",
+        &chat_body(true, 1),
+    );
+    let mut other = Connection::open(mock.address());
+    // The other client is served while the lazy one's buffers fill.
+    let cut = (0..500).any(|_| {
+        assert_eq!(other.chat("", &chat_body(true, 5_000)).texts().len(), 5_000);
+        lazy.is_cut()
+    });
+    assert!(cut);
+    let stats = mock.stop().expect("no error");
+    assert_eq!(stats.slow_readers, 1);
+}
+
+#[test]
+fn many_idle_connections_do_not_disturb() {
+    let mock = start(fast());
+    let idle: Vec<_> = (0..300).map(|_| Connection::open(mock.address())).collect();
+    let mut connection = Connection::open(mock.address());
+    assert_eq!(connection.chat("", &chat_body(true, 3)).texts().len(), 3);
+    drop(idle);
+    assert_eq!(mock.stop().expect("no error").connections, 301);
+}
+
+#[test]
+fn more_connections_than_allowed_wait_their_turn() {
+    let mut config = fast();
+    config.max_connections = 1;
+    let mock = start(config);
+    let mut first = Connection::open(mock.address());
+    assert_eq!(first.get("/health").status, 200);
+    let mut second = Connection::open(mock.address());
+    second.post("/v1/chat/completions", "", &chat_body(false, 1));
+    drop(first);
+    assert_eq!(second.response().expect("a response").status, 200);
+}
+
+#[test]
+fn what_cannot_start_says_why() {
+    let mock = start(fast());
+    let mut taken = fast();
+    taken.port = mock.address().port();
+    let error = spawn_in_thread(taken).expect_err("port in use");
+    assert!(
+        error.to_string().starts_with("cannot listen on 127.0.0.1:"),
+        "{error}"
+    );
+    let mut timed = Config::new(Preset::parse("null").expect("a preset"));
+    timed.ttft = Some("1ms".parse().expect("a span"));
+    assert!(matches!(spawn_in_thread(timed), Err(ServeError::Config(_))));
+    let mut nowhere = fast();
+    nowhere.truth = Some("/nonexistent/truth.jsonl".into());
+    assert!(matches!(
+        spawn_in_thread(nowhere),
+        Err(ServeError::Truth { .. })
+    ));
+}

@@ -1,0 +1,94 @@
+//! The client's own health.
+
+use crate::number::{bytes, count, counted, percent, significant, time};
+use crate::style::Style;
+use infermeter_analysis::{ClientSummary, Distribution, Percentile, Summary, ThreadTotals};
+
+/// The lines about the generator.
+pub(crate) fn lines(summary: &Summary, style: Style) -> Vec<String> {
+    let client = &summary.client;
+    let mut lines = vec![style.heading("Client")];
+    let mut entry = |label: &str, text: String| lines.extend(style.entry(label, &text));
+    if let Some(lag) = &client.send_lag {
+        entry("Send lag", spread(lag));
+    }
+    if let Some(lag) = &client.client_lag {
+        entry(
+            "Client lag",
+            format!("{} (kept out of the results by kernel stamps)", spread(lag)),
+        );
+    }
+    if let Some(text) = instants(client) {
+        entry("Instants", text);
+    }
+    if let Some(threads) = &client.threads {
+        entry("CPU", cpu(threads));
+        if let Some(peak) = threads.peak_rss_bytes {
+            entry("Memory", format!("{} peak resident", bytes(peak)));
+        }
+        entry("Connections", connections(summary, threads));
+    }
+    lines
+}
+
+/// The sample's own percentiles: what happened, not an estimate.
+fn spread(lag: &Distribution) -> String {
+    let at = |percent: f64| Percentile::new(percent).and_then(|p| lag.order_statistic(p));
+    let parts = [("p50", at(50.0)), ("p99", at(99.0)), ("max", Some(lag.max))];
+    let parts = parts
+        .into_iter()
+        .filter_map(|(name, ms)| Some(format!("{name} {}", time(ms?))));
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+fn instants(client: &ClientSummary) -> Option<String> {
+    let share = client.censoring.uncertain_share?;
+    let stamps = &client.stamps;
+    let whose = if stamps.program == 0 {
+        "all stamped by the kernel".to_owned()
+    } else {
+        let all = stamps.program + stamps.kernel;
+        format!(
+            "{} of {} responses stamped by the program",
+            count(stamps.program),
+            count(all)
+        )
+    };
+    Some(format!(
+        "{} of the chunks uncertain by more than {}, {whose}",
+        percent(share),
+        time(client.censoring.bound_ms)
+    ))
+}
+
+fn cpu(threads: &ThreadTotals) -> String {
+    let mut parts = Vec::new();
+    if let Some(busy) = threads.cores_busy {
+        parts.push(format!(
+            "{} of {} cores busy",
+            significant(busy),
+            threads.cores
+        ));
+    }
+    if let Some(busiest) = threads.busiest_thread {
+        parts.push(format!(
+            "busiest of {} {}",
+            counted(threads.threads as u64, "thread"),
+            percent(busiest)
+        ));
+    }
+    if let Some(wait) = threads.run_queue_wait_share {
+        parts.push(format!("run-queue wait {}", percent(wait)));
+    }
+    parts.join(", ")
+}
+
+fn connections(summary: &Summary, threads: &ThreadTotals) -> String {
+    format!(
+        "{} opened, {} discarded; {} of {} measured requests opened one",
+        count(threads.connections_opened),
+        count(threads.connections_discarded),
+        count(summary.requests.measured_on_new_connections),
+        count(summary.requests.measured_sent)
+    )
+}

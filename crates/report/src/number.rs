@@ -1,0 +1,203 @@
+//! Numbers as people read them: three significant digits, a unit that fits, thousands apart.
+
+use infermeter_analysis::{Mean, Rate, Share};
+
+/// Three significant digits, at most three decimals, thousands apart: `41.2`, `0.041`, `12,345`.
+pub(crate) fn significant(x: f64) -> String {
+    let magnitude = x.abs();
+    let decimals = match magnitude {
+        m if m >= 99.95 => 0,
+        m if m >= 9.995 => 1,
+        m if m >= 0.9995 => 2,
+        0.0 => 0,
+        _ => 3,
+    };
+    let text = format!("{magnitude:.decimals$}");
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let sign = if x < 0.0 { "-" } else { "" };
+    let dot = if fraction.is_empty() { "" } else { "." };
+    format!("{sign}{}{dot}{fraction}", grouped(whole))
+}
+
+/// Digits in groups of three.
+fn grouped(digits: &str) -> String {
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A count with thousands apart.
+pub(crate) fn count(n: u64) -> String {
+    grouped(&n.to_string())
+}
+
+/// `1 request`, `1,300 requests`.
+pub(crate) fn counted(n: u64, noun: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", count(n))
+}
+
+/// A large count in few characters: `9,999`, `12k`, `3.4M`.
+pub(crate) fn short_count(n: usize) -> String {
+    match n {
+        0..10_000 => count(n as u64),
+        10_000..1_000_000 => format!("{}k", n.div_ceil(1_000)),
+        _ => format!("{:.1}M", n as f64 / 1e6),
+    }
+}
+
+/// Unit of a row of times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TimeUnit {
+    Micro,
+    Milli,
+    Second,
+}
+
+impl TimeUnit {
+    /// The unit in which times up to `largest_ms` take four digits at most.
+    pub(crate) fn fitting(largest_ms: f64) -> Self {
+        if largest_ms >= 9_999.5 {
+            Self::Second
+        } else if largest_ms >= 0.9995 {
+            Self::Milli
+        } else {
+            Self::Micro
+        }
+    }
+
+    /// Its symbol.
+    pub(crate) fn symbol(self) -> &'static str {
+        match self {
+            Self::Micro => "µs",
+            Self::Milli => "ms",
+            Self::Second => "s",
+        }
+    }
+
+    /// Milliseconds written in this unit, without it. Four digits stay together: `1234`.
+    pub(crate) fn write(self, ms: f64) -> String {
+        let scaled = match self {
+            Self::Micro => ms * 1e3,
+            Self::Milli => ms,
+            Self::Second => ms / 1e3,
+        };
+        let text = significant(scaled);
+        if scaled < 9_999.5 {
+            text.replace(',', "")
+        } else {
+            text
+        }
+    }
+}
+
+/// One time with its unit: `41.2 ms`, `1.23 s`, `45 µs`.
+pub(crate) fn time(ms: f64) -> String {
+    let unit = match ms.abs() {
+        m if m >= 999.5 => TimeUnit::Second,
+        m if m >= 0.9995 || m == 0.0 => TimeUnit::Milli,
+        _ => TimeUnit::Micro,
+    };
+    format!("{} {}", unit.write(ms), unit.symbol())
+}
+
+/// `[low, high]`; an open side is `∞`, or 0 below, since every figure here is at least 0.
+pub(crate) fn interval(low: Option<String>, high: Option<String>) -> String {
+    let low = low.unwrap_or_else(|| "0".to_owned());
+    match high {
+        Some(high) => format!("[{low}, {high}]"),
+        None => format!("[{low}, ∞)"),
+    }
+}
+
+/// A rate with its interval: `1,204/s [1,190, 1,220]`.
+pub(crate) fn rate(rate: &Rate, unit: &str) -> String {
+    let range = interval(rate.low.map(significant), rate.high.map(significant));
+    format!("{} {unit} {range}", significant(rate.per_s))
+}
+
+/// A mean with its interval.
+pub(crate) fn mean(mean: &Mean) -> String {
+    let range = interval(mean.low.map(significant), mean.high.map(significant));
+    format!("{} {range}", significant(mean.value))
+}
+
+/// A share in percent: enough digits to tell it from 0 and 100.
+pub(crate) fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    let near_an_end = (percent > 0.0 && percent < 1.0) || (percent > 99.0 && percent < 100.0);
+    if near_an_end {
+        format!("{percent:.2} %")
+    } else if percent == 0.0 || percent == 100.0 {
+        format!("{percent:.0} %")
+    } else {
+        format!("{percent:.1} %")
+    }
+}
+
+/// A share with its interval: `98.1 % [96.9 %, 98.9 %]`.
+pub(crate) fn share(share: &Share) -> String {
+    let range = interval(share.low.map(percent), share.high.map(percent));
+    format!("{} {range}", percent(share.value))
+}
+
+/// Bytes: `42 MB`.
+pub(crate) fn bytes(n: u64) -> String {
+    format!("{} MB", significant(n as f64 / 1e6))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TimeUnit, interval, percent, short_count, significant, time};
+
+    #[test]
+    fn three_significant_digits() {
+        for (x, expect) in [
+            (0.0, "0"),
+            (0.04123, "0.041"),
+            (0.9999, "1.00"),
+            (1.234, "1.23"),
+            (9.996, "10.0"),
+            (41.26, "41.3"),
+            (99.96, "100"),
+            (1_234.5, "1,234"),
+            (1_234_567.0, "1,234,567"),
+            (-12.34, "-12.3"),
+        ] {
+            assert_eq!(significant(x), expect);
+        }
+    }
+
+    #[test]
+    fn times_take_a_unit_that_fits() {
+        assert_eq!(time(0.0454), "45.4 µs");
+        assert_eq!(time(41.23), "41.2 ms");
+        assert_eq!(time(1_234.0), "1.23 s");
+        assert_eq!(TimeUnit::Milli.write(1_234.4), "1234");
+        assert_eq!(TimeUnit::fitting(12_000.0), TimeUnit::Second);
+        assert_eq!(TimeUnit::fitting(0.5), TimeUnit::Micro);
+    }
+
+    #[test]
+    fn open_sides_are_shown() {
+        let text = |s: &str| Some(s.to_owned());
+        assert_eq!(interval(text("1"), text("2")), "[1, 2]");
+        assert_eq!(interval(text("1"), None), "[1, ∞)");
+    }
+
+    #[test]
+    fn shares_and_counts() {
+        assert_eq!(percent(0.0), "0 %");
+        assert_eq!(percent(0.0012), "0.12 %");
+        assert_eq!(percent(0.981), "98.1 %");
+        assert_eq!(percent(0.9999), "99.99 %");
+        assert_eq!(short_count(1_000), "1,000");
+        assert_eq!(short_count(12_345), "13k");
+        assert_eq!(short_count(3_400_000), "3.4M");
+    }
+}

@@ -1,0 +1,76 @@
+//! Objectives with tick or cross, and goodput.
+
+use crate::number::{TimeUnit, interval, rate, share};
+use crate::style::{Role, Style};
+use infermeter_analysis::{Cell, SloLine, SloStatus, Summary};
+
+/// One line per objective; none without objectives.
+pub(crate) fn lines(summary: &Summary, style: Style) -> Vec<String> {
+    if summary.slo.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![style.heading("Objectives (failures count as misses)")];
+    let widest = summary.slo.iter().map(|l| l.objective.chars().count());
+    let widest = widest.max().unwrap_or(0);
+    for line in &summary.slo {
+        let objective = format!("{:<widest$}", line.objective);
+        lines.push(format!(
+            "  {} {objective}  {}",
+            mark(line.status, style),
+            measured(line)
+        ));
+    }
+    if let Some(goodput) = &summary.goodput {
+        let met = format!(
+            "{} of the requests meet them all",
+            share(&goodput.attainment)
+        );
+        let text = match &goodput.requests {
+            Some(requests) => format!("{}; {met}", rate(requests, "requests/s")),
+            None => met,
+        };
+        lines.extend(style.entry("Goodput", &text));
+    }
+    lines
+}
+
+fn mark(status: SloStatus, style: Style) -> String {
+    match status {
+        SloStatus::Met => style.paint(Role::Good, "✓"),
+        SloStatus::Missed => style.paint(Role::Bad, "✗"),
+        SloStatus::NoData => style.paint(Role::Bad, "?"),
+    }
+}
+
+fn measured(line: &SloLine) -> String {
+    let Some(cell) = &line.cell else {
+        return "no sample of this metric".to_owned();
+    };
+    let mut text = format!("{} {}", line.percentile, with_interval(cell));
+    if let Some(needed) = cell.needed {
+        text += &format!(
+            "; needs {} observations",
+            crate::number::short_count(needed)
+        );
+    }
+    if let Some(attainment) = &line.attainment {
+        let met = crate::number::percent(attainment.value);
+        text += &format!("; {met} of the requests within");
+    }
+    if line.straddles {
+        text += "; interval straddles the limit";
+    }
+    text
+}
+
+/// The percentile in a unit that fits. The sample's own order
+/// statistic is shown even where the sample does not support it: it is what was judged.
+fn with_interval(cell: &Cell) -> String {
+    if cell.infinite {
+        return "lies among the failures".to_owned();
+    }
+    let unit = TimeUnit::fitting(cell.order_statistic);
+    let write = |ms: f64| unit.write(ms);
+    let range = interval(cell.low.map(write), cell.high.map(write));
+    format!("{} {range} {}", write(cell.order_statistic), unit.symbol())
+}

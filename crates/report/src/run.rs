@@ -1,0 +1,163 @@
+//! What was run: target, workload, load, window, outcomes.
+
+use crate::number::{count, counted, percent, significant};
+use crate::style::Style;
+use infermeter_analysis::{LoadSummary, Summary};
+use infermeter_core::plan::{ArrivalKind, Endpoint, Plan};
+use infermeter_core::run::{LoadModel, RunManifest};
+use infermeter_metrics::outcomes::{OutcomeCounts, ReasonCount};
+
+/// The lines about the run.
+pub(crate) fn lines(summary: &Summary, manifest: &RunManifest, style: Style) -> Vec<String> {
+    let mut lines = vec![style.heading("Run")];
+    let mut entry = |label: &str, text: String| lines.extend(style.entry(label, &text));
+    entry("Target", target(manifest));
+    entry("Workload", workload(&manifest.plan));
+    entry("Load", load(summary, &manifest.plan));
+    let open = summary.load.as_ref();
+    let open = open.filter(|_| summary.load_model == LoadModel::OpenLoop);
+    if let Some(text) = open.and_then(arrivals) {
+        entry("Arrivals", text);
+    }
+    entry("Window", window(summary));
+    entry("Requests", outcomes(&summary.requests.measured));
+    for reason in summary.requests.reasons.iter().take(5) {
+        entry("", reason_line(reason));
+    }
+    lines
+}
+
+fn target(manifest: &RunManifest) -> String {
+    let plan = &manifest.plan;
+    let api = match plan.endpoint {
+        Endpoint::Chat => "chat completions",
+        Endpoint::Completions => "completions",
+    };
+    let stream = if plan.no_stream {
+        "no stream"
+    } else {
+        "streaming"
+    };
+    let mut text = format!("{}, {}, {api}, {stream}", plan.target, manifest.model);
+    let declared = [
+        &plan.engine,
+        &plan.hardware,
+        &plan.quantization,
+        &plan.label,
+    ];
+    for fact in declared.into_iter().flatten() {
+        text += &format!(", {fact}");
+    }
+    text
+}
+
+fn workload(plan: &Plan) -> String {
+    match &plan.trace {
+        Some(path) => {
+            let scale = if plan.time_scale == 1.0 {
+                String::new()
+            } else {
+                format!(", offsets x {}", plan.time_scale)
+            };
+            format!("trace {}{scale}", path.display())
+        }
+        None => plan.workload.to_string(),
+    }
+}
+
+fn load(summary: &Summary, plan: &Plan) -> String {
+    let sent = |load: &LoadSummary| {
+        let inside = load.sent_share.map(|share| match share {
+            1.0 => ", all sent inside the window".to_owned(),
+            share => format!(", {} sent inside the window", percent(share)),
+        });
+        let rate = significant(load.rate_sent_per_s);
+        format!("{rate}/s delivered{}", inside.unwrap_or_default())
+    };
+    let delivered = summary.load.as_ref().map_or("unknown".to_owned(), sent);
+    match summary.load_model {
+        LoadModel::OpenLoop => {
+            let asked = summary.load.as_ref().map(|load| match load.rate_asked {
+                Some(rate) => format!(" {}/s asked,", significant(rate)),
+                None => format!(" {}/s due,", significant(load.rate_due_per_s)),
+            });
+            let shape = match plan.arrival {
+                _ if plan.trace.is_some() => "replay".to_owned(),
+                ArrivalKind::Poisson => "Poisson".to_owned(),
+                ArrivalKind::Constant => "constant".to_owned(),
+                ArrivalKind::Gamma => format!("gamma (CV {})", plan.cv.unwrap_or(1.0)),
+            };
+            format!(
+                "open loop, {shape},{} {delivered}",
+                asked.unwrap_or_default()
+            )
+        }
+        LoadModel::ClosedLoop => {
+            let slots = plan.concurrency.unwrap_or(0);
+            format!("CLOSED LOOP, {slots} slots (latency is self-throttled), {delivered}")
+        }
+    }
+}
+
+fn arrivals(load: &LoadSummary) -> Option<String> {
+    let cv = load.cv?;
+    let asked = load.cv_asked.map(|c| format!("asked {c}; "));
+    let mut text = format!(
+        "CV of gaps {} ({}Poisson: 1 ± {})",
+        significant(cv.value),
+        asked.unwrap_or_default(),
+        significant(cv.poisson_standard_error)
+    );
+    if let Some(index) = load.index_of_dispersion {
+        text += &format!(
+            ", index of dispersion {} (Poisson: 1 ± {})",
+            significant(index.value),
+            significant(index.poisson_standard_error)
+        );
+    }
+    Some(text)
+}
+
+fn window(summary: &Summary) -> String {
+    let Some(seconds) = summary.window_s else {
+        return "none: the run ended before it".to_owned();
+    };
+    let warmup = &summary.warmup;
+    if warmup.requests == 0 {
+        return format!("{} s, no warm-up", significant(seconds));
+    }
+    format!(
+        "{} s after {} s of warm-up ({})",
+        significant(seconds),
+        significant(warmup.seconds.unwrap_or(0.0)),
+        counted(warmup.requests, "request")
+    )
+}
+
+fn outcomes(measured: &OutcomeCounts) -> String {
+    let parts = [
+        (measured.completed, "completed"),
+        (measured.failed, "failed"),
+        (measured.timed_out, "timed out"),
+        (measured.cancelled, "cancelled"),
+        (measured.not_sent, "not sent"),
+    ];
+    let parts = parts
+        .into_iter()
+        .filter(|(n, name)| *n > 0 || *name == "completed");
+    let parts: Vec<String> = parts
+        .map(|(n, name)| format!("{} {name}", count(n)))
+        .collect();
+    format!("{} measured: {}", count(measured.total), parts.join(", "))
+}
+
+fn reason_line(reason: &ReasonCount) -> String {
+    let status = reason.status.map(|s| format!(" (HTTP {s})"));
+    format!(
+        "{} x {}{}: {}",
+        count(reason.count),
+        reason.reason.as_str(),
+        status.unwrap_or_default(),
+        infermeter_core::text::inert(&reason.example, 160)
+    )
+}

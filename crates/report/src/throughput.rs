@@ -1,0 +1,96 @@
+//! Throughputs, per-user speed, requests in flight, tokens per chunk, stalls.
+
+use crate::number::{count, interval, mean, percent, rate, significant, time};
+use crate::style::Style;
+use infermeter_analysis::{Cell, Percentile, Summary, ThroughputSummary};
+
+/// The lines about what came out per second, and how evenly.
+pub(crate) fn lines(summary: &Summary, style: Style) -> Vec<String> {
+    let mut lines = vec![style.heading("Throughput inside the window; [95 % interval]")];
+    let mut entry = |label: &str, text: String| lines.extend(style.entry(label, &text));
+    if let Some(throughput) = &summary.throughput {
+        for (label, text) in rates(throughput) {
+            entry(label, text);
+        }
+    }
+    if let Some(text) = per_user(summary) {
+        entry("Per user", text);
+    }
+    if let Some(load) = &summary.load {
+        let f = &load.in_flight;
+        let average = significant(f.mean);
+        entry(
+            "In flight",
+            format!("{average} on average, p99 {}, max {}", f.p99, f.max),
+        );
+    }
+    let latency = &summary.latency;
+    if let Some(chunks) = &latency.tokens_per_chunk {
+        let average = chunks.mean.as_ref().map(mean).unwrap_or_default();
+        entry(
+            "Tokens/chunk",
+            format!("{average} on average, max {}", significant(chunks.max)),
+        );
+    }
+    if summary.streaming && latency.stalls.requests_examined > 0 {
+        entry("Stalls", stalls(summary));
+    }
+    lines
+}
+
+fn rates(throughput: &ThroughputSummary) -> Vec<(&'static str, String)> {
+    let tokens = "tokens/s";
+    let mut lines = Vec::new();
+    match &throughput.output_tokens {
+        Some(output) => lines.push(("Output", rate(output, tokens))),
+        None => lines.push((
+            "Output",
+            "unknown: the server reports no token counts".to_owned(),
+        )),
+    }
+    let cached = throughput.cached_input_tokens.filter(|c| c.count > 0.0);
+    let cached = cached.map(|c| format!(", of them cached {}", rate(&c, tokens)));
+    let input = rate(&throughput.input_tokens, tokens);
+    lines.push(("Input", input + &cached.unwrap_or_default()));
+    if let Some(total) = &throughput.total_tokens {
+        lines.push(("Total", rate(total, tokens)));
+    }
+    lines.push(("Requests", rate(&throughput.requests, "requests/s")));
+    if let Some(output) = &throughput.output_tokens_per_gpu {
+        lines.push(("Per GPU", rate(output, "output tokens/s")));
+    }
+    if let Some(requests) = &throughput.requests_per_gpu {
+        lines.push(("", rate(requests, "requests/s")));
+    }
+    lines
+}
+
+fn per_user(summary: &Summary) -> Option<String> {
+    let cells = &summary.latency.per_user_tokens_per_s;
+    let written = |cell: &Cell| {
+        let range = interval(cell.low.map(significant), cell.high.map(significant));
+        Some(format!("{} {range}", significant(cell.value?)))
+    };
+    let at = |percent: f64| written(cells.get(&Percentile::new(percent)?)?);
+    let mut text = format!("{} tokens/s at the median", at(50.0)?);
+    if let Some(p99) = at(99.0) {
+        text += &format!("; 99 % of the requests at least {p99}");
+    }
+    Some(text)
+}
+
+fn stalls(summary: &Summary) -> String {
+    let stalls = &summary.latency.stalls;
+    let examined = count(stalls.requests_examined);
+    let Some(longest) = stalls.longest_ms else {
+        return format!("none in {examined} answers");
+    };
+    format!(
+        "{} in {} of {examined} answers ({}), {} in total, longest {}",
+        count(stalls.count),
+        count(stalls.requests_stalled),
+        percent(stalls.requests_stalled as f64 / stalls.requests_examined as f64),
+        time(stalls.total_ms),
+        time(longest)
+    )
+}

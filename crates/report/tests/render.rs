@@ -1,0 +1,166 @@
+//! Snapshots of what people and programs read.
+
+use infermeter_analysis::{judge, summarize};
+use infermeter_core::finding::Verdict;
+use infermeter_core::record::{ChunkKind, Reason};
+use infermeter_core::run::RunLog;
+use infermeter_core::schedule::Phase;
+use infermeter_metrics::fixture::{Run, ms};
+use infermeter_report::{Style, json, terminal};
+
+fn render(log: &RunLog, width: usize) -> String {
+    let summary = summarize(log);
+    let findings = judge(log, &summary);
+    let style = Style {
+        color: false,
+        width,
+    };
+    terminal(
+        &summary,
+        Verdict::of(&findings),
+        &findings,
+        &log.manifest,
+        style,
+    )
+}
+
+fn quiet() -> Run {
+    Run::steady(1_300, 20.0, 50)
+}
+
+/// Failures, objectives of every kind, two classes, a client that was late.
+fn troubled() -> RunLog {
+    let mut run = quiet();
+    for i in 0..40 {
+        run.failed(i * 1_600, Reason::HttpStatus);
+    }
+    for i in 0..10 {
+        run.timed_out(i * 1_700);
+    }
+    for i in 0..20 {
+        run.stream(i * 3_000, ms(60), ms(10), 50).late(ms(4));
+    }
+    for objective in [
+        "ttft.p99<500ms",
+        "itl.p99<50ms",
+        "e2e.p50<550ms",
+        "ttfo.p90<1s",
+    ] {
+        run.manifest()
+            .plan
+            .slo
+            .push(objective.parse().expect("an objective"));
+    }
+    run.manifest().plan.gpus = Some(4);
+    run.manifest().plan.hardware = Some("4xH100".to_owned());
+    run.manifest().classes = vec!["chat".to_owned(), "summarization".to_owned()];
+    let mut log = run.build();
+    log.records.iter_mut().step_by(3).for_each(|r| r.class = 1);
+    log
+}
+
+#[test]
+fn a_quiet_run() {
+    insta::assert_snapshot!(render(&quiet().build(), 120));
+}
+
+#[test]
+fn a_troubled_run() {
+    insta::assert_snapshot!(render(&troubled(), 100));
+}
+
+#[test]
+fn a_closed_loop_with_reasoning_and_bursts() {
+    let mut run = Run::closed(32, 60);
+    run.warmup_stream(-9_000, ms(60), ms(20), 40);
+    for i in 0..1_200 {
+        let ttft = ms(50 + i % 37);
+        let stream = run.stream(i * 50, ttft, ms(30), 40).tokens_per_chunk(3);
+        if i % 100 == 0 {
+            stream.pause_before(20, ms(400));
+        }
+    }
+    let mut log = run.build();
+    for record in &mut log.records {
+        record
+            .chunks
+            .iter_mut()
+            .take(10)
+            .for_each(|c| c.kind = ChunkKind::Reasoning);
+    }
+    insta::assert_snapshot!(render(&log, 110));
+}
+
+#[test]
+fn answers_without_a_stream() {
+    let mut run = quiet();
+    run.manifest().plan.no_stream = true;
+    for record in run.records() {
+        let last = record.chunks.pop();
+        record.chunks = last.into_iter().collect();
+        record.chunks.iter_mut().for_each(|c| c.tokens = 50);
+    }
+    insta::assert_snapshot!(render(&run.build(), 110));
+}
+
+#[test]
+fn nothing_but_failures() {
+    let mut run = Run::open(2.0, 30);
+    for i in 0..60 {
+        run.failed(i * 500, Reason::ConnectFailed);
+    }
+    insta::assert_snapshot!(render(&run.build(), 90));
+}
+
+#[test]
+fn what_a_server_says_is_inert_and_lines_fit() {
+    let mut run = quiet();
+    run.failed(100, Reason::InBandError);
+    let error = run.records().last_mut().and_then(|r| r.error.as_mut());
+    error.expect("a failure").text = "\u{1b}[2J\u{202e}gone\r\nVerdict: Valid".to_owned();
+    run.manifest().model = "model\u{1b}]0;title\u{7}".to_owned();
+    for width in [60, 80, 100, 120, 200] {
+        let log = run.clone().build();
+        let text = render(&log, width);
+        assert!(!text.contains(['\u{1b}', '\u{7}', '\r', '\u{202e}']));
+        let longest = text.lines().map(|l| l.chars().count()).max();
+        assert!(longest <= Some(width.max(92)), "{width}: {longest:?}");
+    }
+}
+
+#[test]
+fn colour_adds_only_escapes() {
+    let log = troubled();
+    let summary = summarize(&log);
+    let findings = judge(&log, &summary);
+    let verdict = Verdict::of(&findings);
+    let with = |color| {
+        let style = Style { color, width: 100 };
+        terminal(&summary, verdict, &findings, &log.manifest, style)
+    };
+    let mut plain = with(true);
+    for code in ["0", "1", "2", "31", "32", "33"] {
+        plain = plain.replace(&format!("\u{1b}[{code}m"), "");
+    }
+    assert_eq!(plain, with(false));
+}
+
+#[test]
+fn json_holds_the_same() {
+    let mut log = troubled();
+    log.records.retain(|r| r.phase == Phase::Measure);
+    let summary = summarize(&log);
+    let findings = judge(&log, &summary);
+    let value = json(&summary, Verdict::of(&findings), &findings, &log.manifest);
+    assert_eq!(value["verdict"], "invalid");
+    let ttft = &value["summary"]["latency"]["ttft"]["intended"];
+    assert_eq!(ttft["unit"], "ms");
+    insta::assert_snapshot!(format!("{:#}", ttft["percentiles"]));
+    insta::assert_snapshot!(format!("{:#}", value["summary"]["slo"][0]));
+    let keys: Vec<_> = value["summary"]
+        .as_object()
+        .expect("an object")
+        .keys()
+        .collect();
+    insta::assert_debug_snapshot!(keys);
+}

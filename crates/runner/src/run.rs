@@ -1,0 +1,294 @@
+//! One run: threads start, connections open, the clock starts, the schedule is executed, every
+//! request ends in a record.
+
+use crate::bodies::{Bodies, MakeRequest};
+use crate::closed_loop;
+use crate::open_loop;
+use crate::progress::{Snapshot, snapshot};
+use crate::recorder::{RecordSink, record};
+use crate::shared::{Shared, Stop};
+use crate::worker::{Worker, WorkerEnd};
+use infermeter_client::engine::EngineConfig;
+use infermeter_client::live::Live;
+use infermeter_core::clock::{Clock, Offset, process_cpu_ns};
+use infermeter_core::request::RequestSpec;
+use infermeter_core::run::{ClientHealth, Progress, Window};
+use infermeter_core::schedule::{Phase, Schedule};
+use infermeter_sys::{limits, signals};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+/// Time between the last preparation and the run's origin: every thread must be waiting by then.
+const LEAD_NS: i64 = 5_000_000;
+/// How often the main thread looks at signals and progress.
+const WATCH: Duration = Duration::from_millis(50);
+/// Looks between two snapshots.
+const LOOKS_PER_SNAPSHOT: u32 = 4;
+
+/// How to execute a schedule.
+#[derive(Debug, Clone)]
+pub struct RunSettings {
+    /// Worker threads.
+    pub threads: usize,
+    /// Core of each worker; shorter than `threads` leaves the rest unpinned.
+    pub cores: Vec<usize>,
+    /// Template of each worker's engine: connection numbers, clock and the cap's share are set
+    /// per worker.
+    pub engine: EngineConfig,
+    /// Connections opened before the clock starts, over all workers.
+    pub open_ahead: usize,
+    /// The trace ends with its rows: nothing keeps the load on in the drain.
+    pub drain_without_load: bool,
+}
+
+/// What a run leaves behind, its records aside.
+#[derive(Debug)]
+pub struct RunOutcome {
+    /// Origins of the clock.
+    pub clock: Clock,
+    /// The measured window; `None` when the run ended before it began.
+    pub window: Option<Window>,
+    /// How it went.
+    pub progress: Progress,
+    /// The generator's view of itself.
+    pub health: ClientHealth,
+}
+
+/// Why a run could not be executed. Failed requests are no such thing.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// An operating system call failed on a worker.
+    #[error("worker {worker} could not go on: {source}")]
+    Worker {
+        /// Its number.
+        worker: usize,
+        /// What failed.
+        source: std::io::Error,
+    },
+}
+
+/// What the facade provides to a run.
+pub struct Inputs<'a> {
+    /// Makes a request's bytes.
+    pub make: MakeRequest<'a>,
+    /// Tells what a request asks for, without making it.
+    pub spec: &'a (dyn Fn(u64) -> RequestSpec + Sync),
+    /// Takes the records.
+    pub sink: &'a mut dyn RecordSink,
+    /// Called with the clock once it is set, before the origin.
+    pub on_start: &'a mut dyn FnMut(&Clock),
+    /// Called with a snapshot several times a second.
+    pub on_progress: &'a mut dyn FnMut(&Snapshot),
+}
+
+impl std::fmt::Debug for Inputs<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Inputs")
+    }
+}
+
+/// Executes a schedule.
+///
+/// # Errors
+/// When a worker cannot go on (no epoll, no timer); requests that fail are records.
+pub fn run(
+    schedule: &Schedule,
+    settings: &RunSettings,
+    inputs: Inputs<'_>,
+) -> Result<RunOutcome, RunError> {
+    let Inputs {
+        make,
+        spec,
+        sink,
+        on_start,
+        on_progress,
+    } = inputs;
+    let shared = Shared::new(measured_of(schedule));
+    let (queues, bodies_needed) = bodies_of(schedule, settings.threads);
+    let bodies = Bodies::new(queues);
+    let lives: Vec<Arc<Live>> = (0..settings.threads).map(|_| Arc::default()).collect();
+    let (sender, receiver) = channel();
+    let cpu_before = process_cpu_ns();
+    thread::scope(|scope| {
+        let recorder = scope.spawn(move || record(&receiver, sink));
+        let filler = scope.spawn(|| bodies.fill(bodies_needed, make));
+        let workers: Vec<_> = lives
+            .iter()
+            .enumerate()
+            .map(|(index, live)| {
+                let (sender, live) = (sender.clone(), Arc::clone(live));
+                let (shared, bodies) = (&shared, &bodies);
+                scope.spawn(move || {
+                    let worker = Worker::prepare(index, settings, shared, bodies, sender, live);
+                    let end = worker.and_then(|w| work(w, schedule, settings, spec));
+                    if end.is_err() {
+                        shared.broken.store(true, Ordering::Release);
+                        shared.ready.fetch_add(1, Ordering::AcqRel);
+                        shared.set_stop(Stop::Everything);
+                    }
+                    shared.ended.fetch_add(1, Ordering::AcqRel);
+                    end
+                })
+            })
+            .collect();
+        drop(sender);
+        let clock = start(&shared, &bodies, settings.threads);
+        on_start(&clock);
+        watch(&shared, schedule, &lives, clock, on_progress);
+        bodies.end();
+        let ends: Vec<_> = workers.into_iter().map(join).collect();
+        join(filler);
+        let (records, problem) = join(recorder);
+        let ended = clock.now();
+        let ends = collect(ends)?;
+        let health = ClientHealth {
+            threads: ends.iter().map(|e| e.health.clone()).collect(),
+            process_cpu_ns: process_cpu_ns() - cpu_before,
+            peak_rss_bytes: limits::peak_rss_bytes(),
+            kernel_stamps: settings.engine.kernel_stamps,
+            cores: infermeter_sys::affinity::allowed_cores().len() as u32,
+            recorder_error: problem,
+        };
+        let progress = Progress {
+            scheduled: records,
+            drain_not_reached: ends.iter().map(|e| e.drain_not_reached).sum(),
+            drain_without_load: settings.drain_without_load,
+            ended,
+            interrupted: shared.stop() != Stop::No,
+            recovered: false,
+        };
+        Ok(RunOutcome {
+            clock,
+            window: window_of(&shared, schedule, ended),
+            progress,
+            health,
+        })
+    })
+}
+
+fn work(
+    worker: Worker<'_>,
+    schedule: &Schedule,
+    settings: &RunSettings,
+    spec: &(dyn Fn(u64) -> RequestSpec + Sync),
+) -> std::io::Result<WorkerEnd> {
+    match schedule {
+        Schedule::Open(open) => {
+            let limit = open.window_end.plus(settings.engine.timeout);
+            open_loop::run(worker, open, limit, spec)
+        }
+        Schedule::Closed(closed) => closed_loop::run(worker, closed, settings.engine.timeout),
+    }
+}
+
+fn join<T>(handle: thread::ScopedJoinHandle<'_, T>) -> T {
+    match handle.join() {
+        Ok(value) => value,
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+fn collect(ends: Vec<std::io::Result<WorkerEnd>>) -> Result<Vec<WorkerEnd>, RunError> {
+    ends.into_iter()
+        .enumerate()
+        .map(|(worker, end)| end.map_err(|source| RunError::Worker { worker, source }))
+        .collect()
+}
+
+fn measured_of(schedule: &Schedule) -> i64 {
+    match schedule {
+        Schedule::Open(open) => (open.drain_from - open.measure_from) as i64,
+        Schedule::Closed(_) => 0,
+    }
+}
+
+/// Number of body queues, and of bodies that may be needed.
+fn bodies_of(schedule: &Schedule, threads: usize) -> (usize, u64) {
+    match schedule {
+        Schedule::Open(open) => (threads, open.arrivals.len() as u64),
+        Schedule::Closed(_) => (1, u64::MAX),
+    }
+}
+
+/// Waits until connections and bodies are ready, then sets the clock.
+fn start(shared: &Shared, bodies: &Bodies, threads: usize) -> Clock {
+    while shared.ready.load(Ordering::Acquire) < threads || !bodies.is_filled() {
+        if signals::count() > 0 {
+            shared.set_stop(Stop::Everything);
+            break;
+        }
+        thread::sleep(Duration::from_micros(200));
+    }
+    *shared.clock.get_or_init(|| Clock::starting_in(LEAD_NS))
+}
+
+/// Looks at signals and draws progress until every worker has ended.
+fn watch(
+    shared: &Shared,
+    schedule: &Schedule,
+    lives: &[Arc<Live>],
+    clock: Clock,
+    on_progress: &mut dyn FnMut(&Snapshot),
+) {
+    let mut looks = 0_u32;
+    while shared.ended.load(Ordering::Acquire) < lives.len() {
+        thread::sleep(WATCH);
+        match signals::count() {
+            0 => {}
+            1 => shared.set_stop(Stop::Sending),
+            _ => shared.set_stop(Stop::Everything),
+        }
+        looks += 1;
+        if looks.is_multiple_of(LOOKS_PER_SNAPSHOT) {
+            let now = clock.now();
+            let phase = phase_at(shared, schedule, now);
+            on_progress(&snapshot(lives, now, phase, shared.stop() != Stop::No));
+        }
+    }
+}
+
+fn phase_at(shared: &Shared, schedule: &Schedule, now: Offset) -> Phase {
+    let (start, end) = match schedule {
+        Schedule::Open(open) => (open.window_start.0, open.window_end.0),
+        Schedule::Closed(_) => (
+            shared.window_start.load(Ordering::Acquire),
+            shared.window_end.load(Ordering::Acquire),
+        ),
+    };
+    if now.0 < start {
+        Phase::Warmup
+    } else if now.0 < end {
+        Phase::Measure
+    } else {
+        Phase::Drain
+    }
+}
+
+/// The measured window, cut short where the run was.
+fn window_of(shared: &Shared, schedule: &Schedule, ended: Offset) -> Option<Window> {
+    let (start, end) = match schedule {
+        Schedule::Open(open) => (open.window_start, open.window_end),
+        Schedule::Closed(_) => {
+            let start = shared.window_start.load(Ordering::Acquire);
+            if start == i64::MAX {
+                return None;
+            }
+            (
+                Offset(start),
+                Offset(shared.window_end.load(Ordering::Acquire)),
+            )
+        }
+    };
+    let end = if shared.stop() == Stop::No {
+        end
+    } else {
+        end.min(ended)
+    };
+    (end > start).then_some(Window {
+        start,
+        end: end.min(ended.max(start.plus(1))),
+    })
+}

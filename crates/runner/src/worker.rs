@@ -1,0 +1,188 @@
+//! What both load models share: making an engine ready, waiting for the start, and accounting.
+
+use crate::bodies::Bodies;
+use crate::run::RunSettings;
+use crate::shared::Shared;
+use infermeter_client::engine::{Engine, EngineConfig};
+use infermeter_client::live::Live;
+use infermeter_core::clock::{Clock, Offset, monotonic_ns, thread_cpu_ns};
+use infermeter_core::record::{Reason, RequestRecord};
+use infermeter_core::run::ThreadHealth;
+use infermeter_core::schedule::Phase;
+use infermeter_sys::affinity;
+use infermeter_sys::schedstat::Schedstat;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
+
+/// Longest wait inside the engine: signals and the end of the run are noticed this fast.
+pub(crate) const TICK_NS: i64 = 10_000_000;
+/// Connections are tended only when nothing is due for this long.
+const QUIET_NS: i64 = 300_000;
+/// Wait between looks at a body queue that was empty.
+pub(crate) const BODY_RETRY_NS: i64 = 50_000;
+
+/// One worker thread's context.
+pub(crate) struct Worker<'a> {
+    pub(crate) index: usize,
+    pub(crate) count: usize,
+    pub(crate) shared: &'a Shared,
+    pub(crate) bodies: &'a Bodies,
+    pub(crate) records: Sender<RequestRecord>,
+    pub(crate) engine: Engine,
+    pub(crate) bodies_late: u64,
+    done: Vec<RequestRecord>,
+}
+
+/// What a worker leaves behind.
+#[derive(Debug, Default)]
+pub(crate) struct WorkerEnd {
+    pub(crate) health: ThreadHealth,
+    pub(crate) drain_not_reached: u64,
+}
+
+impl<'a> Worker<'a> {
+    /// Makes an engine on the calling thread and opens its connections.
+    pub(crate) fn prepare(
+        index: usize,
+        settings: &RunSettings,
+        shared: &'a Shared,
+        bodies: &'a Bodies,
+        records: Sender<RequestRecord>,
+        live: Arc<Live>,
+    ) -> io::Result<Self> {
+        let count = settings.threads;
+        if let Some(core) = settings.cores.get(index) {
+            // Pinning is a help, not a need: a sandbox may forbid it.
+            let _ = affinity::restrict_to(&[*core]);
+        }
+        let config = EngineConfig {
+            clock: Clock::starting_in(0),
+            first_connection: index as u32,
+            connection_stride: count as u32,
+            max_connections: share(settings.engine.max_connections, index, count).max(1),
+            ..settings.engine.clone()
+        };
+        let mut engine = Engine::new(config, live)?;
+        let wanted = share(settings.open_ahead, index, count);
+        open_connections(&mut engine, wanted)?;
+        Ok(Self {
+            index,
+            count,
+            shared,
+            bodies,
+            records,
+            engine,
+            bodies_late: 0,
+            done: Vec::new(),
+        })
+    }
+
+    /// Waits until the run's clock is set, moves to it, and returns with the origin still ahead.
+    pub(crate) fn wait_for_start(&mut self) -> io::Result<()> {
+        self.shared.ready.fetch_add(1, Ordering::AcqRel);
+        loop {
+            if let Some(clock) = self.shared.clock.get() {
+                self.engine.start_clock(*clock);
+                return Ok(());
+            }
+            let soon = self.engine.now().plus(1_000_000);
+            self.engine.poll(soon)?;
+        }
+    }
+
+    /// Sends ended requests' records to the recorder; `look` sees each first.
+    pub(crate) fn hand_over(&mut self, mut look: impl FnMut(&RequestRecord)) {
+        self.engine.take_done(&mut self.done);
+        for record in self.done.drain(..) {
+            look(&record);
+            // The recorder outlives the workers.
+            let _ = self.records.send(record);
+        }
+    }
+
+    /// One round of the engine until `due`, at most a tick.
+    pub(crate) fn poll(&mut self, now: Offset, due: Option<Offset>) -> io::Result<()> {
+        let tick = now.plus(TICK_NS);
+        let until = due.map_or(tick, |at| at.min(tick));
+        if until.since(now) > QUIET_NS {
+            self.engine.tend_connections();
+        }
+        self.engine.poll(until)
+    }
+
+    /// A record for a request that was not sent because of a signal.
+    pub(crate) fn record_unsent(&self, mut record: RequestRecord) {
+        record.error = Some(infermeter_core::record::RequestError {
+            reason: Reason::Interrupted,
+            text: "the run was stopped before this request was due".to_owned(),
+        });
+        let _ = self.records.send(record);
+    }
+}
+
+/// Part of `total` that worker `index` of `count` gets.
+pub(crate) fn share(total: usize, index: usize, count: usize) -> usize {
+    total / count + usize::from(index < total % count)
+}
+
+/// Opens connections and waits until they are up or have failed: failures are met again, and
+/// recorded, by the requests that need them.
+fn open_connections(engine: &mut Engine, wanted: usize) -> io::Result<()> {
+    const BATCH: usize = 64;
+    let mut asked = 0;
+    while asked < wanted {
+        let batch = BATCH.min(wanted - asked);
+        engine.open_ahead(batch)?;
+        asked += batch;
+        while engine.opening_connections() > 0 {
+            let soon = engine.now().plus(TICK_NS);
+            engine.poll(soon)?;
+        }
+    }
+    Ok(())
+}
+
+/// CPU, run-queue wait and wall time of the calling thread between two instants.
+pub(crate) struct SelfWatch {
+    cpu: i64,
+    wall: i64,
+    schedstat: Option<Schedstat>,
+    wait: i64,
+}
+
+impl SelfWatch {
+    pub(crate) fn start() -> Self {
+        let schedstat = Schedstat::of_this_thread();
+        let wait = schedstat
+            .as_ref()
+            .and_then(Schedstat::run_queue_wait_ns)
+            .unwrap_or(0);
+        Self {
+            cpu: thread_cpu_ns(),
+            wall: monotonic_ns(),
+            schedstat,
+            wait,
+        }
+    }
+
+    pub(crate) fn into_health(self, counters: &ThreadHealth, bodies_late: u64) -> ThreadHealth {
+        let wait = self
+            .schedstat
+            .as_ref()
+            .and_then(Schedstat::run_queue_wait_ns);
+        ThreadHealth {
+            cpu_ns: thread_cpu_ns() - self.cpu,
+            wall_ns: monotonic_ns() - self.wall,
+            run_queue_wait_ns: wait.map(|w| w - self.wait),
+            bodies_late,
+            ..counters.clone()
+        }
+    }
+}
+
+/// Phase of a measured request's record.
+pub(crate) fn is_measured(record: &RequestRecord) -> bool {
+    record.phase == Phase::Measure
+}

@@ -1,0 +1,93 @@
+//! Why no schedule can be made. Each message names the flag to change.
+//!
+//! Invariant: every variant is the fault of a plan, never of this crate.
+
+use infermeter_core::units::Span;
+
+/// Why no schedule can be made.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ScheduleError {
+    /// The rate is no rate.
+    #[error("--rate {0}: a number of requests per second above 0 is needed")]
+    Rate(f64),
+    /// The coefficient of variation is none.
+    #[error("--cv {0}: a number from 0.001 to 100 is needed (1 makes gaps exponential)")]
+    Cv(f64),
+    /// Gamma gaps without their coefficient of variation.
+    #[error("--arrival gamma needs --cv: the coefficient of variation of the gaps, as in --cv 2")]
+    CvMissing,
+    /// A coefficient of variation that nothing uses.
+    #[error("--cv is for --arrival gamma alone: other gaps have their own (poisson 1, constant 0)")]
+    CvUnused,
+    /// The window has no length.
+    #[error("--duration {0}: more than 0 is needed")]
+    Duration(Span),
+    /// No request is to be measured.
+    #[error("--requests 0: at least 1 is needed")]
+    Requests,
+    /// Nothing ends the window.
+    #[error("nothing ends the run: give --duration or --requests")]
+    Endless,
+    /// No slot.
+    #[error("--concurrency {0}: from 1 to 1,000,000 is needed")]
+    Slots(u32),
+    /// The warm-up is negative.
+    #[error("--warmup {0}: a time of 0 or more is needed")]
+    Warmup(Span),
+    /// Too many arrivals.
+    #[error(
+        "about {expected:.0} arrivals before the drain, more than 50,000,000: lower --rate, \
+         --duration, --requests or --warmup"
+    )]
+    TooMany {
+        /// Arrivals expected in warm-up and window.
+        expected: f64,
+    },
+    /// The run would take years.
+    #[error(
+        "the run would take about {seconds:.0} s, more than a year: raise --rate, or lower \
+         --duration, --requests, --warmup or --time-scale"
+    )]
+    TooLong {
+        /// Length of warm-up and window, seconds.
+        seconds: f64,
+    },
+    /// The window is empty.
+    #[error(
+        "no request arrives inside the measured window: raise --rate or --duration, or give \
+         --requests"
+    )]
+    NothingMeasured,
+    /// The time scale is none.
+    #[error("--time-scale {0}: a number above 0 is needed")]
+    TimeScale(f64),
+    /// The trace has no row.
+    #[error("--trace: no rows to replay")]
+    EmptyTrace,
+    /// Rows run backwards or start before 0.
+    #[error("--trace: row {row} lies before its predecessor")]
+    Unsorted {
+        /// The row, from 0.
+        row: usize,
+    },
+    /// The trace ends inside the warm-up.
+    #[error(
+        "the trace ends inside the warm-up: its {rows} rows last {length} and the warm-up \
+         ({warmup}) leaves none to measure; give --warmup 0 or a shorter one, or a greater \
+         --trace-limit"
+    )]
+    TraceTooShort {
+        /// Rows given.
+        rows: usize,
+        /// Scaled time from the first to the last row.
+        length: Span,
+        /// The warm-up in force.
+        warmup: infermeter_core::plan::Warmup,
+    },
+    /// A gap of the trace swallows the whole window.
+    #[error(
+        "no row of the trace lies inside the measured window: raise --duration, or give \
+         --requests"
+    )]
+    NoRowMeasured,
+}

@@ -1,0 +1,271 @@
+//! The tokenizer that prompt lengths are meant under: a built-in vocabulary or a `tokenizer.json`.
+//!
+//! It does not count the tokens of answers; [`crate::TokenCounter`] does, after the run. The
+//! built-in ones load no vocabulary: every piece of [`crate::words`] is one token under them.
+//!
+//! Invariant: a prompt it hands out has exactly the number of tokens asked for, chat template and
+//! special tokens excluded, or it is an error.
+
+use crate::prompt::compose;
+use crate::words::WordTable;
+use crate::workload::PromptError;
+use infermeter_core::text::inert;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Words that a `tokenizer.json` must leave usable in each place of a sentence: enough that the
+/// salt of a prompt (eleven words then) fits into the first block of 16 tokens.
+const LEAST_WORDS: usize = 64;
+
+/// Attempts to meet a length under a tokenizer that merges some neighbours: this many texts,
+const VARIANTS: u64 = 8;
+/// each with the number of pieces corrected so often.
+const CORRECTIONS: u32 = 6;
+
+/// Why a tokenizer cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenizerError {
+    /// Neither a built-in name nor a file.
+    #[error(
+        "unknown tokenizer `{name}` (--tokenizer): one of {}, or the path of a tokenizer.json",
+        Tokenizer::NAMES.join(", ")
+    )]
+    Unknown {
+        /// What was asked for.
+        name: String,
+    },
+    /// The file cannot be read.
+    #[error("cannot read the tokenizer {} (--tokenizer): {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is no tokenizer.
+    #[error(
+        "{} (--tokenizer) is not a tokenizer.json of the Hugging Face format: {message}",
+        path.display()
+    )]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What its reader says.
+        message: String,
+    },
+    /// The vocabulary holds too little English to write prompts with.
+    #[error(
+        "{} (--tokenizer) has only {usable} of the 2,048 English words as single tokens; prompts \
+         need at least {LEAST_WORDS}",
+        path.display()
+    )]
+    TooFewWords {
+        /// The file.
+        path: PathBuf,
+        /// Words usable in every place of a sentence.
+        usable: usize,
+    },
+    /// A built-in vocabulary does not load (only when counting, never for prompts).
+    #[error("the built-in vocabulary {name} does not load: {message}")]
+    BuiltIn {
+        /// Its name.
+        name: &'static str,
+        /// What its reader says.
+        message: String,
+    },
+}
+
+/// A vocabulary that is compiled in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BuiltIn {
+    O200k,
+    Cl100k,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Vocabulary {
+    BuiltIn(BuiltIn),
+    File(Arc<tokenizers::Tokenizer>),
+}
+
+/// A tokenizer to write prompts for. Clones share its tables.
+#[derive(Debug, Clone)]
+pub struct Tokenizer {
+    name: String,
+    pub(crate) vocabulary: Vocabulary,
+    table: Arc<WordTable>,
+}
+
+impl Tokenizer {
+    /// The built-in names; the first is the default.
+    pub const NAMES: [&'static str; 2] = ["o200k", "cl100k"];
+
+    /// Opens a built-in tokenizer by name, or a `tokenizer.json` by its path (or its folder's).
+    ///
+    /// # Errors
+    /// When `name` is neither, and when the file cannot be read or used.
+    pub fn open(name: &str) -> Result<Self, TokenizerError> {
+        let built_in = match name {
+            "o200k" => BuiltIn::O200k,
+            "cl100k" => BuiltIn::Cl100k,
+            path => return Self::open_file(path),
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            vocabulary: Vocabulary::BuiltIn(built_in),
+            table: Arc::new(WordTable::built_in()),
+        })
+    }
+
+    fn open_file(name: &str) -> Result<Self, TokenizerError> {
+        let mut path = PathBuf::from(name);
+        if path.is_dir() {
+            path.push("tokenizer.json");
+        }
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(_) if !path.exists() && !looks_like_a_path(name) => {
+                return Err(TokenizerError::Unknown {
+                    name: inert(name, 80),
+                });
+            }
+            Err(source) => return Err(TokenizerError::Read { path, source }),
+        };
+        let file = parse(&path, &bytes)?;
+        let table = filter(&file, &path)?;
+        Ok(Self {
+            name: name.to_owned(),
+            vocabulary: Vocabulary::File(Arc::new(file)),
+            table: Arc::new(table),
+        })
+    }
+
+    /// The name or path it was opened by.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Text of exactly `tokens` tokens (at least 1) for request `id` under `key`.
+    pub(crate) fn write(&self, key: u64, id: u64, tokens: u32) -> Result<String, PromptError> {
+        let tokens = tokens.max(1);
+        match &self.vocabulary {
+            Vocabulary::BuiltIn(_) => Ok(compose(&self.table, key, id, tokens, 0)),
+            Vocabulary::File(file) => self.write_checked(file, key, id, tokens),
+        }
+    }
+
+    /// Writes, counts and corrects the number of pieces until the count is exact.
+    fn write_checked(
+        &self,
+        file: &tokenizers::Tokenizer,
+        key: u64,
+        id: u64,
+        tokens: u32,
+    ) -> Result<String, PromptError> {
+        let mut got = 0;
+        for variant in 0..VARIANTS {
+            let mut pieces = tokens;
+            for _ in 0..CORRECTIONS {
+                let text = compose(&self.table, key, id, pieces, variant);
+                got = self.count(file, &text)?;
+                if got == tokens as usize {
+                    return Ok(text);
+                }
+                let corrected = i64::from(pieces) + i64::from(tokens) - got as i64;
+                pieces = u32::try_from(corrected.max(1)).unwrap_or(u32::MAX);
+            }
+        }
+        Err(PromptError::NotExact {
+            tokenizer: self.name.clone(),
+            wanted: tokens,
+            got,
+        })
+    }
+
+    fn count(&self, file: &tokenizers::Tokenizer, text: &str) -> Result<usize, PromptError> {
+        match encode(file, text) {
+            Ok(ids) => Ok(ids.len()),
+            Err(message) => Err(PromptError::Encode {
+                tokenizer: self.name.clone(),
+                message,
+            }),
+        }
+    }
+}
+
+/// Whether a name that is no file was meant as one.
+fn looks_like_a_path(name: &str) -> bool {
+    name.contains(std::path::MAIN_SEPARATOR) || name.ends_with(".json")
+}
+
+/// Reads a `tokenizer.json`; truncation and padding, which would falsify counts, are switched off.
+fn parse(path: &Path, bytes: &[u8]) -> Result<tokenizers::Tokenizer, TokenizerError> {
+    let bad = |e: tokenizers::Error| TokenizerError::Parse {
+        path: path.to_owned(),
+        message: inert(&e.to_string(), 300),
+    };
+    let mut file = tokenizers::Tokenizer::from_bytes(bytes).map_err(bad)?;
+    file.with_truncation(None).map_err(bad)?;
+    file.with_padding(None);
+    Ok(file)
+}
+
+/// Token ids of `text`, no special tokens added.
+pub(crate) fn encode(file: &tokenizers::Tokenizer, text: &str) -> Result<Vec<u32>, String> {
+    match file.encode_fast(text, false) {
+        Ok(encoding) => Ok(encoding.get_ids().to_vec()),
+        Err(e) => Err(inert(&e.to_string(), 300)),
+    }
+}
+
+/// The words that are one token in each place: their insertion adds one id and changes no other.
+/// Words that share an id (an unknown-token, most likely) are left out: they say nothing.
+fn filter(file: &tokenizers::Tokenizer, path: &Path) -> Result<WordTable, TokenizerError> {
+    let all = WordTable::built_in();
+    let ids = |text: &str| encode(file, text).unwrap_or_default();
+    let head_len = ids("the").len();
+    let tail: Vec<u32> = ids("the the.").into_iter().skip(head_len).collect();
+    let keep = |words: &[Box<str>], before: &str| {
+        let head = ids(before);
+        let found: Vec<Option<u32>> = words
+            .iter()
+            .map(|word| inserted(&ids(&format!("{before}{word} the.")), &head, &tail))
+            .collect();
+        let mut uses: HashMap<u32, u32> = HashMap::new();
+        for id in found.iter().flatten() {
+            *uses.entry(*id).or_default() += 1;
+        }
+        let alone = |id: &Option<u32>| id.is_some_and(|id| uses[&id] == 1);
+        let pairs = words.iter().zip(&found);
+        pairs
+            .filter(|(_, id)| alone(id))
+            .map(|(w, _)| w.clone())
+            .collect::<Vec<_>>()
+    };
+    let table = WordTable {
+        first: keep(&all.first, ""),
+        capital: keep(&all.capital, "the."),
+        inner: keep(&all.inner, "the"),
+    };
+    let usable = table
+        .first
+        .len()
+        .min(table.capital.len())
+        .min(table.inner.len());
+    if usable < LEAST_WORDS {
+        let path = path.to_owned();
+        return Err(TokenizerError::TooFewWords { path, usable });
+    }
+    Ok(table)
+}
+
+/// The one id between `head` and `tail`, if `ids` is exactly that.
+fn inserted(ids: &[u32], head: &[u32], tail: &[u32]) -> Option<u32> {
+    let rest = ids.strip_prefix(head)?;
+    let middle = rest.strip_suffix(tail)?;
+    match middle {
+        [id] => Some(*id),
+        _ => None,
+    }
+}

@@ -1,0 +1,187 @@
+//! The workload: which request has which lengths and which prompt.
+//!
+//! It does not know when a request is sent, nor what a request body looks like.
+//!
+//! Invariant: [`Workload::spec`] and [`Workload::prompt`] depend on the constructor's arguments
+//! and the id alone. Lengths do not depend on the salt.
+
+use crate::lengths::LengthDistribution;
+use crate::tokenizer::Tokenizer;
+use crate::trace::TraceRow;
+use infermeter_core::plan::WorkloadKind;
+use infermeter_core::request::{RequestId, RequestSpec};
+use infermeter_core::seed::splitmix64;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
+
+/// Keeps the random streams of lengths and of text apart.
+const LENGTHS_TAG: u64 = 0x6c65_6e67_7468_7300;
+const TEXT_TAG: u64 = 0x7465_7874_7465_7874;
+const SALT_TAG: u64 = 0x7361_6c74_7361_6c74;
+
+/// Why a prompt cannot be written (never under a built-in tokenizer).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PromptError {
+    /// The length was not met.
+    #[error(
+        "no text of exactly {wanted} tokens found under {tokenizer} (--tokenizer): the last \
+         attempt had {got}"
+    )]
+    NotExact {
+        /// The tokenizer.
+        tokenizer: String,
+        /// Tokens asked for.
+        wanted: u32,
+        /// Tokens of the last attempt.
+        got: usize,
+    },
+    /// The tokenizer refused its own words.
+    #[error("{tokenizer} (--tokenizer) cannot encode a prompt: {message}")]
+    Encode {
+        /// The tokenizer.
+        tokenizer: String,
+        /// What it says.
+        message: String,
+    },
+}
+
+/// Mean lengths of a workload's requests, tokens.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ExpectedTokens {
+    /// Of the prompt.
+    pub input: f64,
+    /// Of the answer.
+    pub output: f64,
+}
+
+#[derive(Debug, Clone)]
+enum Source {
+    Drawn {
+        input: LengthDistribution,
+        output: LengthDistribution,
+    },
+    Rows(Arc<[TraceRow]>),
+}
+
+/// What every request of a run asks for. Cheap to clone, free to share between threads.
+#[derive(Debug, Clone)]
+pub struct Workload {
+    source: Source,
+    classes: Arc<[String]>,
+    seed: u64,
+    text_key: u64,
+    tokenizer: Tokenizer,
+}
+
+impl Workload {
+    /// Requests whose lengths are drawn as `kind` says.
+    pub fn from_plan(kind: WorkloadKind, seed: u64, tokenizer: Tokenizer) -> Self {
+        let (input, output) = LengthDistribution::of(kind);
+        Self::new(
+            Source::Drawn { input, output },
+            kind.class_name(),
+            seed,
+            tokenizer,
+        )
+    }
+
+    /// Requests with the lengths of a trace: request `id` is row `id`.
+    pub fn from_trace(rows: Vec<TraceRow>, seed: u64, tokenizer: Tokenizer) -> Self {
+        Self::new(Source::Rows(rows.into()), "trace", seed, tokenizer)
+    }
+
+    fn new(source: Source, class: &str, seed: u64, tokenizer: Tokenizer) -> Self {
+        Self {
+            source,
+            classes: Arc::new([class.to_owned()]),
+            seed,
+            text_key: splitmix64(seed ^ TEXT_TAG),
+            tokenizer,
+        }
+    }
+
+    /// The same requests with other text: `salt` is mixed into every word of every prompt, so
+    /// that a run does not meet what an earlier run with its seed left in a prefix cache. The
+    /// salt is part of the workload's value: keep it with the record.
+    #[must_use]
+    pub fn with_salt(mut self, salt: u64) -> Self {
+        self.text_key = splitmix64(self.seed ^ TEXT_TAG) ^ splitmix64(salt ^ SALT_TAG);
+        self
+    }
+
+    /// What request `id` asks for.
+    ///
+    /// # Panics
+    /// When a trace has no row `id`: schedules are made from the same rows.
+    pub fn spec(&self, id: RequestId) -> RequestSpec {
+        let (prompt_tokens, output_tokens) = match &self.source {
+            Source::Rows(rows) => {
+                let row = usize::try_from(id).ok().and_then(|i| rows.get(i));
+                let row = row.expect("the schedule of a trace has no more arrivals than rows");
+                (row.input_tokens, row.output_tokens)
+            }
+            Source::Drawn { input, output } => {
+                let mut rng = ChaCha8Rng::seed_from_u64(splitmix64(self.seed ^ LENGTHS_TAG));
+                rng.set_stream(id);
+                let prompt_tokens = input.sample(&mut rng);
+                (prompt_tokens, output.sample(&mut rng))
+            }
+        };
+        RequestSpec {
+            id,
+            class: 0,
+            prompt_tokens,
+            output_tokens,
+        }
+    }
+
+    /// The prompt of a request: text of exactly `spec.prompt_tokens` tokens that begins with the
+    /// request's own salt.
+    ///
+    /// # Errors
+    /// Only under a `tokenizer.json` that cannot meet the length.
+    pub fn prompt(&self, spec: &RequestSpec) -> Result<String, PromptError> {
+        self.tokenizer
+            .write(self.text_key, spec.id, spec.prompt_tokens)
+    }
+
+    /// Names of the classes, indexed by [`RequestSpec::class`].
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// Mean lengths: of the distributions, or of the trace's rows.
+    pub fn expected_tokens(&self) -> ExpectedTokens {
+        match &self.source {
+            Source::Drawn { input, output } => ExpectedTokens {
+                input: input.mean(),
+                output: output.mean(),
+            },
+            Source::Rows(rows) => {
+                let mean = |tokens: fn(&TraceRow) -> u32| {
+                    let sum: u64 = rows.iter().map(|row| u64::from(tokens(row))).sum();
+                    sum as f64 / rows.len().max(1) as f64
+                };
+                ExpectedTokens {
+                    input: mean(|row| row.input_tokens),
+                    output: mean(|row| row.output_tokens),
+                }
+            }
+        }
+    }
+
+    /// Number of requests, where it is bounded: the rows of a trace.
+    #[expect(clippy::len_without_is_empty, reason = "most workloads are endless")]
+    pub fn len(&self) -> Option<u64> {
+        match &self.source {
+            Source::Drawn { .. } => None,
+            Source::Rows(rows) => Some(rows.len() as u64),
+        }
+    }
+
+    /// The tokenizer that lengths are meant under.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+}

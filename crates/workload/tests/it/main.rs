@@ -1,0 +1,6 @@
+//! Tests of the workload crate through its public interface.
+
+mod exact_tokens;
+mod tokenizer_file;
+mod trace;
+mod workload;

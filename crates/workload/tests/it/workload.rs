@@ -1,0 +1,110 @@
+//! What a workload promises: determinism, random access, salts, lengths.
+
+use infermeter_core::plan::WorkloadKind;
+use infermeter_workload::{Tokenizer, TraceRow, Workload};
+use std::collections::HashSet;
+
+fn chat(seed: u64) -> Workload {
+    let tokenizer = Tokenizer::open("o200k").expect("a built-in tokenizer");
+    Workload::from_plan(WorkloadKind::Chat, seed, tokenizer)
+}
+
+fn prompt(workload: &Workload, id: u64) -> String {
+    workload.prompt(&workload.spec(id)).expect("a prompt")
+}
+
+/// The first 16 tokens: words, commas and full stops.
+fn first_block(text: &str) -> String {
+    let spaced = text.replace(',', " ,").replace('.', " .");
+    spaced.split(' ').take(16).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn lengths_and_text_are_pinned() {
+    let workload = chat(1);
+    let lengths: Vec<(u32, u32)> = (0..4)
+        .map(|id| workload.spec(id))
+        .map(|s| (s.prompt_tokens, s.output_tokens))
+        .collect();
+    assert_eq!(lengths, [(554, 113), (238, 225), (168, 302), (353, 212)]);
+    let plain = "May manual sorted description one actions start. Private spe";
+    assert_eq!(prompt(&workload, 3).get(..60), Some(plain));
+    let salted = "Specific apart parents due fall conditions come great mixed ";
+    assert_eq!(prompt(&workload.with_salt(9), 3).get(..60), Some(salted));
+}
+
+#[test]
+fn any_thread_makes_the_same_request() {
+    let workload = chat(5);
+    let forwards: Vec<String> = (0..200).map(|id| prompt(&workload, id)).collect();
+    let backwards = std::thread::scope(|scope| {
+        let other = workload.clone();
+        scope
+            .spawn(move || {
+                (0..200)
+                    .rev()
+                    .map(|id| prompt(&other, id))
+                    .collect::<Vec<_>>()
+            })
+            .join()
+            .expect("no panic")
+    });
+    assert!(forwards.iter().eq(backwards.iter().rev()));
+}
+
+#[test]
+fn first_blocks_differ_between_requests_seeds_and_salts() {
+    let mut blocks = HashSet::new();
+    let mut made = 0;
+    for workload in [chat(1), chat(2), chat(1).with_salt(0), chat(1).with_salt(1)] {
+        for id in 0..2_000 {
+            blocks.insert(first_block(&prompt(&workload, id)));
+            made += 1;
+        }
+    }
+    assert_eq!(blocks.len(), made);
+}
+
+#[test]
+fn the_salt_changes_text_and_no_length() {
+    let (plain, salted) = (chat(1), chat(1).with_salt(77));
+    assert!((0..100).all(|id| plain.spec(id) == salted.spec(id)));
+    assert_ne!(prompt(&plain, 0), prompt(&salted, 0));
+}
+
+#[test]
+fn fixed_lengths_are_fixed() {
+    let tokenizer = Tokenizer::open("cl100k").expect("a built-in tokenizer");
+    let kind = WorkloadKind::Fixed {
+        input: 128,
+        output: 32,
+    };
+    let workload = Workload::from_plan(kind, 1, tokenizer);
+    let spec = workload.spec(1_000_000);
+    assert_eq!(
+        (spec.id, spec.prompt_tokens, spec.output_tokens),
+        (1_000_000, 128, 32)
+    );
+    assert_eq!(workload.classes(), ["fixed"]);
+    assert_eq!(workload.len(), None);
+    let expected = workload.expected_tokens();
+    assert_eq!((expected.input, expected.output), (128.0, 32.0));
+}
+
+#[test]
+fn a_trace_brings_its_own_lengths() {
+    let row = |input_tokens, output_tokens| TraceRow {
+        offset_ns: 0,
+        input_tokens,
+        output_tokens,
+    };
+    let tokenizer = Tokenizer::open("o200k").expect("a built-in tokenizer");
+    let workload = Workload::from_trace(vec![row(1, 5), row(7, 9)], 1, tokenizer);
+    assert_eq!(workload.len(), Some(2));
+    assert_eq!(workload.classes(), ["trace"]);
+    let spec = workload.spec(1);
+    assert_eq!((spec.prompt_tokens, spec.output_tokens), (7, 9));
+    let expected = workload.expected_tokens();
+    assert_eq!((expected.input, expected.output), (4.0, 7.0));
+    assert_eq!(prompt(&workload, 0).split(' ').count(), 1);
+}

@@ -1,0 +1,146 @@
+//! `cargo xtask ci`: what continuous integration runs, step by step.
+//!
+//! Installs nothing. Invariant: a step starts only when all before it have passed, so the last
+//! lines of the output name the failure.
+
+use crate::{smoke, tidy};
+use anyhow::{Context, Result, bail};
+use infermeter_core::clock::monotonic_ns;
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// One step: its name, and what it does.
+struct Step {
+    name: &'static str,
+    action: Action,
+}
+
+/// What a step does.
+enum Action {
+    /// A cargo command that has to succeed; the last part is put into `RUSTDOCFLAGS`.
+    Cargo(&'static [&'static str], Option<&'static str>),
+    /// A task of this program.
+    Task(fn() -> Result<()>),
+}
+
+/// Cheap steps first: formatting and tidiness fail within seconds.
+const STEPS: [Step; 7] = [
+    cargo("fmt", &["fmt", "--all", "--check"]),
+    Step {
+        name: "tidy",
+        action: Action::Task(tidy::run),
+    },
+    cargo(
+        "clippy",
+        &[
+            "clippy",
+            "--locked",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ],
+    ),
+    cargo("test", &["test", "--workspace"]),
+    Step {
+        name: "doc",
+        action: Action::Cargo(&["doc", "--workspace", "--no-deps"], Some("-D warnings")),
+    },
+    Step {
+        name: "book",
+        action: Action::Task(book),
+    },
+    Step {
+        name: "smoke",
+        action: Action::Task(smoke::run),
+    },
+];
+
+const fn cargo(name: &'static str, arguments: &'static [&'static str]) -> Step {
+    Step {
+        name,
+        action: Action::Cargo(arguments, None),
+    }
+}
+
+/// Runs every step; the first failure ends it.
+pub fn run() -> Result<()> {
+    let start = monotonic_ns();
+    for (index, step) in STEPS.iter().enumerate() {
+        let title = format!("[{}/{}] {}", index + 1, STEPS.len(), step.name);
+        println!("==> {title}");
+        let begin = monotonic_ns();
+        step.action.perform().with_context(|| {
+            let seconds = seconds_since(begin);
+            format!("{title} failed after {seconds:.1} s; the steps after it were not run")
+        })?;
+        println!("<== {title}: ok, {:.1} s", seconds_since(begin));
+    }
+    println!(
+        "all {} steps passed, {:.1} s",
+        STEPS.len(),
+        seconds_since(start)
+    );
+    Ok(())
+}
+
+impl Action {
+    fn perform(&self) -> Result<()> {
+        match self {
+            Self::Task(task) => task(),
+            Self::Cargo(arguments, rustdoc_flags) => {
+                let mut command = Command::new(cargo_program());
+                command.args(*arguments);
+                if let Some(flags) = rustdoc_flags {
+                    command.env("RUSTDOCFLAGS", flags);
+                }
+                let line = format!("cargo {}", arguments.join(" "));
+                println!("    {line}");
+                let status = command
+                    .status()
+                    .with_context(|| format!("cannot start `{line}`"))?;
+                if !status.success() {
+                    bail!("`{line}` ended with {status}");
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Builds the book where mdbook is installed. Its table of contents and links are checked by
+/// `tidy` in any case.
+fn book() -> Result<()> {
+    let Ok(version) = Command::new("mdbook").arg("--version").output() else {
+        println!("    mdbook is not installed: book not built (tidy has checked its links)");
+        return Ok(());
+    };
+    println!("    {}", String::from_utf8_lossy(&version.stdout).trim());
+    let target = scratch_directory("book");
+    let status = Command::new("mdbook")
+        .args(["build", "docs", "--dest-dir"])
+        .arg(&target)
+        .status()
+        .context("cannot start mdbook")?;
+    if !status.success() {
+        bail!("`mdbook build docs` ended with {status}");
+    }
+    Ok(())
+}
+
+/// The cargo that runs this program.
+pub fn cargo_program() -> OsString {
+    env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"))
+}
+
+/// A path for the output of one task of one process, outside the tree.
+pub fn scratch_directory(task: &str) -> PathBuf {
+    env::temp_dir().join(format!("infermeter-xtask-{task}-{}", std::process::id()))
+}
+
+fn seconds_since(begin_ns: i64) -> f64 {
+    (monotonic_ns() - begin_ns) as f64 / 1e9
+}

@@ -1,0 +1,246 @@
+//! Rule: what the code names for users has its place in the book: metrics, findings, reasons,
+//! columns, keys of the plan.
+//!
+//! Names are read from the code itself, so that a new one without documentation fails. A crate
+//! that does not exist names nothing.
+
+use super::tree::Tree;
+use super::{Problem, book};
+use infermeter_core::plan::Plan;
+use infermeter_core::slo::SloMetric;
+use std::collections::BTreeSet;
+
+const FINDINGS_PAGE: &str = "docs/src/findings.md";
+const RECORD_PAGE: &str = "docs/src/record.md";
+const PLAN_PAGE: &str = "docs/src/plan.md";
+const SIMULATOR_PAGE: &str = "docs/src/simulator.md";
+
+/// Enums whose variants are metrics, and where they stand.
+const METRIC_ENUMS: [(&str, &str); 2] = [
+    ("crates/metrics/src/request_metric.rs", "RequestMetric"),
+    ("crates/metrics/src/token_series.rs", "TokenMetric"),
+];
+
+/// Metrics that share a page with another.
+const SHARED_PAGES: [(&str, &str); 4] = [
+    ("tpot-after-first-chunk", "tpot"),
+    ("connect", "connection"),
+    ("tls", "connection"),
+    ("first-byte", "connection"),
+];
+
+/// Metrics that are no variant of an enum and have a page all the same.
+const FURTHER_METRICS: [&str; 8] = [
+    "client-lag",
+    "censored-share",
+    "throughput",
+    "per-user-speed",
+    "in-flight",
+    "goodput",
+    "stalls",
+    "outcomes",
+];
+
+pub(super) fn check(tree: &Tree) -> Vec<Problem> {
+    let mut problems = metrics(tree);
+    problems.append(&mut findings(tree));
+    let reasons = variants(tree, "crates/core/src/record.rs", "Reason", '_');
+    problems.append(&mut mentioned(tree, RECORD_PAGE, &reasons));
+    problems.append(&mut mentioned(tree, RECORD_PAGE, &columns(tree)));
+    problems.append(&mut mentioned(tree, PLAN_PAGE, &plan_keys()));
+    problems.append(&mut mentioned(tree, SIMULATOR_PAGE, &presets(tree)));
+    problems
+}
+
+/// Each metric has its page.
+fn metrics(tree: &Tree) -> Vec<Problem> {
+    let mut wanted: BTreeSet<String> = FURTHER_METRICS.iter().map(|m| (*m).to_owned()).collect();
+    wanted.extend(
+        SloMetric::NAMES
+            .iter()
+            .map(|(name, _)| name.replace('_', "-")),
+    );
+    for (path, name) in METRIC_ENUMS {
+        wanted.extend(variants(tree, path, name, '-'));
+    }
+    wanted
+        .into_iter()
+        .map(|metric| {
+            let shared = SHARED_PAGES.iter().find(|(from, _)| *from == metric);
+            let page = shared.map_or(metric.as_str(), |(_, page)| page);
+            format!("docs/src/metrics/{page}.md")
+        })
+        .filter(|page| !tree.files.contains(page))
+        .map(|page| Problem::error(page, "is missing: every metric has its page"))
+        .collect()
+}
+
+/// Each finding has a heading of its name, and each such heading has its finding.
+fn findings(tree: &Tree) -> Vec<Problem> {
+    let codes = finding_codes(tree);
+    let Some(text) = tree.texts.get(FINDINGS_PAGE) else {
+        return vec![Problem::error(FINDINGS_PAGE, "is missing")];
+    };
+    let anchors = book::anchors(text);
+    let missing = codes.iter().filter(|code| !anchors.contains(*code));
+    let mut problems: Vec<Problem> = missing
+        .map(|code| {
+            Problem::error(
+                FINDINGS_PAGE,
+                format!("no heading for the finding `{code}`"),
+            )
+        })
+        .collect();
+    let headings = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'));
+    let unknown = headings.filter(|code| !codes.is_empty() && !codes.contains(*code));
+    problems.extend(unknown.map(|code| {
+        Problem::error(
+            FINDINGS_PAGE,
+            format!("describes `{code}`, which no code reports"),
+        )
+    }));
+    problems
+}
+
+/// Codes given to `Finding::new` outside tests: the first literal of each call.
+fn finding_codes(tree: &Tree) -> BTreeSet<String> {
+    let mut codes = BTreeSet::new();
+    for (path, source) in &tree.rust {
+        if !path.starts_with("crates/") || path.starts_with("crates/core/") {
+            continue;
+        }
+        for (at, _) in source.code.match_indices("Finding::new(") {
+            if !source.is_test(source.line_of(at)) {
+                codes.extend(first_literal(&source.raw[at..]));
+            }
+        }
+    }
+    codes
+}
+
+fn first_literal(text: &str) -> Option<String> {
+    let literal = text.split('"').nth(1)?;
+    let is_code = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (!literal.is_empty() && literal.chars().all(is_code)).then(|| literal.to_owned())
+}
+
+/// Columns of `requests.parquet`: the literals that open a row of the schema's table.
+fn columns(tree: &Tree) -> BTreeSet<String> {
+    let Some(source) = tree.rust.get("crates/record/src/schema.rs") else {
+        return BTreeSet::new();
+    };
+    let mut columns = BTreeSet::new();
+    for opening in ["column(", "number!(", "instant!("] {
+        for (at, _) in source.raw.match_indices(opening) {
+            let rest = source.raw[at + opening.len()..].trim_start();
+            if let Some(name) = rest.strip_prefix('"').and_then(|r| r.split('"').next()) {
+                columns.insert(name.to_owned());
+            }
+        }
+    }
+    columns
+}
+
+/// Names of the simulator's presets: the literals of the list.
+fn presets(tree: &Tree) -> BTreeSet<String> {
+    let source = tree.rust.get("crates/mock/src/preset.rs");
+    let list = source.and_then(|s| {
+        s.raw
+            .split("NAMES:")
+            .nth(1)?
+            .split('=')
+            .nth(1)?
+            .split(';')
+            .next()
+    });
+    let literals = list.unwrap_or("").split('"').skip(1).step_by(2);
+    literals.map(str::to_owned).collect()
+}
+
+/// Keys of a plan file, `target` among them.
+fn plan_keys() -> BTreeSet<String> {
+    let plan = serde_json::to_value(Plan::defaults()).unwrap_or_default();
+    plan.as_object()
+        .into_iter()
+        .flat_map(|keys| keys.keys().cloned())
+        .collect()
+}
+
+/// Problems for names that a page does not mention in `code` form.
+fn mentioned(tree: &Tree, page: &str, names: &BTreeSet<String>) -> Vec<Problem> {
+    let Some(text) = tree.texts.get(page) else {
+        return vec![Problem::error(page, "is missing")];
+    };
+    let absent = names
+        .iter()
+        .filter(|name| !text.contains(&format!("`{name}`")));
+    absent
+        .map(|name| Problem::error(page, format!("does not mention `{name}`")))
+        .collect()
+}
+
+/// Variants of an enum, their words joined by `joint`.
+fn variants(tree: &Tree, path: &str, name: &str, joint: char) -> BTreeSet<String> {
+    let source = tree.rust.get(path);
+    let variants = source.map_or_else(Vec::new, |s| s.variants(name));
+    variants.iter().map(|v| separated(v, joint)).collect()
+}
+
+/// `TokensPerChunk` as `tokens-per-chunk`.
+fn separated(name: &str, joint: char) -> String {
+    let mut out = String::new();
+    for c in name.chars() {
+        if c.is_uppercase() && !out.is_empty() {
+            out.push(joint);
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_read_from_calls() {
+        let tree = Tree::of(&[(
+            "crates/a/src/lib.rs",
+            "fn f() { Finding::new(\n    severity(x),\n    \"send-lag\", \"Message\");\n\
+             Finding::new(s, code, \"No code.\"); }\n#[cfg(test)]\nmod t { fn g() { \
+             Finding::new(s, \"x\", \"\"); } }\n",
+        )]);
+        let codes: Vec<String> = finding_codes(&tree).into_iter().collect();
+        assert_eq!(codes, ["send-lag"]);
+    }
+
+    #[test]
+    fn columns_are_read_from_the_table() {
+        let tree = Tree::of(&[(
+            "crates/record/src/schema.rs",
+            "number!(\"id\", id),\ncolumn(\n    \"phase\",\n) column($name) chunk_instant!(\"c_ns\", at)",
+        )]);
+        let columns: Vec<String> = columns(&tree).into_iter().collect();
+        assert_eq!(columns, ["c_ns", "id", "phase"]);
+    }
+
+    #[test]
+    fn findings_and_headings_match_both_ways() {
+        let tree = Tree::of(&[
+            (
+                "crates/a/src/lib.rs",
+                "fn f() { Finding::new(s, \"one\", m); }",
+            ),
+            (FINDINGS_PAGE, "### `two`\n"),
+        ]);
+        assert_eq!(findings(&tree).len(), 2);
+    }
+
+    #[test]
+    fn names_are_separated() {
+        assert_eq!(separated("TokensPerChunk", '-'), "tokens-per-chunk");
+        assert_eq!(separated("HttpStatus", '_'), "http_status");
+    }
+}
