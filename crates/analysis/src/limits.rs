@@ -1,4 +1,4 @@
-//! The verdict's constants, in one table (issue 2). Beyond an `INVALID` limit the measurement
+//! The verdict's constants, in one table. Beyond an `INVALID` limit the measurement
 //! itself is wrong; beyond a fifth of it the result can be misread.
 
 /// A fifth of an invalidating limit makes a run questionable.

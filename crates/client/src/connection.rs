@@ -52,6 +52,8 @@ pub(crate) struct Connection {
     pub(crate) read_floor: Offset,
     /// Stamp of the last read: stamps of one connection never run backwards.
     pub(crate) last_at: Offset,
+    /// Entry in the heap of time-outs that is in force.
+    pub(crate) looked_at: Option<Offset>,
     /// The poll waits for room to write, too.
     pub(crate) wants_write: bool,
 }
@@ -87,6 +89,7 @@ impl Connection {
             idle_since: now,
             read_floor: now,
             last_at: Offset(i64::MIN),
+            looked_at: None,
             wants_write: true,
         })
     }

@@ -1,7 +1,7 @@
 //! Time-outs of requests and of connections being opened.
 //!
-//! One heap entry a request: when it comes up the deadline is computed anew, so that progress
-//! costs nothing on the receive path.
+//! One heap entry a connection: when it comes up the deadline is computed anew, so that progress
+//! costs nothing on the receive path, and the heap does not grow with the number of requests.
 
 use crate::connection::{Connection, Stage};
 use crate::engine::{Engine, EngineConfig, error, note_connection};
@@ -24,11 +24,11 @@ impl Deadlines {
         self.0.clear();
     }
 
-    fn pop_due(&mut self, now: Offset) -> Option<u64> {
+    fn pop_due(&mut self, now: Offset) -> Option<(Offset, u64)> {
         if self.next()? > now {
             return None;
         }
-        self.0.pop().map(|Reverse((_, token))| token)
+        self.0.pop().map(|Reverse(entry)| entry)
     }
 }
 
@@ -59,35 +59,37 @@ fn deadline(connection: &Connection, config: &EngineConfig) -> Option<(Offset, R
 }
 
 impl Engine {
-    /// Watches the connection's soonest time-out.
+    /// Sees to it that the connection is looked at by its soonest time-out.
     pub(crate) fn arm_deadline(&mut self, index: usize) {
+        let now = self.now();
         let connection = self.pool.get_mut(index);
-        let token = Pool::token(index, connection.generation);
-        if let Some((at, _)) = deadline(connection, &self.config) {
-            // An idle time-out begins with the first byte; look again by then at the latest.
-            let look = match (self.config.idle_timeout, &connection.request) {
-                (Some(idle), Some(r)) if r.reader.last_read_at().is_none() => at
-                    .min(
-                        connection
-                            .opened
-                            .max(r.record.intended)
-                            .plus(idle)
-                            .max(self.now()),
-                    )
-                    .max(self.now().plus(1_000_000)),
-                _ => at,
-            };
-            self.deadlines.0.push(Reverse((look, token)));
+        let Some((at, _)) = deadline(connection, &self.config) else {
+            return;
+        };
+        // An idle time-out begins with a byte yet to come: look again by then.
+        let look = self
+            .config
+            .idle_timeout
+            .map_or(at, |idle| at.min(now.plus(idle)));
+        if connection.looked_at.is_some_and(|earlier| earlier <= look) {
+            return;
         }
+        connection.looked_at = Some(look);
+        let token = Pool::token(index, connection.generation);
+        self.deadlines.0.push(Reverse((look, token)));
     }
 
     /// Ends what has timed out.
     pub(crate) fn fire_deadlines(&mut self, now: Offset) {
-        while let Some(token) = self.deadlines.pop_due(now) {
+        while let Some((at, token)) = self.deadlines.pop_due(now) {
             let Some(index) = self.pool.index_of(token) else {
                 continue;
             };
             let connection = self.pool.get_mut(index);
+            if connection.looked_at != Some(at) {
+                continue;
+            }
+            connection.looked_at = None;
             match deadline(connection, &self.config) {
                 Some((at, reason)) if at <= now => self.time_out(index, reason, now),
                 Some(_) => self.arm_deadline(index),

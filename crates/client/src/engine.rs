@@ -1,8 +1,8 @@
 //! Many requests over many connections on one thread: the measuring client.
 //!
 //! The engine is told when to send and never decides it; it stamps, decodes and records. It does
-//! not tokenise, compute statistics, log, or take a lock. Receiving is in [`crate::receive`],
-//! time-outs in [`crate::deadlines`], connections in [`crate::pool`].
+//! not tokenise, compute statistics, log, or take a lock. Receiving is in `receive`, time-outs
+//! in `deadlines`, connections in `pool`.
 
 use crate::connection::{Connection, InFlight, Stage};
 use crate::deadlines::Deadlines;
@@ -222,6 +222,10 @@ impl Engine {
                     && request.record.sent.is_none()
                 {
                     request.record.sent = Some(clock.now());
+                    if !self.config.retry_stale {
+                        request.prepared.bytes = Vec::new();
+                        request.written = 0;
+                    }
                 }
                 self.want_write(index, false);
             }

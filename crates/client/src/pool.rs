@@ -243,6 +243,7 @@ impl Engine {
         let shift = self.config.clock.monotonic_origin_ns - clock.monotonic_origin_ns;
         for connection in self.pool.table.iter_mut().flatten() {
             connection.opened = connection.opened.plus(shift);
+            connection.looked_at = None;
             connection.idle_since = connection.idle_since.plus(shift);
             connection.read_floor = connection.read_floor.plus(shift);
             connection.connected = connection.connected.map(|at| at.plus(shift));

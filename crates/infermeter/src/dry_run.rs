@@ -104,7 +104,7 @@ fn support(plan: &Plan, measured: Option<u64>) -> String {
         .iter()
         .map(|p| {
             let tail = (1.0 - p / 100.0).min(p / 100.0);
-            let needed = (INDICATIVE_TAIL / tail - 1e-9).ceil() as u64;
+            let needed = (INDICATIVE_TAIL / tail - 1e-6).ceil() as u64;
             if n >= needed {
                 format!("p{p} yes")
             } else {

@@ -3,6 +3,7 @@
 use crate::exit::ExitError;
 use anyhow::{Context, Result};
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// First words of the line that the simulator prints once it serves.
@@ -32,7 +33,9 @@ impl MockChild {
             let list: Vec<String> = cores.iter().map(ToString::to_string).collect();
             command.args(["--cores", &list.join(",")]);
         }
+        // A group of its own: Ctrl-C is for the client, which still has answers in flight.
         let mut child = command
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

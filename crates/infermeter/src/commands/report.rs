@@ -6,7 +6,8 @@ use crate::{output, settle};
 use anyhow::{Context, Result, bail};
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::record::RequestRecord;
-use infermeter_core::run::{ClientHealth, Progress, RunLog, RunManifest, RunState};
+use infermeter_core::run::{ClientHealth, Progress, RunLog, RunManifest, RunState, Window};
+use infermeter_core::schedule::Phase;
 use infermeter_core::slo::Slo;
 use infermeter_record::{
     RecordState, RunDirectory, Tail, read_manifest, read_records, write_manifest,
@@ -96,6 +97,13 @@ fn infer_end(manifest: &mut RunManifest, records: &[RequestRecord]) {
         kernel_stamps: true,
         ..ClientHealth::default()
     });
+    if manifest.window.is_none() {
+        // A closed loop knows its window when it ends: here it begins with the first measured
+        // request.
+        let measured = records.iter().filter(|r| r.phase == Phase::Measure);
+        let start = measured.map(|r| r.intended).min();
+        manifest.window = start.map(|start| Window { start, end: ended });
+    }
     if let Some(window) = &mut manifest.window {
         window.end = window.end.min(ended.max(window.start.plus(1)));
     }

@@ -24,7 +24,7 @@ use infermeter_core::schedule::Schedule;
 use infermeter_record::{JournalWriter, RunDirectory, read_records, write_manifest};
 use infermeter_runner::{Inputs, RecordSink, RunSettings};
 use infermeter_sys::stamp::Sentinel;
-use infermeter_sys::{affinity, signals};
+use infermeter_sys::{affinity, limits, signals};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -311,7 +311,11 @@ fn finish(
     write_manifest(directory, &manifest).with_context(kept)?;
     settle::settle(directory, &manifest).with_context(kept)?;
     let records = read_records(directory)?;
-    let judged = Judged::of(RunLog { manifest, records });
+    let mut judged = Judged::of(RunLog { manifest, records });
+    if let Some(health) = &mut judged.log.manifest.client_health {
+        // Conversion and summary have had their peak, too.
+        health.peak_rss_bytes = limits::peak_rss_bytes();
+    }
     write_manifest(directory, &judged.log.manifest)?;
     if plan.json {
         output::print(&format!("{:#}\n", judged.json()));
