@@ -1,3 +1,4 @@
+//! HTTP responses, whole and in pieces.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| infermeter_client::fuzzing::http(data));

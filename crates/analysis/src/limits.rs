@@ -50,3 +50,10 @@ pub const STAMP_SLACK_NS: i64 = 1_000_000;
 
 /// Measured windows up to this long have a short default warm-up, seconds (measurement.md).
 pub const SHORT_WINDOW_S: f64 = 60.0;
+
+/// Share of the time that the client's threads waited for a core: worth telling beyond this.
+pub const RUN_QUEUE_WAIT: f64 = 0.01;
+
+/// An input-length band (a factor of two) with at least this share of the measured requests has
+/// to occur in the warm-up, too.
+pub const BAND_SHARE: f64 = 0.05;

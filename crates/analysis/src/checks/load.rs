@@ -1,6 +1,6 @@
 //! Whether the load was the one asked for.
 
-use super::{count, percent, tiered};
+use super::{count, percent, tiered, waited_for_a_core};
 use crate::limits::{SEND_LAG_MS, SEND_LAG_SHARE_OF_TTFT, UNDELIVERED};
 use crate::percentile::Percentile;
 use crate::summary::Summary;
@@ -22,7 +22,9 @@ pub(super) fn send_lag(log: &RunLog, summary: &Summary) -> Option<Finding> {
         "send-lag",
         "Requests were sent later than intended by the client itself.",
         format!(
-            "Send lag p99 {lag:.2} ms; invalid beyond {limit:.2} ms, questionable beyond a fifth of it."
+            "Send lag p99 {lag:.2} ms; invalid beyond {limit:.2} ms, questionable beyond a fifth of \
+             it.{}",
+            waited_for_a_core(summary)
         ),
         "Use more --threads or a stronger or quieter client machine, or raise --max-connections.",
     ))

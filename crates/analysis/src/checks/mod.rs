@@ -11,7 +11,7 @@ mod stamps;
 mod tokens;
 mod warmup;
 
-use crate::limits::QUESTIONABLE_FRACTION;
+use crate::limits::{QUESTIONABLE_FRACTION, RUN_QUEUE_WAIT};
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::run::RunLog;
@@ -32,6 +32,7 @@ const CHECKS: &[Check] = &[
     stamps::clock_step,
     warmup::no_warmup,
     warmup::short_warmup,
+    warmup::unwarmed_lengths,
     host::client_beside_server,
     sample::asked_percentile,
     sample::default_percentile,
@@ -69,6 +70,21 @@ fn tiered(value: f64, limit: f64) -> Option<Severity> {
     } else {
         None
     }
+}
+
+/// ` The client's threads waited 13.5 % of the time for a core.`, where that says something.
+fn waited_for_a_core(summary: &Summary) -> String {
+    let share = summary
+        .client
+        .threads
+        .as_ref()
+        .and_then(|t| t.run_queue_wait_share);
+    share.filter(|share| *share > RUN_QUEUE_WAIT).map_or_else(String::new, |share| {
+        format!(
+            " The client's threads waited {} of the time for a core: something else runs there.",
+            percent(share)
+        )
+    })
 }
 
 /// A share as a percentage, with digits enough to tell it from 0 and from its limit.

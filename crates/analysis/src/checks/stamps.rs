@@ -1,6 +1,6 @@
 //! How well the instants are known.
 
-use super::{count, percent, tiered};
+use super::{count, percent, tiered, waited_for_a_core};
 use crate::limits::{CLOCK_STEP_MS, PROGRAM_STAMPED, UNCERTAIN_CHUNKS};
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
@@ -20,10 +20,11 @@ pub(super) fn uncertain_instants(_: &RunLog, summary: &Summary) -> Option<Findin
             censoring.bound_ms
         ),
         format!(
-            "{} of {} chunks; the widest interval is {:.2} ms.",
+            "{} of {} chunks; the widest interval is {:.2} ms.{}",
             count(censoring.uncertain),
             count(censoring.chunks),
-            censoring.widest_ms.unwrap_or(0.0)
+            censoring.widest_ms.unwrap_or(0.0),
+            waited_for_a_core(summary)
         ),
         "The client read several arrivals at once: use more --threads or a quieter client machine.",
     ))

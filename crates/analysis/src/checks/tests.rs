@@ -240,6 +240,19 @@ fn warmups() {
         |run| run.manifest().plan.duration = Some(Span::seconds(60)),
         &["note short-warmup"],
     );
+    check(
+        |run| {
+            let measured = run
+                .records()
+                .iter_mut()
+                .filter(|r| r.phase == Phase::Measure);
+            measured.take(100).for_each(|r| {
+                r.requested_prompt_tokens *= 8;
+                r.prompt_tokens = r.prompt_tokens.map(|n| n * 8);
+            });
+        },
+        &["note unwarmed-lengths"],
+    );
 }
 
 #[test]

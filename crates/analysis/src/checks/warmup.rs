@@ -1,10 +1,13 @@
 //! The warm-up.
 
 use super::counted;
-use crate::limits::SHORT_WINDOW_S;
+use crate::limits::{BAND_SHARE, SHORT_WINDOW_S};
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::record::RequestRecord;
 use infermeter_core::run::RunLog;
+use infermeter_core::schedule::Phase;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The measured window began on a cold server.
 pub(super) fn no_warmup(_: &RunLog, summary: &Summary) -> Option<Finding> {
@@ -37,6 +40,41 @@ pub(super) fn short_warmup(log: &RunLog, summary: &Summary) -> Option<Finding> {
                 counted(summary.warmup.requests, "request")
             ),
             "Use --warmup 30s or a longer --duration for figures to publish.",
+        )
+    })
+}
+
+/// Prompt lengths, by factors of two, that the window has and the warm-up had not: their first
+/// requests may have met a cold path (a graph to capture, a kernel to compile).
+pub(super) fn unwarmed_lengths(log: &RunLog, summary: &Summary) -> Option<Finding> {
+    if summary.warmup.requests == 0 {
+        return None;
+    }
+    let band = |r: &RequestRecord| r.requested_prompt_tokens.max(1).ilog2();
+    let of = |phase| log.records.iter().filter(move |r| r.phase == phase);
+    let warm: BTreeSet<u32> = of(Phase::Warmup).map(band).collect();
+    let mut measured: BTreeMap<u32, u64> = BTreeMap::new();
+    of(Phase::Measure).for_each(|r| *measured.entry(band(r)).or_default() += 1);
+    let all: u64 = measured.values().sum();
+    let cold: Vec<String> = measured
+        .iter()
+        .filter(|(band, n)| !warm.contains(band) && **n as f64 >= BAND_SHARE * all as f64)
+        .map(|(band, n)| {
+            let requests = counted(*n, "request");
+            format!(
+                "{} to {} tokens ({requests})",
+                1_u64 << band,
+                (2_u64 << band) - 1
+            )
+        })
+        .collect();
+    (!cold.is_empty()).then(|| {
+        Finding::new(
+            Severity::Note,
+            "unwarmed-lengths",
+            "Some prompt lengths of the window did not occur in the warm-up.",
+            format!("{}.", cold.join(", ")),
+            "Use a longer --warmup.",
         )
     })
 }
