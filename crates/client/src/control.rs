@@ -60,6 +60,14 @@ pub enum ControlError {
         /// Why.
         source: rustls::Error,
     },
+    /// The peer broke the TLS handshake off, or never took part in it.
+    #[error("no TLS handshake with {address}: {source}; does it speak https?")]
+    Handshake {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
     /// The exchange broke off or took too long.
     #[error("no answer from {address}: {source}")]
     Exchange {
@@ -126,11 +134,42 @@ impl Channel {
         match &self.tls {
             None => self.converse(Plain(stream), request, deadline),
             Some(tls) => {
-                let session = ClientConnection::new(Arc::clone(&tls.config), tls.name.clone())
+                let mut session = ClientConnection::new(Arc::clone(&tls.config), tls.name.clone())
                     .map_err(|source| ControlError::Tls { address, source })?;
+                self.shake_hands(&mut session, &stream)?;
                 self.converse(Secure(StreamOwned::new(session, stream)), request, deadline)
             }
         }
+    }
+
+    /// TLS within the time to connect: a port that does not speak it may never answer.
+    fn shake_hands(
+        &self,
+        session: &mut ClientConnection,
+        mut stream: &TcpStream,
+    ) -> Result<(), ControlError> {
+        let address = self.address;
+        let failed = |source: io::Error| match source.downcast::<rustls::Error>() {
+            Ok(source) => ControlError::Tls { address, source },
+            Err(source) => ControlError::Handshake { address, source },
+        };
+        let deadline = monotonic_ns() + self.connect_timeout.as_nanos() as i64;
+        while session.is_handshaking() {
+            let left = deadline - monotonic_ns();
+            if left <= 0 {
+                return Err(failed(io::ErrorKind::TimedOut.into()));
+            }
+            stream
+                .set_read_timeout(Some(Duration::from_nanos(left as u64)))
+                .map_err(failed)?;
+            session
+                .complete_io(&mut stream)
+                .map_err(|error| match error.kind() {
+                    io::ErrorKind::WouldBlock => failed(io::ErrorKind::TimedOut.into()),
+                    _ => failed(error),
+                })?;
+        }
+        Ok(())
     }
 
     fn converse(

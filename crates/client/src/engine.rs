@@ -379,9 +379,8 @@ impl Engine {
         self.done.push(record);
     }
 
-    /// Ends every request in flight as cancelled, with this reason.
-    pub fn cancel_all(&mut self, reason: Reason) {
-        let now = self.now();
+    /// Gives up the requests that wait for a connection: they were not sent, and will not be.
+    pub fn cancel_waiting(&mut self, reason: Reason) {
         for request in std::mem::take(&mut self.waiting) {
             let spec = request.prepared.spec;
             let mut record = RequestRecord::unsent(
@@ -395,6 +394,12 @@ impl Engine {
             record.error = Some(error(reason, "waited for a connection"));
             self.push_done(record);
         }
+    }
+
+    /// Ends every request in flight as cancelled, with this reason.
+    pub fn cancel_all(&mut self, reason: Reason) {
+        let now = self.now();
+        self.cancel_waiting(reason);
         for index in self.pool.busy() {
             let Some(mut connection) = self.pool.remove(index) else {
                 continue;

@@ -29,6 +29,7 @@ pub struct Cli {
 pub enum Command {
     /// Measure a server (or the embedded simulator: mock:PRESET)
     #[command(
+        allow_negative_numbers = true,
         after_help = "Examples:\n  infermeter run mock:llama-8b-h100 --rate 10 --duration 20s\n  \
 infermeter run http://localhost:8000 --rate 20 --duration 60s --slo 'ttft.p99<500ms'\n  \
 infermeter run http://localhost:8000 --concurrency 32 --requests 1000\n  \

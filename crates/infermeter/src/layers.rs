@@ -93,12 +93,8 @@ fn read_file(path: &Path) -> Result<Map<String, Value>> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("plan file {} cannot be read", path.display()))?;
     let yaml = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
-    let value: Value = if yaml {
-        serde_saphyr::from_str(&text).map_err(|e| anyhow!("{e}"))
-    } else {
-        toml::from_str(&text).map_err(|e| anyhow!("{e}"))
-    }
-    .with_context(|| format!("plan file {}", path.display()))?;
+    let value: Value = if yaml { yaml_value } else { toml_value }(&text)
+        .with_context(|| format!("plan file {}", path.display()))?;
     match value {
         Value::Object(map) => Ok(map),
         _ => bail!(
@@ -106,6 +102,26 @@ fn read_file(path: &Path) -> Result<Map<String, Value>> {
             path.display()
         ),
     }
+}
+
+/// Messages name the line and never quote it: it may hold a secret.
+fn toml_value(text: &str) -> Result<Value> {
+    toml::from_str(text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+        anyhow!("line {line}: {}", error.message())
+    })
+}
+
+/// As [`toml_value`].
+fn yaml_value(text: &str) -> Result<Value> {
+    serde_saphyr::from_str(text).map_err(|error| {
+        let message = error.without_snippet().to_string();
+        let message = message.split(", set DuplicateKeyPolicy").next();
+        let message = message.unwrap_or_default();
+        let line = error.location().map_or(1, |at| at.line());
+        anyhow!("line {line}: {message}")
+    })
 }
 
 fn check_key(key: &str, known: &Map<String, Value>) -> Result<()> {
@@ -126,33 +142,67 @@ fn shown(text: &str) -> String {
     infermeter_core::text::inert(text, 80)
 }
 
+/// What a key's value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Number,
+    Whole,
+    Switch,
+    List,
+    Object,
+    Text,
+}
+
+fn kind(key: &str, defaults: &Map<String, Value>) -> Kind {
+    match (key, defaults.get(key)) {
+        ("rate" | "time-scale" | "cv", _) => Kind::Number,
+        (
+            "concurrency" | "trace-limit" | "requests" | "seed" | "workload-seed" | "schedule-seed"
+            | "salt" | "threads" | "max-connections" | "gpus",
+            _,
+        ) => Kind::Whole,
+        ("extra-body", _) => Kind::Object,
+        (_, Some(Value::Bool(_))) => Kind::Switch,
+        (_, Some(Value::Array(_))) => Kind::List,
+        _ => Kind::Text,
+    }
+}
+
 /// Brings a value as written (often text) to the shape that the plan's field has.
 fn coerce(key: &str, value: Value, defaults: &Map<String, Value>) -> Result<Value> {
-    const NUMBERS: [&str; 10] = [
-        "rate",
-        "concurrency",
-        "trace-limit",
-        "time-scale",
-        "cv",
-        "requests",
-        "seed",
-        "workload-seed",
-        "schedule-seed",
-        "threads",
-    ];
-    const MORE_NUMBERS: [&str; 3] = ["max-connections", "gpus", "salt"];
-    let numeric = NUMBERS.contains(&key) || MORE_NUMBERS.contains(&key);
-    Ok(match value {
-        Value::String(text) if numeric => serde_json::from_str::<serde_json::Number>(text.trim())
-            .map(Value::Number)
-            .map_err(|_| anyhow!("`{}` is not a number", shown(&text)))?,
-        Value::String(text) if key == "extra-body" => parse_object(&text)?,
-        Value::String(text) if matches!(defaults.get(key), Some(Value::Array(_))) => {
-            Value::Array(vec![Value::String(text)])
-        }
-        Value::Number(n) if matches!(key, "warmup") => Value::String(n.to_string()),
-        other => other,
+    let not = |what: &str, value: &Value| {
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        anyhow!("`{}` is not {what}", shown(&text))
+    };
+    Ok(match (kind(key, defaults), value) {
+        (_, Value::Null) => Value::Null,
+        (Kind::Number, value) => match number(&value) {
+            Some(number) => Value::Number(number),
+            None => return Err(not("a number", &value)),
+        },
+        (Kind::Whole, value) => match number(&value).filter(serde_json::Number::is_u64) {
+            Some(number) => Value::Number(number),
+            None => return Err(not("a whole number, 0 or more", &value)),
+        },
+        (Kind::Object, Value::String(text)) => parse_object(&text)?,
+        (Kind::Switch, value) if !value.is_boolean() => return Err(not("true or false", &value)),
+        (Kind::List, Value::String(text)) => Value::Array(vec![Value::String(text)]),
+        (Kind::List, Value::Array(list)) if list.iter().all(Value::is_string) => list.into(),
+        (Kind::List, _) => bail!("write a text, or a list of texts: [\"...\", \"...\"]"),
+        (Kind::Text, Value::Number(n)) => Value::String(n.to_string()),
+        (Kind::Text, value) if !value.is_string() => return Err(not("a text", &value)),
+        (_, other) => other,
     })
+}
+
+fn number(value: &Value) -> Option<serde_json::Number> {
+    match value {
+        Value::Number(number) => Some(number.clone()),
+        Value::String(text) => serde_json::from_str(text.trim()).ok(),
+        _ => None,
+    }
 }
 
 fn parse_object(text: &str) -> Result<Value> {
@@ -174,6 +224,9 @@ fn check_value(key: &str, value: &Value) -> Result<()> {
         .map(|_| ())
         .map_err(|e| {
             let text = e.to_string();
+            if text.ends_with("expected u32") {
+                return anyhow!("`{value}` is too large");
+            }
             anyhow!(
                 "{}",
                 text.split(" at line ").next().unwrap_or(&text).to_owned()
@@ -181,9 +234,9 @@ fn check_value(key: &str, value: &Value) -> Result<()> {
         })
 }
 
-/// The flags that were given, as a layer.
-fn flags(args: &RunArgs) -> Vec<(String, Value)> {
-    let texts: [(&str, &Option<String>); 36] = [
+/// Flags with one value, by key.
+fn texts(args: &RunArgs) -> [(&'static str, &Option<String>); 36] {
+    [
         ("target", &args.target),
         ("out", &args.out),
         ("rate", &args.rate),
@@ -220,7 +273,11 @@ fn flags(args: &RunArgs) -> Vec<(String, Value)> {
         ("idle-timeout", &args.idle_timeout),
         ("keepalive", &args.keepalive),
         ("burn", &args.burn),
-    ];
+    ]
+}
+
+/// The flags that were given, as a layer.
+fn flags(args: &RunArgs) -> Vec<(String, Value)> {
     let lists = [
         ("header", &args.header),
         ("slo", &args.slo),
@@ -236,7 +293,7 @@ fn flags(args: &RunArgs) -> Vec<(String, Value)> {
         ("retry-stale", args.retry_stale),
     ];
     let text = |s: &String| Value::String(s.clone());
-    let mut layer: Vec<(String, Value)> = texts
+    let mut layer: Vec<(String, Value)> = texts(args)
         .iter()
         .filter_map(|(key, value)| Some(((*key).to_owned(), text(value.as_ref()?))))
         .collect();

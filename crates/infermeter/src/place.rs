@@ -57,7 +57,9 @@ pub struct Size {
 pub fn size(plan: &Plan, schedule: &Schedule, cores: &Cores) -> Result<Size> {
     let threads = plan
         .threads
-        .map_or(cores.client.len().max(1), |t| t as usize);
+        .map_or(cores.client.len().max(1), |t| t as usize)
+        // Each thread has a connection at least: more of them would lift the cap.
+        .min(plan.max_connections.map_or(usize::MAX, |cap| cap as usize));
     let needed = match schedule {
         Schedule::Closed(closed) => u64::from(closed.slots),
         Schedule::Open(_) => plan.rate.map_or(1.0, |r| r.min(1e6)) as u64 + 1,

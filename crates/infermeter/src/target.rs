@@ -2,22 +2,26 @@
 //! request fields it accepts. All control traffic of a run happens here.
 
 use crate::exit::ExitError;
-use crate::mock_child::MockChild;
+use crate::secrets::Secrets;
 use anyhow::{Context, Result, anyhow, bail};
 use infermeter_client::control::{Channel, reach};
-use infermeter_client::encode::{Headers, RequestEncoder, RequestShape, Target};
+use infermeter_client::encode::{Features, Headers, RequestEncoder, RequestShape, Target};
 use infermeter_client::tls::{Tls, tls_for};
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::plan::Plan;
 use infermeter_core::run::ControlRequest;
 use infermeter_probe::features::{Probed, careful, probe};
 use infermeter_probe::target::{Control, TargetFacts};
+use infermeter_sys::signals;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 /// Longest time for one control request.
 const CONTROL_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often signals are looked for meanwhile.
+const LOOK: Duration = Duration::from_millis(50);
 /// Models named in a message.
 const MODELS_NAMED: usize = 10;
 
@@ -38,16 +42,74 @@ pub struct ReadyTarget {
     pub facts: Value,
     /// Doubts.
     pub findings: Vec<Finding>,
+    /// What must not be repeated when the target says it.
+    pub secrets: Secrets,
+}
+
+/// [`prepare`] on a thread of its own: a signal ends the wait, whatever the target does.
+///
+/// # Errors
+/// As [`prepare`], and when a signal came.
+pub fn prepare_unless_stopped(
+    plan: &Plan,
+    mock_url: Option<&str>,
+    run_id: &str,
+) -> Result<ReadyTarget> {
+    let (sender, receiver) = channel();
+    let (plan, mock_url) = (plan.clone(), mock_url.map(str::to_owned));
+    let run_id = run_id.to_owned();
+    std::thread::spawn(move || {
+        // Nobody listens any more after a signal.
+        let _ = sender.send(prepare(&plan, mock_url.as_deref(), &run_id));
+    });
+    loop {
+        match receiver.recv_timeout(LOOK) {
+            Ok(result) if signals::count() == 0 => return result,
+            Err(RecvTimeoutError::Timeout) if signals::count() == 0 => {}
+            Err(RecvTimeoutError::Disconnected) => bail!("the target could not be prepared"),
+            _ => return Err(ExitError::interrupted("stopped before the first request").into()),
+        }
+    }
 }
 
 /// Reaches the target, learns who it is, and tries the request fields.
 ///
 /// # Errors
 /// When it cannot be used: unreachable, wrong credentials, unknown model, no event stream.
-pub fn prepare(plan: &Plan, mock: Option<&MockChild>, run_id: &str) -> Result<ReadyTarget> {
-    let url = mock.map_or(plan.target.as_str(), |m| m.url.as_str());
+fn prepare(plan: &Plan, mock_url: Option<&str>, run_id: &str) -> Result<ReadyTarget> {
+    let url = mock_url.unwrap_or(plan.target.as_str());
     let target = Target::parse(url).map_err(|e| anyhow!("target: {e}"))?;
-    let headers = headers(plan)?;
+    let api_key = api_key(plan, &target)?;
+    let secrets = Secrets::of(plan, &target, api_key.as_deref());
+    let headers = headers(plan, api_key.as_deref())?;
+    let ready = ready(plan, mock_url.is_some(), run_id, target, headers);
+    match ready {
+        Ok(mut ready) => {
+            for request in &mut ready.control {
+                secrets.scrub(&mut request.result);
+            }
+            for finding in &mut ready.findings {
+                secrets.scrub(&mut finding.evidence);
+            }
+            Ok(ReadyTarget { secrets, ..ready })
+        }
+        Err(error) => match error.downcast::<ExitError>() {
+            Ok(mut error) => {
+                secrets.scrub(&mut error.message);
+                Err(error.into())
+            }
+            Err(error) => Err(error),
+        },
+    }
+}
+
+fn ready(
+    plan: &Plan,
+    is_mock: bool,
+    run_id: &str,
+    target: Target,
+    headers: Headers,
+) -> Result<ReadyTarget> {
     let tls = match target.is_https() {
         true => Some(tls_for(target.host(), plan.tls_ca.as_deref())?),
         false => None,
@@ -67,7 +129,8 @@ pub fn prepare(plan: &Plan, mock: Option<&MockChild>, run_id: &str) -> Result<Re
         (Some(_), true) => TargetFacts::default(),
         _ => control.identify().map_err(|e| unusable(&target, &e))?,
     };
-    let model = choose_model(plan, &facts)?;
+    let models_status = control.log.first().and_then(|request| request.status);
+    let model = choose_model(plan, &facts, models_status)?;
     let extra_body = plan.extra_body.as_ref().and_then(Value::as_object).cloned();
     let mut shape = RequestShape {
         endpoint: plan.endpoint,
@@ -91,16 +154,11 @@ pub fn prepare(plan: &Plan, mock: Option<&MockChild>, run_id: &str) -> Result<Re
         "url": target.to_string(),
         "address": address.to_string(),
         "loopback": address.ip().is_loopback(),
-        "mock": mock.map(|_| plan.target.trim_start_matches("mock:")),
+        "mock": is_mock.then(|| plan.target.trim_start_matches("mock:")),
         "server": facts.server,
         "version": facts.version,
         "models": facts.models,
-        "fields": {
-            "ignore_eos": shape.features.ignore_eos,
-            "include_usage": shape.features.include_usage,
-            "continuous_usage": shape.features.continuous_usage,
-            "probed": !plan.no_probe,
-        },
+        "fields": fields(plan, shape.features),
     });
     let encoder = RequestEncoder::new(&target, &shape);
     Ok(ReadyTarget {
@@ -111,6 +169,17 @@ pub fn prepare(plan: &Plan, mock: Option<&MockChild>, run_id: &str) -> Result<Re
         control: control.log,
         facts,
         findings,
+        secrets: Secrets::default(),
+    })
+}
+
+/// Which request fields are used, for the record.
+fn fields(plan: &Plan, features: Features) -> Value {
+    json!({
+        "ignore_eos": features.ignore_eos,
+        "include_usage": features.include_usage,
+        "continuous_usage": features.continuous_usage,
+        "probed": !plan.no_probe,
     })
 }
 
@@ -127,6 +196,12 @@ fn unusable(target: &Target, why: &dyn std::fmt::Display) -> ExitError {
         "\n  give the API key in OPENAI_API_KEY or with --api-key-file"
     } else if why.contains("status 404") {
         "\n  check the URL's path, --model and --endpoint"
+    } else if why.contains("status 400") || why.contains("status 422") {
+        "\n  check --extra-body, --header and --endpoint: even a request with plain fields is refused"
+    } else if why.contains("peer certificate") {
+        "\n  name its authority's certificate with --tls-ca FILE (PEM), if you trust it"
+    } else if why.contains("status 3") {
+        "\n  redirects are not followed: give the URL that it leads to"
     } else {
         ""
     };
@@ -134,25 +209,25 @@ fn unusable(target: &Target, why: &dyn std::fmt::Display) -> ExitError {
 }
 
 /// The user's headers and the API key.
-fn headers(plan: &Plan) -> Result<Headers> {
+fn headers(plan: &Plan, api_key: Option<&str>) -> Result<Headers> {
     let mut headers = Headers::default();
     for line in &plan.header {
         headers
             .push_line(line)
             .map_err(|e| anyhow!("--header: {e}"))?;
     }
-    if headers.has("authorization") {
-        return Ok(headers);
-    }
-    if let Some(key) = api_key(plan)? {
+    if let Some(key) = api_key
+        && !headers.has("authorization")
+    {
         headers
             .push("authorization", &format!("Bearer {key}"))
-            .map_err(|e| anyhow!("{e}"))?;
+            .map_err(|e| anyhow!("API key: {e}"))?;
     }
     Ok(headers)
 }
 
-fn api_key(plan: &Plan) -> Result<Option<String>> {
+/// The key of the file, else the variable's; what the URL says goes before the variable.
+fn api_key(plan: &Plan, target: &Target) -> Result<Option<String>> {
     if let Some(path) = &plan.api_key_file {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("--api-key-file {} cannot be read", path.display()))?;
@@ -163,7 +238,7 @@ fn api_key(plan: &Plan) -> Result<Option<String>> {
         return Ok(Some(key));
     }
     // A key is not sent to the simulator: nothing there needs it.
-    let key = if plan.is_mock() {
+    let key = if plan.is_mock() || target.authorization().is_some() {
         None
     } else {
         std::env::var("OPENAI_API_KEY").ok()
@@ -171,11 +246,15 @@ fn api_key(plan: &Plan) -> Result<Option<String>> {
     Ok(key.map(|k| k.trim().to_owned()).filter(|k| !k.is_empty()))
 }
 
-fn choose_model(plan: &Plan, facts: &TargetFacts) -> Result<String> {
+fn choose_model(plan: &Plan, facts: &TargetFacts, status: Option<u16>) -> Result<String> {
     let ids: Vec<&str> = facts.models.iter().map(|m| m.id.as_str()).collect();
     let Some(asked) = &plan.model else {
         let first = ids.first().ok_or_else(|| {
-            ExitError::target("the target lists no model at /v1/models: give --model NAME")
+            let status = status.map_or_else(String::new, |s| format!(" (status {s})"));
+            ExitError::target(format!(
+                "the target lists no model at /v1/models{status}: check the URL, or give --model \
+                 NAME"
+            ))
         })?;
         return Ok((*first).to_owned());
     };
@@ -189,7 +268,7 @@ fn choose_model(plan: &Plan, facts: &TargetFacts) -> Result<String> {
         .collect::<Vec<_>>()
         .join(", ");
     let suggestion = crate::suggest::closest(asked, ids.iter().copied());
-    let meant = suggestion.map_or_else(String::new, |m| format!("; did you mean `{m}`?"));
+    let meant = suggestion.map_or_else(|| ".".to_owned(), |m| format!("; did you mean `{m}`?"));
     let asked = infermeter_core::text::inert(asked, 100);
     Err(ExitError::target(format!(
         "--model: the target does not serve `{asked}`{meant} It serves: {named}"

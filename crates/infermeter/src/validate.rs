@@ -1,12 +1,18 @@
 //! Whether a plan makes sense as a whole. Single values were checked when they were read.
 
-use anyhow::{Result, bail};
+use crate::layers::{Origin, Resolved};
+use anyhow::{Result, anyhow, bail};
+use infermeter_client::encode::{Headers, Target};
 use infermeter_core::plan::{ArrivalKind, Plan};
 use infermeter_core::slo::parse_percentile;
 use infermeter_core::text::inert;
+use infermeter_mock::Preset;
 
 /// Most requests per second and most slots that anyone can mean.
 const MAX_RATE: f64 = 10_000_000.0;
+
+/// Most threads that anyone can mean.
+const MAX_THREADS: u32 = 1_024;
 
 /// Checks a plan.
 ///
@@ -17,6 +23,8 @@ pub fn validate(plan: &Plan) -> Result<()> {
     load_model(plan)?;
     arrival(plan)?;
     bounds(plan)?;
+    threads(plan)?;
+    requests(plan)?;
     for percentile in &plan.percentile {
         if parse_percentile(percentile).is_none() {
             bail!(
@@ -34,6 +42,76 @@ fn target(plan: &Plan) -> Result<()> {
             "no target: write the server's URL, as in `infermeter run http://localhost:8000 \
              --rate 10 --duration 60s`, or mock:llama-8b-h100 for the embedded simulator"
         );
+    }
+    if let Some(preset) = plan.target.strip_prefix("mock:") {
+        Preset::parse(preset).map_err(|e| anyhow!("target: {e}"))?;
+        if plan.tls_ca.is_some() {
+            bail!("--tls-ca needs an https:// target");
+        }
+        return Ok(());
+    }
+    let target = Target::parse(&plan.target).map_err(|e| anyhow!("target: {e}"))?;
+    if plan.tls_ca.is_some() && !target.is_https() {
+        bail!("--tls-ca needs an https:// target");
+    }
+    if plan.api_key_file.is_some() && target.authorization().is_some() {
+        bail!("--api-key-file and a user name in the URL exclude each other: give one");
+    }
+    Ok(())
+}
+
+/// What goes into each request.
+fn requests(plan: &Plan) -> Result<()> {
+    let mut headers = Headers::default();
+    for line in &plan.header {
+        headers
+            .push_line(line)
+            .map_err(|e| anyhow!("--header: {e}"))?;
+    }
+    if headers.has("authorization") && plan.api_key_file.is_some() {
+        bail!("--api-key-file and --header Authorization exclude each other: give one");
+    }
+    if plan.no_stream && plan.first_token_timeout.is_some() {
+        bail!(
+            "--first-token-timeout needs a stream: with --no-stream use --timeout, or leave one \
+             of the two away"
+        );
+    }
+    if plan.extra_body.as_ref().is_some_and(|b| !b.is_object()) {
+        bail!("--extra-body: must be a JSON object");
+    }
+    Ok(())
+}
+
+/// Each thread has connections of its own.
+fn threads(plan: &Plan) -> Result<()> {
+    let Some(threads) = plan.threads else {
+        return Ok(());
+    };
+    if threads > MAX_THREADS {
+        bail!("--threads: {threads} must be at most {MAX_THREADS}; one per core is enough");
+    }
+    if let Some(cap) = plan.max_connections.filter(|cap| *cap < threads) {
+        bail!(
+            "--threads {threads} needs at least as many connections, --max-connections allows \
+             {cap}: lower --threads or raise --max-connections"
+        );
+    }
+    Ok(())
+}
+
+/// Keys that were given and that this plan has no use for.
+///
+/// # Errors
+/// Naming the flag: nothing that was asked for is left out silently.
+pub fn used(resolved: &Resolved) -> Result<()> {
+    let given = |key: &str| !matches!(resolved.origins.get(key), None | Some(Origin::Default));
+    let plan = &resolved.plan;
+    if plan.trace.is_some() && given("workload") {
+        bail!("--workload and --trace exclude each other: a trace brings its own lengths");
+    }
+    if plan.rate.is_none() && given("arrival") {
+        bail!("--arrival needs --rate: a trace or a closed loop brings its own arrivals");
     }
     Ok(())
 }
@@ -121,9 +199,6 @@ fn bounds(plan: &Plan) -> Result<()> {
             bail!("{flag}: must be above 0");
         }
     }
-    if plan.extra_body.as_ref().is_some_and(|b| !b.is_object()) {
-        bail!("--extra-body: must be a JSON object");
-    }
     Ok(())
 }
 
@@ -169,6 +244,17 @@ mod tests {
         check(|p| p.arrival = ArrivalKind::Gamma, "needs --cv");
         check(|p| p.requests = Some(0), "--requests: must be above 0");
         check(|p| p.time_scale = 2.0, "--time-scale needs --trace");
+        check(
+            |p| p.target = "mock:fixd".to_owned(),
+            "did you mean `fixed`",
+        );
+        check(|p| p.target = "localhost:80".to_owned(), "http://");
+        check(|p| p.header = vec!["Host".to_owned()], "--header: ");
+        check(|p| p.tls_ca = Some("ca.pem".into()), "--tls-ca needs");
+        check(
+            |p| (p.threads, p.max_connections) = (Some(4), Some(2)),
+            "--max-connections",
+        );
         check(|p| p.percentile = vec!["99".to_owned()], "not a percentile");
     }
 }

@@ -99,7 +99,7 @@ pub fn probe(control: &mut Control, shape: &RequestShape) -> Result<Probed, Prob
                 check_kind(&answer, shape.stream)?;
                 if let Some(problem) = in_band_error(&answer) {
                     control.conclude(&problem);
-                    last = Some((400, problem));
+                    last = Some((200, format!("error event: {problem}")));
                     continue;
                 }
                 control.conclude("accepted");
@@ -118,10 +118,9 @@ pub fn probe(control: &mut Control, shape: &RequestShape) -> Result<Probed, Prob
                 });
             }
             status => {
-                return Err(ProbeError::Refused {
-                    status,
-                    said: said(&answer),
-                });
+                let to = answer.head.location.as_ref();
+                let said = to.map_or_else(|| said(&answer), |to| format!("moved to {to}"));
+                return Err(ProbeError::Refused { status, said });
             }
         }
     }

@@ -8,8 +8,8 @@ use std::fs;
 pub struct HostFacts {
     /// CPU model name.
     pub cpu: Option<String>,
-    /// Cores this process may use.
-    pub cores: usize,
+    /// Cores of the host that are on line.
+    pub cores: Option<usize>,
     /// Kernel release.
     pub kernel: Option<String>,
     /// Frequency governor of the first core.
@@ -34,7 +34,7 @@ pub struct HostFacts {
 pub fn host_facts() -> HostFacts {
     HostFacts {
         cpu: value_after("/proc/cpuinfo", "model name"),
-        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        cores: cores(),
         kernel: line("/proc/sys/kernel/osrelease"),
         governor: line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         clock_source: line("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
@@ -69,6 +69,16 @@ fn value_after(path: &str, key: &str) -> Option<String> {
     ))
 }
 
+/// `cpu0`, `cpu1`, ... in `/proc/stat`.
+fn cores() -> Option<usize> {
+    let text = fs::read_to_string("/proc/stat").ok()?;
+    let is_core = |line: &&str| {
+        line.strip_prefix("cpu")
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    Some(text.lines().filter(is_core).count())
+}
+
 fn memory() -> Option<u64> {
     let text = value_after("/proc/meminfo", "MemTotal")?;
     text.split_whitespace()
@@ -85,7 +95,7 @@ mod tests {
     #[test]
     fn this_host_has_a_kernel_and_cores() {
         let facts = host_facts();
-        assert!(facts.cores > 0);
+        assert!(facts.cores.is_some_and(|n| n > 0));
         assert!(facts.kernel.is_some_and(|k| k.contains('.')));
     }
 }

@@ -27,6 +27,9 @@ pub(crate) fn run(
         hand_over(&mut worker, &mut free);
         let now = worker.engine.now();
         let stop = worker.shared.stop();
+        if stop != Stop::No {
+            worker.engine.cancel_waiting(Reason::Interrupted);
+        }
         if stop == Stop::Everything || (stop == Stop::Sending && worker.engine.in_flight() == 0) {
             break Reason::Interrupted;
         }

@@ -24,6 +24,9 @@ pub(crate) fn run(
         hand_over(&mut worker);
         let now = worker.engine.now();
         let stop = worker.shared.stop();
+        if stop != Stop::No {
+            worker.engine.cancel_waiting(Reason::Interrupted);
+        }
         if stop == Stop::Everything || (stop == Stop::Sending && worker.engine.in_flight() == 0) {
             break Reason::Interrupted;
         }

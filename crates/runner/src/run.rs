@@ -124,12 +124,7 @@ pub fn run(
                 scope.spawn(move || {
                     let worker = Worker::prepare(index, settings, shared, bodies, sender, live);
                     let end = worker.and_then(|w| work(w, schedule, settings, spec));
-                    if end.is_err() {
-                        shared.broken.store(true, Ordering::Release);
-                        shared.ready.fetch_add(1, Ordering::AcqRel);
-                        shared.set_stop(Stop::Everything);
-                    }
-                    shared.ended.fetch_add(1, Ordering::AcqRel);
+                    shared.note_end(end.is_err());
                     end
                 })
             })
@@ -145,12 +140,9 @@ pub fn run(
         let ended = clock.now();
         let ends = collect(ends)?;
         let health = ClientHealth {
-            threads: ends.iter().map(|e| e.health.clone()).collect(),
             process_cpu_ns: process_cpu_ns() - cpu_before,
-            peak_rss_bytes: limits::peak_rss_bytes(),
-            kernel_stamps: settings.engine.kernel_stamps,
-            cores: infermeter_sys::affinity::allowed_cores().len() as u32,
             recorder_error: problem,
+            ..health(&ends, settings)
         };
         let progress = Progress {
             scheduled: records,
@@ -181,6 +173,16 @@ fn work(
             open_loop::run(worker, open, limit, spec)
         }
         Schedule::Closed(closed) => closed_loop::run(worker, closed, settings.engine.timeout),
+    }
+}
+
+fn health(ends: &[WorkerEnd], settings: &RunSettings) -> ClientHealth {
+    ClientHealth {
+        threads: ends.iter().map(|e| e.health.clone()).collect(),
+        peak_rss_bytes: limits::peak_rss_bytes(),
+        kernel_stamps: settings.engine.kernel_stamps,
+        cores: infermeter_sys::affinity::allowed_cores().len() as u32,
+        ..ClientHealth::default()
     }
 }
 

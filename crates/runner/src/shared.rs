@@ -2,7 +2,7 @@
 
 use infermeter_core::clock::Clock;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 /// How far a run has been told to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,8 +34,6 @@ pub(crate) struct Shared {
     pub(crate) window_start: AtomicI64,
     /// Closed loop: end of the window, offset.
     pub(crate) window_end: AtomicI64,
-    /// A worker could not go on.
-    pub(crate) broken: AtomicBool,
 }
 
 impl Shared {
@@ -49,7 +47,6 @@ impl Shared {
             measure_from: AtomicU64::new(u64::MAX),
             window_start: AtomicI64::new(i64::MAX),
             window_end: AtomicI64::new(i64::MAX),
-            broken: AtomicBool::new(false),
         }
     }
 
@@ -59,6 +56,15 @@ impl Shared {
             1 => Stop::Sending,
             _ => Stop::Everything,
         }
+    }
+
+    /// A worker has ended; one that could not go on takes the others with it.
+    pub(crate) fn note_end(&self, failed: bool) {
+        if failed {
+            self.ready.fetch_add(1, Ordering::AcqRel);
+            self.set_stop(Stop::Everything);
+        }
+        self.ended.fetch_add(1, Ordering::AcqRel);
     }
 
     pub(crate) fn set_stop(&self, stop: Stop) {

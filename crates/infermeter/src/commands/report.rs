@@ -18,11 +18,16 @@ use infermeter_record::{
 /// # Errors
 /// When the directory holds no run, or its files cannot be read.
 pub fn report(args: &ReportArgs) -> Result<u8> {
+    let objectives = objectives(args)?;
     let directory = RunDirectory::open(&args.run_dir)?;
     let mut manifest = read_manifest(directory.path())?;
     match directory.state()? {
         RecordState::Finished => {}
-        RecordState::NeedsRecovery => recover(&directory, &mut manifest)?,
+        RecordState::NeedsRecovery => {
+            recover(&directory, &mut manifest)?;
+            // The journal is gone: what it told must not depend on the rest going well.
+            write_manifest(directory.path(), &manifest)?;
+        }
         RecordState::Empty => bail!(
             "{} has a run.json but no record: the run ended before its first request",
             args.run_dir.display()
@@ -32,17 +37,14 @@ pub fn report(args: &ReportArgs) -> Result<u8> {
     if manifest.progress.is_none() {
         infer_end(&mut manifest, &records);
     }
-    if !args.slo.is_empty() {
-        manifest.plan.slo = args
-            .slo
-            .iter()
-            .map(|text| text.parse::<Slo>().with_context(|| "--slo".to_owned()))
-            .collect::<Result<_>>()?;
+    let own_plan = objectives.is_empty();
+    if !own_plan {
+        manifest.plan.slo = objectives;
     }
-    let own_plan = args.slo.is_empty();
     let judged = Judged::of(RunLog { manifest, records });
-    if own_plan {
-        write_manifest(directory.path(), &judged.log.manifest)?;
+    if own_plan && let Err(error) = write_manifest(directory.path(), &judged.log.manifest) {
+        // An archive may be read-only: the report is no worse for that.
+        output::note(&format!("note: run.json is left as it was: {error}"));
     }
     if args.json {
         output::print(&format!("{:#}\n", judged.json()));
@@ -50,6 +52,11 @@ pub fn report(args: &ReportArgs) -> Result<u8> {
         output::print(&judged.text());
     }
     Ok(judged.exit_code(args.strict))
+}
+
+fn objectives(args: &ReportArgs) -> Result<Vec<Slo>> {
+    let parse = |text: &String| text.parse::<Slo>().with_context(|| "--slo".to_owned());
+    args.slo.iter().map(parse).collect()
 }
 
 /// Turns a journal that a run left behind into its record.
@@ -64,16 +71,20 @@ fn recover(directory: &RunDirectory, manifest: &mut RunManifest) -> Result<()> {
             format!("to byte {at_byte}; {lost_bytes} bytes of a batch cut short were left out")
         }
     };
-    manifest.state = RunState::Interrupted;
+    let (severity, message) = if manifest.state == RunState::Running {
+        manifest.state = RunState::Interrupted;
+        let message = "the run did not end by itself; its record was recovered from the journal";
+        (Severity::Warning, message)
+    } else {
+        let message = "the run ended without completing its record; it was completed afterwards";
+        (Severity::Note, message)
+    };
     manifest.run_findings.push(Finding::new(
-        Severity::Warning,
+        severity,
         "recovered",
-        "the run did not end by itself; its record was recovered from the journal",
-        format!(
-            "{} requests, read {lost}; requests in flight are missing",
-            converted.records
-        ),
-        "read the figures as those of a shorter run",
+        message,
+        format!("{} requests, read {lost}", converted.records),
+        "where requests are missing, read the figures as those of a shorter run",
     ));
     Ok(())
 }
@@ -85,6 +96,7 @@ fn infer_end(manifest: &mut RunManifest, records: &[RequestRecord]) {
         .filter_map(|r| r.closed)
         .max()
         .unwrap_or_default();
+    manifest.state = RunState::Interrupted;
     manifest.progress = Some(Progress {
         scheduled: records.len() as u64,
         drain_not_reached: 0,

@@ -8,6 +8,7 @@ use crate::load::Load;
 use crate::mock_child::MockChild;
 use crate::place::{self, Cores, Size};
 use crate::progress::Progress;
+use crate::secrets::Secrets;
 use crate::target::{self, ReadyTarget};
 use crate::{dry_run, environment, output, print_config, run_id, secrets, settle, validate};
 use anyhow::{Context, Result};
@@ -21,12 +22,15 @@ use infermeter_core::plan::Plan;
 use infermeter_core::record::RequestRecord;
 use infermeter_core::run::{FORMAT_VERSION, RunLog, RunManifest, RunState, Window};
 use infermeter_core::schedule::Schedule;
-use infermeter_record::{JournalWriter, RunDirectory, read_records, write_manifest};
+use infermeter_record::{
+    JOURNAL_FILE, JournalReader, JournalWriter, PARQUET_FILE, RunDirectory, read_records,
+    write_manifest,
+};
 use infermeter_runner::{Inputs, RecordSink, RunSettings};
 use infermeter_sys::stamp::Sentinel;
 use infermeter_sys::{affinity, limits, signals};
 use sha2::{Digest, Sha256};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 
 /// Busy-polling before a send, where the worker has a core of its own.
@@ -43,8 +47,9 @@ pub fn run(args: &RunArgs) -> Result<u8> {
         output::print(&print_config::print_config(&resolved));
         return Ok(exit::OK);
     }
+    validate::validate(&resolved.plan)?;
+    validate::used(&resolved)?;
     let Resolved { plan, .. } = resolved;
-    validate::validate(&plan)?;
     let run_id = run_id::random_run_id()?;
     let salt = plan.salt.unwrap_or_else(|| run_id::salt_of(&run_id));
     let load = Load::from_plan(&plan, salt)?;
@@ -62,17 +67,20 @@ fn measure(plan: &Plan, load: &Load, run_id: &str, salt: u64) -> Result<Judged> 
         Some(path) => path.clone(),
         None => run_id::default_directory(realtime_ns(), run_id),
     };
+    signals::count_from_now().context("signal handlers")?;
     let directory = RunDirectory::create(&directory)?;
     let outcome = prepare_and_execute(plan, load, run_id, salt, directory.path());
-    let (manifest, interrupted) = match outcome {
-        Ok(done) => done,
+    match outcome {
+        Ok((manifest, interrupted)) => finish(plan, manifest, interrupted, directory.path()),
+        Err(error) if journal_records(directory.path()).is_ok_and(|r| !r.is_empty()) => {
+            Err(unfinished(&error, directory.path()))
+        }
         Err(error) => {
             // Nothing was measured: an empty directory would only be in the way.
             let _ = std::fs::remove_dir_all(directory.path());
-            return Err(error);
+            Err(error)
         }
-    };
-    finish(plan, manifest, interrupted, directory.path())
+    }
 }
 
 fn prepare_and_execute(
@@ -92,11 +100,8 @@ fn prepare_and_execute(
         let _ = affinity::restrict_to(&cores.client);
     }
     let size = place::size(plan, &load.schedule, &cores)?;
-    signals::count_from_now().context("signal handlers")?;
-    let target = target::prepare(plan, mock.as_ref(), run_id)?;
-    if signals::count() > 0 {
-        return Err(ExitError::interrupted("stopped before the first request").into());
-    }
+    let mock_url = mock.as_ref().map(|mock| mock.url.as_str());
+    let target = target::prepare_unless_stopped(plan, mock_url, run_id)?;
     let environment = environment::environment(plan, &target, load, (&cores, size), salt);
     let manifest = first_manifest(plan, load, run_id, &target, environment);
     execute(plan, load, &target, (&cores, size), manifest, directory)
@@ -154,9 +159,14 @@ fn execute(
     mut manifest: RunManifest,
     directory: &Path,
 ) -> Result<(RunManifest, bool)> {
+    // A disk that has no room for this ends the run before it begins.
+    write_manifest(directory, &manifest)?;
     let sentinel = Sentinel::start();
     let settings = run_settings(plan, load, target, place, sentinel.is_some());
-    let mut sink = Journal(JournalWriter::create(directory)?);
+    let mut sink = Journal {
+        writer: JournalWriter::create(directory)?,
+        secrets: &target.secrets,
+    };
     let prompt_problem = Mutex::new(None);
     let make = |id| prepare_request(plan, load, target, &manifest.run_id, id, &prompt_problem);
     let mut progress = Progress::new(plan.quiet);
@@ -283,57 +293,117 @@ fn prepare_request(
 }
 
 /// The journal as the runner's sink.
-struct Journal(JournalWriter);
+struct Journal<'a> {
+    writer: JournalWriter,
+    secrets: &'a Secrets,
+}
 
-impl RecordSink for Journal {
+impl RecordSink for Journal<'_> {
     fn append(&mut self, record: &RequestRecord) -> Result<(), String> {
-        self.0.append(record).map_err(|e| e.to_string())
+        let said = record.error.as_ref();
+        let written = match said.and_then(|error| self.secrets.scrubbed(&error.text)) {
+            None => self.writer.append(record),
+            Some(clean) => {
+                let mut record = record.clone();
+                if let Some(error) = &mut record.error {
+                    error.text = clean;
+                }
+                self.writer.append(&record)
+            }
+        };
+        written.map_err(|e| e.to_string())
     }
 
     fn flush(&mut self) -> Result<(), String> {
-        self.0.flush().map_err(|e| e.to_string())
+        self.writer.flush().map_err(|e| e.to_string())
     }
 }
 
-/// Converts the record, judges it, prints it.
+/// Converts the record, judges it, prints it. Where it cannot be converted (a full disk), the
+/// journal stays, and what it holds is judged and printed all the same.
 fn finish(
     plan: &Plan,
-    manifest: RunManifest,
+    mut manifest: RunManifest,
     interrupted: bool,
     directory: &Path,
 ) -> Result<Judged> {
-    let kept = || {
-        format!(
-            "the journal is in {}; `infermeter report` reads it",
-            directory.display()
-        )
+    let converted = convert(directory, &manifest);
+    let records = match converted {
+        Ok(()) => read_records(directory)?,
+        Err(_) => journal_records(directory)?,
     };
-    write_manifest(directory, &manifest).with_context(kept)?;
-    settle::settle(directory, &manifest).with_context(kept)?;
-    let records = read_records(directory)?;
-    let mut judged = Judged::of(RunLog { manifest, records });
-    if let Some(health) = &mut judged.log.manifest.client_health {
-        // Conversion and summary have had their peak, too.
+    if let Some(health) = &mut manifest.client_health {
+        // The conversion has had its peak, too. Set before judging: `report` must find the same.
         health.peak_rss_bytes = limits::peak_rss_bytes();
     }
-    write_manifest(directory, &judged.log.manifest)?;
+    let judged = Judged::of(RunLog { manifest, records });
+    let written = converted.and_then(|()| Ok(write_manifest(directory, &judged.log.manifest)?));
+    show(plan, &judged);
+    match written {
+        Ok(()) => {
+            show_place(plan, interrupted, directory);
+            Ok(judged)
+        }
+        Err(error) => Err(unfinished(&error, directory)),
+    }
+}
+
+fn convert(directory: &Path, manifest: &RunManifest) -> Result<()> {
+    write_manifest(directory, manifest)?;
+    settle::settle(directory, manifest)?;
+    Ok(())
+}
+
+fn show(plan: &Plan, judged: &Judged) {
     if plan.json {
         output::print(&format!("{:#}\n", judged.json()));
     } else if plan.quiet {
         output::print(&format!("{}\n", judged.verdict.as_str()));
     } else {
-        output::print(&judged.text());
+        output::print(&format!("{}\n", judged.text()));
     }
-    if !plan.json {
-        let path: PathBuf = directory.to_owned();
-        let how = if interrupted {
-            "Interrupted; record in"
-        } else {
-            "Record in"
-        };
-        output::print(&format!("\n{how} {}\n", path.display()));
+}
+
+fn show_place(plan: &Plan, interrupted: bool, directory: &Path) {
+    let how = match (plan.quiet, interrupted) {
+        (true, _) => "",
+        (false, true) => "Interrupted; record in ",
+        (false, false) => "Record in ",
+    };
+    let line = format!("{how}{}", directory.display());
+    match (plan.json, plan.quiet) {
+        (false, _) => output::print(&format!("{line}\n")),
+        // Standard output is one JSON value and nothing else.
+        (true, false) => output::note(&line),
+        (true, true) => {}
     }
-    Ok(judged)
+}
+
+/// What the journal holds, in id order.
+fn journal_records(directory: &Path) -> Result<Vec<RequestRecord>> {
+    let mut reader = JournalReader::open(directory)?;
+    let mut records = Vec::new();
+    while let Some(batch) = reader.next_batch()? {
+        records.extend(batch);
+    }
+    records.sort_by_key(|record| record.id);
+    records.dedup_by_key(|record| record.id);
+    Ok(records)
+}
+
+/// The error, and where the records are that it leaves behind.
+fn unfinished(error: &anyhow::Error, directory: &Path) -> anyhow::Error {
+    let journal = directory.join(JOURNAL_FILE).exists();
+    let file = if journal { JOURNAL_FILE } else { PARQUET_FILE };
+    let directory = directory.display();
+    ExitError {
+        code: exit::code_of(error),
+        message: format!(
+            "{error:#}\n  the records are in {directory}/{file}; once the disk has room, \
+             `infermeter report {directory}` completes the rest"
+        ),
+    }
+    .into()
 }
 
 fn unwritten(problem: &str) -> Finding {

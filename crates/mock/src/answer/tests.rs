@@ -1,3 +1,5 @@
+//! Answers as bytes: role, tokens, usage, finish.
+
 use super::*;
 use crate::api::StreamUsage;
 use crate::length::AnswerLength;

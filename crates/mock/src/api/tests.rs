@@ -1,3 +1,5 @@
+//! Requests as the API reads them, and what it refuses.
+
 use super::*;
 use crate::engine::Finish;
 use crate::preset::Preset;

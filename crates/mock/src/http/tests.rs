@@ -1,3 +1,5 @@
+//! Request heads and bodies, whole and in pieces.
+
 use super::*;
 
 /// Feeds `bytes` in pieces of `piece`; the requests that come out.

@@ -1,3 +1,5 @@
+//! What clients send wrong, over real sockets.
+
 use crate::client::{Connection, chat_body, fast, start};
 use infermeter_mock::{Config, MAX_BODY, MAX_HEAD, Preset, ServeError, spawn_in_thread};
 

@@ -1,3 +1,5 @@
+//! Each fault, as a client sees it.
+
 use crate::client::{Connection, Response, chat_body, fast, start};
 use infermeter_mock::{Fault, FaultRule, FaultShare};
 

@@ -1,3 +1,5 @@
+//! Generations over real sockets, streamed and not.
+
 use crate::client::{Connection, chat_body, fast, start};
 use infermeter_mock::{Config, Preset, RoleChunk};
 

@@ -1,3 +1,5 @@
+//! From journal to Parquet: order, duplicates, torn tails.
+
 use super::{Converted, convert};
 use crate::directory::{RecordState, RunDirectory};
 use crate::error::RecordError;

@@ -1,3 +1,5 @@
+//! Round trips of the journal, torn and damaged files, sinks that fail.
+
 use super::reader::JournalReader;
 use super::writer::{JournalTotals, JournalWriter, Sink};
 use super::{FRAME_HEADER_BYTES, HEADER_BYTES, JOURNAL_FILE, Tail};

@@ -1,3 +1,5 @@
+//! Round trips of the Parquet file, and files that are none of ours.
+
 use super::PARQUET_FILE;
 use super::reader::{for_each_record, read_records};
 use super::writer::RecordsWriter;

@@ -1,0 +1,23 @@
+//! The real `infermeter` binary against its own simulator, and against servers that do what the
+//! simulator cannot: every flag, every file it writes, every bad input, every exit code.
+//!
+//! Runs are short and light, and the machine may be busy: tests assert facts (what was sent, what
+//! was recorded, what was said, how it ended), never timing figures, and no verdict that a slow
+//! machine could change.
+
+mod answers;
+mod bad_plans;
+mod bad_targets;
+mod closed_loop;
+mod connections;
+mod disk;
+mod outputs;
+mod plans;
+mod process;
+mod records;
+mod secrets;
+mod server;
+mod signals;
+mod timeouts;
+mod tls;
+mod trace;

@@ -1,0 +1,200 @@
+//! Good plans: flags, plan files, defaults, what is printed of them, and the dry run.
+
+use crate::process::{Scratch, infermeter, words};
+use std::fmt::Write;
+
+/// The lines of `--print-config` that are not defaults, blanks squeezed.
+fn not_default(line: &str) -> String {
+    let ran = infermeter(&format!("run {line} --print-config"));
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert_eq!(ran.err, "");
+    let mut shown = String::new();
+    for line in ran.out.lines().filter(|line| !line.ends_with("# default")) {
+        let squeezed: Vec<&str> = line.split_whitespace().collect();
+        writeln!(shown, "{}", squeezed.join(" ")).expect("a string");
+    }
+    shown
+}
+
+#[test]
+fn every_flag_reaches_the_plan() {
+    let flags = "http://host:1/base --out d --rate 2.5 --arrival gamma --cv 2 --duration 90s \
+                 --requests 7 --warmup 10s+5req --workload fixed:20,3 --model m --endpoint \
+                 completions --no-stream --seed 3 --workload-seed 4 --schedule-seed 5 --salt 6 \
+                 --tokenizer cl100k --threads 2 --max-connections 9 --slo ttft.p99<500ms --slo \
+                 e2e.p75<2s --percentile p75 --connect-timeout 1s --timeout 2m \
+                 --idle-timeout 3s --keepalive 500ms --retry-stale --header 'a: b' --header \
+                 'c: d' --extra-body {\"top_p\":0.5} --api-key-file k --save-responses --json \
+                 --quiet --strict --no-probe --hardware h100 --gpus 8 --engine vllm \
+                 --quantization fp8 --label x --burn 10us";
+    let expected = "\
+target = \"http://host:1/base\" # flag
+out = \"d\" # flag
+rate = 2.5 # flag
+arrival = \"gamma\" # flag
+cv = 2.0 # flag
+duration = \"90s\" # flag
+requests = 7 # flag
+warmup = \"10s+5req\" # flag
+workload = \"fixed:20,3\" # flag
+model = \"m\" # flag
+endpoint = \"completions\" # flag
+no-stream = true # flag
+seed = 3 # flag
+workload-seed = 4 # flag
+schedule-seed = 5 # flag
+salt = 6 # flag
+tokenizer = \"cl100k\" # flag
+threads = 2 # flag
+max-connections = 9 # flag
+slo = [\"ttft.p99<500ms\", \"e2e.p75<2s\"] # flag
+percentile = [\"p75\"] # flag
+connect-timeout = \"1s\" # flag
+timeout = \"2m\" # flag
+idle-timeout = \"3s\" # flag
+keepalive = \"500ms\" # flag
+retry-stale = true # flag
+header = [\"a: ***\", \"c: ***\"] # flag
+extra-body = { \"top_p\" = 0.5 } # flag
+api-key-file = \"k\" # flag
+save-responses = true # flag
+json = true # flag
+quiet = true # flag
+strict = true # flag
+no-probe = true # flag
+hardware = \"h100\" # flag
+gpus = 8 # flag
+engine = \"vllm\" # flag
+quantization = \"fp8\" # flag
+label = \"x\" # flag
+burn = \"10us\" # flag
+";
+    assert_eq!(not_default(flags), expected);
+    let others = "https://h --trace t.csv --trace-limit 5 --time-scale 0.5 --tls-ca c.pem \
+                  --first-token-timeout 4s";
+    let expected = "\
+target = \"https://h\" # flag
+trace = \"t.csv\" # flag
+trace-limit = 5 # flag
+time-scale = 0.5 # flag
+first-token-timeout = \"4s\" # flag
+tls-ca = \"c.pem\" # flag
+";
+    assert_eq!(not_default(others), expected);
+    assert_eq!(not_default("--concurrency 32"), "concurrency = 32 # flag\n");
+}
+
+#[test]
+fn toml_and_yaml_say_the_same_and_flags_win() {
+    let scratch = Scratch::new();
+    let toml = "# a plan\ntarget = \"mock:fixed\"\nrate = 20\nduration = \"60s\"\nwarmup = 0\n\
+                slo = [\"ttft.p99<500ms\"]\nheader = \"x-a: secret-value\"\nno-stream = true\n\
+                label = 7\n[extra-body]\napi_key = \"hide\"\n";
+    let yaml = "# a plan\ntarget: mock:fixed\nrate: 20\nduration: 60s\nwarmup: 0\n\
+                slo: ['ttft.p99<500ms']\nheader: 'x-a: secret-value'\nno-stream: true\n\
+                label: 7\nextra-body: {api_key: hide}\n";
+    for (name, text) in [("plan.toml", toml), ("plan.yaml", yaml), ("plan.yml", yaml)] {
+        let path = scratch.file(name, text);
+        let expected = format!(
+            "target = \"mock:fixed\" # file {path}\nrate = 5.5 # flag\nduration = \"1m\" # file \
+             {path}\nwarmup = \"0\" # file {path}\nno-stream = true # file {path}\nslo = \
+             [\"ttft.p99<500ms\"] # file {path}\nheader = [\"x-a: ***\"] # file \
+             {path}\nextra-body = {{ \"api_key\" = \"***\" }} # file \
+             {path}\nlabel = \"7\" # file {path}\n"
+        );
+        assert_eq!(
+            not_default(&format!("--config {path} --rate 5.5")),
+            expected
+        );
+    }
+}
+
+#[test]
+fn what_is_printed_is_a_plan_file_again() {
+    let scratch = Scratch::new();
+    let line = "mock:fixed --concurrency 3 --requests 10 --warmup 5req --slo itl.p50<1s";
+    let printed = infermeter(&format!("run {line} --print-config")).out;
+    let path = scratch.file("again.toml", &printed);
+    let again = infermeter(&format!("run --config {path} --print-config")).out;
+    let values = |text: &str| -> Vec<String> {
+        let value = |line: &str| {
+            line.split("  #")
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_owned()
+        };
+        text.lines().map(value).collect()
+    };
+    assert_eq!(values(&printed), values(&again));
+}
+
+#[test]
+fn a_dry_run_tells_what_would_be_sent() {
+    let line = "http://nobody.invalid --rate 10 --arrival constant --duration 20s --warmup 2s \
+                --workload fixed:100,20 --timeout 30s --slo e2e.p75<1s --percentile p99.99";
+    let ran = infermeter(&format!("run {line} --dry-run"));
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    for said in [
+        "http://nobody.invalid",
+        "fixed, 100 prompt and 20 output tokens a request",
+        "open loop, 10.000 requests/s",
+        "in 2.0 s",
+        "200 requests in 20.0 s",
+        "at most 52.0 s",
+        "20000 prompt and 4000 output tokens",
+        "p50 yes",
+        "p75 yes",
+        "p99 needs 1000",
+        "p99.99 needs 100000",
+        "Nothing was sent.",
+    ] {
+        assert!(ran.out.contains(said), "no `{said}` in\n{}", ran.out);
+    }
+    let ran = infermeter("run http://nobody.invalid --concurrency 4 --requests 9 --dry-run");
+    for said in [
+        "closed loop, 4 requests in flight",
+        "9 requests",
+        "30s+50req, at most 2m",
+    ] {
+        assert!(ran.out.contains(said), "no `{said}` in\n{}", ran.out);
+    }
+}
+
+#[test]
+fn the_same_seed_plans_the_same_load() {
+    let dry = |seeds: &str| {
+        let line = "run http://nobody.invalid --rate 7 --duration 30s --dry-run";
+        infermeter(&format!("{line} {seeds}")).out
+    };
+    assert_eq!(dry("--seed 5"), dry("--seed 5"));
+    assert_ne!(dry("--seed 5"), dry("--seed 6"));
+    assert_eq!(
+        dry("--seed 5 --schedule-seed 9"),
+        dry("--seed 6 --schedule-seed 9")
+    );
+}
+
+#[test]
+fn help_names_every_flag_and_the_exit_codes() {
+    let top = infermeter("--help");
+    assert_eq!(top.code, Some(0));
+    assert!(top.out.contains("130 interrupted"), "{}", top.out);
+    let help = infermeter("run --help").out;
+    let flags = "--out --rate --concurrency --trace --trace-limit --arrival --cv --duration \
+                 --requests --warmup --workload --model --endpoint --no-stream --seed \
+                 --workload-seed --schedule-seed --tokenizer --time-scale --threads \
+                 --max-connections --slo --connect-timeout --timeout --first-token-timeout \
+                 --idle-timeout --header --extra-body --save-responses --json --quiet --strict \
+                 --no-probe --config --print-config --dry-run --keepalive --retry-stale \
+                 --api-key-file --tls-ca --hardware --gpus --engine --quantization";
+    for flag in words(flags) {
+        assert!(
+            help.contains(&format!("{flag} ")) || help.contains(&format!("{flag}\n")),
+            "{flag}"
+        );
+    }
+    assert_eq!(infermeter("--version").code, Some(0));
+    assert_eq!(infermeter("mock --help").code, Some(0));
+    assert_eq!(infermeter("report --help").code, Some(0));
+}

@@ -1,0 +1,80 @@
+//! One engine, driven by the test itself.
+
+use crate::support::{Ask, check_instants, engine_config, prepare};
+use infermeter_client::engine::{Engine, EngineConfig};
+use infermeter_core::clock::monotonic_ns;
+use infermeter_core::record::{Outcome, Reason, RequestRecord};
+use infermeter_core::schedule::Phase;
+use infermeter_sys::stamp::Sentinel;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// A test that waits longer has failed.
+const PATIENCE_NS: i64 = 60_000_000_000;
+
+pub struct Driver {
+    pub engine: Engine,
+    done: Vec<RequestRecord>,
+    next: u64,
+    _stamps: Option<Sentinel>,
+}
+
+impl Driver {
+    pub fn new(address: SocketAddr) -> Self {
+        Self::with(engine_config(address))
+    }
+
+    pub fn with(mut config: EngineConfig) -> Self {
+        let stamps = Sentinel::start();
+        config.kernel_stamps = stamps.is_some();
+        Self {
+            engine: Engine::new(config, Arc::default()).expect("an engine"),
+            done: Vec::new(),
+            next: 0,
+            _stamps: stamps,
+        }
+    }
+
+    /// Sends now.
+    pub fn send(&mut self, ask: Ask) {
+        let intended = self.engine.now();
+        self.engine
+            .send(prepare(self.next, ask), Phase::Measure, intended);
+        self.next += 1;
+    }
+
+    /// Sends and waits for the end.
+    pub fn exchange(&mut self, ask: Ask) -> RequestRecord {
+        self.send(ask);
+        self.finish().remove(0)
+    }
+
+    /// Waits until nothing is in flight; the records of what was, in id order.
+    pub fn finish(&mut self) -> Vec<RequestRecord> {
+        self.poll_until("every request has ended", |engine| engine.in_flight() == 0);
+        self.engine.take_done(&mut self.done);
+        self.done.sort_by_key(|record| record.id);
+        self.done.iter().for_each(check_instants);
+        std::mem::take(&mut self.done)
+    }
+
+    /// Opens connections and waits until they are up.
+    pub fn open_ahead(&mut self, count: usize) {
+        self.engine.open_ahead(count).expect("connections");
+        self.poll_until("connections are up", |e| e.opening_connections() == 0);
+    }
+
+    pub fn poll_until(&mut self, what: &str, met: impl Fn(&Engine) -> bool) {
+        let deadline = monotonic_ns() + PATIENCE_NS;
+        while !met(&self.engine) {
+            assert!(monotonic_ns() < deadline, "waited in vain until {what}");
+            let soon = self.engine.now().plus(10_000_000);
+            self.engine.poll(soon).expect("polls");
+        }
+    }
+}
+
+/// Outcome and reason of a record.
+pub fn end(record: &RequestRecord) -> (Outcome, Option<Reason>) {
+    (record.outcome, record.error.as_ref().map(|e| e.reason))
+}

@@ -1,0 +1,12 @@
+//! The client and the runner against the simulator and against small servers of the tests' own.
+
+mod broken_servers;
+mod closed_loop;
+mod engine_support;
+mod open_loop;
+mod signals;
+mod stamps;
+mod support;
+mod time_outs;
+mod tls;
+mod tokens;

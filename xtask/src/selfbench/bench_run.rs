@@ -1,0 +1,168 @@
+//! One benchmark run: the simulator on one core, the real client on another, both as processes of
+//! their own, and what they wrote read back.
+//!
+//! Judges nothing. Invariant: both processes have ended when a run is returned.
+
+use anyhow::{Context, Result, bail};
+use infermeter_core::record::RequestRecord;
+use infermeter_core::run::RunManifest;
+use infermeter_mock::truth::{self, Truth};
+use infermeter_record::{read_manifest, read_records};
+use infermeter_sys::affinity;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+/// What a run left.
+#[derive(Debug)]
+pub struct BenchRun {
+    /// `run.json`.
+    pub manifest: RunManifest,
+    /// Rows of `requests.parquet`.
+    pub records: Vec<RequestRecord>,
+    /// The simulator's own log.
+    pub truth: Truth,
+}
+
+/// Path of the release binary.
+pub fn binary() -> Result<PathBuf> {
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    let path = target.join("release/infermeter");
+    if !path.exists() {
+        bail!(
+            "{} is missing: run `cargo build --release` first",
+            path.display()
+        );
+    }
+    Ok(path)
+}
+
+/// Runs the simulator with `mock_args` on the first core and the client with `run_args` on the
+/// last one; `directory` must exist and is used for the files.
+///
+/// # Errors
+/// When a process cannot be started or leaves no record.
+pub fn bench_run(mock_args: &[&str], run_args: &[&str], directory: &Path) -> Result<BenchRun> {
+    let cores = affinity::allowed_cores();
+    let (first, last) = match cores.as_slice() {
+        [first, .., last] => (*first, *last),
+        _ => bail!(
+            "this benchmark needs two cores, the process may use {}",
+            cores.len()
+        ),
+    };
+    let binary = binary()?;
+    let truth_file = directory.join("truth.jsonl");
+    let run_dir = directory.join("run");
+    let mut mock = Command::new(&binary);
+    mock.arg("mock")
+        .args(mock_args)
+        .args(["--port", "0", "--truth"])
+        .arg(&truth_file);
+    let mut server = Running(on_core(first, move || mock.stdout(Stdio::piped()).spawn())?);
+    let url = ready_url(&mut server.0)?;
+    let mut client = Command::new(&binary);
+    client
+        .arg("run")
+        .arg(&url)
+        .args(run_args)
+        .arg("--quiet")
+        .arg("--out")
+        .arg(&run_dir);
+    let mut client = Running(on_core(last, move || client.stdout(Stdio::null()).spawn())?);
+    client.0.wait().context("waiting for the client")?;
+    server.end()?;
+    let manifest = read_manifest(&run_dir)?;
+    let records = read_records(&run_dir)?;
+    let truth = truth::read(&truth_file)?;
+    std::fs::remove_dir_all(&run_dir)?;
+    std::fs::remove_file(&truth_file)?;
+    Ok(BenchRun {
+        manifest,
+        records,
+        truth,
+    })
+}
+
+/// Runs the client against the embedded simulator: `infermeter run mock:PRESET`, which puts the
+/// two on cores of their own by itself.
+///
+/// # Errors
+/// When the client cannot be started or leaves no record.
+pub fn embedded_run(
+    preset: &str,
+    run_args: &[&str],
+    directory: &Path,
+) -> Result<(RunManifest, Vec<RequestRecord>)> {
+    let run_dir = directory.join("run");
+    let mut client = Command::new(binary()?);
+    client
+        .arg("run")
+        .arg(format!("mock:{preset}"))
+        .args(run_args);
+    client
+        .arg("--quiet")
+        .arg("--out")
+        .arg(&run_dir)
+        .stdout(Stdio::null());
+    client.status().context("cannot start infermeter")?;
+    let manifest = read_manifest(&run_dir)?;
+    let records = read_records(&run_dir)?;
+    std::fs::remove_dir_all(&run_dir)?;
+    Ok((manifest, records))
+}
+
+/// Starts a process on one core: a child inherits the affinity of the thread that starts it.
+fn on_core(core: usize, start: impl FnOnce() -> std::io::Result<Child> + Send) -> Result<Child> {
+    thread::scope(|scope| {
+        let started = scope.spawn(move || {
+            affinity::restrict_to(&[core])?;
+            start()
+        });
+        match started.join() {
+            Ok(child) => child.context("cannot start infermeter"),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+fn ready_url(server: &mut Child) -> Result<String> {
+    let stdout = server
+        .stdout
+        .take()
+        .context("the simulator has no standard output")?;
+    let mut line = String::new();
+    BufReader::new(stdout).read_line(&mut line)?;
+    match line.trim().strip_prefix("serving on ") {
+        Some(url) => Ok(url.to_owned()),
+        None => bail!("the simulator did not start: {line}"),
+    }
+}
+
+/// A process that does not outlive its handle.
+struct Running(Child);
+
+impl Running {
+    /// Asks it to end (SIGINT: it writes its last lines) and waits.
+    fn end(&mut self) -> Result<()> {
+        let pid = i32::try_from(self.0.id())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
+        if let Some(pid) = pid {
+            rustix::process::kill_process(pid, rustix::process::Signal::INT)?;
+        }
+        self.0.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if matches!(self.0.try_wait(), Ok(None)) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+}

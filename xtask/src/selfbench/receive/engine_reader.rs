@@ -1,0 +1,107 @@
+//! infermeter's own client as a reader: one engine, one request in flight per socket.
+
+use super::Reader;
+use anyhow::{Result, ensure};
+use infermeter_client::KeepTexts;
+use infermeter_client::engine::{Engine, EngineConfig};
+use infermeter_client::live::Live;
+use infermeter_client::prepared::Prepared;
+use infermeter_client::response::Expect;
+use infermeter_core::clock::Clock;
+use infermeter_core::request::RequestSpec;
+use infermeter_core::schedule::Phase;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Longer than any run, nanoseconds.
+const LONG: i64 = 600_000_000_000;
+
+/// An engine whose answers have begun.
+pub(super) struct EngineReader {
+    engine: Engine,
+    live: Arc<Live>,
+    recorded: u64,
+}
+
+impl EngineReader {
+    /// Opens `sockets` connections and sends a request on each; returns when all heads are in.
+    pub(super) fn connect(
+        address: SocketAddr,
+        sockets: usize,
+        chunks: usize,
+        kernel_stamps: bool,
+    ) -> Result<Self> {
+        let live = Arc::new(Live::default());
+        let mut engine = Engine::new(config(address, sockets, kernel_stamps), Arc::clone(&live))?;
+        engine.open_ahead(sockets)?;
+        while engine.opening_connections() > 0 {
+            engine.poll(engine.now().plus(LONG))?;
+        }
+        for id in 0..sockets as u64 {
+            let now = engine.now();
+            engine.send(prepared(id, chunks), Phase::Measure, now);
+        }
+        while engine.health().reads < sockets as u64 {
+            engine.poll(engine.now().plus(LONG))?;
+        }
+        Ok(Self {
+            engine,
+            live,
+            recorded: 0,
+        })
+    }
+}
+
+impl Reader for EngineReader {
+    fn drain(&mut self, events: usize) -> Result<()> {
+        self.recorded += events as u64;
+        while self.live.chunks.load(Ordering::Relaxed) < self.recorded {
+            self.engine.poll(self.engine.now().plus(LONG))?;
+            ensure!(
+                self.live.ended.load(Ordering::Relaxed) == 0,
+                "an answer ended early"
+            );
+        }
+        Ok(())
+    }
+}
+
+fn config(address: SocketAddr, sockets: usize, kernel_stamps: bool) -> EngineConfig {
+    EngineConfig {
+        address,
+        tls: None,
+        clock: Clock::starting_in(0),
+        kernel_stamps,
+        max_connections: sockets,
+        first_connection: 0,
+        connection_stride: 1,
+        connect_timeout: LONG,
+        timeout: LONG,
+        first_token_timeout: None,
+        idle_timeout: None,
+        keepalive: LONG,
+        spare_connections: 0,
+        retry_stale: false,
+        burn: 0,
+        spin: 0,
+    }
+}
+
+fn prepared(id: u64, chunks: usize) -> Prepared {
+    Prepared {
+        spec: RequestSpec {
+            id,
+            class: 0,
+            prompt_tokens: 1,
+            output_tokens: chunks as u32,
+        },
+        bytes: b"POST /v1/chat/completions HTTP/1.1\r\nhost: loopback\r\ncontent-length: 0\r\n\r\n"
+            .to_vec(),
+        expect: Expect {
+            streaming: true,
+            keep_texts: KeepTexts::UntilSettled,
+            reserve_chunks: chunks,
+        },
+    }
+}
