@@ -141,7 +141,7 @@ pub struct RunManifest {
     pub state: RunState,
     /// The plan, secrets replaced by `***`.
     pub plan: Plan,
-    /// SHA-256 of the plan's canonical JSON (secrets replaced), hex.
+    /// SHA-256 of the plan's JSON (secrets replaced; without `out`, `json` and `quiet`), hex.
     pub plan_hash: String,
     /// Both seeds.
     pub seeds: Seeds,

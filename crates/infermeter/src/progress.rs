@@ -62,7 +62,8 @@ impl Progress {
         let mut out = std::io::stderr().lock();
         // A closed standard error is no reason to stop measuring.
         let _ = if self.mode == Mode::Terminal {
-            write!(out, "\r\x1b[2K{line}").and_then(|()| out.flush())
+            let fits = cut(&line, terminal_width());
+            write!(out, "\r\x1b[2K{fits}").and_then(|()| out.flush())
         } else {
             writeln!(out, "{line}")
         };
@@ -77,6 +78,20 @@ impl Progress {
             let _ = write!(out, "\r\x1b[2K").and_then(|()| out.flush());
         }
     }
+}
+
+/// Columns of the terminal that standard error is; 80 where it does not tell.
+fn terminal_width() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr());
+    size.map(|s| usize::from(s.ws_col))
+        .ok()
+        .filter(|columns| *columns > 0)
+        .unwrap_or(80)
+}
+
+/// The line as far as it fits without wrapping: a wrapped line cannot be drawn over.
+fn cut(line: &str, width: usize) -> String {
+    line.chars().take(width.saturating_sub(1)).collect()
 }
 
 /// Chunks per second since the previous snapshot.

@@ -7,9 +7,7 @@
 
 use anyhow::{Context, Result, bail};
 use infermeter_core::clock::{Offset, monotonic_ns, process_cpu_ns};
-use infermeter_core::record::{
-    Chunk, ChunkKind, Outcome, RequestRecord, StampSource, TokenSource,
-};
+use infermeter_core::record::{Chunk, ChunkKind, Outcome, RequestRecord, StampSource, TokenSource};
 use infermeter_core::schedule::Phase;
 use infermeter_core::seed::splitmix64;
 use infermeter_record::{JOURNAL_FILE, JournalWriter, PARQUET_FILE, convert};
@@ -41,7 +39,10 @@ pub fn run(_repeats: usize, directory: &Path) -> Result<()> {
         .output()
         .context("cannot start the measured process")?;
     if !output.status.success() {
-        bail!("it failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "it failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     let figures: Value = serde_json::from_slice(&output.stdout).context("its figures")?;
     let of = |key: &str| figures[key].as_f64().unwrap_or(f64::NAN);
@@ -51,12 +52,28 @@ pub fn run(_repeats: usize, directory: &Path) -> Result<()> {
     println!("|---|---|---|");
     let journal_s = of("journal_s");
     println!("| journal, chunks/s | {:.0} | 200000 |", chunks / journal_s);
-    println!("| journal, s (CPU s) | {journal_s:.1} ({:.1}) | |", of("journal_cpu_s"));
-    println!("| conversion, s (CPU s) | {:.1} ({:.1}) | |", of("convert_s"), of("convert_cpu_s"));
-    println!("| peak resident after the journal, MB | {:.0} | |", of("journal_peak_mb"));
+    println!(
+        "| journal, s (CPU s) | {journal_s:.1} ({:.1}) | |",
+        of("journal_cpu_s")
+    );
+    println!(
+        "| conversion, s (CPU s) | {:.1} ({:.1}) | |",
+        of("convert_s"),
+        of("convert_cpu_s")
+    );
+    println!(
+        "| peak resident after the journal, MB | {:.0} | |",
+        of("journal_peak_mb")
+    );
     println!("| peak resident, MB | {:.0} | 1000 |", of("peak_mb"));
-    println!("| journal, bytes/chunk | {:.2} | |", of("journal_bytes") / chunks);
-    println!("| requests.parquet, bytes/chunk | {:.2} | |", of("parquet_bytes") / chunks);
+    println!(
+        "| journal, bytes/chunk | {:.2} | |",
+        of("journal_bytes") / chunks
+    );
+    println!(
+        "| requests.parquet, bytes/chunk | {:.2} | |",
+        of("parquet_bytes") / chunks
+    );
     Ok(())
 }
 

@@ -41,12 +41,18 @@ pub fn run(repeats: usize, directory: &Path) -> Result<()> {
     println!("Median (min..max).\n");
     println!("| figure | value | runs | target |");
     println!("|---|---|---|---|");
-    println!("| `infermeter --help`, ms | {} | {HELP_RUNS} | 20 |", spread(&help, 1));
+    println!(
+        "| `infermeter --help`, ms | {} | {HELP_RUNS} | 20 |",
+        spread(&help, 1)
+    );
     println!(
         "| start to first request, built-in vocabulary, ms | {} | {repeats} | 700 |",
         spread(&first, 0)
     );
-    println!("| release binary, MB | {:.1} | 1 | 20 |", bytes as f64 / 1e6);
+    println!(
+        "| release binary, MB | {:.1} | 1 | 20 |",
+        bytes as f64 / 1e6
+    );
     Ok(())
 }
 
@@ -66,15 +72,23 @@ fn help_ms(binary: &Path) -> Result<f64> {
 fn first_request_ms(binary: &Path, url: &str, out: &Path) -> Result<f64> {
     let begin = realtime_ns();
     let output = Command::new(binary)
-        .args(["run", url, "--concurrency", "1", "--requests", "20", "--warmup", "0"])
+        .args([
+            "run",
+            url,
+            "--concurrency",
+            "1",
+            "--requests",
+            "20",
+            "--warmup",
+            "0",
+        ])
         .args(["--workload", "chat", "--quiet", "--out"])
         .arg(out)
         .output()
         .context("cannot start infermeter")?;
     // Whatever the verdict on so short a run, its record says when the first request left.
-    let manifest = read_manifest(out).with_context(|| {
-        format!("no run: {}", String::from_utf8_lossy(&output.stderr).trim())
-    })?;
+    let manifest = read_manifest(out)
+        .with_context(|| format!("no run: {}", String::from_utf8_lossy(&output.stderr).trim()))?;
     let records = read_records(out)?;
     let sent = records.iter().filter_map(|record| record.send_start).min();
     let sent = sent.context("the run sent nothing")?;

@@ -38,6 +38,24 @@ pub(super) fn connections_inside(_: &RunLog, summary: &Summary) -> Option<Findin
     ))
 }
 
+/// Requests were written to a second connection because the first was stale (`--retry-stale`).
+pub(super) fn resent(log: &RunLog, _: &Summary) -> Option<Finding> {
+    let resent = log.records.iter().filter(|r| r.attempts > 1).count() as u64;
+    (resent > 0).then(|| {
+        Finding::new(
+            Severity::Note,
+            "resent",
+            "Requests were sent again after their reused connection had died.",
+            format!(
+                "{} of {} requests; the failed attempt is inside their latency.",
+                count(resent),
+                count(log.records.len() as u64)
+            ),
+            "Set --keepalive below the time after which the server closes idle connections.",
+        )
+    })
+}
+
 /// A request was due before its body was made.
 pub(super) fn bodies_late(_: &RunLog, summary: &Summary) -> Option<Finding> {
     let late = summary.client.threads.as_ref()?.bodies_late;

@@ -14,7 +14,7 @@ pub(super) fn conservation(log: &RunLog, _: &Summary) -> Option<Finding> {
     // What breach, how often, and the first request with it.
     let mut breaches: BTreeMap<&'static str, (u64, u64)> = BTreeMap::new();
     let mut add = |what, id| breaches.entry(what).or_insert((0, id)).0 += 1;
-    let recovered = log.manifest.progress.as_ref().is_none_or(|p| p.recovered);
+    let recovered = log.manifest.progress.as_ref().is_none_or(|p| p.recovered) || unwritten(log);
     let mut expected = 0;
     for record in &log.records {
         let in_sequence = record.id == expected || (recovered && record.id > expected);
@@ -44,6 +44,14 @@ pub(super) fn conservation(log: &RunLog, _: &Summary) -> Option<Finding> {
         list.join("; ") + ".",
         "This is a defect of infermeter or of the record's file; please report it with the record.",
     ))
+}
+
+/// Records are missing because they could not be written, which is a finding of its own.
+fn unwritten(log: &RunLog) -> bool {
+    log.manifest
+        .client_health
+        .as_ref()
+        .is_some_and(|h| h.recorder_error.is_some())
 }
 
 /// The first contradiction within one record.

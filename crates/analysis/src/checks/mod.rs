@@ -47,6 +47,7 @@ const CHECKS: &[Check] = &[
     tokens::unknown_counts,
     tokens::multi_token_chunks,
     client::connections_inside,
+    client::resent,
     client::bodies_late,
     client::waits_for_cap,
     client::reads_without_stamp,

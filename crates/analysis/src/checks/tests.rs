@@ -420,6 +420,7 @@ fn tokens_that_cannot_be_counted() {
 
 #[test]
 fn what_the_client_did() {
+    check(|run| run.records()[60].attempts = 2, &["note resent"]);
     let open = |nth: usize| {
         move |run: &mut Run| {
             for record in every(run, nth) {

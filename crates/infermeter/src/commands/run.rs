@@ -116,7 +116,14 @@ fn first_manifest(
     environment: serde_json::Value,
 ) -> RunManifest {
     let shown = secrets::redact(plan);
-    let canonical = serde_json::to_vec(&shown).unwrap_or_default();
+    // What is measured, not where it is written or how it is shown.
+    let hashed = Plan {
+        out: None,
+        json: false,
+        quiet: false,
+        ..shown.clone()
+    };
+    let canonical = serde_json::to_vec(&hashed).unwrap_or_default();
     let hash = Sha256::digest(&canonical);
     let window = match &load.schedule {
         Schedule::Open(open) => Some(Window {

@@ -24,7 +24,23 @@ fn check(record: &RequestRecord, truth: &TruthRequest, clock: &Clock) {
         // What was written before the next token's write had arrived by then.
         if let Some(next) = truth.tokens_ns.get(i + 1) {
             let lower = clock.monotonic_at(chunk.lower);
-            if lower > *next { eprintln!("LATE id {} chunk {i}/{}: lower-next {} at-lower {} seen-at {} read {} nextread {:?} write-gap {} at-write {}", record.id, record.chunks.len(), lower-next, chunk.at.since(chunk.lower), chunk.seen.since(chunk.at), chunk.read, record.chunks.get(i+1).map(|c| (c.read, c.lower.since(chunk.lower))), next - truth.tokens_ns[i], at - truth.tokens_ns[i]); }
+            if lower > *next {
+                eprintln!(
+                    "LATE id {} chunk {i}/{}: lower-next {} at-lower {} seen-at {} read {} nextread {:?} write-gap {} at-write {}",
+                    record.id,
+                    record.chunks.len(),
+                    lower - next,
+                    chunk.at.since(chunk.lower),
+                    chunk.seen.since(chunk.at),
+                    chunk.read,
+                    record
+                        .chunks
+                        .get(i + 1)
+                        .map(|c| (c.read, c.lower.since(chunk.lower))),
+                    next - truth.tokens_ns[i],
+                    at - truth.tokens_ns[i]
+                );
+            }
             assert!(
                 lower <= next + SLACK_NS,
                 "chunk {i}: lower bound past its arrival"
