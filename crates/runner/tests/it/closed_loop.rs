@@ -1,3 +1,5 @@
+//! Closed loops: slots, phases, one record for every request.
+
 use crate::engine_support::end;
 use crate::support::{Ask, Done, SECOND, dead_target, execute, fixed, settings, start};
 use infermeter_core::clock::Offset;

@@ -1,3 +1,5 @@
+//! Open loops: arrivals, phases, one record for every request.
+
 use crate::engine_support::end;
 use crate::support::{Ask, arrivals, dead_target, execute, fixed, request_id, settings, start};
 use infermeter_core::clock::Offset;

@@ -1,3 +1,5 @@
+//! Time-outs of every kind, and refused connections.
+
 use crate::engine_support::{Driver, end};
 use crate::support::{Ask, MS, SECOND, engine_config, fixed, start};
 use infermeter_core::record::{Outcome, Reason};
