@@ -6,6 +6,9 @@
 //! - the start of the previous wait that did not report the socket;
 //! - after a wait that blocked, the wake-up less the thread's run-queue wait and
 //!   [`WAKE_MARGIN_NS`]: an earlier segment would have woken the thread earlier.
+//!
+//! Empty means that nothing had been delivered. On loopback the kernel stamps a segment before it
+//! delivers it: on a machine so busy that softirqs starve, a bound can be late by that delay.
 
 use crate::connection::Stage;
 use crate::engine::Engine;
