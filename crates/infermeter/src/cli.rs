@@ -57,7 +57,7 @@ pub struct RunArgs {
     /// Say what would be sent, and stop
     #[arg(long)]
     pub dry_run: bool,
-    /// Directory of the record (default: runs/<time>-<id>); an existing one is refused
+    /// Directory of the record (default: runs/TIME-ID); an existing one is refused
     #[arg(long, value_name = "DIR")]
     pub out: Option<String>,
 

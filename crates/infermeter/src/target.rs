@@ -49,7 +49,7 @@ pub struct ReadyTarget {
 /// [`prepare`] on a thread of its own: a signal ends the wait, whatever the target does.
 ///
 /// # Errors
-/// As [`prepare`], and when a signal came.
+/// When the target cannot be used, and when a signal came.
 pub fn prepare_unless_stopped(
     plan: &Plan,
     mock_url: Option<&str>,

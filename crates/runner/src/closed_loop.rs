@@ -59,7 +59,10 @@ fn hand_over(worker: &mut Worker<'_>, free: &mut VecDeque<Offset>) {
         if is_measured(record) {
             shared.measured_open.fetch_sub(1, Ordering::AcqRel);
         }
-        free.push_back(next_intended(record, now));
+        // Soonest first: a slot that pauses does not hold up the others.
+        let intended = next_intended(record, now);
+        let place = free.partition_point(|other| *other <= intended);
+        free.insert(place, intended);
     });
 }
 
@@ -136,7 +139,7 @@ fn phase_of(shared: &Shared, schedule: &ClosedSchedule, id: u64, intended: Offse
             .compare_exchange(u64::MAX, id, Ordering::AcqRel, Ordering::Acquire)
             .is_ok()
         {
-            shared.window_start.store(intended.0, Ordering::Release);
+            shared.window_start.fetch_min(intended.0, Ordering::AcqRel);
             return Phase::Measure;
         }
     }
@@ -144,20 +147,25 @@ fn phase_of(shared: &Shared, schedule: &ClosedSchedule, id: u64, intended: Offse
     if id < from {
         return Phase::Warmup;
     }
-    if schedule.requests.is_some_and(|n| id - from >= n) {
-        shared.window_end.fetch_min(intended.0, Ordering::AcqRel);
-        return Phase::Drain;
+    match schedule.requests {
+        Some(n) if id - from >= n => {
+            shared.window_end.fetch_min(intended.0, Ordering::AcqRel);
+            return Phase::Drain;
+        }
+        // The measured requests are counted by id: the window takes in the earliest of them.
+        Some(_) => {
+            shared.window_start.fetch_min(intended.0, Ordering::AcqRel);
+        }
+        None if intended.0 < shared.window_start.load(Ordering::Acquire) => return Phase::Warmup,
+        None => {}
     }
     let start = shared.window_start.load(Ordering::Acquire);
-    let past = |d: i64| start != i64::MAX && intended.0 >= start.saturating_add(d);
-    if schedule.duration_ns.is_some_and(past) || intended.0 >= end_of(shared) {
-        return Phase::Drain;
+    let past = |duration: i64| intended.0 >= start.saturating_add(duration);
+    if schedule.duration_ns.is_some_and(past) {
+        Phase::Drain
+    } else {
+        Phase::Measure
     }
-    Phase::Measure
-}
-
-fn end_of(shared: &Shared) -> i64 {
-    shared.window_end.load(Ordering::Acquire)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ mod hyper_reader;
 mod sender;
 
 use super::machine::spread;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use bare_reader::BareReader;
 use engine_reader::EngineReader;
 use hyper_reader::HyperReader;
@@ -73,23 +73,22 @@ struct Cost {
     wall_us: f64,
 }
 
-/// Runs both readers `repeats` times and prints a table.
+/// Runs all readers `repeats` times and prints a table.
 ///
 /// # Errors
 /// When sockets cannot be opened or a reader fails.
 pub fn run(repeats: usize, _directory: &Path) -> Result<()> {
-    limits::raise_fd_limit(4 * SOCKETS as u64 + 64);
+    limits::raise_fd_limit(6 * SOCKETS as u64 + 64);
     let sentinel = Sentinel::start();
     let all_cores = affinity::allowed_cores();
-    if let Some(core) = all_cores.last() {
-        affinity::restrict_to(&[*core])?;
-    }
-    let sender_core = all_cores[0];
+    let [sender_core, .., reader_core] = *all_cores.as_slice() else {
+        bail!("this benchmark needs two cores");
+    };
+    affinity::restrict_to(&[reader_core])?;
     println!(
         "{SOCKETS} sockets with {EVENT_BYTES}-byte events, {ROUNDS} rounds a run; reader on core \
-         {:?}, sender on core {sender_core}; kernel stamps {}; median (min..max) of {repeats} \
-         runs.\n",
-        all_cores.last(),
+         {reader_core}, sender on core {sender_core}; kernel stamps {}; median (min..max) of \
+         {repeats} runs.\n",
         if sentinel.is_some() { "on" } else { "missing" }
     );
     println!("| writes | events in each | reader | CPU us/event | wall us/event | target |");
