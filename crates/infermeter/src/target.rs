@@ -46,7 +46,7 @@ pub struct ReadyTarget {
     pub secrets: Secrets,
 }
 
-/// [`prepare`] on a thread of its own: a signal ends the wait, whatever the target does.
+/// Prepares on a thread of its own: a signal ends the wait, whatever the target does.
 ///
 /// # Errors
 /// When the target cannot be used, and when a signal came.

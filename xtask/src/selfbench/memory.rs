@@ -22,9 +22,9 @@ const CASES: &[Case] = &[
             "--workload",
             "fixed:64,128",
             "--warmup",
-            "2s",
+            "1s",
             "--duration",
-            "10s",
+            "6s",
         ],
     },
     Case {
@@ -47,7 +47,7 @@ const CASES: &[Case] = &[
             "--warmup",
             "0",
             "--duration",
-            "10s",
+            "6s",
         ],
     },
 ];

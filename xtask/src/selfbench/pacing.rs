@@ -38,7 +38,7 @@ pub fn run(repeats: usize, directory: &Path) -> Result<()> {
             "--warmup",
             "1s",
             "--duration",
-            "10s",
+            "6s",
         ];
         let mut runs = Vec::new();
         for _ in 0..repeats {
