@@ -67,6 +67,21 @@ pub(crate) struct Waiting {
     pub(crate) intended: Offset,
 }
 
+impl Waiting {
+    /// Its record as long as it has not been sent.
+    fn record(&self) -> RequestRecord {
+        let spec = self.prepared.spec;
+        RequestRecord::unsent(
+            spec.id,
+            spec.class,
+            self.phase,
+            self.intended,
+            spec.prompt_tokens,
+            spec.output_tokens,
+        )
+    }
+}
+
 /// The measuring client of one thread.
 pub struct Engine {
     pub(crate) config: EngineConfig,
@@ -170,25 +185,13 @@ impl Engine {
     }
 
     fn begin(&mut self, index: usize, request: Waiting) {
-        let Waiting {
-            prepared,
-            phase,
-            intended,
-        } = request;
-        let spec = prepared.spec;
+        let mut record = request.record();
+        let prepared = request.prepared;
         let mut reader = match self.readers.pop() {
             Some(reader) => reader,
             None => ResponseReader::new(prepared.expect),
         };
         reader.reset(prepared.expect);
-        let mut record = RequestRecord::unsent(
-            spec.id,
-            spec.class,
-            phase,
-            intended,
-            spec.prompt_tokens,
-            spec.output_tokens,
-        );
         let connection = self.pool.get_mut(index);
         record.new_connection = Some(!connection.used && connection.stage != Stage::Ready);
         record.connection = Some(connection.id);
@@ -303,15 +306,7 @@ impl Engine {
     }
 
     fn fail_unsent(&mut self, request: Waiting, now: Offset, problem: &io::Error) {
-        let spec = request.prepared.spec;
-        let mut record = RequestRecord::unsent(
-            spec.id,
-            spec.class,
-            request.phase,
-            request.intended,
-            spec.prompt_tokens,
-            spec.output_tokens,
-        );
+        let mut record = request.record();
         record.send_start = Some(now);
         record.closed = Some(now);
         record.outcome = Outcome::Failed;
@@ -382,15 +377,7 @@ impl Engine {
     /// Gives up the requests that wait for a connection: they were not sent, and will not be.
     pub fn cancel_waiting(&mut self, reason: Reason) {
         for request in std::mem::take(&mut self.waiting) {
-            let spec = request.prepared.spec;
-            let mut record = RequestRecord::unsent(
-                spec.id,
-                spec.class,
-                request.phase,
-                request.intended,
-                spec.prompt_tokens,
-                spec.output_tokens,
-            );
+            let mut record = request.record();
             record.error = Some(error(reason, "waited for a connection"));
             self.push_done(record);
         }

@@ -8,7 +8,7 @@ use infermeter_core::plan::WorkloadKind;
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-/// Standard deviation of the logarithm in all named classes (issue 2, workloads).
+/// Standard deviation of the logarithm in all named classes.
 const SIGMA: f64 = 0.8;
 
 /// A lognormal length, clipped: a draw outside the limits becomes the limit.
