@@ -1,7 +1,7 @@
 //! Linux system calls behind a safe interface: stamped receive, event loop, timers, affinity,
 //! limits, signals. No protocol, no policy.
 //!
-//! Invariant: [`raw`] is the only module of the workspace with unsafe code.
+//! Invariant: `raw` is the only module of the workspace with unsafe code.
 
 pub mod affinity;
 pub mod limits;
