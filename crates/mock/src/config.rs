@@ -150,7 +150,7 @@ impl Config {
 
     /// The engine's parameters with the overrides applied.
     pub fn engine_params(&self) -> Result<EngineParams, ConfigError> {
-        let mut params = self.preset.engine;
+        let mut params = self.preset.engine.clone();
         if self.preset.name != "fixed" {
             for (field, given) in [("ttft", self.ttft), ("step", self.step)] {
                 if given.is_some() {

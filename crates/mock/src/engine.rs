@@ -12,10 +12,16 @@
 //! Not here: KV blocks, prefix cache, preemption, jitter, speculative decoding.
 
 mod batched;
+mod events;
 mod gauges;
 mod grid;
+mod params;
 
+pub use events::{Emission, EngineEvent, Finish, QueueFull, SequenceId, StepReport};
 pub use gauges::{Gauge, Gauges};
+pub use params::{
+    EngineParams, EngineRequest, KvParams, LifeCycle, LoraParams, Penalties, Speculative, StepLaw,
+};
 
 use std::collections::{HashSet, VecDeque};
 
@@ -24,98 +30,13 @@ use std::collections::{HashSet, VecDeque};
 /// streams down instead of letting arrivals wait ever longer.
 pub const MAX_LAG_NS: i64 = 200_000_000;
 
-/// Names a sequence from its arrival to its last token. The caller gives it; unique among the
-/// live ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SequenceId(pub u64);
-
-/// Why a sequence ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finish {
-    /// The limit of output tokens; the last token is visible.
-    Length,
-    /// The end token: the last token counts, and has no text.
-    Stop,
-}
-
-/// How long a step takes and who gets a token at its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StepLaw {
-    /// Continuous batching: a step lasts `base + prefill tokens x per_prefill_token + scheduled
-    /// sequences x per_sequence`. It serves every running decode and, within the budget of batched
-    /// tokens, prefill chunks. A sequence whose prefill the step completes gets its first token at
-    /// the step's end.
-    Batched {
-        /// Time of an empty step, nanoseconds.
-        base_ns: i64,
-        /// Added by each prompt token computed, nanoseconds.
-        per_prefill_token_ns: i64,
-        /// Added by each sequence served, nanoseconds.
-        per_sequence_ns: i64,
-    },
-    /// Steps end at every multiple of `step_ns` on the caller's clock, whatever the load: streams
-    /// share their instants. A sequence gets its first token at the first such boundary at or
-    /// after its admission plus `ttft_ns`, then one at each boundary. It is admitted at its arrival
-    /// or, with all slots taken, at the boundary that frees one.
-    Fixed {
-        /// From admission to the earliest first token, nanoseconds.
-        ttft_ns: i64,
-        /// Distance of the boundaries, nanoseconds, at least 1.
-        step_ns: i64,
-    },
-}
-
-/// Timing and limits of an engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EngineParams {
-    /// The law of its steps.
-    pub law: StepLaw,
-    /// Most sequences running at once; the others wait.
-    pub max_num_seqs: u32,
-    /// Most tokens in one step: one per decode, the rest for prefill chunks.
-    pub max_batched_tokens: u32,
-}
-
-/// What a request asks of the engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EngineRequest {
-    /// Its name.
-    pub id: SequenceId,
-    /// Tokens to prefill.
-    pub prompt_tokens: u32,
-    /// Tokens to generate, the end token included; 0 is taken as 1.
-    pub output_tokens: u32,
-    /// How it will end.
-    pub finish: Finish,
-}
-
-/// One token of one sequence, at the end of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Emission {
-    /// The sequence.
-    pub id: SequenceId,
-    /// The token's number, from 0.
-    pub index: u32,
-    /// Present on the last token.
-    pub finish: Option<Finish>,
-}
-
-/// One completed step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StepReport {
-    /// Its planned end, nanoseconds on the caller's clock.
-    pub end_ns: i64,
-    /// Tokens it emitted.
-    pub tokens: u32,
-}
-
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Waiting {
     request: EngineRequest,
     arrived_ns: i64,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Running {
     request: EngineRequest,
     emitted: u32,
@@ -138,6 +59,7 @@ pub struct Engine {
     last_end_ns: i64,
     lost_ns: i64,
     gauges: Gauges,
+    events: Vec<EngineEvent>,
 }
 
 impl Engine {
@@ -152,11 +74,12 @@ impl Engine {
             last_end_ns: i64::MIN,
             lost_ns: 0,
             gauges: Gauges::default(),
+            events: Vec::new(),
         }
     }
 
     /// A request arrives at `now_ns`.
-    pub fn arrive(&mut self, now_ns: i64, request: EngineRequest) {
+    pub fn arrive(&mut self, now_ns: i64, request: EngineRequest) -> Result<(), QueueFull> {
         self.waiting.push_back(Waiting {
             request: EngineRequest {
                 prompt_tokens: request.prompt_tokens.max(1),
@@ -177,6 +100,12 @@ impl Engine {
             }
         }
         self.note_load(now_ns);
+        Ok(())
+    }
+
+    /// Moves what happened since the last call to `events`, in order.
+    pub fn take_events(&mut self, events: &mut Vec<EngineEvent>) {
+        events.append(&mut self.events);
     }
 
     /// Gives a sequence up. It emits nothing more; its slot is free from the end of the step in
@@ -218,6 +147,9 @@ impl Engine {
         Some(StepReport {
             end_ns,
             tokens: (emissions.len() - before) as u32,
+            prefill_tokens: 0,
+            sequences: self.running.len() as u32,
+            replica: 0,
         })
     }
 
@@ -253,6 +185,7 @@ impl Engine {
             emissions.push(Emission {
                 id,
                 index,
+                tokens: 1,
                 finish: last.then_some(sequence.request.finish),
             });
             !last

@@ -6,7 +6,7 @@
 use crate::engine::{EngineParams, StepLaw};
 
 /// A simulated engine and the facts of the model it serves.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Preset {
     /// The name it is asked for by.
     pub name: &'static str,
@@ -84,15 +84,17 @@ fn llama_8b_h100() -> Preset {
         model: "mock/llama-8b-h100",
         max_model_len: 131_072,
         answer_limit: None,
-        engine: EngineParams {
-            law: StepLaw::Batched {
+        engine: EngineParams::plain(
+            StepLaw::Batched {
                 base_ns: 7_000_000,
                 per_prefill_token_ns: 25_000,
                 per_sequence_ns: 40_000,
+                per_kv_token_ns: 0.0,
+                per_attention_ns: 0.0,
             },
-            max_num_seqs: 256,
-            max_batched_tokens: 8_192,
-        },
+            256,
+            8_192,
+        ),
     }
 }
 
@@ -107,15 +109,17 @@ fn llama_70b_8xh100() -> Preset {
         model: "mock/llama-70b-8xh100",
         max_model_len: 131_072,
         answer_limit: None,
-        engine: EngineParams {
-            law: StepLaw::Batched {
+        engine: EngineParams::plain(
+            StepLaw::Batched {
                 base_ns: 31_000_000,
                 per_prefill_token_ns: 35_000,
                 per_sequence_ns: 100_000,
+                per_kv_token_ns: 0.0,
+                per_attention_ns: 0.0,
             },
-            max_num_seqs: 512,
-            max_batched_tokens: 8_192,
-        },
+            512,
+            8_192,
+        ),
     }
 }
 
@@ -126,14 +130,14 @@ fn fixed() -> Preset {
         model: "mock/fixed",
         max_model_len: 1_048_576,
         answer_limit: None,
-        engine: EngineParams {
-            law: StepLaw::Fixed {
+        engine: EngineParams::plain(
+            StepLaw::Fixed {
                 ttft_ns: 50_000_000,
                 step_ns: 20_000_000,
             },
-            max_num_seqs: 100_000,
-            max_batched_tokens: u32::MAX,
-        },
+            100_000,
+            u32::MAX,
+        ),
     }
 }
 
@@ -145,14 +149,14 @@ fn null() -> Preset {
         model: "mock/null",
         max_model_len: 1_048_576,
         answer_limit: Some(1),
-        engine: EngineParams {
-            law: StepLaw::Fixed {
+        engine: EngineParams::plain(
+            StepLaw::Fixed {
                 ttft_ns: 0,
                 step_ns: 1,
             },
-            max_num_seqs: 100_000,
-            max_batched_tokens: u32::MAX,
-        },
+            100_000,
+            u32::MAX,
+        ),
     }
 }
 

@@ -128,8 +128,8 @@ impl<'a> Server<'a> {
         poll.add(&timer, TIMER, Interest::Read)?;
         Ok(Self {
             config,
-            engine: Engine::new(params),
             early_head: !matches!(params.law, StepLaw::Fixed { ttft_ns: 0, .. }),
+            engine: Engine::new(params),
             poll,
             timer,
             listener,

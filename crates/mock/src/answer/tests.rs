@@ -70,6 +70,7 @@ impl Case {
             }
             turn = answer.take(Emission {
                 id: SequenceId(1),
+                tokens: 1,
                 index,
                 finish: (index + 1 == self.tokens).then_some(self.finish),
             });

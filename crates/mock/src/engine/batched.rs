@@ -13,6 +13,7 @@ impl Engine {
             base_ns,
             per_prefill_token_ns,
             per_sequence_ns,
+            ..
         } = self.params.law
         else {
             return;
@@ -33,9 +34,9 @@ impl Engine {
             && let Some(waiting) = self.next_admissible(start_ns)
         {
             let mut sequence = Running {
-                request: waiting.request,
                 emitted: 0,
                 prefill_left: waiting.request.prompt_tokens,
+                request: waiting.request,
                 ready_ns: i64::MIN,
                 due: false,
             };

@@ -10,30 +10,34 @@ fn request(id: u64, prompt_tokens: u32, output_tokens: u32) -> EngineRequest {
         prompt_tokens,
         output_tokens,
         finish: Finish::Length,
+        blocks: [].into(),
+        adapter: None,
     }
 }
 
 fn fixed(ttft_ms: i64, step_ms: i64, max_num_seqs: u32) -> Engine {
-    Engine::new(EngineParams {
-        law: StepLaw::Fixed {
+    Engine::new(EngineParams::plain(
+        StepLaw::Fixed {
             ttft_ns: ttft_ms * MS,
             step_ns: step_ms * MS,
         },
         max_num_seqs,
-        max_batched_tokens: u32::MAX,
-    })
+        u32::MAX,
+    ))
 }
 
 fn batched(max_num_seqs: u32, max_batched_tokens: u32) -> Engine {
-    Engine::new(EngineParams {
-        law: StepLaw::Batched {
+    Engine::new(EngineParams::plain(
+        StepLaw::Batched {
             base_ns: 10 * MS,
             per_prefill_token_ns: MS / 10,
             per_sequence_ns: MS,
+            per_kv_token_ns: 0.0,
+            per_attention_ns: 0.0,
         },
         max_num_seqs,
         max_batched_tokens,
-    })
+    ))
 }
 
 /// Runs until idle, arrivals (instants in ms) merged in; tokens as (ms, id, index).
@@ -45,7 +49,7 @@ fn run(engine: &mut Engine, arrivals: &[(i64, EngineRequest)]) -> Vec<(f64, u64,
         let deadline = engine.next_deadline();
         match arrivals.peek() {
             Some((at, request)) if deadline.is_none_or(|d| at * MS <= d) => {
-                engine.arrive(at * MS, *request);
+                let _ = engine.arrive(at * MS, request.clone());
                 arrivals.next();
             }
             _ => {
@@ -114,10 +118,10 @@ fn fixed_waits_for_a_slot_first_come_first_served() {
 #[test]
 fn fixed_newcomer_brings_a_far_step_forward_only_to_its_own_boundary() {
     let mut engine = fixed(50, 20, 10);
-    engine.arrive(30 * MS, request(1, 1, 1));
+    let _ = engine.arrive(30 * MS, request(1, 1, 1));
     assert_eq!(engine.next_deadline(), Some(80 * MS));
     // Stamps of different sockets may come out of order.
-    engine.arrive(5 * MS, request(2, 1, 1));
+    let _ = engine.arrive(5 * MS, request(2, 1, 1));
     assert_eq!(engine.next_deadline(), Some(60 * MS));
     let mut emissions = Vec::new();
     engine.step(60 * MS, &mut emissions);
@@ -128,9 +132,9 @@ fn fixed_newcomer_brings_a_far_step_forward_only_to_its_own_boundary() {
 #[test]
 fn null_answers_at_the_arrival() {
     let preset = crate::Preset::parse("null").expect("a preset");
-    let mut engine = Engine::new(preset.engine);
+    let mut engine = Engine::new(preset.engine.clone());
     let mut emissions = Vec::new();
-    engine.arrive(12_345, request(7, 1, 1));
+    let _ = engine.arrive(12_345, request(7, 1, 1));
     assert_eq!(engine.next_deadline(), Some(12_345));
     assert!(engine.step(12_345, &mut emissions).is_some());
     assert_eq!(emissions[0].finish, Some(Finish::Length));
@@ -199,7 +203,7 @@ fn batched_respects_max_num_seqs_and_order() {
 #[test]
 fn a_late_caller_does_not_shift_the_steps() {
     let mut engine = batched(8, 1000);
-    engine.arrive(0, request(1, 100, 3));
+    let _ = engine.arrive(0, request(1, 100, 3));
     let mut emissions = Vec::new();
     assert_eq!(engine.step(20 * MS, &mut emissions), None);
     let ends: Vec<_> = [25, 70, 71]
@@ -207,8 +211,8 @@ fn a_late_caller_does_not_shift_the_steps() {
         .into();
     assert_eq!(ends, [21 * MS, 32 * MS, 43 * MS]);
     // What arrived after a step's start does not take part in it, even when both are seen late.
-    engine.arrive(50 * MS, request(2, 10, 2));
-    engine.arrive(51 * MS, request(3, 10, 1));
+    let _ = engine.arrive(50 * MS, request(2, 10, 2));
+    let _ = engine.arrive(51 * MS, request(3, 10, 1));
     emissions.clear();
     engine.step(200 * MS, &mut emissions);
     assert_eq!(emissions.len(), 1);
@@ -218,7 +222,7 @@ fn a_late_caller_does_not_shift_the_steps() {
 #[test]
 fn a_hopelessly_late_caller_loses_the_time() {
     for (mut engine, next_ms) in [(batched(8, 1000), 1011), (fixed(20, 20, 8), 1020)] {
-        engine.arrive(0, request(1, 90, 5));
+        let _ = engine.arrive(0, request(1, 90, 5));
         assert_eq!(engine.next_deadline(), Some(20 * MS));
         let mut emissions = Vec::new();
         engine.step(1000 * MS, &mut emissions);
@@ -230,9 +234,9 @@ fn a_hopelessly_late_caller_loses_the_time() {
 #[test]
 fn a_request_that_came_after_a_late_step_is_not_forgotten() {
     let mut engine = batched(8, 1000);
-    engine.arrive(0, request(1, 10, 1));
+    let _ = engine.arrive(0, request(1, 10, 1));
     for (at, id) in [(25, 2), (27, 3)] {
-        engine.arrive(at * MS, request(id, 10, 1));
+        let _ = engine.arrive(at * MS, request(id, 10, 1));
     }
     engine.cancel(SequenceId(2));
     let mut emissions = Vec::new();
@@ -244,7 +248,7 @@ fn a_request_that_came_after_a_late_step_is_not_forgotten() {
 fn a_cancelled_sequence_is_silent_and_frees_its_slot() {
     for mut engine in [batched(1, 1000), fixed(50, 20, 1)] {
         for id in 1..=3 {
-            engine.arrive(0, request(id, 10, 100));
+            let _ = engine.arrive(0, request(id, 10, 100));
         }
         engine.cancel(SequenceId(1));
         engine.cancel(SequenceId(2));
@@ -261,7 +265,7 @@ fn a_cancelled_sequence_is_silent_and_frees_its_slot() {
 #[test]
 fn an_engine_whose_last_sequence_is_cancelled_goes_idle() {
     let mut engine = batched(4, 1000);
-    engine.arrive(0, request(1, 10, 100));
+    let _ = engine.arrive(0, request(1, 10, 100));
     engine.cancel(SequenceId(1));
     let mut emissions = Vec::new();
     engine.step(100 * MS, &mut emissions);
@@ -312,9 +316,9 @@ fn the_same_arrivals_give_the_same_tokens_and_every_token_once() {
 fn the_70b_preset_follows_its_step_law() {
     let preset = crate::Preset::parse("llama-70b-8xh100").expect("a preset");
     for (batch, expected_ms) in [(128_u64, 43.8), (512, 82.2)] {
-        let mut engine = Engine::new(preset.engine);
+        let mut engine = Engine::new(preset.engine.clone());
         for id in 0..batch {
-            engine.arrive(0, request(id, 1, 3));
+            let _ = engine.arrive(0, request(id, 1, 3));
         }
         let mut emissions = Vec::new();
         let mut ends = Vec::new();

@@ -260,8 +260,10 @@ impl Server<'_> {
                 prompt_tokens: ask.prompt_tokens,
                 output_tokens: if endless { u32::MAX } else { ask.length.tokens },
                 finish: ask.length.finish,
+                blocks: [].into(),
+                adapter: None,
             };
-            self.engine.arrive(arrival.at_ns, request);
+            let _ = self.engine.arrive(arrival.at_ns, request);
         }
         self.begin_answer(id);
     }
