@@ -1,6 +1,6 @@
 //! Everything that can be set on a simulator, as one plain value.
 
-use crate::engine::{EngineParams, StepLaw};
+use crate::engine::{EngineParams, ParamsError, StepLaw};
 use crate::fault::FaultRule;
 use crate::preset::Preset;
 use infermeter_core::units::Span;
@@ -60,6 +60,8 @@ pub struct Config {
     pub max_num_seqs: Option<u32>,
     /// Instead of the preset's limit of prompt plus answer, tokens; at least 1.
     pub max_model_len: Option<u32>,
+    /// Engines behind the port, served round robin; at least 1, at most 64.
+    pub replicas: u32,
     /// Instead of the preset's model name.
     pub model: Option<String>,
     /// When the role chunk goes out.
@@ -107,7 +109,16 @@ pub enum ConfigError {
         /// Its least value, with unit.
         least: &'static str,
     },
+    /// More engines than one port serves.
+    #[error("{0} replicas are too many: at most {MAX_REPLICAS}")]
+    Replicas(u32),
+    /// The engine's parameters cannot run.
+    #[error(transparent)]
+    Engine(#[from] ParamsError),
 }
+
+/// Most engines behind one port: each turn of the server looks at every one.
+const MAX_REPLICAS: u32 = 64;
 
 /// Tokens of the Llama 3 template around one user message without a system prompt: begin, two
 /// headers of four with their line breaks, end of turn.
@@ -122,6 +133,7 @@ impl Config {
             step: None,
             max_num_seqs: None,
             max_model_len: None,
+            replicas: 1,
             model: None,
             role_chunk: RoleChunk::default(),
             ignore_eos: IgnoreEos::default(),
@@ -178,6 +190,14 @@ impl Config {
         if self.max_connections == 0 {
             return Err(too_small("max_connections", "1"));
         }
+        if self.replicas == 0 {
+            return Err(too_small("replicas", "1"));
+        }
+        if self.replicas > MAX_REPLICAS {
+            return Err(ConfigError::Replicas(self.replicas));
+        }
+        params.seed = self.seed;
+        params.check(self.model_len())?;
         Ok(params)
     }
 }

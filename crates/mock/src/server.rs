@@ -12,7 +12,7 @@ mod output;
 mod slots;
 
 use crate::config::{Config, ConfigError};
-use crate::engine::{Emission, Engine, StepLaw};
+use crate::engine::{Emission, EngineEvent, Fleet, StepLaw};
 use crate::stats::{Counting, Stats};
 use crate::truth::{
     Arrival, ArrivalSource, CLOCK, FORMAT_VERSION, RequestEnd, TruthHeader, TruthLine, TruthWriter,
@@ -95,7 +95,7 @@ pub fn serve(
 /// The state of the loop; `intake` and `output` hold the two directions.
 struct Server<'a> {
     config: &'a Config,
-    engine: Engine,
+    engine: Fleet,
     /// The response's head goes out on arrival, since the first token takes its time.
     early_head: bool,
     poll: Poll,
@@ -113,6 +113,7 @@ struct Server<'a> {
     started_s: i64,
     read_buffer: Box<[u8]>,
     emissions: Vec<Emission>,
+    events: Vec<EngineEvent>,
     _stamps: Option<Sentinel>,
 }
 
@@ -129,7 +130,7 @@ impl<'a> Server<'a> {
         Ok(Self {
             config,
             early_head: !matches!(params.law, StepLaw::Fixed { ttft_ns: 0, .. }),
-            engine: Engine::new(params),
+            engine: Fleet::starting(params, config.replicas, monotonic_ns()),
             poll,
             timer,
             listener,
@@ -144,6 +145,7 @@ impl<'a> Server<'a> {
             started_s: realtime_ns() / 1_000_000_000,
             read_buffer: vec![0; READ_BUFFER].into_boxed_slice(),
             emissions: Vec::new(),
+            events: Vec::new(),
             _stamps: Sentinel::start(),
         })
     }

@@ -1,6 +1,6 @@
 //! What a simulator has done: counters for its user and its tests.
 
-use crate::engine::{Engine, Gauges};
+use crate::engine::{Fleet, Gauges};
 use crate::histogram::{Histogram, Summary};
 use crate::truth::{RequestEnd, TruthSummary};
 
@@ -113,7 +113,7 @@ impl Counting {
     }
 
     /// The figures so far.
-    pub fn snapshot(&self, engine: &Engine) -> Stats {
+    pub fn snapshot(&self, engine: &Fleet) -> Stats {
         Stats {
             gauges: *engine.gauges(),
             lost_ns: engine.lost_ns(),

@@ -27,6 +27,19 @@ pub struct Emission {
     pub finish: Option<Finish>,
 }
 
+/// What an engine is at an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EngineState {
+    /// It loads since its start; a server answers that it is not there yet.
+    Loading,
+    /// It was away, and a request has woken it; requests wait.
+    Waking,
+    /// It went away for want of work; the next request wakes it.
+    Asleep,
+    /// It serves.
+    Ready,
+}
+
 /// One completed step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StepReport {
@@ -34,7 +47,7 @@ pub struct StepReport {
     pub end_ns: i64,
     /// Tokens it emitted.
     pub tokens: u32,
-    /// Prompt tokens it computed.
+    /// Prompt tokens it computed (batched law).
     pub prefill_tokens: u32,
     /// Sequences it served.
     pub sequences: u32,
@@ -52,12 +65,12 @@ pub enum EngineEvent {
         id: SequenceId,
         /// Start of the step that serves it first.
         at_ns: i64,
-        /// Prompt tokens that need no computing.
+        /// Tokens found in the prefix cache: of the prompt and, when it resumes, of the answer.
         cached_tokens: u32,
         /// Which engine of a fleet, from 0.
         replica: u32,
     },
-    /// Its prompt is computed.
+    /// Its prompt is computed, and the first token leaves. Comes once.
     Prefilled {
         /// The sequence.
         id: SequenceId,

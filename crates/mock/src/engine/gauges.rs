@@ -53,8 +53,36 @@ impl Gauge {
 pub struct Gauges {
     /// Sequences in slots.
     pub running: Gauge,
-    /// Requests waiting for a slot.
+    /// Requests that wait, for whatever reason.
     pub waiting: Gauge,
+    /// Those of them that the last step passed over because every adapter slot is in use. The
+    /// others wait for capacity.
+    pub deferred: Gauge,
+    /// Blocks of the KV cache that sequences hold.
+    pub kv_used: Gauge,
+    /// Blocks of the KV cache; 0 without one.
+    pub kv_total: Gauge,
+}
+
+/// Present values of the gauges.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Load {
+    pub running: u64,
+    pub waiting: u64,
+    pub deferred: u64,
+    pub kv_used: u64,
+    pub kv_total: u64,
+}
+
+impl Gauges {
+    /// The load is `load` from `now_ns` on.
+    pub(super) fn set(&mut self, now_ns: i64, load: Load) {
+        self.running.set(now_ns, load.running);
+        self.waiting.set(now_ns, load.waiting);
+        self.deferred.set(now_ns, load.deferred);
+        self.kv_used.set(now_ns, load.kv_used);
+        self.kv_total.set(now_ns, load.kv_total);
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Boundaries at which nobody is due are skipped, so that an engine waiting for a first token far
 //! away sleeps until then.
 
-use super::{Engine, Running, StepLaw};
+use super::{Engine, EngineEvent, StepLaw};
 
 impl Engine {
     /// Admits waiting requests at `now_ns` while slots are free.
@@ -11,16 +11,26 @@ impl Engine {
         let StepLaw::Fixed { ttft_ns, .. } = self.params.law else {
             return;
         };
-        while let Some(waiting) = self.next_admissible(i64::MAX) {
+        while self.running.len() < self.params.max_num_seqs as usize {
+            let Some(slot) = self.waiting.get(0, &mut self.sequences) else {
+                return;
+            };
+            self.waiting.take(0);
             // A request that found a free slot is admitted at its arrival, one that waited at the
             // boundary that freed its slot.
-            let admitted_ns = now_ns.max(waiting.arrived_ns);
-            self.running.push(Running {
-                request: waiting.request,
-                emitted: 0,
-                prefill_left: 0,
-                ready_ns: admitted_ns.saturating_add(ttft_ns),
-                due: false,
+            let arrived_ns = self.sequences.get(slot).arrived_ns;
+            self.wake_for(arrived_ns);
+            let admitted_ns = now_ns.max(arrived_ns).max(self.life.ready_ns);
+            let sequence = self.sequences.get_mut(slot);
+            sequence.running = true;
+            sequence.ready_ns = admitted_ns.saturating_add(ttft_ns);
+            self.running.push(slot);
+            self.counters.admitted += 1;
+            self.events.push(EngineEvent::Admitted {
+                id: sequence.request.id,
+                at_ns: admitted_ns,
+                cached_tokens: 0,
+                replica: self.replica,
             });
         }
     }
@@ -36,7 +46,10 @@ impl Engine {
             Some(_) => &self.running[self.running.len().saturating_sub(1)..],
             None => &self.running[..],
         };
-        let Some(ready_ns) = candidates.iter().map(|s| s.ready_ns).min() else {
+        let ready = candidates
+            .iter()
+            .map(|slot| self.sequences.get(*slot).ready_ns);
+        let Some(ready_ns) = ready.min() else {
             return;
         };
         let end_ns =

@@ -1,4 +1,6 @@
 //! Timing and limits of an engine, and what a request asks of it.
+//!
+//! Plain values; whether they can run is judged in `check`.
 
 use super::{Finish, SequenceId};
 use std::sync::Arc;
@@ -18,7 +20,8 @@ pub enum StepLaw {
         per_prefill_token_ns: i64,
         /// Added by each sequence served, nanoseconds.
         per_sequence_ns: i64,
-        /// Added by each token in the KV cache of the sequences served, nanoseconds.
+        /// Added by each token that the sequences served have in the KV cache when the step begins,
+        /// nanoseconds: attention reads them.
         per_kv_token_ns: f64,
         /// Added by each pair of a prompt token computed and a token before it, nanoseconds: the
         /// quadratic part of attention.
@@ -36,7 +39,11 @@ pub enum StepLaw {
     },
 }
 
-/// The paged KV cache.
+/// Longest draft, tokens.
+pub const MAX_DRAFT: usize = 16;
+
+/// The paged KV cache. A sequence holds blocks for what is computed; when they run out the youngest
+/// running sequence gives its own back, goes to the front of the queue, and is computed again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KvParams {
     /// Tokens per block, at least 1.
@@ -51,7 +58,8 @@ pub struct KvParams {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Speculative {
     /// Probability that the draft token at each position is accepted, given that those before it
-    /// were. Its length is the draft's; a step gives one token more than were accepted.
+    /// were. Its length is the draft's, at most [`MAX_DRAFT`]; a step gives one token more than
+    /// were accepted. Draft tokens count in the step's budget of batched tokens.
     pub acceptance: Vec<f64>,
     /// Added to a step per sequence by each draft token, nanoseconds.
     pub per_draft_token_ns: i64,
@@ -60,7 +68,8 @@ pub struct Speculative {
 /// LoRA adapters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoraParams {
-    /// Adapters on the device at once; a request for another one waits until a slot is free.
+    /// Adapters on the device at once, at least 1. While running sequences of other adapters use
+    /// all of them, requests for a further one are passed over: those behind them may go first.
     pub slots: u32,
     /// Added to the step that first uses a newly loaded adapter, nanoseconds.
     pub load_ns: i64,
@@ -81,7 +90,7 @@ pub struct Penalties {
 pub struct LifeCycle {
     /// From the start to readiness, nanoseconds.
     pub loading_ns: i64,
-    /// Idle for this long, the engine goes away; 0: never.
+    /// Without work for this long, the engine goes away with its caches; 0: never.
     pub idle_to_zero_ns: i64,
     /// From the arrival that finds it away to readiness, nanoseconds. The request waits.
     pub cold_start_ns: i64,
@@ -97,13 +106,14 @@ pub struct EngineParams {
     /// Most tokens in one step: one per decode, the rest for prefill chunks.
     pub max_batched_tokens: u32,
     /// Prompts are cut to fit a step's budget and share steps with decodes. Otherwise a prompt is
-    /// computed in one step, in which no decode takes part.
+    /// computed in one step, even where it exceeds the budget alone, in which no decode takes
+    /// part; prompts go before decodes.
     pub chunked_prefill: bool,
     /// Most requests waiting; the next one is not taken. `None`: no limit.
     pub max_waiting: Option<u32>,
     /// The paged KV cache; `None`: without limit and without cache.
     pub kv: Option<KvParams>,
-    /// Sigma of the lognormal factor (of mean 1) on every step's length; 0: none.
+    /// Sigma of the lognormal factor (of mean 1) on every step's length; 0: none; at most 2.
     pub jitter_sigma: f64,
     /// Speculative decoding; `None`: one token per step.
     pub speculative: Option<Speculative>,

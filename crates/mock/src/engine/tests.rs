@@ -277,7 +277,7 @@ fn an_engine_whose_last_sequence_is_cancelled_goes_idle() {
 #[test]
 fn the_stop_token_is_the_last_and_marked() {
     let mut engine = fixed(0, 1, 4);
-    engine.arrive(
+    let _ = engine.arrive(
         0,
         EngineRequest {
             finish: Finish::Stop,

@@ -28,6 +28,9 @@ impl Server<'_> {
             }
         }
         self.emissions = emissions;
+        // Nobody asks for them yet; without this they would pile up.
+        self.events.clear();
+        self.engine.take_events(&mut self.events);
     }
 
     /// Gives a token to its answer; the instant of its write, if there was one.

@@ -1,0 +1,145 @@
+//! Several engines behind one port.
+//!
+//! Requests go round robin, as a plain load balancer sends them: a replica whose queue is full
+//! refuses although another has room. The replicas share nothing but their parameters; each has a
+//! seed of its own. Invariant: a fleet of one is its engine.
+
+use super::gauges::Load;
+use super::{
+    Emission, Engine, EngineCounters, EngineEvent, EngineParams, EngineRequest, EngineState,
+    Gauges, ParamsError, QueueFull, SequenceId, StepReport,
+};
+use infermeter_core::seed::splitmix64;
+
+/// Several engines behind one port.
+#[derive(Debug)]
+pub struct Fleet {
+    engines: Vec<Engine>,
+    next: usize,
+    gauges: Gauges,
+}
+
+impl Fleet {
+    /// Idle engines whose life began at instant 0; none is taken as one.
+    pub fn new(params: EngineParams, replicas: u32) -> Self {
+        Self::starting(params, replicas, 0)
+    }
+
+    /// Idle engines that begin to load at `start_ns`; none is taken as one.
+    pub fn starting(params: EngineParams, replicas: u32, start_ns: i64) -> Self {
+        let engines = (0..replicas.max(1)).map(|replica| {
+            let params = of_replica(params.clone(), replica);
+            Engine::starting(params, start_ns).with_replica(replica)
+        });
+        Self {
+            engines: engines.collect(),
+            next: 0,
+            gauges: Gauges::default(),
+        }
+    }
+
+    /// A request arrives at `now_ns`; the replica it went to.
+    pub fn arrive(&mut self, now_ns: i64, request: EngineRequest) -> Result<u32, QueueFull> {
+        let replica = self.next;
+        self.next = (replica + 1) % self.engines.len();
+        self.engines[replica].arrive(now_ns, request)?;
+        self.note_load(now_ns);
+        Ok(replica as u32)
+    }
+
+    /// Gives a sequence up, as [`Engine::cancel`]; false where no replica has it.
+    pub fn cancel(&mut self, id: SequenceId) -> bool {
+        self.engines.iter_mut().any(|engine| engine.cancel(id))
+    }
+
+    /// The earliest [`Engine::next_deadline`].
+    pub fn next_deadline(&self) -> Option<i64> {
+        self.engines.iter().filter_map(Engine::next_deadline).min()
+    }
+
+    /// [`Engine::step`] of the replica with the earliest deadline, the first of equals.
+    pub fn step(&mut self, now_ns: i64, emissions: &mut Vec<Emission>) -> Option<StepReport> {
+        let engine = self
+            .engines
+            .iter_mut()
+            .min_by_key(|engine| engine.next_deadline().unwrap_or(i64::MAX))?;
+        let report = engine.step(now_ns, emissions);
+        if let Some(report) = &report {
+            self.note_load(report.end_ns);
+        }
+        report
+    }
+
+    /// Moves what happened since the last call to `events`, replica after replica, each in order.
+    pub fn take_events(&mut self, events: &mut Vec<EngineEvent>) {
+        for engine in &mut self.engines {
+            engine.take_events(events);
+        }
+    }
+
+    /// The engines, by their number.
+    pub fn replicas(&self) -> &[Engine] {
+        &self.engines
+    }
+
+    /// The best state of a replica: one that serves makes the fleet serve.
+    pub fn state(&self, now_ns: i64) -> EngineState {
+        let states = self.engines.iter().map(|engine| engine.state(now_ns));
+        states.max().unwrap_or(EngineState::Loading)
+    }
+
+    /// Other parameters for every replica, or for none: see [`Engine::reconfigure`].
+    pub fn reconfigure(&mut self, now_ns: i64, params: EngineParams) -> Result<(), ParamsError> {
+        for engine in &self.engines {
+            engine.check_change(&params)?;
+        }
+        for (replica, engine) in (0..).zip(&mut self.engines) {
+            engine.take_over(now_ns, of_replica(params.clone(), replica));
+        }
+        self.note_load(now_ns);
+        Ok(())
+    }
+
+    /// Load of all replicas together over time.
+    pub fn gauges(&self) -> &Gauges {
+        &self.gauges
+    }
+
+    /// What all replicas have done.
+    pub fn counters(&self) -> EngineCounters {
+        let mut sum = EngineCounters::default();
+        for engine in &self.engines {
+            sum.add(engine.counters());
+        }
+        sum
+    }
+
+    /// Time given up by all replicas, nanoseconds: see [`Engine::lost_ns`].
+    pub fn lost_ns(&self) -> i64 {
+        self.engines.iter().map(Engine::lost_ns).sum()
+    }
+
+    fn note_load(&mut self, now_ns: i64) {
+        let mut sum = Load::default();
+        for engine in &self.engines {
+            let load = engine.load();
+            sum.running += load.running;
+            sum.waiting += load.waiting;
+            sum.deferred += load.deferred;
+            sum.kv_used += load.kv_used;
+            sum.kv_total += load.kv_total;
+        }
+        self.gauges.set(now_ns, sum);
+    }
+}
+
+/// The parameters of one replica: its own seed; the first one has the fleet's.
+fn of_replica(params: EngineParams, replica: u32) -> EngineParams {
+    EngineParams {
+        seed: match replica {
+            0 => params.seed,
+            replica => splitmix64(params.seed ^ u64::from(replica) << 32),
+        },
+        ..params
+    }
+}
