@@ -28,12 +28,13 @@ mod server;
 mod stats;
 mod text;
 pub mod truth;
+pub mod virtual_time;
 
 pub use config::{Config, ConfigError, IgnoreEos, RoleChunk, RoleChunkError};
 pub use fault::{Fault, FaultError, FaultRule, FaultShare};
 pub use handle::{MockHandle, spawn_in_thread};
 pub use histogram::Summary;
 pub use http::{MAX_BODY, MAX_HEAD};
-pub use preset::{Preset, PresetError};
+pub use preset::{Preset, PresetError, PresetFacts};
 pub use server::{ServeError, serve};
 pub use stats::Stats;

@@ -22,6 +22,12 @@ impl Queue {
         self.live
     }
 
+    /// Entries, those given up included.
+    #[cfg(test)]
+    pub fn entries(&self) -> usize {
+        self.slots.len()
+    }
+
     pub fn push_back(&mut self, slot: Slot) {
         self.slots.push_back(slot);
         self.live += 1;
