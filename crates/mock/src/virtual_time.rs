@@ -16,6 +16,8 @@ pub use load::{Lognormal, OpenLoop};
 pub use source::{ClosedLoop, Sorted, Source};
 
 use crate::engine::{Emission, EngineEvent, EngineRequest, Finish, Fleet, SequenceId};
+use infermeter_core::record::RequestRecord;
+use infermeter_core::schedule::Phase;
 
 /// Tokens of one sequence that left together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +119,21 @@ pub fn run(
             (None, None) => return run.totals,
         }
     }
+}
+
+/// [`run`], with a record of each request, in the order of the source's ids. `phase_of` says which
+/// phase a request belongs to.
+pub fn run_to_records(
+    fleet: &mut Fleet,
+    source: &mut impl Source,
+    mut phase_of: impl FnMut(&Answered) -> Phase,
+) -> Vec<RequestRecord> {
+    let mut records = Vec::new();
+    run(fleet, source, |answered| {
+        records.push(answered.to_record(0, phase_of(answered)));
+    });
+    records.sort_unstable_by_key(|record| record.id);
+    records
 }
 
 struct Run<'a, S, F> {

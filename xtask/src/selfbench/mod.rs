@@ -4,6 +4,7 @@
 //! every table says what was run on which machine, how often, and how far the runs lay apart.
 
 mod bench_run;
+mod engine;
 mod figures;
 mod machine;
 mod memory;
@@ -25,13 +26,14 @@ const REPEATS: usize = 5;
 type Bench = fn(usize, &Path) -> Result<()>;
 
 /// In the order of `all`.
-const BENCHES: [(&str, Bench); 6] = [
+const BENCHES: [(&str, Bench); 7] = [
     ("truth", truth::run),
     ("pacing", pacing::run),
     ("memory", memory::run),
     ("receive", receive::run),
     ("recorder", recorder::run),
     ("startup", startup::run),
+    ("engine", engine::run),
 ];
 
 /// Runs the benchmarks named by `arguments`: one, or `all`.

@@ -97,12 +97,16 @@ fn records_carry_the_tokens_and_their_instants() {
         (0, request(2, 10, 3, Finish::Length)),
         (0, request(3, 10, 1, Finish::Stop)),
     ];
-    let (mut all, _) = answers(&mut Fleet::new(params(), 1), &mut Sorted::new(arrivals));
+    let (mut all, _) = answers(
+        &mut Fleet::new(params(), 1),
+        &mut Sorted::new(arrivals.clone()),
+    );
     all.sort_by_key(|answered| answered.id);
-    let records: Vec<_> = all
-        .iter()
-        .map(|answered| answered.to_record(0, Phase::Measure))
-        .collect();
+    let records = run_to_records(
+        &mut Fleet::new(params(), 1),
+        &mut Sorted::new(arrivals),
+        |_| Phase::Measure,
+    );
     // The end token is counted and has no chunk.
     assert_eq!(records[0].chunks.len(), 2);
     assert_eq!(records[0].output_tokens, Some(3));

@@ -11,6 +11,7 @@ enum Act {
     Cancel(u64),
     Wait(i64),
     Step,
+    Change(Box<EngineParams>),
 }
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
@@ -83,6 +84,19 @@ fn params() -> impl Strategy<Value = EngineParams> {
     )
 }
 
+/// Parameters that have a KV cache.
+fn params_alike() -> impl Strategy<Value = EngineParams> {
+    let blocks = (16_u32..40, any::<bool>());
+    (params(), blocks).prop_map(|(params, (blocks, prefix_cache))| EngineParams {
+        kv: Some(KvParams {
+            block_size: 10,
+            blocks,
+            prefix_cache,
+        }),
+        ..params
+    })
+}
+
 /// What one run left behind.
 #[derive(Debug, Default, PartialEq)]
 struct Log {
@@ -92,6 +106,7 @@ struct Log {
     emissions: Vec<(i64, Emission)>,
     ends: Vec<i64>,
     events: Vec<EngineEvent>,
+    changes: u64,
 }
 
 fn step(engine: &mut Engine, now_ns: i64, log: &mut Log) {
@@ -125,6 +140,9 @@ fn play(params: &EngineParams, acts: &[Act]) -> (Engine, Log) {
             Act::Cancel(id) if engine.cancel(SequenceId(*id)) => log.cancelled.push(*id),
             Act::Cancel(_) => {}
             Act::Wait(ms) => now_ns += ms * MS,
+            Act::Change(params) => {
+                log.changes += u64::from(engine.reconfigure(now_ns, (**params).clone()).is_ok())
+            }
             Act::Step => {
                 now_ns = engine.next_deadline().unwrap_or(now_ns).max(now_ns);
                 step(&mut engine, now_ns, &mut log);
@@ -193,18 +211,29 @@ proptest! {
     }
 
     #[test]
-    fn prefixes_save_work_and_change_no_token(params in params(), acts in acts()) {
-        let without = EngineParams {
-            kv: params.kv.map(|kv| KvParams { prefix_cache: false, ..kv }),
-            ..params.clone()
-        };
-        let tokens = |params: &EngineParams| {
-            let (_, log) = play(params, &acts);
-            let complete = log.asked.iter().filter(|(id, _)| !log.cancelled.contains(id));
-            complete.map(|(id, tokens)| (*id, *tokens)).collect::<HashMap<_, _>>()
-        };
-        if params.max_waiting.is_none() && !acts.iter().any(|act| matches!(act, Act::Cancel(_))) {
-            prop_assert_eq!(tokens(&params), tokens(&without));
+    fn changes_on_the_way_lose_nothing(
+        params in params(),
+        acts in acts(),
+        changes in proptest::collection::vec((0_usize..80, params_alike()), 1..6),
+    ) {
+        let mut acts = acts;
+        for (at, change) in changes {
+            let change = EngineParams { kv: params.kv.and(change.kv), ..change };
+            acts.insert(at.min(acts.len()), Act::Change(Box::new(change)));
         }
+        let (engine, log) = play(&params, &acts);
+        let mut got: HashMap<u64, u32> = HashMap::new();
+        for (_, emission) in &log.emissions {
+            *got.entry(emission.id.0).or_default() += emission.tokens;
+        }
+        for (id, asked) in &log.asked {
+            if !log.cancelled.contains(id) {
+                prop_assert_eq!(got.get(id), Some(asked));
+            }
+        }
+        prop_assert!(log.ends.windows(2).all(|pair| pair[0] < pair[1]));
+        let gauges = engine.gauges();
+        prop_assert_eq!((gauges.kv_used.value(), gauges.running.value()), (0, 0));
+        prop_assert_eq!(gauges.kv_total.value(), u64::from(engine.params().kv.map_or(0, |kv| kv.blocks)));
     }
 }
