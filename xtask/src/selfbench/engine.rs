@@ -76,8 +76,16 @@ fn engines() -> Result<Vec<(&'static str, EngineParams, Vec<EngineRequest>)>> {
         ("batched", without, requests(None)),
         ("KV cache", preset.clone(), requests(None)),
         ("KV and prefix cache", preset, requests(Some(64))),
-        ("the same, preempting", short, requests(Some(64))),
-        ("the same, drafts of three", speculating, requests(Some(64))),
+        (
+            "the same with a quarter of the blocks",
+            short,
+            requests(Some(64)),
+        ),
+        (
+            "KV and prefix cache, drafts of three",
+            speculating,
+            requests(Some(64)),
+        ),
     ])
 }
 

@@ -109,7 +109,8 @@ pub struct EngineParams {
     /// computed in one step, even where it exceeds the budget alone, in which no decode takes
     /// part; prompts go before decodes.
     pub chunked_prefill: bool,
-    /// Most requests waiting; the next one is not taken. `None`: no limit.
+    /// Most requests waiting, at least 1; the next one is not taken. `None`: no limit. A request that
+    /// comes during a step waits for its end even where a slot is free.
     pub max_waiting: Option<u32>,
     /// The paged KV cache; `None`: without limit and without cache.
     pub kv: Option<KvParams>,
