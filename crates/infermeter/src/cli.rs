@@ -37,7 +37,12 @@ infermeter run http://localhost:8000 --trace azure.csv --trace-limit 500 --time-
     )]
     Run(Box<RunArgs>),
     /// Serve the engine simulator on its own
-    Mock(MockArgs),
+    #[command(
+        after_help = "Examples:\n  infermeter mock --preset llama-8b-h100 --truth truth.jsonl\n  \
+infermeter mock --set kv-blocks=9000 --set max-waiting=200 --set link-delay=5ms\n  \
+curl -X PATCH localhost:8000/admin/config -d '{\"max-num-seqs\": 64}'"
+    )]
+    Mock(Box<MockArgs>),
     /// Recompute and print everything from a run's record
     Report(ReportArgs),
 }
@@ -45,7 +50,7 @@ infermeter run http://localhost:8000 --trace azure.csv --trace-limit 500 --time-
 /// Flags of `run`. The same names are the keys of a plan file.
 #[derive(Debug, Args, Default)]
 pub struct RunArgs {
-    /// http://HOST:PORT, https://HOST, or mock:PRESET
+    /// http://HOST:PORT, https://HOST, mock:PRESET or mock:PRESET?NAME=VALUE&...
     pub target: Option<String>,
 
     /// Plan file, TOML or YAML, with the same names as the flags; flags win
@@ -266,37 +271,136 @@ pub struct MockArgs {
     /// Engine preset; an unknown name lists them all
     #[arg(long, value_name = "NAME", default_value = "llama-8b-h100")]
     pub preset: String,
-    /// Port on 127.0.0.1; 0 takes a free one
-    #[arg(long, value_name = "PORT", default_value_t = 8000)]
-    pub port: u16,
-    /// Write the truth log (JSON lines) here
+    /// Parameter of the simulator, as in max-waiting=100 (repeatable; wins over file and flags)
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// TOML file of parameters, with the names of --print-config
     #[arg(long, value_name = "FILE")]
-    pub truth: Option<PathBuf>,
+    pub config: Option<PathBuf>,
+    /// Print every parameter with its value and meaning as such a file, and stop
+    #[arg(long)]
+    pub print_config: bool,
+
     /// Preset fixed: time to the first token
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", help_heading = "Engine")]
     pub ttft: Option<infermeter_core::units::Span>,
     /// Preset fixed: time of a step
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", help_heading = "Engine")]
     pub step: Option<infermeter_core::units::Span>,
-    /// When the role chunk leaves: with-first or arrival
-    #[arg(long, value_name = "WHEN", default_value = "with-first")]
-    pub role_chunk: String,
     /// Most sequences running at once
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = "Engine")]
     pub max_num_seqs: Option<u32>,
+    /// Engines behind the port, served round robin
+    #[arg(long, value_name = "N", help_heading = "Engine")]
+    pub replicas: Option<u32>,
+
     /// Name of the model served
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Answers")]
     pub model: Option<String>,
-    /// Seed of contents and lengths
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-    /// Fault for every request, as in status=503 or disconnect-after=3 (also by request header
+    /// Seed of contents, lengths, faults and jitter [default: 1]
+    #[arg(long, value_name = "N", help_heading = "Answers")]
+    pub seed: Option<u64>,
+    /// When the role chunk leaves: with-first or arrival
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "with-first",
+        help_heading = "Answers"
+    )]
+    pub role_chunk: String,
+    /// Tokens per chunk behind the first
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Answers")]
+    pub stream_interval: u32,
+    /// Tokens of reasoning before a chat's answer
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Answers")]
+    pub reasoning_tokens: u32,
+    /// Part of a chat answer's tokens that is reasoning, 0 to 1
+    #[arg(
+        long,
+        value_name = "X",
+        default_value_t = 0.0,
+        help_heading = "Answers"
+    )]
+    pub reasoning_share: f64,
+    /// Member that carries reasoning: reasoning_content or reasoning
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "reasoning_content",
+        help_heading = "Answers"
+    )]
+    pub reasoning_field: String,
+    /// Part of the requests with tools that get a tool call, 0 to 1
+    #[arg(
+        long,
+        value_name = "X",
+        default_value_t = 1.0,
+        help_heading = "Answers"
+    )]
+    pub tool_call_share: f64,
+    /// Usage of streams: on-request, always, last-chunk or never
+    #[arg(
+        long,
+        value_name = "STYLE",
+        default_value = "on-request",
+        help_heading = "Answers"
+    )]
+    pub usage: String,
+    /// Name of a LoRA adapter that is served, too (repeatable)
+    #[arg(long = "adapter", value_name = "NAME", help_heading = "Answers")]
+    pub adapters: Vec<String>,
+    /// Fault NAME[=VALUE][@WHEN], as in status=503@1%, stall=3:2s@every:100 or
+    /// disconnect-after=3@10s..20s (repeatable; the first that strikes wins; also by request header
     /// x-mock-fault)
-    #[arg(long, value_name = "FAULT")]
-    pub fault: Option<String>,
+    #[arg(long = "fault", value_name = "FAULT", help_heading = "Faults")]
+    pub faults: Vec<String>,
+
+    /// Port on 127.0.0.1; 0 takes a free one
+    #[arg(
+        long,
+        value_name = "PORT",
+        default_value_t = 8000,
+        help_heading = "Serving"
+    )]
+    pub port: u16,
+    /// Serve TLS with this certificate (PEM)
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "tls_key",
+        help_heading = "Serving"
+    )]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key of the certificate (PEM)
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "tls_cert",
+        help_heading = "Serving"
+    )]
+    pub tls_key: Option<PathBuf>,
     /// Cores to run on, as in 0,2
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        help_heading = "Serving"
+    )]
     pub cores: Vec<usize>,
+    /// Poll the clock before the end of a step: auto (with --cores, or on four cores and more), on
+    /// or off
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = "Serving"
+    )]
+    pub spin: String,
+
+    /// Write the truth log here: JSON lines, or Parquet for a name that ends in .parquet
+    #[arg(long, value_name = "FILE", help_heading = "Result")]
+    pub truth: Option<PathBuf>,
+
     /// End when this process ends
     #[arg(long, hide = true, value_name = "PID")]
     pub exit_with_parent: Option<u32>,

@@ -1,6 +1,7 @@
 //! The embedded simulator as a child process, on cores of its own, ended with the run.
 
 use crate::exit::ExitError;
+use crate::mock_settings::MockTarget;
 use anyhow::{Context, Result};
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
@@ -20,14 +21,19 @@ pub struct MockChild {
 }
 
 impl MockChild {
-    /// Starts `infermeter mock --preset PRESET` on a free port and waits until it serves.
+    /// Starts `infermeter mock` on a free port and waits until it serves. `target` is what stands
+    /// behind `mock:`.
     ///
     /// # Errors
     /// What the child said, when it does not come up (unknown preset, say).
-    pub fn start(preset: &str, cores: &[usize]) -> Result<Self> {
+    pub fn start(target: &str, cores: &[usize]) -> Result<Self> {
+        let target = MockTarget::parse(target).context("target")?;
         let program = std::env::current_exe().context("own program not found")?;
         let mut command = Command::new(program);
-        command.args(["mock", "--preset", preset, "--port", "0"]);
+        command.args(["mock", "--preset", &target.preset, "--port", "0"]);
+        for setting in &target.set {
+            command.args(["--set", setting]);
+        }
         command.args(["--exit-with-parent", &std::process::id().to_string()]);
         if !cores.is_empty() {
             let list: Vec<String> = cores.iter().map(ToString::to_string).collect();

@@ -1,12 +1,12 @@
 //! Whether a plan makes sense as a whole. Single values were checked when they were read.
 
 use crate::layers::{Origin, Resolved};
+use crate::mock_settings::MockTarget;
 use anyhow::{Result, anyhow, bail};
 use infermeter_client::encode::{Headers, Target};
 use infermeter_core::plan::{ArrivalKind, Plan};
 use infermeter_core::slo::parse_percentile;
 use infermeter_core::text::inert;
-use infermeter_mock::Preset;
 
 /// Most requests per second and most slots that anyone can mean.
 const MAX_RATE: f64 = 10_000_000.0;
@@ -43,8 +43,8 @@ fn target(plan: &Plan) -> Result<()> {
              --rate 10 --duration 60s`, or mock:llama-8b-h100 for the embedded simulator"
         );
     }
-    if let Some(preset) = plan.target.strip_prefix("mock:") {
-        Preset::parse(preset).map_err(|e| anyhow!("target: {e}"))?;
+    if let Some(mock) = plan.target.strip_prefix("mock:") {
+        MockTarget::parse(mock).map_err(|e| anyhow!("target: {e}"))?;
         if plan.tls_ca.is_some() {
             bail!("--tls-ca needs an https:// target");
         }

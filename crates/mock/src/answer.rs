@@ -5,21 +5,27 @@
 //! reason, usage, `[DONE]`, end of the body) is in the same write as its last token, as fast
 //! engines do; an end token has no text and brings its finish event one step behind the last word.
 
+mod alter;
 mod bytes;
+mod gate;
 
-use crate::api::{AnswerKind, Ask};
+use crate::api::{AnswerKind, Ask, StreamUsage};
 use crate::config::RoleChunk;
+use crate::content::{ContentParams, Part, ReasoningField, Script};
 use crate::engine::{Emission, Finish, SequenceId};
 use crate::fault::Fault;
 use crate::render::{self, EventSkeleton, Framing, ReplyTo};
-use crate::text::Speech;
 use crate::truth::{RequestEnd, TruthRequest};
+use gate::Gate;
+use std::collections::VecDeque;
 
 /// What follows the bytes of a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Then {
     /// More tokens.
     GoOn,
+    /// More tokens; the answer is to be woken after [`Answer::pause_ns`].
+    Wake,
     /// The response is complete.
     Done,
     /// The connection ends in order, the response is not complete.
@@ -49,6 +55,7 @@ pub(crate) struct Opening<'a> {
     /// Request id of the truth log and the response id.
     pub request_id: &'a str,
     pub model: &'a str,
+    pub content: &'a ContentParams,
     pub prompt_tokens_details: bool,
     pub created_s: i64,
     pub arrival: crate::truth::Arrival,
@@ -58,7 +65,9 @@ pub(crate) struct Opening<'a> {
 #[derive(Debug)]
 pub(crate) struct Answer {
     id: SequenceId,
-    ask: Ask,
+    kind: AnswerKind,
+    usage: StreamUsage,
+    prompt_tokens: u32,
     fault: Option<Fault>,
     to: ReplyTo,
     framing: Framing,
@@ -66,63 +75,105 @@ pub(crate) struct Answer {
     response_id: String,
     model: String,
     created_s: i64,
-    prompt_tokens_details: bool,
+    /// Prompt tokens found in the prefix cache, where usage tells.
+    cached: Option<u32>,
+    admitted: bool,
+    /// The reasoning's member, where answers may have one.
+    reasoning_field: Option<ReasoningField>,
     whole: bool,
     head_is_out: bool,
     role_is_out: bool,
-    speech: Speech,
+    content_is_out: bool,
+    script: Script,
     /// Generated tokens, the end token included.
     generated: u32,
     visible: u32,
+    /// The part that `words` belongs to.
+    part: Part,
     /// JSON text of the event being filled (of the whole answer where it does not stream).
     words: Vec<u8>,
     words_held: u32,
+    /// Where the reasoning and a function's name end in the whole answer.
+    reasoning_end: usize,
+    name_end: usize,
     tokens_per_event: u32,
+    /// The first event waits for no more than its first token.
+    first_at_once: bool,
     events_held: u32,
     events_per_write: u32,
     pending: Vec<u8>,
     pending_tokens: u32,
+    gate: Gate,
+    pause_ns: i64,
+    /// What follows once the gate has let everything out.
+    deferred: Option<Then>,
+    stalled: bool,
+    malformed: bool,
+    /// Bytes of `pending` that have left one by one, and the tokens they carried.
+    sent: usize,
+    marks: VecDeque<(usize, u32)>,
     truth: TruthRequest,
 }
 
 impl Answer {
     /// An answer without any byte yet.
     pub fn new(opening: Opening<'_>) -> Self {
+        let Opening {
+            ask,
+            fault,
+            content,
+            ..
+        } = opening;
         let response_id = render::json_text(opening.request_id);
-        let ask = opening.ask;
-        let whole = !ask.stream || opening.fault == Some(Fault::JsonInsteadOfStream);
-        let one_unless = |n: Option<u32>| n.unwrap_or(1);
+        let (coalesced, events_per_write) = match fault {
+            Some(Fault::Coalesce(n)) => (Some(n), 1),
+            Some(Fault::MultiEvent(n)) => (None, n),
+            _ => (None, 1),
+        };
+        let reasons = ask.kind == AnswerKind::Chat && content.reasons();
         Self {
             id: opening.id,
-            framing: if opening.to.http10 {
-                Framing::Bare
-            } else {
-                Framing::Chunked
-            },
-            skeleton: EventSkeleton::new(ask.kind, &response_id, opening.created_s, opening.model),
+            kind: ask.kind,
+            usage: ask.usage,
+            prompt_tokens: ask.prompt_tokens,
+            framing: Framing::of(&opening.to),
+            skeleton: EventSkeleton::new(
+                ask.kind,
+                content.reasoning_field,
+                &response_id,
+                opening.created_s,
+                opening.model,
+            ),
             response_id,
             model: opening.model.to_owned(),
             created_s: opening.created_s,
-            prompt_tokens_details: opening.prompt_tokens_details,
-            whole,
+            cached: opening.prompt_tokens_details.then_some(0),
+            admitted: false,
+            reasoning_field: reasons.then_some(content.reasoning_field),
+            whole: !ask.stream || fault == Some(Fault::JsonInsteadOfStream),
             head_is_out: false,
             role_is_out: ask.kind == AnswerKind::Completion,
-            speech: Speech::of(ask.key),
+            content_is_out: false,
             generated: 0,
             visible: 0,
+            part: ask.script.part(),
             words: Vec::new(),
             words_held: 0,
-            tokens_per_event: one_unless(match opening.fault {
-                Some(Fault::Coalesce(n)) => Some(n),
-                _ => None,
-            }),
+            reasoning_end: 0,
+            name_end: 0,
+            tokens_per_event: coalesced.unwrap_or(content.stream_interval),
+            first_at_once: coalesced.is_none(),
             events_held: 0,
-            events_per_write: one_unless(match opening.fault {
-                Some(Fault::MultiEvent(n)) => Some(n),
-                _ => None,
-            }),
+            events_per_write,
             pending: Vec::with_capacity(512),
             pending_tokens: 0,
+            gate: Gate::of(fault),
+            pause_ns: gate::pause_of(fault),
+            deferred: None,
+            stalled: false,
+            malformed: false,
+            sent: 0,
+            marks: VecDeque::new(),
             truth: TruthRequest::new(
                 opening.request_id,
                 opening.arrival,
@@ -130,8 +181,8 @@ impl Answer {
                 200,
                 ask.length.tokens,
             ),
-            ask,
-            fault: opening.fault,
+            script: ask.script,
+            fault,
             to: opening.to,
         }
     }
@@ -146,24 +197,48 @@ impl Answer {
         self.to.keep_alive && (self.whole || self.framing == Framing::Chunked)
     }
 
+    /// Its bytes leave in writes of their own.
+    pub fn is_byte_wise(&self) -> bool {
+        matches!(self.fault, Some(Fault::ByteWise(_)))
+    }
+
+    /// It left the engine's queue with `cached_tokens` of its prompt in the cache. Said again when
+    /// it resumes, which changes nothing.
+    pub fn admitted(&mut self, cached_tokens: u32) {
+        if !std::mem::replace(&mut self.admitted, true) {
+            self.cached = self.cached.map(|_| cached_tokens);
+        }
+    }
+
     /// The response begins. `early`: the head goes out now, as servers do whose first token takes
     /// its time; otherwise with the first token.
     pub fn begin(&mut self, early: bool, role_chunk: RoleChunk) -> Turn {
+        let turn = self.opened(early, role_chunk);
+        let turn = self.gated(turn);
+        if self.pauses_first() && turn.then == Then::GoOn {
+            return Turn {
+                then: Then::Wake,
+                ..turn
+            };
+        }
+        turn
+    }
+
+    fn opened(&mut self, early: bool, role_chunk: RoleChunk) -> Turn {
         if let Some(Fault::DisconnectAfter(0) | Fault::ResetAfter(0)) = self.fault {
             return self.cut().unwrap_or(Turn::GO_ON);
         }
         if self.fault == Some(Fault::Empty) {
             return self.finish_without_tokens();
         }
-        if self.whole {
-            return Turn::GO_ON;
-        }
-        if early {
-            self.put_head();
-        }
-        if role_chunk == RoleChunk::Arrival {
-            self.put_head();
-            self.put_role();
+        if !self.whole {
+            if early {
+                self.put_head();
+            }
+            if role_chunk == RoleChunk::Arrival {
+                self.put_head();
+                self.put_role();
+            }
         }
         self.cut().unwrap_or(Turn {
             write: !self.pending.is_empty(),
@@ -171,25 +246,46 @@ impl Answer {
         })
     }
 
-    /// One token.
+    /// The tokens of a step.
     pub fn take(&mut self, emission: Emission) -> Turn {
-        self.generated += 1;
-        if emission.finish != Some(Finish::Stop) {
-            self.visible += 1;
+        let turn = self.taken(emission);
+        match self.fault {
+            None => turn,
+            Some(Fault::StallFor(n, _)) if !self.stalled && self.visible >= n => {
+                self.stalled_behind(turn)
+            }
+            Some(_) => self.gated(turn),
+        }
+    }
+
+    fn taken(&mut self, emission: Emission) -> Turn {
+        let end_token = u32::from(emission.finish == Some(Finish::Stop));
+        let mut is_cut = false;
+        for _ in end_token..emission.tokens {
             self.put_word();
+            self.generated += 1;
+            self.visible += 1;
+            if self.cut_due() {
+                is_cut = true;
+                break;
+            }
         }
-        if self.whole {
-            return self.take_whole(emission.finish);
-        }
-        let cut_due = self.cut_due();
-        if self.words_held >= self.tokens_per_event || cut_due || emission.finish.is_some() {
-            self.put_event(emission.finish);
-        }
-        if cut_due {
+        if is_cut {
             return self.cut().unwrap_or(Turn::GO_ON);
         }
-        if emission.finish.is_some() {
+        self.generated += end_token;
+        let finish = emission.finish.map(|finish| self.reason(finish));
+        if self.whole {
+            return finish.map_or(Turn::GO_ON, |finish| self.put_whole(finish));
+        }
+        if let Some(finish) = finish {
+            self.put_event(Some(finish));
             return self.end_stream();
+        }
+        let is_full = self.words_held >= self.tokens_per_event
+            || (self.first_at_once && !self.content_is_out);
+        if is_full {
+            self.put_event(None);
         }
         Turn {
             write: self.events_held >= self.events_per_write,
@@ -197,25 +293,67 @@ impl Answer {
         }
     }
 
-    fn take_whole(&mut self, finish: Option<Finish>) -> Turn {
-        match (self.cut_due(), finish) {
-            (true, _) => self.cut().unwrap_or(Turn::GO_ON),
-            (false, Some(finish)) => self.put_whole(finish),
-            (false, None) => Turn::GO_ON,
+    /// The pending bytes that leave with the next write. Call [`Answer::written`] afterwards.
+    pub fn pending(&self) -> &[u8] {
+        match self.gate {
+            Gate::Open | Gate::Shut => &self.pending,
+            Gate::Paced { .. } => {
+                let end = (self.sent + 1).min(self.pending.len());
+                &self.pending[self.sent..end]
+            }
         }
     }
 
-    /// The bytes to write now. Call [`Answer::written`] afterwards.
-    pub fn pending(&self) -> &[u8] {
-        &self.pending
+    /// What [`Answer::pending`] gave went to the write call at `at_ns` (read just before it).
+    pub fn written(&mut self, at_ns: i64) {
+        let bytes = self.pending().len();
+        let tokens = self.consume();
+        self.written_later(at_ns, bytes, tokens);
     }
 
-    /// The pending bytes went to the write call at `at_ns` (read just before it).
-    pub fn written(&mut self, at_ns: i64) {
-        self.truth.stamp(at_ns, self.pending_tokens);
+    /// What [`Answer::pending`] gives and the tokens it carries, for a link that writes it later.
+    /// Call [`Answer::written_later`] then.
+    pub fn take_pending(&mut self) -> (Vec<u8>, u32) {
+        let bytes = self.pending().to_vec();
+        (bytes, self.consume())
+    }
+
+    /// Bytes taken earlier went to the write call at `at_ns`.
+    pub fn written_later(&mut self, at_ns: i64, bytes: usize, tokens: u32) {
+        self.truth.bytes += bytes as u64;
+        self.truth.stamp(at_ns, tokens);
+    }
+
+    /// What [`Answer::pending`] gave is on its way; the tokens it completes.
+    fn consume(&mut self) -> u32 {
+        let mut tokens = 0;
+        if let Gate::Paced { .. } = self.gate {
+            self.sent += 1;
+            while let Some((end, marked)) = self.marks.front().copied() {
+                if end > self.sent {
+                    break;
+                }
+                tokens += marked;
+                self.marks.pop_front();
+            }
+            if self.sent < self.pending.len() {
+                return tokens;
+            }
+            self.sent = 0;
+        }
         self.pending.clear();
-        self.pending_tokens = 0;
         self.events_held = 0;
+        tokens + std::mem::take(&mut self.pending_tokens)
+    }
+
+    /// Its entry in the truth log so far.
+    pub fn truth(&mut self) -> &mut TruthRequest {
+        &mut self.truth
+    }
+
+    /// What its response owes the request.
+    pub fn reply_to(&self) -> &ReplyTo {
+        &self.to
     }
 
     /// Its entry in the truth log.
@@ -224,14 +362,27 @@ impl Answer {
         self.truth
     }
 
+    fn reason(&self, finish: Finish) -> &'static str {
+        match finish {
+            _ if self.script.has_called() => "tool_calls",
+            Finish::Length => "length",
+            Finish::Stop => "stop",
+        }
+    }
+
     /// Whether a fault cuts the answer behind the visible tokens so far.
     fn cut_due(&self) -> bool {
         match self.fault {
-            Some(Fault::DisconnectAfter(n) | Fault::ResetAfter(n) | Fault::StallAfter(n)) => {
-                self.visible >= n
-            }
+            Some(
+                Fault::DisconnectAfter(n)
+                | Fault::ResetAfter(n)
+                | Fault::StallAfter(n)
+                | Fault::ContentFilter(n),
+            ) => self.visible >= n,
             // A body in one piece has no band to err in.
-            Some(Fault::InBandErrorAfter(n)) => !self.whole && self.visible >= n,
+            Some(Fault::InBandErrorAfter(n) | Fault::TruncateAfter(n)) => {
+                !self.whole && self.visible >= n
+            }
             _ => false,
         }
     }
@@ -241,13 +392,27 @@ impl Answer {
         if !self.cut_due() {
             return None;
         }
+        if self
+            .fault
+            .is_some_and(|fault| matches!(fault, Fault::ContentFilter(_)))
+        {
+            return Some(self.finish_with("content_filter"));
+        }
+        if !self.whole {
+            self.put_event(None);
+        }
         let then = match self.fault? {
             Fault::DisconnectAfter(_) => Then::Close,
             Fault::ResetAfter(_) => Then::Reset,
             Fault::InBandErrorAfter(_) => {
                 self.put_head();
-                render::piece(&mut self.pending, &[render::IN_BAND_ERROR], self.framing);
-                render::piece(&mut self.pending, &[render::DONE], self.framing);
+                self.put_line(render::IN_BAND_ERROR);
+                self.put_line(render::DONE);
+                render::stream_end(&mut self.pending, self.framing);
+                Then::Done
+            }
+            Fault::TruncateAfter(_) => {
+                self.put_head();
                 render::stream_end(&mut self.pending, self.framing);
                 Then::Done
             }

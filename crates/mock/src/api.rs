@@ -5,13 +5,19 @@
 
 mod body;
 mod prompt;
+mod wish;
 
 use crate::config::{Config, IgnoreEos};
+use crate::content::{Plan, Script, UsageStyle};
+use crate::engine::Finish;
 use crate::http::Head;
 use crate::length::{AnswerLength, answer_length};
 use crate::refusal::Refusal;
+use crate::text::{Counted, Meter};
 use body::Body;
 use infermeter_core::seed::splitmix64;
+use prompt::{MessagesSeed, PromptSeed, Template, measure};
+use std::sync::Arc;
 
 /// What a path and method lead to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,28 +27,43 @@ pub(crate) enum Route {
     Models,
     Health,
     Version,
+    Metrics,
+    AdminConfig,
+    AdminStats,
+    ResetPrefixCache,
 }
 
 impl Route {
     /// The route of a request.
     pub fn of(head: &Head) -> Result<Self, Refusal> {
-        let (route, method) = match head.path.as_str() {
-            "/v1/chat/completions" => (Self::Chat, "POST"),
-            "/v1/completions" => (Self::Completions, "POST"),
-            "/v1/models" => (Self::Models, "GET"),
-            "/health" => (Self::Health, "GET"),
-            "/version" => (Self::Version, "GET"),
+        const GET: &[&str] = &["GET"];
+        const POST: &[&str] = &["POST"];
+        let (route, methods, allow) = match head.path.as_str() {
+            "/v1/chat/completions" => (Self::Chat, POST, "allow: POST\r\n"),
+            "/v1/completions" => (Self::Completions, POST, "allow: POST\r\n"),
+            "/v1/models" => (Self::Models, GET, "allow: GET\r\n"),
+            "/health" => (Self::Health, GET, "allow: GET\r\n"),
+            "/version" => (Self::Version, GET, "allow: GET\r\n"),
+            "/metrics" => (Self::Metrics, GET, "allow: GET\r\n"),
+            "/reset_prefix_cache" => (Self::ResetPrefixCache, POST, "allow: POST\r\n"),
+            "/admin/stats" => (Self::AdminStats, GET, "allow: GET\r\n"),
+            "/admin/config" => (
+                Self::AdminConfig,
+                &["GET", "PATCH", "POST"][..],
+                "allow: GET, PATCH, POST\r\n",
+            ),
             _ => return Err(Refusal::no_such_path()),
         };
-        if head.method == method {
+        if methods.contains(&head.method.as_str()) {
             Ok(route)
         } else {
-            Err(Refusal::wrong_method(method))
+            Err(Refusal::wrong_method(allow))
         }
     }
 }
 
-/// Checks the key where one is configured; only `/v1` is guarded, as in vLLM.
+/// Checks the key where one is configured; `/v1` is guarded, as in vLLM, and so are the pages that
+/// change the simulator.
 pub(crate) fn authorize(config: &Config, head: &Head) -> Result<(), Refusal> {
     let Some(key) = &config.api_key else {
         return Ok(());
@@ -51,7 +72,9 @@ pub(crate) fn authorize(config: &Config, head: &Head) -> Result<(), Refusal> {
         .authorization
         .as_deref()
         .and_then(|value| value.strip_prefix("Bearer "));
-    if head.path.starts_with("/v1") && given != Some(key.as_str()) {
+    let guarded = ["/v1", "/admin", "/reset_prefix_cache"];
+    let is_guarded = guarded.iter().any(|path| head.path.starts_with(path));
+    if is_guarded && given != Some(key.as_str()) {
         return Err(Refusal::unauthorized());
     }
     Ok(())
@@ -71,12 +94,14 @@ pub(crate) enum StreamUsage {
     None,
     /// A chunk of its own at the end.
     Final,
+    /// In the chunk with the finish reason.
+    InLastChunk,
     /// At the end and in every chunk.
     Continuous,
 }
 
 /// One generation request, checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Ask {
     pub kind: AnswerKind,
     pub stream: bool,
@@ -85,82 +110,192 @@ pub(crate) struct Ask {
     pub prompt_tokens: u32,
     /// The answer's tokens and end.
     pub length: AnswerLength,
-    /// Seeds the answer's text.
-    pub key: u64,
+    /// What the answer says.
+    pub script: Script,
+    /// The adapter it names, by its place in the list of adapters.
+    pub adapter: Option<u32>,
+    /// Hashes of the full blocks of prompt and answer; none where no cache looks for them.
+    pub blocks: Arc<[u64]>,
 }
 
 /// Default of `max_tokens` for completions (OpenAI's).
-const DEFAULT_COMPLETION_TOKENS: u32 = 16;
+const DEFAULT_COMPLETION_TOKENS: i64 = 16;
 
 impl Ask {
-    /// Reads a generation request's body.
-    pub fn read(kind: AnswerKind, bytes: &[u8], config: &Config) -> Result<Self, Refusal> {
+    /// Reads a generation request's body. `block_size`: of the prefix cache, where there is one.
+    pub fn read(
+        kind: AnswerKind,
+        bytes: &[u8],
+        config: &Config,
+        block_size: Option<u32>,
+    ) -> Result<Self, Refusal> {
         let body: Body<'_> = serde_json::from_slice(bytes)
             .map_err(|error| Refusal::bad_request(format!("invalid request body: {error}")))?;
-        check_model(&body, config)?;
+        let adapter = adapter_of(&body, config)?;
         let stream = body.stream.unwrap_or(false);
-        let usage = stream_usage(&body, stream)?;
+        let usage = stream_usage(&body, stream, config.content.usage)?;
         if body.n.is_some_and(|n| n != 1) {
             return Err(Refusal::bad_request("n: only 1 is supported"));
         }
-        let (prompt, added, limit) = match kind {
-            AnswerKind::Chat => (
-                body.messages.ok_or_else(|| missing("messages"))?.0,
-                config.template_tokens,
-                body.max_completion_tokens.or(body.max_tokens),
-            ),
-            AnswerKind::Completion => (
-                body.prompt.as_ref().ok_or_else(|| missing("prompt"))?.0,
-                config.begin_tokens,
-                Some(
-                    body.max_tokens
-                        .unwrap_or_else(|| i64::from(DEFAULT_COMPLETION_TOKENS)),
-                ),
-            ),
+        let mut meter = Meter::new(counted(&body, adapter, config, block_size));
+        let template = Template::adding(config.template_tokens);
+        let after_tool = match kind {
+            AnswerKind::Chat => measure_chat(&body, template, &mut meter)?,
+            AnswerKind::Completion => {
+                measure_prompt(&body, config.begin_tokens, &mut meter)?;
+                false
+            }
         };
-        let prompt_tokens = prompt.tokens.saturating_add(added);
-        let max_tokens = allowed_tokens(limit, prompt_tokens, config)?;
+        let prompt_tokens = meter.tokens();
+        let max_tokens = allowed_tokens(limit_of(kind, &body), prompt_tokens, config)?;
         let min_tokens = min_tokens(body.min_tokens, max_tokens)?;
         let ignore = ignores_end(body.ignore_eos.unwrap_or(false), config)?;
-        let key = splitmix64(config.seed) ^ prompt.digest;
+        let key = splitmix64(config.seed) ^ meter.digest() ^ adapter_mark(adapter);
+        let may_reason = kind == AnswerKind::Chat && config.content.reasons();
+        let reasoning = u32::from(may_reason) * config.content.reasoning_tokens;
+        let length = answer_length(key, reasoning, (min_tokens, max_tokens), ignore);
+        let wish = match kind {
+            AnswerKind::Chat => wish::of_chat(&body, &config.content, key, after_tool)?,
+            AnswerKind::Completion => wish::of_format(&body, key)?,
+        };
+        let plan = Plan {
+            params: &config.content,
+            may_reason,
+            wish,
+            key,
+            length: cut(length, config),
+            max_tokens: config
+                .preset
+                .answer_limit
+                .unwrap_or(u32::MAX)
+                .min(max_tokens),
+        };
+        let (length, script) = plan.script();
         Ok(Self {
             kind,
             stream,
             usage,
             prompt_tokens,
-            length: cut(answer_length(key, min_tokens, max_tokens, ignore), config),
-            key,
+            blocks: blocks(meter, kind, template, (length, &script)),
+            length,
+            script,
+            adapter,
         })
     }
+}
+
+/// The limit of output tokens that a request names.
+fn limit_of(kind: AnswerKind, body: &Body<'_>) -> Option<i64> {
+    match kind {
+        AnswerKind::Chat => body.max_completion_tokens.or(body.max_tokens),
+        AnswerKind::Completion => Some(body.max_tokens.unwrap_or(DEFAULT_COMPLETION_TOKENS)),
+    }
+}
+
+/// What the meter has to make.
+fn counted(
+    body: &Body<'_>,
+    adapter: Option<u32>,
+    config: &Config,
+    block_size: Option<u32>,
+) -> Counted {
+    let Some(size) = block_size else {
+        return Counted::Tokens;
+    };
+    let salt = body.cache_salt.as_deref().unwrap_or_default();
+    let salt = salt.bytes().fold(adapter_mark(adapter), |salt, byte| {
+        splitmix64(salt ^ u64::from(byte))
+    });
+    Counted::Blocks {
+        size,
+        // Longer prompts are refused.
+        limit: (config.model_len() / size.max(1)) as usize,
+        salt,
+    }
+}
+
+fn adapter_mark(adapter: Option<u32>) -> u64 {
+    adapter.map_or(0, |place| splitmix64(u64::from(place) + 1))
+}
+
+/// Measures the messages in their template; whether the last one is a tool's result.
+fn measure_chat(body: &Body<'_>, template: Template, meter: &mut Meter) -> Result<bool, Refusal> {
+    let messages = body.messages.ok_or_else(|| missing("messages"))?;
+    template.begin(meter, body.tools);
+    let after_tool =
+        measure(messages, MessagesSeed { meter, template }).map_err(|e| malformed(&e))?;
+    template.answer(meter);
+    Ok(after_tool)
+}
+
+fn measure_prompt(body: &Body<'_>, begin_tokens: u32, meter: &mut Meter) -> Result<(), Refusal> {
+    let prompt = body.prompt.ok_or_else(|| missing("prompt"))?;
+    for _ in 0..begin_tokens {
+        meter.id(0);
+    }
+    measure(prompt, PromptSeed(meter)).map_err(|e| malformed(&e))
+}
+
+fn malformed(error: &serde_json::Error) -> Refusal {
+    Refusal::bad_request(format!("invalid request body: {error}"))
+}
+
+/// The blocks of prompt and answer. A later chat with this answer in its history begins with them.
+fn blocks(
+    mut meter: Meter,
+    kind: AnswerKind,
+    template: Template,
+    (length, script): (AnswerLength, &Script),
+) -> Arc<[u64]> {
+    if !meter.makes_blocks() {
+        return Arc::default();
+    }
+    script.measure(length.visible(), &mut meter);
+    if kind == AnswerKind::Chat && length.finish == Finish::Stop {
+        template.tail(&mut meter);
+    }
+    meter.into_blocks().into()
 }
 
 fn missing(field: &str) -> Refusal {
     Refusal::bad_request(format!("{field}: field required"))
 }
 
-fn check_model(body: &Body<'_>, config: &Config) -> Result<(), Refusal> {
-    match body.model.as_deref() {
-        Some(model) if model != config.model_name() => Err(Refusal::no_such_model(model)),
-        // vLLM serves its one model to requests that name none.
-        _ => Ok(()),
+/// The adapter that a request's model is, if it is not the base model.
+fn adapter_of(body: &Body<'_>, config: &Config) -> Result<Option<u32>, Refusal> {
+    let base = config.model_name();
+    // vLLM serves its one model to requests that name none.
+    let Some(model) = body.model.as_deref().filter(|model| *model != base) else {
+        return Ok(None);
+    };
+    let adapters = &config.content.adapters;
+    match adapters.iter().position(|name| name == model) {
+        Some(place) => Ok(Some(place as u32)),
+        None => {
+            let known = adapters.iter().map(String::as_str).chain([base]);
+            Err(Refusal::no_such_model(model, known))
+        }
     }
 }
 
-fn stream_usage(body: &Body<'_>, stream: bool) -> Result<StreamUsage, Refusal> {
-    let Some(options) = &body.stream_options else {
-        return Ok(StreamUsage::None);
-    };
-    if !stream {
+fn stream_usage(body: &Body<'_>, stream: bool, style: UsageStyle) -> Result<StreamUsage, Refusal> {
+    let options = body.stream_options.as_ref();
+    if options.is_some() && !stream {
         return Err(Refusal::bad_request(
             "Stream options can only be defined when `stream=True`.",
         ));
     }
-    let wanted = options.include_usage.unwrap_or(false);
-    let continuous = options.continuous_usage_stats.unwrap_or(false);
-    Ok(match (wanted, continuous) {
-        (false, _) => StreamUsage::None,
-        (true, false) => StreamUsage::Final,
-        (true, true) => StreamUsage::Continuous,
+    let wanted = options.and_then(|o| o.include_usage).unwrap_or(false);
+    let continuous = options
+        .and_then(|o| o.continuous_usage_stats)
+        .unwrap_or(false);
+    Ok(match (style, wanted, continuous) {
+        (UsageStyle::Never, ..) | (UsageStyle::OnRequest | UsageStyle::LastChunk, false, _) => {
+            StreamUsage::None
+        }
+        (UsageStyle::LastChunk, true, _) => StreamUsage::InLastChunk,
+        (UsageStyle::OnRequest | UsageStyle::Always, true, true) => StreamUsage::Continuous,
+        (UsageStyle::OnRequest, true, false) | (UsageStyle::Always, ..) => StreamUsage::Final,
     })
 }
 
@@ -220,7 +355,7 @@ fn cut(length: AnswerLength, config: &Config) -> AnswerLength {
     match config.preset.answer_limit {
         Some(limit) if length.tokens >= limit => AnswerLength {
             tokens: limit,
-            finish: crate::engine::Finish::Length,
+            finish: Finish::Length,
         },
         _ => length,
     }

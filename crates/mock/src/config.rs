@@ -1,8 +1,13 @@
 //! Everything that can be set on a simulator, as one plain value.
 
+mod check;
+
+use crate::content::{ContentError, ContentParams};
 use crate::engine::{EngineParams, ParamsError, StepLaw};
 use crate::fault::FaultRule;
+use crate::link::LinkParams;
 use crate::preset::Preset;
+use check::too_small;
 use infermeter_core::units::Span;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -76,18 +81,72 @@ pub struct Config {
     pub truth: Option<PathBuf>,
     /// Seeds answers, their lengths and random faults.
     pub seed: u64,
-    /// Tokens that the chat template adds to every prompt.
+    /// Tokens that the chat template adds to a single message: of these 5 (header and end of turn)
+    /// for each message, 4 (header) for the answer, the rest once. Fewer than 9 are added once.
     pub template_tokens: u32,
     /// Tokens added to a completion's prompt: the begin token.
     pub begin_tokens: u32,
     /// Key asked for in `Authorization: Bearer`; requests to `/v1` without it get 401.
     pub api_key: Option<String>,
-    /// Usage carries `prompt_tokens_details` (with no cached token).
+    /// Usage carries `prompt_tokens_details` with the tokens found in the prefix cache.
     pub prompt_tokens_details: bool,
-    /// Fault for generation requests without an `x-mock-fault` header.
-    pub faults: Option<FaultRule>,
+    /// Faults for generation requests without an `x-mock-fault` header: of the rules the first that
+    /// strikes.
+    pub faults: Vec<FaultRule>,
+    /// What answers consist of.
+    pub content: ContentParams,
     /// Connections held at once; more wait in the listener's queue.
     pub max_connections: usize,
+    /// Status of a generation that finds the queue full: 503 or 429.
+    pub full_status: u16,
+    /// An idle connection is closed after this; 0 is never.
+    pub keepalive_timeout: Span,
+    /// The network between client and engine.
+    pub link: LinkParams,
+    /// Certificate and key; `None` serves plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// Whether the loop polls the clock before the end of a step.
+    pub spin: Spin,
+}
+
+/// PEM files that the simulator serves TLS with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, its issuers behind it.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// Whether the loop polls the clock instead of sleeping just before the end of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Spin {
+    /// Where the thread may run on exactly one core, as `run mock:` arranges it, or on four or
+    /// more: there a busy loop takes nothing from the client.
+    #[default]
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
+}
+
+/// Why a text is no spin policy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown spin policy `{0}`: one of auto, on, off")]
+pub struct SpinError(String);
+
+impl FromStr for Spin {
+    type Err = SpinError;
+
+    fn from_str(text: &str) -> Result<Self, SpinError> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "on" => Ok(Self::On),
+            "off" => Ok(Self::Off),
+            other => Err(SpinError(infermeter_core::text::inert(other, 80))),
+        }
+    }
 }
 
 /// Why a configuration cannot run.
@@ -101,6 +160,24 @@ pub enum ConfigError {
         /// The preset.
         preset: &'static str,
     },
+    /// A term of the batched law was given to an engine without it.
+    #[error(
+        "{field} cannot be set for the preset `{preset}`, whose steps do not depend on the load"
+    )]
+    BatchedOnly {
+        /// The field.
+        field: &'static str,
+        /// The preset.
+        preset: &'static str,
+    },
+    /// A value that makes no simulator.
+    #[error("{field}: {problem}")]
+    Bad {
+        /// The field.
+        field: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
     /// A value out of its range.
     #[error("{field} must be at least {least}")]
     TooSmall {
@@ -109,19 +186,27 @@ pub enum ConfigError {
         /// Its least value, with unit.
         least: &'static str,
     },
+    /// The contents cannot be made.
+    #[error(transparent)]
+    Content(#[from] ContentError),
     /// More engines than one port serves.
     #[error("{0} replicas are too many: at most {MAX_REPLICAS}")]
     Replicas(u32),
     /// The engine's parameters cannot run.
-    #[error(transparent)]
+    #[error("{}", user_facing(.0))]
     Engine(#[from] ParamsError),
+}
+
+/// The engine's names as users write them.
+fn user_facing(error: &ParamsError) -> String {
+    error.to_string().replace('_', "-")
 }
 
 /// Most engines behind one port: each turn of the server looks at every one.
 const MAX_REPLICAS: u32 = 64;
 
-/// Tokens of the Llama 3 template around one user message without a system prompt: begin, two
-/// headers of four with their line breaks, end of turn.
+/// Tokens of the Llama 3 template around one user message without a system prompt: two of its
+/// beginning, two headers of four with their line breaks, end of turn.
 const LLAMA3_TEMPLATE_TOKENS: u32 = 11;
 
 impl Config {
@@ -145,8 +230,14 @@ impl Config {
             begin_tokens: 1,
             api_key: None,
             prompt_tokens_details: false,
-            faults: None,
+            faults: Vec::new(),
+            content: ContentParams::default(),
             max_connections: 16_384,
+            full_status: 503,
+            keepalive_timeout: Span(0),
+            link: LinkParams::default(),
+            tls: None,
+            spin: Spin::default(),
         }
     }
 
@@ -181,14 +272,9 @@ impl Config {
             return Err(too_small("step", "1us"));
         }
         params.max_num_seqs = self.max_num_seqs.unwrap_or(params.max_num_seqs);
-        if params.max_num_seqs == 0 {
-            return Err(too_small("max_num_seqs", "1"));
-        }
-        if self.model_len() == 0 {
-            return Err(too_small("max_model_len", "1"));
-        }
+        params.seed = self.seed;
         if self.max_connections == 0 {
-            return Err(too_small("max_connections", "1"));
+            return Err(too_small("max-connections", "1"));
         }
         if self.replicas == 0 {
             return Err(too_small("replicas", "1"));
@@ -196,14 +282,10 @@ impl Config {
         if self.replicas > MAX_REPLICAS {
             return Err(ConfigError::Replicas(self.replicas));
         }
-        params.seed = self.seed;
         params.check(self.model_len())?;
+        self.content.check(self.model_name())?;
         Ok(params)
     }
-}
-
-fn too_small(field: &'static str, least: &'static str) -> ConfigError {
-    ConfigError::TooSmall { field, least }
 }
 
 #[cfg(test)]

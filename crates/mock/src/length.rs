@@ -24,16 +24,28 @@ pub(crate) struct AnswerLength {
     pub finish: Finish,
 }
 
-/// The answer's length: natural (lognormal) but at least `min_tokens` and at most `max_tokens`;
-/// exactly `max_tokens` when the end token is ignored.
+impl AnswerLength {
+    /// Tokens with a text.
+    pub fn visible(self) -> u32 {
+        match self.finish {
+            Finish::Length => self.tokens,
+            Finish::Stop => self.tokens.saturating_sub(1),
+        }
+    }
+}
+
+/// The answer's length: natural (lognormal, behind `reasoning` tokens) but at least `min_tokens`
+/// and at most `max_tokens`; exactly `max_tokens` when the end token is ignored.
 pub(crate) fn answer_length(
     key: u64,
-    min_tokens: u32,
-    max_tokens: u32,
+    reasoning: u32,
+    (min_tokens, max_tokens): (u32, u32),
     ignores_end: bool,
 ) -> AnswerLength {
     // The end token comes after `min_tokens` others at the earliest.
-    let natural = natural_tokens(key).max(min_tokens.saturating_add(1));
+    let natural = natural_tokens(key)
+        .saturating_add(reasoning)
+        .max(min_tokens.saturating_add(1));
     if ignores_end || natural > max_tokens {
         AnswerLength {
             tokens: max_tokens,
@@ -85,13 +97,16 @@ mod tests {
     #[test]
     fn limits_hold_and_the_end_can_be_ignored() {
         for key in 0..2_000 {
-            let length = answer_length(key, 50, 300, false);
+            let length = answer_length(key, 0, (50, 300), false);
             match length.finish {
                 Finish::Stop => assert!((51..=300).contains(&length.tokens)),
                 Finish::Length => assert_eq!(length.tokens, 300),
             }
-            let ignoring = answer_length(key, 0, 300, true);
+            let ignoring = answer_length(key, 0, (0, 300), true);
             assert_eq!((ignoring.tokens, ignoring.finish), (300, Finish::Length));
+            let plain = answer_length(key, 0, (0, u32::MAX), false);
+            let thinking = answer_length(key, 500, (0, u32::MAX), false);
+            assert_eq!(thinking.tokens, plain.tokens + 500);
         }
     }
 }

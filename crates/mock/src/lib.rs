@@ -6,7 +6,7 @@
 //! when each request arrived and when each token was written: what an instrument is calibrated
 //! against.
 //!
-//! Not here: a tokenizer, a model, TLS, HTTP/2, signals, printing.
+//! Not here: a tokenizer, a model, HTTP/2, signals, printing.
 //!
 //! Invariants: the engine ([`engine`]) is pure and takes time as a parameter; every generation
 //! request ends in exactly one way, counted in [`Stats`] and written to the truth log; nothing a
@@ -15,26 +15,38 @@
 mod answer;
 mod api;
 mod config;
+mod content;
 pub mod engine;
 mod fault;
 mod handle;
 mod histogram;
 mod http;
 mod length;
+mod link;
+mod metrics;
 mod preset;
 mod refusal;
 mod render;
 mod server;
+pub mod settings;
 mod stats;
 mod text;
+mod tls;
 pub mod truth;
 pub mod virtual_time;
 
-pub use config::{Config, ConfigError, IgnoreEos, RoleChunk, RoleChunkError};
-pub use fault::{Fault, FaultError, FaultRule, FaultShare};
+pub use config::{
+    Config, ConfigError, IgnoreEos, RoleChunk, RoleChunkError, Spin, SpinError, TlsFiles,
+};
+pub use content::{ChoiceError, ContentError, ContentParams, ReasoningField, UsageStyle};
+pub use fault::{
+    Fault, FaultError, FaultRule, FaultRuleError, FaultShare, FaultWindow, LineEnds, Malformation,
+};
 pub use handle::{MockHandle, spawn_in_thread};
 pub use histogram::Summary;
 pub use http::{MAX_BODY, MAX_HEAD};
+pub use link::LinkParams;
 pub use preset::{Preset, PresetError, PresetFacts};
 pub use server::{ServeError, serve};
 pub use stats::Stats;
+pub use tls::TlsError;

@@ -16,6 +16,9 @@ pub(crate) struct Refusal {
 /// Longest piece of a request that is quoted back, bytes.
 const MAX_QUOTE: usize = 200;
 
+/// Less similar names (Jaro-Winkler, 0 to 1) are no suggestion.
+const SIMILAR: f64 = 0.75;
+
 impl Refusal {
     /// An error of vLLM's API.
     fn error(status: u16, kind: &str, message: &str) -> Self {
@@ -39,9 +42,23 @@ impl Refusal {
         Self::error(400, "BadRequestError", message.as_ref())
     }
 
-    /// 404: another model is served.
-    pub fn no_such_model(model: &str) -> Self {
-        let message = format!("The model `{}` does not exist.", inert(model, MAX_QUOTE));
+    /// 404: other models are served.
+    pub fn no_such_model<'a>(model: &str, known: impl Iterator<Item = &'a str>) -> Self {
+        let given = model.to_ascii_lowercase();
+        let closest = known
+            .map(|name| {
+                (
+                    strsim::jaro_winkler(&given, &name.to_ascii_lowercase()),
+                    name,
+                )
+            })
+            .filter(|(similarity, _)| *similarity >= SIMILAR)
+            .max_by(|a, b| a.0.total_cmp(&b.0));
+        let hint = closest.map_or_else(String::new, |(_, name)| {
+            format!(" Did you mean `{}`?", inert(name, MAX_QUOTE))
+        });
+        let model = inert(model, MAX_QUOTE);
+        let message = format!("The model `{model}` does not exist.{hint}");
         Self::error(404, "NotFoundError", &message)
     }
 
@@ -51,13 +68,8 @@ impl Refusal {
     }
 
     /// 405: the path takes another method.
-    pub fn wrong_method(allowed: &str) -> Self {
-        let header = if allowed == "GET" {
-            "allow: GET\r\n"
-        } else {
-            "allow: POST\r\n"
-        };
-        Self::detail(405, "Method Not Allowed", header)
+    pub fn wrong_method(allow_header: &'static str) -> Self {
+        Self::detail(405, "Method Not Allowed", allow_header)
     }
 
     fn detail(status: u16, detail: &str, header: &'static str) -> Self {
@@ -103,6 +115,26 @@ impl Refusal {
             _ => "",
         };
         refusal
+    }
+
+    /// 503: the engine is not there yet.
+    pub fn not_ready(why: &str) -> Self {
+        Self {
+            header: "retry-after: 1\r\n",
+            ..Self::error(503, "ServiceUnavailableError", why)
+        }
+    }
+
+    /// 503 or 429: the queue is full.
+    pub fn queue_full(status: u16, why: &str) -> Self {
+        let kind = match status {
+            429 => "RateLimitError",
+            _ => "ServiceUnavailableError",
+        };
+        Self {
+            header: "retry-after: 1\r\n",
+            ..Self::error(status, kind, why)
+        }
     }
 
     /// 400 whose message carries what must never reach a terminal or a page.

@@ -1,8 +1,10 @@
 //! Bytes of responses: heads, bodies, events. Pure; every function appends to a buffer.
 
 mod event;
+mod whole;
 
-pub(crate) use event::{DONE, EventSkeleton, IN_BAND_ERROR};
+pub(crate) use event::{DONE, EventSkeleton, IN_BAND_ERROR, Saying};
+pub(crate) use whole::{Said, whole_answer};
 
 use crate::api::AnswerKind;
 use std::io::Write;
@@ -115,6 +117,13 @@ pub(crate) enum Framing {
     Bare,
 }
 
+impl Framing {
+    /// The framing that a client can read.
+    pub fn of(to: &ReplyTo) -> Self {
+        if to.http10 { Self::Bare } else { Self::Chunked }
+    }
+}
+
 /// One piece of a stream, as one chunk where the framing is chunked.
 pub(crate) fn piece(out: &mut Vec<u8>, parts: &[&[u8]], framing: Framing) {
     if framing == Framing::Chunked {
@@ -152,57 +161,35 @@ fn chunk_size(out: &mut Vec<u8>, size: usize) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// `,"usage":{...}` for the counts.
-pub(crate) fn usage_field(prompt: u32, completion: u32, details: bool) -> String {
-    let total = u64::from(prompt) + u64::from(completion);
-    let details = if details {
-        ",\"prompt_tokens_details\":{\"cached_tokens\":0}"
-    } else {
-        ""
-    };
-    format!(
-        ",\"usage\":{{\"prompt_tokens\":{prompt},\"total_tokens\":{total},\
-         \"completion_tokens\":{completion}{details}}}"
-    )
+/// Counts of a usage field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UsageCounts {
+    /// Prompt tokens.
+    pub prompt: u32,
+    /// Generated tokens.
+    pub completion: u32,
+    /// Prompt tokens found in the prefix cache, where that is told.
+    pub cached: Option<u32>,
+    /// Generated tokens that are reasoning, where that is told.
+    pub reasoning: Option<u32>,
 }
 
-/// The body of an answer in one piece; `text` is JSON text without quotes.
-pub(crate) fn whole_answer(
-    kind: AnswerKind,
-    id: &str,
-    created_s: i64,
-    model: &str,
-    text: &[u8],
-    finish: &str,
-    usage: &str,
-) -> Vec<u8> {
-    let mut body = Vec::with_capacity(text.len() + 512);
-    let prefix = id_prefix(kind);
-    let (object, before, after) = match kind {
-        AnswerKind::Chat => (
-            "chat.completion",
-            "\"message\":{\"role\":\"assistant\",\"content\":\"",
-            "\",\"refusal\":null,\"tool_calls\":[]}",
-        ),
-        AnswerKind::Completion => ("text_completion", "\"text\":\"", "\""),
-    };
-    let model = json_text(model);
-    put(
-        &mut body,
-        format_args!(
-            "{{\"id\":\"{prefix}{id}\",\"object\":\"{object}\",\"created\":{created_s},\
-             \"model\":\"{model}\",\"choices\":[{{\"index\":0,{before}"
-        ),
-    );
-    body.extend_from_slice(text);
-    put(
-        &mut body,
-        format_args!(
-            "{after},\"logprobs\":null,\"finish_reason\":\"{finish}\",\"stop_reason\":null}}]\
-             {usage}}}"
-        ),
-    );
-    body
+/// `,"usage":{...}` for the counts.
+pub(crate) fn usage_field(counts: UsageCounts) -> String {
+    let UsageCounts {
+        prompt, completion, ..
+    } = counts;
+    let total = u64::from(prompt) + u64::from(completion);
+    let cached = counts.cached.map_or_else(String::new, |cached| {
+        format!(",\"prompt_tokens_details\":{{\"cached_tokens\":{cached}}}")
+    });
+    let reasoning = counts.reasoning.map_or_else(String::new, |reasoning| {
+        format!(",\"completion_tokens_details\":{{\"reasoning_tokens\":{reasoning}}}")
+    });
+    format!(
+        ",\"usage\":{{\"prompt_tokens\":{prompt},\"total_tokens\":{total},\
+         \"completion_tokens\":{completion}{cached}{reasoning}}}"
+    )
 }
 
 fn id_prefix(kind: AnswerKind) -> &'static str {
@@ -221,6 +208,7 @@ pub(crate) fn json_text(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::content::{Part, ReasoningField};
 
     #[test]
     fn chunk_sizes_are_plain_hex() {
@@ -234,30 +222,79 @@ mod tests {
         }
     }
 
+    fn usage() -> String {
+        usage_field(UsageCounts {
+            prompt: 5,
+            completion: 7,
+            cached: Some(4),
+            reasoning: Some(2),
+        })
+    }
+
+    fn parsed(event: &[u8]) -> serde_json::Value {
+        let text = std::str::from_utf8(event).expect("text");
+        assert!(text.ends_with("\n\n"));
+        let json = text.strip_prefix("data: ").expect("an event").trim_end();
+        serde_json::from_str(json).expect("JSON")
+    }
+
     #[test]
     fn every_event_is_json_and_about_as_long_as_vllms() {
+        let field = ReasoningField::default();
+        let id = "0123456789abcdef0123456789abcdef";
         for kind in [AnswerKind::Chat, AnswerKind::Completion] {
-            let skeleton = EventSkeleton::new(kind, "0123456789abcdef0123456789abcdef", 1, "m\"x");
-            let usage = usage_field(5, 7, true);
+            let skeleton = EventSkeleton::new(kind, field, id, 1, "m\"x");
+            let saying = |text| Saying {
+                part: Part::Content,
+                text,
+                id,
+            };
             let mut events = vec![Vec::new(); 4];
             skeleton.role(&mut events[0], "", Framing::Bare);
-            skeleton.content(&mut events[1], b" the", None, "", Framing::Bare);
-            skeleton.content(
-                &mut events[2],
-                b" of",
-                Some("length"),
-                &usage,
-                Framing::Bare,
-            );
-            skeleton.usage(&mut events[3], &usage, Framing::Bare);
+            skeleton.content(&mut events[1], saying(b" the"), None, "", Framing::Bare);
+            let last = (saying(b" of"), Some("length"));
+            skeleton.content(&mut events[2], last.0, last.1, &usage(), Framing::Bare);
+            skeleton.usage(&mut events[3], &usage(), Framing::Bare);
             for event in &events {
-                let text = std::str::from_utf8(event).expect("text");
-                let json = text.strip_prefix("data: ").expect("an event").trim_end();
-                let value: serde_json::Value = serde_json::from_str(json).expect("JSON");
-                assert_eq!(value["model"], "m\"x");
-                assert!(text.ends_with("\n\n"));
+                assert_eq!(parsed(event)["model"], "m\"x");
             }
+            let usage = &parsed(&events[3])["usage"];
+            assert_eq!(usage["prompt_tokens_details"]["cached_tokens"], 4);
+            assert_eq!(usage["completion_tokens_details"]["reasoning_tokens"], 2);
             assert!((180..280).contains(&events[1].len()), "{}", events[1].len());
+        }
+    }
+
+    #[test]
+    fn parts_have_their_places() {
+        for (field, name) in [
+            (ReasoningField::ReasoningContent, "reasoning_content"),
+            (ReasoningField::Reasoning, "reasoning"),
+        ] {
+            let skeleton = EventSkeleton::new(AnswerKind::Chat, field, "7", 1, "m");
+            let delta = |part| {
+                let mut event = Vec::new();
+                let saying = Saying {
+                    part,
+                    text: b"x\\\"",
+                    id: "7",
+                };
+                skeleton.content(&mut event, saying, None, "", Framing::Bare);
+                parsed(&event)["choices"][0]["delta"].clone()
+            };
+            assert_eq!(delta(Part::Reasoning)[name], "x\"");
+            let call = &delta(Part::CallName)["tool_calls"][0];
+            assert_eq!(
+                (&call["id"], &call["type"]),
+                (&"call-7".into(), &"function".into())
+            );
+            assert_eq!(
+                (&call["index"], &call["function"]["name"]),
+                (&0.into(), &"x\"".into())
+            );
+            let more = &delta(Part::CallArguments)["tool_calls"][0];
+            assert_eq!(more["function"]["arguments"], "x\"");
+            assert!(more.get("id").is_none());
         }
     }
 }

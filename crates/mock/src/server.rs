@@ -1,27 +1,37 @@
 //! The simulator's event loop: one thread, level-triggered epoll, one timer.
 //!
-//! Each turn completes at most one engine step, then serves what is readable: a flood of requests
+//! Its time goes to whatever is next: the end of the engine's step, bytes that come out of the
+//! simulated link, or a ready socket. Each turn completes at most one engine step, then serves what is readable: a flood of requests
 //! cannot hold up a step for longer than one round of reads, nor steps that are behind starve the
 //! sockets.
 //!
 //! Prints nothing, handles no signals: the caller says when to stop.
 
 mod connection;
+mod control;
+mod delays;
 mod intake;
+mod life;
 mod output;
+mod progress;
 mod slots;
+mod waiting;
+mod wire;
 
 use crate::config::{Config, ConfigError};
-use crate::engine::{Emission, EngineEvent, Fleet, StepLaw};
+use crate::engine::{Emission, EngineEvent, EngineParams, Fleet, StepLaw};
+use crate::metrics::{Metrics, Progress};
+use crate::settings::Settings;
 use crate::stats::{Counting, Stats};
+use crate::tls::{self, Session, TlsError};
 use crate::truth::{
-    Arrival, ArrivalSource, CLOCK, FORMAT_VERSION, RequestEnd, TruthHeader, TruthLine, TruthWriter,
+    Arrival, CLOCK, FORMAT_VERSION, RequestEnd, TruthHeader, TruthLine, TruthWriter,
 };
 use connection::Connection;
+use delays::Delays;
 use infermeter_core::clock::{RealtimePairing, monotonic_ns, realtime_ns};
-use infermeter_sys::poll::{Interest, Poll, Ready};
+use infermeter_sys::poll::{Interest, Ready};
 use infermeter_sys::stamp::{self, Sentinel};
-use infermeter_sys::timer::Timer;
 use infermeter_sys::{limits, socket};
 use slots::{ConnectionId, Slots};
 use std::collections::VecDeque;
@@ -29,6 +39,9 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::sync::Arc;
+use waiting::Waiter;
+use wire::Releases;
 
 /// Why a simulator cannot run, or ended badly.
 #[derive(Debug, thiserror::Error)]
@@ -37,13 +50,16 @@ pub enum ServeError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}: {}", listen_problem(.source))]
     Listen {
         /// The address.
         address: SocketAddr,
         /// Why.
         source: io::Error,
     },
+    /// TLS cannot be served.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
     /// The truth log cannot be written; the simulator served on without it.
     #[error("cannot write the truth log {}: {source}", .path.display())]
     Truth {
@@ -57,8 +73,19 @@ pub enum ServeError {
     Loop(#[from] io::Error),
 }
 
+fn listen_problem(source: &io::Error) -> String {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => {
+            "the port is in use: choose another one, or 0 for a free one".to_owned()
+        }
+        io::ErrorKind::PermissionDenied => {
+            "not allowed: ports below 1024 need a privilege; choose another one".to_owned()
+        }
+        _ => source.to_string(),
+    }
+}
+
 const LISTENER: u64 = u64::MAX;
-const TIMER: u64 = u64::MAX - 1;
 
 /// The caller is asked whether to stop, and lingering connections are looked at, this often.
 const TICK_NS: i64 = 25_000_000;
@@ -93,60 +120,76 @@ pub fn serve(
 }
 
 /// The state of the loop; `intake` and `output` hold the two directions.
-struct Server<'a> {
-    config: &'a Config,
+struct Server {
+    config: Config,
     engine: Fleet,
     /// The response's head goes out on arrival, since the first token takes its time.
     early_head: bool,
-    poll: Poll,
-    timer: Timer,
+    waiter: Waiter,
+    tls: Option<Arc<rustls::ServerConfig>>,
     listener: TcpListener,
     listens: bool,
     connections: Slots,
     lingering: VecDeque<(i64, ConnectionId)>,
     /// Connections with requests that waited behind a finished answer.
     resumable: Vec<ConnectionId>,
+    /// What comes out of the link, and when.
+    releases: Releases,
     truth: Option<TruthWriter>,
     counting: Counting,
+    metrics: Metrics,
     serial: u32,
     pairing: RealtimePairing,
     started_s: i64,
+    next_sweep_ns: i64,
     read_buffer: Box<[u8]>,
     emissions: Vec<Emission>,
     events: Vec<EngineEvent>,
+    /// Pauses of answers.
+    delays: Delays,
+    /// Block size of the prefix cache, where there is one.
+    block_size: Option<u32>,
+    started_ns: i64,
     _stamps: Option<Sentinel>,
 }
 
-impl<'a> Server<'a> {
-    fn start(config: &'a Config) -> Result<Self, ServeError> {
+impl Server {
+    fn start(config: &Config) -> Result<Self, ServeError> {
+        config.check()?;
         let params = config.engine_params()?;
         limits::raise_fd_limit(config.max_connections as u64 + 64);
+        let tls = config.tls.as_ref().map(tls::server_config).transpose()?;
         let address = SocketAddr::new(config.host, config.port);
         let listener = listen(&address).map_err(|source| ServeError::Listen { address, source })?;
-        let poll = Poll::new()?;
-        let timer = Timer::new()?;
-        poll.add(&listener, LISTENER, Interest::Read)?;
-        poll.add(&timer, TIMER, Interest::Read)?;
+        let waiter = Waiter::new(config.spin)?;
+        waiter.poll.add(&listener, LISTENER, Interest::Read)?;
+        let started_ns = monotonic_ns();
         Ok(Self {
-            config,
-            early_head: !matches!(params.law, StepLaw::Fixed { ttft_ns: 0, .. }),
-            engine: Fleet::starting(params, config.replicas, monotonic_ns()),
-            poll,
-            timer,
+            early_head: head_is_early(&params.law),
+            block_size: caching_block_size(&params),
+            engine: Fleet::starting(params, config.replicas, started_ns),
+            waiter,
+            tls,
             listener,
             listens: true,
             connections: Slots::default(),
             lingering: VecDeque::new(),
             resumable: Vec::new(),
+            releases: Releases::default(),
             truth: open_truth(config)?,
             counting: Counting::new(),
+            metrics: Metrics::new(config.replicas as usize, config.model_len()),
             serial: 0,
             pairing: RealtimePairing::now(),
             started_s: realtime_ns() / 1_000_000_000,
+            next_sweep_ns: 0,
             read_buffer: vec![0; READ_BUFFER].into_boxed_slice(),
             emissions: Vec::new(),
             events: Vec::new(),
+            delays: Delays::default(),
+            started_ns,
             _stamps: Sentinel::start(),
+            config: config.clone(),
         })
     }
 
@@ -154,16 +197,16 @@ impl<'a> Server<'a> {
         let mut ready = Vec::new();
         let mut next_tick_ns = monotonic_ns() + TICK_NS;
         loop {
-            let wake_ns = self
-                .engine
-                .next_deadline()
-                .map_or(next_tick_ns, |deadline| deadline.min(next_tick_ns));
-            let block = wake_ns > monotonic_ns();
-            if block {
-                self.timer.arm(wake_ns)?;
-            }
-            self.poll.wait(block, &mut ready)?;
+            let deadlines = [
+                self.engine.next_deadline(),
+                self.releases.next(),
+                self.delays.next_ns(),
+            ];
+            let next_ns = deadlines.into_iter().flatten().min();
+            self.waiter.wait(next_ns, next_tick_ns, &mut ready)?;
             self.complete_step();
+            self.release_due();
+            self.wake_delayed();
             self.resume_waiting();
             self.serve_ready(&ready)?;
             if let Some(truth) = &mut self.truth {
@@ -187,7 +230,7 @@ impl<'a> Server<'a> {
         for event in ready {
             match event.token {
                 LISTENER => self.accept_waiting()?,
-                TIMER => {}
+                waiting::TIMER => {}
                 token => {
                     let id = ConnectionId::of_token(token);
                     if event.writable {
@@ -215,21 +258,23 @@ impl<'a> Server<'a> {
         }
         // Out of descriptors or at the limit: the listener would stay ready for ever.
         self.listens = false;
-        self.poll.remove(&self.listener)
+        self.waiter.poll.remove(&self.listener)
     }
 
     fn adopt(&mut self, fd: std::os::fd::OwnedFd) -> io::Result<()> {
         // Without stamps arrivals fall back to the program's clock, and say so.
         let _ = stamp::enable(fd.as_fd());
-        let now_ns = monotonic_ns();
-        let arrival = Arrival {
-            at_ns: now_ns,
-            seen_ns: now_ns,
-            source: ArrivalSource::Program,
-        };
-        let id = self.connections.insert(Connection::new(fd, arrival));
+        let session = self.tls.as_ref().map(Session::new).transpose();
+        let session = session.map_err(io::Error::other)?.map(Box::new);
+        let arrival = Arrival::seen_at(monotonic_ns());
+        let id = self
+            .connections
+            .insert(Connection::new(fd, arrival, session));
         if let Some(connection) = self.connections.get(id) {
-            self.poll.add(connection.fd(), id.token(), Interest::Read)?;
+            let token = id.token();
+            self.waiter
+                .poll
+                .add(connection.fd(), token, Interest::Read)?;
         }
         self.counting.stats.connections += 1;
         Ok(())
@@ -243,8 +288,10 @@ impl<'a> Server<'a> {
             self.lingering.pop_front();
             self.close(id, RequestEnd::Disconnect);
         }
+        self.sweep_idle(now_ns);
         if !self.listens && self.connections.len() < self.config.max_connections {
-            self.poll.add(&self.listener, LISTENER, Interest::Read)?;
+            let poll = &self.waiter.poll;
+            poll.add(&self.listener, LISTENER, Interest::Read)?;
             self.listens = true;
         }
         Ok(())
@@ -254,20 +301,33 @@ impl<'a> Server<'a> {
     fn close(&mut self, id: ConnectionId, end: RequestEnd) {
         if let Some(connection) = self.connections.get(id) {
             let answer = connection.answer.take();
+            let progress = connection.progress.take();
             let in_engine = std::mem::replace(&mut connection.in_engine, false);
             if let Some(answer) = answer {
                 if in_engine {
                     self.engine.cancel(answer.id());
                 }
-                self.log_end(*answer, end);
+                self.log_end(*answer, progress, end);
             }
             self.connections.remove(id);
         }
     }
 
-    fn log_end(&mut self, answer: crate::answer::Answer, end: RequestEnd) {
+    fn log_end(
+        &mut self,
+        answer: crate::answer::Answer,
+        progress: Option<Progress>,
+        end: RequestEnd,
+    ) {
         self.counting.end(end);
-        let entry = answer.into_truth(end);
+        if let Some(progress) = &progress {
+            self.metrics.ended(progress, end);
+        }
+        let mut entry = answer.into_truth(end);
+        entry.ended_ns = Some(match (end, entry.tokens_ns.last()) {
+            (RequestEnd::Finished, Some(last_ns)) => *last_ns,
+            _ => monotonic_ns(),
+        });
         self.counting.stats.tokens += entry.tokens_ns.len() as u64 + entry.dropped_stamps;
         if let Some(truth) = &mut self.truth {
             truth.push(entry);
@@ -289,6 +349,19 @@ impl<'a> Server<'a> {
     }
 }
 
+/// Tokens per block, where prompts are looked up by block.
+fn caching_block_size(params: &EngineParams) -> Option<u32> {
+    params
+        .kv
+        .filter(|kv| kv.prefix_cache)
+        .map(|kv| kv.block_size)
+}
+
+/// Where the first token takes its time, the head goes out before it.
+fn head_is_early(law: &StepLaw) -> bool {
+    !matches!(law, StepLaw::Fixed { ttft_ns: 0, .. })
+}
+
 fn listen(address: &SocketAddr) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;
@@ -306,6 +379,7 @@ fn open_truth(config: &Config) -> Result<Option<TruthWriter>, ServeError> {
         preset: config.preset.name.to_owned(),
         model: config.model_name().to_owned(),
         seed: config.seed,
+        settings: Settings::of(config).to_map(),
     });
     TruthWriter::create(path, header)
         .map(Some)

@@ -24,6 +24,18 @@ pub struct Stats {
     pub finished: u64,
     /// Generations answered by an error status or a page.
     pub refused: u64,
+    /// Of these, generations that found the queue full.
+    pub queue_refusals: u64,
+    /// Of these, generations that came while the engine was not there.
+    pub not_ready: u64,
+    /// Generations that a fault was done to, whether it cut them or not.
+    pub faults_injected: u64,
+    /// Changes of parameters while running.
+    pub config_changes: u64,
+    /// Connections closed because they were idle.
+    pub idle_closed: u64,
+    /// Connections whose TLS handshake or records failed.
+    pub tls_errors: u64,
     /// Generations cut by a fault.
     pub faulted: u64,
     /// Generations whose client went away.
@@ -75,6 +87,7 @@ impl Stats {
             steps: self.steps,
             lost_ns: self.lost_ns,
             tokens: self.tokens,
+            queue_refusals: self.queue_refusals,
             step_lateness_ns: self.step_lateness_ns,
             burst_ns: self.burst_ns,
         }

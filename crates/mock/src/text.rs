@@ -4,35 +4,15 @@
 //! each in the common vocabularies); anything else is approximate, and the count is what the
 //! simulator reports as usage.
 
+mod meter;
+
+pub(crate) use meter::{Counted, Meter};
+
 use infermeter_core::seed::splitmix64;
 
-/// Tokens of a text and a digest of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Measure {
-    /// Tokens.
-    pub tokens: u32,
-    /// Digest of what was counted, for seeding the answer.
-    pub digest: u64,
-}
-
-impl Measure {
-    /// Adds another measure behind this one.
-    pub fn extend(&mut self, other: Self) {
-        self.tokens = self.tokens.saturating_add(other.tokens);
-        self.digest = splitmix64(self.digest ^ other.digest.rotate_left(17));
-    }
-
-    /// Adds one token given by its id.
-    pub fn extend_by_id(&mut self, id: u64) {
-        self.extend(Self {
-            tokens: 1,
-            digest: id,
-        });
-    }
-}
-
+/// What a run of equal characters is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
+pub(crate) enum Class {
     Space,
     Newline,
     Letter,
@@ -41,59 +21,84 @@ enum Class {
     Foreign,
 }
 
-fn class(byte: u8) -> Class {
-    match byte {
-        b'\n' | b'\r' => Class::Newline,
-        b' ' | b'\t' => Class::Space,
-        b'a'..=b'z' | b'A'..=b'Z' => Class::Letter,
-        b'0'..=b'9' => Class::Digit,
-        0x80.. => Class::Foreign,
-        _ => Class::Punctuation,
+const CLASSES: [Class; 256] = classes();
+
+const fn classes() -> [Class; 256] {
+    let mut table = [Class::Punctuation; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = match byte as u8 {
+            b'\n' | b'\r' => Class::Newline,
+            b' ' | b'\t' => Class::Space,
+            b'a'..=b'z' | b'A'..=b'Z' => Class::Letter,
+            b'0'..=b'9' => Class::Digit,
+            0x80.. => Class::Foreign,
+            _ => Class::Punctuation,
+        };
+        byte += 1;
     }
+    table
 }
 
 /// Letters beyond this are no single word of a vocabulary.
 const LONGEST_WORD: usize = 16;
 
-/// Measures a text: a word, a punctuation mark and a run of line breaks are one token each; digits
-/// count by threes, long letter runs by fives, bytes outside ASCII by threes.
-pub(crate) fn measure(text: &str) -> Measure {
-    let bytes = text.as_bytes();
-    let mut tokens = 0_usize;
-    let mut digest = 0xcbf2_9ce4_8422_2325_u64; // FNV-1a, per run instead of per byte
-    let mut at = 0;
-    while at < bytes.len() {
-        let kind = class(bytes[at]);
-        let start = at;
-        at += 1;
-        // An apostrophe belongs to the letters behind it: don't is don + 't.
-        let kind = if bytes[start] == b'\'' && at < bytes.len() && class(bytes[at]) == Class::Letter
-        {
-            Class::Letter
-        } else {
-            kind
-        };
-        while kind != Class::Punctuation && at < bytes.len() && class(bytes[at]) == kind {
-            at += 1;
+/// The run that begins at `start`, which lies inside `bytes`: its class and where it ends. An
+/// apostrophe or underscore belongs to the letters behind it: `don't` is `don` + `'t`, `user_id` is
+/// `user` + `_id`.
+#[inline]
+fn run_at(bytes: &[u8], start: usize) -> (Class, usize) {
+    let mut class = CLASSES[usize::from(bytes[start])];
+    let mut end = start + 1;
+    if class == Class::Punctuation {
+        let joins = matches!(bytes[start], b'\'' | b'_');
+        let before_letters = bytes
+            .get(end)
+            .is_some_and(|next| CLASSES[usize::from(*next)] == Class::Letter);
+        if joins && before_letters {
+            class = Class::Letter;
         }
-        let len = at - start;
-        tokens += match kind {
-            Class::Space => 0,
-            Class::Newline | Class::Punctuation => 1,
-            Class::Letter if len <= LONGEST_WORD => 1,
-            Class::Letter => len.div_ceil(5),
-            Class::Digit | Class::Foreign => len.div_ceil(3),
-        };
-        let sample = u64::from(bytes[start]) | u64::from(bytes[at - 1]) << 8 | (len as u64) << 16;
-        digest = (digest ^ sample).wrapping_mul(0x0000_0100_0000_01b3);
     }
-    Measure {
-        tokens: u32::try_from(tokens).unwrap_or(u32::MAX),
-        digest,
+    while end < bytes.len() && CLASSES[usize::from(bytes[end])] == class {
+        end += 1;
+    }
+    (class, end)
+}
+
+/// Tokens of a run: a word, a short run of punctuation and a run of line breaks are one; digits
+/// and punctuation count by threes, long letter runs by fives, bytes outside ASCII by threes.
+#[inline]
+fn run_tokens(class: Class, len: usize) -> usize {
+    match class {
+        Class::Space => 0,
+        Class::Newline => 1,
+        Class::Letter if len <= LONGEST_WORD => 1,
+        Class::Letter => len.div_ceil(5),
+        Class::Digit | Class::Foreign | Class::Punctuation => len.div_ceil(3),
     }
 }
 
-/// Words that are one token, space included, in the Llama 3, cl100k and o200k vocabularies.
+/// Calls `found` for each run of a text in order, with the white space before it, and its tokens.
+/// White space at the end belongs to no run.
+pub(crate) fn for_each_run(text: &str, mut found: impl FnMut(&str, usize)) {
+    let mut from = 0;
+    let mut at = 0;
+    while at < text.len() {
+        let (class, end) = run_at(text.as_bytes(), at);
+        at = end;
+        if class != Class::Space {
+            // Runs end where the class changes, so never inside a character.
+            found(
+                text.get(from..at).unwrap_or_default(),
+                run_tokens(class, at - from),
+            );
+            from = at;
+        }
+    }
+}
+
+/// Words that are one token, with or without the space, in the Llama 3, cl100k and o200k
+/// vocabularies.
 const WORDS: [&str; 64] = [
     " the", " of", " and", " to", " in", " is", " that", " for", " it", " as", " was", " with",
     " be", " by", " on", " not", " he", " his", " but", " are", " this", " or", " from", " they",
@@ -102,6 +107,12 @@ const WORDS: [&str; 64] = [
     " up", " said", " its", " about", " than", " into", " them", " can", " only", " other",
     " time", " new", " some", " could", " these", " two", " may", " first",
 ];
+
+/// Letters of the longest word.
+pub(crate) const LONGEST_SPOKEN: u32 = 5;
+
+/// Letters of the shortest word.
+pub(crate) const SHORTEST_SPOKEN: u32 = 2;
 
 /// The text of an answer, token by token.
 #[derive(Debug, Clone, Copy)]
@@ -118,6 +129,7 @@ impl Speech {
     }
 
     /// The next word: plain ASCII with a leading space, in need of no escaping in JSON.
+    #[inline]
     pub fn next_word(&mut self) -> &'static str {
         self.state = splitmix64(self.state);
         WORDS[(self.state >> 58) as usize]
@@ -128,33 +140,57 @@ impl Speech {
 mod tests {
     use super::*;
 
+    fn tokens(text: &str) -> u32 {
+        let mut meter = Meter::new(Counted::Tokens);
+        meter.text(text);
+        meter.tokens()
+    }
+
     #[test]
     fn words_stops_and_commas_count_one_each() {
-        for (text, tokens) in [
+        for (text, expected) in [
             ("", 0),
             ("the", 1),
             (" the quick, brown fox. It", 7),
             ("international", 1),
             ("don't", 2),
+            ("user_id", 2),
             ("a\n\nb", 3),
             ("12345", 2),
             ("électricité", 3),
+            (r#"{"city":"the of","days":3}"#, 10),
         ] {
-            assert_eq!(measure(text).tokens, tokens, "{text:?}");
+            assert_eq!(tokens(text), expected, "{text:?}");
         }
     }
 
     #[test]
-    fn the_digest_tells_texts_apart() {
-        assert_ne!(measure("one two").digest, measure("one six").digest);
-        assert_eq!(measure("one two"), measure("one two"));
+    fn runs_cover_the_text_and_count_as_the_meter_counts() {
+        for text in [
+            "",
+            " the  of, and",
+            "a \n b",
+            "électricité 12",
+            r#"{"a":[1,2]}"#,
+        ] {
+            let mut whole = String::new();
+            let mut sum = 0;
+            for_each_run(text, |run, tokens| {
+                whole.push_str(run);
+                sum += tokens as u32;
+            });
+            assert_eq!((whole.as_str(), sum), (text, tokens(text)));
+        }
     }
 
     #[test]
     fn an_answer_counts_as_many_tokens_as_it_has_words() {
         let mut speech = Speech::of(7);
         let text: String = (0..500).map(|_| speech.next_word()).collect();
-        assert_eq!(measure(&text).tokens, 500);
+        assert_eq!(tokens(&text), 500);
+        let lengths = || WORDS.iter().map(|word| word.len() as u32 - 1);
         assert!(WORDS.iter().all(|w| w.starts_with(' ') && w.is_ascii()));
+        assert_eq!(lengths().max(), Some(LONGEST_SPOKEN));
+        assert_eq!(lengths().min(), Some(SHORTEST_SPOKEN));
     }
 }

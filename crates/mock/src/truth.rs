@@ -1,7 +1,8 @@
 //! The truth log: what the simulator did, by its own clock.
 //!
 //! JSON lines. The first is the [`TruthHeader`], then one [`TruthRequest`] per generation request
-//! in the order of their ends, last the [`TruthSummary`] (missing where the process was killed).
+//! in the order of their ends, with a [`TruthChange`] wherever parameters were changed, last the
+//! [`TruthSummary`] (missing where the process was killed).
 //! Every instant is `CLOCK_MONOTONIC` in nanoseconds, the same clock on which a client on the same
 //! host measures. Lines join a client's records by `request_id`.
 //!
@@ -44,6 +45,18 @@ pub struct TruthHeader {
     pub model: String,
     /// The configuration's seed.
     pub seed: u64,
+    /// All parameters in force at the start, by name; empty in logs of older versions.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Parameters were changed while the simulator ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TruthChange {
+    /// From this instant on.
+    pub at_ns: i64,
+    /// The new values by name.
+    pub settings: serde_json::Map<String, serde_json::Value>,
 }
 
 /// Where an arrival's instant comes from.
@@ -62,6 +75,25 @@ pub(crate) struct Arrival {
     pub at_ns: i64,
     pub seen_ns: i64,
     pub source: ArrivalSource,
+    /// When the link let it through; `None` without a link.
+    pub link_in_ns: Option<i64>,
+}
+
+impl Arrival {
+    /// By the program's clock.
+    pub fn seen_at(now_ns: i64) -> Self {
+        Self {
+            at_ns: now_ns,
+            seen_ns: now_ns,
+            source: ArrivalSource::Program,
+            link_in_ns: None,
+        }
+    }
+
+    /// When the engine knows of it.
+    pub fn engine_ns(&self) -> i64 {
+        self.link_in_ns.unwrap_or(self.at_ns)
+    }
 }
 
 /// How a request ended.
@@ -93,12 +125,39 @@ pub struct TruthRequest {
     pub seen_ns: i64,
     /// Where `arrival_ns` comes from.
     pub arrival_source: ArrivalSource,
+    /// When the link let the whole request through to the engine; absent without a link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_in_ns: Option<i64>,
+    /// Start of the step that first served it: the end of its time in the queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admitted_ns: Option<i64>,
+    /// Planned end of the step that completed its prefill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefilled_ns: Option<i64>,
+    /// Prompt tokens that the prefix cache held at its first admission.
+    #[serde(default)]
+    pub cached_tokens: u32,
+    /// When it lost its place to others, each time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preempted_ns: Vec<i64>,
+    /// Which engine of the fleet served it, from 0.
+    #[serde(default)]
+    pub replica: u32,
+    /// The LoRA adapter it asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<String>,
     /// Prompt tokens, template included; absent where the request could not be read.
     pub prompt_tokens: Option<u32>,
     /// Tokens generated, an end token (which has no text and no stamp) included.
     pub output_tokens: u32,
     /// One instant per visible token written.
     pub tokens_ns: Vec<i64>,
+    /// Bytes of the response that were handed to the socket, before encryption.
+    #[serde(default)]
+    pub bytes: u64,
+    /// When it ended for the simulator: its last write, or when the client's leaving was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_ns: Option<i64>,
     /// Stamps beyond the limit of one request (1,048,576), which were dropped.
     pub dropped_stamps: u64,
     /// The answer was complete.
@@ -124,8 +183,17 @@ impl TruthRequest {
             arrival_ns: arrival.at_ns,
             seen_ns: arrival.seen_ns,
             arrival_source: arrival.source,
+            link_in_ns: arrival.link_in_ns,
+            admitted_ns: None,
+            prefilled_ns: None,
+            cached_tokens: 0,
+            preempted_ns: Vec::new(),
+            replica: 0,
+            adapter: None,
             prompt_tokens,
             output_tokens: 0,
+            bytes: 0,
+            ended_ns: None,
             tokens_ns: Vec::with_capacity(expected_tokens.min(RESERVED_STAMPS) as usize),
             dropped_stamps: 0,
             finished: false,
@@ -168,6 +236,9 @@ pub struct TruthSummary {
     pub lost_ns: i64,
     /// Visible tokens written.
     pub tokens: u64,
+    /// Generations that a full queue refused.
+    #[serde(default)]
+    pub queue_refusals: u64,
     /// First write of a step minus its planned end, nanoseconds.
     pub step_lateness_ns: Summary,
     /// First write of a step to the end of its last one, nanoseconds.
@@ -182,6 +253,8 @@ pub enum TruthLine {
     Header(TruthHeader),
     /// A request.
     Request(TruthRequest),
+    /// A change of parameters.
+    Change(TruthChange),
     /// The last.
     Summary(TruthSummary),
 }
@@ -193,6 +266,8 @@ pub struct Truth {
     pub header: TruthHeader,
     /// Its requests in the order of their ends.
     pub requests: Vec<TruthRequest>,
+    /// Changes of parameters, in order.
+    pub changes: Vec<TruthChange>,
     /// Its summary; absent where the simulator was killed.
     pub summary: Option<TruthSummary>,
 }
@@ -218,6 +293,7 @@ pub fn read(path: &Path) -> Result<Truth, TruthError> {
     let mut reader = io::BufReader::new(std::fs::File::open(path)?);
     let mut header = None;
     let mut requests = Vec::new();
+    let mut changes = Vec::new();
     let mut summary = None;
     let mut text = String::new();
     for line in 1.. {
@@ -229,6 +305,7 @@ pub fn read(path: &Path) -> Result<Truth, TruthError> {
         match parse_line(&text, line)? {
             TruthLine::Header(found) => header = Some(found),
             TruthLine::Request(request) => requests.push(request),
+            TruthLine::Change(change) => changes.push(change),
             TruthLine::Summary(found) => summary = Some(found),
         }
     }
@@ -239,6 +316,7 @@ pub fn read(path: &Path) -> Result<Truth, TruthError> {
     Ok(Truth {
         header,
         requests,
+        changes,
         summary,
     })
 }

@@ -17,6 +17,7 @@ mod manifest;
 mod parquet;
 mod responses;
 mod schema;
+mod table;
 #[cfg(test)]
 mod testing;
 mod varint;
@@ -32,3 +33,4 @@ pub use parquet::PARQUET_FILE;
 pub use parquet::reader::{for_each_record, read_records};
 pub use parquet::writer::RecordsWriter;
 pub use responses::{RESPONSES_FILE, ResponsesWriter};
+pub use table::{TableColumn, write_table};

@@ -10,6 +10,7 @@ use infermeter_mock::truth::{self, Truth};
 use infermeter_record::{read_manifest, read_records};
 use infermeter_sys::affinity;
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -45,14 +46,7 @@ pub fn binary() -> Result<PathBuf> {
 /// # Errors
 /// When a process cannot be started or leaves no record.
 pub fn bench_run(mock_args: &[&str], run_args: &[&str], directory: &Path) -> Result<BenchRun> {
-    let cores = affinity::allowed_cores();
-    let (first, last) = match cores.as_slice() {
-        [first, .., last] => (*first, *last),
-        _ => bail!(
-            "this benchmark needs two cores, the process may use {}",
-            cores.len()
-        ),
-    };
+    let (first, last) = two_cores()?;
     let binary = binary()?;
     let truth_file = directory.join("truth.jsonl");
     let run_dir = directory.join("run");
@@ -83,6 +77,53 @@ pub fn bench_run(mock_args: &[&str], run_args: &[&str], directory: &Path) -> Res
         manifest,
         records,
         truth,
+    })
+}
+
+/// The first and the last core that the process may use.
+fn two_cores() -> Result<(usize, usize)> {
+    let cores = affinity::allowed_cores();
+    match cores.as_slice() {
+        [first, .., last] => Ok((*first, *last)),
+        _ => bail!(
+            "this benchmark needs two cores, the process may use {}",
+            cores.len()
+        ),
+    }
+}
+
+/// A simulator on the first core; it ends with its handle.
+pub struct Server {
+    _process: Running,
+    url: String,
+}
+
+impl Server {
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When it serves something else than plain HTTP at an address.
+    pub fn address(&self) -> Result<SocketAddr> {
+        let address = self.url.strip_prefix("http://").unwrap_or_default();
+        address.parse().with_context(|| self.url.clone())
+    }
+}
+
+/// Starts a simulator with `mock_args` on the first core; the scheduler keeps others off it as far
+/// as it can.
+///
+/// # Errors
+/// When it does not start.
+pub fn start_mock(mock_args: &[&str]) -> Result<Server> {
+    let (first, _) = two_cores()?;
+    let mut mock = Command::new(binary()?);
+    mock.arg("mock").args(mock_args).args(["--port", "0"]);
+    mock.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut process = Running(on_core(first, move || mock.spawn())?);
+    let url = ready_url(&mut process.0)?;
+    Ok(Server {
+        _process: process,
+        url,
     })
 }
 

@@ -11,6 +11,7 @@ mod memory;
 mod pacing;
 mod receive;
 mod recorder;
+mod simulator;
 mod startup;
 mod truth;
 
@@ -26,12 +27,13 @@ const REPEATS: usize = 5;
 type Bench = fn(usize, &Path) -> Result<()>;
 
 /// In the order of `all`.
-const BENCHES: [(&str, Bench); 7] = [
+const BENCHES: [(&str, Bench); 8] = [
     ("truth", truth::run),
     ("pacing", pacing::run),
     ("memory", memory::run),
     ("receive", receive::run),
     ("recorder", recorder::run),
+    ("simulator", simulator::run),
     ("startup", startup::run),
     ("engine", engine::run),
 ];

@@ -34,7 +34,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
 ];
 
 /// Arrows that exist for tests alone.
-const ALLOWED_IN_TESTS: [(&str, &str); 1] = [("runner", "mock")];
+const ALLOWED_IN_TESTS: [(&str, &str); 2] = [("runner", "mock"), ("mock", "workload")];
 
 /// Packages that are on no floor.
 const FREE: [&str; 2] = ["infermeter", "xtask"];

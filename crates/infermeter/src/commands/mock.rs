@@ -2,65 +2,139 @@
 
 use crate::cli::MockArgs;
 use crate::mock_child::READY;
-use crate::{exit, output};
+use crate::{exit, mock_settings, output, truth_table};
 use anyhow::{Context, Result, anyhow};
-use infermeter_mock::{Config, FaultRule, FaultShare, Preset, Stats, serve};
+use infermeter_mock::settings::Settings;
+use infermeter_mock::{
+    ChoiceError, Config, ContentParams, FaultRuleError, Preset, ServeError, Spin, Stats, TlsFiles,
+    serve,
+};
 use infermeter_sys::{affinity, signals};
+use std::net::SocketAddr;
+
+/// Seed of a simulator that is given none.
+const SEED: u64 = 1;
 
 /// Runs the subcommand: serves until a signal.
 ///
 /// # Errors
 /// For an unknown preset, parameters that make no engine, a port in use.
 pub fn mock(args: &MockArgs) -> Result<u8> {
-    let config = config(args)?;
+    let mut config = config(args)?;
+    if args.print_config {
+        output::print(&mock_settings::as_file(&config));
+        return Ok(exit::OK);
+    }
+    let table = args
+        .truth
+        .as_deref()
+        .filter(|path| truth_table::is_asked_for(path));
+    if let Some(table) = table {
+        config.truth = Some(truth_table::lines_beside(table));
+    }
     if !args.cores.is_empty() {
         affinity::restrict_to(&args.cores).context("--cores")?;
     }
     signals::count_from_now().context("signal handlers")?;
     let parent = args.exit_with_parent;
-    let on_ready = |address| {
-        output::print(&format!("{READY}http://{address}\n"));
-        if parent.is_none() {
-            output::note(&format!(
-                "preset {}, model {}; Ctrl-C ends it",
-                args.preset,
-                config.model_name()
-            ));
-        }
-    };
-    let stats = serve(&config, on_ready, || {
-        signals::count() > 0 || is_orphan(parent)
-    })
-    .with_context(|| format!("--port {}", args.port))?;
+    let stats = serve(
+        &config,
+        |address| announce(&config, address, parent),
+        || signals::count() > 0 || is_orphan(parent),
+    )
+    .map_err(|error| match error {
+        ServeError::Listen { .. } => anyhow!(error).context(format!("--port {}", args.port)),
+        other => other.into(),
+    })?;
     if parent.is_none() {
         output::note(&farewell(&stats));
+    }
+    if let (Some(table), Some(lines)) = (table, &config.truth) {
+        truth_table::convert(lines, table).context("--truth")?;
     }
     Ok(exit::OK)
 }
 
+fn announce(config: &Config, address: SocketAddr, parent: Option<u32>) {
+    let scheme = if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    output::print(&format!("{READY}{scheme}://{address}\n"));
+    if parent.is_none() {
+        output::note(&format!(
+            "preset {}, model {}; parameters at /admin/config, figures at /metrics; Ctrl-C ends it",
+            config.preset.name,
+            config.model_name()
+        ));
+    }
+}
+
+/// Preset, then file, then flags, then `--set`.
 fn config(args: &MockArgs) -> Result<Config> {
     let preset = Preset::parse(&args.preset).map_err(|e| anyhow!("{e}"))?;
     let mut config = Config::new(preset);
+    config.seed = SEED;
     config.port = args.port;
     config.truth = args.truth.clone();
-    config.ttft = args.ttft;
-    config.step = args.step;
     config.role_chunk = args
         .role_chunk
         .parse()
         .map_err(|e| anyhow!("--role-chunk: {e}"))?;
-    config.max_num_seqs = args.max_num_seqs;
-    config.model = args.model.clone();
-    config.seed = args.seed;
-    if let Some(fault) = &args.fault {
-        let fault = fault.parse().map_err(|e| anyhow!("--fault: {e}"))?;
-        config.faults = Some(FaultRule {
-            fault,
-            share: FaultShare::Always,
+    let spin = args.spin.parse().map_err(|e| anyhow!("--spin: {e}"))?;
+    config.spin = match spin {
+        Spin::Auto if !args.cores.is_empty() => Spin::On,
+        other => other,
+    };
+    if let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) {
+        config.tls = Some(TlsFiles {
+            certificate: certificate.clone(),
+            key: key.clone(),
         });
     }
-    config.engine_params().map_err(|e| anyhow!("{e}"))?;
+    config.content = content(args)?;
+    let rules = args.faults.iter().map(|rule| rule.parse());
+    config.faults = rules
+        .collect::<Result<_, _>>()
+        .map_err(|e: FaultRuleError| anyhow!("--fault: {e}"))?;
+    if let Some(path) = &args.config {
+        let place = || format!("--config {}", path.display());
+        let settings = mock_settings::from_file(path).with_context(place)?;
+        settings.apply(&mut config).with_context(place)?;
+    }
+    flags(args).apply(&mut config)?;
+    mock_settings::from_texts(args.set.iter().map(String::as_str))
+        .and_then(|settings| Ok(settings.apply(&mut config)?))
+        .context("--set")?;
     Ok(config)
+}
+
+/// The parameters that have flags of their own.
+fn flags(args: &MockArgs) -> Settings {
+    Settings {
+        ttft: args.ttft,
+        step: args.step,
+        max_num_seqs: args.max_num_seqs,
+        replicas: args.replicas,
+        model: args.model.clone(),
+        seed: args.seed,
+        ..Settings::default()
+    }
+}
+
+fn content(args: &MockArgs) -> Result<ContentParams> {
+    let field = args.reasoning_field.parse();
+    let usage = args.usage.parse();
+    Ok(ContentParams {
+        stream_interval: args.stream_interval,
+        reasoning_tokens: args.reasoning_tokens,
+        reasoning_share: args.reasoning_share,
+        reasoning_field: field.map_err(|e: ChoiceError| anyhow!("--reasoning-field: {e}"))?,
+        tool_call_share: args.tool_call_share,
+        usage: usage.map_err(|e: ChoiceError| anyhow!("--usage: {e}"))?,
+        adapters: args.adapters.clone(),
+    })
 }
 
 /// The process that asked to be followed is no longer the parent.
@@ -71,16 +145,38 @@ fn is_orphan(parent: Option<u32>) -> bool {
 }
 
 fn farewell(stats: &Stats) -> String {
-    format!(
-        "served {} requests ({} generations, {} finished, {} refused, {} disconnected), {} tokens \
-         in {} steps, at most {} in flight",
+    let us = |ns: u64| ns as f64 / 1e3;
+    let mut text = format!(
+        "served {} requests ({} generations: {} finished, {} refused, {} cut by faults, {} \
+         disconnected, {} too slow), {} tokens in {} steps, at most {} in flight",
         stats.requests,
         stats.generations,
         stats.finished,
         stats.refused,
+        stats.faulted,
         stats.disconnects,
+        stats.slow_readers,
         stats.tokens,
         stats.steps,
         stats.max_in_flight
-    )
+    );
+    let (late, burst) = (&stats.step_lateness_ns, &stats.burst_ns);
+    if late.count > 0 {
+        text.push_str(&format!(
+            "\nsteps' first writes came {:.0} us late at the median, {:.0} us at p99, {:.0} us at \
+             most; bursts lasted {:.0} us at the median, {:.0} us at p99",
+            us(late.p50),
+            us(late.p99),
+            us(late.max),
+            us(burst.p50),
+            us(burst.p99),
+        ));
+    }
+    if stats.lost_ns > 0 {
+        text.push_str(&format!(
+            "\nthis host was too slow: the engine gave {:.3} s up, so it was slower than its law",
+            stats.lost_ns as f64 / 1e9
+        ));
+    }
+    text
 }

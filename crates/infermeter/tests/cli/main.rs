@@ -18,6 +18,8 @@ mod records;
 mod secrets;
 mod server;
 mod signals;
+mod simulated;
+mod simulator;
 mod timeouts;
 mod tls;
 mod trace;

@@ -1,10 +1,12 @@
 //! The bytes of an answer, appended to what is pending.
 
+use super::alter::alter;
+use super::gate::Gate;
 use super::{Answer, Then, Turn};
 use crate::api::StreamUsage;
-use crate::engine::Finish;
+use crate::content::Part;
 use crate::fault::Fault;
-use crate::render::{self, ReplyTo};
+use crate::render::{self, Framing, ReplyTo, Said, Saying, UsageCounts};
 
 /// Bytes that a bad length announces beyond what comes.
 const MISSING_BYTES: usize = 64;
@@ -24,52 +26,137 @@ impl Answer {
         }
     }
 
+    /// Appends a piece of the stream, its lines changed where a fault says so. `struck`: it is the
+    /// event that a malformation is meant for.
+    fn put_piece(&mut self, struck: bool, render: impl FnOnce(&Self, &mut Vec<u8>, Framing)) {
+        let mut pending = std::mem::take(&mut self.pending);
+        if self.fault.is_some_and(Fault::alters_lines) {
+            let mut event = Vec::new();
+            render(self, &mut event, Framing::Bare);
+            let mut altered = Vec::new();
+            alter(&mut altered, &event, self.fault, struck);
+            render::piece(&mut pending, &[&altered], self.framing);
+        } else {
+            render(self, &mut pending, self.framing);
+        }
+        self.pending = pending;
+    }
+
+    /// An event that is the same for all streams.
+    pub(super) fn put_line(&mut self, event: &[u8]) {
+        self.put_piece(false, |_, out, framing| {
+            render::piece(out, &[event], framing);
+        });
+    }
+
     pub(super) fn put_role(&mut self) {
         if !std::mem::replace(&mut self.role_is_out, true) {
             // No token yet, though the first may be right behind it.
-            let usage = self.continuous_usage(0);
-            self.skeleton.role(&mut self.pending, &usage, self.framing);
+            let usage = match self.usage {
+                StreamUsage::Continuous => self.usage(0),
+                StreamUsage::None | StreamUsage::Final | StreamUsage::InLastChunk => String::new(),
+            };
+            self.put_piece(false, |answer, out, framing| {
+                answer.skeleton.role(out, &usage, framing);
+            });
         }
     }
 
+    /// Takes the next token's text.
     pub(super) fn put_word(&mut self) {
-        self.words
-            .extend_from_slice(self.speech.next_word().as_bytes());
+        let part = self.script.part();
+        if part != self.part {
+            self.change_part(part);
+        }
+        self.words.extend_from_slice(self.script.next().as_bytes());
         self.words_held += 1;
         match self.fault {
             Some(Fault::EscapeSequences) => self
                 .words
                 .extend_from_slice(render::json_text(render::HOSTILE_TEXT).as_bytes()),
-            Some(Fault::OversizedEvent(bytes)) if self.visible == 1 => {
+            Some(Fault::OversizedEvent(bytes)) if self.visible == 0 => {
                 self.words.resize(self.words.len() + bytes as usize, b'x');
             }
             _ => {}
         }
     }
 
-    /// Closes the event being filled; the first one takes the head and the role along.
-    pub(super) fn put_event(&mut self, finish: Option<Finish>) {
+    /// An event holds one part alone.
+    fn change_part(&mut self, part: Part) {
+        if self.whole {
+            self.end_part();
+        } else {
+            self.put_event(None);
+        }
+        self.part = part;
+    }
+
+    /// Notes where a part of the whole answer ends.
+    fn end_part(&mut self) {
+        match self.part {
+            Part::Reasoning => self.reasoning_end = self.words.len(),
+            Part::CallName => self.name_end = self.words.len(),
+            Part::Content | Part::CallArguments => {}
+        }
+    }
+
+    /// Closes the event being filled; the first one takes the head and the role along. Without a
+    /// text and without a finish there is none yet.
+    pub(super) fn put_event(&mut self, finish: Option<&str>) {
+        if self.words.is_empty() && finish.is_none() {
+            return;
+        }
         self.put_head();
         self.put_role();
-        let usage = self.continuous_usage(self.generated);
-        self.skeleton.content(
-            &mut self.pending,
-            &self.words,
-            finish.map(reason),
-            &usage,
-            self.framing,
-        );
+        let usage = match self.usage {
+            StreamUsage::Continuous => self.usage(self.generated),
+            StreamUsage::InLastChunk if finish.is_some() => self.usage(self.generated),
+            StreamUsage::None | StreamUsage::Final | StreamUsage::InLastChunk => String::new(),
+        };
+        let has_text = !self.words.is_empty();
+        let saying = Saying {
+            part: if has_text { self.part } else { Part::Content },
+            text: &self.words,
+            id: &self.response_id,
+        };
+        if self.fault.is_none() {
+            let (skeleton, framing) = (&self.skeleton, self.framing);
+            skeleton.content(&mut self.pending, saying, finish, &usage, framing);
+        } else {
+            self.put_faulty_event(finish, &usage);
+        }
+        self.content_is_out |= has_text;
         self.words.clear();
-        self.pending_tokens += self.words_held;
-        self.words_held = 0;
+        self.note_tokens();
         self.events_held += 1;
     }
 
-    pub(super) fn continuous_usage(&self, generated: u32) -> String {
-        if self.ask.usage == StreamUsage::Continuous {
-            self.usage(generated)
-        } else {
-            String::new()
+    /// The event of an answer with a fault, which may be about its events.
+    fn put_faulty_event(&mut self, finish: Option<&str>, usage: &str) {
+        let has_text = !self.words.is_empty();
+        let part = if has_text { self.part } else { Part::Content };
+        let is_twice = has_text && self.fault == Some(Fault::DuplicateChunks);
+        let struck = has_text && self.content_is_out && !self.malformed;
+        for _ in 0..1 + u32::from(is_twice) {
+            self.put_piece(struck, |answer, out, framing| {
+                let saying = Saying {
+                    part,
+                    text: &answer.words,
+                    id: &answer.response_id,
+                };
+                let skeleton = &answer.skeleton;
+                skeleton.content(out, saying, finish, usage, framing);
+            });
+        }
+        self.malformed |= struck;
+    }
+
+    /// The tokens held go with the pending bytes.
+    fn note_tokens(&mut self) {
+        let tokens = std::mem::take(&mut self.words_held);
+        match self.gate {
+            Gate::Open | Gate::Shut => self.pending_tokens += tokens,
+            Gate::Paced { .. } => self.marks.push_back((self.pending.len(), tokens)),
         }
     }
 
@@ -80,18 +167,25 @@ impl Answer {
             Some(Fault::WrongUsage) => generated.saturating_add(7),
             _ => generated,
         };
-        render::usage_field(
-            self.ask.prompt_tokens,
+        render::usage_field(UsageCounts {
+            prompt: self.prompt_tokens,
             completion,
-            self.prompt_tokens_details,
-        )
+            cached: self.cached,
+            reasoning: self.reasoning_field.map(|_| self.script.reasoned()),
+        })
     }
 
     /// Everything behind the last event.
     pub(super) fn end_stream(&mut self) -> Turn {
-        if self.ask.usage != StreamUsage::None && self.fault != Some(Fault::NoUsage) {
+        let wants_chunk = match self.usage {
+            StreamUsage::Final | StreamUsage::Continuous => true,
+            StreamUsage::None | StreamUsage::InLastChunk => false,
+        };
+        if wants_chunk && self.fault != Some(Fault::NoUsage) {
             let usage = self.usage(self.generated);
-            self.skeleton.usage(&mut self.pending, &usage, self.framing);
+            self.put_piece(false, |answer, out, framing| {
+                answer.skeleton.usage(out, &usage, framing);
+            });
         }
         if self.fault == Some(Fault::BadLength) {
             let missing = MISSING_BYTES;
@@ -99,20 +193,20 @@ impl Answer {
             return Turn::write_and(Then::Close);
         }
         if self.fault != Some(Fault::NoDone) {
-            render::piece(&mut self.pending, &[render::DONE], self.framing);
+            self.put_line(render::DONE);
         }
         render::stream_end(&mut self.pending, self.framing);
         Turn::write_and(Then::Done)
     }
 
-    pub(super) fn put_whole(&mut self, finish: Finish) -> Turn {
+    pub(super) fn put_whole(&mut self, finish: &str) -> Turn {
+        self.end_part();
         let body = render::whole_answer(
-            self.ask.kind,
+            self.kind,
             &self.response_id,
-            self.created_s,
-            &self.model,
-            &self.words,
-            reason(finish),
+            (self.created_s, &self.model),
+            self.said(),
+            finish,
             &self.usage(self.generated),
         );
         let bad = self.fault == Some(Fault::BadLength);
@@ -120,22 +214,32 @@ impl Answer {
         let content = ("application/json", &body[..]);
         render::whole(&mut self.pending, 200, content, announced, "", &self.to);
         self.words = Vec::new();
-        self.pending_tokens = std::mem::take(&mut self.words_held);
+        self.note_tokens();
         Turn::write_and(if bad { Then::Close } else { Then::Done })
     }
 
-    pub(super) fn finish_without_tokens(&mut self) -> Turn {
-        if self.whole {
-            return self.put_whole(Finish::Stop);
+    /// The whole answer by its parts.
+    fn said(&self) -> Said<'_> {
+        let (reasoning, rest) = self.words.split_at(self.reasoning_end);
+        let name = self.name_end.saturating_sub(self.reasoning_end);
+        let (call, text) = rest.split_at(name);
+        Said {
+            reasoning: self.reasoning_field.map(|field| (field, reasoning)),
+            call: (!call.is_empty()).then_some(call),
+            text,
         }
-        self.put_event(Some(Finish::Stop));
+    }
+
+    /// Ends the answer here, for a reason of its own.
+    pub(super) fn finish_with(&mut self, reason: &str) -> Turn {
+        if self.whole {
+            return self.put_whole(reason);
+        }
+        self.put_event(Some(reason));
         self.end_stream()
     }
-}
 
-fn reason(finish: Finish) -> &'static str {
-    match finish {
-        Finish::Length => "length",
-        Finish::Stop => "stop",
+    pub(super) fn finish_without_tokens(&mut self) -> Turn {
+        self.finish_with("stop")
     }
 }

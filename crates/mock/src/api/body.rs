@@ -1,32 +1,43 @@
 //! The JSON body of a generation request, as far as the simulator heeds it.
+//!
+//! What is long or depends on other members (prompts, tools, schemas) stays as it came, and is read
+//! when the rest is known.
 
-use super::prompt::{Messages, Prompt};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// Fields of both endpoints. Absent and `null` are the same.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Body<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     pub model: Option<Cow<'a, str>>,
-    #[serde(default)]
-    pub messages: Option<Messages>,
-    #[serde(default)]
-    pub prompt: Option<Prompt>,
-    #[serde(default)]
+    #[serde(borrow)]
+    pub messages: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub prompt: Option<&'a RawValue>,
     pub stream: Option<bool>,
-    #[serde(default)]
     pub stream_options: Option<StreamOptions>,
-    #[serde(default)]
     pub max_tokens: Option<i64>,
-    #[serde(default)]
     pub max_completion_tokens: Option<i64>,
-    #[serde(default)]
     pub min_tokens: Option<i64>,
-    #[serde(default)]
     pub ignore_eos: Option<bool>,
-    #[serde(default)]
     pub n: Option<i64>,
+    #[serde(borrow)]
+    pub cache_salt: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub tools: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub tool_choice: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub response_format: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub structured_outputs: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub guided_json: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub guided_choice: Option<&'a RawValue>,
 }
 
 /// `stream_options`.

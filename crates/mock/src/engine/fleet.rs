@@ -100,6 +100,13 @@ impl Fleet {
         Ok(())
     }
 
+    /// Forgets every prefix, as [`Engine::reset_prefix_cache`], in every replica.
+    pub fn reset_prefix_cache(&mut self) {
+        for engine in &mut self.engines {
+            engine.reset_prefix_cache();
+        }
+    }
+
     /// Load of all replicas together over time.
     pub fn gauges(&self) -> &Gauges {
         &self.gauges

@@ -15,6 +15,13 @@ impl Engine {
         Ok(())
     }
 
+    /// Forgets every prefix; running sequences keep their blocks.
+    pub fn reset_prefix_cache(&mut self) {
+        if let Some(kv) = &mut self.kv {
+            kv.forget();
+        }
+    }
+
     /// Whether the parameters can be taken over now.
     pub(super) fn check_change(&self, params: &EngineParams) -> Result<(), ParamsError> {
         params.check_values()?;

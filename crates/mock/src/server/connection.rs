@@ -1,9 +1,13 @@
-//! One connection: its buffers, and the answer it carries.
+//! One connection: its buffers, the answer it carries, and what is on the link towards both ends.
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Then};
 use crate::http::RequestReader;
+use crate::link::Direction;
+use crate::metrics::Progress;
+use crate::tls::{self, Session};
 use crate::truth::Arrival;
 use infermeter_sys::socket;
+use std::collections::VecDeque;
 use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -38,10 +42,55 @@ pub(crate) enum SendError {
     TooSlow,
 }
 
+/// Why received bytes end a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InputError {
+    /// Not TLS, or broken.
+    NoTls,
+    /// The peer is gone.
+    Gone,
+}
+
+/// Bytes on the link towards the client.
+#[derive(Debug)]
+pub(crate) struct Packet {
+    /// When they come out.
+    pub out_ns: i64,
+    pub bytes: Vec<u8>,
+    /// Visible tokens that they carry; `None` for bytes that belong to no answer.
+    pub tokens: Option<u32>,
+    /// What follows them.
+    pub then: Then,
+}
+
+/// Bytes on the link towards the engine.
+#[derive(Debug)]
+pub(crate) struct Inbound {
+    /// When they come out.
+    pub out_ns: i64,
+    /// Empty for the end of the connection.
+    pub bytes: Vec<u8>,
+    pub arrival: Arrival,
+}
+
+/// Both directions of a connection's link.
+#[derive(Debug, Default)]
+pub(crate) struct Wire {
+    pub up: Direction,
+    pub down: Direction,
+    pub inbound: VecDeque<Inbound>,
+    pub outbound: VecDeque<Packet>,
+    /// Bytes of `outbound`.
+    pub outbound_bytes: usize,
+}
+
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
     socket: TcpStream,
+    tls: Option<Box<Session>>,
+    /// The link, once bytes have been on it.
+    pub wire: Option<Box<Wire>>,
     /// Undecoded input.
     pub input: Vec<u8>,
     pub reader: RequestReader,
@@ -54,14 +103,20 @@ pub(crate) struct Connection {
     pub answer: Option<Box<Answer>>,
     /// The answer's sequence lives in the engine.
     pub in_engine: bool,
+    /// What the answer's sequence has gone through, once it has reached the engine.
+    pub progress: Option<Progress>,
+    /// Of the last byte in or the last answer's end.
+    pub last_used_ns: i64,
     /// Of the last read.
     pub arrival: Arrival,
 }
 
 impl Connection {
-    pub fn new(fd: OwnedFd, arrival: Arrival) -> Self {
+    pub fn new(fd: OwnedFd, arrival: Arrival, tls: Option<Box<Session>>) -> Self {
         Self {
             socket: TcpStream::from(fd),
+            tls,
+            wire: None,
             input: Vec::new(),
             reader: RequestReader::new(),
             output: Vec::new(),
@@ -71,6 +126,8 @@ impl Connection {
             course: Course::Open,
             answer: None,
             in_engine: false,
+            progress: None,
+            last_used_ns: arrival.seen_ns,
             arrival,
         }
     }
@@ -79,24 +136,61 @@ impl Connection {
         self.socket.as_fd()
     }
 
-    /// Whether all output has been taken by the socket.
-    pub fn is_flushed(&self) -> bool {
+    /// Whether the socket has taken all it was given.
+    pub fn is_written(&self) -> bool {
         self.output.is_empty()
+    }
+
+    /// Whether there is no output left, neither for the socket nor on the link.
+    pub fn is_flushed(&self) -> bool {
+        self.is_written() && self.outbound() == 0
+    }
+
+    /// Whether nothing is under way in either direction.
+    pub fn is_idle(&self) -> bool {
+        self.answer.is_none() && self.input.is_empty() && self.is_flushed() && self.inbound() == 0
+    }
+
+    /// Pieces on the link towards the client.
+    pub fn outbound(&self) -> usize {
+        self.wire.as_ref().map_or(0, |wire| wire.outbound.len())
+    }
+
+    /// Pieces on the link towards the engine.
+    pub fn inbound(&self) -> usize {
+        self.wire.as_ref().map_or(0, |wire| wire.inbound.len())
+    }
+
+    /// Appends received bytes to the input, decrypted where the connection is encrypted.
+    pub fn take_input(&mut self, bytes: &[u8]) -> Result<tls::Received, InputError> {
+        let Some(session) = &mut self.tls else {
+            self.input.extend_from_slice(bytes);
+            return Ok(tls::Received::Open);
+        };
+        let received = session.receive(bytes, &mut self.input);
+        // An alert goes out even where the session has failed.
+        let sent = put(
+            (&self.socket, &mut self.output, self.output_done),
+            session.outgoing(),
+        );
+        match (received, sent) {
+            (Ok(received), Ok(())) => Ok(received),
+            (Err(_), _) => Err(InputError::NoTls),
+            (_, Err(_)) => Err(InputError::Gone),
+        }
     }
 
     /// Writes at once as much as the socket takes and keeps the rest.
     pub fn send(&mut self, bytes: &[u8]) -> Result<(), SendError> {
         self.largest_write = self.largest_write.max(bytes.len());
-        if !self.output.is_empty() {
-            if self.output.len() - self.output_done > MAX_OUTPUT + self.largest_write {
-                return Err(SendError::TooSlow);
-            }
-            self.output.extend_from_slice(bytes);
-            return Ok(());
+        if self.output.len() - self.output_done > MAX_OUTPUT + self.largest_write {
+            return Err(SendError::TooSlow);
         }
-        let taken = write_some(self.fd(), bytes)?;
-        self.output.extend_from_slice(&bytes[taken..]);
-        Ok(())
+        let bytes = match &mut self.tls {
+            Some(session) => session.encrypt(bytes),
+            None => bytes,
+        };
+        put((&self.socket, &mut self.output, self.output_done), bytes)
     }
 
     /// Writes kept output.
@@ -114,10 +208,34 @@ impl Connection {
     }
 
     /// Tells the client that nothing more comes.
-    pub fn end_output(&self) {
+    pub fn end_output(&mut self) {
+        self.end_session();
         // An error means that the client is gone, which the next read says too.
         let _ = self.socket.shutdown(Shutdown::Write);
     }
+
+    /// Ends the TLS session, where there is one, so that the client sees an orderly end.
+    pub fn end_session(&mut self) {
+        if let Some(session) = &mut self.tls {
+            let kept = (&self.socket, &mut self.output, self.output_done);
+            // A client that is gone needs no end.
+            let _ = put(kept, session.end());
+        }
+    }
+}
+
+/// Writes what the socket takes behind the output kept so far, and keeps the rest.
+fn put(
+    (socket, output, done): (&TcpStream, &mut Vec<u8>, usize),
+    bytes: &[u8],
+) -> Result<(), SendError> {
+    let taken = if output.len() == done {
+        write_some(socket.as_fd(), bytes)?
+    } else {
+        0
+    };
+    output.extend_from_slice(&bytes[taken..]);
+    Ok(())
 }
 
 /// Writes until the socket is full or everything is written; the bytes taken.

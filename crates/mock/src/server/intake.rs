@@ -1,22 +1,23 @@
 //! From bytes to the engine: reading, decoding, answering what needs no engine.
 
-use super::connection::{Course, MAX_PIPELINED};
+use super::connection::{Course, InputError, MAX_PIPELINED};
 use super::slots::ConnectionId;
 use super::{LINGER_NS, READS_PER_TURN, Server};
 use crate::answer::{Answer, Opening};
 use crate::api::{AnswerKind, Ask, Route, authorize};
-use crate::engine::{EngineRequest, SequenceId};
-use crate::fault::Fault;
+use crate::engine::{EngineRequest, Finish, SequenceId};
+use crate::fault::{Fault, FaultRule, Occasion};
 use crate::http::{HttpError, Progress, Request};
 use crate::refusal::Refusal;
 use crate::render::{self, ReplyTo};
+use crate::tls;
 use crate::truth::{Arrival, ArrivalSource, RequestEnd, TruthRequest};
 use infermeter_core::clock::{monotonic_ns, realtime_ns};
 use infermeter_core::seed::splitmix64;
 use infermeter_sys::stamp::{self, Received};
 use std::io;
 
-impl Server<'_> {
+impl Server {
     /// Reads what a connection has and serves the requests that are whole.
     pub(super) fn read(&mut self, id: ConnectionId) {
         for _ in 0..READS_PER_TURN {
@@ -24,9 +25,9 @@ impl Server<'_> {
                 return;
             };
             match stamp::receive(connection.fd(), &mut self.read_buffer) {
-                Ok(Received { len: 0, .. }) => return self.close(id, RequestEnd::Disconnect),
+                Ok(Received { len: 0, .. }) => return self.end_input(id),
                 Ok(received) => {
-                    self.take_bytes(id, received);
+                    self.take_received(id, received);
                     if received.len < self.read_buffer.len() {
                         return;
                     }
@@ -38,8 +39,29 @@ impl Server<'_> {
         }
     }
 
-    fn take_bytes(&mut self, id: ConnectionId, received: Received) {
+    /// The client has ended the connection, or its half of it: as servers of this kind do, both
+    /// are taken for its leaving.
+    fn end_input(&mut self, id: ConnectionId) {
+        if self.is_linked_inwards(id) {
+            self.hold_back(id, Vec::new(), Arrival::seen_at(monotonic_ns()));
+        } else {
+            self.close(id, RequestEnd::Disconnect);
+        }
+    }
+
+    fn take_received(&mut self, id: ConnectionId, received: Received) {
         let arrival = self.arrival_of(received);
+        if self.is_linked_inwards(id) {
+            let bytes = self.read_buffer[..received.len].to_vec();
+            return self.hold_back(id, bytes, arrival);
+        }
+        let buffer = std::mem::take(&mut self.read_buffer);
+        self.take_bytes(id, &buffer[..received.len], arrival);
+        self.read_buffer = buffer;
+    }
+
+    /// Bytes have reached the engine's side.
+    pub(super) fn take_bytes(&mut self, id: ConnectionId, bytes: &[u8], arrival: Arrival) {
         let Some(connection) = self.connections.get(id) else {
             return;
         };
@@ -47,29 +69,35 @@ impl Server<'_> {
             return;
         }
         connection.arrival = arrival;
-        connection
-            .input
-            .extend_from_slice(&self.read_buffer[..received.len]);
+        connection.last_used_ns = arrival.seen_ns;
+        match connection.take_input(bytes) {
+            Ok(tls::Received::Open) => {}
+            Ok(tls::Received::End) | Err(InputError::Gone) => {
+                return self.close(id, RequestEnd::Disconnect);
+            }
+            Err(InputError::NoTls) => {
+                self.counting.stats.tls_errors += 1;
+                return self.close(id, RequestEnd::Disconnect);
+            }
+        }
         if connection.answer.is_some() && connection.input.len() > MAX_PIPELINED {
             return self.close(id, RequestEnd::Disconnect);
         }
-        self.serve_input(id);
+        if self.watch_room(id) {
+            self.serve_input(id);
+        }
     }
 
     /// The kernel's stamp on the monotonic clock, or the program's where there is none.
     fn arrival_of(&self, received: Received) -> Arrival {
-        let seen_ns = monotonic_ns();
+        let seen = Arrival::seen_at(monotonic_ns());
         match received.realtime_ns {
             Some(realtime_ns) => Arrival {
-                at_ns: self.pairing.to_monotonic(realtime_ns).min(seen_ns),
-                seen_ns,
+                at_ns: self.pairing.to_monotonic(realtime_ns).min(seen.seen_ns),
                 source: ArrivalSource::Kernel,
+                ..seen
             },
-            None => Arrival {
-                at_ns: seen_ns,
-                seen_ns,
-                source: ArrivalSource::Program,
-            },
+            None => seen,
         }
     }
 
@@ -122,39 +150,27 @@ impl Server<'_> {
             http10: head.http10,
             keep_alive: head.keep_alive,
         };
-        let route = authorize(self.config, head).and_then(|()| Route::of(head));
+        let route = authorize(&self.config, head).and_then(|()| Route::of(head));
         match route {
             Ok(Route::Chat) => self.generate(id, AnswerKind::Chat, request, to),
             Ok(Route::Completions) => self.generate(id, AnswerKind::Completion, request, to),
-            Ok(Route::Models) => self.respond_json(id, &self.models(), &to),
-            Ok(Route::Version) => self.respond_json(id, &version(), &to),
-            Ok(Route::Health) => self.respond_json(id, "", &to),
+            Ok(route) => self.serve_control(id, route, request, &to),
             Err(refusal) => self.respond(id, &refusal, &to),
         }
     }
 
-    fn models(&self) -> String {
-        let model = self.config.model_name();
-        serde_json::json!({"object": "list", "data": [{
-            "id": model, "object": "model", "created": self.started_s,
-            "owned_by": "infermeter-mock", "root": model, "parent": null,
-            "max_model_len": self.config.model_len(), "permission": [],
-        }]})
-        .to_string()
-    }
-
-    fn respond_json(&mut self, id: ConnectionId, body: &str, to: &ReplyTo) {
+    pub(super) fn respond_json(&mut self, id: ConnectionId, body: &str, to: &ReplyTo) {
         let mut out = Vec::with_capacity(body.len() + 256);
         let content = ("application/json", body.as_bytes());
         render::whole(&mut out, 200, content, body.len(), "", to);
         self.finish_response(id, &out, to.keep_alive);
     }
 
-    fn respond(&mut self, id: ConnectionId, refusal: &Refusal, to: &ReplyTo) {
+    pub(super) fn respond(&mut self, id: ConnectionId, refusal: &Refusal, to: &ReplyTo) {
         self.finish_response(id, &refusal_bytes(refusal, to), to.keep_alive);
     }
 
-    fn finish_response(&mut self, id: ConnectionId, bytes: &[u8], keep_alive: bool) {
+    pub(super) fn finish_response(&mut self, id: ConnectionId, bytes: &[u8], keep_alive: bool) {
         if self.send(id, bytes) && !keep_alive {
             self.set_course(id, Course::CloseAfterOutput);
         }
@@ -174,6 +190,10 @@ impl Server<'_> {
             request_id: Some(request_id.clone()),
             ..to
         };
+        if let Some(refusal) = self.not_ready() {
+            self.counting.stats.not_ready += 1;
+            return self.refuse_generation(id, &refusal, &request_id, &to);
+        }
         match self.read_ask(kind, request) {
             Ok((ask, fault)) => self.begin(id, ask, fault, &request_id, to),
             Err(refusal) => self.refuse_generation(id, &refusal, &request_id, &to),
@@ -182,7 +202,7 @@ impl Server<'_> {
 
     /// The request and its fault; refusals by fault included.
     fn read_ask(
-        &self,
+        &mut self,
         kind: AnswerKind,
         request: &Request,
     ) -> Result<(Ask, Option<Fault>), Refusal> {
@@ -191,12 +211,18 @@ impl Server<'_> {
                 text.parse()
                     .map_err(|error: crate::FaultError| Refusal::bad_request(error.to_string()))?,
             ),
-            None => self
-                .config
-                .faults
-                .and_then(|rule| rule.strike(self.counting.stats.generations, self.config.seed)),
+            None => FaultRule::first(
+                &self.config.faults,
+                Occasion {
+                    ordinal: self.counting.stats.generations,
+                    seed: self.config.seed,
+                    since_start_ns: monotonic_ns() - self.started_ns,
+                },
+            ),
         };
-        let ask = Ask::read(kind, &request.body, self.config)?;
+        let mut ask = Ask::read(kind, &request.body, &self.config, self.block_size)?;
+        self.counting.stats.faults_injected += u64::from(fault.is_some());
+        change_length(&mut ask, fault, self.config.preset.answer_limit);
         match fault {
             Some(Fault::Status(status)) => Err(Refusal::by_fault(status)),
             Some(Fault::EscapedError) => Err(Refusal::escaped()),
@@ -239,33 +265,58 @@ impl Server<'_> {
             return;
         };
         let arrival = connection.arrival;
+        let engine_request = EngineRequest {
+            id: sequence,
+            prompt_tokens: ask.prompt_tokens,
+            output_tokens: ask.length.tokens,
+            finish: ask.length.finish,
+            blocks: ask.blocks.clone(),
+            adapter: ask.adapter,
+        };
+        let adapters = &self.config.content.adapters;
+        let model = ask
+            .adapter
+            .and_then(|place| adapters.get(place as usize))
+            .map_or(self.config.model_name(), String::as_str);
+        let adapter = engine_request.adapter.map(|_| model.to_owned());
         connection.answer = Some(Box::new(Answer::new(Opening {
             id: sequence,
             ask,
             fault,
             to,
             request_id,
-            model: self.config.model_name(),
+            model,
+            content: &self.config.content,
             prompt_tokens_details: self.config.prompt_tokens_details,
             created_s: realtime_ns() / 1_000_000_000,
             arrival,
         })));
         self.counting.begin();
         if fault != Some(Fault::Empty) {
-            connection.in_engine = true;
-            let endless =
-                fault == Some(Fault::Endless) && self.config.preset.answer_limit.is_none();
-            let request = EngineRequest {
-                id: sequence,
-                prompt_tokens: ask.prompt_tokens,
-                output_tokens: if endless { u32::MAX } else { ask.length.tokens },
-                finish: ask.length.finish,
-                blocks: [].into(),
-                adapter: None,
-            };
-            let _ = self.engine.arrive(arrival.at_ns, request);
+            connection.enter_engine(&engine_request, adapter);
+            if let Err(full) = self.engine.arrive(arrival.engine_ns(), engine_request) {
+                return self.refuse_full(id, full);
+            }
         }
         self.begin_answer(id);
+    }
+}
+
+/// Applies the faults that change how long an answer is. One-token presets stay as they are.
+fn change_length(ask: &mut Ask, fault: Option<Fault>, answer_limit: Option<u32>) {
+    if answer_limit.is_some() {
+        return;
+    }
+    let length = &mut ask.length;
+    match fault {
+        Some(Fault::Endless) => length.tokens = u32::MAX,
+        Some(Fault::ExtraTokens(n)) => length.tokens = length.tokens.saturating_add(n),
+        // The end token comes behind the others.
+        Some(Fault::EarlyStop(n)) if n < length.visible() => {
+            length.tokens = n + 1;
+            length.finish = Finish::Stop;
+        }
+        _ => {}
     }
 }
 
@@ -276,9 +327,4 @@ fn refusal_bytes(refusal: &Refusal, to: &ReplyTo) -> Vec<u8> {
     let (status, header) = (refusal.status(), refusal.header());
     render::whole(&mut out, status, content, body.len(), header, to);
     out
-}
-
-fn version() -> String {
-    serde_json::json!({"version": env!("CARGO_PKG_VERSION"), "engine": "infermeter-mock"})
-        .to_string()
 }

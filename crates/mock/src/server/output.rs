@@ -1,36 +1,40 @@
 //! From the engine to bytes: bursts of tokens, each stream one write.
 
 use super::Server;
-use super::connection::{Course, SendError};
+use super::connection::{Connection, Course, SendError};
 use super::slots::ConnectionId;
-use crate::answer::{Then, Turn};
+use crate::answer::{Answer, Then, Turn};
 use crate::engine::Emission;
+use crate::metrics::Progress;
 use crate::truth::RequestEnd;
 use infermeter_core::clock::monotonic_ns;
 use infermeter_sys::poll::Interest;
 use infermeter_sys::socket;
 
-impl Server<'_> {
+impl Server {
     /// Completes the engine's step if it is due and writes its burst.
     pub(super) fn complete_step(&mut self) {
         let mut emissions = std::mem::take(&mut self.emissions);
         emissions.clear();
         if let Some(report) = self.engine.step(monotonic_ns(), &mut emissions) {
+            self.note_events();
             self.counting.stats.steps += 1;
+            self.note_events();
+            let (prompt, tokens) = (report.prefill_tokens, report.tokens);
+            self.metrics.step(report.replica, prompt, tokens);
             let mut first_ns = None;
             for emission in &emissions {
                 let written_ns = self.deliver(*emission);
                 first_ns = first_ns.or(written_ns);
             }
             if let Some(first_ns) = first_ns {
-                self.counting.step_lateness.add(first_ns - report.end_ns);
-                self.counting.burst.add(monotonic_ns() - first_ns);
+                let (late_ns, burst_ns) = (first_ns - report.end_ns, monotonic_ns() - first_ns);
+                self.counting.step_lateness.add(late_ns);
+                self.counting.burst.add(burst_ns);
+                self.metrics.burst(late_ns, burst_ns);
             }
         }
         self.emissions = emissions;
-        // Nobody asks for them yet; without this they would pile up.
-        self.events.clear();
-        self.engine.take_events(&mut self.events);
     }
 
     /// Gives a token to its answer; the instant of its write, if there was one.
@@ -45,7 +49,9 @@ impl Server<'_> {
             connection.in_engine = false;
         }
         let turn = answer.take(emission);
-        self.perform(id, turn)
+        let now_ns = monotonic_ns();
+        self.note_tokens(emission, now_ns);
+        self.perform(id, turn, now_ns)
     }
 
     /// Begins the answer that a connection has just been given.
@@ -57,17 +63,28 @@ impl Server<'_> {
             return;
         };
         let turn = answer.begin(self.early_head, self.config.role_chunk);
-        self.perform(id, turn);
+        self.perform(id, turn, monotonic_ns());
     }
 
-    /// Writes what a turn made and does what follows from it. The instant of the write.
-    fn perform(&mut self, id: ConnectionId, turn: Turn) -> Option<i64> {
+    /// Writes what a turn made and does what follows from it. `now_ns` was read just before. The
+    /// instant of the write.
+    pub(super) fn perform(&mut self, id: ConnectionId, turn: Turn, now_ns: i64) -> Option<i64> {
+        if self.is_linked(id) {
+            return self.post_turn(id, turn);
+        }
         let mut written_ns = None;
         if turn.write {
-            written_ns = Some(self.write_pending(id)?);
+            written_ns = Some(self.write_pending(id, now_ns)?);
         }
-        match turn.then {
+        self.follow_turn(id, turn.then);
+        written_ns
+    }
+
+    /// Does what follows a turn's bytes.
+    pub(super) fn follow_turn(&mut self, id: ConnectionId, then: Then) {
+        match then {
             Then::GoOn => {}
+            Then::Wake => self.wake_later(id),
             Then::Done => self.complete_answer(id),
             Then::Stall => self.leave_engine(id),
             Then::Close => self.cut_connection(id),
@@ -79,15 +96,13 @@ impl Server<'_> {
                 self.close(id, RequestEnd::Fault);
             }
         }
-        written_ns
     }
 
     /// Writes an answer's pending bytes; `None` when that ended the connection.
-    fn write_pending(&mut self, id: ConnectionId) -> Option<i64> {
+    fn write_pending(&mut self, id: ConnectionId, now_ns: i64) -> Option<i64> {
         let connection = self.connections.get(id)?;
         let mut answer = connection.answer.take()?;
-        let now_ns = monotonic_ns();
-        let result = connection.send(answer.pending());
+        let result = send_answer(connection, answer.pending(), answer.is_byte_wise());
         answer.written(now_ns);
         connection.answer = Some(answer);
         self.after_send(id, result).then_some(now_ns)
@@ -95,6 +110,9 @@ impl Server<'_> {
 
     /// Writes bytes that belong to no answer; false when that ended the connection.
     pub(super) fn send(&mut self, id: ConnectionId, bytes: &[u8]) -> bool {
+        if self.is_linked(id) {
+            return self.post_bytes(id, bytes);
+        }
         let Some(connection) = self.connections.get(id) else {
             return false;
         };
@@ -102,7 +120,7 @@ impl Server<'_> {
         self.after_send(id, result)
     }
 
-    fn after_send(&mut self, id: ConnectionId, result: Result<(), SendError>) -> bool {
+    pub(super) fn after_send(&mut self, id: ConnectionId, result: Result<(), SendError>) -> bool {
         match result {
             Ok(()) => self.watch_room(id),
             Err(SendError::Gone) => {
@@ -117,11 +135,11 @@ impl Server<'_> {
     }
 
     /// Watches for room exactly while there is output left; false when the connection is gone.
-    fn watch_room(&mut self, id: ConnectionId) -> bool {
+    pub(super) fn watch_room(&mut self, id: ConnectionId) -> bool {
         let Some(connection) = self.connections.get(id) else {
             return false;
         };
-        let wanted = !connection.is_flushed();
+        let wanted = !connection.is_written();
         if wanted == connection.watches_room {
             return true;
         }
@@ -132,6 +150,7 @@ impl Server<'_> {
             Interest::Read
         };
         if self
+            .waiter
             .poll
             .modify(connection.fd(), id.token(), interest)
             .is_err()
@@ -147,7 +166,7 @@ impl Server<'_> {
         let Some(connection) = self.connections.get(id) else {
             return;
         };
-        if connection.is_flushed() {
+        if connection.is_written() {
             return;
         }
         let result = connection.flush();
@@ -158,11 +177,11 @@ impl Server<'_> {
 
     fn complete_answer(&mut self, id: ConnectionId) {
         self.leave_engine(id);
-        let Some(answer) = self.connections.get(id).and_then(|c| c.answer.take()) else {
+        let Some((answer, progress)) = self.take_answer(id) else {
             return;
         };
         let keeps_alive = answer.keeps_alive();
-        self.log_end(*answer, RequestEnd::Finished);
+        self.log_end(*answer, progress, RequestEnd::Finished);
         if keeps_alive {
             // A pipelined request may have waited. It is served behind the burst.
             self.resumable.push(id);
@@ -174,14 +193,24 @@ impl Server<'_> {
     /// Ends the connection behind an answer cut short.
     fn cut_connection(&mut self, id: ConnectionId) {
         self.leave_engine(id);
-        if let Some(answer) = self.connections.get(id).and_then(|c| c.answer.take()) {
-            self.log_end(*answer, RequestEnd::Fault);
+        if let Some((answer, progress)) = self.take_answer(id) {
+            self.log_end(*answer, progress, RequestEnd::Fault);
         }
         self.set_course(id, Course::CloseAfterOutput);
     }
 
+    /// Takes the answer off its connection, with what its sequence has gone through.
+    fn take_answer(&mut self, id: ConnectionId) -> Option<(Box<Answer>, Option<Progress>)> {
+        let connection = self.connections.get(id)?;
+        let answer = connection.answer.take()?;
+        if let Some(progress) = &connection.progress {
+            connection.last_used_ns = progress.last_ns;
+        }
+        Some((answer, connection.progress.take()))
+    }
+
     /// Takes an answer's sequence out of the engine if it is still there.
-    fn leave_engine(&mut self, id: ConnectionId) {
+    pub(super) fn leave_engine(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get(id) else {
             return;
         };
@@ -199,7 +228,7 @@ impl Server<'_> {
         }
     }
 
-    fn follow_course(&mut self, id: ConnectionId) {
+    pub(super) fn follow_course(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get(id) else {
             return;
         };
@@ -208,7 +237,10 @@ impl Server<'_> {
         }
         match connection.course {
             Course::Open | Course::Lingering => {}
-            Course::CloseAfterOutput => self.close(id, RequestEnd::Disconnect),
+            Course::CloseAfterOutput => {
+                connection.end_session();
+                self.close(id, RequestEnd::Disconnect);
+            }
             Course::LingerAfterOutput => {
                 connection.end_output();
                 connection.input = Vec::new();
@@ -216,4 +248,16 @@ impl Server<'_> {
             }
         }
     }
+}
+
+/// Sends an answer's bytes, one by one where a fault says so.
+pub(super) fn send_answer(
+    connection: &mut Connection,
+    bytes: &[u8],
+    byte_wise: bool,
+) -> Result<(), SendError> {
+    if !byte_wise {
+        return connection.send(bytes);
+    }
+    bytes.chunks(1).try_for_each(|byte| connection.send(byte))
 }

@@ -1,7 +1,7 @@
 //! The truth log's file, written by a thread of its own at the lowest priority: neither rendering
 //! lines nor a slow disk holds up a step.
 
-use super::{TruthLine, TruthRequest, TruthSummary};
+use super::{TruthChange, TruthLine, TruthRequest, TruthSummary};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -15,7 +15,7 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// The event loop's end of the log.
 #[derive(Debug)]
 pub(crate) struct TruthWriter {
-    batch: Vec<TruthRequest>,
+    batch: Vec<TruthLine>,
     lines: Sender<Vec<TruthLine>>,
     thread: JoinHandle<io::Result<()>>,
 }
@@ -42,7 +42,12 @@ impl TruthWriter {
 
     /// Takes a request that has ended.
     pub fn push(&mut self, request: TruthRequest) {
-        self.batch.push(request);
+        self.batch.push(TruthLine::Request(request));
+    }
+
+    /// Takes a change of parameters.
+    pub fn change(&mut self, change: TruthChange) {
+        self.batch.push(TruthLine::Change(change));
     }
 
     /// Hands what has ended since the last call to the writing thread. For the end of a turn of
@@ -51,9 +56,7 @@ impl TruthWriter {
         if !self.batch.is_empty() {
             let batch = std::mem::take(&mut self.batch);
             // A thread that has failed says why in `finish`.
-            let _ = self
-                .lines
-                .send(batch.into_iter().map(TruthLine::Request).collect());
+            let _ = self.lines.send(batch);
         }
     }
 

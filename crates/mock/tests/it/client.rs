@@ -3,7 +3,7 @@
 use infermeter_mock::{Config, MockHandle, Preset, spawn_in_thread};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// A configuration of the `fixed` preset with short times.
@@ -158,6 +158,19 @@ impl Connection {
             Some(text) => Ok(text.to_owned()),
             None => Err(std::io::ErrorKind::UnexpectedEof.into()),
         }
+    }
+}
+
+impl Connection {
+    /// Ends the client's half of the connection.
+    pub fn end_sending(&self) {
+        let socket = self.reader.get_ref();
+        socket.shutdown(Shutdown::Write).expect("an open socket");
+    }
+
+    /// Sends as far as the server listens: one that has closed is no error.
+    pub fn try_send(&mut self, bytes: &[u8]) {
+        let _ = self.reader.get_mut().write_all(bytes);
     }
 }
 

@@ -2,6 +2,13 @@
 
 mod bad_input;
 mod client;
+mod contents;
+mod exposition;
 mod faults;
 mod generation;
+mod link;
+mod metrics;
+mod parameters;
+mod soak;
 mod timing;
+mod tls;

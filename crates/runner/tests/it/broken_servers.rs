@@ -3,7 +3,7 @@
 use crate::engine_support::{Driver, end};
 use crate::support::{Ask, engine_config, fixed, start};
 use infermeter_core::record::{Outcome, Reason};
-use infermeter_mock::{Config, Fault, FaultRule, FaultShare};
+use infermeter_mock::Config;
 use std::net::TcpListener;
 
 const COMPLETED: (Outcome, Option<Reason>) = (Outcome::Completed, None);
@@ -11,10 +11,7 @@ const COMPLETED: (Outcome, Option<Reason>) = (Outcome::Completed, None);
 /// Every second request finds its connection closed before the first byte of an answer.
 fn stale_every_second() -> Config {
     let mut config = fixed("1ms", "1ms");
-    config.faults = Some(FaultRule {
-        fault: Fault::DisconnectAfter(0),
-        share: FaultShare::EveryNth(2),
-    });
+    config.faults = vec!["disconnect-after=0@every:2".parse().expect("a rule")];
     config
 }
 
