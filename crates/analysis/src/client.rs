@@ -2,7 +2,8 @@
 
 use crate::distribution::{Distribution, Weight};
 use crate::percentile::Percentile;
-use infermeter_core::run::{ClientHealth, RunLog, ThreadHealth};
+use infermeter_core::run::{ClientHealth, IoBackend, RunLog, ThreadHealth};
+use infermeter_metrics::departure::departures;
 use infermeter_metrics::origin::Origin;
 use infermeter_metrics::population::{Failures, Population};
 use infermeter_metrics::receive::{Censoring, StampCounts, censoring, client_lag, stamp_counts};
@@ -17,12 +18,27 @@ pub struct ClientSummary {
     pub send_lag: Option<Distribution>,
     /// Program stamp - kernel stamp, per read: kept out of the results.
     pub client_lag: Option<Distribution>,
+    /// When requests left by the kernel's stamps; absent unless `--audit-send` asked for them.
+    pub departure: Option<Departure>,
     /// Chunk instants known only to lie between two stamps.
     pub censoring: Censoring,
     /// Whose stamps the instants are.
     pub stamps: StampCounts,
     /// Totals over the worker threads; absent where the run did not end by itself.
     pub threads: Option<ThreadTotals>,
+}
+
+/// When the last bytes of the measured requests left.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Departure {
+    /// Departure - `send_start`, of requests on connections that were open.
+    pub behind_send: Option<Distribution>,
+    /// Departure - return of the last write; below 0 where the kernel was done before.
+    pub behind_write: Option<Distribution>,
+    /// Requests with a stamp.
+    pub stamped: u64,
+    /// Requests that were written and have none.
+    pub missing: u64,
 }
 
 /// Sums and extremes over the worker threads.
@@ -32,6 +48,8 @@ pub struct ThreadTotals {
     pub threads: usize,
     /// Cores that the process may use.
     pub cores: u32,
+    /// What they received with.
+    pub io: IoBackend,
     /// CPU time of the process / wall time: cores kept busy.
     pub cores_busy: Option<f64>,
     /// CPU time / wall time of the busiest thread.
@@ -46,6 +64,8 @@ pub struct ThreadTotals {
     pub reads_without_stamp: u64,
     /// Bytes received.
     pub bytes: u64,
+    /// io_uring: times a receive had to be started again for want of a buffer.
+    pub buffers_out: u64,
     /// Connections opened.
     pub connections_opened: u64,
     /// Idle connections dropped.
@@ -75,10 +95,26 @@ impl ClientSummary {
         Self {
             send_lag: Distribution::of_requests(&lags, wanted),
             client_lag: Distribution::of_instants(&client_lag(population), Weight::Read, wanted),
+            departure: log
+                .manifest
+                .plan
+                .audit_send
+                .then(|| departure(population, wanted)),
             censoring: censoring(population, median_gap_ms),
             stamps: stamp_counts(population),
             threads: log.manifest.client_health.as_ref().map(totals),
         }
+    }
+}
+
+fn departure(population: &Population<'_>, wanted: &[Percentile]) -> Departure {
+    let found = departures(population);
+    let distribution = |samples| Distribution::of_instants(samples, Weight::Read, wanted);
+    Departure {
+        behind_send: distribution(&found.behind_send),
+        behind_write: distribution(&found.behind_write),
+        stamped: found.stamped,
+        missing: found.missing,
     }
 }
 
@@ -94,6 +130,7 @@ fn totals(health: &ClientHealth) -> ThreadTotals {
     ThreadTotals {
         threads: threads.len(),
         cores: health.cores,
+        io: health.io,
         cores_busy: wall_ns.map(|wall| health.process_cpu_ns as f64 / wall as f64),
         busiest_thread: threads
             .iter()
@@ -104,6 +141,7 @@ fn totals(health: &ClientHealth) -> ThreadTotals {
         reads: sum(|t| t.reads),
         reads_without_stamp: sum(|t| t.reads_without_stamp),
         bytes: sum(|t| t.bytes),
+        buffers_out: sum(|t| t.buffers_out),
         connections_opened: sum(|t| t.connections_opened),
         connections_discarded: sum(|t| t.connections_discarded),
         bodies_late: sum(|t| t.bodies_late),

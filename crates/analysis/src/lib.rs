@@ -21,7 +21,7 @@ mod summary;
 mod throughput;
 
 pub use checks::judge;
-pub use client::{ClientSummary, ThreadTotals};
+pub use client::{ClientSummary, Departure, ThreadTotals};
 pub use distribution::{Distribution, Percentiles, Weight};
 pub use figure::{Cell, CellGrade, CellMethod, Mean, Share};
 pub use latency::{ByOrigin, LatencySummary, speed_of};

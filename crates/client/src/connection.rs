@@ -30,6 +30,8 @@ pub(crate) struct InFlight {
     pub(crate) prepared: Prepared,
     /// Bytes of `prepared` handed to the socket or the TLS session.
     pub(crate) written: usize,
+    /// Number of its last byte among those the socket was given, once all are.
+    pub(crate) last_byte: Option<u32>,
 }
 
 /// One connection.
@@ -56,6 +58,12 @@ pub(crate) struct Connection {
     pub(crate) looked_at: Option<Offset>,
     /// The poll waits for room to write, too.
     pub(crate) wants_write: bool,
+    /// The ring receives from it.
+    pub(crate) armed: bool,
+    /// The ring's receive had ended: bytes may have waited in the socket.
+    pub(crate) behind: bool,
+    /// Bytes the socket was given, modulo 2^32: as the kernel numbers them in stamps of sends.
+    pub(crate) bytes_out: u32,
 }
 
 impl Connection {
@@ -91,13 +99,20 @@ impl Connection {
             last_at: Offset(i64::MIN),
             looked_at: None,
             wants_write: true,
+            armed: false,
+            behind: false,
+            bytes_out: 0,
         })
     }
 
     /// Hands pending bytes (handshake, request) to the socket. True when all are out.
     pub(crate) fn flush(&mut self) -> io::Result<bool> {
         match &mut self.tls {
-            None => flush_plain(self.fd.as_fd(), self.request.as_deref_mut()),
+            None => flush_plain(
+                self.fd.as_fd(),
+                self.request.as_deref_mut(),
+                &mut self.bytes_out,
+            ),
             Some(session) => {
                 if self.stage == Stage::Ready
                     && let Some(request) = &mut self.request
@@ -106,7 +121,7 @@ impl Connection {
                     session.writer().write_all(rest)?;
                     request.written = request.prepared.bytes.len();
                 }
-                flush_tls(self.fd.as_fd(), session)
+                flush_tls(self.fd.as_fd(), session, &mut self.bytes_out)
             }
         }
     }
@@ -133,13 +148,20 @@ impl Connection {
     }
 }
 
-fn flush_plain(fd: BorrowedFd<'_>, request: Option<&mut InFlight>) -> io::Result<bool> {
+fn flush_plain(
+    fd: BorrowedFd<'_>,
+    request: Option<&mut InFlight>,
+    bytes_out: &mut u32,
+) -> io::Result<bool> {
     let Some(request) = request else {
         return Ok(true);
     };
     while request.written < request.prepared.bytes.len() {
         match socket::write(fd, &request.prepared.bytes[request.written..]) {
-            Ok(n) => request.written += n,
+            Ok(n) => {
+                request.written += n;
+                *bytes_out = bytes_out.wrapping_add(n as u32);
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
@@ -148,10 +170,14 @@ fn flush_plain(fd: BorrowedFd<'_>, request: Option<&mut InFlight>) -> io::Result
     Ok(true)
 }
 
-fn flush_tls(fd: BorrowedFd<'_>, session: &mut ClientConnection) -> io::Result<bool> {
+fn flush_tls(
+    fd: BorrowedFd<'_>,
+    session: &mut ClientConnection,
+    bytes_out: &mut u32,
+) -> io::Result<bool> {
     while session.wants_write() {
         match session.write_tls(&mut SocketWriter(fd)) {
-            Ok(_) => {}
+            Ok(n) => *bytes_out = bytes_out.wrapping_add(n as u32),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),

@@ -99,7 +99,7 @@ impl Engine {
     }
 
     fn time_out(&mut self, index: usize, reason: Reason, now: Offset) {
-        let Some(mut connection) = self.pool.remove(index) else {
+        let Some(mut connection) = self.close(index) else {
             return;
         };
         if let Some(mut request) = connection.request.take() {

@@ -14,13 +14,13 @@ use crate::response::ResponseReader;
 use crate::tls::Tls;
 use infermeter_core::clock::{Clock, Offset};
 use infermeter_core::record::{MAX_ERROR_TEXT, Outcome, Reason, RequestError, RequestRecord};
-use infermeter_core::run::ThreadHealth;
+use infermeter_core::run::{IoBackend, ThreadHealth};
 use infermeter_core::schedule::Phase;
 use infermeter_core::text::inert;
-use infermeter_sys::poll::Interest;
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 /// Settings of one engine. Times in nanoseconds.
@@ -32,8 +32,12 @@ pub struct EngineConfig {
     pub tls: Option<Tls>,
     /// The run's clock.
     pub clock: Clock,
+    /// What to receive with.
+    pub io: IoBackend,
     /// Kernel stamps work here (a [`infermeter_sys::stamp::Sentinel`] lives).
     pub kernel_stamps: bool,
+    /// Have the kernel stamp when requests leave.
+    pub audit_send: bool,
     /// Most connections open at once.
     pub max_connections: usize,
     /// Number of the first connection; each further one adds `connection_stride`.
@@ -110,7 +114,7 @@ impl Engine {
     pub fn new(config: EngineConfig, live: Arc<Live>) -> io::Result<Self> {
         Ok(Self {
             pool: Pool::new(config.first_connection, config.spare_connections),
-            receiver: Receiver::new()?,
+            receiver: Receiver::new(config.io, config.max_connections)?,
             deadlines: Deadlines::default(),
             waiting: VecDeque::new(),
             readers: Vec::new(),
@@ -203,6 +207,7 @@ impl Engine {
             reader,
             prepared,
             written: 0,
+            last_byte: None,
         }));
         connection.used = true;
         let token = Pool::token(index, connection.generation);
@@ -225,6 +230,7 @@ impl Engine {
                     && request.record.sent.is_none()
                 {
                     request.record.sent = Some(clock.now());
+                    request.last_byte = Some(connection.bytes_out.wrapping_sub(1));
                     if !self.config.retry_stale {
                         request.prepared.bytes = Vec::new();
                         request.written = 0;
@@ -243,20 +249,15 @@ impl Engine {
             return;
         }
         connection.wants_write = wants;
-        let interest = if wants {
-            Interest::ReadWrite
-        } else {
-            Interest::Read
-        };
         let token = Pool::token(index, connection.generation);
-        // A failure here shows as a time-out of the request; it cannot happen to a live socket.
-        let _ = self.receiver.poll.modify(&connection.fd, token, interest);
+        self.receiver
+            .want_write(connection.fd.as_fd(), token, wants);
     }
 
     /// The connection broke: its request fails (or is sent again once), it goes.
     pub(crate) fn broken(&mut self, index: usize, problem: &str) {
         let now = self.now();
-        let Some(mut connection) = self.pool.remove(index) else {
+        let Some(mut connection) = self.close(index) else {
             return;
         };
         let Some(mut request) = connection.request.take() else {
@@ -287,7 +288,8 @@ impl Engine {
     fn resend(&mut self, mut request: Box<InFlight>, now: Offset) {
         request.reader.reset(request.prepared.expect);
         request.written = 0;
-        request.record.sent = None;
+        request.last_byte = None;
+        (request.record.sent, request.record.left) = (None, None);
         request.record.attempts = 2;
         request.record.new_connection = Some(true);
         match self.open_connection(now) {
@@ -339,6 +341,7 @@ impl Engine {
     /// may be.
     pub(crate) fn finish(&mut self, index: usize, keep: bool) {
         let now = self.now();
+        self.collect_sent(index);
         let connection = self.pool.get_mut(index);
         let Some(request) = connection.request.take() else {
             return;
@@ -355,7 +358,7 @@ impl Engine {
             connection.idle_since = now;
             self.pool.put_idle(index);
         } else {
-            self.pool.remove(index);
+            self.close(index);
         }
         self.readers.push(reader);
         self.push_done(record);
@@ -388,7 +391,7 @@ impl Engine {
         let now = self.now();
         self.cancel_waiting(reason);
         for index in self.pool.busy() {
-            let Some(mut connection) = self.pool.remove(index) else {
+            let Some(mut connection) = self.close(index) else {
                 continue;
             };
             if let Some(mut request) = connection.request.take() {

@@ -4,7 +4,6 @@
 use crate::connection::{Connection, Stage};
 use crate::engine::Engine;
 use infermeter_core::clock::Offset;
-use infermeter_sys::poll::Interest;
 use infermeter_sys::{socket, stamp};
 use std::io;
 use std::os::fd::AsFd;
@@ -65,6 +64,11 @@ impl Pool {
         self.table[index]
             .as_mut()
             .expect("the caller holds the index of a live connection")
+    }
+
+    /// A connection that may have gone.
+    pub(crate) fn find_mut(&mut self, index: usize) -> Option<&mut Connection> {
+        self.table.get_mut(index)?.as_mut()
     }
 
     fn insert(&mut self, connection: Connection) -> usize {
@@ -158,15 +162,20 @@ impl Engine {
         let index = self.pool.insert(connection);
         let token = Pool::token(index, generation);
         let connection = self.pool.get_mut(index);
-        let added = self
-            .receiver
-            .poll
-            .add(&connection.fd, token, Interest::ReadWrite);
-        if let Err(error) = added {
+        if let Err(error) = self.receiver.add(connection.fd.as_fd(), token) {
             self.pool.remove(index);
             return Err(error);
         }
         Ok(index)
+    }
+
+    /// Takes a connection out and lets the receiver forget it; dropping it closes it.
+    pub(crate) fn close(&mut self, index: usize) -> Option<Connection> {
+        self.collect_sent(index);
+        let connection = self.pool.remove(index)?;
+        let token = Pool::token(index, connection.generation);
+        self.receiver.forget(&connection, token);
+        Some(connection)
     }
 
     /// The youngest idle connection that may still be used; older or disturbed ones go.
@@ -174,10 +183,13 @@ impl Engine {
         while let Some(index) = self.pool.idle.pop() {
             let connection = self.pool.get_mut(index);
             let fresh = now.since(connection.idle_since) <= self.config.keepalive;
-            if fresh && !socket::is_disturbed(connection.fd.as_fd()) {
+            let token = Pool::token(index, connection.generation);
+            let disturbed =
+                socket::is_disturbed(connection.fd.as_fd()) || self.receiver.holds(token);
+            if fresh && !disturbed {
                 return Some(index);
             }
-            self.pool.remove(index);
+            self.close(index);
             self.health.connections_discarded += 1;
         }
         None
@@ -192,7 +204,7 @@ impl Engine {
             if now.since(connection.idle_since) <= self.config.keepalive {
                 break;
             }
-            self.pool.remove(index);
+            self.close(index);
             self.health.connections_discarded += 1;
         }
         if self.pool.wants_spare() {
@@ -211,6 +223,15 @@ impl Engine {
         }
         connection.connected = Some(now);
         connection.read_floor = now;
+        if self.config.audit_send {
+            // Where that fails the stamps are missing, which is a finding.
+            let _ = stamp::enable_sends(connection.fd.as_fd());
+        }
+        if let Err(error) = self.start_receiving(index) {
+            self.broken(index, &error.to_string());
+            return;
+        }
+        let connection = self.pool.get_mut(index);
         connection.stage = if connection.tls.is_some() {
             Stage::Handshaking
         } else {

@@ -10,18 +10,23 @@
 //! Empty means that nothing had been delivered. On loopback the kernel stamps a segment before it
 //! delivers it: on a machine so busy that softirqs starve, a bound can be late by that delay.
 
+mod ring;
+
 use crate::connection::Stage;
 use crate::engine::Engine;
 use crate::live::Live;
 use crate::response::{ReadResult, ReadStamp};
-use infermeter_core::clock::{Offset, RealtimePairing};
+use infermeter_core::clock::{Offset, RealtimePairing, monotonic_ns};
 use infermeter_core::record::StampSource;
+use infermeter_core::run::IoBackend;
 use infermeter_sys::poll::{Interest, Poll, Ready};
 use infermeter_sys::schedstat::Schedstat;
 use infermeter_sys::stamp;
 use infermeter_sys::timer::Timer;
+use ring::RingSide;
 use std::io;
-use std::os::fd::AsFd;
+use std::ops::Range;
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// Bytes one read can take: large, so that no event is cut by the buffer.
 const READ_BUFFER: usize = 256 * 1024;
@@ -46,13 +51,21 @@ pub(crate) struct Receiver {
     run_queue_wait: i64,
     /// Sockets that the next wait reports were empty at this instant, unless read later.
     floor: Offset,
+    /// Where io_uring receives.
+    ring: Option<RingSide>,
 }
 
 impl Receiver {
-    pub(crate) fn new() -> io::Result<Self> {
+    pub(crate) fn new(io: IoBackend, max_connections: usize) -> io::Result<Self> {
         let poll = Poll::new()?;
         let timer = Timer::new()?;
-        poll.add(timer.as_fd(), TIMER, Interest::Read)?;
+        let ring = match io {
+            IoBackend::Epoll => {
+                poll.add(timer.as_fd(), TIMER, Interest::Read)?;
+                None
+            }
+            IoBackend::Uring => Some(RingSide::new(&poll, &timer, max_connections)?),
+        };
         let schedstat = Schedstat::of_this_thread();
         Ok(Self {
             poll,
@@ -67,7 +80,29 @@ impl Receiver {
                 .unwrap_or(0),
             schedstat,
             floor: Offset(i64::MIN),
+            ring,
         })
+    }
+
+    /// Watches a socket that is connecting.
+    pub(crate) fn add(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
+        let interest = match self.ring {
+            None => Interest::ReadWrite,
+            Some(_) => Interest::Write,
+        };
+        self.poll.add(fd, token, interest)
+    }
+
+    /// Waits for room to write on a socket, or no longer. With a ring, epoll knows only sockets
+    /// that wait to write: it would go on and on reporting one that has broken.
+    pub(crate) fn want_write(&self, fd: BorrowedFd<'_>, token: u64, wants: bool) {
+        // A failure here shows as a time-out of the request; it cannot happen to a live socket.
+        let _ = match (&self.ring, wants) {
+            (None, true) => self.poll.modify(fd, token, Interest::ReadWrite),
+            (None, false) => self.poll.modify(fd, token, Interest::Read),
+            (Some(_), true) => self.poll.add(fd, token, Interest::Write),
+            (Some(_), false) => self.poll.remove(fd),
+        };
     }
 
     /// The clock's origin has moved.
@@ -96,6 +131,9 @@ impl Engine {
     pub fn poll(&mut self, until: Offset) -> io::Result<()> {
         let now = self.now();
         self.fire_deadlines(now);
+        if self.receiver.ring.is_some() {
+            return self.poll_ring(until);
+        }
         let mut ready = std::mem::take(&mut self.receiver.ready);
         let result = self.wait_and_receive(until, &mut ready);
         self.receiver.ready = ready;
@@ -143,7 +181,7 @@ impl Engine {
 
     /// Handles ready descriptors; stops early when a send is due. True when all were handled.
     fn handle(&mut self, ready: &[Ready], floor: Offset, until: Offset) -> io::Result<bool> {
-        self.refresh_pairing();
+        self.refresh_pairing(monotonic_ns());
         for (n, event) in ready.iter().enumerate() {
             if event.token == TIMER {
                 self.receiver.timer.disarm()?;
@@ -156,6 +194,10 @@ impl Engine {
                 continue;
             };
             let stage = self.pool.get_mut(index).stage;
+            if event.error && stage != Stage::Connecting {
+                // Maybe only the stamp of a send.
+                self.collect_sent(index);
+            }
             if event.writable {
                 if stage == Stage::Connecting {
                     self.on_connected(index);
@@ -170,9 +212,9 @@ impl Engine {
         Ok(true)
     }
 
-    fn refresh_pairing(&mut self) {
+    /// Pairs the two clocks anew where the last pairing is too old at `now` (monotonic).
+    fn refresh_pairing(&mut self, now: i64) {
         let receiver = &mut self.receiver;
-        let now = infermeter_core::clock::monotonic_ns();
         if now - receiver.pairing.taken_at_monotonic_ns > PAIRING_NS {
             let fresh = RealtimePairing::now();
             let step =
@@ -206,10 +248,28 @@ impl Engine {
                 return self.on_end(index, stamp);
             }
             self.count_read(&received);
-            let chunks = self.on_bytes(index, received.len, stamp);
+            let chunks = self.on_bytes(index, 0..received.len, stamp);
             self.burn(chunks);
             if !full || self.pool.index_of(token) != Some(index) {
                 return;
+            }
+        }
+    }
+
+    /// Takes what the error queue knows about when requests left.
+    pub(crate) fn collect_sent(&mut self, index: usize) {
+        if !self.config.audit_send {
+            return;
+        }
+        let Some(connection) = self.pool.find_mut(index) else {
+            return;
+        };
+        while let Some(sent) = stamp::take_sent(connection.fd.as_fd()) {
+            let at = self.receiver.pairing.to_monotonic(sent.realtime_ns);
+            if let Some(request) = &mut connection.request
+                && request.last_byte == Some(sent.last_byte)
+            {
+                request.record.left = Some(self.config.clock.at_monotonic(at));
             }
         }
     }
@@ -247,20 +307,20 @@ impl Engine {
     }
 
     /// Hands bytes to TLS and the decoder; returns the chunks that came out.
-    fn on_bytes(&mut self, index: usize, len: usize, stamp: ReadStamp) -> u64 {
+    fn on_bytes(&mut self, index: usize, bytes: Range<usize>, stamp: ReadStamp) -> u64 {
         let connection = self.pool.get_mut(index);
         if connection.tls.is_none() {
             if connection.stage != Stage::Ready {
                 return 0;
             }
             let buffer = std::mem::take(&mut self.receiver.buffer);
-            let chunks = self.decode(index, &buffer[..len], stamp);
+            let chunks = self.decode(index, &buffer[bytes], stamp);
             self.receiver.buffer = buffer;
             return chunks;
         }
         let mut plain = std::mem::take(&mut self.receiver.plain);
         plain.clear();
-        let decrypted = connection.decrypt(&self.receiver.buffer[..len], &mut plain);
+        let decrypted = connection.decrypt(&self.receiver.buffer[bytes], &mut plain);
         let chunks = match decrypted {
             Ok(()) => self.after_decrypt(index, &plain, stamp),
             Err(error) => {
@@ -300,7 +360,7 @@ impl Engine {
         let connection = self.pool.get_mut(index);
         let Some(request) = &mut connection.request else {
             // Bytes nobody asked for: the connection cannot be trusted any more.
-            self.pool.remove(index);
+            self.close(index);
             self.health.connections_discarded += 1;
             return 0;
         };

@@ -39,6 +39,19 @@ impl Endpoint {
     }
 }
 
+/// How the client receives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Io {
+    /// io_uring where it works, else epoll.
+    #[default]
+    Auto,
+    /// io_uring; an error where it does not work.
+    Uring,
+    /// epoll and one receive call per read.
+    Epoll,
+}
+
 /// What kind of requests is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkloadKind {
@@ -301,6 +314,12 @@ pub struct Plan {
     pub quantization: Option<String>,
     /// Free text kept with the run.
     pub label: Option<String>,
+    /// How the client receives.
+    #[serde(default)]
+    pub io: Io,
+    /// Have the kernel stamp when requests really leave.
+    #[serde(default)]
+    pub audit_send: bool,
     /// Busy-wait after each event: artificial client load, to show what kernel stamps buy.
     pub burn: Option<Span>,
 }
@@ -354,6 +373,8 @@ impl Plan {
             engine: None,
             quantization: None,
             label: None,
+            io: Io::Auto,
+            audit_send: false,
             burn: None,
         }
     }

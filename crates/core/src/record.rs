@@ -293,6 +293,8 @@ pub struct RequestRecord {
     pub tls_done: Option<Offset>,
     /// The last write call returned.
     pub sent: Option<Offset>,
+    /// The kernel handed the request's last byte to the network device (`--audit-send` alone).
+    pub left: Option<Offset>,
     /// The read that held the first response byte.
     pub first_byte: Option<Offset>,
     /// When the program had that read.
@@ -356,6 +358,7 @@ impl RequestRecord {
             connected: None,
             tls_done: None,
             sent: None,
+            left: None,
             first_byte: None,
             first_byte_seen: None,
             finished: None,

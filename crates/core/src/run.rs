@@ -58,6 +58,17 @@ pub struct Progress {
     pub recovered: bool,
 }
 
+/// What the client received with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IoBackend {
+    /// epoll, and a receive call per read.
+    #[default]
+    Epoll,
+    /// io_uring: arrivals complete by themselves.
+    Uring,
+}
+
 /// One client thread's own behaviour between the run's origin and its end.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThreadHealth {
@@ -84,6 +95,9 @@ pub struct ThreadHealth {
     pub waits_for_cap: u64,
     /// Greatest jump of the real-time clock against the monotonic one, nanoseconds.
     pub clock_step_ns: i64,
+    /// io_uring: times a receive ended for want of a buffer and was started again.
+    #[serde(default)]
+    pub buffers_out: u64,
 }
 
 /// The generator's view of itself.
@@ -99,6 +113,9 @@ pub struct ClientHealth {
     pub kernel_stamps: bool,
     /// Cores the process may run on.
     pub cores: u32,
+    /// What the workers received with.
+    #[serde(default)]
+    pub io: IoBackend,
     /// The recorder could not write (disk full, say); the text says what happened.
     pub recorder_error: Option<String>,
 }

@@ -260,6 +260,12 @@ pub struct RunArgs {
     /// Resend once when a reused connection dies before any response byte
     #[arg(long, help_heading = "Client")]
     pub retry_stale: bool,
+    /// How to receive: uring, epoll or auto (io_uring where it works) [default: auto]
+    #[arg(long, value_name = "PATH", help_heading = "Client")]
+    pub io: Option<String>,
+    /// Have the kernel stamp when each request's last byte leaves
+    #[arg(long, help_heading = "Client")]
+    pub audit_send: bool,
     /// Busy-wait after each chunk: artificial client load that shows what kernel stamps buy
     #[arg(long, value_name = "TIME", help_heading = "Client")]
     pub burn: Option<String>,

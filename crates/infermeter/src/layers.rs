@@ -235,7 +235,7 @@ fn check_value(key: &str, value: &Value) -> Result<()> {
 }
 
 /// Flags with one value, by key.
-fn texts(args: &RunArgs) -> [(&'static str, &Option<String>); 36] {
+fn texts(args: &RunArgs) -> [(&'static str, &Option<String>); 37] {
     [
         ("target", &args.target),
         ("out", &args.out),
@@ -272,6 +272,7 @@ fn texts(args: &RunArgs) -> [(&'static str, &Option<String>); 36] {
         ("first-token-timeout", &args.first_token_timeout),
         ("idle-timeout", &args.idle_timeout),
         ("keepalive", &args.keepalive),
+        ("io", &args.io),
         ("burn", &args.burn),
     ]
 }
@@ -291,6 +292,7 @@ fn flags(args: &RunArgs) -> Vec<(String, Value)> {
         ("quiet", args.quiet),
         ("strict", args.strict),
         ("retry-stale", args.retry_stale),
+        ("audit-send", args.audit_send),
     ];
     let text = |s: &String| Value::String(s.clone());
     let mut layer: Vec<(String, Value)> = texts(args)

@@ -17,6 +17,7 @@ pub mod output;
 pub mod place;
 pub mod print_config;
 pub mod progress;
+mod receiving;
 pub mod run_id;
 pub mod secrets;
 pub mod settle;

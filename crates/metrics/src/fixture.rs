@@ -7,8 +7,8 @@ use infermeter_core::record::{
     Chunk, ChunkKind, Outcome, Reason, RequestError, RequestRecord, StampSource, TokenSource,
 };
 use infermeter_core::run::{
-    ClientHealth, FORMAT_VERSION, LoadModel, Progress, RunLog, RunManifest, RunState, ThreadHealth,
-    Window,
+    ClientHealth, FORMAT_VERSION, IoBackend, LoadModel, Progress, RunLog, RunManifest, RunState,
+    ThreadHealth, Window,
 };
 use infermeter_core::schedule::Phase;
 use infermeter_core::units::Span;
@@ -352,6 +352,7 @@ fn health(end: Offset) -> ClientHealth {
         peak_rss_bytes: Some(40 << 20),
         kernel_stamps: true,
         cores: 2,
+        io: IoBackend::Epoll,
         recorder_error: None,
     }
 }

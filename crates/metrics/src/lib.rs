@@ -9,6 +9,7 @@
 //! [`RunLog`]: infermeter_core::run::RunLog
 
 pub mod attainment;
+pub mod departure;
 #[cfg(any(test, feature = "fixture"))]
 pub mod fixture;
 pub mod in_flight;

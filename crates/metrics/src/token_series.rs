@@ -30,7 +30,7 @@ pub struct TimedSamples {
 }
 
 impl TimedSamples {
-    fn push(&mut self, value: f64, at_ns: i64) {
+    pub(crate) fn push(&mut self, value: f64, at_ns: i64) {
         self.values.push(value);
         self.at_ns.push(at_ns);
     }

@@ -4,7 +4,8 @@
 //! `id u, class u, phase u, outcome u, token source u (0 none), stamp source u (0 none), new
 //! connection u (0 none, 1 no, 2 yes), attempts u, requested tokens u u, intended s, presence u (one
 //! bit per optional fact, in the order below), then the facts present: instants s (each the
-//! difference from the instant before it), numbers u, texts (length u and bytes)`; then
+//! difference from the instant before it), numbers u, texts (length u and bytes), the instant at
+//! which the request left s (whose bit is the last)`; then
 //! `number of chunks u` and the columns `at s (differences), seen - at s, at - lower in runs,
 //! tokens + 1 in runs (0 unknown), read in runs of differences, kind in runs`; then, if the bit is
 //! set, the chunk texts: `number of ends u, ends s (differences), bytes`.
@@ -44,6 +45,9 @@ pub(crate) fn encode(record: &RequestRecord, texts: Option<&ChunkTexts>, out: &m
     put_signed(out, record.intended.0);
     put(out, presence(record, texts));
     let last_instant = encode_facts(record, out);
+    if let Some(left) = record.left {
+        put_signed(out, left.0.wrapping_sub(last_instant));
+    }
     encode_chunks(&record.chunks, last_instant, out);
     if let Some(texts) = texts {
         encode_texts(texts, out);
@@ -76,6 +80,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<RequestRecord, Malformed> {
     let mut presence = Presence(cursor.unsigned()?);
     let last_instant = decode_facts(cursor, &mut presence, &mut record)?;
     let has_texts = presence.next();
+    if presence.next() {
+        record.left = Some(Offset(last_instant.wrapping_add(cursor.signed()?)));
+    }
     if presence.0 != 0 {
         return Err(Malformed);
     }
@@ -128,6 +135,8 @@ fn presence(record: &RequestRecord, texts: Option<&ChunkTexts>) -> u64 {
     note(record.error.is_some());
     note(record.finish_reason.is_some());
     note(texts.is_some());
+    // Behind the others: journals from before this fact existed stay readable.
+    note(record.left.is_some());
     bits
 }
 

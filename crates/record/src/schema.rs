@@ -79,6 +79,11 @@ impl Column {
         }
     }
 
+    /// Whether files from before the column existed are read all the same: as if it were null.
+    pub(crate) fn may_be_missing(&self) -> bool {
+        self.name == "left_ns"
+    }
+
     /// The element of a list column.
     pub(crate) fn element(&self) -> Arc<Field> {
         let data_type = match self.kind {

@@ -141,7 +141,7 @@ pub(crate) fn arbitrary_record() -> impl Strategy<Value = RequestRecord> {
         0usize..5,
         instant(),
     );
-    let instants = collection::vec(option::of(instant()), 8);
+    let instants = collection::vec(option::of(instant()), 9);
     let numbers = collection::vec(option::of(any::<u32>()), 5);
     let counts = (
         any::<u32>(),
@@ -178,7 +178,7 @@ pub(crate) fn arbitrary_record() -> impl Strategy<Value = RequestRecord> {
             r.outcome = Outcome::ALL[head.3];
             (r.send_start, r.connected, r.tls_done) = (instants[0], instants[1], instants[2]);
             (r.sent, r.first_byte, r.first_byte_seen) = (instants[3], instants[4], instants[5]);
-            (r.finished, r.closed) = (instants[6], instants[7]);
+            (r.finished, r.closed, r.left) = (instants[6], instants[7], instants[8]);
             (r.prompt_tokens, r.output_tokens) = (numbers[0], numbers[1]);
             (r.cached_tokens, r.reasoning_tokens) = (numbers[2], numbers[3]);
             (r.connection, r.attempts, r.status) = (numbers[4], attempts, status);

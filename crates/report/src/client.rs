@@ -2,7 +2,10 @@
 
 use crate::number::{bytes, count, counted, percent, significant, time};
 use crate::style::Style;
-use infermeter_analysis::{ClientSummary, Distribution, Percentile, Summary, ThreadTotals};
+use infermeter_analysis::{
+    ClientSummary, Departure, Distribution, Percentile, Summary, ThreadTotals,
+};
+use infermeter_core::run::IoBackend;
 
 /// The lines about the generator.
 pub(crate) fn lines(summary: &Summary, style: Style) -> Vec<String> {
@@ -17,6 +20,9 @@ pub(crate) fn lines(summary: &Summary, style: Style) -> Vec<String> {
             "Client lag",
             format!("{} (kept out of the results by kernel stamps)", spread(lag)),
         );
+    }
+    if let Some(departure) = &client.departure {
+        entry("Bytes left", left(departure));
     }
     if let Some(text) = instants(client) {
         entry("Instants", text);
@@ -41,6 +47,18 @@ fn spread(lag: &Distribution) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
+/// When the last bytes of requests left.
+fn left(departure: &Departure) -> String {
+    let Some(behind) = &departure.behind_send else {
+        return "not stamped on any connection that was open".to_owned();
+    };
+    let missing = match departure.missing {
+        0 => String::new(),
+        n => format!(" ({} without a stamp)", counted(n, "request")),
+    };
+    format!("{} behind the write's start{missing}", spread(behind))
+}
+
 fn instants(client: &ClientSummary) -> Option<String> {
     let share = client.censoring.uncertain_share?;
     let stamps = &client.stamps;
@@ -54,8 +72,15 @@ fn instants(client: &ClientSummary) -> Option<String> {
             count(all)
         )
     };
+    let io = client
+        .threads
+        .as_ref()
+        .map_or("", |threads| match threads.io {
+            IoBackend::Epoll => "",
+            IoBackend::Uring => ", received by io_uring",
+        });
     Some(format!(
-        "{} of the chunks uncertain by more than {}, {whose}",
+        "{} of the chunks uncertain by more than {}, {whose}{io}",
         percent(share),
         time(client.censoring.bound_ms)
     ))

@@ -182,6 +182,7 @@ fn health(ends: &[WorkerEnd], settings: &RunSettings) -> ClientHealth {
         peak_rss_bytes: limits::peak_rss_bytes(),
         kernel_stamps: settings.engine.kernel_stamps,
         cores: infermeter_sys::affinity::allowed_cores().len() as u32,
+        io: settings.engine.io,
         ..ClientHealth::default()
     }
 }

@@ -1,9 +1,10 @@
 //! Linux system calls behind a safe interface: stamped receive, event loop, timers, affinity,
 //! limits, signals. No protocol, no policy.
 //!
-//! Invariant: `raw` is the only module of the workspace with unsafe code.
+//! Invariant: `raw` (with its two files) is the only module of the workspace with unsafe code.
 
 pub mod affinity;
+mod cmsg;
 pub mod limits;
 pub mod poll;
 mod raw;
@@ -12,3 +13,4 @@ pub mod signals;
 pub mod socket;
 pub mod stamp;
 pub mod timer;
+pub mod uring;

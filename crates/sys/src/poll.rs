@@ -3,7 +3,7 @@
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// What to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub enum Interest {
     Read,
     /// Room to write (and bytes to read).
     ReadWrite,
+    /// Room to write alone.
+    Write,
 }
 
 impl Interest {
@@ -21,6 +23,7 @@ impl Interest {
             Self::ReadWrite => {
                 epoll::EventFlags::IN | epoll::EventFlags::RDHUP | epoll::EventFlags::OUT
             }
+            Self::Write => epoll::EventFlags::OUT,
         }
     }
 }
@@ -34,6 +37,8 @@ pub struct Ready {
     pub readable: bool,
     /// Writing will not block, or the connection failed.
     pub writable: bool,
+    /// An error is reported: the connection failed, or the error queue holds something.
+    pub error: bool,
 }
 
 /// An epoll instance with its event buffer.
@@ -52,6 +57,13 @@ impl std::fmt::Debug for Poll {
 
 /// Most events fetched by one wait.
 pub const MAX_EVENTS: usize = 1024;
+
+impl AsFd for Poll {
+    /// Readable when a watched descriptor is ready.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
+    }
+}
 
 impl Poll {
     /// A new instance.
@@ -110,6 +122,7 @@ impl Poll {
                 readable: broken
                     || flags.intersects(epoll::EventFlags::IN | epoll::EventFlags::RDHUP),
                 writable: broken || flags.contains(epoll::EventFlags::OUT),
+                error: flags.contains(epoll::EventFlags::ERR),
             });
         }
         Ok(self.events.len() == MAX_EVENTS)

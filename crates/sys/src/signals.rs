@@ -17,8 +17,8 @@ extern "C" fn on_terminate(_signal: i32) {
 
 /// Counts SIGINT and SIGTERM from now on instead of dying of them.
 pub fn count_from_now() -> io::Result<()> {
-    raw::install_handler(libc::SIGINT, on_interrupt)?;
-    raw::install_handler(libc::SIGTERM, on_terminate)
+    raw::calls::install_handler(libc::SIGINT, on_interrupt)?;
+    raw::calls::install_handler(libc::SIGTERM, on_terminate)
 }
 
 /// How often SIGINT or SIGTERM came.

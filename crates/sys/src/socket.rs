@@ -25,6 +25,11 @@ pub fn start_connect(address: &SocketAddr) -> io::Result<OwnedFd> {
     }
 }
 
+/// Lets calls on a socket block (those of this module never do).
+pub fn set_blocking(fd: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(rustix::io::ioctl_fionbio(fd, false)?)
+}
+
 /// The pending error of a socket, if any.
 pub fn take_error(fd: BorrowedFd<'_>) -> Option<io::Error> {
     match sockopt::socket_error(fd) {

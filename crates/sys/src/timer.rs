@@ -49,6 +49,12 @@ impl Timer {
         })
     }
 
+    /// It has fired, and whoever waited for that knows: the next [`Timer::arm`] sets it anew. For
+    /// waits that are told of the expiry once instead of looking whether it is readable.
+    pub fn note_fired(&mut self) {
+        self.armed_at = None;
+    }
+
     fn set(&self, it_value: Timespec) -> io::Result<()> {
         let spec = Itimerspec {
             it_interval: Timespec {

@@ -3,6 +3,7 @@
 //!
 //! Judges nothing. Invariant: both processes have ended when a run is returned.
 
+use super::waits::{Sampler, Waits};
 use anyhow::{Context, Result, bail};
 use infermeter_core::record::RequestRecord;
 use infermeter_core::run::RunManifest;
@@ -24,6 +25,8 @@ pub struct BenchRun {
     pub records: Vec<RequestRecord>,
     /// The simulator's own log.
     pub truth: Truth,
+    /// When the client's worker waited for a core.
+    pub waits: Waits,
 }
 
 /// Path of the release binary.
@@ -66,7 +69,10 @@ pub fn bench_run(mock_args: &[&str], run_args: &[&str], directory: &Path) -> Res
         .arg("--out")
         .arg(&run_dir);
     let mut client = Running(on_core(last, move || client.stdout(Stdio::null()).spawn())?);
-    client.0.wait().context("waiting for the client")?;
+    let sampler = Sampler::start(client.0.id(), first);
+    let ended = client.0.wait().context("waiting for the client");
+    let waits = sampler.end();
+    ended?;
     server.end()?;
     let manifest = read_manifest(&run_dir)?;
     let records = read_records(&run_dir)?;
@@ -77,6 +83,7 @@ pub fn bench_run(mock_args: &[&str], run_args: &[&str], directory: &Path) -> Res
         manifest,
         records,
         truth,
+        waits,
     })
 }
 

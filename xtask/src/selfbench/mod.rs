@@ -14,6 +14,8 @@ mod recorder;
 mod simulator;
 mod startup;
 mod truth;
+mod uring;
+mod waits;
 
 use crate::ci::scratch_directory;
 use anyhow::{Context, Result, bail};
@@ -27,8 +29,9 @@ const REPEATS: usize = 5;
 type Bench = fn(usize, &Path) -> Result<()>;
 
 /// In the order of `all`.
-const BENCHES: [(&str, Bench); 8] = [
+const BENCHES: [(&str, Bench); 9] = [
     ("truth", truth::run),
+    ("uring", uring::run),
     ("pacing", pacing::run),
     ("memory", memory::run),
     ("receive", receive::run),

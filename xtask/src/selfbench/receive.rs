@@ -2,9 +2,10 @@
 //! recorded chunk.
 //!
 //! Sockets are filled by another thread while nobody reads; then the sender is silent and the drain
-//! is timed. Two other readers drain sockets of their own in turn, filled with the same bytes: one
-//! built on hyper and tokio as clients usually are, and a bare one that throws the bytes away and so
-//! shows the kernel's share. Ratios between them say more than any figure of a noisy machine.
+//! is timed. CPU counts from before the filling: io_uring receives meanwhile, whoever waits for a
+//! drain does not. Other readers drain sockets of their own in turn, filled with the same bytes:
+//! one built on hyper and tokio as clients usually are, and a bare one that throws the bytes away
+//! and so shows the kernel's share. Ratios between them say more than any figure of a noisy machine.
 //!
 //! hyper's reader takes the program's stamps only, and decodes and records with infermeter's own
 //! code. Not measured: sending, opening connections, waiting.
@@ -20,6 +21,7 @@ use bare_reader::BareReader;
 use engine_reader::EngineReader;
 use hyper_reader::HyperReader;
 use infermeter_core::clock::{monotonic_ns, thread_cpu_ns};
+use infermeter_core::run::IoBackend;
 use infermeter_sys::stamp::Sentinel;
 use infermeter_sys::{affinity, limits};
 use sender::{EVENT_BYTES, Load, Sender};
@@ -43,16 +45,19 @@ const fn load(writes: usize, events_per_write: usize) -> Load {
 }
 
 /// Names of the readers.
-const READERS: [&str; 3] = ["infermeter", "hyper + tokio", "bare receive"];
+const READERS: [&str; 4] = ["epoll", "io_uring", "hyper + tokio", "bare receive"];
 
-type Ratio = fn(&[Cost; 3]) -> f64;
+type Ratio = fn(&[Cost; 4]) -> f64;
 
 /// What is compared, CPU.
-const RATIOS: [(&str, Ratio); 2] = [
-    ("hyper / infermeter", |[ours, hyper, _]| {
+const RATIOS: [(&str, Ratio); 3] = [
+    ("hyper / epoll", |[ours, _, hyper, _]| {
         hyper.cpu_us / ours.cpu_us
     }),
-    ("infermeter - bare", |[ours, _, bare]| {
+    ("io_uring / epoll", |[ours, uring, _, _]| {
+        uring.cpu_us / ours.cpu_us
+    }),
+    ("epoll - bare", |[ours, _, _, bare]| {
         ours.cpu_us - bare.cpu_us
     }),
 ];
@@ -78,7 +83,7 @@ struct Cost {
 /// # Errors
 /// When sockets cannot be opened or a reader fails.
 pub fn run(repeats: usize, _directory: &Path) -> Result<()> {
-    limits::raise_fd_limit(6 * SOCKETS as u64 + 64);
+    limits::raise_fd_limit(8 * SOCKETS as u64 + 64);
     let sentinel = Sentinel::start();
     let all_cores = affinity::allowed_cores();
     let [sender_core, .., reader_core] = *all_cores.as_slice() else {
@@ -105,20 +110,23 @@ pub fn run(repeats: usize, _directory: &Path) -> Result<()> {
 }
 
 /// Cost with each reader, in the order of [`READERS`], rounds in turn.
-fn one_run(load: Load, kernel_stamps: bool, sender_core: usize) -> Result<[Cost; 3]> {
+fn one_run(load: Load, kernel_stamps: bool, sender_core: usize) -> Result<[Cost; 4]> {
     let chunks = (WARMUP + ROUNDS) * load.events();
     let senders = [
         Sender::start(SOCKETS, sender_core)?,
         Sender::start(SOCKETS, sender_core)?,
         Sender::start(SOCKETS, sender_core)?,
+        Sender::start(SOCKETS, sender_core)?,
     ];
-    let [to_engine, to_hyper, to_bare] = senders.each_ref().map(Sender::address);
-    let mut engine = EngineReader::connect(to_engine, SOCKETS, chunks, kernel_stamps)?;
+    let [to_epoll, to_uring, to_hyper, to_bare] = senders.each_ref().map(Sender::address);
+    let engine = |to, io| EngineReader::connect(to, SOCKETS, chunks, kernel_stamps, io);
+    let mut epoll = engine(to_epoll, IoBackend::Epoll)?;
+    let mut uring = engine(to_uring, IoBackend::Uring)?;
     let mut hyper = HyperReader::connect(to_hyper, SOCKETS, chunks)?;
     let mut bare = BareReader::connect(to_bare, SOCKETS, kernel_stamps)?;
-    let readers: [&mut dyn Reader; 3] = [&mut engine, &mut hyper, &mut bare];
+    let readers: [&mut dyn Reader; 4] = [&mut epoll, &mut uring, &mut hyper, &mut bare];
     let mut pairs: Vec<_> = senders.iter().zip(readers).collect();
-    let mut sums = [[0; 2]; 3];
+    let mut sums = [[0; 2]; 4];
     for round in 0..WARMUP + ROUNDS {
         for ((sender, reader), sum) in pairs.iter_mut().zip(&mut sums) {
             let [cpu, wall] = timed(sender, load, &mut **reader)?;
@@ -134,15 +142,16 @@ fn one_run(load: Load, kernel_stamps: bool, sender_core: usize) -> Result<[Cost;
     }))
 }
 
-/// Fills a reader's sockets, then times its drain: CPU and wall, nanoseconds.
+/// Fills a reader's sockets, then times its drain: CPU (of the filling, too) and wall, nanoseconds.
 fn timed(sender: &Sender, load: Load, reader: &mut dyn Reader) -> Result<[i64; 2]> {
+    let cpu = thread_cpu_ns();
     sender.fill(load)?;
-    let (cpu, wall) = (thread_cpu_ns(), monotonic_ns());
+    let wall = monotonic_ns();
     reader.drain(SOCKETS * load.events())?;
     Ok([thread_cpu_ns() - cpu, monotonic_ns() - wall])
 }
 
-fn print_rows(load: Load, target: f64, costs: &[[Cost; 3]]) {
+fn print_rows(load: Load, target: f64, costs: &[[Cost; 4]]) {
     let case = format!("| {} | {} |", load.writes, load.events_per_write);
     for (reader, name) in READERS.iter().enumerate() {
         let column = |of: fn(&Cost) -> f64| -> String {
@@ -150,7 +159,7 @@ fn print_rows(load: Load, target: f64, costs: &[[Cost; 3]]) {
             spread(&values, 2)
         };
         let (cpu, wall) = (column(|c| c.cpu_us), column(|c| c.wall_us));
-        let target = if reader == 0 {
+        let target = if reader < 2 {
             target.to_string()
         } else {
             String::new()

@@ -5,6 +5,7 @@
 
 use super::bench_run::{BenchRun, bench_run};
 use super::figures::{median, quantile};
+use super::waits::Waits;
 use anyhow::Result;
 use infermeter_core::record::RequestRecord;
 use infermeter_mock::truth::TruthRequest;
@@ -12,15 +13,15 @@ use std::collections::HashMap;
 use std::path::Path;
 
 /// One load of the benchmark.
-struct Case {
-    name: &'static str,
-    run: &'static [&'static str],
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    pub(super) run: &'static [&'static str],
 }
 
 /// `fixed`: true TTFT 50 to 70 ms, synchronised steps of 20 ms.
-const MOCK: &[&str] = &["--preset", "fixed", "--ttft", "50ms", "--step", "20ms"];
+pub(super) const MOCK: &[&str] = &["--preset", "fixed", "--ttft", "50ms", "--step", "20ms"];
 
-const CASES: &[Case] = &[
+pub(super) const CASES: &[Case] = &[
     Case {
         name: "100 streams x 50/s, burn 100us",
         run: &[
@@ -79,14 +80,20 @@ const CASES: &[Case] = &[
 
 /// Figures of one run.
 #[derive(Debug, Clone, Default)]
-struct Errors {
+pub(super) struct Errors {
     ttft_us: Vec<f64>,
     ttft_program_us: Vec<f64>,
-    chunk_us: Vec<f64>,
+    pub(super) chunk_us: Vec<f64>,
+    /// Of those, the ones written while the client did not wait for a core.
+    pub(super) chunk_undisturbed_us: Vec<f64>,
     chunk_program_us: Vec<f64>,
-    uncertain_share: f64,
-    cpu_us_per_token: f64,
-    client_busy: f64,
+    pub(super) uncertain_share: f64,
+    pub(super) cpu_us_per_token: f64,
+    pub(super) client_busy: f64,
+    /// Of the time, the worst thread was runnable and not running.
+    pub(super) run_queue_wait: f64,
+    /// Tokens per second of wall time.
+    pub(super) tokens_per_second: f64,
     in_flight: f64,
     peak_mb: f64,
     tokens: u64,
@@ -137,7 +144,7 @@ fn print_row(name: &str, runs: &[Errors]) {
     );
 }
 
-fn errors(run: &BenchRun) -> Errors {
+pub(super) fn errors(run: &BenchRun) -> Errors {
     let origin = run.manifest.clock.monotonic_origin_ns;
     let truth: HashMap<&str, &TruthRequest> = run
         .truth
@@ -153,7 +160,7 @@ fn errors(run: &BenchRun) -> Errors {
         let Some(true_request) = truth.get(id.as_str()) else {
             continue;
         };
-        add_errors(&mut errors, record, true_request, origin);
+        add_errors(&mut errors, record, true_request, origin, &run.waits);
         uncertain += record
             .chunks
             .iter()
@@ -168,13 +175,25 @@ fn errors(run: &BenchRun) -> Errors {
             .iter()
             .map(|t| t.cpu_ns as f64 / t.wall_ns.max(1) as f64);
         errors.client_busy = busiest.fold(0.0, f64::max);
+        let waits = health.threads.iter();
+        errors.run_queue_wait = waits
+            .filter_map(|t| Some(t.run_queue_wait_ns? as f64 / t.wall_ns.max(1) as f64))
+            .fold(0.0, f64::max);
+        let wall = health.threads.iter().map(|t| t.wall_ns).max();
+        errors.tokens_per_second = errors.tokens as f64 / (wall.unwrap_or(0).max(1) as f64 / 1e9);
         errors.peak_mb = health.peak_rss_bytes.unwrap_or(0) as f64 / 1e6;
     }
     errors.in_flight = in_flight(run);
     errors
 }
 
-fn add_errors(errors: &mut Errors, record: &RequestRecord, truth: &TruthRequest, origin: i64) {
+fn add_errors(
+    errors: &mut Errors,
+    record: &RequestRecord,
+    truth: &TruthRequest,
+    origin: i64,
+    waits: &Waits,
+) {
     let us = |ns: i64| (ns as f64 / 1e3).abs();
     if let (Some(first), Some(sent), Some(write)) = (
         record.chunks.first(),
@@ -188,7 +207,11 @@ fn add_errors(errors: &mut Errors, record: &RequestRecord, truth: &TruthRequest,
             .push(us(first.seen.since(sent) - true_ttft));
     }
     for (chunk, write) in record.chunks.iter().zip(&truth.tokens_ns) {
-        errors.chunk_us.push(us(chunk.at.0 + origin - write));
+        let error = us(chunk.at.0 + origin - write);
+        errors.chunk_us.push(error);
+        if !waits.contain(*write) {
+            errors.chunk_undisturbed_us.push(error);
+        }
         errors
             .chunk_program_us
             .push(us(chunk.seen.0 + origin - write));

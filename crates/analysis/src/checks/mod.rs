@@ -29,6 +29,7 @@ const CHECKS: &[Check] = &[
     load::undelivered,
     stamps::uncertain_instants,
     stamps::program_stamps,
+    stamps::departures_missing,
     stamps::clock_step,
     warmup::no_warmup,
     warmup::short_warmup,

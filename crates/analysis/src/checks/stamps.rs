@@ -58,6 +58,27 @@ pub(super) fn program_stamps(_: &RunLog, summary: &Summary) -> Option<Finding> {
     ))
 }
 
+/// Stamps of sends were asked for, and some are missing.
+pub(super) fn departures_missing(_: &RunLog, summary: &Summary) -> Option<Finding> {
+    let departure = summary.client.departure.as_ref()?;
+    if departure.missing == 0 {
+        return None;
+    }
+    let all = departure.missing + departure.stamped;
+    let severity = if departure.stamped == 0 {
+        Severity::Warning
+    } else {
+        Severity::Note
+    };
+    Some(Finding::new(
+        severity,
+        "departures-missing",
+        "Requests have no stamp of when they left, which --audit-send asked for.",
+        format!("{} of {} requests.", count(departure.missing), count(all)),
+        "Run where the network device stamps sends in software (ethtool -T names what it can do).",
+    ))
+}
+
 /// The real-time clock, in which the kernel stamps, was set during the run.
 pub(super) fn clock_step(_: &RunLog, summary: &Summary) -> Option<Finding> {
     let step = summary.client.threads.as_ref()?.clock_step_ms;

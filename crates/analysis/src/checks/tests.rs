@@ -345,6 +345,19 @@ fn stamps_and_clocks() {
         thread(|t| t.reads_without_stamp = 3),
         &["note reads-without-stamp"],
     );
+    let departures = |stamped: usize| {
+        move |run: &mut Run| {
+            run.manifest().plan.audit_send = true;
+            every(run, stamped).for_each(|r| r.left = r.send_start);
+        }
+    };
+    check(departures(1), &[]);
+    check(departures(2), &["note departures-missing"]);
+    check(departures(usize::MAX), &["note departures-missing"]);
+    check(
+        |run| run.manifest().plan.audit_send = true,
+        &["warning departures-missing"],
+    );
     check(thread(|t| t.clock_step_ns = -ms(2)), &["note clock-step"]);
 }
 

@@ -8,6 +8,7 @@ use crate::load::Load;
 use crate::mock_child::MockChild;
 use crate::place::{self, Cores, Size};
 use crate::progress::Progress;
+use crate::receiving::Receiving;
 use crate::secrets::Secrets;
 use crate::target::{self, ReadyTarget};
 use crate::{dry_run, environment, output, print_config, run_id, secrets, settle, validate};
@@ -169,7 +170,9 @@ fn execute(
     // A disk that has no room for this ends the run before it begins.
     write_manifest(directory, &manifest)?;
     let sentinel = Sentinel::start();
-    let settings = run_settings(plan, load, target, place, sentinel.is_some());
+    let receiving = Receiving::choose(plan.io, sentinel.is_some())?;
+    manifest.environment["client"]["io"] = receiving.facts();
+    let settings = run_settings(plan, load, target, place, &receiving);
     let mut sink = Journal {
         writer: JournalWriter::create(directory)?,
         secrets: &target.secrets,
@@ -220,7 +223,7 @@ fn run_settings(
     load: &Load,
     target: &ReadyTarget,
     place: (&Cores, Size),
-    kernel_stamps: bool,
+    receiving: &Receiving,
 ) -> RunSettings {
     let (cores, size) = place;
     // A target on this host that is not the embedded simulator shares its cores with the client.
@@ -237,7 +240,9 @@ fn run_settings(
             address: target.address,
             tls: target.tls.clone(),
             clock: Clock::starting_in(0),
-            kernel_stamps,
+            io: receiving.io,
+            kernel_stamps: receiving.kernel_stamps,
+            audit_send: plan.audit_send,
             max_connections: size.max_connections,
             first_connection: 0,
             connection_stride: size.threads as u32,

@@ -26,7 +26,7 @@ fn every_flag_reaches_the_plan() {
                  --idle-timeout 3s --keepalive 500ms --retry-stale --header 'a: b' --header \
                  'c: d' --extra-body {\"top_p\":0.5} --api-key-file k --save-responses --json \
                  --quiet --strict --no-probe --hardware h100 --gpus 8 --engine vllm \
-                 --quantization fp8 --label x --burn 10us";
+                 --quantization fp8 --label x --io epoll --audit-send --burn 10us";
     let expected = "\
 target = \"http://host:1/base\" # flag
 out = \"d\" # flag
@@ -67,6 +67,8 @@ gpus = 8 # flag
 engine = \"vllm\" # flag
 quantization = \"fp8\" # flag
 label = \"x\" # flag
+io = \"epoll\" # flag
+audit-send = true # flag
 burn = \"10us\" # flag
 ";
     assert_eq!(not_default(flags), expected);
@@ -187,7 +189,7 @@ fn help_names_every_flag_and_the_exit_codes() {
                  --max-connections --slo --connect-timeout --timeout --first-token-timeout \
                  --idle-timeout --header --extra-body --save-responses --json --quiet --strict \
                  --no-probe --config --print-config --dry-run --keepalive --retry-stale \
-                 --api-key-file --tls-ca --hardware --gpus --engine --quantization";
+                 --api-key-file --tls-ca --hardware --gpus --engine --quantization --io --audit-send";
     for flag in words(flags) {
         assert!(
             help.contains(&format!("{flag} ")) || help.contains(&format!("{flag}\n")),

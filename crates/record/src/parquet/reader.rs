@@ -100,6 +100,7 @@ fn check_schema(path: &Path, found: &Schema) -> Result<(), RecordError> {
     let mut problems = Vec::new();
     for column in &COLUMNS {
         match found.field_with_name(column.name) {
+            Err(_) if column.may_be_missing() => {}
             Err(_) => problems.push(format!("column {} is missing", column.name)),
             Ok(field) if !same_type(field.data_type(), &column.data_type()) => problems.push(
                 format!("column {} has type {}", column.name, field.data_type()),
@@ -156,6 +157,9 @@ fn records_of(
     let mut lists_seen = Lists::None;
     for column in &COLUMNS {
         let Some(array) = batch.column_by_name(column.name) else {
+            if column.may_be_missing() {
+                continue;
+            }
             return Err(RecordError::NotARecord {
                 path: place.path.to_owned(),
                 problem: format!("column {} is missing", column.name),

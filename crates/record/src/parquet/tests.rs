@@ -7,6 +7,7 @@ use crate::error::RecordError;
 use crate::schema::{COLUMNS, schema};
 use crate::testing::{arbitrary_record, classes, record, unsent};
 use ::parquet::arrow::ArrowWriter;
+use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use ::parquet::file::metadata::KeyValue;
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use infermeter_core::record::RequestRecord;
@@ -146,6 +147,37 @@ fn other_versions_and_other_schemas_are_named() {
         all,
     );
     assert_eq!(read_records(dir.path()).expect("readable"), []);
+}
+
+#[test]
+fn a_file_from_before_departures_is_read() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join(PARQUET_FILE);
+    let records: Vec<_> = (0..3).map(|id| record(id, 2)).collect();
+    write(dir.path(), &records);
+    let file = File::open(&path).expect("there");
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+        .and_then(|builder| builder.build())
+        .expect("whole");
+    let batches: Vec<_> = reader.map(|batch| batch.expect("whole")).collect();
+    let kept: Vec<usize> = (0..COLUMNS.len())
+        .filter(|i| COLUMNS[*i].name != "left_ns")
+        .collect();
+    assert_eq!(kept.len(), COLUMNS.len() - 1);
+    let older: Vec<_> = batches
+        .iter()
+        .map(|batch| batch.project(&kept).expect("columns"))
+        .collect();
+    let file = File::create(&path).expect("created");
+    let mut writer = ArrowWriter::try_new(file, older[0].schema(), None).expect("started");
+    for (key, value) in [("format_version", "1"), ("classes", r#"["chat"]"#)] {
+        writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value.to_owned()));
+    }
+    for batch in &older {
+        writer.write(batch).expect("written");
+    }
+    writer.close().expect("finished");
+    assert_eq!(read_records(dir.path()).expect("readable"), records);
 }
 
 #[test]

@@ -82,7 +82,7 @@ macro_rules! chunk_instant {
 }
 
 /// All columns, in the order of the file.
-pub(crate) const COLUMNS: [Column; 34] = [
+pub(crate) const COLUMNS: [Column; 35] = [
     number!("id", id),
     column("class", Null::Never, Kind::Class),
     PHASE,
@@ -101,6 +101,7 @@ pub(crate) const COLUMNS: [Column; 34] = [
     instant!("connected_ns", connected),
     instant!("tls_done_ns", tls_done),
     instant!("sent_ns", sent),
+    instant!("left_ns", left),
     instant!("first_byte_ns", first_byte),
     instant!("first_byte_seen_ns", first_byte_seen),
     instant!("finished_ns", finished),
@@ -274,7 +275,7 @@ mod tests {
         let names: Vec<&str> = COLUMNS.iter().map(|c| c.name).collect();
         assert_eq!(
             names.join(" "),
-            "id class phase intended_ns send_start_ns connected_ns tls_done_ns sent_ns \
+            "id class phase intended_ns send_start_ns connected_ns tls_done_ns sent_ns left_ns \
              first_byte_ns first_byte_seen_ns finished_ns closed_ns outcome status error error_text \
              finish_reason requested_prompt_tokens requested_output_tokens prompt_tokens \
              output_tokens cached_tokens reasoning_tokens token_source connection new_connection \

@@ -2,7 +2,9 @@
 
 mod broken_servers;
 mod closed_loop;
+mod departures;
 mod engine_support;
+mod floods;
 mod open_loop;
 mod signals;
 mod stamps;

@@ -9,6 +9,7 @@ use infermeter_core::clock::{Clock, Offset};
 use infermeter_core::plan::Endpoint;
 use infermeter_core::record::RequestRecord;
 use infermeter_core::request::RequestSpec;
+use infermeter_core::run::IoBackend;
 use infermeter_core::schedule::{OpenSchedule, Schedule};
 use infermeter_mock::{Config, MockHandle, Preset, spawn_in_thread};
 use infermeter_runner::progress::Snapshot;
@@ -118,6 +119,17 @@ pub fn spec(id: u64, ask: Ask) -> RequestSpec {
     }
 }
 
+/// What engines receive with: the tests are built twice, and in the crate `uring` it is io_uring
+/// (where the kernel allows it).
+pub fn io() -> IoBackend {
+    let wanted = env!("CARGO_CRATE_NAME") == "uring";
+    if wanted && infermeter_sys::uring::probe().is_ok() {
+        IoBackend::Uring
+    } else {
+        IoBackend::Epoll
+    }
+}
+
 /// Generous limits: what a test is about it sets itself. Whether stamps work here is found out by
 /// whoever uses it.
 pub fn engine_config(address: SocketAddr) -> EngineConfig {
@@ -125,7 +137,9 @@ pub fn engine_config(address: SocketAddr) -> EngineConfig {
         address,
         tls: None,
         clock: Clock::starting_in(0),
+        io: io(),
         kernel_stamps: false,
+        audit_send: false,
         max_connections: 1_000,
         first_connection: 0,
         connection_stride: 1,

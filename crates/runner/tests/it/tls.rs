@@ -107,6 +107,27 @@ fn driver(address: SocketAddr, trusted: &Issuer, directory: &Path) -> Driver {
     Driver::with(config)
 }
 
+#[test]
+fn departures_count_ciphertext() {
+    if infermeter_sys::stamp::Sentinel::start().is_none() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let ca = authority();
+    let address = serve(server_config(&ca, "localhost"));
+    let mut config = engine_config(address);
+    let file = directory.path().join("ca.pem");
+    std::fs::write(&file, ca.pem()).expect("written");
+    config.tls = Some(tls_for("localhost", Some(&file)).expect("settings"));
+    config.audit_send = true;
+    let mut driver = Driver::with(config);
+    for _ in 0..3 {
+        let record = driver.exchange(Ask::tokens(3));
+        check_answer(&record);
+        assert!(record.left.is_some_and(|left| Some(left) < record.finished));
+    }
+}
+
 fn check_answer(record: &RequestRecord) {
     assert_eq!(end(record), (Outcome::Completed, None));
     assert_eq!((record.chunks.len(), record.output_tokens), (3, Some(3)));

@@ -9,6 +9,7 @@ use infermeter_client::prepared::Prepared;
 use infermeter_client::response::Expect;
 use infermeter_core::clock::Clock;
 use infermeter_core::request::RequestSpec;
+use infermeter_core::run::IoBackend;
 use infermeter_core::schedule::Phase;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,9 +32,15 @@ impl EngineReader {
         sockets: usize,
         chunks: usize,
         kernel_stamps: bool,
+        io: IoBackend,
     ) -> Result<Self> {
         let live = Arc::new(Live::default());
-        let mut engine = Engine::new(config(address, sockets, kernel_stamps), Arc::clone(&live))?;
+        let config = EngineConfig {
+            io,
+            kernel_stamps,
+            ..config(address, sockets)
+        };
+        let mut engine = Engine::new(config, Arc::clone(&live))?;
         engine.open_ahead(sockets)?;
         while engine.opening_connections() > 0 {
             engine.poll(engine.now().plus(LONG))?;
@@ -67,12 +74,14 @@ impl Reader for EngineReader {
     }
 }
 
-fn config(address: SocketAddr, sockets: usize, kernel_stamps: bool) -> EngineConfig {
+fn config(address: SocketAddr, sockets: usize) -> EngineConfig {
     EngineConfig {
         address,
         tls: None,
         clock: Clock::starting_in(0),
-        kernel_stamps,
+        io: IoBackend::Epoll,
+        kernel_stamps: true,
+        audit_send: false,
         max_connections: sockets,
         first_connection: 0,
         connection_stride: 1,

@@ -1,0 +1,99 @@
+//! What the client receives with: io_uring or epoll, and why.
+//!
+//! Invariant: io_uring is used only where a probe has just received through it.
+
+use anyhow::{Result, bail};
+use infermeter_core::plan::Io;
+use infermeter_core::run::IoBackend;
+use infermeter_sys::uring;
+use serde_json::{Value, json};
+
+/// The way of receiving that a run takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receiving {
+    /// With what.
+    pub io: IoBackend,
+    /// The kernel stamps what arrives.
+    pub kernel_stamps: bool,
+    /// Why this one.
+    why: String,
+}
+
+impl Receiving {
+    /// Chooses, trying io_uring where it is wanted.
+    ///
+    /// # Errors
+    /// When io_uring was asked for and does not work here.
+    pub fn choose(wanted: Io, kernel_stamps: bool) -> Result<Self> {
+        let (io, why) = match (wanted, kernel_stamps) {
+            (Io::Epoll, _) => (IoBackend::Epoll, "asked for".to_owned()),
+            (Io::Auto, false) => (
+                IoBackend::Epoll,
+                "io_uring is of no use without kernel stamps".to_owned(),
+            ),
+            (Io::Uring, false) => bail!(
+                "--io uring: the kernel gives no receive stamps here, without which io_uring is of \
+                 no use; leave --io out"
+            ),
+            (Io::Auto, true) => match uring::probe() {
+                Ok(()) => (IoBackend::Uring, "a probe succeeded".to_owned()),
+                Err(error) => (IoBackend::Epoll, format!("io_uring does not work: {error}")),
+            },
+            (Io::Uring, true) => match uring::probe() {
+                Ok(()) => (IoBackend::Uring, "asked for; a probe succeeded".to_owned()),
+                Err(error) => bail!(
+                    "--io uring: io_uring does not work here: {error}; allow it (sysctl \
+                     kernel.io_uring_disabled, the container's seccomp profile) or leave --io out"
+                ),
+            },
+        };
+        Ok(Self {
+            io,
+            kernel_stamps,
+            why,
+        })
+    }
+
+    /// For `environment` of run.json.
+    pub fn facts(&self) -> Value {
+        let receives_with = match self.io {
+            IoBackend::Epoll => "epoll",
+            IoBackend::Uring => "io_uring",
+        };
+        json!({ "receives_with": receives_with, "because": self.why })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_stamps_io_uring_is_not_taken() {
+        let chosen = Receiving::choose(Io::Auto, false).expect("epoll always works");
+        assert_eq!(chosen.io, IoBackend::Epoll);
+        assert_eq!(chosen.facts()["receives_with"], "epoll");
+        let refused = Receiving::choose(Io::Uring, false).expect_err("asked for");
+        assert!(
+            refused.to_string().contains("no receive stamps"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn epoll_is_taken_without_a_probe() {
+        let chosen = Receiving::choose(Io::Epoll, true).expect("epoll always works");
+        assert_eq!(
+            (chosen.io, chosen.why.as_str()),
+            (IoBackend::Epoll, "asked for")
+        );
+    }
+
+    #[test]
+    fn auto_takes_io_uring_exactly_where_the_probe_succeeds() {
+        let works = uring::probe().is_ok();
+        let auto = Receiving::choose(Io::Auto, true).expect("a fallback");
+        assert_eq!(auto.io == IoBackend::Uring, works, "{auto:?}");
+        assert_eq!(Receiving::choose(Io::Uring, true).is_ok(), works);
+    }
+}

@@ -1,0 +1,77 @@
+//! System calls that no safe wrapper offers: `recvmsg` with control messages, `SO_TIMESTAMPING`,
+//! `sigaction`. Does not parse what they return.
+//!
+//! Invariant: each function is safe to call with any arguments its types allow.
+#![expect(unsafe_code, reason = "recvmsg, SO_TIMESTAMPING, sigaction")]
+
+use std::io;
+use std::mem::size_of;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// Sets `SO_TIMESTAMPING` of a socket to these flags.
+pub(crate) fn set_stamping(fd: BorrowedFd<'_>, flags: libc::c_uint) -> io::Result<()> {
+    // SAFETY: the option value points to a live c_uint of the given size.
+    let rc = unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_TIMESTAMPING,
+            (&raw const flags).cast(),
+            size_of::<libc::c_uint>() as libc::socklen_t,
+        )
+    };
+    if rc == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Space for the control messages of one receive; the kernel wants it aligned like `cmsghdr`.
+#[repr(C, align(8))]
+pub(crate) struct Control(pub(crate) [u8; 256]);
+
+/// Receives into `buffer` without blocking; returns the length and the control messages.
+pub(crate) fn receive<'a>(
+    fd: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    control: &'a mut Control,
+    flags: libc::c_int,
+) -> io::Result<(usize, &'a [u8])> {
+    let mut iov = libc::iovec {
+        iov_base: buffer.as_mut_ptr().cast(),
+        iov_len: buffer.len(),
+    };
+    // SAFETY: an all-zero msghdr is valid: null pointers with zero lengths.
+    let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+    header.msg_iov = &raw mut iov;
+    header.msg_iovlen = 1;
+    header.msg_control = control.0.as_mut_ptr().cast();
+    header.msg_controllen = size_of::<Control>() as _;
+    let flags = flags | libc::MSG_DONTWAIT;
+    // SAFETY: header points to one iovec over `buffer`, and to control space, all alive here.
+    let n = unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut header, flags) };
+    if n < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let filled = (header.msg_controllen as usize).min(control.0.len());
+    Ok((n as usize, &control.0[..filled]))
+}
+
+/// Installs `handler` for `signal` (with `SA_RESTART`). The handler must be async-signal-safe:
+/// ours only add to an atomic counter.
+pub(crate) fn install_handler(signal: i32, handler: extern "C" fn(i32)) -> io::Result<()> {
+    // SAFETY: an all-zero sigaction is valid; the handler is a plain function that lives for ever.
+    let rc = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = handler as *const () as usize;
+        action.sa_flags = libc::SA_RESTART;
+        libc::sigemptyset(&raw mut action.sa_mask);
+        libc::sigaction(signal, &raw const action, std::ptr::null_mut())
+    };
+    if rc == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
