@@ -1,5 +1,6 @@
 //! The generator's view of itself.
 
+use crate::calibration::CalibrationSummary;
 use crate::distribution::{Distribution, Weight};
 use crate::percentile::Percentile;
 use infermeter_core::run::{ClientHealth, IoBackend, RunLog, ThreadHealth};
@@ -9,6 +10,7 @@ use infermeter_metrics::population::{Failures, Population};
 use infermeter_metrics::receive::{Censoring, StampCounts, censoring, client_lag, stamp_counts};
 use infermeter_metrics::request_metric::RequestMetric;
 use infermeter_metrics::samples::request_samples;
+use infermeter_metrics::window::measured_window;
 use serde::Serialize;
 
 /// How the client behaved while it measured.
@@ -24,6 +26,8 @@ pub struct ClientSummary {
     pub censoring: Censoring,
     /// Whose stamps the instants are.
     pub stamps: StampCounts,
+    /// What this machine's certificate says about the load; absent without one.
+    pub calibration: Option<CalibrationSummary>,
     /// Totals over the worker threads; absent where the run did not end by itself.
     pub threads: Option<ThreadTotals>,
 }
@@ -92,7 +96,9 @@ impl ClientSummary {
             Origin::Intended,
             Failures::Excluded,
         );
+        let stamps = stamp_counts(population);
         Self {
+            calibration: CalibrationSummary::of(log, measured_window(log), &stamps),
             send_lag: Distribution::of_requests(&lags, wanted),
             client_lag: Distribution::of_instants(&client_lag(population), Weight::Read, wanted),
             departure: log
@@ -101,7 +107,7 @@ impl ClientSummary {
                 .audit_send
                 .then(|| departure(population, wanted)),
             censoring: censoring(population, median_gap_ms),
-            stamps: stamp_counts(population),
+            stamps,
             threads: log.manifest.client_health.as_ref().map(totals),
         }
     }

@@ -7,6 +7,7 @@
 //! Invariants: each check is a pure function of the log and the summary; every limit stands in
 //! [`limits`]; a figure that the sample cannot support has no value.
 
+mod calibration;
 mod checks;
 mod client;
 mod distribution;
@@ -20,6 +21,7 @@ mod requests;
 mod summary;
 mod throughput;
 
+pub use calibration::{CalibratedLoad, CalibrationSummary, Range};
 pub use checks::judge;
 pub use client::{ClientSummary, Departure, ThreadTotals};
 pub use distribution::{Distribution, Percentiles, Weight};

@@ -54,6 +54,9 @@ pub const SHORT_WINDOW_S: f64 = 60.0;
 /// Share of the time that the client's threads waited for a core: worth telling beyond this.
 pub const RUN_QUEUE_WAIT: f64 = 0.01;
 
+/// The bound up to whose proven load a client counts as calibrated, us: one of the certificate's.
+pub const CALIBRATED_BOUND_US: f64 = infermeter_core::certificate::BOUNDS_US[1];
+
 /// An input-length band (a factor of two) with at least this share of the measured requests has
 /// to occur in the warm-up, too.
 pub const BAND_SHARE: f64 = 0.05;

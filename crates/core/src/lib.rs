@@ -3,6 +3,7 @@
 //!
 //! Invariant: [`clock`] is the only module of the workspace that reads a clock.
 
+pub mod certificate;
 pub mod clock;
 pub mod finding;
 pub mod plan;

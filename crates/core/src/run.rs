@@ -1,5 +1,6 @@
 //! A finished (or interrupted) run as values: what `report` recomputes everything from.
 
+use crate::certificate::Citation;
 use crate::clock::{Clock, Offset};
 use crate::finding::{Finding, Verdict};
 use crate::plan::Plan;
@@ -178,6 +179,9 @@ pub struct RunManifest {
     pub progress: Option<Progress>,
     /// Host, target and declared facts.
     pub environment: serde_json::Value,
+    /// The calibration certificate of this machine, where there is one.
+    #[serde(default)]
+    pub calibration: Option<Citation>,
     /// Requests made outside the load.
     pub control_requests: Vec<ControlRequest>,
     /// Findings made before or during the run (probes, preparation), input to the verdict.

@@ -45,6 +45,14 @@ curl -X PATCH localhost:8000/admin/config -d '{\"max-num-seqs\": 64}'"
     Mock(Box<MockArgs>),
     /// Recompute and print everything from a run's record
     Report(ReportArgs),
+    /// Measure this machine's own measurement error, against the simulator's truth
+    #[command(
+        after_help = "Rungs: streams:NxR (N streams of R tokens/s), requests:R or requests:RxT (R \
+requests/s of T\ntokens), bytes:B (events of B bytes), null:N and flood:N (ceilings with N slots); \
+/tls behind one\nputs it over TLS.\n\nExamples:\n  infermeter calibrate --quick\n  \
+infermeter calibrate --rung streams:100x50 --burn 100us\n  infermeter calibrate --null"
+    )]
+    Calibrate(CalibrateArgs),
 }
 
 /// Flags of `run`. The same names are the keys of a plan file.
@@ -426,4 +434,52 @@ pub struct ReportArgs {
     /// Exit 3 for Questionable, too
     #[arg(long)]
     pub strict: bool,
+}
+
+/// Flags of `calibrate`.
+#[derive(Debug, Args, Default)]
+pub struct CalibrateArgs {
+    /// A short ladder, about half a minute
+    #[arg(long, conflicts_with_all = ["full", "null", "rung"])]
+    pub quick: bool,
+    /// A long ladder with longer rungs, about ten minutes
+    #[arg(long, conflicts_with_all = ["null", "rung"])]
+    pub full: bool,
+    /// Only the ceilings: how many requests and events per second the client can do at all
+    #[arg(long, conflicts_with = "rung")]
+    pub null: bool,
+    /// Measure this load instead of a ladder, as in streams:100x50 (repeatable)
+    #[arg(long, value_name = "LOAD")]
+    pub rung: Vec<String>,
+    /// Leave out rungs that ask for more events per second
+    #[arg(long, value_name = "R")]
+    pub max_events: Option<f64>,
+    /// Measured time of a rung [default: 3s; 1500ms with --quick, 10s with --full]
+    #[arg(long, value_name = "TIME")]
+    pub duration: Option<infermeter_core::units::Span>,
+    /// Measure each rung so often and keep the one with the median error
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=99))]
+    pub repeat: u32,
+    /// Client threads [default: as run: one for each of its cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub threads: Option<u32>,
+    /// Busy-wait after each chunk: artificial client load that shows what kernel stamps buy
+    #[arg(long, value_name = "TIME")]
+    pub burn: Option<infermeter_core::units::Span>,
+    /// Adds rungs over TLS: the simulator's certificate for 127.0.0.1 (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Write the certificate here [default: INFERMETER_CALIBRATION, else
+    /// $XDG_STATE_HOME/infermeter/calibration.json]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Print the certificate as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// No progress
+    #[arg(long)]
+    pub quiet: bool,
 }

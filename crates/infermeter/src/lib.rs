@@ -3,6 +3,7 @@
 //!
 //! plan -> workload and schedule -> target -> run -> record -> summary -> findings -> report
 
+pub mod calibrate;
 pub mod cli;
 pub mod commands;
 pub mod dry_run;

@@ -28,12 +28,21 @@ impl MockChild {
     /// What the child said, when it does not come up (unknown preset, say).
     pub fn start(target: &str, cores: &[usize]) -> Result<Self> {
         let target = MockTarget::parse(target).context("target")?;
+        let mut flags = vec!["--preset".to_owned(), target.preset];
+        for setting in target.set {
+            flags.extend(["--set".to_owned(), setting]);
+        }
+        Self::start_with(&flags, cores)
+    }
+
+    /// Starts `infermeter mock` with `flags` on a free port and waits until it serves.
+    ///
+    /// # Errors
+    /// What the child said, when it does not come up.
+    pub fn start_with(flags: &[String], cores: &[usize]) -> Result<Self> {
         let program = std::env::current_exe().context("own program not found")?;
         let mut command = Command::new(program);
-        command.args(["mock", "--preset", &target.preset, "--port", "0"]);
-        for setting in &target.set {
-            command.args(["--set", setting]);
-        }
+        command.arg("mock").args(flags).args(["--port", "0"]);
         command.args(["--exit-with-parent", &std::process::id().to_string()]);
         if !cores.is_empty() {
             let list: Vec<String> = cores.iter().map(ToString::to_string).collect();
@@ -80,6 +89,20 @@ impl MockChild {
     /// The simulator's process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Asks it to end (it writes its last lines) and waits.
+    ///
+    /// # Errors
+    /// When it cannot be asked or waited for.
+    pub fn end(mut self) -> Result<()> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT)
+            .context("the simulator could not be ended")?;
+        self.child
+            .wait()
+            .context("the simulator could not be ended")?;
+        Ok(())
     }
 }
 

@@ -31,6 +31,21 @@ pub fn default_directory(realtime_ns: i64, run_id: &str) -> PathBuf {
     ))
 }
 
+/// `2026-11-22T13:30:00Z`.
+pub fn timestamp(realtime_ns: i64) -> String {
+    let (date, time) = utc(realtime_ns / 1_000_000_000);
+    let part = |text: &str, from: usize, to: usize| text.get(from..to).unwrap_or("").to_owned();
+    format!(
+        "{}-{}-{}T{}:{}:{}Z",
+        part(&date, 0, 4),
+        part(&date, 4, 6),
+        part(&date, 6, 8),
+        part(&time, 0, 2),
+        part(&time, 2, 4),
+        part(&time, 4, 6)
+    )
+}
+
 /// Civil date and time of Unix seconds (the days-to-civil algorithm of H. Hinnant).
 fn utc(seconds: i64) -> (String, String) {
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
@@ -69,6 +84,7 @@ mod tests {
         let id = "00112233445566778899aabbccddeeff";
         let path = default_directory(951_827_696_000_000_000, id);
         assert_eq!(path, PathBuf::from("runs/20000229-123456-00112233"));
+        assert_eq!(timestamp(951_827_696_000_000_000), "2000-02-29T12:34:56Z");
         assert_eq!(salt_of(id), 0x0_0112_2334_4556);
     }
 }

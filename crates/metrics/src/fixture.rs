@@ -329,6 +329,7 @@ fn manifest(plan: Plan, seconds: i64) -> RunManifest {
             recovered: false,
         }),
         environment: Default::default(),
+        calibration: None,
         control_requests: Vec::new(),
         run_findings: Vec::new(),
         client_health: Some(health(end)),

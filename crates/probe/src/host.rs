@@ -16,6 +16,8 @@ pub struct HostFacts {
     pub governor: Option<String>,
     /// Kernel clock source.
     pub clock_source: Option<String>,
+    /// The hypervisor or product that this host is a guest of; absent on bare metal, too.
+    pub virtualization: Option<String>,
     /// Memory, bytes.
     pub memory_bytes: Option<u64>,
     /// cgroup v2 CPU limit (`cpu.max`).
@@ -38,6 +40,7 @@ pub fn host_facts() -> HostFacts {
         kernel: line("/proc/sys/kernel/osrelease"),
         governor: line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         clock_source: line("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
+        virtualization: virtualization(),
         memory_bytes: memory(),
         cgroup_cpu_max: line("/sys/fs/cgroup/cpu.max"),
         cgroup_memory_max: line("/sys/fs/cgroup/memory.max"),
@@ -61,12 +64,34 @@ fn line(path: &str) -> Option<String> {
 }
 
 fn value_after(path: &str, key: &str) -> Option<String> {
+    Some(infermeter_core::text::inert(&raw_value(path, key)?, 200))
+}
+
+fn raw_value(path: &str, key: &str) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
     let line = text.lines().find(|l| l.starts_with(key))?;
-    Some(infermeter_core::text::inert(
-        line.split_once(':')?.1.trim(),
-        200,
-    ))
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+/// Xen says so itself; elsewhere the CPU's flag tells a guest, and the firmware names it.
+fn virtualization() -> Option<String> {
+    if let Some(kind) = line("/sys/hypervisor/type") {
+        return Some(kind);
+    }
+    let flags = raw_value("/proc/cpuinfo", "flags")?;
+    flags
+        .split_whitespace()
+        .find(|flag| *flag == "hypervisor")?;
+    let dmi = |name: &str| line(&format!("/sys/class/dmi/id/{name}"));
+    let parts: Vec<String> = [dmi("sys_vendor"), dmi("product_name")]
+        .into_iter()
+        .flatten()
+        .collect();
+    Some(if parts.is_empty() {
+        "hypervisor".to_owned()
+    } else {
+        parts.join(" ")
+    })
 }
 
 /// `cpu0`, `cpu1`, ... in `/proc/stat`.

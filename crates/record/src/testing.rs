@@ -92,6 +92,7 @@ pub(crate) fn manifest() -> RunManifest {
         }),
         progress: None,
         environment: serde_json::json!({"cores": 2, "governor": null}),
+        calibration: None,
         control_requests: Vec::new(),
         run_findings: Vec::new(),
         client_health: Some(ClientHealth::default()),

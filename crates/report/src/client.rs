@@ -3,7 +3,7 @@
 use crate::number::{bytes, count, counted, percent, significant, time};
 use crate::style::Style;
 use infermeter_analysis::{
-    ClientSummary, Departure, Distribution, Percentile, Summary, ThreadTotals,
+    CalibrationSummary, ClientSummary, Departure, Distribution, Percentile, Summary, ThreadTotals,
 };
 use infermeter_core::run::IoBackend;
 
@@ -26,6 +26,9 @@ pub(crate) fn lines(summary: &Summary, style: Style) -> Vec<String> {
     }
     if let Some(text) = instants(client) {
         entry("Instants", text);
+    }
+    if let Some(calibration) = &client.calibration {
+        entry("Calibration", calibrated(calibration));
     }
     if let Some(threads) = &client.threads {
         entry("CPU", cpu(threads));
@@ -84,6 +87,29 @@ fn instants(client: &ClientSummary) -> Option<String> {
         percent(share),
         time(client.censoring.bound_ms)
     ))
+}
+
+fn calibrated(calibration: &CalibrationSummary) -> String {
+    let date = calibration.created.as_deref().unwrap_or("of unknown date");
+    if !calibration.stale.is_empty() {
+        return format!("{date}, does not hold for this run (calibration-stale)");
+    }
+    let up_to: Vec<String> = calibration
+        .loads
+        .iter()
+        .filter_map(|load| {
+            let proven = load.proven_per_s?;
+            Some(format!("{} {}", significant(proven), load.kind.unit()))
+        })
+        .collect();
+    let error = match calibration.error_p99_us() {
+        Some(us) if calibration.is_inside() => format!("error p99 {} at this load", time(us / 1e3)),
+        Some(_) | None => "this load is outside".to_owned(),
+    };
+    if up_to.is_empty() {
+        return format!("{date}, proves nothing: no usable rung");
+    }
+    format!("{error}; {date}, up to {}", up_to.join(" and "))
 }
 
 fn cpu(threads: &ThreadTotals) -> String {

@@ -1,5 +1,6 @@
 //! The checks: each a pure function of a run's log and summary.
 
+mod calibration;
 mod client;
 mod conservation;
 mod failures;
@@ -31,6 +32,9 @@ const CHECKS: &[Check] = &[
     stamps::program_stamps,
     stamps::departures_missing,
     stamps::clock_step,
+    calibration::outside,
+    calibration::stale,
+    calibration::inside,
     warmup::no_warmup,
     warmup::short_warmup,
     warmup::unwarmed_lengths,

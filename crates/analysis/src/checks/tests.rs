@@ -2,6 +2,9 @@
 
 use super::judge;
 use crate::{Percentile, SloStatus, all_failed, slo_missed, summarize};
+use infermeter_core::certificate::{
+    BOUNDS_US, Citation, CitedRung, Limit, LimitEnd, LoadKind, Proven, Transport,
+};
 use infermeter_core::clock::Offset;
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::plan::{Endpoint, Warmup};
@@ -511,4 +514,93 @@ fn classes_are_summarised_apart() {
     let n: Vec<u64> = summary.classes.iter().map(|c| c.measured.total).collect();
     assert_eq!(n, [650, 650]);
     assert_eq!(n.iter().sum::<u64>(), summary.requests.measured.total);
+}
+
+/// A certificate that proves 1 ms up to these loads, with one rung of each ladder there.
+fn calibrated_to(events_per_s: f64, requests_per_s: f64) -> Citation {
+    let ladders = [
+        (LoadKind::Streams, events_per_s),
+        (LoadKind::Requests, requests_per_s),
+    ];
+    let limit = |(kind, per_s): &(LoadKind, f64)| Limit {
+        kind: *kind,
+        transport: Transport::Plain,
+        stamps: StampSource::Kernel,
+        bound_us: BOUNDS_US[1],
+        proven: Some(Proven {
+            rung: kind.as_str().to_owned(),
+            per_s: *per_s,
+            worst_p99_us: 38.0,
+        }),
+        ended: LimitEnd::Exceeded,
+    };
+    let rung = |(kind, per_s): &(LoadKind, f64)| CitedRung {
+        name: kind.as_str().to_owned(),
+        kind: *kind,
+        transport: Transport::Plain,
+        per_s: *per_s,
+        kernel_p99_us: Some(38.0),
+        program_p99_us: None,
+    };
+    Citation {
+        path: "calibration.json".to_owned(),
+        sha256: Some(String::new()),
+        created: Some("2026-11-22T16:40:00Z".to_owned()),
+        infermeter_version: Some("0.1.0".to_owned()),
+        stale: Vec::new(),
+        rungs: ladders.iter().map(rung).collect(),
+        limits: ladders.iter().map(limit).collect(),
+    }
+}
+
+/// The quiet run has 20 requests/s of 12 tokens.
+fn check_calibrated(change: impl FnOnce(&mut Citation), expect: &[&str]) {
+    let mut citation = calibrated_to(1_000.0, 100.0);
+    change(&mut citation);
+    check(|run| run.manifest().calibration = Some(citation), expect);
+}
+
+#[test]
+fn a_load_that_the_client_is_calibrated_for() {
+    check_calibrated(|_| {}, &["note calibrated"]);
+    // Nothing is shown about requests: what is shown about events stands.
+    check_calibrated(|c| c.limits.truncate(1), &["note calibrated"]);
+    // Nothing is shown at all, by no fault of the client.
+    check_calibrated(|c| c.limits.clear(), &[]);
+}
+
+#[test]
+fn a_load_beyond_the_calibration() {
+    let few = |c: &mut Citation| *c = calibrated_to(100.0, 100.0);
+    check_calibrated(few, &["warning outside-calibration"]);
+    let slow = |c: &mut Citation| *c = calibrated_to(1_000.0, 10.0);
+    check_calibrated(slow, &["warning outside-calibration"]);
+    let failed = |c: &mut Citation| c.limits[0].proven = None;
+    check_calibrated(failed, &["warning outside-calibration"]);
+}
+
+#[test]
+fn a_calibration_of_another_machine() {
+    let other = |c: &mut Citation| {
+        *c = calibrated_to(1.0, 1.0);
+        c.stale.push("kernel 6.1, now 6.18".to_owned());
+    };
+    check_calibrated(other, &["note calibration-stale"]);
+}
+
+#[test]
+fn a_calibration_says_what_it_found() {
+    let mut run = quiet();
+    run.manifest().calibration = Some(calibrated_to(1_000.0, 100.0));
+    let log = run.build();
+    let summary = summarize(&log);
+    let findings = judge(&log, &summary);
+    let note = findings.iter().find(|f| f.code == "calibrated");
+    let note = note.expect("the note");
+    assert!(note.message.ends_with("error p99 38 us."), "{note:?}");
+    assert!(note.evidence.contains("20 requests/s"), "{note:?}");
+    assert!(note.evidence.contains("2026-11-22"), "{note:?}");
+    let calibration = summary.client.calibration.expect("a calibration");
+    assert!(calibration.is_inside());
+    assert_eq!(calibration.loads[0].proven_per_s, Some(1_000.0));
 }

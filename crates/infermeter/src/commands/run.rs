@@ -1,5 +1,6 @@
 //! `infermeter run`: measure a server.
 
+use crate::calibrate::cite;
 use crate::cli::RunArgs;
 use crate::exit::{self, ExitError};
 use crate::judged::Judged;
@@ -100,12 +101,28 @@ fn prepare_and_execute(
         // Pinning is a help, not a need: a sandbox may forbid it.
         let _ = affinity::restrict_to(&cores.client);
     }
-    let size = place::size(plan, &load.schedule, &cores)?;
     let mock_url = mock.as_ref().map(|mock| mock.url.as_str());
+    execute_on(plan, load, (run_id, salt), (&cores, mock_url), directory)
+}
+
+/// Executes a plan on `cores`; the simulator of a `mock:` target serves already, at its URL. The
+/// journal and `run.json` are in `directory` afterwards.
+///
+/// # Errors
+/// When the target cannot be used, a file cannot be written, or a worker cannot go on.
+pub(crate) fn execute_on(
+    plan: &Plan,
+    load: &Load,
+    (run_id, salt): (&str, u64),
+    (cores, mock_url): (&Cores, Option<&str>),
+    directory: &Path,
+) -> Result<(RunManifest, bool)> {
+    let size = place::size(plan, &load.schedule, cores)?;
     let target = target::prepare_unless_stopped(plan, mock_url, run_id)?;
-    let environment = environment::environment(plan, &target, load, (&cores, size), salt);
-    let manifest = first_manifest(plan, load, run_id, &target, environment);
-    execute(plan, load, &target, (&cores, size), manifest, directory)
+    let environment = environment::environment(plan, &target, load, (cores, size), salt);
+    let mut manifest = first_manifest(plan, load, run_id, &target, environment);
+    manifest.calibration = cite::cite(plan, size.threads);
+    execute(plan, load, &target, (cores, size), manifest, directory)
 }
 
 /// `run.json` as far as it is known before the clock starts.
@@ -149,6 +166,7 @@ fn first_manifest(
         window,
         progress: None,
         environment,
+        calibration: None,
         control_requests: target.control.clone(),
         run_findings: target.findings.clone(),
         client_health: None,
@@ -392,7 +410,7 @@ fn show_place(plan: &Plan, interrupted: bool, directory: &Path) {
 }
 
 /// What the journal holds, in id order.
-fn journal_records(directory: &Path) -> Result<Vec<RequestRecord>> {
+pub(crate) fn journal_records(directory: &Path) -> Result<Vec<RequestRecord>> {
     let mut reader = JournalReader::open(directory)?;
     let mut records = Vec::new();
     while let Some(batch) = reader.next_batch()? {

@@ -8,6 +8,7 @@
 mod answers;
 mod bad_plans;
 mod bad_targets;
+mod calibrate;
 mod closed_loop;
 mod connections;
 mod disk;

@@ -83,6 +83,7 @@ fn clean(command: &mut Command) {
     command
         .env_remove("OPENAI_API_KEY")
         .env_remove("NO_COLOR")
+        .env("INFERMETER_CALIBRATION", "")
         .stdin(Stdio::null());
 }
 
