@@ -1,6 +1,6 @@
 //! The load: asked, offered, realised, and the batch it implied.
 
-use infermeter_core::plan::ArrivalKind;
+use infermeter_core::rate::RateCurve;
 use infermeter_core::run::{RunLog, Window};
 use infermeter_metrics::in_flight::{InFlight, in_flight};
 use infermeter_metrics::offered::{Offered, due_instants_ns, offered};
@@ -35,7 +35,7 @@ impl From<Variability> for Realised {
 /// What was asked of the server, and what reached it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LoadSummary {
-    /// Requests per second asked for (open loop).
+    /// Requests per second asked for (open loop); of a rate profile, its mean over the window.
     pub rate_asked: Option<f64>,
     /// Requests due inside the window, per second: the schedule as it came out.
     pub rate_due_per_s: f64,
@@ -49,9 +49,11 @@ pub struct LoadSummary {
     pub sent_share: Option<f64>,
     /// Coefficient of variation of the gaps asked for; absent in a closed loop and for a trace.
     pub cv_asked: Option<f64>,
-    /// Coefficient of variation of the gaps between intended instants.
+    /// Coefficient of variation of the gaps between intended instants; under a rate profile, of
+    /// gaps in units of the expected gap.
     pub cv: Option<Realised>,
-    /// Index of dispersion of intended instants, counted in equal windows of about ten arrivals.
+    /// Index of dispersion of intended instants, counted in equal windows of about ten arrivals;
+    /// under a rate profile, in windows of equally many expected ones.
     pub index_of_dispersion: Option<Realised>,
     /// Requests in flight.
     pub in_flight: InFlight,
@@ -61,7 +63,7 @@ impl LoadSummary {
     /// Over `window`.
     pub(crate) fn of(log: &RunLog, population: &Population<'_>, window: Window) -> Self {
         let offered = offered(log, population, window);
-        let due = due_instants_ns(log, window);
+        let due = evened(log, due_instants_ns(log, window), window);
         let gaps: Vec<f64> = due.windows(2).map(|p| (p[1] - p[0]) as f64).collect();
         let plan = &log.manifest.plan;
         Self {
@@ -71,11 +73,7 @@ impl LoadSummary {
             concurrency: plan.concurrency,
             sent_share: offered.sent_share(),
             offered,
-            cv_asked: plan.rate.map(|_| match plan.arrival {
-                ArrivalKind::Poisson => 1.0,
-                ArrivalKind::Constant => 0.0,
-                ArrivalKind::Gamma => plan.cv.unwrap_or(1.0),
-            }),
+            cv_asked: plan.gap_cv(),
             cv: coefficient_of_variation(&gaps)
                 .ok()
                 .flatten()
@@ -86,10 +84,65 @@ impl LoadSummary {
     }
 }
 
+/// Instants in operational time: under a rate profile, the share of the window's expected arrivals
+/// that was due before each, times the window's length. There the process asked for has a constant
+/// rate, and its gaps and counts can be compared with those of others. A profile starts with the
+/// window.
+fn evened(log: &RunLog, due: Vec<i64>, window: Window) -> Vec<i64> {
+    let Some(profile) = &log.manifest.plan.rate_profile else {
+        return due;
+    };
+    let mut curve = RateCurve::new(profile, log.manifest.seeds.schedule);
+    let length_ns = window.end.since(window.start);
+    let whole = curve.expected(length_ns);
+    if whole <= 0.0 {
+        return due;
+    }
+    let even = |at: i64| {
+        let share = curve.expected(at - window.start.0) / whole;
+        window.start.0 + (share * length_ns as f64).round() as i64
+    };
+    due.into_iter().map(even).collect()
+}
+
 fn dispersion(due: &[i64], window: Window) -> Option<Realised> {
     let counts = (due.len() as f64 / ARRIVALS_PER_COUNT).floor().max(2.0);
     let width = (window.end.since(window.start) as f64 / counts) as i64;
     let span = window.start.0..window.end.0;
     let index = index_of_dispersion(due, width, span).ok().flatten();
     index.map(Realised::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LoadSummary;
+    use infermeter_core::plan::ArrivalKind;
+    use infermeter_core::rate::RateCurve;
+    use infermeter_metrics::fixture::{Run, ms};
+    use infermeter_metrics::population::Population;
+
+    #[test]
+    fn a_profiles_rate_is_divided_out() {
+        let text = "ramp:2..20/20s";
+        let mut run = Run::open(1.0, 20);
+        let plan = &mut run.manifest().plan;
+        plan.rate = None;
+        plan.rate_profile = text.parse().ok();
+        plan.arrival = ArrivalKind::Constant;
+        // Equal gaps under the profile; in time they shrink from 400 ms to 50 ms.
+        let mut curve = RateCurve::new(&text.parse().expect("a profile"), 0);
+        for n in 0..220 {
+            let at = curve.instant(f64::from(n) + 0.5).expect("an instant");
+            run.stream(at / 1_000_000, ms(20), ms(10), 2);
+        }
+        let log = run.build();
+        let window = log.manifest.window.expect("a window");
+        let load = LoadSummary::of(&log, &Population::of(&log), window);
+        assert_eq!(load.cv_asked, Some(0.0));
+        // What is left is the rounding of the fixture's instants to milliseconds.
+        let cv = load.cv.expect("gaps").value;
+        assert!(cv < 0.02, "{cv}");
+        let index = load.index_of_dispersion.expect("counts").value;
+        assert!(index < 0.05, "{index}");
+    }
 }

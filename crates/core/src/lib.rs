@@ -7,6 +7,7 @@ pub mod certificate;
 pub mod clock;
 pub mod finding;
 pub mod plan;
+pub mod rate;
 pub mod record;
 pub mod request;
 pub mod run;

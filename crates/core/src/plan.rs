@@ -1,5 +1,15 @@
 //! The plan of a run: flags, file and defaults resolved to one complete, printable value.
 
+mod profile;
+mod syntax;
+mod workload;
+
+pub use profile::{After, BurstPhases, Level, MAX_RATE, Point, RateProfile, Stretch};
+pub use syntax::SyntaxError;
+pub use workload::{
+    Bounds, Length, Lengths, MAX_TOKENS, MIN_PROMPT_TOKENS, MixPart, WorkloadClass, WorkloadKind,
+};
+
 use crate::slo::Slo;
 use crate::units::Span;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -17,6 +27,8 @@ pub enum ArrivalKind {
     Constant,
     /// Gamma gaps with a coefficient of variation.
     Gamma,
+    /// Weibull gaps with a coefficient of variation.
+    Weibull,
 }
 
 /// The API spoken.
@@ -50,91 +62,6 @@ pub enum Io {
     Uring,
     /// epoll and one receive call per read.
     Epoll,
-}
-
-/// What kind of requests is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WorkloadKind {
-    /// Short prompts, medium answers.
-    Chat,
-    /// Medium prompts, long answers.
-    CodeGeneration,
-    /// Very long prompts.
-    LongContextQa,
-    /// Long prompts, short answers.
-    Summarization,
-    /// Every request the same size.
-    Fixed {
-        /// Prompt tokens.
-        input: u32,
-        /// Output tokens.
-        output: u32,
-    },
-}
-
-impl WorkloadKind {
-    /// Names of the classes, for messages.
-    pub const NAMES: [&'static str; 5] = [
-        "chat",
-        "code-generation",
-        "long-context-qa",
-        "summarization",
-        "fixed:IN,OUT",
-    ];
-
-    /// The class name used in records.
-    pub fn class_name(self) -> &'static str {
-        match self {
-            Self::Chat => "chat",
-            Self::CodeGeneration => "code-generation",
-            Self::LongContextQa => "long-context-qa",
-            Self::Summarization => "summarization",
-            Self::Fixed { .. } => "fixed",
-        }
-    }
-}
-
-/// Why a text names no workload.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "unknown workload `{0}`: one of chat, code-generation, long-context-qa, summarization, \
-     fixed:IN,OUT (tokens, each at least 1, IN at least 16)"
-)]
-pub struct WorkloadKindError(String);
-
-impl FromStr for WorkloadKind {
-    type Err = WorkloadKindError;
-
-    fn from_str(text: &str) -> Result<Self, WorkloadKindError> {
-        let bad = || WorkloadKindError(crate::text::inert(text, 80));
-        Ok(match text {
-            "chat" => Self::Chat,
-            "code-generation" => Self::CodeGeneration,
-            "long-context-qa" => Self::LongContextQa,
-            "summarization" => Self::Summarization,
-            other => {
-                let (input, output) = other
-                    .strip_prefix("fixed:")
-                    .and_then(|sizes| sizes.split_once(','))
-                    .ok_or_else(bad)?;
-                let input: u32 = input.trim().parse().map_err(|_| bad())?;
-                let output: u32 = output.trim().parse().map_err(|_| bad())?;
-                if !(16..=4_000_000).contains(&input) || !(1..=4_000_000).contains(&output) {
-                    return Err(bad());
-                }
-                Self::Fixed { input, output }
-            }
-        })
-    }
-}
-
-impl fmt::Display for WorkloadKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fixed { input, output } => write!(f, "fixed:{input},{output}"),
-            other => f.write_str(other.class_name()),
-        }
-    }
 }
 
 /// How long the warm-up lasts: until both parts have passed.
@@ -216,7 +143,7 @@ macro_rules! serde_as_text {
     )*};
 }
 
-serde_as_text!(WorkloadKind, Warmup);
+serde_as_text!(RateProfile, WorkloadKind, Warmup);
 
 /// One complete plan. The names of the fields are those of the flags and of the plan file's keys.
 /// Lists and switches are never absent; an option is absent where nothing was asked for.
@@ -229,6 +156,8 @@ pub struct Plan {
     pub out: Option<PathBuf>,
     /// Open loop: requests per second.
     pub rate: Option<f64>,
+    /// Open loop: requests per second over time.
+    pub rate_profile: Option<RateProfile>,
     /// Closed loop: number of slots.
     pub concurrency: Option<u32>,
     /// Open loop: replay of a trace file.
@@ -237,9 +166,11 @@ pub struct Plan {
     pub trace_limit: Option<u64>,
     /// Trace offsets are multiplied by this.
     pub time_scale: f64,
+    /// Share of the trace's rows that are kept, drawn at random; absent: all.
+    pub thin: Option<f64>,
     /// Shape of the gaps.
     pub arrival: ArrivalKind,
-    /// Coefficient of variation of gamma gaps.
+    /// Coefficient of variation of gamma and Weibull gaps.
     pub cv: Option<f64>,
     /// Length of the measured window.
     pub duration: Option<Span>,
@@ -331,16 +262,18 @@ impl Plan {
             target: String::new(),
             out: None,
             rate: None,
+            rate_profile: None,
             concurrency: None,
             trace: None,
             trace_limit: None,
             time_scale: 1.0,
+            thin: None,
             arrival: ArrivalKind::Poisson,
             cv: None,
             duration: None,
             requests: None,
             warmup: None,
-            workload: WorkloadKind::Chat,
+            workload: WorkloadKind::One(WorkloadClass::Chat),
             model: None,
             endpoint: Endpoint::Chat,
             no_stream: false,
@@ -394,6 +327,23 @@ impl Plan {
             .unwrap_or_else(|| Warmup::default_for(self.duration))
     }
 
+    /// Coefficient of variation of the gaps asked for, in units of the expected gap; absent in a
+    /// closed loop and for a trace.
+    pub fn gap_cv(&self) -> Option<f64> {
+        self.peak_rate()?;
+        match self.arrival {
+            ArrivalKind::Constant => Some(0.0),
+            ArrivalKind::Poisson => Some(1.0),
+            ArrivalKind::Gamma | ArrivalKind::Weibull => self.cv,
+        }
+    }
+
+    /// The highest rate asked for, requests per second; absent in a closed loop and for a trace.
+    pub fn peak_rate(&self) -> Option<f64> {
+        let profile = self.rate_profile.as_ref().map(RateProfile::peak);
+        self.rate.or(profile)
+    }
+
     /// The target is the embedded simulator.
     pub fn is_mock(&self) -> bool {
         self.target.starts_with("mock:")
@@ -408,6 +358,8 @@ mod tests {
     fn a_plan_survives_json() {
         let plan = Plan {
             rate: Some(2.5),
+            rate_profile: "diurnal:1..2/24h".parse().ok(),
+            workload: "mix:chat=1,fixed:16,1=2".parse().expect("a workload"),
             warmup: Some(Warmup::NONE),
             ..Plan::defaults()
         };
@@ -424,15 +376,24 @@ mod tests {
     }
 
     #[test]
-    fn workloads_read_and_print() {
-        for text in ["chat", "fixed:100,20", "long-context-qa"] {
-            assert_eq!(
-                text.parse::<WorkloadKind>()
-                    .expect("a workload")
-                    .to_string(),
-                text
-            );
-        }
-        assert!("fixed:0,1".parse::<WorkloadKind>().is_err());
+    fn highest_rates_and_gaps() {
+        let profile = Plan {
+            rate_profile: "ramp:5..50/60s,50..1/60s".parse().ok(),
+            ..Plan::defaults()
+        };
+        assert_eq!(profile.peak_rate(), Some(50.0));
+        assert_eq!(profile.gap_cv(), Some(1.0));
+        let weibull = Plan {
+            rate: Some(2.0),
+            arrival: ArrivalKind::Weibull,
+            cv: Some(3.0),
+            ..Plan::defaults()
+        };
+        assert_eq!(
+            (weibull.peak_rate(), weibull.gap_cv()),
+            (Some(2.0), Some(3.0))
+        );
+        let closed = Plan::defaults();
+        assert_eq!((closed.peak_rate(), closed.gap_cv()), (None, None));
     }
 }

@@ -33,6 +33,7 @@ pub enum Command {
         after_help = "Examples:\n  infermeter run mock:llama-8b-h100 --rate 10 --duration 20s\n  \
 infermeter run http://localhost:8000 --rate 20 --duration 60s --slo 'ttft.p99<500ms'\n  \
 infermeter run http://localhost:8000 --concurrency 32 --requests 1000\n  \
+infermeter run http://localhost:8000 --rate-profile ramp:5..50/10m --duration 10m\n  \
 infermeter run http://localhost:8000 --trace azure.csv --trace-limit 500 --time-scale 0.5"
     )]
     Run(Box<RunArgs>),
@@ -82,6 +83,16 @@ pub struct RunArgs {
         allow_hyphen_values = true
     )]
     pub rate: Option<String>,
+    /// Open loop: the rate over time, from the start of the window: ramp:5..50/60s,
+    /// steps:10/30s,20/30s, points:5@0,50@12h,5@24h,repeat, diurnal:10..50/24h,
+    /// bursts:50/5s,5/25s or random-bursts:50/5s,5/25s
+    #[arg(
+        long,
+        value_name = "PROFILE",
+        help_heading = "Load",
+        allow_hyphen_values = true
+    )]
+    pub rate_profile: Option<String>,
     /// Closed loop: requests in flight
     #[arg(
         long,
@@ -104,10 +115,18 @@ pub struct RunArgs {
         allow_hyphen_values = true
     )]
     pub time_scale: Option<String>,
-    /// Gaps between arrivals: poisson, constant or gamma [default: poisson]
+    /// Keep each row of the trace with this probability: 0.5 halves the load, at the trace's speed
+    #[arg(
+        long,
+        value_name = "P",
+        help_heading = "Load",
+        allow_hyphen_values = true
+    )]
+    pub thin: Option<String>,
+    /// Gaps between arrivals: poisson, constant, gamma or weibull [default: poisson]
     #[arg(long, value_name = "KIND", help_heading = "Load")]
     pub arrival: Option<String>,
-    /// Coefficient of variation of gamma gaps
+    /// Coefficient of variation of gamma or Weibull gaps
     #[arg(
         long,
         value_name = "X",
@@ -154,7 +173,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", help_heading = "Load")]
     pub salt: Option<String>,
 
-    /// chat, code-generation, long-context-qa, summarization or fixed:IN,OUT [default: chat]
+    /// Lengths of prompts and answers: chat, code-generation, long-context-qa, summarization,
+    /// fixed:IN,OUT, uniform:A..B,C..D, normal:MEAN/SD,MEAN/SD,
+    /// lognormal:MEDIAN/SIGMA,MEDIAN/SIGMA, gamma:MEAN/CV,MEAN/CV, zipf:S/A..B,S/C..D,
+    /// empirical:FILE, or mix:NAME=WEIGHT,NAME=WEIGHT [default: chat]
     #[arg(long, value_name = "NAME", help_heading = "Requests")]
     pub workload: Option<String>,
     /// Model name [default: the first of /v1/models]

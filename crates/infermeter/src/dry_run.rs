@@ -1,7 +1,7 @@
 //! `--dry-run`: what would be sent, for how long, and what the sample could support.
 
 use crate::load::Load;
-use infermeter_core::plan::{Plan, Warmup};
+use infermeter_core::plan::{Plan, RateProfile, Warmup};
 use infermeter_core::schedule::Schedule;
 use infermeter_core::slo::parse_percentile;
 use infermeter_stats::INDICATIVE_TAIL;
@@ -45,9 +45,15 @@ fn open_loop(plan: &Plan, load: &Load, lines: &mut Vec<String>) -> Option<u64> {
     let measured = (open.drain_from - open.measure_from) as u64;
     let window = seconds(open.window_end.since(open.window_start));
     let rate = load.rate_asked(plan).unwrap_or(0.0);
+    let mean = if plan.rate_profile.is_some() {
+        " on average over the window"
+    } else {
+        ""
+    };
     lines.push(format!(
-        "Load        open loop, {rate:.3} requests/s asked for"
+        "Load        open loop, {rate:.3} requests/s asked for{mean}"
     ));
+    lines.extend(plan.rate_profile.as_ref().map(profile_line));
     lines.push(format!(
         "Warm-up     {} requests in {:.1} s",
         open.measure_from,
@@ -60,6 +66,18 @@ fn open_loop(plan: &Plan, load: &Load, lines: &mut Vec<String>) -> Option<u64> {
         seconds(open.window_end.0) + plan.timeout.as_seconds()
     ));
     Some(measured)
+}
+
+/// The profile, the rate before it and what follows it.
+fn profile_line(profile: &RateProfile) -> String {
+    let then = match profile.held() {
+        Some(rate) => format!("then {rate}/s"),
+        None => format!("repeated every {}", profile.lap()),
+    };
+    format!(
+        "Profile     {profile} from the start of the window, {then}; {:.3}/s during the warm-up",
+        profile.warmup_rate()
+    )
 }
 
 fn closed_loop(plan: &Plan, lines: &mut Vec<String>) -> Option<u64> {

@@ -155,7 +155,7 @@ enum Kind {
 
 fn kind(key: &str, defaults: &Map<String, Value>) -> Kind {
     match (key, defaults.get(key)) {
-        ("rate" | "time-scale" | "cv", _) => Kind::Number,
+        ("rate" | "time-scale" | "thin" | "cv", _) => Kind::Number,
         (
             "concurrency" | "trace-limit" | "requests" | "seed" | "workload-seed" | "schedule-seed"
             | "salt" | "threads" | "max-connections" | "gpus",
@@ -235,15 +235,17 @@ fn check_value(key: &str, value: &Value) -> Result<()> {
 }
 
 /// Flags with one value, by key.
-fn texts(args: &RunArgs) -> [(&'static str, &Option<String>); 37] {
+fn texts(args: &RunArgs) -> [(&'static str, &Option<String>); 39] {
     [
         ("target", &args.target),
         ("out", &args.out),
         ("rate", &args.rate),
+        ("rate-profile", &args.rate_profile),
         ("concurrency", &args.concurrency),
         ("trace", &args.trace),
         ("trace-limit", &args.trace_limit),
         ("time-scale", &args.time_scale),
+        ("thin", &args.thin),
         ("arrival", &args.arrival),
         ("cv", &args.cv),
         ("duration", &args.duration),

@@ -1,13 +1,14 @@
 //! From plan to load: what is sent (workload) and when (schedule), both pure functions of the
 //! plan and its seeds.
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
 use infermeter_core::plan::Plan;
+use infermeter_core::rate::RateCurve;
 use infermeter_core::run::LoadModel;
 use infermeter_core::schedule::Schedule;
 use infermeter_schedule::{
-    ArrivalProcess, ClosedParams, OpenParams, ReplayParams, WarmupRule, closed_schedule,
-    open_schedule, replay_schedule,
+    ArrivalProcess, ClosedParams, OpenParams, Rate, ReplayParams, WarmupRule, closed_schedule,
+    open_schedule, replay_schedule, thin,
 };
 use infermeter_workload::{Tokenizer, TraceRow, Workload, read_trace};
 
@@ -31,14 +32,18 @@ impl Load {
         let tokenizer = Tokenizer::open(&plan.tokenizer)?;
         let seeds = plan.seeds();
         let rows = match &plan.trace {
-            Some(path) => Some(read_trace(path, plan.trace_limit)?),
+            Some(path) => Some(kept(
+                read_trace(path, plan.trace_limit)?,
+                plan.thin,
+                seeds.schedule,
+            )?),
             None => None,
         };
         let schedule = schedule(plan, rows.as_deref(), seeds.schedule)?;
         let from_trace = rows.is_some();
         let workload = match rows {
             Some(rows) => Workload::from_trace(rows, seeds.workload, tokenizer),
-            None => Workload::from_plan(plan.workload, seeds.workload, tokenizer),
+            None => Workload::from_plan(&plan.workload, seeds.workload, tokenizer)?,
         };
         Ok(Self {
             workload: workload.with_salt(salt),
@@ -55,7 +60,8 @@ impl Load {
         }
     }
 
-    /// Requests per second asked for over the window (open loop).
+    /// Requests per second asked for over the window (open loop): the rate, the mean of a profile
+    /// over the window, or what a trace has there.
     pub fn rate_asked(&self, plan: &Plan) -> Option<f64> {
         let Schedule::Open(open) = &self.schedule else {
             return None;
@@ -63,9 +69,21 @@ impl Load {
         if plan.rate.is_some() {
             return plan.rate;
         }
-        let seconds = open.window_end.since(open.window_start) as f64 / 1e9;
-        Some((open.drain_from - open.measure_from) as f64 / seconds)
+        let window_ns = open.window_end.since(open.window_start);
+        if let Some(profile) = &plan.rate_profile {
+            return RateCurve::new(profile, plan.seeds().schedule).mean(window_ns);
+        }
+        Some((open.drain_from - open.measure_from) as f64 / (window_ns as f64 / 1e9))
     }
+}
+
+/// The rows that thinning leaves, with their own instants and lengths, in their order.
+fn kept(rows: Vec<TraceRow>, share: Option<f64>, seed: u64) -> Result<Vec<TraceRow>> {
+    let Some(share) = share else {
+        return Ok(rows);
+    };
+    let numbers = thin(rows.len(), share, seed)?;
+    Ok(numbers.into_iter().map(|number| rows[number]).collect())
 }
 
 fn schedule(plan: &Plan, rows: Option<&[TraceRow]>, seed: u64) -> Result<Schedule> {
@@ -91,9 +109,11 @@ fn schedule(plan: &Plan, rows: Option<&[TraceRow]>, seed: u64) -> Result<Schedul
         };
         return Ok(Schedule::Closed(closed_schedule(&params)?));
     }
-    let rate = plan
-        .rate
-        .context("no load: give --rate, --concurrency or --trace")?;
+    let rate = match (plan.rate, &plan.rate_profile) {
+        (Some(rate), _) => Rate::Constant(rate),
+        (None, Some(profile)) => Rate::Profile(profile),
+        (None, None) => bail!("no load: give --rate, --rate-profile, --concurrency or --trace"),
+    };
     let params = OpenParams {
         process: ArrivalProcess::resolve(plan.arrival, plan.cv)?,
         rate,

@@ -62,7 +62,7 @@ pub fn size(plan: &Plan, schedule: &Schedule, cores: &Cores) -> Result<Size> {
         .min(plan.max_connections.map_or(usize::MAX, |cap| cap as usize));
     let needed = match schedule {
         Schedule::Closed(closed) => u64::from(closed.slots),
-        Schedule::Open(_) => plan.rate.map_or(1.0, |r| r.min(1e6)) as u64 + 1,
+        Schedule::Open(_) => plan.peak_rate().map_or(1.0, |r| r.min(1e6)) as u64 + 1,
     };
     let asked = plan.max_connections.map(u64::from);
     let ports = infermeter_probe::host::local_ports().map_or(DEFAULT_PORTS, |(low, high)| {
@@ -87,7 +87,11 @@ pub fn size(plan: &Plan, schedule: &Schedule, cores: &Cores) -> Result<Size> {
     let max_connections = asked.unwrap_or(possible).min(possible).max(1);
     let open_ahead = match schedule {
         Schedule::Closed(closed) => u64::from(closed.slots),
-        Schedule::Open(_) => plan.rate.unwrap_or(8.0).clamp(MIN_AHEAD, MAX_AHEAD).ceil() as u64,
+        Schedule::Open(_) => plan
+            .peak_rate()
+            .unwrap_or(8.0)
+            .clamp(MIN_AHEAD, MAX_AHEAD)
+            .ceil() as u64,
     };
     Ok(Size {
         threads,

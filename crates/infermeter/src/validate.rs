@@ -4,12 +4,9 @@ use crate::layers::{Origin, Resolved};
 use crate::mock_settings::MockTarget;
 use anyhow::{Result, anyhow, bail};
 use infermeter_client::encode::{Headers, Target};
-use infermeter_core::plan::{ArrivalKind, Plan};
+use infermeter_core::plan::{ArrivalKind, MAX_RATE, Plan};
 use infermeter_core::slo::parse_percentile;
 use infermeter_core::text::inert;
-
-/// Most requests per second and most slots that anyone can mean.
-const MAX_RATE: f64 = 10_000_000.0;
 
 /// Most threads that anyone can mean.
 const MAX_THREADS: u32 = 1_024;
@@ -110,15 +107,19 @@ pub fn used(resolved: &Resolved) -> Result<()> {
     if plan.trace.is_some() && given("workload") {
         bail!("--workload and --trace exclude each other: a trace brings its own lengths");
     }
-    if plan.rate.is_none() && given("arrival") {
-        bail!("--arrival needs --rate: a trace or a closed loop brings its own arrivals");
+    if plan.peak_rate().is_none() && given("arrival") {
+        bail!("{ARRIVAL_NEEDS_RATE}");
     }
     Ok(())
 }
 
+const ARRIVAL_NEEDS_RATE: &str = "--arrival needs --rate or --rate-profile: a trace or a closed \
+                                  loop brings its own arrivals";
+
 fn load_model(plan: &Plan) -> Result<()> {
     let given = [
         ("--rate", plan.rate.is_some()),
+        ("--rate-profile", plan.rate_profile.is_some()),
         ("--concurrency", plan.concurrency.is_some()),
         ("--trace", plan.trace.is_some()),
     ];
@@ -129,7 +130,8 @@ fn load_model(plan: &Plan) -> Result<()> {
         .collect();
     match named.as_slice() {
         [] => bail!(
-            "no load: give --rate R (open loop), --concurrency N (closed loop) or --trace FILE"
+            "no load: give --rate R or --rate-profile PROFILE (open loop), --concurrency N (closed \
+             loop) or --trace FILE"
         ),
         [_] => {}
         several => bail!("{} exclude each other: give one", several.join(" and ")),
@@ -143,17 +145,23 @@ fn load_model(plan: &Plan) -> Result<()> {
     if plan.trace.is_none() && plan.time_scale != 1.0 {
         bail!("--time-scale needs --trace");
     }
+    if plan.trace.is_none() && plan.thin.is_some() {
+        bail!("--thin needs --trace: to lower any other load, lower its --rate");
+    }
     Ok(())
 }
 
 fn arrival(plan: &Plan) -> Result<()> {
     match (plan.arrival, plan.cv) {
         (ArrivalKind::Gamma, None) => bail!("--arrival gamma needs --cv X, as in --cv 2"),
-        (ArrivalKind::Gamma, Some(_)) | (_, None) => {}
-        (_, Some(_)) => bail!("--cv needs --arrival gamma"),
+        (ArrivalKind::Weibull, None) => bail!("--arrival weibull needs --cv X, as in --cv 2"),
+        (ArrivalKind::Gamma | ArrivalKind::Weibull, Some(_)) | (_, None) => {}
+        (ArrivalKind::Constant | ArrivalKind::Poisson, Some(_)) => {
+            bail!("--cv needs --arrival gamma or --arrival weibull")
+        }
     }
-    if plan.rate.is_none() && plan.arrival != ArrivalKind::Poisson {
-        bail!("--arrival needs --rate: a trace or a closed loop brings its own arrivals");
+    if plan.peak_rate().is_none() && plan.arrival != ArrivalKind::Poisson {
+        bail!("{ARRIVAL_NEEDS_RATE}");
     }
     Ok(())
 }
@@ -166,6 +174,11 @@ fn bounds(plan: &Plan) -> Result<()> {
     }
     if !(plan.time_scale > 0.0 && plan.time_scale.is_finite()) {
         bail!("--time-scale: {} must be above 0", plan.time_scale);
+    }
+    if let Some(share) = plan.thin
+        && !(share > 0.0 && share <= 1.0)
+    {
+        bail!("--thin: {share} must be above 0 and at most 1: the share of rows that is kept");
     }
     if let Some(cv) = plan.cv
         && !(cv > 0.0 && cv <= 100.0)
@@ -242,6 +255,12 @@ mod tests {
         check(|p| p.rate = Some(f64::NAN), "--rate: NaN");
         check(|p| p.cv = Some(2.0), "--cv needs --arrival gamma");
         check(|p| p.arrival = ArrivalKind::Gamma, "needs --cv");
+        check(|p| p.arrival = ArrivalKind::Weibull, "needs --cv");
+        check(
+            |p| p.rate_profile = "ramp:1..2/1s".parse().ok(),
+            "--rate and --rate-profile exclude each other",
+        );
+        check(|p| p.thin = Some(0.5), "--thin needs --trace");
         check(|p| p.requests = Some(0), "--requests: must be above 0");
         check(|p| p.time_scale = 2.0, "--time-scale needs --trace");
         check(

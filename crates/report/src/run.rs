@@ -16,7 +16,7 @@ pub(crate) fn lines(summary: &Summary, manifest: &RunManifest, style: Style) -> 
     entry("Load", load(summary, &manifest.plan));
     let open = summary.load.as_ref();
     let open = open.filter(|_| summary.load_model == LoadModel::OpenLoop);
-    if let Some(text) = open.and_then(arrivals) {
+    if let Some(text) = open.and_then(|load| arrivals(load, &manifest.plan)) {
         entry("Arrivals", text);
     }
     entry("Window", window(summary));
@@ -59,7 +59,10 @@ fn workload(plan: &Plan) -> String {
             } else {
                 format!(", offsets x {}", plan.time_scale)
             };
-            format!("trace {}{scale}", path.display())
+            let thinned = plan.thin.map_or_else(String::new, |share| {
+                format!(", each row kept with probability {share}")
+            });
+            format!("trace {}{scale}{thinned}", path.display())
         }
         None => plan.workload.to_string(),
     }
@@ -78,6 +81,9 @@ fn load(summary: &Summary, plan: &Plan) -> String {
     match summary.load_model {
         LoadModel::OpenLoop => {
             let asked = summary.load.as_ref().map(|load| match load.rate_asked {
+                Some(rate) if plan.rate_profile.is_some() => {
+                    format!(" {}/s asked on average,", significant(rate))
+                }
                 Some(rate) => format!(" {}/s asked,", significant(rate)),
                 None => format!(" {}/s due,", significant(load.rate_due_per_s)),
             });
@@ -86,9 +92,12 @@ fn load(summary: &Summary, plan: &Plan) -> String {
                 ArrivalKind::Poisson => "Poisson".to_owned(),
                 ArrivalKind::Constant => "constant".to_owned(),
                 ArrivalKind::Gamma => format!("gamma (CV {})", plan.cv.unwrap_or(1.0)),
+                ArrivalKind::Weibull => format!("Weibull (CV {})", plan.cv.unwrap_or(1.0)),
             };
+            let profile = plan.rate_profile.as_ref();
+            let profile = profile.map_or_else(String::new, |profile| format!(", {profile}"));
             format!(
-                "open loop, {shape},{} {delivered}",
+                "open loop, {shape}{profile},{} {delivered}",
                 asked.unwrap_or_default()
             )
         }
@@ -99,7 +108,7 @@ fn load(summary: &Summary, plan: &Plan) -> String {
     }
 }
 
-fn arrivals(load: &LoadSummary) -> Option<String> {
+fn arrivals(load: &LoadSummary, plan: &Plan) -> Option<String> {
     let cv = load.cv?;
     let asked = load.cv_asked.map(|c| format!("asked {c}; "));
     let mut text = format!(
@@ -114,6 +123,9 @@ fn arrivals(load: &LoadSummary) -> Option<String> {
             significant(index.value),
             significant(index.poisson_standard_error)
         );
+    }
+    if plan.rate_profile.is_some() {
+        text += ", with the profile's rate divided out";
     }
     Some(text)
 }

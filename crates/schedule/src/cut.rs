@@ -86,6 +86,22 @@ impl<I: Iterator<Item = Offset>> Taken<I> {
 
 const NEVER: Offset = Offset(i64::MAX);
 
+/// The `tail_ns` of a stream whose end is a rate of 0 from there on: the window goes on without
+/// arrivals for as long as it was asked to.
+pub(crate) const TAIL_WITHOUT_END_NS: i64 = i64::MAX / 4;
+
+/// Where the warm-up of `source` ends: the start of the window.
+pub(crate) fn warm_up_end<I: Iterator<Item = Offset>>(
+    source: I,
+    rule: &WarmupRule,
+) -> Result<Offset, CutError> {
+    let mut taken = Taken {
+        source,
+        arrivals: Vec::new(),
+    };
+    warm_up(&mut taken, rule)
+}
+
 /// Cuts `source`. `tail_ns` is how long the last arrival of a stream that ends stands for: the
 /// window then reaches that far beyond it.
 ///

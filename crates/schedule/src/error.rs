@@ -13,12 +13,29 @@ pub enum ScheduleError {
     /// The coefficient of variation is none.
     #[error("--cv {0}: a number from 0.001 to 100 is needed (1 makes gaps exponential)")]
     Cv(f64),
-    /// Gamma gaps without their coefficient of variation.
-    #[error("--arrival gamma needs --cv: the coefficient of variation of the gaps, as in --cv 2")]
-    CvMissing,
+    /// Gamma or Weibull gaps without their coefficient of variation.
+    #[error("--arrival {0} needs --cv: the coefficient of variation of the gaps, as in --cv 2")]
+    CvMissing(&'static str),
     /// A coefficient of variation that nothing uses.
-    #[error("--cv is for --arrival gamma alone: other gaps have their own (poisson 1, constant 0)")]
+    #[error(
+        "--cv is for --arrival gamma and weibull: other gaps have their own (poisson 1, constant 0)"
+    )]
     CvUnused,
+    /// The profile stays at 0 and only a count would end the window.
+    #[error(
+        "--rate-profile ends at 0 requests/s: after it nothing arrives, so --requests may never \
+         be reached; give --duration, or a last rate above 0"
+    )]
+    ProfileEnds,
+    /// The profile repeats too often.
+    #[error(
+        "--rate-profile would repeat about {laps:.0} times, more than 100,000,000: lower \
+         --duration or --requests, or make it longer"
+    )]
+    TooManyLaps {
+        /// Repetitions expected in the window.
+        laps: f64,
+    },
     /// The window has no length.
     #[error("--duration {0}: more than 0 is needed")]
     Duration(Span),
@@ -54,13 +71,24 @@ pub enum ScheduleError {
     },
     /// The window is empty.
     #[error(
-        "no request arrives inside the measured window: raise --rate or --duration, or give \
-         --requests"
+        "no request arrives inside the measured window: raise --rate (or the rates of \
+         --rate-profile) or --duration, or give --requests"
     )]
     NothingMeasured,
     /// The time scale is none.
     #[error("--time-scale {0}: a number above 0 is needed")]
     TimeScale(f64),
+    /// The share of rows to keep is none.
+    #[error("--thin {0}: a share above 0 and at most 1 is needed, as in --thin 0.5")]
+    Thin(f64),
+    /// Thinning has left nothing.
+    #[error("--thin {share}: none of the trace's {rows} rows is left: raise it")]
+    ThinnedAway {
+        /// Rows of the trace.
+        rows: usize,
+        /// The share asked for.
+        share: f64,
+    },
     /// The trace has no row.
     #[error("--trace: no rows to replay")]
     EmptyTrace,

@@ -1,181 +1,227 @@
-//! Lengths of prompts and answers: fixed ones and the four named classes.
+//! Lengths of prompts and answers, each from one distribution.
 //!
-//! It does not decide which request belongs to which class, nor read traces.
+//! It does not decide which request belongs to which class ([`crate::classes`] does), nor read
+//! files.
 //!
-//! Invariant: a length lies within the limits of its distribution and is at least 1.
+//! Invariant: a length is a non-decreasing function of one standard normal variable, its
+//! distribution's quantile at that variable's probability. Two lengths are therefore correlated by
+//! correlating their variables (a Gaussian copula), and their own distributions stay what they are.
+//! A length lies within its bounds and is at least 1.
 
-use infermeter_core::plan::WorkloadKind;
-use rand::Rng;
-use rand_distr::{Distribution, StandardNormal};
+use infermeter_core::plan::{Bounds, Length, MAX_TOKENS, MIN_PROMPT_TOKENS};
+use statrs::distribution::{ContinuousCDF, Gamma};
+use statrs::function::erf::{erfc, erfc_inv};
+use std::f64::consts::{PI, SQRT_2};
+use std::sync::Arc;
 
-/// Standard deviation of the logarithm in all named classes.
-const SIGMA: f64 = 0.8;
+/// Bounds of a prompt's length where none are asked for.
+pub(crate) const PROMPT_BOUNDS: Bounds = Bounds {
+    min: MIN_PROMPT_TOKENS,
+    max: MAX_TOKENS,
+};
 
-/// A lognormal length, clipped: a draw outside the limits becomes the limit.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ClippedLogNormal {
-    /// Median before clipping, tokens.
-    pub median: f64,
-    /// Standard deviation of the natural logarithm.
-    pub sigma: f64,
-    /// Least length, tokens.
-    pub min: u32,
-    /// Greatest length, tokens.
-    pub max: u32,
-}
+/// Bounds of an answer's length where none are asked for.
+pub(crate) const ANSWER_BOUNDS: Bounds = Bounds {
+    min: 1,
+    max: MAX_TOKENS,
+};
 
 /// How long a prompt or an answer is, in tokens.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum LengthDistribution {
-    /// Always the same.
-    Fixed(u32),
-    /// Lognormal within limits.
-    LogNormal(ClippedLogNormal),
+#[derive(Debug, Clone, PartialEq)]
+pub struct LengthDistribution {
+    law: Law,
+    min: f64,
+    max: f64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Law {
+    Fixed,
+    Uniform,
+    /// Truncated: `low` and `high` are the probabilities below the range and below its end.
+    Normal {
+        mean: f64,
+        sd: f64,
+        low: f64,
+        high: f64,
+    },
+    LogNormal {
+        median: f64,
+        sigma: f64,
+    },
+    /// `unit` has mean 1; `low` and `high` as above.
+    Gamma {
+        mean: f64,
+        unit: Gamma,
+        low: f64,
+        high: f64,
+    },
+    /// Probability of each length from the least up to and including this one.
+    Zipf(Arc<[f64]>),
 }
 
 impl LengthDistribution {
-    const fn class(median: f64, min: u32, max: u32) -> Self {
-        Self::LogNormal(ClippedLogNormal {
-            median,
-            sigma: SIGMA,
-            min,
-            max,
-        })
+    /// The distribution that a plan names; `default` are the bounds where it has none.
+    pub fn new(length: &Length, default: Bounds) -> Self {
+        let bounds = match length {
+            Length::Fixed(tokens) => Bounds {
+                min: *tokens,
+                max: *tokens,
+            },
+            Length::Uniform(bounds) | Length::Zipf { bounds, .. } => *bounds,
+            Length::Normal { bounds, .. }
+            | Length::LogNormal { bounds, .. }
+            | Length::Gamma { bounds, .. } => bounds.unwrap_or(default),
+        };
+        let min = f64::from(bounds.min.max(1));
+        let max = f64::from(bounds.max).max(min);
+        let law = match length {
+            Length::Fixed(_) => Law::Fixed,
+            Length::Uniform(_) => Law::Uniform,
+            Length::Normal { mean, sd, .. } => Law::Normal {
+                mean: *mean,
+                sd: *sd,
+                low: normal_cdf((min - 0.5 - mean) / sd),
+                high: normal_cdf((max + 0.5 - mean) / sd),
+            },
+            Length::LogNormal { median, sigma, .. } => Law::LogNormal {
+                median: *median,
+                sigma: *sigma,
+            },
+            Length::Gamma { mean, cv, .. } => gamma(*mean, *cv, min, max),
+            Length::Zipf { exponent, bounds } => Law::Zipf(zipf_table(*exponent, *bounds)),
+        };
+        Self { law, min, max }
     }
 
-    /// Prompt and answer lengths of a workload kind, in that order.
-    pub fn of(kind: WorkloadKind) -> (Self, Self) {
-        match kind {
-            WorkloadKind::Chat => (Self::class(500.0, 50, 4_000), Self::class(200.0, 10, 2_000)),
-            WorkloadKind::CodeGeneration => (
-                Self::class(1_500.0, 200, 8_000),
-                Self::class(500.0, 50, 4_000),
-            ),
-            WorkloadKind::LongContextQa => (
-                Self::class(16_000.0, 2_000, 128_000),
-                Self::class(300.0, 20, 2_000),
-            ),
-            WorkloadKind::Summarization => (
-                Self::class(4_000.0, 500, 32_000),
-                Self::class(150.0, 50, 500),
-            ),
-            WorkloadKind::Fixed { input, output } => (Self::Fixed(input), Self::Fixed(output)),
-        }
+    /// The length at `z` standard deviations of the standard normal variable, tokens.
+    pub fn tokens(&self, z: f64) -> u32 {
+        // Both bounds fit: `as` never saturates.
+        self.at(z).round() as u32
     }
 
-    /// Draws one length, tokens. A fixed length draws nothing from `rng`.
-    pub fn sample<R: Rng>(&self, rng: &mut R) -> u32 {
-        match self {
-            Self::Fixed(tokens) => (*tokens).max(1),
-            Self::LogNormal(d) => d.at(StandardNormal.sample(rng)).round() as u32,
-        }
-    }
-
-    /// Expected length, tokens; the rounding to whole tokens is left out.
-    pub fn mean(&self) -> f64 {
-        match self {
-            Self::Fixed(tokens) => f64::from((*tokens).max(1)),
-            Self::LogNormal(d) => d.mean(),
-        }
-    }
-}
-
-impl ClippedLogNormal {
-    /// The length at `z` standard deviations of the underlying normal, clipped, tokens.
+    /// The length before it is rounded to whole tokens.
     fn at(&self, z: f64) -> f64 {
-        let (min, max) = (f64::from(self.min.max(1)), f64::from(self.max.max(1)));
-        (self.median * (self.sigma * z).exp()).max(min).min(max)
+        let length = match &self.law {
+            Law::Fixed => self.min,
+            Law::Uniform => self.min + (normal_cdf(z) * (self.max - self.min + 1.0)).floor(),
+            Law::Normal {
+                mean,
+                sd,
+                low,
+                high,
+            } => mean + sd * normal_quantile(normal_cdf(z).mul_add(high - low, *low)),
+            Law::LogNormal { median, sigma } => median * (sigma * z).exp(),
+            Law::Gamma {
+                mean,
+                unit,
+                low,
+                high,
+            } => match normal_cdf(z) {
+                p if p <= *low => self.min,
+                p if p >= *high => self.max,
+                p => mean * unit.inverse_cdf(p),
+            },
+            Law::Zipf(table) => {
+                let p = normal_cdf(z);
+                self.min + table.partition_point(|up_to| *up_to < p) as f64
+            }
+        };
+        length.max(self.min).min(self.max)
     }
 
-    /// Mean of the clipped length by the trapezoidal rule over the normal density, which leaves
-    /// out less than 1e-14 of the mass beyond 8 standard deviations.
-    fn mean(&self) -> f64 {
+    /// Expected length, tokens; of continuous distributions the rounding to whole tokens is left
+    /// out.
+    pub fn mean(&self) -> f64 {
+        match &self.law {
+            Law::Fixed | Law::Uniform => f64::midpoint(self.min, self.max),
+            Law::Normal {
+                mean,
+                sd,
+                low,
+                high,
+            } => {
+                let density = |x: f64| normal_density((x - mean) / sd);
+                let (first, last) = (density(self.min - 0.5), density(self.max + 0.5));
+                mean + sd * (first - last) / (high - low)
+            }
+            Law::LogNormal { .. } => self.mean_over_normal(),
+            Law::Gamma {
+                mean,
+                unit,
+                low,
+                high,
+            } => {
+                // The part inside is the mean times that of the length-biased distribution, whose
+                // shape is greater by 1.
+                let biased = Gamma::new(unit.shape() + 1.0, unit.rate());
+                let below = |x: f64| biased.as_ref().map_or(0.0, |b| b.cdf(x / mean));
+                let inside = mean * (below(self.max) - below(self.min));
+                self.min * low + inside + self.max * (1.0 - high)
+            }
+            Law::Zipf(table) => {
+                // The sum of the probabilities of more than each length.
+                let beyond: f64 = table.iter().map(|up_to| 1.0 - up_to).sum();
+                self.min + beyond
+            }
+        }
+    }
+
+    /// Mean by the trapezoidal rule over the normal density, which leaves out less than 1e-14 of
+    /// the mass beyond 8 standard deviations.
+    fn mean_over_normal(&self) -> f64 {
         const STEPS: i32 = 4_000;
         const HALF_WIDTH: f64 = 8.0;
         let h = 2.0 * HALF_WIDTH / f64::from(STEPS);
-        let sum: f64 = (0..=STEPS)
-            .map(|i| {
-                let z = f64::from(i).mul_add(h, -HALF_WIDTH);
-                self.at(z) * (-0.5 * z * z).exp()
-            })
-            .sum();
-        sum * h / (2.0 * std::f64::consts::PI).sqrt()
+        let weigh = |i: i32| {
+            let z = f64::from(i).mul_add(h, -HALF_WIDTH);
+            self.at(z) * normal_density(z)
+        };
+        (0..=STEPS).map(weigh).sum::<f64>() * h
     }
+}
+
+fn gamma(mean: f64, cv: f64, min: f64, max: f64) -> Law {
+    let shape = 1.0 / (cv * cv);
+    match Gamma::new(shape, shape) {
+        Ok(unit) => Law::Gamma {
+            mean,
+            low: unit.cdf(min / mean),
+            high: unit.cdf(max / mean),
+            unit,
+        },
+        // A plan's coefficients of variation lie between 0.01 and 10: this does not happen.
+        Err(_) => Law::Fixed,
+    }
+}
+
+/// Cumulative probabilities of lengths n from least to greatest, proportional to n^-exponent.
+fn zipf_table(exponent: f64, bounds: Bounds) -> Arc<[f64]> {
+    let mut sum = 0.0;
+    let mut table: Vec<f64> = (bounds.min..=bounds.max)
+        .map(|n| {
+            sum += f64::from(n).powf(-exponent);
+            sum
+        })
+        .collect();
+    table.iter_mut().for_each(|up_to| *up_to /= sum);
+    table.into()
+}
+
+/// Density of the standard normal distribution.
+fn normal_density(z: f64) -> f64 {
+    (-0.5 * z * z).exp() / (2.0 * PI).sqrt()
+}
+
+/// Its distribution function.
+fn normal_cdf(z: f64) -> f64 {
+    0.5 * erfc(-z / SQRT_2)
+}
+
+/// Its inverse.
+fn normal_quantile(p: f64) -> f64 {
+    -SQRT_2 * erfc_inv(2.0 * p)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
-
-    fn draws(kind: WorkloadKind, n: usize) -> (Vec<u32>, Vec<u32>) {
-        let mut rng = ChaCha8Rng::seed_from_u64(7);
-        let (input, output) = LengthDistribution::of(kind);
-        (0..n)
-            .map(|_| (input.sample(&mut rng), output.sample(&mut rng)))
-            .unzip()
-    }
-
-    fn median(mut values: Vec<u32>) -> f64 {
-        values.sort_unstable();
-        f64::from(values[values.len() / 2])
-    }
-
-    #[test]
-    fn medians_and_limits_are_those_of_the_class() {
-        for (kind, median_in, median_out, limits_in, limits_out) in [
-            (WorkloadKind::Chat, 500.0, 200.0, 50..=4_000, 10..=2_000),
-            (
-                WorkloadKind::CodeGeneration,
-                1_500.0,
-                500.0,
-                200..=8_000,
-                50..=4_000,
-            ),
-            (
-                WorkloadKind::LongContextQa,
-                16_000.0,
-                300.0,
-                2_000..=128_000,
-                20..=2_000,
-            ),
-            (
-                WorkloadKind::Summarization,
-                4_000.0,
-                150.0,
-                500..=32_000,
-                50..=500,
-            ),
-        ] {
-            let (input, output) = draws(kind, 20_000);
-            assert!(input.iter().all(|n| limits_in.contains(n)), "{kind}");
-            assert!(output.iter().all(|n| limits_out.contains(n)), "{kind}");
-            // Standard error of a sample median: 1.2533 sigma / sqrt(n), relative: under 0.75 %.
-            assert!((median(input) / median_in - 1.0).abs() < 0.03, "{kind}");
-            assert!((median(output) / median_out - 1.0).abs() < 0.03, "{kind}");
-        }
-    }
-
-    #[test]
-    fn the_mean_without_clipping_is_the_lognormal_one() {
-        let wide = ClippedLogNormal {
-            median: 1_000.0,
-            sigma: SIGMA,
-            min: 1,
-            max: u32::MAX,
-        };
-        let exact = 1_000.0 * (SIGMA * SIGMA / 2.0).exp();
-        assert!((wide.mean() / exact - 1.0).abs() < 1e-6);
-    }
-
-    #[test]
-    fn the_mean_of_draws_approaches_the_expected_one() {
-        let (input, output) = LengthDistribution::of(WorkloadKind::Summarization);
-        let (inputs, outputs) = draws(WorkloadKind::Summarization, 100_000);
-        for (drawn, expected) in [(inputs, input.mean()), (outputs, output.mean())] {
-            let mean = drawn.iter().map(|n| f64::from(*n)).sum::<f64>() / 100_000.0;
-            assert!((mean / expected - 1.0).abs() < 0.015, "{mean} {expected}");
-        }
-    }
-}
+mod tests;

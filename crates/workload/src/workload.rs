@@ -5,7 +5,8 @@
 //! Invariant: [`Workload::spec`] and [`Workload::prompt`] depend on the constructor's arguments
 //! and the id alone. Lengths do not depend on the salt.
 
-use crate::lengths::LengthDistribution;
+use crate::classes::Classes;
+use crate::pairs::PairsError;
 use crate::tokenizer::Tokenizer;
 use crate::trace::TraceRow;
 use infermeter_core::plan::WorkloadKind;
@@ -57,10 +58,7 @@ pub struct ExpectedTokens {
 
 #[derive(Debug, Clone)]
 enum Source {
-    Drawn {
-        input: LengthDistribution,
-        output: LengthDistribution,
-    },
+    Drawn(Arc<Classes>),
     Rows(Arc<[TraceRow]>),
 }
 
@@ -76,25 +74,28 @@ pub struct Workload {
 
 impl Workload {
     /// Requests whose lengths are drawn as `kind` says.
-    pub fn from_plan(kind: WorkloadKind, seed: u64, tokenizer: Tokenizer) -> Self {
-        let (input, output) = LengthDistribution::of(kind);
-        Self::new(
-            Source::Drawn { input, output },
-            kind.class_name(),
-            seed,
-            tokenizer,
-        )
+    ///
+    /// # Errors
+    /// When a file of lengths cannot be read.
+    pub fn from_plan(
+        kind: &WorkloadKind,
+        seed: u64,
+        tokenizer: Tokenizer,
+    ) -> Result<Self, PairsError> {
+        let source = Source::Drawn(Arc::new(Classes::new(kind)?));
+        Ok(Self::new(source, kind.classes(), seed, tokenizer))
     }
 
     /// Requests with the lengths of a trace: request `id` is row `id`.
     pub fn from_trace(rows: Vec<TraceRow>, seed: u64, tokenizer: Tokenizer) -> Self {
-        Self::new(Source::Rows(rows.into()), "trace", seed, tokenizer)
+        let classes = vec!["trace".to_owned()];
+        Self::new(Source::Rows(rows.into()), classes, seed, tokenizer)
     }
 
-    fn new(source: Source, class: &str, seed: u64, tokenizer: Tokenizer) -> Self {
+    fn new(source: Source, classes: Vec<String>, seed: u64, tokenizer: Tokenizer) -> Self {
         Self {
             source,
-            classes: Arc::new([class.to_owned()]),
+            classes: classes.into(),
             seed,
             text_key: splitmix64(seed ^ TEXT_TAG),
             tokenizer,
@@ -115,22 +116,22 @@ impl Workload {
     /// # Panics
     /// When a trace has no row `id`: schedules are made from the same rows.
     pub fn spec(&self, id: RequestId) -> RequestSpec {
-        let (prompt_tokens, output_tokens) = match &self.source {
+        let (class, prompt_tokens, output_tokens) = match &self.source {
             Source::Rows(rows) => {
                 let row = usize::try_from(id).ok().and_then(|i| rows.get(i));
                 let row = row.expect("the schedule of a trace has no more arrivals than rows");
-                (row.input_tokens, row.output_tokens)
+                (0, row.input_tokens, row.output_tokens)
             }
-            Source::Drawn { input, output } => {
+            Source::Drawn(classes) => {
                 let mut rng = ChaCha8Rng::seed_from_u64(splitmix64(self.seed ^ LENGTHS_TAG));
                 rng.set_stream(id);
-                let prompt_tokens = input.sample(&mut rng);
-                (prompt_tokens, output.sample(&mut rng))
+                let draw = classes.draw(&mut rng);
+                (draw.class, draw.lengths.input, draw.lengths.output)
             }
         };
         RequestSpec {
             id,
-            class: 0,
+            class,
             prompt_tokens,
             output_tokens,
         }
@@ -154,10 +155,7 @@ impl Workload {
     /// Mean lengths: of the distributions, or of the trace's rows.
     pub fn expected_tokens(&self) -> ExpectedTokens {
         match &self.source {
-            Source::Drawn { input, output } => ExpectedTokens {
-                input: input.mean(),
-                output: output.mean(),
-            },
+            Source::Drawn(classes) => classes.expected(),
             Source::Rows(rows) => {
                 let mean = |tokens: fn(&TraceRow) -> u32| {
                     let sum: u64 = rows.iter().map(|row| u64::from(tokens(row))).sum();
@@ -175,7 +173,7 @@ impl Workload {
     #[expect(clippy::len_without_is_empty, reason = "most workloads are endless")]
     pub fn len(&self) -> Option<u64> {
         match &self.source {
-            Source::Drawn { .. } => None,
+            Source::Drawn(_) => None,
             Source::Rows(rows) => Some(rows.len() as u64),
         }
     }

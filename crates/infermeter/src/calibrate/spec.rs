@@ -145,10 +145,7 @@ impl Spec {
                 time: warmup,
                 requests: 0,
             }),
-            workload: WorkloadKind::Fixed {
-                input: PROMPT_TOKENS,
-                output: self.tokens(),
-            },
+            workload: WorkloadKind::fixed(PROMPT_TOKENS, self.tokens()),
             // An open loop ends with a drain as long as this, should an answer hang.
             timeout: Span::seconds(30),
             quiet: true,

@@ -44,6 +44,12 @@ fn impossible_combinations_name_both_sides() {
         ("--concurrency 5 --arrival poisson", ["--arrival", "--rate"]),
         ("--rate 5 --time-scale 2", ["--time-scale", "--trace"]),
         ("--rate 5 --trace-limit 2", ["--trace-limit", "--trace"]),
+        ("--rate 5 --thin 0.5", ["--thin", "--trace"]),
+        (
+            "--rate 5 --rate-profile ramp:1..2/1s",
+            ["--rate and --rate-profile", "give one"],
+        ),
+        ("--rate 5 --arrival weibull", ["--arrival weibull", "--cv"]),
         ("--trace t.csv --workload chat", ["--workload", "--trace"]),
         (
             "--rate 5 --threads 4 --max-connections 2",
@@ -137,6 +143,18 @@ fn names_that_are_none_list_what_there_is() {
         ),
         ("--workload fixed:1,1", &["--workload", "IN at least 16"]),
         (
+            "--workload lognormal:220/9,160/0.8",
+            &["--workload: character 15, `9`", "sigma from 0.001 to 5"],
+        ),
+        (
+            "--workload mix:chat=1,code=1",
+            &["character 12, `code`", "did you mean `code-generation`?"],
+        ),
+        (
+            "--workload empirical:/nowhere.csv",
+            &["/nowhere.csv", "--workload empirical:", "cannot be opened"],
+        ),
+        (
             "--endpoint embeddings",
             &["--endpoint", "chat", "completions"],
         ),
@@ -168,6 +186,31 @@ fn names_that_are_none_list_what_there_is() {
             words,
         );
     }
+}
+
+#[test]
+fn profiles_that_are_none_say_where() {
+    for (profile, words) in [
+        (
+            "rampe:5..50/60s",
+            &[
+                "--rate-profile: character 1, `rampe`",
+                "did you mean `ramp`?",
+            ][..],
+        ),
+        ("ramp:5..50", &["character 6, `5..50`", "ramp:5..50/60s"]),
+        ("steps:0/5s", &["all rates are 0"]),
+        ("bursts:1e7/1h,0/1h", &["50,000,000"]),
+    ] {
+        refused(
+            &format!("http://h --rate-profile {profile} --duration 10h --dry-run"),
+            words,
+        );
+    }
+    refused(
+        "http://h --rate-profile steps:5/5s,0/5s --requests 50 --dry-run",
+        &["--rate-profile ends at 0", "--duration"],
+    );
 }
 
 #[test]

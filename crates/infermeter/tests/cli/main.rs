@@ -12,6 +12,7 @@ mod calibrate;
 mod closed_loop;
 mod connections;
 mod disk;
+mod loads;
 mod outputs;
 mod plans;
 mod process;

@@ -72,18 +72,25 @@ audit-send = true # flag
 burn = \"10us\" # flag
 ";
     assert_eq!(not_default(flags), expected);
-    let others = "https://h --trace t.csv --trace-limit 5 --time-scale 0.5 --tls-ca c.pem \
-                  --first-token-timeout 4s";
+    let others = "https://h --trace t.csv --trace-limit 5 --time-scale 0.5 --thin 0.25 --tls-ca \
+                  c.pem --first-token-timeout 4s";
     let expected = "\
 target = \"https://h\" # flag
 trace = \"t.csv\" # flag
 trace-limit = 5 # flag
 time-scale = 0.5 # flag
+thin = 0.25 # flag
 first-token-timeout = \"4s\" # flag
 tls-ca = \"c.pem\" # flag
 ";
     assert_eq!(not_default(others), expected);
     assert_eq!(not_default("--concurrency 32"), "concurrency = 32 # flag\n");
+    let varying = "--rate-profile ramp:5..50/60s,repeat --workload mix:chat=7,fixed:20,3=3";
+    let expected = "\
+rate-profile = \"ramp:5..50/60s,repeat\" # flag
+workload = \"mix:chat=7,fixed:20,3=3\" # flag
+";
+    assert_eq!(not_default(varying), expected);
 }
 
 #[test]
@@ -164,6 +171,29 @@ fn a_dry_run_tells_what_would_be_sent() {
 }
 
 #[test]
+fn a_dry_run_tells_what_a_profile_and_a_mixture_mean() {
+    let line = "run http://nobody.invalid --rate-profile ramp:10..50/20s --arrival constant \
+                --duration 40s --warmup 10s --workload mix:fixed:100,20=3,fixed:200,60=1 --dry-run";
+    let ran = infermeter(line);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    for said in [
+        "fixed:100,20, fixed:200,60, 125 prompt and 30 output tokens a request (means)",
+        // 600 arrivals on the ramp, 1,000 after it.
+        "open loop, 40.000 requests/s asked for on average over the window",
+        "ramp:10..50/20s from the start of the window, then 50/s; 10.000/s during the warm-up",
+        "100 requests in 10.0 s",
+        "1600 requests in 40.0 s",
+    ] {
+        assert!(ran.out.contains(said), "no `{said}` in\n{}", ran.out);
+    }
+    let line = "run http://nobody.invalid --rate-profile bursts:50/5s,5/25s --duration 60s \
+                --dry-run";
+    let ran = infermeter(line);
+    let said = "repeated every 30s; 12.500/s during the warm-up";
+    assert!(ran.out.contains(said), "{}", ran.out);
+}
+
+#[test]
 fn the_same_seed_plans_the_same_load() {
     let dry = |seeds: &str| {
         let line = "run http://nobody.invalid --rate 7 --duration 30s --dry-run";
@@ -183,7 +213,7 @@ fn help_names_every_flag_and_the_exit_codes() {
     assert_eq!(top.code, Some(0));
     assert!(top.out.contains("130 interrupted"), "{}", top.out);
     let help = infermeter("run --help").out;
-    let flags = "--out --rate --concurrency --trace --trace-limit --arrival --cv --duration \
+    let flags = "--out --rate --rate-profile --thin --concurrency --trace --trace-limit --arrival --cv --duration \
                  --requests --warmup --workload --model --endpoint --no-stream --seed \
                  --workload-seed --schedule-seed --tokenizer --time-scale --threads \
                  --max-connections --slo --connect-timeout --timeout --first-token-timeout \

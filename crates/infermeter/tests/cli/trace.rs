@@ -41,6 +41,33 @@ fn rows_are_sent_at_their_scaled_instants_with_their_lengths() {
 }
 
 #[test]
+fn thinned_rows_keep_their_instants_and_lengths() {
+    let scratch = Scratch::new();
+    let rows: String = (0..40)
+        .map(|n| format!("2023-11-16 18:17:03.{:03}0000,{},3\n", n * 10, 20 + n))
+        .collect();
+    let trace = scratch.file("trace.csv", &format!("{HEADER}{rows}"));
+    let line = |more: &str| {
+        let fixed = "--warmup 0 --threads 1 --no-probe --model mock/fixed";
+        words(&format!("run {} --trace {trace} {fixed} {more}", mock()))
+    };
+    let lengths = |more: &str| -> Vec<u32> {
+        let records = run_with(line(more), |_| {}).records();
+        let ms = |at: i64| at as f64 / 1e6;
+        for record in &records {
+            let row = record.requested_prompt_tokens - 20;
+            assert_eq!(ms(record.intended.0), f64::from(row) * 10.0);
+        }
+        records.iter().map(|r| r.requested_prompt_tokens).collect()
+    };
+    let all: Vec<u32> = (20..60).collect();
+    assert_eq!(lengths("--thin 1"), all);
+    let half = lengths("--thin 0.5");
+    assert!((10..30).contains(&half.len()), "{half:?}");
+    assert!(half.windows(2).all(|pair| pair[0] < pair[1]));
+}
+
+#[test]
 fn bad_traces_name_file_line_and_column() {
     let scratch = Scratch::new();
     let good = "2023-11-16 18:17:03.0000000,20,3\n";

@@ -1,6 +1,9 @@
 //! Tests of the schedule crate through its public interface.
 
 mod phases;
+mod profiles;
 mod refusals;
 mod replay;
 mod statistics;
+mod support;
+mod thinning;

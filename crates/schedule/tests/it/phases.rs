@@ -5,7 +5,7 @@ use infermeter_core::plan::Warmup;
 use infermeter_core::schedule::OpenSchedule;
 use infermeter_core::units::Span;
 use infermeter_schedule::{
-    ArrivalProcess, Arrivals, ClosedParams, MAX_DRAIN_ARRIVALS, OpenParams, WarmupRule,
+    ArrivalProcess, Arrivals, ClosedParams, MAX_DRAIN_ARRIVALS, OpenParams, Rate, WarmupRule,
     closed_schedule, open_schedule,
 };
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
@@ -20,10 +20,10 @@ fn rule(time_s: i64, requests: u64, at_most: Option<i64>) -> WarmupRule {
     }
 }
 
-fn params(process: ArrivalProcess, rate: f64, warmup: WarmupRule) -> OpenParams {
+fn params(process: ArrivalProcess, rate: f64, warmup: WarmupRule) -> OpenParams<'static> {
     OpenParams {
         process,
-        rate,
+        rate: Rate::Constant(rate),
         warmup,
         duration: Some(Span::seconds(20)),
         requests: None,
@@ -31,7 +31,7 @@ fn params(process: ArrivalProcess, rate: f64, warmup: WarmupRule) -> OpenParams 
     }
 }
 
-fn make(params: &OpenParams, seed: u64) -> OpenSchedule {
+fn make(params: &OpenParams<'_>, seed: u64) -> OpenSchedule {
     open_schedule(params, seed).expect("a schedule")
 }
 
@@ -173,6 +173,7 @@ fn processes() -> impl Strategy<Value = ArrivalProcess> {
         Just(ArrivalProcess::Constant),
         Just(ArrivalProcess::Poisson),
         (0.05_f64..8.0).prop_map(|cv| ArrivalProcess::Gamma { cv }),
+        (0.05_f64..8.0).prop_map(|cv| ArrivalProcess::Weibull { cv }),
     ]
 }
 

@@ -3,20 +3,20 @@
 use infermeter_core::plan::{ArrivalKind, Warmup};
 use infermeter_core::units::Span;
 use infermeter_schedule::{
-    ArrivalProcess, ClosedParams, OpenParams, ScheduleError, WarmupRule, closed_schedule,
-    open_schedule,
+    ArrivalProcess, ClosedParams, OpenParams, Rate, ScheduleError, WarmupRule, closed_schedule,
+    open_schedule, thin,
 };
 
-const GOOD: OpenParams = OpenParams {
+const GOOD: OpenParams<'_> = OpenParams {
     process: ArrivalProcess::Poisson,
-    rate: 10.0,
+    rate: Rate::Constant(10.0),
     warmup: WarmupRule::NONE,
     duration: Some(Span::seconds(10)),
     requests: None,
     drain_max: Span::seconds(1),
 };
 
-fn check(params: OpenParams, flag: &str) {
+fn check(params: OpenParams<'_>, flag: &str) {
     let error = open_schedule(&params, 1).expect_err("must be refused");
     assert!(error.to_string().contains(flag), "{error}");
 }
@@ -24,6 +24,7 @@ fn check(params: OpenParams, flag: &str) {
 #[test]
 fn rates_must_be_positive_numbers() {
     for rate in [0.0, -0.0, -1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let rate = Rate::Constant(rate);
         check(OpenParams { rate, ..GOOD }, "--rate");
     }
 }
@@ -31,13 +32,17 @@ fn rates_must_be_positive_numbers() {
 #[test]
 fn coefficients_of_variation_must_be_in_range() {
     for cv in [0.0, -1.0, 1e-9, 1e9, f64::NAN, f64::INFINITY] {
-        let process = ArrivalProcess::Gamma { cv };
-        check(OpenParams { process, ..GOOD }, "--cv");
+        for process in [ArrivalProcess::Gamma { cv }, ArrivalProcess::Weibull { cv }] {
+            check(OpenParams { process, ..GOOD }, "--cv");
+        }
     }
-    assert_eq!(
-        ArrivalProcess::resolve(ArrivalKind::Gamma, None),
-        Err(ScheduleError::CvMissing)
-    );
+    for (kind, name) in [
+        (ArrivalKind::Gamma, "gamma"),
+        (ArrivalKind::Weibull, "weibull"),
+    ] {
+        let refused = ArrivalProcess::resolve(kind, None);
+        assert_eq!(refused, Err(ScheduleError::CvMissing(name)));
+    }
     assert_eq!(
         ArrivalProcess::resolve(ArrivalKind::Poisson, Some(2.0)),
         Err(ScheduleError::CvUnused)
@@ -78,7 +83,8 @@ fn windows_must_have_a_length_and_an_end() {
 
 #[test]
 fn absurd_sizes_are_refused_before_anything_is_made() {
-    check(OpenParams { rate: 1e9, ..GOOD }, "--rate");
+    let rate = Rate::Constant(1e9);
+    check(OpenParams { rate, ..GOOD }, "--rate");
     check(
         OpenParams {
             duration: None,
@@ -89,7 +95,7 @@ fn absurd_sizes_are_refused_before_anything_is_made() {
     );
     check(
         OpenParams {
-            rate: 1e-9,
+            rate: Rate::Constant(1e-9),
             requests: Some(1),
             duration: None,
             ..GOOD
@@ -108,6 +114,62 @@ fn absurd_sizes_are_refused_before_anything_is_made() {
     };
     let warmup = WarmupRule::resolve(Some(least), None);
     check(OpenParams { warmup, ..GOOD }, "--warmup");
+}
+
+#[test]
+fn profiles_must_fit_the_run() {
+    let with = |text: &str, duration, requests, expect: &str| {
+        let profile = text.parse().expect("a profile");
+        let params = OpenParams {
+            rate: Rate::Profile(&profile),
+            duration,
+            requests,
+            ..GOOD
+        };
+        check(params, expect);
+    };
+    let day = Some(Span::seconds(86_400));
+    with(
+        "steps:10/30s,0/30s",
+        None,
+        Some(1_000),
+        "ends at 0 requests/s",
+    );
+    with("steps:1e6/30s", day, None, "--duration");
+    with("bursts:1e6/30s,0/30s", None, Some(u64::MAX), "--requests");
+    with(
+        "bursts:1e-6/1ms,0/1ms",
+        None,
+        Some(1_000),
+        "more than a year",
+    );
+    with(
+        "random-bursts:5/1ms,0/1ms",
+        Some(Span::seconds(31_000_000)),
+        None,
+        "100,000,000",
+    );
+    with(
+        "steps:0/20s,5/1s",
+        Some(Span::seconds(19)),
+        None,
+        "no request arrives",
+    );
+}
+
+#[test]
+fn shares_must_leave_something() {
+    for share in [0.0, -0.5, 1.1, f64::NAN] {
+        let error = thin(10, share, 1).expect_err("no share").to_string();
+        assert!(error.contains("--thin"), "{error}");
+    }
+    assert_eq!(
+        thin(3, 1e-9, 1),
+        Err(ScheduleError::ThinnedAway {
+            rows: 3,
+            share: 1e-9
+        })
+    );
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! The arrivals have the distribution that they are named after. Seeds are fixed, so that each
 //! test gives the same figure every time; limits are four standard errors or a KS level of 1e-4.
 
+use crate::support::{ks, mean_and_variance};
 use infermeter_core::clock::Offset;
 use infermeter_core::units::Span;
-use infermeter_schedule::{ArrivalProcess, Arrivals, OpenParams, WarmupRule, open_schedule};
-use statrs::distribution::{ContinuousCDF, Exp, Gamma};
+use infermeter_schedule::{ArrivalProcess, Arrivals, OpenParams, Rate, WarmupRule, open_schedule};
+use statrs::distribution::{ContinuousCDF, Exp, Gamma, Weibull};
 
 fn arrivals(process: ArrivalProcess, rate: f64, seed: u64) -> Arrivals {
     Arrivals::new(process, rate, seed).expect("arrivals")
@@ -19,18 +20,6 @@ fn gaps(process: ArrivalProcess, rate: f64, n: usize) -> Vec<f64> {
         .collect()
 }
 
-/// Kolmogorov-Smirnov: sqrt(n) times the greatest distance between empirical and given
-/// distribution; above 2.23 with probability 1e-4 (2 exp(-2 x^2)).
-fn ks(mut sample: Vec<f64>, cdf: impl Fn(f64) -> f64) -> f64 {
-    sample.sort_by(f64::total_cmp);
-    let n = sample.len() as f64;
-    let distances = sample.iter().enumerate().map(|(i, x)| {
-        let f = cdf(*x);
-        (f - i as f64 / n).abs().max(((i + 1) as f64 / n - f).abs())
-    });
-    distances.fold(0.0, f64::max) * n.sqrt()
-}
-
 #[test]
 fn the_first_instants_are_pinned() {
     let first =
@@ -40,14 +29,16 @@ fn the_first_instants_are_pinned() {
             ArrivalProcess::Poisson,
             ArrivalProcess::Constant,
             ArrivalProcess::Gamma { cv: 2.0 },
-            ArrivalProcess::Gamma { cv: 0.5 }
+            ArrivalProcess::Gamma { cv: 0.5 },
+            ArrivalProcess::Weibull { cv: 2.0 }
         ]
         .map(first),
         [
             [87_588_338, 236_982_013, 302_148_377],
             [68_189_619, 168_189_619, 268_189_619],
             [248759584, 280273367, 287851758],
-            [61746747, 178159938, 231991130]
+            [61746747, 178159938, 231991130],
+            [227_584_887, 241_684_416, 327_539_121]
         ]
     );
 }
@@ -70,6 +61,62 @@ fn gamma_gaps_are_gamma() {
             gamma.cdf(x)
         });
         assert!(d < 2.23, "cv {cv}: {d}");
+    }
+}
+
+#[test]
+fn weibull_gaps_are_weibull() {
+    // Shapes from SciPy, as in weibull.rs; the scale makes the mean 1/50.
+    for (cv, shape, scale) in [
+        (0.5, 2.101349094688543, 1.1290633895396092),
+        (1.0, 1.0, 1.0),
+        (2.0, 0.5426925612864535, 0.5752495548555179),
+    ] {
+        let weibull = Weibull::new(shape, scale / 50.0).expect("a distribution");
+        let d = ks(gaps(ArrivalProcess::Weibull { cv }, 50.0, 50_000), |x| {
+            weibull.cdf(x)
+        });
+        assert!(d < 2.23, "cv {cv}: {d}");
+    }
+}
+
+/// First arrivals at rate 1, one per seed, seconds.
+fn firsts(process: ArrivalProcess) -> Vec<f64> {
+    let first = |seed| {
+        arrivals(process, 1.0, seed)
+            .next()
+            .map_or(0.0, |at| at.0 as f64 / 1e9)
+    };
+    (0..20_000).map(first).collect()
+}
+
+#[test]
+fn the_first_gap_is_the_residual_one() {
+    let check = |process, cdf: &dyn Fn(f64) -> f64| {
+        let d = ks(firsts(process), cdf);
+        assert!(d < 2.23, "{process:?}: {d}");
+    };
+    check(ArrivalProcess::Constant, &|x| x.clamp(0.0, 1.0));
+    check(ArrivalProcess::Poisson, &|x| 1.0 - (-x).exp());
+    // The integral of 1 - F from 0 to x is x (1 - F(x)) plus that of y f(y), which for a mean of 1
+    // is the distribution function of a length-biased gap.
+    for cv in [0.5, 2.0_f64] {
+        let shape = 1.0 / (cv * cv);
+        let gap = Gamma::new(shape, shape).expect("a distribution");
+        let biased = Gamma::new(shape + 1.0, shape).expect("a distribution");
+        check(ArrivalProcess::Gamma { cv }, &|x| {
+            x * gap.sf(x) + biased.cdf(x)
+        });
+    }
+    for (cv, shape, scale) in [
+        (0.5, 2.101349094688543, 1.1290633895396092_f64),
+        (2.0, 0.5426925612864535, 0.5752495548555179),
+    ] {
+        let gap = Weibull::new(shape, scale).expect("a distribution");
+        let power = Gamma::new(1.0 + 1.0 / shape, 1.0).expect("a distribution");
+        check(ArrivalProcess::Weibull { cv }, &|x| {
+            x * gap.sf(x) + power.cdf((x / scale).powf(shape))
+        });
     }
 }
 
@@ -117,13 +164,6 @@ fn counts(process: ArrivalProcess, rate: f64, seconds: f64, seeds: u64) -> Vec<f
         .collect()
 }
 
-fn mean_and_variance(sample: &[f64]) -> (f64, f64) {
-    let n = sample.len() as f64;
-    let mean = sample.iter().sum::<f64>() / n;
-    let squares: f64 = sample.iter().map(|x| (x - mean).powi(2)).sum();
-    (mean, squares / (n - 1.0))
-}
-
 #[test]
 fn the_rate_holds_from_the_first_instant_on() {
     // Half a mean gap: a first gap drawn like the others would miss this for all but Poisson.
@@ -132,6 +172,8 @@ fn the_rate_holds_from_the_first_instant_on() {
         ArrivalProcess::Poisson,
         ArrivalProcess::Gamma { cv: 0.4 },
         ArrivalProcess::Gamma { cv: 3.0 },
+        ArrivalProcess::Weibull { cv: 0.4 },
+        ArrivalProcess::Weibull { cv: 3.0 },
     ] {
         let sample = counts(process, 1.0, 0.5, 40_000);
         let (mean, variance) = mean_and_variance(&sample);
@@ -148,7 +190,7 @@ fn a_count_over_its_window_estimates_the_rate_without_bias() {
     let warmup = WarmupRule::resolve(Some("3s".parse().expect("a warm-up")), None);
     let params = OpenParams {
         process: ArrivalProcess::Poisson,
-        rate: 5.0,
+        rate: Rate::Constant(5.0),
         warmup,
         duration: None,
         requests: Some(10),

@@ -1,6 +1,6 @@
 //! The built-in vocabulary keeps its promise: one token per piece, under the real tokenizers.
 
-use infermeter_core::plan::WorkloadKind;
+use infermeter_core::plan::{WorkloadClass, WorkloadKind};
 use infermeter_core::request::RequestSpec;
 use infermeter_workload::{TokenCounter, Tokenizer, Workload};
 
@@ -17,7 +17,12 @@ fn check(name: &str) {
     let tokenizer = Tokenizer::open(name).expect("a built-in tokenizer");
     let counter = TokenCounter::load(&tokenizer).expect("its vocabulary");
     for seed in 0..4 {
-        let workload = Workload::from_plan(WorkloadKind::Chat, seed, tokenizer.clone());
+        let workload = Workload::from_plan(
+            &WorkloadKind::One(WorkloadClass::Chat),
+            seed,
+            tokenizer.clone(),
+        )
+        .expect("a workload");
         for id in 0..150 {
             // Every short length, where the salt does not fit, then longer ones.
             let tokens = if id < 40 {
@@ -33,7 +38,12 @@ fn check(name: &str) {
             );
         }
     }
-    let long = Workload::from_plan(WorkloadKind::LongContextQa, 1, tokenizer);
+    let long = Workload::from_plan(
+        &WorkloadKind::One(WorkloadClass::LongContextQa),
+        1,
+        tokenizer,
+    )
+    .expect("a workload");
     let text = long.prompt(&spec(0, 128_000)).expect("a prompt");
     assert_eq!(counter.count(&text), 128_000);
 }

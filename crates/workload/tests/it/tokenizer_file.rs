@@ -2,7 +2,7 @@
 //! shapes that go beyond those of the built-in ones: pieces that merge with their neighbours, and
 //! whole words with all others unknown.
 
-use infermeter_core::plan::WorkloadKind;
+use infermeter_core::plan::{WorkloadClass, WorkloadKind};
 use infermeter_core::request::RequestSpec;
 use infermeter_workload::{TokenCounter, Tokenizer, TokenizerError, Workload};
 use serde_json::{Value, json};
@@ -95,7 +95,8 @@ fn open(file: &Written) -> Result<Tokenizer, TokenizerError> {
 /// Every length under `tokenizer` is met exactly.
 fn check_exact(tokenizer: Tokenizer) -> Vec<String> {
     let counter = TokenCounter::load(&tokenizer).expect("a counter");
-    let workload = Workload::from_plan(WorkloadKind::Chat, 3, tokenizer);
+    let workload = Workload::from_plan(&WorkloadKind::One(WorkloadClass::Chat), 3, tokenizer)
+        .expect("a workload");
     let lengths = (1..=40).chain([100, 257, 1_000, 5_000]);
     let prompts = lengths.enumerate().map(|(id, prompt_tokens)| {
         let spec = RequestSpec {

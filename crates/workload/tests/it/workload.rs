@@ -1,12 +1,13 @@
 //! What a workload promises: determinism, random access, salts, lengths.
 
-use infermeter_core::plan::WorkloadKind;
+use infermeter_core::plan::{WorkloadClass, WorkloadKind};
 use infermeter_workload::{Tokenizer, TraceRow, Workload};
 use std::collections::HashSet;
 
 fn chat(seed: u64) -> Workload {
     let tokenizer = Tokenizer::open("o200k").expect("a built-in tokenizer");
-    Workload::from_plan(WorkloadKind::Chat, seed, tokenizer)
+    Workload::from_plan(&WorkloadKind::One(WorkloadClass::Chat), seed, tokenizer)
+        .expect("a workload")
 }
 
 fn prompt(workload: &Workload, id: u64) -> String {
@@ -75,11 +76,8 @@ fn the_salt_changes_text_and_no_length() {
 #[test]
 fn fixed_lengths_are_fixed() {
     let tokenizer = Tokenizer::open("cl100k").expect("a built-in tokenizer");
-    let kind = WorkloadKind::Fixed {
-        input: 128,
-        output: 32,
-    };
-    let workload = Workload::from_plan(kind, 1, tokenizer);
+    let kind: WorkloadKind = "fixed:128,32".parse().expect("a workload");
+    let workload = Workload::from_plan(&kind, 1, tokenizer).expect("a workload");
     let spec = workload.spec(1_000_000);
     assert_eq!(
         (spec.id, spec.prompt_tokens, spec.output_tokens),

@@ -1,0 +1,167 @@
+//! Classes of requests: which class a request belongs to, and both of its lengths.
+//!
+//! It does not know distributions ([`crate::lengths`] does) nor text.
+//!
+//! Invariant: a draw takes the same numbers from the stream whatever the lengths' parameters are; a
+//! workload of one class takes none for the class.
+
+use crate::lengths::{ANSWER_BOUNDS, LengthDistribution, PROMPT_BOUNDS};
+use crate::pairs::{LengthPair, PairsError, read_pairs};
+use crate::workload::ExpectedTokens;
+use infermeter_core::plan::{Bounds, Length, Lengths, WorkloadClass, WorkloadKind};
+use infermeter_core::request::ClassIndex;
+use rand::{Rng, RngExt};
+use rand_distr::{Distribution, StandardNormal};
+
+/// Standard deviation of the logarithm in all named classes.
+const SIGMA: f64 = 0.8;
+
+/// Both lengths of one class.
+#[derive(Debug, Clone)]
+enum PairSource {
+    /// Drawn from two distributions; `rho` correlates their normal variables.
+    Drawn {
+        input: LengthDistribution,
+        output: LengthDistribution,
+        rho: f64,
+    },
+    /// Rows of a file, each as likely as any other: what the two lengths have to do with each other
+    /// stays.
+    Rows(Vec<LengthPair>),
+}
+
+/// What one request asks for, beside its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Draw {
+    pub class: ClassIndex,
+    pub lengths: LengthPair,
+}
+
+/// The classes of a workload with their shares.
+#[derive(Debug, Clone)]
+pub(crate) struct Classes {
+    sources: Vec<PairSource>,
+    /// Share of each class and those before it; the last is 1.
+    up_to: Vec<f64>,
+}
+
+impl Classes {
+    /// The classes that a plan names, in its order.
+    ///
+    /// # Errors
+    /// When a file of lengths cannot be read.
+    pub fn new(kind: &WorkloadKind) -> Result<Self, PairsError> {
+        let (classes, weights): (Vec<&WorkloadClass>, Vec<f64>) = match kind {
+            WorkloadKind::Mix(parts) => parts.iter().map(|p| (&p.class, p.weight)).unzip(),
+            WorkloadKind::One(class) => (vec![class], vec![1.0]),
+        };
+        let whole: f64 = weights.iter().sum();
+        let mut sum = 0.0;
+        let cumulated = weights.iter().map(|weight| {
+            sum += weight;
+            sum / whole
+        });
+        Ok(Self {
+            up_to: cumulated.collect(),
+            sources: classes.into_iter().map(source).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Draws a request.
+    pub fn draw<R: Rng>(&self, rng: &mut R) -> Draw {
+        let class = match self.sources.len() {
+            0 | 1 => 0,
+            n => {
+                let share = rng.random::<f64>();
+                self.up_to
+                    .partition_point(|up_to| *up_to <= share)
+                    .min(n - 1)
+            }
+        };
+        let lengths = match &self.sources[class] {
+            PairSource::Drawn { input, output, rho } => {
+                let z: f64 = StandardNormal.sample(rng);
+                let own: f64 = StandardNormal.sample(rng);
+                let with = rho * z + (1.0 - rho * rho).sqrt() * own;
+                LengthPair {
+                    input: input.tokens(z),
+                    output: output.tokens(with),
+                }
+            }
+            PairSource::Rows(rows) => rows[rng.random_range(0..rows.len())],
+        };
+        Draw {
+            // A plan has at most 1,000 classes.
+            class: class as ClassIndex,
+            lengths,
+        }
+    }
+
+    /// Mean lengths over all classes.
+    pub fn expected(&self) -> ExpectedTokens {
+        let mut before = 0.0;
+        let mut mean = ExpectedTokens {
+            input: 0.0,
+            output: 0.0,
+        };
+        for (source, up_to) in self.sources.iter().zip(&self.up_to) {
+            let (input, output) = source.means();
+            mean.input += (up_to - before) * input;
+            mean.output += (up_to - before) * output;
+            before = *up_to;
+        }
+        mean
+    }
+}
+
+impl PairSource {
+    fn means(&self) -> (f64, f64) {
+        match self {
+            Self::Drawn { input, output, .. } => (input.mean(), output.mean()),
+            Self::Rows(rows) => {
+                let n = rows.len().max(1) as f64;
+                let mean = |tokens: fn(&LengthPair) -> u32| {
+                    let sum: u64 = rows.iter().map(|row| u64::from(tokens(row))).sum();
+                    sum as f64 / n
+                };
+                (mean(|row| row.input), mean(|row| row.output))
+            }
+        }
+    }
+}
+
+fn source(class: &WorkloadClass) -> Result<PairSource, PairsError> {
+    Ok(match class {
+        WorkloadClass::Chat => named((500.0, 50, 4_000), (200.0, 10, 2_000)),
+        WorkloadClass::CodeGeneration => named((1_500.0, 200, 8_000), (500.0, 50, 4_000)),
+        WorkloadClass::LongContextQa => named((16_000.0, 2_000, 128_000), (300.0, 20, 2_000)),
+        WorkloadClass::Summarization => named((4_000.0, 500, 32_000), (150.0, 50, 500)),
+        WorkloadClass::Lengths(lengths) => drawn(lengths),
+        WorkloadClass::Empirical(path) => PairSource::Rows(read_pairs(path)?),
+    })
+}
+
+/// A named class: lognormal with (median, least, greatest) of prompts and answers.
+fn named(input: (f64, u32, u32), output: (f64, u32, u32)) -> PairSource {
+    let lognormal = |(median, min, max): (f64, u32, u32)| Length::LogNormal {
+        median,
+        sigma: SIGMA,
+        bounds: Some(Bounds { min, max }),
+    };
+    drawn(&Lengths {
+        input: lognormal(input),
+        output: lognormal(output),
+        rho: None,
+    })
+}
+
+fn drawn(lengths: &Lengths) -> PairSource {
+    PairSource::Drawn {
+        input: LengthDistribution::new(&lengths.input, PROMPT_BOUNDS),
+        output: LengthDistribution::new(&lengths.output, ANSWER_BOUNDS),
+        rho: lengths.rho.unwrap_or(0.0),
+    }
+}
+
+#[cfg(test)]
+mod tests;
