@@ -344,44 +344,24 @@ pub struct MockArgs {
         help_heading = "Answers"
     )]
     pub role_chunk: String,
-    /// Tokens per chunk behind the first
-    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Answers")]
-    pub stream_interval: u32,
-    /// Tokens of reasoning before a chat's answer
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Answers")]
-    pub reasoning_tokens: u32,
-    /// Part of a chat answer's tokens that is reasoning, 0 to 1
-    #[arg(
-        long,
-        value_name = "X",
-        default_value_t = 0.0,
-        help_heading = "Answers"
-    )]
-    pub reasoning_share: f64,
-    /// Member that carries reasoning: reasoning_content or reasoning
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = "reasoning_content",
-        help_heading = "Answers"
-    )]
-    pub reasoning_field: String,
-    /// Part of the requests with tools that get a tool call, 0 to 1
-    #[arg(
-        long,
-        value_name = "X",
-        default_value_t = 1.0,
-        help_heading = "Answers"
-    )]
-    pub tool_call_share: f64,
-    /// Usage of streams: on-request, always, last-chunk or never
-    #[arg(
-        long,
-        value_name = "STYLE",
-        default_value = "on-request",
-        help_heading = "Answers"
-    )]
-    pub usage: String,
+    /// Tokens per chunk behind the first [default: 1]
+    #[arg(long, value_name = "N", help_heading = "Answers")]
+    pub stream_interval: Option<u32>,
+    /// Tokens of reasoning before a chat's answer [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Answers")]
+    pub reasoning_tokens: Option<u32>,
+    /// Part of a chat answer's tokens that is reasoning, 0 to 1 [default: 0]
+    #[arg(long, value_name = "X", help_heading = "Answers")]
+    pub reasoning_share: Option<f64>,
+    /// Member that carries reasoning: reasoning_content or reasoning [default: reasoning_content]
+    #[arg(long, value_name = "NAME", help_heading = "Answers")]
+    pub reasoning_field: Option<String>,
+    /// Part of the requests with tools that get a tool call, 0 to 1 [default: 1]
+    #[arg(long, value_name = "X", help_heading = "Answers")]
+    pub tool_call_share: Option<f64>,
+    /// Usage of streams: on-request, always, last-chunk or never [default: on-request]
+    #[arg(long, value_name = "STYLE", help_heading = "Answers")]
+    pub usage: Option<String>,
     /// Name of a LoRA adapter that is served, too (repeatable)
     #[arg(long = "adapter", value_name = "NAME", help_heading = "Answers")]
     pub adapters: Vec<String>,

@@ -6,7 +6,7 @@ use crate::{exit, mock_settings, output, truth_table};
 use anyhow::{Context, Result, anyhow};
 use infermeter_mock::settings::Settings;
 use infermeter_mock::{
-    ChoiceError, Config, ContentParams, FaultRuleError, Preset, ServeError, Spin, Stats, TlsFiles,
+    ChoiceError, Config, FaultRule, FaultRuleError, Preset, ServeError, Spin, Stats, TlsFiles,
     serve,
 };
 use infermeter_sys::{affinity, signals};
@@ -93,17 +93,12 @@ fn config(args: &MockArgs) -> Result<Config> {
             key: key.clone(),
         });
     }
-    config.content = content(args)?;
-    let rules = args.faults.iter().map(|rule| rule.parse());
-    config.faults = rules
-        .collect::<Result<_, _>>()
-        .map_err(|e: FaultRuleError| anyhow!("--fault: {e}"))?;
     if let Some(path) = &args.config {
         let place = || format!("--config {}", path.display());
         let settings = mock_settings::from_file(path).with_context(place)?;
         settings.apply(&mut config).with_context(place)?;
     }
-    flags(args).apply(&mut config)?;
+    flags(args)?.apply(&mut config)?;
     mock_settings::from_texts(args.set.iter().map(String::as_str))
         .and_then(|settings| Ok(settings.apply(&mut config)?))
         .context("--set")?;
@@ -111,29 +106,29 @@ fn config(args: &MockArgs) -> Result<Config> {
 }
 
 /// The parameters that have flags of their own.
-fn flags(args: &MockArgs) -> Settings {
-    Settings {
+fn flags(args: &MockArgs) -> Result<Settings> {
+    let field = args.reasoning_field.as_deref().map(str::parse).transpose();
+    let usage = args.usage.as_deref().map(str::parse).transpose();
+    let rules = args.faults.iter().map(|rule| rule.parse());
+    let faults: Vec<FaultRule> = rules
+        .collect::<Result<_, _>>()
+        .map_err(|e: FaultRuleError| anyhow!("--fault: {e}"))?;
+    Ok(Settings {
         ttft: args.ttft,
         step: args.step,
         max_num_seqs: args.max_num_seqs,
         replicas: args.replicas,
         model: args.model.clone(),
         seed: args.seed,
-        ..Settings::default()
-    }
-}
-
-fn content(args: &MockArgs) -> Result<ContentParams> {
-    let field = args.reasoning_field.parse();
-    let usage = args.usage.parse();
-    Ok(ContentParams {
         stream_interval: args.stream_interval,
         reasoning_tokens: args.reasoning_tokens,
         reasoning_share: args.reasoning_share,
         reasoning_field: field.map_err(|e: ChoiceError| anyhow!("--reasoning-field: {e}"))?,
         tool_call_share: args.tool_call_share,
         usage: usage.map_err(|e: ChoiceError| anyhow!("--usage: {e}"))?,
-        adapters: args.adapters.clone(),
+        adapters: (!args.adapters.is_empty()).then(|| args.adapters.clone()),
+        faults: (!faults.is_empty()).then_some(faults),
+        ..Settings::default()
     })
 }
 

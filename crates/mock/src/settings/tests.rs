@@ -1,3 +1,5 @@
+//! Settings as texts and JSON, what they change, and what is refused.
+
 use super::*;
 use crate::config::Config;
 use crate::preset::Preset;
