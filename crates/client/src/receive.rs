@@ -36,6 +36,9 @@ const TIMER: u64 = u32::MAX as u64;
 const PAIRING_NS: i64 = 1_000_000;
 /// Time from the arrival of a segment to the thread's being runnable: interrupt and idle exit.
 const WAKE_MARGIN_NS: i64 = 100_000;
+/// After a wait shorter than this its beginning is bound enough, and the run-queue wait (a system
+/// call to learn) is left for a later look: counted too late it only makes a bound more careful.
+const SHORT_WAIT_NS: i64 = 500_000;
 /// Events handled in one poll even when a send is due: receiving never starves.
 const LEAST_EVENTS: usize = 16;
 
@@ -112,6 +115,9 @@ impl Receiver {
 
     /// After a wait that blocked from `entry` to `woke`: no socket had a byte before this.
     fn floor_after_block(&mut self, entry: Offset, woke: Offset) -> Offset {
+        if woke.since(entry) < SHORT_WAIT_NS {
+            return entry;
+        }
         let Some(wait) = self
             .schedstat
             .as_ref()

@@ -156,7 +156,12 @@ fn save(args: &CalibrateArgs, ladder: &Ladder, made: &Certificate) -> Result<Opt
     if made.rungs.is_empty() {
         return Ok(None);
     }
-    let of_this_machine = ladder.is_whole && args.burn.is_none();
+    // A ladder on a busy machine does not take the place of one that showed something.
+    let shows_something = made
+        .rungs
+        .iter()
+        .any(|r| !r.kind.is_ceiling() && is_usable(r));
+    let of_this_machine = ladder.is_whole && args.burn.is_none() && shows_something;
     let default = || store::default_path().filter(|_| of_this_machine);
     let Some(path) = args.out.clone().or_else(default) else {
         return Ok(None);
@@ -168,7 +173,9 @@ fn save(args: &CalibrateArgs, ladder: &Ladder, made: &Certificate) -> Result<Opt
 fn tell(args: &CalibrateArgs, saved: Option<PathBuf>) {
     let line = match saved {
         Some(path) => format!("Certificate in {}", path.display()),
-        None => "No certificate saved: it takes a whole ladder without --burn, or --out".to_owned(),
+        None => "No certificate saved: it takes a whole ladder without --burn and with a usable \
+                 rung, or --out"
+            .to_owned(),
     };
     match (args.json, args.quiet) {
         (false, _) => output::print(&format!("\n{line}\n")),
@@ -180,12 +187,23 @@ fn tell(args: &CalibrateArgs, saved: Option<PathBuf>) {
 
 /// Interrupted, or nothing usable, or fine.
 fn exit_code(certificate: &Certificate) -> u8 {
-    let is_usable = |r: &Rung| r.spoilt.is_none() || r.kind.is_ceiling();
+    let rungs = certificate.rungs.iter();
+    // Ceilings count where they are all that was asked for.
+    let has_loads = rungs.clone().any(|r| !r.kind.is_ceiling());
+    let mut counted = rungs.filter(|r| !has_loads || !r.kind.is_ceiling());
     if certificate.interrupted {
         exit::INTERRUPTED
-    } else if certificate.rungs.iter().any(is_usable) {
+    } else if counted.any(is_usable) {
         exit::OK
     } else {
         exit::INVALID
+    }
+}
+
+/// It says something about the client; a ceiling does, too, where the simulator set it.
+fn is_usable(rung: &Rung) -> bool {
+    match &rung.spoilt {
+        None => true,
+        Some(spoilt) => rung.kind.is_ceiling() && spoilt.by == Spoiler::Simulator,
     }
 }

@@ -105,7 +105,7 @@ fn a_part_of_a_ladder_is_not_this_machines_certificate() {
     let mut command = crate::process::command(&words(line));
     command.env("INFERMETER_CALIBRATION", &path);
     let ran = crate::process::ran(command);
-    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert!(matches!(ran.code, Some(0 | 3)), "{ran:#?}");
     assert!(ran.out.contains("No certificate saved"), "{}", ran.out);
     assert!(ran.out.contains("null:2"), "{}", ran.out);
     assert_eq!(ran.err, "");

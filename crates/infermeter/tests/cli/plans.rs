@@ -87,7 +87,7 @@ tls-ca = \"c.pem\" # flag
     assert_eq!(not_default("--concurrency 32"), "concurrency = 32 # flag\n");
     let varying = "--rate-profile ramp:5..50/60s,repeat --workload mix:chat=7,fixed:20,3=3";
     let expected = "\
-rate-profile = \"ramp:5..50/60s,repeat\" # flag
+rate-profile = \"ramp:5..50/1m,repeat\" # flag
 workload = \"mix:chat=7,fixed:20,3=3\" # flag
 ";
     assert_eq!(not_default(varying), expected);

@@ -1,8 +1,9 @@
 //! Several tokens per event, several events per write.
 
 use crate::engine_support::Driver;
-use crate::support::{Ask, fixed, start};
+use crate::support::{Ask, fixed, io, start};
 use infermeter_core::record::{Outcome, TokenSource};
+use infermeter_core::run::IoBackend;
 
 #[test]
 fn an_event_of_several_tokens_is_one_chunk() {
@@ -24,13 +25,12 @@ fn events_of_one_write_share_their_read() {
     assert_eq!(record.outcome, Outcome::Completed);
     assert_eq!(record.chunks.len(), 10);
     assert!(record.chunks.iter().all(|c| c.tokens == 1));
-    // Writes of 4, 4 and 2 events; a late client may read two of them at once, never a part.
+    // Writes of 4, 4 and 2 events; a late client may read two of them at once, never a part. (What
+    // lies in a socket may take several buffers of a ring: reads of their own with one stamp.)
     for write in record.chunks.chunks(4) {
-        assert!(
-            write
-                .iter()
-                .all(|c| (c.read, c.at) == (write[0].read, write[0].at))
-        );
+        assert!(write.iter().all(|c| c.at == write[0].at));
+        let one_read = write.iter().all(|c| c.read == write[0].read);
+        assert!(one_read || io() == IoBackend::Uring);
         assert!(write.iter().all(|c| c.lower <= write[0].at));
     }
 }
