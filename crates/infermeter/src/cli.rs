@@ -465,6 +465,9 @@ pub struct CalibrateArgs {
     /// Client threads [default: as run: one for each of its cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub threads: Option<u32>,
+    /// Receive with: auto, uring or epoll, as run does
+    #[arg(long, value_name = "IO", default_value = "auto", value_parser = io)]
+    pub io: infermeter_core::plan::Io,
     /// Busy-wait after each chunk: artificial client load that shows what kernel stamps buy
     #[arg(long, value_name = "TIME")]
     pub burn: Option<infermeter_core::units::Span>,
@@ -484,4 +487,15 @@ pub struct CalibrateArgs {
     /// No progress
     #[arg(long)]
     pub quiet: bool,
+}
+
+/// `--io` of a command without a plan.
+fn io(text: &str) -> Result<infermeter_core::plan::Io, String> {
+    use infermeter_core::plan::Io;
+    match text {
+        "auto" => Ok(Io::Auto),
+        "uring" => Ok(Io::Uring),
+        "epoll" => Ok(Io::Epoll),
+        _ => Err("one of auto, uring, epoll".to_owned()),
+    }
 }

@@ -54,13 +54,17 @@ impl Receiving {
         })
     }
 
-    /// For `environment` of run.json.
-    pub fn facts(&self) -> Value {
-        let receives_with = match self.io {
+    /// Its name in `run.json` and in certificates.
+    pub fn name(&self) -> &'static str {
+        match self.io {
             IoBackend::Epoll => "epoll",
             IoBackend::Uring => "io_uring",
-        };
-        json!({ "receives_with": receives_with, "because": self.why })
+        }
+    }
+
+    /// For `environment` of run.json.
+    pub fn facts(&self) -> Value {
+        json!({ "receives_with": self.name(), "because": self.why })
     }
 }
 

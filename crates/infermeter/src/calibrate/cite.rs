@@ -4,23 +4,20 @@
 //! the reasons why it does not hold; it never stops a run.
 
 use super::store;
+use crate::receiving::Receiving;
 use infermeter_core::certificate::{Certificate, Citation, CitedRung, ClientSettings, Machine};
 use infermeter_core::plan::Plan;
 use infermeter_core::text::inert;
 use infermeter_probe::host::host_facts;
 use std::path::Path;
 
-/// How the client waits for its sockets.
-pub const IO: &str = "epoll";
-
 /// The certificate of this machine, as a run with `threads` threads cites it; `None` without one.
-pub fn cite(plan: &Plan, threads: usize) -> Option<Citation> {
+pub fn cite(plan: &Plan, threads: usize, receiving: &Receiving) -> Option<Citation> {
     let path = store::default_path()?;
     let client = ClientSettings {
         threads,
-        io: IO.to_owned(),
-        // Whether stamps work is seen in the run itself.
-        kernel_stamps: true,
+        io: receiving.name().to_owned(),
+        kernel_stamps: receiving.kernel_stamps,
         burn: plan.burn,
     };
     cite_file(&path, &this_machine(), &client)

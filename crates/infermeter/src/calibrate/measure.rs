@@ -13,7 +13,7 @@ use crate::run_id;
 use anyhow::{Context, Result};
 use clap::CommandFactory;
 use infermeter_core::certificate::Transport;
-use infermeter_core::plan::Plan;
+use infermeter_core::plan::{Io, Plan};
 use infermeter_core::record::RequestRecord;
 use infermeter_core::run::RunManifest;
 use infermeter_core::units::Span;
@@ -33,6 +33,8 @@ pub struct Settings {
     pub warmup: Span,
     /// Client threads, where asked for.
     pub threads: Option<u32>,
+    /// What the client receives with.
+    pub io: Io,
     /// Artificial client load per chunk.
     pub burn: Option<Span>,
     /// What the simulator's TLS needs; without it there are no TLS rungs.
@@ -96,6 +98,7 @@ pub fn measure(spec: Spec, settings: &Settings, scratch: &Scratch) -> Result<Mea
     let plan = Plan {
         threads: settings.threads,
         burn: settings.burn,
+        io: settings.io,
         tls_ca: tls.map(|files| files.certificate.clone()),
         ..spec.plan(settings.duration, settings.warmup)
     };

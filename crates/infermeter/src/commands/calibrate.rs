@@ -1,6 +1,6 @@
 //! `infermeter calibrate`: prove this client machine's own measurement error.
 
-use crate::calibrate::cite::{IO, this_machine};
+use crate::calibrate::cite::this_machine;
 use crate::calibrate::ladder::Ladder;
 use crate::calibrate::limits::limits;
 use crate::calibrate::measure::{Scratch, Settings, TlsFiles, measure};
@@ -10,6 +10,7 @@ use crate::calibrate::rung::rung;
 use crate::calibrate::spec::Spec;
 use crate::calibrate::store;
 use crate::cli::CalibrateArgs;
+use crate::receiving::Receiving;
 use crate::{exit, output, place, run_id};
 use anyhow::{Context, Result};
 use infermeter_core::certificate::{Certificate, ClientSettings, FORMAT_VERSION, Rung, Spoiler};
@@ -29,10 +30,12 @@ const RETRIES: u32 = 1;
 /// For a wrong flag, a simulator that does not start, a certificate that cannot be written.
 pub fn calibrate(args: &CalibrateArgs) -> Result<u8> {
     let ladder = Ladder::from_args(args)?;
+    let sentinel = Sentinel::start();
+    let receiving = Receiving::choose(args.io, sentinel.is_some())?;
     let settings = settings(args, &ladder);
     signals::count_from_now().context("signal handlers")?;
     let rungs = climb(args, &ladder, &settings)?;
-    let certificate = certificate(&settings, rungs);
+    let certificate = certificate(&settings, &receiving, rungs);
     let saved = save(args, &ladder, &certificate);
     if args.json {
         output::print(&format!("{:#}\n", serde_json::to_value(&certificate)?));
@@ -58,6 +61,7 @@ fn settings(args: &CalibrateArgs, ladder: &Ladder) -> Settings {
         duration: ladder.duration,
         warmup: ladder.warmup,
         threads: args.threads,
+        io: args.io,
         burn: args.burn,
         tls: tls_files(args),
         cores,
@@ -131,7 +135,7 @@ fn undisturbed(spec: Spec, settings: &Settings, scratch: &Scratch) -> Result<Run
     }
 }
 
-fn certificate(settings: &Settings, rungs: Vec<Rung>) -> Certificate {
+fn certificate(settings: &Settings, receiving: &Receiving, rungs: Vec<Rung>) -> Certificate {
     Certificate {
         format_version: FORMAT_VERSION,
         infermeter_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -141,8 +145,8 @@ fn certificate(settings: &Settings, rungs: Vec<Rung>) -> Certificate {
             threads: settings
                 .threads
                 .map_or(settings.cores.client.len().max(1), |t| t as usize),
-            io: IO.to_owned(),
-            kernel_stamps: Sentinel::start().is_some(),
+            io: receiving.name().to_owned(),
+            kernel_stamps: receiving.kernel_stamps,
             burn: settings.burn,
         },
         interrupted: signals::count() > 0,

@@ -121,8 +121,12 @@ pub(crate) fn execute_on(
     let target = target::prepare_unless_stopped(plan, mock_url, run_id)?;
     let environment = environment::environment(plan, &target, load, (cores, size), salt);
     let mut manifest = first_manifest(plan, load, run_id, &target, environment);
-    manifest.calibration = cite::cite(plan, size.threads);
-    execute(plan, load, &target, (cores, size), manifest, directory)
+    let sentinel = Sentinel::start();
+    let receiving = Receiving::choose(plan.io, sentinel.is_some())?;
+    manifest.environment["client"]["io"] = receiving.facts();
+    manifest.calibration = cite::cite(plan, size.threads, &receiving);
+    let settings = run_settings(plan, load, &target, (cores, size), &receiving);
+    execute((plan, load, &target), &settings, manifest, directory)
 }
 
 /// `run.json` as far as it is known before the clock starts.
@@ -178,19 +182,13 @@ fn first_manifest(
 
 /// Sends the load and records it. Returns the manifest as far as the run fills it.
 fn execute(
-    plan: &Plan,
-    load: &Load,
-    target: &ReadyTarget,
-    place: (&Cores, Size),
+    (plan, load, target): (&Plan, &Load, &ReadyTarget),
+    settings: &RunSettings,
     mut manifest: RunManifest,
     directory: &Path,
 ) -> Result<(RunManifest, bool)> {
     // A disk that has no room for this ends the run before it begins.
     write_manifest(directory, &manifest)?;
-    let sentinel = Sentinel::start();
-    let receiving = Receiving::choose(plan.io, sentinel.is_some())?;
-    manifest.environment["client"]["io"] = receiving.facts();
-    let settings = run_settings(plan, load, target, place, &receiving);
     let mut sink = Journal {
         writer: JournalWriter::create(directory)?,
         secrets: &target.secrets,
@@ -201,7 +199,7 @@ fn execute(
     let mut started = None;
     let outcome = infermeter_runner::run(
         &load.schedule,
-        &settings,
+        settings,
         Inputs {
             make: &make,
             spec: &|id| load.workload.spec(id),
