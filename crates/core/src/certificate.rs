@@ -95,7 +95,7 @@ impl Machine {
 pub struct ClientSettings {
     /// Worker threads.
     pub threads: usize,
-    /// How it waits for its sockets: `epoll`.
+    /// How it waits for its sockets: `epoll` or `io_uring`.
     pub io: String,
     /// Kernel receive stamps worked.
     pub kernel_stamps: bool,
@@ -113,6 +113,8 @@ pub enum LoadKind {
     Requests,
     /// Streams with events of so many bytes.
     Bytes,
+    /// Streams with events of so many tokens.
+    Chunks,
     /// Slots that ask for one token at once: the generator's ceiling in requests.
     Null,
     /// Streams as fast as the simulator writes: the generator's ceiling in events.
@@ -121,10 +123,11 @@ pub enum LoadKind {
 
 impl LoadKind {
     /// Every kind, in the order of printing.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Streams,
         Self::Requests,
         Self::Bytes,
+        Self::Chunks,
         Self::Null,
         Self::Flood,
     ];
@@ -135,6 +138,7 @@ impl LoadKind {
             Self::Streams => "streams",
             Self::Requests => "requests",
             Self::Bytes => "bytes",
+            Self::Chunks => "chunks",
             Self::Null => "null",
             Self::Flood => "flood",
         }
@@ -143,7 +147,7 @@ impl LoadKind {
     /// It has no rate of its own: what it reaches is a ceiling, and its errors are not looked at.
     pub fn is_ceiling(self) -> bool {
         match self {
-            Self::Streams | Self::Requests | Self::Bytes => false,
+            Self::Streams | Self::Requests | Self::Bytes | Self::Chunks => false,
             Self::Null | Self::Flood => true,
         }
     }
@@ -151,7 +155,7 @@ impl LoadKind {
     /// What is counted per second on this ladder.
     pub fn unit(self) -> &'static str {
         match self {
-            Self::Streams | Self::Bytes | Self::Flood => "events/s",
+            Self::Streams | Self::Bytes | Self::Chunks | Self::Flood => "events/s",
             Self::Requests | Self::Null => "requests/s",
         }
     }
@@ -208,7 +212,9 @@ impl Rung {
     /// Per second in the kind's unit, as it came out.
     pub fn per_s(&self) -> f64 {
         match self.kind {
-            LoadKind::Streams | LoadKind::Bytes | LoadKind::Flood => self.events_per_s,
+            LoadKind::Streams | LoadKind::Bytes | LoadKind::Chunks | LoadKind::Flood => {
+                self.events_per_s
+            }
             LoadKind::Requests | LoadKind::Null => self.requests_per_s,
         }
     }

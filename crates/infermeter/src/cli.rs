@@ -49,7 +49,7 @@ curl -X PATCH localhost:8000/admin/config -d '{\"max-num-seqs\": 64}'"
     /// Measure this machine's own measurement error, against the simulator's truth
     #[command(
         after_help = "Rungs: streams:NxR (N streams of R tokens/s), requests:R or requests:RxT (R \
-requests/s of T\ntokens), bytes:B (events of B bytes), null:N and flood:N (ceilings with N slots); \
+requests/s of T\ntokens), bytes:B (events of B bytes), chunks:T (events of T tokens), null:N and flood:N (ceilings with N slots); \
 /tls behind one\nputs it over TLS.\n\nExamples:\n  infermeter calibrate --quick\n  \
 infermeter calibrate --rung streams:100x50 --burn 100us\n  infermeter calibrate --null"
     )]
@@ -471,12 +471,6 @@ pub struct CalibrateArgs {
     /// Busy-wait after each chunk: artificial client load that shows what kernel stamps buy
     #[arg(long, value_name = "TIME")]
     pub burn: Option<infermeter_core::units::Span>,
-    /// Adds rungs over TLS: the simulator's certificate for 127.0.0.1 (PEM)
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
-    pub tls_cert: Option<PathBuf>,
-    /// Its private key (PEM)
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    pub tls_key: Option<PathBuf>,
     /// Write the certificate here [default: INFERMETER_CALIBRATION, else
     /// $XDG_STATE_HOME/infermeter/calibration.json]
     #[arg(long, value_name = "FILE")]

@@ -56,9 +56,10 @@ pub fn bench_run(mock_args: &[&str], run_args: &[&str], directory: &Path) -> Res
     let mut mock = Command::new(&binary);
     mock.arg("mock")
         .args(mock_args)
-        .args(["--port", "0", "--truth"])
+        .args(["--port", "0", "--cores", &first.to_string(), "--truth"])
         .arg(&truth_file);
-    let mut server = Running(on_core(first, move || mock.stdout(Stdio::piped()).spawn())?);
+    mock.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut server = Running(on_core(first, move || mock.spawn())?);
     let url = ready_url(&mut server.0)?;
     let mut client = Command::new(&binary);
     client
@@ -124,7 +125,8 @@ impl Server {
 pub fn start_mock(mock_args: &[&str]) -> Result<Server> {
     let (first, _) = two_cores()?;
     let mut mock = Command::new(binary()?);
-    mock.arg("mock").args(mock_args).args(["--port", "0"]);
+    mock.arg("mock").args(mock_args);
+    mock.args(["--port", "0", "--cores", &first.to_string()]);
     mock.stdout(Stdio::piped()).stderr(Stdio::null());
     let mut process = Running(on_core(first, move || mock.spawn())?);
     let url = ready_url(&mut process.0)?;

@@ -1,6 +1,5 @@
 //! Which rungs are measured, and when a ladder has been climbed far enough.
 
-use super::measure::simulator_offers_tls;
 use super::spec::{Shape, Spec};
 use crate::cli::CalibrateArgs;
 use anyhow::{Context, Result, bail};
@@ -19,6 +18,7 @@ struct Steps {
     streams: &'static [u32],
     requests: &'static [u32],
     bytes: &'static [u32],
+    chunks: &'static [u32],
     null: &'static [u32],
     flood: &'static [u32],
     tls_streams: &'static [u32],
@@ -31,6 +31,7 @@ const QUICK: Steps = Steps {
     streams: &[10, 100, 400],
     requests: &[50, 500, 2_000],
     bytes: &[4_096],
+    chunks: &[8],
     null: &[64],
     flood: &[],
     tls_streams: &[100],
@@ -43,6 +44,7 @@ const STANDARD: Steps = Steps {
     streams: &[10, 50, 100, 200, 400, 800, 1_600, 3_200],
     requests: &[50, 200, 500, 1_000, 2_000, 4_000],
     bytes: &[1_024, 4_096],
+    chunks: &[8],
     null: &[1, 16, 64],
     flood: &[64],
     tls_streams: &[50, 200, 800],
@@ -57,6 +59,7 @@ const FULL: Steps = Steps {
     ],
     requests: &[10, 50, 200, 500, 1_000, 2_000, 4_000, 8_000, 16_000],
     bytes: &[512, 1_024, 2_048, 4_096, 16_384],
+    chunks: &[2, 8, 32],
     null: &[1, 4, 16, 64, 256],
     flood: &[16, 64, 256],
     tls_streams: &[10, 50, 100, 200, 400, 800, 1_600],
@@ -92,11 +95,10 @@ impl Ladder {
             _ => STANDARD,
         };
         let mut specs = match (args.rung.as_slice(), args.null) {
-            ([], false) => steps.specs(args.tls_cert.is_some()),
+            ([], false) => steps.specs(),
             ([], true) => steps.ceilings(),
             (picked, _) => parse(picked)?,
         };
-        check_tls(args, &specs)?;
         if let Some(most) = args.max_events {
             // A ceiling asks for as many as go.
             specs.retain(|spec| spec.events_per_s().is_some_and(|asked| asked <= most));
@@ -138,7 +140,7 @@ fn is_saturated(rung: &Rung) -> bool {
 }
 
 impl Steps {
-    fn specs(self, tls: bool) -> Vec<Spec> {
+    fn specs(self) -> Vec<Spec> {
         let streams = |streams: &u32| Shape::Streams {
             streams: *streams,
             rate: STREAM_RATE,
@@ -149,20 +151,17 @@ impl Steps {
         };
         let plain = self.streams.iter().map(streams);
         let plain = plain.chain(self.requests.iter().map(requests));
-        let plain = plain.chain(
-            self.bytes
-                .iter()
-                .map(|bytes| Shape::Bytes { bytes: *bytes }),
-        );
+        let sizes = |bytes: &u32| Shape::Bytes { bytes: *bytes };
+        let chunks = |tokens: &u32| Shape::Chunks { tokens: *tokens };
+        let plain = plain.chain(self.bytes.iter().map(sizes));
+        let plain = plain.chain(self.chunks.iter().map(chunks));
         let mut specs: Vec<Spec> = plain.map(Spec::plain).collect();
-        if tls {
-            let shapes = self.tls_streams.iter().map(streams);
-            let shapes = shapes.chain(self.tls_requests.iter().map(requests));
-            specs.extend(shapes.map(|shape| Spec {
-                shape,
-                transport: Transport::Tls,
-            }));
-        }
+        let shapes = self.tls_streams.iter().map(streams);
+        let shapes = shapes.chain(self.tls_requests.iter().map(requests));
+        specs.extend(shapes.map(|shape| Spec {
+            shape,
+            transport: Transport::Tls,
+        }));
         specs.extend(self.ceilings());
         specs
     }
@@ -180,20 +179,6 @@ impl Steps {
 fn parse(picked: &[String]) -> Result<Vec<Spec>> {
     let parse = |text: &String| text.parse::<Spec>().context("--rung");
     picked.iter().map(parse).collect()
-}
-
-/// TLS rungs need a simulator that speaks it, and a certificate for it.
-fn check_tls(args: &CalibrateArgs, specs: &[Spec]) -> Result<()> {
-    if args.tls_cert.is_some() && !simulator_offers_tls() {
-        bail!("--tls-cert: the simulator of this build speaks no TLS");
-    }
-    match specs.iter().find(|s| s.transport == Transport::Tls) {
-        Some(spec) if args.tls_cert.is_none() => bail!(
-            "--rung {spec}: give --tls-cert FILE and --tls-key FILE, a certificate for 127.0.0.1 \
-             and its key"
-        ),
-        _ => Ok(()),
-    }
 }
 
 /// Kinds of which a ladder has rungs, for messages.

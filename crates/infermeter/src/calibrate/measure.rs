@@ -11,7 +11,6 @@ use crate::mock_child::MockChild;
 use crate::place::Cores;
 use crate::run_id;
 use anyhow::{Context, Result};
-use clap::CommandFactory;
 use infermeter_core::certificate::Transport;
 use infermeter_core::plan::{Io, Plan};
 use infermeter_core::record::RequestRecord;
@@ -20,9 +19,6 @@ use infermeter_core::units::Span;
 use infermeter_mock::truth::{self, Truth};
 use infermeter_record::RunDirectory;
 use std::path::{Path, PathBuf};
-
-/// The simulator's flags for TLS.
-const TLS_FLAGS: [&str; 2] = ["tls-cert", "tls-key"];
 
 /// What all rungs share.
 #[derive(Debug, Clone)]
@@ -37,19 +33,29 @@ pub struct Settings {
     pub io: Io,
     /// Artificial client load per chunk.
     pub burn: Option<Span>,
-    /// What the simulator's TLS needs; without it there are no TLS rungs.
-    pub tls: Option<TlsFiles>,
     /// Cores of the two sides.
     pub cores: Cores,
 }
 
 /// A certificate for 127.0.0.1 and its key, PEM. The client trusts it as its own authority.
-#[derive(Debug, Clone)]
-pub struct TlsFiles {
-    /// The certificate.
-    pub certificate: PathBuf,
-    /// Its key.
-    pub key: PathBuf,
+struct TlsFiles {
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+impl TlsFiles {
+    /// Makes both for one rung; they go with its folder.
+    fn make(folder: &Path) -> Result<Self> {
+        let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()])
+            .context("a certificate for the simulator")?;
+        let files = Self {
+            certificate: folder.join("cert.pem"),
+            key: folder.join("key.pem"),
+        };
+        std::fs::write(&files.certificate, made.cert.pem()).context("the certificate's file")?;
+        std::fs::write(&files.key, made.signing_key.serialize_pem()).context("the key's file")?;
+        Ok(files)
+    }
 }
 
 /// What a rung left.
@@ -67,16 +73,6 @@ pub struct Measured {
     pub interrupted: bool,
 }
 
-/// Whether the simulator of this build speaks TLS.
-pub fn simulator_offers_tls() -> bool {
-    let cli = crate::cli::Cli::command();
-    let mock = cli.find_subcommand("mock");
-    mock.is_some_and(|mock| {
-        let flags: Vec<&str> = mock.get_arguments().filter_map(|a| a.get_long()).collect();
-        TLS_FLAGS.iter().all(|flag| flags.contains(flag))
-    })
-}
-
 /// Measures a rung, with its files below `scratch`.
 ///
 /// # Errors
@@ -87,19 +83,20 @@ pub fn measure(spec: Spec, settings: &Settings, scratch: &Scratch) -> Result<Mea
     let truth_file = files.path().join("truth.jsonl");
     let mut flags = spec.mock_flags();
     flags.extend(["--truth".to_owned(), text(&truth_file)]);
-    let tls = settings.tls.as_ref();
-    let tls = tls.filter(|_| spec.transport == Transport::Tls);
-    if let Some(TlsFiles { certificate, key }) = tls {
-        for (flag, file) in TLS_FLAGS.iter().zip([certificate, key]) {
-            flags.extend([format!("--{flag}"), text(file)]);
-        }
+    let tls = match spec.transport {
+        Transport::Plain => None,
+        Transport::Tls => Some(TlsFiles::make(files.path())?),
+    };
+    if let Some(TlsFiles { certificate, key }) = &tls {
+        flags.extend(["--tls-cert".to_owned(), text(certificate)]);
+        flags.extend(["--tls-key".to_owned(), text(key)]);
     }
     let mock = MockChild::start_with(&flags, &settings.cores.mock)?;
     let plan = Plan {
         threads: settings.threads,
         burn: settings.burn,
         io: settings.io,
-        tls_ca: tls.map(|files| files.certificate.clone()),
+        tls_ca: tls.as_ref().map(|files| files.certificate.clone()),
         ..spec.plan(settings.duration, settings.warmup)
     };
     let run_id = run_id::random_run_id()?;

@@ -1,4 +1,4 @@
-//! What a rung is: `streams:100x50`, `requests:200x16`, `bytes:4096`, `null:64`, `flood:64`, with
+//! What a rung is: `streams:100x50`, `requests:200x16`, `bytes:4096`, `chunks:8`, `null:64`, `flood:64`, with
 //! `/tls` behind it for TLS. From it follow the client's plan and the simulator's flags.
 
 use crate::suggest;
@@ -13,6 +13,10 @@ use std::str::FromStr;
 const REQUEST_TOKENS: u32 = 8;
 /// Streams of a `bytes` rung, and tokens per second of each.
 const BYTES_STREAMS: (u32, u32) = (50, 50);
+/// Streams of a `chunks` rung, and events per second of each.
+const CHUNK_STREAMS: (u32, u32) = (50, 50);
+/// Most tokens per event.
+const MAX_CHUNK: u32 = 1_024;
 /// Tokens per answer of a `flood` rung: long, so that events and not requests are the load.
 const FLOOD_TOKENS: u32 = 2_000;
 /// Prompt tokens of every request.
@@ -55,6 +59,11 @@ pub enum Shape {
         /// Bytes of each.
         bytes: u32,
     },
+    /// Events of several tokens.
+    Chunks {
+        /// Tokens of each.
+        tokens: u32,
+    },
     /// One token at once, closed loop.
     Null {
         /// Slots.
@@ -82,6 +91,7 @@ impl Spec {
             Shape::Streams { .. } => LoadKind::Streams,
             Shape::Requests { .. } => LoadKind::Requests,
             Shape::Bytes { .. } => LoadKind::Bytes,
+            Shape::Chunks { .. } => LoadKind::Chunks,
             Shape::Null { .. } => LoadKind::Null,
             Shape::Flood { .. } => LoadKind::Flood,
         }
@@ -94,6 +104,7 @@ impl Spec {
             Shape::Streams { streams, rate } => product(streams, rate),
             Shape::Requests { rate, tokens } => product(rate, tokens),
             Shape::Bytes { .. } => product(BYTES_STREAMS.0, BYTES_STREAMS.1),
+            Shape::Chunks { .. } => product(CHUNK_STREAMS.0, CHUNK_STREAMS.1),
             Shape::Null { .. } | Shape::Flood { .. } => None,
         }
     }
@@ -113,6 +124,7 @@ impl Spec {
             Shape::Streams { rate, .. } => rate.max(2),
             Shape::Requests { tokens, .. } => tokens,
             Shape::Bytes { .. } => BYTES_STREAMS.1,
+            Shape::Chunks { tokens } => tokens * CHUNK_STREAMS.1,
             Shape::Null { .. } => 1,
             Shape::Flood { .. } => FLOOD_TOKENS,
         }
@@ -124,6 +136,7 @@ impl Spec {
             Shape::Streams { rate, .. } => Some(1_000_000_000 / i64::from(rate.max(1))),
             Shape::Requests { .. } => Some(1_000_000),
             Shape::Bytes { .. } => Some(1_000_000_000 / i64::from(BYTES_STREAMS.1)),
+            Shape::Chunks { tokens } => Some(1_000_000_000 / i64::from(CHUNK_STREAMS.1 * tokens)),
             Shape::Null { .. } | Shape::Flood { .. } => None,
         }
     }
@@ -134,6 +147,7 @@ impl Spec {
             Shape::Streams { streams, .. } => (Some(streams), None),
             Shape::Requests { rate, .. } => (None, Some(f64::from(rate))),
             Shape::Bytes { .. } => (Some(BYTES_STREAMS.0), None),
+            Shape::Chunks { .. } => (Some(CHUNK_STREAMS.0), None),
             Shape::Null { slots } | Shape::Flood { slots } => (Some(slots), None),
         };
         Plan {
@@ -188,6 +202,10 @@ impl Spec {
             Shape::Streams { .. } => flag("--ttft", "1us".to_owned()),
             Shape::Requests { .. } => flag("--ttft", "2ms".to_owned()),
             Shape::Bytes { .. } => flag("--ttft", "1us".to_owned()),
+            Shape::Chunks { tokens } => {
+                flag("--ttft", "1us".to_owned());
+                flag("--stream-interval", tokens.to_string());
+            }
             Shape::Flood { .. } => {
                 flag("--ttft", "1us".to_owned());
                 flag("--step", "1us".to_owned());
@@ -213,9 +231,10 @@ impl fmt::Display for Spec {
                 tokens: REQUEST_TOKENS,
             } => write!(f, "{kind}:{rate}")?,
             Shape::Requests { rate, tokens } => write!(f, "{kind}:{rate}x{tokens}")?,
-            Shape::Bytes { bytes: n } | Shape::Null { slots: n } | Shape::Flood { slots: n } => {
-                write!(f, "{kind}:{n}")?;
-            }
+            Shape::Bytes { bytes: n }
+            | Shape::Chunks { tokens: n }
+            | Shape::Null { slots: n }
+            | Shape::Flood { slots: n } => write!(f, "{kind}:{n}")?,
         }
         match self.transport {
             Transport::Plain => Ok(()),
@@ -230,7 +249,7 @@ pub enum SpecError {
     /// Its first word is no kind.
     #[error(
         "`{text}`: unknown load `{kind}`{}: write streams:NxR, requests:R, requests:RxT, bytes:B, \
-         null:N or flood:N, with /tls behind it for TLS",
+         chunks:T, null:N or flood:N, with /tls behind it for TLS",
         hint(.suggestion)
     )]
     Kind {
@@ -282,6 +301,8 @@ impl FromStr for Spec {
             ("requests", _) => return Err(bad("requests:200, or requests:200x16 of 16 tokens")),
             ("bytes", &[bytes]) if BYTES.contains(&bytes) => Shape::Bytes { bytes },
             ("bytes", _) => return Err(bad("bytes:4096, from 320 to 65536 bytes per event")),
+            ("chunks", &[tokens]) if tokens <= MAX_CHUNK => Shape::Chunks { tokens },
+            ("chunks", _) => return Err(bad("chunks:8, up to 1024 tokens per event")),
             ("null", &[slots]) => Shape::Null { slots },
             ("null", _) => return Err(bad("null:64, a number of slots")),
             ("flood", &[slots]) => Shape::Flood { slots },
@@ -318,6 +339,7 @@ mod tests {
             "requests:200",
             "requests:200x16",
             "bytes:4096",
+            "chunks:8",
             "null:64",
             "flood:8/tls",
             "streams:1x20/tls",

@@ -3,7 +3,7 @@
 use crate::calibrate::cite::this_machine;
 use crate::calibrate::ladder::Ladder;
 use crate::calibrate::limits::limits;
-use crate::calibrate::measure::{Scratch, Settings, TlsFiles, measure};
+use crate::calibrate::measure::{Scratch, Settings, measure};
 use crate::calibrate::progress::LadderProgress;
 use crate::calibrate::render::render;
 use crate::calibrate::rung::rung;
@@ -63,16 +63,8 @@ fn settings(args: &CalibrateArgs, ladder: &Ladder) -> Settings {
         threads: args.threads,
         io: args.io,
         burn: args.burn,
-        tls: tls_files(args),
         cores,
     }
-}
-
-fn tls_files(args: &CalibrateArgs) -> Option<TlsFiles> {
-    Some(TlsFiles {
-        certificate: args.tls_cert.clone()?,
-        key: args.tls_key.clone()?,
-    })
 }
 
 /// Measures the rungs one after the other, until the last or a signal.

@@ -2,7 +2,7 @@
 //! refuses. No figure of time is judged: the machine may be busy.
 
 use crate::process::{Going, Run, Scratch, infermeter, light, mock, run_with, words};
-use infermeter_core::certificate::{Certificate, Errors, Spread};
+use infermeter_core::certificate::{Certificate, Errors, Rung, Spread};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fs;
@@ -36,29 +36,47 @@ fn every_measured_request_is_compared() {
     assert!(!made.interrupted);
     assert!(made.machine.kernel.is_some());
     for rung in &made.rungs {
-        let joined = rung.joined;
-        assert!(
-            joined.chunks >= joined.requests && joined.requests > 0,
-            "{joined:?}"
-        );
-        let left_out = (joined.without_truth, joined.unequal, joined.unfinished);
-        assert_eq!(left_out, (0, 0, 0), "{}", rung.name);
-        let errors = rung.program.expect("program stamps");
-        let Errors { ttft, chunk, itl } = errors;
-        assert_eq!(ttft.map(|s| s.n), Some(joined.requests));
-        assert_eq!(chunk.map(|s| s.n), Some(joined.chunks));
-        assert_eq!(itl.map(|s| s.n), Some(joined.chunks - joined.requests));
-        for spread in [ttft, chunk, itl].into_iter().flatten() {
-            let Spread { p50_us, max_us, .. } = spread;
-            assert!(0.0 <= p50_us && p50_us <= max_us && max_us.is_finite());
-        }
-        assert!(rung.events_per_s > 0.0 && rung.bytes_per_event > Some(100.0));
+        every_request_is_compared(rung);
     }
     let open = &made.rungs[1];
     assert!(
         open.send_lag
             .is_some_and(|lag| lag.n == open.joined.requests)
     );
+}
+
+#[test]
+fn so_are_those_over_tls_and_with_several_tokens_to_an_event() {
+    let ran = infermeter(
+        "calibrate --rung streams:4x50/tls --rung chunks:8 --duration 300ms --threads 1 --json \
+         --quiet",
+    );
+    assert!(matches!(ran.code, Some(0 | 3)), "{ran:#?}");
+    let made: Certificate = serde_json::from_value(ran.json()).expect("a certificate");
+    assert_eq!(made.rungs.len(), 2);
+    for rung in &made.rungs {
+        every_request_is_compared(rung);
+    }
+}
+
+fn every_request_is_compared(rung: &Rung) {
+    let joined = rung.joined;
+    assert!(
+        joined.chunks >= joined.requests && joined.requests > 0,
+        "{joined:?}"
+    );
+    let left_out = (joined.without_truth, joined.unequal, joined.unfinished);
+    assert_eq!(left_out, (0, 0, 0), "{}", rung.name);
+    let errors = rung.program.expect("program stamps");
+    let Errors { ttft, chunk, itl } = errors;
+    assert_eq!(ttft.map(|s| s.n), Some(joined.requests));
+    assert_eq!(chunk.map(|s| s.n), Some(joined.chunks));
+    assert_eq!(itl.map(|s| s.n), Some(joined.chunks - joined.requests));
+    for spread in [ttft, chunk, itl].into_iter().flatten() {
+        let Spread { p50_us, max_us, .. } = spread;
+        assert!(0.0 <= p50_us && p50_us <= max_us && max_us.is_finite());
+    }
+    assert!(rung.events_per_s > 0.0 && rung.bytes_per_event > Some(100.0));
 }
 
 /// The keys of a value; what stands behind them is a dash.
@@ -231,15 +249,12 @@ fn what_cannot_be_meant_is_refused() {
         "--rung streams:4",
         &["`streams:4` is not a load", "streams:100x50"],
     );
-    check(
-        "--rung streams:4x50/tls",
-        &["streams:4x50/tls", "--tls-cert FILE"],
-    );
     check("--max-events 1", &["--max-events 1", "no rung"]);
     check("--duration 1ms", &["--duration", "100ms"]);
     check("--quick --full", &["--quick", "--full"]);
     check("--repeat 0", &["--repeat"]);
-    check("--tls-cert c.pem", &["--tls-key"]);
+    check("--rung chunks:0", &["chunks:8"]);
+    check("--io urin", &["--io", "uring"]);
 }
 
 #[test]
