@@ -164,6 +164,9 @@ pub struct Plan {
     pub trace: Option<PathBuf>,
     /// Rows of the trace to use.
     pub trace_limit: Option<u64>,
+    /// How the trace is read: `NAME` or `NAME=VALUE`.
+    #[serde(default)]
+    pub trace_option: Vec<String>,
     /// Trace offsets are multiplied by this.
     pub time_scale: f64,
     /// Share of the trace's rows that are kept, drawn at random; absent: all.
@@ -266,6 +269,7 @@ impl Plan {
             concurrency: None,
             trace: None,
             trace_limit: None,
+            trace_option: Vec::new(),
             time_scale: 1.0,
             thin: None,
             arrival: ArrivalKind::Poisson,

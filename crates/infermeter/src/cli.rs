@@ -54,6 +54,8 @@ requests/s of T\ntokens), bytes:B (events of B bytes), chunks:T (events of T tok
 infermeter calibrate --rung streams:100x50 --burn 100us\n  infermeter calibrate --null"
     )]
     Calibrate(CalibrateArgs),
+    /// Look into a trace or a dataset before it is sent
+    Workload(WorkloadArgs),
 }
 
 /// Flags of `run`. The same names are the keys of a plan file.
@@ -101,12 +103,16 @@ pub struct RunArgs {
         allow_hyphen_values = true
     )]
     pub concurrency: Option<String>,
-    /// Open loop: replay a trace (Azure CSV)
+    /// Open loop: replay a trace (Azure, Mooncake, BurstGPT, Qwen-Bailian or vLLM; .gz too)
     #[arg(long, value_name = "FILE", help_heading = "Load")]
     pub trace: Option<String>,
     /// Use only the first N rows of the trace
     #[arg(long, value_name = "N", help_heading = "Load")]
     pub trace_limit: Option<String>,
+    /// How the trace is read: format=NAME, block-size=N, time-unit=U, max-context=N, clip, sort,
+    /// spread (repeatable)
+    #[arg(long, value_name = "NAME[=VALUE]", help_heading = "Load")]
+    pub trace_option: Vec<String>,
     /// Multiply the trace's times by this: 0.5 is twice as fast
     #[arg(
         long,
@@ -365,9 +371,9 @@ pub struct MockArgs {
     /// Name of a LoRA adapter that is served, too (repeatable)
     #[arg(long = "adapter", value_name = "NAME", help_heading = "Answers")]
     pub adapters: Vec<String>,
-    /// Fault NAME[=VALUE][@WHEN], as in status=503@1%, stall=3:2s@every:100 or
-    /// disconnect-after=3@10s..20s (repeatable; the first that strikes wins; also by request header
-    /// x-mock-fault)
+    /// Fault NAME, with =VALUE and @WHEN behind it where needed, as in status=503@1%,
+    /// stall=3:2s@every:100 or disconnect-after=3@10s..20s (repeatable; the first that strikes
+    /// wins; also by request header x-mock-fault)
     #[arg(long = "fault", value_name = "FAULT", help_heading = "Faults")]
     pub faults: Vec<String>,
 
@@ -420,6 +426,67 @@ pub struct MockArgs {
     /// End when this process ends
     #[arg(long, hide = true, value_name = "PID")]
     pub exit_with_parent: Option<u32>,
+}
+
+/// What `workload` does.
+#[derive(Debug, Args)]
+pub struct WorkloadArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: WorkloadCommand,
+}
+
+/// The subcommands of `workload`.
+#[derive(Debug, Subcommand)]
+pub enum WorkloadCommand {
+    /// Lengths, arrivals, prefix sharing and sessions of a file
+    #[command(
+        after_help = "Examples:\n  infermeter workload inspect conversation_trace.jsonl\n  \
+infermeter workload inspect BurstGPT_1.csv.gz --json\n  \
+infermeter workload inspect sharegpt.json --tokenizer o200k"
+    )]
+    Inspect(InspectArgs),
+    /// The first rows of a file in the one form that all formats are brought to, as JSON lines
+    Head(HeadArgs),
+}
+
+/// Flags of `workload inspect`.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// Trace or dataset, CSV or JSON, gzip or not
+    pub file: PathBuf,
+    /// Use only the first N rows
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// How the file is read: format=NAME, block-size=N, time-unit=U, max-context=N, clip, sort,
+    /// spread (repeatable)
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub trace_option: Vec<String>,
+    /// Count the tokens of texts with o200k, cl100k or a tokenizer.json
+    #[arg(long, value_name = "NAME|FILE")]
+    pub tokenizer: Option<String>,
+    /// Seed of the option spread
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Print JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `workload head`.
+#[derive(Debug, Args)]
+pub struct HeadArgs {
+    /// Trace or dataset, CSV or JSON, gzip or not
+    pub file: PathBuf,
+    /// Number of rows
+    #[arg(short = 'n', long = "rows", value_name = "N", default_value_t = 5)]
+    pub rows: u64,
+    /// How the file is read, as for inspect (repeatable)
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub trace_option: Vec<String>,
+    /// Seed of the option spread
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
 }
 
 /// Flags of `report`.

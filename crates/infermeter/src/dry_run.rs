@@ -21,6 +21,12 @@ pub fn dry_run(plan: &Plan, load: &Load) -> String {
             tokens.output
         ),
     ];
+    if let Some(facts) = load.workload.trace_facts() {
+        let rows = format!("{} rows of the format {}", facts.rows, facts.format);
+        lines.push(format!("Trace       {rows}"));
+        let remarks = facts.remarks().into_iter();
+        lines.extend(remarks.map(|remark| format!("            {remark}")));
+    }
     let measured = match &load.schedule {
         Schedule::Open(_) => open_loop(plan, load, &mut lines),
         Schedule::Closed(_) => closed_loop(plan, &mut lines),

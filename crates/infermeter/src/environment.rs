@@ -29,6 +29,7 @@ pub fn environment(
         "workload": {
             "tokenizer": load.workload.tokenizer().name(),
             "salt": salt,
+            "trace": load.workload.trace_facts(),
             "expected_prompt_tokens": load.workload.expected_tokens().input,
             "expected_output_tokens": load.workload.expected_tokens().output,
         },

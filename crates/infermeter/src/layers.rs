@@ -282,6 +282,7 @@ fn texts(args: &RunArgs) -> [(&'static str, &Option<String>); 39] {
 /// The flags that were given, as a layer.
 fn flags(args: &RunArgs) -> Vec<(String, Value)> {
     let lists = [
+        ("trace-option", &args.trace_option),
         ("header", &args.header),
         ("slo", &args.slo),
         ("percentile", &args.percentile),

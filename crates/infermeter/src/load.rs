@@ -1,7 +1,8 @@
 //! From plan to load: what is sent (workload) and when (schedule), both pure functions of the
 //! plan and its seeds.
 
-use anyhow::{Result, bail};
+use crate::trace_options;
+use anyhow::{Context, Result, bail};
 use infermeter_core::plan::Plan;
 use infermeter_core::rate::RateCurve;
 use infermeter_core::run::LoadModel;
@@ -10,7 +11,8 @@ use infermeter_schedule::{
     ArrivalProcess, ClosedParams, OpenParams, Rate, ReplayParams, WarmupRule, closed_schedule,
     open_schedule, replay_schedule, thin,
 };
-use infermeter_workload::{Tokenizer, TraceRow, Workload, read_trace};
+use infermeter_workload::{Tokenizer, Trace, TraceRow, Workload};
+use std::path::Path;
 
 /// What is sent, and when.
 #[derive(Debug)]
@@ -31,18 +33,14 @@ impl Load {
     pub fn from_plan(plan: &Plan, salt: u64) -> Result<Self> {
         let tokenizer = Tokenizer::open(&plan.tokenizer)?;
         let seeds = plan.seeds();
-        let rows = match &plan.trace {
-            Some(path) => Some(kept(
-                read_trace(path, plan.trace_limit)?,
-                plan.thin,
-                seeds.schedule,
-            )?),
+        let trace = match &plan.trace {
+            Some(path) => Some(trace(plan, path)?),
             None => None,
         };
-        let schedule = schedule(plan, rows.as_deref(), seeds.schedule)?;
-        let from_trace = rows.is_some();
-        let workload = match rows {
-            Some(rows) => Workload::from_trace(rows, seeds.workload, tokenizer),
+        let schedule = schedule(plan, trace.as_ref().map(Trace::rows), seeds.schedule)?;
+        let from_trace = trace.is_some();
+        let workload = match trace {
+            Some(trace) => Workload::from_trace(trace, seeds.workload, tokenizer),
             None => Workload::from_plan(&plan.workload, seeds.workload, tokenizer)?,
         };
         Ok(Self {
@@ -77,13 +75,17 @@ impl Load {
     }
 }
 
-/// The rows that thinning leaves, with their own instants and lengths, in their order.
-fn kept(rows: Vec<TraceRow>, share: Option<f64>, seed: u64) -> Result<Vec<TraceRow>> {
-    let Some(share) = share else {
-        return Ok(rows);
+/// The trace of a plan: as its options have it read, then thinned.
+fn trace(plan: &Plan, path: &Path) -> Result<Trace> {
+    let options = trace_options::of_plan(plan)?;
+    let trace = Trace::read(path, &options).context("--trace")?;
+    let Some(share) = plan.thin else {
+        return Ok(trace);
     };
-    let numbers = thin(rows.len(), share, seed)?;
-    Ok(numbers.into_iter().map(|number| rows[number]).collect())
+    let seed = plan.seeds().schedule;
+    let kept = thin(trace.rows().len(), share, seed)?;
+    let how = format!("thinned: each row kept with probability {share}, seed {seed}");
+    Ok(trace.select(&kept, &how))
 }
 
 fn schedule(plan: &Plan, rows: Option<&[TraceRow]>, seed: u64) -> Result<Schedule> {

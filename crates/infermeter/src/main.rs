@@ -12,6 +12,7 @@ fn main() -> ExitCode {
         Command::Mock(args) => commands::mock::mock(&args),
         Command::Calibrate(args) => commands::calibrate::calibrate(&args),
         Command::Report(args) => commands::report::report(&args),
+        Command::Workload(args) => commands::workload::workload(&args),
     };
     match result {
         Ok(code) => ExitCode::from(code),

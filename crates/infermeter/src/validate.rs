@@ -142,6 +142,9 @@ fn load_model(plan: &Plan) -> Result<()> {
     if plan.trace.is_none() && plan.trace_limit.is_some() {
         bail!("--trace-limit needs --trace");
     }
+    if plan.trace.is_none() && !plan.trace_option.is_empty() {
+        bail!("--trace-option needs --trace");
+    }
     if plan.trace.is_none() && plan.time_scale != 1.0 {
         bail!("--time-scale needs --trace");
     }

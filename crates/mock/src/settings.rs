@@ -3,7 +3,7 @@
 //!
 //! A [`Settings`] holds only what was given. It is read from texts (`NAME=VALUE`), from a JSON
 //! object, or is the whole of what is in force ([`Settings::of`]), and [`Settings::apply`] puts it
-//! into a [`Config`]: all of it or, with an error, nothing.
+//! into a [`Config`](crate::config::Config): all of it or, with an error, nothing.
 //!
 //! Not here: secrets (the key), addresses and files, which are no parameters of what is simulated.
 
@@ -99,6 +99,8 @@ pub struct Settings {
     pub tool_call_share: Option<f64>,
     /// Usage of streams.
     pub usage: Option<UsageStyle>,
+    /// Usage tells the tokens found in the prefix cache.
+    pub prompt_tokens_details: Option<bool>,
     /// Names of LoRA adapters that are served, too.
     pub adapters: Option<Vec<String>>,
     /// Rules of faults; the first that strikes wins.

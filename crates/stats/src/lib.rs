@@ -38,6 +38,7 @@ mod mann_kendall;
 mod mser;
 mod proportion;
 mod quantile;
+mod rank_correlation;
 mod sample;
 mod special;
 mod summary;
@@ -56,6 +57,7 @@ pub use mann_kendall::{MannKendall, mann_kendall};
 pub use mser::{MSER_BATCH, MSER_MIN_OBSERVATIONS, Truncation, mser5};
 pub use proportion::{ProportionEstimate, clopper_pearson, proportion_estimate};
 pub use quantile::{Quantile, order_statistic};
+pub use rank_correlation::rank_correlation;
 pub use sample::{
     CORRELATED_RATIO, SampleSeries, correlated, independent_interval, quantile_estimate,
     quantile_estimates,

@@ -18,7 +18,7 @@ const SENTENCE_SPREAD: u32 = 9;
 /// One in so many places for a comma has one.
 const COMMA_ONE_IN: u32 = 9;
 /// Bytes per piece to reserve; the built-in words take 6.8 on average.
-const BYTES_PER_PIECE: usize = 8;
+pub(crate) const BYTES_PER_PIECE: usize = 8;
 
 /// Writes the prompt of request `id`: exactly `pieces` pieces. Variants begin with the same salt
 /// and go on differently, for a tokenizer that merges some neighbours.
@@ -26,12 +26,8 @@ pub(crate) fn compose(table: &WordTable, key: u64, id: u64, pieces: u32, variant
     let mut rng = ChaCha8Rng::seed_from_u64(key.wrapping_add(variant));
     rng.set_stream(id);
     let mut text = String::with_capacity(pieces as usize * BYTES_PER_PIECE);
-    let salt = write_salt(&mut text, table, key, id, pieces);
-    let mut sentence = Sentence {
-        words: salt,
-        planned: SENTENCE_MIN.max(salt) + below(&mut rng, SENTENCE_SPREAD),
-        after_comma: false,
-    };
+    let salt = spell(&mut text, table, &table.first, splitmix64(id ^ key), pieces);
+    let mut sentence = Sentence::after(salt, &mut rng);
     let mut left = pieces - salt;
     while left > 0 {
         text.push_str(sentence.next(table, &mut rng, left));
@@ -40,18 +36,20 @@ pub(crate) fn compose(table: &WordTable, key: u64, id: u64, pieces: u32, variant
     text
 }
 
-/// Spells a 64-bit number that is a bijection of `id` in the words of the table, as many digits
-/// as fit into `pieces`; returns their count. 2,048 words need six digits.
-fn write_salt(text: &mut String, table: &WordTable, key: u64, id: u64, pieces: u32) -> u32 {
-    let mut rest = u128::from(splitmix64(id ^ key));
+/// Spells a 64-bit number in the words of the table, the first digit in those of `opening`, as
+/// many digits as fit into `pieces`; returns their count. 2,048 words need six digits.
+pub(crate) fn spell(
+    text: &mut String,
+    table: &WordTable,
+    opening: &[Box<str>],
+    number: u64,
+    pieces: u32,
+) -> u32 {
+    let mut rest = u128::from(number);
     let mut range = 1_u128 << 64;
     let mut digits = 0;
     while range > 1 && digits < pieces {
-        let words = if digits == 0 {
-            &table.first
-        } else {
-            &table.inner
-        };
+        let words = if digits == 0 { opening } else { &table.inner };
         let base = words.len() as u128;
         text.push_str(&words[(rest % base) as usize]);
         rest /= base;
@@ -62,16 +60,30 @@ fn write_salt(text: &mut String, table: &WordTable, key: u64, id: u64, pieces: u
 }
 
 /// Where the text stands in its current sentence.
-struct Sentence {
+pub(crate) struct Sentence {
     words: u32,
     planned: u32,
     after_comma: bool,
 }
 
 impl Sentence {
+    /// A sentence that has `words` words already.
+    pub(crate) fn after(words: u32, rng: &mut ChaCha8Rng) -> Self {
+        Self {
+            words,
+            planned: SENTENCE_MIN.max(words) + below(rng, SENTENCE_SPREAD),
+            after_comma: false,
+        }
+    }
+
     /// The next piece, when `left` pieces are still wanted, this one included. A full stop never
     /// follows another or a comma, and the last piece of a text is a full stop.
-    fn next<'t>(&mut self, table: &'t WordTable, rng: &mut ChaCha8Rng, left: u32) -> &'t str {
+    pub(crate) fn next<'t>(
+        &mut self,
+        table: &'t WordTable,
+        rng: &mut ChaCha8Rng,
+        left: u32,
+    ) -> &'t str {
         if left == 1 || (self.words >= self.planned && !self.after_comma && left > 3) {
             self.words = 0;
             self.planned = SENTENCE_MIN + below(rng, SENTENCE_SPREAD);
@@ -94,7 +106,7 @@ impl Sentence {
 }
 
 /// A number below `n`, by multiply and shift: the bias is under n / 2^32.
-fn below(rng: &mut ChaCha8Rng, n: u32) -> u32 {
+pub(crate) fn below(rng: &mut ChaCha8Rng, n: u32) -> u32 {
     ((u64::from(rng.next_u32()) * u64::from(n)) >> 32) as u32
 }
 
@@ -161,7 +173,7 @@ mod tests {
             inner: full.inner[..64].to_vec(),
         };
         let mut text = String::new();
-        assert_eq!(write_salt(&mut text, &small, 1, 1, 100), 11);
-        assert_eq!(write_salt(&mut text, &full, 1, 1, 100), 6);
+        assert_eq!(spell(&mut text, &small, &small.first, 1, 100), 11);
+        assert_eq!(spell(&mut text, &full, &full.first, 1, 100), 6);
     }
 }

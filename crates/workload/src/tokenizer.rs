@@ -6,7 +6,8 @@
 //! Invariant: a prompt it hands out has exactly the number of tokens asked for, chat template and
 //! special tokens excluded, or it is an error.
 
-use crate::prompt::compose;
+use crate::blocks::{BlockPrompt, Style};
+use crate::prompt::{compose, spell};
 use crate::words::WordTable;
 use crate::workload::PromptError;
 use infermeter_core::text::inert;
@@ -148,26 +149,53 @@ impl Tokenizer {
 
     /// Text of exactly `tokens` tokens (at least 1) for request `id` under `key`.
     pub(crate) fn write(&self, key: u64, id: u64, tokens: u32) -> Result<String, PromptError> {
-        let tokens = tokens.max(1);
-        match &self.vocabulary {
-            Vocabulary::BuiltIn(_) => Ok(compose(&self.table, key, id, tokens, 0)),
-            Vocabulary::File(file) => self.write_checked(file, key, id, tokens),
-        }
+        self.exact(tokens, VARIANTS, |pieces, variant| {
+            compose(&self.table, key, id, pieces, variant)
+        })
     }
 
-    /// Writes, counts and corrects the number of pieces until the count is exact.
-    fn write_checked(
+    /// Text of exactly `tokens` tokens (at least 1) whose blocks are those of `prompt`. Under a
+    /// tokenizer that merges some neighbours the last block is made longer or shorter, and the
+    /// blocks before it stay as they are in every prompt.
+    pub(crate) fn write_blocks<I: Iterator<Item = u64>>(
         &self,
-        file: &tokenizers::Tokenizer,
-        key: u64,
-        id: u64,
+        prompt: &BlockPrompt,
+        ids: impl Fn() -> I,
         tokens: u32,
     ) -> Result<String, PromptError> {
+        let style = match &self.vocabulary {
+            Vocabulary::BuiltIn(_) => Style::Sentences,
+            Vocabulary::File(_) => Style::Words,
+        };
+        self.exact(tokens, 1, |pieces, _| {
+            prompt.compose(&self.table, style, ids(), pieces)
+        })
+    }
+
+    /// A text that spells `number` and counts as few tokens as that takes.
+    pub(crate) fn spelled(&self, number: u64) -> String {
+        let mut text = String::new();
+        spell(&mut text, &self.table, &self.table.first, number, u32::MAX);
+        text
+    }
+
+    /// Writes by `text(pieces, variant)`; for a file counts and corrects the number of pieces
+    /// until the count is exact.
+    fn exact(
+        &self,
+        tokens: u32,
+        variants: u64,
+        text: impl Fn(u32, u64) -> String,
+    ) -> Result<String, PromptError> {
+        let tokens = tokens.max(1);
+        let Vocabulary::File(file) = &self.vocabulary else {
+            return Ok(text(tokens, 0));
+        };
         let mut got = 0;
-        for variant in 0..VARIANTS {
+        for variant in 0..variants {
             let mut pieces = tokens;
             for _ in 0..CORRECTIONS {
-                let text = compose(&self.table, key, id, pieces, variant);
+                let text = text(pieces, variant);
                 got = self.count(file, &text)?;
                 if got == tokens as usize {
                     return Ok(text);

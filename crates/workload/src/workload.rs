@@ -5,10 +5,11 @@
 //! Invariant: [`Workload::spec`] and [`Workload::prompt`] depend on the constructor's arguments
 //! and the id alone. Lengths do not depend on the salt.
 
+use crate::blocks::BlockPrompt;
 use crate::classes::Classes;
 use crate::pairs::PairsError;
 use crate::tokenizer::Tokenizer;
-use crate::trace::TraceRow;
+use crate::trace::{Trace, TraceFacts, TraceRow};
 use infermeter_core::plan::WorkloadKind;
 use infermeter_core::request::{RequestId, RequestSpec};
 use infermeter_core::seed::splitmix64;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 /// Keeps the random streams of lengths and of text apart.
 const LENGTHS_TAG: u64 = 0x6c65_6e67_7468_7300;
 const TEXT_TAG: u64 = 0x7465_7874_7465_7874;
+const BLOCKS_TAG: u64 = 0x626c_6f63_6b73_2e2e;
 const SALT_TAG: u64 = 0x7361_6c74_7361_6c74;
 
 /// Why a prompt cannot be written (never under a built-in tokenizer).
@@ -59,7 +61,7 @@ pub struct ExpectedTokens {
 #[derive(Debug, Clone)]
 enum Source {
     Drawn(Arc<Classes>),
-    Rows(Arc<[TraceRow]>),
+    Rows(Arc<Trace>),
 }
 
 /// What every request of a run asks for. Cheap to clone, free to share between threads.
@@ -86,10 +88,10 @@ impl Workload {
         Ok(Self::new(source, kind.classes(), seed, tokenizer))
     }
 
-    /// Requests with the lengths of a trace: request `id` is row `id`.
-    pub fn from_trace(rows: Vec<TraceRow>, seed: u64, tokenizer: Tokenizer) -> Self {
-        let classes = vec!["trace".to_owned()];
-        Self::new(Source::Rows(rows.into()), classes, seed, tokenizer)
+    /// Requests with the lengths, classes and blocks of a trace: request `id` is row `id`.
+    pub fn from_trace(trace: Trace, seed: u64, tokenizer: Tokenizer) -> Self {
+        let classes = trace.classes().to_vec();
+        Self::new(Source::Rows(Arc::new(trace)), classes, seed, tokenizer)
     }
 
     fn new(source: Source, classes: Vec<String>, seed: u64, tokenizer: Tokenizer) -> Self {
@@ -117,10 +119,11 @@ impl Workload {
     /// When a trace has no row `id`: schedules are made from the same rows.
     pub fn spec(&self, id: RequestId) -> RequestSpec {
         let (class, prompt_tokens, output_tokens) = match &self.source {
-            Source::Rows(rows) => {
-                let row = usize::try_from(id).ok().and_then(|i| rows.get(i));
+            Source::Rows(trace) => {
+                let row = trace.rows().get(id as usize);
                 let row = row.expect("the schedule of a trace has no more arrivals than rows");
-                (0, row.input_tokens, row.output_tokens)
+                let class = trace.class(id as usize);
+                (class, row.input_tokens, row.output_tokens)
             }
             Source::Drawn(classes) => {
                 let mut rng = ChaCha8Rng::seed_from_u64(splitmix64(self.seed ^ LENGTHS_TAG));
@@ -137,12 +140,26 @@ impl Workload {
         }
     }
 
-    /// The prompt of a request: text of exactly `spec.prompt_tokens` tokens that begins with the
-    /// request's own salt.
+    /// The prompt of a request: text of exactly `spec.prompt_tokens` tokens. It begins with the
+    /// request's own salt; where a trace says which blocks prompts share, it begins with the
+    /// run's salt, and equal blocks have equal text.
     ///
     /// # Errors
     /// Only under a `tokenizer.json` that cannot meet the length.
     pub fn prompt(&self, spec: &RequestSpec) -> Result<String, PromptError> {
+        if let Source::Rows(trace) = &self.source
+            && let Some(blocks) = trace.blocks(spec.id as usize)
+        {
+            let prompt = BlockPrompt {
+                block_tokens: blocks.tokens,
+                key: splitmix64(self.seed ^ BLOCKS_TAG),
+                salt: self.text_key,
+                row: spec.id,
+            };
+            return self
+                .tokenizer
+                .write_blocks(&prompt, || blocks.ids(), spec.prompt_tokens);
+        }
         self.tokenizer
             .write(self.text_key, spec.id, spec.prompt_tokens)
     }
@@ -156,7 +173,8 @@ impl Workload {
     pub fn expected_tokens(&self) -> ExpectedTokens {
         match &self.source {
             Source::Drawn(classes) => classes.expected(),
-            Source::Rows(rows) => {
+            Source::Rows(trace) => {
+                let rows = trace.rows();
                 let mean = |tokens: fn(&TraceRow) -> u32| {
                     let sum: u64 = rows.iter().map(|row| u64::from(tokens(row))).sum();
                     sum as f64 / rows.len().max(1) as f64
@@ -174,7 +192,15 @@ impl Workload {
     pub fn len(&self) -> Option<u64> {
         match &self.source {
             Source::Drawn(_) => None,
-            Source::Rows(rows) => Some(rows.len() as u64),
+            Source::Rows(trace) => Some(trace.rows().len() as u64),
+        }
+    }
+
+    /// What was read from the trace, where there is one.
+    pub fn trace_facts(&self) -> Option<&TraceFacts> {
+        match &self.source {
+            Source::Drawn(_) => None,
+            Source::Rows(trace) => trace.facts(),
         }
     }
 

@@ -4,3 +4,4 @@ pub mod calibrate;
 pub mod mock;
 pub mod report;
 pub mod run;
+pub mod workload;

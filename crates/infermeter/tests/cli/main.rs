@@ -25,3 +25,4 @@ mod simulator;
 mod timeouts;
 mod tls;
 mod trace;
+mod workload;

@@ -72,12 +72,13 @@ audit-send = true # flag
 burn = \"10us\" # flag
 ";
     assert_eq!(not_default(flags), expected);
-    let others = "https://h --trace t.csv --trace-limit 5 --time-scale 0.5 --thin 0.25 --tls-ca \
-                  c.pem --first-token-timeout 4s";
+    let others = "https://h --trace t.csv --trace-limit 5 --trace-option sort --time-scale 0.5 \
+                  --thin 0.25 --tls-ca c.pem --first-token-timeout 4s";
     let expected = "\
 target = \"https://h\" # flag
 trace = \"t.csv\" # flag
 trace-limit = 5 # flag
+trace-option = [\"sort\"] # flag
 time-scale = 0.5 # flag
 thin = 0.25 # flag
 first-token-timeout = \"4s\" # flag
@@ -213,7 +214,7 @@ fn help_names_every_flag_and_the_exit_codes() {
     assert_eq!(top.code, Some(0));
     assert!(top.out.contains("130 interrupted"), "{}", top.out);
     let help = infermeter("run --help").out;
-    let flags = "--out --rate --rate-profile --thin --concurrency --trace --trace-limit --arrival --cv --duration \
+    let flags = "--out --rate --rate-profile --thin --concurrency --trace --trace-limit --trace-option --arrival --cv --duration \
                  --requests --warmup --workload --model --endpoint --no-stream --seed \
                  --workload-seed --schedule-seed --tokenizer --time-scale --threads \
                  --max-connections --slo --connect-timeout --timeout --first-token-timeout \

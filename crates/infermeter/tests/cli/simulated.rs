@@ -1,7 +1,7 @@
 //! The client against what the simulator can say and do wrong: every form of content, every legal
 //! and illegal shape of a stream.
 
-use crate::process::{LIGHT, Mock, Run, UNPROBED, infermeter, mock, run, run_with, words};
+use crate::process::{LIGHT, Mock, Run, Scratch, UNPROBED, infermeter, mock, run, run_with, words};
 use infermeter_core::record::{ChunkKind, Reason, RequestRecord, TokenSource};
 
 fn with_fault(fault: &str) -> Run {
@@ -130,6 +130,37 @@ fn usage_styles_and_adapters_are_served() {
     let mock = Mock::start("--preset fixed --ttft 2ms --step 1ms --adapter sql --adapter law");
     let line = format!("run {} {LIGHT} --model law", mock.url);
     assert_eq!(run_with(words(&line), |_| {}).completes().len(), 6);
+}
+
+/// One request at a time, so that each finds what those before it left.
+#[test]
+fn a_traces_blocks_are_found_in_the_prefix_cache_as_usage_tells() {
+    let scratch = Scratch::new();
+    let row = |ids: &str| {
+        format!(
+            "{{\"timestamp\": 0, \"input_length\": 64, \"output_length\": 2, \"hash_ids\": {ids}}}\n"
+        )
+    };
+    let rows = [
+        "[1, 2, 3, 4]",
+        "[1, 2, 9, 8]",
+        "[1, 2, 3, 4]",
+        "[5, 2, 3, 4]",
+    ]
+    .map(row);
+    let trace = scratch.file("trace.jsonl", &rows.concat());
+    let mock =
+        Mock::start("--preset llama-8b-h100 --set max-num-seqs=1 --set prompt-tokens-details=true");
+    let line = format!(
+        "run {} --trace {trace} --trace-option format=vllm --trace-option block-size=16 \
+         --trace-option time-unit=ms --warmup 0 --threads 1 --no-probe --model mock/llama-8b-h100",
+        mock.url
+    );
+    let records = run_with(words(&line), |_| {}).records();
+    let mut cached: Vec<Option<u32>> = records.iter().map(|r| r.cached_tokens).collect();
+    // All are due at once: whichever of the first three comes first finds nothing.
+    cached[..3].sort_unstable();
+    assert_eq!(cached, [Some(0), Some(32), Some(64), Some(0)]);
 }
 
 #[test]

@@ -54,6 +54,9 @@ impl Settings {
         if let Some(adapters) = &self.adapters {
             content.adapters.clone_from(adapters);
         }
+        if let Some(told) = self.prompt_tokens_details {
+            config.prompt_tokens_details = told;
+        }
         if let Some(faults) = &self.faults {
             config.faults.clone_from(faults);
         }
@@ -201,6 +204,7 @@ impl Settings {
             reasoning_field: Some(config.content.reasoning_field),
             tool_call_share: Some(config.content.tool_call_share),
             usage: Some(config.content.usage),
+            prompt_tokens_details: Some(config.prompt_tokens_details),
             adapters: Some(config.content.adapters.clone()),
             faults: Some(config.faults.clone()),
             replicas: Some(config.replicas),

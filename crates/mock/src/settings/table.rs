@@ -259,6 +259,11 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Text,
         "usage of streams: on-request, always, last-chunk or never",
     ),
+    live(
+        "prompt-tokens-details",
+        Kind::Flag,
+        "usage tells how many prompt tokens the prefix cache held",
+    ),
     start(
         "adapters",
         Kind::Texts,

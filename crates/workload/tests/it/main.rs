@@ -1,6 +1,9 @@
 //! Tests of the workload crate through its public interface.
 
+mod blocks;
 mod exact_tokens;
+mod files;
+mod formats;
 mod seeds;
 mod tokenizer_file;
 mod trace;

@@ -1,17 +1,21 @@
-//! The seeds of the fuzz target `trace` are traces that must be readable.
+//! The seeds of the fuzz target `trace` are files of two rows that must be readable.
 
-use infermeter_workload::TraceReader;
+use infermeter_workload::{TraceOptions, TraceReader, fuzzing};
 
 #[test]
 fn seeds_of_the_fuzz_target_are_read_to_their_end() {
     let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds/trace");
-    let mut files = 0;
+    let mut formats = std::collections::HashSet::new();
     for entry in std::fs::read_dir(dir).expect("seeds") {
         let path = entry.expect("an entry").path();
         let bytes = std::fs::read(&path).expect("a seed");
-        let rows: Result<Vec<_>, _> = TraceReader::new(&bytes[..]).expect("columns").collect();
-        assert_eq!(rows.expect("rows").len(), 2, "{}", path.display());
-        files += 1;
+        fuzzing::trace(&bytes);
+        let mut reader = TraceReader::new(&bytes[..], TraceOptions::default())
+            .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let rows: Result<Vec<_>, _> = reader.by_ref().collect();
+        let rows = rows.unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        assert_eq!(rows.len(), 2, "{}", path.display());
+        formats.insert(reader.facts().format.name());
     }
-    assert!(files >= 2);
+    assert_eq!(formats.len(), 8, "{formats:?}");
 }

@@ -2,9 +2,10 @@
 //! shapes that go beyond those of the built-in ones: pieces that merge with their neighbours, and
 //! whole words with all others unknown.
 
+use crate::files::file_of;
 use infermeter_core::plan::{WorkloadClass, WorkloadKind};
 use infermeter_core::request::RequestSpec;
-use infermeter_workload::{TokenCounter, Tokenizer, TokenizerError, Workload};
+use infermeter_workload::{TokenCounter, Tokenizer, TokenizerError, Trace, TraceOptions, Workload};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -118,6 +119,28 @@ fn prompts_are_exact_where_pieces_depend_on_their_neighbours() {
     let file = write(&unigram(4));
     let prompts = check_exact(open(&file).expect("a tokenizer"));
     assert!(prompts.iter().any(|text| text.matches('.').count() > 100));
+}
+
+#[test]
+fn blocks_are_exact_where_pieces_depend_on_their_neighbours() {
+    let file = write(&unigram(4));
+    let tokenizer = open(&file).expect("a tokenizer");
+    let rows = "{\"timestamp\": 0, \"input_length\": 1500, \"output_length\": 1, \"hash_ids\": [1, 2, 3]}\n\
+                {\"timestamp\": 0, \"input_length\": 1100, \"output_length\": 1, \"hash_ids\": [1, 2, 9]}\n";
+    let trace = file_of(rows.as_bytes());
+    let trace = Trace::read(trace.path(), &TraceOptions::default()).expect("a trace");
+    let mut reference = tokenizers::Tokenizer::from_file(&file.path).expect("a tokenizer");
+    reference.with_truncation(None).expect("no truncation");
+    let workload = Workload::from_trace(trace, 1, tokenizer);
+    let tokens = |id| {
+        let prompt = workload.prompt(&workload.spec(id)).expect("a prompt");
+        let encoding = reference.encode_fast(prompt, false).expect("tokens");
+        encoding.get_ids().to_vec()
+    };
+    let (one, other) = (tokens(0), tokens(1));
+    assert_eq!((one.len(), other.len()), (1500, 1100));
+    let shared = one.iter().zip(&other).take_while(|(a, b)| a == b).count();
+    assert_eq!(shared, 1024);
 }
 
 #[test]

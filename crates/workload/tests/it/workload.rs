@@ -1,7 +1,7 @@
 //! What a workload promises: determinism, random access, salts, lengths.
 
 use infermeter_core::plan::{WorkloadClass, WorkloadKind};
-use infermeter_workload::{Tokenizer, TraceRow, Workload};
+use infermeter_workload::{Tokenizer, Trace, TraceRow, Workload};
 use std::collections::HashSet;
 
 fn chat(seed: u64) -> Workload {
@@ -97,7 +97,7 @@ fn a_trace_brings_its_own_lengths() {
         output_tokens,
     };
     let tokenizer = Tokenizer::open("o200k").expect("a built-in tokenizer");
-    let workload = Workload::from_trace(vec![row(1, 5), row(7, 9)], 1, tokenizer);
+    let workload = Workload::from_trace(Trace::of_rows(vec![row(1, 5), row(7, 9)]), 1, tokenizer);
     assert_eq!(workload.len(), Some(2));
     assert_eq!(workload.classes(), ["trace"]);
     let spec = workload.spec(1);

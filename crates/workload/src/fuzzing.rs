@@ -1,0 +1,73 @@
+//! Entry point of the fuzz target `trace`, also run over its seeds as an ordinary test.
+//!
+//! It is for tests alone: it panics where a property is broken.
+
+use crate::blocks::{BlockPrompt, Style};
+use crate::trace::{Row, TraceOptions, TraceReader};
+use crate::words::WordTable;
+use std::sync::LazyLock;
+
+static TABLE: LazyLock<WordTable> = LazyLock::new(WordTable::built_in);
+
+/// Longest prompt that is written for a row.
+const WRITTEN: u32 = 2_048;
+
+/// Reads a trace or a dataset twice: as what it says that it is, and as a timed trace of another
+/// block size with rows clipped. Every row must be within its limits and in order of time.
+pub fn trace(data: &[u8]) {
+    let mut declared = TraceOptions::default();
+    let options = [
+        "format=vllm",
+        "block-size=16",
+        "time-unit=ms",
+        "max-context=4096",
+        "clip",
+    ];
+    for option in options {
+        declared.set(option).expect("an option");
+    }
+    read(data, TraceOptions::default());
+    read(data, declared);
+}
+
+fn read(data: &[u8], options: TraceOptions) {
+    let most = options.max_context.unwrap_or(u32::MAX);
+    let Ok(mut reader) = TraceReader::new(data, options) else {
+        return;
+    };
+    let (mut last, mut rows) = (0, 0);
+    for row in reader.by_ref() {
+        let Ok(row) = row else { return };
+        rows += 1;
+        if let Some(at) = row.at_ns {
+            assert!(at >= last, "time goes backwards");
+            last = at;
+        }
+        let tokens = [row.input_tokens, row.output_tokens];
+        assert!(tokens.iter().flatten().all(|n| (1..=most).contains(n)));
+        if let Some(text) = row.text {
+            assert!(text.offset + u64::from(text.bytes) <= data.len() as u64);
+        }
+        write(&row);
+    }
+    assert_eq!(reader.facts().rows, rows);
+}
+
+/// The prompt of a row with blocks begins with the prompt of its first half.
+fn write(row: &Row) {
+    let (Some(tokens), Some(block_tokens)) = (row.input_tokens, row.block_tokens) else {
+        return;
+    };
+    let prompt = BlockPrompt {
+        block_tokens,
+        key: 1,
+        salt: 2,
+        row: row.line,
+    };
+    let tokens = tokens.min(WRITTEN);
+    let compose = |pieces| {
+        let ids = row.hash_ids.iter().copied();
+        prompt.compose(&TABLE, Style::Sentences, ids, pieces)
+    };
+    assert!(compose(tokens).starts_with(&compose(tokens / 2)));
+}

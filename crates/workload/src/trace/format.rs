@@ -1,0 +1,174 @@
+//! The known formats, and how one is recognised by the names of its columns or members.
+//!
+//! It reads no row. Invariant: a file is taken for a format only if everything that the format
+//! needs is there.
+
+use serde::Serialize;
+use std::fmt;
+use std::str::FromStr;
+
+/// A format of traces or datasets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TraceFormat {
+    /// Azure LLM inference traces of 2023 to 2025, CSV.
+    Azure,
+    /// BurstGPT, CSV.
+    BurstGpt,
+    /// Mooncake, JSON lines, blocks of 512 tokens.
+    Mooncake,
+    /// Timed traces as vLLM's, JSON lines; block size and unit of time are declared.
+    Vllm,
+    /// Qwen-Bailian, JSON lines, blocks of 16 tokens.
+    Qwen,
+    /// ShareGPT, a JSON array or JSON lines.
+    ShareGpt,
+    /// Chat requests, JSON lines or an array.
+    Messages,
+    /// Plain prompts, JSON lines, an array or CSV.
+    Prompts,
+    /// Conversations of agents with tools and delays, JSON lines.
+    Agentic,
+}
+
+impl TraceFormat {
+    /// All of them, the most specific first: this is the order of recognition.
+    pub const ALL: [Self; 9] = [
+        Self::Azure,
+        Self::BurstGpt,
+        Self::Qwen,
+        Self::Mooncake,
+        Self::Vllm,
+        Self::Agentic,
+        Self::ShareGpt,
+        Self::Messages,
+        Self::Prompts,
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Azure => "azure",
+            Self::BurstGpt => "burstgpt",
+            Self::Mooncake => "mooncake",
+            Self::Vllm => "vllm",
+            Self::Qwen => "qwen",
+            Self::ShareGpt => "sharegpt",
+            Self::Messages => "messages",
+            Self::Prompts => "prompts",
+            Self::Agentic => "agentic",
+        }
+    }
+
+    /// Columns or members without which a file is not of this format.
+    pub(super) fn needs(self) -> &'static [&'static str] {
+        match self {
+            Self::Azure => &["TIMESTAMP", "ContextTokens", "GeneratedTokens"],
+            Self::BurstGpt => &["Timestamp", "Request tokens", "Response tokens"],
+            Self::Mooncake => &["timestamp", "input_length", "output_length", "hash_ids"],
+            Self::Vllm => &["timestamp", "input_length", "output_length"],
+            Self::Qwen => &[
+                "chat_id",
+                "parent_chat_id",
+                "timestamp",
+                "input_length",
+                "output_length",
+            ],
+            Self::ShareGpt => &["conversations"],
+            Self::Messages => &["messages"],
+            Self::Prompts => &["prompt"],
+            Self::Agentic => &["conversation_id", "role"],
+        }
+    }
+
+    /// Its rows have instants and lengths.
+    pub fn is_timed(self) -> bool {
+        match self {
+            Self::Azure | Self::BurstGpt | Self::Mooncake | Self::Vllm | Self::Qwen => true,
+            Self::ShareGpt | Self::Messages | Self::Prompts | Self::Agentic => false,
+        }
+    }
+
+    /// It can be a CSV file.
+    pub(super) fn as_csv(self) -> bool {
+        matches!(self, Self::Azure | Self::BurstGpt | Self::Prompts)
+    }
+
+    /// It can be JSON.
+    pub(super) fn as_json(self) -> bool {
+        !matches!(self, Self::Azure | Self::BurstGpt)
+    }
+
+    /// The first format whose needs `has` meets, of CSV or of JSON.
+    pub(super) fn recognise(csv: Container, has: impl Fn(&str) -> bool) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| {
+            let fits = match csv {
+                Container::Csv => format.as_csv(),
+                Container::Json => format.as_json(),
+            };
+            // A timed trace without hash ids is declared, not guessed: its unit is unknown.
+            fits && *format != Self::Vllm && format.needs().iter().all(|name| has(name))
+        })
+    }
+
+    /// Names and needs of all formats, for messages.
+    pub(super) fn described() -> String {
+        let one = |format: Self| format!("{} ({})", format, format.needs().join(", "));
+        Self::ALL.map(one).join("; ")
+    }
+}
+
+/// What a file is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Container {
+    Csv,
+    Json,
+}
+
+impl fmt::Display for TraceFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why a text names no format.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown format: one of {}", TraceFormat::ALL.map(TraceFormat::name).join(", "))]
+pub struct TraceFormatError;
+
+impl FromStr for TraceFormat {
+    type Err = TraceFormatError;
+
+    fn from_str(text: &str) -> Result<Self, TraceFormatError> {
+        let named = |format: &Self| format.name().eq_ignore_ascii_case(text.trim());
+        Self::ALL.into_iter().find(named).ok_or(TraceFormatError)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_come_back() {
+        for format in TraceFormat::ALL {
+            assert_eq!(format.name().parse(), Ok(format));
+        }
+        assert_eq!("Moon".parse::<TraceFormat>(), Err(TraceFormatError));
+    }
+
+    #[test]
+    fn needs_decide() {
+        let of = |container, names: &[&str]| {
+            TraceFormat::recognise(container, |name| names.contains(&name))
+        };
+        let timed = ["timestamp", "input_length", "output_length"];
+        assert_eq!(of(Container::Json, &timed), None);
+        let hashed = [&timed[..], &["hash_ids"]].concat();
+        assert_eq!(of(Container::Json, &hashed), Some(TraceFormat::Mooncake));
+        let chained = [&hashed[..], &["chat_id", "parent_chat_id"]].concat();
+        assert_eq!(of(Container::Json, &chained), Some(TraceFormat::Qwen));
+        assert_eq!(of(Container::Csv, &["prompt"]), Some(TraceFormat::Prompts));
+        assert_eq!(of(Container::Csv, &["messages"]), None);
+    }
+}

@@ -1,0 +1,36 @@
+//! Traces and datasets: files of production load or of texts, brought to one kind of row.
+//!
+//! A file is read as a stream, gzip or not; its format is recognised by the names of its columns
+//! or members. A row that cannot be read is an error that names its line; what is left out or
+//! changed is counted in [`TraceFacts`].
+//!
+//! Invariant: reading depends on the file and on [`TraceOptions`] alone.
+
+mod collect;
+mod csv;
+mod error;
+mod facts;
+mod format;
+mod jsonl;
+mod options;
+mod reader;
+mod records;
+mod replay;
+mod row;
+mod sharing;
+mod tables;
+mod timestamp;
+mod value;
+
+pub(crate) use collect::GZIP;
+pub use collect::read_rows;
+pub(crate) use csv::{csv_field, prompt_column};
+pub use error::TraceError;
+pub use facts::{SkipReason, Skipped, Touched, TraceFacts};
+pub use format::{TraceFormat, TraceFormatError};
+pub use options::{Instants, OverContext, RowOrder, TimeUnit, TraceOptions};
+pub use reader::TraceReader;
+pub use records::MAX_RECORD;
+pub use replay::Trace;
+pub use row::{MAX_TOKENS, MAX_TRACE_ROWS, Row, TextRef, TraceRow};
+pub use sharing::{Sharing, SharingCounts};

@@ -1,0 +1,215 @@
+//! A trace to replay: instants, lengths, classes and blocks of every row, in little memory.
+//!
+//! It holds no text. Invariant: row `i` of every column is request `i`; a row takes 16 bytes, 2
+//! more where there are classes, and 4 for each hash id.
+
+use super::collect::read_rows;
+use super::error::TraceError;
+use super::facts::TraceFacts;
+use super::options::TraceOptions;
+use super::row::{Row, TraceRow};
+use std::collections::HashMap;
+use std::path::Path;
+
+/// Most classes of a trace.
+const MAX_CLASSES: usize = 1_000;
+
+/// The class of rows that name none.
+const NO_CLASS: &str = "trace";
+
+/// A trace to replay.
+#[derive(Debug, Clone, Default)]
+pub struct Trace {
+    rows: Vec<TraceRow>,
+    classes: Vec<String>,
+    /// Class of each row; empty where there is but one.
+    class_of: Vec<u16>,
+    blocks: BlockTable,
+    facts: Option<TraceFacts>,
+}
+
+/// Hash ids of all rows.
+#[derive(Debug, Clone, Default)]
+struct BlockTable {
+    /// Tokens of a block; 0 where no row has ids.
+    tokens: u32,
+    /// Ids as the file has them, once each.
+    distinct: Vec<u64>,
+    /// Indices into `distinct`, row after row.
+    ids: Vec<u32>,
+    /// End of each row in `ids`.
+    ends: Vec<usize>,
+}
+
+/// The blocks of one row's prompt.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RowBlocks<'t> {
+    /// Tokens of a block.
+    pub tokens: u32,
+    distinct: &'t [u64],
+    ids: &'t [u32],
+}
+
+impl RowBlocks<'_> {
+    /// The hash ids in order.
+    pub fn ids(&self) -> impl Iterator<Item = u64> {
+        self.ids.iter().map(|id| self.distinct[*id as usize])
+    }
+}
+
+impl Trace {
+    /// Reads the trace at `path`.
+    ///
+    /// # Errors
+    /// When the file cannot be read, has no row, any row read is wrong, or the rows have no instants
+    /// or no lengths.
+    pub fn read(path: &Path, options: &TraceOptions) -> Result<Self, TraceError> {
+        let mut builder = Builder::default();
+        let facts = read_rows(path, options, &mut |row| builder.add(row))?;
+        let mut trace = builder.trace;
+        trace.blocks.tokens = facts.block_tokens.unwrap_or(0);
+        trace.facts = Some(facts);
+        Ok(trace)
+    }
+
+    /// A trace of given rows, without blocks or classes.
+    pub fn of_rows(rows: Vec<TraceRow>) -> Self {
+        Self {
+            rows,
+            classes: vec![NO_CLASS.to_owned()],
+            ..Self::default()
+        }
+    }
+
+    /// The rows with these numbers alone, in the order given, each with its instant, its lengths,
+    /// its class and its blocks; a number beyond the last row is passed over. `how` they were
+    /// chosen becomes one of the operations in the facts.
+    #[must_use]
+    pub fn select(mut self, numbers: &[usize], how: &str) -> Self {
+        let all = self.rows.len();
+        let numbers: Vec<usize> = numbers.iter().copied().filter(|n| *n < all).collect();
+        self.blocks.select(&numbers);
+        if !self.class_of.is_empty() {
+            self.class_of = numbers.iter().map(|n| self.class_of[*n]).collect();
+        }
+        self.rows = numbers.iter().map(|n| self.rows[*n]).collect();
+        if let Some(facts) = &mut self.facts {
+            facts.select(self.rows.len() as u64, how);
+        }
+        self
+    }
+
+    /// Its rows in order of time.
+    pub fn rows(&self) -> &[TraceRow] {
+        &self.rows
+    }
+
+    /// What was read, where it comes from a file.
+    pub fn facts(&self) -> Option<&TraceFacts> {
+        self.facts.as_ref()
+    }
+
+    /// Names of the classes.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// Class of a row, as an index into [`Trace::classes`].
+    pub fn class(&self, row: usize) -> u16 {
+        self.class_of.get(row).copied().unwrap_or(0)
+    }
+
+    /// Blocks of a row's prompt, where it has hash ids.
+    pub(crate) fn blocks(&self, row: usize) -> Option<RowBlocks<'_>> {
+        let ids = self.blocks.of_row(row)?;
+        (!ids.is_empty()).then_some(RowBlocks {
+            tokens: self.blocks.tokens,
+            distinct: &self.blocks.distinct,
+            ids,
+        })
+    }
+}
+
+impl BlockTable {
+    /// The ids of a row, where any row has some.
+    fn of_row(&self, row: usize) -> Option<&[u32]> {
+        let end = *self.ends.get(row)?;
+        let start = row.checked_sub(1).map_or(0, |before| self.ends[before]);
+        Some(&self.ids[start..end])
+    }
+
+    /// Keeps the ids of the rows with these numbers, in their order.
+    fn select(&mut self, numbers: &[usize]) {
+        let (mut ids, mut ends) = (Vec::new(), Vec::new());
+        for row in numbers.iter().filter_map(|number| self.of_row(*number)) {
+            ids.extend_from_slice(row);
+            ends.push(ids.len());
+        }
+        (self.ids, self.ends) = (ids, ends);
+    }
+}
+
+/// Puts rows together.
+#[derive(Debug, Default)]
+struct Builder {
+    trace: Trace,
+    index: HashMap<u64, u32>,
+    class_index: HashMap<String, u16>,
+}
+
+impl Builder {
+    fn add(&mut self, row: Row) -> Result<(), TraceError> {
+        let line = row.line;
+        let lacks = |what| TraceError::NotReplayable { line, what };
+        self.trace.rows.push(TraceRow {
+            offset_ns: row.at_ns.ok_or_else(|| lacks("a time"))?,
+            input_tokens: row.input_tokens.ok_or_else(|| lacks("a prompt length"))?,
+            output_tokens: row.output_tokens.ok_or_else(|| lacks("an answer length"))?,
+        });
+        self.add_class(line, row.class)?;
+        self.add_blocks(&row.hash_ids);
+        Ok(())
+    }
+
+    fn add_class(&mut self, line: u64, class: Option<String>) -> Result<(), TraceError> {
+        let class = class.unwrap_or_else(|| NO_CLASS.to_owned());
+        let trace = &mut self.trace;
+        let index = match self.class_index.get(&class) {
+            Some(index) => *index,
+            None if trace.classes.len() >= MAX_CLASSES => {
+                return Err(TraceError::TooManyClasses { line });
+            }
+            None => {
+                let index = trace.classes.len() as u16;
+                trace.classes.push(class.clone());
+                self.class_index.insert(class, index);
+                index
+            }
+        };
+        if index > 0 && trace.class_of.is_empty() {
+            trace.class_of = vec![0; trace.rows.len() - 1];
+        }
+        if index > 0 || !trace.class_of.is_empty() {
+            trace.class_of.push(index);
+        }
+        Ok(())
+    }
+
+    fn add_blocks(&mut self, ids: &[u64]) {
+        let blocks = &mut self.trace.blocks;
+        if ids.is_empty() && blocks.ends.is_empty() {
+            return;
+        }
+        if blocks.ends.is_empty() {
+            blocks.ends = vec![0; self.trace.rows.len() - 1];
+        }
+        for id in ids {
+            let index = *self.index.entry(*id).or_insert_with(|| {
+                blocks.distinct.push(*id);
+                (blocks.distinct.len() - 1) as u32
+            });
+            blocks.ids.push(index);
+        }
+        blocks.ends.push(blocks.ids.len());
+    }
+}
