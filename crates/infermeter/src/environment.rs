@@ -30,6 +30,7 @@ pub fn environment(
             "tokenizer": load.workload.tokenizer().name(),
             "salt": salt,
             "trace": load.workload.trace_facts(),
+            "shared_prefix_share": load.workload.shared_prefix_share(),
             "expected_prompt_tokens": load.workload.expected_tokens().input,
             "expected_output_tokens": load.workload.expected_tokens().output,
         },

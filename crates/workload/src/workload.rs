@@ -204,6 +204,15 @@ impl Workload {
         }
     }
 
+    /// Share of the prompt tokens that a prefix cache without limit would hold, where prompts are
+    /// meant to share their beginnings.
+    pub fn shared_prefix_share(&self) -> Option<f64> {
+        match &self.source {
+            Source::Drawn(_) => None,
+            Source::Rows(trace) => trace.shared_prefix_share(),
+        }
+    }
+
     /// The tokenizer that lengths are meant under.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer

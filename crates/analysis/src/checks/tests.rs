@@ -406,6 +406,14 @@ fn prompts_as_the_server_counts_them() {
         |run| every(run, 1).for_each(|r| r.cached_tokens = Some(16)),
         &["warning prefix-cache-hit"],
     );
+    let meant = |share: f64| {
+        move |run: &mut Run| {
+            run.manifest().environment["workload"]["shared_prefix_share"] = share.into();
+            every(run, 1).for_each(|r| r.cached_tokens = Some(16));
+        }
+    };
+    check(meant(0.9), &["note prefix-cache-shared"]);
+    check(meant(0.0), &["warning prefix-cache-hit"]);
 }
 
 #[test]

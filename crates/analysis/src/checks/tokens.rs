@@ -111,22 +111,44 @@ fn prompt_disagreement(prompt: &PromptDifference, evidence: String) -> Finding {
     )
 }
 
-/// Prompts were found in the server's prefix cache though each begins with its own salt.
-pub(super) fn cached_prompts(_: &RunLog, summary: &Summary) -> Option<Finding> {
+/// Prompts were found in the server's prefix cache: as the workload means it, up to what a cache
+/// without limit would hold of it, or though each begins with its own salt. The facade says what is
+/// meant in `environment.workload.shared_prefix_share`.
+pub(super) fn cached_prompts(log: &RunLog, summary: &Summary) -> Option<Finding> {
     let tokens = &summary.tokens;
-    let share = tokens.cached_share().filter(|s| *s > CACHED_PROMPT)?;
-    Some(Finding::new(
+    let share = tokens.cached_share()?;
+    let environment = &log.manifest.environment;
+    let meant = environment.pointer("/workload/shared_prefix_share");
+    let meant = meant.and_then(|share| share.as_f64());
+    let evidence = format!(
+        "{} of {} prompt tokens.",
+        count(tokens.cached_tokens.unwrap_or(0)),
+        count(tokens.prompt_tokens)
+    );
+    if let Some(meant) = meant
+        && share <= meant + CACHED_PROMPT
+    {
+        return Some(Finding::new(
+            Severity::Note,
+            "prefix-cache-shared",
+            format!(
+                "The server took {} of the prompt tokens from its prefix cache; a cache without \
+                 limit would hold {} of this workload's.",
+                percent(share),
+                percent(meant)
+            ),
+            evidence,
+            "State the rate with the figures: they depend on the size of the server's cache.",
+        ));
+    }
+    (share > CACHED_PROMPT).then(|| Finding::new(
         Severity::Warning,
         "prefix-cache-hit",
         format!(
             "The server took {} of the prompt tokens from its prefix cache.",
             percent(share)
         ),
-        format!(
-            "{} of {} prompt tokens.",
-            count(tokens.cached_tokens.unwrap_or(0)),
-            count(tokens.prompt_tokens)
-        ),
+        evidence,
         "TTFT and throughput are better than for new prompts. Change --workload-seed, or restart \
          the server, if the same prompts were sent before.",
     ))

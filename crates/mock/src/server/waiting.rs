@@ -15,7 +15,7 @@ use std::io;
 pub(super) const TIMER: u64 = u64::MAX - 1;
 
 /// The clock is polled for this long before an instant. Timers wake up 5 to 50 us late.
-const SPIN_NS: i64 = 60_000;
+const SPIN_NS: i64 = 150_000;
 
 /// With so many cores one busy thread is in nobody's way.
 const SPARE_CORES: usize = 4;

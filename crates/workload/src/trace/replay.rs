@@ -8,6 +8,7 @@ use super::error::TraceError;
 use super::facts::TraceFacts;
 use super::options::TraceOptions;
 use super::row::{Row, TraceRow};
+use super::sharing::Sharing;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -117,6 +118,21 @@ impl Trace {
     /// Class of a row, as an index into [`Trace::classes`].
     pub fn class(&self, row: usize) -> u16 {
         self.class_of.get(row).copied().unwrap_or(0)
+    }
+
+    /// Share of the prompt tokens that a prefix cache without limit would hold, all rows in order;
+    /// `None` where no row has hash ids.
+    pub fn shared_prefix_share(&self) -> Option<f64> {
+        let mut sharing = Sharing::default();
+        for (number, row) in self.rows().iter().enumerate() {
+            if let Some(blocks) = self.blocks(number) {
+                let ids: Vec<u64> = blocks.ids().collect();
+                sharing.add(&ids, row.input_tokens, blocks.tokens);
+            }
+        }
+        let counts = sharing.counts();
+        let prompts: u64 = self.rows().iter().map(|r| u64::from(r.input_tokens)).sum();
+        (counts.blocks > 0).then(|| counts.prefix_hit_tokens as f64 / prompts as f64)
     }
 
     /// Blocks of a row's prompt, where it has hash ids.
