@@ -194,7 +194,14 @@ pub enum ConfigError {
     Replicas(u32),
     /// The engine's parameters cannot run.
     #[error("{}", user_facing(.0))]
-    Engine(#[from] ParamsError),
+    Engine(ParamsError),
+}
+
+impl From<ParamsError> for ConfigError {
+    /// Not as its source: the text is the same but for the names.
+    fn from(error: ParamsError) -> Self {
+        Self::Engine(error)
+    }
 }
 
 /// The engine's names as users write them.

@@ -229,7 +229,7 @@ fn limited_by(rung: &Rung) -> &'static str {
         Some(Spoiler::Interrupt) => "a signal",
         Some(Spoiler::NothingToCompare) => "failures",
         None if rung.cost.busiest_thread.is_some_and(|b| b > BUSY) => "the client",
-        None => "the way between the two",
+        None => "round trips",
     }
 }
 
