@@ -14,6 +14,7 @@ pub use headers::{HeaderError, Headers};
 pub use target::{Target, TargetError};
 
 use infermeter_core::plan::Endpoint;
+use infermeter_core::request::{Message, RequestContent, RequestSpec};
 use serde_json::{Map, Value, json};
 
 /// The `user-agent` of every request.
@@ -47,14 +48,16 @@ pub struct RequestShape {
     pub headers: Headers,
     /// Members merged into the body; they replace ours of the same name, whole.
     pub extra_body: Map<String, Value>,
+    /// Header that carries the session of a request, for routers that keep sessions on a replica.
+    pub session_header: Option<String>,
 }
 
 /// One member of the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Member {
-    /// The same in every request: `"name":value`.
-    Fixed(Vec<u8>),
-    /// `messages` with one user message.
+    /// The same in every request that does not bring its own: `"name":value`.
+    Fixed(String, Vec<u8>),
+    /// `messages`.
     Messages,
     /// `prompt`.
     Prompt,
@@ -68,6 +71,7 @@ pub struct RequestEncoder {
     /// Head up to the value of `x-request-id`.
     before_id: Vec<u8>,
     members: Vec<Member>,
+    session_header: Option<String>,
 }
 
 impl RequestEncoder {
@@ -87,12 +91,19 @@ impl RequestEncoder {
         Self {
             before_id,
             members: members(shape),
+            session_header: shape.session_header.clone(),
         }
     }
 
-    /// The whole request. Bytes of `request_id` that a header value cannot hold become `-`.
-    pub fn encode(&self, request_id: &str, prompt: &str, output_tokens: u32) -> Vec<u8> {
-        let body = self.body(prompt, output_tokens);
+    /// The whole request: `content` with the length that `spec` asks for. Bytes of `request_id` that
+    /// a header value cannot hold become `-`.
+    pub fn encode(
+        &self,
+        request_id: &str,
+        spec: &RequestSpec,
+        content: &RequestContent,
+    ) -> Vec<u8> {
+        let body = self.body(content, spec.output_tokens);
         let length = body.len().to_string();
         let mut request = Vec::with_capacity(self.before_id.len() + body.len() + 128);
         request.extend_from_slice(&self.before_id);
@@ -101,6 +112,11 @@ impl RequestEncoder {
                 .bytes()
                 .map(|b| if b.is_ascii_graphic() { b } else { b'-' }),
         );
+        if let (Some(name), Some(turn)) = (&self.session_header, spec.turn) {
+            request.extend_from_slice(b"\r\n");
+            request.extend_from_slice(name.as_bytes());
+            request.extend_from_slice(format!(": {}", turn.session).as_bytes());
+        }
         request.extend_from_slice(b"\r\ncontent-length: ");
         request.extend_from_slice(length.as_bytes());
         request.extend_from_slice(b"\r\n\r\n");
@@ -109,20 +125,23 @@ impl RequestEncoder {
     }
 
     /// The JSON body alone.
-    pub fn body(&self, prompt: &str, output_tokens: u32) -> Vec<u8> {
-        let mut body = Vec::with_capacity(prompt.len() + prompt.len() / 16 + 512);
-        for (i, member) in self.members.iter().enumerate() {
-            body.push(if i == 0 { b'{' } else { b',' });
+    pub fn body(&self, content: &RequestContent, output_tokens: u32) -> Vec<u8> {
+        let text: usize = content.messages.iter().map(|m| m.text.len() + 32).sum();
+        let mut body = Vec::with_capacity(text + text / 16 + 512);
+        let own = |name: &str| content.members.iter().any(|m| &*m.name == name);
+        let mut start = b'{';
+        for member in &self.members {
+            if matches!(member, Member::Fixed(name, _) if own(name)) {
+                continue;
+            }
+            body.push(start);
+            start = b',';
             match member {
-                Member::Fixed(bytes) => body.extend_from_slice(bytes),
-                Member::Messages => {
-                    body.extend_from_slice(br#""messages":[{"role":"user","content":"#);
-                    push_text(&mut body, prompt);
-                    body.extend_from_slice(b"}]");
-                }
+                Member::Fixed(_, bytes) => body.extend_from_slice(bytes),
+                Member::Messages => push_messages(&mut body, &content.messages),
                 Member::Prompt => {
                     body.extend_from_slice(br#""prompt":"#);
-                    push_text(&mut body, prompt);
+                    push_prompt(&mut body, &content.messages);
                 }
                 Member::OutputTokens(name) => {
                     push_text(&mut body, name);
@@ -131,8 +150,53 @@ impl RequestEncoder {
                 }
             }
         }
+        for member in &content.members {
+            body.push(start);
+            start = b',';
+            push_text(&mut body, &member.name);
+            body.push(b':');
+            body.extend_from_slice(member.json.as_bytes());
+        }
         body.push(b'}');
         body
+    }
+}
+
+/// `messages`, each with its text, or with parts where it has images.
+fn push_messages(body: &mut Vec<u8>, messages: &[Message]) {
+    body.extend_from_slice(br#""messages":["#);
+    for (i, message) in messages.iter().enumerate() {
+        if i > 0 {
+            body.push(b',');
+        }
+        body.extend_from_slice(br#"{"role":"#);
+        push_text(body, message.role.as_str());
+        body.extend_from_slice(br#","content":"#);
+        if message.images.is_empty() {
+            push_text(body, &message.text);
+        } else {
+            body.extend_from_slice(br#"[{"type":"text","text":"#);
+            push_text(body, &message.text);
+            for image in &message.images {
+                body.extend_from_slice(br#"},{"type":"image_url","image_url":{"url":"#);
+                push_text(body, image);
+                body.push(b'}');
+            }
+            body.extend_from_slice(b"}]");
+        }
+        body.push(b'}');
+    }
+    body.push(b']');
+}
+
+/// The messages' texts as one: an API without messages has no roles.
+fn push_prompt(body: &mut Vec<u8>, messages: &[Message]) {
+    match messages {
+        [only] => push_text(body, &only.text),
+        several => {
+            let texts: Vec<&str> = several.iter().map(|m| &*m.text).collect();
+            push_text(body, &texts.join("\n"));
+        }
     }
 }
 
@@ -211,7 +275,7 @@ fn fixed(name: &str, value: &Value) -> Member {
     push_text(&mut bytes, name);
     bytes.push(b':');
     bytes.extend_from_slice(value.to_string().as_bytes());
-    Member::Fixed(bytes)
+    Member::Fixed(name.to_owned(), bytes)
 }
 
 /// Appends a text as a JSON string.

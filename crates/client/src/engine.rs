@@ -75,14 +75,18 @@ impl Waiting {
     /// Its record as long as it has not been sent.
     fn record(&self) -> RequestRecord {
         let spec = self.prepared.spec;
-        RequestRecord::unsent(
+        let mut record = RequestRecord::unsent(
             spec.id,
             spec.class,
             self.phase,
             self.intended,
             spec.prompt_tokens,
             spec.output_tokens,
-        )
+        );
+        record.turn = spec.turn;
+        record.parent = self.prepared.waited.map(|w| w.parent);
+        record.planned = self.prepared.waited.and_then(|w| w.planned);
+        record
     }
 }
 

@@ -1,7 +1,7 @@
 //! A request as bytes, ready before it is due.
 
 use crate::response::Expect;
-use infermeter_core::request::RequestSpec;
+use infermeter_core::request::{FollowUp, RequestSpec, Waited};
 
 /// One request, encoded.
 #[derive(Debug, Clone)]
@@ -12,4 +12,8 @@ pub struct Prepared {
     pub bytes: Vec<u8>,
     /// What the answer should look like.
     pub expect: Expect,
+    /// What it waits for itself.
+    pub waited: Option<Waited>,
+    /// The request that waits for the end of this one's answer.
+    pub next: Option<FollowUp>,
 }

@@ -1,7 +1,7 @@
 //! What happened to one request: facts only (instants, bytes, status, usage), no metric.
 
 use crate::clock::Offset;
-use crate::request::{ClassIndex, RequestId};
+use crate::request::{ClassIndex, RequestId, Turn};
 use crate::schedule::Phase;
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +83,8 @@ pub enum Reason {
     DrainEnded,
     /// Stopped by a signal.
     Interrupted,
+    /// An earlier turn of its session failed.
+    SessionEnded,
     /// A local resource was missing (file descriptors, ports, memory).
     LocalResource,
 }
@@ -109,6 +111,7 @@ impl Reason {
             Self::RequestTimeout => "request_timeout",
             Self::DrainEnded => "drain_ended",
             Self::Interrupted => "interrupted",
+            Self::SessionEnded => "session_ended",
             Self::LocalResource => "local_resource",
         }
     }
@@ -281,6 +284,12 @@ pub struct RequestRecord {
     pub id: RequestId,
     /// Workload class.
     pub class: ClassIndex,
+    /// Place in a session.
+    pub turn: Option<Turn>,
+    /// The request whose answer this one waited for: `intended` rests on it.
+    pub parent: Option<RequestId>,
+    /// The instant that a trace has for a request that waited; `intended` is never before it.
+    pub planned: Option<Offset>,
     /// Phase of `intended`.
     pub phase: Phase,
     /// When it was due.
@@ -352,6 +361,9 @@ impl RequestRecord {
         Self {
             id,
             class,
+            turn: None,
+            parent: None,
+            planned: None,
             phase,
             intended,
             send_start: None,

@@ -1,8 +1,11 @@
 //! One request before it is sent.
 
+use crate::clock::Offset;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
-/// Number of a request in schedule order over all phases, from 0.
+/// Number of a request, unique in its run. Without sessions it is the place in schedule order over
+/// all phases, from 0.
 pub type RequestId = u64;
 
 /// Index into the workload's list of class names.
@@ -15,8 +18,137 @@ pub struct RequestSpec {
     pub id: RequestId,
     /// Its workload class.
     pub class: ClassIndex,
-    /// Tokens of the prompt's text under the chosen tokenizer, chat template excluded.
+    /// Tokens of the prompt's texts under the chosen tokenizer, chat template excluded.
     pub prompt_tokens: u32,
     /// Output tokens asked for.
     pub output_tokens: u32,
+    /// Its place in a session; absent where requests stand alone.
+    pub turn: Option<Turn>,
+}
+
+impl RequestSpec {
+    /// A request of the first class that stands alone.
+    pub fn alone(id: RequestId, prompt_tokens: u32, output_tokens: u32) -> Self {
+        Self {
+            id,
+            class: 0,
+            prompt_tokens,
+            output_tokens,
+            turn: None,
+        }
+    }
+}
+
+/// Place in a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// Number of the session, unique in the run.
+    pub session: u64,
+    /// Number of the request in it, from 0.
+    pub number: u32,
+}
+
+/// The request that waits for another one's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FollowUp {
+    /// Its id.
+    pub id: RequestId,
+    /// Time between the end of the answer (its `closed`) and this request, nanoseconds.
+    pub delay_ns: i64,
+    /// The instant at which a trace has it: it is not due before.
+    pub planned: Option<Offset>,
+}
+
+impl FollowUp {
+    /// When it is due, where the answer that it waits for ended at `closed`.
+    pub fn due(&self, closed: Offset) -> Offset {
+        let after = closed.plus(self.delay_ns);
+        self.planned.map_or(after, |planned| planned.max(after))
+    }
+}
+
+/// What a request waited for before it was due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waited {
+    /// The request whose answer had to end first.
+    pub parent: RequestId,
+    /// The instant at which a trace has the request.
+    pub planned: Option<Offset>,
+}
+
+/// Who says a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Instructions.
+    System,
+    /// The user.
+    User,
+    /// The model.
+    Assistant,
+    /// A tool's result.
+    Tool,
+}
+
+impl Role {
+    /// The name in the chat API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+            Self::Tool => "tool",
+        }
+    }
+}
+
+/// One message of a prompt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Who says it.
+    pub role: Role,
+    /// Its text.
+    pub text: String,
+    /// Images beside the text, as URLs (`data:` mostly).
+    pub images: Vec<Arc<str>>,
+}
+
+impl Message {
+    /// A message of text alone.
+    pub fn new(role: Role, text: impl Into<String>) -> Self {
+        Self {
+            role,
+            text: text.into(),
+            images: Vec::new(),
+        }
+    }
+}
+
+/// A member of a request's body beside those that all requests have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BodyMember {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its value, JSON.
+    pub json: Arc<str>,
+}
+
+/// What one request says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RequestContent {
+    /// The prompt: at least one message.
+    pub messages: Vec<Message>,
+    /// Members of the body that are this request's own (schema, tools, adapter as `model`, sampling
+    /// parameters). They replace members of the same name that all requests have.
+    pub members: Vec<BodyMember>,
+}
+
+impl RequestContent {
+    /// One message of the user.
+    pub fn of_prompt(text: impl Into<String>) -> Self {
+        Self {
+            messages: vec![Message::new(Role::User, text)],
+            members: Vec::new(),
+        }
+    }
 }

@@ -139,6 +139,7 @@ fn ready(
         features: careful(!plan.no_stream),
         headers,
         extra_body: extra_body.unwrap_or_default(),
+        session_header: None,
     };
     let mut findings = Vec::new();
     if !plan.no_probe {

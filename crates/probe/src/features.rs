@@ -6,6 +6,7 @@
 use crate::target::{Control, said};
 use infermeter_client::control::{ControlAnswer, ControlError};
 use infermeter_client::encode::{Features, RequestEncoder, RequestShape};
+use infermeter_core::request::{RequestContent, RequestSpec};
 
 /// Tokens asked for by a trial.
 const TRIAL_TOKENS: u32 = 4;
@@ -91,7 +92,9 @@ pub fn probe(control: &mut Control, shape: &RequestShape) -> Result<Probed, Prob
             ..shape.clone()
         };
         let trial = RequestEncoder::new(control.target(), &shape);
-        let request = trial.encode(&control.next_id(), TRIAL_PROMPT, TRIAL_TOKENS);
+        let content = RequestContent::of_prompt(TRIAL_PROMPT);
+        let spec = RequestSpec::alone(0, 1, TRIAL_TOKENS);
+        let request = trial.encode(&control.next_id(), &spec, &content);
         let what = format!("POST {}", shape.endpoint.path());
         let answer = control.send(&request, &what, &format!("trial of {}", name(features)))?;
         match answer.head.status {

@@ -5,7 +5,8 @@
 //! connection u (0 none, 1 no, 2 yes), attempts u, requested tokens u u, intended s, presence u (one
 //! bit per optional fact, in the order below), then the facts present: instants s (each the
 //! difference from the instant before it), numbers u, texts (length u and bytes), the instant at
-//! which the request left s (whose bit is the last)`; then
+//! which the request left s, session u and turn u, parent u, planned instant s (whose bits are the
+//! last)`; then
 //! `number of chunks u` and the columns `at s (differences), seen - at s, at - lower in runs,
 //! tokens + 1 in runs (0 unknown), read in runs of differences, kind in runs`; then, if the bit is
 //! set, the chunk texts: `number of ends u, ends s (differences), bytes`.
@@ -24,6 +25,7 @@ use codes::{
 };
 use infermeter_core::clock::Offset;
 use infermeter_core::record::{ChunkTexts, Outcome, Reason, RequestError, RequestRecord};
+use infermeter_core::request::Turn;
 
 /// Appends `record` to `out`, with these texts instead of its own (texts can be left out when a
 /// record is too large for a frame).
@@ -47,6 +49,16 @@ pub(crate) fn encode(record: &RequestRecord, texts: Option<&ChunkTexts>, out: &m
     let last_instant = encode_facts(record, out);
     if let Some(left) = record.left {
         put_signed(out, left.0.wrapping_sub(last_instant));
+    }
+    if let Some(turn) = record.turn {
+        put(out, turn.session);
+        put(out, u64::from(turn.number));
+    }
+    if let Some(parent) = record.parent {
+        put(out, parent);
+    }
+    if let Some(planned) = record.planned {
+        put_signed(out, planned.0.wrapping_sub(record.intended.0));
     }
     encode_chunks(&record.chunks, last_instant, out);
     if let Some(texts) = texts {
@@ -82,6 +94,18 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<RequestRecord, Malformed> {
     let has_texts = presence.next();
     if presence.next() {
         record.left = Some(Offset(last_instant.wrapping_add(cursor.signed()?)));
+    }
+    if presence.next() {
+        record.turn = Some(Turn {
+            session: cursor.unsigned()?,
+            number: cursor.narrow()?,
+        });
+    }
+    if presence.next() {
+        record.parent = Some(cursor.unsigned()?);
+    }
+    if presence.next() {
+        record.planned = Some(Offset(record.intended.0.wrapping_add(cursor.signed()?)));
     }
     if presence.0 != 0 {
         return Err(Malformed);
@@ -135,8 +159,11 @@ fn presence(record: &RequestRecord, texts: Option<&ChunkTexts>) -> u64 {
     note(record.error.is_some());
     note(record.finish_reason.is_some());
     note(texts.is_some());
-    // Behind the others: journals from before this fact existed stay readable.
+    // Behind the others: journals from before these facts existed stay readable.
     note(record.left.is_some());
+    note(record.turn.is_some());
+    note(record.parent.is_some());
+    note(record.planned.is_some());
     bits
 }
 

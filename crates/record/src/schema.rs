@@ -81,7 +81,10 @@ impl Column {
 
     /// Whether files from before the column existed are read all the same: as if it were null.
     pub(crate) fn may_be_missing(&self) -> bool {
-        self.name == "left_ns"
+        matches!(
+            self.name,
+            "left_ns" | "session" | "turn" | "parent" | "planned_ns"
+        )
     }
 
     /// The element of a list column.

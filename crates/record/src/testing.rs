@@ -7,6 +7,7 @@ use infermeter_core::record::{
     Chunk, ChunkKind, ChunkTexts, Outcome, Reason, RequestError, RequestRecord, StampSource,
     TokenSource,
 };
+use infermeter_core::request::Turn;
 use infermeter_core::run::{
     ClientHealth, FORMAT_VERSION, LoadModel, RunManifest, RunState, Window,
 };
@@ -142,7 +143,7 @@ pub(crate) fn arbitrary_record() -> impl Strategy<Value = RequestRecord> {
         0usize..5,
         instant(),
     );
-    let instants = collection::vec(option::of(instant()), 9);
+    let instants = collection::vec(option::of(instant()), 10);
     let numbers = collection::vec(option::of(any::<u32>()), 5);
     let counts = (
         any::<u32>(),
@@ -170,9 +171,19 @@ pub(crate) fn arbitrary_record() -> impl Strategy<Value = RequestRecord> {
         option::of(any::<bool>()),
         option::of(any::<bool>()),
     );
+    let place = (
+        option::of((0..=i64::MAX as u64, any::<u32>())),
+        option::of(0..=i64::MAX as u64),
+    )
+        .prop_map(|(turn, parent)| {
+            (
+                turn.map(|(session, number)| Turn { session, number }),
+                parent,
+            )
+        });
     let lists = (collection::vec(chunk(), 0..12), option::of(texts()));
-    (head, instants, numbers, counts, labels, lists).prop_map(
-        |(head, instants, numbers, counts, labels, lists)| {
+    (head, instants, numbers, counts, labels, place, lists).prop_map(
+        |(head, instants, numbers, counts, labels, place, lists)| {
             let phase = [Phase::Warmup, Phase::Measure, Phase::Drain][head.2];
             let (prompt, output, attempts, status) = counts;
             let mut r = RequestRecord::unsent(head.0, head.1, phase, head.4, prompt, output);
@@ -180,6 +191,8 @@ pub(crate) fn arbitrary_record() -> impl Strategy<Value = RequestRecord> {
             (r.send_start, r.connected, r.tls_done) = (instants[0], instants[1], instants[2]);
             (r.sent, r.first_byte, r.first_byte_seen) = (instants[3], instants[4], instants[5]);
             (r.finished, r.closed, r.left) = (instants[6], instants[7], instants[8]);
+            r.planned = instants[9];
+            (r.turn, r.parent) = place;
             (r.prompt_tokens, r.output_tokens) = (numbers[0], numbers[1]);
             (r.cached_tokens, r.reasoning_tokens) = (numbers[2], numbers[3]);
             (r.connection, r.attempts, r.status) = (numbers[4], attempts, status);

@@ -6,6 +6,7 @@
 
 use crate::tokenizer::Tokenizer;
 use crate::trace::{GZIP, TextRef, TraceError, TraceFormat, csv_field, prompt_column};
+use infermeter_core::request::{Message, Role};
 use infermeter_core::seed::splitmix64;
 use infermeter_core::text::inert;
 use serde::Deserialize;
@@ -19,15 +20,6 @@ const MAX_TEXT: u32 = 256 << 20;
 
 /// Keeps the salt of texts apart from other numbers.
 const SALT_TAG: u64 = 0x7465_7874_7361_6c74;
-
-/// One message of a conversation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// `system`, `user`, `assistant` or `tool`.
-    pub role: &'static str,
-    /// Its text; parts of other kinds are left out.
-    pub text: String,
-}
 
 /// What one request of a dataset says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,9 +113,8 @@ impl Conversation {
     }
 
     fn of_prompt(text: String, output_tokens: Option<u32>) -> Self {
-        let role = "user";
         Self {
-            messages: vec![Message { role, text }],
+            messages: vec![Message::new(Role::User, text)],
             output_tokens,
             ..Self::default()
         }
@@ -156,7 +147,7 @@ impl Conversation {
         let role = role_of(role)?;
         let (text, images) = content_of(content)?;
         self.images += images;
-        self.messages.push(Message { role, text });
+        self.messages.push(Message::new(role, text));
         Ok(())
     }
 
@@ -167,14 +158,14 @@ impl Conversation {
 
     /// Number of messages before the answer, for each request.
     pub fn requests(&self) -> Vec<usize> {
-        let answers = |at: &usize| self.messages[*at].role == "assistant";
+        let answers = |at: &usize| self.messages[*at].role == Role::Assistant;
         if !self.every_answer {
             let last = self.messages.len() - 1;
             let open = !answers(&last);
             let end = if open { last + 1 } else { last };
             return if end == 0 { Vec::new() } else { vec![end] };
         }
-        let asked = |at: &usize| self.messages[..*at].iter().any(|m| m.role == "user");
+        let asked = |at: &usize| self.messages[..*at].iter().any(|m| m.role == Role::User);
         let all = 0..self.messages.len();
         all.filter(answers).filter(asked).collect()
     }
@@ -219,7 +210,7 @@ impl AgentLine {
 
     /// It is an answer, and so the request for it.
     pub fn is_answer(&self) -> bool {
-        role_of(&self.role) == Ok("assistant")
+        role_of(&self.role) == Ok(Role::Assistant)
     }
 
     fn add_to(&self, conversation: &mut Conversation) -> Result<(), String> {
@@ -242,12 +233,12 @@ impl AgentLine {
 }
 
 /// The roles of all formats, under the names of the chat API.
-fn role_of(name: &str) -> Result<&'static str, String> {
+fn role_of(name: &str) -> Result<Role, String> {
     Ok(match name {
-        "human" | "user" => "user",
-        "gpt" | "assistant" | "chatgpt" | "bard" | "bing" | "model" => "assistant",
-        "system" | "developer" => "system",
-        "tool" | "function" | "function_call" | "observation" => "tool",
+        "human" | "user" => Role::User,
+        "gpt" | "assistant" | "chatgpt" | "bard" | "bing" | "model" => Role::Assistant,
+        "system" | "developer" => Role::System,
+        "tool" | "function" | "function_call" | "observation" => Role::Tool,
         other => {
             let other = inert(other, 40);
             return Err(format!(

@@ -20,7 +20,7 @@ mod words;
 mod workload;
 
 pub use counter::TokenCounter;
-pub use dataset::{Message, TextRequest, Texts};
+pub use dataset::{TextRequest, Texts};
 pub use lengths::LengthDistribution;
 pub use pairs::{LengthPair, PairsError, read_pairs};
 pub use tokenizer::{Tokenizer, TokenizerError};

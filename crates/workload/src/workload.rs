@@ -11,7 +11,7 @@ use crate::pairs::PairsError;
 use crate::tokenizer::Tokenizer;
 use crate::trace::{Trace, TraceFacts, TraceRow};
 use infermeter_core::plan::WorkloadKind;
-use infermeter_core::request::{RequestId, RequestSpec};
+use infermeter_core::request::{FollowUp, RequestContent, RequestId, RequestSpec};
 use infermeter_core::seed::splitmix64;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -137,7 +137,21 @@ impl Workload {
             class,
             prompt_tokens,
             output_tokens,
+            turn: None,
         }
+    }
+
+    /// The request that waits for the answer of `spec`'s.
+    pub fn follow_up(&self, _spec: &RequestSpec) -> Option<FollowUp> {
+        None
+    }
+
+    /// What a request says: its [`Workload::prompt`] as the user's message.
+    ///
+    /// # Errors
+    /// As [`Workload::prompt`].
+    pub fn content(&self, spec: &RequestSpec) -> Result<RequestContent, PromptError> {
+        self.prompt(spec).map(RequestContent::of_prompt)
     }
 
     /// The prompt of a request: text of exactly `spec.prompt_tokens` tokens. It begins with the

@@ -4,6 +4,7 @@ use infermeter_client::encode::{
     Features, HeaderError, Headers, RequestEncoder, RequestShape, Target, encode_get,
 };
 use infermeter_core::plan::Endpoint;
+use infermeter_core::request::{RequestContent, RequestSpec};
 use serde_json::{Value, json};
 
 fn shape() -> RequestShape {
@@ -14,12 +15,18 @@ fn shape() -> RequestShape {
         features: Features::default(),
         headers: Headers::default(),
         extra_body: serde_json::Map::new(),
+        session_header: None,
     }
 }
 
 fn encode(url: &str, shape: &RequestShape) -> (String, Value) {
     let target = Target::parse(url).expect("a target");
-    let bytes = RequestEncoder::new(&target, shape).encode("run-7", "Say \"hi\"\n\u{1}é", 64);
+    let content = RequestContent::of_prompt("Say \"hi\"\n\u{1}é");
+    let bytes = RequestEncoder::new(&target, shape).encode(
+        "run-7",
+        &RequestSpec::alone(7, 5, 64),
+        &content,
+    );
     let text = String::from_utf8(bytes).expect("requests are UTF-8");
     let (head, body) = text.split_once("\r\n\r\n").expect("a head");
     let length = format!("content-length: {}", body.len());
@@ -130,7 +137,9 @@ fn extra_members_and_headers_win() {
 #[test]
 fn a_request_id_cannot_add_a_header() {
     let target = Target::parse("http://h").expect("a target");
-    let bytes = RequestEncoder::new(&target, &shape()).encode("a\r\nb: c", "x", 1);
+    let content = RequestContent::of_prompt("x");
+    let spec = RequestSpec::alone(0, 1, 1);
+    let bytes = RequestEncoder::new(&target, &shape()).encode("a\r\nb: c", &spec, &content);
     let text = String::from_utf8(bytes).expect("UTF-8");
     assert!(text.contains("\r\nx-request-id: a--b:-c\r\n"));
 }

@@ -22,6 +22,7 @@ use infermeter_core::clock::{Clock, realtime_ns};
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::plan::Plan;
 use infermeter_core::record::RequestRecord;
+use infermeter_core::request::RequestContent;
 use infermeter_core::run::{FORMAT_VERSION, RunLog, RunManifest, RunState, Window};
 use infermeter_core::schedule::Schedule;
 use infermeter_record::{
@@ -294,15 +295,15 @@ fn prepare_request(
     problem: &Mutex<Option<String>>,
 ) -> Prepared {
     let spec = load.workload.spec(id);
-    let prompt = load.workload.prompt(&spec).unwrap_or_else(|error| {
+    let content = load.workload.content(&spec).unwrap_or_else(|error| {
         if let Ok(mut slot) = problem.lock() {
             slot.get_or_insert_with(|| error.to_string());
         }
-        String::from("Count.")
+        RequestContent::of_prompt("Count.")
     });
     let bytes = target
         .encoder
-        .encode(&format!("{run_id}-{id}"), &prompt, spec.output_tokens);
+        .encode(&format!("{run_id}-{id}"), &spec, &content);
     let keep_texts = if plan.save_responses {
         KeepTexts::Always
     } else {
@@ -317,6 +318,8 @@ fn prepare_request(
         spec,
         bytes,
         expect,
+        waited: None,
+        next: load.workload.follow_up(&spec),
     }
 }
 

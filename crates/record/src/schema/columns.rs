@@ -7,6 +7,7 @@ use infermeter_core::clock::Offset;
 use infermeter_core::record::{
     Chunk, ChunkKind, Outcome, Reason, RequestError, StampSource, TokenSource,
 };
+use infermeter_core::request::Turn;
 use infermeter_core::schedule::Phase;
 
 const fn column(name: &'static str, null: Null, kind: Kind) -> Column {
@@ -82,10 +83,24 @@ macro_rules! chunk_instant {
 }
 
 /// All columns, in the order of the file.
-pub(crate) const COLUMNS: [Column; 35] = [
+pub(crate) const COLUMNS: [Column; 39] = [
     number!("id", id),
     column("class", Null::Never, Kind::Class),
+    SESSION,
+    TURN,
+    column(
+        "parent",
+        Null::Absent,
+        Kind::Number {
+            give: |r| r.parent.and_then(|id| i64::try_from(id).ok()),
+            take: |r, v| {
+                r.parent = Some(v.try_into().ok()?);
+                Some(())
+            },
+        },
+    ),
     PHASE,
+    instant!("planned_ns", planned),
     column(
         "intended_ns",
         Null::Never,
@@ -149,6 +164,34 @@ pub(crate) const COLUMNS: [Column; 35] = [
         },
     ),
 ];
+
+const SESSION: Column = column(
+    "session",
+    Null::Absent,
+    Kind::Number {
+        give: |r| r.turn.and_then(|turn| i64::try_from(turn.session).ok()),
+        take: |r, v| {
+            r.turn = Some(Turn {
+                session: v.try_into().ok()?,
+                number: 0,
+            });
+            Some(())
+        },
+    },
+);
+
+/// Comes after `session`, whose turn it is.
+const TURN: Column = column(
+    "turn",
+    Null::Absent,
+    Kind::Number {
+        give: |r| r.turn.map(|turn| i64::from(turn.number)),
+        take: |r, v| {
+            r.turn.as_mut()?.number = v.try_into().ok()?;
+            Some(())
+        },
+    },
+);
 
 const PHASE: Column = column(
     "phase",
@@ -275,7 +318,7 @@ mod tests {
         let names: Vec<&str> = COLUMNS.iter().map(|c| c.name).collect();
         assert_eq!(
             names.join(" "),
-            "id class phase intended_ns send_start_ns connected_ns tls_done_ns sent_ns left_ns \
+            "id class session turn parent phase planned_ns intended_ns send_start_ns connected_ns tls_done_ns sent_ns left_ns \
              first_byte_ns first_byte_seen_ns finished_ns closed_ns outcome status error error_text \
              finish_reason requested_prompt_tokens requested_output_tokens prompt_tokens \
              output_tokens cached_tokens reasoning_tokens token_source connection new_connection \

@@ -8,7 +8,7 @@ use infermeter_client::response::Expect;
 use infermeter_core::clock::{Clock, Offset};
 use infermeter_core::plan::Endpoint;
 use infermeter_core::record::RequestRecord;
-use infermeter_core::request::RequestSpec;
+use infermeter_core::request::{RequestContent, RequestSpec};
 use infermeter_core::run::IoBackend;
 use infermeter_core::schedule::{OpenSchedule, Schedule};
 use infermeter_mock::{Config, MockHandle, Preset, spawn_in_thread};
@@ -91,18 +91,22 @@ pub fn prepare(id: u64, ask: Ask) -> Prepared {
         },
         headers,
         extra_body: serde_json::Map::new(),
+        session_header: None,
     };
     let target = Target::parse("http://localhost").expect("a target");
     let encoder = RequestEncoder::new(&target, &shape);
-    let prompt = " word".repeat(ask.words as usize);
+    let content = RequestContent::of_prompt(" word".repeat(ask.words as usize));
+    let spec = spec(id, ask);
     Prepared {
-        spec: spec(id, ask),
-        bytes: encoder.encode(&request_id(id), &prompt, ask.output_tokens),
+        spec,
+        bytes: encoder.encode(&request_id(id), &spec, &content),
         expect: Expect {
             streaming: true,
             keep_texts: KeepTexts::No,
             reserve_chunks: ask.output_tokens.min(1_000) as usize,
         },
+        waited: None,
+        next: None,
     }
 }
 
@@ -111,12 +115,7 @@ pub fn request_id(id: u64) -> String {
 }
 
 pub fn spec(id: u64, ask: Ask) -> RequestSpec {
-    RequestSpec {
-        id,
-        class: 0,
-        prompt_tokens: ask.words,
-        output_tokens: ask.output_tokens,
-    }
+    RequestSpec::alone(id, ask.words, ask.output_tokens)
 }
 
 /// What engines receive with: the tests are built twice, and in the crate `uring` it is io_uring

@@ -5,12 +5,7 @@ use infermeter_core::request::RequestSpec;
 use infermeter_workload::{TokenCounter, Tokenizer, Workload};
 
 fn spec(id: u64, prompt_tokens: u32) -> RequestSpec {
-    RequestSpec {
-        id,
-        class: 0,
-        prompt_tokens,
-        output_tokens: 1,
-    }
+    RequestSpec::alone(id, prompt_tokens, 1)
 }
 
 fn check(name: &str) {

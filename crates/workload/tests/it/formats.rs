@@ -180,7 +180,7 @@ fn said(name: &str) -> Vec<(String, Option<String>)> {
             let lines: Vec<String> = request
                 .messages
                 .iter()
-                .map(|m| format!("{}: {}", m.role, m.text))
+                .map(|m| format!("{}: {}", m.role.as_str(), m.text))
                 .collect();
             (lines.join("|"), request.answer)
         })

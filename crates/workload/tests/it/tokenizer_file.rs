@@ -100,12 +100,7 @@ fn check_exact(tokenizer: Tokenizer) -> Vec<String> {
         .expect("a workload");
     let lengths = (1..=40).chain([100, 257, 1_000, 5_000]);
     let prompts = lengths.enumerate().map(|(id, prompt_tokens)| {
-        let spec = RequestSpec {
-            id: id as u64,
-            class: 0,
-            prompt_tokens,
-            output_tokens: 1,
-        };
+        let spec = RequestSpec::alone(id as u64, prompt_tokens, 1);
         let text = workload.prompt(&spec).expect("a prompt");
         assert_eq!(counter.count(&text), prompt_tokens as usize, "{text}");
         text

@@ -99,12 +99,7 @@ fn config(address: SocketAddr, sockets: usize) -> EngineConfig {
 
 fn prepared(id: u64, chunks: usize) -> Prepared {
     Prepared {
-        spec: RequestSpec {
-            id,
-            class: 0,
-            prompt_tokens: 1,
-            output_tokens: chunks as u32,
-        },
+        spec: RequestSpec::alone(id, 1, chunks as u32),
         bytes: b"POST /v1/chat/completions HTTP/1.1\r\nhost: loopback\r\ncontent-length: 0\r\n\r\n"
             .to_vec(),
         expect: Expect {
@@ -112,5 +107,7 @@ fn prepared(id: u64, chunks: usize) -> Prepared {
             keep_texts: KeepTexts::UntilSettled,
             reserve_chunks: chunks,
         },
+        waited: None,
+        next: None,
     }
 }
