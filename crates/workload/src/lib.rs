@@ -14,6 +14,7 @@ pub mod fuzzing;
 mod lengths;
 mod pairs;
 mod prompt;
+mod slot;
 mod tokenizer;
 mod trace;
 mod words;

@@ -2,12 +2,11 @@
 //!
 //! It does not check the count against a tokenizer; [`crate::tokenizer`] does where it has to.
 //!
-//! Invariant: the text is a function of (table, key, id, pieces); the first words spell a number
-//! that no other id under the same key has, so that no two prompts of a run share a first block
-//! of a prefix cache, whatever the random words after it.
+//! Invariant: the text is a function of (table, slot, key, id, pieces), and behind the slot of
+//! (table, key, id, pieces) alone. The slot's number is one that no other prompt of the run has, so
+//! that no two of them share a first block of a prefix cache, whatever the random words after it.
 
 use crate::words::WordTable;
-use infermeter_core::seed::splitmix64;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -20,15 +19,21 @@ const COMMA_ONE_IN: u32 = 9;
 /// Bytes per piece to reserve; the built-in words take 6.8 on average.
 pub(crate) const BYTES_PER_PIECE: usize = 8;
 
-/// Writes the prompt of request `id`: exactly `pieces` pieces. Variants begin with the same salt
+/// Writes the prompt of request `id`: exactly `pieces` pieces. Variants begin with the same slot
 /// and go on differently, for a tokenizer that merges some neighbours.
-pub(crate) fn compose(table: &WordTable, key: u64, id: u64, pieces: u32, variant: u64) -> String {
+pub(crate) fn compose(
+    table: &WordTable,
+    slot: u64,
+    (key, id): (u64, u64),
+    pieces: u32,
+    variant: u64,
+) -> String {
     let mut rng = ChaCha8Rng::seed_from_u64(key.wrapping_add(variant));
     rng.set_stream(id);
     let mut text = String::with_capacity(pieces as usize * BYTES_PER_PIECE);
-    let salt = spell(&mut text, table, &table.first, splitmix64(id ^ key), pieces);
-    let mut sentence = Sentence::after(salt, &mut rng);
-    let mut left = pieces - salt;
+    let used = table.slot.spell(&mut text, slot, pieces);
+    let mut sentence = Sentence::after(used, &mut rng);
+    let mut left = pieces - used;
     while left > 0 {
         text.push_str(sentence.next(table, &mut rng, left));
         left -= 1;
@@ -114,7 +119,6 @@ pub(crate) fn below(rng: &mut ChaCha8Rng, n: u32) -> u32 {
 mod tests {
     use super::*;
     use proptest::prelude::{any, proptest};
-    use std::collections::HashSet;
 
     fn pieces_of(text: &str) -> usize {
         text.split(' ').filter(|w| !w.is_empty()).count() + text.matches([',', '.']).count()
@@ -124,9 +128,9 @@ mod tests {
     fn a_prompt_is_pinned() {
         let table = WordTable::built_in();
         assert_eq!(
-            compose(&table, 1, 0, 24, 0),
-            "Other anyone elect survey benefits chocolate within, danger out \
-             hall. Sport essay refer language clock approved tail. Recipe alter liquid."
+            compose(&table, 5, (1, 0), 24, 0),
+            "Again about about about about about about about within, danger out \
+             hall. Sport essay refer language clock approved tail concrete recipe."
         );
     }
 
@@ -137,17 +141,17 @@ mod tests {
             id in any::<u64>(),
             pieces in 1_u32..400,
         ) {
-            let text = compose(&WordTable::built_in(), key, id, pieces, 0);
+            let text = compose(&WordTable::built_in(), 7, (key, id), pieces, 0);
             assert_eq!(pieces_of(&text), pieces as usize);
             assert!(text.starts_with(|c: char| c.is_ascii_uppercase()));
             assert!(!text.contains(",.") && !text.contains("..") && !text.contains(",,"));
-            assert_eq!(text.ends_with('.'), pieces > 6);
+            assert_eq!(text.ends_with('.'), pieces > 8);
         }
     }
 
     #[test]
     fn sentences_have_six_to_seventeen_words_and_a_capital() {
-        let text = compose(&WordTable::built_in(), 3, 3, 5_000, 0);
+        let text = compose(&WordTable::built_in(), 3, (3, 3), 5_000, 0);
         let (whole, _last_one_may_be_short) = text[..text.len() - 1].rsplit_once('.').expect("two");
         for sentence in whole.split('.') {
             let sentence = sentence.trim_start();
@@ -158,22 +162,13 @@ mod tests {
     }
 
     #[test]
-    fn no_two_salts_of_a_run_are_alike() {
+    fn a_slot_changes_nothing_behind_it() {
         let table = WordTable::built_in();
-        let salts: HashSet<String> = (0..50_000).map(|id| compose(&table, 9, id, 6, 0)).collect();
-        assert_eq!(salts.len(), 50_000);
-    }
-
-    #[test]
-    fn a_small_table_takes_more_salt_words() {
-        let full = WordTable::built_in();
-        let small = WordTable {
-            first: full.first[..64].to_vec(),
-            capital: full.capital[..64].to_vec(),
-            inner: full.inner[..64].to_vec(),
-        };
-        let mut text = String::new();
-        assert_eq!(spell(&mut text, &small, &small.first, 1, 100), 11);
-        assert_eq!(spell(&mut text, &full, &full.first, 1, 100), 6);
+        let (one, other) = (
+            compose(&table, 1, (3, 3), 90, 0),
+            compose(&table, 2, (3, 3), 90, 0),
+        );
+        assert_ne!(one[..47], other[..47]);
+        assert_eq!(one[47..], other[47..]);
     }
 }

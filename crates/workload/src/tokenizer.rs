@@ -7,7 +7,7 @@
 //! special tokens excluded, or it is an error.
 
 use crate::blocks::{BlockPrompt, Style};
-use crate::prompt::{compose, spell};
+use crate::prompt::compose;
 use crate::words::WordTable;
 use crate::workload::PromptError;
 use infermeter_core::text::inert;
@@ -147,11 +147,30 @@ impl Tokenizer {
         &self.name
     }
 
-    /// Text of exactly `tokens` tokens (at least 1) for request `id` under `key`.
-    pub(crate) fn write(&self, key: u64, id: u64, tokens: u32) -> Result<String, PromptError> {
+    /// Text of exactly `tokens` tokens (at least 1) for request `id` under `key`, behind a slot
+    /// with the number `slot`.
+    pub(crate) fn write(
+        &self,
+        slot: u64,
+        key: u64,
+        id: u64,
+        tokens: u32,
+    ) -> Result<String, PromptError> {
         self.exact(tokens, VARIANTS, |pieces, variant| {
-            compose(&self.table, key, id, pieces, variant)
+            compose(&self.table, slot, (key, id), pieces, variant)
         })
+    }
+
+    /// The slot with a number, cut to `tokens`.
+    pub(crate) fn slot(&self, number: u64, tokens: u32) -> String {
+        let mut text = String::new();
+        self.table.slot.spell(&mut text, number, tokens);
+        text
+    }
+
+    /// Tokens of a whole slot.
+    pub fn slot_tokens(&self) -> u32 {
+        self.table.slot.pieces()
     }
 
     /// Text of exactly `tokens` tokens (at least 1) whose blocks are those of `prompt`. Under a
@@ -174,9 +193,7 @@ impl Tokenizer {
 
     /// A text that spells `number` and counts as few tokens as that takes.
     pub(crate) fn spelled(&self, number: u64) -> String {
-        let mut text = String::new();
-        spell(&mut text, &self.table, &self.table.first, number, u32::MAX);
-        text
+        self.slot(number, u32::MAX)
     }
 
     /// Writes by `text(pieces, variant)`; for a file counts and corrects the number of pieces
@@ -271,11 +288,11 @@ fn filter(file: &tokenizers::Tokenizer, path: &Path) -> Result<WordTable, Tokeni
             .map(|(w, _)| w.clone())
             .collect::<Vec<_>>()
     };
-    let table = WordTable {
-        first: keep(&all.first, ""),
-        capital: keep(&all.capital, "the."),
-        inner: keep(&all.inner, "the"),
-    };
+    let table = WordTable::of(
+        keep(&all.first, ""),
+        keep(&all.capital, "the."),
+        keep(&all.inner, "the"),
+    );
     let usable = table
         .first
         .len()

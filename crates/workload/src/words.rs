@@ -15,6 +15,8 @@
 //! Invariant: the order of the words is part of the workload's value: changing the file changes
 //! every prompt.
 
+use crate::slot::SlotWords;
+
 /// The list, one word per line, sorted.
 const BUILT_IN: &str = include_str!("words.txt");
 
@@ -27,23 +29,31 @@ pub(crate) struct WordTable {
     pub capital: Vec<Box<str>>,
     /// Stands inside a sentence: ` word`.
     pub inner: Vec<Box<str>>,
+    /// Spell the salt at the beginning of a prompt.
+    pub slot: SlotWords,
 }
 
 impl WordTable {
     /// The whole built-in list.
     pub fn built_in() -> Self {
-        let mut table = Self {
-            first: Vec::with_capacity(2_048),
-            capital: Vec::with_capacity(2_048),
-            inner: Vec::with_capacity(2_048),
-        };
+        let (mut first, mut capital, mut inner) = (Vec::new(), Vec::new(), Vec::new());
         for word in BUILT_IN.lines() {
             let capitalised = capitalise(word);
-            table.capital.push(format!(" {capitalised}").into());
-            table.first.push(capitalised.into());
-            table.inner.push(format!(" {word}").into());
+            capital.push(format!(" {capitalised}").into());
+            first.push(capitalised.into());
+            inner.push(format!(" {word}").into());
         }
-        table
+        Self::of(first, capital, inner)
+    }
+
+    /// A table of words in their three forms.
+    pub fn of(first: Vec<Box<str>>, capital: Vec<Box<str>>, inner: Vec<Box<str>>) -> Self {
+        Self {
+            slot: SlotWords::among(&first, &inner),
+            first,
+            capital,
+            inner,
+        }
     }
 }
 

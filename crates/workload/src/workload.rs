@@ -22,6 +22,8 @@ const LENGTHS_TAG: u64 = 0x6c65_6e67_7468_7300;
 const TEXT_TAG: u64 = 0x7465_7874_7465_7874;
 const BLOCKS_TAG: u64 = 0x626c_6f63_6b73_2e2e;
 const SALT_TAG: u64 = 0x7361_6c74_7361_6c74;
+/// Salt of a workload that was given none.
+const NO_SALT: u64 = u64::MAX;
 
 /// Why a prompt cannot be written (never under a built-in tokenizer).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -70,7 +72,8 @@ pub struct Workload {
     source: Source,
     classes: Arc<[String]>,
     seed: u64,
-    text_key: u64,
+    /// Salt of the run; that of a request is made from it and the id.
+    salt: u64,
     tokenizer: Tokenizer,
 }
 
@@ -99,17 +102,17 @@ impl Workload {
             source,
             classes: classes.into(),
             seed,
-            text_key: splitmix64(seed ^ TEXT_TAG),
+            salt: splitmix64(NO_SALT ^ SALT_TAG),
             tokenizer,
         }
     }
 
-    /// The same requests with other text: `salt` is mixed into every word of every prompt, so
-    /// that a run does not meet what an earlier run with its seed left in a prefix cache. The
-    /// salt is part of the workload's value: keep it with the record.
+    /// The same requests with another salt in the slot that prompts begin with, so that a run does
+    /// not meet what an earlier run with its seed left in a prefix cache. What stands behind the
+    /// slot stays as it is. Keep the salt with the record.
     #[must_use]
     pub fn with_salt(mut self, salt: u64) -> Self {
-        self.text_key = splitmix64(self.seed ^ TEXT_TAG) ^ splitmix64(salt ^ SALT_TAG);
+        self.salt = splitmix64(salt ^ SALT_TAG);
         self
     }
 
@@ -167,15 +170,17 @@ impl Workload {
             let prompt = BlockPrompt {
                 block_tokens: blocks.tokens,
                 key: splitmix64(self.seed ^ BLOCKS_TAG),
-                salt: self.text_key,
+                salt: self.salt,
                 row: spec.id,
             };
             return self
                 .tokenizer
                 .write_blocks(&prompt, || blocks.ids(), spec.prompt_tokens);
         }
-        self.tokenizer
-            .write(self.text_key, spec.id, spec.prompt_tokens)
+        // A bijection of the id: no two requests of a run have the same slot.
+        let slot = splitmix64(spec.id ^ self.salt);
+        let key = splitmix64(self.seed ^ TEXT_TAG);
+        self.tokenizer.write(slot, key, spec.id, spec.prompt_tokens)
     }
 
     /// Names of the classes, indexed by [`RequestSpec::class`].

@@ -13,7 +13,7 @@ use std::str::FromStr;
 /// Most tokens of a prompt or an answer.
 pub const MAX_TOKENS: u32 = 4_000_000;
 
-/// Least tokens of a prompt: its salt takes six, and a first block has sixteen.
+/// Least tokens of a prompt: its salt takes eight, and a first block has sixteen.
 pub const MIN_PROMPT_TOKENS: u32 = 16;
 
 /// Most values of a Zipf length: its probabilities are kept in a table.

@@ -305,5 +305,5 @@ fn the_salt_of_a_text_is_its_beginning() {
     let slot = slot
         .strip_suffix(&format!(". {}", plain.prompt()))
         .expect("the text is kept");
-    assert_eq!(slot.split(' ').count(), 6);
+    assert_eq!(slot.split(' ').count(), 8);
 }

@@ -28,9 +28,9 @@ fn lengths_and_text_are_pinned() {
         .map(|s| (s.prompt_tokens, s.output_tokens))
         .collect();
     assert_eq!(lengths, [(554, 113), (238, 225), (168, 302), (353, 212)]);
-    let plain = "May manual sorted description one actions start. Private spe";
+    let plain = "Alter trial fresh track right suite speak alert start. Priva";
     assert_eq!(prompt(&workload, 3).get(..60), Some(plain));
-    let salted = "Specific apart parents due fall conditions come great mixed ";
+    let salted = "Works looks sweet doing ideal hands alert alert start. Priva";
     assert_eq!(prompt(&workload.with_salt(9), 3).get(..60), Some(salted));
 }
 

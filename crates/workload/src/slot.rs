@@ -1,0 +1,106 @@
+//! The slot that a prompt begins with: a number in words, of fixed length in tokens and bytes.
+//!
+//! It does not choose the number: that is the salt of the run, or of one request.
+//!
+//! Invariant: two numbers are never spelled alike, and where the tokenizer has enough words of one
+//! length, a slot takes the same tokens and the same bytes whatever its number. So the salt of a
+//! prompt can be exchanged without touching anything behind it.
+
+use std::collections::BTreeMap;
+
+/// Words of one length that are enough: eight of them spell 64 bits.
+const ENOUGH: usize = 256;
+
+/// The words that slots are spelled in.
+#[derive(Debug, Clone)]
+pub(crate) struct SlotWords {
+    /// Begins the slot: `Word`.
+    first: Vec<Box<str>>,
+    /// Goes on: ` word`.
+    inner: Vec<Box<str>>,
+}
+
+impl SlotWords {
+    /// Those of the commonest length among `first` and among `inner`; all of them where those are
+    /// too few.
+    pub fn among(first: &[Box<str>], inner: &[Box<str>]) -> Self {
+        Self {
+            first: of_one_length(first),
+            inner: of_one_length(inner),
+        }
+    }
+
+    /// Appends `number`, as many words as fit into `pieces`; returns their count.
+    pub fn spell(&self, text: &mut String, number: u64, pieces: u32) -> u32 {
+        let mut rest = u128::from(number);
+        let mut range = 1_u128 << 64;
+        let mut digits = 0;
+        while range > 1 && digits < pieces {
+            let words = if digits == 0 {
+                &self.first
+            } else {
+                &self.inner
+            };
+            let base = words.len() as u128;
+            text.push_str(&words[(rest % base) as usize]);
+            rest /= base;
+            range = range.div_ceil(base);
+            digits += 1;
+        }
+        digits
+    }
+
+    /// Words of a whole slot.
+    pub fn pieces(&self) -> u32 {
+        self.spell(&mut String::new(), 0, u32::MAX)
+    }
+}
+
+fn of_one_length(words: &[Box<str>]) -> Vec<Box<str>> {
+    let mut lengths: BTreeMap<usize, usize> = BTreeMap::new();
+    for word in words {
+        *lengths.entry(word.len()).or_default() += 1;
+    }
+    let commonest = lengths.into_iter().max_by_key(|(_, count)| *count);
+    let kept = |word: &&Box<str>| match commonest {
+        Some((length, count)) if count >= ENOUGH => word.len() == length,
+        _ => true,
+    };
+    words.iter().filter(kept).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::words::WordTable;
+    use std::collections::HashSet;
+
+    #[test]
+    fn slots_take_eight_words_of_five_letters() {
+        let words = WordTable::built_in().slot;
+        let slots: HashSet<String> = (0..20_000_u64)
+            .map(|number| {
+                let mut text = String::new();
+                let number = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                assert_eq!(words.spell(&mut text, number, u32::MAX), 8);
+                assert_eq!(text.len(), 8 * 5 + 7);
+                text
+            })
+            .collect();
+        assert_eq!(slots.len(), 20_000);
+    }
+
+    #[test]
+    fn a_small_table_takes_more_words() {
+        let full = WordTable::built_in();
+        let small = super::SlotWords::among(&full.first[..64], &full.inner[..64]);
+        assert_eq!(small.pieces(), 11);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_away() {
+        let mut text = String::new();
+        let words = WordTable::built_in().slot;
+        assert_eq!(words.spell(&mut text, u64::MAX, 3), 3);
+        assert_eq!(text.split(' ').count(), 3);
+    }
+}
