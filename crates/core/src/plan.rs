@@ -181,6 +181,9 @@ pub struct Plan {
     pub requests: Option<u64>,
     /// Warm-up; absent means the default of [`Warmup::default_for`].
     pub warmup: Option<Warmup>,
+    /// Requests as `workload make` wrote them, and their instants where nothing else says when.
+    #[serde(default)]
+    pub workload_file: Option<PathBuf>,
     /// What is sent (not with a trace, which brings its own lengths).
     pub workload: WorkloadKind,
     /// Model name; absent: the first of `/v1/models`.
@@ -277,6 +280,7 @@ impl Plan {
             duration: None,
             requests: None,
             warmup: None,
+            workload_file: None,
             workload: WorkloadKind::One(WorkloadClass::Chat),
             model: None,
             endpoint: Endpoint::Chat,
@@ -346,6 +350,12 @@ impl Plan {
     pub fn peak_rate(&self) -> Option<f64> {
         let profile = self.rate_profile.as_ref().map(RateProfile::peak);
         self.rate.or(profile)
+    }
+
+    /// Requests are due at recorded instants.
+    pub fn is_replay(&self) -> bool {
+        let paced = self.peak_rate().is_some() || self.concurrency.is_some();
+        self.trace.is_some() || (self.workload_file.is_some() && !paced)
     }
 
     /// The target is the embedded simulator.

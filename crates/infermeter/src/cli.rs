@@ -179,6 +179,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", help_heading = "Load")]
     pub salt: Option<String>,
 
+    /// Send the requests of a workload file; at its instants, unless --rate, --rate-profile or
+    /// --concurrency say when
+    #[arg(long, value_name = "FILE", help_heading = "Requests")]
+    pub workload_file: Option<String>,
     /// Lengths of prompts and answers: chat, code-generation, long-context-qa, summarization,
     /// fixed:IN,OUT, uniform:A..B,C..D, normal:MEAN/SD,MEAN/SD,
     /// lognormal:MEDIAN/SIGMA,MEDIAN/SIGMA, gamma:MEAN/CV,MEAN/CV, zipf:S/A..B,S/C..D,
@@ -448,6 +452,72 @@ infermeter workload inspect sharegpt.json --tokenizer o200k"
     Inspect(InspectArgs),
     /// The first rows of a file in the one form that all formats are brought to, as JSON lines
     Head(HeadArgs),
+    /// Write the requests of a load to a file that can be published and sent again
+    #[command(
+        allow_negative_numbers = true,
+        after_help = "The load and the requests are given as for run; no target is needed.\n\nExamples:\n  \
+infermeter workload make --workload chat --rate 10 --duration 60s --out chat.jsonl\n  \
+infermeter workload make --trace conversation_trace.jsonl --out conversation.jsonl\n  \
+infermeter run http://localhost:8000 --workload-file chat.jsonl"
+    )]
+    Make(Box<MakeArgs>),
+    /// Bring a trace or a workload file to another form
+    #[command(
+        after_help = "Examples:\n  infermeter workload convert azure.csv --out azure.jsonl\n  \
+infermeter workload convert chat.jsonl --to messages --out messages.jsonl\n  \
+infermeter workload convert edited.jsonl --out new.jsonl"
+    )]
+    Convert(ConvertArgs),
+}
+
+/// Flags of `workload make`: those of `run`, of which `--out` is the file.
+#[derive(Debug, Args)]
+pub struct MakeArgs {
+    /// Prompts to count again with the whole vocabulary: 1% (of each class), all or none
+    #[arg(long, value_name = "SHARE", default_value = "1%")]
+    pub verify: crate::make::Verify,
+    /// The load and the requests.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// What `workload convert` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ConvertTo {
+    /// A workload file
+    Workload,
+    /// Chat requests, one JSON object a line: messages and max_tokens
+    Messages,
+    /// Plain prompts, one JSON object a line: prompt and output_tokens
+    Prompts,
+    /// Instants and lengths alone, one JSON object a line: timestamp (ms), input_length,
+    /// output_length
+    Timed,
+}
+
+/// Flags of `workload convert`.
+#[derive(Debug, Args)]
+pub struct ConvertArgs {
+    /// Trace or workload file
+    pub file: PathBuf,
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Its form
+    #[arg(long, value_enum, value_name = "FORM", default_value = "workload")]
+    pub to: ConvertTo,
+    /// Use only the first N rows
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// How a trace is read, as for inspect (repeatable)
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub trace_option: Vec<String>,
+    /// Tokenizer that prompts are written for: o200k, cl100k or a tokenizer.json
+    #[arg(long, value_name = "NAME|FILE", default_value = "o200k")]
+    pub tokenizer: String,
+    /// Seed of the prompts and of the option spread
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
 }
 
 /// Flags of `workload inspect`.

@@ -29,6 +29,9 @@ pub fn environment(
         "workload": {
             "tokenizer": load.workload.tokenizer().name(),
             "salt": salt,
+            "sha256": load.workload.hash(),
+            "schedule_sha256": load.schedule_hash(),
+            "sent_sha256": null,
             "trace": load.workload.trace_facts(),
             "shared_prefix_share": load.workload.shared_prefix_share(),
             "expected_prompt_tokens": load.workload.expected_tokens().input,

@@ -235,7 +235,7 @@ fn check_value(key: &str, value: &Value) -> Result<()> {
 }
 
 /// Flags with one value, by key.
-fn texts(args: &RunArgs) -> [(&'static str, &Option<String>); 39] {
+fn texts(args: &RunArgs) -> [(&'static str, &Option<String>); 40] {
     [
         ("target", &args.target),
         ("out", &args.out),
@@ -255,6 +255,7 @@ fn texts(args: &RunArgs) -> [(&'static str, &Option<String>); 39] {
         ("workload-seed", &args.workload_seed),
         ("schedule-seed", &args.schedule_seed),
         ("salt", &args.salt),
+        ("workload-file", &args.workload_file),
         ("workload", &args.workload),
         ("model", &args.model),
         ("endpoint", &args.endpoint),

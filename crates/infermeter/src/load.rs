@@ -3,15 +3,18 @@
 
 use crate::trace_options;
 use anyhow::{Context, Result, bail};
-use infermeter_core::plan::Plan;
+use infermeter_core::plan::{Plan, Warmup};
 use infermeter_core::rate::RateCurve;
 use infermeter_core::run::LoadModel;
-use infermeter_core::schedule::Schedule;
+use infermeter_core::schedule::{OpenSchedule, Schedule};
+use infermeter_core::text::inert;
+use infermeter_core::units::Span;
 use infermeter_schedule::{
     ArrivalProcess, ClosedParams, OpenParams, Rate, ReplayParams, WarmupRule, closed_schedule,
     open_schedule, replay_schedule, thin,
 };
-use infermeter_workload::{Tokenizer, Trace, TraceRow, Workload};
+use infermeter_workload::{Tokenizer, Trace, TraceRow, Workload, WorkloadFile};
+use sha2::{Digest, Sha256};
 use std::path::Path;
 
 /// What is sent, and when.
@@ -33,6 +36,9 @@ impl Load {
     pub fn from_plan(plan: &Plan, salt: u64) -> Result<Self> {
         let tokenizer = Tokenizer::open(&plan.tokenizer)?;
         let seeds = plan.seeds();
+        if let Some(path) = &plan.workload_file {
+            return Self::from_file(plan, path, tokenizer, salt);
+        }
         let trace = match &plan.trace {
             Some(path) => Some(trace(plan, path)?),
             None => None,
@@ -50,12 +56,51 @@ impl Load {
         })
     }
 
+    /// The requests of a workload file: at its instants, unless the plan says when.
+    fn from_file(plan: &Plan, path: &Path, tokenizer: Tokenizer, salt: u64) -> Result<Self> {
+        let file = WorkloadFile::open(path).context("--workload-file")?;
+        let said = &file.header().tokenizer;
+        if said != tokenizer.identity() {
+            bail!(
+                "--workload-file: {} has lengths under the tokenizer {}, not {}: give --tokenizer",
+                path.display(),
+                inert(said, 80),
+                tokenizer.name()
+            );
+        }
+        let own_times = plan.peak_rate().is_none() && plan.concurrency.is_none();
+        let schedule = if own_times {
+            Schedule::Open(replay_file(plan, path, &file)?)
+        } else {
+            schedule(plan, None, plan.seeds().schedule)?
+        };
+        Ok(Self {
+            workload: Workload::from_file(file, tokenizer).with_salt(salt),
+            schedule,
+            from_trace: own_times,
+        })
+    }
+
     /// The load model, as labelled everywhere.
     pub fn model(&self) -> LoadModel {
         match self.schedule {
             Schedule::Open(_) => LoadModel::OpenLoop,
             Schedule::Closed(_) => LoadModel::ClosedLoop,
         }
+    }
+
+    /// SHA-256 over the arrivals (open loop), 8 bytes little endian each; hex. With the workload's
+    /// hash it says whether two runs had the same load.
+    pub fn schedule_hash(&self) -> Option<String> {
+        let Schedule::Open(open) = &self.schedule else {
+            return None;
+        };
+        let mut hasher = Sha256::new();
+        for at in &open.arrivals {
+            hasher.update(at.0.to_le_bytes());
+        }
+        let digest = hasher.finalize();
+        Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// Requests per second asked for over the window (open loop): the rate, the mean of a profile
@@ -73,6 +118,38 @@ impl Load {
         }
         Some((open.drain_from - open.measure_from) as f64 / (window_ns as f64 / 1e9))
     }
+}
+
+/// The instants of a workload file, in its own phases unless the plan has others.
+fn replay_file(plan: &Plan, path: &Path, file: &WorkloadFile) -> Result<OpenSchedule> {
+    let offsets: Option<Vec<i64>> = file.entries().iter().map(|entry| entry.at_ns).collect();
+    let Some(offsets) = offsets else {
+        bail!(
+            "--workload-file: the requests of {} have no instants: give --rate, --rate-profile or \
+             --concurrency",
+            path.display()
+        );
+    };
+    let mut params = ReplayParams {
+        time_scale: plan.time_scale,
+        warmup: WarmupRule::resolve(plan.warmup, plan.duration),
+        duration: plan.duration,
+        requests: plan.requests,
+        drain_max: plan.timeout,
+    };
+    let asked = plan.warmup.is_some() || plan.duration.is_some() || plan.requests.is_some();
+    if let (false, Some(phases)) = (asked, file.header().phases) {
+        let scaled = |ns: i64| Span((ns as f64 * plan.time_scale).round() as i64);
+        params.warmup = WarmupRule {
+            least: Warmup {
+                time: scaled(phases.window_start_ns),
+                requests: 0,
+            },
+            at_most: None,
+        };
+        params.duration = Some(scaled(phases.window_end_ns - phases.window_start_ns));
+    }
+    replay_schedule(&offsets, &params).context("--workload-file")
 }
 
 /// The trace of a plan: as its options have it read, then thinned.

@@ -107,6 +107,14 @@ pub fn used(resolved: &Resolved) -> Result<()> {
     if plan.trace.is_some() && given("workload") {
         bail!("--workload and --trace exclude each other: a trace brings its own lengths");
     }
+    for key in ["workload", "workload-seed"] {
+        if plan.workload_file.is_some() && given(key) {
+            bail!(
+                "--{key} and --workload-file exclude each other: the file has its requests word for \
+                 word"
+            );
+        }
+    }
     if plan.peak_rate().is_none() && given("arrival") {
         bail!("{ARRIVAL_NEEDS_RATE}");
     }
@@ -129,14 +137,16 @@ fn load_model(plan: &Plan) -> Result<()> {
         .map(|(name, _)| *name)
         .collect();
     match named.as_slice() {
+        [] if plan.workload_file.is_some() => {}
         [] => bail!(
             "no load: give --rate R or --rate-profile PROFILE (open loop), --concurrency N (closed \
-             loop) or --trace FILE"
+             loop), --trace FILE or --workload-file FILE"
         ),
         [_] => {}
         several => bail!("{} exclude each other: give one", several.join(" and ")),
     }
-    if plan.trace.is_none() && plan.duration.is_none() && plan.requests.is_none() {
+    let replay = named.is_empty() || plan.trace.is_some();
+    if !replay && plan.duration.is_none() && plan.requests.is_none() {
         bail!("no end: give --duration TIME, --requests N, or both (whichever comes first)");
     }
     if plan.trace.is_none() && plan.trace_limit.is_some() {
@@ -145,8 +155,14 @@ fn load_model(plan: &Plan) -> Result<()> {
     if plan.trace.is_none() && !plan.trace_option.is_empty() {
         bail!("--trace-option needs --trace");
     }
-    if plan.trace.is_none() && plan.time_scale != 1.0 {
-        bail!("--time-scale needs --trace");
+    if !replay && plan.time_scale != 1.0 {
+        bail!("--time-scale needs --trace, or the instants of a --workload-file");
+    }
+    if plan.workload_file.is_some() && plan.trace.is_some() {
+        bail!(
+            "--trace and --workload-file exclude each other: `infermeter workload convert` makes a \
+               file of a trace"
+        );
     }
     if plan.trace.is_none() && plan.thin.is_some() {
         bail!("--thin needs --trace: to lower any other load, lower its --rate");

@@ -88,7 +88,7 @@ fn load(summary: &Summary, plan: &Plan) -> String {
                 None => format!(" {}/s due,", significant(load.rate_due_per_s)),
             });
             let shape = match plan.arrival {
-                _ if plan.trace.is_some() => "replay".to_owned(),
+                _ if plan.is_replay() => "replay".to_owned(),
                 ArrivalKind::Poisson => "Poisson".to_owned(),
                 ArrivalKind::Constant => "constant".to_owned(),
                 ArrivalKind::Gamma => format!("gamma (CV {})", plan.cv.unwrap_or(1.0)),

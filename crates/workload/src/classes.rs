@@ -5,6 +5,7 @@
 //! Invariant: a draw takes the same numbers from the stream whatever the lengths' parameters are; a
 //! workload of one class takes none for the class.
 
+use crate::identity::Identity;
 use crate::lengths::{ANSWER_BOUNDS, LengthDistribution, PROMPT_BOUNDS};
 use crate::pairs::{LengthPair, PairsError, read_pairs};
 use crate::workload::ExpectedTokens;
@@ -41,6 +42,8 @@ pub(crate) struct Draw {
 #[derive(Debug, Clone)]
 pub(crate) struct Classes {
     sources: Vec<PairSource>,
+    /// Each as a plan writes it; a file of pairs is its rows, not its path.
+    texts: Vec<String>,
     /// Share of each class and those before it; the last is 1.
     up_to: Vec<f64>,
 }
@@ -61,10 +64,29 @@ impl Classes {
             sum += weight;
             sum / whole
         });
+        let text = |class: &&WorkloadClass| match class {
+            WorkloadClass::Empirical(_) => "empirical".to_owned(),
+            named => named.to_string(),
+        };
         Ok(Self {
             up_to: cumulated.collect(),
+            texts: classes.iter().map(text).collect(),
             sources: classes.into_iter().map(source).collect::<Result<_, _>>()?,
         })
+    }
+
+    /// Adds all that decides about lengths to a hash.
+    pub fn identity(&self, mut identity: Identity) -> Identity {
+        for ((source, text), up_to) in self.sources.iter().zip(&self.texts).zip(&self.up_to) {
+            identity = identity.text(text).number(up_to.to_bits());
+            if let PairSource::Rows(pairs) = source {
+                for pair in pairs {
+                    identity =
+                        identity.number(u64::from(pair.input) << 32 | u64::from(pair.output));
+                }
+            }
+        }
+        identity
     }
 
     /// Draws a request.

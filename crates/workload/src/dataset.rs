@@ -108,7 +108,8 @@ impl Conversation {
             | TraceFormat::Mooncake
             | TraceFormat::Vllm
             | TraceFormat::Qwen
-            | TraceFormat::Agentic => Err(format!("records of the format {format} are no texts")),
+            | TraceFormat::Agentic
+            | TraceFormat::Workload => Err(format!("records of the format {format} are no texts")),
         }
     }
 

@@ -10,7 +10,9 @@ mod blocks;
 mod classes;
 mod counter;
 mod dataset;
+mod file;
 pub mod fuzzing;
+mod identity;
 mod lengths;
 mod pairs;
 mod prompt;
@@ -22,8 +24,13 @@ mod workload;
 
 pub use counter::TokenCounter;
 pub use dataset::{TextRequest, Texts};
+pub use file::{
+    FileEntry, FileError, FileHeader, FilePhases, FileRequest, Header, WorkloadFile,
+    WorkloadWriter, Written, encode_line,
+};
 pub use lengths::LengthDistribution;
 pub use pairs::{LengthPair, PairsError, read_pairs};
+pub use slot::SlotKey;
 pub use tokenizer::{Tokenizer, TokenizerError};
 pub use trace::{
     Instants, MAX_RECORD, MAX_TOKENS, MAX_TRACE_ROWS, OverContext, Row, RowOrder, Sharing,

@@ -6,10 +6,70 @@
 //! length, a slot takes the same tokens and the same bytes whatever its number. So the salt of a
 //! prompt can be exchanged without touching anything behind it.
 
+use infermeter_core::seed::splitmix64;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Words of one length that are enough: eight of them spell 64 bits.
 const ENOUGH: usize = 256;
+
+/// Where the number in a slot comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SlotKey {
+    /// The run: all prompts with it go on sharing what they share.
+    Run,
+    /// A number of the prompt's own (or its session's): it shares nothing with another number's.
+    Own(u64),
+}
+
+impl SlotKey {
+    /// The number that the slot spells in a run with this salt: another one for each key.
+    pub(crate) fn number(self, salt: u64) -> u64 {
+        match self {
+            Self::Run => salt,
+            // A bijection: no two prompts of a run have the same slot.
+            Self::Own(key) => splitmix64(key ^ salt),
+        }
+    }
+}
+
+impl Serialize for SlotKey {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Run => serializer.serialize_str("run"),
+            Self::Own(key) => serializer.serialize_u64(*key),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for SlotKey {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(KeyVisitor)
+    }
+}
+
+/// Reads `"run"` or a number.
+struct KeyVisitor;
+
+impl serde::de::Visitor<'_> for KeyVisitor {
+    type Value = SlotKey;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"run\" or a whole number")
+    }
+
+    fn visit_u64<E>(self, key: u64) -> Result<SlotKey, E> {
+        Ok(SlotKey::Own(key))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<SlotKey, E> {
+        match name {
+            "run" => Ok(SlotKey::Run),
+            _ => Err(E::invalid_value(serde::de::Unexpected::Str(name), &self)),
+        }
+    }
+}
 
 /// The words that slots are spelled in.
 #[derive(Debug, Clone)]
@@ -62,11 +122,9 @@ fn of_one_length(words: &[Box<str>]) -> Vec<Box<str>> {
         *lengths.entry(word.len()).or_default() += 1;
     }
     let commonest = lengths.into_iter().max_by_key(|(_, count)| *count);
-    let kept = |word: &&Box<str>| match commonest {
-        Some((length, count)) if count >= ENOUGH => word.len() == length,
-        _ => true,
-    };
-    words.iter().filter(kept).cloned().collect()
+    let length = commonest.filter(|(_, count)| *count >= ENOUGH);
+    let kept = |word: &str| length.is_none_or(|(length, _)| word.len() == length);
+    words.iter().filter(|word| kept(word)).cloned().collect()
 }
 
 #[cfg(test)]

@@ -7,10 +7,12 @@
 //! special tokens excluded, or it is an error.
 
 use crate::blocks::{BlockPrompt, Style};
+use crate::file::hex;
 use crate::prompt::compose;
 use crate::words::WordTable;
 use crate::workload::PromptError;
 use infermeter_core::text::inert;
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -94,6 +96,8 @@ pub(crate) enum Vocabulary {
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
     name: String,
+    /// The name of a built-in one, the SHA-256 of a file.
+    identity: String,
     pub(crate) vocabulary: Vocabulary,
     table: Arc<WordTable>,
 }
@@ -114,6 +118,7 @@ impl Tokenizer {
         };
         Ok(Self {
             name: name.to_owned(),
+            identity: name.to_owned(),
             vocabulary: Vocabulary::BuiltIn(built_in),
             table: Arc::new(WordTable::built_in()),
         })
@@ -137,6 +142,7 @@ impl Tokenizer {
         let table = filter(&file, &path)?;
         Ok(Self {
             name: name.to_owned(),
+            identity: hex(&Sha256::digest(&bytes)),
             vocabulary: Vocabulary::File(Arc::new(file)),
             table: Arc::new(table),
         })
@@ -145,6 +151,12 @@ impl Tokenizer {
     /// The name or path it was opened by.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The same for the same vocabulary wherever it lies: the name of a built-in one, the SHA-256 of
+    /// a file.
+    pub fn identity(&self) -> &str {
+        &self.identity
     }
 
     /// Text of exactly `tokens` tokens (at least 1) for request `id` under `key`, behind a slot

@@ -7,7 +7,10 @@
 
 use crate::blocks::BlockPrompt;
 use crate::classes::Classes;
+use crate::file::{FileEntry, FileRequest, WorkloadFile};
+use crate::identity::Identity;
 use crate::pairs::PairsError;
+use crate::slot::SlotKey;
 use crate::tokenizer::Tokenizer;
 use crate::trace::{Trace, TraceFacts, TraceRow};
 use infermeter_core::plan::WorkloadKind;
@@ -25,9 +28,12 @@ const SALT_TAG: u64 = 0x7361_6c74_7361_6c74;
 /// Salt of a workload that was given none.
 const NO_SALT: u64 = u64::MAX;
 
-/// Why a prompt cannot be written (never under a built-in tokenizer).
+/// Why a prompt cannot be written: never under a built-in tokenizer, a file that changes aside.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PromptError {
+    /// The workload file cannot be read any more.
+    #[error("{0}")]
+    File(String),
     /// The length was not met.
     #[error(
         "no text of exactly {wanted} tokens found under {tokenizer} (--tokenizer): the last \
@@ -64,6 +70,7 @@ pub struct ExpectedTokens {
 enum Source {
     Drawn(Arc<Classes>),
     Rows(Arc<Trace>),
+    File(Arc<WorkloadFile>),
 }
 
 /// What every request of a run asks for. Cheap to clone, free to share between threads.
@@ -97,6 +104,13 @@ impl Workload {
         Self::new(Source::Rows(Arc::new(trace)), classes, seed, tokenizer)
     }
 
+    /// The requests of a workload file. Where they have no instants, the file begins again after its
+    /// end, each time with other slots.
+    pub fn from_file(file: WorkloadFile, tokenizer: Tokenizer) -> Self {
+        let classes = file.header().classes.clone();
+        Self::new(Source::File(Arc::new(file)), classes, 0, tokenizer)
+    }
+
     fn new(source: Source, classes: Vec<String>, seed: u64, tokenizer: Tokenizer) -> Self {
         Self {
             source,
@@ -119,9 +133,15 @@ impl Workload {
     /// What request `id` asks for.
     ///
     /// # Panics
-    /// When a trace has no row `id`: schedules are made from the same rows.
+    /// When a trace or a file has no request `id`: schedules are made from the same rows.
     pub fn spec(&self, id: RequestId) -> RequestSpec {
         let (class, prompt_tokens, output_tokens) = match &self.source {
+            Source::File(file) => {
+                return RequestSpec {
+                    id,
+                    ..entry(file, id).spec
+                };
+            }
             Source::Rows(trace) => {
                 let row = trace.rows().get(id as usize);
                 let row = row.expect("the schedule of a trace has no more arrivals than rows");
@@ -145,16 +165,75 @@ impl Workload {
     }
 
     /// The request that waits for the answer of `spec`'s.
-    pub fn follow_up(&self, _spec: &RequestSpec) -> Option<FollowUp> {
-        None
+    pub fn follow_up(&self, spec: &RequestSpec) -> Option<FollowUp> {
+        match &self.source {
+            Source::File(file) => entry(file, spec.id).next,
+            Source::Drawn(_) | Source::Rows(_) => None,
+        }
     }
 
-    /// What a request says: its [`Workload::prompt`] as the user's message.
+    /// Where the number in a request's slot comes from.
+    pub fn slot_key(&self, spec: &RequestSpec) -> Option<SlotKey> {
+        match &self.source {
+            Source::Rows(trace) if trace.blocks(spec.id as usize).is_some() => Some(SlotKey::Run),
+            Source::Drawn(_) | Source::Rows(_) => Some(SlotKey::Own(spec.id)),
+            Source::File(file) => match entry(file, spec.id) {
+                entry if entry.spec.id == spec.id => entry.slot,
+                again => again.slot.map(|_| SlotKey::Own(spec.id)),
+            },
+        }
+    }
+
+    /// The words that a request's first message begins with; empty where it has no slot.
+    pub fn slot(&self, spec: &RequestSpec) -> String {
+        self.slot_key(spec).map_or_else(String::new, |key| {
+            let number = key.number(self.salt);
+            self.tokenizer.slot(number, spec.prompt_tokens)
+        })
+    }
+
+    /// What a request says, its slot at the beginning of the first message.
     ///
     /// # Errors
-    /// As [`Workload::prompt`].
+    /// Under a `tokenizer.json` that cannot meet the length, and when a workload file cannot be read
+    /// any more.
     pub fn content(&self, spec: &RequestSpec) -> Result<RequestContent, PromptError> {
-        self.prompt(spec).map(RequestContent::of_prompt)
+        let Source::File(file) = &self.source else {
+            return self.prompt(spec).map(RequestContent::of_prompt);
+        };
+        let mut content = file
+            .content(entry(file, spec.id))
+            .map_err(|e| PromptError::File(e.to_string()))?;
+        if let Some(first) = content.messages.first_mut() {
+            first.text.insert_str(0, &self.slot(spec));
+        }
+        Ok(content)
+    }
+
+    /// The request as a workload file has it, due at `at_ns`.
+    ///
+    /// # Errors
+    /// As [`Workload::content`].
+    pub fn file_request(
+        &self,
+        id: RequestId,
+        at_ns: Option<i64>,
+    ) -> Result<FileRequest, PromptError> {
+        let spec = self.spec(id);
+        let mut content = self.content(&spec)?;
+        let slot = self.slot(&spec);
+        if let Some(first) = content.messages.first_mut()
+            && first.text.starts_with(&slot)
+        {
+            first.text.drain(..slot.len());
+        }
+        Ok(FileRequest {
+            spec,
+            at_ns,
+            next: self.follow_up(&spec),
+            slot: self.slot_key(&spec),
+            content,
+        })
     }
 
     /// The prompt of a request: text of exactly `spec.prompt_tokens` tokens. It begins with the
@@ -164,21 +243,25 @@ impl Workload {
     /// # Errors
     /// Only under a `tokenizer.json` that cannot meet the length.
     pub fn prompt(&self, spec: &RequestSpec) -> Result<String, PromptError> {
+        if let Source::File(_) = &self.source {
+            let content = self.content(spec)?;
+            let texts: Vec<String> = content.messages.into_iter().map(|m| m.text).collect();
+            return Ok(texts.join("\n"));
+        }
         if let Source::Rows(trace) = &self.source
             && let Some(blocks) = trace.blocks(spec.id as usize)
         {
             let prompt = BlockPrompt {
                 block_tokens: blocks.tokens,
                 key: splitmix64(self.seed ^ BLOCKS_TAG),
-                salt: self.salt,
+                salt: SlotKey::Run.number(self.salt),
                 row: spec.id,
             };
             return self
                 .tokenizer
                 .write_blocks(&prompt, || blocks.ids(), spec.prompt_tokens);
         }
-        // A bijection of the id: no two requests of a run have the same slot.
-        let slot = splitmix64(spec.id ^ self.salt);
+        let slot = SlotKey::Own(spec.id).number(self.salt);
         let key = splitmix64(self.seed ^ TEXT_TAG);
         self.tokenizer.write(slot, key, spec.id, spec.prompt_tokens)
     }
@@ -192,6 +275,17 @@ impl Workload {
     pub fn expected_tokens(&self) -> ExpectedTokens {
         match &self.source {
             Source::Drawn(classes) => classes.expected(),
+            Source::File(file) => {
+                let specs = || file.entries().iter().map(|entry| entry.spec);
+                let mean = |tokens: fn(RequestSpec) -> u32| {
+                    let sum: u64 = specs().map(|spec| u64::from(tokens(spec))).sum();
+                    sum as f64 / specs().len().max(1) as f64
+                };
+                ExpectedTokens {
+                    input: mean(|spec| spec.prompt_tokens),
+                    output: mean(|spec| spec.output_tokens),
+                }
+            }
             Source::Rows(trace) => {
                 let rows = trace.rows();
                 let mean = |tokens: fn(&TraceRow) -> u32| {
@@ -206,19 +300,20 @@ impl Workload {
         }
     }
 
-    /// Number of requests, where it is bounded: the rows of a trace.
+    /// Number of requests, where it is bounded: the rows of a trace or of a file.
     #[expect(clippy::len_without_is_empty, reason = "most workloads are endless")]
     pub fn len(&self) -> Option<u64> {
         match &self.source {
             Source::Drawn(_) => None,
             Source::Rows(trace) => Some(trace.rows().len() as u64),
+            Source::File(file) => Some(file.entries().len() as u64),
         }
     }
 
     /// What was read from the trace, where there is one.
     pub fn trace_facts(&self) -> Option<&TraceFacts> {
         match &self.source {
-            Source::Drawn(_) => None,
+            Source::Drawn(_) | Source::File(_) => None,
             Source::Rows(trace) => trace.facts(),
         }
     }
@@ -227,8 +322,19 @@ impl Workload {
     /// meant to share their beginnings.
     pub fn shared_prefix_share(&self) -> Option<f64> {
         match &self.source {
-            Source::Drawn(_) => None,
+            Source::Drawn(_) | Source::File(_) => None,
             Source::Rows(trace) => trace.shared_prefix_share(),
+        }
+    }
+
+    /// SHA-256 over everything that decides about the requests, the salt aside; hex. Two workloads
+    /// with one hash send the same requests.
+    pub fn hash(&self) -> String {
+        let identity = |kind| Identity::new(kind, self.seed, self.tokenizer.identity());
+        match &self.source {
+            Source::Drawn(classes) => classes.identity(identity("drawn")).finish(),
+            Source::Rows(trace) => identity("rows").trace(trace).finish(),
+            Source::File(file) => file.header().sha256.clone(),
         }
     }
 
@@ -236,4 +342,12 @@ impl Workload {
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
     }
+}
+
+/// The entry of request `id`; a file of requests without instants goes round.
+fn entry(file: &WorkloadFile, id: RequestId) -> &FileEntry {
+    let entries = file.entries();
+    let again = || entries.get((id % entries.len() as u64) as usize);
+    let found = file.entry(id).or_else(again);
+    found.expect("a workload file has a request at least")
 }

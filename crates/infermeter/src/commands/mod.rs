@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 pub mod calibrate;
+pub mod make;
 pub mod mock;
 pub mod report;
 pub mod run;

@@ -11,6 +11,7 @@ use crate::place::{self, Cores, Size};
 use crate::progress::Progress;
 use crate::receiving::Receiving;
 use crate::secrets::Secrets;
+use crate::sent::{self, SentBodies};
 use crate::target::{self, ReadyTarget};
 use crate::{dry_run, environment, output, print_config, run_id, secrets, settle, validate};
 use anyhow::{Context, Result};
@@ -22,7 +23,7 @@ use infermeter_core::clock::{Clock, realtime_ns};
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::plan::Plan;
 use infermeter_core::record::RequestRecord;
-use infermeter_core::request::RequestContent;
+use infermeter_core::request::{RequestContent, RequestId};
 use infermeter_core::run::{FORMAT_VERSION, RunLog, RunManifest, RunState, Window};
 use infermeter_core::schedule::Schedule;
 use infermeter_record::{
@@ -193,9 +194,15 @@ fn execute(
     let mut sink = Journal {
         writer: JournalWriter::create(directory)?,
         secrets: &target.secrets,
+        sent: Vec::new(),
     };
     let prompt_problem = Mutex::new(None);
-    let make = |id| prepare_request(plan, load, target, &manifest.run_id, id, &prompt_problem);
+    let bodies = SentBodies::default();
+    let make = |id| {
+        let made = prepare_request(plan, load, target, &manifest.run_id, id, &prompt_problem);
+        bodies.note(id, &made.bytes);
+        made
+    };
     let mut progress = Progress::new(plan.quiet);
     let mut started = None;
     let outcome = infermeter_runner::run(
@@ -222,6 +229,7 @@ fn execute(
     if let Some(problem) = prompt_problem.into_inner().unwrap_or_default() {
         manifest.run_findings.push(prompt_inexact(&problem));
     }
+    manifest.environment["workload"]["sent_sha256"] = bodies.hash(sink.sent).into();
     manifest.clock = outcome.clock;
     manifest.window = outcome.window;
     let interrupted = outcome.progress.interrupted;
@@ -327,10 +335,15 @@ fn prepare_request(
 struct Journal<'a> {
     writer: JournalWriter,
     secrets: &'a Secrets,
+    /// Requests of warm-up and window that were sent.
+    sent: Vec<RequestId>,
 }
 
 impl RecordSink for Journal<'_> {
     fn append(&mut self, record: &RequestRecord) -> Result<(), String> {
+        if sent::counts(record) {
+            self.sent.push(record.id);
+        }
         let said = record.error.as_ref();
         let written = match said.and_then(|error| self.secrets.scrubbed(&error.text)) {
             None => self.writer.append(record),

@@ -4,6 +4,7 @@
 //! options would use.
 
 use crate::cli::{HeadArgs, InspectArgs, WorkloadArgs, WorkloadCommand};
+use crate::commands::make;
 use crate::inspect::{Figures, Gathered, Ink, text};
 use crate::{exit, output, trace_options};
 use anyhow::{Context, Result, bail};
@@ -18,6 +19,8 @@ pub fn workload(args: &WorkloadArgs) -> Result<u8> {
     match &args.command {
         WorkloadCommand::Inspect(args) => inspect(args)?,
         WorkloadCommand::Head(args) => head(args)?,
+        WorkloadCommand::Make(args) => make::make(args)?,
+        WorkloadCommand::Convert(args) => make::convert(args)?,
     }
     Ok(exit::OK)
 }

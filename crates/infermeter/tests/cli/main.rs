@@ -26,3 +26,4 @@ mod timeouts;
 mod tls;
 mod trace;
 mod workload;
+mod workload_file;

@@ -29,11 +29,13 @@ pub enum TraceFormat {
     Prompts,
     /// Conversations of agents with tools and delays, JSON lines.
     Agentic,
+    /// infermeter's own workload files, JSON lines after a header.
+    Workload,
 }
 
 impl TraceFormat {
     /// All of them, the most specific first: this is the order of recognition.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Azure,
         Self::BurstGpt,
         Self::Qwen,
@@ -43,6 +45,7 @@ impl TraceFormat {
         Self::ShareGpt,
         Self::Messages,
         Self::Prompts,
+        Self::Workload,
     ];
 
     /// Its name.
@@ -57,6 +60,7 @@ impl TraceFormat {
             Self::Messages => "messages",
             Self::Prompts => "prompts",
             Self::Agentic => "agentic",
+            Self::Workload => "workload",
         }
     }
 
@@ -78,6 +82,7 @@ impl TraceFormat {
             Self::Messages => &["messages"],
             Self::Prompts => &["prompt"],
             Self::Agentic => &["conversation_id", "role"],
+            Self::Workload => &["format", "version", "requests", "sha256"],
         }
     }
 
@@ -85,7 +90,9 @@ impl TraceFormat {
     pub fn is_timed(self) -> bool {
         match self {
             Self::Azure | Self::BurstGpt | Self::Mooncake | Self::Vllm | Self::Qwen => true,
-            Self::ShareGpt | Self::Messages | Self::Prompts | Self::Agentic => false,
+            Self::ShareGpt | Self::Messages | Self::Prompts | Self::Agentic | Self::Workload => {
+                false
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use super::records::Raw;
 use super::row::{Row, TextRef};
 use super::value::{Field, scalar};
 use crate::dataset::{AgentLine, Conversation};
+use crate::file::IndexLine;
 use infermeter_core::text::{inert, inert_bytes};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -78,7 +79,8 @@ impl Objects {
             | TraceFormat::ShareGpt
             | TraceFormat::Messages
             | TraceFormat::Prompts
-            | TraceFormat::Agentic => (None, TimeUnit::Seconds),
+            | TraceFormat::Agentic
+            | TraceFormat::Workload => (None, TimeUnit::Seconds),
         };
         Self {
             format,
@@ -100,6 +102,7 @@ impl Objects {
     pub fn decode(&mut self, raw: &Raw) -> Result<Decoded, TraceError> {
         match self.format {
             TraceFormat::Agentic => self.agent_line(raw),
+            TraceFormat::Workload => workload_line(raw),
             format if format.is_timed() => self.timed(raw).map(Decoded::One),
             _ => self.texts(raw),
         }
@@ -315,6 +318,24 @@ impl Objects {
             ..Row::default()
         }))
     }
+}
+
+/// The header of a workload file, or one of its requests.
+fn workload_line(raw: &Raw) -> Result<Decoded, TraceError> {
+    if raw.offset == 0 {
+        return Ok(Decoded::Nothing);
+    }
+    let found: IndexLine<'_> = parse(raw)?;
+    Ok(Decoded::One(Row {
+        line: raw.line,
+        at_ns: found.at_ns,
+        input_tokens: Some(found.prompt_tokens),
+        output_tokens: Some(found.output_tokens),
+        session: found.session.map(|session| session.to_string()),
+        turn: found.turn.map(|turn| turn + 1),
+        class: Some(found.class.into_owned()),
+        ..Row::default()
+    }))
 }
 
 /// Reads the object of a record.

@@ -52,7 +52,8 @@ impl Table {
             | TraceFormat::Qwen
             | TraceFormat::ShareGpt
             | TraceFormat::Messages
-            | TraceFormat::Agentic => &["NumImages"],
+            | TraceFormat::Agentic
+            | TraceFormat::Workload => &["NumImages"],
         };
         let mut optional = [None; 3];
         for (slot, name) in optional.iter_mut().zip(names) {
@@ -95,7 +96,8 @@ impl Table {
             | TraceFormat::Qwen
             | TraceFormat::ShareGpt
             | TraceFormat::Messages
-            | TraceFormat::Agentic => self.azure(line),
+            | TraceFormat::Agentic
+            | TraceFormat::Workload => self.azure(line),
         }
     }
 

@@ -8,3 +8,4 @@ mod seeds;
 mod tokenizer_file;
 mod trace;
 mod workload;
+mod workload_file;

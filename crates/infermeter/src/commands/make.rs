@@ -1,0 +1,218 @@
+//! `infermeter workload make|convert`: loads, traces and workload files as files.
+//!
+//! It sends nothing. Invariant: a file is written whole or not at all, and an existing one is never
+//! overwritten.
+
+use crate::cli::{ConvertArgs, ConvertTo, MakeArgs};
+use crate::layers::{self, Origin, Resolved};
+use crate::load::Load;
+use crate::make::{Made, Verify, Wanted, make as write};
+use crate::{output, trace_options, validate};
+use anyhow::{Context, Result, bail};
+use infermeter_core::plan::Plan;
+use infermeter_core::schedule::Schedule;
+use infermeter_core::seed::Seeds;
+use infermeter_core::units::Span;
+use infermeter_workload::{
+    FileHeader, FilePhases, Tokenizer, Trace, TraceError, Workload, WorkloadFile,
+};
+use serde_json::json;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+/// Load that a file has beyond its window, to be sent while measured requests finish.
+const TAIL: Span = Span::seconds(30);
+
+/// Writes the requests of a load.
+///
+/// # Errors
+/// Naming the flag that is wrong, or what cannot be written.
+pub fn make(args: &MakeArgs) -> Result<()> {
+    let resolved = resolve(args)?;
+    let plan = &resolved.plan;
+    let Some(out) = &plan.out else {
+        bail!("no file: give --out FILE, as in --out workload.jsonl");
+    };
+    let load = Load::from_plan(plan, 0)?;
+    let wanted = wanted(plan, &load.schedule)?;
+    let phases = match &load.schedule {
+        Schedule::Open(open) => Some(FilePhases {
+            window_start_ns: open.window_start.0,
+            window_end_ns: open.window_end.0,
+        }),
+        Schedule::Closed(_) => None,
+    };
+    let about = header(&load.workload, description(&resolved), phases);
+    let made = write(out, &load.workload, &wanted, about, args.verify).context("--out")?;
+    tell(out, &made);
+    Ok(())
+}
+
+/// The plan; nothing is sent, so any target will do.
+fn resolve(args: &MakeArgs) -> Result<Resolved> {
+    let mut resolved = layers::resolve(&args.run)?;
+    if resolved.plan.target.is_empty() {
+        "mock:fixed".clone_into(&mut resolved.plan.target);
+    }
+    validate::validate(&resolved.plan)?;
+    validate::used(&resolved)?;
+    Ok(resolved)
+}
+
+/// Warm-up, window and a short tail; of a closed loop as many as the plan counts.
+fn wanted(plan: &Plan, schedule: &Schedule) -> Result<Vec<Wanted>> {
+    match schedule {
+        Schedule::Open(open) => {
+            let end = open.window_end.plus(TAIL.ns());
+            let arrivals = (0..).zip(&open.arrivals);
+            let kept = arrivals.take_while(|(id, at)| *id < open.drain_from as u64 || **at < end);
+            Ok(kept.map(|(id, at)| (id, Some(at.0))).collect())
+        }
+        Schedule::Closed(_) => {
+            let Some(requests) = plan.requests else {
+                bail!("a closed loop has no number of requests: give --requests N");
+            };
+            let count = requests.saturating_add(plan.warmup().requests);
+            Ok((0..count).map(|id| (id, None)).collect())
+        }
+    }
+}
+
+/// The flags and keys that were given, for people.
+fn description(resolved: &Resolved) -> String {
+    let plan = serde_json::to_value(&resolved.plan).unwrap_or_default();
+    let given = resolved.origins.iter().filter(|(key, origin)| {
+        **origin != Origin::Default && !["target", "out"].contains(&key.as_str())
+    });
+    let texts = given.map(|(key, _)| match &plan[key] {
+        serde_json::Value::String(text) => format!("--{key} {text}"),
+        value => format!("--{key} {value}"),
+    });
+    texts.collect::<Vec<_>>().join(" ")
+}
+
+fn header(workload: &Workload, description: String, phases: Option<FilePhases>) -> FileHeader {
+    FileHeader {
+        tokenizer: workload.tokenizer().identity().to_owned(),
+        classes: workload.classes().to_vec(),
+        description,
+        phases,
+    }
+}
+
+fn tell(out: &Path, made: &Made) {
+    let written = &made.written;
+    output::print(&format!(
+        "{} requests, {} prompt tokens, {:.1} MB in {}\nsha256 {}\n",
+        written.requests,
+        made.prompt_tokens,
+        written.bytes as f64 / 1e6,
+        out.display(),
+        written.sha256
+    ));
+    let verified: u64 = made.verified.iter().map(|(_, count)| count).sum();
+    if verified > 0 {
+        let of = |(class, count): &(String, u64)| format!("{count} of {class}");
+        let classes: Vec<String> = made.verified.iter().map(of).collect();
+        let classes = classes.join(", ");
+        output::print(&format!(
+            "{verified} prompts counted again ({classes}): exact\n"
+        ));
+    }
+}
+
+/// Brings a file to another form.
+///
+/// # Errors
+/// What is wrong with it, with the line, or what cannot be written.
+pub fn convert(args: &ConvertArgs) -> Result<()> {
+    let tokenizer = Tokenizer::open(&args.tokenizer)?;
+    let (workload, wanted, phases, from) = match WorkloadFile::open_edited(&args.file) {
+        Ok(file) => of_file(args, file, tokenizer)?,
+        Err(infermeter_workload::FileError::NotOne { .. }) => of_trace(args, tokenizer)?,
+        Err(error) => return Err(error.into()),
+    };
+    match args.to {
+        ConvertTo::Workload => {
+            let about = header(&workload, from, phases);
+            let made =
+                write(&args.out, &workload, &wanted, about, Verify::Some).context("--out")?;
+            tell(&args.out, &made);
+        }
+        form => {
+            lines(&args.out, &workload, &wanted, form).context("--out")?;
+            let count = wanted.len();
+            output::print(&format!("{count} requests in {}\n", args.out.display()));
+        }
+    }
+    Ok(())
+}
+
+type Source = (Workload, Vec<Wanted>, Option<FilePhases>, String);
+
+fn of_file(args: &ConvertArgs, file: WorkloadFile, tokenizer: Tokenizer) -> Result<Source> {
+    let header = file.header();
+    if header.tokenizer != tokenizer.identity() {
+        bail!(
+            "{} has lengths under the tokenizer {}: give it as --tokenizer",
+            args.file.display(),
+            infermeter_core::text::inert(&header.tokenizer, 80)
+        );
+    }
+    let (phases, from) = (header.phases, header.description.clone());
+    let limit = args.limit.map_or(usize::MAX, |n| n as usize);
+    let entries = file.entries().iter().take(limit);
+    let wanted = entries.map(|e| (e.spec.id, e.at_ns)).collect();
+    let workload = Workload::from_file(file, tokenizer);
+    Ok((workload, wanted, phases, from))
+}
+
+fn of_trace(args: &ConvertArgs, tokenizer: Tokenizer) -> Result<Source> {
+    let seeds = Seeds::derive(args.seed);
+    let options = trace_options::options(&args.trace_option, args.limit, seeds.schedule)?;
+    let trace = Trace::read(&args.file, &options).map_err(|error| match error {
+        TraceError::In { path, source } if matches!(*source, TraceError::NotReplayable { .. }) => {
+            anyhow::anyhow!(
+                "{}: {source}; `infermeter workload make --dataset` makes a file of texts",
+                path.display()
+            )
+        }
+        error => error.into(),
+    })?;
+    let rows = trace.rows().iter().zip(0..);
+    let wanted = rows.map(|(row, id)| (id, Some(row.offset_ns))).collect();
+    let workload = Workload::from_trace(trace, seeds.workload, tokenizer);
+    let name = args.file.file_name().unwrap_or_default().to_string_lossy();
+    Ok((workload, wanted, None, format!("trace {name}")))
+}
+
+/// One JSON object a line, as other tools read them; the salt stands where it stood.
+fn lines(out: &Path, workload: &Workload, wanted: &[Wanted], form: ConvertTo) -> Result<()> {
+    let file = std::fs::File::create_new(out)
+        .with_context(|| format!("cannot create {}", out.display()))?;
+    let mut file = BufWriter::new(file);
+    for (id, at_ns) in wanted {
+        let spec = workload.spec(*id);
+        let line = match form {
+            ConvertTo::Timed => json!({
+                "timestamp": at_ns.unwrap_or(0) as f64 / 1e6,
+                "input_length": spec.prompt_tokens,
+                "output_length": spec.output_tokens,
+            }),
+            ConvertTo::Prompts => json!({
+                "prompt": workload.prompt(&spec)?,
+                "output_tokens": spec.output_tokens,
+            }),
+            ConvertTo::Messages | ConvertTo::Workload => {
+                let content = workload.content(&spec)?;
+                let one = |m: &infermeter_core::request::Message| json!({"role": m.role.as_str(), "content": m.text});
+                let messages: Vec<_> = content.messages.iter().map(one).collect();
+                json!({"messages": messages, "max_tokens": spec.output_tokens})
+            }
+        };
+        serde_json::to_writer(&mut file, &line)?;
+        file.write_all(b"\n")?;
+    }
+    file.flush()?;
+    Ok(())
+}
