@@ -16,6 +16,7 @@ mod startup;
 mod truth;
 mod uring;
 mod waits;
+mod workload;
 
 use crate::ci::scratch_directory;
 use anyhow::{Context, Result, bail};
@@ -29,7 +30,7 @@ const REPEATS: usize = 5;
 type Bench = fn(usize, &Path) -> Result<()>;
 
 /// In the order of `all`.
-const BENCHES: [(&str, Bench); 9] = [
+const BENCHES: [(&str, Bench); 10] = [
     ("truth", truth::run),
     ("uring", uring::run),
     ("pacing", pacing::run),
@@ -39,6 +40,7 @@ const BENCHES: [(&str, Bench); 9] = [
     ("simulator", simulator::run),
     ("startup", startup::run),
     ("engine", engine::run),
+    ("workload", workload::run),
 ];
 
 /// Runs the benchmarks named by `arguments`: one, or `all`.
