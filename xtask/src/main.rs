@@ -10,6 +10,7 @@
 )]
 
 mod ci;
+mod coverage;
 mod selfbench;
 mod smoke;
 mod tidy;
@@ -21,6 +22,7 @@ const USAGE: &str = "\
 cargo xtask TASK
 
   ci         everything that continuous integration checks, in order, stopping at the first failure
+  coverage   how often intervals hold the truth, by simulation: [quick|full|NAME]
   selfbench  the figures the instrument is held to: [NAME...] [--repeats=N]
   smoke      the README's first command with a shorter run, in a temporary directory
   tidy       the project's own rules: crate arrows, sizes, forbidden words, docs and their links";
@@ -46,6 +48,7 @@ fn run_task() -> Result<()> {
     }
     match task {
         "ci" => ci::run(),
+        "coverage" => coverage::run(rest),
         "selfbench" => selfbench::run(rest),
         "smoke" => smoke::run(),
         "tidy" => tidy::run(),

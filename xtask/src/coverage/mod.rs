@@ -1,0 +1,70 @@
+//! `cargo xtask coverage`: how often intervals hold the truth and checks fire falsely, by
+//! simulation with fixed seeds. docs/src/statistics.md keeps the figures.
+//!
+//! Invariant: a figure depends on its table and scale alone, not on threads or machines.
+
+mod percentile;
+mod random;
+mod replicate;
+mod server;
+mod table;
+
+use anyhow::{Result, bail};
+use table::Table;
+
+/// How many repetitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    /// A twentieth of them: to see that everything works.
+    Quick,
+    /// Those of the documentation.
+    Full,
+}
+
+impl Scale {
+    /// Repetitions at this scale.
+    pub fn of(self, full: u64) -> u64 {
+        match self {
+            Self::Quick => full.div_ceil(20),
+            Self::Full => full,
+        }
+    }
+}
+
+/// Rows of one subject.
+type Subject = fn(Scale, &mut Table);
+
+/// In the order of printing.
+const SUBJECTS: [(&str, Subject); 1] = [("percentile", percentile::run)];
+
+/// Runs what `arguments` name: `quick`, `full` (the default), or a subject, at full scale unless
+/// `quick` follows.
+///
+/// # Errors
+/// For unknown names, and when a full run misses a target.
+pub fn run(arguments: &[String]) -> Result<()> {
+    let names: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (scale, names) = match names.as_slice() {
+        [rest @ .., "quick"] => (Scale::Quick, rest),
+        [rest @ .., "full"] => (Scale::Full, rest),
+        rest => (Scale::Full, rest),
+    };
+    let subjects: Vec<_> = match names {
+        [] => SUBJECTS.to_vec(),
+        [name] => SUBJECTS.into_iter().filter(|(known, _)| known == name).collect(),
+        _ => bail!("coverage takes one subject and a scale"),
+    };
+    if subjects.is_empty() {
+        let known = SUBJECTS.map(|(name, _)| name).join(", ");
+        bail!("unknown subject `{}`: quick, full, or one of {known}", names.join(" "));
+    }
+    let mut table = Table::new();
+    for (_, subject) in subjects {
+        subject(scale, &mut table);
+    }
+    let missed = table.missed();
+    if scale == Scale::Full && !missed.is_empty() {
+        bail!("targets missed: {}", missed.join("; "));
+    }
+    Ok(())
+}
