@@ -3,6 +3,7 @@
 //!
 //! Invariant: a figure depends on its table and scale alone, not on threads or machines.
 
+mod engine;
 mod percentile;
 mod random;
 mod replicate;
@@ -32,7 +33,7 @@ impl Scale {
 }
 
 /// Rows of one subject.
-type Subject = fn(Scale, &mut Table);
+type Subject = fn(Scale, &mut Table) -> Result<()>;
 
 /// In the order of printing.
 const SUBJECTS: [(&str, Subject); 1] = [("percentile", percentile::run)];
@@ -60,7 +61,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     }
     let mut table = Table::new();
     for (_, subject) in subjects {
-        subject(scale, &mut table);
+        subject(scale, &mut table)?;
     }
     let missed = table.missed();
     if scale == Scale::Full && !missed.is_empty() {

@@ -1,0 +1,161 @@
+//! The engine simulator in virtual time as a source of runs.
+//!
+//! The preset `llama-70b-8xh100` under Poisson arrivals of prompts of 220 tokens and answers of
+//! 160 (lognormal, sigma 0.8). Its capacity is measured, not assumed: the request rate of a closed
+//! loop with more users than the engine runs at once. Invariant: the load goes on until every
+//! measured request has ended.
+
+use infermeter_mock::Preset;
+use infermeter_mock::engine::{EngineParams, EngineRequest, Fleet};
+use infermeter_mock::virtual_time::{
+    Answered, ClosedLoop, Lognormal, OpenLoop, Source, run as run_virtually,
+};
+use std::ops::Range;
+
+/// The engine of every run.
+pub const PRESET: &str = "llama-70b-8xh100";
+
+/// Load before the first measured request, nanoseconds.
+pub const WARMUP_NS: i64 = 60_000_000_000;
+
+/// Users of the closed loop that measures the capacity: twice the engine's sequences.
+const USERS: u32 = 1_024;
+
+/// Requests of that loop, and how many of them end before the measurement begins.
+const CLOSED: (usize, usize) = (30_000, 6_000);
+
+/// An engine with its capacity.
+#[derive(Debug, Clone)]
+pub struct Simulator {
+    params: EngineParams,
+    /// Requests per second.
+    pub capacity_per_s: f64,
+}
+
+/// How much of a run is measured, from the end of the warm-up on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// So many requests.
+    Requests(u64),
+    /// The requests that arrive within so many seconds.
+    Seconds(i64),
+}
+
+/// What one run of the engine saw, in order of arrival.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Run {
+    /// Arrival to first token, seconds.
+    pub ttft_s: Vec<f64>,
+    /// Arrival to last token, seconds.
+    pub e2e_s: Vec<f64>,
+}
+
+fn arrivals(rate_per_s: f64, seed: u64) -> OpenLoop {
+    let lengths = |mean| Lognormal { mean, sigma: 0.8 };
+    OpenLoop::new(rate_per_s, lengths(220.0), lengths(160.0), seed)
+}
+
+impl Simulator {
+    /// The engine of [`PRESET`], with its capacity from a closed loop.
+    pub fn new() -> anyhow::Result<Self> {
+        Ok(Self::of(Preset::parse(PRESET)?.engine))
+    }
+
+    /// An engine with its capacity from a closed loop.
+    pub fn of(params: EngineParams) -> Self {
+        let mut ends = Vec::new();
+        let requests = arrivals(1.0, 0).take(CLOSED.0);
+        run_virtually(
+            &mut Fleet::new(params.clone(), 1),
+            &mut ClosedLoop::new(USERS, 0, requests.map(|(_, request)| request)),
+            |answered| ends.push(answered.ended_ns()),
+        );
+        // The last users find no further request: the rate is taken before that.
+        let (first, last) = (CLOSED.1, CLOSED.0 - CLOSED.1);
+        let seconds = (ends[last] - ends[first]) as f64 / 1e9;
+        Self {
+            params,
+            capacity_per_s: (last - first) as f64 / seconds,
+        }
+    }
+
+    /// Latencies of the measured requests at `load` times the capacity.
+    pub fn run(&self, seed: u64, extent: Extent, load: f64) -> Run {
+        let mut answers: Vec<(u64, i64, i64)> = Vec::new();
+        self.answers(seed, extent, load, |answered| {
+            if let Some(ttft_ns) = answered.ttft_ns() {
+                let e2e_ns = answered.ended_ns() - answered.arrived_ns;
+                answers.push((answered.id.0, ttft_ns, e2e_ns));
+            }
+        });
+        answers.sort_unstable();
+        let seconds = |ns: i64| ns as f64 / 1e9;
+        Run {
+            ttft_s: answers.iter().map(|a| seconds(a.1)).collect(),
+            e2e_s: answers.iter().map(|a| seconds(a.2)).collect(),
+        }
+    }
+
+    /// `each` hears of every measured request, in order of ends.
+    fn answers(&self, seed: u64, extent: Extent, load: f64, mut each: impl FnMut(&Answered)) {
+        let load = arrivals(load * self.capacity_per_s, seed);
+        // Which requests are measured is a function of the load alone.
+        let measured = extent.measured(load.clone());
+        let mut source = UntilEnded {
+            load,
+            next: None,
+            left: measured.end - measured.start,
+            measured: measured.clone(),
+        };
+        let mut fleet = Fleet::new(self.params.clone(), 1);
+        run_virtually(&mut fleet, &mut source, |answered| {
+            if measured.contains(&answered.id.0) {
+                each(answered);
+            }
+        });
+    }
+}
+
+impl Extent {
+    /// The ids of the measured requests of a load.
+    fn measured(self, load: OpenLoop) -> Range<u64> {
+        let mut load = load.skip_while(|(at_ns, _)| *at_ns < WARMUP_NS).peekable();
+        let first = load.peek().map_or(0, |(_, request)| request.id.0);
+        let count = match self {
+            Self::Requests(count) => count,
+            Self::Seconds(seconds) => {
+                let end_ns = WARMUP_NS + seconds * 1_000_000_000;
+                load.take_while(|(at_ns, _)| *at_ns < end_ns).count() as u64
+            }
+        };
+        first..first + count
+    }
+}
+
+/// An open loop that ends with the last measured request.
+struct UntilEnded {
+    load: OpenLoop,
+    next: Option<(i64, EngineRequest)>,
+    measured: Range<u64>,
+    left: u64,
+}
+
+impl Source for UntilEnded {
+    fn next_ns(&mut self) -> Option<i64> {
+        if self.left == 0 {
+            return None;
+        }
+        if self.next.is_none() {
+            self.next = self.load.next();
+        }
+        self.next.as_ref().map(|(at_ns, _)| *at_ns)
+    }
+
+    fn take(&mut self) -> Option<EngineRequest> {
+        self.next.take().map(|(_, request)| request)
+    }
+
+    fn ended(&mut self, answered: &Answered) {
+        self.left -= u64::from(self.measured.contains(&answered.id.0));
+    }
+}
