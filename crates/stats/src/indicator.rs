@@ -3,7 +3,7 @@
 //! Packing makes one autocovariance a population count over n / 64 words, so thousands of lags of
 //! a long series stay affordable.
 
-use crate::long_run_variance::{AutocovarianceSource, long_run};
+use crate::long_run_variance::{AutocovarianceSource, LongRun, long_run};
 
 /// Word operations spent on lags before the series is aggregated; about 0.1 s.
 const WORD_BUDGET: usize = 1 << 27;
@@ -59,13 +59,13 @@ impl Indicator {
         self.ones == 0 || self.ones == self.n
     }
 
-    /// Effective sample size in `[1, n]`; `None` when the series never changes.
-    pub(crate) fn effective_n(&self) -> Option<f64> {
+    /// Its long-run variance; `None` when the series never changes.
+    pub(crate) fn long_run(&self) -> Option<LongRun> {
         if self.is_constant() {
             return None;
         }
         let max_lag = (self.n / 2).min((WORD_BUDGET / self.words.len()).max(64));
-        Some(long_run(self, max_lag).effective_n(self.n))
+        Some(long_run(self, max_lag))
     }
 
     /// Number of t with both x_t and x_{t + lag} set.
@@ -164,8 +164,8 @@ mod tests {
             .map(|i| f64::from(u8::from(i / 700 % 3 == 0)))
             .collect();
         let indicator = Indicator::new(&values, |x| x <= 0.5);
-        let full = long_run(&indicator, 20_000).ratio;
-        let limited = long_run(&indicator, 40).ratio;
+        let full = long_run(&indicator, 20_000).by_lags;
+        let limited = long_run(&indicator, 40).by_lags;
         assert!(
             full > 200.0 && (limited / full - 1.0).abs() < 0.1,
             "{limited} for {full}"

@@ -10,6 +10,7 @@ use crate::error::{StatsError, check_level, check_ordered};
 use crate::estimate::{Estimate, Grade, INDICATIVE_TAIL, Method};
 use crate::indicator::Indicator;
 use crate::interval::Interval;
+use crate::long_run_variance::LongRun;
 use crate::quantile::{Quantile, order_statistic};
 use crate::special::normal_two_sided;
 
@@ -81,7 +82,8 @@ impl<'a> SampleSeries<'a> {
         own.min(self.indicator_effective_n(lender))
     }
 
-    /// Whether ESS / n is below 0.5 for the indicator at p50, p90 or p99.
+    /// Whether ESS / n is below 0.5 for the indicator at p50, p90 or p99, by single lags alone:
+    /// the noise of batch means would flag independent series too.
     ///
     /// A quantile with fewer than ten observations in its tail is not consulted: its indicator
     /// holds noise only. Below 20 observations the answer is therefore always `false`.
@@ -91,7 +93,8 @@ impl<'a> SampleSeries<'a> {
         [Quantile::P50, Quantile::P90, Quantile::P99]
             .into_iter()
             .any(|q| {
-                self.raw_tail(q) >= INDICATIVE_TAIL && self.indicator_effective_n(q) < threshold
+                let by_lags = || self.long_run(q).map(|l| l.effective_n_by_lags(self.n()));
+                self.raw_tail(q) >= INDICATIVE_TAIL && by_lags().is_some_and(|n| n < threshold)
             })
     }
 
@@ -128,8 +131,13 @@ impl<'a> SampleSeries<'a> {
     }
 
     fn indicator_effective_n(&self, q: Quantile) -> f64 {
-        let indicator = Indicator::at_or_below(self.in_time_order, self.value(q));
-        indicator.effective_n().unwrap_or(self.n() as f64)
+        let n = self.n();
+        self.long_run(q).map_or(n as f64, |l| l.effective_n(n))
+    }
+
+    /// Long-run variance of the indicator I(x <= q); `None` where nothing varies.
+    fn long_run(&self, q: Quantile) -> Option<LongRun> {
+        Indicator::at_or_below(self.in_time_order, self.value(q)).long_run()
     }
 
     /// Observations in the smaller tail, were they independent.
