@@ -26,6 +26,7 @@
 mod batches;
 mod binomial;
 mod blocks;
+mod confidence_sequence;
 mod dispersion;
 mod drift;
 mod error;
@@ -34,18 +35,22 @@ mod indicator;
 mod interval;
 mod level_shift;
 mod long_run_variance;
+mod looks;
 mod mann_kendall;
 mod mser;
 mod proportion;
 mod quantile;
 mod rank_correlation;
+mod runs;
 mod sample;
 mod special;
 mod summary;
+mod variance_components;
 
 pub use batches::{Batch, batch_means, observed_span};
 pub use binomial::{Ranks, independent_ranks};
 pub use blocks::{BlockSeries, block_quantile_estimate, block_quantile_estimates};
+pub use confidence_sequence::QuantileSequence;
 pub use dispersion::{Variability, coefficient_of_variation, index_of_dispersion};
 pub use drift::{DRIFT_ALPHA, DRIFT_BATCHES, Drift, drift};
 pub use error::StatsError;
@@ -53,14 +58,17 @@ pub use estimate::{Estimate, FULL_TAIL, Grade, INDICATIVE_TAIL, Method};
 pub use interval::Interval;
 pub use level_shift::{LevelShift, level_shift};
 pub use long_run_variance::effective_sample_size;
+pub use looks::{Look, LookPlan, relative_half_width};
 pub use mann_kendall::{MannKendall, mann_kendall};
 pub use mser::{MSER_BATCH, MSER_MIN_OBSERVATIONS, Truncation, mser5};
 pub use proportion::{ProportionEstimate, clopper_pearson, proportion_estimate};
 pub use quantile::{Quantile, order_statistic};
 pub use rank_correlation::rank_correlation;
+pub use runs::{OUTLIER_MIN_RUNS, OpenAbove, OverRuns, RunFigure, over_runs};
 pub use sample::{
     CORRELATED_RATIO, SampleSeries, correlated, independent_interval, quantile_estimate,
     quantile_estimates,
 };
 pub use special::{normal_two_sided, student_two_sided};
 pub use summary::{Summary, summarise};
+pub use variance_components::{GroupMoments, VarianceComponents, variance_components};

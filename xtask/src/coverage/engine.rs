@@ -79,6 +79,27 @@ impl Simulator {
         }
     }
 
+    /// The same engine with fewer sequences at once, and its own capacity.
+    pub fn with_sequences(self, max_num_seqs: u32) -> Self {
+        Self::of(EngineParams {
+            max_num_seqs,
+            ..self.params
+        })
+    }
+
+    /// Gaps between the tokens of the measured requests, seconds, and the instants at which they
+    /// end, nanoseconds; by request.
+    pub fn gaps(&self, seed: u64, extent: Extent, load: f64) -> (Vec<f64>, Vec<i64>) {
+        let mut gaps = (Vec::new(), Vec::new());
+        self.answers(seed, extent, load, |answered| {
+            for pair in answered.bursts.windows(2) {
+                gaps.0.push((pair[1].at_ns - pair[0].at_ns) as f64 / 1e9);
+                gaps.1.push(pair[1].at_ns);
+            }
+        });
+        gaps
+    }
+
     /// Latencies of the measured requests at `load` times the capacity.
     pub fn run(&self, seed: u64, extent: Extent, load: f64) -> Run {
         let mut answers: Vec<(u64, i64, i64)> = Vec::new();

@@ -3,9 +3,12 @@
 //!
 //! Invariant: a figure depends on its table and scale alone, not on threads or machines.
 
+mod correlated;
 mod engine;
+mod lockstep;
 mod percentile;
 mod random;
+mod repeated;
 mod replicate;
 mod server;
 mod table;
@@ -36,7 +39,12 @@ impl Scale {
 type Subject = fn(Scale, &mut Table) -> Result<()>;
 
 /// In the order of printing.
-const SUBJECTS: [(&str, Subject); 1] = [("percentile", percentile::run)];
+const SUBJECTS: [(&str, Subject); 4] = [
+    ("percentile", percentile::run),
+    ("repeated", repeated::run),
+    ("lockstep", lockstep::run),
+    ("correlated", correlated::run),
+];
 
 /// Runs what `arguments` name: `quick`, `full` (the default), or a subject, at full scale unless
 /// `quick` follows.
@@ -52,12 +60,18 @@ pub fn run(arguments: &[String]) -> Result<()> {
     };
     let subjects: Vec<_> = match names {
         [] => SUBJECTS.to_vec(),
-        [name] => SUBJECTS.into_iter().filter(|(known, _)| known == name).collect(),
+        [name] => SUBJECTS
+            .into_iter()
+            .filter(|(known, _)| known == name)
+            .collect(),
         _ => bail!("coverage takes one subject and a scale"),
     };
     if subjects.is_empty() {
         let known = SUBJECTS.map(|(name, _)| name).join(", ");
-        bail!("unknown subject `{}`: quick, full, or one of {known}", names.join(" "));
+        bail!(
+            "unknown subject `{}`: quick, full, or one of {known}",
+            names.join(" ")
+        );
     }
     let mut table = Table::new();
     for (_, subject) in subjects {

@@ -9,30 +9,37 @@ use anyhow::Result;
 use infermeter_stats::{Quantile, SampleSeries, order_statistic};
 
 /// Requests of a run.
-const REQUESTS: usize = 10_000;
+pub const REQUESTS: usize = 10_000;
 
 /// Share of the capacity.
 const LOAD: f64 = 0.6;
 
 /// Runs whose intervals are looked at, and runs that the truth comes from.
 const REPETITIONS: u64 = 2_000;
-const TRUTH_RUNS: u64 = 500;
+pub const TRUTH_RUNS: u64 = 500;
 
 /// Nominal coverage.
-const LEVEL: f64 = 0.95;
+pub const LEVEL: f64 = 0.95;
 
 /// Seeds of the runs that the truth comes from.
 const TRUTH: u64 = 1 << 40;
 
-/// The p99 of many runs together.
-pub fn truth(runs: u64, one: impl Fn(u64) -> Vec<f64> + Sync) -> f64 {
-    let mut all = replicate(runs, |i| one(TRUTH + i)).concat();
-    all.sort_unstable_by(f64::total_cmp);
-    order_statistic(&all, Quantile::P99).unwrap_or(f64::NAN)
+/// The p99 of both series of many runs together.
+pub fn truths(runs: u64, one: &(impl Fn(u64) -> [Vec<f64>; 2] + Sync)) -> [f64; 2] {
+    let mut all = [Vec::new(), Vec::new()];
+    for series in replicate(runs, |i| one(TRUTH + i)) {
+        all.iter_mut()
+            .zip(&series)
+            .for_each(|(all, one)| all.extend(one));
+    }
+    all.map(|mut all| {
+        all.sort_unstable_by(f64::total_cmp);
+        order_statistic(&all, Quantile::P99).unwrap_or(f64::NAN)
+    })
 }
 
 /// Whether the default interval of a series holds the truth.
-pub fn covers(series: &[f64], truth: f64) -> bool {
+fn covers(series: &[f64], truth: f64) -> bool {
     let estimate = SampleSeries::new(series).and_then(|s| s.estimate(Quantile::P99, LEVEL));
     estimate.is_ok_and(|e| e.interval.contains(truth))
 }
@@ -61,7 +68,6 @@ fn on_slots(scale: Scale, table: &mut Table) {
 
 fn on_the_engine(scale: Scale, table: &mut Table) -> Result<()> {
     let simulator = Simulator::new()?;
-    println!("capacity {:.2}", simulator.capacity_per_s);
     let one = |seed| {
         let run = simulator.run(seed, Extent::Requests(REQUESTS as u64), LOAD);
         [run.ttft_s, run.e2e_s]
@@ -71,13 +77,8 @@ fn on_the_engine(scale: Scale, table: &mut Table) -> Result<()> {
 }
 
 /// Rows of TTFT and E2E of one server.
-fn pairs(
-    scale: Scale,
-    table: &mut Table,
-    server: &str,
-    one: impl Fn(u64) -> [Vec<f64>; 2] + Sync,
-) {
-    let truths = [0, 1].map(|at| truth(scale.of(TRUTH_RUNS), |seed| std::mem::take(&mut one(seed)[at])));
+fn pairs(scale: Scale, table: &mut Table, server: &str, one: impl Fn(u64) -> [Vec<f64>; 2] + Sync) {
+    let truths = truths(scale.of(TRUTH_RUNS), &one);
     let covered = replicate(scale.of(REPETITIONS), |seed| {
         let series = one(seed);
         [0, 1].map(|at| covers(&series[at], truths[at]))

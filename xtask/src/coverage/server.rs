@@ -45,7 +45,9 @@ pub fn slotted(seed: u64, n: usize, load: f64) -> Served {
     while served.e2e_s.len() < n {
         now += random.exponential(1.0 / (load * CAPACITY_PER_S));
         // Bits of non-negative floats order as the floats do.
-        let free = free_at.pop().map_or(0.0, |Reverse(bits)| f64::from_bits(bits));
+        let free = free_at
+            .pop()
+            .map_or(0.0, |Reverse(bits)| f64::from_bits(bits));
         let wait = (free - now).max(0.0);
         let service = random.lognormal(SERVICE_S, SIGMA);
         free_at.push(Reverse((now + wait + service).to_bits()));
