@@ -5,10 +5,12 @@
 //! loop with more users than the engine runs at once. Invariant: the load goes on until every
 //! measured request has ended.
 
+use infermeter_core::record::RequestRecord;
+use infermeter_core::schedule::Phase;
 use infermeter_mock::Preset;
 use infermeter_mock::engine::{EngineParams, EngineRequest, Fleet};
 use infermeter_mock::virtual_time::{
-    Answered, ClosedLoop, Lognormal, OpenLoop, Source, run as run_virtually,
+    Answered, ClosedLoop, Lognormal, OpenLoop, Source, run as run_virtually, run_to_records,
 };
 use std::ops::Range;
 
@@ -119,21 +121,26 @@ impl Simulator {
 
     /// `each` hears of every measured request, in order of ends.
     fn answers(&self, seed: u64, extent: Extent, load: f64, mut each: impl FnMut(&Answered)) {
-        let load = arrivals(load * self.capacity_per_s, seed);
-        // Which requests are measured is a function of the load alone.
-        let measured = extent.measured(load.clone());
-        let mut source = UntilEnded {
-            load,
-            next: None,
-            left: measured.end - measured.start,
-            measured: measured.clone(),
-        };
+        let mut source = UntilEnded::new(arrivals(load * self.capacity_per_s, seed), extent);
+        let measured = source.measured.clone();
         let mut fleet = Fleet::new(self.params.clone(), 1);
         run_virtually(&mut fleet, &mut source, |answered| {
             if measured.contains(&answered.id.0) {
                 each(answered);
             }
         });
+    }
+
+    /// Records of every request, in order of arrival, as a client without lag would note them.
+    pub fn records(&self, seed: u64, extent: Extent, load: f64) -> Vec<RequestRecord> {
+        let mut source = UntilEnded::new(arrivals(load * self.capacity_per_s, seed), extent);
+        let measured = source.measured.clone();
+        let mut fleet = Fleet::new(self.params.clone(), 1);
+        run_to_records(&mut fleet, &mut source, |answered| match answered.id.0 {
+            id if id < measured.start => Phase::Warmup,
+            id if id < measured.end => Phase::Measure,
+            _ => Phase::Drain,
+        })
     }
 }
 
@@ -159,6 +166,19 @@ struct UntilEnded {
     next: Option<(i64, EngineRequest)>,
     measured: Range<u64>,
     left: u64,
+}
+
+impl UntilEnded {
+    /// Which requests are measured is a function of the load alone.
+    fn new(load: OpenLoop, extent: Extent) -> Self {
+        let measured = extent.measured(load.clone());
+        Self {
+            load,
+            next: None,
+            left: measured.end - measured.start,
+            measured,
+        }
+    }
 }
 
 impl Source for UntilEnded {

@@ -2,19 +2,16 @@
 
 use super::Scale;
 use super::engine::{Extent, Simulator};
-use super::percentile::LEVEL;
+use super::percentile::{LEVEL, truth};
 use super::random::Random;
 use super::replicate::replicate;
 use super::table::{Table, Target};
 use anyhow::Result;
-use infermeter_stats::{BlockSeries, Quantile, order_statistic};
+use infermeter_stats::{BlockSeries, Quantile};
 
 /// Repetitions of each row, and runs that the truth comes from.
 const REPETITIONS: u64 = 1_000;
 const TRUTH_RUNS: u64 = 300;
-
-/// Seeds of the latter.
-const TRUTH: u64 = 1 << 40;
 
 /// Streams, and steps of a run.
 const STREAMS: usize = 64;
@@ -64,10 +61,9 @@ fn plain_steps(seed: u64) -> Gaps {
 }
 
 fn row(scale: Scale, table: &mut Table, name: &str, one: impl Fn(u64) -> Gaps + Sync) {
-    // Per run, each distinct gap with its number: lockstep makes few values of many tokens.
-    let mut all = replicate(scale.of(TRUTH_RUNS), |i| one(TRUTH + i).0).concat();
-    all.sort_unstable_by(f64::total_cmp);
-    let truth = order_statistic(&all, Quantile::P99).unwrap_or(f64::NAN);
+    let truth = truth(scale.of_truth(TRUTH_RUNS), Quantile::P99, &|seed| {
+        one(seed).0
+    });
     let covered = replicate(scale.of(REPETITIONS), |seed| {
         let (values, at_ns) = one(seed);
         let series = BlockSeries::new(&values, &at_ns, BLOCK_NS);

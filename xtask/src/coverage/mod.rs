@@ -3,6 +3,7 @@
 //!
 //! Invariant: a figure depends on its table and scale alone, not on threads or machines.
 
+mod clean;
 mod correlated;
 mod engine;
 mod lockstep;
@@ -11,6 +12,7 @@ mod random;
 mod repeated;
 mod replicate;
 mod server;
+mod stopping;
 mod table;
 
 use anyhow::{Result, bail};
@@ -33,17 +35,27 @@ impl Scale {
             Self::Full => full,
         }
     }
+
+    /// Runs that a truth comes from at this scale.
+    pub fn of_truth(self, full: u64) -> u64 {
+        match self {
+            Self::Quick => full.div_ceil(5),
+            Self::Full => full,
+        }
+    }
 }
 
 /// Rows of one subject.
 type Subject = fn(Scale, &mut Table) -> Result<()>;
 
 /// In the order of printing.
-const SUBJECTS: [(&str, Subject); 4] = [
+const SUBJECTS: [(&str, Subject); 6] = [
     ("percentile", percentile::run),
     ("repeated", repeated::run),
     ("lockstep", lockstep::run),
     ("correlated", correlated::run),
+    ("clean", clean::run),
+    ("stopping", stopping::run),
 ];
 
 /// Runs what `arguments` name: `quick`, `full` (the default), or a subject, at full scale unless

@@ -24,6 +24,11 @@ pub const LEVEL: f64 = 0.95;
 /// Seeds of the runs that the truth comes from.
 const TRUTH: u64 = 1 << 40;
 
+/// A quantile of many runs together, with seeds of their own.
+pub fn truth(runs: u64, q: Quantile, one: &(impl Fn(u64) -> Vec<f64> + Sync)) -> f64 {
+    quantile(replicate(runs, |i| one(TRUTH + i)).concat(), q)
+}
+
 /// The p99 of both series of many runs together.
 pub fn truths(runs: u64, one: &(impl Fn(u64) -> [Vec<f64>; 2] + Sync)) -> [f64; 2] {
     let mut all = [Vec::new(), Vec::new()];
@@ -32,10 +37,12 @@ pub fn truths(runs: u64, one: &(impl Fn(u64) -> [Vec<f64>; 2] + Sync)) -> [f64; 
             .zip(&series)
             .for_each(|(all, one)| all.extend(one));
     }
-    all.map(|mut all| {
-        all.sort_unstable_by(f64::total_cmp);
-        order_statistic(&all, Quantile::P99).unwrap_or(f64::NAN)
-    })
+    all.map(|all| quantile(all, Quantile::P99))
+}
+
+fn quantile(mut values: Vec<f64>, q: Quantile) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    order_statistic(&values, q).unwrap_or(f64::NAN)
 }
 
 /// Whether the default interval of a series holds the truth.
@@ -78,7 +85,7 @@ fn on_the_engine(scale: Scale, table: &mut Table) -> Result<()> {
 
 /// Rows of TTFT and E2E of one server.
 fn pairs(scale: Scale, table: &mut Table, server: &str, one: impl Fn(u64) -> [Vec<f64>; 2] + Sync) {
-    let truths = truths(scale.of(TRUTH_RUNS), &one);
+    let truths = truths(scale.of_truth(TRUTH_RUNS), &one);
     let covered = replicate(scale.of(REPETITIONS), |seed| {
         let series = one(seed);
         [0, 1].map(|at| covers(&series[at], truths[at]))

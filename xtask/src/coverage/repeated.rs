@@ -38,7 +38,7 @@ fn rows(
     repetitions: u64,
     one: impl Fn(u64) -> [Vec<f64>; 2] + Sync,
 ) {
-    let truths = truths(scale.of(TRUTH_RUNS), &one);
+    let truths = truths(scale.of_truth(TRUTH_RUNS), &one);
     let covered = replicate(scale.of(repetitions), |repetition| {
         let mut figures = [Vec::new(), Vec::new()];
         for run in 0..RUNS {

@@ -52,7 +52,16 @@ impl Table {
 
     /// A share of `repetitions`, beside its target.
     pub fn share(&mut self, figure: &str, hits: usize, repetitions: usize, target: Target) {
-        let value = hits as f64 / repetitions as f64;
+        self.value(
+            figure,
+            hits as f64 / repetitions as f64,
+            repetitions,
+            target,
+        );
+    }
+
+    /// A figure that is a share itself, from so many repetitions, beside its target.
+    pub fn value(&mut self, figure: &str, value: f64, repetitions: usize, target: Target) {
         let state = match target.met(value) {
             Some(true) => "met",
             Some(false) => "MISSED",

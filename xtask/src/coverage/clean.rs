@@ -1,0 +1,96 @@
+//! How many clean runs carry a warning or an error of a statistical check.
+//!
+//! Records of the engine simulator in virtual time, with a client that makes no mistake, go through
+//! the summary and every check, as those of a real run do. So whatever is raised is raised falsely.
+
+use super::Scale;
+use super::engine::{Extent, Simulator, WARMUP_NS};
+use super::replicate::replicate;
+use super::table::{Table, Target};
+use anyhow::Result;
+use infermeter_analysis::{judge, summarize};
+use infermeter_core::clock::Offset;
+use infermeter_core::finding::Severity;
+use infermeter_core::run::{RunLog, Window};
+use infermeter_metrics::fixture;
+use infermeter_stats::clopper_pearson;
+use std::collections::BTreeMap;
+
+/// Clean runs, over all loads and lengths.
+const RUNS: u64 = 1_000;
+
+/// Sequences that the engine runs at once: fewer than the preset's, so that short runs are small
+/// samples.
+const SEQUENCES: u32 = 64;
+
+/// Shares of the capacity, and lengths of the window in seconds.
+const LOADS: [f64; 3] = [0.3, 0.5, 0.7];
+const SECONDS: [i64; 2] = [60, 300];
+
+/// Runs the rows.
+pub fn run(scale: Scale, table: &mut Table) -> Result<()> {
+    let simulator = Simulator::new()?.with_sequences(SEQUENCES);
+    let runs = replicate(scale.of(RUNS), |seed| {
+        let load = LOADS[(seed % 3) as usize];
+        let seconds = SECONDS[(seed / 3 % 2) as usize];
+        raised(&run_log(&simulator, seed, load, seconds))
+    });
+    let mut codes: BTreeMap<String, usize> = BTreeMap::new();
+    runs.iter()
+        .flatten()
+        .for_each(|code| *codes.entry(code.clone()).or_default() += 1);
+    let fired = runs.iter().filter(|codes| !codes.is_empty()).count();
+    let list: Vec<String> = codes
+        .iter()
+        .map(|(code, n)| format!("{code} {n}"))
+        .collect();
+    let which = if list.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", list.join(", "))
+    };
+    let figure = format!("clean runs with a warning or an error{which}");
+    table.share(&figure, fired, runs.len(), Target::AtMost(0.01));
+    let upper = clopper_pearson(fired as f64, runs.len() as f64, 0.95)?.high;
+    let figure = "the same, upper 95 % bound (Clopper-Pearson)";
+    table.value(
+        figure,
+        upper.unwrap_or(1.0),
+        runs.len(),
+        Target::AtMost(0.02),
+    );
+    Ok(())
+}
+
+/// Codes of the warnings and errors about a run.
+fn raised(log: &RunLog) -> Vec<String> {
+    let summary = summarize(log);
+    let findings = judge(log, &summary).into_iter();
+    let grave = findings.filter(|f| f.severity != Severity::Note);
+    grave.map(|f| f.code.to_string()).collect()
+}
+
+/// The record of a run whose client makes no mistake.
+pub fn run_log(simulator: &Simulator, seed: u64, load: f64, seconds: i64) -> RunLog {
+    let rate = load * simulator.capacity_per_s;
+    let start = Offset(WARMUP_NS);
+    let window = Window {
+        start,
+        end: start.plus(seconds * 1_000_000_000),
+    };
+    let mut run = fixture::Run::open(rate, seconds);
+    let records = simulator.records(seed, Extent::Seconds(seconds), load);
+    let ended = records
+        .iter()
+        .filter_map(|r| r.closed)
+        .max()
+        .unwrap_or(window.end);
+    run.records().extend(records);
+    let manifest = run.manifest();
+    manifest.window = Some(window);
+    manifest.plan.warmup = format!("{}s", WARMUP_NS / 1_000_000_000).parse().ok();
+    if let Some(progress) = &mut manifest.progress {
+        progress.ended = ended.max(window.end);
+    }
+    run.build()
+}
