@@ -14,5 +14,6 @@ pub mod run;
 pub mod schedule;
 pub mod seed;
 pub mod slo;
+pub mod source;
 pub mod text;
 pub mod units;

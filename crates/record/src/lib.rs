@@ -30,7 +30,7 @@ pub use journal::writer::{JournalTotals, JournalWriter, Sink};
 pub use journal::{JOURNAL_FILE, JOURNAL_VERSION, Tail};
 pub use manifest::{MANIFEST_FILE, read_manifest, write_manifest};
 pub use parquet::PARQUET_FILE;
-pub use parquet::reader::{for_each_record, read_records};
+pub use parquet::reader::{ParquetRecords, for_each_record, read_records};
 pub use parquet::writer::RecordsWriter;
 pub use responses::{RESPONSES_FILE, ResponsesWriter};
 pub use table::{TableColumn, write_table};

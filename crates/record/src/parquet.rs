@@ -4,7 +4,10 @@
 //! Does not keep chunk texts. Invariant: rows are in id order, each id once, and memory while
 //! writing or streaming is bounded by one row group.
 
+mod cells;
+mod lanes;
 pub(crate) mod reader;
+mod rows;
 pub(crate) mod writer;
 
 #[cfg(test)]

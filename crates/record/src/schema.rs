@@ -58,14 +58,27 @@ pub(crate) enum Kind {
         give: fn(&RequestRecord) -> Option<bool>,
         take: fn(&mut RequestRecord, bool) -> Taken,
     },
+    /// A number of every chunk; comes back as the lane says.
     ChunkNumber {
         give: fn(&Chunk) -> Option<i64>,
-        take: fn(&mut Chunk, i64) -> Taken,
+        lane: Lane,
     },
+    /// A name of every chunk.
     ChunkText {
         give: fn(&Chunk) -> &'static str,
-        take: fn(&mut Chunk, &str) -> Taken,
+        lane: Lane,
     },
+}
+
+/// Which fact about chunks a column holds: they are read a column at a time, not a chunk at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lane {
+    At,
+    Seen,
+    Lower,
+    Tokens,
+    Kind,
+    Read,
 }
 
 impl Column {

@@ -1,11 +1,12 @@
 //! The table of columns, in the order of the file.
 //!
-//! Does not know types or encodings of the file. Invariant: `take` undoes `give`.
+//! Does not know types or encodings of the file. Invariant: `take` undoes `give`; for chunks, the
+//! lane does.
 
-use super::{Column, Kind, Null};
+use super::{Column, Kind, Lane, Null};
 use infermeter_core::clock::Offset;
 use infermeter_core::record::{
-    Chunk, ChunkKind, Outcome, Reason, RequestError, StampSource, TokenSource,
+    Outcome, Reason, RequestError, StampSource, TokenSource,
 };
 use infermeter_core::request::Turn;
 use infermeter_core::schedule::Phase;
@@ -67,16 +68,13 @@ macro_rules! number {
 
 /// An instant of every chunk.
 macro_rules! chunk_instant {
-    ($name:literal, $field:ident) => {
+    ($name:literal, $field:ident, $lane:expr) => {
         column(
             $name,
             Null::Never,
             Kind::ChunkNumber {
                 give: |c| Some(c.$field.0),
-                take: |c, v| {
-                    c.$field = Offset(v);
-                    Some(())
-                },
+                lane: $lane,
             },
         )
     };
@@ -147,9 +145,9 @@ pub(crate) const COLUMNS: [Column; 39] = [
     ),
     number!("attempts", attempts),
     STAMP_SOURCE,
-    chunk_instant!("chunk_ns", at),
-    chunk_instant!("chunk_seen_ns", seen),
-    chunk_instant!("chunk_lower_ns", lower),
+    chunk_instant!("chunk_ns", at, Lane::At),
+    chunk_instant!("chunk_seen_ns", seen, Lane::Seen),
+    chunk_instant!("chunk_lower_ns", lower, Lane::Lower),
     CHUNK_TOKENS,
     CHUNK_KIND,
     column(
@@ -157,10 +155,7 @@ pub(crate) const COLUMNS: [Column; 39] = [
         Null::Never,
         Kind::ChunkNumber {
             give: |c| Some(i64::from(c.read)),
-            take: |c, v| {
-                c.read = v.try_into().ok()?;
-                Some(())
-            },
+            lane: Lane::Read,
         },
     ),
 ];
@@ -288,11 +283,7 @@ const CHUNK_TOKENS: Column = column(
     Null::Absent,
     Kind::ChunkNumber {
         give: |c| c.token_count().map(i64::from),
-        take: |c, v| {
-            let known: u32 = v.try_into().ok()?;
-            c.tokens = (known != Chunk::TOKENS_UNKNOWN).then_some(known)?;
-            Some(())
-        },
+        lane: Lane::Tokens,
     },
 );
 
@@ -301,11 +292,7 @@ const CHUNK_KIND: Column = column(
     Null::Never,
     Kind::ChunkText {
         give: |c| c.kind.as_str(),
-        take: |c, v| {
-            let mut all = (0..).map_while(ChunkKind::from_u8);
-            c.kind = all.find(|k| k.as_str() == v)?;
-            Some(())
-        },
+        lane: Lane::Kind,
     },
 );
 
