@@ -25,6 +25,7 @@
 
 mod batches;
 mod binomial;
+mod block_counts;
 mod blocks;
 mod confidence_sequence;
 mod dispersion;
@@ -41,6 +42,7 @@ mod mser;
 mod proportion;
 mod quantile;
 mod rank_correlation;
+mod rank_table;
 mod runs;
 mod sample;
 mod special;
@@ -49,6 +51,7 @@ mod variance_components;
 
 pub use batches::{Batch, batch_means, observed_span};
 pub use binomial::{Ranks, independent_ranks};
+pub use block_counts::{BlockCounter, BlockPoint};
 pub use blocks::{BlockSeries, block_quantile_estimate, block_quantile_estimates};
 pub use confidence_sequence::QuantileSequence;
 pub use dispersion::{Variability, coefficient_of_variation, index_of_dispersion};
@@ -64,6 +67,7 @@ pub use mser::{MSER_BATCH, MSER_MIN_OBSERVATIONS, Truncation, mser5};
 pub use proportion::{ProportionEstimate, clopper_pearson, proportion_estimate};
 pub use quantile::{Quantile, order_statistic};
 pub use rank_correlation::rank_correlation;
+pub use rank_table::{Bucket, Located, RankTable, RankValues};
 pub use runs::{OUTLIER_MIN_RUNS, OpenAbove, OverRuns, RunFigure, over_runs};
 pub use sample::{
     CORRELATED_RATIO, SampleSeries, correlated, independent_interval, quantile_estimate,

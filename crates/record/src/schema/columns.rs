@@ -5,9 +5,7 @@
 
 use super::{Column, Kind, Lane, Null};
 use infermeter_core::clock::Offset;
-use infermeter_core::record::{
-    Outcome, Reason, RequestError, StampSource, TokenSource,
-};
+use infermeter_core::record::{Outcome, Reason, RequestError, StampSource, TokenSource};
 use infermeter_core::request::Turn;
 use infermeter_core::schedule::Phase;
 
