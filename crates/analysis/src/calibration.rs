@@ -4,9 +4,11 @@
 //! [`CALIBRATED_BOUND_US`], by the stamps that the run's instants are.
 
 use crate::limits::CALIBRATED_BOUND_US;
+use crate::run::Run;
+use crate::token_figures::TokenFigures;
 use infermeter_core::certificate::{Citation, LimitEnd, LoadKind, Transport};
 use infermeter_core::record::StampSource;
-use infermeter_core::run::{RunLog, Window};
+use infermeter_core::run::Window;
 use infermeter_metrics::receive::StampCounts;
 use serde::Serialize;
 
@@ -52,21 +54,26 @@ pub enum Range {
 
 impl CalibrationSummary {
     /// Of a run with a certificate and a window.
-    pub(crate) fn of(log: &RunLog, window: Option<Window>, counts: &StampCounts) -> Option<Self> {
-        let citation = log.manifest.calibration.as_ref()?;
+    pub(crate) fn of(
+        run: &Run,
+        window: Option<Window>,
+        counts: &StampCounts,
+        figures: &TokenFigures,
+    ) -> Option<Self> {
+        let citation = run.manifest.calibration.as_ref()?;
         let stamps = if counts.program == 0 {
             StampSource::Kernel
         } else {
             StampSource::Program
         };
-        let transport = if log.manifest.plan.target.starts_with("https:") {
+        let transport = if run.manifest.plan.target.starts_with("https:") {
             Transport::Tls
         } else {
             Transport::Plain
         };
         let load = |(kind, per_s)| load(citation, kind, transport, stamps, per_s);
         let loads = window.map_or_else(Vec::new, |window| {
-            rates(log, window).into_iter().map(load).collect()
+            rates(run, window, figures).into_iter().map(load).collect()
         });
         Some(Self {
             created: citation.created.clone(),
@@ -90,11 +97,10 @@ impl CalibrationSummary {
 }
 
 /// Events and requests per second inside the window.
-fn rates(log: &RunLog, window: Window) -> [(LoadKind, f64); 2] {
+fn rates(run: &Run, window: Window, figures: &TokenFigures) -> [(LoadKind, f64); 2] {
     let seconds = window.seconds();
-    let chunks = log.records.iter().flat_map(|record| &record.chunks);
-    let events = chunks.filter(|chunk| window.contains(chunk.at)).count();
-    let sends = log.records.iter().filter_map(|record| record.send_start);
+    let events = figures.throughput.as_ref().map_or(0, |t| t.chunks);
+    let sends = run.collected.requests.iter().filter_map(|r| r.send_start);
     let requests = sends.filter(|at| window.contains(*at)).count();
     [
         (LoadKind::Streams, events as f64 / seconds),

@@ -3,14 +3,16 @@
 use crate::calibration::CalibrationSummary;
 use crate::distribution::{Distribution, Weight};
 use crate::percentile::Percentile;
-use infermeter_core::run::{ClientHealth, IoBackend, RunLog, ThreadHealth};
+use crate::run::Run;
+use crate::token_figures::TokenFigures;
+use infermeter_core::run::{ClientHealth, IoBackend, ThreadHealth, Window};
 use infermeter_metrics::departure::departures;
 use infermeter_metrics::origin::Origin;
 use infermeter_metrics::population::{Failures, Population};
-use infermeter_metrics::receive::{Censoring, StampCounts, censoring, client_lag, stamp_counts};
+use infermeter_metrics::receive::{Censoring, StampCounts, stamp_counts};
 use infermeter_metrics::request_metric::RequestMetric;
 use infermeter_metrics::samples::request_samples;
-use infermeter_metrics::window::measured_window;
+use infermeter_metrics::token_series::{Group, SeriesId, TokenMetric};
 use serde::Serialize;
 
 /// How the client behaved while it measured.
@@ -83,12 +85,12 @@ pub struct ThreadTotals {
 }
 
 impl ClientSummary {
-    /// `median_gap_ms`: p50 of the chunk gap, where there is one.
+    /// Of a run with this window.
     pub(crate) fn of(
-        log: &RunLog,
+        run: &Run,
         population: &Population<'_>,
-        wanted: &[Percentile],
-        median_gap_ms: Option<f64>,
+        (window, wanted): (Option<Window>, &[Percentile]),
+        figures: &TokenFigures,
     ) -> Self {
         let lags = request_samples(
             population,
@@ -97,18 +99,23 @@ impl ClientSummary {
             Failures::Excluded,
         );
         let stamps = stamp_counts(population);
+        let lag = figures.of(SeriesId {
+            group: Group::All,
+            metric: TokenMetric::ClientLag,
+            failures: Failures::Excluded,
+        });
         Self {
-            calibration: CalibrationSummary::of(log, measured_window(log), &stamps),
+            calibration: CalibrationSummary::of(run, window, &stamps, figures),
             send_lag: Distribution::of_requests(&lags, wanted),
-            client_lag: Distribution::of_instants(&client_lag(population), Weight::Read, wanted),
-            departure: log
+            client_lag: lag.map(|lag| Distribution::of_series(lag, ("ms", Weight::Read), wanted)),
+            departure: run
                 .manifest
                 .plan
                 .audit_send
                 .then(|| departure(population, wanted)),
-            censoring: censoring(population, median_gap_ms),
+            censoring: figures.censoring,
             stamps,
-            threads: log.manifest.client_health.as_ref().map(totals),
+            threads: run.manifest.client_health.as_ref().map(totals),
         }
     }
 }

@@ -3,15 +3,12 @@
 use crate::CONFIDENCE;
 use crate::figure::{Cell, Mean};
 use crate::percentile::Percentile;
+use crate::token_figures::TokenFigure;
+use infermeter_metrics::readings::{BATCHES, BLOCK_NS};
 use infermeter_metrics::token_series::TimedSamples;
 use infermeter_stats::{BlockSeries, SampleSeries, batch_means, observed_span, summarise};
 use serde::Serialize;
 use std::collections::BTreeMap;
-
-/// Length of the time blocks that token-level intervals rest on, nanoseconds (statistics.md).
-const BLOCK_NS: i64 = 1_000_000_000;
-/// Equal-time batches behind the interval of a token-level mean.
-const BATCHES: usize = 10;
 
 /// Cells by percentile.
 pub type Percentiles = BTreeMap<Percentile, Cell>;
@@ -74,7 +71,26 @@ impl Distribution {
         })
     }
 
-    /// From values of tokens, chunks or reads with their instants; `None` without values.
+    /// Of a token-level series that was read; `unit` is `ms` or `tokens`.
+    pub(crate) fn of_series(
+        figure: &TokenFigure,
+        (unit, weight): (&'static str, Weight),
+        wanted: &[Percentile],
+    ) -> Self {
+        Self {
+            unit,
+            weight,
+            n: figure.n,
+            mean: figure.mean,
+            min: figure.min,
+            max: figure.max,
+            correlated: None,
+            percentiles: cells_of(figure, wanted),
+            with_failures: None,
+        }
+    }
+
+    /// From values with their instants that are held; `None` without values.
     pub(crate) fn of_instants(
         samples: &TimedSamples,
         weight: Weight,
@@ -115,8 +131,8 @@ pub(crate) fn request_percentiles(series: &SampleSeries<'_>, wanted: &[Percentil
     wanted.iter().filter_map(cell).collect()
 }
 
-/// Percentiles of values with instants (failures may be +infinity).
-pub(crate) fn block_percentiles(series: &BlockSeries<'_>, wanted: &[Percentile]) -> Percentiles {
+/// Percentiles of values with instants.
+fn block_percentiles(series: &BlockSeries<'_>, wanted: &[Percentile]) -> Percentiles {
     let cell = |p: &Percentile| {
         let estimate = series.estimate(p.quantile(), CONFIDENCE).ok()?;
         Some((*p, Cell::from(&estimate)))
@@ -130,10 +146,11 @@ pub(crate) fn request_cells(samples: &[f64], wanted: &[Percentile]) -> Option<Pe
     Some(request_percentiles(&series, wanted))
 }
 
-/// [`block_percentiles`] of unsorted samples; `None` without samples.
-pub(crate) fn block_cells(samples: &TimedSamples, wanted: &[Percentile]) -> Option<Percentiles> {
-    let series = BlockSeries::new(&samples.values, &samples.at_ns, BLOCK_NS).ok()?;
-    Some(block_percentiles(&series, wanted))
+/// The wanted cells of a token-level series.
+pub(crate) fn cells_of(figure: &TokenFigure, wanted: &[Percentile]) -> Percentiles {
+    let cells = figure.cells.iter();
+    let cells = cells.filter(|(percentile, _)| wanted.contains(percentile));
+    cells.map(|(p, cell)| (*p, cell.clone())).collect()
 }
 
 fn mean_by_batches(samples: &TimedSamples) -> Option<Mean> {

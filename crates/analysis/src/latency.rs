@@ -1,14 +1,16 @@
 //! Every latency of a population of requests.
 
-use crate::distribution::{Distribution, Percentiles, Weight, block_cells, request_cells};
+use crate::distribution::{Distribution, Percentiles, Weight, cells_of, request_cells};
 use crate::figure::Cell;
 use crate::percentile::Percentile;
+use crate::token_figures::{TokenFigures, population};
+use infermeter_metrics::collect::Collected;
 use infermeter_metrics::origin::Origin;
 use infermeter_metrics::population::{Failures, Population, is_failure};
 use infermeter_metrics::request_metric::RequestMetric;
 use infermeter_metrics::samples::request_samples;
 use infermeter_metrics::stalls::{Stalls, stalls};
-use infermeter_metrics::token_series::{TokenMetric, has_multi_token_chunks, token_samples};
+use infermeter_metrics::token_series::{Group, SeriesId, TokenMetric};
 use serde::Serialize;
 
 /// One metric from both origins; never mixed.
@@ -71,16 +73,21 @@ pub struct LatencySummary {
     pub reasoning: bool,
 }
 
-/// Computes every latency of a population.
+/// Computes every latency of a group of requests.
 pub(crate) fn latencies(
-    population: &Population<'_>,
+    run: &Collected,
+    group: Group,
     wanted: &[Percentile],
-    itl_limit_ns: Option<i64>,
+    figures: &TokenFigures,
 ) -> LatencySummary {
+    let population = &population(run, group);
     let table = Table {
         population,
+        group,
         wanted,
+        figures,
         any_failed: population.records().any(is_failure),
+        one_token_each: run.one_token_each(group),
     };
     let send = Origin::Send;
     let tpot = table.request(RequestMetric::Tpot, send);
@@ -94,9 +101,10 @@ pub(crate) fn latencies(
         first_byte: table.request(RequestMetric::FirstByte, send),
         connect: table.request(RequestMetric::Connect, send),
         tls: table.request(RequestMetric::Tls, send),
-        stalls: stalls(population, itl_limit_ns),
-        multi_token_chunks: population.streaming() && has_multi_token_chunks(population),
-        reasoning: has_reasoning(population),
+        stalls: stalls(population),
+        multi_token_chunks: population.streaming()
+            && population.completed().any(|r| r.chunks.several_tokens),
+        reasoning: population.completed().any(|r| r.chunks.reasoning),
         ..LatencySummary::default()
     };
     table.tokens(&mut summary);
@@ -105,8 +113,12 @@ pub(crate) fn latencies(
 
 struct Table<'a> {
     population: &'a Population<'a>,
+    group: Group,
     wanted: &'a [Percentile],
+    figures: &'a TokenFigures,
     any_failed: bool,
+    /// Chunk gap, ITL and smoothed ITL are the same series.
+    one_token_each: bool,
 }
 
 impl Table<'_> {
@@ -128,14 +140,20 @@ impl Table<'_> {
     }
 
     fn token(&self, metric: TokenMetric, weight: Weight) -> Option<Distribution> {
-        let samples = token_samples(self.population, metric, Failures::Excluded);
-        let mut distribution = Distribution::of_instants(&samples, weight, self.wanted)?;
-        if metric == TokenMetric::TokensPerChunk {
-            distribution.unit = "tokens";
-        } else if self.any_failed {
-            drop(samples);
-            let with = token_samples(self.population, metric, Failures::AsInfinity);
-            distribution.with_failures = block_cells(&with, self.wanted);
+        let series = |failures| SeriesId {
+            group: self.group,
+            metric,
+            failures,
+        };
+        let unit = match metric {
+            TokenMetric::TokensPerChunk => "tokens",
+            _ => "ms",
+        };
+        let figure = self.figures.of(series(Failures::Excluded))?;
+        let mut distribution = Distribution::of_series(figure, (unit, weight), self.wanted);
+        if self.any_failed && metric != TokenMetric::TokensPerChunk {
+            let with = self.figures.of(series(Failures::AsInfinity));
+            distribution.with_failures = with.map(|figure| cells_of(figure, self.wanted));
         }
         Some(distribution)
     }
@@ -147,7 +165,7 @@ impl Table<'_> {
             let metric = RequestMetric::TpotAfterFirstChunk;
             summary.tpot_after_first_chunk = self.request(metric, Origin::Send);
         }
-        if self.one_token_each(summary.tokens_per_chunk.as_ref()) {
+        if self.one_token_each {
             // Every chunk is one token: the three forms are the same series.
             let of = |weight| {
                 summary
@@ -162,21 +180,6 @@ impl Table<'_> {
             summary.smoothed_itl = self.token(TokenMetric::SmoothedItl, Weight::Chunk);
         }
     }
-
-    /// Every chunk of every judged request is known to carry exactly one token.
-    fn one_token_each(&self, tokens: Option<&Distribution>) -> bool {
-        let all_one = tokens.is_some_and(|t| t.min == 1.0 && t.max == 1.0);
-        let mut chunks = self.population.judged().flat_map(|r| &r.chunks);
-        all_one && chunks.all(|c| c.token_count() == Some(1))
-    }
-}
-
-fn has_reasoning(population: &Population<'_>) -> bool {
-    use infermeter_core::record::ChunkKind;
-    population.completed().any(|r| {
-        let mut chunks = r.chunks.iter();
-        chunks.any(|c| c.kind == ChunkKind::Reasoning)
-    })
 }
 
 fn speeds(tpot: &Distribution) -> Percentiles {

@@ -1,10 +1,10 @@
-//! Judgement: a run's log becomes a [`Summary`] (every figure with its count, interval and grade)
+//! Judgement: a run's records become a [`Summary`] (every figure with its count, interval and grade)
 //! and a list of findings that add up to a verdict.
 //!
 //! Does no IO, reads no clock, renders nothing; the definitions of the metrics are `metrics`, the
 //! mathematics is `stats`.
 //!
-//! Invariants: each check is a pure function of the log and the summary; every limit stands in
+//! Invariants: each check is a pure function of the run and its summary; every limit stands in
 //! [`limits`]; a figure that the sample cannot support has no value.
 
 mod calibration;
@@ -18,8 +18,10 @@ mod load;
 mod objective;
 mod percentile;
 mod requests;
+mod run;
 mod summary;
 mod throughput;
+mod token_figures;
 
 pub use calibration::{CalibratedLoad, CalibrationSummary, Range};
 pub use checks::judge;
@@ -31,7 +33,8 @@ pub use load::{LoadSummary, Realised};
 pub use objective::{Goodput, SloLine, SloStatus};
 pub use percentile::Percentile;
 pub use requests::RequestSummary;
-pub use summary::{ClassSummary, Summary, WarmupSummary, summarize};
+pub use run::Run;
+pub use summary::{ClassSummary, Summary, WarmupSummary, summarize, summarize_log};
 pub use throughput::{Rate, ThroughputSummary};
 
 /// Nominal coverage of every interval.

@@ -1,7 +1,8 @@
 //! The load: asked, offered, realised, and the batch it implied.
 
+use crate::run::Run;
 use infermeter_core::rate::RateCurve;
-use infermeter_core::run::{RunLog, Window};
+use infermeter_core::run::Window;
 use infermeter_metrics::in_flight::{InFlight, in_flight};
 use infermeter_metrics::offered::{Offered, due_instants_ns, offered};
 use infermeter_metrics::population::Population;
@@ -61,13 +62,14 @@ pub struct LoadSummary {
 
 impl LoadSummary {
     /// Over `window`.
-    pub(crate) fn of(log: &RunLog, population: &Population<'_>, window: Window) -> Self {
-        let offered = offered(log, population, window);
-        let due = evened(log, due_instants_ns(log, window), window);
+    pub(crate) fn of(run: &Run, population: &Population<'_>, window: Window) -> Self {
+        let requests = &run.collected.requests;
+        let offered = offered(requests, population, window);
+        let due = evened(run, due_instants_ns(requests, window), window);
         let gaps: Vec<f64> = due.windows(2).map(|p| (p[1] - p[0]) as f64).collect();
-        let plan = &log.manifest.plan;
+        let plan = &run.manifest.plan;
         Self {
-            rate_asked: log.manifest.rate_asked,
+            rate_asked: run.manifest.rate_asked,
             rate_due_per_s: offered.due_per_second(),
             rate_sent_per_s: offered.sent_per_second(),
             concurrency: plan.concurrency,
@@ -79,7 +81,7 @@ impl LoadSummary {
                 .flatten()
                 .map(Realised::from),
             index_of_dispersion: dispersion(&due, window),
-            in_flight: in_flight(&log.records, window),
+            in_flight: in_flight(requests, window),
         }
     }
 }
@@ -88,11 +90,11 @@ impl LoadSummary {
 /// that was due before each, times the window's length. There the process asked for has a constant
 /// rate, and its gaps and counts can be compared with those of others. A profile starts with the
 /// window.
-fn evened(log: &RunLog, due: Vec<i64>, window: Window) -> Vec<i64> {
-    let Some(profile) = &log.manifest.plan.rate_profile else {
+fn evened(run: &Run, due: Vec<i64>, window: Window) -> Vec<i64> {
+    let Some(profile) = &run.manifest.plan.rate_profile else {
         return due;
     };
-    let mut curve = RateCurve::new(profile, log.manifest.seeds.schedule);
+    let mut curve = RateCurve::new(profile, run.manifest.seeds.schedule);
     let length_ns = window.end.since(window.start);
     let whole = curve.expected(length_ns);
     if whole <= 0.0 {
@@ -137,7 +139,10 @@ mod tests {
         }
         let log = run.build();
         let window = log.manifest.window.expect("a window");
-        let load = LoadSummary::of(&log, &Population::of(&log), window);
+        let load = {
+            let run = crate::Run::of(&log);
+            LoadSummary::of(&run, &Population::of(&run.collected), window)
+        };
         assert_eq!(load.cv_asked, Some(0.0));
         // What is left is the rounding of the fixture's instants to milliseconds.
         let cv = load.cv.expect("gaps").value;

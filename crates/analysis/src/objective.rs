@@ -1,20 +1,22 @@
 //! Objectives: each one judged, and the requests that met them all.
 
 use crate::CONFIDENCE;
-use crate::distribution::{block_cells, request_cells};
+use crate::distribution::request_cells;
 use crate::figure::{Cell, Share};
 use crate::percentile::Percentile;
 use crate::requests::{share_of, share_on};
+use crate::run::Run;
 use crate::throughput::Rate;
-use infermeter_core::run::{RunLog, Window};
+use crate::token_figures::TokenFigures;
+use infermeter_core::run::Window;
 use infermeter_core::slo::Slo;
 use infermeter_metrics::attainment::{SloSeries, attained, slo_series};
 use infermeter_metrics::origin::Origin;
-use infermeter_metrics::population::{Failures, Population};
+use infermeter_metrics::population::{Failures, Population, is_failure};
 use infermeter_metrics::request_metric::RequestMetric;
 use infermeter_metrics::samples::request_samples;
 use infermeter_metrics::throughput::WindowCount;
-use infermeter_metrics::token_series::token_samples;
+use infermeter_metrics::token_series::{Group, SeriesId, TokenMetric};
 use infermeter_stats::{Quantile, SampleSeries};
 use serde::Serialize;
 
@@ -65,56 +67,89 @@ pub struct Goodput {
 }
 
 /// Judges each objective of the plan.
-pub(crate) fn slo_lines(log: &RunLog, population: &Population<'_>, origin: Origin) -> Vec<SloLine> {
-    let slos = log.manifest.plan.slo.iter();
-    slos.filter_map(|slo| slo_line(slo, population, origin))
-        .collect()
-}
-
-fn slo_line(slo: &Slo, population: &Population<'_>, origin: Origin) -> Option<SloLine> {
-    let percentile = Percentile::new(slo.percentile)?;
-    let limit_ms = slo.limit.ns() as f64 / 1e6;
-    let cell = slo_cell(slo, percentile, population, origin);
-    let status = match &cell {
-        None => SloStatus::NoData,
-        Some(cell) if cell.order_statistic <= limit_ms => SloStatus::Met,
-        Some(_) => SloStatus::Missed,
-    };
-    let met = attained(population, std::slice::from_ref(slo), origin);
-    Some(SloLine {
-        objective: slo.to_string(),
-        metric: slo.metric.name(),
-        percentile,
-        limit_ms,
-        status,
-        straddles: cell.as_ref().is_some_and(|c| straddles(c, limit_ms)),
-        judged_ms: cell
-            .as_ref()
-            .map(|c| c.order_statistic)
-            .filter(|ms| ms.is_finite()),
-        attainment: cell.as_ref().and_then(|_| share_of(&indicator(&met))),
-        cell,
-    })
-}
-
-/// The percentile, failures as +infinity.
-fn slo_cell(
-    slo: &Slo,
-    percentile: Percentile,
+pub(crate) fn slo_lines(
+    run: &Run,
     population: &Population<'_>,
     origin: Origin,
-) -> Option<Cell> {
-    let failures = Failures::AsInfinity;
-    let cells = match slo_series(slo.metric) {
-        SloSeries::Request(metric) => {
-            let samples = request_samples(population, metric, origin, failures);
-            request_cells(&samples, &[percentile])
-        }
-        SloSeries::Token(metric) => {
-            block_cells(&token_samples(population, metric, failures), &[percentile])
-        }
+    figures: &TokenFigures,
+) -> Vec<SloLine> {
+    let judge = Judge {
+        run,
+        population,
+        origin,
+        figures,
     };
-    cells?.remove(&percentile)
+    let slos = 0..run.manifest.plan.slo.len();
+    slos.filter_map(|index| judge.line(index)).collect()
+}
+
+/// What objectives are judged on.
+struct Judge<'a> {
+    run: &'a Run,
+    population: &'a Population<'a>,
+    origin: Origin,
+    figures: &'a TokenFigures,
+}
+
+impl Judge<'_> {
+    fn line(&self, index: usize) -> Option<SloLine> {
+        let slos = &self.run.manifest.plan.slo;
+        let slo = slos.get(index)?;
+        let percentile = Percentile::new(slo.percentile)?;
+        let limit_ms = slo.limit.ns() as f64 / 1e6;
+        let cell = self.cell(slo, percentile);
+        let status = match &cell {
+            None => SloStatus::NoData,
+            Some(cell) if cell.order_statistic <= limit_ms => SloStatus::Met,
+            Some(_) => SloStatus::Missed,
+        };
+        let met = attained(self.population, slos, self.origin, |other| other == index);
+        Some(SloLine {
+            objective: slo.to_string(),
+            metric: slo.metric.name(),
+            percentile,
+            limit_ms,
+            status,
+            straddles: cell.as_ref().is_some_and(|c| straddles(c, limit_ms)),
+            judged_ms: cell
+                .as_ref()
+                .map(|c| c.order_statistic)
+                .filter(|ms| ms.is_finite()),
+            attainment: cell.as_ref().and_then(|_| share_of(&indicator(&met))),
+            cell,
+        })
+    }
+
+    /// The percentile, failures as +infinity.
+    fn cell(&self, slo: &Slo, percentile: Percentile) -> Option<Cell> {
+        let failures = Failures::AsInfinity;
+        match slo_series(slo.metric) {
+            SloSeries::Request(metric) => {
+                let samples = request_samples(self.population, metric, self.origin, failures);
+                request_cells(&samples, &[percentile])?.remove(&percentile)
+            }
+            SloSeries::Token(metric) => self.token_cell(metric, percentile),
+        }
+    }
+
+    fn token_cell(&self, metric: TokenMetric, percentile: Percentile) -> Option<Cell> {
+        let any_failed = self.population.records().any(is_failure);
+        let one_each = self.run.collected.one_token_each(Group::All);
+        let series = SeriesId {
+            group: Group::All,
+            metric: if one_each {
+                TokenMetric::ChunkGap
+            } else {
+                metric
+            },
+            failures: if any_failed {
+                Failures::AsInfinity
+            } else {
+                Failures::Excluded
+            },
+        };
+        self.figures.of(series)?.cells.get(&percentile).cloned()
+    }
 }
 
 /// Neither bound settles which side of the limit the percentile lies on.
@@ -128,16 +163,16 @@ fn straddles(cell: &Cell, limit_ms: f64) -> bool {
 
 /// The requests that met every objective; absent without objectives or requests.
 pub(crate) fn goodput(
-    log: &RunLog,
+    run: &Run,
     population: &Population<'_>,
     origin: Origin,
     window: Option<Window>,
 ) -> Option<Goodput> {
-    let slos = &log.manifest.plan.slo;
+    let slos = &run.manifest.plan.slo;
     if slos.is_empty() {
         return None;
     }
-    let met = attained(population, slos, origin);
+    let met = attained(population, slos, origin, |_| true);
     let indicator = indicator(&met);
     let attainment = if met.iter().all(|m| *m) {
         share_on(&indicator, lent_effective_n(slos, population, origin))

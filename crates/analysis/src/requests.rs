@@ -2,8 +2,8 @@
 
 use crate::CONFIDENCE;
 use crate::figure::Share;
-use infermeter_core::run::RunLog;
-use infermeter_metrics::outcomes::{OutcomeCounts, ReasonCount, outcome_counts, reason_counts};
+use infermeter_metrics::collect::Collected;
+use infermeter_metrics::outcomes::{OutcomeCounts, ReasonCount, outcome_counts};
 use infermeter_metrics::population::{Population, is_failure};
 use infermeter_stats::{effective_sample_size, proportion_estimate};
 use serde::Serialize;
@@ -28,7 +28,7 @@ pub struct RequestSummary {
 
 impl RequestSummary {
     /// Counts a run.
-    pub(crate) fn of(log: &RunLog, population: &Population<'_>) -> Self {
+    pub(crate) fn of(run: &Collected, population: &Population<'_>) -> Self {
         let failures: Vec<f64> = population
             .judged()
             .map(|r| f64::from(u8::from(is_failure(r))))
@@ -36,9 +36,9 @@ impl RequestSummary {
         let on_new = population.sent().filter(|r| r.new_connection == Some(true));
         Self {
             measured: outcome_counts(population.records()),
-            all: outcome_counts(log.records.iter()),
+            all: outcome_counts(run.requests.iter()),
             failed: share_of(&failures),
-            reasons: reason_counts(population.records()),
+            reasons: run.reasons.list(),
             measured_sent: population.sent().count() as u64,
             measured_on_new_connections: on_new.count() as u64,
         }

@@ -7,15 +7,18 @@ use crate::load::LoadSummary;
 use crate::objective::{Goodput, SloLine, goodput, slo_lines};
 use crate::percentile::Percentile;
 use crate::requests::RequestSummary;
+use crate::run::Run;
 use crate::throughput::ThroughputSummary;
+use crate::token_figures::{TokenFigures, population};
 use infermeter_core::request::ClassIndex;
 use infermeter_core::run::{LoadModel, RunLog, Window};
 use infermeter_core::schedule::Phase;
+use infermeter_core::source::RecordSource;
 use infermeter_metrics::origin::Origin;
 use infermeter_metrics::outcomes::{OutcomeCounts, outcome_counts};
 use infermeter_metrics::population::Population;
-use infermeter_metrics::stalls::itl_limit_ns;
 use infermeter_metrics::token_counts::{TokenCounts, token_counts};
+use infermeter_metrics::token_series::Group;
 use infermeter_metrics::window::measured_window;
 use serde::Serialize;
 
@@ -89,66 +92,69 @@ impl Summary {
     }
 }
 
-/// Computes every figure of a run.
-pub fn summarize(log: &RunLog) -> Summary {
-    let manifest = &log.manifest;
-    let population = Population::of(log);
-    let window = measured_window(log);
+/// Computes every figure of a run, whose records are read twice more.
+///
+/// # Errors
+/// Those of the source.
+pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summary, S::Error> {
+    let (manifest, collected) = (&run.manifest, &run.collected);
+    let population = Population::of(collected);
+    let window = measured_window(manifest, &collected.requests);
     let origin = Origin::headline(manifest.load_model);
     let wanted = Percentile::of_plan(&manifest.plan);
-    let itl_limit = itl_limit_ns(log);
-    let latency = latencies(&population, &wanted, itl_limit);
-    let gap = latency.chunk_gap.as_ref();
-    let median_gap = gap.and_then(|g| g.order_statistic(Percentile::DEFAULT[0]));
-    let throughput = |w| ThroughputSummary::of(&log.records, w, manifest.plan.gpus);
-    Summary {
+    let figures = TokenFigures::read(run, source, &wanted, window)?;
+    let throughput = figures.throughput.as_ref();
+    Ok(Summary {
         load_model: manifest.load_model,
         headline_origin: origin,
         streaming: population.streaming(),
         confidence_level: CONFIDENCE,
         window_s: window.map(|w| w.seconds()),
-        warmup: warmup(log, window),
-        requests: RequestSummary::of(log, &population),
-        load: window.map(|w| LoadSummary::of(log, &population, w)),
-        throughput: window.map(throughput),
+        warmup: warmup(run, window),
+        requests: RequestSummary::of(collected, &population),
+        load: window.map(|w| LoadSummary::of(run, &population, w)),
+        throughput: throughput.map(|t| ThroughputSummary::of(t, manifest.plan.gpus)),
         tokens: token_counts(&population),
-        slo: slo_lines(log, &population, origin),
-        goodput: goodput(log, &population, origin, window),
-        client: ClientSummary::of(log, &population, &wanted, median_gap),
-        classes: class_summaries(log, &population, &wanted, itl_limit),
-        latency,
+        slo: slo_lines(run, &population, origin, &figures),
+        goodput: goodput(run, &population, origin, window),
+        client: ClientSummary::of(run, &population, (window, &wanted), &figures),
+        classes: class_summaries(run, &wanted, &figures),
+        latency: latencies(collected, Group::All, &wanted, &figures),
         percentiles: wanted,
-    }
+    })
 }
 
-fn warmup(log: &RunLog, window: Option<Window>) -> WarmupSummary {
-    let records = log.records.iter();
-    let warmup = records.filter(|r| r.phase == Phase::Warmup);
-    let first = log.records.first().map(|r| r.intended);
+/// Computes every figure of a run that is held in memory.
+pub fn summarize_log(log: &RunLog) -> (Run, Summary) {
+    let run = Run::of(log);
+    let Ok(summary) = summarize(&run, log);
+    (run, summary)
+}
+
+fn warmup(run: &Run, window: Option<Window>) -> WarmupSummary {
+    let requests = &run.collected.requests;
+    let warmup = requests.iter().filter(|r| r.phase == Phase::Warmup);
+    let first = requests.first().map(|r| r.intended);
     let length = window.and_then(|w| Some(w.start.since(first?) as f64 / 1e9));
     WarmupSummary {
-        asked: log.manifest.plan.warmup().to_string(),
+        asked: run.manifest.plan.warmup().to_string(),
         seconds: length.map(|s| s.max(0.0)),
         requests: warmup.count() as u64,
     }
 }
 
-fn class_summaries(
-    log: &RunLog,
-    population: &Population<'_>,
-    wanted: &[Percentile],
-    itl_limit: Option<i64>,
-) -> Vec<ClassSummary> {
-    let names = &log.manifest.classes;
+fn class_summaries(run: &Run, wanted: &[Percentile], figures: &TokenFigures) -> Vec<ClassSummary> {
+    let names = &run.manifest.classes;
     if names.len() < 2 {
         return Vec::new();
     }
     let summary = |(index, name): (usize, &String)| {
-        let of_class = population.class(ClassIndex::try_from(index).ok()?);
+        let group = Group::Class(ClassIndex::try_from(index).ok()?);
+        let of_class = population(&run.collected, group);
         Some(ClassSummary {
             class: name.clone(),
             measured: outcome_counts(of_class.records()),
-            latency: latencies(&of_class, wanted, itl_limit),
+            latency: latencies(&run.collected, group, wanted, figures),
             tokens: token_counts(&of_class),
         })
     };

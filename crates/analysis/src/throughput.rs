@@ -2,9 +2,7 @@
 
 use crate::CONFIDENCE;
 use crate::figure::Mean;
-use infermeter_core::record::RequestRecord;
-use infermeter_core::run::Window;
-use infermeter_metrics::throughput::{PARTS, WindowCount, throughput};
+use infermeter_metrics::throughput::{PARTS, Throughput, WindowCount};
 use serde::Serialize;
 
 /// A rate over the measured window.
@@ -63,9 +61,8 @@ pub struct ThroughputSummary {
 }
 
 impl ThroughputSummary {
-    /// Counts over `window`.
-    pub(crate) fn of(records: &[RequestRecord], window: Window, gpus: Option<u32>) -> Self {
-        let counted = throughput(records, window);
+    /// Of what was counted inside the window.
+    pub(crate) fn of(counted: &Throughput, gpus: Option<u32>) -> Self {
         let known = counted.uncounted_chunks < counted.chunks || counted.chunks == 0;
         let known = known || counted.output_tokens.total() > 0.0;
         let output_tokens = known.then(|| Rate::from(&counted.output_tokens));

@@ -1,9 +1,10 @@
 //! A run with its summary, findings and verdict: what `run` ends with and `report` begins with.
 
 use crate::exit;
-use infermeter_analysis::{Summary, all_failed, judge, slo_missed, summarize};
+use infermeter_analysis::{Run, Summary, all_failed, judge, slo_missed, summarize};
 use infermeter_core::finding::Verdict;
-use infermeter_core::run::{RunLog, RunState};
+use infermeter_core::run::{RunManifest, RunState};
+use infermeter_core::source::RecordSource;
 use infermeter_report::Style;
 use serde_json::Value;
 use std::io::IsTerminal;
@@ -11,8 +12,8 @@ use std::io::IsTerminal;
 /// A judged run.
 #[derive(Debug)]
 pub struct Judged {
-    /// The run; its manifest has verdict, findings and summary.
-    pub log: RunLog,
+    /// The manifest with verdict, findings and summary.
+    pub manifest: RunManifest,
     /// Every figure.
     pub summary: Summary,
     /// Whether it can be trusted.
@@ -20,19 +21,23 @@ pub struct Judged {
 }
 
 impl Judged {
-    /// Computes everything from the record and writes it into the manifest.
-    pub fn of(mut log: RunLog) -> Self {
-        let summary = summarize(&log);
-        let findings = judge(&log, &summary);
+    /// Computes everything from the record and writes it into the manifest. `run` comes from the
+    /// same records.
+    ///
+    /// # Errors
+    /// When the records cannot be read.
+    pub fn of<S: RecordSource>(mut run: Run, records: &S) -> Result<Self, S::Error> {
+        let summary = summarize(&run, records)?;
+        let findings = judge(&run, &summary);
         let verdict = Verdict::of(&findings);
-        log.manifest.findings = findings;
-        log.manifest.verdict = Some(verdict);
-        log.manifest.summary = serde_json::to_value(&summary).ok();
-        Self {
-            log,
+        run.manifest.findings = findings;
+        run.manifest.verdict = Some(verdict);
+        run.manifest.summary = serde_json::to_value(&summary).ok();
+        Ok(Self {
+            manifest: run.manifest,
             summary,
             verdict,
-        }
+        })
     }
 
     /// The summary for a terminal.
@@ -42,7 +47,7 @@ impl Judged {
             color,
             ..Style::default()
         };
-        let manifest = &self.log.manifest;
+        let manifest = &self.manifest;
         infermeter_report::terminal(
             &self.summary,
             self.verdict,
@@ -54,7 +59,7 @@ impl Judged {
 
     /// The same as JSON.
     pub fn json(&self) -> Value {
-        let manifest = &self.log.manifest;
+        let manifest = &self.manifest;
         infermeter_report::json(&self.summary, self.verdict, &manifest.findings, manifest)
     }
 
@@ -65,7 +70,7 @@ impl Judged {
         } else {
             Verdict::Questionable
         };
-        if self.log.manifest.state == RunState::Interrupted {
+        if self.manifest.state == RunState::Interrupted {
             exit::INTERRUPTED
         } else if all_failed(&self.summary) {
             exit::TARGET

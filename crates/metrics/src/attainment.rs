@@ -5,11 +5,11 @@
 //! is within the limit, and for a metric with many values per request, that percentile of its own
 //! values is. A metric that does not exist for a completed request (TPOT of one token) cannot miss.
 
+use crate::facts::RequestFacts;
 use crate::origin::Origin;
 use crate::population::{Population, is_failure};
 use crate::request_metric::RequestMetric;
-use crate::token_series::{TimedSamples, TokenMetric, push_request};
-use infermeter_core::record::RequestRecord;
+use crate::token_series::TokenMetric;
 use infermeter_core::slo::{Slo, SloMetric};
 
 /// What an objective's metric is computed from.
@@ -34,43 +34,52 @@ pub fn slo_series(metric: SloMetric) -> SloSeries {
     }
 }
 
-/// For each judged request in order of intended time, whether it meets every objective.
-pub fn attained(population: &Population<'_>, slos: &[Slo], origin: Origin) -> Vec<bool> {
-    let mut scratch = TimedSamples::default();
+/// The objectives on token-level metrics, in the order of [`ChunkFacts::own_percentiles`].
+///
+/// [`ChunkFacts::own_percentiles`]: crate::facts::ChunkFacts::own_percentiles
+pub fn token_objectives(slos: &[Slo]) -> Vec<(TokenMetric, f64)> {
+    let of = |slo: &Slo| match slo_series(slo.metric) {
+        SloSeries::Request(_) => None,
+        SloSeries::Token(metric) => Some((metric, slo.percentile)),
+    };
+    slos.iter().filter_map(of).collect()
+}
+
+/// For each judged request in order of intended time, whether it meets every objective that `wanted`
+/// wants. `slos` are all objectives of the plan that the requests were collected with.
+pub fn attained(
+    population: &Population<'_>,
+    slos: &[Slo],
+    origin: Origin,
+    wanted: impl Fn(usize) -> bool,
+) -> Vec<bool> {
     population
         .judged()
-        .map(|r| !is_failure(r) && slos.iter().all(|s| meets(r, s, origin, &mut scratch)))
+        .map(|r| !is_failure(r) && meets_all(r, slos, origin, &wanted))
         .collect()
 }
 
-fn meets(record: &RequestRecord, slo: &Slo, origin: Origin, scratch: &mut TimedSamples) -> bool {
-    let limit_ms = slo.limit.ns() as f64 / 1e6;
-    let value = match slo_series(slo.metric) {
-        SloSeries::Request(metric) => metric.value_ms(record, origin),
-        SloSeries::Token(metric) => {
-            scratch.values.clear();
-            scratch.at_ns.clear();
-            push_request(record, metric, scratch);
-            own_percentile(&mut scratch.values, slo.percentile)
-        }
-    };
-    value.is_none_or(|v| v <= limit_ms)
-}
-
-/// The order statistic x_(ceil(n p)) of one request's values.
-fn own_percentile(values: &mut [f64], percentile: f64) -> Option<f64> {
-    let q = infermeter_stats::Quantile::new(percentile / 100.0).ok()?;
-    if values.is_empty() {
-        return None;
-    }
-    let rank = q.rank(values.len());
-    Some(*values.select_nth_unstable_by(rank - 1, f64::total_cmp).1)
+fn meets_all(
+    request: &RequestFacts,
+    slos: &[Slo],
+    origin: Origin,
+    wanted: impl Fn(usize) -> bool,
+) -> bool {
+    let mut own = request.chunks.own_percentiles.iter();
+    slos.iter().enumerate().all(|(index, slo)| {
+        let value = match slo_series(slo.metric) {
+            SloSeries::Request(metric) => metric.value_ms(request, origin),
+            SloSeries::Token(_) => own.next().copied().flatten(),
+        };
+        let limit_ms = slo.limit.ns() as f64 / 1e6;
+        !wanted(index) || value.is_none_or(|v| v <= limit_ms)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::attained;
-    use crate::fixture::{Run, ms};
+    use crate::fixture::{Run, facts, ms};
     use crate::origin::Origin;
     use crate::population::Population;
     use infermeter_core::record::Reason;
@@ -83,12 +92,14 @@ mod tests {
         run.stream(300, ms(20), ms(10), 10).pause_before(5, ms(90));
         run.stream(400, ms(20), ms(10), 1);
         run.not_sent(500);
-        let log = run.build();
+        let mut log = run.build();
         let slos: Vec<_> = slos
             .iter()
             .map(|s| s.parse().expect("an objective"))
             .collect();
-        let found = attained(&Population::of(&log), &slos, Origin::Intended);
+        log.manifest.plan.slo.clone_from(&slos);
+        let run = facts(&log);
+        let found = attained(&Population::of(&run), &slos, Origin::Intended, |_| true);
         assert_eq!(found, expect, "{slos:?}");
     }
 

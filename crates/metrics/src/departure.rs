@@ -43,7 +43,7 @@ pub fn departures(population: &Population<'_>) -> Departures {
 #[cfg(test)]
 mod tests {
     use super::departures;
-    use crate::fixture::{Run, ms};
+    use crate::fixture::{Run, facts, ms};
     use crate::population::Population;
 
     #[test]
@@ -60,7 +60,7 @@ mod tests {
         }
         log.records[1].new_connection = Some(true);
         log.records[2].left = None;
-        let found = departures(&Population::of(&log));
+        let found = departures(&Population::of(&facts(&log)));
         assert_eq!(found.behind_send.values, [1.0]);
         assert_eq!(found.behind_write.values, [-1.0, -1.0]);
         assert_eq!((found.stamped, found.missing), (2, 1));

@@ -1,6 +1,7 @@
 //! Fabricated runs for tests: a few lines say what each request did, the rest is filled in so
 //! that nothing else is remarkable.
 
+use crate::collect::{Collected, collect};
 use infermeter_core::clock::{Clock, Offset};
 use infermeter_core::plan::Plan;
 use infermeter_core::record::{
@@ -190,6 +191,12 @@ impl Run {
         });
         self.records.push(record);
     }
+}
+
+/// A fabricated run after its first reading.
+pub fn facts(log: &RunLog) -> Collected {
+    let Ok(collected) = collect(&log.manifest, log);
+    collected
 }
 
 /// Changes to the request just added.

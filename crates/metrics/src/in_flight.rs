@@ -1,7 +1,7 @@
 //! Requests in flight over the window, from the records: the batch this load implied.
 
+use crate::facts::RequestFacts;
 use infermeter_core::clock::Offset;
-use infermeter_core::record::RequestRecord;
 use infermeter_core::run::Window;
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ pub struct InFlight {
 }
 
 /// Sweeps over the window. A request without `closed` is in flight to the window's end.
-pub fn in_flight(records: &[RequestRecord], window: Window) -> InFlight {
+pub fn in_flight(records: &[RequestFacts], window: Window) -> InFlight {
     let mut steps = steps_in(records, window);
     // At one instant ends come before starts: [start, closed) intervals.
     steps.sort_unstable();
@@ -36,7 +36,7 @@ pub fn in_flight(records: &[RequestRecord], window: Window) -> InFlight {
 }
 
 /// Starts (+1) and ends (-1), clipped to the window.
-fn steps_in(records: &[RequestRecord], window: Window) -> Vec<(Offset, isize)> {
+fn steps_in(records: &[RequestFacts], window: Window) -> Vec<(Offset, isize)> {
     let mut steps = Vec::with_capacity(records.len() * 2);
     for record in records {
         let Some(start) = record.send_start else {
@@ -75,7 +75,7 @@ fn weigh(time_at: &[i64], window: Window) -> InFlight {
 #[cfg(test)]
 mod tests {
     use super::{InFlight, in_flight};
-    use crate::fixture::{Run, ms};
+    use crate::fixture::{Run, facts, ms};
 
     #[test]
     fn overlapping_requests_by_hand() {
@@ -86,7 +86,10 @@ mod tests {
         // Reaches out of the window on both sides.
         run.warmup_stream(-1_000, ms(500), ms(11_500), 2);
         let log = run.build();
-        let found = in_flight(&log.records, log.manifest.window.expect("a window"));
+        let found = in_flight(
+            &facts(&log).requests,
+            log.manifest.window.expect("a window"),
+        );
         assert!((found.mean - 1.2).abs() < 1e-9);
         let expect = InFlight {
             mean: found.mean,
@@ -100,6 +103,9 @@ mod tests {
     fn nothing_sent_is_nothing_in_flight() {
         let log = Run::open(1.0, 10).build();
         let window = log.manifest.window.expect("a window");
-        assert_eq!(in_flight(&log.records, window), InFlight::default());
+        assert_eq!(
+            in_flight(&facts(&log).requests, window),
+            InFlight::default()
+        );
     }
 }

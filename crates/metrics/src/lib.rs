@@ -1,15 +1,15 @@
-//! Records to samples: what each metric of `measurement.md` is, computed from a [`RunLog`].
+//! Records to samples: what each metric of `measurement.md` is, computed from the
+//! records of a run, which are read several times and never all held ([`collect`], [`readings`]).
 //!
 //! Does not estimate, judge or render: quantiles and intervals are `stats`, doubt is `analysis`.
 //! Does no IO and reads no clock.
 //!
 //! Invariants: a metric that does not exist for a request is absent, never 0; the two origins of
 //! a latency never mix in one series; latency samples are milliseconds, in order of intended time.
-//!
-//! [`RunLog`]: infermeter_core::run::RunLog
-
 pub mod attainment;
+pub mod collect;
 pub mod departure;
+pub mod facts;
 #[cfg(any(test, feature = "fixture"))]
 pub mod fixture;
 pub mod in_flight;
@@ -17,10 +17,12 @@ pub mod offered;
 pub mod origin;
 pub mod outcomes;
 pub mod population;
+pub mod readings;
 pub mod receive;
 pub mod request_metric;
 pub mod samples;
 pub mod stalls;
+pub mod tally;
 pub mod throughput;
 pub mod token_counts;
 pub mod token_series;

@@ -1,8 +1,9 @@
 //! The load that was offered: what was due inside the window, what was sent, and when.
 
+use crate::facts::RequestFacts;
 use crate::population::Population;
 use crate::window::is_interrupted;
-use infermeter_core::run::{RunLog, Window};
+use infermeter_core::run::Window;
 use serde::Serialize;
 
 /// A request due at the very end of the window counts as sent inside it up to this much later,
@@ -42,20 +43,20 @@ impl Offered {
 }
 
 /// Counts what was due and what was sent.
-pub fn offered(log: &RunLog, population: &Population<'_>, window: Window) -> Offered {
+pub fn offered(requests: &[RequestFacts], population: &Population<'_>, window: Window) -> Offered {
     let mut result = Offered {
         window_s: window.seconds(),
         ..Offered::default()
     };
     let edge = window.end.plus(EDGE_GRACE_NS);
     for record in population.records() {
-        if record.send_start.is_none() && is_interrupted(record) {
+        if record.send_start.is_none() && is_interrupted(record.outcome, record.reason) {
             continue;
         }
         result.measured += 1;
         result.measured_sent_inside += u64::from(record.send_start.is_some_and(|s| s < edge));
     }
-    for record in &log.records {
+    for record in requests {
         result.due_inside += u64::from(window.contains(record.intended));
         let sent = record.send_start.is_some_and(|s| window.contains(s));
         result.sent_inside += u64::from(sent);
@@ -65,9 +66,9 @@ pub fn offered(log: &RunLog, population: &Population<'_>, window: Window) -> Off
 
 /// Intended instants inside the window, ascending, nanoseconds: what the realised CV and index of
 /// dispersion of arrivals are computed from.
-pub fn due_instants_ns(log: &RunLog, window: Window) -> Vec<i64> {
-    let records = log.records.iter();
-    let inside = records.filter(|r| window.contains(r.intended));
+pub fn due_instants_ns(requests: &[RequestFacts], window: Window) -> Vec<i64> {
+    let requests = requests.iter();
+    let inside = requests.filter(|r| window.contains(r.intended));
     let mut instants: Vec<i64> = inside.map(|r| r.intended.0).collect();
     instants.sort_unstable();
     instants
@@ -76,7 +77,7 @@ pub fn due_instants_ns(log: &RunLog, window: Window) -> Vec<i64> {
 #[cfg(test)]
 mod tests {
     use super::{due_instants_ns, offered};
-    use crate::fixture::{Run, ms};
+    use crate::fixture::{Run, facts, ms};
     use crate::population::Population;
 
     #[test]
@@ -90,10 +91,11 @@ mod tests {
         run.stream(9_999, ms(20), ms(10), 2).late(ms(2));
         let log = run.build();
         let window = log.manifest.window.expect("a window");
-        let found = offered(&log, &Population::of(&log), window);
+        let run = facts(&log);
+        let found = offered(&run.requests, &Population::of(&run), window);
         assert_eq!((found.measured, found.measured_sent_inside), (3, 2));
         assert_eq!((found.due_inside, found.sent_inside), (3, 2));
         assert_eq!(found.sent_share(), Some(2.0 / 3.0));
-        assert_eq!(due_instants_ns(&log, window).len(), 3);
+        assert_eq!(due_instants_ns(&run.requests, window).len(), 3);
     }
 }

@@ -1,7 +1,7 @@
 //! The two origins of a latency.
 
+use crate::facts::RequestFacts;
 use infermeter_core::clock::Offset;
-use infermeter_core::record::RequestRecord;
 use infermeter_core::run::LoadModel;
 use serde::Serialize;
 
@@ -34,7 +34,7 @@ impl Origin {
     }
 
     /// This origin of one request; absent where it was never sent.
-    pub fn of(self, record: &RequestRecord) -> Option<Offset> {
+    pub fn of(self, record: &RequestFacts) -> Option<Offset> {
         match self {
             Self::Intended => Some(record.intended),
             Self::Send => record.send_start,

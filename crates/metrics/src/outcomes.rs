@@ -1,6 +1,9 @@
 //! How requests ended: counts by outcome and by reason.
 
+use crate::facts::RequestFacts;
+use infermeter_core::clock::Offset;
 use infermeter_core::record::{Outcome, Reason, RequestRecord};
+use infermeter_core::request::RequestId;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -37,7 +40,7 @@ pub struct ReasonCount {
 }
 
 /// Counts by outcome.
-pub fn outcome_counts<'a>(records: impl Iterator<Item = &'a RequestRecord>) -> OutcomeCounts {
+pub fn outcome_counts<'a>(records: impl Iterator<Item = &'a RequestFacts>) -> OutcomeCounts {
     let mut counts = OutcomeCounts::default();
     for record in records {
         counts.total += 1;
@@ -52,35 +55,74 @@ pub fn outcome_counts<'a>(records: impl Iterator<Item = &'a RequestRecord>) -> O
     counts
 }
 
-/// Counts by reason and status, the most frequent first.
-pub fn reason_counts<'a>(records: impl Iterator<Item = &'a RequestRecord>) -> Vec<ReasonCount> {
-    let mut counts: BTreeMap<(Outcome, Reason, Option<u16>), (u64, &str)> = BTreeMap::new();
-    for record in records {
-        if let Some(error) = &record.error {
-            let key = (record.outcome, error.reason, record.status);
-            counts.entry(key).or_insert((0, &error.text)).0 += 1;
+/// Counts by outcome, reason and status, with the first request of each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reasons(BTreeMap<ReasonKey, Reasoned>);
+
+type ReasonKey = (Outcome, Reason, Option<u16>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Reasoned {
+    count: u64,
+    first: (Offset, RequestId),
+    example: String,
+}
+
+impl Reasons {
+    /// Counts a request that did not complete.
+    pub(crate) fn add(&mut self, record: &RequestRecord) {
+        let Some(error) = &record.error else { return };
+        let key = (record.outcome, error.reason, record.status);
+        let first = (record.intended, record.id);
+        match self.0.get_mut(&key) {
+            Some(known) if known.first < first => known.count += 1,
+            known => {
+                let count = 1 + known.map_or(0, |k| k.count);
+                let example = error.text.clone();
+                let counted = Reasoned {
+                    count,
+                    first,
+                    example,
+                };
+                self.0.insert(key, counted);
+            }
         }
     }
-    let mut list: Vec<ReasonCount> = counts
-        .into_iter()
-        .map(
-            |((outcome, reason, status), (count, example))| ReasonCount {
-                outcome,
-                reason,
-                status,
-                count,
-                example: example.to_owned(),
-            },
-        )
-        .collect();
-    list.sort_by_key(|r| std::cmp::Reverse(r.count));
-    list
+
+    /// Adds the counts of others.
+    pub(crate) fn merge(&mut self, other: Self) {
+        for (key, theirs) in other.0 {
+            match self.0.get_mut(&key) {
+                Some(own) if own.first < theirs.first => own.count += theirs.count,
+                own => {
+                    let count = theirs.count + own.map_or(0, |k| k.count);
+                    self.0.insert(key, Reasoned { count, ..theirs });
+                }
+            }
+        }
+    }
+
+    /// The most frequent reason first.
+    pub fn list(&self) -> Vec<ReasonCount> {
+        let counted = self.0.iter();
+        let mut list: Vec<ReasonCount> = counted
+            .map(|((outcome, reason, status), counted)| ReasonCount {
+                outcome: *outcome,
+                reason: *reason,
+                status: *status,
+                count: counted.count,
+                example: counted.example.clone(),
+            })
+            .collect();
+        list.sort_by_key(|r| std::cmp::Reverse(r.count));
+        list
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{OutcomeCounts, outcome_counts, reason_counts};
-    use crate::fixture::{Run, ms};
+    use super::{OutcomeCounts, outcome_counts};
+    use crate::fixture::{Run, facts, ms};
     use infermeter_core::record::Reason;
 
     #[test]
@@ -102,8 +144,9 @@ mod tests {
             cancelled: 1,
             not_sent: 1,
         };
-        assert_eq!(outcome_counts(log.records.iter()), expect);
-        let reasons = reason_counts(log.records.iter());
+        let run = facts(&log);
+        assert_eq!(outcome_counts(run.requests.iter()), expect);
+        let reasons = run.reasons.list();
         let first = (reasons[0].reason, reasons[0].status, reasons[0].count);
         assert_eq!(first, (Reason::HttpStatus, Some(500), 2));
         assert_eq!(reasons.iter().map(|r| r.count).sum::<u64>(), 6);

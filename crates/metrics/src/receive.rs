@@ -1,9 +1,12 @@
-//! How well arrivals are known: client lag per read, and how many chunk instants are censored.
+//! How well arrivals are known: how many chunk instants are censored, whose stamps they are.
+//!
+//! Client lag is a token-level series ([`crate::token_series::TokenMetric::ClientLag`]).
 
 use crate::population::Population;
 use crate::request_metric::to_ms;
-use crate::token_series::TimedSamples;
-use infermeter_core::record::StampSource;
+use infermeter_core::record::{RequestRecord, StampSource};
+use infermeter_core::schedule::Phase;
+use infermeter_stats::{Bucket, RankTable, RankValues};
 use serde::Serialize;
 
 /// A chunk instant is uncertain where its width passes max(this, a tenth of the median gap), ms.
@@ -28,56 +31,71 @@ pub struct Censoring {
     pub widest_ms: Option<f64>,
 }
 
-/// Counts censored chunk instants. `median_gap_ms` is the p50 of the chunk gap, where there is one.
-pub fn censoring(population: &Population<'_>, median_gap_ms: Option<f64>) -> Censoring {
-    let bound_ms = LEAST_BOUND_MS.max(median_gap_ms.unwrap_or(0.0) * BOUND_OF_MEDIAN_GAP);
-    let bound_ns = (bound_ms * 1e6) as i64;
-    let mut result = Censoring {
-        bound_ms,
-        ..Censoring::default()
-    };
-    let mut widest = 0;
-    for record in population.records() {
-        result.chunks += record.chunks.len() as u64;
-        for chunk in &record.chunks {
-            let width = chunk.at.since(chunk.lower);
-            result.censored += u64::from(width > 0);
-            result.uncertain += u64::from(width > bound_ns);
-            widest = widest.max(width);
-        }
-    }
-    if result.chunks > 0 {
-        result.uncertain_share = Some(result.uncertain as f64 / result.chunks as f64);
-        result.widest_ms = Some(to_ms(widest));
-    }
-    result
+/// Widths (stamp - lower bound) of the measured requests' chunk instants, counted.
+#[derive(Debug, Clone, Default)]
+pub struct Widths {
+    chunks: u64,
+    /// Those above 0, nanoseconds.
+    table: RankTable,
+    widest_ns: i64,
 }
 
-/// Program stamp - kernel stamp of each read that completed a chunk (and of the one with the
-/// first byte), milliseconds, with the read's instant. Only responses with kernel stamps: where
-/// the stamps are the program's the lag is unknown, not 0.
-pub fn client_lag(population: &Population<'_>) -> TimedSamples {
-    let mut samples = TimedSamples::default();
-    for record in population.records() {
-        if record.stamp_source != Some(StampSource::Kernel) {
-            continue;
+impl Widths {
+    pub(crate) fn add(&mut self, record: &RequestRecord) {
+        if record.phase != Phase::Measure {
+            return;
         }
-        if let (Some(at), Some(seen)) = (record.first_byte, record.first_byte_seen)
-            && record.chunks.first().is_none_or(|c| c.at != at)
-        {
-            samples.values.push(to_ms(seen.since(at)));
-            samples.at_ns.push(at.0);
-        }
-        let mut read = None;
-        for chunk in &record.chunks {
-            if read != Some(chunk.read) {
-                samples.values.push(to_ms(chunk.seen.since(chunk.at)));
-                samples.at_ns.push(chunk.at.0);
-                read = Some(chunk.read);
-            }
+        self.chunks += record.chunks.len() as u64;
+        for_each_width(record, |width| {
+            self.table.add(width as f64, 1);
+            self.widest_ns = self.widest_ns.max(width);
+        });
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.chunks += other.chunks;
+        self.table.merge(&other.table);
+        self.widest_ns = self.widest_ns.max(other.widest_ns);
+    }
+
+    /// The bucket in which a further reading has to tell widths from the bound; `None` where none
+    /// lies so near.
+    pub(crate) fn near(&self, median_gap_ms: Option<f64>) -> Option<Bucket> {
+        let bound = bound_ns(bound_ms(median_gap_ms)) as f64;
+        let (_, near) = self.table.beyond(bound);
+        (near > 0).then(|| Bucket::of(bound))
+    }
+
+    /// The counts, with the widths near the bound from a further reading. `median_gap_ms` is the
+    /// p50 of the chunk gap, where there is one.
+    pub(crate) fn censoring(&self, median_gap_ms: Option<f64>, near: &RankValues) -> Censoring {
+        let bound_ms = bound_ms(median_gap_ms);
+        let bound = bound_ns(bound_ms) as f64;
+        let uncertain = self.table.beyond(bound).0 + near.above(bound);
+        let any = self.chunks > 0;
+        Censoring {
+            chunks: self.chunks,
+            censored: self.table.n(),
+            uncertain,
+            uncertain_share: any.then(|| uncertain as f64 / self.chunks as f64),
+            bound_ms,
+            widest_ms: any.then(|| to_ms(self.widest_ns)),
         }
     }
-    samples
+}
+
+fn bound_ms(median_gap_ms: Option<f64>) -> f64 {
+    LEAST_BOUND_MS.max(median_gap_ms.unwrap_or(0.0) * BOUND_OF_MEDIAN_GAP)
+}
+
+fn bound_ns(bound_ms: f64) -> i64 {
+    (bound_ms * 1e6) as i64
+}
+
+/// Calls out the widths above 0, nanoseconds.
+pub(crate) fn for_each_width(record: &RequestRecord, each: impl FnMut(i64)) {
+    let widths = record.chunks.iter().map(|c| c.at.since(c.lower));
+    widths.filter(|width| *width > 0).for_each(each);
 }
 
 /// Whose stamps the measured requests' instants are.
@@ -92,8 +110,8 @@ pub struct StampCounts {
 /// Counts responses by the source of their stamps.
 pub fn stamp_counts(population: &Population<'_>) -> StampCounts {
     let mut counts = StampCounts::default();
-    for record in population.records() {
-        match record.stamp_source {
+    for request in population.records() {
+        match request.stamp_source {
             Some(StampSource::Kernel) => counts.kernel += 1,
             Some(StampSource::Program) => counts.program += 1,
             None => {}
@@ -104,41 +122,37 @@ pub fn stamp_counts(population: &Population<'_>) -> StampCounts {
 
 #[cfg(test)]
 mod tests {
-    use super::{censoring, client_lag};
+    use super::{Censoring, Widths, for_each_width};
     use crate::fixture::{Run, ms};
-    use crate::population::Population;
+    use infermeter_core::run::RunLog;
+    use infermeter_stats::RankValues;
+
+    fn censoring(log: &RunLog, median_gap_ms: f64) -> Censoring {
+        let mut widths = Widths::default();
+        log.records.iter().for_each(|r| widths.add(r));
+        let mut near = RankValues::of(widths.near(Some(median_gap_ms)).into_iter().collect());
+        for record in &log.records {
+            for_each_width(record, |width| near.add(width as f64, 1));
+        }
+        widths.censoring(Some(median_gap_ms), &near)
+    }
 
     #[test]
     fn widths_above_the_bound_are_uncertain() {
         let mut run = Run::open(1.0, 10);
-        run.stream(0, ms(20), ms(50), 4);
+        run.stream(0, ms(20), ms(50), 5);
         let mut log = run.build();
         let chunks = &mut log.records[0].chunks;
         chunks[1].lower = chunks[1].at.plus(-ms(4));
         chunks[2].lower = chunks[2].at.plus(-ms(6));
-        let found = censoring(&Population::of(&log), Some(50.0));
-        assert_eq!((found.chunks, found.censored, found.uncertain), (4, 2, 1));
+        // Beside the bound of 5 ms, in its bucket.
+        chunks[3].lower = chunks[3].at.plus(-ms(5));
+        chunks[4].lower = chunks[4].at.plus(-ms(5) - 1);
+        let found = censoring(&log, 50.0);
+        assert_eq!((found.chunks, found.censored, found.uncertain), (5, 4, 2));
         assert_eq!((found.bound_ms, found.widest_ms), (5.0, Some(6.0)));
-        assert_eq!(found.uncertain_share, Some(0.25));
-        let tight = censoring(&Population::of(&log), Some(2.0));
-        assert_eq!((tight.bound_ms, tight.uncertain), (1.0, 2));
-    }
-
-    #[test]
-    fn lag_counts_each_read_once() {
-        let mut run = Run::open(1.0, 10);
-        run.stream(0, ms(20), ms(50), 3);
-        let mut log = run.build();
-        let record = &mut log.records[0];
-        record.first_byte = Some(record.chunks[0].at.plus(-ms(1)));
-        record.first_byte_seen = record.first_byte;
-        for (chunk, read) in record.chunks.iter_mut().zip([1, 2, 2]) {
-            chunk.read = read;
-            chunk.seen = chunk.at.plus(ms(i64::from(read)));
-        }
-        assert_eq!(
-            client_lag(&Population::of(&log)).values,
-            vec![0.0, 1.0, 2.0]
-        );
+        assert_eq!(found.uncertain_share, Some(0.4));
+        let tight = censoring(&log, 2.0);
+        assert_eq!((tight.bound_ms, tight.uncertain), (1.0, 4));
     }
 }

@@ -1,8 +1,8 @@
 //! Metrics of one request: the definitions of `measurement.md`, one value per request.
 
+use crate::facts::RequestFacts;
 use crate::origin::Origin;
 use infermeter_core::clock::Offset;
-use infermeter_core::record::{ChunkKind, RequestRecord};
 
 /// A metric with one value per request, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,20 +33,20 @@ pub enum RequestMetric {
 impl RequestMetric {
     /// The value for one request, milliseconds; absent where it does not exist. Metrics without
     /// a choice of origin ignore `origin`.
-    pub fn value_ms(self, record: &RequestRecord, origin: Origin) -> Option<f64> {
+    pub fn value_ms(self, record: &RequestFacts, origin: Origin) -> Option<f64> {
         match self {
-            Self::Ttft => latency(record, origin, record.chunks.first()?.at),
-            Self::Ttfo => latency(record, origin, first_output(record)?),
-            Self::Tpot => spread_over(record, output_tokens(record)?.checked_sub(1)?),
+            Self::Ttft => latency(record, origin, record.chunks.first?),
+            Self::Ttfo => latency(record, origin, record.chunks.first_output?),
+            Self::Tpot => spread_over(record, record.output_token_count()?.checked_sub(1)?),
             Self::TpotAfterFirstChunk => {
-                let first = u64::from(record.chunks.first()?.token_count()?);
-                spread_over(record, output_tokens(record)?.checked_sub(first)?)
+                let first = u64::from(record.chunks.first_tokens?);
+                spread_over(record, record.output_token_count()?.checked_sub(first)?)
             }
             Self::Ntpot => {
-                let tokens = output_tokens(record).filter(|n| *n > 0)?;
-                Some(latency(record, origin, last_token(record)?)? / tokens as f64)
+                let tokens = record.output_token_count().filter(|n| *n > 0)?;
+                Some(latency(record, origin, record.last_token()?)? / tokens as f64)
             }
-            Self::E2e => latency(record, origin, last_token(record)?),
+            Self::E2e => latency(record, origin, record.last_token()?),
             Self::SendLag => Some(to_ms(record.send_start?.since(record.intended))),
             Self::Connect => Some(to_ms(record.connected?.since(record.send_start?))),
             Self::Tls => Some(to_ms(record.tls_done?.since(record.connected?))),
@@ -73,44 +73,31 @@ pub(crate) fn to_ms(ns: i64) -> f64 {
     ns as f64 / 1e6
 }
 
-fn latency(record: &RequestRecord, origin: Origin, at: Offset) -> Option<f64> {
+fn latency(record: &RequestFacts, origin: Origin, at: Offset) -> Option<f64> {
     Some(to_ms(at.since(origin.of(record)?)))
 }
 
-/// Instant of the last token: the last chunk, or the end of an answer without chunks.
-pub(crate) fn last_token(record: &RequestRecord) -> Option<Offset> {
-    let last = record.chunks.last().map(|c| c.at);
-    last.or(record.finished).or(record.closed)
-}
-
-/// The server's usage where given, else the chunks' sum.
-pub(crate) fn output_tokens(record: &RequestRecord) -> Option<u64> {
-    record.output_token_count()
-}
-
-fn first_output(record: &RequestRecord) -> Option<Offset> {
-    let mut chunks = record.chunks.iter();
-    chunks
-        .find(|c| c.kind != ChunkKind::Reasoning)
-        .map(|c| c.at)
-}
-
 /// (last - first) / `tokens`; absent with fewer than two chunks or no token to divide by.
-fn spread_over(record: &RequestRecord, tokens: u64) -> Option<f64> {
-    let (first, rest) = record.chunks.split_first()?;
-    let last = rest.last()?;
-    (tokens > 0).then(|| to_ms(last.at.since(first.at)) / tokens as f64)
+fn spread_over(record: &RequestFacts, tokens: u64) -> Option<f64> {
+    let chunks = &record.chunks;
+    let (first, last) = (chunks.first?, chunks.last?);
+    (tokens > 0 && chunks.count > 1).then(|| to_ms(last.since(first)) / tokens as f64)
 }
 
 #[cfg(test)]
 mod tests {
     use super::RequestMetric;
+    use crate::facts::{ChunkQuestions, RequestFacts};
     use crate::fixture::{Run, ms};
     use crate::origin::Origin;
     use infermeter_core::record::{ChunkKind, RequestRecord};
 
+    fn facts(record: &RequestRecord) -> RequestFacts {
+        RequestFacts::of(record, &ChunkQuestions::default())
+    }
+
     fn check(record: &RequestRecord, metric: RequestMetric, origin: Origin, expect: Option<f64>) {
-        let value = metric.value_ms(record, origin);
+        let value = metric.value_ms(&facts(record), origin);
         let close = match (value, expect) {
             (Some(v), Some(e)) => (v - e).abs() < 1e-9,
             (None, None) => true,
@@ -149,7 +136,7 @@ mod tests {
     fn e2e_is_ttft_and_the_other_tokens() {
         let r = four_tokens();
         for origin in [Origin::Intended, Origin::Send] {
-            let of = |m: RequestMetric| m.value_ms(&r, origin).expect("exists");
+            let of = |m: RequestMetric| m.value_ms(&facts(&r), origin).expect("exists");
             let sum = of(RequestMetric::Ttft) + of(RequestMetric::Tpot) * 3.0;
             assert!((of(RequestMetric::E2e) - sum).abs() < 1e-9);
         }

@@ -46,7 +46,7 @@ pub fn request_samples(
 #[cfg(test)]
 mod tests {
     use super::request_samples;
-    use crate::fixture::{Run, ms};
+    use crate::fixture::{Run, facts, ms};
     use crate::origin::Origin;
     use crate::population::{Failures, Population};
     use crate::request_metric::RequestMetric;
@@ -55,7 +55,7 @@ mod tests {
 
     fn ttft(log: &RunLog, failures: Failures) -> Vec<f64> {
         request_samples(
-            &Population::of(log),
+            &Population::of(&facts(log)),
             RequestMetric::Ttft,
             Origin::Send,
             failures,
@@ -85,7 +85,7 @@ mod tests {
         log.manifest.plan.no_stream = true;
         assert!(ttft(&log, Failures::Excluded).is_empty());
         let e2e = request_samples(
-            &Population::of(&log),
+            &Population::of(&facts(&log)),
             RequestMetric::E2e,
             Origin::Send,
             Failures::Excluded,

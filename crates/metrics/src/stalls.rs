@@ -2,7 +2,8 @@
 
 use crate::population::Population;
 use crate::request_metric::to_ms;
-use infermeter_core::run::RunLog;
+use infermeter_core::plan::Plan;
+use infermeter_core::record::Chunk;
 use infermeter_core::slo::SloMetric;
 use serde::Serialize;
 
@@ -29,40 +30,63 @@ pub struct Stalls {
     pub requests_examined: u64,
 }
 
+/// Stalls of one request with gaps enough.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RequestStalls {
+    /// Number of stalls.
+    pub count: u64,
+    /// Their gaps added up, nanoseconds.
+    pub total_ns: i64,
+    /// The longest, nanoseconds; 0 without a stall.
+    pub longest_ns: i64,
+}
+
+impl RequestStalls {
+    /// Of a request's chunks; `None` with fewer than 8 gaps.
+    pub(crate) fn of(chunks: &[Chunk], itl_limit_ns: Option<i64>) -> Option<Self> {
+        if chunks.len() <= LEAST_GAPS {
+            return None;
+        }
+        let gap = |pair: &[Chunk]| pair[1].at.since(pair[0].at);
+        let mut result = Self::default();
+        // Most answers have no gap that could be a stall: their median is not needed.
+        let floor = itl_limit_ns.unwrap_or(0).max(LEAST_STALL_NS);
+        if chunks.windows(2).all(|pair| gap(pair) <= floor) {
+            return Some(result);
+        }
+        let mut gaps: Vec<i64> = chunks.windows(2).map(gap).collect();
+        let middle = gaps.len().div_ceil(2) - 1;
+        let median = *gaps.select_nth_unstable(middle).1;
+        let limit = floor.max(MEDIAN_FACTOR * median);
+        for gap in gaps.iter().filter(|g| **g > limit) {
+            result.count += 1;
+            result.total_ns += gap;
+            result.longest_ns = result.longest_ns.max(*gap);
+        }
+        Some(result)
+    }
+}
+
 /// The greatest ITL limit among the plan's objectives, nanoseconds.
-pub fn itl_limit_ns(log: &RunLog) -> Option<i64> {
-    let slos = log.manifest.plan.slo.iter();
-    let itl = slos.filter(|s| s.metric == SloMetric::Itl);
+pub fn itl_limit_ns(plan: &Plan) -> Option<i64> {
+    let itl = plan.slo.iter().filter(|s| s.metric == SloMetric::Itl);
     itl.map(|s| s.limit.ns()).max()
 }
 
 /// Counts the stalls of a population.
-pub fn stalls(population: &Population<'_>, itl_limit_ns: Option<i64>) -> Stalls {
+pub fn stalls(population: &Population<'_>) -> Stalls {
     let mut result = Stalls::default();
     if !population.streaming() {
         return result;
     }
-    let mut gaps: Vec<i64> = Vec::new();
     let mut longest = 0;
     let mut total_ns = 0;
-    for record in population.completed() {
-        gaps.clear();
-        gaps.extend(record.chunks.windows(2).map(|p| p[1].at.since(p[0].at)));
-        if gaps.len() < LEAST_GAPS {
-            continue;
-        }
+    for stalls in population.completed().filter_map(|r| r.chunks.stalls) {
         result.requests_examined += 1;
-        let middle = gaps.len().div_ceil(2) - 1;
-        let median = *gaps.select_nth_unstable(middle).1;
-        let limit = itl_limit_ns.unwrap_or(0);
-        let limit = limit.max(MEDIAN_FACTOR * median).max(LEAST_STALL_NS);
-        let before = result.count;
-        for gap in gaps.iter().filter(|g| **g > limit) {
-            result.count += 1;
-            total_ns += gap;
-            longest = longest.max(*gap);
-        }
-        result.requests_stalled += u64::from(result.count > before);
+        result.requests_stalled += u64::from(stalls.count > 0);
+        result.count += stalls.count;
+        total_ns += stalls.total_ns;
+        longest = longest.max(stalls.longest_ns);
     }
     result.total_ms = to_ms(total_ns);
     result.longest_ms = (result.count > 0).then(|| to_ms(longest));
@@ -72,15 +96,20 @@ pub fn stalls(population: &Population<'_>, itl_limit_ns: Option<i64>) -> Stalls 
 #[cfg(test)]
 mod tests {
     use super::stalls;
-    use crate::fixture::{Run, ms};
+    use crate::fixture::{Run, facts, ms};
     use crate::population::Population;
 
     fn count(gap_ms: i64, tokens: u32, pause_ms: i64, limit_ms: Option<i64>) -> (u64, f64) {
         let mut run = Run::open(1.0, 10);
         run.stream(0, ms(20), ms(gap_ms), tokens)
             .pause_before(2, ms(pause_ms));
-        let log = run.build();
-        let found = stalls(&Population::of(&log), limit_ms.map(ms));
+        let mut log = run.build();
+        let limit = limit_ms.map(|limit| format!("itl.p99<{limit}ms").parse());
+        log.manifest.plan.slo = limit
+            .map(|l| l.expect("an objective"))
+            .into_iter()
+            .collect();
+        let found = stalls(&Population::of(&facts(&log)));
         (found.count, found.longest_ms.unwrap_or(-1.0))
     }
 

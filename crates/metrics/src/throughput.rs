@@ -1,7 +1,6 @@
 //! Throughputs of the measured window: what arrived inside it, of all requests whatever their
 //! phase or outcome, over its length.
 
-use crate::request_metric::last_token;
 use infermeter_core::clock::Offset;
 use infermeter_core::record::{Outcome, RequestRecord};
 use infermeter_core::run::Window;
@@ -34,6 +33,12 @@ impl WindowCount {
         let length = self.window.end.since(self.window.start) as f64;
         let part = at.since(self.window.start) as f64 / length * PARTS as f64;
         self.parts[(part as usize).min(PARTS - 1)] += amount;
+    }
+
+    /// Adds the counts of another one over the same window.
+    fn merge(&mut self, other: &Self) {
+        let parts = self.parts.iter_mut().zip(other.parts);
+        parts.for_each(|(own, theirs)| *own += theirs);
     }
 
     /// Everything counted.
@@ -76,28 +81,54 @@ pub struct Throughput {
     pub prompt_tokens_as_asked: u64,
 }
 
-/// Counts what arrived inside `window`.
-pub fn throughput(records: &[RequestRecord], window: Window) -> Throughput {
-    let mut result = Throughput {
-        output_tokens: WindowCount::new(window),
-        prompt_tokens: WindowCount::new(window),
-        cached_tokens: None,
-        requests: WindowCount::new(window),
-        spread_evenly: 0,
-        uncounted_chunks: 0,
-        chunks: 0,
-        prompt_tokens_as_asked: 0,
-    };
-    for record in records {
-        count_output(record, window, &mut result);
-        count_input(record, window, &mut result);
+impl Throughput {
+    /// Nothing counted yet.
+    pub fn new(window: Window) -> Self {
+        Self {
+            output_tokens: WindowCount::new(window),
+            prompt_tokens: WindowCount::new(window),
+            cached_tokens: None,
+            requests: WindowCount::new(window),
+            spread_evenly: 0,
+            uncounted_chunks: 0,
+            chunks: 0,
+            prompt_tokens_as_asked: 0,
+        }
+    }
+
+    /// Counts what a request brought into the window.
+    pub fn add(&mut self, record: &RequestRecord) {
+        let window = self.requests.window;
+        count_output(record, window, self);
+        count_input(record, window, self);
         if record.outcome == Outcome::Completed
             && let Some(closed) = record.closed
         {
-            result.requests.add(closed, 1.0);
+            self.requests.add(closed, 1.0);
         }
     }
-    result
+
+    /// Adds what another one over the same window has counted.
+    pub fn merge(&mut self, other: &Self) {
+        self.output_tokens.merge(&other.output_tokens);
+        self.prompt_tokens.merge(&other.prompt_tokens);
+        self.requests.merge(&other.requests);
+        if let Some(theirs) = &other.cached_tokens {
+            let own = self
+                .cached_tokens
+                .get_or_insert_with(|| WindowCount::new(theirs.window));
+            own.merge(theirs);
+        }
+        self.spread_evenly += other.spread_evenly;
+        self.uncounted_chunks += other.uncounted_chunks;
+        self.chunks += other.chunks;
+        self.prompt_tokens_as_asked += other.prompt_tokens_as_asked;
+    }
+}
+
+/// Instant of the last token of an answer without chunks.
+fn end_of_answer(record: &RequestRecord) -> Option<Offset> {
+    record.finished.or(record.closed)
 }
 
 fn count_output(record: &RequestRecord, window: Window, result: &mut Throughput) {
@@ -115,14 +146,17 @@ fn count_output(record: &RequestRecord, window: Window, result: &mut Throughput)
     }
     match (record.output_tokens, record.chunks.len()) {
         (Some(tokens), 0) => {
-            if let Some(at) = last_token(record) {
+            if let Some(at) = end_of_answer(record) {
                 result.output_tokens.add(at, f64::from(tokens));
             }
         }
         (Some(tokens), chunks) => {
             result.spread_evenly += u64::from(inside > 0 && chunks > 1);
-            for chunk in &record.chunks {
-                let share = f64::from(tokens) / chunks as f64;
+            // Whole tokens, so that sums are exact in any order: chunk i gets what the first i + 1
+            // chunks have more than the first i.
+            let upto = |i: usize| u64::from(tokens) * i as u64 / chunks as u64;
+            for (i, chunk) in record.chunks.iter().enumerate() {
+                let share = (upto(i + 1) - upto(i)) as f64;
                 result.output_tokens.add(chunk.at, share);
             }
         }
@@ -133,7 +167,7 @@ fn count_output(record: &RequestRecord, window: Window, result: &mut Throughput)
 fn count_input(record: &RequestRecord, window: Window, result: &mut Throughput) {
     let first = match record.chunks.first() {
         Some(chunk) => Some(chunk.at),
-        None if record.outcome == Outcome::Completed => last_token(record),
+        None if record.outcome == Outcome::Completed => end_of_answer(record),
         None => None,
     };
     let Some(at) = first.filter(|at| window.contains(*at)) else {
@@ -154,13 +188,15 @@ fn count_input(record: &RequestRecord, window: Window, result: &mut Throughput) 
 
 #[cfg(test)]
 mod tests {
-    use super::{Throughput, throughput};
+    use super::Throughput;
     use crate::fixture::{Run, ms};
     use infermeter_core::record::Reason;
 
     fn of(run: Run) -> Throughput {
         let log = run.build();
-        throughput(&log.records, log.manifest.window.expect("a window"))
+        let mut counted = Throughput::new(log.manifest.window.expect("a window"));
+        log.records.iter().for_each(|record| counted.add(record));
+        counted
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Whether token counts agree: what was asked, what usage says, what the chunks add up to.
 
+use crate::facts::RequestFacts;
 use crate::population::Population;
-use infermeter_core::record::{RequestRecord, TokenSource};
+use infermeter_core::record::TokenSource;
 use serde::Serialize;
 
 /// An output length or a sum of chunks agrees up to this many tokens (the invisible end token) or
@@ -111,7 +112,7 @@ pub fn token_counts(population: &Population<'_>) -> TokenCounts {
     counts
 }
 
-fn count_output(record: &RequestRecord, counts: &mut TokenCounts) {
+fn count_output(record: &RequestFacts, counts: &mut TokenCounts) {
     counts.with_usage += u64::from(record.output_tokens.is_some());
     if let Some(tokens) = record.output_token_count() {
         let asked = u64::from(record.requested_output_tokens);
@@ -125,7 +126,7 @@ fn count_output(record: &RequestRecord, counts: &mut TokenCounts) {
         Some(TokenSource::ContinuousUsage | TokenSource::TokenIds)
     );
     if let (Some(usage), Some(sum), true) =
-        (record.output_tokens, record.chunk_token_sum(), independent)
+        (record.output_tokens, record.chunks.tokens, independent)
     {
         let off = sum.abs_diff(u64::from(usage));
         let slack = sum.max(u64::from(usage)) as f64 * AGREEMENT_SHARE;
@@ -153,7 +154,7 @@ fn prompt_difference(differences: &mut [(i64, u32)]) -> Option<PromptDifference>
 #[cfg(test)]
 mod tests {
     use super::token_counts;
-    use crate::fixture::{Run, ms};
+    use crate::fixture::{Run, facts, ms};
     use crate::population::Population;
     use infermeter_core::record::TokenSource;
 
@@ -173,7 +174,7 @@ mod tests {
         log.records[2].output_tokens = Some(203);
         log.records[3].prompt_tokens = Some(150);
         log.records[3].cached_tokens = Some(45);
-        let counts = token_counts(&Population::of(&log));
+        let counts = token_counts(&Population::of(&facts(&log)));
         assert_eq!((counts.completed, counts.output_known), (4, 4));
         assert_eq!((counts.output_not_obeyed, counts.disagreeing), (2, 1));
         let prompt = counts.prompt.expect("usage is given");

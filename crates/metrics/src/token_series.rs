@@ -1,13 +1,19 @@
 //! Token-level series: chunk gap, inter-token latency, smoothed ITL, tokens per chunk. Each value
 //! comes with its instant, because running streams share engine steps and time blocks, not tokens,
 //! are the sampling unit (statistics.md).
+//!
+//! Holds no series: values are called out one after the other, in as many readings as it takes
+//! ([`crate::readings`]).
 
-use crate::population::{Failures, Population, is_failure};
+use crate::population::{Failures, has_failed};
 use crate::request_metric::to_ms;
-use infermeter_core::record::RequestRecord;
+use crate::window::is_interrupted;
+use infermeter_core::record::{Outcome, RequestRecord, StampSource};
+use infermeter_core::request::ClassIndex;
+use infermeter_core::schedule::Phase;
 
-/// A metric with one value per token or chunk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A metric with one value per token, chunk or read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TokenMetric {
     /// Time between consecutive chunks, milliseconds.
     ChunkGap,
@@ -18,14 +24,82 @@ pub enum TokenMetric {
     SmoothedItl,
     /// Tokens of each chunk. Absent as for ITL.
     TokensPerChunk,
+    /// Program stamp - kernel stamp of each read that completed a chunk (and of the one with the
+    /// first byte), milliseconds. Only of responses with kernel stamps: where the stamps are the
+    /// program's the lag is unknown, not 0.
+    ClientLag,
 }
 
-/// Values with their instants, request by request.
+/// Whose values a series has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// Those of every measured request.
+    All,
+    /// Those of one workload class.
+    Class(ClassIndex),
+}
+
+/// One token-level series.
+///
+/// It is over the completed requests of its group. With [`Failures::AsInfinity`] a failed request
+/// gives the values that it did deliver and then an infinite one at its end: the token that never
+/// came. Tokens per chunk knows no failures, and client lag is over all requests, whatever their
+/// outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SeriesId {
+    /// Whose values.
+    pub group: Group,
+    /// Of which metric.
+    pub metric: TokenMetric,
+    /// What failures give.
+    pub failures: Failures,
+}
+
+/// One value, or several equal ones.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct TokenValue {
+    /// Milliseconds, or tokens.
+    pub(crate) value: f64,
+    /// The same in units of 1 / 256 ns (or of a token): sums of these are exact.
+    pub(crate) fixed: i64,
+    /// Instant of the chunk or read, nanoseconds since the run's origin.
+    pub(crate) at_ns: i64,
+    /// How many.
+    pub(crate) count: u32,
+}
+
+/// Units of [`TokenValue::fixed`] in a nanosecond or token.
+pub(crate) const FIXED: i64 = 256;
+
+impl TokenValue {
+    #[inline]
+    pub(crate) fn of_ns(ns: i64, at_ns: i64) -> Self {
+        Self {
+            value: to_ms(ns),
+            fixed: ns.saturating_mul(FIXED),
+            at_ns,
+            count: 1,
+        }
+    }
+
+    /// The failure that ends a request's values.
+    fn failure(record: &RequestRecord) -> Self {
+        let end = record.closed.unwrap_or(record.intended);
+        Self {
+            value: f64::INFINITY,
+            fixed: 0,
+            at_ns: end.0,
+            count: 1,
+        }
+    }
+}
+
+/// Values with their instants, held.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TimedSamples {
-    /// Milliseconds (tokens for [`TokenMetric::TokensPerChunk`]).
+    /// Milliseconds.
     pub values: Vec<f64>,
-    /// Instant of each value: that of the chunk, nanoseconds since the run's origin.
+    /// Instant of each value, nanoseconds since the run's origin.
     pub at_ns: Vec<i64>,
 }
 
@@ -34,93 +108,115 @@ impl TimedSamples {
         self.values.push(value);
         self.at_ns.push(at_ns);
     }
+}
 
-    fn with_capacity(n: usize) -> Self {
-        Self {
-            values: Vec::with_capacity(n),
-            at_ns: Vec::with_capacity(n),
-        }
+/// What a request gives to the series of a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Its values, as a completed request (or, for client lag, any).
+    Completed,
+    /// Its values where failures count, and an infinite one.
+    Failed,
+}
+
+/// What a request gives; `None` for one that takes no part.
+pub(crate) fn part_of(record: &RequestRecord, metric: TokenMetric) -> Option<Part> {
+    if record.phase != Phase::Measure {
+        return None;
+    }
+    if metric == TokenMetric::ClientLag {
+        let kernel = record.stamp_source == Some(StampSource::Kernel);
+        return kernel.then_some(Part::Completed);
+    }
+    let reason = record.error.as_ref().map(|e| e.reason);
+    if record.outcome == Outcome::Completed {
+        Some(Part::Completed)
+    } else if has_failed(record.outcome, reason) && metric != TokenMetric::TokensPerChunk {
+        debug_assert!(!is_interrupted(record.outcome, reason), "no failure");
+        Some(Part::Failed)
+    } else {
+        None
     }
 }
 
-/// The series over the completed requests of a population; empty without streaming.
-///
-/// With [`Failures::AsInfinity`] a failed request gives the gaps that it did deliver and then one
-/// infinite gap at its end: the token that never came. Tokens per chunk knows no failures.
-pub fn token_samples(
-    population: &Population<'_>,
-    metric: TokenMetric,
-    failures: Failures,
-) -> TimedSamples {
-    if !population.streaming() {
-        return TimedSamples::default();
-    }
-    let chunks = population.completed().map(|r| r.chunks.len()).sum();
-    let mut samples = TimedSamples::with_capacity(chunks);
-    match failures {
-        Failures::Excluded => {
-            for record in population.completed() {
-                push_request(record, metric, &mut samples);
+impl SeriesId {
+    /// Calls out the values that a request gives to this series.
+    pub(crate) fn for_each(self, record: &RequestRecord, mut each: impl FnMut(TokenValue)) {
+        let within = match self.group {
+            Group::All => true,
+            Group::Class(class) => record.class == class,
+        };
+        match part_of(record, self.metric).filter(|_| within) {
+            Some(Part::Completed) => for_each_value(record, self.metric, each),
+            Some(Part::Failed) if self.failures == Failures::AsInfinity => {
+                for_each_value(record, self.metric, &mut each);
+                each(TokenValue::failure(record));
             }
-        }
-        Failures::AsInfinity => {
-            for record in population.judged() {
-                push_request(record, metric, &mut samples);
-                if is_failure(record) && metric != TokenMetric::TokensPerChunk {
-                    let end = record.closed.unwrap_or(record.intended);
-                    samples.push(f64::INFINITY, end.0);
-                }
-            }
+            Some(Part::Failed) | None => {}
         }
     }
-    samples
 }
 
-/// Whether any chunk of the completed requests is known to carry several tokens: then the chunk
-/// gap is not ITL.
-pub fn has_multi_token_chunks(population: &Population<'_>) -> bool {
-    population.completed().any(|r| {
-        r.chunks
-            .iter()
-            .any(|c| c.token_count().is_some_and(|n| n > 1))
-    })
-}
-
-/// Appends one request's values.
-pub(crate) fn push_request(
+/// Calls out one request's values, and the failure that ends them where it failed.
+pub(crate) fn for_each_of_part(
     record: &RequestRecord,
     metric: TokenMetric,
-    samples: &mut TimedSamples,
+    part: Part,
+    mut each: impl FnMut(TokenValue),
+) {
+    for_each_value(record, metric, &mut each);
+    if part == Part::Failed {
+        each(TokenValue::failure(record));
+    }
+}
+
+/// Calls out one request's values.
+#[inline]
+pub(crate) fn for_each_value(
+    record: &RequestRecord,
+    metric: TokenMetric,
+    mut each: impl FnMut(TokenValue),
 ) {
     match metric {
         TokenMetric::ChunkGap => {
             for pair in record.chunks.windows(2) {
-                samples.push(to_ms(pair[1].at.since(pair[0].at)), pair[1].at.0);
+                each(TokenValue::of_ns(
+                    pair[1].at.since(pair[0].at),
+                    pair[1].at.0,
+                ));
             }
         }
-        TokenMetric::Itl => {
-            for_each_carrier(record, |gap_ns, tokens, at_ns| {
-                // Of the request's first token there is no gap; its chunk's others follow at 0.
-                if let Some(gap_ns) = gap_ns {
-                    samples.push(to_ms(gap_ns), at_ns);
-                }
-                for _ in 1..tokens {
-                    samples.push(0.0, at_ns);
-                }
+        TokenMetric::Itl => for_each_carrier(record, |gap_ns, tokens, at_ns| {
+            // Of the request's first token there is no gap; its chunk's others follow at 0.
+            if let Some(gap_ns) = gap_ns {
+                each(TokenValue::of_ns(gap_ns, at_ns));
+            }
+            if tokens > 1 {
+                each(TokenValue {
+                    count: tokens - 1,
+                    ..TokenValue::of_ns(0, at_ns)
+                });
+            }
+        }),
+        TokenMetric::SmoothedItl => for_each_carrier(record, |gap_ns, tokens, at_ns| {
+            if let Some(gap_ns) = gap_ns {
+                each(TokenValue {
+                    value: to_ms(gap_ns) / f64::from(tokens),
+                    fixed: gap_ns.saturating_mul(FIXED) / i64::from(tokens),
+                    at_ns,
+                    count: 1,
+                });
+            }
+        }),
+        TokenMetric::TokensPerChunk => for_each_carrier(record, |_, tokens, at_ns| {
+            each(TokenValue {
+                value: f64::from(tokens),
+                fixed: i64::from(tokens) * FIXED,
+                at_ns,
+                count: 1,
             });
-        }
-        TokenMetric::SmoothedItl => {
-            for_each_carrier(record, |gap_ns, tokens, at_ns| {
-                if let Some(gap_ns) = gap_ns {
-                    samples.push(to_ms(gap_ns) / f64::from(tokens), at_ns);
-                }
-            });
-        }
-        TokenMetric::TokensPerChunk => {
-            for_each_carrier(record, |_, tokens, at_ns| {
-                samples.push(f64::from(tokens), at_ns);
-            });
-        }
+        }),
+        TokenMetric::ClientLag => for_each_lag(record, each),
     }
 }
 
@@ -137,16 +233,64 @@ fn for_each_carrier(record: &RequestRecord, mut f: impl FnMut(Option<i64>, u32, 
     }
 }
 
+fn for_each_lag(record: &RequestRecord, mut each: impl FnMut(TokenValue)) {
+    if let (Some(at), Some(seen)) = (record.first_byte, record.first_byte_seen)
+        && record.chunks.first().is_none_or(|c| c.at != at)
+    {
+        each(TokenValue::of_ns(seen.since(at), at.0));
+    }
+    let mut read = None;
+    for chunk in &record.chunks {
+        if read != Some(chunk.read) {
+            each(TokenValue::of_ns(chunk.seen.since(chunk.at), chunk.at.0));
+            read = Some(chunk.read);
+        }
+    }
+}
+
+/// The order statistic x_(ceil(n p)) of one request's values, milliseconds.
+pub(crate) fn own_percentile(
+    record: &RequestRecord,
+    metric: TokenMetric,
+    percentile: f64,
+) -> Option<f64> {
+    let q = infermeter_stats::Quantile::new(percentile / 100.0).ok()?;
+    let mut values = Vec::new();
+    for_each_value(record, metric, |v| {
+        values.extend(std::iter::repeat_n(v.value, v.count as usize));
+    });
+    if values.is_empty() {
+        return None;
+    }
+    let rank = q.rank(values.len());
+    Some(*values.select_nth_unstable_by(rank - 1, f64::total_cmp).1)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{TokenMetric, token_samples};
+    use super::{Group, SeriesId, TimedSamples, TokenMetric};
     use crate::fixture::{Run, ms};
-    use crate::population::{Failures, Population};
+    use crate::population::Failures;
     use infermeter_core::record::Reason;
     use infermeter_core::run::RunLog;
 
+    fn samples(log: &RunLog, metric: TokenMetric, failures: Failures) -> TimedSamples {
+        let series = SeriesId {
+            group: Group::All,
+            metric,
+            failures,
+        };
+        let mut samples = TimedSamples::default();
+        for record in &log.records {
+            series.for_each(record, |v| {
+                (0..v.count).for_each(|_| samples.push(v.value, v.at_ns));
+            });
+        }
+        samples
+    }
+
     fn values(log: &RunLog, metric: TokenMetric, failures: Failures) -> Vec<f64> {
-        token_samples(&Population::of(log), metric, failures).values
+        samples(log, metric, failures).values
     }
 
     /// Two chunks of three tokens, 30 ms apart.
@@ -169,11 +313,7 @@ mod tests {
     #[test]
     fn instants_are_those_of_the_later_chunk() {
         let log = bursts();
-        let gaps = token_samples(
-            &Population::of(&log),
-            TokenMetric::ChunkGap,
-            Failures::Excluded,
-        );
+        let gaps = samples(&log, TokenMetric::ChunkGap, Failures::Excluded);
         assert_eq!(gaps.at_ns, vec![log.records[0].chunks[1].at.0]);
     }
 
@@ -219,5 +359,21 @@ mod tests {
         );
         let with = values(&log, TokenMetric::Itl, Failures::AsInfinity);
         assert_eq!(with, vec![10.0, 10.0, 10.0, f64::INFINITY]);
+    }
+
+    #[test]
+    fn lag_counts_each_read_once() {
+        let mut run = Run::open(1.0, 10);
+        run.stream(0, ms(20), ms(50), 3);
+        let mut log = run.build();
+        let record = &mut log.records[0];
+        record.first_byte = Some(record.chunks[0].at.plus(-ms(1)));
+        record.first_byte_seen = record.first_byte;
+        for (chunk, read) in record.chunks.iter_mut().zip([1, 2, 2]) {
+            chunk.read = read;
+            chunk.seen = chunk.at.plus(ms(i64::from(read)));
+        }
+        let lags = values(&log, TokenMetric::ClientLag, Failures::Excluded);
+        assert_eq!(lags, vec![0.0, 1.0, 2.0]);
     }
 }

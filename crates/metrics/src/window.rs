@@ -1,8 +1,9 @@
 //! The measured window in force.
 
+use crate::facts::RequestFacts;
 use infermeter_core::clock::Offset;
-use infermeter_core::record::{Outcome, Reason, RequestRecord};
-use infermeter_core::run::{RunLog, Window};
+use infermeter_core::record::{Outcome, Reason};
+use infermeter_core::run::{RunManifest, Window};
 use infermeter_core::schedule::Phase;
 
 /// The window that figures are taken over; absent where the run ended before it was known.
@@ -10,20 +11,19 @@ use infermeter_core::schedule::Phase;
 /// That of the manifest, except in a run that did not end as planned: there it ends at the first
 /// measured request that the interrupt kept from being sent, and no later than the run, so that no
 /// throughput is divided by time without load.
-pub fn measured_window(log: &RunLog) -> Option<Window> {
-    let window = log.manifest.window?;
-    let progress = log.manifest.progress.as_ref();
+pub fn measured_window(manifest: &RunManifest, requests: &[RequestFacts]) -> Option<Window> {
+    let window = manifest.window?;
+    let progress = manifest.progress.as_ref();
     if progress.is_some_and(|p| !p.interrupted) {
         return (window.end > window.start).then_some(window);
     }
     let ended = match progress {
         Some(progress) => progress.ended,
-        None => last_instant(log)?,
+        None => last_instant(requests)?,
     };
-    let stopped = log
-        .records
+    let stopped = requests
         .iter()
-        .filter(|r| r.phase == Phase::Measure && is_interrupted(r))
+        .filter(|r| r.phase == Phase::Measure && is_interrupted(r.outcome, r.reason))
         .filter(|r| r.outcome == Outcome::NotSent)
         .map(|r| r.intended)
         .min();
@@ -36,28 +36,28 @@ pub fn measured_window(log: &RunLog) -> Option<Window> {
 }
 
 /// The last instant on record, of a run that had no chance to say when it ended.
-fn last_instant(log: &RunLog) -> Option<Offset> {
-    let records = log.records.iter();
-    records.filter_map(|r| r.closed.max(r.send_start)).max()
+fn last_instant(requests: &[RequestFacts]) -> Option<Offset> {
+    let requests = requests.iter();
+    requests.filter_map(|r| r.closed.max(r.send_start)).max()
 }
 
 /// Whether a signal, and not the server or the plan, ended this request.
-pub fn is_interrupted(record: &RequestRecord) -> bool {
-    match record.outcome {
+pub fn is_interrupted(outcome: Outcome, reason: Option<Reason>) -> bool {
+    match outcome {
         Outcome::NotSent => true,
-        Outcome::Cancelled => record
-            .error
-            .as_ref()
-            .is_some_and(|e| e.reason == Reason::Interrupted),
+        Outcome::Cancelled => reason == Some(Reason::Interrupted),
         Outcome::Completed | Outcome::Failed | Outcome::TimedOut => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::measured_window;
-    use crate::fixture::{Run, ms};
-    use infermeter_core::run::Window;
+    use crate::fixture::{Run, facts, ms};
+    use infermeter_core::run::{RunLog, Window};
+
+    fn measured_window(log: &RunLog) -> Option<Window> {
+        super::measured_window(&log.manifest, &facts(log).requests)
+    }
 
     #[test]
     fn an_interrupted_run_ends_where_its_load_did() {

@@ -14,6 +14,7 @@
 //! Invariant: a reader gives records of whole, checksummed frames only and never fails on what
 //! follows them.
 
+pub(crate) mod places;
 pub(crate) mod reader;
 pub(crate) mod writer;
 

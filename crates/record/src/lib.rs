@@ -25,6 +25,7 @@ mod varint;
 pub use convert::{Converted, convert};
 pub use directory::{RecordState, RunDirectory};
 pub use error::RecordError;
+pub use journal::places::JournalRecords;
 pub use journal::reader::JournalReader;
 pub use journal::writer::{JournalTotals, JournalWriter, Sink};
 pub use journal::{JOURNAL_FILE, JOURNAL_VERSION, Tail};

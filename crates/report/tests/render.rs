@@ -1,6 +1,6 @@
 //! Snapshots of what people and programs read.
 
-use infermeter_analysis::{judge, summarize};
+use infermeter_analysis::{judge, summarize_log};
 use infermeter_core::finding::Verdict;
 use infermeter_core::record::{ChunkKind, Reason};
 use infermeter_core::run::RunLog;
@@ -9,8 +9,8 @@ use infermeter_metrics::fixture::{Run, ms};
 use infermeter_report::{Style, json, terminal};
 
 fn render(log: &RunLog, width: usize) -> String {
-    let summary = summarize(log);
-    let findings = judge(log, &summary);
+    let (run, summary) = summarize_log(log);
+    let findings = judge(&run, &summary);
     let style = Style {
         color: false,
         width,
@@ -131,8 +131,8 @@ fn what_a_server_says_is_inert_and_lines_fit() {
 #[test]
 fn colour_adds_only_escapes() {
     let log = troubled();
-    let summary = summarize(&log);
-    let findings = judge(&log, &summary);
+    let (run, summary) = summarize_log(&log);
+    let findings = judge(&run, &summary);
     let verdict = Verdict::of(&findings);
     let with = |color| {
         let style = Style { color, width: 100 };
@@ -149,8 +149,8 @@ fn colour_adds_only_escapes() {
 fn json_holds_the_same() {
     let mut log = troubled();
     log.records.retain(|r| r.phase == Phase::Measure);
-    let summary = summarize(&log);
-    let findings = judge(&log, &summary);
+    let (run, summary) = summarize_log(&log);
+    let findings = judge(&run, &summary);
     let value = json(&summary, Verdict::of(&findings), &findings, &log.manifest);
     assert_eq!(value["verdict"], "invalid");
     let ttft = &value["summary"]["latency"]["ttft"]["intended"];

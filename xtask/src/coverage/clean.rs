@@ -8,7 +8,7 @@ use super::engine::{Extent, Simulator, WARMUP_NS};
 use super::replicate::replicate;
 use super::table::{Table, Target};
 use anyhow::Result;
-use infermeter_analysis::{judge, summarize};
+use infermeter_analysis::{judge, summarize_log};
 use infermeter_core::clock::Offset;
 use infermeter_core::finding::Severity;
 use infermeter_core::run::{RunLog, Window};
@@ -64,8 +64,8 @@ pub fn run(scale: Scale, table: &mut Table) -> Result<()> {
 
 /// Codes of the warnings and errors about a run.
 fn raised(log: &RunLog) -> Vec<String> {
-    let summary = summarize(log);
-    let findings = judge(log, &summary).into_iter();
+    let (run, summary) = summarize_log(log);
+    let findings = judge(&run, &summary).into_iter();
     let grave = findings.filter(|f| f.severity != Severity::Note);
     grave.map(|f| f.code.to_string()).collect()
 }

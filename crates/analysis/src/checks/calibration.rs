@@ -3,12 +3,12 @@
 use super::count;
 use crate::calibration::{CalibratedLoad, CalibrationSummary, Range};
 use crate::limits::CALIBRATED_BOUND_US;
+use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
-use infermeter_core::run::RunLog;
 
 /// The load is above the highest one for which the error is known to be small.
-pub(super) fn outside(_: &RunLog, summary: &Summary) -> Option<Finding> {
+pub(super) fn outside(_: &Run, summary: &Summary) -> Option<Finding> {
     let calibration = current(summary)?;
     let loads = calibration.loads.iter();
     let beyond: Vec<String> = loads
@@ -34,7 +34,7 @@ pub(super) fn outside(_: &RunLog, summary: &Summary) -> Option<Finding> {
 }
 
 /// The load is one for which the error is known.
-pub(super) fn inside(_: &RunLog, summary: &Summary) -> Option<Finding> {
+pub(super) fn inside(_: &Run, summary: &Summary) -> Option<Finding> {
     let calibration = current(summary).filter(|c| c.is_inside())?;
     let error = calibration.error_p99_us()?;
     let loads: Vec<String> = calibration.loads.iter().map(rate).collect();
@@ -48,7 +48,7 @@ pub(super) fn inside(_: &RunLog, summary: &Summary) -> Option<Finding> {
 }
 
 /// There is a certificate, and it does not hold for this run.
-pub(super) fn stale(_: &RunLog, summary: &Summary) -> Option<Finding> {
+pub(super) fn stale(_: &Run, summary: &Summary) -> Option<Finding> {
     let calibration = summary.client.calibration.as_ref()?;
     (!calibration.stale.is_empty()).then(|| {
         Finding::new(

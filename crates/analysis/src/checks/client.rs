@@ -2,12 +2,12 @@
 
 use super::{count, percent};
 use crate::limits::{NEW_CONNECTIONS_NOTE, NEW_CONNECTIONS_WARNING};
+use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
-use infermeter_core::run::RunLog;
 
 /// Connections opened inside measured requests: connect and TLS are part of their TTFT.
-pub(super) fn connections_inside(_: &RunLog, summary: &Summary) -> Option<Finding> {
+pub(super) fn connections_inside(_: &Run, summary: &Summary) -> Option<Finding> {
     let requests = &summary.requests;
     let share = requests.measured_on_new_connections as f64 / requests.measured_sent.max(1) as f64;
     if share <= NEW_CONNECTIONS_NOTE {
@@ -39,8 +39,9 @@ pub(super) fn connections_inside(_: &RunLog, summary: &Summary) -> Option<Findin
 }
 
 /// Requests were written to a second connection because the first was stale (`--retry-stale`).
-pub(super) fn resent(log: &RunLog, _: &Summary) -> Option<Finding> {
-    let resent = log.records.iter().filter(|r| r.attempts > 1).count() as u64;
+pub(super) fn resent(run: &Run, _: &Summary) -> Option<Finding> {
+    let requests = &run.collected.requests;
+    let resent = requests.iter().filter(|r| r.attempts > 1).count() as u64;
     (resent > 0).then(|| {
         Finding::new(
             Severity::Note,
@@ -49,7 +50,7 @@ pub(super) fn resent(log: &RunLog, _: &Summary) -> Option<Finding> {
             format!(
                 "{} of {} requests; the failed attempt is inside their latency.",
                 count(resent),
-                count(log.records.len() as u64)
+                count(requests.len() as u64)
             ),
             "Set --keepalive below the time after which the server closes idle connections.",
         )
@@ -57,7 +58,7 @@ pub(super) fn resent(log: &RunLog, _: &Summary) -> Option<Finding> {
 }
 
 /// A request was due before its body was made.
-pub(super) fn bodies_late(_: &RunLog, summary: &Summary) -> Option<Finding> {
+pub(super) fn bodies_late(_: &Run, summary: &Summary) -> Option<Finding> {
     let late = summary.client.threads.as_ref()?.bodies_late;
     (late > 0).then(|| {
         Finding::new(
@@ -71,10 +72,10 @@ pub(super) fn bodies_late(_: &RunLog, summary: &Summary) -> Option<Finding> {
 }
 
 /// Requests waited for a connection because of the cap.
-pub(super) fn waits_for_cap(log: &RunLog, summary: &Summary) -> Option<Finding> {
+pub(super) fn waits_for_cap(run: &Run, summary: &Summary) -> Option<Finding> {
     let waits = summary.client.threads.as_ref()?.waits_for_cap;
     (waits > 0).then(|| {
-        let cap = log.manifest.plan.max_connections;
+        let cap = run.manifest.plan.max_connections;
         let cap = cap.map_or("the default cap".to_owned(), |c| format!("a cap of {c}"));
         Finding::new(
             Severity::Note,
@@ -87,7 +88,7 @@ pub(super) fn waits_for_cap(log: &RunLog, summary: &Summary) -> Option<Finding> 
 }
 
 /// Some reads came without the kernel's stamp.
-pub(super) fn reads_without_stamp(_: &RunLog, summary: &Summary) -> Option<Finding> {
+pub(super) fn reads_without_stamp(_: &Run, summary: &Summary) -> Option<Finding> {
     let threads = summary.client.threads.as_ref()?;
     // Responses that hold such reads have a finding of their own.
     if threads.reads_without_stamp == 0 || summary.client.stamps.program > 0 {

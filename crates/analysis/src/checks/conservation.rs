@@ -2,21 +2,22 @@
 //! (measurement.md, "Checked on every request").
 
 use crate::limits::STAMP_SLACK_NS;
+use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::clock::Offset;
 use infermeter_core::finding::{Finding, Severity};
-use infermeter_core::record::{Outcome, RequestRecord};
-use infermeter_core::run::RunLog;
+use infermeter_core::record::Outcome;
+use infermeter_metrics::facts::RequestFacts;
 use std::collections::BTreeMap;
 
 /// Records that are missing, doubled, or contradict themselves.
-pub(super) fn conservation(log: &RunLog, _: &Summary) -> Option<Finding> {
+pub(super) fn conservation(run: &Run, _: &Summary) -> Option<Finding> {
     // What breach, how often, and the first request with it.
     let mut breaches: BTreeMap<&'static str, (u64, u64)> = BTreeMap::new();
     let mut add = |what, id| breaches.entry(what).or_insert((0, id)).0 += 1;
-    let recovered = log.manifest.progress.as_ref().is_none_or(|p| p.recovered) || unwritten(log);
+    let recovered = run.manifest.progress.as_ref().is_none_or(|p| p.recovered) || unwritten(run);
     let mut expected = 0;
-    for record in &log.records {
+    for record in &run.collected.requests {
         let in_sequence = record.id == expected || (recovered && record.id > expected);
         if !in_sequence {
             add("id out of sequence", record.id);
@@ -26,8 +27,8 @@ pub(super) fn conservation(log: &RunLog, _: &Summary) -> Option<Finding> {
             add(what, record.id);
         }
     }
-    let scheduled = log.manifest.progress.as_ref().map(|p| p.scheduled);
-    if !recovered && scheduled.is_some_and(|s| s != log.records.len() as u64) {
+    let scheduled = run.manifest.progress.as_ref().map(|p| p.scheduled);
+    if !recovered && scheduled.is_some_and(|s| s != run.collected.requests.len() as u64) {
         add("records and scheduled requests differ in number", expected);
     }
     if breaches.is_empty() {
@@ -47,20 +48,20 @@ pub(super) fn conservation(log: &RunLog, _: &Summary) -> Option<Finding> {
 }
 
 /// Records are missing because they could not be written, which is a finding of its own.
-fn unwritten(log: &RunLog) -> bool {
-    log.manifest
+fn unwritten(run: &Run) -> bool {
+    run.manifest
         .client_health
         .as_ref()
         .is_some_and(|h| h.recorder_error.is_some())
 }
 
 /// The first contradiction within one record.
-fn contradiction(record: &RequestRecord) -> Option<&'static str> {
+fn contradiction(record: &RequestFacts) -> Option<&'static str> {
     if record.outcome == Outcome::Completed {
         if record.send_start.is_none() || record.closed.is_none() {
             return Some("completed without send or end");
         }
-        if record.chunks.is_empty() && record.finished.is_none() {
+        if record.chunks.count == 0 && record.finished.is_none() {
             return Some("completed without a token");
         }
     }
@@ -70,13 +71,12 @@ fn contradiction(record: &RequestRecord) -> Option<&'static str> {
     instants_out_of_order(record)
 }
 
-fn instants_out_of_order(record: &RequestRecord) -> Option<&'static str> {
+fn instants_out_of_order(record: &RequestFacts) -> Option<&'static str> {
     let after = |a: Option<Offset>, b: Option<Offset>, slack: i64| match (a, b) {
         (Some(a), Some(b)) => b.since(a) >= -slack,
         _ => true,
     };
-    let first = record.chunks.first().map(|c| c.at);
-    let last = record.chunks.last().map(|c| c.at);
+    let (first, last) = (record.chunks.first, record.chunks.last);
     let slack = STAMP_SLACK_NS;
     if !after(Some(record.intended), record.send_start, 0) {
         return Some("sent before it was due");
@@ -91,15 +91,12 @@ fn instants_out_of_order(record: &RequestRecord) -> Option<&'static str> {
     if !after(record.first_byte, first, 0) {
         return Some("token before the first byte");
     }
-    if record.chunks.windows(2).any(|pair| pair[1].at < pair[0].at) {
+    if record.chunks.out_of_order {
         return Some("tokens out of order");
     }
     if !after(last, record.closed, slack) {
         return Some("token after the end");
     }
-    record
-        .chunks
-        .iter()
-        .any(|c| c.lower > c.at)
-        .then_some("lower bound above the instant")
+    let above = record.chunks.lower_above;
+    above.then_some("lower bound above the instant")
 }

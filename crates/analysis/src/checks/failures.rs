@@ -2,13 +2,13 @@
 
 use super::{count, percent, tiered};
 use crate::limits::FAILED;
+use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
-use infermeter_core::run::RunLog;
 use infermeter_metrics::outcomes::ReasonCount;
 
 /// No request belongs to the measured phase.
-pub(super) fn nothing_measured(_: &RunLog, summary: &Summary) -> Option<Finding> {
+pub(super) fn nothing_measured(_: &Run, summary: &Summary) -> Option<Finding> {
     let measured = &summary.requests.measured;
     (measured.total == measured.not_sent).then(|| {
         Finding::new(
@@ -25,7 +25,7 @@ pub(super) fn nothing_measured(_: &RunLog, summary: &Summary) -> Option<Finding>
 }
 
 /// Latencies are those of the requests that completed; the more fail, the less they say.
-pub(super) fn failures(_: &RunLog, summary: &Summary) -> Option<Finding> {
+pub(super) fn failures(_: &Run, summary: &Summary) -> Option<Finding> {
     let failed = summary.requests.failed?;
     let severity = tiered(failed.value, FAILED)?;
     let reasons = &summary.requests.reasons;

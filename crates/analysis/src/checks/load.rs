@@ -3,13 +3,14 @@
 use super::{count, percent, tiered, waited_for_a_core};
 use crate::limits::{SEND_LAG_MS, SEND_LAG_SHARE_OF_TTFT, UNDELIVERED};
 use crate::percentile::Percentile;
+use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
-use infermeter_core::run::{LoadModel, RunLog};
+use infermeter_core::run::LoadModel;
 
 /// In open loop the client sent late: its own delay is inside the intended latencies.
-pub(super) fn send_lag(log: &RunLog, summary: &Summary) -> Option<Finding> {
-    if log.manifest.load_model != LoadModel::OpenLoop {
+pub(super) fn send_lag(run: &Run, summary: &Summary) -> Option<Finding> {
+    if run.manifest.load_model != LoadModel::OpenLoop {
         return None;
     }
     let p99 = Percentile::new(99.0)?;
@@ -31,7 +32,7 @@ pub(super) fn send_lag(log: &RunLog, summary: &Summary) -> Option<Finding> {
 }
 
 /// The requests of the window were not sent inside it.
-pub(super) fn undelivered(_: &RunLog, summary: &Summary) -> Option<Finding> {
+pub(super) fn undelivered(_: &Run, summary: &Summary) -> Option<Finding> {
     let load = summary.load.as_ref()?;
     let missing = 1.0 - load.sent_share?;
     let severity = tiered(missing, UNDELIVERED)?;
@@ -56,26 +57,26 @@ pub(super) fn undelivered(_: &RunLog, summary: &Summary) -> Option<Finding> {
 }
 
 /// In closed loop each slot waits for its answer: a slow server gets less load.
-pub(super) fn closed_loop(log: &RunLog, _: &Summary) -> Option<Finding> {
-    (log.manifest.load_model == LoadModel::ClosedLoop).then(|| {
+pub(super) fn closed_loop(run: &Run, _: &Summary) -> Option<Finding> {
+    (run.manifest.load_model == LoadModel::ClosedLoop).then(|| {
         Finding::new(
             Severity::Note,
             "closed-loop",
             "Closed loop: latency is self-throttled, and counted from the send.",
-            format!("{} slots.", log.manifest.plan.concurrency.unwrap_or(0)),
+            format!("{} slots.", run.manifest.plan.concurrency.unwrap_or(0)),
             "Use --rate to see what users see who do not wait for each other.",
         )
     })
 }
 
 /// The trace ended before the last measured request did.
-pub(super) fn drain_without_load(log: &RunLog, _: &Summary) -> Option<Finding> {
-    let progress = log
+pub(super) fn drain_without_load(run: &Run, _: &Summary) -> Option<Finding> {
+    let progress = run
         .manifest
         .progress
         .as_ref()
         .filter(|p| p.drain_without_load)?;
-    let window = log.manifest.window?;
+    let window = run.manifest.window?;
     Some(Finding::new(
         Severity::Note,
         "drain-without-load",

@@ -1,4 +1,4 @@
-//! The checks: each a pure function of a run's log and summary.
+//! The checks: each a pure function of a run and its summary.
 
 mod calibration;
 mod client;
@@ -13,11 +13,11 @@ mod tokens;
 mod warmup;
 
 use crate::limits::{QUESTIONABLE_FRACTION, RUN_QUEUE_WAIT};
+use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
-use infermeter_core::run::RunLog;
 
-type Check = fn(&RunLog, &Summary) -> Option<Finding>;
+type Check = fn(&Run, &Summary) -> Option<Finding>;
 
 /// Every check, in the order of printing within one severity.
 const CHECKS: &[Check] = &[
@@ -60,9 +60,9 @@ const CHECKS: &[Check] = &[
 
 /// Every finding about a run, the heaviest first: those made before and during it as they are,
 /// and those of the checks.
-pub fn judge(log: &RunLog, summary: &Summary) -> Vec<Finding> {
-    let mut findings = log.manifest.run_findings.clone();
-    findings.extend(CHECKS.iter().filter_map(|check| check(log, summary)));
+pub fn judge(run: &Run, summary: &Summary) -> Vec<Finding> {
+    let mut findings = run.manifest.run_findings.clone();
+    findings.extend(CHECKS.iter().filter_map(|check| check(run, summary)));
     findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
     findings
 }

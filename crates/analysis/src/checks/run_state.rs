@@ -1,12 +1,12 @@
 //! Runs that did not go to their end, or were not written down.
 
+use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
-use infermeter_core::run::RunLog;
 
 /// The recorder could not write: data are lost.
-pub(super) fn recorder_error(log: &RunLog, _: &Summary) -> Option<Finding> {
-    let error = log
+pub(super) fn recorder_error(run: &Run, _: &Summary) -> Option<Finding> {
+    let error = run
         .manifest
         .client_health
         .as_ref()?
@@ -22,8 +22,8 @@ pub(super) fn recorder_error(log: &RunLog, _: &Summary) -> Option<Finding> {
 }
 
 /// The run was stopped, or its record recovered from the journal.
-pub(super) fn interrupted(log: &RunLog, summary: &Summary) -> Option<Finding> {
-    let progress = log.manifest.progress.as_ref();
+pub(super) fn interrupted(run: &Run, summary: &Summary) -> Option<Finding> {
+    let progress = run.manifest.progress.as_ref();
     let recovered = progress.is_none_or(|p| p.recovered);
     if !recovered && !progress.is_some_and(|p| p.interrupted) {
         return None;

@@ -5,13 +5,13 @@ use crate::distribution::Distribution;
 use crate::figure::{Cell, CellGrade};
 use crate::objective::SloStatus;
 use crate::percentile::Percentile;
+use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
-use infermeter_core::run::RunLog;
 
 /// A percentile asked for, by flag or objective, that the sample cannot support.
-pub(super) fn asked_percentile(log: &RunLog, summary: &Summary) -> Option<Finding> {
-    let asked = Percentile::asked(&log.manifest.plan);
+pub(super) fn asked_percentile(run: &Run, summary: &Summary) -> Option<Finding> {
+    let asked = Percentile::asked(&run.manifest.plan);
     let mut thin = thin_cells(summary, &asked);
     for line in &summary.slo {
         let cell = line.cell.as_ref();
@@ -32,8 +32,8 @@ pub(super) fn asked_percentile(log: &RunLog, summary: &Summary) -> Option<Findin
 }
 
 /// Default percentiles that the sample cannot support: their cells print what they need.
-pub(super) fn default_percentile(log: &RunLog, summary: &Summary) -> Option<Finding> {
-    let asked = Percentile::asked(&log.manifest.plan);
+pub(super) fn default_percentile(run: &Run, summary: &Summary) -> Option<Finding> {
+    let asked = Percentile::asked(&run.manifest.plan);
     let mut default = Percentile::DEFAULT.to_vec();
     default.retain(|p| !asked.contains(p));
     let thin = thin_cells(summary, &default);
@@ -105,7 +105,7 @@ fn headline(summary: &Summary) -> Vec<(&'static str, &Distribution)> {
 }
 
 /// An objective on a metric that this run has no sample of.
-pub(super) fn slo_without_data(_: &RunLog, summary: &Summary) -> Option<Finding> {
+pub(super) fn slo_without_data(_: &Run, summary: &Summary) -> Option<Finding> {
     let lines = summary.slo.iter().filter(|l| l.status == SloStatus::NoData);
     let names: Vec<&str> = lines.map(|l| l.objective.as_str()).collect();
     if names.is_empty() {
@@ -121,7 +121,7 @@ pub(super) fn slo_without_data(_: &RunLog, summary: &Summary) -> Option<Finding>
 }
 
 /// Requests share a queue: the sample is worth less than its size.
-pub(super) fn correlated(_: &RunLog, summary: &Summary) -> Option<Finding> {
+pub(super) fn correlated(_: &Run, summary: &Summary) -> Option<Finding> {
     let metrics = headline(summary).into_iter();
     let thin = metrics.filter(|(_, d)| d.correlated == Some(true));
     let least = |d: &Distribution| {

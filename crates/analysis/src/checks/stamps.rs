@@ -2,12 +2,12 @@
 
 use super::{count, percent, tiered, waited_for_a_core};
 use crate::limits::{CLOCK_STEP_MS, PROGRAM_STAMPED, UNCERTAIN_CHUNKS};
+use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
-use infermeter_core::run::RunLog;
 
 /// The client read so late that arrivals merged: their instants are known to an interval only.
-pub(super) fn uncertain_instants(_: &RunLog, summary: &Summary) -> Option<Finding> {
+pub(super) fn uncertain_instants(_: &Run, summary: &Summary) -> Option<Finding> {
     let censoring = &summary.client.censoring;
     let share = censoring.uncertain_share?;
     let severity = tiered(share, UNCERTAIN_CHUNKS)?;
@@ -31,7 +31,7 @@ pub(super) fn uncertain_instants(_: &RunLog, summary: &Summary) -> Option<Findin
 }
 
 /// Instants are the program's: its own delay is inside them.
-pub(super) fn program_stamps(_: &RunLog, summary: &Summary) -> Option<Finding> {
+pub(super) fn program_stamps(_: &Run, summary: &Summary) -> Option<Finding> {
     let stamps = &summary.client.stamps;
     let all = stamps.kernel + stamps.program;
     if stamps.program == 0 {
@@ -59,7 +59,7 @@ pub(super) fn program_stamps(_: &RunLog, summary: &Summary) -> Option<Finding> {
 }
 
 /// Stamps of sends were asked for, and some are missing.
-pub(super) fn departures_missing(_: &RunLog, summary: &Summary) -> Option<Finding> {
+pub(super) fn departures_missing(_: &Run, summary: &Summary) -> Option<Finding> {
     let departure = summary.client.departure.as_ref()?;
     if departure.missing == 0 {
         return None;
@@ -80,7 +80,7 @@ pub(super) fn departures_missing(_: &RunLog, summary: &Summary) -> Option<Findin
 }
 
 /// The real-time clock, in which the kernel stamps, was set during the run.
-pub(super) fn clock_step(_: &RunLog, summary: &Summary) -> Option<Finding> {
+pub(super) fn clock_step(_: &Run, summary: &Summary) -> Option<Finding> {
     let step = summary.client.threads.as_ref()?.clock_step_ms;
     (step > CLOCK_STEP_MS).then(|| {
         Finding::new(

@@ -1,7 +1,7 @@
 //! A run for each check that triggers exactly its finding, and clean runs that trigger none.
 
 use super::judge;
-use crate::{Percentile, SloStatus, all_failed, slo_missed, summarize};
+use crate::{Percentile, SloStatus, Summary, all_failed, slo_missed, summarize_log};
 use infermeter_core::certificate::{
     BOUNDS_US, Citation, CitedRung, Limit, LimitEnd, LoadKind, Proven, Transport,
 };
@@ -20,6 +20,10 @@ fn quiet() -> Run {
     Run::steady(1_300, 20.0, 12)
 }
 
+fn summary_of(log: &RunLog) -> Summary {
+    summarize_log(log).1
+}
+
 fn found(log: &RunLog) -> Vec<String> {
     let word = |f: &Finding| {
         let severity = match f.severity {
@@ -29,7 +33,8 @@ fn found(log: &RunLog) -> Vec<String> {
         };
         format!("{severity} {}", f.code)
     };
-    judge(log, &summarize(log)).iter().map(word).collect()
+    let (run, summary) = summarize_log(log);
+    judge(&run, &summary).iter().map(word).collect()
 }
 
 /// Findings of a log beside the one that every small sample has.
@@ -167,7 +172,7 @@ fn a_run_without_measured_requests() {
     run.warmup_stream(-1_000, ms(20), ms(10), 5);
     let log = run.build();
     check_log(&log, &["error nothing-measured"]);
-    assert!(!all_failed(&summarize(&log)));
+    assert!(!all_failed(&summary_of(&log)));
 }
 
 #[test]
@@ -180,7 +185,7 @@ fn a_run_with_failures_only() {
     }
     let log = run.build();
     check_log(&log, &["error failures"]);
-    let summary = summarize(&log);
+    let summary = summary_of(&log);
     assert!(all_failed(&summary) && slo_missed(&summary));
     assert_eq!(summary.slo[0].status, SloStatus::Missed);
     assert!(summary.latency.ttft.intended.is_none());
@@ -475,7 +480,7 @@ fn objectives_count_failures() {
         for i in 0..failed {
             run.failed(i * 1_000, Reason::HttpStatus);
         }
-        let summary = summarize(&run.build());
+        let summary = summary_of(&run.build());
         (summary.slo[0].status, summary.slo[0].straddles)
     };
     assert_eq!(line(0, "ttft.p99<100ms"), (SloStatus::Met, false));
@@ -488,7 +493,7 @@ fn objectives_count_failures() {
 
 #[test]
 fn per_user_speed_is_the_reciprocal_of_tpot() {
-    let summary = summarize(&quiet().build());
+    let summary = summary_of(&quiet().build());
     let p99 = Percentile::new(99.0).expect("a percentile");
     let tpot = &summary.latency.tpot.as_ref().expect("streams").percentiles[&p99];
     let speed = &summary.latency.per_user_tokens_per_s[&p99];
@@ -505,7 +510,7 @@ fn goodput_counts_requests_that_meet_every_objective() {
     run.stream(3_000, ms(200), ms(10), 5);
     run.failed(4_000, Reason::HttpStatus);
     run.manifest().plan.slo = vec!["ttft.p99<100ms".parse().expect("an objective")];
-    let goodput = summarize(&run.build())
+    let goodput = summary_of(&run.build())
         .goodput
         .expect("an objective is set");
     assert_eq!((goodput.attainment.count, goodput.attainment.n), (3, 5));
@@ -518,7 +523,7 @@ fn classes_are_summarised_apart() {
     let mut run = quiet();
     run.manifest().classes = vec!["chat".to_owned(), "code-generation".to_owned()];
     every(&mut run, 2).for_each(|r| r.class = 1);
-    let summary = summarize(&run.build());
+    let summary = summary_of(&run.build());
     let n: Vec<u64> = summary.classes.iter().map(|c| c.measured.total).collect();
     assert_eq!(n, [650, 650]);
     assert_eq!(n.iter().sum::<u64>(), summary.requests.measured.total);
@@ -601,8 +606,8 @@ fn a_calibration_says_what_it_found() {
     let mut run = quiet();
     run.manifest().calibration = Some(calibrated_to(1_000.0, 100.0));
     let log = run.build();
-    let summary = summarize(&log);
-    let findings = judge(&log, &summary);
+    let (run, summary) = summarize_log(&log);
+    let findings = judge(&run, &summary);
     let note = findings.iter().find(|f| f.code == "calibrated");
     let note = note.expect("the note");
     assert!(note.message.ends_with("error p99 38 us."), "{note:?}");

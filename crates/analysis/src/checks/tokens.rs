@@ -5,14 +5,14 @@ use crate::limits::{
     CACHED_PROMPT, CHAT_OVERHEAD_TOKENS, COMPLETIONS_OVERHEAD_TOKENS, LENGTH_NOT_OBEYED,
     TOKENS_DISAGREE,
 };
+use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::plan::Endpoint;
-use infermeter_core::run::RunLog;
 use infermeter_metrics::token_counts::PromptDifference;
 
 /// Answers were not as long as asked.
-pub(super) fn length_not_obeyed(_: &RunLog, summary: &Summary) -> Option<Finding> {
+pub(super) fn length_not_obeyed(_: &Run, summary: &Summary) -> Option<Finding> {
     let tokens = &summary.tokens;
     let share = tokens
         .not_obeyed_share()
@@ -37,7 +37,7 @@ pub(super) fn length_not_obeyed(_: &RunLog, summary: &Summary) -> Option<Finding
 }
 
 /// Usage and the chunks' own counts differ by more than 1 token and 1 %.
-pub(super) fn counts_disagree(_: &RunLog, summary: &Summary) -> Option<Finding> {
+pub(super) fn counts_disagree(_: &Run, summary: &Summary) -> Option<Finding> {
     let tokens = &summary.tokens;
     if tokens.disagreeing == 0 {
         return None;
@@ -64,9 +64,9 @@ pub(super) fn counts_disagree(_: &RunLog, summary: &Summary) -> Option<Finding> 
 }
 
 /// The server counted other prompt tokens than were asked for.
-pub(super) fn prompt_tokens(log: &RunLog, summary: &Summary) -> Option<Finding> {
+pub(super) fn prompt_tokens(run: &Run, summary: &Summary) -> Option<Finding> {
     let prompt = summary.tokens.prompt?;
-    let overhead = match log.manifest.plan.endpoint {
+    let overhead = match run.manifest.plan.endpoint {
         Endpoint::Chat => CHAT_OVERHEAD_TOKENS,
         Endpoint::Completions => COMPLETIONS_OVERHEAD_TOKENS,
     };
@@ -82,7 +82,7 @@ pub(super) fn prompt_tokens(log: &RunLog, summary: &Summary) -> Option<Finding> 
     if prompt.outliers > 0 || !(0..=overhead).contains(&prompt.median) {
         return Some(prompt_disagreement(&prompt, evidence));
     }
-    (prompt.median != 0 && log.manifest.plan.endpoint == Endpoint::Chat).then(|| {
+    (prompt.median != 0 && run.manifest.plan.endpoint == Endpoint::Chat).then(|| {
         Finding::new(
             Severity::Note,
             "prompt-overhead",
@@ -114,10 +114,10 @@ fn prompt_disagreement(prompt: &PromptDifference, evidence: String) -> Finding {
 /// Prompts were found in the server's prefix cache: as the workload means it, up to what a cache
 /// without limit would hold of it, or though each begins with its own salt. The facade says what is
 /// meant in `environment.workload.shared_prefix_share`.
-pub(super) fn cached_prompts(log: &RunLog, summary: &Summary) -> Option<Finding> {
+pub(super) fn cached_prompts(run: &Run, summary: &Summary) -> Option<Finding> {
     let tokens = &summary.tokens;
     let share = tokens.cached_share()?;
-    let environment = &log.manifest.environment;
+    let environment = &run.manifest.environment;
     let meant = environment.pointer("/workload/shared_prefix_share");
     let meant = meant.and_then(|share| share.as_f64());
     let evidence = format!(
@@ -155,7 +155,7 @@ pub(super) fn cached_prompts(log: &RunLog, summary: &Summary) -> Option<Finding>
 }
 
 /// Tokens that could not be counted, or only by spreading usage.
-pub(super) fn unknown_counts(_: &RunLog, summary: &Summary) -> Option<Finding> {
+pub(super) fn unknown_counts(_: &Run, summary: &Summary) -> Option<Finding> {
     let throughput = summary.throughput.as_ref();
     let spread = throughput.map_or(0, |t| t.responses_spread_evenly);
     let uncounted = throughput.map_or(0, |t| t.uncounted_chunks);
@@ -178,7 +178,7 @@ pub(super) fn unknown_counts(_: &RunLog, summary: &Summary) -> Option<Finding> {
 }
 
 /// Chunks carry several tokens: the gap between them is not the time per token.
-pub(super) fn multi_token_chunks(_: &RunLog, summary: &Summary) -> Option<Finding> {
+pub(super) fn multi_token_chunks(_: &Run, summary: &Summary) -> Option<Finding> {
     let chunks = summary.latency.tokens_per_chunk.as_ref()?;
     let mean = chunks.mean?.value;
     summary.latency.multi_token_chunks.then(|| {

@@ -2,15 +2,15 @@
 
 use super::counted;
 use crate::limits::{BAND_SHARE, SHORT_WINDOW_S};
+use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
-use infermeter_core::record::RequestRecord;
-use infermeter_core::run::RunLog;
 use infermeter_core::schedule::Phase;
+use infermeter_metrics::facts::RequestFacts;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The measured window began on a cold server.
-pub(super) fn no_warmup(_: &RunLog, summary: &Summary) -> Option<Finding> {
+pub(super) fn no_warmup(_: &Run, summary: &Summary) -> Option<Finding> {
     (summary.warmup.requests == 0).then(|| {
         Finding::new(
             Severity::Warning,
@@ -26,8 +26,8 @@ pub(super) fn no_warmup(_: &RunLog, summary: &Summary) -> Option<Finding> {
 }
 
 /// The default warm-up of short windows.
-pub(super) fn short_warmup(log: &RunLog, summary: &Summary) -> Option<Finding> {
-    let plan = &log.manifest.plan;
+pub(super) fn short_warmup(run: &Run, summary: &Summary) -> Option<Finding> {
+    let plan = &run.manifest.plan;
     let short = plan.duration?.as_seconds() <= SHORT_WINDOW_S;
     (plan.warmup.is_none() && short && summary.warmup.requests > 0).then(|| {
         Finding::new(
@@ -46,12 +46,13 @@ pub(super) fn short_warmup(log: &RunLog, summary: &Summary) -> Option<Finding> {
 
 /// Prompt lengths, by factors of two, that the window has and the warm-up had not: their first
 /// requests may have met a cold path (a graph to capture, a kernel to compile).
-pub(super) fn unwarmed_lengths(log: &RunLog, summary: &Summary) -> Option<Finding> {
+pub(super) fn unwarmed_lengths(run: &Run, summary: &Summary) -> Option<Finding> {
     if summary.warmup.requests == 0 {
         return None;
     }
-    let band = |r: &RequestRecord| r.requested_prompt_tokens.max(1).ilog2();
-    let of = |phase| log.records.iter().filter(move |r| r.phase == phase);
+    let band = |r: &RequestFacts| r.requested_prompt_tokens.max(1).ilog2();
+    let requests = &run.collected.requests;
+    let of = |phase| requests.iter().filter(move |r| r.phase == phase);
     let warm: BTreeSet<u32> = of(Phase::Warmup).map(band).collect();
     let mut measured: BTreeMap<u32, u64> = BTreeMap::new();
     of(Phase::Measure).for_each(|r| *measured.entry(band(r)).or_default() += 1);

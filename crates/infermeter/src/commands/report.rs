@@ -4,13 +4,14 @@ use crate::cli::ReportArgs;
 use crate::judged::Judged;
 use crate::{output, settle};
 use anyhow::{Context, Result, bail};
+use infermeter_analysis::Run;
 use infermeter_core::finding::{Finding, Severity};
-use infermeter_core::record::RequestRecord;
-use infermeter_core::run::{ClientHealth, Progress, RunLog, RunManifest, RunState, Window};
+use infermeter_core::run::{ClientHealth, Progress, RunManifest, RunState, Window};
 use infermeter_core::schedule::Phase;
 use infermeter_core::slo::Slo;
+use infermeter_metrics::facts::RequestFacts;
 use infermeter_record::{
-    RecordState, RunDirectory, Tail, read_manifest, read_records, write_manifest,
+    ParquetRecords, RecordState, RunDirectory, Tail, read_manifest, write_manifest,
 };
 
 /// Runs the subcommand.
@@ -33,16 +34,17 @@ pub fn report(args: &ReportArgs) -> Result<u8> {
             args.run_dir.display()
         ),
     }
-    let records = read_records(directory.path())?;
-    if manifest.progress.is_none() {
-        infer_end(&mut manifest, &records);
-    }
     let own_plan = objectives.is_empty();
     if !own_plan {
         manifest.plan.slo = objectives;
     }
-    let judged = Judged::of(RunLog { manifest, records });
-    if own_plan && let Err(error) = write_manifest(directory.path(), &judged.log.manifest) {
+    let records = ParquetRecords::open(directory.path())?;
+    let mut run = Run::read(manifest, &records)?;
+    if run.manifest.progress.is_none() {
+        infer_end(&mut run.manifest, &run.collected.requests);
+    }
+    let judged = Judged::of(run, &records)?;
+    if own_plan && let Err(error) = write_manifest(directory.path(), &judged.manifest) {
         // An archive may be read-only: the report is no worse for that.
         output::note(&format!("note: run.json is left as it was: {error}"));
     }
@@ -90,15 +92,15 @@ fn recover(directory: &RunDirectory, manifest: &mut RunManifest) -> Result<()> {
 }
 
 /// What can be said about the end of a run that could not say it itself.
-fn infer_end(manifest: &mut RunManifest, records: &[RequestRecord]) {
-    let ended = records
+fn infer_end(manifest: &mut RunManifest, requests: &[RequestFacts]) {
+    let ended = requests
         .iter()
         .filter_map(|r| r.closed)
         .max()
         .unwrap_or_default();
     manifest.state = RunState::Interrupted;
     manifest.progress = Some(Progress {
-        scheduled: records.len() as u64,
+        scheduled: requests.len() as u64,
         drain_not_reached: 0,
         drain_without_load: false,
         ended,
@@ -112,7 +114,7 @@ fn infer_end(manifest: &mut RunManifest, records: &[RequestRecord]) {
     if manifest.window.is_none() {
         // A closed loop knows its window when it ends: here it begins with the first measured
         // request.
-        let measured = records.iter().filter(|r| r.phase == Phase::Measure);
+        let measured = requests.iter().filter(|r| r.phase == Phase::Measure);
         let start = measured.map(|r| r.intended).min();
         manifest.window = start.map(|start| Window { start, end: ended });
     }

@@ -15,6 +15,7 @@ use crate::sent::{self, SentBodies};
 use crate::target::{self, ReadyTarget};
 use crate::{dry_run, environment, output, print_config, run_id, secrets, settle, validate};
 use anyhow::{Context, Result};
+use infermeter_analysis::Run;
 use infermeter_client::KeepTexts;
 use infermeter_client::engine::EngineConfig;
 use infermeter_client::prepared::Prepared;
@@ -24,11 +25,12 @@ use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::plan::Plan;
 use infermeter_core::record::RequestRecord;
 use infermeter_core::request::{RequestContent, RequestId};
-use infermeter_core::run::{FORMAT_VERSION, RunLog, RunManifest, RunState, Window};
+use infermeter_core::run::{FORMAT_VERSION, RunManifest, RunState, Window};
 use infermeter_core::schedule::Schedule;
+use infermeter_core::source::RecordSource;
 use infermeter_record::{
-    JOURNAL_FILE, JournalReader, JournalWriter, PARQUET_FILE, RunDirectory, read_records,
-    write_manifest,
+    JOURNAL_FILE, JournalReader, JournalRecords, JournalWriter, PARQUET_FILE, ParquetRecords,
+    RecordError, RunDirectory, write_manifest,
 };
 use infermeter_runner::{Inputs, RecordSink, RunSettings};
 use infermeter_sys::stamp::Sentinel;
@@ -76,7 +78,7 @@ fn measure(plan: &Plan, load: &Load, run_id: &str, salt: u64) -> Result<Judged> 
     let outcome = prepare_and_execute(plan, load, run_id, salt, directory.path());
     match outcome {
         Ok((manifest, interrupted)) => finish(plan, manifest, interrupted, directory.path()),
-        Err(error) if journal_records(directory.path()).is_ok_and(|r| !r.is_empty()) => {
+        Err(error) if JournalRecords::open(directory.path()).is_ok_and(|r| !r.is_empty()) => {
             Err(unfinished(&error, directory.path()))
         }
         Err(error) => {
@@ -372,16 +374,15 @@ fn finish(
     directory: &Path,
 ) -> Result<Judged> {
     let converted = convert(directory, &manifest);
-    let records = match converted {
-        Ok(()) => read_records(directory)?,
-        Err(_) => journal_records(directory)?,
-    };
     if let Some(health) = &mut manifest.client_health {
         // The conversion has had its peak, too. Set before judging: `report` must find the same.
         health.peak_rss_bytes = limits::peak_rss_bytes();
     }
-    let judged = Judged::of(RunLog { manifest, records });
-    let written = converted.and_then(|()| Ok(write_manifest(directory, &judged.log.manifest)?));
+    let judged = match converted {
+        Ok(()) => judged(manifest, &ParquetRecords::open(directory)?)?,
+        Err(_) => judged(manifest, &JournalRecords::open(directory)?)?,
+    };
+    let written = converted.and_then(|()| Ok(write_manifest(directory, &judged.manifest)?));
     show(plan, &judged);
     match written {
         Ok(()) => {
@@ -390,6 +391,13 @@ fn finish(
         }
         Err(error) => Err(unfinished(&error, directory)),
     }
+}
+
+fn judged<S: RecordSource<Error = RecordError>>(
+    manifest: RunManifest,
+    records: &S,
+) -> Result<Judged> {
+    Ok(Judged::of(Run::read(manifest, records)?, records)?)
 }
 
 fn convert(directory: &Path, manifest: &RunManifest) -> Result<()> {

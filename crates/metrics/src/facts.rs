@@ -1,0 +1,182 @@
+//! What a request's record says, without its chunks: what every metric with one value per request
+//! is computed from.
+//!
+//! Does not decide which requests count. Invariant: a fact that the record lacks is absent here.
+
+use crate::stalls::RequestStalls;
+use crate::token_series::{TokenMetric, own_percentile};
+use infermeter_core::clock::Offset;
+use infermeter_core::record::{
+    ChunkKind, Outcome, Reason, RequestRecord, StampSource, TokenSource,
+};
+use infermeter_core::request::{ClassIndex, RequestId};
+use infermeter_core::schedule::Phase;
+
+/// A record without its chunks; the fields are those of [`RequestRecord`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct RequestFacts {
+    /// Number in schedule order.
+    pub id: RequestId,
+    /// Workload class.
+    pub class: ClassIndex,
+    /// Phase of `intended`.
+    pub phase: Phase,
+    /// When it was due.
+    pub intended: Offset,
+    /// Read just before connecting or writing.
+    pub send_start: Option<Offset>,
+    /// The TCP connection was up.
+    pub connected: Option<Offset>,
+    /// The TLS session was up.
+    pub tls_done: Option<Offset>,
+    /// The last write call returned.
+    pub sent: Option<Offset>,
+    /// The kernel handed over the last byte.
+    pub left: Option<Offset>,
+    /// The read that held the first response byte.
+    pub first_byte: Option<Offset>,
+    /// Instant of the last chunk.
+    pub finished: Option<Offset>,
+    /// Instant of the last byte, or of the failure.
+    pub closed: Option<Offset>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// HTTP status.
+    pub status: Option<u16>,
+    /// Why it did not complete.
+    pub reason: Option<Reason>,
+    /// Tokens of the prompt's text as generated.
+    pub requested_prompt_tokens: u32,
+    /// Output tokens asked for.
+    pub requested_output_tokens: u32,
+    /// `usage.prompt_tokens`.
+    pub prompt_tokens: Option<u32>,
+    /// `usage.completion_tokens`.
+    pub output_tokens: Option<u32>,
+    /// Cached prompt tokens by usage.
+    pub cached_tokens: Option<u32>,
+    /// Source of the chunks' token counts.
+    pub token_source: Option<TokenSource>,
+    /// The connection was opened for this request.
+    pub new_connection: Option<bool>,
+    /// Times the request was written to a socket.
+    pub attempts: u8,
+    /// Whose stamps the receive instants are.
+    pub stamp_source: Option<StampSource>,
+    /// What its chunks say.
+    pub chunks: ChunkFacts,
+}
+
+/// What the chunks of one request say, all together.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ChunkFacts {
+    /// How many there are.
+    pub count: usize,
+    /// Instant of the first.
+    pub first: Option<Offset>,
+    /// Instant of the first that is not reasoning.
+    pub first_output: Option<Offset>,
+    /// Instant of the last.
+    pub last: Option<Offset>,
+    /// Tokens of the first, where known.
+    pub first_tokens: Option<u32>,
+    /// Tokens of all of them, where every chunk's are known and there is a chunk.
+    pub tokens: Option<u64>,
+    /// Some chunk is known to carry several tokens.
+    pub several_tokens: bool,
+    /// Some chunk is reasoning.
+    pub reasoning: bool,
+    /// Some instant lies before that of the chunk before.
+    pub out_of_order: bool,
+    /// Some lower bound lies above its instant.
+    pub lower_above: bool,
+    /// Stalls; absent with fewer gaps than a median needs.
+    pub stalls: Option<RequestStalls>,
+    /// For each token-level objective of the plan, the percentile of this request's own values,
+    /// milliseconds; absent where it has none.
+    pub own_percentiles: Box<[Option<f64>]>,
+}
+
+/// What is looked for in the chunks beside what is always noted.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ChunkQuestions {
+    /// The greatest ITL limit among the objectives, nanoseconds.
+    pub itl_limit_ns: Option<i64>,
+    /// Token-level objectives: metric and percentile, in the plan's order.
+    pub objectives: Vec<(TokenMetric, f64)>,
+}
+
+impl RequestFacts {
+    /// The facts of one record.
+    pub fn of(record: &RequestRecord, questions: &ChunkQuestions) -> Self {
+        Self {
+            id: record.id,
+            class: record.class,
+            phase: record.phase,
+            intended: record.intended,
+            send_start: record.send_start,
+            connected: record.connected,
+            tls_done: record.tls_done,
+            sent: record.sent,
+            left: record.left,
+            first_byte: record.first_byte,
+            finished: record.finished,
+            closed: record.closed,
+            outcome: record.outcome,
+            status: record.status,
+            reason: record.error.as_ref().map(|e| e.reason),
+            requested_prompt_tokens: record.requested_prompt_tokens,
+            requested_output_tokens: record.requested_output_tokens,
+            prompt_tokens: record.prompt_tokens,
+            output_tokens: record.output_tokens,
+            cached_tokens: record.cached_tokens,
+            token_source: record.token_source,
+            new_connection: record.new_connection,
+            attempts: record.attempts,
+            stamp_source: record.stamp_source,
+            chunks: ChunkFacts::of(record, questions),
+        }
+    }
+
+    /// Output tokens: the server's usage where given, else the sum over chunks.
+    pub fn output_token_count(&self) -> Option<u64> {
+        self.output_tokens.map(u64::from).or(self.chunks.tokens)
+    }
+
+    /// Instant of the last token: the last chunk, or the end of an answer without chunks.
+    pub fn last_token(&self) -> Option<Offset> {
+        self.chunks.last.or(self.finished).or(self.closed)
+    }
+}
+
+impl ChunkFacts {
+    fn of(record: &RequestRecord, questions: &ChunkQuestions) -> Self {
+        let chunks = &record.chunks;
+        let objectives = questions.objectives.iter();
+        let mut facts = Self {
+            count: chunks.len(),
+            first: chunks.first().map(|c| c.at),
+            last: chunks.last().map(|c| c.at),
+            first_tokens: chunks.first().and_then(|c| c.token_count()),
+            tokens: record.chunk_token_sum(),
+            stalls: RequestStalls::of(chunks, questions.itl_limit_ns),
+            own_percentiles: objectives
+                .map(|(metric, percentile)| own_percentile(record, *metric, *percentile))
+                .collect(),
+            ..Self::default()
+        };
+        let mut before = facts.first;
+        for chunk in chunks {
+            facts.out_of_order |= before.is_some_and(|b| chunk.at < b);
+            facts.lower_above |= chunk.lower > chunk.at;
+            facts.several_tokens |= chunk.token_count().is_some_and(|n| n > 1);
+            if chunk.kind == ChunkKind::Reasoning {
+                facts.reasoning = true;
+            } else if facts.first_output.is_none() {
+                facts.first_output = Some(chunk.at);
+            }
+            before = Some(chunk.at);
+        }
+        facts
+    }
+}
