@@ -2,10 +2,12 @@
 
 mod profile;
 mod syntax;
+mod until;
 mod workload;
 
 pub use profile::{After, BurstPhases, Level, MAX_RATE, Point, RateProfile, Stretch};
 pub use syntax::SyntaxError;
+pub use until::{Until, UntilError};
 pub use workload::{
     Bounds, Length, Lengths, MAX_TOKENS, MIN_PROMPT_TOKENS, MixPart, WorkloadClass, WorkloadKind,
 };
@@ -143,7 +145,7 @@ macro_rules! serde_as_text {
     )*};
 }
 
-serde_as_text!(RateProfile, WorkloadKind, Warmup);
+serde_as_text!(RateProfile, WorkloadKind, Warmup, Until);
 
 /// One complete plan. The names of the fields are those of the flags and of the plan file's keys.
 /// Lists and switches are never absent; an option is absent where nothing was asked for.
@@ -207,6 +209,12 @@ pub struct Plan {
     pub threads: Option<u32>,
     /// Most connections open at once.
     pub max_connections: Option<u32>,
+    /// Number of runs, each with seeds and salt of its own; with `until` the most of them.
+    #[serde(default)]
+    pub repeat: Option<u32>,
+    /// Repeat until an interval over the runs is this narrow.
+    #[serde(default)]
+    pub until: Option<Until>,
     /// Objectives.
     pub slo: Vec<Slo>,
     /// Percentiles asked for beside the default ones: `p75`.
@@ -292,6 +300,8 @@ impl Plan {
             tokenizer: "o200k".to_owned(),
             threads: None,
             max_connections: None,
+            repeat: None,
+            until: None,
             slo: Vec::new(),
             percentile: Vec::new(),
             connect_timeout: Span::seconds(10),

@@ -165,6 +165,18 @@ pub struct RunArgs {
         allow_hyphen_values = true
     )]
     pub warmup: Option<String>,
+    /// Measure N times, each run with its own seeds, salt and warm-up, and say how far they lie apart
+    #[arg(
+        long,
+        value_name = "N",
+        help_heading = "Load",
+        allow_hyphen_values = true
+    )]
+    pub repeat: Option<String>,
+    /// Repeat runs until an interval is this narrow, as in 'ttft.p99 +-10%'; --repeat is the most
+    /// [default: 12]
+    #[arg(long, value_name = "PRECISION", help_heading = "Load")]
+    pub until: Option<String>,
     /// Seed of the run; two independent ones derive from it [default: 1]
     #[arg(long, value_name = "N", help_heading = "Load")]
     pub seed: Option<String>,

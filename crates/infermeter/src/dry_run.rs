@@ -39,6 +39,15 @@ pub fn dry_run(plan: &Plan, load: &Load) -> String {
         ));
     }
     lines.push(support(plan, measured));
+    if plan.repeat.is_some() || plan.until.is_some() {
+        let most = plan.repeat.unwrap_or(crate::repeat::MOST_RUNS);
+        let until = plan
+            .until
+            .map_or_else(String::new, |until| format!(" until {until}"));
+        lines.push(format!(
+            "Repeated    {most} runs at most{until}, each with its own seeds and salt"
+        ));
+    }
     lines.push("Nothing was sent.".to_owned());
     lines.join("\n") + "\n"
 }

@@ -1,8 +1,9 @@
 //! A run with its summary, findings and verdict: what `run` ends with and `report` begins with.
 
 use crate::exit;
-use infermeter_analysis::{Run, Summary, all_failed, judge, slo_missed, summarize};
+use infermeter_analysis::{PrecisionRun, Run, Summary, all_failed, judge, slo_missed, summarize};
 use infermeter_core::finding::Verdict;
+use infermeter_core::plan::Until;
 use infermeter_core::run::{RunManifest, RunState};
 use infermeter_core::source::RecordSource;
 use infermeter_report::Style;
@@ -18,6 +19,8 @@ pub struct Judged {
     pub summary: Summary,
     /// Whether it can be trusted.
     pub verdict: Verdict,
+    /// The run as far as a precision that was asked for goes.
+    pub precision: Option<PrecisionRun>,
 }
 
 impl Judged {
@@ -26,8 +29,13 @@ impl Judged {
     ///
     /// # Errors
     /// When the records cannot be read.
-    pub fn of<S: RecordSource>(mut run: Run, records: &S) -> Result<Self, S::Error> {
+    pub fn of<S: RecordSource>(
+        mut run: Run,
+        records: &S,
+        until: Option<&Until>,
+    ) -> Result<Self, S::Error> {
         let summary = summarize(&run, records)?;
+        let precision = until.map(|until| PrecisionRun::of(&run, &summary, until));
         let findings = judge(&run, &summary);
         let verdict = Verdict::of(&findings);
         run.manifest.findings = findings;
@@ -37,6 +45,7 @@ impl Judged {
             manifest: run.manifest,
             summary,
             verdict,
+            precision,
         })
     }
 

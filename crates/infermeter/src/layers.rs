@@ -158,7 +158,7 @@ fn kind(key: &str, defaults: &Map<String, Value>) -> Kind {
         ("rate" | "time-scale" | "thin" | "cv", _) => Kind::Number,
         (
             "concurrency" | "trace-limit" | "requests" | "seed" | "workload-seed" | "schedule-seed"
-            | "salt" | "threads" | "max-connections" | "gpus",
+            | "repeat" | "salt" | "threads" | "max-connections" | "gpus",
             _,
         ) => Kind::Whole,
         ("extra-body", _) => Kind::Object,
@@ -235,7 +235,7 @@ fn check_value(key: &str, value: &Value) -> Result<()> {
 }
 
 /// Flags with one value, by key.
-fn texts(args: &RunArgs) -> [(&'static str, &Option<String>); 40] {
+fn texts(args: &RunArgs) -> [(&'static str, &Option<String>); 42] {
     [
         ("target", &args.target),
         ("out", &args.out),
@@ -251,6 +251,8 @@ fn texts(args: &RunArgs) -> [(&'static str, &Option<String>); 40] {
         ("duration", &args.duration),
         ("requests", &args.requests),
         ("warmup", &args.warmup),
+        ("repeat", &args.repeat),
+        ("until", &args.until),
         ("seed", &args.seed),
         ("workload-seed", &args.workload_seed),
         ("schedule-seed", &args.schedule_seed),

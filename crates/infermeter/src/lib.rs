@@ -21,6 +21,7 @@ pub mod place;
 pub mod print_config;
 pub mod progress;
 mod receiving;
+pub mod repeat;
 pub mod run_id;
 pub mod secrets;
 pub mod sent;

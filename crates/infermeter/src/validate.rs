@@ -207,6 +207,7 @@ fn bounds(plan: &Plan) -> Result<()> {
     let counts = [
         ("--concurrency", plan.concurrency.map(u64::from)),
         ("--requests", plan.requests),
+        ("--repeat", plan.repeat.map(u64::from)),
         ("--trace-limit", plan.trace_limit),
         ("--threads", plan.threads.map(u64::from)),
         ("--max-connections", plan.max_connections.map(u64::from)),

@@ -11,11 +11,13 @@ mod json;
 mod latency;
 mod number;
 mod objectives;
+mod repeated;
 mod run;
 mod style;
 mod terminal;
 mod throughput;
 
 pub use json::json;
+pub use repeated::{look_line, repeated, run_line};
 pub use style::Style;
 pub use terminal::terminal;

@@ -43,7 +43,7 @@ pub fn report(args: &ReportArgs) -> Result<u8> {
     if run.manifest.progress.is_none() {
         infer_end(&mut run.manifest, &run.collected.requests);
     }
-    let judged = Judged::of(run, &records)?;
+    let judged = Judged::of(run, &records, None)?;
     if own_plan && let Err(error) = write_manifest(directory.path(), &judged.manifest) {
         // An archive may be read-only: the report is no worse for that.
         output::note(&format!("note: run.json is left as it was: {error}"));

@@ -13,7 +13,9 @@ use crate::receiving::Receiving;
 use crate::secrets::Secrets;
 use crate::sent::{self, SentBodies};
 use crate::target::{self, ReadyTarget};
-use crate::{dry_run, environment, output, print_config, run_id, secrets, settle, validate};
+use crate::{
+    dry_run, environment, output, print_config, repeat, run_id, secrets, settle, validate,
+};
 use anyhow::{Context, Result};
 use infermeter_analysis::Run;
 use infermeter_client::KeepTexts;
@@ -22,7 +24,7 @@ use infermeter_client::prepared::Prepared;
 use infermeter_client::response::Expect;
 use infermeter_core::clock::{Clock, realtime_ns};
 use infermeter_core::finding::{Finding, Severity};
-use infermeter_core::plan::Plan;
+use infermeter_core::plan::{Plan, Until};
 use infermeter_core::record::RequestRecord;
 use infermeter_core::request::{RequestContent, RequestId};
 use infermeter_core::run::{FORMAT_VERSION, RunManifest, RunState, Window};
@@ -36,7 +38,7 @@ use infermeter_runner::{Inputs, RecordSink, RunSettings};
 use infermeter_sys::stamp::Sentinel;
 use infermeter_sys::{affinity, limits, signals};
 use sha2::{Digest, Sha256};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 /// Busy-polling before a send, where the worker has a core of its own.
@@ -56,6 +58,9 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     validate::validate(&resolved.plan)?;
     validate::used(&resolved)?;
     let Resolved { plan, .. } = resolved;
+    if !args.dry_run && (plan.repeat.is_some() || plan.until.is_some()) {
+        return repeat::run(&plan);
+    }
     let run_id = run_id::random_run_id()?;
     let salt = plan.salt.unwrap_or_else(|| run_id::salt_of(&run_id));
     let load = Load::from_plan(&plan, salt)?;
@@ -69,6 +74,39 @@ pub fn run(args: &RunArgs) -> Result<u8> {
 
 /// Measures, records, judges and prints.
 fn measure(plan: &Plan, load: &Load, run_id: &str, salt: u64) -> Result<Judged> {
+    let ended = measure_into(plan, load, (run_id, salt), None)?;
+    show(plan, &ended.judged);
+    match ended.unwritten {
+        None => {
+            show_place(plan, ended.interrupted, &ended.directory);
+            Ok(ended.judged)
+        }
+        Some(error) => Err(unfinished(&error, &ended.directory)),
+    }
+}
+
+/// A run that has ended.
+pub(crate) struct Ended {
+    /// The run, judged.
+    pub judged: Judged,
+    /// A signal ended it.
+    pub interrupted: bool,
+    /// Where its record is.
+    pub directory: PathBuf,
+    /// Why the record is not complete.
+    pub unwritten: Option<anyhow::Error>,
+}
+
+/// Measures, records and judges; `until` is a precision that repeated runs are looked at for.
+///
+/// # Errors
+/// When nothing was measured.
+pub(crate) fn measure_into(
+    plan: &Plan,
+    load: &Load,
+    (run_id, salt): (&str, u64),
+    until: Option<&Until>,
+) -> Result<Ended> {
     let directory = match &plan.out {
         Some(path) => path.clone(),
         None => run_id::default_directory(realtime_ns(), run_id),
@@ -77,7 +115,15 @@ fn measure(plan: &Plan, load: &Load, run_id: &str, salt: u64) -> Result<Judged> 
     let directory = RunDirectory::create(&directory)?;
     let outcome = prepare_and_execute(plan, load, run_id, salt, directory.path());
     match outcome {
-        Ok((manifest, interrupted)) => finish(plan, manifest, interrupted, directory.path()),
+        Ok((manifest, interrupted)) => {
+            let (judged, unwritten) = finish(manifest, directory.path(), until)?;
+            Ok(Ended {
+                judged,
+                interrupted,
+                directory: directory.path().to_owned(),
+                unwritten,
+            })
+        }
         Err(error) if JournalRecords::open(directory.path()).is_ok_and(|r| !r.is_empty()) => {
             Err(unfinished(&error, directory.path()))
         }
@@ -365,39 +411,32 @@ impl RecordSink for Journal<'_> {
     }
 }
 
-/// Converts the record, judges it, prints it. Where it cannot be converted (a full disk), the
-/// journal stays, and what it holds is judged and printed all the same.
+/// Converts the record and judges it. Where it cannot be converted (a full disk), the journal
+/// stays, what it holds is judged all the same, and the reason is handed on.
 fn finish(
-    plan: &Plan,
     mut manifest: RunManifest,
-    interrupted: bool,
     directory: &Path,
-) -> Result<Judged> {
+    until: Option<&Until>,
+) -> Result<(Judged, Option<anyhow::Error>)> {
     let converted = convert(directory, &manifest);
     if let Some(health) = &mut manifest.client_health {
         // The conversion has had its peak, too. Set before judging: `report` must find the same.
         health.peak_rss_bytes = limits::peak_rss_bytes();
     }
     let judged = match converted {
-        Ok(()) => judged(manifest, &ParquetRecords::open(directory)?)?,
-        Err(_) => judged(manifest, &JournalRecords::open(directory)?)?,
+        Ok(()) => judged(manifest, &ParquetRecords::open(directory)?, until)?,
+        Err(_) => judged(manifest, &JournalRecords::open(directory)?, until)?,
     };
     let written = converted.and_then(|()| Ok(write_manifest(directory, &judged.manifest)?));
-    show(plan, &judged);
-    match written {
-        Ok(()) => {
-            show_place(plan, interrupted, directory);
-            Ok(judged)
-        }
-        Err(error) => Err(unfinished(&error, directory)),
-    }
+    Ok((judged, written.err()))
 }
 
 fn judged<S: RecordSource<Error = RecordError>>(
     manifest: RunManifest,
     records: &S,
+    until: Option<&Until>,
 ) -> Result<Judged> {
-    Ok(Judged::of(Run::read(manifest, records)?, records)?)
+    Ok(Judged::of(Run::read(manifest, records)?, records, until)?)
 }
 
 fn convert(directory: &Path, manifest: &RunManifest) -> Result<()> {

@@ -17,6 +17,7 @@ mod outputs;
 mod plans;
 mod process;
 mod records;
+mod repeat;
 mod secrets;
 mod server;
 mod signals;

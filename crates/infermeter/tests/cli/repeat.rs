@@ -1,0 +1,104 @@
+//! `--repeat` and `--until`: every run complete and different, and what they say together.
+
+use crate::process::{Scratch, infermeter, manifest, mock};
+use serde_json::Value;
+use std::path::Path;
+
+const LOAD: &str = "--rate 40 --workload fixed:20,2 --duration 1s --warmup 0 --connect-timeout 5s";
+
+fn repeat_json(dir: &Path) -> Value {
+    let text = std::fs::read_to_string(dir.join("repeat.json")).expect("repeat.json");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+#[test]
+fn runs_have_seeds_salts_and_records_of_their_own() {
+    let scratch = Scratch::new();
+    let out = scratch.path("r");
+    let ran = infermeter(&format!(
+        "run {} {LOAD} --repeat 2 --out {}",
+        mock(),
+        out.display()
+    ));
+    assert!(matches!(ran.code, Some(0 | 3)), "{ran:#?}");
+    assert!(
+        ran.err.contains("Run 1 of 2: ") && ran.err.contains("Run 2 of 2: "),
+        "{ran:#?}"
+    );
+    assert!(
+        ran.out.contains("Figures over 2 runs") && ran.out.contains("ttft.p50 ms"),
+        "{ran:#?}"
+    );
+    let runs = ["run-01", "run-02"].map(|name| manifest(&out.join(name)));
+    for key in [
+        "/seeds",
+        "/environment/workload/salt",
+        "/environment/workload/sent_sha256",
+        "/run_id",
+    ] {
+        let of = runs.each_ref().map(|run| run.pointer(key).cloned());
+        assert!(of[0].is_some(), "{key}");
+        assert_ne!(of[0], of[1], "{key}");
+    }
+    // The first run is the one that the plan measures by itself.
+    let alone = infermeter_core::seed::Seeds::derive(1);
+    assert_eq!(runs[0]["seeds"]["workload"], alone.workload);
+    let together = repeat_json(&out);
+    assert_eq!(together["runs"].as_array().map(Vec::len), Some(2));
+    assert_eq!(together["repeated"]["runs"], 2);
+    let figures = together["repeated"]["figures"].as_array().expect("figures");
+    let rate = figures
+        .iter()
+        .find(|f| f["name"] == "requests_per_s")
+        .expect("a rate");
+    let values: Vec<f64> = rate["runs"]
+        .as_array()
+        .expect("two")
+        .iter()
+        .filter_map(Value::as_f64)
+        .collect();
+    let mean = rate["over"]["mean"]["value"].as_f64().expect("a mean");
+    assert!(
+        (values.iter().sum::<f64>() / 2.0 - mean).abs() < 1e-9,
+        "{rate}"
+    );
+}
+
+#[test]
+fn a_precision_says_how_far_it_may_go_and_whether_it_got_there() {
+    let scratch = Scratch::new();
+    let out = scratch.path("u");
+    let ran = infermeter(&format!(
+        "run {} {LOAD} --repeat 3 --until tpot.p99.9+-0.001% --out {}",
+        mock(),
+        out.display()
+    ));
+    assert!(matches!(ran.code, Some(0 | 3)), "{ran:#?}");
+    assert!(
+        ran.err.contains("tpot.p99.9+-0.001%: at most 3 runs"),
+        "{ran:#?}"
+    );
+    assert!(ran.out.contains("not reached"), "{ran:#?}");
+    let looks = repeat_json(&out)["precision"]
+        .as_array()
+        .cloned()
+        .expect("looks");
+    assert_eq!(looks.len(), 3);
+    assert_eq!(looks[2]["state"], "not_reached");
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_before_the_first_run() {
+    let fails = |flags: &str, expect: &[&str]| {
+        infermeter(&format!("run {} {LOAD} {flags}", mock())).fails(2, expect);
+    };
+    fails("--repeat 0", &["--repeat: must be above 0"]);
+    fails("--until ttft.p99", &["--until", "as in ttft.p99+-10%"]);
+    fails(
+        "--until ttft.p99+-5% --repeat 1",
+        &["--until needs at least two runs"],
+    );
+    let scratch = Scratch::new();
+    let file = scratch.file("there", "");
+    fails(&format!("--repeat 2 --out {file}"), &["exists"]);
+}
