@@ -27,6 +27,18 @@ pub enum ScheduleError {
          be reached; give --duration, or a last rate above 0"
     )]
     ProfileEnds,
+    /// All clients stop in the end, and only a count would end the window.
+    #[error(
+        "--clients: all rates end at 0, so --requests may never be reached; give --duration, or a \
+         curve whose last rate is above 0"
+    )]
+    SourcesEnd,
+    /// Nobody sends at the start, and the warm-up waits for requests.
+    #[error(
+        "--clients: no client sends at its time 0, so the requests of --warmup never come: give \
+         --warmup a time only"
+    )]
+    SilentWarmup,
     /// The profile repeats too often.
     #[error(
         "--rate-profile would repeat about {laps:.0} times, more than 100,000,000: lower \

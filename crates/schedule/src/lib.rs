@@ -13,6 +13,7 @@ mod error;
 mod open;
 mod renewal;
 mod replay;
+mod sources;
 mod thin;
 mod varying;
 mod warmup;
@@ -25,6 +26,9 @@ pub use error::ScheduleError;
 pub use open::{OpenParams, Rate, open_schedule};
 pub use renewal::ArrivalProcess;
 pub use replay::{ReplayParams, replay_schedule};
+pub use sources::{
+    MergedSchedule, Source, SourceWindow, SourcesParams, expected_arrivals, merged_schedule,
+};
 pub use thin::thin;
 pub use varying::VaryingArrivals;
 pub use warmup::WarmupRule;

@@ -23,7 +23,7 @@ use infermeter_core::units::Span;
 pub(crate) const MAX_SECONDS: f64 = 366.0 * 86_400.0;
 
 /// Most laps of a profile in a window.
-const MAX_LAPS: f64 = 1e8;
+pub(crate) const MAX_LAPS: f64 = 1e8;
 
 /// Requests per second.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -104,7 +104,7 @@ fn refused(error: CutError) -> ScheduleError {
 }
 
 /// A warm-up that ends at an instant known already.
-fn ending_at(start: Offset) -> WarmupRule {
+pub(crate) fn ending_at(start: Offset) -> WarmupRule {
     WarmupRule {
         least: Warmup {
             time: Span(start.0),

@@ -198,6 +198,26 @@ impl RateProfile {
         }
     }
 
+    /// The rate at time 0, requests per second; of random bursts, the mean.
+    pub fn first(&self) -> f64 {
+        match self {
+            Self::Diurnal {
+                low,
+                high,
+                period,
+                phase,
+            } => {
+                let turn = std::f64::consts::TAU * phase.as_seconds() / period.as_seconds();
+                low + (high - low) / 2.0 * (1.0 - turn.cos())
+            }
+            Self::Bursts {
+                phases: BurstPhases::Exponential,
+                ..
+            } => self.mean(),
+            _ => self.stretches().first().map_or(0.0, |s| s.from),
+        }
+    }
+
     /// The constant rate of the warm-up, requests per second: the first rate of a profile that
     /// holds in the end, the mean of one that repeats or starts at 0.
     pub fn warmup_rate(&self) -> f64 {
