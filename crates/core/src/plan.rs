@@ -164,6 +164,9 @@ pub struct Plan {
     pub concurrency: Option<u32>,
     /// Open loop: replay of a trace file.
     pub trace: Option<PathBuf>,
+    /// Open loop: clients, each with a rate, gaps and lengths of its own: `synthetic` or a file.
+    #[serde(default)]
+    pub clients: Option<String>,
     /// Rows of the trace to use.
     pub trace_limit: Option<u64>,
     /// How the trace is read: `NAME` or `NAME=VALUE`.
@@ -279,6 +282,7 @@ impl Plan {
             rate_profile: None,
             concurrency: None,
             trace: None,
+            clients: None,
             trace_limit: None,
             trace_option: Vec::new(),
             time_scale: 1.0,
@@ -346,8 +350,11 @@ impl Plan {
     }
 
     /// Coefficient of variation of the gaps asked for, in units of the expected gap; absent in a
-    /// closed loop and for a trace.
+    /// closed loop, for a trace, and for clients, of which each has its own.
     pub fn gap_cv(&self) -> Option<f64> {
+        if self.clients.is_some() {
+            return None;
+        }
         self.peak_rate()?;
         match self.arrival {
             ArrivalKind::Constant => Some(0.0),

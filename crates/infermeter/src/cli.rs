@@ -106,6 +106,10 @@ pub struct RunArgs {
     /// Open loop: replay a trace (Azure, Mooncake, BurstGPT, Qwen-Bailian or vLLM; .gz too)
     #[arg(long, value_name = "FILE", help_heading = "Load")]
     pub trace: Option<String>,
+    /// Open loop: many clients, each with its own rate, burstiness and lengths: the bundled profile
+    /// `synthetic`, or a file; --rate scales them all
+    #[arg(long, value_name = "NAME|FILE", help_heading = "Load")]
+    pub clients: Option<String>,
     /// Use only the first N rows of the trace
     #[arg(long, value_name = "N", help_heading = "Load")]
     pub trace_limit: Option<String>,

@@ -4,10 +4,14 @@ use crate::load::Load;
 use infermeter_core::plan::{Plan, RateProfile, Warmup};
 use infermeter_core::schedule::Schedule;
 use infermeter_core::slo::parse_percentile;
+use infermeter_core::units::Span;
 use infermeter_stats::INDICATIVE_TAIL;
 
 /// Percentiles printed by default, in percent.
 const DEFAULT_PERCENTILES: [f64; 5] = [50.0, 90.0, 95.0, 99.0, 99.9];
+
+/// Classes named.
+const CLASSES_NAMED: usize = 5;
 
 /// The dry run's text.
 pub fn dry_run(plan: &Plan, load: &Load) -> String {
@@ -16,11 +20,19 @@ pub fn dry_run(plan: &Plan, load: &Load) -> String {
         format!("Target      {}", crate::secrets::redact_url(&plan.target)),
         format!(
             "Workload    {}, {:.0} prompt and {:.0} output tokens a request (means)",
-            load.workload.classes().join(", "),
+            classes(load.workload.classes()),
             tokens.input,
             tokens.output
         ),
     ];
+    if let (Some(clients), Schedule::Open(open)) = (&load.clients, &load.schedule) {
+        let span = Span(open.window_end.since(open.window_start));
+        let described = clients.described(span);
+        for (i, line) in described.iter().enumerate() {
+            let label = if i == 0 { "Clients" } else { "" };
+            lines.push(format!("{label:<12}{line}"));
+        }
+    }
     if let Some(facts) = load.workload.trace_facts() {
         let rows = format!("{} rows of the format {}", facts.rows, facts.format);
         lines.push(format!("Trace       {rows}"));
@@ -52,6 +64,17 @@ pub fn dry_run(plan: &Plan, load: &Load) -> String {
     lines.join("\n") + "\n"
 }
 
+/// Names of classes, the first few of many.
+fn classes(names: &[String]) -> String {
+    match names.get(..CLASSES_NAMED) {
+        Some(first) if names.len() > CLASSES_NAMED => {
+            let more = names.len() - first.len();
+            format!("{} and {more} more classes", first.join(", "))
+        }
+        _ => names.join(", "),
+    }
+}
+
 fn open_loop(plan: &Plan, load: &Load, lines: &mut Vec<String>) -> Option<u64> {
     let Schedule::Open(open) = &load.schedule else {
         return None;
@@ -60,7 +83,7 @@ fn open_loop(plan: &Plan, load: &Load, lines: &mut Vec<String>) -> Option<u64> {
     let measured = (open.drain_from - open.measure_from) as u64;
     let window = seconds(open.window_end.since(open.window_start));
     let rate = load.rate_asked(plan).unwrap_or(0.0);
-    let mean = if plan.rate_profile.is_some() {
+    let mean = if plan.rate_profile.is_some() || plan.clients.is_some() {
         " on average over the window"
     } else {
         ""

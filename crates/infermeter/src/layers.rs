@@ -235,14 +235,15 @@ fn check_value(key: &str, value: &Value) -> Result<()> {
 }
 
 /// Flags with one value, by key.
-fn texts(args: &RunArgs) -> [(&'static str, &Option<String>); 42] {
-    [
+fn texts(args: &RunArgs) -> Vec<(&'static str, &Option<String>)> {
+    vec![
         ("target", &args.target),
         ("out", &args.out),
         ("rate", &args.rate),
         ("rate-profile", &args.rate_profile),
         ("concurrency", &args.concurrency),
         ("trace", &args.trace),
+        ("clients", &args.clients),
         ("trace-limit", &args.trace_limit),
         ("time-scale", &args.time_scale),
         ("thin", &args.thin),

@@ -5,6 +5,7 @@
 
 pub mod calibrate;
 pub mod cli;
+pub mod clients;
 pub mod commands;
 pub mod dry_run;
 pub mod environment;

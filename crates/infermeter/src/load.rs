@@ -1,6 +1,7 @@
 //! From plan to load: what is sent (workload) and when (schedule), both pure functions of the
 //! plan and its seeds.
 
+use crate::clients::Clients;
 use crate::trace_options;
 use anyhow::{Context, Result, bail};
 use infermeter_core::plan::{Plan, Warmup};
@@ -26,6 +27,8 @@ pub struct Load {
     pub schedule: Schedule,
     /// The rows of a trace end with the trace: the drain may be without load.
     pub from_trace: bool,
+    /// The clients that both come from, where they do.
+    pub clients: Option<Clients>,
 }
 
 impl Load {
@@ -38,6 +41,16 @@ impl Load {
         let seeds = plan.seeds();
         if let Some(path) = &plan.workload_file {
             return Self::from_file(plan, path, tokenizer, salt);
+        }
+        if let Some(clients) = Clients::of_plan(plan)? {
+            let (trace, schedule) = clients.load(plan, seeds)?;
+            let workload = Workload::from_trace(trace, seeds.workload, tokenizer);
+            return Ok(Self {
+                workload: workload.with_salt(salt),
+                schedule: Schedule::Open(schedule),
+                from_trace: false,
+                clients: Some(clients),
+            });
         }
         let trace = match &plan.trace {
             Some(path) => Some(trace(plan, path)?),
@@ -53,6 +66,7 @@ impl Load {
             workload: workload.with_salt(salt),
             schedule,
             from_trace,
+            clients: None,
         })
     }
 
@@ -78,6 +92,7 @@ impl Load {
             workload: Workload::from_file(file, tokenizer).with_salt(salt),
             schedule,
             from_trace: own_times,
+            clients: None,
         })
     }
 
@@ -113,6 +128,9 @@ impl Load {
             return plan.rate;
         }
         let window_ns = open.window_end.since(open.window_start);
+        if let Some(clients) = &self.clients {
+            return clients.mean_rate(Span(window_ns)).ok();
+        }
         if let Some(profile) = &plan.rate_profile {
             return RateCurve::new(profile, plan.seeds().schedule).mean(window_ns);
         }

@@ -107,7 +107,13 @@ pub fn used(resolved: &Resolved) -> Result<()> {
     if plan.trace.is_some() && given("workload") {
         bail!("--workload and --trace exclude each other: a trace brings its own lengths");
     }
-    for key in ["workload", "workload-seed"] {
+    if plan.clients.is_some() && given("workload") {
+        bail!("--workload and --clients exclude each other: clients bring their own lengths");
+    }
+    if plan.clients.is_some() && (given("arrival") || given("cv")) {
+        bail!("--arrival and --cv are for one process: each of --clients brings its own gaps");
+    }
+    for key in ["workload", "workload-seed", "clients"] {
         if plan.workload_file.is_some() && given(key) {
             bail!(
                 "--{key} and --workload-file exclude each other: the file has its requests word for \
@@ -126,7 +132,9 @@ const ARRIVAL_NEEDS_RATE: &str = "--arrival needs --rate or --rate-profile: a tr
 
 fn load_model(plan: &Plan) -> Result<()> {
     let given = [
-        ("--rate", plan.rate.is_some()),
+        ("--clients", plan.clients.is_some()),
+        // Beside clients it scales them.
+        ("--rate", plan.rate.is_some() && plan.clients.is_none()),
         ("--rate-profile", plan.rate_profile.is_some()),
         ("--concurrency", plan.concurrency.is_some()),
         ("--trace", plan.trace.is_some()),
@@ -139,8 +147,8 @@ fn load_model(plan: &Plan) -> Result<()> {
     match named.as_slice() {
         [] if plan.workload_file.is_some() => {}
         [] => bail!(
-            "no load: give --rate R or --rate-profile PROFILE (open loop), --concurrency N (closed \
-             loop), --trace FILE or --workload-file FILE"
+            "no load: give --rate R, --rate-profile PROFILE or --clients NAME (open loop), \
+             --concurrency N (closed loop), --trace FILE or --workload-file FILE"
         ),
         [_] => {}
         several => bail!("{} exclude each other: give one", several.join(" and ")),

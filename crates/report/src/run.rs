@@ -5,6 +5,7 @@ use crate::style::Style;
 use infermeter_analysis::{LoadSummary, Summary};
 use infermeter_core::plan::{ArrivalKind, Endpoint, Plan};
 use infermeter_core::run::{LoadModel, RunManifest};
+use infermeter_core::text::inert;
 use infermeter_metrics::outcomes::{OutcomeCounts, ReasonCount};
 
 /// The lines about the run.
@@ -64,7 +65,10 @@ fn workload(plan: &Plan) -> String {
             });
             format!("trace {}{scale}{thinned}", path.display())
         }
-        None => plan.workload.to_string(),
+        None => match &plan.clients {
+            Some(clients) => format!("clients {}", inert(clients, 200)),
+            None => plan.workload.to_string(),
+        },
     }
 }
 
@@ -81,7 +85,7 @@ fn load(summary: &Summary, plan: &Plan) -> String {
     match summary.load_model {
         LoadModel::OpenLoop => {
             let asked = summary.load.as_ref().map(|load| match load.rate_asked {
-                Some(rate) if plan.rate_profile.is_some() => {
+                Some(rate) if plan.rate_profile.is_some() || plan.clients.is_some() => {
                     format!(" {}/s asked on average,", significant(rate))
                 }
                 Some(rate) => format!(" {}/s asked,", significant(rate)),
@@ -89,6 +93,7 @@ fn load(summary: &Summary, plan: &Plan) -> String {
             });
             let shape = match plan.arrival {
                 _ if plan.is_replay() => "replay".to_owned(),
+                _ if plan.clients.is_some() => "many clients".to_owned(),
                 ArrivalKind::Poisson => "Poisson".to_owned(),
                 ArrivalKind::Constant => "constant".to_owned(),
                 ArrivalKind::Gamma => format!("gamma (CV {})", plan.cv.unwrap_or(1.0)),
@@ -170,6 +175,6 @@ fn reason_line(reason: &ReasonCount) -> String {
         count(reason.count),
         reason.reason.as_str(),
         status.unwrap_or_default(),
-        infermeter_core::text::inert(&reason.example, 160)
+        inert(&reason.example, 160)
     )
 }

@@ -89,6 +89,35 @@ impl Classes {
         identity
     }
 
+    /// One class whose two lengths have nothing to do with each other.
+    pub fn of_distributions(input: LengthDistribution, output: LengthDistribution) -> Self {
+        Self {
+            sources: vec![PairSource::Drawn {
+                input,
+                output,
+                rho: 0.0,
+            }],
+            texts: vec!["drawn".to_owned()],
+            up_to: vec![1.0],
+        }
+    }
+
+    /// The same, with the rank correlation (Spearman's) `asked` between prompts and answers. For a
+    /// Gaussian copula it is 6/pi asin(rho/2) (Kruskal, JASA 53, 1958), so rho is 2 sin(pi asked/6);
+    /// ties between whole numbers of tokens lower it a little. `None` where there is no single pair
+    /// of distributions without a correlation.
+    pub fn with_rank_correlation(mut self, asked: f64) -> Option<Self> {
+        match self.sources.as_mut_slice() {
+            [PairSource::Drawn { input, output, rho }]
+                if *rho == 0.0 && !input.is_fixed() && !output.is_fixed() =>
+            {
+                *rho = 2.0 * (std::f64::consts::PI * asked / 6.0).sin();
+                Some(self)
+            }
+            _ => None,
+        }
+    }
+
     /// Draws a request.
     pub fn draw<R: Rng>(&self, rng: &mut R) -> Draw {
         let class = match self.sources.len() {

@@ -58,6 +58,20 @@ enum Law {
     },
     /// Probability of each length from the least up to and including this one.
     Zipf(Arc<[f64]>),
+    /// Bins in order of length.
+    Bins(Arc<[Bin]>),
+}
+
+/// Lengths that are equally likely.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Bin {
+    /// The least.
+    from: f64,
+    /// How many there are.
+    lengths: f64,
+    /// Probability of shorter lengths, and of these and shorter ones.
+    before: f64,
+    up_to: f64,
 }
 
 impl LengthDistribution {
@@ -94,6 +108,35 @@ impl LengthDistribution {
         Self { law, min, max }
     }
 
+    /// Lengths in bins: the k-th reaches from `edges[k]` up to below `edges[k + 1]`, and its share is
+    /// `weights[k]`; inside a bin all lengths are equally likely. Edges rise, and there is one more
+    /// of them than of weights.
+    pub fn of_bins(edges: &[u32], weights: &[f64]) -> Self {
+        let whole: f64 = weights.iter().sum();
+        let mut sum = 0.0;
+        let bins = edges.windows(2).zip(weights).map(|(pair, weight)| {
+            let before = sum / whole;
+            sum += weight;
+            Bin {
+                from: f64::from(pair[0]),
+                lengths: f64::from(pair[1] - pair[0]),
+                before,
+                up_to: sum / whole,
+            }
+        });
+        let ends = (edges.first(), edges.last());
+        Self {
+            law: Law::Bins(bins.collect()),
+            min: ends.0.map_or(1.0, |first| f64::from(*first)),
+            max: ends.1.map_or(1.0, |last| f64::from(*last) - 1.0),
+        }
+    }
+
+    /// The length is the same in every request.
+    pub(crate) fn is_fixed(&self) -> bool {
+        matches!(self.law, Law::Fixed)
+    }
+
     /// The length at `z` standard deviations of the standard normal variable, tokens.
     pub fn tokens(&self, z: f64) -> u32 {
         // Both bounds fit: `as` never saturates.
@@ -125,6 +168,15 @@ impl LengthDistribution {
             Law::Zipf(table) => {
                 let p = normal_cdf(z);
                 self.min + table.partition_point(|up_to| *up_to < p) as f64
+            }
+            Law::Bins(bins) => {
+                let p = normal_cdf(z);
+                let last = bins.len() - 1;
+                let bin = bins[bins.partition_point(|bin| bin.up_to <= p).min(last)];
+                let share = (p - bin.before) / (bin.up_to - bin.before);
+                // Of the last bin, when p is 1 or its weight 0.
+                let share = if share.is_finite() { share } else { 1.0 };
+                bin.from + (share * bin.lengths).floor().min(bin.lengths - 1.0)
             }
         };
         length.max(self.min).min(self.max)
@@ -163,6 +215,10 @@ impl LengthDistribution {
                 // The sum of the probabilities of more than each length.
                 let beyond: f64 = table.iter().map(|up_to| 1.0 - up_to).sum();
                 self.min + beyond
+            }
+            Law::Bins(bins) => {
+                let part = |b: &Bin| (b.up_to - b.before) * (b.from + (b.lengths - 1.0) / 2.0);
+                bins.iter().map(part).sum()
             }
         }
     }

@@ -1,13 +1,14 @@
 //! What to send: lengths of prompts and answers, prompts of exact token length, traces.
 //!
 //! It does not say when anything is sent, opens no socket and knows no API dialect. The only IO is
-//! reading a tokenizer, a trace, a dataset or a file of lengths that the user named.
+//! reading a tokenizer, a trace, a dataset, a file of lengths or of clients that the user named.
 //!
 //! Invariant: a [`Workload`] is a pure function of its inputs and the request's id. Any thread can
 //! make any request, in any order, and gets the same bytes.
 
 mod blocks;
 mod classes;
+mod clients;
 mod counter;
 mod dataset;
 mod file;
@@ -22,6 +23,9 @@ mod trace;
 mod words;
 mod workload;
 
+pub use clients::{
+    Client, ClientProfile, ClientWindow, ClientsError, Gaps, MAX_CLIENTS, SYNTHETIC,
+};
 pub use counter::TokenCounter;
 pub use dataset::{TextRequest, Texts};
 pub use file::{

@@ -82,6 +82,20 @@ impl Trace {
         }
     }
 
+    /// A trace of given rows, each of the class with that number; without blocks.
+    pub(crate) fn of_classes(
+        rows: Vec<TraceRow>,
+        classes: Vec<String>,
+        class_of: Vec<u16>,
+    ) -> Self {
+        Self {
+            rows,
+            classes,
+            class_of,
+            ..Self::default()
+        }
+    }
+
     /// The rows with these numbers alone, in the order given, each with its instant, its lengths,
     /// its class and its blocks; a number beyond the last row is passed over. `how` they were
     /// chosen becomes one of the operations in the facts.

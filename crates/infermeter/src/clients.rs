@@ -1,0 +1,192 @@
+//! `--clients`: a profile of clients becomes a load. What a client sends comes from the workload,
+//! when it sends from the schedule; here the two meet.
+//!
+//! Invariant: `--rate` multiplies the rates of all clients by one factor, so that the mean over the
+//! window is the rate asked for; nothing else is scaled, and no count is met.
+
+use anyhow::{Result, bail};
+use infermeter_core::plan::Plan;
+use infermeter_core::schedule::OpenSchedule;
+use infermeter_core::seed::Seeds;
+use infermeter_core::text::inert;
+use infermeter_core::units::Span;
+use infermeter_schedule::{
+    ArrivalProcess, ScheduleError, Source, SourceWindow, SourcesParams, WarmupRule,
+    expected_arrivals, merged_schedule,
+};
+use infermeter_workload::{Client, ClientProfile, Gaps, Trace};
+
+/// Clients named in a dry run.
+const NAMED: usize = 10;
+
+/// The clients of a run.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    profile: ClientProfile,
+    sources: Vec<Source>,
+    /// All rates are multiplied by this.
+    factor: f64,
+}
+
+impl Clients {
+    /// The clients that a plan names; none where it names none.
+    ///
+    /// # Errors
+    /// When the profile cannot be used, with the client at fault.
+    pub fn of_plan(plan: &Plan) -> Result<Option<Self>> {
+        let Some(what) = &plan.clients else {
+            return Ok(None);
+        };
+        let profile = ClientProfile::open(what)?;
+        let seed = plan.seeds().schedule;
+        let sources = profile.clients.iter().map(|c| source(c, seed));
+        let mut clients = Self {
+            sources: sources.collect::<Result<_, _>>()?,
+            profile,
+            factor: 1.0,
+        };
+        if let Some(rate) = plan.rate {
+            clients.scale_to(rate, plan)?;
+        }
+        Ok(Some(clients))
+    }
+
+    /// Multiplies all rates, so that the mean over the window is `rate`.
+    fn scale_to(&mut self, rate: f64, plan: &Plan) -> Result<()> {
+        let counted = plan.requests.map(|n| n as f64 / rate);
+        let timed = plan.duration.map(Span::as_seconds);
+        let seconds = [counted, timed].into_iter().flatten().reduce(f64::min);
+        let Some(seconds) = seconds else {
+            return Err(ScheduleError::Endless.into());
+        };
+        let span = Span(((seconds * 1e9) as i64).max(1));
+        let mean = self.mean_rate(span)?;
+        if mean <= 0.0 {
+            bail!("--clients: no client sends anything in the first {span} of the window");
+        }
+        self.factor = rate / mean;
+        for source in &mut self.sources {
+            source.factor *= self.factor;
+        }
+        Ok(())
+    }
+
+    /// Requests per second expected over the first `span` of the window, of all clients.
+    ///
+    /// # Errors
+    /// When a profile would repeat too often.
+    pub fn mean_rate(&self, span: Span) -> Result<f64, ScheduleError> {
+        let expected = expected_arrivals(&self.sources, span)?;
+        Ok(expected.iter().sum::<f64>() / span.as_seconds())
+    }
+
+    /// The requests of all phases: their lengths, and when they are due.
+    ///
+    /// # Errors
+    /// When the plan's phases make no schedule of them.
+    pub fn load(&self, plan: &Plan, seeds: Seeds) -> Result<(Trace, OpenSchedule)> {
+        let params = SourcesParams {
+            warmup: WarmupRule::resolve(plan.warmup, plan.duration),
+            duration: plan.duration,
+            requests: plan.requests,
+            drain_max: plan.timeout,
+        };
+        let merged = merged_schedule(&self.sources, &params)?;
+        let schedule = merged.schedule;
+        let trace = self.profile.trace(
+            &schedule.arrivals,
+            &merged.source_of,
+            schedule.window_start,
+            seeds.workload,
+        );
+        Ok((trace, schedule))
+    }
+
+    /// Lines about the profile: what it is, and its busiest clients in a window of `span`.
+    pub fn described(&self, span: Span) -> Vec<String> {
+        let profile = &self.profile;
+        let mut lines = vec![format!("{} of {}", counted(self.len()), profile.name)];
+        lines.extend(profile.note.clone());
+        if (self.factor - 1.0).abs() > 1e-12 {
+            lines.push(format!(
+                "all rates x {:.4}, for the --rate asked for",
+                self.factor
+            ));
+        }
+        let Ok(expected) = expected_arrivals(&self.sources, span) else {
+            return lines;
+        };
+        let all: f64 = expected.iter().sum();
+        let mut busiest: Vec<(f64, &Client)> =
+            expected.into_iter().zip(&profile.clients).collect();
+        busiest.sort_by(|a, b| b.0.total_cmp(&a.0));
+        lines.push(format!(
+            "{:<24}{:>10}{:>8}{:>10}{:>14}",
+            "client", "requests/s", "share", "gaps CV", "mean tokens"
+        ));
+        for (requests, client) in busiest.iter().take(NAMED) {
+            let (prompt, answer) = client.mean_tokens();
+            let cv = cv_of(client.gaps);
+            lines.push(format!(
+                "{:<24}{:>10.3}{:>7.1}%{cv:>10}{prompt:>8.0}{answer:>6.0}",
+                inert(&client.name, 23),
+                requests / span.as_seconds(),
+                100.0 * requests / all.max(f64::MIN_POSITIVE),
+            ));
+        }
+        if let Some(rest) = busiest.get(NAMED..).filter(|rest| !rest.is_empty()) {
+            let requests: f64 = rest.iter().map(|(requests, _)| requests).sum();
+            lines.push(format!(
+                "{:<24}{:>10.3}{:>7.1}%",
+                format!("{} more", rest.len()),
+                requests / span.as_seconds(),
+                100.0 * requests / all.max(f64::MIN_POSITIVE),
+            ));
+        }
+        lines
+    }
+
+    /// Number of clients.
+    fn len(&self) -> usize {
+        self.sources.len()
+    }
+}
+
+fn counted(clients: usize) -> String {
+    match clients {
+        1 => "1 client".to_owned(),
+        n => format!("{n} clients"),
+    }
+}
+
+/// The coefficient of variation of gaps, as text.
+fn cv_of(gaps: Gaps) -> String {
+    match process(gaps) {
+        Ok(ArrivalProcess::Constant) => "0".to_owned(),
+        Ok(ArrivalProcess::Gamma { cv } | ArrivalProcess::Weibull { cv }) => cv.to_string(),
+        Ok(ArrivalProcess::Poisson) | Err(_) => "1".to_owned(),
+    }
+}
+
+fn process(gaps: Gaps) -> Result<ArrivalProcess, ScheduleError> {
+    ArrivalProcess::resolve(gaps.arrival, gaps.cv)
+}
+
+fn source(client: &Client, seed: u64) -> Result<Source, ScheduleError> {
+    let windows = client.windows.iter().map(|window| {
+        Ok(SourceWindow {
+            from: window.from,
+            to: window.to,
+            // Rates of windows are absolute, and the curve's are multiples of the client's.
+            rate: window.rate.map(|rate| rate / client.rate),
+            process: window.gaps.map(process).transpose()?,
+        })
+    });
+    Ok(Source {
+        process: process(client.gaps)?,
+        rate: client.curve.clone(),
+        factor: client.rate,
+        windows: windows.collect::<Result<_, _>>()?,
+        seed: client.seed(seed),
+    })
+}
