@@ -117,8 +117,7 @@ impl Clients {
             return lines;
         };
         let all: f64 = expected.iter().sum();
-        let mut busiest: Vec<(f64, &Client)> =
-            expected.into_iter().zip(&profile.clients).collect();
+        let mut busiest: Vec<(f64, &Client)> = expected.into_iter().zip(&profile.clients).collect();
         busiest.sort_by(|a, b| b.0.total_cmp(&a.0));
         lines.push(format!(
             "{:<24}{:>10}{:>8}{:>10}{:>14}",

@@ -102,13 +102,7 @@ impl ClientProfile {
 
     /// The rows of requests that arrive at `arrivals`, each from the client with that number, in a
     /// run whose window starts at `start`.
-    pub fn trace(
-        &self,
-        arrivals: &[Offset],
-        client_of: &[u32],
-        start: Offset,
-        seed: u64,
-    ) -> Trace {
+    pub fn trace(&self, arrivals: &[Offset], client_of: &[u32], start: Offset, seed: u64) -> Trace {
         let (classes, class_of_client) = self.classes();
         let mut streams: Vec<Stream> = self.clients.iter().map(|c| Stream::new(c, seed)).collect();
         let mut rows = Vec::with_capacity(arrivals.len());

@@ -358,11 +358,7 @@ fn in_directory(path: &Path, directory: &Path) -> PathBuf {
     directory.join(path)
 }
 
-fn density(
-    entry: &DensityEntry,
-    bounds: Bounds,
-    name: &str,
-) -> Result<LengthDistribution, String> {
+fn density(entry: &DensityEntry, bounds: Bounds, name: &str) -> Result<LengthDistribution, String> {
     let edges = &entry.tokens;
     let rising = edges.windows(2).all(|pair| pair[0] < pair[1]);
     let inside = edges.first().is_some_and(|first| *first >= bounds.min)
