@@ -1,10 +1,12 @@
 //! The plan of a run: flags, file and defaults resolved to one complete, printable value.
 
+mod kinds;
 mod profile;
 mod syntax;
 mod until;
 mod workload;
 
+pub use kinds::{AdapterWeight, ImageSpec, KindWeight, RequestKind, SamplingValue};
 pub use profile::{After, BurstPhases, Level, MAX_RATE, Point, RateProfile, Stretch};
 pub use syntax::SyntaxError;
 pub use until::{Until, UntilError};
@@ -145,13 +147,25 @@ macro_rules! serde_as_text {
     )*};
 }
 
-serde_as_text!(RateProfile, WorkloadKind, Warmup, Until);
+serde_as_text!(
+    RateProfile,
+    WorkloadKind,
+    Warmup,
+    Until,
+    KindWeight,
+    AdapterWeight,
+    ImageSpec,
+    SamplingValue
+);
 
 /// One complete plan. The names of the fields are those of the flags and of the plan file's keys.
 /// Lists and switches are never absent; an option is absent where nothing was asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Plan {
+    /// Layer of defaults that the plan rests on: `production`.
+    #[serde(default)]
+    pub profile: Option<String>,
     /// `http://`, `https://` or `mock:PRESET`.
     pub target: String,
     /// Directory of the record.
@@ -238,6 +252,42 @@ pub struct Plan {
     pub header: Vec<String>,
     /// JSON object merged into each request body.
     pub extra_body: Option<serde_json::Value>,
+    /// Kinds of requests by weight; empty: all requests carry all that is asked for below.
+    #[serde(default)]
+    pub kind: Vec<KindWeight>,
+    /// File with a JSON schema that answers keep to.
+    #[serde(default)]
+    pub schema: Option<PathBuf>,
+    /// Regular expression that answers match.
+    #[serde(default)]
+    pub regex: Option<String>,
+    /// File with a grammar that answers follow.
+    #[serde(default)]
+    pub grammar: Option<PathBuf>,
+    /// Definitions of tools: a file, or a number of made-up ones.
+    #[serde(default)]
+    pub tools: Option<String>,
+    /// `auto`, `required`, `none`, or the name of a tool.
+    #[serde(default)]
+    pub tool_choice: Option<String>,
+    /// Images made for each request.
+    #[serde(default)]
+    pub images: Option<ImageSpec>,
+    /// Files of images, of which each request carries one.
+    #[serde(default)]
+    pub image: Vec<PathBuf>,
+    /// Adapters by weight, sent as `model`.
+    #[serde(default)]
+    pub lora: Vec<AdapterWeight>,
+    /// Sampling parameters of all requests.
+    #[serde(default)]
+    pub sampling: Vec<SamplingValue>,
+    /// File with a JSON body with placeholders, for an API of another form.
+    #[serde(default)]
+    pub body_template: Option<PathBuf>,
+    /// Path of the requests, where it is not the API's.
+    #[serde(default)]
+    pub endpoint_path: Option<String>,
     /// File with the API key; absent: `OPENAI_API_KEY`.
     pub api_key_file: Option<PathBuf>,
     /// File with certificates (PEM) to trust beside the platform's.
@@ -276,6 +326,7 @@ impl Plan {
     /// Every field at its default, with an empty target.
     pub fn defaults() -> Self {
         Self {
+            profile: None,
             target: String::new(),
             out: None,
             rate: None,
@@ -316,6 +367,18 @@ impl Plan {
             retry_stale: false,
             header: Vec::new(),
             extra_body: None,
+            kind: Vec::new(),
+            schema: None,
+            regex: None,
+            grammar: None,
+            tools: None,
+            tool_choice: None,
+            images: None,
+            image: Vec::new(),
+            lora: Vec::new(),
+            sampling: Vec::new(),
+            body_template: None,
+            endpoint_path: None,
             api_key_file: None,
             tls_ca: None,
             save_responses: false,

@@ -6,6 +6,7 @@
 //! Invariant: a [`Workload`] is a pure function of its inputs and the request's id. Any thread can
 //! make any request, in any order, and gets the same bytes.
 
+mod base64;
 mod blocks;
 mod classes;
 mod clients;
@@ -14,6 +15,7 @@ mod dataset;
 mod file;
 pub mod fuzzing;
 mod identity;
+mod kinds;
 mod lengths;
 mod pairs;
 mod prompt;
@@ -32,6 +34,7 @@ pub use file::{
     FileEntry, FileError, FileHeader, FilePhases, FileRequest, Header, WorkloadFile,
     WorkloadWriter, Written, encode_line,
 };
+pub use kinds::{Kinds, KindsError, Trial};
 pub use lengths::LengthDistribution;
 pub use pairs::{LengthPair, PairsError, read_pairs};
 pub use slot::SlotKey;

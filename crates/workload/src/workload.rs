@@ -9,6 +9,7 @@ use crate::blocks::BlockPrompt;
 use crate::classes::Classes;
 use crate::file::{FileEntry, FileRequest, WorkloadFile};
 use crate::identity::Identity;
+use crate::kinds::{Kinds, KindsError};
 use crate::pairs::PairsError;
 use crate::slot::SlotKey;
 use crate::tokenizer::Tokenizer;
@@ -82,7 +83,11 @@ pub struct Workload {
     /// Salt of the run; that of a request is made from it and the id.
     salt: u64,
     tokenizer: Tokenizer,
+    kinds: Option<Arc<Kinds>>,
 }
+
+/// Most classes of a run.
+const MAX_CLASSES: usize = 1_000;
 
 impl Workload {
     /// Requests whose lengths are drawn as `kind` says.
@@ -118,7 +123,27 @@ impl Workload {
             seed,
             salt: splitmix64(NO_SALT ^ SALT_TAG),
             tokenizer,
+            kinds: None,
         }
+    }
+
+    /// The same requests, of which each carries what `kinds` draws for it. Classes get the kind's
+    /// name behind their own: `chat/schema`. The requests of a file stay as they are.
+    ///
+    /// # Errors
+    /// When there would be more than 1,000 classes.
+    pub fn with_kinds(mut self, kinds: Kinds) -> Result<Self, KindsError> {
+        let suffixes = kinds.suffixes();
+        let count = self.classes.len() * suffixes.len();
+        if count > MAX_CLASSES {
+            return Err(KindsError::TooManyClasses(count));
+        }
+        let named = |class: &String| -> Vec<String> {
+            suffixes.iter().map(|s| format!("{class}{s}")).collect()
+        };
+        self.classes = self.classes.iter().flat_map(named).collect();
+        self.kinds = Some(Arc::new(kinds));
+        Ok(self)
     }
 
     /// The same requests with another salt in the slot that prompts begin with, so that a run does
@@ -154,6 +179,11 @@ impl Workload {
                 let draw = classes.draw(&mut rng);
                 (draw.class, draw.lengths.input, draw.lengths.output)
             }
+        };
+        let class = match &self.kinds {
+            // At most 1,000 classes in all.
+            Some(kinds) => class * kinds.len() as u16 + kinds.draw(self.seed, id) as u16,
+            None => class,
         };
         RequestSpec {
             id,
@@ -199,7 +229,12 @@ impl Workload {
     /// any more.
     pub fn content(&self, spec: &RequestSpec) -> Result<RequestContent, PromptError> {
         let Source::File(file) = &self.source else {
-            return self.prompt(spec).map(RequestContent::of_prompt);
+            let mut content = RequestContent::of_prompt(self.prompt(spec)?);
+            if let Some(kinds) = &self.kinds {
+                let way = usize::from(spec.class) % kinds.len();
+                kinds.add_to(&mut content, way, self.seed, spec.id);
+            }
+            return Ok(content);
         };
         let mut content = file
             .content(entry(file, spec.id))
@@ -330,7 +365,13 @@ impl Workload {
     /// SHA-256 over everything that decides about the requests, the salt aside; hex. Two workloads
     /// with one hash send the same requests.
     pub fn hash(&self) -> String {
-        let identity = |kind| Identity::new(kind, self.seed, self.tokenizer.identity());
+        let identity = |kind| {
+            let identity = Identity::new(kind, self.seed, self.tokenizer.identity());
+            match &self.kinds {
+                Some(kinds) => kinds.identity(identity),
+                None => identity,
+            }
+        };
         match &self.source {
             Source::Drawn(classes) => classes.identity(identity("drawn")).finish(),
             Source::Rows(trace) => identity("rows").trace(trace).finish(),
