@@ -9,13 +9,16 @@
 
 mod headers;
 mod target;
+mod template;
 
 pub use headers::{HeaderError, Headers};
 pub use target::{Target, TargetError};
+pub use template::{BodyTemplate, TemplateError};
 
 use infermeter_core::plan::Endpoint;
 use infermeter_core::request::{Message, RequestContent, RequestSpec};
 use serde_json::{Map, Value, json};
+use template::{Piece, Placeholder};
 
 /// The `user-agent` of every request.
 pub const USER_AGENT: &str = concat!("infermeter/", env!("CARGO_PKG_VERSION"));
@@ -50,6 +53,17 @@ pub struct RequestShape {
     pub extra_body: Map<String, Value>,
     /// Header that carries the session of a request, for routers that keep sessions on a replica.
     pub session_header: Option<String>,
+    /// Path below the target's base; absent: the API's.
+    pub path: Option<String>,
+    /// The body's form, where it is not the API's. Features are then not asked for.
+    pub template: Option<BodyTemplate>,
+}
+
+impl RequestShape {
+    /// Path of the requests, below the target's base.
+    pub fn path(&self) -> &str {
+        self.path.as_deref().unwrap_or(self.endpoint.path())
+    }
 }
 
 /// One member of the body.
@@ -63,6 +77,8 @@ enum Member {
     Prompt,
     /// A name whose value is the number of output tokens.
     OutputTokens(&'static str),
+    /// A name with a value that is put together from the request.
+    Made(String, Vec<Piece>),
 }
 
 /// Encodes the requests of one run.
@@ -71,6 +87,9 @@ pub struct RequestEncoder {
     /// Head up to the value of `x-request-id`.
     before_id: Vec<u8>,
     members: Vec<Member>,
+    /// What all requests have, for templates: the model's name in JSON, and whether they stream.
+    model: String,
+    stream: bool,
     session_header: Option<String>,
 }
 
@@ -82,7 +101,7 @@ impl RequestEncoder {
         } else {
             "application/json"
         };
-        let path = target.path(shape.endpoint.path());
+        let path = target.path(shape.path());
         let mut before_id = head("POST", &path, target, accept, &shape.headers);
         if !shape.headers.has("content-type") {
             before_id.extend_from_slice(b"content-type: application/json\r\n");
@@ -91,6 +110,8 @@ impl RequestEncoder {
         Self {
             before_id,
             members: members(shape),
+            model: json!(shape.model).to_string(),
+            stream: shape.stream,
             session_header: shape.session_header.clone(),
         }
     }
@@ -103,7 +124,7 @@ impl RequestEncoder {
         spec: &RequestSpec,
         content: &RequestContent,
     ) -> Vec<u8> {
-        let body = self.body(content, spec.output_tokens);
+        let body = self.body_of(request_id, content, spec.output_tokens);
         let length = body.len().to_string();
         let mut request = Vec::with_capacity(self.before_id.len() + body.len() + 128);
         request.extend_from_slice(&self.before_id);
@@ -124,14 +145,13 @@ impl RequestEncoder {
         request
     }
 
-    /// The JSON body alone.
-    pub fn body(&self, content: &RequestContent, output_tokens: u32) -> Vec<u8> {
+    fn body_of(&self, id: &str, content: &RequestContent, output_tokens: u32) -> Vec<u8> {
         let text: usize = content.messages.iter().map(|m| m.text.len() + 32).sum();
         let mut body = Vec::with_capacity(text + text / 16 + 512);
         let own = |name: &str| content.members.iter().any(|m| &*m.name == name);
         let mut start = b'{';
         for member in &self.members {
-            if matches!(member, Member::Fixed(name, _) if own(name)) {
+            if matches!(member, Member::Fixed(name, _) | Member::Made(name, _) if own(name)) {
                 continue;
             }
             body.push(start);
@@ -142,6 +162,13 @@ impl RequestEncoder {
                 Member::Prompt => {
                     body.extend_from_slice(br#""prompt":"#);
                     push_prompt(&mut body, &content.messages);
+                }
+                Member::Made(name, pieces) => {
+                    push_text(&mut body, name);
+                    body.push(b':');
+                    for piece in pieces {
+                        self.push_piece(&mut body, piece, (id, content, output_tokens));
+                    }
                 }
                 Member::OutputTokens(name) => {
                     push_text(&mut body, name);
@@ -160,11 +187,50 @@ impl RequestEncoder {
         body.push(b'}');
         body
     }
+
+    /// Writes a piece of a template for a request: its id, what it says, its answer's length.
+    fn push_piece(
+        &self,
+        body: &mut Vec<u8>,
+        piece: &Piece,
+        (id, content, output_tokens): (&str, &RequestContent, u32),
+    ) {
+        let own_model = content.members.iter().find(|m| &*m.name == "model");
+        let model = own_model.map_or(self.model.as_str(), |m| &*m.json);
+        match piece {
+            Piece::Bytes(bytes) => body.extend_from_slice(bytes),
+            Piece::Value(Placeholder::Prompt) => push_prompt(body, &content.messages),
+            Piece::Value(Placeholder::Messages) => push_list(body, &content.messages),
+            Piece::Value(Placeholder::Model) => body.extend_from_slice(model.as_bytes()),
+            Piece::Value(Placeholder::Id) => push_text(body, id),
+            Piece::Inside(Placeholder::Id) => push_inside(body, id),
+            Piece::Value(Placeholder::MaxTokens) | Piece::Inside(Placeholder::MaxTokens) => {
+                body.extend_from_slice(output_tokens.to_string().as_bytes());
+            }
+            Piece::Value(Placeholder::Stream) | Piece::Inside(Placeholder::Stream) => {
+                body.extend_from_slice(self.stream.to_string().as_bytes());
+            }
+            Piece::Inside(Placeholder::Model) => {
+                body.extend_from_slice(model.trim_matches('"').as_bytes());
+            }
+            Piece::Inside(Placeholder::Prompt | Placeholder::Messages) => {
+                for message in &content.messages {
+                    push_inside(body, &message.text);
+                }
+            }
+        }
+    }
 }
 
 /// `messages`, each with its text, or with parts where it has images.
 fn push_messages(body: &mut Vec<u8>, messages: &[Message]) {
-    body.extend_from_slice(br#""messages":["#);
+    body.extend_from_slice(br#""messages":"#);
+    push_list(body, messages);
+}
+
+/// The list of messages.
+fn push_list(body: &mut Vec<u8>, messages: &[Message]) {
+    body.push(b'[');
     for (i, message) in messages.iter().enumerate() {
         if i > 0 {
             body.push(b',');
@@ -238,6 +304,12 @@ fn push_header(head: &mut Vec<u8>, name: &str, value: &str) {
 }
 
 fn members(shape: &RequestShape) -> Vec<Member> {
+    if let Some(template) = &shape.template {
+        let members = template.with(&shape.extra_body).into_iter();
+        return members
+            .map(|(name, pieces)| Member::Made(name, pieces))
+            .collect();
+    }
     let features = shape.features;
     let mut ours: Vec<(&str, Member)> = vec![
         ("model", fixed("model", &json!(shape.model))),
@@ -276,6 +348,13 @@ fn fixed(name: &str, value: &Value) -> Member {
     bytes.push(b':');
     bytes.extend_from_slice(value.to_string().as_bytes());
     Member::Fixed(name.to_owned(), bytes)
+}
+
+/// Appends a text as the inside of a JSON string.
+fn push_inside(out: &mut Vec<u8>, text: &str) {
+    let mut quoted = Vec::with_capacity(text.len() + 2);
+    push_text(&mut quoted, text);
+    out.extend_from_slice(quoted.get(1..quoted.len() - 1).unwrap_or_default());
 }
 
 /// Appends a text as a JSON string.

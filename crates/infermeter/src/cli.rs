@@ -73,6 +73,9 @@ pub struct RunArgs {
     /// Say what would be sent, and stop
     #[arg(long)]
     pub dry_run: bool,
+    /// Defaults to start from: production (5 minutes of warm-up, 30 of measurement)
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
     /// Directory of the record (default: runs/TIME-ID); an existing one is refused
     #[arg(long, value_name = "DIR")]
     pub out: Option<String>,
@@ -223,6 +226,44 @@ pub struct RunArgs {
     /// JSON object merged into each request body
     #[arg(long, value_name = "JSON", help_heading = "Requests")]
     pub extra_body: Option<String>,
+    /// Kind of request and its weight, as in schema=0.3: plain, schema, tools or images
+    /// (repeatable) [default: every request carries all that is asked for]
+    #[arg(long, value_name = "NAME=WEIGHT", help_heading = "Requests")]
+    pub kind: Vec<String>,
+    /// Structured output: answers keep to the JSON schema in this file
+    #[arg(long, value_name = "FILE", help_heading = "Requests")]
+    pub schema: Option<String>,
+    /// Structured output: answers match this regular expression
+    #[arg(long, value_name = "REGEX", help_heading = "Requests")]
+    pub regex: Option<String>,
+    /// Structured output: answers follow the grammar in this file
+    #[arg(long, value_name = "FILE", help_heading = "Requests")]
+    pub grammar: Option<String>,
+    /// Tools that may be called: a JSON file of definitions, or the number of made-up ones
+    #[arg(long, value_name = "FILE|N", help_heading = "Requests")]
+    pub tools: Option<String>,
+    /// auto, required, none, or the name of a tool [default: the server's]
+    #[arg(long, value_name = "CHOICE", help_heading = "Requests")]
+    pub tool_choice: Option<String>,
+    /// Images made for each request, as in 2@1024x768; /50 behind it draws from a pool of 50
+    #[arg(long, value_name = "COUNT@WxH", help_heading = "Requests")]
+    pub images: Option<String>,
+    /// Image file; each request carries one of those given (repeatable)
+    #[arg(long, value_name = "FILE", help_heading = "Requests")]
+    pub image: Vec<String>,
+    /// LoRA adapter and its weight: its name is sent as the model (repeatable)
+    #[arg(long, value_name = "NAME=WEIGHT", help_heading = "Requests")]
+    pub lora: Vec<String>,
+    /// Sampling parameter, as in temperature=0.7 (repeatable)
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Requests")]
+    pub sampling: Vec<String>,
+    /// Body of each request: a JSON file with {{prompt}}, {{messages}}, {{model}}, {{max_tokens}},
+    /// {{stream}} or {{id}} in it, for an API of another form
+    #[arg(long, value_name = "FILE", help_heading = "Requests")]
+    pub body_template: Option<String>,
+    /// Path of the requests [default: that of --endpoint]
+    #[arg(long, value_name = "PATH", help_heading = "Requests")]
+    pub endpoint_path: Option<String>,
     /// File with the API key [default: the variable OPENAI_API_KEY]
     #[arg(long, value_name = "FILE", help_heading = "Requests")]
     pub api_key_file: Option<String>,

@@ -1,4 +1,4 @@
-//! Layers of a plan: defaults, plan file, flags. Each key's value comes from the topmost layer
+//! Layers of a plan: defaults, a profile of them, plan file, flags. Each key's value comes from the topmost layer
 //! that has it, and its origin is kept.
 //!
 //! A layer is a map from key to JSON value; the names of the keys are those of [`Plan`]'s fields.
@@ -16,6 +16,8 @@ use std::path::Path;
 pub enum Origin {
     /// Nobody said anything.
     Default,
+    /// A named profile of defaults.
+    Profile(String),
     /// A line of the plan file.
     File(String),
     /// A flag.
@@ -26,6 +28,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
+            Self::Profile(name) => write!(f, "profile {name}"),
             Self::File(path) => write!(f, "file {path}"),
             Self::Flag => f.write_str("flag"),
         }
@@ -52,9 +55,20 @@ pub fn resolve(args: &RunArgs) -> Result<Resolved> {
         .map(|k| (k.clone(), Origin::Default))
         .collect();
     let mut merged = defaults.clone();
+    let file = match &args.config {
+        Some(path) => read_file(path)?,
+        None => Map::new(),
+    };
+    let named = file.get("profile").and_then(Value::as_str);
+    if let Some(name) = args.profile.as_deref().or(named) {
+        for (key, value) in profile(name)? {
+            origins.insert((*key).to_owned(), Origin::Profile(name.to_owned()));
+            merged.insert((*key).to_owned(), (*value).into());
+        }
+    }
     if let Some(path) = &args.config {
         let origin = Origin::File(path.display().to_string());
-        for (key, value) in read_file(path)? {
+        for (key, value) in file {
             check_key(&key, &defaults).with_context(|| format!("plan file {}", path.display()))?;
             let value = coerce(&key, value, &defaults)
                 .with_context(|| format!("plan file {}: key `{key}`", path.display()))?;
@@ -72,6 +86,25 @@ pub fn resolve(args: &RunArgs) -> Result<Resolved> {
     }
     let plan = serde_json::from_value(Value::Object(merged))?;
     Ok(Resolved { plan, origins })
+}
+
+/// Profiles of defaults, by name: keys and their values as in a plan file.
+const PROFILES: [(&str, &[(&str, &str)]); 1] =
+    [("production", &[("warmup", "5m"), ("duration", "30m")])];
+
+/// The keys that a profile sets.
+fn profile(name: &str) -> Result<&'static [(&'static str, &'static str)]> {
+    let known = PROFILES.iter().find(|(known, _)| *known == name);
+    known.map(|(_, keys)| *keys).ok_or_else(|| {
+        let names = PROFILES.map(|(name, _)| name);
+        let near = crate::suggest::closest(name, names.into_iter());
+        let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        let all = names.join(", ");
+        anyhow!(
+            "--profile: unknown profile `{}`{near} Known: {all}",
+            shown(name)
+        )
+    })
 }
 
 fn flag_name(key: &str) -> String {
@@ -261,6 +294,15 @@ fn texts(args: &RunArgs) -> Vec<(&'static str, &Option<String>)> {
         ("workload-file", &args.workload_file),
         ("workload", &args.workload),
         ("model", &args.model),
+        ("profile", &args.profile),
+        ("schema", &args.schema),
+        ("regex", &args.regex),
+        ("grammar", &args.grammar),
+        ("tools", &args.tools),
+        ("tool-choice", &args.tool_choice),
+        ("images", &args.images),
+        ("body-template", &args.body_template),
+        ("endpoint-path", &args.endpoint_path),
         ("endpoint", &args.endpoint),
         ("tokenizer", &args.tokenizer),
         ("extra-body", &args.extra_body),
@@ -288,6 +330,10 @@ fn flags(args: &RunArgs) -> Vec<(String, Value)> {
     let lists = [
         ("trace-option", &args.trace_option),
         ("header", &args.header),
+        ("kind", &args.kind),
+        ("image", &args.image),
+        ("lora", &args.lora),
+        ("sampling", &args.sampling),
         ("slo", &args.slo),
         ("percentile", &args.percentile),
     ];
@@ -356,6 +402,37 @@ mod tests {
         assert_eq!(resolved.origins["rate"], Origin::Flag);
         assert!(matches!(resolved.origins["seed"], Origin::File(_)));
         assert_eq!(resolved.origins["timeout"], Origin::Default);
+    }
+
+    #[test]
+    fn a_profile_lies_between_defaults_and_the_file() {
+        let (_dir, mut args) = file("plan.toml", "profile = \"production\"\nwarmup = \"2m\"\n");
+        let resolved = resolve(&args).expect("resolves");
+        let seconds = |plan: &Plan| (plan.warmup().time.as_seconds(), plan.duration);
+        let half_hour = "30m".parse().ok();
+        assert_eq!(seconds(&resolved.plan), (120.0, half_hour));
+        assert!(matches!(resolved.origins["warmup"], Origin::File(_)));
+        assert_eq!(
+            resolved.origins["duration"].to_string(),
+            "profile production"
+        );
+        args.duration = Some("10m".to_owned());
+        let resolved = resolve(&args).expect("resolves");
+        assert_eq!(resolved.origins["duration"], Origin::Flag);
+        assert_eq!(resolved.plan.duration, "10m".parse().ok());
+
+        let named = RunArgs {
+            profile: Some("production".to_owned()),
+            ..RunArgs::default()
+        };
+        let resolved = resolve(&named).expect("resolves");
+        assert_eq!(seconds(&resolved.plan), (300.0, half_hour));
+        let misspelt = RunArgs {
+            profile: Some("prodution".to_owned()),
+            ..RunArgs::default()
+        };
+        let text = format!("{:#}", resolve(&misspelt).expect_err("unknown"));
+        assert!(text.contains("did you mean `production`?"), "{text}");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use infermeter_schedule::{
     ArrivalProcess, ClosedParams, OpenParams, Rate, ReplayParams, WarmupRule, closed_schedule,
     open_schedule, replay_schedule, thin,
 };
-use infermeter_workload::{Tokenizer, Trace, TraceRow, Workload, WorkloadFile};
+use infermeter_workload::{Kinds, Tokenizer, Trace, TraceRow, Workload, WorkloadFile};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
@@ -46,7 +46,7 @@ impl Load {
             let (trace, schedule) = clients.load(plan, seeds)?;
             let workload = Workload::from_trace(trace, seeds.workload, tokenizer);
             return Ok(Self {
-                workload: workload.with_salt(salt),
+                workload: carrying(plan, workload)?.with_salt(salt),
                 schedule: Schedule::Open(schedule),
                 from_trace: false,
                 clients: Some(clients),
@@ -63,7 +63,7 @@ impl Load {
             None => Workload::from_plan(&plan.workload, seeds.workload, tokenizer)?,
         };
         Ok(Self {
-            workload: workload.with_salt(salt),
+            workload: carrying(plan, workload)?.with_salt(salt),
             schedule,
             from_trace,
             clients: None,
@@ -168,6 +168,14 @@ fn replay_file(plan: &Plan, path: &Path, file: &WorkloadFile) -> Result<OpenSche
         params.duration = Some(scaled(phases.window_end_ns - phases.window_start_ns));
     }
     replay_schedule(&offsets, &params).context("--workload-file")
+}
+
+/// The requests with what the plan has them carry beside their text.
+fn carrying(plan: &Plan, workload: Workload) -> Result<Workload> {
+    Ok(match Kinds::of_plan(plan)? {
+        Some(kinds) => workload.with_kinds(kinds)?,
+        None => workload,
+    })
 }
 
 /// The trace of a plan: as its options have it read, then thinned.

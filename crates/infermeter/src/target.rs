@@ -5,14 +5,18 @@ use crate::exit::ExitError;
 use crate::secrets::Secrets;
 use anyhow::{Context, Result, anyhow, bail};
 use infermeter_client::control::{Channel, reach};
-use infermeter_client::encode::{Features, Headers, RequestEncoder, RequestShape, Target};
+use infermeter_client::encode::{
+    BodyTemplate, Features, Headers, RequestEncoder, RequestShape, Target,
+};
 use infermeter_client::tls::{Tls, tls_for};
 use infermeter_core::finding::{Finding, Severity};
-use infermeter_core::plan::Plan;
+use infermeter_core::plan::{Plan, SamplingValue};
+use infermeter_core::request::{BodyMember, RequestContent};
 use infermeter_core::run::ControlRequest;
-use infermeter_probe::features::{Probed, careful, probe};
+use infermeter_probe::features::{Probed, Trial, careful, probe, try_all};
 use infermeter_probe::target::{Control, TargetFacts};
 use infermeter_sys::signals;
+use infermeter_workload::Kinds;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -127,7 +131,9 @@ fn ready(
     let mut control = Control::new(channel, target.clone(), headers.clone(), run_id.to_owned());
     let facts = match (&plan.model, plan.no_probe) {
         (Some(_), true) => TargetFacts::default(),
-        _ => control.identify().map_err(|e| unusable(&target, &e))?,
+        _ => control
+            .identify()
+            .map_err(|e| unusable(&target, plan, &e))?,
     };
     let models_status = control.log.first().and_then(|request| request.status);
     let model = choose_model(plan, &facts, models_status)?;
@@ -140,16 +146,29 @@ fn ready(
         headers,
         extra_body: extra_body.unwrap_or_default(),
         session_header: None,
+        path: plan.endpoint_path.clone(),
+        template: template(plan)?,
     };
     let mut findings = Vec::new();
     if !plan.no_probe {
-        match probe(&mut control, &shape).map_err(|e| unusable(&target, &e))? {
+        match probe(&mut control, &shape).map_err(|e| unusable(&target, plan, &e))? {
             Probed::Accepted(features) => shape.features = features,
             Probed::Unsure { features, why } => {
                 shape.features = features;
                 findings.push(probe_unsure(&why));
             }
         }
+        let trials = trials(plan)?;
+        let unsure = try_all(&mut control, &shape, &trials);
+        findings.extend(
+            unsure
+                .map_err(|e| unusable(&target, plan, &e))?
+                .map(|why| probe_unsure(&why)),
+        );
+    }
+    for sampling in &plan.sampling {
+        let value = sampling.value.clone();
+        shape.extra_body.insert(sampling.name.clone(), value);
     }
     let facts = json!({
         "url": target.to_string(),
@@ -191,9 +210,14 @@ fn unreachable(target: &Target, why: &str) -> ExitError {
     ))
 }
 
-fn unusable(target: &Target, why: &dyn std::fmt::Display) -> ExitError {
+fn unusable(target: &Target, plan: &Plan, why: &dyn std::fmt::Display) -> ExitError {
     let why = why.to_string();
-    let hint = if why.contains("status 401") || why.contains("status 403") {
+    let hint = if why.contains("target refuses --") {
+        "\n  does this server support it? Leave the flag away, or serve the model with the feature \
+         turned on"
+    } else if plan.body_template.is_some() && why.contains("status 4") {
+        "\n  check --body-template and --endpoint-path"
+    } else if why.contains("status 401") || why.contains("status 403") {
         "\n  give the API key in OPENAI_API_KEY or with --api-key-file"
     } else if why.contains("status 404") {
         "\n  check the URL's path, --model and --endpoint"
@@ -207,6 +231,52 @@ fn unusable(target: &Target, why: &dyn std::fmt::Display) -> ExitError {
         ""
     };
     ExitError::target(format!("target {target} cannot be measured: {why}{hint}"))
+}
+
+/// The form of the bodies, where the user has written one.
+///
+/// # Errors
+/// When the file cannot be read, is no template, or has no place for what requests carry.
+pub fn template(plan: &Plan) -> Result<Option<BodyTemplate>> {
+    let Some(path) = &plan.body_template else {
+        return Ok(None);
+    };
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("--body-template {} cannot be read", path.display()))?;
+    let template = BodyTemplate::parse(&text)
+        .with_context(|| format!("--body-template {}", path.display()))?;
+    let images = plan.images.is_some() || !plan.image.is_empty();
+    if images && !template.has_messages() {
+        bail!(
+            "--body-template {}: images come with {{{{messages}}}}, which does not stand in it",
+            path.display()
+        );
+    }
+    Ok(Some(template))
+}
+
+/// A request for each thing that the load's requests carry beside their text.
+fn trials(plan: &Plan) -> Result<Vec<Trial>> {
+    const PROMPT: &str = "Count from one to four.";
+    let mut trials = Vec::new();
+    if !plan.sampling.is_empty() {
+        let mut content = RequestContent::of_prompt(PROMPT);
+        content.members = plan.sampling.iter().map(sampling).collect();
+        let flag = "--sampling".to_owned();
+        trials.push(Trial { flag, content });
+    }
+    if let Some(kinds) = Kinds::of_plan(plan)? {
+        let all = kinds.trials(plan, PROMPT).into_iter();
+        trials.extend(all.map(|(flag, content)| Trial { flag, content }));
+    }
+    Ok(trials)
+}
+
+fn sampling(sampling: &SamplingValue) -> BodyMember {
+    BodyMember {
+        name: sampling.name.as_str().into(),
+        json: sampling.value.to_string().into(),
+    }
 }
 
 /// The user's headers and the API key.

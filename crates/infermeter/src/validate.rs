@@ -4,9 +4,10 @@ use crate::layers::{Origin, Resolved};
 use crate::mock_settings::MockTarget;
 use anyhow::{Result, anyhow, bail};
 use infermeter_client::encode::{Headers, Target};
-use infermeter_core::plan::{ArrivalKind, MAX_RATE, Plan};
+use infermeter_core::plan::{ArrivalKind, Endpoint, MAX_RATE, Plan};
 use infermeter_core::slo::parse_percentile;
 use infermeter_core::text::inert;
+use serde_json::Value;
 
 /// Most threads that anyone can mean.
 const MAX_THREADS: u32 = 1_024;
@@ -74,8 +75,45 @@ fn requests(plan: &Plan) -> Result<()> {
              of the two away"
         );
     }
+    carried(plan)?;
     if plan.extra_body.as_ref().is_some_and(|b| !b.is_object()) {
         bail!("--extra-body: must be a JSON object");
+    }
+    Ok(())
+}
+
+/// Members that the server takes as they are, and where requests go.
+fn carried(plan: &Plan) -> Result<()> {
+    let extra = plan.extra_body.as_ref().and_then(Value::as_object);
+    for (i, sampling) in plan.sampling.iter().enumerate() {
+        let name = &sampling.name;
+        if plan.sampling[..i].iter().any(|other| other.name == *name) {
+            bail!("--sampling {name} is given twice");
+        }
+        if extra.is_some_and(|extra| extra.contains_key(name)) {
+            bail!("--sampling and --extra-body both set {name}: leave one of them away");
+        }
+    }
+    let of_chat = [
+        ("--tools", plan.tools.is_some()),
+        ("--images", plan.images.is_some()),
+        ("--image", !plan.image.is_empty()),
+    ];
+    let given = of_chat.iter().find(|(_, given)| *given);
+    if let Some((flag, _)) = given
+        && plan.endpoint == Endpoint::Completions
+    {
+        bail!("{flag} needs --endpoint chat: completions carry a text alone");
+    }
+    if let Some(path) = &plan.endpoint_path {
+        let usable = path.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
+        if !path.starts_with('/') || !usable {
+            bail!(
+                "--endpoint-path: `{}` is no path: write it with a slash in front and without \
+                 blanks, as in /generate",
+                inert(path, 100)
+            );
+        }
     }
     Ok(())
 }
@@ -301,6 +339,25 @@ mod tests {
         check(
             |p| (p.threads, p.max_connections) = (Some(4), Some(2)),
             "--max-connections",
+        );
+        check(
+            |p| {
+                p.sampling = vec!["temperature=0".parse().expect("a value")];
+                p.extra_body = Some(serde_json::json!({"temperature": 1}));
+            },
+            "--sampling and --extra-body both set temperature",
+        );
+        check(
+            |p| (p.tools, p.endpoint) = (Some("2".to_owned()), Endpoint::Completions),
+            "--tools needs --endpoint chat",
+        );
+        check(
+            |p| p.endpoint_path = Some("generate".to_owned()),
+            "--endpoint-path: `generate` is no path",
+        );
+        check(
+            |p| (p.clients, p.concurrency) = (Some("synthetic".to_owned()), Some(1)),
+            "--clients and --concurrency exclude each other",
         );
         check(|p| p.percentile = vec!["99".to_owned()], "not a percentile");
     }

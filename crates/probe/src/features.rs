@@ -42,6 +42,16 @@ pub enum ProbeError {
         /// Its words.
         said: String,
     },
+    /// It takes requests, but not with this.
+    #[error("the target refuses {flag} (status {status}): {said}")]
+    NotAccepted {
+        /// The flag that asks for it.
+        flag: String,
+        /// HTTP status.
+        status: u16,
+        /// Its words.
+        said: String,
+    },
     /// A stream was asked for, something else came.
     #[error("the target answers with `{content_type}` instead of an event stream: {said}")]
     NoStream {
@@ -86,7 +96,12 @@ pub fn careful(stream: bool) -> Features {
 /// When the server cannot be used at all; overload is no such thing.
 pub fn probe(control: &mut Control, shape: &RequestShape) -> Result<Probed, ProbeError> {
     let mut last = None;
-    for features in ladder(shape.stream) {
+    let ladder = match shape.template {
+        // The template says which fields there are.
+        Some(_) => vec![Features::default()],
+        None => ladder(shape.stream),
+    };
+    for features in ladder {
         let shape = RequestShape {
             features,
             ..shape.clone()
@@ -95,7 +110,7 @@ pub fn probe(control: &mut Control, shape: &RequestShape) -> Result<Probed, Prob
         let content = RequestContent::of_prompt(TRIAL_PROMPT);
         let spec = RequestSpec::alone(0, 1, TRIAL_TOKENS);
         let request = trial.encode(&control.next_id(), &spec, &content);
-        let what = format!("POST {}", shape.endpoint.path());
+        let what = format!("POST {}", shape.path());
         let answer = control.send(&request, &what, &format!("trial of {}", name(features)))?;
         match answer.head.status {
             200 => {
@@ -129,6 +144,53 @@ pub fn probe(control: &mut Control, shape: &RequestShape) -> Result<Probed, Prob
     }
     let (status, said) = last.unwrap_or((0, "no trial was made".to_owned()));
     Err(ProbeError::Refused { status, said })
+}
+
+/// A request with something that not every server takes, and what asked for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trial {
+    /// The flag, as the user wrote it.
+    pub flag: String,
+    /// What the request says.
+    pub content: RequestContent,
+}
+
+/// Tries requests that carry more than text, one of each, with the fields that are accepted.
+///
+/// # Errors
+/// When the server refuses one: with its flag. Overload is no refusal; it ends the trials with what
+/// happened.
+pub fn try_all(
+    control: &mut Control,
+    shape: &RequestShape,
+    trials: &[Trial],
+) -> Result<Option<String>, ProbeError> {
+    let encoder = RequestEncoder::new(control.target(), shape);
+    for trial in trials {
+        let spec = RequestSpec::alone(0, 1, TRIAL_TOKENS);
+        let request = encoder.encode(&control.next_id(), &spec, &trial.content);
+        let what = format!("POST {}", shape.path());
+        let answer = control.send(&request, &what, &format!("trial of {}", trial.flag))?;
+        let status = answer.head.status;
+        let problem = match status {
+            200 => in_band_error(&answer),
+            429 | 500..=599 => {
+                let why = format!("{}: status {status}: {}", trial.flag, said(&answer));
+                control.conclude(&said(&answer));
+                return Ok(Some(why));
+            }
+            _ => Some(said(&answer)),
+        };
+        let Some(said) = problem else {
+            check_kind(&answer, shape.stream)?;
+            control.conclude("accepted");
+            continue;
+        };
+        control.conclude(&said);
+        let flag = trial.flag.clone();
+        return Err(ProbeError::NotAccepted { flag, status, said });
+    }
+    Ok(None)
 }
 
 fn name(features: Features) -> String {

@@ -60,15 +60,6 @@ enum Images {
     Files(Vec<Arc<str>>),
 }
 
-/// What a server has to accept, and the flag that asks for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trial {
-    /// As the user wrote it.
-    pub flag: String,
-    /// A request that carries it.
-    pub content: RequestContent,
-}
-
 impl Kinds {
     /// What a plan asks for; none where requests carry their text alone.
     ///
@@ -212,8 +203,9 @@ impl Kinds {
         }
     }
 
-    /// A request for each thing that the server has to accept, with the prompt `text`.
-    pub fn trials(&self, plan: &Plan, text: &str) -> Vec<Trial> {
+    /// What a server has to accept: each flag, as the user wrote it, and a request with the prompt
+    /// `text` that carries what it asks for.
+    pub fn trials(&self, plan: &Plan, text: &str) -> Vec<(String, RequestContent)> {
         let flags = [
             ("--schema", plan.schema.is_some(), RequestKind::Schema),
             ("--regex", plan.regex.is_some(), RequestKind::Schema),
@@ -238,18 +230,12 @@ impl Kinds {
             if *kind == RequestKind::Images {
                 content.messages[0].images = self.images_of(0, 0);
             }
-            trials.push(Trial {
-                flag: (*flag).to_owned(),
-                content,
-            });
+            trials.push(((*flag).to_owned(), content));
         }
         for (adapter, _) in &self.adapters {
             let mut content = RequestContent::of_prompt(text);
             content.members.push(member("model", &json!(&**adapter)));
-            trials.push(Trial {
-                flag: format!("--lora {adapter}"),
-                content,
-            });
+            trials.push((format!("--lora {adapter}"), content));
         }
         trials
     }

@@ -34,7 +34,7 @@ pub use file::{
     FileEntry, FileError, FileHeader, FilePhases, FileRequest, Header, WorkloadFile,
     WorkloadWriter, Written, encode_line,
 };
-pub use kinds::{Kinds, KindsError, Trial};
+pub use kinds::{Kinds, KindsError};
 pub use lengths::LengthDistribution;
 pub use pairs::{LengthPair, PairsError, read_pairs};
 pub use slot::SlotKey;

@@ -16,6 +16,8 @@ fn shape() -> RequestShape {
         headers: Headers::default(),
         extra_body: serde_json::Map::new(),
         session_header: None,
+        path: None,
+        template: None,
     }
 }
 

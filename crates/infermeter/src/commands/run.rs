@@ -57,6 +57,7 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     }
     validate::validate(&resolved.plan)?;
     validate::used(&resolved)?;
+    target::template(&resolved.plan)?;
     let Resolved { plan, .. } = resolved;
     if !args.dry_run && (plan.repeat.is_some() || plan.until.is_some()) {
         return repeat::run(&plan);

@@ -92,6 +92,8 @@ pub fn prepare(id: u64, ask: Ask) -> Prepared {
         headers,
         extra_body: serde_json::Map::new(),
         session_header: None,
+        path: None,
+        template: None,
     };
     let target = Target::parse("http://localhost").expect("a target");
     let encoder = RequestEncoder::new(&target, &shape);
