@@ -11,6 +11,11 @@ pub type RequestId = u64;
 /// Index into the workload's list of class names.
 pub type ClassIndex = u16;
 
+/// Band of a prompt's length: lengths of one band differ by a factor below two.
+pub fn length_band(prompt_tokens: u32) -> u32 {
+    prompt_tokens.max(1).ilog2()
+}
+
 /// What one request asks for. A pure function of (plan, workload seed, id).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestSpec {

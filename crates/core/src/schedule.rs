@@ -2,7 +2,12 @@
 //! executed by `runner`, never changed in between.
 
 use crate::clock::Offset;
+use crate::request::RequestId;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// Requests of a closed loop that are looked at where only time ends the window.
+const CLOSED_LOOK: u64 = 10_000;
 
 /// Phase of the one continuous load that a request belongs to, by its intended instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -34,6 +39,29 @@ pub enum Schedule {
     Open(OpenSchedule),
     /// A fixed number of slots, each sending its next request when the previous one closed.
     Closed(ClosedSchedule),
+}
+
+impl Schedule {
+    /// Ids of requests that are warm-up, and of those that are measured. A closed loop knows only
+    /// which are sure to be warm-up, as long as it is not cut short by its time, and which are the
+    /// first that may be measured.
+    pub fn ids(&self) -> (Range<RequestId>, Range<RequestId>) {
+        match self {
+            Self::Open(open) => {
+                let (from, to) = (open.measure_from as u64, open.drain_from as u64);
+                (0..from, from..to)
+            }
+            Self::Closed(closed) => {
+                let at_once = match closed.warmup_ns {
+                    0 => 0,
+                    _ => u64::from(closed.slots),
+                };
+                let from = closed.warmup_requests.max(at_once);
+                let measured = closed.requests.unwrap_or(CLOSED_LOOK);
+                (0..from, from..from.saturating_add(measured))
+            }
+        }
+    }
 }
 
 /// Arrivals of an open loop. Request `i` (its id) is due at `arrivals[i]`; phases are contiguous:

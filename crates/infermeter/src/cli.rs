@@ -504,7 +504,8 @@ pub enum WorkloadCommand {
     #[command(
         after_help = "Examples:\n  infermeter workload inspect conversation_trace.jsonl\n  \
 infermeter workload inspect BurstGPT_1.csv.gz --json\n  \
-infermeter workload inspect sharegpt.json --tokenizer o200k"
+infermeter workload inspect sharegpt.json --tokenizer o200k\n  \
+infermeter workload inspect --clients synthetic --rate 10 --duration 1h"
     )]
     Inspect(InspectArgs),
     /// The first rows of a file in the one form that all formats are brought to, as JSON lines
@@ -581,7 +582,17 @@ pub struct ConvertArgs {
 #[derive(Debug, Args)]
 pub struct InspectArgs {
     /// Trace or dataset, CSV or JSON, gzip or not
-    pub file: PathBuf,
+    #[arg(required_unless_present = "clients", conflicts_with = "clients")]
+    pub file: Option<PathBuf>,
+    /// Requests of many clients instead of a file: the profile synthetic, or a file of clients
+    #[arg(long, value_name = "NAME|FILE")]
+    pub clients: Option<String>,
+    /// With --clients: so many requests per second, all together
+    #[arg(long, value_name = "R", requires = "clients")]
+    pub rate: Option<f64>,
+    /// With --clients: so long
+    #[arg(long, value_name = "TIME", default_value = "1h", requires = "clients")]
+    pub duration: infermeter_core::units::Span,
     /// Use only the first N rows
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
@@ -592,7 +603,7 @@ pub struct InspectArgs {
     /// Count the tokens of texts with o200k, cl100k or a tokenizer.json
     #[arg(long, value_name = "NAME|FILE")]
     pub tokenizer: Option<String>,
-    /// Seed of the option spread
+    /// Seed of the option spread, and of --clients
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
     /// Print JSON on standard output

@@ -102,8 +102,8 @@ impl Clients {
         Ok((trace, schedule))
     }
 
-    /// Lines about the profile: what it is, and its busiest clients in a window of `span`.
-    pub fn described(&self, span: Span) -> Vec<String> {
+    /// What the profile is, and how it was scaled.
+    pub fn facts(&self) -> Vec<String> {
         let profile = &self.profile;
         let mut lines = vec![format!("{} of {}", counted(self.len()), profile.name)];
         lines.extend(profile.note.clone());
@@ -113,6 +113,13 @@ impl Clients {
                 self.factor
             ));
         }
+        lines
+    }
+
+    /// Lines about the profile: what it is, and its busiest clients in a window of `span`.
+    pub fn described(&self, span: Span) -> Vec<String> {
+        let profile = &self.profile;
+        let mut lines = self.facts();
         let Ok(expected) = expected_arrivals(&self.sources, span) else {
             return lines;
         };

@@ -44,10 +44,11 @@ impl Load {
         }
         if let Some(clients) = Clients::of_plan(plan)? {
             let (trace, schedule) = clients.load(plan, seeds)?;
+            let schedule = Schedule::Open(schedule);
             let workload = Workload::from_trace(trace, seeds.workload, tokenizer);
             return Ok(Self {
-                workload: carrying(plan, workload)?.with_salt(salt),
-                schedule: Schedule::Open(schedule),
+                workload: warmed(carrying(plan, workload)?, &schedule).with_salt(salt),
+                schedule,
                 from_trace: false,
                 clients: Some(clients),
             });
@@ -60,7 +61,10 @@ impl Load {
         let from_trace = trace.is_some();
         let workload = match trace {
             Some(trace) => Workload::from_trace(trace, seeds.workload, tokenizer),
-            None => Workload::from_plan(&plan.workload, seeds.workload, tokenizer)?,
+            None => {
+                let workload = Workload::from_plan(&plan.workload, seeds.workload, tokenizer)?;
+                warmed(workload, &schedule)
+            }
         };
         Ok(Self {
             workload: carrying(plan, workload)?.with_salt(salt),
@@ -168,6 +172,13 @@ fn replay_file(plan: &Plan, path: &Path, file: &WorkloadFile) -> Result<OpenSche
         params.duration = Some(scaled(phases.window_end_ns - phases.window_start_ns));
     }
     replay_schedule(&offsets, &params).context("--workload-file")
+}
+
+/// The requests with a warm-up that meets every band of lengths. (The head of a trace stays what it
+/// is.)
+fn warmed(workload: Workload, schedule: &Schedule) -> Workload {
+    let (warmup, measured) = schedule.ids();
+    workload.with_warm_bands(warmup, measured)
 }
 
 /// The requests with what the plan has them carry beside their text.

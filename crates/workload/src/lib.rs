@@ -22,6 +22,7 @@ mod prompt;
 mod slot;
 mod tokenizer;
 mod trace;
+mod warm;
 mod words;
 mod workload;
 

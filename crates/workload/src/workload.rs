@@ -14,11 +14,16 @@ use crate::pairs::PairsError;
 use crate::slot::SlotKey;
 use crate::tokenizer::Tokenizer;
 use crate::trace::{Trace, TraceFacts, TraceRow};
+use crate::warm::stand_ins;
 use infermeter_core::plan::WorkloadKind;
-use infermeter_core::request::{FollowUp, RequestContent, RequestId, RequestSpec};
+use infermeter_core::request::{
+    ClassIndex, FollowUp, RequestContent, RequestId, RequestSpec, length_band,
+};
 use infermeter_core::seed::splitmix64;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Keeps the random streams of lengths and of text apart.
@@ -84,6 +89,8 @@ pub struct Workload {
     salt: u64,
     tokenizer: Tokenizer,
     kinds: Option<Arc<Kinds>>,
+    /// Warm-up requests with the lengths of another request.
+    stand_ins: Arc<HashMap<RequestId, RequestId>>,
 }
 
 /// Most classes of a run.
@@ -124,6 +131,7 @@ impl Workload {
             salt: splitmix64(NO_SALT ^ SALT_TAG),
             tokenizer,
             kinds: None,
+            stand_ins: Arc::default(),
         }
     }
 
@@ -155,17 +163,26 @@ impl Workload {
         self
     }
 
-    /// What request `id` asks for.
-    ///
-    /// # Panics
-    /// When a trace or a file has no request `id`: schedules are made from the same rows.
-    pub fn spec(&self, id: RequestId) -> RequestSpec {
-        let (class, prompt_tokens, output_tokens) = match &self.source {
+    /// The same requests, but for lengths in the warm-up: each band of prompt lengths (a factor of
+    /// two) of the requests `measured` occurs among those of `warmup` as well, if there are enough
+    /// of them. The warm-up requests that it takes get both lengths and the class of a measured
+    /// one, and text of their own. The requests of a file stay as they are.
+    #[must_use]
+    pub fn with_warm_bands(mut self, warmup: Range<RequestId>, measured: Range<RequestId>) -> Self {
+        if matches!(self.source, Source::File(_)) {
+            return self;
+        }
+        let band = |id| length_band(self.drawn(id).1);
+        self.stand_ins = Arc::new(stand_ins(warmup, measured, band));
+        self
+    }
+
+    /// Class, prompt and answer length of request `id` by itself.
+    fn drawn(&self, id: RequestId) -> (ClassIndex, u32, u32) {
+        match &self.source {
             Source::File(file) => {
-                return RequestSpec {
-                    id,
-                    ..entry(file, id).spec
-                };
+                let spec = entry(file, id).spec;
+                (spec.class, spec.prompt_tokens, spec.output_tokens)
             }
             Source::Rows(trace) => {
                 let row = trace.rows().get(id as usize);
@@ -179,7 +196,22 @@ impl Workload {
                 let draw = classes.draw(&mut rng);
                 (draw.class, draw.lengths.input, draw.lengths.output)
             }
-        };
+        }
+    }
+
+    /// What request `id` asks for.
+    ///
+    /// # Panics
+    /// When a trace or a file has no request `id`: schedules are made from the same rows.
+    pub fn spec(&self, id: RequestId) -> RequestSpec {
+        if let Source::File(file) = &self.source {
+            return RequestSpec {
+                id,
+                ..entry(file, id).spec
+            };
+        }
+        let like = self.stand_ins.get(&id).copied().unwrap_or(id);
+        let (class, prompt_tokens, output_tokens) = self.drawn(like);
         let class = match &self.kinds {
             // At most 1,000 classes in all.
             Some(kinds) => class * kinds.len() as u16 + kinds.draw(self.seed, id) as u16,
@@ -366,7 +398,12 @@ impl Workload {
     /// with one hash send the same requests.
     pub fn hash(&self) -> String {
         let identity = |kind| {
-            let identity = Identity::new(kind, self.seed, self.tokenizer.identity());
+            let mut identity = Identity::new(kind, self.seed, self.tokenizer.identity());
+            let mut stand_ins: Vec<_> = self.stand_ins.iter().collect();
+            stand_ins.sort_unstable();
+            for (id, like) in stand_ins {
+                identity = identity.number(*id).number(*like);
+            }
             match &self.kinds {
                 Some(kinds) => kinds.identity(identity),
                 None => identity,

@@ -399,6 +399,13 @@ fn prompts_as_the_server_counts_them() {
     };
     check(add(36, 1), &["note prompt-overhead"]);
     check(add(300, 1), &["warning prompt-tokens-disagree"]);
+    check(
+        |run| {
+            add(300, 3)(run);
+            run.manifest().plan.tools = Some("3".to_owned());
+        },
+        &["note prompt-overhead"],
+    );
     check(add(10, 40), &["warning prompt-tokens-disagree"]);
     check(
         |run| {

@@ -8,7 +8,7 @@ use crate::limits::{
 use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
-use infermeter_core::plan::Endpoint;
+use infermeter_core::plan::{Endpoint, Plan};
 use infermeter_metrics::token_counts::PromptDifference;
 
 /// Answers were not as long as asked.
@@ -79,6 +79,15 @@ pub(super) fn prompt_tokens(run: &Run, summary: &Summary) -> Option<Finding> {
         count(prompt.requests),
         count(prompt.outliers)
     );
+    if carries_more(&run.manifest.plan) {
+        return Some(Finding::new(
+            Severity::Note,
+            "prompt-overhead",
+            "Definitions of tools and images count as prompt tokens, too.",
+            evidence,
+            "Nothing to do; the lengths of the texts are not checked against the server's count.",
+        ));
+    }
     if prompt.outliers > 0 || !(0..=overhead).contains(&prompt.median) {
         return Some(prompt_disagreement(&prompt, evidence));
     }
@@ -94,6 +103,11 @@ pub(super) fn prompt_tokens(run: &Run, summary: &Summary) -> Option<Finding> {
             "Nothing to do; input throughput counts them.",
         )
     })
+}
+
+/// Prompts have more than their text.
+fn carries_more(plan: &Plan) -> bool {
+    plan.tools.is_some() || plan.images.is_some() || !plan.image.is_empty()
 }
 
 fn prompt_disagreement(prompt: &PromptDifference, evidence: String) -> Finding {

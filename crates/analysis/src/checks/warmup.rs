@@ -5,6 +5,7 @@ use crate::limits::{BAND_SHARE, SHORT_WINDOW_S};
 use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::request::length_band;
 use infermeter_core::schedule::Phase;
 use infermeter_metrics::facts::RequestFacts;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,7 +51,7 @@ pub(super) fn unwarmed_lengths(run: &Run, summary: &Summary) -> Option<Finding> 
     if summary.warmup.requests == 0 {
         return None;
     }
-    let band = |r: &RequestFacts| r.requested_prompt_tokens.max(1).ilog2();
+    let band = |r: &RequestFacts| length_band(r.requested_prompt_tokens);
     let requests = &run.collected.requests;
     let of = |phase| requests.iter().filter(move |r| r.phase == phase);
     let warm: BTreeSet<u32> = of(Phase::Warmup).map(band).collect();

@@ -1,14 +1,17 @@
-//! `infermeter workload inspect|head FILE`: what a trace or a dataset holds.
+//! `infermeter workload inspect|head FILE`: what a trace, a dataset or a profile of clients holds.
 //!
 //! It sends nothing and writes no file. Invariant: the rows are those that a run with the same
 //! options would use.
 
 use crate::cli::{HeadArgs, InspectArgs, WorkloadArgs, WorkloadCommand};
+use crate::clients::Clients;
 use crate::commands::make;
 use crate::inspect::{Figures, Gathered, Ink, text};
 use crate::{exit, output, trace_options};
 use anyhow::{Context, Result, bail};
-use infermeter_workload::{TokenCounter, Tokenizer, read_rows};
+use infermeter_core::plan::{MAX_RATE, Plan, Warmup};
+use infermeter_core::units::Span;
+use infermeter_workload::{Row, TokenCounter, Tokenizer, read_rows};
 use std::io::IsTerminal;
 
 /// Runs the subcommand.
@@ -29,29 +32,76 @@ fn inspect(args: &InspectArgs) -> Result<()> {
     if args.limit == Some(0) {
         bail!("--limit: must be above 0");
     }
+    let Some(file) = &args.file else {
+        return show(&of_clients(args)?, args.json);
+    };
     let options = trace_options::options(&args.trace_option, args.limit, args.seed)?;
     let tokenizer = args.tokenizer.as_deref().map(Tokenizer::open).transpose()?;
-    let (mut gathered, facts) = Gathered::read(&args.file, &options)?;
+    let (mut gathered, facts) = Gathered::read(file, &options)?;
     if let Some(tokenizer) = &tokenizer {
         if gathered.texts() == 0 {
-            bail!(
-                "--tokenizer: {} holds lengths, not texts",
-                args.file.display()
-            );
+            bail!("--tokenizer: {} holds lengths, not texts", file.display());
         }
         let counter = TokenCounter::load(tokenizer)?;
-        gathered.count_texts(&args.file, &facts, &counter)?;
+        gathered.count_texts(file, &facts, &counter)?;
     }
-    let file = args.file.display().to_string();
-    let figures = Figures::of(&file, facts, &gathered)?;
-    if args.json {
-        let json = serde_json::to_value(&figures).context("figures as JSON")?;
+    let file = file.display().to_string();
+    show(&Figures::of(&file, Some(facts), &gathered)?, args.json)
+}
+
+/// The requests of `--clients` in a window as long as asked for, without a warm-up.
+fn of_clients(args: &InspectArgs) -> Result<Figures> {
+    let Some(clients) = &args.clients else {
+        bail!("what to look into? give a FILE, or --clients synthetic");
+    };
+    if args
+        .rate
+        .is_some_and(|rate| !(rate > 0.0 && rate <= MAX_RATE))
+    {
+        bail!("--rate: a number of requests per second above 0 is needed");
+    }
+    let plan = Plan {
+        clients: Some(clients.clone()),
+        rate: args.rate,
+        duration: Some(args.duration),
+        requests: args.limit,
+        warmup: Some(Warmup::NONE),
+        seed: args.seed,
+        // Nothing after the window.
+        timeout: Span(0),
+        ..Plan::defaults()
+    };
+    let Some(of_plan) = Clients::of_plan(&plan)? else {
+        bail!("--clients: none");
+    };
+    let (trace, open) = of_plan.load(&plan, plan.seeds())?;
+    let rows = trace.rows().iter().take(open.drain_from).enumerate();
+    let gathered = Gathered::of_rows(rows.map(|(i, row)| {
+        Row {
+            at_ns: Some(row.offset_ns),
+            input_tokens: Some(row.input_tokens),
+            output_tokens: Some(row.output_tokens),
+            class: trace
+                .classes()
+                .get(usize::from(trace.class(i)))
+                .map(String::clone),
+            ..Row::default()
+        }
+    }));
+    let mut figures = Figures::of(&format!("clients {clients}"), None, &gathered)?;
+    figures.notes = of_plan.facts();
+    Ok(figures)
+}
+
+fn show(figures: &Figures, as_json: bool) -> Result<()> {
+    if as_json {
+        let json = serde_json::to_value(figures).context("figures as JSON")?;
         output::print(&format!("{json:#}\n"));
         return Ok(());
     }
     let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let ink = if color { Ink::Ansi } else { Ink::Plain };
-    output::print(&text(&figures, ink));
+    output::print(&text(figures, ink));
     Ok(())
 }
 

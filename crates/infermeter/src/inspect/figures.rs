@@ -22,8 +22,13 @@ const BINS: usize = 60;
 pub struct Figures {
     /// The file as named.
     pub file: String,
-    /// What was read.
-    pub facts: TraceFacts,
+    /// What was read, where it is a file of requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub facts: Option<TraceFacts>,
+    /// What to know about it.
+    pub notes: Vec<String>,
+    /// Requests.
+    pub rows: u64,
     /// Tokens of prompts.
     pub prompt_tokens: Option<Lengths>,
     /// Tokens of answers.
@@ -139,7 +144,11 @@ impl Figures {
     ///
     /// # Errors
     /// When a quantity is not finite.
-    pub fn of(file: &str, facts: TraceFacts, gathered: &Gathered) -> Result<Self, StatsError> {
+    pub fn of(
+        file: &str,
+        facts: Option<TraceFacts>,
+        gathered: &Gathered,
+    ) -> Result<Self, StatsError> {
         let (inputs, outputs) = &gathered.pairs;
         let classes = gathered
             .classes
@@ -155,6 +164,8 @@ impl Figures {
         let uncounted = gathered.texts() > 0 && gathered.inputs.is_empty();
         Ok(Self {
             file: file.to_owned(),
+            notes: facts.as_ref().map_or_else(Vec::new, TraceFacts::remarks),
+            rows: gathered.rows,
             facts,
             prompt_tokens: Lengths::of(&gathered.inputs)?,
             answer_tokens: Lengths::of(&gathered.outputs)?,

@@ -16,6 +16,8 @@ const MAX_CLASSES: usize = 30;
 /// What was gathered.
 #[derive(Debug, Default)]
 pub struct Gathered {
+    /// How many.
+    pub rows: u64,
     /// Instants, nanoseconds from the first row.
     pub times: Vec<i64>,
     /// Tokens of prompts.
@@ -51,7 +53,15 @@ impl Gathered {
         Ok((gathered, facts))
     }
 
+    /// What is in rows that no file holds.
+    pub fn of_rows(rows: impl Iterator<Item = Row>) -> Self {
+        let mut gathered = Self::default();
+        rows.for_each(|row| gathered.add(row));
+        gathered
+    }
+
     fn add(&mut self, row: Row) {
+        self.rows += 1;
         self.times.extend(row.at_ns);
         self.inputs.extend(row.input_tokens.map(f64::from));
         self.outputs.extend(row.output_tokens.map(f64::from));

@@ -33,13 +33,14 @@ pub fn text(figures: &Figures, ink: Ink) -> String {
         show_arrivals(arrivals, ink, &mut lines);
     }
     if let Some(sharing) = &figures.sharing {
-        show_sharing(sharing, figures.facts.block_tokens, ink, &mut lines);
+        let block = figures.facts.as_ref().and_then(|facts| facts.block_tokens);
+        show_sharing(sharing, block, ink, &mut lines);
     }
     if let Some(sessions) = &figures.sessions {
         show_sessions(sessions, ink, &mut lines);
     }
     if !figures.classes.is_empty() {
-        show_classes(&figures.classes, figures.facts.rows, ink, &mut lines);
+        show_classes(&figures.classes, figures.rows, ink, &mut lines);
     }
     lines.join("\n") + "\n"
 }
@@ -56,16 +57,17 @@ fn entry(label: &str, text: &str) -> String {
 }
 
 fn head(figures: &Figures, ink: Ink) -> Vec<String> {
-    let facts = &figures.facts;
     let mut lines = vec![heading(&inert(&figures.file, 200), ink)];
-    let packed = if facts.compressed { ", gzip" } else { "" };
-    lines.push(entry("Format", &format!("{}{packed}", facts.format)));
-    lines.push(entry("Rows", &grouped(facts.rows as f64)));
+    if let Some(facts) = &figures.facts {
+        let packed = if facts.compressed { ", gzip" } else { "" };
+        lines.push(entry("Format", &format!("{}{packed}", facts.format)));
+    }
+    lines.push(entry("Rows", &grouped(figures.rows as f64)));
     if let Some(rows) = figures.rows_with_images {
         lines.push(entry("With images", &grouped(rows as f64)));
     }
-    for remark in facts.remarks() {
-        let remark = inert(&remark, 400);
+    for remark in &figures.notes {
+        let remark = inert(remark, 400);
         for (i, line) in wrap(&remark, WIDTH - LABEL - 2).iter().enumerate() {
             lines.push(entry(if i == 0 { "Note" } else { "" }, line));
         }

@@ -1,8 +1,9 @@
 //! What a workload promises: determinism, random access, salts, lengths.
 
 use infermeter_core::plan::{WorkloadClass, WorkloadKind};
+use infermeter_core::request::length_band;
 use infermeter_workload::{Tokenizer, Trace, TraceRow, Workload};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 fn chat(seed: u64) -> Workload {
     let tokenizer = Tokenizer::open("o200k").expect("a built-in tokenizer");
@@ -105,4 +106,47 @@ fn a_trace_brings_its_own_lengths() {
     let expected = workload.expected_tokens();
     assert_eq!((expected.input, expected.output), (4.0, 7.0));
     assert_eq!(prompt(&workload, 0).split(' ').count(), 1);
+}
+
+#[test]
+fn the_warm_up_meets_every_band_of_the_measured_lengths() {
+    let kind: WorkloadKind = "mix:fixed:20,5=60,fixed:100,7=1,fixed:900,9=1"
+        .parse()
+        .expect("a workload");
+    let tokenizer = Tokenizer::open("o200k").expect("a built-in tokenizer");
+    let plain = Workload::from_plan(&kind, 3, tokenizer).expect("a workload");
+    let (warmup, measured) = (0..20, 20..600);
+    let bands = |workload: &Workload, ids: std::ops::Range<u64>| -> BTreeSet<u32> {
+        ids.map(|id| length_band(workload.spec(id).prompt_tokens))
+            .collect()
+    };
+    assert_ne!(
+        bands(&plain, warmup.clone()),
+        bands(&plain, measured.clone())
+    );
+    let warm = plain
+        .clone()
+        .with_warm_bands(warmup.clone(), measured.clone());
+    assert_eq!(
+        bands(&warm, warmup.clone()),
+        bands(&plain, measured.clone())
+    );
+    // Measured requests are what they were; stand-ins have a class's own lengths and their own text.
+    assert!(measured.clone().all(|id| warm.spec(id) == plain.spec(id)));
+    let changed: Vec<u64> = warmup
+        .filter(|id| warm.spec(*id) != plain.spec(*id))
+        .collect();
+    assert!((1..=2).contains(&changed.len()), "{changed:?}");
+    let texts: BTreeSet<String> = changed
+        .iter()
+        .copied()
+        .chain(measured)
+        .map(|id| warm.prompt(&warm.spec(id)).expect("a prompt"))
+        .collect();
+    assert_eq!(texts.len(), changed.len() + 580);
+    for id in changed {
+        let spec = warm.spec(id);
+        let pair = (spec.prompt_tokens, spec.output_tokens);
+        assert_eq!(pair, [(20, 5), (100, 7), (900, 9)][usize::from(spec.class)]);
+    }
 }
