@@ -13,7 +13,7 @@ use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::plan::{Plan, SamplingValue};
 use infermeter_core::request::{BodyMember, RequestContent};
 use infermeter_core::run::ControlRequest;
-use infermeter_probe::features::{Probed, Trial, careful, probe, try_all};
+use infermeter_probe::features::{ProbeError, Probed, Trial, careful, probe, try_all};
 use infermeter_probe::target::{Control, TargetFacts};
 use infermeter_sys::signals;
 use infermeter_workload::Kinds;
@@ -137,6 +137,7 @@ fn ready(
     };
     let models_status = control.log.first().and_then(|request| request.status);
     let model = choose_model(plan, &facts, models_status)?;
+    let trials = trials(plan)?;
     let extra_body = plan.extra_body.as_ref().and_then(Value::as_object).cloned();
     let mut shape = RequestShape {
         endpoint: plan.endpoint,
@@ -149,27 +150,8 @@ fn ready(
         path: plan.endpoint_path.clone(),
         template: template(plan)?,
     };
-    let mut findings = Vec::new();
-    if !plan.no_probe {
-        match probe(&mut control, &shape).map_err(|e| unusable(&target, plan, &e))? {
-            Probed::Accepted(features) => shape.features = features,
-            Probed::Unsure { features, why } => {
-                shape.features = features;
-                findings.push(probe_unsure(&why));
-            }
-        }
-        let trials = trials(plan)?;
-        let unsure = try_all(&mut control, &shape, &trials);
-        findings.extend(
-            unsure
-                .map_err(|e| unusable(&target, plan, &e))?
-                .map(|why| probe_unsure(&why)),
-        );
-    }
-    for sampling in &plan.sampling {
-        let value = sampling.value.clone();
-        shape.extra_body.insert(sampling.name.clone(), value);
-    }
+    let findings = probed(plan, (&mut control, &trials), &mut shape)
+        .map_err(|e| unusable(&target, plan, &e))?;
     let facts = json!({
         "url": target.to_string(),
         "address": address.to_string(),
@@ -191,6 +173,31 @@ fn ready(
         findings,
         secrets: Secrets::default(),
     })
+}
+
+/// Finds out which fields the server accepts, and whether it takes what the load's requests carry;
+/// completes the shape. Returns doubts.
+fn probed(
+    plan: &Plan,
+    (control, trials): (&mut Control, &[Trial]),
+    shape: &mut RequestShape,
+) -> Result<Vec<Finding>, ProbeError> {
+    let mut findings = Vec::new();
+    if !plan.no_probe {
+        match probe(control, shape)? {
+            Probed::Accepted(features) => shape.features = features,
+            Probed::Unsure { features, why } => {
+                shape.features = features;
+                findings.push(probe_unsure(&why));
+            }
+        }
+        findings.extend(try_all(control, shape, trials)?.map(|why| probe_unsure(&why)));
+    }
+    for sampling in &plan.sampling {
+        let value = sampling.value.clone();
+        shape.extra_body.insert(sampling.name.clone(), value);
+    }
+    Ok(findings)
 }
 
 /// Which request fields are used, for the record.

@@ -151,7 +151,7 @@ pub fn used(resolved: &Resolved) -> Result<()> {
     if plan.clients.is_some() && (given("arrival") || given("cv")) {
         bail!("--arrival and --cv are for one process: each of --clients brings its own gaps");
     }
-    for key in ["workload", "workload-seed", "clients"] {
+    for key in WORD_FOR_WORD {
         if plan.workload_file.is_some() && given(key) {
             bail!(
                 "--{key} and --workload-file exclude each other: the file has its requests word for \
@@ -164,6 +164,22 @@ pub fn used(resolved: &Resolved) -> Result<()> {
     }
     Ok(())
 }
+
+/// What a workload file has settled.
+const WORD_FOR_WORD: [&str; 12] = [
+    "workload",
+    "workload-seed",
+    "clients",
+    "kind",
+    "schema",
+    "regex",
+    "grammar",
+    "tools",
+    "tool-choice",
+    "images",
+    "image",
+    "lora",
+];
 
 const ARRIVAL_NEEDS_RATE: &str = "--arrival needs --rate or --rate-profile: a trace or a closed \
                                   loop brings its own arrivals";

@@ -76,17 +76,12 @@ fn of_clients(args: &InspectArgs) -> Result<Figures> {
     };
     let (trace, open) = of_plan.load(&plan, plan.seeds())?;
     let rows = trace.rows().iter().take(open.drain_from).enumerate();
-    let gathered = Gathered::of_rows(rows.map(|(i, row)| {
-        Row {
-            at_ns: Some(row.offset_ns),
-            input_tokens: Some(row.input_tokens),
-            output_tokens: Some(row.output_tokens),
-            class: trace
-                .classes()
-                .get(usize::from(trace.class(i)))
-                .map(String::clone),
-            ..Row::default()
-        }
+    let gathered = Gathered::of_rows(rows.map(|(i, row)| Row {
+        at_ns: Some(row.offset_ns),
+        input_tokens: Some(row.input_tokens),
+        output_tokens: Some(row.output_tokens),
+        class: trace.classes().get(usize::from(trace.class(i))).cloned(),
+        ..Row::default()
     }));
     let mut figures = Figures::of(&format!("clients {clients}"), None, &gathered)?;
     figures.notes = of_plan.facts();

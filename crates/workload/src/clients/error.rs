@@ -33,7 +33,10 @@ pub(super) enum Problem {
     #[error("client `{client}`: {what}")]
     Client { client: String, what: String },
     #[error("client `{client}`: {source}")]
-    Pairs { client: String, source: PairsError },
+    Pairs {
+        client: String,
+        source: Box<PairsError>,
+    },
 }
 
 impl Problem {

@@ -234,7 +234,7 @@ impl<'p> ReadFrom<'p> {
                 let kind = beside(kind, self.beside);
                 Classes::new(&kind).map_err(|source| Problem::Pairs {
                     client: name(),
-                    source,
+                    source: Box::new(source),
                 })?
             }
             (None, Some(prompt), Some(answer)) => {
