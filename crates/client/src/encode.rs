@@ -87,6 +87,8 @@ pub struct RequestEncoder {
     /// Head up to the value of `x-request-id`.
     before_id: Vec<u8>,
     members: Vec<Member>,
+    /// A template has the model in its own place.
+    places_model: bool,
     /// What all requests have, for templates: the model's name in JSON, and whether they stream.
     model: String,
     stream: bool,
@@ -109,6 +111,7 @@ impl RequestEncoder {
         before_id.extend_from_slice(b"x-request-id: ");
         Self {
             before_id,
+            places_model: shape.template.as_ref().is_some_and(BodyTemplate::has_model),
             members: members(shape),
             model: json!(shape.model).to_string(),
             stream: shape.stream,
@@ -148,7 +151,8 @@ impl RequestEncoder {
     fn body_of(&self, id: &str, content: &RequestContent, output_tokens: u32) -> Vec<u8> {
         let text: usize = content.messages.iter().map(|m| m.text.len() + 32).sum();
         let mut body = Vec::with_capacity(text + text / 16 + 512);
-        let own = |name: &str| content.members.iter().any(|m| &*m.name == name);
+        let placed = |name: &str| self.places_model && name == "model";
+        let own = |name: &str| !placed(name) && content.members.iter().any(|m| &*m.name == name);
         let mut start = b'{';
         for member in &self.members {
             if matches!(member, Member::Fixed(name, _) | Member::Made(name, _) if own(name)) {
@@ -177,7 +181,7 @@ impl RequestEncoder {
                 }
             }
         }
-        for member in &content.members {
+        for member in content.members.iter().filter(|m| !placed(&m.name)) {
             body.push(start);
             start = b',';
             push_text(&mut body, &member.name);
@@ -211,7 +215,8 @@ impl RequestEncoder {
                 body.extend_from_slice(self.stream.to_string().as_bytes());
             }
             Piece::Inside(Placeholder::Model) => {
-                body.extend_from_slice(model.trim_matches('"').as_bytes());
+                let inside = model.get(1..model.len().saturating_sub(1));
+                body.extend_from_slice(inside.unwrap_or_default().as_bytes());
             }
             Piece::Inside(Placeholder::Prompt | Placeholder::Messages) => {
                 for message in &content.messages {

@@ -143,6 +143,19 @@ impl BodyTemplate {
             .any(|(_, pieces)| pieces.contains(&messages))
     }
 
+    /// The model stands in it.
+    pub(super) fn has_model(&self) -> bool {
+        let model = |piece: &Piece| {
+            matches!(
+                piece,
+                Piece::Value(Placeholder::Model) | Piece::Inside(Placeholder::Model)
+            )
+        };
+        self.members
+            .iter()
+            .any(|(_, pieces)| pieces.iter().any(model))
+    }
+
     /// Its members, those of `more` in the place of their namesakes or behind.
     pub(super) fn with(&self, more: &Map<String, Value>) -> Vec<TemplateMember> {
         let mut members = self.members.clone();

@@ -1,10 +1,10 @@
 //! Requests as bytes, targets, headers.
 
 use infermeter_client::encode::{
-    Features, HeaderError, Headers, RequestEncoder, RequestShape, Target, encode_get,
+    BodyTemplate, Features, HeaderError, Headers, RequestEncoder, RequestShape, Target, encode_get,
 };
 use infermeter_core::plan::Endpoint;
-use infermeter_core::request::{RequestContent, RequestSpec};
+use infermeter_core::request::{BodyMember, RequestContent, RequestSpec};
 use serde_json::{Value, json};
 
 fn shape() -> RequestShape {
@@ -111,6 +111,58 @@ fn plain_answers_are_asked_for_as_json_and_without_stream_options() {
     assert!(head.contains("\r\naccept: application/json\r\n"));
     assert_eq!(body["stream"], json!(false));
     assert!(body.get("stream_options").is_none());
+}
+
+#[test]
+fn a_template_takes_values_and_texts_and_stays_json() {
+    let text = r#"{"a": {"p": "{{prompt}}", "n": {{max_tokens}}}, "b": "<{{model}}|{{prompt}}>",
+        "c": ["{{stream}}", "{{ messages }}", null, 1.5], "id": "{{id}}", "d": "{{max_tokens}} {{stream}}"}"#;
+    let template = BodyTemplate::parse(text).expect("a template");
+    let Value::Object(extra_body) = json!({"c": 7, "top_p": 0.5}) else {
+        unreachable!("an object")
+    };
+    let shape = RequestShape {
+        model: "m\"".to_owned(),
+        path: Some("/generate?x=1".to_owned()),
+        template: Some(template.clone()),
+        ..shape()
+    };
+    let (head, body) = encode("http://h/base", &shape);
+    assert!(
+        head.starts_with("POST /base/generate?x=1 HTTP/1.1\r\n"),
+        "{head}"
+    );
+    let prompt = "Say \"hi\"\n\u{1}é";
+    let expected = json!({
+        "a": {"p": prompt, "n": 64},
+        "b": format!("<m\"|{prompt}>"),
+        "c": [true, [{"role": "user", "content": prompt}], null, 1.5],
+        "id": "run-7",
+        "d": "64 true",
+    });
+    assert_eq!(body, expected);
+
+    let with_extra = RequestShape {
+        extra_body,
+        ..shape
+    };
+    let (_, body) = encode("http://h", &with_extra);
+    assert_eq!((&body["c"], &body["top_p"]), (&json!(7), &json!(0.5)));
+
+    // A request's own model takes the place of the run's, inside the text.
+    let target = Target::parse("http://h").expect("a target");
+    let mut content = RequestContent::of_prompt("Hi.");
+    content.members.push(BodyMember {
+        name: "model".into(),
+        json: "\"own\"".into(),
+    });
+    let encoder = RequestEncoder::new(&target, &with_extra);
+    let bytes = encoder.encode("r", &RequestSpec::alone(0, 1, 1), &content);
+    let text = String::from_utf8(bytes).expect("UTF-8");
+    let (_, body) = text.split_once("\r\n\r\n").expect("a head");
+    let body: Value = serde_json::from_str(body).expect("JSON");
+    assert_eq!(body["b"], "<own|Hi.>");
+    assert!(body.get("model").is_none());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! a server refuses.
 
 use crate::process::{Run, Scratch, infermeter, light, mock, run_with, words};
-use crate::server::{Request, Server, good, reply};
+use crate::server::{Server, good, reply};
 use infermeter_core::record::{ChunkKind, Outcome};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -31,7 +31,7 @@ fn answered(more: &str) -> (Run, Vec<Value>) {
 
 /// Bodies of the load's requests to a server that takes anything.
 fn sent(more: &str) -> Vec<Value> {
-    let server = Server::start(|request, out| good(request, out));
+    let server = Server::start(good);
     run_with(
         light(&server.url, &format!("{more} --no-probe --model m")),
         |_| {},
@@ -203,7 +203,7 @@ fn a_template_writes_the_whole_body() {
     let text = r#"{"inputs": "{{prompt}}", "parameters": {"n": {{max_tokens}}, "stream": {{stream}}},
         "model": "x-{{model}}", "note": "request {{id}}", "list": "{{messages}}"}"#;
     let template = scratch.file("t.json", text);
-    let server = Server::start(|request: &Request, out| good(request, out));
+    let server = Server::start(good);
     let more = format!(
         "--body-template {template} --endpoint-path /generate --model small --sampling top_p=0.5"
     );

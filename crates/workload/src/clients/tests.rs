@@ -225,6 +225,6 @@ fn what_is_wrong_names_the_client_or_the_line() {
     assert!(read(&later).is_err_and(|p| p.contains("format-version 2")));
     let missing = ClientProfile::open("/nowhere/c.toml").expect_err("no file");
     let said = missing.to_string();
-    let expect = "--clients: /nowhere/c.toml: cannot be read: ";
+    let expect = "--clients /nowhere/c.toml: cannot be read: ";
     assert!(said.starts_with(expect), "{said}");
 }
