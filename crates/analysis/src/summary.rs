@@ -6,6 +6,7 @@ use crate::latency::{LatencySummary, latencies};
 use crate::load::LoadSummary;
 use crate::objective::{Goodput, SloLine, goodput, slo_lines};
 use crate::percentile::Percentile;
+use crate::prefix_cache::PrefixCacheSummary;
 use crate::requests::RequestSummary;
 use crate::run::Run;
 use crate::throughput::ThroughputSummary;
@@ -50,6 +51,8 @@ pub struct Summary {
     pub throughput: Option<ThroughputSummary>,
     /// Token counts: asked, by usage, by chunks.
     pub tokens: TokenCounts,
+    /// What the server's prefix cache held of the prompts; absent where nothing is known of it.
+    pub prefix_cache: Option<PrefixCacheSummary>,
     /// The objectives, judged.
     pub slo: Vec<SloLine>,
     /// The requests that met them all; absent without objectives.
@@ -104,6 +107,7 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
     let wanted = Percentile::of_plan(&manifest.plan);
     let figures = TokenFigures::read(run, source, &wanted, window)?;
     let throughput = figures.throughput.as_ref();
+    let tokens = token_counts(&population);
     Ok(Summary {
         load_model: manifest.load_model,
         headline_origin: origin,
@@ -114,7 +118,8 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
         requests: RequestSummary::of(collected, &population),
         load: window.map(|w| LoadSummary::of(run, &population, w)),
         throughput: throughput.map(|t| ThroughputSummary::of(t, manifest.plan.gpus)),
-        tokens: token_counts(&population),
+        prefix_cache: PrefixCacheSummary::of(manifest, &tokens),
+        tokens,
         slo: slo_lines(run, &population, origin, &figures),
         goodput: goodput(run, &population, origin, window),
         client: ClientSummary::of(run, &population, (window, &wanted), &figures),

@@ -1,12 +1,14 @@
 //! The plan of a run: flags, file and defaults resolved to one complete, printable value.
 
 mod kinds;
+mod prefix;
 mod profile;
 mod syntax;
 mod until;
 mod workload;
 
 pub use kinds::{AdapterWeight, ImageSpec, KindWeight, RequestKind, SamplingValue};
+pub use prefix::{MAX_PREFIXES, MAX_ROTATIONS, PrefixMode};
 pub use profile::{After, BurstPhases, Level, MAX_RATE, Point, RateProfile, Stretch};
 pub use syntax::SyntaxError;
 pub use until::{Until, UntilError};
@@ -53,6 +55,28 @@ impl Endpoint {
             Self::Completions => "/v1/completions",
         }
     }
+}
+
+/// What the length of a prompt counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PromptCount {
+    /// Its texts alone.
+    #[default]
+    Text,
+    /// Its texts and what the chat template adds.
+    Template,
+}
+
+/// The order of a dataset's texts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DatasetOrder {
+    /// As in the file.
+    #[default]
+    File,
+    /// At random, by the workload's seed.
+    Shuffled,
 }
 
 /// How the client receives.
@@ -148,6 +172,7 @@ macro_rules! serde_as_text {
 }
 
 serde_as_text!(
+    PrefixMode,
     RateProfile,
     WorkloadKind,
     Warmup,
@@ -181,11 +206,17 @@ pub struct Plan {
     /// Open loop: clients, each with a rate, gaps and lengths of its own: `synthetic` or a file.
     #[serde(default)]
     pub clients: Option<String>,
-    /// Rows of the trace to use.
+    /// Rows of the trace or the dataset to use.
     pub trace_limit: Option<u64>,
-    /// How the trace is read: `NAME` or `NAME=VALUE`.
+    /// How the trace or the dataset is read: `NAME` or `NAME=VALUE`.
     #[serde(default)]
     pub trace_option: Vec<String>,
+    /// File of texts to send.
+    #[serde(default)]
+    pub dataset: Option<PathBuf>,
+    /// The order in which they are sent.
+    #[serde(default)]
+    pub dataset_order: DatasetOrder,
     /// Trace offsets are multiplied by this.
     pub time_scale: f64,
     /// Share of the trace's rows that are kept, drawn at random; absent: all.
@@ -205,6 +236,9 @@ pub struct Plan {
     pub workload_file: Option<PathBuf>,
     /// What is sent (not with a trace, which brings its own lengths).
     pub workload: WorkloadKind,
+    /// What prompts share at their beginnings; absent: nothing, but what a trace or a dataset shares.
+    #[serde(default)]
+    pub prefix: Option<PrefixMode>,
     /// Model name; absent: the first of `/v1/models`.
     pub model: Option<String>,
     /// The API spoken.
@@ -220,6 +254,12 @@ pub struct Plan {
     /// Number mixed into each prompt's salt; absent: fresh for each run, so that a prefix cache
     /// warmed by one run does not serve the next.
     pub salt: Option<u64>,
+    /// File with the model's chat template: Jinja, or a `tokenizer_config.json`.
+    #[serde(default)]
+    pub chat_template: Option<PathBuf>,
+    /// What prompt lengths count.
+    #[serde(default)]
+    pub count: PromptCount,
     /// `o200k`, `cl100k`, or the path of a `tokenizer.json`.
     pub tokenizer: String,
     /// Client threads; absent: one per core, half of the cores against `mock:`.
@@ -336,6 +376,8 @@ impl Plan {
             clients: None,
             trace_limit: None,
             trace_option: Vec::new(),
+            dataset: None,
+            dataset_order: DatasetOrder::File,
             time_scale: 1.0,
             thin: None,
             arrival: ArrivalKind::Poisson,
@@ -345,6 +387,7 @@ impl Plan {
             warmup: None,
             workload_file: None,
             workload: WorkloadKind::One(WorkloadClass::Chat),
+            prefix: None,
             model: None,
             endpoint: Endpoint::Chat,
             no_stream: false,
@@ -352,6 +395,8 @@ impl Plan {
             workload_seed: None,
             schedule_seed: None,
             salt: None,
+            chat_template: None,
+            count: PromptCount::Text,
             tokenizer: "o200k".to_owned(),
             threads: None,
             max_connections: None,

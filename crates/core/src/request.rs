@@ -23,7 +23,8 @@ pub struct RequestSpec {
     pub id: RequestId,
     /// Its workload class.
     pub class: ClassIndex,
-    /// Tokens of the prompt's texts under the chosen tokenizer, chat template excluded.
+    /// Tokens of the prompt under the chosen tokenizer: of its texts, and of the chat template
+    /// where the plan counts it.
     pub prompt_tokens: u32,
     /// Output tokens asked for.
     pub output_tokens: u32,

@@ -113,10 +113,17 @@ pub struct RunArgs {
     /// `synthetic`, or a file; --rate scales them all
     #[arg(long, value_name = "NAME|FILE", help_heading = "Load")]
     pub clients: Option<String>,
-    /// Use only the first N rows of the trace
+    /// Send the texts of a file: ShareGPT (JSON), chat requests (JSON lines), prompts (JSON lines,
+    /// CSV or Parquet) or conversations of agents, with --rate, --rate-profile or --concurrency
+    #[arg(long, value_name = "FILE", help_heading = "Load")]
+    pub dataset: Option<String>,
+    /// The order of the dataset's texts: file or shuffled (by --workload-seed) [default: file]
+    #[arg(long, value_name = "ORDER", help_heading = "Load")]
+    pub dataset_order: Option<String>,
+    /// Use only the first N rows of the trace or the dataset
     #[arg(long, value_name = "N", help_heading = "Load")]
     pub trace_limit: Option<String>,
-    /// How the trace is read: format=NAME, block-size=N, time-unit=U, max-context=N, clip, sort,
+    /// How the trace or the dataset is read: format=NAME, block-size=N, time-unit=U, max-context=N, clip, sort,
     /// spread (repeatable)
     #[arg(long, value_name = "NAME[=VALUE]", help_heading = "Load")]
     pub trace_option: Vec<String>,
@@ -208,6 +215,12 @@ pub struct RunArgs {
     /// empirical:FILE, or mix:NAME=WEIGHT,NAME=WEIGHT [default: chat]
     #[arg(long, value_name = "NAME", help_heading = "Requests")]
     pub workload: Option<String>,
+    /// What prompts share at their beginnings: bust (nothing), none (no salt either),
+    /// shared:N/LENGTH[/ZIPF] (N system prompts), tiling:CONTEXTS/LENGTH/QUESTION[/ROTATIONS]
+    /// (contexts in turn), or hit:SHARE (so much that a cache can hold SHARE of all tokens)
+    /// [default: bust, or what a trace or a dataset shares]
+    #[arg(long, value_name = "MODE", help_heading = "Requests")]
+    pub prefix: Option<String>,
     /// Model name [default: the first of /v1/models]
     #[arg(long, value_name = "NAME", help_heading = "Requests")]
     pub model: Option<String>,
@@ -220,6 +233,13 @@ pub struct RunArgs {
     /// o200k, cl100k, or the path of a tokenizer.json [default: o200k]
     #[arg(long, value_name = "NAME|FILE", help_heading = "Requests")]
     pub tokenizer: Option<String>,
+    /// The model's chat template, Jinja or tokenizer_config.json: what it adds to prompts is
+    /// compared with what the server counts
+    #[arg(long, value_name = "FILE", help_heading = "Requests")]
+    pub chat_template: Option<String>,
+    /// What prompt lengths count: text, or template (the chat template, too) [default: text]
+    #[arg(long, value_name = "WHAT", help_heading = "Requests")]
+    pub count: Option<String>,
     /// Extra header, 'Name: value' (repeatable)
     #[arg(long, value_name = "HEADER", help_heading = "Requests")]
     pub header: Vec<String>,

@@ -35,9 +35,21 @@ pub fn dry_run(plan: &Plan, load: &Load) -> String {
     }
     if let Some(facts) = load.workload.trace_facts() {
         let rows = format!("{} rows of the format {}", facts.rows, facts.format);
-        lines.push(format!("Trace       {rows}"));
+        let label = if plan.dataset.is_some() {
+            "Dataset"
+        } else {
+            "Trace"
+        };
+        lines.push(format!("{label:<12}{rows}"));
         let remarks = facts.remarks().into_iter();
         lines.extend(remarks.map(|remark| format!("            {remark}")));
+    }
+    if let Some(texts) = load.workload.texts_before_repeating()
+        && load.measured_ids().end > texts
+    {
+        lines.push(format!(
+            "            repeated: {texts} texts are sent before they begin again"
+        ));
     }
     let measured = match &load.schedule {
         Schedule::Open(_) => open_loop(plan, load, &mut lines),

@@ -2,10 +2,12 @@
 //! plan and its seeds.
 
 use crate::clients::Clients;
+use crate::dataset_file::DatasetFile;
 use crate::trace_options;
 use anyhow::{Context, Result, bail};
-use infermeter_core::plan::{Plan, Warmup};
+use infermeter_core::plan::{Plan, PrefixMode, PromptCount, Warmup};
 use infermeter_core::rate::RateCurve;
+use infermeter_core::request::RequestId;
 use infermeter_core::run::LoadModel;
 use infermeter_core::schedule::{OpenSchedule, Schedule};
 use infermeter_core::text::inert;
@@ -14,9 +16,17 @@ use infermeter_schedule::{
     ArrivalProcess, ClosedParams, OpenParams, Rate, ReplayParams, WarmupRule, closed_schedule,
     open_schedule, replay_schedule, thin,
 };
-use infermeter_workload::{Kinds, Tokenizer, Trace, TraceRow, Workload, WorkloadFile};
+use infermeter_workload::{
+    ChatTemplate, Dataset, DatasetOptions, Kinds, TokenCounter, Tokenizer, Trace, TraceRow,
+    Workload, WorkloadFile, tokens_with_template,
+};
 use sha2::{Digest, Sha256};
+use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
+
+/// Requests of a closed loop that stand for those of a window without a number.
+const CLOSED_SAMPLE: u64 = 4_096;
 
 /// What is sent, and when.
 #[derive(Debug)]
@@ -25,6 +35,9 @@ pub struct Load {
     pub workload: Workload,
     /// When.
     pub schedule: Schedule,
+    /// Tokens that the chat template adds to each prompt; absent without a template, and for a
+    /// dataset, whose messages are of many kinds.
+    pub template_tokens: Option<u32>,
     /// The rows of a trace end with the trace: the drain may be without load.
     pub from_trace: bool,
     /// The clients that both come from, where they do.
@@ -38,39 +51,25 @@ impl Load {
     /// Naming the flag or the line of the trace.
     pub fn from_plan(plan: &Plan, salt: u64) -> Result<Self> {
         let tokenizer = Tokenizer::open(&plan.tokenizer)?;
-        let seeds = plan.seeds();
         if let Some(path) = &plan.workload_file {
             return Self::from_file(plan, path, tokenizer, salt);
         }
-        if let Some(clients) = Clients::of_plan(plan)? {
-            let (trace, schedule) = clients.load(plan, seeds)?;
-            let schedule = Schedule::Open(schedule);
-            let workload = Workload::from_trace(trace, seeds.workload, tokenizer);
-            return Ok(Self {
-                workload: warmed(carrying(plan, workload)?, &schedule).with_salt(salt),
-                schedule,
-                from_trace: false,
-                clients: Some(clients),
-            });
-        }
-        let trace = match &plan.trace {
-            Some(path) => Some(trace(plan, path)?),
+        let template = match &plan.chat_template {
+            Some(path) => Some(Arc::new(ChatTemplate::open(path)?)),
             None => None,
         };
-        let schedule = schedule(plan, trace.as_ref().map(Trace::rows), seeds.schedule)?;
-        let from_trace = trace.is_some();
-        let workload = match trace {
-            Some(trace) => Workload::from_trace(trace, seeds.workload, tokenizer),
-            None => {
-                let workload = Workload::from_plan(&plan.workload, seeds.workload, tokenizer)?;
-                warmed(workload, &schedule)
-            }
+        let drawn = drawn(plan, tokenizer, template.as_ref())?;
+        let (workload, template_tokens) = beginning(plan, drawn.workload, template.as_deref())?;
+        let workload = match drawn.from_trace {
+            true => workload,
+            false => warmed(workload, &drawn.schedule),
         };
         Ok(Self {
             workload: carrying(plan, workload)?.with_salt(salt),
-            schedule,
-            from_trace,
-            clients: None,
+            schedule: drawn.schedule,
+            from_trace: drawn.from_trace,
+            template_tokens,
+            clients: drawn.clients,
         })
     }
 
@@ -97,7 +96,21 @@ impl Load {
             schedule,
             from_trace: own_times,
             clients: None,
+            template_tokens: None,
         })
+    }
+
+    /// The measured requests. In a closed loop the warm-up may take more than the count asked for,
+    /// and a window that ends by time has as many as the server completes: [`CLOSED_SAMPLE`] then
+    /// stand for them.
+    pub fn measured_ids(&self) -> Range<RequestId> {
+        match &self.schedule {
+            Schedule::Open(open) => open.measure_from as u64..open.drain_from as u64,
+            Schedule::Closed(closed) => {
+                let start = closed.warmup_requests;
+                start..start.saturating_add(closed.requests.unwrap_or(CLOSED_SAMPLE))
+            }
+        }
     }
 
     /// The load model, as labelled everywhere.
@@ -174,6 +187,77 @@ fn replay_file(plan: &Plan, path: &Path, file: &WorkloadFile) -> Result<OpenSche
     replay_schedule(&offsets, &params).context("--workload-file")
 }
 
+/// Lengths and instants, before anything is said about texts.
+struct Drawn {
+    workload: Workload,
+    schedule: Schedule,
+    from_trace: bool,
+    clients: Option<Clients>,
+}
+
+fn drawn(plan: &Plan, tokenizer: Tokenizer, template: Option<&Arc<ChatTemplate>>) -> Result<Drawn> {
+    let seeds = plan.seeds();
+    if let Some(clients) = Clients::of_plan(plan)? {
+        let (trace, schedule) = clients.load(plan, seeds)?;
+        return Ok(Drawn {
+            workload: Workload::from_trace(trace, seeds.workload, tokenizer),
+            schedule: Schedule::Open(schedule),
+            from_trace: false,
+            clients: Some(clients),
+        });
+    }
+    let trace = match &plan.trace {
+        Some(path) => Some(trace(plan, path)?),
+        None => None,
+    };
+    let schedule = schedule(plan, trace.as_ref().map(Trace::rows), seeds.schedule)?;
+    let from_trace = trace.is_some();
+    let workload = match (trace, &plan.dataset) {
+        (Some(trace), _) => Workload::from_trace(trace, seeds.workload, tokenizer),
+        (None, Some(path)) => {
+            let dataset = dataset(plan, path, &tokenizer, template)?;
+            Workload::from_dataset(dataset, &plan.workload, seeds.workload, tokenizer)?
+        }
+        (None, None) => Workload::from_plan(&plan.workload, seeds.workload, tokenizer)?,
+    };
+    Ok(Drawn {
+        workload,
+        schedule,
+        from_trace,
+        clients: None,
+    })
+}
+
+/// The requests with the beginnings that the plan has them share, and the tokens of the chat
+/// template, counted in where that was asked for.
+fn beginning(
+    plan: &Plan,
+    workload: Workload,
+    template: Option<&ChatTemplate>,
+) -> Result<(Workload, Option<u32>)> {
+    let shares = plan.prefix.as_ref().is_some_and(PrefixMode::shares);
+    if shares && workload.has_blocks() {
+        bail!(
+            "--prefix: the hash ids of the trace say what its prompts share: leave it away, or \
+             write bust or none"
+        );
+    }
+    let begin = |workload: Workload| {
+        let workload = workload.with_prefix(plan.prefix, plan.endpoint);
+        workload.context("--prefix")
+    };
+    let workload = begin(workload)?;
+    let Some(template) = template else {
+        return Ok((workload, None));
+    };
+    let tokens = added_by(template, &workload)?;
+    if plan.count != PromptCount::Template {
+        return Ok((workload, tokens));
+    }
+    let workload = begin(workload.with_template_tokens(tokens.unwrap_or(0)))?;
+    Ok((workload, tokens))
+}
+
 /// The requests with a warm-up that meets every band of lengths. (The head of a trace stays what it
 /// is.)
 fn warmed(workload: Workload, schedule: &Schedule) -> Workload {
@@ -200,6 +284,45 @@ fn trace(plan: &Plan, path: &Path) -> Result<Trace> {
     let kept = thin(trace.rows().len(), share, seed)?;
     let how = format!("thinned: each row kept with probability {share}, seed {seed}");
     Ok(trace.select(&kept, &how))
+}
+
+/// Tokens that a chat template adds to a prompt: all prompts of a workload have the same messages,
+/// and texts that begin and end alike.
+fn added_by(template: &ChatTemplate, workload: &Workload) -> Result<Option<u32>> {
+    if workload.texts_before_repeating().is_some() {
+        return Ok(None);
+    }
+    let content = workload.content(&workload.spec(0))?;
+    let counter = TokenCounter::load(workload.tokenizer())?;
+    let all = tokens_with_template(&content.messages, template, &counter)?;
+    let texts = content
+        .messages
+        .iter()
+        .map(|m| counter.count(&m.text) as u64);
+    let added = all.checked_sub(texts.sum());
+    let added = added.context("--chat-template: it leaves out a part of the messages")?;
+    Ok(Some(u32::try_from(added)?))
+}
+
+/// The dataset of a plan, its tokens counted.
+fn dataset(
+    plan: &Plan,
+    path: &Path,
+    tokenizer: &Tokenizer,
+    template: Option<&Arc<ChatTemplate>>,
+) -> Result<Dataset> {
+    let options = DatasetOptions {
+        reading: trace_options::of_plan(plan)?,
+        order: plan.dataset_order,
+        seed: plan.seeds().workload,
+        salted: plan.prefix != Some(PrefixMode::None),
+        endpoint: plan.endpoint,
+        template: template
+            .filter(|_| plan.count == PromptCount::Template)
+            .cloned(),
+    };
+    let file = DatasetFile::open(path).context("--dataset")?;
+    Dataset::read(file.path(), &options, tokenizer).context("--dataset")
 }
 
 fn schedule(plan: &Plan, rows: Option<&[TraceRow]>, seed: u64) -> Result<Schedule> {

@@ -12,7 +12,8 @@ use infermeter_client::tls::{Tls, tls_for};
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::plan::{Plan, SamplingValue};
 use infermeter_core::request::{BodyMember, RequestContent};
-use infermeter_core::run::ControlRequest;
+use infermeter_core::run::{ControlRequest, RunManifest};
+use infermeter_probe::counters::PrefixCounters;
 use infermeter_probe::features::{ProbeError, Probed, Trial, careful, probe, try_all};
 use infermeter_probe::target::{Control, TargetFacts};
 use infermeter_sys::signals;
@@ -24,6 +25,8 @@ use std::time::Duration;
 
 /// Longest time for one control request.
 const CONTROL_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest time for the server's counters: nothing hangs on them.
+const COUNTERS_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often signals are looked for meanwhile.
 const LOOK: Duration = Duration::from_millis(50);
 /// Models named in a message.
@@ -42,12 +45,30 @@ pub struct ReadyTarget {
     pub model: String,
     /// Control requests made.
     pub control: Vec<ControlRequest>,
+    /// Sends those after the load, where there are to be any.
+    after: Option<Control>,
     /// What was found out, for `environment.target`.
     pub facts: Value,
     /// Doubts.
     pub findings: Vec<Finding>,
     /// What must not be repeated when the target says it.
     pub secrets: Secrets,
+}
+
+impl ReadyTarget {
+    /// Reads the server's counters after the load, where they were there before it: into the
+    /// manifest's environment and control requests.
+    pub fn read_counters_after(&self, manifest: &mut RunManifest) {
+        let Some(mut control) = self.after.clone() else {
+            return;
+        };
+        let after = control.prefix_counters("after the load");
+        manifest.environment["target"]["prefix_cache"]["after"] = json!(after);
+        for mut request in control.log.split_off(self.control.len()) {
+            self.secrets.scrub(&mut request.result);
+            manifest.control_requests.push(request);
+        }
+    }
 }
 
 /// Prepares on a thread of its own: a signal ends the wait, whatever the target does.
@@ -128,7 +149,12 @@ fn ready(
         connect_timeout,
         timeout,
     };
-    let mut control = Control::new(channel, target.clone(), headers.clone(), run_id.to_owned());
+    let mut control = Control::new(
+        channel.clone(),
+        target.clone(),
+        headers.clone(),
+        run_id.to_owned(),
+    );
     let facts = match (&plan.model, plan.no_probe) {
         (Some(_), true) => TargetFacts::default(),
         _ => control
@@ -152,6 +178,8 @@ fn ready(
     };
     let findings = probed(plan, (&mut control, &trials), &mut shape)
         .map_err(|e| unusable(&target, plan, &e))?;
+    let before = counters_before(plan, &mut control, channel);
+    let after = before.map(|_| control.clone());
     let facts = json!({
         "url": target.to_string(),
         "address": address.to_string(),
@@ -161,6 +189,7 @@ fn ready(
         "version": facts.version,
         "models": facts.models,
         "fields": fields(plan, shape.features),
+        "prefix_cache": before.map(|before| json!({ "before": before })),
     });
     let encoder = RequestEncoder::new(&target, &shape);
     Ok(ReadyTarget {
@@ -169,6 +198,7 @@ fn ready(
         encoder,
         model,
         control: control.log,
+        after,
         facts,
         findings,
         secrets: Secrets::default(),
@@ -198,6 +228,18 @@ fn probed(
         shape.extra_body.insert(sampling.name.clone(), value);
     }
     Ok(findings)
+}
+
+/// The server's counters; what follows has little time.
+fn counters_before(plan: &Plan, control: &mut Control, channel: Channel) -> Option<PrefixCounters> {
+    if plan.no_probe {
+        return None;
+    }
+    control.use_channel(Channel {
+        timeout: COUNTERS_TIMEOUT.min(channel.timeout),
+        ..channel
+    });
+    control.prefix_counters("before the load")
 }
 
 /// Which request fields are used, for the record.

@@ -4,7 +4,9 @@ use crate::layers::{Origin, Resolved};
 use crate::mock_settings::MockTarget;
 use anyhow::{Result, anyhow, bail};
 use infermeter_client::encode::{Headers, Target};
-use infermeter_core::plan::{ArrivalKind, Endpoint, MAX_RATE, Plan};
+use infermeter_core::plan::{
+    ArrivalKind, DatasetOrder, Endpoint, MAX_RATE, Plan, PrefixMode, PromptCount,
+};
 use infermeter_core::slo::parse_percentile;
 use infermeter_core::text::inert;
 use serde_json::Value;
@@ -76,6 +78,12 @@ fn requests(plan: &Plan) -> Result<()> {
         );
     }
     carried(plan)?;
+    if plan.count == PromptCount::Template && plan.chat_template.is_none() {
+        bail!("--count template needs --chat-template FILE");
+    }
+    if plan.chat_template.is_some() && plan.endpoint != Endpoint::Chat {
+        bail!("--chat-template needs --endpoint chat: other prompts have no template");
+    }
     if plan.extra_body.as_ref().is_some_and(|b| !b.is_object()) {
         bail!("--extra-body: must be a JSON object");
     }
@@ -211,11 +219,37 @@ fn load_model(plan: &Plan) -> Result<()> {
     if !replay && plan.duration.is_none() && plan.requests.is_none() {
         bail!("no end: give --duration TIME, --requests N, or both (whichever comes first)");
     }
-    if plan.trace.is_none() && plan.trace_limit.is_some() {
-        bail!("--trace-limit needs --trace");
+    if plan.trace.is_some() && plan.dataset.is_some() {
+        bail!("--dataset and --trace exclude each other: each brings its own prompts");
     }
-    if plan.trace.is_none() && !plan.trace_option.is_empty() {
-        bail!("--trace-option needs --trace");
+    let others = [
+        ("--dataset", plan.dataset.is_some()),
+        ("--prefix", plan.prefix.is_some()),
+        ("--count template", plan.count == PromptCount::Template),
+    ];
+    for (flag, given) in others {
+        if given && plan.workload_file.is_some() {
+            bail!(
+                "{flag} and --workload-file exclude each other: the file has its requests word for \
+                 word"
+            );
+        }
+    }
+    let file = plan.trace.is_some() || plan.dataset.is_some();
+    if !file && plan.trace_limit.is_some() {
+        bail!("--trace-limit needs --trace or --dataset");
+    }
+    if !file && !plan.trace_option.is_empty() {
+        bail!("--trace-option needs --trace or --dataset");
+    }
+    if plan.dataset.is_none() && plan.dataset_order != DatasetOrder::File {
+        bail!("--dataset-order needs --dataset");
+    }
+    if plan.dataset.is_some() && plan.prefix.as_ref().is_some_and(PrefixMode::shares) {
+        bail!(
+            "--prefix and --dataset: texts share what they share in the file; leave --prefix away, \
+             or write bust or none"
+        );
     }
     if !replay && plan.time_scale != 1.0 {
         bail!("--time-scale needs --trace, or the instants of a --workload-file");

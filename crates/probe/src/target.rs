@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// Control requests of one run: sent one after the other, numbered, and kept for the record.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Control {
     channel: Channel,
     target: Target,
@@ -50,6 +50,11 @@ impl Control {
             run_id,
             log: Vec::new(),
         }
+    }
+
+    /// Sends what follows through another channel.
+    pub fn use_channel(&mut self, channel: Channel) {
+        self.channel = channel;
     }
 
     /// The id for the next request.

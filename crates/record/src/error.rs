@@ -112,6 +112,14 @@ pub enum RecordError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A Parquet file of texts cannot be used.
+    #[error("{}: {cause}", path.display())]
+    Texts {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
     /// A record of a class that the run does not name.
     #[error(
         "request {id} is of class number {class}, but the run names {known} classes: run.json does not belong to this journal"

@@ -32,6 +32,7 @@ pub use journal::{JOURNAL_FILE, JOURNAL_VERSION, Tail};
 pub use manifest::{MANIFEST_FILE, read_manifest, write_manifest};
 pub use parquet::PARQUET_FILE;
 pub use parquet::reader::{ParquetRecords, for_each_record, read_records};
+pub use parquet::texts::texts_as_json_lines;
 pub use parquet::writer::RecordsWriter;
 pub use responses::{RESPONSES_FILE, ResponsesWriter};
 pub use table::{TableColumn, write_table};

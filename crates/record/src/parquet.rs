@@ -8,6 +8,7 @@ mod cells;
 mod lanes;
 pub(crate) mod reader;
 mod rows;
+pub(crate) mod texts;
 pub(crate) mod writer;
 
 #[cfg(test)]

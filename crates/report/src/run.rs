@@ -3,7 +3,7 @@
 use crate::number::{count, counted, percent, significant};
 use crate::style::Style;
 use infermeter_analysis::{LoadSummary, Summary};
-use infermeter_core::plan::{ArrivalKind, Endpoint, Plan};
+use infermeter_core::plan::{ArrivalKind, DatasetOrder, Endpoint, Plan};
 use infermeter_core::run::{LoadModel, RunManifest};
 use infermeter_core::text::inert;
 use infermeter_metrics::outcomes::{OutcomeCounts, ReasonCount};
@@ -53,6 +53,18 @@ fn target(manifest: &RunManifest) -> String {
 }
 
 fn workload(plan: &Plan) -> String {
+    let prefix = plan.prefix.map(|mode| format!(", prefix {mode}"));
+    prompts(plan) + &prefix.unwrap_or_default()
+}
+
+fn prompts(plan: &Plan) -> String {
+    if let Some(path) = &plan.dataset {
+        let order = match plan.dataset_order {
+            DatasetOrder::File => "",
+            DatasetOrder::Shuffled => ", shuffled",
+        };
+        return format!("dataset {}{order}", path.display());
+    }
     match &plan.trace {
         Some(path) => {
             let scale = if plan.time_scale == 1.0 {

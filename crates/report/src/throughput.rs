@@ -2,7 +2,9 @@
 
 use crate::number::{count, interval, mean, percent, rate, significant, time};
 use crate::style::Style;
-use infermeter_analysis::{Cell, Percentile, Summary, ThroughputSummary};
+use infermeter_analysis::{
+    Cell, HitSource, Percentile, PrefixCacheSummary, Summary, ThroughputSummary,
+};
 
 /// The lines about what came out per second, and how evenly.
 pub(crate) fn lines(summary: &Summary, style: Style) -> Vec<String> {
@@ -23,6 +25,9 @@ pub(crate) fn lines(summary: &Summary, style: Style) -> Vec<String> {
             "In flight",
             format!("{average} on average, p99 {}, max {}", f.p99, f.max),
         );
+    }
+    if let Some(cache) = &summary.prefix_cache {
+        entry("Prefix cache", prefix_cache(cache));
     }
     let latency = &summary.latency;
     if let Some(chunks) = &latency.tokens_per_chunk {
@@ -77,6 +82,28 @@ fn per_user(summary: &Summary) -> Option<String> {
         text += &format!("; 99 % of the requests at least {p99}");
     }
     Some(text)
+}
+
+fn prefix_cache(cache: &PrefixCacheSummary) -> String {
+    let mut text = match &cache.realised {
+        None => "hits unknown: the server does not say".to_owned(),
+        Some(found) => {
+            let source = match found.source {
+                HitSource::Usage => "usage",
+                HitSource::ServerCounters => "server counters, whole run",
+            };
+            format!(
+                "{} of the prompt tokens hit ({source})",
+                percent(found.share)
+            )
+        }
+    };
+    for (share, what) in [(cache.asked, "asked"), (cache.unlimited, "without limit")] {
+        if let Some(share) = share {
+            text += &format!(", {what} {}", percent(share));
+        }
+    }
+    text
 }
 
 fn stalls(summary: &Summary) -> String {

@@ -1,10 +1,10 @@
-//! Prompts made of blocks: equal hash ids become equal text of a fixed number of pieces, so that
-//! a server's prefix cache finds in them what it found in the recorded prompts.
+//! Prompts made of segments: a slot with the run's salt, segments of text that prompts share, and
+//! an end of the prompt's own, so that a server's prefix cache finds in them what it is meant to.
 //!
-//! It does not read traces, nor check counts against a tokenizer.
+//! It does not read traces, decide what is shared, nor check counts against a tokenizer.
 //!
-//! Invariant: a block's text is a function of (table, key, hash id), and a shorter block is the
-//! beginning of the longer one. The first block begins with a slot that spells the run's salt, of
+//! Invariant: a segment's text is a function of (table, key, number), and a shorter segment is the
+//! beginning of the longer one. The first segment begins with a slot that spells the run's salt, of
 //! the same length in all prompts: inside a run sharing stays, and two runs with different salts
 //! share no first block, so nothing at all.
 
@@ -14,67 +14,75 @@ use infermeter_core::seed::splitmix64;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// Keeps what has no hash id apart from blocks that have one.
-const TAIL_TAG: u64 = 0x7461_696c_7461_696c;
-
-/// What a block is written in.
+/// What a segment is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {
     /// Sentences, for tokenizers known to cut at spaces and punctuation.
     Sentences,
     /// Words alone: a tokenizer from a file may take a word and its full stop for one token, and
-    /// all blocks after it would begin too early.
+    /// all segments after it would begin too early.
     Words,
 }
 
-/// One prompt, its hash ids aside.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct BlockPrompt {
-    /// Pieces of a block.
-    pub block_tokens: u32,
-    /// Key of the blocks' text, the same in every run with the same seed.
+/// Names a text: equal keys and numbers are equal text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TextKey {
+    /// What kind of text it is, and the seed.
     pub key: u64,
-    /// The number in the slot, fresh for every run.
-    pub salt: u64,
-    /// The row: what follows the last hash id belongs to it alone.
-    pub row: u64,
+    /// Which of its kind: a hash id, a system prompt's number, a request's id.
+    pub number: u64,
 }
 
-impl BlockPrompt {
-    /// Writes exactly `pieces` pieces. Where they exceed the blocks of `ids`, the last block goes
-    /// on: up to a block's length it is shared like the block, beyond it belongs to the row.
+/// A part of a prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Segment {
+    /// Its text.
+    pub text: TextKey,
+    /// Its length.
+    pub pieces: u32,
+}
+
+/// One prompt, its segments aside.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SegmentedPrompt {
+    /// The number in the slot, fresh for every run.
+    pub salt: u64,
+    /// What follows the last segment.
+    pub rest: TextKey,
+}
+
+impl SegmentedPrompt {
+    /// Writes exactly `pieces` pieces, the rest of them after the last of `segments`.
     pub fn compose(
         &self,
         table: &WordTable,
         style: Style,
-        ids: impl Iterator<Item = u64>,
+        segments: impl Iterator<Item = Segment>,
         pieces: u32,
     ) -> String {
         let mut text = String::with_capacity(pieces as usize * BYTES_PER_PIECE);
         let mut left = pieces;
-        let place = (table, style);
-        for id in ids {
-            let size = left.min(self.block_tokens);
-            self.block(&mut text, place, (self.key, id), size);
-            left -= size;
-            if left == 0 {
-                break;
+        let rest = Segment {
+            text: self.rest,
+            pieces: u32::MAX,
+        };
+        for segment in segments.chain([rest]) {
+            let pieces = left.min(segment.pieces);
+            if pieces > 0 {
+                self.append(&mut text, (table, style), segment.text, pieces);
             }
-        }
-        if left > 0 {
-            let key = splitmix64(self.key ^ TAIL_TAG);
-            self.block(&mut text, place, (key, self.row), left);
+            left -= pieces;
         }
         text
     }
 
-    /// Appends `pieces` pieces of block `id`: its number in words, then sentences. The first of
-    /// a prompt has the slot before them.
-    fn block(
+    /// Appends `pieces` pieces of a text: its number in words, then sentences. The first of a
+    /// prompt has the slot before them.
+    fn append(
         &self,
         text: &mut String,
         (table, style): (&WordTable, Style),
-        (key, id): (u64, u64),
+        TextKey { key, number }: TextKey,
         pieces: u32,
     ) {
         let mut used = 0;
@@ -86,13 +94,18 @@ impl BlockPrompt {
             used = table.slot.spell(text, self.salt, pieces);
             opening = &table.inner;
         }
-        let number = splitmix64(id ^ key);
-        used += spell(text, table, opening, number, pieces - used);
+        used += spell(
+            text,
+            table,
+            opening,
+            splitmix64(number ^ key),
+            pieces - used,
+        );
         let mut rng = ChaCha8Rng::seed_from_u64(key);
-        rng.set_stream(id);
+        rng.set_stream(number);
         let mut sentence = Sentence::after(used, &mut rng);
         for _ in used..pieces {
-            // Whatever is still to come, the text is the same: a prefix of a block stays one.
+            // Whatever is still to come, the text is the same: a beginning of a segment stays one.
             text.push_str(match style {
                 Style::Sentences => sentence.next(table, &mut rng, u32::MAX),
                 Style::Words => &table.inner[below(&mut rng, table.inner.len() as u32) as usize],
@@ -113,22 +126,25 @@ mod tests {
     }
 
     fn prompt(ids: &[u64], count: u32, salt: u64, row: u64) -> Vec<String> {
-        let prompt = BlockPrompt {
-            block_tokens: 16,
-            key: 7,
+        let prompt = SegmentedPrompt {
             salt,
-            row,
+            rest: TextKey {
+                key: 8,
+                number: row,
+            },
         };
-        pieces(&prompt.compose(
-            &WordTable::built_in(),
-            Style::Sentences,
-            ids.iter().copied(),
-            count,
-        ))
+        let segments = ids.iter().map(|id| Segment {
+            text: TextKey {
+                key: 7,
+                number: *id,
+            },
+            pieces: 16,
+        });
+        pieces(&prompt.compose(&WordTable::built_in(), Style::Sentences, segments, count))
     }
 
     #[test]
-    fn equal_ids_are_equal_blocks() {
+    fn equal_numbers_are_equal_texts() {
         let one = prompt(&[1, 2, 3], 48, 5, 0);
         let other = prompt(&[1, 2, 4], 40, 5, 1);
         assert_eq!(one[..32], other[..32]);
@@ -137,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partial_block_is_the_beginning_of_the_whole_one() {
+    fn a_partial_segment_is_the_beginning_of_the_whole_one() {
         let whole = prompt(&[1, 2, 3], 48, 5, 0);
         for count in 1..=48 {
             assert_eq!(prompt(&[1, 2, 3], count, 5, 1), whole[..count as usize]);
@@ -145,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn salts_change_the_first_block_alone() {
+    fn salts_change_the_first_segment_alone() {
         let (one, other) = (prompt(&[1, 2], 32, 5, 0), prompt(&[1, 2], 32, 6, 0));
         let slot = (0..32).filter(|at| one[*at] != other[*at]);
         assert!(slot.clone().count() > 0 && slot.clone().all(|at| at < 8));
@@ -153,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_id_belongs_to_its_row() {
+    fn what_follows_the_segments_is_the_prompts_own() {
         let (one, other) = (prompt(&[1], 20, 5, 0), prompt(&[1], 20, 5, 1));
         assert_eq!(one[..16], other[..16]);
         assert_ne!(one[16..], other[16..]);

@@ -7,7 +7,6 @@
 use crate::tokenizer::Tokenizer;
 use crate::trace::{GZIP, TextRef, TraceError, TraceFormat, csv_field, prompt_column};
 use infermeter_core::request::{Message, Role};
-use infermeter_core::seed::splitmix64;
 use infermeter_core::text::inert;
 use serde::Deserialize;
 use serde_json::Value;
@@ -17,9 +16,6 @@ use std::path::Path;
 
 /// Longest text that is read back, bytes: a conversation of agents spans several lines.
 const MAX_TEXT: u32 = 256 << 20;
-
-/// Keeps the salt of texts apart from other numbers.
-const SALT_TAG: u64 = 0x7465_7874_7361_6c74;
 
 /// What one request of a dataset says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,13 +33,13 @@ impl TextRequest {
         texts.join("\n")
     }
 
-    /// Puts the run's salt before the first message, spelled in words of `tokenizer`: requests of
-    /// a run go on sharing what they shared, and nothing that another run left in a cache serves
-    /// them.
+    /// Puts the slot with a number before the first message, in words of `tokenizer`. With the run's
+    /// salt requests of a run go on sharing what they shared, and nothing that another run left in a
+    /// cache serves them.
     #[must_use]
-    pub fn salted(mut self, tokenizer: &Tokenizer, salt: u64) -> Self {
+    pub fn salted(mut self, tokenizer: &Tokenizer, number: u64) -> Self {
         if let Some(first) = self.messages.first_mut() {
-            let slot = tokenizer.spelled(splitmix64(salt ^ SALT_TAG));
+            let slot = tokenizer.slot(number, u32::MAX);
             first.text.insert_str(0, &format!("{slot}. "));
         }
         self

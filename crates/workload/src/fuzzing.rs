@@ -2,7 +2,7 @@
 //!
 //! It is for tests alone: it panics where a property is broken.
 
-use crate::blocks::{BlockPrompt, Style};
+use crate::blocks::{Segment, SegmentedPrompt, Style, TextKey};
 use crate::trace::{Row, TraceOptions, TraceReader};
 use crate::words::WordTable;
 use std::sync::LazyLock;
@@ -58,16 +58,18 @@ fn write(row: &Row) {
     let (Some(tokens), Some(block_tokens)) = (row.input_tokens, row.block_tokens) else {
         return;
     };
-    let prompt = BlockPrompt {
-        block_tokens,
-        key: 1,
+    let text = |key, number| TextKey { key, number };
+    let prompt = SegmentedPrompt {
         salt: 2,
-        row: row.line,
+        rest: text(3, row.line),
     };
     let tokens = tokens.min(WRITTEN);
     let compose = |pieces| {
-        let ids = row.hash_ids.iter().copied();
-        prompt.compose(&TABLE, Style::Sentences, ids, pieces)
+        let segments = row.hash_ids.iter().map(|id| Segment {
+            text: text(1, *id),
+            pieces: block_tokens,
+        });
+        prompt.compose(&TABLE, Style::Sentences, segments, pieces)
     };
     assert!(compose(tokens).starts_with(&compose(tokens / 2)));
 }

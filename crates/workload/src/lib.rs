@@ -18,8 +18,11 @@ mod identity;
 mod kinds;
 mod lengths;
 mod pairs;
+mod prefix;
 mod prompt;
 mod slot;
+mod template;
+mod texts;
 mod tokenizer;
 mod trace;
 mod warm;
@@ -38,7 +41,10 @@ pub use file::{
 pub use kinds::{Kinds, KindsError};
 pub use lengths::LengthDistribution;
 pub use pairs::{LengthPair, PairsError, read_pairs};
+pub use prefix::PrefixError;
 pub use slot::SlotKey;
+pub use template::{ChatTemplate, TemplateError, tokens_with_template};
+pub use texts::{Dataset, DatasetError, DatasetOptions};
 pub use tokenizer::{Tokenizer, TokenizerError};
 pub use trace::{
     Instants, MAX_RECORD, MAX_TOKENS, MAX_TRACE_ROWS, OverContext, Row, RowOrder, Sharing,

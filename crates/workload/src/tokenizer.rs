@@ -6,7 +6,7 @@
 //! Invariant: a prompt it hands out has exactly the number of tokens asked for, chat template and
 //! special tokens excluded, or it is an error.
 
-use crate::blocks::{BlockPrompt, Style};
+use crate::blocks::{Segment, SegmentedPrompt, Style};
 use crate::file::hex;
 use crate::prompt::compose;
 use crate::words::WordTable;
@@ -185,13 +185,13 @@ impl Tokenizer {
         self.table.slot.pieces()
     }
 
-    /// Text of exactly `tokens` tokens (at least 1) whose blocks are those of `prompt`. Under a
-    /// tokenizer that merges some neighbours the last block is made longer or shorter, and the
-    /// blocks before it stay as they are in every prompt.
-    pub(crate) fn write_blocks<I: Iterator<Item = u64>>(
+    /// Text of exactly `tokens` tokens (at least 1) made of `segments` and the prompt's rest. Under
+    /// a tokenizer that merges some neighbours the rest is made longer or shorter, and the segments
+    /// before it stay as they are in every prompt.
+    pub(crate) fn write_segments<I: Iterator<Item = Segment>>(
         &self,
-        prompt: &BlockPrompt,
-        ids: impl Fn() -> I,
+        prompt: &SegmentedPrompt,
+        segments: impl Fn() -> I,
         tokens: u32,
     ) -> Result<String, PromptError> {
         let style = match &self.vocabulary {
@@ -199,13 +199,8 @@ impl Tokenizer {
             Vocabulary::File(_) => Style::Words,
         };
         self.exact(tokens, 1, |pieces, _| {
-            prompt.compose(&self.table, style, ids(), pieces)
+            prompt.compose(&self.table, style, segments(), pieces)
         })
-    }
-
-    /// A text that spells `number` and counts as few tokens as that takes.
-    pub(crate) fn spelled(&self, number: u64) -> String {
-        self.slot(number, u32::MAX)
     }
 
     /// Writes by `text(pieces, variant)`; for a file counts and corrects the number of pieces

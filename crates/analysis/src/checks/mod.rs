@@ -45,6 +45,7 @@ const CHECKS: &[Check] = &[
     sample::correlated,
     load::closed_loop,
     load::drain_without_load,
+    load::dataset_repeated,
     tokens::length_not_obeyed,
     tokens::counts_disagree,
     tokens::prompt_tokens,

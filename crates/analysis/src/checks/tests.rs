@@ -1,13 +1,13 @@
 //! A run for each check that triggers exactly its finding, and clean runs that trigger none.
 
 use super::judge;
-use crate::{Percentile, SloStatus, Summary, all_failed, slo_missed, summarize_log};
+use crate::{HitSource, Percentile, SloStatus, Summary, all_failed, slo_missed, summarize_log};
 use infermeter_core::certificate::{
     BOUNDS_US, Citation, CitedRung, Limit, LimitEnd, LoadKind, Proven, Transport,
 };
 use infermeter_core::clock::Offset;
 use infermeter_core::finding::{Finding, Severity};
-use infermeter_core::plan::{Endpoint, Warmup};
+use infermeter_core::plan::{Endpoint, PromptCount, Warmup};
 use infermeter_core::record::{Chunk, Reason, RequestRecord, StampSource, TokenSource};
 use infermeter_core::run::{ClientHealth, Progress, RunLog, ThreadHealth};
 use infermeter_core::schedule::Phase;
@@ -426,6 +426,74 @@ fn prompts_as_the_server_counts_them() {
     };
     check(meant(0.9), &["note prefix-cache-shared"]);
     check(meant(0.0), &["warning prefix-cache-hit"]);
+    check(
+        |run| {
+            meant(0.9)(run);
+            run.manifest().plan.prefix = "hit:0.9".parse().ok();
+        },
+        &["note prefix-cache-shared"],
+    );
+}
+
+#[test]
+fn prompts_as_the_chat_template_makes_them() {
+    let given = |count: PromptCount, tokens: u32| {
+        move |run: &mut Run| {
+            let plan = &mut run.manifest().plan;
+            plan.chat_template = Some("chat.jinja".into());
+            plan.count = count;
+            run.manifest().environment["workload"]["template_tokens"] = 36.into();
+            every(run, 1).for_each(|r| r.prompt_tokens = Some(r.requested_prompt_tokens + tokens));
+        }
+    };
+    check(given(PromptCount::Text, 36), &["note prompt-overhead"]);
+    check(given(PromptCount::Text, 35), &["warning template-mismatch"]);
+    check(given(PromptCount::Text, 0), &["warning template-mismatch"]);
+    check(given(PromptCount::Template, 0), &[]);
+    check(
+        given(PromptCount::Template, 1),
+        &["warning template-mismatch"],
+    );
+}
+
+#[test]
+fn a_dataset_that_was_sent_again() {
+    let texts = |texts: u64| {
+        move |run: &mut Run| {
+            run.manifest().environment["workload"]["texts_before_repeating"] = texts.into();
+        }
+    };
+    check(texts(10), &["note dataset-repeated"]);
+    check(texts(1_000_000), &[]);
+}
+
+#[test]
+fn counters_tell_what_usage_does_not() {
+    let counted = |hits: f64| {
+        move |run: &mut Run| {
+            run.manifest().environment["target"]["prefix_cache"] = serde_json::json!({
+                "before": { "queries": 1000.0, "hits": 200.0 },
+                "after": { "queries": 11_000.0, "hits": 200.0 + hits },
+            });
+        }
+    };
+    check(counted(0.0), &[]);
+    check(counted(3_000.0), &["warning prefix-cache-hit"]);
+    // A server that was started anew in between says nothing.
+    check(counted(-100.0), &[]);
+    let shared = |run: &mut Run| {
+        counted(3_000.0)(run);
+        run.manifest().environment["workload"]["shared_prefix_share"] = 0.3.into();
+    };
+    check(shared, &["note prefix-cache-shared"]);
+    let mut run = Run::steady(1_300, 20.0, 50);
+    shared(&mut run);
+    let (_, summary) = summarize_log(&run.build());
+    let summary = summary.prefix_cache.expect("known");
+    assert_eq!((summary.asked, summary.unlimited), (None, Some(0.3)));
+    let found = summary.realised.expect("counted");
+    assert_eq!((found.share, found.prompt_tokens), (0.3, 10_000));
+    assert_eq!(found.source, HitSource::ServerCounters);
 }
 
 #[test]

@@ -5,10 +5,11 @@ use crate::limits::{
     CACHED_PROMPT, CHAT_OVERHEAD_TOKENS, COMPLETIONS_OVERHEAD_TOKENS, LENGTH_NOT_OBEYED,
     TOKENS_DISAGREE,
 };
+use crate::prefix_cache::HitSource;
 use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
-use infermeter_core::plan::{Endpoint, Plan};
+use infermeter_core::plan::{Endpoint, Plan, PrefixMode, PromptCount};
 use infermeter_metrics::token_counts::PromptDifference;
 
 /// Answers were not as long as asked.
@@ -88,7 +89,11 @@ pub(super) fn prompt_tokens(run: &Run, summary: &Summary) -> Option<Finding> {
             "Nothing to do; the lengths of the texts are not checked against the server's count.",
         ));
     }
-    if prompt.outliers > 0 || !(0..=overhead).contains(&prompt.median) {
+    if let Some(planned) = template_planned(run) {
+        if prompt.outliers > 0 || prompt.median != planned {
+            return Some(template_mismatch(planned, evidence));
+        }
+    } else if prompt.outliers > 0 || !(0..=overhead).contains(&prompt.median) {
         return Some(prompt_disagreement(&prompt, evidence));
     }
     (prompt.median != 0 && run.manifest.plan.endpoint == Endpoint::Chat).then(|| {
@@ -110,6 +115,29 @@ fn carries_more(plan: &Plan) -> bool {
     plan.tools.is_some() || plan.images.is_some() || !plan.image.is_empty()
 }
 
+/// What the server should count beyond the lengths asked for, where the chat template is known: the
+/// template's tokens, or nothing where lengths count them. The facade counts them.
+fn template_planned(run: &Run) -> Option<i64> {
+    let plan = &run.manifest.plan;
+    plan.chat_template.as_ref()?;
+    if plan.count == PromptCount::Template {
+        return Some(0);
+    }
+    let environment = &run.manifest.environment;
+    environment.pointer("/workload/template_tokens")?.as_i64()
+}
+
+fn template_mismatch(planned: i64, evidence: String) -> Finding {
+    Finding::new(
+        Severity::Warning,
+        "template-mismatch",
+        "The server counts other prompt tokens than the chat template given makes.",
+        format!("By the template the difference should be {planned}. {evidence}"),
+        "Give the template and the tokenizer that the server uses (--chat-template, --tokenizer), \
+         or leave --chat-template away.",
+    )
+}
+
 fn prompt_disagreement(prompt: &PromptDifference, evidence: String) -> Finding {
     let message = if prompt.outliers > 0 {
         "The server counts other prompt tokens than were asked for, by an amount that varies."
@@ -126,46 +154,61 @@ fn prompt_disagreement(prompt: &PromptDifference, evidence: String) -> Finding {
 }
 
 /// Prompts were found in the server's prefix cache: as the workload means it, up to what a cache
-/// without limit would hold of it, or though each begins with its own salt. The facade says what is
-/// meant in `environment.workload.shared_prefix_share`.
+/// without limit would hold of it, or though nothing was to be shared.
 pub(super) fn cached_prompts(run: &Run, summary: &Summary) -> Option<Finding> {
-    let tokens = &summary.tokens;
-    let share = tokens.cached_share()?;
-    let environment = &run.manifest.environment;
-    let meant = environment.pointer("/workload/shared_prefix_share");
-    let meant = meant.and_then(|share| share.as_f64());
+    let cache = summary.prefix_cache.as_ref()?;
+    let found = cache.realised.as_ref()?;
+    let source = match found.source {
+        HitSource::Usage => "by usage",
+        HitSource::ServerCounters => "by the server's counters over the whole run",
+    };
     let evidence = format!(
-        "{} of {} prompt tokens.",
-        count(tokens.cached_tokens.unwrap_or(0)),
-        count(tokens.prompt_tokens)
+        "{} of {} prompt tokens, {source}.",
+        count(found.cached_tokens),
+        count(found.prompt_tokens)
     );
-    if let Some(meant) = meant
-        && share <= meant + CACHED_PROMPT
+    let taken = format!(
+        "The server took {} of the prompt tokens from its prefix cache",
+        percent(found.share)
+    );
+    if let Some(meant) = cache.unlimited
+        && found.share <= meant + CACHED_PROMPT
     {
+        let asked = cache
+            .asked
+            .map(|share| format!("; {} was asked for", percent(share)));
         return Some(Finding::new(
             Severity::Note,
             "prefix-cache-shared",
             format!(
-                "The server took {} of the prompt tokens from its prefix cache; a cache without \
-                 limit would hold {} of this workload's.",
-                percent(share),
-                percent(meant)
+                "{taken}; a cache without limit would hold {} of this workload's{}.",
+                percent(meant),
+                asked.unwrap_or_default()
             ),
             evidence,
             "State the rate with the figures: they depend on the size of the server's cache.",
         ));
     }
-    (share > CACHED_PROMPT).then(|| Finding::new(
-        Severity::Warning,
-        "prefix-cache-hit",
-        format!(
-            "The server took {} of the prompt tokens from its prefix cache.",
-            percent(share)
-        ),
-        evidence,
-        "TTFT and throughput are better than for new prompts. Change --workload-seed, or restart \
-         the server, if the same prompts were sent before.",
-    ))
+    let advice = match run.manifest.plan.prefix {
+        Some(PrefixMode::None) => {
+            "TTFT and throughput are better than for new prompts. The prompts carry no salt \
+             (--prefix none), so an earlier run with the same seed left them there: leave --prefix \
+             away, or restart the server."
+        }
+        _ => {
+            "TTFT and throughput are better than for new prompts. Change --workload-seed, or \
+             restart the server, if the same prompts were sent before."
+        }
+    };
+    (found.share > CACHED_PROMPT).then(|| {
+        Finding::new(
+            Severity::Warning,
+            "prefix-cache-hit",
+            format!("{taken}."),
+            evidence,
+            advice,
+        )
+    })
 }
 
 /// Tokens that could not be counted, or only by spreading usage.

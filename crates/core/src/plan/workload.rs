@@ -349,6 +349,49 @@ fn side<'a>(
     Ok((reader.length(body)?, kind))
 }
 
+/// The length of a prompt's part at the beginning of `text`, `KIND:PARAMETERS` or a number of
+/// tokens, and what follows its `/`. Parameters are told from what follows by their number: bounds
+/// have two dots. `needs` says what is wanted where there is nothing.
+pub(super) fn prompt_length<'a>(
+    source: Source<'a>,
+    text: &'a str,
+    needs: &str,
+) -> Result<(Length, Option<&'a str>), SyntaxError> {
+    if text.trim().is_empty() {
+        return Err(source.error(text, needs));
+    }
+    let kind = text.split(':').next().unwrap_or(text);
+    let named = !kind.contains('/') && kind.len() < text.len();
+    let spread = named && matches!(kind.trim(), "normal" | "lognormal" | "gamma");
+    let least = if spread || (named && kind.trim() == "zipf") {
+        2
+    } else {
+        1
+    };
+    let mut slashes = text.match_indices('/').map(|(at, _)| at).skip(least - 1);
+    let mut end = slashes.next();
+    if let Some(at) = end
+        && spread
+    {
+        let bounds_end = slashes.next();
+        let third = text.get(at + 1..bounds_end.unwrap_or(text.len()));
+        if third.is_some_and(|part| part.contains("..")) {
+            end = bounds_end;
+        }
+    }
+    let part = &text[..end.unwrap_or(text.len())];
+    let (length, _) = side(source, part, (!named).then_some("fixed"), PROMPT)?;
+    Ok((length, end.map(|at| &text[at + 1..])))
+}
+
+/// A length as [`prompt_length`] reads it.
+pub(super) fn kind_and_parameters(length: &Length) -> String {
+    match length {
+        Length::Fixed(tokens) => tokens.to_string(),
+        other => format!("{}:{other}", other.name()),
+    }
+}
+
 fn lengths<'a>(source: Source<'a>, text: &'a str) -> Result<Lengths, SyntaxError> {
     let parts: Vec<&str> = text.split(',').collect();
     let (input, kind) = side(source, parts[0], None, PROMPT)?;

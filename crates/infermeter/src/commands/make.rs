@@ -7,9 +7,9 @@ use crate::cli::{ConvertArgs, ConvertTo, MakeArgs};
 use crate::layers::{self, Origin, Resolved};
 use crate::load::Load;
 use crate::make::{Made, Verify, Wanted, make as write};
-use crate::{output, trace_options, validate};
+use crate::{output, tiling, trace_options, validate};
 use anyhow::{Context, Result, bail};
-use infermeter_core::plan::Plan;
+use infermeter_core::plan::{Plan, PromptCount};
 use infermeter_core::schedule::Schedule;
 use infermeter_core::seed::Seeds;
 use infermeter_core::units::Span;
@@ -54,7 +54,11 @@ fn resolve(args: &MakeArgs) -> Result<Resolved> {
     if resolved.plan.target.is_empty() {
         "mock:fixed".clone_into(&mut resolved.plan.target);
     }
+    tiling::settle(&mut resolved.plan)?;
     validate::validate(&resolved.plan)?;
+    if resolved.plan.count == PromptCount::Template {
+        bail!("--count template: the lengths of a workload file are those of its texts");
+    }
     validate::used(&resolved)?;
     Ok(resolved)
 }

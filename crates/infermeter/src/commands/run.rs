@@ -14,7 +14,7 @@ use crate::secrets::Secrets;
 use crate::sent::{self, SentBodies};
 use crate::target::{self, ReadyTarget};
 use crate::{
-    dry_run, environment, output, print_config, repeat, run_id, secrets, settle, validate,
+    dry_run, environment, output, print_config, repeat, run_id, secrets, settle, tiling, validate,
 };
 use anyhow::{Context, Result};
 use infermeter_analysis::Run;
@@ -50,7 +50,8 @@ const SPIN_NS: i64 = 50_000;
 /// Before anything was measured: a wrong plan, a target that cannot be used, a directory that
 /// cannot be written. Afterwards the verdict and the exit code tell.
 pub fn run(args: &RunArgs) -> Result<u8> {
-    let resolved = layers::resolve(args)?;
+    let mut resolved = layers::resolve(args)?;
+    tiling::settle(&mut resolved.plan)?;
     if args.print_config {
         output::print(&print_config::print_config(&resolved));
         return Ok(exit::OK);
@@ -272,6 +273,10 @@ fn execute(
         },
     )?;
     progress.end();
+    // Who stops a run does not want to wait for more.
+    if !outcome.progress.interrupted {
+        target.read_counters_after(&mut manifest);
+    }
     if let Some(error) = started {
         manifest.run_findings.push(unwritten(&error.to_string()));
     }

@@ -6,6 +6,7 @@
 use crate::cli::{HeadArgs, InspectArgs, WorkloadArgs, WorkloadCommand};
 use crate::clients::Clients;
 use crate::commands::make;
+use crate::dataset_file::DatasetFile;
 use crate::inspect::{Figures, Gathered, Ink, text};
 use crate::{exit, output, trace_options};
 use anyhow::{Context, Result, bail};
@@ -37,13 +38,14 @@ fn inspect(args: &InspectArgs) -> Result<()> {
     };
     let options = trace_options::options(&args.trace_option, args.limit, args.seed)?;
     let tokenizer = args.tokenizer.as_deref().map(Tokenizer::open).transpose()?;
-    let (mut gathered, facts) = Gathered::read(file, &options)?;
+    let source = DatasetFile::open(file)?;
+    let (mut gathered, facts) = Gathered::read(source.path(), &options)?;
     if let Some(tokenizer) = &tokenizer {
         if gathered.texts() == 0 {
             bail!("--tokenizer: {} holds lengths, not texts", file.display());
         }
         let counter = TokenCounter::load(tokenizer)?;
-        gathered.count_texts(file, &facts, &counter)?;
+        gathered.count_texts(source.path(), &facts, &counter)?;
     }
     let file = file.display().to_string();
     show(&Figures::of(&file, Some(facts), &gathered)?, args.json)
@@ -106,7 +108,8 @@ fn head(args: &HeadArgs) -> Result<()> {
     }
     let options = trace_options::options(&args.trace_option, Some(args.rows), args.seed)?;
     let mut lines = String::new();
-    let read = read_rows(&args.file, &options, &mut |row| {
+    let source = DatasetFile::open(&args.file)?;
+    let read = read_rows(source.path(), &options, &mut |row| {
         if let Ok(line) = serde_json::to_string(&row) {
             lines.push_str(&line);
             lines.push('\n');

@@ -86,10 +86,12 @@ tls-ca = \"c.pem\" # flag
 ";
     assert_eq!(not_default(others), expected);
     assert_eq!(not_default("--concurrency 32"), "concurrency = 32 # flag\n");
-    let varying = "--rate-profile ramp:5..50/60s,repeat --workload mix:chat=7,fixed:20,3=3";
+    let varying = "--rate-profile ramp:5..50/60s,repeat --workload mix:chat=7,fixed:20,3=3 \
+                   --prefix shared:8/fixed:1000/0.5";
     let expected = "\
 rate-profile = \"ramp:5..50/1m,repeat\" # flag
 workload = \"mix:chat=7,fixed:20,3=3\" # flag
+prefix = \"shared:8/1000/0.5\" # flag
 ";
     assert_eq!(not_default(varying), expected);
 }
@@ -220,7 +222,8 @@ fn help_names_every_flag_and_the_exit_codes() {
                  --max-connections --slo --connect-timeout --timeout --first-token-timeout \
                  --idle-timeout --header --extra-body --save-responses --json --quiet --strict \
                  --no-probe --config --print-config --dry-run --keepalive --retry-stale \
-                 --api-key-file --tls-ca --hardware --gpus --engine --quantization --io --audit-send";
+                 --api-key-file --tls-ca --hardware --gpus --engine --quantization --io --audit-send \
+                 --prefix";
     for flag in words(flags) {
         assert!(
             help.contains(&format!("{flag} ")) || help.contains(&format!("{flag}\n")),

@@ -97,7 +97,9 @@ fn control_requests_are_kept_with_their_ids() {
         [
             "GET /v1/models",
             "GET /version",
-            "POST /v1/chat/completions"
+            "POST /v1/chat/completions",
+            "GET /metrics",
+            "GET /metrics"
         ]
     );
     for (n, request) in control.iter().enumerate() {

@@ -191,6 +191,12 @@ pub enum TraceError {
         /// What is missing.
         what: &'static str,
     },
+    /// A dataset needs what the format does not have.
+    #[error("line {line}: a row without a text: this file holds lengths; replay it with --trace")]
+    NoTexts {
+        /// The line.
+        line: u64,
+    },
     /// A text is asked for that is not there (any more).
     #[error("no text at byte {offset}: {message}")]
     NoText {

@@ -22,6 +22,8 @@ pub enum SkipReason {
     NoAnswer,
     /// Its prompt is empty.
     NoPrompt,
+    /// It has images, which are not sent.
+    Images,
 }
 
 impl fmt::Display for SkipReason {
@@ -31,6 +33,7 @@ impl fmt::Display for SkipReason {
             Self::OverContext => "longer than the context",
             Self::NoAnswer => "a conversation without an answer",
             Self::NoPrompt => "an empty prompt",
+            Self::Images => "with images, which are not sent",
         })
     }
 }
@@ -116,7 +119,7 @@ impl TraceFacts {
         }
     }
 
-    pub(super) fn skip(&mut self, reason: SkipReason, line: u64) {
+    pub(crate) fn skip(&mut self, reason: SkipReason, line: u64) {
         let known = self.skipped.iter().position(|s| s.reason == reason);
         let at = known.unwrap_or_else(|| {
             let touched = Touched::default();

@@ -149,6 +149,11 @@ impl Trace {
         (counts.blocks > 0).then(|| counts.prefix_hit_tokens as f64 / prompts as f64)
     }
 
+    /// Some rows have hash ids.
+    pub(crate) fn has_blocks(&self) -> bool {
+        !self.blocks.distinct.is_empty()
+    }
+
     /// Blocks of a row's prompt, where it has hash ids.
     pub(crate) fn blocks(&self, row: usize) -> Option<RowBlocks<'_>> {
         let ids = self.blocks.of_row(row)?;

@@ -4,6 +4,7 @@ mod blocks;
 mod exact_tokens;
 mod files;
 mod formats;
+mod prefixes;
 mod seeds;
 mod tokenizer_file;
 mod trace;

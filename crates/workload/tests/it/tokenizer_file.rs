@@ -93,6 +93,12 @@ fn open(file: &Written) -> Result<Tokenizer, TokenizerError> {
     Tokenizer::open(file.path.to_str().expect("a path of text"))
 }
 
+/// A tokenizer whose pieces merge with their neighbours, from a file: a word and its full stop are
+/// one token.
+pub fn merging() -> Tokenizer {
+    open(&write(&unigram(4))).expect("a tokenizer")
+}
+
 /// Every length under `tokenizer` is met exactly.
 fn check_exact(tokenizer: Tokenizer) -> Vec<String> {
     let counter = TokenCounter::load(&tokenizer).expect("a counter");

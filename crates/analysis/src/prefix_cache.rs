@@ -1,0 +1,89 @@
+//! The prefix cache's hit rate: realised, beside what was asked for and what a cache without limit
+//! would hold.
+//!
+//! It judges nothing. The facade leaves the server's counters in `environment.target.prefix_cache`
+//! and the share without limit in `environment.workload.shared_prefix_share`.
+
+use infermeter_core::plan::PrefixMode;
+use infermeter_core::run::RunManifest;
+use infermeter_metrics::token_counts::TokenCounts;
+use serde::Serialize;
+
+/// Who says how much the cache held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HitSource {
+    /// `cached_tokens` in the usage of the measured requests.
+    Usage,
+    /// The server's counters, over the whole run: warm-up, window, drain, and whoever else was there.
+    ServerCounters,
+}
+
+/// How much of the prompts the server's prefix cache held. Shares are of all prompt tokens, 0 to 1.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PrefixCacheSummary {
+    /// Asked for, with the prefix `hit`.
+    pub asked: Option<f64>,
+    /// What a cache without limit would hold; absent where prompts are not meant to share.
+    pub unlimited: Option<f64>,
+    /// What the server's cache held; absent where the server does not say.
+    pub realised: Option<HitRate>,
+}
+
+/// A realised hit rate.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HitRate {
+    /// Cached / all prompt tokens.
+    pub share: f64,
+    /// Tokens from the cache.
+    pub cached_tokens: u64,
+    /// All prompt tokens.
+    pub prompt_tokens: u64,
+    /// Who says so.
+    pub source: HitSource,
+}
+
+impl PrefixCacheSummary {
+    /// What is known of it; `None` where nothing is.
+    pub(crate) fn of(manifest: &RunManifest, tokens: &TokenCounts) -> Option<Self> {
+        let environment = &manifest.environment;
+        let unlimited = environment.pointer("/workload/shared_prefix_share");
+        let asked = match manifest.plan.prefix {
+            Some(PrefixMode::Hit { share }) => Some(share),
+            _ => None,
+        };
+        let found = Self {
+            asked,
+            unlimited: unlimited.and_then(|share| share.as_f64()),
+            realised: of_usage(tokens).or_else(|| of_counters(manifest)),
+        };
+        let known = found.asked.is_some() || found.unlimited.is_some() || found.realised.is_some();
+        known.then_some(found)
+    }
+}
+
+fn of_usage(tokens: &TokenCounts) -> Option<HitRate> {
+    Some(HitRate {
+        share: tokens.cached_share()?,
+        cached_tokens: tokens.cached_tokens?,
+        prompt_tokens: tokens.prompt_tokens,
+        source: HitSource::Usage,
+    })
+}
+
+/// The counters' differences over the run; `None` where they stood still or went back.
+fn of_counters(manifest: &RunManifest) -> Option<HitRate> {
+    let environment = &manifest.environment;
+    let counter = |when: &str, name: &str| {
+        let place = format!("/target/prefix_cache/{when}/{name}");
+        environment.pointer(&place)?.as_f64()
+    };
+    let rise = |name: &str| Some(counter("after", name)? - counter("before", name)?);
+    let (prompts, cached) = (rise("queries")?, rise("hits")?);
+    (prompts > 0.0 && (0.0..=prompts).contains(&cached)).then_some(HitRate {
+        share: cached / prompts,
+        cached_tokens: cached as u64,
+        prompt_tokens: prompts as u64,
+        source: HitSource::ServerCounters,
+    })
+}

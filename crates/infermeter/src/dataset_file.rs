@@ -1,0 +1,67 @@
+//! The file of a dataset: as it is, or unpacked to JSON lines where it is Parquet.
+//!
+//! It reads no text. Invariant: an unpacked file goes when this value does.
+
+use anyhow::{Context, Result};
+use infermeter_record::texts_as_json_lines;
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// The first bytes of a Parquet file.
+const PARQUET: [u8; 4] = *b"PAR1";
+
+/// Where the texts can be read.
+#[derive(Debug)]
+pub enum DatasetFile {
+    /// The file itself.
+    Plain(PathBuf),
+    /// JSON lines in the folder for temporary files.
+    Unpacked(PathBuf),
+}
+
+impl DatasetFile {
+    /// Unpacks the file at `path` where it is Parquet.
+    ///
+    /// # Errors
+    /// When it is Parquet without texts, or there is no room to unpack it.
+    pub fn open(path: &Path) -> Result<Self> {
+        let mut head = [0; 4];
+        let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+        if read.is_err() || head != PARQUET {
+            // What cannot be read is for the reader of all formats to say.
+            return Ok(Self::Plain(path.to_owned()));
+        }
+        let name = format!("infermeter-{}.jsonl", crate::run_id::random_run_id()?);
+        let unpacked = std::env::temp_dir().join(name);
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&unpacked)
+            .with_context(|| format!("cannot write {}", unpacked.display()))?;
+        let this = Self::Unpacked(unpacked);
+        let mut out = BufWriter::new(file);
+        texts_as_json_lines(path, &mut out)?;
+        out.flush()
+            .with_context(|| format!("cannot write {}", this.path().display()))?;
+        Ok(this)
+    }
+
+    /// The file to read. Once opened, it can be read after this value has gone.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Plain(path) | Self::Unpacked(path) => path,
+        }
+    }
+}
+
+impl Drop for DatasetFile {
+    fn drop(&mut self) {
+        if let Self::Unpacked(path) = self {
+            // Left behind at worst: the folder is for such files.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}

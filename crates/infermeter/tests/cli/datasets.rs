@@ -1,0 +1,173 @@
+//! Texts of datasets as the prompts of a run: which text goes where, with which lengths, and what is
+//! left out.
+
+use crate::process::{Mock, Run, Scratch, infermeter, mock, run_with, words};
+use infermeter_core::record::{Outcome, RequestRecord};
+
+const PROMPTS: &str = "{\"prompt\": \"One two three four.\", \"output_tokens\": 3}\n\
+                       {\"prompt\": \"The sun is up and the day is long, they say.\"}\n\
+                       {\"prompt\": \"Say yes.\", \"output_tokens\": 5}\n";
+
+/// Tokens of the texts above under o200k.
+const TOKENS: [u32; 3] = [5, 13, 3];
+
+/// In order, one at a time.
+fn in_turn(file: &str, target: &str, more: &str) -> Run {
+    let line = format!(
+        "run {target} --dataset {file} --concurrency 1 --warmup 0 --no-probe --model mock/fixed \
+         --workload fixed:16,7 {more}"
+    );
+    run_with(words(&line), |_| {})
+}
+
+fn lengths(run: &Run) -> Vec<(u32, u32)> {
+    let of = |r: &RequestRecord| (r.requested_prompt_tokens, r.requested_output_tokens);
+    run.records().iter().map(of).collect()
+}
+
+#[test]
+fn texts_are_sent_in_order_with_the_lengths_of_the_file() {
+    let scratch = Scratch::new();
+    let file = scratch.file("prompts.jsonl", PROMPTS);
+    let run = in_turn(&file, mock(), "--requests 3 --prefix none");
+    let expect = [(TOKENS[0], 3), (TOKENS[1], 7), (TOKENS[2], 5)];
+    assert_eq!(lengths(&run)[..3], expect);
+    let manifest = run.manifest();
+    assert_eq!(manifest["classes"], serde_json::json!(["dataset"]));
+    assert_eq!(
+        manifest["environment"]["workload"]["texts_before_repeating"],
+        3
+    );
+    // Six words of salt and a full stop, the same in every run.
+    let (one, other) = (
+        in_turn(&file, mock(), "--requests 3"),
+        in_turn(&file, mock(), "--requests 3"),
+    );
+    let salted = lengths(&one)[..3].to_vec();
+    assert_eq!(salted, lengths(&other)[..3]);
+    for ((with, _), (without, _)) in salted.iter().zip(&expect) {
+        assert_eq!(*with, without + 7);
+    }
+}
+
+#[test]
+fn a_dataset_that_is_exhausted_begins_again_and_says_so() {
+    let scratch = Scratch::new();
+    let file = scratch.file("prompts.jsonl", PROMPTS);
+    let run = in_turn(&file, mock(), "--requests 7 --prefix none");
+    let found = lengths(&run);
+    assert_eq!(found[..3], found[3..6]);
+    let evidence = run.finding("dataset-repeated")["evidence"].to_string();
+    assert!(evidence.contains("3 texts"), "{evidence}");
+    let shuffled = in_turn(
+        &file,
+        mock(),
+        "--requests 6 --prefix none --dataset-order shuffled",
+    );
+    let mut shuffled = lengths(&shuffled);
+    shuffled.truncate(6);
+    assert_eq!(shuffled[..3], shuffled[3..]);
+    shuffled[..3].sort_unstable();
+    assert_eq!(shuffled[..3], [(3, 5), (5, 3), (13, 7)]);
+}
+
+#[test]
+fn the_server_gets_the_messages_of_the_file() {
+    let mock = Mock::start("--preset llama-8b-h100 --set prompt-tokens-details=true");
+    let scratch = Scratch::new();
+    let chat = "{\"messages\": [{\"role\": \"system\", \"content\": \"Be brief.\"}, \
+                {\"role\": \"user\", \"content\": \"Why is the sky blue?\"}], \"max_tokens\": 4}\n";
+    let long = format!(
+        "[{{\"conversations\": [{{\"from\": \"human\", \"value\": \"{}\"}}, \
+         {{\"from\": \"gpt\", \"value\": \"Yes it is.\"}}, {{\"from\": \"human\", \"value\": \"And?\"}}, \
+         {{\"from\": \"gpt\", \"value\": \"No.\"}}]}}]",
+        "The sun is up. ".repeat(40)
+    );
+    for (name, text, expect) in [
+        ("chat.jsonl", chat, vec![(3 + 6, 4)]),
+        // Each answer is a request, with what was said before it.
+        ("sharegpt.json", &long, vec![(201, 4), (201 + 4 + 2, 2)]),
+    ] {
+        let file = scratch.file(name, text);
+        let line = format!(
+            "run {} --dataset {file} --concurrency 1 --requests {} --warmup 0 --no-probe --model \
+             mock/llama-8b-h100 --prefix none",
+            mock.url,
+            expect.len()
+        );
+        let run = run_with(words(&line), |_| {});
+        let found = lengths(&run);
+        assert_eq!(found[..expect.len()], expect, "{name}");
+        for record in run.measured() {
+            assert_eq!(record.outcome, Outcome::Completed);
+            // Message by message the server counts what was counted ahead of time, and its template.
+            let over = record.prompt_tokens.expect("usage") - record.requested_prompt_tokens;
+            assert!((8..64).contains(&over), "{name}: {over}");
+        }
+    }
+}
+
+#[test]
+fn rows_beyond_the_context_are_left_out_and_counted() {
+    let scratch = Scratch::new();
+    let file = scratch.file("prompts.jsonl", PROMPTS);
+    let line = |more: &str| {
+        format!("run http://h --dataset {file} --rate 5 --requests 9 --warmup 0 --dry-run {more}")
+    };
+    let ran = infermeter(&line("--prefix none --trace-option max-context=10"));
+    let said = "Dataset     2 rows of the format prompts";
+    assert!(ran.out.contains(said), "{ran:#?}");
+    let said = "left out 1 row (line 2): longer than the context";
+    assert!(ran.out.contains(said), "{ran:#?}");
+    assert!(ran.out.contains("repeated"), "{ran:#?}");
+    infermeter(&line("--trace-option max-context=5")).fails(2, &["--dataset", "no rows left"]);
+    infermeter(&line("--trace-option max-context=5 --trace-option clip"))
+        .fails(2, &["--dataset", "clip"]);
+    infermeter(&line("--prefix shared:2/100")).fails(2, &["--prefix and --dataset"]);
+    infermeter(&line("--trace x.csv")).fails(2, &["--trace"]);
+    let lengths = scratch.file(
+        "lengths.csv",
+        "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03.0,20,3\n",
+    );
+    let line = format!("run http://h --dataset {lengths} --rate 5 --requests 9 --dry-run");
+    infermeter(&line).fails(2, &["--dataset", "a row without a text", "--trace"]);
+    infermeter("run http://h --rate 5 --requests 9 --dataset-order shuffled --dry-run")
+        .fails(2, &["--dataset-order needs --dataset"]);
+}
+
+#[test]
+fn texts_without_salt_hit_what_an_earlier_run_left() {
+    let mock = Mock::start("--preset llama-8b-h100 --set prompt-tokens-details=true");
+    let scratch = Scratch::new();
+    let text = |n: u32| {
+        format!(
+            "{{\"prompt\": \"Case {n}. {}\"}}\n",
+            "The sun is up. ".repeat(20)
+        )
+    };
+    let file = scratch.file("texts.jsonl", &format!("{}{}", text(1), text(2)));
+    let cached = |more: &str| -> Vec<u32> {
+        let line = format!(
+            "run {} --dataset {file} --concurrency 1 --requests 4 --warmup 0 --no-probe --model \
+             mock/llama-8b-h100 --workload fixed:16,2 {more}",
+            mock.url
+        );
+        let run = run_with(words(&line), |_| {});
+        let mut records = run.records();
+        records.retain(|r| r.outcome == Outcome::Completed);
+        records
+            .iter()
+            .map(|r| r.cached_tokens.expect("usage"))
+            .take(4)
+            .collect()
+    };
+    for _ in 0..2 {
+        // Sharing stays inside a run: the second round of the two texts, and nothing of another run.
+        let found = cached("");
+        assert_eq!(found[0], 0, "{found:?}");
+        assert!(found[2] >= 80 && found[3] >= 80, "{found:?}");
+        assert_eq!(cached("--prefix bust"), [0; 4]);
+    }
+    assert_eq!(cached("--prefix none")[0], 0);
+    assert!(cached("--prefix none")[0] >= 80);
+}

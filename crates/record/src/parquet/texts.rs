@@ -1,0 +1,178 @@
+//! A Parquet file of prompts as JSON lines: the form in which the `workload` crate reads texts.
+//!
+//! It checks names and types of columns, nothing of what the texts say. Invariant: one line per row,
+//! in order.
+
+use crate::error::RecordError;
+use ::parquet::file::reader::{FileReader, SerializedFileReader};
+use ::parquet::record::{Field, Row};
+use ::parquet::schema::types::Type;
+use serde_json::{Map, Value};
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Columns of texts, one of which there has to be: a prompt, or messages as JSON.
+const TEXTS: [&str; 2] = ["prompt", "messages"];
+/// Columns of lengths.
+const LENGTHS: [&str; 2] = ["output_tokens", "max_tokens"];
+
+/// Writes the rows of the Parquet file at `path` to `out`: `prompt` or `messages` (JSON text), with
+/// `output_tokens` or `max_tokens` where there is such a column. Returns their number.
+///
+/// # Errors
+/// When the file is no Parquet, has no column of texts, or a value is no text, no JSON or no number.
+pub fn texts_as_json_lines(path: &Path, out: &mut dyn Write) -> Result<u64, RecordError> {
+    let wrong = |cause: String| RecordError::Texts {
+        path: path.to_owned(),
+        cause,
+    };
+    let file = File::open(path).map_err(RecordError::io("open", path))?;
+    let reader = SerializedFileReader::new(file).map_err(|e| wrong(e.to_string()))?;
+    let schema = reader.metadata().file_metadata().schema();
+    let columns = schema.get_fields();
+    let names: Vec<&str> = columns.iter().map(|column| column.name()).collect();
+    let known = |all: &'static [&'static str]| all.iter().copied().find(|c| names.contains(c));
+    let text = known(&TEXTS).ok_or_else(|| {
+        wrong(format!(
+            "no column prompt or messages; found {}",
+            names.join(", ")
+        ))
+    })?;
+    let length = known(&LENGTHS);
+    let wanted = |name: &str| name == text || Some(name) == length;
+    let columns = columns.iter().filter(|column| wanted(column.name()));
+    let projection = Type::group_type_builder(schema.name())
+        .with_fields(columns.map(Arc::clone).collect())
+        .build()
+        .map_err(|e| wrong(e.to_string()))?;
+    let found = reader.get_row_iter(Some(projection));
+    let mut rows = 0;
+    for row in found.map_err(|e| wrong(e.to_string()))? {
+        let row = row.map_err(|e| wrong(e.to_string()))?;
+        let line = line(&row, text);
+        let line = line.map_err(|cause| wrong(format!("row {}: {cause}", rows + 1)))?;
+        writeln!(out, "{line}").map_err(RecordError::io("unpack", path))?;
+        rows += 1;
+    }
+    Ok(rows)
+}
+
+/// One row as the reader of texts takes it.
+fn line(row: &Row, text: &str) -> Result<Value, String> {
+    let mut line = Map::new();
+    for (name, field) in row.get_column_iter() {
+        if name == text {
+            let said = match field {
+                Field::Str(said) => said,
+                _ => return Err(format!("{text} is no text")),
+            };
+            let value = match text {
+                "messages" => serde_json::from_str(said)
+                    .map_err(|e| format!("{text} is no JSON text: {e}"))?,
+                _ => Value::from(said.as_str()),
+            };
+            line.insert(text.to_owned(), value);
+        } else if let Some(tokens) = number(field, name)? {
+            // The names that the reader of each form knows.
+            let member = match text {
+                "messages" => "max_tokens",
+                _ => "output_tokens",
+            };
+            line.insert(member.to_owned(), tokens.into());
+        }
+    }
+    Ok(Value::Object(line))
+}
+
+/// A whole number; `None` where it is null.
+fn number(field: &Field, name: &str) -> Result<Option<u32>, String> {
+    let found = match field {
+        Field::Null => return Ok(None),
+        Field::Int(n) => u32::try_from(*n).ok(),
+        Field::Long(n) => u32::try_from(*n).ok(),
+        Field::UInt(n) => Some(*n),
+        Field::ULong(n) => u32::try_from(*n).ok(),
+        _ => None,
+    };
+    found
+        .map(Some)
+        .ok_or_else(|| format!("{name} is no whole number of tokens"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ::parquet::arrow::ArrowWriter;
+    use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+
+    fn converted(columns: Vec<(&str, ArrayRef)>) -> Result<String, String> {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("texts.parquet");
+        let batch = RecordBatch::try_from_iter(columns).expect("columns of one length");
+        let file = File::create(&path).expect("a file");
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), None).expect("a writer");
+        writer.write(&batch).expect("written");
+        writer.close().expect("closed");
+        let mut out = Vec::new();
+        match texts_as_json_lines(&path, &mut out) {
+            Ok(rows) => {
+                let text = String::from_utf8(out).expect("UTF-8");
+                assert_eq!(text.lines().count() as u64, rows);
+                Ok(text)
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn texts(texts: &[&str]) -> ArrayRef {
+        Arc::new(StringArray::from(texts.to_vec()))
+    }
+
+    #[test]
+    fn rows_become_lines() {
+        let lengths: ArrayRef = Arc::new(Int64Array::from(vec![Some(7), None]));
+        let id: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+        let prompts = vec![
+            ("id", id),
+            ("prompt", texts(&["One \"two\".", "Three."])),
+            ("output_tokens", lengths.clone()),
+        ];
+        let value = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+        let said = converted(prompts).expect("converts");
+        let lines: Vec<Value> = said.lines().map(value).collect();
+        let first = serde_json::json!({ "prompt": "One \"two\".", "output_tokens": 7 });
+        assert_eq!(lines, [first, serde_json::json!({ "prompt": "Three." })]);
+        let message = "[{\"role\":\"user\",\"content\":\"Hi.\"}]";
+        let messages = vec![
+            ("messages", texts(&[message, message])),
+            ("max_tokens", lengths),
+        ];
+        let said = converted(messages).expect("converts");
+        let first = said.lines().next().expect("a line");
+        let expect = format!("{{\"messages\":{message},\"max_tokens\":7}}");
+        assert_eq!(value(first), value(&expect));
+    }
+
+    #[test]
+    fn wrong_columns_are_named() {
+        for (columns, said) in [
+            (
+                vec![("text", texts(&["a"]))],
+                "no column prompt or messages; found text",
+            ),
+            (
+                vec![("messages", texts(&["{"]))],
+                "row 1: messages is no JSON text",
+            ),
+            (
+                vec![("prompt", texts(&["a"])), ("max_tokens", texts(&["b"]))],
+                "row 1: max_tokens is no whole number",
+            ),
+        ] {
+            let error = converted(columns).expect_err(said);
+            assert!(error.contains(said), "{error}");
+        }
+    }
+}

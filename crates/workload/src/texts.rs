@@ -1,0 +1,271 @@
+//! A dataset as the prompts of a run: where each text stands, how many tokens it has, and in which
+//! order the texts are sent.
+//!
+//! It holds no text: that is read from the file when a request is made, ahead of need. It does not
+//! read formats ([`crate::dataset`] does).
+//!
+//! Invariant: request `id` has row `id` of the order, which begins again when it is exhausted;
+//! lengths do not depend on the salt.
+
+use crate::counter::TokenCounter;
+use crate::dataset::{TextRequest, Texts};
+use crate::file::hex;
+use crate::template::{ChatTemplate, TemplateError, tokens_with_template};
+use crate::tokenizer::{Tokenizer, TokenizerError};
+use crate::trace::{
+    MAX_TOKENS, OverContext, Row, Sharing, SkipReason, TextRef, TraceError, TraceFacts,
+    TraceOptions, read_rows,
+};
+use infermeter_core::plan::{DatasetOrder, Endpoint};
+use infermeter_core::request::RequestId;
+use infermeter_core::seed::splitmix64;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use sha2::{Digest, Sha256};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+/// Keeps the order apart from other draws.
+const ORDER_TAG: u64 = 0x6f72_6465_7220_6f66;
+
+/// Bytes of a text that count as one block when shared beginnings are looked for: some 64 tokens.
+const BLOCK_BYTES: usize = 256;
+
+/// Why a dataset cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DatasetError {
+    /// The file.
+    #[error(transparent)]
+    File(#[from] TraceError),
+    /// The chat template that is counted, too.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// The tokenizer that counts it.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+}
+
+/// How a dataset is read and sent.
+#[derive(Debug, Clone)]
+pub struct DatasetOptions {
+    /// How the file is read; rows beyond its context are left out.
+    pub reading: TraceOptions,
+    /// The order of the texts.
+    pub order: DatasetOrder,
+    /// Of a shuffled order.
+    pub seed: u64,
+    /// Each text begins with a salt.
+    pub salted: bool,
+    /// Where the texts go: an API without messages gets them as one.
+    pub endpoint: Endpoint,
+    /// Prompt lengths count what this adds.
+    pub template: Option<Arc<ChatTemplate>>,
+}
+
+/// One text, ready to be asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TextRow {
+    text: TextRef,
+    /// Tokens of the prompt's texts, the salt included.
+    pub prompt_tokens: u32,
+    /// Tokens of its answer; absent where the dataset does not say.
+    pub output_tokens: Option<u32>,
+}
+
+/// Prompts of a dataset.
+#[derive(Debug)]
+pub struct Dataset {
+    rows: Vec<TextRow>,
+    facts: TraceFacts,
+    /// SHA-256 over the texts, their lengths and the order.
+    sha256: String,
+    /// Share of the texts' bytes whose beginning was seen in a row before.
+    shared: f64,
+    salted: bool,
+    texts: Mutex<Texts>,
+}
+
+impl Dataset {
+    /// Reads the dataset at `path` once, and counts the tokens of every row.
+    ///
+    /// # Errors
+    /// When the file cannot be read, holds no texts, is compressed, or has no row that fits.
+    pub fn read(
+        path: &Path,
+        options: &DatasetOptions,
+        tokenizer: &Tokenizer,
+    ) -> Result<Self, DatasetError> {
+        if options.reading.over_context == OverContext::Clip {
+            return Err(DatasetError::File(TraceError::Option {
+                message: "the option clip is for traces: texts too long are left out".to_owned(),
+            }));
+        }
+        let mut found: Vec<(u64, TextRef, Option<u32>, u32)> = Vec::new();
+        let mut facts = read_rows(path, &options.reading, &mut |row: Row| {
+            let line = row.line;
+            let text = row.text.ok_or(TraceError::NoTexts { line })?;
+            found.push((line, text, row.output_tokens, row.images.unwrap_or(0)));
+            Ok(())
+        })?;
+        let mut texts = Texts::open(path, facts.format)?;
+        let counter = TokenCounter::load(tokenizer)?;
+        let mut sharing = Sharing::default();
+        let mut rows = Vec::with_capacity(found.len());
+        let mut hasher = Sha256::new();
+        hasher.update([u8::from(options.order == DatasetOrder::Shuffled)]);
+        hasher.update(options.seed.to_le_bytes());
+        let most = options.reading.max_context.unwrap_or(MAX_TOKENS);
+        for (line, text, declared, images) in found {
+            let mut request = texts.get(&text)?;
+            let answer = request.answer.take();
+            let answered = answer.map(|answer| counter.count(&answer) as u64);
+            let answered = answered.filter(|n| *n > 0).or(declared.map(u64::from));
+            hash(&request, answered, &mut hasher);
+            share(&request, &mut sharing);
+            if options.salted {
+                request = request.salted(tokenizer, 0);
+            }
+            let prompt_tokens = tokens_of(&request, options, &counter)?;
+            if images > 0 {
+                facts.skip(SkipReason::Images, line);
+            } else if prompt_tokens + answered.unwrap_or(0) > u64::from(most) {
+                facts.skip(SkipReason::OverContext, line);
+            } else {
+                rows.push(TextRow {
+                    text,
+                    // Both fit: at most `most`.
+                    prompt_tokens: prompt_tokens as u32,
+                    output_tokens: answered.map(|n| n as u32),
+                });
+            }
+        }
+        facts.rows = rows.len() as u64;
+        if rows.is_empty() {
+            return Err(DatasetError::File(TraceError::AllSkipped {
+                skipped: facts.remarks().join("; "),
+            }));
+        }
+        if options.order == DatasetOrder::Shuffled {
+            let mut rng = ChaCha8Rng::seed_from_u64(splitmix64(options.seed ^ ORDER_TAG));
+            rows.shuffle(&mut rng);
+        }
+        let counts = sharing.counts();
+        Ok(Self {
+            rows,
+            facts,
+            shared: counts.prefix_hit_tokens as f64 / counts.tokens.max(1) as f64,
+            sha256: hex(&hasher.finalize()),
+            salted: options.salted,
+            texts: Mutex::new(texts),
+        })
+    }
+
+    /// The row of a request.
+    pub(crate) fn row(&self, id: RequestId) -> TextRow {
+        self.rows[(id % self.rows.len() as u64) as usize]
+    }
+
+    /// Texts that are sent before they begin again.
+    pub fn rows(&self) -> u64 {
+        self.rows.len() as u64
+    }
+
+    /// SHA-256 over the texts, their lengths and the order; hex.
+    pub(crate) fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// What was read.
+    pub fn facts(&self) -> &TraceFacts {
+        &self.facts
+    }
+
+    /// Means over the rows: of prompts, and of the answers that the dataset has.
+    pub(crate) fn means(&self) -> (f64, Option<f64>) {
+        let mean = |sum: u64, count: usize| sum as f64 / count.max(1) as f64;
+        let prompts = self.rows.iter().map(|row| u64::from(row.prompt_tokens));
+        let answers = self.rows.iter().filter_map(|row| row.output_tokens);
+        let count = answers.clone().count();
+        let answers = (count > 0).then(|| mean(answers.map(u64::from).sum(), count));
+        (mean(prompts.sum(), self.rows.len()), answers)
+    }
+
+    /// The messages of a request, the slot with `number` before the first unless they go as they are.
+    ///
+    /// # Errors
+    /// When the file has changed since it was read.
+    pub(crate) fn request(
+        &self,
+        id: RequestId,
+        tokenizer: &Tokenizer,
+        number: u64,
+    ) -> Result<TextRequest, TraceError> {
+        let row = self.row(id);
+        // One thread makes requests; a panic inside the lock leaves nothing half done.
+        let mut texts = self.texts.lock().unwrap_or_else(|e| e.into_inner());
+        let request = texts.get(&row.text)?;
+        Ok(match self.salted {
+            true => request.salted(tokenizer, number),
+            false => request,
+        })
+    }
+
+    /// Share of the measured prompts that a prefix cache without limit would hold, by bytes in
+    /// blocks of 256: what rows share with rows before them, and all of a row that was sent before.
+    /// `None` where nothing is shared.
+    pub(crate) fn shared_prefix_share(&self, measured: Range<RequestId>) -> Option<f64> {
+        let all = measured.end.saturating_sub(measured.start);
+        let again = measured
+            .end
+            .saturating_sub(measured.start.max(self.rows()))
+            .min(all);
+        let share = (again as f64 + (all - again) as f64 * self.shared) / all.max(1) as f64;
+        (share > 0.0).then_some(share)
+    }
+}
+
+/// Tokens of the prompt: with the template, or of the texts, as many as are sent apart.
+fn tokens_of(
+    request: &TextRequest,
+    options: &DatasetOptions,
+    counter: &TokenCounter,
+) -> Result<u64, TemplateError> {
+    Ok(match (&options.template, options.endpoint) {
+        (Some(template), _) => tokens_with_template(&request.messages, template, counter)?,
+        (None, Endpoint::Chat) => {
+            let each = request.messages.iter().map(|m| counter.count(&m.text));
+            each.sum::<usize>() as u64
+        }
+        (None, Endpoint::Completions) => counter.count(&request.prompt()) as u64,
+    })
+}
+
+/// Adds what a request says, role, length and text of each message, and the length of its answer.
+fn hash(request: &TextRequest, answer: Option<u64>, hasher: &mut Sha256) {
+    for message in &request.messages {
+        hasher.update(message.role.as_str());
+        hasher.update((message.text.len() as u64).to_le_bytes());
+        hasher.update(&message.text);
+    }
+    hasher.update(answer.unwrap_or(0).to_le_bytes());
+}
+
+/// Counts which of the text's beginning was seen before, by numbers that stand for all bytes up to
+/// the end of each block.
+fn share(request: &TextRequest, sharing: &mut Sharing) {
+    let text = request.prompt();
+    let mut chained = 0_u64;
+    let ids = text.as_bytes().chunks(BLOCK_BYTES).map(|block| {
+        for bytes in block.chunks(8) {
+            let mut word = [0; 8];
+            word[..bytes.len()].copy_from_slice(bytes);
+            chained = splitmix64(chained ^ u64::from_le_bytes(word));
+        }
+        chained ^ block.len() as u64
+    });
+    let ids: Vec<u64> = ids.collect();
+    let bytes = u32::try_from(text.len()).unwrap_or(u32::MAX);
+    sharing.add(&ids, bytes, BLOCK_BYTES as u32);
+}
