@@ -38,7 +38,7 @@ fn texts_are_sent_in_order_with_the_lengths_of_the_file() {
         manifest["environment"]["workload"]["texts_before_repeating"],
         3
     );
-    // Six words of salt and a full stop, the same in every run.
+    // Eight words of salt and a full stop, the same in every run.
     let (one, other) = (
         in_turn(&file, mock(), "--requests 3"),
         in_turn(&file, mock(), "--requests 3"),
@@ -46,7 +46,7 @@ fn texts_are_sent_in_order_with_the_lengths_of_the_file() {
     let salted = lengths(&one)[..3].to_vec();
     assert_eq!(salted, lengths(&other)[..3]);
     for ((with, _), (without, _)) in salted.iter().zip(&expect) {
-        assert_eq!(*with, without + 7);
+        assert_eq!(*with, without + 9);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What prompts share, against the simulator's prefix cache: sharing inside a run, none across
 //! runs, and what is said of it.
 
-use crate::process::{Mock, Run, infermeter, run_with, words};
+use crate::process::{Mock, Run, Scratch, infermeter, run_with, words};
 use infermeter_core::record::{Outcome, RequestRecord};
 
 /// One request at a time, so that each finds what all before it left.
@@ -130,6 +130,32 @@ fn system_prompts_are_messages_of_their_own_where_there_are_messages() {
     );
     assert_eq!(completions, vec![completions[0]; 12]);
     assert!(completions[0] <= 1, "{completions:?}");
+}
+
+/// What is shared stays in a workload file: the same requests, with the run's salt before them.
+#[test]
+fn workload_files_keep_what_is_shared() {
+    let mock = caching(true);
+    let scratch = Scratch::new();
+    let file = scratch.path("shared.jsonl");
+    let file = file.to_str().expect("UTF-8");
+    let load = "--concurrency 1 --requests 12 --warmup 0 --workload fixed:256,2";
+    let made = infermeter(&format!(
+        "workload make {load} --prefix shared:1/128 --out {file}"
+    ));
+    assert_eq!(made.code, Some(0), "{made:#?}");
+    for _ in 0..2 {
+        let line = format!(
+            "run {} --workload-file {file} --concurrency 1 --requests 12 --warmup 0 --no-probe \
+             --model mock/llama-8b-h100",
+            mock.url
+        );
+        let found = cached(&run_with(words(&line), |_| {}));
+        assert_eq!(found[0], 0, "{found:?}");
+        assert!(found[1..12].iter().all(|n| *n >= 112), "{found:?}");
+    }
+    let line = format!("run http://h --workload-file {file} --prefix none --dry-run");
+    infermeter(&line).fails(2, &["--prefix and --workload-file"]);
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn sharing_stays_inside_a_salt() {
         assert!(again > Some(300), "{mode}: {again:?}");
         for id in 0..60 {
             assert_eq!(one.spec(id), other.spec(id));
-            // The salt has six words, of which the first may be the same by chance.
+            // The salt has eight words, of which the first may be the same by chance.
             let same = alike(&prompt(&one, id), &prompt(&other, id));
             assert!(same < 30, "{mode} {id}: {same}");
         }
