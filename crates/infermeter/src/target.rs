@@ -149,12 +149,8 @@ fn ready(
         connect_timeout,
         timeout,
     };
-    let mut control = Control::new(
-        channel.clone(),
-        target.clone(),
-        headers.clone(),
-        run_id.to_owned(),
-    );
+    let (to, with) = (target.clone(), headers.clone());
+    let mut control = Control::new(channel.clone(), to, with, run_id.to_owned());
     let facts = match (&plan.model, plan.no_probe) {
         (Some(_), true) => TargetFacts::default(),
         _ => control

@@ -24,6 +24,7 @@ pub fn validate(plan: &Plan) -> Result<()> {
     arrival(plan)?;
     bounds(plan)?;
     threads(plan)?;
+    dataset(plan)?;
     requests(plan)?;
     for percentile in &plan.percentile {
         if parse_percentile(percentile).is_none() {
@@ -242,15 +243,6 @@ fn load_model(plan: &Plan) -> Result<()> {
     if !file && !plan.trace_option.is_empty() {
         bail!("--trace-option needs --trace or --dataset");
     }
-    if plan.dataset.is_none() && plan.dataset_order != DatasetOrder::File {
-        bail!("--dataset-order needs --dataset");
-    }
-    if plan.dataset.is_some() && plan.prefix.as_ref().is_some_and(PrefixMode::shares) {
-        bail!(
-            "--prefix and --dataset: texts share what they share in the file; leave --prefix away, \
-             or write bust or none"
-        );
-    }
     if !replay && plan.time_scale != 1.0 {
         bail!("--time-scale needs --trace, or the instants of a --workload-file");
     }
@@ -262,6 +254,19 @@ fn load_model(plan: &Plan) -> Result<()> {
     }
     if plan.trace.is_none() && plan.thin.is_some() {
         bail!("--thin needs --trace: to lower any other load, lower its --rate");
+    }
+    Ok(())
+}
+
+fn dataset(plan: &Plan) -> Result<()> {
+    if plan.dataset.is_none() && plan.dataset_order != DatasetOrder::File {
+        bail!("--dataset-order needs --dataset");
+    }
+    if plan.dataset.is_some() && plan.prefix.as_ref().is_some_and(PrefixMode::shares) {
+        bail!(
+            "--prefix and --dataset: texts share what they share in the file; leave --prefix away, \
+             or write bust or none"
+        );
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 use crate::process::{Mock, Run, Scratch, infermeter, mock, run_with, words};
 use infermeter_core::record::{Outcome, RequestRecord};
+use infermeter_record::{TableColumn, write_table};
 
 const PROMPTS: &str = "{\"prompt\": \"One two three four.\", \"output_tokens\": 3}\n\
                        {\"prompt\": \"The sun is up and the day is long, they say.\"}\n\
@@ -105,6 +106,23 @@ fn the_server_gets_the_messages_of_the_file() {
             assert!((8..64).contains(&over), "{name}: {over}");
         }
     }
+}
+
+#[test]
+fn parquet_prompts_are_read_as_their_json_lines_are() {
+    let scratch = Scratch::new();
+    let path = scratch.path("prompts.parquet");
+    let texts = ["One two three four.", "Say yes."].map(str::to_owned);
+    let columns = [
+        ("prompt", TableColumn::Texts(texts.map(Some).to_vec())),
+        ("output_tokens", TableColumn::Numbers(vec![Some(3), None])),
+    ];
+    write_table(&path, &columns, &[]).expect("written");
+    let file = path.to_str().expect("UTF-8");
+    let run = in_turn(file, mock(), "--requests 2 --prefix none");
+    assert_eq!(lengths(&run)[..2], [(5, 3), (3, 7)]);
+    let shown = infermeter(&format!("workload head {file} -n 2"));
+    assert_eq!(shown.out.lines().count(), 2, "{shown:#?}");
 }
 
 #[test]
