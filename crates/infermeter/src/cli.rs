@@ -46,6 +46,15 @@ curl -X PATCH localhost:8000/admin/config -d '{\"max-num-seqs\": 64}'"
     Mock(Box<MockArgs>),
     /// Recompute and print everything from a run's record
     Report(ReportArgs),
+    /// Put the anti-pattern checklist to results, ours or another tool's
+    #[command(
+        after_help = "Read by content: run directories; vllm bench serve, SGLang bench_serving, AIPerf, \
+GenAI-Perf, GuideLLM,\ninference-perf, llmperf, genai-bench, llm-d reports; CSV and JSON of other tools \
+through --map.\n\nExamples:\n  infermeter audit result.json\n  infermeter audit results/ --strict\n  \
+infermeter audit baseline.json candidate.json --markdown\n  \
+infermeter audit result.json --state gpu-model=H100 --state gpu-count=8"
+    )]
+    Audit(AuditArgs),
     /// Measure this machine's own measurement error, against the simulator's truth
     #[command(
         after_help = "Rungs: streams:NxR (N streams of R tokens/s), requests:R or requests:RxT (R \
@@ -659,6 +668,30 @@ pub struct ReportArgs {
     #[arg(long, value_name = "SLO")]
     pub slo: Vec<String>,
     /// Exit 3 for Questionable, too
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// Flags of `audit`.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// Result files, run directories, or directories of results; several are compared, the first
+    /// with each of the others
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Mapping file (TOML) for results of tools that are not known
+    #[arg(long, value_name = "FILE")]
+    pub map: Option<PathBuf>,
+    /// Fact of the set-up that the results do not say, as in gpu-model=H100 (repeatable)
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub state: Vec<String>,
+    /// Print Markdown on standard output
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
+    /// Print JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Exit 3 for a failed check of severity warning, too
     #[arg(long)]
     pub strict: bool,
 }

@@ -3,6 +3,7 @@
 //!
 //! plan -> workload and schedule -> target -> run -> record -> summary -> findings -> report
 
+pub mod audit;
 pub mod calibrate;
 pub mod cli;
 pub mod clients;

@@ -10,6 +10,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(args) => commands::run::run(&args),
         Command::Mock(args) => commands::mock::mock(&args),
+        Command::Audit(args) => commands::audit::audit(&args),
         Command::Calibrate(args) => commands::calibrate::calibrate(&args),
         Command::Report(args) => commands::report::report(&args),
         Command::Workload(args) => commands::workload::workload(&args),

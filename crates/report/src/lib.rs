@@ -1,10 +1,12 @@
-//! Rendering only: a summary, its verdict and findings as text for a terminal and as JSON.
+//! Rendering only: a summary, its verdict and findings as text for a terminal and as JSON; an audit
+//! on a terminal and as Markdown.
 //!
 //! No arithmetic beyond formatting, no IO, no judgement. Invariant: text that stems from a server
 //! or a user passes through [`inert`] before it reaches a terminal.
 //!
 //! [`inert`]: infermeter_core::text::inert
 
+mod audit;
 mod client;
 mod findings;
 mod json;
@@ -17,6 +19,7 @@ mod style;
 mod terminal;
 mod throughput;
 
+pub use audit::{audit_markdown, audit_terminal};
 pub use json::json;
 pub use repeated::{look_line, repeated, run_line};
 pub use style::Style;

@@ -17,7 +17,7 @@ const DOCUMENT: &str = "ARCHITECTURE.md";
 const PREFIX: &str = "infermeter-";
 
 /// What each crate may depend on. `infermeter` and `xtask` may depend on every crate.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("core", &[]),
     ("stats", &[]),
     ("sys", &["core"]),
@@ -30,7 +30,8 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("probe", &["client", "core", "sys"]),
     ("runner", &["client", "core", "sys"]),
     ("analysis", &["core", "metrics", "stats"]),
-    ("report", &["analysis", "core", "metrics", "stats"]),
+    ("audit", &["core", "metrics", "stats"]),
+    ("report", &["analysis", "audit", "core", "metrics", "stats"]),
 ];
 
 /// Arrows that exist for tests alone.

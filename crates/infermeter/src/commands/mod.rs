@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+pub mod audit;
 pub mod calibrate;
 pub mod make;
 pub mod mock;

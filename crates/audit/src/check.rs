@@ -1,0 +1,117 @@
+//! What a check is, and what it may answer.
+
+use crate::facts::Facts;
+use infermeter_core::finding::Severity;
+use serde::Serialize;
+
+/// Where a check applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Each result by itself.
+    Run,
+    /// Results at one load: repeats.
+    Repeated,
+    /// Results at several loads.
+    Sweep,
+    /// Two sides.
+    Comparison,
+    /// What is published.
+    Publication,
+}
+
+/// What a check is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dimension {
+    /// Whether what is compared is comparable.
+    BaselineFairness,
+    /// Whether the experiment can carry a conclusion.
+    EvaluationSetup,
+    /// Whether the figures say what they seem to say.
+    MetricDesign,
+}
+
+impl Dimension {
+    /// All dimensions, in the order of printing.
+    pub const ALL: [Self; 3] = [
+        Self::BaselineFairness,
+        Self::EvaluationSetup,
+        Self::MetricDesign,
+    ];
+
+    /// The name printed.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::BaselineFairness => "Baseline fairness",
+            Self::EvaluationSetup => "Evaluation set-up",
+            Self::MetricDesign => "Metric design",
+        }
+    }
+}
+
+/// What a check answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The anti-pattern is not there.
+    Pass,
+    /// It is; the figures behind that.
+    Fail(String),
+    /// The result does not say; what is missing.
+    CannotTell(String),
+    /// The question cannot be put to such a result.
+    NotApplicable,
+}
+
+/// A fact that a check needs and a result does not state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Missing(pub(crate) String);
+
+/// An answer, or the fact that is missing for one.
+pub(crate) type Checked = Result<Answer, Missing>;
+
+/// Absence as [`Missing`].
+pub(crate) trait Need<T> {
+    /// The value, or the name of what is missing.
+    fn need(self, what: &str) -> Result<T, Missing>;
+}
+
+impl<T> Need<T> for Option<T> {
+    fn need(self, what: &str) -> Result<T, Missing> {
+        self.ok_or_else(|| Missing(what.to_owned()))
+    }
+}
+
+/// [`Answer::Fail`] where `failed`, else [`Answer::Pass`].
+pub(crate) fn fail_if(failed: bool, evidence: impl FnOnce() -> String) -> Checked {
+    Ok(if failed {
+        Answer::Fail(evidence())
+    } else {
+        Answer::Pass
+    })
+}
+
+/// What a check looks at: each a pure function.
+#[derive(Clone, Copy)]
+pub(crate) enum Test {
+    /// One result.
+    One(fn(&Facts) -> Checked),
+    /// All results of one side.
+    Side(fn(&[Facts]) -> Checked),
+    /// Two sides.
+    Pair(fn(&[Facts], &[Facts]) -> Checked),
+}
+
+/// A check: its name, weight, place, and what it does.
+#[derive(Clone, Copy)]
+pub(crate) struct Check {
+    pub(crate) code: &'static str,
+    pub(crate) severity: Severity,
+    pub(crate) scope: Scope,
+    pub(crate) dimension: Dimension,
+    /// One sentence: what it means when it fails.
+    pub(crate) message: &'static str,
+    /// What to do.
+    pub(crate) advice: &'static str,
+    pub(crate) test: Test,
+}

@@ -1,0 +1,174 @@
+//! Checks of the client that measured: its cost against its cores, and what it kept in flight.
+
+use crate::check::{Answer, Check, Checked, Dimension, Missing, Need, Scope, Test, fail_if};
+use crate::client_cost::{is_single_process, nearest};
+use crate::facts::{Facts, LoadModel, Metric};
+use crate::limits;
+use crate::number::figure;
+use infermeter_core::finding::Severity;
+
+/// The checks of this file.
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        code: "client-bound-likely",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "The client was probably the bottleneck.",
+        advice: "Share the load between clients, use a lighter one, or subtract nothing and quote the error.",
+        test: Test::One(client_bound_likely),
+    },
+    Check {
+        code: "concurrency-disagrees",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "The server did not hold the configured concurrency.",
+        advice: "Quote the mean in flight; look for gaps between a response and the next request.",
+        test: Test::One(concurrency_disagrees),
+    },
+    Check {
+        code: "uncertain-instants",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "Instants are known to an interval only.",
+        advice: "Use more threads or a quieter machine.",
+        test: Test::One(own),
+    },
+    Check {
+        code: "program-stamps",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "Responses were stamped by the program, not by the kernel.",
+        advice: "Run where the kernel stamps.",
+        test: Test::One(own),
+    },
+    Check {
+        code: "outside-calibration",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "The load is above what the client was proven for.",
+        advice: "Calibrate fully, or lower the load.",
+        test: Test::One(own),
+    },
+    Check {
+        code: "clock-step",
+        severity: Severity::Note,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "The real-time clock jumped.",
+        advice: "Let the clock settle before measuring.",
+        test: Test::One(own),
+    },
+    Check {
+        code: "record-incomplete",
+        severity: Severity::Error,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "The record is incomplete.",
+        advice: "Free space and measure again.",
+        test: Test::One(own),
+    },
+    Check {
+        code: "recovered",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "The record was recovered from a journal.",
+        advice: "Read it as a shorter run, or measure again.",
+        test: Test::One(own),
+    },
+];
+
+/// Chunks per second, and whether tokens stand for them.
+fn chunks_per_s(facts: &Facts) -> Option<(f64, &'static str)> {
+    let seconds = facts.load.duration_s.filter(|s| *s > 0.0);
+    let gaps: Option<usize> = facts
+        .completed()
+        .map(|r| Some(r.gaps_ms.as_ref()?.len() + 1))
+        .sum();
+    let counted = gaps.filter(|n| *n > 0).map(|n| n as f64);
+    let stated = facts
+        .tokens
+        .chunks
+        .zip(facts.counts.completed)
+        .map(|(c, n)| c * n);
+    if let Some((chunks, seconds)) = counted.or(stated).zip(seconds) {
+        return Some((chunks / seconds, "chunks"));
+    }
+    let tokens = facts.rates.output?;
+    let per_chunk = facts.tokens.per_chunk.filter(|n| *n >= 1.0);
+    Some(match per_chunk {
+        Some(n) => (tokens / n, "chunks"),
+        None => (tokens, "tokens, as many chunks at most,"),
+    })
+}
+
+pub(super) fn client_bound_likely(facts: &Facts) -> Checked {
+    if facts.format.is_own() || facts.streaming == Some(false) {
+        return Ok(Answer::NotApplicable);
+    }
+    let (events, what) = chunks_per_s(facts).need("chunks or tokens per second")?;
+    let cost = nearest(facts.format, events)
+        .ok_or_else(|| Missing("the tool's CPU time per token event".to_owned()))?;
+    let one = is_single_process(facts.format).then_some(1.0);
+    let cores = one
+        .or(facts.client_cores)
+        .filter(|c| *c > 0.0)
+        .need("the client's cores")?;
+    let utilisation = events * cost.cpu_us * 1e-6 / cores;
+    fail_if(utilisation > limits::CLIENT_USE, || {
+        let plural = if cores == 1.0 { "core" } else { "cores" };
+        format!(
+            "{} {what} per second at {} us of CPU each keep {} of {} {plural} busy. At the nearest \
+             load measured ({} events/s) this client added {} ms to TTFT on average, {} ms at p99.",
+            figure(events),
+            figure(cost.cpu_us),
+            figure(utilisation * cores),
+            figure(cores),
+            figure(cost.events_per_s),
+            figure(cost.ttft_mean_ms),
+            figure(cost.ttft_p99_ms)
+        )
+    })
+}
+
+pub(super) fn concurrency_disagrees(facts: &Facts) -> Checked {
+    if facts.load.model.need("load model")? != LoadModel::Closed {
+        return Ok(Answer::NotApplicable);
+    }
+    let asked = facts
+        .load
+        .concurrency
+        .filter(|c| *c > 0.0)
+        .need("concurrency")?;
+    let rate = facts.rates.requests.need("request throughput")?;
+    let e2e = facts
+        .latency
+        .get(&Metric::E2e)
+        .and_then(|s| s.mean)
+        .need("mean E2E")?;
+    let implied = rate * e2e / 1e3;
+    let ratio = implied / asked;
+    let outside = ratio < limits::IN_FLIGHT.0 || ratio > limits::IN_FLIGHT.1;
+    fail_if(outside, || {
+        format!(
+            "{}/s of {} ms each are {} in flight (Little's law); {} were configured.",
+            figure(rate),
+            figure(e2e),
+            figure(implied),
+            figure(asked)
+        )
+    })
+}
+
+/// What only a run of infermeter tells of itself: answered by its findings.
+pub(super) fn own(facts: &Facts) -> Checked {
+    match facts.findings {
+        Some(_) => Ok(Answer::Pass),
+        None => Ok(Answer::NotApplicable),
+    }
+}

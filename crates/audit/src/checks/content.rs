@@ -1,0 +1,197 @@
+//! Checks of what was answered: failures, counts, lengths, finish reasons.
+
+use crate::check::{Answer, Check, Checked, Dimension, Need, Scope, Test, fail_if};
+use crate::facts::Facts;
+use crate::limits;
+use crate::number::{counted, figure, percent};
+use crate::shape::output_lengths;
+use infermeter_core::finding::Severity;
+
+/// The checks of this file.
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        code: "nothing-measured",
+        severity: Severity::Error,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "No request completed.",
+        advice: "Look at the errors.",
+        test: Test::One(nothing_measured),
+    },
+    Check {
+        code: "failures",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "Requests failed.",
+        advice: "Latencies are those of the others; find the reason, lower the load.",
+        test: Test::One(failures),
+    },
+    Check {
+        code: "conservation",
+        severity: Severity::Error,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "Requests are missing or counted twice.",
+        advice: "Find out what became of them.",
+        test: Test::One(conservation),
+    },
+    Check {
+        code: "errors-counted-as-success",
+        severity: Severity::Error,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "Failed requests count as completed.",
+        advice: "Count an answer with an error as a failure.",
+        test: Test::One(errors_counted_as_success),
+    },
+    Check {
+        code: "empty-answers",
+        severity: Severity::Error,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "Answers without a token count as completed.",
+        advice: "Count them as failures.",
+        test: Test::One(empty_answers),
+    },
+    Check {
+        code: "length-not-obeyed",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "Answers do not have the length asked for.",
+        advice: "Make the server ignore the end token, or say that lengths are its own.",
+        test: Test::One(length_not_obeyed),
+    },
+    Check {
+        code: "resent",
+        severity: Severity::Note,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "Requests were sent again.",
+        advice: "Count the first attempt in their latency, and report retries.",
+        test: Test::One(resent),
+    },
+    Check {
+        code: "truncated-answers",
+        severity: Severity::Note,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "Answers were cut at a limit.",
+        advice: "Raise the limit, or declare it.",
+        test: Test::One(truncated_answers),
+    },
+];
+
+pub(super) fn nothing_measured(facts: &Facts) -> Checked {
+    let completed = facts.counts.completed.need("completed requests")?;
+    fail_if(completed <= 0.0, || "No request completed.".to_owned())
+}
+
+pub(super) fn failures(facts: &Facts) -> Checked {
+    let failed = facts.counts.failed.need("failed requests")?;
+    let completed = facts.counts.completed.need("completed requests")?;
+    let all = failed + completed;
+    let share = if all > 0.0 { failed / all } else { 0.0 };
+    fail_if(share > limits::FAILED, || {
+        format!(
+            "{} of {} failed ({}).",
+            figure(failed),
+            counted(all, "request"),
+            percent(share)
+        )
+    })
+}
+
+pub(super) fn conservation(facts: &Facts) -> Checked {
+    let asked = facts.load.asked_requests.need("requests asked for")?;
+    let failed = facts.counts.failed.need("failed requests")?;
+    let completed = facts.counts.completed.need("completed requests")?;
+    fail_if((completed + failed - asked).abs() > 0.5, || {
+        format!(
+            "{} asked for, {} completed and {} failed.",
+            figure(asked),
+            figure(completed),
+            figure(failed)
+        )
+    })
+}
+
+pub(super) fn errors_counted_as_success(facts: &Facts) -> Checked {
+    (!facts.requests.is_empty())
+        .then_some(())
+        .need("per-request errors")?;
+    let stated = facts.counts.completed.need("completed requests")?;
+    let completed = facts.completed().count() as f64;
+    fail_if(stated > completed + 0.5, || {
+        format!(
+            "{} counted as completed, {} without an error.",
+            figure(stated),
+            figure(completed)
+        )
+    })
+}
+
+pub(super) fn empty_answers(facts: &Facts) -> Checked {
+    let tokens: Option<Vec<f64>> = facts.completed().map(|r| r.output_tokens).collect();
+    let tokens = tokens
+        .filter(|t| !t.is_empty())
+        .need("output tokens per request")?;
+    let empty = tokens.iter().filter(|n| **n <= 0.0).count() as f64;
+    fail_if(empty > 0.0, || {
+        format!("{} without a token.", counted(empty, "completed answer"))
+    })
+}
+
+pub(super) fn length_not_obeyed(facts: &Facts) -> Checked {
+    let asked = facts.tokens.asked_output.need("output length asked for")?;
+    let tokens: Option<Vec<f64>> = facts.completed().map(|r| r.output_tokens).collect();
+    if let Some(tokens) = tokens.filter(|t| !t.is_empty()) {
+        let off = tokens.iter().filter(|n| (**n - asked).abs() > 1.0).count() as f64;
+        let share = off / tokens.len() as f64;
+        return fail_if(share > limits::LENGTH_NOT_OBEYED, || {
+            format!(
+                "{} asked of each answer; {} of them have another length.",
+                counted(asked, "token"),
+                percent(share)
+            )
+        });
+    }
+    let lengths = output_lengths(facts);
+    let mean = lengths.as_ref().and_then(|s| s.mean).or_else(|| {
+        let n = facts.counts.completed.filter(|n| *n > 0.0)?;
+        Some(facts.tokens.output? / n)
+    });
+    let mean = mean.need("output tokens")?;
+    fail_if((mean - asked).abs() > 1.0, || {
+        format!(
+            "{} asked of each answer, {} on average.",
+            counted(asked, "token"),
+            figure(mean)
+        )
+    })
+}
+
+pub(super) fn resent(facts: &Facts) -> Checked {
+    let retries = facts.counts.retries.need("retries")?;
+    fail_if(retries > 0.0, || {
+        format!("{} sent again.", counted(retries, "request"))
+    })
+}
+
+pub(super) fn truncated_answers(facts: &Facts) -> Checked {
+    if facts.tokens.asked_output.is_some() {
+        return Ok(Answer::NotApplicable);
+    }
+    let reasons = &facts.counts.finish_reasons;
+    (!reasons.is_empty()).then_some(()).need("finish reasons")?;
+    let all: u64 = reasons.values().sum();
+    let cut = reasons.get("length").copied().unwrap_or(0);
+    let share = cut as f64 / all.max(1) as f64;
+    fail_if(share > limits::TRUNCATED, || {
+        format!(
+            "{} of the answers ended at the limit of their length.",
+            percent(share)
+        )
+    })
+}

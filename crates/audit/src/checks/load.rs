@@ -1,0 +1,589 @@
+//! Checks of the load: warm-up, length, load model, arrivals, delivery, steadiness, caches.
+
+use crate::check::{Answer, Check, Checked, Dimension, Missing, Need, Scope, Test, fail_if};
+use crate::facts::{Arrivals, Facts, LoadModel, Request, SetupItem};
+use crate::import::SAME_HOST;
+use crate::limits;
+use crate::number::{counted, figure, percent};
+use crate::shape::in_order;
+use infermeter_core::finding::Severity;
+use infermeter_stats::{DRIFT_ALPHA, drift as drift_of};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The checks of this file.
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        code: "no-warmup",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "Nothing came before the measurement.",
+        advice: "Send 30 s and 50 requests of the same distribution first, and do not measure them.",
+        test: Test::One(no_warmup),
+    },
+    Check {
+        code: "short-warmup",
+        severity: Severity::Warning,
+        scope: Scope::Publication,
+        dimension: Dimension::EvaluationSetup,
+        message: "The warm-up is shorter than a published result needs.",
+        advice: "Warm up for 30 s and 50 requests at least.",
+        test: Test::One(short_warmup),
+    },
+    Check {
+        code: "short-level",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "The measurement is too short for its load.",
+        advice: "Measure each load for 60 s at least; longer near capacity.",
+        test: Test::One(short_level),
+    },
+    Check {
+        code: "closed-loop",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "Latencies come from a closed loop.",
+        advice: "Measure latency under an open loop; name the closed loop where it is the point.",
+        test: Test::One(closed_loop),
+    },
+    Check {
+        code: "all-at-once",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "All requests were sent at once.",
+        advice: "Give a rate, or call the figures those of a batch.",
+        test: Test::One(all_at_once),
+    },
+    Check {
+        code: "constant-arrivals",
+        severity: Severity::Note,
+        scope: Scope::Publication,
+        dimension: Dimension::EvaluationSetup,
+        message: "Arrivals come in equal gaps.",
+        advice: "Use Poisson arrivals or a trace; real load has bursts.",
+        test: Test::One(constant_arrivals),
+    },
+    Check {
+        code: "load-not-delivered",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "Fewer requests were sent per second than asked for.",
+        advice: "Use a stronger client, more connections, or quote the rate that was sent.",
+        test: Test::One(load_not_delivered),
+    },
+    Check {
+        code: "send-lag",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "Requests were sent late by the client itself.",
+        advice: "Use a stronger client, and count latency from the intended instant.",
+        test: Test::One(send_lag),
+    },
+    Check {
+        code: "single-load-level",
+        severity: Severity::Warning,
+        scope: Scope::Publication,
+        dimension: Dimension::EvaluationSetup,
+        message: "There is one load only.",
+        advice: "Measure a sweep of loads, from light to past the knee.",
+        test: Test::Side(single_load_level),
+    },
+    Check {
+        code: "single-configuration",
+        severity: Severity::Note,
+        scope: Scope::Publication,
+        dimension: Dimension::EvaluationSetup,
+        message: "There is one configuration of the server only.",
+        advice: "Measure the settings that a reader would try: parallelism, batch limits, caches.",
+        test: Test::Side(single_configuration),
+    },
+    Check {
+        code: "single-dataset",
+        severity: Severity::Note,
+        scope: Scope::Publication,
+        dimension: Dimension::EvaluationSetup,
+        message: "There is one workload only.",
+        advice: "Measure at least two classes of requests, such as chat and long context.",
+        test: Test::Side(single_dataset),
+    },
+    Check {
+        code: "fixed-prompt-length",
+        severity: Severity::Warning,
+        scope: Scope::Publication,
+        dimension: Dimension::EvaluationSetup,
+        message: "Every prompt has one length.",
+        advice: "Draw lengths from a distribution or a trace.",
+        test: Test::One(fixed_prompt_length),
+    },
+    Check {
+        code: "cold-start-samples",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "The first requests met a cold server.",
+        advice: "Warm up longer, or measure the cold start by itself.",
+        test: Test::One(cold_start_samples),
+    },
+    Check {
+        code: "drift",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "Latency drifts over the run.",
+        advice: "Find out why; measure only once it is steady, or say that it is not.",
+        test: Test::One(drift),
+    },
+    Check {
+        code: "host-shared-with-server",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "Client and server ran on one host.",
+        advice: "Use another machine, or separate cores, and say so.",
+        test: Test::One(host_shared_with_server),
+    },
+    Check {
+        code: "connections-opened-inside",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "Connections were opened inside measured requests.",
+        advice: "Reuse connections, and open them before the measurement.",
+        test: Test::One(connections_opened_inside),
+    },
+    Check {
+        code: "verbose-server-logging",
+        severity: Severity::Note,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "The server logged verbosely.",
+        advice: "Turn request logging and debug levels off while measuring.",
+        test: Test::One(verbose_server_logging),
+    },
+    Check {
+        code: "interrupted",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "The run did not end as planned.",
+        advice: "Repeat it, or quote it as a shorter run.",
+        test: Test::One(interrupted),
+    },
+    Check {
+        code: "prefix-cache-hit",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "Prompts were served from a prefix cache.",
+        advice: "Salt the prompts, or declare the hit rate as part of the workload.",
+        test: Test::One(prefix_cache_hit),
+    },
+    Check {
+        code: "cache-hits-undeclared",
+        severity: Severity::Note,
+        scope: Scope::Publication,
+        dimension: Dimension::EvaluationSetup,
+        message: "A prefix cache was on and its hit rate is not stated.",
+        advice: "State the hit rate, or turn the cache off.",
+        test: Test::One(cache_hits_undeclared),
+    },
+    Check {
+        code: "repeated-answers",
+        severity: Severity::Note,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "Most answers are repetitions.",
+        advice: "Check that prompts differ, and that a model answers.",
+        test: Test::One(repeated_answers),
+    },
+    Check {
+        code: "repeated-prompts",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "Prompts were sent more than once.",
+        advice: "Make every prompt differ, or declare the repetition as part of the workload.",
+        test: Test::One(repeated_prompts),
+    },
+    Check {
+        code: "response-caching",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "Repeated prompts were answered faster.",
+        advice: "Turn response caching off, or salt the prompts.",
+        test: Test::One(response_caching),
+    },
+];
+
+pub(super) fn no_warmup(facts: &Facts) -> Checked {
+    let none = warmed_up(facts)? == (0.0, 0.0);
+    fail_if(none, || {
+        "No request came before the measurement.".to_owned()
+    })
+}
+
+pub(super) fn short_warmup(facts: &Facts) -> Checked {
+    if warmed_up(facts)? == (0.0, 0.0) {
+        return Ok(Answer::NotApplicable);
+    }
+    let few = |value: Option<f64>, least: f64| value.is_some_and(|v| v < least);
+    let short = few(facts.load.warmup_s, limits::SHORTEST_WARMUP_S)
+        || few(facts.load.warmup_requests, limits::FEWEST_WARMUP_REQUESTS);
+    fail_if(short, || {
+        let seconds = facts.load.warmup_s.map(|s| format!("{} s", figure(s)));
+        let requests = facts.load.warmup_requests.map(|n| counted(n, "request"));
+        let parts: Vec<String> = seconds.into_iter().chain(requests).collect();
+        format!(
+            "{} of warm-up; 30 s and 50 requests are the least.",
+            parts.join(", ")
+        )
+    })
+}
+
+/// Seconds and requests of the warm-up, 0 where only the other is stated.
+fn warmed_up(facts: &Facts) -> Result<(f64, f64), Missing> {
+    let (s, n) = (facts.load.warmup_s, facts.load.warmup_requests);
+    s.or(n).need("warm-up")?;
+    Ok((s.unwrap_or(0.0), n.unwrap_or(0.0)))
+}
+
+pub(super) fn short_level(facts: &Facts) -> Checked {
+    let seconds = facts.load.duration_s.need("duration")?;
+    fail_if(seconds < limits::SHORTEST_LEVEL_S, || {
+        format!("{} s of measurement at this load.", figure(seconds))
+    })
+}
+
+pub(super) fn closed_loop(facts: &Facts) -> Checked {
+    let model = facts.load.model.need("load model")?;
+    fail_if(
+        model == LoadModel::Closed && !facts.latency.is_empty(),
+        || {
+            let slots = facts.load.concurrency.map(|c| format!(" of {}", figure(c)));
+            format!(
+                "Latencies of a closed loop{}: a slow server was asked for less.",
+                slots.unwrap_or_default()
+            )
+        },
+    )
+}
+
+pub(super) fn all_at_once(facts: &Facts) -> Checked {
+    let model = facts.load.model.need("load model")?;
+    fail_if(model == LoadModel::Burst, || {
+        "Infinite rate without a cap: latency is the place in one queue.".to_owned()
+    })
+}
+
+pub(super) fn constant_arrivals(facts: &Facts) -> Checked {
+    if facts.load.model.need("load model")? != LoadModel::Open {
+        return Ok(Answer::NotApplicable);
+    }
+    let arrivals = facts.load.arrivals.need("arrival process")?;
+    fail_if(arrivals == Arrivals::Constant, || {
+        "Equal gaps: queues form only beyond capacity.".to_owned()
+    })
+}
+
+pub(super) fn load_not_delivered(facts: &Facts) -> Checked {
+    if facts.load.model.need("load model")? != LoadModel::Open {
+        return Ok(Answer::NotApplicable);
+    }
+    let asked = facts.load.rate.need("rate")?;
+    let starts: Vec<f64> = facts.requests.iter().filter_map(|r| r.start_s).collect();
+    if starts.len() == facts.requests.len() && starts.len() > 1 {
+        let n = starts.len() as f64;
+        let first = starts.iter().copied().fold(f64::INFINITY, f64::min);
+        let last = starts.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let realised = (n - 1.0) / (last - first).max(f64::MIN_POSITIVE);
+        return fail_if(realised < least_rate(asked, n), || {
+            format!(
+                "{}/s asked, {} sends at {}/s.",
+                figure(asked),
+                figure(n),
+                figure(realised)
+            )
+        });
+    }
+    let done = facts.counts.completed.need("completed requests")?;
+    let n = done + facts.counts.failed.unwrap_or(0.0);
+    let seconds = facts.load.duration_s.need("duration or send instants")?;
+    let least = least_rate(asked, n);
+    if n / seconds >= least {
+        return Ok(Answer::Pass);
+    }
+    // The drain is inside the duration: at most the longest answer of it.
+    let e2e = facts.latency.get(&crate::facts::Metric::E2e);
+    let longest = e2e.and_then(|s| s.max).need("send instants")? / 1e3;
+    let window = seconds - longest;
+    if window <= 0.0 || n / window >= least {
+        return Err(Missing("send instants".to_owned()));
+    }
+    Ok(Answer::Fail(format!(
+        "{}/s asked, at most {}/s sent.",
+        figure(asked),
+        figure(n / window)
+    )))
+}
+
+/// The lowest realised rate that chance and rounding explain.
+fn least_rate(asked: f64, n: f64) -> f64 {
+    asked * (1.0 - limits::RATE_SHARE - limits::RATE_ERRORS / n.max(1.0).sqrt())
+}
+
+pub(super) fn send_lag(facts: &Facts) -> Checked {
+    if facts.load.model.need("load model")? != LoadModel::Open {
+        return Ok(Answer::NotApplicable);
+    }
+    let lag = facts.load.send_lag_ms.need("send lag")?;
+    let ttft = facts
+        .percentile(crate::facts::Metric::Ttft, 50.0)
+        .unwrap_or(0.0);
+    let limit = limits::SEND_LAG_MS.max(limits::SEND_LAG_SHARE * ttft);
+    fail_if(lag > limit, || {
+        format!(
+            "Requests left {} ms late; the limit is {} ms.",
+            figure(lag),
+            figure(limit)
+        )
+    })
+}
+
+/// Loads that differ: rate and concurrency.
+pub(crate) fn level_of(facts: &Facts) -> Option<(u64, u64)> {
+    let bits = |x: Option<f64>| x.map_or(0, f64::to_bits);
+    let (rate, slots) = (facts.load.rate, facts.load.concurrency);
+    let burst = facts.load.model == Some(LoadModel::Burst);
+    (burst || rate.or(slots).is_some()).then(|| (bits(rate), bits(slots)))
+}
+
+pub(super) fn single_load_level(side: &[Facts]) -> Checked {
+    let levels: Option<BTreeSet<(u64, u64)>> = side.iter().map(level_of).collect();
+    let levels = levels.need("rate or concurrency")?;
+    fail_if(levels.len() < 2, || {
+        "One load: no curve, no knee.".to_owned()
+    })
+}
+
+/// Items that tell one configuration of a server from another.
+const CONFIGURATION: [SetupItem; 8] = [
+    SetupItem::EngineFlags,
+    SetupItem::TensorParallel,
+    SetupItem::PipelineParallel,
+    SetupItem::DataParallel,
+    SetupItem::BatchLimits,
+    SetupItem::PrefixCache,
+    SetupItem::ChunkedPrefill,
+    SetupItem::Speculation,
+];
+
+pub(super) fn single_configuration(side: &[Facts]) -> Checked {
+    let of = |facts: &Facts| -> Vec<Option<String>> {
+        CONFIGURATION
+            .iter()
+            .map(|item| facts.setup.get(item).cloned())
+            .collect()
+    };
+    let configurations: BTreeSet<Vec<Option<String>>> = side.iter().map(of).collect();
+    let stated = configurations.iter().flatten().any(Option::is_some);
+    stated.then_some(()).need("the server's configuration")?;
+    fail_if(configurations.len() < 2, || {
+        "One configuration of the server.".to_owned()
+    })
+}
+
+pub(super) fn single_dataset(side: &[Facts]) -> Checked {
+    let names = side.iter().map(|f| f.setup.get(&SetupItem::Dataset));
+    let names: Option<BTreeSet<&String>> = names.collect();
+    let names = names.need("dataset")?;
+    fail_if(names.len() < 2, || {
+        let name = names.iter().next().map_or("", |n| n.as_str());
+        format!("One workload: {name}.")
+    })
+}
+
+pub(super) fn fixed_prompt_length(facts: &Facts) -> Checked {
+    let lengths = crate::shape::input_lengths(facts).need("prompt lengths")?;
+    let constant = lengths.is_constant().need("spread of the prompt lengths")?;
+    fail_if(constant && lengths.n != Some(1.0), || {
+        let length = lengths.mean.or(lengths.min).unwrap_or(0.0);
+        format!("Every prompt has {}.", counted(length, "token"))
+    })
+}
+
+pub(super) fn cold_start_samples(facts: &Facts) -> Checked {
+    let ttft: Vec<f64> = in_order(facts).iter().filter_map(|r| r.ttft_ms).collect();
+    (ttft.len() >= 20)
+        .then_some(())
+        .need("TTFT of 20 requests")?;
+    let head = ((ttft.len() as f64 * limits::COLD_HEAD) as usize).max(1);
+    let (first, rest) = ttft.split_at(head);
+    let mean = first.iter().sum::<f64>() / first.len() as f64;
+    let mut rest = rest.to_vec();
+    rest.sort_unstable_by(f64::total_cmp);
+    let high = rest[(rest.len() * 99).div_ceil(100).max(1) - 1];
+    fail_if(high > 0.0 && mean > limits::COLD_RATIO * high, || {
+        format!(
+            "TTFT of the first {}: {} ms; p99 of the others: {} ms.",
+            counted(head as f64, "request"),
+            figure(mean),
+            figure(high)
+        )
+    })
+}
+
+pub(super) fn drift(facts: &Facts) -> Checked {
+    let timed = |r: &Request| Some((r.ttft_ms.or_else(|| r.end_to_end_ms())?, r.start_s?));
+    let pairs: Vec<(f64, f64)> = facts.completed().filter_map(timed).collect();
+    (pairs.len() >= limits::SHAPE_REQUESTS)
+        .then_some(())
+        .need("latency and send instant of 100 requests")?;
+    let first = pairs
+        .iter()
+        .map(|(_, at)| *at)
+        .fold(f64::INFINITY, f64::min);
+    let (values, at): (Vec<f64>, Vec<i64>) = pairs
+        .iter()
+        .map(|(v, at)| (*v, ((at - first) * 1e9) as i64))
+        .unzip();
+    let found = drift_of(&values, &at, DRIFT_ALPHA).ok().flatten();
+    let found = found.need("requests in every tenth of the run")?;
+    fail_if(found.is_significant(), || {
+        "Latency rises or falls over the run (Mann-Kendall on ten batch means, 0.001).".to_owned()
+    })
+}
+
+pub(super) fn host_shared_with_server(facts: &Facts) -> Checked {
+    let placement = facts
+        .setup
+        .get(&SetupItem::ClientPlacement)
+        .need("client placement")?;
+    let shared = placement.to_ascii_lowercase().contains(SAME_HOST);
+    fail_if(shared, || format!("Client placement: {placement}."))
+}
+
+pub(super) fn connections_opened_inside(facts: &Facts) -> Checked {
+    let share = facts.new_connections.need("connections opened")?;
+    fail_if(share > limits::NEW_CONNECTIONS, || {
+        format!(
+            "{} of the measured requests opened a connection.",
+            percent(share)
+        )
+    })
+}
+
+pub(super) fn verbose_server_logging(facts: &Facts) -> Checked {
+    let logging = facts
+        .setup
+        .get(&SetupItem::ServerLogging)
+        .need("server logging")?;
+    let level = logging.to_ascii_lowercase();
+    let verbose = ["debug", "trace", "verbose", "requests"]
+        .iter()
+        .any(|v| level.contains(v));
+    fail_if(verbose, || format!("Server logging: {logging}."))
+}
+
+pub(super) fn interrupted(facts: &Facts) -> Checked {
+    let cut = facts.cut_short.need("whether the run ended as planned")?;
+    fail_if(cut, || "The run did not end as planned.".to_owned())
+}
+
+pub(super) fn prefix_cache_hit(facts: &Facts) -> Checked {
+    let cached = facts.tokens.cached.need("cached prompt tokens")?;
+    let all = facts
+        .tokens
+        .input
+        .filter(|n| *n > 0.0)
+        .need("prompt tokens")?;
+    let declared = facts.setup.contains_key(&SetupItem::CacheHitRate);
+    fail_if(!declared && cached / all > limits::CACHED_PROMPT, || {
+        format!(
+            "{} of the prompt tokens came from a cache.",
+            percent(cached / all)
+        )
+    })
+}
+
+pub(super) fn cache_hits_undeclared(facts: &Facts) -> Checked {
+    let declared = facts.setup.contains_key(&SetupItem::CacheHitRate);
+    if declared || facts.tokens.cached.is_some() {
+        return Ok(Answer::Pass);
+    }
+    let cache = facts
+        .setup
+        .get(&SetupItem::PrefixCache)
+        .need("prefix cache on or off")?;
+    let off = matches!(
+        cache.to_ascii_lowercase().as_str(),
+        "off" | "false" | "disabled" | "none"
+    );
+    fail_if(!off, || format!("Prefix cache: {cache}; no hit rate."))
+}
+
+pub(super) fn repeated_answers(facts: &Facts) -> Checked {
+    let keys: Vec<u64> = facts.completed().filter_map(|r| r.answer_key).collect();
+    (keys.len() >= 10)
+        .then_some(())
+        .need("texts of ten answers")?;
+    let share = repeats(&keys);
+    fail_if(share > limits::REPEATED, || {
+        format!("{} of the answers repeat an earlier one.", percent(share))
+    })
+}
+
+pub(super) fn repeated_prompts(facts: &Facts) -> Checked {
+    let keys: Vec<u64> = facts.requests.iter().filter_map(|r| r.prompt_key).collect();
+    (keys.len() >= 10)
+        .then_some(())
+        .need("prompts of ten requests")?;
+    let share = repeats(&keys);
+    fail_if(share > limits::REPEATED_PROMPTS, || {
+        format!("{} of the prompts repeat an earlier one.", percent(share))
+    })
+}
+
+fn repeats(keys: &[u64]) -> f64 {
+    let distinct: BTreeSet<&u64> = keys.iter().collect();
+    1.0 - distinct.len() as f64 / keys.len().max(1) as f64
+}
+
+pub(super) fn response_caching(facts: &Facts) -> Checked {
+    let mut first: BTreeMap<u64, &Request> = BTreeMap::new();
+    let mut ratios = Vec::new();
+    let mut known = 0;
+    for request in in_order(facts) {
+        let Some(key) = request.prompt_key else {
+            continue;
+        };
+        known += 1;
+        if let Some(earlier) = first.get(&key) {
+            let same = earlier.output_tokens == request.output_tokens;
+            let pair = request.end_to_end_ms().zip(earlier.end_to_end_ms());
+            ratios.extend(pair.filter(|(_, e)| same && *e > 0.0).map(|(l, e)| l / e));
+        } else {
+            first.insert(key, request);
+        }
+    }
+    (known >= 10)
+        .then_some(())
+        .need("prompts of ten requests")?;
+    if ratios.len() < 5 {
+        return Ok(Answer::NotApplicable);
+    }
+    ratios.sort_unstable_by(f64::total_cmp);
+    let median = ratios[ratios.len() / 2];
+    fail_if(median < limits::RESPONSE_CACHE, || {
+        format!(
+            "Repeated prompts took {} of the first time's E2E (median of {}).",
+            percent(median),
+            ratios.len()
+        )
+    })
+}

@@ -1,0 +1,278 @@
+//! Checks of the sample and of the statistics on it.
+
+use crate::check::{Answer, Check, Checked, Dimension, Need, Scope, Test, fail_if};
+use crate::facts::{Facts, Metric, PercentileRule, Request, Statistics};
+use crate::limits;
+use crate::number::{figure, percent};
+use crate::shape::{best_split, in_order, is_timed};
+use infermeter_core::finding::Severity;
+use infermeter_stats::correlated;
+use std::collections::BTreeMap;
+
+/// The checks of this file.
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        code: "percentile-unsupported",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::MetricDesign,
+        message: "Percentiles are quoted that the sample cannot carry.",
+        advice: "Measure longer, or quote lower percentiles.",
+        test: Test::One(percentile_unsupported),
+    },
+    Check {
+        code: "averages-alone",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::MetricDesign,
+        message: "Latency is given as averages alone.",
+        advice: "Report p50, p90, p95 and p99.",
+        test: Test::One(averages_alone),
+    },
+    Check {
+        code: "no-distribution",
+        severity: Severity::Note,
+        scope: Scope::Publication,
+        dimension: Dimension::MetricDesign,
+        message: "A summary stands without its distribution.",
+        advice: "Keep the per-request data, or publish an ECDF.",
+        test: Test::One(no_distribution),
+    },
+    Check {
+        code: "correlated-samples",
+        severity: Severity::Note,
+        scope: Scope::Run,
+        dimension: Dimension::MetricDesign,
+        message: "Neighbouring requests are alike.",
+        advice: "Widen the intervals accordingly, and repeat with other seeds.",
+        test: Test::One(correlated_samples),
+    },
+    Check {
+        code: "single-run",
+        severity: Severity::Warning,
+        scope: Scope::Publication,
+        dimension: Dimension::EvaluationSetup,
+        message: "There is one run of each load only.",
+        advice: "Repeat each load with other seeds; five runs show the spread.",
+        test: Test::Side(single_run),
+    },
+    Check {
+        code: "variance-unreported",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::MetricDesign,
+        message: "No variance is reported.",
+        advice: "Report a standard deviation or, better, intervals over runs.",
+        test: Test::One(variance_unreported),
+    },
+    Check {
+        code: "p99-is-max",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::MetricDesign,
+        message: "p99 is the largest observation.",
+        advice: "Measure longer: under 1,000 requests the tail is one or two of them.",
+        test: Test::One(p99_is_max),
+    },
+    Check {
+        code: "tail-ratio",
+        severity: Severity::Note,
+        scope: Scope::Run,
+        dimension: Dimension::MetricDesign,
+        message: "The tail is more than ten times the median.",
+        advice: "Say so beside the median; look for queueing, preemption or mixed classes.",
+        test: Test::One(tail_ratio),
+    },
+    Check {
+        code: "pooled-bimodal",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::MetricDesign,
+        message: "Two populations are pooled.",
+        advice: "Report the classes apart.",
+        test: Test::One(pooled_bimodal),
+    },
+    Check {
+        code: "histogram-percentile",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::MetricDesign,
+        message: "Percentiles come from a histogram.",
+        advice: "Compute them from all samples, or state the width of the buckets.",
+        test: Test::One(histogram_percentile),
+    },
+];
+
+/// Latency statistics, or the name of what is missing.
+fn latency(facts: &Facts) -> Result<&BTreeMap<Metric, Statistics>, crate::check::Missing> {
+    let stated = !facts.latency.is_empty() || !facts.requests.is_empty();
+    stated.then_some(&facts.latency).need("latency statistics")
+}
+
+pub(super) fn percentile_unsupported(facts: &Facts) -> Checked {
+    let stated = latency(facts)?;
+    let mut unsupported = Vec::new();
+    let mut any = false;
+    for (metric, statistics) in stated {
+        let Some((p, _)) = statistics.highest().filter(|(p, _)| *p < 100.0) else {
+            continue;
+        };
+        any = true;
+        let own = statistics.n.filter(|_| metric.is_per_request());
+        let n = own.or_else(|| facts.samples().filter(|_| metric.is_per_request()));
+        let Some(n) = n.or(statistics.n) else {
+            continue;
+        };
+        let needed = limits::TAIL_SAMPLES / (1.0 - p / 100.0);
+        if n < needed - 1e-6 {
+            let label = metric.as_str();
+            unsupported.push(format!(
+                "{label} p{p} of {} samples (needs {})",
+                figure(n),
+                figure(needed.round())
+            ));
+        }
+    }
+    if !any {
+        return Ok(Answer::NotApplicable);
+    }
+    if unsupported.is_empty() {
+        facts.samples().need("number of samples")?;
+    }
+    fail_if(!unsupported.is_empty(), || {
+        format!("{}.", unsupported.join(", "))
+    })
+}
+
+pub(super) fn averages_alone(facts: &Facts) -> Checked {
+    let stated = latency(facts)?;
+    let tail = |s: &Statistics| s.highest().is_some_and(|(p, _)| p >= 90.0);
+    let alone = facts.requests.is_empty() && !stated.values().any(tail);
+    fail_if(alone, || {
+        "No percentile of 90 or above, and no per-request data.".to_owned()
+    })
+}
+
+pub(super) fn no_distribution(facts: &Facts) -> Checked {
+    let stated = latency(facts)?;
+    let most = stated
+        .values()
+        .map(|s| s.percentiles.len())
+        .max()
+        .unwrap_or(0);
+    fail_if(facts.requests.is_empty() && most < 3, || {
+        format!("{most} percentiles per metric, and no per-request data.")
+    })
+}
+
+pub(super) fn correlated_samples(facts: &Facts) -> Checked {
+    let requests = in_order(facts);
+    let enough = requests.len() >= limits::SHAPE_REQUESTS && is_timed(facts);
+    enough.then_some(()).need("send instants of 100 requests")?;
+    let series = |of: fn(&Request) -> Option<f64>| -> Option<bool> {
+        let values: Vec<f64> = requests.iter().filter_map(|r| of(r)).collect();
+        let enough = values.len() >= limits::SHAPE_REQUESTS;
+        enough.then(|| correlated(&values).ok()).flatten()
+    };
+    let e2e = series(Request::end_to_end_ms);
+    let ttft = series(|r| r.ttft_ms);
+    e2e.or(ttft).need("latency of 100 requests")?;
+    let names = [("TTFT", ttft), ("E2E", e2e)];
+    let alike: Vec<&str> = names
+        .iter()
+        .filter(|(_, c)| *c == Some(true))
+        .map(|(name, _)| *name)
+        .collect();
+    fail_if(!alike.is_empty(), || {
+        format!(
+            "{}: the effective sample is under half the requests.",
+            alike.join(", ")
+        )
+    })
+}
+
+pub(super) fn single_run(side: &[Facts]) -> Checked {
+    let mut runs: BTreeMap<(u64, u64), usize> = BTreeMap::new();
+    for facts in side {
+        let level = super::load::level_of(facts).need("rate or concurrency")?;
+        *runs.entry(level).or_default() += 1;
+    }
+    let most = runs.values().copied().max().unwrap_or(0);
+    fail_if(most < 2, || "No load was run twice.".to_owned())
+}
+
+pub(super) fn variance_unreported(facts: &Facts) -> Checked {
+    let stated = latency(facts)?;
+    let none = facts.requests.is_empty() && stated.values().all(|s| s.std.is_none());
+    fail_if(none, || {
+        "No standard deviation, no interval, no per-request data.".to_owned()
+    })
+}
+
+pub(super) fn p99_is_max(facts: &Facts) -> Checked {
+    let mut known = false;
+    let mut equal = Vec::new();
+    for (metric, statistics) in &facts.latency {
+        let varies = statistics.is_constant() != Some(true);
+        let pair = statistics
+            .percentile(99.0)
+            .zip(statistics.max)
+            .filter(|_| varies);
+        if let Some((p99, max)) = pair {
+            known = true;
+            if (max - p99).abs() <= 1e-9 * max.abs() {
+                equal.push(format!("{} {} ms", metric.as_str(), figure(max)));
+            }
+        }
+    }
+    known.then_some(()).need("p99 and maximum")?;
+    fail_if(!equal.is_empty(), || {
+        format!("p99 is the maximum: {}.", equal.join(", "))
+    })
+}
+
+pub(super) fn tail_ratio(facts: &Facts) -> Checked {
+    let metrics = [Metric::Ttft, Metric::Tpot, Metric::E2e];
+    let ratio = |metric: &Metric| {
+        let p50 = facts.percentile(*metric, 50.0).filter(|v| *v > 0.0)?;
+        Some((*metric, facts.percentile(*metric, 99.0)? / p50))
+    };
+    let ratios: Vec<(Metric, f64)> = metrics.iter().filter_map(ratio).collect();
+    (!ratios.is_empty()).then_some(()).need("p50 and p99")?;
+    let heavy: Vec<String> = ratios
+        .iter()
+        .filter(|(_, r)| *r > limits::TAIL_RATIO)
+        .map(|(m, r)| format!("{} {}", m.as_str(), figure(*r)))
+        .collect();
+    fail_if(!heavy.is_empty(), || {
+        format!("p99 / p50: {}.", heavy.join(", "))
+    })
+}
+
+pub(super) fn pooled_bimodal(facts: &Facts) -> Checked {
+    let values: Vec<f64> = facts.completed().filter_map(|r| r.ttft_ms).collect();
+    (values.len() >= limits::SHAPE_REQUESTS)
+        .then_some(())
+        .need("TTFT of 100 requests")?;
+    let Some(split) = best_split(&values) else {
+        return Ok(Answer::Pass);
+    };
+    let two = split.explained > limits::TWO_MODES && split.smaller >= limits::SMALLER_MODE;
+    fail_if(two, || {
+        format!(
+            "TTFT has two modes, near {} and {} ms; {} of the requests are in the smaller one.",
+            figure(split.medians.0),
+            figure(split.medians.1),
+            percent(split.smaller)
+        )
+    })
+}
+
+pub(super) fn histogram_percentile(facts: &Facts) -> Checked {
+    let rule = facts
+        .percentile_rule
+        .need("how percentiles were computed")?;
+    fail_if(rule == PercentileRule::Histogram, || {
+        "Percentiles come from a histogram.".to_owned()
+    })
+}

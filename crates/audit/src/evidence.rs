@@ -1,0 +1,156 @@
+//! Results of several files as one body of evidence: files of one run are joined, totals over
+//! stages left out, sides told apart.
+
+use crate::audit::Side;
+use crate::facts::{Facts, SetupItem};
+use crate::format::Format;
+use crate::import::is_summary_of_stages;
+
+/// One side of the results of a file or a directory, or several where they state other engines,
+/// engine versions or models.
+pub fn sides(name: &str, results: Vec<Facts>) -> Vec<Side> {
+    let results = without_totals(joined(results));
+    let mut sides: Vec<(Vec<Option<String>>, Side)> = Vec::new();
+    for facts in results {
+        let key = key_of(&facts);
+        match sides.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, side)) => side.results.push(facts),
+            None => {
+                let side = Side {
+                    name: name.to_owned(),
+                    results: vec![facts],
+                };
+                sides.push((key, side));
+            }
+        }
+    }
+    let several = sides.len() > 1;
+    let named = sides.into_iter().map(|(key, mut side)| {
+        if several {
+            let label = key.into_iter().flatten().collect::<Vec<_>>().join(", ");
+            side.name = format!("{name} ({label})");
+        }
+        side
+    });
+    named.collect()
+}
+
+fn key_of(facts: &Facts) -> Vec<Option<String>> {
+    let items = [
+        SetupItem::Engine,
+        SetupItem::EngineVersion,
+        SetupItem::Model,
+    ];
+    items
+        .iter()
+        .map(|item| facts.setup.get(item).cloned())
+        .collect()
+}
+
+/// A file of requests alone joins the one summary of its tool in the same folder.
+fn joined(results: Vec<Facts>) -> Vec<Facts> {
+    let (alone, mut summaries): (Vec<Facts>, Vec<Facts>) = results
+        .into_iter()
+        .partition(|f| f.latency.is_empty() && !f.requests.is_empty());
+    for requests in alone {
+        let folder = folder_of(&requests.source);
+        let fits = |s: &Facts| {
+            s.format == requests.format
+                && s.requests.is_empty()
+                && folder_of(&s.source) == folder
+                && s.counts.completed == requests.counts.completed
+        };
+        let fitting: Vec<usize> = summaries
+            .iter()
+            .enumerate()
+            .filter(|(_, s)| fits(s))
+            .map(|(i, _)| i)
+            .collect();
+        if let [only] = fitting[..] {
+            let summary = &mut summaries[only];
+            summary.requests = requests.requests;
+            summary.tokens.output_recount = summary
+                .tokens
+                .output_recount
+                .or(requests.tokens.output_recount);
+        } else {
+            summaries.push(requests);
+        }
+    }
+    summaries
+}
+
+fn folder_of(source: &str) -> &str {
+    source.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// A summary over all stages beside the stages themselves says nothing new.
+fn without_totals(mut results: Vec<Facts>) -> Vec<Facts> {
+    let has_stages = results
+        .iter()
+        .any(|f| f.format == Format::InferencePerf && f.load.model.is_some());
+    results.retain(|f| !(has_stages && is_summary_of_stages(f)));
+    results
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sides;
+    use crate::facts::{Facts, Metric, Request, SetupItem, Statistics};
+    use crate::format::Format;
+
+    fn result(source: &str, engine: &str) -> Facts {
+        let mut facts = Facts::of(Format::Aiperf);
+        facts.source = source.to_owned();
+        facts.counts.completed = Some(1.0);
+        facts.state(Metric::Ttft, Statistics::of_values(&[1.0]));
+        facts.setup.insert(SetupItem::Engine, engine.to_owned());
+        facts
+    }
+
+    #[test]
+    fn engines_are_sides() {
+        let all = vec![
+            result("a", "vllm"),
+            result("b", "sglang"),
+            result("c", "vllm"),
+        ];
+        let sides = sides("runs", all);
+        let shape: Vec<(&str, usize)> = sides
+            .iter()
+            .map(|s| (s.name.as_str(), s.results.len()))
+            .collect();
+        assert_eq!(shape, [("runs (vllm)", 2), ("runs (sglang)", 1)]);
+    }
+
+    #[test]
+    fn requests_join_their_summary() {
+        let mut requests = Facts::of(Format::Aiperf);
+        requests.source = "x/requests.jsonl".to_owned();
+        requests.counts.completed = Some(1.0);
+        requests.requests = vec![Request::default()];
+        let joined = sides(
+            "x",
+            vec![requests.clone(), result("x/summary.json", "vllm")],
+        );
+        assert_eq!(joined.len(), 1);
+        assert_eq!(joined[0].results.len(), 1);
+        assert_eq!(joined[0].results[0].requests.len(), 1);
+        let apart = sides("x", vec![requests, result("y/summary.json", "vllm")]);
+        assert_eq!(apart.iter().map(|s| s.results.len()).sum::<usize>(), 2);
+    }
+
+    #[test]
+    fn the_total_over_stages_is_left_out() {
+        let stage = |rate| {
+            let mut facts = Facts::of(Format::InferencePerf);
+            facts.state(Metric::Ttft, Statistics::of_values(&[1.0]));
+            facts.load.rate = rate;
+            facts.load.model = rate.map(|_| crate::facts::LoadModel::Open);
+            facts
+        };
+        let sides = sides("x", vec![stage(None), stage(Some(1.0)), stage(Some(2.0))]);
+        assert_eq!(sides[0].results.len(), 2);
+        assert_eq!(super::sides("x", vec![stage(None)])[0].results.len(), 1);
+    }
+}

@@ -1,0 +1,241 @@
+//! AIPerf (`profile_export_aiperf.json`, `profile_export.jsonl`) and GenAI-Perf, its forerunner.
+//!
+//! Its "inter_token_latency" is TPOT and its "inter_chunk_latency" the chunk gap. It counts
+//! output tokens with its own tokenizer and, beside that, keeps the server's usage.
+
+use crate::facts::{
+    Arrivals, Facts, LoadModel, Metric, PercentileRule, Request, SetupItem, TokenSource,
+};
+use crate::format::Format;
+use crate::json::{at, flag, list, number, numbers, statistics, text};
+use serde_json::Value;
+
+/// Translates the summary.
+pub(super) fn facts(value: &Value) -> Facts {
+    let version = text(value, "aiperf_version");
+    let format = if version.is_some() {
+        Format::Aiperf
+    } else {
+        Format::GenaiPerf
+    };
+    let mut facts = Facts::of(format);
+    facts.tool_version = version;
+    facts.date = text(value, "start_time");
+    facts.percentile_rule = Some(PercentileRule::Linear);
+    for (name, metric) in [
+        ("time_to_first_token", Metric::Ttft),
+        ("inter_token_latency", Metric::Tpot),
+        ("inter_chunk_latency", Metric::ChunkGap),
+        ("request_latency", Metric::E2e),
+    ] {
+        if let Some(object) = at(value, name) {
+            let factor = in_ms(text(value, &format!("{name}.unit")).as_deref());
+            facts.state(metric, statistics(object, factor));
+        }
+    }
+    counts(&mut facts, value);
+    load(&mut facts, value);
+    set_up(&mut facts, value);
+    facts.streaming = flag(value, "input_config.endpoint.streaming");
+    let complete = flag(value, "is_complete");
+    let cancelled = flag(value, "was_cancelled");
+    facts.cut_short = match (cancelled, complete) {
+        (None, None) => None,
+        (cancelled, complete) => Some(cancelled == Some(true) || complete == Some(false)),
+    };
+    let reused = number(value, "http_req_connection_reused.avg");
+    facts.new_connections = reused.map(|share| 1.0 - share);
+    translate(&mut facts);
+    facts
+}
+
+/// Factor from a unit to milliseconds.
+fn in_ms(unit: Option<&str>) -> f64 {
+    match unit {
+        Some("ns") => 1e-6,
+        Some("us") => 1e-3,
+        Some("s" | "sec") => 1e3,
+        _ => 1.0,
+    }
+}
+
+fn counts(facts: &mut Facts, value: &Value) {
+    let avg = |name: &str| number(value, &format!("{name}.avg"));
+    let sum = |name: &str| number(value, &format!("{name}.sum"));
+    facts.counts.completed = avg("completed_request_count").or_else(|| avg("request_count"));
+    let by_share = || (avg("request_error_rate")? == 0.0).then_some(0.0);
+    facts.counts.failed = avg("error_request_count").or_else(by_share);
+    facts.tokens.source = Some(TokenSource::Tokenizer);
+    facts.tokens.output = avg("total_osl")
+        .or_else(|| avg("total_output_tokens"))
+        .or_else(|| sum("output_sequence_length"));
+    facts.tokens.input = avg("total_isl").or_else(|| sum("input_sequence_length"));
+    facts.tokens.output_recount = avg("total_usage_completion_tokens");
+    facts.tokens.input_recount = avg("total_usage_prompt_tokens");
+    facts.tokens.cached = sum("usage_prompt_cache_read_tokens");
+    // Chunks carry the tokens that the server generated, which its usage counts.
+    facts.tokens.chunks = gaps_per_request(value).map(|gaps| gaps + 1.0);
+    facts.tokens.per_chunk = facts.tokens.chunks.and_then(|chunks| {
+        let tokens = facts.tokens.output_recount.or(facts.tokens.output)?;
+        Some(tokens / facts.counts.completed? / chunks).filter(|n| n.is_finite())
+    });
+    let lengths = |name: &str| at(value, name).map(|object| statistics(object, 1.0));
+    facts.tokens.input_lengths = lengths("input_sequence_length");
+    facts.tokens.output_lengths = lengths("output_sequence_length");
+    facts.rates.requests = avg("request_throughput");
+    facts.rates.output = avg("output_token_throughput");
+    facts.rates.input = avg("input_token_throughput");
+    facts.rates.total = avg("total_token_throughput");
+    let good = avg("goodput")
+        .zip(facts.rates.requests)
+        .filter(|(_, all)| *all > 0.0);
+    facts.rates.attainment = good.map(|(good, all)| good / all);
+    facts.load.duration_s = avg("benchmark_duration");
+}
+
+fn gaps_per_request(value: &Value) -> Option<f64> {
+    let gaps = number(value, "inter_chunk_latency.count")?;
+    let requests = number(value, "request_latency.count").filter(|n| *n > 0.0)?;
+    Some(gaps / requests)
+}
+
+fn load(facts: &mut Facts, value: &Value) {
+    let phases = list(value, "input_config.phases").unwrap_or(&[]);
+    let is_warmup = |p: &&Value| text(p, "kind").is_some_and(|kind| kind == "warmup");
+    if let Some(phase) = phases.iter().find(|p| !is_warmup(p)) {
+        facts.load.rate = number(phase, "rate");
+        facts.load.concurrency = number(phase, "concurrency");
+        facts.load.asked_requests = number(phase, "requests");
+        let kind = text(phase, "type").unwrap_or_default();
+        facts.load.arrivals = match kind.as_str() {
+            "poisson" => Some(Arrivals::Poisson),
+            "constant" => Some(Arrivals::Constant),
+            "gamma" => Some(Arrivals::Other),
+            _ => None,
+        };
+    }
+    if !phases.is_empty() {
+        let warmup = phases.iter().find(is_warmup);
+        let requests = warmup.and_then(|p| number(p, "requests"));
+        let seconds = warmup.and_then(|p| number(p, "duration"));
+        facts.load.warmup_requests = requests.or(warmup.is_none().then_some(0.0));
+        facts.load.warmup_s = seconds.or(warmup.is_none().then_some(0.0));
+    }
+    // GenAI-Perf and earlier AIPerf: flat stimulus.
+    let older = |name: &str| {
+        [
+            "input_config.loadgen",
+            "input_config.perf_analyzer.stimulus",
+            "input_config",
+        ]
+        .iter()
+        .find_map(|place| number(value, &format!("{place}.{name}")))
+    };
+    facts.load.rate = facts.load.rate.or_else(|| older("request_rate"));
+    facts.load.concurrency = facts.load.concurrency.or_else(|| older("concurrency"));
+    facts.load.model = match (facts.load.rate, facts.load.concurrency) {
+        (Some(_), _) => Some(LoadModel::Open),
+        (None, Some(_)) => Some(LoadModel::Closed),
+        (None, None) => None,
+    };
+    facts.load.send_lag_ms = number(value, "credit_to_start_latency.p99");
+}
+
+fn set_up(facts: &mut Facts, value: &Value) {
+    let first = |path: &str| list(value, path)?.first();
+    let model = first("input_config.models.items").and_then(|m| text(m, "name"));
+    let older = first("input_config.endpoint.model_names").and_then(Value::as_str);
+    let older = older.map(str::to_owned);
+    facts.declare(SetupItem::Model, model.or(older));
+    facts.declare(
+        SetupItem::Tokenizer,
+        text(value, "input_config.tokenizer.name"),
+    );
+    let dataset = first("input_config.datasets");
+    let kind = dataset.and_then(|d| text(d, "path").or_else(|| text(d, "type")));
+    facts.declare(SetupItem::Dataset, kind);
+    facts.tokens.asked_output = dataset
+        .filter(|d| number(d, "prompts.osl.stddev").unwrap_or(0.0) == 0.0)
+        .and_then(|d| number(d, "prompts.osl.mean"));
+    let url = first("input_config.endpoint.urls").and_then(Value::as_str);
+    facts.declare(SetupItem::ClientPlacement, url.and_then(super::placement));
+    facts.seed = text(value, "run_info.random_seed")
+        .or_else(|| dataset.and_then(|d| text(d, "random_seed")));
+}
+
+fn translate(facts: &mut Facts) {
+    facts.translate(
+        "inter_token_latency",
+        "TPOT",
+        "(last - first token) / (tokens - 1)",
+    );
+    facts.translate("inter_chunk_latency", "chunk gap", "gaps between chunks");
+    facts.translate(
+        "time_to_first_token",
+        "TTFT",
+        "from the send; stamped by the client",
+    );
+    facts.translate(
+        "request_latency",
+        "E2E",
+        "from the send to the last response",
+    );
+    facts.translate(
+        "output_sequence_length",
+        "output tokens",
+        "the client's tokenizer; usage_completion_tokens is the server's count",
+    );
+    facts.translate(
+        "credit_to_start_latency",
+        "send lag",
+        "from the scheduler's credit to the send",
+    );
+}
+
+/// The per-request file, if that is what the lines are.
+pub(super) fn requests_of_lines(lines: &[Value]) -> Option<Facts> {
+    let of_request = |line: &Value| {
+        at(line, "metadata.request_start_ns").is_some() && at(line, "metrics").is_some()
+    };
+    if !lines.iter().all(of_request) {
+        return None;
+    }
+    let mut facts = Facts::of(Format::Aiperf);
+    let measured = lines.iter().filter(|line| {
+        text(line, "metadata.benchmark_phase").is_none_or(|phase| phase != "warmup")
+    });
+    facts.requests = measured.map(request).collect();
+    let failed = facts.requests.iter().filter(|r| r.failed).count();
+    facts.counts.failed = Some(failed as f64);
+    facts.counts.completed = Some((facts.requests.len() - failed) as f64);
+    facts.tokens.source = Some(TokenSource::Tokenizer);
+    let usage: Option<f64> = lines
+        .iter()
+        .map(|line| number(line, "metrics.usage_completion_tokens.value"))
+        .sum();
+    facts.tokens.output_recount = usage;
+    translate(&mut facts);
+    Some(facts)
+}
+
+fn request(line: &Value) -> Request {
+    let metric = |name: &str| {
+        let object = at(line, &format!("metrics.{name}"))?;
+        let factor = in_ms(text(object, "unit").as_deref());
+        Some(number(object, "value")? * factor)
+    };
+    let tokens = |name: &str| number(line, &format!("metrics.{name}.value"));
+    let cancelled = flag(line, "metadata.was_cancelled") == Some(true);
+    Request {
+        start_s: number(line, "metadata.request_start_ns").map(|ns| ns * 1e-9),
+        ttft_ms: metric("time_to_first_token"),
+        tpot_ms: metric("inter_token_latency"),
+        e2e_ms: metric("request_latency"),
+        gaps_ms: at(line, "metrics.inter_chunk_latency.value").and_then(numbers),
+        input_tokens: tokens("input_sequence_length"),
+        output_tokens: tokens("output_sequence_length"),
+        failed: at(line, "error").is_some() || cancelled,
+        prompt_key: None,
+        answer_key: None,
+    }
+}

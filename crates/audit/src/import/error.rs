@@ -1,0 +1,47 @@
+//! Why a file could not be read as a result.
+
+/// What is wrong with the bytes, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ImportError {
+    /// Nothing in it.
+    #[error("the file is empty")]
+    Empty,
+    /// Not UTF-8.
+    #[error("the file is not text: give the JSON that the tool wrote")]
+    NotText,
+    /// A bare Parquet file.
+    #[error("a Parquet file alone is no result: give the run's directory, with its run.json")]
+    Parquet,
+    /// A `run.json` by itself.
+    #[error("this is the run.json of an infermeter run: give its directory")]
+    RunManifest,
+    /// Begins like JSON and is not.
+    #[error("the JSON is cut short or damaged: {0}")]
+    BadJson(String),
+    /// One line of JSON lines is broken.
+    #[error("line {line} is cut short or damaged: {cause}")]
+    BadLine {
+        /// Its number, from 1.
+        line: usize,
+        /// What the parser says.
+        cause: String,
+    },
+    /// Neither JSON nor a report in YAML.
+    #[error(
+        "neither JSON nor an llm-d report in YAML; CSV and JSON of other tools need --map FILE"
+    )]
+    NotJson,
+    /// JSON of no known format.
+    #[error(
+        "JSON of no known format; looked for {looked_for}; nearest is {nearest}, for which it \
+         lacks {missing}; --map FILE reads other tools' results"
+    )]
+    Unknown {
+        /// The formats.
+        looked_for: String,
+        /// The one with the greatest share of its members there.
+        nearest: &'static str,
+        /// The members it lacks.
+        missing: String,
+    },
+}

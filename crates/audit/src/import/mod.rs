@@ -1,0 +1,138 @@
+//! Bytes to facts: the format is recognised by what a file contains, never by its name.
+//!
+//! No IO. Invariant: whatever the bytes are, the answer is facts or an error that says what was
+//! looked for; names are translated by definition, never copied.
+
+mod aiperf;
+mod arrays;
+mod error;
+mod genai_bench;
+mod guidellm;
+mod inference_perf;
+mod llmd;
+mod llmperf;
+mod mapping;
+mod own;
+mod sglang;
+mod signature;
+mod vllm;
+
+pub use error::ImportError;
+pub(crate) use inference_perf::is_summary_of_stages;
+pub use mapping::{Mapping, MappingError};
+pub use own::of_run;
+
+use crate::facts::{Facts, LoadModel};
+use crate::json::{number, text};
+use crate::lenient;
+use serde_json::Value;
+use signature::Kind;
+
+/// The client placement that a loopback address means.
+pub(crate) const SAME_HOST: &str = "same host";
+
+/// Reads the results in a file's bytes: one, or one for each line or level.
+///
+/// # Errors
+/// [`ImportError`]: empty, truncated, binary, or of no known format.
+pub fn read(bytes: &[u8]) -> Result<Vec<Facts>, ImportError> {
+    let text = as_text(bytes)?;
+    let documents = documents(text)?;
+    let lines_of_requests = aiperf::requests_of_lines(&documents);
+    if let Some(facts) = lines_of_requests {
+        return Ok(vec![facts]);
+    }
+    let several = documents.len() > 1;
+    let mut results = Vec::new();
+    for (index, document) in documents.iter().enumerate() {
+        let mut read = translated(document)?;
+        for facts in &mut read {
+            if several {
+                facts.source = format!("line {}", index + 1);
+            }
+        }
+        results.append(&mut read);
+    }
+    Ok(results)
+}
+
+fn as_text(bytes: &[u8]) -> Result<&str, ImportError> {
+    if bytes.starts_with(b"PAR1") {
+        return Err(ImportError::Parquet);
+    }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|_| ImportError::NotText)?;
+    if text.trim().is_empty() {
+        return Err(ImportError::Empty);
+    }
+    Ok(text)
+}
+
+/// One JSON document, several one a line, or YAML that holds a report.
+fn documents(text: &str) -> Result<Vec<Value>, ImportError> {
+    let whole = lenient::parse(text);
+    let cause = match whole {
+        Ok(value) => return Ok(vec![value]),
+        Err(cause) => cause,
+    };
+    let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
+    if lines.len() > 1 && lines.iter().all(|l| l.trim_start().starts_with('{')) {
+        let parse = |(index, line): (usize, &&str)| {
+            lenient::parse(line).map_err(|cause| ImportError::BadLine {
+                line: index + 1,
+                cause: cause.to_string(),
+            })
+        };
+        return lines.iter().enumerate().map(parse).collect();
+    }
+    if text.trim_start().starts_with(['{', '[']) {
+        return Err(ImportError::BadJson(cause.to_string()));
+    }
+    llmd::from_yaml(text).map_or_else(|| Err(ImportError::NotJson), |value| Ok(vec![value]))
+}
+
+fn translated(document: &Value) -> Result<Vec<Facts>, ImportError> {
+    let mut results = match signature::recognise(document)? {
+        Kind::Vllm => vec![vllm::facts(document)],
+        Kind::Sglang => vec![sglang::facts(document)],
+        Kind::Aiperf => vec![aiperf::facts(document)],
+        Kind::Guidellm => guidellm::facts(document),
+        Kind::InferencePerf => vec![inference_perf::facts(document)],
+        Kind::InferencePerfRequests => vec![inference_perf::requests(document)],
+        Kind::Llmperf => vec![llmperf::facts(document)],
+        Kind::LlmperfRequests => vec![llmperf::requests(document)],
+        Kind::GenaiBench => vec![genai_bench::facts(document)],
+        Kind::Llmd => vec![llmd::facts(document)],
+    };
+    let not_finite = lenient::count_not_finite(document);
+    for facts in &mut results {
+        facts.not_finite = not_finite;
+    }
+    Ok(results)
+}
+
+/// `request_rate` and `max_concurrency` of the vLLM family: infinite without a cap is a burst,
+/// infinite with a cap is a closed loop.
+fn open_or_burst(facts: &mut Facts, value: &Value) {
+    facts.load.rate = number(value, "request_rate").filter(|r| *r > 0.0);
+    facts.load.concurrency = number(value, "max_concurrency").filter(|c| *c > 0.0);
+    let infinite = text(value, "request_rate")
+        .is_some_and(|t| matches!(t.to_ascii_lowercase().as_str(), "inf" | "infinity"));
+    facts.load.model = match (facts.load.rate, infinite, facts.load.concurrency) {
+        (Some(_), _, _) => Some(LoadModel::Open),
+        (None, true, Some(_)) => Some(LoadModel::Closed),
+        (None, true, None) => Some(LoadModel::Burst),
+        (None, false, _) => None,
+    };
+}
+
+/// Where the client was, as far as a target's address says it.
+fn placement(url: &str) -> Option<String> {
+    let host = url.split("://").nth(1).unwrap_or(url);
+    let local = ["127.", "localhost", "[::1]", "0.0.0.0"];
+    let on_host = local.iter().any(|name| host.starts_with(name)) || url.starts_with("mock:");
+    on_host.then(|| SAME_HOST.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! Which format a JSON document is of: the members that it must have, by format.
+
+use super::ImportError;
+use crate::format::Format;
+use serde_json::Value;
+
+/// What a document is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Vllm,
+    Sglang,
+    Aiperf,
+    Guidellm,
+    InferencePerf,
+    InferencePerfRequests,
+    Llmperf,
+    LlmperfRequests,
+    GenaiBench,
+    Llmd,
+}
+
+/// A kind, the name printed, and alternative sets of members: all of one set must be there.
+struct Signature {
+    kind: Kind,
+    name: &'static str,
+    sets: &'static [&'static [&'static str]],
+}
+
+/// In the order of trying: the more particular first.
+const SIGNATURES: &[Signature] = &[
+    Signature {
+        kind: Kind::Guidellm,
+        name: "GuideLLM",
+        sets: &[&["benchmarks", "benchmarks.0.metrics"]],
+    },
+    Signature {
+        kind: Kind::Llmd,
+        name: "llm-d Benchmark Report",
+        sets: &[
+            &["version", "results.request_performance"],
+            &["version", "metrics.latency", "scenario"],
+        ],
+    },
+    Signature {
+        kind: Kind::GenaiBench,
+        name: "genai-bench",
+        sets: &[&["aggregated_metrics.stats"]],
+    },
+    Signature {
+        kind: Kind::Llmperf,
+        name: "llmperf",
+        sets: &[&["results_num_requests_started", "num_concurrent_requests"]],
+    },
+    Signature {
+        kind: Kind::LlmperfRequests,
+        name: "llmperf (individual responses)",
+        sets: &[&["0.ttft_s", "0.end_to_end_latency_s"]],
+    },
+    Signature {
+        kind: Kind::InferencePerf,
+        name: "inference-perf",
+        sets: &[&["successes.latency"], &["load_summary", "successes"]],
+    },
+    Signature {
+        kind: Kind::InferencePerfRequests,
+        name: "inference-perf (per request)",
+        sets: &[&["0.start_time", "0.end_time", "0.info"]],
+    },
+    Signature {
+        kind: Kind::Sglang,
+        name: "SGLang bench_serving",
+        sets: &[
+            &["completed", "duration", "total_output_tokens_retokenized"],
+            &[
+                "completed",
+                "duration",
+                "mean_e2e_latency_ms",
+                "total_throughput",
+            ],
+        ],
+    },
+    Signature {
+        kind: Kind::Vllm,
+        name: "vllm bench serve",
+        sets: &[&["completed", "duration", "total_token_throughput"]],
+    },
+    Signature {
+        kind: Kind::Aiperf,
+        name: "AIPerf or GenAI-Perf",
+        sets: &[
+            &["aiperf_version", "request_latency.avg"],
+            &["request_latency.avg", "input_config"],
+        ],
+    },
+];
+
+/// The kind of a document.
+///
+/// # Errors
+/// [`ImportError::Unknown`] with the nearest format, or [`ImportError::RunManifest`].
+pub(super) fn recognise(document: &Value) -> Result<Kind, ImportError> {
+    let has_all = |set: &&[&str]| set.iter().all(|path| has(document, path));
+    let found = SIGNATURES
+        .iter()
+        .find(|s| s.sets.iter().any(|set| has_all(&set)));
+    if let Some(signature) = found {
+        return Ok(signature.kind);
+    }
+    if has(document, "format_version") && has(document, "run_id") {
+        return Err(ImportError::RunManifest);
+    }
+    Err(unknown(document))
+}
+
+fn unknown(document: &Value) -> ImportError {
+    let candidates = SIGNATURES
+        .iter()
+        .flat_map(|s| s.sets.iter().map(move |set| (s.name, *set)));
+    let share = |set: &[&str]| {
+        let there = set.iter().filter(|path| has(document, path)).count();
+        there as f64 / set.len() as f64
+    };
+    let nearest = candidates.max_by(|(_, a), (_, b)| share(a).total_cmp(&share(b)));
+    let (nearest, set) = nearest.unwrap_or((Format::Vllm.label(), &[]));
+    let lacking = set.iter().filter(|path| !has(document, path));
+    let missing: Vec<String> = lacking.map(|path| format!("`{path}`")).collect();
+    let names: Vec<&str> = SIGNATURES.iter().map(|s| s.name).collect();
+    ImportError::Unknown {
+        looked_for: names.join(", "),
+        nearest,
+        missing: missing.join(", "),
+    }
+}
+
+/// Whether a path is there; a number in it is a place in a list.
+fn has(document: &Value, path: &str) -> bool {
+    let found = path
+        .split('.')
+        .try_fold(document, |value, key| match key.parse::<usize>() {
+            Ok(index) => value.get(index),
+            Err(_) => value.get(key),
+        });
+    found.is_some_and(|value| !value.is_null())
+}

@@ -1,0 +1,126 @@
+//! Reading members of a JSON document that may be absent, null, text or not finite.
+//!
+//! A value of another kind than expected is absent, never an error and never 0.
+
+use crate::facts::Statistics;
+use serde_json::Value;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// Largest magnitude taken for a measured number: beyond it sums of squares overflow.
+const MAX_MAGNITUDE: f64 = 1e150;
+
+/// The member at a path of names (`a.b`); `None` where it is absent or null.
+pub(crate) fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+    let found = path.split('.').try_fold(value, |v, key| v.get(key))?;
+    (!found.is_null()).then_some(found)
+}
+
+/// A finite number, also as text ("547").
+pub(crate) fn as_number(value: &Value) -> Option<f64> {
+    let number = match value {
+        Value::Number(n) => n.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    number.filter(|n: &f64| n.is_finite() && n.abs() <= MAX_MAGNITUDE)
+}
+
+/// The finite number at a path.
+pub(crate) fn number(value: &Value, path: &str) -> Option<f64> {
+    as_number(at(value, path)?)
+}
+
+/// The text at a path; numbers and truth values as they are written.
+pub(crate) fn text(value: &Value, path: &str) -> Option<String> {
+    match at(value, path)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}
+
+/// The truth value at a path.
+pub(crate) fn flag(value: &Value, path: &str) -> Option<bool> {
+    at(value, path)?.as_bool()
+}
+
+/// The list at a path.
+pub(crate) fn list<'a>(value: &'a Value, path: &str) -> Option<&'a [Value]> {
+    at(value, path)?.as_array().map(Vec::as_slice)
+}
+
+/// The finite numbers of a list; others are left out.
+pub(crate) fn numbers(value: &Value) -> Option<Vec<f64>> {
+    Some(value.as_array()?.iter().filter_map(as_number).collect())
+}
+
+/// What tells one text from another.
+pub(crate) fn key_of(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Statistics of an object with members such as `mean`, `avg`, `std`, `stddev`, `p99`, `p99p9`,
+/// `p99.9`, `median`; everything times `factor`.
+pub(crate) fn statistics(value: &Value, factor: f64) -> Statistics {
+    let mut out = Statistics::default();
+    let Some(map) = value.as_object() else {
+        return out;
+    };
+    for (name, value) in map {
+        let Some(number) = as_number(value) else {
+            continue;
+        };
+        match name.as_str() {
+            "mean" | "avg" => out.mean = Some(number),
+            "std" | "stddev" | "std_dev" => out.std = Some(number),
+            "min" => out.min = Some(number),
+            "max" => out.max = Some(number),
+            "count" => out.n = Some(number),
+            "median" => out.insert(50.0, number),
+            _ => {
+                if let Some(p) = name.strip_prefix('p').and_then(percent) {
+                    out.insert(p, number);
+                }
+            }
+        }
+    }
+    out.scaled(factor)
+}
+
+/// `99`, `99.9` and `99p9` as percents.
+pub(crate) fn percent(digits: &str) -> Option<f64> {
+    let p: f64 = digits.replace('p', ".").parse().ok()?;
+    (0.0..=100.0).contains(&p).then_some(p)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{number, percent, statistics};
+    use serde_json::json;
+
+    #[test]
+    fn numbers_are_finite_or_absent() {
+        let value = json!({"a": "547", "b": "Infinity", "c": null, "d": 1e300, "e": {"f": 2}});
+        assert_eq!(number(&value, "a"), Some(547.0));
+        assert_eq!(number(&value, "e.f"), Some(2.0));
+        for absent in ["b", "c", "d", "g", "a.h"] {
+            assert_eq!(number(&value, absent), None, "{absent}");
+        }
+    }
+
+    #[test]
+    fn statistics_take_every_spelling() {
+        let value =
+            json!({"avg": 2.0, "stddev": 1.0, "median": 1.5, "p99": 4.0, "p99p9": 5.0, "px": 9.0});
+        let s = statistics(&value, 1000.0);
+        assert_eq!((s.mean, s.std), (Some(2000.0), Some(1000.0)));
+        assert_eq!(
+            s.percentiles,
+            [(50.0, 1500.0), (99.0, 4000.0), (99.9, 5000.0)]
+        );
+        assert_eq!(percent("101"), None);
+    }
+}

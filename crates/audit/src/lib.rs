@@ -1,0 +1,33 @@
+//! The checklist on anyone's results: importers, facts, checks, scores.
+//!
+//! bytes -> [`import::read`] -> [`facts::Facts`] -> [`audit()`] -> [`Audit`]
+//!
+//! Does no IO, renders nothing, and knows no server. Invariants: what a file does not say is
+//! absent; names are translated by definition; a check without its fact cannot tell; no number
+//! printed is NaN.
+
+mod audit;
+mod check;
+mod checks;
+mod client_cost;
+pub mod evidence;
+pub mod facts;
+mod format;
+pub mod import;
+mod json;
+mod lenient;
+pub mod limits;
+mod number;
+mod shape;
+
+pub use audit::{
+    Audit, DimensionScore, FORMAT_VERSION, FormatTranslations, GRADED_COVERAGE, Kind, Outcome,
+    Side, Source, Translated, audit,
+};
+pub use check::{Answer, Dimension, Scope};
+pub use format::Format;
+
+/// Codes of all checks, in the order of the checklist.
+pub fn codes() -> impl Iterator<Item = &'static str> {
+    checks::all().map(|check| check.code)
+}

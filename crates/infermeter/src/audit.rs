@@ -1,0 +1,201 @@
+//! The files behind an audit: which are read, and how.
+//!
+//! Formats are told by content in `infermeter-audit`; here are paths, limits and messages.
+//! Invariant: a path given by name that holds no result is an error; a file met inside a directory
+//! that holds none is named and left out.
+
+use crate::judged::Judged;
+use crate::suggest::closest;
+use anyhow::{Context, Result, anyhow, bail};
+use infermeter_audit::Side;
+use infermeter_audit::evidence;
+use infermeter_audit::facts::{Facts, SetupItem};
+use infermeter_audit::import::{self, ImportError, Mapping};
+use infermeter_core::run::RunLog;
+use infermeter_record::{MANIFEST_FILE, RecordState, RunDirectory, read_manifest, read_records};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Largest file read, bytes.
+const MAX_FILE_BYTES: u64 = 2 << 30;
+/// Most files of a directory looked at.
+const MAX_FILES: usize = 10_000;
+/// Deepest directory looked into.
+const MAX_DEPTH: usize = 6;
+/// Endings of files that may hold a result.
+const ENDINGS: [&str; 6] = ["json", "jsonl", "ndjson", "csv", "yaml", "yml"];
+
+/// The results below a path.
+#[derive(Debug)]
+pub struct Gathered {
+    /// The results, by side.
+    pub sides: Vec<Side>,
+    /// Files left out, with the reason.
+    pub skipped: Vec<String>,
+}
+
+/// Reads what a path holds: a file, a run directory, or a directory of either.
+///
+/// # Errors
+/// When a file cannot be read or is no result, or a directory holds none.
+pub fn gather(path: &Path, mapping: Option<&Mapping>) -> Result<Gathered> {
+    let name = path.display().to_string();
+    if !path.is_dir() {
+        let results = read_file(path, mapping)?;
+        let sides = evidence::sides(&name, results);
+        return Ok(Gathered {
+            sides,
+            skipped: Vec::new(),
+        });
+    }
+    let mut found = Found::default();
+    look_into(path, MAX_DEPTH, &mut found)?;
+    let mut skipped = Vec::new();
+    let mut results = Vec::new();
+    for run in &found.runs {
+        results.push(read_run(run)?);
+    }
+    for file in &found.files {
+        match read_file(file, mapping) {
+            Ok(mut read) => results.append(&mut read),
+            Err(error) => skipped.push(format!("left out: {error:#}")),
+        }
+    }
+    if results.is_empty() {
+        let reasons: String = skipped.iter().take(3).map(|s| format!("; {s}")).collect();
+        bail!("{name} holds no result that can be read{reasons}");
+    }
+    Ok(Gathered {
+        sides: evidence::sides(&name, results),
+        skipped,
+    })
+}
+
+/// Paths below a directory.
+#[derive(Debug, Default)]
+struct Found {
+    runs: Vec<PathBuf>,
+    files: Vec<PathBuf>,
+}
+
+fn look_into(directory: &Path, depth: usize, found: &mut Found) -> Result<()> {
+    if directory.join(MANIFEST_FILE).is_file() {
+        found.runs.push(directory.to_owned());
+        return Ok(());
+    }
+    let listing = fs::read_dir(directory).with_context(|| directory.display().to_string())?;
+    let mut entries: Vec<PathBuf> = listing.filter_map(|e| Some(e.ok()?.path())).collect();
+    entries.sort();
+    for path in entries {
+        if found.runs.len() + found.files.len() >= MAX_FILES {
+            bail!(
+                "{} holds more than {MAX_FILES} files: name a part of it",
+                directory.display()
+            );
+        }
+        if path.is_dir() {
+            if depth > 0 {
+                look_into(&path, depth - 1, found)?;
+            }
+        } else if has_known_ending(&path) {
+            found.files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn has_known_ending(path: &Path) -> bool {
+    let ending = path.extension().and_then(|e| e.to_str());
+    ending.is_some_and(|e| ENDINGS.contains(&e.to_ascii_lowercase().as_str()))
+}
+
+fn read_file(path: &Path, mapping: Option<&Mapping>) -> Result<Vec<Facts>> {
+    let name = path.display().to_string();
+    let bytes = bytes_of(path)?;
+    let read = match (import::read(&bytes), mapping) {
+        (Err(ImportError::Unknown { .. } | ImportError::NotJson), Some(mapping)) => {
+            mapping.read(&bytes)
+        }
+        (read, _) => read,
+    };
+    let mut results = read.with_context(|| name.clone())?;
+    for facts in &mut results {
+        facts.source = match facts.source.as_str() {
+            "" => name.clone(),
+            part => format!("{name}, {part}"),
+        };
+    }
+    Ok(results)
+}
+
+fn bytes_of(path: &Path) -> Result<Vec<u8>> {
+    let name = || path.display().to_string();
+    let size = fs::metadata(path).with_context(name)?.len();
+    if size > MAX_FILE_BYTES {
+        bail!(
+            "{}: {size} bytes; at most {MAX_FILE_BYTES} are read",
+            path.display()
+        );
+    }
+    fs::read(path).with_context(name)
+}
+
+/// A run of infermeter, judged afresh from its record.
+fn read_run(path: &Path) -> Result<Facts> {
+    let directory = RunDirectory::open(path)?;
+    let manifest = read_manifest(directory.path())?;
+    match directory.state()? {
+        RecordState::Finished => {}
+        RecordState::NeedsRecovery => bail!(
+            "{0}: the run did not complete its record; run `infermeter report {0}` first",
+            path.display()
+        ),
+        RecordState::Empty => bail!("{} has no record", path.display()),
+    }
+    let records = read_records(directory.path())?;
+    let judged = Judged::of(RunLog { manifest, records });
+    let mut facts = import::of_run(&judged.log);
+    facts.source = path.display().to_string();
+    Ok(facts)
+}
+
+/// Facts of the set-up given on the command line.
+#[derive(Debug, Default)]
+pub struct Declared(Vec<(SetupItem, String)>);
+
+impl Declared {
+    /// Reads `NAME=VALUE`.
+    ///
+    /// # Errors
+    /// For an unknown name, with the nearest one, or a value that is not there.
+    pub fn parse(texts: &[String]) -> Result<Self> {
+        texts
+            .iter()
+            .map(|text| one(text))
+            .collect::<Result<_>>()
+            .map(Self)
+    }
+
+    /// States them of a result, where it does not say itself.
+    pub fn apply(&self, facts: &mut Facts) {
+        for (item, value) in &self.0 {
+            facts.setup.entry(*item).or_insert_with(|| value.clone());
+        }
+    }
+}
+
+fn one(text: &str) -> Result<(SetupItem, String)> {
+    let (name, value) = text
+        .split_once('=')
+        .filter(|(_, value)| !value.trim().is_empty())
+        .ok_or_else(|| anyhow!("--state {text}: write NAME=VALUE"))?;
+    let item = SetupItem::parse(name).ok_or_else(|| {
+        let names: Vec<&str> = SetupItem::ALL.iter().map(|item| item.name()).collect();
+        let hint = closest(name, names.iter().copied()).map_or_else(
+            || format!("one of {}", names.join(", ")),
+            |n| format!("did you mean {n}?"),
+        );
+        anyhow!("--state {name}: no such fact; {hint}")
+    })?;
+    Ok((item, value.to_owned()))
+}

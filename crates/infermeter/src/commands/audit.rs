@@ -1,0 +1,72 @@
+//! `infermeter audit FILE|DIR...`: the checklist on results, whoever measured them.
+//!
+//! Reads, and writes nothing.
+
+use crate::audit::{Declared, gather};
+use crate::cli::AuditArgs;
+use crate::{exit, output};
+use anyhow::{Context, Result};
+use infermeter_audit::import::Mapping;
+use infermeter_audit::{Audit, Side};
+use infermeter_core::finding::Severity;
+use infermeter_report::{Style, audit_markdown, audit_terminal};
+use std::io::IsTerminal;
+use std::path::Path;
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// When a path cannot be read, holds no result, or the mapping or a `--state` is wrong.
+pub fn audit(args: &AuditArgs) -> Result<u8> {
+    let declared = Declared::parse(&args.state)?;
+    let mapping = args.map.as_deref().map(mapping).transpose()?;
+    let mut sides: Vec<Side> = Vec::new();
+    for path in &args.paths {
+        let mut gathered = gather(path, mapping.as_ref())?;
+        for skipped in &gathered.skipped {
+            output::note(&format!("note: {skipped}"));
+        }
+        sides.append(&mut gathered.sides);
+    }
+    for facts in sides.iter_mut().flat_map(|s| &mut s.results) {
+        declared.apply(facts);
+    }
+    let audited = infermeter_audit::audit(&sides);
+    output::print(&rendered(&audited, args)?);
+    Ok(exit_code(&audited, args.strict))
+}
+
+fn mapping(path: &Path) -> Result<Mapping> {
+    let named = || format!("--map {}", path.display());
+    let text = std::fs::read_to_string(path).with_context(named)?;
+    Mapping::parse(&text).with_context(named)
+}
+
+fn rendered(audit: &Audit, args: &AuditArgs) -> Result<String> {
+    if args.json {
+        let json = serde_json::to_value(audit).context("the audit as JSON")?;
+        return Ok(format!("{json:#}\n"));
+    }
+    if args.markdown {
+        return Ok(audit_markdown(audit));
+    }
+    let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let style = Style {
+        color,
+        ..Style::default()
+    };
+    Ok(audit_terminal(audit, style))
+}
+
+fn exit_code(audit: &Audit, strict: bool) -> u8 {
+    let least = if strict {
+        Severity::Warning
+    } else {
+        Severity::Error
+    };
+    if audit.heaviest().is_some_and(|severity| severity >= least) {
+        exit::INVALID
+    } else {
+        exit::OK
+    }
+}
