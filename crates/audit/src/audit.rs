@@ -239,11 +239,13 @@ fn outcome(check: &'static Check, sides: &[Side]) -> Outcome {
 }
 
 fn of_results(check: &Check, sides: &[Side]) -> (Answer, Option<Severity>) {
-    let results = sides.iter().flat_map(|s| &s.results);
+    let results = sides
+        .iter()
+        .flat_map(|s| s.results.iter().map(move |f| (s, f)));
     let answers: Vec<(&str, Answer, Option<Severity>)> = results
-        .map(|facts| {
+        .map(|(side, facts)| {
             let (answer, severity) = checks::on_one(check, facts);
-            (facts.source.as_str(), answer, severity)
+            (short_name(side, facts), answer, severity)
         })
         .collect();
     let severity = answers.iter().filter_map(|(_, _, s)| *s).max();
@@ -256,6 +258,21 @@ fn of_results(check: &Check, sides: &[Side]) -> (Answer, Option<Severity>) {
         ),
         severity,
     )
+}
+
+/// The source without the directory that its side is named by.
+fn short_name<'a>(side: &Side, facts: &'a Facts) -> &'a str {
+    let directory = side
+        .name
+        .split(" (")
+        .next()
+        .unwrap_or("")
+        .trim_end_matches('/');
+    let inside = facts
+        .source
+        .strip_prefix(directory)
+        .and_then(|rest| rest.strip_prefix('/'));
+    inside.unwrap_or(&facts.source)
 }
 
 fn of_pairs(check: &Check, sides: &[Side]) -> Answer {

@@ -13,8 +13,13 @@ pub fn sides(name: &str, results: Vec<Facts>) -> Vec<Side> {
     let mut sides: Vec<(Vec<Option<String>>, Side)> = Vec::new();
     for facts in results {
         let key = key_of(&facts);
-        match sides.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, side)) => side.results.push(facts),
+        match sides.iter_mut().find(|(known, _)| agree(known, &key)) {
+            Some((known, side)) => {
+                for (known, stated) in known.iter_mut().zip(key) {
+                    *known = known.take().or(stated);
+                }
+                side.results.push(facts);
+            }
             None => {
                 let side = Side {
                     name: name.to_owned(),
@@ -45,6 +50,12 @@ fn key_of(facts: &Facts) -> Vec<Option<String>> {
         .iter()
         .map(|item| facts.setup.get(item).cloned())
         .collect()
+}
+
+/// Whether no item is stated differently; what one does not say may be as the other says.
+fn agree(a: &[Option<String>], b: &[Option<String>]) -> bool {
+    let same = |(a, b): (&Option<String>, &Option<String>)| a.is_none() || b.is_none() || a == b;
+    a.iter().zip(b).all(same)
 }
 
 /// A file of requests alone joins the one summary of its tool in the same folder.
@@ -121,6 +132,18 @@ mod tests {
             .map(|s| (s.name.as_str(), s.results.len()))
             .collect();
         assert_eq!(shape, [("runs (vllm)", 2), ("runs (sglang)", 1)]);
+    }
+
+    #[test]
+    fn silence_makes_no_side() {
+        let mut silent = result("b", "vllm");
+        silent.setup.clear();
+        let sides = sides(
+            "runs",
+            vec![result("a", "vllm"), silent, result("c", "sglang")],
+        );
+        let sizes: Vec<usize> = sides.iter().map(|s| s.results.len()).collect();
+        assert_eq!(sizes, [2, 1]);
     }
 
     #[test]

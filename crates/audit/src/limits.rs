@@ -63,6 +63,11 @@ pub const REPEATED_PROMPTS: f64 = 0.05;
 pub const TRUNCATED: f64 = 0.05;
 /// Median E2E of repeated prompts below that of first ones: a response cache.
 pub const RESPONSE_CACHE: f64 = 0.9;
+/// Coefficient of variation between runs of one load.
+pub const RUNS_SPREAD: f64 = 0.1;
+/// Throughput gained per load gained, from the lightest load to the heaviest: beyond it the knee
+/// was not reached.
+pub const STILL_RISING: f64 = 0.95;
 /// Rounds that a comparison needs for any rank test to reach 0.05.
 pub const ROUNDS: usize = 6;
 /// Relative change that counts as better or worse.

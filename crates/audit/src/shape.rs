@@ -68,7 +68,7 @@ pub(crate) fn best_split(values: &[f64]) -> Option<Split> {
     let total: f64 = logs.iter().sum();
     let mean = total / n;
     let variance = logs.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
-    if variance <= 0.0 {
+    if sorted.first() == sorted.last() {
         return None;
     }
     let mut low = 0.0;

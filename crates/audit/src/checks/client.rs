@@ -137,7 +137,8 @@ pub(super) fn client_bound_likely(facts: &Facts) -> Checked {
 }
 
 pub(super) fn concurrency_disagrees(facts: &Facts) -> Checked {
-    if facts.load.model.need("load model")? != LoadModel::Closed {
+    let closed = facts.load.model.need("load model")? == LoadModel::Closed;
+    if !closed && facts.load.concurrency.is_none() {
         return Ok(Answer::NotApplicable);
     }
     let asked = facts
@@ -153,7 +154,9 @@ pub(super) fn concurrency_disagrees(facts: &Facts) -> Checked {
         .need("mean E2E")?;
     let implied = rate * e2e / 1e3;
     let ratio = implied / asked;
-    let outside = ratio < limits::IN_FLIGHT.0 || ratio > limits::IN_FLIGHT.1;
+    // In an open loop the number is a cap: fewer in flight is the load's doing.
+    let (least, most) = limits::IN_FLIGHT;
+    let outside = (closed && ratio < least) || ratio > most;
     fail_if(outside, || {
         format!(
             "{}/s of {} ms each are {} in flight (Little's law); {} were configured.",

@@ -263,49 +263,22 @@ pub(super) fn clients_differ(a: &[Facts], b: &[Facts]) -> Checked {
 }
 
 pub(super) fn workloads_differ(a: &[Facts], b: &[Facts]) -> Checked {
-    let mut wrong = Vec::new();
-    let (mut dataset, silent) = differences(a, b, &[SetupItem::Dataset]);
-    wrong.append(&mut dataset);
-    let mean_of = |side: &[Facts], of: fn(&Facts) -> Option<f64>| -> Option<f64> {
-        let values: Option<Vec<f64>> = side.iter().map(of).collect();
-        let values = values.filter(|v| !v.is_empty())?;
-        Some(values.iter().sum::<f64>() / values.len() as f64)
-    };
-    let per_request =
-        |tokens: Option<f64>, f: &Facts| Some(tokens? / f.counts.completed.filter(|n| *n > 0.0)?);
-    let input: fn(&Facts) -> Option<f64> = |f| crate::shape::input_lengths(f).and_then(|s| s.mean);
-    let known = mean_of(a, input)
-        .or_else(|| mean_of(a, |f| f.tokens.input))
-        .is_some();
-    for (what, one, other) in [
-        (
-            "prompt tokens",
-            a.iter()
-                .map(|f| per_request(f.tokens.input, f))
-                .collect::<Option<Vec<_>>>(),
-            b.iter()
-                .map(|f| per_request(f.tokens.input, f))
-                .collect::<Option<Vec<_>>>(),
-        ),
-        (
-            "output tokens",
-            a.iter()
-                .map(|f| per_request(f.tokens.output, f))
-                .collect::<Option<Vec<_>>>(),
-            b.iter()
-                .map(|f| per_request(f.tokens.output, f))
-                .collect::<Option<Vec<_>>>(),
-        ),
-    ] {
-        let mean = |v: Vec<f64>| v.iter().sum::<f64>() / v.len().max(1) as f64;
-        if let Some((one, other)) = one.map(mean).zip(other.map(mean))
-            && (one - other).abs() > limits::SAME_WORKLOAD * one.max(other)
-        {
-            wrong.push(format!(
-                "{what} per request: {} against {}",
-                figure(one),
-                figure(other)
-            ));
+    let (mut wrong, silent) = differences(a, b, &[SetupItem::Dataset]);
+    let lengths: [(&str, fn(&Facts) -> Option<f64>); 2] = [
+        ("prompt tokens", |f| f.tokens.input),
+        ("output tokens", |f| f.tokens.output),
+    ];
+    let mut known = true;
+    for (what, of) in lengths {
+        let per_request = |f: &Facts| Some(of(f)? / f.counts.completed.filter(|n| *n > 0.0)?);
+        match mean(a, per_request).zip(mean(b, per_request)) {
+            Some((one, other)) => {
+                if (one - other).abs() > limits::SAME_WORKLOAD * one.max(other) {
+                    let pair = format!("{} against {}", figure(one), figure(other));
+                    wrong.push(format!("{what} per request: {pair}"));
+                }
+            }
+            None => known = false,
         }
     }
     let levels = |side: &[Facts]| side.iter().map(level_of).collect::<Option<BTreeSet<_>>>();
@@ -315,7 +288,7 @@ pub(super) fn workloads_differ(a: &[Facts], b: &[Facts]) -> Checked {
     }
     if wrong.is_empty() {
         pair.need("rate or concurrency")?;
-        known.then_some(()).need("prompt lengths")?;
+        known.then_some(()).need("input and output tokens")?;
         silent.is_empty().then_some(()).need("dataset")?;
     }
     fail_if(!wrong.is_empty(), || format!("{}.", wrong.join("; ")))
@@ -397,6 +370,12 @@ fn mean(side: &[Facts], of: impl Fn(&Facts) -> Option<f64>) -> Option<f64> {
     Some(values.iter().sum::<f64>() / values.len() as f64).filter(|m| m.is_finite())
 }
 
+/// Mean throughput of both sides by one measure: output tokens, else requests.
+fn throughputs(a: &[Facts], b: &[Facts]) -> Option<(f64, f64)> {
+    let by = |of: fn(&Facts) -> Option<f64>| mean(a, of).zip(mean(b, of));
+    by(|f| f.rates.output).or_else(|| by(|f| f.rates.requests))
+}
+
 fn tail(metric: Metric) -> impl Fn(&Facts) -> Option<f64> {
     move |f| {
         f.percentile(metric, 99.0)
@@ -411,7 +390,7 @@ pub(super) fn one_axis_only(a: &[Facts], b: &[Facts]) -> Checked {
         Some(if more { other / one } else { one / other })
     };
     let side = |of: &dyn Fn(&Facts) -> Option<f64>| (mean(a, of), mean(b, of));
-    let rate = side(&|f| f.rates.output.or(f.rates.requests));
+    let rate = throughputs(a, b).map_or((None, None), |(x, y)| (Some(x), Some(y)));
     let ttft = side(&tail(Metric::Ttft));
     let tpot = side(&tail(Metric::Tpot));
     let axes: Vec<(&str, f64)> = [
@@ -448,8 +427,7 @@ pub(super) fn more_gpus(a: &[Facts], b: &[Facts]) -> Checked {
     if one == other {
         return Ok(Answer::Pass);
     }
-    let rate = |side: &[Facts]| mean(side, |f| f.rates.output.or(f.rates.requests));
-    let (before, after) = rate(a).zip(rate(b)).need("throughput")?;
+    let (before, after) = throughputs(a, b).need("throughput")?;
     let (total, each) = (after / before, (after / other) / (before / one));
     let only = |total: f64, each: f64| total > 1.0 + limits::CHANGE && each <= 1.0 + limits::CHANGE;
     fail_if(only(total, each) || only(1.0 / total, 1.0 / each), || {

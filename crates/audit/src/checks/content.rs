@@ -180,7 +180,8 @@ pub(super) fn resent(facts: &Facts) -> Checked {
 }
 
 pub(super) fn truncated_answers(facts: &Facts) -> Checked {
-    if facts.tokens.asked_output.is_some() {
+    // A run of ours asks each answer for a length of its own.
+    if facts.tokens.asked_output.is_some() || facts.format.is_own() {
         return Ok(Answer::NotApplicable);
     }
     let reasons = &facts.counts.finish_reasons;

@@ -94,6 +94,15 @@ pub(super) const CHECKS: &[Check] = &[
         test: Test::Side(single_load_level),
     },
     Check {
+        code: "knee-not-reached",
+        severity: Severity::Note,
+        scope: Scope::Sweep,
+        dimension: Dimension::EvaluationSetup,
+        message: "The sweep ends before the knee.",
+        advice: "Add loads until throughput stops following them.",
+        test: Test::Side(knee_not_reached),
+    },
+    Check {
         code: "single-configuration",
         severity: Severity::Note,
         scope: Scope::Publication,
@@ -584,6 +593,30 @@ pub(super) fn response_caching(facts: &Facts) -> Checked {
             "Repeated prompts took {} of the first time's E2E (median of {}).",
             percent(median),
             ratios.len()
+        )
+    })
+}
+
+pub(super) fn knee_not_reached(side: &[Facts]) -> Checked {
+    let levels: Option<BTreeSet<(u64, u64)>> = side.iter().map(level_of).collect();
+    if levels.need("rate or concurrency")?.len() < 2 {
+        return Ok(Answer::NotApplicable);
+    }
+    let points = |of: fn(&Facts) -> Option<f64>| -> Option<Vec<(f64, f64)>> {
+        let asked = |f: &Facts| f.load.rate.or(f.load.concurrency);
+        side.iter().map(|f| Some((asked(f)?, of(f)?))).collect()
+    };
+    let points = points(|f| f.rates.output).or_else(|| points(|f| f.rates.requests));
+    let mut points = points.need("throughput at each load")?;
+    points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (first, last) = (points[0], points[points.len() - 1]);
+    let gained = (last.1 / first.1) / (last.0 / first.0);
+    fail_if(gained > limits::STILL_RISING, || {
+        format!(
+            "From load {} to {} throughput rose x{}: it still follows the load.",
+            figure(first.0),
+            figure(last.0),
+            figure(last.1 / first.1)
         )
     })
 }

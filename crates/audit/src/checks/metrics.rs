@@ -146,7 +146,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         code: "throughput-disagrees",
-        severity: Severity::Error,
+        severity: Severity::Warning,
         scope: Scope::Run,
         dimension: Dimension::MetricDesign,
         message: "Throughput is not what the totals give.",

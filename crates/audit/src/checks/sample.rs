@@ -57,6 +57,15 @@ pub(super) const CHECKS: &[Check] = &[
         test: Test::Side(single_run),
     },
     Check {
+        code: "runs-differ",
+        severity: Severity::Warning,
+        scope: Scope::Repeated,
+        dimension: Dimension::MetricDesign,
+        message: "Runs of one load differ.",
+        advice: "Look for what changed between them; report the spread.",
+        test: Test::Side(runs_differ),
+    },
+    Check {
         code: "variance-unreported",
         severity: Severity::Warning,
         scope: Scope::Run,
@@ -118,10 +127,14 @@ pub(super) fn percentile_unsupported(facts: &Facts) -> Checked {
             continue;
         };
         any = true;
-        let own = statistics.n.filter(|_| metric.is_per_request());
-        let n = own.or_else(|| facts.samples().filter(|_| metric.is_per_request()));
-        let Some(n) = n.or(statistics.n) else {
-            continue;
+        // Some tools weigh per-request metrics by tokens: requests are the sample all the same.
+        let requests = facts.samples().filter(|_| metric.is_per_request());
+        let n = match (statistics.n, requests) {
+            (Some(stated), Some(requests)) => stated.min(requests),
+            (stated, requests) => match stated.or(requests) {
+                Some(n) => n,
+                None => continue,
+            },
         };
         let needed = limits::TAIL_SAMPLES / (1.0 - p / 100.0);
         if n < needed - 1e-6 {
@@ -214,10 +227,8 @@ pub(super) fn p99_is_max(facts: &Facts) -> Checked {
     let mut equal = Vec::new();
     for (metric, statistics) in &facts.latency {
         let varies = statistics.is_constant() != Some(true);
-        let pair = statistics
-            .percentile(99.0)
-            .zip(statistics.max)
-            .filter(|_| varies);
+        let max = statistics.max.or_else(|| largest(facts, *metric));
+        let pair = statistics.percentile(99.0).zip(max).filter(|_| varies);
         if let Some((p99, max)) = pair {
             known = true;
             if (max - p99).abs() <= 1e-9 * max.abs() {
@@ -229,6 +240,16 @@ pub(super) fn p99_is_max(facts: &Facts) -> Checked {
     fail_if(!equal.is_empty(), || {
         format!("p99 is the maximum: {}.", equal.join(", "))
     })
+}
+
+/// The largest value among the requests.
+fn largest(facts: &Facts, metric: Metric) -> Option<f64> {
+    let of: fn(&Request) -> Option<f64> = match metric {
+        Metric::Ttft => |r| r.ttft_ms,
+        Metric::E2e => Request::end_to_end_ms,
+        Metric::Tpot | Metric::ChunkGap | Metric::Itl | Metric::Ntpot => return None,
+    };
+    facts.completed().filter_map(of).reduce(f64::max)
 }
 
 pub(super) fn tail_ratio(facts: &Facts) -> Checked {
@@ -275,4 +296,45 @@ pub(super) fn histogram_percentile(facts: &Facts) -> Checked {
     fail_if(rule == PercentileRule::Histogram, || {
         "Percentiles come from a histogram.".to_owned()
     })
+}
+
+pub(super) fn runs_differ(side: &[Facts]) -> Checked {
+    let mut runs: BTreeMap<(u64, u64), Vec<f64>> = BTreeMap::new();
+    for facts in side {
+        let level = super::load::level_of(facts).need("rate or concurrency")?;
+        let value = figure_of(facts).need("median latency or throughput of each run")?;
+        runs.entry(level).or_default().push(value);
+    }
+    let spread = runs
+        .values()
+        .filter(|v| v.len() > 1)
+        .map(|v| variation(v))
+        .reduce(f64::max);
+    let Some(spread) = spread else {
+        return Ok(Answer::NotApplicable);
+    };
+    fail_if(spread > limits::RUNS_SPREAD, || {
+        format!(
+            "Median latency varies by {} (CV) between runs of one load.",
+            percent(spread)
+        )
+    })
+}
+
+/// What repeats are compared by: the median of E2E, else of TTFT.
+fn figure_of(facts: &Facts) -> Option<f64> {
+    let e2e = facts.percentile(Metric::E2e, 50.0);
+    e2e.or_else(|| facts.percentile(Metric::Ttft, 50.0))
+}
+
+/// Sample standard deviation over mean.
+fn variation(values: &[f64]) -> f64 {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
+    if mean > 0.0 {
+        (squares / (n - 1.0)).sqrt() / mean
+    } else {
+        0.0
+    }
 }

@@ -41,6 +41,11 @@ fn benchmark_facts(file: &Value, benchmark: &Value) -> Facts {
     counts(&mut facts, benchmark);
     set_up(&mut facts, file, benchmark);
     facts.requests = requests(benchmark);
+    let successful = list(benchmark, "requests.successful").unwrap_or(&[]);
+    let cached = successful.iter().map(|row| number(row, "cached_tokens"));
+    facts.tokens.cached = cached
+        .sum::<Option<f64>>()
+        .filter(|_| !successful.is_empty());
     translate(&mut facts);
     facts
 }
@@ -193,7 +198,7 @@ fn translate(facts: &mut Facts) {
     facts.translate(
         "inter_token_latency_ms",
         "TPOT",
-        "(last - first token) / (tokens - 1)",
+        "(last - first token) / (tokens - 1), weighted by tokens",
     );
     facts.translate(
         "time_to_first_token_ms",

@@ -22,7 +22,7 @@ pub(crate) use inference_perf::is_summary_of_stages;
 pub use mapping::{Mapping, MappingError};
 pub use own::of_run;
 
-use crate::facts::{Facts, LoadModel};
+use crate::facts::{Facts, LoadModel, Metric, Request};
 use crate::json::{number, text};
 use crate::lenient;
 use serde_json::Value;
@@ -107,8 +107,20 @@ fn translated(document: &Value) -> Result<Vec<Facts>, ImportError> {
     let not_finite = lenient::count_not_finite(document);
     for facts in &mut results {
         facts.not_finite = not_finite;
+        infer_streaming(facts);
     }
     Ok(results)
+}
+
+/// Gaps between chunks are seen in streams alone.
+fn infer_streaming(facts: &mut Facts) {
+    let gaps = facts.latency.get(&Metric::ChunkGap).and_then(|s| s.mean);
+    let has_gaps = |r: &Request| r.gaps_ms.as_ref().is_some_and(|g| g.len() > 1);
+    if facts.streaming.is_none()
+        && (gaps.is_some_and(|g| g > 0.0) || facts.completed().any(has_gaps))
+    {
+        facts.streaming = Some(true);
+    }
 }
 
 /// `request_rate` and `max_concurrency` of the vLLM family: infinite without a cap is a burst,
@@ -133,6 +145,3 @@ fn placement(url: &str) -> Option<String> {
     let on_host = local.iter().any(|name| host.starts_with(name)) || url.starts_with("mock:");
     on_host.then(|| SAME_HOST.to_owned())
 }
-
-#[cfg(test)]
-mod tests;

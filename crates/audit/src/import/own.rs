@@ -37,7 +37,7 @@ pub fn of_run(log: &RunLog) -> Facts {
         .filter(|r| r.phase == Phase::Measure)
         .collect();
     load(&mut facts, log);
-    counts(&mut facts, &measured);
+    counts(&mut facts, &measured, manifest.plan.trace.is_some());
     latencies(&mut facts, manifest, &measured);
     let summary = manifest.summary.as_ref().unwrap_or(&Value::Null);
     let per_s = |name: &str| number(summary, &format!("throughput.{name}.per_s"));
@@ -74,7 +74,7 @@ fn load(facts: &mut Facts, log: &RunLog) {
     facts.load.warmup_s = number(summary, "warmup.seconds");
 }
 
-fn counts(facts: &mut Facts, measured: &[&RequestRecord]) {
+fn counts(facts: &mut Facts, measured: &[&RequestRecord], shared: bool) {
     let completed: Vec<&&RequestRecord> = measured
         .iter()
         .filter(|r| r.outcome == Outcome::Completed)
@@ -104,6 +104,12 @@ fn counts(facts: &mut Facts, measured: &[&RequestRecord]) {
     facts.tokens.output = sum(RequestRecord::output_token_count);
     facts.tokens.cached = sum(|r| r.cached_tokens.map(u64::from));
     facts.requests = measured.iter().map(|r| request(r)).collect();
+    if !shared {
+        // Every prompt begins with a salt of its own.
+        for (request, record) in facts.requests.iter_mut().zip(measured) {
+            request.prompt_key = Some(record.id);
+        }
+    }
     let lengths = |of: fn(&Request) -> Option<f64>| {
         let values: Vec<f64> = facts.completed().filter_map(of).collect();
         Some(Statistics::of_values(&values)).filter(|s| !s.is_empty())

@@ -1,0 +1,499 @@
+//! Every format, read by content; names translated by definition; a fact that is deleted gives
+//! "cannot tell"; damaged files give an answer and never a panic.
+
+use infermeter_audit::facts::{Facts, LoadModel, Metric, SetupItem, TokenSource};
+use infermeter_audit::import::{ImportError, Mapping, read};
+use infermeter_audit::{Format, Kind, Outcome, Side, audit};
+use proptest::prelude::*;
+use serde_json::Value;
+
+const VLLM: &str = include_str!("golden/vllm.json");
+const VLLM_PLAIN: &str = include_str!("golden/vllm-plain.json");
+const VLLM_OLD: &str = include_str!("golden/vllm-old.json");
+const VLLM_RUST: &str = include_str!("golden/vllm-rust.json");
+const SGLANG: &str = include_str!("golden/sglang.jsonl");
+const AIPERF: &str = include_str!("golden/aiperf.json");
+const AIPERF_REQUESTS: &str = include_str!("golden/aiperf-requests.jsonl");
+const GENAI_PERF: &str = include_str!("golden/genai-perf.json");
+const GUIDELLM: &str = include_str!("golden/guidellm.json");
+const INFERENCE_PERF: &str = include_str!("golden/inference-perf.json");
+const INFERENCE_PERF_REQUESTS: &str = include_str!("golden/inference-perf-requests.json");
+const LLMPERF: &str = include_str!("golden/llmperf.json");
+const LLMPERF_REQUESTS: &str = include_str!("golden/llmperf-requests.json");
+const GENAI_BENCH: &str = include_str!("golden/genai-bench.json");
+const LLMD: &str = include_str!("golden/llmd.json");
+
+/// Every sample with its format.
+const SAMPLES: [(&str, Format); 15] = [
+    (VLLM, Format::Vllm),
+    (VLLM_PLAIN, Format::Vllm),
+    (VLLM_OLD, Format::Vllm),
+    (VLLM_RUST, Format::VllmRust),
+    (SGLANG, Format::Sglang),
+    (AIPERF, Format::Aiperf),
+    (AIPERF_REQUESTS, Format::Aiperf),
+    (GENAI_PERF, Format::GenaiPerf),
+    (GUIDELLM, Format::Guidellm),
+    (INFERENCE_PERF, Format::InferencePerf),
+    (INFERENCE_PERF_REQUESTS, Format::InferencePerf),
+    (LLMPERF, Format::Llmperf),
+    (LLMPERF_REQUESTS, Format::Llmperf),
+    (GENAI_BENCH, Format::GenaiBench),
+    (LLMD, Format::Llmd),
+];
+
+fn one(text: &str) -> Facts {
+    let mut results = read(text.as_bytes()).expect("readable");
+    assert_eq!(results.len(), 1);
+    results.remove(0)
+}
+
+fn checks(results: Vec<Facts>) -> Vec<Outcome> {
+    let side = Side {
+        name: "side".to_owned(),
+        results,
+    };
+    audit(&[side]).checks
+}
+
+fn answer(results: Vec<Facts>, code: &str) -> Outcome {
+    let found = checks(results).into_iter().find(|c| c.code == code);
+    found.expect("a check of this code")
+}
+
+#[test]
+fn formats_are_told_by_content() {
+    for (text, format) in SAMPLES {
+        assert_eq!(one(text).format, format);
+    }
+}
+
+#[test]
+fn appended_results_are_several() {
+    let twice = format!("{}\n{}\n", VLLM_PLAIN.trim(), VLLM_OLD.trim());
+    let results = read(twice.as_bytes()).expect("readable");
+    let sources: Vec<&str> = results.iter().map(|f| f.source.as_str()).collect();
+    assert_eq!(sources, ["line 1", "line 2"]);
+}
+
+#[track_caller]
+fn mean_is(text: &str, metric: Metric, ms: f64) {
+    let mean = one(text).latency[&metric].mean.expect("a mean");
+    assert!((mean - ms).abs() < 1e-6 * ms.abs(), "{mean} is not {ms}");
+}
+
+#[test]
+fn names_are_translated_by_definition() {
+    // "itl" is the gap between chunks.
+    mean_is(VLLM, Metric::ChunkGap, 11.72977571874867);
+    mean_is(SGLANG, Metric::ChunkGap, 12.878471991111114);
+    // "inter_token_latency" is TPOT, in two tools.
+    mean_is(AIPERF, Metric::Tpot, 10.640006592982457);
+    mean_is(AIPERF, Metric::ChunkGap, 13.477341684444443);
+    mean_is(GUIDELLM, Metric::Tpot, 18.900233109792076);
+    // "time_per_output_token" has TTFT inside in one tool, and not in the other.
+    mean_is(GUIDELLM, Metric::Ntpot, 27.557507902383804);
+    mean_is(INFERENCE_PERF, Metric::Tpot, 9.2);
+    // An "inter-token latency" with TTFT inside; seconds.
+    mean_is(LLMPERF, Metric::Ntpot, 18.185180154130596);
+    assert!(!one(LLMPERF).latency.contains_key(&Metric::Itl));
+    // Units are the file's own.
+    mean_is(LLMD, Metric::Ttft, 80.0);
+    mean_is(LLMD, Metric::Tpot, 11.0);
+    mean_is(GENAI_BENCH, Metric::E2e, 1051.9);
+}
+
+#[test]
+fn facts_of_the_load_and_the_set_up() {
+    let vllm = one(VLLM);
+    assert_eq!(vllm.load.model, Some(LoadModel::Open));
+    assert_eq!(
+        (vllm.load.rate, vllm.load.asked_requests),
+        (Some(5.0), Some(20.0))
+    );
+    assert_eq!((vllm.requests.len(), vllm.counts.failed), (20, Some(0.0)));
+    assert_eq!(
+        vllm.percentile(Metric::Ttft, 99.0),
+        Some(116.67912292009984)
+    );
+    assert_eq!(one(VLLM_OLD).counts.failed, None);
+    assert_eq!(one(VLLM_RUST).counts.failed, Some(0.0));
+    let sglang = one(SGLANG);
+    assert_eq!(sglang.tokens.asked_output, Some(16.0));
+    assert_eq!(sglang.tokens.output_recount, Some(600.0));
+    let aiperf = one(AIPERF);
+    assert_eq!(aiperf.tokens.source, Some(TokenSource::Tokenizer));
+    assert_eq!(aiperf.load.warmup_requests, Some(0.0));
+    assert_eq!(aiperf.setup[&SetupItem::ClientPlacement], "same host");
+    let guidellm = one(GUIDELLM);
+    assert_eq!(
+        guidellm.percentile(Metric::E2e, 99.9),
+        Some(560.5087280273438)
+    );
+    assert_eq!(guidellm.client_cores, Some(10.0));
+    let llmd = one(LLMD);
+    assert_eq!(llmd.setup[&SetupItem::GpuModel], "H100");
+    assert_eq!(llmd.setup[&SetupItem::TensorParallel], "8");
+    assert_eq!(llmd.counts.completed, Some(1200.0));
+    assert_eq!(one(LLMPERF).load.model, Some(LoadModel::Closed));
+    assert!(one(LLMPERF_REQUESTS).requests[1].failed);
+}
+
+#[test]
+fn an_infinite_rate_is_a_burst_or_a_closed_loop() {
+    let infinite = SGLANG.replacen("\"request_rate\":5.0", "\"request_rate\":Infinity", 1);
+    let burst = one(&infinite);
+    assert_eq!(
+        (burst.load.model, burst.not_finite),
+        (Some(LoadModel::Burst), 0)
+    );
+    let capped = infinite.replacen("\"max_concurrency\":null", "\"max_concurrency\":8", 1);
+    assert_eq!(one(&capped).load.model, Some(LoadModel::Closed));
+    let as_text = VLLM.replacen("\"request_rate\": 5.0", "\"request_rate\": \"inf\"", 1);
+    assert_eq!(one(&as_text).load.model, Some(LoadModel::Burst));
+}
+
+/// Removes the members that a path names; `*` is every member, and every element of lists.
+fn delete(value: &mut Value, path: &[&str]) {
+    let Some((first, rest)) = path.split_first() else {
+        return;
+    };
+    match value {
+        Value::Array(list) => {
+            let whole = if *first == "*" { rest } else { path };
+            list.iter_mut().for_each(|v| delete(v, whole));
+        }
+        Value::Object(map) if rest.is_empty() => {
+            map.shift_remove(*first);
+        }
+        Value::Object(map) => {
+            if let Some(inner) = map.get_mut(*first) {
+                delete(inner, rest);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A sample, the members to delete, and the check that then cannot tell.
+const DELETED: &[(&str, &[&str], &str)] = &[
+    (VLLM, &["request_rate"], "load-not-delivered"),
+    (VLLM, &["request_rate"], "closed-loop"),
+    (VLLM, &["burstiness"], "constant-arrivals"),
+    (VLLM, &["failed"], "conservation"),
+    (VLLM, &["output_lens"], "empty-answers"),
+    (
+        VLLM,
+        &["itls", "latencies", "mean_e2el_ms"],
+        "identities-broken",
+    ),
+    (VLLM, &["input_lens"], "fixed-prompt-length"),
+    (VLLM, &["ttfts", "itls"], "cold-start-samples"),
+    (VLLM, &["output_throughput", "itls"], "client-bound-likely"),
+    (VLLM, &["num_prompts"], "conservation"),
+    (VLLM_PLAIN, &["total_output_tokens"], "prefill-only"),
+    (
+        VLLM_OLD,
+        &["p99_ttft_ms", "p99_tpot_ms", "p99_e2el_ms"],
+        "tail-ratio",
+    ),
+    (SGLANG, &["dataset_name"], "single-dataset"),
+    (SGLANG, &["errors"], "failures"),
+    (SGLANG, &["random_output_len"], "length-not-obeyed"),
+    (
+        SGLANG,
+        &["total_output_tokens", "output_lens"],
+        "token-counts-disagree",
+    ),
+    (AIPERF, &["benchmark_duration"], "short-level"),
+    (AIPERF, &["credit_to_start_latency"], "send-lag"),
+    (
+        AIPERF,
+        &["http_req_connection_reused"],
+        "connections-opened-inside",
+    ),
+    (
+        AIPERF,
+        &["total_usage_completion_tokens"],
+        "token-counts-disagree",
+    ),
+    (
+        AIPERF,
+        &["total_usage_prompt_tokens"],
+        "prompt-tokens-disagree",
+    ),
+    (AIPERF, &["input_config.phases"], "no-warmup"),
+    (
+        AIPERF,
+        &["input_config.endpoint.urls"],
+        "host-shared-with-server",
+    ),
+    (AIPERF, &["is_complete", "was_cancelled"], "interrupted"),
+    (AIPERF, &["request_error_rate"], "failures"),
+    (AIPERF, &["input_sequence_length"], "fixed-prompt-length"),
+    (GENAI_PERF, &["input_config.perf_analyzer"], "closed-loop"),
+    (GENAI_PERF, &["request_throughput"], "concurrency-disagrees"),
+    (GUIDELLM, &["benchmarks.*.warmup_duration"], "no-warmup"),
+    (GUIDELLM, &["benchmarks.*.duration"], "short-level"),
+    (
+        GUIDELLM,
+        &["benchmarks.*.metrics.request_totals.errored"],
+        "failures",
+    ),
+    (
+        GUIDELLM,
+        &["benchmarks.*.config.backend.target"],
+        "host-shared-with-server",
+    ),
+    (
+        GUIDELLM,
+        &["benchmarks.*.scheduler_state"],
+        "client-bound-likely",
+    ),
+    (
+        GUIDELLM,
+        &["benchmarks.*.requests.successful.*.request_args"],
+        "repeated-prompts",
+    ),
+    (
+        GUIDELLM,
+        &["benchmarks.*.requests.successful.*.output"],
+        "repeated-answers",
+    ),
+    (
+        INFERENCE_PERF,
+        &["load_summary.requested_rate"],
+        "closed-loop",
+    ),
+    (INFERENCE_PERF, &["load_summary.schedule_delay"], "send-lag"),
+    (INFERENCE_PERF, &["failures"], "failures"),
+    (INFERENCE_PERF, &["benchmark_time_seconds"], "short-level"),
+    (
+        INFERENCE_PERF,
+        &["successes.prompt_len"],
+        "fixed-prompt-length",
+    ),
+    (LLMPERF, &["results_number_errors"], "failures"),
+    (
+        LLMPERF,
+        &["results_num_completed_requests_per_min"],
+        "concurrency-disagrees",
+    ),
+    (
+        LLMPERF,
+        &["results_num_completed_requests"],
+        "nothing-measured",
+    ),
+    (
+        GENAI_BENCH,
+        &["aggregated_metrics.num_concurrency"],
+        "closed-loop",
+    ),
+    (
+        GENAI_BENCH,
+        &["aggregated_metrics.num_error_requests"],
+        "failures",
+    ),
+    (
+        GENAI_BENCH,
+        &["aggregated_metrics.run_duration"],
+        "short-level",
+    ),
+    (
+        LLMD,
+        &["results.request_performance.aggregate.requests.failures"],
+        "failures",
+    ),
+    (LLMD, &["scenario.load"], "closed-loop"),
+    (
+        LLMD,
+        &["results.request_performance.aggregate.requests.input_length"],
+        "fixed-prompt-length",
+    ),
+    (LLMD, &["scenario.stack"], "engine-unstated"),
+    (LLMD, &["scenario.stack"], "per-gpu-missing"),
+];
+
+#[test]
+fn without_the_field_nobody_can_tell() {
+    for (text, paths, code) in DELETED {
+        let mut value: Value = serde_json::from_str(text).expect("JSON");
+        let before = answer(read(text.as_bytes()).expect("readable"), code);
+        for path in *paths {
+            delete(&mut value, &path.split('.').collect::<Vec<_>>());
+        }
+        let after = answer(
+            read(value.to_string().as_bytes()).expect("still readable"),
+            code,
+        );
+        assert_eq!(
+            after.answer,
+            Kind::CannotTell,
+            "{code} without {paths:?}: {after:?}"
+        );
+        let told = matches!(before.answer, Kind::Pass | Kind::Fail);
+        assert!(
+            told || *code == "engine-unstated",
+            "{code} was not told before: {before:?}"
+        );
+    }
+}
+
+#[track_caller]
+fn refused(bytes: &[u8], words: &[&str]) {
+    let error = read(bytes).expect_err("no result").to_string();
+    for word in words {
+        assert!(error.contains(word), "no `{word}` in {error}");
+    }
+}
+
+#[test]
+fn bad_files_are_refused_with_a_reason() {
+    refused(b"", &["empty"]);
+    refused(b" \n\t\n", &["empty"]);
+    refused(b"PAR1\x00\x01", &["Parquet", "run's directory"]);
+    refused(&[0xff, 0xfe, 0x00], &["not text"]);
+    refused(&VLLM.as_bytes()[..2000], &["cut short or damaged"]);
+    refused(b"hello, world", &["--map"]);
+    refused(
+        br#"{"completed": 1, "duration": 2.0}"#,
+        &["no known format", "AIPerf", "`total_"],
+    );
+    refused(
+        br#"{"format_version": 1, "run_id": "x"}"#,
+        &["give its directory"],
+    );
+    let half = format!("{}\n{}", SGLANG.trim(), &SGLANG[..500]);
+    refused(half.as_bytes(), &["line 2"]);
+    assert_eq!(read(b"[]"), read(b"[1, 2]"), "neither is a result");
+    let deep = "[".repeat(100_000);
+    assert!(matches!(
+        read(deep.as_bytes()),
+        Err(ImportError::BadJson(_))
+    ));
+}
+
+#[test]
+fn odd_values_are_named_and_never_printed_as_nan() {
+    let spoilt = VLLM
+        .replacen(
+            "\"mean_ttft_ms\": 71.04444679998778",
+            "\"mean_ttft_ms\": NaN",
+            1,
+        )
+        .replacen("\"duration\": 4.242581685999994", "\"duration\": 1e999", 1)
+        .replacen(
+            "\"total_input_tokens\": 780",
+            "\"total_input_tokens\": 1e300",
+            1,
+        );
+    let found = answer(vec![one(&spoilt)], "impossible-values");
+    assert_eq!(found.answer, Kind::Fail);
+    assert_eq!(found.evidence.as_deref(), Some("2 numbers not finite."));
+    let unequal = VLLM.replacen("\"output_lens\": [16, ", "\"output_lens\": [", 1);
+    let found = answer(vec![one(&unequal)], "impossible-values");
+    let evidence = found.evidence.expect("a failure");
+    assert!(
+        evidence.contains("unequal length (ttfts 20, output_lens 19)"),
+        "{evidence}"
+    );
+    let negative = VLLM.replacen("\"ttfts\": [0.06", "\"ttfts\": [-0.06", 1);
+    let found = answer(vec![one(&negative)], "impossible-values");
+    let evidence = found.evidence.expect("a failure");
+    assert!(
+        evidence.contains("negative times in 1 request"),
+        "{evidence}"
+    );
+}
+
+#[test]
+fn a_mapping_reads_what_is_not_known() {
+    let mapping = Mapping::parse(
+        "unit = \"s\"\n[values]\nrate = \"qps\"\n\"ttft.p99\" = \"TTFT p99\"\n\"ttft.mean\" = \
+         \"TTFT mean\"\ncompleted = \"ok\"\n[facts]\nload-model = \"open\"\ngpu-count = 8\n\
+         percentiles = \"histogram\"\n",
+    )
+    .expect("a mapping");
+    let csv = "qps,ok,TTFT mean,\"TTFT p99\"\n10,1200,0.080,0.2\n20,2400,0.090,\n";
+    let results = mapping.read(csv.as_bytes()).expect("rows");
+    assert_eq!(results.len(), 2);
+    assert_eq!(results[0].percentile(Metric::Ttft, 99.0), Some(200.0));
+    assert_eq!(results[1].percentile(Metric::Ttft, 99.0), None);
+    assert_eq!(results[1].load.rate, Some(20.0));
+    assert_eq!(answer(results, "histogram-percentile").answer, Kind::Fail);
+    let requests = Mapping::parse(
+        "rows = \"requests\"\nrows-at = \"data.rows\"\n[values]\nttft = \"first\"\nerror = \"e\"\n",
+    );
+    let json = br#"{"data": {"rows": [{"first": 5, "e": null}, {"first": 7, "e": "x"}]}}"#;
+    let results = requests.expect("a mapping").read(json).expect("rows");
+    assert_eq!(results[0].requests.len(), 2);
+    assert_eq!(results[0].counts.failed, Some(1.0));
+    for (text, word) in [
+        ("unit = \"h\"", "`unit`"),
+        ("[values]\nttfft = \"x\"", "`ttfft`"),
+        ("values = 3", "a table"),
+        ("= x", "TOML"),
+    ] {
+        let error = Mapping::parse(text).expect_err("wrong").to_string();
+        assert!(error.contains(word), "{error}");
+    }
+}
+
+#[test]
+fn a_report_in_yaml_is_read() {
+    let yaml = "version: '0.1'\nscenario:\n  model:\n    name: m\nmetrics:\n  latency:\n    \
+                time_to_first_token:\n      units: ms\n      mean: 50.0\n      p99: 90.0\n  requests:\n    \
+                total: 100\n    failures: 1\n  throughput:\n    output_tokens_per_sec: 500.0\n";
+    let facts = one(yaml);
+    assert_eq!(facts.format, Format::Llmd);
+    assert_eq!(facts.counts.completed, Some(99.0));
+    assert_eq!(facts.rates.output, Some(500.0));
+    assert_eq!(facts.percentile(Metric::Ttft, 99.0), Some(90.0));
+}
+
+fn nothing_is_nan(bytes: &[u8]) {
+    let Ok(results) = read(bytes) else {
+        return;
+    };
+    for outcome in checks(results) {
+        let evidence = outcome.evidence.unwrap_or_default();
+        assert!(
+            !evidence.contains("NaN") && !evidence.contains("inf"),
+            "{evidence}"
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_mutation_of_a_sample_panics(
+        sample in 0..SAMPLES.len(),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..20),
+    ) {
+        let mut bytes = SAMPLES[sample].0.as_bytes().to_vec();
+        for (index, byte) in edits {
+            let at = index.index(bytes.len());
+            bytes[at] = byte;
+        }
+        nothing_is_nan(&bytes);
+    }
+
+    #[test]
+    fn no_odd_number_panics(
+        sample in 0..SAMPLES.len(),
+        picks in prop::collection::vec((any::<prop::sample::Index>(), 0..9usize), 1..12),
+    ) {
+        const ODD: [&str; 9] =
+            ["null", "-1", "0", "1e308", "NaN", "-Infinity", "[]", "\"x\"", "1e-320"];
+        let text = SAMPLES[sample].0;
+        let mut parts: Vec<String> = text.split("\":").map(str::to_owned).collect();
+        for (index, odd) in picks {
+            let at = index.index(parts.len() - 1) + 1;
+            let rest = parts[at].find([',', '}']).map_or("", |i| &parts[at][i..]).to_owned();
+            parts[at] = format!("{}{rest}", ODD[odd]);
+        }
+        nothing_is_nan(parts.join("\":").as_bytes());
+    }
+}
