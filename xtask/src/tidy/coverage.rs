@@ -11,6 +11,9 @@ use infermeter_core::slo::SloMetric;
 use std::collections::BTreeSet;
 
 const FINDINGS_PAGE: &str = "docs/src/findings.md";
+const CHECKS_PAGE: &str = "docs/src/audit-checks.md";
+/// Where the audit's checks stand.
+const CHECKS_FOLDER: &str = "crates/audit/src/checks/";
 const RECORD_PAGE: &str = "docs/src/record.md";
 const PLAN_PAGE: &str = "docs/src/plan.md";
 const SIMULATOR_PAGE: &str = "docs/src/simulator.md";
@@ -77,31 +80,50 @@ fn metrics(tree: &Tree) -> Vec<Problem> {
 
 /// Each finding has a heading of its name, and each such heading has its finding.
 fn findings(tree: &Tree) -> Vec<Problem> {
-    let codes = finding_codes(tree);
-    let Some(text) = tree.texts.get(FINDINGS_PAGE) else {
-        return vec![Problem::error(FINDINGS_PAGE, "is missing")];
+    let mut problems = headed(tree, FINDINGS_PAGE, "finding", &finding_codes(tree));
+    let checks = check_codes(tree);
+    if !checks.is_empty() {
+        problems.append(&mut headed(tree, CHECKS_PAGE, "check", &checks));
+    }
+    problems
+}
+
+/// Problems where the headings of a page and the codes in use are not the same.
+fn headed(tree: &Tree, page: &str, kind: &str, codes: &BTreeSet<String>) -> Vec<Problem> {
+    let Some(text) = tree.texts.get(page) else {
+        return vec![Problem::error(page, "is missing")];
     };
     let anchors = book::anchors(text);
     let missing = codes.iter().filter(|code| !anchors.contains(*code));
     let mut problems: Vec<Problem> = missing
-        .map(|code| {
-            Problem::error(
-                FINDINGS_PAGE,
-                format!("no heading for the finding `{code}`"),
-            )
-        })
+        .map(|code| Problem::error(page, format!("no heading for the {kind} `{code}`")))
         .collect();
     let headings = text
         .lines()
         .filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'));
     let unknown = headings.filter(|code| !codes.is_empty() && !codes.contains(*code));
-    problems.extend(unknown.map(|code| {
-        Problem::error(
-            FINDINGS_PAGE,
-            format!("describes `{code}`, which no code reports"),
-        )
-    }));
     problems
+        .extend(unknown.map(|code| {
+            Problem::error(page, format!("describes `{code}`, which no code reports"))
+        }));
+    problems
+}
+
+/// Codes of the audit's checks: the literals of `code:` in their tables.
+fn check_codes(tree: &Tree) -> BTreeSet<String> {
+    let mut codes = BTreeSet::new();
+    let sources = tree
+        .rust
+        .iter()
+        .filter(|(path, _)| path.starts_with(CHECKS_FOLDER));
+    for (_, source) in sources {
+        for (at, _) in source.raw.match_indices("code: \"") {
+            if !source.is_test(source.line_of(at)) {
+                codes.extend(first_literal(&source.raw[at..]));
+            }
+        }
+    }
+    codes
 }
 
 /// Codes given to `Finding::new` outside tests: the first literal of each call.
@@ -236,6 +258,19 @@ mod tests {
             (FINDINGS_PAGE, "### `two`\n"),
         ]);
         assert_eq!(findings(&tree).len(), 2);
+    }
+
+    #[test]
+    fn checks_have_a_page_of_their_own() {
+        let tree = Tree::of(&[
+            (
+                "crates/audit/src/checks/load.rs",
+                "//! C.\nconst C: &[Check] = &[Check { code: \"one\", x: 1 }];",
+            ),
+            (FINDINGS_PAGE, ""),
+            (CHECKS_PAGE, "### `one`\n### `two`\n"),
+        ]);
+        assert_eq!(findings(&tree).len(), 1);
     }
 
     #[test]

@@ -1,0 +1,165 @@
+//! `infermeter audit`: our runs and other tools' results, good files and bad ones.
+
+use crate::process::{Scratch, infermeter, mock, run};
+use serde_json::{Value, json};
+
+/// A result of vllm bench serve, without a flaw in its arithmetic.
+fn result(rate: f64) -> Value {
+    json!({
+        "date": "20261120-120000", "backend": "vllm", "model_id": "m", "tokenizer_id": "t",
+        "num_prompts": 600, "request_rate": rate, "burstiness": 1.0, "max_concurrency": null,
+        "duration": 600.0 / rate, "completed": 600, "failed": 0,
+        "total_input_tokens": 60_000, "total_output_tokens": 60_000,
+        "request_throughput": rate, "output_throughput": rate * 100.0,
+        "total_token_throughput": rate * 200.0,
+        "mean_ttft_ms": 80.0, "median_ttft_ms": 75.0, "std_ttft_ms": 9.0, "p90_ttft_ms": 95.0,
+        "mean_itl_ms": 11.0, "median_itl_ms": 11.0, "std_itl_ms": 1.0, "p90_itl_ms": 12.0
+    })
+}
+
+fn outcome<'a>(audit: &'a Value, code: &str) -> &'a Value {
+    let checks = audit["checks"].as_array().expect("checks");
+    checks
+        .iter()
+        .find(|c| c["code"] == code)
+        .expect("the check")
+}
+
+#[test]
+fn a_foreign_result_in_three_forms() {
+    let scratch = Scratch::new();
+    let file = scratch.file("anything.txt", &result(10.0).to_string());
+    let text = infermeter(&format!("audit {file}"));
+    assert_eq!(text.code, Some(0), "{text:#?}");
+    for word in [
+        "vllm bench serve, 600 requests completed, no per-request data",
+        "Evaluation set-up",
+        "single-load-level: There is one load only.",
+        "warm-up: no-warmup, short-warmup",
+        "itl = chunk gap",
+    ] {
+        assert!(text.out.contains(word), "no `{word}` in {}", text.out);
+    }
+    let strict = infermeter(&format!("audit {file} --strict --markdown"));
+    assert_eq!(strict.code, Some(3));
+    assert!(strict.out.starts_with("# Audit\n"), "{}", strict.out);
+    assert!(
+        strict.out.contains("| `itl` | chunk gap |"),
+        "{}",
+        strict.out
+    );
+    let audit = infermeter(&format!("audit {file} --json")).json();
+    assert_eq!(audit["format_version"], 1);
+    assert_eq!(audit["sources"][0]["format"], "vllm");
+    assert_eq!(outcome(&audit, "throughput-disagrees")["answer"], "pass");
+    assert_eq!(outcome(&audit, "no-warmup")["missing"], "warm-up");
+    assert_eq!(
+        outcome(&audit, "no-warmup")["page"],
+        "audit-checks.md#no-warmup"
+    );
+    let setup = &audit["dimensions"][1];
+    assert_eq!(setup["dimension"], "evaluation_setup");
+    assert!(
+        setup["coverage"]
+            .as_f64()
+            .is_some_and(|c| c > 0.0 && c < 1.0)
+    );
+}
+
+#[test]
+fn a_directory_is_one_body_of_evidence() {
+    let scratch = Scratch::new();
+    scratch.file("1.json", &result(5.0).to_string());
+    scratch.file("2.json", &result(10.0).to_string());
+    scratch.file("notes.json", "{\"a\": 1}");
+    scratch.file("broken.json", "{\"a\": ");
+    scratch.file("README.md", "not looked at");
+    let directory = scratch.path("").display().to_string();
+    let ran = infermeter(&format!("audit {directory} --json"));
+    let audit = ran.json();
+    assert_eq!(audit["sources"].as_array().map(Vec::len), Some(2));
+    assert_eq!(outcome(&audit, "single-load-level")["answer"], "pass");
+    assert_eq!(
+        outcome(&audit, "too-few-rounds")["answer"],
+        "not_applicable"
+    );
+    for word in ["notes.json", "no known format", "broken.json", "cut short"] {
+        assert!(ran.err.contains(word), "no `{word}` in {}", ran.err);
+    }
+}
+
+#[test]
+fn two_paths_are_compared() {
+    let scratch = Scratch::new();
+    let a = scratch.file("a.json", &result(10.0).to_string());
+    let mut other = result(10.0);
+    other["model_id"] = json!("another");
+    let b = scratch.file("b.json", &other.to_string());
+    let ran = infermeter(&format!("audit {a} {b} --json --state engine=vllm"));
+    assert_eq!(ran.code, Some(3), "{ran:#?}");
+    let audit = ran.json();
+    assert_eq!(
+        outcome(&audit, "models-differ")["evidence"],
+        "model: m against another."
+    );
+    assert_eq!(outcome(&audit, "too-few-rounds")["answer"], "fail");
+    assert_eq!(outcome(&audit, "setups-differ")["answer"], "cannot_tell");
+}
+
+#[test]
+fn a_run_answers_with_its_findings() {
+    let measured = run(mock(), "");
+    let directory = measured.dir.display().to_string();
+    let audit = infermeter(&format!("audit {directory} --json")).json();
+    assert_eq!(audit["sources"][0]["format"], "infermeter");
+    assert_eq!(audit["sources"][0]["samples"], 6.0);
+    assert_eq!(outcome(&audit, "no-warmup")["answer"], "fail");
+    assert_eq!(outcome(&audit, "conservation")["answer"], "pass");
+    assert_eq!(
+        outcome(&audit, "client-bound-likely")["answer"],
+        "not_applicable"
+    );
+    let record = measured.dir.join("requests.parquet");
+    let bytes = std::fs::read(&record).expect("read");
+    std::fs::write(&record, &bytes[..bytes.len() / 2]).expect("written");
+    infermeter(&format!("audit {directory}")).fails(2, &["requests.parquet"]);
+    std::fs::write(&record, bytes).expect("written");
+    let manifest = measured.dir.join("run.json");
+    infermeter(&format!("audit {}", manifest.display())).fails(2, &["give its directory"]);
+    let newer = std::fs::read_to_string(&manifest).expect("read");
+    let newer = newer.replacen("\"format_version\": 1", "\"format_version\": 99", 1);
+    std::fs::write(&manifest, newer).expect("written");
+    infermeter(&format!("audit {directory}")).fails(2, &["99", "newer"]);
+}
+
+#[test]
+fn what_cannot_be_read_is_said() {
+    let scratch = Scratch::new();
+    let empty = scratch.file("empty.json", "");
+    infermeter(&format!("audit {empty}")).fails(2, &["empty.json", "the file is empty"]);
+    let unknown = scratch.file("unknown.json", "{\"completed\": 3}");
+    infermeter(&format!("audit {unknown}")).fails(2, &["looked for GuideLLM", "nearest is"]);
+    infermeter("audit nowhere.json").fails(2, &["nowhere.json"]);
+    let directory = scratch.path("").display().to_string();
+    infermeter(&format!("audit {directory}")).fails(2, &["no result", "unknown.json"]);
+    let file = scratch.file("good.json", &result(1.0).to_string());
+    infermeter(&format!("audit {file} --state gpu-modle=x")).fails(2, &["mean gpu-model?"]);
+    infermeter(&format!("audit {file} --state gpu-model")).fails(2, &["NAME=VALUE"]);
+    infermeter("audit").fails(2, &["PATHS"]);
+}
+
+#[test]
+fn a_mapping_reads_a_table() {
+    let scratch = Scratch::new();
+    let csv = scratch.file("t.csv", "qps,n,p99\n5,4000,0.3\n9,4000,0.5\n");
+    let map = scratch.file(
+        "map.toml",
+        "unit = \"s\"\n[values]\nrate = \"qps\"\ncompleted = \"n\"\n\"ttft.p99\" = \"p99\"\n\
+         [facts]\nload-model = \"open\"\n",
+    );
+    let audit = infermeter(&format!("audit {csv} --map {map} --json")).json();
+    assert_eq!(audit["sources"][1]["samples"], 4000.0);
+    assert_eq!(outcome(&audit, "percentile-unsupported")["answer"], "pass");
+    let wrong = scratch.file("wrong.toml", "[values]\nrat = \"qps\"\n");
+    infermeter(&format!("audit {csv} --map {wrong}")).fails(2, &["wrong.toml", "`rat`"]);
+}
