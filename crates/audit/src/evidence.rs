@@ -2,14 +2,18 @@
 //! stages left out, sides told apart.
 
 use crate::audit::Side;
-use crate::facts::{Facts, SetupItem};
+use crate::facts::{Facts, Metric, PercentileRule, Request, SetupItem, Statistics};
 use crate::format::Format;
 use crate::import::is_summary_of_stages;
+
+/// A value of a request, where it has one.
+type Value = fn(&Request) -> Option<f64>;
 
 /// One side of the results of a file or a directory, or several where they state other engines,
 /// engine versions or models.
 pub fn sides(name: &str, results: Vec<Facts>) -> Vec<Side> {
-    let results = without_totals(joined(results));
+    let mut results = without_totals(joined(results));
+    results.iter_mut().for_each(fill_from_requests);
     let mut sides: Vec<(Vec<Option<String>>, Side)> = Vec::new();
     for facts in results {
         let key = key_of(&facts);
@@ -91,6 +95,45 @@ fn joined(results: Vec<Facts>) -> Vec<Facts> {
     summaries
 }
 
+/// Computes what a file of requests alone does not sum up: latencies, duration, throughput.
+fn fill_from_requests(facts: &mut Facts) {
+    if !facts.latency.is_empty() || facts.requests.is_empty() {
+        return;
+    }
+    let metrics: [(Metric, Value); 3] = [
+        (Metric::Ttft, |r| r.ttft_ms),
+        (Metric::Tpot, |r| r.tpot_ms),
+        (Metric::E2e, Request::end_to_end_ms),
+    ];
+    for (metric, of) in metrics {
+        let values: Vec<f64> = facts.completed().filter_map(of).collect();
+        facts.state(metric, Statistics::computed(&values));
+    }
+    facts.percentile_rule = Some(PercentileRule::Exact);
+    let tokens: Option<f64> = facts.completed().map(|r| r.output_tokens).sum();
+    facts.tokens.output = facts.tokens.output.or(tokens);
+    let span = |r: &Request| Some((r.start_s?, r.start_s? + r.end_to_end_ms()? / 1e3));
+    let spans: Option<Vec<(f64, f64)>> = facts.completed().map(span).collect();
+    let Some(spans) = spans.filter(|s| !s.is_empty()) else {
+        return;
+    };
+    let first = spans
+        .iter()
+        .map(|(start, _)| *start)
+        .fold(f64::INFINITY, f64::min);
+    let last = spans
+        .iter()
+        .map(|(_, end)| *end)
+        .fold(f64::NEG_INFINITY, f64::max);
+    let seconds = last - first;
+    if seconds > 0.0 && facts.load.duration_s.is_none() {
+        facts.load.duration_s = Some(seconds);
+        let per_s = |n: Option<f64>| n.map(|n| n / seconds);
+        facts.rates.requests = facts.rates.requests.or(per_s(facts.counts.completed));
+        facts.rates.output = facts.rates.output.or(per_s(facts.tokens.output));
+    }
+}
+
 fn folder_of(source: &str) -> &str {
     source.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
@@ -161,6 +204,27 @@ mod tests {
         assert_eq!(joined[0].results[0].requests.len(), 1);
         let apart = sides("x", vec![requests, result("y/summary.json", "vllm")]);
         assert_eq!(apart.iter().map(|s| s.results.len()).sum::<usize>(), 2);
+    }
+
+    #[test]
+    fn requests_alone_are_summed_up() {
+        let mut facts = Facts::of(Format::Mapped);
+        facts.counts.completed = Some(2.0);
+        let request = |start_s: f64| Request {
+            start_s: Some(start_s),
+            e2e_ms: Some(500.0),
+            output_tokens: Some(10.0),
+            ..Request::default()
+        };
+        facts.requests = vec![request(0.0), request(1.5)];
+        let facts = sides("x", vec![facts]).remove(0).results.remove(0);
+        assert_eq!(facts.load.duration_s, Some(2.0));
+        assert_eq!(
+            (facts.rates.requests, facts.rates.output),
+            (Some(1.0), Some(10.0))
+        );
+        assert_eq!(facts.latency[&Metric::E2e].mean, Some(500.0));
+        assert!(facts.latency[&Metric::E2e].percentiles.is_empty());
     }
 
     #[test]

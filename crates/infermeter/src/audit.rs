@@ -52,11 +52,17 @@ pub fn gather(path: &Path, mapping: Option<&Mapping>) -> Result<Gathered> {
     look_into(path, MAX_DEPTH, &mut found)?;
     let mut skipped = Vec::new();
     let mut results = Vec::new();
-    for run in &found.runs {
-        results.push(read_run(run)?);
+    if found.runs.iter().any(|run| run == path) {
+        results.push(read_run(path)?);
+        found.runs.clear();
     }
-    for file in &found.files {
-        match read_file(file, mapping) {
+    let runs = found
+        .runs
+        .iter()
+        .map(|run| read_run(run).map(|facts| vec![facts]));
+    let files = found.files.iter().map(|file| read_file(file, mapping));
+    for read in runs.chain(files) {
+        match read {
             Ok(mut read) => results.append(&mut read),
             Err(error) => skipped.push(format!("left out: {error:#}")),
         }

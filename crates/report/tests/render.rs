@@ -164,3 +164,64 @@ fn json_holds_the_same() {
         .collect();
     insta::assert_debug_snapshot!(keys);
 }
+
+/// An audit with one check of each answer; the file's name tries to steer.
+fn small_audit() -> infermeter_audit::Audit {
+    use infermeter_audit::{Side, audit, import};
+    let text = r#"{"completed": 20, "duration": 4.0, "total_token_throughput": 100.0,
+        "request_rate": 5.0, "failed": 0, "mean_itl_ms": 10.0, "p99_itl_ms": 20.0}"#;
+    let mut results = import::read(text.as_bytes()).expect("a result");
+    results[0].source = "odd\u{1b}[31m|name.json".to_owned();
+    let side = Side {
+        name: "side".to_owned(),
+        results,
+    };
+    audit(&[side])
+}
+
+#[test]
+fn an_audit_on_a_terminal() {
+    let style = Style {
+        color: false,
+        width: 80,
+    };
+    let text = infermeter_report::audit_terminal(&small_audit(), style);
+    assert!(!text.contains('\u{1b}'), "{text}");
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 80),
+        "{text}"
+    );
+    let order = [
+        "Audit of 1 result",
+        "Dimension            grade   score  coverage   pass   fail  cannot tell",
+        "No grade where under half",
+        "Failed",
+        "  warning  short-level: The measurement is too short for its load.",
+        "           4 s of measurement at this load.",
+        "           → Measure each load for 60 s at least; longer near capacity.",
+        "Cannot tell, for want of",
+        "  warm-up: no-warmup, short-warmup",
+        "Passed",
+        "Names in vllm bench serve, and what they are",
+    ];
+    let mut at = 0;
+    for line in order {
+        let found = text[at..].find(line);
+        at += found.unwrap_or_else(|| panic!("no `{line}` behind byte {at} of\n{text}"));
+    }
+}
+
+#[test]
+fn an_audit_as_markdown() {
+    let text = infermeter_report::audit_markdown(&small_audit());
+    assert!(text.starts_with("# Audit\n\n- `odd\u{fffd}[31m|name.json`: vllm bench serve, 20"));
+    for line in [
+        "| dimension | grade | score | coverage | pass | fail | cannot tell |",
+        "- **warning** `short-level`: The measurement is too short for its load. 4 s of \
+         measurement at this load. *Measure each load for 60 s at least; longer near capacity.*",
+        "| warm-up | `no-warmup`, `short-warmup` |",
+        "| `itl` | chunk gap | one gap per chunk, however many tokens it carries |",
+    ] {
+        assert!(text.contains(line), "no `{line}` in\n{text}");
+    }
+}

@@ -139,6 +139,9 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
+/// A figure of a result, where it states it.
+type Figure = fn(&Facts) -> Option<f64>;
+
 /// Techniques that a claim may be about.
 const TECHNIQUES: [SetupItem; 4] = [
     SetupItem::Speculation,
@@ -264,7 +267,7 @@ pub(super) fn clients_differ(a: &[Facts], b: &[Facts]) -> Checked {
 
 pub(super) fn workloads_differ(a: &[Facts], b: &[Facts]) -> Checked {
     let (mut wrong, silent) = differences(a, b, &[SetupItem::Dataset]);
-    let lengths: [(&str, fn(&Facts) -> Option<f64>); 2] = [
+    let lengths: [(&str, Figure); 2] = [
         ("prompt tokens", |f| f.tokens.input),
         ("output tokens", |f| f.tokens.output),
     ];

@@ -500,8 +500,10 @@ fn each_change_of_a_result_fails_one_check() {
     }
 }
 
+type SideChange = (&'static str, fn(&mut Vec<Facts>));
+
 /// Checks of all results of a side.
-const SIDE: &[(&str, fn(&mut Vec<Facts>))] = &[
+const SIDE: &[SideChange] = &[
     ("single-load-level", |all| {
         all.retain(|f| f.load.rate == Some(10.0))
     }),

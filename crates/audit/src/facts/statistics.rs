@@ -1,6 +1,11 @@
 //! A metric's statistics as a file reports them.
 
+use crate::limits::TAIL_SAMPLES;
+use infermeter_stats::{Quantile, SampleSeries};
 use serde::Serialize;
+
+/// Percentiles computed where a file has only its requests.
+const COMPUTED: [f64; 6] = [50.0, 75.0, 90.0, 95.0, 99.0, 99.9];
 
 /// What was measured, by definition rather than by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -119,7 +124,22 @@ impl Statistics {
         }
     }
 
-    /// Of values, computed here: the exact order statistics that a file's arrays stand for.
+    /// Of values, with the exact percentiles that so many can carry (ten beyond each).
+    pub fn computed(values: &[f64]) -> Self {
+        let mut out = Self::of_values(values);
+        let Ok(series) = SampleSeries::new(values) else {
+            return out;
+        };
+        for p in COMPUTED {
+            let enough = values.len() as f64 * (1.0 - p / 100.0) >= TAIL_SAMPLES - 1e-9;
+            if let (true, Ok(q)) = (enough, Quantile::new(p / 100.0)) {
+                out.insert(p, series.value(q));
+            }
+        }
+        out
+    }
+
+    /// Of values, computed here: the mean, deviation and extremes.
     pub fn of_values(values: &[f64]) -> Self {
         let mut sorted: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
         sorted.sort_unstable_by(f64::total_cmp);

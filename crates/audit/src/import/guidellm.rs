@@ -110,8 +110,11 @@ fn load(facts: &mut Facts, benchmark: &Value) {
 fn counts(facts: &mut Facts, benchmark: &Value) {
     let total = |name: &str| number(benchmark, &format!("metrics.request_totals.{name}"));
     facts.counts.completed = total("successful");
-    facts.counts.failed =
-        total("errored").map(|errored| errored + total("incomplete").unwrap_or(0.0));
+    facts.counts.failed = total("errored");
+    // Those in flight at the end are neither: the number asked for then says nothing.
+    if total("incomplete").is_some_and(|n| n > 0.0) {
+        facts.load.asked_requests = None;
+    }
     let sum = |name: &str| number(benchmark, &format!("metrics.{name}.successful.total_sum"));
     facts.tokens.source = Some(TokenSource::UsageOrTokenizer);
     facts.tokens.output = sum("output_token_count");
@@ -160,7 +163,6 @@ fn requests(benchmark: &Value) -> Vec<Request> {
     };
     let mut requests: Vec<Request> = of("successful", false).collect();
     requests.extend(of("errored", true));
-    requests.extend(of("incomplete", true));
     requests
 }
 

@@ -60,10 +60,10 @@ fn performance(facts: &mut Facts, root: &Value) {
     }
     let total = number(root, "requests.total");
     let failures = number(root, "requests.failures");
-    let incomplete = number(root, "requests.incomplete");
-    facts.counts.failed = failures.map(|f| f + incomplete.unwrap_or(0.0));
-    facts.counts.completed = total.zip(facts.counts.failed).map(|(all, bad)| all - bad);
-    facts.load.asked_requests = total;
+    let cut = number(root, "requests.incomplete").unwrap_or(0.0);
+    facts.counts.failed = failures;
+    facts.counts.completed = total.zip(failures).map(|(all, bad)| all - bad - cut);
+    facts.load.asked_requests = total.map(|all| all - cut);
     let lengths = |name: &str| {
         at(root, &format!("requests.{name}"))
             .map(|object| statistics(object, 1.0))

@@ -92,7 +92,13 @@ fn documents(text: &str) -> Result<Vec<Value>, ImportError> {
 }
 
 fn translated(document: &Value) -> Result<Vec<Facts>, ImportError> {
-    let mut results = match signature::recognise(document)? {
+    let kind = match (signature::recognise(document), document.as_array()) {
+        (Err(ImportError::Unknown { .. }), Some(list)) if !list.is_empty() => {
+            return list_of_results(list);
+        }
+        (kind, _) => kind?,
+    };
+    let mut results = match kind {
         Kind::Vllm => vec![vllm::facts(document)],
         Kind::Sglang => vec![sglang::facts(document)],
         Kind::Aiperf => vec![aiperf::facts(document)],
@@ -108,6 +114,19 @@ fn translated(document: &Value) -> Result<Vec<Facts>, ImportError> {
     for facts in &mut results {
         facts.not_finite = not_finite;
         infer_streaming(facts);
+    }
+    Ok(results)
+}
+
+/// A list of objects, each a result.
+fn list_of_results(list: &[Value]) -> Result<Vec<Facts>, ImportError> {
+    let mut results = Vec::new();
+    for (index, element) in list.iter().enumerate() {
+        signature::recognise(element)?;
+        for mut facts in translated(element)? {
+            facts.source = format!("element {}", index + 1);
+            results.push(facts);
+        }
     }
     Ok(results)
 }

@@ -14,11 +14,7 @@ use infermeter_core::run::{LoadModel as RunLoad, RunLog, RunManifest, RunState};
 use infermeter_core::schedule::Phase;
 use infermeter_metrics::origin::Origin;
 use infermeter_metrics::request_metric::RequestMetric;
-use infermeter_stats::{Quantile, SampleSeries};
 use serde_json::Value;
-
-/// Percentiles recomputed from the record.
-const PERCENTS: [f64; 6] = [50.0, 75.0, 90.0, 95.0, 99.0, 99.9];
 
 /// The facts of a run, read back and judged.
 pub fn of_run(log: &RunLog) -> Facts {
@@ -93,10 +89,11 @@ fn counts(facts: &mut Facts, measured: &[&RequestRecord], shared: bool) {
                 .or_default() += 1;
         }
     }
-    let unknown = |r: &&&RequestRecord| {
-        r.token_source.is_none_or(|s| s == RecordSource::Unknown) && r.output_tokens.is_none()
+    let unknown = |r: &RequestRecord| {
+        let source = r.token_source.unwrap_or(RecordSource::Unknown);
+        source == RecordSource::Unknown && r.output_tokens.is_none()
     };
-    let known = !completed.is_empty() && !completed.iter().any(|r| unknown(&r));
+    let known = !completed.is_empty() && !completed.iter().any(|r| unknown(r));
     facts.tokens.source = known.then_some(TokenSource::Usage);
     let sum = |of: fn(&RequestRecord) -> Option<u64>| -> Option<f64> {
         completed.iter().map(|r| of(r).map(|n| n as f64)).sum()
@@ -155,29 +152,14 @@ fn latencies(facts: &mut Facts, manifest: &RunManifest, measured: &[&RequestReco
         (Metric::E2e, RequestMetric::E2e),
     ] {
         let values: Vec<f64> = completed().filter_map(|r| of.value_ms(r, origin)).collect();
-        facts.state(metric, computed(&values));
+        facts.state(metric, Statistics::computed(&values));
     }
     let gaps = facts
         .completed()
         .filter_map(|r| r.gaps_ms.as_ref())
         .flatten();
     let gaps: Vec<f64> = gaps.copied().collect();
-    facts.state(Metric::ChunkGap, computed(&gaps));
-}
-
-/// Statistics with those percentiles that the run itself would print.
-fn computed(values: &[f64]) -> Statistics {
-    let mut out = Statistics::of_values(values);
-    let Ok(series) = SampleSeries::new(values) else {
-        return out;
-    };
-    for percent in PERCENTS {
-        let enough = values.len() as f64 * (1.0 - percent / 100.0) >= 10.0 - 1e-9;
-        if let (true, Ok(q)) = (enough, Quantile::new(percent / 100.0)) {
-            out.insert(percent, series.value(q));
-        }
-    }
-    out
+    facts.state(Metric::ChunkGap, Statistics::computed(&gaps));
 }
 
 fn set_up(facts: &mut Facts, manifest: &RunManifest) {

@@ -100,9 +100,7 @@ const SIGNATURES: &[Signature] = &[
 /// [`ImportError::Unknown`] with the nearest format, or [`ImportError::RunManifest`].
 pub(super) fn recognise(document: &Value) -> Result<Kind, ImportError> {
     let has_all = |set: &&[&str]| set.iter().all(|path| has(document, path));
-    let found = SIGNATURES
-        .iter()
-        .find(|s| s.sets.iter().any(|set| has_all(&set)));
+    let found = SIGNATURES.iter().find(|s| s.sets.iter().any(&has_all));
     if let Some(signature) = found {
         return Ok(signature.kind);
     }
