@@ -7,12 +7,12 @@
 use crate::judged::Judged;
 use crate::suggest::closest;
 use anyhow::{Context, Result, anyhow, bail};
+use infermeter_analysis::Run;
 use infermeter_audit::Side;
 use infermeter_audit::evidence;
 use infermeter_audit::facts::{Facts, SetupItem};
 use infermeter_audit::import::{self, ImportError, Mapping};
-use infermeter_core::run::RunLog;
-use infermeter_record::{MANIFEST_FILE, RecordState, RunDirectory, read_manifest, read_records};
+use infermeter_record::{MANIFEST_FILE, ParquetRecords, RecordState, RunDirectory, read_manifest};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -158,9 +158,11 @@ fn read_run(path: &Path) -> Result<Facts> {
         ),
         RecordState::Empty => bail!("{} has no record", path.display()),
     }
-    let records = read_records(directory.path())?;
-    let judged = Judged::of(RunLog { manifest, records });
-    let mut facts = import::of_run(&judged.log);
+    let records = ParquetRecords::open(directory.path())?;
+    let run = Run::read(manifest, &records)?;
+    let mut facts = import::of_run(&run.manifest, &run.collected.requests);
+    let judged = Judged::of(run, &records)?;
+    import::add_judgement(&mut facts, &judged.manifest);
     facts.source = path.display().to_string();
     Ok(facts)
 }

@@ -299,18 +299,16 @@ pub(super) fn histogram_percentile(facts: &Facts) -> Checked {
 }
 
 pub(super) fn runs_differ(side: &[Facts]) -> Checked {
-    let mut runs: BTreeMap<(u64, u64), Vec<f64>> = BTreeMap::new();
+    let mut levels: BTreeMap<(u64, u64), Vec<&Facts>> = BTreeMap::new();
     for facts in side {
         let level = super::load::level_of(facts).need("rate or concurrency")?;
-        let value = figure_of(facts).need("median latency or throughput of each run")?;
-        runs.entry(level).or_default().push(value);
+        levels.entry(level).or_default().push(facts);
     }
-    let spread = runs
-        .values()
-        .filter(|v| v.len() > 1)
-        .map(|v| variation(v))
-        .reduce(f64::max);
-    let Some(spread) = spread else {
+    levels.retain(|_, runs| runs.len() > 1);
+    let figures = |runs: &Vec<&Facts>| runs.iter().map(|f| figure_of(f)).collect();
+    let figures: Option<Vec<Vec<f64>>> = levels.values().map(figures).collect();
+    let figures = figures.need("median latency of each run")?;
+    let Some(spread) = figures.iter().map(|v| variation(v)).reduce(f64::max) else {
         return Ok(Answer::NotApplicable);
     };
     fail_if(spread > limits::RUNS_SPREAD, || {
