@@ -103,7 +103,7 @@ fn look_into(directory: &Path, depth: usize, found: &mut Found) -> Result<()> {
             if depth > 0 {
                 look_into(&path, depth - 1, found)?;
             }
-        } else if has_known_ending(&path) {
+        } else if has_known_ending(&path) && !is_beside_runs(&path) {
             found.files.push(path);
         }
     }
@@ -113,6 +113,11 @@ fn look_into(directory: &Path, depth: usize, found: &mut Found) -> Result<()> {
 fn has_known_ending(path: &Path) -> bool {
     let ending = path.extension().and_then(|e| e.to_str());
     ending.is_some_and(|e| ENDINGS.contains(&e.to_ascii_lowercase().as_str()))
+}
+
+/// What `run --repeat` says over its runs, which are read themselves.
+fn is_beside_runs(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == "repeat.json")
 }
 
 fn read_file(path: &Path, mapping: Option<&Mapping>) -> Result<Vec<Facts>> {
@@ -161,7 +166,7 @@ fn read_run(path: &Path) -> Result<Facts> {
     let records = ParquetRecords::open(directory.path())?;
     let run = Run::read(manifest, &records)?;
     let mut facts = import::of_run(&run.manifest, &run.collected.requests);
-    let judged = Judged::of(run, &records)?;
+    let judged = Judged::of(run, &records, None)?;
     import::add_judgement(&mut facts, &judged.manifest);
     facts.source = path.display().to_string();
     Ok(facts)

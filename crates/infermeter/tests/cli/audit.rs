@@ -133,6 +133,17 @@ fn a_run_answers_with_its_findings() {
 }
 
 #[test]
+fn repeated_runs_are_one_body_of_evidence() {
+    let repeated = run(mock(), "--repeat 2");
+    let ran = infermeter(&format!("audit {} --json", repeated.dir.display()));
+    assert_eq!(ran.err, "", "nothing is left out");
+    let audit = ran.json();
+    assert_eq!(audit["sources"].as_array().map(Vec::len), Some(2));
+    assert_eq!(outcome(&audit, "single-run")["answer"], "pass");
+    assert_eq!(outcome(&audit, "single-load-level")["answer"], "fail");
+}
+
+#[test]
 fn what_cannot_be_read_is_said() {
     let scratch = Scratch::new();
     let empty = scratch.file("empty.json", "");
