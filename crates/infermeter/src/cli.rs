@@ -1,7 +1,14 @@
-//! The command line: every flag, defined and documented in one place.
+//! The command line: every flag, defined and documented in one place; here those of the commands
+//! that plan and serve, in `cli/` those of `audit` and `calibrate`.
 //!
 //! Values stay text here; they are parsed once, in [`crate::layers`], where flags, plan file and
 //! defaults meet.
+
+mod audit;
+mod calibrate;
+
+pub use audit::AuditArgs;
+pub use calibrate::CalibrateArgs;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -47,13 +54,7 @@ curl -X PATCH localhost:8000/admin/config -d '{\"max-num-seqs\": 64}'"
     /// Recompute and print everything from a run's record
     Report(ReportArgs),
     /// Put the anti-pattern checklist to results, ours or another tool's
-    #[command(
-        after_help = "Read by content: run directories; vllm bench serve, SGLang bench_serving, AIPerf, \
-GenAI-Perf, GuideLLM,\ninference-perf, llmperf, genai-bench, llm-d reports; CSV and JSON of other tools \
-through --map.\n\nExamples:\n  infermeter audit result.json\n  infermeter audit results/ --strict\n  \
-infermeter audit baseline.json candidate.json --markdown\n  \
-infermeter audit result.json --state gpu-model=H100 --state gpu-count=8"
-    )]
+    #[command(after_help = audit::AFTER_HELP)]
     Audit(AuditArgs),
     /// Measure this machine's own measurement error, against the simulator's truth
     #[command(
@@ -670,84 +671,4 @@ pub struct ReportArgs {
     /// Exit 3 for Questionable, too
     #[arg(long)]
     pub strict: bool,
-}
-
-/// Flags of `audit`.
-#[derive(Debug, Args)]
-pub struct AuditArgs {
-    /// Result files, run directories, or directories of results; several are compared, the first
-    /// with each of the others
-    #[arg(required = true)]
-    pub paths: Vec<PathBuf>,
-    /// Mapping file (TOML) for results of tools that are not known
-    #[arg(long, value_name = "FILE")]
-    pub map: Option<PathBuf>,
-    /// Fact of the set-up that the results do not say, as in gpu-model=H100 (repeatable)
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub state: Vec<String>,
-    /// Print Markdown on standard output
-    #[arg(long, conflicts_with = "json")]
-    pub markdown: bool,
-    /// Print JSON on standard output
-    #[arg(long)]
-    pub json: bool,
-    /// Exit 3 for a failed check of severity warning, too
-    #[arg(long)]
-    pub strict: bool,
-}
-
-/// Flags of `calibrate`.
-#[derive(Debug, Args, Default)]
-pub struct CalibrateArgs {
-    /// A short ladder, about half a minute
-    #[arg(long, conflicts_with_all = ["full", "null", "rung"])]
-    pub quick: bool,
-    /// A long ladder with longer rungs, about ten minutes
-    #[arg(long, conflicts_with_all = ["null", "rung"])]
-    pub full: bool,
-    /// Only the ceilings: how many requests and events per second the client can do at all
-    #[arg(long, conflicts_with = "rung")]
-    pub null: bool,
-    /// Measure this load instead of a ladder, as in streams:100x50 (repeatable)
-    #[arg(long, value_name = "LOAD")]
-    pub rung: Vec<String>,
-    /// Leave out rungs that ask for more events per second
-    #[arg(long, value_name = "R")]
-    pub max_events: Option<f64>,
-    /// Measured time of a rung [default: 3s; 1500ms with --quick, 10s with --full]
-    #[arg(long, value_name = "TIME")]
-    pub duration: Option<infermeter_core::units::Span>,
-    /// Measure each rung so often and keep the one with the median error
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=99))]
-    pub repeat: u32,
-    /// Client threads [default: as run: one for each of its cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub threads: Option<u32>,
-    /// Receive with: auto, uring or epoll, as run does
-    #[arg(long, value_name = "IO", default_value = "auto", value_parser = io)]
-    pub io: infermeter_core::plan::Io,
-    /// Busy-wait after each chunk: artificial client load that shows what kernel stamps buy
-    #[arg(long, value_name = "TIME")]
-    pub burn: Option<infermeter_core::units::Span>,
-    /// Write the certificate here [default: INFERMETER_CALIBRATION, else
-    /// $XDG_STATE_HOME/infermeter/calibration.json]
-    #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-    /// Print the certificate as JSON on standard output
-    #[arg(long)]
-    pub json: bool,
-    /// No progress
-    #[arg(long)]
-    pub quiet: bool,
-}
-
-/// `--io` of a command without a plan.
-fn io(text: &str) -> Result<infermeter_core::plan::Io, String> {
-    use infermeter_core::plan::Io;
-    match text {
-        "auto" => Ok(Io::Auto),
-        "uring" => Ok(Io::Uring),
-        "epoll" => Ok(Io::Epoll),
-        _ => Err("one of auto, uring, epoll".to_owned()),
-    }
 }
