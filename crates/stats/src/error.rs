@@ -19,6 +19,14 @@ pub enum StatsError {
         /// Observations given.
         have: usize,
     },
+    /// More observations than the method takes.
+    #[error("{have} observations, limit {limit}: use batch means")]
+    TooMany {
+        /// The limit.
+        limit: usize,
+        /// Observations given.
+        have: usize,
+    },
     /// An observation is NaN.
     #[error("observation {index} is not a number")]
     NotANumber {
@@ -28,6 +36,14 @@ pub enum StatsError {
     /// An observation is infinite (or NaN) where a moment is asked for.
     #[error("observation {index} is {value}: moments need finite observations")]
     NotFinite {
+        /// Position in the input.
+        index: usize,
+        /// The offending value.
+        value: f64,
+    },
+    /// An observation is below 0 where shares or durations are asked for.
+    #[error("observation {index} is {value}: below 0")]
+    Negative {
         /// Position in the input.
         index: usize,
         /// The offending value.

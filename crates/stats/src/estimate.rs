@@ -101,6 +101,34 @@ pub struct Estimate {
     pub blocks: Option<usize>,
 }
 
+/// How far the truth may lie from a value, as a share of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Plausible {
+    /// 0.2 for 20 % lower; `None` where the sample gives no bound.
+    pub lower: Option<f64>,
+    /// 1.0 for 100 % higher; `None` where the sample gives no bound.
+    pub higher: Option<f64>,
+}
+
+impl Estimate {
+    /// The interval as distances from the value: the range in which the truth plausibly lies, as
+    /// far as one run can know. It allows for the dependence inside the run; how often it holds
+    /// near saturation is in the coverage tables.
+    ///
+    /// `None` unless the value is positive and finite.
+    #[must_use]
+    pub fn plausible(&self) -> Option<Plausible> {
+        if !(self.value > 0.0 && self.value.is_finite()) {
+            return None;
+        }
+        let share = |bound: f64| bound / self.value - 1.0;
+        Some(Plausible {
+            lower: self.interval.low.map(|low| -share(low)),
+            higher: self.interval.high.filter(|h| h.is_finite()).map(share),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +163,33 @@ mod tests {
                 have: 1
             }
         );
+    }
+
+    #[test]
+    fn plausible_is_the_interval_as_shares_of_the_value() {
+        let estimate = |value, high| Estimate {
+            quantile: Quantile::P99,
+            value,
+            interval: Interval {
+                low: Some(8.0),
+                high,
+                level: 0.95,
+            },
+            n: 1000,
+            effective_n: 100.0,
+            grade: Grade::Indicative,
+            method: Method::EffectiveRanks,
+            tail_blocks: None,
+            blocks: None,
+        };
+        let range = estimate(10.0, Some(20.0)).plausible().unwrap();
+        assert!((range.lower.unwrap() - 0.2).abs() < 1e-12);
+        assert_eq!(range.higher, Some(1.0));
+        assert_eq!(estimate(10.0, None).plausible().unwrap().higher, None);
+        let infinite = estimate(10.0, Some(f64::INFINITY)).plausible();
+        assert_eq!(infinite.unwrap().higher, None);
+        assert_eq!(estimate(0.0, Some(1.0)).plausible(), None);
+        assert_eq!(estimate(f64::INFINITY, None).plausible(), None);
     }
 
     #[test]

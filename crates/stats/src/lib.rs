@@ -1,7 +1,7 @@
 //! Mathematics only: exact quantiles, intervals, effective sample size, trend and dispersion.
 //!
 //! Observations are plain numbers in time order; this crate does no IO, reads no clock, draws no
-//! random number and knows nothing of what is being measured. Every result carries its count and
+//! random number but from a seed it is given, and knows nothing of what is being measured. Every result carries its count and
 //! its uncertainty, and says when the sample cannot support it.
 //!
 //! Invariants:
@@ -26,14 +26,19 @@
 mod batches;
 mod binomial;
 mod block_counts;
+mod block_length;
 mod blocks;
+mod bootstrap;
 mod confidence_sequence;
+mod dip;
 mod dispersion;
 mod drift;
 mod error;
 mod estimate;
+mod halves;
 mod indicator;
 mod interval;
+mod jain;
 mod level_shift;
 mod long_run_variance;
 mod looks;
@@ -43,22 +48,30 @@ mod proportion;
 mod quantile;
 mod rank_correlation;
 mod rank_table;
+mod residence;
 mod runs;
 mod sample;
+mod saturation;
 mod special;
 mod summary;
+mod transient;
 mod variance_components;
 
 pub use batches::{Batch, batch_means, observed_span};
 pub use binomial::{Ranks, independent_ranks};
 pub use block_counts::{BlockCounter, BlockPoint};
+pub use block_length::{BlockLength, block_length};
 pub use blocks::{BlockSeries, block_quantile_estimate, block_quantile_estimates};
+pub use bootstrap::{RESAMPLES, block_bootstrap_mean, bootstrap_mean, bootstrap_ratio};
 pub use confidence_sequence::QuantileSequence;
+pub use dip::{Dip, dip};
 pub use dispersion::{Variability, coefficient_of_variation, index_of_dispersion};
 pub use drift::{DRIFT_ALPHA, DRIFT_BATCHES, Drift, drift};
 pub use error::StatsError;
-pub use estimate::{Estimate, FULL_TAIL, Grade, INDICATIVE_TAIL, Method};
+pub use estimate::{Estimate, FULL_TAIL, Grade, INDICATIVE_TAIL, Method, Plausible};
+pub use halves::{Halves, halves};
 pub use interval::Interval;
+pub use jain::jain_index;
 pub use level_shift::{LevelShift, level_shift};
 pub use long_run_variance::effective_sample_size;
 pub use looks::{Look, LookPlan, relative_half_width};
@@ -68,11 +81,14 @@ pub use proportion::{ProportionEstimate, clopper_pearson, proportion_estimate};
 pub use quantile::{Quantile, order_statistic};
 pub use rank_correlation::rank_correlation;
 pub use rank_table::{Bucket, Located, RankTable, RankValues};
+pub use residence::{Residence, relative_difference, residence};
 pub use runs::{OUTLIER_MIN_RUNS, OpenAbove, OverRuns, RunFigure, over_runs};
 pub use sample::{
     CORRELATED_RATIO, SampleSeries, correlated, independent_interval, quantile_estimate,
     quantile_estimates,
 };
+pub use saturation::{Saturation, Stability, queue_emptied, saturation};
 pub use special::{normal_two_sided, student_two_sided};
 pub use summary::{Summary, summarise};
+pub use transient::{TRANSIENT_RELATIVE, Transient, Undecided, transient};
 pub use variance_components::{GroupMoments, VarianceComponents, variance_components};
