@@ -1,23 +1,35 @@
-from scipy import integrate, stats, special
+"""Prints ranks of quantile confidence sequences, by numerical integration of the mixture. Takes
+minutes, so its rows stand in ../suite/resampling.rs as they were printed. See README.md."""
+
 import numpy as np
-def ranks(n,p,level,m):
-    L=np.log(2/(1-level)); w=max(1,m/(2*L+np.log1p(2*L))); a,b=w*p,w*(1-p)
-    def lr(s,lo,hi):
-        # direct numerical integral over the cut mixing law
-        mode=np.clip((a+s-1)/(a+b+n-2),lo+1e-12,hi-1e-12)
-        f=lambda t: (stats.beta.logpdf(t,a,b)+s*np.log(t/p)+(n-s)*np.log((1-t)/(1-p)))
-        top=f(mode)
-        sd=np.sqrt(p*(1-p)/(n+w))
-        pts=[x for x in (mode-8*sd,mode-sd,mode,mode+sd,mode+8*sd) if lo<x<hi]
-        z=integrate.quad(lambda t: np.exp(f(t)-top),lo,hi,points=pts,limit=500)[0]
-        norm=stats.beta.cdf(p,a,b) if lo==0 else stats.beta.sf(p,a,b)
-        return top+np.log(z)-np.log(norm)
-    c=int(n*p)
-    least=next((s for s in range(c+1) if lr(s,0,p)<L))
-    past=next((s for s in range(c,n+1) if lr(s,p,1)>=L),None)
-    most=n if past is None else max(past-1,c)
-    return (least if least>=1 else None, most+1 if most<n else None)
-for n,p,l,m in ((10,.5,.95,100),(100,.5,.95,100),(1000,.9,.95,1000),(500,.99,.95,10000),(2000,.99,.95,10000),(3000,.99,.9,1000),(5000,.05,.99,3000)):
-    r=ranks(n,p,l,m)
-    o=lambda v:'None' if v is None else f'Some({v})'
-    print(f'    ({n}, {p}, {l}, {m}, {o(r[0])}, {o(r[1])}),')
+from scipy import integrate, stats
+
+
+def ranks(n, p, level, tuned):
+    bound = np.log(2 / (1 - level))
+    weight = max(1, tuned / (2 * bound + np.log1p(2 * bound)))
+    a, b = weight * p, weight * (1 - p)
+
+    def log_ratio(s, low, high):
+        def log_density(t):
+            return stats.beta.logpdf(t, a, b) + s * np.log(t / p) + (n - s) * np.log(
+                (1 - t) / (1 - p))
+
+        mode = np.clip((a + s - 1) / (a + b + n - 2), low + 1e-12, high - 1e-12)
+        top, sd = log_density(mode), np.sqrt(p * (1 - p) / (n + weight))
+        points = [x for x in mode + sd * np.array([-8, -1, 0, 1, 8]) if low < x < high]
+        area = integrate.quad(lambda t: np.exp(log_density(t) - top), low, high, points=points,
+                              limit=500)[0]
+        share = stats.beta.cdf(p, a, b) if low == 0 else stats.beta.sf(p, a, b)
+        return top + np.log(area) - np.log(share)
+
+    centre = int(n * p)
+    least = next(s for s in range(centre + 1) if log_ratio(s, 0, p) < bound)
+    past = next((s for s in range(centre, n + 1) if log_ratio(s, p, 1) >= bound), None)
+    most = n if past is None else max(past - 1, centre)
+    return least if least >= 1 else None, most + 1 if most < n else None
+
+
+for row in ((10, .5, .95, 100), (100, .5, .95, 100), (1000, .9, .95, 1000), (500, .99, .95, 10000),
+            (2000, .99, .95, 10000), (3000, .99, .9, 1000), (5000, .05, .99, 3000)):
+    print(*row, *ranks(*row))

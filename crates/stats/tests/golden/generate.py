@@ -1,5 +1,7 @@
 """Writes tests/suite/golden.rs: reference values from SciPy and NumPy. See README.md."""
 
+import arch.bootstrap
+import diptest
 import numpy as np
 from scipy import stats
 
@@ -169,6 +171,58 @@ def theil_sen():
         yield [str(seed), repr(float(stats.theilslopes(x, np.arange(10)).slope))]
 
 
+def block_lengths():
+    """arch divides a correlation by the norms of its own two pieces, the paper and the crate by the
+    variance: series in which that moves no lag across its bound."""
+    for seed, n, phi in ((51, 50, 0.0), (52, 400, 0.5), (53, 2000, 0.9), (54, 1000, -0.5)):
+        found = arch.bootstrap.optimal_block_length(ar1(seed, n, phi))
+        row = found["stationary"].iloc[0], found["circular"].iloc[0]
+        yield [str(seed), str(n), repr(phi)] + [repr(float(max(1.0, v))) for v in row]
+
+
+def splitmix(seed):
+    mask = 2**64 - 1
+    while True:
+        seed = (seed + 0x9E3779B97F4A7C15) & mask
+        z = seed
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
+        yield z ^ (z >> 31)
+
+
+def bca():
+    """Ratios of sums: the same resamples as the crate's, SciPy's normal law, Efron's formula."""
+    for seed, n, level in ((61, 12, 0.95), (62, 40, 0.9), (63, 100, 0.99)):
+        top = -np.log(1.0 - np.array(uniforms(seed, n)))
+        bottom = 0.5 + np.array(uniforms(seed + 100, n))
+        draws, ratios = splitmix(seed), []
+        for _ in range(999):
+            at = [(next(draws) * n) >> 64 for _ in range(n)]
+            ratios.append(np.sum(top[at]) / np.sum(bottom[at]))
+        ratios, whole = np.sort(ratios), np.sum(top) / np.sum(bottom)
+        bias = stats.norm.ppf(np.mean(ratios < whole))
+        left = (np.sum(top) - top) / (np.sum(bottom) - bottom)
+        d = np.mean(left) - left
+        a = np.sum(d**3) / (6 * np.sum(d**2) ** 1.5)
+        ends = []
+        for tail in (0.5 * (1 - level), 1 - 0.5 * (1 - level)):
+            z = bias + stats.norm.ppf(tail)
+            rank = int(np.floor(stats.norm.cdf(bias + z / (1 - a * z)) * 1000 + 0.5))
+            ends.append(ratios[min(max(rank, 1), 999) - 1])
+        result = stats.bootstrap((top,), np.mean, confidence_level=level, n_resamples=99_999,
+                                 method="BCa", random_state=np.random.default_rng(seed))
+        mean = result.confidence_interval
+        yield [str(seed), str(n), repr(level)] + [
+            repr(float(v)) for v in (*ends, mean.low, mean.high)]
+
+
+def dips():
+    for seed, n, apart in ((71, 10, 0.0), (72, 100, 0.0), (73, 100, 1.5), (74, 1000, 0.4),
+                           (75, 1000, 3.0), (76, 501, 1.1)):
+        x = np.array(uniforms(seed, n)) + apart * (np.arange(n) % 2)
+        yield [str(seed), str(n), repr(apart), repr(float(diptest.dipstat(np.sort(x))))]
+
+
 print("//! Reference values; written by `tests/golden/generate.py` with SciPy, not by hand.\n")
 table("RANKS", "(usize, f64, f64, Option<usize>, Option<usize>)",
       "n, p, level, low rank, high rank: `scipy.stats.binom`.", ranks())
@@ -187,3 +241,10 @@ table("MSER", "(u64, usize, usize, f64, usize)",
       "AR(1) seed, n, cold observations, shift, observations to drop (brute force).", mser())
 table("THEIL_SEN", "(u64, f64)", "Seed of ten uniforms, slope: `scipy.stats.theilslopes`.",
       theil_sen())
+table("BLOCK_LENGTH", "(u64, usize, f64, f64, f64)",
+      "AR(1) seed, n, coefficient; stationary and circular: `arch.bootstrap.optimal_block_length`.",
+      block_lengths())
+table("BCA", "(u64, usize, f64, f64, f64, f64, f64)",
+      "Seed, n, level; low and high of a ratio, and of the mean by `scipy.stats.bootstrap`.", bca())
+table("DIP", "(u64, usize, f64, f64)",
+      "Seed of uniforms, n, distance of every second; dip: `diptest.dipstat`.", dips())

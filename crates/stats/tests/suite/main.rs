@@ -6,3 +6,4 @@ mod golden;
 mod processes;
 mod properties;
 mod reference;
+mod resampling;
