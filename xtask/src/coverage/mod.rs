@@ -12,6 +12,7 @@ mod random;
 mod repeated;
 mod replicate;
 mod server;
+mod steady;
 mod stopping;
 mod table;
 
@@ -49,12 +50,13 @@ impl Scale {
 type Subject = fn(Scale, &mut Table) -> Result<()>;
 
 /// In the order of printing.
-const SUBJECTS: [(&str, Subject); 6] = [
+const SUBJECTS: [(&str, Subject); 7] = [
     ("percentile", percentile::run),
     ("repeated", repeated::run),
     ("lockstep", lockstep::run),
     ("correlated", correlated::run),
     ("clean", clean::run),
+    ("steady", steady::run),
     ("stopping", stopping::run),
 ];
 

@@ -16,7 +16,7 @@ const SIGMA: f64 = 0.5;
 const PREFILL_S: f64 = 0.2;
 
 /// Slots of the server.
-const SLOTS: usize = 64;
+pub const SLOTS: usize = 64;
 
 /// Requests per second that fill every slot.
 pub const CAPACITY_PER_S: f64 = SLOTS as f64 / SERVICE_S;
@@ -29,6 +29,8 @@ const WARMUP_S: f64 = 400.0;
 pub struct Served {
     /// Instants of arrival, seconds since the first measured one.
     pub arrived_s: Vec<f64>,
+    /// Waiting for a slot.
+    pub wait_s: Vec<f64>,
     /// Waiting for a slot and prefill.
     pub ttft_s: Vec<f64>,
     /// Waiting for a slot and service.
@@ -54,6 +56,7 @@ pub fn slotted(seed: u64, n: usize, load: f64) -> Served {
         let prefill = random.lognormal(PREFILL_S, SIGMA);
         if now >= WARMUP_S {
             served.arrived_s.push(now - WARMUP_S);
+            served.wait_s.push(wait);
             served.ttft_s.push(wait + prefill);
             served.e2e_s.push(wait + service);
         }
