@@ -7,3 +7,4 @@ mod processes;
 mod properties;
 mod reference;
 mod resampling;
+mod stopping;

@@ -48,3 +48,29 @@ pub fn mm1_sojourns(seed: u64, n: usize, load: f64) -> Vec<f64> {
     };
     (0..n).map(|_| next()).collect()
 }
+
+/// Waiting and sojourn times of `n` customers of a queue with `slots` servers, Poisson arrivals and
+/// uniform service with mean 1, first come, first served, after a thousand others.
+pub fn slotted(seed: u64, n: usize, slots: usize, load: f64) -> (Vec<f64>, Vec<f64>) {
+    let mut lcg = Lcg(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let mut free_at = vec![0.0_f64; slots];
+    let (mut now, mut waits, mut sojourns) = (0.0, Vec::new(), Vec::new());
+    for customer in 0..n + 1_000 {
+        now += lcg.exponential(1.0 / (load * slots as f64));
+        let free = (0..slots).fold(0, |best, at| {
+            if free_at[at] < free_at[best] {
+                at
+            } else {
+                best
+            }
+        });
+        let wait = (free_at[free] - now).max(0.0);
+        let service = 0.5 + lcg.uniform();
+        free_at[free] = now + wait + service;
+        if customer >= 1_000 {
+            waits.push(wait + 0.05 * lcg.exponential(1.0));
+            sojourns.push(wait + service);
+        }
+    }
+    (waits, sojourns)
+}
