@@ -29,7 +29,7 @@ const SECONDS: [i64; 2] = [60, 300];
 
 /// Runs the rows.
 pub fn run(scale: Scale, table: &mut Table) -> Result<()> {
-    let simulator = Simulator::new()?.with_sequences(SEQUENCES);
+    let simulator = Simulator::new(Some(SEQUENCES))?;
     let runs = replicate(scale.of(RUNS), |seed| {
         let load = LOADS[(seed % 3) as usize];
         let seconds = SECONDS[(seed / 3 % 2) as usize];
@@ -93,4 +93,28 @@ pub fn run_log(simulator: &Simulator, seed: u64, load: f64, seconds: i64) -> Run
         progress.ended = ended.max(window.end);
     }
     run.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A small form of the table; and a run with something wrong, so that silence says something.
+    #[test]
+    fn clean_runs_are_silent_and_a_broken_one_is_not() {
+        let simulator = Simulator::new(Some(SEQUENCES)).expect("a preset");
+        for (seed, load) in LOADS.into_iter().enumerate() {
+            let log = run_log(&simulator, seed as u64, load, 60);
+            assert_eq!(raised(&log), Vec::<String>::new());
+        }
+        let mut log = run_log(&simulator, 7, 0.5, 60);
+        for record in log.records.iter_mut().filter(|r| r.send_start.is_some()) {
+            record.send_start = record.send_start.map(|at| at.plus(200_000_000));
+        }
+        assert!(
+            raised(&log).contains(&"send-lag".to_owned()),
+            "{:?}",
+            raised(&log)
+        );
+    }
 }

@@ -58,13 +58,20 @@ fn arrivals(rate_per_s: f64, seed: u64) -> OpenLoop {
 }
 
 impl Simulator {
-    /// The engine of [`PRESET`], with its capacity from a closed loop.
-    pub fn new() -> anyhow::Result<Self> {
-        Ok(Self::of(Preset::parse(PRESET)?.engine))
+    /// The engine of [`PRESET`], with fewer sequences at once where asked for, and its capacity.
+    ///
+    /// # Errors
+    /// When there is no such preset.
+    pub fn new(max_num_seqs: Option<u32>) -> anyhow::Result<Self> {
+        let params = Preset::parse(PRESET)?.engine;
+        Ok(Self::of(EngineParams {
+            max_num_seqs: max_num_seqs.unwrap_or(params.max_num_seqs),
+            ..params
+        }))
     }
 
     /// An engine with its capacity from a closed loop.
-    pub fn of(params: EngineParams) -> Self {
+    fn of(params: EngineParams) -> Self {
         let mut ends = Vec::new();
         let requests = arrivals(1.0, 0).take(CLOSED.0);
         run_virtually(
@@ -79,14 +86,6 @@ impl Simulator {
             params,
             capacity_per_s: (last - first) as f64 / seconds,
         }
-    }
-
-    /// The same engine with fewer sequences at once, and its own capacity.
-    pub fn with_sequences(self, max_num_seqs: u32) -> Self {
-        Self::of(EngineParams {
-            max_num_seqs,
-            ..self.params
-        })
     }
 
     /// Gaps between the tokens of the measured requests, seconds, and the instants at which they
@@ -198,5 +197,34 @@ impl Source for UntilEnded {
 
     fn ended(&mut self, answered: &Answered) {
         self.left -= u64::from(self.measured.contains(&answered.id.0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_measured_requests_are_those_asked_for() {
+        let simulator = Simulator::new(Some(64)).expect("a preset");
+        // About 64 / (160 tokens of 37 ms and 0.3 s of prefill in company), requests per second.
+        let capacity = simulator.capacity_per_s;
+        assert!((9.0..13.0).contains(&capacity), "{capacity}");
+        let run = simulator.run(3, Extent::Requests(200), 0.5);
+        assert_eq!((run.ttft_s.len(), run.e2e_s.len()), (200, 200));
+        assert_eq!(run, simulator.run(3, Extent::Requests(200), 0.5));
+        assert!(
+            run.ttft_s
+                .iter()
+                .zip(&run.e2e_s)
+                .all(|(ttft, e2e)| ttft <= e2e)
+        );
+        let records = simulator.records(3, Extent::Seconds(20), 0.5);
+        let measured = records.iter().filter(|r| r.phase == Phase::Measure);
+        let window = WARMUP_NS..WARMUP_NS + 20_000_000_000;
+        let inside = records.iter().filter(|r| window.contains(&r.intended.0));
+        let measured: Vec<u64> = measured.map(|r| r.id).collect();
+        assert_eq!(measured, inside.map(|r| r.id).collect::<Vec<u64>>());
+        assert!(records.iter().any(|r| r.phase == Phase::Drain));
     }
 }

@@ -34,7 +34,7 @@ pub fn run(scale: Scale, table: &mut Table) -> Result<()> {
         "64 streams, slow level of step times",
         plain_steps,
     );
-    let simulator = Simulator::new()?.with_sequences(STREAMS as u32);
+    let simulator = Simulator::new(Some(STREAMS as u32))?;
     row(
         scale,
         table,

@@ -88,7 +88,7 @@ fn near_saturation(scale: Scale, table: &mut Table) {
 }
 
 fn on_the_engine(scale: Scale, table: &mut Table) -> Result<()> {
-    let simulator = Simulator::new()?;
+    let simulator = Simulator::new(None)?;
     let one = |seed| {
         let run = simulator.run(seed, Extent::Requests(REQUESTS as u64), LOAD);
         [run.ttft_s, run.e2e_s]

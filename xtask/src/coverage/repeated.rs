@@ -22,7 +22,7 @@ pub fn run(scale: Scale, table: &mut Table) -> Result<()> {
         [served.ttft_s, served.e2e_s]
     };
     rows(scale, table, "64 slots", 1_000, slots);
-    let simulator = Simulator::new()?;
+    let simulator = Simulator::new(None)?;
     let engine = |seed| {
         let run = simulator.run(seed, Extent::Requests(REQUESTS as u64), LOAD);
         [run.ttft_s, run.e2e_s]

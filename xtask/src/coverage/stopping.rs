@@ -38,7 +38,7 @@ const RELATIVE_OF_RUNS: f64 = 0.02;
 /// Runs the rows.
 pub fn run(scale: Scale, table: &mut Table) -> Result<()> {
     independent(scale, table)?;
-    let simulator = Simulator::new()?;
+    let simulator = Simulator::new(None)?;
     for load in [0.6, 0.85] {
         within_a_run(&simulator, load, scale, table)?;
         over_planned_runs(&simulator, load, scale, table)?;
