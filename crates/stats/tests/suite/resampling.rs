@@ -61,7 +61,9 @@ fn dips() {
 }
 
 /// n, p, level, tuned for, low, high.
-const SEQUENCE: [(usize, f64, f64, usize, Option<usize>, Option<usize>); 7] = [
+type SequenceRow = (usize, f64, f64, usize, Option<usize>, Option<usize>);
+
+const SEQUENCE: [SequenceRow; 7] = [
     (10, 0.5, 0.95, 100, None, None),
     (100, 0.5, 0.95, 100, Some(35), Some(66)),
     (1000, 0.9, 0.95, 1000, Some(870), Some(928)),

@@ -87,6 +87,25 @@ fn planned_looks_cover_and_unplanned_ones_do_not() {
     assert!(naive <= 282 && naive < covered, "{naive} of 300");
 }
 
+/// One clean set in a hundred has a run called outlying, whatever the number of runs.
+#[test]
+fn clean_sets_rarely_have_an_outlying_run() {
+    for n in [5, 6, 8, 10, 15, 30] {
+        let named = count(1_000, |seed| {
+            let mut lcg = Lcg(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) + n as u64);
+            let normal = |lcg: &mut Lcg| (0..12).map(|_| lcg.uniform() - 0.5).sum::<f64>();
+            let runs: Vec<RunFigure> = (0..n)
+                .map(|_| RunFigure {
+                    value: normal(&mut lcg),
+                    effective_tail: None,
+                })
+                .collect();
+            !over_runs(&runs, 0.95).unwrap().outlying.is_empty()
+        });
+        assert!((1..=25).contains(&named), "{named} of 1000 sets of {n}");
+    }
+}
+
 /// A small form of the 85 % table: waits at a server with eight slots.
 #[test]
 fn five_long_runs_cover_and_five_short_ones_do_not() {
