@@ -119,8 +119,12 @@ mod tests {
             (0.0, 0, 0.0)
         );
         let backwards = Range { start: 4, end: 2 };
-        assert_eq!(residence(&[backwards], 0..5).unwrap().n, 0);
-        let wide = residence(&[i64::MIN..i64::MAX], i64::MIN..i64::MAX).unwrap();
+        assert_eq!(
+            residence(std::slice::from_ref(&backwards), 0..5).unwrap().n,
+            0
+        );
+        let all = i64::MIN..i64::MAX;
+        let wide = residence(std::slice::from_ref(&all), all.clone()).unwrap();
         assert_eq!((wide.by_number, wide.residual()), (1.0, 0.0));
         assert_eq!(relative_difference(2.0, 1.0), 0.5);
     }
