@@ -36,7 +36,7 @@ pub fn bootstrap_mean(
 }
 
 /// The same for the ratio of the sums of independent pairs (`tops[i]`, `bottoms[i]`), such as
-/// tokens over seconds of each request.
+/// work over seconds of each job.
 ///
 /// # Errors
 /// Those of [`bootstrap_mean`]; `LengthMismatch`; `Negative` for a bottom below 0; `NotFinite`

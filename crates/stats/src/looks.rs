@@ -4,7 +4,7 @@
 //! looks (Lan and DeMets 1983), in proportion to the runs seen (the power family of Kim and DeMets
 //! 1987 with exponent 1). The looks' errors add up to the whole by Bonferroni's inequality, which
 //! holds however the looks depend on each other and needs no joint law; it costs a few per cent of
-//! width. Independent runs are the unit, never requests.
+//! width. Independent runs are the unit, never what is inside them.
 
 use crate::error::{StatsError, check_level};
 use crate::interval::Interval;

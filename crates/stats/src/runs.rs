@@ -62,7 +62,7 @@ pub struct OverRuns {
 
 /// One figure over independent runs.
 ///
-/// At 85 % load the interval over five runs' p99 covers 39 to 52 % for runs of 1,000 requests and
+/// At 85 % load the interval over five runs' p99 covers 39 to 52 % for runs of 1,000 observations and
 /// above 90 % for runs of 10,000: hence [`FULL_TAIL`] effective tail samples a run, or no upper
 /// bound.
 ///

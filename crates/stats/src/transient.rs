@@ -41,8 +41,8 @@ pub enum Undecided {
     NoSteadyPart,
 }
 
-/// Looks for a start-up in several series of the same equal time bins (requests in flight, a
-/// latency, a rate, say) of which the first `declared` bins are the warm-up. The largest cut
+/// Looks for a start-up in several series of the same equal time bins (a number inside, a
+/// delay, a rate, say) of which the first `declared` bins are the warm-up. The largest cut
 /// counts.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! How much of the spread of a mean comes from runs, and how much from requests inside runs.
+//! How much of the spread of a mean comes from groups, and how much from observations inside them.
 //!
 //! One-way random effects (Searle, Casella and McCulloch 1992, chapter 3), with the variance of a
 //! run's mean taken on its effective sample size, since observations inside a run depend on each

@@ -1,6 +1,8 @@
-//! How often the flag `correlated` is raised at 85 and at 60 % load, on the server with slots.
+//! How often the flag `correlated` is raised at 85 and at 60 % load: on the server with slots, to which
+//! the targets belong, and on the engine, where TTFT queues behind prefill as at a single server.
 
 use super::Scale;
+use super::engine::{Extent, Simulator};
 use super::replicate::replicate;
 use super::server::{CAPACITY_PER_S, slotted};
 use super::table::{Table, Target};
@@ -9,6 +11,7 @@ use infermeter_stats::correlated;
 
 /// Runs of each load and length.
 const REPETITIONS: u64 = 1_000;
+const ENGINE_REPETITIONS: u64 = 200;
 
 /// Runs the rows.
 pub fn run(scale: Scale, table: &mut Table) -> Result<()> {
@@ -32,6 +35,20 @@ pub fn run(scale: Scale, table: &mut Table) -> Result<()> {
                 table.share(&figure, raised, flags.len(), target);
             }
         }
+    }
+    on_the_engine(scale, table)
+}
+
+fn on_the_engine(scale: Scale, table: &mut Table) -> Result<()> {
+    let simulator = Simulator::new(None)?;
+    let flags = replicate(scale.of(ENGINE_REPETITIONS), |seed| {
+        let run = simulator.run(seed, Extent::Seconds(300), 0.6);
+        [&run.ttft_s, &run.e2e_s].map(|s| correlated(s).unwrap_or(false))
+    });
+    for (at, name) in ["TTFT", "E2E"].into_iter().enumerate() {
+        let raised = flags.iter().filter(|row| row[at]).count();
+        let figure = format!("flag on {name}, engine at 60 %, 300 s");
+        table.share(&figure, raised, flags.len(), Target::None);
     }
     Ok(())
 }
