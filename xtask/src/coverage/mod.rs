@@ -7,6 +7,7 @@ mod clean;
 mod correlated;
 mod engine;
 mod lockstep;
+mod one_run;
 mod percentile;
 mod random;
 mod repeated;
@@ -50,8 +51,9 @@ impl Scale {
 type Subject = fn(Scale, &mut Table) -> Result<()>;
 
 /// In the order of printing.
-const SUBJECTS: [(&str, Subject); 7] = [
+const SUBJECTS: [(&str, Subject); 8] = [
     ("percentile", percentile::run),
+    ("one-run", one_run::run),
     ("repeated", repeated::run),
     ("lockstep", lockstep::run),
     ("correlated", correlated::run),

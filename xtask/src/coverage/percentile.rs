@@ -13,10 +13,9 @@ pub const REQUESTS: usize = 10_000;
 
 /// Share of the capacity.
 const LOAD: f64 = 0.6;
-const NEAR_SATURATION: f64 = 0.85;
 
 /// Runs whose intervals are looked at, and runs that the truth comes from.
-const REPETITIONS: u64 = 2_000;
+pub const REPETITIONS: u64 = 2_000;
 pub const TRUTH_RUNS: u64 = 500;
 
 /// Nominal coverage.
@@ -55,7 +54,6 @@ fn covers(series: &[f64], truth: f64) -> bool {
 /// Runs the rows.
 pub fn run(scale: Scale, table: &mut Table) -> Result<()> {
     on_slots(scale, table);
-    near_saturation(scale, table);
     on_the_engine(scale, table)?;
     let known = 100.0_f64.ln() / (1.0 - LOAD);
     let covered = replicate(scale.of(REPETITIONS), |seed| {
@@ -73,18 +71,6 @@ fn on_slots(scale: Scale, table: &mut Table) {
         [served.ttft_s, served.e2e_s]
     };
     pairs(scale, table, "64 slots", one);
-}
-
-/// What one run near saturation can know: no target, since it cannot know how others come out.
-fn near_saturation(scale: Scale, table: &mut Table) {
-    let one = |seed| slotted(seed, REQUESTS, NEAR_SATURATION).ttft_s;
-    let truth = truth(scale.of_truth(TRUTH_RUNS), Quantile::P99, &one);
-    for n in [1_000, 3_000, REQUESTS] {
-        let covered = replicate(scale.of(REPETITIONS), |seed| covers(&one(seed)[..n], truth));
-        let hits = covered.iter().filter(|c| **c).count();
-        let figure = format!("TTFT p99 of one run of {n} at 85 %, 64 slots");
-        table.share(&figure, hits, covered.len(), Target::None);
-    }
 }
 
 fn on_the_engine(scale: Scale, table: &mut Table) -> Result<()> {
