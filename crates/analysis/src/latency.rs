@@ -2,6 +2,7 @@
 
 use crate::distribution::{Distribution, Percentiles, Weight, cells_of, request_cells};
 use crate::figure::Cell;
+use crate::parallel;
 use crate::percentile::Percentile;
 use crate::token_figures::{TokenFigures, population};
 use infermeter_metrics::collect::Collected;
@@ -88,23 +89,32 @@ pub(crate) fn latencies(
         figures,
         any_failed: population.records().any(is_failure),
         one_token_each: run.one_token_each(group),
+        several: population.streaming() && population.completed().any(|r| r.chunks.several_tokens),
     };
-    let send = Origin::Send;
-    let tpot = table.request(RequestMetric::Tpot, send);
+    let mut found = table.requests().into_iter();
+    let mut next = || found.next().flatten();
+    let mut both = || ByOrigin {
+        intended: next(),
+        send: next(),
+    };
+    let (ttft, ntpot, e2e, ttfo) = (both(), both(), both(), both());
+    let reasoning = population.completed().any(|r| r.chunks.reasoning);
+    let tpot = next();
     let mut summary = LatencySummary {
-        ttft: table.both(RequestMetric::Ttft),
-        ttfo: table.both(RequestMetric::Ttfo),
+        // Without reasoning every first token is visible.
+        ttfo: if reasoning { ttfo } else { ttft.clone() },
+        ttft,
         per_user_tokens_per_s: tpot.as_ref().map(speeds).unwrap_or_default(),
         tpot,
-        ntpot: table.both(RequestMetric::Ntpot),
-        e2e: table.both(RequestMetric::E2e),
-        first_byte: table.request(RequestMetric::FirstByte, send),
-        connect: table.request(RequestMetric::Connect, send),
-        tls: table.request(RequestMetric::Tls, send),
+        ntpot,
+        e2e,
+        first_byte: next(),
+        connect: next(),
+        tls: next(),
         stalls: stalls(population),
-        multi_token_chunks: population.streaming()
-            && population.completed().any(|r| r.chunks.several_tokens),
-        reasoning: population.completed().any(|r| r.chunks.reasoning),
+        multi_token_chunks: table.several,
+        tpot_after_first_chunk: next(),
+        reasoning,
         ..LatencySummary::default()
     };
     table.tokens(&mut summary);
@@ -119,14 +129,40 @@ struct Table<'a> {
     any_failed: bool,
     /// Chunk gap, ITL and smoothed ITL are the same series.
     one_token_each: bool,
+    /// Some chunk carries several tokens.
+    several: bool,
 }
 
 impl Table<'_> {
-    fn both(&self, metric: RequestMetric) -> ByOrigin {
-        ByOrigin {
-            intended: self.request(metric, Origin::Intended),
-            send: self.request(metric, Origin::Send),
-        }
+    /// Every metric with one value per request, in the order in which they are taken.
+    fn requests(&self) -> Vec<Option<Distribution>> {
+        let by_origin = [
+            RequestMetric::Ttft,
+            RequestMetric::Ntpot,
+            RequestMetric::E2e,
+            RequestMetric::Ttfo,
+        ];
+        let of_the_send = [
+            RequestMetric::Tpot,
+            RequestMetric::FirstByte,
+            RequestMetric::Connect,
+            RequestMetric::Tls,
+            RequestMetric::TpotAfterFirstChunk,
+        ];
+        let both = by_origin.map(|m| [(m, Origin::Intended), (m, Origin::Send)]);
+        let send = of_the_send.map(|m| (m, Origin::Send));
+        let all: Vec<_> = both.into_iter().flatten().chain(send).collect();
+        let reasoning = self.population.completed().any(|r| r.chunks.reasoning);
+        let wanted = |metric| match metric {
+            RequestMetric::Ttfo => reasoning,
+            RequestMetric::TpotAfterFirstChunk => self.several,
+            _ => true,
+        };
+        parallel::map(&all, self.population.len(), |(metric, origin)| {
+            wanted(*metric)
+                .then(|| self.request(*metric, *origin))
+                .flatten()
+        })
     }
 
     fn request(&self, metric: RequestMetric, origin: Origin) -> Option<Distribution> {
@@ -161,10 +197,6 @@ impl Table<'_> {
     fn tokens(&self, summary: &mut LatencySummary) {
         summary.chunk_gap = self.token(TokenMetric::ChunkGap, Weight::Chunk);
         summary.tokens_per_chunk = self.token(TokenMetric::TokensPerChunk, Weight::Chunk);
-        if summary.multi_token_chunks {
-            let metric = RequestMetric::TpotAfterFirstChunk;
-            summary.tpot_after_first_chunk = self.request(metric, Origin::Send);
-        }
         if self.one_token_each {
             // Every chunk is one token: the three forms are the same series.
             let of = |weight| {

@@ -16,6 +16,7 @@ mod latency;
 pub mod limits;
 mod load;
 mod objective;
+mod parallel;
 mod percentile;
 mod precision;
 mod prefix_cache;

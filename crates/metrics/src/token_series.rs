@@ -202,7 +202,7 @@ pub(crate) fn for_each_value(
             if let Some(gap_ns) = gap_ns {
                 each(TokenValue {
                     value: to_ms(gap_ns) / f64::from(tokens),
-                    fixed: gap_ns.saturating_mul(FIXED) / i64::from(tokens),
+                    fixed: nearest(gap_ns.saturating_mul(FIXED), tokens),
                     at_ns,
                     count: 1,
                 });
@@ -218,6 +218,12 @@ pub(crate) fn for_each_value(
         }),
         TokenMetric::ClientLag => for_each_lag(record, each),
     }
+}
+
+/// `a` / `b` to the nearest whole number; `a` is a gap in small units and never near the limits.
+fn nearest(a: i64, b: u32) -> i64 {
+    let b = i64::from(b);
+    a.saturating_add(b / 2).div_euclid(b)
 }
 
 /// Calls `f(gap to the chunk before, tokens, instant)` for each chunk that carries at least one

@@ -13,6 +13,7 @@ mod receive;
 mod recorder;
 mod simulator;
 mod startup;
+mod summary;
 mod truth;
 mod uring;
 mod waits;
@@ -37,6 +38,7 @@ const BENCHES: [(&str, Bench); 10] = [
     ("memory", memory::run),
     ("receive", receive::run),
     ("recorder", recorder::run),
+    ("summary", summary::run),
     ("simulator", simulator::run),
     ("startup", startup::run),
     ("engine", engine::run),

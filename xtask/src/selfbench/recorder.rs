@@ -20,7 +20,8 @@ use std::process::Command;
 /// Hidden argument of the process that is measured.
 pub const CHILD: &str = "recorder-child";
 
-const RECORDS: u64 = 1_000_000;
+/// Records written.
+pub const RECORDS: u64 = 1_000_000;
 const CHUNKS: usize = 128;
 /// Records of different shape; they come again with other ids and instants.
 const SHAPES: u64 = 1024;
