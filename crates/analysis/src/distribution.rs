@@ -6,12 +6,20 @@ use crate::percentile::Percentile;
 use crate::token_figures::TokenFigure;
 use infermeter_metrics::readings::{BATCHES, BLOCK_NS};
 use infermeter_metrics::token_series::TimedSamples;
-use infermeter_stats::{BlockSeries, SampleSeries, batch_means, observed_span, summarise};
+use infermeter_stats::{
+    BlockSeries, EcdfPoint, RankTable, SampleSeries, band_half_height, batch_means, ecdf,
+    ecdf_of_table, observed_span, summarise,
+};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Cells by percentile.
 pub type Percentiles = BTreeMap<Percentile, Cell>;
+
+/// Points of a token-level distribution function.
+pub(crate) fn points_of(table: &RankTable) -> Vec<EcdfPoint> {
+    ecdf_of_table(table, ECDF_POINTS)
+}
 
 /// What one observation of a series is. Series of different weights are different populations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -38,10 +46,16 @@ pub struct Distribution {
     pub n: usize,
     /// Arithmetic mean with its interval.
     pub mean: Option<Mean>,
+    /// Independent observations whose mean would be as precise.
+    pub mean_effective_n: Option<f64>,
+    /// Sample standard deviation; absent for one observation.
+    pub std: Option<f64>,
     /// Smallest observation.
     pub min: f64,
     /// Largest observation.
     pub max: f64,
+    /// p99 / p50; absent where one of them is, or p50 is 0.
+    pub tail_ratio: Option<f64>,
     /// ESS / n < 0.5 at p50, p90 or p99: requests share a queue. Absent for token-level series,
     /// which are never taken as independent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,22 +65,65 @@ pub struct Distribution {
     /// Percentiles with each failure as +infinity; absent where nothing failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub with_failures: Option<Percentiles>,
+    /// The distribution function of the successes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ecdf: Option<Ecdf>,
+}
+
+/// Most points of a distribution function.
+const ECDF_POINTS: usize = 100;
+
+/// An empirical distribution function with its band of 95 % simultaneous coverage (Dvoretzky,
+/// Kiefer and Wolfowitz, on the smallest effective sample size of the percentiles).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Ecdf {
+    /// Points, ascending: exact shares at these values.
+    pub at: Vec<f64>,
+    /// Share of the observations at or below each.
+    pub share: Vec<f64>,
+    /// The band reaches this far below and above each share.
+    pub band: f64,
+}
+
+impl Ecdf {
+    fn of(points: &[EcdfPoint], n: usize, cells: &Percentiles) -> Option<Self> {
+        let effective = cells.values().map(|cell| cell.effective_n);
+        let effective = effective.fold(n as f64, f64::min);
+        Some(Self {
+            at: points.iter().map(|p| p.at).collect(),
+            share: points.iter().map(|p| p.count as f64 / n as f64).collect(),
+            band: band_half_height(effective, CONFIDENCE).ok()?,
+        })
+    }
+}
+
+/// p99 / p50 of cells that have both.
+fn tail_ratio(cells: &Percentiles) -> Option<f64> {
+    let of = |percent: f64| cells.get(&Percentile::new(percent)?)?.value;
+    let (p50, p99) = (of(50.0)?, of(99.0)?);
+    (p50 > 0.0).then(|| p99 / p50)
 }
 
 impl Distribution {
     /// From values of requests in time order; `None` without values.
     pub(crate) fn of_requests(samples: &[f64], wanted: &[Percentile]) -> Option<Self> {
         let series = SampleSeries::new(samples).ok()?;
-        let mean = summarise(samples, CONFIDENCE).ok();
+        let summary = summarise(samples, CONFIDENCE).ok();
+        let percentiles = request_percentiles(&series, wanted);
+        let points = ecdf(series.sorted(), ECDF_POINTS);
         Some(Self {
             unit: "ms",
             weight: Weight::Request,
             n: samples.len(),
-            mean: mean.map(|s| Mean::new(s.mean, s.mean_interval)),
+            mean: summary.map(|s| Mean::new(s.mean, s.mean_interval)),
+            mean_effective_n: summary.map(|s| s.effective_n),
+            std: summary.and_then(|s| s.std),
+            tail_ratio: tail_ratio(&percentiles),
+            ecdf: Ecdf::of(&points, samples.len(), &percentiles),
             min: *series.sorted().first()?,
             max: *series.sorted().last()?,
             correlated: Some(series.correlated()),
-            percentiles: request_percentiles(&series, wanted),
+            percentiles,
             with_failures: None,
         })
     }
@@ -77,15 +134,20 @@ impl Distribution {
         (unit, weight): (&'static str, Weight),
         wanted: &[Percentile],
     ) -> Self {
+        let percentiles = cells_of(figure, wanted);
         Self {
             unit,
             weight,
             n: figure.n,
             mean: figure.mean,
+            mean_effective_n: figure.mean_effective_n,
+            std: figure.std,
+            tail_ratio: tail_ratio(&percentiles),
+            ecdf: Ecdf::of(&figure.ecdf, figure.n, &percentiles),
             min: figure.min,
             max: figure.max,
             correlated: None,
-            percentiles: cells_of(figure, wanted),
+            percentiles,
             with_failures: None,
         }
     }
@@ -97,15 +159,21 @@ impl Distribution {
         wanted: &[Percentile],
     ) -> Option<Self> {
         let series = BlockSeries::new(&samples.values, &samples.at_ns, BLOCK_NS).ok()?;
+        let percentiles = block_percentiles(&series, wanted);
+        let moments = summarise(&samples.values, CONFIDENCE).ok();
         Some(Self {
             unit: "ms",
             weight,
             n: samples.values.len(),
             mean: mean_by_batches(samples),
+            mean_effective_n: moments.map(|s| s.effective_n),
+            std: moments.and_then(|s| s.std),
+            tail_ratio: tail_ratio(&percentiles),
+            ecdf: None,
             min: *series.sorted().first()?,
             max: *series.sorted().last()?,
             correlated: None,
-            percentiles: block_percentiles(&series, wanted),
+            percentiles,
             with_failures: None,
         })
     }

@@ -1,6 +1,8 @@
 //! Figures: a value never without its count, interval and grade.
 
-use infermeter_stats::{Estimate, Grade, Interval, Method, ProportionEstimate};
+use infermeter_stats::{
+    Estimate, Grade, Interval, Method, ProportionEstimate, batch_mean_interval,
+};
 use serde::Serialize;
 
 /// One percentile of one series.
@@ -109,22 +111,9 @@ impl Mean {
         }
     }
 
-    /// `value` with an interval from batch means: Student's t on the standard deviation of
-    /// `batches` (statistics.md: ten equal-time batch means). Open for fewer than two batches.
+    /// `value` with an interval from batch means (statistics.md: ten equal-time batch means).
     pub(crate) fn of_batches(value: f64, batches: &[f64], level: f64) -> Self {
-        let n = batches.len() as f64;
-        if batches.len() < 2 {
-            return Self::new(value, Interval::open(level));
-        }
-        let centre = batches.iter().sum::<f64>() / n;
-        let squares: f64 = batches.iter().map(|b| (b - centre).powi(2)).sum();
-        let error = (squares / (n - 1.0) / n).sqrt();
-        let half = infermeter_stats::student_two_sided(level, n - 1.0) * error;
-        Self {
-            value,
-            low: Some(value - half),
-            high: Some(value + half),
-        }
+        Self::new(value, batch_mean_interval(value, batches, level))
     }
 }
 
@@ -155,19 +144,5 @@ impl From<ProportionEstimate> for Share {
             n: p.n,
             effective_n: p.effective_n,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Mean;
-
-    #[test]
-    fn batch_means_by_hand() {
-        // Mean 2, standard deviation 1, n = 3: t(0.975, 2) = 4.302653, half-width 2.484138.
-        let mean = Mean::of_batches(2.0, &[1.0, 2.0, 3.0], 0.95);
-        assert!((mean.high.expect("bounded") - 4.484_138).abs() < 1e-5);
-        assert!((mean.low.expect("bounded") + 0.484_138).abs() < 1e-5);
-        assert_eq!(Mean::of_batches(2.0, &[2.0], 0.95).high, None);
     }
 }

@@ -7,6 +7,7 @@
 //! Invariants: each check is a pure function of the run and its summary; every limit stands in
 //! [`limits`]; a figure that the sample cannot support has no value.
 
+mod breakdown;
 mod calibration;
 mod checks;
 mod client;
@@ -27,10 +28,11 @@ mod summary;
 mod throughput;
 mod token_figures;
 
+pub use breakdown::{Band, Breakdown};
 pub use calibration::{CalibratedLoad, CalibrationSummary, Range};
 pub use checks::judge;
 pub use client::{ClientSummary, Departure, ThreadTotals};
-pub use distribution::{Distribution, Percentiles, Weight};
+pub use distribution::{Distribution, Ecdf, Percentiles, Weight};
 pub use figure::{Cell, CellGrade, CellMethod, Mean, Share};
 pub use latency::{ByOrigin, LatencySummary, speed_of};
 pub use load::{LoadSummary, Realised};

@@ -60,3 +60,6 @@ pub const CALIBRATED_BOUND_US: f64 = infermeter_core::certificate::BOUNDS_US[1];
 /// An input-length band (a factor of two) with at least this share of the measured requests has
 /// to occur in the warm-up, too.
 pub const BAND_SHARE: f64 = 0.05;
+
+/// p99 of one class beyond this many times that of another: a mixed p99 describes neither.
+pub const CLASSES_DIFFER: f64 = 2.0;

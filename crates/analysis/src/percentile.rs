@@ -42,6 +42,15 @@ impl Percentile {
         all
     }
 
+    /// Those of every distribution: the table's and p75, ascending.
+    pub(crate) fn computed(plan: &Plan) -> Vec<Self> {
+        let mut all = Self::of_plan(plan);
+        all.extend(Self::new(75.0));
+        all.sort();
+        all.dedup();
+        all
+    }
+
     /// Those that the plan asks for.
     pub(crate) fn asked(plan: &Plan) -> Vec<Self> {
         let asked = plan.percentile.iter();

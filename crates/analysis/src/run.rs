@@ -36,3 +36,6 @@ impl Run {
         run
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! The summary: every figure of a run, as `--json` prints it.
 
 use crate::CONFIDENCE;
+use crate::breakdown::{Breakdown, breakdowns};
 use crate::client::ClientSummary;
 use crate::latency::{LatencySummary, latencies};
 use crate::load::LoadSummary;
@@ -61,6 +62,8 @@ pub struct Summary {
     pub client: ClientSummary,
     /// By workload class, where there is more than one.
     pub classes: Vec<ClassSummary>,
+    /// By class, prompt length and output length, where they differ.
+    pub breakdown: Vec<Breakdown>,
 }
 
 /// The warm-up.
@@ -104,7 +107,7 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
     let population = Population::of(collected);
     let window = measured_window(manifest, &collected.requests);
     let origin = Origin::headline(manifest.load_model);
-    let wanted = Percentile::of_plan(&manifest.plan);
+    let wanted = Percentile::computed(&manifest.plan);
     let figures = TokenFigures::read(run, source, &wanted, window)?;
     let throughput = figures.throughput.as_ref();
     let tokens = token_counts(&population);
@@ -125,7 +128,8 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
         client: ClientSummary::of(run, &population, (window, &wanted), &figures),
         classes: class_summaries(run, &wanted, &figures),
         latency: latencies(collected, Group::All, &wanted, &figures),
-        percentiles: wanted,
+        breakdown: breakdowns(run, &population, origin, &wanted),
+        percentiles: Percentile::of_plan(&manifest.plan),
     })
 }
 

@@ -2,6 +2,7 @@
 //! the window, and how many chunk instants are uncertain.
 
 use crate::CONFIDENCE;
+use crate::distribution::points_of;
 use crate::figure::{Cell, Mean};
 use crate::percentile::Percentile;
 use crate::run::Run;
@@ -15,7 +16,7 @@ use infermeter_metrics::receive::Censoring;
 use infermeter_metrics::tally::Tally;
 use infermeter_metrics::throughput::Throughput;
 use infermeter_metrics::token_series::{Group, SeriesId, TokenMetric};
-use infermeter_stats::BlockPoint;
+use infermeter_stats::{BlockPoint, EcdfPoint, batch_effective_n};
 use std::collections::BTreeMap;
 
 /// Nanoseconds in the unit of a series (or tokens in a token).
@@ -36,6 +37,9 @@ pub(crate) struct TokenFigure {
     pub(crate) min: f64,
     pub(crate) max: f64,
     pub(crate) mean: Option<Mean>,
+    pub(crate) mean_effective_n: Option<f64>,
+    pub(crate) std: Option<f64>,
+    pub(crate) ecdf: Vec<EcdfPoint>,
     pub(crate) cells: BTreeMap<Percentile, Cell>,
 }
 
@@ -124,9 +128,13 @@ impl TokenFigures {
 }
 
 fn figure(tally: &Tally, batches: Vec<f64>, series: SeriesId) -> TokenFigure {
-    let mean = tally.mean(unit(series.metric));
+    let unit = unit(series.metric);
+    let (mean, std, n) = (tally.mean(unit), tally.std(unit), tally.n() as usize);
     TokenFigure {
-        n: tally.n() as usize,
+        n,
+        std,
+        mean_effective_n: std.and_then(|std| batch_effective_n(std, n, &batches)),
+        ecdf: points_of(tally.table()),
         min: tally.min(),
         max: tally.max(),
         mean: mean.map(|mean| Mean::of_batches(mean, &batches, CONFIDENCE)),

@@ -338,6 +338,8 @@ pub struct Plan {
     pub json: bool,
     /// Print nothing but the result's path and errors.
     pub quiet: bool,
+    /// Print every figure of every metric below the summary.
+    pub full: bool,
     /// Exit 3 for Questionable too.
     pub strict: bool,
     /// Send no feature probes before the run.
@@ -429,6 +431,7 @@ impl Plan {
             save_responses: false,
             json: false,
             quiet: false,
+            full: false,
             strict: false,
             no_probe: false,
             hardware: None,

@@ -159,7 +159,7 @@ pub struct RunManifest {
     pub state: RunState,
     /// The plan, secrets replaced by `***`.
     pub plan: Plan,
-    /// SHA-256 of the plan's JSON (secrets replaced; without `out`, `json` and `quiet`), hex.
+    /// SHA-256 of the plan's JSON (secrets replaced; without `out`, `json`, `quiet` and `full`), hex.
     pub plan_hash: String,
     /// Both seeds.
     pub seeds: Seeds,

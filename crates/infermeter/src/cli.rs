@@ -319,6 +319,9 @@ pub struct RunArgs {
     /// No progress; print the verdict and the record's path only
     #[arg(long, help_heading = "Result")]
     pub quiet: bool,
+    /// Print every figure of every metric below the summary
+    #[arg(long, help_heading = "Result")]
+    pub full: bool,
     /// Exit 3 for Questionable, too
     #[arg(long, help_heading = "Result")]
     pub strict: bool,
@@ -665,6 +668,9 @@ pub struct ReportArgs {
     /// Print JSON on standard output
     #[arg(long)]
     pub json: bool,
+    /// Print every figure of every metric below the summary
+    #[arg(long)]
+    pub full: bool,
     /// Objective to judge instead of the run's own (repeatable)
     #[arg(long, value_name = "SLO")]
     pub slo: Vec<String>,

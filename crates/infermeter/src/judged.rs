@@ -6,7 +6,7 @@ use infermeter_core::finding::Verdict;
 use infermeter_core::plan::Until;
 use infermeter_core::run::{RunManifest, RunState};
 use infermeter_core::source::RecordSource;
-use infermeter_report::Style;
+use infermeter_report::{Style, View};
 use serde_json::Value;
 use std::io::IsTerminal;
 
@@ -50,10 +50,11 @@ impl Judged {
     }
 
     /// The summary for a terminal.
-    pub fn text(&self) -> String {
+    pub fn text(&self, view: View) -> String {
         let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let style = Style {
             color,
+            view,
             ..Style::default()
         };
         let manifest = &self.manifest;

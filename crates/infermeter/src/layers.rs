@@ -348,6 +348,7 @@ fn flags(args: &RunArgs) -> Vec<(String, Value)> {
         ("save-responses", args.save_responses),
         ("json", args.json),
         ("quiet", args.quiet),
+        ("full", args.full),
         ("strict", args.strict),
         ("retry-stale", args.retry_stale),
         ("audit-send", args.audit_send),

@@ -9,6 +9,7 @@
 mod audit;
 mod client;
 mod findings;
+mod full;
 mod json;
 mod latency;
 mod number;
@@ -22,5 +23,5 @@ mod throughput;
 pub use audit::{audit_markdown, audit_terminal};
 pub use json::json;
 pub use repeated::{look_line, repeated, run_line};
-pub use style::Style;
+pub use style::{Style, View};
 pub use terminal::terminal;

@@ -9,6 +9,18 @@ pub struct Style {
     pub color: bool,
     /// Columns to wrap at; at least 60 are used.
     pub width: usize,
+    /// Which figures are shown.
+    pub view: View,
+}
+
+/// How much is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum View {
+    /// The summary.
+    #[default]
+    Summary,
+    /// The summary, and below it every figure of every metric.
+    Full,
 }
 
 impl Default for Style {
@@ -17,6 +29,7 @@ impl Default for Style {
         Self {
             color: false,
             width: 110,
+            view: View::Summary,
         }
     }
 }
@@ -101,8 +114,8 @@ mod tests {
     #[test]
     fn wrapping_keeps_words_and_disarms_escapes() {
         let style = Style {
-            color: false,
             width: 60,
+            ..Style::default()
         };
         let lines = style.wrap(30, "one two three four five six seven eight \u{1b}[31mnine");
         assert_eq!(lines[0], "one two three four five six");

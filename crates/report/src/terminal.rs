@@ -1,7 +1,7 @@
 //! The summary on a terminal: verdict and findings first, then objectives, then figures.
 
-use crate::style::Style;
-use crate::{client, findings, latency, objectives, run, throughput};
+use crate::style::{Style, View};
+use crate::{client, findings, full, latency, objectives, run, throughput};
 use infermeter_analysis::{ClassSummary, Summary};
 use infermeter_core::finding::{Finding, Verdict};
 use infermeter_core::run::RunManifest;
@@ -25,6 +25,9 @@ pub fn terminal(
     ];
     let classes = summary.classes.iter();
     blocks.extend(classes.map(|class| class_block(class, summary, style)));
+    if style.view == View::Full {
+        blocks.extend(full::blocks(summary, style));
+    }
     let blocks = blocks.into_iter().filter(|lines| !lines.is_empty());
     let blocks: Vec<String> = blocks.map(|lines| lines.join("\n") + "\n").collect();
     blocks.join("\n")

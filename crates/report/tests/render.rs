@@ -6,7 +6,7 @@ use infermeter_core::record::{ChunkKind, Reason};
 use infermeter_core::run::RunLog;
 use infermeter_core::schedule::Phase;
 use infermeter_metrics::fixture::{Run, ms};
-use infermeter_report::{Style, json, terminal};
+use infermeter_report::{Style, View, json, terminal};
 
 fn render(log: &RunLog, width: usize) -> String {
     let (run, summary) = summarize_log(log);
@@ -14,6 +14,7 @@ fn render(log: &RunLog, width: usize) -> String {
     let style = Style {
         color: false,
         width,
+        ..Style::default()
     };
     terminal(
         &summary,
@@ -135,7 +136,11 @@ fn colour_adds_only_escapes() {
     let findings = judge(&run, &summary);
     let verdict = Verdict::of(&findings);
     let with = |color| {
-        let style = Style { color, width: 100 };
+        let style = Style {
+            color,
+            width: 100,
+            ..Style::default()
+        };
         terminal(&summary, verdict, &findings, &log.manifest, style)
     };
     let mut plain = with(true);
@@ -224,4 +229,36 @@ fn an_audit_as_markdown() {
     ] {
         assert!(text.contains(line), "no `{line}` in\n{text}");
     }
+}
+
+#[test]
+fn the_full_view_has_every_figure() {
+    let (run, summary) = summarize_log(&Run::steady(1_300, 20.0, 12).build());
+    let style = Style {
+        view: View::Full,
+        width: 200,
+        ..Style::default()
+    };
+    let findings = judge(&run, &summary);
+    let verdict = Verdict::of(&findings);
+    let text = terminal(&summary, verdict, &findings, &run.manifest, style);
+    let short = Style {
+        width: 200,
+        ..Style::default()
+    };
+    let summary_alone = terminal(&summary, verdict, &findings, &run.manifest, short);
+    assert!(text.starts_with(summary_alone.trim_end()), "{text}");
+    let ttft = text.split("All figures").nth(1).expect("the full view");
+    for part in [
+        "TTFT ms",
+        "mean 6",
+        "std 11.",
+        "min 40.",
+        "max 79.",
+        "p99/p50 1.3",
+        "p75 ",
+    ] {
+        assert!(ttft.contains(part), "{part} in {ttft}");
+    }
+    assert!(ttft.contains("p99.9 needs "), "{ttft}");
 }

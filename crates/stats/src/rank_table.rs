@@ -129,6 +129,12 @@ impl RankTable {
         counts
     }
 
+    /// The largest value that each bucket could hold, and how many it does, ascending.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
+        let end = |Bucket(bucket): Bucket| value_of(((u64::from(bucket) + 1) << OPEN_BITS) - 1);
+        self.buckets().map(move |(bucket, n)| (end(bucket), n))
+    }
+
     /// The buckets that hold any value, ascending.
     fn buckets(&self) -> impl Iterator<Item = (Bucket, u64)> + '_ {
         let pages = self.pages.iter().enumerate();

@@ -13,6 +13,7 @@ use infermeter_metrics::facts::RequestFacts;
 use infermeter_record::{
     ParquetRecords, RecordState, RunDirectory, Tail, read_manifest, write_manifest,
 };
+use infermeter_report::View;
 
 /// Runs the subcommand.
 ///
@@ -51,9 +52,17 @@ pub fn report(args: &ReportArgs) -> Result<u8> {
     if args.json {
         output::print(&format!("{:#}\n", judged.json()));
     } else {
-        output::print(&judged.text());
+        output::print(&judged.text(view(args.full)));
     }
     Ok(judged.exit_code(args.strict))
+}
+
+/// What `--full` shows.
+pub(super) fn view(full: bool) -> View {
+    match full {
+        true => View::Full,
+        false => View::Summary,
+    }
 }
 
 fn objectives(args: &ReportArgs) -> Result<Vec<Slo>> {

@@ -1,5 +1,6 @@
 //! `infermeter run`: measure a server.
 
+use super::report::view;
 use crate::calibrate::cite;
 use crate::cli::RunArgs;
 use crate::exit::{self, ExitError};
@@ -195,6 +196,7 @@ fn first_manifest(
         out: None,
         json: false,
         quiet: false,
+        full: false,
         ..shown.clone()
     };
     let canonical = serde_json::to_vec(&hashed).unwrap_or_default();
@@ -457,7 +459,7 @@ fn show(plan: &Plan, judged: &Judged) {
     } else if plan.quiet {
         output::print(&format!("{}\n", judged.verdict.as_str()));
     } else {
-        output::print(&format!("{}\n", judged.text()));
+        output::print(&format!("{}\n", judged.text(view(plan.full))));
     }
 }
 

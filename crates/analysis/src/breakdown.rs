@@ -1,0 +1,177 @@
+//! Latencies by what the requests have in common: class, prompt length, output length.
+//!
+//! Bands of lengths are factors of four: 64 to 255 tokens, 256 to 1,023. A key appears where at
+//! least two of its bands have a completed request. Request-level metrics only, from the headline
+//! origin; a band's percentiles have guards of their own.
+
+use crate::distribution::Distribution;
+use crate::percentile::Percentile;
+use crate::run::Run;
+use infermeter_metrics::facts::RequestFacts;
+use infermeter_metrics::origin::Origin;
+use infermeter_metrics::outcomes::{OutcomeCounts, outcome_counts};
+use infermeter_metrics::population::{Failures, Population};
+use infermeter_metrics::request_metric::RequestMetric;
+use infermeter_metrics::samples::request_samples;
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// A key by which requests are told apart.
+struct Key {
+    name: &'static str,
+    /// The band of a request; absent where it has none.
+    band: fn(&RequestFacts) -> Option<u32>,
+    label: fn(u32, &Run) -> String,
+}
+
+/// Every key.
+const KEYS: &[Key] = &[
+    Key {
+        name: "class",
+        band: |request| Some(u32::from(request.class)),
+        label: class_name,
+    },
+    Key {
+        name: "prompt_tokens",
+        band: |request| Some(length_band(u64::from(request.requested_prompt_tokens))),
+        label: |band, _| length_label(band),
+    },
+    Key {
+        name: "output_tokens",
+        band: |request| request.output_token_count().map(length_band),
+        label: |band, _| length_label(band),
+    },
+];
+
+/// Latencies by one key.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Breakdown {
+    /// `class`, `prompt_tokens` or `output_tokens`.
+    pub key: &'static str,
+    /// Its bands, ascending; at least two.
+    pub bands: Vec<Band>,
+}
+
+/// The requests of one band.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Band {
+    /// The class's name, or `64 to 255`.
+    pub band: String,
+    /// How they ended.
+    pub measured: OutcomeCounts,
+    /// Time to first token.
+    pub ttft: Option<Distribution>,
+    /// Time per output token.
+    pub tpot: Option<Distribution>,
+    /// End to end / output tokens.
+    pub ntpot: Option<Distribution>,
+    /// End to end.
+    pub e2e: Option<Distribution>,
+}
+
+/// Breaks the measured requests down by every key.
+pub(crate) fn breakdowns(
+    run: &Run,
+    population: &Population<'_>,
+    origin: Origin,
+    wanted: &[Percentile],
+) -> Vec<Breakdown> {
+    let by = |key: &Key| {
+        let completed: BTreeSet<u32> = population.completed().filter_map(key.band).collect();
+        let band = |band: u32| {
+            let own = population.only(|r| (key.band)(r) == Some(band));
+            let of = |metric| {
+                let samples = request_samples(&own, metric, origin, Failures::Excluded);
+                let distribution = Distribution::of_requests(&samples, wanted)?;
+                Some(Distribution {
+                    ecdf: None,
+                    ..distribution
+                })
+            };
+            Band {
+                band: (key.label)(band, run),
+                measured: outcome_counts(own.records()),
+                ttft: of(RequestMetric::Ttft),
+                tpot: of(RequestMetric::Tpot),
+                ntpot: of(RequestMetric::Ntpot),
+                e2e: of(RequestMetric::E2e),
+            }
+        };
+        let bands: Vec<u32> = completed.into_iter().collect();
+        (bands.len() > 1).then(|| Breakdown {
+            key: key.name,
+            bands: crate::parallel::map(&bands, population.len(), |b| band(*b)),
+        })
+    };
+    KEYS.iter().filter_map(by).collect()
+}
+
+fn class_name(class: u32, run: &Run) -> String {
+    let name = run.manifest.classes.get(class as usize);
+    name.cloned().unwrap_or_else(|| class.to_string())
+}
+
+/// Factors of four: 0 for 1 to 3 tokens, 1 for 4 to 15.
+fn length_band(tokens: u64) -> u32 {
+    tokens.max(1).ilog2() / 2
+}
+
+fn length_label(band: u32) -> String {
+    let from = 1_u64 << (2 * band);
+    format!("{from} to {}", from * 4 - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{length_band, length_label};
+    use crate::summarize_log;
+    use infermeter_metrics::fixture::{Run, ms};
+
+    #[test]
+    fn bands_are_factors_of_four() {
+        let labels = [0, 1, 3, 4, 255, 256].map(|n| length_label(length_band(n)));
+        let expect = [
+            "1 to 3",
+            "1 to 3",
+            "1 to 3",
+            "4 to 15",
+            "64 to 255",
+            "256 to 1023",
+        ];
+        assert_eq!(labels, expect);
+    }
+
+    #[test]
+    fn a_key_needs_two_bands() {
+        let mut run = Run::open(1.0, 10);
+        for at in 0..6 {
+            run.stream(at * 100, ms(20), ms(10), 5);
+        }
+        run.stream(900, ms(20), ms(10), 20);
+        for record in run.records().iter_mut().take(2) {
+            record.requested_prompt_tokens = 1_000;
+        }
+        let (_, summary) = summarize_log(&run.build());
+        let found: Vec<(&str, Vec<(&str, u64)>)> = summary
+            .breakdown
+            .iter()
+            .map(|b| {
+                let bands = b.bands.iter();
+                (
+                    b.key,
+                    bands.map(|b| (&*b.band, b.measured.completed)).collect(),
+                )
+            })
+            .collect();
+        let expect = [
+            ("prompt_tokens", vec![("64 to 255", 5), ("256 to 1023", 2)]),
+            ("output_tokens", vec![("4 to 15", 6), ("16 to 63", 1)]),
+        ];
+        assert_eq!(found, expect);
+        let e2e = summary.breakdown[1].bands[1]
+            .e2e
+            .as_ref()
+            .expect("a sample");
+        assert_eq!((e2e.n, e2e.max), (1, 210.0));
+    }
+}

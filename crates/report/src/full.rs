@@ -1,0 +1,138 @@
+//! The full view: every figure of every metric, and latencies by band.
+
+use crate::number::{TimeUnit, count, interval, short_count, significant};
+use crate::style::Style;
+use infermeter_analysis::{Band, Cell, Distribution, LatencySummary, Mean, Percentiles, Summary};
+use infermeter_core::text::inert;
+use infermeter_metrics::origin::Origin;
+
+/// Every figure of a run's latencies, and below them those of each band.
+pub(crate) fn blocks(summary: &Summary, style: Style) -> Vec<Vec<String>> {
+    let origin = summary.headline_origin;
+    let mut blocks = vec![metrics(
+        "All figures; [95 % interval]",
+        &summary.latency,
+        origin,
+        style,
+    )];
+    for class in &summary.classes {
+        let heading = format!("All figures of class {}", inert(&class.class, 80));
+        blocks.push(metrics(&heading, &class.latency, origin, style));
+    }
+    for breakdown in &summary.breakdown {
+        let mut lines = vec![style.heading(&format!("By {}", breakdown.key.replace('_', " ")))];
+        for band in &breakdown.bands {
+            lines.extend(of_band(band, style));
+        }
+        blocks.push(lines);
+    }
+    blocks
+}
+
+fn metrics(heading: &str, latency: &LatencySummary, origin: Origin, style: Style) -> Vec<String> {
+    let apart = latency.multi_token_chunks || latency.itl.is_none();
+    let all = [
+        ("TTFT", latency.ttft.from(origin)),
+        (
+            "TTFO",
+            latency.ttfo.from(origin).filter(|_| latency.reasoning),
+        ),
+        ("TPOT", latency.tpot.as_ref()),
+        ("ITL", latency.itl.as_ref()),
+        ("chunk gap", latency.chunk_gap.as_ref().filter(|_| apart)),
+        ("smoothed", latency.smoothed_itl.as_ref().filter(|_| apart)),
+        ("NTPOT", latency.ntpot.from(origin)),
+        ("E2E", latency.e2e.from(origin)),
+    ];
+    let mut lines = vec![style.heading(heading)];
+    for (name, distribution) in all {
+        if let Some(distribution) = distribution {
+            lines.extend(figures(name, distribution, style));
+        }
+    }
+    lines
+}
+
+/// Moments, percentiles, and percentiles with failures of one metric.
+fn figures(name: &str, d: &Distribution, style: Style) -> Vec<String> {
+    let unit = TimeUnit::fitting(d.max);
+    let mut lines = style.entry(&format!("{name} {}", unit.symbol()), &moments(d, unit));
+    lines.extend(style.entry("", &percentiles(&d.percentiles, unit)));
+    if let Some(with) = &d.with_failures {
+        let text = format!("failures as +infinity: {}", percentiles(with, unit));
+        lines.extend(style.entry("", &text));
+    }
+    lines
+}
+
+fn moments(d: &Distribution, unit: TimeUnit) -> String {
+    let mut parts = Vec::new();
+    if let Some(mean) = &d.mean {
+        parts.push(format!("mean {}", of_mean(mean, unit)));
+    }
+    if let Some(std) = d.std {
+        parts.push(format!("std {}", unit.write(std)));
+    }
+    parts.push(format!("min {}", unit.write(d.min)));
+    parts.push(format!("max {}", unit.write(d.max)));
+    if let Some(ratio) = d.tail_ratio {
+        parts.push(format!("p99/p50 {}", significant(ratio)));
+    }
+    parts.push(format!("n {}", count(d.n as u64)));
+    if let Some(worth) = d.mean_effective_n {
+        parts.push(format!("worth {} for the mean", count(worth as u64)));
+    }
+    parts.join(", ")
+}
+
+fn of_mean(mean: &Mean, unit: TimeUnit) -> String {
+    let write = |ms: f64| unit.write(ms);
+    let range = interval(mean.low.map(write), mean.high.map(write));
+    format!("{} {range}", write(mean.value))
+}
+
+fn percentiles(cells: &Percentiles, unit: TimeUnit) -> String {
+    let written = cells
+        .iter()
+        .map(|(p, cell)| format!("{p} {}", of_cell(cell, unit)));
+    written.collect::<Vec<_>>().join(", ")
+}
+
+/// Value, interval, and how many independent observations it is worth.
+fn of_cell(cell: &Cell, unit: TimeUnit) -> String {
+    if let Some(needed) = cell.needed {
+        return format!("needs {}", short_count(needed));
+    }
+    let Some(value) = cell.value else {
+        return "among the failures".to_owned();
+    };
+    let write = |ms: f64| unit.write(ms);
+    let range = interval(cell.low.map(write), cell.high.map(write));
+    let worth = short_count(cell.effective_n as usize);
+    format!("{} {range} ({worth})", write(value))
+}
+
+fn of_band(band: &Band, style: Style) -> Vec<String> {
+    let metrics = [
+        ("TTFT", &band.ttft),
+        ("TPOT", &band.tpot),
+        ("NTPOT", &band.ntpot),
+        ("E2E", &band.e2e),
+    ];
+    let measured = &band.measured;
+    let heading = format!(
+        "{}: {} of {} completed",
+        inert(&band.band, 80),
+        count(measured.completed),
+        count(measured.total)
+    );
+    let mut lines = vec![format!("  {heading}")];
+    for (name, distribution) in metrics {
+        if let Some(d) = distribution {
+            let unit = TimeUnit::fitting(d.max);
+            let label = format!("  {name} {}", unit.symbol());
+            lines.extend(style.entry(&label, &percentiles(&d.percentiles, unit)));
+        }
+    }
+    lines
+}

@@ -1,0 +1,58 @@
+//! The interval of a mean from batch means: for series whose observations are no sampling unit.
+//!
+//! Does not test whether the batches are independent; ten batches of equal time are meant, which
+//! are far longer than what the correlation of a queue lasts.
+
+use crate::interval::Interval;
+use crate::long_run_variance::{Centred, mean};
+use crate::special::student_two_sided;
+
+/// The interval around `value`, the mean of a whole series: Student's t with batches - 1 degrees of
+/// freedom on the standard error of the batches' means. Open on both sides for fewer than two
+/// batches; of no width where the batches are equal.
+#[must_use]
+pub fn batch_mean_interval(value: f64, batch_means: &[f64], level: f64) -> Interval {
+    if batch_means.len() < 2 {
+        return Interval::open(level);
+    }
+    let n = batch_means.len() as f64;
+    let squares = Centred::new(batch_means).sum_of_squares();
+    let error = (squares / (n - 1.0) / n).sqrt();
+    Interval::around(value, student_two_sided(level, n - 1.0) * error, level)
+}
+
+/// Independent observations whose mean would be as precise as this series': variance / (variance of
+/// the batches' means / batches), in `[1, n]`. `None` for fewer than two batches.
+#[must_use]
+pub fn batch_effective_n(std: f64, n: usize, batch_means: &[f64]) -> Option<f64> {
+    if batch_means.len() < 2 {
+        return None;
+    }
+    let batches = batch_means.len() as f64;
+    let centre = mean(batch_means);
+    let squares: f64 = batch_means.iter().map(|b| (b - centre).powi(2)).sum();
+    let of_mean = squares / (batches - 1.0) / batches;
+    if of_mean <= 0.0 {
+        return Some(n as f64);
+    }
+    Some((std * std / of_mean).clamp(1.0, n as f64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn by_hand() {
+        // Mean 2, standard deviation 1, n = 3: t(0.975, 2) = 4.302653, half-width 2.484138.
+        let interval = batch_mean_interval(2.0, &[1.0, 2.0, 3.0], 0.95);
+        assert!((interval.high.unwrap() - 4.484_138).abs() < 1e-5);
+        assert!((interval.low.unwrap() + 0.484_138).abs() < 1e-5);
+        assert_eq!(batch_mean_interval(2.0, &[2.0], 0.95), Interval::open(0.95));
+        // Variance of the mean 1 / 3; of one observation 4: worth 12.
+        assert_eq!(batch_effective_n(2.0, 100, &[1.0, 2.0, 3.0]), Some(12.0));
+        assert_eq!(batch_effective_n(2.0, 5, &[1.0, 2.0, 3.0]), Some(5.0));
+        assert_eq!(batch_effective_n(2.0, 5, &[1.0, 1.0]), Some(5.0));
+        assert_eq!(batch_effective_n(2.0, 5, &[1.0]), None);
+    }
+}
