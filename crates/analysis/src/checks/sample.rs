@@ -178,10 +178,13 @@ fn widest<'a>(metrics: impl Iterator<Item = (&'static str, &'a Distribution)>) -
     ))
 }
 
+/// One distribution of a summary.
+type Metric = fn(&LatencySummary, Origin) -> Option<&Distribution>;
+
 /// Classes whose p99 differ strongly: the p99 over all is that of a mixture.
 pub(super) fn pooled_classes(_: &Run, summary: &Summary) -> Option<Finding> {
     let origin = summary.headline_origin;
-    let metrics: [(&str, fn(&LatencySummary, Origin) -> Option<&Distribution>); 3] = [
+    let metrics: [(&str, Metric); 3] = [
         ("TTFT", |l, origin| l.ttft.from(origin)),
         ("TPOT", |l, _| l.tpot.as_ref()),
         ("E2E", |l, origin| l.e2e.from(origin)),
