@@ -339,6 +339,7 @@ pub struct Plan {
     /// Print nothing but the result's path and errors.
     pub quiet: bool,
     /// Print every figure of every metric below the summary.
+    #[serde(default)]
     pub full: bool,
     /// Exit 3 for Questionable too.
     pub strict: bool,

@@ -91,11 +91,16 @@ fn of_mean(mean: &Mean, unit: TimeUnit) -> String {
     format!("{} {range}", write(mean.value))
 }
 
+/// Those that the sample carries, and what the first of the others needs.
 fn percentiles(cells: &Percentiles, unit: TimeUnit) -> String {
-    let written = cells
-        .iter()
-        .map(|(p, cell)| format!("{p} {}", of_cell(cell, unit)));
-    written.collect::<Vec<_>>().join(", ")
+    let mut parts = Vec::new();
+    for (percentile, cell) in cells {
+        parts.push(format!("{percentile} {}", of_cell(cell, unit)));
+        if cell.needed.is_some() {
+            break;
+        }
+    }
+    parts.join(", ")
 }
 
 /// Value, interval, and how many independent observations it is worth.
