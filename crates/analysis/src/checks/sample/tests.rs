@@ -83,9 +83,7 @@ fn correlated_samples_say_what_that_means() {
     let findings = judge(&run, &summary);
     let note = findings.iter().find(|f| f.code == "correlated-samples");
     let evidence = &note.expect("the note").evidence;
-    assert!(
-        evidence.contains("At this load the true TTFT p"),
-        "{evidence}"
-    );
-    assert!(evidence.contains(" % lower to "), "{evidence}");
+    // Half of the requests are slow: the p99 lies among them whatever the dependence.
+    let end = "At this load the true E2E p99 is plausibly under 1 % lower to under 1 % higher.";
+    assert!(evidence.ends_with(end), "{evidence}");
 }
