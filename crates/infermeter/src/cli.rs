@@ -1,14 +1,16 @@
 //! The command line: every flag, defined and documented in one place; here those of the commands
-//! that plan and serve, in `cli/` those of `audit` and `calibrate`.
+//! that plan and serve, in `cli/` those of `audit`, `calibrate` and `report`.
 //!
 //! Values stay text here; they are parsed once, in [`crate::layers`], where flags, plan file and
 //! defaults meet.
 
 mod audit;
 mod calibrate;
+mod report;
 
 pub use audit::AuditArgs;
 pub use calibrate::CalibrateArgs;
+pub use report::ReportArgs;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -658,23 +660,4 @@ pub struct HeadArgs {
     /// Seed of the option spread
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-}
-
-/// Flags of `report`.
-#[derive(Debug, Args)]
-pub struct ReportArgs {
-    /// Directory that `run` wrote
-    pub run_dir: PathBuf,
-    /// Print JSON on standard output
-    #[arg(long)]
-    pub json: bool,
-    /// Print every figure of every metric below the summary
-    #[arg(long)]
-    pub full: bool,
-    /// Objective to judge instead of the run's own (repeatable)
-    #[arg(long, value_name = "SLO")]
-    pub slo: Vec<String>,
-    /// Exit 3 for Questionable, too
-    #[arg(long)]
-    pub strict: bool,
 }

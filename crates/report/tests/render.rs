@@ -189,6 +189,7 @@ fn an_audit_on_a_terminal() {
     let style = Style {
         color: false,
         width: 80,
+        ..Style::default()
     };
     let text = infermeter_report::audit_terminal(&small_audit(), style);
     assert!(!text.contains('\u{1b}'), "{text}");

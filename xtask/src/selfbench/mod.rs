@@ -31,7 +31,7 @@ const REPEATS: usize = 5;
 type Bench = fn(usize, &Path) -> Result<()>;
 
 /// In the order of `all`.
-const BENCHES: [(&str, Bench); 10] = [
+const BENCHES: [(&str, Bench); 11] = [
     ("truth", truth::run),
     ("uring", uring::run),
     ("pacing", pacing::run),

@@ -1,0 +1,25 @@
+//! Flags of `report`.
+//!
+//! Does not check values. Invariant: each flag has its doc comment, which is its help.
+
+use clap::Args;
+use std::path::PathBuf;
+
+/// Flags of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Directory that `run` wrote
+    pub run_dir: PathBuf,
+    /// Print JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Print every figure of every metric below the summary
+    #[arg(long)]
+    pub full: bool,
+    /// Objective to judge instead of the run's own (repeatable)
+    #[arg(long, value_name = "SLO")]
+    pub slo: Vec<String>,
+    /// Exit 3 for Questionable, too
+    #[arg(long)]
+    pub strict: bool,
+}
