@@ -33,6 +33,8 @@ pub enum Weight {
     Token,
     /// A read from a socket.
     Read,
+    /// A session.
+    Session,
 }
 
 /// The distribution of one metric.

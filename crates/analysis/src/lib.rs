@@ -24,6 +24,7 @@ mod prefix_cache;
 mod repeated;
 mod requests;
 mod run;
+mod sessions;
 mod summary;
 mod throughput;
 mod token_figures;
@@ -43,6 +44,7 @@ pub use prefix_cache::{HitRate, HitSource, PrefixCacheSummary};
 pub use repeated::{Over, Repeated, RepeatedFigure};
 pub use requests::RequestSummary;
 pub use run::Run;
+pub use sessions::{SessionSummary, TurnSummary};
 pub use summary::{ClassSummary, Summary, WarmupSummary, summarize, summarize_log};
 pub use throughput::{Rate, ThroughputSummary};
 

@@ -30,6 +30,11 @@ pub const CHAT_OVERHEAD_TOKENS: i64 = 128;
 /// Prompt tokens beyond those asked for on the completions endpoint: one for the start token.
 pub const COMPLETIONS_OVERHEAD_TOKENS: i64 = 1;
 
+/// Turns of a trace due later than in the trace, p99, ms: questionable beyond this
+pub const SLIP_MS: f64 = 1_000.0;
+/// and this share of the window.
+pub const SLIP_SHARE: f64 = 0.01;
+
 /// Share of prompt tokens from the server's prefix cache: questionable.
 pub const CACHED_PROMPT: f64 = 0.01;
 

@@ -10,6 +10,7 @@ use crate::percentile::Percentile;
 use crate::prefix_cache::PrefixCacheSummary;
 use crate::requests::RequestSummary;
 use crate::run::Run;
+use crate::sessions::SessionSummary;
 use crate::throughput::ThroughputSummary;
 use crate::token_figures::{TokenFigures, population};
 use infermeter_core::request::ClassIndex;
@@ -64,6 +65,9 @@ pub struct Summary {
     pub classes: Vec<ClassSummary>,
     /// By class, prompt length and output length, where they differ.
     pub breakdown: Vec<Breakdown>,
+    /// Sessions; absent where requests stand alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sessions: Option<SessionSummary>,
 }
 
 /// The warm-up.
@@ -127,6 +131,7 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
         goodput: goodput(run, &population, origin, window),
         client: ClientSummary::of(run, &population, (window, &wanted), &figures),
         classes: class_summaries(run, &wanted, &figures),
+        sessions: SessionSummary::of(run, origin, &wanted),
         latency: latencies(collected, Group::All, &wanted, &figures),
         breakdown: breakdowns(run, &population, origin, &wanted),
         percentiles: Percentile::of_plan(&manifest.plan),

@@ -14,6 +14,9 @@ pub struct Prepared {
     pub expect: Expect,
     /// What it waits for itself.
     pub waited: Option<Waited>,
-    /// The request that waits for the end of this one's answer.
-    pub next: Option<FollowUp>,
+    /// The requests that wait for the end of this one's answer.
+    pub next: Vec<FollowUp>,
+    /// Closed loop: time between the end of this request's session and its user's next one,
+    /// nanoseconds.
+    pub pause_ns: i64,
 }

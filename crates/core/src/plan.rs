@@ -3,6 +3,7 @@
 mod kinds;
 mod prefix;
 mod profile;
+mod sessions;
 mod syntax;
 mod until;
 mod workload;
@@ -10,6 +11,7 @@ mod workload;
 pub use kinds::{AdapterWeight, ImageSpec, KindWeight, RequestKind, SamplingValue};
 pub use prefix::{MAX_PREFIXES, MAX_ROTATIONS, PrefixMode};
 pub use profile::{After, BurstPhases, Level, MAX_RATE, Point, RateProfile, Stretch};
+pub use sessions::{History, MAX_TURNS, OnFailure, Sessions, SessionsError, Wait};
 pub use syntax::SyntaxError;
 pub use until::{Until, UntilError};
 pub use workload::{
@@ -239,6 +241,12 @@ pub struct Plan {
     /// What prompts share at their beginnings; absent: nothing, but what a trace or a dataset shares.
     #[serde(default)]
     pub prefix: Option<PrefixMode>,
+    /// Conversations of several turns, `NAME=VALUE` (see [`Sessions`]); empty: requests stand alone.
+    #[serde(default)]
+    pub sessions: Vec<String>,
+    /// Header that carries the number of a request's session.
+    #[serde(default)]
+    pub session_header: Option<String>,
     /// Model name; absent: the first of `/v1/models`.
     pub model: Option<String>,
     /// The API spoken.
@@ -391,6 +399,8 @@ impl Plan {
             workload_file: None,
             workload: WorkloadKind::One(WorkloadClass::Chat),
             prefix: None,
+            sessions: Vec::new(),
+            session_header: None,
             model: None,
             endpoint: Endpoint::Chat,
             no_stream: false,
@@ -485,6 +495,20 @@ impl Plan {
     pub fn is_replay(&self) -> bool {
         let paced = self.peak_rate().is_some() || self.concurrency.is_some();
         self.trace.is_some() || (self.workload_file.is_some() && !paced)
+    }
+
+    /// The sessions asked for.
+    ///
+    /// # Errors
+    /// Naming the option at fault.
+    pub fn sessions(&self) -> Result<Option<Sessions>, SessionsError> {
+        Sessions::parse(&self.sessions)
+    }
+
+    /// Answers' texts become part of later prompts: they are kept with the record.
+    pub fn has_live_history(&self) -> bool {
+        let sessions = self.sessions().ok().flatten();
+        sessions.is_some_and(|s| s.history == History::Live)
     }
 
     /// The target is the embedded simulator.

@@ -47,8 +47,11 @@ pub enum LoadModel {
 pub struct Progress {
     /// Requests with a record (every arrival reached, every slot's send).
     pub scheduled: u64,
-    /// Drain arrivals that the run ended before.
+    /// Drain arrivals that the run ended before, and turns of sessions under way.
     pub drain_not_reached: u64,
+    /// Sessions under way with turns that the run ended before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unfinished_sessions: Vec<u64>,
     /// The trace ended before the drain did.
     pub drain_without_load: bool,
     /// When the run ended.

@@ -233,6 +233,14 @@ pub struct RunArgs {
     /// [default: bust, or what a trace or a dataset shares]
     #[arg(long, value_name = "MODE", help_heading = "Requests")]
     pub prefix: Option<String>,
+    /// Conversations: turns=N (or 2..8, zipf:S/1..20), think=TIME (or exp:5s), tool=TIME with
+    /// tool-share=P, pause=TIME, system=TOKENS, max-context=TOKENS, history=planned or live,
+    /// on-failure=end or continue (repeatable); --rate is then in sessions, --concurrency in users
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Requests")]
+    pub sessions: Vec<String>,
+    /// Header with the number of a request's session, for routers that keep a session's replica
+    #[arg(long, value_name = "NAME", help_heading = "Requests")]
+    pub session_header: Option<String>,
     /// Model name [default: the first of /v1/models]
     #[arg(long, value_name = "NAME", help_heading = "Requests")]
     pub model: Option<String>,

@@ -1,7 +1,7 @@
 //! `--dry-run`: what would be sent, for how long, and what the sample could support.
 
 use crate::load::Load;
-use infermeter_core::plan::{Plan, RateProfile, Warmup};
+use infermeter_core::plan::{History, Plan, RateProfile, Wait, Warmup};
 use infermeter_core::schedule::Schedule;
 use infermeter_core::slo::parse_percentile;
 use infermeter_core::units::Span;
@@ -51,6 +51,7 @@ pub fn dry_run(plan: &Plan, load: &Load) -> String {
             "            repeated: {texts} texts are sent before they begin again"
         ));
     }
+    lines.extend(sessions(plan, load));
     let measured = match &load.schedule {
         Schedule::Open(_) => open_loop(plan, load, &mut lines),
         Schedule::Closed(_) => closed_loop(plan, &mut lines),
@@ -92,7 +93,13 @@ fn open_loop(plan: &Plan, load: &Load, lines: &mut Vec<String>) -> Option<u64> {
         return None;
     };
     let seconds = |ns: i64| ns as f64 / 1e9;
-    let measured = (open.drain_from - open.measure_from) as u64;
+    let due = load.due_in_window.unwrap_or(0);
+    let means = load.workload.session_means();
+    let noun = if means.is_some() {
+        "sessions"
+    } else {
+        "requests"
+    };
     let window = seconds(open.window_end.since(open.window_start));
     let rate = load.rate_asked(plan).unwrap_or(0.0);
     let mean = if plan.rate_profile.is_some() || plan.clients.is_some() {
@@ -101,21 +108,59 @@ fn open_loop(plan: &Plan, load: &Load, lines: &mut Vec<String>) -> Option<u64> {
         ""
     };
     lines.push(format!(
-        "Load        open loop, {rate:.3} requests/s asked for{mean}"
+        "Load        open loop, {rate:.3} {noun}/s asked for{mean}"
     ));
     lines.extend(plan.rate_profile.as_ref().map(profile_line));
     lines.push(format!(
-        "Warm-up     {} requests in {:.1} s",
+        "Warm-up     {} {noun} in {:.1} s",
         open.measure_from,
         seconds(open.window_start.0)
     ));
-    lines.push(format!("Window      {measured} requests in {window:.1} s"));
+    lines.push(format!("Window      {due} {noun} in {window:.1} s"));
     lines.push(format!(
         "Duration    {:.1} s and the answers in flight, at most {:.1} s",
         seconds(open.window_end.0),
         seconds(open.window_end.0) + plan.timeout.as_seconds()
     ));
-    Some(measured)
+    // Where turns fall depends on the answers.
+    means.is_none().then_some(due)
+}
+
+/// What sessions are like, or that rows of a trace wait for each other.
+fn sessions(plan: &Plan, load: &Load) -> Vec<String> {
+    let waiting = load.workload.waiting();
+    if waiting > 0 {
+        return vec![format!(
+            "Sessions    {waiting} rows wait for the answer to another row, then for their own time"
+        )];
+    }
+    let (Some(means), Ok(Some(sessions))) = (load.workload.session_means(), plan.sessions()) else {
+        return Vec::new();
+    };
+    let mut waits = vec![format!("think {}", sessions.think)];
+    if sessions.tool_share > 0.0 {
+        let share = sessions.tool_share * 100.0;
+        waits.push(format!(
+            "tools {} before {share:.0} % of the turns",
+            sessions.tool
+        ));
+    }
+    if sessions.pause != Wait::NONE {
+        waits.push(format!("pause {}", sessions.pause));
+    }
+    let history = match sessions.history {
+        History::Planned => "planned",
+        History::Live => "the server's own words",
+    };
+    vec![
+        format!(
+            "Sessions    {:.1} turns in the mean, at most {}; {}",
+            means.turns,
+            sessions.most_turns(),
+            waits.join(", ")
+        ),
+        format!("            history {history}"),
+    ]
 }
 
 /// The profile, the rate before it and what follows it.
@@ -138,8 +183,13 @@ fn closed_loop(plan: &Plan, lines: &mut Vec<String>) -> Option<u64> {
         (None, Some(d)) => d.to_string(),
         (None, None) => String::new(),
     };
+    let what = if plan.sessions.is_empty() {
+        "requests in flight"
+    } else {
+        "users, each with one session at a time"
+    };
     lines.push(format!(
-        "Load        closed loop, {slots} requests in flight (self-throttled)"
+        "Load        closed loop, {slots} {what} (self-throttled)"
     ));
     let warmup = plan.warmup();
     let at_most = if plan.warmup.is_none() {

@@ -296,6 +296,7 @@ fn texts(args: &RunArgs) -> Vec<(&'static str, &Option<String>)> {
         ("workload-file", &args.workload_file),
         ("workload", &args.workload),
         ("prefix", &args.prefix),
+        ("session-header", &args.session_header),
         ("model", &args.model),
         ("profile", &args.profile),
         ("schema", &args.schema),
@@ -334,6 +335,7 @@ fn texts(args: &RunArgs) -> Vec<(&'static str, &Option<String>)> {
 fn flags(args: &RunArgs) -> Vec<(String, Value)> {
     let lists = [
         ("trace-option", &args.trace_option),
+        ("sessions", &args.sessions),
         ("header", &args.header),
         ("kind", &args.kind),
         ("image", &args.image),

@@ -5,16 +5,17 @@ use crate::clients::Clients;
 use crate::dataset_file::DatasetFile;
 use crate::trace_options;
 use anyhow::{Context, Result, bail};
-use infermeter_core::plan::{Plan, PrefixMode, PromptCount, Warmup};
+use infermeter_core::clock::Offset;
+use infermeter_core::plan::{Plan, PrefixMode, PromptCount, Sessions, Warmup};
 use infermeter_core::rate::RateCurve;
-use infermeter_core::request::RequestId;
+use infermeter_core::request::{FollowUp, RequestId, RequestSpec, Waited};
 use infermeter_core::run::LoadModel;
-use infermeter_core::schedule::{OpenSchedule, Schedule};
+use infermeter_core::schedule::{ArrivalIds, OpenSchedule, Schedule};
 use infermeter_core::text::inert;
 use infermeter_core::units::Span;
 use infermeter_schedule::{
-    ArrivalProcess, ClosedParams, OpenParams, Rate, ReplayParams, WarmupRule, closed_schedule,
-    open_schedule, replay_schedule, thin,
+    ArrivalProcess, ClosedParams, OpenParams, Rate, ReplayParams, TimeScale, Waits, WarmupRule,
+    closed_schedule, open_schedule, replay_schedule, thin,
 };
 use infermeter_workload::{
     ChatTemplate, Dataset, DatasetOptions, Kinds, TokenCounter, Tokenizer, Trace, TraceRow,
@@ -35,13 +36,19 @@ pub struct Load {
     pub workload: Workload,
     /// When.
     pub schedule: Schedule,
-    /// Tokens that the chat template adds to each prompt; absent without a template, and for a
-    /// dataset, whose messages are of many kinds.
+    /// Tokens that the chat template adds to each prompt; absent without a template, for sessions,
+    /// and for a dataset, whose messages are of many kinds.
     pub template_tokens: Option<u32>,
-    /// The rows of a trace end with the trace: the drain may be without load.
-    pub from_trace: bool,
     /// The clients that both come from, where they do.
     pub clients: Option<Clients>,
+    /// A trace whose rows end before the drain does: nothing keeps the load on there.
+    pub drain_without_load: bool,
+    /// Requests or, with sessions, sessions due in the window (open loop).
+    pub due_in_window: Option<u64>,
+    /// Waits inside sessions and between them.
+    waits: Option<Waits>,
+    /// Times of a trace are multiplied by this.
+    scale: TimeScale,
 }
 
 impl Load {
@@ -60,16 +67,20 @@ impl Load {
         };
         let drawn = drawn(plan, tokenizer, template.as_ref())?;
         let (workload, template_tokens) = beginning(plan, drawn.workload, template.as_deref())?;
-        let workload = match drawn.from_trace {
+        let workload = match drawn.replayed {
             true => workload,
             false => warmed(workload, &drawn.schedule),
         };
+        let waits = |sessions| Waits::new(&sessions, plan.seeds().schedule);
         Ok(Self {
             workload: carrying(plan, workload)?.with_salt(salt),
             schedule: drawn.schedule,
-            from_trace: drawn.from_trace,
             template_tokens,
             clients: drawn.clients,
+            drain_without_load: drawn.drain_without_load,
+            due_in_window: drawn.due_in_window,
+            waits: drawn.sessions.map(waits),
+            scale: TimeScale::new(plan.time_scale)?,
         })
     }
 
@@ -88,15 +99,24 @@ impl Load {
         let own_times = plan.peak_rate().is_none() && plan.concurrency.is_none();
         let schedule = if own_times {
             Schedule::Open(replay_file(plan, path, &file)?)
+        } else if file.entries().iter().any(|entry| entry.parent.is_some()) {
+            bail!(
+                "--workload-file: requests of {} wait for each other: they are sent at the instants \
+                 of the file, without --rate, --rate-profile and --concurrency",
+                path.display()
+            );
         } else {
-            schedule(plan, None, plan.seeds().schedule)?
+            schedule(plan, (None, None), plan.seeds().schedule)?
         };
         Ok(Self {
+            drain_without_load: own_times && ends_with_window(&schedule),
+            due_in_window: due_in_window(&schedule),
             workload: Workload::from_file(file, tokenizer).with_salt(salt),
             schedule,
-            from_trace: own_times,
             clients: None,
             template_tokens: None,
+            waits: None,
+            scale: TimeScale::new(plan.time_scale)?,
         })
     }
 
@@ -111,6 +131,51 @@ impl Load {
                 start..start.saturating_add(closed.requests.unwrap_or(CLOSED_SAMPLE))
             }
         }
+    }
+
+    /// The requests that wait for the answer to `spec`'s, and how long.
+    pub fn follow_ups(&self, spec: &RequestSpec) -> Vec<FollowUp> {
+        let next = self.workload.next_turns(spec).into_iter();
+        next.map(|turn| {
+            let waits = self.waits.as_ref();
+            let drawn = waits.map(|waits| waits.before_turn_ns(turn.id, turn.role));
+            let recorded = turn.delay_ns.map(|ns| self.scale.apply(ns));
+            FollowUp {
+                id: turn.id,
+                delay_ns: recorded.or(drawn).unwrap_or(0),
+                planned: self.planned(turn.offset_ns),
+            }
+        })
+        .collect()
+    }
+
+    /// Some requests wait for the answer to another one.
+    pub fn has_sessions(&self) -> bool {
+        match &self.schedule {
+            Schedule::Open(open) => open.ids != ArrivalIds::ALONE,
+            Schedule::Closed(closed) => closed.stride != 1,
+        }
+    }
+
+    /// What a request waits for itself.
+    pub fn waited(&self, spec: &RequestSpec) -> Option<Waited> {
+        self.workload.awaited(spec).map(|awaited| Waited {
+            parent: awaited.parent,
+            planned: self.planned(awaited.offset_ns),
+        })
+    }
+
+    /// The pause of a user after the session of a request, nanoseconds.
+    pub fn pause_ns(&self, spec: &RequestSpec) -> i64 {
+        let waits = self.waits.as_ref();
+        let pause = waits
+            .zip(spec.turn)
+            .map(|(w, turn)| w.pause_ns(turn.session));
+        pause.unwrap_or(0)
+    }
+
+    fn planned(&self, offset_ns: Option<i64>) -> Option<Offset> {
+        offset_ns.map(|ns| Offset(self.scale.apply(ns)))
     }
 
     /// The load model, as labelled everywhere.
@@ -135,8 +200,8 @@ impl Load {
         Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
-    /// Requests per second asked for over the window (open loop): the rate, the mean of a profile
-    /// over the window, or what a trace has there.
+    /// Requests (or sessions) per second asked for over the window (open loop): the rate, the mean
+    /// of a profile over the window, or what a trace has there.
     pub fn rate_asked(&self, plan: &Plan) -> Option<f64> {
         let Schedule::Open(open) = &self.schedule else {
             return None;
@@ -151,13 +216,15 @@ impl Load {
         if let Some(profile) = &plan.rate_profile {
             return RateCurve::new(profile, plan.seeds().schedule).mean(window_ns);
         }
-        Some((open.drain_from - open.measure_from) as f64 / (window_ns as f64 / 1e9))
+        Some(self.due_in_window? as f64 / (window_ns as f64 / 1e9))
     }
 }
 
 /// The instants of a workload file, in its own phases unless the plan has others.
 fn replay_file(plan: &Plan, path: &Path, file: &WorkloadFile) -> Result<OpenSchedule> {
-    let offsets: Option<Vec<i64>> = file.entries().iter().map(|entry| entry.at_ns).collect();
+    let entries = file.entries().iter();
+    let begins: Vec<_> = entries.filter(|entry| entry.parent.is_none()).collect();
+    let offsets: Option<Vec<i64>> = begins.iter().map(|entry| entry.at_ns).collect();
     let Some(offsets) = offsets else {
         bail!(
             "--workload-file: the requests of {} have no instants: give --rate, --rate-profile or \
@@ -184,47 +251,78 @@ fn replay_file(plan: &Plan, path: &Path, file: &WorkloadFile) -> Result<OpenSche
         };
         params.duration = Some(scaled(phases.window_end_ns - phases.window_start_ns));
     }
-    replay_schedule(&offsets, &params).context("--workload-file")
+    let mut schedule = replay_schedule(&offsets, &params).context("--workload-file")?;
+    if begins.len() < file.entries().len() {
+        let ids = begins.iter().map(|entry| entry.spec.id);
+        schedule.ids = ArrivalIds::Listed(ids.collect());
+    }
+    Ok(schedule)
 }
 
 /// Lengths and instants, before anything is said about texts.
 struct Drawn {
     workload: Workload,
     schedule: Schedule,
-    from_trace: bool,
+    /// The warm-up is the head of recorded rows.
+    replayed: bool,
     clients: Option<Clients>,
+    sessions: Option<Sessions>,
+    drain_without_load: bool,
+    due_in_window: Option<u64>,
+}
+
+impl Drawn {
+    fn new(workload: Workload, schedule: Schedule) -> Self {
+        Self {
+            due_in_window: due_in_window(&schedule),
+            workload,
+            schedule,
+            replayed: false,
+            clients: None,
+            sessions: None,
+            drain_without_load: false,
+        }
+    }
 }
 
 fn drawn(plan: &Plan, tokenizer: Tokenizer, template: Option<&Arc<ChatTemplate>>) -> Result<Drawn> {
     let seeds = plan.seeds();
     if let Some(clients) = Clients::of_plan(plan)? {
         let (trace, schedule) = clients.load(plan, seeds)?;
+        let workload = Workload::from_trace(trace, seeds.workload, tokenizer);
         return Ok(Drawn {
-            workload: Workload::from_trace(trace, seeds.workload, tokenizer),
-            schedule: Schedule::Open(schedule),
-            from_trace: false,
             clients: Some(clients),
+            ..Drawn::new(workload, Schedule::Open(schedule))
         });
     }
-    let trace = match &plan.trace {
-        Some(path) => Some(trace(plan, path)?),
-        None => None,
-    };
-    let schedule = schedule(plan, trace.as_ref().map(Trace::rows), seeds.schedule)?;
-    let from_trace = trace.is_some();
-    let workload = match (trace, &plan.dataset) {
-        (Some(trace), _) => Workload::from_trace(trace, seeds.workload, tokenizer),
-        (None, Some(path)) => {
+    if let Some(path) = &plan.trace {
+        let trace = trace(plan, path)?;
+        let schedule = schedule(plan, (Some(trace.rows()), None), seeds.schedule)?;
+        let roots = roots(schedule.clone(), &trace);
+        let workload = Workload::from_trace(trace, seeds.workload, tokenizer);
+        return Ok(Drawn {
+            replayed: true,
+            drain_without_load: ends_with_window(&schedule),
+            due_in_window: due_in_window(&schedule),
+            ..Drawn::new(workload, roots)
+        });
+    }
+    let sessions = plan.sessions().context("--sessions")?;
+    let schedule = schedule(plan, (None, sessions.as_ref()), seeds.schedule)?;
+    let workload = match &plan.dataset {
+        Some(path) => {
             let dataset = dataset(plan, path, &tokenizer, template)?;
             Workload::from_dataset(dataset, &plan.workload, seeds.workload, tokenizer)?
         }
-        (None, None) => Workload::from_plan(&plan.workload, seeds.workload, tokenizer)?,
+        None => Workload::from_plan(&plan.workload, seeds.workload, tokenizer)?,
+    };
+    let workload = match sessions {
+        Some(sessions) => workload.with_sessions(sessions),
+        None => workload,
     };
     Ok(Drawn {
-        workload,
-        schedule,
-        from_trace,
-        clients: None,
+        sessions,
+        ..Drawn::new(workload, schedule)
     })
 }
 
@@ -289,10 +387,10 @@ fn trace(plan: &Plan, path: &Path) -> Result<Trace> {
 /// Tokens that a chat template adds to a prompt: all prompts of a workload have the same messages,
 /// and texts that begin and end alike.
 fn added_by(template: &ChatTemplate, workload: &Workload) -> Result<Option<u32>> {
-    if workload.texts_before_repeating().is_some() {
+    if workload.texts_before_repeating().is_some() || workload.session_means().is_some() {
         return Ok(None);
     }
-    let content = workload.content(&workload.spec(0))?;
+    let content = workload.content(&workload.spec(0), &[])?;
     let counter = TokenCounter::load(workload.tokenizer())?;
     let all = tokens_with_template(&content.messages, template, &counter)?;
     let texts = content
@@ -325,7 +423,34 @@ fn dataset(
     Dataset::read(file.path(), &options, tokenizer).context("--dataset")
 }
 
-fn schedule(plan: &Plan, rows: Option<&[TraceRow]>, seed: u64) -> Result<Schedule> {
+fn due_in_window(schedule: &Schedule) -> Option<u64> {
+    match schedule {
+        Schedule::Open(open) => Some((open.drain_from - open.measure_from) as u64),
+        Schedule::Closed(_) => None,
+    }
+}
+
+/// No arrival is left for the drain.
+fn ends_with_window(schedule: &Schedule) -> bool {
+    matches!(schedule, Schedule::Open(open) if open.drain_from == open.arrivals.len())
+}
+
+/// The arrivals of rows that wait for no other row.
+fn roots(schedule: Schedule, trace: &Trace) -> Schedule {
+    match schedule {
+        Schedule::Open(open) if trace.rows_waiting() > 0 => {
+            Schedule::Open(open.only(|row| trace.parent(row).is_none()))
+        }
+        other => other,
+    }
+}
+
+fn schedule(
+    plan: &Plan,
+    (rows, sessions): (Option<&[TraceRow]>, Option<&Sessions>),
+    seed: u64,
+) -> Result<Schedule> {
+    let stride = sessions.map_or(1, |sessions| u64::from(sessions.most_turns()));
     let warmup = WarmupRule::resolve(plan.warmup, plan.duration);
     let (duration, requests) = (plan.duration, plan.requests);
     if let Some(rows) = rows {
@@ -342,6 +467,7 @@ fn schedule(plan: &Plan, rows: Option<&[TraceRow]>, seed: u64) -> Result<Schedul
     if let Some(slots) = plan.concurrency {
         let params = ClosedParams {
             slots,
+            stride,
             warmup,
             duration,
             requests,
@@ -361,5 +487,8 @@ fn schedule(plan: &Plan, rows: Option<&[TraceRow]>, seed: u64) -> Result<Schedul
         requests,
         drain_max: plan.timeout,
     };
-    Ok(Schedule::Open(open_schedule(&params, seed)?))
+    Ok(Schedule::Open(OpenSchedule {
+        ids: ArrivalIds::Every { stride },
+        ..open_schedule(&params, seed)?
+    }))
 }

@@ -4,7 +4,7 @@
 //! threads, and a request whose prompt is not as long as it says ends the making.
 
 use anyhow::{Context, Result, anyhow, bail};
-use infermeter_core::request::{RequestContent, RequestId, RequestSpec};
+use infermeter_core::request::{FollowUp, RequestContent, RequestId, RequestSpec};
 use infermeter_workload::{
     FileHeader, TokenCounter, Workload, WorkloadWriter, Written, encode_line,
 };
@@ -47,8 +47,27 @@ impl FromStr for Verify {
     }
 }
 
-/// One request to make: its id, and its instant where it has one of its own.
-pub type Wanted = (RequestId, Option<i64>);
+/// One request to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its id.
+    pub id: RequestId,
+    /// When it is due, nanoseconds after the origin, where it has an instant of its own.
+    pub at_ns: Option<i64>,
+    /// The requests that wait for its answer.
+    pub next: Vec<FollowUp>,
+}
+
+impl Wanted {
+    /// A request that nothing waits for.
+    pub fn alone(id: RequestId, at_ns: Option<i64>) -> Self {
+        Self {
+            id,
+            at_ns,
+            next: Vec::new(),
+        }
+    }
+}
 
 /// What came of it.
 #[derive(Debug)]
@@ -156,17 +175,17 @@ fn chunk_of(
 ) -> Result<Chunk> {
     let mut chunk = Chunk::default();
     let mut of_class: HashMap<u16, u64> = HashMap::new();
-    for (id, at_ns) in wanted {
+    for Wanted { id, at_ns, next } in wanted {
         let spec = workload.spec(*id);
         let nth = of_class.entry(spec.class).or_default();
         // The first of each class in each chunk, and each hundredth: never fewer than asked for.
         let chosen = verify == Verify::All || nth.is_multiple_of(ONE_IN);
         *nth += 1;
         if let (true, Some(counter)) = (chosen, counter) {
-            check(&spec, &workload.content(&spec)?, counter)?;
+            check(&spec, &workload.content(&spec, &[])?, counter)?;
             *chunk.verified.entry(spec.class).or_default() += 1;
         }
-        let request = workload.file_request(*id, *at_ns)?;
+        let request = workload.file_request(*id, *at_ns, next.clone())?;
         let class = &workload.classes()[usize::from(spec.class)];
         encode_line(&mut chunk.lines, &request, class).map_err(|e| anyhow!("request {id}: {e}"))?;
         chunk.requests += 1;

@@ -13,7 +13,9 @@ use std::path::Path;
 /// # Errors
 /// When a file cannot be read or written; the journal stays until everything is on disk.
 pub fn settle(dir: &Path, manifest: &RunManifest) -> Result<Converted> {
-    let mut responses = match manifest.plan.save_responses {
+    // What became part of later prompts is part of the record.
+    let plan = &manifest.plan;
+    let mut responses = match plan.save_responses || plan.has_live_history() {
         true => Some(ResponsesWriter::create(dir)?),
         false => None,
     };

@@ -168,7 +168,7 @@ fn ready(
         features: careful(!plan.no_stream),
         headers,
         extra_body: extra_body.unwrap_or_default(),
-        session_header: None,
+        session_header: plan.session_header.clone(),
         path: plan.endpoint_path.clone(),
         template: template(plan)?,
     };

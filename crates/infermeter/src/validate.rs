@@ -5,7 +5,7 @@ use crate::mock_settings::MockTarget;
 use anyhow::{Result, anyhow, bail};
 use infermeter_client::encode::{Headers, Target};
 use infermeter_core::plan::{
-    ArrivalKind, DatasetOrder, Endpoint, MAX_RATE, Plan, PrefixMode, PromptCount,
+    ArrivalKind, DatasetOrder, Endpoint, MAX_RATE, Plan, PrefixMode, PromptCount, Wait,
 };
 use infermeter_core::slo::parse_percentile;
 use infermeter_core::text::inert;
@@ -26,6 +26,7 @@ pub fn validate(plan: &Plan) -> Result<()> {
     threads(plan)?;
     dataset(plan)?;
     requests(plan)?;
+    sessions(plan)?;
     for percentile in &plan.percentile {
         if parse_percentile(percentile).is_none() {
             bail!(
@@ -123,6 +124,50 @@ fn carried(plan: &Plan) -> Result<()> {
                 inert(path, 100)
             );
         }
+    }
+    Ok(())
+}
+
+/// Conversations.
+fn sessions(plan: &Plan) -> Result<()> {
+    let sessions = plan.sessions().map_err(|e| anyhow!("--sessions: {e}"))?;
+    if let Some(name) = &plan.session_header {
+        let mut headers = Headers::default();
+        let bad = |e| anyhow!("--session-header: {e}");
+        headers.push(name, "0").map_err(bad)?;
+        if sessions.is_none() && plan.trace.is_none() {
+            bail!("--session-header needs --sessions or a --trace with conversations");
+        }
+    }
+    let Some(sessions) = sessions else {
+        return Ok(());
+    };
+    if plan.trace.is_some() {
+        bail!("--sessions and --trace exclude each other: a trace brings its own conversations");
+    }
+    if plan.clients.is_some() {
+        bail!("--sessions and --clients exclude each other: give one");
+    }
+    if plan.workload_file.is_some() {
+        bail!("--sessions and --workload-file exclude each other: give one");
+    }
+    if plan.dataset.is_some() {
+        bail!("--sessions and --dataset exclude each other: a dataset brings its own texts");
+    }
+    if plan.prefix.as_ref().is_some_and(PrefixMode::shares) {
+        bail!("--sessions has --sessions system=TOKENS for what its prompts share, not --prefix");
+    }
+    if plan.count == PromptCount::Template {
+        bail!("--sessions counts the texts of its messages: leave --count template away");
+    }
+    if plan.endpoint != Endpoint::Chat {
+        bail!("--sessions needs --endpoint chat: completions have no messages");
+    }
+    if sessions.pause != Wait::NONE && plan.concurrency.is_none() {
+        bail!(
+            "--sessions pause=TIME needs --concurrency: in an open loop no user waits to begin the \
+             next session"
+        );
     }
     Ok(())
 }

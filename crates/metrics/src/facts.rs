@@ -9,7 +9,7 @@ use infermeter_core::clock::Offset;
 use infermeter_core::record::{
     ChunkKind, Outcome, Reason, RequestRecord, StampSource, TokenSource,
 };
-use infermeter_core::request::{ClassIndex, RequestId};
+use infermeter_core::request::{ClassIndex, RequestId, Turn};
 use infermeter_core::schedule::Phase;
 
 /// A record without its chunks; the fields are those of [`RequestRecord`].
@@ -19,6 +19,12 @@ pub struct RequestFacts {
     pub id: RequestId,
     /// Workload class.
     pub class: ClassIndex,
+    /// Place in a session.
+    pub turn: Option<Turn>,
+    /// The request whose answer this one waited for.
+    pub parent: Option<RequestId>,
+    /// The instant that a trace has for a request that waited.
+    pub planned: Option<Offset>,
     /// Phase of `intended`.
     pub phase: Phase,
     /// When it was due.
@@ -112,6 +118,9 @@ impl RequestFacts {
         Self {
             id: record.id,
             class: record.class,
+            turn: record.turn,
+            parent: record.parent,
+            planned: record.planned,
             phase: record.phase,
             intended: record.intended,
             send_start: record.send_start,

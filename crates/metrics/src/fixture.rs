@@ -330,6 +330,7 @@ fn manifest(plan: Plan, seconds: i64) -> RunManifest {
         progress: Some(Progress {
             scheduled: 0,
             drain_not_reached: 0,
+            unfinished_sessions: Vec::new(),
             drain_without_load: false,
             ended: end,
             interrupted: false,

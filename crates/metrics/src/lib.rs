@@ -21,6 +21,7 @@ pub mod readings;
 pub mod receive;
 pub mod request_metric;
 pub mod samples;
+pub mod sessions;
 pub mod stalls;
 pub mod tally;
 pub mod throughput;

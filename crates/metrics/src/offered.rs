@@ -3,6 +3,7 @@
 use crate::facts::RequestFacts;
 use crate::population::Population;
 use crate::window::is_interrupted;
+use infermeter_core::record::Reason;
 use infermeter_core::run::Window;
 use serde::Serialize;
 
@@ -13,7 +14,8 @@ const EDGE_GRACE_NS: i64 = 5_000_000;
 /// Requests due and sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Offered {
-    /// Measured requests; those that a signal kept from being sent are not counted.
+    /// Measured requests; those that a signal, or the failure of an earlier turn, kept from being
+    /// sent are not counted.
     pub measured: u64,
     /// Of those, sent before the window ended (up to 5 ms after it).
     pub measured_sent_inside: u64,
@@ -50,7 +52,9 @@ pub fn offered(requests: &[RequestFacts], population: &Population<'_>, window: W
     };
     let edge = window.end.plus(EDGE_GRACE_NS);
     for record in population.records() {
-        if record.send_start.is_none() && is_interrupted(record.outcome, record.reason) {
+        let given_up = is_interrupted(record.outcome, record.reason)
+            || record.reason == Some(Reason::SessionEnded);
+        if record.send_start.is_none() && given_up {
             continue;
         }
         result.measured += 1;
@@ -65,10 +69,10 @@ pub fn offered(requests: &[RequestFacts], population: &Population<'_>, window: W
 }
 
 /// Intended instants inside the window, ascending, nanoseconds: what the realised CV and index of
-/// dispersion of arrivals are computed from.
+/// dispersion of arrivals are computed from. Requests that waited for an answer are no arrivals.
 pub fn due_instants_ns(requests: &[RequestFacts], window: Window) -> Vec<i64> {
     let requests = requests.iter();
-    let inside = requests.filter(|r| window.contains(r.intended));
+    let inside = requests.filter(|r| r.parent.is_none() && window.contains(r.intended));
     let mut instants: Vec<i64> = inside.map(|r| r.intended.0).collect();
     instants.sort_unstable();
     instants

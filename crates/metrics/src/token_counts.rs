@@ -47,11 +47,13 @@ pub struct PromptDifference {
     pub requests: u64,
     /// Least difference.
     pub min: i64,
-    /// Median difference: the chat template's, where nothing else differs.
+    /// Median difference (in sessions, of first turns): the chat template's, where nothing else
+    /// differs.
     pub median: i64,
     /// Greatest difference.
     pub max: i64,
-    /// Requests whose difference is off the median by more than max(2 tokens, 1 % of the prompt).
+    /// Requests whose difference is off the median of requests with as many messages by more than
+    /// max(2 tokens, 1 % of the prompt).
     pub outliers: u64,
 }
 
@@ -84,13 +86,17 @@ fn share(part: u64, whole: u64) -> Option<f64> {
 pub fn token_counts(population: &Population<'_>) -> TokenCounts {
     let mut counts = TokenCounts::default();
     let mut sources: Vec<SourceCount> = Vec::new();
-    let mut differences: Vec<(i64, u32)> = Vec::new();
+    let mut differences: Vec<Difference> = Vec::new();
     for record in population.completed() {
         counts.completed += 1;
         count_output(record, &mut counts);
         if let Some(prompt) = record.prompt_tokens {
             let asked = record.requested_prompt_tokens;
-            differences.push((i64::from(prompt) - i64::from(asked), asked));
+            differences.push(Difference {
+                turn: record.turn.map_or(0, |turn| turn.number),
+                tokens: i64::from(prompt) - i64::from(asked),
+                asked,
+            });
             counts.prompt_tokens += u64::from(prompt);
         }
         if let Some(cached) = record.cached_tokens {
@@ -135,19 +141,34 @@ fn count_output(record: &RequestFacts, counts: &mut TokenCounts) {
     }
 }
 
-fn prompt_difference(differences: &mut [(i64, u32)]) -> Option<PromptDifference> {
+/// What the server counted beyond what was asked for, in one prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Difference {
+    /// A template adds something for each message: turns compare with their like.
+    turn: u32,
+    tokens: i64,
+    asked: u32,
+}
+
+fn prompt_difference(differences: &mut [Difference]) -> Option<PromptDifference> {
     differences.sort_unstable();
-    let median = differences.get(differences.len() / 2)?.0;
-    let is_outlier = |(difference, asked): &&(i64, u32)| {
-        let slack = (f64::from(*asked) * 0.01).max(2.0);
-        difference.abs_diff(median) as f64 > slack
+    let groups = || differences.chunk_by(|one, next| one.turn == next.turn);
+    let median = |group: &[Difference]| group.get(group.len() / 2).map(|d| d.tokens);
+    let outliers = |group: &[Difference]| {
+        let middle = median(group).unwrap_or(0);
+        let is_outlier = |difference: &&Difference| {
+            let slack = (f64::from(difference.asked) * 0.01).max(2.0);
+            difference.tokens.abs_diff(middle) as f64 > slack
+        };
+        group.iter().filter(is_outlier).count() as u64
     };
+    let tokens = || differences.iter().map(|d| d.tokens);
     Some(PromptDifference {
         requests: differences.len() as u64,
-        min: differences.first()?.0,
-        median,
-        max: differences.last()?.0,
-        outliers: differences.iter().filter(is_outlier).count() as u64,
+        min: tokens().min()?,
+        median: median(groups().next()?)?,
+        max: tokens().max()?,
+        outliers: groups().map(outliers).sum(),
     })
 }
 

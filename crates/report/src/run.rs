@@ -79,28 +79,43 @@ fn prompts(plan: &Plan) -> String {
         }
         None => match &plan.clients {
             Some(clients) => format!("clients {}", inert(clients, 200)),
-            None => plan.workload.to_string(),
+            None if plan.sessions.is_empty() => plan.workload.to_string(),
+            None => format!(
+                "sessions ({}) of {}",
+                plan.sessions.join(", "),
+                plan.workload
+            ),
         },
     }
 }
 
 fn load(summary: &Summary, plan: &Plan) -> String {
+    let requests = if plan.sessions.is_empty() {
+        ""
+    } else {
+        " requests"
+    };
     let sent = |load: &LoadSummary| {
         let inside = load.sent_share.map(|share| match share {
             1.0 => ", all sent inside the window".to_owned(),
             share => format!(", {} sent inside the window", percent(share)),
         });
         let rate = significant(load.rate_sent_per_s);
-        format!("{rate}/s delivered{}", inside.unwrap_or_default())
+        format!("{rate}{requests}/s delivered{}", inside.unwrap_or_default())
     };
     let delivered = summary.load.as_ref().map_or("unknown".to_owned(), sent);
+    let (noun, slots_are) = if plan.sessions.is_empty() {
+        ("", "slots")
+    } else {
+        (" sessions", "users")
+    };
     match summary.load_model {
         LoadModel::OpenLoop => {
             let asked = summary.load.as_ref().map(|load| match load.rate_asked {
                 Some(rate) if plan.rate_profile.is_some() || plan.clients.is_some() => {
-                    format!(" {}/s asked on average,", significant(rate))
+                    format!(" {}{noun}/s asked on average,", significant(rate))
                 }
-                Some(rate) => format!(" {}/s asked,", significant(rate)),
+                Some(rate) => format!(" {}{noun}/s asked,", significant(rate)),
                 None => format!(" {}/s due,", significant(load.rate_due_per_s)),
             });
             let shape = match plan.arrival {
@@ -120,7 +135,7 @@ fn load(summary: &Summary, plan: &Plan) -> String {
         }
         LoadModel::ClosedLoop => {
             let slots = plan.concurrency.unwrap_or(0);
-            format!("CLOSED LOOP, {slots} slots (latency is self-throttled), {delivered}")
+            format!("CLOSED LOOP, {slots} {slots_are} (latency is self-throttled), {delivered}")
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The summary on a terminal: verdict and findings first, then objectives, then figures.
 
 use crate::style::{Style, View};
-use crate::{client, findings, full, latency, objectives, run, throughput};
+use crate::{client, findings, full, latency, objectives, run, sessions, throughput};
 use infermeter_analysis::{ClassSummary, Summary};
 use infermeter_core::finding::{Finding, Verdict};
 use infermeter_core::run::RunManifest;
@@ -20,6 +20,7 @@ pub fn terminal(
         objectives::lines(summary, style),
         run::lines(summary, manifest, style),
         latency::lines(summary, style),
+        sessions::lines(summary, style),
         throughput::lines(summary, style),
         client::lines(summary, style),
     ];

@@ -1,12 +1,21 @@
 //! Requests as bytes, ahead of need: a thread of the lowest priority fills queues that workers
 //! take from without a lock. An empty queue when a request is due is counted by the worker and
 //! becomes a finding; the request's intended time stands.
+//!
+//! Requests that begin something are made in their order. Those that wait for an answer are made
+//! when a worker asks for them. The same thread writes the records of turns that will not be sent.
 
-use crossbeam_queue::ArrayQueue;
+use crossbeam_queue::{ArrayQueue, SegQueue};
 use infermeter_client::prepared::Prepared;
-use infermeter_core::request::RequestId;
+use infermeter_core::clock::Offset;
+use infermeter_core::record::{Reason, RequestError, RequestRecord};
+use infermeter_core::request::{FollowUp, RequestId, RequestSpec};
+use infermeter_core::schedule::Phase;
 use infermeter_sys::affinity;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, OnceLock};
+use std::thread::Thread;
 use std::time::Duration;
 
 /// Bytes kept ready: enough for seconds of load, little beside a client's other memory.
@@ -16,26 +25,70 @@ const QUEUE: usize = 4096;
 /// Pause of the thread while the queues are full.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// Makes the request with an id: a pure function, called from one thread.
-pub type MakeRequest<'a> = &'a (dyn Fn(RequestId) -> Prepared + Sync);
+/// Makes the request with an id, after these answers of its session (empty where the history is
+/// planned): a pure function, called from one thread.
+pub type MakeRequest<'a> = &'a (dyn Fn(RequestId, &[Arc<str>]) -> Prepared + Sync);
+
+/// The requests that wait for the answer to one.
+pub type NextRequests<'a> = &'a (dyn Fn(&RequestSpec) -> Vec<FollowUp> + Sync);
+
+/// What a worker wants done.
+#[derive(Debug)]
+pub(crate) enum Demand {
+    /// The body of a request that waits for an answer.
+    Make {
+        worker: usize,
+        id: RequestId,
+        answers: Vec<Arc<str>>,
+    },
+    /// Records of a request that will not be sent, and of all that would have waited for it.
+    Abandon {
+        id: RequestId,
+        parent: RequestId,
+        phase: Phase,
+        intended: Offset,
+    },
+}
+
+/// What the thread works with.
+pub(crate) struct Maker<'a> {
+    pub(crate) make: MakeRequest<'a>,
+    pub(crate) spec: &'a (dyn Fn(RequestId) -> RequestSpec + Sync),
+    pub(crate) next: NextRequests<'a>,
+    /// The id of a request that begins something, by its number.
+    pub(crate) id: &'a (dyn Fn(u64) -> RequestId + Sync),
+    /// How many of those may be needed.
+    pub(crate) count: u64,
+    /// Requests may wait for others.
+    pub(crate) sessions: bool,
+    pub(crate) records: Sender<RequestRecord>,
+}
 
 /// Queues of prepared requests.
 #[derive(Debug)]
 pub(crate) struct Bodies {
     /// One queue per worker in open loop, one for all in closed loop.
     queues: Vec<ArrayQueue<Prepared>>,
+    demands: SegQueue<Demand>,
+    /// What each worker asked for.
+    ready: Vec<SegQueue<Prepared>>,
     bytes: AtomicI64,
     filled: AtomicBool,
     stop: AtomicBool,
+    /// The thread, once it works.
+    thread: OnceLock<Thread>,
 }
 
 impl Bodies {
-    pub(crate) fn new(queues: usize) -> Self {
+    pub(crate) fn new(queues: usize, workers: usize) -> Self {
         Self {
             queues: (0..queues).map(|_| ArrayQueue::new(QUEUE)).collect(),
+            demands: SegQueue::new(),
+            ready: (0..workers).map(|_| SegQueue::new()).collect(),
             bytes: AtomicI64::new(0),
             filled: AtomicBool::new(false),
             stop: AtomicBool::new(false),
+            thread: OnceLock::new(),
         }
     }
 
@@ -47,24 +100,54 @@ impl Bodies {
         Some(prepared)
     }
 
+    /// Asks the thread for something, and wakes it.
+    pub(crate) fn demand(&self, demand: Demand) {
+        self.demands.push(demand);
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+
+    /// One of the requests that a worker asked for.
+    pub(crate) fn take_asked(&self, worker: usize) -> Option<Prepared> {
+        self.ready[worker].pop()
+    }
+
     /// The queues have been filled once: the clock may start.
     pub(crate) fn is_filled(&self) -> bool {
         self.filled.load(Ordering::Acquire)
     }
 
     pub(crate) fn end(&self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.stop.store(true, Ordering::Release);
     }
 
-    /// Fills until `count` requests are made or the run ends.
-    pub(crate) fn fill(&self, count: u64, make: MakeRequest<'_>) {
-        for id in 0..count {
-            let queue = &self.queues[(id % self.queues.len() as u64) as usize];
-            let mut prepared = make(id);
+    /// Makes what is needed until the run ends.
+    pub(crate) fn fill(&self, maker: &Maker<'_>) {
+        // Set once: there is one such thread.
+        let _ = self.thread.set(std::thread::current());
+        let all_made = self.fill_queues(maker);
+        if all_made {
+            self.mark_filled();
+        }
+        while maker.sessions && !self.stopped() {
+            self.serve(maker);
+            std::thread::park_timeout(PAUSE);
+        }
+        // The workers have ended: what they left still gets its records.
+        self.serve(maker);
+    }
+
+    /// Fills the queues until every request is made (true) or the run ends.
+    fn fill_queues(&self, maker: &Maker<'_>) -> bool {
+        for number in 0..maker.count {
+            let queue = &self.queues[(number % self.queues.len() as u64) as usize];
+            let mut prepared = (maker.make)((maker.id)(number), &[]);
             loop {
-                if self.stop.load(Ordering::Relaxed) {
-                    return;
+                if self.stopped() {
+                    return false;
                 }
+                self.serve(maker);
                 let room = self.bytes.load(Ordering::Relaxed) < BUDGET_BYTES;
                 if room {
                     let len = prepared.bytes.len() as i64;
@@ -77,10 +160,34 @@ impl Bodies {
                     }
                 }
                 self.mark_filled();
-                std::thread::sleep(PAUSE);
+                std::thread::park_timeout(PAUSE);
             }
         }
-        self.mark_filled();
+        true
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// Does what workers have asked for.
+    fn serve(&self, maker: &Maker<'_>) {
+        while let Some(demand) = self.demands.pop() {
+            match demand {
+                Demand::Make { .. } if self.stopped() => {}
+                Demand::Make {
+                    worker,
+                    id,
+                    answers,
+                } => self.ready[worker].push((maker.make)(id, &answers)),
+                Demand::Abandon {
+                    id,
+                    parent,
+                    phase,
+                    intended,
+                } => maker.abandon((id, parent), phase, intended),
+            }
+        }
     }
 
     fn mark_filled(&self) {
@@ -88,4 +195,37 @@ impl Bodies {
             affinity::yield_to_others();
         }
     }
+}
+
+impl Maker<'_> {
+    /// Writes the records of a request and of those that wait for it.
+    fn abandon(&self, (id, parent): (RequestId, RequestId), phase: Phase, intended: Offset) {
+        let mut left = vec![(id, parent)];
+        while let Some((id, parent)) = left.pop() {
+            let spec = (self.spec)(id);
+            let mut record = unsent(&spec, phase, intended);
+            record.parent = Some(parent);
+            record.error = Some(RequestError {
+                reason: Reason::SessionEnded,
+                text: "an earlier turn of the session failed".to_owned(),
+            });
+            // The recorder outlives this thread.
+            let _ = self.records.send(record);
+            left.extend((self.next)(&spec).iter().map(|next| (next.id, id)));
+        }
+    }
+}
+
+/// The record of a request that was not sent.
+pub(crate) fn unsent(spec: &RequestSpec, phase: Phase, intended: Offset) -> RequestRecord {
+    let mut record = RequestRecord::unsent(
+        spec.id,
+        spec.class,
+        phase,
+        intended,
+        spec.prompt_tokens,
+        spec.output_tokens,
+    );
+    record.turn = spec.turn;
+    record
 }

@@ -1,13 +1,19 @@
 //! Closed loop: a fixed number of slots, each sending its next request when the previous answer
 //! closed (or failed). Latency is self-throttled, and labelled so.
 
+//!
+//! With sessions a slot is a user: it goes through the turns of a session, pauses, and begins the
+//! next one.
+
 use crate::shared::{Shared, Stop};
-use crate::worker::{BODY_RETRY_NS, SelfWatch, Worker, WorkerEnd, is_measured, share};
+use crate::worker::{BODY_RETRY_NS, Lookup, SelfWatch, Worker, WorkerEnd, is_measured, share};
+use infermeter_client::prepared::Prepared;
 use infermeter_core::clock::Offset;
 use infermeter_core::record::{Reason, RequestRecord};
 use infermeter_core::schedule::{ClosedSchedule, Phase};
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// A slot whose connection was refused waits this long: no storm against a dead target.
@@ -18,6 +24,7 @@ pub(crate) fn run(
     mut worker: Worker<'_>,
     schedule: &ClosedSchedule,
     timeout_ns: i64,
+    plan: &Lookup<'_>,
 ) -> io::Result<WorkerEnd> {
     worker.wait_for_start()?;
     let watch = SelfWatch::start();
@@ -33,7 +40,7 @@ pub(crate) fn run(
         if stop == Stop::Everything || (stop == Stop::Sending && worker.engine.in_flight() == 0) {
             break Reason::Interrupted;
         }
-        if is_over(worker.shared, schedule, now, timeout_ns) {
+        if is_over(&mut worker, schedule, now, timeout_ns) {
             break Reason::DrainEnded;
         }
         let due = if stop == Stop::No {
@@ -45,24 +52,38 @@ pub(crate) fn run(
     };
     worker.engine.cancel_all(reason);
     hand_over(&mut worker, &mut free);
-    let health = watch.into_health(worker.engine.health(), worker.bodies_late);
+    let bodies_late = worker.bodies_late + worker.dependents.bodies_late();
+    let shared = worker.shared;
+    let end = Offset(shared.window_end.load(Ordering::Acquire));
+    // Slots have no schedule: after a signal only what was due already counts as not sent.
+    let end = end.min(worker.engine.now());
+    let (waiting, unfinished) =
+        worker.record_waiting((reason, end), |at| phase_at(shared, at), plan);
+    let health = watch.into_health(worker.engine.health(), bodies_late);
     Ok(WorkerEnd {
         health,
-        drain_not_reached: 0,
+        drain_not_reached: waiting,
+        unfinished,
     })
 }
 
 fn hand_over(worker: &mut Worker<'_>, free: &mut VecDeque<Offset>) {
-    let shared = worker.shared;
+    let (shared, bodies) = (worker.shared, worker.bodies);
     let now = worker.engine.now();
-    worker.hand_over(|record| {
+    worker.hand_over(|record, dependents| {
         if is_measured(record) {
             shared.measured_open.fetch_sub(1, Ordering::AcqRel);
         }
+        let pause = match record.turn {
+            None => Some(0),
+            Some(_) => dependents.ended(record, now, bodies, |at| phase_at(shared, at), |_| {}),
+        };
         // Soonest first: a slot that pauses does not hold up the others.
-        let intended = next_intended(record, now);
-        let place = free.partition_point(|other| *other <= intended);
-        free.insert(place, intended);
+        if let Some(pause) = pause {
+            let intended = next_intended(record, now).plus(pause);
+            let place = free.partition_point(|other| *other <= intended);
+            free.insert(place, intended);
+        }
     });
 }
 
@@ -83,7 +104,25 @@ fn next_intended(record: &RequestRecord, now: Offset) -> Offset {
 }
 
 /// The window has ended and every measured request has its record, or the drain took too long.
-fn is_over(shared: &Shared, schedule: &ClosedSchedule, now: Offset, timeout_ns: i64) -> bool {
+fn is_over(
+    worker: &mut Worker<'_>,
+    schedule: &ClosedSchedule,
+    now: Offset,
+    timeout_ns: i64,
+) -> bool {
+    let Some(end) = window_end(worker.shared, schedule, now).filter(|end| now >= *end) else {
+        return false;
+    };
+    let settled = worker.is_settled(end);
+    // A turn that was due inside the window and waits for its body is yet to be sent.
+    let first_due = worker.dependents.first_due();
+    let unsent = first_due.is_some_and(|at| at < end);
+    let open = worker.shared.measured_open.load(Ordering::Acquire) > 0;
+    (settled && !open && !unsent) || now >= end.plus(timeout_ns)
+}
+
+/// The end of the window, once it is known.
+fn window_end(shared: &Shared, schedule: &ClosedSchedule, now: Offset) -> Option<Offset> {
     if let Some(duration) = schedule.duration_ns {
         let start = shared.window_start.load(Ordering::Acquire);
         if start != i64::MAX && now.0 >= start.saturating_add(duration) {
@@ -93,10 +132,7 @@ fn is_over(shared: &Shared, schedule: &ClosedSchedule, now: Offset, timeout_ns: 
         }
     }
     let end = shared.window_end.load(Ordering::Acquire);
-    if end == i64::MAX || now.0 < end {
-        return false;
-    }
-    shared.measured_open.load(Ordering::Acquire) <= 0 || now.0 >= end.saturating_add(timeout_ns)
+    (end != i64::MAX).then_some(Offset(end))
 }
 
 /// Sends on every free slot that is due; returns when to look again.
@@ -105,28 +141,64 @@ fn send_free(
     schedule: &ClosedSchedule,
     free: &mut VecDeque<Offset>,
 ) -> Option<Offset> {
-    while let Some(intended) = free.front().copied() {
+    loop {
         let now = worker.engine.now();
-        if intended > now {
-            return Some(intended);
+        worker.dependents.tend(now, worker.bodies);
+        if let Some((prepared, intended, answers)) = worker.dependents.take(now) {
+            send(worker, schedule, prepared, intended, answers);
+            continue;
         }
+        let slot = free.front().copied();
+        let late = worker.dependents.has_late();
+        let retry = late.then(|| now.plus(BODY_RETRY_NS));
+        let Some(intended) = slot.filter(|at| *at <= now) else {
+            let waits = [slot, worker.dependents.next_due(), retry];
+            return waits.into_iter().flatten().min();
+        };
         let Some(prepared) = worker.bodies.take(0) else {
             worker.bodies_late += 1;
             return Some(now.plus(BODY_RETRY_NS));
         };
         free.pop_front();
-        // Counted before the decision, so that no worker sees the window over too early.
-        worker.shared.measured_open.fetch_add(1, Ordering::AcqRel);
-        let phase = phase_of(worker.shared, schedule, prepared.spec.id, intended);
-        if phase != Phase::Measure {
-            worker.shared.measured_open.fetch_sub(1, Ordering::AcqRel);
-        }
-        worker.engine.send(prepared, phase, intended);
+        send(worker, schedule, prepared, intended, Vec::new());
     }
-    None
 }
 
-/// The phase of request `id`, intended at `intended`; opens and closes the window.
+fn send(
+    worker: &mut Worker<'_>,
+    schedule: &ClosedSchedule,
+    prepared: Prepared,
+    intended: Offset,
+    answers: Vec<Arc<str>>,
+) {
+    let shared = worker.shared;
+    // Without sessions bodies come in the order of their ids.
+    let number = match schedule.stride {
+        1 => prepared.spec.id,
+        _ => shared.sequence.fetch_add(1, Ordering::AcqRel),
+    };
+    // Counted before the decision, so that no worker sees the window over too early.
+    shared.measured_open.fetch_add(1, Ordering::AcqRel);
+    let phase = phase_of(shared, schedule, number, intended);
+    if phase != Phase::Measure {
+        shared.measured_open.fetch_sub(1, Ordering::AcqRel);
+    }
+    worker.send(prepared, (phase, intended), answers);
+}
+
+/// The phase of something that takes no place in the order of sending.
+fn phase_at(shared: &Shared, at: Offset) -> Phase {
+    if at.0 < shared.window_start.load(Ordering::Acquire) {
+        Phase::Warmup
+    } else if at.0 < shared.window_end.load(Ordering::Acquire) {
+        Phase::Measure
+    } else {
+        Phase::Drain
+    }
+}
+
+/// The phase of request `id` in order of sending, intended at `intended`; opens and closes the
+/// window.
 fn phase_of(shared: &Shared, schedule: &ClosedSchedule, id: u64, intended: Offset) -> Phase {
     let from = shared.measure_from.load(Ordering::Acquire);
     if from == u64::MAX {
@@ -175,6 +247,7 @@ mod tests {
     fn schedule(requests: Option<u64>, duration_ns: Option<i64>) -> ClosedSchedule {
         ClosedSchedule {
             slots: 2,
+            stride: 1,
             warmup_ns: 100,
             warmup_requests: 3,
             warmup_max_ns: 1_000,
@@ -207,14 +280,14 @@ mod tests {
     }
 
     #[test]
-    fn the_window_is_over_when_its_requests_have_ended() {
+    fn the_end_of_a_window_of_time_is_known_when_it_has_passed() {
         let shared = Shared::new(0);
         let s = schedule(None, Some(50));
         phase_of(&shared, &s, 5, Offset(1_000));
-        shared.measured_open.store(1, Ordering::Relaxed);
-        assert!(!is_over(&shared, &s, Offset(1_060), 500));
-        assert!(is_over(&shared, &s, Offset(1_560), 500));
-        shared.measured_open.store(0, Ordering::Relaxed);
-        assert!(is_over(&shared, &s, Offset(1_060), 500));
+        assert_eq!(window_end(&shared, &s, Offset(1_049)), None);
+        assert_eq!(phase_at(&shared, Offset(999)), Phase::Warmup);
+        assert_eq!(window_end(&shared, &s, Offset(1_060)), Some(Offset(1_050)));
+        assert_eq!(phase_at(&shared, Offset(1_049)), Phase::Measure);
+        assert_eq!(phase_at(&shared, Offset(1_050)), Phase::Drain);
     }
 }

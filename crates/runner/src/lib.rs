@@ -9,6 +9,7 @@
 
 mod bodies;
 mod closed_loop;
+mod dependents;
 mod open_loop;
 pub mod progress;
 mod recorder;
@@ -16,5 +17,6 @@ pub mod run;
 mod shared;
 mod worker;
 
+pub use dependents::SessionRules;
 pub use recorder::RecordSink;
 pub use run::{Inputs, RunError, RunOutcome, RunSettings, run};

@@ -1,19 +1,20 @@
 //! One run: threads start, connections open, the clock starts, the schedule is executed, every
 //! request ends in a record.
 
-use crate::bodies::{Bodies, MakeRequest};
+use crate::bodies::{Bodies, MakeRequest, Maker, NextRequests};
 use crate::closed_loop;
+use crate::dependents::SessionRules;
 use crate::open_loop;
 use crate::progress::{Snapshot, snapshot};
 use crate::recorder::{RecordSink, record};
 use crate::shared::{Shared, Stop};
-use crate::worker::{Worker, WorkerEnd};
+use crate::worker::{Lookup, Worker, WorkerEnd};
 use infermeter_client::engine::EngineConfig;
 use infermeter_client::live::Live;
 use infermeter_core::clock::{Clock, Offset, process_cpu_ns};
-use infermeter_core::request::RequestSpec;
+use infermeter_core::request::{RequestId, RequestSpec};
 use infermeter_core::run::{ClientHealth, Progress, Window};
-use infermeter_core::schedule::{Phase, Schedule};
+use infermeter_core::schedule::{ArrivalIds, Phase, Schedule};
 use infermeter_sys::{limits, signals};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -40,6 +41,8 @@ pub struct RunSettings {
     pub engine: EngineConfig,
     /// Connections opened before the clock starts, over all workers.
     pub open_ahead: usize,
+    /// How sessions go on.
+    pub sessions: SessionRules,
     /// The trace ends with its rows: nothing keeps the load on in the drain.
     pub drain_without_load: bool,
 }
@@ -75,7 +78,9 @@ pub struct Inputs<'a> {
     /// Makes a request's bytes.
     pub make: MakeRequest<'a>,
     /// Tells what a request asks for, without making it.
-    pub spec: &'a (dyn Fn(u64) -> RequestSpec + Sync),
+    pub spec: &'a (dyn Fn(RequestId) -> RequestSpec + Sync),
+    /// Tells which requests wait for one's answer.
+    pub next: NextRequests<'a>,
     /// Takes the records.
     pub sink: &'a mut dyn RecordSink,
     /// Called with the clock once it is set, before the origin.
@@ -102,35 +107,48 @@ pub fn run(
     let Inputs {
         make,
         spec,
+        next,
         sink,
         on_start,
         on_progress,
     } = inputs;
     let shared = Shared::new(measured_of(schedule));
-    let (queues, bodies_needed) = bodies_of(schedule, settings.threads);
-    let bodies = Bodies::new(queues);
+    let (queues, count) = bodies_of(schedule, settings.threads);
+    let bodies = Bodies::new(queues, settings.threads);
+    let plan = Lookup { spec, next };
+    let id = |number| id_of(schedule, number);
     let lives: Vec<Arc<Live>> = (0..settings.threads).map(|_| Arc::default()).collect();
     let (sender, receiver) = channel();
     let cpu_before = process_cpu_ns();
     thread::scope(|scope| {
         let recorder = scope.spawn(move || record(&receiver, sink));
-        let filler = scope.spawn(|| bodies.fill(bodies_needed, make));
+        let maker = Maker {
+            make,
+            spec,
+            next,
+            id: &id,
+            count,
+            sessions: has_sessions(schedule),
+            records: sender.clone(),
+        };
+        let bodies = &bodies;
+        let filler = scope.spawn(move || bodies.fill(&maker));
         let workers: Vec<_> = lives
             .iter()
             .enumerate()
             .map(|(index, live)| {
                 let (sender, live) = (sender.clone(), Arc::clone(live));
-                let (shared, bodies) = (&shared, &bodies);
+                let (shared, plan) = (&shared, &plan);
                 scope.spawn(move || {
                     let worker = Worker::prepare(index, settings, shared, bodies, sender, live);
-                    let end = worker.and_then(|w| work(w, schedule, settings, spec));
+                    let end = worker.and_then(|w| work(w, schedule, settings, plan));
                     shared.note_end(end.is_err());
                     end
                 })
             })
             .collect();
         drop(sender);
-        let clock = start(&shared, &bodies, settings.threads);
+        let clock = start(&shared, bodies, settings.threads);
         on_start(&clock);
         watch(&shared, schedule, &lives, clock, on_progress);
         bodies.end();
@@ -144,35 +162,49 @@ pub fn run(
             recorder_error: problem,
             ..health(&ends, settings)
         };
-        let progress = Progress {
-            scheduled: records,
-            drain_not_reached: ends.iter().map(|e| e.drain_not_reached).sum(),
-            drain_without_load: settings.drain_without_load,
-            ended,
-            interrupted: shared.stop() != Stop::No,
-            recovered: false,
-        };
         Ok(RunOutcome {
             clock,
             window: window_of(&shared, schedule, ended),
-            progress,
+            progress: Progress {
+                scheduled: records,
+                ..progress(&ends, settings, &shared, ended)
+            },
             health,
         })
     })
+}
+
+/// How it went, the number of records aside.
+fn progress(
+    ends: &[WorkerEnd],
+    settings: &RunSettings,
+    shared: &Shared,
+    ended: Offset,
+) -> Progress {
+    let unfinished = ends.iter().flat_map(|end| &end.unfinished);
+    Progress {
+        scheduled: 0,
+        drain_not_reached: ends.iter().map(|e| e.drain_not_reached).sum(),
+        unfinished_sessions: unfinished.copied().collect(),
+        drain_without_load: settings.drain_without_load,
+        ended,
+        interrupted: shared.stop() != Stop::No,
+        recovered: false,
+    }
 }
 
 fn work(
     worker: Worker<'_>,
     schedule: &Schedule,
     settings: &RunSettings,
-    spec: &(dyn Fn(u64) -> RequestSpec + Sync),
+    plan: &Lookup<'_>,
 ) -> std::io::Result<WorkerEnd> {
     match schedule {
         Schedule::Open(open) => {
             let limit = open.window_end.plus(settings.engine.timeout);
-            open_loop::run(worker, open, limit, spec)
+            open_loop::run(worker, open, limit, plan)
         }
-        Schedule::Closed(closed) => closed_loop::run(worker, closed, settings.engine.timeout),
+        Schedule::Closed(closed) => closed_loop::run(worker, closed, settings.engine.timeout, plan),
     }
 }
 
@@ -213,6 +245,22 @@ fn bodies_of(schedule: &Schedule, threads: usize) -> (usize, u64) {
     match schedule {
         Schedule::Open(open) => (threads, open.arrivals.len() as u64),
         Schedule::Closed(_) => (1, u64::MAX),
+    }
+}
+
+/// The request that is the `number`th to begin something.
+fn id_of(schedule: &Schedule, number: u64) -> RequestId {
+    match schedule {
+        Schedule::Open(open) => open.ids.id(number as usize),
+        Schedule::Closed(closed) => number * closed.stride,
+    }
+}
+
+/// Requests may wait for others.
+fn has_sessions(schedule: &Schedule) -> bool {
+    match schedule {
+        Schedule::Open(open) => open.ids != ArrivalIds::ALONE,
+        Schedule::Closed(closed) => closed.stride != 1,
     }
 }
 

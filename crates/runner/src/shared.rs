@@ -26,9 +26,14 @@ pub(crate) struct Shared {
     pub(crate) ended: AtomicUsize,
     /// Set once, when all are ready: the run begins at its origin.
     pub(crate) clock: OnceLock<Clock>,
-    /// Open loop: measured requests without a record. Closed loop: measured requests in flight.
+    /// Open loop: measured requests without a record, those included that wait for an answer and
+    /// will be due inside the window. Closed loop: measured requests in flight.
     pub(crate) measured_open: AtomicI64,
-    /// Closed loop: id of the first measured request.
+    /// Workers that have read everything that arrived inside the window.
+    pub(crate) settled: AtomicUsize,
+    /// Closed loop with sessions: requests sent so far.
+    pub(crate) sequence: AtomicU64,
+    /// Closed loop: number of the first measured request, in order of sending.
     pub(crate) measure_from: AtomicU64,
     /// Closed loop: start of the window, offset.
     pub(crate) window_start: AtomicI64,
@@ -44,6 +49,8 @@ impl Shared {
             ended: AtomicUsize::new(0),
             clock: OnceLock::new(),
             measured_open: AtomicI64::new(measured),
+            settled: AtomicUsize::new(0),
+            sequence: AtomicU64::new(0),
             measure_from: AtomicU64::new(u64::MAX),
             window_start: AtomicI64::new(i64::MAX),
             window_end: AtomicI64::new(i64::MAX),

@@ -1,16 +1,20 @@
 //! What both load models share: making an engine ready, waiting for the start, and accounting.
 
-use crate::bodies::Bodies;
+use crate::bodies::{Bodies, NextRequests, unsent};
+use crate::dependents::Dependents;
 use crate::run::RunSettings;
 use crate::shared::Shared;
 use infermeter_client::engine::{Engine, EngineConfig};
 use infermeter_client::live::Live;
+use infermeter_client::prepared::Prepared;
 use infermeter_core::clock::{Clock, Offset, monotonic_ns, thread_cpu_ns};
-use infermeter_core::record::{Reason, RequestRecord};
+use infermeter_core::record::{Reason, RequestError, RequestRecord};
+use infermeter_core::request::{RequestId, RequestSpec};
 use infermeter_core::run::ThreadHealth;
 use infermeter_core::schedule::Phase;
 use infermeter_sys::affinity;
 use infermeter_sys::schedstat::Schedstat;
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -32,7 +36,12 @@ pub(crate) struct Worker<'a> {
     pub(crate) records: Sender<RequestRecord>,
     pub(crate) engine: Engine,
     pub(crate) bodies_late: u64,
+    /// Requests that wait for answers.
+    pub(crate) dependents: Dependents,
     done: Vec<RequestRecord>,
+    /// When the last look at the sockets began.
+    polled_at: Option<Offset>,
+    settled: bool,
 }
 
 /// What a worker leaves behind.
@@ -40,6 +49,8 @@ pub(crate) struct Worker<'a> {
 pub(crate) struct WorkerEnd {
     pub(crate) health: ThreadHealth,
     pub(crate) drain_not_reached: u64,
+    /// Sessions with turns that were not reached.
+    pub(crate) unfinished: Vec<u64>,
 }
 
 impl<'a> Worker<'a> {
@@ -75,7 +86,10 @@ impl<'a> Worker<'a> {
             records,
             engine,
             bodies_late: 0,
+            dependents: Dependents::new(index, settings.sessions),
             done: Vec::new(),
+            polled_at: None,
+            settled: false,
         })
     }
 
@@ -93,17 +107,41 @@ impl<'a> Worker<'a> {
     }
 
     /// Sends ended requests' records to the recorder; `look` sees each first.
-    pub(crate) fn hand_over(&mut self, mut look: impl FnMut(&RequestRecord)) {
+    pub(crate) fn hand_over(&mut self, mut look: impl FnMut(&RequestRecord, &mut Dependents)) {
         self.engine.take_done(&mut self.done);
         for record in self.done.drain(..) {
-            look(&record);
+            look(&record, &mut self.dependents);
             // The recorder outlives the workers.
             let _ = self.records.send(record);
         }
     }
 
+    /// Sends a request, and notes what waits for its answer; `answers` are those before it.
+    pub(crate) fn send(
+        &mut self,
+        mut prepared: Prepared,
+        (phase, intended): (Phase, Offset),
+        answers: Vec<Arc<str>>,
+    ) {
+        let now = self.engine.now();
+        self.dependents
+            .sent(&mut prepared, answers, now, self.bodies);
+        self.engine.send(prepared, phase, intended);
+    }
+
+    /// Every worker has read all that arrived before `window_end`, and made due what waited for
+    /// it: no measured request can come up any more that is not counted.
+    pub(crate) fn is_settled(&mut self, window_end: Offset) -> bool {
+        if !self.settled && self.polled_at.is_some_and(|at| at >= window_end) {
+            self.settled = true;
+            self.shared.settled.fetch_add(1, Ordering::AcqRel);
+        }
+        self.shared.settled.load(Ordering::Acquire) >= self.count
+    }
+
     /// One round of the engine until `due`, at most a tick.
     pub(crate) fn poll(&mut self, now: Offset, due: Option<Offset>) -> io::Result<()> {
+        self.polled_at = Some(now);
         let tick = now.plus(TICK_NS);
         let until = due.map_or(tick, |at| at.min(tick));
         if until.since(now) > QUIET_NS {
@@ -114,11 +152,64 @@ impl<'a> Worker<'a> {
 
     /// A record for a request that was not sent because of a signal.
     pub(crate) fn record_unsent(&self, mut record: RequestRecord) {
-        record.error = Some(infermeter_core::record::RequestError {
+        let text = "the run was stopped before this request was due";
+        record.error = Some(RequestError {
             reason: Reason::Interrupted,
-            text: "the run was stopped before this request was due".to_owned(),
+            text: text.to_owned(),
         });
         let _ = self.records.send(record);
+    }
+
+    /// At the end of a run: rows for requests that waited for an answer and were due before
+    /// `window_end`; the number of all others that were not reached, and the sessions of both.
+    pub(crate) fn record_waiting(
+        &mut self,
+        (reason, window_end): (Reason, Offset),
+        phase_at: impl Fn(Offset) -> Phase,
+        plan: &Lookup<'_>,
+    ) -> (u64, Vec<u64>) {
+        let index = self.index;
+        let none = Dependents::new(index, Default::default());
+        let (waiting, unknown) = std::mem::replace(&mut self.dependents, none).into_rest();
+        let mut count: u64 = unknown.iter().map(|id| plan.and_later(*id)).sum();
+        let ids = waiting.iter().map(|(_, id, _)| *id).chain(unknown);
+        let session = |id| Some((plan.spec)(id).turn?.session);
+        let sessions: BTreeSet<u64> = ids.filter_map(session).collect();
+        for (intended, id, pending) in waiting {
+            count += plan.and_later(id);
+            if intended >= window_end {
+                continue;
+            }
+            count -= 1;
+            let mut record = unsent(&(plan.spec)(id), phase_at(intended), intended);
+            record.parent = Some(pending.parent);
+            record.planned = pending.planned;
+            record.error = Some(RequestError {
+                reason,
+                text: "the run ended before this turn was sent".to_owned(),
+            });
+            let _ = self.records.send(record);
+        }
+        (count, sessions.into_iter().collect())
+    }
+}
+
+/// What the plan says about requests that were not made.
+#[derive(Clone, Copy)]
+pub(crate) struct Lookup<'a> {
+    pub(crate) spec: &'a (dyn Fn(RequestId) -> RequestSpec + Sync),
+    pub(crate) next: NextRequests<'a>,
+}
+
+impl Lookup<'_> {
+    /// The number of requests that wait for request `id`, and it.
+    fn and_later(&self, id: RequestId) -> u64 {
+        let (mut count, mut left) = (0, vec![id]);
+        while let Some(id) = left.pop() {
+            count += 1;
+            left.extend((self.next)(&(self.spec)(id)).iter().map(|next| next.id));
+        }
+        count
     }
 }
 

@@ -17,8 +17,10 @@ const NO_LIMIT_NS: i64 = i64::MAX / 4;
 /// What a closed loop is made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClosedParams {
-    /// Concurrent slots.
+    /// Concurrent slots; with sessions, users.
     pub slots: u32,
+    /// Ids of a session; 1 where requests stand alone.
+    pub stride: u64,
     /// The warm-up in force.
     pub warmup: WarmupRule,
     /// Length of the measured window.
@@ -47,6 +49,7 @@ pub fn closed_schedule(params: &ClosedParams) -> Result<ClosedSchedule, Schedule
     }
     Ok(ClosedSchedule {
         slots: params.slots,
+        stride: params.stride,
         warmup_ns: params.warmup.least.time.ns(),
         warmup_requests: params.warmup.least.requests,
         warmup_max_ns: params.warmup.at_most.map_or(NO_LIMIT_NS, Span::ns),

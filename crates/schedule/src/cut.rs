@@ -7,7 +7,7 @@
 use crate::error::ScheduleError;
 use crate::warmup::WarmupRule;
 use infermeter_core::clock::Offset;
-use infermeter_core::schedule::OpenSchedule;
+use infermeter_core::schedule::{ArrivalIds, OpenSchedule};
 use infermeter_core::units::Span;
 
 /// Most arrivals in warm-up and measured window together (8 bytes each).
@@ -135,6 +135,7 @@ pub(crate) fn cut<I: Iterator<Item = Offset>>(
     taken.arrivals.shrink_to_fit();
     Ok(OpenSchedule {
         arrivals: taken.arrivals,
+        ids: ArrivalIds::ALONE,
         measure_from,
         drain_from,
         window_start,

@@ -16,6 +16,7 @@ mod replay;
 mod sources;
 mod thin;
 mod varying;
+mod waits;
 mod warmup;
 mod weibull;
 
@@ -25,10 +26,11 @@ pub use cut::{MAX_ARRIVALS, MAX_DRAIN_ARRIVALS};
 pub use error::ScheduleError;
 pub use open::{OpenParams, Rate, open_schedule};
 pub use renewal::ArrivalProcess;
-pub use replay::{ReplayParams, replay_schedule};
+pub use replay::{ReplayParams, TimeScale, replay_schedule};
 pub use sources::{
     MergedSchedule, Source, SourceWindow, SourcesParams, expected_arrivals, merged_schedule,
 };
 pub use thin::thin;
 pub use varying::VaryingArrivals;
+pub use waits::Waits;
 pub use warmup::WarmupRule;

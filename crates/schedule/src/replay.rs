@@ -40,7 +40,7 @@ pub fn replay_schedule(
     offsets: &[i64],
     params: &ReplayParams,
 ) -> Result<OpenSchedule, ScheduleError> {
-    let scale = Scale::new(params.time_scale)?;
+    let scale = TimeScale::new(params.time_scale)?;
     let phases = Phases {
         warmup: params.warmup,
         duration: params.duration,
@@ -85,16 +85,21 @@ fn check_rows(offsets: &[i64]) -> Result<i64, ScheduleError> {
     offsets.last().copied().ok_or(ScheduleError::EmptyTrace)
 }
 
-/// A positive binary floating-point number as the fraction it exactly is.
+/// A positive binary floating-point number as the fraction it exactly is: times of a trace are
+/// multiplied by it.
 #[derive(Debug, Clone, Copy)]
-struct Scale {
+pub struct TimeScale {
     mantissa: i128,
     /// The number is `mantissa * 2^exponent`.
     exponent: i32,
 }
 
-impl Scale {
-    fn new(scale: f64) -> Result<Self, ScheduleError> {
+impl TimeScale {
+    /// The scale as a user gave it.
+    ///
+    /// # Errors
+    /// When it is not above 0 and finite.
+    pub fn new(scale: f64) -> Result<Self, ScheduleError> {
         if !(scale.is_normal() && scale > 0.0) {
             return Err(ScheduleError::TimeScale(scale));
         }
@@ -105,7 +110,7 @@ impl Scale {
     }
 
     /// `ns` times the scale, the nearest whole number (halves upwards), at most `i64::MAX`.
-    fn apply(self, ns: i64) -> i64 {
+    pub fn apply(self, ns: i64) -> i64 {
         let product = i128::from(ns) * self.mantissa;
         let scaled = match self.exponent {
             0.. if product == 0 => 0,
@@ -124,7 +129,7 @@ mod tests {
     use proptest::prelude::{Strategy, proptest};
 
     fn check(scale: f64, ns: i64, expect: i64) {
-        let scale = Scale::new(scale).expect("a scale");
+        let scale = TimeScale::new(scale).expect("a scale");
         assert_eq!(scale.apply(ns), expect);
     }
 
@@ -156,7 +161,7 @@ mod tests {
     #[test]
     fn what_is_no_scale_is_refused() {
         for scale in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-310] {
-            assert!(Scale::new(scale).is_err(), "{scale}");
+            assert!(TimeScale::new(scale).is_err(), "{scale}");
         }
     }
 }

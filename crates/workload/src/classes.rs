@@ -120,6 +120,13 @@ impl Classes {
 
     /// Draws a request.
     pub fn draw<R: Rng>(&self, rng: &mut R) -> Draw {
+        let class = self.draw_class(rng);
+        let lengths = self.draw_lengths(class, rng);
+        Draw { class, lengths }
+    }
+
+    /// Draws a class.
+    pub fn draw_class<R: Rng>(&self, rng: &mut R) -> ClassIndex {
         let class = match self.sources.len() {
             0 | 1 => 0,
             n => {
@@ -129,7 +136,13 @@ impl Classes {
                     .min(n - 1)
             }
         };
-        let lengths = match &self.sources[class] {
+        // A plan has at most 1,000 classes.
+        class as ClassIndex
+    }
+
+    /// Draws both lengths of a request of `class`.
+    pub fn draw_lengths<R: Rng>(&self, class: ClassIndex, rng: &mut R) -> LengthPair {
+        match &self.sources[usize::from(class)] {
             PairSource::Drawn { input, output, rho } => {
                 let z: f64 = StandardNormal.sample(rng);
                 let own: f64 = StandardNormal.sample(rng);
@@ -140,11 +153,6 @@ impl Classes {
                 }
             }
             PairSource::Rows(rows) => rows[rng.random_range(0..rows.len())],
-        };
-        Draw {
-            // A plan has at most 1,000 classes.
-            class: class as ClassIndex,
-            lengths,
         }
     }
 

@@ -46,6 +46,9 @@ impl Identity {
         for (number, row) in trace.rows().iter().enumerate() {
             let lengths = u64::from(row.input_tokens) << 32 | u64::from(row.output_tokens);
             self = self.number(lengths).number(trace.class(number).into());
+            if let Some(parent) = trace.parent(number) {
+                self = self.text("after").number(parent as u64);
+            }
             if let Some(blocks) = trace.blocks(number) {
                 self = self.number(blocks.tokens.into());
                 for id in blocks.ids() {

@@ -20,6 +20,7 @@ mod lengths;
 mod pairs;
 mod prefix;
 mod prompt;
+mod session;
 mod slot;
 mod template;
 mod texts;
@@ -42,6 +43,7 @@ pub use kinds::{Kinds, KindsError};
 pub use lengths::LengthDistribution;
 pub use pairs::{LengthPair, PairsError, read_pairs};
 pub use prefix::PrefixError;
+pub use session::SessionMeans;
 pub use slot::SlotKey;
 pub use template::{ChatTemplate, TemplateError, tokens_with_template};
 pub use texts::{Dataset, DatasetError, DatasetOptions};
@@ -51,4 +53,4 @@ pub use trace::{
     SharingCounts, SkipReason, Skipped, TextRef, TimeUnit, Touched, Trace, TraceError, TraceFacts,
     TraceFormat, TraceFormatError, TraceOptions, TraceReader, TraceRow, read_rows,
 };
-pub use workload::{ExpectedTokens, PromptError, Workload};
+pub use workload::{Awaited, ExpectedTokens, NextTurn, PromptError, Workload};

@@ -5,37 +5,29 @@
 //! Invariant: [`Workload::spec`] and [`Workload::prompt`] depend on the constructor's arguments
 //! and the id alone. Lengths do not depend on the salt.
 
-use crate::blocks::{Segment, SegmentedPrompt, TextKey};
-use crate::classes::{Classes, Draw};
-use crate::dataset::TextRequest;
-use crate::file::{FileEntry, FileRequest, WorkloadFile};
+mod source;
+mod text;
+
+use crate::classes::Classes;
+use crate::file::WorkloadFile;
 use crate::identity::Identity;
 use crate::kinds::{Kinds, KindsError};
 use crate::pairs::PairsError;
-use crate::prefix::{Layout, PrefixError, Prefixes, Unlimited};
-use crate::slot::SlotKey;
+use crate::prefix::{PrefixError, Prefixes, Unlimited};
+use crate::session::{SessionMeans, SessionSource};
 use crate::texts::Dataset;
 use crate::tokenizer::Tokenizer;
-use crate::trace::{Trace, TraceFacts, TraceRow};
+use crate::trace::{Trace, TraceFacts};
 use crate::warm::stand_ins;
-use infermeter_core::plan::{Endpoint, MIN_PROMPT_TOKENS, PrefixMode, WorkloadKind};
-use infermeter_core::request::{
-    FollowUp, Message, RequestContent, RequestId, RequestSpec, Role, length_band,
-};
+use infermeter_core::plan::{Endpoint, MIN_PROMPT_TOKENS, PrefixMode, Sessions, WorkloadKind};
+use infermeter_core::request::{RequestId, RequestSpec, Role, length_band};
 use infermeter_core::seed::splitmix64;
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use source::Source;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Keeps the random streams of lengths and of text apart.
-const LENGTHS_TAG: u64 = 0x6c65_6e67_7468_7300;
-const TEXT_TAG: u64 = 0x7465_7874_7465_7874;
-const BLOCKS_TAG: u64 = 0x626c_6f63_6b73_2e2e;
-const BLOCKS_REST_TAG: u64 = 0x7461_696c_7461_696c;
-const PREFIX_TAG: u64 = 0x7072_6566_6978_2d74;
-const OWN_TAG: u64 = 0x6f77_6e2d_7465_7874;
+/// Keeps the salt apart from other numbers.
 const SALT_TAG: u64 = 0x7361_6c74_7361_6c74;
 /// Salt of a workload that was given none.
 const NO_SALT: u64 = u64::MAX;
@@ -84,20 +76,33 @@ pub struct ExpectedTokens {
     pub output: f64,
 }
 
+/// A request that waits for the end of another one's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextTurn {
+    /// Its id.
+    pub id: RequestId,
+    /// Who says its new message.
+    pub role: Role,
+    /// Nanoseconds between the answer and it, where a trace says.
+    pub delay_ns: Option<i64>,
+    /// When a trace has it, nanoseconds after its first row, not scaled.
+    pub offset_ns: Option<i64>,
+}
+
+/// What a request waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Awaited {
+    /// The request whose answer has to end first.
+    pub parent: RequestId,
+    /// When a trace has the waiting request, nanoseconds after its first row, not scaled.
+    pub offset_ns: Option<i64>,
+}
+
 /// The class of a dataset's requests.
 const DATASET_CLASS: &str = "dataset";
 
 /// Requests whose lengths stand for all, where shared beginnings make a mean without formula.
 const SAMPLE: u64 = 4_096;
-
-#[derive(Debug, Clone)]
-enum Source {
-    Drawn(Arc<Classes>),
-    Rows(Arc<Trace>),
-    File(Arc<WorkloadFile>),
-    /// Texts of a dataset; answers whose length it does not say are drawn.
-    Texts(Arc<Dataset>, Arc<Classes>),
-}
 
 /// What every request of a run asks for. Cheap to clone, free to share between threads.
 #[derive(Debug, Clone)]
@@ -157,6 +162,17 @@ impl Workload {
         Self::new(Source::Rows(Arc::new(trace)), classes, seed, tokenizer)
     }
 
+    /// The same lengths in sessions: they are those of each turn's new message and of its answer.
+    /// Only drawn lengths can be; a trace brings its own conversations.
+    #[must_use]
+    pub fn with_sessions(mut self, sessions: Sessions) -> Self {
+        if let Source::Drawn(classes) = &self.source {
+            let source = SessionSource::new(sessions, Arc::clone(classes), self.seed);
+            self.source = Source::Sessions(Arc::new(source));
+        }
+        self
+    }
+
     /// The requests of a workload file. Where they have no instants, the file begins again after its
     /// end, each time with other slots.
     pub fn from_file(file: WorkloadFile, tokenizer: Tokenizer) -> Self {
@@ -196,7 +212,7 @@ impl Workload {
         self.prefixes = None;
         if let Some(mode) = &prefix {
             let ids = 0..self.len().unwrap_or(RequestId::MAX);
-            let drawn = ids.map(|id| self.drawn_texts(&self.drawn(id)));
+            let drawn = ids.map(|id| self.drawn_texts(&self.source.drawn(self.seed, id)));
             let made = Prefixes::new(mode, self.seed, drawn)?;
             self.prefixes = made.map(Arc::new);
         }
@@ -211,6 +227,8 @@ impl Workload {
         self.template_tokens = match self.source {
             Source::Texts(..) | Source::File(_) => 0,
             Source::Drawn(_) | Source::Rows(_) => tokens,
+            // Each turn has a template of its own length.
+            Source::Sessions(_) => 0,
         };
         self
     }
@@ -262,13 +280,16 @@ impl Workload {
     /// The same requests, but for lengths in the warm-up: each band of prompt lengths (a factor of
     /// two) of the requests `measured` occurs among those of `warmup` as well, if there are enough
     /// of them. The warm-up requests that it takes get both lengths and the class of a measured
-    /// one, and text of their own. The requests of a file and texts stay as they are.
+    /// one, and text of their own. Sessions, texts and the requests of a file stay as they are.
     #[must_use]
     pub fn with_warm_bands(mut self, warmup: Range<RequestId>, measured: Range<RequestId>) -> Self {
-        if matches!(self.source, Source::File(_) | Source::Texts(..)) {
+        if matches!(
+            self.source,
+            Source::File(_) | Source::Texts(..) | Source::Sessions(_)
+        ) {
             return self;
         }
-        let band = |id| length_band(self.drawn(id).prompt_tokens);
+        let band = |id| length_band(self.source.drawn(self.seed, id).prompt_tokens);
         self.stand_ins = Arc::new(stand_ins(warmup, measured, band));
         self
     }
@@ -304,275 +325,8 @@ impl Workload {
         let like = self.stand_ins.get(&id).copied().unwrap_or(id);
         RequestSpec {
             id,
-            ..self.drawn(like)
+            ..self.source.drawn(self.seed, like)
         }
-    }
-
-    /// Class and lengths of request `id` by itself.
-    fn drawn(&self, id: RequestId) -> RequestSpec {
-        let (class, prompt_tokens, output_tokens) = match &self.source {
-            Source::File(file) => {
-                return RequestSpec {
-                    id,
-                    ..entry(file, id).spec
-                };
-            }
-            Source::Rows(trace) => {
-                let row = trace.rows().get(id as usize);
-                let row = row.expect("the schedule of a trace has no more arrivals than rows");
-                let class = trace.class(id as usize);
-                (class, row.input_tokens, row.output_tokens)
-            }
-            Source::Drawn(classes) => {
-                let draw = self.draw(classes, id);
-                (draw.class, draw.lengths.input, draw.lengths.output)
-            }
-            Source::Texts(dataset, classes) => {
-                let row = dataset.row(id);
-                let output = row.output_tokens;
-                let output = output.unwrap_or_else(|| self.draw(classes, id).lengths.output);
-                (0, row.prompt_tokens, output)
-            }
-        };
-        RequestSpec {
-            id,
-            class,
-            prompt_tokens,
-            output_tokens,
-            turn: None,
-        }
-    }
-
-    fn draw(&self, classes: &Classes, id: RequestId) -> Draw {
-        let mut rng = ChaCha8Rng::seed_from_u64(splitmix64(self.seed ^ LENGTHS_TAG));
-        rng.set_stream(id);
-        classes.draw(&mut rng)
-    }
-
-    /// The request that waits for the answer of `spec`'s.
-    pub fn follow_up(&self, spec: &RequestSpec) -> Option<FollowUp> {
-        match &self.source {
-            Source::File(file) => entry(file, spec.id).next,
-            Source::Drawn(_) | Source::Rows(_) | Source::Texts(..) => None,
-        }
-    }
-
-    /// Where the number in a request's slot comes from; `None` where it has no slot, or the same one
-    /// in every run.
-    pub fn slot_key(&self, spec: &RequestSpec) -> Option<SlotKey> {
-        match &self.source {
-            Source::File(file) => match entry(file, spec.id) {
-                entry if entry.spec.id == spec.id => entry.slot,
-                again => again.slot.map(|_| SlotKey::Own(spec.id)),
-            },
-            Source::Drawn(_) | Source::Rows(_) | Source::Texts(..) => {
-                let salted = self.prefix != Some(PrefixMode::None);
-                salted.then(|| self.own_key(spec.id))
-            }
-        }
-    }
-
-    /// The run's where prompts share their beginnings, else the request's own.
-    fn own_key(&self, id: RequestId) -> SlotKey {
-        let shares = match &self.source {
-            _ if self.prefixes.is_some() => true,
-            _ if self.prefix == Some(PrefixMode::Bust) => false,
-            Source::Rows(trace) => trace.blocks(id as usize).is_some(),
-            Source::Texts(..) => true,
-            Source::Drawn(_) | Source::File(_) => false,
-        };
-        if shares {
-            SlotKey::Run
-        } else {
-            SlotKey::Own(id)
-        }
-    }
-
-    /// The words that a request's first message begins with; empty where it has no slot.
-    pub fn slot(&self, spec: &RequestSpec) -> String {
-        self.slot_key(spec).map_or_else(String::new, |key| {
-            let number = key.number(self.salt);
-            self.tokenizer.slot(number, self.text_tokens(spec))
-        })
-    }
-
-    /// What a request says, its slot at the beginning of the first message: a system prompt and the
-    /// user's message where prompts share system prompts and the API has messages.
-    ///
-    /// # Errors
-    /// Under a `tokenizer.json` that cannot meet the length, and when a workload file cannot be read
-    /// any more.
-    pub fn content(&self, spec: &RequestSpec) -> Result<RequestContent, PromptError> {
-        if let Source::File(file) = &self.source {
-            let mut content = file
-                .content(entry(file, spec.id))
-                .map_err(|e| PromptError::File(e.to_string()))?;
-            if let Some(first) = content.messages.first_mut() {
-                first.text.insert_str(0, &self.slot(spec));
-            }
-            return Ok(content);
-        }
-        let mut content = self.messages(spec)?;
-        if let Some(kinds) = &self.kinds {
-            let way = usize::from(spec.class) % kinds.len();
-            kinds.add_to(&mut content, way, self.seed, spec.id);
-        }
-        Ok(content)
-    }
-
-    /// What it says beside what its kind adds.
-    fn messages(&self, spec: &RequestSpec) -> Result<RequestContent, PromptError> {
-        if let Source::Texts(dataset, _) = &self.source {
-            return Ok(RequestContent {
-                messages: self.texts(dataset, spec.id)?.messages,
-                members: Vec::new(),
-            });
-        }
-        if let Some(prefixes) = &self.prefixes
-            && prefixes.is_system()
-            && self.endpoint == Endpoint::Chat
-        {
-            let layout = prefixes.layout(spec.id, self.text_tokens(spec));
-            return self.with_system_prompt(spec, &layout);
-        }
-        self.prompt(spec).map(RequestContent::of_prompt)
-    }
-
-    /// The shared beginning as a system message, and the rest as the user's, which begins with a
-    /// number of its own and no salt.
-    fn with_system_prompt(
-        &self,
-        spec: &RequestSpec,
-        layout: &Layout,
-    ) -> Result<RequestContent, PromptError> {
-        let key = splitmix64(self.seed ^ OWN_TAG);
-        let number = splitmix64(spec.id ^ key);
-        let own = self
-            .tokenizer
-            .write(number, key, spec.id, layout.own_tokens)?;
-        Ok(RequestContent {
-            messages: vec![
-                Message::new(Role::System, self.shared_text(layout)?),
-                Message::new(Role::User, own),
-            ],
-            members: Vec::new(),
-        })
-    }
-
-    /// The request as a workload file has it, due at `at_ns`.
-    ///
-    /// # Errors
-    /// As [`Workload::content`].
-    pub fn file_request(
-        &self,
-        id: RequestId,
-        at_ns: Option<i64>,
-    ) -> Result<FileRequest, PromptError> {
-        let spec = self.spec(id);
-        let mut content = self.content(&spec)?;
-        let slot = self.slot(&spec);
-        if let Some(first) = content.messages.first_mut()
-            && first.text.starts_with(&slot)
-        {
-            first.text.drain(..slot.len());
-        }
-        Ok(FileRequest {
-            spec,
-            at_ns,
-            next: self.follow_up(&spec),
-            slot: self.slot_key(&spec),
-            content,
-        })
-    }
-
-    /// The prompt of a request as one text of exactly `spec.prompt_tokens` tokens, the chat
-    /// template's not among them where lengths count it. It begins with
-    /// the request's own salt; where prompts share beginnings, it begins with the run's salt and
-    /// what is shared.
-    ///
-    /// # Errors
-    /// Under a `tokenizer.json` that cannot meet the length, and when a dataset's file has changed.
-    pub fn prompt(&self, spec: &RequestSpec) -> Result<String, PromptError> {
-        if let Source::File(_) = &self.source {
-            let content = self.content(spec)?;
-            let texts: Vec<String> = content.messages.into_iter().map(|m| m.text).collect();
-            return Ok(texts.join("\n"));
-        }
-        if let Source::Texts(dataset, _) = &self.source {
-            return Ok(self.texts(dataset, spec.id)?.prompt());
-        }
-        let salt = self.own_key(spec.id).number(self.salt);
-        if let Some(prefixes) = &self.prefixes {
-            let layout = prefixes.layout(spec.id, self.text_tokens(spec));
-            let prompt = SegmentedPrompt {
-                salt,
-                rest: TextKey {
-                    key: splitmix64(self.seed ^ OWN_TAG),
-                    number: spec.id,
-                },
-            };
-            let shared = [self.shared_segment(&layout)];
-            return self
-                .tokenizer
-                .write_segments(&prompt, || shared.into_iter(), layout.tokens());
-        }
-        if let Source::Rows(trace) = &self.source
-            && self.prefix != Some(PrefixMode::Bust)
-            && let Some(blocks) = trace.blocks(spec.id as usize)
-        {
-            let key = splitmix64(self.seed ^ BLOCKS_TAG);
-            let prompt = SegmentedPrompt {
-                salt,
-                rest: TextKey {
-                    key: splitmix64(key ^ BLOCKS_REST_TAG),
-                    number: spec.id,
-                },
-            };
-            let segments = || {
-                blocks.ids().map(move |number| Segment {
-                    text: TextKey { key, number },
-                    pieces: blocks.tokens,
-                })
-            };
-            return self
-                .tokenizer
-                .write_segments(&prompt, segments, self.text_tokens(spec));
-        }
-        let key = splitmix64(self.seed ^ TEXT_TAG);
-        self.tokenizer
-            .write(salt, key, spec.id, self.text_tokens(spec))
-    }
-
-    /// What a dataset says in request `id`: with the run's salt, so that requests go on sharing what
-    /// they share in the file, or with one of its own.
-    fn texts(&self, dataset: &Dataset, id: RequestId) -> Result<TextRequest, PromptError> {
-        let number = self.own_key(id).number(self.salt);
-        dataset
-            .request(id, &self.tokenizer, number)
-            .map_err(|error| PromptError::Text {
-                message: error.to_string(),
-            })
-    }
-
-    fn shared_segment(&self, layout: &Layout) -> Segment {
-        Segment {
-            text: TextKey {
-                key: splitmix64(self.seed ^ PREFIX_TAG),
-                number: layout.shared.number,
-            },
-            pieces: layout.shared.tokens,
-        }
-    }
-
-    /// The shared beginning alone.
-    fn shared_text(&self, layout: &Layout) -> Result<String, PromptError> {
-        let segment = self.shared_segment(layout);
-        let prompt = SegmentedPrompt {
-            salt: SlotKey::Run.number(self.salt),
-            rest: segment.text,
-        };
-        self.tokenizer
-            .write_segments(&prompt, || [segment].into_iter(), layout.shared.tokens)
     }
 
     /// Names of the classes, indexed by [`RequestSpec::class`].
@@ -589,72 +343,60 @@ impl Workload {
             let input = sum.sum::<f64>() / count.max(1) as f64;
             return ExpectedTokens {
                 input,
-                ..self.drawn_tokens()
+                ..self.source.means()
             };
         }
-        self.drawn_tokens()
-    }
-
-    fn drawn_tokens(&self) -> ExpectedTokens {
-        match &self.source {
-            Source::Drawn(classes) => classes.expected(),
-            Source::Texts(dataset, classes) => {
-                let (input, output) = dataset.means();
-                ExpectedTokens {
-                    input,
-                    output: output.unwrap_or_else(|| classes.expected().output),
-                }
-            }
-            Source::File(file) => {
-                let specs = || file.entries().iter().map(|entry| entry.spec);
-                let mean = |tokens: fn(RequestSpec) -> u32| {
-                    let sum: u64 = specs().map(|spec| u64::from(tokens(spec))).sum();
-                    sum as f64 / specs().len().max(1) as f64
-                };
-                ExpectedTokens {
-                    input: mean(|spec| spec.prompt_tokens),
-                    output: mean(|spec| spec.output_tokens),
-                }
-            }
-            Source::Rows(trace) => {
-                let rows = trace.rows();
-                let mean = |tokens: fn(&TraceRow) -> u32| {
-                    let sum: u64 = rows.iter().map(|row| u64::from(tokens(row))).sum();
-                    sum as f64 / rows.len().max(1) as f64
-                };
-                ExpectedTokens {
-                    input: mean(|row| row.input_tokens),
-                    output: mean(|row| row.output_tokens),
-                }
-            }
-        }
+        self.source.means()
     }
 
     /// Number of requests, where it is bounded: the rows of a trace or of a file.
     #[expect(clippy::len_without_is_empty, reason = "most workloads are endless")]
     pub fn len(&self) -> Option<u64> {
-        match &self.source {
-            Source::Drawn(_) | Source::Texts(..) => None,
-            Source::Rows(trace) => Some(trace.rows().len() as u64),
-            Source::File(file) => Some(file.entries().len() as u64),
-        }
+        self.source.len()
+    }
+
+    /// Means over sessions; absent where requests stand alone and for a trace.
+    pub fn session_means(&self) -> Option<SessionMeans> {
+        self.source.session_means()
+    }
+
+    /// Rows of a trace, or requests of a file, that wait for another one's answer.
+    pub fn waiting(&self) -> u64 {
+        self.source.waiting()
+    }
+
+    /// Distance between the first ids of two sessions; 1 where there are none.
+    pub fn stride(&self) -> u64 {
+        self.source.stride()
+    }
+
+    /// When a trace or a file has request `id`, nanoseconds after its first; absent where nothing
+    /// says.
+    pub fn instant_ns(&self, id: RequestId) -> Option<i64> {
+        self.source.instant_ns(id)
+    }
+
+    /// The requests that wait for the answer to `spec`'s.
+    pub fn next_turns(&self, spec: &RequestSpec) -> Vec<NextTurn> {
+        self.source.next_turns(spec)
+    }
+
+    /// What `spec`'s request waits for itself.
+    pub fn awaited(&self, spec: &RequestSpec) -> Option<Awaited> {
+        self.source.awaited(spec)
     }
 
     /// Texts that are sent before they begin again, where there is a dataset.
     pub fn texts_before_repeating(&self) -> Option<u64> {
         match &self.source {
             Source::Texts(dataset, _) => Some(dataset.rows()),
-            Source::Drawn(_) | Source::Rows(_) | Source::File(_) => None,
+            _ => None,
         }
     }
 
     /// What was read from the trace or the dataset, where there is one.
     pub fn trace_facts(&self) -> Option<&TraceFacts> {
-        match &self.source {
-            Source::Drawn(_) | Source::File(_) => None,
-            Source::Rows(trace) => trace.facts(),
-            Source::Texts(dataset, _) => Some(dataset.facts()),
-        }
+        self.source.trace_facts()
     }
 
     /// Share of the prompt tokens of the requests `measured` that a prefix cache without limit
@@ -676,6 +418,7 @@ impl Workload {
         match &self.source {
             Source::Rows(trace) => trace.shared_prefix_share(),
             Source::Texts(dataset, _) => dataset.shared_prefix_share(measured),
+            Source::Sessions(sessions) => Some(sessions.means().shared),
             Source::Drawn(_) | Source::File(_) => None,
         }
     }
@@ -694,6 +437,7 @@ impl Workload {
         };
         match &self.source {
             Source::Drawn(classes) => classes.identity(identity("drawn")).finish(),
+            Source::Sessions(sessions) => sessions.identity(identity("sessions")).finish(),
             Source::Rows(trace) => identity("rows").trace(trace).finish(),
             Source::Texts(dataset, classes) => {
                 let texts = identity("texts").text(dataset.sha256());
@@ -732,12 +476,4 @@ impl Workload {
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
     }
-}
-
-/// The entry of request `id`; a file of requests without instants goes round.
-fn entry(file: &WorkloadFile, id: RequestId) -> &FileEntry {
-    let entries = file.entries();
-    let again = || entries.get((id % entries.len() as u64) as usize);
-    let found = file.entry(id).or_else(again);
-    found.expect("a workload file has a request at least")
 }

@@ -82,6 +82,7 @@ fn manifest() -> RunManifest {
             scheduled: recorder::RECORDS,
             drain_not_reached: 0,
             drain_without_load: false,
+            unfinished_sessions: Vec::new(),
             ended: Offset(980 * second),
             interrupted: false,
             recovered: false,

@@ -33,7 +33,7 @@ const SHARED_PAGES: [(&str, &str); 4] = [
 ];
 
 /// Metrics that are no variant of an enum and have a page all the same.
-const FURTHER_METRICS: [&str; 8] = [
+const FURTHER_METRICS: [&str; 9] = [
     "client-lag",
     "censored-share",
     "throughput",
@@ -42,6 +42,7 @@ const FURTHER_METRICS: [&str; 8] = [
     "goodput",
     "stalls",
     "outcomes",
+    "sessions",
 ];
 
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {

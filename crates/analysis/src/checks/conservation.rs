@@ -8,7 +8,7 @@ use infermeter_core::clock::Offset;
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::record::Outcome;
 use infermeter_metrics::facts::RequestFacts;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Records that are missing, doubled, or contradict themselves.
 pub(super) fn conservation(run: &Run, _: &Summary) -> Option<Finding> {
@@ -16,13 +16,24 @@ pub(super) fn conservation(run: &Run, _: &Summary) -> Option<Finding> {
     let mut breaches: BTreeMap<&'static str, (u64, u64)> = BTreeMap::new();
     let mut add = |what, id| breaches.entry(what).or_insert((0, id)).0 += 1;
     let recovered = run.manifest.progress.as_ref().is_none_or(|p| p.recovered) || unwritten(run);
+    let requests = &run.collected.requests;
+    // Turns that were not reached leave gaps.
+    let gaps = recovered || requests.iter().any(|r| r.turn.is_some());
+    let ids: BTreeSet<u64> = requests
+        .iter()
+        .filter(|r| r.turn.is_some())
+        .map(|r| r.id)
+        .collect();
     let mut expected = 0;
-    for record in &run.collected.requests {
-        let in_sequence = record.id == expected || (recovered && record.id > expected);
+    for record in requests {
+        let in_sequence = record.id == expected || (gaps && record.id > expected);
         if !in_sequence {
             add("id out of sequence", record.id);
         }
         expected = record.id + 1;
+        if !recovered && record.parent.is_some_and(|parent| !ids.contains(&parent)) {
+            add("waited for a request without a record", record.id);
+        }
         if let Some(what) = contradiction(record) {
             add(what, record.id);
         }

@@ -8,6 +8,7 @@ mod host;
 mod load;
 mod run_state;
 mod sample;
+mod sessions;
 mod stamps;
 mod tokens;
 mod warmup;
@@ -48,6 +49,8 @@ const CHECKS: &[Check] = &[
     load::closed_loop,
     load::drain_without_load,
     load::dataset_repeated,
+    sessions::slip,
+    sessions::live_history,
     tokens::length_not_obeyed,
     tokens::counts_disagree,
     tokens::prompt_tokens,

@@ -66,6 +66,10 @@ pub(super) fn counts_disagree(_: &Run, summary: &Summary) -> Option<Finding> {
 
 /// The server counted other prompt tokens than were asked for.
 pub(super) fn prompt_tokens(run: &Run, summary: &Summary) -> Option<Finding> {
+    if run.manifest.plan.has_live_history() {
+        // Nobody asked for a length of the server's own words.
+        return None;
+    }
     let prompt = summary.tokens.prompt?;
     let overhead = match run.manifest.plan.endpoint {
         Endpoint::Chat => CHAT_OVERHEAD_TOKENS,

@@ -9,7 +9,9 @@ use crate::load::Load;
 use crate::make::{Made, Verify, Wanted, make as write};
 use crate::{output, tiling, trace_options, validate};
 use anyhow::{Context, Result, bail};
+use infermeter_core::clock::Offset;
 use infermeter_core::plan::{Plan, PromptCount};
+use infermeter_core::request::{FollowUp, RequestId, RequestSpec};
 use infermeter_core::schedule::Schedule;
 use infermeter_core::seed::Seeds;
 use infermeter_core::units::Span;
@@ -34,7 +36,7 @@ pub fn make(args: &MakeArgs) -> Result<()> {
         bail!("no file: give --out FILE, as in --out workload.jsonl");
     };
     let load = Load::from_plan(plan, 0)?;
-    let wanted = wanted(plan, &load.schedule)?;
+    let wanted = wanted(plan, &load)?;
     let phases = match &load.schedule {
         Schedule::Open(open) => Some(FilePhases {
             window_start_ns: open.window_start.0,
@@ -63,23 +65,50 @@ fn resolve(args: &MakeArgs) -> Result<Resolved> {
     Ok(resolved)
 }
 
-/// Warm-up, window and a short tail; of a closed loop as many as the plan counts.
-fn wanted(plan: &Plan, schedule: &Schedule) -> Result<Vec<Wanted>> {
-    match schedule {
+/// Warm-up, window and a short tail, sessions to their ends; of a closed loop as many as the plan
+/// counts.
+fn wanted(plan: &Plan, load: &Load) -> Result<Vec<Wanted>> {
+    match &load.schedule {
         Schedule::Open(open) => {
             let end = open.window_end.plus(TAIL.ns());
-            let arrivals = (0..).zip(&open.arrivals);
-            let kept = arrivals.take_while(|(id, at)| *id < open.drain_from as u64 || **at < end);
-            Ok(kept.map(|(id, at)| (id, Some(at.0))).collect())
+            let arrivals = open.arrivals.iter().enumerate();
+            let kept = arrivals.take_while(|(i, at)| *i < open.drain_from || **at < end);
+            let roots = kept.map(|(i, at)| (open.ids.id(i), at.0));
+            Ok(with_turns(roots, &load.workload, |spec| {
+                load.follow_ups(spec)
+            }))
+        }
+        Schedule::Closed(_) if load.has_sessions() => {
+            bail!("sessions of a closed loop have no instants: give --rate, or run the plan itself")
         }
         Schedule::Closed(_) => {
             let Some(requests) = plan.requests else {
                 bail!("a closed loop has no number of requests: give --requests N");
             };
             let count = requests.saturating_add(plan.warmup().requests);
-            Ok((0..count).map(|id| (id, None)).collect())
+            Ok((0..count).map(|id| Wanted::alone(id, None)).collect())
         }
     }
+}
+
+/// The requests that begin something, and all that wait for them, in order of their ids.
+fn with_turns(
+    roots: impl Iterator<Item = (RequestId, i64)>,
+    workload: &Workload,
+    follow_ups: impl Fn(&RequestSpec) -> Vec<FollowUp>,
+) -> Vec<Wanted> {
+    let mut all = Vec::new();
+    let mut open: Vec<(RequestId, Option<i64>)> = Vec::new();
+    for (id, at) in roots {
+        open.push((id, Some(at)));
+        while let Some((id, at_ns)) = open.pop() {
+            let next = follow_ups(&workload.spec(id));
+            open.extend(next.iter().map(|next| (next.id, None)));
+            all.push(Wanted { id, at_ns, next });
+        }
+    }
+    all.sort_unstable_by_key(|wanted| wanted.id);
+    all
 }
 
 /// The flags and keys that were given, for people.
@@ -166,7 +195,13 @@ fn of_file(args: &ConvertArgs, file: WorkloadFile, tokenizer: Tokenizer) -> Resu
     let (phases, from) = (header.phases, header.description.clone());
     let limit = args.limit.map_or(usize::MAX, |n| n as usize);
     let entries = file.entries().iter().take(limit);
-    let wanted = entries.map(|e| (e.spec.id, e.at_ns)).collect();
+    let wanted = entries
+        .map(|e| Wanted {
+            id: e.spec.id,
+            at_ns: e.at_ns,
+            next: e.next.clone(),
+        })
+        .collect();
     let workload = Workload::from_file(file, tokenizer);
     Ok((workload, wanted, phases, from))
 }
@@ -183,9 +218,22 @@ fn of_trace(args: &ConvertArgs, tokenizer: Tokenizer) -> Result<Source> {
         }
         error => error.into(),
     })?;
-    let rows = trace.rows().iter().zip(0..);
-    let wanted = rows.map(|(row, id)| (id, Some(row.offset_ns))).collect();
     let workload = Workload::from_trace(trace, seeds.workload, tokenizer);
+    let rows = (0..workload.len().unwrap_or(0)).filter(|id| {
+        let spec = workload.spec(*id);
+        workload.awaited(&spec).is_none()
+    });
+    let roots = rows.filter_map(|id| Some((id, workload.instant_ns(id)?)));
+    let recorded = |spec: &RequestSpec| {
+        let next = workload.next_turns(spec).into_iter();
+        next.map(|next| FollowUp {
+            id: next.id,
+            delay_ns: next.delay_ns.unwrap_or(0),
+            planned: next.offset_ns.map(Offset),
+        })
+        .collect()
+    };
+    let wanted = with_turns(roots, &workload, recorded);
     let name = args.file.file_name().unwrap_or_default().to_string_lossy();
     Ok((workload, wanted, None, format!("trace {name}")))
 }
@@ -195,7 +243,7 @@ fn lines(out: &Path, workload: &Workload, wanted: &[Wanted], form: ConvertTo) ->
     let file = std::fs::File::create_new(out)
         .with_context(|| format!("cannot create {}", out.display()))?;
     let mut file = BufWriter::new(file);
-    for (id, at_ns) in wanted {
+    for Wanted { id, at_ns, .. } in wanted {
         let spec = workload.spec(*id);
         let line = match form {
             ConvertTo::Timed => json!({
@@ -208,7 +256,7 @@ fn lines(out: &Path, workload: &Workload, wanted: &[Wanted], form: ConvertTo) ->
                 "output_tokens": spec.output_tokens,
             }),
             ConvertTo::Messages | ConvertTo::Workload => {
-                let content = workload.content(&spec)?;
+                let content = workload.content(&spec, &[])?;
                 let one = |m: &infermeter_core::request::Message| json!({"role": m.role.as_str(), "content": m.text});
                 let messages: Vec<_> = content.messages.iter().map(one).collect();
                 json!({"messages": messages, "max_tokens": spec.output_tokens})

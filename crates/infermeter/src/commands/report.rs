@@ -111,6 +111,7 @@ fn infer_end(manifest: &mut RunManifest, requests: &[RequestFacts]) {
     manifest.progress = Some(Progress {
         scheduled: requests.len() as u64,
         drain_not_reached: 0,
+        unfinished_sessions: Vec::new(),
         drain_without_load: false,
         ended,
         interrupted: true,

@@ -25,7 +25,7 @@ use infermeter_client::prepared::Prepared;
 use infermeter_client::response::Expect;
 use infermeter_core::clock::{Clock, realtime_ns};
 use infermeter_core::finding::{Finding, Severity};
-use infermeter_core::plan::{Plan, Until};
+use infermeter_core::plan::{History, Plan, Until};
 use infermeter_core::record::RequestRecord;
 use infermeter_core::request::{RequestContent, RequestId};
 use infermeter_core::run::{FORMAT_VERSION, RunManifest, RunState, Window};
@@ -35,12 +35,12 @@ use infermeter_record::{
     JOURNAL_FILE, JournalReader, JournalRecords, JournalWriter, PARQUET_FILE, ParquetRecords,
     RecordError, RunDirectory, write_manifest,
 };
-use infermeter_runner::{Inputs, RecordSink, RunSettings};
+use infermeter_runner::{Inputs, RecordSink, RunSettings, SessionRules};
 use infermeter_sys::stamp::Sentinel;
 use infermeter_sys::{affinity, limits, signals};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 /// Busy-polling before a send, where the worker has a core of its own.
 const SPIN_NS: i64 = 50_000;
@@ -250,8 +250,9 @@ fn execute(
     };
     let prompt_problem = Mutex::new(None);
     let bodies = SentBodies::default();
-    let make = |id| {
-        let made = prepare_request(plan, load, target, &manifest.run_id, id, &prompt_problem);
+    let make = |id, answers: &[Arc<str>]| {
+        let place = (load, target, manifest.run_id.as_str());
+        let made = prepare_request(plan, place, (id, answers), &prompt_problem);
         bodies.note(id, &made.bytes);
         made
     };
@@ -263,6 +264,7 @@ fn execute(
         Inputs {
             make: &make,
             spec: &|id| load.workload.spec(id),
+            next: &|spec| load.follow_ups(spec),
             sink: &mut sink,
             on_start: &mut |clock| {
                 let running = RunManifest {
@@ -341,25 +343,29 @@ fn run_settings(
             spin: if own_core { SPIN_NS } else { 0 },
         },
         open_ahead: size.open_ahead,
-        drain_without_load: load.from_trace && ends_with_window(&load.schedule),
+        sessions: session_rules(plan),
+        drain_without_load: load.drain_without_load,
     }
 }
 
-/// No arrival is left for the drain.
-fn ends_with_window(schedule: &Schedule) -> bool {
-    matches!(schedule, Schedule::Open(open) if open.drain_from == open.arrivals.len())
+/// A turn of a trace that fails ends its conversation.
+fn session_rules(plan: &Plan) -> SessionRules {
+    let sessions = plan.sessions().ok().flatten();
+    sessions.map_or_else(SessionRules::default, |sessions| SessionRules {
+        on_failure: sessions.on_failure,
+        live: sessions.history == History::Live,
+    })
 }
 
 fn prepare_request(
     plan: &Plan,
-    load: &Load,
-    target: &ReadyTarget,
-    run_id: &str,
-    id: u64,
+    (load, target, run_id): (&Load, &ReadyTarget, &str),
+    (id, answers): (u64, &[Arc<str>]),
     problem: &Mutex<Option<String>>,
 ) -> Prepared {
     let spec = load.workload.spec(id);
-    let content = load.workload.content(&spec).unwrap_or_else(|error| {
+    let content = load.workload.content(&spec, answers);
+    let content = content.unwrap_or_else(|error| {
         if let Ok(mut slot) = problem.lock() {
             slot.get_or_insert_with(|| error.to_string());
         }
@@ -368,7 +374,7 @@ fn prepare_request(
     let bytes = target
         .encoder
         .encode(&format!("{run_id}-{id}"), &spec, &content);
-    let keep_texts = if plan.save_responses {
+    let keep_texts = if plan.save_responses || plan.has_live_history() {
         KeepTexts::Always
     } else {
         KeepTexts::UntilSettled
@@ -382,8 +388,9 @@ fn prepare_request(
         spec,
         bytes,
         expect,
-        waited: None,
-        next: load.workload.follow_up(&spec),
+        waited: load.waited(&spec),
+        next: load.follow_ups(&spec),
+        pause_ns: load.pause_ns(&spec),
     }
 }
 

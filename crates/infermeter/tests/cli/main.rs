@@ -25,6 +25,7 @@ mod records;
 mod repeat;
 mod secrets;
 mod server;
+mod sessions;
 mod signals;
 mod simulated;
 mod simulator;

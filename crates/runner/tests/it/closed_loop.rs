@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 fn schedule(slots: u32, warmup_requests: u64, requests: u64) -> Schedule {
     Schedule::Closed(ClosedSchedule {
         slots,
+        stride: 1,
         warmup_ns: 0,
         warmup_requests,
         warmup_max_ns: 60 * SECOND,
@@ -70,6 +71,7 @@ fn a_window_of_time_ends_by_the_clock() {
     let mock = start(fixed("2ms", "1ms"));
     let closed = ClosedSchedule {
         slots: 2,
+        stride: 1,
         warmup_ns: 20_000_000,
         warmup_requests: 2,
         warmup_max_ns: 60 * SECOND,

@@ -6,6 +6,7 @@ mod departures;
 mod engine_support;
 mod floods;
 mod open_loop;
+mod sessions;
 mod signals;
 mod stamps;
 mod support;

@@ -2,7 +2,8 @@
 //! test runs in a process of its own: this program again, with this test alone.
 
 use crate::engine_support::end;
-use crate::support::{Ask, arrivals, execute, execute_watched, fixed, settings, start};
+use crate::sessions::{Talk, begins};
+use crate::support::{Ask, SECOND, arrivals, execute, execute_watched, fixed, settings, start};
 use infermeter_core::record::{Outcome, Reason};
 use infermeter_core::schedule::Schedule;
 use infermeter_sys::signals;
@@ -13,14 +14,26 @@ const CHILD: &str = "INFERMETER_TEST_SIGNALS";
 
 #[test]
 fn signals_stop_a_run_by_degrees() {
-    if std::env::var_os(CHILD).is_some() {
-        signals::count_from_now().expect("handlers");
+    in_a_process_of_its_own("signals_stop_a_run_by_degrees", || {
         interrupt_twice();
         start_after_a_signal();
+    });
+}
+
+#[test]
+fn signals_inside_sessions() {
+    in_a_process_of_its_own("signals_inside_sessions", interrupt_sessions);
+}
+
+/// Runs `body` in this program once more, with the test `name` alone.
+fn in_a_process_of_its_own(name: &str, body: fn()) {
+    if std::env::var_os(CHILD).is_some() {
+        signals::count_from_now().expect("handlers");
+        body();
         return;
     }
     let output = Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", "signals::signals_stop_a_run_by_degrees"])
+        .args(["--exact", &format!("signals::{name}")])
         .env(CHILD, "1")
         .output()
         .expect("started");
@@ -63,6 +76,46 @@ fn interrupt_twice() {
     assert_eq!(ends, expected);
     assert!(done.outcome.progress.interrupted);
     assert_eq!(done.outcome.progress.drain_not_reached, 0);
+}
+
+/// Three sessions of three turns: the user of the first thinks, the second turn of which is due
+/// inside the window; the answer to the second one's first turn never ends; the third never begins.
+fn interrupt_sessions() {
+    let mock = start(fixed("1ms", "1ms"));
+    let talk = Talk {
+        turns: 3,
+        delay_ns: 3_600 * SECOND,
+        pause_ns: 0,
+        ask: &|id| Ask::tokens(if id == 3 { 1_000_000 } else { 1 }),
+    };
+    let schedule = begins(&[0, 0, 7_000_000], 0, 3, 3, 7_200_000);
+    let mut signals = 0;
+    let settings = settings(mock.address(), 2);
+    let done = talk.execute(&schedule, &settings, &mut |progress| {
+        let due = match signals {
+            0 => progress.done == 1,
+            1 => progress.stopping,
+            _ => false,
+        };
+        if due {
+            interrupt();
+            signals += 1;
+        }
+    });
+    let ends: Vec<_> = done.records.iter().map(|r| (r.id, end(r))).collect();
+    let interrupted = Some(Reason::Interrupted);
+    let expected = [
+        (0, (Outcome::Completed, None)),
+        (1, (Outcome::NotSent, interrupted)),
+        (3, (Outcome::Cancelled, interrupted)),
+        (6, (Outcome::NotSent, interrupted)),
+    ];
+    assert_eq!(ends, expected);
+    let closed = done.records[0].closed.expect("answered");
+    assert_eq!(done.records[1].intended, closed.plus(talk.delay_ns));
+    assert_eq!(done.records[1].parent, Some(0));
+    // The first one's third turn, and two of the second.
+    assert_eq!(done.outcome.progress.drain_not_reached, 3);
 }
 
 fn start_after_a_signal() {

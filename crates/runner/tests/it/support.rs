@@ -8,17 +8,18 @@ use infermeter_client::response::Expect;
 use infermeter_core::clock::{Clock, Offset};
 use infermeter_core::plan::Endpoint;
 use infermeter_core::record::RequestRecord;
-use infermeter_core::request::{RequestContent, RequestSpec};
+use infermeter_core::request::{FollowUp, RequestContent, RequestSpec};
 use infermeter_core::run::IoBackend;
-use infermeter_core::schedule::{OpenSchedule, Schedule};
+use infermeter_core::schedule::{ArrivalIds, OpenSchedule, Schedule};
 use infermeter_mock::{Config, MockHandle, Preset, spawn_in_thread};
 use infermeter_runner::progress::Snapshot;
-use infermeter_runner::{Inputs, RecordSink, RunOutcome, RunSettings, run};
+use infermeter_runner::{Inputs, RecordSink, RunOutcome, RunSettings, SessionRules, run};
 use infermeter_sys::stamp::Sentinel;
 use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 const MODEL: &str = "mock/test";
 
@@ -108,7 +109,8 @@ pub fn prepare(id: u64, ask: Ask) -> Prepared {
             reserve_chunks: ask.output_tokens.min(1_000) as usize,
         },
         waited: None,
-        next: None,
+        next: Vec::new(),
+        pause_ns: 0,
     }
 }
 
@@ -162,6 +164,7 @@ pub fn settings(address: SocketAddr, threads: usize) -> RunSettings {
         cores: Vec::new(),
         engine: engine_config(address),
         open_ahead: 2 * threads,
+        sessions: SessionRules::default(),
         drain_without_load: false,
     }
 }
@@ -179,6 +182,7 @@ pub fn arrivals(at_ms: &[i64], warmup: usize, measured: usize) -> OpenSchedule {
         window_start: instant(warmup).expect("measured arrivals"),
         window_end: instant(drain_from).unwrap_or(last).max(last.plus(1)),
         arrivals,
+        ids: ArrivalIds::ALONE,
     }
 }
 
@@ -219,13 +223,36 @@ pub fn execute_watched(
     ask: &(dyn Fn(u64) -> Ask + Sync),
     on_progress: &mut dyn FnMut(&Snapshot),
 ) -> Done {
+    let asked = Asked {
+        make: &|id, _| prepare(id, ask(id)),
+        spec: &|id| spec(id, ask(id)),
+        next: &|_| Vec::new(),
+    };
+    execute_asked(schedule, settings, &asked, on_progress)
+}
+
+/// What is sent.
+pub struct Asked<'a> {
+    pub make: &'a (dyn Fn(u64, &[Arc<str>]) -> Prepared + Sync),
+    pub spec: &'a (dyn Fn(u64) -> RequestSpec + Sync),
+    pub next: &'a (dyn Fn(&RequestSpec) -> Vec<FollowUp> + Sync),
+}
+
+/// Executes a schedule of anything.
+pub fn execute_asked(
+    schedule: &Schedule,
+    settings: &RunSettings,
+    asked: &Asked<'_>,
+    on_progress: &mut dyn FnMut(&Snapshot),
+) -> Done {
     let stamps = Sentinel::start();
     let mut settings = settings.clone();
     settings.engine.kernel_stamps = stamps.is_some();
     let mut sink = Kept::default();
     let inputs = Inputs {
-        make: &|id| prepare(id, ask(id)),
-        spec: &|id| spec(id, ask(id)),
+        make: asked.make,
+        spec: asked.spec,
+        next: asked.next,
         sink: &mut sink,
         on_start: &mut |_| {},
         on_progress,

@@ -13,6 +13,8 @@ mod engine_support;
 mod floods;
 #[path = "../it/open_loop.rs"]
 mod open_loop;
+#[path = "../it/sessions.rs"]
+mod sessions;
 #[path = "../it/signals.rs"]
 mod signals;
 #[path = "../it/stamps.rs"]

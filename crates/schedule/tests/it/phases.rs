@@ -155,6 +155,7 @@ fn the_drain_is_bounded_in_memory() {
 fn a_closed_loop_keeps_what_was_asked() {
     let p = ClosedParams {
         slots: 32,
+        stride: 1,
         warmup: WarmupRule::resolve(None, None),
         duration: None,
         requests: Some(1_000),

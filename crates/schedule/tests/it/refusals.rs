@@ -176,6 +176,7 @@ fn shares_must_leave_something() {
 fn closed_loops_need_slots_and_an_end() {
     let good = ClosedParams {
         slots: 1,
+        stride: 1,
         warmup: WarmupRule::NONE,
         duration: None,
         requests: Some(1),

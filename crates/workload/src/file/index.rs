@@ -19,14 +19,16 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// What is known of a request without its text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileEntry {
     /// Lengths, class and place in a session.
     pub spec: RequestSpec,
     /// Nanoseconds after the first request, where it has an instant of its own.
     pub at_ns: Option<i64>,
-    /// The request that waits for this one.
-    pub next: Option<FollowUp>,
+    /// The requests that wait for this one.
+    pub next: Vec<FollowUp>,
+    /// The request that this one waits for.
+    pub parent: Option<RequestId>,
     /// Where the number in its slot comes from.
     pub slot: Option<SlotKey>,
     /// Place of its line.
@@ -234,7 +236,8 @@ impl Reader {
         let entry = FileEntry {
             spec: line.spec(*class),
             at_ns: line.at_ns,
-            next: line.follow_up(),
+            next: line.follow_ups(),
+            parent: None,
             slot: line.salt,
             offset: self.offset,
             bytes: u32::try_from(bytes.len())
@@ -256,7 +259,7 @@ impl Reader {
                 return Err(self.wrong(format!("{name} is {tokens}: 1 to 4,000,000 are possible")));
             }
         }
-        if entry.at_ns.is_some_and(|at| at < 0) || entry.next.is_some_and(|n| n.delay_ns < 0) {
+        if entry.at_ns.is_some_and(|at| at < 0) || entry.next.iter().any(|n| n.delay_ns < 0) {
             return Err(self.wrong("a time before 0".to_owned()));
         }
         let last = self.entries.last().map(|last| last.spec.id);
@@ -275,30 +278,33 @@ impl Reader {
         Ok(())
     }
 
-    /// Each request that waits is there, and waits for one alone.
-    fn check_follow_ups(&self) -> Result<(), FileError> {
+    /// Each request that waits is there, and waits for one alone; notes for which.
+    fn check_follow_ups(&mut self) -> Result<(), FileError> {
         let mut waiting = HashMap::new();
         for (number, entry) in self.entries.iter().enumerate() {
-            let Some(next) = entry.next else { continue };
-            let line = number as u64 + 2;
             let wrong = |problem: String| FileError::Line {
                 path: self.path.clone(),
-                line,
+                line: number as u64 + 2,
                 problem,
             };
-            let exists = self.entries.binary_search_by_key(&next.id, |e| e.spec.id);
-            if exists.is_err() || next.id <= entry.spec.id {
-                return Err(wrong(format!(
-                    "the next request {} is not further down in the file",
-                    next.id
-                )));
+            for next in &entry.next {
+                let exists = self.entries.binary_search_by_key(&next.id, |e| e.spec.id);
+                if exists.is_err() || next.id <= entry.spec.id {
+                    return Err(wrong(format!(
+                        "the next request {} is not further down in the file",
+                        next.id
+                    )));
+                }
+                if let Some(other) = waiting.insert(next.id, entry.spec.id) {
+                    return Err(wrong(format!(
+                        "request {} waits for {other} already",
+                        next.id
+                    )));
+                }
             }
-            if let Some(other) = waiting.insert(next.id, entry.spec.id) {
-                return Err(wrong(format!(
-                    "request {} waits for {other} already",
-                    next.id
-                )));
-            }
+        }
+        for entry in &mut self.entries {
+            entry.parent = waiting.get(&entry.spec.id).copied();
         }
         Ok(())
     }

@@ -22,8 +22,8 @@ pub struct FileRequest {
     /// Nanoseconds after the first request; absent where requests have no instants, and for one that
     /// waits for another.
     pub at_ns: Option<i64>,
-    /// The request that waits for this one's answer.
-    pub next: Option<FollowUp>,
+    /// The requests that wait for this one's answer.
+    pub next: Vec<FollowUp>,
     /// Where the number in its slot comes from; absent without a slot.
     pub slot: Option<SlotKey>,
     /// What it says, without the slot.
@@ -45,8 +45,8 @@ pub(crate) struct Line<'a, M, B> {
     pub session: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next: Option<Next>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub next: Vec<Next>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub salt: Option<SlotKey>,
     pub messages: M,
@@ -97,13 +97,14 @@ impl<'a, M, B> Line<'a, M, B> {
         }
     }
 
-    /// The request that waits for this one.
-    pub fn follow_up(&self) -> Option<FollowUp> {
-        self.next.as_ref().map(|next| FollowUp {
+    /// The requests that wait for this one.
+    pub fn follow_ups(&self) -> Vec<FollowUp> {
+        let follow_up = |next: &Next| FollowUp {
             id: next.id,
             delay_ns: next.delay_ns,
             planned: next.at_ns.map(Offset),
-        })
+        };
+        self.next.iter().map(follow_up).collect()
     }
 }
 
@@ -115,6 +116,11 @@ impl<'a> FullLine<'a> {
             role: message.role,
             content: Cow::Borrowed(&message.text),
             images: message.images.iter().map(|url| url.to_string()).collect(),
+        };
+        let next = |next: &FollowUp| Next {
+            id: next.id,
+            delay_ns: next.delay_ns,
+            at_ns: next.planned.map(|at| at.0),
         };
         let mut body = BTreeMap::new();
         for member in &request.content.members {
@@ -130,11 +136,7 @@ impl<'a> FullLine<'a> {
             output_tokens: spec.output_tokens,
             session: spec.turn.map(|turn| turn.session),
             turn: spec.turn.map(|turn| turn.number),
-            next: request.next.map(|next| Next {
-                id: next.id,
-                delay_ns: next.delay_ns,
-                at_ns: next.planned.map(|at| at.0),
-            }),
+            next: request.next.iter().map(next).collect(),
             salt: request.slot,
             messages: request.content.messages.iter().map(message).collect(),
             body: (!body.is_empty()).then_some(body),

@@ -182,6 +182,7 @@ impl Objects {
             }
         }
         self.roots.insert(chat, root);
+        row.name = Some(chat.to_string());
         row.session = Some(root.to_string());
         Ok(())
     }

@@ -12,6 +12,7 @@ mod error;
 mod facts;
 mod format;
 mod jsonl;
+mod links;
 mod options;
 mod reader;
 mod records;

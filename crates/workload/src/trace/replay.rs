@@ -1,14 +1,16 @@
 //! A trace to replay: instants, lengths, classes and blocks of every row, in little memory.
 //!
 //! It holds no text. Invariant: row `i` of every column is request `i`; a row takes 16 bytes, 2
-//! more where there are classes, and 4 for each hash id.
+//! more where there are classes, 4 for each hash id, and in conversations 8 (16 with delays).
 
 use super::collect::read_rows;
 use super::error::TraceError;
 use super::facts::TraceFacts;
+use super::links::Links;
 use super::options::TraceOptions;
 use super::row::{Row, TraceRow};
 use super::sharing::Sharing;
+use infermeter_core::request::Turn;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -26,6 +28,7 @@ pub struct Trace {
     /// Class of each row; empty where there is but one.
     class_of: Vec<u16>,
     blocks: BlockTable,
+    links: Links,
     facts: Option<TraceFacts>,
 }
 
@@ -68,6 +71,7 @@ impl Trace {
         let mut builder = Builder::default();
         let facts = read_rows(path, options, &mut |row| builder.add(row))?;
         let mut trace = builder.trace;
+        trace.links.index();
         trace.blocks.tokens = facts.block_tokens.unwrap_or(0);
         trace.facts = Some(facts);
         Ok(trace)
@@ -104,6 +108,7 @@ impl Trace {
         let all = self.rows.len();
         let numbers: Vec<usize> = numbers.iter().copied().filter(|n| *n < all).collect();
         self.blocks.select(&numbers);
+        self.links.select(&numbers);
         if !self.class_of.is_empty() {
             self.class_of = numbers.iter().map(|n| self.class_of[*n]).collect();
         }
@@ -132,6 +137,31 @@ impl Trace {
     /// Class of a row, as an index into [`Trace::classes`].
     pub fn class(&self, row: usize) -> u16 {
         self.class_of.get(row).copied().unwrap_or(0)
+    }
+
+    /// The row whose answer a row waits for.
+    pub fn parent(&self, row: usize) -> Option<usize> {
+        self.links.parent(row)
+    }
+
+    /// The rows that wait for a row's answer, ascending.
+    pub fn children(&self, row: usize) -> &[u32] {
+        self.links.children(row)
+    }
+
+    /// Nanoseconds between the parent's answer and a row, where the trace says.
+    pub fn delay_ns(&self, row: usize) -> Option<i64> {
+        self.links.delay_ns(row)
+    }
+
+    /// Place of a row in its conversation; absent where no row waits for another.
+    pub fn turn(&self, row: usize) -> Option<Turn> {
+        self.links.turn(row)
+    }
+
+    /// Number of rows that wait for another one.
+    pub fn rows_waiting(&self) -> u64 {
+        self.links.rows_waiting()
     }
 
     /// Share of the prompt tokens that a prefix cache without limit would hold, all rows in order;
@@ -190,6 +220,8 @@ struct Builder {
     trace: Trace,
     index: HashMap<u64, u32>,
     class_index: HashMap<String, u16>,
+    /// Rows by the names that others refer to.
+    named: HashMap<String, u32>,
 }
 
 impl Builder {
@@ -203,6 +235,7 @@ impl Builder {
         });
         self.add_class(line, row.class)?;
         self.add_blocks(&row.hash_ids);
+        self.add_links(row.name, row.parent.as_deref(), row.delay_ns);
         Ok(())
     }
 
@@ -228,6 +261,16 @@ impl Builder {
             trace.class_of.push(index);
         }
         Ok(())
+    }
+
+    fn add_links(&mut self, name: Option<String>, parent: Option<&str>, delay_ns: Option<i64>) {
+        let row = self.trace.rows.len() - 1;
+        let parent = parent.and_then(|parent| self.named.get(parent).copied());
+        self.trace.links.push(row, parent, delay_ns);
+        if let Some(name) = name {
+            // At most 50,000,000 rows.
+            self.named.insert(name, row as u32);
+        }
     }
 
     fn add_blocks(&mut self, ids: &[u64]) {

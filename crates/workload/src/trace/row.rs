@@ -34,6 +34,9 @@ pub struct Row {
     /// Place in the conversation, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub turn: Option<u32>,
+    /// Its own name, where others refer to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Name of the request before it in the conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,

@@ -23,7 +23,9 @@ fn workload(mode: &str, endpoint: Endpoint, tokenizer: Tokenizer) -> Workload {
 }
 
 fn texts(workload: &Workload, id: RequestId) -> Vec<(Role, String)> {
-    let content = workload.content(&workload.spec(id)).expect("a content");
+    let content = workload
+        .content(&workload.spec(id), &[])
+        .expect("a content");
     let messages = content.messages.into_iter();
     messages.map(|m| (m.role, m.text)).collect()
 }

@@ -45,11 +45,11 @@ fn session() -> [FileRequest; 2] {
             ..RequestSpec::alone(8, 40, 7)
         },
         at_ns: Some(1_500),
-        next: Some(FollowUp {
+        next: vec![FollowUp {
             id: 9,
             delay_ns: 2_000,
             planned: Some(Offset(5_000)),
-        }),
+        }],
         slot: Some(SlotKey::Own(4)),
         content: RequestContent {
             messages: vec![
@@ -72,7 +72,7 @@ fn session() -> [FileRequest; 2] {
             ..RequestSpec::alone(9, 60, 3)
         },
         at_ns: None,
-        next: None,
+        next: Vec::new(),
         slot: Some(SlotKey::Run),
         content: RequestContent::of_prompt("x"),
     };
@@ -88,18 +88,25 @@ fn requests_come_back_as_they_were() {
     assert_eq!(file.header().requests, 2);
     for (request, entry) in requests.iter().zip(file.entries()) {
         assert_eq!(entry.spec, request.spec);
-        assert_eq!((entry.at_ns, entry.next), (request.at_ns, request.next));
+        assert_eq!((entry.at_ns, &entry.next), (request.at_ns, &request.next));
         assert_eq!(entry.slot, request.slot);
         assert_eq!(file.content(entry).expect("its line"), request.content);
     }
     let workload = Workload::from_file(file, tokenizer()).with_salt(1);
     let spec = workload.spec(8);
-    let text = &workload.content(&spec).expect("content").messages[0].text;
+    let text = &workload.content(&spec, &[]).expect("content").messages[0].text;
     let slot = text
         .strip_suffix(" be brief \"now\"\n")
         .expect("behind the slot");
     assert_eq!(slot.split(' ').count(), 8);
-    assert_eq!(workload.follow_up(&spec), requests[0].next);
+    let next = workload.next_turns(&spec);
+    assert_eq!(
+        (next.len(), next[0].id, next[0].delay_ns),
+        (1, 9, Some(2_000))
+    );
+    assert_eq!(next[0].offset_ns, Some(5_000));
+    let awaited = workload.awaited(&workload.spec(9)).expect("it waits");
+    assert_eq!((awaited.parent, awaited.offset_ns), (8, Some(5_000)));
 }
 
 #[test]
@@ -115,7 +122,7 @@ fn a_file_sends_what_it_was_made_from() {
     };
     let mut writer = WorkloadWriter::create(&path, about).expect("a file");
     for id in 0..40 {
-        let request = drawn.file_request(id, None).expect("a request");
+        let request = drawn.file_request(id, None, Vec::new()).expect("a request");
         let class = &drawn.classes()[usize::from(request.spec.class)];
         let mut line = Vec::new();
         encode_line(&mut line, &request, class).expect("JSON");
@@ -129,7 +136,7 @@ fn a_file_sends_what_it_was_made_from() {
         for id in 0..40 {
             let spec = drawn.spec(id);
             assert_eq!(read.spec(id), spec);
-            assert_eq!(read.content(&spec), drawn.content(&spec));
+            assert_eq!(read.content(&spec, &[]), drawn.content(&spec, &[]));
         }
     }
     // Beyond its end it begins again, with slots of their own.
@@ -196,8 +203,8 @@ fn what_is_wrong_is_said_with_its_line() {
     );
     check("\"at_ns\":1500", "\"at_ns\":-1", "line 2: a time before 0");
     check(
-        "\"next\":{\"id\":9",
-        "\"next\":{\"id\":7",
+        "\"next\":[{\"id\":9",
+        "\"next\":[{\"id\":7",
         "line 2: the next request 7",
     );
     check(

@@ -108,6 +108,7 @@ fn prepared(id: u64, chunks: usize) -> Prepared {
             reserve_chunks: chunks,
         },
         waited: None,
-        next: None,
+        next: Vec::new(),
+        pause_ns: 0,
     }
 }

@@ -1,0 +1,44 @@
+//! Sessions: whether what was sent can be sent again, and whether turns kept to a trace's times.
+
+use crate::limits::{SLIP_MS, SLIP_SHARE};
+use crate::percentile::Percentile;
+use crate::run::Run;
+use crate::summary::Summary;
+use infermeter_core::finding::{Finding, Severity};
+
+/// The server's own words are part of the prompts: another run sends others.
+pub(super) fn live_history(run: &Run, _: &Summary) -> Option<Finding> {
+    run.manifest.plan.has_live_history().then(|| {
+        Finding::new(
+            Severity::Note,
+            "live-history",
+            "Later turns hold the server's own answers: another run would not send the same bytes.",
+            "--sessions history=live; the answers are in responses.jsonl.",
+            "Use history=planned to compare servers on the same requests.",
+        )
+    })
+}
+
+/// Turns of a trace were due later than the trace has them: their answers took longer.
+pub(super) fn slip(run: &Run, summary: &Summary) -> Option<Finding> {
+    let slip = summary.sessions.as_ref()?.slip.as_ref()?;
+    let at = |p| slip.order_statistic(Percentile::new(p)?);
+    let (p50, p99) = (at(50.0)?, at(99.0)?);
+    let window = run.manifest.window?;
+    let limit = SLIP_MS.max(SLIP_SHARE * window.seconds() * 1e3);
+    (p99 > limit).then(|| {
+        Finding::new(
+            Severity::Warning,
+            "trace-slip",
+            "Turns of the trace were due later than the trace has them, because the answers before \
+             them ended later.",
+            format!(
+                "Slip p50 {p50:.0} ms, p99 {p99:.0} ms, max {:.0} ms over {} turns; more than \
+                 {limit:.0} ms at p99 is much.",
+                slip.max, slip.n
+            ),
+            "The load is less bursty and ends later than the trace's: a larger --time-scale or a \
+             faster server keeps to it.",
+        )
+    })
+}

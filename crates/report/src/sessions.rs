@@ -1,0 +1,80 @@
+//! Sessions on a terminal: how they ended, and first turns against later ones.
+
+use crate::number::{count, percent, significant, time};
+use crate::style::Style;
+use infermeter_analysis::{Distribution, Percentile, SessionSummary, Summary, TurnSummary};
+
+/// The section; empty where requests stand alone.
+pub(crate) fn lines(summary: &Summary, style: Style) -> Vec<String> {
+    let Some(sessions) = &summary.sessions else {
+        return Vec::new();
+    };
+    let mut lines = vec![style.heading("Sessions that began inside the window")];
+    let mut entry = |label: &str, text: String| lines.extend(style.entry(label, &text));
+    entry("Ended", ends(sessions));
+    if let (Some(mean), Some(max)) = (sessions.turns_mean, sessions.turns_max) {
+        entry(
+            "Turns",
+            format!("{} on average, at most {max}", significant(mean)),
+        );
+    }
+    if let Some(duration) = &sessions.duration {
+        entry("Duration", spread(duration));
+    }
+    for (name, turns) in [
+        ("First turns", &sessions.first_turns),
+        ("Later turns", &sessions.later_turns),
+    ] {
+        if turns.measured > 0 {
+            entry(name, turn_line(turns));
+        }
+    }
+    if let Some(slip) = &sessions.slip {
+        let late = spread(slip);
+        entry("Slip", format!("due later than in the trace by {late}"));
+    }
+    lines
+}
+
+fn ends(sessions: &SessionSummary) -> String {
+    let counts = &sessions.counts;
+    let parts = [
+        (counts.completed, "completed"),
+        (counts.failed, "with a turn that failed"),
+        (counts.unfinished, "not over when the run ended"),
+    ];
+    let parts = parts
+        .into_iter()
+        .filter(|(n, name)| *n > 0 || *name == "completed");
+    let parts: Vec<String> = parts
+        .map(|(n, name)| format!("{} {name}", count(n)))
+        .collect();
+    format!("{} begun: {}", count(counts.begun), parts.join(", "))
+}
+
+fn turn_line(turns: &TurnSummary) -> String {
+    let mut text = format!("{} measured", count(turns.measured));
+    for (name, distribution) in [("TTFT", &turns.ttft), ("E2E", &turns.e2e)] {
+        if let Some(distribution) = distribution {
+            text += &format!(", {name} {}", spread(distribution));
+        }
+    }
+    if let Some(tokens) = turns.prompt_tokens_mean {
+        text += &format!(", {} prompt tokens", significant(tokens));
+    }
+    if let Some(share) = turns.cached_share {
+        text += &format!(" ({} cached)", percent(share));
+    }
+    text
+}
+
+/// Median, p99 and greatest value of this sample.
+fn spread(distribution: &Distribution) -> String {
+    let at = |p: f64| {
+        let value = distribution.order_statistic(Percentile::new(p)?)?;
+        Some(format!("p{p} {}", time(value)))
+    };
+    let mut parts: Vec<String> = [50.0, 99.0].into_iter().filter_map(at).collect();
+    parts.push(format!("max {}", time(distribution.max)));
+    parts.join(", ")
+}
