@@ -111,12 +111,7 @@ pub struct RunArgs {
     )]
     pub rate_profile: Option<String>,
     /// Closed loop: requests in flight
-    #[arg(
-        long,
-        value_name = "N",
-        help_heading = "Load",
-        allow_hyphen_values = true
-    )]
+    #[arg(long, value_name = "N", help_heading = "Load")]
     pub concurrency: Option<String>,
     /// Open loop: replay a trace (Azure, Mooncake, BurstGPT, Qwen-Bailian or vLLM; .gz too)
     #[arg(long, value_name = "FILE", help_heading = "Load")]
@@ -175,12 +170,7 @@ pub struct RunArgs {
     )]
     pub duration: Option<String>,
     /// Number of measured requests
-    #[arg(
-        long,
-        value_name = "N",
-        help_heading = "Load",
-        allow_hyphen_values = true
-    )]
+    #[arg(long, value_name = "N", help_heading = "Load")]
     pub requests: Option<String>,
     /// Warm-up before the window: 30s, 50req or 0 [default: 30s and 50 requests; 10s for windows
     /// up to 60s]
