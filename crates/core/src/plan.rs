@@ -1,5 +1,6 @@
 //! The plan of a run: flags, file and defaults resolved to one complete, printable value.
 
+mod deadlines;
 mod kinds;
 mod prefix;
 mod profile;
@@ -8,6 +9,7 @@ mod syntax;
 mod until;
 mod workload;
 
+pub use deadlines::{Deadlines, DeadlinesError};
 pub use kinds::{AdapterWeight, ImageSpec, KindWeight, RequestKind, SamplingValue};
 pub use prefix::{MAX_PREFIXES, MAX_ROTATIONS, PrefixMode};
 pub use profile::{After, BurstPhases, Level, MAX_RATE, Point, RateProfile, Stretch};
@@ -179,6 +181,7 @@ serde_as_text!(
     WorkloadKind,
     Warmup,
     Until,
+    Deadlines,
     KindWeight,
     AdapterWeight,
     ImageSpec,
@@ -284,6 +287,9 @@ pub struct Plan {
     pub slo: Vec<Slo>,
     /// Percentiles asked for beside the default ones: `p75`.
     pub percentile: Vec<String>,
+    /// When the tokens of an answer are due; absent: as the objectives say.
+    #[serde(default)]
+    pub fluidity: Option<Deadlines>,
     /// Time to open a connection.
     pub connect_timeout: Span,
     /// Time for a whole request.
@@ -417,6 +423,7 @@ impl Plan {
             until: None,
             slo: Vec::new(),
             percentile: Vec::new(),
+            fluidity: None,
             connect_timeout: Span::seconds(10),
             timeout: Span::seconds(300),
             first_token_timeout: None,

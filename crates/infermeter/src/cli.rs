@@ -310,6 +310,9 @@ pub struct RunArgs {
     /// Further percentile, as in p75 (repeatable)
     #[arg(long, value_name = "P", help_heading = "Result")]
     pub percentile: Vec<String>,
+    /// When tokens are due, as in 500ms/50ms: the first, and each after the one before
+    #[arg(long, value_name = "TTFT/GAP", help_heading = "Result")]
+    pub fluidity: Option<String>,
     /// Write responses.jsonl
     #[arg(long, help_heading = "Result")]
     pub save_responses: bool,

@@ -289,6 +289,7 @@ fn texts(args: &RunArgs) -> Vec<(&'static str, &Option<String>)> {
         ("warmup", &args.warmup),
         ("repeat", &args.repeat),
         ("until", &args.until),
+        ("fluidity", &args.fluidity),
         ("seed", &args.seed),
         ("workload-seed", &args.workload_seed),
         ("schedule-seed", &args.schedule_seed),

@@ -6,6 +6,7 @@
 
 use crate::attainment::token_objectives;
 use crate::facts::{ChunkQuestions, RequestFacts};
+use crate::fluidity::FluidityQuestion;
 use crate::outcomes::Reasons;
 use crate::population::Failures;
 use crate::receive::Widths;
@@ -14,7 +15,6 @@ use crate::tally::Tally;
 use crate::token_series::{
     Group, Part, SeriesId, TokenMetric, TokenValue, for_each_of_part, for_each_value, part_of,
 };
-use infermeter_core::plan::Plan;
 use infermeter_core::record::RequestRecord;
 use infermeter_core::request::ClassIndex;
 use infermeter_core::run::RunManifest;
@@ -32,6 +32,8 @@ pub struct Collected {
     pub streaming: bool,
     /// Widths of the measured requests' chunk instants.
     pub widths: Widths,
+    /// The deadlines that the fluidity index of its requests rests on.
+    pub fluidity: Option<FluidityQuestion>,
     /// All measured requests first, then each class where there are several.
     groups: Vec<GroupTallies>,
     lag: Tally,
@@ -57,9 +59,11 @@ const SERIES: [TokenMetric; 4] = [
     TokenMetric::TokensPerChunk,
 ];
 
-/// What a plan asks of the chunks.
-pub fn questions(plan: &Plan) -> ChunkQuestions {
+/// What a run's plan asks of the chunks.
+pub fn questions(manifest: &RunManifest) -> ChunkQuestions {
+    let plan = &manifest.plan;
     ChunkQuestions {
+        fluidity: FluidityQuestion::of(plan, manifest.load_model),
         itl_limit_ns: itl_limit_ns(plan),
         objectives: token_objectives(&plan.slo),
     }
@@ -73,11 +77,12 @@ pub fn collect<S: RecordSource + ?Sized>(
     manifest: &RunManifest,
     source: &S,
 ) -> Result<Collected, S::Error> {
-    let questions = questions(&manifest.plan);
+    let questions = questions(manifest);
     let classes = manifest.classes.len();
     let groups = if classes > 1 { 1 + classes } else { 1 };
     let blank = Collected {
         streaming: !manifest.plan.no_stream,
+        fluidity: questions.fluidity,
         groups: vec![GroupTallies::default(); groups],
         ..Collected::default()
     };

@@ -3,6 +3,7 @@
 //!
 //! Does not decide which requests count. Invariant: a fact that the record lacks is absent here.
 
+use crate::fluidity::{Fluidity, FluidityQuestion};
 use crate::stalls::RequestStalls;
 use crate::token_series::{TokenMetric, own_percentile};
 use infermeter_core::clock::Offset;
@@ -98,6 +99,9 @@ pub struct ChunkFacts {
     pub lower_above: bool,
     /// Stalls; absent with fewer gaps than a median needs.
     pub stalls: Option<RequestStalls>,
+    /// Deadlines met and missed; absent where no deadlines are asked, or some chunk's tokens are
+    /// unknown.
+    pub fluidity: Option<Fluidity>,
     /// For each token-level objective of the plan, the percentile of this request's own values,
     /// milliseconds; absent where it has none.
     pub own_percentiles: Box<[Option<f64>]>,
@@ -110,6 +114,8 @@ pub struct ChunkQuestions {
     pub itl_limit_ns: Option<i64>,
     /// Token-level objectives: metric and percentile, in the plan's order.
     pub objectives: Vec<(TokenMetric, f64)>,
+    /// When tokens are due.
+    pub fluidity: Option<FluidityQuestion>,
 }
 
 impl RequestFacts {
@@ -169,6 +175,7 @@ impl ChunkFacts {
             first_tokens: chunks.first().and_then(|c| c.token_count()),
             tokens: record.chunk_token_sum(),
             stalls: RequestStalls::of(chunks, questions.itl_limit_ns),
+            fluidity: questions.fluidity.and_then(|q| Fluidity::of(record, &q)),
             own_percentiles: objectives
                 .map(|(metric, percentile)| own_percentile(record, *metric, *percentile))
                 .collect(),

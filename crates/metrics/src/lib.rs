@@ -12,6 +12,7 @@ pub mod departure;
 pub mod facts;
 #[cfg(any(test, feature = "fixture"))]
 pub mod fixture;
+pub mod fluidity;
 pub mod in_flight;
 pub mod offered;
 pub mod origin;
