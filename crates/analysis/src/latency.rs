@@ -2,6 +2,7 @@
 
 use crate::distribution::{Distribution, Percentiles, Weight, cells_of, request_cells};
 use crate::figure::Cell;
+use crate::fluidity::FluiditySummary;
 use crate::parallel;
 use crate::percentile::Percentile;
 use crate::token_figures::{TokenFigures, population};
@@ -68,6 +69,9 @@ pub struct LatencySummary {
     pub tls: Option<Distribution>,
     /// Stalls.
     pub stalls: Stalls,
+    /// The share of token deadlines met; absent without deadlines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fluidity: Option<FluiditySummary>,
     /// Some chunk carries several tokens: chunk gap is not ITL.
     pub multi_token_chunks: bool,
     /// Some completed answer holds reasoning (TTFO differs from TTFT).
@@ -112,6 +116,7 @@ pub(crate) fn latencies(
         connect: next(),
         tls: next(),
         stalls: stalls(population),
+        fluidity: FluiditySummary::of(population, run.fluidity.as_ref()),
         multi_token_chunks: table.several,
         tpot_after_first_chunk: next(),
         reasoning,

@@ -1,9 +1,10 @@
-//! Throughputs, per-user speed, requests in flight, tokens per chunk, stalls.
+//! Throughputs, per-user speed, requests in flight, tokens per chunk, stalls, fluidity.
 
-use crate::number::{count, interval, mean, percent, rate, significant, time};
+use crate::number::{count, interval, mean, percent, rate, share, significant, time};
 use crate::style::Style;
 use infermeter_analysis::{
-    Cell, HitSource, Percentile, PrefixCacheSummary, Summary, ThroughputSummary,
+    Cell, FluidityForm, FluiditySummary, HitSource, Percentile, PrefixCacheSummary, Summary,
+    ThroughputSummary,
 };
 
 /// The lines about what came out per second, and how evenly.
@@ -39,6 +40,9 @@ pub(crate) fn lines(summary: &Summary, style: Style) -> Vec<String> {
     }
     if summary.streaming && latency.stalls.requests_examined > 0 {
         entry("Stalls", stalls(summary));
+    }
+    if let Some(found) = &latency.fluidity {
+        entry("Fluidity", fluidity(found));
     }
     lines
 }
@@ -120,4 +124,34 @@ fn stalls(summary: &Summary) -> String {
         time(stalls.total_ms),
         time(longest)
     )
+}
+
+/// Answers on time throughout, the three forms' means, and the written one's low tail.
+fn fluidity(found: &FluiditySummary) -> String {
+    let mut parts = Vec::new();
+    if let Some(on_time) = &found.all_on_time {
+        parts.push(format!(
+            "{} of the answers on time throughout",
+            share(on_time)
+        ));
+    }
+    let mean = |form: &FluidityForm| form.mean.as_ref().map(|mean| percent(mean.value));
+    let forms = [
+        mean(&found.written),
+        mean(&found.coded),
+        mean(&found.absolute),
+    ];
+    if let [Some(written), Some(coded), Some(absolute)] = forms {
+        parts.push(format!(
+            "tokens on time {written} (coded {coded}, absolute {absolute})"
+        ));
+    }
+    let cells = &found.written.at_least;
+    let p99 = Percentile::new(99.0).and_then(|p99| cells.get(&p99)?.value);
+    if let Some(p99) = p99 {
+        parts.push(format!("99 % of the answers at least {}", percent(p99)));
+    }
+    let deadlines = &found.deadlines;
+    let (first, next) = (time(deadlines.first_ms), time(deadlines.next_ms));
+    format!("{} (deadlines {first}, then {next})", parts.join("; "))
 }

@@ -73,6 +73,7 @@ fn a_troubled_run() {
 #[test]
 fn a_closed_loop_with_reasoning_and_bursts() {
     let mut run = Run::closed(32, 60);
+    run.manifest().plan.fluidity = "80ms/15ms".parse().ok();
     run.warmup_stream(-9_000, ms(60), ms(20), 40);
     for i in 0..1_200 {
         let ttft = ms(50 + i % 37);

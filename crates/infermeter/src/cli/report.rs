@@ -19,6 +19,9 @@ pub struct ReportArgs {
     /// Objective to judge instead of the run's own (repeatable)
     #[arg(long, value_name = "SLO")]
     pub slo: Vec<String>,
+    /// When tokens are due, as in 500ms/50ms, instead of the run's own
+    #[arg(long, value_name = "TTFT/GAP")]
+    pub fluidity: Option<String>,
     /// Exit 3 for Questionable, too
     #[arg(long)]
     pub strict: bool,

@@ -6,6 +6,7 @@ use crate::{output, settle};
 use anyhow::{Context, Result, bail};
 use infermeter_analysis::Run;
 use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::plan::Deadlines;
 use infermeter_core::run::{ClientHealth, Progress, RunManifest, RunState, Window};
 use infermeter_core::schedule::Phase;
 use infermeter_core::slo::Slo;
@@ -21,6 +22,7 @@ use infermeter_report::View;
 /// When the directory holds no run, or its files cannot be read.
 pub fn report(args: &ReportArgs) -> Result<u8> {
     let objectives = objectives(args)?;
+    let fluidity = fluidity(args)?;
     let directory = RunDirectory::open(&args.run_dir)?;
     let mut manifest = read_manifest(directory.path())?;
     match directory.state()? {
@@ -35,10 +37,11 @@ pub fn report(args: &ReportArgs) -> Result<u8> {
             args.run_dir.display()
         ),
     }
-    let own_plan = objectives.is_empty();
-    if !own_plan {
+    let own_plan = objectives.is_empty() && fluidity.is_none();
+    if !objectives.is_empty() {
         manifest.plan.slo = objectives;
     }
+    manifest.plan.fluidity = fluidity.or(manifest.plan.fluidity);
     let records = ParquetRecords::open(directory.path())?;
     let mut run = Run::read(manifest, &records)?;
     if run.manifest.progress.is_none() {
@@ -68,6 +71,11 @@ pub(super) fn view(full: bool) -> View {
 fn objectives(args: &ReportArgs) -> Result<Vec<Slo>> {
     let parse = |text: &String| text.parse::<Slo>().with_context(|| "--slo".to_owned());
     args.slo.iter().map(parse).collect()
+}
+
+fn fluidity(args: &ReportArgs) -> Result<Option<Deadlines>> {
+    let parse = |text: &String| text.parse().with_context(|| "--fluidity".to_owned());
+    args.fluidity.as_ref().map(parse).transpose()
 }
 
 /// Turns a journal that a run left behind into its record.
