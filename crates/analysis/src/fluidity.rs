@@ -114,10 +114,19 @@ impl FluidityForm {
         let cells = request_cells(&missed, &percentiles())?;
         let moments = summarise(values, CONFIDENCE).ok();
         Some(Self {
-            mean: moments.map(|m| Mean::new(m.mean, m.mean_interval)),
+            mean: moments.map(|m| share_mean(Mean::new(m.mean, m.mean_interval))),
             min: values.iter().copied().fold(1.0, f64::min),
             at_least: cells.into_iter().map(|(p, cell)| (p, met(&cell))).collect(),
         })
+    }
+}
+
+/// The mean of shares: its bounds are none beyond 0 and 1.
+fn share_mean(mean: Mean) -> Mean {
+    Mean {
+        low: mean.low.map(|low| low.max(0.0)),
+        high: mean.high.map(|high| high.min(1.0)),
+        ..mean
     }
 }
 

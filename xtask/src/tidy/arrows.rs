@@ -35,7 +35,8 @@ const ALLOWED: [(&str, &[&str]); 14] = [
 ];
 
 /// Arrows that exist for tests alone.
-const ALLOWED_IN_TESTS: [(&str, &str); 2] = [("runner", "mock"), ("mock", "workload")];
+const ALLOWED_IN_TESTS: [(&str, &str); 3] =
+    [("runner", "mock"), ("analysis", "mock"), ("mock", "workload")];
 
 /// Packages that are on no floor.
 const FREE: [&str; 2] = ["infermeter", "xtask"];
