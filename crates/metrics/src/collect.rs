@@ -9,6 +9,7 @@ use crate::facts::{ChunkQuestions, RequestFacts};
 use crate::fluidity::FluidityQuestion;
 use crate::outcomes::Reasons;
 use crate::population::Failures;
+use crate::positions::Positions;
 use crate::receive::Widths;
 use crate::stalls::itl_limit_ns;
 use crate::tally::Tally;
@@ -34,6 +35,8 @@ pub struct Collected {
     pub widths: Widths,
     /// The deadlines that the fluidity index of its requests rests on.
     pub fluidity: Option<FluidityQuestion>,
+    /// Gaps by token position.
+    pub positions: Positions,
     /// All measured requests first, then each class where there are several.
     groups: Vec<GroupTallies>,
     lag: Tally,
@@ -108,6 +111,7 @@ impl Collected {
         if !self.streaming {
             return;
         }
+        self.positions.take(record);
         let of_class = 1 + usize::from(record.class);
         if let Some((all, classes)) = self.groups.split_first_mut() {
             all.take(record);
@@ -122,6 +126,7 @@ impl Collected {
         self.reasons.merge(other.reasons);
         self.widths.merge(&other.widths);
         self.lag.merge(&other.lag);
+        self.positions.merge(&other.positions);
         let groups = self.groups.iter_mut().zip(&other.groups);
         groups.for_each(|(own, other)| own.merge(other));
     }

@@ -18,6 +18,7 @@ pub mod offered;
 pub mod origin;
 pub mod outcomes;
 pub mod population;
+pub mod positions;
 pub mod readings;
 pub mod receive;
 pub mod request_metric;

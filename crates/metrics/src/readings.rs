@@ -6,6 +6,7 @@
 //! uncertainty. Each result is that of a full sort, bit for bit.
 
 use crate::collect::Collected;
+use crate::positions::{PositionBand, PositionValues};
 use crate::receive::{Censoring, for_each_width};
 use crate::tally::{Tally, mean_of};
 use crate::throughput::Throughput;
@@ -209,6 +210,8 @@ pub struct ThirdReading {
     pub values: Vec<RankValues>,
     /// How many chunk instants are censored.
     pub censoring: Censoring,
+    /// Gaps by token position.
+    pub positions: Vec<PositionBand>,
 }
 
 /// Reads a run for the third time. `median_gap_ms` is the p50 of the chunk gap, where there is one.
@@ -229,44 +232,64 @@ pub fn third_reading<S: RecordSource + ?Sized>(
             .collect()
     };
     let near = run.widths.near(median_gap_ms);
-    let blank: (Vec<RankValues>, RankValues) = (
-        wanted.iter().map(|w| RankValues::of(buckets(w))).collect(),
-        RankValues::of(near.into_iter().collect()),
-    );
-    let idle = |values: &RankValues| values.is_idle();
-    if blank.0.iter().all(idle) && idle(&blank.1) {
-        return Ok(ThirdReading {
-            censoring: run.widths.censoring(median_gap_ms, &blank.1),
-            values: blank.0,
-        });
+    let blank = Values {
+        series: wanted.iter().map(|w| RankValues::of(buckets(w))).collect(),
+        widths: RankValues::of(near.into_iter().collect()),
+        positions: run.positions.wanted(),
+    };
+    let conclude = |found: Values| ThirdReading {
+        censoring: run.widths.censoring(median_gap_ms, &found.widths),
+        positions: run.positions.curve(&found.positions),
+        values: found.series,
+    };
+    if blank.is_idle() {
+        return Ok(conclude(blank));
     }
-    let take = |own: &mut (Vec<RankValues>, RankValues), record: &RequestRecord| {
-        for (wanted, values) in wanted.iter().zip(&mut own.0) {
+    let take = |own: &mut Values, record: &RequestRecord| {
+        for (wanted, values) in wanted.iter().zip(&mut own.series) {
             if !values.is_idle() {
                 wanted
                     .series
                     .for_each(record, |v| values.add(v.value, u64::from(v.count)));
             }
         }
+        own.positions.take(record);
         if near.is_some() && record.phase == Phase::Measure {
-            for_each_width(record, |width| own.1.add(width as f64, 1));
+            for_each_width(record, |width| own.widths.add(width as f64, 1));
         }
     };
+    let of_series = fields_of(wanted.iter().map(|w| w.series));
     let fields = ChunkFields {
         lower: near.is_some(),
-        ..fields_of(wanted.iter().map(|w| w.series))
+        tokens: !blank.positions.is_idle() || of_series.tokens,
+        ..of_series
     };
     let mut parts = source.scan(fields, &|| blank.clone(), &take)?.into_iter();
     let mut whole = parts.next().unwrap_or(blank);
-    for (values, widths) in parts {
-        let pairs = whole.0.iter_mut().zip(&values);
-        pairs.for_each(|(own, other)| own.merge(other));
-        whole.1.merge(&widths);
+    parts.for_each(|part| whole.merge(&part));
+    Ok(conclude(whole))
+}
+
+/// Values in the buckets that the third reading looks at.
+#[derive(Debug, Clone)]
+struct Values {
+    series: Vec<RankValues>,
+    widths: RankValues,
+    positions: PositionValues,
+}
+
+impl Values {
+    fn is_idle(&self) -> bool {
+        let mut all = self.series.iter().chain([&self.widths]);
+        all.all(RankValues::is_idle) && self.positions.is_idle()
     }
-    Ok(ThirdReading {
-        censoring: run.widths.censoring(median_gap_ms, &whole.1),
-        values: whole.0,
-    })
+
+    fn merge(&mut self, other: &Self) {
+        let pairs = self.series.iter_mut().zip(&other.series);
+        pairs.for_each(|(own, other)| own.merge(other));
+        self.widths.merge(&other.widths);
+        self.positions.merge(&other.positions);
+    }
 }
 
 /// The facts about chunks that these series rest on.
