@@ -68,3 +68,6 @@ pub const BAND_SHARE: f64 = 0.05;
 
 /// p99 of one class beyond this many times that of another: a mixed p99 describes neither.
 pub const CLASSES_DIFFER: f64 = 2.0;
+
+/// Gaps beyond a percentile of the token-position curve, below which it has no value.
+pub const POSITION_TAIL: usize = 10;

@@ -7,6 +7,7 @@ use crate::latency::{LatencySummary, latencies};
 use crate::load::LoadSummary;
 use crate::objective::{Goodput, SloLine, goodput, slo_lines};
 use crate::percentile::Percentile;
+use crate::positions::PositionGaps;
 use crate::prefix_cache::PrefixCacheSummary;
 use crate::requests::RequestSummary;
 use crate::run::Run;
@@ -68,6 +69,8 @@ pub struct Summary {
     /// Sessions; absent where requests stand alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sessions: Option<SessionSummary>,
+    /// The gap by token position; empty where no chunk's tokens are known.
+    pub token_positions: Vec<PositionGaps>,
 }
 
 /// The warm-up.
@@ -134,6 +137,7 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
         sessions: SessionSummary::of(run, origin, &wanted),
         latency: latencies(collected, Group::All, &wanted, &figures),
         breakdown: breakdowns(run, &population, origin, &wanted),
+        token_positions: figures.positions.iter().map(PositionGaps::from).collect(),
         percentiles: Percentile::of_plan(&manifest.plan),
     })
 }

@@ -11,6 +11,7 @@ use infermeter_core::source::RecordSource;
 use infermeter_metrics::attainment::{SloSeries, slo_series};
 use infermeter_metrics::collect::Collected;
 use infermeter_metrics::population::{Failures, Population, is_failure};
+use infermeter_metrics::positions::PositionBand;
 use infermeter_metrics::readings::{Wanted, WantedRanks, second_reading, third_reading};
 use infermeter_metrics::receive::Censoring;
 use infermeter_metrics::tally::Tally;
@@ -49,6 +50,8 @@ pub(crate) struct TokenFigures {
     series: BTreeMap<SeriesId, TokenFigure>,
     pub(crate) throughput: Option<Throughput>,
     pub(crate) censoring: Censoring,
+    /// Gaps by token position.
+    pub(crate) positions: Vec<PositionBand>,
 }
 
 impl TokenFigures {
@@ -118,6 +121,7 @@ impl TokenFigures {
             series,
             throughput: second.throughput,
             censoring: third.censoring,
+            positions: third.positions,
         })
     }
 

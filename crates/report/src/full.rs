@@ -1,8 +1,10 @@
 //! The full view: every figure of every metric, and latencies by band.
 
-use crate::number::{TimeUnit, count, interval, short_count, significant};
+use crate::number::{TimeUnit, count, interval, short_count, significant, time};
 use crate::style::Style;
-use infermeter_analysis::{Band, Cell, Distribution, LatencySummary, Mean, Percentiles, Summary};
+use infermeter_analysis::{
+    Band, Cell, Distribution, LatencySummary, Mean, Percentiles, PositionGaps, Summary,
+};
 use infermeter_core::text::inert;
 use infermeter_metrics::origin::Origin;
 
@@ -19,6 +21,9 @@ pub(crate) fn blocks(summary: &Summary, style: Style) -> Vec<Vec<String>> {
         let heading = format!("All figures of class {}", inert(&class.class, 80));
         blocks.push(metrics(&heading, &class.latency, origin, style));
     }
+    if !summary.token_positions.is_empty() {
+        blocks.push(positions(&summary.token_positions, style));
+    }
     for breakdown in &summary.breakdown {
         let mut lines = vec![style.heading(&format!("By {}", breakdown.key.replace('_', " ")))];
         for band in &breakdown.bands {
@@ -27,6 +32,25 @@ pub(crate) fn blocks(summary: &Summary, style: Style) -> Vec<Vec<String>> {
         blocks.push(lines);
     }
     blocks
+}
+
+/// The gap by token position, one line a band.
+fn positions(bands: &[PositionGaps], style: Style) -> Vec<String> {
+    let mut lines = vec![style.heading("Chunk gap by token position")];
+    for band in bands {
+        let cells = [("p50", band.p50), ("p90", band.p90), ("p99", band.p99)];
+        let cells = cells.iter().filter_map(|(name, ms)| Some((name, (*ms)?)));
+        let mut parts: Vec<String> = cells
+            .map(|(name, ms)| format!("{name} {}", time(ms)))
+            .collect();
+        parts.push(format!("n {}", count(band.n)));
+        let label = match band.first == band.last {
+            true => count(band.first),
+            false => format!("{} to {}", count(band.first), count(band.last)),
+        };
+        lines.extend(style.entry(&label, &parts.join(", ")));
+    }
+    lines
 }
 
 fn metrics(heading: &str, latency: &LatencySummary, origin: Origin, style: Style) -> Vec<String> {

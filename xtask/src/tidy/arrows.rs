@@ -35,8 +35,11 @@ const ALLOWED: [(&str, &[&str]); 14] = [
 ];
 
 /// Arrows that exist for tests alone.
-const ALLOWED_IN_TESTS: [(&str, &str); 3] =
-    [("runner", "mock"), ("analysis", "mock"), ("mock", "workload")];
+const ALLOWED_IN_TESTS: [(&str, &str); 3] = [
+    ("runner", "mock"),
+    ("analysis", "mock"),
+    ("mock", "workload"),
+];
 
 /// Packages that are on no floor.
 const FREE: [&str; 2] = ["infermeter", "xtask"];
