@@ -252,6 +252,8 @@ fn the_full_view_has_every_figure() {
     assert!(text.starts_with(summary_alone.trim_end()), "{text}");
     let ttft = text.split("All figures").nth(1).expect("the full view");
     for part in [
+        "Chunk gap by token position",
+        "9 to 16",
         "TTFT ms",
         "mean 6",
         "std 11.",
