@@ -27,6 +27,8 @@ mod repeated;
 mod requests;
 mod run;
 mod sessions;
+mod stability;
+mod steady;
 mod summary;
 mod throughput;
 mod token_figures;
@@ -49,6 +51,8 @@ pub use repeated::{Over, Repeated, RepeatedFigure};
 pub use requests::RequestSummary;
 pub use run::Run;
 pub use sessions::{SessionSummary, TurnSummary};
+pub use stability::{KeepsUp, ResidenceSummary, StabilitySummary};
+pub use steady::{StartUp, Steadiness, SteadySeries, SteadySummary};
 pub use summary::{ClassSummary, Summary, WarmupSummary, summarize, summarize_log};
 pub use throughput::{Rate, ThroughputSummary};
 

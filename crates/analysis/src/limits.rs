@@ -71,3 +71,15 @@ pub const CLASSES_DIFFER: f64 = 2.0;
 
 /// Gaps beyond a percentile of the token-position curve, below which it has no value.
 pub const POSITION_TAIL: usize = 10;
+/// A drift or a difference of halves below this, relative, does not matter (statistics.md has the
+/// same for a start-up).
+pub const DRIFT_RELATIVE: f64 = infermeter_stats::TRANSIENT_RELATIVE;
+
+/// A TTFT up to this many times the least of its length band is that of an empty queue.
+pub const IDLE_TTFT: f64 = 1.5;
+
+/// A window of this length, seconds, ought to tell whether it was steady.
+pub const STEADY_EXPECTED_S: f64 = 300.0;
+
+/// Relative difference of two ways to the requests in flight: algebra, so only rounding is allowed.
+pub const RESIDENCE_TOLERANCE: f64 = 1e-9;

@@ -1,6 +1,7 @@
 //! The load: asked, offered, realised, and the batch it implied.
 
 use crate::run::Run;
+use crate::stability::{ResidenceSummary, StabilitySummary};
 use infermeter_core::rate::RateCurve;
 use infermeter_core::run::Window;
 use infermeter_metrics::in_flight::{InFlight, in_flight};
@@ -58,6 +59,10 @@ pub struct LoadSummary {
     pub index_of_dispersion: Option<Realised>,
     /// Requests in flight.
     pub in_flight: InFlight,
+    /// Whether the server keeps up; absent in a closed loop and where the load changes by plan.
+    pub stability: Option<StabilitySummary>,
+    /// Little's law on the run's own records.
+    pub residence: Option<ResidenceSummary>,
 }
 
 impl LoadSummary {
@@ -68,6 +73,7 @@ impl LoadSummary {
         let due = evened(run, due_instants_ns(requests, window), window);
         let gaps: Vec<f64> = due.windows(2).map(|p| (p[1] - p[0]) as f64).collect();
         let plan = &run.manifest.plan;
+        let in_flight = in_flight(requests, window);
         Self {
             rate_asked: run.manifest.rate_asked,
             rate_due_per_s: offered.due_per_second(),
@@ -81,7 +87,9 @@ impl LoadSummary {
                 .flatten()
                 .map(Realised::from),
             index_of_dispersion: dispersion(&due, window),
-            in_flight: in_flight(requests, window),
+            stability: StabilitySummary::of(run, window),
+            residence: ResidenceSummary::of(run, window, in_flight.mean),
+            in_flight,
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::prefix_cache::PrefixCacheSummary;
 use crate::requests::RequestSummary;
 use crate::run::Run;
 use crate::sessions::SessionSummary;
+use crate::steady::SteadySummary;
 use crate::throughput::ThroughputSummary;
 use crate::token_figures::{TokenFigures, population};
 use infermeter_core::request::ClassIndex;
@@ -48,6 +49,8 @@ pub struct Summary {
     pub requests: RequestSummary,
     /// The load asked and delivered; absent without a window.
     pub load: Option<LoadSummary>,
+    /// Whether the window was steady; absent without one, and where the load changes by plan.
+    pub steady: Option<SteadySummary>,
     /// Latencies of the completed measured requests.
     pub latency: LatencySummary,
     /// Throughputs of the window; absent without one.
@@ -127,6 +130,7 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
         warmup: warmup(run, window),
         requests: RequestSummary::of(collected, &population),
         load: window.map(|w| LoadSummary::of(run, &population, w)),
+        steady: SteadySummary::of(run, origin, window),
         throughput: throughput.map(|t| ThroughputSummary::of(t, manifest.plan.gpus)),
         prefix_cache: PrefixCacheSummary::of(manifest, &tokens),
         tokens,

@@ -24,6 +24,7 @@ pub mod receive;
 pub mod request_metric;
 pub mod samples;
 pub mod sessions;
+pub mod seconds;
 pub mod stalls;
 pub mod tally;
 pub mod throughput;

@@ -10,6 +10,7 @@ mod run_state;
 mod sample;
 mod sessions;
 mod stamps;
+mod steady;
 mod tokens;
 mod warmup;
 
@@ -25,6 +26,7 @@ const CHECKS: &[Check] = &[
     run_state::recorder_error,
     run_state::interrupted,
     conservation::conservation,
+    steady::residence_disagrees,
     failures::nothing_measured,
     failures::failures,
     load::send_lag,
@@ -39,6 +41,11 @@ const CHECKS: &[Check] = &[
     warmup::no_warmup,
     warmup::short_warmup,
     warmup::unwarmed_lengths,
+    steady::warmup_too_short,
+    steady::unstable_load,
+    steady::drift,
+    steady::stability_undecided,
+    steady::steady_undecided,
     host::client_beside_server,
     sample::asked_percentile,
     sample::default_percentile,

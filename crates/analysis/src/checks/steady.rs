@@ -1,0 +1,174 @@
+//! Start-up, drift, saturation, and the recorder's self-test.
+
+use super::percent;
+use crate::limits::{RESIDENCE_TOLERANCE, STEADY_EXPECTED_S};
+use crate::run::Run;
+use crate::stability::KeepsUp;
+use crate::steady::{Steadiness, SteadySeries};
+use crate::summary::Summary;
+use infermeter_core::finding::{Finding, Severity};
+
+/// The server does not keep up with the arrivals.
+pub(super) fn unstable_load(_: &Run, summary: &Summary) -> Option<Finding> {
+    let found = summary.load.as_ref()?.stability.as_ref()?;
+    let (first, last) = (found.inside.first()?, found.inside.last()?);
+    (found.answer == KeepsUp::Unstable).then(|| {
+        Finding::new(
+            Severity::Warning,
+            "unstable-load",
+            "The server does not keep up with this load: the queue grows, and every latency depends on \
+             how long the run was.",
+            format!(
+                "{} arrived and {} ended in the window; requests in flight went from {first:.1} to \
+                 {last:.1} between its first and its last tenth (p = {}).",
+                super::count(found.arrivals as u64),
+                super::count(found.departures as u64),
+                p_value(found.p_value),
+            ),
+            "Lower --rate until the load is stable. The throughput is the server's at overload; the \
+             latencies are nobody's.",
+        )
+    })
+}
+
+/// The signs of saturation do not agree.
+pub(super) fn stability_undecided(_: &Run, summary: &Summary) -> Option<Finding> {
+    let found = summary.load.as_ref()?.stability.as_ref()?;
+    let high = found.answer == KeepsUp::Undecided && found.emptied == Some(false);
+    high.then(|| {
+        Finding::new(
+            Severity::Note,
+            "stability-undecided",
+            "It cannot be told whether the server keeps up: the queue was never seen empty in the \
+             last third, but nothing grows clearly.",
+            format!(
+                "{} arrived and {} ended in the window; trend of the requests in flight p = {}.",
+                super::count(found.arrivals as u64),
+                super::count(found.departures as u64),
+                p_value(found.p_value),
+            ),
+            "Measure longer: a minute cannot tell a load of 0.98 of the capacity from one of 1.02.",
+        )
+    })
+}
+
+/// The start-up reaches into the window.
+pub(super) fn warmup_too_short(_: &Run, summary: &Summary) -> Option<Finding> {
+    let start_up = &summary.steady.as_ref()?.start_up;
+    if is_unstable(summary) || summary.warmup.requests == 0 {
+        return None;
+    }
+    let needed = start_up.needed_s?;
+    let level = start_up.relative.map_or_else(String::new, |relative| {
+        let side = if relative < 0.0 { "below" } else { "above" };
+        format!(
+            " Until then the level lay {} {side} what follows.",
+            percent(relative.abs())
+        )
+    });
+    Some(Finding::new(
+        Severity::Warning,
+        "warmup-too-short",
+        "The start-up outlasted the warm-up: the window's first part is not the steady server.",
+        format!(
+            "Warm-up {} s; the start-up ended {needed} s after the first request.{level}",
+            start_up.warmup_s
+        ),
+        format!("Use --warmup {needed}s or more."),
+    ))
+}
+
+/// Something drifts over the window.
+pub(super) fn drift(_: &Run, summary: &Summary) -> Option<Finding> {
+    let steady = summary.steady.as_ref()?;
+    // One cause, one finding: a growing queue and a start-up move every series as well.
+    if is_unstable(summary) || steady.start_up.answer == Steadiness::NotSteady {
+        return None;
+    }
+    let drifting = steady.series.iter();
+    let drifting = drifting.filter(|s| s.answer == Steadiness::NotSteady);
+    let list: Vec<String> = drifting.map(told).collect();
+    (!list.is_empty()).then(|| {
+        Finding::new(
+            Severity::Warning,
+            "drift",
+            "The server was not the same over the window: figures over all of it describe no moment.",
+            format!("{}.", list.join("; ")),
+            "Look for what changed (caches that fill, throttling, other load), lengthen the warm-up, and \
+             measure again.",
+        )
+    })
+}
+
+/// `TTFT from 52 to 81 (halves +41.2 %, trend p = 0.0002)`.
+fn told(series: &SteadySeries) -> String {
+    let name = match series.name {
+        "ttft" => "TTFT, ms,",
+        "output_tokens" => "output tokens/s",
+        _ => "requests in flight",
+    };
+    let ends = series.batch_means.first().zip(series.batch_means.last());
+    let ends = ends.map_or_else(String::new, |(a, b)| format!(" from {a:.1} to {b:.1}"));
+    let halves = series.halves_relative.map_or_else(String::new, |relative| {
+        let sign = if relative < 0.0 { "-" } else { "+" };
+        format!("second half {sign}{}, ", percent(relative.abs()))
+    });
+    let trend = series.p_value.map_or_else(|| "unknown".to_owned(), p_value);
+    format!("{name}{ends} ({halves}trend p = {trend})")
+}
+
+fn p_value(p: f64) -> String {
+    if p < 0.0001 {
+        "under 0.0001".to_owned()
+    } else {
+        format!("{p:.4}")
+    }
+}
+
+fn is_unstable(summary: &Summary) -> bool {
+    let load = summary.load.as_ref();
+    let stability = load.and_then(|load| load.stability.as_ref());
+    stability.is_some_and(|s| s.answer == KeepsUp::Unstable)
+}
+
+/// A window long enough for an answer gave none.
+pub(super) fn steady_undecided(_: &Run, summary: &Summary) -> Option<Finding> {
+    let steady = summary.steady.as_ref()?;
+    let long = summary.window_s? >= STEADY_EXPECTED_S;
+    if !long || steady.answer != Steadiness::Undecided || summary.requests.measured.total == 0 {
+        return None;
+    }
+    let undecided = steady.series.iter();
+    let undecided = undecided.filter(|s| s.answer == Steadiness::Undecided);
+    let mut what: Vec<&str> = undecided.map(|s| s.name).collect();
+    if steady.start_up.answer == Steadiness::Undecided {
+        what.push("start-up (no steady part begins in the first half)");
+    }
+    Some(Finding::new(
+        Severity::Note,
+        "steady-undecided",
+        "It cannot be told whether the window was steady.",
+        format!("Undecided: {}.", what.join(", ")),
+        "Measure longer, or repeat the run.",
+    ))
+}
+
+/// Little's law on the run's own records does not hold.
+pub(super) fn residence_disagrees(_: &Run, summary: &Summary) -> Option<Finding> {
+    let found = summary.load.as_ref()?.residence?;
+    (found.difference > RESIDENCE_TOLERANCE).then(|| {
+        Finding::new(
+            Severity::Error,
+            "residence-disagrees",
+            "Two ways to count the requests in flight disagree: the record contradicts itself.",
+            format!(
+                "{} by number, {} by time in flight; {:.1e} apart, at most {RESIDENCE_TOLERANCE:.0e}.",
+                found.by_number, found.by_residence, found.difference
+            ),
+            "This is a defect of infermeter; please report it with the record.",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! Whether an open loop keeps up, and whether the record agrees with itself about what was inside.
+//!
+//! Does not look at failures or objectives. The queue counts as emptied where a request's TTFT comes
+//! close to the least that prompts of its length band ever had: no gauge of the server is read.
+//! Invariant: the floor comes from before the last third, so a queue that grows cannot set it.
+
+use crate::limits::IDLE_TTFT;
+use crate::run::Run;
+use crate::steady::constant_load;
+use infermeter_core::record::Outcome;
+use infermeter_core::request::length_band;
+use infermeter_core::run::{LoadModel, Window};
+use infermeter_metrics::facts::RequestFacts;
+use infermeter_metrics::origin::Origin;
+use infermeter_metrics::request_metric::RequestMetric;
+use infermeter_metrics::seconds::stays;
+use infermeter_stats::{
+    Residence, Saturation, Stability, queue_emptied, relative_difference, residence, saturation,
+};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// Whether the server keeps up with an open loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeepsUp {
+    /// The queue was empty in the last third, and nothing grows.
+    Stable,
+    /// Requests in flight grow, and the queue was never seen empty in the last third.
+    Unstable,
+    /// Neither.
+    Undecided,
+}
+
+/// An open loop's stability and the signs behind it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StabilitySummary {
+    /// The answer.
+    pub answer: KeepsUp,
+    /// Requests due in the window that were sent.
+    pub arrivals: usize,
+    /// Requests that ended in the window, whenever they came.
+    pub departures: usize,
+    /// Arrivals less departures over arrivals.
+    pub left_behind: Option<f64>,
+    /// The queue was empty at some moment of the last third; absent where nobody can tell.
+    pub emptied: Option<bool>,
+    /// Time average of the requests inside, over ten equal parts of the window.
+    pub inside: Vec<f64>,
+    /// Kendall's tau of these against time.
+    pub tau: f64,
+    /// Two-sided p-value of the Mann-Kendall test.
+    pub p_value: f64,
+}
+
+/// Little's law on the run's own records: algebra, so a difference is a defect of the recorder.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ResidenceSummary {
+    /// Time average of the requests in flight, by sweeping over sends and ends.
+    pub by_number: f64,
+    /// Sum of the times in flight clipped to the window, over its length.
+    pub by_residence: f64,
+    /// How far these and the load's own average lie apart, relative to the larger.
+    pub difference: f64,
+}
+
+impl StabilitySummary {
+    /// Of an open loop of constant load; absent otherwise.
+    pub(crate) fn of(run: &Run, window: Window) -> Option<Self> {
+        let manifest = &run.manifest;
+        if manifest.load_model != LoadModel::OpenLoop || !constant_load(&manifest.plan) {
+            return None;
+        }
+        let span = window.start.0..window.end.0;
+        let inside = waits(&run.collected.requests);
+        let emptied = emptied(&run.collected.requests, &span);
+        Some(Self::from(saturation(&inside, span, emptied).ok()?))
+    }
+}
+
+impl From<Saturation> for StabilitySummary {
+    fn from(found: Saturation) -> Self {
+        Self {
+            answer: match found.stability {
+                Stability::Stable => KeepsUp::Stable,
+                Stability::Unstable => KeepsUp::Unstable,
+                Stability::Undecided => KeepsUp::Undecided,
+            },
+            arrivals: found.arrivals,
+            departures: found.departures,
+            left_behind: found.left_behind(),
+            emptied: found.emptied,
+            tau: found.tau,
+            p_value: found.p_value,
+            inside: found.inside,
+        }
+    }
+}
+
+/// From the intended instant to the end, of requests that were sent.
+fn waits(requests: &[RequestFacts]) -> Vec<Range<i64>> {
+    let sent = requests.iter().filter(|r| r.send_start.is_some());
+    sent.map(|r| r.intended.0..r.closed.map_or(i64::MAX, |closed| closed.0))
+        .collect()
+}
+
+/// Whether some TTFT of the last third of `window` is about that of an idle server.
+fn emptied(requests: &[RequestFacts], window: &Range<i64>) -> Option<bool> {
+    let last_third = window.end - (window.end - window.start) / 3;
+    let of = |r: &RequestFacts| {
+        let completed = r.outcome == Outcome::Completed;
+        let ttft = RequestMetric::Ttft.value_ms(r, Origin::Intended)?;
+        completed.then(|| (length_band(r.requested_prompt_tokens), r.intended.0, ttft))
+    };
+    let seen: Vec<(u32, i64, f64)> = requests.iter().filter_map(of).collect();
+    let mut floors: BTreeMap<u32, f64> = BTreeMap::new();
+    for (band, _, ttft) in seen.iter().filter(|(_, at, _)| *at < last_third) {
+        let floor = floors.entry(*band).or_insert(*ttft);
+        *floor = floor.min(*ttft);
+    }
+    let relative = |(band, at, ttft): &(u32, i64, f64)| {
+        let floor = floors.get(band).filter(|floor| **floor > 0.0)?;
+        Some((ttft / floor, *at))
+    };
+    let (values, at_ns): (Vec<f64>, Vec<i64>) = seen.iter().filter_map(relative).unzip();
+    queue_emptied(&values, &at_ns, window.clone(), IDLE_TTFT).ok()?
+}
+
+impl ResidenceSummary {
+    /// Of a window, beside the `mean` in flight that the load states.
+    pub(crate) fn of(run: &Run, window: Window, mean: f64) -> Option<Self> {
+        let span = window.start.0..window.end.0;
+        let found: Residence = residence(&stays(&run.collected.requests), span).ok()?;
+        let to_mean = relative_difference(found.by_residence, mean);
+        Some(Self {
+            by_number: found.by_number,
+            by_residence: found.by_residence,
+            difference: found.residual().max(to_mean),
+        })
+    }
+}
