@@ -47,7 +47,7 @@ pub use percentile::Percentile;
 pub use positions::PositionGaps;
 pub use precision::{Precision, PrecisionLook, PrecisionMethod, PrecisionRun, PrecisionState};
 pub use prefix_cache::{HitRate, HitSource, PrefixCacheSummary};
-pub use repeated::{Over, Repeated, RepeatedFigure};
+pub use repeated::{Components, Over, Repeated, RepeatedFigure};
 pub use requests::RequestSummary;
 pub use run::Run;
 pub use sessions::{SessionSummary, TurnSummary};

@@ -10,7 +10,9 @@ use crate::summary::Summary;
 use crate::{CONFIDENCE, Mean};
 use infermeter_core::finding::{Finding, Severity, Verdict};
 use infermeter_core::slo::SloMetric;
-use infermeter_stats::{OpenAbove, OverRuns, RunFigure, over_runs};
+use infermeter_stats::{
+    GroupMoments, OpenAbove, OverRuns, RunFigure, over_runs, variance_components,
+};
 use serde::Serialize;
 
 /// Runs under which an interval over runs is too wide to be of much use.
@@ -27,6 +29,39 @@ pub struct RepeatedFigure {
     pub runs: Vec<Option<f64>>,
     /// Over the runs that support it; absent where none does.
     pub over: Option<Over>,
+    /// Of a mean: where its spread comes from. Absent for other figures, and where fewer than two
+    /// runs have a standard deviation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub components: Option<Components>,
+}
+
+/// Components of the variance of a mean, in the figure's unit (standard deviations, not squares).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Components {
+    /// Runs that have one.
+    pub runs: usize,
+    /// Between runs: what requests inside a run do not explain.
+    pub between_runs: f64,
+    /// Of one observation (request, chunk or token) inside a run.
+    pub within_a_run: f64,
+    /// Of a run's mean, as observations alone explain it, on the effective sample size.
+    pub of_a_mean: f64,
+    /// Share of the variance of a run's mean that lies between runs, in `[0, 1]`; absent where
+    /// nothing varies. Near 1 more runs help, near 0 longer ones do as well.
+    pub between_share: Option<f64>,
+}
+
+impl Components {
+    fn of(runs: &[GroupMoments]) -> Option<Self> {
+        let found = variance_components(runs).ok()?;
+        Some(Self {
+            runs: found.groups,
+            between_runs: found.between.sqrt(),
+            within_a_run: found.within.sqrt(),
+            of_a_mean: found.of_a_mean.sqrt(),
+            between_share: found.between_share,
+        })
+    }
 }
 
 /// A figure over runs, in the figure's unit.
@@ -77,13 +112,20 @@ impl Repeated {
             let found = |run: &Vec<Named>| run.iter().find(|n| n.name == name)?.figure;
             figures.iter().map(found).collect()
         };
+        let moments_of = |name: &str| -> Vec<GroupMoments> {
+            let found = |run: &Vec<Named>| run.iter().find(|n| n.name == name)?.moments;
+            figures.iter().filter_map(found).collect()
+        };
         Self {
             runs: runs.len(),
             confidence_level: CONFIDENCE,
             verdicts: runs.iter().map(|(_, verdict)| *verdict).collect(),
             figures: names
                 .into_iter()
-                .map(|(name, unit)| RepeatedFigure::of(&of_runs(&name), name, unit))
+                .map(|(name, unit)| RepeatedFigure {
+                    components: Components::of(&moments_of(&name)),
+                    ..RepeatedFigure::of(&of_runs(&name), name, unit)
+                })
                 .collect(),
         }
     }
@@ -205,6 +247,8 @@ struct Named {
     name: String,
     unit: &'static str,
     figure: Option<RunFigure>,
+    /// Of a mean, where its run has a standard deviation.
+    moments: Option<GroupMoments>,
 }
 
 impl RepeatedFigure {
@@ -221,6 +265,7 @@ impl RepeatedFigure {
             over: over_runs(&known, CONFIDENCE)
                 .ok()
                 .map(|over| Over::of(over, &numbers)),
+            components: None,
         }
     }
 }
@@ -273,6 +318,7 @@ fn figures(summary: &Summary) -> Vec<Named> {
                 value,
                 effective_tail: None,
             }),
+            moments: None,
         });
     };
     if let Some(throughput) = &summary.throughput {
@@ -300,6 +346,7 @@ fn latency(all: &mut Vec<Named>, name: &str, found: &Distribution, percentiles: 
             value: mean.value,
             effective_tail: None,
         }),
+        moments: moments(found),
     });
     for percentile in percentiles {
         all.push(Named {
@@ -308,8 +355,18 @@ fn latency(all: &mut Vec<Named>, name: &str, found: &Distribution, percentiles: 
             figure: found
                 .cell(*percentile)
                 .and_then(|cell| of_cell(cell, *percentile)),
+            moments: None,
         });
     }
+}
+
+/// The moments of a run's distribution.
+fn moments(found: &Distribution) -> Option<GroupMoments> {
+    Some(GroupMoments {
+        mean: found.mean?.value,
+        variance: found.std?.powi(2),
+        effective_n: found.mean_effective_n?,
+    })
 }
 
 /// A percentile that its run supports, with the effective samples in its tail.
@@ -370,6 +427,18 @@ mod tests {
         assert!((over.mean.value - base - 2.0).abs() < 1e-9);
         assert!((over.std.expect("three runs") - 2.0).abs() < 1e-9);
         assert_eq!((over.n, over.short_runs), (3, 0));
+        // Runs differ by 2 ms, requests inside one by 40 / sqrt(12) ms on 300 of them.
+        let parts = mean.components.expect("a mean");
+        assert_eq!(parts.runs, 3);
+        assert!((parts.within_a_run - 11.5).abs() < 1.0, "{parts:?}");
+        let between = (4.0 - parts.of_a_mean.powi(2)).sqrt();
+        assert!((parts.between_runs - between).abs() < 1e-9, "{parts:?}");
+        let share = parts.between_share.expect("a spread");
+        assert!((share - between.powi(2) / 4.0).abs() < 1e-9, "{parts:?}");
+        assert!(
+            runs.figure("ttft.p50")
+                .is_some_and(|f| f.components.is_none())
+        );
         assert!(over.mean.high.is_some());
         // 300 requests have 150 in the tail of the median, 30 in that of p90.
         let high = |name: &str| {
