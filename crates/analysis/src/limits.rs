@@ -81,5 +81,10 @@ pub const IDLE_TTFT: f64 = 1.5;
 /// A window of this length, seconds, ought to tell whether it was steady.
 pub const STEADY_EXPECTED_S: f64 = 300.0;
 
+/// Warm-up of figures to publish, seconds.
+pub const PUBLICATION_WARMUP_S: f64 = 30.0;
+/// The same, requests.
+pub const PUBLICATION_WARMUP_REQUESTS: u64 = 50;
+
 /// Relative difference of two ways to the requests in flight: algebra, so only rounding is allowed.
 pub const RESIDENCE_TOLERANCE: f64 = 1e-9;

@@ -5,6 +5,7 @@
 
 pub mod certificate;
 pub mod clock;
+pub mod declared;
 pub mod finding;
 pub mod plan;
 pub mod rate;

@@ -359,8 +359,14 @@ pub struct Plan {
     pub strict: bool,
     /// Send no feature probes before the run.
     pub no_probe: bool,
-    /// Declared hardware of the server.
+    /// Declared hardware of the server: `gpu=H100, count=8`, or text.
     pub hardware: Option<String>,
+    /// Declared facts about the model: `version=..., quantisation=fp8`.
+    #[serde(default)]
+    pub model_info: Option<String>,
+    /// Declared facts about the engine: `engine=vllm, version=0.11.0, tp=2`.
+    #[serde(default)]
+    pub engine_info: Option<String>,
     /// Declared number of accelerators; per-accelerator figures need it.
     pub gpus: Option<u32>,
     /// Declared engine and version.
@@ -453,6 +459,8 @@ impl Plan {
             strict: false,
             no_probe: false,
             hardware: None,
+            model_info: None,
+            engine_info: None,
             gpus: None,
             engine: None,
             quantization: None,

@@ -325,12 +325,19 @@ pub struct RunArgs {
     /// Print every figure of every metric below the summary
     #[arg(long, help_heading = "Result")]
     pub full: bool,
-    /// Exit 3 for Questionable, too
+    /// Exit 3 for Questionable, too, and ask what a publication needs
     #[arg(long, help_heading = "Result")]
     pub strict: bool,
-    /// Declared hardware of the server, kept with the run
-    #[arg(long, value_name = "TEXT", help_heading = "Result")]
-    pub hardware: Option<String>,
+    /// Declared hardware of the server: gpu=, count=, memory=, interconnect= (repeatable), or text
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Result")]
+    pub hardware: Vec<String>,
+    /// Declared of the model: name=, version=, size=, quantisation= (repeatable)
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Result")]
+    pub model_info: Vec<String>,
+    /// Declared of the engine: engine=, version=, tp=, pp=, dp=, attention=, scheduling=, prefix-cache=,
+    /// chunked-prefill=, speculation= (repeatable)
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Result")]
+    pub engine_info: Vec<String>,
     /// Declared number of accelerators: adds per-accelerator figures
     #[arg(long, value_name = "N", help_heading = "Result")]
     pub gpus: Option<String>,

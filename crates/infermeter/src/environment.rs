@@ -3,6 +3,7 @@
 use crate::load::Load;
 use crate::place::{Cores, Size};
 use crate::target::ReadyTarget;
+use infermeter_core::declared::Declared;
 use infermeter_core::plan::Plan;
 use infermeter_probe::host::host_facts;
 use serde_json::{Value, json};
@@ -39,12 +40,6 @@ pub fn environment(
             "expected_prompt_tokens": load.workload.expected_tokens().input,
             "expected_output_tokens": load.workload.expected_tokens().output,
         },
-        "declared": {
-            "hardware": plan.hardware,
-            "gpus": plan.gpus,
-            "engine": plan.engine,
-            "quantization": plan.quantization,
-            "label": plan.label,
-        },
+        "declared": Declared::of_plan(plan),
     })
 }

@@ -315,7 +315,6 @@ fn texts(args: &RunArgs) -> Vec<(&'static str, &Option<String>)> {
         ("extra-body", &args.extra_body),
         ("api-key-file", &args.api_key_file),
         ("tls-ca", &args.tls_ca),
-        ("hardware", &args.hardware),
         ("gpus", &args.gpus),
         ("engine", &args.engine),
         ("quantization", &args.quantization),
@@ -356,11 +355,18 @@ fn flags(args: &RunArgs) -> Vec<(String, Value)> {
         ("retry-stale", args.retry_stale),
         ("audit-send", args.audit_send),
     ];
+    let declared = [
+        ("hardware", &args.hardware),
+        ("model-info", &args.model_info),
+        ("engine-info", &args.engine_info),
+    ];
     let text = |s: &String| Value::String(s.clone());
     let mut layer: Vec<(String, Value)> = texts(args)
         .iter()
         .filter_map(|(key, value)| Some(((*key).to_owned(), text(value.as_ref()?))))
         .collect();
+    let given = declared.iter().filter(|(_, pieces)| !pieces.is_empty());
+    layer.extend(given.map(|(key, pieces)| ((*key).to_owned(), text(&pieces.join(", ")))));
     layer.extend(
         lists
             .iter()

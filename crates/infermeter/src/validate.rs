@@ -4,6 +4,7 @@ use crate::layers::{Origin, Resolved};
 use crate::mock_settings::MockTarget;
 use anyhow::{Result, anyhow, bail};
 use infermeter_client::encode::{Headers, Target};
+use infermeter_core::declared::{Statement, Subject};
 use infermeter_core::plan::{
     ArrivalKind, DatasetOrder, Endpoint, MAX_RATE, Plan, PrefixMode, PromptCount, Wait,
 };
@@ -27,6 +28,7 @@ pub fn validate(plan: &Plan) -> Result<()> {
     dataset(plan)?;
     requests(plan)?;
     sessions(plan)?;
+    declared(plan)?;
     for percentile in &plan.percentile {
         if parse_percentile(percentile).is_none() {
             bail!(
@@ -58,6 +60,28 @@ fn target(plan: &Plan) -> Result<()> {
     }
     if plan.api_key_file.is_some() && target.authorization().is_some() {
         bail!("--api-key-file and a user name in the URL exclude each other: give one");
+    }
+    Ok(())
+}
+
+/// What is said of the server.
+fn declared(plan: &Plan) -> Result<()> {
+    let said = [
+        (Subject::Hardware, &plan.hardware),
+        (Subject::Model, &plan.model_info),
+        (Subject::Engine, &plan.engine_info),
+    ];
+    for (subject, text) in said {
+        let Some(text) = text else { continue };
+        let statement = Statement::parse(subject, text).map_err(|e| anyhow!("--{e}"))?;
+        if subject != Subject::Hardware && matches!(statement, Statement::Text(_)) {
+            bail!(
+                "--{}: `{}` has no name: write NAME=VALUE with one of {}",
+                subject.key(),
+                inert(text, 40),
+                subject.names().join(", ")
+            );
+        }
     }
     Ok(())
 }
@@ -405,6 +429,21 @@ mod tests {
     #[test]
     fn a_sound_plan_passes() {
         validate(&plan()).expect("sound");
+    }
+
+    #[test]
+    fn declared_names_are_known_ones() {
+        let engine = |text: &'static str| move |p: &mut Plan| p.engine_info = Some(text.to_owned());
+        check(engine("verson=1"), "did you mean `version`?");
+        check(engine("vllm"), "--engine-info: `vllm` has no name");
+        check(
+            |p| p.hardware = Some("gpus=8".to_owned()),
+            "--hardware: unknown name `gpus`",
+        );
+        let mut plan = plan();
+        plan.hardware = Some("8 x H100".to_owned());
+        plan.model_info = Some("size=70B, quantisation=fp8".to_owned());
+        assert!(validate(&plan).is_ok());
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod conservation;
 mod failures;
 mod host;
 mod load;
+mod publication;
 mod run_state;
 mod sample;
 mod sessions;
@@ -71,11 +72,25 @@ const CHECKS: &[Check] = &[
     client::reads_without_stamp,
 ];
 
+/// Checks of publication scope: under `--strict` alone.
+const PUBLICATION: &[Check] = &[
+    publication::warmup,
+    publication::one_run,
+    publication::one_load,
+    publication::fixed_prompts,
+    publication::constant_arrivals,
+    publication::hardware,
+    publication::engine,
+];
+
 /// Every finding about a run, the heaviest first: those made before and during it as they are,
-/// and those of the checks.
+/// those of the checks, and for a strict plan those of publication scope.
 pub fn judge(run: &Run, summary: &Summary) -> Vec<Finding> {
     let mut findings = run.manifest.run_findings.clone();
     findings.extend(CHECKS.iter().filter_map(|check| check(run, summary)));
+    let publication = PUBLICATION.iter();
+    let publication = publication.filter(|_| run.manifest.plan.strict);
+    findings.extend(publication.filter_map(|check| check(run, summary)));
     findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
     findings
 }

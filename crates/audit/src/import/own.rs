@@ -8,7 +8,8 @@ use crate::facts::{
 };
 use crate::format::Format;
 use crate::json::{at, number, percent};
-use infermeter_core::plan::ArrivalKind;
+use infermeter_core::declared::{Declared, Statement};
+use infermeter_core::plan::{ArrivalKind, Plan};
 use infermeter_core::record::{Outcome, TokenSource as RecordSource};
 use infermeter_core::run::{LoadModel as RunLoad, RunManifest, RunState};
 use infermeter_core::schedule::Phase;
@@ -164,13 +165,50 @@ fn latencies(facts: &mut Facts, manifest: &RunManifest, measured: &[&RequestFact
     }
 }
 
+/// What was said of the server: by name, else as text.
+fn declared(facts: &mut Facts, plan: &Plan) {
+    let declared = Declared::of_plan(plan);
+    let hardware = declared.hardware.as_ref();
+    let (model, engine) = (declared.model_info.as_ref(), declared.engine_info.as_ref());
+    let text = hardware.and_then(|said| match said {
+        Statement::Text(text) => Some(text.clone()),
+        Statement::Named(_) => None,
+    });
+    let count = plan.gpus.map(|n| n.to_string());
+    let items = [
+        (SetupItem::GpuModel, hardware, "gpu", text),
+        (SetupItem::GpuCount, hardware, "count", count),
+        (SetupItem::GpuMemory, hardware, "memory", None),
+        (SetupItem::Interconnect, hardware, "interconnect", None),
+        (SetupItem::ModelVersion, model, "version", None),
+        (SetupItem::ModelSize, model, "size", None),
+        (
+            SetupItem::Precision,
+            model,
+            "quantisation",
+            plan.quantization.clone(),
+        ),
+        (SetupItem::Engine, engine, "engine", plan.engine.clone()),
+        (SetupItem::EngineVersion, engine, "version", None),
+        (SetupItem::TensorParallel, engine, "tp", None),
+        (SetupItem::PipelineParallel, engine, "pp", None),
+        (SetupItem::DataParallel, engine, "dp", None),
+        (SetupItem::AttentionBackend, engine, "attention", None),
+        (SetupItem::Scheduling, engine, "scheduling", None),
+        (SetupItem::PrefixCache, engine, "prefix-cache", None),
+        (SetupItem::ChunkedPrefill, engine, "chunked-prefill", None),
+        (SetupItem::Speculation, engine, "speculation", None),
+    ];
+    for (item, said, name, otherwise) in items {
+        let named = said.and_then(|s| s.value(name)).map(str::to_owned);
+        facts.declare(item, named.or(otherwise));
+    }
+}
+
 fn set_up(facts: &mut Facts, manifest: &RunManifest) {
     let plan = &manifest.plan;
     facts.declare(SetupItem::Model, Some(manifest.model.clone()));
-    facts.declare(SetupItem::GpuModel, plan.hardware.clone());
-    facts.declare(SetupItem::GpuCount, plan.gpus.map(|n| n.to_string()));
-    facts.declare(SetupItem::Engine, plan.engine.clone());
-    facts.declare(SetupItem::Precision, plan.quantization.clone());
+    declared(facts, plan);
     facts.declare(SetupItem::Tokenizer, Some(plan.tokenizer.to_string()));
     let file = plan.trace.as_ref().or(plan.workload_file.as_ref());
     let dataset = file.map_or_else(|| plan.workload.to_string(), |f| f.display().to_string());

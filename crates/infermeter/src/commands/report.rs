@@ -42,6 +42,11 @@ pub fn report(args: &ReportArgs) -> Result<u8> {
         manifest.plan.slo = objectives;
     }
     manifest.plan.fluidity = fluidity.or(manifest.plan.fluidity);
+    let own_plan = objectives.is_empty() && manifest.plan.strict >= args.strict;
+    if !objectives.is_empty() {
+        manifest.plan.slo = objectives;
+    }
+    manifest.plan.strict |= args.strict;
     let records = ParquetRecords::open(directory.path())?;
     let mut run = Run::read(manifest, &records)?;
     if run.manifest.progress.is_none() {

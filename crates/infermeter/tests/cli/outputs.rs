@@ -170,11 +170,14 @@ fn a_reader_that_goes_away_is_no_error() {
 fn declared_facts_and_the_environment_are_kept() {
     let run = run(
         mock(),
-        "--hardware 8xH100 --gpus 8 --engine 'vllm 0.9' --quantization fp8 --label nightly",
+        "--hardware 8xH100 --gpus 8 --engine 'vllm 0.9' --quantization fp8 --label nightly \
+         --engine-info version=0.9 --engine-info tp=2",
     );
     let manifest = run.manifest();
     let environment = &manifest["environment"];
     assert_eq!(environment["declared"]["hardware"], "8xH100");
+    assert_eq!(environment["declared"]["engine_info"]["tp"], "2");
+    assert_eq!(environment["declared"]["engine_info"]["version"], "0.9");
     assert_eq!(environment["declared"]["gpus"], 8);
     assert_eq!(environment["declared"]["engine"], "vllm 0.9");
     assert_eq!(environment["declared"]["quantization"], "fp8");

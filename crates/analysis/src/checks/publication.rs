@@ -1,0 +1,223 @@
+//! What a result to be published needs beyond a sound measurement: asked under `--strict` alone.
+//!
+//! Invariant: nothing here says that a figure is wrong; it says what a reader cannot know of it.
+
+use super::counted;
+use crate::limits::{PUBLICATION_WARMUP_REQUESTS, PUBLICATION_WARMUP_S};
+use crate::run::Run;
+use crate::summary::Summary;
+use infermeter_core::declared::Declared;
+use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::plan::ArrivalKind;
+use infermeter_core::run::LoadModel;
+use infermeter_core::schedule::Phase;
+
+fn warning(code: &str, message: &str, evidence: impl Into<String>, advice: &str) -> Finding {
+    Finding::new(Severity::Warning, code, message, evidence, advice)
+}
+
+/// A warm-up below what published figures need. None at all is a finding of its own.
+pub(super) fn warmup(_: &Run, summary: &Summary) -> Option<Finding> {
+    let warmup = &summary.warmup;
+    let seconds = warmup.seconds.filter(|_| warmup.requests > 0)?;
+    // The window starts when the warm-up has its length; its first request comes a gap later.
+    let gap = seconds / warmup.requests as f64;
+    let short =
+        seconds + gap < PUBLICATION_WARMUP_S || warmup.requests < PUBLICATION_WARMUP_REQUESTS;
+    short.then(|| {
+        warning(
+            "warmup-below-publication",
+            "The warm-up is shorter than published figures need.",
+            format!(
+                "{seconds:.1} s and {}; needed: {PUBLICATION_WARMUP_S:.0} s and \
+                 {PUBLICATION_WARMUP_REQUESTS} requests.",
+                counted(warmup.requests, "request")
+            ),
+            "Use --warmup 30s+50req or more.",
+        )
+    })
+}
+
+/// One run has no spread between runs.
+pub(super) fn one_run(run: &Run, _: &Summary) -> Option<Finding> {
+    let plan = &run.manifest.plan;
+    let repeated = plan.repeat.is_some_and(|n| n > 1) || plan.until.is_some();
+    (!repeated).then(|| {
+        warning(
+            "one-run-only",
+            "One run says nothing of how much another one would differ.",
+            "Neither --repeat nor --until.",
+            "Use --repeat 5.",
+        )
+    })
+}
+
+/// One load says nothing of the curve.
+pub(super) fn one_load(run: &Run, summary: &Summary) -> Option<Finding> {
+    let load = summary.load.as_ref()?;
+    let level = match run.manifest.load_model {
+        LoadModel::OpenLoop => format!("{:.2} requests/s", load.rate_due_per_s),
+        LoadModel::ClosedLoop => format!("{} slots", load.concurrency?),
+    };
+    run.manifest.plan.rate_profile.is_none().then(|| {
+        warning(
+            "single-load-level",
+            "One load level shows one point of a curve: neither the capacity nor the latency at another \
+             load follows from it.",
+            format!("{level}."),
+            "Measure several loads, and publish them together.",
+        )
+    })
+}
+
+/// Prompts that are all of one length.
+pub(super) fn fixed_prompts(run: &Run, _: &Summary) -> Option<Finding> {
+    let requests = run.collected.requests.iter();
+    let measured = requests.filter(|r| r.phase == Phase::Measure);
+    let mut lengths = measured.map(|r| r.requested_prompt_tokens);
+    let first = lengths.next()?;
+    let mut further = lengths.peekable();
+    further.peek()?;
+    further.all(|length| length == first).then(|| {
+        warning(
+            "fixed-prompt-length",
+            "Every prompt has the same length: batches are more even than those of users.",
+            format!("{first} tokens each."),
+            "Use a workload with a distribution of lengths, or a trace.",
+        )
+    })
+}
+
+/// Arrivals at equal gaps.
+pub(super) fn constant_arrivals(run: &Run, _: &Summary) -> Option<Finding> {
+    let plan = &run.manifest.plan;
+    let open = run.manifest.load_model == LoadModel::OpenLoop && plan.trace.is_none();
+    (open && plan.arrival == ArrivalKind::Constant).then(|| {
+        warning(
+            "constant-arrivals",
+            "Arrivals at equal gaps queue less than those of users, who come at random.",
+            "--arrival constant.",
+            "Use --arrival poisson (the default), gamma, or a trace.",
+        )
+    })
+}
+
+/// A server whose hardware nobody stated.
+pub(super) fn hardware(run: &Run, _: &Summary) -> Option<Finding> {
+    let plan = &run.manifest.plan;
+    let stated = Declared::of_plan(plan).has_hardware();
+    (!stated && !is_simulated(&plan.target)).then(|| {
+        warning(
+            "hardware-not-stated",
+            "The server's hardware is not stated.",
+            "No --hardware.",
+            "Use --hardware gpu=H100 --hardware count=8, and memory= and interconnect=.",
+        )
+    })
+}
+
+/// A server whose engine nobody stated.
+pub(super) fn engine(run: &Run, _: &Summary) -> Option<Finding> {
+    let plan = &run.manifest.plan;
+    let stated = Declared::of_plan(plan).has_engine();
+    (!stated && !is_simulated(&plan.target)).then(|| {
+        warning(
+            "engine-not-stated",
+            "The server's engine is not stated.",
+            "Neither --engine nor --engine-info.",
+            "Use --engine-info engine=vllm --engine-info version=0.11.0, and what it was started with.",
+        )
+    })
+}
+
+/// A simulator's preset states both.
+fn is_simulated(target: &str) -> bool {
+    target.starts_with("mock:")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::judge;
+    use crate::summarize_log;
+    use infermeter_core::plan::ArrivalKind;
+    use infermeter_metrics::fixture::{Run, ms};
+
+    /// Strict, and with nothing to say against it.
+    fn published() -> Run {
+        let mut run = Run::steady(1_300, 20.0, 12);
+        for (i, record) in run.records().iter_mut().enumerate() {
+            record.requested_prompt_tokens = 100 + i as u32 % 2;
+            record.prompt_tokens = Some(record.requested_prompt_tokens);
+        }
+        let plan = &mut run.manifest().plan;
+        plan.strict = true;
+        plan.repeat = Some(5);
+        plan.rate_profile = "steps:20/40s,20/25s".parse().ok();
+        plan.hardware = Some("8 x H100".to_owned());
+        plan.engine = Some("vllm 0.11.0".to_owned());
+        run
+    }
+
+    fn check(change: impl FnOnce(&mut Run), expect: &[&str]) {
+        let mut run = published();
+        change(&mut run);
+        let (run, summary) = summarize_log(&run.build());
+        let mut codes: Vec<String> = judge(&run, &summary).into_iter().map(|f| f.code).collect();
+        codes.retain(|c| c != "percentile-needs-more");
+        assert_eq!(codes, expect);
+    }
+
+    #[test]
+    fn each_is_found_alone_and_under_strict_only() {
+        check(|_| {}, &[]);
+        check(
+            |run| run.records().retain(|r| r.intended.0 > ms(10_000)),
+            &["warmup-below-publication"],
+        );
+        check(|run| run.manifest().plan.repeat = None, &["one-run-only"]);
+        check(
+            |run| run.manifest().plan.rate_profile = None,
+            &["single-load-level"],
+        );
+        check(
+            |run| {
+                for record in run.records() {
+                    record.requested_prompt_tokens = 100;
+                    record.prompt_tokens = Some(100);
+                }
+            },
+            &["fixed-prompt-length"],
+        );
+        check(
+            |run| run.manifest().plan.arrival = ArrivalKind::Constant,
+            &["constant-arrivals"],
+        );
+        check(
+            |run| run.manifest().plan.hardware = None,
+            &["hardware-not-stated"],
+        );
+        check(
+            |run| run.manifest().plan.engine = None,
+            &["engine-not-stated"],
+        );
+        check(
+            |run| {
+                let plan = &mut run.manifest().plan;
+                plan.hardware = None;
+                plan.engine = None;
+                plan.engine_info = Some("engine=vllm,tp=2".to_owned());
+            },
+            &["hardware-not-stated"],
+        );
+        check(
+            |run| {
+                let plan = &mut run.manifest().plan;
+                plan.strict = false;
+                plan.repeat = None;
+                plan.hardware = None;
+                plan.engine = None;
+            },
+            &[],
+        );
+    }
+}
