@@ -75,6 +75,10 @@ pub const POSITION_TAIL: usize = 10;
 /// same for a start-up).
 pub const DRIFT_RELATIVE: f64 = infermeter_stats::TRANSIENT_RELATIVE;
 
+/// A change is the workload's where the output tokens asked for moved the same way by this share of
+/// it: random arrivals and lengths move every series.
+pub const EXPLAINED_SHARE: f64 = 0.5;
+
 /// A TTFT up to this many times the least of its length band is that of an empty queue.
 pub const IDLE_TTFT: f64 = 1.5;
 

@@ -4,10 +4,10 @@
 //! on one-second bins (statistics.md), never on raw values. Invariant: a series that cannot answer
 //! is undecided, never steady.
 
-use crate::limits::DRIFT_RELATIVE;
+use crate::limits::{DRIFT_RELATIVE, EXPLAINED_SHARE};
 use crate::run::Run;
 use infermeter_core::plan::Plan;
-use infermeter_core::run::Window;
+use infermeter_core::run::{LoadModel, Window};
 use infermeter_metrics::origin::Origin;
 use infermeter_metrics::seconds::{BIN_NS, Seconds};
 use infermeter_stats::{DRIFT_ALPHA, Transient, Undecided as Why, drift, halves, transient};
@@ -82,7 +82,10 @@ impl SteadySummary {
     pub(crate) fn of(run: &Run, origin: Origin, window: Option<Window>) -> Option<Self> {
         let window = window.filter(|_| constant_load(&run.manifest.plan))?;
         let seconds = Seconds::of(&run.collected.requests, window, origin);
-        let start_up = StartUp::of(&seconds);
+        // In a closed loop what is asked follows the server, so it explains nothing.
+        let open = run.manifest.load_model == LoadModel::OpenLoop;
+        let drawn = Drawn(open.then_some(seconds.asked_tokens.as_slice()));
+        let start_up = StartUp::of(&seconds, drawn);
         let named = [
             ("in_flight", Some(&seconds.in_flight)),
             ("ttft", seconds.ttft_ms.as_ref()),
@@ -90,7 +93,14 @@ impl SteadySummary {
         ];
         let series: Vec<SteadySeries> = named
             .into_iter()
-            .filter_map(|(name, bins)| Some(SteadySeries::of(name, bins?.get(seconds.warmup..)?)))
+            .filter_map(|(name, bins)| {
+                let explained = drawn.halves(seconds.warmup);
+                Some(SteadySeries::of(
+                    name,
+                    bins?.get(seconds.warmup..)?,
+                    explained,
+                ))
+            })
             .collect();
         let answers = series.iter().map(|s| s.answer).chain([start_up.answer]);
         Some(Self {
@@ -113,14 +123,53 @@ fn all_of(answers: impl Iterator<Item = Steadiness> + Clone) -> Steadiness {
     }
 }
 
+/// The load as it was drawn, by second. Random arrivals and lengths move every series; what they
+/// explain says nothing about the server.
+#[derive(Debug, Clone, Copy)]
+struct Drawn<'a>(Option<&'a [f64]>);
+
+impl Drawn<'_> {
+    /// Second half of the window less its first, relative to their mean.
+    fn halves(self, warmup: usize) -> Option<f64> {
+        let window = self.0?.get(warmup..)?;
+        let (first, second) = window.split_at(window.len() / 2);
+        let (first, second) = (mean(first)?, mean(second)?);
+        let centre = 0.5 * (first + second);
+        (centre > 0.0).then(|| (second - first) / centre)
+    }
+
+    /// Level before `cut` relative to what follows, less 1.
+    fn head(self, warmup: usize, cut: usize) -> Option<f64> {
+        let bins = self.0?;
+        let (head, rest) = (mean(bins.get(warmup..cut)?)?, mean(bins.get(cut..)?)?);
+        (rest > 0.0).then(|| head / rest - 1.0)
+    }
+}
+
+fn mean(bins: &[f64]) -> Option<f64> {
+    (!bins.is_empty()).then(|| bins.iter().sum::<f64>() / bins.len() as f64)
+}
+
+/// The drawn load moved the same way, by [`EXPLAINED_SHARE`] of `change` at least.
+fn explains(drawn: Option<f64>, change: Option<f64>) -> bool {
+    drawn.zip(change).is_some_and(|(drawn, change)| {
+        drawn * change > 0.0 && drawn.abs() >= EXPLAINED_SHARE * change.abs()
+    })
+}
+
 impl StartUp {
-    fn of(seconds: &Seconds) -> Self {
+    fn of(seconds: &Seconds, drawn: Drawn<'_>) -> Self {
         let mut series: Vec<&[f64]> = vec![&seconds.in_flight];
         series.extend(seconds.ttft_ms.as_deref());
         series.extend(seconds.output_tokens.as_deref());
         let too_few = Transient::Undecided(Why::NoSteadyPart);
         let (answer, cut) = match transient(&series, seconds.warmup).unwrap_or(too_few) {
             Transient::Steady => (Steadiness::Steady, None),
+            Transient::Until { end, relative }
+                if explains(drawn.head(seconds.warmup, end), Some(relative)) =>
+            {
+                (Steadiness::Steady, None)
+            }
             Transient::Until { end, relative } => (Steadiness::NotSteady, Some((end, relative))),
             Transient::Undecided(_) => (Steadiness::Undecided, None),
         };
@@ -134,8 +183,8 @@ impl StartUp {
 }
 
 impl SteadySeries {
-    /// Of the window's bins.
-    fn of(name: &'static str, bins: &[f64]) -> Self {
+    /// Of the window's bins, beside what halves of the drawn load differ by.
+    fn of(name: &'static str, bins: &[f64], drawn: Option<f64>) -> Self {
         let at_ns: Vec<i64> = (0..)
             .take(bins.len())
             .map(|bin: i64| bin * BIN_NS)
@@ -147,7 +196,7 @@ impl SteadySeries {
             (Some(trend), Some(apart)) => {
                 let rises = trend.is_significant() && large(trend.relative_change);
                 let steps = apart.significant && large(apart.relative);
-                if rises || steps {
+                if (rises || steps) && !explains(drawn, apart.relative) {
                     Steadiness::NotSteady
                 } else {
                     Steadiness::Steady

@@ -30,6 +30,8 @@ pub struct Seconds {
     pub ttft_ms: Option<Vec<f64>>,
     /// Output tokens in each bin; absent where an answer's tokens are not known.
     pub output_tokens: Option<Vec<f64>>,
+    /// Output tokens asked for by the requests due in each bin: the load as it was drawn.
+    pub asked_tokens: Vec<f64>,
 }
 
 impl Seconds {
@@ -48,6 +50,7 @@ impl Seconds {
             in_flight: bins.in_flight(requests, window.end),
             ttft_ms: bins.ttft_ms(requests, origin),
             output_tokens: bins.output_tokens(requests),
+            asked_tokens: bins.asked_tokens(requests),
         }
     }
 }
@@ -87,6 +90,16 @@ impl Bins {
         let since = at.since(self.start);
         let index = usize::try_from(since.div_euclid(BIN_NS)).ok()?;
         (index < self.n).then_some(index)
+    }
+
+    fn asked_tokens(&self, requests: &[RequestFacts]) -> Vec<f64> {
+        let mut bins = vec![0.0; self.n];
+        for request in requests.iter().filter(|r| r.send_start.is_some()) {
+            if let Some(index) = self.index(request.intended) {
+                bins[index] += f64::from(request.requested_output_tokens);
+            }
+        }
+        bins
     }
 
     fn in_flight(&self, requests: &[RequestFacts], end: Offset) -> Vec<f64> {
@@ -167,6 +180,8 @@ mod tests {
         assert_eq!(found.in_flight, [1.0, 0.0, 0.5, 1.0, 1.0, 0.0]);
         let tokens = found.output_tokens.expect("counted");
         assert_eq!(tokens, [2.0, 0.0, 0.0, 1.5, 1.5, 0.0]);
+        // The first request was due before the first whole second.
+        assert_eq!(found.asked_tokens, [0.0, 0.0, 3.0, 0.0, 0.0, 0.0]);
         assert_eq!(found.ttft_ms, None);
         assert_eq!(stays(&facts.requests).len(), 2);
     }

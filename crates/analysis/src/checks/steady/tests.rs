@@ -3,6 +3,7 @@
 use super::super::judge;
 use crate::{KeepsUp, Steadiness, Summary, summarize_log};
 use infermeter_core::finding::Severity;
+use infermeter_core::record::TokenSource;
 use infermeter_core::run::LoadModel;
 use infermeter_metrics::fixture::{Run, ms};
 
@@ -146,4 +147,30 @@ fn a_record_that_contradicts_littles_law() {
     };
     assert_eq!(with(1e-9), Vec::<String>::new());
     assert_eq!(with(2e-9), ["error residence-disagrees"]);
+}
+
+#[test]
+fn a_change_that_the_drawn_load_explains_is_the_workloads() {
+    let mut run = run(|_| 50);
+    for (i, record) in run.records().iter_mut().enumerate() {
+        // In the second half every second request asks for twice as much.
+        if i > 1_800 && i % 2 == 0 {
+            record.requested_output_tokens *= 2;
+            record.output_tokens = Some(record.requested_output_tokens);
+            for chunk in &mut record.chunks {
+                chunk.tokens = 2;
+            }
+            record.token_source = Some(TokenSource::ContinuousUsage);
+        }
+    }
+    let (codes, summary) = judged(run);
+    assert_eq!(codes, ["note multi-token-chunks"]);
+    let steady = summary.steady.expect("a window");
+    let tokens = steady.series.iter().find(|s| s.name == "output_tokens");
+    let tokens = tokens.expect("counted");
+    assert_eq!(tokens.answer, Steadiness::Steady);
+    assert!(
+        tokens.halves_relative.is_some_and(|r| r > 0.3),
+        "{tokens:?}"
+    );
 }
