@@ -216,3 +216,37 @@ fn set_up(facts: &mut Facts, manifest: &RunManifest) {
     let target = super::placement(&plan.target);
     facts.declare(SetupItem::ClientPlacement, target);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::of_run;
+    use crate::facts::SetupItem;
+    use infermeter_metrics::fixture::Run;
+
+    #[test]
+    fn what_was_declared_by_name_and_as_text() {
+        let setup = |hardware: &str, engine_info: Option<&str>| {
+            let mut run = Run::open(1.0, 10);
+            let plan = &mut run.manifest().plan;
+            plan.hardware = Some(hardware.to_owned());
+            plan.gpus = Some(4);
+            plan.engine = Some("vllm 0.9".to_owned());
+            plan.engine_info = engine_info.map(str::to_owned);
+            of_run(&run.build().manifest, &[]).setup
+        };
+        let text = setup("4xH100", None);
+        assert_eq!(text[&SetupItem::GpuModel], "4xH100");
+        assert_eq!(text[&SetupItem::GpuCount], "4");
+        assert_eq!(text[&SetupItem::Engine], "vllm 0.9");
+        let named = setup(
+            "gpu=H200, count=8",
+            Some("engine=vllm, version=0.11.0, tp=8"),
+        );
+        assert_eq!(named[&SetupItem::GpuModel], "H200");
+        assert_eq!(named[&SetupItem::GpuCount], "8");
+        assert_eq!(named[&SetupItem::Engine], "vllm");
+        assert_eq!(named[&SetupItem::EngineVersion], "0.11.0");
+        assert_eq!(named[&SetupItem::TensorParallel], "8");
+        assert!(!named.contains_key(&SetupItem::GpuMemory));
+    }
+}
