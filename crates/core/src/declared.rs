@@ -5,7 +5,7 @@
 
 use crate::plan::Plan;
 use crate::text::closest;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 
 /// The three things that can be declared.
@@ -51,13 +51,22 @@ impl Subject {
 }
 
 /// Values by name, or text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Statement {
     /// `gpu=H100, count=8`.
     Named(BTreeMap<String, String>),
     /// `8 x H100`.
     Text(String),
+}
+
+impl Serialize for Statement {
+    /// An object of values by name, or a string.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Named(named) => named.serialize(serializer),
+            Self::Text(text) => text.serialize(serializer),
+        }
+    }
 }
 
 impl Statement {

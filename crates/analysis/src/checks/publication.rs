@@ -12,10 +12,6 @@ use infermeter_core::plan::ArrivalKind;
 use infermeter_core::run::LoadModel;
 use infermeter_core::schedule::Phase;
 
-fn warning(code: &str, message: &str, evidence: impl Into<String>, advice: &str) -> Finding {
-    Finding::new(Severity::Warning, code, message, evidence, advice)
-}
-
 /// A warm-up below what published figures need. None at all is a finding of its own.
 pub(super) fn warmup(_: &Run, summary: &Summary) -> Option<Finding> {
     let warmup = &summary.warmup;
@@ -25,7 +21,8 @@ pub(super) fn warmup(_: &Run, summary: &Summary) -> Option<Finding> {
     let short =
         seconds + gap < PUBLICATION_WARMUP_S || warmup.requests < PUBLICATION_WARMUP_REQUESTS;
     short.then(|| {
-        warning(
+        Finding::new(
+            Severity::Warning,
             "warmup-below-publication",
             "The warm-up is shorter than published figures need.",
             format!(
@@ -43,7 +40,8 @@ pub(super) fn one_run(run: &Run, _: &Summary) -> Option<Finding> {
     let plan = &run.manifest.plan;
     let repeated = plan.repeat.is_some_and(|n| n > 1) || plan.until.is_some();
     (!repeated).then(|| {
-        warning(
+        Finding::new(
+            Severity::Warning,
             "one-run-only",
             "One run says nothing of how much another one would differ.",
             "Neither --repeat nor --until.",
@@ -60,7 +58,8 @@ pub(super) fn one_load(run: &Run, summary: &Summary) -> Option<Finding> {
         LoadModel::ClosedLoop => format!("{} slots", load.concurrency?),
     };
     run.manifest.plan.rate_profile.is_none().then(|| {
-        warning(
+        Finding::new(
+            Severity::Warning,
             "single-load-level",
             "One load level shows one point of a curve: neither the capacity nor the latency at another \
              load follows from it.",
@@ -79,7 +78,8 @@ pub(super) fn fixed_prompts(run: &Run, _: &Summary) -> Option<Finding> {
     let mut further = lengths.peekable();
     further.peek()?;
     further.all(|length| length == first).then(|| {
-        warning(
+        Finding::new(
+            Severity::Warning,
             "fixed-prompt-length",
             "Every prompt has the same length: batches are more even than those of users.",
             format!("{first} tokens each."),
@@ -93,7 +93,8 @@ pub(super) fn constant_arrivals(run: &Run, _: &Summary) -> Option<Finding> {
     let plan = &run.manifest.plan;
     let open = run.manifest.load_model == LoadModel::OpenLoop && plan.trace.is_none();
     (open && plan.arrival == ArrivalKind::Constant).then(|| {
-        warning(
+        Finding::new(
+            Severity::Warning,
             "constant-arrivals",
             "Arrivals at equal gaps queue less than those of users, who come at random.",
             "--arrival constant.",
@@ -107,7 +108,8 @@ pub(super) fn hardware(run: &Run, _: &Summary) -> Option<Finding> {
     let plan = &run.manifest.plan;
     let stated = Declared::of_plan(plan).has_hardware();
     (!stated && !is_simulated(&plan.target)).then(|| {
-        warning(
+        Finding::new(
+            Severity::Warning,
             "hardware-not-stated",
             "The server's hardware is not stated.",
             "No --hardware.",
@@ -121,7 +123,8 @@ pub(super) fn engine(run: &Run, _: &Summary) -> Option<Finding> {
     let plan = &run.manifest.plan;
     let stated = Declared::of_plan(plan).has_engine();
     (!stated && !is_simulated(&plan.target)).then(|| {
-        warning(
+        Finding::new(
+            Severity::Warning,
             "engine-not-stated",
             "The server's engine is not stated.",
             "Neither --engine nor --engine-info.",
