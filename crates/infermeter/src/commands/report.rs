@@ -37,12 +37,9 @@ pub fn report(args: &ReportArgs) -> Result<u8> {
             args.run_dir.display()
         ),
     }
-    let own_plan = objectives.is_empty() && fluidity.is_none();
-    if !objectives.is_empty() {
-        manifest.plan.slo = objectives;
-    }
+    let own_plan =
+        objectives.is_empty() && fluidity.is_none() && manifest.plan.strict >= args.strict;
     manifest.plan.fluidity = fluidity.or(manifest.plan.fluidity);
-    let own_plan = objectives.is_empty() && manifest.plan.strict >= args.strict;
     if !objectives.is_empty() {
         manifest.plan.slo = objectives;
     }
