@@ -81,6 +81,9 @@ pub enum DatasetOrder {
     File,
     /// At random, by the workload's seed.
     Shuffled,
+    /// As in the file, by conversations: each answer of one is asked for when the one before it has
+    /// ended, and its recorded delay has passed.
+    Conversations,
 }
 
 /// How the client receives.

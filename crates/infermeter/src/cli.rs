@@ -124,7 +124,8 @@ pub struct RunArgs {
     /// CSV or Parquet) or conversations of agents, with --rate, --rate-profile or --concurrency
     #[arg(long, value_name = "FILE", help_heading = "Load")]
     pub dataset: Option<String>,
-    /// The order of the dataset's texts: file or shuffled (by --workload-seed) [default: file]
+    /// The order of the dataset's texts: file, shuffled (by --workload-seed), or conversations (their
+    /// turns wait for each other; --rate is in conversations) [default: file]
     #[arg(long, value_name = "ORDER", help_heading = "Load")]
     pub dataset_order: Option<String>,
     /// Use only the first N rows of the trace or the dataset

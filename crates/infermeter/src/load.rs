@@ -125,7 +125,16 @@ impl Load {
     /// stand for them.
     pub fn measured_ids(&self) -> Range<RequestId> {
         match &self.schedule {
-            Schedule::Open(open) => open.measure_from as u64..open.drain_from as u64,
+            Schedule::Open(open) => {
+                let id = |index| open.ids.id(index);
+                let end = open
+                    .drain_from
+                    .checked_sub(1)
+                    .map_or(0, |last| id(last) + 1);
+                let any = open.measure_from < open.arrivals.len();
+                let start = if any { id(open.measure_from) } else { end };
+                start.min(end)..end
+            }
             Schedule::Closed(closed) => {
                 let start = closed.warmup_requests;
                 start..start.saturating_add(closed.requests.unwrap_or(CLOSED_SAMPLE))
@@ -322,8 +331,21 @@ fn drawn(plan: &Plan, tokenizer: Tokenizer, template: Option<&Arc<ChatTemplate>>
     };
     Ok(Drawn {
         sessions,
-        ..Drawn::new(workload, schedule)
+        ..Drawn::new(workload.clone(), begun(schedule, &workload))
     })
+}
+
+/// The arrivals as those of conversations, where a dataset is sent by conversations.
+fn begun(schedule: Schedule, workload: &Workload) -> Schedule {
+    match schedule {
+        Schedule::Open(mut open) => {
+            if let Some(ids) = workload.conversations(open.arrivals.len()) {
+                open.ids = ArrivalIds::Listed(ids);
+            }
+            Schedule::Open(open)
+        }
+        closed => closed,
+    }
 }
 
 /// The requests with the beginnings that the plan has them share, and the tokens of the chat

@@ -331,6 +331,18 @@ fn dataset(plan: &Plan) -> Result<()> {
     if plan.dataset.is_none() && plan.dataset_order != DatasetOrder::File {
         bail!("--dataset-order needs --dataset");
     }
+    if plan.dataset_order == DatasetOrder::Conversations {
+        if plan.peak_rate().is_none() {
+            bail!(
+                "--dataset-order conversations needs --rate or --rate-profile: conversations per second"
+            );
+        }
+        if plan.endpoint != Endpoint::Chat {
+            bail!(
+                "--dataset-order conversations needs --endpoint chat: completions have no messages"
+            );
+        }
+    }
     if plan.dataset.is_some() && plan.prefix.as_ref().is_some_and(PrefixMode::shares) {
         bail!(
             "--prefix and --dataset: texts share what they share in the file; leave --prefix away, \

@@ -62,6 +62,7 @@ fn prompts(plan: &Plan) -> String {
         let order = match plan.dataset_order {
             DatasetOrder::File => "",
             DatasetOrder::Shuffled => ", shuffled",
+            DatasetOrder::Conversations => ", by conversations",
         };
         return format!("dataset {}{order}", path.display());
     }

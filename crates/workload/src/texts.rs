@@ -17,7 +17,7 @@ use crate::trace::{
     TraceOptions, read_rows,
 };
 use infermeter_core::plan::{DatasetOrder, Endpoint};
-use infermeter_core::request::RequestId;
+use infermeter_core::request::{RequestId, Turn};
 use infermeter_core::seed::splitmix64;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -72,6 +72,12 @@ pub(crate) struct TextRow {
     pub prompt_tokens: u32,
     /// Tokens of its answer; absent where the dataset does not say.
     pub output_tokens: Option<u32>,
+    /// Its conversation, as a number among those of the file, and its place there; both 0 where
+    /// texts are sent one by one.
+    conversation: u32,
+    turn: u32,
+    /// Nanoseconds between the answer before it and it.
+    delay_ns: i64,
 }
 
 /// Prompts of a dataset.
@@ -84,6 +90,8 @@ pub struct Dataset {
     /// Share of the texts' bytes whose beginning was seen in a row before.
     shared: f64,
     salted: bool,
+    /// First row of each conversation; empty where texts are sent one by one.
+    begins: Vec<u32>,
     texts: Mutex<Texts>,
 }
 
@@ -102,11 +110,18 @@ impl Dataset {
                 message: "the option clip is for traces: texts too long are left out".to_owned(),
             }));
         }
-        let mut found: Vec<(u64, TextRef, Option<u32>, u32)> = Vec::new();
+        let mut found: Vec<Found> = Vec::new();
         let mut facts = read_rows(path, &options.reading, &mut |row: Row| {
             let line = row.line;
             let text = row.text.ok_or(TraceError::NoTexts { line })?;
-            found.push((line, text, row.output_tokens, row.images.unwrap_or(0)));
+            found.push(Found {
+                line,
+                text,
+                output_tokens: row.output_tokens,
+                images: row.images.unwrap_or(0),
+                session: row.session,
+                delay_ns: row.delay_ns.unwrap_or(0),
+            });
             Ok(())
         })?;
         let mut texts = Texts::open(path, facts.format)?;
@@ -114,27 +129,34 @@ impl Dataset {
         let mut sharing = Sharing::default();
         let mut rows = Vec::with_capacity(found.len());
         let mut hasher = Sha256::new();
-        hasher.update([u8::from(options.order == DatasetOrder::Shuffled)]);
+        hasher.update([options.order as u8]);
         hasher.update(options.seed.to_le_bytes());
         let most = options.reading.max_context.unwrap_or(MAX_TOKENS);
-        for (line, text, declared, images) in found {
-            let mut request = texts.get(&text)?;
+        let mut chain = Chain::new(options.order);
+        for found in found {
+            let mut request = texts.get(&found.text)?;
             let answer = request.answer.take();
             let answered = answer.map(|answer| counter.count(&answer) as u64);
-            let answered = answered.filter(|n| *n > 0).or(declared.map(u64::from));
+            let answered = answered
+                .filter(|n| *n > 0)
+                .or(found.output_tokens.map(u64::from));
             hash(&request, answered, &mut hasher);
             share(&request, &mut sharing);
             if options.salted {
                 request = request.salted(tokenizer, 0);
             }
             let prompt_tokens = tokens_of(&request, options, &counter)?;
-            if images > 0 {
-                facts.skip(SkipReason::Images, line);
+            if found.images > 0 {
+                facts.skip(SkipReason::Images, found.line);
             } else if prompt_tokens + answered.unwrap_or(0) > u64::from(most) {
-                facts.skip(SkipReason::OverContext, line);
+                facts.skip(SkipReason::OverContext, found.line);
             } else {
+                let (conversation, turn) = chain.place(found.session, rows.len() as u32);
                 rows.push(TextRow {
-                    text,
+                    text: found.text,
+                    conversation,
+                    turn,
+                    delay_ns: found.delay_ns,
                     // Both fit: at most `most`.
                     prompt_tokens: prompt_tokens as u32,
                     output_tokens: answered.map(|n| n as u32),
@@ -158,6 +180,7 @@ impl Dataset {
             shared: counts.prefix_hit_tokens as f64 / counts.tokens.max(1) as f64,
             sha256: hex(&hasher.finalize()),
             salted: options.salted,
+            begins: chain.begins,
             texts: Mutex::new(texts),
         })
     }
@@ -165,6 +188,39 @@ impl Dataset {
     /// The row of a request.
     pub(crate) fn row(&self, id: RequestId) -> TextRow {
         self.rows[(id % self.rows.len() as u64) as usize]
+    }
+
+    /// Place of a request in its conversation.
+    pub(crate) fn turn(&self, id: RequestId) -> Option<Turn> {
+        let conversations = self.begins.len() as u64;
+        (conversations > 0).then(|| {
+            let row = self.row(id);
+            let lap = id / self.rows();
+            Turn {
+                session: lap * conversations + u64::from(row.conversation),
+                number: row.turn,
+            }
+        })
+    }
+
+    /// The request after `id` in its conversation, and its delay.
+    pub(crate) fn next(&self, id: RequestId) -> Option<(RequestId, i64)> {
+        let own = self.turn(id)?;
+        let next = self.turn(id + 1)?;
+        (next.session == own.session).then(|| (id + 1, self.row(id + 1).delay_ns))
+    }
+
+    /// The first requests of so many conversations, again from the first when all were begun; `None`
+    /// where texts are sent one by one.
+    pub(crate) fn conversations(&self, count: usize) -> Option<Vec<RequestId>> {
+        let begins = &self.begins;
+        (!begins.is_empty()).then(|| {
+            let first = |i: usize| {
+                let lap = (i / begins.len()) as u64;
+                lap * self.rows() + u64::from(begins[i % begins.len()])
+            };
+            (0..count).map(first).collect()
+        })
     }
 
     /// Texts that are sent before they begin again.
@@ -223,6 +279,50 @@ impl Dataset {
             .min(all);
         let share = (again as f64 + (all - again) as f64 * self.shared) / all.max(1) as f64;
         (share > 0.0).then_some(share)
+    }
+}
+
+/// A row as it was read.
+struct Found {
+    line: u64,
+    text: TextRef,
+    output_tokens: Option<u32>,
+    images: u32,
+    session: Option<String>,
+    delay_ns: i64,
+}
+
+/// Puts rows that follow each other into conversations.
+struct Chain {
+    wanted: bool,
+    begins: Vec<u32>,
+    session: Option<String>,
+    turn: u32,
+}
+
+impl Chain {
+    fn new(order: DatasetOrder) -> Self {
+        Self {
+            wanted: order == DatasetOrder::Conversations,
+            begins: Vec::new(),
+            session: None,
+            turn: 0,
+        }
+    }
+
+    /// Conversation and place of row `row`, which belongs to `session`.
+    fn place(&mut self, session: Option<String>, row: u32) -> (u32, u32) {
+        if !self.wanted {
+            return (0, 0);
+        }
+        if session.is_some() && session == self.session && row > 0 {
+            self.turn += 1;
+        } else {
+            self.begins.push(row);
+            self.turn = 0;
+        }
+        self.session = session;
+        (self.begins.len() as u32 - 1, self.turn)
     }
 }
 

@@ -386,6 +386,15 @@ impl Workload {
         self.source.awaited(spec)
     }
 
+    /// The first requests of so many conversations of a dataset, again from the first when all were
+    /// begun; `None` where texts are sent one by one.
+    pub fn conversations(&self, count: usize) -> Option<Vec<RequestId>> {
+        match &self.source {
+            Source::Texts(dataset, _) => dataset.conversations(count),
+            _ => None,
+        }
+    }
+
     /// Texts that are sent before they begin again, where there is a dataset.
     pub fn texts_before_repeating(&self) -> Option<u64> {
         match &self.source {

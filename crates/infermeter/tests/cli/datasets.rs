@@ -189,3 +189,47 @@ fn texts_without_salt_hit_what_an_earlier_run_left() {
     assert_eq!(cached("--prefix none")[0], 0);
     assert!(cached("--prefix none")[0] >= 80);
 }
+
+/// Two conversations of agents; a tool takes 50 ms in the first.
+const AGENTS: &str = "\
+{\"conversation_id\": \"a\", \"role\": \"user\", \"content\": \"Look up the weather.\"}\n\
+{\"conversation_id\": \"a\", \"role\": \"assistant\", \"content\": \"I call the tool.\"}\n\
+{\"conversation_id\": \"a\", \"role\": \"tool\", \"content\": \"Sunny.\", \"delay_seconds\": 0.05}\n\
+{\"conversation_id\": \"a\", \"role\": \"assistant\", \"content\": \"It is sunny.\"}\n\
+{\"conversation_id\": \"b\", \"role\": \"user\", \"content\": \"Hello there.\"}\n\
+{\"conversation_id\": \"b\", \"role\": \"assistant\", \"content\": \"Hello.\"}\n";
+
+#[test]
+fn conversations_wait_for_answers_and_tools() {
+    let scratch = Scratch::new();
+    let file = scratch.file("agents.jsonl", AGENTS);
+    let line = format!(
+        "run {} --dataset {file} --dataset-order conversations --rate 12 --duration 1s --warmup 0",
+        mock()
+    );
+    let run = run_with(words(&line), |_| {});
+    let records = run.records();
+    let mut waited = 0;
+    for record in &records {
+        let turn = record.turn.expect("a place in a conversation");
+        // Three requests a lap: two of the first conversation, one of the second.
+        let (lap, row) = (record.id / 3, record.id % 3);
+        assert_eq!(
+            (turn.session, turn.number),
+            (2 * lap + row / 2, (row % 2) as u32)
+        );
+        let Some(parent) = record.parent else {
+            assert_eq!(turn.number, 0);
+            continue;
+        };
+        assert_eq!(parent + 1, record.id);
+        let parent = records.iter().find(|r| r.id == parent).expect("its record");
+        if record.send_start.is_some() {
+            let closed = parent.closed.expect("it ended");
+            assert_eq!(record.intended.since(closed), 50_000_000);
+            waited += 1;
+        }
+    }
+    assert!(waited > 0, "{records:#?}");
+    infermeter(&line.replace("--rate 12", "--concurrency 1")).fails(2, &["needs --rate"]);
+}

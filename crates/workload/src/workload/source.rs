@@ -59,7 +59,7 @@ impl Source {
                 let row = dataset.row(id);
                 let output = row.output_tokens;
                 let output = output.unwrap_or_else(|| draw(classes, seed, id).lengths.output);
-                (0, row.prompt_tokens, output, None)
+                (0, row.prompt_tokens, output, dataset.turn(id))
             }
         };
         RequestSpec {
@@ -74,7 +74,17 @@ impl Source {
     /// The requests that wait for the answer to `spec`'s.
     pub fn next_turns(&self, spec: &RequestSpec) -> Vec<NextTurn> {
         match self {
-            Self::Drawn(_) | Self::Texts(..) => Vec::new(),
+            Self::Drawn(_) => Vec::new(),
+            Self::Texts(dataset, _) => {
+                let next = dataset.next(spec.id).into_iter();
+                next.map(|(id, delay_ns)| NextTurn {
+                    id,
+                    role: Role::User,
+                    delay_ns: Some(delay_ns),
+                    offset_ns: None,
+                })
+                .collect()
+            }
             Self::File(file) => {
                 let next = entry(file, spec.id).next.iter();
                 next.map(|next| NextTurn {
@@ -111,7 +121,7 @@ impl Source {
     /// What `spec`'s request waits for itself.
     pub fn awaited(&self, spec: &RequestSpec) -> Option<Awaited> {
         match self {
-            Self::Drawn(_) | Self::Texts(..) => None,
+            Self::Drawn(_) => None,
             Self::File(file) => entry(file, spec.id).parent.map(|parent| {
                 let mut next = entry(file, parent).next.iter();
                 let own = next.find(|next| next.id == spec.id);
@@ -120,10 +130,12 @@ impl Source {
                     offset_ns: own.and_then(|next| Some(next.planned?.0)),
                 }
             }),
-            Self::Sessions(_) => spec.turn.filter(|turn| turn.number > 0).map(|_| Awaited {
-                parent: spec.id - 1,
-                offset_ns: None,
-            }),
+            Self::Sessions(_) | Self::Texts(..) => {
+                spec.turn.filter(|turn| turn.number > 0).map(|_| Awaited {
+                    parent: spec.id - 1,
+                    offset_ns: None,
+                })
+            }
             Self::Rows(trace) => {
                 let row = spec.id as usize;
                 trace.parent(row).map(|parent| Awaited {

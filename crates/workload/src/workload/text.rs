@@ -49,10 +49,14 @@ impl Workload {
             Source::Sessions(sessions) => return sessions.slot_key(id),
             Source::Drawn(_) | Source::File(_) => false,
         };
-        if shares {
-            SlotKey::Run
-        } else {
-            SlotKey::Own(id)
+        match &self.source {
+            _ if shares => SlotKey::Run,
+            // A conversation goes on sharing its history.
+            Source::Texts(dataset, _) => {
+                let turn = dataset.turn(id).map_or(0, |turn| turn.number);
+                SlotKey::Own(id - u64::from(turn))
+            }
+            _ => SlotKey::Own(id),
         }
     }
 
