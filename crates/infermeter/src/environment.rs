@@ -4,7 +4,7 @@ use crate::load::Load;
 use crate::place::{Cores, Size};
 use crate::target::ReadyTarget;
 use infermeter_core::declared::Declared;
-use infermeter_core::plan::Plan;
+use infermeter_core::plan::{History, Plan, Sessions};
 use infermeter_probe::host::host_facts;
 use serde_json::{Value, json};
 
@@ -31,6 +31,7 @@ pub fn environment(
             "tokenizer": load.workload.tokenizer().name(),
             "salt": salt,
             "sha256": load.workload.hash(),
+            "identity": identity(plan),
             "schedule_sha256": load.schedule_hash(),
             "sent_sha256": null,
             "template_tokens": load.template_tokens,
@@ -42,4 +43,15 @@ pub fn environment(
         },
         "declared": Declared::of_plan(plan),
     })
+}
+
+/// What two runs with the same hashes have in common.
+fn identity(plan: &Plan) -> &'static str {
+    let live = |sessions: Sessions| sessions.history == History::Live;
+    match plan.sessions() {
+        Ok(sessions) if sessions.is_some_and(live) => {
+            "void beyond first turns: later ones hold the server's words"
+        }
+        _ => "the same requests, but for the salt",
+    }
 }

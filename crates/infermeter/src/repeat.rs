@@ -75,8 +75,6 @@ fn plan_of(plan: &Plan, number: usize, directory: &Path) -> Plan {
         workload_seed: Some(own(seeds.workload)),
         schedule_seed: Some(own(seeds.schedule)),
         salt: plan.salt.map(|salt| salt.wrapping_add(number as u64 - 1)),
-        repeat: None,
-        until: None,
         ..plan.clone()
     }
 }

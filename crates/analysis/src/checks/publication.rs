@@ -50,7 +50,7 @@ pub(super) fn one_run(run: &Run, _: &Summary) -> Option<Finding> {
     })
 }
 
-/// One load says nothing of the curve.
+/// One load says nothing of the curve. A note: one run can be no more than one point of it.
 pub(super) fn one_load(run: &Run, summary: &Summary) -> Option<Finding> {
     let load = summary.load.as_ref()?;
     let level = match run.manifest.load_model {
@@ -59,7 +59,7 @@ pub(super) fn one_load(run: &Run, summary: &Summary) -> Option<Finding> {
     };
     run.manifest.plan.rate_profile.is_none().then(|| {
         Finding::new(
-            Severity::Warning,
+            Severity::Note,
             "single-load-level",
             "One load level shows one point of a curve: neither the capacity nor the latency at another \
              load follows from it.",
