@@ -121,7 +121,7 @@ impl Load {
     }
 
     /// The measured requests. In a closed loop the warm-up may take more than the count asked for,
-    /// and a window that ends by time has as many as the server completes: [`CLOSED_SAMPLE`] then
+    /// and a window that ends by time has as many as the server completes: 4,096 then
     /// stand for them.
     pub fn measured_ids(&self) -> Range<RequestId> {
         match &self.schedule {
