@@ -2,7 +2,9 @@
 
 use crate::number::{count, percent, significant, time};
 use crate::style::Style;
-use infermeter_analysis::{Distribution, Percentile, SessionSummary, Summary, TurnSummary};
+use infermeter_analysis::{
+    CellGrade, Distribution, Percentile, SessionSummary, Summary, TurnSummary,
+};
 
 /// The section; empty where requests stand alone.
 pub(crate) fn lines(summary: &Summary, style: Style) -> Vec<String> {
@@ -68,11 +70,16 @@ fn turn_line(turns: &TurnSummary) -> String {
     text
 }
 
-/// Median, p99 and greatest value of this sample.
+/// Median and p99, where the sample carries them, and the greatest value.
 fn spread(distribution: &Distribution) -> String {
     let at = |p: f64| {
-        let value = distribution.order_statistic(Percentile::new(p)?)?;
-        Some(format!("p{p} {}", time(value)))
+        let cell = distribution.cell(Percentile::new(p)?)?;
+        let thin = if cell.grade == CellGrade::Full {
+            ""
+        } else {
+            "~"
+        };
+        Some(format!("p{p} {thin}{}", time(cell.value?)))
     };
     let mut parts: Vec<String> = [50.0, 99.0].into_iter().filter_map(at).collect();
     parts.push(format!("max {}", time(distribution.max)));
