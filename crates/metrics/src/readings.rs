@@ -177,8 +177,8 @@ pub fn second_reading<S: RecordSource + ?Sized>(
         tokens: true,
         ..fields_of(wanted.iter().map(|w| w.series))
     };
-    let mut parts = source.scan(fields, &|| blank.clone(), &take)?.into_iter();
-    let mut whole = parts.next().unwrap_or(blank);
+    let parts = source.scan(fields, &|| blank.clone(), &take)?;
+    let mut whole = blank;
     for part in parts {
         for (own, other) in whole.series.iter_mut().zip(&part.series) {
             if let (Some(own), Some(other)) = (own, other) {
@@ -264,9 +264,9 @@ pub fn third_reading<S: RecordSource + ?Sized>(
         tokens: !blank.positions.is_idle() || of_series.tokens,
         ..of_series
     };
-    let mut parts = source.scan(fields, &|| blank.clone(), &take)?.into_iter();
-    let mut whole = parts.next().unwrap_or(blank);
-    parts.for_each(|part| whole.merge(&part));
+    let parts = source.scan(fields, &|| blank.clone(), &take)?;
+    let mut whole = blank;
+    parts.iter().for_each(|part| whole.merge(part));
     Ok(conclude(whole))
 }
 

@@ -7,6 +7,7 @@
 //! The values at those ranks need one more reading ([`crate::RankValues`]).
 
 use crate::binomial::{Ranks, independent_ranks};
+use crate::counted::Counted;
 use crate::error::{StatsError, check_level};
 use crate::estimate::{Estimate, Grade, Method};
 use crate::interval::Interval;
@@ -15,7 +16,6 @@ use crate::quantile::Quantile;
 use crate::rank_table::{Bucket, RankTable, key, value_of};
 use crate::sample::ranks_around;
 use crate::special::student_two_sided;
-use std::collections::BTreeMap;
 
 /// Most blocks that the span may be divided into: 48 days of one-second blocks.
 const MAX_BLOCKS: u64 = 1 << 22;
@@ -30,7 +30,7 @@ pub struct BlockCounter {
     /// Per block and number of targets below a value: values in no target's bucket.
     between: Vec<u32>,
     /// Per target: values in its bucket, by key and block.
-    inside: Vec<BTreeMap<(u64, u32), u32>>,
+    inside: Vec<Counted<(u64, u32)>>,
     /// Block of the value before, and where it begins: neighbours share blocks.
     last: (usize, i64),
 }
@@ -62,7 +62,7 @@ impl BlockCounter {
             first_ns,
             block_ns,
             between: vec![0; blocks as usize * (targets.len() + 1)],
-            inside: vec![BTreeMap::new(); targets.len()],
+            inside: vec![Counted::default(); targets.len()],
             targets,
             last: (0, first_ns),
         })
@@ -86,7 +86,7 @@ impl BlockCounter {
         let block = self.last.0;
         if own {
             let place = (key(value), block as u32);
-            *self.inside[below].entry(place).or_default() += count;
+            self.inside[below].add(place, u64::from(count));
         } else if let Some(n) = self
             .between
             .get_mut(block * (self.targets.len() + 1) + below)
@@ -100,9 +100,7 @@ impl BlockCounter {
         let between = self.between.iter_mut().zip(&other.between);
         between.for_each(|(own, other)| *own += other);
         for (own, other) in self.inside.iter_mut().zip(&other.inside) {
-            for (place, count) in other {
-                *own.entry(*place).or_default() += count;
-            }
+            own.merge(other);
         }
     }
 
@@ -160,8 +158,8 @@ impl BlockCounter {
     /// Key of the `rank`-th value inside a target's bucket.
     fn key_at(&self, target: usize, rank: u64) -> Option<u64> {
         let mut before = 0;
-        for ((key, _), count) in &self.inside[target] {
-            before += u64::from(*count);
+        for ((key, _), count) in self.inside[target].in_order().iter() {
+            before += count;
             if before >= rank {
                 return Some(*key);
             }
@@ -183,13 +181,13 @@ impl BlockCounter {
             counts.below[block] = between[..=target].iter().sum();
         }
         for (other, inside) in self.inside.iter().enumerate() {
-            for ((value, block), count) in inside {
-                let block = *block as usize;
+            for ((value, block), count) in inside.in_order().iter() {
+                let (block, count) = (*block as usize, *count as u32);
                 counts.sizes[block] += count;
                 let before = other < target || (other == target && *value < key);
-                counts.below[block] += if before { *count } else { 0 };
+                counts.below[block] += if before { count } else { 0 };
                 let same = other == target && *value == key;
-                counts.equal[block] += if same { *count } else { 0 };
+                counts.equal[block] += if same { count } else { 0 };
             }
         }
         counts.without_empty_blocks()

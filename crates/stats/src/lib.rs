@@ -30,6 +30,7 @@ mod block_length;
 mod blocks;
 mod bootstrap;
 mod confidence_sequence;
+mod counted;
 mod dip;
 mod dispersion;
 mod drift;

@@ -5,7 +5,7 @@
 //! wanted ([`RankValues`]). The result is the order statistic of a full sort, bit for bit, at the
 //! cost of a few tables. No value is approximated.
 
-use std::collections::BTreeMap;
+use crate::counted::Counted;
 
 /// Low bits of a key that a bucket leaves open: it keeps sign, exponent and twelve bits of the
 /// mantissa, so that values in one bucket differ by less than 1/4096.
@@ -151,7 +151,7 @@ impl RankTable {
 pub struct RankValues {
     /// Ascending.
     buckets: Vec<Bucket>,
-    counts: Vec<BTreeMap<u64, u64>>,
+    counts: Vec<Counted<u64>>,
 }
 
 impl RankValues {
@@ -160,7 +160,7 @@ impl RankValues {
     pub fn of(mut buckets: Vec<Bucket>) -> Self {
         buckets.sort_unstable();
         buckets.dedup();
-        let counts = vec![BTreeMap::new(); buckets.len()];
+        let counts = vec![Counted::default(); buckets.len()];
         Self { buckets, counts }
     }
 
@@ -177,7 +177,7 @@ impl RankValues {
         let places = self.buckets.iter().zip(&mut self.counts);
         for (wanted, counts) in places {
             if *wanted == bucket {
-                *counts.entry(key(value)).or_default() += count;
+                counts.add(key(value), count);
                 return;
             }
         }
@@ -186,9 +186,7 @@ impl RankValues {
     /// Adds what another one of the same buckets has counted.
     pub fn merge(&mut self, other: &Self) {
         for (own, other) in self.counts.iter_mut().zip(&other.counts) {
-            for (key, count) in other {
-                *own.entry(*key).or_default() += count;
-            }
+            own.merge(other);
         }
     }
 
@@ -199,7 +197,7 @@ impl RankValues {
         let located = table.locate(rank)?;
         let place = self.buckets.binary_search(&located.bucket).ok()?;
         let mut before = located.before;
-        for (key, count) in self.counts.get(place)? {
+        for (key, count) in self.counts.get(place)?.in_order().iter() {
             before += count;
             if before >= rank {
                 return Some(value_of(*key));
@@ -213,8 +211,11 @@ impl RankValues {
     pub fn above(&self, value: f64) -> u64 {
         let place = self.buckets.binary_search(&Bucket::of(value));
         let counts = place.ok().and_then(|place| self.counts.get(place));
-        let above = counts.map(|counts| counts.range(key(value) + 1..));
-        above.map_or(0, |range| range.map(|(_, count)| count).sum())
+        counts.map_or(0, |counts| {
+            let counts = counts.in_order();
+            let above = counts.partition_point(|(own, _)| *own <= key(value));
+            counts[above..].iter().map(|(_, count)| count).sum()
+        })
     }
 }
 
