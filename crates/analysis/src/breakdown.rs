@@ -1,8 +1,9 @@
-//! Latencies by what the requests have in common: class, prompt length, output length.
+//! Latencies by what the requests have in common: class, turn, prompt length, output length.
 //!
 //! Bands of lengths are factors of four: 64 to 255 tokens, 256 to 1,023. A key appears where at
 //! least two of its bands have a completed request. Request-level metrics only, from the headline
-//! origin; a band's percentiles have guards of their own.
+//! origin; a band's percentiles have guards of their own. Token-level series are by class alone: each
+//! further group would be counted in every reading of the record.
 
 use crate::distribution::Distribution;
 use crate::percentile::Percentile;
@@ -13,6 +14,7 @@ use infermeter_metrics::outcomes::{OutcomeCounts, outcome_counts};
 use infermeter_metrics::population::{Failures, Population};
 use infermeter_metrics::request_metric::RequestMetric;
 use infermeter_metrics::samples::request_samples;
+use infermeter_metrics::stalls::{Stalls, stalls};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -22,6 +24,8 @@ struct Key {
     /// The band of a request; absent where it has none.
     band: fn(&RequestFacts) -> Option<u32>,
     label: fn(u32, &Run) -> String,
+    /// Bands with a completed request, below which the key says nothing new.
+    least: usize,
 }
 
 /// Every key.
@@ -30,32 +34,47 @@ const KEYS: &[Key] = &[
         name: "class",
         band: |request| Some(u32::from(request.class)),
         label: class_name,
+        least: 2,
+    },
+    Key {
+        name: "turn",
+        band: |request| Some(u32::from(request.turn?.number > 0)),
+        label: |band, _| ["first", "later"][band.min(1) as usize].to_owned(),
+        least: 2,
+    },
+    Key {
+        name: "turn_number",
+        band: |request| Some(number_band(request.turn?.number)),
+        label: |band, _| number_label(band),
+        least: 3,
     },
     Key {
         name: "prompt_tokens",
         band: |request| Some(length_band(u64::from(request.requested_prompt_tokens))),
         label: |band, _| length_label(band),
+        least: 2,
     },
     Key {
         name: "output_tokens",
         band: |request| request.output_token_count().map(length_band),
         label: |band, _| length_label(band),
+        least: 2,
     },
 ];
 
 /// Latencies by one key.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Breakdown {
-    /// `class`, `prompt_tokens` or `output_tokens`.
+    /// `class`, `turn`, `turn_number`, `prompt_tokens` or `output_tokens`.
     pub key: &'static str,
-    /// Its bands, ascending; at least two.
+    /// Its bands, ascending; at least two, of `turn_number` three.
     pub bands: Vec<Band>,
 }
 
 /// The requests of one band.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Band {
-    /// The class's name, or `64 to 255`.
+    /// The class's name, `first`, or `64 to 255`.
     pub band: String,
     /// How they ended.
     pub measured: OutcomeCounts,
@@ -67,6 +86,8 @@ pub struct Band {
     pub ntpot: Option<Distribution>,
     /// End to end.
     pub e2e: Option<Distribution>,
+    /// Stalls.
+    pub stalls: Stalls,
 }
 
 /// Breaks the measured requests down by every key.
@@ -95,10 +116,11 @@ pub(crate) fn breakdowns(
                 tpot: of(RequestMetric::Tpot),
                 ntpot: of(RequestMetric::Ntpot),
                 e2e: of(RequestMetric::E2e),
+                stalls: stalls(&own),
             }
         };
         let bands: Vec<u32> = completed.into_iter().collect();
-        (bands.len() > 1).then(|| Breakdown {
+        (bands.len() >= key.least).then(|| Breakdown {
             key: key.name,
             bands: crate::parallel::map(&bands, population.len(), |b| band(*b)),
         })
@@ -121,10 +143,24 @@ fn length_label(band: u32) -> String {
     format!("{from} to {}", from * 4 - 1)
 }
 
+/// Of turns, from 0, by factors of two: 1, 2, 3 to 4, 5 to 8.
+fn number_band(number: u32) -> u32 {
+    u32::BITS - number.leading_zeros()
+}
+
+fn number_label(band: u32) -> String {
+    let last = 1_u64 << band;
+    match last / 2 + 1 {
+        first if first >= last => last.to_string(),
+        first => format!("{first} to {last}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{length_band, length_label};
-    use crate::summarize_log;
+    use super::{length_band, length_label, number_band, number_label};
+    use crate::{Breakdown, summarize_log};
+    use infermeter_core::request::Turn;
     use infermeter_metrics::fixture::{Run, ms};
 
     #[test]
@@ -142,6 +178,52 @@ mod tests {
     }
 
     #[test]
+    fn bands_of_turns_are_factors_of_two() {
+        let labels = [0, 1, 2, 3, 4, 7, 8].map(|n| number_label(number_band(n)));
+        let expect = ["1", "2", "3 to 4", "3 to 4", "5 to 8", "5 to 8", "9 to 16"];
+        assert_eq!(labels, expect);
+    }
+
+    /// Sessions of so many turns, one request in 100 ms.
+    fn turns(of_each: &[u32]) -> Vec<Breakdown> {
+        let mut run = Run::open(10.0, 10);
+        let mut at = 0;
+        for (session, turns) in (0..).zip(of_each) {
+            for number in 0..*turns {
+                run.stream(at, ms(20 + i64::from(number)), ms(10), 5);
+                let record = run.records().last_mut().expect("just added");
+                record.turn = Some(Turn { session, number });
+                at += 100;
+            }
+        }
+        summarize_log(&run.build()).1.breakdown
+    }
+
+    fn names(breakdown: &Breakdown) -> (&str, Vec<(&str, u64)>) {
+        let bands = breakdown.bands.iter();
+        let bands = bands.map(|b| (&*b.band, b.measured.completed)).collect();
+        (breakdown.key, bands)
+    }
+
+    #[test]
+    fn turns_are_first_and_later_and_by_number_where_sessions_are_long() {
+        let found = turns(&[2, 1, 2]);
+        let found: Vec<_> = found.iter().map(names).collect();
+        assert_eq!(found, [("turn", vec![("first", 3), ("later", 2)])]);
+        let found = turns(&[6, 3]);
+        let by_number = vec![("1", 2), ("2", 2), ("3 to 4", 3), ("5 to 8", 2)];
+        let expect = [
+            ("turn", vec![("first", 2), ("later", 7)]),
+            ("turn_number", by_number),
+        ];
+        let names: Vec<_> = found.iter().map(names).collect();
+        assert_eq!(names, expect);
+        let ttft = found[1].bands[3].ttft.as_ref().expect("a sample");
+        assert_eq!((ttft.min, ttft.max), (24.0, 25.0));
+        assert_eq!(turns(&[1, 1]), []);
+    }
+
+    #[test]
     fn a_key_needs_two_bands() {
         let mut run = Run::open(1.0, 10);
         for at in 0..6 {
@@ -152,17 +234,7 @@ mod tests {
             record.requested_prompt_tokens = 1_000;
         }
         let (_, summary) = summarize_log(&run.build());
-        let found: Vec<(&str, Vec<(&str, u64)>)> = summary
-            .breakdown
-            .iter()
-            .map(|b| {
-                let bands = b.bands.iter();
-                (
-                    b.key,
-                    bands.map(|b| (&*b.band, b.measured.completed)).collect(),
-                )
-            })
-            .collect();
+        let found: Vec<_> = summary.breakdown.iter().map(names).collect();
         let expect = [
             ("prompt_tokens", vec![("64 to 255", 5), ("256 to 1023", 2)]),
             ("output_tokens", vec![("4 to 15", 6), ("16 to 63", 1)]),

@@ -67,7 +67,7 @@ pub struct Summary {
     pub client: ClientSummary,
     /// By workload class, where there is more than one.
     pub classes: Vec<ClassSummary>,
-    /// By class, prompt length and output length, where they differ.
+    /// By class, turn, prompt length and output length, where they differ.
     pub breakdown: Vec<Breakdown>,
     /// Sessions; absent where requests stand alone.
     #[serde(skip_serializing_if = "Option::is_none")]

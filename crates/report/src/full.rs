@@ -163,5 +163,16 @@ fn of_band(band: &Band, style: Style) -> Vec<String> {
             lines.extend(style.entry(&label, &percentiles(&d.percentiles, unit)));
         }
     }
+    if band.stalls.count > 0 {
+        let (stalls, of) = (band.stalls.count, band.stalls.requests_examined);
+        let text = format!(
+            "{} in {} of {} requests, {} in all",
+            count(stalls),
+            count(band.stalls.requests_stalled),
+            count(of),
+            time(band.stalls.total_ms)
+        );
+        lines.extend(style.entry("  stalls", &text));
+    }
     lines
 }

@@ -4,7 +4,9 @@ use crate::process::{Mock, Run, Scratch, infermeter, mock, run_with, words};
 use infermeter_core::record::{Outcome, Reason, RequestRecord};
 use infermeter_core::request::Turn;
 use infermeter_core::schedule::Phase;
+use serde_json::Value;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 /// A simulator that tells what its prefix cache held.
 fn caching() -> Mock {
@@ -32,6 +34,35 @@ fn check_turns(records: &[RequestRecord], wait_ns: i64) {
         let closed = by_id[&parent].closed.expect("its parent has ended");
         assert_eq!(record.intended, closed.plus(wait_ns));
     }
+}
+
+/// The break-downs by turn count the completed turns of the record.
+fn check_breakdown(run: &Run) {
+    let completed: Vec<u32> = run
+        .measured()
+        .iter()
+        .filter(|r| r.outcome == Outcome::Completed)
+        .map(|r| r.turn.expect("a turn").number)
+        .collect();
+    let summary = run.manifest()["summary"].clone();
+    let keys = summary["breakdown"].as_array().expect("a list");
+    let bands = |key: &str| -> Vec<(String, u64)> {
+        let key = keys.iter().find(|k| k["key"] == key).expect("a key");
+        let bands = key["bands"].as_array().expect("a list").iter();
+        let band = |b: &Value| {
+            let name = b["band"].as_str().expect("a name").to_owned();
+            (name, b["measured"]["completed"].as_u64().expect("a count"))
+        };
+        bands.map(band).collect()
+    };
+    let count = |turns: RangeInclusive<u32>| -> u64 {
+        completed.iter().filter(|n| turns.contains(n)).count() as u64
+    };
+    let named = |name: &str, turns| (name.to_owned(), count(turns));
+    let expect = [named("first", 0..=0), named("later", 1..=2)];
+    assert_eq!(bands("turn"), expect);
+    let expect = [named("1", 0..=0), named("2", 1..=1), named("3 to 4", 2..=2)];
+    assert_eq!(bands("turn_number"), expect);
 }
 
 #[test]
@@ -71,6 +102,7 @@ fn users_have_one_session_at_a_time() {
     );
     let records = run.records();
     check_turns(&records, 20_000_000);
+    check_breakdown(&run);
     let at_once = records.iter().filter(|r| r.intended.0 == 0).count();
     assert_eq!(at_once, 3);
     assert!(
