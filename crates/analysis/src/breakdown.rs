@@ -19,17 +19,33 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 
 /// A key by which requests are told apart.
-struct Key {
-    name: &'static str,
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
     /// The band of a request; absent where it has none.
-    band: fn(&RequestFacts) -> Option<u32>,
-    label: fn(u32, &Run) -> String,
+    pub(crate) band: fn(&RequestFacts) -> Option<u32>,
+    pub(crate) label: fn(u32, &Run) -> String,
     /// Bands with a completed request, below which the key says nothing new.
     least: usize,
 }
 
+impl Key {
+    /// A key that matters from two bands on.
+    pub(crate) const fn new(
+        name: &'static str,
+        band: fn(&RequestFacts) -> Option<u32>,
+        label: fn(u32, &Run) -> String,
+    ) -> Self {
+        Self {
+            name,
+            band,
+            label,
+            least: 2,
+        }
+    }
+}
+
 /// Every key.
-const KEYS: &[Key] = &[
+pub(crate) const KEYS: &[Key] = &[
     Key {
         name: "class",
         band: |request| Some(u32::from(request.class)),

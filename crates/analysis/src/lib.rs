@@ -17,6 +17,7 @@ mod fluidity;
 mod latency;
 pub mod limits;
 mod load;
+mod modes;
 mod objective;
 mod parallel;
 mod percentile;

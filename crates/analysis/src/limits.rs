@@ -69,6 +69,16 @@ pub const BAND_SHARE: f64 = 0.05;
 /// p99 of one class beyond this many times that of another: a mixed p99 describes neither.
 pub const CLASSES_DIFFER: f64 = 2.0;
 
+/// p99 / p50 worth telling.
+pub const TAIL_RATIO: f64 = infermeter_stats::HEAVY_TAIL;
+
+/// Share of the wrong guesses of a request's mode that knowing its band takes away: then the key
+/// explains the modes.
+pub const MODES_EXPLAINED: f64 = 0.8;
+
+/// Bands of such a key that a finding lists.
+pub const MODES_BANDS: usize = 6;
+
 /// Gaps beyond a percentile of the token-position curve, below which it has no value.
 pub const POSITION_TAIL: usize = 10;
 /// A drift or a difference of halves below this, relative, does not matter (statistics.md has the

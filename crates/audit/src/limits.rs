@@ -33,14 +33,9 @@ pub const NEW_CONNECTIONS: f64 = 0.05;
 /// Share of prompt tokens from the prefix cache.
 pub const CACHED_PROMPT: f64 = 0.01;
 /// p99 / p50.
-pub const TAIL_RATIO: f64 = 10.0;
-/// Share of the variance of log values that a split in two explains: two modes beyond it. A
-/// normal law gives 0.64, a uniform one 0.75 (Otsu 1979).
-pub const TWO_MODES: f64 = 0.85;
-/// Least share of the smaller mode.
-pub const SMALLER_MODE: f64 = 0.05;
+pub const TAIL_RATIO: f64 = infermeter_stats::HEAVY_TAIL;
 /// Requests needed to look at the shape of a distribution or at dependence.
-pub const SHAPE_REQUESTS: usize = 100;
+pub const SHAPE_REQUESTS: usize = infermeter_stats::SHAPE_OBSERVATIONS;
 /// Share of output among all tokens, below which total throughput is input throughput.
 pub const OUTPUT_SHARE: f64 = 0.2;
 /// Attainment, below which a throughput is no capacity.

@@ -37,9 +37,10 @@ pub fn run(scale: Scale, table: &mut Table) -> Result<()> {
     });
     let mut codes: BTreeMap<String, usize> = BTreeMap::new();
     runs.iter()
-        .flatten()
+        .flat_map(|raised| &raised.grave)
         .for_each(|code| *codes.entry(code.clone()).or_default() += 1);
-    let fired = runs.iter().filter(|codes| !codes.is_empty()).count();
+    let fired = runs.iter().filter(|r| !r.grave.is_empty()).count();
+    let bimodal = runs.iter().filter(|r| r.is_bimodal).count();
     let list: Vec<String> = codes
         .iter()
         .map(|(code, n)| format!("{code} {n}"))
@@ -59,15 +60,28 @@ pub fn run(scale: Scale, table: &mut Table) -> Result<()> {
         runs.len(),
         Target::AtMost(0.02),
     );
+    let figure = "the same runs with the note `pooled-bimodal`";
+    table.share(figure, bimodal, runs.len(), Target::AtMost(0.01));
     Ok(())
 }
 
-/// Codes of the warnings and errors about a run.
-fn raised(log: &RunLog) -> Vec<String> {
+/// What is raised about a run.
+#[derive(Debug, Default, PartialEq)]
+struct Raised {
+    /// Codes of warnings and errors.
+    grave: Vec<String>,
+    /// There is the note about two modes.
+    is_bimodal: bool,
+}
+
+fn raised(log: &RunLog) -> Raised {
     let (run, summary) = summarize_log(log);
-    let findings = judge(&run, &summary).into_iter();
-    let grave = findings.filter(|f| f.severity != Severity::Note);
-    grave.map(|f| f.code.to_string()).collect()
+    let findings = judge(&run, &summary);
+    let grave = findings.iter().filter(|f| f.severity != Severity::Note);
+    Raised {
+        grave: grave.map(|f| f.code.to_string()).collect(),
+        is_bimodal: findings.iter().any(|f| f.code == "pooled-bimodal"),
+    }
 }
 
 /// The record of a run whose client makes no mistake.
@@ -105,14 +119,14 @@ mod tests {
         let simulator = Simulator::new(Some(SEQUENCES)).expect("a preset");
         for (seed, load) in LOADS.into_iter().enumerate() {
             let log = run_log(&simulator, seed as u64, load, 60);
-            assert_eq!(raised(&log), Vec::<String>::new());
+            assert_eq!(raised(&log), Raised::default());
         }
         let mut log = run_log(&simulator, 7, 0.5, 60);
         for record in log.records.iter_mut().filter(|r| r.send_start.is_some()) {
             record.send_start = record.send_start.map(|at| at.plus(200_000_000));
         }
         assert!(
-            raised(&log).contains(&"send-lag".to_owned()),
+            raised(&log).grave.contains(&"send-lag".to_owned()),
             "{:?}",
             raised(&log)
         );

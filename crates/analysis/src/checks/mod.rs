@@ -54,6 +54,8 @@ const CHECKS: &[Check] = &[
     sample::judged_on_maximum,
     sample::correlated,
     sample::pooled_classes,
+    sample::pooled_bimodal,
+    sample::tail_ratio,
     load::closed_loop,
     load::drain_without_load,
     load::dataset_repeated,

@@ -1,10 +1,11 @@
 //! Whether the sample carries what is read off it.
 
-use super::count;
+use super::{count, percent};
 use crate::distribution::Distribution;
 use crate::figure::{Cell, CellGrade};
 use crate::latency::LatencySummary;
-use crate::limits::CLASSES_DIFFER;
+use crate::limits::{CLASSES_DIFFER, MODES_BANDS, TAIL_RATIO};
+use crate::modes::{Modes, modes};
 use crate::objective::{SloLine, SloStatus};
 use crate::percentile::Percentile;
 use crate::run::Run;
@@ -213,6 +214,75 @@ pub(super) fn pooled_classes(_: &Run, summary: &Summary) -> Option<Finding> {
              slowest class.",
         )
     })
+}
+
+/// The tail is far from the median.
+pub(super) fn tail_ratio(_: &Run, summary: &Summary) -> Option<Finding> {
+    let heavy = |(name, d): (&str, &Distribution)| {
+        let ratio = d.tail_ratio.filter(|ratio| *ratio > TAIL_RATIO)?;
+        ["TTFT", "TPOT", "E2E"]
+            .contains(&name)
+            .then(|| format!("{name} {ratio:.0}"))
+    };
+    let heavy: Vec<String> = headline(summary).into_iter().filter_map(heavy).collect();
+    (!heavy.is_empty()).then(|| {
+        Finding::new(
+            Severity::Note,
+            "tail-ratio",
+            "The tail is more than ten times the median.",
+            format!("p99 / p50: {}.", heavy.join(", ")),
+            "Give the p99 beside the median; look for queueing, preemption or mixed classes.",
+        )
+    })
+}
+
+/// Latencies with two modes: percentiles over all requests describe neither population.
+pub(super) fn pooled_bimodal(run: &Run, summary: &Summary) -> Option<Finding> {
+    let all = modes(run, summary.headline_origin);
+    if all.is_empty() {
+        return None;
+    }
+    let evidence: Vec<String> = all.iter().map(two_modes).collect();
+    let explained = all.iter().any(|m| m.explained.is_some());
+    Some(Finding::new(
+        Severity::Note,
+        "pooled-bimodal",
+        "Two populations are pooled: a latency has two modes.",
+        evidence.join(" "),
+        if explained {
+            "Read the figures of each population apart (--full breaks them down)."
+        } else {
+            "Find out what tells them apart: no class, turn, length, cached prompt or connection \
+             does. The ECDF in the JSON shows both."
+        },
+    ))
+}
+
+/// `TTFT has two modes, near 60.1 and 480.2 ms; 25.0 % of the requests are in the smaller one. By class:
+/// chat 0.0 % in the upper one, long 100.0 %.`
+fn two_modes(modes: &Modes) -> String {
+    let found = &modes.found;
+    let mut text = format!(
+        "{} has two modes, near {:.1} and {:.1} ms; {} of the requests are in the smaller one.",
+        modes.metric,
+        found.medians.0,
+        found.medians.1,
+        percent(found.smaller)
+    );
+    if let Some(explained) = &modes.explained {
+        let bands = explained.bands.iter().take(MODES_BANDS);
+        let bands: Vec<String> = bands
+            .map(|(band, share)| format!("{band} {}", percent(*share)))
+            .collect();
+        let key = explained.key.replace('_', " ");
+        text += &format!(" By {key}, in the upper one: {}", bands.join(", "));
+        text += if explained.bands.len() > MODES_BANDS {
+            ", ..."
+        } else {
+            "."
+        };
+    }
+    text
 }
 
 /// An objective that was judged on the largest value of the sample.

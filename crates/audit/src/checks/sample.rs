@@ -4,9 +4,9 @@ use crate::check::{Answer, Check, Checked, Dimension, Need, Scope, Test, fail_if
 use crate::facts::{Facts, Metric, PercentileRule, Request, Statistics};
 use crate::limits;
 use crate::number::{figure, percent};
-use crate::shape::{best_split, in_order, is_timed};
+use crate::shape::{in_order, is_timed};
 use infermeter_core::finding::Severity;
-use infermeter_stats::correlated;
+use infermeter_stats::{TwoModes, correlated, two_modes};
 use std::collections::BTreeMap;
 
 /// The checks of this file.
@@ -271,22 +271,26 @@ pub(super) fn tail_ratio(facts: &Facts) -> Checked {
 }
 
 pub(super) fn pooled_bimodal(facts: &Facts) -> Checked {
-    let values: Vec<f64> = facts.completed().filter_map(|r| r.ttft_ms).collect();
-    (values.len() >= limits::SHAPE_REQUESTS)
-        .then_some(())
-        .need("TTFT of 100 requests")?;
-    let Some(split) = best_split(&values) else {
-        return Ok(Answer::Pass);
+    let requests = in_order(facts);
+    let series = |of: fn(&Request) -> Option<f64>| -> Option<Option<TwoModes>> {
+        let values: Vec<f64> = requests.iter().filter_map(|r| of(r)).collect();
+        let enough = values.len() >= limits::SHAPE_REQUESTS;
+        enough.then(|| two_modes(&values).ok()).flatten()
     };
-    let two = split.explained > limits::TWO_MODES && split.smaller >= limits::SMALLER_MODE;
-    fail_if(two, || {
-        format!(
-            "TTFT has two modes, near {} and {} ms; {} of the requests are in the smaller one.",
-            figure(split.medians.0),
-            figure(split.medians.1),
-            percent(split.smaller)
-        )
-    })
+    let (ttft, e2e) = (series(|r| r.ttft_ms), series(Request::end_to_end_ms));
+    ttft.or(e2e).need("latency of 100 requests")?;
+    let names = [("TTFT", ttft), ("E2E", e2e)];
+    let found = names.iter().filter_map(|(name, two)| {
+        let two = (*two)??;
+        Some(format!(
+            "{name} has two modes, near {} and {} ms; {} of the requests are in the smaller one.",
+            figure(two.medians.0),
+            figure(two.medians.1),
+            percent(two.smaller)
+        ))
+    });
+    let found: Vec<String> = found.collect();
+    fail_if(!found.is_empty(), || found.join(" "))
 }
 
 pub(super) fn histogram_percentile(facts: &Facts) -> Checked {
