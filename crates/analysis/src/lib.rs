@@ -49,7 +49,7 @@ pub use positions::PositionGaps;
 pub use precision::{Precision, PrecisionLook, PrecisionMethod, PrecisionRun, PrecisionState};
 pub use prefix_cache::{HitRate, HitSource, PrefixCacheSummary};
 pub use repeated::{Components, Over, Repeated, RepeatedFigure};
-pub use requests::RequestSummary;
+pub use requests::{FinishShare, RequestSummary};
 pub use run::Run;
 pub use sessions::{SessionSummary, TurnSummary};
 pub use stability::{KeepsUp, ResidenceSummary, StabilitySummary};

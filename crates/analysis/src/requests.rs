@@ -3,10 +3,12 @@
 use crate::CONFIDENCE;
 use crate::figure::Share;
 use infermeter_metrics::collect::Collected;
+use infermeter_metrics::finish::FinishReason;
 use infermeter_metrics::outcomes::{OutcomeCounts, ReasonCount, outcome_counts};
 use infermeter_metrics::population::{Population, is_failure};
 use infermeter_stats::{effective_sample_size, proportion_estimate};
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// Outcomes.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -20,6 +22,8 @@ pub struct RequestSummary {
     pub failed: Option<Share>,
     /// Why measured requests did not complete, the most frequent reason first.
     pub reasons: Vec<ReasonCount>,
+    /// How completed measured answers ended, by the server's word.
+    pub finish_reasons: Vec<FinishShare>,
     /// Measured requests that were sent.
     pub measured_sent: u64,
     /// Of those, that opened a connection.
@@ -39,10 +43,34 @@ impl RequestSummary {
             all: outcome_counts(run.requests.iter()),
             failed: share_of(&failures),
             reasons: run.reasons.list(),
+            finish_reasons: finish_reasons(population),
             measured_sent: population.sent().count() as u64,
             measured_on_new_connections: on_new.count() as u64,
         }
     }
+}
+
+/// Completed answers that ended in one way.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FinishShare {
+    /// The reason; absent where the server gave none.
+    pub reason: Option<FinishReason>,
+    /// Their share of the completed answers.
+    pub share: Share,
+}
+
+/// How the completed answers of a population ended, the most frequent way first.
+pub(crate) fn finish_reasons(population: &Population<'_>) -> Vec<FinishShare> {
+    let reasons: Vec<Option<FinishReason>> = population.completed().map(|r| r.finish).collect();
+    let distinct: BTreeSet<Option<FinishReason>> = reasons.iter().copied().collect();
+    let share = |reason: Option<FinishReason>| {
+        let is_it = reasons.iter().map(|r| f64::from(u8::from(*r == reason)));
+        let share = share_of(&is_it.collect::<Vec<f64>>())?;
+        Some(FinishShare { reason, share })
+    };
+    let mut all: Vec<FinishShare> = distinct.into_iter().filter_map(share).collect();
+    all.sort_by_key(|f| std::cmp::Reverse(f.share.count));
+    all
 }
 
 /// The share of ones in an indicator series in time order, on its effective sample size.

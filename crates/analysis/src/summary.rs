@@ -9,7 +9,7 @@ use crate::objective::{Goodput, SloLine, goodput, slo_lines};
 use crate::percentile::Percentile;
 use crate::positions::PositionGaps;
 use crate::prefix_cache::PrefixCacheSummary;
-use crate::requests::RequestSummary;
+use crate::requests::{FinishShare, RequestSummary, finish_reasons};
 use crate::run::Run;
 use crate::sessions::SessionSummary;
 use crate::steady::SteadySummary;
@@ -94,6 +94,8 @@ pub struct ClassSummary {
     pub class: String,
     /// Outcomes of its measured requests.
     pub measured: OutcomeCounts,
+    /// How its completed answers ended, by the server's word.
+    pub finish_reasons: Vec<FinishShare>,
     /// Its latencies.
     pub latency: LatencySummary,
     /// Its token counts.
@@ -176,6 +178,7 @@ fn class_summaries(run: &Run, wanted: &[Percentile], figures: &TokenFigures) -> 
         Some(ClassSummary {
             class: name.clone(),
             measured: outcome_counts(of_class.records()),
+            finish_reasons: finish_reasons(&of_class),
             latency: latencies(&run.collected, group, wanted, figures),
             tokens: token_counts(&of_class),
         })

@@ -3,6 +3,7 @@
 //!
 //! Does not decide which requests count. Invariant: a fact that the record lacks is absent here.
 
+use crate::finish::FinishReason;
 use crate::fluidity::{Fluidity, FluidityQuestion};
 use crate::stalls::RequestStalls;
 use crate::token_series::{TokenMetric, own_percentile};
@@ -52,6 +53,8 @@ pub struct RequestFacts {
     pub status: Option<u16>,
     /// Why it did not complete.
     pub reason: Option<Reason>,
+    /// How the server says that the answer ended.
+    pub finish: Option<FinishReason>,
     /// Tokens of the prompt's text as generated.
     pub requested_prompt_tokens: u32,
     /// Output tokens asked for.
@@ -140,6 +143,7 @@ impl RequestFacts {
             outcome: record.outcome,
             status: record.status,
             reason: record.error.as_ref().map(|e| e.reason),
+            finish: record.finish_reason.as_deref().map(FinishReason::of),
             requested_prompt_tokens: record.requested_prompt_tokens,
             requested_output_tokens: record.requested_output_tokens,
             prompt_tokens: record.prompt_tokens,

@@ -10,6 +10,7 @@ pub mod attainment;
 pub mod collect;
 pub mod departure;
 pub mod facts;
+pub mod finish;
 #[cfg(any(test, feature = "fixture"))]
 pub mod fixture;
 pub mod fluidity;

@@ -1,6 +1,7 @@
 //! Whether token counts agree: what was asked, what usage says, what the chunks add up to.
 
 use crate::facts::RequestFacts;
+use crate::finish::FinishReason;
 use crate::population::Population;
 use infermeter_core::record::TokenSource;
 use serde::Serialize;
@@ -22,6 +23,8 @@ pub struct TokenCounts {
     pub output_known: u64,
     /// Of those, whose length is off the one asked for by more than 1 token.
     pub output_not_obeyed: u64,
+    /// Those of them that are off: by how they ended.
+    pub output_off: OffLength,
     /// Output tokens, where known.
     pub output_tokens: u64,
     /// Output tokens asked for by those requests.
@@ -38,6 +41,31 @@ pub struct TokenCounts {
     pub cached_tokens: Option<u64>,
     /// Responses by the source of their tokens per chunk.
     pub sources: Vec<SourceCount>,
+}
+
+/// Answers whose length is off the one asked for by more than 1 token, by how they ended. They add up
+/// to `output_not_obeyed`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct OffLength {
+    /// Too short, and ended by the model itself (`stop`).
+    pub stopped_early: u64,
+    /// Too short, and cut at a limit that nobody asked for (`length`).
+    pub cut_short: u64,
+    /// Too short for another reason, or for none that the server gave.
+    pub ended_otherwise: u64,
+    /// Longer than asked for.
+    pub too_long: u64,
+}
+
+impl OffLength {
+    fn add(&mut self, tokens: u64, asked: u64, finish: Option<FinishReason>) {
+        *match finish {
+            _ if tokens > asked => &mut self.too_long,
+            Some(FinishReason::Stop) => &mut self.stopped_early,
+            Some(FinishReason::Length) => &mut self.cut_short,
+            _ => &mut self.ended_otherwise,
+        } += 1;
+    }
 }
 
 /// Spread of (`usage.prompt_tokens` - asked), tokens.
@@ -125,7 +153,10 @@ fn count_output(record: &RequestFacts, counts: &mut TokenCounts) {
         counts.output_known += 1;
         counts.output_tokens += tokens;
         counts.output_tokens_asked += asked;
-        counts.output_not_obeyed += u64::from(tokens.abs_diff(asked) > AGREEMENT_TOKENS);
+        if tokens.abs_diff(asked) > AGREEMENT_TOKENS {
+            counts.output_not_obeyed += 1;
+            counts.output_off.add(tokens, asked, record.finish);
+        }
     }
     let independent = matches!(
         record.token_source,
@@ -174,10 +205,37 @@ fn prompt_difference(differences: &mut [Difference]) -> Option<PromptDifference>
 
 #[cfg(test)]
 mod tests {
-    use super::token_counts;
+    use super::{OffLength, token_counts};
     use crate::fixture::{Run, facts, ms};
     use crate::population::Population;
     use infermeter_core::record::TokenSource;
+
+    #[test]
+    fn lengths_that_are_off_by_how_the_answer_ended() {
+        let mut run = Run::open(1.0, 10);
+        let ends = [
+            (5, Some("stop")),
+            (5, Some("length")),
+            (5, Some("tool_calls")),
+            (5, None),
+            (9, Some("stop")),
+            (12, Some("stop")),
+        ];
+        for (at, (tokens, finish)) in (0..).zip(ends) {
+            run.stream(at * 100, ms(20), ms(10), tokens);
+            let record = run.records().last_mut().expect("just added");
+            record.requested_output_tokens = 10;
+            record.finish_reason = finish.map(str::to_owned);
+        }
+        let counts = token_counts(&Population::of(&facts(&run.build())));
+        let expect = OffLength {
+            stopped_early: 1,
+            cut_short: 1,
+            ended_otherwise: 2,
+            too_long: 1,
+        };
+        assert_eq!((counts.output_not_obeyed, counts.output_off), (5, expect));
+    }
 
     #[test]
     fn lengths_sums_and_prompts() {
@@ -198,6 +256,8 @@ mod tests {
         let counts = token_counts(&Population::of(&facts(&log)));
         assert_eq!((counts.completed, counts.output_known), (4, 4));
         assert_eq!((counts.output_not_obeyed, counts.disagreeing), (2, 1));
+        let off = counts.output_off;
+        assert_eq!((off.cut_short, off.too_long), (1, 1));
         let prompt = counts.prompt.expect("usage is given");
         assert_eq!((prompt.min, prompt.median, prompt.max), (0, 0, 50));
         assert_eq!(prompt.outliers, 1);

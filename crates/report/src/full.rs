@@ -1,6 +1,7 @@
 //! The full view: every figure of every metric, and latencies by band.
 
 use crate::number::{TimeUnit, count, interval, short_count, significant, time};
+use crate::run::answers_ended;
 use crate::style::Style;
 use infermeter_analysis::{
     Band, Cell, Distribution, LatencySummary, Mean, Percentiles, PositionGaps, Summary,
@@ -11,15 +12,15 @@ use infermeter_metrics::origin::Origin;
 /// Every figure of a run's latencies, and below them those of each band.
 pub(crate) fn blocks(summary: &Summary, style: Style) -> Vec<Vec<String>> {
     let origin = summary.headline_origin;
-    let mut blocks = vec![metrics(
-        "All figures; [95 % interval]",
-        &summary.latency,
-        origin,
-        style,
-    )];
+    let heading = "All figures; [95 % interval]";
+    let mut lines = metrics(heading, &summary.latency, origin, style);
+    lines.extend(answers_ended(&summary.requests.finish_reasons, style));
+    let mut blocks = vec![lines];
     for class in &summary.classes {
         let heading = format!("All figures of class {}", inert(&class.class, 80));
-        blocks.push(metrics(&heading, &class.latency, origin, style));
+        let mut lines = metrics(&heading, &class.latency, origin, style);
+        lines.extend(answers_ended(&class.finish_reasons, style));
+        blocks.push(lines);
     }
     if !summary.token_positions.is_empty() {
         blocks.push(positions(&summary.token_positions, style));

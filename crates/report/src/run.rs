@@ -2,10 +2,11 @@
 
 use crate::number::{count, counted, percent, significant};
 use crate::style::Style;
-use infermeter_analysis::{LoadSummary, Summary};
+use infermeter_analysis::{FinishShare, LoadSummary, Summary};
 use infermeter_core::plan::{ArrivalKind, DatasetOrder, Endpoint, Plan};
 use infermeter_core::run::{LoadModel, RunManifest};
 use infermeter_core::text::inert;
+use infermeter_metrics::finish::FinishReason;
 use infermeter_metrics::outcomes::{OutcomeCounts, ReasonCount};
 
 /// The lines about the run.
@@ -25,7 +26,25 @@ pub(crate) fn lines(summary: &Summary, manifest: &RunManifest, style: Style) -> 
     for reason in summary.requests.reasons.iter().take(5) {
         entry("", reason_line(reason));
     }
+    let ends = &summary.requests.finish_reasons;
+    if ends.len() > 1 {
+        lines.extend(answers_ended(ends, style));
+    }
     lines
+}
+
+/// How completed answers ended; nothing where none did.
+pub(crate) fn answers_ended(ends: &[FinishShare], style: Style) -> Vec<String> {
+    let end = |f: &FinishShare| {
+        let word = f.reason.map_or("no reason given", FinishReason::as_str);
+        let share = percent(f.share.value);
+        format!("{word} {} ({share})", count(f.share.count as u64))
+    };
+    let text: Vec<String> = ends.iter().map(end).collect();
+    match text.is_empty() {
+        true => Vec::new(),
+        false => style.entry("Ended by", &text.join(", ")),
+    }
 }
 
 fn target(manifest: &RunManifest) -> String {

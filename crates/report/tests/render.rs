@@ -261,6 +261,7 @@ fn the_full_view_has_every_figure() {
         "max 79.",
         "p99/p50 1.3",
         "p75 ",
+        "Ended by      length 1,300 (100 %)",
     ] {
         assert!(ttft.contains(part), "{part} in {ttft}");
     }

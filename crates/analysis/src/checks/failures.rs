@@ -5,6 +5,7 @@ use crate::limits::FAILED;
 use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::record::Reason;
 use infermeter_metrics::outcomes::ReasonCount;
 
 /// No request belongs to the measured phase.
@@ -45,6 +46,50 @@ pub(super) fn failures(_: &Run, summary: &Summary) -> Option<Finding> {
         ),
         "Read the reasons; lower the load, or mend the request or the server, and run again.",
     ))
+}
+
+/// Answers that began well and then carried an error.
+pub(super) fn in_band_errors(_: &Run, summary: &Summary) -> Option<Finding> {
+    let n = of_reason(summary, Reason::InBandError);
+    (n > 0).then(|| {
+        Finding::new(
+            Severity::Note,
+            "in-band-errors",
+            "Answers that began with status 200 carried an error.",
+            format!(
+                "{} of {} measured requests; they count as failed.",
+                count(n),
+                count(summary.requests.measured.total)
+            ),
+            "Compare failures with tools that look at the status alone with care: they count these \
+             as completed.",
+        )
+    })
+}
+
+/// Streams that broke off.
+pub(super) fn truncated_streams(_: &Run, summary: &Summary) -> Option<Finding> {
+    let n = of_reason(summary, Reason::Truncated);
+    (n > 0).then(|| {
+        Finding::new(
+            Severity::Note,
+            "truncated-streams",
+            "Streams ended before the end of their body, or without a finish.",
+            format!(
+                "{} of {} measured requests; they count as failed, whatever they had delivered.",
+                count(n),
+                count(summary.requests.measured.total)
+            ),
+            "Look for a proxy that cuts long answers, and at the server's log.",
+        )
+    })
+}
+
+/// Measured requests that did not complete for this reason.
+fn of_reason(summary: &Summary, reason: Reason) -> u64 {
+    let reasons = summary.requests.reasons.iter();
+    let own = reasons.filter(|r| r.reason == reason);
+    own.map(|r| r.count).sum()
 }
 
 fn reason(reason: &ReasonCount) -> String {

@@ -30,6 +30,8 @@ const CHECKS: &[Check] = &[
     steady::residence_disagrees,
     failures::nothing_measured,
     failures::failures,
+    failures::in_band_errors,
+    failures::truncated_streams,
     load::send_lag,
     load::undelivered,
     stamps::uncertain_instants,

@@ -10,7 +10,7 @@ use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::plan::{Endpoint, Plan, PrefixMode, PromptCount};
-use infermeter_metrics::token_counts::PromptDifference;
+use infermeter_metrics::token_counts::{OffLength, PromptDifference};
 
 /// Answers were not as long as asked.
 pub(super) fn length_not_obeyed(_: &Run, summary: &Summary) -> Option<Finding> {
@@ -26,15 +26,36 @@ pub(super) fn length_not_obeyed(_: &Run, summary: &Summary) -> Option<Finding> {
             percent(share)
         ),
         format!(
-            "{} of {} answers; {} output tokens asked for, {} delivered.",
+            "{} of {} answers: {}; {} output tokens asked for, {} delivered.",
             count(tokens.output_not_obeyed),
             count(tokens.output_known),
+            off_length(&tokens.output_off),
             count(tokens.output_tokens_asked),
             count(tokens.output_tokens)
         ),
-        "Let the server ignore the end token (ignore_eos, --extra-body), or say that lengths are \
-         the model's own.",
+        if tokens.output_off.cut_short > tokens.output_off.stopped_early {
+            "Something cut the answers before their length: the server's limit on tokens (its \
+             context length, say). Raise it, or ask for less."
+        } else {
+            "Let the server ignore the end token (ignore_eos, --extra-body), or say that lengths \
+             are the model's own."
+        },
     ))
+}
+
+/// `12 stopped early, 3 cut at a limit`.
+fn off_length(off: &OffLength) -> String {
+    let parts = [
+        (off.stopped_early, "stopped early"),
+        (off.cut_short, "cut at a limit"),
+        (off.ended_otherwise, "too short for another reason"),
+        (off.too_long, "too long"),
+    ];
+    let parts = parts.iter().filter(|(n, _)| *n > 0);
+    let parts: Vec<String> = parts
+        .map(|(n, how)| format!("{} {how}", count(*n)))
+        .collect();
+    parts.join(", ")
 }
 
 /// Usage and the chunks' own counts differ by more than 1 token and 1 %.

@@ -108,6 +108,10 @@ fn counts(facts: &mut Facts, measured: &[&RequestFacts], own_salts: bool) {
     facts.counts.failed = Some((measured.len() - completed.len()) as f64);
     let again = measured.iter().filter(|r| r.attempts > 1).count();
     facts.counts.retries = Some(again as f64);
+    for finish in completed.iter().filter_map(|r| r.finish) {
+        let reasons = &mut facts.counts.finish_reasons;
+        *reasons.entry(finish.as_str().to_owned()).or_default() += 1;
+    }
     facts.load.asked_requests = Some(measured.len() as f64);
     let unknown = |r: &&RequestFacts| {
         let source = r.token_source.unwrap_or(RecordSource::Unknown);
