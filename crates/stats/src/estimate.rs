@@ -130,27 +130,37 @@ impl Estimate {
     /// `None` unless the value is positive and finite.
     #[must_use]
     pub fn plausible(&self, correlated: bool) -> Option<Plausible> {
-        if !(self.value > 0.0 && self.value.is_finite()) {
-            return None;
-        }
-        let share = |bound: f64| bound / self.value - 1.0;
-        let range = Plausible {
-            lower: self.interval.low.map(|low| -share(low)),
-            higher: self.interval.high.filter(|h| h.is_finite()).map(share),
-        };
         let tail = self.effective_n * self.quantile.tail();
-        if !correlated || tail + 1e-9 >= FULL_TAIL {
-            return Some(range);
-        }
-        let wider = |a: Option<f64>, b: Option<f64>| a.zip(b).map(|(a, b)| a.max(b));
-        Some(Plausible {
-            lower: wider(range.lower, THIN.lower),
-            higher: wider(range.higher, THIN.higher),
-        })
+        let bounds = (self.interval.low, self.interval.high);
+        Plausible::of(self.value, bounds, correlated && tail + 1e-9 < FULL_TAIL)
     }
 }
 
 impl Plausible {
+    /// The range around `value` from the `bounds` of its interval; `thin` where the series is
+    /// correlated and has fewer than [`FULL_TAIL`] effective tail samples ([`Estimate::plausible`]).
+    ///
+    /// `None` unless the value is positive and finite.
+    #[must_use]
+    pub fn of(value: f64, bounds: (Option<f64>, Option<f64>), thin: bool) -> Option<Self> {
+        if !(value > 0.0 && value.is_finite()) {
+            return None;
+        }
+        let share = |bound: f64| bound / value - 1.0;
+        let range = Self {
+            lower: bounds.0.map(|low| -share(low)),
+            higher: bounds.1.filter(|h| h.is_finite()).map(share),
+        };
+        if !thin {
+            return Some(range);
+        }
+        let wider = |a: Option<f64>, b: Option<f64>| a.zip(b).map(|(a, b)| a.max(b));
+        Some(Self {
+            lower: wider(range.lower, THIN.lower),
+            higher: wider(range.higher, THIN.higher),
+        })
+    }
+
     /// Whether the range around `value` holds `truth`; an open side bounds nothing.
     #[must_use]
     pub fn holds(&self, value: f64, truth: f64) -> bool {

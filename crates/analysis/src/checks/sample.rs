@@ -12,6 +12,7 @@ use crate::run::Run;
 use crate::summary::{ClassSummary, Summary};
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_metrics::origin::Origin;
+use infermeter_stats::Plausible;
 
 /// A percentile asked for, by flag or objective, that the sample cannot support.
 pub(super) fn asked_percentile(run: &Run, summary: &Summary) -> Option<Finding> {
@@ -154,28 +155,30 @@ pub(super) fn correlated(_: &Run, summary: &Summary) -> Option<Finding> {
     ))
 }
 
-/// ` At this load the true TTFT p99 is plausibly 21 % lower to 39 % higher.`: of the metric with the
-/// widest interval, at its highest percentile up to p99 that is a figure.
+/// ` At this load the true TTFT p99 is plausibly 21 % lower to 100 % higher.`: of the metric with the
+/// widest plausible range, at its highest percentile up to p99 that is a figure.
 fn widest<'a>(metrics: impl Iterator<Item = (&'static str, &'a Distribution)>) -> Option<String> {
     let upto = Percentile::new(99.0)?;
     let highest = |(name, d): (&'static str, &'a Distribution)| {
         let mut cells = d.percentiles.iter().rev();
         let (percentile, cell) = cells.find(|(p, c)| **p <= upto && c.value.is_some())?;
-        let value = cell.value.filter(|v| *v > 0.0)?;
-        let width = cell.high.map_or(f64::INFINITY, |high| high / value);
-        Some((width, name, percentile, cell, value))
+        // The full grade is that of a hundred effective tail samples.
+        let thin = cell.grade != CellGrade::Full;
+        let range = Plausible::of(cell.value?, (cell.low, cell.high), thin)?;
+        Some((range, name, percentile))
     };
+    let width = |range: &Plausible| range.higher.unwrap_or(f64::INFINITY);
     let all = metrics.filter_map(highest);
-    let (_, name, percentile, cell, value) = all.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    let part = |bound: f64| match ((bound / value - 1.0) * 100.0).abs() {
+    let (range, name, percentile) = all.max_by(|a, b| width(&a.0).total_cmp(&width(&b.0)))?;
+    let part = |share: f64| match share * 100.0 {
         percent if percent < 1.0 => "under 1 %".to_owned(),
         percent => format!("{percent:.0} %"),
     };
     let unknown = || "an unknown amount".to_owned();
     Some(format!(
         " At this load the true {name} {percentile} is plausibly {} lower to {} higher.",
-        cell.low.map_or_else(unknown, part),
-        cell.high.map_or_else(unknown, part)
+        range.lower.map_or_else(unknown, part),
+        range.higher.map_or_else(unknown, part)
     ))
 }
 
