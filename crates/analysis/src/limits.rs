@@ -58,6 +58,23 @@ pub const SHORT_WINDOW_S: f64 = 60.0;
 
 /// Share of the time that the client's threads waited for a core: worth telling beyond this.
 pub const RUN_QUEUE_WAIT: f64 = 0.01;
+/// The same: questionable. One send in twenty then meets a thread that cannot run, and that is where
+/// a p95 begins.
+pub const RUN_QUEUE_WAIT_MUCH: f64 = 0.05;
+
+/// CPU time of a client thread over wall time: questionable. A single server at this load makes its
+/// customers wait ten times their service on average (M/M/1).
+pub const CLIENT_BUSY: f64 = 0.9;
+
+/// Share of a slot's cycle that the client itself takes, between an answer's last byte and the next
+/// send, at the medians: invalid. The throughput of a closed loop is too low by that share.
+pub const SLOT_LAG: f64 = 0.05;
+
+/// Seconds for which Linux holds the port of a closed connection (TIME_WAIT).
+pub const PORT_HELD_S: f64 = 60.0;
+/// Share of the local ports held by closed connections: questionable. Looking for a free one takes
+/// longer the fewer there are.
+pub const PORTS_IN_USE: f64 = 0.5;
 
 /// The bound up to whose proven load a client counts as calibrated, us: one of the certificate's.
 pub const CALIBRATED_BOUND_US: f64 = infermeter_core::certificate::BOUNDS_US[1];

@@ -5,7 +5,7 @@ use crate::place::{Cores, Size};
 use crate::target::ReadyTarget;
 use infermeter_core::declared::Declared;
 use infermeter_core::plan::{History, Plan, Sessions};
-use infermeter_probe::host::host_facts;
+use infermeter_probe::host::{governors, host_facts};
 use serde_json::{Value, json};
 
 /// Facts that go with a run. What is unknown is null.
@@ -22,8 +22,10 @@ pub fn environment(
             "host": host_facts(),
             "threads": size.threads,
             "cores": cores.client,
+            "governors": governors(&cores.client),
             "mock_cores": cores.mock,
             "max_connections": size.max_connections,
+            "connections_bound_by": size.bound_by,
             "connections_opened_ahead": size.open_ahead,
         },
         "target": target.facts,

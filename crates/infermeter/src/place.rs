@@ -4,6 +4,7 @@ use anyhow::{Result, bail};
 use infermeter_core::plan::Plan;
 use infermeter_core::schedule::Schedule;
 use infermeter_sys::{affinity, limits};
+use serde::Serialize;
 
 /// Descriptors kept for files, timers and pipes.
 const RESERVED_DESCRIPTORS: u64 = 64;
@@ -39,6 +40,18 @@ pub fn split_cores(plan: &Plan) -> Cores {
     }
 }
 
+/// What bounds the number of connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bound {
+    /// `--max-connections`.
+    Plan,
+    /// The hard limit of open files.
+    Descriptors,
+    /// The range of local ports.
+    Ports,
+}
+
 /// Threads and connections of the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
@@ -46,8 +59,44 @@ pub struct Size {
     pub threads: usize,
     /// Most connections at once.
     pub max_connections: usize,
+    /// What bounds them.
+    pub bound_by: Bound,
     /// Connections opened before the clock starts.
     pub open_ahead: usize,
+}
+
+/// What the system allows.
+struct System {
+    /// Connections at once.
+    possible: u64,
+    /// File descriptors.
+    limit: u64,
+    /// Local ports.
+    ports: u64,
+}
+
+impl System {
+    /// # Errors
+    /// When that many connections are not allowed, with what to do.
+    fn allows(&self, flag: &str, connections: u64) -> Result<()> {
+        let Self {
+            possible,
+            limit,
+            ports,
+        } = self;
+        if connections <= *possible {
+            return Ok(());
+        }
+        let advice = if possible < ports {
+            "raise the hard limit of open files (`ulimit -Hn`)"
+        } else {
+            "widen net.ipv4.ip_local_port_range"
+        };
+        bail!(
+            "{flag} {connections}: this system allows {possible} connections ({limit} file \
+             descriptors, {ports} local ports); {advice}, or ask for fewer"
+        )
+    }
 }
 
 /// Sizes the client, raising the descriptor limit where needed.
@@ -71,20 +120,27 @@ pub fn size(plan: &Plan, schedule: &Schedule, cores: &Cores) -> Result<Size> {
     let wanted = asked
         .unwrap_or(ports)
         .max(needed.min(asked.unwrap_or(u64::MAX)));
-    let limit = limits::raise_fd_limit(wanted + RESERVED_DESCRIPTORS + threads as u64 * 4);
-    let possible = limit
-        .saturating_sub(RESERVED_DESCRIPTORS + threads as u64 * 4)
-        .min(ports);
-    if let Schedule::Closed(closed) = schedule
-        && u64::from(closed.slots).min(asked.unwrap_or(u64::MAX)) > possible
-    {
-        bail!(
-            "--concurrency {}: this system allows {possible} connections ({limit} file \
-             descriptors, {ports} local ports); raise `ulimit -n` or lower the concurrency",
-            closed.slots
-        );
+    let own = RESERVED_DESCRIPTORS + threads as u64 * 4;
+    let limit = limits::raise_fd_limit(wanted + own);
+    let possible = limit.saturating_sub(own).min(ports);
+    let system = System {
+        possible,
+        limit,
+        ports,
+    };
+    if let Schedule::Closed(closed) = schedule {
+        let slots = u64::from(closed.slots).min(asked.unwrap_or(u64::MAX));
+        system.allows("--concurrency", slots)?;
     }
-    let max_connections = asked.unwrap_or(possible).min(possible).max(1);
+    if let Some(asked) = asked {
+        system.allows("--max-connections", asked)?;
+    }
+    let max_connections = asked.unwrap_or(possible).max(1);
+    let bound_by = match asked {
+        Some(_) => Bound::Plan,
+        None if possible < ports => Bound::Descriptors,
+        None => Bound::Ports,
+    };
     let open_ahead = match schedule {
         Schedule::Closed(closed) => u64::from(closed.slots),
         Schedule::Open(_) => plan
@@ -96,6 +152,7 @@ pub fn size(plan: &Plan, schedule: &Schedule, cores: &Cores) -> Result<Size> {
     Ok(Size {
         threads,
         max_connections: max_connections as usize,
+        bound_by,
         open_ahead: open_ahead.min(max_connections) as usize,
     })
 }

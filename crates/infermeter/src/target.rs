@@ -15,6 +15,7 @@ use infermeter_core::request::{BodyMember, RequestContent};
 use infermeter_core::run::{ControlRequest, RunManifest};
 use infermeter_probe::counters::PrefixCounters;
 use infermeter_probe::features::{ProbeError, Probed, Trial, careful, probe, try_all};
+use infermeter_probe::host::is_own_address;
 use infermeter_probe::target::{Control, TargetFacts};
 use infermeter_sys::signals;
 use infermeter_workload::Kinds;
@@ -180,6 +181,7 @@ fn ready(
         "url": target.to_string(),
         "address": address.to_string(),
         "loopback": address.ip().is_loopback(),
+        "same_host": is_own_address(address.ip()),
         "mock": is_mock.then(|| plan.target.trim_start_matches("mock:")),
         "server": facts.server,
         "version": facts.version,

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
 /// What the client runs on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,6 +49,30 @@ pub fn host_facts() -> HostFacts {
         local_ports: local_ports(),
         load_average: line("/proc/loadavg").and_then(|l| l.split(' ').next().map(str::to_owned)),
     }
+}
+
+/// The different frequency governors of these cores; empty where there is no cpufreq.
+pub fn governors(cores: &[usize]) -> Vec<String> {
+    let path = |core| format!("/sys/devices/system/cpu/cpu{core}/cpufreq/scaling_governor");
+    let found = cores.iter().filter_map(|core| line(&path(core)));
+    let mut found: Vec<String> = found.collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// Whether `address` belongs to this host: the route to it then begins there. Nothing is sent.
+pub fn is_own_address(address: IpAddr) -> bool {
+    let any: IpAddr = match address {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    // A connected UDP socket has an address, and has sent nothing; the port does not matter.
+    let from = UdpSocket::bind((any, 0)).and_then(|socket| {
+        socket.connect((address, 9))?;
+        socket.local_addr()
+    });
+    address.is_loopback() || from.is_ok_and(|from| from.ip() == address)
 }
 
 /// Local ports for outgoing connections.
@@ -116,6 +141,19 @@ fn memory() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn own_addresses_are_told_from_others() {
+        let own = |text: &str| is_own_address(text.parse().expect("an address"));
+        assert!(own("127.0.0.1") && own("::1") && own("127.9.9.9"));
+        // Addresses for documentation (RFC 5737, RFC 3849) are nobody's.
+        assert!(!own("192.0.2.1") && !own("2001:db8::1"));
+    }
+
+    #[test]
+    fn cores_that_do_not_exist_have_no_governor() {
+        assert_eq!(governors(&[1_000_000]), Vec::<String>::new());
+    }
 
     #[test]
     fn this_host_has_a_kernel_and_cores() {

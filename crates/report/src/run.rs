@@ -2,7 +2,9 @@
 
 use crate::number::{count, counted, percent, significant};
 use crate::style::Style;
-use infermeter_analysis::{FinishShare, LoadSummary, Summary};
+use infermeter_analysis::{
+    FinishShare, KeepsUp, LoadSummary, StabilitySummary, Steadiness, SteadySummary, Summary,
+};
 use infermeter_core::plan::{ArrivalKind, DatasetOrder, Endpoint, Plan};
 use infermeter_core::run::{LoadModel, RunManifest};
 use infermeter_core::text::inert;
@@ -22,6 +24,9 @@ pub(crate) fn lines(summary: &Summary, manifest: &RunManifest, style: Style) -> 
         entry("Arrivals", text);
     }
     entry("Window", window(summary));
+    if let Some(text) = steady(summary) {
+        entry("Steady", text);
+    }
     entry("Requests", outcomes(&summary.requests.measured));
     for reason in summary.requests.reasons.iter().take(5) {
         entry("", reason_line(reason));
@@ -196,6 +201,47 @@ fn window(summary: &Summary) -> String {
         significant(warmup.seconds.unwrap_or(0.0)),
         counted(warmup.requests, "request")
     )
+}
+
+/// `yes, after the warm-up; stability: undecided, the queue never emptied in the last third`; absent
+/// where neither is asked, as under a load that changes by plan.
+fn steady(summary: &Summary) -> Option<String> {
+    let load = summary.load.as_ref();
+    let stability = load.and_then(|load| load.stability.as_ref());
+    let parts = [
+        summary.steady.as_ref().map(after_warmup),
+        stability.map(keeps_up),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+fn after_warmup(steady: &SteadySummary) -> String {
+    let moved = steady.series.iter();
+    let moved = moved.filter(|s| s.answer == Steadiness::NotSteady);
+    let moved: Vec<String> = moved.map(|s| s.name.replace('_', " ")).collect();
+    let all_steady = steady.series.iter().all(|s| s.answer == Steadiness::Steady);
+    match (steady.answer, steady.start_up.needed_s) {
+        (Steadiness::Steady, _) => "yes, after the warm-up".to_owned(),
+        (Steadiness::Undecided, _) if all_steady => "no drift, start-up undecided".to_owned(),
+        (Steadiness::Undecided, _) => "undecided".to_owned(),
+        (Steadiness::NotSteady, Some(needed)) => format!("no: the start-up took {needed} s"),
+        (Steadiness::NotSteady, None) => format!("no: {} changed", moved.join(", ")),
+    }
+}
+
+fn keeps_up(stability: &StabilitySummary) -> String {
+    let answer = match stability.answer {
+        KeepsUp::Stable => "stable",
+        KeepsUp::Unstable => "unstable",
+        KeepsUp::Undecided => "undecided",
+    };
+    let queue = match stability.emptied {
+        Some(true) => "the queue emptied in the last third",
+        Some(false) => "the queue never emptied in the last third",
+        None => "whether the queue emptied is unknown",
+    };
+    format!("stability: {answer}, {queue}")
 }
 
 fn outcomes(measured: &OutcomeCounts) -> String {

@@ -1,6 +1,6 @@
 //! What the client did that a server's user would not.
 
-use super::{count, percent};
+use super::{count, machine, percent};
 use crate::limits::{NEW_CONNECTIONS_NOTE, NEW_CONNECTIONS_WARNING};
 use crate::run::Run;
 use crate::summary::Summary;
@@ -71,8 +71,11 @@ pub(super) fn bodies_late(_: &Run, summary: &Summary) -> Option<Finding> {
     })
 }
 
-/// Requests waited for a connection because of the cap.
+/// Requests waited for a connection because of the cap. That of the system is a finding of its own.
 pub(super) fn waits_for_cap(run: &Run, summary: &Summary) -> Option<Finding> {
+    if machine::too_few_connections(run, summary).is_some() {
+        return None;
+    }
     let waits = summary.client.threads.as_ref()?.waits_for_cap;
     (waits > 0).then(|| {
         let cap = run.manifest.plan.max_connections;

@@ -5,10 +5,11 @@ use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
 
 /// Client and server share cores: each slows the other. The facade says so in
-/// `environment.target.loopback`.
+/// `environment.target`: the address is a loopback one, or another of this host's.
 pub(super) fn client_beside_server(run: &Run, _: &Summary) -> Option<Finding> {
     let environment = &run.manifest.environment;
-    let loopback = environment.pointer("/target/loopback");
+    let is = |fact: &str| environment.pointer(fact).and_then(|is| is.as_bool()) == Some(true);
+    let loopback = is("/target/loopback");
     if run.manifest.plan.is_mock() {
         return Some(Finding::new(
             Severity::Note,
@@ -19,13 +20,18 @@ pub(super) fn client_beside_server(run: &Run, _: &Summary) -> Option<Finding> {
              of its own.",
         ));
     }
-    (loopback.and_then(|l| l.as_bool()) == Some(true)).then(|| {
+    (loopback || is("/target/same_host")).then(|| {
+        let whose = if loopback {
+            "a loopback address"
+        } else {
+            "an address of this host"
+        };
         Finding::new(
             Severity::Warning,
             "host-shared-with-server",
             "Client and server share one machine: each takes CPU time from the other, and there is \
              no network between them.",
-            format!("Target {} is a loopback address.", run.manifest.plan.target),
+            format!("Target {} is {whose}.", run.manifest.plan.target),
             "Run the client on another machine, or keep the two on separate cores (taskset) and \
              say so.",
         )

@@ -1,12 +1,13 @@
 //! Whether the load was the one asked for.
 
 use super::{count, counted, percent, tiered, waited_for_a_core};
-use crate::limits::{SEND_LAG_MS, SEND_LAG_SHARE_OF_TTFT, UNDELIVERED};
+use crate::limits::{SEND_LAG_MS, SEND_LAG_SHARE_OF_TTFT, SLOT_LAG, UNDELIVERED};
 use crate::percentile::Percentile;
 use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::run::LoadModel;
+use infermeter_metrics::origin::Origin;
 
 /// In open loop the client sent late: its own delay is inside the intended latencies.
 pub(super) fn send_lag(run: &Run, summary: &Summary) -> Option<Finding> {
@@ -28,6 +29,37 @@ pub(super) fn send_lag(run: &Run, summary: &Summary) -> Option<Finding> {
             waited_for_a_core(summary)
         ),
         "Use more --threads or a stronger or quieter client machine, or raise --max-connections.",
+    ))
+}
+
+/// In closed loop the client took its time between an answer and the slot's next request: the load
+/// and the throughput are lower than the slots would give.
+pub(super) fn slot_lag(run: &Run, summary: &Summary) -> Option<Finding> {
+    let threads = summary.client.threads.as_ref();
+    let capped = threads.is_some_and(|threads| threads.waits_for_cap > 0);
+    if run.manifest.load_model != LoadModel::ClosedLoop || capped {
+        return None;
+    }
+    let median = Percentile::new(50.0)?;
+    let lag = summary.client.send_lag.as_ref()?.order_statistic(median)?;
+    let answer = summary.latency.e2e.from(Origin::Send)?;
+    let answer = answer.order_statistic(median)?;
+    let share = lag / (lag + answer);
+    let severity = tiered(share, SLOT_LAG)?;
+    Some(Finding::new(
+        severity,
+        "slot-lag",
+        format!(
+            "The client itself took {} of each slot's time, between an answer's end and the next send.",
+            percent(share)
+        ),
+        format!(
+            "Lag p50 {lag:.2} ms, E2E p50 {answer:.2} ms; invalid beyond {}, questionable beyond a \
+             fifth of it.{}",
+            percent(SLOT_LAG),
+            waited_for_a_core(summary)
+        ),
+        "Use more --threads or a stronger or quieter client machine.",
     ))
 }
 

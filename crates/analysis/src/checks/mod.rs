@@ -6,6 +6,7 @@ mod conservation;
 mod failures;
 mod host;
 mod load;
+mod machine;
 mod publication;
 mod run_state;
 mod sample;
@@ -33,11 +34,17 @@ const CHECKS: &[Check] = &[
     failures::in_band_errors,
     failures::truncated_streams,
     load::send_lag,
+    load::slot_lag,
     load::undelivered,
     stamps::uncertain_instants,
     stamps::program_stamps,
     stamps::departures_missing,
     stamps::clock_step,
+    machine::client_busy,
+    machine::run_queue_wait,
+    machine::too_few_connections,
+    machine::ports_in_use,
+    machine::power_governor,
     calibration::outside,
     calibration::stale,
     calibration::inside,

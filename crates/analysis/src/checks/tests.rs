@@ -47,14 +47,14 @@ fn check_log(log: &RunLog, expect: &[&str]) {
     assert_eq!(codes, expect);
 }
 
-fn check(change: impl FnOnce(&mut Run), expect: &[&str]) {
+pub(super) fn check(change: impl FnOnce(&mut Run), expect: &[&str]) {
     let mut run = quiet();
     change(&mut run);
     check_log(&run.build(), expect);
 }
 
 /// The measured records, every `nth` of them.
-fn every(run: &mut Run, nth: usize) -> impl Iterator<Item = &mut RequestRecord> {
+pub(super) fn every(run: &mut Run, nth: usize) -> impl Iterator<Item = &mut RequestRecord> {
     let measured = run
         .records()
         .iter_mut()
@@ -76,7 +76,7 @@ fn postpone(record: &mut RequestRecord, ns: i64) {
     }
 }
 
-fn thread(change: impl FnOnce(&mut ThreadHealth)) -> impl FnOnce(&mut Run) {
+pub(super) fn thread(change: impl FnOnce(&mut ThreadHealth)) -> impl FnOnce(&mut Run) {
     |run| {
         let health = run.manifest().client_health.as_mut().expect("a health");
         change(&mut health.threads[0]);
@@ -353,6 +353,11 @@ fn client_and_server_on_one_machine() {
     let beside = loopback.clone();
     check(
         |run| run.manifest().environment = beside,
+        &["warning host-shared-with-server"],
+    );
+    let own = json!({"target": {"loopback": false, "same_host": true}});
+    check(
+        |run| run.manifest().environment = own,
         &["warning host-shared-with-server"],
     );
     check(

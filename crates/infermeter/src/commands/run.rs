@@ -31,6 +31,7 @@ use infermeter_core::request::{RequestContent, RequestId};
 use infermeter_core::run::{FORMAT_VERSION, RunManifest, RunState, Window};
 use infermeter_core::schedule::Schedule;
 use infermeter_core::source::RecordSource;
+use infermeter_probe::host::is_own_address;
 use infermeter_record::{
     JOURNAL_FILE, JournalReader, JournalRecords, JournalWriter, PARQUET_FILE, ParquetRecords,
     RecordError, RunDirectory, write_manifest,
@@ -310,7 +311,7 @@ fn run_settings(
 ) -> RunSettings {
     let (cores, size) = place;
     // A target on this host that is not the embedded simulator shares its cores with the client.
-    let shares_cores = target.address.ip().is_loopback() && !plan.is_mock();
+    let shares_cores = is_own_address(target.address.ip()) && !plan.is_mock();
     let own_core = !shares_cores && size.threads <= cores.client.len();
     RunSettings {
         threads: size.threads,

@@ -1,6 +1,6 @@
 //! Connections: reuse, keep-alive, caps, and those that the server closed meanwhile.
 
-use crate::process::{Run, mock, run, run_with, words};
+use crate::process::{Run, infermeter, mock, run, run_with, words};
 use crate::server::{Server, Then, good};
 use infermeter_core::record::{Outcome, Reason};
 use std::collections::BTreeSet;
@@ -69,6 +69,18 @@ fn run_uncapped() -> Run {
         mock()
     );
     run_with(words(&line), |_| {})
+}
+
+#[test]
+fn more_connections_than_the_system_allows_are_an_error() {
+    for flag in ["--rate 5 --max-connections", "--concurrency"] {
+        let line = format!("run {} {flag} 900000 --requests 1 --warmup 0", mock());
+        let flag = flag.split(' ').next_back().expect("a flag");
+        infermeter(&line).fails(
+            2,
+            &[flag, "900000: this system allows", "or ask for fewer"],
+        );
+    }
 }
 
 #[test]

@@ -1,0 +1,151 @@
+//! Whether the client's machine gave it what it needed: CPU, cores at the right time, descriptors,
+//! local ports, clock speed.
+//!
+//! These are causes. What came of them (late sends, uncertain instants) has findings of its own, so
+//! nothing here is an error. Facts about the host are those that the facade saved in
+//! `environment.client`; what the system did not tell raises nothing.
+
+use super::{count, percent};
+use crate::limits::{CLIENT_BUSY, PORT_HELD_S, PORTS_IN_USE, RUN_QUEUE_WAIT, RUN_QUEUE_WAIT_MUCH};
+use crate::run::Run;
+use crate::summary::Summary;
+use infermeter_core::finding::{Finding, Severity};
+
+/// A client thread had no time left.
+pub(super) fn client_busy(_: &Run, summary: &Summary) -> Option<Finding> {
+    let threads = summary.client.threads.as_ref()?;
+    let busiest = threads
+        .busiest_thread
+        .filter(|share| *share > CLIENT_BUSY)?;
+    Some(Finding::new(
+        Severity::Warning,
+        "client-busy",
+        "A client thread had hardly any time to spare: a little more load, and its own queue is in \
+         the results.",
+        format!(
+            "The busiest of {} threads used {} of a core; more than {} is too much.",
+            threads.threads,
+            percent(busiest),
+            percent(CLIENT_BUSY)
+        ),
+        "Use more --threads on more cores, a stronger machine, or several clients.",
+    ))
+}
+
+/// Client threads were ready to run and had no core.
+pub(super) fn run_queue_wait(_: &Run, summary: &Summary) -> Option<Finding> {
+    let threads = summary.client.threads.as_ref()?;
+    let share = threads.run_queue_wait_share?;
+    if share <= RUN_QUEUE_WAIT {
+        return None;
+    }
+    let severity = if share > RUN_QUEUE_WAIT_MUCH {
+        Severity::Warning
+    } else {
+        Severity::Note
+    };
+    Some(Finding::new(
+        severity,
+        "run-queue-wait",
+        "Client threads were ready to run and waited for a core: something else runs there.",
+        format!(
+            "{} of the time, the worst of {} threads on {} cores; questionable beyond {}.",
+            percent(share),
+            threads.threads,
+            threads.cores,
+            percent(RUN_QUEUE_WAIT_MUCH)
+        ),
+        "Stop what else runs on this machine, or use fewer --threads than cores.",
+    ))
+}
+
+/// Requests waited for a connection that the system did not allow.
+pub(super) fn too_few_connections(run: &Run, summary: &Summary) -> Option<Finding> {
+    let waits = summary.client.threads.as_ref()?.waits_for_cap;
+    let bound = run
+        .manifest
+        .environment
+        .pointer("/client/connections_bound_by")?
+        .as_str()?;
+    let (what, advice) = match bound {
+        "descriptors" => (
+            "file descriptors",
+            "Raise the hard limit of open files (`ulimit -Hn`, LimitNOFILE).",
+        ),
+        "ports" => (
+            "local ports",
+            "Widen net.ipv4.ip_local_port_range, or share the load between several clients.",
+        ),
+        _ => return None,
+    };
+    let most = run
+        .manifest
+        .environment
+        .pointer("/client/max_connections")
+        .and_then(|n| n.as_u64());
+    let most = most.map_or_else(String::new, |n| format!(" at {} connections", count(n)));
+    (waits > 0).then(|| {
+        Finding::new(
+            Severity::Warning,
+            "too-few-connections",
+            "Requests waited for a free connection, because this system allows no more of them.",
+            format!("{waits} times{most}, for want of {what}; the wait is in the send lag."),
+            advice,
+        )
+    })
+}
+
+/// Connections were opened so fast that closed ones may have used up the local ports.
+pub(super) fn ports_in_use(run: &Run, _: &Summary) -> Option<Finding> {
+    let ports = run
+        .manifest
+        .environment
+        .pointer("/client/host/local_ports")?
+        .as_array()?;
+    let (low, high) = (ports.first()?.as_u64()?, ports.get(1)?.as_u64()?);
+    let ports = high.checked_sub(low)? + 1;
+    let health = run.manifest.client_health.as_ref()?;
+    let opened: u64 = health.threads.iter().map(|t| t.connections_opened).sum();
+    let wall_ns = health.threads.iter().map(|t| t.wall_ns).max()?;
+    let seconds = (wall_ns as f64 / 1e9).max(PORT_HELD_S);
+    let held = opened as f64 / seconds * PORT_HELD_S;
+    (held > PORTS_IN_USE * ports as f64).then(|| {
+        Finding::new(
+            Severity::Warning,
+            "ports-in-use",
+            "Connections were opened so fast that closed ones held a large part of the local ports: \
+             connects may have waited or failed for want of one.",
+            format!(
+                "{} opened; about {} in any {PORT_HELD_S:.0} s, which a closed port is held for, of {} ports.",
+                count(opened),
+                count(held as u64),
+                count(ports)
+            ),
+            "Let connections be used again (--keepalive, and the server's own limit), widen \
+             net.ipv4.ip_local_port_range, or share the load between several clients.",
+        )
+    })
+}
+
+/// The cores change their clock with the load.
+pub(super) fn power_governor(run: &Run, _: &Summary) -> Option<Finding> {
+    let governors = run
+        .manifest
+        .environment
+        .pointer("/client/governors")?
+        .as_array()?;
+    let slow = governors.iter().filter_map(|name| name.as_str());
+    let slow: Vec<&str> = slow.filter(|name| *name != "performance").collect();
+    (!slow.is_empty()).then(|| {
+        Finding::new(
+            Severity::Note,
+            "power-governor",
+            "The client's cores change their clock with the load: a core that was idle wakes up slowly.",
+            format!("Frequency governor: {}.", slow.join(", ")),
+            "Use the governor performance (cpupower frequency-set -g performance).",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! Client machines that were busy, short of something, or slow.
+
+use crate::checks::tests::{check, every, thread};
+use infermeter_core::run::LoadModel;
+use infermeter_metrics::fixture::{Run, ms};
+use serde_json::json;
+
+/// Of the fixture's wall time.
+fn share(of: i64, percent: i64) -> i64 {
+    of / 100 * percent
+}
+
+#[test]
+fn a_thread_without_time_to_spare() {
+    let busy = |percent| thread(move |t| t.cpu_ns = share(t.wall_ns, percent));
+    check(busy(95), &["warning client-busy"]);
+    check(busy(89), &[]);
+}
+
+#[test]
+fn threads_that_wait_for_a_core() {
+    let waits = |percent| thread(move |t| t.run_queue_wait_ns = Some(share(t.wall_ns, percent)));
+    check(waits(8), &["warning run-queue-wait"]);
+    check(waits(3), &["note run-queue-wait"]);
+    check(waits(0), &[]);
+    check(thread(|t| t.run_queue_wait_ns = None), &[]);
+}
+
+#[test]
+fn connections_that_the_system_does_not_allow() {
+    let bound = |by: &'static str| {
+        move |run: &mut Run| {
+            thread(|t| t.waits_for_cap = 3)(run);
+            run.manifest().environment =
+                json!({"client": {"connections_bound_by": by, "max_connections": 900}});
+        }
+    };
+    check(bound("descriptors"), &["warning too-few-connections"]);
+    check(bound("ports"), &["warning too-few-connections"]);
+    check(bound("plan"), &["note waits-for-connection"]);
+    check(
+        |run| {
+            bound("ports")(run);
+            thread(|t| t.waits_for_cap = 0)(run);
+        },
+        &[],
+    );
+}
+
+#[test]
+fn ports_that_closed_connections_hold() {
+    // 95 s of 300 connections a second: 18,000 of 28,232 ports at any time.
+    let opened = |n: u64| {
+        move |run: &mut Run| {
+            thread(|t| t.connections_opened = n)(run);
+            run.manifest().environment =
+                json!({"client": {"host": {"local_ports": [32_768, 60_999]}}});
+        }
+    };
+    check(opened(28_500), &["warning ports-in-use"]);
+    check(opened(20_000), &[]);
+}
+
+#[test]
+fn cores_that_change_their_clock() {
+    let governors = |names: serde_json::Value| {
+        move |run: &mut Run| {
+            run.manifest().environment = json!({"client": {"governors": names}});
+        }
+    };
+    check(governors(json!(["performance"])), &[]);
+    check(governors(json!([])), &[]);
+    check(
+        governors(json!(["performance", "powersave"])),
+        &["note power-governor"],
+    );
+}
+
+#[test]
+fn slots_that_the_client_itself_keeps_waiting() {
+    // Answers take about 170 ms.
+    let late = |lag: i64| {
+        move |run: &mut Run| {
+            run.manifest().load_model = LoadModel::ClosedLoop;
+            every(run, 1).for_each(|r| r.intended = r.intended.plus(-lag));
+        }
+    };
+    check(late(ms(20)), &["error slot-lag", "note closed-loop"]);
+    check(late(ms(4)), &["warning slot-lag", "note closed-loop"]);
+    check(late(ms(1)), &["note closed-loop"]);
+}
