@@ -3,6 +3,7 @@
 use crate::CONFIDENCE;
 use crate::breakdown::{Breakdown, breakdowns};
 use crate::client::ClientSummary;
+use crate::context::Context;
 use crate::latency::{LatencySummary, latencies};
 use crate::load::LoadSummary;
 use crate::objective::{Goodput, SloLine, goodput, slo_lines};
@@ -65,6 +66,8 @@ pub struct Summary {
     pub goodput: Option<Goodput>,
     /// The generator itself.
     pub client: ClientSummary,
+    /// What is known of the server.
+    pub context: Context,
     /// By workload class, where there is more than one.
     pub classes: Vec<ClassSummary>,
     /// By class, turn, prompt length and output length, where they differ.
@@ -139,6 +142,7 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
         slo: slo_lines(run, &population, origin, &figures),
         goodput: goodput(run, &population, origin, window),
         client: ClientSummary::of(run, &population, (window, &wanted), &figures),
+        context: Context::of(manifest),
         classes: class_summaries(run, &wanted, &figures),
         sessions: SessionSummary::of(run, origin, &wanted),
         latency: latencies(collected, Group::All, &wanted, &figures),

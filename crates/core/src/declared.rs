@@ -32,11 +32,20 @@ impl Subject {
     /// The names it knows.
     pub const fn names(self) -> &'static [&'static str] {
         match self {
-            Self::Hardware => &["gpu", "count", "memory", "interconnect"],
+            Self::Hardware => &[
+                "gpu",
+                "count",
+                "memory",
+                "interconnect",
+                "network",
+                "storage",
+                "placement",
+            ],
             Self::Model => &["name", "version", "size", "quantisation"],
             Self::Engine => &[
                 "engine",
                 "version",
+                "flags",
                 "tp",
                 "pp",
                 "dp",
@@ -45,6 +54,10 @@ impl Subject {
                 "prefix-cache",
                 "chunked-prefill",
                 "speculation",
+                "batch-limits",
+                "hit-rate",
+                "tuning",
+                "logging",
             ],
         }
     }
@@ -70,8 +83,8 @@ impl Serialize for Statement {
 }
 
 impl Statement {
-    /// Reads `NAME=VALUE, NAME=VALUE`; a piece without `=` belongs to the value before it. A text that
-    /// begins without a name is kept as text.
+    /// Reads `NAME=VALUE, NAME=VALUE`; a piece without `=`, or one that begins with `-` as a flag of the
+    /// engine does, belongs to the value before it. A text that begins without a name is kept as text.
     ///
     /// # Errors
     /// An unknown name, one that occurs twice, or an empty value.
@@ -80,7 +93,8 @@ impl Statement {
         let mut named: BTreeMap<String, String> = BTreeMap::new();
         let mut last: Option<String> = None;
         for piece in text.split(',').map(str::trim) {
-            let Some((name, value)) = piece.split_once('=') else {
+            let pair = piece.split_once('=').filter(|_| !piece.starts_with('-'));
+            let Some((name, value)) = pair else {
                 match last.as_ref().and_then(|name| named.get_mut(name)) {
                     Some(value) => {
                         value.push_str(", ");
@@ -163,6 +177,28 @@ impl Declared {
         }
     }
 
+    /// The value of a name; for the names that have a flag of their own (`--gpus`, `--engine`,
+    /// `--quantization`), and for hardware as text, what that says.
+    pub fn value(&self, subject: Subject, name: &str) -> Option<String> {
+        let statement = match subject {
+            Subject::Hardware => self.hardware.as_ref(),
+            Subject::Model => self.model_info.as_ref(),
+            Subject::Engine => self.engine_info.as_ref(),
+        };
+        let named = statement.and_then(|s| s.value(name)).map(str::to_owned);
+        let text = statement.and_then(|statement| match statement {
+            Statement::Text(text) => Some(text.clone()),
+            Statement::Named(_) => None,
+        });
+        named.or_else(|| match (subject, name) {
+            (Subject::Hardware, "gpu") | (Subject::Model, "name") => text,
+            (Subject::Hardware, "count") => self.gpus.map(|n| n.to_string()),
+            (Subject::Model, "quantisation") => self.quantization.clone(),
+            (Subject::Engine, "engine") => text.or_else(|| self.engine.clone()),
+            _ => None,
+        })
+    }
+
     /// The hardware is named: as text, or by the accelerator.
     pub fn has_hardware(&self) -> bool {
         is_named(self.hardware.as_ref(), "gpu")
@@ -180,7 +216,8 @@ fn is_named(statement: Option<&Statement>, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Statement, Subject};
+    use super::{Declared, Statement, Subject};
+    use crate::plan::Plan;
 
     #[test]
     fn names_and_text() {
@@ -193,11 +230,44 @@ mod tests {
     }
 
     #[test]
+    fn flags_of_the_engine_hold_equals_signs() {
+        let text = "engine=vllm, flags=--max-num-seqs=256 --dtype bf16, --seed=1, tp=2";
+        let found = Statement::parse(Subject::Engine, text).expect("valid");
+        let flags = "--max-num-seqs=256 --dtype bf16, --seed=1";
+        assert_eq!(found.value("flags"), Some(flags));
+        assert_eq!(found.value("tp"), Some("2"));
+    }
+
+    #[test]
+    fn what_a_flag_of_its_own_says_counts_too() {
+        let plan = Plan {
+            hardware: Some("8 x H100".to_owned()),
+            model_info: Some("version=3.1".to_owned()),
+            gpus: Some(8),
+            engine: Some("vllm 0.11.0".to_owned()),
+            quantization: Some("fp8".to_owned()),
+            ..Plan::defaults()
+        };
+        let declared = Declared::of_plan(&plan);
+        let check = |subject, name: &str, expect: Option<&str>| {
+            assert_eq!(declared.value(subject, name).as_deref(), expect, "{name}");
+        };
+        check(Subject::Hardware, "gpu", Some("8 x H100"));
+        check(Subject::Hardware, "count", Some("8"));
+        check(Subject::Hardware, "storage", None);
+        check(Subject::Model, "version", Some("3.1"));
+        check(Subject::Model, "quantisation", Some("fp8"));
+        check(Subject::Engine, "engine", Some("vllm 0.11.0"));
+        check(Subject::Engine, "version", None);
+    }
+
+    #[test]
     fn misspelt_doubled_and_empty_names() {
         let error = |subject, text| Statement::parse(subject, text).expect_err(text);
         assert_eq!(
             error(Subject::Hardware, "gpus=8"),
-            "hardware: unknown name `gpus` (did you mean `gpu`?): one of gpu, count, memory, interconnect"
+            "hardware: unknown name `gpus` (did you mean `gpu`?): one of gpu, count, memory, \
+             interconnect, network, storage, placement"
         );
         assert!(error(Subject::Engine, "tp=2,tp=4").contains("given twice"));
         assert!(error(Subject::Model, "name=").contains("has no value"));

@@ -329,14 +329,16 @@ pub struct RunArgs {
     /// Exit 3 for Questionable, too, and ask what a publication needs
     #[arg(long, help_heading = "Result")]
     pub strict: bool,
-    /// Declared hardware of the server: gpu=, count=, memory=, interconnect= (repeatable), or text
+    /// Declared hardware of the server: gpu=, count=, memory=, interconnect=, network=, storage=, and
+    /// placement= of the client: same host, same network, remote (repeatable); or text
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Result")]
     pub hardware: Vec<String>,
     /// Declared of the model: name=, version=, size=, quantisation= (repeatable)
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Result")]
     pub model_info: Vec<String>,
-    /// Declared of the engine: engine=, version=, tp=, pp=, dp=, attention=, scheduling=, prefix-cache=,
-    /// chunked-prefill=, speculation= (repeatable)
+    /// Declared of the engine: engine=, version=, flags=, tp=, pp=, dp=, attention=, scheduling=,
+    /// prefix-cache=, chunked-prefill=, speculation=, batch-limits=, hit-rate=, tuning=, logging=
+    /// (repeatable)
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Result")]
     pub engine_info: Vec<String>,
     /// Declared number of accelerators: adds per-accelerator figures

@@ -5,6 +5,7 @@ use crate::style::Style;
 use infermeter_analysis::{
     FinishShare, KeepsUp, LoadSummary, StabilitySummary, Steadiness, SteadySummary, Summary,
 };
+use infermeter_core::declared::Subject;
 use infermeter_core::plan::{ArrivalKind, DatasetOrder, Endpoint, Plan};
 use infermeter_core::run::{LoadModel, RunManifest};
 use infermeter_core::text::inert;
@@ -50,6 +51,24 @@ pub(crate) fn answers_ended(ends: &[FinishShare], style: Style) -> Vec<String> {
         true => Vec::new(),
         false => style.entry("Ended by", &text.join(", ")),
     }
+}
+
+/// What is known of the server, name by name.
+pub(crate) fn context(summary: &Summary, style: Style) -> Vec<String> {
+    let mut lines = vec![style.heading("Context")];
+    for (subject, known) in summary.context.parts() {
+        let label = match subject {
+            Subject::Hardware => "Hardware",
+            Subject::Model => "Model",
+            Subject::Engine => "Engine",
+        };
+        let names = subject.names().iter();
+        let parts: Vec<String> = names
+            .filter_map(|name| Some(format!("{name} {}", known.get(name)?)))
+            .collect();
+        lines.extend(style.entry(label, &parts.join("; ")));
+    }
+    lines
 }
 
 fn target(manifest: &RunManifest) -> String {

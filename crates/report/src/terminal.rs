@@ -26,6 +26,9 @@ pub fn terminal(
     ];
     let classes = summary.classes.iter();
     blocks.extend(classes.map(|class| class_block(class, summary, style)));
+    if style.view == View::Full || manifest.plan.strict {
+        blocks.push(run::context(summary, style));
+    }
     if style.view == View::Full {
         blocks.extend(full::blocks(summary, style));
     }

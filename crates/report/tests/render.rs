@@ -71,6 +71,25 @@ fn a_troubled_run() {
 }
 
 #[test]
+fn what_nobody_stated_is_unknown() {
+    let mut run = quiet();
+    let plan = &mut run.manifest().plan;
+    plan.strict = true;
+    plan.hardware = Some("gpu=H100, count=8, storage=local NVMe".to_owned());
+    plan.engine_info = Some("engine=vllm, flags=--max-num-seqs=256".to_owned());
+    let text = render(&run.build(), 110);
+    let context = text.split("\nContext\n").nth(1).expect("a block");
+    insta::assert_snapshot!(context.trim_end(), @r"
+Hardware      gpu H100; count 8; memory unknown; interconnect unknown; network unknown; storage local NVMe;
+              placement unknown
+Model         name llama-8b; version unknown; size unknown; quantisation unknown
+Engine        engine vllm; version unknown; flags --max-num-seqs=256; tp unknown; pp unknown; dp unknown;
+              attention unknown; scheduling unknown; prefix-cache unknown; chunked-prefill unknown;
+              speculation unknown; batch-limits unknown; hit-rate unknown; tuning unknown; logging unknown
+    ");
+}
+
+#[test]
 fn a_closed_loop_with_reasoning_and_bursts() {
     let mut run = Run::closed(32, 60);
     run.manifest().plan.fluidity = "80ms/15ms".parse().ok();

@@ -92,6 +92,7 @@ const PUBLICATION: &[Check] = &[
     publication::constant_arrivals,
     publication::hardware,
     publication::engine,
+    publication::context,
 ];
 
 /// Every finding about a run, the heaviest first: those made before and during it as they are,

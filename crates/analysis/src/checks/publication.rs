@@ -3,6 +3,7 @@
 //! Invariant: nothing here says that a figure is wrong; it says what a reader cannot know of it.
 
 use super::counted;
+use crate::context::UNKNOWN;
 use crate::limits::{PUBLICATION_WARMUP_REQUESTS, PUBLICATION_WARMUP_S};
 use crate::run::Run;
 use crate::summary::Summary;
@@ -133,6 +134,28 @@ pub(super) fn engine(run: &Run, _: &Summary) -> Option<Finding> {
     })
 }
 
+/// What a reader cannot know of the server.
+pub(super) fn context(run: &Run, summary: &Summary) -> Option<Finding> {
+    let parts = summary.context.parts().into_iter();
+    let missing: Vec<String> = parts
+        .filter_map(|(subject, known)| {
+            let names = subject.names().iter();
+            let unknown = names.filter(|name| known.get(*name).is_none_or(|v| v == UNKNOWN));
+            let unknown: Vec<&str> = unknown.copied().collect();
+            (!unknown.is_empty()).then(|| format!("--{}: {}", subject.key(), unknown.join(", ")))
+        })
+        .collect();
+    (!missing.is_empty() && !is_simulated(&run.manifest.plan.target)).then(|| {
+        Finding::new(
+            Severity::Note,
+            "context-unknown",
+            "Part of the set-up is not stated: readers cannot repeat or compare this run.",
+            format!("{}.", missing.join("; ")),
+            "State what you know, as in --hardware memory=80GB --engine-info flags='--max-num-seqs 256'.",
+        )
+    })
+}
+
 /// A simulator's preset states both.
 fn is_simulated(target: &str) -> bool {
     target.starts_with("mock:")
@@ -142,6 +165,7 @@ fn is_simulated(target: &str) -> bool {
 mod tests {
     use super::super::judge;
     use crate::summarize_log;
+    use infermeter_core::declared::Subject;
     use infermeter_core::plan::ArrivalKind;
     use infermeter_metrics::fixture::{Run, ms};
 
@@ -158,6 +182,19 @@ mod tests {
         plan.rate_profile = "steps:20/40s,20/25s".parse().ok();
         plan.hardware = Some("8 x H100".to_owned());
         plan.engine = Some("vllm 0.11.0".to_owned());
+        for subject in [Subject::Hardware, Subject::Model, Subject::Engine] {
+            let names = subject.names().iter();
+            // Hardware and engine have flags of their own here.
+            let names = names.filter(|name| !["gpu", "engine"].contains(name));
+            let said: Vec<String> = names.map(|name| format!("{name}=x")).collect();
+            let place = match subject {
+                Subject::Hardware => &mut plan.hardware,
+                Subject::Model => &mut plan.model_info,
+                Subject::Engine => &mut plan.engine_info,
+            };
+            *place = Some(said.join(", "));
+        }
+        plan.hardware = plan.hardware.take().map(|said| format!("gpu=H100, {said}"));
         run
     }
 
@@ -197,11 +234,11 @@ mod tests {
         );
         check(
             |run| run.manifest().plan.hardware = None,
-            &["hardware-not-stated"],
+            &["hardware-not-stated", "context-unknown"],
         );
         check(
             |run| run.manifest().plan.engine = None,
-            &["engine-not-stated"],
+            &["engine-not-stated", "context-unknown"],
         );
         check(
             |run| {
@@ -210,7 +247,11 @@ mod tests {
                 plan.engine = None;
                 plan.engine_info = Some("engine=vllm,tp=2".to_owned());
             },
-            &["hardware-not-stated"],
+            &["hardware-not-stated", "context-unknown"],
+        );
+        check(
+            |run| run.manifest().plan.model_info = Some("version=3.1".to_owned()),
+            &["context-unknown"],
         );
         check(
             |run| {

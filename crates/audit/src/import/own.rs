@@ -184,6 +184,9 @@ fn declared(facts: &mut Facts, plan: &Plan) {
         (SetupItem::GpuCount, hardware, "count", count),
         (SetupItem::GpuMemory, hardware, "memory", None),
         (SetupItem::Interconnect, hardware, "interconnect", None),
+        (SetupItem::Network, hardware, "network", None),
+        (SetupItem::Storage, hardware, "storage", None),
+        (SetupItem::ClientPlacement, hardware, "placement", None),
         (SetupItem::ModelVersion, model, "version", None),
         (SetupItem::ModelSize, model, "size", None),
         (
@@ -194,6 +197,7 @@ fn declared(facts: &mut Facts, plan: &Plan) {
         ),
         (SetupItem::Engine, engine, "engine", plan.engine.clone()),
         (SetupItem::EngineVersion, engine, "version", None),
+        (SetupItem::EngineFlags, engine, "flags", None),
         (SetupItem::TensorParallel, engine, "tp", None),
         (SetupItem::PipelineParallel, engine, "pp", None),
         (SetupItem::DataParallel, engine, "dp", None),
@@ -202,6 +206,10 @@ fn declared(facts: &mut Facts, plan: &Plan) {
         (SetupItem::PrefixCache, engine, "prefix-cache", None),
         (SetupItem::ChunkedPrefill, engine, "chunked-prefill", None),
         (SetupItem::Speculation, engine, "speculation", None),
+        (SetupItem::BatchLimits, engine, "batch-limits", None),
+        (SetupItem::CacheHitRate, engine, "hit-rate", None),
+        (SetupItem::Tuning, engine, "tuning", None),
+        (SetupItem::ServerLogging, engine, "logging", None),
     ];
     for (item, said, name, otherwise) in items {
         let named = said.and_then(|s| s.value(name)).map(str::to_owned);

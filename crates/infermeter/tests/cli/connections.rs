@@ -76,10 +76,7 @@ fn more_connections_than_the_system_allows_are_an_error() {
     for flag in ["--rate 5 --max-connections", "--concurrency"] {
         let line = format!("run {} {flag} 900000 --requests 1 --warmup 0", mock());
         let flag = flag.split(' ').next_back().expect("a flag");
-        infermeter(&line).fails(
-            2,
-            &[flag, "900000: this system allows", "or ask for fewer"],
-        );
+        infermeter(&line).fails(2, &[flag, "900000: this system allows", "or ask for fewer"]);
     }
 }
 

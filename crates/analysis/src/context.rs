@@ -1,0 +1,73 @@
+//! The context of a run: what is known of hardware, model and engine, and what is not.
+//!
+//! It judges nothing. What the user declared comes first, then what the target told; everything else
+//! is `unknown`, by that word, so that a reader sees what is missing.
+
+use infermeter_core::declared::{Declared, Subject};
+use infermeter_core::run::RunManifest;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The word for what nobody said.
+pub const UNKNOWN: &str = "unknown";
+
+/// Values by name; [`UNKNOWN`] where nobody said.
+pub type Known = BTreeMap<&'static str, String>;
+
+/// What is known of the server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Context {
+    /// By the names of `--hardware`.
+    pub hardware: Known,
+    /// By the names of `--model-info`.
+    pub model: Known,
+    /// By the names of `--engine-info`.
+    pub engine: Known,
+}
+
+impl Context {
+    /// That of a run.
+    pub(crate) fn of(manifest: &RunManifest) -> Self {
+        let declared = Declared::of_plan(&manifest.plan);
+        let known = |subject: Subject| -> Known {
+            let value = |name: &'static str| {
+                let said = declared.value(subject, name);
+                let value = said.or_else(|| seen(manifest, subject, name));
+                (name, value.unwrap_or_else(|| UNKNOWN.to_owned()))
+            };
+            subject.names().iter().map(|name| value(name)).collect()
+        };
+        Self {
+            hardware: known(Subject::Hardware),
+            model: known(Subject::Model),
+            engine: known(Subject::Engine),
+        }
+    }
+
+    /// Each subject with its values.
+    pub fn parts(&self) -> [(Subject, &Known); 3] {
+        [
+            (Subject::Hardware, &self.hardware),
+            (Subject::Model, &self.model),
+            (Subject::Engine, &self.engine),
+        ]
+    }
+}
+
+/// What the target told, or the facade saw (`environment.target`).
+fn seen(manifest: &RunManifest, subject: Subject, name: &str) -> Option<String> {
+    let target = |fact: &str| manifest.environment.pointer(&format!("/target/{fact}"));
+    let text = |fact: &str| Some(target(fact)?.as_str()?.to_owned());
+    match (subject, name) {
+        (Subject::Model, "name") => Some(manifest.model.clone()),
+        (Subject::Engine, "version") => text("version"),
+        (Subject::Engine, "engine") if manifest.plan.is_mock() => {
+            Some("infermeter's simulator".to_owned())
+        }
+        (Subject::Hardware, "placement") => {
+            let same = target("same_host").or_else(|| target("loopback"))?;
+            same.as_bool()?.then(|| "same host".to_owned())
+        }
+        _ => None,
+    }
+}
