@@ -46,8 +46,8 @@ fn positions(bands: &[PositionGaps], style: Style) -> Vec<String> {
             .collect();
         parts.push(format!("n {}", count(band.n)));
         let label = match band.first == band.last {
-            true => count(band.first),
-            false => format!("{} to {}", count(band.first), count(band.last)),
+            true => band.first.to_string(),
+            false => format!("{} to {}", band.first, band.last),
         };
         lines.extend(style.entry(&label, &parts.join(", ")));
     }

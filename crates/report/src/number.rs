@@ -60,11 +60,11 @@ pub(crate) enum TimeUnit {
 }
 
 impl TimeUnit {
-    /// The unit in which times up to `largest_ms` take four digits at most.
+    /// The unit in which times up to `largest_ms` take four digits at most; milliseconds for 0.
     pub(crate) fn fitting(largest_ms: f64) -> Self {
         if largest_ms >= 9_999.5 {
             Self::Second
-        } else if largest_ms >= 0.9995 {
+        } else if largest_ms >= 0.9995 || largest_ms == 0.0 {
             Self::Milli
         } else {
             Self::Micro
@@ -181,6 +181,7 @@ mod tests {
         assert_eq!(TimeUnit::Milli.write(1_234.4), "1234");
         assert_eq!(TimeUnit::fitting(12_000.0), TimeUnit::Second);
         assert_eq!(TimeUnit::fitting(0.5), TimeUnit::Micro);
+        assert_eq!(TimeUnit::fitting(0.0), TimeUnit::Milli);
     }
 
     #[test]

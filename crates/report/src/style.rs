@@ -98,7 +98,8 @@ impl Style {
         lines
             .map(|(i, line)| {
                 let label = if i == 0 { label } else { "" };
-                format!("  {label:<LABEL_WIDTH$}{line}")
+                let width = LABEL_WIDTH - 1;
+                format!("  {label:<width$} {line}")
             })
             .collect()
     }
