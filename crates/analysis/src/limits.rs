@@ -112,6 +112,17 @@ pub const IDLE_TTFT: f64 = 1.5;
 /// A window of this length, seconds, ought to tell whether it was steady.
 pub const STEADY_EXPECTED_S: f64 = 300.0;
 
+/// TTFT of the window's first requests beyond so many times the p99 of its second half: a cold start.
+/// Of independent exponential latencies one in a million is so far out.
+pub const COLD_RATIO: f64 = 3.0;
+/// Requests in that half, at least.
+pub const COLD_MIN_LATER: usize = 100;
+
+/// Share of the measured requests with the text of an earlier one: questionable.
+pub const REPEATED_TEXTS: f64 = 0.05;
+
+/// Shortest level of figures to publish, seconds: less cannot tell 0.98 from 1.02 of the capacity by far.
+pub const PUBLICATION_LEVEL_S: f64 = 60.0;
 /// Warm-up of figures to publish, seconds.
 pub const PUBLICATION_WARMUP_S: f64 = 30.0;
 /// The same, requests.

@@ -1,6 +1,6 @@
 //! Whether the load was the one asked for.
 
-use super::{count, counted, percent, tiered, waited_for_a_core};
+use super::{count, percent, tiered, waited_for_a_core};
 use crate::limits::{SEND_LAG_MS, SEND_LAG_SHARE_OF_TTFT, SLOT_LAG, UNDELIVERED};
 use crate::percentile::Percentile;
 use crate::run::Run;
@@ -88,39 +88,21 @@ pub(super) fn undelivered(_: &Run, summary: &Summary) -> Option<Finding> {
     ))
 }
 
-/// In closed loop each slot waits for its answer: a slow server gets less load.
+/// In closed loop each slot waits for its answer: a slow server gets less load. Published latencies
+/// ought to come from an open loop.
 pub(super) fn closed_loop(run: &Run, _: &Summary) -> Option<Finding> {
+    let severity = if run.manifest.plan.strict {
+        Severity::Warning
+    } else {
+        Severity::Note
+    };
     (run.manifest.load_model == LoadModel::ClosedLoop).then(|| {
         Finding::new(
-            Severity::Note,
+            severity,
             "closed-loop",
             "Closed loop: latency is self-throttled, and counted from the send.",
             format!("{} slots.", run.manifest.plan.concurrency.unwrap_or(0)),
             "Use --rate to see what users see who do not wait for each other.",
-        )
-    })
-}
-
-/// A dataset was sent more than once. The facade says how many texts there are.
-pub(super) fn dataset_repeated(run: &Run, _: &Summary) -> Option<Finding> {
-    let environment = &run.manifest.environment;
-    let texts = environment.pointer("/workload/texts_before_repeating")?;
-    let texts = texts.as_u64()?;
-    let requests = &run.collected.requests;
-    let sent = requests.iter().filter(|r| r.send_start.is_some());
-    let sent = sent.count() as u64;
-    (sent > texts).then(|| {
-        Finding::new(
-            Severity::Note,
-            "dataset-repeated",
-            "The dataset was exhausted and sent again: its texts occur more than once.",
-            format!(
-                "{} sent, {} in the dataset.",
-                counted(sent, "request"),
-                counted(texts, "text")
-            ),
-            "A prefix cache serves repeated texts. Use a larger dataset or a shorter run, or give \
-             each text a salt of its own with --prefix bust.",
         )
     })
 }

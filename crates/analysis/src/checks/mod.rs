@@ -11,6 +11,7 @@ mod publication;
 mod run_state;
 mod sample;
 mod sessions;
+mod setup;
 mod stamps;
 mod steady;
 mod tokens;
@@ -52,6 +53,7 @@ const CHECKS: &[Check] = &[
     warmup::short_warmup,
     warmup::unwarmed_lengths,
     steady::warmup_too_short,
+    setup::cold_start,
     steady::unstable_load,
     steady::drift,
     steady::stability_undecided,
@@ -67,7 +69,8 @@ const CHECKS: &[Check] = &[
     sample::tail_ratio,
     load::closed_loop,
     load::drain_without_load,
-    load::dataset_repeated,
+    setup::dataset_repeated,
+    setup::verbose_logging,
     sessions::slip,
     sessions::live_history,
     tokens::length_not_obeyed,
@@ -88,6 +91,10 @@ const PUBLICATION: &[Check] = &[
     publication::warmup,
     publication::one_run,
     publication::one_load,
+    publication::short_level,
+    publication::one_configuration,
+    publication::one_workload,
+    setup::hits_undeclared,
     publication::fixed_prompts,
     publication::constant_arrivals,
     publication::hardware,

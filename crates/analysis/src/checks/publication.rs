@@ -4,12 +4,12 @@
 
 use super::counted;
 use crate::context::UNKNOWN;
-use crate::limits::{PUBLICATION_WARMUP_REQUESTS, PUBLICATION_WARMUP_S};
+use crate::limits::{PUBLICATION_LEVEL_S, PUBLICATION_WARMUP_REQUESTS, PUBLICATION_WARMUP_S};
 use crate::run::Run;
 use crate::summary::Summary;
-use infermeter_core::declared::Declared;
+use infermeter_core::declared::{Declared, Subject};
 use infermeter_core::finding::{Finding, Severity};
-use infermeter_core::plan::ArrivalKind;
+use infermeter_core::plan::{ArrivalKind, RateProfile, WorkloadKind};
 use infermeter_core::run::LoadModel;
 use infermeter_core::schedule::Phase;
 
@@ -68,6 +68,67 @@ pub(super) fn one_load(run: &Run, summary: &Summary) -> Option<Finding> {
             "Measure several loads, and publish them together.",
         )
     })
+}
+
+/// Levels that are too short to tell whether the server keeps up with them.
+pub(super) fn short_level(run: &Run, summary: &Summary) -> Option<Finding> {
+    let window = summary.window_s?;
+    let level = match &run.manifest.plan.rate_profile {
+        Some(RateProfile::Steps { steps, .. }) => {
+            let spans = steps.iter().map(|step| step.span.as_seconds());
+            spans.fold(window, f64::min)
+        }
+        _ => window,
+    };
+    (level < PUBLICATION_LEVEL_S).then(|| {
+        Finding::new(
+            Severity::Warning,
+            "short-level",
+            "The load was measured for too short a time to tell whether the server keeps up with it.",
+            format!("{level:.1} s at one load; at least {PUBLICATION_LEVEL_S:.0} s, better five minutes."),
+            "Use a longer --duration.",
+        )
+    })
+}
+
+/// One configuration of the server says nothing of others. A note, as that of a single load.
+pub(super) fn one_configuration(run: &Run, _: &Summary) -> Option<Finding> {
+    let plan = &run.manifest.plan;
+    let tuned = Declared::of_plan(plan).value(Subject::Engine, "tuning");
+    (tuned.is_none() && !is_simulated(&plan.target)).then(|| {
+        Finding::new(
+            Severity::Note,
+            "single-configuration",
+            "One configuration of the server shows neither its best nor what its settings cost.",
+            "No --engine-info tuning.",
+            "Measure the settings that readers would try (parallelism, batch limits, caches), and state \
+             what was tried: --engine-info tuning='12 settings of max-num-seqs and tp'.",
+        )
+    })
+}
+
+/// One class of requests says nothing of others.
+pub(super) fn one_workload(run: &Run, _: &Summary) -> Option<Finding> {
+    let plan = &run.manifest.plan;
+    let one = match (
+        &plan.trace,
+        &plan.clients,
+        &plan.workload_file,
+        &plan.dataset,
+    ) {
+        (None, None, None, Some(dataset)) => dataset.display().to_string(),
+        (None, None, None, None) if matches!(plan.workload, WorkloadKind::One(_)) => {
+            plan.workload.to_string()
+        }
+        _ => return None,
+    };
+    Some(Finding::new(
+        Severity::Note,
+        "single-dataset",
+        "One kind of requests shows how the server handles that one.",
+        format!("{one}."),
+        "Measure at least two, such as chat and long context, each by itself and as a mixture.",
+    ))
 }
 
 /// Prompts that are all of one length.
@@ -167,6 +228,7 @@ mod tests {
     use crate::summarize_log;
     use infermeter_core::declared::Subject;
     use infermeter_core::plan::ArrivalKind;
+    use infermeter_core::run::LoadModel;
     use infermeter_metrics::fixture::{Run, ms};
 
     /// Strict, and with nothing to say against it.
@@ -179,7 +241,8 @@ mod tests {
         let plan = &mut run.manifest().plan;
         plan.strict = true;
         plan.repeat = Some(5);
-        plan.rate_profile = "steps:20/40s,20/25s".parse().ok();
+        plan.rate_profile = "ramp:20..20/65s".parse().ok();
+        plan.workload = "mix:chat=1,summarization=1".parse().expect("a mixture");
         plan.hardware = Some("8 x H100".to_owned());
         plan.engine = Some("vllm 0.11.0".to_owned());
         for subject in [Subject::Hardware, Subject::Model, Subject::Engine] {
@@ -220,6 +283,31 @@ mod tests {
             &["single-load-level"],
         );
         check(
+            |run| run.manifest().plan.rate_profile = "steps:20/40s,20/25s".parse().ok(),
+            &["short-level"],
+        );
+        check(
+            |run| {
+                let said = run.manifest().plan.engine_info.take();
+                let without =
+                    said.map(|said| said.replace("tuning=x", "pp=1").replace("pp=x, ", ""));
+                run.manifest().plan.engine_info = without;
+            },
+            &["single-configuration", "context-unknown"],
+        );
+        check(
+            |run| run.manifest().plan.workload = "chat".parse().expect("a workload"),
+            &["single-dataset"],
+        );
+        check(
+            |run| {
+                run.manifest().plan.rate_profile = None;
+                run.manifest().plan.concurrency = Some(8);
+                run.manifest().load_model = LoadModel::ClosedLoop;
+            },
+            &["closed-loop", "single-load-level"],
+        );
+        check(
             |run| {
                 for record in run.records() {
                     record.requested_prompt_tokens = 100;
@@ -245,7 +333,7 @@ mod tests {
                 let plan = &mut run.manifest().plan;
                 plan.hardware = None;
                 plan.engine = None;
-                plan.engine_info = Some("engine=vllm,tp=2".to_owned());
+                plan.engine_info = Some("engine=vllm,tuning=none".to_owned());
             },
             &["hardware-not-stated", "context-unknown"],
         );

@@ -31,16 +31,27 @@ pub(super) fn unstable_load(_: &Run, summary: &Summary) -> Option<Finding> {
     })
 }
 
-/// The signs of saturation do not agree.
-pub(super) fn stability_undecided(_: &Run, summary: &Summary) -> Option<Finding> {
+/// The signs of saturation do not agree, or, for figures to publish, there are none.
+pub(super) fn stability_undecided(run: &Run, summary: &Summary) -> Option<Finding> {
     let found = summary.load.as_ref()?.stability.as_ref()?;
-    let high = found.answer == KeepsUp::Undecided && found.emptied == Some(false);
-    high.then(|| {
+    let strict = run.manifest.plan.strict;
+    let full = found.emptied == Some(false);
+    let severity = if strict {
+        Severity::Warning
+    } else {
+        Severity::Note
+    };
+    let message = if full {
+        "It cannot be told whether the server keeps up: the queue was never seen empty in the last \
+         third, but nothing grows clearly."
+    } else {
+        "It cannot be told whether the server keeps up: nothing shows when its queue was empty."
+    };
+    (found.answer == KeepsUp::Undecided && (full || strict)).then(|| {
         Finding::new(
-            Severity::Note,
+            severity,
             "stability-undecided",
-            "It cannot be told whether the server keeps up: the queue was never seen empty in the \
-             last third, but nothing grows clearly.",
+            message,
             format!(
                 "{} arrived and {} ended in the window; trend of the requests in flight p = {}.",
                 super::count(found.arrivals as u64),

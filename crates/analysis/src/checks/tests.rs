@@ -76,6 +76,13 @@ fn postpone(record: &mut RequestRecord, ns: i64) {
     }
 }
 
+/// The answer comes later, the send stays.
+pub(super) fn postpone_answer(record: &mut RequestRecord, ns: i64) {
+    let sent = (record.send_start, record.sent);
+    postpone(record, ns);
+    (record.send_start, record.sent) = sent;
+}
+
 pub(super) fn thread(change: impl FnOnce(&mut ThreadHealth)) -> impl FnOnce(&mut Run) {
     |run| {
         let health = run.manifest().client_health.as_mut().expect("a health");
@@ -543,17 +550,6 @@ fn prompts_as_the_chat_template_makes_them() {
         given(PromptCount::Template, 1),
         &["warning template-mismatch"],
     );
-}
-
-#[test]
-fn a_dataset_that_was_sent_again() {
-    let texts = |texts: u64| {
-        move |run: &mut Run| {
-            run.manifest().environment["workload"]["texts_before_repeating"] = texts.into();
-        }
-    };
-    check(texts(10), &["note dataset-repeated"]);
-    check(texts(1_000_000), &[]);
 }
 
 #[test]

@@ -1,0 +1,172 @@
+//! The set-up of the server as far as it is seen or declared: cold starts, caches, logging.
+//!
+//! Nothing here asks the server: it looks at the record, at what was declared, and at what a probe
+//! left in `environment.target`.
+
+use super::{count, counted, percent};
+use crate::limits::{COLD_MIN_LATER, COLD_RATIO, REPEATED_TEXTS};
+use crate::run::Run;
+use crate::summary::Summary;
+use infermeter_core::declared::{Declared, Subject};
+use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::plan::PrefixMode;
+use infermeter_core::schedule::Phase;
+use infermeter_metrics::origin::Origin;
+use infermeter_metrics::request_metric::RequestMetric;
+use infermeter_stats::{Quantile, order_statistic};
+use std::collections::BTreeSet;
+
+/// The window's first requests were far slower than any of its second half: something was made ready
+/// for them. A start-up that lasts longer is `warmup-too-short`.
+pub(super) fn cold_start(run: &Run, summary: &Summary) -> Option<Finding> {
+    // Under a load that changes by plan the first requests may well differ from the last.
+    let steady = summary.steady.as_ref()?;
+    if steady.start_up.needed_s.is_some() {
+        return None;
+    }
+    let requests = run.collected.requests.iter();
+    let measured = requests.filter(|r| r.phase == Phase::Measure);
+    let mut sent: Vec<(i64, f64)> = measured
+        .filter_map(|r| {
+            let ttft = RequestMetric::Ttft.value_ms(r, Origin::Send)?;
+            Some((r.send_start?.0, ttft))
+        })
+        .collect();
+    sent.sort_by_key(|(at, _)| *at);
+    let ttft: Vec<f64> = sent.iter().map(|(_, ttft)| *ttft).collect();
+    let mut later = ttft[ttft.len() / 2..].to_vec();
+    if later.len() < COLD_MIN_LATER {
+        return None;
+    }
+    later.sort_unstable_by(f64::total_cmp);
+    let high = order_statistic(&later, Quantile::P99)?;
+    let cold = ttft.iter().take_while(|ttft| **ttft > COLD_RATIO * high);
+    let (n, slowest) = cold.fold((0_u64, 0.0_f64), |(n, max), ttft| (n + 1, max.max(*ttft)));
+    (n > 0).then(|| {
+        Finding::new(
+            Severity::Warning,
+            "cold-start-samples",
+            "The first requests of the window met a server that was not ready: their latencies are \
+             those of a cold start.",
+            format!(
+                "TTFT up to {slowest:.0} ms in the first {}; p99 of the window's second half {high:.0} ms.",
+                counted(n, "request")
+            ),
+            "Use a longer --warmup, or measure the cold start by itself.",
+        )
+    })
+}
+
+/// A dataset was sent more than once. The facade says how many texts there are; request `id` has text
+/// `id` modulo that.
+pub(super) fn dataset_repeated(run: &Run, _: &Summary) -> Option<Finding> {
+    let environment = &run.manifest.environment;
+    let texts = environment.pointer("/workload/texts_before_repeating")?;
+    let texts = texts.as_u64().filter(|texts| *texts > 0)?;
+    let sent = || {
+        run.collected
+            .requests
+            .iter()
+            .filter(|r| r.send_start.is_some())
+    };
+    let all = sent().count() as u64;
+    if all <= texts {
+        return None;
+    }
+    let of = |phase| sent().filter(move |r| r.phase == phase);
+    let warm: BTreeSet<u64> = of(Phase::Warmup).map(|r| r.id % texts).collect();
+    let (mut measured, mut again, mut warmed) = (0_u64, 0_u64, 0_u64);
+    for request in of(Phase::Measure) {
+        measured += 1;
+        again += u64::from(request.id >= texts);
+        warmed += u64::from(warm.contains(&(request.id % texts)));
+    }
+    let salted = run.manifest.plan.prefix == Some(PrefixMode::Bust);
+    let matters = !salted && again as f64 > REPEATED_TEXTS * measured as f64;
+    let severity = if matters {
+        Severity::Warning
+    } else {
+        Severity::Note
+    };
+    Some(Finding::new(
+        severity,
+        "dataset-repeated",
+        "The dataset was exhausted and sent again: its texts occur more than once.",
+        format!(
+            "{} sent, {} in the dataset; of {} measured {} had an earlier one's text, {} one of the \
+             warm-up's.",
+            counted(all, "request"),
+            counted(texts, "text"),
+            count(measured),
+            count(again),
+            count(warmed)
+        ),
+        "A prefix cache serves repeated texts. Use a larger dataset or a shorter run, or give \
+         each text a salt of its own with --prefix bust.",
+    ))
+}
+
+/// The server is declared to log much.
+pub(super) fn verbose_logging(run: &Run, _: &Summary) -> Option<Finding> {
+    let declared = Declared::of_plan(&run.manifest.plan);
+    let said = |name| declared.value(Subject::Engine, name);
+    let level = said("logging").filter(|level| {
+        let level = level.to_ascii_lowercase();
+        ["debug", "trace", "verbose", "requests"]
+            .iter()
+            .any(|word| level.contains(word))
+    });
+    let flags = said("flags").filter(|flags| logs_much(&flags.to_ascii_lowercase()));
+    let evidence = match (level, flags) {
+        (Some(level), _) => format!("--engine-info logging={level}."),
+        (None, Some(flags)) => format!("--engine-info flags={flags}."),
+        (None, None) => return None,
+    };
+    Some(Finding::new(
+        Severity::Note,
+        "verbose-server-logging",
+        "The server logs verbosely: each request or step costs it more than in production.",
+        evidence,
+        "Turn request logging and debug levels off while measuring.",
+    ))
+}
+
+/// Flags of vLLM and SGLang that log each request, and the levels of both.
+fn logs_much(flags: &str) -> bool {
+    let words: Vec<&str> = flags
+        .split([' ', '=', ','])
+        .filter(|w| !w.is_empty())
+        .collect();
+    let logs_requests = ["--enable-log-requests", "--log-requests"];
+    let levels = ["--log-level", "--uvicorn-log-level", "vllm_logging_level"];
+    words.iter().any(|word| logs_requests.contains(word))
+        || words
+            .windows(2)
+            .any(|pair| levels.contains(&pair[0]) && ["debug", "trace"].contains(&pair[1]))
+}
+
+/// Prompts can be served from a prefix cache, and nobody knows how much was.
+pub(super) fn hits_undeclared(run: &Run, summary: &Summary) -> Option<Finding> {
+    let declared = Declared::of_plan(&run.manifest.plan);
+    let said = |name| declared.value(Subject::Engine, name);
+    let cache = summary.prefix_cache.as_ref();
+    let shared = cache.and_then(|cache| cache.unlimited);
+    let shared = shared.filter(|share| *share > crate::limits::CACHED_PROMPT)?;
+    let off = said("prefix-cache").is_some_and(|said| said.eq_ignore_ascii_case("off"));
+    let known = cache.is_some_and(|cache| cache.realised.is_some());
+    (!known && !off && said("hit-rate").is_none()).then(|| {
+        Finding::new(
+            Severity::Note,
+            "cache-hits-undeclared",
+            "Prompts share their beginnings, and nobody says how much of them a prefix cache served.",
+            format!(
+                "{} of the prompt tokens are shared; neither usage nor counters tell the hits.",
+                percent(shared)
+            ),
+            "State --engine-info hit-rate=SHARE, or prefix-cache=off; let usage tell cached tokens.",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests;
