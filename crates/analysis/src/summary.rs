@@ -4,6 +4,7 @@ use crate::CONFIDENCE;
 use crate::breakdown::{Breakdown, breakdowns};
 use crate::client::ClientSummary;
 use crate::context::Context;
+use crate::fairness::{Fairness, fairness};
 use crate::latency::{LatencySummary, latencies};
 use crate::load::LoadSummary;
 use crate::objective::{Goodput, SloLine, goodput, slo_lines};
@@ -75,6 +76,8 @@ pub struct Summary {
     /// Sessions; absent where requests stand alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sessions: Option<SessionSummary>,
+    /// Whether sessions and classes were served alike; empty below two of them.
+    pub fairness: Vec<Fairness>,
     /// The gap by token position; empty where no chunk's tokens are known.
     pub token_positions: Vec<PositionGaps>,
 }
@@ -145,6 +148,7 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
         context: Context::of(manifest),
         classes: class_summaries(run, &wanted, &figures),
         sessions: SessionSummary::of(run, origin, &wanted),
+        fairness: fairness(run, &population, origin),
         latency: latencies(collected, Group::All, &wanted, &figures),
         breakdown: breakdowns(run, &population, origin, &wanted),
         token_positions: figures.positions.iter().map(PositionGaps::from).collect(),

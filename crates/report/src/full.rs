@@ -1,10 +1,10 @@
 //! The full view: every figure of every metric, and latencies by band.
 
-use crate::number::{TimeUnit, count, interval, short_count, significant, time};
+use crate::number::{TimeUnit, count, counted, interval, short_count, significant, time};
 use crate::run::answers_ended;
 use crate::style::Style;
 use infermeter_analysis::{
-    Band, Cell, Distribution, LatencySummary, Mean, Percentiles, PositionGaps, Summary,
+    Band, Cell, Distribution, Fairness, LatencySummary, Mean, Percentiles, PositionGaps, Summary,
 };
 use infermeter_core::text::inert;
 use infermeter_metrics::origin::Origin;
@@ -25,6 +25,9 @@ pub(crate) fn blocks(summary: &Summary, style: Style) -> Vec<Vec<String>> {
     if !summary.token_positions.is_empty() {
         blocks.push(positions(&summary.token_positions, style));
     }
+    if !summary.fairness.is_empty() {
+        blocks.push(fairness(&summary.fairness, style));
+    }
     for breakdown in &summary.breakdown {
         let mut lines = vec![style.heading(&format!("By {}", breakdown.key.replace('_', " ")))];
         for band in &breakdown.bands {
@@ -33,6 +36,27 @@ pub(crate) fn blocks(summary: &Summary, style: Style) -> Vec<Vec<String>> {
         blocks.push(lines);
     }
     blocks
+}
+
+/// Jain's index, one line a kind of taker.
+fn fairness(all: &[Fairness], style: Style) -> Vec<String> {
+    let mut lines = vec![style.heading("Fairness (Jain's index of means; 1 is equal)")];
+    for fairness in all {
+        let measures = [("TTFT", fairness.ttft), ("tokens/s", fairness.speed)];
+        let measures = measures.iter().filter_map(|(name, index)| {
+            let of = (*index)?;
+            Some(format!(
+                "{name} {:.3} (chance alone {:.3}) over {} with {}",
+                of.index,
+                of.alike,
+                count(of.n as u64),
+                counted(of.requests as u64, "request")
+            ))
+        });
+        let text: Vec<String> = measures.collect();
+        lines.extend(style.entry(&format!("By {}", fairness.by), &text.join("; ")));
+    }
+    lines
 }
 
 /// The gap by token position, one line a band.

@@ -123,8 +123,8 @@ const THIN: Plausible = Plausible {
 
 impl Estimate {
     /// The range in which the truth plausibly lies, as far as one run can know: the interval, as
-    /// distances from the value. Where the series is `correlated` and has fewer than a hundred
-    /// effective tail samples, episodes as long as the run decide the value, which no statistic of
+    /// distances from the value. Where the series is `correlated` and a quantile from p90 on has fewer
+    /// than a hundred effective tail samples, episodes as long as the run decide the value, which no statistic of
     /// that run can see; then at least 20 % lower to 100 % higher.
     ///
     /// `None` unless the value is positive and finite.
@@ -132,13 +132,15 @@ impl Estimate {
     pub fn plausible(&self, correlated: bool) -> Option<Plausible> {
         let tail = self.effective_n * self.quantile.tail();
         let bounds = (self.interval.low, self.interval.high);
-        Plausible::of(self.value, bounds, correlated && tail + 1e-9 < FULL_TAIL)
+        let thin = correlated && tail + 1e-9 < FULL_TAIL && self.quantile >= Quantile::P90;
+        Plausible::of(self.value, bounds, thin)
     }
 }
 
 impl Plausible {
     /// The range around `value` from the `bounds` of its interval; `thin` where the series is
-    /// correlated and has fewer than [`FULL_TAIL`] effective tail samples ([`Estimate::plausible`]).
+    /// correlated and a quantile from p90 on has fewer than [`FULL_TAIL`] effective tail samples
+    /// ([`Estimate::plausible`]).
     ///
     /// `None` unless the value is positive and finite.
     #[must_use]

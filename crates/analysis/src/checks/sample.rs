@@ -158,12 +158,12 @@ pub(super) fn correlated(_: &Run, summary: &Summary) -> Option<Finding> {
 /// ` At this load the true TTFT p99 is plausibly 21 % lower to 100 % higher.`: of the metric with the
 /// widest plausible range, at its highest percentile up to p99 that is a figure.
 fn widest<'a>(metrics: impl Iterator<Item = (&'static str, &'a Distribution)>) -> Option<String> {
-    let upto = Percentile::new(99.0)?;
+    let (tail, upto) = (Percentile::new(90.0)?, Percentile::new(99.0)?);
     let highest = |(name, d): (&'static str, &'a Distribution)| {
         let mut cells = d.percentiles.iter().rev();
         let (percentile, cell) = cells.find(|(p, c)| **p <= upto && c.value.is_some())?;
         // The full grade is that of a hundred effective tail samples.
-        let thin = cell.grade != CellGrade::Full;
+        let thin = *percentile >= tail && cell.grade != CellGrade::Full;
         let range = Plausible::of(cell.value?, (cell.low, cell.high), thin)?;
         Some((range, name, percentile))
     };

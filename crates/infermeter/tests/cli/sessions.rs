@@ -63,6 +63,11 @@ fn check_breakdown(run: &Run) {
     assert_eq!(bands("turn"), expect);
     let expect = [named("1", 0..=0), named("2", 1..=1), named("3 to 4", 2..=2)];
     assert_eq!(bands("turn_number"), expect);
+    let fairness = &summary["fairness"][0];
+    assert_eq!(fairness["by"], "session");
+    assert_eq!(fairness["speed"]["requests"], completed.len());
+    let index = fairness["speed"]["index"].as_f64().expect("a number");
+    assert!(index > 0.0 && index <= 1.0, "{index}");
 }
 
 #[test]
