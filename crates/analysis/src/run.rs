@@ -1,6 +1,7 @@
 //! A run as judgement sees it: its manifest, and what the first reading of its records gave.
 
 use infermeter_core::run::{RunLog, RunManifest};
+use infermeter_core::server::ServerReadings;
 use infermeter_core::source::RecordSource;
 use infermeter_metrics::collect::{Collected, collect};
 
@@ -11,10 +12,12 @@ pub struct Run {
     pub manifest: RunManifest,
     /// Facts about its requests, and tallies of its token-level series.
     pub collected: Collected,
+    /// What the server said of itself meanwhile; absent where it was not read.
+    pub server: Option<ServerReadings>,
 }
 
 impl Run {
-    /// Reads the records for the first time. The objectives of the manifest's plan are those that
+    /// Reads the records for the first time; readings of the server are added afterwards. The objectives of the manifest's plan are those that
     /// can be judged afterwards.
     ///
     /// # Errors
@@ -27,6 +30,7 @@ impl Run {
         Ok(Self {
             manifest,
             collected,
+            server: None,
         })
     }
 

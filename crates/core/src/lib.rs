@@ -14,6 +14,7 @@ pub mod request;
 pub mod run;
 pub mod schedule;
 pub mod seed;
+pub mod server;
 pub mod slo;
 pub mod source;
 pub mod text;

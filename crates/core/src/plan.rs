@@ -4,6 +4,7 @@ mod deadlines;
 mod kinds;
 mod prefix;
 mod profile;
+mod server_metrics;
 mod sessions;
 mod syntax;
 mod until;
@@ -13,6 +14,7 @@ pub use deadlines::{Deadlines, DeadlinesError};
 pub use kinds::{AdapterWeight, ImageSpec, KindWeight, RequestKind, SamplingValue};
 pub use prefix::{MAX_PREFIXES, MAX_ROTATIONS, PrefixMode};
 pub use profile::{After, BurstPhases, Level, MAX_RATE, Point, RateProfile, Stretch};
+pub use server_metrics::{ServerMetrics, ServerMetricsError};
 pub use sessions::{History, MAX_TURNS, OnFailure, Sessions, SessionsError, Wait};
 pub use syntax::SyntaxError;
 pub use until::{Until, UntilError};
@@ -188,7 +190,8 @@ serde_as_text!(
     KindWeight,
     AdapterWeight,
     ImageSpec,
-    SamplingValue
+    SamplingValue,
+    ServerMetrics
 );
 
 /// One complete plan. The names of the fields are those of the flags and of the plan file's keys.
@@ -384,8 +387,19 @@ pub struct Plan {
     /// Have the kernel stamp when requests really leave.
     #[serde(default)]
     pub audit_send: bool,
+    /// Where the server's own metrics are read during the run.
+    #[serde(default)]
+    pub server_metrics: ServerMetrics,
+    /// From one reading of them to the next.
+    #[serde(default = "server_metrics_interval")]
+    pub server_metrics_interval: Span,
     /// Busy-wait after each event: artificial client load, to show what kernel stamps buy.
     pub burn: Option<Span>,
+}
+
+/// Once a second: far shorter than what a queue's correlation lasts, and no load on a server.
+fn server_metrics_interval() -> Span {
+    Span::seconds(1)
 }
 
 impl Plan {
@@ -470,6 +484,8 @@ impl Plan {
             label: None,
             io: Io::Auto,
             audit_send: false,
+            server_metrics: ServerMetrics::Auto,
+            server_metrics_interval: server_metrics_interval(),
             burn: None,
         }
     }

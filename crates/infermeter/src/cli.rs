@@ -409,6 +409,18 @@ pub struct RunArgs {
     /// Have the kernel stamp when each request's last byte leaves
     #[arg(long, help_heading = "Client")]
     pub audit_send: bool,
+    /// Where the server's own metrics are read during the run: auto (its /metrics), off, or a URL
+    /// [default: auto]
+    #[arg(long, value_name = "WHERE", help_heading = "Client")]
+    pub server_metrics: Option<String>,
+    /// From one reading of the server's metrics to the next [default: 1s]
+    #[arg(
+        long,
+        value_name = "TIME",
+        help_heading = "Client",
+        allow_hyphen_values = true
+    )]
+    pub server_metrics_interval: Option<String>,
     /// Busy-wait after each chunk: artificial client load that shows what kernel stamps buy
     #[arg(long, value_name = "TIME", help_heading = "Client")]
     pub burn: Option<String>,

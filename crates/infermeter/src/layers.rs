@@ -327,6 +327,8 @@ fn texts(args: &RunArgs) -> Vec<(&'static str, &Option<String>)> {
         ("idle-timeout", &args.idle_timeout),
         ("keepalive", &args.keepalive),
         ("io", &args.io),
+        ("server-metrics", &args.server_metrics),
+        ("server-metrics-interval", &args.server_metrics_interval),
         ("burn", &args.burn),
     ]
 }

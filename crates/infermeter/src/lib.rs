@@ -28,6 +28,7 @@ pub mod repeat;
 pub mod run_id;
 pub mod secrets;
 pub mod sent;
+mod server_metrics;
 pub mod settle;
 pub mod suggest;
 pub mod target;

@@ -2,7 +2,7 @@
 //! in its messages: these are searched, too.
 
 use infermeter_client::encode::Target;
-use infermeter_core::plan::Plan;
+use infermeter_core::plan::{Plan, ServerMetrics};
 use serde_json::Value;
 use std::fmt;
 
@@ -38,6 +38,9 @@ const HARMLESS: [&str; 9] = [
 pub fn redact(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
     plan.target = redact_url(&plan.target);
+    if let ServerMetrics::Url(url) = &plan.server_metrics {
+        plan.server_metrics = ServerMetrics::Url(redact_url(url));
+    }
     plan.header = plan.header.iter().map(|h| redact_header(h)).collect();
     if let Some(body) = &mut plan.extra_body {
         redact_value(body);

@@ -3,6 +3,7 @@
 
 use crate::exit::ExitError;
 use crate::secrets::Secrets;
+use crate::server_metrics::{self, KnownPage};
 use anyhow::{Context, Result, anyhow, bail};
 use infermeter_client::control::{Channel, reach};
 use infermeter_client::encode::{
@@ -13,6 +14,7 @@ use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::plan::{Plan, SamplingValue};
 use infermeter_core::request::{BodyMember, RequestContent};
 use infermeter_core::run::{ControlRequest, RunManifest};
+use infermeter_core::text::inert;
 use infermeter_probe::counters::PrefixCounters;
 use infermeter_probe::features::{ProbeError, Probed, Trial, careful, probe, try_all};
 use infermeter_probe::host::is_own_address;
@@ -26,8 +28,6 @@ use std::time::Duration;
 
 /// Longest time for one control request.
 const CONTROL_TIMEOUT: Duration = Duration::from_secs(60);
-/// Longest time for the server's counters: nothing hangs on them.
-const COUNTERS_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often signals are looked for meanwhile.
 const LOOK: Duration = Duration::from_millis(50);
 /// Models named in a message.
@@ -46,8 +46,10 @@ pub struct ReadyTarget {
     pub model: String,
     /// Control requests made.
     pub control: Vec<ControlRequest>,
-    /// Sends those after the load, where there are to be any.
-    after: Option<Control>,
+    /// Sends those after the load.
+    after: Control,
+    /// The server's metrics page, where it has one that is known.
+    pub metrics: Option<KnownPage>,
     /// What was found out, for `environment.target`.
     pub facts: Value,
     /// Doubts.
@@ -60,10 +62,15 @@ impl ReadyTarget {
     /// Reads the server's counters after the load, where they were there before it: into the
     /// manifest's environment and control requests.
     pub fn read_counters_after(&self, manifest: &mut RunManifest) {
-        let Some(mut control) = self.after.clone() else {
+        let Some(known) = self.metrics.as_ref() else {
             return;
         };
-        let after = control.prefix_counters("after the load");
+        if PrefixCounters::of(&known.before).is_none() {
+            return;
+        }
+        let mut control = self.after.clone();
+        let after = control.read_page(&known.page, "after the load");
+        let after = after.ok().and_then(|(_, now)| PrefixCounters::of(&now));
         manifest.environment["target"]["prefix_cache"]["after"] = json!(after);
         for mut request in control.log.split_off(self.control.len()) {
             self.secrets.scrub(&mut request.result);
@@ -136,20 +143,8 @@ fn ready(
     target: Target,
     headers: Headers,
 ) -> Result<ReadyTarget> {
-    let tls = match target.is_https() {
-        true => Some(tls_for(target.host(), plan.tls_ca.as_deref())?),
-        false => None,
-    };
-    let connect_timeout = Duration::from_nanos(plan.connect_timeout.ns().unsigned_abs());
-    let address = reach(target.host(), target.port(), connect_timeout)
-        .map_err(|e| unreachable(&target, &e.to_string()))?;
-    let timeout = CONTROL_TIMEOUT.min(Duration::from_nanos(plan.timeout.ns().unsigned_abs()));
-    let channel = Channel {
-        address,
-        tls: tls.clone(),
-        connect_timeout,
-        timeout,
-    };
+    let channel = channel_to(plan, &target)?;
+    let (address, tls) = (channel.address, channel.tls.clone());
     let (to, with) = (target.clone(), headers.clone());
     let mut control = Control::new(channel.clone(), to, with, run_id.to_owned());
     let facts = match (&plan.model, plan.no_probe) {
@@ -175,9 +170,8 @@ fn ready(
     };
     let findings = probed(plan, (&mut control, &trials), &mut shape)
         .map_err(|e| unusable(&target, plan, &e))?;
-    let before = counters_before(plan, &mut control, channel);
-    let after = before.map(|_| control.clone());
-    let facts = json!({
+    let found = server_metrics::find(plan, &mut control, (&target, &shape.headers, channel));
+    let mut facts = json!({
         "url": target.to_string(),
         "address": address.to_string(),
         "loopback": address.ip().is_loopback(),
@@ -187,19 +181,38 @@ fn ready(
         "version": facts.version,
         "models": facts.models,
         "fields": fields(plan, shape.features),
-        "prefix_cache": before.map(|before| json!({ "before": before })),
     });
+    describe_metrics(&mut facts, &found);
     let encoder = RequestEncoder::new(&target, &shape);
     Ok(ReadyTarget {
         address,
         tls,
         encoder,
         model,
-        control: control.log,
-        after,
+        control: control.log.clone(),
+        after: control,
+        metrics: found.ok(),
         facts,
         findings,
         secrets: Secrets::default(),
+    })
+}
+
+/// The way that control requests take.
+fn channel_to(plan: &Plan, target: &Target) -> Result<Channel> {
+    let tls = match target.is_https() {
+        true => Some(tls_for(target.host(), plan.tls_ca.as_deref())?),
+        false => None,
+    };
+    let connect_timeout = Duration::from_nanos(plan.connect_timeout.ns().unsigned_abs());
+    let address = reach(target.host(), target.port(), connect_timeout)
+        .map_err(|e| unreachable(target, &e.to_string()))?;
+    let timeout = CONTROL_TIMEOUT.min(Duration::from_nanos(plan.timeout.ns().unsigned_abs()));
+    Ok(Channel {
+        address,
+        tls,
+        connect_timeout,
+        timeout,
     })
 }
 
@@ -228,16 +241,15 @@ fn probed(
     Ok(findings)
 }
 
-/// The server's counters; what follows has little time.
-fn counters_before(plan: &Plan, control: &mut Control, channel: Channel) -> Option<PrefixCounters> {
-    if plan.no_probe {
-        return None;
-    }
-    control.use_channel(Channel {
-        timeout: COUNTERS_TIMEOUT.min(channel.timeout),
-        ..channel
-    });
-    control.prefix_counters("before the load")
+/// What is known of the server's metrics page, for the record.
+fn describe_metrics(facts: &mut Value, found: &Result<KnownPage, String>) {
+    let known = found.as_ref().ok();
+    let before = known.and_then(|known| PrefixCounters::of(&known.before));
+    facts["server_metrics"] = match found {
+        Ok(known) => json!({ "engine": known.engine, "url": known.page.url() }),
+        Err(why) => json!({ "not_available": inert(why, 300) }),
+    };
+    facts["prefix_cache"] = json!(before.map(|before| json!({ "before": before })));
 }
 
 /// Which request fields are used, for the record.

@@ -6,14 +6,21 @@ use anyhow::{Result, anyhow, bail};
 use infermeter_client::encode::{Headers, Target};
 use infermeter_core::declared::{Statement, Subject};
 use infermeter_core::plan::{
-    ArrivalKind, DatasetOrder, Endpoint, MAX_RATE, Plan, PrefixMode, PromptCount, Wait,
+    ArrivalKind, DatasetOrder, Endpoint, MAX_RATE, Plan, PrefixMode, PromptCount, ServerMetrics,
+    Wait,
 };
 use infermeter_core::slo::parse_percentile;
 use infermeter_core::text::inert;
+use infermeter_core::units::Span;
 use serde_json::Value;
 
 /// Most threads that anyone can mean.
 const MAX_THREADS: u32 = 1_024;
+
+/// Least time between readings of the server's metrics: they are no load.
+const SHORTEST_READING: Span = Span::millis(100);
+/// Longest time between them: a minute has to have one.
+const LONGEST_READING: Span = Span::seconds(60);
 
 /// Checks a plan.
 ///
@@ -29,6 +36,7 @@ pub fn validate(plan: &Plan) -> Result<()> {
     requests(plan)?;
     sessions(plan)?;
     declared(plan)?;
+    server_metrics(plan)?;
     for percentile in &plan.percentile {
         if parse_percentile(percentile).is_none() {
             bail!(
@@ -60,6 +68,21 @@ fn target(plan: &Plan) -> Result<()> {
     }
     if plan.api_key_file.is_some() && target.authorization().is_some() {
         bail!("--api-key-file and a user name in the URL exclude each other: give one");
+    }
+    Ok(())
+}
+
+/// Where and how often the server's own metrics are read.
+fn server_metrics(plan: &Plan) -> Result<()> {
+    let interval = plan.server_metrics_interval;
+    if !(SHORTEST_READING..=LONGEST_READING).contains(&interval) {
+        bail!(
+            "--server-metrics-interval: {interval} is out of range: write {SHORTEST_READING} to \
+             {LONGEST_READING}"
+        );
+    }
+    if let ServerMetrics::Url(url) = &plan.server_metrics {
+        Target::parse(url).map_err(|e| anyhow!("--server-metrics: {e}"))?;
     }
     Ok(())
 }

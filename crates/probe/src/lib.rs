@@ -1,8 +1,15 @@
 //! The other side and the ground under this one: engine identity, feature probes, host facts.
 //!
-//! Everything here happens before the clock starts or after the load. What is unknown stays unknown.
+//! Everything here happens before the clock starts or after the load; only the server's metrics page
+//! is read meanwhile, by a thread that shares nothing with those that measure. What is unknown stays
+//! unknown.
 
 pub mod counters;
 pub mod features;
+pub mod fuzzing;
 pub mod host;
+pub mod metrics_page;
+pub mod prometheus;
+pub mod series;
 pub mod target;
+pub mod watch;

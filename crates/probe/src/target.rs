@@ -52,11 +52,6 @@ impl Control {
         }
     }
 
-    /// Sends what follows through another channel.
-    pub fn use_channel(&mut self, channel: Channel) {
-        self.channel = channel;
-    }
-
     /// The id for the next request.
     pub fn next_id(&self) -> String {
         format!("{}-probe-{}", self.run_id, self.log.len())
@@ -77,8 +72,18 @@ impl Control {
         what: &str,
         purpose: &str,
     ) -> Result<ControlAnswer, ControlError> {
-        let request_id = self.next_id();
         let answer = self.channel.exchange(request);
+        self.log_answer(answer, what, purpose)
+    }
+
+    /// Logs an answer to a request made with [`Control::next_id`], wherever it went.
+    pub(crate) fn log_answer(
+        &mut self,
+        answer: Result<ControlAnswer, ControlError>,
+        what: &str,
+        purpose: &str,
+    ) -> Result<ControlAnswer, ControlError> {
+        let request_id = self.next_id();
         let (status, result) = match &answer {
             Ok(answer) => (Some(answer.head.status), purpose.to_owned()),
             Err(error) => (

@@ -1,11 +1,12 @@
 //! The record on disk: the journal written while a run goes on, the Parquet file it becomes,
-//! `run.json`, and the optional `responses.jsonl`.
+//! `run.json`, the readings of the server's metrics, and the optional `responses.jsonl`.
 //!
 //! Files hold facts only; this crate computes no metric and judges nothing. The order of the
 //! stages (run, convert, summarise) is the facade's.
 //!
-//! Invariant: at every instant the directory can be read: the journal to its last whole frame, and
-//! every other file whole or not there, because it is written under a temporary name and renamed.
+//! Invariant: at every instant the directory can be read: the journal to its last whole frame, the
+//! readings to their last whole line, and every other file whole or not there, because it is written
+//! under a temporary name and renamed.
 
 mod atomic;
 mod codec;
@@ -17,6 +18,7 @@ mod manifest;
 mod parquet;
 mod responses;
 mod schema;
+mod server_metrics;
 mod table;
 #[cfg(test)]
 mod testing;
@@ -35,4 +37,5 @@ pub use parquet::reader::{ParquetRecords, for_each_record, read_records};
 pub use parquet::texts::texts_as_json_lines;
 pub use parquet::writer::RecordsWriter;
 pub use responses::{RESPONSES_FILE, ResponsesWriter};
+pub use server_metrics::{SERVER_METRICS_FILE, ServerMetricsWriter, read_server_metrics};
 pub use table::{TableColumn, write_table};

@@ -85,6 +85,8 @@ pub struct Inputs<'a> {
     pub sink: &'a mut dyn RecordSink,
     /// Called with the clock once it is set, before the origin.
     pub on_start: &'a mut dyn FnMut(&Clock),
+    /// Called when a phase of the load has begun, the first one included, within 50 ms.
+    pub on_phase: &'a mut dyn FnMut(Phase),
     /// Called with a snapshot several times a second.
     pub on_progress: &'a mut dyn FnMut(&Snapshot),
 }
@@ -110,6 +112,7 @@ pub fn run(
         next,
         sink,
         on_start,
+        on_phase,
         on_progress,
     } = inputs;
     let shared = Shared::new(measured_of(schedule));
@@ -137,8 +140,7 @@ pub fn run(
             .iter()
             .enumerate()
             .map(|(index, live)| {
-                let (sender, live) = (sender.clone(), Arc::clone(live));
-                let (shared, plan) = (&shared, &plan);
+                let (sender, live, shared, plan) = (sender.clone(), live.clone(), &shared, &plan);
                 scope.spawn(move || {
                     let worker = Worker::prepare(index, settings, shared, bodies, sender, live);
                     let end = worker.and_then(|w| work(w, schedule, settings, plan));
@@ -150,7 +152,7 @@ pub fn run(
         drop(sender);
         let clock = start(&shared, bodies, settings.threads);
         on_start(&clock);
-        watch(&shared, schedule, &lives, clock, on_progress);
+        watch(&shared, schedule, &lives, clock, on_phase, on_progress);
         bodies.end();
         let ends: Vec<_> = workers.into_iter().map(join).collect();
         join(filler);
@@ -276,15 +278,17 @@ fn start(shared: &Shared, bodies: &Bodies, threads: usize) -> Clock {
     *shared.clock.get_or_init(|| Clock::starting_in(LEAD_NS))
 }
 
-/// Looks at signals and draws progress until every worker has ended.
+/// Looks at signals, tells phases and draws progress until every worker has ended.
 fn watch(
     shared: &Shared,
     schedule: &Schedule,
     lives: &[Arc<Live>],
     clock: Clock,
+    on_phase: &mut dyn FnMut(Phase),
     on_progress: &mut dyn FnMut(&Snapshot),
 ) {
     let mut looks = 0_u32;
+    let mut told = None;
     while shared.ended.load(Ordering::Acquire) < lives.len() {
         thread::sleep(WATCH);
         match signals::count() {
@@ -292,10 +296,14 @@ fn watch(
             1 => shared.set_stop(Stop::Sending),
             _ => shared.set_stop(Stop::Everything),
         }
+        let now = clock.now();
+        let phase = phase_at(shared, schedule, now);
+        if now >= Offset::ZERO && told != Some(phase) {
+            told = Some(phase);
+            on_phase(phase);
+        }
         looks += 1;
         if looks.is_multiple_of(LOOKS_PER_SNAPSHOT) {
-            let now = clock.now();
-            let phase = phase_at(shared, schedule, now);
             on_progress(&snapshot(lives, now, phase, shared.stop() != Stop::No));
         }
     }

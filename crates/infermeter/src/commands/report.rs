@@ -12,7 +12,8 @@ use infermeter_core::schedule::Phase;
 use infermeter_core::slo::Slo;
 use infermeter_metrics::facts::RequestFacts;
 use infermeter_record::{
-    ParquetRecords, RecordState, RunDirectory, Tail, read_manifest, write_manifest,
+    ParquetRecords, RecordState, RunDirectory, Tail, read_manifest, read_server_metrics,
+    write_manifest,
 };
 use infermeter_report::View;
 
@@ -46,6 +47,7 @@ pub fn report(args: &ReportArgs) -> Result<u8> {
     manifest.plan.strict |= args.strict;
     let records = ParquetRecords::open(directory.path())?;
     let mut run = Run::read(manifest, &records)?;
+    run.server = read_server_metrics(directory.path())?;
     if run.manifest.progress.is_none() {
         infer_end(&mut run.manifest, &run.collected.requests);
     }

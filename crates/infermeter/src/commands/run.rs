@@ -13,6 +13,7 @@ use crate::progress::Progress;
 use crate::receiving::Receiving;
 use crate::secrets::Secrets;
 use crate::sent::{self, SentBodies};
+use crate::server_metrics::Watching;
 use crate::target::{self, ReadyTarget};
 use crate::{
     dry_run, environment, output, print_config, repeat, run_id, secrets, settle, tiling, validate,
@@ -34,9 +35,9 @@ use infermeter_core::source::RecordSource;
 use infermeter_probe::host::is_own_address;
 use infermeter_record::{
     JOURNAL_FILE, JournalReader, JournalRecords, JournalWriter, PARQUET_FILE, ParquetRecords,
-    RecordError, RunDirectory, write_manifest,
+    RecordError, RunDirectory, read_server_metrics, write_manifest,
 };
-use infermeter_runner::{Inputs, RecordSink, RunSettings, SessionRules};
+use infermeter_runner::{Inputs, RecordSink, RunOutcome, RunSettings, SessionRules};
 use infermeter_sys::stamp::Sentinel;
 use infermeter_sys::{affinity, limits, signals};
 use sha2::{Digest, Sha256};
@@ -259,6 +260,7 @@ fn execute(
     };
     let mut progress = Progress::new(plan.quiet);
     let mut started = None;
+    let watching = watching(plan, target, settings, (&manifest.run_id, directory))?;
     let outcome = infermeter_runner::run(
         &load.schedule,
         settings,
@@ -273,6 +275,14 @@ fn execute(
                     ..manifest.clone()
                 };
                 started = write_manifest(directory, &running).err();
+                if let Some(watching) = &watching {
+                    watching.start_at(*clock);
+                }
+            },
+            on_phase: &mut |phase| {
+                if let Some(watching) = &watching {
+                    watching.phase(phase);
+                }
             },
             on_progress: &mut |snapshot| progress.show(snapshot),
         },
@@ -280,6 +290,9 @@ fn execute(
     progress.end();
     // Who stops a run does not want to wait for more.
     if !outcome.progress.interrupted {
+        if let Some(watching) = watching {
+            watching.end();
+        }
         target.read_counters_after(&mut manifest);
     }
     if let Some(error) = started {
@@ -289,6 +302,11 @@ fn execute(
         manifest.run_findings.push(prompt_inexact(&problem));
     }
     manifest.environment["workload"]["sent_sha256"] = bodies.hash(sink.sent).into();
+    Ok(ended(manifest, outcome))
+}
+
+/// The manifest of a run that has ended, and whether a signal ended it.
+fn ended(mut manifest: RunManifest, outcome: RunOutcome) -> (RunManifest, bool) {
     manifest.clock = outcome.clock;
     manifest.window = outcome.window;
     let interrupted = outcome.progress.interrupted;
@@ -299,7 +317,25 @@ fn execute(
     };
     manifest.progress = Some(outcome.progress);
     manifest.client_health = Some(outcome.health);
-    Ok((manifest, interrupted))
+    (manifest, interrupted)
+}
+
+/// Has the server's metrics read during the run, where it has a page, on cores that no worker has.
+fn watching(
+    plan: &Plan,
+    target: &ReadyTarget,
+    settings: &RunSettings,
+    (run_id, directory): (&str, &Path),
+) -> Result<Option<Watching>> {
+    let Some(known) = &target.metrics else {
+        return Ok(None);
+    };
+    let workers = settings.cores.get(..settings.threads).unwrap_or_default();
+    let mut free = affinity::allowed_cores();
+    free.retain(|core| !workers.contains(core));
+    let free = if workers.is_empty() { Vec::new() } else { free };
+    let watching = Watching::start(known, (plan, run_id), (directory, free), &target.secrets)?;
+    Ok(Some(watching))
 }
 
 fn run_settings(
@@ -440,8 +476,18 @@ fn finish(
         health.peak_rss_bytes = limits::peak_rss_bytes();
     }
     let judged = match converted {
-        Ok(()) => judged(manifest, &ParquetRecords::open(directory)?, until)?,
-        Err(_) => judged(manifest, &JournalRecords::open(directory)?, until)?,
+        Ok(()) => judged(
+            manifest,
+            directory,
+            &ParquetRecords::open(directory)?,
+            until,
+        )?,
+        Err(_) => judged(
+            manifest,
+            directory,
+            &JournalRecords::open(directory)?,
+            until,
+        )?,
     };
     let written = converted.and_then(|()| Ok(write_manifest(directory, &judged.manifest)?));
     Ok((judged, written.err()))
@@ -449,10 +495,13 @@ fn finish(
 
 fn judged<S: RecordSource<Error = RecordError>>(
     manifest: RunManifest,
+    directory: &Path,
     records: &S,
     until: Option<&Until>,
 ) -> Result<Judged> {
-    Ok(Judged::of(Run::read(manifest, records)?, records, until)?)
+    let mut run = Run::read(manifest, records)?;
+    run.server = read_server_metrics(directory)?;
+    Ok(Judged::of(run, records, until)?)
 }
 
 fn convert(directory: &Path, manifest: &RunManifest) -> Result<()> {

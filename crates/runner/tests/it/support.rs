@@ -255,6 +255,7 @@ pub fn execute_asked(
         next: asked.next,
         sink: &mut sink,
         on_start: &mut |_| {},
+        on_phase: &mut |_| {},
         on_progress,
     };
     let outcome = run(schedule, &settings, inputs).expect("workers go on");

@@ -1,0 +1,169 @@
+//! The server's own metrics: whether there is a page, and the thread that reads it during a run.
+//!
+//! A page that is missing or silent is a fact about the server, never an error of the run. Invariant:
+//! credentials go to the target's own host and port alone.
+
+use crate::secrets::Secrets;
+use anyhow::Result;
+use infermeter_client::control::{Channel, reach};
+use infermeter_client::encode::{Headers, Target};
+use infermeter_client::tls::tls_for;
+use infermeter_core::clock::Clock;
+use infermeter_core::plan::{Plan, ServerMetrics};
+use infermeter_core::schedule::Phase;
+use infermeter_core::server::{
+    SERVER_METRICS_VERSION, ServerEngine, ServerFigures, ServerReading, ServerWatch,
+};
+use infermeter_probe::metrics_page::MetricsPage;
+use infermeter_probe::target::Control;
+use infermeter_probe::watch::{Notice, Watch};
+use infermeter_record::ServerMetricsWriter;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+/// Longest time for one page: nothing hangs on it.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest wait for the last reading once the load has ended.
+const LAST_READING: Duration = Duration::from_secs(2);
+
+/// A page that can be read during the run.
+#[derive(Debug, Clone)]
+pub struct KnownPage {
+    /// Where it is.
+    pub page: MetricsPage,
+    /// Whose it is.
+    pub engine: ServerEngine,
+    /// What it said before the load.
+    pub before: ServerFigures,
+}
+
+/// Looks for the page that the plan means, through `channel` where it is the target's; else tells
+/// why there is none.
+pub fn find(
+    plan: &Plan,
+    control: &mut Control,
+    (target, headers, channel): (&Target, &Headers, Channel),
+) -> Result<KnownPage, String> {
+    let page = match &plan.server_metrics {
+        ServerMetrics::Off => return Err("--server-metrics off".to_owned()),
+        ServerMetrics::Auto if plan.no_probe => return Err("--no-probe".to_owned()),
+        ServerMetrics::Auto => MetricsPage::of(target.clone(), headers.clone(), quick(channel)),
+        ServerMetrics::Url(url) => elsewhere(plan, url, (target, headers, channel))?,
+    };
+    let found = control.read_page(&page, "before the load");
+    let (engine, before) = found.map_err(|error| error.to_string())?;
+    Ok(KnownPage {
+        page,
+        engine,
+        before,
+    })
+}
+
+/// The same with little time.
+fn quick(channel: Channel) -> Channel {
+    Channel {
+        timeout: PAGE_TIMEOUT.min(channel.timeout),
+        connect_timeout: PAGE_TIMEOUT.min(channel.connect_timeout),
+        ..channel
+    }
+}
+
+/// The page at a URL of its own.
+fn elsewhere(
+    plan: &Plan,
+    url: &str,
+    (target, headers, channel): (&Target, &Headers, Channel),
+) -> Result<MetricsPage, String> {
+    let page = Target::parse(url).map_err(|error| error.to_string())?;
+    let tls = match page.is_https() {
+        true => Some(tls_for(page.host(), plan.tls_ca.as_deref()).map_err(|e| e.to_string())?),
+        false => None,
+    };
+    let channel = quick(channel);
+    let address = reach(page.host(), page.port(), channel.connect_timeout);
+    let channel = Channel {
+        address: address.map_err(|error| error.to_string())?,
+        tls,
+        ..channel
+    };
+    let same = (page.host(), page.port()) == (target.host(), target.port());
+    let headers = if same {
+        headers.clone()
+    } else {
+        Headers::default()
+    };
+    Ok(MetricsPage::at(page, headers, channel))
+}
+
+/// The thread that reads.
+#[derive(Debug)]
+pub struct Watching {
+    notices: Sender<Notice>,
+    ended: Receiver<()>,
+}
+
+impl Watching {
+    /// Starts it; readings go to a file in `directory`. It waits for the clock.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn start(
+        known: &KnownPage,
+        (plan, run_id): (&Plan, &str),
+        (directory, cores): (&Path, Vec<usize>),
+        secrets: &Secrets,
+    ) -> Result<Self> {
+        let interval_ns = plan.server_metrics_interval.ns();
+        let file = ServerWatch {
+            format_version: SERVER_METRICS_VERSION,
+            engine: known.engine,
+            url: known.page.url(),
+            interval_ns,
+        };
+        let mut writer = ServerMetricsWriter::create(directory, &file)?;
+        let watch = Watch {
+            page: known.page.clone(),
+            interval_ns,
+            request_id: format!("{run_id}-metrics"),
+            cores,
+        };
+        let secrets = secrets.clone();
+        let (notices, told) = channel();
+        let (end, ended) = channel();
+        std::thread::spawn(move || {
+            watch.run(&told, &mut |reading: &ServerReading| {
+                let mut reading = reading.clone();
+                if let Some(error) = &mut reading.error {
+                    secrets.scrub(error);
+                }
+                // A reading that a full disk has no room for is missing, and nothing else.
+                let _ = writer.append(&reading);
+            });
+            // Nobody listens any more where the last reading took too long.
+            let _ = end.send(());
+        });
+        Ok(Self { notices, ended })
+    }
+
+    /// The run's clock is set.
+    pub fn start_at(&self, clock: Clock) {
+        self.tell(Notice::Start(clock));
+    }
+
+    /// A phase of the load began.
+    pub fn phase(&self, phase: Phase) {
+        self.tell(Notice::Phase(phase));
+    }
+
+    /// The load has ended: waits for a last reading, for a moment.
+    pub fn end(self) {
+        self.tell(Notice::End);
+        let _ = self.ended.recv_timeout(LAST_READING);
+    }
+
+    fn tell(&self, notice: Notice) {
+        // The thread goes on as long as it can be told something.
+        let _ = self.notices.send(notice);
+    }
+}

@@ -1,0 +1,113 @@
+//! A server's metrics page: asked for, and understood.
+//!
+//! It decides neither when nor how often. Invariant: whatever a server answers is figures or a
+//! reason; a page that nobody knows is a reason, not a page without figures.
+
+use crate::series::figures;
+use crate::target::Control;
+use infermeter_client::control::{Channel, ControlAnswer, ControlError};
+use infermeter_client::encode::{Headers, Target, encode_get};
+use infermeter_core::server::{ServerEngine, ServerFigures};
+
+/// Where an engine has its page.
+const PATH: &str = "/metrics";
+
+/// Where a page is.
+#[derive(Debug, Clone)]
+pub struct MetricsPage {
+    channel: Channel,
+    target: Target,
+    path: &'static str,
+    headers: Headers,
+}
+
+/// Why there are no figures.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    /// No answer.
+    #[error(transparent)]
+    NoAnswer(#[from] ControlError),
+    /// Another status than 200.
+    #[error("status {0}")]
+    Status(u16),
+    /// No series of a known engine.
+    #[error("no series of a known engine stands on the page")]
+    Unknown,
+}
+
+impl MetricsPage {
+    /// The page of the server at `target`.
+    pub fn of(target: Target, headers: Headers, channel: Channel) -> Self {
+        Self {
+            channel,
+            target,
+            path: PATH,
+            headers,
+        }
+    }
+
+    /// The page whose URL is `target` itself; its path is the usual one where it has none.
+    pub fn at(target: Target, headers: Headers, channel: Channel) -> Self {
+        let path = if target.path("").is_empty() { PATH } else { "" };
+        Self {
+            path,
+            ..Self::of(target, headers, channel)
+        }
+    }
+
+    /// Its URL, user info hidden.
+    pub fn url(&self) -> String {
+        format!("{}{}", self.target, self.path)
+    }
+
+    /// Asks for it, on a connection of its own.
+    ///
+    /// # Errors
+    /// When there is no answer in HTTP.
+    pub fn ask(&self, request_id: &str) -> Result<ControlAnswer, ControlError> {
+        let mut request = encode_get(&self.target, self.path, &self.headers);
+        // Before the empty line that ends the head.
+        request.truncate(request.len() - 2);
+        let more = format!("connection: close\r\nx-request-id: {request_id}\r\n\r\n");
+        request.extend_from_slice(more.as_bytes());
+        self.channel.exchange(&request)
+    }
+
+    /// Asks for it and reads it.
+    ///
+    /// # Errors
+    /// When there are no figures.
+    pub fn read(&self, request_id: &str) -> Result<(ServerEngine, ServerFigures), PageError> {
+        understood(&self.ask(request_id)?)
+    }
+}
+
+impl Control {
+    /// Reads a page, and logs the request as one of this run's.
+    ///
+    /// # Errors
+    /// When there are no figures.
+    pub fn read_page(
+        &mut self,
+        page: &MetricsPage,
+        when: &str,
+    ) -> Result<(ServerEngine, ServerFigures), PageError> {
+        let answer = page.ask(&self.next_id());
+        let what = format!("GET {}", page.target.path(page.path));
+        let purpose = format!("server metrics {when}");
+        let answer = self.log_answer(answer, &what, &purpose)?;
+        let found = understood(&answer);
+        self.conclude(&match &found {
+            Ok((engine, _)) => format!("read, {}", engine.name()),
+            Err(error) => error.to_string(),
+        });
+        found
+    }
+}
+
+fn understood(answer: &ControlAnswer) -> Result<(ServerEngine, ServerFigures), PageError> {
+    if answer.head.status != 200 {
+        return Err(PageError::Status(answer.head.status));
+    }
+    figures(&String::from_utf8_lossy(&answer.body)).ok_or(PageError::Unknown)
+}
