@@ -105,25 +105,7 @@ impl Dataset {
         options: &DatasetOptions,
         tokenizer: &Tokenizer,
     ) -> Result<Self, DatasetError> {
-        if options.reading.over_context == OverContext::Clip {
-            return Err(DatasetError::File(TraceError::Option {
-                message: "the option clip is for traces: texts too long are left out".to_owned(),
-            }));
-        }
-        let mut found: Vec<Found> = Vec::new();
-        let mut facts = read_rows(path, &options.reading, &mut |row: Row| {
-            let line = row.line;
-            let text = row.text.ok_or(TraceError::NoTexts { line })?;
-            found.push(Found {
-                line,
-                text,
-                output_tokens: row.output_tokens,
-                images: row.images.unwrap_or(0),
-                session: row.session,
-                delay_ns: row.delay_ns.unwrap_or(0),
-            });
-            Ok(())
-        })?;
+        let (found, mut facts) = found_rows(path, options)?;
         let mut texts = Texts::open(path, facts.format)?;
         let counter = TokenCounter::load(tokenizer)?;
         let mut sharing = Sharing::default();
@@ -290,6 +272,33 @@ struct Found {
     images: u32,
     session: Option<String>,
     delay_ns: i64,
+}
+
+/// The rows of a file, and what was read.
+fn found_rows(
+    path: &Path,
+    options: &DatasetOptions,
+) -> Result<(Vec<Found>, TraceFacts), DatasetError> {
+    if options.reading.over_context == OverContext::Clip {
+        return Err(DatasetError::File(TraceError::Option {
+            message: "the option clip is for traces: texts too long are left out".to_owned(),
+        }));
+    }
+    let mut found = Vec::new();
+    let facts = read_rows(path, &options.reading, &mut |row: Row| {
+        let line = row.line;
+        let text = row.text.ok_or(TraceError::NoTexts { line })?;
+        found.push(Found {
+            line,
+            text,
+            output_tokens: row.output_tokens,
+            images: row.images.unwrap_or(0),
+            session: row.session,
+            delay_ns: row.delay_ns.unwrap_or(0),
+        });
+        Ok(())
+    })?;
+    Ok((found, facts))
 }
 
 /// Puts rows that follow each other into conversations.
