@@ -86,6 +86,9 @@ pub const BAND_SHARE: f64 = 0.05;
 /// p99 of one class beyond this many times that of another: a mixed p99 describes neither.
 pub const CLASSES_DIFFER: f64 = 2.0;
 
+/// Window of one load that is worth telling below this, seconds.
+pub const SHORTEST_LEVEL_S: f64 = infermeter_stats::SHORTEST_LEVEL_S;
+
 /// p99 / p50 worth telling.
 pub const TAIL_RATIO: f64 = infermeter_stats::HEAVY_TAIL;
 

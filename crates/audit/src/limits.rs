@@ -1,7 +1,7 @@
 //! The limits of the checks, in one table.
 
 /// Shortest measurement per load, seconds: shorter ones cannot tell 0.98 from 1.02 of capacity.
-pub const SHORTEST_LEVEL_S: f64 = 60.0;
+pub const SHORTEST_LEVEL_S: f64 = infermeter_stats::SHORTEST_LEVEL_S;
 /// Shortest warm-up of a published result, seconds.
 pub const SHORTEST_WARMUP_S: f64 = 30.0;
 /// Fewest requests of its warm-up.

@@ -94,7 +94,7 @@ pub use sample::{
     CORRELATED_RATIO, SampleSeries, correlated, independent_interval, quantile_estimate,
     quantile_estimates,
 };
-pub use saturation::{Saturation, Stability, queue_emptied, saturation};
+pub use saturation::{SHORTEST_LEVEL_S, Saturation, Stability, queue_emptied, saturation};
 pub use special::{normal_two_sided, student_two_sided};
 pub use summary::{Summary, summarise};
 pub use transient::{TRANSIENT_RELATIVE, Transient, Undecided, transient};

@@ -13,6 +13,9 @@ use crate::error::{StatsError, check_finite, check_paired};
 use crate::mann_kendall::mann_kendall;
 use crate::residence::residence;
 
+/// Seconds of one load below which nothing is known of it.
+pub const SHORTEST_LEVEL_S: f64 = 60.0;
+
 /// The answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stability {

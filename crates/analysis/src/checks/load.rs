@@ -1,7 +1,7 @@
 //! Whether the load was the one asked for.
 
-use super::{count, percent, tiered, waited_for_a_core};
-use crate::limits::{SEND_LAG_MS, SEND_LAG_SHARE_OF_TTFT, SLOT_LAG, UNDELIVERED};
+use super::{count, counted, percent, tiered, waited_for_a_core};
+use crate::limits::{SEND_LAG_MS, SEND_LAG_SHARE_OF_TTFT, SHORTEST_LEVEL_S, SLOT_LAG, UNDELIVERED};
 use crate::percentile::Percentile;
 use crate::run::Run;
 use crate::summary::Summary;
@@ -30,6 +30,21 @@ pub(super) fn send_lag(run: &Run, summary: &Summary) -> Option<Finding> {
         ),
         "Use more --threads or a stronger or quieter client machine, or raise --max-connections.",
     ))
+}
+
+/// A window too short to tell a load below the capacity from one above it.
+pub(super) fn short_level(_: &Run, summary: &Summary) -> Option<Finding> {
+    let seconds = summary.window_s.filter(|s| *s < SHORTEST_LEVEL_S)?;
+    let measured = &summary.requests.measured;
+    (measured.total > measured.not_sent).then(|| {
+        Finding::new(
+            Severity::Note,
+            "short-level",
+            "The window is too short to tell a load below the capacity from one above it.",
+            format!("{seconds:.1} s at this load."),
+            "Measure each load for 60 s at least, longer near capacity.",
+        )
+    })
 }
 
 /// In closed loop the client took its time between an answer and the slot's next request: the load

@@ -52,6 +52,7 @@ const CHECKS: &[Check] = &[
     warmup::no_warmup,
     warmup::short_warmup,
     warmup::unwarmed_lengths,
+    load::short_level,
     steady::warmup_too_short,
     setup::cold_start,
     steady::unstable_load,

@@ -1,9 +1,7 @@
 //! A run for each check that triggers exactly its finding, and clean runs that trigger none.
 
 use super::judge;
-use crate::{
-    FinishShare, HitSource, Percentile, SloStatus, Summary, all_failed, slo_missed, summarize_log,
-};
+use crate::{HitSource, Percentile, SloStatus, Summary, all_failed, slo_missed, summarize_log};
 use infermeter_core::certificate::{
     BOUNDS_US, Citation, CitedRung, Limit, LimitEnd, LoadKind, Proven, Transport,
 };
@@ -14,9 +12,10 @@ use infermeter_core::record::{Chunk, Reason, RequestRecord, StampSource, TokenSo
 use infermeter_core::run::{ClientHealth, Progress, RunLog, ThreadHealth};
 use infermeter_core::schedule::Phase;
 use infermeter_core::units::Span;
-use infermeter_metrics::finish::FinishReason;
 use infermeter_metrics::fixture::{Run, ms};
 use serde_json::json;
+
+mod answers;
 
 /// A quiet run of 1,300 requests in 65 s.
 fn quiet() -> Run {
@@ -177,87 +176,6 @@ fn failures_by_their_share() {
 }
 
 #[test]
-fn answers_that_broke_off_are_counted() {
-    let broken = |reason: Reason| {
-        move |run: &mut Run| {
-            run.failed(1_000, reason);
-            run.stream(2_000, ms(20), ms(10), 5).fails(reason);
-        }
-    };
-    check(broken(Reason::InBandError), &["note in-band-errors"]);
-    check(broken(Reason::Truncated), &["note truncated-streams"]);
-    let mut run = quiet();
-    broken(Reason::Truncated)(&mut run);
-    let (run, summary) = summarize_log(&run.build());
-    let findings = judge(&run, &summary);
-    let note = findings.iter().find(|f| f.code == "truncated-streams");
-    let evidence = &note.expect("the note").evidence;
-    assert!(evidence.starts_with("2 of 1,302 measured"), "{evidence}");
-}
-
-#[test]
-fn how_answers_ended_in_all_and_by_class() {
-    let mut run = quiet();
-    run.manifest().classes.push("tools".to_owned());
-    for (i, record) in every(&mut run, 1).enumerate() {
-        record.class = u16::from(i % 10 == 0);
-        if i % 10 == 0 {
-            record.finish_reason = Some("tool_calls".to_owned());
-        }
-        if i == 1 {
-            record.finish_reason = None;
-        }
-    }
-    let summary = summary_of(&run.build());
-    let ends = |ends: &[FinishShare]| -> Vec<(&'static str, usize, usize)> {
-        let name = |f: &FinishShare| f.reason.map_or("-", FinishReason::as_str);
-        let ends = ends.iter();
-        ends.map(|f| (name(f), f.share.count, f.share.n)).collect()
-    };
-    let all = [
-        ("length", 1_169, 1_300),
-        ("tool_calls", 130, 1_300),
-        ("-", 1, 1_300),
-    ];
-    assert_eq!(ends(&summary.requests.finish_reasons), all);
-    let of_class = |i: usize| ends(&summary.classes[i].finish_reasons);
-    assert_eq!(of_class(0), [("length", 1_169, 1_170), ("-", 1, 1_170)]);
-    assert_eq!(of_class(1), [("tool_calls", 130, 130)]);
-}
-
-/// The evidence and the advice of a finding.
-fn details(run: Run, code: &str) -> (String, String) {
-    let (run, summary) = summarize_log(&run.build());
-    let found = judge(&run, &summary).into_iter().find(|f| f.code == code);
-    let found = found.expect("the finding");
-    (found.evidence, found.advice)
-}
-
-#[test]
-fn early_stops_and_cuts_are_told_apart() {
-    let off = |finish: &str| {
-        let mut run = quiet();
-        for record in every(&mut run, 50) {
-            record.requested_output_tokens = 20;
-            record.finish_reason = Some(finish.to_owned());
-        }
-        details(run, "length-not-obeyed")
-    };
-    let (evidence, advice) = off("stop");
-    assert!(
-        evidence.contains("answers: 26 stopped early;"),
-        "{evidence}"
-    );
-    assert!(advice.contains("ignore_eos"), "{advice}");
-    let (evidence, advice) = off("length");
-    assert!(
-        evidence.contains("answers: 26 cut at a limit;"),
-        "{evidence}"
-    );
-    assert!(advice.contains("context length"), "{advice}");
-}
-
-#[test]
 fn a_run_without_measured_requests() {
     let mut run = Run::open(1.0, 100);
     run.warmup_stream(-1_000, ms(20), ms(10), 5);
@@ -324,6 +242,13 @@ fn an_interrupted_run() {
         },
         &["warning interrupted"],
     );
+}
+
+#[test]
+fn a_window_of_less_than_a_minute() {
+    let mut run = Run::steady(1_300, 26.0, 12);
+    run.manifest().plan.warmup = "30s".parse().ok();
+    check_log(&run.build(), &["note short-level"]);
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Check> {
 }
 
 /// Codes that a run of infermeter judges itself: there, its findings answer.
-const JUDGED_BY_RUN: [&str; 24] = [
+const JUDGED_BY_RUN: [&str; 26] = [
     "send-lag",
     "load-not-delivered",
     "closed-loop",
@@ -52,6 +52,8 @@ const JUDGED_BY_RUN: [&str; 24] = [
     "prefix-cache-hit",
     "correlated-samples",
     "percentile-unsupported",
+    "pooled-bimodal",
+    "tail-ratio",
     "conservation",
     "interrupted",
     "resent",
