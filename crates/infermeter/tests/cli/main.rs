@@ -15,6 +15,7 @@ mod closed_loop;
 mod connections;
 mod datasets;
 mod disk;
+mod fluidity;
 mod kinds;
 mod loads;
 mod outputs;
