@@ -1,5 +1,6 @@
 //! Control traffic: one request at a time, blocking, before the clock starts (model list, feature
-//! probes). Uses the same decoders as the load; measures nothing.
+//! probes). Uses the same decoders as the load. Its instants are the program's own, good for comparing
+//! one exchange with another and for nothing else.
 
 use crate::http::{Head, HttpError, HttpEvent, ResponseDecoder};
 use crate::limits::Limits;
@@ -31,6 +32,10 @@ pub struct ControlAnswer {
     pub head: Head,
     /// The body, framing removed.
     pub body: Vec<u8>,
+    /// When the request was written, monotonic nanoseconds by the program's clock.
+    pub sent_ns: i64,
+    /// After each read: when, by the same clock, and how much of the body had come.
+    pub reads: Vec<(i64, usize)>,
 }
 
 /// Why there was no answer.
@@ -180,6 +185,7 @@ impl Channel {
     ) -> Result<ControlAnswer, ControlError> {
         let address = self.address;
         let broken = |source| ControlError::Exchange { address, source };
+        let (sent_ns, mut reads) = (monotonic_ns(), Vec::new());
         stream
             .write_all(request)
             .and_then(|()| stream.flush())
@@ -209,10 +215,13 @@ impl Channel {
             };
             let ended = feed(&mut decoder, &buffer[..n], &mut body)
                 .map_err(|source| ControlError::Http { address, source })?;
+            reads.push((monotonic_ns(), body.len()));
             if ended {
                 return Ok(ControlAnswer {
                     head: decoder.head().clone(),
                     body,
+                    sent_ns,
+                    reads,
                 });
             }
         }

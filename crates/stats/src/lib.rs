@@ -56,6 +56,7 @@ mod residence;
 mod runs;
 mod sample;
 mod saturation;
+mod signed_rank;
 mod special;
 mod summary;
 mod transient;
@@ -95,6 +96,7 @@ pub use sample::{
     quantile_estimates,
 };
 pub use saturation::{SHORTEST_LEVEL_S, Saturation, Stability, queue_emptied, saturation};
+pub use signed_rank::{SIGNED_RANK_LIMIT, SignedRank, signed_rank};
 pub use special::{normal_two_sided, student_two_sided};
 pub use summary::{Summary, summarise};
 pub use transient::{TRANSIENT_RELATIVE, Transient, Undecided, transient};
