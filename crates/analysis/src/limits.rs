@@ -131,5 +131,21 @@ pub const PUBLICATION_WARMUP_S: f64 = 30.0;
 /// The same, requests.
 pub const PUBLICATION_WARMUP_REQUESTS: u64 = 50;
 
+/// Readings of the server's gauges inside the window, without which their means have no standard error
+/// and nothing is compared with them.
+pub const SERVER_READINGS: usize = 20;
+/// Readings of its waiting gauge in the last third of the window that tell whether its queue emptied.
+pub const WAITING_READINGS: usize = 5;
+/// Share of a request's time, in seconds, that the client sees and the engine's gauges may not: its
+/// step, in which gauges stand still, and the front end before and behind it.
+pub const FRONT_END_S: f64 = 0.05;
+/// Server's and client's requests may differ by this share of the client's: less does not matter.
+pub const LITTLE_RELATIVE: f64 = 0.05;
+/// Significance level of their difference: those of the other tests on ten batch means.
+pub const LITTLE_ALPHA: f64 = infermeter_stats::DRIFT_ALPHA;
+/// Share of the chunks with the instant of the chunk before: beyond it, what a chunk carries is what
+/// the way has put together.
+pub const COALESCED_CHUNKS: f64 = 0.05;
+
 /// Relative difference of two ways to the requests in flight: algebra, so only rounding is allowed.
 pub const RESIDENCE_TOLERANCE: f64 = 1e-9;

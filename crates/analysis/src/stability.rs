@@ -1,11 +1,13 @@
 //! Whether an open loop keeps up, and whether the record agrees with itself about what was inside.
 //!
-//! Does not look at failures or objectives. The queue counts as emptied where a request's TTFT comes
-//! close to the least that prompts of its length band ever had: no gauge of the server is read.
-//! Invariant: the floor comes from before the last third, so a queue that grows cannot set it.
+//! Does not look at failures or objectives. The queue counts as emptied where the server's own gauge
+//! read 0; without enough readings of it, where a request's TTFT comes close to the least that prompts
+//! of its length band ever had. Invariant: that floor comes from before the last third, so a queue that
+//! grows cannot set it.
 
-use crate::limits::IDLE_TTFT;
+use crate::limits::{IDLE_TTFT, WAITING_READINGS};
 use crate::run::Run;
+use crate::server::waiting;
 use crate::steady::constant_load;
 use infermeter_core::record::Outcome;
 use infermeter_core::request::length_band;
@@ -33,6 +35,26 @@ pub enum KeepsUp {
     Undecided,
 }
 
+/// How it is known whether the queue was ever empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueSign {
+    /// Readings of the server's waiting gauge.
+    ServerGauge,
+    /// TTFT against its floor.
+    TtftFloor,
+}
+
+impl QueueSign {
+    /// Whose word it is, for people.
+    pub(crate) fn told(self) -> &'static str {
+        match self {
+            Self::ServerGauge => "by the server's waiting gauge",
+            Self::TtftFloor => "by TTFT against its floor",
+        }
+    }
+}
+
 /// An open loop's stability and the signs behind it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StabilitySummary {
@@ -46,6 +68,8 @@ pub struct StabilitySummary {
     pub left_behind: Option<f64>,
     /// The queue was empty at some moment of the last third; absent where nobody can tell.
     pub emptied: Option<bool>,
+    /// How that is known.
+    pub emptied_by: Option<QueueSign>,
     /// Time average of the requests inside, over ten equal parts of the window.
     pub inside: Vec<f64>,
     /// Kendall's tau of these against time.
@@ -74,8 +98,18 @@ impl StabilitySummary {
         }
         let span = window.start.0..window.end.0;
         let inside = waits(&run.collected.requests);
-        let emptied = emptied(&run.collected.requests, &span);
-        Some(Self::from(saturation(&inside, span, emptied).ok()?))
+        let (emptied, by) = match gauge_emptied(run, window) {
+            Some(emptied) => (Some(emptied), QueueSign::ServerGauge),
+            None => (
+                emptied(&run.collected.requests, &span),
+                QueueSign::TtftFloor,
+            ),
+        };
+        let found = saturation(&inside, span, emptied).ok()?;
+        Some(Self {
+            emptied_by: emptied.map(|_| by),
+            ..Self::from(found)
+        })
     }
 }
 
@@ -91,6 +125,7 @@ impl From<Saturation> for StabilitySummary {
             departures: found.departures,
             left_behind: found.left_behind(),
             emptied: found.emptied,
+            emptied_by: None,
             tau: found.tau,
             p_value: found.p_value,
             inside: found.inside,
@@ -103,6 +138,17 @@ fn waits(requests: &[RequestFacts]) -> Vec<Range<i64>> {
     let sent = requests.iter().filter(|r| r.send_start.is_some());
     sent.map(|r| r.intended.0..r.closed.map_or(i64::MAX, |closed| closed.0))
         .collect()
+}
+
+/// Whether the server's queue was empty at some reading of the last third; `None` with too few.
+fn gauge_emptied(run: &Run, window: Window) -> Option<bool> {
+    let (values, at_ns) = waiting(run, window);
+    let last_third = window.end.0 - window.end.since(window.start) / 3;
+    let seen = at_ns.iter().filter(|at| **at >= last_third).count();
+    if seen < WAITING_READINGS {
+        return None;
+    }
+    queue_emptied(&values, &at_ns, window.start.0..window.end.0, 0.0).ok()?
 }
 
 /// Whether some TTFT of the last third of `window` is about that of an idle server.

@@ -13,7 +13,9 @@ use crate::positions::PositionGaps;
 use crate::prefix_cache::PrefixCacheSummary;
 use crate::requests::{FinishShare, RequestSummary, finish_reasons};
 use crate::run::Run;
+use crate::server::ServerSummary;
 use crate::sessions::SessionSummary;
+use crate::speculation::SpeculationSummary;
 use crate::steady::SteadySummary;
 use crate::throughput::ThroughputSummary;
 use crate::token_figures::{TokenFigures, population};
@@ -59,6 +61,12 @@ pub struct Summary {
     pub throughput: Option<ThroughputSummary>,
     /// Token counts: asked, by usage, by chunks.
     pub tokens: TokenCounts,
+    /// What the server said of itself; absent where it was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerSummary>,
+    /// Speculative decoding; absent where nothing looks like it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speculation: Option<SpeculationSummary>,
     /// What the server's prefix cache held of the prompts; absent where nothing is known of it.
     pub prefix_cache: Option<PrefixCacheSummary>,
     /// The objectives, judged.
@@ -129,6 +137,8 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
     let figures = TokenFigures::read(run, source, &wanted, window)?;
     let throughput = figures.throughput.as_ref();
     let tokens = token_counts(&population);
+    let latency = latencies(collected, Group::All, &wanted, &figures);
+    let classes = class_summaries(run, &wanted, &figures);
     Ok(Summary {
         load_model: manifest.load_model,
         headline_origin: origin,
@@ -140,16 +150,18 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
         load: window.map(|w| LoadSummary::of(run, &population, w)),
         steady: SteadySummary::of(run, origin, window),
         throughput: throughput.map(|t| ThroughputSummary::of(t, manifest.plan.gpus)),
+        server: ServerSummary::of(run, window),
+        speculation: SpeculationSummary::of(run, &population, (&latency, &classes), window),
         prefix_cache: PrefixCacheSummary::of(manifest, &tokens),
         tokens,
         slo: slo_lines(run, &population, origin, &figures),
         goodput: goodput(run, &population, origin, window),
         client: ClientSummary::of(run, &population, (window, &wanted), &figures),
         context: Context::of(manifest),
-        classes: class_summaries(run, &wanted, &figures),
+        classes,
         sessions: SessionSummary::of(run, origin, &wanted),
         fairness: fairness(run, &population, origin),
-        latency: latencies(collected, Group::All, &wanted, &figures),
+        latency,
         breakdown: breakdowns(run, &population, origin, &wanted),
         token_positions: figures.positions.iter().map(PositionGaps::from).collect(),
         percentiles: Percentile::of_plan(&manifest.plan),

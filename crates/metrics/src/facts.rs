@@ -9,7 +9,7 @@ use crate::stalls::RequestStalls;
 use crate::token_series::{TokenMetric, own_percentile};
 use infermeter_core::clock::Offset;
 use infermeter_core::record::{
-    ChunkKind, Outcome, Reason, RequestRecord, StampSource, TokenSource,
+    Chunk, ChunkKind, Outcome, Reason, RequestRecord, StampSource, TokenSource,
 };
 use infermeter_core::request::{ClassIndex, RequestId, Turn};
 use infermeter_core::schedule::Phase;
@@ -94,6 +94,10 @@ pub struct ChunkFacts {
     pub tokens: Option<u64>,
     /// Some chunk is known to carry several tokens.
     pub several_tokens: bool,
+    /// Least and most tokens of the chunks between the first and the last, where all are known.
+    pub inner_tokens: Option<(u32, u32)>,
+    /// Chunks whose instant is that of the chunk before.
+    pub shared_instants: u32,
     /// Some chunk is reasoning.
     pub reasoning: bool,
     /// Some instant lies before that of the chunk before.
@@ -178,6 +182,7 @@ impl ChunkFacts {
             last: chunks.last().map(|c| c.at),
             first_tokens: chunks.first().and_then(|c| c.token_count()),
             tokens: record.chunk_token_sum(),
+            inner_tokens: inner_tokens(chunks),
             stalls: RequestStalls::of(chunks, questions.itl_limit_ns),
             fluidity: questions.fluidity.and_then(|q| Fluidity::of(record, &q)),
             own_percentiles: objectives
@@ -185,9 +190,10 @@ impl ChunkFacts {
                 .collect(),
             ..Self::default()
         };
-        let mut before = facts.first;
+        let mut before = None;
         for chunk in chunks {
             facts.out_of_order |= before.is_some_and(|b| chunk.at < b);
+            facts.shared_instants += u32::from(before == Some(chunk.at));
             facts.lower_above |= chunk.lower > chunk.at;
             facts.several_tokens |= chunk.token_count().is_some_and(|n| n > 1);
             if chunk.kind == ChunkKind::Reasoning {
@@ -199,4 +205,16 @@ impl ChunkFacts {
         }
         facts
     }
+}
+
+/// Least and most tokens of the chunks but the first and the last.
+fn inner_tokens(chunks: &[Chunk]) -> Option<(u32, u32)> {
+    let inner = chunks.get(1..chunks.len().checked_sub(1)?)?;
+    let mut range = None;
+    for chunk in inner {
+        let tokens = chunk.token_count()?;
+        let (least, most) = range.unwrap_or((tokens, tokens));
+        range = Some((tokens.min(least), tokens.max(most)));
+    }
+    range
 }

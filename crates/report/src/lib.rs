@@ -16,6 +16,7 @@ mod number;
 mod objectives;
 mod repeated;
 mod run;
+mod server;
 mod sessions;
 mod style;
 mod terminal;

@@ -1,6 +1,7 @@
 //! Throughputs, per-user speed, requests in flight, tokens per chunk, stalls, fluidity.
 
 use crate::number::{count, interval, mean, percent, rate, share, significant, time};
+use crate::server;
 use crate::style::Style;
 use infermeter_analysis::{
     Cell, FluidityForm, FluiditySummary, HitSource, Percentile, PrefixCacheSummary, Summary,
@@ -26,6 +27,12 @@ pub(crate) fn lines(summary: &Summary, style: Style) -> Vec<String> {
             "In flight",
             format!("{average} on average, p99 {}, max {}", f.p99, f.max),
         );
+    }
+    if let Some(server) = summary.server.as_ref().and_then(server::line) {
+        entry("Server", server);
+    }
+    if let Some(text) = summary.speculation.as_ref().and_then(server::speculation) {
+        entry("Speculation", text);
     }
     if let Some(cache) = &summary.prefix_cache {
         entry("Prefix cache", prefix_cache(cache));

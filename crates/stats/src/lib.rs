@@ -82,14 +82,14 @@ pub use level_shift::{LevelShift, level_shift};
 pub use long_run_variance::effective_sample_size;
 pub use looks::{Look, LookPlan, relative_half_width};
 pub use mann_kendall::{MannKendall, mann_kendall};
-pub use mean_interval::{batch_effective_n, batch_mean_interval};
+pub use mean_interval::{batch_effective_n, batch_mean_interval, batch_standard_error};
 pub use modes::{SHAPE_OBSERVATIONS, TwoModes, two_modes};
 pub use mser::{MSER_BATCH, MSER_MIN_OBSERVATIONS, Truncation, mser5};
 pub use proportion::{ProportionEstimate, clopper_pearson, proportion_estimate};
 pub use quantile::{Quantile, order_statistic};
 pub use rank_correlation::rank_correlation;
 pub use rank_table::{Bucket, Located, RankTable, RankValues};
-pub use residence::{Residence, relative_difference, residence};
+pub use residence::{Residence, inside_at, relative_difference, residence};
 pub use runs::{OUTLIER_MIN_RUNS, OpenAbove, OverRuns, RunFigure, over_runs};
 pub use sample::{
     CORRELATED_RATIO, SampleSeries, correlated, independent_interval, quantile_estimate,

@@ -16,9 +16,17 @@ pub fn batch_mean_interval(value: f64, batch_means: &[f64], level: f64) -> Inter
         return Interval::open(level);
     }
     let n = batch_means.len() as f64;
-    let squares = Centred::new(batch_means).sum_of_squares();
-    let error = (squares / (n - 1.0) / n).sqrt();
+    let error = batch_standard_error(batch_means).unwrap_or_default();
     Interval::around(value, student_two_sided(level, n - 1.0) * error, level)
+}
+
+/// The standard error of the mean of a whole series: that of its batches' means. `None` for fewer
+/// than two batches.
+#[must_use]
+pub fn batch_standard_error(batch_means: &[f64]) -> Option<f64> {
+    let n = batch_means.len() as f64;
+    let squares = Centred::new(batch_means).sum_of_squares();
+    (batch_means.len() > 1).then(|| (squares / (n - 1.0) / n).sqrt())
 }
 
 /// Independent observations whose mean would be as precise as this series': variance / (variance of
@@ -49,6 +57,9 @@ mod tests {
         assert!((interval.high.unwrap() - 4.484_138).abs() < 1e-5);
         assert!((interval.low.unwrap() + 0.484_138).abs() < 1e-5);
         assert_eq!(batch_mean_interval(2.0, &[2.0], 0.95), Interval::open(0.95));
+        let error = batch_standard_error(&[1.0, 2.0, 3.0]).unwrap();
+        assert!((error - (1.0_f64 / 3.0).sqrt()).abs() < 1e-15);
+        assert_eq!(batch_standard_error(&[2.0]), None);
         // Variance of the mean 1 / 3; of one observation 4: worth 12.
         assert_eq!(batch_effective_n(2.0, 100, &[1.0, 2.0, 3.0]), Some(12.0));
         assert_eq!(batch_effective_n(2.0, 5, &[1.0, 2.0, 3.0]), Some(5.0));

@@ -69,6 +69,21 @@ pub fn residence(stays: &[Range<i64>], window: Range<i64>) -> Result<Residence, 
     })
 }
 
+/// How many of `stays` are inside at each instant of `at`: from arrival, up to departure. Stays that
+/// end before they begin are empty. O((n + m) log n).
+#[must_use]
+pub fn inside_at(stays: &[Range<i64>], at: &[i64]) -> Vec<usize> {
+    let whole = stays.iter().filter(|stay| !stay.is_empty());
+    let (mut arrivals, mut departures): (Vec<i64>, Vec<i64>) =
+        whole.map(|stay| (stay.start, stay.end)).unzip();
+    arrivals.sort_unstable();
+    departures.sort_unstable();
+    let up_to = |events: &[i64], at: i64| events.partition_point(|event| *event <= at);
+    at.iter()
+        .map(|at| up_to(&arrivals, *at) - up_to(&departures, *at))
+        .collect()
+}
+
 /// The area under the number inside, and its greatest value.
 fn sweep(stays: &[Range<i64>]) -> (i128, usize) {
     let arrivals = stays.iter().map(|stay| (stay.start, 1_i64));
@@ -99,6 +114,14 @@ mod tests {
         assert_eq!((found.by_number, found.by_residence), (1.6, 1.6));
         assert_eq!((found.most, found.n), (2, 3));
         assert_eq!(found.residual(), 0.0);
+    }
+
+    #[test]
+    fn the_number_inside_at_an_instant() {
+        let stays = [3..5, -100..100, 6..14, Range { start: 9, end: 4 }];
+        let at = [-101, -100, 3, 4, 5, 6, 13, 14, 100];
+        assert_eq!(inside_at(&stays, &at), [0, 1, 2, 2, 1, 2, 2, 1, 0]);
+        assert_eq!(inside_at(&[], &[0]), [0]);
     }
 
     #[test]

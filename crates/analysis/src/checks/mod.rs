@@ -10,6 +10,7 @@ mod machine;
 mod publication;
 mod run_state;
 mod sample;
+mod server;
 mod sessions;
 mod setup;
 mod stamps;
@@ -60,6 +61,7 @@ const CHECKS: &[Check] = &[
     steady::stability_undecided,
     steady::steady_undecided,
     host::client_beside_server,
+    server::littles_law,
     sample::asked_percentile,
     sample::default_percentile,
     sample::slo_without_data,

@@ -3,7 +3,7 @@
 use super::percent;
 use crate::limits::{RESIDENCE_TOLERANCE, STEADY_EXPECTED_S};
 use crate::run::Run;
-use crate::stability::KeepsUp;
+use crate::stability::{KeepsUp, StabilitySummary};
 use crate::steady::{Steadiness, SteadySeries};
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
@@ -20,13 +20,25 @@ pub(super) fn unstable_load(_: &Run, summary: &Summary) -> Option<Finding> {
              how long the run was.",
             format!(
                 "{} arrived and {} ended in the window; requests in flight went from {first:.1} to \
-                 {last:.1} between its first and its last tenth (p = {}).",
+                 {last:.1} between its first and its last tenth (p = {}){}.",
                 super::count(found.arrivals as u64),
                 super::count(found.departures as u64),
                 p_value(found.p_value),
+                never_empty(found),
             ),
             "Lower --rate until the load is stable. The throughput is the server's at overload; the \
              latencies are nobody's.",
+        )
+    })
+}
+
+/// `; the queue was never empty in the last third, by the server's waiting gauge`, where that is known.
+fn never_empty(found: &StabilitySummary) -> String {
+    let by = found.emptied_by.filter(|_| found.emptied == Some(false));
+    by.map_or_else(String::new, |by| {
+        format!(
+            "; the queue was never empty in the last third, {}",
+            by.told()
         )
     })
 }
@@ -53,10 +65,11 @@ pub(super) fn stability_undecided(run: &Run, summary: &Summary) -> Option<Findin
             "stability-undecided",
             message,
             format!(
-                "{} arrived and {} ended in the window; trend of the requests in flight p = {}.",
+                "{} arrived and {} ended in the window; trend of the requests in flight p = {}{}.",
                 super::count(found.arrivals as u64),
                 super::count(found.departures as u64),
                 p_value(found.p_value),
+                never_empty(found),
             ),
             "Measure longer: a minute cannot tell a load of 0.98 of the capacity from one of 1.02.",
         )

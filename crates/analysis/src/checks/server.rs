@@ -1,0 +1,53 @@
+//! The server's own metrics against the client's records.
+
+use super::percent;
+use crate::run::Run;
+use crate::server::Agreement;
+use crate::summary::Summary;
+use infermeter_core::finding::{Finding, Severity};
+
+/// The server has other requests than the client sends.
+pub(super) fn littles_law(_: &Run, summary: &Summary) -> Option<Finding> {
+    let found = summary.server.as_ref()?.littles_law?;
+    if found.answer != Agreement::Disagrees {
+        return None;
+    }
+    let (message, advice) = if found.difference > 0.0 {
+        (
+            "The server has more requests than this client sends: somebody else loads it.",
+            "Measure when the server has no other load. Requests that the client gave up may \
+             still run there; several clients of one test are no fault, if their results are \
+             read together.",
+        )
+    } else {
+        (
+            "The server has fewer requests than this client waits for: they queue before it.",
+            "Look for a proxy or a gateway that queues, and for the server's own front end at its \
+             limit. If several replicas answer, name the page that counts them all \
+             (--server-metrics URL), or leave it out (off).",
+        )
+    };
+    let error = found.sampling_error.unwrap_or_default();
+    let share = (found.client > 0.0).then(|| found.difference.abs() / found.client);
+    let share = share.map_or_else(String::new, |share| format!(" ({})", percent(share)));
+    Some(Finding::new(
+        Severity::Warning,
+        "littles-law-disagrees",
+        message,
+        format!(
+            "Running and waiting {:.2} on average by {} readings of the server's gauges, {:.2} in \
+             flight by the records; {:+.2} ± {error:.2} at the same instants{share}, at most {:.2} \
+             expected, {:.2} of it on the way.",
+            found.server,
+            found.n,
+            found.client,
+            found.difference,
+            found.tolerance.unwrap_or_default(),
+            found.network_share,
+        ),
+        advice,
+    ))
+}
+
+#[cfg(test)]
+mod tests;
