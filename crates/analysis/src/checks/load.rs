@@ -1,6 +1,6 @@
 //! Whether the load was the one asked for.
 
-use super::{count, counted, percent, tiered, waited_for_a_core};
+use super::{count, percent, tiered, waited_for_a_core};
 use crate::limits::{SEND_LAG_MS, SEND_LAG_SHARE_OF_TTFT, SHORTEST_LEVEL_S, SLOT_LAG, UNDELIVERED};
 use crate::percentile::Percentile;
 use crate::run::Run;
