@@ -99,6 +99,10 @@ fn metrics(heading: &str, latency: &LatencySummary, origin: Origin, style: Style
             lines.extend(figures(name, distribution, style));
         }
     }
+    if lines.len() == 1 {
+        // A heading over nothing.
+        lines.clear();
+    }
     lines
 }
 

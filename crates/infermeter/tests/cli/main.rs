@@ -8,6 +8,7 @@
 mod answers;
 mod audit;
 mod bad_plans;
+mod bad_records;
 mod bad_targets;
 mod calibrate;
 mod clients;
