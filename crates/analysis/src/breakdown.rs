@@ -5,13 +5,17 @@
 //! origin; a band's percentiles have guards of their own. Token-level series are by class alone: each
 //! further group would be counted in every reading of the record.
 
+use crate::CONFIDENCE;
 use crate::distribution::Distribution;
+use crate::figure::Mean;
 use crate::percentile::Percentile;
 use crate::run::Run;
+use infermeter_metrics::chunk_sums::{ChunkSums, chunk_sums};
 use infermeter_metrics::facts::RequestFacts;
 use infermeter_metrics::origin::Origin;
 use infermeter_metrics::outcomes::{OutcomeCounts, outcome_counts};
 use infermeter_metrics::population::{Failures, Population};
+use infermeter_metrics::readings::BATCHES;
 use infermeter_metrics::request_metric::RequestMetric;
 use infermeter_metrics::samples::request_samples;
 use infermeter_metrics::stalls::{Stalls, stalls};
@@ -104,6 +108,37 @@ pub struct Band {
     pub e2e: Option<Distribution>,
     /// Stalls.
     pub stalls: Stalls,
+    /// Means over its chunks; absent without streams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chunks: Option<ChunkMeans>,
+}
+
+/// Means over the chunks of completed answers. Their intervals are those of ten batches of
+/// consecutive requests.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ChunkMeans {
+    /// Gaps between consecutive chunks.
+    pub gaps: u64,
+    /// Mean gap, milliseconds.
+    pub chunk_gap_ms: Option<Mean>,
+    /// Mean tokens of a chunk that carries any, of answers whose tokens per chunk are known.
+    pub tokens_per_chunk: Option<Mean>,
+}
+
+impl ChunkMeans {
+    fn of(population: &Population<'_>) -> Option<Self> {
+        let parts = chunk_sums(population, BATCHES);
+        let all = parts.iter().copied().reduce(ChunkSums::merged)?;
+        let mean = |of: fn(&ChunkSums) -> Option<f64>| {
+            let batches: Vec<f64> = parts.iter().filter_map(of).collect();
+            Some(Mean::of_batches(of(&all)?, &batches, CONFIDENCE))
+        };
+        Some(Self {
+            gaps: all.gaps,
+            chunk_gap_ms: mean(ChunkSums::mean_gap_ms),
+            tokens_per_chunk: mean(ChunkSums::mean_tokens),
+        })
+    }
 }
 
 /// Breaks the measured requests down by every key.
@@ -133,6 +168,7 @@ pub(crate) fn breakdowns(
                 ntpot: of(RequestMetric::Ntpot),
                 e2e: of(RequestMetric::E2e),
                 stalls: stalls(&own),
+                chunks: ChunkMeans::of(&own),
             }
         };
         let bands: Vec<u32> = completed.into_iter().collect();
@@ -261,5 +297,13 @@ mod tests {
             .as_ref()
             .expect("a sample");
         assert_eq!((e2e.n, e2e.max), (1, 210.0));
+        let of_short = summary.breakdown[1].bands[0].chunks.expect("streams");
+        assert_eq!(of_short.gaps, 24);
+        let gap = of_short.chunk_gap_ms.expect("gaps");
+        assert_eq!(
+            (gap.value, gap.low, gap.high),
+            (10.0, Some(10.0), Some(10.0))
+        );
+        assert_eq!(of_short.tokens_per_chunk.map(|m| m.value), Some(1.0));
     }
 }

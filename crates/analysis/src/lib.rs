@@ -38,7 +38,7 @@ mod summary;
 mod throughput;
 mod token_figures;
 
-pub use breakdown::{Band, Breakdown};
+pub use breakdown::{Band, Breakdown, ChunkMeans};
 pub use calibration::{CalibratedLoad, CalibrationSummary, Range};
 pub use checks::judge;
 pub use client::{ClientSummary, Departure, ThreadTotals};

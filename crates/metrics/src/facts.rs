@@ -92,6 +92,8 @@ pub struct ChunkFacts {
     pub first_tokens: Option<u32>,
     /// Tokens of all of them, where every chunk's are known and there is a chunk.
     pub tokens: Option<u64>,
+    /// Chunks that are known to carry a token.
+    pub carriers: u32,
     /// Some chunk is known to carry several tokens.
     pub several_tokens: bool,
     /// Least and most tokens of the chunks between the first and the last, where all are known.
@@ -195,6 +197,7 @@ impl ChunkFacts {
             facts.out_of_order |= before.is_some_and(|b| chunk.at < b);
             facts.shared_instants += u32::from(before == Some(chunk.at));
             facts.lower_above |= chunk.lower > chunk.at;
+            facts.carriers += u32::from(chunk.token_count().is_some_and(|n| n > 0));
             facts.several_tokens |= chunk.token_count().is_some_and(|n| n > 1);
             if chunk.kind == ChunkKind::Reasoning {
                 facts.reasoning = true;

@@ -7,6 +7,7 @@
 //! Invariants: a metric that does not exist for a request is absent, never 0; the two origins of
 //! a latency never mix in one series; latency samples are milliseconds, in order of intended time.
 pub mod attainment;
+pub mod chunk_sums;
 pub mod collect;
 pub mod departure;
 pub mod facts;

@@ -4,7 +4,8 @@ use crate::number::{TimeUnit, count, counted, interval, short_count, significant
 use crate::run::answers_ended;
 use crate::style::Style;
 use infermeter_analysis::{
-    Band, Cell, Distribution, Fairness, LatencySummary, Mean, Percentiles, PositionGaps, Summary,
+    Band, Cell, ChunkMeans, Distribution, Fairness, LatencySummary, Mean, Percentiles,
+    PositionGaps, Summary,
 };
 use infermeter_core::text::inert;
 use infermeter_metrics::origin::Origin;
@@ -170,6 +171,23 @@ fn of_cell(cell: &Cell, unit: TimeUnit) -> String {
     format!("{} {range} ({worth})", write(value))
 }
 
+fn of_chunks(chunks: &ChunkMeans, style: Style) -> Vec<String> {
+    let mut parts = Vec::new();
+    if let Some(gap) = &chunks.chunk_gap_ms {
+        let unit = TimeUnit::fitting(gap.high.unwrap_or(gap.value));
+        let gap = of_mean(gap, unit);
+        parts.push(format!("gap {gap} {} on average", unit.symbol()));
+    }
+    if let Some(tokens) = &chunks.tokens_per_chunk {
+        let range = interval(tokens.low.map(significant), tokens.high.map(significant));
+        parts.push(format!("{} {range} tokens each", significant(tokens.value)));
+    }
+    match parts.is_empty() {
+        true => Vec::new(),
+        false => style.entry("  chunks", &parts.join(", ")),
+    }
+}
+
 fn of_band(band: &Band, style: Style) -> Vec<String> {
     let metrics = [
         ("TTFT", &band.ttft),
@@ -191,6 +209,9 @@ fn of_band(band: &Band, style: Style) -> Vec<String> {
             let label = format!("  {name} {}", unit.symbol());
             lines.extend(style.entry(&label, &percentiles(&d.percentiles, unit)));
         }
+    }
+    if let Some(chunks) = band.chunks {
+        lines.extend(of_chunks(&chunks, style));
     }
     if band.stalls.count > 0 {
         let (stalls, of) = (band.stalls.count, band.stalls.requests_examined);

@@ -3,6 +3,7 @@
 use infermeter_analysis::{judge, summarize_log};
 use infermeter_core::finding::Verdict;
 use infermeter_core::record::{ChunkKind, Reason};
+use infermeter_core::request::Turn;
 use infermeter_core::run::RunLog;
 use infermeter_core::schedule::Phase;
 use infermeter_metrics::fixture::{Run, ms};
@@ -285,4 +286,39 @@ fn the_full_view_has_every_figure() {
         assert!(ttft.contains(part), "{part} in {ttft}");
     }
     assert!(ttft.contains("p99.9 needs "), "{ttft}");
+}
+
+#[test]
+fn the_full_view_breaks_down_by_turn_and_tells_fairness() {
+    let mut run = Run::steady(1_300, 20.0, 12);
+    for (i, record) in run.records().iter_mut().enumerate() {
+        record.turn = Some(Turn {
+            session: i as u64 % 400,
+            number: i as u32 / 400,
+        });
+        if i % 400 == 7 {
+            record.chunks[9].at = record.chunks[9].at.plus(ms(300));
+        }
+    }
+    let (run, summary) = summarize_log(&run.build());
+    let style = Style {
+        view: View::Full,
+        width: 200,
+        ..Style::default()
+    };
+    let text = terminal(&summary, Verdict::Valid, &[], &run.manifest, style);
+    let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
+    for start in [
+        "By turn",
+        "By turn number",
+        "first: 340 of 340 completed",
+        "later: 960 of 960 completed",
+        "3 to 4: 560 of 560 completed",
+        "chunks      gap 10.0 [9.9",
+        "stalls      3 in 3 of 960 requests, 9",
+        "By session    TTFT 0.9",
+    ] {
+        let found = lines.iter().any(|line| line.starts_with(start));
+        assert!(found, "no `{start}` in {text}");
+    }
 }
