@@ -124,8 +124,6 @@ pub const COLD_MIN_LATER: usize = 100;
 /// Share of the measured requests with the text of an earlier one: questionable.
 pub const REPEATED_TEXTS: f64 = 0.05;
 
-/// Shortest level of figures to publish, seconds: less cannot tell 0.98 from 1.02 of the capacity by far.
-pub const PUBLICATION_LEVEL_S: f64 = 60.0;
 /// Warm-up of figures to publish, seconds.
 pub const PUBLICATION_WARMUP_S: f64 = 30.0;
 /// The same, requests.

@@ -6,6 +6,7 @@ use crate::percentile::Percentile;
 use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::plan::RateProfile;
 use infermeter_core::run::LoadModel;
 use infermeter_metrics::origin::Origin;
 
@@ -32,17 +33,30 @@ pub(super) fn send_lag(run: &Run, summary: &Summary) -> Option<Finding> {
     ))
 }
 
-/// A window too short to tell a load below the capacity from one above it.
-pub(super) fn short_level(_: &Run, summary: &Summary) -> Option<Finding> {
-    let seconds = summary.window_s.filter(|s| *s < SHORTEST_LEVEL_S)?;
+/// A load that was kept too short a time to tell one below the capacity from one above it. A warning
+/// where the run is for publication.
+pub(super) fn short_level(run: &Run, summary: &Summary) -> Option<Finding> {
+    let plan = &run.manifest.plan;
+    let window = summary.window_s?;
+    let level = match &plan.rate_profile {
+        Some(RateProfile::Steps { steps, .. }) => {
+            let spans = steps.iter().map(|step| step.span.as_seconds());
+            spans.fold(window, f64::min)
+        }
+        _ => window,
+    };
     let measured = &summary.requests.measured;
-    (measured.total > measured.not_sent).then(|| {
+    (level < SHORTEST_LEVEL_S && measured.total > measured.not_sent).then(|| {
         Finding::new(
-            Severity::Note,
+            if plan.strict {
+                Severity::Warning
+            } else {
+                Severity::Note
+            },
             "short-level",
-            "The window is too short to tell a load below the capacity from one above it.",
-            format!("{seconds:.1} s at this load."),
-            "Measure each load for 60 s at least, longer near capacity.",
+            "The load was measured for too short a time to tell whether the server keeps up with it.",
+            format!("{level:.1} s at one load; at least {SHORTEST_LEVEL_S:.0} s, better five minutes."),
+            "Use a longer --duration.",
         )
     })
 }

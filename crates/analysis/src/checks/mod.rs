@@ -94,7 +94,6 @@ const PUBLICATION: &[Check] = &[
     publication::warmup,
     publication::one_run,
     publication::one_load,
-    publication::short_level,
     publication::one_configuration,
     publication::one_workload,
     setup::hits_undeclared,

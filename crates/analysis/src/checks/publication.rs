@@ -4,12 +4,12 @@
 
 use super::counted;
 use crate::context::UNKNOWN;
-use crate::limits::{PUBLICATION_LEVEL_S, PUBLICATION_WARMUP_REQUESTS, PUBLICATION_WARMUP_S};
+use crate::limits::{PUBLICATION_WARMUP_REQUESTS, PUBLICATION_WARMUP_S};
 use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::declared::{Declared, Subject};
 use infermeter_core::finding::{Finding, Severity};
-use infermeter_core::plan::{ArrivalKind, RateProfile, WorkloadKind};
+use infermeter_core::plan::{ArrivalKind, WorkloadKind};
 use infermeter_core::run::LoadModel;
 use infermeter_core::schedule::Phase;
 
@@ -66,27 +66,6 @@ pub(super) fn one_load(run: &Run, summary: &Summary) -> Option<Finding> {
              load follows from it.",
             format!("{level}."),
             "Measure several loads, and publish them together.",
-        )
-    })
-}
-
-/// Levels that are too short to tell whether the server keeps up with them.
-pub(super) fn short_level(run: &Run, summary: &Summary) -> Option<Finding> {
-    let window = summary.window_s?;
-    let level = match &run.manifest.plan.rate_profile {
-        Some(RateProfile::Steps { steps, .. }) => {
-            let spans = steps.iter().map(|step| step.span.as_seconds());
-            spans.fold(window, f64::min)
-        }
-        _ => window,
-    };
-    (level < PUBLICATION_LEVEL_S).then(|| {
-        Finding::new(
-            Severity::Warning,
-            "short-level",
-            "The load was measured for too short a time to tell whether the server keeps up with it.",
-            format!("{level:.1} s at one load; at least {PUBLICATION_LEVEL_S:.0} s, better five minutes."),
-            "Use a longer --duration.",
         )
     })
 }
