@@ -322,3 +322,35 @@ fn the_full_view_breaks_down_by_turn_and_tells_fairness() {
         assert!(found, "no `{start}` in {text}");
     }
 }
+
+#[test]
+fn many_classes_have_tables_only_in_the_full_view() {
+    let mut run = quiet();
+    run.manifest().classes = (0..9).map(|i| format!("client-{i}")).collect();
+    let mut log = run.build();
+    // Of 1,300 requests class 8 has 580, the others 90 each.
+    let measured = log.records.iter_mut().filter(|r| r.phase == Phase::Measure);
+    for (at, record) in measured.enumerate() {
+        record.class = if at < 720 { (at % 8) as u16 } else { 8 };
+    }
+    let text = render(&log, 100);
+    let headings = |text: &str| {
+        let lines = text.lines().filter(|line| line.contains("Class client-"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let shown = headings(&text);
+    assert_eq!(shown.len(), 6, "{shown:?}");
+    assert!(shown[5].starts_with("Class client-8: 580"), "{shown:?}");
+    let rest = "Further classes: 3, of at most 90 requests each; --full and --json have them.";
+    assert!(text.contains(rest), "{text}");
+    let (run, summary) = summarize_log(&log);
+    let full = Style {
+        view: View::Full,
+        ..Style::default()
+    };
+    let findings = judge(&run, &summary);
+    let verdict = Verdict::of(&findings);
+    let text = terminal(&summary, verdict, &findings, &log.manifest, full);
+    assert_eq!(headings(&text).len(), 9);
+    assert!(!text.contains("Further classes"), "{text}");
+}
