@@ -100,6 +100,18 @@ pub fn run(
     source: &mut impl Source,
     on_end: impl FnMut(&Answered),
 ) -> RunTotals {
+    run_watched(fleet, source, on_end, (i64::MAX, |_, _: &Fleet| {}))
+}
+
+/// [`run`], with a look at the fleet each `every_ns` nanoseconds while it goes on, before what happens
+/// at that very instant.
+pub fn run_watched(
+    fleet: &mut Fleet,
+    source: &mut impl Source,
+    on_end: impl FnMut(&Answered),
+    (every_ns, mut look): (i64, impl FnMut(i64, &Fleet)),
+) -> RunTotals {
+    let mut next_look = every_ns;
     let mut run = Run {
         fleet,
         source,
@@ -112,6 +124,11 @@ pub fn run(
     };
     loop {
         let deadline = run.fleet.next_deadline();
+        let soonest = run.source.next_ns().into_iter().chain(deadline).min();
+        while soonest.is_some_and(|soonest| next_look <= soonest) {
+            look(next_look, run.fleet);
+            next_look = next_look.saturating_add(every_ns.max(1));
+        }
         match (run.source.next_ns(), deadline) {
             (Some(at), Some(deadline)) if at <= deadline => run.arrive(at),
             (_, Some(deadline)) => run.step(deadline),

@@ -27,6 +27,7 @@ mod records;
 mod repeat;
 mod secrets;
 mod server;
+mod server_metrics;
 mod sessions;
 mod signals;
 mod simulated;
