@@ -105,7 +105,7 @@ fn other_load_on_the_server_is_found() {
 
 #[test]
 fn a_server_without_a_page_is_measured_like_any_other() {
-    let server = Server::start(|request, out| good(request, out));
+    let server = Server::start(good);
     let run = run_with(light(&server.url, ""), |_| {});
     run.completes();
     let pages = |server: &Server| {
@@ -129,7 +129,7 @@ fn a_server_without_a_page_is_measured_like_any_other() {
 
 #[test]
 fn a_page_elsewhere_gets_no_credentials() {
-    let target = Server::start(|request, out| good(request, out));
+    let target = Server::start(good);
     let page = Server::start(|_: &Request, out: &mut TcpStream| -> Then {
         let body = "llamacpp:requests_processing 2\nllamacpp:requests_deferred 1\n";
         reply(out, "200 OK", "text/plain", body)
