@@ -191,3 +191,63 @@ fn families_are_those_of_vllm() {
                 engine=\"0\",num_gpu_blocks=\"9000\"}";
     assert_eq!(page.value(info), 1.0);
 }
+
+/// A small engine whose steps take `step_base`.
+fn engine(settings: &[&str]) -> Config {
+    let mut config = Config::new(Preset::parse("llama-8b-h100").expect("a preset"));
+    infermeter_mock::settings::Settings::from_texts(settings.iter().copied())
+        .and_then(|settings| settings.apply(&mut config))
+        .expect("fits");
+    config
+}
+
+const OF_ENGINE: &str = "{engine=\"0\",model_name=\"mock/llama-8b-h100\"}";
+
+#[test]
+fn gauges_are_what_the_engine_holds() {
+    // Two slots, and steps so long that nothing ends meanwhile.
+    let mock = start(engine(&[
+        "max-num-seqs=2",
+        "step-base=60s",
+        "kv-blocks=100",
+        "max-model-len=1024",
+    ]));
+    let mut waiting: Vec<Connection> = (0..3).map(|_| Connection::open(mock.address())).collect();
+    for connection in &mut waiting {
+        connection.post("/v1/chat/completions", "", &chat_body(true, 5));
+    }
+    let mut connection = Connection::open(mock.address());
+    let page = loop {
+        let page = page(&mut connection);
+        let value = |name: &str| page.value(&format!("vllm:{name}{OF_ENGINE}"));
+        if value("num_requests_running") + value("num_requests_waiting") == 3.0 {
+            break page;
+        }
+    };
+    let value = |name: &str| page.value(&format!("vllm:{name}{OF_ENGINE}"));
+    let reason = |reason: &str| {
+        let labels = format!("engine=\"0\",reason=\"{reason}\",model_name=\"mock/llama-8b-h100\"");
+        page.value(&format!("vllm:num_requests_waiting_by_reason{{{labels}}}"))
+    };
+    // The first step began with what was there: the others wait for the next.
+    let (running, queued) = (value("num_requests_running"), value("num_requests_waiting"));
+    assert!(running == 1.0 || running == 2.0, "{running}");
+    assert_eq!((reason("capacity"), reason("deferred")), (queued, 0.0));
+    // One block of 16 tokens for each prompt of 16.
+    assert_eq!(value("kv_cache_usage_perc"), running / 100.0);
+}
+
+#[test]
+fn drafts_are_counted_as_the_engine_verifies_them() {
+    let mock = start(engine(&["speculative-acceptance=1,1,1", "step-base=1ms"]));
+    let mut connection = Connection::open(mock.address());
+    for _ in 0..2 {
+        let response = connection.chat("", &chat_body(true, 10));
+        assert_eq!(response.status, 200);
+    }
+    let page = page(&mut connection);
+    let count = |name: &str| page.value(&format!("vllm:spec_decode_num_{name}_total{OF_ENGINE}"));
+    // The prefill gives one token of ten; three drafts of three, each with one token more, the rest.
+    assert_eq!((count("drafts"), count("draft_tokens")), (6.0, 18.0));
+    assert_eq!(count("accepted_tokens"), 18.0);
+}
