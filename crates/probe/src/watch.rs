@@ -2,8 +2,8 @@
 //! goes on, on a thread of its own.
 //!
 //! One request at a time: where the server still owes an answer, an interval is left out and
-//! counted, never made up for. It keeps off the workers' cores where there are others, and goes last
-//! on any core. Invariant: it shares nothing with the threads that measure.
+//! counted, never made up for. It keeps off the workers' cores where there are others, and gives way
+//! at once on any core (`SCHED_IDLE`). Invariant: it shares nothing with the threads that measure.
 
 use crate::metrics_page::MetricsPage;
 use infermeter_core::clock::{Clock, Offset};
@@ -41,7 +41,7 @@ pub struct Watch {
 impl Watch {
     /// Reads until told that the load has ended, or until nobody is left to tell.
     pub fn run(&self, notices: &Receiver<Notice>, write: &mut dyn FnMut(&ServerReading)) {
-        affinity::yield_to_others();
+        affinity::run_when_idle();
         if !self.cores.is_empty() {
             // A help, not a need: a sandbox may forbid it.
             let _ = affinity::restrict_to(&self.cores);

@@ -1,8 +1,11 @@
 //! System calls that no safe wrapper offers: `recvmsg` with control messages, `SO_TIMESTAMPING`,
-//! `sigaction`. Does not parse what they return.
+//! `sigaction`, `sched_setscheduler`. Does not parse what they return.
 //!
 //! Invariant: each function is safe to call with any arguments its types allow.
-#![expect(unsafe_code, reason = "recvmsg, SO_TIMESTAMPING, sigaction")]
+#![expect(
+    unsafe_code,
+    reason = "recvmsg, SO_TIMESTAMPING, sigaction, SCHED_IDLE"
+)]
 
 use std::io;
 use std::mem::size_of;
@@ -20,6 +23,19 @@ pub(crate) fn set_stamping(fd: BorrowedFd<'_>, flags: libc::c_uint) -> io::Resul
             size_of::<libc::c_uint>() as libc::socklen_t,
         )
     };
+    if rc == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Puts the calling thread under `SCHED_IDLE`.
+pub(crate) fn run_when_idle() -> io::Result<()> {
+    // SAFETY: an all-zero sched_param is valid: priority 0, the only one that the policy has.
+    let param: libc::sched_param = unsafe { std::mem::zeroed() };
+    // SAFETY: param is alive here; 0 is the calling thread.
+    let rc = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const param) };
     if rc == 0 {
         Ok(())
     } else {
