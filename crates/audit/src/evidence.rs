@@ -12,7 +12,7 @@ type Value = fn(&Request) -> Option<f64>;
 /// One side of the results of a file or a directory, or several where they state other engines,
 /// engine versions or models.
 pub fn sides(name: &str, results: Vec<Facts>) -> Vec<Side> {
-    let mut results = without_totals(joined(results));
+    let mut results = without_totals(joined(without_abridged(results)));
     results.iter_mut().for_each(fill_from_requests);
     let mut sides: Vec<(Vec<Option<String>>, Side)> = Vec::new();
     for facts in results {
@@ -60,6 +60,39 @@ fn key_of(facts: &Facts) -> Vec<Option<String>> {
 fn agree(a: &[Option<String>], b: &[Option<String>]) -> bool {
     let same = |(a, b): (&Option<String>, &Option<String>)| a.is_none() || b.is_none() || a == b;
     a.iter().zip(b).all(same)
+}
+
+/// A lesser export beside the full one of the same run says nothing new.
+fn without_abridged(results: Vec<Facts>) -> Vec<Facts> {
+    let (lesser, mut kept): (Vec<Facts>, Vec<Facts>) =
+        results.into_iter().partition(|f| f.abridged);
+    let full = kept.len();
+    for facts in lesser {
+        let same = |other: &Facts| is_same_run(&facts, other);
+        if !kept[..full].iter().any(same) {
+            kept.push(facts);
+        }
+    }
+    kept
+}
+
+/// Whether two files of one folder are about one run: no figure that both state differs by more
+/// than rounding to two decimals does.
+fn is_same_run(a: &Facts, b: &Facts) -> bool {
+    let mean = |f: &Facts, metric| f.latency.get(&metric).and_then(|s| s.mean);
+    let pairs = [
+        (a.counts.completed, b.counts.completed),
+        (a.rates.requests, b.rates.requests),
+        (a.rates.output, b.rates.output),
+        (mean(a, Metric::E2e), mean(b, Metric::E2e)),
+        (mean(a, Metric::Ttft), mean(b, Metric::Ttft)),
+    ];
+    let both: Vec<(f64, f64)> = pairs.into_iter().filter_map(|(x, y)| x.zip(y)).collect();
+    let close = |(x, y): &(f64, f64)| (x - y).abs() <= 0.01 + 1e-6 * x.abs().max(y.abs());
+    a.format == b.format
+        && folder_of(&a.source) == folder_of(&b.source)
+        && !both.is_empty()
+        && both.iter().all(close)
 }
 
 /// A file of requests alone joins the one summary of its tool in the same folder.
@@ -225,6 +258,22 @@ mod tests {
         );
         assert_eq!(facts.latency[&Metric::E2e].mean, Some(500.0));
         assert!(facts.latency[&Metric::E2e].percentiles.is_empty());
+    }
+
+    #[test]
+    fn a_lesser_export_beside_the_full_one_is_left_out() {
+        let mut csv = result("x/a.csv", "vllm");
+        csv.abridged = true;
+        csv.state(Metric::Ttft, Statistics::of_values(&[1.004]));
+        let count = |results: Vec<Facts>| -> usize {
+            sides("x", results).iter().map(|s| s.results.len()).sum()
+        };
+        assert_eq!(count(vec![csv.clone(), result("x/a.json", "vllm")]), 1);
+        assert_eq!(count(vec![csv.clone()]), 1);
+        assert_eq!(count(vec![csv.clone(), result("y/a.json", "vllm")]), 2);
+        let mut other = result("x/a.json", "vllm");
+        other.counts.completed = Some(3.0);
+        assert_eq!(count(vec![csv, other]), 2);
     }
 
     #[test]

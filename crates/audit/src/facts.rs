@@ -48,6 +48,10 @@ pub struct Facts {
     pub requests: Vec<Request>,
     /// The run was ended before its time.
     pub cut_short: Option<bool>,
+    /// Whether the tool itself calls the result valid.
+    pub tool_says_valid: Option<bool>,
+    /// A lesser export of what another file of the run says in full.
+    pub abridged: bool,
     /// Connections opened by measured requests, as a share of them.
     pub new_connections: Option<f64>,
     /// Cores that the client had, stated or bounded by its number of processes.
@@ -175,6 +179,8 @@ pub struct Rates {
     pub per_gpu: Option<f64>,
     /// Share of the requests that met the objectives.
     pub attainment: Option<f64>,
+    /// Whether the objectives were met, by the tool's own rule.
+    pub objectives_met: Option<bool>,
 }
 
 /// How percentiles were computed.
@@ -252,6 +258,8 @@ impl Facts {
             comparison_test: None,
             requests: Vec::new(),
             cut_short: None,
+            tool_says_valid: None,
+            abridged: false,
             new_connections: None,
             client_cores: None,
             not_finite: 0,
@@ -286,6 +294,12 @@ impl Facts {
     /// The requests that completed.
     pub fn completed(&self) -> impl Iterator<Item = &Request> {
         self.requests.iter().filter(|r| !r.failed)
+    }
+
+    /// Whether the list of requests holds all that completed, and not a sample of them.
+    pub fn has_all_requests(&self) -> bool {
+        let listed = self.requests.len() as f64;
+        listed > 0.0 && self.counts.completed.is_some_and(|n| listed + 0.5 > n)
     }
 
     /// Samples behind the reported percentiles: completed requests.

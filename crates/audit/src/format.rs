@@ -28,6 +28,10 @@ pub enum Format {
     GenaiBench,
     /// llm-d Benchmark Report.
     Llmd,
+    /// MLPerf LoadGen: `mlperf_log_summary.txt` or `mlperf_log_detail.txt`.
+    MlperfLoadgen,
+    /// MLPerf Endpoints: `result_summary.json`.
+    MlperfEndpoints,
     /// CSV or JSON read through a mapping file.
     Mapped,
 }
@@ -47,6 +51,8 @@ impl Format {
             Self::Llmperf => "llmperf",
             Self::GenaiBench => "genai-bench",
             Self::Llmd => "llm-d Benchmark Report",
+            Self::MlperfLoadgen => "MLPerf LoadGen",
+            Self::MlperfEndpoints => "MLPerf Endpoints",
             Self::Mapped => "mapped file",
         }
     }

@@ -10,6 +10,7 @@ mod audit;
 mod check;
 mod checks;
 mod client_cost;
+mod csv;
 pub mod evidence;
 pub mod facts;
 mod format;

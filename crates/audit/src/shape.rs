@@ -2,6 +2,9 @@
 
 use crate::facts::{Facts, Request, Statistics};
 
+/// What is missing where a file lists a sample of its requests.
+pub(crate) const ALL_REQUESTS: &str = "data of every request";
+
 /// Completed requests by send instant where all have one, else as the file has them.
 pub(crate) fn in_order(facts: &Facts) -> Vec<&Request> {
     let mut requests: Vec<&Request> = facts.completed().collect();

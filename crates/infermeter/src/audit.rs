@@ -24,6 +24,8 @@ const MAX_FILES: usize = 10_000;
 const MAX_DEPTH: usize = 6;
 /// Endings of files that may hold a result.
 const ENDINGS: [&str; 6] = ["json", "jsonl", "ndjson", "csv", "yaml", "yml"];
+/// Logs of MLPerf LoadGen that may.
+const LOGS: [&str; 2] = ["mlperf_log_summary.txt", "mlperf_log_detail.txt"];
 
 /// The results below a path.
 #[derive(Debug)]
@@ -103,16 +105,21 @@ fn look_into(directory: &Path, depth: usize, found: &mut Found) -> Result<()> {
             if depth > 0 {
                 look_into(&path, depth - 1, found)?;
             }
-        } else if has_known_ending(&path) && !is_beside_runs(&path) {
+        } else if is_candidate(&path) && !is_beside_runs(&path) {
             found.files.push(path);
         }
     }
     Ok(())
 }
 
-fn has_known_ending(path: &Path) -> bool {
+/// Whether a file met in a directory may hold a result. Text files are many: only LoadGen's logs are
+/// looked at.
+fn is_candidate(path: &Path) -> bool {
     let ending = path.extension().and_then(|e| e.to_str());
-    ending.is_some_and(|e| ENDINGS.contains(&e.to_ascii_lowercase().as_str()))
+    let ending = ending.map(str::to_ascii_lowercase).unwrap_or_default();
+    let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("");
+    let is_log = LOGS.contains(&name);
+    ENDINGS.contains(&ending.as_str()) || is_log
 }
 
 /// What `run --repeat` says over its runs, which are read themselves.

@@ -1,8 +1,8 @@
 //! Checks of the client that measured: its cost against its cores, and what it kept in flight.
 
 use crate::check::{Answer, Check, Checked, Dimension, Missing, Need, Scope, Test, fail_if};
-use crate::client_cost::{is_single_process, nearest};
-use crate::facts::{Facts, LoadModel, Metric};
+use crate::client_cost::Client;
+use crate::facts::{Facts, LoadModel, Metric, SetupItem};
 use crate::limits;
 use crate::number::figure;
 use infermeter_core::finding::Severity;
@@ -15,7 +15,7 @@ pub(super) const CHECKS: &[Check] = &[
         scope: Scope::Run,
         dimension: Dimension::EvaluationSetup,
         message: "The client was probably the bottleneck.",
-        advice: "Share the load between clients, use a lighter one, or subtract nothing and quote the error.",
+        advice: "Share the load between clients, or use a lighter one; else quote this error.",
         test: Test::One(client_bound_likely),
     },
     Check {
@@ -90,7 +90,9 @@ fn chunks_per_s(facts: &Facts) -> Option<(f64, &'static str)> {
         .completed()
         .map(|r| Some(r.gaps_ms.as_ref()?.len() + 1))
         .sum();
-    let counted = gaps.filter(|n| *n > 0).map(|n| n as f64);
+    let counted = gaps
+        .filter(|n| *n > 0 && facts.has_all_requests())
+        .map(|n| n as f64);
     let stated = facts
         .tokens
         .chunks
@@ -107,23 +109,44 @@ fn chunks_per_s(facts: &Facts) -> Option<(f64, &'static str)> {
     })
 }
 
+/// The client that measured, if its cost is known: as stated, else by the format.
+fn measured_client(facts: &Facts) -> Result<Client, Missing> {
+    let stated = facts.setup.get(&SetupItem::Client);
+    let known = match stated {
+        Some(name) => Client::named(name),
+        None => Client::of_format(facts.format),
+    };
+    known.need("the client's CPU time per token event")
+}
+
+fn stated_cores(facts: &Facts) -> Option<f64> {
+    let text = facts.setup.get(&SetupItem::ClientCores)?;
+    text.trim().parse().ok().filter(|n: &f64| n.is_finite())
+}
+
 pub(super) fn client_bound_likely(facts: &Facts) -> Checked {
     if facts.format.is_own() || facts.streaming == Some(false) {
         return Ok(Answer::NotApplicable);
     }
     let (events, what) = chunks_per_s(facts).need("chunks or tokens per second")?;
-    let cost = nearest(facts.format, events)
-        .ok_or_else(|| Missing("the tool's CPU time per token event".to_owned()))?;
-    let one = is_single_process(facts.format).then_some(1.0);
-    let cores = one
-        .or(facts.client_cores)
-        .filter(|c| *c > 0.0)
-        .need("the client's cores")?;
+    let client = measured_client(facts)?;
+    let cost = client.nearest(events);
+    let one = client.single_process.then_some(1.0);
+    let known = one
+        .or_else(|| stated_cores(facts))
+        .filter(|cores| *cores > 0.0);
+    let most = facts.client_cores.filter(|cores| *cores > 0.0);
+    let cores = known.or(most).need("the client's cores")?;
     let utilisation = events * cost.cpu_us * 1e-6 / cores;
+    if utilisation <= limits::CLIENT_USE && known.is_none() {
+        // Its processes may have had fewer cores than there were of them.
+        return Err(Missing("the client's cores".to_owned()));
+    }
     fail_if(utilisation > limits::CLIENT_USE, || {
         let plural = if cores == 1.0 { "core" } else { "cores" };
+        let bound = if known.is_some() { "" } else { " at most" };
         format!(
-            "{} {what} per second at {} us of CPU each keep {} of {} {plural} busy. At the nearest \
+            "{} {what} per second at {} us of CPU each take {} of {}{bound} {plural}. At the nearest \
              load measured ({} events/s) this client added {} ms to TTFT on average, {} ms at p99.",
             figure(events),
             figure(cost.cpu_us),

@@ -336,6 +336,11 @@ pub(super) fn not_interleaved(a: &[Facts], b: &[Facts]) -> Checked {
             .map(|f| f.date.clone())
             .collect::<Option<Vec<_>>>()
     };
+    // Tools write dates in forms of their own.
+    let formats: BTreeSet<_> = a.iter().chain(b).map(|f| f.format).collect();
+    (formats.len() == 1)
+        .then_some(())
+        .need("dates in one form")?;
     let (one, other) = dates(a).zip(dates(b)).need("dates")?;
     let before = |x: &[String], y: &[String]| x.iter().max() <= y.iter().min();
     fail_if(before(&one, &other) || before(&other, &one), || {
@@ -363,7 +368,7 @@ pub(super) fn no_test(a: &[Facts], b: &[Facts]) -> Checked {
     let test = a.iter().chain(b).find_map(|f| f.comparison_test.as_ref());
     let test = test.need("a test of significance")?;
     let none = test.trim().eq_ignore_ascii_case("none");
-    fail_if(none, || "No test of significance.".to_owned())
+    fail_if(none, || "Stated: none.".to_owned())
 }
 
 /// Mean over a side's results of a figure.

@@ -4,7 +4,7 @@ use crate::check::{Answer, Check, Checked, Dimension, Need, Scope, Test, fail_if
 use crate::facts::Facts;
 use crate::limits;
 use crate::number::{counted, figure, percent};
-use crate::shape::output_lengths;
+use crate::shape::{ALL_REQUESTS, output_lengths};
 use infermeter_core::finding::Severity;
 
 /// The checks of this file.
@@ -85,7 +85,13 @@ pub(super) const CHECKS: &[Check] = &[
 
 pub(super) fn nothing_measured(facts: &Facts) -> Checked {
     let completed = facts.counts.completed.need("completed requests")?;
-    fail_if(completed <= 0.0, || "No request completed.".to_owned())
+    fail_if(completed <= 0.0, || {
+        let failed = facts
+            .counts
+            .failed
+            .map(|n| format!(", {} failed", figure(n)));
+        format!("0 completed{}.", failed.unwrap_or_default())
+    })
 }
 
 pub(super) fn failures(facts: &Facts) -> Checked {
@@ -122,6 +128,7 @@ pub(super) fn errors_counted_as_success(facts: &Facts) -> Checked {
         .then_some(())
         .need("per-request errors")?;
     let stated = facts.counts.completed.need("completed requests")?;
+    facts.has_all_requests().then_some(()).need(ALL_REQUESTS)?;
     let completed = facts.completed().count() as f64;
     fail_if(stated > completed + 0.5, || {
         format!(
@@ -138,6 +145,9 @@ pub(super) fn empty_answers(facts: &Facts) -> Checked {
         .filter(|t| !t.is_empty())
         .need("output tokens per request")?;
     let empty = tokens.iter().filter(|n| **n <= 0.0).count() as f64;
+    if empty == 0.0 {
+        facts.has_all_requests().then_some(()).need(ALL_REQUESTS)?;
+    }
     fail_if(empty > 0.0, || {
         format!("{} without a token.", counted(empty, "completed answer"))
     })
@@ -187,6 +197,11 @@ pub(super) fn truncated_answers(facts: &Facts) -> Checked {
     let reasons = &facts.counts.finish_reasons;
     (!reasons.is_empty()).then_some(()).need("finish reasons")?;
     let all: u64 = reasons.values().sum();
+    let completed = facts.counts.completed;
+    completed
+        .is_none_or(|n| all as f64 + 0.5 > n)
+        .then_some(())
+        .need("finish reasons of all answers")?;
     let cut = reasons.get("length").copied().unwrap_or(0);
     let share = cut as f64 / all.max(1) as f64;
     fail_if(share > limits::TRUNCATED, || {

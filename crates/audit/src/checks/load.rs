@@ -7,7 +7,6 @@ use crate::limits;
 use crate::number::{counted, figure, percent};
 use crate::shape::in_order;
 use infermeter_core::finding::Severity;
-use infermeter_stats::{DRIFT_ALPHA, drift as drift_of};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The checks of this file.
@@ -130,24 +129,6 @@ pub(super) const CHECKS: &[Check] = &[
         test: Test::One(fixed_prompt_length),
     },
     Check {
-        code: "cold-start-samples",
-        severity: Severity::Warning,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "The first requests met a cold server.",
-        advice: "Warm up longer, or measure the cold start by itself.",
-        test: Test::One(cold_start_samples),
-    },
-    Check {
-        code: "drift",
-        severity: Severity::Warning,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "Latency drifts over the run.",
-        advice: "Find out why; measure only once it is steady, or say that it is not.",
-        test: Test::One(drift),
-    },
-    Check {
         code: "host-shared-with-server",
         severity: Severity::Warning,
         scope: Scope::Run,
@@ -232,9 +213,7 @@ pub(super) const CHECKS: &[Check] = &[
 
 pub(super) fn no_warmup(facts: &Facts) -> Checked {
     let none = warmed_up(facts)? == (0.0, 0.0);
-    fail_if(none, || {
-        "No request came before the measurement.".to_owned()
-    })
+    fail_if(none, || "0 s and 0 requests of warm-up.".to_owned())
 }
 
 pub(super) fn short_warmup(facts: &Facts) -> Checked {
@@ -274,9 +253,12 @@ pub(super) fn closed_loop(facts: &Facts) -> Checked {
     fail_if(
         model == LoadModel::Closed && !facts.latency.is_empty(),
         || {
-            let slots = facts.load.concurrency.map(|c| format!(" of {}", figure(c)));
+            let slots = facts
+                .load
+                .concurrency
+                .map(|c| format!("{} in flight: ", figure(c)));
             format!(
-                "Latencies of a closed loop{}: a slow server was asked for less.",
+                "{}the slower the server, the less it was asked for.",
                 slots.unwrap_or_default()
             )
         },
@@ -296,7 +278,7 @@ pub(super) fn constant_arrivals(facts: &Facts) -> Checked {
     }
     let arrivals = facts.load.arrivals.need("arrival process")?;
     fail_if(arrivals == Arrivals::Constant, || {
-        "Equal gaps: queues form only beyond capacity.".to_owned()
+        "Queues then form only beyond capacity.".to_owned()
     })
 }
 
@@ -306,7 +288,7 @@ pub(super) fn load_not_delivered(facts: &Facts) -> Checked {
     }
     let asked = facts.load.rate.need("rate")?;
     let starts: Vec<f64> = facts.requests.iter().filter_map(|r| r.start_s).collect();
-    if starts.len() == facts.requests.len() && starts.len() > 1 {
+    if facts.has_all_requests() && starts.len() == facts.requests.len() && starts.len() > 1 {
         let n = starts.len() as f64;
         let first = starts.iter().copied().fold(f64::INFINITY, f64::min);
         let last = starts.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -375,9 +357,19 @@ pub(crate) fn level_of(facts: &Facts) -> Option<(u64, u64)> {
 pub(super) fn single_load_level(side: &[Facts]) -> Checked {
     let levels: Option<BTreeSet<(u64, u64)>> = side.iter().map(level_of).collect();
     let levels = levels.need("rate or concurrency")?;
-    fail_if(levels.len() < 2, || {
-        "One load: no curve, no knee.".to_owned()
+    fail_if(levels.len() < 2, || match side.first() {
+        Some(first) => format!("All at {}.", level_name(first)),
+        None => "No result.".to_owned(),
     })
+}
+
+/// A load in words.
+fn level_name(facts: &Facts) -> String {
+    match (facts.load.rate, facts.load.concurrency) {
+        (Some(rate), _) => format!("{}/s", figure(rate)),
+        (None, Some(slots)) => format!("{} in flight", figure(slots)),
+        (None, None) => "once".to_owned(),
+    }
 }
 
 /// Items that tell one configuration of a server from another.
@@ -403,7 +395,12 @@ pub(super) fn single_configuration(side: &[Facts]) -> Checked {
     let stated = configurations.iter().flatten().any(Option::is_some);
     stated.then_some(()).need("the server's configuration")?;
     fail_if(configurations.len() < 2, || {
-        "One configuration of the server.".to_owned()
+        let values = configurations.iter().flatten();
+        let pairs = CONFIGURATION.iter().zip(values);
+        let stated: Vec<String> = pairs
+            .filter_map(|(item, value)| Some(format!("{} {}", item.label(), value.as_ref()?)))
+            .collect();
+        format!("All with {}.", stated.join(", "))
     })
 }
 
@@ -413,7 +410,7 @@ pub(super) fn single_dataset(side: &[Facts]) -> Checked {
     let names = names.need("dataset")?;
     fail_if(names.len() < 2, || {
         let name = names.iter().next().map_or("", |n| n.as_str());
-        format!("One workload: {name}.")
+        format!("All with {name}.")
     })
 }
 
@@ -423,48 +420,6 @@ pub(super) fn fixed_prompt_length(facts: &Facts) -> Checked {
     fail_if(constant && lengths.n != Some(1.0), || {
         let length = lengths.mean.or(lengths.min).unwrap_or(0.0);
         format!("Every prompt has {}.", counted(length, "token"))
-    })
-}
-
-pub(super) fn cold_start_samples(facts: &Facts) -> Checked {
-    let ttft: Vec<f64> = in_order(facts).iter().filter_map(|r| r.ttft_ms).collect();
-    (ttft.len() >= 20)
-        .then_some(())
-        .need("TTFT of 20 requests")?;
-    let head = ((ttft.len() as f64 * limits::COLD_HEAD) as usize).max(1);
-    let (first, rest) = ttft.split_at(head);
-    let mean = first.iter().sum::<f64>() / first.len() as f64;
-    let mut rest = rest.to_vec();
-    rest.sort_unstable_by(f64::total_cmp);
-    let high = rest[(rest.len() * 99).div_ceil(100).max(1) - 1];
-    fail_if(high > 0.0 && mean > limits::COLD_RATIO * high, || {
-        format!(
-            "TTFT of the first {}: {} ms; p99 of the others: {} ms.",
-            counted(head as f64, "request"),
-            figure(mean),
-            figure(high)
-        )
-    })
-}
-
-pub(super) fn drift(facts: &Facts) -> Checked {
-    let timed = |r: &Request| Some((r.ttft_ms.or_else(|| r.end_to_end_ms())?, r.start_s?));
-    let pairs: Vec<(f64, f64)> = facts.completed().filter_map(timed).collect();
-    (pairs.len() >= limits::SHAPE_REQUESTS)
-        .then_some(())
-        .need("latency and send instant of 100 requests")?;
-    let first = pairs
-        .iter()
-        .map(|(_, at)| *at)
-        .fold(f64::INFINITY, f64::min);
-    let (values, at): (Vec<f64>, Vec<i64>) = pairs
-        .iter()
-        .map(|(v, at)| (*v, ((at - first) * 1e9) as i64))
-        .unzip();
-    let found = drift_of(&values, &at, DRIFT_ALPHA).ok().flatten();
-    let found = found.need("requests in every tenth of the run")?;
-    fail_if(found.is_significant(), || {
-        "Latency rises or falls over the run (Mann-Kendall on ten batch means, 0.001).".to_owned()
     })
 }
 
@@ -501,7 +456,7 @@ pub(super) fn verbose_server_logging(facts: &Facts) -> Checked {
 
 pub(super) fn interrupted(facts: &Facts) -> Checked {
     let cut = facts.cut_short.need("whether the run ended as planned")?;
-    fail_if(cut, || "The run did not end as planned.".to_owned())
+    fail_if(cut, || "It was cancelled, or is incomplete.".to_owned())
 }
 
 pub(super) fn prefix_cache_hit(facts: &Facts) -> Checked {

@@ -186,7 +186,7 @@ fn some_figure(facts: &Facts) -> Result<(), Missing> {
 pub(super) fn throughput_without_latency(facts: &Facts) -> Checked {
     some_figure(facts)?;
     fail_if(!has_latency(facts), || {
-        "Throughput, and no latency at that load.".to_owned()
+        "No latency at that load.".to_owned()
     })
 }
 
@@ -211,6 +211,14 @@ pub(super) fn throughput_at_concurrency_one(facts: &Facts) -> Checked {
 }
 
 pub(super) fn throughput_beyond_slo(facts: &Facts) -> Checked {
+    if facts.format.is_own() && facts.rates.attainment.is_none() {
+        // No objective was asked for.
+        return Ok(Answer::NotApplicable);
+    }
+    if let Some(met) = facts.rates.objectives_met {
+        let failed = has_throughput(facts) && !met;
+        return fail_if(failed, || "The tool's own limits are missed.".to_owned());
+    }
     let share = facts.rates.attainment.need("attainment of an objective")?;
     fail_if(has_throughput(facts) && share < limits::ATTAINMENT, || {
         format!(
@@ -263,6 +271,9 @@ pub(super) fn one_phase_only(facts: &Facts) -> Checked {
             .requests
             .iter()
             .any(|r| r.gaps_ms.is_some() || r.tpot_ms.is_some());
+    if !first && !later {
+        return Ok(Answer::NotApplicable);
+    }
     fail_if(first != later, || {
         let (there, not) = if first {
             ("TTFT", "TPOT or ITL")
@@ -300,7 +311,10 @@ pub(super) fn normalised_hides_stalls(facts: &Facts) -> Checked {
     let gaps = has(facts, Metric::ChunkGap)
         || has(facts, Metric::Itl)
         || facts.requests.iter().any(|r| r.gaps_ms.is_some());
-    fail_if(averaged && !gaps, || {
+    if !averaged && !gaps {
+        return Ok(Answer::NotApplicable);
+    }
+    fail_if(!gaps, || {
         "Time per output token is a mean per request; no gaps are reported.".to_owned()
     })
 }
@@ -441,7 +455,7 @@ pub(super) fn throughput_disagrees(facts: &Facts) -> Checked {
         .need("duration")?;
     let of_requests = || -> Option<f64> {
         let tokens: Option<f64> = facts.completed().map(|r| r.output_tokens).sum();
-        tokens.filter(|n| *n > 0.0)
+        tokens.filter(|n| *n > 0.0 && facts.has_all_requests())
     };
     let pairs = [
         (

@@ -3,8 +3,8 @@
 use crate::check::{Answer, Check, Checked, Dimension, Need, Scope, Test, fail_if};
 use crate::facts::{Facts, Metric, PercentileRule, Request, Statistics};
 use crate::limits;
-use crate::number::{figure, percent};
-use crate::shape::{in_order, is_timed};
+use crate::number::{counted, figure, percent};
+use crate::shape::{ALL_REQUESTS, in_order, is_timed};
 use infermeter_core::finding::Severity;
 use infermeter_stats::{TwoModes, correlated, two_modes};
 use std::collections::BTreeMap;
@@ -120,7 +120,7 @@ fn latency(facts: &Facts) -> Result<&BTreeMap<Metric, Statistics>, crate::check:
 
 pub(super) fn percentile_unsupported(facts: &Facts) -> Checked {
     let stated = latency(facts)?;
-    let mut unsupported = Vec::new();
+    let mut unsupported = BTreeMap::new();
     let mut any = false;
     for (metric, statistics) in stated {
         let Some((p, _)) = statistics.highest().filter(|(p, _)| *p < 100.0) else {
@@ -138,12 +138,13 @@ pub(super) fn percentile_unsupported(facts: &Facts) -> Checked {
         };
         let needed = limits::TAIL_SAMPLES / (1.0 - p / 100.0);
         if n < needed - 1e-6 {
-            let label = metric.as_str();
-            unsupported.push(format!(
-                "{label} p{p} of {} samples (needs {})",
+            let why = format!(
+                "p{p} of {} samples (needs {})",
                 figure(n),
                 figure(needed.round())
-            ));
+            );
+            let metrics: &mut Vec<&str> = unsupported.entry(why).or_default();
+            metrics.push(metric.as_str());
         }
     }
     if !any {
@@ -153,7 +154,9 @@ pub(super) fn percentile_unsupported(facts: &Facts) -> Checked {
         facts.samples().need("number of samples")?;
     }
     fail_if(!unsupported.is_empty(), || {
-        format!("{}.", unsupported.join(", "))
+        let groups = unsupported.iter();
+        let said = groups.map(|(why, metrics)| format!("{} {why}", metrics.join(", ")));
+        format!("{}.", said.collect::<Vec<_>>().join("; "))
     })
 }
 
@@ -182,6 +185,7 @@ pub(super) fn correlated_samples(facts: &Facts) -> Checked {
     let requests = in_order(facts);
     let enough = requests.len() >= limits::SHAPE_REQUESTS && is_timed(facts);
     enough.then_some(()).need("send instants of 100 requests")?;
+    facts.has_all_requests().then_some(()).need(ALL_REQUESTS)?;
     let series = |of: fn(&Request) -> Option<f64>| -> Option<bool> {
         let values: Vec<f64> = requests.iter().filter_map(|r| of(r)).collect();
         let enough = values.len() >= limits::SHAPE_REQUESTS;
@@ -211,7 +215,10 @@ pub(super) fn single_run(side: &[Facts]) -> Checked {
         *runs.entry(level).or_default() += 1;
     }
     let most = runs.values().copied().max().unwrap_or(0);
-    fail_if(most < 2, || "No load was run twice.".to_owned())
+    fail_if(most < 2, || {
+        let results = counted(side.len() as f64, "result");
+        format!("{results} at {}.", counted(runs.len() as f64, "load"))
+    })
 }
 
 pub(super) fn variance_unreported(facts: &Facts) -> Checked {
@@ -298,7 +305,7 @@ pub(super) fn histogram_percentile(facts: &Facts) -> Checked {
         .percentile_rule
         .need("how percentiles were computed")?;
     fail_if(rule == PercentileRule::Histogram, || {
-        "Percentiles come from a histogram.".to_owned()
+        "They may be off by the width of a bucket.".to_owned()
     })
 }
 

@@ -53,6 +53,8 @@ items! {
     Speculation "speculation" "speculative decoding";
     Tuning "tuning" "tuning trials or parameters";
     ClientPlacement "client-placement" "client placement";
+    Client "client" "measuring client";
+    ClientCores "client-cores" "the client's cores";
     Tokenizer "tokenizer" "tokenizer";
     ChatTemplate "chat-template" "chat template";
     Dataset "dataset" "dataset";

@@ -13,7 +13,8 @@ use serde_json::Value;
 /// Translates the summary.
 pub(super) fn facts(value: &Value) -> Facts {
     let version = text(value, "aiperf_version");
-    let format = if version.is_some() {
+    let is_csv = |name: &str| flag(value, name) == Some(true);
+    let format = if version.is_some() || is_csv("aiperf_csv") {
         Format::Aiperf
     } else {
         Format::GenaiPerf
@@ -21,6 +22,7 @@ pub(super) fn facts(value: &Value) -> Facts {
     let mut facts = Facts::of(format);
     facts.tool_version = version;
     facts.date = text(value, "start_time");
+    facts.abridged = is_csv("aiperf_csv") || is_csv("genai_perf_csv");
     facts.percentile_rule = Some(PercentileRule::Linear);
     for (name, metric) in [
         ("time_to_first_token", Metric::Ttft),
@@ -76,7 +78,7 @@ fn counts(facts: &mut Facts, value: &Value) {
     // Chunks carry the tokens that the server generated, which its usage counts.
     facts.tokens.chunks = gaps_per_request(value).map(|gaps| gaps + 1.0);
     facts.tokens.per_chunk = facts.tokens.chunks.and_then(|chunks| {
-        let tokens = facts.tokens.output_recount.or(facts.tokens.output)?;
+        let tokens = facts.tokens.output_recount?;
         Some(tokens / facts.counts.completed? / chunks).filter(|n| n.is_finite())
     });
     let lengths = |name: &str| at(value, name).map(|object| statistics(object, 1.0));
@@ -157,10 +159,23 @@ fn set_up(facts: &mut Facts, value: &Value) {
     facts.tokens.asked_output = dataset
         .filter(|d| number(d, "prompts.osl.stddev").unwrap_or(0.0) == 0.0)
         .and_then(|d| number(d, "prompts.osl.mean"));
+    facts.declare(SetupItem::GpuModel, gpu_model(value));
     let url = first("input_config.endpoint.urls").and_then(Value::as_str);
     facts.declare(SetupItem::ClientPlacement, url.and_then(super::placement));
     facts.seed = text(value, "run_info.random_seed")
         .or_else(|| dataset.and_then(|d| text(d, "random_seed")));
+}
+
+/// The model of the GPUs that telemetry was taken of, where it is one. How many of them served is
+/// not said.
+fn gpu_model(value: &Value) -> Option<String> {
+    let endpoints = at(value, "telemetry_data.endpoints").and_then(Value::as_object)?;
+    let gpus = endpoints
+        .values()
+        .filter_map(|e| at(e, "gpus")?.as_object());
+    let mut names = gpus.flat_map(|gpus| gpus.values().filter_map(|gpu| text(gpu, "gpu_name")));
+    let first = names.next()?;
+    names.all(|name| name == first).then_some(first)
 }
 
 fn translate(facts: &mut Facts) {

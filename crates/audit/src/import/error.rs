@@ -7,7 +7,7 @@ pub enum ImportError {
     #[error("the file is empty")]
     Empty,
     /// Not UTF-8.
-    #[error("the file is not text: give the JSON that the tool wrote")]
+    #[error("the file is not text: give the JSON, CSV or log that the tool wrote")]
     NotText,
     /// A bare Parquet file.
     #[error("a Parquet file alone is no result: give the run's directory, with its run.json")]
@@ -26,9 +26,10 @@ pub enum ImportError {
         /// What the parser says.
         cause: String,
     },
-    /// Neither JSON nor a report in YAML.
+    /// Neither JSON nor a known CSV, YAML or log.
     #[error(
-        "neither JSON nor an llm-d report in YAML; CSV and JSON of other tools need --map FILE"
+        "neither JSON nor a CSV, YAML or log of a known tool; CSV and JSON of other tools need \
+         --map FILE"
     )]
     NotJson,
     /// JSON of no known format.

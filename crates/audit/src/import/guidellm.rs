@@ -3,6 +3,7 @@
 //! Its "time_per_output_token" is E2E / tokens (NTPOT) and its "inter_token_latency" is TPOT;
 //! percentiles are order statistics; statistics are those of successful requests.
 
+use super::guidellm_old;
 use crate::facts::{
     Arrivals, Facts, LoadModel, Metric, PercentileRule, Request, SetupItem, Statistics, TokenSource,
 };
@@ -25,10 +26,17 @@ pub(super) fn facts(value: &Value) -> Vec<Facts> {
 }
 
 fn benchmark_facts(file: &Value, benchmark: &Value) -> Facts {
+    if guidellm_old::is_old(benchmark) {
+        return guidellm_old::facts(benchmark);
+    }
     let mut facts = Facts::of(Format::Guidellm);
     facts.tool_version = text(file, "metadata.guidellm_version");
-    facts.date = number(benchmark, "start_time").map(|t| format!("{t:017.3}"));
-    facts.percentile_rule = Some(PercentileRule::Exact);
+    facts.date = number(benchmark, "start_time").map(sortable);
+    facts.abridged = flag(file, "guidellm_csv") == Some(true);
+    // The older layout says nothing of it.
+    facts.percentile_rule = at(benchmark, "config")
+        .or_else(|| at(benchmark, "scheduler_state"))
+        .map(|_| PercentileRule::Exact);
     for (name, metric, factor) in [
         ("time_to_first_token_ms", Metric::Ttft, 1.0),
         ("inter_token_latency_ms", Metric::Tpot, 1.0),
@@ -50,8 +58,13 @@ fn benchmark_facts(file: &Value, benchmark: &Value) -> Facts {
     facts
 }
 
+/// Seconds since 1970 as text that sorts.
+pub(super) fn sortable(seconds: f64) -> String {
+    format!("{seconds:017.3}")
+}
+
 /// Statistics of the successful requests.
-fn successful(benchmark: &Value, metric: &str) -> Statistics {
+pub(super) fn successful(benchmark: &Value, metric: &str) -> Statistics {
     let Some(object) = at(benchmark, &format!("metrics.{metric}.successful")) else {
         return Statistics::default();
     };
@@ -75,10 +88,12 @@ fn successful(benchmark: &Value, metric: &str) -> Statistics {
     out
 }
 
-fn load(facts: &mut Facts, benchmark: &Value) {
-    let kind = text(benchmark, "config.strategy.type_");
-    facts.load.rate = number(benchmark, "config.strategy.rate");
-    facts.load.concurrency = number(benchmark, "config.strategy.streams");
+/// Load model, arrivals, rate and streams of the strategy at `path`.
+pub(super) fn strategy(facts: &mut Facts, benchmark: &Value, path: &str) {
+    let member = |name: &str| format!("{path}.{name}");
+    facts.load.rate = number(benchmark, &member("rate"));
+    facts.load.concurrency = number(benchmark, &member("streams"));
+    let kind = text(benchmark, &member("type_"));
     let (model, arrivals) = match kind.as_deref() {
         Some("poisson") => (Some(LoadModel::Open), Some(Arrivals::Poisson)),
         Some("constant") => (Some(LoadModel::Open), Some(Arrivals::Constant)),
@@ -92,6 +107,10 @@ fn load(facts: &mut Facts, benchmark: &Value) {
     };
     facts.load.model = model;
     facts.load.arrivals = arrivals;
+}
+
+fn load(facts: &mut Facts, benchmark: &Value) {
+    strategy(facts, benchmark, "config.strategy");
     facts.load.duration_s = number(benchmark, "duration");
     facts.load.warmup_s = number(benchmark, "warmup_duration");
     facts.load.warmup_requests = facts.load.warmup_s.filter(|s| *s == 0.0);

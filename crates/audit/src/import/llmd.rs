@@ -7,16 +7,6 @@ use crate::format::Format;
 use crate::json::{at, list, number, statistics, text};
 use serde_json::Value;
 
-/// YAML that holds a report; `None` where it is something else.
-pub(super) fn from_yaml(text: &str) -> Option<Value> {
-    let has = |key: &str| text.lines().any(|line| line.starts_with(key));
-    let looks_so = has("version:") && (has("results:") || has("metrics:"));
-    if !looks_so {
-        return None;
-    }
-    serde_saphyr::from_str(text).ok()
-}
-
 /// Translates a report.
 pub(super) fn facts(value: &Value) -> Facts {
     let mut facts = Facts::of(Format::Llmd);
@@ -110,6 +100,11 @@ fn load(facts: &mut Facts, value: &Value) {
         (None, Some(_)) => Some(LoadModel::Closed),
         (None, None) => None,
     };
+    facts.declare(
+        SetupItem::Client,
+        text(value, "scenario.load.standardized.tool")
+            .or_else(|| text(value, "scenario.load.name")),
+    );
     facts.tool_version = text(value, "scenario.load.metadata.tool_version")
         .or_else(|| text(value, "scenario.load.standardized.tool_version"));
 }

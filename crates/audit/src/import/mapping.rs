@@ -4,13 +4,14 @@
 //! `[facts]` states what the file does not say. See the page on `audit` for every key.
 
 use super::ImportError;
+use crate::csv;
 use crate::facts::{
     Arrivals, Facts, LoadModel, Metric, PercentileRule, Request, SetupItem, Statistics, TokenSource,
 };
 use crate::format::Format;
 use crate::json::{as_number, percent};
 use crate::lenient;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A mapping, read and checked.
@@ -450,50 +451,20 @@ fn path_of<'a>(row: &'a Value, path: &str) -> Option<&'a Value> {
     direct.or_else(|| crate::json::at(row, path))
 }
 
-/// Rows of a CSV with a header; quotes as in RFC 4180.
+/// Rows of a CSV with a header.
 fn csv_rows(text: &str) -> Vec<Value> {
-    let mut lines = text.lines().filter(|l| !l.trim().is_empty());
-    let Some(header) = lines.next() else {
+    let mut rows = csv::rows(text).into_iter().filter(|row| !row.is_empty());
+    let Some(names) = rows.next() else {
         return Vec::new();
     };
-    let names = cells(header);
-    let row = |line: &str| {
-        let pairs = names
-            .iter()
-            .cloned()
-            .zip(cells(line).into_iter().map(Value::String));
+    let object = |row: Vec<String>| {
+        let pairs = names.iter().cloned().zip(row);
+        let stated = pairs.filter(|(_, text)| !text.is_empty());
         Value::Object(
-            pairs
-                .filter(|(_, v)| v.as_str() != Some(""))
-                .collect::<Map<_, _>>(),
+            stated
+                .map(|(name, text)| (name, Value::String(text)))
+                .collect(),
         )
     };
-    lines.map(row).collect()
-}
-
-fn cells(line: &str) -> Vec<String> {
-    let mut cells = vec![String::new()];
-    let mut quoted = false;
-    let mut chars = line.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '"' if quoted && chars.peek() == Some(&'"') => {
-                chars.next();
-                push(&mut cells, '"');
-            }
-            '"' => quoted = !quoted,
-            ',' if !quoted => cells.push(String::new()),
-            c => push(&mut cells, c),
-        }
-    }
-    for cell in &mut cells {
-        *cell = cell.trim().to_owned();
-    }
-    cells
-}
-
-fn push(cells: &mut [String], c: char) {
-    if let Some(last) = cells.last_mut() {
-        last.push(c);
-    }
+    rows.map(object).collect()
 }

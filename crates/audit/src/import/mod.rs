@@ -4,14 +4,19 @@
 //! looked for; names are translated by definition, never copied.
 
 mod aiperf;
+mod aiperf_csv;
 mod arrays;
 mod error;
 mod genai_bench;
 mod guidellm;
+mod guidellm_csv;
+mod guidellm_old;
 mod inference_perf;
 mod llmd;
 mod llmperf;
 mod mapping;
+mod mlperf;
+mod mlperf_endpoints;
 mod own;
 mod sglang;
 mod signature;
@@ -22,6 +27,7 @@ pub(crate) use inference_perf::is_summary_of_stages;
 pub use mapping::{Mapping, MappingError};
 pub use own::{add_judgement, of_run};
 
+use crate::csv;
 use crate::facts::{Facts, LoadModel, Metric, Request};
 use crate::json::{number, text};
 use crate::lenient;
@@ -37,6 +43,9 @@ pub(crate) const SAME_HOST: &str = "same host";
 /// [`ImportError`]: empty, truncated, binary, or of no known format.
 pub fn read(bytes: &[u8]) -> Result<Vec<Facts>, ImportError> {
     let text = as_text(bytes)?;
+    if let Some(facts) = mlperf::facts(text) {
+        return Ok(vec![facts]);
+    }
     let documents = documents(text)?;
     let lines_of_requests = aiperf::requests_of_lines(&documents);
     if let Some(facts) = lines_of_requests {
@@ -68,7 +77,7 @@ fn as_text(bytes: &[u8]) -> Result<&str, ImportError> {
     Ok(text)
 }
 
-/// One JSON document, several one a line, or YAML that holds a report.
+/// One JSON document, several one a line, a known CSV, or YAML that holds a report.
 fn documents(text: &str) -> Result<Vec<Value>, ImportError> {
     let whole = lenient::parse(text);
     let cause = match whole {
@@ -88,7 +97,28 @@ fn documents(text: &str) -> Result<Vec<Value>, ImportError> {
     if text.trim_start().starts_with(['{', '[']) {
         return Err(ImportError::BadJson(cause.to_string()));
     }
-    llmd::from_yaml(text).map_or_else(|| Err(ImportError::NotJson), |value| Ok(vec![value]))
+    let other = from_csv(text).or_else(|| from_yaml(text));
+    other.map_or_else(|| Err(ImportError::NotJson), |value| Ok(vec![value]))
+}
+
+/// The document behind a CSV of a known layout.
+fn from_csv(text: &str) -> Option<Value> {
+    let first = text.lines().next()?;
+    if !first.contains(',') {
+        return None;
+    }
+    let rows = csv::rows(text);
+    aiperf_csv::document(&rows).or_else(|| guidellm_csv::document(&rows))
+}
+
+/// YAML that holds a report: of llm-d, or of GuideLLM.
+fn from_yaml(text: &str) -> Option<Value> {
+    let has = |key: &str| text.lines().any(|line| line.starts_with(key));
+    let llmd = has("version:") && (has("results:") || has("metrics:"));
+    if !(llmd || has("benchmarks:")) {
+        return None;
+    }
+    serde_saphyr::from_str(text).ok()
 }
 
 fn translated(document: &Value) -> Result<Vec<Facts>, ImportError> {
@@ -109,6 +139,7 @@ fn translated(document: &Value) -> Result<Vec<Facts>, ImportError> {
         Kind::LlmperfRequests => vec![llmperf::requests(document)],
         Kind::GenaiBench => vec![genai_bench::facts(document)],
         Kind::Llmd => vec![llmd::facts(document)],
+        Kind::MlperfEndpoints => vec![mlperf_endpoints::facts(document)],
     };
     let not_finite = lenient::count_not_finite(document);
     for facts in &mut results {

@@ -17,6 +17,7 @@ pub(super) enum Kind {
     LlmperfRequests,
     GenaiBench,
     Llmd,
+    MlperfEndpoints,
 }
 
 /// A kind, the name printed, and alternative sets of members: all of one set must be there.
@@ -67,6 +68,11 @@ const SIGNATURES: &[Signature] = &[
         sets: &[&["0.start_time", "0.end_time", "0.info"]],
     },
     Signature {
+        kind: Kind::MlperfEndpoints,
+        name: "MLPerf Endpoints",
+        sets: &[&["n_samples_issued", "n_samples_completed", "duration_ns"]],
+    },
+    Signature {
         kind: Kind::Sglang,
         name: "SGLang bench_serving",
         sets: &[
@@ -90,6 +96,8 @@ const SIGNATURES: &[Signature] = &[
         sets: &[
             &["aiperf_version", "request_latency.avg"],
             &["request_latency.avg", "input_config"],
+            &["request_latency.avg", "aiperf_csv"],
+            &["request_latency.avg", "genai_perf_csv"],
         ],
     },
 ];

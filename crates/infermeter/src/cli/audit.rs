@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 /// What `audit --help` ends with.
 pub(super) const AFTER_HELP: &str = "Read by content: run directories; vllm bench serve, SGLang bench_serving, AIPerf, \
-GenAI-Perf, GuideLLM,\ninference-perf, llmperf, genai-bench, llm-d reports; CSV and JSON of other tools \
-through --map.\n\nExamples:\n  infermeter audit result.json\n  infermeter audit results/ --strict\n  \
+GenAI-Perf, GuideLLM,\ninference-perf, llmperf, genai-bench, llm-d reports, MLPerf LoadGen and Endpoints; CSV and JSON of \
+other\ntools through --map.\n\nExamples:\n  infermeter audit result.json\n  infermeter audit results/ --strict\n  \
 infermeter audit baseline.json candidate.json --markdown\n  \
 infermeter audit result.json --state gpu-model=H100 --state gpu-count=8";
 

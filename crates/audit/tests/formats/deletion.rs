@@ -1,0 +1,183 @@
+//! What a file loses it cannot answer for: every leaf of every sample is deleted in turn.
+//!
+//! Without a field a check may stay as it was, or no longer be able to tell. It must not change its
+//! mind, but for checks of what is reported at all, which then fail.
+
+use super::samples::SAMPLES;
+use super::{Kind, checks, read};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Checks that something is reported: they fail where it is not.
+const OF_ABSENCE: [&str; 8] = [
+    "throughput-without-latency",
+    "latency-without-throughput",
+    "one-phase-only",
+    "per-gpu-missing",
+    "normalised-hides-stalls",
+    "averages-alone",
+    "no-distribution",
+    "variance-unreported",
+];
+
+/// Checks of a claim, with what names the claim: one that is not made cannot be wrong.
+const OF_CLAIMS: [(&str, &[&str]); 3] = [
+    ("percentile-unsupported", &["p99", "percentile"]),
+    ("tail-ratio", &["p99", "Time To First Token", "first token"]),
+    ("throughput-disagrees", &["per_second"]),
+];
+
+fn is_the_claim(code: &str, leaf: &str) -> bool {
+    let claims = OF_CLAIMS.iter().filter(|(of, _)| *of == code);
+    claims
+        .flat_map(|(_, names)| *names)
+        .any(|name| leaf.contains(name))
+}
+
+/// Every text that is a sample less one leaf, with the name of the leaf.
+fn without_one(text: &str) -> Vec<(String, String)> {
+    let lines: Vec<&str> = text.lines().collect();
+    if let Ok(whole) = serde_json::from_str::<Value>(text) {
+        return without_one_member(&whole);
+    }
+    if lines.iter().all(|l| l.starts_with('{')) {
+        let mut out = Vec::new();
+        for (i, line) in lines.iter().enumerate() {
+            let value: Value = serde_json::from_str(line).expect("a line of JSON");
+            for (name, less) in without_one_member(&value) {
+                let mut lines: Vec<String> = lines.iter().map(|l| (*l).to_owned()).collect();
+                lines[i] = less;
+                out.push((format!("line {i}: {name}"), lines.join("\n")));
+            }
+        }
+        return out;
+    }
+    let mut out = Vec::new();
+    for (i, line) in lines.iter().enumerate() {
+        let mut fewer = lines.clone();
+        fewer.remove(i);
+        out.push((format!("line {i} ({line})"), fewer.join("\n")));
+        for cell in 1..cells_of(line).len() {
+            let mut cells = cells_of(line);
+            let heading = cells_of(lines[0]).get(cell).copied().unwrap_or("");
+            let name = format!("line {i}, {heading} of {}", cells[0]);
+            cells[cell] = "";
+            let line = cells.join(",");
+            let mut changed = lines.clone();
+            changed[i] = &line;
+            out.push((name, changed.join("\n")));
+        }
+    }
+    out
+}
+
+/// The cells of a line of CSV, quotes and all.
+fn cells_of(line: &str) -> Vec<&str> {
+    let mut quoted = false;
+    let commas = |c: char| {
+        quoted ^= c == '"';
+        c == ',' && !quoted
+    };
+    line.split(commas).collect()
+}
+
+fn without_one_member(value: &Value) -> Vec<(String, String)> {
+    let mut paths = Vec::new();
+    paths_of(value, &mut Vec::new(), &mut paths);
+    let less = |path: Vec<String>| {
+        let mut value = value.clone();
+        delete(&mut value, &path);
+        (path.join("."), value.to_string())
+    };
+    paths.into_iter().map(less).collect()
+}
+
+/// Members of objects at any depth; of a list the first element, the others are alike.
+fn paths_of(value: &Value, path: &mut Vec<String>, out: &mut Vec<Vec<String>>) {
+    match value {
+        Value::Object(map) => {
+            for (name, member) in map {
+                path.push(name.clone());
+                out.push(path.clone());
+                paths_of(member, path, out);
+                path.pop();
+            }
+        }
+        Value::Array(list) => {
+            if let Some(first) = list.first() {
+                path.push("0".to_owned());
+                paths_of(first, path, out);
+                path.pop();
+            }
+        }
+        _ => {}
+    }
+}
+
+fn delete(value: &mut Value, path: &[String]) {
+    let Some((first, rest)) = path.split_first() else {
+        return;
+    };
+    let inner = match value {
+        Value::Object(map) if rest.is_empty() => {
+            map.shift_remove(first);
+            return;
+        }
+        Value::Object(map) => map.get_mut(first),
+        Value::Array(list) => list.first_mut(),
+        _ => None,
+    };
+    if let Some(inner) = inner {
+        delete(inner, rest);
+    }
+}
+
+fn answers(text: &str) -> Option<BTreeMap<&'static str, (Kind, String)>> {
+    let results = read(text.as_bytes()).ok()?;
+    let outcomes = checks(results).into_iter();
+    Some(
+        outcomes
+            .map(|c| {
+                (
+                    c.code,
+                    (c.answer, c.evidence.or(c.missing).unwrap_or_default()),
+                )
+            })
+            .collect(),
+    )
+}
+
+#[test]
+fn no_deleted_leaf_changes_an_answer() {
+    let mut wrong = Vec::new();
+    let mut deletions = 0;
+    for (text, format) in SAMPLES {
+        let before = answers(text).expect("a sample is readable");
+        for (leaf, less) in without_one(text) {
+            deletions += 1;
+            let Some(after) = answers(&less) else {
+                continue;
+            };
+            for (code, (was, _)) in &before {
+                let (is, why) = &after[code];
+                let absent = *is == Kind::Fail && OF_ABSENCE.contains(code);
+                let withdrawn = *is == Kind::Pass && is_the_claim(code, &leaf);
+                let excused = absent || withdrawn;
+                let told = matches!(is, Kind::Pass | Kind::Fail);
+                if told && is != was && !excused {
+                    wrong.push(format!(
+                        "{} without {leaf}: {code} {was:?} -> {is:?} {why}",
+                        format.label()
+                    ));
+                }
+            }
+        }
+    }
+    assert!(deletions > 1000, "{deletions}");
+    assert!(
+        wrong.is_empty(),
+        "{} of {deletions}:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
