@@ -10,6 +10,7 @@ pub use setup::SetupItem;
 pub use statistics::{Metric, Statistics};
 
 use crate::format::Format;
+use crate::json::is_not_finite;
 use infermeter_core::finding::Finding;
 use std::collections::BTreeMap;
 
@@ -46,6 +47,8 @@ pub struct Facts {
     pub comparison_test: Option<String>,
     /// The requests, in the order of the file; empty where the file holds none.
     pub requests: Vec<Request>,
+    /// The counts are those of the list of requests: nothing else states them.
+    pub counted_from_list: bool,
     /// The run was ended before its time.
     pub cut_short: Option<bool>,
     /// Whether the tool itself calls the result valid.
@@ -257,6 +260,7 @@ impl Facts {
             percentile_rule: None,
             comparison_test: None,
             requests: Vec::new(),
+            counted_from_list: false,
             cut_short: None,
             tool_says_valid: None,
             abridged: false,
@@ -276,9 +280,10 @@ impl Facts {
         }
     }
 
-    /// Keeps an item of the set-up, unless it is absent or blank.
+    /// Keeps an item of the set-up, unless it is absent, blank, or a number that is none.
     pub(crate) fn declare(&mut self, item: SetupItem, value: Option<String>) {
-        if let Some(value) = value.filter(|v| !v.trim().is_empty()) {
+        let says = |v: &String| !v.trim().is_empty() && !is_not_finite(v);
+        if let Some(value) = value.filter(says) {
             self.setup.insert(item, value);
         }
     }
@@ -291,6 +296,17 @@ impl Facts {
         }
     }
 
+    /// Keeps a list of requests as the whole of what is known: their counts, too. Where a row may
+    /// have failed without a sign (`outcomes_known` false), nobody knows how many did.
+    pub(crate) fn list(&mut self, requests: Vec<Request>, outcomes_known: bool) {
+        self.requests = requests;
+        self.counted_from_list = true;
+        let failed = self.requests.iter().filter(|r| r.failed).count();
+        let completed = self.requests.len() - failed;
+        self.counts.failed = outcomes_known.then_some(failed as f64);
+        self.counts.completed = outcomes_known.then_some(completed as f64);
+    }
+
     /// The requests that completed.
     pub fn completed(&self) -> impl Iterator<Item = &Request> {
         self.requests.iter().filter(|r| !r.failed)
@@ -299,7 +315,9 @@ impl Facts {
     /// Whether the list of requests holds all that completed, and not a sample of them.
     pub fn has_all_requests(&self) -> bool {
         let listed = self.requests.len() as f64;
-        listed > 0.0 && self.counts.completed.is_some_and(|n| listed + 0.5 > n)
+        let whole = self.counted_from_list;
+        let enough = |n: f64| listed + 0.5 > n;
+        listed > 0.0 && (whole || self.counts.completed.is_some_and(enough))
     }
 
     /// Samples behind the reported percentiles: completed requests.

@@ -30,14 +30,28 @@ pub(crate) fn number(value: &Value, path: &str) -> Option<f64> {
     as_number(at(value, path)?)
 }
 
-/// The text at a path; numbers and truth values as they are written.
+/// The text at a path; numbers and truth values as they are written. What is no finite number is
+/// no text either.
 pub(crate) fn text(value: &Value, path: &str) -> Option<String> {
     match at(value, path)? {
+        Value::String(text) if is_not_finite(text) => None,
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(flag) => Some(flag.to_string()),
         _ => None,
     }
+}
+
+/// Whether the number at a path is infinite, as `Infinity` or "inf".
+pub(crate) fn is_infinite(value: &Value, path: &str) -> bool {
+    let text = at(value, path).and_then(Value::as_str);
+    let number: Option<f64> = text.and_then(|text| text.trim().parse().ok());
+    number.is_some_and(|n| n == f64::INFINITY)
+}
+
+/// Whether a text is a number that is not finite.
+pub(crate) fn is_not_finite(text: &str) -> bool {
+    text.trim().parse().is_ok_and(|n: f64| !n.is_finite())
 }
 
 /// The truth value at a path.

@@ -13,6 +13,7 @@ use infermeter_audit::evidence;
 use infermeter_audit::facts::{Facts, SetupItem};
 use infermeter_audit::import::{self, ImportError, Mapping};
 use infermeter_record::{MANIFEST_FILE, ParquetRecords, RecordState, RunDirectory, read_manifest};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -51,6 +52,7 @@ pub fn gather(path: &Path, mapping: Option<&Mapping>) -> Result<Gathered> {
         });
     }
     let mut found = Found::default();
+    found.seen.extend(path.canonicalize().ok());
     look_into(path, MAX_DEPTH, &mut found)?;
     let mut skipped = Vec::new();
     let mut results = Vec::new();
@@ -82,6 +84,8 @@ pub fn gather(path: &Path, mapping: Option<&Mapping>) -> Result<Gathered> {
 /// Paths below a directory.
 #[derive(Debug, Default)]
 struct Found {
+    /// What was seen, by the names that links lead to.
+    seen: BTreeSet<PathBuf>,
     runs: Vec<PathBuf>,
     files: Vec<PathBuf>,
 }
@@ -95,6 +99,13 @@ fn look_into(directory: &Path, depth: usize, found: &mut Found) -> Result<()> {
     let mut entries: Vec<PathBuf> = listing.filter_map(|e| Some(e.ok()?.path())).collect();
     entries.sort();
     for path in entries {
+        // A link that leads nowhere, or to what was seen, adds nothing.
+        let Ok(real) = path.canonicalize() else {
+            continue;
+        };
+        if !found.seen.insert(real) {
+            continue;
+        }
         if found.runs.len() + found.files.len() >= MAX_FILES {
             bail!(
                 "{} holds more than {MAX_FILES} files: name a part of it",
@@ -105,7 +116,7 @@ fn look_into(directory: &Path, depth: usize, found: &mut Found) -> Result<()> {
             if depth > 0 {
                 look_into(&path, depth - 1, found)?;
             }
-        } else if is_candidate(&path) && !is_beside_runs(&path) {
+        } else if path.is_file() && is_candidate(&path) && !is_beside_runs(&path) {
             found.files.push(path);
         }
     }
@@ -217,5 +228,12 @@ fn one(text: &str) -> Result<(SetupItem, String)> {
         );
         anyhow!("--state {name}: no such fact; {hint}")
     })?;
+    let cores = value
+        .trim()
+        .parse()
+        .is_ok_and(|n: f64| n > 0.0 && n.is_finite());
+    if item == SetupItem::ClientCores && !cores {
+        bail!("--state {name}: `{value}` is not a number of cores; write a number above 0");
+    }
     Ok((item, value.to_owned()))
 }

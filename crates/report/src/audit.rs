@@ -7,6 +7,7 @@ mod markdown;
 
 pub use markdown::audit_markdown;
 
+use crate::number::counted;
 use crate::style::{Role, Style};
 use infermeter_audit::{Audit, DimensionScore, Kind, Outcome, Source};
 use infermeter_core::finding::Severity;
@@ -55,7 +56,7 @@ fn described(source: &Source) -> String {
         .map(|v| format!(" {}", inert(v, 40)));
     let samples = source.samples.map_or_else(
         || "number of requests not stated".to_owned(),
-        |n| format!("{n:.0} requests completed"),
+        |n| format!("{} completed", counted(n.max(0.0) as u64, "request")),
     );
     let detail = match source.per_request {
         0 => "no per-request data",

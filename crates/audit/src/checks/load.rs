@@ -250,19 +250,19 @@ pub(super) fn short_level(facts: &Facts) -> Checked {
 
 pub(super) fn closed_loop(facts: &Facts) -> Checked {
     let model = facts.load.model.need("load model")?;
-    fail_if(
-        model == LoadModel::Closed && !facts.latency.is_empty(),
-        || {
-            let slots = facts
-                .load
-                .concurrency
-                .map(|c| format!("{} in flight: ", figure(c)));
-            format!(
-                "{}the slower the server, the less it was asked for.",
-                slots.unwrap_or_default()
-            )
-        },
-    )
+    if model == LoadModel::Closed && facts.latency.is_empty() {
+        return Ok(Answer::NotApplicable);
+    }
+    fail_if(model == LoadModel::Closed, || {
+        let slots = facts
+            .load
+            .concurrency
+            .map(|c| format!("{} in flight: ", figure(c)));
+        format!(
+            "{}the slower the server, the less it was asked for.",
+            slots.unwrap_or_default()
+        )
+    })
 }
 
 pub(super) fn all_at_once(facts: &Facts) -> Checked {

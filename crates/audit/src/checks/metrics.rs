@@ -320,8 +320,11 @@ pub(super) fn normalised_hides_stalls(facts: &Facts) -> Checked {
 }
 
 pub(super) fn ttft_without_stream(facts: &Facts) -> Checked {
+    if !has(facts, Metric::Ttft) && facts.requests.iter().all(|r| r.ttft_ms.is_none()) {
+        return Ok(Answer::NotApplicable);
+    }
     let streaming = facts.streaming.need("streaming or not")?;
-    fail_if(!streaming && has(facts, Metric::Ttft), || {
+    fail_if(!streaming, || {
         "TTFT of answers that came whole is E2E.".to_owned()
     })
 }
@@ -352,8 +355,14 @@ fn counted_per_chunk(facts: &Facts) -> Option<f64> {
 
 pub(super) fn client_token_counts(facts: &Facts) -> Checked {
     let source = facts.tokens.source.need("source of the token counts")?;
+    let lengths = output_lengths(facts);
+    let counted = facts.tokens.output.or(facts.rates.output).is_some() || lengths.is_some();
+    counted.then_some(()).need("output tokens")?;
     let evidence = match source {
-        TokenSource::Usage | TokenSource::UsageOrTokenizer => return Ok(Answer::Pass),
+        TokenSource::Usage => return Ok(Answer::Pass),
+        TokenSource::UsageOrTokenizer => {
+            return Err(Missing("whether the server sent its own counts".to_owned()));
+        }
         TokenSource::Tokenizer => "Output tokens are counted by the client's tokenizer.",
         TokenSource::Chunks => "Chunks are taken for tokens.",
     };

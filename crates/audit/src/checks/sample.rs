@@ -114,8 +114,14 @@ pub(super) const CHECKS: &[Check] = &[
 
 /// Latency statistics, or the name of what is missing.
 fn latency(facts: &Facts) -> Result<&BTreeMap<Metric, Statistics>, crate::check::Missing> {
-    let stated = !facts.latency.is_empty() || !facts.requests.is_empty();
+    let stated = !facts.latency.is_empty() || has_request_latency(facts);
     stated.then_some(&facts.latency).need("latency statistics")
+}
+
+/// Whether some request has a latency of its own.
+fn has_request_latency(facts: &Facts) -> bool {
+    let has = |r: &Request| r.ttft_ms.is_some() || r.end_to_end_ms().is_some();
+    facts.requests.iter().any(has)
 }
 
 pub(super) fn percentile_unsupported(facts: &Facts) -> Checked {
@@ -163,7 +169,7 @@ pub(super) fn percentile_unsupported(facts: &Facts) -> Checked {
 pub(super) fn averages_alone(facts: &Facts) -> Checked {
     let stated = latency(facts)?;
     let tail = |s: &Statistics| s.highest().is_some_and(|(p, _)| p >= 90.0);
-    let alone = facts.requests.is_empty() && !stated.values().any(tail);
+    let alone = !has_request_latency(facts) && !stated.values().any(tail);
     fail_if(alone, || {
         "No percentile of 90 or above, and no per-request data.".to_owned()
     })
@@ -176,7 +182,7 @@ pub(super) fn no_distribution(facts: &Facts) -> Checked {
         .map(|s| s.percentiles.len())
         .max()
         .unwrap_or(0);
-    fail_if(facts.requests.is_empty() && most < 3, || {
+    fail_if(!has_request_latency(facts) && most < 3, || {
         format!("{most} percentiles per metric, and no per-request data.")
     })
 }
@@ -223,7 +229,7 @@ pub(super) fn single_run(side: &[Facts]) -> Checked {
 
 pub(super) fn variance_unreported(facts: &Facts) -> Checked {
     let stated = latency(facts)?;
-    let none = facts.requests.is_empty() && stated.values().all(|s| s.std.is_none());
+    let none = !has_request_latency(facts) && stated.values().all(|s| s.std.is_none());
     fail_if(none, || {
         "No standard deviation, no interval, no per-request data.".to_owned()
     })
@@ -242,6 +248,10 @@ pub(super) fn p99_is_max(facts: &Facts) -> Checked {
                 equal.push(format!("{} {} ms", metric.as_str(), figure(max)));
             }
         }
+    }
+    if !known && facts.format.is_own() {
+        // A p99 that the sample cannot carry is not quoted.
+        return Ok(Answer::NotApplicable);
     }
     known.then_some(()).need("p99 and maximum")?;
     fail_if(!equal.is_empty(), || {
@@ -301,6 +311,9 @@ pub(super) fn pooled_bimodal(facts: &Facts) -> Checked {
 }
 
 pub(super) fn histogram_percentile(facts: &Facts) -> Checked {
+    let stated = latency(facts)?;
+    let any = stated.values().any(|s| !s.percentiles.is_empty());
+    any.then_some(()).need("percentiles")?;
     let rule = facts
         .percentile_rule
         .need("how percentiles were computed")?;

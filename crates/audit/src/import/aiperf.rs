@@ -13,8 +13,8 @@ use serde_json::Value;
 /// Translates the summary.
 pub(super) fn facts(value: &Value) -> Facts {
     let version = text(value, "aiperf_version");
-    let is_csv = |name: &str| flag(value, name) == Some(true);
-    let format = if version.is_some() || is_csv("aiperf_csv") {
+    let of_csv = flag(value, "input_config.aiperf_csv");
+    let format = if version.is_some() || of_csv == Some(true) {
         Format::Aiperf
     } else {
         Format::GenaiPerf
@@ -22,7 +22,7 @@ pub(super) fn facts(value: &Value) -> Facts {
     let mut facts = Facts::of(format);
     facts.tool_version = version;
     facts.date = text(value, "start_time");
-    facts.abridged = is_csv("aiperf_csv") || is_csv("genai_perf_csv");
+    facts.abridged = of_csv.is_some();
     facts.percentile_rule = Some(PercentileRule::Linear);
     for (name, metric) in [
         ("time_to_first_token", Metric::Ttft),
@@ -219,10 +219,8 @@ pub(super) fn requests_of_lines(lines: &[Value]) -> Option<Facts> {
     let measured = lines.iter().filter(|line| {
         text(line, "metadata.benchmark_phase").is_none_or(|phase| phase != "warmup")
     });
-    facts.requests = measured.map(request).collect();
-    let failed = facts.requests.iter().filter(|r| r.failed).count();
-    facts.counts.failed = Some(failed as f64);
-    facts.counts.completed = Some((facts.requests.len() - failed) as f64);
+    // What is absent is left out there: no error, then.
+    facts.list(measured.map(request).collect(), true);
     facts.tokens.source = Some(TokenSource::Tokenizer);
     let usage: Option<f64> = lines
         .iter()

@@ -37,11 +37,9 @@ pub(super) fn document(rows: &[Vec<String>]) -> Option<Value> {
     }
     // Every request has a latency, in both tools.
     metrics.get("request_latency")?.get("avg")?;
-    if aiperf {
-        metrics.insert("aiperf_csv".to_owned(), Value::Bool(true));
-    } else {
-        metrics.insert("genai_perf_csv".to_owned(), Value::Bool(true));
-    }
+    // The JSON has its input there.
+    let of_csv = json!({"aiperf_csv": aiperf});
+    metrics.insert("input_config".to_owned(), of_csv);
     if !gpus.is_empty() {
         let telemetry = json!({"endpoints": {"csv": {"gpus": gpus}}});
         metrics.insert("telemetry_data".to_owned(), telemetry);

@@ -18,6 +18,9 @@ pub enum ImportError {
     /// Begins like JSON and is not.
     #[error("the JSON is cut short or damaged: {0}")]
     BadJson(String),
+    /// Looks like a report in YAML and is none.
+    #[error("the YAML cannot be read: {0}; where it is too long, give the JSON of the same run")]
+    BadYaml(String),
     /// One line of JSON lines is broken.
     #[error("line {line} is cut short or damaged: {cause}")]
     BadLine {
@@ -33,16 +36,10 @@ pub enum ImportError {
     )]
     NotJson,
     /// JSON of no known format.
-    #[error(
-        "JSON of no known format; looked for {looked_for}; nearest is {nearest}, for which it \
-         lacks {missing}; --map FILE reads other tools' results"
-    )]
+    #[error("JSON of no known format ({about}); --map FILE reads other tools' results")]
     Unknown {
-        /// The formats.
-        looked_for: String,
-        /// The one with the greatest share of its members there.
-        nearest: &'static str,
-        /// The members it lacks.
-        missing: String,
+        /// The format with the greatest share of its members there and what it lacks, else the
+        /// formats that were looked for.
+        about: String,
     },
 }

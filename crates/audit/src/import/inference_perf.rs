@@ -79,10 +79,8 @@ fn throughput(facts: &mut Facts, value: &Value) {
 pub(super) fn requests(value: &Value) -> Facts {
     let mut facts = Facts::of(Format::InferencePerf);
     let rows = value.as_array().map_or(&[][..], Vec::as_slice);
-    facts.requests = rows.iter().map(request).collect();
-    let failed = facts.requests.iter().filter(|r| r.failed).count();
-    facts.counts.failed = Some(failed as f64);
-    facts.counts.completed = Some((facts.requests.len() - failed) as f64);
+    let said = |row: &Value| row.get("error").is_some();
+    facts.list(rows.iter().map(request).collect(), rows.iter().all(said));
     facts.tokens.source = Some(TokenSource::Tokenizer);
     facts.translate(
         "output_token_times",

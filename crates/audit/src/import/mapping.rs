@@ -259,11 +259,9 @@ impl Mapping {
 
     fn of_requests(&self, rows: &[Value]) -> Facts {
         let mut facts = self.fresh();
-        facts.requests = rows.iter().map(|row| self.request(row)).collect();
-        let failed = facts.requests.iter().filter(|r| r.failed).count();
+        let requests = rows.iter().map(|row| self.request(row)).collect();
         let has_errors = self.values.iter().any(|(key, _)| *key == Key::Error);
-        facts.counts.failed = has_errors.then_some(failed as f64);
-        facts.counts.completed = Some((facts.requests.len() - failed) as f64);
+        facts.list(requests, has_errors);
         facts.not_finite = rows.iter().map(lenient::count_not_finite).sum();
         facts
     }

@@ -26,6 +26,8 @@ pub(super) fn facts(value: &Value) -> Facts {
     ] {
         facts.state(metric, series(value, name).scaled(1e-6));
     }
+    // Only streams have a TPOT there.
+    facts.streaming = facts.latency.get(&Metric::Tpot).map(|_| true);
     counts(&mut facts, value);
     load(&mut facts, value);
     facts.translate("ttft", "TTFT", "from the issue to the first chunk");

@@ -29,7 +29,7 @@ pub use own::{add_judgement, of_run};
 
 use crate::csv;
 use crate::facts::{Facts, LoadModel, Metric, Request};
-use crate::json::{number, text};
+use crate::json::{is_infinite, number};
 use crate::lenient;
 use serde_json::Value;
 use signature::Kind;
@@ -97,8 +97,10 @@ fn documents(text: &str) -> Result<Vec<Value>, ImportError> {
     if text.trim_start().starts_with(['{', '[']) {
         return Err(ImportError::BadJson(cause.to_string()));
     }
-    let other = from_csv(text).or_else(|| from_yaml(text));
-    other.map_or_else(|| Err(ImportError::NotJson), |value| Ok(vec![value]))
+    match from_csv(text) {
+        Some(value) => Ok(vec![value]),
+        None => from_yaml(text).map(|value| vec![value]),
+    }
 }
 
 /// The document behind a CSV of a known layout.
@@ -112,13 +114,21 @@ fn from_csv(text: &str) -> Option<Value> {
 }
 
 /// YAML that holds a report: of llm-d, or of GuideLLM.
-fn from_yaml(text: &str) -> Option<Value> {
+///
+/// # Errors
+/// [`ImportError::NotJson`] for another text, [`ImportError::BadYaml`] for a broken one.
+fn from_yaml(text: &str) -> Result<Value, ImportError> {
     let has = |key: &str| text.lines().any(|line| line.starts_with(key));
     let llmd = has("version:") && (has("results:") || has("metrics:"));
     if !(llmd || has("benchmarks:")) {
-        return None;
+        return Err(ImportError::NotJson);
     }
-    serde_saphyr::from_str(text).ok()
+    let first_line = |e: &dyn std::fmt::Display| {
+        let said = e.to_string();
+        let line = said.lines().next().unwrap_or_default();
+        line.trim_start_matches("error: ").to_owned()
+    };
+    serde_saphyr::from_str(text).map_err(|e| ImportError::BadYaml(first_line(&e)))
 }
 
 fn translated(document: &Value) -> Result<Vec<Facts>, ImportError> {
@@ -178,8 +188,7 @@ fn infer_streaming(facts: &mut Facts) {
 fn open_or_burst(facts: &mut Facts, value: &Value) {
     facts.load.rate = number(value, "request_rate").filter(|r| *r > 0.0);
     facts.load.concurrency = number(value, "max_concurrency").filter(|c| *c > 0.0);
-    let infinite = text(value, "request_rate")
-        .is_some_and(|t| matches!(t.to_ascii_lowercase().as_str(), "inf" | "infinity"));
+    let infinite = is_infinite(value, "request_rate");
     facts.load.model = match (facts.load.rate, infinite, facts.load.concurrency) {
         (Some(_), _, _) => Some(LoadModel::Open),
         (None, true, Some(_)) => Some(LoadModel::Closed),

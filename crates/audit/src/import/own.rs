@@ -7,9 +7,9 @@ use crate::facts::{
     Arrivals, Facts, LoadModel, Metric, PercentileRule, Request, SetupItem, Statistics, TokenSource,
 };
 use crate::format::Format;
-use crate::json::{at, number, percent};
+use crate::json::{at, list, number, percent, text};
 use infermeter_core::declared::{Declared, Statement};
-use infermeter_core::plan::{ArrivalKind, Plan};
+use infermeter_core::plan::{ArrivalKind, Endpoint, Plan};
 use infermeter_core::record::{Outcome, TokenSource as RecordSource};
 use infermeter_core::run::{LoadModel as RunLoad, RunManifest, RunState};
 use infermeter_core::schedule::Phase;
@@ -17,6 +17,9 @@ use infermeter_metrics::facts::RequestFacts;
 use infermeter_metrics::origin::Origin;
 use infermeter_metrics::request_metric::RequestMetric;
 use serde_json::Value;
+
+/// Owners in a list of models that name the engine behind it.
+const ENGINES: [&str; 3] = ["vllm", "sglang", "infermeter-mock"];
 
 /// The facts of a run, from its manifest and the facts of its requests. What judging it gave comes
 /// with [`add_judgement`].
@@ -52,6 +55,10 @@ pub fn add_judgement(facts: &mut Facts, manifest: &RunManifest) {
     facts.rates.total = per_s("total_tokens");
     facts.rates.per_gpu = per_s("output_tokens_per_gpu");
     facts.rates.attainment = number(summary, "goodput.attainment.value");
+    // The server's counters, where its answers do not say.
+    let share = number(summary, "prefix_cache.realised.share");
+    let counted = share.zip(facts.tokens.input).map(|(share, n)| share * n);
+    facts.tokens.cached = facts.tokens.cached.or(counted);
     if let Some(gap) = at(summary, "latency.chunk_gap") {
         facts.state(Metric::ChunkGap, distribution(gap));
     }
@@ -217,10 +224,30 @@ fn declared(facts: &mut Facts, plan: &Plan) {
     }
 }
 
+/// What the server said of itself before the run: its engine where the list of models names one, and
+/// the version that goes with it. The simulator's preset is its configuration.
+fn observed(facts: &mut Facts, environment: &Value) {
+    let target = |name: &str| text(environment, &format!("target.{name}"));
+    let models = list(environment, "target.models").unwrap_or(&[]);
+    let owner = models.first().and_then(|model| text(model, "owned_by"));
+    if let Some(engine) = owner.filter(|owner| ENGINES.contains(&owner.as_str())) {
+        facts.declare(SetupItem::Engine, Some(engine));
+        facts.declare(SetupItem::EngineVersion, target("version"));
+    }
+    facts.declare(SetupItem::EngineFlags, target("mock"));
+}
+
 fn set_up(facts: &mut Facts, manifest: &RunManifest) {
     let plan = &manifest.plan;
     facts.declare(SetupItem::Model, Some(manifest.model.clone()));
+    observed(facts, &manifest.environment);
     declared(facts, plan);
+    let template = match (&plan.chat_template, plan.endpoint) {
+        (Some(file), _) => file.display().to_string(),
+        (None, Endpoint::Chat) => "the server's own".to_owned(),
+        (None, Endpoint::Completions) => "none".to_owned(),
+    };
+    facts.declare(SetupItem::ChatTemplate, Some(template));
     facts.declare(SetupItem::Tokenizer, Some(plan.tokenizer.to_string()));
     let file = plan.trace.as_ref().or(plan.workload_file.as_ref());
     let dataset = file.map_or_else(|| plan.workload.to_string(), |f| f.display().to_string());

@@ -1,7 +1,6 @@
 //! Which format a JSON document is of: the members that it must have, by format.
 
 use super::ImportError;
-use crate::format::Format;
 use serde_json::Value;
 
 /// What a document is.
@@ -96,8 +95,6 @@ const SIGNATURES: &[Signature] = &[
         sets: &[
             &["aiperf_version", "request_latency.avg"],
             &["request_latency.avg", "input_config"],
-            &["request_latency.avg", "aiperf_csv"],
-            &["request_latency.avg", "genai_perf_csv"],
         ],
     },
 ];
@@ -122,20 +119,23 @@ fn unknown(document: &Value) -> ImportError {
     let candidates = SIGNATURES
         .iter()
         .flat_map(|s| s.sets.iter().map(move |set| (s.name, *set)));
-    let share = |set: &[&str]| {
-        let there = set.iter().filter(|path| has(document, path)).count();
-        there as f64 / set.len() as f64
+    let there = |set: &[&str]| set.iter().filter(|path| has(document, path)).count();
+    let share = |set: &[&str]| there(set) as f64 / set.len() as f64;
+    let nearest = candidates
+        .filter(|(_, set)| there(set) > 0)
+        .max_by(|(_, a), (_, b)| share(a).total_cmp(&share(b)));
+    let about = match nearest {
+        Some((name, set)) => {
+            let lacking = set.iter().filter(|path| !has(document, path));
+            let lacking: Vec<String> = lacking.map(|path| format!("`{path}`")).collect();
+            format!("nearest is {name}, which also has {}", lacking.join(", "))
+        }
+        None => {
+            let names: Vec<&str> = SIGNATURES.iter().map(|s| s.name).collect();
+            format!("known are {}", names.join(", "))
+        }
     };
-    let nearest = candidates.max_by(|(_, a), (_, b)| share(a).total_cmp(&share(b)));
-    let (nearest, set) = nearest.unwrap_or((Format::Vllm.label(), &[]));
-    let lacking = set.iter().filter(|path| !has(document, path));
-    let missing: Vec<String> = lacking.map(|path| format!("`{path}`")).collect();
-    let names: Vec<&str> = SIGNATURES.iter().map(|s| s.name).collect();
-    ImportError::Unknown {
-        looked_for: names.join(", "),
-        nearest,
-        missing: missing.join(", "),
-    }
+    ImportError::Unknown { about }
 }
 
 /// Whether a path is there; a number in it is a place in a list.

@@ -5,6 +5,7 @@
 
 use super::samples::SAMPLES;
 use super::{Kind, checks, read};
+use infermeter_audit::Format;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -180,4 +181,86 @@ fn no_deleted_leaf_changes_an_answer() {
         wrong.len(),
         wrong.join("\n")
     );
+}
+
+/// Files that hold what their format is told by, and nothing else.
+const EMPTY: [(&str, Format); 14] = [
+    (
+        r#"{"completed": "", "duration": "", "total_token_throughput": ""}"#,
+        Format::Vllm,
+    ),
+    (
+        r#"{"completed": "", "duration": "", "total_output_tokens_retokenized": ""}"#,
+        Format::Sglang,
+    ),
+    (
+        r#"{"aiperf_version": "", "request_latency": {"avg": ""}}"#,
+        Format::Aiperf,
+    ),
+    (
+        r#"{"input_config": {}, "request_latency": {"avg": ""}}"#,
+        Format::GenaiPerf,
+    ),
+    (r#"{"benchmarks": [{"metrics": {}}]}"#, Format::Guidellm),
+    (
+        r#"{"benchmarks": [{"metrics": {}, "args": {"strategy": {}}}]}"#,
+        Format::Guidellm,
+    ),
+    (r#"{"successes": {"latency": {}}}"#, Format::InferencePerf),
+    (
+        r#"{"results_num_requests_started": "", "num_concurrent_requests": ""}"#,
+        Format::Llmperf,
+    ),
+    (
+        r#"[{"ttft_s": "", "end_to_end_latency_s": ""}]"#,
+        Format::Llmperf,
+    ),
+    (
+        r#"{"aggregated_metrics": {"stats": {}}}"#,
+        Format::GenaiBench,
+    ),
+    (
+        r#"{"version": "", "results": {"request_performance": {}}}"#,
+        Format::Llmd,
+    ),
+    (
+        r#"{"n_samples_issued": "", "n_samples_completed": "", "duration_ns": ""}"#,
+        Format::MlperfEndpoints,
+    ),
+    (
+        "MLPerf Results Summary\nScenario : Server\n",
+        Format::MlperfLoadgen,
+    ),
+    (
+        ":::MLLOG {\"key\": \"effective_scenario\", \"value\": \"Server\"}\n",
+        Format::MlperfLoadgen,
+    ),
+];
+
+/// What is known of a tool whatever its file says: llmperf keeps a number of requests in flight, and
+/// LoadGen's scenario is what its file is told by.
+const KNOWN: [(Format, &str); 4] = [
+    (Format::Llmperf, "all-at-once"),
+    (Format::MlperfLoadgen, "all-at-once"),
+    (Format::MlperfLoadgen, "closed-loop"),
+    (Format::MlperfLoadgen, "constant-arrivals"),
+];
+
+#[test]
+fn an_empty_file_passes_nothing() {
+    let mut told = Vec::new();
+    for (text, format) in EMPTY {
+        let results = read(text.as_bytes()).expect("of a known format");
+        assert_eq!(results[0].format, format);
+        for outcome in checks(results) {
+            let known = KNOWN.contains(&(format, outcome.code));
+            if !known && matches!(outcome.answer, Kind::Pass | Kind::Fail) {
+                told.push(format!(
+                    "{:?} {} {:?}",
+                    format, outcome.code, outcome.answer
+                ));
+            }
+        }
+    }
+    assert!(told.is_empty(), "{}", told.join("\n"));
 }

@@ -385,31 +385,105 @@ const DELETED: &[(&str, &[&str], &str)] = &[
     ),
     (LLMD, &["scenario.stack"], "engine-unstated"),
     (LLMD, &["scenario.stack"], "per-gpu-missing"),
+    (
+        GUIDELLM_OLD,
+        &["benchmarks.*.args.warmup_number"],
+        "no-warmup",
+    ),
+    (
+        GUIDELLM_OLD,
+        &["benchmarks.*.args.strategy.type_"],
+        "closed-loop",
+    ),
+    (GUIDELLM_OLD, &["benchmarks.*.run_stats"], "send-lag"),
+    (GUIDELLM_OLD, &["benchmarks.*.duration"], "short-level"),
+    (
+        GUIDELLM_OLD,
+        &["benchmarks.*.request_totals.errored"],
+        "failures",
+    ),
+    (
+        MLPERF_ENDPOINTS,
+        &["run_config.load_pattern.type"],
+        "closed-loop",
+    ),
+    (MLPERF_ENDPOINTS, &["n_samples_failed"], "failures"),
+    (MLPERF_ENDPOINTS, &["complete"], "interrupted"),
+    (MLPERF_ENDPOINTS, &["complete"], "histogram-percentile"),
+    (
+        MLPERF_ENDPOINTS,
+        &["finish_reason_counts"],
+        "truncated-answers",
+    ),
+    (
+        MLPERF_ENDPOINTS,
+        &["output_sequence_lengths", "tps"],
+        "client-token-counts",
+    ),
+    (MLPERF_ENDPOINTS, &["qps"], "concurrency-disagrees"),
+];
+
+/// The same of texts: a sample, what the deleted lines hold, and the check.
+const DELETED_LINES: &[(&str, &[&str], &str)] = &[
+    (MLPERF_SUMMARY, &["Result is"], "invalid-by-its-tool"),
+    (
+        MLPERF_SUMMARY,
+        &["Performance constraints"],
+        "throughput-beyond-slo",
+    ),
+    (MLPERF_SUMMARY, &["target_qps"], "single-load-level"),
+    (MLPERF_SUMMARY, &["99.00 percentile"], "tail-ratio"),
+    (MLPERF_DETAIL, &["result_validity"], "invalid-by-its-tool"),
+    (
+        MLPERF_DETAIL,
+        &["result_query_count"],
+        "percentile-unsupported",
+    ),
+    (MLPERF_DETAIL, &["result_query_count"], "nothing-measured"),
+    (AIPERF_CSV, &["Benchmark Duration"], "short-level"),
+    (
+        AIPERF_CSV,
+        &["Input Sequence Length"],
+        "fixed-prompt-length",
+    ),
+    (AIPERF_CSV, &["Request Count"], "percentile-unsupported"),
+    (GENAI_PERF_CSV, &["Request Count"], "nothing-measured"),
+    (GENAI_PERF_CSV, &["Output Sequence Length"], "prefill-only"),
 ];
 
 #[test]
 fn without_the_field_nobody_can_tell() {
     for (text, paths, code) in DELETED {
         let mut value: Value = serde_json::from_str(text).expect("JSON");
-        let before = answer(read(text.as_bytes()).expect("readable"), code);
         for path in *paths {
             delete(&mut value, &path.split('.').collect::<Vec<_>>());
         }
-        let after = answer(
-            read(value.to_string().as_bytes()).expect("still readable"),
-            code,
-        );
-        assert_eq!(
-            after.answer,
-            Kind::CannotTell,
-            "{code} without {paths:?}: {after:?}"
-        );
-        let told = matches!(before.answer, Kind::Pass | Kind::Fail);
-        assert!(
-            told || *code == "engine-unstated",
-            "{code} was not told before: {before:?}"
-        );
+        cannot_tell_without(code, text, &value.to_string(), paths);
     }
+    for (text, deleted, code) in DELETED_LINES {
+        let kept = text
+            .lines()
+            .filter(|line| !deleted.iter().any(|d| line.contains(d)));
+        let less = kept.collect::<Vec<_>>().join("\n");
+        cannot_tell_without(code, text, &less, deleted);
+    }
+}
+
+#[track_caller]
+fn cannot_tell_without(code: &str, text: &str, less: &str, what: &[&str]) {
+    let of = |text: &str| answer(read(text.as_bytes()).expect("readable"), code);
+    let (before, after) = (of(text), of(less));
+    assert_eq!(
+        after.answer,
+        Kind::CannotTell,
+        "{code} without {what:?}: {after:?}"
+    );
+    assert!(after.missing.is_some_and(|missing| !missing.is_empty()));
+    let told = matches!(before.answer, Kind::Pass | Kind::Fail);
+    assert!(
+        told || code == "engine-unstated",
+        "{code} was not told before: {before:?}"
+    );
 }
 
 #[track_caller]
@@ -430,7 +504,17 @@ fn bad_files_are_refused_with_a_reason() {
     refused(b"hello, world", &["--map"]);
     refused(
         br#"{"completed": 1, "duration": 2.0}"#,
-        &["no known format", "AIPerf", "`total_"],
+        &["no known format", "nearest is", "`total_", "--map"],
+    );
+    refused(
+        br#"{"a": 1}"#,
+        &["no known format", "known are GuideLLM", "AIPerf"],
+    );
+    let deep = format!("benchmarks:\n  a: {}", "[".repeat(5000));
+    refused(deep.as_bytes(), &["YAML", "cannot be read"]);
+    refused(
+        b"version: 1\nresults: {a: [}\n",
+        &["YAML", "cannot be read"],
     );
     refused(
         br#"{"format_version": 1, "run_id": "x"}"#,

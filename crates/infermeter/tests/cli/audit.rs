@@ -149,7 +149,7 @@ fn what_cannot_be_read_is_said() {
     let empty = scratch.file("empty.json", "");
     infermeter(&format!("audit {empty}")).fails(2, &["empty.json", "the file is empty"]);
     let unknown = scratch.file("unknown.json", "{\"completed\": 3}");
-    infermeter(&format!("audit {unknown}")).fails(2, &["looked for GuideLLM", "nearest is"]);
+    infermeter(&format!("audit {unknown}")).fails(2, &["nearest is vllm bench serve"]);
     infermeter("audit nowhere.json").fails(2, &["nowhere.json"]);
     let directory = scratch.path("").display().to_string();
     infermeter(&format!("audit {directory}")).fails(2, &["no result", "unknown.json"]);
@@ -157,6 +157,66 @@ fn what_cannot_be_read_is_said() {
     infermeter(&format!("audit {file} --state gpu-modle=x")).fails(2, &["mean gpu-model?"]);
     infermeter(&format!("audit {file} --state gpu-model")).fails(2, &["NAME=VALUE"]);
     infermeter("audit").fails(2, &["PATHS"]);
+}
+
+#[test]
+fn a_directory_may_hold_anything() {
+    let scratch = Scratch::new();
+    scratch.file("good.json", &result(5.0).to_string());
+    scratch.file("empty.csv", "");
+    scratch.file("notes.txt", "not looked at");
+    scratch.file(
+        "mlperf_log_summary.txt",
+        "MLPerf Results Summary\nScenario : Server\nResult is : INVALID\ntarget_qps : 5\n",
+    );
+    std::fs::write(scratch.path("bytes.json"), [0xff, 0xfe, 0, 1]).expect("written");
+    let root = scratch.path("");
+    std::os::unix::fs::symlink(&root, scratch.path("loop")).expect("linked");
+    std::os::unix::fs::symlink("nowhere.json", scratch.path("gone.json")).expect("linked");
+    std::os::unix::fs::symlink("good.json", scratch.path("twice.json")).expect("linked");
+    let ran = infermeter(&format!("audit {} --json", root.display()));
+    assert_eq!(
+        ran.code,
+        Some(3),
+        "LoadGen calls its result invalid: {ran:#?}"
+    );
+    for word in [
+        "empty.csv: the file is empty",
+        "bytes.json: the file is not text",
+    ] {
+        assert!(ran.err.contains(word), "no `{word}` in {}", ran.err);
+    }
+    assert_eq!(ran.err.lines().count(), 2, "{}", ran.err);
+    let audit = ran.json();
+    assert_eq!(audit["sources"].as_array().map(Vec::len), Some(2));
+    assert_eq!(outcome(&audit, "invalid-by-its-tool")["answer"], "fail");
+}
+
+#[test]
+fn the_client_behind_a_file_can_be_stated() {
+    let scratch = Scratch::new();
+    let mut busy = result(100.0);
+    busy["output_throughput"] = json!(20_000.0);
+    busy["steady_state"] = json!({});
+    let file = scratch.file("rust.json", &busy.to_string());
+    let judged = |flags: &str| {
+        let audit = infermeter(&format!("audit {file} --json {flags}")).json();
+        outcome(&audit, "client-bound-likely").clone()
+    };
+    let silent = judged("");
+    assert_eq!(silent["answer"], "cannot_tell");
+    assert_eq!(silent["missing"], "the client's cores");
+    assert_eq!(judged("--state client-cores=4")["answer"], "pass");
+    let one = judged("--state client-cores=0.5");
+    assert_eq!(one["answer"], "fail");
+    let evidence = one["evidence"].as_str().unwrap_or_default();
+    assert!(evidence.contains("30 ms at p99"), "{evidence}");
+    let other = judged("--state client=evalscope --state client-cores=2");
+    assert_eq!(other["answer"], "fail");
+    let unknown = judged("--state client=curl --state client-cores=2");
+    assert_eq!(unknown["answer"], "cannot_tell");
+    let wrong = infermeter(&format!("audit {file} --state client-cores=many"));
+    wrong.fails(2, &["client-cores", "a number"]);
 }
 
 #[test]
