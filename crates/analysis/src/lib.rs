@@ -28,6 +28,7 @@ mod precision;
 mod prefix_cache;
 mod repeated;
 mod requests;
+mod response_cache;
 mod run;
 mod server;
 mod sessions;
@@ -56,6 +57,7 @@ pub use precision::{Precision, PrecisionLook, PrecisionMethod, PrecisionRun, Pre
 pub use prefix_cache::{HitRate, HitSource, PrefixCacheSummary};
 pub use repeated::{Components, Over, Repeated, RepeatedFigure};
 pub use requests::{FinishShare, RequestSummary};
+pub use response_cache::{PairedRatio, ResponseCacheSummary};
 pub use run::Run;
 pub use server::{Agreement, GaugeFigure, LittlesLaw, ServerSummary};
 pub use sessions::{SessionSummary, TurnSummary};

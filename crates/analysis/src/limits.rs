@@ -121,6 +121,10 @@ pub const COLD_RATIO: f64 = 3.0;
 /// Requests in that half, at least.
 pub const COLD_MIN_LATER: usize = 100;
 
+/// Time of a repeated prompt over that of a fresh one: a cache below this, where the interval
+/// excludes 1.
+pub const RESPONSE_CACHE: f64 = 0.9;
+
 /// Share of the measured requests with the text of an earlier one: questionable.
 pub const REPEATED_TEXTS: f64 = 0.05;
 

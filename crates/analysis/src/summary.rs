@@ -12,6 +12,7 @@ use crate::percentile::Percentile;
 use crate::positions::PositionGaps;
 use crate::prefix_cache::PrefixCacheSummary;
 use crate::requests::{FinishShare, RequestSummary, finish_reasons};
+use crate::response_cache::ResponseCacheSummary;
 use crate::run::Run;
 use crate::server::ServerSummary;
 use crate::sessions::SessionSummary;
@@ -69,6 +70,9 @@ pub struct Summary {
     pub speculation: Option<SpeculationSummary>,
     /// What the server's prefix cache held of the prompts; absent where nothing is known of it.
     pub prefix_cache: Option<PrefixCacheSummary>,
+    /// What a repeated prompt gains; absent unless `--probe-response-cache` asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_cache: Option<ResponseCacheSummary>,
     /// The objectives, judged.
     pub slo: Vec<SloLine>,
     /// The requests that met them all; absent without objectives.
@@ -154,6 +158,7 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
         speculation: SpeculationSummary::of(run, &population, (&latency, &classes), window),
         prefix_cache: PrefixCacheSummary::of(manifest, &tokens),
         tokens,
+        response_cache: ResponseCacheSummary::of(manifest),
         slo: slo_lines(run, &population, origin, &figures),
         goodput: goodput(run, &population, origin, window),
         client: ClientSummary::of(run, &population, (window, &wanted), &figures),

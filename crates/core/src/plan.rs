@@ -365,6 +365,9 @@ pub struct Plan {
     pub strict: bool,
     /// Send no feature probes before the run.
     pub no_probe: bool,
+    /// Send pairs of a repeated and a fresh prompt before the run: does the server cache responses?
+    #[serde(default)]
+    pub probe_response_cache: bool,
     /// Declared hardware of the server: `gpu=H100, count=8`, or text.
     pub hardware: Option<String>,
     /// Declared facts about the model: `version=..., quantisation=fp8`.
@@ -475,6 +478,7 @@ impl Plan {
             full: false,
             strict: false,
             no_probe: false,
+            probe_response_cache: false,
             hardware: None,
             model_info: None,
             engine_info: None,

@@ -304,6 +304,10 @@ pub struct RunArgs {
     /// Send no feature probes before the run
     #[arg(long, help_heading = "Requests")]
     pub no_probe: bool,
+    /// Send one prompt again and again before the run, among fresh ones, and say whether the server
+    /// caches responses (26 short requests)
+    #[arg(long, help_heading = "Requests")]
+    pub probe_response_cache: bool,
 
     /// Objective, as in 'ttft.p99<500ms' (repeatable)
     #[arg(long, value_name = "SLO", help_heading = "Result")]

@@ -349,6 +349,7 @@ fn flags(args: &RunArgs) -> Vec<(String, Value)> {
     let switches = [
         ("no-stream", args.no_stream),
         ("no-probe", args.no_probe),
+        ("probe-response-cache", args.probe_response_cache),
         ("save-responses", args.save_responses),
         ("json", args.json),
         ("quiet", args.quiet),

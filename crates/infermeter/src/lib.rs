@@ -4,6 +4,7 @@
 //! plan -> workload and schedule -> target -> run -> record -> summary -> findings -> report
 
 pub mod audit;
+mod cache_probe;
 pub mod calibrate;
 pub mod cli;
 pub mod clients;

@@ -1,7 +1,9 @@
 //! From plan to a target that is ready for load: address, TLS, credentials, model, and the
 //! request fields it accepts. All control traffic of a run happens here.
 
+use crate::cache_probe;
 use crate::exit::ExitError;
+use crate::run_id::salt_of;
 use crate::secrets::Secrets;
 use crate::server_metrics::{self, KnownPage};
 use anyhow::{Context, Result, anyhow, bail};
@@ -121,6 +123,10 @@ fn prepare(plan: &Plan, mock_url: Option<&str>, run_id: &str) -> Result<ReadyTar
             for request in &mut ready.control {
                 secrets.scrub(&mut request.result);
             }
+            if let Some(Value::String(problem)) = ready.facts.pointer_mut("/response_cache/problem")
+            {
+                secrets.scrub(problem);
+            }
             for finding in &mut ready.findings {
                 secrets.scrub(&mut finding.evidence);
             }
@@ -170,19 +176,13 @@ fn ready(
     };
     let findings = probed(plan, (&mut control, &trials), &mut shape)
         .map_err(|e| unusable(&target, plan, &e))?;
+    let cache = cache_probe::trial(plan, &mut control, &shape, salt_of(run_id))?;
     let found = server_metrics::find(plan, &mut control, (&target, &shape.headers, channel));
-    let mut facts = json!({
-        "url": target.to_string(),
-        "address": address.to_string(),
-        "loopback": address.ip().is_loopback(),
-        "same_host": is_own_address(address.ip()),
-        "mock": is_mock.then(|| plan.target.trim_start_matches("mock:")),
-        "server": facts.server,
-        "version": facts.version,
-        "models": facts.models,
-        "fields": fields(plan, shape.features),
-    });
-    describe_metrics(&mut facts, &found);
+    let mut seen = facts_of(&facts, &target, address);
+    seen["mock"] = json!(is_mock.then(|| plan.target.trim_start_matches("mock:")));
+    seen["fields"] = fields(plan, shape.features);
+    describe_metrics(&mut seen, &found);
+    seen["response_cache"] = json!(cache);
     let encoder = RequestEncoder::new(&target, &shape);
     Ok(ReadyTarget {
         address,
@@ -192,7 +192,7 @@ fn ready(
         control: control.log.clone(),
         after: control,
         metrics: found.ok(),
-        facts,
+        facts: seen,
         findings,
         secrets: Secrets::default(),
     })
@@ -213,6 +213,19 @@ fn channel_to(plan: &Plan, target: &Target) -> Result<Channel> {
         tls,
         connect_timeout,
         timeout,
+    })
+}
+
+/// Who answers where.
+fn facts_of(facts: &TargetFacts, target: &Target, address: SocketAddr) -> Value {
+    json!({
+        "url": target.to_string(),
+        "address": address.to_string(),
+        "loopback": address.ip().is_loopback(),
+        "same_host": is_own_address(address.ip()),
+        "server": facts.server,
+        "version": facts.version,
+        "models": facts.models,
     })
 }
 

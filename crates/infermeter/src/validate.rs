@@ -32,6 +32,7 @@ pub fn validate(plan: &Plan) -> Result<()> {
     arrival(plan)?;
     bounds(plan)?;
     threads(plan)?;
+    probes(plan)?;
     dataset(plan)?;
     requests(plan)?;
     sessions(plan)?;
@@ -215,6 +216,14 @@ fn sessions(plan: &Plan) -> Result<()> {
             "--sessions pause=TIME needs --concurrency: in an open loop no user waits to begin the \
              next session"
         );
+    }
+    Ok(())
+}
+
+/// Trials before the run.
+fn probes(plan: &Plan) -> Result<()> {
+    if plan.no_probe && plan.probe_response_cache {
+        bail!("--no-probe and --probe-response-cache exclude each other: the second is a probe");
     }
     Ok(())
 }

@@ -234,7 +234,7 @@ fn check_kind(answer: &ControlAnswer, stream: bool) -> Result<(), ProbeError> {
 }
 
 /// The message of an error event in a stream that began well.
-fn in_band_error(answer: &ControlAnswer) -> Option<String> {
+pub(crate) fn in_band_error(answer: &ControlAnswer) -> Option<String> {
     let text = String::from_utf8_lossy(&answer.body);
     let line = text.lines().find(|l| l.starts_with("data: {\"error\""))?;
     Some(infermeter_core::text::inert(

@@ -10,6 +10,7 @@ pub mod fuzzing;
 pub mod host;
 pub mod metrics_page;
 pub mod prometheus;
+pub mod response_cache;
 pub mod series;
 pub mod target;
 pub mod watch;

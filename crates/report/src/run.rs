@@ -1,9 +1,10 @@
 //! What was run: target, workload, load, window, outcomes.
 
-use crate::number::{count, counted, percent, significant};
+use crate::number::{count, counted, interval, percent, significant};
 use crate::style::Style;
 use infermeter_analysis::{
-    FinishShare, KeepsUp, LoadSummary, StabilitySummary, Steadiness, SteadySummary, Summary,
+    FinishShare, KeepsUp, LoadSummary, ResponseCacheSummary, StabilitySummary, Steadiness,
+    SteadySummary, Summary,
 };
 use infermeter_core::declared::Subject;
 use infermeter_core::plan::{ArrivalKind, DatasetOrder, Endpoint, Plan};
@@ -27,6 +28,9 @@ pub(crate) fn lines(summary: &Summary, manifest: &RunManifest, style: Style) -> 
     entry("Window", window(summary));
     if let Some(text) = steady(summary) {
         entry("Steady", text);
+    }
+    if let Some(text) = summary.response_cache.as_ref().and_then(repeated) {
+        entry("Repeated", text);
     }
     entry("Requests", outcomes(&summary.requests.measured));
     for reason in summary.requests.reasons.iter().take(5) {
@@ -233,6 +237,24 @@ fn steady(summary: &Summary) -> Option<String> {
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// What a repeated prompt takes, over a fresh one.
+fn repeated(trial: &ResponseCacheSummary) -> Option<String> {
+    let parts = [
+        ("TTFT", trial.ttft),
+        ("E2E", trial.e2e),
+        ("behind the first token", trial.after_first),
+    ];
+    let parts: Vec<String> = parts
+        .iter()
+        .filter_map(|(name, ratio)| {
+            let ratio = (*ratio)?;
+            let range = interval(ratio.low.map(significant), ratio.high.map(significant));
+            Some(format!("{name} x {} {range}", significant(ratio.value)))
+        })
+        .collect();
+    (!parts.is_empty()).then(|| format!("prompt over fresh one: {}", parts.join(", ")))
 }
 
 fn after_warmup(steady: &SteadySummary) -> String {

@@ -1,6 +1,6 @@
 //! Whether the load was the one asked for.
 
-use super::{count, percent, tiered, waited_for_a_core};
+use super::{by_scope, count, percent, tiered, waited_for_a_core};
 use crate::limits::{SEND_LAG_MS, SEND_LAG_SHARE_OF_TTFT, SHORTEST_LEVEL_S, SLOT_LAG, UNDELIVERED};
 use crate::percentile::Percentile;
 use crate::run::Run;
@@ -48,11 +48,7 @@ pub(super) fn short_level(run: &Run, summary: &Summary) -> Option<Finding> {
     let measured = &summary.requests.measured;
     (level < SHORTEST_LEVEL_S && measured.total > measured.not_sent).then(|| {
         Finding::new(
-            if plan.strict {
-                Severity::Warning
-            } else {
-                Severity::Note
-            },
+            by_scope(run),
             "short-level",
             "The load was measured for too short a time to tell whether the server keeps up with it.",
             format!("{level:.1} s at one load; at least {SHORTEST_LEVEL_S:.0} s, better five minutes."),
@@ -120,11 +116,7 @@ pub(super) fn undelivered(_: &Run, summary: &Summary) -> Option<Finding> {
 /// In closed loop each slot waits for its answer: a slow server gets less load. Published latencies
 /// ought to come from an open loop.
 pub(super) fn closed_loop(run: &Run, _: &Summary) -> Option<Finding> {
-    let severity = if run.manifest.plan.strict {
-        Severity::Warning
-    } else {
-        Severity::Note
-    };
+    let severity = by_scope(run);
     (run.manifest.load_model == LoadModel::ClosedLoop).then(|| {
         Finding::new(
             severity,

@@ -1,5 +1,6 @@
 //! The checks: each a pure function of a run and its summary.
 
+mod caching;
 mod calibration;
 mod client;
 mod conservation;
@@ -74,6 +75,9 @@ const CHECKS: &[Check] = &[
     load::drain_without_load,
     setup::dataset_repeated,
     setup::verbose_logging,
+    caching::response_caching,
+    caching::prefix_caching,
+    caching::without_answer,
     sessions::slip,
     sessions::live_history,
     tokens::length_not_obeyed,
@@ -114,6 +118,15 @@ pub fn judge(run: &Run, summary: &Summary) -> Vec<Finding> {
     findings.extend(publication.filter_map(|check| check(run, summary)));
     findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
     findings
+}
+
+/// A note about a run, a warning about one to be published.
+fn by_scope(run: &Run) -> Severity {
+    if run.manifest.plan.strict {
+        Severity::Warning
+    } else {
+        Severity::Note
+    }
 }
 
 /// Error beyond `limit`, warning beyond a fifth of it.

@@ -1,6 +1,6 @@
 //! Start-up, drift, saturation, and the recorder's self-test.
 
-use super::percent;
+use super::{by_scope, percent};
 use crate::limits::{RESIDENCE_TOLERANCE, STEADY_EXPECTED_S};
 use crate::run::Run;
 use crate::stability::{KeepsUp, StabilitySummary};
@@ -48,11 +48,6 @@ pub(super) fn stability_undecided(run: &Run, summary: &Summary) -> Option<Findin
     let found = summary.load.as_ref()?.stability.as_ref()?;
     let strict = run.manifest.plan.strict;
     let full = found.emptied == Some(false);
-    let severity = if strict {
-        Severity::Warning
-    } else {
-        Severity::Note
-    };
     let message = if full {
         "It cannot be told whether the server keeps up: the queue was never seen empty in the last \
          third, but nothing grows clearly."
@@ -61,7 +56,7 @@ pub(super) fn stability_undecided(run: &Run, summary: &Summary) -> Option<Findin
     };
     (found.answer == KeepsUp::Undecided && (full || strict)).then(|| {
         Finding::new(
-            severity,
+            by_scope(run),
             "stability-undecided",
             message,
             format!(

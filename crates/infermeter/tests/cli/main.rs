@@ -10,6 +10,7 @@ mod audit;
 mod bad_plans;
 mod bad_records;
 mod bad_targets;
+mod caching;
 mod calibrate;
 mod clients;
 mod closed_loop;

@@ -1,0 +1,68 @@
+//! `--probe-response-cache`: the prompts of the trial, and the trial itself.
+//!
+//! It judges nothing: `analysis` does. Invariant: no prompt of the trial begins like one of the load.
+
+use anyhow::{Context, Result, anyhow};
+use infermeter_client::encode::RequestShape;
+use infermeter_core::plan::Plan;
+use infermeter_core::request::{RequestContent, RequestSpec};
+use infermeter_probe::response_cache::{CacheTrial, PROMPTS};
+use infermeter_probe::target::Control;
+use infermeter_workload::{Tokenizer, Workload};
+
+/// Lengths of the trial: a prompt long enough to cost something, an answer long enough to show whether
+/// it was generated.
+const LENGTHS: &str = "fixed:256,32";
+
+/// Sends the trial's pairs, where the plan asks for it.
+///
+/// # Errors
+/// When no prompts can be made under the plan's tokenizer.
+pub fn trial(
+    plan: &Plan,
+    control: &mut Control,
+    shape: &RequestShape,
+    salt: u64,
+) -> Result<Option<CacheTrial>> {
+    if !plan.probe_response_cache {
+        return Ok(None);
+    }
+    let prompts = prompts(plan, salt).context("--probe-response-cache")?;
+    Ok(Some(control.response_cache(shape, &prompts)))
+}
+
+fn prompts(plan: &Plan, salt: u64) -> Result<Vec<(RequestSpec, RequestContent)>> {
+    let lengths = LENGTHS.parse().map_err(|e| anyhow!("{e}"))?;
+    let tokenizer = Tokenizer::open(&plan.tokenizer)?;
+    let workload = Workload::from_plan(&lengths, plan.seeds().workload, tokenizer)?;
+    // Another salt than the load's.
+    let workload = workload.with_salt(!salt);
+    let prompt = |id| {
+        let spec = workload.spec(id);
+        let content = workload.content(&spec, &[])?;
+        Ok((spec, content))
+    };
+    (0..PROMPTS as u64).map(prompt).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn prompts_of_one_length_that_begin_differently() {
+        let prompts = prompts(&Plan::defaults(), 7).expect("prompts");
+        assert_eq!(prompts.len(), PROMPTS);
+        let text = |content: &RequestContent| content.messages[0].text.to_string();
+        let begins = prompts.iter().map(|(_, c)| text(c)[..40].to_owned());
+        assert_eq!(begins.collect::<BTreeSet<_>>().len(), PROMPTS);
+        let lengths = prompts
+            .iter()
+            .map(|(s, _)| (s.prompt_tokens, s.output_tokens));
+        assert_eq!(
+            lengths.collect::<BTreeSet<_>>(),
+            BTreeSet::from([(256, 32)])
+        );
+    }
+}
