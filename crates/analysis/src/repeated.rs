@@ -419,6 +419,23 @@ mod tests {
     }
 
     #[test]
+    fn runs_that_are_not_valid_are_named() {
+        let (_, summary) = run(300, 0);
+        let severity = |verdict| {
+            let runs = vec![
+                (summary.clone(), Verdict::Valid),
+                (summary.clone(), verdict),
+            ];
+            let findings = Repeated::of(&runs).findings(false);
+            let found = findings.into_iter().find(|f| f.code == "runs-not-valid");
+            found.map(|f| f.severity)
+        };
+        assert_eq!(severity(Verdict::Valid), None);
+        assert_eq!(severity(Verdict::Questionable), Some(Severity::Warning));
+        assert_eq!(severity(Verdict::Invalid), Some(Severity::Error));
+    }
+
+    #[test]
     fn figures_over_runs_are_those_of_each() {
         let runs = repeated(&[0, 2, 4]);
         let mean = runs.figure("ttft.mean").expect("a figure");

@@ -2,53 +2,8 @@
 
 use crate::facts::Facts;
 use infermeter_core::finding::Severity;
-use serde::Serialize;
 
-/// Where a check applies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scope {
-    /// Each result by itself.
-    Run,
-    /// Results at one load: repeats.
-    Repeated,
-    /// Results at several loads.
-    Sweep,
-    /// Two sides.
-    Comparison,
-    /// What is published.
-    Publication,
-}
-
-/// What a check is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Dimension {
-    /// Whether what is compared is comparable.
-    BaselineFairness,
-    /// Whether the experiment can carry a conclusion.
-    EvaluationSetup,
-    /// Whether the figures say what they seem to say.
-    MetricDesign,
-}
-
-impl Dimension {
-    /// All dimensions, in the order of printing.
-    pub const ALL: [Self; 3] = [
-        Self::BaselineFairness,
-        Self::EvaluationSetup,
-        Self::MetricDesign,
-    ];
-
-    /// The name printed.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::BaselineFairness => "Baseline fairness",
-            Self::EvaluationSetup => "Evaluation set-up",
-            Self::MetricDesign => "Metric design",
-        }
-    }
-}
+pub use infermeter_core::finding::{Dimension, Scope};
 
 /// What a check answers.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,9 @@
 //! Doubt as data: findings and the verdict they add up to.
 
+mod catalogue;
+
+pub use catalogue::{Dimension, FINDINGS, Scope, place_of};
+
 use serde::{Deserialize, Serialize};
 
 /// How much a finding weighs.
@@ -21,6 +25,12 @@ pub struct Finding {
     pub code: String,
     /// Its weight.
     pub severity: Severity,
+    /// Where it is asked; absent for a code that is not in [`FINDINGS`], as an older version's may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
+    /// What it is about; absent as above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dimension: Option<Dimension>,
     /// One sentence: what was found.
     pub message: String,
     /// The figures behind it.
@@ -38,9 +48,12 @@ impl Finding {
         evidence: impl Into<String>,
         advice: impl Into<String>,
     ) -> Self {
+        let place = place_of(code);
         Self {
             code: code.to_owned(),
             severity,
+            scope: place.map(|(scope, _)| scope),
+            dimension: place.map(|(_, dimension)| dimension),
             message: message.into(),
             evidence: evidence.into(),
             advice: advice.into(),
@@ -83,6 +96,27 @@ impl Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_finding_knows_its_place() {
+        let found = Finding::new(Severity::Warning, "one-run-only", "", "", "");
+        let text = serde_json::to_string(&found).expect("JSON");
+        assert!(
+            text.contains(r#""scope":"publication","dimension":"evaluation_setup""#),
+            "{text}"
+        );
+        assert_eq!(
+            serde_json::from_str::<Finding>(&text).expect("a finding"),
+            found
+        );
+        let old = r#"{"code":"x","severity":"note","message":"","evidence":"","advice":""}"#;
+        assert_eq!(
+            serde_json::from_str::<Finding>(old)
+                .expect("a finding")
+                .scope,
+            None
+        );
+    }
 
     #[test]
     fn the_heaviest_finding_decides() {

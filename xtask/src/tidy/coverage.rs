@@ -6,6 +6,7 @@
 
 use super::tree::Tree;
 use super::{Problem, book};
+use infermeter_core::finding::FINDINGS;
 use infermeter_core::plan::Plan;
 use infermeter_core::slo::SloMetric;
 use std::collections::BTreeSet;
@@ -14,6 +15,8 @@ const FINDINGS_PAGE: &str = "docs/src/findings.md";
 const CHECKS_PAGE: &str = "docs/src/audit-checks.md";
 /// Where the audit's checks stand.
 const CHECKS_FOLDER: &str = "crates/audit/src/checks/";
+/// Where each finding has its scope and dimension.
+const CATALOGUE: &str = "crates/core/src/finding/catalogue.rs";
 const RECORD_PAGE: &str = "docs/src/record.md";
 const PLAN_PAGE: &str = "docs/src/plan.md";
 const SIMULATOR_PAGE: &str = "docs/src/simulator.md";
@@ -48,6 +51,9 @@ const FURTHER_METRICS: [&str; 9] = [
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     let mut problems = metrics(tree);
     problems.append(&mut findings(tree));
+    let codes = finding_codes(tree);
+    problems.append(&mut placed(&codes));
+    problems.append(&mut tried(tree, &codes));
     let reasons = variants(tree, "crates/core/src/record.rs", "Reason", '_');
     problems.append(&mut mentioned(tree, RECORD_PAGE, &reasons));
     problems.append(&mut mentioned(tree, RECORD_PAGE, &columns(tree)));
@@ -87,6 +93,48 @@ fn findings(tree: &Tree) -> Vec<Problem> {
         problems.append(&mut headed(tree, CHECKS_PAGE, "check", &checks));
     }
     problems
+}
+
+/// Each finding has its row in the catalogue, and each row its finding.
+fn placed(codes: &BTreeSet<String>) -> Vec<Problem> {
+    let known: BTreeSet<&str> = FINDINGS.iter().map(|(code, _, _)| *code).collect();
+    let missing = codes.iter().filter(|code| !known.contains(code.as_str()));
+    let mut problems: Vec<Problem> = missing
+        .map(|code| Problem::error(CATALOGUE, format!("no row for the finding `{code}`")))
+        .collect();
+    let unknown = known.iter().filter(|code| !codes.contains(**code));
+    problems.extend(
+        unknown
+            .map(|code| Problem::error(CATALOGUE, format!("has `{code}`, which no code reports"))),
+    );
+    problems
+}
+
+/// Each finding has a fixture: some test names it in a literal, alone or behind its severity.
+fn tried(tree: &Tree, codes: &BTreeSet<String>) -> Vec<Problem> {
+    let mut named = BTreeSet::new();
+    for (path, source) in &tree.rust {
+        if !path.starts_with("crates/") {
+            continue;
+        }
+        for (number, line) in (1..).zip(source.raw.lines()) {
+            if !(source.is_test(number) || path.contains("/tests")) {
+                continue;
+            }
+            let literals = line.split('"').skip(1).step_by(2);
+            let last = literals.filter_map(|text| text.split(' ').next_back());
+            named.extend(last.filter(|code| codes.contains(*code)).map(str::to_owned));
+        }
+    }
+    let missing = codes.difference(&named);
+    missing
+        .map(|code| {
+            Problem::error(
+                FINDINGS_PAGE,
+                format!("no test raises the finding `{code}`"),
+            )
+        })
+        .collect()
 }
 
 /// Problems where the headings of a page and the codes in use are not the same.
@@ -259,6 +307,25 @@ mod tests {
             (FINDINGS_PAGE, "### `two`\n"),
         ]);
         assert_eq!(findings(&tree).len(), 2);
+    }
+
+    #[test]
+    fn findings_have_a_row_and_a_fixture() {
+        let codes = |all: &[&str]| all.iter().map(|code| (*code).to_owned()).collect();
+        let known: Vec<&str> = FINDINGS.iter().map(|(code, _, _)| *code).collect();
+        assert!(placed(&codes(&known)).is_empty());
+        assert_eq!(placed(&codes(&known[1..])).len(), 1);
+        let more: Vec<&str> = known.iter().copied().chain(["new"]).collect();
+        assert_eq!(placed(&codes(&more)).len(), 1);
+
+        let tree = Tree::of(&[(
+            "crates/a/src/lib.rs",
+            "fn f() { g(\"two\") }\n#[cfg(test)]\nmod t { fn g() { \
+             check(&[\"warning one\"]); } }\n",
+        )]);
+        let missing = tried(&tree, &codes(&["one", "two"]));
+        assert_eq!(missing.len(), 1, "{missing:?}");
+        assert!(missing[0].message.contains("two"), "{missing:?}");
     }
 
     #[test]

@@ -42,3 +42,31 @@ pub(super) fn slip(run: &Run, summary: &Summary) -> Option<Finding> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::checks::tests::{check, every};
+    use infermeter_core::request::Turn;
+    use infermeter_metrics::fixture::{Run, ms};
+
+    /// Pairs of turns; the second is due `late` after the trace has it.
+    fn slipped(late: i64) -> impl FnOnce(&mut Run) {
+        move |run| {
+            for (i, record) in every(run, 1).enumerate() {
+                let (session, number) = (i as u64 / 2, i as u32 % 2);
+                record.turn = Some(Turn { session, number });
+                if number > 0 {
+                    // The first measured one: 60 come before.
+                    record.parent = Some(60);
+                    record.planned = Some(record.intended.plus(-late));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn turns_that_the_trace_has_earlier() {
+        check(slipped(ms(1_500)), &["warning trace-slip"]);
+        check(slipped(ms(900)), &[]);
+    }
+}

@@ -581,3 +581,24 @@ fn prompt_inexact(problem: &str) -> Finding {
         "check --tokenizer",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use infermeter_core::finding::Verdict;
+
+    #[test]
+    fn what_goes_wrong_beside_the_measurement_weighs_as_documented() {
+        let check = |finding: Finding, code: &str, verdict| {
+            assert_eq!(finding.code, code);
+            assert_eq!(finding.evidence, "why");
+            assert_eq!(Verdict::of(&[finding]), verdict);
+        };
+        check(
+            unwritten("why"),
+            "manifest-unwritten",
+            Verdict::Questionable,
+        );
+        check(prompt_inexact("why"), "prompt-inexact", Verdict::Invalid);
+    }
+}
