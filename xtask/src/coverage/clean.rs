@@ -172,6 +172,19 @@ pub fn run_log(simulator: &Simulator, seed: u64, load: f64, seconds: i64) -> Run
 #[cfg(test)]
 mod tests {
     use super::*;
+    use infermeter_stats::two_modes;
+
+    /// Neither load nor length of a clean run makes a second mode.
+    #[test]
+    fn clean_latencies_have_one_mode() {
+        let simulator = Simulator::new(Some(SEQUENCES)).expect("a preset");
+        for seed in 0..30 {
+            let load = LOADS[(seed % 3) as usize];
+            let run = simulator.run(seed, Extent::Seconds(SECONDS[0]), load);
+            assert_eq!(two_modes(&run.ttft_s), Ok(None), "TTFT {seed}");
+            assert_eq!(two_modes(&run.e2e_s), Ok(None), "E2E {seed}");
+        }
+    }
 
     /// A small form of the table; and a run with something wrong, so that silence says something.
     #[test]
