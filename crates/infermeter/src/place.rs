@@ -88,7 +88,7 @@ impl System {
             return Ok(());
         }
         let advice = if possible < ports {
-            "raise the hard limit of open files (`ulimit -Hn`)"
+            "raise the hard limit of open files (`ulimit -n`)"
         } else {
             "widen net.ipv4.ip_local_port_range"
         };

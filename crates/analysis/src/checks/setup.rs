@@ -4,7 +4,7 @@
 //! left in `environment.target`.
 
 use super::{count, counted, percent};
-use crate::limits::{COLD_MIN_LATER, COLD_RATIO, REPEATED_TEXTS};
+use crate::limits::{CACHED_PROMPT, COLD_MIN_LATER, COLD_RATIO, REPEATED_TEXTS};
 use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::declared::{Declared, Subject};
@@ -151,18 +151,22 @@ pub(super) fn hits_undeclared(run: &Run, summary: &Summary) -> Option<Finding> {
     let said = |name| declared.value(Subject::Engine, name);
     let cache = summary.prefix_cache.as_ref();
     let shared = cache.and_then(|cache| cache.unlimited);
-    let shared = shared.filter(|share| *share > crate::limits::CACHED_PROMPT)?;
+    let shared = shared.filter(|share| *share > CACHED_PROMPT);
+    let why = match (shared, run.manifest.plan.prefix) {
+        (Some(share), _) => format!("{} of the prompt tokens are shared", percent(share)),
+        (None, Some(PrefixMode::None)) => {
+            "--prefix none: an earlier run with the same seed sent the same prompts".to_owned()
+        }
+        (None, _) => return None,
+    };
     let off = said("prefix-cache").is_some_and(|said| said.eq_ignore_ascii_case("off"));
     let known = cache.is_some_and(|cache| cache.realised.is_some());
     (!known && !off && said("hit-rate").is_none()).then(|| {
         Finding::new(
             Severity::Note,
             "cache-hits-undeclared",
-            "Prompts share their beginnings, and nobody says how much of them a prefix cache served.",
-            format!(
-                "{} of the prompt tokens are shared; neither usage nor counters tell the hits.",
-                percent(shared)
-            ),
+            "Prompts may be in a prefix cache, and nobody says how much of them it served.",
+            format!("{why}; neither usage nor counters tell the hits."),
             "State --engine-info hit-rate=SHARE, or prefix-cache=off; let usage tell cached tokens.",
         )
     })

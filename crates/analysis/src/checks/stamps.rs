@@ -2,6 +2,7 @@
 
 use super::{count, percent, tiered, waited_for_a_core};
 use crate::limits::{CLOCK_STEP_MS, PROGRAM_STAMPED, UNCERTAIN_CHUNKS};
+use crate::percentile::Percentile;
 use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
@@ -43,13 +44,21 @@ pub(super) fn program_stamps(_: &Run, summary: &Summary) -> Option<Finding> {
     } else {
         Severity::Note
     };
+    let lag = Percentile::new(99.0).and_then(|p99| {
+        let lag = summary.client.client_lag.as_ref()?;
+        lag.order_statistic(p99)
+    });
+    let lag = lag.map_or_else(
+        || " How late the program was is not known.".to_owned(),
+        |ms| format!(" Where both stamps are known the program was {ms:.2} ms late at p99."),
+    );
     Some(Finding::new(
         severity,
         "program-stamps",
         "Responses were stamped by the program, not by the kernel: the client's own delay is \
          inside their latencies.",
         format!(
-            "{} of {} responses ({}).",
+            "{} of {} responses ({}).{lag}",
             count(stamps.program),
             count(all),
             percent(share)

@@ -69,15 +69,20 @@ fn shared_beginnings_of_unknown_effect() {
             manifest.environment = json!({"workload": {"shared_prefix_share": 0.4}});
         }
     };
-    let found = |engine_info| {
+    let found_of = |change: &dyn Fn(&mut Run)| {
         let mut run = Run::steady(1_300, 20.0, 12);
-        shared(engine_info)(&mut run);
+        change(&mut run);
         let (run, summary) = crate::summarize_log(&run.build());
         super::hits_undeclared(&run, &summary).map(|f| f.code)
     };
+    let found = |engine_info| found_of(&shared(engine_info));
     let code = Some("cache-hits-undeclared".to_owned());
     assert_eq!(found(None), code);
     assert_eq!(found(Some("prefix-cache=on")), code);
     assert_eq!(found(Some("prefix-cache=off")), None);
     assert_eq!(found(Some("hit-rate=0.38")), None);
+    let again = |prefix| found_of(&move |run: &mut Run| run.manifest().plan.prefix = prefix);
+    assert_eq!(again(Some(PrefixMode::None)), code);
+    assert_eq!(again(Some(PrefixMode::Bust)), None);
+    assert_eq!(again(None), None);
 }
