@@ -67,6 +67,8 @@ pub struct Facts {
     pub translations: Vec<Translation>,
     /// Findings of the run itself, where infermeter measured it.
     pub findings: Option<Vec<Finding>>,
+    /// Checks that such a run left open, with what was missing.
+    pub undecided: Vec<(&'static str, &'static str)>,
 }
 
 /// The load.
@@ -270,6 +272,7 @@ impl Facts {
             unequal: Vec::new(),
             translations: Vec::new(),
             findings: None,
+            undecided: Vec::new(),
         }
     }
 

@@ -12,9 +12,14 @@ use infermeter_audit::Side;
 use infermeter_audit::evidence;
 use infermeter_audit::facts::{Facts, SetupItem};
 use infermeter_audit::import::{self, ImportError, Mapping};
-use infermeter_record::{MANIFEST_FILE, ParquetRecords, RecordState, RunDirectory, read_manifest};
-use std::collections::BTreeSet;
+use infermeter_record::{
+    MANIFEST_FILE, ParquetRecords, RESPONSES_FILE, RecordState, RunDirectory, read_manifest,
+};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 /// Largest file read, bytes.
@@ -184,10 +189,33 @@ fn read_run(path: &Path) -> Result<Facts> {
     let records = ParquetRecords::open(directory.path())?;
     let run = Run::read(manifest, &records)?;
     let mut facts = import::of_run(&run.manifest, &run.collected.requests);
+    let answers = answers(directory.path())?;
+    import::add_answers(&mut facts, &run.collected.requests, &answers);
     let judged = Judged::of(run, &records, None)?;
     import::add_judgement(&mut facts, &judged.manifest);
     facts.source = path.display().to_string();
     Ok(facts)
+}
+
+/// What tells the answers of a run apart, by request; nothing where their texts were not kept.
+fn answers(run: &Path) -> Result<BTreeMap<u64, u64>> {
+    let path = run.join(RESPONSES_FILE);
+    if !path.is_file() {
+        return Ok(BTreeMap::new());
+    }
+    let file = fs::File::open(&path).with_context(|| path.display().to_string())?;
+    let mut keys = BTreeMap::new();
+    for (index, line) in BufReader::new(file).lines().enumerate() {
+        let place = || format!("{}, line {}", path.display(), index + 1);
+        let line: Value = serde_json::from_str(&line.with_context(place)?).with_context(place)?;
+        let parts = ["reasoning", "text", "tool_calls"].map(|name| line[name].as_str());
+        if let (Some(id), true) = (line["id"].as_u64(), parts.iter().any(Option::is_some)) {
+            let mut hasher = DefaultHasher::new();
+            parts.hash(&mut hasher);
+            keys.insert(id, hasher.finish());
+        }
+    }
+    Ok(keys)
 }
 
 /// Facts of the set-up given on the command line.

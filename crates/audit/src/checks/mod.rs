@@ -33,17 +33,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Check> {
     tables.into_iter().flatten()
 }
 
-/// A check that a run of infermeter has answered itself.
-struct Judged {
-    check: &'static str,
-    /// Findings that say no.
-    fails: &'static [&'static str],
-    /// Findings that leave it open, and what they lack.
-    open: &'static [(&'static str, &'static str)],
-}
-
-/// Judged by the finding of the same code alone.
-const SAME: [&str; 27] = [
+/// Codes that a run of infermeter judges itself: there, its findings answer.
+const JUDGED_BY_RUN: [&str; 29] = [
     "send-lag",
     "load-not-delivered",
     "closed-loop",
@@ -64,6 +55,8 @@ const SAME: [&str; 27] = [
     "prompt-tokens-disagree",
     "multi-token-chunks",
     "prefix-cache-hit",
+    "unstable-load",
+    "drift",
     "correlated-samples",
     "percentile-unsupported",
     "pooled-bimodal",
@@ -73,62 +66,42 @@ const SAME: [&str; 27] = [
     "resent",
 ];
 
-/// Judged by findings of other codes, or left open by some.
-const OTHERS: [Judged; 2] = [
-    Judged {
-        check: "unstable-load",
-        fails: &["unstable-load"],
-        open: &[(
-            "stability-undecided",
-            "a longer run to tell a growing queue from chance",
-        )],
-    },
-    Judged {
-        check: "drift",
-        fails: &["drift"],
-        open: &[(
-            "steady-undecided",
-            "a window that tells whether it was steady",
-        )],
-    },
-];
+/// Of these the ones whose silence says nothing where a check of the samples cannot tell.
+const NEED_SAMPLES: [&str; 2] = ["pooled-bimodal", "tail-ratio"];
 
 /// The answer of a check on one result, and its weight where the run itself gave one.
 pub(crate) fn on_one(check: &Check, facts: &Facts) -> (Answer, Option<Severity>) {
     let Test::One(test) = check.test else {
         return (Answer::NotApplicable, None);
     };
-    let judged = facts.findings.as_ref().and_then(|f| by_run(check.code, f));
-    judged.unwrap_or_else(|| (settled(test(facts)), None))
-}
-
-/// The answer that a run's findings give; `None` where they do not speak about it.
-fn by_run(code: &str, findings: &[Finding]) -> Option<(Answer, Option<Severity>)> {
-    let of = |wanted: &str| findings.iter().find(|f| f.code == wanted);
-    let failed = |found: &Finding| (Answer::Fail(found.evidence.clone()), Some(found.severity));
-    if SAME.contains(&code) {
-        return Some(of(code).map_or((Answer::Pass, None), failed));
+    let Some(findings) = facts.findings.as_ref() else {
+        return (settled(test(facts)), None);
+    };
+    if !JUDGED_BY_RUN.contains(&check.code) {
+        return (settled(test(facts)), None);
     }
-    let judged = OTHERS.iter().find(|judged| judged.check == code)?;
-    if let Some(found) = judged.fails.iter().find_map(|code| of(code)) {
-        return Some(failed(found));
+    if let Some(found) = findings.iter().find(|f| f.code == check.code) {
+        return (Answer::Fail(found.evidence.clone()), Some(found.severity));
     }
-    let open = judged.open.iter().find(|(code, _)| of(code).is_some());
-    Some(match open {
-        Some((_, lacking)) => (Answer::CannotTell((*lacking).to_owned()), None),
-        None => (Answer::Pass, None),
-    })
+    let open = facts.undecided.iter().find(|(code, _)| *code == check.code);
+    if let Some((_, lacking)) = open {
+        return (Answer::CannotTell((*lacking).to_owned()), None);
+    }
+    match settled(test(facts)) {
+        Answer::CannotTell(lacking) if NEED_SAMPLES.contains(&check.code) => {
+            (Answer::CannotTell(lacking), None)
+        }
+        // A drift is left to the run: the test here would look for its cause first.
+        Answer::NotApplicable if check.code != "drift" => (Answer::NotApplicable, None),
+        _ => (Answer::Pass, None),
+    }
 }
 
 /// Warnings and errors of a run that no check of the same meaning answers with.
 fn unheard(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
-    let heard = |code: &str| {
-        let others = OTHERS.iter().flat_map(|judged| judged.fails);
-        SAME.contains(&code) || others.into_iter().any(|known| *known == code)
-    };
-    findings
-        .iter()
-        .filter(move |f| f.severity > Severity::Note && !heard(f.code.as_ref()))
+    let heard = |f: &&Finding| JUDGED_BY_RUN.contains(&f.code.as_ref());
+    let weighty = findings.iter().filter(|f| f.severity > Severity::Note);
+    weighty.filter(move |f| !heard(f))
 }
 
 /// The answer of a check on all results of one side.

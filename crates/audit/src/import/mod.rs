@@ -25,7 +25,7 @@ mod vllm;
 pub use error::ImportError;
 pub(crate) use inference_perf::is_summary_of_stages;
 pub use mapping::{Mapping, MappingError};
-pub use own::{add_judgement, of_run};
+pub use own::{add_answers, add_judgement, of_run};
 
 use crate::csv;
 use crate::facts::{Facts, LoadModel, Metric, Request};

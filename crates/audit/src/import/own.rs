@@ -7,7 +7,7 @@ use crate::facts::{
     Arrivals, Facts, LoadModel, Metric, PercentileRule, Request, SetupItem, Statistics, TokenSource,
 };
 use crate::format::Format;
-use crate::json::{at, list, number, percent, text};
+use crate::json::{at, flag, list, number, percent, text};
 use infermeter_core::declared::{Declared, Statement};
 use infermeter_core::plan::{ArrivalKind, Endpoint, Plan};
 use infermeter_core::record::{Outcome, TokenSource as RecordSource};
@@ -17,6 +17,7 @@ use infermeter_metrics::facts::RequestFacts;
 use infermeter_metrics::origin::Origin;
 use infermeter_metrics::request_metric::RequestMetric;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Owners in a list of models that name the engine behind it.
 const ENGINES: [&str; 3] = ["vllm", "sglang", "infermeter-mock"];
@@ -47,6 +48,7 @@ pub fn of_run(manifest: &RunManifest, requests: &[RequestFacts]) -> Facts {
 pub fn add_judgement(facts: &mut Facts, manifest: &RunManifest) {
     facts.findings = Some(manifest.findings.clone());
     let summary = manifest.summary.as_ref().unwrap_or(&Value::Null);
+    facts.undecided = undecided(facts, summary);
     facts.load.warmup_s = number(summary, "warmup.seconds");
     let per_s = |name: &str| number(summary, &format!("throughput.{name}.per_s"));
     facts.rates.requests = per_s("requests");
@@ -62,6 +64,52 @@ pub fn add_judgement(facts: &mut Facts, manifest: &RunManifest) {
     if let Some(gap) = at(summary, "latency.chunk_gap") {
         facts.state(Metric::ChunkGap, distribution(gap));
     }
+}
+
+/// Adds what tells the answers apart: a key by request, where the record keeps the texts.
+pub fn add_answers(facts: &mut Facts, requests: &[RequestFacts], answers: &BTreeMap<u64, u64>) {
+    let measured = requests.iter().filter(|r| r.phase == Phase::Measure);
+    for (request, record) in facts.requests.iter_mut().zip(measured) {
+        request.answer_key = answers.get(&record.id).copied();
+    }
+}
+
+/// What the run could not decide: no finding says so, and none that it passed.
+fn undecided(facts: &Facts, summary: &Value) -> Vec<(&'static str, &'static str)> {
+    let open = |path: &str| text(summary, path).is_none_or(|answer| answer == "undecided");
+    let is_open_loop = facts.load.model == Some(LoadModel::Open);
+    let metrics = [
+        "ttft.intended",
+        "ttft.send",
+        "tpot",
+        "e2e.intended",
+        "e2e.send",
+    ];
+    let correlated = |metric: &&str| flag(summary, &format!("latency.{metric}.correlated"));
+    let answers = [
+        (
+            "unstable-load",
+            is_open_loop && open("load.stability.answer"),
+            "a longer run to tell a growing queue from chance",
+        ),
+        (
+            "warmup-too-short",
+            open("steady.start_up.answer"),
+            "a run long enough to tell a start-up",
+        ),
+        (
+            "drift",
+            open("steady.answer"),
+            "a window long enough to tell whether it was steady",
+        ),
+        (
+            "correlated-samples",
+            metrics.iter().all(|m| correlated(m).is_none()),
+            "enough requests to tell dependence",
+        ),
+    ];
+    let open = answers.into_iter().filter(|(_, open, _)| *open);
+    open.map(|(check, _, lacking)| (check, lacking)).collect()
 }
 
 /// A distribution of the summary; percentiles that it does not print stay absent.
