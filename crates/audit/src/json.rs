@@ -69,6 +69,19 @@ pub(crate) fn numbers(value: &Value) -> Option<Vec<f64>> {
     Some(value.as_array()?.iter().filter_map(as_number).collect())
 }
 
+/// Milliseconds in the unit that the member at a path names; `None` where it names none of time. A
+/// unit is never guessed.
+pub(crate) fn unit_in_ms(value: &Value, path: &str) -> Option<f64> {
+    let unit = text(value, path)?;
+    match unit.split('/').next().unwrap_or("").trim() {
+        "ns" => Some(1e-6),
+        "us" => Some(1e-3),
+        "ms" => Some(1.0),
+        "s" | "sec" | "seconds" => Some(1e3),
+        _ => None,
+    }
+}
+
 /// What tells one text from another.
 pub(crate) fn key_of(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();

@@ -435,7 +435,8 @@ pub(super) fn more_gpus(a: &[Facts], b: &[Facts]) -> Checked {
     if one == other {
         return Ok(Answer::Pass);
     }
-    let (before, after) = throughputs(a, b).need("throughput")?;
+    let both = throughputs(a, b).filter(|(x, y)| *x > 0.0 && *y > 0.0);
+    let (before, after) = both.need("throughput")?;
     let (total, each) = (after / before, (after / other) / (before / one));
     let only = |total: f64, each: f64| total > 1.0 + limits::CHANGE && each <= 1.0 + limits::CHANGE;
     fail_if(only(total, each) || only(1.0 / total, 1.0 / each), || {

@@ -98,7 +98,10 @@ pub(super) fn failures(facts: &Facts) -> Checked {
     let failed = facts.counts.failed.need("failed requests")?;
     let completed = facts.counts.completed.need("completed requests")?;
     let all = failed + completed;
-    let share = if all > 0.0 { failed / all } else { 0.0 };
+    if all <= 0.0 {
+        return Ok(Answer::NotApplicable);
+    }
+    let share = failed / all;
     fail_if(share > limits::FAILED, || {
         format!(
             "{} of {} failed ({}).",

@@ -304,7 +304,8 @@ pub(super) fn load_not_delivered(facts: &Facts) -> Checked {
     }
     let done = facts.counts.completed.need("completed requests")?;
     let n = done + facts.counts.failed.unwrap_or(0.0);
-    let seconds = facts.load.duration_s.need("duration or send instants")?;
+    let seconds = facts.load.duration_s.filter(|s| *s > 0.0);
+    let seconds = seconds.need("duration or send instants")?;
     let least = least_rate(asked, n);
     if n / seconds >= least {
         return Ok(Answer::Pass);
@@ -333,9 +334,11 @@ pub(super) fn send_lag(facts: &Facts) -> Checked {
         return Ok(Answer::NotApplicable);
     }
     let lag = facts.load.send_lag_ms.need("send lag")?;
-    let ttft = facts
-        .percentile(crate::facts::Metric::Ttft, 50.0)
-        .unwrap_or(0.0);
+    if lag <= limits::SEND_LAG_MS {
+        return Ok(Answer::Pass);
+    }
+    let ttft = facts.percentile(crate::facts::Metric::Ttft, 50.0);
+    let ttft = ttft.need("median TTFT beside the send lag")?;
     let limit = limits::SEND_LAG_MS.max(limits::SEND_LAG_SHARE * ttft);
     fail_if(lag > limit, || {
         format!(
@@ -565,6 +568,8 @@ pub(super) fn knee_not_reached(side: &[Facts]) -> Checked {
     let mut points = points.need("throughput at each load")?;
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
     let (first, last) = (points[0], points[points.len() - 1]);
+    let positive = [first.0, first.1, last.0].iter().all(|x| *x > 0.0);
+    positive.then_some(()).need("throughput at each load")?;
     let gained = (last.1 / first.1) / (last.0 / first.0);
     fail_if(gained > limits::STILL_RISING, || {
         format!(

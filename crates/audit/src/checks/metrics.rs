@@ -153,15 +153,6 @@ pub(super) const CHECKS: &[Check] = &[
         advice: "Find out which window and which tokens the figure counts.",
         test: Test::One(throughput_disagrees),
     },
-    Check {
-        code: "impossible-values",
-        severity: Severity::Error,
-        scope: Scope::Run,
-        dimension: Dimension::MetricDesign,
-        message: "The file holds values that cannot be.",
-        advice: "Do not use it before the tool is understood.",
-        test: Test::One(impossible_values),
-    },
 ];
 
 fn has(facts: &Facts, metric: Metric) -> bool {
@@ -177,7 +168,7 @@ fn has_throughput(facts: &Facts) -> bool {
     rates.requests.or(rates.output).or(rates.total).is_some()
 }
 
-fn some_figure(facts: &Facts) -> Result<(), Missing> {
+pub(super) fn some_figure(facts: &Facts) -> Result<(), Missing> {
     (has_latency(facts) || has_throughput(facts))
         .then_some(())
         .need("latency or throughput")
@@ -495,65 +486,5 @@ pub(super) fn throughput_disagrees(facts: &Facts) -> Checked {
             )
         })
         .collect();
-    fail_if(!wrong.is_empty(), || format!("{}.", wrong.join("; ")))
-}
-
-pub(super) fn impossible_values(facts: &Facts) -> Checked {
-    let mut wrong = Vec::new();
-    if facts.not_finite > 0 {
-        wrong.push(format!(
-            "{} not finite",
-            counted(facts.not_finite as f64, "number")
-        ));
-    }
-    wrong.extend(
-        facts
-            .unequal
-            .iter()
-            .map(|u| format!("arrays of unequal length ({u})")),
-    );
-    for (metric, s) in &facts.latency {
-        let low = s
-            .min
-            .into_iter()
-            .chain(s.mean)
-            .chain(s.percentiles.iter().map(|(_, v)| *v));
-        if low.fold(f64::INFINITY, f64::min) < 0.0 {
-            wrong.push(format!("negative {}", metric.as_str()));
-        }
-        if s.percentiles
-            .windows(2)
-            .any(|w| w[1].1 < w[0].1 - 1e-9 * w[0].1.abs())
-        {
-            wrong.push(format!("{} percentiles that fall", metric.as_str()));
-        }
-        let slack = |bound: f64| 1e-6 * bound.abs();
-        let below = s
-            .mean
-            .zip(s.min)
-            .is_some_and(|(m, min)| m < min - slack(min));
-        let above = s
-            .mean
-            .zip(s.max)
-            .is_some_and(|(m, max)| m > max + slack(max));
-        if below || above {
-            wrong.push(format!("{} mean outside its range", metric.as_str()));
-        }
-    }
-    let negative = |r: &&Request| {
-        let times = [r.ttft_ms, r.e2e_ms, r.tpot_ms];
-        let gaps = r.gaps_ms.iter().flatten().copied();
-        times.into_iter().flatten().chain(gaps).any(|t| t < 0.0)
-    };
-    let bad = facts.completed().filter(negative).count();
-    if bad > 0 {
-        wrong.push(format!(
-            "negative times in {}",
-            counted(bad as f64, "request")
-        ));
-    }
-    if wrong.is_empty() {
-        some_figure(facts)?;
-    }
     fail_if(!wrong.is_empty(), || format!("{}.", wrong.join("; ")))
 }

@@ -9,6 +9,7 @@ mod content;
 mod context;
 mod load;
 mod metrics;
+mod possible;
 mod run;
 mod sample;
 mod steady;
@@ -22,6 +23,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Check> {
     let tables = [
         content::CHECKS,
         metrics::CHECKS,
+        possible::CHECKS,
         load::CHECKS,
         steady::CHECKS,
         client::CHECKS,

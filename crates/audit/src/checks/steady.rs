@@ -72,7 +72,8 @@ pub(super) fn cold_start_samples(facts: &Facts) -> Checked {
     let mut rest = rest.to_vec();
     rest.sort_unstable_by(f64::total_cmp);
     let high = rest[(rest.len() * 99).div_ceil(100).max(1) - 1];
-    fail_if(high > 0.0 && mean > limits::COLD_RATIO * high, || {
+    (high > 0.0).then_some(()).need("TTFT above 0")?;
+    fail_if(mean > limits::COLD_RATIO * high, || {
         format!(
             "TTFT of the first {}: {} ms; p99 of the others: {} ms.",
             counted(head as f64, "request"),

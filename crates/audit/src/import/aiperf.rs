@@ -7,7 +7,7 @@ use crate::facts::{
     Arrivals, Facts, LoadModel, Metric, PercentileRule, Request, SetupItem, TokenSource,
 };
 use crate::format::Format;
-use crate::json::{at, flag, list, number, numbers, statistics, text};
+use crate::json::{at, flag, list, number, numbers, statistics, text, unit_in_ms};
 use serde_json::Value;
 
 /// Translates the summary.
@@ -30,8 +30,8 @@ pub(super) fn facts(value: &Value) -> Facts {
         ("inter_chunk_latency", Metric::ChunkGap),
         ("request_latency", Metric::E2e),
     ] {
-        if let Some(object) = at(value, name) {
-            let factor = in_ms(text(value, &format!("{name}.unit")).as_deref());
+        let factor = unit_in_ms(value, &format!("{name}.unit"));
+        if let Some((object, factor)) = at(value, name).zip(factor) {
             facts.state(metric, statistics(object, factor));
         }
     }
@@ -49,16 +49,6 @@ pub(super) fn facts(value: &Value) -> Facts {
     facts.new_connections = reused.map(|share| 1.0 - share);
     translate(&mut facts);
     facts
-}
-
-/// Factor from a unit to milliseconds.
-fn in_ms(unit: Option<&str>) -> f64 {
-    match unit {
-        Some("ns") => 1e-6,
-        Some("us") => 1e-3,
-        Some("s" | "sec") => 1e3,
-        _ => 1.0,
-    }
 }
 
 fn counts(facts: &mut Facts, value: &Value) {
@@ -92,7 +82,8 @@ fn counts(facts: &mut Facts, value: &Value) {
         .zip(facts.rates.requests)
         .filter(|(_, all)| *all > 0.0);
     facts.rates.attainment = good.map(|(good, all)| good / all);
-    facts.load.duration_s = avg("benchmark_duration");
+    let to_s = unit_in_ms(value, "benchmark_duration.unit").map(|ms| ms / 1e3);
+    facts.load.duration_s = avg("benchmark_duration").zip(to_s).map(|(t, s)| t * s);
 }
 
 fn gaps_per_request(value: &Value) -> Option<f64> {
@@ -140,7 +131,9 @@ fn load(facts: &mut Facts, value: &Value) {
         (None, Some(_)) => Some(LoadModel::Closed),
         (None, None) => None,
     };
-    facts.load.send_lag_ms = number(value, "credit_to_start_latency.p99");
+    let lag = number(value, "credit_to_start_latency.p99");
+    let in_ms = unit_in_ms(value, "credit_to_start_latency.unit");
+    facts.load.send_lag_ms = lag.zip(in_ms).map(|(lag, ms)| lag * ms);
 }
 
 fn set_up(facts: &mut Facts, value: &Value) {
@@ -234,8 +227,13 @@ pub(super) fn requests_of_lines(lines: &[Value]) -> Option<Facts> {
 fn request(line: &Value) -> Request {
     let metric = |name: &str| {
         let object = at(line, &format!("metrics.{name}"))?;
-        let factor = in_ms(text(object, "unit").as_deref());
-        Some(number(object, "value")? * factor)
+        Some(number(object, "value")? * unit_in_ms(object, "unit")?)
+    };
+    let gaps = || -> Option<Vec<f64>> {
+        let object = at(line, "metrics.inter_chunk_latency")?;
+        let factor = unit_in_ms(object, "unit")?;
+        let gaps = numbers(at(object, "value")?)?;
+        Some(gaps.iter().map(|gap| gap * factor).collect())
     };
     let tokens = |name: &str| number(line, &format!("metrics.{name}.value"));
     let cancelled = flag(line, "metadata.was_cancelled") == Some(true);
@@ -244,7 +242,7 @@ fn request(line: &Value) -> Request {
         ttft_ms: metric("time_to_first_token"),
         tpot_ms: metric("inter_token_latency"),
         e2e_ms: metric("request_latency"),
-        gaps_ms: at(line, "metrics.inter_chunk_latency.value").and_then(numbers),
+        gaps_ms: gaps(),
         input_tokens: tokens("input_sequence_length"),
         output_tokens: tokens("output_sequence_length"),
         failed: at(line, "error").is_some() || cancelled,

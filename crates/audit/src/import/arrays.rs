@@ -4,7 +4,7 @@
 //! Arrays of unequal length cannot be lined up: they are reported, and no request is made of them.
 
 use crate::facts::{Facts, Request};
-use crate::json::{as_number, key_of, list, numbers};
+use crate::json::{as_number, key_of, list, number, numbers};
 use serde_json::Value;
 
 /// Names that differ between the members of the family.
@@ -42,6 +42,11 @@ pub(super) fn requests(facts: &mut Facts, value: &Value, names: &Arrays) {
         facts
             .unequal
             .push(format!("{first} {n}, {}", differing.join(", ")));
+        return;
+    }
+    // Failed requests are among the others, with zeros; only `errors` tells them apart.
+    let outcomes = lengths.iter().any(|(name, _)| *name == "errors");
+    if !outcomes && number(value, "failed") != Some(0.0) {
         return;
     }
     facts.requests = (0..n).map(|i| request(value, names, i, n)).collect();

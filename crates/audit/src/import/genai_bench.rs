@@ -6,24 +6,23 @@ use crate::facts::{
     Facts, LoadModel, Metric, PercentileRule, Request, SetupItem, Statistics, TokenSource,
 };
 use crate::format::Format;
-use crate::json::{at, list, number, statistics, text};
+use crate::json::{at, list, number, statistics, text, unit_in_ms};
 use serde_json::Value;
 
 /// Translates one file.
 pub(super) fn facts(value: &Value) -> Facts {
     let mut facts = Facts::of(Format::GenaiBench);
     facts.percentile_rule = Some(PercentileRule::Linear);
-    let in_ms = match text(value, "_time_unit").as_deref() {
-        Some("ms") => 1.0,
-        _ => 1e3,
-    };
+    let in_ms = unit_in_ms(value, "_time_unit");
     let of = |name: &str, factor: f64| {
         let object = at(value, &format!("aggregated_metrics.stats.{name}"));
         object.map_or_else(Statistics::default, |o| statistics(o, factor))
     };
-    facts.state(Metric::Ttft, of("ttft", in_ms));
-    facts.state(Metric::Tpot, of("tpot", in_ms));
-    facts.state(Metric::E2e, of("e2e_latency", in_ms));
+    if let Some(in_ms) = in_ms {
+        facts.state(Metric::Ttft, of("ttft", in_ms));
+        facts.state(Metric::Tpot, of("tpot", in_ms));
+        facts.state(Metric::E2e, of("e2e_latency", in_ms));
+    }
     let lengths = |name: &str| Some(of(name, 1.0)).filter(|s| !s.is_empty());
     facts.tokens.input_lengths = lengths("num_input_tokens");
     facts.tokens.output_lengths = lengths("num_output_tokens");
@@ -79,8 +78,8 @@ fn fixed_output(scenario: &str) -> Option<f64> {
         .filter(|n: &f64| n.is_finite())
 }
 
-fn request(row: &Value, in_ms: f64) -> Request {
-    let time = |name: &str| number(row, name).map(|t| t * in_ms);
+fn request(row: &Value, in_ms: Option<f64>) -> Request {
+    let time = |name: &str| Some(number(row, name)? * in_ms?);
     Request {
         ttft_ms: time("ttft"),
         tpot_ms: time("tpot"),

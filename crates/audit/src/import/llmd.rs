@@ -4,7 +4,7 @@
 
 use crate::facts::{Facts, LoadModel, Metric, SetupItem, Statistics};
 use crate::format::Format;
-use crate::json::{at, list, number, statistics, text};
+use crate::json::{at, list, number, statistics, text, unit_in_ms};
 use serde_json::Value;
 
 /// Translates a report.
@@ -43,8 +43,8 @@ fn performance(facts: &mut Facts, root: &Value) {
         ("inter_token_latency", Metric::Itl),
         ("request_latency", Metric::E2e),
     ] {
-        if let Some(object) = at(root, &format!("latency.{name}")) {
-            let factor = in_ms(text(object, "units").as_deref());
+        let object = at(root, &format!("latency.{name}"));
+        if let Some((object, factor)) = object.and_then(|o| Some((o, unit_in_ms(o, "units")?))) {
             facts.state(metric, statistics(object, factor));
         }
     }
@@ -80,15 +80,6 @@ fn rate(root: &Value, names: &[&str]) -> Option<f64> {
         let path = format!("throughput.{name}");
         number(root, &path).or_else(|| number(root, &format!("{path}.mean")))
     })
-}
-
-fn in_ms(units: Option<&str>) -> f64 {
-    match units.and_then(|u| u.split('/').next()) {
-        Some("ms") => 1.0,
-        Some("us") => 1e-3,
-        Some("ns") => 1e-6,
-        _ => 1e3,
-    }
 }
 
 fn load(facts: &mut Facts, value: &Value) {
