@@ -12,9 +12,9 @@ pub enum ImportError {
     /// A bare Parquet file.
     #[error("a Parquet file alone is no result: give the run's directory, with its run.json")]
     Parquet,
-    /// A `run.json` by itself.
-    #[error("this is the run.json of an infermeter run: give its directory")]
-    RunManifest,
+    /// A `run.json`, `repeat.json` or `responses.jsonl` by itself.
+    #[error("this is a part of an infermeter run: give its directory")]
+    PartOfRun,
     /// Begins like JSON and is not.
     #[error("the JSON is cut short or damaged: {0}")]
     BadJson(String),

@@ -99,18 +99,25 @@ const SIGNATURES: &[Signature] = &[
     },
 ];
 
+/// Members of the files of a run of infermeter, which are read with their directory.
+const PARTS_OF_RUN: [&[&str]; 3] = [
+    &["format_version", "run_id"],
+    &["format_version", "verdict", "runs"],
+    &["id", "finish_reason", "usage"],
+];
+
 /// The kind of a document.
 ///
 /// # Errors
-/// [`ImportError::Unknown`] with the nearest format, or [`ImportError::RunManifest`].
+/// [`ImportError::Unknown`] with the nearest format, or [`ImportError::PartOfRun`].
 pub(super) fn recognise(document: &Value) -> Result<Kind, ImportError> {
     let has_all = |set: &&[&str]| set.iter().all(|path| has(document, path));
     let found = SIGNATURES.iter().find(|s| s.sets.iter().any(&has_all));
     if let Some(signature) = found {
         return Ok(signature.kind);
     }
-    if has(document, "format_version") && has(document, "run_id") {
-        return Err(ImportError::RunManifest);
+    if PARTS_OF_RUN.iter().any(has_all) {
+        return Err(ImportError::PartOfRun);
     }
     Err(unknown(document))
 }

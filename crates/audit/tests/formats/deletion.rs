@@ -3,9 +3,9 @@
 //! Without a field a check may stay as it was, or no longer be able to tell. It must not change its
 //! mind, but for checks of what is reported at all, which then fail.
 
-use super::samples::SAMPLES;
-use super::{Kind, checks, read};
-use infermeter_audit::Format;
+use super::samples::{SAMPLES, VLLM_PLAIN};
+use super::{Kind, Side, audit, checks, read};
+use infermeter_audit::{Format, Scope};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -263,4 +263,93 @@ fn an_empty_file_passes_nothing() {
         }
     }
     assert!(told.is_empty(), "{}", told.join("\n"));
+}
+
+/// A result of vllm bench serve with a set-up, and one that differs from it in everything.
+fn two_results() -> [Value; 2] {
+    let mut one: Value = serde_json::from_str(VLLM_PLAIN).expect("JSON");
+    for (name, value) in [
+        ("engine", "vllm"),
+        ("engine_version", "0.11"),
+        ("gpu", "H100"),
+        ("gpu_count", "8"),
+        ("tp", "8"),
+        ("dtype", "bf16"),
+        ("dataset_name", "sharegpt"),
+        ("seed", "1"),
+    ] {
+        one[name] = value.into();
+    }
+    let mut other = one.clone();
+    for (name, value) in [
+        ("engine", "sglang"),
+        ("gpu", "H200"),
+        ("gpu_count", "16"),
+        ("tp", "16"),
+        ("dtype", "fp8"),
+        ("model_id", "another"),
+        ("tokenizer_id", "another"),
+        ("dataset_name", "random"),
+        ("seed", "2"),
+        ("date", "20270101-000000"),
+    ] {
+        other[name] = value.into();
+    }
+    let scaled = |value: &Value, by: f64| Value::from(value.as_f64().expect("a number") * by);
+    for (name, by) in [
+        ("request_throughput", 1.5),
+        ("output_throughput", 1.5),
+        ("mean_ttft_ms", 2.0),
+        ("p99_ttft_ms", 2.0),
+        ("total_input_tokens", 2.0),
+    ] {
+        other[name] = scaled(&one[name], by);
+    }
+    [one, other]
+}
+
+fn compared(one: &str, other: &str) -> Option<BTreeMap<&'static str, (Kind, String)>> {
+    let side = |name: &str, text: &str| {
+        let results = read(text.as_bytes()).ok()?;
+        let name = name.to_owned();
+        Some(Side { name, results })
+    };
+    let sides = [side("one", one)?, side("other", other)?];
+    let checks = audit(&sides).checks.into_iter();
+    let pairs = checks.filter(|c| c.scope == Scope::Comparison);
+    Some(
+        pairs
+            .map(|c| {
+                (
+                    c.code,
+                    (c.answer, c.evidence.or(c.missing).unwrap_or_default()),
+                )
+            })
+            .collect(),
+    )
+}
+
+#[test]
+fn no_deleted_leaf_changes_a_comparison() {
+    let [one, other] = two_results();
+    let one = one.to_string();
+    let before = compared(&one, &other.to_string()).expect("two sides");
+    let failed = before.values().filter(|(kind, _)| *kind == Kind::Fail);
+    assert!(failed.count() >= 7, "{before:#?}");
+    let mut wrong = Vec::new();
+    for (leaf, less) in without_one_member(&other) {
+        for after in [compared(&one, &less), compared(&less, &one)]
+            .into_iter()
+            .flatten()
+        {
+            for (code, (was, _)) in &before {
+                let (is, why) = &after[code];
+                let told = matches!(is, Kind::Pass | Kind::Fail);
+                if told && is != was {
+                    wrong.push(format!("without {leaf}: {code} {was:?} -> {is:?} {why}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
