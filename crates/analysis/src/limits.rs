@@ -115,11 +115,12 @@ pub const IDLE_TTFT: f64 = 1.5;
 /// A window of this length, seconds, ought to tell whether it was steady.
 pub const STEADY_EXPECTED_S: f64 = 300.0;
 
-/// TTFT of the window's first requests beyond so many times the p99 of its second half: a cold start.
-/// Of independent exponential latencies one in a million is so far out.
+/// TTFT of the window's first requests beyond so many times the p99 of its second half, for prompts as
+/// long or longer: a cold start.
 pub const COLD_RATIO: f64 = 3.0;
-/// Requests in that half, at least.
-pub const COLD_MIN_LATER: usize = 100;
+/// Such prompts in that half, at least: of so many independent exponential latencies none is beyond
+/// three times the largest but in 2 of 10,000 runs.
+pub const COLD_MIN_LATER: usize = 30;
 
 /// Time of a repeated prompt over that of a fresh one: a cache below this, where the interval
 /// excludes 1.

@@ -10,6 +10,7 @@ use crate::summary::Summary;
 use infermeter_core::declared::{Declared, Subject};
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::plan::PrefixMode;
+use infermeter_core::request::length_band;
 use infermeter_core::schedule::Phase;
 use infermeter_metrics::origin::Origin;
 use infermeter_metrics::request_metric::RequestMetric;
@@ -26,35 +27,53 @@ pub(super) fn cold_start(run: &Run, summary: &Summary) -> Option<Finding> {
     }
     let requests = run.collected.requests.iter();
     let measured = requests.filter(|r| r.phase == Phase::Measure);
-    let mut sent: Vec<(i64, f64)> = measured
+    let mut sent: Vec<FirstToken> = measured
         .filter_map(|r| {
-            let ttft = RequestMetric::Ttft.value_ms(r, Origin::Send)?;
-            Some((r.send_start?.0, ttft))
+            Some(FirstToken {
+                at: r.send_start?.0,
+                band: length_band(r.requested_prompt_tokens),
+                ttft: RequestMetric::Ttft.value_ms(r, Origin::Send)?,
+            })
         })
         .collect();
-    sent.sort_by_key(|(at, _)| *at);
-    let ttft: Vec<f64> = sent.iter().map(|(_, ttft)| *ttft).collect();
-    let mut later = ttft[ttft.len() / 2..].to_vec();
-    if later.len() < COLD_MIN_LATER {
+    sent.sort_by_key(|first| first.at);
+    let later = &sent[sent.len() / 2..];
+    let cold = sent.iter().map_while(|first| {
+        let high = usual(later, first.band)?;
+        (first.ttft > COLD_RATIO * high).then_some((first.ttft, high))
+    });
+    let cold: Vec<(f64, f64)> = cold.collect();
+    let (slowest, high) = cold.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0))?;
+    Some(Finding::new(
+        Severity::Warning,
+        "cold-start-samples",
+        "The first requests of the window met a server that was not ready: their latencies are those \
+         of a cold start.",
+        format!(
+            "TTFT up to {slowest:.0} ms in the first {}; p99 of the window's second half, for prompts \
+             as long or longer, {high:.0} ms.",
+            counted(cold.len() as u64, "request")
+        ),
+        "Use a longer --warmup, or measure the cold start by itself.",
+    ))
+}
+
+/// A request's TTFT, with what it depends on.
+struct FirstToken {
+    at: i64,
+    band: u32,
+    ttft: f64,
+}
+
+/// p99 of the TTFT of prompts of this length band and longer ones; `None` for too few.
+fn usual(later: &[FirstToken], band: u32) -> Option<f64> {
+    let alike = later.iter().filter(|first| first.band >= band);
+    let mut ttft: Vec<f64> = alike.map(|first| first.ttft).collect();
+    if ttft.len() < COLD_MIN_LATER {
         return None;
     }
-    later.sort_unstable_by(f64::total_cmp);
-    let high = order_statistic(&later, Quantile::P99)?;
-    let cold = ttft.iter().take_while(|ttft| **ttft > COLD_RATIO * high);
-    let (n, slowest) = cold.fold((0_u64, 0.0_f64), |(n, max), ttft| (n + 1, max.max(*ttft)));
-    (n > 0).then(|| {
-        Finding::new(
-            Severity::Warning,
-            "cold-start-samples",
-            "The first requests of the window met a server that was not ready: their latencies are \
-             those of a cold start.",
-            format!(
-                "TTFT up to {slowest:.0} ms in the first {}; p99 of the window's second half {high:.0} ms.",
-                counted(n, "request")
-            ),
-            "Use a longer --warmup, or measure the cold start by itself.",
-        )
-    })
+    ttft.sort_unstable_by(f64::total_cmp);
+    order_statistic(&ttft, Quantile::P99)
 }
 
 /// A dataset was sent more than once. The facade says how many texts there are; request `id` has text

@@ -14,6 +14,17 @@ fn a_cold_server_in_the_window() {
     check(cold(1, ms(900)), &["warning cold-start-samples"]);
     check(cold(3, ms(300)), &["warning cold-start-samples"]);
     check(cold(1, ms(100)), &[]);
+    // A prompt far longer than all later ones has a reason of its own.
+    check(
+        |run| {
+            cold(1, ms(900))(run);
+            every(run, 10_000).for_each(|r| {
+                r.requested_prompt_tokens = 9_000;
+                r.prompt_tokens = Some(9_000);
+            });
+        },
+        &[],
+    );
     // Slow, but not the first ones.
     check(
         |run| {
