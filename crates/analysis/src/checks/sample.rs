@@ -253,7 +253,7 @@ pub(super) fn pooled_bimodal(run: &Run, summary: &Summary) -> Option<Finding> {
         "Two populations are pooled: a latency has two modes.",
         evidence.join(" "),
         if explained {
-            "Read the figures of each population apart (--full breaks them down)."
+            "Read the populations apart: --full breaks figures down by class, turn and length."
         } else {
             "Find out what tells them apart: no class, turn, length, cached prompt or connection \
              does. The ECDF in the JSON shows both."

@@ -12,14 +12,21 @@ use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::plan::{Endpoint, Plan, PrefixMode, PromptCount};
 use infermeter_metrics::token_counts::{OffLength, PromptDifference};
 
-/// Answers were not as long as asked.
-pub(super) fn length_not_obeyed(_: &Run, summary: &Summary) -> Option<Finding> {
+/// Answers were not as long as asked. No doubt where the plan lets them end by themselves.
+pub(super) fn length_not_obeyed(run: &Run, summary: &Summary) -> Option<Finding> {
     let tokens = &summary.tokens;
     let share = tokens
         .not_obeyed_share()
         .filter(|s| *s > LENGTH_NOT_OBEYED)?;
+    let off = &tokens.output_off;
+    let forced = (off.cut_short + off.too_long) as f64 / tokens.output_known as f64;
+    let own_end = has_own_end(&run.manifest.plan) && forced <= LENGTH_NOT_OBEYED;
     Some(Finding::new(
-        Severity::Warning,
+        if own_end {
+            Severity::Note
+        } else {
+            Severity::Warning
+        },
         "length-not-obeyed",
         format!(
             "{} of the answers do not have the length asked for.",
@@ -29,11 +36,14 @@ pub(super) fn length_not_obeyed(_: &Run, summary: &Summary) -> Option<Finding> {
             "{} of {} answers: {}; {} output tokens asked for, {} delivered.",
             count(tokens.output_not_obeyed),
             count(tokens.output_known),
-            off_length(&tokens.output_off),
+            off_length(off),
             count(tokens.output_tokens_asked),
             count(tokens.output_tokens)
         ),
-        if tokens.output_off.cut_short > tokens.output_off.stopped_early {
+        if own_end {
+            "Nothing to do: answers end with their form, or as the model likes; the length asked for \
+             is a limit. Compare servers on NTPOT and tokens, not on E2E."
+        } else if off.cut_short > off.stopped_early {
             "Something cut the answers before their length: the server's limit on tokens (its \
              context length, say). Raise it, or ask for less."
         } else {
@@ -41,6 +51,21 @@ pub(super) fn length_not_obeyed(_: &Run, summary: &Summary) -> Option<Finding> {
              are the model's own."
         },
     ))
+}
+
+/// The plan lets answers end before their length: in the form asked for, in a tool call, or since it says
+/// that the end token counts.
+fn has_own_end(plan: &Plan) -> bool {
+    let formed = [
+        plan.schema.is_some(),
+        plan.regex.is_some(),
+        plan.grammar.is_some(),
+    ];
+    let told = plan
+        .extra_body
+        .as_ref()
+        .and_then(|body| body.get("ignore_eos"));
+    formed.contains(&true) || plan.tools.is_some() || told.is_some_and(|v| *v == false)
 }
 
 /// `12 stopped early, 3 cut at a limit`.

@@ -3,9 +3,11 @@
 use super::{check, every, quiet, summary_of};
 use crate::checks::judge;
 use crate::{FinishShare, summarize_log};
+use infermeter_core::plan::Plan;
 use infermeter_core::record::Reason;
 use infermeter_metrics::finish::FinishReason;
 use infermeter_metrics::fixture::{Run, ms};
+use serde_json::json;
 
 #[test]
 fn answers_that_broke_off_are_counted() {
@@ -80,6 +82,25 @@ fn early_stops_and_cuts_are_told_apart() {
         "{evidence}"
     );
     assert!(advice.contains("ignore_eos"), "{advice}");
+    let own_end = |change: fn(&mut Plan), finish: &str, expect: &str| {
+        check(
+            |run| {
+                change(&mut run.manifest().plan);
+                for record in every(run, 50) {
+                    record.requested_output_tokens = 20;
+                    record.finish_reason = Some(finish.to_owned());
+                }
+            },
+            &[expect],
+        );
+    };
+    let schema: fn(&mut Plan) = |plan| plan.schema = Some("city.json".into());
+    own_end(schema, "stop", "note length-not-obeyed");
+    own_end(schema, "length", "warning length-not-obeyed");
+    let told: fn(&mut Plan) = |plan| plan.extra_body = Some(json!({"ignore_eos": false}));
+    own_end(told, "stop", "note length-not-obeyed");
+    let forced: fn(&mut Plan) = |plan| plan.extra_body = Some(json!({"ignore_eos": true}));
+    own_end(forced, "stop", "warning length-not-obeyed");
     let (evidence, advice) = off("length");
     assert!(
         evidence.contains("answers: 26 cut at a limit;"),
