@@ -272,8 +272,9 @@ pub(crate) fn risen(
     let nearest = |edge: i64| {
         let apart = |(at, _): &(i64, f64)| at.abs_diff(edge);
         let found = known.iter().enumerate().min_by_key(|(_, r)| apart(r));
-        // As far off as one interval that was left out.
-        let near = 2 * server.watch.interval_ns.unsigned_abs();
+        // One interval left out, or a tenth of the window: more would count another time.
+        let tenth = window.end.since(window.start).unsigned_abs() / 10;
+        let near = tenth.max(2 * server.watch.interval_ns.unsigned_abs());
         found
             .filter(|(_, r)| apart(r) <= near)
             .map(|(index, _)| index)

@@ -150,7 +150,7 @@ fn counters_rise_between_the_readings_nearest_to_the_edges() {
     server.readings[50].figures.preemptions = Some(0.0);
     assert!(rise(&run).expect_err("it fell").contains("started anew"));
     let server = run.server.as_mut().expect("read");
-    let edge = window.end.plus(-10_000_000_000);
+    let edge = window.end.plus(-7_000_000_000);
     server
         .readings
         .retain(|r| r.at() < edge && r.at() > Offset(0));

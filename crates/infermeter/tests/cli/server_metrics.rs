@@ -58,10 +58,15 @@ fn gauges_and_counters_of_a_run() {
     assert!(!codes(&manifest).contains(&"littles-law-disagrees"));
     let speculation = &manifest["summary"]["speculation"];
     assert_eq!(speculation["source"], "server_counters");
-    let count = |name: &str| speculation[name].as_f64().expect("a count");
-    let length = count("accepted_length");
-    assert_eq!(length, 1.0 + count("accepted_tokens") / count("drafts"));
-    assert!(length > 1.0 && length < 3.0, "{length}");
+    if let Some(length) = speculation["accepted_length"].as_f64() {
+        let count = |name: &str| speculation[name].as_f64().expect("a count");
+        assert_eq!(length, 1.0 + count("accepted_tokens") / count("drafts"));
+        assert!(length > 1.0 && length < 3.0, "{length}");
+    } else {
+        // A busy machine: the thread that reads gives way.
+        let why = speculation["not_available"].as_str().expect("a reason");
+        assert!(why.contains("near an edge"), "{why}");
+    }
     for label in ["Server", "Speculation"] {
         let mut lines = run.ran.out.lines().map(str::trim_start);
         assert!(lines.any(|line| line.starts_with(label)), "{}", run.ran.out);
@@ -96,10 +101,15 @@ fn other_load_on_the_server_is_found() {
     let run = watched(&mock.url, "--rate 3");
     other.child.kill().expect("killed");
     other.child.wait().expect("ended");
-    let found = run.finding("littles-law-disagrees");
-    assert_eq!(found["severity"], "warning");
-    let said = found["message"].as_str().expect("a text");
-    assert!(said.contains("more requests"), "{said}");
+    let law = run.manifest()["summary"]["server"]["littles_law"].clone();
+    // Twelve more than its own; a busy machine may have had no time for twenty readings.
+    assert!(law["server"].as_f64() > law["client"].as_f64(), "{law}");
+    if law["answer"] != "undecided" {
+        let found = run.finding("littles-law-disagrees");
+        assert_eq!(found["severity"], "warning");
+        let said = found["message"].as_str().expect("a text");
+        assert!(said.contains("more requests"), "{said}");
+    }
     assert!(!out.join(SERVER_METRICS_FILE).exists());
 }
 
