@@ -17,6 +17,10 @@ use infermeter_stats::{
 };
 use serde::Serialize;
 
+/// A reading this near to an edge of the window is always good enough, nanoseconds: a phase is told
+/// within 50 ms.
+const EDGE_NS: u64 = 100_000_000;
+
 /// The server's own metrics over the measured window.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ServerSummary {
@@ -249,7 +253,8 @@ fn on_their_way(requests: &[RequestFacts], window: Window) -> f64 {
     (upload_s + sent().count() as f64 * each_s) / window.seconds()
 }
 
-/// What a counter rose by between the readings nearest to the window's edges.
+/// What a counter rose by between the readings nearest to the window's edges, at most a tenth of it off:
+/// more would count another time.
 ///
 /// # Errors
 /// Why that is not known: no reading near an edge, or a counter that went back.
@@ -272,9 +277,8 @@ pub(crate) fn risen(
     let nearest = |edge: i64| {
         let apart = |(at, _): &(i64, f64)| at.abs_diff(edge);
         let found = known.iter().enumerate().min_by_key(|(_, r)| apart(r));
-        // One interval left out, or a tenth of the window: more would count another time.
         let tenth = window.end.since(window.start).unsigned_abs() / 10;
-        let near = tenth.max(2 * server.watch.interval_ns.unsigned_abs());
+        let near = tenth.max(EDGE_NS);
         found
             .filter(|(_, r)| apart(r) <= near)
             .map(|(index, _)| index)
