@@ -139,6 +139,8 @@ pub const PUBLICATION_WARMUP_REQUESTS: u64 = 50;
 pub const SERVER_READINGS: usize = 20;
 /// Readings of its waiting gauge in the last third of the window that tell whether its queue emptied.
 pub const WAITING_READINGS: usize = 5;
+/// Shorter windows are too short for counters that are read at their edges, seconds.
+pub const COUNTED_WINDOW_S: f64 = 5.0;
 /// Share of a request's time, in seconds, that the client sees and the engine's gauges may not: its
 /// step, in which gauges stand still, and the front end before and behind it.
 pub const FRONT_END_S: f64 = 0.05;

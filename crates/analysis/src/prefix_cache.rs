@@ -1,11 +1,16 @@
 //! The prefix cache's hit rate: realised, beside what was asked for and what a cache without limit
 //! would hold.
 //!
-//! It judges nothing. The facade leaves the server's counters in `environment.target.prefix_cache`
+//! It judges nothing. The server's counters are those of its readings at the window's edges; without
+//! them the facade has left those from before and after the load in `environment.target.prefix_cache`
 //! and the share without limit in `environment.workload.shared_prefix_share`.
 
+use crate::limits::COUNTED_WINDOW_S;
+use crate::run::Run;
+use crate::server::risen;
 use infermeter_core::plan::PrefixMode;
-use infermeter_core::run::RunManifest;
+use infermeter_core::run::{RunManifest, Window};
+use infermeter_core::server::ServerFigures;
 use infermeter_metrics::token_counts::TokenCounts;
 use serde::Serialize;
 
@@ -15,6 +20,8 @@ use serde::Serialize;
 pub enum HitSource {
     /// `cached_tokens` in the usage of the measured requests.
     Usage,
+    /// The server's counters over the measured window: its requests, and whoever else was there.
+    ServerCountersInWindow,
     /// The server's counters, over the whole run: warm-up, window, drain, and whoever else was there.
     ServerCounters,
 }
@@ -45,7 +52,8 @@ pub struct HitRate {
 
 impl PrefixCacheSummary {
     /// What is known of it; `None` where nothing is.
-    pub(crate) fn of(manifest: &RunManifest, tokens: &TokenCounts) -> Option<Self> {
+    pub(crate) fn of(run: &Run, tokens: &TokenCounts, window: Option<Window>) -> Option<Self> {
+        let manifest = &run.manifest;
         let environment = &manifest.environment;
         let unlimited = environment.pointer("/workload/shared_prefix_share");
         let asked = match manifest.plan.prefix {
@@ -55,7 +63,9 @@ impl PrefixCacheSummary {
         let found = Self {
             asked,
             unlimited: unlimited.and_then(|share| share.as_f64()),
-            realised: of_usage(tokens).or_else(|| of_counters(manifest)),
+            realised: of_usage(tokens)
+                .or_else(|| in_window(run, window?))
+                .or_else(|| of_counters(manifest)),
         };
         let known = found.asked.is_some() || found.unlimited.is_some() || found.realised.is_some();
         known.then_some(found)
@@ -71,6 +81,16 @@ fn of_usage(tokens: &TokenCounts) -> Option<HitRate> {
     })
 }
 
+/// The counters' differences over a window that is long enough for its edges.
+fn in_window(run: &Run, window: Window) -> Option<HitRate> {
+    if window.seconds() < COUNTED_WINDOW_S {
+        return None;
+    }
+    let rise = |of: fn(&ServerFigures) -> Option<f64>| risen(run, window, of).ok();
+    let (prompts, cached) = (rise(|f| f.prefix_queries)?, rise(|f| f.prefix_hits)?);
+    rate(prompts, cached, HitSource::ServerCountersInWindow)
+}
+
 /// The counters' differences over the run; `None` where they stood still or went back.
 fn of_counters(manifest: &RunManifest) -> Option<HitRate> {
     let environment = &manifest.environment;
@@ -80,10 +100,14 @@ fn of_counters(manifest: &RunManifest) -> Option<HitRate> {
     };
     let rise = |name: &str| Some(counter("after", name)? - counter("before", name)?);
     let (prompts, cached) = (rise("queries")?, rise("hits")?);
+    rate(prompts, cached, HitSource::ServerCounters)
+}
+
+fn rate(prompts: f64, cached: f64, source: HitSource) -> Option<HitRate> {
     (prompts > 0.0 && (0.0..=prompts).contains(&cached)).then_some(HitRate {
         share: cached / prompts,
         cached_tokens: cached as u64,
         prompt_tokens: prompts as u64,
-        source: HitSource::ServerCounters,
+        source,
     })
 }

@@ -156,7 +156,7 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
         throughput: throughput.map(|t| ThroughputSummary::of(t, manifest.plan.gpus)),
         server: ServerSummary::of(run, window),
         speculation: SpeculationSummary::of(run, &population, (&latency, &classes), window),
-        prefix_cache: PrefixCacheSummary::of(manifest, &tokens),
+        prefix_cache: PrefixCacheSummary::of(run, &tokens, window),
         tokens,
         response_cache: ResponseCacheSummary::of(manifest),
         slo: slo_lines(run, &population, origin, &figures),

@@ -101,6 +101,7 @@ fn prefix_cache(cache: &PrefixCacheSummary) -> String {
         Some(found) => {
             let source = match found.source {
                 HitSource::Usage => "usage",
+                HitSource::ServerCountersInWindow => "server counters, window",
                 HitSource::ServerCounters => "server counters, whole run",
             };
             format!(

@@ -210,6 +210,7 @@ pub(super) fn cached_prompts(run: &Run, summary: &Summary) -> Option<Finding> {
     let found = cache.realised.as_ref()?;
     let source = match found.source {
         HitSource::Usage => "by usage",
+        HitSource::ServerCountersInWindow => "by the server's counters over the window",
         HitSource::ServerCounters => "by the server's counters over the whole run",
     };
     let evidence = format!(

@@ -2,7 +2,7 @@
 
 use super::fixture::{inside, summary, watched};
 use super::*;
-use crate::{KeepsUp, QueueSign};
+use crate::{HitSource, KeepsUp, QueueSign};
 use infermeter_core::clock::Offset;
 use infermeter_core::run::RunLog;
 use infermeter_metrics::fixture::{self, ms};
@@ -155,6 +155,22 @@ fn counters_rise_between_the_readings_nearest_to_the_edges() {
         .readings
         .retain(|r| r.at() < edge && r.at() > Offset(0));
     assert!(rise(&run).expect_err("ends early").contains("edge"));
+}
+
+#[test]
+fn the_prefix_caches_hits_are_those_of_the_window() {
+    let log = even();
+    // Before the window nothing is found; inside it, three tokens in ten.
+    let says = |at: i64, _: f64| ServerFigures {
+        prefix_queries: Some(50_000.0 + 100.0 * at as f64),
+        prefix_hits: Some(70.0 + 30.0 * at.max(0) as f64),
+        ..ServerFigures::default()
+    };
+    let found = summary(&watched(&log, says), &log).prefix_cache;
+    let found = found.and_then(|cache| cache.realised).expect("counted");
+    assert_eq!(found.source, HitSource::ServerCountersInWindow);
+    assert_eq!((found.cached_tokens, found.prompt_tokens), (1_800, 6_000));
+    assert!((found.share - 0.3).abs() < 1e-12);
 }
 
 #[test]
