@@ -36,7 +36,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Check> {
 }
 
 /// Codes that a run of infermeter judges itself: there, its findings answer.
-const JUDGED_BY_RUN: [&str; 29] = [
+const JUDGED_BY_RUN: [&str; 30] = [
+    "cold-start-samples",
     "send-lag",
     "load-not-delivered",
     "closed-loop",
@@ -69,7 +70,15 @@ const JUDGED_BY_RUN: [&str; 29] = [
 ];
 
 /// Of these the ones whose silence says nothing where a check of the samples cannot tell.
-const NEED_SAMPLES: [&str; 2] = ["pooled-bimodal", "tail-ratio"];
+const NEED_SAMPLES: [&str; 3] = ["cold-start-samples", "pooled-bimodal", "tail-ratio"];
+
+/// Findings that a check of another name answers.
+const ANSWERED: [&str; 4] = [
+    "warmup-below-publication",
+    "one-run-only",
+    "hardware-not-stated",
+    "engine-not-stated",
+];
 
 /// The answer of a check on one result, and its weight where the run itself gave one.
 pub(crate) fn on_one(check: &Check, facts: &Facts) -> (Answer, Option<Severity>) {
@@ -79,11 +88,11 @@ pub(crate) fn on_one(check: &Check, facts: &Facts) -> (Answer, Option<Severity>)
     let Some(findings) = facts.findings.as_ref() else {
         return (settled(test(facts)), None);
     };
-    if !JUDGED_BY_RUN.contains(&check.code) {
-        return (settled(test(facts)), None);
-    }
     if let Some(found) = findings.iter().find(|f| f.code == check.code) {
         return (Answer::Fail(found.evidence.clone()), Some(found.severity));
+    }
+    if !JUDGED_BY_RUN.contains(&check.code) {
+        return (settled(test(facts)), None);
     }
     let open = facts.undecided.iter().find(|(code, _)| *code == check.code);
     if let Some((_, lacking)) = open {
@@ -101,7 +110,10 @@ pub(crate) fn on_one(check: &Check, facts: &Facts) -> (Answer, Option<Severity>)
 
 /// Warnings and errors of a run that no check of the same meaning answers with.
 fn unheard(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
-    let heard = |f: &&Finding| JUDGED_BY_RUN.contains(&f.code.as_ref());
+    let heard = |f: &&Finding| {
+        let code = f.code.as_ref();
+        ANSWERED.contains(&code) || all().any(|check| check.code == code)
+    };
     let weighty = findings.iter().filter(|f| f.severity > Severity::Note);
     weighty.filter(move |f| !heard(f))
 }

@@ -275,7 +275,7 @@ fn each_change_of_one_of_two_sides_fails_one_check() {
 
 #[test]
 fn findings_of_a_run_answer_for_it() {
-    for code in super::JUDGED_BY_RUN {
+    for code in super::JUDGED_BY_RUN.into_iter().chain(["response-caching"]) {
         let mut sides = own();
         let finding = Finding::new(Severity::Warning, code, "", "seen by the run", "");
         sides[0].results[0].findings = Some(vec![finding]);
