@@ -9,7 +9,7 @@ use crate::facts::{
     Arrivals, Facts, LoadModel, Metric, PercentileRule, Request, SetupItem, Statistics, TokenSource,
 };
 use crate::format::Format;
-use crate::json::{as_number, percent};
+use crate::json::{as_number, key_of, percent};
 use crate::lenient;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -74,11 +74,18 @@ enum Key {
     TotalRate,
     PerGpuRate,
     Attainment,
+    InputRate,
+    PerChunk,
+    SendLag,
+    NewConnections,
+    CutShort,
     Streaming,
     Percentiles,
     Test,
     Start,
     Error,
+    Prompt,
+    Answer,
     Latency(Metric, Statistic),
     Setup(SetupItem),
 }
@@ -95,7 +102,7 @@ enum Statistic {
 }
 
 /// Names of the facts without a metric.
-const KEYS: [(&str, Key); 28] = [
+const KEYS: [(&str, Key); 35] = [
     ("tool", Key::Tool),
     ("date", Key::Date),
     ("seed", Key::Seed),
@@ -119,11 +126,18 @@ const KEYS: [(&str, Key); 28] = [
     ("total-throughput", Key::TotalRate),
     ("per-gpu-throughput", Key::PerGpuRate),
     ("attainment", Key::Attainment),
+    ("input-throughput", Key::InputRate),
+    ("tokens-per-chunk", Key::PerChunk),
+    ("send-lag", Key::SendLag),
+    ("new-connections", Key::NewConnections),
+    ("interrupted", Key::CutShort),
     ("streaming", Key::Streaming),
     ("percentiles", Key::Percentiles),
     ("test", Key::Test),
     ("start-s", Key::Start),
     ("error", Key::Error),
+    ("prompt", Key::Prompt),
+    ("answer", Key::Answer),
 ];
 
 /// Names of the metrics.
@@ -247,7 +261,7 @@ impl Mapping {
                     keep(statistics, *statistic, number, self.unit_ms);
                 }
             } else {
-                set(&mut facts, *key, value);
+                set(&mut facts, *key, value, self.unit_ms);
             }
         }
         for (metric, statistics) in latency {
@@ -279,6 +293,8 @@ impl Mapping {
                 Key::InputTokens => request.input_tokens = number,
                 Key::OutputTokens => request.output_tokens = number,
                 Key::Error => request.failed = is_error(value),
+                Key::Prompt => request.prompt_key = Some(key_of(&text_of(value))),
+                Key::Answer => request.answer_key = Some(key_of(&text_of(value))),
                 Key::Latency(Metric::Ttft, _) => request.ttft_ms = in_ms,
                 Key::Latency(Metric::Tpot, _) => request.tpot_ms = in_ms,
                 Key::Latency(Metric::E2e, _) => request.e2e_ms = in_ms,
@@ -291,7 +307,7 @@ impl Mapping {
     fn fresh(&self) -> Facts {
         let mut facts = Facts::of(Format::Mapped);
         for (key, text) in &self.stated {
-            set(&mut facts, *key, &Value::String(text.clone()));
+            set(&mut facts, *key, &Value::String(text.clone()), self.unit_ms);
         }
         facts
     }
@@ -319,12 +335,16 @@ fn keep(statistics: &mut Statistics, statistic: Statistic, number: f64, unit_ms:
     }
 }
 
-fn set(facts: &mut Facts, key: Key, value: &Value) {
-    let number = as_number(value);
-    let text = match value {
+fn text_of(value: &Value) -> String {
+    match value {
         Value::String(text) => text.trim().to_owned(),
         other => other.to_string(),
-    };
+    }
+}
+
+fn set(facts: &mut Facts, key: Key, value: &Value, unit_ms: f64) {
+    let number = as_number(value);
+    let text = text_of(value);
     match key {
         Key::Tool => facts.tool_version = Some(text),
         Key::Date => facts.date = Some(text),
@@ -350,10 +370,15 @@ fn set(facts: &mut Facts, key: Key, value: &Value) {
         Key::TotalRate => facts.rates.total = number,
         Key::PerGpuRate => facts.rates.per_gpu = number,
         Key::Attainment => facts.rates.attainment = number,
+        Key::InputRate => facts.rates.input = number,
+        Key::PerChunk => facts.tokens.per_chunk = number,
+        Key::SendLag => facts.load.send_lag_ms = number.map(|n| n * unit_ms),
+        Key::NewConnections => facts.new_connections = number,
+        Key::CutShort => facts.cut_short = text.to_ascii_lowercase().parse().ok(),
         Key::Streaming => facts.streaming = text.to_ascii_lowercase().parse().ok(),
         Key::Percentiles => facts.percentile_rule = percentile_rule(&text),
         Key::Setup(item) => facts.declare(item, Some(text)),
-        Key::Start | Key::Error | Key::Latency(..) => {}
+        Key::Start | Key::Error | Key::Prompt | Key::Answer | Key::Latency(..) => {}
     }
 }
 

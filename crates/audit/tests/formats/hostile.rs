@@ -82,7 +82,9 @@ fn numbers(text: &str) -> Vec<(usize, usize)> {
 fn every_number_may_be_odd() {
     let mut tried = 0;
     for (text, _) in SAMPLES {
-        for (i, (from, to)) in numbers(text).into_iter().enumerate() {
+        // Of long samples some: their fields are many times the same.
+        let step = 1 + text.len() / 6000;
+        for (i, (from, to)) in numbers(text).into_iter().enumerate().step_by(step) {
             // Two each; neighbours get others, so that all meet every kind of field.
             for odd in [ODD[i % ODD.len()], ODD[(i * 3 + 5) % ODD.len()]] {
                 let changed = format!("{}{odd}{}", &text[..from], &text[to..]);
@@ -91,7 +93,7 @@ fn every_number_may_be_odd() {
             }
         }
     }
-    assert!(tried > 5000, "{tried}");
+    assert!(tried > 2000, "{tried}");
 }
 
 #[test]

@@ -586,6 +586,14 @@ fn a_mapping_reads_what_is_not_known() {
     let results = requests.expect("a mapping").read(json).expect("rows");
     assert_eq!(results[0].requests.len(), 2);
     assert_eq!(results[0].counts.failed, Some(1.0));
+    let more = Mapping::parse(
+        "unit = \"s\"\n[values]\nsend-lag = \"lag\"\ntokens-per-chunk = \"tpc\"\ninterrupted = \"cut\"\n",
+    );
+    let csv = "lag,tpc,cut\n0.004,2.5,True\n";
+    let results = more.expect("a mapping").read(csv.as_bytes()).expect("rows");
+    assert_eq!(results[0].load.send_lag_ms, Some(4.0));
+    assert_eq!(results[0].tokens.per_chunk, Some(2.5));
+    assert_eq!(results[0].cut_short, Some(true));
     for (text, word) in [
         ("unit = \"h\"", "`unit`"),
         ("[values]\nttfft = \"x\"", "`ttfft`"),
