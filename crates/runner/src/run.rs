@@ -140,7 +140,8 @@ pub fn run(
             .iter()
             .enumerate()
             .map(|(index, live)| {
-                let (sender, live, shared, plan) = (sender.clone(), live.clone(), &shared, &plan);
+                let (sender, live) = (sender.clone(), Arc::clone(live));
+                let (shared, plan) = (&shared, &plan);
                 scope.spawn(move || {
                     let worker = Worker::prepare(index, settings, shared, bodies, sender, live);
                     let end = worker.and_then(|w| work(w, schedule, settings, plan));
@@ -159,33 +160,26 @@ pub fn run(
         let (records, problem) = join(recorder);
         let ended = clock.now();
         let ends = collect(ends)?;
-        let health = ClientHealth {
-            process_cpu_ns: process_cpu_ns() - cpu_before,
-            recorder_error: problem,
-            ..health(&ends, settings)
-        };
+        let cpu_ns = process_cpu_ns() - cpu_before;
         Ok(RunOutcome {
             clock,
             window: window_of(&shared, schedule, ended),
-            progress: Progress {
-                scheduled: records,
-                ..progress(&ends, settings, &shared, ended)
-            },
-            health,
+            progress: progress(&ends, settings, (&shared, records), ended),
+            health: health(&ends, settings, (cpu_ns, problem)),
         })
     })
 }
 
-/// How it went, the number of records aside.
+/// How it went; `records` were written.
 fn progress(
     ends: &[WorkerEnd],
     settings: &RunSettings,
-    shared: &Shared,
+    (shared, records): (&Shared, u64),
     ended: Offset,
 ) -> Progress {
     let unfinished = ends.iter().flat_map(|end| &end.unfinished);
     Progress {
-        scheduled: 0,
+        scheduled: records,
         drain_not_reached: ends.iter().map(|e| e.drain_not_reached).sum(),
         unfinished_sessions: unfinished.copied().collect(),
         drain_without_load: settings.drain_without_load,
@@ -210,14 +204,20 @@ fn work(
     }
 }
 
-fn health(ends: &[WorkerEnd], settings: &RunSettings) -> ClientHealth {
+/// The generator's view of itself; the recorder may have had a `problem`.
+fn health(
+    ends: &[WorkerEnd],
+    settings: &RunSettings,
+    (process_cpu_ns, recorder_error): (i64, Option<String>),
+) -> ClientHealth {
     ClientHealth {
         threads: ends.iter().map(|e| e.health.clone()).collect(),
         peak_rss_bytes: limits::peak_rss_bytes(),
         kernel_stamps: settings.engine.kernel_stamps,
         cores: infermeter_sys::affinity::allowed_cores().len() as u32,
         io: settings.engine.io,
-        ..ClientHealth::default()
+        process_cpu_ns,
+        recorder_error,
     }
 }
 
