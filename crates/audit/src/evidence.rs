@@ -52,7 +52,7 @@ fn key_of(facts: &Facts) -> Vec<Option<String>> {
     ];
     items
         .iter()
-        .map(|item| facts.setup.get(item).cloned())
+        .map(|item| facts.stated(*item).cloned())
         .collect()
 }
 

@@ -67,6 +67,8 @@ pub struct Facts {
     pub translations: Vec<Translation>,
     /// Findings of the run itself, where infermeter measured it.
     pub findings: Option<Vec<Finding>>,
+    /// The server was infermeter's simulator: nobody can state its hardware.
+    pub simulated: bool,
     /// Checks that such a run left open, with what was missing.
     pub undecided: Vec<(&'static str, &'static str)>,
 }
@@ -243,6 +245,11 @@ pub struct Translation {
     pub remark: &'static str,
 }
 
+/// Whether a text states that nobody knows.
+pub fn is_unknown(text: &str) -> bool {
+    text.trim().eq_ignore_ascii_case("unknown")
+}
+
 impl Facts {
     /// A result that states nothing but its format.
     pub fn of(format: Format) -> Self {
@@ -272,6 +279,7 @@ impl Facts {
             unequal: Vec::new(),
             translations: Vec::new(),
             findings: None,
+            simulated: false,
             undecided: Vec::new(),
         }
     }
@@ -289,6 +297,11 @@ impl Facts {
         if let Some(value) = value.filter(says) {
             self.setup.insert(item, value);
         }
+    }
+
+    /// An item of the set-up as stated; `None` where it is not, or stated as unknown.
+    pub fn stated(&self, item: SetupItem) -> Option<&String> {
+        self.setup.get(&item).filter(|text| !is_unknown(text))
     }
 
     /// Notes a translation.

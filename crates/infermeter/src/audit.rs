@@ -238,7 +238,9 @@ impl Declared {
     /// States them of a result, where it does not say itself.
     pub fn apply(&self, facts: &mut Facts) {
         for (item, value) in &self.0 {
-            facts.setup.entry(*item).or_insert_with(|| value.clone());
+            if facts.stated(*item).is_none() {
+                facts.setup.insert(*item, value.clone());
+            }
         }
     }
 }

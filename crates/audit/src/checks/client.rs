@@ -111,7 +111,7 @@ fn chunks_per_s(facts: &Facts) -> Option<(f64, &'static str)> {
 
 /// The client that measured, if its cost is known: as stated, else by the format.
 fn measured_client(facts: &Facts) -> Result<Client, Missing> {
-    let stated = facts.setup.get(&SetupItem::Client);
+    let stated = facts.stated(SetupItem::Client);
     let known = match stated {
         Some(name) => Client::named(name),
         None => Client::of_format(facts.format),
@@ -120,7 +120,7 @@ fn measured_client(facts: &Facts) -> Result<Client, Missing> {
 }
 
 fn stated_cores(facts: &Facts) -> Option<f64> {
-    let text = facts.setup.get(&SetupItem::ClientCores)?;
+    let text = facts.stated(SetupItem::ClientCores)?;
     text.trim().parse().ok().filter(|n: &f64| n.is_finite())
 }
 

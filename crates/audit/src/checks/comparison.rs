@@ -166,7 +166,7 @@ const REST: [SetupItem; 10] = [
 
 /// The value of an item that all results of a side that state it agree on.
 fn item(side: &[Facts], item: SetupItem) -> Option<String> {
-    let values: BTreeSet<&String> = side.iter().filter_map(|f| f.setup.get(&item)).collect();
+    let values: BTreeSet<&String> = side.iter().filter_map(|f| f.stated(item)).collect();
     let all: Vec<&str> = values.iter().map(|v| v.as_str()).collect();
     (!all.is_empty()).then(|| all.join(" | "))
 }

@@ -2,7 +2,7 @@
 //! where a file is silent nobody can tell, since the publication around it may say it.
 
 use crate::check::{Answer, Check, Checked, Dimension, Missing, Scope, Test};
-use crate::facts::{Facts, SetupItem};
+use crate::facts::{Facts, SetupItem, is_unknown};
 use infermeter_core::finding::Severity;
 
 /// The checks of this file.
@@ -92,9 +92,7 @@ pub(super) const CHECKS: &[Check] = &[
 
 fn stated(facts: &Facts, items: &[SetupItem]) -> Checked {
     let value = |item: &SetupItem| facts.setup.get(item);
-    let is_unknown = |item: &&SetupItem| {
-        value(item).is_some_and(|text| text.trim().eq_ignore_ascii_case("unknown"))
-    };
+    let is_unknown = |item: &&SetupItem| value(item).is_some_and(|text| is_unknown(text));
     let labels = |items: Vec<&SetupItem>| -> String {
         let labels: Vec<&str> = items.iter().map(|item| item.label()).collect();
         labels.join(", ")
@@ -106,6 +104,8 @@ fn stated(facts: &Facts, items: &[SetupItem]) -> Checked {
     let silent: Vec<&SetupItem> = items.iter().filter(|item| value(item).is_none()).collect();
     if silent.is_empty() {
         Ok(Answer::Pass)
+    } else if facts.simulated {
+        Ok(Answer::NotApplicable)
     } else {
         Err(Missing(labels(silent)))
     }

@@ -391,7 +391,7 @@ pub(super) fn single_configuration(side: &[Facts]) -> Checked {
     let of = |facts: &Facts| -> Vec<Option<String>> {
         CONFIGURATION
             .iter()
-            .map(|item| facts.setup.get(item).cloned())
+            .map(|item| facts.stated(*item).cloned())
             .collect()
     };
     let configurations: BTreeSet<Vec<Option<String>>> = side.iter().map(of).collect();
@@ -408,7 +408,7 @@ pub(super) fn single_configuration(side: &[Facts]) -> Checked {
 }
 
 pub(super) fn single_dataset(side: &[Facts]) -> Checked {
-    let names = side.iter().map(|f| f.setup.get(&SetupItem::Dataset));
+    let names = side.iter().map(|f| f.stated(SetupItem::Dataset));
     let names: Option<BTreeSet<&String>> = names.collect();
     let names = names.need("dataset")?;
     fail_if(names.len() < 2, || {
@@ -428,8 +428,7 @@ pub(super) fn fixed_prompt_length(facts: &Facts) -> Checked {
 
 pub(super) fn host_shared_with_server(facts: &Facts) -> Checked {
     let placement = facts
-        .setup
-        .get(&SetupItem::ClientPlacement)
+        .stated(SetupItem::ClientPlacement)
         .need("client placement")?;
     let shared = placement.to_ascii_lowercase().contains(SAME_HOST);
     fail_if(shared, || format!("Client placement: {placement}."))
@@ -446,9 +445,11 @@ pub(super) fn connections_opened_inside(facts: &Facts) -> Checked {
 }
 
 pub(super) fn verbose_server_logging(facts: &Facts) -> Checked {
+    if facts.simulated {
+        return Ok(Answer::NotApplicable);
+    }
     let logging = facts
-        .setup
-        .get(&SetupItem::ServerLogging)
+        .stated(SetupItem::ServerLogging)
         .need("server logging")?;
     let level = logging.to_ascii_lowercase();
     let verbose = ["debug", "trace", "verbose", "requests"]
@@ -469,7 +470,7 @@ pub(super) fn prefix_cache_hit(facts: &Facts) -> Checked {
         .input
         .filter(|n| *n > 0.0)
         .need("prompt tokens")?;
-    let declared = facts.setup.contains_key(&SetupItem::CacheHitRate);
+    let declared = facts.stated(SetupItem::CacheHitRate).is_some();
     fail_if(!declared && cached / all > limits::CACHED_PROMPT, || {
         format!(
             "{} of the prompt tokens came from a cache.",
@@ -479,13 +480,12 @@ pub(super) fn prefix_cache_hit(facts: &Facts) -> Checked {
 }
 
 pub(super) fn cache_hits_undeclared(facts: &Facts) -> Checked {
-    let declared = facts.setup.contains_key(&SetupItem::CacheHitRate);
+    let declared = facts.stated(SetupItem::CacheHitRate).is_some();
     if declared || facts.tokens.cached.is_some() {
         return Ok(Answer::Pass);
     }
     let cache = facts
-        .setup
-        .get(&SetupItem::PrefixCache)
+        .stated(SetupItem::PrefixCache)
         .need("prefix cache on or off")?;
     let off = matches!(
         cache.to_ascii_lowercase().as_str(),

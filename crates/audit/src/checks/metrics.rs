@@ -276,6 +276,9 @@ pub(super) fn one_phase_only(facts: &Facts) -> Checked {
 }
 
 pub(super) fn per_gpu_missing(facts: &Facts) -> Checked {
+    if facts.simulated && gpu_count(facts).is_none() {
+        return Ok(Answer::NotApplicable);
+    }
     let count = gpu_count(facts).need("GPU count")?;
     fail_if(count > 1.0 && facts.rates.per_gpu.is_none(), || {
         format!("{} GPUs, no figure per GPU.", figure(count))
@@ -284,7 +287,7 @@ pub(super) fn per_gpu_missing(facts: &Facts) -> Checked {
 
 /// The stated number of accelerators.
 pub(crate) fn gpu_count(facts: &Facts) -> Option<f64> {
-    let text = facts.setup.get(&SetupItem::GpuCount)?;
+    let text = facts.stated(SetupItem::GpuCount)?;
     text.trim()
         .parse()
         .ok()

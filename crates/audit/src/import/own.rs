@@ -4,7 +4,8 @@
 //! answer with them.
 
 use crate::facts::{
-    Arrivals, Facts, LoadModel, Metric, PercentileRule, Request, SetupItem, Statistics, TokenSource,
+    Arrivals, Facts, LoadModel, Metric, PercentileRule, Request, SetupItem, Statistics,
+    TokenSource, is_unknown,
 };
 use crate::format::Format;
 use crate::json::{at, flag, list, number, percent, text};
@@ -18,6 +19,35 @@ use infermeter_metrics::origin::Origin;
 use infermeter_metrics::request_metric::RequestMetric;
 use serde_json::Value;
 use std::collections::BTreeMap;
+
+/// Items of the set-up, by subject and name as they are declared.
+const CONTEXT: [(SetupItem, &str); 25] = [
+    (SetupItem::GpuModel, "hardware.gpu"),
+    (SetupItem::GpuCount, "hardware.count"),
+    (SetupItem::GpuMemory, "hardware.memory"),
+    (SetupItem::Interconnect, "hardware.interconnect"),
+    (SetupItem::Network, "hardware.network"),
+    (SetupItem::Storage, "hardware.storage"),
+    (SetupItem::ClientPlacement, "hardware.placement"),
+    (SetupItem::ModelVersion, "model.version"),
+    (SetupItem::ModelSize, "model.size"),
+    (SetupItem::Precision, "model.quantisation"),
+    (SetupItem::Engine, "engine.engine"),
+    (SetupItem::EngineVersion, "engine.version"),
+    (SetupItem::EngineFlags, "engine.flags"),
+    (SetupItem::TensorParallel, "engine.tp"),
+    (SetupItem::PipelineParallel, "engine.pp"),
+    (SetupItem::DataParallel, "engine.dp"),
+    (SetupItem::AttentionBackend, "engine.attention"),
+    (SetupItem::Scheduling, "engine.scheduling"),
+    (SetupItem::PrefixCache, "engine.prefix-cache"),
+    (SetupItem::ChunkedPrefill, "engine.chunked-prefill"),
+    (SetupItem::Speculation, "engine.speculation"),
+    (SetupItem::BatchLimits, "engine.batch-limits"),
+    (SetupItem::CacheHitRate, "engine.hit-rate"),
+    (SetupItem::Tuning, "engine.tuning"),
+    (SetupItem::ServerLogging, "engine.logging"),
+];
 
 /// Owners in a list of models that name the engine behind it.
 const ENGINES: [&str; 3] = ["vllm", "sglang", "infermeter-mock"];
@@ -49,6 +79,7 @@ pub fn add_judgement(facts: &mut Facts, manifest: &RunManifest) {
     facts.findings = Some(manifest.findings.clone());
     let summary = manifest.summary.as_ref().unwrap_or(&Value::Null);
     facts.undecided = undecided(facts, summary);
+    context(facts, summary);
     facts.load.warmup_s = number(summary, "warmup.seconds");
     let per_s = |name: &str| number(summary, &format!("throughput.{name}.per_s"));
     facts.rates.requests = per_s("requests");
@@ -63,6 +94,18 @@ pub fn add_judgement(facts: &mut Facts, manifest: &RunManifest) {
     facts.tokens.cached = facts.tokens.cached.or(counted);
     if let Some(gap) = at(summary, "latency.chunk_gap") {
         facts.state(Metric::ChunkGap, distribution(gap));
+    }
+}
+
+/// Takes what the run found out of its context, and what it calls unknown: in its record nobody states
+/// that. Of the simulator nobody can.
+fn context(facts: &mut Facts, summary: &Value) {
+    for (item, path) in CONTEXT {
+        let said = text(summary, &format!("context.{path}"));
+        let said = said.filter(|text| !(facts.simulated && is_unknown(text)));
+        if let (Some(said), false) = (said, facts.setup.contains_key(&item)) {
+            facts.setup.insert(item, said);
+        }
     }
 }
 
@@ -233,42 +276,18 @@ fn declared(facts: &mut Facts, plan: &Plan) {
         Statement::Text(text) => Some(text.clone()),
         Statement::Named(_) => None,
     });
-    let count = plan.gpus.map(|n| n.to_string());
-    let items = [
-        (SetupItem::GpuModel, hardware, "gpu", text),
-        (SetupItem::GpuCount, hardware, "count", count),
-        (SetupItem::GpuMemory, hardware, "memory", None),
-        (SetupItem::Interconnect, hardware, "interconnect", None),
-        (SetupItem::Network, hardware, "network", None),
-        (SetupItem::Storage, hardware, "storage", None),
-        (SetupItem::ClientPlacement, hardware, "placement", None),
-        (SetupItem::ModelVersion, model, "version", None),
-        (SetupItem::ModelSize, model, "size", None),
-        (
-            SetupItem::Precision,
-            model,
-            "quantisation",
-            plan.quantization.clone(),
-        ),
-        (SetupItem::Engine, engine, "engine", plan.engine.clone()),
-        (SetupItem::EngineVersion, engine, "version", None),
-        (SetupItem::EngineFlags, engine, "flags", None),
-        (SetupItem::TensorParallel, engine, "tp", None),
-        (SetupItem::PipelineParallel, engine, "pp", None),
-        (SetupItem::DataParallel, engine, "dp", None),
-        (SetupItem::AttentionBackend, engine, "attention", None),
-        (SetupItem::Scheduling, engine, "scheduling", None),
-        (SetupItem::PrefixCache, engine, "prefix-cache", None),
-        (SetupItem::ChunkedPrefill, engine, "chunked-prefill", None),
-        (SetupItem::Speculation, engine, "speculation", None),
-        (SetupItem::BatchLimits, engine, "batch-limits", None),
-        (SetupItem::CacheHitRate, engine, "hit-rate", None),
-        (SetupItem::Tuning, engine, "tuning", None),
-        (SetupItem::ServerLogging, engine, "logging", None),
-    ];
-    for (item, said, name, otherwise) in items {
-        let named = said.and_then(|s| s.value(name)).map(str::to_owned);
-        facts.declare(item, named.or(otherwise));
+    facts.declare(SetupItem::GpuModel, text);
+    facts.declare(SetupItem::GpuCount, plan.gpus.map(|n| n.to_string()));
+    facts.declare(SetupItem::Precision, plan.quantization.clone());
+    facts.declare(SetupItem::Engine, plan.engine.clone());
+    for (item, path) in CONTEXT {
+        let said = match path.split_once('.') {
+            Some(("hardware", name)) => hardware.and_then(|s| s.value(name)),
+            Some(("model", name)) => model.and_then(|s| s.value(name)),
+            Some(("engine", name)) => engine.and_then(|s| s.value(name)),
+            _ => None,
+        };
+        facts.declare(item, said.map(str::to_owned));
     }
 }
 
@@ -282,6 +301,7 @@ fn observed(facts: &mut Facts, environment: &Value) {
         facts.declare(SetupItem::Engine, Some(engine));
         facts.declare(SetupItem::EngineVersion, target("version"));
     }
+    facts.simulated = target("mock").is_some();
     facts.declare(SetupItem::EngineFlags, target("mock"));
 }
 
@@ -306,9 +326,37 @@ fn set_up(facts: &mut Facts, manifest: &RunManifest) {
 
 #[cfg(test)]
 mod tests {
-    use super::of_run;
+    use super::{add_judgement, of_run};
     use crate::facts::SetupItem;
     use infermeter_metrics::fixture::Run;
+    use serde_json::json;
+
+    #[test]
+    fn a_record_knows_what_nobody_declared() {
+        let judged = |mock: Option<&str>| {
+            let mut run = Run::open(1.0, 10);
+            let manifest = run.manifest();
+            manifest.environment = json!({"target": {"mock": mock}});
+            manifest.summary = Some(json!({
+                "context": {"hardware": {"gpu": "unknown", "network": "10GbE"}},
+                "steady": {"answer": "undecided", "start_up": {"answer": "steady"}},
+                "load": {"stability": {"answer": "stable"}},
+            }));
+            let built = run.build();
+            let mut facts = of_run(&built.manifest, &[]);
+            add_judgement(&mut facts, &built.manifest);
+            facts
+        };
+        let facts = judged(None);
+        assert_eq!(facts.setup[&SetupItem::GpuModel], "unknown");
+        assert_eq!(facts.stated(SetupItem::GpuModel), None);
+        assert_eq!(facts.setup[&SetupItem::Network], "10GbE");
+        let open: Vec<&str> = facts.undecided.iter().map(|(check, _)| *check).collect();
+        assert_eq!(open, ["drift", "correlated-samples"]);
+        let facts = judged(Some("llama-8b-h100"));
+        assert!(facts.simulated && !facts.setup.contains_key(&SetupItem::GpuModel));
+        assert_eq!(facts.setup[&SetupItem::EngineFlags], "llama-8b-h100");
+    }
 
     #[test]
     fn what_was_declared_by_name_and_as_text() {
