@@ -59,7 +59,7 @@ pub fn gather(path: &Path, mapping: Option<&Mapping>) -> Result<Gathered> {
     let mut found = Found::default();
     found.seen.extend(path.canonicalize().ok());
     look_into(path, MAX_DEPTH, &mut found)?;
-    let mut skipped = Vec::new();
+    let mut skipped = std::mem::take(&mut found.skipped);
     let mut results = Vec::new();
     if found.runs.iter().any(|run| run == path) {
         results.push(read_run(path)?);
@@ -93,6 +93,8 @@ struct Found {
     seen: BTreeSet<PathBuf>,
     runs: Vec<PathBuf>,
     files: Vec<PathBuf>,
+    /// Directories left out, with the reason.
+    skipped: Vec<String>,
 }
 
 fn look_into(directory: &Path, depth: usize, found: &mut Found) -> Result<()> {
@@ -100,7 +102,15 @@ fn look_into(directory: &Path, depth: usize, found: &mut Found) -> Result<()> {
         found.runs.push(directory.to_owned());
         return Ok(());
     }
-    let listing = fs::read_dir(directory).with_context(|| directory.display().to_string())?;
+    let listing = match fs::read_dir(directory) {
+        Ok(listing) => listing,
+        Err(error) if depth < MAX_DEPTH => {
+            let name = directory.display();
+            found.skipped.push(format!("left out: {name}: {error}"));
+            return Ok(());
+        }
+        Err(error) => return Err(error).with_context(|| directory.display().to_string()),
+    };
     let mut entries: Vec<PathBuf> = listing.filter_map(|e| Some(e.ok()?.path())).collect();
     entries.sort();
     for path in entries {
@@ -118,8 +128,12 @@ fn look_into(directory: &Path, depth: usize, found: &mut Found) -> Result<()> {
             );
         }
         if path.is_dir() {
-            if depth > 0 {
-                look_into(&path, depth - 1, found)?;
+            match depth.checked_sub(1) {
+                Some(depth) => look_into(&path, depth, found)?,
+                None => found.skipped.push(format!(
+                    "left out: {}: more than {MAX_DEPTH} directories deep",
+                    path.display()
+                )),
             }
         } else if path.is_file() && is_candidate(&path) && !is_beside_runs(&path) {
             found.files.push(path);

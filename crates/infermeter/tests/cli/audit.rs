@@ -171,6 +171,7 @@ fn a_directory_may_hold_anything() {
     );
     std::fs::write(scratch.path("bytes.json"), [0xff, 0xfe, 0, 1]).expect("written");
     let root = scratch.path("");
+    std::fs::create_dir_all(scratch.path("1/2/3/4/5/6/7")).expect("made");
     std::os::unix::fs::symlink(&root, scratch.path("loop")).expect("linked");
     std::os::unix::fs::symlink("nowhere.json", scratch.path("gone.json")).expect("linked");
     std::os::unix::fs::symlink("good.json", scratch.path("twice.json")).expect("linked");
@@ -183,10 +184,11 @@ fn a_directory_may_hold_anything() {
     for word in [
         "empty.csv: the file is empty",
         "bytes.json: the file is not text",
+        "1/2/3/4/5/6/7: more than 6 directories deep",
     ] {
         assert!(ran.err.contains(word), "no `{word}` in {}", ran.err);
     }
-    assert_eq!(ran.err.lines().count(), 2, "{}", ran.err);
+    assert_eq!(ran.err.lines().count(), 3, "{}", ran.err);
     let audit = ran.json();
     assert_eq!(audit["sources"].as_array().map(Vec::len), Some(2));
     assert_eq!(outcome(&audit, "invalid-by-its-tool")["answer"], "fail");
