@@ -24,6 +24,8 @@ pub const IN_FLIGHT: (f64, f64) = (0.8, 1.1);
 pub const FAILED: f64 = 0.02;
 /// Share of output lengths off the one asked for by more than one token.
 pub const LENGTH_NOT_OBEYED: f64 = 0.01;
+/// Share by which a tokenizer that is not the server's may miscount an answer.
+pub const OTHER_TOKENIZER: f64 = 0.3;
 /// Share by which two counts of the same tokens may differ.
 pub const TOKENS_DISAGREE: f64 = 0.01;
 /// Tokens per chunk beyond which the chunk gap is no ITL.
