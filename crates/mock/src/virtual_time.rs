@@ -165,6 +165,15 @@ struct Run<'a, S, F> {
     totals: RunTotals,
 }
 
+/// Slots are used again, identifiers are not: the engine's draws go by them.
+fn sequence(number: u64, slot: u32) -> SequenceId {
+    SequenceId(number << 32 | u64::from(slot))
+}
+
+fn slot_of(id: SequenceId) -> u32 {
+    id.0 as u32
+}
+
 impl<S: Source, F: FnMut(&Answered)> Run<'_, S, F> {
     fn arrive(&mut self, at_ns: i64) {
         let Some(request) = self.source.take() else {
@@ -175,7 +184,7 @@ impl<S: Source, F: FnMut(&Answered)> Run<'_, S, F> {
         self.totals.requests += 1;
         let slot = self.open(at_ns, &request);
         let request = EngineRequest {
-            id: SequenceId(u64::from(slot)),
+            id: sequence(self.totals.requests, slot),
             ..request
         };
         match self.fleet.arrive(at_ns, request) {
@@ -235,7 +244,7 @@ impl<S: Source, F: FnMut(&Answered)> Run<'_, S, F> {
             self.totals.steps += 1;
             self.totals.tokens += u64::from(report.tokens);
             for emission in &emissions {
-                let slot = emission.id.0 as u32;
+                let slot = slot_of(emission.id);
                 self.in_flight[slot as usize].bursts.push(Burst {
                     at_ns: report.end_ns,
                     tokens: emission.tokens,
@@ -258,17 +267,17 @@ impl<S: Source, F: FnMut(&Answered)> Run<'_, S, F> {
                     cached_tokens,
                     ..
                 } => {
-                    let answered = &mut self.in_flight[id.0 as usize];
+                    let answered = &mut self.in_flight[slot_of(id) as usize];
                     if answered.admitted_ns.is_none() {
                         answered.admitted_ns = Some(at_ns);
                         answered.cached_tokens = cached_tokens;
                     }
                 }
                 EngineEvent::Prefilled { id, at_ns } => {
-                    self.in_flight[id.0 as usize].prefilled_ns = Some(at_ns);
+                    self.in_flight[slot_of(id) as usize].prefilled_ns = Some(at_ns);
                 }
                 EngineEvent::Preempted { id, .. } => {
-                    self.in_flight[id.0 as usize].preemptions += 1;
+                    self.in_flight[slot_of(id) as usize].preemptions += 1;
                 }
             }
         }
