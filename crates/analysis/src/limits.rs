@@ -106,8 +106,11 @@ pub const POSITION_TAIL: usize = 10;
 pub const DRIFT_RELATIVE: f64 = infermeter_stats::TRANSIENT_RELATIVE;
 
 /// A change is the workload's where the output tokens asked for moved the same way by this share of
-/// it: random arrivals and lengths move every series.
+/// it: random arrivals and lengths move every series, queues more than in proportion.
 pub const EXPLAINED_SHARE: f64 = 0.5;
+
+/// The same for TPOT, which moves less than in proportion to the load while the server keeps up.
+pub const TPOT_EXPLAINED_SHARE: f64 = 1.0;
 
 /// A TTFT up to this many times the least of its length band is that of an empty queue.
 pub const IDLE_TTFT: f64 = 1.5;

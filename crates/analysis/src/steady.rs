@@ -4,7 +4,7 @@
 //! on one-second bins (statistics.md), never on raw values. Invariant: a series that cannot answer
 //! is undecided, never steady.
 
-use crate::limits::{DRIFT_RELATIVE, EXPLAINED_SHARE};
+use crate::limits::{DRIFT_RELATIVE, EXPLAINED_SHARE, TPOT_EXPLAINED_SHARE};
 use crate::run::Run;
 use infermeter_core::plan::Plan;
 use infermeter_core::run::{LoadModel, Window};
@@ -52,7 +52,7 @@ pub struct StartUp {
 /// One series of the window.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SteadySeries {
-    /// `in_flight`, `ttft` or `output_tokens`.
+    /// `in_flight`, `ttft`, `tpot` or `output_tokens`.
     pub name: &'static str,
     /// The answer.
     pub answer: Steadiness,
@@ -87,19 +87,21 @@ impl SteadySummary {
         let drawn = Drawn(open.then_some(seconds.asked_tokens.as_slice()));
         let start_up = StartUp::of(&seconds, drawn);
         let named = [
-            ("in_flight", Some(&seconds.in_flight)),
-            ("ttft", seconds.ttft_ms.as_ref()),
-            ("output_tokens", seconds.output_tokens.as_ref()),
+            ("in_flight", Some(&seconds.in_flight), EXPLAINED_SHARE),
+            ("ttft", seconds.ttft_ms.as_ref(), EXPLAINED_SHARE),
+            ("tpot", seconds.tpot_ms.as_ref(), TPOT_EXPLAINED_SHARE),
+            (
+                "output_tokens",
+                seconds.output_tokens.as_ref(),
+                EXPLAINED_SHARE,
+            ),
         ];
         let series: Vec<SteadySeries> = named
             .into_iter()
-            .filter_map(|(name, bins)| {
-                let explained = drawn.halves(seconds.warmup);
-                Some(SteadySeries::of(
-                    name,
-                    bins?.get(seconds.warmup..)?,
-                    explained,
-                ))
+            .filter_map(|(name, bins, share)| {
+                let explained = drawn.halves(seconds.warmup).map(|drawn| drawn / share);
+                let bins = bins?.get(seconds.warmup..)?;
+                Some(SteadySeries::of(name, bins, explained))
             })
             .collect();
         let answers = series.iter().map(|s| s.answer).chain([start_up.answer]);
@@ -150,10 +152,10 @@ fn mean(bins: &[f64]) -> Option<f64> {
     (!bins.is_empty()).then(|| bins.iter().sum::<f64>() / bins.len() as f64)
 }
 
-/// The drawn load moved the same way, by [`EXPLAINED_SHARE`] of `change` at least.
-fn explains(drawn: Option<f64>, change: Option<f64>) -> bool {
-    drawn.zip(change).is_some_and(|(drawn, change)| {
-        drawn * change > 0.0 && drawn.abs() >= EXPLAINED_SHARE * change.abs()
+/// The change that the drawn load can explain is at least `change`, and the same way.
+fn explains(explicable: Option<f64>, change: Option<f64>) -> bool {
+    explicable.zip(change).is_some_and(|(explicable, change)| {
+        explicable * change > 0.0 && explicable.abs() >= change.abs()
     })
 }
 
@@ -166,7 +168,10 @@ impl StartUp {
         let (answer, cut) = match transient(&series, seconds.warmup).unwrap_or(too_few) {
             Transient::Steady => (Steadiness::Steady, None),
             Transient::Until { end, relative }
-                if explains(drawn.head(seconds.warmup, end), Some(relative)) =>
+                if explains(
+                    drawn.head(seconds.warmup, end).map(|d| d / EXPLAINED_SHARE),
+                    Some(relative),
+                ) =>
             {
                 (Steadiness::Steady, None)
             }
@@ -183,8 +188,8 @@ impl StartUp {
 }
 
 impl SteadySeries {
-    /// Of the window's bins, beside what halves of the drawn load differ by.
-    fn of(name: &'static str, bins: &[f64], drawn: Option<f64>) -> Self {
+    /// Of the window's bins; `explicable` is what the drawn load lets its halves differ by.
+    fn of(name: &'static str, bins: &[f64], explicable: Option<f64>) -> Self {
         let at_ns: Vec<i64> = (0..)
             .take(bins.len())
             .map(|bin: i64| bin * BIN_NS)
@@ -196,7 +201,7 @@ impl SteadySeries {
             (Some(trend), Some(apart)) => {
                 let rises = trend.is_significant() && large(trend.relative_change);
                 let steps = apart.significant && large(apart.relative);
-                if (rises || steps) && !explains(drawn, apart.relative) {
+                if (rises || steps) && !explains(explicable, apart.relative) {
                     Steadiness::NotSteady
                 } else {
                     Steadiness::Steady

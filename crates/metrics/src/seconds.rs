@@ -1,8 +1,9 @@
-//! A run second by second: requests in flight, TTFT and the rate of output tokens, from the facts.
+//! A run second by second: requests in flight, TTFT, TPOT and the rate of output tokens, from the
+//! facts.
 //!
 //! For questions about time (start-up, drift), never for a reported latency or throughput: the
 //! tokens of an answer are spread evenly between its first and its last chunk. Invariant: a second
-//! without an arrival has no TTFT of its own; it keeps that of the second before.
+//! without an arrival has no latency of its own; it keeps that of the second before.
 
 use crate::facts::RequestFacts;
 use crate::origin::Origin;
@@ -15,7 +16,7 @@ use std::ops::Range;
 /// Length of a bin, nanoseconds.
 pub const BIN_NS: i64 = 1_000_000_000;
 
-/// With more than this share of seconds without a TTFT, it has no series.
+/// With more than this share of seconds without a latency, it has no series.
 const MOST_EMPTY: f64 = 0.1;
 
 /// Series of whole seconds, from the first intended instant to the window's end.
@@ -28,6 +29,8 @@ pub struct Seconds {
     /// Mean TTFT of the requests due in each bin, milliseconds; absent where there is no stream or
     /// too many seconds have no arrival.
     pub ttft_ms: Option<Vec<f64>>,
+    /// Mean TPOT of the requests due in each bin, milliseconds; absent as above.
+    pub tpot_ms: Option<Vec<f64>>,
     /// Output tokens in each bin; absent where an answer's tokens are not known.
     pub output_tokens: Option<Vec<f64>>,
     /// Output tokens asked for by the requests due in each bin: the load as it was drawn.
@@ -48,7 +51,8 @@ impl Seconds {
         Self {
             warmup,
             in_flight: bins.in_flight(requests, window.end),
-            ttft_ms: bins.ttft_ms(requests, origin),
+            ttft_ms: bins.latency_ms(requests, RequestMetric::Ttft, origin),
+            tpot_ms: bins.latency_ms(requests, RequestMetric::Tpot, origin),
             output_tokens: bins.output_tokens(requests),
             asked_tokens: bins.asked_tokens(requests),
         }
@@ -112,15 +116,20 @@ impl Bins {
         bins
     }
 
-    fn ttft_ms(&self, requests: &[RequestFacts], origin: Origin) -> Option<Vec<f64>> {
+    fn latency_ms(
+        &self,
+        requests: &[RequestFacts],
+        metric: RequestMetric,
+        origin: Origin,
+    ) -> Option<Vec<f64>> {
         let mut sums = vec![(0.0, 0_u32); self.n];
         let completed = requests.iter().filter(|r| r.outcome == Outcome::Completed);
         for request in completed {
-            let Some(ttft) = RequestMetric::Ttft.value_ms(request, origin) else {
+            let Some(latency) = metric.value_ms(request, origin) else {
                 continue;
             };
             if let Some(index) = self.index(request.intended) {
-                sums[index].0 += ttft;
+                sums[index].0 += latency;
                 sums[index].1 += 1;
             }
         }

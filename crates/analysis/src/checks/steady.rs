@@ -123,6 +123,7 @@ pub(super) fn drift(_: &Run, summary: &Summary) -> Option<Finding> {
 fn told(series: &SteadySeries) -> String {
     let name = match series.name {
         "ttft" => "TTFT, ms,",
+        "tpot" => "TPOT, ms,",
         "output_tokens" => "output tokens/s",
         _ => "requests in flight",
     };

@@ -2,6 +2,7 @@
 
 use super::super::judge;
 use crate::{KeepsUp, Steadiness, Summary, summarize_log};
+use infermeter_core::clock::Offset;
 use infermeter_core::finding::Severity;
 use infermeter_core::record::TokenSource;
 use infermeter_core::run::LoadModel;
@@ -52,7 +53,7 @@ fn a_constant_server_is_steady_and_stable() {
     assert_eq!(codes, Vec::<String>::new());
     let steady = summary.steady.expect("a window");
     assert_eq!(steady.answer, Steadiness::Steady, "{steady:?}");
-    assert_eq!(steady.series.len(), 3);
+    assert_eq!(steady.series.len(), 4);
     assert_eq!(steady.start_up.warmup_s, 30);
     let load = summary.load.expect("a window");
     let stability = load.stability.expect("an open loop");
@@ -119,6 +120,36 @@ fn a_queue_that_is_never_empty_and_does_not_grow() {
 }
 
 #[test]
+fn answers_that_slow_down_token_by_token() {
+    let mut run = run(|_| 50);
+    for record in run.records() {
+        let into = record.intended.0.max(0);
+        let first = record.chunks[0].at;
+        // Half as slow again after five minutes; too little to be seen in flight.
+        let later = |at: Offset| at.plus(at.since(first) * (into / 1_000_000) / 600_000);
+        for chunk in &mut record.chunks {
+            for at in [&mut chunk.at, &mut chunk.seen, &mut chunk.lower] {
+                *at = later(*at);
+            }
+        }
+        record.finished = record.finished.map(later);
+        record.closed = record.closed.map(later);
+    }
+    let (codes, summary) = judged(run);
+    assert_eq!(codes, ["warning drift"]);
+    let steady = summary.steady.expect("a window");
+    let answer = |name| {
+        steady
+            .series
+            .iter()
+            .find(|s| s.name == name)
+            .map(|s| s.answer)
+    };
+    assert_eq!(answer("tpot"), Some(Steadiness::NotSteady), "{steady:?}");
+    assert_eq!(answer("ttft"), Some(Steadiness::Steady), "{steady:?}");
+}
+
+#[test]
 fn a_long_window_without_an_answer() {
     // The level changes in the second half, too little to be a drift.
     let (codes, summary) = judged(run(|at| if at < 210_000 { 200 } else { 190 }));
@@ -157,9 +188,17 @@ fn a_change_that_the_drawn_load_explains_is_the_workloads() {
         if i > 1_800 && i % 2 == 0 {
             record.requested_output_tokens *= 2;
             record.output_tokens = Some(record.requested_output_tokens);
+            // At the same pace.
+            let first = record.chunks[0].at;
+            let later = |at: Offset| at.plus(at.since(first));
             for chunk in &mut record.chunks {
                 chunk.tokens = 2;
+                for at in [&mut chunk.at, &mut chunk.seen, &mut chunk.lower] {
+                    *at = later(*at);
+                }
             }
+            record.finished = record.finished.map(later);
+            record.closed = record.closed.map(later);
             record.token_source = Some(TokenSource::ContinuousUsage);
         }
     }
