@@ -34,7 +34,7 @@ const SEEDS: [(u64, &str); 2] = [(0, ""), (1_000_000, ", fresh seeds")];
 const SLOWING_RUNS: u64 = 100;
 
 /// How much slower it is at the end of the window, and the share that must be found.
-const SLOWING: [(f64, Target); 2] = [(0.5, Target::None), (1.0, Target::AtLeast(0.95))];
+const SLOWING: [(f64, Target); 2] = [(0.5, Target::None), (1.0, Target::AtLeast(0.9))];
 
 /// Runs the rows.
 pub fn run(scale: Scale, table: &mut Table) -> Result<()> {
