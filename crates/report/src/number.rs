@@ -42,6 +42,18 @@ pub(crate) fn counted(n: u64, noun: &str) -> String {
     format!("{} {noun}{plural}", count(n))
 }
 
+/// `190 completed, 8 failed`: the first part always, the others where there is any.
+pub(crate) fn parts<const N: usize>(parts: [(u64, &str); N]) -> String {
+    let shown = parts
+        .iter()
+        .enumerate()
+        .filter(|(i, (n, _))| *i == 0 || *n > 0);
+    let texts: Vec<String> = shown
+        .map(|(_, (n, name))| format!("{} {name}", count(*n)))
+        .collect();
+    texts.join(", ")
+}
+
 /// A large count in few characters: `9,999`, `12k`, `3.4M`.
 pub(crate) fn short_count(n: usize) -> String {
     match n {

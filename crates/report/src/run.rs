@@ -1,6 +1,6 @@
 //! What was run: target, workload, load, window, outcomes.
 
-use crate::number::{count, counted, interval, percent, significant};
+use crate::number::{count, counted, interval, parts, percent, significant};
 use crate::style::Style;
 use infermeter_analysis::{
     FinishShare, KeepsUp, LoadSummary, ResponseCacheSummary, StabilitySummary, Steadiness,
@@ -286,20 +286,14 @@ fn keeps_up(stability: &StabilitySummary) -> String {
 }
 
 fn outcomes(measured: &OutcomeCounts) -> String {
-    let parts = [
+    let parts = parts([
         (measured.completed, "completed"),
         (measured.failed, "failed"),
         (measured.timed_out, "timed out"),
         (measured.cancelled, "cancelled"),
         (measured.not_sent, "not sent"),
-    ];
-    let parts = parts
-        .into_iter()
-        .filter(|(n, name)| *n > 0 || *name == "completed");
-    let parts: Vec<String> = parts
-        .map(|(n, name)| format!("{} {name}", count(n)))
-        .collect();
-    format!("{} measured: {}", count(measured.total), parts.join(", "))
+    ]);
+    format!("{} measured: {}", count(measured.total), parts)
 }
 
 fn reason_line(reason: &ReasonCount) -> String {

@@ -1,6 +1,6 @@
 //! Sessions on a terminal: how they ended, and first turns against later ones.
 
-use crate::number::{count, percent, significant, time};
+use crate::number::{count, parts, percent, significant, time};
 use crate::style::Style;
 use infermeter_analysis::{
     CellGrade, Distribution, Percentile, SessionSummary, Summary, TurnSummary,
@@ -40,18 +40,12 @@ pub(crate) fn lines(summary: &Summary, style: Style) -> Vec<String> {
 
 fn ends(sessions: &SessionSummary) -> String {
     let counts = &sessions.counts;
-    let parts = [
+    let parts = parts([
         (counts.completed, "completed"),
         (counts.failed, "with a turn that failed"),
         (counts.unfinished, "not over when the run ended"),
-    ];
-    let parts = parts
-        .into_iter()
-        .filter(|(n, name)| *n > 0 || *name == "completed");
-    let parts: Vec<String> = parts
-        .map(|(n, name)| format!("{} {name}", count(n)))
-        .collect();
-    format!("{} begun: {}", count(counts.begun), parts.join(", "))
+    ]);
+    format!("{} begun: {}", count(counts.begun), parts)
 }
 
 fn turn_line(turns: &TurnSummary) -> String {

@@ -48,7 +48,7 @@ fn benchmark_facts(file: &Value, benchmark: &Value) -> Facts {
     load(&mut facts, benchmark);
     counts(&mut facts, benchmark);
     set_up(&mut facts, file, benchmark);
-    facts.requests = requests(benchmark);
+    facts.requests = requests(benchmark, request);
     let successful = list(benchmark, "requests.successful").unwrap_or(&[]);
     let cached = successful.iter().map(|row| number(row, "cached_tokens"));
     facts.tokens.cached = cached
@@ -175,10 +175,11 @@ fn set_up(facts: &mut Facts, file: &Value, benchmark: &Value) {
         .and_then(|d| number(d, "output_tokens"));
 }
 
-fn requests(benchmark: &Value) -> Vec<Request> {
+/// The requests of a benchmark, completed ones first, each read by `one` with whether it failed.
+pub(super) fn requests(benchmark: &Value, one: fn(&Value, bool) -> Request) -> Vec<Request> {
     let of = |name: &str, failed: bool| {
         let rows = list(benchmark, &format!("requests.{name}")).unwrap_or(&[]);
-        rows.iter().map(move |row| request(row, failed))
+        rows.iter().map(move |row| one(row, failed))
     };
     let mut requests: Vec<Request> = of("successful", false).collect();
     requests.extend(of("errored", true));

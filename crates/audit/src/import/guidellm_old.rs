@@ -5,10 +5,10 @@
 //! time out and divides by all tokens: neither TPOT nor NTPOT, so it is not read. How the
 //! percentiles were computed is not stated, and nothing of the client's processes.
 
-use super::guidellm::successful;
+use super::guidellm::{requests, successful};
 use crate::facts::{Facts, LoadModel, Metric, Request, SetupItem, TokenSource};
 use crate::format::Format;
-use crate::json::{at, key_of, list, number, text};
+use crate::json::{at, key_of, number, text};
 use serde_json::Value;
 
 /// Whether a benchmark is of this layout.
@@ -33,7 +33,7 @@ pub(super) fn facts(benchmark: &Value) -> Facts {
     let target = text(benchmark, "worker.backend_target");
     let placement = target.as_deref().and_then(super::placement);
     facts.declare(SetupItem::ClientPlacement, placement);
-    facts.requests = requests(benchmark);
+    facts.requests = requests(benchmark, request);
     translate(&mut facts);
     facts
 }
@@ -68,16 +68,6 @@ fn counts(facts: &mut Facts, benchmark: &Value) {
     facts.rates.requests = mean("requests_per_second");
     facts.rates.output = mean("output_tokens_per_second");
     facts.rates.total = mean("tokens_per_second");
-}
-
-fn requests(benchmark: &Value) -> Vec<Request> {
-    let of = |name: &str, failed: bool| {
-        let rows = list(benchmark, &format!("requests.{name}")).unwrap_or(&[]);
-        rows.iter().map(move |row| request(row, failed))
-    };
-    let mut requests: Vec<Request> = of("successful", false).collect();
-    requests.extend(of("errored", true));
-    requests
 }
 
 fn request(row: &Value, failed: bool) -> Request {
