@@ -112,9 +112,6 @@ pub const EXPLAINED_SHARE: f64 = 0.5;
 /// The same for TPOT, which moves less than in proportion to the load while the server keeps up.
 pub const TPOT_EXPLAINED_SHARE: f64 = 1.0;
 
-/// A TTFT up to this many times the least of its length band is that of an empty queue.
-pub const IDLE_TTFT: f64 = 1.5;
-
 /// A window of this length, seconds, ought to tell whether it was steady.
 pub const STEADY_EXPECTED_S: f64 = 300.0;
 

@@ -5,7 +5,7 @@
 //! of its length band ever had. Invariant: that floor comes from before the last third, so a queue that
 //! grows cannot set it.
 
-use crate::limits::{IDLE_TTFT, WAITING_READINGS};
+use crate::limits::WAITING_READINGS;
 use crate::run::Run;
 use crate::server::waiting;
 use crate::steady::constant_load;
@@ -17,10 +17,10 @@ use infermeter_metrics::origin::Origin;
 use infermeter_metrics::request_metric::RequestMetric;
 use infermeter_metrics::seconds::stays;
 use infermeter_stats::{
-    Residence, Saturation, Stability, queue_emptied, relative_difference, residence, saturation,
+    Delay, Residence, Saturation, Stability, queue_emptied, queue_emptied_by_delays,
+    relative_difference, residence, saturation,
 };
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Whether the server keeps up with an open loop.
@@ -153,24 +153,17 @@ fn gauge_emptied(run: &Run, window: Window) -> Option<bool> {
 
 /// Whether some TTFT of the last third of `window` is about that of an idle server.
 fn emptied(requests: &[RequestFacts], window: &Range<i64>) -> Option<bool> {
-    let last_third = window.end - (window.end - window.start) / 3;
     let of = |r: &RequestFacts| {
         let completed = r.outcome == Outcome::Completed;
-        let ttft = RequestMetric::Ttft.value_ms(r, Origin::Intended)?;
-        completed.then(|| (length_band(r.requested_prompt_tokens), r.intended.0, ttft))
+        let delay = RequestMetric::Ttft.value_ms(r, Origin::Intended)?;
+        completed.then(|| Delay {
+            kind: length_band(r.requested_prompt_tokens),
+            at_ns: r.intended.0,
+            delay,
+        })
     };
-    let seen: Vec<(u32, i64, f64)> = requests.iter().filter_map(of).collect();
-    let mut floors: BTreeMap<u32, f64> = BTreeMap::new();
-    for (band, _, ttft) in seen.iter().filter(|(_, at, _)| *at < last_third) {
-        let floor = floors.entry(*band).or_insert(*ttft);
-        *floor = floor.min(*ttft);
-    }
-    let relative = |(band, at, ttft): &(u32, i64, f64)| {
-        let floor = floors.get(band).filter(|floor| **floor > 0.0)?;
-        Some((ttft / floor, *at))
-    };
-    let (values, at_ns): (Vec<f64>, Vec<i64>) = seen.iter().filter_map(relative).unzip();
-    queue_emptied(&values, &at_ns, window.clone(), IDLE_TTFT).ok()?
+    let delays: Vec<Delay> = requests.iter().filter_map(of).collect();
+    queue_emptied_by_delays(&delays, window.clone()).ok()?
 }
 
 impl ResidenceSummary {

@@ -36,8 +36,6 @@ pub const NEW_CONNECTIONS: f64 = 0.05;
 pub const CACHED_PROMPT: f64 = 0.01;
 /// p99 / p50.
 pub const TAIL_RATIO: f64 = infermeter_stats::HEAVY_TAIL;
-/// A TTFT up to this many times the least of its length band is that of an empty queue.
-pub const IDLE_TTFT: f64 = 1.5;
 /// Requests needed to look at the shape of a distribution or at dependence.
 pub const SHAPE_REQUESTS: usize = infermeter_stats::SHAPE_OBSERVATIONS;
 /// Share of output among all tokens, below which total throughput is input throughput.

@@ -95,7 +95,10 @@ pub use sample::{
     CORRELATED_RATIO, SampleSeries, correlated, independent_interval, quantile_estimate,
     quantile_estimates,
 };
-pub use saturation::{SHORTEST_LEVEL_S, Saturation, Stability, queue_emptied, saturation};
+pub use saturation::{
+    Delay, IDLE_DELAY, SHORTEST_LEVEL_S, Saturation, Stability, queue_emptied,
+    queue_emptied_by_delays, saturation,
+};
 pub use signed_rank::{SIGNED_RANK_LIMIT, SignedRank, signed_rank};
 pub use special::{normal_two_sided, student_two_sided};
 pub use summary::{Summary, summarise};

@@ -6,6 +6,7 @@
 //! (Mann-Kendall at 0.001), and whether the queue was ever empty in the last third. A minute cannot
 //! tell a load of 0.98 from one of 1.02: that is what undecided is for.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::drift::{DRIFT_ALPHA, DRIFT_BATCHES};
@@ -15,6 +16,9 @@ use crate::residence::residence;
 
 /// Seconds of one load below which nothing is known of it.
 pub const SHORTEST_LEVEL_S: f64 = 60.0;
+
+/// A delay up to this many times the least of its kind is that of an idle server.
+pub const IDLE_DELAY: f64 = 1.5;
 
 /// The answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +130,41 @@ pub fn queue_emptied(
     Ok(Some(seen.any(|(value, _)| *value <= idle)))
 }
 
+/// How long an arrival waited.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Delay {
+    /// Arrivals of one kind would wait alike at an idle server.
+    pub kind: u32,
+    /// When it arrived, nanoseconds.
+    pub at_ns: i64,
+    /// The delay, in any unit.
+    pub delay: f64,
+}
+
+/// [`queue_emptied`] where only delays are known: the least of each kind before the last third
+/// stands for an idle server, up to [`IDLE_DELAY`] times. Kinds without such a delay above 0 are
+/// left out.
+///
+/// # Errors
+/// `Empty` where nothing is left, `NotFinite`.
+pub fn queue_emptied_by_delays(
+    delays: &[Delay],
+    window: Range<i64>,
+) -> Result<Option<bool>, StatsError> {
+    let last_third = window.end - (window.end - window.start) / 3;
+    let mut floors: BTreeMap<u32, f64> = BTreeMap::new();
+    for seen in delays.iter().filter(|d| d.at_ns < last_third) {
+        let floor = floors.entry(seen.kind).or_insert(seen.delay);
+        *floor = floor.min(seen.delay);
+    }
+    let relative = |seen: &Delay| {
+        let floor = floors.get(&seen.kind).filter(|floor| **floor > 0.0)?;
+        Some((seen.delay / floor, seen.at_ns))
+    };
+    let (values, at_ns): (Vec<f64>, Vec<i64>) = delays.iter().filter_map(relative).unzip();
+    queue_emptied(&values, &at_ns, window, IDLE_DELAY)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,5 +218,25 @@ mod tests {
         let nothing = saturation(&[], 0..100, None).unwrap();
         assert_eq!(nothing.stability, Stability::Undecided);
         assert_eq!((nothing.left_behind(), nothing.p_value), (None, 1.0));
+    }
+
+    #[test]
+    fn delays_tell_an_idle_server_by_kind() {
+        // Kind 1 waits ten times as long as kind 0 by nature.
+        let delays = |last: f64| {
+            let one = |(kind, at_ns, delay)| Delay { kind, at_ns, delay };
+            [(0, 10, 2.0), (1, 20, 20.0), (0, 30, 9.0), (1, 80, last)].map(one)
+        };
+        let emptied = |last| queue_emptied_by_delays(&delays(last), 0..90);
+        assert_eq!(emptied(30.0), Ok(Some(true)));
+        assert_eq!(emptied(30.1), Ok(Some(false)));
+        assert_eq!(queue_emptied_by_delays(&delays(20.0)[..3], 0..90), Ok(None));
+        // A kind that was not seen before says nothing.
+        let new = [Delay {
+            kind: 2,
+            at_ns: 80,
+            delay: 1.0,
+        }];
+        assert_eq!(queue_emptied_by_delays(&new, 0..90), Err(StatsError::Empty));
     }
 }

@@ -11,9 +11,9 @@ use crate::shape::{ALL_REQUESTS, in_order};
 use infermeter_core::finding::Severity;
 use infermeter_core::request::length_band;
 use infermeter_stats::{
-    DRIFT_ALPHA, Stability, Transient, drift as drift_of, queue_emptied, saturation, transient,
+    DRIFT_ALPHA, Delay, Stability, Transient, drift as drift_of, queue_emptied_by_delays,
+    saturation, transient,
 };
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// The checks of this file.
@@ -240,22 +240,14 @@ fn emptied(facts: &Facts, window: &Range<i64>) -> Option<bool> {
         .reduce(f64::min)?;
     let band = |tokens: f64| length_band(tokens.clamp(0.0, f64::from(u32::MAX)) as u32);
     let of = |r: &Request| {
-        let at = ((r.start_s? - first) * NS) as i64;
-        Some((r.input_tokens.map_or(0, band), at, r.ttft_ms?))
+        Some(Delay {
+            kind: r.input_tokens.map_or(0, band),
+            at_ns: ((r.start_s? - first) * NS) as i64,
+            delay: r.ttft_ms?,
+        })
     };
-    let seen: Vec<(u32, i64, f64)> = facts.completed().filter_map(of).collect();
-    let last_third = window.end - (window.end - window.start) / 3;
-    let mut floors: BTreeMap<u32, f64> = BTreeMap::new();
-    for (band, _, ttft) in seen.iter().filter(|(_, at, _)| *at < last_third) {
-        let floor = floors.entry(*band).or_insert(*ttft);
-        *floor = floor.min(*ttft);
-    }
-    let relative = |(band, at, ttft): &(u32, i64, f64)| {
-        let floor = floors.get(band).filter(|floor| **floor > 0.0)?;
-        Some((ttft / floor, *at))
-    };
-    let (values, at_ns): (Vec<f64>, Vec<i64>) = seen.iter().filter_map(relative).unzip();
-    queue_emptied(&values, &at_ns, window.clone(), limits::IDLE_TTFT).ok()?
+    let delays: Vec<Delay> = facts.completed().filter_map(of).collect();
+    queue_emptied_by_delays(&delays, window.clone()).ok()?
 }
 
 #[cfg(test)]

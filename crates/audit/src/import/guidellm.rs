@@ -217,6 +217,16 @@ fn translate(facts: &mut Facts) {
         "NTPOT",
         "(last token - start) / tokens: TTFT is inside",
     );
+    translate_unchanged(facts);
+    facts.translate(
+        "request_dispatch_delay",
+        "send lag",
+        "from the targeted start to the send",
+    );
+}
+
+/// The names that mean the same in all its versions.
+pub(super) fn translate_unchanged(facts: &mut Facts) {
     facts.translate(
         "inter_token_latency_ms",
         "TPOT",
@@ -231,10 +241,5 @@ fn translate(facts: &mut Facts) {
         "request_latency",
         "E2E",
         "from the send to the end of the response",
-    );
-    facts.translate(
-        "request_dispatch_delay",
-        "send lag",
-        "from the targeted start to the send",
     );
 }

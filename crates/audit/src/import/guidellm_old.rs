@@ -5,7 +5,7 @@
 //! time out and divides by all tokens: neither TPOT nor NTPOT, so it is not read. How the
 //! percentiles were computed is not stated, and nothing of the client's processes.
 
-use super::guidellm::{requests, successful};
+use super::guidellm::{requests, successful, translate_unchanged};
 use crate::facts::{Facts, LoadModel, Metric, Request, SetupItem, TokenSource};
 use crate::format::Format;
 use crate::json::{at, key_of, number, text};
@@ -98,24 +98,10 @@ fn request(row: &Value, failed: bool) -> Request {
 }
 
 fn translate(facts: &mut Facts) {
-    facts.translate(
-        "inter_token_latency_ms",
-        "TPOT",
-        "(last - first token) / (tokens - 1), weighted by tokens",
-    );
+    translate_unchanged(facts);
     facts.translate(
         "time_per_output_token_ms (up to 0.3)",
         "nothing",
         "(last - first token) / tokens: neither TPOT nor NTPOT",
-    );
-    facts.translate(
-        "time_to_first_token_ms",
-        "TTFT",
-        "from the send; stamped by the client",
-    );
-    facts.translate(
-        "request_latency",
-        "E2E",
-        "from the send to the end of the response",
     );
 }
