@@ -63,6 +63,7 @@ const CHECKS: &[Check] = &[
     steady::steady_undecided,
     host::client_beside_server,
     server::littles_law,
+    server::metrics_unread,
     sample::asked_percentile,
     sample::default_percentile,
     sample::slo_without_data,

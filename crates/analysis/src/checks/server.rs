@@ -5,6 +5,8 @@ use crate::run::Run;
 use crate::server::Agreement;
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::plan::ServerMetrics;
+use infermeter_core::text::inert;
 
 /// The server has other requests than the client sends.
 pub(super) fn littles_law(_: &Run, summary: &Summary) -> Option<Finding> {
@@ -46,6 +48,22 @@ pub(super) fn littles_law(_: &Run, summary: &Summary) -> Option<Finding> {
             found.network_share,
         ),
         advice,
+    ))
+}
+
+/// The metrics page that the plan names was never read.
+pub(super) fn metrics_unread(run: &Run, summary: &Summary) -> Option<Finding> {
+    if !matches!(run.manifest.plan.server_metrics, ServerMetrics::Url(_)) {
+        return None;
+    }
+    let why = summary.server.as_ref()?.not_available.as_ref()?;
+    Some(Finding::new(
+        Severity::Note,
+        "server-metrics-unread",
+        "The server's metrics page that the plan names could not be read: nothing is known of the \
+         server's own view.",
+        format!("{}.", inert(why, 160)),
+        "Check the address given to --server-metrics from this machine.",
     ))
 }
 

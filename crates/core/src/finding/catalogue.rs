@@ -100,6 +100,7 @@ pub const FINDINGS: &[(&str, Scope, Dimension)] = &[
     ("host-shared-with-server", Run, EvaluationSetup),
     ("host-shared-with-mock", Run, EvaluationSetup),
     ("littles-law-disagrees", Run, EvaluationSetup),
+    ("server-metrics-unread", Run, EvaluationSetup),
     ("failures", Run, EvaluationSetup),
     ("in-band-errors", Run, EvaluationSetup),
     ("truncated-streams", Run, EvaluationSetup),

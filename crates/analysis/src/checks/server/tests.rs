@@ -45,3 +45,23 @@ fn requests_that_queue_before_the_server() {
         &[("littles-law-disagrees", "fewer requests")],
     );
 }
+
+#[test]
+fn a_page_that_the_plan_names_and_nobody_answers() {
+    let unread = |place: &str| {
+        let mut log = Run::steady(1_300, 20.0, 12).build();
+        log.manifest.plan.server_metrics = place.parse().expect("a place");
+        log.manifest.environment["target"]["server_metrics"] =
+            serde_json::json!({ "not_available": "status 404" });
+        let (run, summary) = crate::summarize_log(&log);
+        let mut findings = judge(&run, &summary);
+        findings.retain(|f| f.code != "percentile-needs-more");
+        findings
+    };
+    assert_eq!(unread("auto"), []);
+    let [found] = &unread("http://server.example/metrics")[..] else {
+        panic!("one finding");
+    };
+    assert_eq!(found.code, "server-metrics-unread");
+    assert_eq!(found.evidence, "status 404.");
+}
