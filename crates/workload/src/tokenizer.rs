@@ -13,13 +13,20 @@ use crate::words::WordTable;
 use crate::workload::PromptError;
 use infermeter_core::text::inert;
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Words that a `tokenizer.json` must leave usable in each place of a sentence: enough that the
-/// salt of a prompt (eleven words then) fits into the first block of 16 tokens.
-const LEAST_WORDS: usize = 64;
+/// salt of a prompt (thirteen words then) fits into the first block of 16 tokens.
+const LEAST_WORDS: usize = 32;
+
+/// With fewer of the English words, a vocabulary's own words are tried as well,
+const FEW_WORDS: usize = 64;
+/// the first so many of them: vocabularies begin with what is common.
+const OWN_WORDS: usize = 4_096;
+/// Letters of such a word: shorter ones merge with neighbours, longer ones are rarely words.
+const OWN_LETTERS: std::ops::RangeInclusive<usize> = 2..=16;
 
 /// Attempts to meet a length under a tokenizer that merges some neighbours: this many texts,
 const VARIANTS: u64 = 8;
@@ -57,10 +64,10 @@ pub enum TokenizerError {
         /// What its reader says.
         message: String,
     },
-    /// The vocabulary holds too little English to write prompts with.
+    /// The vocabulary holds too few words to write prompts with.
     #[error(
-        "{} (--tokenizer) has only {usable} of the 2,048 English words as single tokens; prompts \
-         need at least {LEAST_WORDS}",
+        "{} (--tokenizer) has only {usable} words that are single tokens wherever they stand; prompts \
+         need at least {LEAST_WORDS}. Use --dataset, whose texts any tokenizer counts",
         path.display()
     )]
     TooFewWords {
@@ -271,10 +278,51 @@ pub(crate) fn encode(file: &tokenizers::Tokenizer, text: &str) -> Result<Vec<u32
     }
 }
 
+/// The words to write with: the built-in ones that the vocabulary has; where those are few, its own, too.
+fn filter(file: &tokenizers::Tokenizer, path: &Path) -> Result<WordTable, TokenizerError> {
+    let usable = |table: &WordTable| {
+        let forms = [&table.first, &table.capital, &table.inner];
+        forms.map(Vec::len).into_iter().min().unwrap_or(0)
+    };
+    let mut table = single_tokens(file, &WordTable::built_in());
+    if usable(&table) < FEW_WORDS {
+        table = single_tokens(file, &WordTable::with(&own_words(file)));
+    }
+    let usable = usable(&table);
+    if usable < LEAST_WORDS {
+        let path = path.to_owned();
+        return Err(TokenizerError::TooFewWords { path, usable });
+    }
+    Ok(table)
+}
+
+/// Words of the vocabulary itself, in the order of their ids: of letters alone, without the mark of the
+/// space before them.
+fn own_words(file: &tokenizers::Tokenizer) -> Vec<String> {
+    let mut tokens: Vec<(u32, String)> = file
+        .get_vocab(false)
+        .into_iter()
+        .map(|(token, id)| (id, token))
+        .collect();
+    tokens.sort_unstable();
+    let text = |(id, token): (u32, String)| match token.strip_prefix('\u{2581}') {
+        Some(word) => word.to_owned(),
+        // Bytes stand for other characters in byte-level vocabularies.
+        None => file.decode(&[id], true).unwrap_or_default(),
+    };
+    let mut seen = HashSet::new();
+    let words = tokens.into_iter().map(text).filter_map(|text| {
+        let word = text.trim().to_lowercase();
+        let fits = OWN_LETTERS.contains(&word.chars().count());
+        let letters = word.chars().all(char::is_alphabetic);
+        (fits && letters && seen.insert(word.clone())).then_some(word)
+    });
+    words.take(OWN_WORDS).collect()
+}
+
 /// The words that are one token in each place: their insertion adds one id and changes no other.
 /// Words that share an id (an unknown-token, most likely) are left out: they say nothing.
-fn filter(file: &tokenizers::Tokenizer, path: &Path) -> Result<WordTable, TokenizerError> {
-    let all = WordTable::built_in();
+fn single_tokens(file: &tokenizers::Tokenizer, all: &WordTable) -> WordTable {
     let ids = |text: &str| encode(file, text).unwrap_or_default();
     let head_len = ids("the").len();
     let tail: Vec<u32> = ids("the the.").into_iter().skip(head_len).collect();
@@ -295,21 +343,11 @@ fn filter(file: &tokenizers::Tokenizer, path: &Path) -> Result<WordTable, Tokeni
             .map(|(w, _)| w.clone())
             .collect::<Vec<_>>()
     };
-    let table = WordTable::of(
+    WordTable::of(
         keep(&all.first, ""),
         keep(&all.capital, "the."),
         keep(&all.inner, "the"),
-    );
-    let usable = table
-        .first
-        .len()
-        .min(table.capital.len())
-        .min(table.inner.len());
-    if usable < LEAST_WORDS {
-        let path = path.to_owned();
-        return Err(TokenizerError::TooFewWords { path, usable });
-    }
-    Ok(table)
+    )
 }
 
 /// The one id between `head` and `tail`, if `ids` is exactly that.

@@ -16,6 +16,7 @@
 //! every prompt.
 
 use crate::slot::SlotWords;
+use std::collections::HashSet;
 
 /// The list, one word per line, sorted.
 const BUILT_IN: &str = include_str!("words.txt");
@@ -36,8 +37,20 @@ pub(crate) struct WordTable {
 impl WordTable {
     /// The whole built-in list.
     pub fn built_in() -> Self {
+        Self::of_words(BUILT_IN.lines())
+    }
+
+    /// The built-in list, and words of a vocabulary's own behind it.
+    pub fn with(more: &[String]) -> Self {
+        let known: HashSet<&str> = BUILT_IN.lines().collect();
+        let new = more.iter().map(String::as_str);
+        let new = new.filter(|word| !known.contains(word));
+        Self::of_words(BUILT_IN.lines().chain(new))
+    }
+
+    fn of_words<'a>(words: impl Iterator<Item = &'a str>) -> Self {
         let (mut first, mut capital, mut inner) = (Vec::new(), Vec::new(), Vec::new());
-        for word in BUILT_IN.lines() {
+        for word in words {
             let capitalised = capitalise(word);
             capital.push(format!(" {capitalised}").into());
             first.push(capitalised.into());
@@ -57,13 +70,11 @@ impl WordTable {
     }
 }
 
-/// `word` with its first letter in upper case; words are ASCII.
+/// `word` with its first letter in upper case, where its script has one.
 fn capitalise(word: &str) -> String {
-    let mut text = word.to_owned();
-    if let Some(head) = text.get_mut(..1) {
-        head.make_ascii_uppercase();
-    }
-    text
+    let mut letters = word.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).collect()
 }
 
 #[cfg(test)]

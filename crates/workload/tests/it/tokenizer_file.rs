@@ -165,12 +165,35 @@ fn a_folder_with_a_tokenizer_is_one() {
 }
 
 #[test]
-fn a_vocabulary_without_english_is_refused() {
+fn a_vocabulary_with_few_words_is_refused() {
     let error = open(&write(&word_level(30))).expect_err("too few words");
     assert!(
         matches!(error, TokenizerError::TooFewWords { usable: 30, .. }),
         "{error}"
     );
+    assert!(error.to_string().contains("--dataset"), "{error}");
+    check_exact(open(&write(&word_level(61))).expect("few words are enough"));
+}
+
+#[test]
+fn a_vocabulary_without_english_is_written_with_its_own_words() {
+    // Words of no language: each built-in one backwards, with an umlaut.
+    let backwards = |word: &str| word.chars().rev().chain(['ü']).collect::<String>();
+    let mut value = word_level(10);
+    let vocab = value["model"]["vocab"].as_object_mut().expect("an object");
+    for word in words().take(500) {
+        let id = json!(vocab.len());
+        vocab.insert(backwards(word), id);
+    }
+    let own: Vec<String> = words().take(500).map(backwards).collect();
+    for prompt in check_exact(open(&write(&value)).expect("a tokenizer")) {
+        let lower = prompt.to_lowercase().replace([',', '.'], "");
+        let mut own_words = lower.split(' ').filter(|w| own.iter().any(|o| o == w));
+        assert!(
+            lower.split(' ').count() < 8 || own_words.next().is_some(),
+            "{prompt}"
+        );
+    }
 }
 
 #[test]
