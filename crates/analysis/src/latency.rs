@@ -3,9 +3,11 @@
 use crate::distribution::{Distribution, Percentiles, Weight, cells_of, request_cells};
 use crate::figure::Cell;
 use crate::fluidity::FluiditySummary;
+use crate::limits::TOKENS_PER_CHUNK;
 use crate::parallel;
 use crate::percentile::Percentile;
 use crate::token_figures::{TokenFigures, population};
+use infermeter_metrics::chunk_sums::chunk_sums;
 use infermeter_metrics::collect::Collected;
 use infermeter_metrics::origin::Origin;
 use infermeter_metrics::population::{Failures, Population, is_failure};
@@ -72,7 +74,7 @@ pub struct LatencySummary {
     /// The share of token deadlines met; absent without deadlines.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fluidity: Option<FluiditySummary>,
-    /// Some chunk carries several tokens: chunk gap is not ITL.
+    /// Chunks carry more than a token on average: chunk gap is not ITL.
     pub multi_token_chunks: bool,
     /// Some completed answer holds reasoning (TTFO differs from TTFT).
     pub reasoning: bool,
@@ -93,7 +95,10 @@ pub(crate) fn latencies(
         figures,
         any_failed: population.records().any(is_failure),
         one_token_each: run.one_token_each(group),
-        several: population.streaming() && population.completed().any(|r| r.chunks.several_tokens),
+        several: chunk_sums(population, 1)
+            .first()
+            .and_then(|sums| sums.mean_tokens())
+            .is_some_and(|mean| mean > TOKENS_PER_CHUNK),
     };
     let mut found = table.requests().into_iter();
     let mut next = || found.next().flatten();
@@ -134,7 +139,7 @@ struct Table<'a> {
     any_failed: bool,
     /// Chunk gap, ITL and smoothed ITL are the same series.
     one_token_each: bool,
-    /// Some chunk carries several tokens.
+    /// Chunks carry more than a token on average.
     several: bool,
 }
 

@@ -30,6 +30,10 @@ pub const CHAT_OVERHEAD_TOKENS: i64 = 128;
 /// Prompt tokens beyond those asked for on the completions endpoint: one for the start token.
 pub const COMPLETIONS_OVERHEAD_TOKENS: i64 = 1;
 
+/// Share of a dataset's prompts whose difference belongs to no form of prompt: questionable. A form
+/// that one or two texts have is not told from a wrong count.
+pub const FORMLESS_PROMPTS: f64 = 0.05;
+
 /// Turns of a trace due later than in the trace, p99, ms: questionable beyond this
 pub const SLIP_MS: f64 = 1_000.0;
 /// and this share of the window.
@@ -45,6 +49,9 @@ pub const PROGRAM_STAMPED: f64 = 0.01;
 pub const NEW_CONNECTIONS_NOTE: f64 = 0.01;
 /// The same: questionable.
 pub const NEW_CONNECTIONS_WARNING: f64 = 0.05;
+
+/// Opening a connection below this share of the TTFT p50 changes nothing that is worth telling.
+pub const CONNECTING_SHARE_OF_TTFT: f64 = 0.01;
 
 /// Jump of the real-time clock during the run, ms: a note.
 pub const CLOCK_STEP_MS: f64 = 1.0;
@@ -83,11 +90,19 @@ pub const CALIBRATED_BOUND_US: f64 = infermeter_core::certificate::BOUNDS_US[1];
 /// to occur in the warm-up, too.
 pub const BAND_SHARE: f64 = 0.05;
 
+/// Mean tokens of a chunk beyond which the gap between chunks is not the time per token. Below, the two
+/// differ by less than half a per cent, and the mean prints as 1.00.
+pub const TOKENS_PER_CHUNK: f64 = 1.005;
+
 /// p99 of one class beyond this many times that of another: a mixed p99 describes neither.
 pub const CLASSES_DIFFER: f64 = 2.0;
 
 /// Window of one load that is worth telling below this, seconds.
 pub const SHORTEST_LEVEL_S: f64 = infermeter_stats::SHORTEST_LEVEL_S;
+
+/// The drain's last requests ran on an emptying server if it went on without load for this share of
+/// the E2E p50.
+pub const DRAIN_SHARE_OF_E2E: f64 = 0.1;
 
 /// p99 / p50 worth telling.
 pub const TAIL_RATIO: f64 = infermeter_stats::HEAVY_TAIL;

@@ -94,8 +94,6 @@ pub struct ChunkFacts {
     pub tokens: Option<u64>,
     /// Chunks that are known to carry a token.
     pub carriers: u32,
-    /// Some chunk is known to carry several tokens.
-    pub several_tokens: bool,
     /// Least and most tokens of the chunks between the first and the last, where all are known.
     pub inner_tokens: Option<(u32, u32)>,
     /// Chunks whose instant is that of the chunk before.
@@ -198,7 +196,6 @@ impl ChunkFacts {
             facts.shared_instants += u32::from(before == Some(chunk.at));
             facts.lower_above |= chunk.lower > chunk.at;
             facts.carriers += u32::from(chunk.token_count().is_some_and(|n| n > 0));
-            facts.several_tokens |= chunk.token_count().is_some_and(|n| n > 1);
             if chunk.kind == ChunkKind::Reasoning {
                 facts.reasoning = true;
             } else if facts.first_output.is_none() {

@@ -83,6 +83,9 @@ pub struct PromptDifference {
     /// Requests whose difference is off the median of requests with as many messages by more than
     /// max(2 tokens, 1 % of the prompt).
     pub outliers: u64,
+    /// Requests whose difference belongs to no form of prompt: forms are differences that at least
+    /// three requests share, to a token, with none beside them.
+    pub formless: u64,
 }
 
 /// Responses whose tokens per chunk come from one source.
@@ -100,11 +103,23 @@ impl TokenCounts {
         share(self.output_not_obeyed, self.output_known)
     }
 
+    /// Share of the prompt tokens that a template adds to each prompt alike: the least difference of
+    /// all. 0 where none is known.
+    pub fn template_share(&self) -> f64 {
+        let tokens = self.prompt.map(|p| p.min.max(0) as u64 * p.requests);
+        tokens
+            .and_then(|t| share(t, self.prompt_tokens))
+            .unwrap_or(0.0)
+    }
+
     /// Cached / prompt tokens, token-weighted; absent where the server does not say.
     pub fn cached_share(&self) -> Option<f64> {
         share(self.cached_tokens?, self.prompt_tokens)
     }
 }
+
+/// Requests that make a form of prompt.
+const FORM_REQUESTS: usize = 3;
 
 fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
@@ -200,7 +215,23 @@ fn prompt_difference(differences: &mut [Difference]) -> Option<PromptDifference>
         median: median(groups().next()?)?,
         max: tokens().max()?,
         outliers: groups().map(outliers).sum(),
+        formless: groups().map(formless).sum(),
     })
+}
+
+/// Differences of one turn, in order, that no form explains: where the tokenizer is the server's, each
+/// form has a constant of its own, and nothing lies between two constants. Another tokenizer's differences
+/// grow with the texts and fill the range.
+fn formless(group: &[Difference]) -> u64 {
+    let apart = |one: &Difference, next: &Difference| next.tokens - one.tokens <= 1;
+    let forms = group.chunk_by(apart).filter(|run| {
+        let width = match (run.first(), run.last()) {
+            (Some(first), Some(last)) => last.tokens - first.tokens,
+            _ => 0,
+        };
+        run.len() < FORM_REQUESTS || width > 2
+    });
+    forms.map(|run| run.len() as u64).sum()
 }
 
 #[cfg(test)]

@@ -224,9 +224,12 @@ fn legend(summary: &Summary, style: Style) -> Vec<String> {
         parts.push("~ marks figures on fewer than 100 effective tail samples.");
     }
     let same = !latency.multi_token_chunks && latency.itl.is_some();
-    if same {
-        parts.push("One token per chunk: chunk gap and smoothed ITL are ITL.");
-    }
+    let most = latency.tokens_per_chunk.as_ref().map_or(1.0, |d| d.max);
+    parts.extend(same.then_some(if most > 1.0 {
+        "1.00 tokens per chunk on average: chunk gap and smoothed ITL are ITL within 0.5 %."
+    } else {
+        "One token per chunk: chunk gap and smoothed ITL are ITL."
+    }));
     indented(&parts.join(" "), style)
 }
 

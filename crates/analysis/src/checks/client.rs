@@ -1,7 +1,8 @@
 //! What the client did that a server's user would not.
 
 use super::{count, machine, percent};
-use crate::limits::{NEW_CONNECTIONS_NOTE, NEW_CONNECTIONS_WARNING};
+use crate::distribution::Distribution;
+use crate::limits::{CONNECTING_SHARE_OF_TTFT, NEW_CONNECTIONS_NOTE, NEW_CONNECTIONS_WARNING};
 use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
@@ -10,7 +11,7 @@ use infermeter_core::finding::{Finding, Severity};
 pub(super) fn connections_inside(_: &Run, summary: &Summary) -> Option<Finding> {
     let requests = &summary.requests;
     let share = requests.measured_on_new_connections as f64 / requests.measured_sent.max(1) as f64;
-    if share <= NEW_CONNECTIONS_NOTE {
+    if share <= NEW_CONNECTIONS_NOTE || connecting_is_nothing(summary) {
         return None;
     }
     let severity = if share > NEW_CONNECTIONS_WARNING {
@@ -36,6 +37,16 @@ pub(super) fn connections_inside(_: &Run, summary: &Summary) -> Option<Finding> 
         ),
         "See whether the server closes idle connections early, and set --keepalive below that.",
     ))
+}
+
+/// Connect and TLS took a share of the TTFT that nobody would see: loopback, a sidecar.
+fn connecting_is_nothing(summary: &Summary) -> bool {
+    let mean = |d: &Option<Distribution>| d.as_ref().and_then(|d| d.mean).map(|m| m.value);
+    let (connect, tls) = (mean(&summary.latency.connect), mean(&summary.latency.tls));
+    let (Some(connect), Some(ttft)) = (connect, summary.ttft_p50_ms()) else {
+        return false;
+    };
+    connect + tls.unwrap_or(0.0) <= ttft * CONNECTING_SHARE_OF_TTFT
 }
 
 /// Requests were written to a second connection because the first was stale (`--retry-stale`).

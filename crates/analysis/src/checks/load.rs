@@ -1,7 +1,10 @@
 //! Whether the load was the one asked for.
 
 use super::{by_scope, count, percent, tiered, waited_for_a_core};
-use crate::limits::{SEND_LAG_MS, SEND_LAG_SHARE_OF_TTFT, SHORTEST_LEVEL_S, SLOT_LAG, UNDELIVERED};
+use crate::limits::{
+    DRAIN_SHARE_OF_E2E, SEND_LAG_MS, SEND_LAG_SHARE_OF_TTFT, SHORTEST_LEVEL_S, SLOT_LAG,
+    UNDELIVERED,
+};
 use crate::percentile::Percentile;
 use crate::run::Run;
 use crate::summary::Summary;
@@ -129,21 +132,27 @@ pub(super) fn closed_loop(run: &Run, _: &Summary) -> Option<Finding> {
 }
 
 /// The trace ended before the last measured request did.
-pub(super) fn drain_without_load(run: &Run, _: &Summary) -> Option<Finding> {
+pub(super) fn drain_without_load(run: &Run, summary: &Summary) -> Option<Finding> {
     let progress = run
         .manifest
         .progress
         .as_ref()
         .filter(|p| p.drain_without_load)?;
     let window = run.manifest.window?;
+    let emptying_ms = progress.ended.since(window.end) as f64 / 1e6;
+    let e2e = summary.latency.e2e.from(summary.headline_origin);
+    let usual = e2e.and_then(|d| d.order_statistic(Percentile::DEFAULT[0]));
+    if usual.is_some_and(|usual| emptying_ms < usual * DRAIN_SHARE_OF_E2E) {
+        return None;
+    }
     Some(Finding::new(
         Severity::Note,
         "drain-without-load",
         "The trace ended before the measured requests did: the last of them ran on an emptying \
          server.",
         format!(
-            "{:.1} s from the window's end to the run's end.",
-            progress.ended.since(window.end) as f64 / 1e9
+            "{:.2} s from the window's end to the run's end.",
+            emptying_ms / 1e3
         ),
         "Use a longer trace, or a smaller --trace-limit of measured rows.",
     ))

@@ -428,6 +428,23 @@ fn prompts_as_the_server_counts_them() {
         &["note prompt-overhead"],
     );
     check(add(10, 40), &["warning prompt-tokens-disagree"]);
+    // Texts of a dataset: with and without a system prompt, or counted by another tokenizer.
+    let of_dataset = |more: fn(u64) -> u32| {
+        move |run: &mut Run| {
+            run.manifest().plan.dataset = Some("chats.jsonl".into());
+            for (i, record) in (0..).zip(every(run, 1)) {
+                record.prompt_tokens = Some(record.requested_prompt_tokens + more(i));
+            }
+        }
+    };
+    check(
+        of_dataset(|i| if i % 3 == 0 { 31 } else { 11 }),
+        &["note prompt-overhead"],
+    );
+    check(
+        of_dataset(|i| (i * 7 % 90) as u32),
+        &["warning prompt-tokens-disagree"],
+    );
     check(
         |run| {
             run.manifest().plan.endpoint = Endpoint::Completions;
@@ -438,6 +455,18 @@ fn prompts_as_the_server_counts_them() {
     check(
         |run| every(run, 1).for_each(|r| r.cached_tokens = Some(16)),
         &["warning prefix-cache-hit"],
+    );
+    // The same 16 tokens of the template, which no cache forgets; beyond them a text was known.
+    let template = |cached: u32| {
+        move |run: &mut Run| {
+            add(16, 1)(run);
+            every(run, 1).for_each(|r| r.cached_tokens = Some(cached));
+        }
+    };
+    check(template(16), &["note prompt-overhead"]);
+    check(
+        template(19),
+        &["warning prefix-cache-hit", "note prompt-overhead"],
     );
     let meant = |share: f64| {
         move |run: &mut Run| {
@@ -530,31 +559,51 @@ fn tokens_that_cannot_be_counted() {
         },
         &["note multi-token-chunks"],
     );
+    // One chunk of two tokens in four thousand: 1.00 tokens per chunk.
+    check(
+        |run| {
+            for record in every(run, 300) {
+                record.token_source = Some(TokenSource::ContinuousUsage);
+                record.chunks[5].tokens = 2;
+                record.output_tokens = Some(13);
+                record.requested_output_tokens = 13;
+            }
+        },
+        &[],
+    );
 }
 
 #[test]
 fn what_the_client_did() {
     check(|run| run.records()[60].attempts = 2, &["note resent"]);
-    let open = |nth: usize| {
+    let open = |nth: usize, cost_ns: i64| {
         move |run: &mut Run| {
             for record in every(run, nth) {
                 record.new_connection = Some(true);
-                record.connected = record.send_start.map(|s| s.plus(300_000));
+                record.connected = record.send_start.map(|s| s.plus(cost_ns));
             }
         }
     };
-    check(open(10), &["warning connections-opened-inside"]);
-    check(open(50), &["note connections-opened-inside"]);
-    check(open(200), &[]);
+    check(open(10, 900_000), &["warning connections-opened-inside"]);
+    check(open(50, 900_000), &["note connections-opened-inside"]);
+    check(open(200, 900_000), &[]);
+    // What opening took is nothing beside a TTFT of 50 ms.
+    check(open(1, 50_000), &[]);
     check(thread(|t| t.bodies_late = 1), &["note bodies-late"]);
     check(
         thread(|t| t.waits_for_cap = 1),
         &["note waits-for-connection"],
     );
-    check(
-        |run| progress(run).drain_without_load = true,
-        &["note drain-without-load"],
-    );
+    let drained = |after_ms: i64| {
+        move |run: &mut Run| {
+            let end = run.manifest().window.expect("a window").end;
+            run.records().retain(|r| r.closed.is_some_and(|c| c <= end));
+            progress(run).drain_without_load = true;
+            progress(run).ended = end.plus(ms(after_ms));
+        }
+    };
+    check(drained(1_000), &["note drain-without-load"]);
+    check(drained(1), &[]);
 }
 
 #[test]

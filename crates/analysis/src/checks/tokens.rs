@@ -2,8 +2,8 @@
 
 use super::{count, percent};
 use crate::limits::{
-    CACHED_PROMPT, CHAT_OVERHEAD_TOKENS, COMPLETIONS_OVERHEAD_TOKENS, LENGTH_NOT_OBEYED,
-    TOKENS_DISAGREE,
+    CACHED_PROMPT, CHAT_OVERHEAD_TOKENS, COMPLETIONS_OVERHEAD_TOKENS, FORMLESS_PROMPTS,
+    LENGTH_NOT_OBEYED, TOKENS_DISAGREE,
 };
 use crate::prefix_cache::HitSource;
 use crate::run::Run;
@@ -143,7 +143,7 @@ pub(super) fn prompt_tokens(run: &Run, summary: &Summary) -> Option<Finding> {
         if prompt.outliers > 0 || prompt.median != planned {
             return Some(template_mismatch(planned, evidence));
         }
-    } else if prompt.outliers > 0 || !(0..=overhead).contains(&prompt.median) {
+    } else if varies(&run.manifest.plan, &prompt) || !(0..=overhead).contains(&prompt.median) {
         return Some(prompt_disagreement(&prompt, evidence));
     }
     (prompt.median != 0 && run.manifest.plan.endpoint == Endpoint::Chat).then(|| {
@@ -158,6 +158,15 @@ pub(super) fn prompt_tokens(run: &Run, summary: &Summary) -> Option<Finding> {
             "Nothing to do; input throughput counts them.",
         )
     })
+}
+
+/// The difference is not the template's. Texts of a dataset come in several forms (with and without a
+/// system prompt, of one message and of twenty), and a template adds another constant to each.
+fn varies(plan: &Plan, prompt: &PromptDifference) -> bool {
+    if plan.dataset.is_some() || plan.workload_file.is_some() {
+        return prompt.formless as f64 > FORMLESS_PROMPTS * prompt.requests as f64;
+    }
+    prompt.outliers > 0
 }
 
 /// Prompts have more than their text.
@@ -251,7 +260,10 @@ pub(super) fn cached_prompts(run: &Run, summary: &Summary) -> Option<Finding> {
              restart the server, if the same prompts were sent before."
         }
     };
-    (found.share > CACHED_PROMPT).then(|| {
+    // The template's first tokens are the same in every prompt: any cache holds them, and they are
+    // nothing that this workload shares.
+    let own = found.share - summary.tokens.template_share();
+    (own > CACHED_PROMPT).then(|| {
         Finding::new(
             Severity::Warning,
             "prefix-cache-hit",
