@@ -7,11 +7,13 @@
 //! Invariant: per event it allocates nothing beyond amortised growth of its reserved buffers.
 
 mod event;
+mod foreign;
 mod generated;
 mod refusal;
 mod template;
 mod whole;
 
+pub use foreign::foreign_api;
 pub(crate) use refusal::message as error_message;
 
 use crate::json::append_decoded;
@@ -64,6 +66,8 @@ pub(crate) struct Answer {
     final_usage: bool,
     /// Choices other than the first came: usage counts their tokens too.
     several_choices: bool,
+    /// An event of the dialect came: the answer is of the API that was asked.
+    own_api: bool,
     done: bool,
 }
 
@@ -88,6 +92,7 @@ impl Answer {
         self.continuous = false;
         self.final_usage = false;
         self.several_choices = false;
+        self.own_api = false;
         self.done = false;
     }
 
@@ -164,7 +169,22 @@ impl Answer {
             let text = error_message(error.of(event.data));
             return Err(failure(Reason::InBandError, text));
         }
+        if !self.own_api {
+            self.look_at_api(event.data, &facts)?;
+        }
         self.facts(event.data, &facts, stamp)
+    }
+
+    /// The first events say whose answer this is: one of another API has no end that could be waited
+    /// for.
+    fn look_at_api(&mut self, data: &[u8], facts: &EventFacts) -> Result<(), RequestError> {
+        self.own_api = facts.choices > 0 || facts.usage.is_some();
+        if !self.own_api
+            && let Some(api) = foreign_api(data)
+        {
+            return Err(unexpected(api, data));
+        }
+        Ok(())
     }
 
     fn facts(
@@ -293,6 +313,13 @@ impl Answer {
 
 pub(crate) fn failure(reason: Reason, text: String) -> RequestError {
     RequestError { reason, text }
+}
+
+/// The answer is one of another API.
+fn unexpected(api: &str, data: &[u8]) -> RequestError {
+    let quoted = inert_bytes(data, crate::limits::QUOTED_BYTES);
+    let text = format!("the answer is of {api}, not of chat or completions: {quoted}");
+    failure(Reason::UnexpectedContent, text)
 }
 
 fn truncated(text: &str) -> RequestError {

@@ -20,4 +20,4 @@ pub mod sse;
 pub mod tls;
 pub mod tokens;
 
-pub use answer::KeepTexts;
+pub use answer::{KeepTexts, foreign_api};

@@ -2,7 +2,10 @@
 
 use super::event::{Shape, scan};
 use super::generated::append_calls;
-use super::{Answer, KeepTexts, MAX_FINISH_REASON, error_message, failure, malformed};
+use super::{
+    Answer, KeepTexts, MAX_FINISH_REASON, error_message, failure, foreign_api, malformed,
+    unexpected,
+};
 use crate::json::append_decoded;
 use infermeter_core::record::{ChunkKind, Reason, RequestError};
 use infermeter_core::text::inert_bytes;
@@ -17,6 +20,11 @@ impl Answer {
         let facts = scan(body, Shape::Whole).map_err(|e| malformed(&e.to_string(), body))?;
         if let Some(error) = facts.error {
             return Err(failure(Reason::InBandError, error_message(error.of(body))));
+        }
+        if facts.choices == 0
+            && let Some(api) = foreign_api(body)
+        {
+            return Err(unexpected(api, body));
         }
         self.note_usage(facts.usage.unwrap_or_default());
         let choice = facts.choice.unwrap_or_default();
