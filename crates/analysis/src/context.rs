@@ -58,16 +58,53 @@ impl Context {
 fn seen(manifest: &RunManifest, subject: Subject, name: &str) -> Option<String> {
     let target = |fact: &str| manifest.environment.pointer(&format!("/target/{fact}"));
     let text = |fact: &str| Some(target(fact)?.as_str()?.to_owned());
+    let list = |fact: &str| -> Vec<&str> {
+        let list = target(fact).and_then(|list| list.as_array());
+        list.into_iter()
+            .flatten()
+            .filter_map(|value| value.as_str())
+            .collect()
+    };
     match (subject, name) {
         (Subject::Model, "name") => Some(manifest.model.clone()),
-        (Subject::Engine, "version") => text("version"),
+        (Subject::Engine, "version") => text("engine/version").or_else(|| text("version")),
         (Subject::Engine, "engine") if manifest.plan.is_mock() => {
             Some("infermeter's simulator".to_owned())
         }
+        (Subject::Engine, "engine") => engine_of(&list("engine/names"), &list("engine/proxies")),
         (Subject::Hardware, "placement") => {
             let same = target("same_host").or_else(|| target("loopback"))?;
             same.as_bool()?.then(|| "same host".to_owned())
         }
         _ => None,
+    }
+}
+
+/// The engines that the evidence names, all where it disagrees, and what stands in front of them.
+fn engine_of(names: &[&str], proxies: &[&str]) -> Option<String> {
+    let mut text = names.join(" or ");
+    if !proxies.is_empty() {
+        text.push_str(&format!(", behind {}", proxies.join(" and ")));
+    }
+    (!names.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_is_named_with_what_stands_in_front_of_it() {
+        let check = |names: &[&str], proxies: &[&str], text: Option<&str>| {
+            assert_eq!(engine_of(names, proxies).as_deref(), text);
+        };
+        check(&["vLLM"], &[], Some("vLLM"));
+        check(&["vLLM", "SGLang"], &[], Some("vLLM or SGLang"));
+        check(
+            &["vLLM"],
+            &["LiteLLM", "nginx"],
+            Some("vLLM, behind LiteLLM and nginx"),
+        );
+        check(&[], &["nginx"], None);
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::prepared::Prepared;
 use crate::response::ResponseReader;
-use crate::tls::Tls;
+use crate::tls::{Tls, explained};
 use infermeter_core::clock::Offset;
 use infermeter_core::record::RequestRecord;
 use infermeter_sys::socket;
@@ -133,7 +133,9 @@ impl Connection {
         };
         while !bytes.is_empty() {
             session.read_tls(&mut bytes)?;
-            let state = session.process_new_packets().map_err(io::Error::other)?;
+            let state = session
+                .process_new_packets()
+                .map_err(|error| io::Error::other(explained(&error)))?;
             let fresh = state.plaintext_bytes_to_read();
             if fresh > 0 {
                 let start = plain.len();

@@ -2,9 +2,9 @@
 //! probes). Uses the same decoders as the load. Its instants are the program's own, good for comparing
 //! one exchange with another and for nothing else.
 
-use crate::http::{Head, HttpError, HttpEvent, ResponseDecoder};
+use crate::http::{Head, HttpError, HttpEvent, ResponseDecoder, fields};
 use crate::limits::Limits;
-use crate::tls::Tls;
+use crate::tls::{Tls, Trust, tls_for};
 use infermeter_core::clock::monotonic_ns;
 use rustls::{ClientConnection, StreamOwned};
 use std::io::{self, Read, Write};
@@ -30,6 +30,8 @@ pub struct Channel {
 pub struct ControlAnswer {
     /// Status and header facts.
     pub head: Head,
+    /// All header fields, names in lower case, values inert.
+    pub fields: Vec<(String, String)>,
     /// The body, framing removed.
     pub body: Vec<u8>,
     /// When the request was written, monotonic nanoseconds by the program's clock.
@@ -66,7 +68,7 @@ pub enum ControlError {
         source: rustls::Error,
     },
     /// The peer broke the TLS handshake off, or never took part in it.
-    #[error("no TLS handshake with {address}: {source}; does it speak https?")]
+    #[error("no TLS handshake with {address}: {source}")]
     Handshake {
         /// The address.
         address: SocketAddr,
@@ -91,8 +93,55 @@ pub enum ControlError {
     },
 }
 
+/// What is wrong with a server's certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CertificateDoubt {
+    /// It carries another name.
+    OtherName,
+    /// It is not valid at this time.
+    NotNow,
+    /// Nobody trusted vouches for it.
+    Untrusted,
+}
+
+impl ControlError {
+    /// What is wrong with the certificate, where that is the reason.
+    pub fn certificate(&self) -> Option<CertificateDoubt> {
+        use rustls::CertificateError as Doubt;
+        let Self::Tls {
+            source: rustls::Error::InvalidCertificate(doubt),
+            ..
+        } = self
+        else {
+            return None;
+        };
+        Some(match doubt {
+            Doubt::NotValidForName | Doubt::NotValidForNameContext { .. } => {
+                CertificateDoubt::OtherName
+            }
+            Doubt::Expired
+            | Doubt::ExpiredContext { .. }
+            | Doubt::NotValidYet
+            | Doubt::NotValidYetContext { .. } => CertificateDoubt::NotNow,
+            _ => CertificateDoubt::Untrusted,
+        })
+    }
+}
+
 /// Body bytes kept of a control answer.
 const BODY_LIMIT: u64 = 16 << 20;
+
+/// Longest time to find out what a port speaks that did not answer as it should.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What a port speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speech {
+    /// HTTP in clear.
+    Http,
+    /// TLS.
+    Tls,
+}
 
 /// The first address of `host` that accepts a connection.
 ///
@@ -147,6 +196,40 @@ impl Channel {
         }
     }
 
+    /// Whether the port speaks the other of HTTP in clear and TLS than it is spoken to in. No
+    /// credentials are sent.
+    pub fn speaks_otherwise(&self, host: &str) -> Option<Speech> {
+        let timeout = LOOK_TIMEOUT.min(self.connect_timeout);
+        let otherwise = Self {
+            tls: match &self.tls {
+                Some(_) => None,
+                None => Some(tls_for(host, Trust::Anyone).ok()?),
+            },
+            connect_timeout: timeout,
+            timeout,
+            ..self.clone()
+        };
+        let request = format!("GET / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        let answered = otherwise.exchange(request.as_bytes());
+        match (&self.tls, answered) {
+            // Whatever comes after a handshake, and a TLS alert, is proof; in clear only HTTP is.
+            (
+                None,
+                Ok(_)
+                | Err(
+                    ControlError::Exchange { .. }
+                    | ControlError::Http { .. }
+                    | ControlError::Tls {
+                        source: rustls::Error::AlertReceived(_),
+                        ..
+                    },
+                ),
+            ) => Some(Speech::Tls),
+            (Some(_), Ok(_)) => Some(Speech::Http),
+            _ => None,
+        }
+    }
+
     /// TLS within the time to connect: a port that does not speak it may never answer.
     fn shake_hands(
         &self,
@@ -162,7 +245,7 @@ impl Channel {
         while session.is_handshaking() {
             let left = deadline - monotonic_ns();
             if left <= 0 {
-                return Err(failed(io::ErrorKind::TimedOut.into()));
+                return Err(failed(timed_out(self.connect_timeout)));
             }
             stream
                 .set_read_timeout(Some(Duration::from_nanos(left as u64)))
@@ -170,7 +253,7 @@ impl Channel {
             session
                 .complete_io(&mut stream)
                 .map_err(|error| match error.kind() {
-                    io::ErrorKind::WouldBlock => failed(io::ErrorKind::TimedOut.into()),
+                    io::ErrorKind::WouldBlock => failed(timed_out(self.connect_timeout)),
                     _ => failed(error),
                 })?;
         }
@@ -195,11 +278,13 @@ impl Channel {
             ..Limits::DEFAULT
         });
         let mut body = Vec::new();
+        let mut head = Vec::new();
         let mut buffer = vec![0; 64 << 10];
+        let late = || broken(timed_out(self.timeout));
         loop {
             let left = deadline - monotonic_ns();
             if left <= 0 {
-                return Err(broken(io::ErrorKind::TimedOut.into()));
+                return Err(late());
             }
             stream
                 .limit(Duration::from_nanos(left as u64))
@@ -208,17 +293,19 @@ impl Channel {
                 Ok(n) => n,
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Err(broken(io::ErrorKind::TimedOut.into()));
-                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(late()),
                 Err(error) => return Err(broken(error)),
             };
+            if decoder.head().status == 0 {
+                head.extend_from_slice(&buffer[..n]);
+            }
             let ended = feed(&mut decoder, &buffer[..n], &mut body)
                 .map_err(|source| ControlError::Http { address, source })?;
             reads.push((monotonic_ns(), body.len()));
             if ended {
                 return Ok(ControlAnswer {
                     head: decoder.head().clone(),
+                    fields: fields(&head),
                     body,
                     sent_ns,
                     reads,
@@ -226,6 +313,14 @@ impl Channel {
             }
         }
     }
+}
+
+fn timed_out(after: Duration) -> io::Error {
+    let seconds = after.as_secs_f64();
+    io::Error::new(
+        io::ErrorKind::TimedOut,
+        format!("timed out after {seconds:.1} s"),
+    )
 }
 
 /// Feeds one read (empty: the end of the stream); true when the answer is whole.

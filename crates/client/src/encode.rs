@@ -23,6 +23,9 @@ use template::{Piece, Placeholder};
 /// The `user-agent` of every request.
 pub const USER_AGENT: &str = concat!("infermeter/", env!("CARGO_PKG_VERSION"));
 
+/// The names under which an answer's length is asked for.
+const LENGTHS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
+
 /// Request fields that not every server knows; found out before the clock starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Features {
@@ -34,6 +37,8 @@ pub struct Features {
     pub include_usage: bool,
     /// `stream_options.continuous_usage_stats` (streams only; implies `include_usage`).
     pub continuous_usage: bool,
+    /// The answer's length is asked for as `max_completion_tokens`: the server refuses `max_tokens`.
+    pub max_completion_tokens: bool,
 }
 
 /// What all requests of a run have in common.
@@ -316,13 +321,17 @@ fn members(shape: &RequestShape) -> Vec<Member> {
             .collect();
     }
     let features = shape.features;
+    let length = match features.max_completion_tokens {
+        true => LENGTHS[1],
+        false => LENGTHS[0],
+    };
     let mut ours: Vec<(&str, Member)> = vec![
         ("model", fixed("model", &json!(shape.model))),
         match shape.endpoint {
             Endpoint::Chat => ("messages", Member::Messages),
             Endpoint::Completions => ("prompt", Member::Prompt),
         },
-        ("max_tokens", Member::OutputTokens("max_tokens")),
+        (length, Member::OutputTokens(length)),
     ];
     if features.min_tokens {
         ours.push(("min_tokens", Member::OutputTokens("min_tokens")));
@@ -339,7 +348,9 @@ fn members(shape: &RequestShape) -> Vec<Member> {
         ours.push(("stream_options", fixed("stream_options", &options)));
     }
     let extra = &shape.extra_body;
-    ours.retain(|(name, _)| !extra.contains_key(*name));
+    // Who says how long answers are says it alone, under either name.
+    let has_length = LENGTHS.iter().any(|name| extra.contains_key(*name));
+    ours.retain(|(name, _)| !extra.contains_key(*name) && !(has_length && LENGTHS.contains(name)));
     let extra = extra.iter().map(|(name, value)| fixed(name, value));
     ours.into_iter()
         .map(|(_, member)| member)

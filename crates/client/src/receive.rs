@@ -381,15 +381,22 @@ impl Engine {
     fn on_end(&mut self, index: usize, stamp: ReadStamp) {
         let connection = self.pool.get_mut(index);
         let stage = connection.stage;
+        let closed = match stage {
+            Stage::Handshaking => {
+                "closed by the server during the TLS handshake; if the port speaks plain HTTP, write \
+                 http://"
+            }
+            Stage::Connecting | Stage::Ready => "closed by the server",
+        };
         match &mut connection.request {
             Some(request) if request.reader.last_read_at().is_some() && stage == Stage::Ready => {
                 let result = request.reader.closed_by_peer(stamp);
                 match result {
                     ReadResult::Done { .. } | ReadResult::Failed(_) => self.finish(index, false),
-                    ReadResult::NeedMore => self.broken(index, "closed by the server"),
+                    ReadResult::NeedMore => self.broken(index, closed),
                 }
             }
-            _ => self.broken(index, "closed by the server"),
+            _ => self.broken(index, closed),
         }
     }
 

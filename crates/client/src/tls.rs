@@ -1,16 +1,26 @@
-//! TLS settings: rustls with the platform's trust (and certificates the user adds).
+//! TLS settings: rustls with the platform's trust, with certificates the user adds, or with none.
 //!
-//! Verification cannot be turned off. Session resumption stays on: reconnects behave as a
-//! client's do.
+//! Session resumption stays on: reconnects behave as a client's do. Invariant: a certificate is taken
+//! unseen only where the user asked for that.
+
+mod verifier;
 
 use rustls::ClientConfig;
-use rustls::client::danger::ServerCertVerifier;
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls_platform_verifier::Verifier;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::ServerName;
 use std::path::Path;
 use std::sync::Arc;
+
+/// Whom to believe that it is the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust<'a> {
+    /// Who has a certificate of an authority of the platform.
+    Platform,
+    /// Also those of this file (PEM), and a server whose own certificate stands in it.
+    And(&'a Path),
+    /// Anyone: nothing but the handshake's signature is verified.
+    Anyone,
+}
 
 /// How to speak TLS to a target.
 #[derive(Debug, Clone)]
@@ -40,10 +50,23 @@ pub enum TlsError {
     Settings(#[from] rustls::Error),
 }
 
-/// Settings for `host`, trusting the platform's certificates and those of `extra_ca` (PEM).
-pub fn tls_for(host: &str, extra_ca: Option<&Path>) -> Result<Tls, TlsError> {
+/// What an error of a session means to who asked for https.
+pub(crate) fn explained(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidMessage(_) => {
+            format!("{error}: the port does not speak TLS; if it speaks plain HTTP, write http://")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Settings for `host` under this trust.
+///
+/// # Errors
+/// When the file of certificates cannot be read, or the host is no name.
+pub fn tls_for(host: &str, trust: Trust<'_>) -> Result<Tls, TlsError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = verifier(extra_ca, Arc::clone(&provider))?;
+    let verifier = verifier::verifier(trust, &provider)?;
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
@@ -57,29 +80,4 @@ pub fn tls_for(host: &str, extra_ca: Option<&Path>) -> Result<Tls, TlsError> {
         config: Arc::new(config),
         name,
     })
-}
-
-/// The platform's verifier, with extra roots where given. (rustls calls every custom verifier
-/// dangerous; this one verifies chain, name and validity.)
-fn verifier(
-    extra_ca: Option<&Path>,
-    provider: Arc<CryptoProvider>,
-) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
-    let Some(path) = extra_ca else {
-        return Ok(Arc::new(Verifier::new(provider)?));
-    };
-    let bad = |problem: String| TlsError::Certificates {
-        path: path.display().to_string(),
-        problem,
-    };
-    let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
-        .map_err(|error| bad(error.to_string()))?;
-    if certificates.is_empty() {
-        return Err(bad("no certificate in this file (PEM expected)".to_owned()));
-    }
-    Ok(Arc::new(Verifier::new_with_extra_roots(
-        certificates,
-        provider,
-    )?))
 }

@@ -352,6 +352,9 @@ pub struct Plan {
     pub api_key_file: Option<PathBuf>,
     /// File with certificates (PEM) to trust beside the platform's.
     pub tls_ca: Option<PathBuf>,
+    /// Believe any certificate.
+    #[serde(default)]
+    pub tls_insecure: bool,
     /// Write `responses.jsonl`.
     pub save_responses: bool,
     /// Print JSON on standard output.
@@ -365,6 +368,9 @@ pub struct Plan {
     pub strict: bool,
     /// Send no feature probes before the run.
     pub no_probe: bool,
+    /// Time for the answer to one probe; absent: 10 s, or `timeout` where that is shorter.
+    #[serde(default)]
+    pub probe_timeout: Option<Span>,
     /// Send pairs of a repeated and a fresh prompt before the run: does the server cache responses?
     #[serde(default)]
     pub probe_response_cache: bool,
@@ -472,12 +478,14 @@ impl Plan {
             endpoint_path: None,
             api_key_file: None,
             tls_ca: None,
+            tls_insecure: false,
             save_responses: false,
             json: false,
             quiet: false,
             full: false,
             strict: false,
             no_probe: false,
+            probe_timeout: None,
             probe_response_cache: false,
             hardware: None,
             model_info: None,

@@ -150,6 +150,9 @@ pub enum ChunkKind {
 }
 
 impl ChunkKind {
+    /// All kinds, in the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::Text, Self::Reasoning, Self::ToolCall, Self::Refusal];
+
     /// The name used in files.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -162,9 +165,7 @@ impl ChunkKind {
 
     /// The kind stored as this number.
     pub fn from_u8(n: u8) -> Option<Self> {
-        [Self::Text, Self::Reasoning, Self::ToolCall, Self::Refusal]
-            .get(usize::from(n))
-            .copied()
+        Self::ALL.get(usize::from(n)).copied()
     }
 }
 

@@ -301,9 +301,15 @@ pub struct RunArgs {
     /// Certificates (PEM) to trust beside the platform's
     #[arg(long, value_name = "FILE", help_heading = "Requests")]
     pub tls_ca: Option<String>,
-    /// Send no feature probes before the run
+    /// Believe any certificate; the result then carries a warning
+    #[arg(long, help_heading = "Requests")]
+    pub tls_insecure: bool,
+    /// Send no feature probes before the run, and send the load whatever the server would say to them
     #[arg(long, help_heading = "Requests")]
     pub no_probe: bool,
+    /// Time for the answer to one probe [default: 10s]; a server that is still loading needs more
+    #[arg(long, value_name = "TIME", help_heading = "Requests")]
+    pub probe_timeout: Option<String>,
     /// Send one prompt again and again before the run, among fresh ones, and say whether the server
     /// caches responses (26 short requests)
     #[arg(long, help_heading = "Requests")]

@@ -315,6 +315,7 @@ fn texts(args: &RunArgs) -> Vec<(&'static str, &Option<String>)> {
         ("extra-body", &args.extra_body),
         ("api-key-file", &args.api_key_file),
         ("tls-ca", &args.tls_ca),
+        ("probe-timeout", &args.probe_timeout),
         ("gpus", &args.gpus),
         ("engine", &args.engine),
         ("quantization", &args.quantization),
@@ -348,6 +349,7 @@ fn flags(args: &RunArgs) -> Vec<(String, Value)> {
     ];
     let switches = [
         ("no-stream", args.no_stream),
+        ("tls-insecure", args.tls_insecure),
         ("no-probe", args.no_probe),
         ("probe-response-cache", args.probe_response_cache),
         ("save-responses", args.save_responses),

@@ -3,6 +3,7 @@
 //!
 //! plan -> workload and schedule -> target -> run -> record -> summary -> findings -> report
 
+mod api_key;
 pub mod audit;
 mod cache_probe;
 pub mod calibrate;
@@ -24,6 +25,7 @@ pub mod output;
 pub mod place;
 pub mod print_config;
 pub mod progress;
+mod proxy;
 mod receiving;
 pub mod repeat;
 pub mod run_id;
@@ -36,4 +38,5 @@ pub mod target;
 pub mod tiling;
 pub mod trace_options;
 pub mod truth_table;
+mod unusable;
 pub mod validate;

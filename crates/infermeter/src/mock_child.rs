@@ -10,6 +10,16 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 /// First words of the line that the simulator prints once it serves.
 pub const READY: &str = "serving on ";
 
+/// Variables that the simulator may need to start at all. The others are not its affair: keys and
+/// passwords stand among them.
+const INHERITED: [&str; 5] = [
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "TMPDIR",
+    "RUST_BACKTRACE",
+    "LLVM_PROFILE_FILE",
+];
+
 /// A running simulator. Dropping it ends the process.
 #[derive(Debug)]
 pub struct MockChild {
@@ -48,6 +58,11 @@ impl MockChild {
             let list: Vec<String> = cores.iter().map(ToString::to_string).collect();
             command.args(["--cores", &list.join(",")]);
         }
+        command.env_clear();
+        let kept = INHERITED
+            .iter()
+            .filter_map(|name| Some((name, std::env::var_os(name)?)));
+        command.envs(kept);
         // A group of its own: Ctrl-C is for the client, which still has answers in flight.
         let mut child = command
             .process_group(0)

@@ -4,6 +4,7 @@
 //! credentials go to the target's own host and port alone.
 
 use crate::secrets::Secrets;
+use crate::target::trust;
 use anyhow::Result;
 use infermeter_client::control::{Channel, reach};
 use infermeter_client::encode::{Headers, Target};
@@ -77,7 +78,7 @@ fn elsewhere(
 ) -> Result<MetricsPage, String> {
     let page = Target::parse(url).map_err(|error| error.to_string())?;
     let tls = match page.is_https() {
-        true => Some(tls_for(page.host(), plan.tls_ca.as_deref()).map_err(|e| e.to_string())?),
+        true => Some(tls_for(page.host(), trust(plan)).map_err(|e| e.to_string())?),
         false => None,
     };
     let channel = quick(channel);

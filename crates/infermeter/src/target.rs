@@ -1,26 +1,32 @@
 //! From plan to a target that is ready for load: address, TLS, credentials, model, and the
 //! request fields it accepts. All control traffic of a run happens here.
 
-use crate::cache_probe;
-use crate::exit::ExitError;
+use crate::api_key::{api_key, key_file_readable};
+use crate::exit::{self, ExitError};
 use crate::run_id::salt_of;
-use crate::secrets::Secrets;
+use crate::secrets::{Secrets, redact_lines, redact_path};
 use crate::server_metrics::{self, KnownPage};
+use crate::unusable::{Known, Unusable, not_listed, unreachable};
+use crate::{cache_probe, output, proxy};
 use anyhow::{Context, Result, anyhow, bail};
-use infermeter_client::control::{Channel, reach};
+use infermeter_client::control::{Channel, ControlError, Speech, reach};
 use infermeter_client::encode::{
     BodyTemplate, Features, Headers, RequestEncoder, RequestShape, Target,
 };
-use infermeter_client::tls::{Tls, tls_for};
+use infermeter_client::tls::{Tls, Trust, tls_for};
+use infermeter_core::declared::{Declared, Subject};
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::plan::{Plan, SamplingValue};
 use infermeter_core::request::{BodyMember, RequestContent};
 use infermeter_core::run::{ControlRequest, RunManifest};
 use infermeter_core::text::inert;
 use infermeter_probe::counters::PrefixCounters;
-use infermeter_probe::features::{ProbeError, Probed, Trial, careful, probe, try_all};
+use infermeter_probe::engine::EngineFacts;
+use infermeter_probe::features::{ProbeError, Trial, careful, probe, try_all};
 use infermeter_probe::host::is_own_address;
-use infermeter_probe::target::{Control, TargetFacts};
+use infermeter_probe::response_cache::PROMPTS;
+use infermeter_probe::target::{Control, IdentifyError, Limits, ModelList, TargetFacts};
+use infermeter_probe::waits::Waits;
 use infermeter_sys::signals;
 use infermeter_workload::Kinds;
 use serde_json::{Value, json};
@@ -28,12 +34,17 @@ use std::net::SocketAddr;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-/// Longest time for one control request.
-const CONTROL_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest time for a question or a trial's few tokens: twice what a model without an accelerator takes
+/// for these, and soon over where nobody answers.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest time for an answer of the trial of response caching.
+const TRIAL_TIMEOUT: Duration = Duration::from_secs(60);
+/// All trials together take as long as this many that are just not late.
+const ALL_PROBES: u32 = 6;
 /// How often signals are looked for meanwhile.
 const LOOK: Duration = Duration::from_millis(50);
-/// Models named in a message.
-const MODELS_NAMED: usize = 10;
+/// What takes longer is told.
+const LONG_WAIT: Duration = Duration::from_secs(1);
 
 /// A target ready for load.
 #[derive(Debug)]
@@ -75,7 +86,7 @@ impl ReadyTarget {
         let after = after.ok().and_then(|(_, now)| PrefixCounters::of(&now));
         manifest.environment["target"]["prefix_cache"]["after"] = json!(after);
         for mut request in control.log.split_off(self.control.len()) {
-            self.secrets.scrub(&mut request.result);
+            hide(&self.secrets, &mut request);
             manifest.control_requests.push(request);
         }
     }
@@ -91,96 +102,133 @@ pub fn prepare_unless_stopped(
     run_id: &str,
 ) -> Result<ReadyTarget> {
     let (sender, receiver) = channel();
-    let (plan, mock_url) = (plan.clone(), mock_url.map(str::to_owned));
+    let waits = Waits::default();
+    let (own, url, waiting) = (plan.clone(), mock_url.map(str::to_owned), waits.clone());
     let run_id = run_id.to_owned();
     std::thread::spawn(move || {
         // Nobody listens any more after a signal.
-        let _ = sender.send(prepare(&plan, mock_url.as_deref(), &run_id));
+        let _ = sender.send(prepare(&own, url.as_deref(), &run_id, waiting));
     });
+    let mut told = 0;
     loop {
         match receiver.recv_timeout(LOOK) {
             Ok(result) if signals::count() == 0 => return result,
-            Err(RecvTimeoutError::Timeout) if signals::count() == 0 => {}
+            Err(RecvTimeoutError::Timeout) if signals::count() == 0 => {
+                told = tell(plan, &waits, told);
+            }
             Err(RecvTimeoutError::Disconnected) => bail!("the target could not be prepared"),
             _ => return Err(ExitError::interrupted("stopped before the first request").into()),
         }
     }
 }
 
+/// Says once what takes long; returns the number of the last wait that was told.
+fn tell(plan: &Plan, waits: &Waits, told: u64) -> u64 {
+    match waits.look() {
+        Some(wait) if wait.number > told && wait.lasted() >= LONG_WAIT => {
+            if !plan.quiet {
+                let what = redact_path(&wait.what);
+                let (limit, flag) = (wait.limit.as_secs_f64(), wait.flag);
+                output::note(&format!(
+                    "waiting for {what}, at most {limit:.0} s ({flag})"
+                ));
+            }
+            wait.number
+        }
+        _ => told,
+    }
+}
+
 /// Reaches the target, learns who it is, and tries the request fields.
 ///
 /// # Errors
-/// When it cannot be used: unreachable, wrong credentials, unknown model, no event stream.
-fn prepare(plan: &Plan, mock_url: Option<&str>, run_id: &str) -> Result<ReadyTarget> {
+/// When it cannot be used: unreachable, wrong credentials, no answer as it should be.
+fn prepare(plan: &Plan, mock_url: Option<&str>, run_id: &str, waits: Waits) -> Result<ReadyTarget> {
     let url = mock_url.unwrap_or(plan.target.as_str());
     let target = Target::parse(url).map_err(|e| anyhow!("target: {e}"))?;
     let api_key = api_key(plan, &target)?;
-    let secrets = Secrets::of(plan, &target, api_key.as_deref());
+    let template = template(plan)?;
+    let secrets = Secrets::of(plan, &target, api_key.as_deref(), template.as_ref());
     let headers = headers(plan, api_key.as_deref())?;
-    let ready = ready(plan, mock_url.is_some(), run_id, target, headers);
-    match ready {
+    let place = (target, headers, template);
+    match ready(plan, mock_url.is_some(), run_id, place, waits) {
         Ok(mut ready) => {
-            for request in &mut ready.control {
-                secrets.scrub(&mut request.result);
-            }
-            if let Some(Value::String(problem)) = ready.facts.pointer_mut("/response_cache/problem")
-            {
-                secrets.scrub(problem);
-            }
+            ready.control.iter_mut().for_each(|r| hide(&secrets, r));
+            secrets.scrub_value(&mut ready.facts);
             for finding in &mut ready.findings {
+                secrets.scrub(&mut finding.message);
                 secrets.scrub(&mut finding.evidence);
+                secrets.scrub(&mut finding.advice);
             }
             Ok(ReadyTarget { secrets, ..ready })
         }
-        Err(error) => match error.downcast::<ExitError>() {
-            Ok(mut error) => {
-                secrets.scrub(&mut error.message);
-                Err(error.into())
-            }
-            Err(error) => Err(error),
-        },
+        Err(error) => {
+            let mut message = redact_lines(&format!("{error:#}"));
+            secrets.scrub(&mut message);
+            let code = exit::code_of(&error);
+            Err(ExitError { code, message }.into())
+        }
     }
+}
+
+/// Hides what is secret in a control request: in its path, and in what the server said.
+fn hide(secrets: &Secrets, request: &mut ControlRequest) {
+    request.request = redact_path(&request.request);
+    secrets.scrub(&mut request.request);
+    secrets.scrub(&mut request.result);
 }
 
 fn ready(
     plan: &Plan,
     is_mock: bool,
     run_id: &str,
-    target: Target,
-    headers: Headers,
+    (target, headers, template): (Target, Headers, Option<BodyTemplate>),
+    waits: Waits,
 ) -> Result<ReadyTarget> {
-    let channel = channel_to(plan, &target)?;
+    let channel = channel_to(plan, &target, &waits)?;
     let (address, tls) = (channel.address, channel.tls.clone());
-    let (to, with) = (target.clone(), headers.clone());
-    let mut control = Control::new(channel.clone(), to, with, run_id.to_owned());
-    let facts = match (&plan.model, plan.no_probe) {
-        (Some(_), true) => TargetFacts::default(),
-        _ => control
-            .identify()
-            .map_err(|e| unusable(&target, plan, &e))?,
-    };
-    let models_status = control.log.first().and_then(|request| request.status);
-    let model = choose_model(plan, &facts, models_status)?;
-    let trials = trials(plan)?;
+    let to = (channel.clone(), target.clone());
+    let within = (limits(plan), waits);
+    let mut control = Control::new(to, headers.clone(), run_id.to_owned(), within);
     let extra_body = plan.extra_body.as_ref().and_then(Value::as_object).cloned();
     let mut shape = RequestShape {
         endpoint: plan.endpoint,
-        model: model.clone(),
+        model: String::new(),
         stream: !plan.no_stream,
         features: careful(!plan.no_stream),
         headers,
         extra_body: extra_body.unwrap_or_default(),
         session_header: plan.session_header.clone(),
         path: plan.endpoint_path.clone(),
-        template: template(plan)?,
+        template,
     };
-    let findings = probed(plan, (&mut control, &trials), &mut shape)
-        .map_err(|e| unusable(&target, plan, &e))?;
+    let trials = trials(plan)?;
+    let mut facts = TargetFacts::default();
+    let probed = probed(plan, (&mut control, &trials), (&mut shape, &mut facts));
+    let mut findings = probed.map_err(|error| match error {
+        Stopped::Unusable(why) => why.error(&Known {
+            plan,
+            target: &target,
+            model: Some(&*shape.model).filter(|model| !model.is_empty()),
+            models: &facts.models,
+            log: &control.log,
+            otherwise: otherwise(&why, &channel, &target),
+        }),
+        Stopped::NoModel(why) => why,
+    })?;
+    control.limit(limits_of_trial(plan));
     let cache = cache_probe::trial(plan, &mut control, &shape, salt_of(run_id))?;
+    control.limit(limits(plan));
     let found = server_metrics::find(plan, &mut control, (&target, &shape.headers, channel));
+    let engine = match plan.no_probe || is_mock {
+        true => EngineFacts::default(),
+        false => control.engine(),
+    };
+    findings.extend(doubts(plan, &target, &engine, &facts));
     let mut seen = facts_of(&facts, &target, address);
     seen["mock"] = json!(is_mock.then(|| plan.target.trim_start_matches("mock:")));
     seen["fields"] = fields(plan, shape.features);
+    seen["engine"] = json!(engine);
     describe_metrics(&mut seen, &found);
     seen["response_cache"] = json!(cache);
     let encoder = RequestEncoder::new(&target, &shape);
@@ -188,7 +236,7 @@ fn ready(
         address,
         tls,
         encoder,
-        model,
+        model: shape.model,
         control: control.log.clone(),
         after: control,
         metrics: found.ok(),
@@ -198,22 +246,87 @@ fn ready(
     })
 }
 
+/// What the port speaks instead, where its answer may mean that.
+fn otherwise(why: &Unusable, channel: &Channel, target: &Target) -> Option<Speech> {
+    let may_be = match why.no_answer() {
+        Some(ControlError::Resolve { .. } | ControlError::Connect { .. }) => false,
+        // A certificate has been seen: it is TLS.
+        Some(error) => error.certificate().is_none(),
+        None => why.status() == Some(400) && !target.is_https(),
+    };
+    may_be
+        .then(|| channel.speaks_otherwise(target.host()))
+        .flatten()
+}
+
+/// How long control requests may take.
+fn limits(plan: &Plan) -> Limits {
+    let timeout = Duration::from_nanos(plan.timeout.ns().unsigned_abs());
+    let asked = plan.probe_timeout;
+    let asked = asked.map(|t| Duration::from_nanos(t.ns().unsigned_abs()));
+    let each = asked.unwrap_or(PROBE_TIMEOUT.min(timeout));
+    Limits {
+        each,
+        all: each.saturating_mul(ALL_PROBES),
+    }
+}
+
+/// Those of the trial that is asked for by name: its answers are longer.
+fn limits_of_trial(plan: &Plan) -> Limits {
+    let timeout = Duration::from_nanos(plan.timeout.ns().unsigned_abs());
+    let each = TRIAL_TIMEOUT.min(timeout);
+    Limits {
+        each,
+        all: each.saturating_mul(2 * PROMPTS as u32),
+    }
+}
+
+/// Doubts that do not depend on what requests are accepted.
+fn doubts(plan: &Plan, target: &Target, engine: &EngineFacts, facts: &TargetFacts) -> Vec<Finding> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let asked = plan.model.as_deref();
+    let mut found = Vec::new();
+    found.extend(asked.and_then(|asked| model_not_listed(asked, &facts.models)));
+    found.extend(plan.tls_insecure.then(tls_unverified));
+    found.extend(engine_disagrees(plan, engine));
+    if !plan.is_mock() {
+        found.extend(proxy::unused(target, &variable));
+    }
+    let key_file = plan.api_key_file.as_deref();
+    found.extend(key_file.and_then(key_file_readable));
+    found
+}
+
 /// The way that control requests take.
-fn channel_to(plan: &Plan, target: &Target) -> Result<Channel> {
+fn channel_to(plan: &Plan, target: &Target, waits: &Waits) -> Result<Channel> {
     let tls = match target.is_https() {
-        true => Some(tls_for(target.host(), plan.tls_ca.as_deref())?),
+        true => Some(tls_for(target.host(), trust(plan))?),
         false => None,
     };
     let connect_timeout = Duration::from_nanos(plan.connect_timeout.ns().unsigned_abs());
-    let address = reach(target.host(), target.port(), connect_timeout)
+    let (host, port) = (target.host(), target.port());
+    let address = waits
+        .during(
+            &format!("a connection to {}", target.host_header()),
+            (connect_timeout, "--connect-timeout"),
+            || reach(host, port, connect_timeout),
+        )
         .map_err(|e| unreachable(target, &e.to_string()))?;
-    let timeout = CONTROL_TIMEOUT.min(Duration::from_nanos(plan.timeout.ns().unsigned_abs()));
     Ok(Channel {
         address,
         tls,
         connect_timeout,
-        timeout,
+        timeout: limits(plan).each,
     })
+}
+
+/// Whom the user believes to be the server.
+pub fn trust(plan: &Plan) -> Trust<'_> {
+    match (&plan.tls_ca, plan.tls_insecure) {
+        (_, true) => Trust::Anyone,
+        (Some(file), false) => Trust::And(file),
+        (None, false) => Trust::Platform,
+    }
 }
 
 /// Who answers where.
@@ -225,26 +338,44 @@ fn facts_of(facts: &TargetFacts, target: &Target, address: SocketAddr) -> Value 
         "same_host": is_own_address(address.ip()),
         "server": facts.server,
         "version": facts.version,
-        "models": facts.models,
+        "models": facts.models.models,
+        "models_problem": facts.models.problem,
     })
 }
 
-/// Finds out which fields the server accepts, and whether it takes what the load's requests carry;
-/// completes the shape. Returns doubts.
+/// Why there will be no load.
+enum Stopped {
+    Unusable(Unusable),
+    NoModel(ExitError),
+}
+
+impl From<ProbeError> for Stopped {
+    fn from(error: ProbeError) -> Self {
+        Self::Unusable(Unusable::Probe(error))
+    }
+}
+
+/// Finds out who the server is, which fields it accepts, and whether it takes what the load's requests
+/// carry; completes shape and facts. Returns doubts.
 fn probed(
     plan: &Plan,
     (control, trials): (&mut Control, &[Trial]),
-    shape: &mut RequestShape,
-) -> Result<Vec<Finding>, ProbeError> {
+    (shape, facts): (&mut RequestShape, &mut TargetFacts),
+) -> Result<Vec<Finding>, Stopped> {
     let mut findings = Vec::new();
-    if !plan.no_probe {
-        match probe(control, shape)? {
-            Probed::Accepted(features) => shape.features = features,
-            Probed::Unsure { features, why } => {
-                shape.features = features;
-                findings.push(probe_unsure(&why));
-            }
+    if plan.model.is_none() || !plan.no_probe {
+        match control.identify() {
+            Ok(known) => *facts = known,
+            // Who knows the model needs no list of them.
+            Err(IdentifyError::NoAnswer(_)) if plan.model.is_some() => {}
+            Err(error) => return Err(Stopped::Unusable(Unusable::Identify(error))),
         }
+    }
+    shape.model = choose_model(plan, &facts.models).map_err(Stopped::NoModel)?;
+    if !plan.no_probe {
+        let probed = probe(control, shape)?;
+        shape.features = probed.features;
+        findings.extend(probed.doubt.map(|why| probe_unsure(&why)));
         findings.extend(try_all(control, shape, trials)?.map(|why| probe_unsure(&why)));
     }
     for sampling in &plan.sampling {
@@ -271,38 +402,9 @@ fn fields(plan: &Plan, features: Features) -> Value {
         "ignore_eos": features.ignore_eos,
         "include_usage": features.include_usage,
         "continuous_usage": features.continuous_usage,
+        "max_completion_tokens": features.max_completion_tokens,
         "probed": !plan.no_probe,
     })
-}
-
-fn unreachable(target: &Target, why: &str) -> ExitError {
-    ExitError::target(format!(
-        "target {target} cannot be reached: {why}\n  is the server up, and is this its address \
-         and port?"
-    ))
-}
-
-fn unusable(target: &Target, plan: &Plan, why: &dyn std::fmt::Display) -> ExitError {
-    let why = why.to_string();
-    let hint = if why.contains("target refuses --") {
-        "\n  does this server support it? Leave the flag away, or serve the model with the feature \
-         turned on"
-    } else if plan.body_template.is_some() && why.contains("status 4") {
-        "\n  check --body-template and --endpoint-path"
-    } else if why.contains("status 401") || why.contains("status 403") {
-        "\n  give the API key in OPENAI_API_KEY or with --api-key-file"
-    } else if why.contains("status 404") {
-        "\n  check the URL's path, --model and --endpoint"
-    } else if why.contains("status 400") || why.contains("status 422") {
-        "\n  check --extra-body, --header and --endpoint: even a request with plain fields is refused"
-    } else if why.contains("peer certificate") {
-        "\n  name its authority's certificate with --tls-ca FILE (PEM), if you trust it"
-    } else if why.contains("status 3") {
-        "\n  redirects are not followed: give the URL that it leads to"
-    } else {
-        ""
-    };
-    ExitError::target(format!("target {target} cannot be measured: {why}{hint}"))
 }
 
 /// The form of the bodies, where the user has written one.
@@ -369,63 +471,78 @@ fn headers(plan: &Plan, api_key: Option<&str>) -> Result<Headers> {
     Ok(headers)
 }
 
-/// The key of the file, else the variable's; what the URL says goes before the variable.
-fn api_key(plan: &Plan, target: &Target) -> Result<Option<String>> {
-    if let Some(path) = &plan.api_key_file {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("--api-key-file {} cannot be read", path.display()))?;
-        let key = text.trim().to_owned();
-        if key.is_empty() {
-            bail!("--api-key-file {} is empty", path.display());
-        }
-        return Ok(Some(key));
-    }
-    // A key is not sent to the simulator: nothing there needs it.
-    let key = if plan.is_mock() || target.authorization().is_some() {
-        None
-    } else {
-        std::env::var("OPENAI_API_KEY").ok()
-    };
-    Ok(key.map(|k| k.trim().to_owned()).filter(|k| !k.is_empty()))
-}
-
-fn choose_model(plan: &Plan, facts: &TargetFacts, status: Option<u16>) -> Result<String> {
-    let ids: Vec<&str> = facts.models.iter().map(|m| m.id.as_str()).collect();
-    let Some(asked) = &plan.model else {
-        let first = ids.first().ok_or_else(|| {
-            let status = status.map_or_else(String::new, |s| format!(" (status {s})"));
-            ExitError::target(format!(
-                "the target lists no model at /v1/models{status}: check the URL, or give --model \
-                 NAME"
-            ))
-        })?;
-        return Ok((*first).to_owned());
-    };
-    if ids.is_empty() || ids.contains(&asked.as_str()) {
+/// The model asked for, or the first that is listed.
+fn choose_model(plan: &Plan, list: &ModelList) -> Result<String, ExitError> {
+    if let Some(asked) = &plan.model {
         return Ok(asked.clone());
     }
-    let named = ids
-        .iter()
-        .take(MODELS_NAMED)
-        .copied()
-        .collect::<Vec<_>>()
-        .join(", ");
-    let suggestion = crate::suggest::closest(asked, ids.iter().copied());
-    let meant = suggestion.map_or_else(|| ".".to_owned(), |m| format!("; did you mean `{m}`?"));
-    let asked = infermeter_core::text::inert(asked, 100);
-    Err(ExitError::target(format!(
-        "--model: the target does not serve `{asked}`{meant} It serves: {named}"
-    ))
-    .into())
+    let first = list.models.first().ok_or_else(|| {
+        let why = list.problem.as_deref();
+        let why = why.map_or_else(String::new, |why| format!(" ({why})"));
+        ExitError::target(format!(
+            "the target lists no model at /v1/models{why}: check the URL, or give --model NAME"
+        ))
+    })?;
+    Ok(first.id.clone())
 }
 
 fn probe_unsure(why: &str) -> Finding {
     Finding::new(
         Severity::Warning,
         "probe-unsure",
-        "the server did not answer the feature probes well",
+        "the server answered a trial before the run with an error of its own",
         why,
-        "requests carry only plain OpenAI fields, so output lengths may not be obeyed; run again \
-         when the server is healthy",
+        "requests may lack a field that the server knows, so output lengths may not be obeyed; run \
+         again when the server is healthy",
     )
+}
+
+fn model_not_listed(asked: &str, list: &ModelList) -> Option<Finding> {
+    Some(Finding::new(
+        Severity::Note,
+        "model-not-listed",
+        "the server answers for a model that it does not list",
+        not_listed(asked, list)?,
+        "see that the router sends this name where you mean it to go",
+    ))
+}
+
+fn tls_unverified() -> Finding {
+    Finding::new(
+        Severity::Warning,
+        "tls-unverified",
+        "nobody vouches for the server's identity: --tls-insecure",
+        "the certificate was not verified",
+        "give the server's certificate, or its authority's, with --tls-ca FILE",
+    )
+}
+
+/// What a server says of itself disagrees, or is not what the user declares.
+fn engine_disagrees(plan: &Plan, engine: &EngineFacts) -> Option<Finding> {
+    let declared = Declared::of_plan(plan).value(Subject::Engine, "engine");
+    let plain = |name: &str| -> String {
+        let letters = name.chars().filter(char::is_ascii_alphanumeric);
+        letters.collect::<String>().to_ascii_lowercase()
+    };
+    let other = declared.filter(|declared| {
+        let names = engine.names.iter();
+        engine.names.len() == 1
+            && !names
+                .into_iter()
+                .any(|n| plain(declared).contains(&plain(n)))
+    });
+    if engine.names.len() < 2 && other.is_none() {
+        return None;
+    }
+    let mut evidence = engine.sources();
+    if let Some(declared) = other {
+        evidence.push_str(&format!("; declared: {}", inert(&declared, 100)));
+    }
+    Some(Finding::new(
+        Severity::Note,
+        "engine-disagrees",
+        "what is known of the server names several engines",
+        evidence,
+        "say which one it is with --engine-info engine=NAME",
+    ))
 }

@@ -2,6 +2,7 @@
 
 use crate::layers::{Origin, Resolved};
 use crate::mock_settings::MockTarget;
+use crate::secrets::redact_path;
 use anyhow::{Result, anyhow, bail};
 use infermeter_client::encode::{Headers, Target};
 use infermeter_core::declared::{Statement, Subject};
@@ -58,19 +59,34 @@ fn target(plan: &Plan) -> Result<()> {
     }
     if let Some(mock) = plan.target.strip_prefix("mock:") {
         MockTarget::parse(mock).map_err(|e| anyhow!("target: {e}"))?;
-        if plan.tls_ca.is_some() {
-            bail!("--tls-ca needs an https:// target");
-        }
-        return Ok(());
+        return tls(plan, None);
     }
     let target = Target::parse(&plan.target).map_err(|e| anyhow!("target: {e}"))?;
-    if plan.tls_ca.is_some() && !target.is_https() {
-        bail!("--tls-ca needs an https:// target");
-    }
+    tls(plan, Some(&target))?;
     if plan.api_key_file.is_some() && target.authorization().is_some() {
         bail!("--api-key-file and a user name in the URL exclude each other: give one");
     }
     Ok(())
+}
+
+/// Whom to believe, where there is TLS.
+fn tls(plan: &Plan, target: Option<&Target>) -> Result<()> {
+    if plan.tls_ca.is_some() && plan.tls_insecure {
+        bail!("--tls-ca and --tls-insecure exclude each other: the first verifies the server");
+    }
+    let flags = [
+        ("--tls-ca", plan.tls_ca.is_some()),
+        ("--tls-insecure", plan.tls_insecure),
+    ];
+    let page = match &plan.server_metrics {
+        ServerMetrics::Url(url) => url.starts_with("https://"),
+        ServerMetrics::Auto | ServerMetrics::Off => false,
+    };
+    let has_tls = page || target.is_some_and(Target::is_https);
+    match flags.iter().find(|(_, given)| *given) {
+        Some((flag, _)) if !has_tls => bail!("{flag} needs an https:// target"),
+        _ => Ok(()),
+    }
 }
 
 /// Where and how often the server's own metrics are read.
@@ -169,7 +185,7 @@ fn carried(plan: &Plan) -> Result<()> {
             bail!(
                 "--endpoint-path: `{}` is no path: write it with a slash in front and without \
                  blanks, as in /generate",
-                inert(path, 100)
+                inert(&redact_path(path), 100)
             );
         }
     }
@@ -222,6 +238,9 @@ fn sessions(plan: &Plan) -> Result<()> {
 
 /// Trials before the run.
 fn probes(plan: &Plan) -> Result<()> {
+    if plan.no_probe && plan.model.is_some() && plan.probe_timeout.is_some() {
+        bail!("--no-probe and --probe-timeout exclude each other: nothing is asked");
+    }
     if plan.no_probe && plan.probe_response_cache {
         bail!("--no-probe and --probe-response-cache exclude each other: the second is a probe");
     }
@@ -429,6 +448,10 @@ fn bounds(plan: &Plan) -> Result<()> {
         ("--duration", plan.duration.map(|d| d.ns().unsigned_abs())),
         ("--timeout", Some(plan.timeout.ns().unsigned_abs())),
         (
+            "--probe-timeout",
+            plan.probe_timeout.map(|t| t.ns().unsigned_abs()),
+        ),
+        (
             "--connect-timeout",
             Some(plan.connect_timeout.ns().unsigned_abs()),
         ),
@@ -519,6 +542,15 @@ mod tests {
         check(|p| p.target = "localhost:80".to_owned(), "http://");
         check(|p| p.header = vec!["Host".to_owned()], "--header: ");
         check(|p| p.tls_ca = Some("ca.pem".into()), "--tls-ca needs");
+        check(|p| p.tls_insecure = true, "--tls-insecure needs");
+        check(
+            |p| (p.tls_ca, p.tls_insecure) = (Some("ca.pem".into()), true),
+            "--tls-ca and --tls-insecure exclude each other",
+        );
+        check(
+            |p| p.probe_timeout = Some(Span(0)),
+            "--probe-timeout: must be above 0",
+        );
         check(
             |p| (p.threads, p.max_connections) = (Some(4), Some(2)),
             "--max-connections",

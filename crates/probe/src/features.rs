@@ -1,31 +1,37 @@
 //! Which request fields the server accepts, found out once, before the clock starts.
 //!
 //! Each trial is a real request for a few tokens; the first field set that is accepted is used for
-//! the whole run, so that every request has the same shape.
+//! the whole run, so that every request has the same shape. Invariant: a server of which no trial is
+//! answered well gets no load.
+
+mod ladder;
 
 use crate::target::{Control, said};
 use infermeter_client::control::{ControlAnswer, ControlError};
 use infermeter_client::encode::{Features, RequestEncoder, RequestShape};
+use infermeter_client::foreign_api;
 use infermeter_core::request::{RequestContent, RequestSpec};
+use infermeter_core::text::inert_bytes;
+use ladder::Ladder;
+use serde_json::Value;
+
+pub use ladder::careful;
 
 /// Tokens asked for by a trial.
 const TRIAL_TOKENS: u32 = 4;
 /// Prompt of a trial.
 const TRIAL_PROMPT: &str = "Count from one to four.";
+/// Bytes quoted of what is no answer.
+const QUOTED: usize = 200;
 
 /// What came of the trials.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Probed {
+pub struct Probed {
     /// The server accepts these.
-    Accepted(Features),
-    /// The server answered none of the trials well, but may later (overloaded, say): the most
-    /// careful fields are used.
-    Unsure {
-        /// Fields to use.
-        features: Features,
-        /// What happened.
-        why: String,
-    },
+    pub features: Features,
+    /// Why a field may have been left out that the server does know: it answered trials before with
+    /// an error of its own.
+    pub doubt: Option<String>,
 }
 
 /// Why the load must not start.
@@ -38,6 +44,14 @@ pub enum ProbeError {
     #[error("the target refuses a request (status {status}): {said}")]
     Refused {
         /// HTTP status.
+        status: u16,
+        /// Its words.
+        said: String,
+    },
+    /// It answers with errors of its own, whatever the fields.
+    #[error("the target fails every trial (status {status}): {said}")]
+    Failing {
+        /// HTTP status of the last one.
         status: u16,
         /// Its words.
         said: String,
@@ -60,90 +74,130 @@ pub enum ProbeError {
         /// The beginning of the answer.
         said: String,
     },
+    /// The answer is neither a chat's nor a completion's.
+    #[error("the target answers with {what}, not with chat or completions: {said}")]
+    OtherApi {
+        /// What it is.
+        what: String,
+        /// The beginning of the answer.
+        said: String,
+    },
 }
 
-/// Field sets, from the most telling to the most careful.
-fn ladder(stream: bool) -> Vec<Features> {
-    let set = |ignore_eos, include_usage, continuous_usage| Features {
-        ignore_eos,
-        include_usage,
-        continuous_usage,
-        ..Features::default()
-    };
-    if !stream {
-        return vec![set(true, false, false), set(false, false, false)];
-    }
-    vec![
-        set(true, true, true),
-        set(true, true, false),
-        set(false, true, true),
-        set(false, true, false),
-        set(false, false, false),
-    ]
-}
-
-/// The fields used when nothing is known: plain OpenAI.
-pub fn careful(stream: bool) -> Features {
-    Features {
-        include_usage: stream,
-        ..Features::default()
-    }
+/// What one trial got.
+enum Got {
+    Accepted,
+    /// It does not take these fields.
+    Refused {
+        status: u16,
+        said: String,
+    },
+    /// An error of the server's own: another try may go better.
+    Failed {
+        status: u16,
+        said: String,
+    },
 }
 
 /// Tries field sets until one is accepted.
 ///
 /// # Errors
-/// When the server cannot be used at all; overload is no such thing.
+/// When the server cannot be used at all.
 pub fn probe(control: &mut Control, shape: &RequestShape) -> Result<Probed, ProbeError> {
-    let mut last = None;
-    let ladder = match shape.template {
-        // The template says which fields there are.
-        Some(_) => vec![Features::default()],
-        None => ladder(shape.stream),
-    };
-    for features in ladder {
-        let shape = RequestShape {
-            features,
-            ..shape.clone()
-        };
-        let trial = RequestEncoder::new(control.target(), &shape);
-        let content = RequestContent::of_prompt(TRIAL_PROMPT);
-        let spec = RequestSpec::alone(0, 1, TRIAL_TOKENS);
-        let request = trial.encode(&control.next_id(), &spec, &content);
-        let what = format!("POST {}", shape.path());
-        let answer = control.send(&request, &what, &format!("trial of {}", name(features)))?;
-        match answer.head.status {
-            200 => {
-                check_kind(&answer, shape.stream)?;
-                if let Some(problem) = in_band_error(&answer) {
-                    control.conclude(&problem);
-                    last = Some((200, format!("error event: {problem}")));
-                    continue;
+    let mut ladder = Ladder::new(shape);
+    let (mut last, mut doubt) = (None, None);
+    while let Some(features) = ladder.take() {
+        let mut got = attempt(control, shape, features)?;
+        if matches!(got, Got::Failed { .. }) {
+            got = attempt(control, shape, features)?;
+        }
+        match got {
+            Got::Accepted => return Ok(Probed { features, doubt }),
+            Got::Refused { status, said } => {
+                ladder.refused(features, &said);
+                last = Some(ProbeError::Refused { status, said });
+            }
+            Got::Failed { status, said } => {
+                // These speak of load: other fields would not help.
+                if matches!(status, 429 | 503) {
+                    return Err(ProbeError::Failing { status, said });
                 }
-                control.conclude("accepted");
-                return Ok(Probed::Accepted(features));
-            }
-            400 | 422 => {
-                control.conclude(&said(&answer));
-                last = Some((answer.head.status, said(&answer)));
-            }
-            429 | 500..=599 => {
-                control.conclude(&said(&answer));
-                let why = format!("status {}: {}", answer.head.status, said(&answer));
-                return Ok(Probed::Unsure {
-                    features: careful(shape.stream),
-                    why,
-                });
-            }
-            status => {
-                let to = answer.head.location.as_ref();
-                let said = to.map_or_else(|| said(&answer), |to| format!("moved to {to}"));
-                return Err(ProbeError::Refused { status, said });
+                doubt = Some(format!(
+                    "{}: {}",
+                    name(features),
+                    with_status(status, &said)
+                ));
+                last = Some(ProbeError::Failing { status, said });
             }
         }
     }
-    let (status, said) = last.unwrap_or((0, "no trial was made".to_owned()));
-    Err(ProbeError::Refused { status, said })
+    let none = || ProbeError::Refused {
+        status: 0,
+        said: "no trial was made".to_owned(),
+    };
+    Err(last.unwrap_or_else(none))
+}
+
+/// One trial.
+fn attempt(
+    control: &mut Control,
+    shape: &RequestShape,
+    features: Features,
+) -> Result<Got, ProbeError> {
+    let shape = RequestShape {
+        features,
+        ..shape.clone()
+    };
+    let trial = RequestEncoder::new(control.target(), &shape);
+    let content = RequestContent::of_prompt(TRIAL_PROMPT);
+    let spec = RequestSpec::alone(0, 1, TRIAL_TOKENS);
+    let request = trial.encode(&control.next_id(), &spec, &content);
+    let what = format!("POST {}", shape.path());
+    let answer = control.send(&request, &what, &format!("trial of {}", name(features)))?;
+    let got = got(&answer, shape.stream)?;
+    control.conclude(match &got {
+        Got::Accepted => "accepted",
+        Got::Refused { said, .. } | Got::Failed { said, .. } => said,
+    });
+    Ok(got)
+}
+
+fn got(answer: &ControlAnswer, stream: bool) -> Result<Got, ProbeError> {
+    let status = answer.head.status;
+    match status {
+        200 => {
+            check_kind(answer, stream)?;
+            if let Some(problem) = in_band_error(answer) {
+                let said = format!("error event: {problem}");
+                return Ok(Got::Refused { status, said });
+            }
+            check_api(answer, stream)
+        }
+        400 | 422 => Ok(Got::Refused {
+            status,
+            said: said(answer),
+        }),
+        429 | 500..=599 => Ok(Got::Failed {
+            status,
+            said: words(answer),
+        }),
+        status => {
+            let to = answer.head.location.as_ref();
+            let said = to.map_or_else(|| said(answer), |to| format!("moved to {to}"));
+            Err(ProbeError::Refused { status, said })
+        }
+    }
+}
+
+/// A server's words, and when it asks to be tried again.
+fn words(answer: &ControlAnswer) -> String {
+    let after = answer.head.retry_after.as_ref();
+    let after = after.map_or_else(String::new, |after| format!(" (Retry-After: {after})"));
+    format!("{}{after}", said(answer))
+}
+
+fn with_status(status: u16, said: &str) -> String {
+    format!("status {status}: {said}")
 }
 
 /// A request with something that not every server takes, and what asked for it.
@@ -175,8 +229,9 @@ pub fn try_all(
         let problem = match status {
             200 => in_band_error(&answer),
             429 | 500..=599 => {
-                let why = format!("{}: status {status}: {}", trial.flag, said(&answer));
-                control.conclude(&said(&answer));
+                let said = words(&answer);
+                control.conclude(&said);
+                let why = format!("{}: {}", trial.flag, with_status(status, &said));
                 return Ok(Some(why));
             }
             _ => Some(said(&answer)),
@@ -193,21 +248,18 @@ pub fn try_all(
     Ok(None)
 }
 
-fn name(features: Features) -> String {
-    let mut fields = Vec::new();
-    if features.ignore_eos {
-        fields.push("ignore_eos");
-    }
-    if features.include_usage {
-        fields.push("include_usage");
-    }
-    if features.continuous_usage {
-        fields.push("continuous_usage_stats");
-    }
-    if fields.is_empty() {
-        "plain fields".to_owned()
-    } else {
-        fields.join(", ")
+/// The names of the fields, for messages.
+pub fn name(features: Features) -> String {
+    let fields = [
+        (features.ignore_eos, "ignore_eos"),
+        (features.include_usage, "include_usage"),
+        (features.continuous_usage, "continuous_usage_stats"),
+        (features.max_completion_tokens, "max_completion_tokens"),
+    ];
+    let fields: Vec<&str> = fields.iter().filter(|(on, _)| *on).map(|f| f.1).collect();
+    match fields.is_empty() {
+        true => "plain fields".to_owned(),
+        false => fields.join(", "),
     }
 }
 
@@ -224,7 +276,9 @@ fn check_kind(answer: &ControlAnswer, stream: bool) -> Result<(), ProbeError> {
     } else {
         essence.ends_with("json")
     };
-    if wanted {
+    // Of another API, and in the form that it has: which one says more than the form.
+    let foreign = events(answer).find_map(foreign_api);
+    if wanted || foreign.is_some() {
         return Ok(());
     }
     Err(ProbeError::NoStream {
@@ -233,23 +287,122 @@ fn check_kind(answer: &ControlAnswer, stream: bool) -> Result<(), ProbeError> {
     })
 }
 
+/// Whether the answer is of the API that was asked.
+fn check_api(answer: &ControlAnswer, stream: bool) -> Result<Got, ProbeError> {
+    // What is coded is not read here.
+    if answer.head.content_encoding.is_some() {
+        return Ok(Got::Accepted);
+    }
+    let parsed = |event: &[u8]| serde_json::from_slice::<Value>(event).ok();
+    let own = |value: &Value| value.get("choices").is_some() || value.get("usage").is_some();
+    if events(answer).filter_map(parsed).any(|value| own(&value)) {
+        return Ok(Got::Accepted);
+    }
+    let Some(first) = events(answer).find(|event| *event != b"[DONE]") else {
+        return Ok(Got::Failed {
+            status: answer.head.status,
+            said: "an answer without anything in it".to_owned(),
+        });
+    };
+    let form = if stream { "an event stream" } else { "JSON" };
+    let what = match events(answer).find_map(foreign_api) {
+        Some(api) => format!("{form} of {api}"),
+        None => format!("{form} without choices"),
+    };
+    let said = inert_bytes(first, QUOTED);
+    Err(ProbeError::OtherApi { what, said })
+}
+
+/// The events of a stream, or the whole body where it is none.
+fn events(answer: &ControlAnswer) -> impl Iterator<Item = &[u8]> {
+    let lines = answer
+        .body
+        .split(|byte| *byte == b'\n')
+        .map(<[u8]>::trim_ascii);
+    let is_stream = lines.clone().any(|line| line.starts_with(b"data:"));
+    let whole = Some(answer.body.trim_ascii()).filter(|_| !is_stream);
+    // JSON lines are events without `data:`.
+    let data = lines.filter_map(move |line| match is_stream {
+        true => line.strip_prefix(b"data:"),
+        false => Some(line),
+    });
+    whole
+        .into_iter()
+        .chain(data.map(<[u8]>::trim_ascii))
+        .filter(|event| !event.is_empty())
+}
+
 /// The message of an error event in a stream that began well.
 pub(crate) fn in_band_error(answer: &ControlAnswer) -> Option<String> {
-    let text = String::from_utf8_lossy(&answer.body);
-    let line = text.lines().find(|l| l.starts_with("data: {\"error\""))?;
-    Some(infermeter_core::text::inert(
-        line.trim_start_matches("data: "),
-        300,
-    ))
+    let is_error = |event: &&[u8]| {
+        let value: Option<Value> = serde_json::from_slice(event).ok();
+        let error = value.as_ref().and_then(|value| value.get("error"));
+        error.is_some_and(|error| !error.is_null())
+    };
+    let event = events(answer).find(is_error)?;
+    Some(inert_bytes(event, 300))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn answer(body: &str) -> ControlAnswer {
+        ControlAnswer {
+            head: Default::default(),
+            fields: Vec::new(),
+            body: body.as_bytes().to_vec(),
+            sent_ns: 0,
+            reads: Vec::new(),
+        }
+    }
+
+    #[track_caller]
+    fn check(body: &str, stream: bool, expect: &str) {
+        let found = match check_api(&answer(body), stream) {
+            Ok(Got::Accepted) => "accepted".to_owned(),
+            Ok(Got::Refused { said, .. } | Got::Failed { said, .. }) => said,
+            Err(error) => error.to_string(),
+        };
+        assert!(found.contains(expect), "{found}");
+    }
+
     #[test]
-    fn the_ladder_ends_with_plain_fields() {
-        assert_eq!(ladder(true).last(), Some(&Features::default()));
-        assert_eq!(name(Features::default()), "plain fields");
+    fn answers_of_another_api_are_named() {
+        check(
+            "data: {\"choices\":[]}\n\ndata: [DONE]\n\n",
+            true,
+            "accepted",
+        );
+        check("data:{\"usage\":{}}\r\n\r\n", true, "accepted");
+        check(
+            "data: {\"content\":\"a\",\"stop\":false}\n\n",
+            true,
+            "an event stream of llama.cpp's native /completion",
+        );
+        check(
+            "{\"generated_text\":\"a\"}",
+            false,
+            "JSON of TGI's native /generate",
+        );
+        check(
+            "data: {\"a\":1}\n\n",
+            true,
+            "an event stream without choices",
+        );
+        check("data: hello\n\n", true, "hello");
+        check("data: [DONE]\n\n", true, "without anything");
+        check("", true, "without anything");
+    }
+
+    #[test]
+    fn errors_inside_a_stream_are_seen_however_they_are_written() {
+        for body in [
+            "data: {\"error\": {\"message\": \"no\"}}\n\n",
+            "data:{\"id\":1,\"error\":\"no\"}\n\n",
+        ] {
+            assert!(in_band_error(&answer(body)).is_some(), "{body}");
+        }
+        assert_eq!(in_band_error(&answer("data: {\"error\":null}\n\n")), None);
     }
 }

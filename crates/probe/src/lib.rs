@@ -5,6 +5,7 @@
 //! unknown.
 
 pub mod counters;
+pub mod engine;
 pub mod features;
 pub mod fuzzing;
 pub mod host;
@@ -13,4 +14,5 @@ pub mod prometheus;
 pub mod response_cache;
 pub mod series;
 pub mod target;
+pub mod waits;
 pub mod watch;

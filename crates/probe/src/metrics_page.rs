@@ -92,10 +92,15 @@ impl Control {
         page: &MetricsPage,
         when: &str,
     ) -> Result<(ServerEngine, ServerFigures), PageError> {
-        let answer = page.ask(&self.next_id());
         let what = format!("GET {}", page.target.path(page.path));
+        let bound = (page.channel.timeout, "--server-metrics off");
+        let (waits, id) = (self.waits().clone(), self.next_id());
+        let answer = waits.during(&what, bound, || page.ask(&id));
         let purpose = format!("server metrics {when}");
         let answer = self.log_answer(answer, &what, &purpose)?;
+        if answer.head.status == 200 {
+            self.note_page(&String::from_utf8_lossy(&answer.body));
+        }
         let found = understood(&answer);
         self.conclude(&match &found {
             Ok((engine, _)) => format!("read, {}", engine.name()),

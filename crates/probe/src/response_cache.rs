@@ -174,6 +174,7 @@ mod tests {
         let reads: Vec<(i64, usize)> = reads.collect();
         ControlAnswer {
             head: Default::default(),
+            fields: Vec::new(),
             body,
             sent_ns: 4_000_000,
             reads,

@@ -135,6 +135,30 @@ impl BodyTemplate {
         Ok(Self { members })
     }
 
+    /// Its members that hold no placeholder, at any depth: what every request says.
+    pub fn literals(&self) -> Value {
+        let of = |pieces: &[Piece]| match pieces {
+            [Piece::Bytes(bytes)] => serde_json::from_slice(bytes).unwrap_or_default(),
+            // A placeholder somewhere inside: its neighbours are read with a null in its place.
+            pieces => {
+                let mut text = Vec::new();
+                for piece in pieces {
+                    match piece {
+                        Piece::Bytes(bytes) => text.extend_from_slice(bytes),
+                        Piece::Value(_) => text.extend_from_slice(b"null"),
+                        Piece::Inside(_) => {}
+                    }
+                }
+                serde_json::from_slice(&text).unwrap_or_default()
+            }
+        };
+        let members = self.members.iter();
+        members
+            .map(|(name, pieces)| (name.clone(), of(pieces)))
+            .collect::<Map<String, Value>>()
+            .into()
+    }
+
     /// The list of messages stands in it, with all that messages hold.
     pub fn has_messages(&self) -> bool {
         let messages = Piece::Value(Placeholder::Messages);

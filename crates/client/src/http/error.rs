@@ -9,6 +9,9 @@ pub enum HttpError {
     /// The status line or a header field is malformed.
     #[error("malformed response head: {0}")]
     Head(String),
+    /// A TLS record came instead.
+    #[error("the answer is a TLS record: the port speaks TLS; write https:// instead of http://")]
+    Tls,
     /// The head tells contradictory or unusable things about the body's length.
     #[error("unusable framing: {0}")]
     Framing(&'static str),
@@ -45,9 +48,11 @@ impl HttpError {
     /// The reason code of a request that fails so.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Head(_) | Self::Framing(_) | Self::TransferCoding(_) | Self::Chunk(_) => {
-                Reason::HttpProtocol
-            }
+            Self::Head(_)
+            | Self::Tls
+            | Self::Framing(_)
+            | Self::TransferCoding(_)
+            | Self::Chunk(_) => Reason::HttpProtocol,
             Self::HeadTooLong(_)
             | Self::TooManyHeaders
             | Self::TooManyInterim

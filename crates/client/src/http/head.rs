@@ -2,7 +2,7 @@
 //! 6.3). The syntax is httparse's; folded lines and space before a colon are refused there.
 
 use super::HttpError;
-use crate::limits::MAX_HEADERS;
+use crate::limits::{MAX_HEADERS, MAX_INTERIM_RESPONSES};
 use httparse::{EMPTY_HEADER, Response, Status};
 use infermeter_core::text::inert_bytes;
 
@@ -72,6 +72,10 @@ pub(super) struct Parsed {
 
 /// Parses a head at the start of `bytes`; `None` when it is incomplete.
 pub(super) fn parse(bytes: &[u8]) -> Result<Option<Parsed>, HttpError> {
+    // An alert (21) or a handshake (22) of SSL 3 or later: no status line begins so.
+    if let [0x15 | 0x16, 0x03, ..] = bytes {
+        return Err(HttpError::Tls);
+    }
     let mut fields = [EMPTY_HEADER; MAX_HEADERS];
     let mut response = Response::new(&mut fields);
     let used = match response.parse(bytes) {
@@ -179,4 +183,25 @@ fn keep_alive_timeout(value: &[u8]) -> Option<u32> {
             .eq_ignore_ascii_case("timeout")
             .then(|| value.trim().parse().ok())?
     })
+}
+
+/// All header fields of the final response at the start of `bytes`, inert; none where it is not whole.
+pub(crate) fn fields(mut bytes: &[u8]) -> Vec<(String, String)> {
+    for _ in 0..=MAX_INTERIM_RESPONSES {
+        let mut fields = [EMPTY_HEADER; MAX_HEADERS];
+        let mut response = Response::new(&mut fields);
+        let Ok(Status::Complete(used)) = response.parse(bytes) else {
+            return Vec::new();
+        };
+        if response.code.unwrap_or_default() < 200 {
+            bytes = bytes.get(used..).unwrap_or_default();
+            continue;
+        }
+        let inert = |field: &httparse::Header<'_>| {
+            let name = field.name.to_ascii_lowercase();
+            (name, inert_bytes(field.value, MAX_VALUE))
+        };
+        return response.headers.iter().map(inert).collect();
+    }
+    Vec::new()
 }

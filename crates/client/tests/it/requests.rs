@@ -78,6 +78,7 @@ fn a_completions_request_with_every_feature() {
             min_tokens: true,
             include_usage: true,
             continuous_usage: true,
+            max_completion_tokens: false,
         },
         ..shape()
     };
@@ -111,6 +112,36 @@ fn plain_answers_are_asked_for_as_json_and_without_stream_options() {
     assert!(head.contains("\r\naccept: application/json\r\n"));
     assert_eq!(body["stream"], json!(false));
     assert!(body.get("stream_options").is_none());
+}
+
+#[test]
+fn the_answers_length_has_one_name() {
+    let length = |features: Features, extra: Value| {
+        let Value::Object(extra_body) = extra else {
+            unreachable!("an object")
+        };
+        let shape = RequestShape {
+            features,
+            extra_body,
+            ..shape()
+        };
+        let (_, body) = encode("http://h", &shape);
+        (
+            body["max_tokens"].clone(),
+            body["max_completion_tokens"].clone(),
+        )
+    };
+    let renamed = Features {
+        max_completion_tokens: true,
+        ..Features::default()
+    };
+    assert_eq!(length(renamed, json!({})), (Value::Null, json!(64)));
+    let extra = json!({"max_completion_tokens": 9});
+    assert_eq!(length(Features::default(), extra), (Value::Null, json!(9)));
+    assert_eq!(
+        length(renamed, json!({"max_tokens": 9})),
+        (json!(9), Value::Null)
+    );
 }
 
 #[test]

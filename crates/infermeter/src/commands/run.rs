@@ -218,7 +218,7 @@ fn first_manifest(
         plan: shown,
         plan_hash: hash.iter().map(|b| format!("{b:02x}")).collect(),
         seeds: plan.seeds(),
-        model: infermeter_core::text::inert(&target.model, 200),
+        model: shown_model(target),
         load_model: load.model(),
         rate_asked: load.rate_asked(plan),
         classes: load.workload.classes().to_vec(),
@@ -234,6 +234,13 @@ fn first_manifest(
         findings: Vec::new(),
         summary: None,
     }
+}
+
+/// The model's name, without what must not be repeated.
+fn shown_model(target: &ReadyTarget) -> String {
+    let mut model = infermeter_core::text::inert(&target.model, 200);
+    target.secrets.scrub(&mut model);
+    model
 }
 
 /// Sends the load and records it. Returns the manifest as far as the run fills it.
@@ -444,17 +451,8 @@ impl RecordSink for Journal<'_> {
         if sent::counts(record) {
             self.sent.push(record.id);
         }
-        let said = record.error.as_ref();
-        let written = match said.and_then(|error| self.secrets.scrubbed(&error.text)) {
-            None => self.writer.append(record),
-            Some(clean) => {
-                let mut record = record.clone();
-                if let Some(error) = &mut record.error {
-                    error.text = clean;
-                }
-                self.writer.append(&record)
-            }
-        };
+        let clean = self.secrets.scrubbed_record(record);
+        let written = self.writer.append(clean.as_ref().unwrap_or(record));
         written.map_err(|e| e.to_string())
     }
 

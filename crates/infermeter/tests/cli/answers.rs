@@ -233,6 +233,7 @@ fn what_a_server_says_is_inert_everywhere() {
                 let version = serde_json::json!({ "version": hostile });
                 reply(out, "200 OK", "application/json", &version.to_string())
             }
+            _ if request.is_probe() => good(request, out),
             _ => reply(out, "503 Busy", "text/plain", &body),
         }
     });

@@ -24,6 +24,7 @@ mod outputs;
 mod plans;
 mod prefix;
 mod process;
+mod recognition;
 mod records;
 mod repeat;
 mod secrets;

@@ -16,6 +16,16 @@ pub const LIGHT: &str = "--rate 50 --requests 6 --warmup 0 --workload fixed:16,4
 /// No control traffic: the load's own requests are the only ones.
 pub const UNPROBED: &str = "--no-probe --model mock/fixed";
 
+/// A proxy of the machine that tests run on is none of theirs.
+const PROXIES: [&str; 6] = [
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+];
+
 /// A directory that goes with the test.
 pub struct Scratch(TempDir);
 
@@ -83,6 +93,7 @@ fn clean(command: &mut Command) {
     command
         .env_remove("OPENAI_API_KEY")
         .env_remove("NO_COLOR")
+        .envs(PROXIES.map(|name| (name, "")))
         .env("INFERMETER_CALIBRATION", "")
         .stdin(Stdio::null());
 }

@@ -1,9 +1,11 @@
 //! What must stay secret stays out of every file and every output, also when a server repeats it.
 
 use crate::process::{
-    LIGHT, Run, Scratch, UNPROBED, everything_in, infermeter, light, run_with, words,
+    Going, LIGHT, Run, Scratch, UNPROBED, command, everything_in, infermeter, light, run_with,
+    wait_until, words,
 };
-use crate::server::{Server, good, reply};
+use crate::server::{DONE, FINISH, Server, TEXT, USAGE, good, reply, reply_events};
+use rustix::process::Signal;
 
 /// No byte of `secret` in what the run wrote, printed, or prints again.
 #[track_caller]
@@ -68,7 +70,7 @@ fn a_server_that_repeats_secrets_is_not_repeated() {
     let server = Server::start(|request, out| {
         let body = serde_json::json!({"error": {"message": format!("no: {}", request.head)}});
         match request.what() {
-            "GET /v1/models" | "GET /version" => good(request, out),
+            _ if request.is_probe() => good(request, out),
             _ => reply(out, "503 Busy", "application/json", &body.to_string()),
         }
     });
@@ -167,4 +169,146 @@ fn nothing_printed_before_a_run_shows_a_secret() {
             }
         }
     }
+}
+
+/// What a careless server, proxy or logger makes of a key.
+fn echoes(key: &str) -> Vec<String> {
+    let percent: String = key.bytes().map(|b| format!("%{b:02X}")).collect();
+    let hex: String = key.bytes().map(|b| format!("{b:02x}")).collect();
+    let html: String = key.chars().map(|c| format!("&#{};", c as u32)).collect();
+    let apart: Vec<String> = key.chars().map(String::from).collect();
+    vec![
+        key.to_owned(),
+        key.to_uppercase(),
+        percent,
+        hex,
+        html,
+        apart.join("\u{200b}"),
+        apart.join("\u{ad}"),
+        // Of `key`, of `Bearer key`, and of `x key`, in base64.
+        "c2stc2VjcmV0LTEyMzQ1Ng==".to_owned(),
+        "QmVhcmVyIHNrLXNlY3JldC0xMjM0NTY=".to_owned(),
+        "eCBzay1zZWNyZXQtMTIzNDU2".to_owned(),
+    ]
+}
+
+#[test]
+fn no_field_of_an_answer_and_no_encoding_lets_a_key_through() {
+    const KEY: &str = "sk-secret-123456";
+    for echo in echoes(KEY) {
+        let echoed = echo.clone();
+        let server = Server::start(move |request, out| {
+            let said = echoed.as_str();
+            let json = |value: serde_json::Value| value.to_string();
+            match request.what() {
+                "GET /v1/models" => {
+                    let entry = serde_json::json!({"id": said, "owned_by": said});
+                    let body = json(serde_json::json!({ "data": [entry] }));
+                    reply(out, "200 OK", "application/json", &body)
+                }
+                "GET /version" => {
+                    let body = json(serde_json::json!({ "version": said }));
+                    reply(out, "200 OK", "application/json", &body)
+                }
+                what if what.starts_with("POST") => {
+                    let half = said.char_indices().nth(5).map_or(0, |(at, _)| at);
+                    let (one, two) = said.split_at(half);
+                    let chunk = |text: &str| {
+                        let delta = serde_json::json!({ "content": text });
+                        json(serde_json::json!({"choices": [{"index": 0, "delta": delta}]}))
+                    };
+                    let finish = FINISH.replace("length", &said.replace('"', ""));
+                    reply_events(
+                        out,
+                        &[&chunk(one), &chunk(two), TEXT, TEXT, &finish, USAGE, DONE],
+                    )
+                }
+                _ => reply(out, "500 Internal", "text/plain", said),
+            }
+        });
+        let run = run_with(
+            light(&server.url, "--save-responses --json --full"),
+            |command| {
+                command.env("OPENAI_API_KEY", KEY);
+            },
+        );
+        nowhere(&run, &[&echo, KEY]);
+        let responses = std::fs::read_to_string(run.dir.join("responses.jsonl")).expect("there");
+        assert!(responses.contains(r#""text":"***"#), "{responses}");
+        assert_eq!(run.manifest()["model"], "***");
+    }
+}
+
+#[test]
+fn a_password_in_a_path_or_a_template_is_neither_saved_nor_printed() {
+    let scratch = Scratch::new();
+    let body = r#"{"api_key": "template-secret", "auth": {"token": "inner-secret", "n": {{max_tokens}}}, "prompt": "{{prompt}}"}"#;
+    let template = scratch.file("body.json", body);
+    let path = "/gen?api-version=2024-10-21&password=path-secret&pw=xyz12";
+    let server = Server::start(|request, out| match request.is_probe() {
+        true => good(request, out),
+        false => reply(
+            out,
+            "503 Busy",
+            "text/plain",
+            &format!("{} {}", request.head, request.body),
+        ),
+    });
+    let more = format!("--endpoint-path {path} --body-template {template}");
+    let run = run_with(light(&server.url, &more), |_| {});
+    let secrets = ["path-secret", "xyz12", "template-secret", "inner-secret"];
+    nowhere(&run, &secrets);
+    let shown = &run.manifest()["plan"]["endpoint-path"];
+    assert_eq!(shown, "/gen?api-version=2024-10-21&password=***&pw=***");
+    let asked = server.generations();
+    assert!(asked[0].what().ends_with(path), "{}", asked[0].what());
+
+    // Before a run, and when there is none.
+    let refusing = Server::start(|request, out| {
+        let said = format!("no: {}", request.head);
+        reply(out, "404 Not Found", "text/plain", &said)
+    });
+    let lines = [
+        format!("run {} {LIGHT} {more} --model m", refusing.url),
+        format!("run {} {LIGHT} {more} --dry-run", refusing.url),
+        format!("run {} {LIGHT} {more} --print-config", refusing.url),
+        format!(
+            "run {} {LIGHT} --endpoint-path gen?password=path-secret",
+            refusing.url
+        ),
+    ];
+    for line in lines {
+        let ran = infermeter(&line);
+        let said = format!("{}{}", ran.out, ran.err);
+        for secret in ["path-secret", "xyz12=", "template-secret"] {
+            assert!(!said.contains(secret), "{line}: {said}");
+        }
+    }
+}
+
+#[test]
+fn the_simulator_inherits_no_secrets() {
+    let scratch = Scratch::new();
+    let out = scratch.path("run").display().to_string();
+    let line =
+        format!("run mock:fixed --rate 5 --duration 300s --warmup 0 --threads 1 --out {out}");
+    let mut command = command(&words(&line));
+    command.env("OPENAI_API_KEY", "sk-environment");
+    command.env("SOME_PASSWORD", "pw-environment");
+    let going = Going::spawn(command);
+    let own = going.child.id();
+    let children = || {
+        let path = format!("/proc/{own}/task/{own}/children");
+        std::fs::read_to_string(path).unwrap_or_default()
+    };
+    wait_until(|| scratch.path("run").join("requests.journal").exists());
+    let child = children();
+    let child = child.trim();
+    let environment = std::fs::read(format!("/proc/{child}/environ")).expect("it lives");
+    let environment = String::from_utf8_lossy(&environment).into_owned();
+    assert!(!environment.contains("environment"), "{environment}");
+    assert!(!environment.contains("HOME="), "{environment}");
+    going.signal(Signal::TERM);
+    going.signal(Signal::TERM);
+    going.end();
 }

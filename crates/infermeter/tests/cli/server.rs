@@ -32,6 +32,12 @@ impl Request {
         })
     }
 
+    /// A trial before the load, or a question.
+    pub fn is_probe(&self) -> bool {
+        let id = self.header("x-request-id").unwrap_or_default();
+        id.contains("-probe-")
+    }
+
     pub fn is_generation(&self) -> bool {
         self.what().starts_with("POST")
     }

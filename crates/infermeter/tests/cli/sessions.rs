@@ -124,7 +124,7 @@ fn a_failed_turn_ends_its_session() {
     let mock = Mock::start("--preset fixed --ttft 2ms --step 1ms");
     let run = sessions(
         &mock.url,
-        "--rate 20 --requests 4 --header 'x-mock-fault: status=500'",
+        "--rate 20 --requests 4 --header 'x-mock-fault: status=500' --no-probe --model mock/fixed",
     );
     let begun: Vec<u64> = run
         .measured()

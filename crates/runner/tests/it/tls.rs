@@ -2,7 +2,7 @@
 
 use crate::engine_support::{Driver, end};
 use crate::support::{Ask, engine_config};
-use infermeter_client::tls::tls_for;
+use infermeter_client::tls::{Trust, tls_for};
 use infermeter_core::record::{Outcome, Reason, RequestRecord};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::crypto::aws_lc_rs;
@@ -103,7 +103,7 @@ fn driver(address: SocketAddr, trusted: &Issuer, directory: &Path) -> Driver {
     let file = directory.join("ca.pem");
     std::fs::write(&file, trusted.pem()).expect("written");
     let mut config = engine_config(address);
-    config.tls = Some(tls_for("localhost", Some(&file)).expect("settings"));
+    config.tls = Some(tls_for("localhost", Trust::And(&file)).expect("settings"));
     Driver::with(config)
 }
 
@@ -118,7 +118,7 @@ fn departures_count_ciphertext() {
     let mut config = engine_config(address);
     let file = directory.path().join("ca.pem");
     std::fs::write(&file, ca.pem()).expect("written");
-    config.tls = Some(tls_for("localhost", Some(&file)).expect("settings"));
+    config.tls = Some(tls_for("localhost", Trust::And(&file)).expect("settings"));
     config.audit_send = true;
     let mut driver = Driver::with(config);
     for _ in 0..3 {
