@@ -76,6 +76,10 @@ pub struct ThreadTotals {
     pub connections_opened: u64,
     /// Idle connections dropped.
     pub connections_discarded: u64,
+    /// Answers whose body did not end.
+    pub bodies_without_end: u64,
+    /// Connections used for one answer because the server closes each then.
+    pub connections_single_use: u64,
     /// Times a request was due before its body was ready.
     pub bodies_late: u64,
     /// Times a request waited because of the cap on connections.
@@ -157,6 +161,8 @@ fn totals(health: &ClientHealth) -> ThreadTotals {
         buffers_out: sum(|t| t.buffers_out),
         connections_opened: sum(|t| t.connections_opened),
         connections_discarded: sum(|t| t.connections_discarded),
+        bodies_without_end: sum(|t| t.bodies_without_end),
+        connections_single_use: sum(|t| t.connections_single_use),
         bodies_late: sum(|t| t.bodies_late),
         waits_for_cap: sum(|t| t.waits_for_cap),
         clock_step_ms: steps.max().unwrap_or(0) as f64 / 1e6,

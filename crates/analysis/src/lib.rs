@@ -26,6 +26,7 @@ mod percentile;
 mod positions;
 mod precision;
 mod prefix_cache;
+mod reach;
 mod repeated;
 mod requests;
 mod response_cache;

@@ -18,6 +18,12 @@ pub const UNDELIVERED: f64 = 0.05;
 /// Share of the measured requests that failed.
 pub const FAILED: f64 = 0.10;
 
+/// Share of the window for which the server could not be reached: invalid. The figures are then about
+/// another length and another load than those asked for.
+pub const UNREACHABLE: f64 = 0.10;
+/// Time inside the window for which it could not be reached: questionable, ns. From here on a freeze is one.
+pub const UNREACHABLE_NS: i64 = 250_000_000;
+
 /// Share of output lengths that are not the one asked for: questionable.
 pub const LENGTH_NOT_OBEYED: f64 = 0.01;
 

@@ -52,7 +52,7 @@ fn main() {
             let expect = Expect {
                 streaming: true,
                 keep_texts,
-                reserve_chunks: EVENTS,
+                output_tokens: EVENTS,
             };
             let reads = stream(varying, usage, per_read);
             let mut reader = ResponseReader::new(expect);

@@ -17,6 +17,8 @@ pub use foreign::foreign_api;
 pub(crate) use refusal::message as error_message;
 
 use crate::json::append_decoded;
+use crate::kept;
+use crate::limits::KEPT_BUFFER;
 use crate::sse::{SseEvent, Tail};
 use crate::tokens::{EventTokens, TokenTally};
 use event::{EventFacts, Shape, Usage, scan};
@@ -54,6 +56,7 @@ pub(crate) struct EventStamp {
 pub(crate) struct Answer {
     keep: KeepTexts,
     chunk_limit: usize,
+    text_limit: usize,
     chunks: Vec<Chunk>,
     texts: ChunkTexts,
     tally: TokenTally,
@@ -72,14 +75,22 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Ready for the next answer, with room for `reserve` chunks; buffers are kept.
-    pub(crate) fn reset(&mut self, keep: KeepTexts, reserve: usize, chunk_limit: usize) {
+    /// Ready for the next answer, with room for `reserve` chunks and at most so many chunks and bytes of
+    /// text; buffers are kept.
+    pub(crate) fn reset(
+        &mut self,
+        keep: KeepTexts,
+        reserve: usize,
+        (chunk_limit, text_limit): (usize, usize),
+    ) {
         self.keep = keep;
-        self.chunk_limit = chunk_limit;
+        (self.chunk_limit, self.text_limit) = (chunk_limit, text_limit);
         self.chunks.clear();
         self.chunks.reserve(reserve);
         self.texts.bytes.clear();
+        self.texts.bytes.shrink_to(KEPT_BUFFER);
         self.texts.ends.clear();
+        self.texts.ends.shrink_to(KEPT_BUFFER);
         if keep != KeepTexts::No {
             // Tokens of natural text have four to five bytes.
             self.texts.ends.reserve(reserve);
@@ -98,6 +109,14 @@ impl Answer {
 
     pub(crate) fn chunks(&self) -> &[Chunk] {
         &self.chunks
+    }
+
+    /// Bytes that the answer holds.
+    pub(crate) fn kept(&self) -> usize {
+        kept::bytes(
+            self.chunks.len(),
+            self.texts.bytes.len() + size_of_val(&*self.texts.ends),
+        )
     }
 
     /// The dialect's end mark has come: nothing of the answer is missing.
@@ -135,7 +154,7 @@ impl Answer {
                     text.escaped,
                     &mut self.texts.bytes,
                 );
-                self.end_text();
+                self.end_text()?;
             }
             return Ok(true);
         }
@@ -218,7 +237,7 @@ impl Answer {
         self.push(kind, tokens, stamp)?;
         if self.keep != KeepTexts::No {
             self.append_texts(data, choice);
-            self.end_text();
+            self.end_text()?;
         }
         self.template.learn(data, facts);
         Ok(true)
@@ -253,9 +272,19 @@ impl Answer {
         known.reasoning = usage.reasoning.or(known.reasoning);
     }
 
-    fn end_text(&mut self) {
-        let end = u32::try_from(self.texts.bytes.len()).unwrap_or(u32::MAX);
-        self.texts.ends.push(end);
+    fn end_text(&mut self) -> Result<(), RequestError> {
+        let length = self.texts.bytes.len();
+        if length > self.text_limit {
+            let text = format!(
+                "more than {} bytes of text in one response",
+                self.text_limit
+            );
+            return Err(failure(Reason::LimitExceeded, text));
+        }
+        self.texts
+            .ends
+            .push(u32::try_from(length).unwrap_or(u32::MAX));
+        Ok(())
     }
 
     /// The stream's body has ended, leaving `tail`.

@@ -30,6 +30,10 @@ pub(crate) struct InFlight {
     pub(crate) prepared: Prepared,
     /// Bytes of `prepared` handed to the socket or the TLS session.
     pub(crate) written: usize,
+    /// Bytes of the answer beyond which more is taken from the budget.
+    pub(crate) allowed: usize,
+    /// Bytes taken from the budget.
+    pub(crate) taken: usize,
     /// Number of its last byte among those the socket was given, once all are.
     pub(crate) last_byte: Option<u32>,
 }
@@ -49,6 +53,8 @@ pub(crate) struct Connection {
     pub(crate) request: Option<Box<InFlight>>,
     /// Has carried a request before.
     pub(crate) used: bool,
+    /// Answers that it has brought.
+    pub(crate) answers: u32,
     pub(crate) idle_since: Offset,
     /// Nothing still unread can have arrived before this.
     pub(crate) read_floor: Offset,
@@ -94,6 +100,7 @@ impl Connection {
             tls: session,
             request: None,
             used: false,
+            answers: 0,
             idle_since: now,
             read_floor: now,
             last_at: Offset(i64::MIN),

@@ -36,8 +36,21 @@ pub struct ControlAnswer {
     pub body: Vec<u8>,
     /// When the request was written, monotonic nanoseconds by the program's clock.
     pub sent_ns: i64,
+    /// What became of the connection behind it.
+    pub behind: Behind,
     /// After each read: when, by the same clock, and how much of the body had come.
     pub reads: Vec<(i64, usize)>,
+}
+
+/// What becomes of a connection behind an answer that promises to keep it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behind {
+    /// Nobody looked, or nothing was promised.
+    Unknown,
+    /// It stayed open while it was watched.
+    Kept,
+    /// The server closed it.
+    Closed,
 }
 
 /// Why there was no answer.
@@ -162,12 +175,22 @@ pub fn reach(host: &str, port: u16, timeout: Duration) -> Result<SocketAddr, Con
     }
     let mut last = None;
     for address in addresses {
-        match TcpStream::connect_timeout(&address, timeout) {
+        match connect(&address, timeout) {
             Ok(_) => return Ok(address),
             Err(source) => last = Some(ControlError::Connect { address, source }),
         }
     }
     Err(last.unwrap_or_else(|| unresolved(io::Error::other("no address"))))
+}
+
+/// A connection to somebody else: on a port of the range for outgoing connections where nobody listens,
+/// the system can connect a socket to itself.
+fn connect(address: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(address, timeout)?;
+    if stream.local_addr()? == *address {
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
+    Ok(stream)
 }
 
 impl Channel {
@@ -176,8 +199,21 @@ impl Channel {
     /// # Errors
     /// When there is no answer in HTTP; any status is an answer.
     pub fn exchange(&self, request: &[u8]) -> Result<ControlAnswer, ControlError> {
+        self.exchange_watched(request, Duration::ZERO)
+    }
+
+    /// The same; the connection is watched for some time behind the answer where that promises to keep
+    /// it.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn exchange_watched(
+        &self,
+        request: &[u8],
+        watch: Duration,
+    ) -> Result<ControlAnswer, ControlError> {
         let address = self.address;
-        let stream = TcpStream::connect_timeout(&address, self.connect_timeout)
+        let stream = connect(&address, self.connect_timeout)
             .map_err(|source| ControlError::Connect { address, source })?;
         let broken = |source| ControlError::Exchange { address, source };
         stream.set_nodelay(true).map_err(broken)?;
@@ -186,12 +222,13 @@ impl Channel {
             .map_err(broken)?;
         let deadline = monotonic_ns() + self.timeout.as_nanos() as i64;
         match &self.tls {
-            None => self.converse(Plain(stream), request, deadline),
+            None => self.converse(Plain(stream), request, (deadline, watch)),
             Some(tls) => {
                 let mut session = ClientConnection::new(Arc::clone(&tls.config), tls.name.clone())
                     .map_err(|source| ControlError::Tls { address, source })?;
                 self.shake_hands(&mut session, &stream)?;
-                self.converse(Secure(StreamOwned::new(session, stream)), request, deadline)
+                let stream = Secure(StreamOwned::new(session, stream));
+                self.converse(stream, request, (deadline, watch))
             }
         }
     }
@@ -264,7 +301,7 @@ impl Channel {
         &self,
         mut stream: impl Timed,
         request: &[u8],
-        deadline: i64,
+        (deadline, watch): (i64, Duration),
     ) -> Result<ControlAnswer, ControlError> {
         let address = self.address;
         let broken = |source| ControlError::Exchange { address, source };
@@ -303,7 +340,12 @@ impl Channel {
                 .map_err(|source| ControlError::Http { address, source })?;
             reads.push((monotonic_ns(), body.len()));
             if ended {
+                let watch = watch.min(Duration::from_nanos(left as u64));
                 return Ok(ControlAnswer {
+                    behind: match decoder.keep_alive() && !watch.is_zero() {
+                        true => behind(&mut stream, watch),
+                        false => Behind::Unknown,
+                    },
                     head: decoder.head().clone(),
                     fields: fields(&head),
                     body,
@@ -321,6 +363,19 @@ fn timed_out(after: Duration) -> io::Error {
         io::ErrorKind::TimedOut,
         format!("timed out after {seconds:.1} s"),
     )
+}
+
+/// Whether the connection stays open for a while.
+fn behind(stream: &mut impl Timed, watch: Duration) -> Behind {
+    let limited = stream.limit(watch);
+    match limited.and_then(|()| stream.read(&mut [0])) {
+        Ok(0) => Behind::Closed,
+        Ok(_) => Behind::Unknown,
+        Err(error) => match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Behind::Kept,
+            _ => Behind::Closed,
+        },
+    }
 }
 
 /// Feeds one read (empty: the end of the stream); true when the answer is whole.

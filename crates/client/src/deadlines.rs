@@ -4,7 +4,8 @@
 //! costs nothing on the receive path, and the heap does not grow with the number of requests.
 
 use crate::connection::{Connection, Stage};
-use crate::engine::{Engine, EngineConfig, error, note_connection};
+use crate::engine::{Engine, EngineConfig, error};
+use crate::limits::BODY_END_NS;
 use crate::pool::Pool;
 use infermeter_core::clock::Offset;
 use infermeter_core::record::{Outcome, Reason};
@@ -32,18 +33,30 @@ impl Deadlines {
     }
 }
 
+/// What has not happened in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    /// Something that the request fails for.
+    Needed(Reason),
+    /// The end of a body whose answer is complete.
+    BodyEnd,
+}
+
 /// The soonest time-out of a connection, and which one it is.
-fn deadline(connection: &Connection, config: &EngineConfig) -> Option<(Offset, Reason)> {
+fn deadline(connection: &Connection, config: &EngineConfig) -> Option<(Offset, Missing)> {
     let opening = (connection.stage != Stage::Ready).then(|| {
         (
             connection.opened.plus(config.connect_timeout),
-            Reason::ConnectTimeout,
+            Missing::Needed(Reason::ConnectTimeout),
         )
     });
     let Some(request) = &connection.request else {
         return opening;
     };
     let start = request.record.send_start?;
+    if let Some(done_at) = request.reader.done_at() {
+        return Some((done_at.plus(BODY_END_NS), Missing::BodyEnd));
+    }
     let total = (start.plus(config.timeout), Reason::RequestTimeout);
     let first_token = config
         .first_token_timeout
@@ -52,10 +65,9 @@ fn deadline(connection: &Connection, config: &EngineConfig) -> Option<(Offset, R
     let idle = config
         .idle_timeout
         .and_then(|t| Some((request.reader.last_read_at()?.plus(t), Reason::IdleTimeout)));
-    [opening, Some(total), first_token, idle]
-        .into_iter()
-        .flatten()
-        .min_by_key(|(at, _)| *at)
+    let needed = [Some(total), first_token, idle].into_iter().flatten();
+    let needed = needed.map(|(at, reason)| (at, Missing::Needed(reason)));
+    needed.chain(opening).min_by_key(|(at, _)| *at)
 }
 
 impl Engine {
@@ -91,7 +103,10 @@ impl Engine {
             }
             connection.looked_at = None;
             match deadline(connection, &self.config) {
-                Some((at, reason)) if at <= now => self.time_out(index, reason, now),
+                Some((at, Missing::Needed(reason))) if at <= now => {
+                    self.time_out(index, reason, now);
+                }
+                Some((at, Missing::BodyEnd)) if at <= now => self.give_up_body(index, now),
                 Some(_) => self.arm_deadline(index),
                 None => {}
             }
@@ -99,17 +114,25 @@ impl Engine {
     }
 
     fn time_out(&mut self, index: usize, reason: Reason, now: Offset) {
-        let Some(mut connection) = self.close(index) else {
-            return;
-        };
-        if let Some(mut request) = connection.request.take() {
-            note_connection(&mut request.record, &connection);
-            let text = format!("after {:.3} s", {
-                let start = request.record.send_start.unwrap_or(connection.opened);
-                now.since(start) as f64 / 1e9
-            });
-            self.end(request, Outcome::TimedOut, Some(error(reason, &text)), now);
+        let opened = self.pool.get_mut(index).opened;
+        if reason == Reason::ConnectTimeout {
+            self.backoff.failed(opened, now);
+            self.note_problem("no answer in time");
         }
-        self.serve_waiting();
+        let connection = self.pool.get_mut(index);
+        let request = connection.request.as_ref();
+        let start = request.and_then(|request| request.record.send_start);
+        let waited = now.since(start.unwrap_or(connection.opened));
+        let text = format!("after {:.3} s", waited as f64 / 1e9);
+        self.abort(index, Outcome::TimedOut, error(reason, &text), now);
+    }
+
+    /// The answer is complete and its body does not end: the connection is of no further use.
+    fn give_up_body(&mut self, index: usize, now: Offset) {
+        if let Some(request) = &mut self.pool.get_mut(index).request {
+            request.reader.give_up_body(now);
+            self.health.bodies_without_end += 1;
+            self.finish(index, false);
+        }
     }
 }

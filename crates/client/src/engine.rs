@@ -4,19 +4,23 @@
 //! not tokenise, compute statistics, log, or take a lock. Receiving is in `receive`, time-outs
 //! in `deadlines`, connections in `pool`.
 
+use crate::backoff::{Backoff, LastConnect};
 use crate::connection::{Connection, InFlight, Stage};
 use crate::deadlines::Deadlines;
+use crate::kept::{self, Budget};
 use crate::live::Live;
 use crate::pool::Pool;
 use crate::prepared::Prepared;
 use crate::receive::Receiver;
 use crate::response::ResponseReader;
+use crate::reuse::{Reuse, ReuseHabit};
 use crate::tls::Tls;
 use infermeter_core::clock::{Clock, Offset};
 use infermeter_core::record::{MAX_ERROR_TEXT, Outcome, Reason, RequestError, RequestRecord};
 use infermeter_core::run::{IoBackend, ThreadHealth};
 use infermeter_core::schedule::Phase;
 use infermeter_core::text::inert;
+use infermeter_sys::socket;
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
@@ -56,8 +60,14 @@ pub struct EngineConfig {
     pub keepalive: i64,
     /// Idle connections to keep in reserve.
     pub spare_connections: usize,
+    /// Whether a connection is known to last for one answer only.
+    pub reuse: Reuse,
     /// Resend once when a reused connection dies before any response byte.
     pub retry_stale: bool,
+    /// When a connection of any engine of the run came up.
+    pub last_connect: Arc<LastConnect>,
+    /// Memory for answers beyond what was asked for, of all engines of a run.
+    pub budget: Arc<Budget>,
     /// Busy-wait after each chunk: artificial load.
     pub burn: i64,
     /// Busy-poll for the last part of a wait, where a core is free.
@@ -96,6 +106,13 @@ pub struct Engine {
     pub(crate) pool: Pool,
     pub(crate) receiver: Receiver,
     pub(crate) deadlines: Deadlines,
+    /// Connects that failed.
+    pub(crate) backoff: Backoff,
+    /// How the last of them did.
+    connect_problem: String,
+    /// Connections opened ahead that did not last. They hold up no request.
+    pub(crate) ahead: Backoff,
+    pub(crate) reuse: ReuseHabit,
     pub(crate) waiting: VecDeque<Waiting>,
     /// Decoders to use again, with their buffers.
     readers: Vec<ResponseReader>,
@@ -120,6 +137,10 @@ impl Engine {
             pool: Pool::new(config.first_connection, config.spare_connections),
             receiver: Receiver::new(config.io, config.max_connections)?,
             deadlines: Deadlines::default(),
+            backoff: Backoff::of(&config),
+            connect_problem: String::new(),
+            ahead: Backoff::of(&config),
+            reuse: ReuseHabit::new(config.reuse),
             waiting: VecDeque::new(),
             readers: Vec::new(),
             done: Vec::new(),
@@ -138,6 +159,21 @@ impl Engine {
     /// Takes the records of requests that have ended since the last call.
     pub fn take_done(&mut self, into: &mut Vec<RequestRecord>) {
         into.append(&mut self.done);
+    }
+
+    /// Where no connection may be opened yet: when the next one may.
+    pub fn connects_from(&mut self) -> Option<Offset> {
+        self.backoff.hold()?;
+        // Another engine may have found the server again.
+        if let Some(at) = self.config.last_connect.get() {
+            self.backoff.heard(self.config.clock.at_monotonic(at));
+        }
+        self.backoff.hold()
+    }
+
+    /// Whether a connection may be opened now.
+    pub(crate) fn may_connect(&mut self, now: Offset) -> bool {
+        self.connects_from().is_none() || self.backoff.allows(now)
     }
 
     /// Counters so far (CPU and wall time are the caller's).
@@ -169,15 +205,17 @@ impl Engine {
         } else if let Some(index) = self.pool.take_connecting() {
             self.pool.more_spares();
             self.begin(index, request);
-        } else if self.pool.open() < self.config.max_connections {
+        } else if self.pool.open() >= self.config.max_connections {
+            self.health.waits_for_cap += 1;
+            self.waiting.push_back(request);
+        } else if !self.may_connect(now) {
+            self.refuse(&request, now);
+        } else {
             self.pool.more_spares();
             match self.open_connection(now) {
                 Ok(index) => self.begin(index, request),
-                Err(error) => self.fail_unsent(request, now, &error),
+                Err(error) => self.fail_to_open(&request, now, &error),
             }
-        } else {
-            self.health.waits_for_cap += 1;
-            self.waiting.push_back(request);
         }
     }
 
@@ -209,6 +247,8 @@ impl Engine {
         connection.request = Some(Box::new(InFlight {
             record,
             reader,
+            allowed: kept::free(prepared.spec.output_tokens),
+            taken: 0,
             prepared,
             written: 0,
             last_byte: None,
@@ -265,17 +305,13 @@ impl Engine {
             return;
         };
         let Some(mut request) = connection.request.take() else {
+            self.note_idle_end(&connection, now);
             self.health.connections_discarded += 1;
             return;
         };
-        let reused = request.record.new_connection == Some(false);
         let answered = request.reader.last_read_at().is_some();
-        let reason = match (connection.stage, reused, answered) {
-            (Stage::Connecting, _, _) => Reason::ConnectFailed,
-            (Stage::Handshaking, _, _) => Reason::TlsFailed,
-            (Stage::Ready, true, false) => Reason::StaleConnection,
-            (Stage::Ready, _, _) => Reason::Disconnected,
-        };
+        let reason = self.note_break(&connection, answered, now);
+        self.note_problem(problem);
         if reason == Reason::StaleConnection
             && self.config.retry_stale
             && request.record.attempts == 1
@@ -288,6 +324,31 @@ impl Engine {
         self.serve_waiting();
     }
 
+    /// Learns from a connection that broke under a request, `answered` in part or not at all; the reason of
+    /// the request's failure.
+    fn note_break(&mut self, connection: &Connection, answered: bool, now: Offset) -> Reason {
+        match connection.stage {
+            Stage::Connecting => {
+                self.backoff.failed(connection.opened, now);
+                Reason::ConnectFailed
+            }
+            // Somebody is there, and may want another TLS.
+            Stage::Handshaking => {
+                self.backoff.hung_up(connection.opened, now);
+                Reason::TlsFailed
+            }
+            Stage::Ready if answered => Reason::Disconnected,
+            Stage::Ready if connection.answers > 0 => {
+                self.reuse.closed_after_answer(connection.idle_since, now);
+                Reason::StaleConnection
+            }
+            Stage::Ready => {
+                self.backoff.hung_up(connection.opened, now);
+                Reason::Disconnected
+            }
+        }
+    }
+
     /// Sends the request of a stale connection once more, on a connection of its own.
     fn resend(&mut self, mut request: Box<InFlight>, now: Offset) {
         request.reader.reset(request.prepared.expect);
@@ -296,6 +357,10 @@ impl Engine {
         (request.record.sent, request.record.left) = (None, None);
         request.record.attempts = 2;
         request.record.new_connection = Some(true);
+        if !self.may_connect(now) {
+            let why = self.backing_off();
+            return self.end(request, Outcome::Failed, Some(why), now);
+        }
         match self.open_connection(now) {
             Ok(index) => {
                 let connection = self.pool.get_mut(index);
@@ -305,18 +370,41 @@ impl Engine {
                 self.arm_deadline(index);
             }
             Err(problem) => {
-                let why = error(Reason::LocalResource, &problem.to_string());
-                self.end(request, Outcome::Failed, Some(why), now);
+                self.end(request, Outcome::Failed, Some(unopened(&problem)), now);
             }
         }
     }
 
-    fn fail_unsent(&mut self, request: Waiting, now: Offset, problem: &io::Error) {
+    /// Keeps what went wrong last while connections may not be opened.
+    pub(crate) fn note_problem(&mut self, problem: &str) {
+        if self.backoff.hold().is_some() {
+            self.connect_problem = inert(problem, MAX_PROBLEM_TEXT);
+        }
+    }
+
+    /// A request that is due while no connection may be opened fails now, and is not sent later: a server
+    /// that comes back does not meet everything that was due meanwhile.
+    fn refuse(&mut self, request: &Waiting, now: Offset) {
+        let mut record = request.record();
+        record.closed = Some(now);
+        record.outcome = Outcome::Failed;
+        record.error = Some(self.backing_off());
+        self.push_done(record);
+    }
+
+    fn backing_off(&self) -> RequestError {
+        let last = &self.connect_problem;
+        let text = format!("the next attempt to connect was not due; the last one: {last}");
+        error(Reason::ConnectBackoff, &text)
+    }
+
+    fn fail_to_open(&mut self, request: &Waiting, now: Offset, problem: &io::Error) {
+        self.note_problem(&problem.to_string());
         let mut record = request.record();
         record.send_start = Some(now);
         record.closed = Some(now);
         record.outcome = Outcome::Failed;
-        record.error = Some(error(Reason::LocalResource, &problem.to_string()));
+        record.error = Some(unopened(problem));
         self.push_done(record);
     }
 
@@ -331,9 +419,11 @@ impl Engine {
         let InFlight {
             mut record,
             mut reader,
+            taken,
             ..
         } = *request;
         reader.fill(&mut record);
+        self.config.budget.settle(taken, &record);
         record.outcome = outcome;
         record.error = why;
         record.closed = Some(record.closed.map_or(now, |closed| closed.max(now)));
@@ -353,19 +443,43 @@ impl Engine {
         let InFlight {
             mut record,
             mut reader,
+            taken,
             ..
         } = *request;
         reader.fill(&mut record);
+        self.config.budget.settle(taken, &record);
         note_connection(&mut record, connection);
         let unsent = record.sent.is_none();
-        if keep && !unsent {
+        connection.answers = connection.answers.saturating_add(1);
+        self.backoff.answered(connection.opened);
+        match (connection.answers, record.new_connection) {
+            // Opened ahead, and of use.
+            (1, Some(false)) => self.ahead.answered(connection.opened),
+            (1, _) => {}
+            _ => self.reuse.reused(),
+        }
+        let lasts = !self.reuse.is_single();
+        if keep && !unsent && lasts {
             connection.idle_since = now;
             self.pool.put_idle(index);
         } else {
+            self.health.connections_single_use += u64::from(keep && !lasts);
             self.close(index);
         }
         self.readers.push(reader);
         self.push_done(record);
+        self.serve_waiting();
+    }
+
+    /// Ends the request of a connection before its answer did, and the connection with it.
+    pub(crate) fn abort(&mut self, index: usize, outcome: Outcome, why: RequestError, now: Offset) {
+        let Some(mut connection) = self.close(index) else {
+            return;
+        };
+        if let Some(mut request) = connection.request.take() {
+            note_connection(&mut request.record, &connection);
+            self.end(request, outcome, Some(why), now);
+        }
         self.serve_waiting();
     }
 
@@ -395,16 +509,22 @@ impl Engine {
         let now = self.now();
         self.cancel_waiting(reason);
         for index in self.pool.busy() {
-            let Some(mut connection) = self.close(index) else {
-                continue;
-            };
-            if let Some(mut request) = connection.request.take() {
-                note_connection(&mut request.record, &connection);
-                let why = error(reason, "ended by the client");
-                self.end(request, Outcome::Cancelled, Some(why), now);
-            }
+            let why = error(reason, "ended by the client");
+            self.abort(index, Outcome::Cancelled, why, now);
         }
     }
+}
+
+/// Longest text kept of the last failure to connect, bytes.
+const MAX_PROBLEM_TEXT: usize = 200;
+
+/// Why a connection was not even begun.
+fn unopened(problem: &io::Error) -> RequestError {
+    let reason = match socket::lacks_resource(problem) {
+        true => Reason::LocalResource,
+        false => Reason::ConnectFailed,
+    };
+    error(reason, &problem.to_string())
 }
 
 pub(crate) fn error(reason: Reason, text: &str) -> RequestError {

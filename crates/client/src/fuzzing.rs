@@ -113,7 +113,7 @@ fn answer_trace(data: &[u8], piece: usize) -> (ReadResult, RequestRecord) {
     let mut reader = ResponseReader::new(Expect {
         streaming: true,
         keep_texts: KeepTexts::Always,
-        reserve_chunks: 4,
+        output_tokens: 4,
     });
     let mut now = 0;
     let mut stamp = || {
@@ -169,7 +169,7 @@ fn without_stamps(mut record: RequestRecord) -> RequestRecord {
 fn event_trace(data: &[u8], fast: bool) -> RequestRecord {
     let mut decoder = SseDecoder::new(Limits::DEFAULT.event_bytes);
     let mut answer = Answer::default();
-    answer.reset(KeepTexts::Always, 4, 1000);
+    answer.reset(KeepTexts::Always, 4, (1000, usize::MAX));
     let stamp = EventStamp {
         at: Offset::ZERO,
         seen: Offset::ZERO,

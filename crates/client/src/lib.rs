@@ -1,6 +1,7 @@
 //! One request in, one record out: sockets with kernel stamps, HTTP, TLS, SSE, dialects.
 
 mod answer;
+pub mod backoff;
 mod connection;
 pub mod control;
 mod deadlines;
@@ -10,12 +11,14 @@ pub mod engine;
 pub mod fuzzing;
 pub mod http;
 mod json;
+pub mod kept;
 pub mod limits;
 pub mod live;
 mod pool;
 pub mod prepared;
 mod receive;
 pub mod response;
+pub mod reuse;
 pub mod sse;
 pub mod tls;
 pub mod tokens;

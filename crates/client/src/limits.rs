@@ -16,7 +16,7 @@ pub struct Limits {
     pub whole_body_bytes: u64,
     /// Bytes of one server-sent event, and of one of its lines.
     pub event_bytes: usize,
-    /// Chunks of one response.
+    /// Chunks of one response, whatever was asked for.
     pub chunks: usize,
     /// Body bytes kept of a response with a status other than 200.
     pub error_body_bytes: usize,
@@ -33,6 +33,20 @@ impl Limits {
         error_body_bytes: 64 << 10,
     };
 }
+
+/// Least bounds on what is kept of one response: few tokens asked for do not make a long answer, or the
+/// refusal of a request, suspicious.
+pub const LEAST_CHUNKS: usize = 32 << 10;
+/// See [`LEAST_CHUNKS`]: bytes of text, and of a body that is not streamed.
+pub const LEAST_KEPT_BYTES: usize = 1 << 20;
+/// Chunks per token asked for. One each is the most that makes sense; servers count in other ways.
+pub const CHUNKS_PER_TOKEN: usize = 16;
+/// Bytes of text, or of a body that is not streamed, per token asked for: log probabilities of twenty
+/// candidates take some 2 KiB.
+pub const KEPT_BYTES_PER_TOKEN: usize = 4 << 10;
+
+/// How long a body may go on behind the answer's end mark (usage may stand there).
+pub const BODY_END_NS: i64 = 1_000_000_000;
 
 /// Most header fields of one response head.
 pub const MAX_HEADERS: usize = 100;

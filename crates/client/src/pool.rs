@@ -1,8 +1,13 @@
 //! The connections of one engine: a table, the idle ones (last in, first out), the ones still
 //! opening that nobody waits for, and a reserve that is refilled off the send path.
+//!
+//! What becomes of them is told to [`crate::backoff`] (whether to open more) and [`crate::reuse`] (whether
+//! to keep them).
 
+use crate::backoff::Backoff;
 use crate::connection::{Connection, Stage};
 use crate::engine::Engine;
+use crate::reuse::AFTER_ANSWER_NS;
 use infermeter_core::clock::Offset;
 use infermeter_sys::{socket, stamp};
 use std::io;
@@ -125,13 +130,20 @@ impl Pool {
 }
 
 impl Engine {
-    /// Starts `count` connections, within the cap, for requests to come.
+    /// Starts `count` connections for requests to come, within the cap and as long as such last.
     pub fn open_ahead(&mut self, count: usize) -> io::Result<()> {
         for _ in 0..count {
-            if self.pool.open() >= self.config.max_connections {
+            let now = self.now();
+            let full = self.pool.open() >= self.config.max_connections;
+            if full || !self.ahead.allows(now) || !self.may_connect(now) {
                 break;
             }
-            let index = self.open_connection(self.now())?;
+            let index = match self.open_connection(now) {
+                Ok(index) => index,
+                // Met again, and recorded, by the request that needs the connection.
+                Err(error) if !socket::lacks_resource(&error) => break,
+                Err(error) => return Err(error),
+            };
             self.pool.opening.push(index);
             self.arm_deadline(index);
         }
@@ -149,7 +161,15 @@ impl Engine {
     }
 
     pub(crate) fn open_connection(&mut self, now: Offset) -> io::Result<usize> {
-        let fd = socket::start_connect(&self.config.address)?;
+        let fd = match socket::start_connect(&self.config.address) {
+            Ok(fd) => fd,
+            Err(error) => {
+                if !socket::lacks_resource(&error) {
+                    self.backoff.failed(now, now);
+                }
+                return Err(error);
+            }
+        };
         if self.config.kernel_stamps {
             stamp::enable(fd.as_fd())?;
         }
@@ -183,16 +203,34 @@ impl Engine {
         while let Some(index) = self.pool.idle.pop() {
             let connection = self.pool.get_mut(index);
             let fresh = now.since(connection.idle_since) <= self.config.keepalive;
+            let spent = connection.answers > 0 && self.reuse.is_single();
             let token = Pool::token(index, connection.generation);
             let disturbed =
                 socket::is_disturbed(connection.fd.as_fd()) || self.receiver.holds(token);
-            if fresh && !disturbed {
+            if fresh && !disturbed && !spent {
                 return Some(index);
             }
-            self.close(index);
-            self.health.connections_discarded += 1;
+            if let Some(connection) = self.close(index) {
+                if disturbed {
+                    self.note_idle_end(&connection, now);
+                }
+                self.health.connections_discarded += 1;
+            }
         }
         None
+    }
+
+    /// A connection without a request was closed by the server.
+    pub(crate) fn note_idle_end(&mut self, connection: &Connection, now: Offset) {
+        let idle_since = connection.idle_since;
+        match connection.stage {
+            Stage::Connecting => self.backoff.failed(connection.opened, now),
+            Stage::Handshaking => self.backoff.hung_up(connection.opened, now),
+            // It had been idle for long: servers close such.
+            Stage::Ready if now.since(idle_since) > AFTER_ANSWER_NS => {}
+            Stage::Ready if connection.answers == 0 => self.ahead.failed(connection.opened, now),
+            Stage::Ready => self.reuse.closed_after_answer(idle_since, now),
+        }
     }
 
     /// Drops what has been idle too long and refills the reserve, one connection a call: meant
@@ -221,6 +259,10 @@ impl Engine {
             self.broken(index, &error.to_string());
             return;
         }
+        if socket::is_connected_to_itself(connection.fd.as_fd(), &self.config.address) {
+            self.broken(index, "nobody listens there: the socket met its own port");
+            return;
+        }
         connection.connected = Some(now);
         connection.read_floor = now;
         if self.config.audit_send {
@@ -246,6 +288,9 @@ impl Engine {
 
     /// The connection is up: write the request that waits for it, or keep it for later.
     pub(crate) fn on_ready(&mut self, index: usize, now: Offset) {
+        self.backoff.connected();
+        let clock = self.config.clock;
+        self.config.last_connect.note(clock.monotonic_at(now));
         let connection = self.pool.get_mut(index);
         if connection.request.is_some() {
             self.write(index);
@@ -271,6 +316,10 @@ impl Engine {
             connection.tls_done = connection.tls_done.map(|at| at.plus(shift));
             connection.last_at = connection.last_at.plus(shift);
         }
+        // The first requests of the run find out for themselves, and say what they met.
+        self.backoff = Backoff::of(&self.config);
+        self.ahead.shift(shift);
+        self.reuse.shift(shift);
         self.receiver.shift_floor(shift);
         self.deadlines.clear();
         self.config.clock = clock;

@@ -13,11 +13,11 @@
 mod ring;
 
 use crate::connection::Stage;
-use crate::engine::Engine;
+use crate::engine::{Engine, error};
 use crate::live::Live;
 use crate::response::{ReadResult, ReadStamp};
 use infermeter_core::clock::{Offset, RealtimePairing, monotonic_ns};
-use infermeter_core::record::StampSource;
+use infermeter_core::record::{Outcome, Reason, StampSource};
 use infermeter_core::run::IoBackend;
 use infermeter_sys::poll::{Interest, Poll, Ready};
 use infermeter_sys::schedstat::Schedstat;
@@ -39,6 +39,8 @@ const WAKE_MARGIN_NS: i64 = 100_000;
 /// After a wait shorter than this its beginning is bound enough, and the run-queue wait (a system
 /// call to learn) is left for a later look: counted too late it only makes a bound more careful.
 const SHORT_WAIT_NS: i64 = 500_000;
+/// An answer that holds more than was asked for takes memory from the budget in such steps.
+const BUDGET_STEP: usize = 64 << 10;
 /// Events handled in one poll even when a send is due: receiving never starves.
 const LEAST_EVENTS: usize = 16;
 
@@ -402,7 +404,7 @@ impl Engine {
 
     fn settle(&mut self, index: usize, result: ReadResult) {
         match result {
-            ReadResult::NeedMore => {}
+            ReadResult::NeedMore => self.go_on(index),
             ReadResult::Done { keep_alive } => self.finish(index, keep_alive),
             ReadResult::Failed(_) => {
                 let keep = self
@@ -414,6 +416,28 @@ impl Engine {
                 self.finish(index, keep);
             }
         }
+    }
+
+    /// More is to come: sees that it ends in time, and that there is room for it.
+    fn go_on(&mut self, index: usize) {
+        let Some(request) = &mut self.pool.get_mut(index).request else {
+            return;
+        };
+        if request.reader.done_at().is_some() {
+            return self.arm_deadline(index);
+        }
+        let Some(beyond) = request.reader.kept().checked_sub(request.allowed + 1) else {
+            return;
+        };
+        let more = (beyond + 1).next_multiple_of(BUDGET_STEP);
+        if self.config.budget.take(more) {
+            request.allowed += more;
+            request.taken += more;
+            return;
+        }
+        let text = "all answers together hold too much beyond the tokens asked for";
+        let why = error(Reason::LimitExceeded, text);
+        self.abort(index, Outcome::Failed, why, self.now());
     }
 
     /// Artificial load: busy for the configured time after each chunk.

@@ -11,7 +11,10 @@ mod failures;
 
 use crate::answer::{Answer, EventStamp, KeepTexts, failure};
 use crate::http::{HttpError, HttpEvent, MediaType, ResponseDecoder};
-use crate::limits::{KEPT_BUFFER, Limits, MAX_RESERVED_CHUNKS, QUOTED_BYTES};
+use crate::limits::{
+    CHUNKS_PER_TOKEN, KEPT_BUFFER, KEPT_BYTES_PER_TOKEN, LEAST_CHUNKS, LEAST_KEPT_BYTES, Limits,
+    MAX_RESERVED_CHUNKS, QUOTED_BYTES,
+};
 use crate::sse::{SseDecoder, SseError};
 use infermeter_core::clock::Offset;
 use infermeter_core::record::{MAX_ERROR_TEXT, Reason, RequestError, StampSource};
@@ -24,8 +27,8 @@ pub struct Expect {
     pub streaming: bool,
     /// Which texts outlive the response.
     pub keep_texts: KeepTexts,
-    /// Chunks to make room for: the output tokens asked for.
-    pub reserve_chunks: usize,
+    /// The output tokens asked for: chunks to make room for, and what bounds what is kept.
+    pub output_tokens: usize,
 }
 
 /// Stamps of one read.
@@ -90,6 +93,8 @@ pub struct ResponseReader {
     first: Option<ReadStamp>,
     last: Option<ReadStamp>,
     closed: Option<Offset>,
+    /// When the answer's end mark came, while its body goes on.
+    done_at: Option<Offset>,
     kernel_stamps: bool,
     /// The last body byte so far completed a chunk.
     chunk_is_last: bool,
@@ -116,6 +121,7 @@ impl ResponseReader {
             first: None,
             last: None,
             closed: None,
+            done_at: None,
             kernel_stamps: true,
             chunk_is_last: false,
         };
@@ -127,19 +133,24 @@ impl ResponseReader {
     pub fn reset(&mut self, expect: Expect) {
         self.expect = expect;
         self.http.reset();
+        let bound =
+            |least: usize, each: usize| least.max(expect.output_tokens.saturating_mul(each));
+        let kept_bytes = bound(LEAST_KEPT_BYTES, KEPT_BYTES_PER_TOKEN);
         self.http.limit_body(if expect.streaming {
             self.limits.body_bytes
         } else {
-            self.limits.whole_body_bytes
+            self.limits.whole_body_bytes.min(kept_bytes as u64)
         });
         self.sse.reset();
         let reserve = if expect.streaming {
-            expect.reserve_chunks.min(MAX_RESERVED_CHUNKS)
+            expect.output_tokens.min(MAX_RESERVED_CHUNKS)
         } else {
             0
         };
+        let chunks = bound(LEAST_CHUNKS, CHUNKS_PER_TOKEN).min(self.limits.chunks);
         self.answer
-            .reset(expect.keep_texts, reserve, self.limits.chunks);
+            .reset(expect.keep_texts, reserve, (chunks, kept_bytes));
+        self.done_at = None;
         self.body = Body::Events;
         self.held.clear();
         self.held.shrink_to(KEPT_BUFFER);
@@ -173,7 +184,12 @@ impl ResponseReader {
             read,
         };
         match self.consume(bytes, stamp) {
-            Ok(false) => ReadResult::NeedMore,
+            Ok(false) => {
+                if self.answer.is_done() {
+                    self.done_at.get_or_insert(stamp.at);
+                }
+                ReadResult::NeedMore
+            }
             Ok(true) => self.complete(stamp.at),
             Err(error) => self.fail(error, stamp.at),
         }
@@ -195,6 +211,15 @@ impl ResponseReader {
         match ended {
             Ok(()) => self.complete(last),
             Err(error) => self.fail(error, stamp.at),
+        }
+    }
+
+    /// The end of the body is not waited for any longer at `now`: behind the answer's end mark it is not
+    /// needed.
+    pub fn give_up_body(&mut self, now: Offset) -> ReadResult {
+        match self.end_body() {
+            Ok(()) => self.complete(now),
+            Err(error) => self.fail(error, now),
         }
     }
 

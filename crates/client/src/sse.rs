@@ -119,6 +119,11 @@ impl SseDecoder {
         Ok(None)
     }
 
+    /// Bytes of an event that is not complete.
+    pub(crate) fn held(&self) -> usize {
+        self.line.len() + self.data.len()
+    }
+
     /// What the stream leaves if it ends now.
     pub fn tail(&self) -> Tail<'_> {
         if !self.dispatched && !self.data.is_empty() {

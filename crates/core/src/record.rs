@@ -49,6 +49,8 @@ impl Outcome {
 pub enum Reason {
     /// The connection could not be opened.
     ConnectFailed,
+    /// No connection was tried: earlier ones had just failed, and the next was not due yet.
+    ConnectBackoff,
     /// TLS could not be set up.
     TlsFailed,
     /// Opening the connection took longer than `--connect-timeout`.
@@ -85,7 +87,8 @@ pub enum Reason {
     Interrupted,
     /// An earlier turn of its session failed.
     SessionEnded,
-    /// A local resource was missing (file descriptors, ports, memory).
+    /// A resource of the client was missing (file descriptors, local ports, memory). A network that does not
+    /// lead to the server is [`Reason::ConnectFailed`].
     LocalResource,
 }
 
@@ -94,6 +97,7 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ConnectFailed => "connect_failed",
+            Self::ConnectBackoff => "connect_backoff",
             Self::TlsFailed => "tls_failed",
             Self::ConnectTimeout => "connect_timeout",
             Self::StaleConnection => "stale_connection",
@@ -295,7 +299,7 @@ pub struct RequestRecord {
     pub phase: Phase,
     /// When it was due.
     pub intended: Offset,
-    /// Read just before connecting or writing.
+    /// Read just before connecting or writing; absent where neither was tried.
     pub send_start: Option<Offset>,
     /// The TCP connection was up (new connections only).
     pub connected: Option<Offset>,
@@ -311,7 +315,8 @@ pub struct RequestRecord {
     pub first_byte_seen: Option<Offset>,
     /// Instant of the last chunk.
     pub finished: Option<Offset>,
-    /// Instant of the last byte of the response (usage, `[DONE]`, end of body), or of the failure.
+    /// Instant of the last byte of the response (usage, `[DONE]`, end of body), or of the failure; where a
+    /// body did not end behind its end mark, when that was given up.
     pub closed: Option<Offset>,
     /// How it ended.
     pub outcome: Outcome,
@@ -423,6 +428,7 @@ mod tests {
     fn names_in_files_round_trip() {
         for reason in [
             Reason::ConnectFailed,
+            Reason::ConnectBackoff,
             Reason::StaleConnection,
             Reason::LocalResource,
         ] {

@@ -93,6 +93,12 @@ pub struct ThreadHealth {
     pub connections_opened: u64,
     /// Idle connections dropped: closed by the server, unexpectedly readable, or past keep-alive.
     pub connections_discarded: u64,
+    /// Answers whose body did not end within a second of their end mark.
+    #[serde(default)]
+    pub bodies_without_end: u64,
+    /// Connections closed after one answer because the server closes each then, whatever it says.
+    #[serde(default)]
+    pub connections_single_use: u64,
     /// Times a request was due and its body was not ready.
     pub bodies_late: u64,
     /// Times a request waited for a connection because of the cap.

@@ -65,7 +65,8 @@ pub struct Size {
     pub open_ahead: usize,
 }
 
-/// What the system allows.
+/// What the system allows. A closed loop needs a connection for each slot, an open one as many as there
+/// turn out to be requests in flight: at least one, and the finding `too-few-connections` tells of more.
 struct System {
     /// Connections at once.
     possible: u64,
@@ -73,6 +74,8 @@ struct System {
     limit: u64,
     /// Local ports.
     ports: u64,
+    /// Descriptors for other things.
+    own: u64,
 }
 
 impl System {
@@ -83,14 +86,16 @@ impl System {
             possible,
             limit,
             ports,
+            ..
         } = self;
         if connections <= *possible {
             return Ok(());
         }
         let advice = if possible < ports {
-            "raise the hard limit of open files (`ulimit -n`)"
+            let needed = connections + self.own;
+            format!("raise the hard limit of open files (`ulimit -n`) to {needed}")
         } else {
-            "widen net.ipv4.ip_local_port_range"
+            "widen net.ipv4.ip_local_port_range".to_owned()
         };
         bail!(
             "{flag} {connections}: this system allows {possible} connections ({limit} file \
@@ -127,10 +132,14 @@ pub fn size(plan: &Plan, schedule: &Schedule, cores: &Cores) -> Result<Size> {
         possible,
         limit,
         ports,
+        own,
     };
     if let Schedule::Closed(closed) = schedule {
         let slots = u64::from(closed.slots).min(asked.unwrap_or(u64::MAX));
         system.allows("--concurrency", slots)?;
+    }
+    if possible == 0 {
+        system.allows("connections:", 1)?;
     }
     if let Some(asked) = asked {
         system.allows("--max-connections", asked)?;

@@ -13,6 +13,7 @@ use infermeter_client::control::{Channel, ControlError, Speech, reach};
 use infermeter_client::encode::{
     BodyTemplate, Features, Headers, RequestEncoder, RequestShape, Target,
 };
+use infermeter_client::reuse::Reuse;
 use infermeter_client::tls::{Tls, Trust, tls_for};
 use infermeter_core::declared::{Declared, Subject};
 use infermeter_core::finding::{Finding, Severity};
@@ -57,6 +58,8 @@ pub struct ReadyTarget {
     pub encoder: RequestEncoder,
     /// The model asked for.
     pub model: String,
+    /// Whether connections are known to last for one answer only.
+    pub reuse: Reuse,
     /// Control requests made.
     pub control: Vec<ControlRequest>,
     /// Sends those after the load.
@@ -237,6 +240,7 @@ fn ready(
         tls,
         encoder,
         model: shape.model,
+        reuse: control.reuse(),
         control: control.log.clone(),
         after: control,
         metrics: found.ok(),

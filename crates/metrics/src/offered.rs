@@ -14,8 +14,8 @@ const EDGE_GRACE_NS: i64 = 5_000_000;
 /// Requests due and sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Offered {
-    /// Measured requests; those that a signal, or the failure of an earlier turn, kept from being
-    /// sent are not counted.
+    /// Measured requests; those that a signal, the failure of an earlier turn, or a server that could not
+    /// be reached kept from being sent are not counted.
     pub measured: u64,
     /// Of those, sent before the window ended (up to 5 ms after it).
     pub measured_sent_inside: u64,
@@ -53,7 +53,10 @@ pub fn offered(requests: &[RequestFacts], population: &Population<'_>, window: W
     let edge = window.end.plus(EDGE_GRACE_NS);
     for record in population.records() {
         let given_up = is_interrupted(record.outcome, record.reason)
-            || record.reason == Some(Reason::SessionEnded);
+            || matches!(
+                record.reason,
+                Some(Reason::SessionEnded | Reason::ConnectBackoff)
+            );
         if record.send_start.is_none() && given_up {
             continue;
         }

@@ -173,6 +173,7 @@ mod tests {
         });
         let reads: Vec<(i64, usize)> = reads.collect();
         ControlAnswer {
+            behind: infermeter_client::control::Behind::Unknown,
             head: Default::default(),
             fields: Vec::new(),
             body,

@@ -5,8 +5,9 @@
 
 use crate::engine::{self, EngineFacts, Evidence};
 use crate::waits::Waits;
-use infermeter_client::control::{Channel, ControlAnswer, ControlError};
+use infermeter_client::control::{Behind, Channel, ControlAnswer, ControlError};
 use infermeter_client::encode::{Headers, Target, encode_get};
+use infermeter_client::reuse::Reuse;
 use infermeter_core::clock::monotonic_ns;
 use infermeter_core::run::ControlRequest;
 use infermeter_core::text::{inert, inert_bytes};
@@ -14,6 +15,8 @@ use serde::Serialize;
 use serde_json::Value;
 use std::time::Duration;
 
+/// A server that closes connections behind its answers does so at once, or a round trip later.
+const WATCH_BEHIND: Duration = Duration::from_millis(50);
 /// Most entries of a model list that are read.
 const MODELS_READ: usize = 1_000;
 /// Longest time for a question that nothing hangs on.
@@ -40,6 +43,8 @@ pub struct Control {
     until_ns: i64,
     waits: Waits,
     evidence: Vec<Evidence>,
+    /// Connections closed behind an answer that promised to keep them; absent once one was kept.
+    closed_behind: Option<u32>,
     /// What was sent so far.
     pub log: Vec<ControlRequest>,
 }
@@ -94,6 +99,7 @@ impl Control {
             until_ns: after(limits.all),
             waits,
             evidence: Vec::new(),
+            closed_behind: Some(0),
             log: Vec::new(),
         }
     }
@@ -147,11 +153,27 @@ impl Control {
             ..self.channel.clone()
         };
         let bound = (timeout, "--probe-timeout");
-        let answer = self.waits.during(what, bound, || channel.exchange(request));
+        let watch = match self.reuse() {
+            Reuse::Never => Duration::ZERO,
+            Reuse::Tried | Reuse::Doubted if self.closed_behind.is_none() => Duration::ZERO,
+            Reuse::Tried | Reuse::Doubted => WATCH_BEHIND,
+        };
+        let exchange = || channel.exchange_watched(request, watch);
+        let answer = self.waits.during(what, bound, exchange);
         if let Ok(answer) = &answer {
             self.evidence.extend(engine::of_fields(&answer.fields));
+            match answer.behind {
+                Behind::Closed => self.closed_behind = self.closed_behind.map(|n| n + 1),
+                Behind::Kept => self.closed_behind = None,
+                Behind::Unknown => {}
+            }
         }
         self.log_answer(answer, what, purpose)
+    }
+
+    /// What the answers so far say about keeping connections.
+    pub fn reuse(&self) -> Reuse {
+        Reuse::after(self.closed_behind.unwrap_or(0))
     }
 
     /// Logs an answer to a request made with [`Control::next_id`], wherever it went.

@@ -5,6 +5,7 @@
 //! With sessions a slot is a user: it goes through the turns of a session, pauses, and begins the
 //! next one.
 
+use crate::dependents::Ended;
 use crate::shared::{Shared, Stop};
 use crate::worker::{BODY_RETRY_NS, Lookup, SelfWatch, Worker, WorkerEnd, is_measured, share};
 use infermeter_client::prepared::Prepared;
@@ -16,8 +17,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// A slot whose connection was refused waits this long: no storm against a dead target.
-const REFUSED_PAUSE_NS: i64 = 100_000_000;
+/// A slot whose request lacked a resource of the client waits this long for others to let go of it.
+const LACKING_PAUSE_NS: i64 = 100_000_000;
 
 /// Runs a worker to the end of the run; `timeout_ns` bounds the drain.
 pub(crate) fn run(
@@ -70,37 +71,40 @@ pub(crate) fn run(
 fn hand_over(worker: &mut Worker<'_>, free: &mut VecDeque<Offset>) {
     let (shared, bodies) = (worker.shared, worker.bodies);
     let now = worker.engine.now();
+    let connects_from = worker.engine.connects_from();
     worker.hand_over(|record, dependents| {
         if is_measured(record) {
             shared.measured_open.fetch_sub(1, Ordering::AcqRel);
         }
+        let free_at = free_at(record, connects_from);
         let pause = match record.turn {
             None => Some(0),
-            Some(_) => dependents.ended(record, now, bodies, |at| phase_at(shared, at), |_| {}),
+            Some(_) => {
+                let ended = Ended { record, free_at };
+                dependents.ended(ended, now, bodies, |at| phase_at(shared, at), |_| {})
+            }
         };
         // Soonest first: a slot that pauses does not hold up the others.
         if let Some(pause) = pause {
-            let intended = next_intended(record, now).plus(pause);
+            let intended = free_at.unwrap_or(now).plus(pause);
             let place = free.partition_point(|other| *other <= intended);
             free.insert(place, intended);
         }
     });
 }
 
-/// A slot's next request is due when its answer closed.
-fn next_intended(record: &RequestRecord, now: Offset) -> Offset {
-    let closed = record.closed.unwrap_or(now);
-    let refused = record.error.as_ref().is_some_and(|e| {
-        matches!(
-            e.reason,
-            Reason::ConnectFailed | Reason::TlsFailed | Reason::LocalResource
-        )
-    });
-    if refused {
-        closed.plus(REFUSED_PAUSE_NS)
-    } else {
-        closed
-    }
+/// A slot's next request is due when its answer closed; after a failure not before a connection may
+/// be opened, so that slots do not spin on a server that is not there.
+fn free_at(record: &RequestRecord, connects_from: Option<Offset>) -> Option<Offset> {
+    let closed = record.closed?;
+    let Some(error) = &record.error else {
+        return Some(closed);
+    };
+    let closed = match error.reason {
+        Reason::LocalResource => closed.plus(LACKING_PAUSE_NS),
+        _ => closed,
+    };
+    Some(connects_from.map_or(closed, |at| at.max(closed)))
 }
 
 /// The window has ended and every measured request has its record, or the drain took too long.

@@ -3,7 +3,8 @@
 //!
 //! It sends nothing and reads no clock.
 //!
-//! Invariant: a request that waits is due at `FollowUp::due` of its parent's end; each is handed out
+//! Invariant: a request that waits is due at `FollowUp::due` of its parent's end (or of when a failed one's
+//! slot is free again); each is handed out
 //! once, reported as left over at the end, or abandoned when its parent fails.
 
 use crate::bodies::{Bodies, Demand};
@@ -36,6 +37,13 @@ impl Default for SessionRules {
             live: false,
         }
     }
+}
+
+/// A request that has ended, and from when on its session goes on; absent where it does not.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ended<'a> {
+    pub(crate) record: &'a RequestRecord,
+    pub(crate) free_at: Option<Offset>,
 }
 
 /// A request of a session that has been sent and has not ended.
@@ -136,7 +144,7 @@ impl Dependents {
     /// session is over, returns the pause after it, nanoseconds.
     pub(crate) fn ended(
         &mut self,
-        record: &RequestRecord,
+        Ended { record, free_at }: Ended<'_>,
         now: Offset,
         bodies: &Bodies,
         phase_at: impl Fn(Offset) -> Phase,
@@ -145,12 +153,9 @@ impl Dependents {
         let open = self.open.remove(&record.id)?;
         let over = Some(open.pause_ns);
         let failed = matches!(record.outcome, Outcome::Failed | Outcome::TimedOut);
-        let goes_on = match (record.outcome, record.closed) {
-            (Outcome::Completed, closed) => closed,
-            (_, closed) if failed && self.rules.on_failure == OnFailure::Continue => closed,
-            _ => None,
-        };
-        let Some(closed) = goes_on else {
+        let continues = failed && self.rules.on_failure == OnFailure::Continue;
+        let goes_on = continues || record.outcome == Outcome::Completed;
+        let Some(free_at) = free_at.filter(|_| goes_on) else {
             for follow in &open.next {
                 self.forget(follow.id);
                 match record.closed.filter(|_| failed) {
@@ -170,7 +175,7 @@ impl Dependents {
             answers.push(said(record));
         }
         for follow in &open.next {
-            let at = follow.due(closed);
+            let at = follow.due(free_at);
             let pending = Pending {
                 parent: record.id,
                 planned: follow.planned,

@@ -2,6 +2,7 @@
 //! requests are in flight.
 
 use crate::bodies::unsent;
+use crate::dependents::Ended;
 use crate::shared::Stop;
 use crate::worker::{BODY_RETRY_NS, Lookup, SelfWatch, Worker, WorkerEnd, is_measured};
 use infermeter_core::clock::Offset;
@@ -63,7 +64,11 @@ fn hand_over(worker: &mut Worker<'_>, schedule: &OpenSchedule) {
     worker.hand_over(|record, dependents| {
         let phase_at = |at| schedule.phase_at(at);
         // Counted before its parent is not any more, so that no worker sees the window over.
-        dependents.ended(record, now, bodies, phase_at, |due| {
+        let ended = Ended {
+            record,
+            free_at: record.closed,
+        };
+        dependents.ended(ended, now, bodies, phase_at, |due| {
             if schedule.phase_at(due) == Phase::Measure {
                 shared.measured_open.fetch_add(1, Ordering::AcqRel);
             }

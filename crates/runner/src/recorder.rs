@@ -1,6 +1,7 @@
 //! The recorder: a thread off the measuring path that hands records to a sink and has it flush
 //! at least once a second.
 
+use infermeter_client::kept::Budget;
 use infermeter_core::clock::monotonic_ns;
 use infermeter_core::record::RequestRecord;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -24,10 +25,11 @@ pub trait RecordSink: Send {
 /// Longest time a record stays unwritten.
 const FLUSH_NS: i64 = 500_000_000;
 
-/// Records until every worker has hung up. Returns the number of records and the first problem.
+/// Records until every worker has hung up, and gives back the memory of what was written. Returns the number of records and the first problem.
 pub(crate) fn record(
     records: &Receiver<RequestRecord>,
     sink: &mut dyn RecordSink,
+    budget: &Budget,
 ) -> (u64, Option<String>) {
     let mut problem = None;
     let mut count = 0;
@@ -37,6 +39,7 @@ pub(crate) fn record(
             Ok(record) => {
                 count += 1;
                 note(&mut problem, sink.append(&record));
+                budget.written(&record);
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,

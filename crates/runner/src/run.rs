@@ -124,7 +124,7 @@ pub fn run(
     let (sender, receiver) = channel();
     let cpu_before = process_cpu_ns();
     thread::scope(|scope| {
-        let recorder = scope.spawn(move || record(&receiver, sink));
+        let recorder = scope.spawn(move || record(&receiver, sink, &settings.engine.budget));
         let maker = Maker {
             make,
             spec,

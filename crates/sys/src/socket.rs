@@ -25,6 +25,31 @@ pub fn start_connect(address: &SocketAddr) -> io::Result<OwnedFd> {
     }
 }
 
+/// Whether a connect that failed did so for want of something on this machine (descriptors, local ports,
+/// memory), not because of the network or the peer.
+pub fn lacks_resource(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(
+        Errno::from_io_error(error),
+        Some(
+            Errno::MFILE
+                | Errno::NFILE
+                | Errno::NOBUFS
+                | Errno::NOMEM
+                | Errno::NOSPC
+                | Errno::ADDRNOTAVAIL
+                | Errno::AGAIN
+        )
+    )
+}
+
+/// Whether a socket is connected to itself: the local port that the system chose is the very one that
+/// nobody listens on.
+pub fn is_connected_to_itself(fd: BorrowedFd<'_>, peer: &SocketAddr) -> bool {
+    let own = rustix::net::getsockname(fd).map(SocketAddr::try_from);
+    matches!(own, Ok(Ok(own)) if own == *peer)
+}
+
 /// Lets calls on a socket block (those of this module never do).
 pub fn set_blocking(fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(rustix::io::ioctl_fionbio(fd, false)?)
@@ -78,4 +103,54 @@ pub fn reset_on_close(fd: &impl AsFd) -> io::Result<()> {
         fd,
         Some(std::time::Duration::ZERO),
     )?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::io::Errno;
+    use std::net::Ipv4Addr;
+
+    #[test]
+    fn a_socket_that_met_its_own_port_is_known() {
+        let socket = || {
+            let flags = SocketFlags::CLOEXEC;
+            let fd = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None);
+            fd.expect("a socket")
+        };
+        let own = socket();
+        rustix::net::bind(&own, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a port");
+        let address = rustix::net::getsockname(&own).expect("bound");
+        let address = SocketAddr::try_from(address).expect("an IPv4 address");
+        connect(&own, &address).expect("Linux connects a socket to itself");
+        assert!(is_connected_to_itself(own.as_fd(), &address));
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let other = socket();
+        connect(&other, &address).expect("it listens");
+        assert!(!is_connected_to_itself(other.as_fd(), &address));
+    }
+
+    #[test]
+    fn a_network_that_leads_nowhere_is_no_lack_of_the_clients() {
+        let lacks = |errno: Errno| lacks_resource(&io::Error::from(errno));
+        for errno in [
+            Errno::MFILE,
+            Errno::NFILE,
+            Errno::ADDRNOTAVAIL,
+            Errno::NOBUFS,
+        ] {
+            assert!(lacks(errno), "{errno}");
+        }
+        for errno in [
+            Errno::NETUNREACH,
+            Errno::HOSTUNREACH,
+            Errno::NETDOWN,
+            Errno::CONNREFUSED,
+            Errno::TIMEDOUT,
+            Errno::PERM,
+        ] {
+            assert!(!lacks(errno), "{errno}");
+        }
+    }
 }

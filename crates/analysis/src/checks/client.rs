@@ -3,14 +3,22 @@
 use super::{count, machine, percent};
 use crate::distribution::Distribution;
 use crate::limits::{CONNECTING_SHARE_OF_TTFT, NEW_CONNECTIONS_NOTE, NEW_CONNECTIONS_WARNING};
+use crate::reach::gaps;
 use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::schedule::Phase;
+use infermeter_metrics::facts::RequestFacts;
 
-/// Connections opened inside measured requests: connect and TLS are part of their TTFT.
-pub(super) fn connections_inside(_: &Run, summary: &Summary) -> Option<Finding> {
+/// Connections opened inside measured requests: connect and TLS are part of their TTFT. Those that a
+/// server cost which could not be reached are in the finding about that.
+pub(super) fn connections_inside(run: &Run, summary: &Summary) -> Option<Finding> {
     let requests = &summary.requests;
-    let share = requests.measured_on_new_connections as f64 / requests.measured_sent.max(1) as f64;
+    let reopened = reopened(run);
+    let opened = requests
+        .measured_on_new_connections
+        .saturating_sub(reopened);
+    let share = opened as f64 / requests.measured_sent.max(1) as f64;
     if share <= NEW_CONNECTIONS_NOTE || connecting_is_nothing(summary) {
         return None;
     }
@@ -32,10 +40,16 @@ pub(super) fn connections_inside(_: &Run, summary: &Summary) -> Option<Finding> 
         ),
         format!(
             "{} of {} requests.{cost}",
-            count(requests.measured_on_new_connections),
+            count(opened),
             count(requests.measured_sent)
         ),
-        "See whether the server closes idle connections early, and set --keepalive below that.",
+        match single_use(run, summary) {
+            None => {
+                "See whether the server closes idle connections early, and set --keepalive below that; \
+                 --retry-stale sends what met a closed one again."
+            }
+            Some(_) => "The server closes each connection after its answer: no flag changes that.",
+        },
     ))
 }
 
@@ -47,6 +61,39 @@ fn connecting_is_nothing(summary: &Summary) -> bool {
         return false;
     };
     connect + tls.unwrap_or(0.0) <= ttft * CONNECTING_SHARE_OF_TTFT
+}
+
+/// Measured requests that opened a connection because the server had been away.
+fn reopened(run: &Run) -> u64 {
+    let gaps = gaps(run);
+    let because = |r: &&RequestFacts| {
+        let at = r.send_start.filter(|_| r.new_connection == Some(true));
+        at.is_some_and(|at| gaps.iter().any(|gap| gap.explains_connect_at(at)))
+    };
+    let requests = run.collected.requests.iter();
+    let measured = requests.filter(|r| r.phase == Phase::Measure);
+    measured.filter(because).count() as u64
+}
+
+/// The server closes each connection after its answer, though it says that it keeps them.
+pub(super) fn single_use(_: &Run, summary: &Summary) -> Option<Finding> {
+    let threads = summary.client.threads.as_ref()?;
+    let n = threads.connections_single_use;
+    (n > 0).then(|| {
+        Finding::new(
+            Severity::Note,
+            "connections-single-use",
+            "The server closes each connection after its answer, though it promises to keep it: each \
+             request got a connection of its own.",
+            format!(
+                "{} of {} connections were closed after one answer.",
+                count(n),
+                count(threads.connections_opened)
+            ),
+            "Nothing to do here. Where connecting is dear (TLS, a long way), put a proxy before the \
+             server that keeps its clients' connections.",
+        )
+    })
 }
 
 /// Requests were written to a second connection because the first was stale (`--retry-stale`).

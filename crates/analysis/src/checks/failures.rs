@@ -1,6 +1,6 @@
 //! Requests that failed.
 
-use super::{count, percent, tiered};
+use super::{count, counted, percent, tiered};
 use crate::limits::FAILED;
 use crate::run::Run;
 use crate::summary::Summary;
@@ -44,8 +44,23 @@ pub(super) fn failures(_: &Run, summary: &Summary) -> Option<Finding> {
             count(failed.n as u64),
             list.join(", ")
         ),
-        "Read the reasons; lower the load, or mend the request or the server, and run again.",
+        advice(reasons.first().map(|r| r.reason)),
     ))
+}
+
+/// What to do about the most frequent reason.
+fn advice(reason: Option<Reason>) -> &'static str {
+    match reason {
+        Some(Reason::StaleConnection) => {
+            "The server closes connections that are to be used again: set --keepalive below its own limit, \
+             or use --retry-stale."
+        }
+        Some(Reason::LocalResource) => {
+            "The client's machine lacks something: raise `ulimit -n`, widen \
+             net.ipv4.ip_local_port_range, or set --max-connections."
+        }
+        _ => "Read the reasons; lower the load, or mend the request or the server, and run again.",
+    }
 }
 
 /// Answers that began well and then carried an error.
@@ -81,6 +96,24 @@ pub(super) fn truncated_streams(_: &Run, summary: &Summary) -> Option<Finding> {
                 count(summary.requests.measured.total)
             ),
             "Look for a proxy that cuts long answers, and at the server's log.",
+        )
+    })
+}
+
+/// Bodies that went on behind the answer's end mark.
+pub(super) fn bodies_without_end(_: &Run, summary: &Summary) -> Option<Finding> {
+    let n = summary.client.threads.as_ref()?.bodies_without_end;
+    (n > 0).then(|| {
+        Finding::new(
+            Severity::Note,
+            "body-without-end",
+            "Answers were complete, and their bodies did not end.",
+            format!(
+                "{}; their connections were dropped 1 s after the end mark ([DONE]).",
+                counted(n, "answer")
+            ),
+            "Have the server (or the proxy before it) end the body behind the stream: clients that wait \
+             for that hang, and no connection is used again.",
         )
     })
 }

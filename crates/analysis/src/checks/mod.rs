@@ -9,6 +9,7 @@ mod host;
 mod load;
 mod machine;
 mod publication;
+mod reach;
 mod run_state;
 mod sample;
 mod server;
@@ -33,9 +34,11 @@ const CHECKS: &[Check] = &[
     conservation::conservation,
     steady::residence_disagrees,
     failures::nothing_measured,
+    reach::unreachable,
     failures::failures,
     failures::in_band_errors,
     failures::truncated_streams,
+    failures::bodies_without_end,
     load::send_lag,
     load::slot_lag,
     load::undelivered,
@@ -88,6 +91,7 @@ const CHECKS: &[Check] = &[
     tokens::unknown_counts,
     tokens::multi_token_chunks,
     client::connections_inside,
+    client::single_use,
     client::resent,
     client::bodies_late,
     client::waits_for_cap,

@@ -16,6 +16,7 @@ use infermeter_metrics::fixture::{Run, ms};
 use serde_json::json;
 
 mod answers;
+mod connections;
 
 /// A quiet run of 1,300 requests in 65 s.
 fn quiet() -> Run {
@@ -193,7 +194,7 @@ fn a_run_with_failures_only() {
         run.failed(i * 1_000, Reason::ConnectFailed);
     }
     let log = run.build();
-    check_log(&log, &["error failures"]);
+    check_log(&log, &["error server-unreachable", "error failures"]);
     let summary = summary_of(&log);
     assert!(all_failed(&summary) && slo_missed(&summary));
     assert_eq!(summary.slo[0].status, SloStatus::Missed);

@@ -44,12 +44,12 @@ impl Answer {
                 // The order of `ChunkKind`: text, reasoning, tool call, refusal.
                 if i == ChunkKind::ToolCall as usize {
                     append_calls(body, choice.tool_calls, &mut self.texts.bytes);
-                    self.end_text();
+                    self.end_text()?;
                 }
                 if let Some(text) = text {
                     append_decoded(text.span.of(body), text.escaped, &mut self.texts.bytes);
                 }
-                self.end_text();
+                self.end_text()?;
             }
         }
         Ok(())

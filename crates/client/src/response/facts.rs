@@ -21,6 +21,16 @@ impl ResponseReader {
         self.answer.chunks().len()
     }
 
+    /// When the answer's end mark came, where the body went on behind it.
+    pub fn done_at(&self) -> Option<Offset> {
+        self.done_at
+    }
+
+    /// Bytes that the response holds.
+    pub(crate) fn kept(&self) -> usize {
+        self.answer.kept() + self.held.len() + self.sse.held()
+    }
+
     /// Instant of the first chunk.
     pub fn first_token_at(&self) -> Option<Offset> {
         self.answer.chunks().first().map(|chunk| chunk.at)

@@ -7,7 +7,7 @@ use infermeter_client::response::{Expect, ReadResult};
 const WHOLE: Expect = Expect {
     streaming: false,
     keep_texts: KeepTexts::Always,
-    reserve_chunks: 0,
+    output_tokens: 0,
 };
 
 #[track_caller]

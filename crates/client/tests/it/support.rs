@@ -9,7 +9,7 @@ use infermeter_core::schedule::Phase;
 pub const STREAM: Expect = Expect {
     streaming: true,
     keep_texts: KeepTexts::Always,
-    reserve_chunks: 8,
+    output_tokens: 8,
 };
 
 /// Stamps of read `n`, counted from 1: at 100 n, seen one later, not before the read before it.

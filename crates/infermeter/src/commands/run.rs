@@ -382,7 +382,10 @@ fn run_settings(
                 Schedule::Open(_) => 2,
                 Schedule::Closed(_) => 0,
             },
+            reuse: target.reuse,
             retry_stale: plan.retry_stale,
+            last_connect: Arc::default(),
+            budget: Arc::default(),
             burn: plan.burn.map_or(0, |b| b.ns()),
             spin: if own_core { SPIN_NS } else { 0 },
         },
@@ -426,7 +429,7 @@ fn prepare_request(
     let expect = Expect {
         streaming: !plan.no_stream,
         keep_texts,
-        reserve_chunks: spec.output_tokens as usize,
+        output_tokens: spec.output_tokens as usize,
     };
     Prepared {
         spec,

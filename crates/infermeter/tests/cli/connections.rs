@@ -1,9 +1,15 @@
 //! Connections: reuse, keep-alive, caps, and those that the server closed meanwhile.
 
-use crate::process::{Run, infermeter, mock, run, run_with, words};
-use crate::server::{Server, Then, good};
-use infermeter_core::record::{Outcome, Reason};
+use crate::process::{Run, UNPROBED, infermeter, limited, mock, ran, run, run_with, words};
+use crate::server::{self, DONE, FINISH, Server, TEXT, Then, USAGE, good, send};
+use infermeter_core::clock::monotonic_ns;
+use infermeter_core::record::{Outcome, Reason, RequestRecord};
 use std::collections::BTreeSet;
+use std::io::BufReader;
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 #[test]
 fn connections_are_reused() {
@@ -156,4 +162,164 @@ fn a_server_that_closes_every_connection_costs_none_of_the_requests() {
             .is_some_and(|e| e.reason == Reason::StaleConnection),
     };
     assert_eq!(measured.iter().filter(good).count(), 6, "{:#?}", run.ran);
+}
+
+/// Answers well and closes the connection at once, as llama.cpp's server does.
+fn closes_behind_each_answer() -> Server {
+    Server::start(|request, out| {
+        good(request, out);
+        Then::Close
+    })
+}
+
+#[test]
+fn a_server_that_breaks_its_promise_of_keep_alive_costs_no_measured_request() {
+    for load in ["--concurrency 2 --requests 40", "--rate 50 --requests 40"] {
+        let server = closes_behind_each_answer();
+        let line = format!(
+            "run {} {load} --warmup 12req --workload fixed:16,4 --threads 1",
+            server.url
+        );
+        let run = run_with(words(&line), |_| {});
+        let measured = run.measured();
+        let completed = measured.iter().filter(|r| r.outcome == Outcome::Completed);
+        assert_eq!(completed.count(), 40, "{:#?}", run.ran);
+        assert_eq!(run.finding("connections-single-use")["severity"], "note");
+    }
+}
+
+/// A port on which nobody listens, found free a moment ago.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+/// The light load for some seconds against a port, unprobed.
+fn seconds_against(port: u16, load: &str) -> Run {
+    let line =
+        format!("run http://127.0.0.1:{port} {load} --warmup 0 --workload fixed:16,4 {UNPROBED}");
+    run_with(words(&line), |_| {})
+}
+
+/// Serves one connection after the other, then is gone for `away`, then serves again.
+fn restarting(port: u16, first: Duration, away: Duration) {
+    let serve = move |listener: &TcpListener, until: i64| {
+        listener.set_nonblocking(true).expect("non-blocking");
+        let mut open = Vec::new();
+        while monotonic_ns() < until {
+            if let Ok((stream, _)) = listener.accept() {
+                stream.set_nonblocking(false).expect("blocking");
+                let input = stream.try_clone().expect("a handle");
+                open.push(input.try_clone().expect("a handle"));
+                std::thread::spawn(move || answer_all(input, stream));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        for stream in open {
+            stream.shutdown(std::net::Shutdown::Both).ok();
+        }
+    };
+    let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port");
+    std::thread::spawn(move || {
+        serve(&listener, monotonic_ns() + first.as_nanos() as i64);
+        drop(listener);
+        std::thread::sleep(away);
+        let again = TcpListener::bind(("127.0.0.1", port)).expect("the port again");
+        serve(&again, i64::MAX);
+    });
+}
+
+fn answer_all(input: TcpStream, mut out: TcpStream) {
+    let mut input = BufReader::new(input);
+    while let Some(request) = server::read(&mut input, 0, 0) {
+        if good(&request, &mut out) == Then::Close {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_server_that_is_restarted_is_found_and_nothing_else_is_blamed() {
+    for load in ["--rate 40 --duration 4s", "--concurrency 4 --duration 4s"] {
+        let port = free_port();
+        restarting(
+            port,
+            Duration::from_millis(1_500),
+            Duration::from_millis(1_200),
+        );
+        let run = seconds_against(port, load);
+        let found = run.finding("server-unreachable");
+        assert_eq!(found["severity"], "error", "{found}");
+        let records = run.records();
+        let of = |reason| {
+            let with = |r: &&RequestRecord| r.error.as_ref().is_some_and(|e| e.reason == reason);
+            records.iter().filter(with).count()
+        };
+        assert!(of(Reason::ConnectFailed) >= 1, "{:#?}", run.ran);
+        assert!(of(Reason::ConnectFailed) < 40, "{:#?}", run.ran);
+        assert!(of(Reason::ConnectBackoff) >= 1, "{:#?}", run.ran);
+        let last = records.last().expect("requests");
+        assert_eq!(last.outcome, Outcome::Completed, "it came back: {last:?}");
+        let codes = codes(&run);
+        assert!(!codes.contains("ports-in-use"), "{codes:?}");
+    }
+}
+
+fn codes(run: &Run) -> BTreeSet<String> {
+    let manifest = run.manifest();
+    let findings = manifest["findings"].as_array().expect("a list").iter();
+    findings
+        .filter_map(|f| f["code"].as_str().map(str::to_owned))
+        .collect()
+}
+
+#[test]
+fn a_server_that_accepts_and_closes_is_not_flooded_with_connects() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&accepted);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            count.fetch_add(1, Ordering::Relaxed);
+            drop(stream);
+        }
+    });
+    let run = seconds_against(port, "--rate 5 --duration 3s --timeout 5s");
+    assert_eq!(run.ran.code, Some(4), "{:#?}", run.ran);
+    let accepted = accepted.load(Ordering::Relaxed);
+    assert!(accepted < 150, "{accepted} connects");
+    for record in run.measured() {
+        let reason = record.error.as_ref().expect("an error").reason;
+        assert!(
+            matches!(reason, Reason::Disconnected | Reason::ConnectBackoff),
+            "{record:?}"
+        );
+    }
+}
+
+#[test]
+fn a_body_that_does_not_end_costs_a_second_and_no_request() {
+    let server = Server::start(|request, out| match request.is_generation() {
+        false => good(request, out),
+        true => {
+            let events =
+                [TEXT, TEXT, TEXT, TEXT, FINISH, USAGE, DONE].map(|e| format!("data: {e}\n\n"));
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 99999\r\n\r\n";
+            send(out, &format!("{head}{}", events.concat()))
+        }
+    });
+    let run = run(&server.url, "");
+    run.completes();
+    assert_eq!(run.finding("body-without-end")["severity"], "note");
+    assert!(!codes(&run).contains("truncated-streams"));
+}
+
+#[test]
+fn too_few_descriptors_refuse_both_load_models() {
+    for load in ["--rate 2", "--concurrency 1"] {
+        let line = format!("run {} {load} --requests 2 --warmup 0 {UNPROBED}", mock());
+        let ran = ran(limited("ulimit -n 64", &words(&line)));
+        ran.fails(2, &["this system allows 0 connections", "ulimit -n`) to"]);
+    }
 }

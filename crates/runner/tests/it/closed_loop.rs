@@ -1,6 +1,6 @@
 //! Closed loops: slots, phases, one record for every request.
 
-use crate::engine_support::end;
+use crate::engine_support::{end, is_unreachable};
 use crate::support::{Ask, Done, SECOND, dead_target, execute, fixed, settings, start};
 use infermeter_core::clock::Offset;
 use infermeter_core::record::{Outcome, Reason, RequestRecord};
@@ -101,6 +101,38 @@ fn a_dead_target_ends_a_closed_loop_too() {
     });
     check_phases(&done, 0, 4);
     for record in done.records.iter().filter(|r| r.phase == Phase::Measure) {
-        assert_eq!(end(record), (Outcome::Failed, Some(Reason::ConnectFailed)));
+        assert!(is_unreachable(record), "{record:?}");
+    }
+}
+
+#[test]
+fn slots_do_not_spin_on_a_dead_target() {
+    for threads in [1, 2] {
+        let (_held, address) = dead_target();
+        let closed = ClosedSchedule {
+            slots: 4,
+            stride: 1,
+            warmup_ns: 0,
+            warmup_requests: 0,
+            warmup_max_ns: 60 * SECOND,
+            duration_ns: Some(SECOND),
+            requests: None,
+        };
+        let done = execute(
+            &Schedule::Closed(closed),
+            &settings(address, threads),
+            &|_| Ask::tokens(1),
+        );
+        // 10, 20, 40 ms and so on, each cut short at random: at most nine steps in a second and a
+        // thread, each with a request of every slot.
+        assert!(
+            done.records.len() <= 4 * 9 * threads,
+            "{}",
+            done.records.len()
+        );
+        let opened = done.outcome.health.threads.iter();
+        let opened: u64 = opened.map(|t| t.connections_opened).sum();
+        assert!(opened <= 16 * threads as u64, "{opened}");
+        assert!(done.records.iter().all(is_unreachable));
     }
 }

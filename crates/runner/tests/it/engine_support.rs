@@ -60,8 +60,18 @@ impl Driver {
 
     /// Opens connections and waits until they are up.
     pub fn open_ahead(&mut self, count: usize) {
-        self.engine.open_ahead(count).expect("connections");
-        self.poll_until("connections are up", |e| e.opening_connections() == 0);
+        let wanted = self.engine.health().connections_opened + count as u64;
+        loop {
+            let missing = wanted - self.engine.health().connections_opened;
+            self.engine
+                .open_ahead(missing as usize)
+                .expect("connections");
+            self.poll_until("connections are up", |e| e.opening_connections() == 0);
+            // After some that did not last it takes its time.
+            if missing == 0 {
+                return;
+            }
+        }
     }
 
     pub fn poll_until(&mut self, what: &str, met: impl Fn(&Engine) -> bool) {
@@ -77,4 +87,21 @@ impl Driver {
 /// Outcome and reason of a record.
 pub fn end(record: &RequestRecord) -> (Outcome, Option<Reason>) {
     (record.outcome, record.error.as_ref().map(|e| e.reason))
+}
+
+/// The server could not be reached: a connect failed, or was not due yet.
+pub fn is_unreachable(record: &RequestRecord) -> bool {
+    match end(record) {
+        (Outcome::Failed, Some(Reason::ConnectFailed)) => true,
+        (Outcome::Failed, Some(Reason::ConnectBackoff)) => {
+            assert_eq!(
+                (record.send_start, record.attempts),
+                (None, 0),
+                "{record:?}"
+            );
+            assert!(record.closed >= Some(record.intended), "{record:?}");
+            true
+        }
+        _ => false,
+    }
 }

@@ -5,6 +5,7 @@ mod closed_loop;
 mod departures;
 mod engine_support;
 mod floods;
+mod hostile;
 mod open_loop;
 mod sessions;
 mod signals;

@@ -5,6 +5,7 @@ use infermeter_client::encode::{Features, Headers, RequestEncoder, RequestShape,
 use infermeter_client::engine::EngineConfig;
 use infermeter_client::prepared::Prepared;
 use infermeter_client::response::Expect;
+use infermeter_client::reuse::Reuse;
 use infermeter_core::clock::{Clock, Offset};
 use infermeter_core::plan::Endpoint;
 use infermeter_core::record::RequestRecord;
@@ -106,7 +107,7 @@ pub fn prepare(id: u64, ask: Ask) -> Prepared {
         expect: Expect {
             streaming: true,
             keep_texts: KeepTexts::No,
-            reserve_chunks: ask.output_tokens.min(1_000) as usize,
+            output_tokens: ask.output_tokens.min(1_000) as usize,
         },
         waited: None,
         next: Vec::new(),
@@ -152,7 +153,10 @@ pub fn engine_config(address: SocketAddr) -> EngineConfig {
         idle_timeout: None,
         keepalive: 20 * SECOND,
         spare_connections: 0,
+        reuse: Reuse::Tried,
         retry_stale: false,
+        last_connect: Arc::default(),
+        budget: Arc::default(),
         burn: 0,
         spin: 0,
     }

@@ -11,6 +11,8 @@ mod departures;
 mod engine_support;
 #[path = "../it/floods.rs"]
 mod floods;
+#[path = "../it/hostile.rs"]
+mod hostile;
 #[path = "../it/open_loop.rs"]
 mod open_loop;
 #[path = "../it/sessions.rs"]

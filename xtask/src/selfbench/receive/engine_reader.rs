@@ -7,6 +7,7 @@ use infermeter_client::engine::{Engine, EngineConfig};
 use infermeter_client::live::Live;
 use infermeter_client::prepared::Prepared;
 use infermeter_client::response::Expect;
+use infermeter_client::reuse::Reuse;
 use infermeter_core::clock::Clock;
 use infermeter_core::request::RequestSpec;
 use infermeter_core::run::IoBackend;
@@ -91,7 +92,10 @@ fn config(address: SocketAddr, sockets: usize) -> EngineConfig {
         idle_timeout: None,
         keepalive: LONG,
         spare_connections: 0,
+        reuse: Reuse::Tried,
         retry_stale: false,
+        last_connect: Arc::default(),
+        budget: Arc::default(),
         burn: 0,
         spin: 0,
     }
@@ -105,7 +109,7 @@ fn prepared(id: u64, chunks: usize) -> Prepared {
         expect: Expect {
             streaming: true,
             keep_texts: KeepTexts::UntilSettled,
-            reserve_chunks: chunks,
+            output_tokens: chunks,
         },
         waited: None,
         next: Vec::new(),

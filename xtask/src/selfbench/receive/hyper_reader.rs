@@ -111,7 +111,7 @@ async fn read(mut body: Incoming, chunks: usize, count: &Count) {
     let mut reader = ResponseReader::new(Expect {
         streaming: true,
         keep_texts: KeepTexts::UntilSettled,
-        reserve_chunks: chunks,
+        output_tokens: chunks,
     });
     reader.read(HEAD, stamp());
     while let Some(Ok(frame)) = body.frame().await {

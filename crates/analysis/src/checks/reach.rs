@@ -1,0 +1,67 @@
+//! Whether the server could be reached all the time.
+
+use super::{counted, percent};
+use crate::limits::{FAILED, QUESTIONABLE_FRACTION, UNREACHABLE, UNREACHABLE_NS};
+use crate::reach::{Gap, gaps};
+use crate::run::Run;
+use crate::summary::Summary;
+use infermeter_core::clock::Offset;
+use infermeter_core::finding::{Finding, Severity};
+use infermeter_metrics::window::measured_window;
+
+/// Gaps that the evidence lists.
+const LISTED: usize = 4;
+
+/// The server was away for a time. Found as time and not as a share of requests: how many fall into a
+/// gap is a matter of the load.
+pub(super) fn unreachable(run: &Run, summary: &Summary) -> Option<Finding> {
+    let gaps = gaps(run);
+    let longest = gaps.iter().max_by_key(|gap| length(gap, run))?;
+    let window = measured_window(&run.manifest, &run.collected.requests);
+    let inside: i64 = window.map_or(0, |w| gaps.iter().map(|gap| gap.inside(w)).sum());
+    let share = window.map_or(0.0, |w| inside as f64 / w.end.since(w.start) as f64);
+    let failed = summary.requests.failed.map_or(0.0, |share| share.value);
+    let severity = if share > UNREACHABLE {
+        Severity::Error
+    } else if inside > UNREACHABLE_NS || (inside > 0 && failed > FAILED * QUESTIONABLE_FRACTION) {
+        Severity::Warning
+    } else {
+        Severity::Note
+    };
+    let origin = window.map_or(Offset::ZERO, |w| w.start);
+    let mut list: Vec<String> = gaps.iter().take(LISTED).map(|g| span(g, origin)).collect();
+    if gaps.len() > LISTED {
+        list.push(format!("{} more", gaps.len() - LISTED));
+    }
+    Some(Finding::new(
+        severity,
+        "server-unreachable",
+        format!("The server was unreachable from {}.", span(longest, origin)),
+        format!(
+            "{}. {:.2} s inside the window, {} of it; invalid beyond {}. Seconds from the window's start.",
+            list.join(", "),
+            inside as f64 / 1e9,
+            percent(share),
+            percent(UNREACHABLE)
+        ),
+        "Look at the server's log and at what supervises it: it went away, was restarted, or the network \
+         to it was down. Measure again without that, or report it as what it is.",
+    ))
+}
+
+fn length(gap: &Gap, run: &Run) -> i64 {
+    let ended = run.manifest.progress.as_ref().map(|p| p.ended);
+    let until = gap.until.or(ended).unwrap_or(gap.from);
+    until.since(gap.from)
+}
+
+/// `3.21 s to 5.40 s (22 requests failed)`.
+fn span(gap: &Gap, origin: Offset) -> String {
+    let seconds = |at: Offset| format!("{:.2} s", at.since(origin) as f64 / 1e9);
+    let until = gap.until.map_or("the end".to_owned(), seconds);
+    let failed = match gap.failed {
+        0 => "connects waited".to_owned(),
+        n => format!("{} failed", counted(n, "request")),
+    };
+    format!("{} to {until} ({failed})", seconds(gap.from))
+}
