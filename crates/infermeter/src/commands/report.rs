@@ -57,7 +57,7 @@ pub fn report(args: &ReportArgs) -> Result<u8> {
         output::note(&format!("note: run.json is left as it was: {error}"));
     }
     if args.json {
-        output::print(&format!("{:#}\n", judged.json()));
+        output::json(&judged.json());
     } else {
         output::print(&judged.text(view(args.full)));
     }
