@@ -3,6 +3,7 @@
 use crate::certificate::Citation;
 use crate::clock::{Clock, Offset};
 use crate::finding::{Finding, Verdict};
+use crate::gap::Gaps;
 use crate::plan::Plan;
 use crate::record::RequestRecord;
 use crate::seed::Seeds;
@@ -102,6 +103,9 @@ pub struct ThreadHealth {
     /// io_uring: times a receive ended for want of a buffer and was started again.
     #[serde(default)]
     pub buffers_out: u64,
+    /// Times in which the thread did not go through its loop.
+    #[serde(default, skip_serializing_if = "Gaps::is_empty")]
+    pub gaps: Gaps,
 }
 
 /// The generator's view of itself.

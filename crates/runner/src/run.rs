@@ -8,6 +8,7 @@ use crate::open_loop;
 use crate::progress::{Snapshot, snapshot};
 use crate::recorder::{RecordSink, record};
 use crate::shared::{Shared, Stop};
+use crate::taken_watch::TakenWatch;
 use crate::worker::{Lookup, Worker, WorkerEnd};
 use infermeter_client::engine::EngineConfig;
 use infermeter_client::live::Live;
@@ -28,6 +29,8 @@ const LEAD_NS: i64 = 5_000_000;
 const WATCH: Duration = Duration::from_millis(50);
 /// Looks between two snapshots.
 const LOOKS_PER_SNAPSHOT: u32 = 4;
+/// Looks between two at what is taken from the process.
+const LOOKS_PER_TAKEN: u32 = 20;
 
 /// How to execute a schedule.
 #[derive(Debug, Clone)]
@@ -153,13 +156,22 @@ pub fn run(
         drop(sender);
         let clock = start(&shared, bodies, settings.threads);
         on_start(&clock);
-        watch(&shared, schedule, &lives, clock, on_phase, on_progress);
+        let mut taken = TakenWatch::start(clock.now());
+        watch(
+            (&shared, &lives, clock),
+            schedule,
+            &mut taken,
+            (on_phase, on_progress),
+        );
         bodies.end();
         let ends: Vec<_> = workers.into_iter().map(join).collect();
         join(filler);
         let (records, problem) = join(recorder);
         let ended = clock.now();
-        let ends = collect(ends)?;
+        taken.look(ended);
+        let mut ends = collect(ends)?;
+        ends.iter_mut()
+            .for_each(|end| taken.explain(&mut end.health));
         let cpu_ns = process_cpu_ns() - cpu_before;
         Ok(RunOutcome {
             clock,
@@ -280,12 +292,10 @@ fn start(shared: &Shared, bodies: &Bodies, threads: usize) -> Clock {
 
 /// Looks at signals, tells phases and draws progress until every worker has ended.
 fn watch(
-    shared: &Shared,
+    (shared, lives, clock): (&Shared, &[Arc<Live>], Clock),
     schedule: &Schedule,
-    lives: &[Arc<Live>],
-    clock: Clock,
-    on_phase: &mut dyn FnMut(Phase),
-    on_progress: &mut dyn FnMut(&Snapshot),
+    taken: &mut TakenWatch,
+    (on_phase, on_progress): (&mut dyn FnMut(Phase), &mut dyn FnMut(&Snapshot)),
 ) {
     let mut looks = 0_u32;
     let mut told = None;
@@ -303,6 +313,9 @@ fn watch(
             on_phase(phase);
         }
         looks += 1;
+        if looks.is_multiple_of(LOOKS_PER_TAKEN) {
+            taken.look(now);
+        }
         if looks.is_multiple_of(LOOKS_PER_SNAPSHOT) {
             on_progress(&snapshot(lives, now, phase, shared.stop() != Stop::No));
         }

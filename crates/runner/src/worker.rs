@@ -3,17 +3,17 @@
 use crate::bodies::{Bodies, NextRequests, unsent};
 use crate::dependents::Dependents;
 use crate::run::RunSettings;
+use crate::self_watch::SelfWatch;
 use crate::shared::Shared;
 use infermeter_client::engine::{Engine, EngineConfig};
 use infermeter_client::live::Live;
 use infermeter_client::prepared::Prepared;
-use infermeter_core::clock::{Clock, Offset, monotonic_ns, thread_cpu_ns};
+use infermeter_core::clock::{Clock, Offset};
 use infermeter_core::record::{Reason, RequestError, RequestRecord};
 use infermeter_core::request::{RequestId, RequestSpec};
 use infermeter_core::run::ThreadHealth;
 use infermeter_core::schedule::Phase;
 use infermeter_sys::affinity;
-use infermeter_sys::schedstat::Schedstat;
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
@@ -38,6 +38,7 @@ pub(crate) struct Worker<'a> {
     pub(crate) bodies_late: u64,
     /// Requests that wait for answers.
     pub(crate) dependents: Dependents,
+    watch: SelfWatch,
     done: Vec<RequestRecord>,
     /// When the last look at the sockets began.
     polled_at: Option<Offset>,
@@ -87,6 +88,7 @@ impl<'a> Worker<'a> {
             engine,
             bodies_late: 0,
             dependents: Dependents::new(index, settings.sessions),
+            watch: SelfWatch::start(Offset::ZERO),
             done: Vec::new(),
             polled_at: None,
             settled: false,
@@ -99,6 +101,7 @@ impl<'a> Worker<'a> {
         loop {
             if let Some(clock) = self.shared.clock.get() {
                 self.engine.start_clock(*clock);
+                self.watch = SelfWatch::start(clock.now());
                 return Ok(());
             }
             let soon = self.engine.now().plus(1_000_000);
@@ -139,22 +142,38 @@ impl<'a> Worker<'a> {
         self.shared.settled.load(Ordering::Acquire) >= self.count
     }
 
+    /// A turn of the loop begins: the present instant.
+    pub(crate) fn turn(&mut self) -> Offset {
+        let now = self.engine.now();
+        self.watch.turn(now);
+        now
+    }
+
+    /// Its counters, and what it has seen of itself.
+    pub(crate) fn health(&self, bodies_late: u64) -> ThreadHealth {
+        self.watch.health(self.engine.health(), bodies_late)
+    }
+
     /// One round of the engine until `due`, at most a tick.
     pub(crate) fn poll(&mut self, now: Offset, due: Option<Offset>) -> io::Result<()> {
         self.polled_at = Some(now);
         let tick = now.plus(TICK_NS);
         let until = due.map_or(tick, |at| at.min(tick));
+        self.watch.waits_until(until.max(now));
         if until.since(now) > QUIET_NS {
             self.engine.tend_connections();
         }
         self.engine.poll(until)
     }
 
-    /// A record for a request that was not sent because of a signal.
-    pub(crate) fn record_unsent(&self, mut record: RequestRecord) {
-        let text = "the run was stopped before this request was due";
+    /// A record for a request that was not sent because the run had ended for this reason.
+    pub(crate) fn record_unsent(&self, mut record: RequestRecord, reason: Reason) {
+        let text = match reason {
+            Reason::Interrupted => "the run was stopped before this request was due",
+            _ => "the drain ended before this request was sent",
+        };
         record.error = Some(RequestError {
-            reason: Reason::Interrupted,
+            reason,
             text: text.to_owned(),
         });
         let _ = self.records.send(record);
@@ -233,44 +252,6 @@ fn open_connections(engine: &mut Engine, wanted: usize) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// CPU, run-queue wait and wall time of the calling thread between two instants.
-pub(crate) struct SelfWatch {
-    cpu: i64,
-    wall: i64,
-    schedstat: Option<Schedstat>,
-    wait: i64,
-}
-
-impl SelfWatch {
-    pub(crate) fn start() -> Self {
-        let schedstat = Schedstat::of_this_thread();
-        let wait = schedstat
-            .as_ref()
-            .and_then(Schedstat::run_queue_wait_ns)
-            .unwrap_or(0);
-        Self {
-            cpu: thread_cpu_ns(),
-            wall: monotonic_ns(),
-            schedstat,
-            wait,
-        }
-    }
-
-    pub(crate) fn into_health(self, counters: &ThreadHealth, bodies_late: u64) -> ThreadHealth {
-        let wait = self
-            .schedstat
-            .as_ref()
-            .and_then(Schedstat::run_queue_wait_ns);
-        ThreadHealth {
-            cpu_ns: thread_cpu_ns() - self.cpu,
-            wall_ns: monotonic_ns() - self.wall,
-            run_queue_wait_ns: wait.map(|w| w - self.wait),
-            bodies_late,
-            ..counters.clone()
-        }
-    }
 }
 
 /// Phase of a measured request's record.

@@ -15,6 +15,7 @@ mod server;
 mod sessions;
 mod setup;
 mod stamps;
+mod standstill;
 mod steady;
 mod tokens;
 mod warmup;
@@ -36,6 +37,8 @@ const CHECKS: &[Check] = &[
     failures::failures,
     failures::in_band_errors,
     failures::truncated_streams,
+    standstill::stood_still,
+    standstill::not_sent,
     load::send_lag,
     load::slot_lag,
     load::undelivered,

@@ -62,6 +62,8 @@ use Scope::{Publication, Repeated, Run};
 
 /// Code, scope and dimension of every finding of a run or of repeated runs.
 pub const FINDINGS: &[(&str, Scope, Dimension)] = &[
+    ("client-stood-still", Run, EvaluationSetup),
+    ("not-sent", Run, EvaluationSetup),
     ("send-lag", Run, EvaluationSetup),
     ("slot-lag", Run, EvaluationSetup),
     ("load-not-delivered", Run, EvaluationSetup),
