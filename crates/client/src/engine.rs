@@ -99,6 +99,8 @@ pub struct Engine {
     pub(crate) waiting: VecDeque<Waiting>,
     /// Decoders to use again, with their buffers.
     readers: Vec<ResponseReader>,
+    /// Requests that have been sent, or have begun to wait for a connection, as known by then.
+    begun: Vec<RequestRecord>,
     pub(crate) done: Vec<RequestRecord>,
     pub(crate) in_flight: usize,
     pub(crate) health: ThreadHealth,
@@ -122,6 +124,7 @@ impl Engine {
             deadlines: Deadlines::default(),
             waiting: VecDeque::new(),
             readers: Vec::new(),
+            begun: Vec::new(),
             done: Vec::new(),
             in_flight: 0,
             health: ThreadHealth::default(),
@@ -138,6 +141,12 @@ impl Engine {
     /// Takes the records of requests that have ended since the last call.
     pub fn take_done(&mut self, into: &mut Vec<RequestRecord>) {
         into.append(&mut self.done);
+    }
+
+    /// Takes what is known of requests that were sent (or have to wait for a connection) since the
+    /// last call. One that waits comes again when it is sent.
+    pub fn take_begun(&mut self, into: &mut Vec<RequestRecord>) {
+        into.append(&mut self.begun);
     }
 
     /// Counters so far (CPU and wall time are the caller's).
@@ -177,6 +186,7 @@ impl Engine {
             }
         } else {
             self.health.waits_for_cap += 1;
+            self.begun.push(request.record());
             self.waiting.push_back(request);
         }
     }
@@ -206,6 +216,8 @@ impl Engine {
         record.attempts = 1;
         let send_start = self.config.clock.now();
         record.send_start = Some(send_start);
+        // Nothing is on the heap yet: the copy is a few hundred bytes.
+        self.begun.push(record.clone());
         connection.request = Some(Box::new(InFlight {
             record,
             reader,

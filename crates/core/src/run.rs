@@ -126,6 +126,20 @@ pub struct ClientHealth {
     pub io: IoBackend,
     /// The recorder could not write (disk full, say); the text says what happened.
     pub recorder_error: Option<String>,
+    /// What it could not write in the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unwritten: Option<Unwritten>,
+}
+
+/// Records that could not be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unwritten {
+    /// How many are missing.
+    pub records: u64,
+    /// Measured requests of the run, missing or not.
+    pub measured: u64,
+    /// When writing failed first.
+    pub since: Option<Offset>,
 }
 
 /// A request made outside the load: probes, model list.

@@ -69,7 +69,7 @@ pub enum RecordError {
     /// There is neither a journal nor a Parquet file.
     #[error(
         "{} holds no record (neither requests.parquet nor requests.journal): the run ended before \
-         its first request; run it again",
+         its first request, or the record was removed; restore it from a copy, or run again",
         .0.display()
     )]
     NoRecord(PathBuf),

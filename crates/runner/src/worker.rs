@@ -2,6 +2,7 @@
 
 use crate::bodies::{Bodies, NextRequests, unsent};
 use crate::dependents::Dependents;
+use crate::recorder::Records;
 use crate::run::RunSettings;
 use crate::self_watch::SelfWatch;
 use crate::shared::Shared;
@@ -18,7 +19,6 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::Sender;
 
 /// Longest wait inside the engine: signals and the end of the run are noticed this fast.
 pub(crate) const TICK_NS: i64 = 10_000_000;
@@ -33,12 +33,13 @@ pub(crate) struct Worker<'a> {
     pub(crate) count: usize,
     pub(crate) shared: &'a Shared,
     pub(crate) bodies: &'a Bodies,
-    pub(crate) records: Sender<RequestRecord>,
+    pub(crate) records: Records,
     pub(crate) engine: Engine,
     pub(crate) bodies_late: u64,
     /// Requests that wait for answers.
     pub(crate) dependents: Dependents,
     watch: SelfWatch,
+    begun: Vec<RequestRecord>,
     done: Vec<RequestRecord>,
     /// When the last look at the sockets began.
     polled_at: Option<Offset>,
@@ -61,7 +62,7 @@ impl<'a> Worker<'a> {
         settings: &RunSettings,
         shared: &'a Shared,
         bodies: &'a Bodies,
-        records: Sender<RequestRecord>,
+        records: Records,
         live: Arc<Live>,
     ) -> io::Result<Self> {
         let count = settings.threads;
@@ -89,6 +90,7 @@ impl<'a> Worker<'a> {
             bodies_late: 0,
             dependents: Dependents::new(index, settings.sessions),
             watch: SelfWatch::start(Offset::ZERO),
+            begun: Vec::new(),
             done: Vec::new(),
             polled_at: None,
             settled: false,
@@ -109,13 +111,17 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Sends ended requests' records to the recorder; `look` sees each first.
+    /// Tells the recorder of requests that have begun and of those that have ended; `look` sees each
+    /// of the latter first.
     pub(crate) fn hand_over(&mut self, mut look: impl FnMut(&RequestRecord, &mut Dependents)) {
+        self.engine.take_begun(&mut self.begun);
+        for record in self.begun.drain(..) {
+            self.records.begun(record);
+        }
         self.engine.take_done(&mut self.done);
         for record in self.done.drain(..) {
             look(&record, &mut self.dependents);
-            // The recorder outlives the workers.
-            let _ = self.records.send(record);
+            self.records.ended(record);
         }
     }
 
@@ -176,7 +182,7 @@ impl<'a> Worker<'a> {
             reason,
             text: text.to_owned(),
         });
-        let _ = self.records.send(record);
+        self.records.ended(record);
     }
 
     /// At the end of a run: rows for requests that waited for an answer and were due before
@@ -207,7 +213,7 @@ impl<'a> Worker<'a> {
                 reason,
                 text: "the run ended before this turn was sent".to_owned(),
             });
-            let _ = self.records.send(record);
+            self.records.ended(record);
         }
         (count, sessions.into_iter().collect())
     }

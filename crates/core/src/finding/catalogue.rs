@@ -123,6 +123,7 @@ pub const FINDINGS: &[(&str, Scope, Dimension)] = &[
     ("key-file-readable", Run, EvaluationSetup),
     ("conservation", Run, EvaluationSetup),
     ("residence-disagrees", Run, EvaluationSetup),
+    ("record-removed", Run, EvaluationSetup),
     ("record-incomplete", Run, EvaluationSetup),
     ("manifest-unwritten", Run, EvaluationSetup),
     ("interrupted", Run, EvaluationSetup),
