@@ -86,6 +86,10 @@ pub struct ThreadTotals {
     pub waits_for_cap: u64,
     /// Greatest jump of the real-time clock, milliseconds.
     pub clock_step_ms: f64,
+    /// Times in which a thread stood still, the warm-up included, of the thread with most of them.
+    pub gaps: u64,
+    /// The longest, milliseconds.
+    pub longest_gap_ms: f64,
 }
 
 impl ClientSummary {
@@ -144,6 +148,7 @@ fn totals(health: &ClientHealth) -> ThreadTotals {
         .iter()
         .filter_map(|t| Some(of_wall(t.run_queue_wait_ns?, t)));
     let steps = threads.iter().map(|t| t.clock_step_ns.abs());
+    let longest_gap = threads.iter().map(|t| t.gaps.longest_ns).max();
     ThreadTotals {
         threads: threads.len(),
         cores: health.cores,
@@ -166,5 +171,7 @@ fn totals(health: &ClientHealth) -> ThreadTotals {
         bodies_late: sum(|t| t.bodies_late),
         waits_for_cap: sum(|t| t.waits_for_cap),
         clock_step_ms: steps.max().unwrap_or(0) as f64 / 1e6,
+        gaps: threads.iter().map(|t| t.gaps.count).max().unwrap_or(0),
+        longest_gap_ms: longest_gap.unwrap_or(0) as f64 / 1e6,
     }
 }

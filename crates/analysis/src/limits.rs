@@ -75,6 +75,13 @@ pub const RUN_QUEUE_WAIT: f64 = 0.01;
 /// a p95 begins.
 pub const RUN_QUEUE_WAIT_MUCH: f64 = 0.05;
 
+/// A thread of the client that stood still for this long, nanoseconds, makes a run invalid: that is the
+/// scale of the latencies themselves. Shorter gaps (from [`infermeter_core::gap::GAP_NS`] on, the
+/// shortest that a tail would show) make it questionable.
+pub const STOOD_STILL_LONG_NS: i64 = 1_000_000_000;
+/// The same of all gaps of a thread, over the window: p99 is then what came of them.
+pub const STOOD_STILL_SHARE: f64 = 0.01;
+
 /// CPU time of a client thread over wall time: questionable. A single server at this load makes its
 /// customers wait ten times their service on average (M/M/1).
 pub const CLIENT_BUSY: f64 = 0.9;

@@ -116,6 +116,8 @@ pub struct Engine {
     pub(crate) waiting: VecDeque<Waiting>,
     /// Decoders to use again, with their buffers.
     readers: Vec<ResponseReader>,
+    /// Requests that have been sent, or have begun to wait for a connection, as known by then.
+    begun: Vec<RequestRecord>,
     pub(crate) done: Vec<RequestRecord>,
     pub(crate) in_flight: usize,
     pub(crate) health: ThreadHealth,
@@ -143,6 +145,7 @@ impl Engine {
             reuse: ReuseHabit::new(config.reuse),
             waiting: VecDeque::new(),
             readers: Vec::new(),
+            begun: Vec::new(),
             done: Vec::new(),
             in_flight: 0,
             health: ThreadHealth::default(),
@@ -176,6 +179,12 @@ impl Engine {
         self.connects_from().is_none() || self.backoff.allows(now)
     }
 
+    /// Takes what is known of requests that were sent (or have to wait for a connection) since the
+    /// last call. One that waits comes again when it is sent.
+    pub fn take_begun(&mut self, into: &mut Vec<RequestRecord>) {
+        into.append(&mut self.begun);
+    }
+
     /// Counters so far (CPU and wall time are the caller's).
     pub fn health(&self) -> &ThreadHealth {
         &self.health
@@ -207,6 +216,7 @@ impl Engine {
             self.begin(index, request);
         } else if self.pool.open() >= self.config.max_connections {
             self.health.waits_for_cap += 1;
+            self.begun.push(request.record());
             self.waiting.push_back(request);
         } else if !self.may_connect(now) {
             self.refuse(&request, now);
@@ -244,6 +254,8 @@ impl Engine {
         record.attempts = 1;
         let send_start = self.config.clock.now();
         record.send_start = Some(send_start);
+        // Nothing is on the heap yet: the copy is a few hundred bytes.
+        self.begun.push(record.clone());
         connection.request = Some(Box::new(InFlight {
             record,
             reader,

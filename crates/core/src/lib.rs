@@ -7,6 +7,7 @@ pub mod certificate;
 pub mod clock;
 pub mod declared;
 pub mod finding;
+pub mod gap;
 pub mod plan;
 pub mod rate;
 pub mod record;

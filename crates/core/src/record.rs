@@ -15,7 +15,7 @@ pub enum Outcome {
     Failed,
     /// A time-out of the plan fired.
     TimedOut,
-    /// Ended by us: still in flight when the drain ended, or at an interrupt.
+    /// Ended by us: still in flight when the drain ended, at an interrupt, or when the run was killed.
     Cancelled,
     /// Scheduled, never sent (interrupt).
     NotSent,
@@ -87,6 +87,8 @@ pub enum Reason {
     Interrupted,
     /// An earlier turn of its session failed.
     SessionEnded,
+    /// The run was killed before it ended: what came of it is not known.
+    RunKilled,
     /// A resource of the client was missing (file descriptors, local ports, memory). A network that does not
     /// lead to the server is [`Reason::ConnectFailed`].
     LocalResource,
@@ -116,6 +118,7 @@ impl Reason {
             Self::DrainEnded => "drain_ended",
             Self::Interrupted => "interrupted",
             Self::SessionEnded => "session_ended",
+            Self::RunKilled => "run_killed",
             Self::LocalResource => "local_resource",
         }
     }

@@ -3,6 +3,7 @@
 use crate::certificate::Citation;
 use crate::clock::{Clock, Offset};
 use crate::finding::{Finding, Verdict};
+use crate::gap::Gaps;
 use crate::plan::Plan;
 use crate::record::RequestRecord;
 use crate::seed::Seeds;
@@ -108,6 +109,9 @@ pub struct ThreadHealth {
     /// io_uring: times a receive ended for want of a buffer and was started again.
     #[serde(default)]
     pub buffers_out: u64,
+    /// Times in which the thread did not go through its loop.
+    #[serde(default, skip_serializing_if = "Gaps::is_empty")]
+    pub gaps: Gaps,
 }
 
 /// The generator's view of itself.
@@ -128,6 +132,20 @@ pub struct ClientHealth {
     pub io: IoBackend,
     /// The recorder could not write (disk full, say); the text says what happened.
     pub recorder_error: Option<String>,
+    /// What it could not write in the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unwritten: Option<Unwritten>,
+}
+
+/// Records that could not be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unwritten {
+    /// How many are missing.
+    pub records: u64,
+    /// Measured requests of the run, missing or not.
+    pub measured: u64,
+    /// When writing failed first.
+    pub since: Option<Offset>,
 }
 
 /// A request made outside the load: probes, model list.

@@ -5,18 +5,46 @@
 pub fn inert(text: &str, max_bytes: usize) -> String {
     let mut out = String::with_capacity(text.len().min(max_bytes));
     for c in text.chars() {
-        let c = match c {
-            '\n' | '\r' | '\t' => ' ',
-            c if c.is_control() => '\u{fffd}',
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                '\u{fffd}'
-            }
-            c => c,
-        };
+        let c = inert_char(c);
         if out.len() + c.len_utf8() > max_bytes {
             break;
         }
         out.push(c);
+    }
+    out
+}
+
+fn inert_char(c: char) -> char {
+    match c {
+        '\n' | '\r' | '\t' => ' ',
+        c if steers(c) => '\u{fffd}',
+        c => c,
+    }
+}
+
+/// A terminal or a page may act on it instead of showing it.
+fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// [`inert`] for a message of several lines: line breaks stay, and nothing is cut.
+pub fn inert_lines(text: &str) -> String {
+    let keep = |c| if c == '\n' { c } else { inert_char(c) };
+    text.chars().map(keep).collect()
+}
+
+/// JSON text that is the same value and steers nothing: what would is written as `\u....`. (Only
+/// strings can hold such characters; those below U+0020 are escaped in JSON anyway.)
+pub fn inert_json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c != '\n' && steers(c) {
+            // All of them are in the basic plane: one unit each.
+            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            out.push(c);
+        }
     }
     out
 }
@@ -56,6 +84,25 @@ mod tests {
         assert_eq!(
             inert("a\u{1b}[31mred\nb\u{202e}", 100),
             "a\u{fffd}[31mred b\u{fffd}"
+        );
+    }
+
+    #[test]
+    fn a_message_keeps_its_lines_and_loses_the_rest() {
+        assert_eq!(
+            inert_lines("one\n\u{9b}31mtwo\r\u{1b}"),
+            "one\n\u{fffd}31mtwo \u{fffd}"
+        );
+    }
+
+    #[test]
+    fn json_that_is_inert_is_the_same_value() {
+        let value = serde_json::json!({"a\u{85}": "\u{1b}[31m\u{202e}\u{7f}\n"});
+        let text = inert_json(&format!("{value:#}"));
+        assert!(!text.chars().any(|c| c != '\n' && steers(c)), "{text}");
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).ok(),
+            Some(value)
         );
     }
 

@@ -50,7 +50,8 @@ infermeter run http://localhost:8000 --trace azure.csv --trace-limit 500 --time-
     #[command(
         after_help = "Examples:\n  infermeter mock --preset llama-8b-h100 --truth truth.jsonl\n  \
 infermeter mock --set kv-blocks=9000 --set max-waiting=200 --set link-delay=5ms\n  \
-curl -X PATCH localhost:8000/admin/config -d '{\"max-num-seqs\": 64}'"
+curl -X PATCH localhost:8000/admin/config -H 'content-type: application/json' \
+-d '{\"max-num-seqs\": 64}'"
     )]
     Mock(Box<MockArgs>),
     /// Recompute and print everything from a run's record

@@ -1,5 +1,9 @@
 //! Standard output and standard error. A reader that went away (`| head`) is no error.
+//!
+//! Invariant: a message or a JSON value steers no terminal, whatever file or server its words are from.
 
+use infermeter_core::text::{inert_json, inert_lines};
+use serde_json::Value;
 use std::io::Write;
 
 /// Prints text as it is.
@@ -8,9 +12,14 @@ pub fn print(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// Prints a JSON value.
+pub fn json(value: &Value) {
+    print(&inert_json(&format!("{value:#}\n")));
+}
+
 /// Prints a line on standard error.
 pub fn note(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", inert_lines(text));
 }
 
 /// Prints an error with its causes, once each.

@@ -194,7 +194,7 @@ impl<'a> Runs<'a> {
         directory: &Path,
     ) {
         if self.plan.json {
-            output::print(&format!("{value:#}\n"));
+            output::json(value);
             return;
         }
         if self.plan.quiet {

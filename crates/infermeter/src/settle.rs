@@ -4,7 +4,7 @@ use anyhow::Result;
 use infermeter_client::tokens::settle_with_tokenizer;
 use infermeter_core::record::{RequestRecord, TokenSource};
 use infermeter_core::run::RunManifest;
-use infermeter_record::{Converted, RecordError, ResponsesWriter, convert};
+use infermeter_record::{Converted, LeftOpen, RecordError, ResponsesWriter, convert};
 use infermeter_workload::{TokenCounter, Tokenizer};
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// When a file cannot be read or written; the journal stays until everything is on disk.
-pub fn settle(dir: &Path, manifest: &RunManifest) -> Result<Converted> {
+pub fn settle(dir: &Path, manifest: &RunManifest, left_open: LeftOpen) -> Result<Converted> {
     // What became part of later prompts is part of the record.
     let plan = &manifest.plan;
     let mut responses = match plan.save_responses || plan.has_live_history() {
@@ -21,7 +21,7 @@ pub fn settle(dir: &Path, manifest: &RunManifest) -> Result<Converted> {
     };
     let mut counter = LazyCounter::new(&manifest.plan.tokenizer);
     let mut failure: Option<RecordError> = None;
-    let converted = convert(dir, &manifest.classes, &mut |record| {
+    let converted = convert(dir, &manifest.classes, left_open, &mut |record| {
         counter.settle(record);
         if let Some(writer) = &mut responses
             && failure.is_none()

@@ -363,6 +363,7 @@ fn health(end: Offset) -> ClientHealth {
         cores: 2,
         io: IoBackend::Epoll,
         recorder_error: None,
+        unwritten: None,
     }
 }
 

@@ -201,7 +201,8 @@ fn is_cut(record: &RequestFacts) -> bool {
         Outcome::Completed | Outcome::Failed | Outcome::TimedOut => false,
         Outcome::NotSent => record.reason != Some(Reason::SessionEnded),
         Outcome::Cancelled => {
-            record.phase == Phase::Drain || record.reason == Some(Reason::Interrupted)
+            let stopped = [Reason::Interrupted, Reason::RunKilled].map(Some);
+            record.phase == Phase::Drain || stopped.contains(&record.reason)
         }
     }
 }

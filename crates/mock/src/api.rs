@@ -62,6 +62,31 @@ impl Route {
     }
 }
 
+/// Whether a request may change the simulator. Any page in a browser can post a form to this port, so
+/// what comes from a page is refused, and parameters have a type that no form has. Beyond loopback
+/// nothing can be changed without a key.
+pub(crate) fn may_change(config: &Config, route: Route, head: &Head) -> Result<(), Refusal> {
+    let changes = match route {
+        Route::ResetPrefixCache => true,
+        Route::AdminConfig => head.method != "GET",
+        _ => false,
+    };
+    if !changes {
+        return Ok(());
+    }
+    if head.is_of_page {
+        return Err(Refusal::forbidden("pages do not change the simulator"));
+    }
+    if !config.host.is_loopback() && config.api_key.is_none() {
+        let why = "beyond loopback the simulator is changed with a key only: set `api-key`";
+        return Err(Refusal::forbidden(why));
+    }
+    match route {
+        Route::AdminConfig if !head.is_json => Err(Refusal::not_json()),
+        _ => Ok(()),
+    }
+}
+
 /// Checks the key where one is configured; `/v1` is guarded, as in vLLM, and so are the pages that
 /// change the simulator.
 pub(crate) fn authorize(config: &Config, head: &Head) -> Result<(), Refusal> {

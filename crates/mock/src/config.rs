@@ -97,6 +97,9 @@ pub struct Config {
     pub content: ContentParams,
     /// Connections held at once; more wait in the listener's queue.
     pub max_connections: usize,
+    /// Bytes that all clients together may have sent without their being a whole request; who sends
+    /// more gets 503. At least one body of [`crate::MAX_BODY`] has room.
+    pub max_unserved: usize,
     /// Status of a generation that finds the queue full: 503 or 429.
     pub full_status: u16,
     /// An idle connection is closed after this; 0 is never.
@@ -240,6 +243,7 @@ impl Config {
             faults: Vec::new(),
             content: ContentParams::default(),
             max_connections: 16_384,
+            max_unserved: 256 << 20,
             full_status: 503,
             keepalive_timeout: Span(0),
             link: LinkParams::default(),

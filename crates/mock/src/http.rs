@@ -34,6 +34,9 @@ pub(crate) enum HttpError {
     /// The body passes its limit.
     #[error("request body longer than {MAX_BODY} bytes")]
     BodyTooLong,
+    /// All clients together have sent too much that is no whole request yet.
+    #[error("too many unfinished requests: together they are longer than {0} bytes")]
+    NoRoom(usize),
 }
 
 impl HttpError {
@@ -43,6 +46,7 @@ impl HttpError {
             Self::Malformed(_) => 400,
             Self::HeadTooLong => 431,
             Self::BodyTooLong => 413,
+            Self::NoRoom(_) => 503,
         }
     }
 }
@@ -64,6 +68,10 @@ pub(crate) struct Head {
     pub authorization: Option<String>,
     /// `x-mock-fault`.
     pub fault: Option<String>,
+    /// `content-type` is JSON.
+    pub is_json: bool,
+    /// There is an `origin`: a page in a browser sends this.
+    pub is_of_page: bool,
     expects_continue: bool,
     content_length: Option<u64>,
     chunked: bool,
@@ -107,6 +115,14 @@ impl RequestReader {
     pub fn new() -> Self {
         Self {
             stage: Stage::Head { scanned: 0 },
+        }
+    }
+
+    /// Bytes of a body that is not whole yet, beside those still in the input.
+    pub fn held(&self) -> usize {
+        match &self.stage {
+            Stage::Chunked { decoder, .. } => decoder.held(),
+            Stage::Head { .. } | Stage::Sized { .. } => 0,
         }
     }
 
@@ -253,6 +269,11 @@ fn take_header(head: &mut Head, header: &httparse::Header<'_>) -> Result<(), Htt
         head.authorization = Some(kept(header)?);
     } else if is("x-mock-fault") {
         head.fault = Some(kept(header)?);
+    } else if is("content-type") {
+        let kind = text(header)?.split(';').next().unwrap_or_default();
+        head.is_json = kind.trim().eq_ignore_ascii_case("application/json");
+    } else if is("origin") {
+        head.is_of_page = true;
     }
     Ok(())
 }

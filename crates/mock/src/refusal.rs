@@ -83,6 +83,17 @@ impl Refusal {
         }
     }
 
+    /// 403: the simulator is not changed that way.
+    pub fn forbidden(why: &str) -> Self {
+        Self::error(403, "PermissionDeniedError", why)
+    }
+
+    /// 415: parameters come as JSON.
+    pub fn not_json() -> Self {
+        let why = "parameters are JSON: send the header `content-type: application/json`";
+        Self::error(415, "UnsupportedMediaTypeError", why)
+    }
+
     /// 401: no key, or a wrong one.
     pub fn unauthorized() -> Self {
         Self {
@@ -95,7 +106,12 @@ impl Refusal {
 
     /// What is no request at all.
     pub fn of_http(error: &HttpError) -> Self {
-        Self::error(error.status(), "BadRequestError", &error.to_string())
+        match error {
+            HttpError::NoRoom(_) => Self::not_ready(&error.to_string()),
+            HttpError::Malformed(_) | HttpError::HeadTooLong | HttpError::BodyTooLong => {
+                Self::error(error.status(), "BadRequestError", &error.to_string())
+            }
+        }
     }
 
     /// A status asked for as a fault.

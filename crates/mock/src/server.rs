@@ -130,6 +130,8 @@ struct Server {
     listener: TcpListener,
     listens: bool,
     connections: Slots,
+    /// Bytes of all connections that are no whole request.
+    unserved: usize,
     lingering: VecDeque<(i64, ConnectionId)>,
     /// Connections with requests that waited behind a finished answer.
     resumable: Vec<ConnectionId>,
@@ -173,6 +175,7 @@ impl Server {
             listener,
             listens: true,
             connections: Slots::default(),
+            unserved: 0,
             lingering: VecDeque::new(),
             resumable: Vec::new(),
             releases: Releases::default(),
@@ -309,7 +312,8 @@ impl Server {
                 }
                 self.log_end(*answer, progress, end);
             }
-            self.connections.remove(id);
+            let gone = self.connections.remove(id);
+            self.unserved -= gone.map_or(0, |connection| connection.unserved);
         }
     }
 

@@ -18,6 +18,8 @@ pub struct Stats {
     pub requests: u64,
     /// What was no request (garbage, oversized).
     pub bad_requests: u64,
+    /// Of these, for want of room for all unfinished requests.
+    pub unserved_refusals: u64,
     /// Requests to the generating paths.
     pub generations: u64,
     /// Generations answered to their end.

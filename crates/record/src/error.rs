@@ -1,6 +1,7 @@
 //! What can go wrong with a record on disk. Every message names the file and says what to do;
 //! causes are part of the message, so that it can be stored as one text.
 
+use infermeter_core::text::inert;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -27,7 +28,7 @@ pub enum RecordError {
     #[error("{} is not a run directory: no run.json", .0.display())]
     NoManifest(PathBuf),
     /// `run.json` is not the JSON that is expected; the cause names line and column.
-    #[error("{} cannot be read: {cause}; restore it from a copy", path.display())]
+    #[error("{} cannot be read: {}; restore it from a copy", path.display(), said(cause))]
     BadManifest {
         /// The file.
         path: PathBuf,
@@ -68,7 +69,7 @@ pub enum RecordError {
     /// There is neither a journal nor a Parquet file.
     #[error(
         "{} holds no record (neither requests.parquet nor requests.journal): the run ended before \
-         its first request; run it again",
+         its first request, or the record was removed; restore it from a copy, or run again",
         .0.display()
     )]
     NoRecord(PathBuf),
@@ -143,6 +144,14 @@ pub enum RecordError {
         /// The one written before it.
         after: u64,
     },
+}
+
+/// Longest text that is kept of what a parser says: it quotes the file.
+const MAX_SAID: usize = 300;
+
+/// What a parser says of a file, inert: it quotes what is in there.
+fn said(cause: &serde_json::Error) -> String {
+    inert(&cause.to_string(), MAX_SAID)
 }
 
 impl RecordError {

@@ -24,14 +24,14 @@ mod table;
 mod testing;
 mod varint;
 
-pub use convert::{Converted, convert};
+pub use convert::{Converted, CutOff, LeftOpen, convert};
 pub use directory::{RecordState, RunDirectory};
 pub use error::RecordError;
 pub use journal::places::JournalRecords;
 pub use journal::reader::JournalReader;
 pub use journal::writer::{JournalTotals, JournalWriter, Sink};
 pub use journal::{JOURNAL_FILE, JOURNAL_VERSION, Tail};
-pub use manifest::{MANIFEST_FILE, read_manifest, write_manifest};
+pub use manifest::{MANIFEST_FILE, ManifestRoom, free_room, read_manifest, write_manifest};
 pub use parquet::PARQUET_FILE;
 pub use parquet::reader::{ParquetRecords, for_each_record, read_records};
 pub use parquet::texts::texts_as_json_lines;

@@ -3,7 +3,7 @@
 //! Does not decide what is in it. Invariant: the file is whole whenever it is there, and one written
 //! by a newer infermeter is refused before its contents are interpreted.
 
-use crate::atomic::AtomicFile;
+use crate::atomic::{AtomicFile, Room};
 use crate::error::RecordError;
 use infermeter_core::run::{FORMAT_VERSION, RunManifest};
 use serde::Deserialize;
@@ -20,18 +20,59 @@ struct Versioned {
     format_version: u64,
 }
 
+/// The name of the room for it.
+const ROOM_FILE: &str = "run.json.room";
+
+/// Room for what a run learns: its end, the client's view of itself, findings.
+const ROOM_BYTES: usize = 4 << 10;
+/// The same for each thread.
+const ROOM_BYTES_PER_THREAD: usize = 1 << 10;
+
+/// Room for the last `run.json`, taken when a run begins: a disk that fills up meanwhile must not keep
+/// it from saying so.
+#[derive(Debug)]
+pub struct ManifestRoom(Room);
+
+impl ManifestRoom {
+    /// Takes it in `dir`, for a manifest that begins as `first`.
+    pub fn take(dir: &Path, first: &RunManifest, threads: usize) -> Result<Self, RecordError> {
+        let first = text_of(first, &dir.join(MANIFEST_FILE))?;
+        let bytes = first.len() + ROOM_BYTES + threads * ROOM_BYTES_PER_THREAD;
+        Ok(Self(Room::take(dir, ROOM_FILE, bytes)?))
+    }
+
+    /// [`write_manifest`], in this room.
+    pub fn write(self, manifest: &RunManifest) -> Result<(), RecordError> {
+        write(AtomicFile::in_room(self.0, MANIFEST_FILE), manifest)
+    }
+}
+
+/// Removes the room that a killed run left in `dir`.
+pub fn free_room(dir: &Path) {
+    // It is in nobody's way where it cannot be removed.
+    fs::remove_file(dir.join(ROOM_FILE)).ok();
+}
+
 /// Writes `run.json` into `dir`, in place of the one there.
 pub fn write_manifest(dir: &Path, manifest: &RunManifest) -> Result<(), RecordError> {
-    let mut file = AtomicFile::create(dir, MANIFEST_FILE)?;
+    write(AtomicFile::create(dir, MANIFEST_FILE)?, manifest)
+}
+
+fn write(mut file: AtomicFile, manifest: &RunManifest) -> Result<(), RecordError> {
     let path = file.target().to_owned();
-    let mut text = serde_json::to_vec_pretty(manifest).map_err(|cause| RecordError::NotJson {
-        path: path.clone(),
-        cause,
-    })?;
-    text.push(b'\n');
+    let text = text_of(manifest, &path)?;
     file.write_all(&text)
         .map_err(RecordError::io("write", &path))?;
     file.commit()
+}
+
+fn text_of(manifest: &RunManifest, path: &Path) -> Result<Vec<u8>, RecordError> {
+    let mut text = serde_json::to_vec_pretty(manifest).map_err(|cause| RecordError::NotJson {
+        path: path.to_owned(),
+        cause,
+    })?;
+    text.push(b'\n');
+    Ok(text)
 }
 
 /// Reads `run.json` of `dir`.

@@ -131,6 +131,10 @@ fn cpu(threads: &ThreadTotals) -> String {
     if let Some(wait) = threads.run_queue_wait_share {
         parts.push(format!("run-queue wait {}", percent(wait)));
     }
+    if threads.gaps > 0 {
+        let longest = time(threads.longest_gap_ms);
+        parts.push(format!("stood still for up to {longest}"));
+    }
     parts.join(", ")
 }
 

@@ -5,6 +5,7 @@
 //! Requests that begin something are made in their order. Those that wait for an answer are made
 //! when a worker asks for them. The same thread writes the records of turns that will not be sent.
 
+use crate::recorder::Records;
 use crossbeam_queue::{ArrayQueue, SegQueue};
 use infermeter_client::prepared::Prepared;
 use infermeter_core::clock::Offset;
@@ -13,7 +14,6 @@ use infermeter_core::request::{FollowUp, RequestId, RequestSpec};
 use infermeter_core::schedule::Phase;
 use infermeter_sys::affinity;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 use std::time::Duration;
@@ -61,7 +61,7 @@ pub(crate) struct Maker<'a> {
     pub(crate) count: u64,
     /// Requests may wait for others.
     pub(crate) sessions: bool,
-    pub(crate) records: Sender<RequestRecord>,
+    pub(crate) records: Records,
 }
 
 /// Queues of prepared requests.
@@ -209,8 +209,7 @@ impl Maker<'_> {
                 reason: Reason::SessionEnded,
                 text: "an earlier turn of the session failed".to_owned(),
             });
-            // The recorder outlives this thread.
-            let _ = self.records.send(record);
+            self.records.ended(record);
             left.extend((self.next)(&spec).iter().map(|next| (next.id, id)));
         }
     }

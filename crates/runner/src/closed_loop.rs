@@ -7,7 +7,7 @@
 
 use crate::dependents::Ended;
 use crate::shared::{Shared, Stop};
-use crate::worker::{BODY_RETRY_NS, Lookup, SelfWatch, Worker, WorkerEnd, is_measured, share};
+use crate::worker::{BODY_RETRY_NS, Lookup, Worker, WorkerEnd, is_measured, share};
 use infermeter_client::prepared::Prepared;
 use infermeter_core::clock::Offset;
 use infermeter_core::record::{Reason, RequestRecord};
@@ -28,12 +28,11 @@ pub(crate) fn run(
     plan: &Lookup<'_>,
 ) -> io::Result<WorkerEnd> {
     worker.wait_for_start()?;
-    let watch = SelfWatch::start();
     let slots = share(schedule.slots as usize, worker.index, worker.count);
     let mut free: VecDeque<Offset> = (0..slots).map(|_| Offset::ZERO).collect();
     let reason = loop {
         hand_over(&mut worker, &mut free);
-        let now = worker.engine.now();
+        let now = worker.turn();
         let stop = worker.shared.stop();
         if stop != Stop::No {
             worker.engine.cancel_waiting(Reason::Interrupted);
@@ -60,7 +59,7 @@ pub(crate) fn run(
     let end = end.min(worker.engine.now());
     let (waiting, unfinished) =
         worker.record_waiting((reason, end), |at| phase_at(shared, at), plan);
-    let health = watch.into_health(worker.engine.health(), bodies_late);
+    let health = worker.health(bodies_late);
     Ok(WorkerEnd {
         health,
         drain_not_reached: waiting,

@@ -14,7 +14,9 @@ mod open_loop;
 pub mod progress;
 mod recorder;
 pub mod run;
+mod self_watch;
 mod shared;
+mod taken_watch;
 mod worker;
 
 pub use dependents::SessionRules;

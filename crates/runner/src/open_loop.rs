@@ -4,7 +4,7 @@
 use crate::bodies::unsent;
 use crate::dependents::Ended;
 use crate::shared::Stop;
-use crate::worker::{BODY_RETRY_NS, Lookup, SelfWatch, Worker, WorkerEnd, is_measured};
+use crate::worker::{BODY_RETRY_NS, Lookup, Worker, WorkerEnd, is_measured};
 use infermeter_core::clock::Offset;
 use infermeter_core::record::Reason;
 use infermeter_core::schedule::{OpenSchedule, Phase};
@@ -19,11 +19,10 @@ pub(crate) fn run(
     plan: &Lookup<'_>,
 ) -> io::Result<WorkerEnd> {
     worker.wait_for_start()?;
-    let watch = SelfWatch::start();
     let mut next = worker.index;
     let reason = loop {
         hand_over(&mut worker, schedule);
-        let now = worker.engine.now();
+        let now = worker.turn();
         let stop = worker.shared.stop();
         if stop != Stop::No {
             worker.engine.cancel_waiting(Reason::Interrupted);
@@ -49,8 +48,8 @@ pub(crate) fn run(
     let bodies_late = worker.bodies_late + worker.dependents.bodies_late();
     let ends = (reason, schedule.window_end);
     let (waiting, unfinished) = worker.record_waiting(ends, phase_at, plan);
-    let drain_not_reached = record_rest(&worker, schedule, next, plan) + waiting;
-    let health = watch.into_health(worker.engine.health(), bodies_late);
+    let drain_not_reached = record_rest(&worker, schedule, (next, reason), plan) + waiting;
+    let health = worker.health(bodies_late);
     Ok(WorkerEnd {
         health,
         drain_not_reached,
@@ -111,7 +110,7 @@ fn send_due(worker: &mut Worker<'_>, schedule: &OpenSchedule, next: &mut usize) 
 fn record_rest(
     worker: &Worker<'_>,
     schedule: &OpenSchedule,
-    next: usize,
+    (next, reason): (usize, Reason),
     plan: &Lookup<'_>,
 ) -> u64 {
     let mut drain = 0;
@@ -122,7 +121,7 @@ fn record_rest(
             continue;
         }
         let spec = (plan.spec)(schedule.ids.id(index));
-        worker.record_unsent(unsent(&spec, phase, schedule.arrivals[index]));
+        worker.record_unsent(unsent(&spec, phase, schedule.arrivals[index]), reason);
     }
     drain
 }

@@ -2,9 +2,10 @@
 //! at least once a second.
 
 use infermeter_client::kept::Budget;
-use infermeter_core::clock::monotonic_ns;
+use infermeter_core::clock::{Clock, Offset, monotonic_ns};
 use infermeter_core::record::RequestRecord;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::OnceLock;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 /// Where records go. Implemented by the journal; a fake in tests.
@@ -15,11 +16,51 @@ pub trait RecordSink: Send {
     /// What went wrong, with its place. The record may still be kept in memory.
     fn append(&mut self, record: &RequestRecord) -> Result<(), String>;
 
-    /// Makes what was taken durable.
+    /// Takes what is known of a request that has begun: it was sent, or has no `send_start` and waits
+    /// for a connection. Its record comes later, if the run lives to see it.
+    ///
+    /// # Errors
+    /// As for a record.
+    fn begin(&mut self, record: &RequestRecord) -> Result<(), String>;
+
+    /// Makes what was taken durable, as what is known at `now`.
     ///
     /// # Errors
     /// What went wrong, with its place. A later call may succeed.
-    fn flush(&mut self) -> Result<(), String>;
+    fn flush(&mut self, now: Offset) -> Result<(), String>;
+}
+
+/// What threads tell the recorder.
+#[derive(Debug)]
+enum Fact {
+    Begun(RequestRecord),
+    Ended(RequestRecord),
+}
+
+/// A thread's way to the recorder, which outlives it.
+#[derive(Debug, Clone)]
+pub(crate) struct Records(Sender<Fact>);
+
+/// The two ends of the way.
+pub(crate) fn channel() -> (Records, Receipts) {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    (Records(sender), Receipts(receiver))
+}
+
+/// The recorder's end.
+#[derive(Debug)]
+pub(crate) struct Receipts(Receiver<Fact>);
+
+impl Records {
+    /// A request has begun.
+    pub(crate) fn begun(&self, record: RequestRecord) {
+        let _ = self.0.send(Fact::Begun(record));
+    }
+
+    /// A request has ended.
+    pub(crate) fn ended(&self, record: RequestRecord) {
+        let _ = self.0.send(Fact::Ended(record));
+    }
 }
 
 /// Longest time a record stays unwritten.
@@ -27,16 +68,23 @@ const FLUSH_NS: i64 = 500_000_000;
 
 /// Records until every worker has hung up, and gives back the memory of what was written. Returns the number of records and the first problem.
 pub(crate) fn record(
-    records: &Receiver<RequestRecord>,
+    receipts: &Receipts,
     sink: &mut dyn RecordSink,
+    clock: &OnceLock<Clock>,
     budget: &Budget,
 ) -> (u64, Option<String>) {
     let mut problem = None;
     let mut count = 0;
     let mut flushed = monotonic_ns();
+    // Before the clock is set there is nothing to record.
+    let now = || clock.get().map_or(Offset::ZERO, Clock::now);
     loop {
-        match records.recv_timeout(Duration::from_nanos(FLUSH_NS as u64)) {
-            Ok(record) => {
+        match receipts
+            .0
+            .recv_timeout(Duration::from_nanos(FLUSH_NS as u64))
+        {
+            Ok(Fact::Begun(record)) => note(&mut problem, sink.begin(&record)),
+            Ok(Fact::Ended(record)) => {
                 count += 1;
                 note(&mut problem, sink.append(&record));
                 budget.written(&record);
@@ -44,13 +92,12 @@ pub(crate) fn record(
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
-        let now = monotonic_ns();
-        if now - flushed >= FLUSH_NS {
-            note(&mut problem, sink.flush());
-            flushed = now;
+        if monotonic_ns() - flushed >= FLUSH_NS {
+            note(&mut problem, sink.flush(now()));
+            flushed = monotonic_ns();
         }
     }
-    note(&mut problem, sink.flush());
+    note(&mut problem, sink.flush(now()));
     (count, problem)
 }
 

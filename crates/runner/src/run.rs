@@ -6,8 +6,9 @@ use crate::closed_loop;
 use crate::dependents::SessionRules;
 use crate::open_loop;
 use crate::progress::{Snapshot, snapshot};
-use crate::recorder::{RecordSink, record};
+use crate::recorder::{RecordSink, channel, record};
 use crate::shared::{Shared, Stop};
+use crate::taken_watch::TakenWatch;
 use crate::worker::{Lookup, Worker, WorkerEnd};
 use infermeter_client::engine::EngineConfig;
 use infermeter_client::live::Live;
@@ -18,7 +19,6 @@ use infermeter_core::schedule::{ArrivalIds, Phase, Schedule};
 use infermeter_sys::{limits, signals};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ const LEAD_NS: i64 = 5_000_000;
 const WATCH: Duration = Duration::from_millis(50);
 /// Looks between two snapshots.
 const LOOKS_PER_SNAPSHOT: u32 = 4;
+/// Looks between two at what is taken from the process.
+const LOOKS_PER_TAKEN: u32 = 20;
 
 /// How to execute a schedule.
 #[derive(Debug, Clone)]
@@ -121,10 +123,12 @@ pub fn run(
     let plan = Lookup { spec, next };
     let id = |number| id_of(schedule, number);
     let lives: Vec<Arc<Live>> = (0..settings.threads).map(|_| Arc::default()).collect();
-    let (sender, receiver) = channel();
+    let (sender, receipts) = channel();
     let cpu_before = process_cpu_ns();
     thread::scope(|scope| {
-        let recorder = scope.spawn(move || record(&receiver, sink, &settings.engine.budget));
+        let clock = &shared.clock;
+        let budget = &settings.engine.budget;
+        let recorder = scope.spawn(move || record(&receipts, sink, clock, budget));
         let maker = Maker {
             make,
             spec,
@@ -153,13 +157,13 @@ pub fn run(
         drop(sender);
         let clock = start(&shared, bodies, settings.threads);
         on_start(&clock);
-        watch(&shared, schedule, &lives, clock, on_phase, on_progress);
+        let taken = watch((&shared, &lives, clock), schedule, (on_phase, on_progress));
         bodies.end();
         let ends: Vec<_> = workers.into_iter().map(join).collect();
         join(filler);
         let (records, problem) = join(recorder);
         let ended = clock.now();
-        let ends = collect(ends)?;
+        let ends = collect(ends, taken, ended)?;
         let cpu_ns = process_cpu_ns() - cpu_before;
         Ok(RunOutcome {
             clock,
@@ -218,6 +222,8 @@ fn health(
         io: settings.engine.io,
         process_cpu_ns,
         recorder_error,
+        // The sink knows.
+        unwritten: None,
     }
 }
 
@@ -228,11 +234,19 @@ fn join<T>(handle: thread::ScopedJoinHandle<'_, T>) -> T {
     }
 }
 
-fn collect(ends: Vec<std::io::Result<WorkerEnd>>) -> Result<Vec<WorkerEnd>, RunError> {
-    ends.into_iter()
-        .enumerate()
-        .map(|(worker, end)| end.map_err(|source| RunError::Worker { worker, source }))
-        .collect()
+/// The workers' ends, their gaps explained.
+fn collect(
+    ends: Vec<std::io::Result<WorkerEnd>>,
+    mut taken: TakenWatch,
+    ended: Offset,
+) -> Result<Vec<WorkerEnd>, RunError> {
+    taken.look(ended);
+    let explained = |(worker, end): (usize, std::io::Result<WorkerEnd>)| {
+        let mut end = end.map_err(|source| RunError::Worker { worker, source })?;
+        taken.explain(&mut end.health);
+        Ok(end)
+    };
+    ends.into_iter().enumerate().map(explained).collect()
 }
 
 fn measured_of(schedule: &Schedule) -> i64 {
@@ -278,15 +292,14 @@ fn start(shared: &Shared, bodies: &Bodies, threads: usize) -> Clock {
     *shared.clock.get_or_init(|| Clock::starting_in(LEAD_NS))
 }
 
-/// Looks at signals, tells phases and draws progress until every worker has ended.
+/// Looks at signals, at what is taken from the process, tells phases and draws progress until every
+/// worker has ended.
 fn watch(
-    shared: &Shared,
+    (shared, lives, clock): (&Shared, &[Arc<Live>], Clock),
     schedule: &Schedule,
-    lives: &[Arc<Live>],
-    clock: Clock,
-    on_phase: &mut dyn FnMut(Phase),
-    on_progress: &mut dyn FnMut(&Snapshot),
-) {
+    (on_phase, on_progress): (&mut dyn FnMut(Phase), &mut dyn FnMut(&Snapshot)),
+) -> TakenWatch {
+    let mut taken = TakenWatch::start(clock.now());
     let mut looks = 0_u32;
     let mut told = None;
     while shared.ended.load(Ordering::Acquire) < lives.len() {
@@ -303,10 +316,14 @@ fn watch(
             on_phase(phase);
         }
         looks += 1;
+        if looks.is_multiple_of(LOOKS_PER_TAKEN) {
+            taken.look(now);
+        }
         if looks.is_multiple_of(LOOKS_PER_SNAPSHOT) {
             on_progress(&snapshot(lives, now, phase, shared.stop() != Stop::No));
         }
     }
+    taken
 }
 
 fn phase_at(shared: &Shared, schedule: &Schedule, now: Offset) -> Phase {

@@ -2,23 +2,23 @@
 
 use crate::bodies::{Bodies, NextRequests, unsent};
 use crate::dependents::Dependents;
+use crate::recorder::Records;
 use crate::run::RunSettings;
+use crate::self_watch::SelfWatch;
 use crate::shared::Shared;
 use infermeter_client::engine::{Engine, EngineConfig};
 use infermeter_client::live::Live;
 use infermeter_client::prepared::Prepared;
-use infermeter_core::clock::{Clock, Offset, monotonic_ns, thread_cpu_ns};
+use infermeter_core::clock::{Clock, Offset};
 use infermeter_core::record::{Reason, RequestError, RequestRecord};
 use infermeter_core::request::{RequestId, RequestSpec};
 use infermeter_core::run::ThreadHealth;
 use infermeter_core::schedule::Phase;
 use infermeter_sys::affinity;
-use infermeter_sys::schedstat::Schedstat;
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::Sender;
 
 /// Longest wait inside the engine: signals and the end of the run are noticed this fast.
 pub(crate) const TICK_NS: i64 = 10_000_000;
@@ -33,11 +33,13 @@ pub(crate) struct Worker<'a> {
     pub(crate) count: usize,
     pub(crate) shared: &'a Shared,
     pub(crate) bodies: &'a Bodies,
-    pub(crate) records: Sender<RequestRecord>,
+    pub(crate) records: Records,
     pub(crate) engine: Engine,
     pub(crate) bodies_late: u64,
     /// Requests that wait for answers.
     pub(crate) dependents: Dependents,
+    watch: SelfWatch,
+    begun: Vec<RequestRecord>,
     done: Vec<RequestRecord>,
     /// When the last look at the sockets began.
     polled_at: Option<Offset>,
@@ -60,7 +62,7 @@ impl<'a> Worker<'a> {
         settings: &RunSettings,
         shared: &'a Shared,
         bodies: &'a Bodies,
-        records: Sender<RequestRecord>,
+        records: Records,
         live: Arc<Live>,
     ) -> io::Result<Self> {
         let count = settings.threads;
@@ -87,6 +89,8 @@ impl<'a> Worker<'a> {
             engine,
             bodies_late: 0,
             dependents: Dependents::new(index, settings.sessions),
+            watch: SelfWatch::start(Offset::ZERO),
+            begun: Vec::new(),
             done: Vec::new(),
             polled_at: None,
             settled: false,
@@ -99,6 +103,7 @@ impl<'a> Worker<'a> {
         loop {
             if let Some(clock) = self.shared.clock.get() {
                 self.engine.start_clock(*clock);
+                self.watch = SelfWatch::start(clock.now());
                 return Ok(());
             }
             let soon = self.engine.now().plus(1_000_000);
@@ -106,13 +111,17 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Sends ended requests' records to the recorder; `look` sees each first.
+    /// Tells the recorder of requests that have begun and of those that have ended; `look` sees each
+    /// of the latter first.
     pub(crate) fn hand_over(&mut self, mut look: impl FnMut(&RequestRecord, &mut Dependents)) {
+        self.engine.take_begun(&mut self.begun);
+        for record in self.begun.drain(..) {
+            self.records.begun(record);
+        }
         self.engine.take_done(&mut self.done);
         for record in self.done.drain(..) {
             look(&record, &mut self.dependents);
-            // The recorder outlives the workers.
-            let _ = self.records.send(record);
+            self.records.ended(record);
         }
     }
 
@@ -139,25 +148,41 @@ impl<'a> Worker<'a> {
         self.shared.settled.load(Ordering::Acquire) >= self.count
     }
 
+    /// A turn of the loop begins: the present instant.
+    pub(crate) fn turn(&mut self) -> Offset {
+        let now = self.engine.now();
+        self.watch.turn(now);
+        now
+    }
+
+    /// Its counters, and what it has seen of itself.
+    pub(crate) fn health(&self, bodies_late: u64) -> ThreadHealth {
+        self.watch.health(self.engine.health(), bodies_late)
+    }
+
     /// One round of the engine until `due`, at most a tick.
     pub(crate) fn poll(&mut self, now: Offset, due: Option<Offset>) -> io::Result<()> {
         self.polled_at = Some(now);
         let tick = now.plus(TICK_NS);
         let until = due.map_or(tick, |at| at.min(tick));
+        self.watch.waits_until(until.max(now));
         if until.since(now) > QUIET_NS {
             self.engine.tend_connections();
         }
         self.engine.poll(until)
     }
 
-    /// A record for a request that was not sent because of a signal.
-    pub(crate) fn record_unsent(&self, mut record: RequestRecord) {
-        let text = "the run was stopped before this request was due";
+    /// A record for a request that was not sent because the run had ended for this reason.
+    pub(crate) fn record_unsent(&self, mut record: RequestRecord, reason: Reason) {
+        let text = match reason {
+            Reason::Interrupted => "the run was stopped before this request was due",
+            _ => "the drain ended before this request was sent",
+        };
         record.error = Some(RequestError {
-            reason: Reason::Interrupted,
+            reason,
             text: text.to_owned(),
         });
-        let _ = self.records.send(record);
+        self.records.ended(record);
     }
 
     /// At the end of a run: rows for requests that waited for an answer and were due before
@@ -188,7 +213,7 @@ impl<'a> Worker<'a> {
                 reason,
                 text: "the run ended before this turn was sent".to_owned(),
             });
-            let _ = self.records.send(record);
+            self.records.ended(record);
         }
         (count, sessions.into_iter().collect())
     }
@@ -233,44 +258,6 @@ fn open_connections(engine: &mut Engine, wanted: usize) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// CPU, run-queue wait and wall time of the calling thread between two instants.
-pub(crate) struct SelfWatch {
-    cpu: i64,
-    wall: i64,
-    schedstat: Option<Schedstat>,
-    wait: i64,
-}
-
-impl SelfWatch {
-    pub(crate) fn start() -> Self {
-        let schedstat = Schedstat::of_this_thread();
-        let wait = schedstat
-            .as_ref()
-            .and_then(Schedstat::run_queue_wait_ns)
-            .unwrap_or(0);
-        Self {
-            cpu: thread_cpu_ns(),
-            wall: monotonic_ns(),
-            schedstat,
-            wait,
-        }
-    }
-
-    pub(crate) fn into_health(self, counters: &ThreadHealth, bodies_late: u64) -> ThreadHealth {
-        let wait = self
-            .schedstat
-            .as_ref()
-            .and_then(Schedstat::run_queue_wait_ns);
-        ThreadHealth {
-            cpu_ns: thread_cpu_ns() - self.cpu,
-            wall_ns: monotonic_ns() - self.wall,
-            run_queue_wait_ns: wait.map(|w| w - self.wait),
-            bodies_late,
-            ..counters.clone()
-        }
-    }
 }
 
 /// Phase of a measured request's record.

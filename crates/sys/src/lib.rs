@@ -12,5 +12,6 @@ pub mod schedstat;
 pub mod signals;
 pub mod socket;
 pub mod stamp;
+pub mod taken;
 pub mod timer;
 pub mod uring;

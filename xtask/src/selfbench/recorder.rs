@@ -10,7 +10,7 @@ use infermeter_core::clock::{Offset, monotonic_ns, process_cpu_ns};
 use infermeter_core::record::{Chunk, ChunkKind, Outcome, RequestRecord, StampSource, TokenSource};
 use infermeter_core::schedule::Phase;
 use infermeter_core::seed::splitmix64;
-use infermeter_record::{JOURNAL_FILE, JournalWriter, PARQUET_FILE, convert};
+use infermeter_record::{JOURNAL_FILE, JournalWriter, LeftOpen, PARQUET_FILE, convert};
 use infermeter_sys::limits;
 use serde_json::{Value, json};
 use std::fs;
@@ -89,7 +89,12 @@ pub fn child(directory: &Path) -> Result<()> {
     let written = Moment::now();
     let journal_peak = peak_mb()?;
     let journal_bytes = fs::metadata(directory.join(JOURNAL_FILE))?.len();
-    let converted = convert(directory, &["fixed".to_owned()], &mut |_| {})?;
+    let converted = convert(
+        directory,
+        &["fixed".to_owned()],
+        LeftOpen::LeftOut,
+        &mut |_| {},
+    )?;
     let end = Moment::now();
     if converted.records != RECORDS {
         bail!("{} of {RECORDS} records came back", converted.records);

@@ -16,6 +16,7 @@ mod server;
 mod sessions;
 mod setup;
 mod stamps;
+mod standstill;
 mod steady;
 mod tokens;
 mod warmup;
@@ -38,6 +39,8 @@ const CHECKS: &[Check] = &[
     failures::failures,
     failures::in_band_errors,
     failures::truncated_streams,
+    standstill::stood_still,
+    standstill::not_sent,
     failures::bodies_without_end,
     load::send_lag,
     load::slot_lag,

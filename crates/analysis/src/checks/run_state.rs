@@ -1,22 +1,47 @@
 //! Runs that did not go to their end, or were not written down.
 
+use super::{count, counted};
 use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
 
 /// The recorder could not write: data are lost.
-pub(super) fn recorder_error(run: &Run, _: &Summary) -> Option<Finding> {
-    let error = run
+pub(super) fn recorder_error(run: &Run, summary: &Summary) -> Option<Finding> {
+    let health = run.manifest.client_health.as_ref()?;
+    let error = health.recorder_error.as_ref()?;
+    let missing = health.unwritten.map_or_else(String::new, |unwritten| {
+        let scheduled = run.manifest.progress.as_ref().map(|p| p.scheduled);
+        let of_all = scheduled.map_or_else(String::new, |n| format!(" of {}", count(n)));
+        let since = unwritten.since.map_or_else(String::new, |at| {
+            format!(", those that ended after {:.1} s", at.0 as f64 / 1e9)
+        });
+        format!(
+            "{}{of_all} are missing{since}; {} of {} are here. ",
+            counted(unwritten.records, "request"),
+            count(summary.requests.measured.total),
+            counted(unwritten.measured, "measured request"),
+        )
+    });
+    let here = run.collected.requests.len() as u64;
+    let all_here = run
         .manifest
-        .client_health
-        .as_ref()?
-        .recorder_error
-        .as_ref()?;
+        .progress
+        .as_ref()
+        .is_some_and(|p| p.scheduled == here);
+    let (severity, message) = if health.unwritten.is_none() && all_here {
+        let message =
+            "The record could not be written for a while. It was later: nothing is missing.";
+        (Severity::Note, message)
+    } else {
+        let message = "The record could not be written completely: requests are missing from every \
+                       figure.";
+        (Severity::Error, message)
+    };
     Some(Finding::new(
-        Severity::Error,
+        severity,
         "record-incomplete",
-        "The record could not be written completely: requests are missing from every figure.",
-        error.clone(),
+        message,
+        format!("{missing}{error}"),
         "Free the disk (or choose another --out) and run again.",
     ))
 }
@@ -29,8 +54,8 @@ pub(super) fn interrupted(run: &Run, summary: &Summary) -> Option<Finding> {
         return None;
     }
     let message = if recovered {
-        "The run did not end: its record was recovered from the journal, and requests that were in \
-         flight at the end are missing."
+        "The run did not end: its record was recovered from the journal, and what came of the requests \
+         that were in flight at the end is not known."
     } else {
         "The run was interrupted: figures cover the part of the window before that."
     };

@@ -9,7 +9,7 @@ use infermeter_core::clock::Offset;
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::plan::{Endpoint, PromptCount, Warmup};
 use infermeter_core::record::{Chunk, Reason, RequestRecord, StampSource, TokenSource};
-use infermeter_core::run::{ClientHealth, Progress, RunLog, ThreadHealth};
+use infermeter_core::run::{ClientHealth, Progress, RunLog, ThreadHealth, Unwritten};
 use infermeter_core::schedule::Phase;
 use infermeter_core::units::Span;
 use infermeter_metrics::fixture::{Run, ms};
@@ -94,8 +94,17 @@ fn progress(run: &mut Run) -> &mut Progress {
     run.manifest().progress.as_mut().expect("a progress")
 }
 
-fn health(run: &mut Run) -> &mut ClientHealth {
-    run.manifest().client_health.as_mut().expect("a health")
+/// The view of a client whose disk was full.
+fn unwritten() -> ClientHealth {
+    ClientHealth {
+        recorder_error: Some("No space left on device".to_owned()),
+        unwritten: Some(Unwritten {
+            records: 300,
+            measured: 1_600,
+            since: Some(Offset(7_000_000_000)),
+        }),
+        ..ClientHealth::default()
+    }
 }
 
 #[test]
@@ -115,7 +124,7 @@ fn findings_of_the_run_come_along_and_the_heaviest_is_first() {
     check(
         |run| {
             run.manifest().run_findings.push(own);
-            health(run).recorder_error = Some("No space left on device".to_owned());
+            run.manifest().client_health = Some(unwritten());
         },
         &["error record-incomplete", "warning probe"],
     );

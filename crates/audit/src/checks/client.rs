@@ -28,6 +28,15 @@ pub(super) const CHECKS: &[Check] = &[
         test: Test::One(concurrency_disagrees),
     },
     Check {
+        code: "client-stood-still",
+        severity: Severity::Error,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "The client stood still for a part of the run.",
+        advice: "Measure again, with a client that nobody stops or throttles.",
+        test: Test::One(own),
+    },
+    Check {
         code: "uncertain-instants",
         severity: Severity::Warning,
         scope: Scope::Run,

@@ -36,7 +36,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Check> {
 }
 
 /// Codes that a run of infermeter judges itself: there, its findings answer.
-const JUDGED_BY_RUN: [&str; 30] = [
+const JUDGED_BY_RUN: [&str; 31] = [
     "cold-start-samples",
     "send-lag",
     "load-not-delivered",
@@ -44,6 +44,7 @@ const JUDGED_BY_RUN: [&str; 30] = [
     "no-warmup",
     "warmup-too-short",
     "connections-opened-inside",
+    "client-stood-still",
     "uncertain-instants",
     "program-stamps",
     "outside-calibration",

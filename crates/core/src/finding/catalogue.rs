@@ -62,6 +62,8 @@ use Scope::{Publication, Repeated, Run};
 
 /// Code, scope and dimension of every finding of a run or of repeated runs.
 pub const FINDINGS: &[(&str, Scope, Dimension)] = &[
+    ("client-stood-still", Run, EvaluationSetup),
+    ("not-sent", Run, EvaluationSetup),
     ("send-lag", Run, EvaluationSetup),
     ("slot-lag", Run, EvaluationSetup),
     ("load-not-delivered", Run, EvaluationSetup),
@@ -124,6 +126,7 @@ pub const FINDINGS: &[(&str, Scope, Dimension)] = &[
     ("key-file-readable", Run, EvaluationSetup),
     ("conservation", Run, EvaluationSetup),
     ("residence-disagrees", Run, EvaluationSetup),
+    ("record-removed", Run, EvaluationSetup),
     ("record-incomplete", Run, EvaluationSetup),
     ("manifest-unwritten", Run, EvaluationSetup),
     ("interrupted", Run, EvaluationSetup),

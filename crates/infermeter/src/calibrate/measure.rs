@@ -105,7 +105,7 @@ pub fn measure(spec: Spec, settings: &Settings, scratch: &Scratch) -> Result<Mea
     let directory = RunDirectory::create(&files.path().join("run"))?;
     let cores = [&settings.cores.mock[..], &settings.cores.client].concat();
     let bystanders = Bystanders::watch(mock.pid(), &cores);
-    let (manifest, interrupted) = execute_on(
+    let executed = execute_on(
         &plan,
         &load,
         (&run_id, salt),
@@ -115,11 +115,11 @@ pub fn measure(spec: Spec, settings: &Settings, scratch: &Scratch) -> Result<Mea
     let seen = bystanders.seen();
     mock.end()?;
     Ok(Measured {
-        manifest,
         records: journal_records(directory.path())?,
         truth: truth::read(&truth_file)?,
         seen,
-        interrupted,
+        interrupted: executed.interrupted,
+        manifest: executed.manifest,
     })
 }
 

@@ -32,7 +32,10 @@ pub fn audit(args: &AuditArgs) -> Result<u8> {
         declared.apply(facts);
     }
     let audited = infermeter_audit::audit(&sides);
-    output::print(&rendered(&audited, args)?);
+    match args.json {
+        true => output::json(&serde_json::to_value(&audited).context("the audit as JSON")?),
+        false => output::print(&rendered(&audited, args)),
+    }
     Ok(exit_code(&audited, args.strict))
 }
 
@@ -42,20 +45,16 @@ fn mapping(path: &Path) -> Result<Mapping> {
     Mapping::parse(&text).with_context(named)
 }
 
-fn rendered(audit: &Audit, args: &AuditArgs) -> Result<String> {
-    if args.json {
-        let json = serde_json::to_value(audit).context("the audit as JSON")?;
-        return Ok(format!("{json:#}\n"));
-    }
+fn rendered(audit: &Audit, args: &AuditArgs) -> String {
     if args.markdown {
-        return Ok(audit_markdown(audit));
+        return audit_markdown(audit);
     }
     let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let style = Style {
         color,
         ..Style::default()
     };
-    Ok(audit_terminal(audit, style))
+    audit_terminal(audit, style)
 }
 
 fn exit_code(audit: &Audit, strict: bool) -> u8 {

@@ -38,7 +38,7 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<u8> {
     let certificate = certificate(&settings, &receiving, rungs);
     let saved = save(args, &ladder, &certificate);
     if args.json {
-        output::print(&format!("{:#}\n", serde_json::to_value(&certificate)?));
+        output::json(&serde_json::to_value(&certificate)?);
     } else {
         output::print(&render(&certificate));
     }

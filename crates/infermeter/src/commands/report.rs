@@ -12,8 +12,8 @@ use infermeter_core::schedule::Phase;
 use infermeter_core::slo::Slo;
 use infermeter_metrics::facts::RequestFacts;
 use infermeter_record::{
-    ParquetRecords, RecordState, RunDirectory, Tail, read_manifest, read_server_metrics,
-    write_manifest,
+    CutOff, LeftOpen, ParquetRecords, RecordState, RunDirectory, Tail, free_room, read_manifest,
+    read_server_metrics, write_manifest,
 };
 use infermeter_report::View;
 
@@ -30,11 +30,13 @@ pub fn report(args: &ReportArgs) -> Result<u8> {
         RecordState::Finished => {}
         RecordState::NeedsRecovery => {
             recover(&directory, &mut manifest)?;
+            free_room(directory.path());
             // The journal is gone: what it told must not depend on the rest going well.
             write_manifest(directory.path(), &manifest)?;
         }
         RecordState::Empty => bail!(
-            "{} has a run.json but no record: the run ended before its first request",
+            "{} has a run.json but no record: the run ended before its first request, or the record \
+             was removed; restore it from a copy, or run again",
             args.run_dir.display()
         ),
     }
@@ -57,7 +59,7 @@ pub fn report(args: &ReportArgs) -> Result<u8> {
         output::note(&format!("note: run.json is left as it was: {error}"));
     }
     if args.json {
-        output::print(&format!("{:#}\n", judged.json()));
+        output::json(&judged.json());
     } else {
         output::print(&judged.text(view(args.full)));
     }
@@ -84,7 +86,12 @@ fn fluidity(args: &ReportArgs) -> Result<Option<Deadlines>> {
 
 /// Turns a journal that a run left behind into its record.
 fn recover(directory: &RunDirectory, manifest: &mut RunManifest) -> Result<()> {
-    let converted = settle::settle(directory.path(), manifest)?;
+    let killed = manifest.state == RunState::Running;
+    let left_open = match killed {
+        true => LeftOpen::Cancelled,
+        false => LeftOpen::LeftOut,
+    };
+    let converted = settle::settle(directory.path(), manifest, left_open)?;
     let lost = match converted.tail {
         Tail::Clean => "to its end".to_owned(),
         Tail::Torn {
@@ -94,7 +101,7 @@ fn recover(directory: &RunDirectory, manifest: &mut RunManifest) -> Result<()> {
             format!("to byte {at_byte}; {lost_bytes} bytes of a batch cut short were left out")
         }
     };
-    let (severity, message) = if manifest.state == RunState::Running {
+    let (severity, message) = if killed {
         manifest.state = RunState::Interrupted;
         let message = "the run did not end by itself; its record was recovered from the journal";
         (Severity::Warning, message)
@@ -102,14 +109,40 @@ fn recover(directory: &RunDirectory, manifest: &mut RunManifest) -> Result<()> {
         let message = "the run ended without completing its record; it was completed afterwards";
         (Severity::Note, message)
     };
+    let cut_off = converted
+        .cut_off
+        .as_ref()
+        .map_or_else(String::new, in_flight);
     manifest.run_findings.push(Finding::new(
         severity,
         "recovered",
         message,
-        format!("{} requests, read {lost}", converted.records),
+        format!("{} requests, read {lost}{cut_off}", converted.records),
         "where requests are missing, read the figures as those of a shorter run",
     ));
     Ok(())
+}
+
+/// What a killed run had begun.
+fn in_flight(cut: &CutOff) -> String {
+    let seconds = |ns: i64| format!("{:.1} s", ns as f64 / 1e9);
+    let waiting = match cut.waiting {
+        0 => String::new(),
+        n => format!(", {n} waited for a connection"),
+    };
+    let flying = match cut.in_flight {
+        0 => "none was in flight".to_owned(),
+        n => format!(
+            "{n} were in flight, for {} at the median and {} at most, and count as cancelled \
+             (run_killed)",
+            seconds(cut.median_age_ns),
+            seconds(cut.longest_age_ns)
+        ),
+    };
+    format!(
+        "; at {}, the last instant on record, {flying}{waiting}",
+        seconds(cut.as_of.0)
+    )
 }
 
 /// What can be said about the end of a run that could not say it itself.

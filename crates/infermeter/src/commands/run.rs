@@ -4,6 +4,7 @@ use super::report::view;
 use crate::calibrate::cite;
 use crate::cli::RunArgs;
 use crate::exit::{self, ExitError};
+use crate::journal::Journal;
 use crate::judged::Judged;
 use crate::layers::{self, Resolved};
 use crate::load::Load;
@@ -11,8 +12,7 @@ use crate::mock_child::MockChild;
 use crate::place::{self, Cores, Size};
 use crate::progress::Progress;
 use crate::receiving::Receiving;
-use crate::secrets::Secrets;
-use crate::sent::{self, SentBodies};
+use crate::sent::SentBodies;
 use crate::server_metrics::Watching;
 use crate::target::{self, ReadyTarget};
 use crate::{
@@ -28,19 +28,22 @@ use infermeter_core::clock::{Clock, realtime_ns};
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::plan::{History, Plan, Until};
 use infermeter_core::record::RequestRecord;
-use infermeter_core::request::{RequestContent, RequestId};
-use infermeter_core::run::{FORMAT_VERSION, RunManifest, RunState, Window};
+use infermeter_core::request::RequestContent;
+use infermeter_core::run::{
+    ClientHealth, FORMAT_VERSION, RunManifest, RunState, Unwritten, Window,
+};
 use infermeter_core::schedule::Schedule;
 use infermeter_core::source::RecordSource;
 use infermeter_probe::host::is_own_address;
 use infermeter_record::{
-    JOURNAL_FILE, JournalReader, JournalRecords, JournalWriter, PARQUET_FILE, ParquetRecords,
-    RecordError, RunDirectory, read_server_metrics, write_manifest,
+    JOURNAL_FILE, JournalReader, JournalRecords, LeftOpen, ManifestRoom, PARQUET_FILE,
+    ParquetRecords, RecordError, RunDirectory, read_server_metrics, write_manifest,
 };
-use infermeter_runner::{Inputs, RecordSink, RunOutcome, RunSettings, SessionRules};
+use infermeter_runner::{Inputs, RunOutcome, RunSettings, SessionRules};
 use infermeter_sys::stamp::Sentinel;
 use infermeter_sys::{affinity, limits, signals};
 use sha2::{Digest, Sha256};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -86,7 +89,7 @@ fn measure(plan: &Plan, load: &Load, run_id: &str, salt: u64) -> Result<Judged> 
             show_place(plan, ended.interrupted, &ended.directory);
             Ok(ended.judged)
         }
-        Some(error) => Err(unfinished(&error, &ended.directory)),
+        Some(error) => Err(error),
     }
 }
 
@@ -120,8 +123,9 @@ pub(crate) fn measure_into(
     let directory = RunDirectory::create(&directory)?;
     let outcome = prepare_and_execute(plan, load, run_id, salt, directory.path());
     match outcome {
-        Ok((manifest, interrupted)) => {
-            let (judged, unwritten) = finish(manifest, directory.path(), until)?;
+        Ok(executed) => {
+            let interrupted = executed.interrupted;
+            let (judged, unwritten) = finish(executed, directory.path(), until)?;
             Ok(Ended {
                 judged,
                 interrupted,
@@ -146,7 +150,7 @@ fn prepare_and_execute(
     run_id: &str,
     salt: u64,
     directory: &Path,
-) -> Result<(RunManifest, bool)> {
+) -> Result<Executed> {
     let cores = place::split_cores(plan);
     let mock = match plan.target.strip_prefix("mock:") {
         Some(preset) => Some(MockChild::start(preset, &cores.mock)?),
@@ -160,6 +164,19 @@ fn prepare_and_execute(
     execute_on(plan, load, (run_id, salt), (&cores, mock_url), directory)
 }
 
+/// A run that has been executed.
+#[derive(Debug)]
+pub(crate) struct Executed {
+    /// `run.json`, as far as it is known without the record.
+    pub manifest: RunManifest,
+    /// A signal ended it.
+    pub interrupted: bool,
+    /// Room for that `run.json`.
+    room: ManifestRoom,
+    /// The journal, by whatever name.
+    journal: File,
+}
+
 /// Executes a plan on `cores`; the simulator of a `mock:` target serves already, at its URL. The
 /// journal and `run.json` are in `directory` afterwards.
 ///
@@ -171,7 +188,7 @@ pub(crate) fn execute_on(
     (run_id, salt): (&str, u64),
     (cores, mock_url): (&Cores, Option<&str>),
     directory: &Path,
-) -> Result<(RunManifest, bool)> {
+) -> Result<Executed> {
     let size = place::size(plan, &load.schedule, cores)?;
     let target = target::prepare_unless_stopped(plan, mock_url, run_id)?;
     let environment = environment::environment(plan, &target, load, (cores, size), salt);
@@ -249,14 +266,11 @@ fn execute(
     settings: &RunSettings,
     mut manifest: RunManifest,
     directory: &Path,
-) -> Result<(RunManifest, bool)> {
+) -> Result<Executed> {
     // A disk that has no room for this ends the run before it begins.
     write_manifest(directory, &manifest)?;
-    let mut sink = Journal {
-        writer: JournalWriter::create(directory)?,
-        secrets: &target.secrets,
-        sent: Vec::new(),
-    };
+    let room = ManifestRoom::take(directory, &manifest, settings.threads)?;
+    let (mut sink, journal) = Journal::create(directory, &target.secrets)?;
     let prompt_problem = Mutex::new(None);
     let bodies = SentBodies::default();
     let make = |id, answers: &[Arc<str>]| {
@@ -308,23 +322,35 @@ fn execute(
     if let Some(problem) = prompt_problem.into_inner().unwrap_or_default() {
         manifest.run_findings.push(prompt_inexact(&problem));
     }
+    let unwritten = sink.unwritten();
     manifest.environment["workload"]["sent_sha256"] = bodies.hash(sink.sent).into();
-    Ok(ended(manifest, outcome))
+    Ok(Executed {
+        interrupted: outcome.progress.interrupted,
+        manifest: ended(manifest, outcome, unwritten),
+        room,
+        journal,
+    })
 }
 
-/// The manifest of a run that has ended, and whether a signal ended it.
-fn ended(mut manifest: RunManifest, outcome: RunOutcome) -> (RunManifest, bool) {
+/// The manifest of a run that has ended.
+fn ended(
+    mut manifest: RunManifest,
+    outcome: RunOutcome,
+    unwritten: Option<Unwritten>,
+) -> RunManifest {
     manifest.clock = outcome.clock;
     manifest.window = outcome.window;
-    let interrupted = outcome.progress.interrupted;
-    manifest.state = if interrupted {
+    manifest.state = if outcome.progress.interrupted {
         RunState::Interrupted
     } else {
         RunState::Finished
     };
     manifest.progress = Some(outcome.progress);
-    manifest.client_health = Some(outcome.health);
-    (manifest, interrupted)
+    manifest.client_health = Some(ClientHealth {
+        unwritten,
+        ..outcome.health
+    });
+    manifest
 }
 
 /// Has the server's metrics read during the run, where it has a page, on cores that no worker has.
@@ -441,43 +467,40 @@ fn prepare_request(
     }
 }
 
-/// The journal as the runner's sink.
-struct Journal<'a> {
-    writer: JournalWriter,
-    secrets: &'a Secrets,
-    /// Requests of warm-up and window that were sent.
-    sent: Vec<RequestId>,
-}
-
-impl RecordSink for Journal<'_> {
-    fn append(&mut self, record: &RequestRecord) -> Result<(), String> {
-        if sent::counts(record) {
-            self.sent.push(record.id);
-        }
-        let clean = self.secrets.scrubbed_record(record);
-        let written = self.writer.append(clean.as_ref().unwrap_or(record));
-        written.map_err(|e| e.to_string())
-    }
-
-    fn flush(&mut self) -> Result<(), String> {
-        self.writer.flush().map_err(|e| e.to_string())
-    }
-}
-
 /// Converts the record and judges it. Where it cannot be converted (a full disk), the journal
 /// stays, what it holds is judged all the same, and the reason is handed on.
 fn finish(
-    mut manifest: RunManifest,
+    executed: Executed,
     directory: &Path,
     until: Option<&Until>,
 ) -> Result<(Judged, Option<anyhow::Error>)> {
-    let converted = convert(directory, &manifest);
+    let Executed {
+        mut manifest,
+        room,
+        journal,
+        ..
+    } = executed;
+    let path = directory.join(JOURNAL_FILE);
+    if !path.exists() {
+        manifest.run_findings.push(removed(directory));
+        let records = JournalRecords::of_file(journal, path)?;
+        let judged = judged(manifest, directory, &records, until)?;
+        return Ok((judged, Some(gone(directory))));
+    }
+    // What the run knows of itself comes first: the record may find no room any more.
+    let written = write_manifest(directory, &manifest).or_else(|error| {
+        let kept = room.write(&manifest);
+        kept.map_err(|_| error)
+    });
+    let converted = written
+        .map_err(anyhow::Error::from)
+        .and_then(|()| settle::settle(directory, &manifest, LeftOpen::LeftOut));
     if let Some(health) = &mut manifest.client_health {
         // The conversion has had its peak, too. Set before judging: `report` must find the same.
         health.peak_rss_bytes = limits::peak_rss_bytes();
     }
     let judged = match converted {
-        Ok(()) => judged(
+        Ok(_) => judged(
             manifest,
             directory,
             &ParquetRecords::open(directory)?,
@@ -486,12 +509,13 @@ fn finish(
         Err(_) => judged(
             manifest,
             directory,
-            &JournalRecords::open(directory)?,
+            &JournalRecords::of_file(journal, path)?,
             until,
         )?,
     };
-    let written = converted.and_then(|()| Ok(write_manifest(directory, &judged.manifest)?));
-    Ok((judged, written.err()))
+    let written = converted.and_then(|_| Ok(write_manifest(directory, &judged.manifest)?));
+    let unwritten = written.err().map(|error| unfinished(&error, directory));
+    Ok((judged, unwritten))
 }
 
 fn judged<S: RecordSource<Error = RecordError>>(
@@ -505,15 +529,9 @@ fn judged<S: RecordSource<Error = RecordError>>(
     Ok(Judged::of(run, records, until)?)
 }
 
-fn convert(directory: &Path, manifest: &RunManifest) -> Result<()> {
-    write_manifest(directory, manifest)?;
-    settle::settle(directory, manifest)?;
-    Ok(())
-}
-
 fn show(plan: &Plan, judged: &Judged) {
     if plan.json {
-        output::print(&format!("{:#}\n", judged.json()));
+        output::json(&judged.json());
     } else if plan.quiet {
         output::print(&format!("{}\n", judged.verdict.as_str()));
     } else {
@@ -561,6 +579,29 @@ fn unfinished(error: &anyhow::Error, directory: &Path) -> anyhow::Error {
         ),
     }
     .into()
+}
+
+/// The record has no name any more: its figures are printed, and that is all that is left of it.
+fn gone(directory: &Path) -> anyhow::Error {
+    let directory = directory.display();
+    ExitError {
+        code: exit::INVALID,
+        message: format!(
+            "{directory} was removed while the run wrote its record there: nothing is left of it but \
+             what is printed; run again, and leave the directory alone until the run ends"
+        ),
+    }
+    .into()
+}
+
+fn removed(directory: &Path) -> Finding {
+    Finding::new(
+        Severity::Error,
+        "record-removed",
+        "The record was removed while the run wrote it: these figures cannot be computed again.",
+        format!("{} is gone.", directory.display()),
+        "Run again, and leave the directory alone until the run ends.",
+    )
 }
 
 fn unwritten(problem: &str) -> Finding {

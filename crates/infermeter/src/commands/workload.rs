@@ -93,7 +93,7 @@ fn of_clients(args: &InspectArgs) -> Result<Figures> {
 fn show(figures: &Figures, as_json: bool) -> Result<()> {
     if as_json {
         let json = serde_json::to_value(figures).context("figures as JSON")?;
-        output::print(&format!("{json:#}\n"));
+        output::json(&json);
         return Ok(());
     }
     let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();

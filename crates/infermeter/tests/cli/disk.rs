@@ -1,7 +1,8 @@
 //! Limits of the system: a full disk, and too few file descriptors.
 
 use crate::process::{
-    LIGHT, Scratch, UNPROBED, files_in, finding, infermeter, limited, manifest, mock, ran, words,
+    Going, LIGHT, Scratch, UNPROBED, files_in, finding, infermeter, limited, manifest, mock, ran,
+    wait_until, words,
 };
 use infermeter_core::record::Outcome;
 use infermeter_core::schedule::Phase;
@@ -107,6 +108,65 @@ fn a_journal_that_cannot_grow_makes_the_run_invalid() {
     for said in ["record-incomplete", "requests.journal", "File too large"] {
         assert!(ran.out.contains(said), "{}", ran.out);
     }
+}
+
+#[test]
+fn what_could_not_be_written_is_known_to_a_later_report() {
+    let scratch = Scratch::new();
+    let out = scratch.path("run");
+    let dir = out.display().to_string();
+    // Room for run.json and what a run learns (10 KiB), not for the journal of all requests.
+    let load = "--rate 50 --requests 60 --warmup 0 --workload fixed:16,200 --threads 1";
+    let ran = with_room(16, load, &dir);
+    assert!(ran.out.starts_with("Verdict: Invalid"), "{}", ran.out);
+    let written = manifest(&out);
+    assert_eq!(written["state"], "finished");
+    let unwritten = written["client_health"]["unwritten"].clone();
+    let missing = unwritten["records"].as_u64().expect("a number");
+    assert_eq!(unwritten["measured"], 60);
+    // The disk has room again.
+    let again = infermeter(&format!("report {dir}"));
+    assert_eq!(again.code, Some(3), "{again:#?}");
+    let rows = read_records(&out).expect("a record").len() as u64;
+    assert_eq!(written["progress"]["scheduled"], rows + missing);
+    let found = finding(&manifest(&out), "record-incomplete");
+    assert_eq!(found["severity"], "error");
+    let evidence = found["evidence"].as_str().expect("text");
+    assert!(
+        evidence.starts_with(&format!("{missing} requests of ")),
+        "{evidence}"
+    );
+    assert!(
+        evidence.contains("of 60 measured requests are here"),
+        "{evidence}"
+    );
+    let audited = infermeter(&format!("audit {dir}"));
+    assert!(audited.out.contains("record-incomplete"), "{}", audited.out);
+    assert!(
+        audited.out.contains(&format!("{missing} requests of ")),
+        "{}",
+        audited.out
+    );
+}
+
+#[test]
+fn a_directory_that_is_removed_during_the_run_is_named_and_the_report_printed() {
+    let scratch = Scratch::new();
+    let out = scratch.path("run");
+    let dir = out.display().to_string();
+    let load = "--rate 50 --duration 2s --warmup 0 --workload fixed:16,4 --threads 1";
+    let arguments = words(&format!("run {} {UNPROBED} {load} --out {dir}", mock()));
+    let going = Going::start(&arguments);
+    let journal = out.join("requests.journal");
+    wait_until(|| std::fs::metadata(&journal).is_ok_and(|m| m.len() > 500));
+    std::fs::remove_dir_all(&out).expect("removed");
+    let ran = going.end();
+    ran.fails(3, &[&dir, "was removed while the run"]);
+    assert!(!ran.err.contains("first request"), "{}", ran.err);
+    assert!(ran.out.starts_with("Verdict: Invalid"), "{}", ran.out);
+    assert!(ran.out.contains("record-removed"), "{}", ran.out);
+    assert!(ran.out.contains(" completed"), "{}", ran.out);
+    assert!(!out.exists());
 }
 
 #[test]

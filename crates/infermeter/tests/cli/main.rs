@@ -34,6 +34,7 @@ mod sessions;
 mod signals;
 mod simulated;
 mod simulator;
+mod standstill;
 mod templates;
 mod timeouts;
 mod tls;

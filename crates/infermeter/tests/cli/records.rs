@@ -165,3 +165,74 @@ fn a_damaged_record_is_named() {
     fs::write(run.dir.join("run.json"), "{nonsense").expect("written");
     report().fails(2, &["run.json", "line 1"]);
 }
+
+/// What must not reach a terminal: it would be acted on instead of shown.
+fn steers(text: &str) -> bool {
+    let acted_on = |c: char| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c);
+    text.chars().any(|c| c != '\n' && acted_on(c))
+}
+
+/// Every place of a text in a JSON value.
+fn texts(value: &Value, place: &str, places: &mut Vec<String>) {
+    match value {
+        Value::String(_) => places.push(place.to_owned()),
+        Value::Array(list) => {
+            for (i, part) in list.iter().enumerate() {
+                texts(part, &format!("{place}/{i}"), places);
+            }
+        }
+        Value::Object(map) => {
+            for (key, part) in map {
+                texts(part, &format!("{place}/{}", key.replace('/', "~1")), places);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[test]
+fn nothing_that_stands_in_run_json_steers_a_terminal() {
+    const HOSTILE: &str = "A\u{1b}]0;owned\u{7}\u{9b}31m\u{202e}\nVerdict: Valid\r";
+    let run = run(mock(), "--slo 'ttft.p50<1s'");
+    let path = run.dir.join("run.json");
+    let whole: Value = serde_json::from_slice(&fs::read(&path).expect("there")).expect("JSON");
+    let mut places = vec![];
+    texts(&whole, "", &mut places);
+    // Summary and findings are computed again: what stands there is not read.
+    places.retain(|place| !place.starts_with("/summary") && !place.starts_with("/findings"));
+    let one = |place: &String| vec![place.clone()];
+    // Those that are read as they are all at once, the others (names of a closed set) one by one.
+    let (named, free): (Vec<_>, Vec<_>) = places.iter().partition(|place| {
+        let mut changed = whole.clone();
+        *changed.pointer_mut(place).expect("there") = HOSTILE.into();
+        serde_json::from_value::<infermeter_core::run::RunManifest>(changed).is_err()
+    });
+    assert!(named.len() > 10 && free.len() > 20, "{named:?} {free:?}");
+    let tries = named.into_iter().map(one);
+    for places in tries.chain([free.into_iter().cloned().collect()]) {
+        let mut changed = whole.clone();
+        for place in &places {
+            *changed.pointer_mut(place).expect("there") = HOSTILE.into();
+        }
+        let text = serde_json::to_vec(&changed).expect("JSON");
+        for command in [
+            "report",
+            "report --full",
+            "report --json",
+            "audit",
+            "audit --json",
+        ] {
+            fs::write(&path, &text).expect("written");
+            let ran = infermeter(&format!("{command} {}", run.dir.display()));
+            assert!(!steers(&ran.out), "{command} {places:?}: {:?}", ran.out);
+            assert!(!steers(&ran.err), "{command} {places:?}: {:?}", ran.err);
+            let forged = |line: &str| line.trim_end() == "Verdict: Valid";
+            let lines = ran
+                .out
+                .lines()
+                .chain(ran.err.lines())
+                .filter(|line| forged(line));
+            assert_eq!(lines.count(), 0, "{command} {places:?}: {ran:#?}");
+        }
+    }
+}

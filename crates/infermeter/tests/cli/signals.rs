@@ -207,13 +207,58 @@ fn a_killed_run_is_recovered_from_its_journal() {
     }
     let records = read_records(&dir).expect("a record");
     assert!(records.len() > 5);
-    assert!(records.iter().all(|r| r.outcome == Outcome::Completed));
+    let completed = outcomes(&records, Outcome::Completed).len();
+    assert!(completed > 5);
+    assert_eq!(completed + killed(&records).len(), records.len());
     let manifest = manifest(&dir);
     assert_eq!(manifest["state"], "interrupted");
     finding(&manifest, "recovered");
     assert!(!journal.exists());
     let responses = std::fs::read_to_string(dir.join("responses.jsonl")).expect("there");
-    assert_eq!(responses.lines().count(), records.len());
+    assert_eq!(responses.lines().count(), completed);
+}
+
+/// Requests that were in flight when the run was killed.
+fn killed(records: &[RequestRecord]) -> Vec<&RequestRecord> {
+    let mut cancelled = outcomes(records, Outcome::Cancelled);
+    cancelled.retain(|r| r.error.as_ref().map(|e| e.reason) == Some(Reason::RunKilled));
+    cancelled
+}
+
+/// The last instant on record of a killed run is this much behind its first send at least.
+const HUNG_NS: i64 = 1_500_000_000;
+
+#[test]
+fn a_run_killed_while_its_server_hangs_says_what_was_in_flight() {
+    let scratch = Scratch::new();
+    // The first three answers come, all others never do.
+    let server = Server::start(|request, out| match request.earlier + request.connection {
+        0..3 => good(request, out),
+        _ => loop {
+            std::thread::park();
+        },
+    });
+    let (going, dir) = long(&server.url, &scratch, "");
+    wait_until(|| server.seen().len() > 20);
+    std::thread::sleep(std::time::Duration::from_nanos(2 * HUNG_NS as u64));
+    going.signal(Signal::KILL);
+    going.end();
+    let ran = infermeter(&format!("report {}", dir.display()));
+    assert_eq!(ran.code, Some(130), "{ran:#?}");
+    let records = read_records(&dir).expect("a record");
+    let killed = killed(&records);
+    assert!(killed.len() > 15, "{} of {}", killed.len(), records.len());
+    let ages = killed
+        .iter()
+        .filter_map(|r| Some(r.closed?.since(r.send_start?)));
+    assert!(ages.max().expect("one") > HUNG_NS);
+    // They count as failed, and the percentiles that count failures know it.
+    let manifest = manifest(&dir);
+    let found = finding(&manifest, "recovered")["evidence"].to_string();
+    assert!(found.contains("were in flight, for"), "{found}");
+    finding(&manifest, "failures");
+    assert!(ran.out.contains("run_killed"), "{}", ran.out);
+    assert!(!dir.join("run.json.room").exists());
 }
 
 #[test]

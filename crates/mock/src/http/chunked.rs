@@ -32,6 +32,11 @@ impl ChunkDecoder {
         }
     }
 
+    /// Bytes decoded so far.
+    pub(super) fn held(&self) -> usize {
+        self.body.len()
+    }
+
     /// Takes what it can from `input`; the body once it is whole.
     pub(super) fn advance(&mut self, input: &mut Vec<u8>) -> Result<Option<Vec<u8>>, HttpError> {
         let mut at = 0;

@@ -79,6 +79,8 @@ pub(crate) struct Wire {
     pub up: Direction,
     pub down: Direction,
     pub inbound: VecDeque<Inbound>,
+    /// Bytes of `inbound`.
+    pub inbound_bytes: usize,
     pub outbound: VecDeque<Packet>,
     /// Bytes of `outbound`.
     pub outbound_bytes: usize,
@@ -105,6 +107,8 @@ pub(crate) struct Connection {
     pub in_engine: bool,
     /// What the answer's sequence has gone through, once it has reached the engine.
     pub progress: Option<Progress>,
+    /// Bytes received that are no whole request, as the server has counted them.
+    pub unserved: usize,
     /// Of the last byte in or the last answer's end.
     pub last_used_ns: i64,
     /// Of the last read.
@@ -127,6 +131,7 @@ impl Connection {
             answer: None,
             in_engine: false,
             progress: None,
+            unserved: 0,
             last_used_ns: arrival.seen_ns,
             arrival,
         }
@@ -159,6 +164,18 @@ impl Connection {
     /// Pieces on the link towards the engine.
     pub fn inbound(&self) -> usize {
         self.wire.as_ref().map_or(0, |wire| wire.inbound.len())
+    }
+
+    /// Bytes received that are no whole request, those on the link included.
+    pub fn count_unserved(&self) -> usize {
+        let on_link = self.wire.as_ref().map_or(0, |wire| wire.inbound_bytes);
+        self.input.len() + self.reader.held() + on_link
+    }
+
+    /// Drops them.
+    pub fn drop_unserved(&mut self) {
+        self.input = Vec::new();
+        self.reader = RequestReader::new();
     }
 
     /// Appends received bytes to the input, decrypted where the connection is encrypted.

@@ -108,6 +108,7 @@ impl Server {
             "accept_errors": stats.accept_errors,
             "requests": stats.requests,
             "bad_requests": stats.bad_requests,
+            "unserved_refusals": stats.unserved_refusals,
             "generations": stats.generations,
             "finished": stats.finished,
             "refused": stats.refused,

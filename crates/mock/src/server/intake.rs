@@ -4,7 +4,7 @@ use super::connection::{Course, InputError, MAX_PIPELINED};
 use super::slots::ConnectionId;
 use super::{LINGER_NS, READS_PER_TURN, Server};
 use crate::answer::{Answer, Opening};
-use crate::api::{AnswerKind, Ask, Route, authorize};
+use crate::api::{AnswerKind, Ask, Route, authorize, may_change};
 use crate::engine::{EngineRequest, Finish, SequenceId};
 use crate::fault::{Fault, FaultRule, Occasion};
 use crate::http::{HttpError, Progress, Request};
@@ -86,6 +86,28 @@ impl Server {
         if self.watch_room(id) {
             self.serve_input(id);
         }
+        self.bound_unserved(id);
+    }
+
+    /// Counts what a connection has sent without its being a whole request. All connections together
+    /// have so much room and no more: the one that passes it is refused.
+    pub(super) fn bound_unserved(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get(id) else {
+            return;
+        };
+        let now = connection.count_unserved();
+        let before = std::mem::replace(&mut connection.unserved, now);
+        self.unserved = self.unserved + now - before;
+        if self.unserved <= self.config.max_unserved || now <= before {
+            return;
+        }
+        self.counting.stats.unserved_refusals += 1;
+        let room = self.config.max_unserved;
+        self.refuse_bytes(id, &HttpError::NoRoom(room));
+        if let Some(connection) = self.connections.get(id) {
+            connection.drop_unserved();
+            self.bound_unserved(id);
+        }
     }
 
     /// The kernel's stamp on the monotonic clock, or the program's where there is none.
@@ -126,6 +148,7 @@ impl Server {
     pub(super) fn resume_waiting(&mut self) {
         while let Some(id) = self.resumable.pop() {
             self.serve_input(id);
+            self.bound_unserved(id);
         }
     }
 
@@ -151,6 +174,10 @@ impl Server {
             keep_alive: head.keep_alive,
         };
         let route = authorize(&self.config, head).and_then(|()| Route::of(head));
+        let route = route.and_then(|route| {
+            may_change(&self.config, route, head)?;
+            Ok(route)
+        });
         match route {
             Ok(Route::Chat) => self.generate(id, AnswerKind::Chat, request, to),
             Ok(Route::Completions) => self.generate(id, AnswerKind::Completion, request, to),

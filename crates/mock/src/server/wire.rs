@@ -137,12 +137,14 @@ impl Server {
         let out_ns = wire
             .up
             .pass(&self.config.link, arrival.at_ns, bytes.len(), key);
+        wire.inbound_bytes += bytes.len();
         wire.inbound.push_back(Inbound {
             out_ns,
             bytes,
             arrival,
         });
         self.releases.push(out_ns, id, Way::Up);
+        self.bound_unserved(id);
     }
 
     /// Lets out of the link what has come to its end.
@@ -196,6 +198,7 @@ impl Server {
         let Some(inbound) = wire.inbound.pop_front() else {
             return;
         };
+        wire.inbound_bytes -= inbound.bytes.len();
         if inbound.bytes.is_empty() {
             return self.close(id, RequestEnd::Disconnect);
         }

@@ -53,6 +53,45 @@ fn oversized_heads_and_bodies_are_refused_before_they_are_read() {
 }
 
 #[test]
+fn unfinished_requests_have_so_much_room_together() {
+    let mut config = fast();
+    config.max_unserved = 1 << 20;
+    let mock = start(config);
+    // Half of a body each: the third one is too much, whichever way its length is told.
+    let unfinished = |framing: &str| {
+        let mut connection = Connection::open(mock.address());
+        connection.send(format!("POST /v1/completions HTTP/1.1\r\n{framing}\r\n\r\n").as_bytes());
+        if framing.starts_with("transfer") {
+            connection.send(b"fffff\r\n");
+        }
+        connection.send(&vec![b'x'; 400_000]);
+        connection
+    };
+    let mut probe = Connection::open(mock.address());
+    let mut waiting = vec![];
+    for framing in ["content-length: 800000", "transfer-encoding: chunked"] {
+        waiting.push(unfinished(framing));
+        // An answer on another connection means that the bytes before it have been read, or soon are.
+        assert_eq!(probe.get("/health").status, 200);
+    }
+    let mut refused = 0;
+    while refused == 0 {
+        waiting.push(unfinished("content-length: 800000"));
+        refused = probe.get("/admin/stats").json()["unserved_refusals"]
+            .as_u64()
+            .expect("a count");
+    }
+    let mut last = waiting.pop().expect("one");
+    assert_eq!(last.response().expect("a response").status, 503);
+    // Room comes back when the others go.
+    drop(waiting);
+    let mut again = Connection::open(mock.address());
+    assert_eq!(again.chat("", &chat_body(false, 1)).status, 200);
+    let stats = mock.stop().expect("no error");
+    assert!(stats.unserved_refusals >= 1 && stats.bad_requests >= stats.unserved_refusals);
+}
+
+#[test]
 fn a_waiting_client_is_told_to_continue() {
     let mock = start(fast());
     let mut connection = Connection::open(mock.address());

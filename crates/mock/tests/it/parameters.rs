@@ -8,8 +8,11 @@ use infermeter_mock::{Config, Preset};
 fn patch(connection: &mut Connection, body: &str) -> Response {
     let length = body.len();
     connection.send(
-        format!("PATCH /admin/config HTTP/1.1\r\ncontent-length: {length}\r\n\r\n{body}")
-            .as_bytes(),
+        format!(
+            "PATCH /admin/config HTTP/1.1\r\ncontent-type: application/json; charset=utf-8\r\n\
+             content-length: {length}\r\n\r\n{body}"
+        )
+        .as_bytes(),
     );
     connection.response().expect("a response")
 }
@@ -103,6 +106,56 @@ fn the_admin_pages_ask_for_the_key() {
     let page = open.response().expect("a response");
     assert_eq!(page.status, 200);
     assert!(!page.body.contains("very-secret"));
+}
+
+/// The status of a request that would change something, with these header lines.
+fn change(mock: &infermeter_mock::MockHandle, line: &str, headers: &str) -> u16 {
+    let body = match line.contains("config") {
+        true => r#"{"step":"2ms"}"#,
+        false => "",
+    };
+    let length = body.len();
+    let mut connection = Connection::open(mock.address());
+    connection.send(
+        format!("{line} HTTP/1.1\r\n{headers}content-length: {length}\r\n\r\n{body}").as_bytes(),
+    );
+    connection.response().expect("a response").status
+}
+
+const JSON: &str = "content-type: application/json\r\n";
+
+#[test]
+fn a_page_in_a_browser_changes_nothing() {
+    let mock = start(fast());
+    for kind in ["text/plain", "application/x-www-form-urlencoded"] {
+        let form = format!("content-type: {kind}\r\n");
+        assert_eq!(change(&mock, "POST /admin/config", &form), 415);
+    }
+    assert_eq!(change(&mock, "POST /admin/config", ""), 415);
+    let page = format!("{JSON}origin: http://elsewhere.example\r\n");
+    assert_eq!(change(&mock, "POST /admin/config", &page), 403);
+    let page = "origin: null\r\n";
+    assert_eq!(change(&mock, "POST /reset_prefix_cache", page), 403);
+    assert_eq!(change(&mock, "POST /reset_prefix_cache", ""), 200);
+    let mut connection = Connection::open(mock.address());
+    assert_eq!(connection.get("/admin/config").json()["step"], "1ms");
+    assert_eq!(change(&mock, "POST /admin/config", JSON), 200);
+    assert_eq!(connection.get("/admin/config").json()["step"], "2ms");
+}
+
+#[test]
+fn beyond_loopback_a_change_asks_for_a_key() {
+    let mut config = fast();
+    config.host = std::net::Ipv4Addr::UNSPECIFIED.into();
+    let open = start(config.clone());
+    assert_eq!(change(&open, "PATCH /admin/config", JSON), 403);
+    assert_eq!(change(&open, "POST /reset_prefix_cache", ""), 403);
+    assert_eq!(change(&open, "GET /admin/config", ""), 200);
+    config.api_key = Some("very-secret".to_owned());
+    let keyed = start(config);
+    assert_eq!(change(&keyed, "PATCH /admin/config", JSON), 401);
+    let key = format!("{JSON}authorization: Bearer very-secret\r\n");
+    assert_eq!(change(&keyed, "PATCH /admin/config", &key), 200);
 }
 
 #[test]

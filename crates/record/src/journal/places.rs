@@ -1,14 +1,18 @@
 //! The records of a whole journal in id order: 24 bytes each are kept, the rest is read again.
 //!
 //! Records come nearly in id order, so reading by id is nearly sequential. Invariant: of several
-//! records with one id only the first counts.
+//! records with one id only the first counts; a request that has begun counts as open as long as there
+//! is no record of its end.
 
-use super::reader::{JournalReader, Place};
+use super::reader::{Entry, JournalReader, Place};
 use super::{JOURNAL_FILE, Tail};
 use crate::codec;
 use crate::error::RecordError;
+use infermeter_core::clock::Offset;
 use infermeter_core::record::RequestRecord;
+use infermeter_core::request::RequestId;
 use infermeter_core::source::{ChunkFields, RecordSource};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
@@ -22,6 +26,9 @@ pub struct JournalRecords {
     /// By id, each once.
     places: Vec<Place>,
     duplicates: u64,
+    /// Requests that have begun and not ended, in id order.
+    open: Vec<RequestRecord>,
+    as_of: Option<Offset>,
     tail: Tail,
 }
 
@@ -36,19 +43,38 @@ impl JournalRecords {
         Self::of_file(file, path)
     }
 
-    pub(crate) fn of_file(file: File, path: PathBuf) -> Result<Self, RecordError> {
+    /// The same of a journal that was opened before: it may have no name any more.
+    pub fn of_file(file: File, path: PathBuf) -> Result<Self, RecordError> {
         let again = file.try_clone().map_err(RecordError::io("open", &path))?;
         let mut reader = JournalReader::of_file(again, &path)?;
-        let mut places = Vec::new();
+        let mut places: Vec<(RequestId, Place)> = Vec::new();
+        let mut open = BTreeMap::new();
+        let mut as_of = None;
         while let Some(batch) = reader.next_placed()? {
-            places.extend(batch.into_iter().map(|(place, record)| (record.id, place)));
+            for (place, entry) in batch {
+                match entry {
+                    Entry::Ended(record) => {
+                        open.remove(&record.id);
+                        places.push((record.id, place));
+                    }
+                    Entry::Begun(record) => {
+                        open.insert(record.id, record);
+                    }
+                    Entry::AsOf(at) => as_of = as_of.max(Some(at)),
+                }
+            }
         }
         places.sort_by_key(|(id, _)| *id);
+        // A forged journal may begin what has ended.
+        let has_ended = |id: &RequestId| places.binary_search_by_key(id, |(id, _)| *id).is_ok();
+        open.retain(|id, _| !has_ended(id));
         let all = places.len();
         places.dedup_by_key(|(id, _)| *id);
         Ok(Self {
             duplicates: (all - places.len()) as u64,
             places: places.into_iter().map(|(_, place)| place).collect(),
+            open: open.into_values().collect(),
+            as_of,
             tail: reader.tail().unwrap_or(Tail::Clean),
             file,
             path,
@@ -68,6 +94,16 @@ impl JournalRecords {
     /// Records left out because their id had come before.
     pub(crate) fn duplicates(&self) -> u64 {
         self.duplicates
+    }
+
+    /// Requests that have begun and not ended, in id order, as known when they began.
+    pub(crate) fn open_requests(&self) -> &[RequestRecord] {
+        &self.open
+    }
+
+    /// The last instant of which the journal knows.
+    pub(crate) fn as_of(&self) -> Option<Offset> {
+        self.as_of
     }
 
     /// How the journal ends.

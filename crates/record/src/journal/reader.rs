@@ -6,16 +6,28 @@
 //! largest frame, and `tail` accounts for every byte that was not part of a whole frame.
 
 use super::{
-    FRAME_HEADER_BYTES, FRAME_TARGET_BYTES, HEADER_BYTES, JOURNAL_FILE, JOURNAL_VERSION, MAGIC,
-    MAX_PAYLOAD_BYTES, Tail,
+    AS_OF, BEGUN, ENDED, FRAME_HEADER_BYTES, FRAME_TARGET_BYTES, HEADER_BYTES, JOURNAL_FILE,
+    JOURNAL_VERSION, MAGIC, MAX_PAYLOAD_BYTES, Tail,
 };
 use crate::codec;
 use crate::error::RecordError;
 use crate::varint::{Cursor, Malformed};
+use infermeter_core::clock::Offset;
 use infermeter_core::record::RequestRecord;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
+
+/// One entry of the journal.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Entry {
+    /// A request has ended.
+    Ended(RequestRecord),
+    /// A request has begun.
+    Begun(RequestRecord),
+    /// All that was known at this instant stands before it.
+    AsOf(Offset),
+}
 
 /// Where a record lies in the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +43,7 @@ pub(crate) struct Place {
 pub struct JournalReader<R: Read = BufReader<File>> {
     source: R,
     path: PathBuf,
+    version: u32,
     /// End of the last whole frame.
     position: u64,
     length: u64,
@@ -62,6 +75,7 @@ impl<R: Read> JournalReader<R> {
         let mut reader = Self {
             source,
             path: path.to_owned(),
+            version: JOURNAL_VERSION,
             position: 0,
             length,
             tail: None,
@@ -71,11 +85,20 @@ impl<R: Read> JournalReader<R> {
         Ok(reader)
     }
 
-    /// The next batch, or `None` after the last whole frame. Never fails because of what the file
-    /// holds, only when it cannot be read.
+    /// The next batch of requests that have ended, or `None` after the last whole frame. Never fails
+    /// because of what the file holds, only when it cannot be read.
     pub fn next_batch(&mut self) -> Result<Option<Vec<RequestRecord>>, RecordError> {
-        let batch = self.next_placed()?;
-        Ok(batch.map(|b| b.into_iter().map(|(_, record)| record).collect()))
+        while let Some(batch) = self.next_placed()? {
+            let ended = |(_, entry)| match entry {
+                Entry::Ended(record) => Some(record),
+                Entry::Begun(_) | Entry::AsOf(_) => None,
+            };
+            let records: Vec<RequestRecord> = batch.into_iter().filter_map(ended).collect();
+            if !records.is_empty() {
+                return Ok(Some(records));
+            }
+        }
+        Ok(None)
     }
 
     /// How the journal ends; `None` until [`Self::next_batch`] has given `None`.
@@ -83,10 +106,8 @@ impl<R: Read> JournalReader<R> {
         self.tail
     }
 
-    /// [`Self::next_batch`], each record with its place in the file.
-    pub(crate) fn next_placed(
-        &mut self,
-    ) -> Result<Option<Vec<(Place, RequestRecord)>>, RecordError> {
+    /// The next batch of entries, each with its place in the file.
+    pub(crate) fn next_placed(&mut self) -> Result<Option<Vec<(Place, Entry)>>, RecordError> {
         if self.tail.is_some() {
             return Ok(None);
         }
@@ -96,7 +117,7 @@ impl<R: Read> JournalReader<R> {
         }
         if self.read_frame()? {
             let payload_at = self.position + FRAME_HEADER_BYTES as u64;
-            if let Ok(batch) = decode_payload(&self.payload, payload_at) {
+            if let Ok(batch) = decode_payload(&self.payload, payload_at, self.version) {
                 self.position = payload_at + self.payload.len() as u64;
                 return Ok(Some(batch));
             }
@@ -134,6 +155,7 @@ impl<R: Read> JournalReader<R> {
                 newest: u64::from(JOURNAL_VERSION),
             });
         }
+        self.version = found;
         self.position = HEADER_BYTES as u64;
         Ok(())
     }
@@ -182,22 +204,49 @@ fn little_endian(bytes: &[u8]) -> u32 {
 fn decode_payload(
     payload: &[u8],
     payload_at: u64,
-) -> Result<Vec<(Place, RequestRecord)>, Malformed> {
+    version: u32,
+) -> Result<Vec<(Place, Entry)>, Malformed> {
     let mut batch = Vec::new();
     let mut cursor = Cursor::new(payload);
     while cursor.remaining() > 0 {
-        // Whole records up to the target, then one more: what the writer does. It bounds the
-        // number of records, and so the memory, of a forged frame.
+        // Whole entries up to the target, then one more: what the writer does. It bounds the
+        // number of entries, and so the memory, of a forged frame.
         if payload.len() - cursor.remaining() >= FRAME_TARGET_BYTES {
             return Err(Malformed);
         }
-        let bytes = cursor.bytes()?;
+        let mut bytes = cursor.bytes()?;
+        let what = match version {
+            1 => ENDED,
+            _ => take_first(&mut bytes)?,
+        };
         let start = payload.len() - cursor.remaining() - bytes.len();
         let place = Place {
             offset: payload_at + start as u64,
             bytes: u32::try_from(bytes.len()).map_err(|_| Malformed)?,
         };
-        batch.push((place, codec::decode(bytes)?));
+        batch.push((place, entry(what, bytes)?));
     }
     Ok(batch)
+}
+
+fn take_first(bytes: &mut &[u8]) -> Result<u8, Malformed> {
+    let (first, rest) = bytes.split_first().ok_or(Malformed)?;
+    *bytes = rest;
+    Ok(*first)
+}
+
+fn entry(what: u8, bytes: &[u8]) -> Result<Entry, Malformed> {
+    match what {
+        ENDED => Ok(Entry::Ended(codec::decode(bytes)?)),
+        BEGUN => Ok(Entry::Begun(codec::decode(bytes)?)),
+        AS_OF => {
+            let mut cursor = Cursor::new(bytes);
+            let at = Offset(cursor.signed()?);
+            match cursor.remaining() {
+                0 => Ok(Entry::AsOf(at)),
+                _ => Err(Malformed),
+            }
+        }
+        _ => Err(Malformed),
+    }
 }

@@ -5,6 +5,7 @@ use super::writer::{JournalTotals, JournalWriter, Sink};
 use super::{FRAME_HEADER_BYTES, HEADER_BYTES, JOURNAL_FILE, Tail};
 use crate::error::RecordError;
 use crate::testing::{arbitrary_record, record};
+use infermeter_core::clock::Offset;
 use infermeter_core::record::{ChunkTexts, RequestRecord};
 use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 use std::cell::RefCell;
@@ -197,9 +198,44 @@ fn other_files_and_newer_journals_are_refused() {
     let error = read(b"PAR1 something else").expect_err("no journal");
     assert!(error.to_string().contains("is not a journal"), "{error}");
     let mut newer = journal_of(&[]);
-    newer[8] = 2;
+    newer[8] = 3;
     let error = read(&newer).expect_err("newer");
     assert!(error.to_string().contains("newer infermeter"), "{error}");
+}
+
+/// A journal of version 1: entries without the byte that says what they are.
+fn first_version(records: &[RequestRecord]) -> Vec<u8> {
+    let mut payload = Vec::new();
+    for record in records {
+        let mut bytes = Vec::new();
+        crate::codec::encode(record, record.texts.as_ref(), &mut bytes);
+        crate::varint::put_bytes(&mut payload, &bytes);
+    }
+    let mut journal = b"imjourn\n\x01\0\0\0".to_vec();
+    journal.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+    journal.extend_from_slice(&crc32fast::hash(&payload).to_le_bytes());
+    journal.extend(payload);
+    journal
+}
+
+#[test]
+fn journals_of_the_first_version_stay_readable() {
+    let records = [record(0, 3), record(1, 0)];
+    let (read, tail) = read(&first_version(&records)).expect("readable");
+    assert_eq!((&read[..], tail), (&records[..], Tail::Clean));
+}
+
+#[test]
+fn what_has_begun_is_no_record_of_its_own() {
+    let disk = SmallDisk::with_room(usize::MAX);
+    let mut writer = writer_on(&disk);
+    writer.begin(&record(0, 0)).expect("room");
+    writer.flush_as_of(Offset(5)).expect("room");
+    writer.append(&record(0, 3)).expect("room");
+    writer.flush_as_of(Offset(-7)).expect("room");
+    assert_eq!(writer.totals().written, 1);
+    let (records, tail) = read(&disk.bytes()).expect("readable");
+    assert_eq!((records, tail), (vec![record(0, 3)], Tail::Clean));
 }
 
 #[test]

@@ -7,12 +7,14 @@
 //! with a readable journal.
 
 use super::{
-    FRAME_HEADER_BYTES, FRAME_TARGET_BYTES, HEADER_BYTES, JOURNAL_FILE, MAX_RECORD_BYTES, header,
+    AS_OF, BEGUN, ENDED, FRAME_HEADER_BYTES, FRAME_TARGET_BYTES, HEADER_BYTES, JOURNAL_FILE,
+    MAX_RECORD_BYTES, header,
 };
 use crate::codec;
 use crate::error::RecordError;
-use crate::varint::put;
-use infermeter_core::record::RequestRecord;
+use crate::varint::{put, put_signed};
+use infermeter_core::clock::Offset;
+use infermeter_core::record::{ChunkTexts, RequestRecord};
 use std::collections::VecDeque;
 use std::fs::{File, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -138,26 +140,60 @@ impl<S: Sink> JournalWriter<S> {
     /// Adds a record to the current batch; writes it when the batch passes about a megabyte. After
     /// an error the record still waits in memory, unless [`Self::totals`] counts it as lost.
     pub fn append(&mut self, record: &RequestRecord) -> Result<(), RecordError> {
-        self.scratch.clear();
-        codec::encode(record, record.texts.as_ref(), &mut self.scratch);
+        self.encode(ENDED, record, record.texts.as_ref());
         let mut without_texts = 0;
         if self.scratch.len() > MAX_RECORD_BYTES {
-            self.scratch.clear();
-            codec::encode(record, None, &mut self.scratch);
+            self.encode(ENDED, record, None);
             without_texts = 1;
         }
-        let waiting_bytes = self.sealed_bytes + self.current.payload_bytes();
-        if self.scratch.len() > MAX_RECORD_BYTES
-            || waiting_bytes + self.scratch.len() > MAX_WAITING_BYTES
-        {
+        if self.scratch.len() > MAX_RECORD_BYTES || !self.has_room() {
             self.totals.lost += 1;
             return self.write_sealed();
         }
-        put(&mut self.current.bytes, self.scratch.len() as u64);
-        self.current.bytes.extend_from_slice(&self.scratch);
         self.current.records += 1;
         self.totals.waiting += 1;
         self.totals.without_texts += without_texts;
+        self.add_entry()
+    }
+
+    /// Adds what is known of a request that has begun. Where there is no room it is left out: it
+    /// matters only if the run is killed.
+    pub fn begin(&mut self, record: &RequestRecord) -> Result<(), RecordError> {
+        self.encode(BEGUN, record, None);
+        if self.has_room() {
+            self.add_entry()
+        } else {
+            self.write_sealed()
+        }
+    }
+
+    /// [`Self::flush`], with the instant until which what was added is all that is known.
+    pub fn flush_as_of(&mut self, now: Offset) -> Result<(), RecordError> {
+        self.scratch.clear();
+        self.scratch.push(AS_OF);
+        put_signed(&mut self.scratch, now.0);
+        if self.has_room() {
+            self.add_entry()?;
+        }
+        self.flush()
+    }
+
+    fn encode(&mut self, what: u8, record: &RequestRecord, texts: Option<&ChunkTexts>) {
+        self.scratch.clear();
+        self.scratch.push(what);
+        codec::encode(record, texts, &mut self.scratch);
+    }
+
+    /// The encoded entry fits into the memory for what cannot be written.
+    fn has_room(&self) -> bool {
+        let waiting_bytes = self.sealed_bytes + self.current.payload_bytes();
+        waiting_bytes + self.scratch.len() <= MAX_WAITING_BYTES
+    }
+
+    /// Adds the encoded entry to the current batch.
+    fn add_entry(&mut self) -> Result<(), RecordError> {
+        put(&mut self.current.bytes, self.scratch.len() as u64);
+        self.current.bytes.extend_from_slice(&self.scratch);
         if self.current.payload_bytes() >= FRAME_TARGET_BYTES {
             return self.flush();
         }
@@ -166,7 +202,7 @@ impl<S: Sink> JournalWriter<S> {
 
     /// Writes the current batch as one frame, after those that an earlier failure left waiting.
     pub fn flush(&mut self) -> Result<(), RecordError> {
-        if self.current.records > 0 {
+        if self.current.payload_bytes() > 0 {
             let mut block = std::mem::replace(&mut self.current, Block::new());
             block.seal();
             self.sealed_bytes += block.payload_bytes();

@@ -198,15 +198,26 @@ pub struct Done {
 }
 
 #[derive(Debug, Default)]
-struct Kept(Vec<RequestRecord>);
+struct Kept {
+    records: Vec<RequestRecord>,
+    /// Requests that have begun and not ended.
+    open: BTreeSet<u64>,
+}
 
 impl RecordSink for Kept {
     fn append(&mut self, record: &RequestRecord) -> Result<(), String> {
-        self.0.push(record.clone());
+        let begun = self.open.remove(&record.id);
+        assert!(begun || record.sent.is_none(), "sent unseen: {record:?}");
+        self.records.push(record.clone());
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), String> {
+    fn begin(&mut self, record: &RequestRecord) -> Result<(), String> {
+        self.open.insert(record.id);
+        Ok(())
+    }
+
+    fn flush(&mut self, _: Offset) -> Result<(), String> {
         Ok(())
     }
 }
@@ -263,7 +274,8 @@ pub fn execute_asked(
         on_progress,
     };
     let outcome = run(schedule, &settings, inputs).expect("workers go on");
-    let mut records = sink.0;
+    assert!(sink.open.is_empty(), "begun, and never ended");
+    let mut records = sink.records;
     records.sort_by_key(|record| record.id);
     let ids: BTreeSet<u64> = records.iter().map(|r| r.id).collect();
     assert_eq!(ids.len(), records.len(), "an id has two records");
