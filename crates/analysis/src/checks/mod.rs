@@ -4,6 +4,7 @@ mod caching;
 mod calibration;
 mod client;
 mod conservation;
+mod delivery;
 mod failures;
 mod host;
 mod load;
@@ -14,6 +15,7 @@ mod sample;
 mod server;
 mod sessions;
 mod setup;
+mod silence;
 mod stamps;
 mod steady;
 mod tokens;
@@ -57,6 +59,9 @@ const CHECKS: &[Check] = &[
     load::short_level,
     steady::warmup_too_short,
     setup::cold_start,
+    silence::froze,
+    silence::streams_hang,
+    steady::slows_down,
     steady::unstable_load,
     steady::drift,
     steady::stability_undecided,
@@ -81,6 +86,10 @@ const CHECKS: &[Check] = &[
     caching::without_answer,
     sessions::slip,
     sessions::live_history,
+    delivery::usage_implausible,
+    delivery::duplicate_chunks,
+    delivery::bursty_delivery,
+    delivery::cache_suspected,
     tokens::length_not_obeyed,
     tokens::counts_disagree,
     tokens::prompt_tokens,

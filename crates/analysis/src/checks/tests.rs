@@ -16,6 +16,7 @@ use infermeter_metrics::fixture::{Run, ms};
 use serde_json::json;
 
 mod answers;
+mod delivery;
 
 /// A quiet run of 1,300 requests in 65 s.
 fn quiet() -> Run {
