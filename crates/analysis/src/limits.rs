@@ -45,6 +45,24 @@ pub const SLIP_MS: f64 = 1_000.0;
 /// and this share of the window.
 pub const SLIP_SHARE: f64 = 0.01;
 
+/// Share of answers whose usage the text contradicts: questionable. Single ones are odd texts.
+pub const USAGE_IMPLAUSIBLE: f64 = 0.05;
+/// Share of streams whose chunks come twice: questionable.
+pub const DUPLICATED: f64 = 0.01;
+
+/// Chunks of a burst, at least: drafts of one or two tokens are accepted almost every time, and alike.
+pub const BURSTY_SIZE: u32 = 3;
+/// Share of the bursts, and of the streams' periods, that have to be alike for a clock to be behind them: of
+/// drafts that are accepted or not by chance, three in five are.
+pub const RELEASES_ALIKE: f64 = 0.8;
+/// Share of the streams that come in bursts, at least.
+pub const BURSTY_STREAMS: f64 = 0.5;
+
+/// Requests without whose number nothing is suspected of their medians.
+pub const CACHE_SUSPECTED_REQUESTS: usize = 20;
+/// Time per token that no model has (10,000 tokens a second for one user), milliseconds.
+pub const REPLAYED_TPOT_MS: f64 = 0.1;
+
 /// Share of prompt tokens from the server's prefix cache: questionable.
 pub const CACHED_PROMPT: f64 = 0.01;
 
@@ -139,6 +157,16 @@ pub const EXPLAINED_SHARE: f64 = 0.5;
 
 /// The same for TPOT, which moves less than in proportion to the load while the server keeps up.
 pub const TPOT_EXPLAINED_SHARE: f64 = 1.0;
+
+/// Time per output token of the window's last third over that of its first: a slow-down beyond this.
+/// Batches that grow and shrink by chance move it by a tenth.
+pub const SLOWER: f64 = 1.25;
+/// Streams that decode beside one another explain this much of it, per relative increase of their number:
+/// with every stream of a batch costing as much as the weights do, half (a step is a + b n).
+pub const SLOWER_PER_STREAM: f64 = 0.5;
+/// Share of the first third's arrivals that an open loop may leave behind for the server to have kept up
+/// in it: the number in flight varies by its square root.
+pub const KEPT_UP: f64 = 0.15;
 
 /// A window of this length, seconds, ought to tell whether it was steady.
 pub const STEADY_EXPECTED_S: f64 = 300.0;

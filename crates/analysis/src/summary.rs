@@ -4,6 +4,7 @@ use crate::CONFIDENCE;
 use crate::breakdown::{Breakdown, breakdowns};
 use crate::client::ClientSummary;
 use crate::context::Context;
+use crate::delivery::BurstyDelivery;
 use crate::fairness::{Fairness, fairness};
 use crate::latency::{LatencySummary, latencies};
 use crate::load::LoadSummary;
@@ -16,10 +17,13 @@ use crate::response_cache::ResponseCacheSummary;
 use crate::run::Run;
 use crate::server::ServerSummary;
 use crate::sessions::SessionSummary;
+use crate::silence::SilenceSummary;
+use crate::slow_down::SlowDown;
 use crate::speculation::SpeculationSummary;
 use crate::steady::SteadySummary;
 use crate::throughput::ThroughputSummary;
 use crate::token_figures::{TokenFigures, population};
+use crate::usage::UsageSummary;
 use infermeter_core::request::ClassIndex;
 use infermeter_core::run::{LoadModel, RunLog, Window};
 use infermeter_core::schedule::Phase;
@@ -56,12 +60,24 @@ pub struct Summary {
     pub load: Option<LoadSummary>,
     /// Whether the window was steady; absent without one, and where the load changes by plan.
     pub steady: Option<SteadySummary>,
+    /// The server became slower under a constant load; absent where it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slow_down: Option<SlowDown>,
+    /// Streams that stood still; absent where none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silence: Option<SilenceSummary>,
     /// Latencies of the completed measured requests.
     pub latency: LatencySummary,
     /// Throughputs of the window; absent without one.
     pub throughput: Option<ThroughputSummary>,
     /// Token counts: asked, by usage, by chunks.
     pub tokens: TokenCounts,
+    /// What speaks against usage or chunks; absent where nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage: Option<UsageSummary>,
+    /// Chunks that come in bursts by a clock of their own; absent where they do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bursty_delivery: Option<BurstyDelivery>,
     /// What the server said of itself; absent where it was not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<ServerSummary>,
@@ -140,6 +156,7 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
     let wanted = Percentile::computed(&manifest.plan);
     let figures = TokenFigures::read(run, source, &wanted, window)?;
     let throughput = figures.throughput.as_ref();
+    let arrivals = figures.arrivals.as_ref().zip(window);
     let tokens = token_counts(&population);
     let latency = latencies(collected, Group::All, &wanted, &figures);
     let classes = class_summaries(run, &wanted, &figures);
@@ -153,7 +170,11 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
         requests: RequestSummary::of(collected, &population),
         load: window.map(|w| LoadSummary::of(run, &population, w)),
         steady: SteadySummary::of(run, origin, window),
+        slow_down: window.and_then(|window| SlowDown::of(run, window)),
+        silence: arrivals.and_then(|(arrivals, window)| SilenceSummary::of(run, arrivals, window)),
         throughput: throughput.map(|t| ThroughputSummary::of(t, manifest.plan.gpus)),
+        usage: UsageSummary::of(&manifest.plan, &population),
+        bursty_delivery: BurstyDelivery::of(&population),
         server: ServerSummary::of(run, window),
         speculation: SpeculationSummary::of(run, &population, (&latency, &classes), window),
         prefix_cache: PrefixCacheSummary::of(run, &tokens, window),

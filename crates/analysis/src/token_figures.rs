@@ -8,6 +8,7 @@ use crate::percentile::Percentile;
 use crate::run::Run;
 use infermeter_core::run::Window;
 use infermeter_core::source::RecordSource;
+use infermeter_metrics::arrivals::Arrivals;
 use infermeter_metrics::attainment::{SloSeries, slo_series};
 use infermeter_metrics::collect::Collected;
 use infermeter_metrics::population::{Failures, Population, is_failure};
@@ -49,6 +50,7 @@ pub(crate) struct TokenFigure {
 pub(crate) struct TokenFigures {
     series: BTreeMap<SeriesId, TokenFigure>,
     pub(crate) throughput: Option<Throughput>,
+    pub(crate) arrivals: Option<Arrivals>,
     pub(crate) censoring: Censoring,
     /// Gaps by token position.
     pub(crate) positions: Vec<PositionBand>,
@@ -120,6 +122,7 @@ impl TokenFigures {
         Ok(Self {
             series,
             throughput: second.throughput,
+            arrivals: second.arrivals,
             censoring: third.censoring,
             positions: third.positions,
         })

@@ -36,7 +36,8 @@ pub enum KeepTexts {
     /// None.
     #[default]
     No,
-    /// Those of answers whose tokens per chunk are unknown: a tokenizer may count them later.
+    /// Those of answers that are not one token per chunk: a tokenizer may count them later, for tokens per
+    /// chunk or against the server's usage.
     UntilSettled,
     /// All.
     Always,
@@ -331,9 +332,11 @@ impl Answer {
             record.chunks.shrink_to_fit();
         }
         let unsettled = record.token_source == Some(infermeter_core::record::TokenSource::Unknown);
+        let chunks = record.chunks.len() as u64;
+        let unlike = |usage: u32| u64::from(usage).abs_diff(chunks) > 1;
         let wanted = match self.keep {
             KeepTexts::No => false,
-            KeepTexts::UntilSettled => unsettled,
+            KeepTexts::UntilSettled => unsettled || record.output_tokens.is_some_and(unlike),
             KeepTexts::Always => true,
         };
         record.texts = wanted.then(|| std::mem::take(&mut self.texts));

@@ -341,6 +341,11 @@ pub struct RequestRecord {
     pub cached_tokens: Option<u32>,
     /// `usage.completion_tokens_details.reasoning_tokens`.
     pub reasoning_tokens: Option<u32>,
+    /// Tokens of the answer's whole text by the plan's tokenizer, counted after the run; `None` where
+    /// nothing asked for it.
+    pub text_tokens: Option<u32>,
+    /// Chunks whose text is that of the chunk before; `None` where nothing asked for it.
+    pub repeated_chunks: Option<u32>,
     /// Source of the chunks' token counts; `None` when there are no chunks.
     pub token_source: Option<TokenSource>,
     /// Number of the connection, unique in the run.
@@ -394,6 +399,8 @@ impl RequestRecord {
             output_tokens: None,
             cached_tokens: None,
             reasoning_tokens: None,
+            text_tokens: None,
+            repeated_chunks: None,
             token_source: None,
             connection: None,
             new_connection: None,

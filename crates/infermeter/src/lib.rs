@@ -32,6 +32,7 @@ pub mod repeat;
 pub mod run_id;
 pub mod secrets;
 pub mod sent;
+mod sent_before;
 mod server_metrics;
 pub mod settle;
 pub mod suggest;

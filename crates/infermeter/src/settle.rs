@@ -1,9 +1,11 @@
-//! From journal to record: token counts that were left open are settled, answers are saved.
+//! From journal to record: token counts that were left open are settled, texts that usage does not agree
+//! with chunk by chunk are counted, answers are saved.
 
 use anyhow::Result;
 use infermeter_client::tokens::settle_with_tokenizer;
-use infermeter_core::record::{RequestRecord, TokenSource};
+use infermeter_core::record::{ChunkTexts, RequestRecord, TokenSource};
 use infermeter_core::run::RunManifest;
+use infermeter_core::schedule::Phase;
 use infermeter_record::{Converted, LeftOpen, RecordError, ResponsesWriter, convert};
 use infermeter_workload::{TokenCounter, Tokenizer};
 use std::path::Path;
@@ -39,10 +41,14 @@ pub fn settle(dir: &Path, manifest: &RunManifest, left_open: LeftOpen) -> Result
     Ok(converted)
 }
 
+/// Whole texts counted at most: evidence enough, in a second of time.
+const MOST_TEXTS: u32 = 1_000;
+
 /// A tokenizer that is loaded when the first row needs it.
 struct LazyCounter {
     name: String,
     counter: Option<Option<TokenCounter>>,
+    texts: u32,
 }
 
 impl LazyCounter {
@@ -50,20 +56,44 @@ impl LazyCounter {
         Self {
             name: name.to_owned(),
             counter: None,
+            texts: 0,
         }
     }
 
     fn settle(&mut self, record: &mut RequestRecord) {
-        if record.token_source != Some(TokenSource::Unknown) || record.texts.is_none() {
+        let Some(texts) = record.texts.as_ref().filter(|_| is_unlike(record)) else {
             return;
-        }
+        };
+        record.repeated_chunks = repeated(texts, record.chunks.len());
         let name = &self.name;
         let counter = self.counter.get_or_insert_with(|| {
             let tokenizer = Tokenizer::open(name).ok()?;
             TokenCounter::load(&tokenizer).ok()
         });
-        if let Some(counter) = counter {
-            settle_with_tokenizer(record, &mut |text| counter.count(text));
+        let Some(counter) = counter else {
+            return;
+        };
+        settle_with_tokenizer(record, &mut |text| counter.count(text));
+        let measured = record.phase == Phase::Measure && record.output_tokens.is_some();
+        if let Some(texts) = record.texts.as_ref().filter(|_| measured)
+            && self.texts < MOST_TEXTS
+        {
+            self.texts += 1;
+            let text = String::from_utf8_lossy(&texts.bytes);
+            record.text_tokens = u32::try_from(counter.count(&text)).ok();
         }
     }
+}
+
+/// Chunks and usage do not say by themselves that each chunk is one token.
+fn is_unlike(record: &RequestRecord) -> bool {
+    let chunks = record.chunks.len() as u64;
+    let unlike = |usage: u32| u64::from(usage).abs_diff(chunks) > 1;
+    record.token_source == Some(TokenSource::Unknown) || record.output_tokens.is_some_and(unlike)
+}
+
+/// Chunks with the text of the chunk before; absent for an answer in one piece.
+fn repeated(texts: &ChunkTexts, chunks: usize) -> Option<u32> {
+    let again = |i: &usize| !texts.get(*i).is_empty() && texts.get(*i) == texts.get(i - 1);
+    (chunks > 0).then(|| (1..chunks).filter(again).count() as u32)
 }

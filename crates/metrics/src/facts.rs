@@ -5,6 +5,7 @@
 
 use crate::finish::FinishReason;
 use crate::fluidity::{Fluidity, FluidityQuestion};
+use crate::releases::Releases;
 use crate::stalls::RequestStalls;
 use crate::token_series::{TokenMetric, own_percentile};
 use infermeter_core::clock::Offset;
@@ -65,6 +66,12 @@ pub struct RequestFacts {
     pub output_tokens: Option<u32>,
     /// Cached prompt tokens by usage.
     pub cached_tokens: Option<u32>,
+    /// Reasoning tokens by usage.
+    pub reasoning_tokens: Option<u32>,
+    /// Tokens of its text, where counted.
+    pub text_tokens: Option<u32>,
+    /// Chunks with the text of the chunk before, where counted.
+    pub repeated_chunks: Option<u32>,
     /// Source of the chunks' token counts.
     pub token_source: Option<TokenSource>,
     /// The connection was opened for this request.
@@ -100,10 +107,14 @@ pub struct ChunkFacts {
     pub shared_instants: u32,
     /// Some chunk is reasoning.
     pub reasoning: bool,
+    /// Some chunk is part of a tool call.
+    pub tool_call: bool,
     /// Some instant lies before that of the chunk before.
     pub out_of_order: bool,
     /// Some lower bound lies above its instant.
     pub lower_above: bool,
+    /// How they come several at a time; absent where they come one by one.
+    pub releases: Option<Releases>,
     /// Stalls; absent with fewer gaps than a median needs.
     pub stalls: Option<RequestStalls>,
     /// Deadlines met and missed; absent where no deadlines are asked, or some chunk's tokens are
@@ -153,6 +164,9 @@ impl RequestFacts {
             prompt_tokens: record.prompt_tokens,
             output_tokens: record.output_tokens,
             cached_tokens: record.cached_tokens,
+            reasoning_tokens: record.reasoning_tokens,
+            text_tokens: record.text_tokens,
+            repeated_chunks: record.repeated_chunks,
             token_source: record.token_source,
             new_connection: record.new_connection,
             attempts: record.attempts,
@@ -183,6 +197,7 @@ impl ChunkFacts {
             first_tokens: chunks.first().and_then(|c| c.token_count()),
             tokens: record.chunk_token_sum(),
             inner_tokens: inner_tokens(chunks),
+            releases: Releases::of(chunks),
             stalls: RequestStalls::of(chunks, questions.itl_limit_ns),
             fluidity: questions.fluidity.and_then(|q| Fluidity::of(record, &q)),
             own_percentiles: objectives
@@ -196,6 +211,7 @@ impl ChunkFacts {
             facts.shared_instants += u32::from(before == Some(chunk.at));
             facts.lower_above |= chunk.lower > chunk.at;
             facts.carriers += u32::from(chunk.token_count().is_some_and(|n| n > 0));
+            facts.tool_call |= chunk.kind == ChunkKind::ToolCall;
             if chunk.kind == ChunkKind::Reasoning {
                 facts.reasoning = true;
             } else if facts.first_output.is_none() {

@@ -6,6 +6,7 @@
 //!
 //! Invariants: a metric that does not exist for a request is absent, never 0; the two origins of
 //! a latency never mix in one series; latency samples are milliseconds, in order of intended time.
+pub mod arrivals;
 pub mod attainment;
 pub mod chunk_sums;
 pub mod collect;
@@ -23,13 +24,16 @@ pub mod population;
 pub mod positions;
 pub mod readings;
 pub mod receive;
+pub mod releases;
 pub mod request_metric;
 pub mod samples;
 pub mod seconds;
 pub mod sessions;
+pub mod silence;
 pub mod stalls;
 pub mod tally;
 pub mod throughput;
 pub mod token_counts;
 pub mod token_series;
+pub mod usage_evidence;
 pub mod window;

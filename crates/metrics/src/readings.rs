@@ -5,6 +5,7 @@
 //! The third one finds the values of the intervals' bounds, and the widths near the bound of
 //! uncertainty. Each result is that of a full sort, bit for bit.
 
+use crate::arrivals::Arrivals;
 use crate::collect::Collected;
 use crate::positions::{PositionBand, PositionValues};
 use crate::receive::{Censoring, for_each_width};
@@ -148,6 +149,8 @@ pub struct SecondReading {
     pub series: Vec<Option<BlockReading>>,
     /// What arrived inside the window; absent without one.
     pub throughput: Option<Throughput>,
+    /// When it arrived; absent without a window.
+    pub arrivals: Option<Arrivals>,
 }
 
 /// Reads a run for the second time.
@@ -162,6 +165,7 @@ pub fn second_reading<S: RecordSource + ?Sized>(
     let blank = SecondReading {
         series: wanted.iter().map(|w| BlockReading::new(w).ok()).collect(),
         throughput: window.map(Throughput::new),
+        arrivals: window.map(Arrivals::new),
     };
     let take = |own: &mut SecondReading, record: &RequestRecord| {
         for (wanted, reading) in wanted.iter().zip(&mut own.series) {
@@ -171,6 +175,9 @@ pub fn second_reading<S: RecordSource + ?Sized>(
         }
         if let Some(throughput) = &mut own.throughput {
             throughput.add(record);
+        }
+        if let Some(arrivals) = &mut own.arrivals {
+            arrivals.add(record);
         }
     };
     let fields = ChunkFields {
@@ -186,6 +193,9 @@ pub fn second_reading<S: RecordSource + ?Sized>(
             }
         }
         if let (Some(own), Some(other)) = (&mut whole.throughput, &part.throughput) {
+            own.merge(other);
+        }
+        if let (Some(own), Some(other)) = (&mut whole.arrivals, &part.arrivals) {
             own.merge(other);
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::population::Population;
 use crate::request_metric::to_ms;
+use infermeter_core::clock::Offset;
 use infermeter_core::plan::Plan;
 use infermeter_core::record::Chunk;
 use infermeter_core::slo::SloMetric;
@@ -39,6 +40,10 @@ pub struct RequestStalls {
     pub total_ns: i64,
     /// The longest, nanoseconds; 0 without a stall.
     pub longest_ns: i64,
+    /// When the longest ended; meaningless without a stall.
+    pub longest_to: Offset,
+    /// The request's median gap, nanoseconds; 0 where no gap was long enough to ask for it.
+    pub median_ns: i64,
 }
 
 impl RequestStalls {
@@ -58,10 +63,14 @@ impl RequestStalls {
         let middle = gaps.len().div_ceil(2) - 1;
         let median = *gaps.select_nth_unstable(middle).1;
         let limit = floor.max(MEDIAN_FACTOR * median);
-        for gap in gaps.iter().filter(|g| **g > limit) {
+        result.median_ns = median;
+        for pair in chunks.windows(2).filter(|pair| gap(pair) > limit) {
+            let gap = gap(pair);
             result.count += 1;
             result.total_ns += gap;
-            result.longest_ns = result.longest_ns.max(*gap);
+            if gap > result.longest_ns {
+                (result.longest_ns, result.longest_to) = (gap, pair[1].at);
+            }
         }
         Some(result)
     }

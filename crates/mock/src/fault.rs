@@ -43,6 +43,9 @@ pub enum Fault {
     /// `stall=N:TIME`: nothing is written for a time behind N tokens, then what has gathered
     /// leaves at once, as behind a proxy that hangs.
     StallFor(u32, Span),
+    /// `hold-back=TIME`: what has gathered leaves each time that so long has passed since the request's
+    /// arrival, as behind a proxy that buffers.
+    HoldBack(Span),
     /// `slow-head=TIME`: the response's head is held back for a time, and the tokens behind it.
     SlowHead(Span),
     /// `truncate-after=N`: the stream ends in good framing behind N tokens, without a finish
@@ -65,6 +68,8 @@ pub enum Fault {
     NoUsage,
     /// `wrong-usage`: usage counts seven completion tokens too many.
     WrongUsage,
+    /// `usage-percent=N`: usage counts N percent of the completion tokens.
+    UsagePercent(u32),
     /// `duplicate-chunks`: each content event comes twice.
     DuplicateChunks,
     /// `escape-sequences`: every token's text carries terminal escapes, a bidirectional override

@@ -5,8 +5,8 @@
 //! connection u (0 none, 1 no, 2 yes), attempts u, requested tokens u u, intended s, presence u (one
 //! bit per optional fact, in the order below), then the facts present: instants s (each the
 //! difference from the instant before it), numbers u, texts (length u and bytes), the instant at
-//! which the request left s, session u and turn u, parent u, planned instant s (whose bits are the
-//! last)`; then
+//! which the request left s, session u and turn u, parent u, planned instant s, tokens of the text u, repeated
+//! chunks u (whose bits are the last)`; then
 //! `number of chunks u` and the columns `at s (differences), seen - at s, at - lower in runs,
 //! tokens + 1 in runs (0 unknown), read in runs of differences, kind in runs`; then, if the bit is
 //! set, the chunk texts: `number of ends u, ends s (differences), bytes`.
@@ -60,6 +60,12 @@ pub(crate) fn encode(record: &RequestRecord, texts: Option<&ChunkTexts>, out: &m
     if let Some(planned) = record.planned {
         put_signed(out, planned.0.wrapping_sub(record.intended.0));
     }
+    for counted in [record.text_tokens, record.repeated_chunks]
+        .into_iter()
+        .flatten()
+    {
+        put(out, u64::from(counted));
+    }
     encode_chunks(&record.chunks, last_instant, out);
     if let Some(texts) = texts {
         encode_texts(texts, out);
@@ -106,6 +112,11 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<RequestRecord, Malformed> {
     }
     if presence.next() {
         record.planned = Some(Offset(record.intended.0.wrapping_add(cursor.signed()?)));
+    }
+    for slot in [&mut record.text_tokens, &mut record.repeated_chunks] {
+        if presence.next() {
+            *slot = Some(cursor.narrow()?);
+        }
     }
     if presence.0 != 0 {
         return Err(Malformed);
@@ -164,6 +175,8 @@ fn presence(record: &RequestRecord, texts: Option<&ChunkTexts>) -> u64 {
     note(record.turn.is_some());
     note(record.parent.is_some());
     note(record.planned.is_some());
+    note(record.text_tokens.is_some());
+    note(record.repeated_chunks.is_some());
     bits
 }
 

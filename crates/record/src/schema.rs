@@ -96,7 +96,13 @@ impl Column {
     pub(crate) fn may_be_missing(&self) -> bool {
         matches!(
             self.name,
-            "left_ns" | "session" | "turn" | "parent" | "planned_ns"
+            "left_ns"
+                | "session"
+                | "turn"
+                | "parent"
+                | "planned_ns"
+                | "text_tokens"
+                | "repeated_chunks"
         )
     }
 

@@ -19,7 +19,7 @@ struct Row {
 /// The table over all measured requests, and below it the other origin and the legend.
 pub(crate) fn lines(summary: &Summary, style: Style) -> Vec<String> {
     let origin = summary.headline_origin;
-    let rows = rows(&summary.latency, origin, &summary.percentiles);
+    let rows = rows(&summary.latency, summary);
     if rows.is_empty() {
         return vec![
             style.heading("Latency"),
@@ -49,11 +49,19 @@ pub(crate) fn class_lines(
     summary: &Summary,
     style: Style,
 ) -> Vec<String> {
-    let rows = rows(latency, summary.headline_origin, &summary.percentiles);
+    let rows = rows(latency, summary);
     table(&rows, &summary.percentiles, style)
 }
 
-fn rows(latency: &LatencySummary, origin: Origin, columns: &[Percentile]) -> Vec<Row> {
+fn rows(latency: &LatencySummary, summary: &Summary) -> Vec<Row> {
+    let (origin, columns) = (summary.headline_origin, &summary.percentiles);
+    let in_doubt = summary.usage.map_or(&[][..], |usage| usage.in_doubt);
+    let doubt = |name: &str| match name {
+        "TPOT" => in_doubt.contains(&"tpot"),
+        "TPOT 2nd form" => in_doubt.contains(&"tpot_after_first_chunk"),
+        "NTPOT" => in_doubt.contains(&"ntpot"),
+        _ => false,
+    };
     let by_origin = |metric: &ByOrigin| metric.from(origin).cloned();
     let ttfo = latency
         .reasoning
@@ -77,7 +85,12 @@ fn rows(latency: &LatencySummary, origin: Origin, columns: &[Percentile]) -> Vec
         let Some(distribution) = distribution else {
             continue;
         };
-        rows.push(row(name, &distribution.percentiles, columns));
+        let mark = if doubt(name) { "*" } else { "" };
+        rows.push(row(
+            &format!("{name}{mark}"),
+            &distribution.percentiles,
+            columns,
+        ));
         if let Some(with) = &distribution.with_failures
             && matches!(name, "TTFT" | "E2E")
         {
@@ -222,6 +235,9 @@ fn legend(summary: &Summary, style: Style) -> Vec<String> {
     let mut parts = Vec::new();
     if cells.any(|c| c.grade == CellGrade::Indicative) {
         parts.push("~ marks figures on fewer than 100 effective tail samples.");
+    }
+    if summary.usage.is_some_and(|usage| usage.implausible) {
+        parts.push("* marks figures on the server's usage, which the text contradicts.");
     }
     let same = !latency.multi_token_chunks && latency.itl.is_some();
     let most = latency.tokens_per_chunk.as_ref().map_or(1.0, |d| d.max);

@@ -13,8 +13,13 @@ pub(crate) fn lines(summary: &Summary, style: Style) -> Vec<String> {
     let mut lines = vec![style.heading("Throughput inside the window; [95 % interval]")];
     let mut entry = |label: &str, text: String| lines.extend(style.entry(label, &text));
     if let Some(throughput) = &summary.throughput {
+        let in_doubt = summary.usage.is_some_and(|usage| usage.implausible);
         for (label, text) in rates(throughput) {
-            entry(label, text);
+            let mark = match label {
+                "Output" | "Total" if in_doubt => "*",
+                _ => "",
+            };
+            entry(&format!("{label}{mark}"), text);
         }
     }
     if let Some(text) = per_user(summary) {

@@ -5,6 +5,7 @@
 
 use super::Scale;
 use super::engine::{Extent, Simulator, WARMUP_NS};
+use super::planted::slow_down;
 use super::replicate::replicate;
 use super::table::{Table, Target};
 use anyhow::Result;
@@ -21,7 +22,7 @@ const RUNS: u64 = 1_000;
 
 /// Sequences that the engine runs at once: fewer than the preset's, so that short runs are small
 /// samples.
-const SEQUENCES: u32 = 64;
+pub const SEQUENCES: u32 = 64;
 
 /// Shares of the capacity, and lengths of the window in seconds.
 const LOADS: [f64; 3] = [0.3, 0.5, 0.7];
@@ -46,7 +47,7 @@ pub fn run(scale: Scale, table: &mut Table) -> Result<()> {
         for load in LOADS {
             let runs = replicate(scale.of(SLOWING_RUNS), |seed| {
                 let mut log = run_log(&simulator, seed, load, 300);
-                slow_down(&mut log, by);
+                slow_down(&mut log, |at| 1.0 + by * at);
                 raised(&log)
             });
             let found = runs.iter().filter(|r| r.finds_slowing()).count();
@@ -100,37 +101,11 @@ fn clean(
     Ok(())
 }
 
-/// Stretches every answer, in proportion to where in the window its request was intended: by
-/// nothing at the start, by `by` at the end.
-fn slow_down(log: &mut RunLog, by: f64) {
-    let Some(window) = log.manifest.window else {
-        return;
-    };
-    for record in &mut log.records {
-        let from = record.intended;
-        let into = from.since(window.start) as f64 / window.end.since(window.start) as f64;
-        let factor = 1.0 + by * into.clamp(0.0, 1.0);
-        let later = |at: Offset| from.plus((at.since(from) as f64 * factor) as i64);
-        let instants = [
-            &mut record.first_byte,
-            &mut record.first_byte_seen,
-            &mut record.finished,
-            &mut record.closed,
-        ];
-        instants.into_iter().for_each(|at| *at = at.map(later));
-        for chunk in &mut record.chunks {
-            for at in [&mut chunk.at, &mut chunk.seen, &mut chunk.lower] {
-                *at = later(*at);
-            }
-        }
-    }
-}
-
 /// What is raised about a run.
 #[derive(Debug, Default, PartialEq)]
-struct Raised {
+pub struct Raised {
     /// Codes of warnings and errors.
-    grave: Vec<String>,
+    pub grave: Vec<String>,
     /// There is the note about two modes.
     is_bimodal: bool,
 }
@@ -139,11 +114,11 @@ impl Raised {
     /// A finding says that the server became slower.
     fn finds_slowing(&self) -> bool {
         let mut codes = self.grave.iter();
-        codes.any(|c| c == "drift" || c == "unstable-load")
+        codes.any(|c| c == "server-slows-down")
     }
 }
 
-fn raised(log: &RunLog) -> Raised {
+pub fn raised(log: &RunLog) -> Raised {
     let (run, summary) = summarize_log(log);
     let findings = judge(&run, &summary);
     let grave = findings.iter().filter(|f| f.severity != Severity::Note);
@@ -204,7 +179,7 @@ mod tests {
             assert_eq!(raised(&log), Raised::default());
         }
         let mut slowing = run_log(&simulator, 0, 0.5, 300);
-        slow_down(&mut slowing, 1.0);
+        slow_down(&mut slowing, |at| 1.0 + at);
         let found = raised(&slowing);
         assert!(found.finds_slowing(), "{found:?}");
         let mut log = run_log(&simulator, 7, 0.5, 60);

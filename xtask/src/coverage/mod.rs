@@ -9,6 +9,7 @@ mod engine;
 mod lockstep;
 mod one_run;
 mod percentile;
+mod planted;
 mod random;
 mod repeated;
 mod replicate;
@@ -51,13 +52,14 @@ impl Scale {
 type Subject = fn(Scale, &mut Table) -> Result<()>;
 
 /// In the order of printing.
-const SUBJECTS: [(&str, Subject); 8] = [
+const SUBJECTS: [(&str, Subject); 9] = [
     ("percentile", percentile::run),
     ("one-run", one_run::run),
     ("repeated", repeated::run),
     ("lockstep", lockstep::run),
     ("correlated", correlated::run),
     ("clean", clean::run),
+    ("planted", planted::run),
     ("steady", steady::run),
     ("stopping", stopping::run),
 ];

@@ -4,6 +4,7 @@ mod caching;
 mod calibration;
 mod client;
 mod conservation;
+mod delivery;
 mod failures;
 mod host;
 mod load;
@@ -15,6 +16,7 @@ mod sample;
 mod server;
 mod sessions;
 mod setup;
+mod silence;
 mod stamps;
 mod standstill;
 mod steady;
@@ -63,6 +65,9 @@ const CHECKS: &[Check] = &[
     load::short_level,
     steady::warmup_too_short,
     setup::cold_start,
+    silence::froze,
+    silence::streams_hang,
+    steady::slows_down,
     steady::unstable_load,
     steady::drift,
     steady::stability_undecided,
@@ -87,6 +92,10 @@ const CHECKS: &[Check] = &[
     caching::without_answer,
     sessions::slip,
     sessions::live_history,
+    delivery::usage_implausible,
+    delivery::duplicate_chunks,
+    delivery::bursty_delivery,
+    delivery::cache_suspected,
     tokens::length_not_obeyed,
     tokens::counts_disagree,
     tokens::prompt_tokens,

@@ -1,4 +1,7 @@
-//! Start-up, drift, saturation, and the recorder's self-test.
+//! Start-up, slow-down, drift, saturation, and the recorder's self-test.
+//!
+//! One cause, one finding: a freeze, a slower server, a growing queue and a start-up all move every series,
+//! and the first of these that is found is the one that is told.
 
 use super::{by_scope, percent};
 use crate::limits::{RESIDENCE_TOLERANCE, STEADY_EXPECTED_S};
@@ -8,28 +11,55 @@ use crate::steady::{Steadiness, SteadySeries};
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
 
+/// The server works slower at the end than at the start.
+pub(super) fn slows_down(_: &Run, summary: &Summary) -> Option<Finding> {
+    let found = summary.slow_down?;
+    Some(Finding::new(
+        Severity::Warning,
+        "server-slows-down",
+        format!(
+            "The server became slower under the same load: a token took {:.1} times as long at the end \
+             of the window as at its start.",
+            found.ratio()
+        ),
+        format!(
+            "TPOT {:.1} ms over the first third of the window, {:.1} ms over the last (trend p = {}); \
+             {:.1} streams decoded beside one another, then {:.1}.",
+            found.first_tpot_ms,
+            found.last_tpot_ms,
+            p_value(found.p_value),
+            found.first_decoding,
+            found.last_decoding,
+        ),
+        "Look for what changed on the server: clocks lowered by heat or power, other work on its \
+         accelerators or cores, memory that fills. A queue or requests in flight that grow are its \
+         consequence; no lower --rate cures it.",
+    ))
+}
+
 /// The server does not keep up with the arrivals.
 pub(super) fn unstable_load(_: &Run, summary: &Summary) -> Option<Finding> {
+    if !is_unstable(summary) {
+        return None;
+    }
     let found = summary.load.as_ref()?.stability.as_ref()?;
     let (first, last) = (found.inside.first()?, found.inside.last()?);
-    (found.answer == KeepsUp::Unstable).then(|| {
-        Finding::new(
-            Severity::Warning,
-            "unstable-load",
-            "The server does not keep up with this load: the queue grows, and every latency depends on \
-             how long the run was.",
-            format!(
-                "{} arrived and {} ended in the window; requests in flight went from {first:.1} to \
-                 {last:.1} between its first and its last tenth (p = {}){}.",
-                super::count(found.arrivals as u64),
-                super::count(found.departures as u64),
-                p_value(found.p_value),
-                never_empty(found),
-            ),
-            "Lower --rate until the load is stable. The throughput is the server's at overload; the \
-             latencies are nobody's.",
-        )
-    })
+    Some(Finding::new(
+        Severity::Warning,
+        "unstable-load",
+        "The server does not keep up with this load: the queue grows, and every latency depends on \
+         how long the run was.",
+        format!(
+            "{} arrived and {} ended in the window; requests in flight went from {first:.1} to \
+             {last:.1} between its first and its last tenth (p = {}){}.",
+            super::count(found.arrivals as u64),
+            super::count(found.departures as u64),
+            p_value(found.p_value),
+            never_empty(found),
+        ),
+        "Lower --rate until the load is stable. The throughput is the server's at overload; the \
+         latencies are nobody's.",
+    ))
 }
 
 /// `; the queue was never empty in the last third, by the server's waiting gauge`, where that is known.
@@ -74,7 +104,7 @@ pub(super) fn stability_undecided(run: &Run, summary: &Summary) -> Option<Findin
 /// The start-up reaches into the window.
 pub(super) fn warmup_too_short(_: &Run, summary: &Summary) -> Option<Finding> {
     let start_up = &summary.steady.as_ref()?.start_up;
-    if is_unstable(summary) || summary.warmup.requests == 0 {
+    if is_explained(summary) || summary.warmup.requests == 0 {
         return None;
     }
     let needed = start_up.needed_s?;
@@ -100,8 +130,7 @@ pub(super) fn warmup_too_short(_: &Run, summary: &Summary) -> Option<Finding> {
 /// Something drifts over the window.
 pub(super) fn drift(_: &Run, summary: &Summary) -> Option<Finding> {
     let steady = summary.steady.as_ref()?;
-    // One cause, one finding: a growing queue and a start-up move every series as well.
-    if is_unstable(summary) || steady.start_up.answer == Steadiness::NotSteady {
+    if is_explained(summary) || steady.start_up.answer == Steadiness::NotSteady {
         return None;
     }
     let drifting = steady.series.iter();
@@ -145,10 +174,31 @@ fn p_value(p: f64) -> String {
     }
 }
 
+/// Another finding says why series move.
+fn is_explained(summary: &Summary) -> bool {
+    has_frozen(summary) || summary.slow_down.is_some() || is_unstable(summary)
+}
+
+fn has_frozen(summary: &Summary) -> bool {
+    summary.silence.as_ref().is_some_and(|s| s.freezes > 0)
+}
+
+/// The queue grows because of the load: not because the server became slower, nor behind a freeze that
+/// the window has not outlived.
 fn is_unstable(summary: &Summary) -> bool {
     let load = summary.load.as_ref();
     let stability = load.and_then(|load| load.stability.as_ref());
-    stability.is_some_and(|s| s.answer == KeepsUp::Unstable)
+    let unstable = stability.is_some_and(|s| s.answer == KeepsUp::Unstable);
+    unstable && summary.slow_down.is_none() && !froze_late(summary)
+}
+
+/// A freeze reaches into the window's second half.
+fn froze_late(summary: &Summary) -> bool {
+    let Some((silence, window_s)) = summary.silence.as_ref().zip(summary.window_s) else {
+        return false;
+    };
+    let mut freezes = silence.longest.iter();
+    freezes.any(|f| f.at_s + f.length_ms / 1e3 > window_s / 2.0)
 }
 
 /// A window long enough for an answer gave none.

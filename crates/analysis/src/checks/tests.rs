@@ -17,6 +17,7 @@ use serde_json::json;
 
 mod answers;
 mod connections;
+mod delivery;
 
 /// A quiet run of 1,300 requests in 65 s.
 fn quiet() -> Run {

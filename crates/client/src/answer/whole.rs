@@ -11,7 +11,7 @@ use infermeter_core::record::{ChunkKind, Reason, RequestError};
 use infermeter_core::text::inert_bytes;
 
 impl Answer {
-    /// Takes a whole answer that was not streamed. With [`KeepTexts::Always`] its texts become
+    /// Takes a whole answer that was not streamed. Unless [`KeepTexts::No`] its texts become
     /// four entries, one per [`ChunkKind`], in the order of their numbers.
     ///
     /// # Errors
@@ -39,7 +39,7 @@ impl Answer {
                 "the answer has no output".to_owned(),
             ));
         }
-        if self.keep == KeepTexts::Always {
+        if self.keep != KeepTexts::No {
             for (i, text) in texts.into_iter().enumerate() {
                 // The order of `ChunkKind`: text, reasoning, tool call, refusal.
                 if i == ChunkKind::ToolCall as usize {

@@ -16,7 +16,8 @@ use crate::sent::SentBodies;
 use crate::server_metrics::Watching;
 use crate::target::{self, ReadyTarget};
 use crate::{
-    dry_run, environment, output, print_config, repeat, run_id, secrets, settle, tiling, validate,
+    dry_run, environment, output, print_config, repeat, run_id, secrets, sent_before, settle,
+    tiling, validate,
 };
 use anyhow::{Context, Result};
 use infermeter_analysis::Run;
@@ -197,6 +198,9 @@ pub(crate) fn execute_on(
     let receiving = Receiving::choose(plan.io, sentinel.is_some())?;
     manifest.environment["client"]["io"] = receiving.facts();
     manifest.calibration = cite::cite(plan, size.threads, &receiving);
+    manifest
+        .run_findings
+        .extend(sent_before::finding(plan, &manifest, directory));
     let settings = run_settings(plan, load, &target, (cores, size), &receiving);
     execute((plan, load, &target), &settings, manifest, directory)
 }

@@ -19,6 +19,7 @@ mod datasets;
 mod disk;
 mod fluidity;
 mod kinds;
+mod lies;
 mod loads;
 mod outputs;
 mod plans;

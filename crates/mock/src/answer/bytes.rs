@@ -165,6 +165,10 @@ impl Answer {
         let completion = match self.fault {
             Some(Fault::NoUsage) => return String::new(),
             Some(Fault::WrongUsage) => generated.saturating_add(7),
+            Some(Fault::UsagePercent(n)) => {
+                let claimed = u64::from(generated) * u64::from(n) / 100;
+                u32::try_from(claimed).unwrap_or(u32::MAX)
+            }
             _ => generated,
         };
         render::usage_field(UsageCounts {

@@ -26,7 +26,8 @@ pub(super) enum Gate {
 pub(super) fn pause_of(fault: Option<Fault>) -> i64 {
     match fault {
         Some(
-            Fault::SlowHead(time)
+            Fault::HoldBack(time)
+            | Fault::SlowHead(time)
             | Fault::StallFor(_, time)
             | Fault::DisconnectAt(time)
             | Fault::ResetAt(time)
@@ -39,7 +40,7 @@ pub(super) fn pause_of(fault: Option<Fault>) -> i64 {
 impl Gate {
     pub fn of(fault: Option<Fault>) -> Self {
         match fault {
-            Some(Fault::SlowHead(_)) => Self::Shut,
+            Some(Fault::SlowHead(_) | Fault::HoldBack(_)) => Self::Shut,
             Some(Fault::ByteWise(pause)) if pause.ns() > 0 => Self::Paced { armed: false },
             _ => Self::Open,
         }
@@ -85,7 +86,12 @@ impl Answer {
     /// Whether a pause begins with the answer.
     pub(super) fn pauses_first(&mut self) -> bool {
         match self.fault {
-            Some(Fault::SlowHead(_) | Fault::DisconnectAt(_) | Fault::ResetAt(_)) => true,
+            Some(
+                Fault::SlowHead(_)
+                | Fault::HoldBack(_)
+                | Fault::DisconnectAt(_)
+                | Fault::ResetAt(_),
+            ) => true,
             Some(Fault::StallFor(0, _)) => {
                 self.stalled = true;
                 self.gate = Gate::Shut;
@@ -114,6 +120,11 @@ impl Answer {
     /// The instant that the answer asked for has come.
     pub fn wake(&mut self) -> Turn {
         match self.gate {
+            // Shut again at once, for the next time as long.
+            Gate::Shut if matches!(self.fault, Some(Fault::HoldBack(_))) => Turn {
+                write: !self.pending.is_empty(),
+                then: self.deferred.take().unwrap_or(Then::Wake),
+            },
             Gate::Shut => {
                 self.gate = Gate::Open;
                 Turn {

@@ -482,6 +482,14 @@ fn a_pause_holds_everything_back_until_the_wake() {
 }
 
 #[test]
+fn what_is_held_back_leaves_at_each_wake() {
+    let time = infermeter_core::units::Span::millis(5);
+    let (writes, then, truth) = Case::chat(Some(Fault::HoldBack(time))).run_waking(3);
+    assert_eq!((contents(&writes), then), (vec![3, 1, 1, 1], Then::Done));
+    assert_eq!(truth.output_tokens, 6);
+}
+
+#[test]
 fn what_a_pause_holds_has_a_limit() {
     let time = infermeter_core::units::Span::millis(5);
     let mut answer = Case::chat(Some(Fault::SlowHead(time))).answer();

@@ -8,7 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Every fault's form, in the order of the documentation.
-const FORMS: [&str; 33] = [
+const FORMS: [&str; 35] = [
     "status=N",
     "escaped-error",
     "html[=N]",
@@ -20,6 +20,7 @@ const FORMS: [&str; 33] = [
     "reset-at=TIME",
     "stall-after=N",
     "stall=N:TIME",
+    "hold-back=TIME",
     "slow-head=TIME",
     "truncate-after=N",
     "in-band-error-after=N",
@@ -30,6 +31,7 @@ const FORMS: [&str; 33] = [
     "no-done",
     "no-usage",
     "wrong-usage",
+    "usage-percent=N",
     "duplicate-chunks",
     "escape-sequences",
     "malformed=bad-json|no-blank-line|no-data-prefix",
@@ -151,6 +153,15 @@ impl Given<'_> {
             .ok_or_else(|| self.wrong("TIME as in 500ms, 2s, at most 1h"))
     }
 
+    /// A time that passes.
+    fn pause(&self) -> Result<Span, FaultError> {
+        let time = self.time(self.value)?;
+        match time.ns() > 0 {
+            true => Ok(time),
+            false => Err(self.wrong("TIME above 0")),
+        }
+    }
+
     fn stall(&self) -> Result<Fault, FaultError> {
         let (tokens, time) = self
             .value
@@ -214,12 +225,14 @@ fn read(name: &str, given: &Given<'_>) -> Result<Fault, FaultError> {
         "reset-at" => Fault::ResetAt(given.time(given.value)?),
         "stall-after" => Fault::StallAfter(given.count()?),
         "stall" => given.stall()?,
+        "hold-back" => Fault::HoldBack(given.pause()?),
         "slow-head" => Fault::SlowHead(given.time(given.value)?),
         "truncate-after" => Fault::TruncateAfter(given.count()?),
         "in-band-error-after" => Fault::InBandErrorAfter(given.count()?),
         "content-filter" => Fault::ContentFilter(given.count()?),
         "early-stop" => Fault::EarlyStop(given.number(1, u32::MAX, "N at least 1")?),
         "extra-tokens" => Fault::ExtraTokens(given.number(1, MAX_EXTRA, "N from 1 to 1048576")?),
+        "usage-percent" => Fault::UsagePercent(given.number(0, 10_000, "N from 0 to 10000")?),
         "malformed" => Fault::Malformed(given.one_of(&MALFORMATIONS)?),
         "line-ends" => Fault::LineEnds(given.one_of(&LINE_ENDS)?),
         "byte-wise" if given.value.is_none() => Fault::ByteWise(Span(0)),
@@ -265,6 +278,7 @@ impl fmt::Display for Fault {
             Self::ResetAt(time) => write!(f, "reset-at={time}"),
             Self::StallAfter(n) => write!(f, "stall-after={n}"),
             Self::StallFor(n, time) => write!(f, "stall={n}:{time}"),
+            Self::HoldBack(time) => write!(f, "hold-back={time}"),
             Self::SlowHead(time) => write!(f, "slow-head={time}"),
             Self::TruncateAfter(n) => write!(f, "truncate-after={n}"),
             Self::InBandErrorAfter(n) => write!(f, "in-band-error-after={n}"),
@@ -275,6 +289,7 @@ impl fmt::Display for Fault {
             Self::NoDone => f.write_str("no-done"),
             Self::NoUsage => f.write_str("no-usage"),
             Self::WrongUsage => f.write_str("wrong-usage"),
+            Self::UsagePercent(n) => write!(f, "usage-percent={n}"),
             Self::DuplicateChunks => f.write_str("duplicate-chunks"),
             Self::EscapeSequences => f.write_str("escape-sequences"),
             Self::Malformed(kind) => write!(f, "malformed={}", spelt(&MALFORMATIONS, kind)),

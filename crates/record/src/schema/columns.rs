@@ -79,7 +79,7 @@ macro_rules! chunk_instant {
 }
 
 /// All columns, in the order of the file.
-pub(crate) const COLUMNS: [Column; 39] = [
+pub(crate) const COLUMNS: [Column; 41] = [
     number!("id", id),
     column("class", Null::Never, Kind::Class),
     SESSION,
@@ -128,6 +128,8 @@ pub(crate) const COLUMNS: [Column; 39] = [
     optional_number!("output_tokens", output_tokens),
     optional_number!("cached_tokens", cached_tokens),
     optional_number!("reasoning_tokens", reasoning_tokens),
+    optional_number!("text_tokens", text_tokens),
+    optional_number!("repeated_chunks", repeated_chunks),
     TOKEN_SOURCE,
     optional_number!("connection", connection),
     column(
@@ -306,7 +308,7 @@ mod tests {
             "id class session turn parent phase planned_ns intended_ns send_start_ns connected_ns tls_done_ns sent_ns left_ns \
              first_byte_ns first_byte_seen_ns finished_ns closed_ns outcome status error error_text \
              finish_reason requested_prompt_tokens requested_output_tokens prompt_tokens \
-             output_tokens cached_tokens reasoning_tokens token_source connection new_connection \
+             output_tokens cached_tokens reasoning_tokens text_tokens repeated_chunks token_source connection new_connection \
              attempts stamp_source chunk_ns chunk_seen_ns chunk_lower_ns chunk_tokens chunk_kind \
              chunk_read"
         );

@@ -152,7 +152,7 @@ fn a_slow_half_or_a_few_late_requests_are_no_second_mode() {
     let codes = remarkable(partly_late(ms(400), |i| i > 2_000, |_| {}));
     assert!(!codes.contains(&"pooled-bimodal".to_owned()), "{codes:?}");
     let few = partly_late(ms(800), of_hundred(3), |_| {});
-    assert_eq!(remarkable(few), ["tail-ratio"]);
+    assert_eq!(remarkable(few), ["streams-hang", "tail-ratio"]);
 }
 
 #[test]
