@@ -28,8 +28,8 @@ pub const JOURNAL_FILE: &str = "requests.journal";
 pub const JOURNAL_VERSION: u32 = 1;
 
 const MAGIC: [u8; 8] = *b"imjourn\n";
-const HEADER_BYTES: usize = 12;
-const FRAME_HEADER_BYTES: usize = 8;
+pub(crate) const HEADER_BYTES: usize = 12;
+pub(crate) const FRAME_HEADER_BYTES: usize = 8;
 
 /// A batch that reaches this size becomes a frame without waiting for a flush: large enough to
 /// make the write call cheap, small enough to decode in a few megabytes.

@@ -5,6 +5,7 @@
 
 use crate::atomic::AtomicFile;
 use crate::error::RecordError;
+use crate::seal::sealed;
 use infermeter_core::run::{FORMAT_VERSION, RunManifest};
 use serde::Deserialize;
 use std::fs;
@@ -20,11 +21,11 @@ struct Versioned {
     format_version: u64,
 }
 
-/// Writes `run.json` into `dir`, in place of the one there.
+/// Writes `run.json` into `dir`, in place of the one there; sealed where the manifest has a seal.
 pub fn write_manifest(dir: &Path, manifest: &RunManifest) -> Result<(), RecordError> {
     let mut file = AtomicFile::create(dir, MANIFEST_FILE)?;
     let path = file.target().to_owned();
-    let mut text = serde_json::to_vec_pretty(manifest).map_err(|cause| RecordError::NotJson {
+    let mut text = sealed(manifest).map_err(|cause| RecordError::NotJson {
         path: path.clone(),
         cause,
     })?;

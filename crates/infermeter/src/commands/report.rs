@@ -2,7 +2,7 @@
 
 use crate::cli::ReportArgs;
 use crate::judged::Judged;
-use crate::{output, settle};
+use crate::{altered, output, settle};
 use anyhow::{Context, Result, bail};
 use infermeter_analysis::Run;
 use infermeter_core::finding::{Finding, Severity};
@@ -12,7 +12,7 @@ use infermeter_core::schedule::Phase;
 use infermeter_core::slo::Slo;
 use infermeter_metrics::facts::RequestFacts;
 use infermeter_record::{
-    ParquetRecords, RecordState, RunDirectory, Tail, read_manifest, read_server_metrics,
+    ParquetRecords, RecordState, RunDirectory, Tail, read_manifest, read_server_metrics, seal,
     write_manifest,
 };
 use infermeter_report::View;
@@ -26,6 +26,7 @@ pub fn report(args: &ReportArgs) -> Result<u8> {
     let fluidity = fluidity(args)?;
     let directory = RunDirectory::open(&args.run_dir)?;
     let mut manifest = read_manifest(directory.path())?;
+    altered::note(directory.path(), &mut manifest)?;
     match directory.state()? {
         RecordState::Finished => {}
         RecordState::NeedsRecovery => {
@@ -85,6 +86,7 @@ fn fluidity(args: &ReportArgs) -> Result<Option<Deadlines>> {
 /// Turns a journal that a run left behind into its record.
 fn recover(directory: &RunDirectory, manifest: &mut RunManifest) -> Result<()> {
     let converted = settle::settle(directory.path(), manifest)?;
+    manifest.seal = Some(seal(directory.path())?);
     let lost = match converted.tail {
         Tail::Clean => "to its end".to_owned(),
         Tail::Torn {

@@ -35,7 +35,7 @@ use infermeter_core::source::RecordSource;
 use infermeter_probe::host::is_own_address;
 use infermeter_record::{
     JOURNAL_FILE, JournalReader, JournalRecords, JournalWriter, PARQUET_FILE, ParquetRecords,
-    RecordError, RunDirectory, read_server_metrics, write_manifest,
+    RecordError, RunDirectory, read_server_metrics, seal, write_manifest,
 };
 use infermeter_runner::{Inputs, RecordSink, RunOutcome, RunSettings, SessionRules};
 use infermeter_sys::stamp::Sentinel;
@@ -233,6 +233,7 @@ fn first_manifest(
         verdict: None,
         findings: Vec::new(),
         summary: None,
+        seal: None,
     }
 }
 
@@ -489,7 +490,11 @@ fn finish(
             until,
         )?,
     };
-    let written = converted.and_then(|()| Ok(write_manifest(directory, &judged.manifest)?));
+    let mut judged = judged;
+    let written = converted.and_then(|()| {
+        judged.manifest.seal = Some(seal(directory)?);
+        Ok(write_manifest(directory, &judged.manifest)?)
+    });
     Ok((judged, written.err()))
 }
 
