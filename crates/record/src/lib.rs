@@ -13,6 +13,8 @@ mod codec;
 mod convert;
 mod directory;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod journal;
 mod manifest;
 mod parquet;
