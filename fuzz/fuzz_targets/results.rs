@@ -1,10 +1,5 @@
 //! Other tools' results: bytes to facts, every check on them. The samples in
-//! `crates/audit/tests/golden/` are its seeds.
+//! `crates/audit/tests/golden/` are its seeds, too.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    if let Ok(results) = infermeter_audit::import::read(data) {
-        let sides = infermeter_audit::evidence::sides("fuzz", results);
-        infermeter_audit::audit(&sides);
-    }
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| infermeter_audit::fuzzing::results(data));

@@ -3,7 +3,7 @@
 //! Installs nothing. Invariant: a step starts only when all before it have passed, so the last
 //! lines of the output name the failure.
 
-use crate::{smoke, tidy};
+use crate::{fuzz, smoke, tidy};
 use anyhow::{Context, Result, bail};
 use infermeter_core::clock::monotonic_ns;
 use std::env;
@@ -26,7 +26,7 @@ enum Action {
 }
 
 /// Cheap steps first: formatting and tidiness fail within seconds.
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     cargo("fmt", &["fmt", "--all", "--check"]),
     Step {
         name: "tidy",
@@ -45,6 +45,10 @@ const STEPS: [Step; 7] = [
         ],
     ),
     cargo("test", &["test", "--workspace"]),
+    Step {
+        name: "fuzz",
+        action: Action::Task(fuzz::short),
+    },
     Step {
         name: "doc",
         action: Action::Cargo(&["doc", "--workspace", "--no-deps"], Some("-D warnings")),

@@ -11,6 +11,7 @@
 
 mod ci;
 mod coverage;
+mod fuzz;
 mod selfbench;
 mod smoke;
 mod tidy;
@@ -23,6 +24,7 @@ cargo xtask TASK
 
   ci         everything that continuous integration checks, in order, stopping at the first failure
   coverage   how often intervals hold the truth, by simulation: [quick|full|NAME]
+  fuzz       broken bytes for everything that reads them: [--seconds N] [TARGET...]
   selfbench  the figures the instrument is held to: [NAME...] [--repeats=N]
   smoke      the README's first command with a shorter run, in a temporary directory
   tidy       the project's own rules: crate arrows, sizes, forbidden words, docs and their links";
@@ -49,6 +51,7 @@ fn run_task() -> Result<()> {
     match task {
         "ci" => ci::run(),
         "coverage" => coverage::run(rest),
+        "fuzz" => fuzz::run(rest),
         "selfbench" => selfbench::run(rest),
         "smoke" => smoke::run(),
         "tidy" => tidy::run(),

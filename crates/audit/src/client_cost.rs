@@ -111,6 +111,7 @@ impl Client {
             Format::Aiperf => "aiperf",
             Format::Guidellm => "guidellm",
             Format::InferencePerf => "inference-perf",
+            Format::Evalscope => "evalscope",
             Format::Infermeter
             | Format::GenaiPerf
             | Format::Llmperf
@@ -118,6 +119,10 @@ impl Client {
             | Format::Llmd
             | Format::MlperfLoadgen
             | Format::MlperfEndpoints
+            | Format::Llmeter
+            | Format::Oha
+            | Format::InferenceX
+            | Format::LlmPerf
             | Format::Mapped => return None,
         };
         Self::named(name)

@@ -12,7 +12,7 @@ type Value = fn(&Request) -> Option<f64>;
 /// One side of the results of a file or a directory, or several where they state other engines,
 /// engine versions or models.
 pub fn sides(name: &str, results: Vec<Facts>) -> Vec<Side> {
-    let mut results = without_totals(joined(without_abridged(results)));
+    let mut results = without_totals(joined(with_percentiles(without_abridged(results))));
     results.iter_mut().for_each(fill_from_requests);
     let mut sides: Vec<(Vec<Option<String>>, Side)> = Vec::new();
     for facts in results {
@@ -95,6 +95,35 @@ fn is_same_run(a: &Facts, b: &Facts) -> bool {
         && both.iter().all(close)
 }
 
+/// A table of percentiles and nothing else joins the one summary of its tool in the same folder.
+fn with_percentiles(results: Vec<Facts>) -> Vec<Facts> {
+    let is_table = |f: &Facts| {
+        let bare = |s: &Statistics| s.mean.is_none() && s.n.is_none();
+        f.counts.completed.is_none() && f.requests.is_empty() && f.latency.values().all(bare)
+    };
+    let (tables, mut summaries): (Vec<Facts>, Vec<Facts>) = results
+        .into_iter()
+        .partition(|f| !f.latency.is_empty() && is_table(f));
+    for table in tables {
+        let folder = folder_of(&table.source);
+        let fits = |s: &Facts| s.format == table.format && folder_of(&s.source) == folder;
+        let fitting: Vec<usize> = (0..summaries.len())
+            .filter(|i| fits(&summaries[*i]))
+            .collect();
+        let [only] = fitting[..] else {
+            summaries.push(table);
+            continue;
+        };
+        for (metric, statistics) in table.latency {
+            let known = summaries[only].latency.entry(metric).or_default();
+            for (p, value) in statistics.percentiles {
+                known.insert(p, value);
+            }
+        }
+    }
+    summaries
+}
+
 /// A file of requests alone joins the one summary of its tool in the same folder.
 fn joined(results: Vec<Facts>) -> Vec<Facts> {
     let (alone, mut summaries): (Vec<Facts>, Vec<Facts>) = results
@@ -116,16 +145,23 @@ fn joined(results: Vec<Facts>) -> Vec<Facts> {
             .collect();
         if let [only] = fitting[..] {
             let summary = &mut summaries[only];
+            take_over(summary, &requests);
             summary.requests = requests.requests;
-            summary.tokens.output_recount = summary
-                .tokens
-                .output_recount
-                .or(requests.tokens.output_recount);
         } else {
             summaries.push(requests);
         }
     }
     summaries
+}
+
+/// What the file of requests says and the summary does not.
+fn take_over(summary: &mut Facts, requests: &Facts) {
+    let (tokens, listed) = (&mut summary.tokens, &requests.tokens);
+    tokens.output_recount = tokens.output_recount.or(listed.output_recount);
+    tokens.input = tokens.input.or(listed.input);
+    tokens.input_recount = tokens.input_recount.or(listed.input_recount);
+    tokens.cached = tokens.cached.or(listed.cached);
+    summary.new_connections = summary.new_connections.or(requests.new_connections);
 }
 
 /// Computes what a file of requests alone does not sum up: latencies, duration, throughput.

@@ -167,6 +167,8 @@ pub struct Tokens {
     pub chunks: Option<f64>,
     /// Prompt lengths.
     pub input_lengths: Option<Statistics>,
+    /// Who counted the prompt lengths, of the requests, too; absent where the file's are the only ones.
+    pub input_counted_by: Option<TokenSource>,
     /// Output lengths.
     pub output_lengths: Option<Statistics>,
 }

@@ -32,8 +32,29 @@ pub enum Format {
     MlperfLoadgen,
     /// MLPerf Endpoints: `result_summary.json`.
     MlperfEndpoints,
+    /// evalscope: `benchmark_summary.json` or `benchmark_percentile.json`.
+    Evalscope,
+    /// LLMeter: `stats.json` or `responses.jsonl`.
+    Llmeter,
+    /// oha, a load generator for any HTTP server.
+    Oha,
+    /// Rows of InferenceX (InferenceMAX).
+    InferenceX,
+    /// CSV of the LLM-Perf leaderboard (optimum-benchmark).
+    LlmPerf,
     /// CSV or JSON read through a mapping file.
     Mapped,
+}
+
+/// When a tool that counts tokens itself does so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tokenising {
+    /// Once nothing is timed any more, or in processes of its own.
+    OutsideTiming,
+    /// Between requests, while the duration goes on.
+    InsideDuration,
+    /// It is not known, or differs between versions.
+    Unknown,
 }
 
 impl Format {
@@ -53,7 +74,67 @@ impl Format {
             Self::Llmd => "llm-d Benchmark Report",
             Self::MlperfLoadgen => "MLPerf LoadGen",
             Self::MlperfEndpoints => "MLPerf Endpoints",
+            Self::Evalscope => "evalscope",
+            Self::Llmeter => "LLMeter",
+            Self::Oha => "oha",
+            Self::InferenceX => "InferenceX",
+            Self::LlmPerf => "LLM-Perf leaderboard",
             Self::Mapped => "mapped file",
+        }
+    }
+
+    /// Whether E2E is known to end with the last token. With other tools it ends with the stream,
+    /// frames behind the last token included, or nobody says.
+    pub(crate) fn e2e_ends_at_last_token(self) -> bool {
+        match self {
+            Self::Infermeter
+            | Self::Aiperf
+            | Self::GenaiPerf
+            | Self::Guidellm
+            | Self::MlperfLoadgen => true,
+            Self::Vllm
+            | Self::VllmRust
+            | Self::Sglang
+            | Self::InferencePerf
+            | Self::Llmperf
+            | Self::GenaiBench
+            | Self::Llmd
+            | Self::MlperfEndpoints
+            | Self::Evalscope
+            | Self::Llmeter
+            | Self::Oha
+            | Self::InferenceX
+            | Self::LlmPerf
+            | Self::Mapped => false,
+        }
+    }
+
+    /// When its tool counts tokens, as its source has it.
+    pub(crate) fn tokenising(self) -> Tokenising {
+        match self {
+            // vllm bench serve and bench_serving count after the last answer; AIPerf in processes of
+            // its own, behind the stamps. oha counts none.
+            Self::Infermeter
+            | Self::Vllm
+            | Self::VllmRust
+            | Self::Sglang
+            | Self::Aiperf
+            | Self::GenaiPerf
+            | Self::Oha => Tokenising::OutsideTiming,
+            // Its one loop counts an answer before it sends the next request.
+            Self::Llmperf => Tokenising::InsideDuration,
+            // inference-perf has versions that count before they stamp the end.
+            Self::InferencePerf
+            | Self::Guidellm
+            | Self::GenaiBench
+            | Self::Llmd
+            | Self::MlperfLoadgen
+            | Self::MlperfEndpoints
+            | Self::Evalscope
+            | Self::Llmeter
+            | Self::InferenceX
+            | Self::LlmPerf
+            | Self::Mapped => Tokenising::Unknown,
         }
     }
 

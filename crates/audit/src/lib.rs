@@ -14,6 +14,8 @@ mod csv;
 pub mod evidence;
 pub mod facts;
 mod format;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod import;
 mod json;
 mod lenient;

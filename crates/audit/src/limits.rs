@@ -20,6 +20,9 @@ pub const SEND_LAG_SHARE: f64 = 0.02;
 pub const CLIENT_USE: f64 = 0.5;
 /// Requests in flight by Little's law against those configured: below and beyond.
 pub const IN_FLIGHT: (f64, f64) = (0.8, 1.1);
+/// Share of a duration that may lie outside every request: handling an answer takes a client under
+/// this, making prompts and storing answers took a third where it was published.
+pub const TIME_OUTSIDE: f64 = 0.05;
 /// Share of failed requests.
 pub const FAILED: f64 = 0.02;
 /// Share of output lengths off the one asked for by more than one token.

@@ -8,6 +8,7 @@ use crate::plan::Plan;
 use crate::record::RequestRecord;
 use crate::seed::Seeds;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Version of `run.json` and of the record's schema.
 pub const FORMAT_VERSION: u32 = 1;
@@ -221,6 +222,10 @@ pub struct RunManifest {
     pub findings: Vec<Finding>,
     /// The summary, as `--json` prints it.
     pub summary: Option<serde_json::Value>,
+    /// SHA-256 of each file of the record by its name, and of this one without this member; absent
+    /// while running, and from records of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<BTreeMap<String, String>>,
 }
 
 /// A run read back or just measured: the manifest and its records in id order.

@@ -4,6 +4,7 @@
 //! Invariant: a path given by name that holds no result is an error; a file met inside a directory
 //! that holds none is named and left out.
 
+use crate::altered;
 use crate::judged::Judged;
 use crate::suggest::closest;
 use anyhow::{Context, Result, anyhow, bail};
@@ -191,7 +192,8 @@ fn bytes_of(path: &Path) -> Result<Vec<u8>> {
 /// A run of infermeter, judged afresh from its record.
 fn read_run(path: &Path) -> Result<Facts> {
     let directory = RunDirectory::open(path)?;
-    let manifest = read_manifest(directory.path())?;
+    let mut manifest = read_manifest(directory.path())?;
+    altered::note(directory.path(), &mut manifest)?;
     match directory.state()? {
         RecordState::Finished => {}
         RecordState::NeedsRecovery => bail!(

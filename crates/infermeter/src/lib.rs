@@ -3,6 +3,7 @@
 //!
 //! plan -> workload and schedule -> target -> run -> record -> summary -> findings -> report
 
+mod altered;
 mod api_key;
 pub mod audit;
 mod cache_probe;

@@ -344,6 +344,7 @@ fn manifest(plan: Plan, seconds: i64) -> RunManifest {
         verdict: None,
         findings: Vec::new(),
         summary: None,
+        seal: None,
         plan,
     }
 }

@@ -27,6 +27,11 @@ pub fn samples(page: &str) -> impl Iterator<Item = Sample<'_>> {
 }
 
 impl<'a> Sample<'a> {
+    /// Bytes between its braces.
+    pub fn label_bytes(&self) -> usize {
+        self.labels.len()
+    }
+
     /// The labels in the page's order, escapes resolved.
     pub fn labels(&self) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> {
         let mut rest = self.labels;

@@ -13,8 +13,14 @@ use std::collections::BTreeMap;
 
 /// Bytes of a page that are looked at: real ones have about 60 kB.
 const PAGE_LIMIT: usize = 4 << 20;
+/// Samples of a page that are looked at: real ones have about a thousand, thirty replicas thirty times
+/// that.
+const SAMPLES_LIMIT: usize = 1 << 16;
 /// Label sets of one series that are looked at.
 const SETS_LIMIT: usize = 4_096;
+/// Bytes between the braces of a sample that counts: real ones have about 60. Without this a page of
+/// 4 MB made a million strings, sorted and kept.
+const LABELS_LIMIT: usize = 4 << 10;
 /// Labels that tell ranks of one engine apart.
 const RANKS: [&str; 3] = ["tp_rank", "pp_rank", "moe_ep_rank"];
 
@@ -152,7 +158,7 @@ const SERIES: [Series; 23] = [
 pub fn figures(page: &str) -> Option<(ServerEngine, ServerFigures)> {
     let page = head(page);
     let mut gathered: BTreeMap<(usize, usize), Gathered> = BTreeMap::new();
-    for sample in samples(page) {
+    for sample in samples(page).take(SAMPLES_LIMIT) {
         for key in places_of(&sample) {
             gathered.entry(key).or_default().add(&sample);
         }
@@ -184,11 +190,15 @@ fn head(page: &str) -> &str {
 fn places_of(sample: &Sample<'_>) -> impl Iterator<Item = (usize, usize)> {
     let bare = sample.name.strip_suffix("_total").unwrap_or(sample.name);
     let sample = *sample;
+    let short = sample.label_bytes() <= LABELS_LIMIT;
     SERIES
         .iter()
         .enumerate()
         .filter_map(move |(index, series)| {
-            let named = series.names.iter().position(|known| *known == bare)?;
+            let named = series
+                .names
+                .iter()
+                .position(|known| short && *known == bare)?;
             let fits = series
                 .label
                 .is_none_or(|(label, value)| sample.label(label).is_some_and(|v| v == value));

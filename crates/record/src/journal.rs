@@ -39,8 +39,8 @@ pub const JOURNAL_FILE: &str = "requests.journal";
 pub const JOURNAL_VERSION: u32 = 2;
 
 const MAGIC: [u8; 8] = *b"imjourn\n";
-const HEADER_BYTES: usize = 12;
-const FRAME_HEADER_BYTES: usize = 8;
+pub(crate) const HEADER_BYTES: usize = 12;
+pub(crate) const FRAME_HEADER_BYTES: usize = 8;
 
 /// What an entry is.
 const ENDED: u8 = 0;

@@ -13,11 +13,14 @@ mod codec;
 mod convert;
 mod directory;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod journal;
 mod manifest;
 mod parquet;
 mod responses;
 mod schema;
+mod seal;
 mod server_metrics;
 mod table;
 #[cfg(test)]
@@ -37,5 +40,6 @@ pub use parquet::reader::{ParquetRecords, for_each_record, read_records};
 pub use parquet::texts::texts_as_json_lines;
 pub use parquet::writer::RecordsWriter;
 pub use responses::{RESPONSES_FILE, ResponsesWriter};
+pub use seal::{Alteration, altered, seal};
 pub use server_metrics::{SERVER_METRICS_FILE, ServerMetricsWriter, read_server_metrics};
 pub use table::{TableColumn, write_table};

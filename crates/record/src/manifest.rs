@@ -5,6 +5,7 @@
 
 use crate::atomic::{AtomicFile, Room};
 use crate::error::RecordError;
+use crate::seal::sealed;
 use infermeter_core::run::{FORMAT_VERSION, RunManifest};
 use serde::Deserialize;
 use std::fs;
@@ -53,7 +54,7 @@ pub fn free_room(dir: &Path) {
     fs::remove_file(dir.join(ROOM_FILE)).ok();
 }
 
-/// Writes `run.json` into `dir`, in place of the one there.
+/// Writes `run.json` into `dir`, in place of the one there; sealed where the manifest has a seal.
 pub fn write_manifest(dir: &Path, manifest: &RunManifest) -> Result<(), RecordError> {
     write(AtomicFile::create(dir, MANIFEST_FILE)?, manifest)
 }
@@ -67,7 +68,7 @@ fn write(mut file: AtomicFile, manifest: &RunManifest) -> Result<(), RecordError
 }
 
 fn text_of(manifest: &RunManifest, path: &Path) -> Result<Vec<u8>, RecordError> {
-    let mut text = serde_json::to_vec_pretty(manifest).map_err(|cause| RecordError::NotJson {
+    let mut text = sealed(manifest).map_err(|cause| RecordError::NotJson {
         path: path.to_owned(),
         cause,
     })?;

@@ -100,6 +100,7 @@ pub(crate) fn manifest() -> RunManifest {
         verdict: Some(Verdict::Valid),
         findings: vec![Finding::new(Severity::Note, "closed-loop", "m", "e", "a")],
         summary: None,
+        seal: None,
     }
 }
 

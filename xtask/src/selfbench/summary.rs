@@ -95,6 +95,7 @@ fn manifest() -> RunManifest {
         verdict: None,
         findings: Vec::new(),
         summary: None,
+        seal: None,
         plan,
     }
 }

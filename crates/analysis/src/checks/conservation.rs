@@ -7,6 +7,8 @@ use crate::summary::Summary;
 use infermeter_core::clock::Offset;
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::record::Outcome;
+use infermeter_core::run::RunState;
+use infermeter_core::schedule::Phase;
 use infermeter_metrics::facts::RequestFacts;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +36,7 @@ pub(super) fn conservation(run: &Run, _: &Summary) -> Option<Finding> {
         if !recovered && record.parent.is_some_and(|parent| !ids.contains(&parent)) {
             add("waited for a request without a record", record.id);
         }
-        if let Some(what) = contradiction(record) {
+        if let Some(what) = contradiction(record).or_else(|| of_another_phase(run, record)) {
             add(what, record.id);
         }
     }
@@ -79,7 +81,28 @@ fn contradiction(record: &RequestFacts) -> Option<&'static str> {
     if record.outcome == Outcome::NotSent && record.send_start.is_some() {
         return Some("sent and not sent");
     }
+    if (record.outcome == Outcome::Completed) != record.reason.is_none() {
+        return Some("outcome and reason contradict each other");
+    }
+    if record.outcome == Outcome::Completed && record.status.is_some_and(|s| s != 200) {
+        return Some("completed with another status than 200");
+    }
+    if record.chunks.last.is_some() && record.finished != record.chunks.last {
+        return Some("end of the answer other than its last token");
+    }
     instants_out_of_order(record)
+}
+
+/// The phase is that of the intended instant. Of a run that was cut short the window is cut, too.
+fn of_another_phase(run: &Run, record: &RequestFacts) -> Option<&'static str> {
+    let whole = run.manifest.state == RunState::Finished;
+    let window = run.manifest.window.filter(|_| whole)?;
+    let phase = match record.intended {
+        at if at < window.start => Phase::Warmup,
+        at if at < window.end => Phase::Measure,
+        _ => Phase::Drain,
+    };
+    (record.phase != phase).then_some("phase other than that of the intended instant")
 }
 
 fn instants_out_of_order(record: &RequestFacts) -> Option<&'static str> {

@@ -23,8 +23,8 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         scope: Scope::Run,
         dimension: Dimension::EvaluationSetup,
-        message: "The server did not hold the configured concurrency.",
-        advice: "Quote the mean in flight; look for gaps between a response and the next request.",
+        message: "The configured concurrency was not in flight.",
+        advice: "Quote the mean in flight; look for what the client does between an answer and the next request.",
         test: Test::One(concurrency_disagrees),
     },
     Check {
@@ -88,6 +88,15 @@ pub(super) const CHECKS: &[Check] = &[
         dimension: Dimension::EvaluationSetup,
         message: "The record was recovered from a journal.",
         advice: "Read it as a shorter run, or measure again.",
+        test: Test::One(own),
+    },
+    Check {
+        code: "record-altered",
+        severity: Severity::Error,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        message: "The record was changed after the run.",
+        advice: "Take the record from where it was measured.",
         test: Test::One(own),
     },
 ];
@@ -190,8 +199,13 @@ pub(super) fn concurrency_disagrees(facts: &Facts) -> Checked {
     let (least, most) = limits::IN_FLIGHT;
     let outside = (closed && ratio < least) || ratio > most;
     fail_if(outside, || {
+        // Whatever a server does to a closed loop is inside E2E.
+        let whose = match ratio < 1.0 {
+            true => " The rest is the client's, between requests.",
+            false => "",
+        };
         format!(
-            "{}/s of {} ms each are {} in flight (Little's law); {} were configured.",
+            "{}/s of {} ms each are {} in flight (Little's law); {} were configured.{whose}",
             figure(rate),
             figure(e2e),
             figure(implied),

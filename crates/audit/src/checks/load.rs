@@ -1,7 +1,7 @@
 //! Checks of the load: warm-up, length, load model, arrivals, delivery, steadiness, caches.
 
 use crate::check::{Answer, Check, Checked, Dimension, Missing, Need, Scope, Test, fail_if};
-use crate::facts::{Arrivals, Facts, LoadModel, Request, SetupItem};
+use crate::facts::{Arrivals, Facts, LoadModel, Request, SetupItem, TokenSource};
 use crate::import::SAME_HOST;
 use crate::limits;
 use crate::number::{counted, figure, percent};
@@ -420,6 +420,11 @@ pub(super) fn single_dataset(side: &[Facts]) -> Checked {
 pub(super) fn fixed_prompt_length(facts: &Facts) -> Checked {
     let lengths = crate::shape::input_lengths(facts).need("prompt lengths")?;
     let constant = lengths.is_constant().need("spread of the prompt lengths")?;
+    let by_client = facts.tokens.input_counted_by == Some(TokenSource::Tokenizer);
+    if constant && by_client {
+        // A tokenizer that is not the model's, or a template behind it: the server's may range.
+        return Err(Missing("prompt lengths by the server's count".to_owned()));
+    }
     fail_if(constant && lengths.n != Some(1.0), || {
         let length = lengths.mean.or(lengths.min).unwrap_or(0.0);
         format!("Every prompt has {}.", counted(length, "token"))

@@ -392,33 +392,74 @@ fn two_counts(one: f64, other: f64, kind: &str) -> Checked {
     })
 }
 
+/// What is missing where E2E ends with the stream and is longer than its parts.
+const LAST_TOKEN: &str = "when the last token came (E2E ends with the stream)";
+
+/// How many of some E2E are shorter, and how many longer, than their parts explain.
+struct OffParts {
+    shorter: f64,
+    longer: f64,
+    worst_ms: f64,
+}
+
 pub(super) fn identities_broken(facts: &Facts) -> Checked {
     let errors: Vec<(f64, f64)> = facts.completed().filter_map(identity).collect();
     if errors.is_empty() {
         return identity_of_means(facts);
     }
-    let is_off =
-        |(off, e2e): &&(f64, f64)| *off > (limits::IDENTITY.0 * e2e).max(limits::IDENTITY.1);
-    let bad = errors.iter().filter(is_off).count() as f64;
-    let share = bad / errors.len() as f64;
-    fail_if(share > limits::IDENTITY_SHARE, || {
-        let worst = errors.iter().map(|(off, _)| *off).fold(0.0, f64::max);
+    let off = off_parts(facts, &errors);
+    let n = errors.len() as f64;
+    let many = |count: f64| count / n > limits::IDENTITY_SHARE;
+    let broken = match ends_at_last_token(facts) {
+        true => off.shorter + off.longer,
+        false => off.shorter,
+    };
+    if !many(broken) && many(off.shorter + off.longer) {
+        return Err(Missing(LAST_TOKEN.to_owned()));
+    }
+    fail_if(many(broken), || {
         format!(
             "E2E is not TTFT and the time after it in {} of {}, by up to {} ms.",
-            figure(bad),
-            counted(errors.len() as f64, "request"),
-            figure(worst)
+            figure(broken),
+            counted(n, "request"),
+            figure(off.worst_ms)
         )
     })
 }
 
-/// How far a request's E2E is from its parts, and its E2E.
+/// Frames behind the last token lengthen an E2E that ends with the stream; nothing shortens one.
+fn ends_at_last_token(facts: &Facts) -> bool {
+    facts.format.e2e_ends_at_last_token()
+}
+
+fn off_parts(facts: &Facts, errors: &[(f64, f64)]) -> OffParts {
+    let mut off = OffParts {
+        shorter: 0.0,
+        longer: 0.0,
+        worst_ms: 0.0,
+    };
+    for (by, e2e) in errors {
+        if by.abs() <= (limits::IDENTITY.0 * e2e.abs()).max(limits::IDENTITY.1) {
+            continue;
+        }
+        match *by < 0.0 {
+            true => off.shorter += 1.0,
+            false => off.longer += 1.0,
+        }
+        if *by < 0.0 || ends_at_last_token(facts) {
+            off.worst_ms = off.worst_ms.max(by.abs());
+        }
+    }
+    off
+}
+
+/// How much longer a request's E2E is than its parts, and its E2E.
 fn identity(r: &Request) -> Option<(f64, f64)> {
     let (e2e, ttft) = (r.e2e_ms?, r.ttft_ms?);
     let by_gaps = r.gaps_ms.as_ref().map(|gaps| gaps.iter().sum::<f64>());
     let by_tpot = || Some(r.tpot_ms? * (r.output_tokens.filter(|n| *n >= 1.0)? - 1.0));
     let after = by_gaps.or_else(by_tpot)?;
-    Some(((e2e - ttft - after).abs(), e2e.abs()))
+    Some((e2e - ttft - after, e2e))
 }
 
 /// The same on means, which holds where every answer has one length.
@@ -434,8 +475,11 @@ fn identity_of_means(facts: &Facts) -> Checked {
         .filter(|_| constant)
         .need("per-request latencies")?;
     let sum = ttft + tpot * (n - 1.0);
-    let off = (e2e - sum).abs() > (limits::IDENTITY.0 * e2e.abs()).max(limits::IDENTITY.1);
-    fail_if(off, || {
+    let off = off_parts(facts, &[(e2e - sum, e2e)]);
+    if off.longer > 0.0 && !ends_at_last_token(facts) {
+        return Err(Missing(LAST_TOKEN.to_owned()));
+    }
+    fail_if(off.shorter + off.longer > 0.0, || {
         format!(
             "Mean E2E {} ms; TTFT + TPOT (n - 1) is {} ms at n = {}.",
             figure(e2e),

@@ -13,6 +13,7 @@ mod possible;
 mod run;
 mod sample;
 mod steady;
+mod timing;
 
 use crate::check::{Answer, Check, Checked, Missing, Test};
 use crate::facts::Facts;
@@ -27,6 +28,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Check> {
         load::CHECKS,
         steady::CHECKS,
         client::CHECKS,
+        timing::CHECKS,
         sample::CHECKS,
         comparison::CHECKS,
         context::CHECKS,
@@ -36,7 +38,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Check> {
 }
 
 /// Codes that a run of infermeter judges itself: there, its findings answer.
-const JUDGED_BY_RUN: [&str; 31] = [
+const JUDGED_BY_RUN: [&str; 32] = [
     "cold-start-samples",
     "send-lag",
     "load-not-delivered",
@@ -51,6 +53,7 @@ const JUDGED_BY_RUN: [&str; 31] = [
     "clock-step",
     "record-incomplete",
     "recovered",
+    "record-altered",
     "host-shared-with-server",
     "failures",
     "nothing-measured",

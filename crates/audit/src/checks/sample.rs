@@ -1,6 +1,6 @@
 //! Checks of the sample and of the statistics on it.
 
-use crate::check::{Answer, Check, Checked, Dimension, Need, Scope, Test, fail_if};
+use crate::check::{Answer, Check, Checked, Dimension, Missing, Need, Scope, Test, fail_if};
 use crate::facts::{Facts, Metric, PercentileRule, Request, Statistics};
 use crate::limits;
 use crate::number::{counted, figure, percent};
@@ -79,9 +79,18 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         scope: Scope::Run,
         dimension: Dimension::MetricDesign,
-        message: "p99 is the largest observation.",
+        message: "p99 is one or two observations.",
         advice: "Measure longer: under 1,000 requests the tail is one or two of them.",
         test: Test::One(p99_is_max),
+    },
+    Check {
+        code: "mean-beyond-tail",
+        severity: Severity::Warning,
+        scope: Scope::Run,
+        dimension: Dimension::MetricDesign,
+        message: "A mean lies above a percentile of the tail.",
+        advice: "Find the few requests that hold the time, or the two samples behind the figures.",
+        test: Test::One(mean_beyond_tail),
     },
     Check {
         code: "tail-ratio",
@@ -235,27 +244,45 @@ pub(super) fn variance_unreported(facts: &Facts) -> Checked {
     })
 }
 
+/// A p99 of so few is the largest of them, or lies between the two largest, whatever the rule.
+const P99_BY_TWO: f64 = 100.0;
+
 pub(super) fn p99_is_max(facts: &Facts) -> Checked {
-    let mut known = false;
-    let mut equal = Vec::new();
+    let mut quoted = false;
+    let mut open = false;
+    let mut by_two = Vec::new();
     for (metric, statistics) in &facts.latency {
         let varies = statistics.is_constant() != Some(true);
+        let Some(p99) = statistics.percentile(99.0).filter(|_| varies) else {
+            continue;
+        };
+        quoted = true;
         let max = statistics.max.or_else(|| largest(facts, *metric));
-        let pair = statistics.percentile(99.0).zip(max).filter(|_| varies);
-        if let Some((p99, max)) = pair {
-            known = true;
-            if (max - p99).abs() <= 1e-9 * max.abs() {
-                equal.push(format!("{} {} ms", metric.as_str(), figure(max)));
+        let is_max = max.map(|max| (max - p99).abs() <= 1e-9 * max.abs());
+        let of_requests = || facts.samples().filter(|_| metric.is_per_request());
+        match (is_max, statistics.n.or_else(of_requests)) {
+            (Some(true), _) => by_two.push(format!("{} {} ms", metric.as_str(), figure(p99))),
+            (_, Some(n)) if n <= P99_BY_TWO => {
+                let samples = counted(n, "sample");
+                by_two.push(format!("{} of {samples}", metric.as_str()));
             }
+            (_, Some(_)) => {}
+            (_, None) => open = true,
         }
     }
-    if !known && facts.format.is_own() {
+    if !quoted && facts.format.is_own() {
         // A p99 that the sample cannot carry is not quoted.
         return Ok(Answer::NotApplicable);
     }
-    known.then_some(()).need("p99 and maximum")?;
-    fail_if(!equal.is_empty(), || {
-        format!("p99 is the maximum: {}.", equal.join(", "))
+    quoted.then_some(()).need("p99")?;
+    if by_two.is_empty() && open {
+        return Err(Missing("number of samples".to_owned()));
+    }
+    fail_if(!by_two.is_empty(), || {
+        format!(
+            "p99 is the maximum, or lies between the two largest: {}.",
+            by_two.join(", ")
+        )
     })
 }
 
@@ -267,6 +294,29 @@ fn largest(facts: &Facts, metric: Metric) -> Option<f64> {
         Metric::Tpot | Metric::ChunkGap | Metric::Itl | Metric::Ntpot => return None,
     };
     facts.completed().filter_map(of).reduce(f64::max)
+}
+
+pub(super) fn mean_beyond_tail(facts: &Facts) -> Checked {
+    let mut known = false;
+    let mut beyond = Vec::new();
+    for (metric, statistics) in &facts.latency {
+        let tail = statistics.highest().filter(|(p, _)| *p >= 95.0);
+        let Some(((p, value), mean)) = tail.zip(statistics.mean) else {
+            continue;
+        };
+        known = true;
+        if mean > value * (1.0 + 1e-9) {
+            let name = metric.as_str();
+            let (mean, value) = (figure(mean), figure(value));
+            beyond.push(format!("{name}: mean {mean} ms, p{p} {value} ms"));
+        }
+    }
+    if !known && facts.format.is_own() {
+        // A percentile that the sample cannot carry is not quoted.
+        return Ok(Answer::NotApplicable);
+    }
+    known.then_some(()).need("mean and p95 or above")?;
+    fail_if(!beyond.is_empty(), || format!("{}.", beyond.join("; ")))
 }
 
 pub(super) fn tail_ratio(facts: &Facts) -> Checked {

@@ -64,7 +64,7 @@ fn result(rate: f64, round: u64) -> Facts {
     f.source = format!("{rate}-{round}");
     f.tool_version = Some("0.32".to_owned());
     f.date = Some(format!("2026-11-20T{round:02}"));
-    let duration = if rate < 7.0 { 201.0 } else { 122.0 };
+    let duration = if rate < 7.0 { 201.0 } else { 118.0 };
     let n = REQUESTS as f64;
     f.load.model = Some(LoadModel::Open);
     f.load.arrivals = Some(Arrivals::Poisson);

@@ -72,7 +72,13 @@ fn counts(facts: &mut Facts, value: &Value) {
         Some(tokens / facts.counts.completed? / chunks).filter(|n| n.is_finite())
     });
     let lengths = |name: &str| at(value, name).map(|object| statistics(object, 1.0));
-    facts.tokens.input_lengths = lengths("input_sequence_length");
+    // Its own tokenizer sees the prompt's text alone: all alike there, they may range at the server.
+    let by_usage = lengths("usage_prompt_tokens").filter(|s| !s.is_empty());
+    facts.tokens.input_counted_by = Some(match by_usage {
+        Some(_) => TokenSource::Usage,
+        None => TokenSource::Tokenizer,
+    });
+    facts.tokens.input_lengths = by_usage.or_else(|| lengths("input_sequence_length"));
     facts.tokens.output_lengths = lengths("output_sequence_length");
     facts.rates.requests = avg("request_throughput");
     facts.rates.output = avg("output_token_throughput");
@@ -212,19 +218,39 @@ pub(super) fn requests_of_lines(lines: &[Value]) -> Option<Facts> {
     let measured = lines.iter().filter(|line| {
         text(line, "metadata.benchmark_phase").is_none_or(|phase| phase != "warmup")
     });
-    // What is absent is left out there: no error, then.
-    facts.list(measured.map(request).collect(), true);
+    let measured: Vec<&Value> = measured.collect();
+    let completed = || measured.iter().filter(|line| !is_failed(line));
+    let sum = |name: &str| -> Option<f64> {
+        let path = format!("metrics.{name}.value");
+        completed().map(|line| number(line, &path)).sum()
+    };
     facts.tokens.source = Some(TokenSource::Tokenizer);
-    let usage: Option<f64> = lines
-        .iter()
-        .map(|line| number(line, "metrics.usage_completion_tokens.value"))
-        .sum();
-    facts.tokens.output_recount = usage;
+    facts.tokens.input = sum("input_sequence_length");
+    facts.tokens.input_recount = sum("usage_prompt_tokens");
+    facts.tokens.output_recount = sum("usage_completion_tokens");
+    facts.tokens.cached = sum("usage_prompt_cache_read_tokens");
+    let by_usage = facts.tokens.input_recount.is_some();
+    let (counted_by, prompt_tokens) = match by_usage {
+        true => (TokenSource::Usage, "usage_prompt_tokens"),
+        false => (TokenSource::Tokenizer, "input_sequence_length"),
+    };
+    facts.tokens.input_counted_by = Some(counted_by);
+    let reused = sum("http_req_connection_reused");
+    let share = |reused: f64| 1.0 - reused / completed().count().max(1) as f64;
+    facts.new_connections = reused.map(share).filter(|_| completed().count() > 0);
+    // What is absent is left out there: no error, then.
+    let requests = measured.iter().map(|line| request(line, prompt_tokens));
+    let requests = requests.collect();
+    facts.list(requests, true);
     translate(&mut facts);
     Some(facts)
 }
 
-fn request(line: &Value) -> Request {
+fn is_failed(line: &Value) -> bool {
+    at(line, "error").is_some() || flag(line, "metadata.was_cancelled") == Some(true)
+}
+
+fn request(line: &Value, prompt_tokens: &str) -> Request {
     let metric = |name: &str| {
         let object = at(line, &format!("metrics.{name}"))?;
         Some(number(object, "value")? * unit_in_ms(object, "unit")?)
@@ -236,16 +262,15 @@ fn request(line: &Value) -> Request {
         Some(gaps.iter().map(|gap| gap * factor).collect())
     };
     let tokens = |name: &str| number(line, &format!("metrics.{name}.value"));
-    let cancelled = flag(line, "metadata.was_cancelled") == Some(true);
     Request {
         start_s: number(line, "metadata.request_start_ns").map(|ns| ns * 1e-9),
         ttft_ms: metric("time_to_first_token"),
         tpot_ms: metric("inter_token_latency"),
         e2e_ms: metric("request_latency"),
         gaps_ms: gaps(),
-        input_tokens: tokens("input_sequence_length"),
+        input_tokens: tokens(prompt_tokens),
         output_tokens: tokens("output_sequence_length"),
-        failed: at(line, "error").is_some() || cancelled,
+        failed: is_failed(line),
         prompt_key: None,
         answer_key: None,
     }

@@ -35,6 +35,28 @@ pub enum ImportError {
          --map FILE"
     )]
     NotJson,
+    /// A column that the mapping names is not in the file.
+    #[error("no column or member `{column}`, which the mapping's `{key}` names; there are {names}")]
+    NoColumn {
+        /// The column.
+        column: String,
+        /// The fact that should be in it.
+        key: String,
+        /// The first of those that are there.
+        names: String,
+    },
+    /// A value that a fact cannot have.
+    #[error("row {row}: `{value}` in `{column}` must be {expected}")]
+    BadCell {
+        /// Its row, from 1, the header not counted.
+        row: usize,
+        /// Its column.
+        column: String,
+        /// The value.
+        value: String,
+        /// What it must be.
+        expected: &'static str,
+    },
     /// JSON of no known format.
     #[error("JSON of no known format ({about}); --map FILE reads other tools' results")]
     Unknown {

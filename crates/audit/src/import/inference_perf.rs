@@ -60,6 +60,7 @@ fn throughput(facts: &mut Facts, value: &Value) {
     .map(|percent| percent / 100.0);
     let lengths = |name: &str| at(value, &format!("successes.{name}")).map(|o| statistics(o, 1.0));
     facts.tokens.source = Some(TokenSource::Tokenizer);
+    facts.tokens.input_counted_by = Some(TokenSource::Tokenizer);
     facts.tokens.input_lengths = lengths("prompt_len");
     facts.tokens.output_lengths = lengths("output_len");
     let total = |lengths: &Option<crate::facts::Statistics>| {
@@ -82,6 +83,7 @@ pub(super) fn requests(value: &Value) -> Facts {
     let said = |row: &Value| row.get("error").is_some();
     facts.list(rows.iter().map(request).collect(), rows.iter().all(said));
     facts.tokens.source = Some(TokenSource::Tokenizer);
+    facts.tokens.input_counted_by = Some(TokenSource::Tokenizer);
     facts.translate(
         "output_token_times",
         "token instants",

@@ -35,6 +35,7 @@ pub(super) fn facts(value: &Value) -> Facts {
     let duration = facts.counts.completed.zip(facts.rates.requests);
     facts.load.duration_s = duration.filter(|(_, r)| *r > 0.0).map(|(n, r)| n / r);
     facts.tokens.source = Some(TokenSource::Tokenizer);
+    facts.tokens.input_counted_by = Some(TokenSource::Tokenizer);
     let lengths = |name: &str| Some(family(value, name)).filter(|s| !s.is_empty());
     facts.tokens.input_lengths = lengths("number_input_tokens");
     facts.tokens.output_lengths = lengths("number_output_tokens");
@@ -84,6 +85,7 @@ pub(super) fn requests(value: &Value) -> Facts {
     facts.list(rows.iter().map(request).collect(), rows.iter().all(said));
     facts.load.model = Some(LoadModel::Closed);
     facts.tokens.source = Some(TokenSource::Tokenizer);
+    facts.tokens.input_counted_by = Some(TokenSource::Tokenizer);
     translate(&mut facts);
     facts
 }

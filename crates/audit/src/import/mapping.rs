@@ -1,32 +1,49 @@
 //! A mapping file: how to read a CSV or JSON result of a tool that is not known here.
 //!
-//! TOML. Each key of `[values]` is a fact, each value the column or JSON path that holds it;
-//! `[facts]` states what the file does not say. See the page on `audit` for every key.
+//! TOML. Each key of `[values]` is a fact, each value the column or JSON path that holds it, with its
+//! unit where that is not the usual one; `[facts]` states what the file does not say. See the page on
+//! `audit` for every key. Invariant: a column that is not there and a value that cannot be are errors.
+
+mod key;
 
 use super::ImportError;
 use crate::csv;
 use crate::facts::{
-    Arrivals, Facts, LoadModel, Metric, PercentileRule, Request, SetupItem, Statistics, TokenSource,
+    Arrivals, Facts, LoadModel, Metric, PercentileRule, Request, Statistics, TokenSource,
 };
 use crate::format::Format;
-use crate::json::{as_number, key_of, percent};
+use crate::json::{as_number, is_not_finite, key_of};
 use crate::lenient;
+use key::{Key, Quantity, Statistic};
 use serde_json::Value;
 use std::collections::BTreeMap;
+
+/// Cells that say that there is no value.
+const BLANKS: [&str; 6] = ["", "-", "n/a", "na", "null", "none"];
 
 /// A mapping, read and checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mapping {
-    /// Milliseconds in the file's unit of latency.
-    unit_ms: f64,
     /// One row is one request, instead of one result.
     rows_are_requests: bool,
     /// JSON path of the rows, where the file is one object.
     rows_at: Option<String>,
-    /// Fact by column or path.
-    values: Vec<(Key, String)>,
+    /// Where the facts are.
+    fields: Vec<Field>,
     /// What the file does not say.
     stated: Vec<(Key, String)>,
+}
+
+/// Where a fact is.
+#[derive(Debug, Clone, PartialEq)]
+struct Field {
+    key: Key,
+    /// Its name in the mapping.
+    name: String,
+    /// Column, or path of members.
+    column: String,
+    /// What one of the file's unit is here.
+    factor: f64,
 }
 
 /// Why a mapping file cannot be used.
@@ -48,130 +65,17 @@ pub enum MappingError {
     },
 }
 
-/// A fact that a mapping can name.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Key {
-    Tool,
-    Date,
-    Seed,
-    LoadModel,
-    Arrivals,
-    Rate,
-    Concurrency,
-    Duration,
-    WarmupSeconds,
-    WarmupRequests,
-    Completed,
-    Failed,
-    Retries,
-    InputTokens,
-    OutputTokens,
-    TokenSource,
-    AskedOutput,
-    CachedTokens,
-    RequestRate,
-    OutputRate,
-    TotalRate,
-    PerGpuRate,
-    Attainment,
-    InputRate,
-    PerChunk,
-    SendLag,
-    NewConnections,
-    CutShort,
-    Streaming,
-    Percentiles,
-    Test,
-    Start,
-    Error,
-    Prompt,
-    Answer,
-    Latency(Metric, Statistic),
-    Setup(SetupItem),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Statistic {
-    Value,
-    Mean,
-    Std,
-    Min,
-    Max,
-    Count,
-    Percentile(f64),
-}
-
-/// Names of the facts without a metric.
-const KEYS: [(&str, Key); 35] = [
-    ("tool", Key::Tool),
-    ("date", Key::Date),
-    ("seed", Key::Seed),
-    ("load-model", Key::LoadModel),
-    ("arrivals", Key::Arrivals),
-    ("rate", Key::Rate),
-    ("concurrency", Key::Concurrency),
-    ("duration-s", Key::Duration),
-    ("warmup-s", Key::WarmupSeconds),
-    ("warmup-requests", Key::WarmupRequests),
-    ("completed", Key::Completed),
-    ("failed", Key::Failed),
-    ("retries", Key::Retries),
-    ("input-tokens", Key::InputTokens),
-    ("output-tokens", Key::OutputTokens),
-    ("token-source", Key::TokenSource),
-    ("asked-output-tokens", Key::AskedOutput),
-    ("cached-tokens", Key::CachedTokens),
-    ("request-throughput", Key::RequestRate),
-    ("output-throughput", Key::OutputRate),
-    ("total-throughput", Key::TotalRate),
-    ("per-gpu-throughput", Key::PerGpuRate),
-    ("attainment", Key::Attainment),
-    ("input-throughput", Key::InputRate),
-    ("tokens-per-chunk", Key::PerChunk),
-    ("send-lag", Key::SendLag),
-    ("new-connections", Key::NewConnections),
-    ("interrupted", Key::CutShort),
-    ("streaming", Key::Streaming),
-    ("percentiles", Key::Percentiles),
-    ("test", Key::Test),
-    ("start-s", Key::Start),
-    ("error", Key::Error),
-    ("prompt", Key::Prompt),
-    ("answer", Key::Answer),
-];
-
-/// Names of the metrics.
-const METRICS: [(&str, Metric); 6] = [
-    ("ttft", Metric::Ttft),
-    ("tpot", Metric::Tpot),
-    ("chunk-gap", Metric::ChunkGap),
-    ("itl", Metric::Itl),
-    ("ntpot", Metric::Ntpot),
-    ("e2e", Metric::E2e),
-];
-
-impl Key {
-    fn parse(name: &str) -> Option<Self> {
-        if let Some((_, key)) = KEYS.iter().find(|(known, _)| *known == name) {
-            return Some(*key);
-        }
-        if let Some(item) = SetupItem::parse(name) {
-            return Some(Self::Setup(item));
-        }
-        let (metric, statistic) = name.split_once('.').unwrap_or((name, ""));
-        let (_, metric) = METRICS.iter().find(|(known, _)| *known == metric)?;
-        let statistic = match statistic {
-            "" => Statistic::Value,
-            "mean" => Statistic::Mean,
-            "std" => Statistic::Std,
-            "min" => Statistic::Min,
-            "max" => Statistic::Max,
-            "count" => Statistic::Count,
-            "median" => Statistic::Percentile(50.0),
-            p => Statistic::Percentile(percent(p.strip_prefix('p')?)?),
-        };
-        Some(Self::Latency(*metric, statistic))
+fn bad(key: &str, expected: &'static str) -> MappingError {
+    MappingError::BadValue {
+        key: key.to_owned(),
+        expected,
     }
+}
+
+/// Rows of a file, and the names of its columns where it is a table.
+struct Table {
+    names: Option<Vec<String>>,
+    rows: Vec<Value>,
 }
 
 impl Mapping {
@@ -184,39 +88,63 @@ impl Mapping {
             .parse()
             .map_err(|e: toml::de::Error| MappingError::NotToml(e.message().to_owned()))?;
         let mut mapping = Self {
-            unit_ms: 1.0,
             rows_are_requests: false,
             rows_at: None,
-            values: Vec::new(),
+            fields: Vec::new(),
             stated: Vec::new(),
         };
+        let unit = table.get("unit").map(|value| string("unit", value));
+        let unit = unit.transpose()?.unwrap_or_else(|| "ms".to_owned());
+        if Quantity::Latency.factor(&unit).is_none() {
+            return Err(bad("unit", Quantity::Latency.units()));
+        }
         for (name, value) in &table {
             match name.as_str() {
-                "unit" => mapping.unit_ms = unit(value)?,
+                "unit" => {}
                 "rows" => mapping.rows_are_requests = rows(value)?,
                 "rows-at" => mapping.rows_at = Some(string(name, value)?),
-                "values" => mapping.values = facts_of(name, value)?,
-                "facts" => mapping.stated = facts_of(name, value)?,
+                "values" => mapping.fields = fields_of(value, &unit)?,
+                "facts" => mapping.stated = stated_in(value)?,
                 _ => return Err(MappingError::UnknownKey(name.clone())),
             }
         }
+        mapping.check_places()?;
         Ok(mapping)
+    }
+
+    /// A fact that its row cannot hold would be lost without a word.
+    fn check_places(&self) -> Result<(), MappingError> {
+        for field in &self.fields {
+            if self.rows_are_requests && !field.key.is_of_request() {
+                return Err(bad(&field.name, "in [facts]: a row is one request"));
+            }
+            if !self.rows_are_requests && field.key.is_of_request_alone() {
+                return Err(bad(
+                    &field.name,
+                    "left out: a row is a result (rows = \"requests\"?)",
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Reads a file by this mapping: CSV with a header, JSON lines, or JSON.
     ///
     /// # Errors
-    /// [`ImportError`] where the file is none of them.
+    /// [`ImportError`] where the file is none of them, lacks a column, or holds a value that cannot be.
     pub fn read(&self, bytes: &[u8]) -> Result<Vec<Facts>, ImportError> {
         let text = super::as_text(bytes)?;
-        let rows = if text.trim_start().starts_with(['{', '[']) {
+        let table = if text.trim_start().starts_with(['{', '[']) {
             self.json_rows(text)?
         } else {
             csv_rows(text)
         };
-        if rows.is_empty() {
+        if table.rows.is_empty() {
             return Err(ImportError::Empty);
         }
+        self.check_columns(&table)?;
+        self.check_cells(&table.rows)?;
+        let rows = table.rows;
         if self.rows_are_requests {
             return Ok(vec![self.of_requests(&rows)]);
         }
@@ -231,42 +159,98 @@ impl Mapping {
         Ok(results.collect())
     }
 
-    fn json_rows(&self, text: &str) -> Result<Vec<Value>, ImportError> {
+    fn json_rows(&self, text: &str) -> Result<Table, ImportError> {
         let mut documents = super::documents(text)?;
+        let names = None;
         if documents.len() > 1 {
-            return Ok(documents);
+            let rows = documents;
+            return Ok(Table { names, rows });
         }
         let document = documents.pop().unwrap_or_default();
         let inner = self
             .rows_at
             .as_deref()
             .map(|path| path_of(&document, path).cloned());
-        match inner.unwrap_or(Some(document)) {
-            Some(Value::Array(rows)) => Ok(rows),
-            Some(value) => Ok(vec![value]),
-            None => Ok(Vec::new()),
+        let rows = match inner.unwrap_or(Some(document)) {
+            Some(Value::Array(rows)) => rows,
+            Some(value) => vec![value],
+            None => Vec::new(),
+        };
+        Ok(Table { names, rows })
+    }
+
+    /// In a table a column is there with its name, elsewhere with its first value.
+    fn check_columns(&self, table: &Table) -> Result<(), ImportError> {
+        for field in &self.fields {
+            let column = field.column.as_str();
+            let there = match &table.names {
+                Some(names) => names.iter().any(|name| name == column),
+                None => table.rows.iter().any(|row| has(row, column)),
+            };
+            if !there {
+                let mut names: Vec<&str> = match (&table.names, table.rows.first()) {
+                    (Some(names), _) => names.iter().map(String::as_str).collect(),
+                    (None, Some(Value::Object(map))) => map.keys().map(String::as_str).collect(),
+                    (None, _) => Vec::new(),
+                };
+                names.truncate(12);
+                return Err(ImportError::NoColumn {
+                    column: column.to_owned(),
+                    key: field.name.clone(),
+                    names: names.join(", "),
+                });
+            }
         }
+        Ok(())
+    }
+
+    fn check_cells(&self, rows: &[Value]) -> Result<(), ImportError> {
+        for (index, row) in rows.iter().enumerate() {
+            for field in &self.fields {
+                let Some(value) = cell(row, &field.column) else {
+                    continue;
+                };
+                let text = text_of(value);
+                if let Some(expected) = field.key.quantity().refuses(&text) {
+                    return Err(ImportError::BadCell {
+                        row: index + 1,
+                        column: field.column.clone(),
+                        value: infermeter_core::text::inert(&text, 60),
+                        expected,
+                    });
+                }
+            }
+        }
+        Ok(())
     }
 
     fn of_result(&self, row: &Value) -> Facts {
         let mut facts = self.fresh();
         let mut latency: BTreeMap<Metric, Statistics> = BTreeMap::new();
-        for (key, path) in &self.values {
-            let Some(value) = path_of(row, path) else {
+        for field in &self.fields {
+            let Some(value) = cell(row, &field.column) else {
                 continue;
             };
-            if let Key::Latency(metric, statistic) = key {
-                if let Some(number) = as_number(value) {
-                    let statistics = latency.entry(*metric).or_default();
-                    keep(statistics, *statistic, number, self.unit_ms);
+            let number = as_number(value).map(|n| n * field.factor);
+            match (field.key, number) {
+                (Key::Latency(metric, statistic), Some(number)) => {
+                    keep(latency.entry(metric).or_default(), statistic, number);
                 }
-            } else {
-                set(&mut facts, *key, value, self.unit_ms);
+                (Key::InputLength(statistic), Some(number)) => {
+                    let lengths = facts.tokens.input_lengths.get_or_insert_default();
+                    keep(lengths, statistic, number);
+                }
+                (Key::OutputLength(statistic), Some(number)) => {
+                    let lengths = facts.tokens.output_lengths.get_or_insert_default();
+                    keep(lengths, statistic, number);
+                }
+                _ => set(&mut facts, field.key, number, text_of(value)),
             }
         }
         for (metric, statistics) in latency {
             facts.state(metric, statistics);
         }
+        totals_of_means(&mut facts);
         facts.not_finite = lenient::count_not_finite(row);
         facts
     }
@@ -274,7 +258,7 @@ impl Mapping {
     fn of_requests(&self, rows: &[Value]) -> Facts {
         let mut facts = self.fresh();
         let requests = rows.iter().map(|row| self.request(row)).collect();
-        let has_errors = self.values.iter().any(|(key, _)| *key == Key::Error);
+        let has_errors = self.fields.iter().any(|field| field.key == Key::Error);
         facts.list(requests, has_errors);
         facts.not_finite = rows.iter().map(lenient::count_not_finite).sum();
         facts
@@ -282,22 +266,21 @@ impl Mapping {
 
     fn request(&self, row: &Value) -> Request {
         let mut request = Request::default();
-        for (key, path) in &self.values {
-            let Some(value) = path_of(row, path) else {
+        for field in &self.fields {
+            let Some(value) = path_of(row, &field.column) else {
                 continue;
             };
-            let number = as_number(value);
-            let in_ms = number.map(|n| n * self.unit_ms);
-            match key {
+            let number = as_number(value).map(|n| n * field.factor);
+            match field.key {
                 Key::Start => request.start_s = number,
                 Key::InputTokens => request.input_tokens = number,
                 Key::OutputTokens => request.output_tokens = number,
                 Key::Error => request.failed = is_error(value),
                 Key::Prompt => request.prompt_key = Some(key_of(&text_of(value))),
                 Key::Answer => request.answer_key = Some(key_of(&text_of(value))),
-                Key::Latency(Metric::Ttft, _) => request.ttft_ms = in_ms,
-                Key::Latency(Metric::Tpot, _) => request.tpot_ms = in_ms,
-                Key::Latency(Metric::E2e, _) => request.e2e_ms = in_ms,
+                Key::Latency(Metric::Ttft, _) => request.ttft_ms = number,
+                Key::Latency(Metric::Tpot, _) => request.tpot_ms = number,
+                Key::Latency(Metric::E2e, _) => request.e2e_ms = number,
                 _ => {}
             }
         }
@@ -307,10 +290,20 @@ impl Mapping {
     fn fresh(&self) -> Facts {
         let mut facts = Facts::of(Format::Mapped);
         for (key, text) in &self.stated {
-            set(&mut facts, *key, &Value::String(text.clone()), self.unit_ms);
+            let number = as_number(&Value::String(text.clone()));
+            set(&mut facts, *key, number, text.clone());
         }
         facts
     }
+}
+
+/// Totals that only means are given of.
+fn totals_of_means(facts: &mut Facts) {
+    let completed = facts.counts.completed;
+    let total = |lengths: &Option<Statistics>| Some(lengths.as_ref()?.mean? * completed?);
+    let tokens = &mut facts.tokens;
+    tokens.input = tokens.input.or(total(&tokens.input_lengths));
+    tokens.output = tokens.output.or(total(&tokens.output_lengths));
 }
 
 fn is_error(value: &Value) -> bool {
@@ -323,15 +316,14 @@ fn is_error(value: &Value) -> bool {
     }
 }
 
-fn keep(statistics: &mut Statistics, statistic: Statistic, number: f64, unit_ms: f64) {
-    let in_ms = number * unit_ms;
+fn keep(statistics: &mut Statistics, statistic: Statistic, number: f64) {
     match statistic {
-        Statistic::Value | Statistic::Mean => statistics.mean = Some(in_ms),
-        Statistic::Std => statistics.std = Some(in_ms),
-        Statistic::Min => statistics.min = Some(in_ms),
-        Statistic::Max => statistics.max = Some(in_ms),
+        Statistic::Value | Statistic::Mean => statistics.mean = Some(number),
+        Statistic::Std => statistics.std = Some(number),
+        Statistic::Min => statistics.min = Some(number),
+        Statistic::Max => statistics.max = Some(number),
         Statistic::Count => statistics.n = Some(number),
-        Statistic::Percentile(p) => statistics.insert(p, in_ms),
+        Statistic::Percentile(p) => statistics.insert(p, number),
     }
 }
 
@@ -342,9 +334,7 @@ fn text_of(value: &Value) -> String {
     }
 }
 
-fn set(facts: &mut Facts, key: Key, value: &Value, unit_ms: f64) {
-    let number = as_number(value);
-    let text = text_of(value);
+fn set(facts: &mut Facts, key: Key, number: Option<f64>, text: String) {
     match key {
         Key::Tool => facts.tool_version = Some(text),
         Key::Date => facts.date = Some(text),
@@ -372,13 +362,19 @@ fn set(facts: &mut Facts, key: Key, value: &Value, unit_ms: f64) {
         Key::Attainment => facts.rates.attainment = number,
         Key::InputRate => facts.rates.input = number,
         Key::PerChunk => facts.tokens.per_chunk = number,
-        Key::SendLag => facts.load.send_lag_ms = number.map(|n| n * unit_ms),
+        Key::SendLag => facts.load.send_lag_ms = number,
         Key::NewConnections => facts.new_connections = number,
         Key::CutShort => facts.cut_short = text.to_ascii_lowercase().parse().ok(),
         Key::Streaming => facts.streaming = text.to_ascii_lowercase().parse().ok(),
         Key::Percentiles => facts.percentile_rule = percentile_rule(&text),
         Key::Setup(item) => facts.declare(item, Some(text)),
-        Key::Start | Key::Error | Key::Prompt | Key::Answer | Key::Latency(..) => {}
+        Key::Start
+        | Key::Error
+        | Key::Prompt
+        | Key::Answer
+        | Key::InputLength(_)
+        | Key::OutputLength(_)
+        | Key::Latency(..) => {}
     }
 }
 
@@ -418,27 +414,11 @@ fn percentile_rule(text: &str) -> Option<PercentileRule> {
     }
 }
 
-fn unit(value: &toml::Value) -> Result<f64, MappingError> {
-    match value.as_str() {
-        Some("ms") => Ok(1.0),
-        Some("s") => Ok(1e3),
-        Some("us") => Ok(1e-3),
-        Some("ns") => Ok(1e-6),
-        _ => Err(MappingError::BadValue {
-            key: "unit".to_owned(),
-            expected: "\"s\", \"ms\", \"us\" or \"ns\"",
-        }),
-    }
-}
-
 fn rows(value: &toml::Value) -> Result<bool, MappingError> {
     match value.as_str() {
         Some("requests") => Ok(true),
         Some("results") => Ok(false),
-        _ => Err(MappingError::BadValue {
-            key: "rows".to_owned(),
-            expected: "\"requests\" or \"results\"",
-        }),
+        _ => Err(bad("rows", "\"requests\" or \"results\"")),
     }
 }
 
@@ -450,22 +430,88 @@ fn string(key: &str, value: &toml::Value) -> Result<String, MappingError> {
         toml::Value::Boolean(b) => Some(b.to_string()),
         _ => None,
     };
-    text.ok_or_else(|| MappingError::BadValue {
-        key: key.to_owned(),
-        expected: "a text or a number",
-    })
+    text.ok_or_else(|| bad(key, "a text or a number"))
 }
 
-fn facts_of(section: &str, value: &toml::Value) -> Result<Vec<(Key, String)>, MappingError> {
-    let table = value.as_table().ok_or_else(|| MappingError::BadValue {
-        key: section.to_owned(),
-        expected: "a table",
-    })?;
+/// Columns by fact: a name, or a table with the name and its unit.
+fn fields_of(value: &toml::Value, latency_unit: &str) -> Result<Vec<Field>, MappingError> {
+    let table = value.as_table().ok_or_else(|| bad("values", "a table"))?;
+    let field = |(name, value): (&String, &toml::Value)| {
+        let key = Key::parse(name).ok_or_else(|| MappingError::UnknownKey(name.clone()))?;
+        let (column, unit) = match value.as_table() {
+            Some(table) => column_and_unit(name, table)?,
+            None => (string(name, value)?, None),
+        };
+        let quantity = key.quantity();
+        let unit = unit.as_deref();
+        let factor = match (quantity, unit) {
+            (Quantity::Latency, None) => quantity.factor(latency_unit),
+            (_, None) => Some(1.0),
+            (_, Some(unit)) => quantity.factor(unit),
+        };
+        let factor = factor.ok_or_else(|| bad(&format!("{name}.unit"), quantity.units()))?;
+        let name = name.clone();
+        Ok(Field {
+            key,
+            name,
+            column,
+            factor,
+        })
+    };
+    table.iter().map(field).collect()
+}
+
+fn column_and_unit(
+    name: &str,
+    table: &toml::Table,
+) -> Result<(String, Option<String>), MappingError> {
+    let other = table
+        .keys()
+        .find(|k| !["column", "unit"].contains(&k.as_str()));
+    if let Some(other) = other {
+        return Err(MappingError::UnknownKey(format!("{name}.{other}")));
+    }
+    let column = table.get("column");
+    let column = column.ok_or_else(|| bad(name, "a column, or { column = ..., unit = ... }"))?;
+    let unit = table.get("unit").map(|unit| string("unit", unit));
+    Ok((string("column", column)?, unit.transpose()?))
+}
+
+/// What the file does not say, checked as cells are.
+fn stated_in(value: &toml::Value) -> Result<Vec<(Key, String)>, MappingError> {
+    let table = value.as_table().ok_or_else(|| bad("facts", "a table"))?;
     let entry = |(name, value): (&String, &toml::Value)| {
         let key = Key::parse(name).ok_or_else(|| MappingError::UnknownKey(name.clone()))?;
-        Ok((key, string(name, value)?))
+        let of_column = matches!(
+            key,
+            Key::Latency(..) | Key::InputLength(_) | Key::OutputLength(_)
+        );
+        if of_column || key.is_of_request_alone() {
+            return Err(bad(name, "in [values], as a column"));
+        }
+        let text = string(name, value)?;
+        match key.quantity().refuses(&text) {
+            Some(expected) => Err(bad(name, expected)),
+            None => Ok((key, text)),
+        }
     };
     table.iter().map(entry).collect()
+}
+
+/// The value of a cell; a word for nothing, or a number that is none, is none.
+fn cell<'a>(row: &'a Value, column: &str) -> Option<&'a Value> {
+    let value = path_of(row, column)?;
+    let blank = value.as_str().is_some_and(|text| {
+        let text = text.trim();
+        is_not_finite(text) || BLANKS.contains(&text.to_ascii_lowercase().as_str())
+    });
+    (!blank).then_some(value)
+}
+
+/// Whether a member is there, if only as null.
+fn has(row: &Value, path: &str) -> bool {
+    let by_path = || path.split('.').try_fold(row, |value, key| value.get(key));
+    row.get(path).is_some() || by_path().is_some()
 }
 
 /// A member by its own name, dots and all, or else by path.
@@ -475,11 +521,9 @@ fn path_of<'a>(row: &'a Value, path: &str) -> Option<&'a Value> {
 }
 
 /// Rows of a CSV with a header.
-fn csv_rows(text: &str) -> Vec<Value> {
+fn csv_rows(text: &str) -> Table {
     let mut rows = csv::rows(text).into_iter().filter(|row| !row.is_empty());
-    let Some(names) = rows.next() else {
-        return Vec::new();
-    };
+    let names = rows.next().unwrap_or_default();
     let object = |row: Vec<String>| {
         let pairs = names.iter().cloned().zip(row);
         let stated = pairs.filter(|(_, text)| !text.is_empty());
@@ -489,5 +533,9 @@ fn csv_rows(text: &str) -> Vec<Value> {
                 .collect(),
         )
     };
-    rows.map(object).collect()
+    let rows = rows.map(object).collect();
+    Table {
+        names: Some(names),
+        rows,
+    }
 }

@@ -7,16 +7,21 @@ mod aiperf;
 mod aiperf_csv;
 mod arrays;
 mod error;
+mod evalscope;
 mod genai_bench;
 mod guidellm;
 mod guidellm_csv;
 mod guidellm_old;
 mod inference_perf;
+mod inferencex;
+mod llm_perf;
 mod llmd;
+mod llmeter;
 mod llmperf;
 mod mapping;
 mod mlperf;
 mod mlperf_endpoints;
+mod oha;
 mod own;
 mod sglang;
 mod signature;
@@ -47,7 +52,8 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Facts>, ImportError> {
         return Ok(vec![facts]);
     }
     let documents = documents(text)?;
-    let lines_of_requests = aiperf::requests_of_lines(&documents);
+    let lines_of_requests =
+        aiperf::requests_of_lines(&documents).or_else(|| llmeter::requests_of_lines(&documents));
     if let Some(facts) = lines_of_requests {
         return Ok(vec![facts]);
     }
@@ -110,7 +116,9 @@ fn from_csv(text: &str) -> Option<Value> {
         return None;
     }
     let rows = csv::rows(text);
-    aiperf_csv::document(&rows).or_else(|| guidellm_csv::document(&rows))
+    aiperf_csv::document(&rows)
+        .or_else(|| guidellm_csv::document(&rows))
+        .or_else(|| llm_perf::document(&rows))
 }
 
 /// YAML that holds a report: of llm-d, or of GuideLLM.
@@ -150,6 +158,12 @@ fn translated(document: &Value) -> Result<Vec<Facts>, ImportError> {
         Kind::GenaiBench => vec![genai_bench::facts(document)],
         Kind::Llmd => vec![llmd::facts(document)],
         Kind::MlperfEndpoints => vec![mlperf_endpoints::facts(document)],
+        Kind::Evalscope => vec![evalscope::facts(document)],
+        Kind::EvalscopePercentiles => vec![evalscope::percentiles(document)],
+        Kind::Llmeter => vec![llmeter::facts(document)],
+        Kind::Oha => vec![oha::facts(document)],
+        Kind::InferenceX => vec![inferencex::facts(document)],
+        Kind::LlmPerf => llm_perf::facts(document),
     };
     let not_finite = lenient::count_not_finite(document);
     for facts in &mut results {

@@ -17,6 +17,12 @@ pub(super) enum Kind {
     GenaiBench,
     Llmd,
     MlperfEndpoints,
+    Evalscope,
+    EvalscopePercentiles,
+    Llmeter,
+    Oha,
+    InferenceX,
+    LlmPerf,
 }
 
 /// A kind, the name printed, and alternative sets of members: all of one set must be there.
@@ -96,6 +102,46 @@ const SIGNATURES: &[Signature] = &[
             &["aiperf_version", "request_latency.avg"],
             &["request_latency.avg", "input_config"],
         ],
+    },
+    Signature {
+        kind: Kind::Evalscope,
+        name: "evalscope",
+        sets: &[
+            &["Success Requests", "Total Requests", "Avg Latency (s)"],
+            &["Succeed requests", "Total requests", "Average latency (s)"],
+        ],
+    },
+    Signature {
+        kind: Kind::EvalscopePercentiles,
+        name: "evalscope (percentiles)",
+        sets: &[
+            &["0.Percentiles", "0.Latency (s)"],
+            &["Percentiles", "Latency (s)"],
+        ],
+    },
+    Signature {
+        kind: Kind::Llmeter,
+        name: "LLMeter",
+        sets: &[&["clients", "total_requests", "time_to_last_token-average"]],
+    },
+    Signature {
+        kind: Kind::Oha,
+        name: "oha",
+        sets: &[&["summary.requestsPerSec", "latencyPercentiles"]],
+    },
+    Signature {
+        kind: Kind::InferenceX,
+        name: "InferenceX",
+        sets: &[
+            &["conc", "framework", "tput_per_gpu"],
+            &["conc", "framework", "metrics.tput_per_gpu"],
+            &["conc", "framework", "request_metrics.latency"],
+        ],
+    },
+    Signature {
+        kind: Kind::LlmPerf,
+        name: "LLM-Perf leaderboard",
+        sets: &[&["llm_perf_rows"]],
     },
 ];
 

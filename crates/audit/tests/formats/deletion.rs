@@ -22,10 +22,14 @@ const OF_ABSENCE: [&str; 8] = [
 ];
 
 /// Checks of a claim, with what names the claim: one that is not made cannot be wrong.
-const OF_CLAIMS: [(&str, &[&str]); 3] = [
+const OF_CLAIMS: [(&str, &[&str]); 4] = [
     ("percentile-unsupported", &["p99", "percentile"]),
     ("tail-ratio", &["p99", "Time To First Token", "first token"]),
     ("throughput-disagrees", &["per_second"]),
+    (
+        "p99-is-max",
+        &["p99", "inter_token_latency", "prefill.latency"],
+    ),
 ];
 
 fn is_the_claim(code: &str, leaf: &str) -> bool {

@@ -5,13 +5,16 @@ mod deletion;
 mod hostile;
 mod samples;
 
+use infermeter_audit::evidence::sides;
 use infermeter_audit::facts::{Facts, LoadModel, Metric, SetupItem, TokenSource};
 use infermeter_audit::import::{ImportError, Mapping, read};
 use infermeter_audit::{Format, Kind, Outcome, Side, audit};
 use samples::{
-    AIPERF, AIPERF_CSV, GENAI_BENCH, GENAI_PERF, GENAI_PERF_CSV, GUIDELLM, GUIDELLM_CSV,
-    GUIDELLM_OLD, INFERENCE_PERF, LLMD, LLMPERF, LLMPERF_REQUESTS, MLPERF_DETAIL, MLPERF_ENDPOINTS,
-    MLPERF_SUMMARY, SAMPLES, SGLANG, VLLM, VLLM_OLD, VLLM_PLAIN, VLLM_RUST,
+    AIPERF, AIPERF_CSV, AIPERF_REQUESTS, EVALSCOPE, EVALSCOPE_OLD, EVALSCOPE_PERCENTILES,
+    GENAI_BENCH, GENAI_PERF, GENAI_PERF_CSV, GUIDELLM, GUIDELLM_CSV, GUIDELLM_OLD, INFERENCE_PERF,
+    INFERENCEX, INFERENCEX_API, LLM_PERF, LLMD, LLMETER, LLMETER_REQUESTS, LLMPERF,
+    LLMPERF_REQUESTS, MLPERF_DETAIL, MLPERF_ENDPOINTS, MLPERF_SUMMARY, OHA, SAMPLES, SGLANG, VLLM,
+    VLLM_OLD, VLLM_PLAIN, VLLM_RUST,
 };
 use serde_json::Value;
 
@@ -218,6 +221,212 @@ fn facts_of_the_load_and_the_set_up() {
 }
 
 #[test]
+fn evalscope_by_its_old_names_and_its_new_ones() {
+    let facts = one(EVALSCOPE);
+    assert_eq!(facts.load.model, Some(LoadModel::Closed));
+    assert_eq!(facts.load.concurrency, Some(8.0));
+    assert_eq!(
+        (facts.counts.completed, facts.tokens.output),
+        (Some(400.0), Some(80_000.0))
+    );
+    mean_is(EVALSCOPE, Metric::Ttft, 180.0);
+    mean_is(EVALSCOPE, Metric::ChunkGap, 16.9);
+    mean_is(EVALSCOPE, Metric::E2e, 3580.0);
+    mean_is(EVALSCOPE_OLD, Metric::Ttft, 273.4);
+    mean_is(EVALSCOPE_OLD, Metric::ChunkGap, 16.5);
+    assert_eq!(one(EVALSCOPE_OLD).load.model, Some(LoadModel::Open));
+    assert_eq!(one(EVALSCOPE_OLD).counts.failed, Some(2.0));
+    // Percentiles lie in a file beside it, as rows or as columns.
+    let in_folder = |text: &str, file: &str| {
+        let mut facts = one(text);
+        facts.source = format!("runs/parallel_8/{file}");
+        facts
+    };
+    let both = vec![
+        in_folder(EVALSCOPE, "benchmark_summary.json"),
+        in_folder(EVALSCOPE_PERCENTILES, "benchmark_percentile.json"),
+    ];
+    let side = sides("runs", both).remove(0);
+    assert_eq!(side.results.len(), 1);
+    let joined = &side.results[0];
+    assert_eq!(joined.percentile(Metric::Ttft, 99.0), Some(410.0));
+    assert_eq!(joined.percentile(Metric::E2e, 50.0), Some(3500.0));
+    assert_eq!(joined.latency[&Metric::E2e].mean, Some(3580.0));
+    let columns =
+        r#"{"Percentiles": ["50%", "99%"], "Latency (s)": [1.5, 2.5], "TTFT (s)": [0.1, null]}"#;
+    assert_eq!(one(columns).percentile(Metric::E2e, 99.0), Some(2500.0));
+    assert_eq!(one(columns).percentile(Metric::Ttft, 99.0), None);
+}
+
+#[test]
+fn time_that_no_request_explains_is_the_clients() {
+    let alone = EVALSCOPE.replacen("\"Concurrency\": 8", "\"Concurrency\": 1", 1);
+    // 400 requests of 3.58 s, one after the other, are 1,432 s.
+    for (seconds, kind) in [("1440.0", Kind::Pass), ("2148.0", Kind::Fail)] {
+        let text = alone.replacen("180.4", seconds, 1);
+        let found = answer(vec![one(&text)], "time-outside-requests");
+        assert_eq!(found.answer, kind, "{found:?}");
+        if kind == Kind::Fail {
+            let evidence = found.evidence.expect("a failure");
+            assert!(
+                evidence.starts_with("33.3 % of the 2,148 s lie outside"),
+                "{evidence}"
+            );
+        }
+    }
+    let without = alone.replacen("Test Duration (s)", "x", 1);
+    let found = answer(vec![one(&without)], "time-outside-requests");
+    assert_eq!(found.answer, Kind::CannotTell);
+    // Slots that wait for the last answer explain as much as the longest one.
+    let found = answer(vec![one(EVALSCOPE)], "time-outside-requests");
+    assert_eq!(found.missing.as_deref(), Some("longest E2E"));
+}
+
+#[test]
+fn figures_that_their_own_percentiles_exclude_cannot_be() {
+    let wrong = |change: &dyn Fn(&mut Value)| {
+        let mut value: Value = serde_json::from_str(AIPERF).expect("JSON");
+        change(&mut value["time_to_first_token"]);
+        answer(vec![one(&value.to_string())], "impossible-values").evidence
+    };
+    assert_eq!(wrong(&|_| {}), None);
+    let cases: [(&str, &str, f64); 5] = [
+        ("avg", "TTFT mean outside its range", 1e6),
+        ("max", "TTFT percentiles outside its range", 60.0),
+        ("std", "TTFT deviation beyond its range", 1e5),
+        ("p50", "TTFT percentiles that fall", 1e5),
+        ("min", "TTFT minimum above its maximum", 1e5),
+    ];
+    for (member, words, x) in cases {
+        let evidence = wrong(&|ttft| ttft[member] = x.into()).unwrap_or_default();
+        assert!(evidence.contains(words), "no `{words}` in {evidence}");
+    }
+    // Half of the values lie at or below the median: so high no mean of them can be.
+    let evidence = wrong(&|ttft| ttft["avg"] = (ttft["max"].as_f64().expect("max") - 0.01).into());
+    let evidence = evidence.unwrap_or_default();
+    assert!(
+        evidence.contains("TTFT mean that its percentiles exclude"),
+        "{evidence}"
+    );
+    // Without a maximum it may be a heavy tail: then it is one or two requests.
+    let text = VLLM.replacen("\"mean_ttft_ms\": 71.04", "\"mean_ttft_ms\": 171.04", 1);
+    let found = answer(vec![one(&text)], "mean-beyond-tail");
+    assert_eq!(found.answer, Kind::Fail, "{found:?}");
+}
+
+#[test]
+fn one_rule_for_p99_whatever_the_tool_interpolates() {
+    for text in [VLLM, GUIDELLM, AIPERF, LLMPERF] {
+        let found = answer(vec![one(text)], "p99-is-max");
+        assert_eq!(found.answer, Kind::Fail, "{found:?}");
+    }
+}
+
+#[test]
+fn frames_behind_the_last_token_break_no_identity() {
+    let rows = |end: f64| {
+        let row = format!(
+            r#"{{"start_time": 10.0, "end_time": {end}, "request": "x", "error": null, "info":
+            {{"input_tokens": 5, "response_metrics": {{"output_tokens": 3, "chunk_times": [10.2, 10.4, 10.9]}}}}}}"#
+        );
+        answer(vec![one(&format!("[{row}]"))], "identities-broken")
+    };
+    assert_eq!(rows(10.9).answer, Kind::Pass);
+    let trailing = rows(11.1);
+    assert_eq!(trailing.answer, Kind::CannotTell);
+    assert!(
+        trailing
+            .missing
+            .is_some_and(|m| m.contains("ends with the stream"))
+    );
+    assert_eq!(rows(10.7).answer, Kind::Fail);
+}
+
+#[test]
+fn a_slot_that_stays_empty_is_the_clients_doing() {
+    let found = answer(vec![one(LLMPERF)], "concurrency-disagrees");
+    let evidence = found
+        .evidence
+        .expect("10 requests of 0.28 s in 70 s at concurrency 2");
+    assert!(
+        evidence.ends_with("The rest is the client's, between requests."),
+        "{evidence}"
+    );
+    assert!(!found.message.contains("server"), "{}", found.message);
+}
+
+#[test]
+fn llmeter_by_its_statistics_and_its_responses() {
+    let facts = one(LLMETER);
+    assert_eq!(facts.load.model, Some(LoadModel::Closed));
+    assert_eq!(
+        (facts.counts.completed, facts.counts.failed),
+        (Some(59.0), Some(1.0))
+    );
+    assert_eq!(facts.percentile(Metric::Ttft, 99.0), Some(610.0));
+    mean_is(LLMETER, Metric::E2e, 3000.0);
+    mean_is(LLMETER, Metric::Tpot, 27.3);
+    let requests = one(LLMETER_REQUESTS);
+    assert_eq!(
+        (requests.requests.len(), requests.counts.failed),
+        (4, Some(1.0))
+    );
+    assert_eq!(requests.requests[0].e2e_ms, Some(1250.0));
+    assert!(requests.requests[0].prompt_key.is_some());
+}
+
+#[test]
+fn tools_that_know_no_tokens_or_no_server() {
+    let oha = one(OHA);
+    assert_eq!(
+        (oha.counts.completed, oha.counts.failed),
+        (Some(495.0), Some(6.0))
+    );
+    assert_eq!(oha.latency[&Metric::E2e].n, Some(500.0));
+    assert_eq!(oha.percentile(Metric::E2e, 99.9), Some(3400.0));
+    assert!(!oha.latency.contains_key(&Metric::Ttft));
+    let row = one(INFERENCEX);
+    assert_eq!(row.percentile(Metric::Ttft, 99.0), Some(310.0));
+    mean_is(INFERENCEX, Metric::E2e, 12_900.0);
+    mean_is(INFERENCEX, Metric::ChunkGap, 12.6);
+    assert_eq!(row.setup[&SetupItem::GpuCount], "8");
+    assert_eq!(
+        (row.load.concurrency, row.rates.per_gpu),
+        (Some(64.0), Some(617.3))
+    );
+    let api = one(INFERENCEX_API);
+    assert_eq!(api.setup[&SetupItem::GpuCount], "24");
+    assert_eq!(api.setup[&SetupItem::Speculation], "mtp");
+    mean_is(INFERENCEX_API, Metric::Ttft, 94.0);
+    let agentic = r#"{"conc": 8, "framework": "vllm", "hw": "h100", "num_requests_total": 9,
+        "num_requests_successful": 8, "request_metrics": {"qps": 0.5, "latency":
+        {"ttft": {"mean": 0.5, "p50": 0.4, "p95": 1.5}}}}"#;
+    assert_eq!(one(agentic).percentile(Metric::Ttft, 95.0), Some(1500.0));
+    assert_eq!(one(agentic).counts.failed, Some(1.0));
+    // The second configuration was not measured.
+    let llm_perf = one(LLM_PERF);
+    assert_eq!(llm_perf.source, "row 1");
+    mean_is(LLM_PERF, Metric::Ttft, 360.0);
+    mean_is(LLM_PERF, Metric::Tpot, 32.0);
+    assert_eq!(llm_perf.rates.output, Some(31.2));
+}
+
+#[test]
+fn requests_of_aiperf_hold_both_counts_and_their_connections() {
+    let facts = one(AIPERF_REQUESTS);
+    let (input, recount) = (facts.tokens.input, facts.tokens.input_recount);
+    assert!(input.is_some() && recount.is_some(), "{:?}", facts.tokens);
+    assert!(facts.new_connections.is_some());
+    let told = |code: &str| answer(vec![one(AIPERF_REQUESTS)], code).answer != Kind::CannotTell;
+    assert!(told("prompt-tokens-disagree") && told("connections-opened-inside"));
+    // The client's tokenizer counts 50 in each prompt, the server's usage ranges.
+    assert_eq!(
+        answer(vec![one(AIPERF)], "fixed-prompt-length").answer,
+        Kind::Pass
+    );
+}
+
+#[test]
 fn an_infinite_rate_is_a_burst_or_a_closed_loop() {
     let infinite = SGLANG.replacen("\"request_rate\":5.0", "\"request_rate\":Infinity", 1);
     let burst = one(&infinite);
@@ -308,7 +517,15 @@ const DELETED: &[(&str, &[&str], &str)] = &[
     ),
     (AIPERF, &["is_complete", "was_cancelled"], "interrupted"),
     (AIPERF, &["request_error_rate"], "failures"),
-    (AIPERF, &["input_sequence_length"], "fixed-prompt-length"),
+    (AIPERF, &["usage_prompt_tokens"], "fixed-prompt-length"),
+    (
+        EVALSCOPE,
+        &["Request Rate (req/s)", "Concurrency"],
+        "closed-loop",
+    ),
+    (LLMETER, &["failed_requests"], "failures"),
+    (LLMETER, &["total_test_time"], "short-level"),
+    (OHA, &["errorDistribution"], "failures"),
     (GENAI_PERF, &["input_config.perf_analyzer"], "closed-loop"),
     (GENAI_PERF, &["request_throughput"], "concurrency-disagrees"),
     (GUIDELLM, &["benchmarks.*.warmup_duration"], "no-warmup"),
@@ -441,11 +658,6 @@ const DELETED_LINES: &[(&str, &[&str], &str)] = &[
     ),
     (MLPERF_DETAIL, &["result_query_count"], "nothing-measured"),
     (AIPERF_CSV, &["Benchmark Duration"], "short-level"),
-    (
-        AIPERF_CSV,
-        &["Input Sequence Length"],
-        "fixed-prompt-length",
-    ),
     (AIPERF_CSV, &["Request Count"], "percentile-unsupported"),
     (GENAI_PERF_CSV, &["Request Count"], "nothing-measured"),
     (GENAI_PERF_CSV, &["Output Sequence Length"], "prefill-only"),
@@ -603,6 +815,108 @@ fn a_mapping_reads_what_is_not_known() {
         let error = Mapping::parse(text).expect_err("wrong").to_string();
         assert!(error.contains(word), "{error}");
     }
+}
+
+#[test]
+fn a_mapping_has_a_unit_per_field_and_tells_totals_from_means() {
+    let mapping = Mapping::parse(
+        "[values]\nrate = { column = \"rpm\", unit = \"/min\" }\ncompleted = \"ok\"\n\"ttft.p99\" = { \
+         column = \"ttft us\", unit = \"us\" }\ntpot = \"tpot\"\n\"output-tokens.mean\" = \"out\"\n\
+         \"output-tokens.max\" = \"most\"\ninput-tokens = \"in\"\nduration-s = { column = \"t\", unit = \
+         \"min\" }\nattainment = { column = \"slo\", unit = \"%\" }\n",
+    );
+    let csv = "rpm,ok,ttft us,tpot,out,most,in,t,slo\n300,200,250000,12.5,50,80,9000,2,90\n";
+    let facts = mapping
+        .expect("a mapping")
+        .read(csv.as_bytes())
+        .expect("rows")
+        .remove(0);
+    assert_eq!(facts.load.rate, Some(5.0));
+    assert_eq!(facts.percentile(Metric::Ttft, 99.0), Some(250.0));
+    assert_eq!(facts.latency[&Metric::Tpot].mean, Some(12.5));
+    assert_eq!(
+        (facts.tokens.input, facts.tokens.output),
+        (Some(9000.0), Some(10_000.0))
+    );
+    let lengths = facts.tokens.output_lengths.expect("lengths");
+    assert_eq!((lengths.mean, lengths.max), (Some(50.0), Some(80.0)));
+    assert_eq!(
+        (facts.load.duration_s, facts.rates.attainment),
+        (Some(120.0), Some(0.9))
+    );
+}
+
+#[test]
+fn a_mapping_that_would_lose_something_is_refused() {
+    for (text, words) in [
+        ("[facts]\nload-model = \"opn\"", "open, closed or burst"),
+        ("[facts]\nrate = -5", "0 or more"),
+        ("[facts]\nrate = \"fast\"", "a number"),
+        ("[facts]\nttft = 5", "in [values]"),
+        (
+            "rows = \"requests\"\n[values]\nrate = \"qps\"",
+            "in [facts]",
+        ),
+        ("rows = \"requests\"\n[values]\nntpot = \"x\"", "in [facts]"),
+        ("[values]\nerror = \"e\"", "rows = \"requests\"?"),
+        (
+            "[values]\nrate = { column = \"q\", unit = \"ms\" }",
+            "`rate.unit` must be \"/s\"",
+        ),
+        ("[values]\nrate = { unit = \"/s\" }", "{ column"),
+        (
+            "[values]\nrate = { column = \"q\", per = \"s\" }",
+            "`rate.per`",
+        ),
+        (
+            "[values]\ncompleted = { column = \"n\", unit = \"s\" }",
+            "it has none",
+        ),
+    ] {
+        let error = Mapping::parse(text).expect_err("wrong").to_string();
+        assert!(error.contains(words), "no `{words}` in {error}");
+    }
+    let mapping = "[values]\nrate = \"qps\"\nstreaming = \"s\"\n\"ttft.mean\" = \"a.b\"\n";
+    let mapping = Mapping::parse(mapping).expect("a mapping");
+    for (file, words) in [
+        (
+            "qps,s\n1,true\n",
+            "no column or member `a.b`, which the mapping's `ttft.mean` names",
+        ),
+        (
+            "qps,s,a.b\n-1,true,5\n",
+            "row 1: `-1` in `qps` must be 0 or more",
+        ),
+        (
+            "qps,s,a.b\n1,true,5\n2,yes,5\n",
+            "row 2: `yes` in `s` must be true or false",
+        ),
+        (
+            "qps,s,a.b\n1,true,fast\n",
+            "`fast` in `a.b` must be a number",
+        ),
+        (
+            r#"[{"qps": 1, "s": true, "a": {"c": 2}}]"#,
+            "no column or member `a.b`",
+        ),
+    ] {
+        let error = mapping
+            .read(file.as_bytes())
+            .expect_err("wrong")
+            .to_string();
+        assert!(error.contains(words), "no `{words}` in {error}");
+    }
+    let blanks = "qps,s,a.b\n1,,n/a\n,True,nan\n";
+    let results = mapping.read(blanks.as_bytes()).expect("rows");
+    assert_eq!(
+        (results[0].load.rate, results[0].streaming),
+        (Some(1.0), None)
+    );
+    assert_eq!(
+        (results[1].load.rate, results[1].streaming),
+        (None, Some(true))
+    );
+    assert!(results[1].latency.is_empty());
 }
 
 #[test]

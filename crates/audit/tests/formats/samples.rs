@@ -26,8 +26,18 @@ pub const MLPERF_SUMMARY: &str = include_str!("../golden/mlperf-summary.txt");
 pub const MLPERF_DETAIL: &str = include_str!("../golden/mlperf-detail.txt");
 pub const MLPERF_ENDPOINTS: &str = include_str!("../golden/mlperf-endpoints.json");
 
+pub const EVALSCOPE: &str = include_str!("../golden/evalscope.json");
+pub const EVALSCOPE_OLD: &str = include_str!("../golden/evalscope-old.json");
+pub const EVALSCOPE_PERCENTILES: &str = include_str!("../golden/evalscope-percentiles.json");
+pub const LLMETER: &str = include_str!("../golden/llmeter.json");
+pub const LLMETER_REQUESTS: &str = include_str!("../golden/llmeter-requests.jsonl");
+pub const OHA: &str = include_str!("../golden/oha.json");
+pub const INFERENCEX: &str = include_str!("../golden/inferencex.json");
+pub const INFERENCEX_API: &str = include_str!("../golden/inferencex-api.json");
+pub const LLM_PERF: &str = include_str!("../golden/llm-perf.csv");
+
 /// Every sample with its format.
-pub const SAMPLES: [(&str, Format); 22] = [
+pub const SAMPLES: [(&str, Format); 31] = [
     (VLLM, Format::Vllm),
     (VLLM_PLAIN, Format::Vllm),
     (VLLM_OLD, Format::Vllm),
@@ -50,4 +60,13 @@ pub const SAMPLES: [(&str, Format); 22] = [
     (MLPERF_SUMMARY, Format::MlperfLoadgen),
     (MLPERF_DETAIL, Format::MlperfLoadgen),
     (MLPERF_ENDPOINTS, Format::MlperfEndpoints),
+    (EVALSCOPE, Format::Evalscope),
+    (EVALSCOPE_OLD, Format::Evalscope),
+    (EVALSCOPE_PERCENTILES, Format::Evalscope),
+    (LLMETER, Format::Llmeter),
+    (LLMETER_REQUESTS, Format::Llmeter),
+    (OHA, Format::Oha),
+    (INFERENCEX, Format::InferenceX),
+    (INFERENCEX_API, Format::InferenceX),
+    (LLM_PERF, Format::LlmPerf),
 ];

@@ -139,6 +139,7 @@ pub const FINDINGS: &[(&str, Scope, Dimension)] = &[
     ("manifest-unwritten", Run, EvaluationSetup),
     ("interrupted", Run, EvaluationSetup),
     ("recovered", Run, EvaluationSetup),
+    ("record-altered", Run, EvaluationSetup),
     ("token-counts-disagree", Run, MetricDesign),
     ("token-counts-unknown", Run, MetricDesign),
     ("multi-token-chunks", Run, MetricDesign),

@@ -9,9 +9,13 @@ use anyhow::{Context, Result};
 use infermeter_audit::import::Mapping;
 use infermeter_audit::{Audit, Side};
 use infermeter_core::finding::Severity;
+use infermeter_core::text::inert;
 use infermeter_report::{Style, audit_markdown, audit_terminal};
 use std::io::IsTerminal;
 use std::path::Path;
+
+/// Longest line about a file left out, bytes.
+const MAX_NOTE: usize = 2_000;
 
 /// Runs the subcommand.
 ///
@@ -24,7 +28,8 @@ pub fn audit(args: &AuditArgs) -> Result<u8> {
     for path in &args.paths {
         let mut gathered = gather(path, mapping.as_ref())?;
         for skipped in &gathered.skipped {
-            output::note(&format!("note: {skipped}"));
+            // Names of files are anybody's.
+            output::note(&format!("note: {}", inert(skipped, MAX_NOTE)));
         }
         sides.append(&mut gathered.sides);
     }

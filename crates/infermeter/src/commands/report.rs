@@ -2,7 +2,7 @@
 
 use crate::cli::ReportArgs;
 use crate::judged::Judged;
-use crate::{output, settle};
+use crate::{altered, output, settle};
 use anyhow::{Context, Result, bail};
 use infermeter_analysis::Run;
 use infermeter_core::finding::{Finding, Severity};
@@ -13,7 +13,7 @@ use infermeter_core::slo::Slo;
 use infermeter_metrics::facts::RequestFacts;
 use infermeter_record::{
     CutOff, LeftOpen, ParquetRecords, RecordState, RunDirectory, Tail, free_room, read_manifest,
-    read_server_metrics, write_manifest,
+    read_server_metrics, seal, write_manifest,
 };
 use infermeter_report::View;
 
@@ -26,6 +26,7 @@ pub fn report(args: &ReportArgs) -> Result<u8> {
     let fluidity = fluidity(args)?;
     let directory = RunDirectory::open(&args.run_dir)?;
     let mut manifest = read_manifest(directory.path())?;
+    altered::note(directory.path(), &mut manifest)?;
     match directory.state()? {
         RecordState::Finished => {}
         RecordState::NeedsRecovery => {
@@ -92,6 +93,7 @@ fn recover(directory: &RunDirectory, manifest: &mut RunManifest) -> Result<()> {
         false => LeftOpen::LeftOut,
     };
     let converted = settle::settle(directory.path(), manifest, left_open)?;
+    manifest.seal = Some(seal(directory.path())?);
     let lost = match converted.tail {
         Tail::Clean => "to its end".to_owned(),
         Tail::Torn {

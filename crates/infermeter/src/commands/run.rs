@@ -38,7 +38,7 @@ use infermeter_core::source::RecordSource;
 use infermeter_probe::host::is_own_address;
 use infermeter_record::{
     JOURNAL_FILE, JournalReader, JournalRecords, LeftOpen, ManifestRoom, PARQUET_FILE,
-    ParquetRecords, RecordError, RunDirectory, read_server_metrics, write_manifest,
+    ParquetRecords, RecordError, RunDirectory, read_server_metrics, seal, write_manifest,
 };
 use infermeter_runner::{Inputs, RunOutcome, RunSettings, SessionRules};
 use infermeter_sys::stamp::Sentinel;
@@ -254,6 +254,7 @@ fn first_manifest(
         verdict: None,
         findings: Vec::new(),
         summary: None,
+        seal: None,
     }
 }
 
@@ -517,7 +518,11 @@ fn finish(
             until,
         )?,
     };
-    let written = converted.and_then(|_| Ok(write_manifest(directory, &judged.manifest)?));
+    let mut judged = judged;
+    let written = converted.and_then(|_| {
+        judged.manifest.seal = Some(seal(directory)?);
+        Ok(write_manifest(directory, &judged.manifest)?)
+    });
     let unwritten = written.err().map(|error| unfinished(&error, directory));
     Ok((judged, unwritten))
 }

@@ -26,6 +26,27 @@ fn outcome<'a>(audit: &'a Value, code: &str) -> &'a Value {
 }
 
 #[test]
+fn a_file_name_steers_neither_page_nor_terminal() {
+    let scratch = Scratch::new();
+    let folder = scratch.path("results");
+    std::fs::create_dir(&folder).expect("created");
+    let names = ["<script>a(1)&lt;|`b`.json", "x\u{1b}[31m\n# y.json"];
+    std::fs::write(folder.join(names[0]), result(10.0).to_string()).expect("written");
+    std::fs::write(folder.join(names[1]), "{}").expect("written");
+    let audit = infermeter(&format!("audit {} --markdown", folder.display()));
+    assert_eq!(audit.code, Some(0), "{audit:#?}");
+    assert!(!audit.out.contains("<script"), "{}", audit.out);
+    let shown = "&lt;script&gt;a(1)&amp;lt;\\|\\`b\\`.json";
+    assert!(audit.out.contains(shown), "{}", audit.out);
+    assert!(audit.err.contains("left out"), "{}", audit.err);
+    assert!(
+        !audit.err.contains('\u{1b}') && !audit.err.contains("\n#"),
+        "{}",
+        audit.err
+    );
+}
+
+#[test]
 fn a_foreign_result_in_three_forms() {
     let scratch = Scratch::new();
     let file = scratch.file("anything.txt", &result(10.0).to_string());

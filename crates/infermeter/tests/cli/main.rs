@@ -18,6 +18,7 @@ mod connections;
 mod datasets;
 mod disk;
 mod fluidity;
+mod kept_records;
 mod kinds;
 mod lies;
 mod loads;

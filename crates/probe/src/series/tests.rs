@@ -153,3 +153,17 @@ fn seeds_of_the_fuzz_target() {
     }
     assert_eq!(count, 4);
 }
+
+#[test]
+fn a_page_made_to_cost_much_is_looked_at_in_part() {
+    // As many labels as a line can hold: that sample does not count, the others do.
+    let many = "a=\"\",".repeat(LABELS_LIMIT / 5 + 1);
+    let page = format!("vllm:num_requests_running{{{many}}} 7\nvllm:num_requests_waiting 2\n");
+    let (_, figures) = figures(&page).expect("an engine");
+    assert_eq!((figures.running, figures.waiting), (None, Some(2.0)));
+    // What stands behind the limit of samples is not read.
+    let noise = "x 1\n".repeat(SAMPLES_LIMIT);
+    let behind = format!("vllm:num_requests_waiting 2\n{noise}vllm:num_requests_running 7\n");
+    let (_, figures) = super::figures(&behind).expect("an engine");
+    assert_eq!((figures.running, figures.waiting), (None, Some(2.0)));
+}

@@ -8,7 +8,7 @@ use infermeter_core::text::inert;
 pub fn audit_markdown(audit: &Audit) -> String {
     let mut out = String::from("# Audit\n\n");
     for source in &audit.sources {
-        let line = format!("- {}: {}\n", code(&source.source), cell(&described(source)));
+        let line = format!("- {}: {}\n", cell(&source.source), cell(&described(source)));
         out.push_str(&line);
     }
     out.push_str("\n| dimension | grade | score | coverage | pass | fail | cannot tell |\n");
@@ -85,19 +85,34 @@ fn names(out: &mut String, audit: &Audit) {
     }
 }
 
-/// Text inert and without what would steer Markdown.
+/// Text inert and without what would steer Markdown or HTML: names of files and what results say are
+/// anybody's. `&`, `<` and `>` become entities, since not every renderer heeds a backslash before them.
 fn cell(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in inert(text, 4096).chars() {
-        if "|*_`<>[]\\".contains(c) {
-            out.push('\\');
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '|' | '*' | '_' | '`' | '[' | ']' | '\\' | '~' | '#' | '!' => out.extend(['\\', c]),
+            plain => out.push(plain),
         }
-        out.push(c);
     }
     out
 }
 
-/// Text as code.
-fn code(text: &str) -> String {
-    format!("`{}`", inert(text, 400).replace('`', "'"))
+#[cfg(test)]
+mod tests {
+    use super::cell;
+
+    #[test]
+    fn text_of_others_steers_nothing() {
+        let hostile = "<script>a</script>&lt; `b` |c| [d](e) ![f](g)\n# h\u{202e}";
+        let said = cell(hostile);
+        for steering in ["<", "\n", "\u{202e}"] {
+            assert!(!said.contains(steering), "{said}");
+        }
+        assert!(said.starts_with("&lt;script&gt;a&lt;/script&gt;&amp;lt; \\`b\\` \\|c\\| \\[d\\]"));
+        assert_eq!(cell("runs/a-1.json"), "runs/a-1.json");
+    }
 }

@@ -102,7 +102,7 @@ pub(super) const ONE: &[Change] = &[
     }),
     ("identities-broken", |f| {
         for r in &mut f.requests {
-            r.e2e_ms = r.e2e_ms.map(|e| e + 20.0);
+            r.e2e_ms = r.e2e_ms.map(|e| e - 20.0);
         }
     }),
     ("throughput-disagrees", |f| f.rates.output = Some(250.0)),
@@ -241,17 +241,17 @@ pub(super) const ONE: &[Change] = &[
     }),
     ("concurrency-disagrees", |f| f.load.concurrency = Some(1.0)),
     ("percentile-unsupported", |f| {
-        f.latency
-            .entry(Metric::Ttft)
-            .or_default()
-            .insert(99.9, 69.999);
+        let ttft = f.latency.entry(Metric::Ttft).or_default();
+        let most = ttft.max.unwrap_or_default();
+        ttft.insert(99.9, most);
     }),
     ("averages-alone", |f| {
         f.requests.clear();
         for s in f.latency.values_mut() {
             s.percentiles.truncate(1);
-            s.percentiles.insert(0, (25.0, 0.0));
-            s.percentiles.insert(0, (10.0, 0.0));
+            let median = s.percentile(50.0).unwrap_or_default();
+            s.percentiles.insert(0, (25.0, 0.98 * median));
+            s.percentiles.insert(0, (10.0, 0.97 * median));
         }
     }),
     ("no-distribution", |f| {
@@ -281,7 +281,19 @@ pub(super) const ONE: &[Change] = &[
         let ttft = f.latency.entry(Metric::Ttft).or_default();
         ttft.percentiles.pop();
         ttft.insert(99.0, 900.0);
-        ttft.max = Some(950.0);
+        (ttft.mean, ttft.max, ttft.std) = (Some(70.0), Some(950.0), Some(100.0));
+    }),
+    ("mean-beyond-tail", |f| {
+        let ttft = f.latency.entry(Metric::Ttft).or_default();
+        (ttft.mean, ttft.max, ttft.std) = (Some(100.0), None, None);
+    }),
+    ("time-outside-requests", |f| {
+        f.load.duration_s = Some(300.0);
+        (f.rates.requests, f.rates.output) = (None, None);
+    }),
+    ("tokenising-inside-timing", |f| {
+        f.format = Format::Llmperf;
+        f.tokens.source = Some(TokenSource::UsageOrTokenizer);
     }),
     ("pooled-bimodal", |f| {
         for (i, r) in f.requests.iter_mut().enumerate() {

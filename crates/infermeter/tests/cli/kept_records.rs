@@ -1,0 +1,214 @@
+//! Records that earlier versions wrote (`tests/records/`): every later version reads them and finds
+//! the same figures in them. And what it says of records that somebody changed.
+
+use crate::process::{Ran, Scratch, infermeter, mock, run};
+use infermeter_core::record::{Outcome, Reason, RequestError, RequestRecord};
+use infermeter_core::schedule::Phase;
+use infermeter_record::{RecordsWriter, read_records};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/records");
+
+/// A copy of a kept record: reading one may write into it.
+fn copy_of(scratch: &Scratch, name: &str) -> PathBuf {
+    let to = scratch.path(name);
+    fs::create_dir(&to).expect("created");
+    for file in fs::read_dir(Path::new(KEPT).join(name)).expect("listed") {
+        let file = file.expect("an entry");
+        fs::copy(file.path(), to.join(file.file_name())).expect("copied");
+    }
+    to
+}
+
+fn report(dir: &Path) -> Ran {
+    infermeter(&format!("report {} --json", dir.display()))
+}
+
+fn codes(report: &Value) -> Vec<&str> {
+    let findings = report["findings"].as_array().expect("a list");
+    findings.iter().filter_map(|f| f["code"].as_str()).collect()
+}
+
+/// What was measured, and means of some latencies in milliseconds.
+struct Expected {
+    name: &'static str,
+    measured: u64,
+    means: &'static [(&'static str, f64)],
+}
+
+const EXPECTED: [Expected; 5] = [
+    Expected {
+        name: "open",
+        measured: 43,
+        means: &[
+            ("ttft/intended", 31.390748162790697),
+            ("tpot", 6.148273437209303),
+            ("e2e/send", 53.46542458139535),
+        ],
+    },
+    Expected {
+        name: "closed",
+        measured: 46,
+        means: &[
+            ("ttft/send", 29.78644597826087),
+            ("tpot", 5.9889462652173915),
+            ("e2e/send", 59.731177304347824),
+        ],
+    },
+    Expected {
+        name: "sessions",
+        measured: 38,
+        means: &[
+            ("ttft/send", 41.473175000000005),
+            ("tpot", 6.215893736842106),
+            ("e2e/intended", 397.6309160000002),
+        ],
+    },
+    Expected {
+        name: "no-stream",
+        measured: 43,
+        means: &[
+            ("e2e/intended", 66.99594565116278),
+            ("ntpot/send", 9.507463186046511),
+        ],
+    },
+    Expected {
+        name: "killed",
+        measured: 38,
+        means: &[
+            ("ttft/intended", 49.27291034210526),
+            ("tpot", 5.139912384210526),
+            ("e2e/send", 62.27431565789473),
+        ],
+    },
+];
+
+#[test]
+fn records_of_earlier_versions_are_read() {
+    let scratch = Scratch::new();
+    for Expected {
+        name,
+        measured,
+        means,
+    } in EXPECTED
+    {
+        let dir = copy_of(&scratch, name);
+        let report = report(&dir).json();
+        let summary = &report["summary"];
+        assert_eq!(summary["requests"]["measured"]["completed"], measured);
+        for (metric, expected) in means {
+            let path = format!("/latency/{metric}/mean/value");
+            let mean = summary.pointer(&path).and_then(Value::as_f64);
+            let mean = mean.unwrap_or_else(|| panic!("{name}: no {path}"));
+            let off = (mean - expected).abs() / expected;
+            assert!(off < 1e-9, "{name}: {metric} {mean}, not {expected}");
+        }
+        let codes = codes(&report);
+        assert!(!codes.contains(&"record-altered"), "{name}: {codes:?}");
+        // The build that wrote them called every plain answer a contradiction.
+        let contradicts = codes.contains(&"conservation") && name != "no-stream";
+        assert!(!contradicts, "{name}: {codes:?}");
+        assert_eq!(codes.contains(&"recovered"), name == "killed", "{codes:?}");
+        let audit = infermeter(&format!("audit {} --json", dir.display()));
+        let checks = audit.json()["checks"].clone();
+        let altered = checks.as_array().expect("a list").iter();
+        let mut altered = altered.filter(|c| c["code"] == "record-altered");
+        assert_eq!(altered.next().expect("asked")["answer"], "pass", "{name}");
+    }
+}
+
+/// The kept open loop with its rows changed: what `conservation` says of it.
+fn conservation_after(change: impl FnOnce(&mut Vec<RequestRecord>)) -> String {
+    let scratch = Scratch::new();
+    let dir = copy_of(&scratch, "open");
+    let mut records = read_records(&dir).expect("readable");
+    change(&mut records);
+    rewrite(&dir, records);
+    let report = report(&dir).json();
+    let findings = report["findings"].as_array().expect("a list");
+    let mut found = findings.iter().filter(|f| f["code"] == "conservation");
+    let evidence = found.next().map(|f| f["evidence"].as_str().expect("text"));
+    evidence.unwrap_or_default().to_owned()
+}
+
+fn rewrite(dir: &Path, records: Vec<RequestRecord>) {
+    fs::remove_file(dir.join("requests.parquet")).expect("removed");
+    let mut writer = RecordsWriter::create(dir, &["fixed".to_owned()]).expect("created");
+    for record in records {
+        writer.append(record).expect("appended");
+    }
+    writer.finish().expect("finished");
+}
+
+fn measured(records: &mut [RequestRecord]) -> &mut RequestRecord {
+    let mut measured = records.iter_mut().filter(|r| r.phase == Phase::Measure);
+    measured.nth(3).expect("a measured request")
+}
+
+#[test]
+fn rows_that_contradict_themselves_are_seen_without_a_seal() {
+    assert_eq!(conservation_after(|_| {}), "");
+    type Change = fn(&mut Vec<RequestRecord>);
+    let changes: [(&str, Change); 6] = [
+        ("end of the answer", |all| {
+            let row = measured(all);
+            row.finished = row.finished.map(|at| at.plus(-2_000_000));
+        }),
+        ("end of the answer", |all| {
+            measured(all).chunks.pop();
+        }),
+        ("phase other than", |all| {
+            measured(all).phase = Phase::Warmup
+        }),
+        ("outcome and reason", |all| {
+            measured(all).outcome = Outcome::Failed
+        }),
+        ("outcome and reason", |all| {
+            measured(all).error = Some(RequestError {
+                reason: Reason::HttpStatus,
+                text: String::new(),
+            });
+        }),
+        ("differ in number", |all| {
+            all.pop();
+        }),
+    ];
+    for (words, change) in changes {
+        let said = conservation_after(change);
+        assert!(said.contains(words), "no `{words}` in `{said}`");
+    }
+}
+
+/// The finding of this code, severity and evidence, if there is one.
+fn altered(report: &Value) -> Option<(String, String)> {
+    let findings = report["findings"].as_array().expect("a list");
+    let found = findings.iter().find(|f| f["code"] == "record-altered")?;
+    let text = |name: &str| found[name].as_str().expect("text").to_owned();
+    Some((text("severity"), text("evidence")))
+}
+
+#[test]
+fn a_sealed_record_shows_every_change() {
+    let run = run(mock(), "");
+    assert_eq!(altered(&report(&run.dir).json()), None);
+    let path = run.dir.join("run.json");
+    let text = fs::read_to_string(&path).expect("text");
+    let before = "\"model\": \"mock/fixed\"";
+    assert!(text.contains(before), "{text}");
+    fs::write(&path, text.replace(before, "\"model\": \"another\"")).expect("written");
+    let edited = ("warning".to_owned(), "run.json was edited.".to_owned());
+    assert_eq!(altered(&report(&run.dir).json()), Some(edited.clone()));
+    // It was written anew, and still says so.
+    assert_eq!(altered(&report(&run.dir).json()), Some(edited));
+    let mut records = run.records();
+    records[0].requested_prompt_tokens += 1;
+    rewrite(&run.dir, records);
+    let rows = "requests.parquet is not the file that the run wrote.";
+    let rows = ("error".to_owned(), rows.to_owned());
+    assert_eq!(altered(&report(&run.dir).json()), Some(rows));
+    let audit = infermeter(&format!("audit {} --markdown", run.dir.display()));
+    assert_eq!(audit.code, Some(3), "{audit:#?}");
+    assert!(audit.out.contains("`record-altered`"), "{}", audit.out);
+}

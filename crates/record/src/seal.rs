@@ -1,0 +1,204 @@
+//! The seal of a record: a digest of each of its files, so that a later change is seen.
+//!
+//! Does not judge what was changed, and does not protect against who changes the seal as well.
+//! Invariant: a record that was copied, moved or read is unaltered; `run.json` may be laid out anew.
+
+use crate::error::RecordError;
+use crate::manifest::MANIFEST_FILE;
+use crate::parquet::PARQUET_FILE;
+use crate::responses::RESPONSES_FILE;
+use crate::server_metrics::SERVER_METRICS_FILE;
+use infermeter_core::run::RunManifest;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+/// The member of `run.json` that holds the digests.
+const MEMBER: &str = "seal";
+
+/// Files beside `run.json` that are sealed where they are there.
+const SEALED: [&str; 3] = [PARQUET_FILE, SERVER_METRICS_FILE, RESPONSES_FILE];
+
+/// What became of a sealed file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alteration {
+    /// Its contents are others.
+    Changed,
+    /// It is not there.
+    Missing,
+}
+
+/// The digests of the record's files in `dir`, for the manifest that is written last:
+/// [`crate::write_manifest`] adds that of `run.json` itself.
+pub fn seal(dir: &Path) -> Result<BTreeMap<String, String>, RecordError> {
+    let mut digests = BTreeMap::new();
+    for name in SEALED {
+        if let Some(digest) = digest_of(&dir.join(name))? {
+            digests.insert(name.to_owned(), digest);
+        }
+    }
+    Ok(digests)
+}
+
+/// Files of the record in `dir` that are not what they were when it was sealed, by name. Of a record
+/// without a seal nothing can be said.
+pub fn altered(dir: &Path) -> Result<Vec<(String, Alteration)>, RecordError> {
+    let path = dir.join(MANIFEST_FILE);
+    let text = fs::read(&path).map_err(RecordError::io("read", &path))?;
+    let manifest: Value =
+        serde_json::from_slice(&text).map_err(|cause| RecordError::BadManifest { path, cause })?;
+    let Some(sealed) = manifest.get(MEMBER).and_then(Value::as_object) else {
+        return Ok(Vec::new());
+    };
+    let mut altered = Vec::new();
+    for (name, digest) in sealed {
+        let found = match name.as_str() {
+            MANIFEST_FILE => Some(digest_of_manifest(&text)),
+            name if SEALED.contains(&name) => digest_of(&dir.join(name))?,
+            // Of a newer version; its name may lead anywhere.
+            _ => continue,
+        };
+        match found {
+            None => altered.push((name.clone(), Alteration::Missing)),
+            Some(found) if digest.as_str() != Some(&found) => {
+                altered.push((name.clone(), Alteration::Changed));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(altered)
+}
+
+/// The manifest as JSON, sealed where it carries the digests of the other files.
+pub(crate) fn sealed(manifest: &RunManifest) -> serde_json::Result<Vec<u8>> {
+    let mut manifest = manifest.clone();
+    let seal = manifest.seal.take();
+    let unsealed = serde_json::to_vec_pretty(&manifest)?;
+    let Some(mut seal) = seal else {
+        return Ok(unsealed);
+    };
+    let digest = hex(&Sha256::digest(compact(&unsealed)));
+    seal.insert(MANIFEST_FILE.to_owned(), digest);
+    manifest.seal = Some(seal);
+    serde_json::to_vec_pretty(&manifest)
+}
+
+/// Digest of a manifest's text less its seal, however it is laid out. Numbers stay as they are
+/// written: parsed and printed again, the last digit of one may be another.
+fn digest_of_manifest(text: &[u8]) -> String {
+    let mut text = compact(text);
+    // The last member. Inside a string its quotes would have backslashes.
+    let member = format!(",\"{MEMBER}\":{{");
+    if let Some(at) = text
+        .windows(member.len())
+        .rposition(|w| w == member.as_bytes())
+    {
+        text.truncate(at);
+        text.push(b'}');
+    }
+    hex(&Sha256::digest(text))
+}
+
+/// JSON without white space between its tokens.
+fn compact(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let (mut quoted, mut escaped) = (false, false);
+    for byte in text {
+        if quoted || !byte.is_ascii_whitespace() {
+            out.push(*byte);
+        }
+        quoted ^= *byte == b'"' && !escaped;
+        escaped = quoted && *byte == b'\\' && !escaped;
+    }
+    out
+}
+
+fn digest_of(path: &Path) -> Result<Option<String>, RecordError> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(RecordError::io("open", path)(error)),
+    };
+    let mut digest = Sha256::new();
+    io::copy(&mut file, &mut Writer(&mut digest)).map_err(RecordError::io("read", path))?;
+    Ok(Some(hex(&digest.finalize())))
+}
+
+/// A digest as a place to copy to.
+struct Writer<'a>(&'a mut Sha256);
+
+impl io::Write for Writer<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::{read_manifest, write_manifest};
+    use crate::testing::manifest;
+
+    fn record() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::write(dir.path().join(PARQUET_FILE), "rows").expect("written");
+        let mut manifest = manifest();
+        manifest.seal = Some(seal(dir.path()).expect("sealed"));
+        write_manifest(dir.path(), &manifest).expect("written");
+        dir
+    }
+
+    #[track_caller]
+    fn check(dir: &Path, expected: &[(&str, Alteration)]) {
+        let found = altered(dir).expect("readable");
+        let found: Vec<(&str, Alteration)> = found.iter().map(|(n, a)| (n.as_str(), *a)).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_nobody_touched_is_unaltered() {
+        let record = record();
+        check(record.path(), &[]);
+        let again = read_manifest(record.path()).expect("read");
+        write_manifest(record.path(), &again).expect("written again");
+        check(record.path(), &[]);
+        let path = record.path().join(MANIFEST_FILE);
+        let text = fs::read_to_string(&path).expect("text");
+        fs::write(&path, compact(text.as_bytes())).expect("written in one line");
+        check(record.path(), &[]);
+    }
+
+    #[test]
+    fn a_change_of_any_file_is_seen() {
+        let record = record();
+        let rows = record.path().join(PARQUET_FILE);
+        fs::write(&rows, "rowz").expect("written");
+        check(record.path(), &[(PARQUET_FILE, Alteration::Changed)]);
+        fs::remove_file(&rows).expect("removed");
+        check(record.path(), &[(PARQUET_FILE, Alteration::Missing)]);
+        fs::write(&rows, "rows").expect("written");
+        let path = record.path().join(MANIFEST_FILE);
+        let text = fs::read_to_string(&path).expect("text");
+        fs::write(&path, text.replace("localhost:8000", "localhost:9000")).expect("written");
+        check(record.path(), &[(MANIFEST_FILE, Alteration::Changed)]);
+    }
+
+    #[test]
+    fn of_a_record_without_a_seal_nothing_is_said() {
+        let dir = tempfile::tempdir().expect("a directory");
+        write_manifest(dir.path(), &manifest()).expect("written");
+        check(dir.path(), &[]);
+    }
+}
