@@ -198,7 +198,20 @@ pub(crate) fn request_percentiles(series: &SampleSeries<'_>, wanted: &[Percentil
         let estimate = series.estimate(p.quantile(), CONFIDENCE).ok()?;
         Some((*p, Cell::from(&estimate)))
     };
-    wanted.iter().filter_map(cell).collect()
+    let mut cells = wanted.iter().filter_map(cell).collect();
+    outwards(&mut cells);
+    cells
+}
+
+/// A percentile further out never needs less than one nearer to the median: dependence is estimated for
+/// each on its own, and a slow wave moves the median more than the tail. A sample in which not even the
+/// median stands has no tail.
+fn outwards(cells: &mut Percentiles) {
+    let median = Percentile::DEFAULT[0];
+    let above = cells.range_mut(median..).map(|(_, cell)| cell);
+    above.fold(None, Cell::needing_at_least);
+    let below = cells.range_mut(..=median).rev().map(|(_, cell)| cell);
+    below.fold(None, Cell::needing_at_least);
 }
 
 /// Percentiles of values with instants.

@@ -70,9 +70,10 @@ pub use throughput::{Rate, ThroughputSummary};
 /// Nominal coverage of every interval.
 pub const CONFIDENCE: f64 = 0.95;
 
-/// Whether an objective was not met (or could not be judged, for want of data): exit code 1.
-pub fn slo_missed(summary: &Summary) -> bool {
-    summary.slo.iter().any(|line| line.status != SloStatus::Met)
+/// The gravest answer of the objectives, missed before undecided (exit codes 1 and 5); absent without
+/// objectives.
+pub fn objectives(summary: &Summary) -> Option<SloStatus> {
+    summary.slo.iter().map(|line| line.status).max()
 }
 
 /// Whether there were measured requests and not one of them completed: exit code 4.
