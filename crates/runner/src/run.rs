@@ -122,7 +122,6 @@ pub fn run(
     let id = |number| id_of(schedule, number);
     let lives: Vec<Arc<Live>> = (0..settings.threads).map(|_| Arc::default()).collect();
     let (sender, receiver) = channel();
-    let cpu_before = process_cpu_ns();
     thread::scope(|scope| {
         let recorder = scope.spawn(move || record(&receiver, sink));
         let maker = Maker {
@@ -152,15 +151,17 @@ pub fn run(
             .collect();
         drop(sender);
         let clock = start(&shared, bodies, settings.threads);
+        // Bodies for the first seconds have been made by now: that is no work of the run.
+        let cpu_before = process_cpu_ns();
         on_start(&clock);
         watch(&shared, schedule, &lives, clock, on_phase, on_progress);
         bodies.end();
         let ends: Vec<_> = workers.into_iter().map(join).collect();
+        let cpu_ns = process_cpu_ns() - cpu_before;
         join(filler);
         let (records, problem) = join(recorder);
         let ended = clock.now();
         let ends = collect(ends)?;
-        let cpu_ns = process_cpu_ns() - cpu_before;
         Ok(RunOutcome {
             clock,
             window: window_of(&shared, schedule, ended),
