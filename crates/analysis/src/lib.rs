@@ -49,7 +49,7 @@ pub use fairness::{Fairness, FairnessIndex};
 pub use figure::{Cell, CellGrade, CellMethod, Mean, Share};
 pub use fluidity::{DeadlinesMs, FluidityForm, FluiditySummary};
 pub use latency::{ByOrigin, LatencySummary, speed_of};
-pub use load::{LoadSummary, Realised};
+pub use load::{Arrivals, LoadSummary, Realised};
 pub use objective::{Goodput, SloLine, SloStatus};
 pub use percentile::Percentile;
 pub use positions::PositionGaps;
