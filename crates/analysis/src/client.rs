@@ -15,6 +15,9 @@ use infermeter_metrics::samples::request_samples;
 use infermeter_metrics::token_series::{Group, SeriesId, TokenMetric};
 use serde::Serialize;
 
+/// CPU time that two clocks, read one after the other, may show beyond what there was.
+const CPU_SLACK: f64 = 1.05;
+
 /// How the client behaved while it measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ClientSummary {
@@ -56,9 +59,10 @@ pub struct ThreadTotals {
     pub cores: u32,
     /// What they received with.
     pub io: IoBackend,
-    /// CPU time of the process / wall time: cores kept busy.
+    /// CPU time of the process / wall time: cores kept busy, at most those it may use. Absent where the
+    /// two were not taken over the same time (records of early versions).
     pub cores_busy: Option<f64>,
-    /// CPU time / wall time of the busiest thread.
+    /// CPU time / wall time of the busiest thread, at most 1.
     pub busiest_thread: Option<f64>,
     /// Time runnable but not running / wall time, of the worst thread.
     pub run_queue_wait_share: Option<f64>,
@@ -153,10 +157,14 @@ fn totals(health: &ClientHealth) -> ThreadTotals {
         threads: threads.len(),
         cores: health.cores,
         io: health.io,
-        cores_busy: wall_ns.map(|wall| health.process_cpu_ns as f64 / wall as f64),
+        cores_busy: wall_ns.and_then(|wall| {
+            let cores = f64::from(health.cores);
+            let busy = health.process_cpu_ns as f64 / wall as f64;
+            (busy <= CPU_SLACK * cores).then_some(busy.min(cores))
+        }),
         busiest_thread: threads
             .iter()
-            .map(|t| of_wall(t.cpu_ns, t))
+            .map(|t| of_wall(t.cpu_ns, t).min(1.0))
             .max_by(f64::total_cmp),
         run_queue_wait_share: waits.max_by(f64::total_cmp),
         peak_rss_bytes: health.peak_rss_bytes,

@@ -46,8 +46,12 @@ pub struct Distribution {
     pub weight: Weight,
     /// Observations.
     pub n: usize,
-    /// Arithmetic mean with its interval.
+    /// Arithmetic mean with its interval; of values of requests only where they are worth at least ten
+    /// independent ones.
     pub mean: Option<Mean>,
+    /// Values that the mean needs, at the dependence seen; only where it is absent for want of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mean_needed: Option<usize>,
     /// Independent observations whose mean would be as precise.
     pub mean_effective_n: Option<f64>,
     /// Sample standard deviation; absent for one observation.
@@ -117,7 +121,10 @@ impl Distribution {
             unit: "ms",
             weight: Weight::Request,
             n: samples.len(),
-            mean: summary.map(|s| Mean::new(s.mean, s.mean_interval)),
+            mean: summary
+                .filter(|s| s.mean_needs().is_none())
+                .map(|s| Mean::new(s.mean, s.mean_interval)),
+            mean_needed: summary.and_then(|s| s.mean_needs()),
             mean_effective_n: summary.map(|s| s.effective_n),
             std: summary.and_then(|s| s.std),
             tail_ratio: tail_ratio(&percentiles),
@@ -142,6 +149,7 @@ impl Distribution {
             weight,
             n: figure.n,
             mean: figure.mean,
+            mean_needed: None,
             mean_effective_n: figure.mean_effective_n,
             std: figure.std,
             tail_ratio: tail_ratio(&percentiles),
@@ -168,6 +176,7 @@ impl Distribution {
             weight,
             n: samples.values.len(),
             mean: mean_by_batches(samples),
+            mean_needed: None,
             mean_effective_n: moments.map(|s| s.effective_n),
             std: moments.and_then(|s| s.std),
             tail_ratio: tail_ratio(&percentiles),
@@ -198,7 +207,20 @@ pub(crate) fn request_percentiles(series: &SampleSeries<'_>, wanted: &[Percentil
         let estimate = series.estimate(p.quantile(), CONFIDENCE).ok()?;
         Some((*p, Cell::from(&estimate)))
     };
-    wanted.iter().filter_map(cell).collect()
+    let mut cells = wanted.iter().filter_map(cell).collect();
+    outwards(&mut cells);
+    cells
+}
+
+/// A percentile further out never needs less than one nearer to the median: dependence is estimated for
+/// each on its own, and a slow wave moves the median more than the tail. A sample in which not even the
+/// median stands has no tail.
+fn outwards(cells: &mut Percentiles) {
+    let median = Percentile::DEFAULT[0];
+    let above = cells.range_mut(median..).map(|(_, cell)| cell);
+    above.fold(None, Cell::needing_at_least);
+    let below = cells.range_mut(..=median).rev().map(|(_, cell)| cell);
+    below.fold(None, Cell::needing_at_least);
 }
 
 /// Percentiles of values with instants.

@@ -32,6 +32,9 @@ pub struct Cell {
     /// The percentile falls among the failures, which count as +infinity.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub infinite: bool,
+    /// The lower bound falls among the failures: the percentile surely does.
+    #[serde(skip)]
+    pub low_is_infinite: bool,
     /// The order statistic whatever the grade: what this sample did, for the checks; no figure.
     #[serde(skip)]
     pub order_statistic: f64,
@@ -85,8 +88,21 @@ impl From<&Estimate> for Cell {
             },
             tail_blocks: estimate.tail_blocks,
             infinite: estimate.value.is_infinite(),
+            low_is_infinite: estimate.interval.low == Some(f64::INFINITY),
             order_statistic: estimate.value,
         }
+    }
+}
+
+impl Cell {
+    /// What a cell nearer to the median needs, this one needs as well. Gives what it then needs.
+    pub(crate) fn needing_at_least(nearer: Option<usize>, cell: &mut Self) -> Option<usize> {
+        if let Some(nearer) = nearer {
+            cell.value = None;
+            cell.grade = CellGrade::Unsupported;
+            cell.needed = cell.needed.max(Some(nearer));
+        }
+        cell.needed
     }
 }
 

@@ -55,7 +55,7 @@ pub use fairness::{Fairness, FairnessIndex};
 pub use figure::{Cell, CellGrade, CellMethod, Mean, Share};
 pub use fluidity::{DeadlinesMs, FluidityForm, FluiditySummary};
 pub use latency::{ByOrigin, LatencySummary, speed_of};
-pub use load::{LoadSummary, Realised};
+pub use load::{Arrivals, LoadSummary, Realised};
 pub use objective::{Goodput, SloLine, SloStatus};
 pub use percentile::Percentile;
 pub use positions::PositionGaps;
@@ -79,9 +79,10 @@ pub use usage::{RESTS_ON_USAGE, UsageSummary};
 /// Nominal coverage of every interval.
 pub const CONFIDENCE: f64 = 0.95;
 
-/// Whether an objective was not met (or could not be judged, for want of data): exit code 1.
-pub fn slo_missed(summary: &Summary) -> bool {
-    summary.slo.iter().any(|line| line.status != SloStatus::Met)
+/// The gravest answer of the objectives, missed before undecided (exit codes 1 and 5); absent without
+/// objectives.
+pub fn objectives(summary: &Summary) -> Option<SloStatus> {
+    summary.slo.iter().map(|line| line.status).max()
 }
 
 /// Whether there were measured requests and not one of them completed: exit code 4.

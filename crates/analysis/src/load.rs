@@ -34,11 +34,41 @@ impl From<Variability> for Realised {
     }
 }
 
+/// Arrivals of the window beside those that its process makes on average. What came is never scaled to
+/// what was expected: a load that came out low or high is within chance, and shifts the figures.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Arrivals {
+    /// Requests that were due by themselves, first turns of sessions among them.
+    pub came: usize,
+    /// The rate asked for times the window.
+    pub expected: f64,
+    /// Standard error of their number: CV of the gaps x sqrt(expected), exact for Poisson arrivals (under a
+    /// rate profile too), the limit of a renewal process for gamma and Weibull gaps, 0 for constant ones.
+    /// Absent for many clients, each of which has gaps of its own.
+    pub standard_error: Option<f64>,
+}
+
+impl Arrivals {
+    /// Nothing is expected of a closed loop, nor of a replay, which has the instants it has.
+    fn of(run: &Run, came: usize, window: Window) -> Option<Self> {
+        let plan = &run.manifest.plan;
+        let rate = run.manifest.rate_asked.filter(|_| !plan.is_replay())?;
+        let expected = rate * window.seconds();
+        Some(Self {
+            came,
+            expected,
+            standard_error: plan.gap_cv().map(|cv| cv * expected.sqrt()),
+        })
+    }
+}
+
 /// What was asked of the server, and what reached it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LoadSummary {
     /// Requests per second asked for (open loop); of a rate profile, its mean over the window.
     pub rate_asked: Option<f64>,
+    /// Arrivals of the window, and how many were to be expected; open loop only.
+    pub arrivals: Option<Arrivals>,
     /// Requests due inside the window, per second: the schedule as it came out.
     pub rate_due_per_s: f64,
     /// Requests sent inside the window, per second: what the server got.
@@ -76,6 +106,7 @@ impl LoadSummary {
         let in_flight = in_flight(requests, window);
         Self {
             rate_asked: run.manifest.rate_asked,
+            arrivals: Arrivals::of(run, due.len(), window),
             rate_due_per_s: offered.due_per_second(),
             rate_sent_per_s: offered.sent_per_second(),
             concurrency: plan.concurrency,
@@ -125,11 +156,48 @@ fn dispersion(due: &[i64], window: Window) -> Option<Realised> {
 
 #[cfg(test)]
 mod tests {
+    use super::Arrivals;
     use super::LoadSummary;
     use infermeter_core::plan::ArrivalKind;
     use infermeter_core::rate::RateCurve;
     use infermeter_metrics::fixture::{Run, ms};
     use infermeter_metrics::population::Population;
+
+    #[test]
+    fn what_came_stands_beside_what_was_expected() {
+        let arrivals = |arrival, cv, rate: Option<f64>| {
+            let mut run = Run::open(1.0, 60);
+            run.manifest().rate_asked = rate;
+            let plan = &mut run.manifest().plan;
+            plan.rate = rate;
+            (plan.arrival, plan.cv) = (arrival, cv);
+            (0..44).for_each(|i| {
+                run.stream(i * 1_300, ms(20), ms(10), 2);
+            });
+            let log = run.build();
+            let window = log.manifest.window.expect("a window");
+            let run = crate::Run::of(&log);
+            LoadSummary::of(&run, &Population::of(&run.collected), window).arrivals
+        };
+        let expect = |standard_error| Arrivals {
+            came: 44,
+            expected: 60.0,
+            standard_error: Some(standard_error),
+        };
+        let one = Some(1.0);
+        let root = 60.0_f64.sqrt();
+        assert_eq!(
+            arrivals(ArrivalKind::Poisson, None, one),
+            Some(expect(root))
+        );
+        let gamma = arrivals(ArrivalKind::Gamma, Some(2.0), one);
+        assert_eq!(gamma, Some(expect(2.0 * root)));
+        assert_eq!(
+            arrivals(ArrivalKind::Constant, None, one),
+            Some(expect(0.0))
+        );
+        assert_eq!(arrivals(ArrivalKind::Poisson, None, None), None);
+    }
 
     #[test]
     fn a_profiles_rate_is_divided_out() {
@@ -152,6 +220,8 @@ mod tests {
             LoadSummary::of(&run, &Population::of(&run.collected), window)
         };
         assert_eq!(load.cv_asked, Some(0.0));
+        let arrivals = load.arrivals.expect("an open loop");
+        assert_eq!((arrivals.came, arrivals.standard_error), (220, Some(0.0)));
         // What is left is the rounding of the fixture's instants to milliseconds.
         let cv = load.cv.expect("gaps").value;
         assert!(cv < 0.02, "{cv}");

@@ -1,8 +1,8 @@
 //! Objectives: each one judged, and the requests that met them all.
 
 use crate::CONFIDENCE;
-use crate::distribution::request_cells;
-use crate::figure::{Cell, Share};
+use crate::distribution::request_percentiles;
+use crate::figure::{Cell, CellGrade, Share};
 use crate::percentile::Percentile;
 use crate::requests::{share_of, share_on};
 use crate::run::Run;
@@ -17,19 +17,20 @@ use infermeter_metrics::request_metric::RequestMetric;
 use infermeter_metrics::samples::request_samples;
 use infermeter_metrics::throughput::WindowCount;
 use infermeter_metrics::token_series::{Group, SeriesId, TokenMetric};
-use infermeter_stats::{Quantile, SampleSeries};
+use infermeter_stats::{Plausible, Quantile, SampleSeries};
 use serde::Serialize;
 
-/// Whether an objective is met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// Whether an objective is met. The order is that of gravity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SloStatus {
     /// The percentile, failures counted as +infinity, is within the limit.
     Met,
-    /// It is not.
+    /// Too few data to tell: no sample of the metric, or neither the percentile is supported nor does
+    /// its range lie on one side of the limit.
+    Undecided,
+    /// The percentile is not within the limit.
     Missed,
-    /// There is no sample of this metric.
-    NoData,
 }
 
 /// One objective, judged with failures as +infinity.
@@ -43,12 +44,12 @@ pub struct SloLine {
     pub percentile: Percentile,
     /// The limit, milliseconds.
     pub limit_ms: f64,
-    /// Tick or cross.
+    /// Met, missed, or undecided for want of data.
     pub status: SloStatus,
-    /// The interval does not decide: the limit lies inside it.
+    /// The limit lies inside the range in which the percentile plausibly lies.
     pub straddles: bool,
-    /// What was judged: the sample's order statistic at the percentile, failures as +infinity,
-    /// milliseconds, whether or not the sample supports it as a figure; absent among the failures.
+    /// The sample's order statistic at the percentile, failures as +infinity, milliseconds, whether or
+    /// not the sample supports it as a figure; absent among the failures and where nothing is decided.
     pub judged_ms: Option<f64>,
     /// The percentile with failures as +infinity, milliseconds.
     pub cell: Option<Cell>,
@@ -97,12 +98,13 @@ impl Judge<'_> {
         let slo = slos.get(index)?;
         let percentile = Percentile::new(slo.percentile)?;
         let limit_ms = slo.limit.ns() as f64 / 1e6;
-        let cell = self.cell(slo, percentile);
-        let status = match &cell {
-            None => SloStatus::NoData,
-            Some(cell) if cell.order_statistic <= limit_ms => SloStatus::Met,
-            Some(_) => SloStatus::Missed,
-        };
+        let judged = self.cell(slo, percentile);
+        let settled = judged
+            .as_ref()
+            .and_then(|(cell, waits)| settled(cell, *waits, limit_ms));
+        let cell = judged.map(|(cell, _)| cell);
+        let by_value = || by_value(cell.as_ref()?, limit_ms);
+        let status = settled.or_else(by_value).unwrap_or(SloStatus::Undecided);
         let met = attained(self.population, slos, self.origin, |other| other == index);
         Some(SloLine {
             objective: slo.to_string(),
@@ -110,9 +112,10 @@ impl Judge<'_> {
             percentile,
             limit_ms,
             status,
-            straddles: cell.as_ref().is_some_and(|c| straddles(c, limit_ms)),
+            straddles: cell.is_some() && settled.is_none(),
             judged_ms: cell
                 .as_ref()
+                .filter(|_| status != SloStatus::Undecided)
                 .map(|c| c.order_statistic)
                 .filter(|ms| ms.is_finite()),
             attainment: cell.as_ref().and_then(|_| share_of(&indicator(&met))),
@@ -120,15 +123,27 @@ impl Judge<'_> {
         })
     }
 
-    /// The percentile, failures as +infinity.
-    fn cell(&self, slo: &Slo, percentile: Percentile) -> Option<Cell> {
+    /// The percentile, failures as +infinity, and how far its bounds carry.
+    fn cell(&self, slo: &Slo, percentile: Percentile) -> Option<(Cell, Neighbours)> {
         let failures = Failures::AsInfinity;
         match slo_series(slo.metric) {
             SloSeries::Request(metric) => {
                 let samples = request_samples(self.population, metric, self.origin, failures);
-                request_cells(&samples, &[percentile])?.remove(&percentile)
+                let series = SampleSeries::new(&samples).ok()?;
+                let neighbours = match series.correlated() {
+                    true => Neighbours::Alike,
+                    false => Neighbours::Independent,
+                };
+                // The table's percentiles, too: what one needs depends on those before it.
+                let mut wanted = Percentile::of_plan(&self.run.manifest.plan);
+                wanted.push(percentile);
+                let cell = request_percentiles(&series, &wanted).remove(&percentile)?;
+                Some((cell, neighbours))
             }
-            SloSeries::Token(metric) => self.token_cell(metric, percentile),
+            SloSeries::Token(metric) => {
+                let cell = self.token_cell(metric, percentile)?;
+                Some((cell, Neighbours::Independent))
+            }
         }
     }
 
@@ -152,24 +167,56 @@ impl Judge<'_> {
     }
 }
 
-/// Neither bound settles which side of the limit the percentile lies on.
-fn straddles(cell: &Cell, limit_ms: f64) -> bool {
-    let surely_met = cell.high.is_some_and(|high| high <= limit_ms);
-    let surely_missed = cell.low.is_some_and(|low| low > limit_ms);
-    // A lower bound among the failures is +infinity, which a cell shows as absent.
-    let lost_in_failures = cell.infinite && cell.low.is_none();
-    !(surely_met || surely_missed || lost_in_failures)
+/// Whether neighbouring values depend on each other in a way that the interval sees a part of only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Neighbours {
+    /// No, or the interval rests on time blocks.
+    Independent,
+    /// The series is flagged as correlated.
+    Alike,
 }
 
-/// The requests that met every objective; absent without objectives or requests.
+/// The answer where the whole range in which the percentile plausibly lies is on one side of the limit,
+/// whether or not the sample supports the percentile as a figure: a few slow requests of a hundred settle
+/// that a p99 is missed.
+fn settled(cell: &Cell, neighbours: Neighbours, limit_ms: f64) -> Option<SloStatus> {
+    let bounds = (cell.low, cell.high);
+    let (low, high) = match (neighbours, cell.grade) {
+        (Neighbours::Independent, _) | (Neighbours::Alike, CellGrade::Full) => bounds,
+        (Neighbours::Alike, grade) => {
+            let range = Plausible::of(cell.order_statistic, bounds, true);
+            let (low, high) = range.map_or(bounds, |range| range.bounds(cell.order_statistic));
+            // Below ten effective tail samples a queue's worst episodes are not in the sample.
+            (low, high.filter(|_| grade != CellGrade::Unsupported))
+        }
+    };
+    if high.is_some_and(|high| high <= limit_ms) {
+        return Some(SloStatus::Met);
+    }
+    let missed = cell.low_is_infinite || low.is_some_and(|low| low > limit_ms);
+    missed.then_some(SloStatus::Missed)
+}
+
+/// What the percentile itself says where its range holds the limit; nothing where the sample does not
+/// support it.
+fn by_value(cell: &Cell, limit_ms: f64) -> Option<SloStatus> {
+    let supported = cell.grade != CellGrade::Unsupported;
+    supported.then_some(match cell.order_statistic <= limit_ms {
+        true => SloStatus::Met,
+        false => SloStatus::Missed,
+    })
+}
+
+/// The requests that met every objective; absent without objectives or requests, and where an objective
+/// has no sample: a request cannot meet what nobody can see.
 pub(crate) fn goodput(
     run: &Run,
     population: &Population<'_>,
-    origin: Origin,
+    (origin, lines): (Origin, &[SloLine]),
     window: Option<Window>,
 ) -> Option<Goodput> {
     let slos = &run.manifest.plan.slo;
-    if slos.is_empty() {
+    if slos.is_empty() || lines.iter().any(|line| line.cell.is_none()) {
         return None;
     }
     let met = attained(population, slos, origin, |_| true);

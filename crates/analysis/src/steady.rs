@@ -63,9 +63,9 @@ pub struct SteadySeries {
     pub tau: Option<f64>,
     /// Two-sided p-value of the Mann-Kendall test.
     pub p_value: Option<f64>,
-    /// Theil-Sen slope over the window, relative to the mean.
+    /// Change over the window along the Theil-Sen line of the batch means' logarithms: -0.5 for half.
     pub relative_change: Option<f64>,
-    /// Second half less first, relative to their mean.
+    /// Second half over first, less 1: -0.5 for half.
     pub halves_relative: Option<f64>,
     /// Student's t of the halves' batch means, eight degrees of freedom.
     pub halves_t: Option<f64>,
@@ -216,7 +216,9 @@ impl SteadySeries {
             tau: trend.map(|t| t.tau),
             p_value: trend.map(|t| t.p_value),
             relative_change: trend.and_then(|t| t.relative_change),
-            halves_relative: apart.and_then(|h| h.relative),
+            halves_relative: apart
+                .filter(|h| h.first > 0.0)
+                .map(|h| h.second / h.first - 1.0),
             halves_t: apart.and_then(|h| h.t),
         }
     }

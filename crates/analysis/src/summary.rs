@@ -91,7 +91,7 @@ pub struct Summary {
     pub response_cache: Option<ResponseCacheSummary>,
     /// The objectives, judged.
     pub slo: Vec<SloLine>,
-    /// The requests that met them all; absent without objectives.
+    /// The requests that met them all; absent without objectives, and where one of them has no sample.
     pub goodput: Option<Goodput>,
     /// The generator itself.
     pub client: ClientSummary,
@@ -160,6 +160,7 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
     let tokens = token_counts(&population);
     let latency = latencies(collected, Group::All, &wanted, &figures);
     let classes = class_summaries(run, &wanted, &figures);
+    let slo = slo_lines(run, &population, origin, &figures);
     Ok(Summary {
         load_model: manifest.load_model,
         headline_origin: origin,
@@ -180,8 +181,8 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
         prefix_cache: PrefixCacheSummary::of(run, &tokens, window),
         tokens,
         response_cache: ResponseCacheSummary::of(manifest),
-        slo: slo_lines(run, &population, origin, &figures),
-        goodput: goodput(run, &population, origin, window),
+        goodput: goodput(run, &population, (origin, &slo), window),
+        slo,
         client: ClientSummary::of(run, &population, (window, &wanted), &figures),
         context: Context::of(manifest),
         classes,

@@ -10,7 +10,7 @@ use serde::Serialize;
 pub struct Rate {
     /// Per second.
     pub per_s: f64,
-    /// Lower bound (Student's t on ten equal-time batch means).
+    /// Lower bound (Student's t on ten equal-time batch means, on the logarithmic scale).
     pub low: Option<f64>,
     /// Upper bound.
     pub high: Option<f64>,
@@ -22,12 +22,19 @@ pub struct Rate {
 
 impl From<&WindowCount> for Rate {
     fn from(count: &WindowCount) -> Self {
-        let mean = Mean::of_batches(count.per_second(), &count.part_rates(), CONFIDENCE);
+        Self::of_parts(count.per_second(), &count.part_rates(), count.total())
+    }
+}
+
+impl Rate {
+    fn of_parts(per_s: f64, parts: &[f64; PARTS], count: f64) -> Self {
+        let mean = Mean::of_batches(per_s, parts, CONFIDENCE);
         Self {
             per_s: mean.value,
-            low: mean.low.map(|low| low.max(0.0)),
-            high: mean.high,
-            count: count.total(),
+            low: mean.low,
+            // Where nothing came, nothing bounds the rate.
+            high: mean.high.filter(|_| count > 0.0),
+            count,
             batches: PARTS,
         }
     }
@@ -102,12 +109,6 @@ fn total(a: &WindowCount, b: &WindowCount) -> Rate {
     for (part, other) in parts.iter_mut().zip(b.part_rates()) {
         *part += other;
     }
-    let mean = Mean::of_batches(a.per_second() + b.per_second(), &parts, CONFIDENCE);
-    Rate {
-        per_s: mean.value,
-        low: mean.low.map(|low| low.max(0.0)),
-        high: mean.high,
-        count: a.total() + b.total(),
-        batches: PARTS,
-    }
+    let per_s = a.per_second() + b.per_second();
+    Rate::of_parts(per_s, &parts, a.total() + b.total())
 }

@@ -45,6 +45,16 @@ impl SloMetric {
     }
 }
 
+impl SloMetric {
+    /// Only an answer that comes as a stream has it.
+    pub fn needs_stream(self) -> bool {
+        match self {
+            Self::Ttft | Self::Ttfo | Self::Tpot | Self::Itl | Self::ChunkGap => true,
+            Self::Ntpot | Self::E2e => false,
+        }
+    }
+}
+
 /// An upper limit on a percentile of a metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Slo {

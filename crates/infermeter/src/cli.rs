@@ -25,7 +25,8 @@ use std::path::PathBuf;
 )]
 #[command(
     after_help = "Exit codes: 0 ok, 1 objective missed, 2 usage, 3 measurement invalid, \
-4 target unreachable or all requests failed, 130 interrupted (report written)."
+4 target unreachable or all requests failed, 5 objective undecided for want of data, \
+130 interrupted (report written)."
 )]
 pub struct Cli {
     /// What to do.

@@ -1,4 +1,4 @@
-//! Exit codes. Precedence: 130, 4, 3, 1, 0.
+//! Exit codes. Precedence: 130, 4, 3, 1, 5, 0; 2 ends a command before any of them.
 
 /// Everything went as asked.
 pub const OK: u8 = 0;
@@ -10,8 +10,19 @@ pub const USAGE: u8 = 2;
 pub const INVALID: u8 = 3;
 /// The target could not be reached, or every request failed.
 pub const TARGET: u8 = 4;
+/// An objective could not be decided for want of data.
+pub const UNDECIDED: u8 = 5;
 /// Stopped by a signal; the report is written.
 pub const INTERRUPTED: u8 = 130;
+
+/// The gravest first.
+const PRECEDENCE: [u8; 6] = [INTERRUPTED, TARGET, INVALID, MISSED, UNDECIDED, OK];
+
+/// The gravest of several codes of measurements; 0 of none.
+pub fn gravest(codes: &[u8]) -> u8 {
+    let found = PRECEDENCE.into_iter().find(|code| codes.contains(code));
+    found.unwrap_or(OK)
+}
 
 /// An error that ends the command with a certain exit code.
 #[derive(Debug, thiserror::Error)]
@@ -44,4 +55,19 @@ impl ExitError {
 /// The exit code of an error that ended a command.
 pub fn code_of(error: &anyhow::Error) -> u8 {
     error.downcast_ref::<ExitError>().map_or(USAGE, |e| e.code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gravest_code_is_not_the_greatest() {
+        assert_eq!(gravest(&[]), OK);
+        assert_eq!(gravest(&[OK, UNDECIDED]), UNDECIDED);
+        assert_eq!(gravest(&[UNDECIDED, MISSED]), MISSED);
+        assert_eq!(gravest(&[UNDECIDED, INVALID, MISSED]), INVALID);
+        assert_eq!(gravest(&[TARGET, UNDECIDED]), TARGET);
+        assert_eq!(gravest(&[TARGET, INTERRUPTED]), INTERRUPTED);
+    }
 }

@@ -1,7 +1,9 @@
 //! A run with its summary, findings and verdict: what `run` ends with and `report` begins with.
 
 use crate::exit;
-use infermeter_analysis::{PrecisionRun, Run, Summary, all_failed, judge, slo_missed, summarize};
+use infermeter_analysis::{
+    PrecisionRun, Run, SloStatus, Summary, all_failed, judge, objectives, summarize,
+};
 use infermeter_core::finding::Verdict;
 use infermeter_core::plan::Until;
 use infermeter_core::run::{RunManifest, RunState};
@@ -86,10 +88,12 @@ impl Judged {
             exit::TARGET
         } else if self.verdict > worst_accepted {
             exit::INVALID
-        } else if slo_missed(&self.summary) {
-            exit::MISSED
         } else {
-            exit::OK
+            match objectives(&self.summary) {
+                Some(SloStatus::Missed) => exit::MISSED,
+                Some(SloStatus::Undecided) => exit::UNDECIDED,
+                Some(SloStatus::Met) | None => exit::OK,
+            }
         }
     }
 }

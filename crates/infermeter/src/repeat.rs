@@ -222,8 +222,7 @@ impl<'a> Runs<'a> {
             true => exit::INVALID,
             false => exit::OK,
         };
-        let codes = self.codes.iter().copied().chain([together]);
-        codes.max().unwrap_or(exit::OK)
+        exit::gravest(&[self.codes.as_slice(), &[together]].concat())
     }
 
     fn say(&self, line: &str) {

@@ -39,6 +39,7 @@ pub fn validate(plan: &Plan) -> Result<()> {
     sessions(plan)?;
     declared(plan)?;
     server_metrics(plan)?;
+    objectives(plan)?;
     for percentile in &plan.percentile {
         if parse_percentile(percentile).is_none() {
             bail!(
@@ -46,6 +47,23 @@ pub fn validate(plan: &Plan) -> Result<()> {
                 inert(percentile, 40)
             );
         }
+    }
+    Ok(())
+}
+
+/// What is asked of the latencies has to exist.
+fn objectives(plan: &Plan) -> Result<()> {
+    let slos = plan.slo.iter().map(|slo| ("--slo", slo.metric));
+    let until = plan.until.iter().map(|until| ("--until", until.metric));
+    let mut asked = slos.chain(until);
+    if plan.no_stream
+        && let Some((flag, metric)) = asked.find(|(_, metric)| metric.needs_stream())
+    {
+        bail!(
+            "{flag} {name} needs a stream: with --no-stream there is no {name}; limit e2e or ntpot, or \
+             leave --no-stream out",
+            name = metric.name()
+        );
     }
     Ok(())
 }

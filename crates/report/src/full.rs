@@ -124,6 +124,9 @@ fn moments(d: &Distribution, unit: TimeUnit) -> String {
     if let Some(mean) = &d.mean {
         parts.push(format!("mean {}", of_mean(mean, unit)));
     }
+    if let Some(needed) = d.mean_needed {
+        parts.push(format!("mean needs {}", short_count(needed)));
+    }
     if let Some(std) = d.std {
         parts.push(format!("std {}", unit.write(std)));
     }

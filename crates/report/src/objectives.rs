@@ -1,4 +1,4 @@
-//! Objectives with tick or cross, and goodput.
+//! Objectives with tick, cross or question mark, and goodput.
 
 use crate::number::{TimeUnit, interval, rate, share};
 use crate::style::{Role, Style};
@@ -20,6 +20,10 @@ pub(crate) fn lines(summary: &Summary, style: Style) -> Vec<String> {
             measured(line)
         ));
     }
+    if summary.slo.iter().any(|line| line.cell.is_none()) {
+        let text = "unknown: an objective has no sample";
+        lines.extend(style.entry("Goodput", text));
+    }
     if let Some(goodput) = &summary.goodput {
         let met = format!(
             "{} of the requests meet them all",
@@ -38,7 +42,7 @@ fn mark(status: SloStatus, style: Style) -> String {
     match status {
         SloStatus::Met => style.paint(Role::Good, "✓"),
         SloStatus::Missed => style.paint(Role::Bad, "✗"),
-        SloStatus::NoData => style.paint(Role::Bad, "?"),
+        SloStatus::Undecided => style.paint(Role::Bad, "?"),
     }
 }
 
@@ -46,25 +50,37 @@ fn measured(line: &SloLine) -> String {
     let Some(cell) = &line.cell else {
         return "no sample of this metric".to_owned();
     };
-    let mut text = format!("{} {}", line.percentile, with_interval(cell));
-    if let Some(needed) = cell.needed {
-        text += &format!(
-            "; needs {} observations",
-            crate::number::short_count(needed)
-        );
-    }
+    let undecided = line.status == SloStatus::Undecided;
+    let mut text = match cell.needed.filter(|_| undecided) {
+        Some(needed) => format!(
+            "undecided: {} needs {} observations (have {}), {} holds the limit",
+            line.percentile,
+            crate::number::short_count(needed),
+            crate::number::short_count(cell.n),
+            range(cell)
+        ),
+        None => format!("{} {}", line.percentile, with_interval(cell)),
+    };
     if let Some(attainment) = &line.attainment {
         let met = crate::number::percent(attainment.value);
         text += &format!("; {met} of the requests within");
     }
-    if line.straddles {
+    if line.straddles && !undecided {
         text += "; interval straddles the limit";
     }
     text
 }
 
-/// The percentile in a unit that fits. The sample's own order
-/// statistic is shown even where the sample does not support it: it is what was judged.
+/// The interval alone, of a percentile that is no figure: `[612, ∞) ms`.
+fn range(cell: &Cell) -> String {
+    let unit = TimeUnit::fitting(cell.low.or(cell.high).unwrap_or_default());
+    let write = |ms: f64| unit.write(ms);
+    let bounds = interval(cell.low.map(write), cell.high.map(write));
+    format!("{bounds} {}", unit.symbol())
+}
+
+/// The percentile in a unit that fits. The sample's own order statistic is shown even where the sample
+/// does not support it, if it was decided.
 fn with_interval(cell: &Cell) -> String {
     if cell.infinite {
         return "lies among the failures".to_owned();

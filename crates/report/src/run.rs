@@ -3,8 +3,8 @@
 use crate::number::{count, counted, interval, parts, percent, significant};
 use crate::style::Style;
 use infermeter_analysis::{
-    FinishShare, KeepsUp, LoadSummary, ResponseCacheSummary, StabilitySummary, Steadiness,
-    SteadySummary, Summary,
+    Arrivals, FinishShare, KeepsUp, LoadSummary, ResponseCacheSummary, StabilitySummary,
+    Steadiness, SteadySummary, Summary,
 };
 use infermeter_core::declared::Subject;
 use infermeter_core::plan::{ArrivalKind, DatasetOrder, Endpoint, Plan};
@@ -176,9 +176,11 @@ fn load(summary: &Summary, plan: &Plan) -> String {
             };
             let profile = plan.rate_profile.as_ref();
             let profile = profile.map_or_else(String::new, |profile| format!(", {profile}"));
+            let came = summary.load.as_ref().and_then(|load| load.arrivals);
             format!(
-                "open loop, {shape}{profile},{} {delivered}",
-                asked.unwrap_or_default()
+                "open loop, {shape}{profile},{} {delivered}{}",
+                asked.unwrap_or_default(),
+                came.map_or_else(String::new, |came| came_of(came, noun))
             )
         }
         LoadModel::ClosedLoop => {
@@ -186,6 +188,19 @@ fn load(summary: &Summary, plan: &Plan) -> String {
             format!("CLOSED LOOP, {slots} {slots_are} (latency is self-throttled), {delivered}")
         }
     }
+}
+
+/// `; 44 came, 60.0 ± 7.75 expected`.
+fn came_of(came: Arrivals, noun: &str) -> String {
+    let error = came
+        .standard_error
+        .map(|error| format!(" ± {}", significant(error)));
+    format!(
+        "; {}{noun} came, {}{} expected",
+        count(came.came as u64),
+        significant(came.expected),
+        error.unwrap_or_default()
+    )
 }
 
 fn arrivals(load: &LoadSummary, plan: &Plan) -> Option<String> {

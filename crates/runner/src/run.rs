@@ -124,7 +124,6 @@ pub fn run(
     let id = |number| id_of(schedule, number);
     let lives: Vec<Arc<Live>> = (0..settings.threads).map(|_| Arc::default()).collect();
     let (sender, receipts) = channel();
-    let cpu_before = process_cpu_ns();
     thread::scope(|scope| {
         let clock = &shared.clock;
         let budget = &settings.engine.budget;
@@ -156,15 +155,17 @@ pub fn run(
             .collect();
         drop(sender);
         let clock = start(&shared, bodies, settings.threads);
+        // Bodies for the first seconds have been made by now: that is no work of the run.
+        let cpu_before = process_cpu_ns();
         on_start(&clock);
         let taken = watch((&shared, &lives, clock), schedule, (on_phase, on_progress));
         bodies.end();
         let ends: Vec<_> = workers.into_iter().map(join).collect();
+        let cpu_ns = process_cpu_ns() - cpu_before;
         join(filler);
         let (records, problem) = join(recorder);
         let ended = clock.now();
         let ends = collect(ends, taken, ended)?;
-        let cpu_ns = process_cpu_ns() - cpu_before;
         Ok(RunOutcome {
             clock,
             window: window_of(&shared, schedule, ended),

@@ -7,15 +7,14 @@
 //! The values at those ranks need one more reading ([`crate::RankValues`]).
 
 use crate::binomial::{Ranks, independent_ranks};
+use crate::block_error::{ShareError, for_unseen};
 use crate::counted::Counted;
 use crate::error::{StatsError, check_level};
 use crate::estimate::{Estimate, Grade, Method};
 use crate::interval::Interval;
-use crate::long_run_variance::Centred;
 use crate::quantile::Quantile;
 use crate::rank_table::{Bucket, RankTable, key, value_of};
 use crate::sample::ranks_around;
-use crate::special::student_two_sided;
 
 /// Most blocks that the span may be divided into: 48 days of one-second blocks.
 const MAX_BLOCKS: u64 = 1 << 22;
@@ -130,24 +129,23 @@ impl BlockCounter {
             return Ok(None);
         };
         let counts = self.counts(target, found);
-        let effective_n = counts.effective_n(n);
         let blocks = counts.sizes.len();
-        let ranks = if blocks < 2 {
-            Ranks {
+        let error = ShareError::of(&counts.at_or_below(), &counts.sizes, q.probability(), level);
+        let ranks = match error {
+            None => Ranks {
                 low: None,
                 high: None,
+            },
+            Some(error) => {
+                let ranks = ranks_around(n, q, error.half_width);
+                independent_ranks(n, q, level)?.hull(ranks)
             }
-        } else {
-            let p = q.probability();
-            let t = student_two_sided(level, (blocks - 1) as f64);
-            let half_width = t * (p * (1.0 - p) / effective_n).sqrt();
-            independent_ranks(n, q, level)?.hull(ranks_around(n, q, half_width))
         };
         Ok(Some(BlockPoint {
             quantile: q,
             value: value_of(found),
             n,
-            effective_n,
+            effective_n: error.map_or(1.0, |error| error.effective_n),
             ranks,
             tail_blocks: counts.tail_blocks(q, n),
             blocks,
@@ -217,36 +215,13 @@ impl BlockCounts {
         }
     }
 
-    /// m (1 - m) / Var(m), in `[1, n]`, where m is the share of values at or below the value (below
-    /// it, where ties reach the end) and Var(m) the ratio estimator's variance over blocks
-    /// (Cochran 1977, section 3.10).
-    fn effective_n(&self, all: usize) -> f64 {
-        let n = all as f64;
-        let blocks = self.sizes.len() as f64;
-        if self.sizes.len() < 2 {
-            return 1.0;
-        }
+    /// Values at or below the value (below it, where ties reach the end) by block.
+    fn at_or_below(&self) -> Vec<u32> {
         let pairs = self.below.iter().zip(&self.equal);
-        let mut counts: Vec<u32> = pairs.map(|(below, equal)| below + equal).collect();
-        let sum = |counts: &[u32]| counts.iter().map(|&c| u64::from(c)).sum::<u64>();
-        let mut ones = sum(&counts);
-        if ones == all as u64 {
-            counts.clone_from(&self.below);
-            ones = sum(&counts);
-        }
-        let mean = ones as f64 / n;
-        let pairs = counts.iter().zip(&self.sizes);
-        let residuals: Vec<f64> = pairs
-            .map(|(&count, &size)| f64::from(count) - mean * f64::from(size))
-            .collect();
-        let residuals = Centred::new(&residuals);
-        let between = residuals.sum_of_squares() * blocks / (blocks - 1.0);
-        let variance = between * residuals.inflation() / (n * n);
-        let independent = mean * (1.0 - mean);
-        if variance <= independent / n {
-            n
-        } else {
-            (independent / variance).max(1.0)
+        let counts: Vec<u32> = pairs.map(|(below, equal)| below + equal).collect();
+        match counts == self.sizes {
+            true => self.below.clone(),
+            false => counts,
         }
     }
 
@@ -295,11 +270,12 @@ impl BlockPoint {
     #[must_use]
     pub fn estimate(&self, at_rank: impl Fn(u64) -> Option<f64>) -> Estimate {
         let bound = |rank: Option<usize>| rank.and_then(|rank| at_rank(rank as u64));
-        let interval = Interval {
+        let ranks = Interval {
             low: bound(self.ranks.low),
             high: bound(self.ranks.high),
             level: self.level,
         };
+        let interval = for_unseen(ranks, self.value, self.quantile, self.blocks);
         Estimate {
             quantile: self.quantile,
             value: self.value,

@@ -7,13 +7,12 @@
 //! the block residuals. Observations may come in any order; only their time stamps count.
 
 use crate::binomial::independent_ranks;
+use crate::block_error::{ShareError, for_unseen};
 use crate::error::{StatsError, check_level, check_ordered, check_paired};
 use crate::estimate::{Estimate, Grade, Method};
 use crate::interval::Interval;
-use crate::long_run_variance::Centred;
 use crate::quantile::Quantile;
 use crate::sample::{interval_at, ranks_around};
-use crate::special::student_two_sided;
 
 /// Most blocks that the span may be divided into: 48 days of one-second blocks.
 const MAX_BLOCKS: u64 = 1 << 22;
@@ -75,15 +74,19 @@ impl<'a> BlockSeries<'a> {
         check_level(level)?;
         let n = self.values.len();
         let value = self.sorted[q.rank(n) - 1];
-        let effective_n = self.effective_n(value);
-        let interval = if self.blocks() < 2 {
-            Interval::open(level)
-        } else {
-            let p = q.probability();
-            let t = student_two_sided(level, (self.blocks() - 1) as f64);
-            let half_width = t * (p * (1.0 - p) / effective_n).sqrt();
-            let ranks = independent_ranks(n, q, level)?.hull(ranks_around(n, q, half_width));
-            interval_at(&self.sorted, ranks, level)
+        let error = ShareError::of(&self.counts(value), &self.sizes, q.probability(), level);
+        let interval = match error {
+            None => Interval::open(level),
+            Some(error) => {
+                let ranks = ranks_around(n, q, error.half_width);
+                let ranks = independent_ranks(n, q, level)?.hull(ranks);
+                for_unseen(
+                    interval_at(&self.sorted, ranks, level),
+                    value,
+                    q,
+                    self.blocks(),
+                )
+            }
         };
         let tail_blocks = self.tail_blocks(q, value);
         Ok(Estimate {
@@ -91,7 +94,7 @@ impl<'a> BlockSeries<'a> {
             value,
             interval,
             n,
-            effective_n,
+            effective_n: error.map_or(1.0, |error| error.effective_n),
             // No tail block at all counts as one, so that `needed` stays finite.
             grade: Grade::of_tail(tail_blocks.max(1) as f64, n),
             method: Method::TimeBlocks,
@@ -100,35 +103,13 @@ impl<'a> BlockSeries<'a> {
         })
     }
 
-    /// m (1 - m) / Var(m), in `[1, n]`, where m is the share of values at or below `value` (below
-    /// it, where ties reach the end) and Var(m) the ratio estimator's variance over blocks.
-    fn effective_n(&self, value: f64) -> f64 {
-        let n = self.values.len() as f64;
-        let blocks = self.blocks() as f64;
-        if self.blocks() < 2 {
-            return 1.0;
+    /// Values at or below `value` (below it, where ties reach the end) by block.
+    fn counts(&self, value: f64) -> Vec<u32> {
+        let counts = self.count_by_block(|x| x <= value);
+        if counts == self.sizes {
+            return self.count_by_block(|x| x < value);
         }
-        let mut counts = self.count_by_block(|x| x <= value);
-        let mut ones: u64 = counts.iter().map(|&c| u64::from(c)).sum();
-        if ones == self.values.len() as u64 {
-            counts = self.count_by_block(|x| x < value);
-            ones = counts.iter().map(|&c| u64::from(c)).sum();
-        }
-        let mean = ones as f64 / n;
-        let residuals: Vec<f64> = counts
-            .iter()
-            .zip(&self.sizes)
-            .map(|(&count, &size)| f64::from(count) - mean * f64::from(size))
-            .collect();
-        let residuals = Centred::new(&residuals);
-        let between = residuals.sum_of_squares() * blocks / (blocks - 1.0);
-        let variance = between * residuals.inflation() / (n * n);
-        let independent = mean * (1.0 - mean);
-        if variance <= independent / n {
-            n
-        } else {
-            (independent / variance).max(1.0)
-        }
+        counts
     }
 
     /// Blocks with an observation beyond `value` on the smaller tail's side. Where ties at

@@ -6,7 +6,6 @@
 
 use crate::batches::{batch_means, observed_span};
 use crate::error::{StatsError, check_level};
-use crate::long_run_variance::mean;
 use crate::mann_kendall::mann_kendall;
 
 /// Batches of equal time that the test rests on.
@@ -26,8 +25,9 @@ pub struct Drift {
     pub alpha: f64,
     /// Theil-Sen slope of the batch means, in the unit of the values per second.
     pub slope_per_s: f64,
-    /// Slope times span over the magnitude of the mean of the batch means; `None` when that mean
-    /// is 0.
+    /// Change over the span. Of batch means above 0, the Theil-Sen line through their logarithms: last
+    /// end over first, less 1, so never below -1. Else the slope times the span over the largest
+    /// magnitude of a batch mean, cut at 1 either way; `None` when all are 0.
     pub relative_change: Option<f64>,
     /// The batch means, in time order.
     pub batch_means: [f64; DRIFT_BATCHES],
@@ -68,15 +68,25 @@ pub fn drift(values: &[f64], at_ns: &[i64], alpha: f64) -> Result<Option<Drift>,
     }
     let test = mann_kendall(&means)?;
     let slope_per_batch = theil_sen(&means);
-    let level = mean(&means).abs();
     Ok(Some(Drift {
         tau: test.tau,
         p_value: test.p_value,
         alpha,
         slope_per_s: slope_per_batch * DRIFT_BATCHES as f64 / span_s,
-        relative_change: (level > 0.0).then(|| slope_per_batch * DRIFT_BATCHES as f64 / level),
+        relative_change: relative_change(&means),
         batch_means: means,
     }))
+}
+
+fn relative_change(means: &[f64; DRIFT_BATCHES]) -> Option<f64> {
+    let over_span = |series: &[f64]| theil_sen(series) * DRIFT_BATCHES as f64;
+    if means.iter().all(|mean| *mean > 0.0) {
+        return Some(over_span(&means.map(f64::ln)).exp_m1());
+    }
+    let largest = means
+        .iter()
+        .fold(0.0, |largest: f64, m| largest.max(m.abs()));
+    (largest > 0.0).then(|| (over_span(means) / largest).clamp(-1.0, 1.0))
 }
 
 /// The median of all pairwise slopes per step (Theil 1950; Sen 1968).
@@ -116,7 +126,9 @@ mod tests {
             "{}",
             drift.slope_per_s
         );
-        assert!((drift.relative_change.unwrap() - 10.0 / 10.3).abs() < 0.02);
+        // From 5.3 to 15.3, straight; the line through the logarithms ends lower.
+        let change = drift.relative_change.unwrap();
+        assert!((1.5..2.2).contains(&change), "{change}");
     }
 
     #[test]
@@ -132,6 +144,25 @@ mod tests {
             .unwrap()
             .unwrap();
         assert_eq!((flat.tau, flat.p_value, flat.slope_per_s), (0.0, 1.0, 0.0));
+    }
+
+    /// Nothing that is above 0 falls by more than all of it.
+    #[test]
+    fn a_fall_is_never_more_than_all() {
+        let at_ns: Vec<i64> = (0..1000).collect();
+        let change = |value: fn(i64) -> f64| {
+            let values: Vec<f64> = at_ns.iter().map(|at| value(*at)).collect();
+            let drift = drift(&values, &at_ns, DRIFT_ALPHA).unwrap().unwrap();
+            assert!(drift.is_significant());
+            drift.relative_change.unwrap()
+        };
+        // The slope times the span is twice the mean.
+        let to_zero = change(|at| (1000 - at) as f64);
+        assert!((-1.0..-0.8).contains(&to_zero), "{to_zero}");
+        let steep = change(|at| 1e6 * (-0.02 * at as f64).exp());
+        assert!((-1.0..-0.99).contains(&steep), "{steep}");
+        let with_zeros = change(|at| (900 - at).max(0) as f64);
+        assert!((-1.0..-0.9).contains(&with_zeros), "{with_zeros}");
     }
 
     #[test]

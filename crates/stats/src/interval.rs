@@ -34,6 +34,21 @@ impl Interval {
         }
     }
 
+    /// The interval of the mean `centre` of values that are never below 0, with `half_width` at the
+    /// centre: symmetric on the logarithmic scale (delta method), so that it stays above 0 and reaches
+    /// further up than down, as the error of a skewed mean does.
+    pub(crate) fn above_zero(centre: f64, half_width: f64, level: f64) -> Self {
+        if centre <= 0.0 {
+            return Self::around(centre, half_width, level);
+        }
+        let factor = (half_width / centre).exp();
+        Self {
+            low: Some(centre / factor),
+            high: Some(centre * factor).filter(|high| high.is_finite()),
+            level,
+        }
+    }
+
     /// Whether `x` lies inside; an open side bounds nothing.
     #[must_use]
     pub fn contains(&self, x: f64) -> bool {

@@ -26,6 +26,7 @@
 mod batches;
 mod binomial;
 mod block_counts;
+mod block_error;
 mod block_length;
 mod blocks;
 mod bootstrap;

@@ -8,7 +8,8 @@ use crate::long_run_variance::{Centred, mean};
 use crate::special::student_two_sided;
 
 /// The interval around `value`, the mean of a whole series: Student's t with batches - 1 degrees of
-/// freedom on the standard error of the batches' means. Open on both sides for fewer than two
+/// freedom on the standard error of the batches' means, on the logarithmic scale where none of them is
+/// below 0. Open on both sides for fewer than two
 /// batches; of no width where the batches are equal.
 #[must_use]
 pub fn batch_mean_interval(value: f64, batch_means: &[f64], level: f64) -> Interval {
@@ -17,7 +18,11 @@ pub fn batch_mean_interval(value: f64, batch_means: &[f64], level: f64) -> Inter
     }
     let n = batch_means.len() as f64;
     let error = batch_standard_error(batch_means).unwrap_or_default();
-    Interval::around(value, student_two_sided(level, n - 1.0) * error, level)
+    let half_width = student_two_sided(level, n - 1.0) * error;
+    match batch_means.iter().all(|mean| *mean >= 0.0) {
+        true => Interval::above_zero(value, half_width, level),
+        false => Interval::around(value, half_width, level),
+    }
 }
 
 /// The standard error of the mean of a whole series: that of its batches' means. `None` for fewer
@@ -53,9 +58,20 @@ mod tests {
     #[test]
     fn by_hand() {
         // Mean 2, standard deviation 1, n = 3: t(0.975, 2) = 4.302653, half-width 2.484138.
+        // On the logarithmic scale a factor of exp(2.484138 / 2).
         let interval = batch_mean_interval(2.0, &[1.0, 2.0, 3.0], 0.95);
-        assert!((interval.high.unwrap() - 4.484_138).abs() < 1e-5);
-        assert!((interval.low.unwrap() + 0.484_138).abs() < 1e-5);
+        assert!(
+            (interval.high.unwrap() - 6.925_54).abs() < 1e-4,
+            "{interval:?}"
+        );
+        assert!(
+            (interval.low.unwrap() - 0.577_57).abs() < 1e-4,
+            "{interval:?}"
+        );
+        // A series with values below 0 has no such scale: mean 0, the same half-width.
+        let signed = batch_mean_interval(0.0, &[-1.0, 0.0, 1.0], 0.95);
+        assert!((signed.high.unwrap() - 2.484_138).abs() < 1e-5);
+        assert!((signed.low.unwrap() + 2.484_138).abs() < 1e-5);
         assert_eq!(batch_mean_interval(2.0, &[2.0], 0.95), Interval::open(0.95));
         let error = batch_standard_error(&[1.0, 2.0, 3.0]).unwrap();
         assert!((error - (1.0_f64 / 3.0).sqrt()).abs() < 1e-15);

@@ -5,6 +5,9 @@ use crate::interval::Interval;
 use crate::long_run_variance::{Centred, mean};
 use crate::special::student_two_sided;
 
+/// Effective observations below which a mean is not to be printed.
+const MEAN_EFFECTIVE: f64 = 10.0;
+
 /// Moments and extremes of a sample; all in the unit of the samples.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Summary {
@@ -15,7 +18,7 @@ pub struct Summary {
     /// Arithmetic mean.
     pub mean: f64,
     /// Interval for the mean: Student's t with ESS - 1 (at least 1) degrees of freedom on
-    /// std / sqrt(ESS). Open on both sides for one observation; of no width when nothing varies.
+    /// std / sqrt(ESS), on the logarithmic scale where no observation is below 0. Open on both sides for one observation; of no width when nothing varies.
     pub mean_interval: Interval,
     /// Sample standard deviation (n - 1 in the divisor); `None` for one observation.
     pub std: Option<f64>,
@@ -23,6 +26,17 @@ pub struct Summary {
     pub min: f64,
     /// Largest observation.
     pub max: f64,
+}
+
+impl Summary {
+    /// Observations that a mean with an interval needs at the dependence seen; `None` where these are
+    /// enough. Ten effective ones: below, Student's t says little more than that nothing is known.
+    #[must_use]
+    pub fn mean_needs(&self) -> Option<usize> {
+        let needed = self.n as f64 * MEAN_EFFECTIVE / self.effective_n;
+        let enough = self.effective_n + 1e-9 >= MEAN_EFFECTIVE;
+        (!enough).then(|| (needed.ceil() as usize).max(self.n + 1))
+    }
 }
 
 /// Summarises samples in time order.
@@ -37,18 +51,23 @@ pub fn summarise(samples_in_time_order: &[f64], level: f64) -> Result<Summary, S
     let centre = mean(samples_in_time_order);
     let effective_n = centred.effective_n();
     let std = (n > 1).then(|| (centred.sum_of_squares() / (n - 1) as f64).sqrt());
-    let mean_interval = match std {
-        None => Interval::open(level),
-        Some(std) => {
-            let t = student_two_sided(level, (effective_n - 1.0).max(1.0));
-            Interval::around(centre, t * std / effective_n.sqrt(), level)
-        }
-    };
     let fold = |pick: fn(f64, f64) -> f64| {
         samples_in_time_order
             .iter()
             .copied()
             .fold(samples_in_time_order[0], pick)
+    };
+    let min = fold(f64::min);
+    let mean_interval = match std {
+        None => Interval::open(level),
+        Some(std) => {
+            let t = student_two_sided(level, (effective_n - 1.0).max(1.0));
+            let half_width = t * std / effective_n.sqrt();
+            match min < 0.0 {
+                true => Interval::around(centre, half_width, level),
+                false => Interval::above_zero(centre, half_width, level),
+            }
+        }
     };
     Ok(Summary {
         n,
@@ -56,7 +75,7 @@ pub fn summarise(samples_in_time_order: &[f64], level: f64) -> Result<Summary, S
         mean: centre,
         mean_interval,
         std,
-        min: fold(f64::min),
+        min,
         max: fold(f64::max),
     })
 }

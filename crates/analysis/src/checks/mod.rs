@@ -78,7 +78,6 @@ const CHECKS: &[Check] = &[
     sample::asked_percentile,
     sample::default_percentile,
     sample::slo_without_data,
-    sample::judged_on_maximum,
     sample::correlated,
     sample::pooled_classes,
     sample::pooled_bimodal,

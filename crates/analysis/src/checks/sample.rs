@@ -6,7 +6,7 @@ use crate::figure::{Cell, CellGrade};
 use crate::latency::LatencySummary;
 use crate::limits::{CLASSES_DIFFER, MODES_BANDS, TAIL_RATIO};
 use crate::modes::{Modes, modes};
-use crate::objective::{SloLine, SloStatus};
+use crate::objective::SloStatus;
 use crate::percentile::Percentile;
 use crate::run::Run;
 use crate::summary::{ClassSummary, Summary};
@@ -19,8 +19,10 @@ pub(super) fn asked_percentile(run: &Run, summary: &Summary) -> Option<Finding> 
     let asked = Percentile::asked(&run.manifest.plan);
     let mut thin = thin_cells(summary, &asked);
     for line in &summary.slo {
+        // An objective that is decided without it does not need the figure.
         let cell = line.cell.as_ref();
-        if let Some(cell) = cell.filter(|c| c.grade == CellGrade::Unsupported) {
+        let undecided = cell.filter(|_| line.status == SloStatus::Undecided);
+        if let Some(cell) = undecided {
             thin.push((line.objective.clone(), cell));
         }
     }
@@ -111,7 +113,7 @@ fn headline(summary: &Summary) -> Vec<(&'static str, &Distribution)> {
 
 /// An objective on a metric that this run has no sample of.
 pub(super) fn slo_without_data(_: &Run, summary: &Summary) -> Option<Finding> {
-    let lines = summary.slo.iter().filter(|l| l.status == SloStatus::NoData);
+    let lines = summary.slo.iter().filter(|l| l.cell.is_none());
     let names: Vec<&str> = lines.map(|l| l.objective.as_str()).collect();
     if names.is_empty() {
         return None;
@@ -155,17 +157,15 @@ pub(super) fn correlated(_: &Run, summary: &Summary) -> Option<Finding> {
     ))
 }
 
-/// ` At this load the true TTFT p99 is plausibly 21 % lower to 100 % higher.`: of the metric with the
+/// ` At this load the true TTFT p99 is plausibly 21 % lower to 60 % higher.`: of the metric with the
 /// widest plausible range, at its highest percentile up to p99 that is a figure.
 fn widest<'a>(metrics: impl Iterator<Item = (&'static str, &'a Distribution)>) -> Option<String> {
-    let (tail, upto) = (Percentile::new(90.0)?, Percentile::new(99.0)?);
+    let upto = Percentile::new(99.0)?;
     let highest = |(name, d): (&'static str, &'a Distribution)| {
         let mut cells = d.percentiles.iter().rev();
         let (percentile, cell) = cells.find(|(p, c)| **p <= upto && c.value.is_some())?;
-        // The full grade is that of a hundred effective tail samples. What single runs leave open was
-        // simulated on latencies that hold a wait in the queue.
-        let waits = ["TTFT", "NTPOT", "E2E"].contains(&name);
-        let thin = waits && *percentile >= tail && cell.grade != CellGrade::Full;
+        // The full grade is that of a hundred effective tail samples.
+        let thin = cell.grade != CellGrade::Full;
         let range = Plausible::of(cell.value?, (cell.low, cell.high), thin)?;
         Some((range, name, percentile))
     };
@@ -288,31 +288,6 @@ fn two_modes(modes: &Modes) -> String {
         };
     }
     text
-}
-
-/// An objective that was judged on the largest value of the sample.
-pub(super) fn judged_on_maximum(_: &Run, summary: &Summary) -> Option<Finding> {
-    let on_maximum = |line: &&SloLine| {
-        let cell = line.cell.as_ref();
-        cell.is_some_and(|c| line.percentile.quantile().rank(c.n) == c.n && !c.infinite)
-    };
-    let lines = summary.slo.iter().filter(on_maximum);
-    let lines: Vec<String> = lines
-        .map(|line| {
-            let n = line.cell.as_ref().map_or(0, |c| c.n);
-            format!("{} of {}", line.objective, count(n as u64))
-        })
-        .collect();
-    (!lines.is_empty()).then(|| {
-        Finding::new(
-            Severity::Note,
-            "percentile-is-maximum",
-            "A percentile that an objective limits is the largest value of the sample: one slow \
-             request decides.",
-            lines.join(", ") + " observations.",
-            "Measure longer, or limit a lower percentile.",
-        )
-    })
 }
 
 #[cfg(test)]

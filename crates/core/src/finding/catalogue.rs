@@ -153,7 +153,6 @@ pub const FINDINGS: &[(&str, Scope, Dimension)] = &[
     ("pooled-classes", Run, MetricDesign),
     ("pooled-bimodal", Run, MetricDesign),
     ("tail-ratio", Run, MetricDesign),
-    ("percentile-is-maximum", Run, MetricDesign),
     ("warmup-below-publication", Publication, EvaluationSetup),
     ("one-run-only", Publication, EvaluationSetup),
     ("single-load-level", Publication, EvaluationSetup),

@@ -166,6 +166,10 @@ fn names_that_are_none_list_what_there_is() {
         ("--slo tttft.p99<1s", &["--slo", "tttft", "chunk_gap"]),
         ("--slo ttft.p99<5", &["--slo", "500ms"]),
         ("--slo ttft.99<5s", &["--slo", "p99.9"]),
+        (
+            "--no-stream --slo e2e.p50<1s --slo ttft.p50<1s",
+            &["--slo ttft", "--no-stream", "e2e or ntpot"],
+        ),
         ("--percentile 75", &["--percentile", "p75"]),
         (
             "--tokenizer nope",

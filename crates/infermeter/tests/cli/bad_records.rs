@@ -63,7 +63,7 @@ fn a_record_without_a_row_says_that_nothing_was_measured() {
     check(&reports, 3, &words, &["nothing-measured", "conservation"]);
     let json = reports[1].json();
     assert!(json["summary"]["latency"]["ttft"]["intended"].is_null());
-    assert_eq!(json["summary"]["slo"][0]["status"], "no_data");
+    assert_eq!(json["summary"]["slo"][0]["status"], "undecided");
 }
 
 #[test]

@@ -106,6 +106,25 @@ fn a_missed_objective_is_code_1_unless_the_measurement_is_worse() {
     assert!(missed.ran.out.contains(cross), "{}", missed.ran.out);
 }
 
+#[test]
+fn an_objective_without_enough_data_is_undecided_and_code_5() {
+    let run = run(mock(), "--slo e2e.p99<1h --slo e2e.p50<1h");
+    let code = |otherwise| match run.manifest()["verdict"].as_str() {
+        Some("invalid") => Some(3),
+        _ => Some(otherwise),
+    };
+    assert_eq!(run.ran.code, code(5), "{:#?}", run.ran);
+    let line = run.ran.out.lines().find(|line| line.contains("e2e.p99<1h"));
+    let line = line.expect("the objective");
+    for part in ["?", "undecided: p99 needs", "(have 6)", "holds the limit"] {
+        assert!(line.contains(part), "{line}");
+    }
+    let json = report(&run, "--json");
+    assert_eq!(json.code, code(5));
+    assert_eq!(json.json()["summary"]["slo"][0]["status"], "undecided");
+    assert_eq!(report(&run, "--slo e2e.p50<1ns").code, code(1));
+}
+
 fn run_strict() -> Run {
     run(mock(), "--strict")
 }

@@ -156,23 +156,6 @@ fn a_slow_half_or_a_few_late_requests_are_no_second_mode() {
 }
 
 #[test]
-fn an_objective_on_the_largest_value() {
-    let mut run = Run::open(5.0, 10);
-    for at in 0..50 {
-        run.warmup_stream(-25_000 + at * 200, ms(20), ms(10), 4);
-        run.stream(at * 200, ms(20 + at % 7), ms(10), 4);
-    }
-    let plan = &mut run.manifest().plan;
-    plan.slo = vec!["ttft.p99<1s".parse().expect("an objective")];
-    let log = run.build();
-    let codes = found(&log);
-    assert!(
-        codes.contains(&"percentile-is-maximum".to_owned()),
-        "{codes:?}"
-    );
-}
-
-#[test]
 fn correlated_samples_say_what_that_means() {
     let mut run = Run::steady(1_300, 20.0, 12);
     // Slow and fast periods of 100 requests.
@@ -191,7 +174,7 @@ fn correlated_samples_say_what_that_means() {
     let findings = judge(&run, &summary);
     let note = findings.iter().find(|f| f.code == "correlated-samples");
     let evidence = &note.expect("the note").evidence;
-    // The interval is narrow, for half of the requests are slow. But thirteen periods decide it.
-    let end = "At this load the true E2E p99 is plausibly 20 % lower to 100 % higher.";
+    // No value lies further out: what the sample excludes is not called plausible.
+    let end = "At this load the true E2E p99 is plausibly under 1 % lower to 2 % higher.";
     assert!(evidence.ends_with(end), "{evidence}");
 }
