@@ -166,9 +166,18 @@ impl RequestFacts {
         self.output_tokens.map(u64::from).or(self.chunks.tokens)
     }
 
-    /// Instant of the last token: the last chunk, or the end of an answer without chunks.
+    /// Instant of the last token: the last chunk, or the end of an answer without chunks. An empty
+    /// answer has no token.
     pub fn last_token(&self) -> Option<Offset> {
+        if self.is_empty_answer() {
+            return None;
+        }
         self.chunks.last.or(self.finished).or(self.closed)
+    }
+
+    /// The server says that the answer has no token, and none came.
+    pub fn is_empty_answer(&self) -> bool {
+        self.output_tokens == Some(0) && self.chunks.count == 0
     }
 }
 

@@ -14,6 +14,7 @@ mod caching;
 mod calibrate;
 mod clients;
 mod closed_loop;
+mod combinations;
 mod connections;
 mod datasets;
 mod disk;

@@ -4,7 +4,7 @@ use super::{check, every, quiet, summary_of};
 use crate::checks::judge;
 use crate::{FinishShare, summarize_log};
 use infermeter_core::plan::Plan;
-use infermeter_core::record::Reason;
+use infermeter_core::record::{Reason, RequestRecord};
 use infermeter_metrics::finish::FinishReason;
 use infermeter_metrics::fixture::{Run, ms};
 use serde_json::json;
@@ -107,4 +107,29 @@ fn early_stops_and_cuts_are_told_apart() {
         "{evidence}"
     );
     assert!(advice.contains("context length"), "{advice}");
+}
+
+/// The answer as it is without a stream.
+pub(super) fn unstream(record: &mut RequestRecord) {
+    record.chunks.clear();
+    (record.finished, record.token_source) = (None, None);
+}
+
+#[test]
+fn an_answer_without_stream_needs_no_finding() {
+    let whole = |change: fn(&mut RequestRecord)| {
+        move |run: &mut Run| {
+            run.manifest().plan.no_stream = true;
+            run.records().iter_mut().for_each(|record| {
+                unstream(record);
+                change(record);
+            });
+        }
+    };
+    check(whole(|_| {}), &[]);
+    // Nor may one have what only a stream shows.
+    check(whole(|r| r.finished = r.closed), &["error conservation"]);
+    // And a stream without a token is a contradiction, unless the server says so.
+    let one = |run: &mut Run| every(run, 10_000).take(1).for_each(unstream);
+    check(one, &["error conservation"]);
 }
