@@ -7,6 +7,8 @@ pub mod certificate;
 pub mod clock;
 pub mod declared;
 pub mod finding;
+pub mod finish;
+pub mod oddity;
 pub mod plan;
 pub mod rate;
 pub mod record;

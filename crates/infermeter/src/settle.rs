@@ -1,8 +1,8 @@
 //! From journal to record: token counts that were left open are settled, answers are saved.
 
 use anyhow::Result;
-use infermeter_client::tokens::settle_with_tokenizer;
-use infermeter_core::record::{RequestRecord, TokenSource};
+use infermeter_client::tokens::{needs_tokenizer, settle_with_tokenizer};
+use infermeter_core::record::RequestRecord;
 use infermeter_core::run::RunManifest;
 use infermeter_record::{Converted, RecordError, ResponsesWriter, convert};
 use infermeter_workload::{TokenCounter, Tokenizer};
@@ -54,7 +54,7 @@ impl LazyCounter {
     }
 
     fn settle(&mut self, record: &mut RequestRecord) {
-        if record.token_source != Some(TokenSource::Unknown) || record.texts.is_none() {
+        if !needs_tokenizer(record) {
             return;
         }
         let name = &self.name;

@@ -3,11 +3,12 @@
 //!
 //! Does not decide which requests count. Invariant: a fact that the record lacks is absent here.
 
-use crate::finish::FinishReason;
 use crate::fluidity::{Fluidity, FluidityQuestion};
 use crate::stalls::RequestStalls;
 use crate::token_series::{TokenMetric, own_percentile};
 use infermeter_core::clock::Offset;
+use infermeter_core::finish::FinishReason;
+use infermeter_core::oddity::Oddities;
 use infermeter_core::record::{
     Chunk, ChunkKind, Outcome, Reason, RequestRecord, StampSource, TokenSource,
 };
@@ -65,7 +66,11 @@ pub struct RequestFacts {
     pub output_tokens: Option<u32>,
     /// Cached prompt tokens by usage.
     pub cached_tokens: Option<u32>,
-    /// Source of the chunks' token counts.
+    /// Output tokens by the tokenizer.
+    pub estimated_output_tokens: Option<u32>,
+    /// What was unusual about the answer.
+    pub oddities: Oddities,
+    /// Source of the token counts.
     pub token_source: Option<TokenSource>,
     /// The connection was opened for this request.
     pub new_connection: Option<bool>,
@@ -153,6 +158,8 @@ impl RequestFacts {
             prompt_tokens: record.prompt_tokens,
             output_tokens: record.output_tokens,
             cached_tokens: record.cached_tokens,
+            estimated_output_tokens: record.estimated_output_tokens,
+            oddities: record.oddities,
             token_source: record.token_source,
             new_connection: record.new_connection,
             attempts: record.attempts,
@@ -161,9 +168,11 @@ impl RequestFacts {
         }
     }
 
-    /// Output tokens: the server's usage where given, else the sum over chunks.
+    /// Output tokens: the server's usage where given, else the sum over chunks, else the tokenizer's
+    /// estimate.
     pub fn output_token_count(&self) -> Option<u64> {
-        self.output_tokens.map(u64::from).or(self.chunks.tokens)
+        let counted = self.output_tokens.map(u64::from).or(self.chunks.tokens);
+        counted.or(self.estimated_output_tokens.map(u64::from))
     }
 
     /// Instant of the last token: the last chunk, or the end of an answer without chunks. An empty

@@ -11,7 +11,6 @@ pub mod chunk_sums;
 pub mod collect;
 pub mod departure;
 pub mod facts;
-pub mod finish;
 #[cfg(any(test, feature = "fixture"))]
 pub mod fixture;
 pub mod fluidity;
@@ -33,3 +32,4 @@ pub mod throughput;
 pub mod token_counts;
 pub mod token_series;
 pub mod window;
+pub mod words;

@@ -15,6 +15,7 @@ mod columns;
 
 use arrow_schema::{DataType, Field, Schema};
 use infermeter_core::record::{Chunk, RequestRecord};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 pub(crate) use columns::COLUMNS;
@@ -51,7 +52,7 @@ pub(crate) enum Kind {
         take: fn(&mut RequestRecord, i64) -> Taken,
     },
     Text {
-        give: fn(&RequestRecord) -> Option<&str>,
+        give: fn(&RequestRecord) -> Option<Cow<'_, str>>,
         take: fn(&mut RequestRecord, &str) -> Taken,
     },
     Flag {
@@ -96,7 +97,14 @@ impl Column {
     pub(crate) fn may_be_missing(&self) -> bool {
         matches!(
             self.name,
-            "left_ns" | "session" | "turn" | "parent" | "planned_ns"
+            "left_ns"
+                | "session"
+                | "turn"
+                | "parent"
+                | "planned_ns"
+                | "estimated_output_tokens"
+                | "oddities"
+                | "unknown_members"
         )
     }
 

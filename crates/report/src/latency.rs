@@ -19,7 +19,7 @@ struct Row {
 /// The table over all measured requests, and below it the other origin and the legend.
 pub(crate) fn lines(summary: &Summary, style: Style) -> Vec<String> {
     let origin = summary.headline_origin;
-    let rows = rows(&summary.latency, origin, &summary.percentiles);
+    let rows = rows(&summary.latency, summary, origin);
     if rows.is_empty() {
         return vec![
             style.heading("Latency"),
@@ -49,11 +49,13 @@ pub(crate) fn class_lines(
     summary: &Summary,
     style: Style,
 ) -> Vec<String> {
-    let rows = rows(latency, summary.headline_origin, &summary.percentiles);
+    let rows = rows(latency, summary, summary.headline_origin);
     table(&rows, &summary.percentiles, style)
 }
 
-fn rows(latency: &LatencySummary, origin: Origin, columns: &[Percentile]) -> Vec<Row> {
+fn rows(latency: &LatencySummary, summary: &Summary, origin: Origin) -> Vec<Row> {
+    let columns = &summary.percentiles;
+    let estimated = summary.tokens.estimated > 0;
     let by_origin = |metric: &ByOrigin| metric.from(origin).cloned();
     let ttfo = latency
         .reasoning
@@ -77,7 +79,14 @@ fn rows(latency: &LatencySummary, origin: Origin, columns: &[Percentile]) -> Vec
         let Some(distribution) = distribution else {
             continue;
         };
-        rows.push(row(name, &distribution.percentiles, columns));
+        let rests_on_counts = matches!(name, "TPOT" | "NTPOT");
+        let mark = if estimated && rests_on_counts {
+            " est."
+        } else {
+            ""
+        };
+        let label = format!("{name}{mark}");
+        rows.push(row(&label, &distribution.percentiles, columns));
         if let Some(with) = &distribution.with_failures
             && matches!(name, "TTFT" | "E2E")
         {
@@ -222,6 +231,9 @@ fn legend(summary: &Summary, style: Style) -> Vec<String> {
     let mut parts = Vec::new();
     if cells.any(|c| c.grade == CellGrade::Indicative) {
         parts.push("~ marks figures on fewer than 100 effective tail samples.");
+    }
+    if summary.tokens.estimated > 0 {
+        parts.push("est.: per token by the tokenizer's count; the server gives none.");
     }
     let same = !latency.multi_token_chunks && latency.itl.is_some();
     let most = latency.tokens_per_chunk.as_ref().map_or(1.0, |d| d.max);

@@ -1,5 +1,6 @@
 //! The checks: each a pure function of a run and its summary.
 
+mod answers;
 mod caching;
 mod calibration;
 mod client;
@@ -36,6 +37,10 @@ const CHECKS: &[Check] = &[
     failures::failures,
     failures::in_band_errors,
     failures::truncated_streams,
+    answers::unknown_finish,
+    answers::empty,
+    answers::mislabelled,
+    answers::unknown_members,
     load::send_lag,
     load::slot_lag,
     load::undelivered,
@@ -86,6 +91,7 @@ const CHECKS: &[Check] = &[
     tokens::prompt_tokens,
     tokens::cached_prompts,
     tokens::unknown_counts,
+    tokens::estimated,
     tokens::multi_token_chunks,
     client::connections_inside,
     client::resent,

@@ -17,6 +17,7 @@ mod closed_loop;
 mod combinations;
 mod connections;
 mod datasets;
+mod dialects;
 mod disk;
 mod fluidity;
 mod kinds;
