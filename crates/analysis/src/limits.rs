@@ -27,6 +27,9 @@ pub const UNREACHABLE_NS: i64 = 250_000_000;
 /// Share of output lengths that are not the one asked for: questionable.
 pub const LENGTH_NOT_OBEYED: f64 = 0.01;
 
+/// Share of answers without a token: questionable, as with lengths that are not the one asked for.
+pub const EMPTY_ANSWERS: f64 = LENGTH_NOT_OBEYED;
+
 /// Share of answers whose token counts disagree: questionable; any below it is a note.
 pub const TOKENS_DISAGREE: f64 = 0.01;
 

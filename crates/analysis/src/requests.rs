@@ -2,8 +2,8 @@
 
 use crate::CONFIDENCE;
 use crate::figure::Share;
+use infermeter_core::finish::FinishReason;
 use infermeter_metrics::collect::Collected;
-use infermeter_metrics::finish::FinishReason;
 use infermeter_metrics::outcomes::{OutcomeCounts, ReasonCount, outcome_counts};
 use infermeter_metrics::population::{Population, is_failure};
 use infermeter_stats::{effective_sample_size, proportion_estimate};

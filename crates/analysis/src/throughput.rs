@@ -59,6 +59,8 @@ pub struct ThroughputSummary {
     pub requests_per_gpu: Option<Rate>,
     /// Responses whose usage was spread evenly over their chunks.
     pub responses_spread_evenly: u64,
+    /// Responses whose tokens are the tokenizer's estimate.
+    pub responses_estimated: u64,
     /// Chunks inside the window whose tokens are unknown and not counted.
     pub uncounted_chunks: u64,
     /// Chunks inside the window.
@@ -86,6 +88,7 @@ impl ThroughputSummary {
             cached_input_tokens: counted.cached_tokens.as_ref().map(Rate::from),
             requests,
             responses_spread_evenly: counted.spread_evenly,
+            responses_estimated: counted.estimated,
             uncounted_chunks: counted.uncounted_chunks,
             chunks: counted.chunks,
             prompt_tokens_as_asked: counted.prompt_tokens_as_asked,

@@ -9,6 +9,7 @@
 mod event;
 mod foreign;
 mod generated;
+mod parts;
 mod refusal;
 mod template;
 mod whole;
@@ -21,14 +22,21 @@ use crate::kept;
 use crate::limits::KEPT_BUFFER;
 use crate::sse::{SseEvent, Tail};
 use crate::tokens::{EventTokens, TokenTally};
-use event::{EventFacts, Shape, Usage, scan};
+use event::{Choice, EventFacts, Shape, Usage, scan};
 use infermeter_core::clock::Offset;
-use infermeter_core::record::{Chunk, ChunkKind, ChunkTexts, Reason, RequestError, RequestRecord};
+use infermeter_core::finish::FinishReason;
+use infermeter_core::record::{
+    Chunk, ChunkKind, ChunkTexts, Reason, RequestError, RequestRecord, TokenSource,
+};
 use infermeter_core::text::inert_bytes;
 use template::Template;
 
 /// Longest `finish_reason` kept, bytes.
 const MAX_FINISH_REASON: usize = 64;
+
+/// Most names of members not understood kept of one answer, and the longest of them, bytes.
+const MAX_UNKNOWN_NAMES: usize = 4;
+const MAX_UNKNOWN_NAME: usize = 32;
 
 /// Which texts of the chunks outlive the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,14 +72,14 @@ pub(crate) struct Answer {
     template: Template,
     usage: Usage,
     finish_reason: Option<String>,
-    /// Usage came with output before the finish: it counts as the answer goes.
-    continuous: bool,
+    /// `usage.completion_tokens` before the event at hand.
+    counted: Option<u32>,
     /// Usage came in an event without choices: the answer's last words.
     final_usage: bool,
-    /// Choices other than the first came: usage counts their tokens too.
-    several_choices: bool,
     /// An event of the dialect came: the answer is of the API that was asked.
     own_api: bool,
+    /// Names of members that were not understood, inert.
+    unknown: Vec<String>,
     done: bool,
 }
 
@@ -101,10 +109,10 @@ impl Answer {
         self.template.clear();
         self.usage = Usage::default();
         self.finish_reason = None;
-        self.continuous = false;
+        self.counted = None;
         self.final_usage = false;
-        self.several_choices = false;
         self.own_api = false;
+        self.unknown.clear();
         self.done = false;
     }
 
@@ -143,6 +151,7 @@ impl Answer {
         stamp: EventStamp,
     ) -> Result<bool, RequestError> {
         if self.done {
+            self.behind_end(event);
             return Ok(false);
         }
         if event.name.is_empty()
@@ -160,6 +169,16 @@ impl Answer {
             return Ok(true);
         }
         self.unlike_event(event, stamp)
+    }
+
+    /// Takes what comes behind the end mark: usage, and nothing else.
+    fn behind_end(&mut self, event: SseEvent<'_>) {
+        if let Ok(EventFacts {
+            usage: Some(usage), ..
+        }) = scan(event.data, Shape::Event)
+        {
+            self.note_usage(usage);
+        }
     }
 
     /// Takes an event that is not like the one before.
@@ -213,11 +232,14 @@ impl Answer {
         facts: &EventFacts,
         stamp: EventStamp,
     ) -> Result<bool, RequestError> {
+        if facts.other_choice {
+            return Err(several_choices());
+        }
+        self.counted = self.usage.completion;
         if let Some(usage) = facts.usage {
             self.note_usage(usage);
             self.final_usage |= facts.choices == 0;
         }
-        self.several_choices |= facts.other_choice;
         let Some(choice) = &facts.choice else {
             return Ok(false);
         };
@@ -226,12 +248,7 @@ impl Answer {
             ids: choice.token_ids.or(choice.logprobs),
         };
         let kind = self.generated(data, choice, tokens);
-        if choice.finish.is_none() {
-            self.continuous |= tokens.usage.is_some();
-        }
-        if let Some(reason) = choice.finish {
-            self.finish_reason = Some(inert_bytes(reason.span.of(data), MAX_FINISH_REASON));
-        }
+        self.note_choice(data, choice);
         let Some(kind) = kind else {
             return Ok(false);
         };
@@ -273,6 +290,47 @@ impl Answer {
         known.reasoning = usage.reasoning.or(known.reasoning);
     }
 
+    /// Keeps what a choice says beside its texts.
+    fn note_choice(&mut self, data: &[u8], choice: &Choice) {
+        if let Some(reason) = choice.finish {
+            self.finish_reason = Some(inert_bytes(reason.span.of(data), MAX_FINISH_REASON));
+        }
+        for name in choice.unknown.names() {
+            if self.unknown.len() == MAX_UNKNOWN_NAMES {
+                return;
+            }
+            // A name that is cut could be a part of a secret, which nobody would recognise.
+            let name = match name.of(data) {
+                short if short.len() <= MAX_UNKNOWN_NAME => inert_bytes(short, MAX_UNKNOWN_NAME),
+                _ => "(a long name)".to_owned(),
+            };
+            if !self.unknown.contains(&name) {
+                self.unknown.push(name);
+            }
+        }
+    }
+
+    /// The server says that the answer has no token.
+    fn is_empty(&self) -> bool {
+        self.usage.completion == Some(0) && self.finish_reason.is_some()
+    }
+
+    /// The server says nothing about the answer's tokens.
+    fn uncounted(&self) -> bool {
+        self.usage.completion.is_none()
+    }
+
+    /// An answer that the server gave up is none.
+    fn check_end(&self) -> Result<(), RequestError> {
+        match &self.finish_reason {
+            Some(word) if FinishReason::of(word) == FinishReason::Aborted => {
+                let text = format!("the server gave the answer up: finish_reason `{word}`");
+                Err(failure(Reason::Aborted, text))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn end_text(&mut self) -> Result<(), RequestError> {
         let length = self.texts.bytes.len();
         if length > self.text_limit {
@@ -307,7 +365,8 @@ impl Answer {
                 "the stream ended without finish_reason, final usage or [DONE]",
             ));
         }
-        if self.chunks.is_empty() {
+        self.check_end()?;
+        if self.chunks.is_empty() && !self.is_empty() {
             let text = "the stream ended without a token".to_owned();
             return Err(failure(Reason::NoTokens, text));
         }
@@ -324,14 +383,18 @@ impl Answer {
         record.reasoning_tokens = self.usage.reasoning;
         record.token_source = self.tally.settle(
             &mut self.chunks,
-            self.usage.completion.filter(|_| !self.several_choices),
+            self.usage.completion,
             record.finish_reason.as_deref(),
         );
         record.chunks = std::mem::take(&mut self.chunks);
         if record.chunks.capacity() > record.chunks.len() * 2 + 64 {
             record.chunks.shrink_to_fit();
         }
-        let unsettled = record.token_source == Some(infermeter_core::record::TokenSource::Unknown);
+        record.unknown_members = (!self.unknown.is_empty()).then(|| self.unknown.join(","));
+        let unsettled = match record.token_source {
+            Some(source) => source == TokenSource::Unknown,
+            None => self.uncounted(),
+        };
         let chunks = record.chunks.len() as u64;
         let unlike = |usage: u32| u64::from(usage).abs_diff(chunks) > 1;
         let wanted = match self.keep {
@@ -352,6 +415,12 @@ fn unexpected(api: &str, data: &[u8]) -> RequestError {
     let quoted = inert_bytes(data, crate::limits::QUOTED_BYTES);
     let text = format!("the answer is of {api}, not of chat or completions: {quoted}");
     failure(Reason::UnexpectedContent, text)
+}
+
+/// An instant belongs to one choice, a usage to all of them: no figure would be right.
+fn several_choices() -> RequestError {
+    let text = "the answer has several choices (`n`): one answer to a request is measured";
+    failure(Reason::UnexpectedContent, text.to_owned())
 }
 
 fn truncated(text: &str) -> RequestError {

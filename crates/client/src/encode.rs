@@ -291,6 +291,8 @@ fn head(method: &str, path: &str, target: &Target, accept: &str, headers: &Heade
         ("host", host.as_str()),
         ("user-agent", USER_AGENT),
         ("accept", accept),
+        // Without this any coding is welcome (RFC 9110, 12.5.3).
+        ("accept-encoding", "identity"),
     ] {
         if !headers.has(name) {
             push_header(&mut head, name, value);

@@ -104,9 +104,12 @@ impl<'a> Cursor<'a> {
     /// Bytes of a key.
     #[inline]
     pub(crate) fn key(&self, key: Text) -> &'a [u8] {
-        self.document
-            .get(key.span.start..key.span.end)
-            .unwrap_or_default()
+        self.of(key.span)
+    }
+
+    /// Bytes of a piece of the document.
+    pub(crate) fn of(&self, span: Span) -> &'a [u8] {
+        self.document.get(span.start..span.end).unwrap_or_default()
     }
 
     /// An error here.
@@ -212,11 +215,12 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Takes any value; a non-negative integer below 2^32 - 1 is handed out.
+    /// Takes any value; a whole number from 0 to below 2^32 - 1 is handed out, written as an integer or
+    /// not (`8.0`, `1e1`: servers that count in JavaScript or Lua).
     pub(crate) fn count(&mut self) -> Result<Option<u32>, JsonError> {
         let digits = self.skip_span()?.of(self.document);
         if !digits.iter().all(u8::is_ascii_digit) {
-            return Ok(None);
+            return Ok(whole_number(digits));
         }
         let mut count = 0_u64;
         for digit in digits {
@@ -306,6 +310,13 @@ impl<'a> Cursor<'a> {
             }
         }
     }
+}
+
+/// The whole number that a JSON value is, where it is one.
+fn whole_number(value: &[u8]) -> Option<u32> {
+    let number: f64 = std::str::from_utf8(value).ok()?.parse().ok()?;
+    let is_count = number.fract() == 0.0 && (0.0..f64::from(u32::MAX)).contains(&number);
+    is_count.then_some(number as u32)
 }
 
 /// Whether the bytes hold an escape, if they are the whole inside of a JSON string.

@@ -57,8 +57,9 @@ pub const MAX_INTERIM_RESPONSES: u32 = 16;
 /// Most bytes of one chunk-size line after its digits (extensions).
 pub const MAX_CHUNK_EXTENSION: u32 = 4 << 10;
 
-/// Deepest nesting of JSON that is followed.
-pub const MAX_JSON_DEPTH: u8 = 64;
+/// Deepest nesting of JSON that is followed: beyond what serde_json follows (128), within what the walk's
+/// recursion may take of a thread's stack.
+pub const MAX_JSON_DEPTH: u8 = 200;
 
 /// Most chunks for which memory is reserved ahead; more grow it as they come.
 pub const MAX_RESERVED_CHUNKS: usize = 16 << 10;

@@ -17,6 +17,7 @@ use crate::limits::{
 };
 use crate::sse::{SseDecoder, SseError};
 use infermeter_core::clock::Offset;
+use infermeter_core::oddity::{Oddities, Oddity};
 use infermeter_core::record::{MAX_ERROR_TEXT, Reason, RequestError, StampSource};
 use infermeter_core::text::inert;
 
@@ -65,6 +66,8 @@ enum Body {
     Events,
     /// JSON that was asked for: held until it ends.
     Whole,
+    /// What the content type leaves open: the first byte that is not white space tells.
+    Open,
     /// The body of a status other than 200.
     Error,
     /// Something that was not asked for.
@@ -87,6 +90,7 @@ pub struct ResponseReader {
     sse: SseDecoder,
     answer: Answer,
     body: Body,
+    oddities: Oddities,
     held: Vec<u8>,
     phase: Phase,
     reads: u32,
@@ -115,6 +119,7 @@ impl ResponseReader {
             sse: SseDecoder::new(limits.event_bytes),
             answer: Answer::default(),
             body: Body::Events,
+            oddities: Oddities::default(),
             held: Vec::new(),
             phase: Phase::Reading,
             reads: 0,
@@ -152,6 +157,7 @@ impl ResponseReader {
             .reset(expect.keep_texts, reserve, (chunks, kept_bytes));
         self.done_at = None;
         self.body = Body::Events;
+        self.oddities = Oddities::default();
         self.held.clear();
         self.held.shrink_to(KEPT_BUFFER);
         self.phase = Phase::Reading;
@@ -283,36 +289,69 @@ impl ResponseReader {
             _ if head.content_encoding.is_some() => Body::Unexpected,
             (true, MediaType::EventStream) => Body::Events,
             (false, MediaType::Json) => Body::Whole,
+            (_, MediaType::Other) => Body::Unexpected,
+            (true, MediaType::Json | MediaType::Unsaid)
+            | (false, MediaType::EventStream | MediaType::Unsaid) => Body::Open,
+        }
+    }
+
+    /// What a body under another label begins with: a line of an event, an object, or neither.
+    fn opened(&self, first: u8) -> Body {
+        // A comment, a byte order mark, or the first letter of `data`, `event`, `id`, `retry`.
+        let is_event = matches!(first, b':' | b'd' | b'e' | b'i' | b'r' | 0xef);
+        match (self.expect.streaming, first) {
+            (true, _) if is_event => Body::Events,
+            (false, b'{') => Body::Whole,
             _ => Body::Unexpected,
         }
     }
 
     fn body(&mut self, bytes: &[u8], stamp: EventStamp) -> Result<(), RequestError> {
         match self.body {
-            Body::Events => self.events(bytes, stamp),
+            Body::Open => {
+                let bytes = bytes.trim_ascii_start();
+                let Some(first) = bytes.first() else {
+                    return Ok(());
+                };
+                self.body = self.opened(*first);
+                if self.body != Body::Unexpected {
+                    self.oddities.insert(Oddity::Mislabelled);
+                }
+                self.body(bytes, stamp)
+            }
+            Body::Events => {
+                if self.oddities.contains(Oddity::Mislabelled) && self.answer.chunks().is_empty() {
+                    self.hold(bytes, QUOTED_BYTES);
+                }
+                self.events(bytes, stamp)
+            }
             Body::Whole => {
                 self.held.extend_from_slice(bytes);
                 Ok(())
             }
             Body::Error => {
-                let room = self.limits.error_body_bytes.saturating_sub(self.held.len());
-                self.held
-                    .extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+                let room = self.hold(bytes, self.limits.error_body_bytes);
                 if bytes.len() > room {
                     return Err(self.status_failure());
                 }
                 Ok(())
             }
             Body::Unexpected => {
-                let room = QUOTED_BYTES.saturating_sub(self.held.len());
-                self.held
-                    .extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+                self.hold(bytes, QUOTED_BYTES);
                 if self.held.len() >= QUOTED_BYTES {
                     return Err(self.unexpected_failure());
                 }
                 Ok(())
             }
         }
+    }
+
+    /// Keeps bytes up to `limit` in all; the room that there was.
+    fn hold(&mut self, bytes: &[u8], limit: usize) -> usize {
+        let room = limit.saturating_sub(self.held.len());
+        self.held
+            .extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+        room
     }
 
     fn events(&mut self, bytes: &[u8], stamp: EventStamp) -> Result<(), RequestError> {
@@ -334,10 +373,16 @@ impl ResponseReader {
     /// The body has ended as HTTP says.
     fn end_body(&mut self) -> Result<(), RequestError> {
         match self.body {
-            Body::Events => self.answer.finish(self.sse.tail()),
-            Body::Whole => self.answer.whole(&self.held),
+            Body::Events => {
+                let ended = self.answer.finish(self.sse.tail());
+                ended.map_err(|error| self.perhaps_unexpected(error))
+            }
+            Body::Whole => {
+                let ended = self.answer.whole(&self.held);
+                ended.map_err(|error| self.perhaps_unexpected(error))
+            }
             Body::Error => Err(self.status_failure()),
-            Body::Unexpected => Err(self.unexpected_failure()),
+            Body::Open | Body::Unexpected => Err(self.unexpected_failure()),
         }
     }
 }

@@ -5,21 +5,12 @@
 //!
 //! Invariant: either every chunk of a row has its number of tokens, or none has.
 
+use infermeter_core::finish::FinishReason;
 use infermeter_core::record::{Chunk, RequestRecord, TokenSource};
 
-/// Tokens that may end an answer without a chunk of their own: a chunk sum one below usage is
-/// agreement for these `finish_reason`s.
-const HIDDEN_END: [&str; 5] = [
-    "stop",
-    "tool_calls",
-    "function_call",
-    "eos_token",
-    "stop_sequence",
-];
-
-/// The answer was ended by a token that no chunk shows.
+/// The answer was ended by a token that no chunk shows: a chunk sum one below usage is agreement.
 pub(crate) fn has_hidden_end(finish_reason: Option<&str>) -> bool {
-    finish_reason.is_some_and(|reason| HIDDEN_END.contains(&reason))
+    finish_reason.is_some_and(|word| FinishReason::of(word).has_hidden_end())
 }
 
 /// What one event says about its number of tokens.
@@ -118,13 +109,30 @@ fn agree(sum: u64, usage: Option<u32>, finish_reason: Option<&str>) -> bool {
         .is_some_and(|usage| sum == usage || (sum + 1 == usage && has_hidden_end(finish_reason)))
 }
 
-/// Counts the chunks of a row whose source is unknown with a tokenizer, each chunk's text on its
-/// own; the counts are taken only if their sum agrees with the server's usage (or is one below it
-/// where a hidden token ended the answer). Rows with another source, without texts or without
-/// usage are left as they are. Meant for after the run: it tokenises.
+/// A tokenizer may settle this row: it has texts, and their tokens are unknown.
+pub fn needs_tokenizer(record: &RequestRecord) -> bool {
+    let uncounted = match record.token_source {
+        Some(TokenSource::Unknown) => true,
+        None => record.output_tokens.is_none(),
+        Some(_) => false,
+    };
+    uncounted && record.texts.as_ref().is_some_and(|t| !t.bytes.is_empty())
+}
+
+/// Counts the texts of a row that [`needs_tokenizer`]; other rows are left as they are. Where the server
+/// gives usage, each chunk's text is counted on its own, and the counts are taken only if their sum agrees
+/// with it (or is one below it where a hidden token ended the answer). Where it gives none, the text as a
+/// whole is counted, as an estimate of the answer's length that says nothing about its chunks. Meant for
+/// after the run: it tokenises.
 pub fn settle_with_tokenizer(record: &mut RequestRecord, count: &mut dyn FnMut(&str) -> usize) {
+    if !needs_tokenizer(record) {
+        return;
+    }
     let Some(texts) = &record.texts else { return };
-    if record.token_source != Some(TokenSource::Unknown) || record.output_tokens.is_none() {
+    if record.output_tokens.is_none() {
+        let tokens = count(&String::from_utf8_lossy(&texts.bytes));
+        record.estimated_output_tokens = u32::try_from(tokens).ok();
+        record.token_source = Some(TokenSource::Estimated);
         return;
     }
     let counts: Vec<u32> = (0..record.chunks.len())

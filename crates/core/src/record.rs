@@ -1,6 +1,7 @@
 //! What happened to one request: facts only (instants, bytes, status, usage), no metric.
 
 use crate::clock::Offset;
+use crate::oddity::Oddities;
 use crate::request::{ClassIndex, RequestId, Turn};
 use crate::schedule::Phase;
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// The answer ended as the protocol says, with at least one token.
+    /// The answer ended as the protocol says, with at least one token; or the server says that it has none.
     Completed,
     /// It ended otherwise; [`RequestRecord::error`] says why.
     Failed,
@@ -69,8 +70,10 @@ pub enum Reason {
     MalformedEvent,
     /// An error object inside a stream that had started with status 200.
     InBandError,
-    /// The stream ended properly without a single token.
+    /// The stream ended properly without a single token, and nothing says that the answer has none.
     NoTokens,
+    /// The server gave the answer up (`finish_reason` `abort`, `error` and the like).
+    Aborted,
     /// The stream ended before the end of its body or without a finish.
     Truncated,
     /// A limit on what a server may send was reached.
@@ -110,6 +113,7 @@ impl Reason {
             Self::MalformedEvent => "malformed_event",
             Self::InBandError => "in_band_error",
             Self::NoTokens => "no_tokens",
+            Self::Aborted => "aborted",
             Self::Truncated => "truncated",
             Self::LimitExceeded => "limit_exceeded",
             Self::FirstTokenTimeout => "first_token_timeout",
@@ -188,6 +192,9 @@ pub enum TokenSource {
     OnePerChunk,
     /// Each chunk's text counted by the tokenizer after the run; the sum equals usage.
     Tokenizer,
+    /// The server says nothing about tokens: the answer's text counted by the tokenizer after the run
+    /// ([`RequestRecord::estimated_output_tokens`]). Tokens per chunk are unknown.
+    Estimated,
     /// Tokens per chunk are unknown.
     Unknown,
 }
@@ -200,6 +207,7 @@ impl TokenSource {
             Self::TokenIds => "token_ids",
             Self::OnePerChunk => "one_per_chunk",
             Self::Tokenizer => "tokenizer",
+            Self::Estimated => "estimated",
             Self::Unknown => "unknown",
         }
     }
@@ -346,7 +354,9 @@ pub struct RequestRecord {
     pub text_tokens: Option<u32>,
     /// Chunks whose text is that of the chunk before; `None` where nothing asked for it.
     pub repeated_chunks: Option<u32>,
-    /// Source of the chunks' token counts; `None` when there are no chunks.
+    /// Output tokens by the tokenizer, where the server gives no count ([`TokenSource::Estimated`]).
+    pub estimated_output_tokens: Option<u32>,
+    /// Source of the token counts; `None` when there are no chunks and no estimate.
     pub token_source: Option<TokenSource>,
     /// Number of the connection, unique in the run.
     pub connection: Option<u32>,
@@ -356,6 +366,11 @@ pub struct RequestRecord {
     pub attempts: u8,
     /// Whose stamps the receive instants are; `None` when nothing was received.
     pub stamp_source: Option<StampSource>,
+    /// What was unusual about the answer.
+    pub oddities: Oddities,
+    /// Members of the deltas that hold something and are not understood: the first few names, inert,
+    /// with commas between.
+    pub unknown_members: Option<String>,
     /// Chunks in order of arrival.
     pub chunks: Vec<Chunk>,
     /// Their texts, while still needed (token counting after the run, `--save-responses`).
@@ -401,11 +416,14 @@ impl RequestRecord {
             reasoning_tokens: None,
             text_tokens: None,
             repeated_chunks: None,
+            estimated_output_tokens: None,
             token_source: None,
             connection: None,
             new_connection: None,
             attempts: 0,
             stamp_source: None,
+            oddities: Oddities::default(),
+            unknown_members: None,
             chunks: Vec::new(),
             texts: None,
         }
@@ -422,11 +440,13 @@ impl RequestRecord {
             .sum()
     }
 
-    /// Output tokens: the server's usage where given, else the sum over chunks.
+    /// Output tokens: the server's usage where given, else the sum over chunks, else the tokenizer's
+    /// estimate.
     pub fn output_token_count(&self) -> Option<u64> {
         self.output_tokens
             .map(u64::from)
             .or_else(|| self.chunk_token_sum())
+            .or(self.estimated_output_tokens.map(u64::from))
     }
 }
 

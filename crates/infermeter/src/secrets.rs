@@ -328,6 +328,8 @@ impl Secrets {
         }
         let finish = record.finish_reason.as_deref();
         let finish = finish.and_then(|reason| self.scrubbed(reason));
+        let members = record.unknown_members.as_deref();
+        let members = members.and_then(|names| self.scrubbed(names));
         let error = record.error.as_ref();
         let error = error.and_then(|error| self.scrubbed(&error.text));
         let kind = |i: usize| match record.chunks.get(i) {
@@ -337,11 +339,12 @@ impl Secrets {
         };
         let texts = record.texts.as_ref();
         let texts = texts.and_then(|texts| scrub::texts_without(&self.0, texts, kind));
-        if finish.is_none() && error.is_none() && texts.is_none() {
+        if finish.is_none() && members.is_none() && error.is_none() && texts.is_none() {
             return None;
         }
         let mut clean = record.clone();
         clean.finish_reason = finish.or(clean.finish_reason);
+        clean.unknown_members = members.or(clean.unknown_members);
         clean.error = clean
             .error
             .map(|RequestError { reason, text }| RequestError {

@@ -2,8 +2,8 @@
 //! with chunk by chunk are counted, answers are saved.
 
 use anyhow::Result;
-use infermeter_client::tokens::settle_with_tokenizer;
-use infermeter_core::record::{ChunkTexts, RequestRecord, TokenSource};
+use infermeter_client::tokens::{needs_tokenizer, settle_with_tokenizer};
+use infermeter_core::record::{ChunkTexts, RequestRecord};
 use infermeter_core::run::RunManifest;
 use infermeter_core::schedule::Phase;
 use infermeter_record::{Converted, LeftOpen, RecordError, ResponsesWriter, convert};
@@ -61,7 +61,8 @@ impl LazyCounter {
     }
 
     fn settle(&mut self, record: &mut RequestRecord) {
-        let Some(texts) = record.texts.as_ref().filter(|_| is_unlike(record)) else {
+        let wanted = needs_tokenizer(record) || is_unlike(record);
+        let Some(texts) = record.texts.as_ref().filter(|_| wanted) else {
             return;
         };
         record.repeated_chunks = repeated(texts, record.chunks.len());
@@ -89,7 +90,7 @@ impl LazyCounter {
 fn is_unlike(record: &RequestRecord) -> bool {
     let chunks = record.chunks.len() as u64;
     let unlike = |usage: u32| u64::from(usage).abs_diff(chunks) > 1;
-    record.token_source == Some(TokenSource::Unknown) || record.output_tokens.is_some_and(unlike)
+    record.output_tokens.is_some_and(unlike)
 }
 
 /// Chunks with the text of the chunk before; absent for an answer in one piece.

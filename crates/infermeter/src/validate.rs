@@ -186,6 +186,14 @@ fn carried(plan: &Plan) -> Result<()> {
             bail!("--sampling and --extra-body both set {name}: leave one of them away");
         }
     }
+    let sampled = plan.sampling.iter().find(|s| s.name == "n");
+    let several = sampled.map(|s| &s.value).or_else(|| extra?.get("n"));
+    if several.and_then(Value::as_f64).is_some_and(|n| n > 1.0) {
+        bail!(
+            "--sampling, --extra-body: `n` above 1 asks for several answers to a request, and one is \
+             measured: leave it out, and raise the load instead"
+        );
+    }
     let of_chat = [
         ("--tools", plan.tools.is_some()),
         ("--images", plan.images.is_some()),

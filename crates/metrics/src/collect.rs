@@ -16,6 +16,7 @@ use crate::tally::Tally;
 use crate::token_series::{
     Group, Part, SeriesId, TokenMetric, TokenValue, for_each_of_part, for_each_value, part_of,
 };
+use crate::words::UnknownWords;
 use infermeter_core::record::RequestRecord;
 use infermeter_core::request::ClassIndex;
 use infermeter_core::run::RunManifest;
@@ -29,6 +30,8 @@ pub struct Collected {
     pub requests: Vec<RequestFacts>,
     /// Why measured requests did not complete.
     pub reasons: Reasons,
+    /// Words in measured answers that nobody understood.
+    pub unknown: UnknownWords,
     /// Answers came as streams; otherwise there are no token-level series.
     pub streaming: bool,
     /// Widths of the measured requests' chunk instants.
@@ -104,6 +107,7 @@ impl Collected {
             return;
         }
         self.reasons.add(record);
+        self.unknown.take(record);
         self.widths.add(record);
         if part_of(record, TokenMetric::ClientLag).is_some() {
             for_each_value(record, TokenMetric::ClientLag, |v| self.lag.add(v));
@@ -124,6 +128,7 @@ impl Collected {
     fn merge(&mut self, other: Self) {
         self.requests.extend(other.requests);
         self.reasons.merge(other.reasons);
+        self.unknown.merge(&other.unknown);
         self.widths.merge(&other.widths);
         self.lag.merge(&other.lag);
         self.positions.merge(&other.positions);

@@ -3,12 +3,13 @@
 //!
 //! Does not decide which requests count. Invariant: a fact that the record lacks is absent here.
 
-use crate::finish::FinishReason;
 use crate::fluidity::{Fluidity, FluidityQuestion};
 use crate::releases::Releases;
 use crate::stalls::RequestStalls;
 use crate::token_series::{TokenMetric, own_percentile};
 use infermeter_core::clock::Offset;
+use infermeter_core::finish::FinishReason;
+use infermeter_core::oddity::Oddities;
 use infermeter_core::record::{
     Chunk, ChunkKind, Outcome, Reason, RequestRecord, StampSource, TokenSource,
 };
@@ -72,7 +73,11 @@ pub struct RequestFacts {
     pub text_tokens: Option<u32>,
     /// Chunks with the text of the chunk before, where counted.
     pub repeated_chunks: Option<u32>,
-    /// Source of the chunks' token counts.
+    /// Output tokens by the tokenizer.
+    pub estimated_output_tokens: Option<u32>,
+    /// What was unusual about the answer.
+    pub oddities: Oddities,
+    /// Source of the token counts.
     pub token_source: Option<TokenSource>,
     /// The connection was opened for this request.
     pub new_connection: Option<bool>,
@@ -167,6 +172,8 @@ impl RequestFacts {
             reasoning_tokens: record.reasoning_tokens,
             text_tokens: record.text_tokens,
             repeated_chunks: record.repeated_chunks,
+            estimated_output_tokens: record.estimated_output_tokens,
+            oddities: record.oddities,
             token_source: record.token_source,
             new_connection: record.new_connection,
             attempts: record.attempts,
@@ -175,14 +182,25 @@ impl RequestFacts {
         }
     }
 
-    /// Output tokens: the server's usage where given, else the sum over chunks.
+    /// Output tokens: the server's usage where given, else the sum over chunks, else the tokenizer's
+    /// estimate.
     pub fn output_token_count(&self) -> Option<u64> {
-        self.output_tokens.map(u64::from).or(self.chunks.tokens)
+        let counted = self.output_tokens.map(u64::from).or(self.chunks.tokens);
+        counted.or(self.estimated_output_tokens.map(u64::from))
     }
 
-    /// Instant of the last token: the last chunk, or the end of an answer without chunks.
+    /// Instant of the last token: the last chunk, or the end of an answer without chunks. An empty
+    /// answer has no token.
     pub fn last_token(&self) -> Option<Offset> {
+        if self.is_empty_answer() {
+            return None;
+        }
         self.chunks.last.or(self.finished).or(self.closed)
+    }
+
+    /// The server says that the answer has no token, and none came.
+    pub fn is_empty_answer(&self) -> bool {
+        self.output_tokens == Some(0) && self.chunks.count == 0
     }
 }
 

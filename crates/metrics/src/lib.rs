@@ -12,7 +12,6 @@ pub mod chunk_sums;
 pub mod collect;
 pub mod departure;
 pub mod facts;
-pub mod finish;
 #[cfg(any(test, feature = "fixture"))]
 pub mod fixture;
 pub mod fluidity;
@@ -37,3 +36,4 @@ pub mod token_counts;
 pub mod token_series;
 pub mod usage_evidence;
 pub mod window;
+pub mod words;

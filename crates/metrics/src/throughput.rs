@@ -72,6 +72,9 @@ pub struct Throughput {
     /// Responses of several chunks whose tokens per chunk are unknown: their usage is spread
     /// evenly over their chunks.
     pub spread_evenly: u64,
+    /// Responses of which something arrived inside the window and whose tokens are the tokenizer's
+    /// estimate, spread evenly over their chunks.
+    pub estimated: u64,
     /// Chunks inside the window of responses without any token count (a stream that broke before
     /// its usage): their tokens are missing from [`Self::output_tokens`].
     pub uncounted_chunks: u64,
@@ -90,6 +93,7 @@ impl Throughput {
             cached_tokens: None,
             requests: WindowCount::new(window),
             spread_evenly: 0,
+            estimated: 0,
             uncounted_chunks: 0,
             chunks: 0,
             prompt_tokens_as_asked: 0,
@@ -120,6 +124,7 @@ impl Throughput {
             own.merge(theirs);
         }
         self.spread_evenly += other.spread_evenly;
+        self.estimated += other.estimated;
         self.uncounted_chunks += other.uncounted_chunks;
         self.chunks += other.chunks;
         self.prompt_tokens_as_asked += other.prompt_tokens_as_asked;
@@ -144,14 +149,20 @@ fn count_output(record: &RequestRecord, window: Window, result: &mut Throughput)
         }
         return;
     }
-    match (record.output_tokens, record.chunks.len()) {
+    let estimate = record.estimated_output_tokens;
+    match (record.output_tokens.or(estimate), record.chunks.len()) {
         (Some(tokens), 0) => {
             if let Some(at) = end_of_answer(record) {
                 result.output_tokens.add(at, f64::from(tokens));
+                result.estimated += u64::from(estimate.is_some() && window.contains(at));
             }
         }
         (Some(tokens), chunks) => {
-            result.spread_evenly += u64::from(inside > 0 && chunks > 1);
+            let counted = match estimate {
+                Some(_) => &mut result.estimated,
+                None => &mut result.spread_evenly,
+            };
+            *counted += u64::from(inside > 0 && (chunks > 1 || estimate.is_some()));
             // Whole tokens, so that sums are exact in any order: chunk i gets what the first i + 1
             // chunks have more than the first i.
             let upto = |i: usize| u64::from(tokens) * i as u64 / chunks as u64;

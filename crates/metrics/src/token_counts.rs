@@ -1,8 +1,8 @@
 //! Whether token counts agree: what was asked, what usage says, what the chunks add up to.
 
 use crate::facts::RequestFacts;
-use crate::finish::FinishReason;
 use crate::population::Population;
+use infermeter_core::finish::FinishReason;
 use infermeter_core::record::TokenSource;
 use serde::Serialize;
 
@@ -21,6 +21,10 @@ pub struct TokenCounts {
     pub with_usage: u64,
     /// With any output count (usage or chunks).
     pub output_known: u64,
+    /// Without one, whose output tokens are the tokenizer's estimate.
+    pub estimated: u64,
+    /// That have no token, by the server's word.
+    pub empty: u64,
     /// Of those, whose length is off the one asked for by more than 1 token.
     pub output_not_obeyed: u64,
     /// Those of them that are off: by how they ended.
@@ -163,7 +167,11 @@ pub fn token_counts(population: &Population<'_>) -> TokenCounts {
 
 fn count_output(record: &RequestFacts, counts: &mut TokenCounts) {
     counts.with_usage += u64::from(record.output_tokens.is_some());
-    if let Some(tokens) = record.output_token_count() {
+    counts.empty += u64::from(record.is_empty_answer());
+    let is_estimated = record.token_source == Some(TokenSource::Estimated);
+    counts.estimated += u64::from(is_estimated);
+    // An estimate is not held against the server.
+    if let Some(tokens) = record.output_token_count().filter(|_| !is_estimated) {
         let asked = u64::from(record.requested_output_tokens);
         counts.output_known += 1;
         counts.output_tokens += tokens;

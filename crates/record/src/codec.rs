@@ -6,7 +6,7 @@
 //! bit per optional fact, in the order below), then the facts present: instants s (each the
 //! difference from the instant before it), numbers u, texts (length u and bytes), the instant at
 //! which the request left s, session u and turn u, parent u, planned instant s, tokens of the text u, repeated
-//! chunks u (whose bits are the last)`; then
+//! chunks u, estimated tokens u, oddities u, unknown members (a text) (whose bits are the last)`; then
 //! `number of chunks u` and the columns `at s (differences), seen - at s, at - lower in runs,
 //! tokens + 1 in runs (0 unknown), read in runs of differences, kind in runs`; then, if the bit is
 //! set, the chunk texts: `number of ends u, ends s (differences), bytes`.
@@ -24,6 +24,7 @@ use codes::{
     token_source_code,
 };
 use infermeter_core::clock::Offset;
+use infermeter_core::oddity::Oddities;
 use infermeter_core::record::{ChunkTexts, Outcome, Reason, RequestError, RequestRecord};
 use infermeter_core::request::Turn;
 
@@ -65,6 +66,14 @@ pub(crate) fn encode(record: &RequestRecord, texts: Option<&ChunkTexts>, out: &m
         .flatten()
     {
         put(out, u64::from(counted));
+    if let Some(tokens) = record.estimated_output_tokens {
+        put(out, u64::from(tokens));
+    }
+    if record.oddities != Oddities::default() {
+        put(out, u64::from(record.oddities.bits()));
+    }
+    if let Some(names) = &record.unknown_members {
+        put_bytes(out, names.as_bytes());
     }
     encode_chunks(&record.chunks, last_instant, out);
     if let Some(texts) = texts {
@@ -117,6 +126,14 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<RequestRecord, Malformed> {
         if presence.next() {
             *slot = Some(cursor.narrow()?);
         }
+    if presence.next() {
+        record.estimated_output_tokens = Some(cursor.narrow()?);
+    }
+    if presence.next() {
+        record.oddities = Oddities::from_bits(cursor.narrow()?).ok_or(Malformed)?;
+    }
+    if presence.next() {
+        record.unknown_members = Some(cursor.text()?);
     }
     if presence.0 != 0 {
         return Err(Malformed);
@@ -177,6 +194,9 @@ fn presence(record: &RequestRecord, texts: Option<&ChunkTexts>) -> u64 {
     note(record.planned.is_some());
     note(record.text_tokens.is_some());
     note(record.repeated_chunks.is_some());
+    note(record.estimated_output_tokens.is_some());
+    note(record.oddities != Oddities::default());
+    note(record.unknown_members.is_some());
     bits
 }
 

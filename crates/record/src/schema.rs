@@ -15,6 +15,7 @@ mod columns;
 
 use arrow_schema::{DataType, Field, Schema};
 use infermeter_core::record::{Chunk, RequestRecord};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 pub(crate) use columns::COLUMNS;
@@ -51,7 +52,7 @@ pub(crate) enum Kind {
         take: fn(&mut RequestRecord, i64) -> Taken,
     },
     Text {
-        give: fn(&RequestRecord) -> Option<&str>,
+        give: fn(&RequestRecord) -> Option<Cow<'_, str>>,
         take: fn(&mut RequestRecord, &str) -> Taken,
     },
     Flag {
@@ -103,6 +104,9 @@ impl Column {
                 | "planned_ns"
                 | "text_tokens"
                 | "repeated_chunks"
+                | "estimated_output_tokens"
+                | "oddities"
+                | "unknown_members"
         )
     }
 

@@ -166,6 +166,7 @@ pub(crate) fn arbitrary_record() -> impl Strategy<Value = RequestRecord> {
                 TokenSource::TokenIds,
                 TokenSource::OnePerChunk,
                 TokenSource::Tokenizer,
+                TokenSource::Estimated,
                 TokenSource::Unknown,
             ][..],
         )),

@@ -19,7 +19,7 @@ struct Row {
 /// The table over all measured requests, and below it the other origin and the legend.
 pub(crate) fn lines(summary: &Summary, style: Style) -> Vec<String> {
     let origin = summary.headline_origin;
-    let rows = rows(&summary.latency, summary);
+    let rows = rows(&summary.latency, summary, origin);
     if rows.is_empty() {
         return vec![
             style.heading("Latency"),
@@ -49,19 +49,13 @@ pub(crate) fn class_lines(
     summary: &Summary,
     style: Style,
 ) -> Vec<String> {
-    let rows = rows(latency, summary);
+    let rows = rows(latency, summary, summary.headline_origin);
     table(&rows, &summary.percentiles, style)
 }
 
-fn rows(latency: &LatencySummary, summary: &Summary) -> Vec<Row> {
-    let (origin, columns) = (summary.headline_origin, &summary.percentiles);
-    let in_doubt = summary.usage.map_or(&[][..], |usage| usage.in_doubt);
-    let doubt = |name: &str| match name {
-        "TPOT" => in_doubt.contains(&"tpot"),
-        "TPOT 2nd form" => in_doubt.contains(&"tpot_after_first_chunk"),
-        "NTPOT" => in_doubt.contains(&"ntpot"),
-        _ => false,
-    };
+fn rows(latency: &LatencySummary, summary: &Summary, origin: Origin) -> Vec<Row> {
+    let columns = &summary.percentiles;
+    let mark = |name: &str| mark(name, summary);
     let by_origin = |metric: &ByOrigin| metric.from(origin).cloned();
     let ttfo = latency
         .reasoning
@@ -85,12 +79,8 @@ fn rows(latency: &LatencySummary, summary: &Summary) -> Vec<Row> {
         let Some(distribution) = distribution else {
             continue;
         };
-        let mark = if doubt(name) { "*" } else { "" };
-        rows.push(row(
-            &format!("{name}{mark}"),
-            &distribution.percentiles,
-            columns,
-        ));
+        let label = format!("{name}{}", mark(name));
+        rows.push(row(&label, &distribution.percentiles, columns));
         if let Some(with) = &distribution.with_failures
             && matches!(name, "TTFT" | "E2E")
         {
@@ -98,6 +88,24 @@ fn rows(latency: &LatencySummary, summary: &Summary) -> Vec<Row> {
         }
     }
     rows
+}
+
+/// Says of a metric that its token counts are not the server's, or that the text contradicts them.
+fn mark(name: &str, summary: &Summary) -> &'static str {
+    let in_doubt = summary.usage.map_or(&[][..], |usage| usage.in_doubt);
+    let key = match name {
+        "TPOT" => "tpot",
+        "TPOT 2nd form" => "tpot_after_first_chunk",
+        "NTPOT" => "ntpot",
+        _ => return "",
+    };
+    if in_doubt.contains(&key) {
+        "*"
+    } else if summary.tokens.estimated > 0 {
+        " est."
+    } else {
+        ""
+    }
 }
 
 fn row(name: &str, percentiles: &Percentiles, columns: &[Percentile]) -> Row {
@@ -238,6 +246,9 @@ fn legend(summary: &Summary, style: Style) -> Vec<String> {
     }
     if summary.usage.is_some_and(|usage| usage.implausible) {
         parts.push("* marks figures on the server's usage, which the text contradicts.");
+    }
+    if summary.tokens.estimated > 0 {
+        parts.push("est.: per token by the tokenizer's count; the server gives none.");
     }
     let same = !latency.multi_token_chunks && latency.itl.is_some();
     let most = latency.tokens_per_chunk.as_ref().map_or(1.0, |d| d.max);

@@ -7,10 +7,10 @@ use infermeter_analysis::{
     Steadiness, SteadySummary, Summary,
 };
 use infermeter_core::declared::Subject;
+use infermeter_core::finish::FinishReason;
 use infermeter_core::plan::{ArrivalKind, DatasetOrder, Endpoint, Plan};
 use infermeter_core::run::{LoadModel, RunManifest};
 use infermeter_core::text::inert;
-use infermeter_metrics::finish::FinishReason;
 use infermeter_metrics::outcomes::{OutcomeCounts, ReasonCount};
 
 /// The lines about the run.

@@ -63,7 +63,11 @@ fn rates(throughput: &ThroughputSummary) -> Vec<(&'static str, String)> {
     let tokens = "tokens/s";
     let mut lines = Vec::new();
     match &throughput.output_tokens {
-        Some(output) => lines.push(("Output", rate(output, tokens))),
+        Some(output) => {
+            let marked = throughput.responses_estimated > 0;
+            let mark = if marked { " (estimated)" } else { "" };
+            lines.push(("Output", rate(output, tokens) + mark));
+        }
         None => lines.push((
             "Output",
             "unknown: the server reports no token counts".to_owned(),

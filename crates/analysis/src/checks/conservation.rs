@@ -19,6 +19,7 @@ pub(super) fn conservation(run: &Run, _: &Summary) -> Option<Finding> {
     let mut add = |what, id| breaches.entry(what).or_insert((0, id)).0 += 1;
     let recovered = run.manifest.progress.as_ref().is_none_or(|p| p.recovered) || unwritten(run);
     let requests = &run.collected.requests;
+    let form = AnswerForm::of(run);
     // Turns that were not reached leave gaps.
     let gaps = recovered || requests.iter().any(|r| r.turn.is_some());
     let ids: BTreeSet<u64> = requests
@@ -36,7 +37,7 @@ pub(super) fn conservation(run: &Run, _: &Summary) -> Option<Finding> {
         if !recovered && record.parent.is_some_and(|parent| !ids.contains(&parent)) {
             add("waited for a request without a record", record.id);
         }
-        if let Some(what) = contradiction(record).or_else(|| of_another_phase(run, record)) {
+        if let Some(what) = contradiction(record, form).or_else(|| of_another_phase(run, record)) {
             add(what, record.id);
         }
     }
@@ -68,15 +69,35 @@ fn unwritten(run: &Run) -> bool {
         .is_some_and(|h| h.recorder_error.is_some())
 }
 
+/// How answers come: only a stream shows when its tokens came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AnswerForm {
+    Stream,
+    Whole,
+}
+
+impl AnswerForm {
+    fn of(run: &Run) -> Self {
+        if run.manifest.plan.no_stream {
+            Self::Whole
+        } else {
+            Self::Stream
+        }
+    }
+}
+
 /// The first contradiction within one record.
-fn contradiction(record: &RequestFacts) -> Option<&'static str> {
+fn contradiction(record: &RequestFacts, form: AnswerForm) -> Option<&'static str> {
     if record.outcome == Outcome::Completed {
         if record.send_start.is_none() || record.closed.is_none() {
             return Some("completed without send or end");
         }
-        if record.chunks.count == 0 && record.finished.is_none() {
+        if form == AnswerForm::Stream && record.chunks.count == 0 && !record.is_empty_answer() {
             return Some("completed without a token");
         }
+    }
+    if form == AnswerForm::Whole && (record.chunks.count > 0 || record.finished.is_some()) {
+        return Some("an answer that is not a stream has chunks");
     }
     if record.outcome == Outcome::NotSent && record.send_start.is_some() {
         return Some("sent and not sent");

@@ -1,5 +1,6 @@
 //! The checks: each a pure function of a run and its summary.
 
+mod answers;
 mod caching;
 mod calibration;
 mod client;
@@ -44,6 +45,10 @@ const CHECKS: &[Check] = &[
     standstill::stood_still,
     standstill::not_sent,
     failures::bodies_without_end,
+    answers::unknown_finish,
+    answers::empty,
+    answers::mislabelled,
+    answers::unknown_members,
     load::send_lag,
     load::slot_lag,
     load::undelivered,
@@ -100,6 +105,7 @@ const CHECKS: &[Check] = &[
     tokens::prompt_tokens,
     tokens::cached_prompts,
     tokens::unknown_counts,
+    tokens::estimated,
     tokens::multi_token_chunks,
     client::connections_inside,
     client::single_use,

@@ -330,6 +330,7 @@ fn percentiles_asked_for() {
         |run| {
             run.manifest().plan.slo = vec!["tpot.p50<1s".parse().expect("an objective")];
             run.manifest().plan.no_stream = true;
+            run.records().iter_mut().for_each(answers::unstream);
         },
         &["warning slo-without-data"],
     );
@@ -353,22 +354,6 @@ fn requests_that_share_a_queue() {
             }
         },
         &["note correlated-samples"],
-    );
-}
-
-#[test]
-fn an_answer_without_stream_needs_no_finding() {
-    check(
-        |run| {
-            run.manifest().plan.no_stream = true;
-            for record in run.records() {
-                record.chunks.drain(..11);
-                record.chunks[0].tokens = Chunk::TOKENS_UNKNOWN;
-                record.first_byte = Some(record.chunks[0].at);
-                record.token_source = Some(TokenSource::Unknown);
-            }
-        },
-        &[],
     );
 }
 

@@ -1,6 +1,6 @@
 //! Token counts: asked, delivered, counted.
 
-use super::{count, percent};
+use super::{count, counted, percent};
 use crate::limits::{
     CACHED_PROMPT, CHAT_OVERHEAD_TOKENS, COMPLETIONS_OVERHEAD_TOKENS, FORMLESS_PROMPTS,
     LENGTH_NOT_OBEYED, TOKENS_DISAGREE,
@@ -283,7 +283,8 @@ pub(super) fn unknown_counts(_: &Run, summary: &Summary) -> Option<Finding> {
     let throughput = summary.throughput.as_ref();
     let spread = throughput.map_or(0, |t| t.responses_spread_evenly);
     let uncounted = throughput.map_or(0, |t| t.uncounted_chunks);
-    let without_usage = summary.tokens.completed - summary.tokens.with_usage;
+    let tokens = &summary.tokens;
+    let without_usage = tokens.completed - tokens.with_usage - tokens.estimated;
     if spread == 0 && uncounted == 0 && without_usage == 0 {
         return None;
     }
@@ -299,6 +300,33 @@ pub(super) fn unknown_counts(_: &Run, summary: &Summary) -> Option<Finding> {
         "Use a server version that reports usage in streams, or --tokenizer with the model's own \
          tokenizer.json.",
     ))
+}
+
+/// The server says nothing about output tokens: figures per token rest on the tokenizer's count.
+pub(super) fn estimated(run: &Run, summary: &Summary) -> Option<Finding> {
+    let answers = summary.tokens.estimated;
+    let inside = summary
+        .throughput
+        .as_ref()
+        .map_or(0, |t| t.responses_estimated);
+    (answers + inside > 0).then(|| {
+        Finding::new(
+            Severity::Note,
+            "tokens-estimated",
+            "The server does not count the output tokens of some answers: TPOT, NTPOT and output \
+             throughput rest on an estimate, and ITL and smoothed ITL leave those answers out.",
+            format!(
+                "{} of {} completed answers, and {} with output inside the window, counted with the \
+                 tokenizer {}.",
+                count(answers),
+                count(summary.tokens.completed),
+                counted(inside, "answer"),
+                run.manifest.plan.tokenizer
+            ),
+            "Use a server version that reports usage in streams; else give the model's own tokenizer \
+             (--tokenizer path/to/tokenizer.json), and do not compare these figures with counted ones.",
+        )
+    })
 }
 
 /// Chunks carry several tokens: the gap between them is not the time per token.

@@ -211,12 +211,7 @@ fn counts(facts: &mut Facts, measured: &[&RequestFacts], own_salts: bool) {
         *reasons.entry(finish.as_str().to_owned()).or_default() += 1;
     }
     facts.load.asked_requests = Some(measured.len() as f64);
-    let unknown = |r: &&RequestFacts| {
-        let source = r.token_source.unwrap_or(RecordSource::Unknown);
-        source == RecordSource::Unknown && r.output_tokens.is_none()
-    };
-    let known = !completed.is_empty() && !completed.iter().any(unknown);
-    facts.tokens.source = known.then_some(TokenSource::Usage);
+    facts.tokens.source = token_source(&completed);
     let sum = |of: fn(&RequestFacts) -> Option<u64>| -> Option<f64> {
         completed.iter().map(|r| of(r).map(|n| n as f64)).sum()
     };
@@ -235,6 +230,19 @@ fn counts(facts: &mut Facts, measured: &[&RequestFacts], own_salts: bool) {
     facts.tokens.chunks = (chunks > 0).then(|| chunks as f64 / n);
     let counted = facts.tokens.output.filter(|_| chunks > 0);
     facts.tokens.per_chunk = counted.map(|tokens| tokens / chunks as f64);
+}
+
+/// Who counted; `None` where some answer's tokens are unknown.
+fn token_source(completed: &[&RequestFacts]) -> Option<TokenSource> {
+    let known = |r: &&RequestFacts| r.output_token_count().is_some();
+    let is_estimated = |r: &&&RequestFacts| r.token_source == Some(RecordSource::Estimated);
+    let estimated = completed.iter().filter(is_estimated).count();
+    let all = !completed.is_empty() && completed.iter().all(known);
+    all.then_some(match estimated {
+        0 => TokenSource::Usage,
+        n if n == completed.len() => TokenSource::Tokenizer,
+        _ => TokenSource::UsageOrTokenizer,
+    })
 }
 
 fn request(record: &RequestFacts, own_salts: bool) -> Request {

@@ -3,7 +3,9 @@
 //!
 //! It judges nothing: what makes a chunk is decided in [`super`].
 
+use super::parts::{Parts, parts};
 use crate::json::{Cursor, JsonError, Span, Text};
+use infermeter_core::record::ChunkKind;
 
 /// Which JSON is read: names of the choice's member that holds the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +36,13 @@ pub(crate) struct EventFacts {
 pub(crate) struct Choice {
     /// `delta.content` or `text`.
     pub(crate) content: Option<Text>,
-    /// `delta.reasoning_content` or `delta.reasoning`, whichever is not empty.
+    /// `delta.content`, where it is a list of parts.
+    pub(crate) parts: Option<Parts>,
+    /// `delta.reasoning_content`, `delta.reasoning` or `delta.thinking`, the first that is not empty.
     pub(crate) reasoning: Option<Text>,
+    /// `delta.reasoning_details` and its like, where it holds text: the same reasoning once more where
+    /// [`Self::reasoning`] is there, too.
+    pub(crate) details: Option<Parts>,
     /// `delta.refusal`.
     pub(crate) refusal: Option<Text>,
     /// `delta.tool_calls` (or the older `function_call`), where a name or arguments are not
@@ -49,6 +56,29 @@ pub(crate) struct Choice {
     pub(crate) token_ids: Option<u32>,
     /// Length of `logprobs.content` or `logprobs.tokens`.
     pub(crate) logprobs: Option<u32>,
+    /// Members of the delta that hold something and are not understood.
+    pub(crate) unknown: Unknown,
+}
+
+/// Most names of members kept of one event.
+const MAX_UNKNOWN: usize = 4;
+
+/// Where the names of members that are not understood stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Unknown([Option<Span>; MAX_UNKNOWN]);
+
+impl Unknown {
+    /// Notes one; those beyond [`MAX_UNKNOWN`] are left out.
+    pub(super) fn add(&mut self, name: Span) {
+        if let Some(free) = self.0.iter_mut().find(|slot| slot.is_none()) {
+            *free = Some(name);
+        }
+    }
+
+    /// The names, by position.
+    pub(crate) fn names(self) -> impl Iterator<Item = Span> {
+        self.0.into_iter().flatten()
+    }
 }
 
 /// What the server says it used.
@@ -123,7 +153,7 @@ fn choice(cursor: &mut Cursor<'_>, shape: Shape) -> Result<(Choice, Option<u32>)
             (b"index", _) => index = cursor.count()?,
             (b"delta", Shape::Event) | (b"message", Shape::Whole) => output(cursor, &mut choice)?,
             (b"text", _) => choice.content = cursor.string_or_null()?,
-            (b"finish_reason", _) => choice.finish = string_if_any(cursor)?,
+            (b"finish_reason", _) => choice.finish = finish_reason(cursor)?,
             (b"token_ids", _) => choice.token_ids = cursor.array_length()?,
             (b"logprobs", _) => choice.logprobs = logprobs(cursor)?,
             _ => cursor.skip()?,
@@ -139,12 +169,22 @@ fn output(cursor: &mut Cursor<'_>, choice: &mut Choice) -> Result<(), JsonError>
     }
     cursor.object(|cursor, key| {
         match cursor.key(key) {
+            b"content" if cursor.peek() == Some(b'[') => {
+                choice.parts = Some(parts(cursor, ChunkKind::Text, &mut choice.unknown)?);
+            }
             b"content" => choice.content = cursor.string_or_null()?,
-            b"reasoning" | b"reasoning_content" => {
-                // Some servers send both with the same text.
+            b"reasoning" | b"reasoning_content" | b"thinking" if cursor.peek() != Some(b'[') => {
+                // Some servers send two of them with the same text.
                 let text = cursor.string_or_null()?;
                 if choice.reasoning.is_none_or(|t| t.span.is_empty()) {
                     choice.reasoning = text.or(choice.reasoning);
+                }
+            }
+            b"reasoning" | b"reasoning_content" | b"thinking" | b"reasoning_details"
+            | b"thinking_blocks" => {
+                let found = parts(cursor, ChunkKind::Reasoning, &mut choice.unknown)?;
+                if found.reasoning && choice.details.is_none() {
+                    choice.details = Some(found);
                 }
             }
             b"refusal" => choice.refusal = cursor.string_or_null()?,
@@ -155,10 +195,37 @@ fn output(cursor: &mut Cursor<'_>, choice: &mut Choice) -> Result<(), JsonError>
                 note_call(cursor, choice, start, filled);
             }
             b"role" => choice.role = string_if_any(cursor)?.is_some(),
-            _ => cursor.skip()?,
+            _ => {
+                let value = cursor.skip_span()?;
+                let nothing = matches!(cursor.of(value), b"null" | b"false" | b"\"\"");
+                if !nothing && !is_empty_nest(cursor.of(value)) {
+                    choice.unknown.add(key.span);
+                }
+            }
         }
         Ok(())
     })
+}
+
+/// `{}` or `[]`, whatever white space is inside.
+fn is_empty_nest(value: &[u8]) -> bool {
+    matches!(value, [b'{' | b'[', inside @ .., _] if inside.trim_ascii().is_empty())
+}
+
+/// Takes a word, or an object whose `type` is the word (SGLang's own form).
+fn finish_reason(cursor: &mut Cursor<'_>) -> Result<Option<Text>, JsonError> {
+    if cursor.peek() != Some(b'{') {
+        return string_if_any(cursor);
+    }
+    let mut word = None;
+    cursor.object(|cursor, key| match cursor.key(key) {
+        b"type" => {
+            word = string_if_any(cursor)?;
+            Ok(())
+        }
+        _ => cursor.skip(),
+    })?;
+    Ok(word)
 }
 
 fn tool_calls(cursor: &mut Cursor<'_>, choice: &mut Choice) -> Result<(), JsonError> {

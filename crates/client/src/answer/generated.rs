@@ -2,6 +2,7 @@
 
 use super::Answer;
 use super::event::{Choice, tool_texts};
+use super::parts::texts;
 use crate::json::{Span, Text, append_decoded};
 use crate::tokens::{EventTokens, has_hidden_end};
 use infermeter_core::record::ChunkKind;
@@ -15,20 +16,26 @@ impl Answer {
         tokens: EventTokens,
     ) -> Option<ChunkKind> {
         let filled = |text: Option<Text>| text.is_some_and(|t| !t.span.is_empty());
-        if filled(choice.content) {
+        let parts = choice.parts.unwrap_or_default();
+        if filled(choice.content) || parts.text {
             return Some(ChunkKind::Text);
         }
-        if filled(choice.refusal) {
+        if filled(choice.refusal) || parts.refusal {
             return Some(ChunkKind::Refusal);
         }
         if choice.tool_calls.is_some() {
             return Some(ChunkKind::ToolCall);
         }
-        if filled(choice.reasoning) {
+        if filled(choice.reasoning) || choice.details.is_some() || parts.reasoning {
             return Some(ChunkKind::Reasoning);
         }
-        // No text. Tokens alone make a chunk too (half a character), but not the token that only
-        // ended the answer, nor usage that an opening role event or a finish brings along.
+        // No text. Tokens alone make a chunk too (half a character), but nothing does behind the
+        // finish, where usage may come with a choice that is empty.
+        if self.finish_reason.is_some() {
+            return None;
+        }
+        // Nor does the token that only ended the answer, usage that an opening role event brings
+        // along, or the first count that the stream gives: only a rise says that a token came.
         let rise = self.tally.rise(tokens.usage);
         let ids = tokens.ids.unwrap_or(0);
         let finish = choice
@@ -38,8 +45,8 @@ impl Answer {
             return None;
         }
         let opening = choice.role && self.chunks.is_empty();
-        let rises = rise > 0 && !opening && (self.continuous || choice.finish.is_none());
-        if ids == 0 && !rises {
+        let risen = self.counted.zip(tokens.usage).is_some_and(|(a, b)| b > a);
+        if ids == 0 && (!risen || rise == 0 || opening) {
             return None;
         }
         if choice.content.is_some() {
@@ -53,19 +60,41 @@ impl Answer {
 
     /// Appends every text of an event: reasoning, content, refusal, tool calls.
     pub(super) fn append_texts(&mut self, data: &[u8], choice: &Choice) {
-        let out = &mut self.texts.bytes;
-        for text in [choice.reasoning, choice.content, choice.refusal]
-            .into_iter()
-            .flatten()
-        {
-            append_decoded(text.span.of(data), text.escaped, out);
+        use ChunkKind::{Reasoning, Refusal, Text, ToolCall};
+        for kind in [Reasoning, Text, Refusal, ToolCall] {
+            append_kind(data, choice, kind, &mut self.texts.bytes);
         }
-        append_calls(data, choice.tool_calls, out);
+    }
+}
+
+/// Appends the texts of one kind.
+pub(super) fn append_kind(data: &[u8], choice: &Choice, kind: ChunkKind, out: &mut Vec<u8>) {
+    let text = match kind {
+        ChunkKind::Text => choice.content,
+        ChunkKind::Reasoning => choice.reasoning,
+        ChunkKind::Refusal => choice.refusal,
+        ChunkKind::ToolCall => return append_calls(data, choice.tool_calls, out),
+    };
+    let text = text.filter(|text| !text.span.is_empty());
+    if let Some(text) = text {
+        append_decoded(text.span.of(data), text.escaped, out);
+    }
+    let mut append = |found, body: &[u8], escaped| {
+        if found == kind {
+            append_decoded(body, escaped, out);
+        }
+    };
+    // The details say once more what the reasoning says.
+    if let (ChunkKind::Reasoning, Some(details), None) = (kind, choice.details, text) {
+        texts(details.span.of(data), ChunkKind::Reasoning, &mut append);
+    }
+    if let Some(parts) = choice.parts {
+        texts(parts.span.of(data), ChunkKind::Text, &mut append);
     }
 }
 
 /// Appends the names and arguments of tool calls, in order.
-pub(super) fn append_calls(data: &[u8], calls: Option<Span>, out: &mut Vec<u8>) {
+fn append_calls(data: &[u8], calls: Option<Span>, out: &mut Vec<u8>) {
     let Some(calls) = calls.map(|span| span.of(data)) else {
         return;
     };

@@ -62,9 +62,10 @@ impl Template {
 
 fn single_text(facts: &EventFacts) -> Option<(ChunkKind, Text)> {
     let choice = facts.choice?;
-    let other = facts.other_choice
-        || facts.error.is_some()
+    let other = facts.error.is_some()
         || facts.usage.is_some()
+        || choice.parts.is_some()
+        || choice.details.is_some()
         || choice.finish.is_some()
         || choice.tool_calls.is_some()
         || choice.token_ids.is_some()

@@ -1,14 +1,11 @@
 //! An answer that was not streamed: one JSON body, read after its last byte. It has no chunks.
 
 use super::event::{Shape, scan};
-use super::generated::append_calls;
+use super::generated::append_kind;
 use super::{
-    Answer, KeepTexts, MAX_FINISH_REASON, error_message, failure, foreign_api, malformed,
-    unexpected,
+    Answer, KeepTexts, error_message, failure, foreign_api, malformed, several_choices, unexpected,
 };
-use crate::json::append_decoded;
 use infermeter_core::record::{ChunkKind, Reason, RequestError};
-use infermeter_core::text::inert_bytes;
 
 impl Answer {
     /// Takes a whole answer that was not streamed. Unless [`KeepTexts::No`] its texts become
@@ -26,29 +23,30 @@ impl Answer {
         {
             return Err(unexpected(api, body));
         }
+        if facts.other_choice {
+            return Err(several_choices());
+        }
         self.note_usage(facts.usage.unwrap_or_default());
         let choice = facts.choice.unwrap_or_default();
-        if let Some(reason) = choice.finish {
-            self.finish_reason = Some(inert_bytes(reason.span.of(body), MAX_FINISH_REASON));
-        }
+        self.note_choice(body, &choice);
+        let parts = choice.parts.unwrap_or_default();
         let texts = [choice.content, choice.reasoning, choice.refusal];
-        let filled = texts.iter().flatten().any(|text| !text.span.is_empty());
-        if self.usage.completion.unwrap_or(0) == 0 && !filled && choice.tool_calls.is_none() {
+        let filled = texts.iter().flatten().any(|text| !text.span.is_empty())
+            || choice.tool_calls.is_some()
+            || choice.details.is_some()
+            || parts.text
+            || parts.reasoning
+            || parts.refusal;
+        self.check_end()?;
+        if !filled && self.usage.completion.unwrap_or(0) == 0 && !self.is_empty() {
             return Err(failure(
                 Reason::NoTokens,
                 "the answer has no output".to_owned(),
             ));
         }
         if self.keep != KeepTexts::No {
-            for (i, text) in texts.into_iter().enumerate() {
-                // The order of `ChunkKind`: text, reasoning, tool call, refusal.
-                if i == ChunkKind::ToolCall as usize {
-                    append_calls(body, choice.tool_calls, &mut self.texts.bytes);
-                    self.end_text()?;
-                }
-                if let Some(text) = text {
-                    append_decoded(text.span.of(body), text.escaped, &mut self.texts.bytes);
-                }
+            for kind in ChunkKind::ALL {
+                append_kind(body, &choice, kind, &mut self.texts.bytes);
                 self.end_text()?;
             }
         }

@@ -37,7 +37,9 @@ pub enum MediaType {
     EventStream,
     /// `application/json` or a `+json` type.
     Json,
-    /// Anything else, or nothing said.
+    /// `text/plain`, or nothing said: a server or a way that does not know what it carries.
+    Unsaid,
+    /// Anything else.
     Other,
 }
 
@@ -50,6 +52,7 @@ impl Head {
         match essence.as_str() {
             "text/event-stream" => MediaType::EventStream,
             "application/json" => MediaType::Json,
+            "" | "text/plain" => MediaType::Unsaid,
             other if other.ends_with("+json") => MediaType::Json,
             _ => MediaType::Other,
         }

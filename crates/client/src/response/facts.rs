@@ -63,6 +63,7 @@ impl ResponseReader {
         let status = self.http.head().status;
         record.status = (status != 0).then_some(status);
         self.answer.fill(record);
+        record.oddities = self.oddities;
         match &self.phase {
             Phase::Reading => {}
             Phase::Done => {

@@ -57,8 +57,16 @@ fn a_plain_completion_without_usage() {
 fn plain_answers_that_are_none() {
     for (body, expect) in [
         (
-            r#"{"choices":[{"message":{"content":""},"finish_reason":"stop"}],"usage":{"completion_tokens":0}}"#,
-            "failed no_tokens (the answer has no output) finish=stop output=0",
+            r#"{"choices":[{"message":{"content":""},"finish_reason":"stop"}]}"#,
+            "failed no_tokens (the answer has no output) finish=stop",
+        ),
+        (
+            r#"{"choices":[{"message":{"content":"a"},"finish_reason":"error"}],"usage":{"completion_tokens":1}}"#,
+            "failed aborted (the server gave the answer up: finish_reason `error`) finish=error output=1",
+        ),
+        (
+            r#"{"choices":[{"message":{"content":"a"}},{"message":{"content":"b"}}]}"#,
+            "failed unexpected_content (the answer has several choices (`n`): one answer to a request is measured)",
         ),
         (
             r#"{"error":{"message":"no such model"}}"#,
@@ -71,6 +79,68 @@ fn plain_answers_that_are_none() {
     ] {
         check(WHOLE, "200 OK", "application/json", body, expect);
     }
+}
+
+#[test]
+fn plain_answers_of_other_forms() {
+    for (body, expect, texts) in [
+        (
+            r#"{"choices":[{"message":{"content":""},"finish_reason":"stop"}],"usage":{"completion_tokens":0}}"#,
+            "completed finish=stop output=0",
+            ["", "", "", ""],
+        ),
+        (
+            r#"{"choices":[{"message":{"content":[{"type":"thinking","thinking":"hm"},{"type":"text","text":"Hi"}],"audio":{"id":1}},"finish_reason":"stop"}],"usage":{"completion_tokens":3.0}}"#,
+            "completed finish=stop output=3 unknown=audio",
+            ["Hi", "hm", "", ""],
+        ),
+        (
+            r#"{"choices":[{"message":{"reasoning":"hm","reasoning_content":"hm","reasoning_details":[{"type":"reasoning.text","text":"hm"}],"content":"Hi"},"finish_reason":"stop"}]}"#,
+            "completed finish=stop",
+            ["Hi", "hm", "", ""],
+        ),
+    ] {
+        check(WHOLE, "200 OK", "application/json", body, expect);
+        let answer = response("200 OK", "application/json", body.as_bytes());
+        let kept = feed(WHOLE, &[&answer]).1.texts.expect("asked for");
+        assert_eq!([0, 1, 2, 3].map(|kind| kept.get(kind)), texts);
+    }
+}
+
+#[test]
+fn labels_that_say_nothing_or_the_wrong_thing() {
+    let events = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: [DONE]\n\n";
+    let object = r#"{"choices":[{"text":"Hi","finish_reason":"length"}]}"#;
+    for label in ["text/plain; charset=utf-8", "", "application/json"] {
+        let expect = "completed tokens=unknown mislabelled\ntext - \"a\"";
+        check(
+            STREAM,
+            "200 OK",
+            label,
+            &format!("\r\n: hi\n{events}"),
+            expect,
+        );
+    }
+    for label in ["text/plain", "", "text/event-stream"] {
+        let expect = "completed finish=length mislabelled";
+        check(WHOLE, "200 OK", label, &format!(" {object}"), expect);
+    }
+    check(
+        WHOLE,
+        "200 OK",
+        "text/event-stream",
+        events,
+        "failed unexpected_content (asked for application/json, got text/event-stream: \
+         data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}  data: [DONE]  )",
+    );
+    check(
+        STREAM,
+        "200 OK",
+        "text/plain",
+        "down for maintenance\n",
+        "failed unexpected_content (asked for text/event-stream, got text/plain: down for \
+         maintenance ) mislabelled",
+    );
 }
 
 #[test]
@@ -104,7 +174,12 @@ fn coded_bodies_are_not_guessed_at() {
     bytes.extend_from_slice(b"content-encoding: gzip\r\n\r\n\x1f\x8b");
     let (_, record) = feed(STREAM, &[&bytes]);
     let text = record.error.expect("it failed").text;
-    assert!(text.starts_with("asked for text/event-stream, got text/event-stream coded as gzip"));
+    assert!(text.starts_with("the answer is coded as gzip, and the request accepts no coding"));
+    let mut bytes = head("502 Bad Gateway", "text/html");
+    bytes.extend_from_slice(b"content-encoding: br\r\n\r\n\x1f\x8b");
+    let (_, record) = feed(STREAM, &[&bytes]);
+    let text = record.error.expect("it failed").text;
+    assert_eq!(text, "status 502 (the body is coded as br)");
 }
 
 #[test]

@@ -47,15 +47,16 @@ fn a_chat_request() {
     assert!(length > 0);
     let lines: Vec<&str> = head.lines().collect();
     assert_eq!(
-        lines[..7],
+        lines[..8],
         [
             "POST /v1/chat/completions HTTP/1.1",
             "host: localhost:8000",
             &format!("user-agent: infermeter/{version}"),
             "accept: text/event-stream",
+            "accept-encoding: identity",
             "content-type: application/json",
             "x-request-id: run-7",
-            lines[6],
+            lines[7],
         ]
     );
     assert_eq!(
@@ -238,7 +239,7 @@ fn control_requests() {
         String::from_utf8(bytes).expect("UTF-8"),
         format!(
             "GET /p/v1/models HTTP/1.1\r\nhost: h:81\r\nuser-agent: infermeter/{version}\r\n\
-             accept: */*\r\n\r\n"
+             accept: */*\r\naccept-encoding: identity\r\n\r\n"
         )
     );
 }

@@ -20,7 +20,6 @@ fn event() -> impl Strategy<Value = Event> {
         Just(": ping"),
         Just("data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\"}}]}"),
         Just("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"}}]}"),
-        Just("data: {\"choices\":[{\"index\":1,\"delta\":{\"content\":\"b\"}}]}"),
         Just("event: ping\ndata: whatever"),
         Just("id: 7"),
     ];

@@ -151,8 +151,7 @@ refusal - " cannot"
     check(
         "openai-two-choices",
         r#"
-completed finish=stop prompt=8 output=2 tokens=unknown
-text - "a"
+failed unexpected_content (the answer has several choices (`n`): one answer to a request is measured)
 "#,
     );
 }
@@ -217,7 +216,19 @@ text - "b"
     check(
         "no-tokens",
         r"
-failed no_tokens (the stream ended without a token) finish=stop prompt=8 output=0
+failed no_tokens (the stream ended without a token) finish=stop
+",
+    );
+    check(
+        "empty-answer",
+        r"
+completed finish=stop prompt=8 output=0
+",
+    );
+    check(
+        "empty-without-finish",
+        r"
+failed no_tokens (the stream ended without a token) prompt=5 output=0
 ",
     );
     check(
@@ -240,6 +251,124 @@ text - "b"
         "usage-only-ends",
         r#"
 completed prompt=3 output=1 tokens=one_per_chunk
+text 1 "a"
+"#,
+    );
+}
+
+#[test]
+fn what_the_finish_says() {
+    check(
+        "aborted",
+        r#"
+failed aborted (the server gave the answer up: finish_reason `abort`) finish=abort prompt=5 output=1 tokens=one_per_chunk
+text 1 "a"
+"#,
+    );
+    check(
+        "aborted-object",
+        r#"
+failed aborted (the server gave the answer up: finish_reason `abort`) finish=abort prompt=5 output=1 tokens=one_per_chunk
+text 1 "a"
+"#,
+    );
+    check(
+        "finish-object",
+        r#"
+completed finish=length prompt=5 output=1 tokens=one_per_chunk
+text 1 "a"
+"#,
+    );
+    check(
+        "finish-unknown",
+        r#"
+completed finish=recitation prompt=5 output=1 tokens=one_per_chunk
+text 1 "a"
+"#,
+    );
+}
+
+#[test]
+fn usage_wherever_it_comes() {
+    check(
+        "usage-with-empty-choice",
+        r#"
+completed finish=length prompt=5 output=3 tokens=one_per_chunk
+text 1 "a"
+text 1 "b"
+text 1 "c"
+"#,
+    );
+    check(
+        "first-usage-without-output",
+        r#"
+completed finish=length prompt=5 output=4 tokens=continuous_usage
+text 2 "a"
+text 1 ""
+text 1 "é"
+"#,
+    );
+    check(
+        "usage-behind-done",
+        r#"
+completed finish=length prompt=5 output=2 tokens=one_per_chunk
+text 1 "a"
+text 1 "b"
+"#,
+    );
+    check(
+        "whole-floats",
+        r#"
+completed finish=length prompt=5 output=2 tokens=one_per_chunk
+text 1 "a"
+text 1 "b"
+"#,
+    );
+}
+
+#[test]
+fn lists_of_parts_and_reasoning_under_every_name() {
+    check(
+        "content-parts",
+        r#"
+completed finish=stop prompt=5 output=4 tokens=one_per_chunk unknown=reference
+reasoning 1 "hm"
+text 1 "42"
+text 1 "!"
+"#,
+    );
+    check(
+        "reasoning-details",
+        r#"
+completed finish=stop prompt=5 output=5 tokens=one_per_chunk
+reasoning 1 "a"
+reasoning 1 "b"
+reasoning 1 "c"
+text 1 "42"
+"#,
+    );
+    check(
+        "thinking",
+        r#"
+completed finish=stop prompt=5 output=4 tokens=one_per_chunk
+reasoning 1 "a"
+reasoning 1 "b"
+reasoning 1 "c"
+text 1 "42"
+"#,
+    );
+    check(
+        "unknown-members",
+        r#"
+completed finish=length prompt=5 output=2 tokens=one_per_chunk unknown=audio,mood\u001b[31m
+text 1 "a"
+text 1 "b"
+"#,
+    );
+    check(
+        "deep",
+        r#"
+completed finish=length prompt=5 output=1 tokens=one_per_chunk
 text 1 "a"
 "#,
     );

@@ -93,6 +93,12 @@ pub fn summary(record: &RequestRecord) -> String {
     if let Some(source) = record.token_source {
         out.push_str(&format!(" tokens={}", source.as_str()));
     }
+    if let Some(text) = record.oddities.text() {
+        out.push_str(&format!(" {text}"));
+    }
+    if let Some(names) = &record.unknown_members {
+        out.push_str(&format!(" unknown={names}"));
+    }
     let none = ChunkTexts::default();
     let texts = record.texts.as_ref().unwrap_or(&none);
     for (i, chunk) in record.chunks.iter().enumerate() {

@@ -1,6 +1,8 @@
 //! Counting the tokens of chunks after the run.
 
-use crate::support::{STREAM, chunked_stream, feed};
+use crate::support::{STREAM, chunked_stream, feed, response};
+use infermeter_client::KeepTexts;
+use infermeter_client::response::Expect;
 use infermeter_client::tokens::settle_with_tokenizer;
 use infermeter_core::record::{RequestRecord, TokenSource};
 
@@ -39,7 +41,40 @@ fn counts_are_taken_only_where_their_sum_is_the_servers() {
     check(Some(7), "stop", TokenSource::Tokenizer, Some(2));
     check(Some(7), "length", TokenSource::Unknown, None);
     check(Some(5), "stop", TokenSource::Unknown, None);
-    check(None, "stop", TokenSource::Unknown, None);
+    check(None, "stop", TokenSource::Estimated, None);
+}
+
+#[test]
+fn answers_without_usage_have_an_estimate_of_their_whole_length() {
+    let mut record = row(None, "stop");
+    let words = &mut |text: &str| text.split_whitespace().count();
+    settle_with_tokenizer(&mut record, words);
+    assert_eq!(record.estimated_output_tokens, Some(6));
+    assert_eq!(
+        (record.output_tokens, record.chunk_token_sum()),
+        (None, None)
+    );
+    assert_eq!(record.output_token_count(), Some(6));
+    let plain = Expect {
+        streaming: false,
+        keep_texts: KeepTexts::UntilSettled,
+        reserve_chunks: 0,
+    };
+    let body = |usage: &str| {
+        let text = r#"{"choices":[{"text":"one two three","finish_reason":"stop"}]"#;
+        response(
+            "200 OK",
+            "application/json",
+            format!("{text}{usage}}}").as_bytes(),
+        )
+    };
+    let mut record = feed(plain, &[&body("")]).1;
+    assert_eq!(record.token_source, None);
+    settle_with_tokenizer(&mut record, words);
+    assert_eq!(record.token_source, Some(TokenSource::Estimated));
+    assert_eq!(record.output_token_count(), Some(3));
+    let counted = feed(plain, &[&body(r#","usage":{"completion_tokens":5}"#)]).1;
+    assert_eq!((counted.texts, counted.token_source), (None, None));
 }
 
 #[test]

@@ -64,7 +64,11 @@ fn answers_cut_short_fail_with_what_came() {
         // A reset may overtake what was sent before it.
         assert!(record.chunks.len() <= 2);
     }
-    with_fault("empty", "").all_fail(Reason::NoTokens);
+    // No token, and nothing that says so.
+    with_events(&[FINISH, DONE]).all_fail(Reason::NoTokens);
+    let empty = with_fault("empty", "");
+    empty.completes();
+    empty.finding("empty-answers");
 }
 
 #[test]
@@ -86,7 +90,7 @@ fn an_answer_without_end_mark_or_usage_still_completes() {
     for record in run.completes() {
         assert_eq!((record.output_tokens, record.chunks.len()), (None, 4));
     }
-    run.finding("token-counts-unknown");
+    run.finding("tokens-estimated");
     let run = with_events(&[TEXT, TEXT]);
     run.all_fail(Reason::Truncated);
 }

@@ -26,12 +26,13 @@ pub(super) fn outcome_code(outcome: Outcome) -> u64 {
     }
 }
 
-pub(super) const TOKEN_SOURCES: [TokenSource; 5] = [
+pub(super) const TOKEN_SOURCES: [TokenSource; 6] = [
     TokenSource::ContinuousUsage,
     TokenSource::TokenIds,
     TokenSource::OnePerChunk,
     TokenSource::Tokenizer,
     TokenSource::Unknown,
+    TokenSource::Estimated,
 ];
 
 pub(super) fn token_source_code(source: TokenSource) -> u64 {
@@ -41,6 +42,7 @@ pub(super) fn token_source_code(source: TokenSource) -> u64 {
         TokenSource::OnePerChunk => 3,
         TokenSource::Tokenizer => 4,
         TokenSource::Unknown => 5,
+        TokenSource::Estimated => 6,
     }
 }
 

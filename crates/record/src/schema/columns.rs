@@ -5,9 +5,11 @@
 
 use super::{Column, Kind, Lane, Null};
 use infermeter_core::clock::Offset;
+use infermeter_core::oddity::Oddities;
 use infermeter_core::record::{Outcome, Reason, RequestError, StampSource, TokenSource};
 use infermeter_core::request::Turn;
 use infermeter_core::schedule::Phase;
+use std::borrow::Cow;
 
 const fn column(name: &'static str, null: Null, kind: Kind) -> Column {
     Column { name, null, kind }
@@ -79,7 +81,7 @@ macro_rules! chunk_instant {
 }
 
 /// All columns, in the order of the file.
-pub(crate) const COLUMNS: [Column; 41] = [
+pub(crate) const COLUMNS: [Column; 44] = [
     number!("id", id),
     column("class", Null::Never, Kind::Class),
     SESSION,
@@ -130,6 +132,7 @@ pub(crate) const COLUMNS: [Column; 41] = [
     optional_number!("reasoning_tokens", reasoning_tokens),
     optional_number!("text_tokens", text_tokens),
     optional_number!("repeated_chunks", repeated_chunks),
+    optional_number!("estimated_output_tokens", estimated_output_tokens),
     TOKEN_SOURCE,
     optional_number!("connection", connection),
     column(
@@ -145,6 +148,8 @@ pub(crate) const COLUMNS: [Column; 41] = [
     ),
     number!("attempts", attempts),
     STAMP_SOURCE,
+    ODDITIES,
+    UNKNOWN_MEMBERS,
     chunk_instant!("chunk_ns", at, Lane::At),
     chunk_instant!("chunk_seen_ns", seen, Lane::Seen),
     chunk_instant!("chunk_lower_ns", lower, Lane::Lower),
@@ -192,7 +197,7 @@ const PHASE: Column = column(
     "phase",
     Null::Never,
     Kind::Text {
-        give: |r| Some(r.phase.as_str()),
+        give: |r| Some(r.phase.as_str().into()),
         take: |r, v| {
             let all = [Phase::Warmup, Phase::Measure, Phase::Drain];
             r.phase = all.into_iter().find(|p| p.as_str() == v)?;
@@ -205,7 +210,7 @@ const OUTCOME: Column = column(
     "outcome",
     Null::Never,
     Kind::Text {
-        give: |r| Some(r.outcome.as_str()),
+        give: |r| Some(r.outcome.as_str().into()),
         take: |r, v| {
             r.outcome = Outcome::ALL.into_iter().find(|o| o.as_str() == v)?;
             Some(())
@@ -217,7 +222,7 @@ const ERROR: Column = column(
     "error",
     Null::Absent,
     Kind::Text {
-        give: |r| r.error.as_ref().map(|e| e.reason.as_str()),
+        give: |r| r.error.as_ref().map(|e| e.reason.as_str().into()),
         take: |r, v| {
             r.error = Some(RequestError {
                 reason: Reason::parse(v)?,
@@ -233,7 +238,7 @@ const ERROR_TEXT: Column = column(
     "error_text",
     Null::Absent,
     Kind::Text {
-        give: |r| r.error.as_ref().map(|e| e.text.as_str()),
+        give: |r| r.error.as_ref().map(|e| e.text.as_str().into()),
         take: |r, v| {
             v.clone_into(&mut r.error.as_mut()?.text);
             Some(())
@@ -245,7 +250,7 @@ const FINISH_REASON: Column = column(
     "finish_reason",
     Null::Absent,
     Kind::Text {
-        give: |r| r.finish_reason.as_deref(),
+        give: |r| r.finish_reason.as_deref().map(Cow::from),
         take: |r, v| {
             r.finish_reason = Some(v.to_owned());
             Some(())
@@ -257,7 +262,7 @@ const TOKEN_SOURCE: Column = column(
     "token_source",
     Null::Absent,
     Kind::Text {
-        give: |r| r.token_source.map(TokenSource::as_str),
+        give: |r| r.token_source.map(|s| s.as_str().into()),
         take: |r, v| {
             r.token_source = Some(TokenSource::parse(v)?);
             Some(())
@@ -269,10 +274,34 @@ const STAMP_SOURCE: Column = column(
     "stamp_source",
     Null::Absent,
     Kind::Text {
-        give: |r| r.stamp_source.map(StampSource::as_str),
+        give: |r| r.stamp_source.map(|s| s.as_str().into()),
         take: |r, v| {
             let all = [StampSource::Kernel, StampSource::Program];
             r.stamp_source = Some(all.into_iter().find(|s| s.as_str() == v)?);
+            Some(())
+        },
+    },
+);
+
+const ODDITIES: Column = column(
+    "oddities",
+    Null::Absent,
+    Kind::Text {
+        give: |r| r.oddities.text().map(Cow::from),
+        take: |r, v| {
+            r.oddities = Oddities::parse(v)?;
+            Some(())
+        },
+    },
+);
+
+const UNKNOWN_MEMBERS: Column = column(
+    "unknown_members",
+    Null::Absent,
+    Kind::Text {
+        give: |r| r.unknown_members.as_deref().map(Cow::from),
+        take: |r, v| {
+            r.unknown_members = Some(v.to_owned());
             Some(())
         },
     },
@@ -308,8 +337,8 @@ mod tests {
             "id class session turn parent phase planned_ns intended_ns send_start_ns connected_ns tls_done_ns sent_ns left_ns \
              first_byte_ns first_byte_seen_ns finished_ns closed_ns outcome status error error_text \
              finish_reason requested_prompt_tokens requested_output_tokens prompt_tokens \
-             output_tokens cached_tokens reasoning_tokens text_tokens repeated_chunks token_source connection new_connection \
-             attempts stamp_source chunk_ns chunk_seen_ns chunk_lower_ns chunk_tokens chunk_kind \
+             output_tokens cached_tokens reasoning_tokens text_tokens repeated_chunks estimated_output_tokens token_source connection \
+             new_connection attempts stamp_source oddities unknown_members chunk_ns chunk_seen_ns chunk_lower_ns chunk_tokens chunk_kind \
              chunk_read"
         );
     }

@@ -1,11 +1,12 @@
 //! Runs whose answers ended otherwise than asked: broken off, stopped early, cut.
 
-use super::{check, every, quiet, summary_of};
+use super::{check, every, found, quiet, summary_of};
 use crate::checks::judge;
 use crate::{FinishShare, summarize_log};
+use infermeter_core::finish::FinishReason;
+use infermeter_core::oddity::Oddity;
 use infermeter_core::plan::Plan;
-use infermeter_core::record::Reason;
-use infermeter_metrics::finish::FinishReason;
+use infermeter_core::record::{Chunk, Reason, RequestRecord, TokenSource};
 use infermeter_metrics::fixture::{Run, ms};
 use serde_json::json;
 
@@ -107,4 +108,109 @@ fn early_stops_and_cuts_are_told_apart() {
         "{evidence}"
     );
     assert!(advice.contains("context length"), "{advice}");
+}
+
+/// The answer as it is without a stream.
+pub(super) fn unstream(record: &mut RequestRecord) {
+    record.chunks.clear();
+    (record.finished, record.token_source) = (None, None);
+}
+
+#[test]
+fn an_answer_without_stream_needs_no_finding() {
+    let whole = |change: fn(&mut RequestRecord)| {
+        move |run: &mut Run| {
+            run.manifest().plan.no_stream = true;
+            run.records().iter_mut().for_each(|record| {
+                unstream(record);
+                change(record);
+            });
+        }
+    };
+    check(whole(|_| {}), &[]);
+    // Nor may one have what only a stream shows.
+    check(whole(|r| r.finished = r.closed), &["error conservation"]);
+    // And a stream without a token is a contradiction, unless the server says so.
+    let one = |run: &mut Run| every(run, 10_000).take(1).for_each(unstream);
+    check(one, &["error conservation"]);
+}
+
+#[test]
+fn empty_answers_are_counted_and_have_no_latency() {
+    let empty = |nth: usize| {
+        move |run: &mut Run| {
+            for record in every(run, nth) {
+                unstream(record);
+                record.output_tokens = Some(0);
+                record.requested_output_tokens = 0;
+            }
+        }
+    };
+    check(empty(200), &["note empty-answers"]);
+    check(empty(50), &["warning empty-answers"]);
+    let mut run = quiet();
+    empty(200)(&mut run);
+    let summary = summary_of(&run.build());
+    let latency = &summary.latency;
+    let n = [&latency.ttft, &latency.e2e, &latency.ntpot].map(|metric| {
+        let from = metric.from(summary.headline_origin);
+        from.expect("answers with tokens").n
+    });
+    assert_eq!(n, [1_293; 3]);
+}
+
+#[test]
+fn words_that_nobody_knows_are_quoted() {
+    let said = |run: &mut Run| {
+        for record in every(run, 130) {
+            record.finish_reason = Some("recitation".to_owned());
+        }
+    };
+    check(said, &["warning unknown-finish-reason"]);
+    let mut run = quiet();
+    said(&mut run);
+    let (evidence, _) = details(run, "unknown-finish-reason");
+    assert_eq!(evidence, "10 of 1,300 completed answers: 10 x recitation.");
+    let odd = |run: &mut Run| {
+        for record in every(run, 130) {
+            record.unknown_members = Some("audio,mood".to_owned());
+        }
+    };
+    check(odd, &["note unknown-delta-members"]);
+    let mut run = quiet();
+    odd(&mut run);
+    let (evidence, _) = details(run, "unknown-delta-members");
+    assert!(evidence.ends_with("10 x audio, 10 x mood."), "{evidence}");
+    let mislabelled = |run: &mut Run| {
+        every(run, 130).for_each(|r| r.oddities.insert(Oddity::Mislabelled));
+    };
+    check(mislabelled, &["note answers-mislabelled"]);
+}
+
+#[test]
+fn estimated_tokens_give_the_figures_that_need_no_counts() {
+    let estimate = |run: &mut Run| {
+        for record in run.records() {
+            record.token_source = Some(TokenSource::Estimated);
+            // Off the length asked for by more than a server may be: it is only an estimate.
+            (record.output_tokens, record.estimated_output_tokens) = (None, Some(14));
+            record
+                .chunks
+                .iter_mut()
+                .for_each(|c| c.tokens = Chunk::TOKENS_UNKNOWN);
+        }
+    };
+    check(estimate, &["note tokens-estimated"]);
+    let mut run = quiet();
+    estimate(&mut run);
+    let log = run.build();
+    assert!(found(&log).contains(&"note tokens-estimated".to_owned()));
+    let summary = summary_of(&log);
+    let latency = &summary.latency;
+    assert!(latency.tpot.is_some() && latency.ntpot.send.is_some());
+    assert!(latency.itl.is_none() && latency.smoothed_itl.is_none());
+    assert_eq!(summary.tokens.estimated, 1_300);
+    let throughput = summary.throughput.expect("a window");
+    assert!(throughput.output_tokens.is_some() && throughput.responses_estimated > 0);
+    assert_eq!(throughput.uncounted_chunks, 0);
 }

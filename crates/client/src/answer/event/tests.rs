@@ -49,8 +49,8 @@ fn found(document: &[u8], facts: &EventFacts) -> Value {
 fn expected(event: &Value) -> Value {
     let choices = event["choices"].as_array();
     let count = |value: &Value| {
-        let n = value.as_u64().and_then(|n| u32::try_from(n).ok());
-        n.filter(|n| *n != u32::MAX)
+        let whole = |n: &f64| n.fract() == 0.0 && (0.0..f64::from(u32::MAX)).contains(n);
+        value.as_f64().filter(whole).map(|n| n as u32)
     };
     let first = choices.and_then(|choices| {
         let is_first = |(i, c): &(usize, &Value)| {
@@ -68,7 +68,12 @@ fn expected(event: &Value) -> Value {
         // In the order of the document: the first that is not empty counts.
         let members = delta.as_object().into_iter().flatten();
         let reasoning: Vec<&Value> = members
-            .filter(|(name, _)| matches!(name.as_str(), "reasoning" | "reasoning_content"))
+            .filter(|(name, _)| {
+                matches!(
+                    name.as_str(),
+                    "reasoning" | "reasoning_content" | "thinking"
+                )
+            })
             .map(|(_, value)| value)
             .collect();
         let filled = reasoning
@@ -175,6 +180,7 @@ fn event() -> impl Strategy<Value = Value> {
         ("content", text().boxed()),
         ("reasoning", text().boxed()),
         ("reasoning_content", text().boxed()),
+        ("thinking", text().boxed()),
         ("refusal", text().boxed()),
         ("tool_calls", calls.boxed()),
     ]);
@@ -229,7 +235,7 @@ proptest! {
 #[test]
 fn text_where_the_dialect_has_none_is_an_error() {
     for document in [
-        r#"{"choices":[{"delta":{"content":["a"]}}]}"#,
+        r#"{"choices":[{"delta":{"content":{"a":1}}}]}"#,
         r#"{"choices":[{"text":7}]}"#,
         r#"{"choices":[{"delta":{"reasoning":{}}}]}"#,
         r#"[]"#,

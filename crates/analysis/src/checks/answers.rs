@@ -1,0 +1,104 @@
+//! Answers that completed and yet are not what they seem: empty, ended for a reason that nobody knows,
+//! mislabelled, with more inside than was read.
+
+use super::{count, percent};
+use crate::limits::EMPTY_ANSWERS;
+use crate::run::Run;
+use crate::summary::Summary;
+use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::oddity::Oddity;
+use infermeter_metrics::population::Population;
+use infermeter_metrics::words::Words;
+
+/// Answers without a token, by the server's own word.
+pub(super) fn empty(_: &Run, summary: &Summary) -> Option<Finding> {
+    let tokens = &summary.tokens;
+    let share = (tokens.empty > 0).then(|| tokens.empty as f64 / tokens.completed as f64)?;
+    let severity = if share > EMPTY_ANSWERS {
+        Severity::Warning
+    } else {
+        Severity::Note
+    };
+    Some(Finding::new(
+        severity,
+        "empty-answers",
+        "Some answers have no token: they count as completed, and no latency includes them.",
+        format!(
+            "{} of {} completed answers ({}), with a usage of 0 output tokens and a finish_reason.",
+            count(tokens.empty),
+            count(tokens.completed),
+            percent(share)
+        ),
+        "Look at what the model makes of these prompts (--save-responses), or let it ignore the end \
+         token (ignore_eos, --extra-body).",
+    ))
+}
+
+/// Answers that ended for a reason that infermeter does not know: they may not be whole.
+pub(super) fn unknown_finish(run: &Run, summary: &Summary) -> Option<Finding> {
+    let words = &run.collected.unknown.finish_reasons;
+    let n: u64 = words.list().iter().map(|(_, n)| n).sum();
+    (n > 0).then(|| {
+        Finding::new(
+            Severity::Warning,
+            "unknown-finish-reason",
+            "Some answers ended for a reason that infermeter does not know: they count as completed, \
+             and may have been broken off.",
+            format!(
+                "{} of {} completed answers: {}.",
+                count(n),
+                count(summary.tokens.completed),
+                listed(words)
+            ),
+            "Look the word up in the server's documentation; where it means that the answer was given \
+             up, its figures are those of a failure.",
+        )
+    })
+}
+
+/// Streams and objects under another label, or none.
+pub(super) fn mislabelled(run: &Run, summary: &Summary) -> Option<Finding> {
+    let population = Population::of(&run.collected);
+    let odd = population
+        .completed()
+        .filter(|r| r.oddities.contains(Oddity::Mislabelled));
+    let n = odd.count() as u64;
+    (n > 0).then(|| {
+        Finding::new(
+            Severity::Note,
+            "answers-mislabelled",
+            "Some answers do not say what they are: their content type is missing or another one's.",
+            format!(
+                "{} of {} completed answers; they hold what was asked for, and were read.",
+                count(n),
+                count(summary.tokens.completed)
+            ),
+            "Nothing to do for the figures; other clients may refuse these answers, and a proxy may \
+             hold them back.",
+        )
+    })
+}
+
+/// Members of deltas that hold something and that nobody read.
+pub(super) fn unknown_members(run: &Run, _: &Summary) -> Option<Finding> {
+    let names = &run.collected.unknown.members;
+    (!names.list().is_empty()).then(|| {
+        Finding::new(
+            Severity::Note,
+            "unknown-delta-members",
+            "Some answers hold members that infermeter does not understand: what they carry is no \
+             chunk and no token.",
+            format!("By name, with the answers that hold it: {}.", listed(names)),
+            "If one of them is generated output, TTFT and TPOT leave it out: please report its name.",
+        )
+    })
+}
+
+/// `12 x audio, 3 x mood`.
+fn listed(words: &Words) -> String {
+    let list = words.list().into_iter();
+    let list: Vec<String> = list
+        .map(|(word, n)| format!("{} x {word}", count(n)))
+        .collect();
+    list.join(", ")
+}
