@@ -6,8 +6,8 @@
 //! Invariant: an answer is held against usage only where each witness that there is contradicts it.
 
 use crate::facts::RequestFacts;
-use crate::finish::FinishReason;
 use crate::population::Population;
+use infermeter_core::finish::FinishReason;
 use serde::Serialize;
 
 /// Tokens that an answer may have without text: those that begin and end messages, channels and roles.

@@ -354,6 +354,7 @@ mod tests {
             body: body.as_bytes().to_vec(),
             sent_ns: 0,
             reads: Vec::new(),
+            behind: infermeter_client::control::Behind::Unknown,
         }
     }
 

@@ -395,6 +395,7 @@ mod tests {
             body: body.as_bytes().to_vec(),
             sent_ns: 0,
             reads: Vec::new(),
+            behind: Behind::Unknown,
         };
         answer.head.status = status;
         answer

@@ -61,13 +61,13 @@ pub(crate) fn encode(record: &RequestRecord, texts: Option<&ChunkTexts>, out: &m
     if let Some(planned) = record.planned {
         put_signed(out, planned.0.wrapping_sub(record.intended.0));
     }
-    for counted in [record.text_tokens, record.repeated_chunks]
-        .into_iter()
-        .flatten()
-    {
-        put(out, u64::from(counted));
-    if let Some(tokens) = record.estimated_output_tokens {
-        put(out, u64::from(tokens));
+    let counted = [
+        record.text_tokens,
+        record.repeated_chunks,
+        record.estimated_output_tokens,
+    ];
+    for count in counted.into_iter().flatten() {
+        put(out, u64::from(count));
     }
     if record.oddities != Oddities::default() {
         put(out, u64::from(record.oddities.bits()));
@@ -122,12 +122,14 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<RequestRecord, Malformed> {
     if presence.next() {
         record.planned = Some(Offset(record.intended.0.wrapping_add(cursor.signed()?)));
     }
-    for slot in [&mut record.text_tokens, &mut record.repeated_chunks] {
+    for slot in [
+        &mut record.text_tokens,
+        &mut record.repeated_chunks,
+        &mut record.estimated_output_tokens,
+    ] {
         if presence.next() {
             *slot = Some(cursor.narrow()?);
         }
-    if presence.next() {
-        record.estimated_output_tokens = Some(cursor.narrow()?);
     }
     if presence.next() {
         record.oddities = Oddities::from_bits(cursor.narrow()?).ok_or(Malformed)?;

@@ -58,7 +58,7 @@ fn answers_without_usage_have_an_estimate_of_their_whole_length() {
     let plain = Expect {
         streaming: false,
         keep_texts: KeepTexts::UntilSettled,
-        reserve_chunks: 0,
+        output_tokens: 0,
     };
     let body = |usage: &str| {
         let text = r#"{"choices":[{"text":"one two three","finish_reason":"stop"}]"#;
