@@ -352,7 +352,7 @@ fn members(shape: &RequestShape) -> Vec<Member> {
     let extra = &shape.extra_body;
     // Who says how long answers are says it alone, under either name.
     let has_length = LENGTHS.iter().any(|name| extra.contains_key(*name));
-    ours.retain(|(name, _)| !extra.contains_key(*name) && !(has_length && LENGTHS.contains(name)));
+    ours.retain(|(name, _)| !(extra.contains_key(*name) || has_length && LENGTHS.contains(name)));
     let extra = extra.iter().map(|(name, value)| fixed(name, value));
     ours.into_iter()
         .map(|(_, member)| member)
