@@ -1,8 +1,10 @@
 //! Times in which streams stood still though they should not have: all of them, or some.
 //!
 //! What counts as such is `metrics`' (see [`infermeter_metrics::silence`]); this puts it into the units of
-//! the report. Invariant: absent where nothing stood still.
+//! the report. A time in which the server could not be reached, or in which the client itself stood still, has a
+//! finding of its own. Invariant: absent where nothing stood still.
 
+use crate::reach::gaps;
 use crate::run::Run;
 use crate::steady::constant_load;
 use infermeter_core::clock::Offset;
@@ -11,6 +13,7 @@ use infermeter_core::run::Window;
 use infermeter_metrics::arrivals::Arrivals;
 use infermeter_metrics::silence::{Freeze, Hangs, Prompts, Silences, silences};
 use serde::Serialize;
+use std::ops::Range;
 
 /// Freezes listed, the longest.
 const LISTED: usize = 20;
@@ -58,7 +61,9 @@ impl SilenceSummary {
     /// Of the arrivals in a window.
     pub(crate) fn of(run: &Run, arrivals: &Arrivals, window: Window) -> Option<Self> {
         let found = silences(&run.collected.requests, arrivals, window, prompts(run));
-        let Silences { freezes, hangs } = found;
+        let Silences { mut freezes, hangs } = found;
+        let otherwise = told_otherwise(run, window);
+        freezes.retain(|freeze| !otherwise.iter().any(|time| is_mostly_in(freeze, time)));
         let hangs = hangs.are_many().then(|| hang_summary(&hangs, window));
         let count = freezes.len();
         (count > 0 || hangs.is_some()).then(|| Self {
@@ -67,6 +72,22 @@ impl SilenceSummary {
             hangs,
         })
     }
+}
+
+/// Times that another finding is about: the server was unreachable, or the client stood still.
+fn told_otherwise(run: &Run, window: Window) -> Vec<Range<Offset>> {
+    let unreachable = gaps(run).into_iter();
+    let unreachable = unreachable.map(|gap| gap.from..gap.until.unwrap_or(window.end));
+    let health = run.manifest.client_health.iter();
+    let still = health.flat_map(|h| &h.threads).flat_map(|t| &t.gaps.listed);
+    let still = still.map(|gap| gap.at..gap.at.plus(gap.ns));
+    unreachable.chain(still).collect()
+}
+
+/// At least half of it.
+fn is_mostly_in(freeze: &Freeze, time: &Range<Offset>) -> bool {
+    let common = freeze.to.min(time.end).since(freeze.from.max(time.start));
+    2 * common >= freeze.to.since(freeze.from)
 }
 
 fn longest(mut freezes: Vec<Freeze>, window: Window) -> Vec<FreezeSummary> {

@@ -10,7 +10,8 @@ use super::replicate::replicate;
 use super::table::{Table, Target};
 use anyhow::Result;
 use infermeter_core::clock::Offset;
-use infermeter_core::record::RequestRecord;
+use infermeter_core::gap::{Gap, GapCause};
+use infermeter_core::record::{Outcome, Reason, RequestError, RequestRecord};
 use infermeter_core::run::{RunLog, Window};
 use infermeter_core::schedule::Phase;
 
@@ -26,7 +27,7 @@ const LOADS: [f64; 3] = [0.3, 0.5, 0.7];
 const SECONDS: i64 = 60;
 
 /// What is told apart.
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 10] = [
     "server-froze",
     "streams-hang",
     "server-slows-down",
@@ -35,6 +36,8 @@ const NAMES: [&str; 8] = [
     "duplicate-chunks",
     "bursty-delivery",
     "cache-suspected",
+    "server-unreachable",
+    "client-stood-still",
 ];
 
 /// A fault: what it is, what is done to a run (which has a seed), and the finding that names it.
@@ -54,7 +57,7 @@ const fn fault(told: &'static str, plant: fn(&mut RunLog, u64), code: &'static s
     }
 }
 
-const FAULTS: [Fault; 13] = [
+const FAULTS: [Fault; 15] = [
     fault(
         "a freeze of 2 s",
         |log, seed| freeze(log, seed, 2_000),
@@ -116,6 +119,16 @@ const FAULTS: [Fault; 13] = [
         "prompts in the cache",
         |log, _| cached(log),
         "cache-suspected",
+    ),
+    fault(
+        "a server that is away for 2 s",
+        |log, seed| away(log, seed, 2_000),
+        "server-unreachable",
+    ),
+    fault(
+        "a client that stands still for 0.3 s",
+        |log, seed| stand_still(log, seed, 300),
+        "client-stood-still",
     ),
 ];
 
@@ -257,6 +270,57 @@ fn cached(log: &mut RunLog) {
             .map_or(0, |chunk| chunk.at.since(sent));
         later(record, |at| at.plus(2_000_000 - ahead));
         record.cached_tokens = None;
+    }
+}
+
+/// The server goes with all it has, and is back later.
+fn away(log: &mut RunLog, seed: u64, length_ms: i64) {
+    let from = begin(log, seed);
+    let to = from.plus(length_ms * 1_000_000);
+    for record in &mut log.records {
+        let sent = record.intended;
+        let ended = record.closed.is_some_and(|closed| closed < from);
+        if ended || sent >= to {
+            continue;
+        }
+        let (reason, closed) = match sent < from {
+            true => (Reason::Disconnected, from),
+            false => (Reason::ConnectFailed, sent.plus(200_000)),
+        };
+        record.chunks.retain(|chunk| chunk.at < from);
+        record.first_byte = record.chunks.first().map(|chunk| chunk.at);
+        record.first_byte_seen = record.chunks.first().map(|chunk| chunk.seen);
+        record.finished = record.chunks.last().map(|chunk| chunk.at);
+        record.closed = Some(closed);
+        record.outcome = Outcome::Failed;
+        record.output_tokens = None;
+        record.error = Some(RequestError {
+            reason,
+            text: "connection refused".to_owned(),
+        });
+    }
+}
+
+/// The client's thread neither sends nor reads for a time; what arrives meanwhile has its kernel's stamps.
+fn stand_still(log: &mut RunLog, seed: u64, length_ms: i64) {
+    let from = begin(log, seed);
+    let length = length_ms * 1_000_000;
+    for record in &mut log.records {
+        let wait = from.plus(length).since(record.intended);
+        if record.intended > from && wait > 0 {
+            record.send_start = record.send_start.map(|at| at.plus(wait));
+            record.sent = record.sent.map(|at| at.plus(wait));
+            later(record, |at| at.plus(wait));
+        }
+    }
+    if let Some(health) = &mut log.manifest.client_health {
+        let gaps = &mut health.threads[0].gaps;
+        (gaps.count, gaps.total_ns, gaps.longest_ns) = (1, length, length);
+        gaps.listed.push(Gap {
+            at: from,
+            ns: length,
+            cause: GapCause::Stopped,
+        });
     }
 }
 

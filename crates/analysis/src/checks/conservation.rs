@@ -116,7 +116,8 @@ fn contradiction(record: &RequestFacts, form: AnswerForm) -> Option<&'static str
 
 /// The phase is that of the intended instant. Of a run that was cut short the window is cut, too.
 fn of_another_phase(run: &Run, record: &RequestFacts) -> Option<&'static str> {
-    let whole = run.manifest.state == RunState::Finished;
+    let interrupted = run.manifest.progress.as_ref().is_none_or(|p| p.interrupted);
+    let whole = run.manifest.state == RunState::Finished && !interrupted;
     let window = run.manifest.window.filter(|_| whole)?;
     let phase = match record.intended {
         at if at < window.start => Phase::Warmup,

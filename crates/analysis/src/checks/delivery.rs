@@ -59,7 +59,9 @@ pub(super) fn duplicate_chunks(_: &Run, summary: &Summary) -> Option<Finding> {
 
 /// Something holds chunks back and releases them by a clock of its own.
 pub(super) fn bursty_delivery(_: &Run, summary: &Summary) -> Option<Finding> {
-    let found = summary.bursty_delivery?;
+    let Some(found) = summary.bursty_delivery else {
+        return held_to_the_end(summary);
+    };
     Some(Finding::new(
         Severity::Warning,
         "bursty-delivery",
@@ -79,15 +81,38 @@ pub(super) fn bursty_delivery(_: &Run, summary: &Summary) -> Option<Finding> {
     ))
 }
 
+/// Whole answers come at once, though they took their time.
+fn held_to_the_end(summary: &Summary) -> Option<Finding> {
+    let (ttft, tpot, gap) = medians(summary)?;
+    let at_once = tpot < REPLAYED_TPOT_MS && gap < REPLAYED_TPOT_MS && ttft >= REPLAYED_TTFT_MS;
+    at_once.then(|| {
+        Finding::new(
+            Severity::Warning,
+            "bursty-delivery",
+            "Something holds the chunks back to the end of the answer: TTFT is the time of the whole answer, \
+             and gaps say nothing.",
+            format!("p50 of TTFT {ttft:.1} ms, of TPOT {tpot:.3} ms, of the chunk gap {gap:.3} ms."),
+            "Turn buffering off on the way (proxy_buffering off, X-Accel-Buffering: no, flushing per event), \
+             or measure beside the proxy.",
+        )
+    })
+}
+
+/// p50 of TTFT from the send, of TPOT and of the chunk gap, milliseconds.
+fn medians(summary: &Summary) -> Option<(f64, f64, f64)> {
+    let latency = &summary.latency;
+    let ttft = median(latency.ttft.from(Origin::Send)?)?;
+    let tpot = median(latency.tpot.as_ref()?)?;
+    Some((ttft, tpot, median(latency.chunk_gap.as_ref()?)?))
+}
+
 /// Answers come as if they were known before.
 pub(super) fn cache_suspected(_: &Run, summary: &Summary) -> Option<Finding> {
     let told = summary.tokens.cached_tokens.unwrap_or(0) > 0;
     if told || summary.bursty_delivery.is_some() {
         return None;
     }
-    let ttft = median(summary.latency.ttft.from(Origin::Send)?)?;
-    let tpot = median(summary.latency.tpot.as_ref()?)?;
-    let gap = median(summary.latency.chunk_gap.as_ref()?)?;
+    let (ttft, tpot, gap) = medians(summary)?;
     let message = if ttft < tpot.min(gap) {
         "The first token comes faster than the next ones: its prompt was computed before."
     } else if tpot < REPLAYED_TPOT_MS && gap < REPLAYED_TPOT_MS && ttft < REPLAYED_TTFT_MS {

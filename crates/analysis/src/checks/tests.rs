@@ -350,7 +350,8 @@ fn requests_that_share_a_queue() {
                     chunk.seen = chunk.at;
                 }
                 record.first_byte = record.chunks.first().map(|c| c.at);
-                record.closed = record.chunks.last().map(|c| c.at);
+                record.finished = record.chunks.last().map(|c| c.at);
+                record.closed = record.finished;
             }
         },
         &["note correlated-samples"],

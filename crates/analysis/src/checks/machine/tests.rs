@@ -82,7 +82,11 @@ fn slots_that_the_client_itself_keeps_waiting() {
     let late = |lag: i64| {
         move |run: &mut Run| {
             run.manifest().load_model = LoadModel::ClosedLoop;
-            every(run, 1).for_each(|r| r.intended = r.intended.plus(-lag));
+            // What would be due before the window would be of the warm-up.
+            let start = run.manifest().window.expect("a window").start;
+            every(run, 1)
+                .filter(|r| r.intended.plus(-lag) >= start)
+                .for_each(|r| r.intended = r.intended.plus(-lag));
         }
     };
     check(late(ms(20)), &["error slot-lag", "note closed-loop"]);

@@ -2,6 +2,7 @@
 
 use super::{every, found};
 use infermeter_core::clock::Offset;
+use infermeter_core::gap::{Gap, GapCause};
 use infermeter_core::record::{RequestRecord, TokenSource};
 use infermeter_metrics::fixture::{Run, ms};
 
@@ -163,6 +164,56 @@ fn chunks_held_back_by_a_clock() {
     }
     let codes = found(&drafts.build());
     assert!(codes.iter().all(|c| !c.contains("bursty")), "{codes:?}");
+}
+
+#[test]
+fn answers_held_back_to_their_end() {
+    let mut run = quiet();
+    for record in run.records().iter_mut() {
+        let end = record.chunks[59].at;
+        moved(record, |at| at.max(end));
+    }
+    let codes = found(&run.build());
+    assert!(
+        codes.contains(&"warning bursty-delivery".to_owned()),
+        "{codes:?}"
+    );
+    assert!(
+        codes.iter().all(|c| !c.contains("cache-suspected")),
+        "{codes:?}"
+    );
+}
+
+#[test]
+fn a_freeze_that_is_the_clients_own_is_not_the_servers() {
+    let still = |run: &mut Run| {
+        freeze(run, 2_000);
+        let from = run
+            .manifest()
+            .window
+            .expect("a window")
+            .start
+            .plus(ms(20_000));
+        let health = run.manifest().client_health.as_mut().expect("a health");
+        let gaps = &mut health.threads[0].gaps;
+        (gaps.count, gaps.total_ns, gaps.longest_ns) = (1, ms(2_000), ms(2_000));
+        gaps.listed.push(Gap {
+            at: from,
+            ns: ms(2_000),
+            cause: GapCause::Stopped,
+        });
+    };
+    let mut run = quiet();
+    still(&mut run);
+    let codes = found(&run.build());
+    assert!(
+        codes.contains(&"error client-stood-still".to_owned()),
+        "{codes:?}"
+    );
+    assert!(
+        codes.iter().all(|c| !c.contains("server-froze")),
+        "{codes:?}"
+    );
 }
 
 #[test]
