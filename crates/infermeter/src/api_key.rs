@@ -42,9 +42,9 @@ pub fn key_file_readable(path: &Path) -> Option<Finding> {
     Some(Finding::new(
         Severity::Note,
         "key-file-readable",
-        "others than its owner can get at the file with the API key",
-        format!("{shown} has mode {mode:04o}"),
-        format!("chmod 600 {shown}"),
+        "Others than its owner can get at the file with the API key.",
+        format!("{shown} has mode {mode:04o}."),
+        format!("Take it from them: chmod 600 {shown}"),
     ))
 }
 
@@ -66,6 +66,6 @@ mod tests {
         check(0o400, false);
         check(0o640, true);
         let found = check(0o644, true).expect("a note");
-        assert!(found.evidence.ends_with("has mode 0644"), "{found:?}");
+        assert!(found.evidence.ends_with("has mode 0644."), "{found:?}");
     }
 }

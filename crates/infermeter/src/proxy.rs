@@ -28,10 +28,10 @@ pub fn unused(target: &Target, variable: &dyn Fn(&str) -> Option<String>) -> Opt
     Some(Finding::new(
         Severity::Note,
         "proxy-unused",
-        "the environment names a proxy, and the load does not go through it",
+        "The environment names a proxy, and the load does not go through it.",
         format!("set: {}", named.join(", ")),
-        "measure the proxy by giving its URL as the target; unset the variable, or name the host in \
-         NO_PROXY, where this is meant",
+        "Measure the proxy by giving its URL as the target; unset the variable, or name the host in \
+         NO_PROXY, where this is meant.",
     ))
 }
 

@@ -494,10 +494,10 @@ fn probe_unsure(why: &str) -> Finding {
     Finding::new(
         Severity::Warning,
         "probe-unsure",
-        "the server answered a trial before the run with an error of its own",
+        "The server answered a trial before the run with an error of its own.",
         why,
-        "requests may lack a field that the server knows, so output lengths may not be obeyed; run \
-         again when the server is healthy",
+        "Requests may lack a field that the server knows, so output lengths may not be obeyed; run \
+         again when the server is healthy.",
     )
 }
 
@@ -505,9 +505,9 @@ fn model_not_listed(asked: &str, list: &ModelList) -> Option<Finding> {
     Some(Finding::new(
         Severity::Note,
         "model-not-listed",
-        "the server answers for a model that it does not list",
+        "The server answers for a model that it does not list.",
         not_listed(asked, list)?,
-        "see that the router sends this name where you mean it to go",
+        "See that the router sends this name where you mean it to go.",
     ))
 }
 
@@ -515,9 +515,9 @@ fn tls_unverified() -> Finding {
     Finding::new(
         Severity::Warning,
         "tls-unverified",
-        "nobody vouches for the server's identity: --tls-insecure",
-        "the certificate was not verified",
-        "give the server's certificate, or its authority's, with --tls-ca FILE",
+        "Nobody vouches for the server's identity: --tls-insecure.",
+        "The certificate was not verified.",
+        "Give the server's certificate, or its authority's, with --tls-ca FILE.",
     )
 }
 
@@ -545,8 +545,8 @@ fn engine_disagrees(plan: &Plan, engine: &EngineFacts) -> Option<Finding> {
     Some(Finding::new(
         Severity::Note,
         "engine-disagrees",
-        "what is known of the server names several engines",
+        "What is known of the server names several engines.",
         evidence,
-        "say which one it is with --engine-info engine=NAME",
+        "Say which one it is with --engine-info engine=NAME.",
     ))
 }

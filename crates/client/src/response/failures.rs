@@ -14,6 +14,9 @@ impl ResponseReader {
         if let Some(location) = &head.location {
             text.push_str(&format!(" (to {location}; redirects are not followed)"));
         }
+        if let Some(after) = &head.retry_after {
+            text.push_str(&format!(" (Retry-After: {after})"));
+        }
         if let Some(coding) = &head.content_encoding {
             text.push_str(&format!(" (the body is coded as {coding})"));
             return failure(Reason::HttpStatus, text);

@@ -73,10 +73,9 @@ impl View {
         self.search(|c, text| text.extend(c.to_lowercase()))
     }
 
-    /// Where a text stands in it, its case kept.
-    pub(super) fn ranges(&self, wanted: &str) -> impl Iterator<Item = Range<usize>> {
-        let found: Vec<_> = self.search(|c, text| text.push(c)).ranges(wanted).collect();
-        found.into_iter()
+    /// With its case kept, ready for searching.
+    pub(super) fn exact(&self) -> Folded {
+        self.search(|c, text| text.push(c))
     }
 
     fn search(&self, push: impl Fn(char, &mut String)) -> Folded {
