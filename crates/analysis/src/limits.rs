@@ -65,6 +65,9 @@ pub const BURSTY_STREAMS: f64 = 0.5;
 pub const CACHE_SUSPECTED_REQUESTS: usize = 20;
 /// Time per token that no model has (10,000 tokens a second for one user), milliseconds.
 pub const REPLAYED_TPOT_MS: f64 = 0.1;
+/// TTFT below which a stream without gaps was ready, milliseconds; above it something has held the answer back to
+/// its end, which took at least that long.
+pub const REPLAYED_TTFT_MS: f64 = 20.0;
 
 /// Share of prompt tokens from the server's prefix cache: questionable.
 pub const CACHED_PROMPT: f64 = 0.01;

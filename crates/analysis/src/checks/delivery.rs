@@ -4,7 +4,7 @@
 use super::{count, percent};
 use crate::Percentile;
 use crate::distribution::Distribution;
-use crate::limits::{CACHE_SUSPECTED_REQUESTS, REPLAYED_TPOT_MS};
+use crate::limits::{CACHE_SUSPECTED_REQUESTS, REPLAYED_TPOT_MS, REPLAYED_TTFT_MS};
 use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
@@ -132,10 +132,6 @@ pub(super) fn cache_suspected(_: &Run, summary: &Summary) -> Option<Finding> {
          response cache of a gateway), or restart the server, and measure again.",
     ))
 }
-
-/// TTFT below which a stream without gaps is one that was ready, ms; above it something has held the
-/// answer back until its end.
-const REPLAYED_TTFT_MS: f64 = 20.0;
 
 fn median(distribution: &Distribution) -> Option<f64> {
     let enough = distribution.n >= CACHE_SUSPECTED_REQUESTS;
