@@ -211,7 +211,7 @@ impl ResponseReader {
         let ended = match self.http.eof() {
             Ok(()) => self.end_body(),
             // Every token and the end mark came; only the last bytes of HTTP framing are missing.
-            Err(HttpError::EofInBody) if self.answer.is_done() => Ok(()),
+            Err(HttpError::EofInBody) if self.answer.is_done() => self.end_body(),
             Err(error) => Err(http_failure(&error)),
         };
         match ended {

@@ -2,6 +2,7 @@
 //! whole, byte by byte, and cut in two at every byte, with the same facts.
 
 use crate::support::{STREAM, chunked_stream, facts, feed, summary};
+use infermeter_core::record::Reason;
 
 #[track_caller]
 fn check(name: &str, expect: &str) {
@@ -286,6 +287,18 @@ completed finish=recitation prompt=5 output=1 tokens=one_per_chunk
 text 1 "a"
 "#,
     );
+}
+
+#[test]
+fn an_answer_given_up_stays_so_without_the_end_of_its_framing() {
+    let seed = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../fuzz/seeds/answer/aborted.sse"
+    );
+    let bytes = chunked_stream(&std::fs::read(seed).expect("a seed"));
+    let cut = bytes.strip_suffix(b"0\r\n\r\n").expect("the last chunk");
+    let record = feed(STREAM, &[cut]).1;
+    assert_eq!(record.error.map(|e| e.reason), Some(Reason::Aborted));
 }
 
 #[test]

@@ -9,19 +9,23 @@ use serde_json::Value;
 use std::path::Path;
 use std::sync::Mutex;
 
-/// Findings above a note that a busy machine causes.
-const BUSY_MACHINE: [&str; 10] = [
+/// Findings above a note that a busy machine causes: it keeps the client from its core, or the simulator.
+const BUSY_MACHINE: [&str; 14] = [
     "send-lag",
     "slot-lag",
     "client-busy",
+    "client-stood-still",
     "run-queue-wait",
     "uncertain-instants",
     "program-stamps",
     "load-not-delivered",
     "bodies-late",
-    "client-paused",
     // Answers that take longer need more connections than were warm.
     "connections-opened-inside",
+    "server-froze",
+    "streams-hang",
+    "server-slows-down",
+    "unstable-load",
 ];
 
 /// Findings above a note about a run of half a second, next to its server.
