@@ -73,8 +73,13 @@ fn answers_without_usage_have_an_estimate_of_their_whole_length() {
     settle_with_tokenizer(&mut record, words);
     assert_eq!(record.token_source, Some(TokenSource::Estimated));
     assert_eq!(record.output_token_count(), Some(3));
-    let counted = feed(plain, &[&body(r#","usage":{"completion_tokens":5}"#)]).1;
-    assert_eq!((counted.texts, counted.token_source), (None, None));
+    let mut counted = feed(plain, &[&body(r#","usage":{"completion_tokens":5}"#)]).1;
+    settle_with_tokenizer(&mut counted, words);
+    assert_eq!(counted.estimated_output_tokens, None);
+    assert_eq!(
+        (counted.output_tokens, counted.token_source),
+        (Some(5), None)
+    );
 }
 
 #[test]

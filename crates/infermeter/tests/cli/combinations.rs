@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 /// Findings above a note that a busy machine causes: it keeps the client from its core, or the simulator.
-const BUSY_MACHINE: [&str; 14] = [
+const BUSY_MACHINE: [&str; 16] = [
     "send-lag",
     "slot-lag",
     "client-busy",
@@ -26,6 +26,9 @@ const BUSY_MACHINE: [&str; 14] = [
     "streams-hang",
     "server-slows-down",
     "unstable-load",
+    // A simulator that was kept from its core sends a whole answer at once.
+    "bursty-delivery",
+    "cache-suspected",
 ];
 
 /// Findings above a note about a run of half a second, next to its server.
