@@ -59,8 +59,8 @@ fn chunks_that_come_twice_are_found() {
     assert!(!has(&run, "usage-implausible"));
 }
 
-/// Sends the head, `count` chunks of a token as `pace` lets them go, and the end.
-fn stream(out: &mut TcpStream, count: u32, pace: impl Fn(u32)) -> Then {
+/// Sends the head, `count` chunks of a token, `group` of them in each write behind a `pause`, and the end.
+fn stream(out: &mut TcpStream, count: u32, group: u32, pause: impl Fn()) -> Then {
     let head =
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
     let event = |data: &str| {
@@ -68,9 +68,9 @@ fn stream(out: &mut TcpStream, count: u32, pace: impl Fn(u32)) -> Then {
         format!("{:x}\r\n{event}\r\n", event.len())
     };
     send(out, head);
-    for i in 0..count {
-        pace(i);
-        send(out, &event(TEXT));
+    for _ in 0..count / group {
+        pause();
+        send(out, &event(TEXT).repeat(group as usize));
     }
     let usage = format!(
         r#"{{"choices":[],"usage":{{"prompt_tokens":27,"completion_tokens":{count},"total_tokens":{}}}}}"#,
@@ -87,11 +87,7 @@ fn a_buffer_on_the_way_is_found() {
         if !request.is_generation() {
             return good(request, out);
         }
-        stream(out, 60, |i| {
-            if i % 10 == 0 {
-                thread::sleep(Duration::from_millis(250));
-            }
-        })
+        stream(out, 60, 10, || thread::sleep(Duration::from_millis(250)))
     });
     let line = format!(
         "run {} {UNPROBED} --rate 20 --requests 30 --warmup 0 --workload fixed:16,60 --threads 1",
@@ -110,7 +106,7 @@ fn a_freeze_is_found() {
             return good(request, out);
         }
         let begun = *begun.get_or_init(Instant::now);
-        stream(out, 30, |_| {
+        stream(out, 30, 1, || {
             thread::sleep(Duration::from_millis(10));
             if begun.elapsed() > Duration::from_secs(1) {
                 thread::sleep(Duration::from_secs(2).saturating_sub(begun.elapsed()));
