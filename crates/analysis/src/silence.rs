@@ -63,8 +63,12 @@ impl SilenceSummary {
         let found = silences(&run.collected.requests, arrivals, window, prompts(run));
         let Silences { mut freezes, hangs } = found;
         let otherwise = told_otherwise(run, window);
-        freezes.retain(|freeze| !otherwise.iter().any(|time| is_mostly_in(freeze, time)));
-        let hangs = hangs.are_many().then(|| hang_summary(&hangs, window));
+        let is_told =
+            |silence: Range<Offset>| otherwise.iter().any(|time| is_mostly_in(&silence, time));
+        freezes.retain(|freeze| !is_told(freeze.from..freeze.to));
+        let began = hangs.longest_to.plus(-hangs.longest_ns);
+        let are_own = hangs.are_many() && !is_told(began..hangs.longest_to);
+        let hangs = are_own.then(|| hang_summary(&hangs, window));
         let count = freezes.len();
         (count > 0 || hangs.is_some()).then(|| Self {
             freezes: count,
@@ -85,9 +89,12 @@ fn told_otherwise(run: &Run, window: Window) -> Vec<Range<Offset>> {
 }
 
 /// At least half of it.
-fn is_mostly_in(freeze: &Freeze, time: &Range<Offset>) -> bool {
-    let common = freeze.to.min(time.end).since(freeze.from.max(time.start));
-    2 * common >= freeze.to.since(freeze.from)
+fn is_mostly_in(silence: &Range<Offset>, time: &Range<Offset>) -> bool {
+    let common = silence
+        .end
+        .min(time.end)
+        .since(silence.start.max(time.start));
+    2 * common >= silence.end.since(silence.start)
 }
 
 fn longest(mut freezes: Vec<Freeze>, window: Window) -> Vec<FreezeSummary> {

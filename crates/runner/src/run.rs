@@ -119,7 +119,7 @@ pub fn run(
     } = inputs;
     let shared = Shared::new(measured_of(schedule));
     let (queues, count) = bodies_of(schedule, settings.threads);
-    let bodies = Bodies::new(queues, settings.threads);
+    let bodies = &Bodies::new(queues, settings.threads);
     let plan = Lookup { spec, next };
     let id = |number| id_of(schedule, number);
     let lives: Vec<Arc<Live>> = (0..settings.threads).map(|_| Arc::default()).collect();
@@ -137,7 +137,6 @@ pub fn run(
             sessions: has_sessions(schedule),
             records: sender.clone(),
         };
-        let bodies = &bodies;
         let filler = scope.spawn(move || bodies.fill(&maker));
         let workers: Vec<_> = lives
             .iter()

@@ -1,6 +1,6 @@
 //! What lies, freezes, comes twice or in bursts: a run of each that has its finding and no other.
 
-use super::{every, found};
+use super::{every, found, thread};
 use infermeter_core::clock::Offset;
 use infermeter_core::gap::{Gap, GapCause};
 use infermeter_core::record::{RequestRecord, TokenSource};
@@ -59,6 +59,20 @@ fn a_server_that_freezes() {
     check(|run| freeze(run, 2_000), &["warning server-froze"]);
     check(|run| freeze(run, 300), &["warning server-froze"]);
     check(|run| freeze(run, 150), &[]);
+}
+
+#[test]
+fn what_a_client_read_late_is_no_freeze_of_the_server() {
+    check(
+        |run| {
+            freeze(run, 2_000);
+            let at = run.manifest().window.expect("a window").start;
+            let (at, ns) = (at.plus(ms(20_100)), ms(1_900));
+            let cause = GapCause::Stopped;
+            thread(|health| health.gaps.push(Gap { at, ns, cause }))(run);
+        },
+        &["error client-stood-still"],
+    );
 }
 
 #[test]
