@@ -21,8 +21,10 @@ use serde::Serialize;
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ByOrigin {
     /// From the intended send time.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub intended: Option<Distribution>,
     /// From `send_start`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub send: Option<Distribution>,
 }
 
@@ -80,10 +82,11 @@ pub struct LatencySummary {
     pub reasoning: bool,
 }
 
-/// Computes every latency of a group of requests.
+/// Computes every latency of a group of requests. From the intended send only where that was
+/// scheduled: in a closed loop it is the end of the answer before.
 pub(crate) fn latencies(
     run: &Collected,
-    group: Group,
+    (group, headline): (Group, Origin),
     wanted: &[Percentile],
     figures: &TokenFigures,
 ) -> LatencySummary {
@@ -91,6 +94,7 @@ pub(crate) fn latencies(
     let table = Table {
         population,
         group,
+        headline,
         wanted,
         figures,
         any_failed: population.records().any(is_failure),
@@ -134,6 +138,7 @@ pub(crate) fn latencies(
 struct Table<'a> {
     population: &'a Population<'a>,
     group: Group,
+    headline: Origin,
     wanted: &'a [Percentile],
     figures: &'a TokenFigures,
     any_failed: bool,
@@ -168,8 +173,9 @@ impl Table<'_> {
             RequestMetric::TpotAfterFirstChunk => self.several,
             _ => true,
         };
+        let meant = |origin| origin == Origin::Send || self.headline == Origin::Intended;
         parallel::map(&all, self.population.len(), |(metric, origin)| {
-            wanted(*metric)
+            (wanted(*metric) && meant(*origin))
                 .then(|| self.request(*metric, *origin))
                 .flatten()
         })

@@ -158,7 +158,7 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
     let throughput = figures.throughput.as_ref();
     let arrivals = figures.arrivals.as_ref().zip(window);
     let tokens = token_counts(&population);
-    let latency = latencies(collected, Group::All, &wanted, &figures);
+    let latency = latencies(collected, (Group::All, origin), &wanted, &figures);
     let classes = class_summaries(run, &wanted, &figures);
     let slo = slo_lines(run, &population, origin, &figures);
     Ok(Summary {
@@ -219,6 +219,7 @@ fn class_summaries(run: &Run, wanted: &[Percentile], figures: &TokenFigures) -> 
     if names.len() < 2 {
         return Vec::new();
     }
+    let origin = Origin::headline(run.manifest.load_model);
     let summary = |(index, name): (usize, &String)| {
         let group = Group::Class(ClassIndex::try_from(index).ok()?);
         let of_class = population(&run.collected, group);
@@ -226,7 +227,7 @@ fn class_summaries(run: &Run, wanted: &[Percentile], figures: &TokenFigures) -> 
             class: name.clone(),
             measured: outcome_counts(of_class.records()),
             finish_reasons: finish_reasons(&of_class),
-            latency: latencies(&run.collected, group, wanted, figures),
+            latency: latencies(&run.collected, (group, origin), wanted, figures),
             tokens: token_counts(&of_class),
         })
     };

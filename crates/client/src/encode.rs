@@ -16,7 +16,7 @@ pub use target::{Target, TargetError};
 pub use template::{BodyTemplate, TemplateError};
 
 use infermeter_core::plan::Endpoint;
-use infermeter_core::request::{Message, RequestContent, RequestSpec};
+use infermeter_core::request::{BodyMember, Message, RequestContent, RequestSpec};
 use serde_json::{Map, Value, json};
 use template::{Piece, Placeholder};
 
@@ -189,9 +189,7 @@ impl RequestEncoder {
         for member in content.members.iter().filter(|m| !placed(&m.name)) {
             body.push(start);
             start = b',';
-            push_text(&mut body, &member.name);
-            body.push(b':');
-            body.extend_from_slice(member.json.as_bytes());
+            push_member(&mut body, member);
         }
         body.push(b'}');
         body
@@ -248,7 +246,9 @@ fn push_list(body: &mut Vec<u8>, messages: &[Message]) {
         body.extend_from_slice(br#"{"role":"#);
         push_text(body, message.role.as_str());
         body.extend_from_slice(br#","content":"#);
-        if message.images.is_empty() {
+        if message.text.is_empty() && message.has_calls() {
+            body.extend_from_slice(b"null");
+        } else if message.images.is_empty() {
             push_text(body, &message.text);
         } else {
             body.extend_from_slice(br#"[{"type":"text","text":"#);
@@ -260,9 +260,19 @@ fn push_list(body: &mut Vec<u8>, messages: &[Message]) {
             }
             body.extend_from_slice(b"}]");
         }
+        for member in &message.members {
+            body.push(b',');
+            push_member(body, member);
+        }
         body.push(b'}');
     }
     body.push(b']');
+}
+
+fn push_member(body: &mut Vec<u8>, member: &BodyMember) {
+    push_text(body, &member.name);
+    body.push(b':');
+    body.extend_from_slice(member.json.as_bytes());
 }
 
 /// The messages' texts as one: an API without messages has no roles.

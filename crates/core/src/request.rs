@@ -88,12 +88,16 @@ pub struct Waited {
 pub enum Role {
     /// Instructions.
     System,
+    /// Instructions, under the name that newer models know.
+    Developer,
     /// The user.
     User,
     /// The model.
     Assistant,
     /// A tool's result.
     Tool,
+    /// A function's result, under the older name.
+    Function,
 }
 
 impl Role {
@@ -101,9 +105,11 @@ impl Role {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::System => "system",
+            Self::Developer => "developer",
             Self::User => "user",
             Self::Assistant => "assistant",
             Self::Tool => "tool",
+            Self::Function => "function",
         }
     }
 }
@@ -117,6 +123,9 @@ pub struct Message {
     pub text: String,
     /// Images beside the text, as URLs (`data:` mostly).
     pub images: Vec<Arc<str>>,
+    /// What else it has: `tool_calls`, `tool_call_id`, `name`. A message with calls and without a
+    /// text has the content null.
+    pub members: Vec<BodyMember>,
 }
 
 impl Message {
@@ -126,11 +135,19 @@ impl Message {
             role,
             text: text.into(),
             images: Vec::new(),
+            members: Vec::new(),
         }
+    }
+
+    /// It calls tools: that says something without a text.
+    pub fn has_calls(&self) -> bool {
+        let calls = |m: &BodyMember| matches!(&*m.name, "tool_calls" | "function_call");
+        self.members.iter().any(calls)
     }
 }
 
-/// A member of a request's body beside those that all requests have.
+/// A member of a request's body beside those that all requests have, or of a message beside role and
+/// content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BodyMember {
     /// Its name.

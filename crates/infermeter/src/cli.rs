@@ -84,7 +84,7 @@ pub struct RunArgs {
     /// Print the resolved plan with the origin of each value, and stop
     #[arg(long)]
     pub print_config: bool,
-    /// Say what would be sent, and stop
+    /// Say what would be sent in every phase, and stop; with --json as JSON
     #[arg(long)]
     pub dry_run: bool,
     /// Defaults to start from: production (5 minutes of warm-up, 30 of measurement)
@@ -94,7 +94,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub out: Option<String>,
 
-    /// Open loop: requests per second
+    /// Open loop: requests per second, at most 10,000,000
     #[arg(
         long,
         value_name = "R",

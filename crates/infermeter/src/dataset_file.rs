@@ -4,6 +4,7 @@
 
 use anyhow::{Context, Result};
 use infermeter_record::texts_as_json_lines;
+use infermeter_workload::is_request_member;
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -43,7 +44,7 @@ impl DatasetFile {
             .with_context(|| format!("cannot write {}", unpacked.display()))?;
         let this = Self::Unpacked(unpacked);
         let mut out = BufWriter::new(file);
-        texts_as_json_lines(path, &mut out)?;
+        texts_as_json_lines(path, &is_request_member, &mut out)?;
         out.flush()
             .with_context(|| format!("cannot write {}", this.path().display()))?;
         Ok(this)

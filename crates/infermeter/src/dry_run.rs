@@ -1,11 +1,17 @@
-//! `--dry-run`: what would be sent, for how long, and what the sample could support.
+//! `--dry-run`: what would be sent in every phase, for how long, and what the sample could support.
+//!
+//! It sends nothing. Invariant: text and JSON show the same numbers, and what is estimated says so.
 
 use crate::load::Load;
 use infermeter_core::plan::{History, Plan, RateProfile, Wait, Warmup};
+use infermeter_core::run::LoadModel;
 use infermeter_core::schedule::Schedule;
 use infermeter_core::slo::parse_percentile;
 use infermeter_core::units::Span;
 use infermeter_stats::INDICATIVE_TAIL;
+use infermeter_workload::TraceFacts;
+use serde::Serialize;
+use serde_json::Value;
 
 /// Percentiles printed by default, in percent.
 const DEFAULT_PERCENTILES: [f64; 5] = [50.0, 90.0, 95.0, 99.0, 99.9];
@@ -13,18 +19,295 @@ const DEFAULT_PERCENTILES: [f64; 5] = [50.0, 90.0, 95.0, 99.0, 99.9];
 /// Classes named.
 const CLASSES_NAMED: usize = 5;
 
-/// The dry run's text.
-pub fn dry_run(plan: &Plan, load: &Load) -> String {
-    let tokens = load.workload.expected_tokens();
-    let mut lines = vec![
-        format!("Target      {}", crate::secrets::redact_url(&plan.target)),
-        format!(
-            "Workload    {}, {:.0} prompt and {:.0} output tokens a request (means)",
-            classes(load.workload.classes()),
-            tokens.input,
-            tokens.output
+/// Milliseconds a token that the length of the drain is estimated with: an engine under light load.
+const MS_PER_TOKEN: f64 = 10.0;
+
+/// Measured requests looked at for the longest answer.
+const LOOKED_AT: u64 = 10_000;
+
+/// Everything that a run would send, as far as it is known before it.
+#[derive(Debug, Serialize)]
+pub struct DryRun {
+    /// Nothing was sent.
+    dry_run: bool,
+    target: String,
+    load_model: LoadModel,
+    classes: Vec<String>,
+    /// What the phases count: requests, or sessions of several.
+    unit: &'static str,
+    mean_prompt_tokens: f64,
+    mean_output_tokens: f64,
+    /// What was read of a trace or a dataset.
+    file: Option<TraceFacts>,
+    texts_before_repeating: Option<u64>,
+    warmup: Part,
+    window: Part,
+    drain: Drain,
+    total: Total,
+    /// Of prompts and of answers.
+    tokens_in_window: Option<[f64; 2]>,
+    percentiles: Vec<Support>,
+    runs_at_most: u32,
+    #[serde(skip)]
+    lines: Vec<String>,
+}
+
+/// A phase; absent is what the server decides.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Part {
+    requests: Option<u64>,
+    seconds: Option<f64>,
+}
+
+/// The load goes on until every measured request has ended.
+#[derive(Debug, Serialize)]
+struct Drain {
+    estimated: Part,
+    at_most: Part,
+    /// What the estimate rests on.
+    longest_answer_tokens: u32,
+    ms_per_token: f64,
+}
+
+/// All phases of one run together, the drain estimated.
+#[derive(Debug, Serialize)]
+struct Total {
+    estimated: Part,
+    at_most: Part,
+    prompt_tokens: Option<f64>,
+    output_tokens: Option<f64>,
+}
+
+/// Whether the window carries a percentile.
+#[derive(Debug, Serialize)]
+struct Support {
+    percentile: f64,
+    needs: u64,
+    supported: Option<bool>,
+}
+
+impl Part {
+    fn with(self, other: Self) -> Self {
+        Self {
+            requests: self
+                .requests
+                .zip(other.requests)
+                .map(|(a, b)| a.saturating_add(b)),
+            seconds: self.seconds.zip(other.seconds).map(|(a, b)| a + b),
+        }
+    }
+}
+
+impl DryRun {
+    /// Counts what a run of `plan` sends.
+    pub fn new(plan: &Plan, load: &Load) -> Self {
+        let tokens = load.workload.expected_tokens();
+        let (warmup, window) = phases(plan, load);
+        let drain = drain(plan, load);
+        let of = |drain: Part| warmup.with(window).with(drain);
+        let estimated = of(drain.estimated);
+        let sessions = load.workload.session_means();
+        let each = sessions.map_or(1.0, |means| means.turns);
+        let times = |mean: f64| Some(estimated.requests? as f64 * each * mean);
+        // Where turns fall depends on the answers.
+        let measured = window.requests.filter(|_| sessions.is_none());
+        Self {
+            dry_run: true,
+            target: crate::secrets::redact_url(&plan.target),
+            load_model: load.model(),
+            classes: load.workload.classes().to_vec(),
+            unit: match (sessions, load.model()) {
+                (Some(_), LoadModel::OpenLoop) => "sessions",
+                _ => "requests",
+            },
+            mean_prompt_tokens: tokens.input,
+            mean_output_tokens: tokens.output,
+            file: load.workload.trace_facts().cloned(),
+            texts_before_repeating: load.workload.texts_before_repeating(),
+            total: Total {
+                estimated,
+                at_most: of(drain.at_most),
+                prompt_tokens: times(tokens.input),
+                output_tokens: times(tokens.output),
+            },
+            tokens_in_window: measured.map(|n| [n as f64 * tokens.input, n as f64 * tokens.output]),
+            warmup,
+            window,
+            drain,
+            percentiles: support(plan, measured),
+            runs_at_most: match (plan.repeat, plan.until) {
+                (None, None) => 1,
+                (most, _) => most.unwrap_or(crate::repeat::MOST_RUNS),
+            },
+            lines: about(plan, load),
+        }
+    }
+
+    /// As JSON.
+    pub fn json(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// For people.
+    pub fn text(&self, plan: &Plan) -> String {
+        let mut lines = vec![
+            format!("Target      {}", self.target),
+            format!(
+                "Workload    {}, {:.0} prompt and {:.0} output tokens a request (means)",
+                classes(&self.classes),
+                self.mean_prompt_tokens,
+                self.mean_output_tokens
+            ),
+        ];
+        lines.extend(self.lines.iter().cloned());
+        lines.push(format!("Warm-up     {}", self.part(self.warmup)));
+        let end = match self.load_model {
+            LoadModel::ClosedLoop => "; the server decides the rest",
+            LoadModel::OpenLoop => "",
+        };
+        lines.push(format!("Window      {}{end}", self.part(self.window)));
+        lines.push(format!(
+            "Drain       about {}, at most {}",
+            self.part(self.drain.estimated),
+            self.part(self.drain.at_most)
+        ));
+        lines.push(format!(
+            "            an estimate: load goes on until the measured requests have ended; the longest answer \
+             has {} tokens, at {} ms each",
+            self.drain.longest_answer_tokens, self.drain.ms_per_token
+        ));
+        lines.push(format!(
+            "In all      about {}, at most {}; a few short probes before it, unless --no-probe",
+            self.part(self.total.estimated),
+            self.part(self.total.at_most)
+        ));
+        if let Some([prompt, output]) = self.tokens_in_window {
+            lines.push(format!(
+                "Tokens      about {prompt:.0} prompt and {output:.0} output tokens in the window"
+            ));
+        }
+        if let (Some(prompt), Some(output)) = (self.total.prompt_tokens, self.total.output_tokens) {
+            lines.push(format!(
+                "            about {prompt:.0} prompt and {output:.0} output tokens in all"
+            ));
+        }
+        lines.push(self.support_line());
+        if plan.repeat.is_some() || plan.until.is_some() {
+            let until = plan
+                .until
+                .map_or_else(String::new, |until| format!(" until {until}"));
+            lines.push(format!(
+                "Repeated    {} runs at most{until}, each with its own seeds and salt, each as above",
+                self.runs_at_most
+            ));
+        }
+        lines.push("Nothing was sent.".to_owned());
+        lines.join("\n") + "\n"
+    }
+
+    /// `198 requests in 20.0 s`.
+    fn part(&self, part: Part) -> String {
+        let count = part.requests.map(|n| format!("{n} {}", self.unit));
+        let count = count.unwrap_or_else(|| format!("{} as the server answers", self.unit));
+        match part.seconds {
+            Some(seconds) => format!("{count} in {seconds:.1} s"),
+            None => count,
+        }
+    }
+
+    fn support_line(&self) -> String {
+        let cell = |s: &Support| match s.supported {
+            Some(true) => Some(format!("p{} yes", s.percentile)),
+            Some(false) => Some(format!("p{} needs {}", s.percentile, s.needs)),
+            None => None,
+        };
+        let cells: Option<Vec<String>> = self.percentiles.iter().map(cell).collect();
+        match cells {
+            Some(cells) => format!(
+                "Percentiles {} (independent samples; correlated ones support fewer)",
+                cells.join(", ")
+            ),
+            None => "Percentiles depend on how many requests the server completes".to_owned(),
+        }
+    }
+}
+
+/// Warm-up and window.
+fn phases(plan: &Plan, load: &Load) -> (Part, Part) {
+    match &load.schedule {
+        Schedule::Open(open) => (
+            Part {
+                requests: Some(open.measure_from as u64),
+                seconds: Some(seconds(open.window_start.0)),
+            },
+            Part {
+                requests: load.due_in_window,
+                seconds: Some(seconds(open.window_end.since(open.window_start))),
+            },
         ),
-    ];
+        Schedule::Closed(closed) => (
+            Part {
+                requests: (closed.warmup_ns == 0).then_some(closed.warmup_requests),
+                seconds: (closed.warmup_requests == 0).then_some(seconds(closed.warmup_ns)),
+            },
+            Part {
+                requests: plan.requests,
+                seconds: plan.duration.map(Span::as_seconds),
+            },
+        ),
+    }
+}
+
+/// What is sent until the measured requests have ended.
+fn drain(plan: &Plan, load: &Load) -> Drain {
+    let ids = load.measured_ids();
+    let ids = ids.start..ids.end.min(ids.start.saturating_add(LOOKED_AT));
+    let longest = match &load.schedule {
+        Schedule::Open(open) => (open.measure_from..open.drain_from)
+            .take(LOOKED_AT as usize)
+            .map(|index| load.workload.spec(open.ids.id(index)).output_tokens)
+            .max(),
+        Schedule::Closed(_) => ids.map(|id| load.workload.spec(id).output_tokens).max(),
+    };
+    let longest = longest.unwrap_or(0);
+    let most = plan.timeout.as_seconds();
+    let lasts = (f64::from(longest) * MS_PER_TOKEN / 1e3).min(most);
+    let part = |lasts: f64| Part {
+        requests: arrivals(plan, load, lasts),
+        seconds: Some(lasts),
+    };
+    Drain {
+        estimated: part(lasts),
+        at_most: part(most),
+        longest_answer_tokens: longest,
+        ms_per_token: MS_PER_TOKEN,
+    }
+}
+
+/// Requests that begin in so many seconds of drain; in a closed loop each slot sends one answer of
+/// the mean length after the other.
+fn arrivals(plan: &Plan, load: &Load, lasts: f64) -> Option<u64> {
+    match &load.schedule {
+        Schedule::Open(open) => {
+            let end = open.window_end.plus((lasts * 1e9) as i64);
+            let after = open.arrivals.get(open.drain_from..).unwrap_or_default();
+            Some(after.partition_point(|at| *at < end) as u64)
+        }
+        Schedule::Closed(_) => {
+            let mean = load.workload.expected_tokens().output * MS_PER_TOKEN / 1e3;
+            let laps = if mean > 0.0 { lasts / mean } else { 0.0 };
+            Some((f64::from(plan.concurrency?) * laps).round() as u64)
+        }
+    }
+}
+
+fn seconds(ns: i64) -> f64 {
+    ns as f64 / 1e9
+}
+
+/// What is known about clients, files, sessions and the load.
+fn about(plan: &Plan, load: &Load) -> Vec<String> {
+    let mut lines = Vec::new();
     if let (Some(clients), Schedule::Open(open)) = (&load.clients, &load.schedule) {
         let span = Span(open.window_end.since(open.window_start));
         let described = clients.described(span);
@@ -34,7 +317,19 @@ pub fn dry_run(plan: &Plan, load: &Load) -> String {
         }
     }
     if let Some(facts) = load.workload.trace_facts() {
-        let rows = format!("{} rows of the format {}", facts.rows, facts.format);
+        let unit = facts.time_unit.map(|unit| {
+            let whose = match plan
+                .trace_option
+                .iter()
+                .any(|o| o.trim().starts_with("time-unit"))
+            {
+                true => "as declared",
+                false => "the format's unit",
+            };
+            format!(", times in {} ({whose})", unit.name())
+        });
+        let unit = unit.unwrap_or_default();
+        let rows = format!("{} rows of the format {}{unit}", facts.rows, facts.format);
         let label = if plan.dataset.is_some() {
             "Dataset"
         } else {
@@ -52,29 +347,11 @@ pub fn dry_run(plan: &Plan, load: &Load) -> String {
         ));
     }
     lines.extend(sessions(plan, load));
-    let measured = match &load.schedule {
-        Schedule::Open(_) => open_loop(plan, load, &mut lines),
-        Schedule::Closed(_) => closed_loop(plan, &mut lines),
-    };
-    if let Some(n) = measured {
-        lines.push(format!(
-            "Tokens      about {:.0} prompt and {:.0} output tokens in the window",
-            n as f64 * tokens.input,
-            n as f64 * tokens.output
-        ));
-    }
-    lines.push(support(plan, measured));
-    if plan.repeat.is_some() || plan.until.is_some() {
-        let most = plan.repeat.unwrap_or(crate::repeat::MOST_RUNS);
-        let until = plan
-            .until
-            .map_or_else(String::new, |until| format!(" until {until}"));
-        lines.push(format!(
-            "Repeated    {most} runs at most{until}, each with its own seeds and salt"
-        ));
-    }
-    lines.push("Nothing was sent.".to_owned());
-    lines.join("\n") + "\n"
+    lines.extend(match &load.schedule {
+        Schedule::Open(_) => open_loop(plan, load),
+        Schedule::Closed(_) => closed_loop(plan),
+    });
+    lines
 }
 
 /// Names of classes, the first few of many.
@@ -88,42 +365,20 @@ fn classes(names: &[String]) -> String {
     }
 }
 
-fn open_loop(plan: &Plan, load: &Load, lines: &mut Vec<String>) -> Option<u64> {
-    let Schedule::Open(open) = &load.schedule else {
-        return None;
+fn open_loop(plan: &Plan, load: &Load) -> Vec<String> {
+    let noun = match load.workload.session_means() {
+        Some(_) => "sessions",
+        None => "requests",
     };
-    let seconds = |ns: i64| ns as f64 / 1e9;
-    let due = load.due_in_window.unwrap_or(0);
-    let means = load.workload.session_means();
-    let noun = if means.is_some() {
-        "sessions"
-    } else {
-        "requests"
-    };
-    let window = seconds(open.window_end.since(open.window_start));
     let rate = load.rate_asked(plan).unwrap_or(0.0);
     let mean = if plan.rate_profile.is_some() || plan.clients.is_some() {
         " on average over the window"
     } else {
         ""
     };
-    lines.push(format!(
-        "Load        open loop, {rate:.3} {noun}/s asked for{mean}"
-    ));
-    lines.extend(plan.rate_profile.as_ref().map(profile_line));
-    lines.push(format!(
-        "Warm-up     {} {noun} in {:.1} s",
-        open.measure_from,
-        seconds(open.window_start.0)
-    ));
-    lines.push(format!("Window      {due} {noun} in {window:.1} s"));
-    lines.push(format!(
-        "Duration    {:.1} s and the answers in flight, at most {:.1} s",
-        seconds(open.window_end.0),
-        seconds(open.window_end.0) + plan.timeout.as_seconds()
-    ));
-    // Where turns fall depends on the answers.
-    means.is_none().then_some(due)
+    let load = format!("Load        open loop, {rate:.3} {noun}/s asked for{mean}");
+    let profile = plan.rate_profile.as_ref().map(profile_line);
+    [load].into_iter().chain(profile).collect()
 }
 
 /// What sessions are like, or that rows of a trace wait for each other.
@@ -175,40 +430,27 @@ fn profile_line(profile: &RateProfile) -> String {
     )
 }
 
-fn closed_loop(plan: &Plan, lines: &mut Vec<String>) -> Option<u64> {
+fn closed_loop(plan: &Plan) -> Vec<String> {
     let slots = plan.concurrency.unwrap_or(0);
-    let end = match (plan.requests, plan.duration) {
-        (Some(n), Some(d)) => format!("{n} requests or {d}, whichever comes first"),
-        (Some(n), None) => format!("{n} requests"),
-        (None, Some(d)) => d.to_string(),
-        (None, None) => String::new(),
-    };
     let what = if plan.sessions.is_empty() {
         "requests in flight"
     } else {
         "users, each with one session at a time"
     };
-    lines.push(format!(
-        "Load        closed loop, {slots} {what} (self-throttled)"
-    ));
     let warmup = plan.warmup();
     let at_most = if plan.warmup.is_none() {
         format!(", at most {}", Warmup::MAX)
     } else {
         String::new()
     };
-    lines.push(format!("Warm-up     {warmup}{at_most}"));
-    lines.push(format!(
-        "Window      {end}; its length depends on the server"
-    ));
-    plan.requests
+    vec![
+        format!("Load        closed loop, {slots} {what} (self-throttled)"),
+        format!("            warm-up {warmup}{at_most}"),
+    ]
 }
 
 /// Which percentiles independent samples of this size would support.
-fn support(plan: &Plan, measured: Option<u64>) -> String {
-    let Some(n) = measured else {
-        return "Percentiles depend on how many requests the server completes".to_owned();
-    };
+fn support(plan: &Plan, measured: Option<u64>) -> Vec<Support> {
     let extra = plan.percentile.iter().filter_map(|p| parse_percentile(p));
     let slo = plan.slo.iter().map(|s| s.percentile);
     let mut all: Vec<f64> = DEFAULT_PERCENTILES
@@ -218,20 +460,14 @@ fn support(plan: &Plan, measured: Option<u64>) -> String {
         .collect();
     all.sort_by(f64::total_cmp);
     all.dedup();
-    let cells: Vec<String> = all
-        .iter()
-        .map(|p| {
-            let tail = (1.0 - p / 100.0).min(p / 100.0);
-            let needed = (INDICATIVE_TAIL / tail - 1e-6).ceil() as u64;
-            if n >= needed {
-                format!("p{p} yes")
-            } else {
-                format!("p{p} needs {needed}")
-            }
-        })
-        .collect();
-    format!(
-        "Percentiles {} (independent samples; correlated ones support fewer)",
-        cells.join(", ")
-    )
+    let support = |percentile: f64| {
+        let tail = (1.0 - percentile / 100.0).min(percentile / 100.0);
+        let needs = (INDICATIVE_TAIL / tail - 1e-6).ceil() as u64;
+        Support {
+            percentile,
+            needs,
+            supported: measured.map(|n| n >= needs),
+        }
+    };
+    all.into_iter().map(support).collect()
 }

@@ -6,6 +6,7 @@ use crate::target::ReadyTarget;
 use infermeter_core::declared::Declared;
 use infermeter_core::plan::{History, Plan, Sessions};
 use infermeter_probe::host::{governors, host_facts};
+use infermeter_workload::TraceFacts;
 use serde_json::{Value, json};
 
 /// Facts that go with a run. What is unknown is null.
@@ -38,6 +39,7 @@ pub fn environment(
             "sent_sha256": null,
             "template_tokens": load.template_tokens,
             "trace": load.workload.trace_facts(),
+            "left_out": load.workload.trace_facts().map(TraceFacts::left_out),
             "texts_before_repeating": load.workload.texts_before_repeating(),
             "shared_prefix_share": load.workload.shared_prefix_share(load.measured_ids()),
             "expected_prompt_tokens": load.workload.expected_tokens().input,

@@ -9,7 +9,11 @@ use infermeter_core::plan::Plan;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::Read;
 use std::path::Path;
+
+/// Longest plan taken from standard input, bytes.
+const MAX_PLAN: u64 = 16 << 20;
 
 /// Where a value of the plan comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,11 +127,20 @@ fn as_map(plan: &Plan) -> Map<String, Value> {
 }
 
 fn read_file(path: &Path) -> Result<Map<String, Value>> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("plan file {} cannot be read", path.display()))?;
+    let piped = path == Path::new(crate::input::DASH);
+    let text = match piped {
+        true => std::io::read_to_string(std::io::stdin().take(MAX_PLAN)),
+        false => std::fs::read_to_string(path),
+    };
+    let text = text.with_context(|| format!("plan file {} cannot be read", path.display()))?;
     let yaml = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
-    let value: Value = if yaml { yaml_value } else { toml_value }(&text)
-        .with_context(|| format!("plan file {}", path.display()))?;
+    let read = match (yaml, piped) {
+        (true, _) => yaml_value(&text),
+        // No name tells which of the two it is.
+        (false, true) => toml_value(&text).or_else(|wrong| yaml_map(&text).ok_or(wrong)),
+        (false, false) => toml_value(&text),
+    };
+    let value = read.with_context(|| format!("plan file {}", path.display()))?;
     match value {
         Value::Object(map) => Ok(map),
         _ => bail!(
@@ -144,6 +157,11 @@ fn toml_value(text: &str) -> Result<Value> {
         let line = before.map_or(1, |before| before.matches('\n').count() + 1);
         anyhow!("line {line}: {}", error.message())
     })
+}
+
+/// Keys and values in YAML.
+fn yaml_map(text: &str) -> Option<Value> {
+    yaml_value(text).ok().filter(Value::is_object)
 }
 
 /// As [`toml_value`].
@@ -224,6 +242,9 @@ fn coerce(key: &str, value: Value, defaults: &Map<String, Value>) -> Result<Valu
         (Kind::List, Value::String(text)) => Value::Array(vec![Value::String(text)]),
         (Kind::List, Value::Array(list)) if list.iter().all(Value::is_string) => list.into(),
         (Kind::List, _) => bail!("write a text, or a list of texts: [\"...\", \"...\"]"),
+        (Kind::Text, Value::String(text)) if text.trim().is_empty() && key != "target" => {
+            bail!("nothing in it: give a value, or leave it away")
+        }
         (Kind::Text, Value::Number(n)) => Value::String(n.to_string()),
         (Kind::Text, value) if !value.is_string() => return Err(not("a text", &value)),
         (_, other) => other,
@@ -260,11 +281,21 @@ fn check_value(key: &str, value: &Value) -> Result<()> {
             if text.ends_with("expected u32") {
                 return anyhow!("`{value}` is too large");
             }
-            anyhow!(
-                "{}",
-                text.split(" at line ").next().unwrap_or(&text).to_owned()
-            )
+            let text = text.split(" at line ").next().unwrap_or(&text);
+            one_of(text).unwrap_or_else(|| anyhow!("{text}"))
         })
+}
+
+/// What serde says of a name that is none of several, with the one that may be meant.
+fn one_of(text: &str) -> Option<anyhow::Error> {
+    let (name, expected) = text
+        .strip_prefix("unknown variant `")?
+        .split_once("`, expected ")?;
+    let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+    let near = crate::suggest::closest(name, known.iter().copied());
+    let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    let known = known.join(", ");
+    Some(anyhow!("`{}` is none of {known}{near}", shown(name)))
 }
 
 /// Flags with one value, by key.
@@ -478,6 +509,20 @@ mod tests {
         };
         let text = format!("{:#}", resolve(&args).expect_err("no number"));
         assert_eq!(text, "--rate: `fast` is not a number");
+        let args = RunArgs {
+            arrival: Some("poison".to_owned()),
+            ..RunArgs::default()
+        };
+        let text = format!("{:#}", resolve(&args).expect_err("no arrival"));
+        let expect = "--arrival: `poison` is none of poisson, constant, gamma, weibull; did you mean \
+                      `poisson`?";
+        assert_eq!(text, expect);
+        let args = RunArgs {
+            model: Some(String::new()),
+            ..RunArgs::default()
+        };
+        let text = format!("{:#}", resolve(&args).expect_err("nothing"));
+        assert!(text.starts_with("--model: nothing in it"), "{text}");
         let args = RunArgs {
             duration: Some("20".to_owned()),
             ..RunArgs::default()

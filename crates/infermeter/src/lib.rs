@@ -15,6 +15,7 @@ pub mod dataset_file;
 pub mod dry_run;
 pub mod environment;
 pub mod exit;
+pub mod input;
 pub mod inspect;
 pub mod journal;
 mod judged;

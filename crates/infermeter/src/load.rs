@@ -6,7 +6,7 @@ use crate::dataset_file::DatasetFile;
 use crate::trace_options;
 use anyhow::{Context, Result, bail};
 use infermeter_core::clock::Offset;
-use infermeter_core::plan::{Plan, PrefixMode, PromptCount, Sessions, Warmup};
+use infermeter_core::plan::{Endpoint, Plan, PrefixMode, PromptCount, Sessions, Warmup};
 use infermeter_core::rate::RateCurve;
 use infermeter_core::request::{FollowUp, RequestId, RequestSpec, Waited};
 use infermeter_core::run::LoadModel;
@@ -18,13 +18,24 @@ use infermeter_schedule::{
     closed_schedule, open_schedule, replay_schedule, thin,
 };
 use infermeter_workload::{
-    ChatTemplate, Dataset, DatasetOptions, Kinds, TokenCounter, Tokenizer, Trace, TraceRow,
-    Workload, WorkloadFile, tokens_with_template,
+    Api, ChatTemplate, Dataset, DatasetOptions, Kinds, MemberRule, TokenCounter, Tokenizer, Trace,
+    TraceOptions, TraceRow, Workload, WorkloadFile, read_rows, tokens_with_template,
 };
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+
+/// Members that say which form an answer has.
+const FORMS: [&str; 6] = [
+    "response_format",
+    "structured_outputs",
+    "guided_json",
+    "guided_regex",
+    "guided_choice",
+    "guided_grammar",
+];
 
 /// Requests of a closed loop that stand for those of a window without a number.
 const CLOSED_SAMPLE: u64 = 4_096;
@@ -241,13 +252,7 @@ fn replay_file(plan: &Plan, path: &Path, file: &WorkloadFile) -> Result<OpenSche
             path.display()
         );
     };
-    let mut params = ReplayParams {
-        time_scale: plan.time_scale,
-        warmup: WarmupRule::resolve(plan.warmup, plan.duration),
-        duration: plan.duration,
-        requests: plan.requests,
-        drain_max: plan.timeout,
-    };
+    let mut params = replay_params(plan);
     let asked = plan.warmup.is_some() || plan.duration.is_some() || plan.requests.is_some();
     if let (false, Some(phases)) = (asked, file.header().phases) {
         let scaled = |ns: i64| Span((ns as f64 * plan.time_scale).round() as i64);
@@ -305,7 +310,10 @@ fn drawn(plan: &Plan, tokenizer: Tokenizer, template: Option<&Arc<ChatTemplate>>
         });
     }
     if let Some(path) = &plan.trace {
-        let trace = trace(plan, path)?;
+        if holds_texts(plan, path).context("--trace")? {
+            return timed_texts(plan, path, tokenizer, template);
+        }
+        let trace = trace(plan, path, &tokenizer)?;
         let schedule = schedule(plan, (Some(trace.rows()), None), seeds.schedule)?;
         let roots = roots(schedule.clone(), &trace);
         let workload = Workload::from_trace(trace, seeds.workload, tokenizer);
@@ -320,7 +328,7 @@ fn drawn(plan: &Plan, tokenizer: Tokenizer, template: Option<&Arc<ChatTemplate>>
     let schedule = schedule(plan, (None, sessions.as_ref()), seeds.schedule)?;
     let workload = match &plan.dataset {
         Some(path) => {
-            let dataset = dataset(plan, path, &tokenizer, template)?;
+            let dataset = dataset(plan, path, &tokenizer, template).context("--dataset")?;
             Workload::from_dataset(dataset, &plan.workload, seeds.workload, tokenizer)?
         }
         None => Workload::from_plan(&plan.workload, seeds.workload, tokenizer)?,
@@ -394,16 +402,86 @@ fn carrying(plan: &Plan, workload: Workload) -> Result<Workload> {
 }
 
 /// The trace of a plan: as its options have it read, then thinned.
-fn trace(plan: &Plan, path: &Path) -> Result<Trace> {
+fn trace(plan: &Plan, path: &Path, tokenizer: &Tokenizer) -> Result<Trace> {
     let options = trace_options::of_plan(plan)?;
-    let trace = Trace::read(path, &options).context("--trace")?;
+    let lengths = Workload::from_plan(&plan.workload, plan.seeds().workload, tokenizer.clone())?;
+    let mut drawn = |row| Some(lengths.spec(row).output_tokens);
+    let trace = Trace::read_with(path, &options, &mut drawn).context("--trace")?;
+    Ok(match thinned(plan, trace.rows().len())? {
+        Some((kept, how)) => trace.select(&kept, &how),
+        None => trace,
+    })
+}
+
+/// The rows of a trace that are kept, and how they were chosen; `None` where all are.
+fn thinned(plan: &Plan, rows: usize) -> Result<Option<(Vec<usize>, String)>> {
     let Some(share) = plan.thin else {
-        return Ok(trace);
+        return Ok(None);
     };
     let seed = plan.seeds().schedule;
-    let kept = thin(trace.rows().len(), share, seed)?;
+    let kept = thin(rows, share, seed)?;
     let how = format!("thinned: each row kept with probability {share}, seed {seed}");
-    Ok(trace.select(&kept, &how))
+    Ok(Some((kept, how)))
+}
+
+/// The first row of a trace has its text, not its length.
+fn holds_texts(plan: &Plan, path: &Path) -> Result<bool> {
+    let options = TraceOptions {
+        limit: Some(1),
+        ..trace_options::of_plan(plan)?
+    };
+    let mut texts = false;
+    read_rows(path, &options, &mut |row| {
+        texts = row.text.is_some() && row.at_ns.is_some();
+        Ok(())
+    })?;
+    Ok(texts)
+}
+
+/// A trace with its texts: sent at its own instants.
+fn timed_texts(
+    plan: &Plan,
+    path: &Path,
+    tokenizer: Tokenizer,
+    template: Option<&Arc<ChatTemplate>>,
+) -> Result<Drawn> {
+    if plan.prefix.as_ref().is_some_and(PrefixMode::shares) {
+        bail!(
+            "--prefix and --trace: texts share what they share in the file; leave --prefix away, or \
+             write bust or none"
+        );
+    }
+    let seeds = plan.seeds();
+    let dataset = dataset(plan, path, &tokenizer, template).context("--trace")?;
+    let dataset = match thinned(plan, dataset.rows() as usize)? {
+        Some((kept, how)) => dataset.select(&kept, &how),
+        None => dataset,
+    };
+    let offsets = dataset.offsets();
+    let offsets = offsets.context("--trace: a row without a time cannot be replayed")?;
+    let schedule = replay_schedule(offsets, &replay_params(plan))?;
+    let (drain_without_load, due_in_window) = (
+        schedule.drain_from == schedule.arrivals.len(),
+        Some((schedule.drain_from - schedule.measure_from) as u64),
+    );
+    let roots = Schedule::Open(schedule.only(|row| !dataset.waits(row)));
+    let workload = Workload::from_dataset(dataset, &plan.workload, seeds.workload, tokenizer)?;
+    Ok(Drawn {
+        replayed: true,
+        drain_without_load,
+        due_in_window,
+        ..Drawn::new(workload, roots)
+    })
+}
+
+fn replay_params(plan: &Plan) -> ReplayParams {
+    ReplayParams {
+        time_scale: plan.time_scale,
+        warmup: WarmupRule::resolve(plan.warmup, plan.duration),
+        duration: plan.duration,
+        requests: plan.requests,
+        drain_max: plan.timeout,
+    }
 }
 
 /// Tokens that a chat template adds to a prompt: all prompts of a workload have the same messages,
@@ -440,9 +518,33 @@ fn dataset(
         template: template
             .filter(|_| plan.count == PromptCount::Template)
             .cloned(),
+        members: member_rule(plan),
     };
-    let file = DatasetFile::open(path).context("--dataset")?;
-    Dataset::read(file.path(), &options, tokenizer).context("--dataset")
+    let file = DatasetFile::open(path)?;
+    Ok(Dataset::read(file.path(), &options, tokenizer)?)
+}
+
+/// Which members of a dataset's requests are sent: what a flag asks for goes before what a file has.
+fn member_rule(plan: &Plan) -> MemberRule {
+    let api = match (&plan.body_template, plan.endpoint) {
+        (Some(_), _) => Api::Other,
+        (None, Endpoint::Chat) => Api::Chat,
+        (None, Endpoint::Completions) => Api::Completions,
+    };
+    let extra = plan.extra_body.as_ref().and_then(|body| body.as_object());
+    let extra = extra.into_iter().flat_map(|body| body.keys().cloned());
+    let sampling = plan.sampling.iter().map(|s| s.name.clone());
+    let mut flags: BTreeSet<String> = extra.chain(sampling).collect();
+    if plan.schema.is_some() || plan.regex.is_some() || plan.grammar.is_some() {
+        flags.extend(FORMS.map(str::to_owned));
+    }
+    if plan.tools.is_some() {
+        flags.extend(["tools", "tool_choice", "functions", "function_call"].map(str::to_owned));
+    }
+    if plan.tool_choice.is_some() {
+        flags.insert("tool_choice".to_owned());
+    }
+    MemberRule { api, flags }
 }
 
 fn due_in_window(schedule: &Schedule) -> Option<u64> {
@@ -477,14 +579,8 @@ fn schedule(
     let (duration, requests) = (plan.duration, plan.requests);
     if let Some(rows) = rows {
         let offsets: Vec<i64> = rows.iter().map(|row| row.offset_ns).collect();
-        let params = ReplayParams {
-            time_scale: plan.time_scale,
-            warmup,
-            duration,
-            requests,
-            drain_max: plan.timeout,
-        };
-        return Ok(Schedule::Open(replay_schedule(&offsets, &params)?));
+        let replayed = replay_schedule(&offsets, &replay_params(plan))?;
+        return Ok(Schedule::Open(replayed));
     }
     if let Some(slots) = plan.concurrency {
         let params = ClosedParams {

@@ -6,7 +6,10 @@ use infermeter::{commands, exit, output};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refused(&error),
+    };
     let result = match cli.command {
         Command::Run(args) => commands::run::run(&args),
         Command::Mock(args) => commands::mock::mock(&args),
@@ -22,4 +25,31 @@ fn main() -> ExitCode {
             ExitCode::from(exit::code_of(&error))
         }
     }
+}
+
+/// Prints help and version as they are, and what is wrong with the arguments in a line.
+fn refused(error: &clap::Error) -> ExitCode {
+    let text = error.render().to_string();
+    if !error.use_stderr() {
+        output::print(&text);
+        return ExitCode::from(exit::OK);
+    }
+    match text.split_once("\n\nUsage:") {
+        Some((wrong, _)) => output::note(&one_line(wrong)),
+        None => output::note(text.trim_end()),
+    }
+    ExitCode::from(exit::USAGE)
+}
+
+fn one_line(text: &str) -> String {
+    let mut line = String::new();
+    for part in text.lines().map(str::trim).filter(|part| !part.is_empty()) {
+        match line.chars().last() {
+            None => {}
+            Some(':') => line.push(' '),
+            Some(_) => line.push_str("; "),
+        }
+        line.push_str(part);
+    }
+    line + "; --help tells what there is"
 }

@@ -110,7 +110,8 @@ fn line(s: &Snapshot, chunks_per_second: f64) -> String {
         (true, _) => "stopping",
         (false, Phase::Warmup) => "warm-up",
         (false, Phase::Measure) => "measuring",
-        (false, Phase::Drain) => "draining",
+        // Requests go on being sent, until the measured ones have ended.
+        (false, Phase::Drain) => "finishing",
     };
     let ttft = s
         .ttft_p50_ms

@@ -53,7 +53,11 @@ pub fn run(plan: &Plan) -> Result<u8> {
                 "run {number}: its record is not complete: {error:#}"
             ));
         }
+        let unwritten = ended.unwritten.is_some();
         runs.add(ended, &directory, number);
+        if unwritten {
+            runs.codes.push(exit::INVALID);
+        }
         if over || runs.is_precise() {
             break;
         }

@@ -13,6 +13,7 @@ use infermeter_core::plan::{
 use infermeter_core::slo::parse_percentile;
 use infermeter_core::text::inert;
 use infermeter_core::units::Span;
+use infermeter_workload::TraceFacts;
 use serde_json::Value;
 
 /// Most threads that anyone can mean.
@@ -297,9 +298,6 @@ fn threads(plan: &Plan) -> Result<()> {
 pub fn used(resolved: &Resolved) -> Result<()> {
     let given = |key: &str| !matches!(resolved.origins.get(key), None | Some(Origin::Default));
     let plan = &resolved.plan;
-    if plan.trace.is_some() && given("workload") {
-        bail!("--workload and --trace exclude each other: a trace brings its own lengths");
-    }
     if plan.clients.is_some() && given("workload") {
         bail!("--workload and --clients exclude each other: clients bring their own lengths");
     }
@@ -316,6 +314,22 @@ pub fn used(resolved: &Resolved) -> Result<()> {
     }
     if plan.peak_rate().is_none() && given("arrival") {
         bail!("{ARRIVAL_NEEDS_RATE}");
+    }
+    Ok(())
+}
+
+/// The lengths that were given, once it is known whether the trace has its own.
+///
+/// # Errors
+/// Where a trace leaves nothing to them.
+pub fn lengths_used(resolved: &Resolved, facts: Option<&TraceFacts>) -> Result<()> {
+    let given = !matches!(
+        resolved.origins.get("workload"),
+        None | Some(Origin::Default)
+    );
+    let drawn = facts.is_some_and(|facts| facts.drawn_outputs > 0);
+    if resolved.plan.trace.is_some() && given && !drawn {
+        bail!("--workload and --trace exclude each other: this trace brings its own lengths");
     }
     Ok(())
 }
@@ -448,7 +462,10 @@ fn bounds(plan: &Plan) -> Result<()> {
     if let Some(rate) = plan.rate
         && !(rate > 0.0 && rate <= MAX_RATE)
     {
-        bail!("--rate: {rate} is not a rate: write a number of requests per second above 0");
+        bail!(
+            "--rate: {rate} is not a rate: write a number of requests per second above 0 and at most \
+             {MAX_RATE}"
+        );
     }
     if !(plan.time_scale > 0.0 && plan.time_scale.is_finite()) {
         bail!("--time-scale: {} must be above 0", plan.time_scale);

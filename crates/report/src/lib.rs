@@ -24,6 +24,7 @@ mod throughput;
 
 pub use audit::{audit_markdown, audit_terminal};
 pub use json::json;
+pub use objectives::not_met;
 pub use repeated::{look_line, repeated, run_line};
 pub use style::{Style, View};
 pub use terminal::terminal;

@@ -38,6 +38,23 @@ pub(crate) fn lines(summary: &Summary, style: Style) -> Vec<String> {
     lines
 }
 
+/// The objectives that are not met, a line each.
+pub fn not_met(summary: &Summary) -> Vec<String> {
+    let not_met = summary
+        .slo
+        .iter()
+        .filter(|line| line.status != SloStatus::Met);
+    not_met
+        .map(|line| {
+            let how = match line.status {
+                SloStatus::Missed => "missed",
+                _ => "undecided",
+            };
+            format!("objective {how}: {}: {}", line.objective, measured(line))
+        })
+        .collect()
+}
+
 fn mark(status: SloStatus, style: Style) -> String {
     match status {
         SloStatus::Met => style.paint(Role::Good, "✓"),

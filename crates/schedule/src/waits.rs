@@ -42,8 +42,8 @@ impl Waits {
     /// new message.
     pub fn before_turn_ns(&self, id: RequestId, role: Role) -> i64 {
         let wait = match role {
-            Role::Tool => &self.tool,
-            Role::User | Role::System | Role::Assistant => &self.think,
+            Role::Tool | Role::Function => &self.tool,
+            Role::User | Role::System | Role::Developer | Role::Assistant => &self.think,
         };
         drawn_ns(wait, self.seed ^ TURN_TAG, id)
     }

@@ -12,6 +12,7 @@ pub mod schedstat;
 pub mod signals;
 pub mod socket;
 pub mod stamp;
+pub mod stdin;
 pub mod taken;
 pub mod timer;
 pub mod uring;

@@ -102,10 +102,20 @@ impl ChatTemplate {
     /// When the template refuses the messages.
     pub fn render(&self, messages: &[Message]) -> Result<String, TemplateError> {
         let messages = messages.iter().map(|message| {
-            Value::from_pairs([
-                ("role", Value::from(message.role.as_str())),
-                ("content", Value::from(message.text.as_str())),
-            ])
+            let content = match message.text.is_empty() && message.has_calls() {
+                true => Value::from(()),
+                false => Value::from(message.text.as_str()),
+            };
+            let own = [
+                (Value::from("role"), Value::from(message.role.as_str())),
+                (Value::from("content"), content),
+            ];
+            let members = message.members.iter().map(|member| {
+                let value: serde_json::Value =
+                    serde_json::from_str(&member.json).unwrap_or_default();
+                (Value::from(&*member.name), value_of(value))
+            });
+            Value::from_pairs(own.into_iter().chain(members))
         });
         let template = self.environment.get_template(NAME);
         let rendered = template.and_then(|template| {
@@ -136,6 +146,24 @@ fn jinja(path: &Path, error: &Error) -> TemplateError {
     TemplateError::Jinja {
         path: path.to_owned(),
         message: inert(&error.to_string(), 300),
+    }
+}
+
+/// JSON as a template sees it.
+fn value_of(json: serde_json::Value) -> Value {
+    match json {
+        serde_json::Value::Null => Value::from(()),
+        serde_json::Value::Bool(value) => value.into(),
+        serde_json::Value::Number(n) => match n.as_i64() {
+            Some(whole) => whole.into(),
+            None => n.as_f64().unwrap_or_default().into(),
+        },
+        serde_json::Value::String(text) => text.into(),
+        serde_json::Value::Array(list) => list.into_iter().map(value_of).collect::<Vec<_>>().into(),
+        serde_json::Value::Object(members) => {
+            let pairs = members.into_iter().map(|(k, v)| (k, value_of(v)));
+            Value::from_iter(pairs)
+        }
     }
 }
 
@@ -273,6 +301,23 @@ mod tests {
         assert_eq!(rendered(&template, &[system, user, thought]), expect);
         let refused = rendered(&template, &[(Role::Tool, "5")]);
         assert!(refused.contains("no role tool"), "{refused}");
+    }
+
+    #[test]
+    fn calls_of_tools_reach_the_template() {
+        let text = "{% for m in messages %}{{ m.role }}:{{ m.content is none }}\
+                    {% if m.tool_calls is defined %}{% for call in m.tool_calls %}:{{ call.function.name }}{% endfor %}{% endif %};{% endfor %}";
+        let template = opened("a.jinja", text).expect("a template");
+        let call = Message {
+            members: vec![infermeter_core::request::BodyMember {
+                name: "tool_calls".into(),
+                json: "[{\"function\": {\"name\": \"w\"}}]".into(),
+            }],
+            ..Message::new(Role::Assistant, "")
+        };
+        let messages = [Message::new(Role::User, "Hi."), call];
+        let rendered = template.render(&messages).expect("rendered");
+        assert_eq!(rendered, "user:false;assistant:true:w;");
     }
 
     #[test]

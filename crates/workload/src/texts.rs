@@ -10,10 +10,11 @@
 use crate::counter::TokenCounter;
 use crate::dataset::{TextRequest, Texts};
 use crate::file::hex;
+use crate::members::MemberRule;
 use crate::template::{ChatTemplate, TemplateError, tokens_with_template};
 use crate::tokenizer::{Tokenizer, TokenizerError};
 use crate::trace::{
-    MAX_TOKENS, OverContext, Row, Sharing, SkipReason, TextRef, TraceError, TraceFacts,
+    Links, MAX_TOKENS, OverContext, Row, Sharing, SkipReason, TextRef, TraceError, TraceFacts,
     TraceOptions, read_rows,
 };
 use infermeter_core::plan::{DatasetOrder, Endpoint};
@@ -23,6 +24,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -62,6 +64,8 @@ pub struct DatasetOptions {
     pub endpoint: Endpoint,
     /// Prompt lengths count what this adds.
     pub template: Option<Arc<ChatTemplate>>,
+    /// Which members of the file's requests are sent.
+    pub members: MemberRule,
 }
 
 /// One text, ready to be asked for.
@@ -92,6 +96,10 @@ pub struct Dataset {
     salted: bool,
     /// First row of each conversation; empty where texts are sent one by one.
     begins: Vec<u32>,
+    /// Instants of the rows, where the file has them.
+    offsets: Option<Vec<i64>>,
+    /// Which rows of a file with instants wait for which.
+    links: Links,
     texts: Mutex<Texts>,
 }
 
@@ -106,7 +114,9 @@ impl Dataset {
         tokenizer: &Tokenizer,
     ) -> Result<Self, DatasetError> {
         let (found, mut facts) = found_rows(path, options)?;
-        let mut texts = Texts::open(path, facts.format)?;
+        facts.judge_members(&options.members);
+        let texts = Texts::open(path, facts.format)?;
+        let mut texts = texts.under(options.members.clone());
         let counter = TokenCounter::load(tokenizer)?;
         let mut sharing = Sharing::default();
         let mut rows = Vec::with_capacity(found.len());
@@ -115,24 +125,19 @@ impl Dataset {
         hasher.update(options.seed.to_le_bytes());
         let most = options.reading.max_context.unwrap_or(MAX_TOKENS);
         let mut chain = Chain::new(options.order);
+        let mut timed = Timed::default();
         for found in found {
-            let mut request = texts.get(&found.text)?;
-            let answer = request.answer.take();
-            let answered = answer.map(|answer| counter.count(&answer) as u64);
-            let answered = answered
-                .filter(|n| *n > 0)
-                .or(found.output_tokens.map(u64::from));
+            let request = texts.get(&found.text)?;
+            let (request, answered) = answered(request, &found, &counter);
             hash(&request, answered, &mut hasher);
             share(&request, &mut sharing);
-            if options.salted {
-                request = request.salted(tokenizer, 0);
-            }
-            let prompt_tokens = tokens_of(&request, options, &counter)?;
+            let prompt_tokens = tokens_of(request, options, (tokenizer, &counter))?;
             if found.images > 0 {
                 facts.skip(SkipReason::Images, found.line);
             } else if prompt_tokens + answered.unwrap_or(0) > u64::from(most) {
                 facts.skip(SkipReason::OverContext, found.line);
             } else {
+                timed.add(&found);
                 let (conversation, turn) = chain.place(found.session, rows.len() as u32);
                 rows.push(TextRow {
                     text: found.text,
@@ -146,6 +151,8 @@ impl Dataset {
             }
         }
         facts.rows = rows.len() as u64;
+        facts.drawn_outputs = rows.iter().filter(|r| r.output_tokens.is_none()).count() as u64;
+        timed.links.index();
         if rows.is_empty() {
             return Err(DatasetError::File(TraceError::AllSkipped {
                 skipped: facts.remarks().join("; "),
@@ -163,6 +170,8 @@ impl Dataset {
             sha256: hex(&hasher.finalize()),
             salted: options.salted,
             begins: chain.begins,
+            offsets: timed.offsets.into_iter().collect(),
+            links: timed.links,
             texts: Mutex::new(texts),
         })
     }
@@ -174,6 +183,9 @@ impl Dataset {
 
     /// Place of a request in its conversation.
     pub(crate) fn turn(&self, id: RequestId) -> Option<Turn> {
+        if self.links.rows_waiting() > 0 {
+            return self.links.turn(usize::try_from(id).ok()?);
+        }
         let conversations = self.begins.len() as u64;
         (conversations > 0).then(|| {
             let row = self.row(id);
@@ -203,6 +215,39 @@ impl Dataset {
             };
             (0..count).map(first).collect()
         })
+    }
+
+    /// Instants of the rows, nanoseconds after the first; `None` where a row has none.
+    pub fn offsets(&self) -> Option<&[i64]> {
+        self.offsets.as_deref()
+    }
+
+    /// Instant of a row, where the file has it.
+    pub(crate) fn offset_ns(&self, row: usize) -> Option<i64> {
+        self.offsets.as_ref()?.get(row).copied()
+    }
+
+    /// Which rows wait for which, in a file with instants.
+    pub(crate) fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// A row waits for the answer to another one.
+    pub fn waits(&self, row: usize) -> bool {
+        self.links.parent(row).is_some()
+    }
+
+    /// The rows with these numbers alone; `how` they were chosen becomes one of the operations in the
+    /// facts.
+    #[must_use]
+    pub fn select(mut self, numbers: &[usize], how: &str) -> Self {
+        self.links.select(numbers);
+        if let Some(offsets) = &mut self.offsets {
+            *offsets = numbers.iter().map(|n| offsets[*n]).collect();
+        }
+        self.rows = numbers.iter().map(|n| self.rows[*n]).collect();
+        self.facts.select(self.rows.len() as u64, how);
+        self
     }
 
     /// Texts that are sent before they begin again.
@@ -264,6 +309,18 @@ impl Dataset {
     }
 }
 
+/// A request without its answer, and the answer's tokens: counted, or as the row says.
+fn answered(
+    mut request: TextRequest,
+    found: &Found,
+    counter: &TokenCounter,
+) -> (TextRequest, Option<u64>) {
+    let answer = request.answer.take();
+    let counted = answer.map(|answer| counter.count(&answer) as u64);
+    let counted = counted.filter(|n| *n > 0);
+    (request, counted.or(found.output_tokens.map(u64::from)))
+}
+
 /// A row as it was read.
 struct Found {
     line: u64,
@@ -271,7 +328,34 @@ struct Found {
     output_tokens: Option<u32>,
     images: u32,
     session: Option<String>,
+    name: Option<String>,
+    parent: Option<String>,
+    at_ns: Option<i64>,
     delay_ns: i64,
+}
+
+/// Instants of rows, and which of them wait for which.
+#[derive(Default)]
+struct Timed {
+    offsets: Vec<Option<i64>>,
+    links: Links,
+    named: HashMap<String, u32>,
+}
+
+impl Timed {
+    fn add(&mut self, found: &Found) {
+        let row = self.offsets.len();
+        // A row that waits for another one's answer may have no time: it is due after that.
+        let last = self.offsets.last().copied().flatten();
+        let last = last.filter(|_| found.parent.is_some());
+        self.offsets.push(found.at_ns.or(last));
+        let parent = found.parent.as_ref();
+        let parent = parent.and_then(|parent| self.named.get(parent).copied());
+        self.links.push(row, parent, Some(found.delay_ns));
+        if let Some(name) = &found.name {
+            self.named.insert(name.clone(), row as u32);
+        }
+    }
 }
 
 /// The rows of a file, and what was read.
@@ -294,6 +378,9 @@ fn found_rows(
             output_tokens: row.output_tokens,
             images: row.images.unwrap_or(0),
             session: row.session,
+            name: row.name,
+            parent: row.parent,
+            at_ns: row.at_ns,
             delay_ns: row.delay_ns.unwrap_or(0),
         });
         Ok(())
@@ -335,12 +422,16 @@ impl Chain {
     }
 }
 
-/// Tokens of the prompt: with the template, or of the texts, as many as are sent apart.
+/// Tokens of the prompt as it is sent: with the template, or of the texts, as many as are sent apart.
 fn tokens_of(
-    request: &TextRequest,
+    request: TextRequest,
     options: &DatasetOptions,
-    counter: &TokenCounter,
+    (tokenizer, counter): (&Tokenizer, &TokenCounter),
 ) -> Result<u64, TemplateError> {
+    let request = match options.salted {
+        true => request.salted(tokenizer, 0),
+        false => request,
+    };
     Ok(match (&options.template, options.endpoint) {
         (Some(template), _) => tokens_with_template(&request.messages, template, counter)?,
         (None, Endpoint::Chat) => {
@@ -357,6 +448,12 @@ fn hash(request: &TextRequest, answer: Option<u64>, hasher: &mut Sha256) {
         hasher.update(message.role.as_str());
         hasher.update((message.text.len() as u64).to_le_bytes());
         hasher.update(&message.text);
+    }
+    let of_messages = request.messages.iter().flat_map(|m| &m.members);
+    for member in request.members.iter().chain(of_messages) {
+        hasher.update(member.name.as_bytes());
+        hasher.update((member.json.len() as u64).to_le_bytes());
+        hasher.update(member.json.as_bytes());
     }
     hasher.update(answer.unwrap_or(0).to_le_bytes());
 }

@@ -34,10 +34,13 @@ pub(super) fn failures(_: &Run, summary: &Summary) -> Option<Finding> {
     Some(Finding::new(
         severity,
         "failures",
-        format!(
-            "{} of the measured requests failed; latencies are those of the others.",
-            percent(failed.value)
-        ),
+        match failed.count == failed.n {
+            true => "All measured requests failed: there are no latencies to report.".to_owned(),
+            false => format!(
+                "{} of the measured requests failed; latencies are those of the others.",
+                percent(failed.value)
+            ),
+        },
         format!(
             "{} of {}: {}.",
             count(failed.count as u64),

@@ -90,6 +90,7 @@ const CHECKS: &[Check] = &[
     load::closed_loop,
     load::drain_without_load,
     setup::dataset_repeated,
+    setup::file_not_whole,
     setup::verbose_logging,
     caching::response_caching,
     caching::prefix_caching,

@@ -125,6 +125,24 @@ pub(super) fn dataset_repeated(run: &Run, _: &Summary) -> Option<Finding> {
     ))
 }
 
+/// Rows of the trace or dataset, or members of its requests, were not sent as the file has them. The
+/// facade says which.
+pub(super) fn file_not_whole(run: &Run, _: &Summary) -> Option<Finding> {
+    let environment = &run.manifest.environment;
+    let left_out = environment.pointer("/workload/left_out")?.as_array()?;
+    let left_out: Vec<&str> = left_out.iter().filter_map(|text| text.as_str()).collect();
+    (!left_out.is_empty()).then(|| {
+        Finding::new(
+            Severity::Note,
+            "file-not-whole",
+            "Not everything that the file of requests says was sent.",
+            format!("{}.", left_out.join("; ")),
+            "Nothing to do where that is meant; else change these rows, or the flags that leave them \
+             out.",
+        )
+    })
+}
+
 /// The server is declared to log much.
 pub(super) fn verbose_logging(run: &Run, _: &Summary) -> Option<Finding> {
     let declared = Declared::of_plan(&run.manifest.plan);

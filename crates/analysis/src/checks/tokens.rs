@@ -134,7 +134,7 @@ pub(super) fn prompt_tokens(run: &Run, summary: &Summary) -> Option<Finding> {
         count(prompt.requests),
         count(prompt.outliers)
     );
-    if carries_more(&run.manifest.plan) {
+    if carries_more(run) {
         return Some(Finding::new(
             Severity::Note,
             "prompt-overhead",
@@ -174,9 +174,24 @@ fn varies(plan: &Plan, prompt: &PromptDifference) -> bool {
 }
 
 /// Prompts have more than their text.
-fn carries_more(plan: &Plan) -> bool {
-    plan.tools.is_some() || plan.images.is_some() || !plan.image.is_empty()
+fn carries_more(run: &Run) -> bool {
+    let plan = &run.manifest.plan;
+    let members = run.manifest.environment.pointer("/workload/trace/members");
+    let members = members.and_then(|m| m.as_array()).into_iter().flatten();
+    let mut sent = members.filter(|m| m["fate"] == "sent");
+    let counted = sent.any(|m| COUNTED_MEMBERS.iter().any(|name| m["name"] == *name));
+    plan.tools.is_some() || plan.images.is_some() || !plan.image.is_empty() || counted
 }
+
+/// Members of a dataset's requests that become part of the prompt beside its texts.
+const COUNTED_MEMBERS: [&str; 6] = [
+    "tools",
+    "functions",
+    "documents",
+    "messages[].tool_calls",
+    "messages[].function_call",
+    "messages[].reasoning_content",
+];
 
 /// What the server should count beyond the lengths asked for, where the chat template is known: the
 /// template's tokens, or nothing where lengths count them. The facade counts them.

@@ -71,6 +71,7 @@ pub const FINDINGS: &[(&str, Scope, Dimension)] = &[
     ("closed-loop", Run, EvaluationSetup),
     ("drain-without-load", Run, EvaluationSetup),
     ("dataset-repeated", Run, EvaluationSetup),
+    ("file-not-whole", Run, EvaluationSetup),
     ("trace-slip", Run, EvaluationSetup),
     ("live-history", Run, EvaluationSetup),
     ("no-warmup", Run, EvaluationSetup),

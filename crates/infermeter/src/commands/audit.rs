@@ -4,8 +4,8 @@
 
 use crate::audit::{Declared, gather};
 use crate::cli::AuditArgs;
-use crate::{exit, output};
-use anyhow::{Context, Result};
+use crate::{exit, input, output};
+use anyhow::{Context, Result, bail};
 use infermeter_audit::import::Mapping;
 use infermeter_audit::{Audit, Side};
 use infermeter_core::finding::Severity;
@@ -23,9 +23,13 @@ const MAX_NOTE: usize = 2_000;
 /// When a path cannot be read, holds no result, or the mapping or a `--state` is wrong.
 pub fn audit(args: &AuditArgs) -> Result<u8> {
     let declared = Declared::parse(&args.state)?;
+    let dash = |path: &Path| path == Path::new(input::DASH);
+    if args.map.as_deref().is_some_and(dash) && args.paths.iter().any(|path| dash(path)) {
+        bail!("--map and a result are both - (standard input), which is read once");
+    }
     let mapping = args.map.as_deref().map(mapping).transpose()?;
     let mut sides: Vec<Side> = Vec::new();
-    for path in &args.paths {
+    for path in &input::paths(&args.paths)? {
         let mut gathered = gather(path, mapping.as_ref())?;
         for skipped in &gathered.skipped {
             // Names of files are anybody's.
@@ -46,7 +50,7 @@ pub fn audit(args: &AuditArgs) -> Result<u8> {
 
 fn mapping(path: &Path) -> Result<Mapping> {
     let named = || format!("--map {}", path.display());
-    let text = std::fs::read_to_string(path).with_context(named)?;
+    let text = std::fs::read_to_string(input::path(path)?).with_context(named)?;
     Mapping::parse(&text).with_context(named)
 }
 

@@ -7,18 +7,22 @@ use crate::cli::{ConvertArgs, ConvertTo, MakeArgs};
 use crate::layers::{self, Origin, Resolved};
 use crate::load::Load;
 use crate::make::{Made, Verify, Wanted, make as write};
-use crate::{output, tiling, trace_options, validate};
+use crate::{input, output, run_id, tiling, trace_options, validate};
 use anyhow::{Context, Result, bail};
 use infermeter_core::clock::Offset;
 use infermeter_core::plan::{Plan, PromptCount};
-use infermeter_core::request::{FollowUp, RequestId, RequestSpec};
+use infermeter_core::request::{
+    BodyMember, FollowUp, Message, RequestContent, RequestId, RequestSpec,
+};
 use infermeter_core::schedule::Schedule;
 use infermeter_core::seed::Seeds;
 use infermeter_core::units::Span;
 use infermeter_workload::{
     FileHeader, FilePhases, Tokenizer, Trace, TraceError, Workload, WorkloadFile,
 };
-use serde_json::json;
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
@@ -36,6 +40,7 @@ pub fn make(args: &MakeArgs) -> Result<()> {
         bail!("no file: give --out FILE, as in --out workload.jsonl");
     };
     let load = Load::from_plan(plan, 0)?;
+    validate::lengths_used(&resolved, load.workload.trace_facts())?;
     let wanted = wanted(plan, &load)?;
     let phases = match &load.schedule {
         Schedule::Open(open) => Some(FilePhases {
@@ -45,8 +50,32 @@ pub fn make(args: &MakeArgs) -> Result<()> {
         Schedule::Closed(_) => None,
     };
     let about = header(&load.workload, description(&resolved), phases);
-    let made = write(out, &load.workload, &wanted, about, args.verify).context("--out")?;
-    tell(out, &made);
+    written(out, &load.workload, &wanted, about, args.verify)
+}
+
+/// Writes a workload file, to standard output for `-`.
+fn written(
+    out: &Path,
+    workload: &Workload,
+    wanted: &[Wanted],
+    about: FileHeader,
+    verify: Verify,
+) -> Result<()> {
+    if out != Path::new(input::DASH) {
+        let made = write(out, workload, wanted, about, verify).context("--out")?;
+        output::print(&told(out, &made));
+        return Ok(());
+    }
+    // The header is known at the end: a pipe gets the whole file.
+    let name = format!("infermeter-{}.jsonl", run_id::random_run_id()?);
+    let path = std::env::temp_dir().join(name);
+    let made = write(&path, workload, wanted, about, verify).context("--out -")?;
+    let copied = File::open(&path).and_then(|mut file| {
+        std::fs::remove_file(&path)?;
+        std::io::copy(&mut file, &mut std::io::stdout().lock())
+    });
+    copied.context("--out: standard output")?;
+    output::note(told(out, &made).trim_end());
     Ok(())
 }
 
@@ -58,6 +87,9 @@ fn resolve(args: &MakeArgs) -> Result<Resolved> {
     }
     tiling::settle(&mut resolved.plan)?;
     validate::validate(&resolved.plan)?;
+    let out = resolved.plan.out.take();
+    input::of_plan(&mut resolved.plan, args.run.config.as_deref())?;
+    resolved.plan.out = out;
     if resolved.plan.count == PromptCount::Template {
         bail!("--count template: the lengths of a workload file are those of its texts");
     }
@@ -118,7 +150,7 @@ fn description(resolved: &Resolved) -> String {
         **origin != Origin::Default && !["target", "out"].contains(&key.as_str())
     });
     let texts = given.map(|(key, _)| match &plan[key] {
-        serde_json::Value::String(text) => format!("--{key} {text}"),
+        Value::String(text) => format!("--{key} {text}"),
         value => format!("--{key} {value}"),
     });
     texts.collect::<Vec<_>>().join(" ")
@@ -133,25 +165,24 @@ fn header(workload: &Workload, description: String, phases: Option<FilePhases>) 
     }
 }
 
-fn tell(out: &Path, made: &Made) {
+fn told(out: &Path, made: &Made) -> String {
     let written = &made.written;
-    output::print(&format!(
+    let mut text = format!(
         "{} requests, {} prompt tokens, {:.1} MB in {}\nsha256 {}\n",
         written.requests,
         made.prompt_tokens,
         written.bytes as f64 / 1e6,
         out.display(),
         written.sha256
-    ));
+    );
     let verified: u64 = made.verified.iter().map(|(_, count)| count).sum();
     if verified > 0 {
         let of = |(class, count): &(String, u64)| format!("{count} of {class}");
         let classes: Vec<String> = made.verified.iter().map(of).collect();
         let classes = classes.join(", ");
-        output::print(&format!(
-            "{verified} prompts counted again ({classes}): exact\n"
-        ));
+        text += &format!("{verified} prompts counted again ({classes}): exact\n");
     }
+    text
 }
 
 /// Brings a file to another form.
@@ -160,22 +191,26 @@ fn tell(out: &Path, made: &Made) {
 /// What is wrong with it, with the line, or what cannot be written.
 pub fn convert(args: &ConvertArgs) -> Result<()> {
     let tokenizer = Tokenizer::open(&args.tokenizer)?;
-    let (workload, wanted, phases, from) = match WorkloadFile::open_edited(&args.file) {
+    let source = input::path(&args.file)?;
+    let (workload, wanted, phases, from) = match WorkloadFile::open_edited(&source) {
         Ok(file) => of_file(args, file, tokenizer)?,
-        Err(infermeter_workload::FileError::NotOne { .. }) => of_trace(args, tokenizer)?,
+        Err(infermeter_workload::FileError::NotOne { .. }) => of_trace(args, &source, tokenizer)?,
         Err(error) => return Err(error.into()),
     };
     match args.to {
         ConvertTo::Workload => {
             let about = header(&workload, from, phases);
-            let made =
-                write(&args.out, &workload, &wanted, about, Verify::Some).context("--out")?;
-            tell(&args.out, &made);
+            written(&args.out, &workload, &wanted, about, Verify::Some)?;
         }
         form => {
-            lines(&args.out, &workload, &wanted, form).context("--out")?;
+            let lost = lines(&args.out, &workload, &wanted, form).context("--out")?;
             let count = wanted.len();
-            output::print(&format!("{count} requests in {}\n", args.out.display()));
+            output::note(&format!("{count} requests in {}", args.out.display()));
+            for (what, requests) in lost {
+                output::note(&format!(
+                    "note: {requests} requests have {what}, which the form has no place for"
+                ));
+            }
         }
     }
     Ok(())
@@ -206,10 +241,10 @@ fn of_file(args: &ConvertArgs, file: WorkloadFile, tokenizer: Tokenizer) -> Resu
     Ok((workload, wanted, phases, from))
 }
 
-fn of_trace(args: &ConvertArgs, tokenizer: Tokenizer) -> Result<Source> {
+fn of_trace(args: &ConvertArgs, source: &Path, tokenizer: Tokenizer) -> Result<Source> {
     let seeds = Seeds::derive(args.seed);
     let options = trace_options::options(&args.trace_option, args.limit, seeds.schedule)?;
-    let trace = Trace::read(&args.file, &options).map_err(|error| match error {
+    let trace = Trace::read(source, &options).map_err(|error| match error {
         TraceError::In { path, source } if matches!(*source, TraceError::NotReplayable { .. }) => {
             anyhow::anyhow!(
                 "{}: {source}; `infermeter workload make --dataset` makes a file of texts",
@@ -238,13 +273,25 @@ fn of_trace(args: &ConvertArgs, tokenizer: Tokenizer) -> Result<Source> {
     Ok((workload, wanted, None, format!("trace {name}")))
 }
 
-/// One JSON object a line, as other tools read them; the salt stands where it stood.
-fn lines(out: &Path, workload: &Workload, wanted: &[Wanted], form: ConvertTo) -> Result<()> {
-    let file = std::fs::File::create_new(out)
-        .with_context(|| format!("cannot create {}", out.display()))?;
+/// One JSON object a line, as other tools read them; the salt stands where it stood. What of the
+/// requests the form has no place for, and how many have it.
+fn lines(
+    out: &Path,
+    workload: &Workload,
+    wanted: &[Wanted],
+    form: ConvertTo,
+) -> Result<BTreeMap<String, u64>> {
+    let file: Box<dyn Write> = match out == Path::new(input::DASH) {
+        true => Box::new(std::io::stdout().lock()),
+        false => Box::new(
+            File::create_new(out).with_context(|| format!("cannot create {}", out.display()))?,
+        ),
+    };
     let mut file = BufWriter::new(file);
+    let mut lost = BTreeMap::new();
     for Wanted { id, at_ns, .. } in wanted {
         let spec = workload.spec(*id);
+        let content = workload.content(&spec, &[])?;
         let line = match form {
             ConvertTo::Timed => json!({
                 "timestamp": at_ns.unwrap_or(0) as f64 / 1e6,
@@ -255,16 +302,61 @@ fn lines(out: &Path, workload: &Workload, wanted: &[Wanted], form: ConvertTo) ->
                 "prompt": workload.prompt(&spec)?,
                 "output_tokens": spec.output_tokens,
             }),
-            ConvertTo::Messages | ConvertTo::Workload => {
-                let content = workload.content(&spec, &[])?;
-                let one = |m: &infermeter_core::request::Message| json!({"role": m.role.as_str(), "content": m.text});
-                let messages: Vec<_> = content.messages.iter().map(one).collect();
-                json!({"messages": messages, "max_tokens": spec.output_tokens})
-            }
+            ConvertTo::Messages | ConvertTo::Workload => chat_request(&spec, &content)?,
         };
+        if matches!(form, ConvertTo::Timed | ConvertTo::Prompts) {
+            for what in beside_text(&content) {
+                *lost.entry(what).or_default() += 1;
+            }
+        }
         serde_json::to_writer(&mut file, &line)?;
         file.write_all(b"\n")?;
     }
     file.flush()?;
-    Ok(())
+    Ok(lost)
+}
+
+/// A request of the chat API, whole.
+fn chat_request(spec: &RequestSpec, content: &RequestContent) -> Result<Value> {
+    let mut request = members(&content.members)?;
+    let messages: Result<Vec<Value>> = content.messages.iter().map(chat_message).collect();
+    request.insert("messages".to_owned(), messages?.into());
+    request.insert("max_tokens".to_owned(), spec.output_tokens.into());
+    Ok(request.into())
+}
+
+fn chat_message(message: &Message) -> Result<Value> {
+    let mut object = members(&message.members)?;
+    let text = Value::from(message.text.as_str());
+    let content = match message.images.as_slice() {
+        [] if message.text.is_empty() && message.has_calls() => Value::Null,
+        [] => text,
+        images => {
+            let image = |url| json!({"type": "image_url", "image_url": {"url": url}});
+            let urls = images.iter().map(|url| image(&**url));
+            [json!({"type": "text", "text": text})]
+                .into_iter()
+                .chain(urls)
+                .collect()
+        }
+    };
+    object.insert("role".to_owned(), message.role.as_str().into());
+    object.insert("content".to_owned(), content);
+    Ok(object.into())
+}
+
+fn members(members: &[BodyMember]) -> Result<Map<String, Value>> {
+    let value = |m: &BodyMember| Ok((m.name.to_string(), serde_json::from_str(&m.json)?));
+    members.iter().map(value).collect()
+}
+
+/// What a request has beside its texts, by name.
+fn beside_text(content: &RequestContent) -> BTreeSet<String> {
+    let of_messages = content.messages.iter().flat_map(|m| &m.members);
+    let named = content.members.iter().chain(of_messages);
+    let mut names: BTreeSet<String> = named.map(|m| m.name.to_string()).collect();
+    if content.messages.iter().any(|m| !m.images.is_empty()) {
+        names.insert("images".to_owned());
+    }
+    names
 }

@@ -3,10 +3,11 @@
 use super::report::view;
 use crate::calibrate::cite;
 use crate::cli::RunArgs;
+use crate::dry_run::DryRun;
 use crate::exit::{self, ExitError};
 use crate::journal::Journal;
 use crate::judged::Judged;
-use crate::layers::{self, Resolved};
+use crate::layers;
 use crate::load::Load;
 use crate::mock_child::MockChild;
 use crate::place::{self, Cores, Size};
@@ -16,8 +17,8 @@ use crate::sent::SentBodies;
 use crate::server_metrics::Watching;
 use crate::target::{self, ReadyTarget};
 use crate::{
-    dry_run, environment, output, print_config, repeat, run_id, secrets, sent_before, settle,
-    tiling, validate,
+    environment, input, output, print_config, repeat, run_id, secrets, sent_before, settle, tiling,
+    validate,
 };
 use anyhow::{Context, Result};
 use infermeter_analysis::Run;
@@ -65,16 +66,22 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     }
     validate::validate(&resolved.plan)?;
     validate::used(&resolved)?;
+    input::of_plan(&mut resolved.plan, args.config.as_deref())?;
     target::template(&resolved.plan)?;
-    let Resolved { plan, .. } = resolved;
+    let plan = resolved.plan.clone();
     if !args.dry_run && (plan.repeat.is_some() || plan.until.is_some()) {
         return repeat::run(&plan);
     }
     let run_id = run_id::random_run_id()?;
     let salt = plan.salt.unwrap_or_else(|| run_id::salt_of(&run_id));
     let load = Load::from_plan(&plan, salt)?;
+    validate::lengths_used(&resolved, load.workload.trace_facts())?;
     if args.dry_run {
-        output::print(&dry_run::dry_run(&plan, &load));
+        let dry_run = DryRun::new(&plan, &load);
+        match plan.json {
+            true => output::print(&format!("{:#}\n", dry_run.json())),
+            false => output::print(&dry_run.text(&plan)),
+        }
         return Ok(exit::OK);
     }
     let judged = measure(&plan, &load, &run_id, salt)?;
@@ -543,6 +550,9 @@ fn show(plan: &Plan, judged: &Judged) {
         output::json(&judged.json());
     } else if plan.quiet {
         output::print(&format!("{}\n", judged.verdict.as_str()));
+        for line in infermeter_report::not_met(&judged.summary) {
+            output::note(&line);
+        }
     } else {
         output::print(&format!("{}\n", judged.text(view(plan.full))));
     }
@@ -581,7 +591,11 @@ fn unfinished(error: &anyhow::Error, directory: &Path) -> anyhow::Error {
     let file = if journal { JOURNAL_FILE } else { PARQUET_FILE };
     let directory = directory.display();
     ExitError {
-        code: exit::code_of(error),
+        // The command line was right: what was measured cannot be relied on as it stands.
+        code: match exit::code_of(error) {
+            exit::USAGE => exit::INVALID,
+            other => other,
+        },
         message: format!(
             "{error:#}\n  the records are in {directory}/{file}; once the disk has room, \
              `infermeter report {directory}` completes the rest"

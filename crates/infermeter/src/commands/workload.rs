@@ -8,7 +8,7 @@ use crate::clients::Clients;
 use crate::commands::make;
 use crate::dataset_file::DatasetFile;
 use crate::inspect::{Figures, Gathered, Ink, text};
-use crate::{exit, output, trace_options};
+use crate::{exit, input, output, trace_options};
 use anyhow::{Context, Result, bail};
 use infermeter_core::plan::{MAX_RATE, Plan, Warmup};
 use infermeter_core::units::Span;
@@ -38,7 +38,7 @@ fn inspect(args: &InspectArgs) -> Result<()> {
     };
     let options = trace_options::options(&args.trace_option, args.limit, args.seed)?;
     let tokenizer = args.tokenizer.as_deref().map(Tokenizer::open).transpose()?;
-    let source = DatasetFile::open(file)?;
+    let source = DatasetFile::open(&input::path(file)?)?;
     let (mut gathered, facts) = Gathered::read(source.path(), &options)?;
     if let Some(tokenizer) = &tokenizer {
         if gathered.texts() == 0 {
@@ -60,7 +60,7 @@ fn of_clients(args: &InspectArgs) -> Result<Figures> {
         .rate
         .is_some_and(|rate| !(rate > 0.0 && rate <= MAX_RATE))
     {
-        bail!("--rate: a number of requests per second above 0 is needed");
+        bail!("--rate: a number of requests per second above 0 and at most {MAX_RATE} is needed");
     }
     let plan = Plan {
         clients: Some(clients.clone()),
@@ -108,7 +108,7 @@ fn head(args: &HeadArgs) -> Result<()> {
     }
     let options = trace_options::options(&args.trace_option, Some(args.rows), args.seed)?;
     let mut lines = String::new();
-    let source = DatasetFile::open(&args.file)?;
+    let source = DatasetFile::open(&input::path(&args.file)?)?;
     let read = read_rows(source.path(), &options, &mut |row| {
         if let Ok(line) = serde_json::to_string(&row) {
             lines.push_str(&line);

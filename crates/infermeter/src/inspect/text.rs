@@ -61,6 +61,9 @@ fn head(figures: &Figures, ink: Ink) -> Vec<String> {
     if let Some(facts) = &figures.facts {
         let packed = if facts.compressed { ", gzip" } else { "" };
         lines.push(entry("Format", &format!("{}{packed}", facts.format)));
+        if let Some(unit) = facts.time_unit {
+            lines.push(entry("Times in", unit.name()));
+        }
     }
     lines.push(entry("Rows", &grouped(figures.rows as f64)));
     if let Some(rows) = figures.rows_with_images {

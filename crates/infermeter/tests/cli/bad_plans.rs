@@ -50,7 +50,6 @@ fn impossible_combinations_name_both_sides() {
             ["--rate and --rate-profile", "give one"],
         ),
         ("--rate 5 --arrival weibull", ["--arrival weibull", "--cv"]),
-        ("--trace t.csv --workload chat", ["--workload", "--trace"]),
         (
             "--rate 5 --threads 4 --max-connections 2",
             ["--threads 4", "--max-connections"],

@@ -1,9 +1,12 @@
 //! Texts of datasets as the prompts of a run: which text goes where, with which lengths, and what is
 //! left out.
 
-use crate::process::{Mock, Run, Scratch, infermeter, mock, run_with, words};
+use crate::process::{Mock, Run, Scratch, command, infermeter, mock, run_with, words};
+use crate::server::{Server, good};
 use infermeter_core::record::{Outcome, RequestRecord};
 use infermeter_record::{TableColumn, write_table};
+use std::io::Write;
+use std::process::Stdio;
 
 const PROMPTS: &str = "{\"prompt\": \"One two three four.\", \"output_tokens\": 3}\n\
                        {\"prompt\": \"The sun is up and the day is long, they say.\"}\n\
@@ -106,6 +109,157 @@ fn the_server_gets_the_messages_of_the_file() {
             assert!((8..64).contains(&over), "{name}: {over}");
         }
     }
+}
+
+/// A conversation with a tool, and members that are no business of a server.
+const CALLS: &str = "{\"messages\": [{\"role\": \"developer\", \"content\": \"Be brief.\"}, \
+    {\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": \"Weather?\"}]}, \
+    {\"role\": \"assistant\", \"content\": null, \"tool_calls\": [{\"id\": \"c1\", \"type\": \
+    \"function\", \"function\": {\"name\": \"w\", \"arguments\": \"{}\"}}]}, \
+    {\"role\": \"tool\", \"tool_call_id\": \"c1\", \"content\": \"\"}], \"max_tokens\": 9, \
+    \"temperature\": 0.3, \"stop\": [\"x\"], \"model\": \"theirs\", \"source\": \"made up\"}\n";
+
+/// The body of the only request that `arguments` send.
+fn body_of(arguments: &str) -> (serde_json::Value, Run) {
+    let server = Server::start(good);
+    let line = format!(
+        "run {} {arguments} --concurrency 1 --requests 1 --warmup 0 --no-probe --model m",
+        server.url
+    );
+    let run = run_with(words(&line), |_| {});
+    let sent = server.generations();
+    (serde_json::from_str(&sent[0].body).expect("JSON"), run)
+}
+
+#[test]
+fn members_of_chat_requests_reach_the_server() {
+    let scratch = Scratch::new();
+    let file = scratch.file("calls.jsonl", CALLS);
+    let (body, run) = body_of(&format!("--dataset {file} --prefix none"));
+    let given: serde_json::Value = serde_json::from_str(CALLS).expect("JSON");
+    for same in ["temperature", "stop", "max_tokens"] {
+        assert_eq!(body[same], given[same], "{same}");
+    }
+    for message in [0, 2, 3] {
+        assert_eq!(body["messages"][message], given["messages"][message]);
+    }
+    assert_eq!(body["messages"][1]["content"], "Weather?");
+    assert_eq!(body["model"], "m");
+    assert!(body.get("source").is_none());
+    let evidence = run.finding("file-not-whole")["evidence"].to_string();
+    assert!(
+        evidence.contains("source (1 row)") && !evidence.contains("model"),
+        "{evidence}"
+    );
+
+    // What a flag asks for goes before what the file says, once.
+    let (body, run) = body_of(&format!(
+        "--dataset {file} --sampling temperature=0 --extra-body '{{\"stop\":[]}}'"
+    ));
+    assert_eq!(
+        (&body["temperature"], &body["stop"]),
+        (&0.into(), &serde_json::json!([]))
+    );
+    let evidence = run.finding("file-not-whole")["evidence"].to_string();
+    assert!(
+        evidence.contains("a flag sets them: stop (1 row), temperature (1 row)"),
+        "{evidence}"
+    );
+
+    let (body, run) = body_of(&format!("--dataset {file} --endpoint completions"));
+    assert!(
+        body["prompt"].is_string() && body["temperature"] == 0.3,
+        "{body}"
+    );
+    let evidence = run.finding("file-not-whole")["evidence"].to_string();
+    assert!(
+        evidence.contains("messages[].tool_calls (1 row)"),
+        "{evidence}"
+    );
+}
+
+#[test]
+fn members_pass_through_workload_files_and_other_forms() {
+    let scratch = Scratch::new();
+    let file = scratch.file("calls.jsonl", CALLS);
+    let (made, back) = (scratch.path("made.jsonl"), scratch.path("back.jsonl"));
+    let (made, back) = (made.display().to_string(), back.display().to_string());
+    let ran = infermeter(&format!(
+        "workload make --dataset {file} --prefix none --concurrency 1 --requests 1 --warmup 0 --out {made}"
+    ));
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    let (body, _) = body_of(&format!("--workload-file {made}"));
+    assert_eq!(body["messages"][2]["tool_calls"][0]["id"], "c1");
+    assert_eq!(body["temperature"], 0.3);
+    let ran = infermeter(&format!(
+        "workload convert {made} --to messages --out {back}"
+    ));
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    let again: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&back).expect("written")).expect("JSON");
+    assert_eq!(again["messages"], body["messages"]);
+    assert_eq!(
+        (&again["temperature"], &again["max_tokens"]),
+        (&body["temperature"], &9.into())
+    );
+    let ran = infermeter(&format!("workload convert {made} --to prompts --out -"));
+    assert_eq!(ran.out.lines().count(), 1, "{ran:#?}");
+    assert!(ran.err.contains("1 requests have temperature"), "{ran:#?}");
+}
+
+#[test]
+fn files_come_through_standard_input() {
+    let piped = |line: &str, text: &str| {
+        let mut command = command(&words(line));
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("started");
+        let mut input = child.stdin.take().expect("a pipe");
+        // A command that refuses its arguments does not read.
+        let _ = input.write_all(text.as_bytes());
+        drop(input);
+        let output = child.wait_with_output().expect("ended");
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        (
+            output.status.code(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    let (code, out, err) = piped(
+        "run http://h --dataset - --rate 5 --requests 9 --dry-run",
+        PROMPTS,
+    );
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("3 rows of the format prompts"), "{out}");
+    let (_, out, _) = piped("workload inspect - --tokenizer o200k --json", PROMPTS);
+    let figures: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(figures["prompt_tokens"]["n"], 3);
+    let plan = "target = \"http://h\"\nrate = 5\nduration = \"5s\"\n";
+    let (code, out, err) = piped("run --config - --dry-run", plan);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("5.000 requests/s"), "{out}");
+    let (code, _, err) = piped("run --config - --dataset - --dry-run", plan);
+    assert_eq!(code, Some(2));
+    assert!(
+        err.contains("--dataset and --config are all - (standard input)"),
+        "{err}"
+    );
+    let (code, _, err) = piped("run http://h --rate 5 --duration 5s --out -", "");
+    assert_eq!(code, Some(2));
+    assert!(err.contains("--out"), "{err}");
+    // A workload file read where it was written.
+    let make = "workload make --workload fixed:20,3 --rate 5 --duration 2s --warmup 0 --out -";
+    let made = infermeter(make);
+    assert!(made.err.contains("sha256"), "{made:#?}");
+    let (code, out, err) = piped("run http://h --workload-file - --dry-run", &made.out);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(
+        out.contains("20 prompt and 3 output tokens a request"),
+        "{out}"
+    );
 }
 
 #[test]

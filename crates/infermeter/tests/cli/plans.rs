@@ -154,7 +154,9 @@ fn a_dry_run_tells_what_would_be_sent() {
         "open loop, 10.000 requests/s",
         "in 2.0 s",
         "200 requests in 20.0 s",
-        "at most 52.0 s",
+        // 20 tokens at 10 ms each; the load goes on for the whole time-out at most.
+        "about 2 requests in 0.2 s, at most 300 requests in 30.0 s",
+        "at most 520 requests in 52.0 s",
         "20000 prompt and 4000 output tokens",
         "p50 yes",
         "p75 yes",
@@ -172,6 +174,54 @@ fn a_dry_run_tells_what_would_be_sent() {
     ] {
         assert!(ran.out.contains(said), "no `{said}` in\n{}", ran.out);
     }
+}
+
+#[test]
+fn a_dry_run_is_json_where_that_is_asked_for() {
+    let line = "run http://nobody.invalid --rate 10 --arrival constant --duration 20s --warmup 2s \
+                --workload fixed:100,20 --timeout 30s --dry-run --json";
+    let told = infermeter(line).json();
+    assert_eq!(told["dry_run"], true);
+    let requests = |part: &str| told[part]["requests"].as_u64();
+    let sum = requests("warmup")
+        .zip(requests("window"))
+        .map(|(a, b)| a + b);
+    let drain = told["drain"]["estimated"]["requests"].as_u64();
+    let all = told["total"]["estimated"]["requests"].as_u64();
+    assert_eq!(sum.zip(drain).map(|(a, b)| a + b), all);
+    assert_eq!(told["total"]["at_most"]["seconds"], 52.0);
+    assert_eq!(
+        told["percentiles"][0],
+        serde_json::json!({
+            "percentile": 50.0, "needs": 20, "supported": true
+        })
+    );
+}
+
+#[test]
+fn wrong_arguments_take_a_line() {
+    for (line, said) in [
+        (
+            "run mock:fixed --json=false",
+            "unexpected value 'false' for '--json'",
+        ),
+        (
+            "run mock:fixed --ratee 5",
+            "a similar argument exists: '--rate'",
+        ),
+        ("rum", "similar subcommand"),
+        ("report", "required arguments"),
+    ] {
+        let ran = infermeter(line);
+        ran.fails(2, &["error: ", said, "--help"]);
+        assert_eq!(
+            (ran.err.lines().count(), ran.out.as_str()),
+            (1, ""),
+            "{ran:#?}"
+        );
+    }
+    let ran = infermeter("run mock:fixed --rate 1e9 --duration 1s");
+    ran.fails(2, &["--rate", "above 0 and at most 10000000"]);
 }
 
 #[test]

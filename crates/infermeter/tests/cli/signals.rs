@@ -107,6 +107,11 @@ fn sigterm_does_the_same() {
 }
 
 #[test]
+fn a_terminal_that_goes_away_ends_a_run_like_sigterm() {
+    drains_after(Signal::HUP, "");
+}
+
+#[test]
 fn ctrl_c_gives_up_what_waits_for_a_connection() {
     let records = drains_after(Signal::INT, "--max-connections 1");
     assert_eq!(outcomes(&records, Outcome::Completed).len(), 1);

@@ -67,6 +67,66 @@ fn thinned_rows_keep_their_instants_and_lengths() {
     assert!(half.windows(2).all(|pair| pair[0] < pair[1]));
 }
 
+/// Rows with their texts, one without an answer's length, one that waits for another's answer.
+const TEXTS: &str = "{\"timestamp\": 0, \"text_input\": \"Say yes.\", \"output_length\": 5}\n\
+    {\"timestamp\": 100, \"text_input\": \"Say no.\", \"session_id\": \"s\"}\n\
+    {\"session_id\": \"s\", \"delay\": 50, \"text_input\": \"Why?\", \"output_length\": 2}\n\
+    {\"timestamp\": 1500, \"text_input\": \"Say yes.\", \"output_length\": 4}\n";
+
+#[test]
+fn a_trace_with_texts_is_sent_at_its_instants() {
+    let scratch = Scratch::new();
+    let trace = scratch.file("trace.jsonl", TEXTS);
+    let line = format!(
+        "run {} --trace {trace} --warmup 0 --threads 1 --no-probe --model mock/fixed --prefix none \
+         --workload fixed:16,7",
+        mock()
+    );
+    let run = run_with(words(&line), |_| {});
+    let records = run.records();
+    let asked: Vec<(u32, u32)> = records
+        .iter()
+        .map(|r| (r.requested_prompt_tokens, r.requested_output_tokens))
+        .collect();
+    assert_eq!(asked, [(3, 5), (3, 7), (2, 2), (3, 4)]);
+    assert_eq!(records[1].intended.since(records[0].intended), 100_000_000);
+    let closed = records[1].closed.expect("it ended");
+    assert_eq!(records[2].parent, Some(1));
+    assert_eq!(records[2].intended.since(closed), 50_000_000);
+    let facts = &run.manifest()["environment"]["workload"]["trace"];
+    assert_eq!(
+        (&facts["drawn_outputs"], &facts["time_unit"]),
+        (&1.into(), &"milliseconds".into())
+    );
+}
+
+#[test]
+fn lengths_that_a_trace_lacks_are_drawn_and_others_are_not_replaced() {
+    let scratch = Scratch::new();
+    let row = |time: u32, more: &str| {
+        format!("{{\"timestamp\": {time}, \"input_length\": 20, \"hash_ids\": [1]{more}}}\n")
+    };
+    let trace = scratch.file(
+        "a.jsonl",
+        &[row(0, ""), row(900, ", \"output_length\": 3")].concat(),
+    );
+    let line = |trace: &str| {
+        format!("run http://h --trace {trace} --warmup 0 --dry-run --workload fixed:20,9")
+    };
+    let ran = infermeter(&line(&trace));
+    assert!(
+        ran.out
+            .contains("1 row without an answer's length: drawn from --workload"),
+        "{ran:#?}"
+    );
+    assert!(
+        ran.out.contains("20 prompt and 6 output tokens a request"),
+        "{ran:#?}"
+    );
+    let whole = scratch.file("b.jsonl", &row(0, ", \"output_length\": 3"));
+    infermeter(&line(&whole)).fails(2, &["--workload and --trace exclude each other"]);
+}
+
 #[test]
 fn bad_traces_name_file_line_and_column() {
     let scratch = Scratch::new();
@@ -82,8 +142,8 @@ fn bad_traces_name_file_line_and_column() {
             &["line 5", "before the row above"],
         ),
         (
-            format!("{good}{good}2023-11-16 18:17:04.0,9,0\n"),
-            &["line 4", "GeneratedTokens", "`0`"],
+            "2023-11-16 18:17:04.0,9,0\n".to_owned(),
+            &["no rows left", "line 2", "0 output tokens"],
         ),
         (
             format!("{good}2023-11-16 18:17:04.0,9\n"),

@@ -19,11 +19,16 @@ const TEXTS: [&str; 2] = ["prompt", "messages"];
 const LENGTHS: [&str; 2] = ["output_tokens", "max_tokens"];
 
 /// Writes the rows of the Parquet file at `path` to `out`: `prompt` or `messages` (JSON text), with
-/// `output_tokens` or `max_tokens` where there is such a column. Returns their number.
+/// `output_tokens` or `max_tokens` where there is such a column, and the other columns as members.
+/// Lists and objects of those that `is_member` knows are JSON text. Returns the rows' number.
 ///
 /// # Errors
 /// When the file is no Parquet, has no column of texts, or a value is no text, no JSON or no number.
-pub fn texts_as_json_lines(path: &Path, out: &mut dyn Write) -> Result<u64, RecordError> {
+pub fn texts_as_json_lines(
+    path: &Path,
+    is_member: &dyn Fn(&str) -> bool,
+    out: &mut dyn Write,
+) -> Result<u64, RecordError> {
     let wrong = |cause: String| RecordError::Texts {
         path: path.to_owned(),
         cause,
@@ -41,8 +46,14 @@ pub fn texts_as_json_lines(path: &Path, out: &mut dyn Write) -> Result<u64, Reco
         ))
     })?;
     let length = known(&LENGTHS);
-    let wanted = |name: &str| name == text || Some(name) == length;
-    let columns = columns.iter().filter(|column| wanted(column.name()));
+    let nested = columns.iter().filter(|c| c.is_group()).map(|c| c.name());
+    if let Some(name) = nested.clone().find(|name| *name == text || is_member(name)) {
+        return Err(wrong(format!(
+            "the column {name} is nested: write it as JSON text"
+        )));
+    }
+    let nested: Vec<&str> = nested.collect();
+    let columns = columns.iter().filter(|column| !column.is_group());
     let projection = Type::group_type_builder(schema.name())
         .with_fields(columns.map(Arc::clone).collect())
         .build()
@@ -51,7 +62,7 @@ pub fn texts_as_json_lines(path: &Path, out: &mut dyn Write) -> Result<u64, Reco
     let mut rows = 0;
     for row in found.map_err(|e| wrong(e.to_string()))? {
         let row = row.map_err(|e| wrong(e.to_string()))?;
-        let line = line(&row, text);
+        let line = line(&row, (text, length), is_member, &nested);
         let line = line.map_err(|cause| wrong(format!("row {}: {cause}", rows + 1)))?;
         writeln!(out, "{line}").map_err(RecordError::io("unpack", path))?;
         rows += 1;
@@ -59,9 +70,20 @@ pub fn texts_as_json_lines(path: &Path, out: &mut dyn Write) -> Result<u64, Reco
     Ok(rows)
 }
 
-/// One row as the reader of texts takes it.
-fn line(row: &Row, text: &str) -> Result<Value, String> {
+/// One row as the reader of texts takes it. The `nested` columns are named alone: none is a member of
+/// a request.
+fn line(
+    row: &Row,
+    (text, length): (&str, Option<&str>),
+    is_member: &dyn Fn(&str) -> bool,
+    nested: &[&str],
+) -> Result<Value, String> {
     let mut line = Map::new();
+    line.extend(
+        nested
+            .iter()
+            .map(|name| ((*name).to_owned(), "nested".into())),
+    );
     for (name, field) in row.get_column_iter() {
         if name == text {
             let said = match field {
@@ -74,6 +96,8 @@ fn line(row: &Row, text: &str) -> Result<Value, String> {
                 _ => Value::from(said.as_str()),
             };
             line.insert(text.to_owned(), value);
+        } else if Some(name.as_str()) != length {
+            line.extend(scalar(field, is_member(name)).map(|value| (name.clone(), value)));
         } else if let Some(tokens) = number(field, name)? {
             // The names that the reader of each form knows.
             let member = match text {
@@ -84,6 +108,27 @@ fn line(row: &Row, text: &str) -> Result<Value, String> {
         }
     }
     Ok(Value::Object(line))
+}
+
+/// A value of a column beside texts and lengths; of a member a text may hold a list or an object.
+/// `None` where it is null, or of a type that JSON does not have.
+fn scalar(field: &Field, is_member: bool) -> Option<Value> {
+    Some(match field {
+        Field::Bool(value) => (*value).into(),
+        Field::Int(n) => (*n).into(),
+        Field::Long(n) => (*n).into(),
+        Field::UInt(n) => (*n).into(),
+        Field::ULong(n) => (*n).into(),
+        Field::Float(x) => f64::from(*x).into(),
+        Field::Double(x) => (*x).into(),
+        Field::Str(text) => {
+            let folded = serde_json::from_str::<Value>(text).ok();
+            let folded = folded.filter(|v| is_member && (v.is_array() || v.is_object()));
+            folded.unwrap_or_else(|| text.as_str().into())
+        }
+        Field::Null => return None,
+        _ => "of another type".into(),
+    })
 }
 
 /// A whole number; `None` where it is null.
@@ -116,7 +161,7 @@ mod tests {
         writer.write(&batch).expect("written");
         writer.close().expect("closed");
         let mut out = Vec::new();
-        match texts_as_json_lines(&path, &mut out) {
+        match texts_as_json_lines(&path, &|name| name == "tools", &mut out) {
             Ok(rows) => {
                 let text = String::from_utf8(out).expect("UTF-8");
                 assert_eq!(text.lines().count() as u64, rows);
@@ -142,16 +187,20 @@ mod tests {
         let value = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
         let said = converted(prompts).expect("converts");
         let lines: Vec<Value> = said.lines().map(value).collect();
-        let first = serde_json::json!({ "prompt": "One \"two\".", "output_tokens": 7 });
-        assert_eq!(lines, [first, serde_json::json!({ "prompt": "Three." })]);
+        let first = serde_json::json!({ "id": 1, "prompt": "One \"two\".", "output_tokens": 7 });
+        assert_eq!(
+            lines,
+            [first, serde_json::json!({ "id": 2, "prompt": "Three." })]
+        );
         let message = "[{\"role\":\"user\",\"content\":\"Hi.\"}]";
         let messages = vec![
             ("messages", texts(&[message, message])),
             ("max_tokens", lengths),
+            ("tools", texts(&["[1]", "[2]"])),
         ];
         let said = converted(messages).expect("converts");
         let first = said.lines().next().expect("a line");
-        let expect = format!("{{\"messages\":{message},\"max_tokens\":7}}");
+        let expect = format!("{{\"messages\":{message},\"max_tokens\":7,\"tools\":[1]}}");
         assert_eq!(value(first), value(&expect));
     }
 

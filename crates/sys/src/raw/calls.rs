@@ -1,10 +1,10 @@
 //! System calls that no safe wrapper offers: `recvmsg` with control messages, `SO_TIMESTAMPING`,
-//! `sigaction`, `sched_setscheduler`. Does not parse what they return.
+//! `sigaction`, `sched_setscheduler`, `dup2`. Does not parse what they return.
 //!
 //! Invariant: each function is safe to call with any arguments its types allow.
 #![expect(
     unsafe_code,
-    reason = "recvmsg, SO_TIMESTAMPING, sigaction, SCHED_IDLE"
+    reason = "recvmsg, SO_TIMESTAMPING, sigaction, SCHED_IDLE, dup2"
 )]
 
 use std::io;
@@ -72,6 +72,33 @@ pub(crate) fn receive<'a>(
     }
     let filled = (header.msg_controllen as usize).min(control.0.len());
     Ok((n as usize, &control.0[..filled]))
+}
+
+/// Makes descriptor 0 another name of `fd`.
+pub(crate) fn replace_stdin(fd: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: fd is open here; descriptor 0 is used through the standard library's handle alone,
+    // which holds no state of the file that it replaces but what was read of it.
+    let rc = unsafe { libc::dup2(fd.as_raw_fd(), libc::STDIN_FILENO) };
+    if rc >= 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Whoever started this process has it ignore `signal`.
+pub(crate) fn is_ignored(signal: i32) -> io::Result<bool> {
+    // SAFETY: an all-zero sigaction is valid; the kernel fills it in, it is alive here.
+    let (rc, action) = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        let rc = libc::sigaction(signal, std::ptr::null(), &raw mut action);
+        (rc, action)
+    };
+    if rc == 0 {
+        Ok(action.sa_sigaction == libc::SIG_IGN)
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// Installs `handler` for `signal` (with `SA_RESTART`). The handler must be async-signal-safe:

@@ -79,6 +79,8 @@ pub(crate) struct MessageLine<'a> {
     pub content: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub members: BTreeMap<String, Box<RawValue>>,
 }
 
 impl<'a, M, B> Line<'a, M, B> {
@@ -112,22 +114,22 @@ impl<'a> FullLine<'a> {
     /// The line of a request whose class has this name.
     pub fn of(request: &'a FileRequest, class: &'a str) -> Result<Self, String> {
         let spec = &request.spec;
-        let message = |message: &'a Message| MessageLine {
-            role: message.role,
-            content: Cow::Borrowed(&message.text),
-            images: message.images.iter().map(|url| url.to_string()).collect(),
+        let message = |message: &'a Message| {
+            Ok::<_, String>(MessageLine {
+                role: message.role,
+                content: Cow::Borrowed(&message.text),
+                images: message.images.iter().map(|url| url.to_string()).collect(),
+                members: raw_members(&message.members)?,
+            })
         };
+        let messages = request.content.messages.iter().map(message);
+        let messages = messages.collect::<Result<Vec<_>, _>>()?;
         let next = |next: &FollowUp| Next {
             id: next.id,
             delay_ns: next.delay_ns,
             at_ns: next.planned.map(|at| at.0),
         };
-        let mut body = BTreeMap::new();
-        for member in &request.content.members {
-            let value = RawValue::from_string(member.json.to_string())
-                .map_err(|e| format!("the body's member {} is no JSON: {e}", member.name))?;
-            body.insert(member.name.to_string(), value);
-        }
+        let body = raw_members(&request.content.members)?;
         Ok(Self {
             id: spec.id,
             at_ns: request.at_ns,
@@ -138,7 +140,7 @@ impl<'a> FullLine<'a> {
             turn: spec.turn.map(|turn| turn.number),
             next: request.next.iter().map(next).collect(),
             salt: request.slot,
-            messages: request.content.messages.iter().map(message).collect(),
+            messages,
             body: (!body.is_empty()).then_some(body),
         })
     }
@@ -149,14 +151,27 @@ impl<'a> FullLine<'a> {
             role: line.role,
             text: line.content.into_owned(),
             images: line.images.into_iter().map(Into::into).collect(),
-        };
-        let member = |(name, json): (String, Box<RawValue>)| BodyMember {
-            name: name.into(),
-            json: json.get().into(),
+            members: line.members.into_iter().map(member).collect(),
         };
         RequestContent {
             messages: self.messages.into_iter().map(message).collect(),
             members: self.body.into_iter().flatten().map(member).collect(),
         }
     }
+}
+
+fn member((name, json): (String, Box<RawValue>)) -> BodyMember {
+    BodyMember {
+        name: name.into(),
+        json: json.get().into(),
+    }
+}
+
+fn raw_members(members: &[BodyMember]) -> Result<BTreeMap<String, Box<RawValue>>, String> {
+    let raw = |member: &BodyMember| {
+        let value = RawValue::from_string(member.json.to_string());
+        let value = value.map_err(|e| format!("the member {} is no JSON: {e}", member.name))?;
+        Ok((member.name.to_string(), value))
+    };
+    members.iter().map(raw).collect()
 }

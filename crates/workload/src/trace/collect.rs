@@ -5,6 +5,7 @@
 
 use super::error::TraceError;
 use super::facts::TraceFacts;
+use super::format::TraceFormat;
 use super::options::{Instants, RowOrder, TraceOptions};
 use super::reader::TraceReader;
 use super::row::Row;
@@ -14,7 +15,7 @@ use infermeter_core::units::Span;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::Path;
 
 /// The first bytes of a gzip file.
@@ -36,16 +37,31 @@ pub fn read_rows(
     take: &mut dyn FnMut(Row) -> Result<(), TraceError>,
 ) -> Result<TraceFacts, TraceError> {
     options.check()?;
-    let file = File::open(path).map_err(|source| TraceError::Open {
+    let open = |source| TraceError::Open {
         path: path.to_owned(),
         source,
-    })?;
+    };
+    let file = File::open(path).map_err(open)?;
+    if file.metadata().map_err(open)?.is_dir() {
+        return Err(open(ErrorKind::IsADirectory.into()));
+    }
+    let options = &TraceOptions {
+        otherwise: options.otherwise.or_else(|| by_name(path)),
+        ..options.clone()
+    };
     rows_of(BufReader::with_capacity(BUFFER, file), options, take).map_err(|source| {
         TraceError::In {
             path: path.to_owned(),
             source: Box::new(source),
         }
     })
+}
+
+/// What a file is by its name, where its content does not tell: plain text.
+fn by_name(path: &Path) -> Option<TraceFormat> {
+    let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    name.ends_with(".txt").then_some(TraceFormat::Lines)
 }
 
 fn rows_of(

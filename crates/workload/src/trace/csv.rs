@@ -7,7 +7,9 @@
 use super::error::TraceError;
 use super::format::TraceFormat;
 use super::records::{Raw, Records};
+use infermeter_core::request::BodyMember;
 use infermeter_core::text::{inert, inert_bytes};
+use serde::de::IgnoredAny;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 
@@ -121,6 +123,16 @@ impl Fields {
             })
     }
 
+    /// Place and name of the columns with other names than these.
+    pub fn beside(&self, known: &[&str]) -> Vec<(usize, String)> {
+        let named = (0..self.len()).filter_map(|at| Some((at, self.get(at)?)));
+        let other = |name: &str| !known.iter().any(|k| k.eq_ignore_ascii_case(name));
+        named
+            .filter(|(_, name)| !name.is_empty() && other(name))
+            .map(|(at, name)| (at, name.to_owned()))
+            .collect()
+    }
+
     /// The columns of a header, for messages.
     pub fn listed(&self) -> String {
         let names: Vec<&str> = (0..self.len()).filter_map(|at| self.get(at)).collect();
@@ -128,8 +140,68 @@ impl Fields {
     }
 }
 
-/// Place of the column `prompt` in the header of a CSV file; `None` for a file of JSON.
-pub(crate) fn prompt_column(file: &mut File) -> Result<Option<usize>, TraceError> {
+/// Where the texts stand in the records of a CSV file.
+#[derive(Debug, Clone)]
+pub(crate) struct TextColumns {
+    prompt: usize,
+    answer: Option<usize>,
+    /// Columns of what a request carries beside its text.
+    members: Vec<(usize, String)>,
+}
+
+/// What one record of a CSV file says.
+#[derive(Debug)]
+pub(crate) struct TextFields {
+    pub prompt: String,
+    pub answer: Option<String>,
+    pub members: Vec<BodyMember>,
+}
+
+impl TextColumns {
+    /// Those of a file with this header.
+    fn of_header(header: &Fields, format: TraceFormat) -> Option<Self> {
+        Some(Self {
+            prompt: header.position(format.needs()[0])?,
+            answer: header.position("answer"),
+            members: header.beside(&[format.needs()[0], "answer", "output_tokens"]),
+        })
+    }
+
+    /// What the record in `bytes` says.
+    pub fn texts(&self, bytes: &[u8]) -> Option<TextFields> {
+        let mut records = Records::new(bytes).ok()?;
+        let (mut raw, mut fields) = (Raw::default(), Fields::default());
+        records.next_into(&mut raw).ok()?;
+        fields.read(&mut raw, &mut records).ok()?;
+        let filled = |at: usize| fields.get(at).filter(|text| !text.is_empty());
+        let member = |(at, name): &(usize, String)| {
+            let text = filled(*at)?;
+            // Numbers, lists and objects as they are, all else is text.
+            let json = match serde_json::from_str::<IgnoredAny>(text) {
+                Ok(_) => text.to_owned(),
+                Err(_) => serde_json::Value::from(text).to_string(),
+            };
+            Some(BodyMember {
+                name: name.as_str().into(),
+                json: json.into(),
+            })
+        };
+        Some(TextFields {
+            prompt: fields.get(self.prompt)?.to_owned(),
+            answer: self.answer.and_then(filled).map(str::to_owned),
+            members: self.members.iter().filter_map(member).collect(),
+        })
+    }
+}
+
+/// Places of the texts by the header of a CSV file of this format; `None` for another kind of file.
+pub(crate) fn text_columns(
+    file: &mut File,
+    format: TraceFormat,
+) -> Result<Option<TextColumns>, TraceError> {
+    if format == TraceFormat::Lines {
+        return Ok(None);
+    }
     let mut records = Records::new(BufReader::new(file))?;
     let (mut raw, mut fields) = (Raw::default(), Fields::default());
     let json = matches!(records.first(), Some(b'{' | b'['));
@@ -137,16 +209,7 @@ pub(crate) fn prompt_column(file: &mut File) -> Result<Option<usize>, TraceError
         return Ok(None);
     }
     fields.read(&mut raw, &mut records)?;
-    Ok(fields.position("prompt"))
-}
-
-/// Field `at` of the record in `bytes`.
-pub(crate) fn csv_field(bytes: &[u8], at: usize) -> Option<String> {
-    let mut records = Records::new(bytes).ok()?;
-    let (mut raw, mut fields) = (Raw::default(), Fields::default());
-    records.next_into(&mut raw).ok()?;
-    fields.read(&mut raw, &mut records).ok()?;
-    fields.get(at).map(str::to_owned)
+    Ok(TextColumns::of_header(&fields, format))
 }
 
 #[cfg(test)]

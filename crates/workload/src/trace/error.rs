@@ -107,6 +107,14 @@ pub enum TraceError {
         /// What should.
         needed: &'static str,
     },
+    /// The unit of the timestamps is not what the format has.
+    #[error("line {line}: {message}; say the unit: --trace-option time-unit=s (or ms, us, ns)")]
+    Unit {
+        /// The line.
+        line: u64,
+        /// What speaks against the format's own unit.
+        message: String,
+    },
     /// A line is no JSON object of the expected kind.
     #[error("line {line}: {message}")]
     Json {

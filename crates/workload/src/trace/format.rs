@@ -3,6 +3,7 @@
 //! It reads no row. Invariant: a file is taken for a format only if everything that the format
 //! needs is there.
 
+use super::options::TimeUnit;
 use serde::Serialize;
 use std::fmt;
 use std::str::FromStr;
@@ -27,6 +28,12 @@ pub enum TraceFormat {
     Messages,
     /// Plain prompts, JSON lines, an array or CSV.
     Prompts,
+    /// Requests of OpenAI's batch API, JSON lines.
+    Batch,
+    /// Questions, with answers where known: JSON lines, an array or CSV.
+    Questions,
+    /// Plain text, one prompt a line.
+    Lines,
     /// Conversations of agents with tools and delays, JSON lines.
     Agentic,
     /// infermeter's own workload files, JSON lines after a header.
@@ -35,7 +42,7 @@ pub enum TraceFormat {
 
 impl TraceFormat {
     /// All of them, the most specific first: this is the order of recognition.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Azure,
         Self::BurstGpt,
         Self::Qwen,
@@ -45,7 +52,10 @@ impl TraceFormat {
         Self::ShareGpt,
         Self::Messages,
         Self::Prompts,
+        Self::Batch,
+        Self::Questions,
         Self::Workload,
+        Self::Lines,
     ];
 
     /// Its name.
@@ -59,17 +69,20 @@ impl TraceFormat {
             Self::ShareGpt => "sharegpt",
             Self::Messages => "messages",
             Self::Prompts => "prompts",
+            Self::Batch => "batch",
+            Self::Questions => "questions",
+            Self::Lines => "lines",
             Self::Agentic => "agentic",
             Self::Workload => "workload",
         }
     }
 
     /// Columns or members without which a file is not of this format.
-    pub(super) fn needs(self) -> &'static [&'static str] {
+    pub(crate) fn needs(self) -> &'static [&'static str] {
         match self {
             Self::Azure => &["TIMESTAMP", "ContextTokens", "GeneratedTokens"],
             Self::BurstGpt => &["Timestamp", "Request tokens", "Response tokens"],
-            Self::Mooncake => &["timestamp", "input_length", "output_length", "hash_ids"],
+            Self::Mooncake => &["timestamp", "input_length", "hash_ids"],
             Self::Vllm => &["timestamp", "input_length", "output_length"],
             Self::Qwen => &[
                 "chat_id",
@@ -81,6 +94,9 @@ impl TraceFormat {
             Self::ShareGpt => &["conversations"],
             Self::Messages => &["messages"],
             Self::Prompts => &["prompt"],
+            Self::Batch => &["custom_id", "body"],
+            Self::Questions => &["question"],
+            Self::Lines => &[],
             Self::Agentic => &["conversation_id", "role"],
             Self::Workload => &["format", "version", "requests", "sha256"],
         }
@@ -90,20 +106,46 @@ impl TraceFormat {
     pub fn is_timed(self) -> bool {
         match self {
             Self::Azure | Self::BurstGpt | Self::Mooncake | Self::Vllm | Self::Qwen => true,
-            Self::ShareGpt | Self::Messages | Self::Prompts | Self::Agentic | Self::Workload => {
-                false
-            }
+            Self::ShareGpt
+            | Self::Messages
+            | Self::Prompts
+            | Self::Batch
+            | Self::Questions
+            | Self::Lines
+            | Self::Agentic
+            | Self::Workload => false,
         }
+    }
+
+    /// Unit of its timestamps, where nothing else is declared.
+    pub(super) fn unit(self) -> TimeUnit {
+        match self {
+            Self::Mooncake | Self::Vllm => TimeUnit::Milliseconds,
+            _ => TimeUnit::Seconds,
+        }
+    }
+
+    /// Its timestamps are numbers, whose unit a file may have otherwise.
+    pub(super) fn has_numeric_times(self) -> bool {
+        self.is_timed() && self != Self::Azure
+    }
+
+    /// Its rows may have hash ids.
+    pub(super) fn has_blocks(self) -> bool {
+        matches!(self, Self::Mooncake | Self::Vllm | Self::Qwen)
     }
 
     /// It can be a CSV file.
     pub(super) fn as_csv(self) -> bool {
-        matches!(self, Self::Azure | Self::BurstGpt | Self::Prompts)
+        matches!(
+            self,
+            Self::Azure | Self::BurstGpt | Self::Prompts | Self::Questions
+        )
     }
 
     /// It can be JSON.
     pub(super) fn as_json(self) -> bool {
-        !matches!(self, Self::Azure | Self::BurstGpt)
+        !matches!(self, Self::Azure | Self::BurstGpt | Self::Lines)
     }
 
     /// The first format whose needs `has` meets, of CSV or of JSON.
@@ -114,16 +156,25 @@ impl TraceFormat {
                 Container::Json => format.as_json(),
             };
             // A timed trace without hash ids is declared, not guessed: its unit is unknown.
-            fits && *format != Self::Vllm && format.needs().iter().all(|name| has(name))
+            let declared = matches!(format, Self::Vllm | Self::Lines);
+            // Rows of a Mooncake trace may have their text instead of its length and its blocks.
+            let text = *format == Self::Mooncake && csv == Container::Json && has(TEXT_INPUT);
+            fits && !declared && (text || format.needs().iter().all(|name| has(name)))
         })
     }
 
     /// Names and needs of all formats, for messages.
     pub(super) fn described() -> String {
-        let one = |format: Self| format!("{} ({})", format, format.needs().join(", "));
+        let one = |format: Self| match format {
+            Self::Lines => "lines (one prompt a line, a file named *.txt)".to_owned(),
+            format => format!("{} ({})", format, format.needs().join(", ")),
+        };
         Self::ALL.map(one).join("; ")
     }
 }
+
+/// The text of a row of a Mooncake trace.
+pub(super) const TEXT_INPUT: &str = "text_input";
 
 /// What a file is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,11 +6,11 @@
 use super::error::TraceError;
 use super::facts::SkipReason;
 use super::format::TraceFormat;
-use super::options::{TimeUnit, TraceOptions};
+use super::options::TraceOptions;
 use super::records::Raw;
 use super::row::{Row, TextRef};
 use super::value::{Field, scalar};
-use crate::dataset::{AgentLine, Conversation};
+use crate::conversation::{AgentLine, Conversation};
 use crate::file::IndexLine;
 use infermeter_core::text::{inert, inert_bytes};
 use serde::Deserialize;
@@ -22,7 +22,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 #[derive(Debug)]
 pub(super) enum Decoded {
     One(Row),
-    Many(Vec<Row>),
+    /// Requests of one record, and why some of it are left out.
+    Many(Vec<Row>, Vec<SkipReason>),
     Skip(SkipReason),
     /// A part of something greater.
     Nothing,
@@ -36,10 +37,15 @@ pub(super) struct Objects {
     guessed: bool,
     block_tokens: Option<u32>,
     unit_ns: i64,
+    unit_declared: bool,
     /// First request of the conversation that a chat belongs to.
     roots: HashMap<i64, i64>,
     /// Lines whose parent was not found.
     pub orphans: Vec<u64>,
+    /// Members that the last record brings beside its texts.
+    pub members: Vec<String>,
+    /// Line of the last row of each session of a trace.
+    sessions: HashMap<String, u64>,
     agent: Agent,
 }
 
@@ -64,31 +70,29 @@ struct Timed {
     parent_chat_id: Option<Value>,
     turn: Option<Value>,
     session_id: Option<Value>,
+    text_input: Option<IgnoredAny>,
+    delay: Option<Value>,
     #[serde(rename = "type")]
     class: Option<String>,
 }
 
 impl Objects {
     pub fn new(format: TraceFormat, options: &TraceOptions) -> Self {
-        let (block, unit) = match format {
-            TraceFormat::Qwen => (Some(16), TimeUnit::Seconds),
-            TraceFormat::Vllm => (None, TimeUnit::Milliseconds),
-            TraceFormat::Mooncake => (Some(512), TimeUnit::Milliseconds),
-            TraceFormat::Azure
-            | TraceFormat::BurstGpt
-            | TraceFormat::ShareGpt
-            | TraceFormat::Messages
-            | TraceFormat::Prompts
-            | TraceFormat::Agentic
-            | TraceFormat::Workload => (None, TimeUnit::Seconds),
+        let block = match format {
+            TraceFormat::Qwen => Some(16),
+            TraceFormat::Mooncake => Some(512),
+            _ => None,
         };
         Self {
             format,
             guessed: options.format.is_none(),
             block_tokens: options.block_tokens.or(block),
-            unit_ns: options.time_unit.unwrap_or(unit).ns(),
+            unit_ns: options.time_unit.unwrap_or(format.unit()).ns(),
+            unit_declared: options.time_unit.is_some(),
             roots: HashMap::new(),
             orphans: Vec::new(),
+            members: Vec::new(),
+            sessions: HashMap::new(),
             agent: Agent::default(),
         }
     }
@@ -103,58 +107,128 @@ impl Objects {
         match self.format {
             TraceFormat::Agentic => self.agent_line(raw),
             TraceFormat::Workload => workload_line(raw),
-            format if format.is_timed() => self.timed(raw).map(Decoded::One),
+            format if format.is_timed() => self.timed(raw),
             _ => self.texts(raw),
         }
     }
 
-    fn timed(&mut self, raw: &Raw) -> Result<Row, TraceError> {
+    fn timed(&mut self, raw: &Raw) -> Result<Decoded, TraceError> {
         let line = raw.line;
         let found: Timed = parse(raw)?;
-        let (time, input, output) = (
-            self.member(raw, "timestamp", found.timestamp.as_ref())?,
-            self.member(raw, "input_length", found.input_length.as_ref())?,
-            self.member(raw, "output_length", found.output_length.as_ref())?,
-        );
-        let field = |column, text| Field { line, column, text };
-        let input = field("input_length", &input).tokens()?;
-        let hash_ids = match (found.hash_ids, self.format) {
-            (Some(ids), _) => self.check_blocks(line, ids, input)?,
-            (None, TraceFormat::Mooncake) => return Err(self.missing(raw, "hash_ids")),
-            (None, _) => Vec::new(),
-        };
-        let turn = match found.turn.as_ref().map(scalar) {
-            Some(text) => Some(
-                Field {
-                    line,
-                    column: "turn",
-                    text: &text,
-                }
-                .count()?,
-            ),
-            None => None,
-        };
         let mut row = Row {
             line,
-            at_ns: Some(field("timestamp", &time).time(self.unit_ns)?),
-            input_tokens: Some(input),
-            output_tokens: Some(field("output_length", &output).tokens()?),
             class: found.class,
             session: found.session_id.as_ref().map(|id| scalar(id).into_owned()),
-            turn,
-            hash_ids,
             ..Row::default()
+        };
+        if let Some(text) = found.turn.as_ref().map(scalar) {
+            row.turn = Some(field(line, "turn", &text).count()?);
+        }
+        let lengths = (found.input_length.as_ref(), found.output_length.as_ref());
+        let with_text = self.format == TraceFormat::Mooncake && found.text_input.is_some();
+        if let Some(reason) = self.lengths(raw, &mut row, lengths, with_text)? {
+            return Ok(Decoded::Skip(reason));
+        }
+        self.instant(
+            raw,
+            &mut row,
+            found.timestamp.as_ref(),
+            found.delay.as_ref(),
+        )?;
+        row.hash_ids = match (found.hash_ids, self.format, row.input_tokens) {
+            (_, _, None) => Vec::new(),
+            (Some(ids), _, Some(input)) => self.check_blocks(line, ids, input)?,
+            (None, TraceFormat::Mooncake, _) if found.session_id.is_none() => {
+                return Err(self.missing(raw, "hash_ids"));
+            }
+            (None, ..) => Vec::new(),
         };
         if self.format == TraceFormat::Qwen {
             let chat = self.member(raw, "chat_id", found.chat_id.as_ref())?;
             let parent = self.member(raw, "parent_chat_id", found.parent_chat_id.as_ref())?;
             self.chain(
                 &mut row,
-                field("chat_id", &chat),
-                field("parent_chat_id", &parent),
+                field(line, "chat_id", &chat),
+                field(line, "parent_chat_id", &parent),
             )?;
         }
-        Ok(row)
+        Ok(Decoded::One(row))
+    }
+
+    /// Lengths of a timed row, or where its text is; why it is left out.
+    fn lengths(
+        &self,
+        raw: &Raw,
+        row: &mut Row,
+        (input, output): (Option<&Value>, Option<&Value>),
+        with_text: bool,
+    ) -> Result<Option<SkipReason>, TraceError> {
+        let line = raw.line;
+        row.output_tokens = match (output, self.format) {
+            // Whoever replays it says how long the answer is.
+            (None, TraceFormat::Mooncake) => None,
+            (output, _) => {
+                let output = self.member(raw, "output_length", output)?;
+                Some(field(line, "output_length", &output).tokens_or_none()?)
+            }
+        };
+        if with_text {
+            let json = |message| TraceError::Json { line, message };
+            let text = Conversation::parse(self.format, &raw.bytes).map_err(json)?;
+            if let Some(Err(reason)) = text.requests().first() {
+                return Ok(Some(*reason));
+            }
+            row.text = Some(text_ref(raw, 0));
+        } else {
+            let input = self.member(raw, "input_length", input)?;
+            row.input_tokens = Some(field(line, "input_length", &input).tokens_or_none()?);
+        }
+        Ok(nothing_asked(
+            row.input_tokens.unwrap_or(1),
+            row.output_tokens.unwrap_or(1),
+        ))
+    }
+
+    /// When a timed row is due: at its own time, or after the answer to the row before it in its
+    /// session, where it has a delay or no time.
+    fn instant(
+        &mut self,
+        raw: &Raw,
+        row: &mut Row,
+        timestamp: Option<&Value>,
+        delay: Option<&Value>,
+    ) -> Result<(), TraceError> {
+        let line = raw.line;
+        let own_chain = self.format == TraceFormat::Mooncake;
+        if let Some(delay) = delay.filter(|_| own_chain).map(scalar) {
+            row.delay_ns = Some(field(line, "delay", &delay).time(self.unit_ns)?);
+        }
+        match timestamp.map(scalar) {
+            Some(time) => {
+                row.at_ns = Some(field(line, "timestamp", &time).time(self.unit_ns)?);
+                if own_chain
+                    && !self.unit_declared
+                    && row.at_ns.is_some_and(|ns| ns % 1_000_000 != 0)
+                {
+                    return Err(TraceError::Unit {
+                        line,
+                        message: format!(
+                            "timestamp is `{}`: the format mooncake has whole milliseconds",
+                            inert(&time, 40)
+                        ),
+                    });
+                }
+            }
+            None if own_chain && (row.session.is_some() || row.text.is_some()) => {}
+            None => return Err(self.missing(raw, "timestamp")),
+        }
+        if let Some(session) = row.session.as_ref().filter(|_| own_chain) {
+            let before = self.sessions.insert(session.clone(), line);
+            let waits = row.delay_ns.is_some() || row.at_ns.is_none();
+            row.parent = before.filter(|_| waits).map(|line| line.to_string());
+            row.name = Some(line.to_string());
+        }
+        Ok(())
     }
 
     /// Puts a chat into the conversation of its parent.
@@ -242,40 +316,41 @@ impl Objects {
         })
     }
 
-    fn texts(&self, raw: &Raw) -> Result<Decoded, TraceError> {
+    fn texts(&mut self, raw: &Raw) -> Result<Decoded, TraceError> {
         let line = raw.line;
         let needs = self.format.needs();
         let conversation =
             Conversation::parse(self.format, &raw.bytes).map_err(|message| match members(raw) {
-                Ok(names) if !names.iter().any(|name| name == needs[0]) => {
-                    self.missing(raw, needs[0])
-                }
-                Ok(_) => TraceError::Json { line, message },
+                _ if needs.is_empty() => TraceError::Json { line, message },
+                Ok(names) => match needs.iter().find(|need| !names.iter().any(|n| n == *need)) {
+                    Some(lacking) => self.missing(raw, lacking),
+                    None => TraceError::Json { line, message },
+                },
                 Err(error) => error,
             })?;
-        if conversation.is_empty() {
-            return Ok(Decoded::Skip(SkipReason::NoPrompt));
-        }
         let requests = conversation.requests();
         if requests.is_empty() {
             return Ok(Decoded::Skip(SkipReason::NoAnswer));
         }
+        self.members = conversation.member_names();
         let several = self.format == TraceFormat::ShareGpt;
         let session = conversation.id.unwrap_or_else(|| format!("line {line}"));
-        let rows = (0..requests.len() as u32).map(|request| Row {
-            line,
-            output_tokens: conversation.output_tokens,
-            session: several.then(|| session.clone()),
-            turn: several.then_some(request + 1),
-            images: (conversation.images > 0).then_some(conversation.images),
-            text: Some(TextRef {
-                offset: raw.offset,
-                bytes: u32::try_from(raw.span).unwrap_or(u32::MAX),
-                request,
-            }),
-            ..Row::default()
-        });
-        Ok(Decoded::Many(rows.collect()))
+        let (mut rows, mut left_out) = (Vec::new(), Vec::new());
+        for (request, found) in (0..).zip(requests) {
+            match found {
+                Err(reason) => left_out.push(reason),
+                Ok(_) => rows.push(Row {
+                    line,
+                    output_tokens: conversation.output_tokens,
+                    session: several.then(|| session.clone()),
+                    turn: several.then_some(request + 1),
+                    images: (conversation.images > 0).then_some(conversation.images),
+                    text: Some(text_ref(raw, request)),
+                    ..Row::default()
+                }),
+            }
+        }
+        Ok(Decoded::Many(rows, left_out))
     }
 
     /// One message of a conversation: an answer is a request, with all before it as its prompt.
@@ -318,6 +393,27 @@ impl Objects {
             }),
             ..Row::default()
         }))
+    }
+}
+
+/// Why a row is left out that asks for so many tokens; `None` where it asks for some of both.
+pub(super) fn nothing_asked(input: u32, output: u32) -> Option<SkipReason> {
+    match (input, output) {
+        (_, 0) => Some(SkipReason::NoOutput),
+        (0, _) => Some(SkipReason::NoPrompt),
+        _ => None,
+    }
+}
+
+fn field<'a>(line: u64, column: &'static str, text: &'a str) -> Field<'a> {
+    Field { line, column, text }
+}
+
+fn text_ref(raw: &Raw, request: u32) -> TextRef {
+    TextRef {
+        offset: raw.offset,
+        bytes: u32::try_from(raw.span).unwrap_or(u32::MAX),
+        request,
     }
 }
 

@@ -9,7 +9,7 @@ const NONE: u32 = u32::MAX;
 
 /// Parents, children and delays of rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Links {
+pub(crate) struct Links {
     /// Parent of each row; empty where no row has one.
     parents: Vec<u32>,
     /// Rows with a parent, by parent, then ascending.

@@ -25,10 +25,11 @@ mod value;
 
 pub(crate) use collect::GZIP;
 pub use collect::read_rows;
-pub(crate) use csv::{csv_field, prompt_column};
+pub(crate) use csv::{TextColumns, TextFields, text_columns};
 pub use error::TraceError;
 pub use facts::{SkipReason, Skipped, Touched, TraceFacts};
 pub use format::{TraceFormat, TraceFormatError};
+pub(crate) use links::Links;
 pub use options::{Instants, OverContext, RowOrder, TimeUnit, TraceOptions};
 pub use reader::TraceReader;
 pub use records::MAX_RECORD;

@@ -34,6 +34,16 @@ impl TimeUnit {
         }
     }
 
+    /// Its name, in the plural.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Seconds => "seconds",
+            Self::Milliseconds => "milliseconds",
+            Self::Microseconds => "microseconds",
+            Self::Nanoseconds => "nanoseconds",
+        }
+    }
+
     fn parse(text: &str) -> Option<Self> {
         match text {
             "s" => Some(Self::Seconds),
@@ -80,6 +90,8 @@ pub enum Instants {
 pub struct TraceOptions {
     /// The format; absent: recognised by content.
     pub format: Option<TraceFormat>,
+    /// The format of a file whose content no other fits; absent: that is an error.
+    pub otherwise: Option<TraceFormat>,
     /// Rows to use; absent: all.
     pub limit: Option<u64>,
     /// Tokens of a block that one hash id stands for; absent: the format's own.
@@ -165,6 +177,36 @@ impl TraceOptions {
         }
         Ok(())
     }
+
+    /// Checks them for the format of the file: what would change nothing was not meant.
+    ///
+    /// # Errors
+    /// When an option says something about what the format does not have.
+    pub(super) fn check_for(&self, format: TraceFormat) -> Result<(), TraceError> {
+        if self.time_unit.is_some() && !format.has_numeric_times() {
+            return Err(useless(
+                "time-unit",
+                format,
+                "its rows have dates or no times",
+            ));
+        }
+        if self.block_tokens.is_some() && !format.has_blocks() {
+            return Err(useless("block-size", format, "its rows have no hash ids"));
+        }
+        if self.instants == Instants::Spread && !format.is_timed() {
+            return Err(useless("spread", format, "its rows have no times"));
+        }
+        if self.order == RowOrder::Sort && !format.is_timed() {
+            return Err(useless("sort", format, "its rows have no times"));
+        }
+        Ok(())
+    }
+}
+
+fn useless(name: &str, format: TraceFormat, why: &str) -> TraceError {
+    option(&format!(
+        "the option {name} is of no use for the format {format}: {why}"
+    ))
 }
 
 fn option(message: &str) -> TraceError {

@@ -9,7 +9,7 @@ use super::error::TraceError;
 use super::facts::{SkipReason, TraceFacts};
 use super::format::{Container, TraceFormat};
 use super::jsonl::{Decoded, Objects, listed, members};
-use super::options::{OverContext, RowOrder, TraceOptions};
+use super::options::{OverContext, RowOrder, TimeUnit, TraceOptions};
 use super::records::{Raw, Records, Shape};
 use super::row::{MAX_TRACE_ROWS, Row};
 use super::tables::Table;
@@ -17,6 +17,15 @@ use infermeter_core::text::inert_bytes;
 use infermeter_core::units::Span;
 use std::collections::VecDeque;
 use std::io::BufRead;
+
+/// Requests per second above which an undeclared unit is doubted: far beyond any published trace
+/// (3 to 10), and what whole seconds read as milliseconds come to from 0.2 requests/s on.
+const PLAUSIBLE_RATE: f64 = 200.0;
+/// Mean gap above which it is doubted, seconds: milliseconds read as seconds come to more below 1.7
+/// requests/s.
+const PLAUSIBLE_GAP_S: f64 = 600.0;
+/// Gaps from which on they tell: a few rows may lie far apart.
+const SLOW_GAPS: f64 = 10.0;
 
 /// Reads rows one by one. After an error there are no more.
 #[derive(Debug)]
@@ -46,6 +55,11 @@ struct Clock {
     first_ns: Option<i64>,
     /// The latest, and its line.
     latest: Option<(i64, u64)>,
+    /// Rows with a time of their own.
+    rows: u64,
+    earliest: i64,
+    /// Some of these are parts of the unit: a coarser one than meant would not have them.
+    fractions: bool,
 }
 
 impl<R: BufRead> TraceReader<R> {
@@ -55,30 +69,43 @@ impl<R: BufRead> TraceReader<R> {
     /// When the file is empty, of no known format, or lacks what the format needs.
     pub fn new(input: R, options: TraceOptions) -> Result<Self, TraceError> {
         options.check()?;
-        let mut records = Records::new(input)?;
+        let lines = options.format == Some(TraceFormat::Lines);
+        let mut records = match lines {
+            true => Records::lines(input)?,
+            false => Records::new(input)?,
+        };
         let mut raw = Raw::default();
         let json = records.shape() == Shape::Array || records.first() == Some(b'{');
         if !records.next_into(&mut raw)? {
             return Err(TraceError::Empty);
         }
-        let (format, decoder) = if json {
-            let format = recognise_json(&raw, &options)?;
+        let plain = lines || (!json && options.format.is_none() && is_plain(&raw, &options));
+        let (format, decoder) = if json || plain {
+            let format = match plain {
+                true => TraceFormat::Lines,
+                false => recognise_json(&raw, &options)?,
+            };
             let objects = Objects::new(format, &options);
             (format, Decoder::Objects(Box::new(objects)))
         } else {
             let mut header = Fields::default();
             header.read(&mut raw, &mut records)?;
             let format = recognise_csv(&raw, &header, &options)?;
-            let table = Table::new(raw.line, format, header)?;
+            let unit = options.time_unit.unwrap_or(format.unit());
+            let table = Table::new(raw.line, format, header, unit)?;
             (format, Decoder::Table(table))
         };
+        options.check_for(format)?;
+        let mut facts = TraceFacts::new(format);
+        let unit = options.time_unit.unwrap_or(format.unit());
+        facts.time_unit = format.has_numeric_times().then_some(unit);
         Ok(Self {
             records,
             raw,
-            held: json,
+            held: json || plain,
             decoder,
             options,
-            facts: TraceFacts::new(format),
+            facts,
             decoded: VecDeque::new(),
             clock: Clock::default(),
             ended: false,
@@ -101,6 +128,7 @@ impl<R: BufRead> TraceReader<R> {
             .limit
             .is_some_and(|limit| self.facts.rows >= limit)
         {
+            self.check_unit()?;
             return Ok(None);
         }
         loop {
@@ -110,6 +138,7 @@ impl<R: BufRead> TraceReader<R> {
                 }
             }
             if !std::mem::take(&mut self.held) && !self.records.next_into(&mut self.raw)? {
+                self.check_unit()?;
                 return Ok(None);
             }
             self.decode()?;
@@ -117,23 +146,57 @@ impl<R: BufRead> TraceReader<R> {
     }
 
     fn decode(&mut self) -> Result<(), TraceError> {
-        let decoded = match &mut self.decoder {
-            Decoder::Table(table) => table.decode(&mut self.raw, &mut self.records)?,
+        let (decoded, members) = match &mut self.decoder {
+            Decoder::Table(table) => {
+                let decoded = table.decode(&mut self.raw, &mut self.records)?;
+                (decoded, std::mem::take(&mut table.members))
+            }
             Decoder::Objects(objects) => {
                 let decoded = objects.decode(&self.raw)?;
                 for line in objects.orphans.drain(..) {
                     self.facts.orphans.add(line);
                 }
-                decoded
+                (decoded, std::mem::take(&mut objects.members))
             }
         };
+        self.facts.add_members(&members);
         match decoded {
             Decoded::One(row) => self.decoded.push_back(row),
-            Decoded::Many(rows) => self.decoded.extend(rows),
+            Decoded::Many(rows, left_out) => {
+                self.decoded.extend(rows);
+                for reason in left_out {
+                    self.facts.skip(reason, self.raw.line);
+                }
+            }
             Decoded::Skip(reason) => self.facts.skip(reason, self.raw.line),
             Decoded::Nothing => {}
         }
         Ok(())
+    }
+
+    /// The rows' times make sense in the unit that they were read in, where nobody declared it.
+    fn check_unit(&self) -> Result<(), TraceError> {
+        let (Some(unit), None) = (self.facts.time_unit, self.options.time_unit) else {
+            return Ok(());
+        };
+        let Some((latest, line)) = self.clock.latest else {
+            return Ok(());
+        };
+        let gaps = self.clock.rows.saturating_sub(1) as f64;
+        let span_s = latest.saturating_sub(self.clock.earliest) as f64 / 1e9;
+        let fast = !self.clock.fractions && span_s > 0.0 && gaps / span_s > PLAUSIBLE_RATE;
+        let slow = gaps >= SLOW_GAPS && span_s / gaps > PLAUSIBLE_GAP_S;
+        if !(fast || slow) {
+            return Ok(());
+        }
+        let message = format!(
+            "in {}, the unit of the format {}, {} rows would take {span_s:.3} s: that is no load to \
+             replay",
+            unit.name(),
+            self.facts.format,
+            self.clock.rows
+        );
+        Err(TraceError::Unit { line, message })
     }
 
     /// Checks the order of time and the context, and makes the instant relative.
@@ -151,6 +214,13 @@ impl<R: BufRead> TraceReader<R> {
             if self.clock.latest.is_none_or(|(latest, _)| at >= latest) {
                 self.clock.latest = Some((at, row.line));
             }
+            self.clock.earliest = match self.clock.rows {
+                0 => at,
+                _ => self.clock.earliest.min(at),
+            };
+            self.clock.rows += 1;
+            let unit = self.facts.time_unit.map_or(1, TimeUnit::ns);
+            self.clock.fractions |= at % unit != 0;
         }
         if !self.fits(&mut row) {
             return Ok(None);
@@ -207,6 +277,17 @@ impl<R: BufRead> Iterator for TraceReader<R> {
         self.ended = !matches!(next, Some(Ok(_)));
         next
     }
+}
+
+/// A file of another name's format is one of plain lines where its first line is no known header.
+fn is_plain(raw: &Raw, options: &TraceOptions) -> bool {
+    let line = String::from_utf8_lossy(&raw.bytes);
+    let has = |name: &str| {
+        let mut columns = line.split(',');
+        columns.any(|column| column.trim().trim_matches('"').eq_ignore_ascii_case(name))
+    };
+    options.otherwise == Some(TraceFormat::Lines)
+        && TraceFormat::recognise(Container::Csv, has).is_none()
 }
 
 fn recognise_json(raw: &Raw, options: &TraceOptions) -> Result<TraceFormat, TraceError> {

@@ -48,8 +48,19 @@ pub(super) struct Records<R> {
 }
 
 impl<R: BufRead> Records<R> {
-    /// Passes a byte order mark and blank lines, and looks at the first byte after them.
+    /// Passes a byte order mark and blank lines, and looks at the first byte after them: it tells an
+    /// array from lines.
     pub fn new(input: R) -> Result<Self, TraceError> {
+        Self::shaped(input, Shape::Array)
+    }
+
+    /// The same of a file of lines, whatever it begins with.
+    pub fn lines(input: R) -> Result<Self, TraceError> {
+        Self::shaped(input, Shape::Lines)
+    }
+
+    /// An array only where `shape` allows it.
+    fn shaped(input: R, shape: Shape) -> Result<Self, TraceError> {
         let mut records = Self {
             input,
             line: 1,
@@ -62,7 +73,7 @@ impl<R: BufRead> Records<R> {
             MARK.iter().for_each(|byte| records.advance(*byte));
         }
         records.first = records.skip_space()?;
-        if records.first == Some(b'[') {
+        if shape == Shape::Array && records.first == Some(b'[') {
             records.shape = Shape::Array;
             records.advance(b'[');
         }

@@ -68,8 +68,22 @@ impl Trace {
     /// When the file cannot be read, has no row, any row read is wrong, or the rows have no instants
     /// or no lengths.
     pub fn read(path: &Path, options: &TraceOptions) -> Result<Self, TraceError> {
+        Self::read_with(path, options, &mut |_| None)
+    }
+
+    /// As [`Trace::read`]; `drawn` gives the answer's length of a row, by its number, that the file
+    /// gives none for.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn read_with(
+        path: &Path,
+        options: &TraceOptions,
+        drawn: &mut dyn FnMut(u64) -> Option<u32>,
+    ) -> Result<Self, TraceError> {
         let mut builder = Builder::default();
-        let facts = read_rows(path, options, &mut |row| builder.add(row))?;
+        let mut facts = read_rows(path, options, &mut |row| builder.add(row, drawn))?;
+        facts.drawn_outputs = builder.drawn;
         let mut trace = builder.trace;
         trace.links.index();
         trace.blocks.tokens = facts.block_tokens.unwrap_or(0);
@@ -222,16 +236,30 @@ struct Builder {
     class_index: HashMap<String, u16>,
     /// Rows by the names that others refer to.
     named: HashMap<String, u32>,
+    /// Rows whose answer's length the file does not have.
+    drawn: u64,
 }
 
 impl Builder {
-    fn add(&mut self, row: Row) -> Result<(), TraceError> {
+    fn add(
+        &mut self,
+        row: Row,
+        drawn: &mut dyn FnMut(u64) -> Option<u32>,
+    ) -> Result<(), TraceError> {
         let line = row.line;
         let lacks = |what| TraceError::NotReplayable { line, what };
+        let number = self.trace.rows.len() as u64;
+        let last = self.trace.rows.last().map(|row| row.offset_ns);
+        self.drawn += u64::from(row.output_tokens.is_none());
+        let output = row.output_tokens.or_else(|| drawn(number));
         self.trace.rows.push(TraceRow {
-            offset_ns: row.at_ns.ok_or_else(|| lacks("a time"))?,
+            // A row that waits for another one's answer may have no time: it is due after that.
+            offset_ns: row
+                .at_ns
+                .or(last.filter(|_| row.parent.is_some()))
+                .ok_or_else(|| lacks("a time"))?,
             input_tokens: row.input_tokens.ok_or_else(|| lacks("a prompt length"))?,
-            output_tokens: row.output_tokens.ok_or_else(|| lacks("an answer length"))?,
+            output_tokens: output.ok_or_else(|| lacks("an answer length"))?,
         });
         self.add_class(line, row.class)?;
         self.add_blocks(&row.hash_ids);

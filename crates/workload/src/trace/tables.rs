@@ -7,7 +7,8 @@ use super::csv::Fields;
 use super::error::TraceError;
 use super::facts::SkipReason;
 use super::format::TraceFormat;
-use super::jsonl::Decoded;
+use super::jsonl::{Decoded, nothing_asked};
+use super::options::TimeUnit;
 use super::records::{Raw, Records};
 use super::row::{Row, TextRef};
 use super::timestamp;
@@ -22,6 +23,12 @@ pub(super) struct Table {
     fields: Fields,
     columns: usize,
     at: Places,
+    /// Unit of times that are numbers.
+    unit_ns: i64,
+    /// Columns of what requests of texts carry beside them.
+    beside: Vec<(usize, String)>,
+    /// Names of those that the last row has.
+    pub members: Vec<String>,
 }
 
 /// Where the columns are that the format needs, and those that it may have.
@@ -35,7 +42,12 @@ struct Places {
 
 impl Table {
     /// Finds the columns in the header that `fields` holds.
-    pub fn new(line: u64, format: TraceFormat, fields: Fields) -> Result<Self, TraceError> {
+    pub fn new(
+        line: u64,
+        format: TraceFormat,
+        fields: Fields,
+        unit: TimeUnit,
+    ) -> Result<Self, TraceError> {
         let needed: Result<Vec<usize>, TraceError> = format
             .needs()
             .iter()
@@ -45,13 +57,15 @@ impl Table {
         let place = |i: usize| needed.get(i).copied().unwrap_or(0);
         let names: &[&str] = match format {
             TraceFormat::BurstGpt => &["Session ID", "Log Type", "Model"],
-            TraceFormat::Prompts => &["output_tokens"],
+            TraceFormat::Prompts | TraceFormat::Questions => &["output_tokens"],
             TraceFormat::Azure
             | TraceFormat::Mooncake
             | TraceFormat::Vllm
             | TraceFormat::Qwen
             | TraceFormat::ShareGpt
             | TraceFormat::Messages
+            | TraceFormat::Batch
+            | TraceFormat::Lines
             | TraceFormat::Agentic
             | TraceFormat::Workload => &["NumImages"],
         };
@@ -62,6 +76,12 @@ impl Table {
         Ok(Self {
             format,
             columns: fields.len(),
+            unit_ns: unit.ns(),
+            beside: match format.is_timed() {
+                true => Vec::new(),
+                false => fields.beside(&[format.needs()[0], "answer", "output_tokens"]),
+            },
+            members: Vec::new(),
             fields,
             at: Places {
                 time: place(0),
@@ -89,13 +109,15 @@ impl Table {
         }
         match self.format {
             TraceFormat::BurstGpt => self.burst(line),
-            TraceFormat::Prompts => self.prompt(raw),
+            TraceFormat::Prompts | TraceFormat::Questions => self.prompt(raw),
             TraceFormat::Azure
             | TraceFormat::Mooncake
             | TraceFormat::Vllm
             | TraceFormat::Qwen
             | TraceFormat::ShareGpt
             | TraceFormat::Messages
+            | TraceFormat::Batch
+            | TraceFormat::Lines
             | TraceFormat::Agentic
             | TraceFormat::Workload => self.azure(line),
         }
@@ -128,18 +150,23 @@ impl Table {
             let column = "NumImages";
             Field { line, column, text }.count()
         });
+        let input = self.field(line, 1)?.tokens_or_none()?;
+        let output = self.field(line, 2)?.tokens_or_none()?;
+        if let Some(reason) = nothing_asked(input, output) {
+            return Ok(Decoded::Skip(reason));
+        }
         Ok(Decoded::One(Row {
             line,
             at_ns: Some(at),
-            input_tokens: Some(self.field(line, 1)?.tokens()?),
-            output_tokens: Some(self.field(line, 2)?.tokens()?),
+            input_tokens: Some(input),
+            output_tokens: Some(output),
             images: images.transpose()?,
             ..Row::default()
         }))
     }
 
     fn burst(&self, line: u64) -> Result<Decoded, TraceError> {
-        let at = self.field(line, 0)?.time(1_000_000_000)?;
+        let at = self.field(line, 0)?.time(self.unit_ns)?;
         let input = self.field(line, 1)?.tokens_or_none()?;
         let output = self.field(line, 2)?.tokens_or_none()?;
         if output == 0 {
@@ -159,18 +186,25 @@ impl Table {
         }))
     }
 
-    fn prompt(&self, raw: &Raw) -> Result<Decoded, TraceError> {
+    fn prompt(&mut self, raw: &Raw) -> Result<Decoded, TraceError> {
         let line = raw.line;
         if self.field(line, 0)?.text.is_empty() {
             return Ok(Decoded::Skip(SkipReason::NoPrompt));
         }
+        let filled = |at: usize| self.fields.get(at).is_some_and(|text| !text.is_empty());
+        let named = self.beside.iter().filter(|(at, _)| filled(*at));
+        self.members = named.map(|(_, name)| name.clone()).collect();
         let output = self.optional(0).map(|text| {
             let column = "output_tokens";
-            Field { line, column, text }.tokens()
+            Field { line, column, text }.tokens_or_none()
         });
+        let output = output.transpose()?;
+        if output == Some(0) {
+            return Ok(Decoded::Skip(SkipReason::NoOutput));
+        }
         Ok(Decoded::One(Row {
             line,
-            output_tokens: output.transpose()?,
+            output_tokens: output,
             text: Some(TextRef {
                 offset: raw.offset,
                 bytes: u32::try_from(raw.span).unwrap_or(u32::MAX),

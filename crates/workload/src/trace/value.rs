@@ -27,14 +27,6 @@ impl Field<'_> {
         }
     }
 
-    /// A number of tokens, at least 1.
-    pub fn tokens(self) -> Result<u32, TraceError> {
-        match self.text.parse() {
-            Ok(count @ 1..=MAX_TOKENS) => Ok(count),
-            _ => Err(self.not("a whole number from 1 to 4,000,000")),
-        }
-    }
-
     /// A number of tokens that may be 0.
     pub fn tokens_or_none(self) -> Result<u32, TraceError> {
         match self.text.parse() {

@@ -75,6 +75,17 @@ impl Source {
     pub fn next_turns(&self, spec: &RequestSpec) -> Vec<NextTurn> {
         match self {
             Self::Drawn(_) => Vec::new(),
+            Self::Texts(dataset, _) if dataset.links().rows_waiting() > 0 => {
+                let (links, row) = (dataset.links(), spec.id as usize);
+                let next = links.children(row).iter();
+                next.map(|child| NextTurn {
+                    id: u64::from(*child),
+                    role: Role::User,
+                    delay_ns: links.delay_ns(*child as usize),
+                    offset_ns: dataset.offset_ns(*child as usize),
+                })
+                .collect()
+            }
             Self::Texts(dataset, _) => {
                 let next = dataset.next(spec.id).into_iter();
                 next.map(|(id, delay_ns)| NextTurn {
@@ -130,6 +141,13 @@ impl Source {
                     offset_ns: own.and_then(|next| Some(next.planned?.0)),
                 }
             }),
+            Self::Texts(dataset, _) if dataset.links().rows_waiting() > 0 => {
+                let row = spec.id as usize;
+                dataset.links().parent(row).map(|parent| Awaited {
+                    parent: parent as u64,
+                    offset_ns: dataset.offset_ns(row),
+                })
+            }
             Self::Sessions(_) | Self::Texts(..) => {
                 spec.turn.filter(|turn| turn.number > 0).map(|_| Awaited {
                     parent: spec.id - 1,
@@ -203,7 +221,8 @@ impl Source {
     /// When a trace or a file has request `id`, nanoseconds after its first.
     pub fn instant_ns(&self, id: RequestId) -> Option<i64> {
         match self {
-            Self::Drawn(_) | Self::Sessions(_) | Self::Texts(..) => None,
+            Self::Drawn(_) | Self::Sessions(_) => None,
+            Self::Texts(dataset, _) => dataset.offset_ns(usize::try_from(id).ok()?),
             Self::Rows(trace) => Some(trace.rows().get(id as usize)?.offset_ns),
             Self::File(file) => file.entry(id)?.at_ns,
         }
@@ -220,7 +239,8 @@ impl Source {
     /// Rows of a trace, or requests of a file, that wait for another one's answer.
     pub fn waiting(&self) -> u64 {
         match self {
-            Self::Drawn(_) | Self::Sessions(_) | Self::Texts(..) => 0,
+            Self::Drawn(_) | Self::Sessions(_) => 0,
+            Self::Texts(dataset, _) => dataset.links().rows_waiting(),
             Self::Rows(trace) => trace.rows_waiting(),
             Self::File(file) => {
                 let waiting = file.entries().iter().filter(|e| e.parent.is_some());

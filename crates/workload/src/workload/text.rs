@@ -110,9 +110,10 @@ impl Workload {
             return sessions.content(spec, (&self.tokenizer, slot), answers);
         }
         if let Source::Texts(dataset, _) = &self.source {
+            let request = self.texts(dataset, spec.id)?;
             return Ok(RequestContent {
-                messages: self.texts(dataset, spec.id)?.messages,
-                members: Vec::new(),
+                messages: request.messages,
+                members: request.members,
             });
         }
         if let Some(prefixes) = &self.prefixes

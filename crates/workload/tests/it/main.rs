@@ -5,6 +5,7 @@ mod exact_tokens;
 mod files;
 mod formats;
 mod prefixes;
+mod requests;
 mod seeds;
 mod tokenizer_file;
 mod trace;

@@ -82,9 +82,8 @@ fn errors_name_the_line() {
     for (row, expect) in [
         (
             "\n2023-11-16 18:15:47,x,1",
-            "line 4: ContextTokens is `x`: a whole number from 1",
+            "line 4: ContextTokens is `x`: a whole number from 0",
         ),
-        ("2023-11-16 18:15:47,1,0", "line 3: GeneratedTokens is `0`"),
         ("2023-11-16 18:15:47,-1,1", "line 3: ContextTokens is `-1`"),
         ("2023-11-16 18:15:47,1,4000001", "line 3: GeneratedTokens"),
         ("2023-11-16 18:15:47,1", "line 3: no field GeneratedTokens"),

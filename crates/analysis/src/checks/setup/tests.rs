@@ -38,6 +38,20 @@ fn a_cold_server_in_the_window() {
 }
 
 #[test]
+fn a_file_that_was_not_sent_whole() {
+    let left_out = |texts: &'static [&'static str]| {
+        move |run: &mut Run| {
+            run.manifest().environment["workload"]["left_out"] = (*texts).into();
+        }
+    };
+    check(
+        left_out(&["left out 1 row (line 3): an empty prompt"]),
+        &["note file-not-whole"],
+    );
+    check(left_out(&[]), &[]);
+}
+
+#[test]
 fn a_dataset_that_was_sent_again() {
     let texts = |texts: u64, prefix: Option<PrefixMode>| {
         move |run: &mut Run| {

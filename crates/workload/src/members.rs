@@ -1,0 +1,255 @@
+//! Members of a dataset's requests beside their texts: which are sent as they stand, and why others
+//! are not.
+//!
+//! It reads no values. Invariant: every member of every row has one fate, and all but those that are
+//! sent are named in the facts.
+
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// The API that requests go to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Api {
+    /// Messages.
+    #[default]
+    Chat,
+    /// One text.
+    Completions,
+    /// What a body template describes.
+    Other,
+}
+
+/// What becomes of a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fate {
+    /// It is sent as it stands.
+    Sent,
+    /// infermeter sets it itself.
+    Ours,
+    /// A flag sets it.
+    Flag,
+    /// It is no member of the chat or completions API.
+    Unknown,
+    /// It is a member of another API than the one in use.
+    OtherApi,
+}
+
+impl Fate {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Sent,
+        Self::Ours,
+        Self::Flag,
+        Self::Unknown,
+        Self::OtherApi,
+    ];
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sent => "sent as they stand",
+            Self::Ours => "not sent, infermeter sets them itself",
+            Self::Flag => "not sent, a flag sets them",
+            Self::Unknown => "not sent, no members of the API",
+            Self::OtherApi => "not sent, this API does not take them",
+        })
+    }
+}
+
+/// A member and how many rows have it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MemberUse {
+    /// Its name, inert; `messages[].NAME` for one of a message.
+    pub name: String,
+    /// What becomes of it.
+    pub fate: Fate,
+    /// Rows that have it.
+    pub rows: u64,
+}
+
+/// Beginning of the name of a message's member.
+pub(crate) const OF_MESSAGE: &str = "messages[].";
+
+/// What a run's requests bind: length, form of the answer, and what the probes found out.
+const OURS: [&str; 7] = [
+    "model",
+    "stream",
+    "stream_options",
+    "max_tokens",
+    "max_completion_tokens",
+    "min_tokens",
+    "ignore_eos",
+];
+
+/// Members that both APIs take, those of vLLM, SGLang, TGI and llama.cpp among them.
+const BOTH: [&str; 61] = [
+    "allowed_token_ids",
+    "bad_words",
+    "best_of",
+    "cache_prompt",
+    "cache_salt",
+    "dry_multiplier",
+    "ebnf",
+    "frequency_penalty",
+    "grammar",
+    "guided_choice",
+    "guided_decoding_backend",
+    "guided_grammar",
+    "guided_json",
+    "guided_regex",
+    "id_slot",
+    "include_stop_str_in_output",
+    "json_schema",
+    "kv_transfer_params",
+    "length_penalty",
+    "logit_bias",
+    "logits_processors",
+    "logprobs",
+    "lora_path",
+    "metadata",
+    "min_p",
+    "mirostat",
+    "mirostat_eta",
+    "mirostat_tau",
+    "n",
+    "n_probs",
+    "presence_penalty",
+    "priority",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "prompt_logprobs",
+    "regex",
+    "repeat_penalty",
+    "repetition_penalty",
+    "response_format",
+    "return_tokens_as_token_ids",
+    "safety_identifier",
+    "samplers",
+    "seed",
+    "service_tier",
+    "skip_special_tokens",
+    "spaces_between_special_tokens",
+    "stop",
+    "stop_regex",
+    "stop_token_ids",
+    "structured_outputs",
+    "suffix",
+    "echo",
+    "temperature",
+    "top_k",
+    "top_p",
+    "truncate_prompt_tokens",
+    "typical_p",
+    "use_beam_search",
+    "user",
+    "vllm_xargs",
+    "xtc_probability",
+];
+
+/// Members that the chat API alone takes.
+const CHAT: [&str; 25] = [
+    "add_generation_prompt",
+    "add_special_tokens",
+    "audio",
+    "chat_template",
+    "chat_template_kwargs",
+    "continue_final_message",
+    "documents",
+    "enable_thinking",
+    "function_call",
+    "functions",
+    "mm_processor_kwargs",
+    "modalities",
+    "parallel_tool_calls",
+    "prediction",
+    "reasoning",
+    "reasoning_effort",
+    "separate_reasoning",
+    "store",
+    "thinking",
+    "tool_choice",
+    "tools",
+    "top_logprobs",
+    "verbosity",
+    "web_search_options",
+    "reasoning_format",
+];
+
+/// Members of a chat message beside its role and its content.
+const MESSAGE: [&str; 10] = [
+    "audio",
+    "function_call",
+    "name",
+    "partial",
+    "prefix",
+    "reasoning",
+    "reasoning_content",
+    "refusal",
+    "tool_call_id",
+    "tool_calls",
+];
+
+/// Which members are sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MemberRule {
+    /// Where requests go.
+    pub api: Api,
+    /// Members that flags set.
+    pub flags: BTreeSet<String>,
+}
+
+impl MemberRule {
+    /// What becomes of a member with this name, written as in [`MemberUse::name`].
+    pub fn fate(&self, name: &str) -> Fate {
+        if let Some(name) = name.strip_prefix(OF_MESSAGE) {
+            return match (MESSAGE.contains(&name), self.api) {
+                (false, _) => Fate::Unknown,
+                (true, Api::Chat) => Fate::Sent,
+                (true, Api::Completions | Api::Other) => Fate::OtherApi,
+            };
+        }
+        let (both, chat) = (BOTH.contains(&name), CHAT.contains(&name));
+        match self.api {
+            _ if OURS.contains(&name) => Fate::Ours,
+            _ if self.flags.contains(name) => Fate::Flag,
+            _ if !both && !chat => Fate::Unknown,
+            Api::Other => Fate::OtherApi,
+            Api::Completions if chat => Fate::OtherApi,
+            Api::Chat | Api::Completions => Fate::Sent,
+        }
+    }
+}
+
+/// A member of a chat or completions request that a dataset may bring.
+pub fn is_request_member(name: &str) -> bool {
+    MemberRule::default().fate(name) == Fate::Sent
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_member_has_one_fate() {
+        let chat = MemberRule::default();
+        let completions = MemberRule {
+            api: Api::Completions,
+            flags: BTreeSet::from(["temperature".to_owned()]),
+        };
+        for (name, in_chat, in_completions) in [
+            ("tools", Fate::Sent, Fate::OtherApi),
+            ("temperature", Fate::Sent, Fate::Flag),
+            ("stop", Fate::Sent, Fate::Sent),
+            ("model", Fate::Ours, Fate::Ours),
+            ("source", Fate::Unknown, Fate::Unknown),
+            ("messages[].tool_calls", Fate::Sent, Fate::OtherApi),
+            ("messages[].weight", Fate::Unknown, Fate::Unknown),
+        ] {
+            assert_eq!(chat.fate(name), in_chat, "{name}");
+            assert_eq!(completions.fate(name), in_completions, "{name}");
+        }
+    }
+}
