@@ -3,10 +3,11 @@
 
 use crate::process::{Run, Scratch, UNPROBED, command, mock, ran, run_with, words};
 use crate::server::{DONE, FINISH, Server, TEXT, Then, good, send};
+use infermeter_core::clock::monotonic_ns;
 use std::net::TcpStream;
 use std::sync::OnceLock;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A run of 60 answers of 40 tokens in 2 s.
 fn measured(target: &str, more: &str) -> Run {
@@ -100,16 +101,18 @@ fn a_buffer_on_the_way_is_found() {
 #[test]
 fn a_freeze_is_found() {
     // From 1 to 2 s after the first generation nothing moves.
-    let begun: OnceLock<Instant> = OnceLock::new();
+    let begun: OnceLock<i64> = OnceLock::new();
     let server = Server::start(move |request, out| {
         if !request.is_generation() {
             return good(request, out);
         }
-        let begun = *begun.get_or_init(Instant::now);
+        let begun = *begun.get_or_init(monotonic_ns);
         stream(out, 30, 1, || {
             thread::sleep(Duration::from_millis(10));
-            if begun.elapsed() > Duration::from_secs(1) {
-                thread::sleep(Duration::from_secs(2).saturating_sub(begun.elapsed()));
+            let now = monotonic_ns();
+            if now > begun + 1_000_000_000 {
+                let left = begun + 2_000_000_000 - now;
+                thread::sleep(Duration::from_nanos(left.max(0) as u64));
             }
         })
     });
