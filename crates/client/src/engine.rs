@@ -318,6 +318,7 @@ impl Engine {
         };
         let Some(mut request) = connection.request.take() else {
             self.note_idle_end(&connection, now);
+            self.note_problem(problem);
             self.health.connections_discarded += 1;
             return;
         };

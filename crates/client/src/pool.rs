@@ -213,6 +213,7 @@ impl Engine {
             if let Some(connection) = self.close(index) {
                 if disturbed {
                     self.note_idle_end(&connection, now);
+                    self.note_problem("closed by the server");
                 }
                 self.health.connections_discarded += 1;
             }

@@ -160,10 +160,11 @@ fn value_of(json: serde_json::Value) -> Value {
         },
         serde_json::Value::String(text) => text.into(),
         serde_json::Value::Array(list) => list.into_iter().map(value_of).collect::<Vec<_>>().into(),
-        serde_json::Value::Object(members) => {
-            let pairs = members.into_iter().map(|(k, v)| (k, value_of(v)));
-            Value::from_iter(pairs)
-        }
+        serde_json::Value::Object(members) => Value::from_pairs(
+            members
+                .into_iter()
+                .map(|(name, json)| (name, value_of(json))),
+        ),
     }
 }
 
@@ -317,7 +318,7 @@ mod tests {
         };
         let messages = [Message::new(Role::User, "Hi."), call];
         let rendered = template.render(&messages).expect("rendered");
-        assert_eq!(rendered, "user:false;assistant:true:w;");
+        assert_eq!(rendered, "user:False;assistant:True:w;");
     }
 
     #[test]
