@@ -53,10 +53,8 @@ enum Sign {
     Alive,
     /// A connection broke under a request.
     Broken,
-    /// A connect was refused.
+    /// A connect was refused, or was not tried because others had been.
     Refused,
-    /// None was tried because others had failed. (They may have failed in their TLS: then somebody is there.)
-    HeldBack,
     /// A connect that began at this instant had no answer.
     Unanswered(Offset),
     /// A connect that began at this instant came up late.
@@ -86,8 +84,7 @@ fn connect(r: &RequestFacts) -> Option<(Offset, Sign)> {
     let late = r.connected.zip(r.send_start);
     let late = late.filter(|(up, begun)| up.since(*begun) >= LOST_SYN_NS);
     match r.reason {
-        Some(Reason::ConnectFailed) => Some((r.closed?, Sign::Refused)),
-        Some(Reason::ConnectBackoff) => Some((r.closed?, Sign::HeldBack)),
+        Some(Reason::ConnectFailed | Reason::ConnectBackoff) => Some((r.closed?, Sign::Refused)),
         Some(Reason::ConnectTimeout) => Some((r.closed?, Sign::Unanswered(r.send_start?))),
         _ => late.map(|(up, begun)| (up, Sign::Late(begun))),
     }
@@ -170,8 +167,6 @@ impl Walk {
                 (None, none) => *none = Some((at, at, 1)),
             },
             Sign::Refused => self.failed(at),
-            Sign::HeldBack if self.open.is_none() && self.broken.is_none() => {}
-            Sign::HeldBack => self.failed(at),
             Sign::Unanswered(begun) => {
                 self.packets_lost = true;
                 self.failed(begun);

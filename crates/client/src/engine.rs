@@ -345,11 +345,8 @@ impl Engine {
                 self.backoff.failed(connection.opened, now);
                 Reason::ConnectFailed
             }
-            // Somebody is there, and may want another TLS.
-            Stage::Handshaking => {
-                self.backoff.hung_up(connection.opened, now);
-                Reason::TlsFailed
-            }
+            // Somebody is there: what is wrong with TLS stays so, and each request says it.
+            Stage::Handshaking => Reason::TlsFailed,
             Stage::Ready if answered => Reason::Disconnected,
             Stage::Ready if connection.answers > 0 => {
                 self.reuse.closed_after_answer(connection.idle_since, now);

@@ -226,7 +226,7 @@ impl Engine {
         let idle_since = connection.idle_since;
         match connection.stage {
             Stage::Connecting => self.backoff.failed(connection.opened, now),
-            Stage::Handshaking => self.backoff.hung_up(connection.opened, now),
+            Stage::Handshaking => self.ahead.failed(connection.opened, now),
             // It had been idle for long: servers close such.
             Stage::Ready if now.since(idle_since) > AFTER_ANSWER_NS => {}
             Stage::Ready if connection.answers == 0 => self.ahead.failed(connection.opened, now),

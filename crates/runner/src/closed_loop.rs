@@ -17,8 +17,9 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// A slot whose request lacked a resource of the client waits this long for others to let go of it.
-const LACKING_PAUSE_NS: i64 = 100_000_000;
+/// A slot whose request failed for what the next one meets, too (TLS, a resource of the client), waits this
+/// long.
+const HOPELESS_PAUSE_NS: i64 = 100_000_000;
 
 /// Runs a worker to the end of the run; `timeout_ns` bounds the drain.
 pub(crate) fn run(
@@ -100,7 +101,7 @@ fn free_at(record: &RequestRecord, connects_from: Option<Offset>) -> Option<Offs
         return Some(closed);
     };
     let closed = match error.reason {
-        Reason::LocalResource => closed.plus(LACKING_PAUSE_NS),
+        Reason::LocalResource | Reason::TlsFailed => closed.plus(HOPELESS_PAUSE_NS),
         _ => closed,
     };
     Some(connects_from.map_or(closed, |at| at.max(closed)))

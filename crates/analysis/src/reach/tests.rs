@@ -87,6 +87,13 @@ fn some_that_broke_while_others_lived_are_none() {
 }
 
 #[test]
+fn connections_opened_ahead_may_have_found_out() {
+    let mut run = Run::open(10.0, 10);
+    run.failed(1_100, Reason::ConnectBackoff);
+    check(run, &[(1_105, None, 1)]);
+}
+
+#[test]
 fn refusing_connections_while_serving_others_is_none() {
     let mut run = run_without(0..0);
     for at in (3_000..6_000).step_by(70) {
