@@ -154,8 +154,7 @@ pub fn run(
             .collect();
         drop(sender);
         let clock = start(&shared, bodies, settings.threads);
-        // Bodies for the first seconds have been made by now: that is no work of the run.
-        let cpu_before = process_cpu_ns();
+        let cpu_before = process_cpu_ns(); // making the first bodies is no work of the run
         on_start(&clock);
         let taken = watch((&shared, &lives, clock), schedule, (on_phase, on_progress));
         bodies.end();

@@ -7,6 +7,7 @@ mod clean;
 mod correlated;
 mod engine;
 mod lockstep;
+mod means;
 mod one_run;
 mod percentile;
 mod planted;
@@ -17,6 +18,7 @@ mod server;
 mod steady;
 mod stopping;
 mod table;
+mod tokens;
 
 use anyhow::{Result, bail};
 use table::Table;
@@ -52,11 +54,13 @@ impl Scale {
 type Subject = fn(Scale, &mut Table) -> Result<()>;
 
 /// In the order of printing.
-const SUBJECTS: [(&str, Subject); 9] = [
+const SUBJECTS: [(&str, Subject); 11] = [
     ("percentile", percentile::run),
     ("one-run", one_run::run),
     ("repeated", repeated::run),
     ("lockstep", lockstep::run),
+    ("tokens", tokens::run),
+    ("means", means::run),
     ("correlated", correlated::run),
     ("clean", clean::run),
     ("planted", planted::run),
