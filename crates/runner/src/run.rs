@@ -291,12 +291,15 @@ fn start(shared: &Shared, bodies: &Bodies, threads: usize) -> Clock {
     *shared.clock.get_or_init(|| Clock::starting_in(LEAD_NS))
 }
 
+/// Who is told of phases and of progress.
+type Told<'a> = (&'a mut dyn FnMut(Phase), &'a mut dyn FnMut(&Snapshot));
+
 /// Looks at signals, at what is taken from the process, tells phases and draws progress until every
 /// worker has ended.
 fn watch(
     (shared, lives, clock): (&Shared, &[Arc<Live>], Clock),
     schedule: &Schedule,
-    (on_phase, on_progress): (&mut dyn FnMut(Phase), &mut dyn FnMut(&Snapshot)),
+    (on_phase, on_progress): Told<'_>,
 ) -> TakenWatch {
     let mut taken = TakenWatch::start(clock.now());
     let mut looks = 0_u32;

@@ -27,8 +27,7 @@ pub(super) fn facts(value: &Value) -> Facts {
     facts.counts.failed = number(value, "failed_requests");
     let completed = facts.load.asked_requests.zip(facts.counts.failed);
     facts.counts.completed = completed.map(|(all, failed)| all - failed);
-    let per_minute = |name: &str| number(value, name).map(|n| n / 60.0);
-    facts.rates.requests = per_minute("requests_per_minute");
+    facts.rates.requests = number(value, "requests_per_minute").map(|n| n / 60.0);
     facts.rates.output = number(value, "output_tps");
     facts.tokens.input = number(value, "total_input_tokens");
     facts.tokens.output = number(value, "total_output_tokens");
