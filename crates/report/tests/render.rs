@@ -241,7 +241,7 @@ fn an_audit_on_a_terminal() {
 #[test]
 fn an_audit_as_markdown() {
     let text = infermeter_report::audit_markdown(&small_audit());
-    assert!(text.starts_with("# Audit\n\n- `odd\u{fffd}[31m|name.json`: vllm bench serve, 20"));
+    assert!(text.starts_with("# Audit\n\n- odd\u{fffd}\\[31m\\|name.json: vllm bench serve, 20"));
     for line in [
         "| dimension | grade | score | coverage | pass | fail | cannot tell |",
         "- **warning** `short-level`: The measurement is too short for its load. 4 s of \

@@ -61,7 +61,7 @@ const EXPECTED: [Expected; 5] = [
         name: "sessions",
         measured: 38,
         means: &[
-            ("ttft/send", 41.473175000000005),
+            ("ttft/intended", 366.5514473157894),
             ("tpot", 6.215893736842106),
             ("e2e/intended", 397.6309160000002),
         ],
@@ -70,7 +70,7 @@ const EXPECTED: [Expected; 5] = [
         name: "no-stream",
         measured: 43,
         means: &[
-            ("e2e/intended", 66.99594565116278),
+            ("e2e/send", 57.044779116279074),
             ("ntpot/send", 9.507463186046511),
         ],
     },
