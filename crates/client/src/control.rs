@@ -3,7 +3,7 @@
 //! one exchange with another and for nothing else.
 
 use crate::http::{Head, HttpError, HttpEvent, ResponseDecoder, fields};
-use crate::limits::Limits;
+use crate::limits::{BODY_END_NS, Limits};
 use crate::tls::{Tls, Trust, tls_for};
 use infermeter_core::clock::monotonic_ns;
 use rustls::{ClientConnection, StreamOwned};
@@ -193,6 +193,9 @@ fn connect(address: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
+/// What ends a stream of the dialects, whatever becomes of its body.
+const END_MARK: &[u8] = b"[DONE]";
+
 impl Channel {
     /// Sends `request` on a connection of its own and waits for the whole answer.
     ///
@@ -318,29 +321,33 @@ impl Channel {
         let mut head = Vec::new();
         let mut buffer = vec![0; 64 << 10];
         let late = || broken(timed_out(self.timeout));
+        let mut until = deadline;
         loop {
-            let left = deadline - monotonic_ns();
-            if left <= 0 {
-                return Err(late());
-            }
-            stream
-                .limit(Duration::from_nanos(left as u64))
-                .map_err(broken)?;
-            let n = match stream.read(&mut buffer) {
-                Ok(n) => n,
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(late()),
-                Err(error) => return Err(broken(error)),
+            let n = match read_until(&mut stream, &mut buffer, until).map_err(broken)? {
+                Some(n) => n,
+                // Behind its end mark the answer lacks nothing.
+                None if until < deadline => 0,
+                None => return Err(late()),
             };
             if decoder.head().status == 0 {
                 head.extend_from_slice(&buffer[..n]);
             }
             let ended = feed(&mut decoder, &buffer[..n], &mut body)
+                .or_else(|source| {
+                    if until < deadline {
+                        Ok(true)
+                    } else {
+                        Err(source)
+                    }
+                })
                 .map_err(|source| ControlError::Http { address, source })?;
-            reads.push((monotonic_ns(), body.len()));
+            let now = monotonic_ns();
+            reads.push((now, body.len()));
+            if until == deadline && body.trim_ascii_end().ends_with(END_MARK) {
+                until = deadline.min(now + BODY_END_NS);
+            }
             if ended {
-                let watch = watch.min(Duration::from_nanos(left as u64));
+                let watch = watch.min(Duration::from_nanos((until - now).max(0) as u64));
                 return Ok(ControlAnswer {
                     behind: match decoder.keep_alive() && !watch.is_zero() {
                         true => behind(&mut stream, watch),
@@ -354,6 +361,26 @@ impl Channel {
                 });
             }
         }
+    }
+}
+
+/// Reads what comes; `None` where nothing does until then, 0 at the end.
+fn read_until(stream: &mut impl Timed, buffer: &mut [u8], until: i64) -> io::Result<Option<usize>> {
+    loop {
+        let left = until - monotonic_ns();
+        if left <= 0 {
+            return Ok(None);
+        }
+        stream.limit(Duration::from_nanos(left as u64))?;
+        return match stream.read(buffer) {
+            Ok(n) => Ok(Some(n)),
+            Err(error) => match error.kind() {
+                io::ErrorKind::UnexpectedEof => Ok(Some(0)),
+                io::ErrorKind::Interrupted => continue,
+                io::ErrorKind::WouldBlock => Ok(None),
+                _ => Err(error),
+            },
+        };
     }
 }
 

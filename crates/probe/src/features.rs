@@ -10,6 +10,7 @@ use crate::target::{Control, said};
 use infermeter_client::control::{ControlAnswer, ControlError};
 use infermeter_client::encode::{Features, RequestEncoder, RequestShape};
 use infermeter_client::foreign_api;
+use infermeter_client::http::MediaType;
 use infermeter_core::request::{RequestContent, RequestSpec};
 use infermeter_core::text::inert_bytes;
 use ladder::Ladder;
@@ -263,18 +264,14 @@ pub fn name(features: Features) -> String {
     }
 }
 
+/// Whether the answer is of the form that was asked for, as far as the measured requests ask: a label that
+/// says nothing, or the wrong thing, does not matter where the body speaks for itself.
 fn check_kind(answer: &ControlAnswer, stream: bool) -> Result<(), ProbeError> {
-    let content_type = answer.head.content_type.clone().unwrap_or_default();
-    let essence = content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    let wanted = if stream {
-        essence == "text/event-stream"
-    } else {
-        essence.ends_with("json")
+    let wanted = match answer.head.media_type() {
+        MediaType::EventStream => true,
+        MediaType::Unsaid | MediaType::Json if stream => is_stream(&answer.body),
+        MediaType::Unsaid | MediaType::Json => true,
+        MediaType::Other => false,
     };
     // Of another API, and in the form that it has: which one says more than the form.
     let foreign = events(answer).find_map(foreign_api);
@@ -282,7 +279,7 @@ fn check_kind(answer: &ControlAnswer, stream: bool) -> Result<(), ProbeError> {
         return Ok(());
     }
     Err(ProbeError::NoStream {
-        content_type,
+        content_type: answer.head.content_type.clone().unwrap_or_default(),
         said: said(answer),
     })
 }
@@ -319,7 +316,7 @@ fn events(answer: &ControlAnswer) -> impl Iterator<Item = &[u8]> {
         .body
         .split(|byte| *byte == b'\n')
         .map(<[u8]>::trim_ascii);
-    let is_stream = lines.clone().any(|line| line.starts_with(b"data:"));
+    let is_stream = is_stream(&answer.body);
     let whole = Some(answer.body.trim_ascii()).filter(|_| !is_stream);
     // JSON lines are events without `data:`.
     let data = lines.filter_map(move |line| match is_stream {
@@ -330,6 +327,12 @@ fn events(answer: &ControlAnswer) -> impl Iterator<Item = &[u8]> {
         .into_iter()
         .chain(data.map(<[u8]>::trim_ascii))
         .filter(|event| !event.is_empty())
+}
+
+/// The body has an event.
+fn is_stream(body: &[u8]) -> bool {
+    let mut lines = body.split(|byte| *byte == b'\n');
+    lines.any(|line| line.trim_ascii().starts_with(b"data:"))
 }
 
 /// The message of an error event in a stream that began well.

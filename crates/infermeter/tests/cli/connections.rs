@@ -1,6 +1,6 @@
 //! Connections: reuse, keep-alive, caps, and those that the server closed meanwhile.
 
-use crate::process::{Run, UNPROBED, infermeter, limited, mock, ran, run, run_with, words};
+use crate::process::{Run, UNPROBED, infermeter, light, limited, mock, ran, run, run_with, words};
 use crate::server::{self, DONE, FINISH, Server, TEXT, Then, USAGE, good, send};
 use infermeter_core::clock::monotonic_ns;
 use infermeter_core::record::{Outcome, Reason, RequestRecord};
@@ -313,6 +313,8 @@ fn a_body_that_does_not_end_costs_a_second_and_no_request() {
     run.completes();
     assert_eq!(run.finding("body-without-end")["severity"], "note");
     assert!(!codes(&run).contains("truncated-streams"));
+    // Trials do not wait for it either.
+    run_with(light(&server.url, ""), |_| {}).completes();
 }
 
 #[test]

@@ -143,12 +143,20 @@ fn labels_do_not_decide_what_an_answer_is() {
     for label in ["text/plain", "application/json"] {
         let events = [TEXT, TEXT, TEXT, TEXT, FINISH, USAGE, DONE];
         let body = events.map(|e| format!("data:{e}\r\n\r\n")).concat();
-        let server = Server::start(move |_, out| reply(out, "200 OK", label, &body));
-        let run = run(&server.url, "");
-        for record in run.completes() {
-            assert_eq!(record.chunks.len(), 4);
+        let server = Server::start(move |request, out| match request.is_generation() {
+            true => reply(out, "200 OK", label, &body),
+            false => good(request, out),
+        });
+        // With trials and without.
+        for run in [
+            run(&server.url, ""),
+            run_with(light(&server.url, ""), |_| {}),
+        ] {
+            for record in run.completes() {
+                assert_eq!(record.chunks.len(), 4);
+            }
+            assert_eq!(run.finding("answers-mislabelled")["severity"], "note");
         }
-        assert_eq!(run.finding("answers-mislabelled")["severity"], "note");
     }
     let object =
         r#"{"choices":[{"text":"a","finish_reason":"length"}],"usage":{"completion_tokens":4}}"#;
