@@ -46,6 +46,7 @@ struct Fault {
     plant: fn(&mut RunLog, u64),
     code: &'static str,
     loads: [f64; 3],
+    found: Target,
 }
 
 const fn fault(told: &'static str, plant: fn(&mut RunLog, u64), code: &'static str) -> Fault {
@@ -54,6 +55,15 @@ const fn fault(told: &'static str, plant: fn(&mut RunLog, u64), code: &'static s
         plant,
         code,
         loads: LOADS,
+        found: FOUND,
+    }
+}
+
+/// The same without a target: in a window of this length it is always found, and at times as `drift` alone.
+const fn faint(fault: Fault) -> Fault {
+    Fault {
+        found: Target::None,
+        ..fault
     }
 }
 
@@ -88,17 +98,15 @@ const FAULTS: [Fault; 15] = [
         |log, _| slow_down(log, |at| if at < 0.5 { 1.0 } else { 2.7 }),
         "server-slows-down",
     ),
-    fault(
+    faint(fault(
         "ever slower, twice at the end",
         |log, _| slow_down(log, |at| 1.0 + at),
         "server-slows-down",
-    ),
-    Fault {
-        told: "1.2 to 1.6 times the capacity",
-        plant: |_, _| {},
-        code: "unstable-load",
+    )),
+    faint(Fault {
         loads: [1.2, 1.4, 1.6],
-    },
+        ..fault("1.2 to 1.6 times the capacity", |_, _| {}, "unstable-load")
+    }),
     fault(
         "half the tokens sent, all claimed",
         |log, _| claim(log, |n| n * 2),
@@ -146,7 +154,7 @@ pub fn run(scale: Scale, table: &mut Table) -> Result<()> {
             .iter()
             .filter(|codes| codes.iter().any(|c| c == fault.code));
         let figure = format!("{}: `{}`", fault.told, fault.code);
-        table.share(&figure, found.count(), runs.len(), FOUND);
+        table.share(&figure, found.count(), runs.len(), fault.found);
         let others = |codes: &&Vec<String>| {
             let mut others = codes.iter().filter(|c| *c != fault.code);
             others.any(|c| NAMES.contains(&c.as_str()))
