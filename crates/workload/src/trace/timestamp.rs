@@ -63,7 +63,8 @@ fn split_zone(clock: &str) -> Option<(&str, i64)> {
     let plain = zone[1..].replace(':', "");
     let (hours, minutes) = match plain.len() {
         2 => (digits(&plain)?, 0),
-        4 => (digits(&plain[..2])?, digits(&plain[2..])?),
+        // Four bytes may be one character.
+        4 => (digits(plain.get(..2)?)?, digits(plain.get(2..)?)?),
         _ => return None,
     };
     (hours < 24 && minutes < 60).then_some((clock, sign * (hours * 3_600 + minutes * 60)))
@@ -128,6 +129,7 @@ mod tests {
             "9999-02-28 00:00:00",
             "2023-02-28 +0:00:00",
             "2023-02-28 00:00:00+é",
+            "2023-02-28 00:00:00+😀",
         ] {
             assert_eq!(parse(text), None, "{text}");
         }
