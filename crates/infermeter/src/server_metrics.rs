@@ -21,6 +21,7 @@ use infermeter_probe::watch::{Notice, Watch};
 use infermeter_record::ServerMetricsWriter;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Longest time for one page: nothing hangs on it.
@@ -102,6 +103,8 @@ fn elsewhere(
 pub struct Watching {
     notices: Sender<Notice>,
     ended: Receiver<()>,
+    /// Gone when the load has ended: the file is sealed then, and a reading that comes later is left out.
+    writer: Arc<Mutex<Option<ServerMetricsWriter>>>,
 }
 
 impl Watching {
@@ -122,7 +125,9 @@ impl Watching {
             url: known.page.url(),
             interval_ns,
         };
-        let mut writer = ServerMetricsWriter::create(directory, &file)?;
+        let writer = ServerMetricsWriter::create(directory, &file)?;
+        let writer = Arc::new(Mutex::new(Some(writer)));
+        let into = Arc::clone(&writer);
         let watch = Watch {
             page: known.page.clone(),
             interval_ns,
@@ -138,13 +143,19 @@ impl Watching {
                 if let Some(error) = &mut reading.error {
                     secrets.scrub(error);
                 }
-                // A reading that a full disk has no room for is missing, and nothing else.
-                let _ = writer.append(&reading);
+                if let Some(writer) = &mut *into.lock().unwrap_or_else(PoisonError::into_inner) {
+                    // A reading that a full disk has no room for is missing, and nothing else.
+                    let _ = writer.append(&reading);
+                }
             });
             // Nobody listens any more where the last reading took too long.
             let _ = end.send(());
         });
-        Ok(Self { notices, ended })
+        Ok(Self {
+            notices,
+            ended,
+            writer,
+        })
     }
 
     /// The run's clock is set.
@@ -161,6 +172,8 @@ impl Watching {
     pub fn end(self) {
         self.tell(Notice::End);
         let _ = self.ended.recv_timeout(LAST_READING);
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.take();
     }
 
     fn tell(&self, notice: Notice) {
