@@ -4,7 +4,7 @@
 //! without a name in the folder for temporary files, which then takes the place of standard input:
 //! `/dev/stdin` names it, as often as it is opened, and it goes when the process does.
 //!
-//! Invariant: at most one file of a command is standard input, and at most [`MOST`] bytes of it are
+//! Invariant: at most one file of a command is standard input, and at most `MOST` bytes of it are
 //! taken.
 
 use crate::run_id;

@@ -123,7 +123,7 @@ impl Estimate {
     /// The range in which the truth plausibly lies, as far as one run can know: the interval, as
     /// distances from the value. Where the series is `correlated` and has fewer than a hundred
     /// effective tail samples, episodes as long as the run move the value, which the interval sees a
-    /// part of; then [`THIN_WIDENING`] times as wide.
+    /// part of; then `THIN_WIDENING` times as wide.
     ///
     /// `None` unless the value is positive and finite.
     #[must_use]
