@@ -4,6 +4,7 @@
 //! is `unknown`, by that word, so that a reader sees what is missing.
 
 use infermeter_core::declared::{Declared, Subject};
+use infermeter_core::environment::EngineFacts;
 use infermeter_core::run::RunManifest;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -56,37 +57,32 @@ impl Context {
 
 /// What the target told, or the facade saw (`environment.target`).
 fn seen(manifest: &RunManifest, subject: Subject, name: &str) -> Option<String> {
-    let target = |fact: &str| manifest.environment.pointer(&format!("/target/{fact}"));
-    let text = |fact: &str| Some(target(fact)?.as_str()?.to_owned());
-    let list = |fact: &str| -> Vec<&str> {
-        let list = target(fact).and_then(|list| list.as_array());
-        list.into_iter()
-            .flatten()
-            .filter_map(|value| value.as_str())
-            .collect()
-    };
+    let target = &manifest.environment.target;
+    let engine = target.engine.as_ref();
     match (subject, name) {
         (Subject::Model, "name") => Some(manifest.model.clone()),
-        (Subject::Engine, "version") => text("engine/version").or_else(|| text("version")),
+        (Subject::Engine, "version") => engine
+            .and_then(|engine| engine.version.clone())
+            .or_else(|| target.version.clone()),
         (Subject::Engine, "engine") if manifest.plan.is_mock() => {
             Some("infermeter's simulator".to_owned())
         }
-        (Subject::Engine, "engine") => engine_of(&list("engine/names"), &list("engine/proxies")),
+        (Subject::Engine, "engine") => engine_of(engine?),
         (Subject::Hardware, "placement") => {
-            let same = target("same_host").or_else(|| target("loopback"))?;
-            same.as_bool()?.then(|| "same host".to_owned())
+            let same = target.same_host.or(target.loopback)?;
+            same.then(|| "same host".to_owned())
         }
         _ => None,
     }
 }
 
 /// The engines that the evidence names, all where it disagrees, and what stands in front of them.
-fn engine_of(names: &[&str], proxies: &[&str]) -> Option<String> {
-    let mut text = names.join(" or ");
-    if !proxies.is_empty() {
-        text.push_str(&format!(", behind {}", proxies.join(" and ")));
+fn engine_of(engine: &EngineFacts) -> Option<String> {
+    let mut text = engine.names.join(" or ");
+    if !engine.proxies.is_empty() {
+        text.push_str(&format!(", behind {}", engine.proxies.join(" and ")));
     }
-    (!names.is_empty()).then_some(text)
+    (!engine.names.is_empty()).then_some(text)
 }
 
 #[cfg(test)]
@@ -96,7 +92,13 @@ mod tests {
     #[test]
     fn an_engine_is_named_with_what_stands_in_front_of_it() {
         let check = |names: &[&str], proxies: &[&str], text: Option<&str>| {
-            assert_eq!(engine_of(names, proxies).as_deref(), text);
+            let owned = |list: &[&str]| list.iter().map(|&name| name.to_owned()).collect();
+            let engine = EngineFacts {
+                names: owned(names),
+                proxies: owned(proxies),
+                ..EngineFacts::default()
+            };
+            assert_eq!(engine_of(&engine).as_deref(), text);
         };
         check(&["vLLM"], &[], Some("vLLM"));
         check(&["vLLM", "SGLang"], &[], Some("vLLM or SGLang"));

@@ -54,15 +54,13 @@ impl PrefixCacheSummary {
     /// What is known of it; `None` where nothing is.
     pub(crate) fn of(run: &Run, tokens: &TokenCounts, window: Option<Window>) -> Option<Self> {
         let manifest = &run.manifest;
-        let environment = &manifest.environment;
-        let unlimited = environment.pointer("/workload/shared_prefix_share");
         let asked = match manifest.plan.prefix {
             Some(PrefixMode::Hit { share }) => Some(share),
             _ => None,
         };
         let found = Self {
             asked,
-            unlimited: unlimited.and_then(|share| share.as_f64()),
+            unlimited: manifest.environment.workload.shared_prefix_share,
             realised: of_usage(tokens)
                 .or_else(|| in_window(run, window?))
                 .or_else(|| of_counters(manifest)),
@@ -93,13 +91,9 @@ fn in_window(run: &Run, window: Window) -> Option<HitRate> {
 
 /// The counters' differences over the run; `None` where they stood still or went back.
 fn of_counters(manifest: &RunManifest) -> Option<HitRate> {
-    let environment = &manifest.environment;
-    let counter = |when: &str, name: &str| {
-        let place = format!("/target/prefix_cache/{when}/{name}");
-        environment.pointer(&place)?.as_f64()
-    };
-    let rise = |name: &str| Some(counter("after", name)? - counter("before", name)?);
-    let (prompts, cached) = (rise("queries")?, rise("hits")?);
+    let counters = manifest.environment.target.prefix_cache?;
+    let (before, after) = (counters.before, counters.after?);
+    let (prompts, cached) = (after.queries - before.queries, after.hits - before.hits);
     rate(prompts, cached, HitSource::ServerCounters)
 }
 

@@ -5,6 +5,7 @@
 //! ratio with its interval (statistics.md).
 
 use crate::CONFIDENCE;
+use infermeter_core::environment::{AnswerTimes, CachePair};
 use infermeter_core::run::RunManifest;
 use infermeter_stats::signed_rank;
 use serde::Serialize;
@@ -64,47 +65,27 @@ impl PairedRatio {
     }
 }
 
-/// What one answer of a pair took.
-struct Times {
-    ttft_ms: Option<f64>,
-    e2e_ms: f64,
-    output_tokens: Option<u64>,
-}
-
 impl ResponseCacheSummary {
     /// Of a run whose plan asked for the trial; `None` for any other.
     pub(crate) fn of(manifest: &RunManifest) -> Option<Self> {
-        let trial = manifest.environment.pointer("/target/response_cache")?;
-        let pairs = trial.get("pairs")?.as_array()?;
-        let times = |pair: usize, which: &str| -> Option<Times> {
-            let answer = pairs.get(pair)?.get(which)?;
-            let ms = |name: &str| answer.get(name).and_then(|ms| ms.as_f64());
-            Some(Times {
-                ttft_ms: ms("ttft_ms"),
-                e2e_ms: ms("e2e_ms")?,
-                output_tokens: answer.get("output_tokens").and_then(|n| n.as_u64()),
-            })
+        let trial = manifest.environment.target.response_cache.as_ref()?;
+        let equal = |pair: &&CachePair| {
+            let counted = pair.repeated.output_tokens.zip(pair.fresh.output_tokens);
+            counted.is_none_or(|(repeated, fresh)| repeated == fresh)
         };
-        let read = |pair| Some((times(pair, "repeated")?, times(pair, "fresh")?));
-        let all: Vec<(Times, Times)> = (0..pairs.len()).filter_map(read).collect();
-        let equal = |(a, b): &&(Times, Times)| {
-            let counted = a.output_tokens.zip(b.output_tokens);
-            counted.is_none_or(|(a, b)| a == b)
-        };
-        let alike: Vec<&(Times, Times)> = all.iter().filter(equal).collect();
-        let ratio = |of: fn(&Times) -> Option<f64>| {
-            let pairs = alike.iter().filter_map(|(a, b)| of(a).zip(of(b)));
+        let alike: Vec<&CachePair> = trial.pairs.iter().filter(equal).collect();
+        let ratio = |of: fn(&AnswerTimes) -> Option<f64>| {
+            let pairs = alike
+                .iter()
+                .filter_map(|pair| of(&pair.repeated).zip(of(&pair.fresh)));
             PairedRatio::of(&pairs.collect::<Vec<_>>())
         };
         Some(Self {
             e2e: ratio(|t| Some(t.e2e_ms)),
             ttft: ratio(|t| t.ttft_ms),
             after_first: ratio(|t| Some(t.e2e_ms - t.ttft_ms?)),
-            unequal: all.len() - alike.len(),
-            problem: trial
-                .get("problem")
-                .and_then(|problem| problem.as_str())
-                .map(str::to_owned),
+            unequal: trial.pairs.len() - alike.len(),
+            problem: trial.problem.clone(),
         })
     }
 }

@@ -8,6 +8,7 @@
 
 use crate::limits::{FRONT_END_S, LITTLE_ALPHA, LITTLE_RELATIVE, SERVER_READINGS};
 use crate::run::Run;
+use infermeter_core::environment::MetricsPlace;
 use infermeter_core::run::Window;
 use infermeter_core::server::{ReadingCause, ServerEngine, ServerFigures, ServerReading};
 use infermeter_metrics::facts::RequestFacts;
@@ -97,9 +98,10 @@ impl ServerSummary {
     pub(crate) fn of(run: &Run, window: Option<Window>) -> Option<Self> {
         let window = window?;
         let Some(server) = &run.server else {
-            let place = "/target/server_metrics/not_available";
-            let why = run.manifest.environment.pointer(place)?.as_str()?;
-            return Some(Self::unknown(why));
+            return match run.manifest.environment.target.server_metrics.as_ref()? {
+                MetricsPlace::NotAvailable { not_available } => Some(Self::unknown(not_available)),
+                MetricsPlace::Known { .. } => None,
+            };
         };
         let inside = Inside::of(run, window);
         if inside.readings.is_empty() {

@@ -5,7 +5,7 @@
 
 use crate::plan::Plan;
 use crate::text::closest;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The three things that can be declared.
@@ -63,23 +63,14 @@ impl Subject {
     }
 }
 
-/// Values by name, or text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Values by name, or text: in JSON an object or a string.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
 pub enum Statement {
     /// `gpu=H100, count=8`.
     Named(BTreeMap<String, String>),
     /// `8 x H100`.
     Text(String),
-}
-
-impl Serialize for Statement {
-    /// An object of values by name, or a string.
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Named(named) => named.serialize(serializer),
-            Self::Text(text) => text.serialize(serializer),
-        }
-    }
 }
 
 impl Statement {
@@ -140,7 +131,8 @@ fn unknown(subject: Subject, name: &str) -> String {
 }
 
 /// Everything declared of a server. What cannot be read is kept as text: the plan was checked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Declared {
     /// `--hardware`.
     pub hardware: Option<Statement>,

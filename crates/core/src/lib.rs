@@ -6,6 +6,7 @@
 pub mod certificate;
 pub mod clock;
 pub mod declared;
+pub mod environment;
 pub mod finding;
 pub mod finish;
 pub mod gap;

@@ -2,6 +2,7 @@
 
 use crate::certificate::Citation;
 use crate::clock::{Clock, Offset};
+use crate::environment::Environment;
 use crate::finding::{Finding, Verdict};
 use crate::gap::Gaps;
 use crate::plan::Plan;
@@ -206,7 +207,8 @@ pub struct RunManifest {
     /// How the run went; absent while running.
     pub progress: Option<Progress>,
     /// Host, target and declared facts.
-    pub environment: serde_json::Value,
+    #[serde(default, deserialize_with = "crate::environment::or_none")]
+    pub environment: Environment,
     /// The calibration certificate of this machine, where there is one.
     #[serde(default)]
     pub calibration: Option<Citation>,

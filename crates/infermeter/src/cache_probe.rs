@@ -4,9 +4,10 @@
 
 use anyhow::{Context, Result, anyhow};
 use infermeter_client::encode::RequestShape;
+use infermeter_core::environment::CacheTrial;
 use infermeter_core::plan::Plan;
 use infermeter_core::request::{RequestContent, RequestSpec};
-use infermeter_probe::response_cache::{CacheTrial, PROMPTS};
+use infermeter_probe::response_cache::PROMPTS;
 use infermeter_probe::target::Control;
 use infermeter_workload::{Tokenizer, Workload};
 

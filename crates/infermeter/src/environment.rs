@@ -4,49 +4,57 @@ use crate::load::Load;
 use crate::place::{Cores, Size};
 use crate::target::ReadyTarget;
 use infermeter_core::declared::Declared;
+use infermeter_core::environment::{ClientSide, Environment, TraceRead, WorkloadSide};
 use infermeter_core::plan::{History, Plan, Sessions};
 use infermeter_probe::host::{governors, host_facts};
 use infermeter_workload::TraceFacts;
-use serde_json::{Value, json};
 
-/// Facts that go with a run. What is unknown is null.
+/// Facts that go with a run.
 pub fn environment(
     plan: &Plan,
     target: &ReadyTarget,
     load: &Load,
     place: (&Cores, Size),
     salt: u64,
-) -> Value {
+) -> Environment {
     let (cores, size) = place;
-    json!({
-        "client": {
-            "host": host_facts(),
-            "threads": size.threads,
-            "cores": cores.client,
-            "governors": governors(&cores.client),
-            "mock_cores": cores.mock,
-            "max_connections": size.max_connections,
-            "connections_bound_by": size.bound_by,
-            "connections_opened_ahead": size.open_ahead,
+    Environment {
+        client: ClientSide {
+            host: Some(host_facts()),
+            threads: Some(size.threads),
+            cores: cores.client.clone(),
+            governors: governors(&cores.client),
+            mock_cores: cores.mock.clone(),
+            max_connections: Some(size.max_connections),
+            connections_bound_by: Some(size.bound_by),
+            connections_opened_ahead: Some(size.open_ahead),
+            ..ClientSide::default()
         },
-        "target": target.facts,
-        "workload": {
-            "tokenizer": load.workload.tokenizer().name(),
-            "salt": salt,
-            "sha256": load.workload.hash(),
-            "identity": identity(plan),
-            "schedule_sha256": load.schedule_hash(),
-            "sent_sha256": null,
-            "template_tokens": load.template_tokens,
-            "trace": load.workload.trace_facts(),
-            "left_out": load.workload.trace_facts().map(TraceFacts::left_out),
-            "texts_before_repeating": load.workload.texts_before_repeating(),
-            "shared_prefix_share": load.workload.shared_prefix_share(load.measured_ids()),
-            "expected_prompt_tokens": load.workload.expected_tokens().input,
-            "expected_output_tokens": load.workload.expected_tokens().output,
-        },
-        "declared": Declared::of_plan(plan),
-    })
+        target: target.facts.clone(),
+        workload: sent(plan, load, salt),
+        declared: Declared::of_plan(plan),
+        ..Environment::default()
+    }
+}
+
+fn sent(plan: &Plan, load: &Load, salt: u64) -> WorkloadSide {
+    let file = load.workload.trace_facts();
+    let expected = load.workload.expected_tokens();
+    WorkloadSide {
+        tokenizer: Some(load.workload.tokenizer().name().to_owned()),
+        salt: Some(salt),
+        sha256: Some(load.workload.hash()),
+        identity: Some(identity(plan).to_owned()),
+        schedule_sha256: load.schedule_hash(),
+        template_tokens: load.template_tokens,
+        trace: file.cloned().map(TraceRead::from),
+        left_out: file.map(TraceFacts::left_out),
+        texts_before_repeating: load.workload.texts_before_repeating(),
+        shared_prefix_share: load.workload.shared_prefix_share(load.measured_ids()),
+        expected_prompt_tokens: Some(expected.input),
+        expected_output_tokens: Some(expected.output),
+        ..WorkloadSide::default()
+    }
 }
 
 /// What two runs with the same hashes have in common.

@@ -1,10 +1,10 @@
 //! Where the client runs: threads, cores, connections, descriptors.
 
 use anyhow::{Result, bail};
+use infermeter_core::environment::Bound;
 use infermeter_core::plan::Plan;
 use infermeter_core::schedule::Schedule;
 use infermeter_sys::{affinity, limits};
-use serde::Serialize;
 
 /// Descriptors kept for files, timers and pipes.
 const RESERVED_DESCRIPTORS: u64 = 64;
@@ -38,18 +38,6 @@ pub fn split_cores(plan: &Plan) -> Cores {
         mock: mock.to_vec(),
         client: client.to_vec(),
     }
-}
-
-/// What bounds the number of connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Bound {
-    /// `--max-connections`.
-    Plan,
-    /// The hard limit of open files.
-    Descriptors,
-    /// The range of local ports.
-    Ports,
 }
 
 /// Threads and connections of the client.

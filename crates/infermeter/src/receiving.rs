@@ -3,10 +3,10 @@
 //! Invariant: io_uring is used only where a probe has just received through it.
 
 use anyhow::{Result, bail};
+use infermeter_core::environment::Received;
 use infermeter_core::plan::Io;
 use infermeter_core::run::IoBackend;
 use infermeter_sys::uring;
-use serde_json::{Value, json};
 
 /// The way of receiving that a run takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,8 +63,11 @@ impl Receiving {
     }
 
     /// For `environment` of run.json.
-    pub fn facts(&self) -> Value {
-        json!({ "receives_with": self.name(), "because": self.why })
+    pub fn facts(&self) -> Received {
+        Received {
+            receives_with: self.name().to_owned(),
+            because: self.why.clone(),
+        }
     }
 }
 
@@ -76,7 +79,7 @@ mod tests {
     fn without_stamps_io_uring_is_not_taken() {
         let chosen = Receiving::choose(Io::Auto, false).expect("epoll always works");
         assert_eq!(chosen.io, IoBackend::Epoll);
-        assert_eq!(chosen.facts()["receives_with"], "epoll");
+        assert_eq!(chosen.facts().receives_with, "epoll");
         let refused = Receiving::choose(Io::Uring, false).expect_err("asked for");
         assert!(
             refused.to_string().contains("no receive stamps"),

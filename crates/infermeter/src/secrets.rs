@@ -310,16 +310,6 @@ impl Secrets {
         }
     }
 
-    /// Hides them in every text of a value.
-    pub fn scrub_value(&self, value: &mut Value) {
-        match value {
-            Value::String(text) => self.scrub(text),
-            Value::Array(list) => list.iter_mut().for_each(|value| self.scrub_value(value)),
-            Value::Object(map) => map.values_mut().for_each(|value| self.scrub_value(value)),
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        }
-    }
-
     /// The record without them, where it has any: in every text that comes from the server. (Tokens
     /// of texts that had some are not counted from the texts: they are no longer the server's.)
     pub fn scrubbed_record(&self, record: &RequestRecord) -> Option<RequestRecord> {

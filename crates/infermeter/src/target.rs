@@ -16,13 +16,14 @@ use infermeter_client::encode::{
 use infermeter_client::reuse::Reuse;
 use infermeter_client::tls::{Tls, Trust, tls_for};
 use infermeter_core::declared::{Declared, Subject};
+use infermeter_core::environment::{
+    EngineFacts, MetricsPlace, PrefixCounters, PrefixCountersOfRun, RequestFields, TargetSide,
+};
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::plan::{Plan, SamplingValue};
 use infermeter_core::request::{BodyMember, RequestContent};
 use infermeter_core::run::{ControlRequest, RunManifest};
 use infermeter_core::text::inert;
-use infermeter_probe::counters::PrefixCounters;
-use infermeter_probe::engine::EngineFacts;
 use infermeter_probe::features::{ProbeError, Trial, careful, probe, try_all};
 use infermeter_probe::host::is_own_address;
 use infermeter_probe::response_cache::PROMPTS;
@@ -30,7 +31,7 @@ use infermeter_probe::target::{Control, IdentifyError, Limits, ModelList, Target
 use infermeter_probe::waits::Waits;
 use infermeter_sys::signals;
 use infermeter_workload::Kinds;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
@@ -67,7 +68,7 @@ pub struct ReadyTarget {
     /// The server's metrics page, where it has one that is known.
     pub metrics: Option<KnownPage>,
     /// What was found out, for `environment.target`.
-    pub facts: Value,
+    pub facts: TargetSide,
     /// Doubts.
     pub findings: Vec<Finding>,
     /// What must not be repeated when the target says it.
@@ -87,7 +88,9 @@ impl ReadyTarget {
         let mut control = self.after.clone();
         let after = control.read_page(&known.page, "after the load");
         let after = after.ok().and_then(|(_, now)| PrefixCounters::of(&now));
-        manifest.environment["target"]["prefix_cache"]["after"] = json!(after);
+        if let Some(counters) = &mut manifest.environment.target.prefix_cache {
+            counters.after = after;
+        }
         for mut request in control.log.split_off(self.control.len()) {
             hide(&self.secrets, &mut request);
             manifest.control_requests.push(request);
@@ -157,7 +160,7 @@ fn prepare(plan: &Plan, mock_url: Option<&str>, run_id: &str, waits: Waits) -> R
     match ready(plan, mock_url.is_some(), run_id, place, waits) {
         Ok(mut ready) => {
             ready.control.iter_mut().for_each(|r| hide(&secrets, r));
-            secrets.scrub_value(&mut ready.facts);
+            ready.facts.each_text(&mut |text| secrets.scrub(text));
             for finding in &mut ready.findings {
                 secrets.scrub(&mut finding.message);
                 secrets.scrub(&mut finding.evidence);
@@ -229,11 +232,11 @@ fn ready(
     };
     findings.extend(doubts(plan, &target, &engine, &facts));
     let mut seen = facts_of(&facts, &target, address);
-    seen["mock"] = json!(is_mock.then(|| plan.target.trim_start_matches("mock:")));
-    seen["fields"] = fields(plan, shape.features);
-    seen["engine"] = json!(engine);
+    seen.mock = is_mock.then(|| plan.target.trim_start_matches("mock:").to_owned());
+    seen.fields = Some(fields(plan, shape.features));
+    seen.engine = Some(engine);
     describe_metrics(&mut seen, &found);
-    seen["response_cache"] = json!(cache);
+    seen.response_cache = cache;
     let encoder = RequestEncoder::new(&target, &shape);
     Ok(ReadyTarget {
         address,
@@ -334,17 +337,18 @@ pub fn trust(plan: &Plan) -> Trust<'_> {
 }
 
 /// Who answers where.
-fn facts_of(facts: &TargetFacts, target: &Target, address: SocketAddr) -> Value {
-    json!({
-        "url": target.to_string(),
-        "address": address.to_string(),
-        "loopback": address.ip().is_loopback(),
-        "same_host": is_own_address(address.ip()),
-        "server": facts.server,
-        "version": facts.version,
-        "models": facts.models.models,
-        "models_problem": facts.models.problem,
-    })
+fn facts_of(facts: &TargetFacts, target: &Target, address: SocketAddr) -> TargetSide {
+    TargetSide {
+        url: Some(target.to_string()),
+        address: Some(address.to_string()),
+        loopback: Some(address.ip().is_loopback()),
+        same_host: Some(is_own_address(address.ip())),
+        server: facts.server.clone(),
+        version: facts.version.clone(),
+        models: facts.models.models.clone(),
+        models_problem: facts.models.problem.clone(),
+        ..TargetSide::default()
+    }
 }
 
 /// Why there will be no load.
@@ -390,25 +394,34 @@ fn probed(
 }
 
 /// What is known of the server's metrics page, for the record.
-fn describe_metrics(facts: &mut Value, found: &Result<KnownPage, String>) {
+fn describe_metrics(facts: &mut TargetSide, found: &Result<KnownPage, String>) {
+    facts.server_metrics = Some(match found {
+        Ok(known) => MetricsPlace::Known {
+            engine: known.engine,
+            url: known.page.url(),
+        },
+        Err(why) => MetricsPlace::NotAvailable {
+            not_available: inert(why, 300),
+        },
+    });
     let known = found.as_ref().ok();
     let before = known.and_then(|known| PrefixCounters::of(&known.before));
-    facts["server_metrics"] = match found {
-        Ok(known) => json!({ "engine": known.engine, "url": known.page.url() }),
-        Err(why) => json!({ "not_available": inert(why, 300) }),
-    };
-    facts["prefix_cache"] = json!(before.map(|before| json!({ "before": before })));
+    facts.prefix_cache = before.map(|before| PrefixCountersOfRun {
+        before,
+        after: None,
+    });
 }
 
 /// Which request fields are used, for the record.
-fn fields(plan: &Plan, features: Features) -> Value {
-    json!({
-        "ignore_eos": features.ignore_eos,
-        "include_usage": features.include_usage,
-        "continuous_usage": features.continuous_usage,
-        "max_completion_tokens": features.max_completion_tokens,
-        "probed": !plan.no_probe,
-    })
+fn fields(plan: &Plan, features: Features) -> RequestFields {
+    RequestFields {
+        ignore_eos: Some(features.ignore_eos),
+        include_usage: Some(features.include_usage),
+        continuous_usage: Some(features.continuous_usage),
+        max_completion_tokens: Some(features.max_completion_tokens),
+        probed: Some(!plan.no_probe),
+        ..RequestFields::default()
+    }
 }
 
 /// The form of the bodies, where the user has written one.

@@ -276,7 +276,7 @@ fn trials(log: &[ControlRequest]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use infermeter_probe::target::ModelFacts;
+    use infermeter_core::environment::ModelFacts;
 
     fn list(ids: &[&str]) -> ModelList {
         let models = ids.iter().map(|id| ModelFacts {

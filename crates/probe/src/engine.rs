@@ -5,9 +5,9 @@
 
 mod names;
 
+use infermeter_core::environment::{EngineFacts, Evidence};
 use infermeter_core::text::inert;
 use names::{ENGINES, OWNERS, PAGES, PROXIES, PROXY_HEADERS, named};
-use serde::Serialize;
 use serde_json::Value;
 
 pub use names::SIMULATOR;
@@ -15,93 +15,49 @@ pub use names::SIMULATOR;
 /// Longest text kept of what was said, bytes.
 const MAX_SAID: usize = 120;
 
-/// One word about who answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Evidence {
-    /// Where it stands, as in "`server` header".
-    pub source: String,
-    /// What stands there, inert.
-    pub said: String,
-    /// The engine that it names.
-    pub engine: Option<&'static str>,
-    /// The proxy that it names.
-    pub proxy: Option<&'static str>,
-    /// The version that it names.
-    pub version: Option<String>,
-}
-
-impl Evidence {
-    fn new(source: &str, said: &str) -> Self {
-        Self {
-            source: source.to_owned(),
-            said: inert(said, MAX_SAID),
-            engine: None,
-            proxy: None,
-            version: None,
-        }
-    }
-
-    fn of_engine(source: &str, said: &str, engine: &'static str) -> Self {
-        Self {
-            engine: Some(engine),
-            ..Self::new(source, said)
-        }
-    }
-
-    fn of_proxy(source: &str, said: &str, proxy: &'static str) -> Self {
-        Self {
-            proxy: Some(proxy),
-            ..Self::new(source, said)
-        }
+/// A word that names nothing yet.
+fn word(source: &str, said: &str) -> Evidence {
+    Evidence {
+        source: source.to_owned(),
+        said: inert(said, MAX_SAID),
+        ..Evidence::default()
     }
 }
 
-/// What the evidence says together.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct EngineFacts {
-    /// The engines named: more than one where the evidence disagrees.
-    pub names: Vec<&'static str>,
-    /// Its version.
-    pub version: Option<String>,
-    /// Proxies in front of it.
-    pub proxies: Vec<&'static str>,
-    /// All of it.
-    pub evidence: Vec<Evidence>,
+fn of_engine(source: &str, said: &str, engine: &str) -> Evidence {
+    Evidence {
+        engine: Some(engine.to_owned()),
+        ..word(source, said)
+    }
 }
 
-impl EngineFacts {
-    /// The facts that these words make.
-    pub fn of(evidence: Vec<Evidence>) -> Self {
-        let mut facts = Self::default();
-        for word in evidence {
-            if facts.evidence.contains(&word) {
-                continue;
-            }
-            let note = |names: &mut Vec<&'static str>, name: Option<&'static str>| {
-                names.extend(name.filter(|name| !names.contains(name)));
-            };
-            note(&mut facts.names, word.engine);
-            note(&mut facts.proxies, word.proxy);
-            facts.version = facts.version.or_else(|| word.version.clone());
-            facts.evidence.push(word);
-        }
-        // The simulator speaks with the names of the engine that it stands for.
-        if facts.names.contains(&SIMULATOR) {
-            facts.names = vec![SIMULATOR];
-        }
-        facts
+fn of_proxy(source: &str, said: &str, proxy: &str) -> Evidence {
+    Evidence {
+        proxy: Some(proxy.to_owned()),
+        ..word(source, said)
     }
+}
 
-    /// Where each of several names comes from: "vLLM (metrics page), SGLang (owned_by)".
-    pub fn sources(&self) -> String {
-        let of = |name: &&'static str| {
-            let words = self.evidence.iter().filter(|w| w.engine == Some(*name));
-            let sources: Vec<&str> = words.map(|w| w.source.as_str()).collect();
-            format!("{name} ({})", sources.join(", "))
+/// The facts that these words make.
+pub fn facts_of(evidence: Vec<Evidence>) -> EngineFacts {
+    let mut facts = EngineFacts::default();
+    for word in evidence {
+        if facts.evidence.contains(&word) {
+            continue;
+        }
+        let note = |names: &mut Vec<String>, name: &Option<String>| {
+            names.extend(name.clone().filter(|name| !names.contains(name)));
         };
-        let named: Vec<String> = self.names.iter().map(of).collect();
-        named.join(", ")
+        note(&mut facts.names, &word.engine);
+        note(&mut facts.proxies, &word.proxy);
+        facts.version = facts.version.or_else(|| word.version.clone());
+        facts.evidence.push(word);
     }
+    // The simulator speaks with the names of the engine that it stands for.
+    if facts.names.iter().any(|name| name == SIMULATOR) {
+        facts.names = vec![SIMULATOR.to_owned()];
+    }
+    facts
 }
 
 /// What the header fields of an answer say.
@@ -110,19 +66,19 @@ pub fn of_fields(fields: &[(String, String)]) -> Vec<Evidence> {
     for (name, value) in fields {
         let source = format!("`{name}` header");
         if let Some((_, proxy)) = PROXY_HEADERS.iter().find(|(known, _)| name == known) {
-            found.push(Evidence::of_proxy(&source, value, proxy));
+            found.push(of_proxy(&source, value, proxy));
         } else if matches!(name.as_str(), "server" | "via" | "x-powered-by") {
             if let Some(proxy) = named(value, &PROXIES) {
-                found.push(Evidence::of_proxy(&source, value, proxy));
+                found.push(of_proxy(&source, value, proxy));
             } else if let Some(engine) = named(value, &ENGINES) {
-                found.push(Evidence::of_engine(&source, value, engine));
+                found.push(of_engine(&source, value, engine));
             }
         }
     }
     // TGI tells how it spent its time.
     let has = |name: &str| fields.iter().any(|(known, _)| known == name);
     if has("x-compute-type") && has("x-time-per-token") {
-        found.push(Evidence::of_engine("`x-compute-type` header", "", "TGI"));
+        found.push(of_engine("`x-compute-type` header", "", "TGI"));
     }
     found
 }
@@ -131,18 +87,14 @@ pub fn of_fields(fields: &[(String, String)]) -> Vec<Evidence> {
 pub fn of_owner(owner: &str) -> Option<Evidence> {
     let is = |(known, _): &&(&str, &str)| owner.eq_ignore_ascii_case(known);
     let (_, engine) = OWNERS.iter().find(is)?;
-    Some(Evidence::of_engine(
-        "`owned_by` of /v1/models",
-        owner,
-        engine,
-    ))
+    Some(of_engine("`owned_by` of /v1/models", owner, engine))
 }
 
 /// What `system_fingerprint` of an answer says.
 pub fn of_fingerprint(said: &str) -> Option<Evidence> {
     const SOURCE: &str = "`system_fingerprint`";
     if let Some(engine) = named(said, &ENGINES) {
-        return Some(Evidence::of_engine(SOURCE, said, engine));
+        return Some(of_engine(SOURCE, said, engine));
     }
     let (build, commit) = said.split_once('-')?;
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -151,14 +103,14 @@ pub fn of_fingerprint(said: &str) -> Option<Evidence> {
         // llama.cpp: the number of its build and the commit.
         return Some(Evidence {
             version: Some(inert(said, MAX_SAID)),
-            ..Evidence::of_engine(SOURCE, said, "llama.cpp")
+            ..of_engine(SOURCE, said, "llama.cpp")
         });
     }
     let is_version = build.split('.').count() == 3 && build.split('.').all(digits);
     if is_version && (commit == "native" || commit.starts_with("sha-")) {
         return Some(Evidence {
             version: Some(inert(build, MAX_SAID)),
-            ..Evidence::of_engine(SOURCE, said, "TGI")
+            ..of_engine(SOURCE, said, "TGI")
         });
     }
     None
@@ -173,9 +125,9 @@ pub fn of_page(page: &str) -> Vec<Evidence> {
             let source = "metrics page";
             let said = format!("{begin}...");
             found.push(Evidence {
-                engine: *engine,
-                proxy: *proxy,
-                ..Evidence::new(source, &said)
+                engine: engine.map(str::to_owned),
+                proxy: proxy.map(str::to_owned),
+                ..word(source, &said)
             });
         }
     }
@@ -203,9 +155,9 @@ pub fn of_question(path: &str, body: &[u8]) -> Option<Evidence> {
         _ => return None,
     };
     Some(Evidence {
-        engine,
+        engine: engine.map(str::to_owned),
         version: version.map(|version| inert(version, MAX_SAID)),
-        ..Evidence::new(path, version.or(engine).unwrap_or_default())
+        ..word(path, version.or(engine).unwrap_or_default())
     })
 }
 
@@ -216,12 +168,13 @@ fn is_tgi(router: &str) -> bool {
 /// The questions that are worth asking, given what is known: an engine's own place for its version,
 /// and those of all while none is named.
 pub fn questions(facts: &EngineFacts) -> &'static [&'static str] {
-    match (facts.names.as_slice(), &facts.version) {
-        (_, Some(_)) if !facts.names.is_empty() => &[],
-        (["llama.cpp"], _) => &["/props"],
-        (["SGLang"], _) => &["/server_info", "/get_server_info"],
-        (["TGI"], _) => &["/info"],
-        (["Ollama"], _) => &["/api/version"],
+    let names: Vec<&str> = facts.names.iter().map(String::as_str).collect();
+    match (names.as_slice(), &facts.version) {
+        ([_, ..], Some(_)) => &[],
+        (["llama.cpp"], None) => &["/props"],
+        (["SGLang"], None) => &["/server_info", "/get_server_info"],
+        (["TGI"], None) => &["/info"],
+        (["Ollama"], None) => &["/api/version"],
         ([], _) => &[
             "/props",
             "/server_info",
@@ -244,7 +197,7 @@ mod tests {
     #[track_caller]
     fn engine(found: Option<Evidence>, name: &str, version: Option<&str>) {
         let found = found.expect("evidence");
-        assert_eq!(found.engine, Some(name));
+        assert_eq!(found.engine.as_deref(), Some(name));
         assert_eq!(found.version.as_deref(), version);
     }
 
@@ -287,7 +240,7 @@ mod tests {
         evidence.extend(of_fields(&field("server", "nginx/1.27")));
         evidence.extend(of_fields(&field("server", "uvicorn")));
         evidence.extend(of_owner("vllm"));
-        let facts = EngineFacts::of(evidence);
+        let facts = facts_of(evidence);
         assert_eq!(facts.names, ["vLLM"]);
         assert_eq!(facts.proxies, ["LiteLLM", "nginx"]);
     }
@@ -297,7 +250,7 @@ mod tests {
         let mut evidence = of_page("vllm:num_requests_running 0\n");
         evidence.extend(of_owner("sglang"));
         evidence.extend(of_owner("sglang"));
-        let facts = EngineFacts::of(evidence);
+        let facts = facts_of(evidence);
         assert_eq!(facts.names, ["vLLM", "SGLang"]);
         assert_eq!(
             facts.sources(),

@@ -1,37 +1,8 @@
 //! Facts of the client's host. Each is absent where the system does not tell.
 
-use serde::Serialize;
+use infermeter_core::environment::HostFacts;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
-
-/// What the client runs on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct HostFacts {
-    /// CPU model name.
-    pub cpu: Option<String>,
-    /// Cores of the host that are on line.
-    pub cores: Option<usize>,
-    /// Kernel release.
-    pub kernel: Option<String>,
-    /// Frequency governor of the first core.
-    pub governor: Option<String>,
-    /// Kernel clock source.
-    pub clock_source: Option<String>,
-    /// The hypervisor or product that this host is a guest of; absent on bare metal, too.
-    pub virtualization: Option<String>,
-    /// Memory, bytes.
-    pub memory_bytes: Option<u64>,
-    /// cgroup v2 CPU limit (`cpu.max`).
-    pub cgroup_cpu_max: Option<String>,
-    /// cgroup v2 memory limit (`memory.max`).
-    pub cgroup_memory_max: Option<String>,
-    /// Soft limit of file descriptors.
-    pub fd_limit: Option<u64>,
-    /// Local ports for outgoing connections.
-    pub local_ports: Option<(u16, u16)>,
-    /// Load average over the last minute, as text.
-    pub load_average: Option<String>,
-}
 
 /// Looks at the host.
 pub fn host_facts() -> HostFacts {
@@ -48,6 +19,7 @@ pub fn host_facts() -> HostFacts {
         fd_limit: rustix::process::getrlimit(rustix::process::Resource::Nofile).current,
         local_ports: local_ports(),
         load_average: line("/proc/loadavg").and_then(|l| l.split(' ').next().map(str::to_owned)),
+        ..HostFacts::default()
     }
 }
 

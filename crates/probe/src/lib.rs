@@ -4,7 +4,6 @@
 //! is read meanwhile, by a thread that shares nothing with those that measure. What is unknown stays
 //! unknown.
 
-pub mod counters;
 pub mod engine;
 pub mod features;
 pub mod fuzzing;

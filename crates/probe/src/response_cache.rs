@@ -9,8 +9,8 @@ use crate::features::in_band_error;
 use crate::target::{Control, said};
 use infermeter_client::control::ControlAnswer;
 use infermeter_client::encode::{RequestEncoder, RequestShape};
+use infermeter_core::environment::{AnswerTimes, CachePair, CacheTrial};
 use infermeter_core::request::{RequestContent, RequestSpec};
-use serde::Serialize;
 use serde_json::Value;
 
 /// Pairs: enough for an exact test at 0.0005.
@@ -19,35 +19,6 @@ pub const PAIRS: usize = 12;
 /// Prompts that the trial needs: one that is repeated, one that warms the server up, and a fresh one
 /// for each pair.
 pub const PROMPTS: usize = PAIRS + 2;
-
-/// What the trial saw. Nothing is left out: a trial that broke off keeps its pairs.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct CacheTrial {
-    /// Answers in pairs, in the order of sending.
-    pub pairs: Vec<CachePair>,
-    /// Why the trial broke off.
-    pub problem: Option<String>,
-}
-
-/// A repeated prompt beside a fresh one.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct CachePair {
-    /// The prompt that was answered before.
-    pub repeated: AnswerTimes,
-    /// A prompt of the same length that was not.
-    pub fresh: AnswerTimes,
-}
-
-/// One answer, timed by the program from the write of its request.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct AnswerTimes {
-    /// To the read that held the first generated text; absent for an answer that is no stream.
-    pub ttft_ms: Option<f64>,
-    /// To the last read.
-    pub e2e_ms: f64,
-    /// `usage.completion_tokens`; absent where the server does not say.
-    pub output_tokens: Option<u64>,
-}
 
 impl Control {
     /// Sends the pairs. Each prompt is a request's content and what it asks for; `prompts` has

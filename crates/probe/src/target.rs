@@ -3,15 +3,15 @@
 //! All control requests go through [`Control`], which bounds them in time, one by one and together.
 //! Invariant: a server that does not answer costs no more than the limits say.
 
-use crate::engine::{self, EngineFacts, Evidence};
+use crate::engine;
 use crate::waits::Waits;
 use infermeter_client::control::{Behind, Channel, ControlAnswer, ControlError};
 use infermeter_client::encode::{Headers, Target, encode_get};
 use infermeter_client::reuse::Reuse;
 use infermeter_core::clock::monotonic_ns;
+use infermeter_core::environment::{EngineFacts, Evidence, ModelFacts};
 use infermeter_core::run::ControlRequest;
 use infermeter_core::text::{inert, inert_bytes};
-use serde::Serialize;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -69,17 +69,6 @@ pub struct ModelList {
     pub goes_on: bool,
     /// Why there is none.
     pub problem: Option<String>,
-}
-
-/// One entry of `/v1/models`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ModelFacts {
-    /// Its id.
-    pub id: String,
-    /// Longest prompt plus answer, tokens.
-    pub max_model_len: Option<u64>,
-    /// `owned_by`.
-    pub owned_by: Option<String>,
 }
 
 impl Control {
@@ -258,7 +247,7 @@ impl Control {
 
     /// Who answers, as far as anything said so; asks where nothing did.
     pub fn engine(&mut self) -> EngineFacts {
-        let known = EngineFacts::of(self.evidence.clone());
+        let known = engine::facts_of(self.evidence.clone());
         for path in engine::questions(&known) {
             let asked = self.log.len();
             let answer = self.ask_aside(path);
@@ -268,7 +257,7 @@ impl Control {
                 break;
             }
         }
-        EngineFacts::of(self.evidence.clone())
+        engine::facts_of(self.evidence.clone())
     }
 
     /// Asks where an engine may tell about itself.

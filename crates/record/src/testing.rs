@@ -1,6 +1,7 @@
 //! Values for tests.
 
 use infermeter_core::clock::{Clock, Offset};
+use infermeter_core::environment::Environment;
 use infermeter_core::finding::{Finding, Severity, Verdict};
 use infermeter_core::plan::Plan;
 use infermeter_core::record::{
@@ -92,7 +93,10 @@ pub(crate) fn manifest() -> RunManifest {
             end: Offset(9),
         }),
         progress: None,
-        environment: serde_json::json!({"cores": 2, "governor": null}),
+        environment: Environment {
+            other: serde_json::Map::from_iter([("governor".to_owned(), serde_json::Value::Null)]),
+            ..Environment::default()
+        },
         calibration: None,
         control_requests: Vec::new(),
         run_findings: Vec::new(),

@@ -5,7 +5,8 @@
 
 use crate::dataset::TextRequest;
 use crate::members::OF_MESSAGE;
-use crate::trace::{MAX_TOKENS, SkipReason, TextFields, TraceFormat};
+use crate::trace::{MAX_TOKENS, TextFields, TraceFormat};
+use infermeter_core::environment::SkipReason;
 use infermeter_core::request::{BodyMember, Message, Role};
 use infermeter_core::text::inert;
 use serde::Deserialize;

@@ -6,9 +6,10 @@
 //! Invariant: the request that a row points at is the same one that its reading counted.
 
 use crate::conversation::{Conversation, agent_history};
-use crate::members::{Fate, MemberRule, OF_MESSAGE};
+use crate::members::{MemberRule, OF_MESSAGE};
 use crate::tokenizer::Tokenizer;
 use crate::trace::{GZIP, TextColumns, TextRef, TraceError, TraceFormat, text_columns};
+use infermeter_core::environment::Fate;
 use infermeter_core::request::{BodyMember, Message};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};

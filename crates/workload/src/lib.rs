@@ -43,7 +43,7 @@ pub use file::{
 };
 pub use kinds::{Kinds, KindsError};
 pub use lengths::LengthDistribution;
-pub use members::{Api, Fate, MemberRule, MemberUse, is_request_member};
+pub use members::{Api, MemberRule, is_request_member};
 pub use pairs::{LengthPair, PairsError, read_pairs};
 pub use prefix::PrefixError;
 pub use session::SessionMeans;
@@ -53,7 +53,7 @@ pub use texts::{Dataset, DatasetError, DatasetOptions};
 pub use tokenizer::{Tokenizer, TokenizerError};
 pub use trace::{
     Instants, MAX_RECORD, MAX_TOKENS, MAX_TRACE_ROWS, OverContext, Row, RowOrder, Sharing,
-    SharingCounts, SkipReason, Skipped, TextRef, TimeUnit, Touched, Trace, TraceError, TraceFacts,
-    TraceFormat, TraceFormatError, TraceOptions, TraceReader, TraceRow, read_rows,
+    SharingCounts, TextRef, TimeUnit, Trace, TraceError, TraceFacts, TraceFormat, TraceFormatError,
+    TraceOptions, TraceReader, TraceRow, read_rows,
 };
 pub use workload::{Awaited, ExpectedTokens, NextTurn, PromptError, Workload};

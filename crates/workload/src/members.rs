@@ -4,9 +4,8 @@
 //! It reads no values. Invariant: every member of every row has one fate, and all but those that are
 //! sent are named in the facts.
 
-use serde::Serialize;
+use infermeter_core::environment::Fate;
 use std::collections::BTreeSet;
-use std::fmt;
 
 /// The API that requests go to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -18,56 +17,6 @@ pub enum Api {
     Completions,
     /// What a body template describes.
     Other,
-}
-
-/// What becomes of a member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Fate {
-    /// It is sent as it stands.
-    Sent,
-    /// infermeter sets it itself.
-    Ours,
-    /// A flag sets it.
-    Flag,
-    /// It is no member of the chat or completions API.
-    Unknown,
-    /// It is a member of another API than the one in use.
-    OtherApi,
-}
-
-impl Fate {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::Sent,
-        Self::Ours,
-        Self::Flag,
-        Self::Unknown,
-        Self::OtherApi,
-    ];
-}
-
-impl fmt::Display for Fate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Sent => "sent as they stand",
-            Self::Ours => "not sent, infermeter sets them itself",
-            Self::Flag => "not sent, a flag sets them",
-            Self::Unknown => "not sent, no members of the API",
-            Self::OtherApi => "not sent, this API does not take them",
-        })
-    }
-}
-
-/// A member and how many rows have it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct MemberUse {
-    /// Its name, inert; `messages[].NAME` for one of a message.
-    pub name: String,
-    /// What becomes of it.
-    pub fate: Fate,
-    /// Rows that have it.
-    pub rows: u64,
 }
 
 /// Beginning of the name of a message's member.
@@ -202,7 +151,7 @@ pub struct MemberRule {
 }
 
 impl MemberRule {
-    /// What becomes of a member with this name, written as in [`MemberUse::name`].
+    /// What becomes of a member with this name, `messages[].NAME` for one of a message.
     pub fn fate(&self, name: &str) -> Fate {
         if let Some(name) = name.strip_prefix(OF_MESSAGE) {
             return match (MESSAGE.contains(&name), self.api) {

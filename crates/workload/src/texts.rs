@@ -14,9 +14,10 @@ use crate::members::MemberRule;
 use crate::template::{ChatTemplate, TemplateError, tokens_with_template};
 use crate::tokenizer::{Tokenizer, TokenizerError};
 use crate::trace::{
-    Links, MAX_TOKENS, OverContext, Row, Sharing, SkipReason, TextRef, TraceError, TraceFacts,
-    TraceOptions, read_rows,
+    Links, MAX_TOKENS, OverContext, Row, Sharing, TextRef, TraceError, TraceFacts, TraceOptions,
+    read_rows,
 };
+use infermeter_core::environment::SkipReason;
 use infermeter_core::plan::{DatasetOrder, Endpoint};
 use infermeter_core::request::{RequestId, Turn};
 use infermeter_core::seed::splitmix64;

@@ -7,6 +7,7 @@ use super::bench_run::binary;
 use super::{figures, recorder};
 use anyhow::{Context, Result, bail};
 use infermeter_core::clock::{Clock, Offset};
+use infermeter_core::environment::Environment;
 use infermeter_core::plan::Plan;
 use infermeter_core::run::{FORMAT_VERSION, LoadModel, Progress, RunManifest, RunState, Window};
 use infermeter_core::source::{ChunkFields, RecordSource};
@@ -87,7 +88,7 @@ fn manifest() -> RunManifest {
             interrupted: false,
             recovered: false,
         }),
-        environment: Value::Null,
+        environment: Environment::default(),
         calibration: None,
         control_requests: Vec::new(),
         run_findings: Vec::new(),

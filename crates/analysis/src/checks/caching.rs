@@ -96,22 +96,31 @@ fn ratio(ratio: &PairedRatio) -> String {
 #[cfg(test)]
 mod tests {
     use crate::checks::tests::check;
+    use infermeter_core::environment::{AnswerTimes, CachePair, CacheTrial};
     use infermeter_metrics::fixture::Run;
-    use serde_json::{Value, json};
 
     /// Pairs whose TTFT and time behind it, milliseconds, are about those given.
-    fn trial(repeated: (f64, f64), fresh: (f64, f64), pairs: usize) -> Value {
+    fn trial(repeated: (f64, f64), fresh: (f64, f64), pairs: usize) -> CacheTrial {
         let answer = |(ttft, after): (f64, f64), i: usize| {
             let ttft = ttft * (1.0 + 0.01 * (i * 7 % 5) as f64);
-            json!({"ttft_ms": ttft, "e2e_ms": ttft + after, "output_tokens": 32})
+            AnswerTimes {
+                ttft_ms: Some(ttft),
+                e2e_ms: ttft + after,
+                output_tokens: Some(32),
+            }
         };
-        let pair = |i| json!({"repeated": answer(repeated, i), "fresh": answer(fresh, i + 2)});
-        let pairs: Vec<Value> = (0..pairs).map(pair).collect();
-        json!({ "pairs": pairs, "problem": null })
+        let pair = |i| CachePair {
+            repeated: answer(repeated, i),
+            fresh: answer(fresh, i + 2),
+        };
+        CacheTrial {
+            pairs: (0..pairs).map(pair).collect(),
+            problem: None,
+        }
     }
 
-    fn with(trial: Value) -> impl FnOnce(&mut Run) {
-        move |run| run.manifest().environment = json!({"target": {"response_cache": trial}})
+    fn with(trial: CacheTrial) -> impl FnOnce(&mut Run) {
+        move |run| run.manifest().environment.target.response_cache = Some(trial)
     }
 
     #[test]
@@ -135,21 +144,23 @@ mod tests {
         let few = trial((3.0, 0.0), (50.0, 320.0), 4);
         check(with(few), &["note response-cache-unknown"]);
         let mut unequal = trial((3.0, 0.0), (50.0, 320.0), 12);
-        for pair in unequal["pairs"].as_array_mut().expect("pairs") {
-            pair["fresh"]["output_tokens"] = 9.into();
+        for pair in &mut unequal.pairs {
+            pair.fresh.output_tokens = Some(9);
         }
         check(with(unequal), &["note response-cache-unknown"]);
-        let refused = json!({"pairs": [], "problem": "status 503: busy"});
+        let refused = CacheTrial {
+            problem: Some("status 503: busy".to_owned()),
+            ..CacheTrial::default()
+        };
         check(with(refused), &["note response-cache-unknown"]);
-        check(with(Value::Null), &[]);
+        check(|_| {}, &[]);
     }
 
     #[test]
     fn answers_that_are_no_streams() {
         let mut whole = trial((3.0, 0.0), (50.0, 320.0), 12);
-        for pair in whole["pairs"].as_array_mut().expect("pairs") {
-            pair["repeated"]["ttft_ms"] = Value::Null;
-            pair["fresh"]["ttft_ms"] = Value::Null;
+        for pair in &mut whole.pairs {
+            (pair.repeated.ttft_ms, pair.fresh.ttft_ms) = (None, None);
         }
         check(with(whole), &["warning response-caching"]);
     }

@@ -7,9 +7,8 @@ use infermeter_core::finding::{Finding, Severity};
 /// Client and server share cores: each slows the other. The facade says so in
 /// `environment.target`: the address is a loopback one, or another of this host's.
 pub(super) fn client_beside_server(run: &Run, _: &Summary) -> Option<Finding> {
-    let environment = &run.manifest.environment;
-    let is = |fact: &str| environment.pointer(fact).and_then(|is| is.as_bool()) == Some(true);
-    let loopback = is("/target/loopback");
+    let target = &run.manifest.environment.target;
+    let loopback = target.loopback == Some(true);
     if run.manifest.plan.is_mock() {
         return Some(Finding::new(
             Severity::Note,
@@ -20,7 +19,7 @@ pub(super) fn client_beside_server(run: &Run, _: &Summary) -> Option<Finding> {
              of its own.",
         ));
     }
-    (loopback || is("/target/same_host")).then(|| {
+    (loopback || target.same_host == Some(true)).then(|| {
         let whose = if loopback {
             "a loopback address"
         } else {

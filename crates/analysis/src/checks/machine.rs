@@ -9,6 +9,7 @@ use super::{count, percent};
 use crate::limits::{CLIENT_BUSY, PORT_HELD_S, PORTS_IN_USE, RUN_QUEUE_WAIT, RUN_QUEUE_WAIT_MUCH};
 use crate::run::Run;
 use crate::summary::Summary;
+use infermeter_core::environment::Bound;
 use infermeter_core::finding::{Finding, Severity};
 
 /// A client thread had no time left.
@@ -62,27 +63,19 @@ pub(super) fn run_queue_wait(_: &Run, summary: &Summary) -> Option<Finding> {
 /// Requests waited for a connection that the system did not allow.
 pub(super) fn too_few_connections(run: &Run, summary: &Summary) -> Option<Finding> {
     let waits = summary.client.threads.as_ref()?.waits_for_cap;
-    let bound = run
-        .manifest
-        .environment
-        .pointer("/client/connections_bound_by")?
-        .as_str()?;
-    let (what, advice) = match bound {
-        "descriptors" => (
+    let client = &run.manifest.environment.client;
+    let (what, advice) = match client.connections_bound_by? {
+        Bound::Descriptors => (
             "file descriptors",
             "Raise the hard limit of open files (`ulimit -Hn`, LimitNOFILE).",
         ),
-        "ports" => (
+        Bound::Ports => (
             "local ports",
             "Widen net.ipv4.ip_local_port_range, or share the load between several clients.",
         ),
-        _ => return None,
+        Bound::Plan => return None,
     };
-    let most = run
-        .manifest
-        .environment
-        .pointer("/client/max_connections")
-        .and_then(|n| n.as_u64());
+    let most = client.max_connections.map(|n| n as u64);
     let most = most.map_or_else(String::new, |n| format!(" at {} connections", count(n)));
     (waits > 0).then(|| {
         Finding::new(
@@ -97,12 +90,8 @@ pub(super) fn too_few_connections(run: &Run, summary: &Summary) -> Option<Findin
 
 /// Connections were opened so fast that closed ones may have used up the local ports.
 pub(super) fn ports_in_use(run: &Run, _: &Summary) -> Option<Finding> {
-    let ports = run
-        .manifest
-        .environment
-        .pointer("/client/host/local_ports")?
-        .as_array()?;
-    let (low, high) = (ports.first()?.as_u64()?, ports.get(1)?.as_u64()?);
+    let (low, high) = run.manifest.environment.client.host.as_ref()?.local_ports?;
+    let (low, high) = (u64::from(low), u64::from(high));
     let ports = high.checked_sub(low)? + 1;
     let health = run.manifest.client_health.as_ref()?;
     let opened: u64 = health.threads.iter().map(|t| t.connections_opened).sum();
@@ -129,13 +118,11 @@ pub(super) fn ports_in_use(run: &Run, _: &Summary) -> Option<Finding> {
 
 /// The cores change their clock with the load.
 pub(super) fn power_governor(run: &Run, _: &Summary) -> Option<Finding> {
-    let governors = run
-        .manifest
-        .environment
-        .pointer("/client/governors")?
-        .as_array()?;
-    let slow = governors.iter().filter_map(|name| name.as_str());
-    let slow: Vec<&str> = slow.filter(|name| *name != "performance").collect();
+    let governors = run.manifest.environment.client.governors.iter();
+    let slow: Vec<&str> = governors
+        .map(String::as_str)
+        .filter(|name| *name != "performance")
+        .collect();
     (!slow.is_empty()).then(|| {
         Finding::new(
             Severity::Note,

@@ -79,9 +79,8 @@ fn usual(later: &[FirstToken], band: u32) -> Option<f64> {
 /// A dataset was sent more than once. The facade says how many texts there are; request `id` has text
 /// `id` modulo that.
 pub(super) fn dataset_repeated(run: &Run, _: &Summary) -> Option<Finding> {
-    let environment = &run.manifest.environment;
-    let texts = environment.pointer("/workload/texts_before_repeating")?;
-    let texts = texts.as_u64().filter(|texts| *texts > 0)?;
+    let texts = run.manifest.environment.workload.texts_before_repeating;
+    let texts = texts.filter(|texts| *texts > 0)?;
     let sent = || {
         run.collected
             .requests
@@ -128,9 +127,7 @@ pub(super) fn dataset_repeated(run: &Run, _: &Summary) -> Option<Finding> {
 /// Rows of the trace or dataset, or members of its requests, were not sent as the file has them. The
 /// facade says which.
 pub(super) fn file_not_whole(run: &Run, _: &Summary) -> Option<Finding> {
-    let environment = &run.manifest.environment;
-    let left_out = environment.pointer("/workload/left_out")?.as_array()?;
-    let left_out: Vec<&str> = left_out.iter().filter_map(|text| text.as_str()).collect();
+    let left_out = run.manifest.environment.workload.left_out.as_ref()?;
     (!left_out.is_empty()).then(|| {
         Finding::new(
             Severity::Note,

@@ -6,6 +6,7 @@ use infermeter_core::certificate::{
     BOUNDS_US, Citation, CitedRung, Limit, LimitEnd, LoadKind, Proven, Transport,
 };
 use infermeter_core::clock::Offset;
+use infermeter_core::environment::{PrefixCounters, PrefixCountersOfRun};
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::plan::{Endpoint, PromptCount, Warmup};
 use infermeter_core::record::{Chunk, Reason, RequestRecord, StampSource, TokenSource};
@@ -13,7 +14,6 @@ use infermeter_core::run::{ClientHealth, Progress, RunLog, ThreadHealth, Unwritt
 use infermeter_core::schedule::Phase;
 use infermeter_core::units::Span;
 use infermeter_metrics::fixture::{Run, ms};
-use serde_json::json;
 
 mod answers;
 mod connections;
@@ -292,20 +292,24 @@ fn warmups() {
 
 #[test]
 fn client_and_server_on_one_machine() {
-    let loopback = json!({"target": {"loopback": true}});
-    let beside = loopback.clone();
+    let place = |loopback, same_host| {
+        move |run: &mut Run| {
+            let target = &mut run.manifest().environment.target;
+            (target.loopback, target.same_host) = (loopback, same_host);
+        }
+    };
     check(
-        |run| run.manifest().environment = beside,
+        place(Some(true), None),
         &["warning host-shared-with-server"],
     );
-    let own = json!({"target": {"loopback": false, "same_host": true}});
     check(
-        |run| run.manifest().environment = own,
+        place(Some(false), Some(true)),
         &["warning host-shared-with-server"],
     );
+    check(place(Some(false), Some(false)), &[]);
     check(
         |run| {
-            run.manifest().environment = loopback;
+            place(Some(true), None)(run);
             run.manifest().plan.target = "mock:llama-8b-h100".to_owned();
         },
         &["note host-shared-with-mock"],
@@ -467,7 +471,7 @@ fn prompts_as_the_server_counts_them() {
     );
     let meant = |share: f64| {
         move |run: &mut Run| {
-            run.manifest().environment["workload"]["shared_prefix_share"] = share.into();
+            run.manifest().environment.workload.shared_prefix_share = Some(share);
             every(run, 1).for_each(|r| r.cached_tokens = Some(16));
         }
     };
@@ -489,7 +493,7 @@ fn prompts_as_the_chat_template_makes_them() {
             let plan = &mut run.manifest().plan;
             plan.chat_template = Some("chat.jinja".into());
             plan.count = count;
-            run.manifest().environment["workload"]["template_tokens"] = 36.into();
+            run.manifest().environment.workload.template_tokens = Some(36);
             every(run, 1).for_each(|r| r.prompt_tokens = Some(r.requested_prompt_tokens + tokens));
         }
     };
@@ -507,9 +511,10 @@ fn prompts_as_the_chat_template_makes_them() {
 fn counters_tell_what_usage_does_not() {
     let counted = |hits: f64| {
         move |run: &mut Run| {
-            run.manifest().environment["target"]["prefix_cache"] = serde_json::json!({
-                "before": { "queries": 1000.0, "hits": 200.0 },
-                "after": { "queries": 11_000.0, "hits": 200.0 + hits },
+            let counters = |queries, hits| PrefixCounters { queries, hits };
+            run.manifest().environment.target.prefix_cache = Some(PrefixCountersOfRun {
+                before: counters(1_000.0, 200.0),
+                after: Some(counters(11_000.0, 200.0 + hits)),
             });
         }
     };
@@ -519,7 +524,7 @@ fn counters_tell_what_usage_does_not() {
     check(counted(-100.0), &[]);
     let shared = |run: &mut Run| {
         counted(3_000.0)(run);
-        run.manifest().environment["workload"]["shared_prefix_share"] = 0.3.into();
+        run.manifest().environment.workload.shared_prefix_share = Some(0.3);
     };
     check(shared, &["note prefix-cache-shared"]);
     let mut run = Run::steady(1_300, 20.0, 50);

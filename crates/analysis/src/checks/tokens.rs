@@ -8,6 +8,7 @@ use crate::limits::{
 use crate::prefix_cache::HitSource;
 use crate::run::Run;
 use crate::summary::Summary;
+use infermeter_core::environment::Fate;
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::plan::{Endpoint, Plan, PrefixMode, PromptCount};
 use infermeter_metrics::token_counts::{OffLength, PromptDifference};
@@ -176,10 +177,10 @@ fn varies(plan: &Plan, prompt: &PromptDifference) -> bool {
 /// Prompts have more than their text.
 fn carries_more(run: &Run) -> bool {
     let plan = &run.manifest.plan;
-    let members = run.manifest.environment.pointer("/workload/trace/members");
-    let members = members.and_then(|m| m.as_array()).into_iter().flatten();
-    let mut sent = members.filter(|m| m["fate"] == "sent");
-    let counted = sent.any(|m| COUNTED_MEMBERS.iter().any(|name| m["name"] == *name));
+    let file = run.manifest.environment.workload.trace.as_ref();
+    let members = file.into_iter().flat_map(|file| &file.members);
+    let mut sent = members.filter(|member| member.fate == Fate::Sent);
+    let counted = sent.any(|member| COUNTED_MEMBERS.contains(&member.name.as_str()));
     plan.tools.is_some() || plan.images.is_some() || !plan.image.is_empty() || counted
 }
 
@@ -201,8 +202,11 @@ fn template_planned(run: &Run) -> Option<i64> {
     if plan.count == PromptCount::Template {
         return Some(0);
     }
-    let environment = &run.manifest.environment;
-    environment.pointer("/workload/template_tokens")?.as_i64()
+    run.manifest
+        .environment
+        .workload
+        .template_tokens
+        .map(i64::from)
 }
 
 fn template_mismatch(planned: i64, evidence: String) -> Finding {

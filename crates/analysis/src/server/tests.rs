@@ -4,6 +4,7 @@ use super::fixture::{inside, summary, watched};
 use super::*;
 use crate::{HitSource, KeepsUp, QueueSign};
 use infermeter_core::clock::Offset;
+use infermeter_core::environment::MetricsPlace;
 use infermeter_core::run::RunLog;
 use infermeter_metrics::fixture::{self, ms};
 
@@ -115,8 +116,9 @@ fn a_server_without_a_page_says_why() {
     let mut log = even();
     let of = |run: &Run| summary(run, &even()).server;
     assert_eq!(of(&Run::of(&log)), None, "nobody looked");
-    log.manifest.environment["target"]["server_metrics"] =
-        serde_json::json!({ "not_available": "status 404" });
+    log.manifest.environment.target.server_metrics = Some(MetricsPlace::NotAvailable {
+        not_available: "status 404".to_owned(),
+    });
     let found = of(&Run::of(&log)).expect("somebody looked");
     assert_eq!(found.not_available.as_deref(), Some("status 404"));
     assert_eq!(

@@ -8,8 +8,9 @@ use crate::facts::{
     TokenSource, is_unknown,
 };
 use crate::format::Format;
-use crate::json::{at, flag, list, number, percent, text};
+use crate::json::{at, flag, number, percent, text};
 use infermeter_core::declared::{Declared, Statement};
+use infermeter_core::environment::TargetSide;
 use infermeter_core::plan::{ArrivalKind, Endpoint, Plan};
 use infermeter_core::record::{Outcome, TokenSource as RecordSource};
 use infermeter_core::run::{LoadModel as RunLoad, RunManifest, RunState};
@@ -301,22 +302,20 @@ fn declared(facts: &mut Facts, plan: &Plan) {
 
 /// What the server said of itself before the run: its engine where the list of models names one, and
 /// the version that goes with it. The simulator's preset is its configuration.
-fn observed(facts: &mut Facts, environment: &Value) {
-    let target = |name: &str| text(environment, &format!("target.{name}"));
-    let models = list(environment, "target.models").unwrap_or(&[]);
-    let owner = models.first().and_then(|model| text(model, "owned_by"));
-    if let Some(engine) = owner.filter(|owner| ENGINES.contains(&owner.as_str())) {
-        facts.declare(SetupItem::Engine, Some(engine));
-        facts.declare(SetupItem::EngineVersion, target("version"));
+fn observed(facts: &mut Facts, target: &TargetSide) {
+    let owner = target.models.first().and_then(|m| m.owned_by.as_deref());
+    if let Some(engine) = owner.filter(|owner| ENGINES.contains(owner)) {
+        facts.declare(SetupItem::Engine, Some(engine.to_owned()));
+        facts.declare(SetupItem::EngineVersion, target.version.clone());
     }
-    facts.simulated = target("mock").is_some();
-    facts.declare(SetupItem::EngineFlags, target("mock"));
+    facts.simulated = target.mock.is_some();
+    facts.declare(SetupItem::EngineFlags, target.mock.clone());
 }
 
 fn set_up(facts: &mut Facts, manifest: &RunManifest) {
     let plan = &manifest.plan;
     facts.declare(SetupItem::Model, Some(manifest.model.clone()));
-    observed(facts, &manifest.environment);
+    observed(facts, &manifest.environment.target);
     declared(facts, plan);
     let template = match (&plan.chat_template, plan.endpoint) {
         (Some(file), _) => file.display().to_string(),
@@ -344,7 +343,7 @@ mod tests {
         let judged = |mock: Option<&str>| {
             let mut run = Run::open(1.0, 10);
             let manifest = run.manifest();
-            manifest.environment = json!({"target": {"mock": mock}});
+            manifest.environment.target.mock = mock.map(str::to_owned);
             manifest.summary = Some(json!({
                 "context": {"hardware": {"gpu": "unknown", "network": "10GbE"}},
                 "steady": {"answer": "undecided", "start_up": {"answer": "steady"}},

@@ -27,6 +27,7 @@ use infermeter_client::engine::EngineConfig;
 use infermeter_client::prepared::Prepared;
 use infermeter_client::response::Expect;
 use infermeter_core::clock::{Clock, realtime_ns};
+use infermeter_core::environment::Environment;
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::plan::{History, Plan, Until};
 use infermeter_core::record::RequestRecord;
@@ -203,7 +204,7 @@ pub(crate) fn execute_on(
     let mut manifest = first_manifest(plan, load, run_id, &target, environment);
     let sentinel = Sentinel::start();
     let receiving = Receiving::choose(plan.io, sentinel.is_some())?;
-    manifest.environment["client"]["io"] = receiving.facts();
+    manifest.environment.client.io = Some(receiving.facts());
     manifest.calibration = cite::cite(plan, size.threads, &receiving);
     manifest
         .run_findings
@@ -218,7 +219,7 @@ fn first_manifest(
     load: &Load,
     run_id: &str,
     target: &ReadyTarget,
-    environment: serde_json::Value,
+    environment: Environment,
 ) -> RunManifest {
     let shown = secrets::redact(plan);
     // What is measured, not where it is written or how it is shown.
@@ -335,7 +336,7 @@ fn execute(
         manifest.run_findings.push(prompt_inexact(&problem));
     }
     let unwritten = sink.unwritten();
-    manifest.environment["workload"]["sent_sha256"] = bodies.hash(sink.sent).into();
+    manifest.environment.workload.sent_sha256 = bodies.hash(sink.sent);
     Ok(Executed {
         interrupted: outcome.progress.interrupted,
         manifest: ended(manifest, outcome, unwritten),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::fuzzing;
+use infermeter_core::environment::PrefixCounters;
 
 /// A page as vLLM 0.32 wrote it under load, cut down to a part of its series.
 const VLLM: &str = include_str!("../../../../fuzz/seeds/metrics/vllm.prom");
@@ -166,4 +167,46 @@ fn a_page_made_to_cost_much_is_looked_at_in_part() {
     let behind = format!("vllm:num_requests_waiting 2\n{noise}vllm:num_requests_running 7\n");
     let (_, figures) = super::figures(&behind).expect("an engine");
     assert_eq!((figures.running, figures.waiting), (None, Some(2.0)));
+}
+
+/// Lines as vLLM 0.32 writes them, of two engines.
+const CACHE_PAGE: &str = "\
+# HELP vllm:prefix_cache_queries_total Prefix cache queries, in terms of number of queried tokens.
+# TYPE vllm:prefix_cache_queries_total counter
+vllm:prefix_cache_queries_total{engine=\"0\",model_name=\"tiny} llama\"} 5175.0
+vllm:prefix_cache_queries_total{engine=\"1\",model_name=\"tiny} llama\"} 25.0
+vllm:prefix_cache_queries_created{engine=\"0\",model_name=\"tiny-llama\"} 1.7953473408093855e+09
+vllm:prefix_cache_hits_total{engine=\"0\",model_name=\"tiny-llama\"} 12.0
+vllm:external_prefix_cache_hits_total{engine=\"0\",model_name=\"tiny-llama\"} 9.0
+";
+
+fn counters_of(page: &str) -> Option<PrefixCounters> {
+    PrefixCounters::of(&figures(page)?.1)
+}
+
+#[test]
+fn counters_are_summed_over_engines() {
+    let expect = PrefixCounters {
+        queries: 5200.0,
+        hits: 12.0,
+    };
+    assert_eq!(counters_of(CACHE_PAGE), Some(expect));
+    let plain = "vllm:prefix_cache_queries 8\nvllm:prefix_cache_hits 3\n";
+    let expect = PrefixCounters {
+        queries: 8.0,
+        hits: 3.0,
+    };
+    assert_eq!(counters_of(plain), Some(expect));
+}
+
+#[test]
+fn what_is_not_counted_is_absent() {
+    for page in [
+        "",
+        "<html>",
+        "vllm:prefix_cache_queries_total 5\n",
+        "vllm:prefix_cache_queries NaN\nvllm:prefix_cache_hits NaN\n",
+    ] {
+        assert_eq!(counters_of(page), None, "{page}");
+    }
 }

@@ -5,99 +5,19 @@
 
 use super::format::TraceFormat;
 use super::options::TimeUnit;
-use crate::members::{Fate, MemberRule, MemberUse};
+use crate::members::MemberRule;
+use infermeter_core::environment::{
+    Fate, MemberUse, OtherMembers, SkipReason, Skipped, Touched, TraceRead,
+};
 use infermeter_core::text::inert;
 use serde::Serialize;
-use std::fmt;
-
-/// Lines named for each reason.
-const LINES_NAMED: usize = 5;
 
 /// Members told apart by name.
 const MEMBERS_NAMED: usize = 100;
 
-/// Why a row is left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SkipReason {
-    /// It failed when it was recorded: it has no response tokens.
-    Failed,
-    /// Prompt and answer exceed the context.
-    OverContext,
-    /// Its conversation has no answer to ask for.
-    NoAnswer,
-    /// Its prompt is empty.
-    NoPrompt,
-    /// It has images, which are not sent.
-    Images,
-    /// It has audio, files or other parts that are not sent.
-    OtherParts,
-    /// One of its texts is null.
-    NullText,
-    /// It asks for no output tokens: there would be nothing to measure.
-    NoOutput,
-}
-
-impl fmt::Display for SkipReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Failed => "failed when recorded (0 response tokens)",
-            Self::OverContext => "longer than the context",
-            Self::NoAnswer => "a conversation without an answer",
-            Self::NoPrompt => "an empty prompt",
-            Self::Images => "with images, which are not sent",
-            Self::OtherParts => "with parts that are neither text nor image, which are not sent",
-            Self::NullText => "a text that is null",
-            Self::NoOutput => "0 output tokens, which cannot be asked for",
-        })
-    }
-}
-
-/// Rows left out or changed for one reason.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Touched {
-    /// How many.
-    pub rows: u64,
-    /// Lines of the first few.
-    pub first_lines: Vec<u64>,
-}
-
-impl Touched {
-    pub(super) fn add(&mut self, line: u64) {
-        self.rows += 1;
-        if self.first_lines.len() < LINES_NAMED {
-            self.first_lines.push(line);
-        }
-    }
-
-    /// `12 rows (lines 3, 8, 9, 14, 20, ...)`.
-    fn described(&self) -> String {
-        let mut lines: Vec<String> = self.first_lines.iter().map(u64::to_string).collect();
-        if self.rows as usize > lines.len() {
-            lines.push("...".to_owned());
-        }
-        let s = if self.rows == 1 { "" } else { "s" };
-        format!("{} row{s} (line{s} {})", self.rows, lines.join(", "))
-    }
-}
-
-/// Rows left out for one reason.
+/// What was read. As JSON it is what the record has of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Skipped {
-    /// Why.
-    pub reason: SkipReason,
-    /// Which.
-    pub touched: Touched,
-}
-
-impl fmt::Display for Skipped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.touched.described(), self.reason)
-    }
-}
-
-/// What was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "TraceRead")]
 pub struct TraceFacts {
     /// The format.
     pub format: TraceFormat,
@@ -116,23 +36,36 @@ pub struct TraceFacts {
     /// Tokens of a block, where rows have hash ids.
     pub block_tokens: Option<u32>,
     /// Unit of the timestamps, where they are numbers.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub time_unit: Option<TimeUnit>,
     /// What requests of texts bring beside them, and what becomes of it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<MemberUse>,
     /// Names of members beyond the first 100, which are not told apart.
-    #[serde(skip_serializing_if = "is_zero")]
     pub members_beyond: u64,
     /// Rows of a trace whose answer's length is drawn: the file has none.
-    #[serde(skip_serializing_if = "is_zero")]
     pub drawn_outputs: u64,
     /// What was done to the rows, in order.
     pub operations: Vec<String>,
 }
 
-fn is_zero(count: &u64) -> bool {
-    *count == 0
+impl From<TraceFacts> for TraceRead {
+    fn from(facts: TraceFacts) -> Self {
+        Self {
+            format: facts.format.name().to_owned(),
+            compressed: facts.compressed,
+            rows: facts.rows,
+            skipped: facts.skipped,
+            unselected: facts.unselected,
+            clipped: facts.clipped,
+            orphans: facts.orphans,
+            block_tokens: facts.block_tokens,
+            time_unit: facts.time_unit.map(|unit| unit.name().to_owned()),
+            members: facts.members,
+            members_beyond: facts.members_beyond,
+            drawn_outputs: facts.drawn_outputs,
+            operations: facts.operations,
+            other: OtherMembers::new(),
+        }
+    }
 }
 
 impl TraceFacts {

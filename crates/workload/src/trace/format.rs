@@ -4,13 +4,11 @@
 //! needs is there.
 
 use super::options::TimeUnit;
-use serde::Serialize;
 use std::fmt;
 use std::str::FromStr;
 
 /// A format of traces or datasets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TraceFormat {
     /// Azure LLM inference traces of 2023 to 2025, CSV.
     Azure,

@@ -4,7 +4,6 @@
 //! in the file; the reader makes it relative.
 
 use super::error::TraceError;
-use super::facts::SkipReason;
 use super::format::TraceFormat;
 use super::options::TraceOptions;
 use super::records::Raw;
@@ -12,6 +11,7 @@ use super::row::{Row, TextRef};
 use super::value::{Field, scalar};
 use crate::conversation::{AgentLine, Conversation};
 use crate::file::IndexLine;
+use infermeter_core::environment::SkipReason;
 use infermeter_core::text::{inert, inert_bytes};
 use serde::Deserialize;
 use serde::de::IgnoredAny;

@@ -27,7 +27,7 @@ pub(crate) use collect::GZIP;
 pub use collect::read_rows;
 pub(crate) use csv::{TextColumns, TextFields, text_columns};
 pub use error::TraceError;
-pub use facts::{SkipReason, Skipped, Touched, TraceFacts};
+pub use facts::TraceFacts;
 pub use format::{TraceFormat, TraceFormatError};
 pub(crate) use links::Links;
 pub use options::{Instants, OverContext, RowOrder, TimeUnit, TraceOptions};

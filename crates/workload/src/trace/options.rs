@@ -6,12 +6,10 @@
 use super::error::TraceError;
 use super::format::TraceFormat;
 use infermeter_core::text::inert;
-use serde::Serialize;
 use std::str::FromStr;
 
 /// Unit of a trace's timestamps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeUnit {
     /// Seconds.
     Seconds,

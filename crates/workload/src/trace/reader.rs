@@ -6,13 +6,14 @@
 
 use super::csv::Fields;
 use super::error::TraceError;
-use super::facts::{SkipReason, TraceFacts};
+use super::facts::TraceFacts;
 use super::format::{Container, TraceFormat};
 use super::jsonl::{Decoded, Objects, listed, members};
 use super::options::{OverContext, RowOrder, TimeUnit, TraceOptions};
 use super::records::{Raw, Records, Shape};
 use super::row::{MAX_TRACE_ROWS, Row};
 use super::tables::Table;
+use infermeter_core::environment::SkipReason;
 use infermeter_core::text::inert_bytes;
 use infermeter_core::units::Span;
 use std::collections::VecDeque;

@@ -5,7 +5,6 @@
 
 use super::csv::Fields;
 use super::error::TraceError;
-use super::facts::SkipReason;
 use super::format::TraceFormat;
 use super::jsonl::{Decoded, nothing_asked};
 use super::options::TimeUnit;
@@ -13,6 +12,7 @@ use super::records::{Raw, Records};
 use super::row::{Row, TextRef};
 use super::timestamp;
 use super::value::Field;
+use infermeter_core::environment::SkipReason;
 use std::io::BufRead;
 
 /// Decoder of one CSV file. The reader makes one for formats that CSV can have; any other would be

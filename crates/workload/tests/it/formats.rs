@@ -1,8 +1,9 @@
 //! The formats beside Azure's: what each says, and what is wrong with rows of each.
 
 use crate::files::{MOONCAKE, file_of, options, packed, read, refuse, refuse_with, with};
+use infermeter_core::environment::SkipReason;
 use infermeter_workload::{
-    Row, Sharing, SkipReason, Texts, Tokenizer, Trace, TraceFormat, TraceOptions, read_rows,
+    Row, Sharing, Texts, Tokenizer, Trace, TraceFormat, TraceOptions, read_rows,
 };
 use std::path::Path;
 

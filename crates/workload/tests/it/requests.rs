@@ -1,10 +1,10 @@
 //! What rows of texts carry beside them, and what is left out: nothing is lost without a word.
 
 use crate::files::{file_of, read, refuse, with};
+use infermeter_core::environment::{Fate, SkipReason};
 use infermeter_core::request::{BodyMember, Message, Role};
 use infermeter_workload::{
-    Api, Fate, MemberRule, SkipReason, TextRequest, Texts, TraceFacts, TraceFormat, TraceOptions,
-    read_rows,
+    Api, MemberRule, TextRequest, Texts, TraceFacts, TraceFormat, TraceOptions, read_rows,
 };
 use std::collections::BTreeSet;
 

@@ -1,8 +1,9 @@
 //! Traces: what is read, and what is said about what cannot be.
 
 use crate::files::{SLICE, packed, read, refuse, refuse_with, with};
+use infermeter_core::environment::SkipReason;
 use infermeter_workload::{
-    Row, SkipReason, Trace, TraceError, TraceFormat, TraceOptions, TraceReader, TraceRow, fuzzing,
+    Row, Trace, TraceError, TraceFormat, TraceOptions, TraceReader, TraceRow, fuzzing,
 };
 use proptest::collection::vec;
 use proptest::prelude::{any, proptest};

@@ -1,9 +1,9 @@
 //! Client machines that were busy, short of something, or slow.
 
 use crate::checks::tests::{check, every, thread};
+use infermeter_core::environment::{Bound, HostFacts};
 use infermeter_core::run::LoadModel;
 use infermeter_metrics::fixture::{Run, ms};
-use serde_json::json;
 
 /// Of the fixture's wall time.
 fn share(of: i64, percent: i64) -> i64 {
@@ -28,19 +28,20 @@ fn threads_that_wait_for_a_core() {
 
 #[test]
 fn connections_that_the_system_does_not_allow() {
-    let bound = |by: &'static str| {
+    let bound = |by: Bound| {
         move |run: &mut Run| {
             thread(|t| t.waits_for_cap = 3)(run);
-            run.manifest().environment =
-                json!({"client": {"connections_bound_by": by, "max_connections": 900}});
+            let client = &mut run.manifest().environment.client;
+            client.connections_bound_by = Some(by);
+            client.max_connections = Some(900);
         }
     };
-    check(bound("descriptors"), &["warning too-few-connections"]);
-    check(bound("ports"), &["warning too-few-connections"]);
-    check(bound("plan"), &["note waits-for-connection"]);
+    check(bound(Bound::Descriptors), &["warning too-few-connections"]);
+    check(bound(Bound::Ports), &["warning too-few-connections"]);
+    check(bound(Bound::Plan), &["note waits-for-connection"]);
     check(
         |run| {
-            bound("ports")(run);
+            bound(Bound::Ports)(run);
             thread(|t| t.waits_for_cap = 0)(run);
         },
         &[],
@@ -53,8 +54,10 @@ fn ports_that_closed_connections_hold() {
     let opened = |n: u64| {
         move |run: &mut Run| {
             thread(|t| t.connections_opened = n)(run);
-            run.manifest().environment =
-                json!({"client": {"host": {"local_ports": [32_768, 60_999]}}});
+            run.manifest().environment.client.host = Some(HostFacts {
+                local_ports: Some((32_768, 60_999)),
+                ..HostFacts::default()
+            });
         }
     };
     check(opened(28_500), &["warning ports-in-use"]);
@@ -63,15 +66,16 @@ fn ports_that_closed_connections_hold() {
 
 #[test]
 fn cores_that_change_their_clock() {
-    let governors = |names: serde_json::Value| {
+    let governors = |names: &'static [&'static str]| {
         move |run: &mut Run| {
-            run.manifest().environment = json!({"client": {"governors": names}});
+            let names = names.iter().map(|&name| name.to_owned());
+            run.manifest().environment.client.governors = names.collect();
         }
     };
-    check(governors(json!(["performance"])), &[]);
-    check(governors(json!([])), &[]);
+    check(governors(&["performance"]), &[]);
+    check(governors(&[]), &[]);
     check(
-        governors(json!(["performance", "powersave"])),
+        governors(&["performance", "powersave"]),
         &["note power-governor"],
     );
 }

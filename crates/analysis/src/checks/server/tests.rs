@@ -2,6 +2,7 @@
 
 use super::super::judge;
 use crate::server::fixture::{inside, summary, watched};
+use infermeter_core::environment::MetricsPlace;
 use infermeter_core::finding::Finding;
 use infermeter_core::server::ServerFigures;
 use infermeter_metrics::fixture::Run;
@@ -51,8 +52,9 @@ fn a_page_that_the_plan_names_and_nobody_answers() {
     let unread = |place: &str| {
         let mut log = Run::steady(1_300, 20.0, 12).build();
         log.manifest.plan.server_metrics = place.parse().expect("a place");
-        log.manifest.environment["target"]["server_metrics"] =
-            serde_json::json!({ "not_available": "status 404" });
+        log.manifest.environment.target.server_metrics = Some(MetricsPlace::NotAvailable {
+            not_available: "status 404".to_owned(),
+        });
         let (run, summary) = crate::summarize_log(&log);
         let mut findings = judge(&run, &summary);
         findings.retain(|f| f.code != "percentile-needs-more");

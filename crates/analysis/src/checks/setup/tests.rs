@@ -3,7 +3,6 @@
 use crate::checks::tests::{check, every, postpone_answer};
 use infermeter_core::plan::PrefixMode;
 use infermeter_metrics::fixture::{Run, ms};
-use serde_json::json;
 
 #[test]
 fn a_cold_server_in_the_window() {
@@ -41,7 +40,8 @@ fn a_cold_server_in_the_window() {
 fn a_file_that_was_not_sent_whole() {
     let left_out = |texts: &'static [&'static str]| {
         move |run: &mut Run| {
-            run.manifest().environment["workload"]["left_out"] = (*texts).into();
+            run.manifest().environment.workload.left_out =
+                Some(texts.iter().map(|&text| text.to_owned()).collect());
         }
     };
     check(
@@ -55,7 +55,7 @@ fn a_file_that_was_not_sent_whole() {
 fn a_dataset_that_was_sent_again() {
     let texts = |texts: u64, prefix: Option<PrefixMode>| {
         move |run: &mut Run| {
-            run.manifest().environment["workload"]["texts_before_repeating"] = texts.into();
+            run.manifest().environment.workload.texts_before_repeating = Some(texts);
             run.manifest().plan.prefix = prefix;
         }
     };
@@ -91,7 +91,7 @@ fn shared_beginnings_of_unknown_effect() {
             let manifest = run.manifest();
             manifest.plan.strict = true;
             manifest.plan.engine_info = engine_info.map(str::to_owned);
-            manifest.environment = json!({"workload": {"shared_prefix_share": 0.4}});
+            manifest.environment.workload.shared_prefix_share = Some(0.4);
         }
     };
     let found_of = |change: &dyn Fn(&mut Run)| {

@@ -1,0 +1,166 @@
+//! The server's side: address, identity, accepted fields, its metrics page and its caches.
+
+use super::{CacheTrial, EngineFacts, OtherMembers};
+use crate::server::{ServerEngine, ServerFigures};
+use serde::{Deserialize, Serialize};
+
+/// What was found out about the server.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TargetSide {
+    /// Where requests go, without credentials.
+    pub url: Option<String>,
+    /// The address behind it.
+    pub address: Option<String>,
+    /// That is a loopback one.
+    pub loopback: Option<bool>,
+    /// That is one of the client's host.
+    pub same_host: Option<bool>,
+    /// The `server` header.
+    pub server: Option<String>,
+    /// `/version`.
+    pub version: Option<String>,
+    /// Models served.
+    pub models: Vec<ModelFacts>,
+    /// Why there are none.
+    pub models_problem: Option<String>,
+    /// The embedded simulator's preset or parameters.
+    pub mock: Option<String>,
+    /// Request fields in use.
+    pub fields: Option<RequestFields>,
+    /// Which engine it says it is.
+    pub engine: Option<EngineFacts>,
+    /// Its metrics page.
+    pub server_metrics: Option<MetricsPlace>,
+    /// Its counters of the prefix cache; absent where it has none.
+    pub prefix_cache: Option<PrefixCountersOfRun>,
+    /// The trial of response caching; absent where none was asked for.
+    pub response_cache: Option<CacheTrial>,
+    /// Of another version.
+    #[serde(flatten)]
+    pub other: OtherMembers,
+}
+
+/// One entry of `/v1/models`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelFacts {
+    /// Its id.
+    pub id: String,
+    /// Longest prompt plus answer, tokens.
+    pub max_model_len: Option<u64>,
+    /// `owned_by`.
+    pub owned_by: Option<String>,
+}
+
+/// Fields that requests carry beside what they ask.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RequestFields {
+    /// `ignore_eos`.
+    pub ignore_eos: Option<bool>,
+    /// `stream_options.include_usage`.
+    pub include_usage: Option<bool>,
+    /// `stream_options.continuous_usage_stats`.
+    pub continuous_usage: Option<bool>,
+    /// `max_completion_tokens` instead of `max_tokens`.
+    pub max_completion_tokens: Option<bool>,
+    /// They were tried on the server.
+    pub probed: Option<bool>,
+    /// Of another version.
+    #[serde(flatten)]
+    pub other: OtherMembers,
+}
+
+/// The server's metrics page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum MetricsPlace {
+    /// It is read.
+    Known {
+        /// Whose it is.
+        engine: ServerEngine,
+        /// Where it is, without credentials.
+        url: String,
+    },
+    /// There is none that could be read.
+    NotAvailable {
+        /// Why.
+        not_available: String,
+    },
+}
+
+/// The counters around the load.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PrefixCountersOfRun {
+    /// Before it.
+    pub before: PrefixCounters,
+    /// After it; absent where the run did not get there, or the page was gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<PrefixCounters>,
+}
+
+/// Tokens looked up and found in the prefix cache since the server started: two counters of its metrics
+/// page. What a server does not count is absent.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PrefixCounters {
+    /// Prompt tokens looked up.
+    pub queries: f64,
+    /// Of those, found.
+    pub hits: f64,
+}
+
+impl PrefixCounters {
+    /// Those of a page; `None` unless it has both.
+    pub fn of(figures: &ServerFigures) -> Option<Self> {
+        Some(Self {
+            queries: figures.prefix_queries?,
+            hits: figures.prefix_hits?,
+        })
+    }
+}
+
+impl TargetSide {
+    /// Every text in which a server may repeat a secret. The pattern names all members: a new one has
+    /// to find its place here.
+    pub fn each_text(&mut self, each: &mut dyn FnMut(&mut String)) {
+        let Self {
+            url,
+            address,
+            loopback: _,
+            same_host: _,
+            server,
+            version,
+            models,
+            models_problem,
+            mock,
+            fields: _,
+            engine,
+            server_metrics,
+            prefix_cache: _,
+            response_cache,
+            other: _,
+        } = self;
+        let own = [url, address, server, version, models_problem, mock];
+        own.into_iter().flatten().for_each(&mut *each);
+        for ModelFacts {
+            id,
+            max_model_len: _,
+            owned_by,
+        } in models
+        {
+            each(id);
+            owned_by.iter_mut().for_each(&mut *each);
+        }
+        if let Some(engine) = engine {
+            engine.each_text(each);
+        }
+        match server_metrics {
+            Some(MetricsPlace::Known { engine: _, url }) => each(url),
+            Some(MetricsPlace::NotAvailable { not_available }) => each(not_available),
+            None => {}
+        }
+        if let Some(CacheTrial { pairs: _, problem }) = response_cache {
+            problem.iter_mut().for_each(each);
+        }
+    }
+}
