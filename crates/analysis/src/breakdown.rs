@@ -10,6 +10,7 @@ use crate::distribution::Distribution;
 use crate::figure::Mean;
 use crate::percentile::Percentile;
 use crate::run::Run;
+use infermeter_core::text::Word;
 use infermeter_metrics::chunk_sums::{ChunkSums, chunk_sums};
 use infermeter_metrics::facts::RequestFacts;
 use infermeter_metrics::origin::Origin;
@@ -19,7 +20,7 @@ use infermeter_metrics::readings::BATCHES;
 use infermeter_metrics::request_metric::RequestMetric;
 use infermeter_metrics::samples::request_samples;
 use infermeter_metrics::stalls::{Stalls, stalls};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// A key by which requests are told apart.
@@ -83,16 +84,16 @@ pub(crate) const KEYS: &[Key] = &[
 ];
 
 /// Latencies by one key.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Breakdown {
     /// `class`, `turn`, `turn_number`, `prompt_tokens` or `output_tokens`.
-    pub key: &'static str,
+    pub key: Word,
     /// Its bands, ascending; at least two, of `turn_number` three.
     pub bands: Vec<Band>,
 }
 
 /// The requests of one band.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Band {
     /// The class's name, `first`, or `64 to 255`.
     pub band: String,
@@ -109,13 +110,13 @@ pub struct Band {
     /// Stalls.
     pub stalls: Stalls,
     /// Means over its chunks; absent without streams.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chunks: Option<ChunkMeans>,
 }
 
 /// Means over the chunks of completed answers. Their intervals are those of ten batches of
 /// consecutive requests.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ChunkMeans {
     /// Gaps between consecutive chunks.
     pub gaps: u64,
@@ -173,7 +174,7 @@ pub(crate) fn breakdowns(
         };
         let bands: Vec<u32> = completed.into_iter().collect();
         (bands.len() >= key.least).then(|| Breakdown {
-            key: key.name,
+            key: key.name.into(),
             bands: crate::parallel::map(&bands, population.len(), |b| band(*b)),
         })
     };
@@ -254,7 +255,7 @@ mod tests {
     fn names(breakdown: &Breakdown) -> (&str, Vec<(&str, u64)>) {
         let bands = breakdown.bands.iter();
         let bands = bands.map(|b| (&*b.band, b.measured.completed)).collect();
-        (breakdown.key, bands)
+        (&*breakdown.key, bands)
     }
 
     #[test]

@@ -10,10 +10,10 @@ use infermeter_core::certificate::{Citation, LimitEnd, LoadKind, Transport};
 use infermeter_core::record::StampSource;
 use infermeter_core::run::Window;
 use infermeter_metrics::receive::StampCounts;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What the machine's certificate says about the run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CalibrationSummary {
     /// The certificate's date.
     pub created: Option<String>,
@@ -26,7 +26,7 @@ pub struct CalibrationSummary {
 }
 
 /// A load beside its ladder.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CalibratedLoad {
     /// The ladder.
     pub kind: LoadKind,
@@ -41,7 +41,7 @@ pub struct CalibratedLoad {
 }
 
 /// Where a load lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Range {
     /// Not above the highest proven load.

@@ -6,17 +6,18 @@
 use infermeter_core::declared::{Declared, Subject};
 use infermeter_core::environment::EngineFacts;
 use infermeter_core::run::RunManifest;
-use serde::Serialize;
+use infermeter_core::text::Word;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The word for what nobody said.
 pub const UNKNOWN: &str = "unknown";
 
 /// Values by name; [`UNKNOWN`] where nobody said.
-pub type Known = BTreeMap<&'static str, String>;
+pub type Known = BTreeMap<Word, String>;
 
 /// What is known of the server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Context {
     /// By the names of `--hardware`.
     pub hardware: Known,
@@ -34,7 +35,10 @@ impl Context {
             let value = |name: &'static str| {
                 let said = declared.value(subject, name);
                 let value = said.or_else(|| seen(manifest, subject, name));
-                (name, value.unwrap_or_else(|| UNKNOWN.to_owned()))
+                (
+                    Word::from(name),
+                    value.unwrap_or_else(|| UNKNOWN.to_owned()),
+                )
             };
             subject.names().iter().map(|name| value(name)).collect()
         };

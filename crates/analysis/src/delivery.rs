@@ -7,10 +7,10 @@
 use crate::limits::{BURSTY_SIZE, BURSTY_STREAMS, RELEASES_ALIKE};
 use infermeter_metrics::population::Population;
 use infermeter_metrics::releases::Releases;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Bursts, alike over the streams.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct BurstyDelivery {
     /// Streams long enough to tell.
     pub streams: usize,

@@ -4,13 +4,14 @@ use crate::CONFIDENCE;
 use crate::figure::{Cell, Mean};
 use crate::percentile::Percentile;
 use crate::token_figures::TokenFigure;
+use infermeter_core::text::Word;
 use infermeter_metrics::readings::{BATCHES, BLOCK_NS};
 use infermeter_metrics::token_series::TimedSamples;
 use infermeter_stats::{
     BlockSeries, EcdfPoint, RankTable, SampleSeries, band_half_height, batch_means, ecdf,
     ecdf_of_table, observed_span, summarise,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Cells by percentile.
@@ -22,7 +23,7 @@ pub(crate) fn points_of(table: &RankTable) -> Vec<EcdfPoint> {
 }
 
 /// What one observation of a series is. Series of different weights are different populations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Weight {
     /// A request.
@@ -38,10 +39,10 @@ pub enum Weight {
 }
 
 /// The distribution of one metric.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Distribution {
     /// Unit of every value: `ms` or `tokens`.
-    pub unit: &'static str,
+    pub unit: Word,
     /// What one observation is.
     pub weight: Weight,
     /// Observations.
@@ -50,7 +51,7 @@ pub struct Distribution {
     /// independent ones.
     pub mean: Option<Mean>,
     /// Values that the mean needs, at the dependence seen; only where it is absent for want of them.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean_needed: Option<usize>,
     /// Independent observations whose mean would be as precise.
     pub mean_effective_n: Option<f64>,
@@ -64,15 +65,15 @@ pub struct Distribution {
     pub tail_ratio: Option<f64>,
     /// ESS / n < 0.5 at p50, p90 or p99: requests share a queue. Absent for token-level series,
     /// which are never taken as independent.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlated: Option<bool>,
     /// Percentiles over successes.
     pub percentiles: Percentiles,
     /// Percentiles with each failure as +infinity; absent where nothing failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub with_failures: Option<Percentiles>,
     /// The distribution function of the successes.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ecdf: Option<Ecdf>,
 }
 
@@ -81,7 +82,7 @@ const ECDF_POINTS: usize = 100;
 
 /// An empirical distribution function with its band of 95 % simultaneous coverage (Dvoretzky,
 /// Kiefer and Wolfowitz, on the smallest effective sample size of the percentiles).
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ecdf {
     /// Points, ascending: exact shares at these values.
     pub at: Vec<f64>,
@@ -118,7 +119,7 @@ impl Distribution {
         let percentiles = request_percentiles(&series, wanted);
         let points = ecdf(series.sorted(), ECDF_POINTS);
         Some(Self {
-            unit: "ms",
+            unit: "ms".into(),
             weight: Weight::Request,
             n: samples.len(),
             mean: summary
@@ -145,7 +146,7 @@ impl Distribution {
     ) -> Self {
         let percentiles = cells_of(figure, wanted);
         Self {
-            unit,
+            unit: unit.into(),
             weight,
             n: figure.n,
             mean: figure.mean,
@@ -172,7 +173,7 @@ impl Distribution {
         let percentiles = block_percentiles(&series, wanted);
         let moments = summarise(&samples.values, CONFIDENCE).ok();
         Some(Self {
-            unit: "ms",
+            unit: "ms".into(),
             weight,
             n: samples.values.len(),
             mean: mean_by_batches(samples),
@@ -195,9 +196,9 @@ impl Distribution {
     }
 
     /// The order statistic of this sample at a percentile, whatever its grade: for checks of what
-    /// happened, not for figures.
+    /// happened, not for figures. A summary that was read has none.
     pub fn order_statistic(&self, percentile: Percentile) -> Option<f64> {
-        self.cell(percentile).map(|c| c.order_statistic)
+        self.cell(percentile).and_then(|c| c.order_statistic)
     }
 }
 

@@ -4,19 +4,20 @@
 //! beside it. Invariant: absent below two takers; a taker counts where it has a completed measured request.
 
 use crate::run::Run;
+use infermeter_core::text::Word;
 use infermeter_metrics::facts::RequestFacts;
 use infermeter_metrics::origin::Origin;
 use infermeter_metrics::population::Population;
 use infermeter_metrics::request_metric::RequestMetric;
 use infermeter_stats::jain_index;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Fairness between takers of one kind.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fairness {
     /// `session` or `class`.
-    pub by: &'static str,
+    pub by: Word,
     /// Over mean TTFT, from the headline origin.
     pub ttft: Option<FairnessIndex>,
     /// Over the mean speed of answers, output tokens per second of E2E (1 / NTPOT).
@@ -24,7 +25,7 @@ pub struct Fairness {
 }
 
 /// Jain's index of one measure.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct FairnessIndex {
     /// (sum x)^2 / (n sum x^2): 1 where all means are equal, 1 / n where one taker has everything.
     pub index: f64,
@@ -60,7 +61,7 @@ pub(crate) fn fairness(run: &Run, population: &Population<'_>, origin: Origin) -
         let ntpot = |r: &RequestFacts| RequestMetric::Ntpot.value_ms(r, origin);
         let speed = |r: &RequestFacts| ntpot(r).filter(|ms| *ms > 0.0).map(|ms| 1e3 / ms);
         Fairness {
-            by,
+            by: (*by).into(),
             ttft: measure(&ttft).filter(|_| population.streaming()),
             speed: measure(&speed),
         }
@@ -141,7 +142,10 @@ mod tests {
         let alike = fairness(sessions(0));
         assert_eq!(alike.len(), 1);
         let ttft = alike[0].ttft.expect("streams");
-        assert_eq!((alike[0].by, ttft.n, ttft.requests), ("session", 10, 400));
+        assert_eq!(
+            (alike[0].by.as_ref(), ttft.n, ttft.requests),
+            ("session", 10, 400)
+        );
         assert!(ttft.index > 0.998 && ttft.alike > 0.998, "{ttft:?}");
         // One of ten waits 600 ms, the others 60: (540 + 660)^2 / (10 (9 x 60^2 + 660^2)).
         let apart = fairness(sessions(ms(600)))[0].ttft.expect("streams");
@@ -151,7 +155,7 @@ mod tests {
             let records = run.records().iter_mut().enumerate();
             records.for_each(|(i, r)| r.class = (i % 2) as u16);
         });
-        let by: Vec<&str> = classes.iter().map(|f| f.by).collect();
+        let by: Vec<&str> = classes.iter().map(|f| f.by.as_ref()).collect();
         assert_eq!(by, ["class"]);
         let speed = classes[0].speed.expect("tokens");
         assert!(speed.index > 0.999 && speed.n == 2, "{speed:?}");

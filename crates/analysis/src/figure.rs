@@ -3,10 +3,10 @@
 use infermeter_stats::{
     Estimate, Grade, Interval, Method, ProportionEstimate, batch_mean_interval,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One percentile of one series.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
     /// The order statistic x_(ceil(n p)); absent where the grade is `unsupported`, and where it
     /// falls among failures (`infinite`).
@@ -22,26 +22,27 @@ pub struct Cell {
     /// How far the sample carries the value.
     pub grade: CellGrade,
     /// Observations that this percentile needs, at the dependence seen; only if `unsupported`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needed: Option<usize>,
     /// How the interval was made.
     pub method: CellMethod,
     /// Distinct time blocks with a tail observation; token-level series only.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tail_blocks: Option<usize>,
     /// The percentile falls among the failures, which count as +infinity.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub infinite: bool,
     /// The lower bound falls among the failures: the percentile surely does.
-    #[serde(skip)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub low_is_infinite: bool,
-    /// The order statistic whatever the grade: what this sample did, for the checks; no figure.
+    /// The order statistic whatever the grade: what this sample did, for the checks; no figure, and
+    /// absent from a summary that was read.
     #[serde(skip)]
-    pub order_statistic: f64,
+    pub order_statistic: Option<f64>,
 }
 
 /// How far a sample carries a percentile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CellGrade {
     /// At least 100 effective tail samples (or tail blocks).
@@ -53,7 +54,7 @@ pub enum CellGrade {
 }
 
 /// How an interval was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CellMethod {
     /// Exact binomial ranks: the sample behaves as independent.
@@ -89,7 +90,7 @@ impl From<&Estimate> for Cell {
             tail_blocks: estimate.tail_blocks,
             infinite: estimate.value.is_infinite(),
             low_is_infinite: estimate.interval.low == Some(f64::INFINITY),
-            order_statistic: estimate.value,
+            order_statistic: Some(estimate.value),
         }
     }
 }
@@ -107,7 +108,7 @@ impl Cell {
 }
 
 /// A mean with its interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Mean {
     /// The arithmetic mean.
     pub value: f64,
@@ -134,7 +135,7 @@ impl Mean {
 }
 
 /// A share of requests with its interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Share {
     /// `count` / `n`, in [0, 1].
     pub value: f64,

@@ -15,16 +15,16 @@ use infermeter_metrics::request_metric::RequestMetric;
 use infermeter_metrics::samples::request_samples;
 use infermeter_metrics::stalls::{Stalls, stalls};
 use infermeter_metrics::token_series::{Group, SeriesId, TokenMetric};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One metric from both origins; never mixed.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ByOrigin {
     /// From the intended send time.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intended: Option<Distribution>,
     /// From `send_start`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub send: Option<Distribution>,
 }
 
@@ -39,7 +39,7 @@ impl ByOrigin {
 }
 
 /// The latencies of completed measured requests. A metric that does not exist is absent.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LatencySummary {
     /// Time to first token.
     pub ttft: ByOrigin,
@@ -74,7 +74,7 @@ pub struct LatencySummary {
     /// Stalls.
     pub stalls: Stalls,
     /// The share of token deadlines met; absent without deadlines.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fluidity: Option<FluiditySummary>,
     /// Chunks carry more than a token on average: chunk gap is not ITL.
     pub multi_token_chunks: bool,
@@ -242,7 +242,7 @@ pub fn speed_of(tpot: &Cell) -> Cell {
         value: tpot.value.and_then(per_second),
         low: tpot.high.and_then(per_second),
         high: tpot.low.and_then(per_second),
-        order_statistic: 1e3 / tpot.order_statistic,
+        order_statistic: tpot.order_statistic.map(|ms| 1e3 / ms),
         ..tpot.clone()
     }
 }

@@ -10,6 +10,7 @@ use crate::throughput::Rate;
 use crate::token_figures::TokenFigures;
 use infermeter_core::run::Window;
 use infermeter_core::slo::Slo;
+use infermeter_core::text::Word;
 use infermeter_metrics::attainment::{SloSeries, attained, slo_series};
 use infermeter_metrics::origin::Origin;
 use infermeter_metrics::population::{Failures, Population, is_failure};
@@ -18,10 +19,10 @@ use infermeter_metrics::samples::request_samples;
 use infermeter_metrics::throughput::WindowCount;
 use infermeter_metrics::token_series::{Group, SeriesId, TokenMetric};
 use infermeter_stats::{Plausible, Quantile, SampleSeries};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Whether an objective is met. The order is that of gravity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SloStatus {
     /// The percentile, failures counted as +infinity, is within the limit.
@@ -34,12 +35,12 @@ pub enum SloStatus {
 }
 
 /// One objective, judged with failures as +infinity.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SloLine {
     /// As written: `ttft.p99<500ms`.
     pub objective: String,
     /// The metric's name.
-    pub metric: &'static str,
+    pub metric: Word,
     /// The percentile.
     pub percentile: Percentile,
     /// The limit, milliseconds.
@@ -58,7 +59,7 @@ pub struct SloLine {
 }
 
 /// The requests that met every objective.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Goodput {
     /// Share of the measured requests that meet every objective; failures, time-outs and
     /// truncations are misses.
@@ -108,7 +109,7 @@ impl Judge<'_> {
         let met = attained(self.population, slos, self.origin, |other| other == index);
         Some(SloLine {
             objective: slo.to_string(),
-            metric: slo.metric.name(),
+            metric: slo.metric.name().into(),
             percentile,
             limit_ms,
             status,
@@ -116,7 +117,7 @@ impl Judge<'_> {
             judged_ms: cell
                 .as_ref()
                 .filter(|_| status != SloStatus::Undecided)
-                .map(|c| c.order_statistic)
+                .and_then(|c| c.order_statistic)
                 .filter(|ms| ms.is_finite()),
             attainment: cell.as_ref().and_then(|_| share_of(&indicator(&met))),
             cell,
@@ -184,8 +185,9 @@ fn settled(cell: &Cell, neighbours: Neighbours, limit_ms: f64) -> Option<SloStat
     let (low, high) = match (neighbours, cell.grade) {
         (Neighbours::Independent, _) | (Neighbours::Alike, CellGrade::Full) => bounds,
         (Neighbours::Alike, grade) => {
-            let range = Plausible::of(cell.order_statistic, bounds, true);
-            let (low, high) = range.map_or(bounds, |range| range.bounds(cell.order_statistic));
+            let value = cell.order_statistic?;
+            let range = Plausible::of(value, bounds, true);
+            let (low, high) = range.map_or(bounds, |range| range.bounds(value));
             // Below ten effective tail samples a queue's worst episodes are not in the sample.
             (low, high.filter(|_| grade != CellGrade::Unsupported))
         }
@@ -201,7 +203,8 @@ fn settled(cell: &Cell, neighbours: Neighbours, limit_ms: f64) -> Option<SloStat
 /// support it.
 fn by_value(cell: &Cell, limit_ms: f64) -> Option<SloStatus> {
     let supported = cell.grade != CellGrade::Unsupported;
-    supported.then_some(match cell.order_statistic <= limit_ms {
+    let value = cell.order_statistic.filter(|_| supported)?;
+    Some(match value <= limit_ms {
         true => SloStatus::Met,
         false => SloStatus::Missed,
     })

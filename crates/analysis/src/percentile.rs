@@ -2,8 +2,10 @@
 
 use infermeter_core::plan::Plan;
 use infermeter_core::slo::parse_percentile;
+use infermeter_core::text::inert;
 use infermeter_stats::Quantile;
-use serde::{Serialize, Serializer};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -83,6 +85,14 @@ impl fmt::Display for Percentile {
 impl Serialize for Percentile {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Percentile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let found = parse_percentile(&text).and_then(Self::new);
+        found.ok_or_else(|| Error::custom(format!("`{}` is no percentile", inert(&text, 40))))
     }
 }
 

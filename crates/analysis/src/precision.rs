@@ -22,7 +22,7 @@ use infermeter_metrics::samples::request_samples;
 use infermeter_stats::{
     Interval, Look, LookPlan, QuantileSequence, RunFigure, StatsError, relative_half_width,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Runs before the first look at replicates.
 const FIRST_LOOK: usize = 3;
@@ -30,7 +30,7 @@ const FIRST_LOOK: usize = 3;
 const LOOKS: usize = 4;
 
 /// How an interval over runs was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PrecisionMethod {
     /// A confidence sequence over the requests of all runs.
@@ -40,7 +40,7 @@ pub enum PrecisionMethod {
 }
 
 /// What a look found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PrecisionState {
     /// The interval is narrow enough.
@@ -52,7 +52,7 @@ pub enum PrecisionState {
 }
 
 /// The state after some runs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PrecisionLook {
     /// What was asked for, as in `ttft.p99+-10%`.
     pub asked: String,

@@ -10,33 +10,34 @@ use crate::summary::Summary;
 use crate::{CONFIDENCE, Mean};
 use infermeter_core::finding::{Finding, Severity, Verdict};
 use infermeter_core::slo::SloMetric;
+use infermeter_core::text::Word;
 use infermeter_stats::{
     GroupMoments, OpenAbove, OverRuns, RunFigure, over_runs, variance_components,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Runs under which an interval over runs is too wide to be of much use.
 const FEW_RUNS: usize = 5;
 
 /// One figure of every run, and over all of them.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RepeatedFigure {
     /// `ttft.p99`, `tpot.mean`, `output_tokens_per_s`.
     pub name: String,
     /// Its unit: `ms` or `1/s`, or empty for a share.
-    pub unit: &'static str,
+    pub unit: Word,
     /// In the order of the runs; absent where a run does not support it.
     pub runs: Vec<Option<f64>>,
     /// Over the runs that support it; absent where none does.
     pub over: Option<Over>,
     /// Of a mean: where its spread comes from. Absent for other figures, and where fewer than two
     /// runs have a standard deviation.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub components: Option<Components>,
 }
 
 /// Components of the variance of a mean, in the figure's unit (standard deviations, not squares).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Components {
     /// Runs that have one.
     pub runs: usize,
@@ -65,7 +66,7 @@ impl Components {
 }
 
 /// A figure over runs, in the figure's unit.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Over {
     /// Runs that support the figure.
     pub n: usize,
@@ -86,7 +87,7 @@ pub struct Over {
 }
 
 /// Every figure of repeated runs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Repeated {
     /// Number of runs.
     pub runs: usize,
@@ -102,10 +103,10 @@ impl Repeated {
     /// Puts the summaries of runs of one plan together, with the verdict of each.
     pub fn of(runs: &[(Summary, Verdict)]) -> Self {
         let figures: Vec<Vec<Named>> = runs.iter().map(|(summary, _)| figures(summary)).collect();
-        let mut names: Vec<(String, &'static str)> = Vec::new();
+        let mut names: Vec<(String, Word)> = Vec::new();
         for named in figures.iter().flatten() {
             if !names.iter().any(|(name, _)| *name == named.name) {
-                names.push((named.name.clone(), named.unit));
+                names.push((named.name.clone(), named.unit.clone()));
             }
         }
         let of_runs = |name: &str| -> Vec<Option<RunFigure>> {
@@ -245,14 +246,14 @@ fn same_requests() -> Finding {
 
 struct Named {
     name: String,
-    unit: &'static str,
+    unit: Word,
     figure: Option<RunFigure>,
     /// Of a mean, where its run has a standard deviation.
     moments: Option<GroupMoments>,
 }
 
 impl RepeatedFigure {
-    fn of(runs: &[Option<RunFigure>], name: String, unit: &'static str) -> Self {
+    fn of(runs: &[Option<RunFigure>], name: String, unit: Word) -> Self {
         let known: Vec<RunFigure> = runs.iter().copied().flatten().collect();
         let numbers: Vec<usize> = (1..)
             .zip(runs)
@@ -310,10 +311,10 @@ fn figures(summary: &Summary) -> Vec<Named> {
             latency(&mut all, name, found, &summary.percentiles);
         }
     }
-    let mut plain = |name: &str, unit, value: Option<f64>| {
+    let mut plain = |name: &str, unit: &'static str, value: Option<f64>| {
         all.push(Named {
             name: name.to_owned(),
-            unit,
+            unit: unit.into(),
             figure: value.map(|value| RunFigure {
                 value,
                 effective_tail: None,
@@ -338,10 +339,10 @@ fn figures(summary: &Summary) -> Vec<Named> {
 }
 
 fn latency(all: &mut Vec<Named>, name: &str, found: &Distribution, percentiles: &[Percentile]) {
-    let unit = found.unit;
+    let unit = &found.unit;
     all.push(Named {
         name: format!("{name}.mean"),
-        unit,
+        unit: unit.clone(),
         figure: found.mean.map(|mean| RunFigure {
             value: mean.value,
             effective_tail: None,
@@ -351,7 +352,7 @@ fn latency(all: &mut Vec<Named>, name: &str, found: &Distribution, percentiles: 
     for percentile in percentiles {
         all.push(Named {
             name: format!("{name}.{percentile}"),
-            unit,
+            unit: unit.clone(),
             figure: found
                 .cell(*percentile)
                 .and_then(|cell| of_cell(cell, *percentile)),

@@ -16,14 +16,14 @@ use infermeter_metrics::seconds::stays;
 use infermeter_stats::{
     DRIFT_BATCHES, batch_means, batch_standard_error, inside_at, residence, student_two_sided,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A reading this near to an edge of the window is always good enough, nanoseconds: a phase is told
 /// within 50 ms.
 const EDGE_NS: u64 = 100_000_000;
 
 /// The server's own metrics over the measured window.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServerSummary {
     /// Why nothing is known; absent where something is.
     pub not_available: Option<String>,
@@ -48,7 +48,7 @@ pub struct ServerSummary {
 }
 
 /// A gauge over the window.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct GaugeFigure {
     /// Mean of the readings.
     pub mean: f64,
@@ -61,7 +61,7 @@ pub struct GaugeFigure {
 }
 
 /// Whether the server has the client's requests and no others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Agreement {
     /// They differ by no more than the tolerance.
@@ -73,7 +73,7 @@ pub enum Agreement {
 }
 
 /// Little's law between the server's gauges and the client's records. Numbers of requests.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct LittlesLaw {
     /// The answer.
     pub answer: Agreement,

@@ -12,14 +12,14 @@ use infermeter_core::plan::PrefixMode;
 use infermeter_core::run::Window;
 use infermeter_metrics::arrivals::Arrivals;
 use infermeter_metrics::silence::{Freeze, Hangs, Prompts, Silences, silences};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// Freezes listed, the longest.
 const LISTED: usize = 20;
 
 /// What stood still.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SilenceSummary {
     /// Freezes of all streams together, however many.
     pub freezes: usize,
@@ -30,7 +30,7 @@ pub struct SilenceSummary {
 }
 
 /// Nothing came, though it should have.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct FreezeSummary {
     /// When it began, seconds since the window's start.
     pub at_s: f64,
@@ -43,7 +43,7 @@ pub struct FreezeSummary {
 }
 
 /// Single streams that hung.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct HangSummary {
     /// Completed measured streams.
     pub examined: u64,

@@ -14,10 +14,10 @@ use infermeter_core::run::Window;
 use infermeter_core::server::{ReadingCause, ServerFigures};
 use infermeter_metrics::facts::ChunkFacts;
 use infermeter_metrics::population::Population;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What the figures rest on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SpeculationSource {
     /// The server's counters, over the window: every request counts, whoever sent it.
@@ -29,7 +29,7 @@ pub enum SpeculationSource {
 }
 
 /// Speculative decoding in the window.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SpeculationSummary {
     /// Why there are no figures; absent where there are.
     pub not_available: Option<String>,
@@ -50,7 +50,7 @@ pub struct SpeculationSummary {
 }
 
 /// One class.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassAcceptedLength {
     /// Its name.
     pub class: String,

@@ -8,13 +8,14 @@ use crate::limits::{DRIFT_RELATIVE, EXPLAINED_SHARE, TPOT_EXPLAINED_SHARE};
 use crate::run::Run;
 use infermeter_core::plan::Plan;
 use infermeter_core::run::{LoadModel, Window};
+use infermeter_core::text::Word;
 use infermeter_metrics::origin::Origin;
 use infermeter_metrics::seconds::{BIN_NS, Seconds};
 use infermeter_stats::{DRIFT_ALPHA, Transient, Undecided as Why, drift, halves, transient};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The answer about steadiness.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Steadiness {
     /// Nothing drifts, and the start-up lies before the window.
@@ -26,7 +27,7 @@ pub enum Steadiness {
 }
 
 /// The window's steadiness.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SteadySummary {
     /// The answer, over the start-up and every series.
     pub answer: Steadiness,
@@ -37,7 +38,7 @@ pub struct SteadySummary {
 }
 
 /// Whether the start-up outlasts the warm-up.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct StartUp {
     /// Steady: not beyond the warm-up.
     pub answer: Steadiness,
@@ -50,10 +51,10 @@ pub struct StartUp {
 }
 
 /// One series of the window.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SteadySeries {
     /// `in_flight`, `ttft`, `tpot` or `output_tokens`.
-    pub name: &'static str,
+    pub name: Word,
     /// The answer.
     pub answer: Steadiness,
     /// Means over ten equal parts of the window: requests, milliseconds, tokens per second. Empty
@@ -210,7 +211,7 @@ impl SteadySeries {
             _ => Steadiness::Undecided,
         };
         Self {
-            name,
+            name: name.into(),
             answer,
             batch_means: trend.map_or_else(Vec::new, |t| t.batch_means.to_vec()),
             tau: trend.map(|t| t.tau),

@@ -25,7 +25,7 @@ use crate::throughput::ThroughputSummary;
 use crate::token_figures::{TokenFigures, population};
 use crate::usage::UsageSummary;
 use infermeter_core::request::ClassIndex;
-use infermeter_core::run::{LoadModel, RunLog, Window};
+use infermeter_core::run::{LoadModel, RunLog, RunManifest, Window};
 use infermeter_core::schedule::Phase;
 use infermeter_core::source::RecordSource;
 use infermeter_metrics::origin::Origin;
@@ -34,11 +34,11 @@ use infermeter_metrics::population::Population;
 use infermeter_metrics::token_counts::{TokenCounts, token_counts};
 use infermeter_metrics::token_series::Group;
 use infermeter_metrics::window::measured_window;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Every figure of a run. Latencies are milliseconds, throughputs per second; names with a unit
 /// carry it. What does not exist is null or absent, never 0.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// The load model.
     pub load_model: LoadModel,
@@ -61,10 +61,10 @@ pub struct Summary {
     /// Whether the window was steady; absent without one, and where the load changes by plan.
     pub steady: Option<SteadySummary>,
     /// The server became slower under a constant load; absent where it did not.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slow_down: Option<SlowDown>,
     /// Streams that stood still; absent where none did.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silence: Option<SilenceSummary>,
     /// Latencies of the completed measured requests.
     pub latency: LatencySummary,
@@ -73,21 +73,21 @@ pub struct Summary {
     /// Token counts: asked, by usage, by chunks.
     pub tokens: TokenCounts,
     /// What speaks against usage or chunks; absent where nothing does.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<UsageSummary>,
     /// Chunks that come in bursts by a clock of their own; absent where they do not.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bursty_delivery: Option<BurstyDelivery>,
     /// What the server said of itself; absent where it was not asked.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<ServerSummary>,
     /// Speculative decoding; absent where nothing looks like it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speculation: Option<SpeculationSummary>,
     /// What the server's prefix cache held of the prompts; absent where nothing is known of it.
     pub prefix_cache: Option<PrefixCacheSummary>,
     /// What a repeated prompt gains; absent unless `--probe-response-cache` asked.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_cache: Option<ResponseCacheSummary>,
     /// The objectives, judged.
     pub slo: Vec<SloLine>,
@@ -102,7 +102,7 @@ pub struct Summary {
     /// By class, turn, prompt length and output length, where they differ.
     pub breakdown: Vec<Breakdown>,
     /// Sessions; absent where requests stand alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sessions: Option<SessionSummary>,
     /// Whether sessions and classes were served alike; empty below two of them.
     pub fairness: Vec<Fairness>,
@@ -111,7 +111,7 @@ pub struct Summary {
 }
 
 /// The warm-up.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WarmupSummary {
     /// Asked for: `30s`, `10s+50req`, `0`.
     pub asked: String,
@@ -122,7 +122,7 @@ pub struct WarmupSummary {
 }
 
 /// One workload class.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassSummary {
     /// Its name.
     pub class: String,
@@ -137,6 +137,14 @@ pub struct ClassSummary {
 }
 
 impl Summary {
+    /// That of a run that was judged, as its `run.json` has it; `None` before that.
+    ///
+    /// # Errors
+    /// When it is that of a version with other figures: the record itself tells them again.
+    pub fn read(manifest: &RunManifest) -> Result<Option<Self>, serde_json::Error> {
+        manifest.summary.as_ref().map(Self::deserialize).transpose()
+    }
+
     /// p50 of TTFT from the headline origin as this sample has it, milliseconds.
     pub(crate) fn ttft_p50_ms(&self) -> Option<f64> {
         let ttft = self.latency.ttft.from(self.headline_origin)?;
@@ -233,3 +241,6 @@ fn class_summaries(run: &Run, wanted: &[Percentile], figures: &TokenFigures) -> 
     };
     names.iter().enumerate().filter_map(summary).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,10 +3,10 @@
 use crate::CONFIDENCE;
 use crate::figure::Mean;
 use infermeter_metrics::throughput::{PARTS, Throughput, WindowCount};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A rate over the measured window.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Rate {
     /// Per second.
     pub per_s: f64,
@@ -41,7 +41,7 @@ impl Rate {
 }
 
 /// What arrived inside the window per second, of all requests whatever their phase or outcome.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ThroughputSummary {
     /// Output tokens. Absent where chunks arrived and no token count is known.
     pub output_tokens: Option<Rate>,

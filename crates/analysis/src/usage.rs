@@ -5,9 +5,10 @@
 
 use crate::limits::{DUPLICATED, USAGE_IMPLAUSIBLE};
 use infermeter_core::plan::Plan;
+use infermeter_core::text::Word;
 use infermeter_metrics::population::Population;
 use infermeter_metrics::usage_evidence::{TextCount, UsageEvidence, usage_evidence};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Figures that divide by the server's usage, by their names in the summary.
 pub const RESTS_ON_USAGE: [&str; 5] = [
@@ -19,7 +20,7 @@ pub const RESTS_ON_USAGE: [&str; 5] = [
 ];
 
 /// What speaks against the server's usage, or against its chunks.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UsageSummary {
     /// Usage is contradicted by the text.
     pub implausible: bool,
@@ -28,7 +29,7 @@ pub struct UsageSummary {
     /// The evidence.
     pub evidence: UsageEvidence,
     /// Figures that rest on usage; empty where it can be believed.
-    pub in_doubt: &'static [&'static str],
+    pub in_doubt: Vec<Word>,
 }
 
 impl UsageSummary {
@@ -47,7 +48,10 @@ impl UsageSummary {
             implausible,
             duplicated,
             evidence,
-            in_doubt: if implausible { &RESTS_ON_USAGE } else { &[] },
+            in_doubt: match implausible {
+                true => RESTS_ON_USAGE.map(Word::from).to_vec(),
+                false => Vec::new(),
+            },
         })
     }
 }

@@ -1,4 +1,8 @@
-//! Text from outside made inert: nothing that a server says may steer a terminal or a page.
+//! Text from outside made inert: nothing that a server says may steer a terminal or a page. And the
+//! word, which is ours.
+
+/// A word of our own: borrowed where it is made, owned where it was read from a file.
+pub type Word = std::borrow::Cow<'static, str>;
 
 /// Replaces control characters (escape sequences, line breaks, bidirectional overrides) by
 /// visible stand-ins and cuts to `max_bytes` at a character border.

@@ -14,9 +14,9 @@ use infermeter_audit::evidence;
 use infermeter_audit::facts::{Facts, SetupItem};
 use infermeter_audit::import::{self, ImportError, Mapping};
 use infermeter_record::{
-    MANIFEST_FILE, ParquetRecords, RESPONSES_FILE, RecordState, RunDirectory, read_manifest,
+    MANIFEST_FILE, ParquetRecords, RESPONSES_FILE, RecordState, Response, RunDirectory,
+    read_manifest,
 };
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -208,7 +208,7 @@ fn read_run(path: &Path) -> Result<Facts> {
     let answers = answers(directory.path())?;
     import::add_answers(&mut facts, &run.collected.requests, &answers);
     let judged = Judged::of(run, &records, None)?;
-    import::add_judgement(&mut facts, &judged.manifest);
+    import::add_judgement(&mut facts, &judged.manifest.findings, &judged.summary);
     facts.source = path.display().to_string();
     Ok(facts)
 }
@@ -223,12 +223,13 @@ fn answers(run: &Path) -> Result<BTreeMap<u64, u64>> {
     let mut keys = BTreeMap::new();
     for (index, line) in BufReader::new(file).lines().enumerate() {
         let place = || format!("{}, line {}", path.display(), index + 1);
-        let line: Value = serde_json::from_str(&line.with_context(place)?).with_context(place)?;
-        let parts = ["reasoning", "text", "tool_calls"].map(|name| line[name].as_str());
-        if let (Some(id), true) = (line["id"].as_u64(), parts.iter().any(Option::is_some)) {
+        let line: Response =
+            serde_json::from_str(&line.with_context(place)?).with_context(place)?;
+        let parts = [&line.reasoning, &line.text, &line.tool_calls].map(Option::as_deref);
+        if parts.iter().any(Option::is_some) {
             let mut hasher = DefaultHasher::new();
             parts.hash(&mut hasher);
-            keys.insert(id, hasher.finish());
+            keys.insert(line.id, hasher.finish());
         }
     }
     Ok(keys)

@@ -5,14 +5,14 @@ use crate::population::Population;
 use crate::window::is_interrupted;
 use infermeter_core::record::Reason;
 use infermeter_core::run::Window;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A request due at the very end of the window counts as sent inside it up to this much later,
 /// nanoseconds: a request sent on time is not undelivered load.
 const EDGE_GRACE_NS: i64 = 5_000_000;
 
 /// Requests due and sent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Offered {
     /// Measured requests; those that a signal, the failure of an earlier turn, or a server that could not
     /// be reached kept from being sent are not counted.

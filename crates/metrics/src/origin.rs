@@ -3,10 +3,10 @@
 use crate::facts::RequestFacts;
 use infermeter_core::clock::Offset;
 use infermeter_core::run::LoadModel;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a latency is counted from. Two origins never mix in one series.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// The intended send time: what a user feels, immune to coordinated omission.

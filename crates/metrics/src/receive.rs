@@ -7,7 +7,7 @@ use crate::request_metric::to_ms;
 use infermeter_core::record::{RequestRecord, StampSource};
 use infermeter_core::schedule::Phase;
 use infermeter_stats::{Bucket, RankTable, RankValues};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A chunk instant is uncertain where its width passes max(this, a tenth of the median gap), ms.
 const LEAST_BOUND_MS: f64 = 1.0;
@@ -15,7 +15,7 @@ const LEAST_BOUND_MS: f64 = 1.0;
 const BOUND_OF_MEDIAN_GAP: f64 = 0.1;
 
 /// Chunk instants known only to lie between two stamps.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Censoring {
     /// Chunks of measured requests, whatever their outcome.
     pub chunks: u64,
@@ -99,7 +99,7 @@ pub(crate) fn for_each_width(record: &RequestRecord, each: impl FnMut(i64)) {
 }
 
 /// Whose stamps the measured requests' instants are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StampCounts {
     /// Responses stamped by the kernel throughout.
     pub kernel: u64,

@@ -15,7 +15,7 @@ use crate::facts::RequestFacts;
 use infermeter_core::clock::Offset;
 use infermeter_core::run::Window;
 use pace::Pace;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use hangs::Hangs;
 pub use pace::Prompts;
@@ -42,7 +42,7 @@ const STEP_NS: i64 = 20_000_000;
 const BESIDE_HANGS: u64 = 4;
 
 /// Time in which nothing arrived, though it should have.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Freeze {
     /// The last chunk before it, or the first send after that.
     pub from: Offset,

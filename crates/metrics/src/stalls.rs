@@ -6,7 +6,7 @@ use infermeter_core::clock::Offset;
 use infermeter_core::plan::Plan;
 use infermeter_core::record::Chunk;
 use infermeter_core::slo::SloMetric;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A gap below this is no stall, nanoseconds.
 const LEAST_STALL_NS: i64 = 100_000_000;
@@ -17,7 +17,7 @@ const LEAST_GAPS: usize = 8;
 
 /// Stalls of a population: gaps > max(ITL SLO if given, 5 x the request's median gap, 100 ms), of
 /// completed requests with at least 8 gaps.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stalls {
     /// Number of stalls.
     pub count: u64,

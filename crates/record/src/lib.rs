@@ -39,7 +39,7 @@ pub use parquet::PARQUET_FILE;
 pub use parquet::reader::{ParquetRecords, for_each_record, read_records};
 pub use parquet::texts::texts_as_json_lines;
 pub use parquet::writer::RecordsWriter;
-pub use responses::{RESPONSES_FILE, ResponsesWriter};
+pub use responses::{RESPONSES_FILE, Response, ResponsesWriter};
 pub use seal::{Alteration, altered, seal};
 pub use server_metrics::{SERVER_METRICS_FILE, ServerMetricsWriter, read_server_metrics};
 pub use table::{TableColumn, write_table};

@@ -12,26 +12,32 @@
 use crate::atomic::AtomicFile;
 use crate::error::RecordError;
 use infermeter_core::record::{ChunkKind, RequestError, RequestRecord};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::path::Path;
 
 /// The file's name in a run directory.
 pub const RESPONSES_FILE: &str = "responses.jsonl";
 
-#[derive(Serialize)]
-struct Line<'a> {
-    id: u64,
-    text: Option<String>,
-    reasoning: Option<String>,
-    refusal: Option<String>,
-    tool_calls: Option<String>,
-    finish_reason: Option<&'a str>,
+/// A line of it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Response {
+    /// The request.
+    pub id: u64,
+    /// The answer's text.
+    pub text: Option<String>,
+    /// Its reasoning.
+    pub reasoning: Option<String>,
+    /// Its refusal.
+    pub refusal: Option<String>,
+    /// Its calls of tools.
+    pub tool_calls: Option<String>,
+    finish_reason: Option<String>,
     usage: Option<Usage>,
-    error: Option<&'a RequestError>,
+    error: Option<RequestError>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Usage {
     prompt_tokens: Option<u32>,
     output_tokens: Option<u32>,
@@ -71,16 +77,16 @@ impl ResponsesWriter {
     }
 }
 
-fn line_of(record: &RequestRecord) -> Line<'_> {
-    Line {
+fn line_of(record: &RequestRecord) -> Response {
+    Response {
         id: record.id,
         text: joined(record, ChunkKind::Text),
         reasoning: joined(record, ChunkKind::Reasoning),
         refusal: joined(record, ChunkKind::Refusal),
         tool_calls: joined(record, ChunkKind::ToolCall),
-        finish_reason: record.finish_reason.as_deref(),
+        finish_reason: record.finish_reason.as_deref().map(str::to_owned),
         usage: usage_of(record),
-        error: record.error.as_ref(),
+        error: record.error.clone(),
     }
 }
 

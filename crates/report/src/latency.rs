@@ -92,14 +92,15 @@ fn rows(latency: &LatencySummary, summary: &Summary, origin: Origin) -> Vec<Row>
 
 /// Says of a metric that its token counts are not the server's, or that the text contradicts them.
 fn mark(name: &str, summary: &Summary) -> &'static str {
-    let in_doubt = summary.usage.map_or(&[][..], |usage| usage.in_doubt);
+    let usage = summary.usage.as_ref();
+    let in_doubt = usage.map_or(&[][..], |usage| &usage.in_doubt);
     let key = match name {
         "TPOT" => "tpot",
         "TPOT 2nd form" => "tpot_after_first_chunk",
         "NTPOT" => "ntpot",
         _ => return "",
     };
-    if in_doubt.contains(&key) {
+    if in_doubt.iter().any(|name| name == key) {
         "*"
     } else if summary.tokens.estimated > 0 {
         " est."
@@ -244,7 +245,11 @@ fn legend(summary: &Summary, style: Style) -> Vec<String> {
     if cells.any(|c| c.grade == CellGrade::Indicative) {
         parts.push("~ marks figures on fewer than 100 effective tail samples.");
     }
-    if summary.usage.is_some_and(|usage| usage.implausible) {
+    if summary
+        .usage
+        .as_ref()
+        .is_some_and(|usage| usage.implausible)
+    {
         parts.push("* marks figures on the server's usage, which the text contradicts.");
     }
     if summary.tokens.estimated > 0 {

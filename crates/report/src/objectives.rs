@@ -76,7 +76,7 @@ fn measured(line: &SloLine) -> String {
             crate::number::short_count(cell.n),
             range(cell)
         ),
-        None => format!("{} {}", line.percentile, with_interval(cell)),
+        None => format!("{} {}", line.percentile, with_interval(line, cell)),
     };
     if let Some(attainment) = &line.attainment {
         let met = crate::number::percent(attainment.value);
@@ -98,12 +98,12 @@ fn range(cell: &Cell) -> String {
 
 /// The percentile in a unit that fits. The sample's own order statistic is shown even where the sample
 /// does not support it, if it was decided.
-fn with_interval(cell: &Cell) -> String {
-    if cell.infinite {
+fn with_interval(line: &SloLine, cell: &Cell) -> String {
+    let Some(value) = line.judged_ms.or(cell.value) else {
         return "lies among the failures".to_owned();
-    }
-    let unit = TimeUnit::fitting(cell.order_statistic);
+    };
+    let unit = TimeUnit::fitting(value);
     let write = |ms: f64| unit.write(ms);
     let range = interval(cell.low.map(write), cell.high.map(write));
-    format!("{} {range} {}", write(cell.order_statistic), unit.symbol())
+    format!("{} {range} {}", write(value), unit.symbol())
 }

@@ -51,7 +51,7 @@ pub fn run_line(number: usize, most: usize, verdict: Verdict, repeated: &Repeate
     let of = |name: &str| -> Option<String> {
         let figure = repeated.figure(name)?;
         let value = (*figure.runs.last()?)?;
-        let shown = match figure.unit {
+        let shown = match figure.unit.as_ref() {
             "ms" => time(value),
             _ => significant(value),
         };
@@ -112,7 +112,7 @@ fn row(figure: &RepeatedFigure) -> Option<String> {
     let write = significant;
     let range = interval(over.mean.low.map(write), over.mean.high.map(write));
     let some = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), write);
-    let unit = match figure.unit {
+    let unit = match figure.unit.as_ref() {
         "" => String::new(),
         unit => format!(" {unit}"),
     };

@@ -68,7 +68,7 @@ pub(crate) fn context(summary: &Summary, style: Style) -> Vec<String> {
         };
         let names = subject.names().iter();
         let parts: Vec<String> = names
-            .filter_map(|name| Some(format!("{name} {}", known.get(name)?)))
+            .filter_map(|name| Some(format!("{name} {}", known.get::<str>(name)?)))
             .collect();
         lines.extend(style.entry(label, &parts.join("; ")));
     }

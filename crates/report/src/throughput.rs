@@ -13,7 +13,10 @@ pub(crate) fn lines(summary: &Summary, style: Style) -> Vec<String> {
     let mut lines = vec![style.heading("Throughput inside the window; [95 % interval]")];
     let mut entry = |label: &str, text: String| lines.extend(style.entry(label, &text));
     if let Some(throughput) = &summary.throughput {
-        let in_doubt = summary.usage.is_some_and(|usage| usage.implausible);
+        let in_doubt = summary
+            .usage
+            .as_ref()
+            .is_some_and(|usage| usage.implausible);
         for (label, text) in rates(throughput) {
             let mark = match label {
                 "Output" | "Total" if in_doubt => "*",

@@ -30,7 +30,7 @@ const ALLOWED: [(&str, &[&str]); 14] = [
     ("probe", &["client", "core", "sys"]),
     ("runner", &["client", "core", "sys"]),
     ("analysis", &["core", "metrics", "stats"]),
-    ("audit", &["core", "metrics", "stats"]),
+    ("audit", &["analysis", "core", "metrics", "stats"]),
     ("report", &["analysis", "audit", "core", "metrics", "stats"]),
 ];
 

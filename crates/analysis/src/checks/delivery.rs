@@ -12,7 +12,11 @@ use infermeter_metrics::origin::Origin;
 
 /// The server's usage says other than the text that came.
 pub(super) fn usage_implausible(_: &Run, summary: &Summary) -> Option<Finding> {
-    let found = summary.usage.filter(|usage| usage.implausible)?.evidence;
+    let found = summary
+        .usage
+        .as_ref()
+        .filter(|usage| usage.implausible)?
+        .evidence;
     let against = found.claims_more + found.claims_less;
     let (what, which) = match found.claims_more >= found.claims_less {
         true => ("more", found.claims_more),
@@ -40,7 +44,11 @@ pub(super) fn usage_implausible(_: &Run, summary: &Summary) -> Option<Finding> {
 
 /// Each chunk comes twice.
 pub(super) fn duplicate_chunks(_: &Run, summary: &Summary) -> Option<Finding> {
-    let found = summary.usage.filter(|usage| usage.duplicated)?.evidence;
+    let found = summary
+        .usage
+        .as_ref()
+        .filter(|usage| usage.duplicated)?
+        .evidence;
     Some(Finding::new(
         Severity::Warning,
         "duplicate-chunks",

@@ -180,7 +180,7 @@ pub(super) fn context(run: &Run, summary: &Summary) -> Option<Finding> {
     let missing: Vec<String> = parts
         .filter_map(|(subject, known)| {
             let names = subject.names().iter();
-            let unknown = names.filter(|name| known.get(*name).is_none_or(|v| v == UNKNOWN));
+            let unknown = names.filter(|name| known.get::<str>(name).is_none_or(|v| v == UNKNOWN));
             let unknown: Vec<&str> = unknown.copied().collect();
             (!unknown.is_empty()).then(|| format!("--{}: {}", subject.key(), unknown.join(", ")))
         })

@@ -150,7 +150,7 @@ pub(super) fn drift(_: &Run, summary: &Summary) -> Option<Finding> {
 
 /// `TTFT from 52 to 81 (halves +41.2 %, trend p = 0.0002)`.
 fn told(series: &SteadySeries) -> String {
-    let name = match series.name {
+    let name = match series.name.as_ref() {
         "ttft" => "TTFT, ms,",
         "tpot" => "TPOT, ms,",
         "output_tokens" => "output tokens/s",
@@ -210,7 +210,7 @@ pub(super) fn steady_undecided(_: &Run, summary: &Summary) -> Option<Finding> {
     }
     let undecided = steady.series.iter();
     let undecided = undecided.filter(|s| s.answer == Steadiness::Undecided);
-    let mut what: Vec<&str> = undecided.map(|s| s.name).collect();
+    let mut what: Vec<&str> = undecided.map(|s| s.name.as_ref()).collect();
     if steady.start_up.answer == Steadiness::Undecided {
         what.push("start-up (no steady part begins in the first half)");
     }

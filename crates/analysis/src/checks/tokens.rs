@@ -15,7 +15,11 @@ use infermeter_metrics::token_counts::{OffLength, PromptDifference};
 
 /// Answers were not as long as asked. No doubt where the plan lets them end by themselves.
 pub(super) fn length_not_obeyed(run: &Run, summary: &Summary) -> Option<Finding> {
-    if summary.usage.is_some_and(|usage| usage.implausible) {
+    if summary
+        .usage
+        .as_ref()
+        .is_some_and(|usage| usage.implausible)
+    {
         // Whatever was delivered, usage does not say it.
         return None;
     }

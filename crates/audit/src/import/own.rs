@@ -8,9 +8,11 @@ use crate::facts::{
     TokenSource, is_unknown,
 };
 use crate::format::Format;
-use crate::json::{at, flag, number, percent, text};
-use infermeter_core::declared::{Declared, Statement};
+use crate::json::{is_not_finite, percent};
+use infermeter_analysis::{Context, Distribution, KeepsUp, Rate, Steadiness, Summary};
+use infermeter_core::declared::{Declared, Statement, Subject};
 use infermeter_core::environment::TargetSide;
+use infermeter_core::finding::Finding;
 use infermeter_core::plan::{ArrivalKind, Endpoint, Plan};
 use infermeter_core::record::{Outcome, TokenSource as RecordSource};
 use infermeter_core::run::{LoadModel as RunLoad, RunManifest, RunState};
@@ -18,36 +20,39 @@ use infermeter_core::schedule::Phase;
 use infermeter_metrics::facts::RequestFacts;
 use infermeter_metrics::origin::Origin;
 use infermeter_metrics::request_metric::RequestMetric;
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Items of the set-up, by subject and name as they are declared.
-const CONTEXT: [(SetupItem, &str); 25] = [
-    (SetupItem::GpuModel, "hardware.gpu"),
-    (SetupItem::GpuCount, "hardware.count"),
-    (SetupItem::GpuMemory, "hardware.memory"),
-    (SetupItem::Interconnect, "hardware.interconnect"),
-    (SetupItem::Network, "hardware.network"),
-    (SetupItem::Storage, "hardware.storage"),
-    (SetupItem::ClientPlacement, "hardware.placement"),
-    (SetupItem::ModelVersion, "model.version"),
-    (SetupItem::ModelSize, "model.size"),
-    (SetupItem::Precision, "model.quantisation"),
-    (SetupItem::Engine, "engine.engine"),
-    (SetupItem::EngineVersion, "engine.version"),
-    (SetupItem::EngineFlags, "engine.flags"),
-    (SetupItem::TensorParallel, "engine.tp"),
-    (SetupItem::PipelineParallel, "engine.pp"),
-    (SetupItem::DataParallel, "engine.dp"),
-    (SetupItem::AttentionBackend, "engine.attention"),
-    (SetupItem::Scheduling, "engine.scheduling"),
-    (SetupItem::PrefixCache, "engine.prefix-cache"),
-    (SetupItem::ChunkedPrefill, "engine.chunked-prefill"),
-    (SetupItem::Speculation, "engine.speculation"),
-    (SetupItem::BatchLimits, "engine.batch-limits"),
-    (SetupItem::CacheHitRate, "engine.hit-rate"),
-    (SetupItem::Tuning, "engine.tuning"),
-    (SetupItem::ServerLogging, "engine.logging"),
+const CONTEXT: [(SetupItem, Subject, &str); 25] = [
+    (SetupItem::GpuModel, Subject::Hardware, "gpu"),
+    (SetupItem::GpuCount, Subject::Hardware, "count"),
+    (SetupItem::GpuMemory, Subject::Hardware, "memory"),
+    (SetupItem::Interconnect, Subject::Hardware, "interconnect"),
+    (SetupItem::Network, Subject::Hardware, "network"),
+    (SetupItem::Storage, Subject::Hardware, "storage"),
+    (SetupItem::ClientPlacement, Subject::Hardware, "placement"),
+    (SetupItem::ModelVersion, Subject::Model, "version"),
+    (SetupItem::ModelSize, Subject::Model, "size"),
+    (SetupItem::Precision, Subject::Model, "quantisation"),
+    (SetupItem::Engine, Subject::Engine, "engine"),
+    (SetupItem::EngineVersion, Subject::Engine, "version"),
+    (SetupItem::EngineFlags, Subject::Engine, "flags"),
+    (SetupItem::TensorParallel, Subject::Engine, "tp"),
+    (SetupItem::PipelineParallel, Subject::Engine, "pp"),
+    (SetupItem::DataParallel, Subject::Engine, "dp"),
+    (SetupItem::AttentionBackend, Subject::Engine, "attention"),
+    (SetupItem::Scheduling, Subject::Engine, "scheduling"),
+    (SetupItem::PrefixCache, Subject::Engine, "prefix-cache"),
+    (
+        SetupItem::ChunkedPrefill,
+        Subject::Engine,
+        "chunked-prefill",
+    ),
+    (SetupItem::Speculation, Subject::Engine, "speculation"),
+    (SetupItem::BatchLimits, Subject::Engine, "batch-limits"),
+    (SetupItem::CacheHitRate, Subject::Engine, "hit-rate"),
+    (SetupItem::Tuning, Subject::Engine, "tuning"),
+    (SetupItem::ServerLogging, Subject::Engine, "logging"),
 ];
 
 /// Owners in a list of models that name the engine behind it.
@@ -76,36 +81,50 @@ pub fn of_run(manifest: &RunManifest, requests: &[RequestFacts]) -> Facts {
 }
 
 /// Adds the findings and the figures of the summary, once the run has been judged.
-pub fn add_judgement(facts: &mut Facts, manifest: &RunManifest) {
-    facts.findings = Some(manifest.findings.clone());
-    let summary = manifest.summary.as_ref().unwrap_or(&Value::Null);
+pub fn add_judgement(facts: &mut Facts, findings: &[Finding], summary: &Summary) {
+    facts.findings = Some(findings.to_vec());
     facts.undecided = undecided(facts, summary);
-    context(facts, summary);
-    facts.load.warmup_s = number(summary, "warmup.seconds");
-    let per_s = |name: &str| number(summary, &format!("throughput.{name}.per_s"));
-    facts.rates.requests = per_s("requests");
-    facts.rates.output = per_s("output_tokens");
-    facts.rates.input = per_s("input_tokens");
-    facts.rates.total = per_s("total_tokens");
-    facts.rates.per_gpu = per_s("output_tokens_per_gpu");
-    facts.rates.attainment = number(summary, "goodput.attainment.value");
+    context(facts, &summary.context);
+    let finite = |value: &f64| value.is_finite();
+    facts.load.warmup_s = summary.warmup.seconds;
+    if let Some(of) = &summary.throughput {
+        let per_s = |rate: Option<&Rate>| rate.map(|rate| rate.per_s).filter(finite);
+        facts.rates.requests = per_s(Some(&of.requests));
+        facts.rates.output = per_s(of.output_tokens.as_ref());
+        facts.rates.input = per_s(Some(&of.input_tokens));
+        facts.rates.total = per_s(of.total_tokens.as_ref());
+        facts.rates.per_gpu = per_s(of.output_tokens_per_gpu.as_ref());
+    }
+    let goodput = summary.goodput.as_ref();
+    facts.rates.attainment = goodput.map(|g| g.attainment.value).filter(finite);
     // The server's counters, where its answers do not say.
-    let share = number(summary, "prefix_cache.realised.share");
-    let counted = share.zip(facts.tokens.input).map(|(share, n)| share * n);
+    let realised = summary
+        .prefix_cache
+        .as_ref()
+        .and_then(|c| c.realised.as_ref());
+    let counted = realised
+        .map(|realised| realised.share)
+        .zip(facts.tokens.input);
+    let counted = counted.map(|(share, n)| share * n);
     facts.tokens.cached = facts.tokens.cached.or(counted);
-    if let Some(gap) = at(summary, "latency.chunk_gap") {
+    if let Some(gap) = &summary.latency.chunk_gap {
         facts.state(Metric::ChunkGap, distribution(gap));
     }
 }
 
 /// Takes what the run found out of its context, and what it calls unknown: in its record nobody states
 /// that. Of the simulator nobody can.
-fn context(facts: &mut Facts, summary: &Value) {
-    for (item, path) in CONTEXT {
-        let said = text(summary, &format!("context.{path}"));
+fn context(facts: &mut Facts, context: &Context) {
+    for (item, subject, name) in CONTEXT {
+        let known = match subject {
+            Subject::Hardware => &context.hardware,
+            Subject::Model => &context.model,
+            Subject::Engine => &context.engine,
+        };
+        let said = known.get(name).filter(|text| !is_not_finite(text));
         let said = said.filter(|text| !(facts.simulated && is_unknown(text)));
         if let (Some(said), false) = (said, facts.setup.contains_key(&item)) {
-            facts.setup.insert(item, said);
+            facts.setup.insert(item, said.clone());
         }
     }
 }
@@ -119,36 +138,39 @@ pub fn add_answers(facts: &mut Facts, requests: &[RequestFacts], answers: &BTree
 }
 
 /// What the run could not decide: no finding says so, and none that it passed.
-fn undecided(facts: &Facts, summary: &Value) -> Vec<(&'static str, &'static str)> {
-    let open = |path: &str| text(summary, path).is_none_or(|answer| answer == "undecided");
+fn undecided(facts: &Facts, summary: &Summary) -> Vec<(&'static str, &'static str)> {
+    let stability = summary.load.as_ref().and_then(|l| l.stability.as_ref());
+    let steady = summary.steady.as_ref();
+    let is_open = |answer: Option<Steadiness>| answer.is_none_or(|a| a == Steadiness::Undecided);
     let is_open_loop = facts.load.model == Some(LoadModel::Open);
-    let metrics = [
-        "ttft.intended",
-        "ttft.send",
-        "tpot",
-        "e2e.intended",
-        "e2e.send",
+    let latency = &summary.latency;
+    let series = [
+        &latency.ttft.intended,
+        &latency.ttft.send,
+        &latency.tpot,
+        &latency.e2e.intended,
+        &latency.e2e.send,
     ];
-    let correlated = |metric: &&str| flag(summary, &format!("latency.{metric}.correlated"));
+    let dependence = series.into_iter().flatten().any(|d| d.correlated.is_some());
     let answers = [
         (
             "unstable-load",
-            is_open_loop && open("load.stability.answer"),
+            is_open_loop && stability.is_none_or(|s| s.answer == KeepsUp::Undecided),
             "a longer run to tell a growing queue from chance",
         ),
         (
             "warmup-too-short",
-            open("steady.start_up.answer"),
+            is_open(steady.map(|s| s.start_up.answer)),
             "a run long enough to tell a start-up",
         ),
         (
             "drift",
-            open("steady.answer"),
+            is_open(steady.map(|s| s.answer)),
             "a window long enough to tell whether it was steady",
         ),
         (
             "correlated-samples",
-            metrics.iter().all(|m| correlated(m).is_none()),
+            !dependence,
             "enough requests to tell dependence",
         ),
     ];
@@ -157,18 +179,18 @@ fn undecided(facts: &Facts, summary: &Value) -> Vec<(&'static str, &'static str)
 }
 
 /// A distribution of the summary; percentiles that it does not print stay absent.
-fn distribution(value: &Value) -> Statistics {
+fn distribution(of: &Distribution) -> Statistics {
     let mut out = Statistics {
-        n: number(value, "n"),
-        mean: number(value, "mean.value"),
-        min: number(value, "min"),
-        max: number(value, "max"),
+        n: Some(of.n as f64),
+        mean: of.mean.map(|mean| mean.value),
+        min: Some(of.min),
+        max: Some(of.max),
         ..Statistics::default()
     };
-    let cells = at(value, "percentiles").and_then(Value::as_object);
-    for (name, cell) in cells.into_iter().flatten() {
+    for (percentile, cell) in &of.percentiles {
+        let name = percentile.to_string();
         let p = name.strip_prefix('p').and_then(percent);
-        if let Some((p, value)) = p.zip(number(cell, "value")) {
+        if let Some((p, value)) = p.zip(cell.value) {
             out.insert(p, value);
         }
     }
@@ -289,13 +311,13 @@ fn declared(facts: &mut Facts, plan: &Plan) {
     facts.declare(SetupItem::GpuCount, plan.gpus.map(|n| n.to_string()));
     facts.declare(SetupItem::Precision, plan.quantization.clone());
     facts.declare(SetupItem::Engine, plan.engine.clone());
-    for (item, path) in CONTEXT {
-        let said = match path.split_once('.') {
-            Some(("hardware", name)) => hardware.and_then(|s| s.value(name)),
-            Some(("model", name)) => model.and_then(|s| s.value(name)),
-            Some(("engine", name)) => engine.and_then(|s| s.value(name)),
-            _ => None,
+    for (item, subject, name) in CONTEXT {
+        let statement = match subject {
+            Subject::Hardware => hardware,
+            Subject::Model => model,
+            Subject::Engine => engine,
         };
+        let said = statement.and_then(|s| s.value(name));
         facts.declare(item, said.map(str::to_owned));
     }
 }
@@ -335,23 +357,26 @@ fn set_up(facts: &mut Facts, manifest: &RunManifest) {
 mod tests {
     use super::{add_judgement, of_run};
     use crate::facts::SetupItem;
+    use infermeter_analysis::{KeepsUp, Steadiness, judge, summarize_log};
     use infermeter_metrics::fixture::Run;
-    use serde_json::json;
 
     #[test]
     fn a_record_knows_what_nobody_declared() {
         let judged = |mock: Option<&str>| {
-            let mut run = Run::open(1.0, 10);
+            let mut run = Run::steady(1_300, 20.0, 12);
             let manifest = run.manifest();
             manifest.environment.target.mock = mock.map(str::to_owned);
-            manifest.summary = Some(json!({
-                "context": {"hardware": {"gpu": "unknown", "network": "10GbE"}},
-                "steady": {"answer": "undecided", "start_up": {"answer": "steady"}},
-                "load": {"stability": {"answer": "stable"}},
-            }));
+            manifest.plan.hardware = Some("network=10GbE".to_owned());
             let built = run.build();
+            let (run, mut summary) = summarize_log(&built);
+            let steady = summary.steady.as_mut().expect("a steady load");
+            steady.answer = Steadiness::Undecided;
+            steady.start_up.answer = Steadiness::Steady;
+            let load = summary.load.as_mut().expect("a window");
+            load.stability.as_mut().expect("an open loop").answer = KeepsUp::Stable;
+            summary.latency = Default::default();
             let mut facts = of_run(&built.manifest, &[]);
-            add_judgement(&mut facts, &built.manifest);
+            add_judgement(&mut facts, &judge(&run, &summary), &summary);
             facts
         };
         let facts = judged(None);

@@ -2,9 +2,10 @@
 //! the same figures in them. And what it says of records that somebody changed.
 
 use crate::process::{Ran, Scratch, infermeter, mock, run};
+use infermeter_analysis::Summary;
 use infermeter_core::record::{Outcome, Reason, RequestError, RequestRecord};
 use infermeter_core::schedule::Phase;
-use infermeter_record::{RecordsWriter, read_records};
+use infermeter_record::{RecordsWriter, read_manifest, read_records};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -210,4 +211,26 @@ fn a_sealed_record_shows_every_change() {
     let audit = infermeter(&format!("audit {} --markdown", run.dir.display()));
     assert_eq!(audit.code, Some(3), "{audit:#?}");
     assert!(audit.out.contains("`record-altered`"), "{}", audit.out);
+}
+
+/// What a summary says is read back from run.json as it was written, and so is the environment.
+#[test]
+fn what_was_written_is_read_back() {
+    let scratch = Scratch::new();
+    for name in ["open", "closed", "sessions", "no-stream", "killed"] {
+        let dir = copy_of(&scratch, name);
+        report(&dir);
+        let manifest = read_manifest(&dir).expect("a manifest");
+        let written = manifest.summary.as_ref().expect("a summary");
+        let read = Summary::read(&manifest)
+            .expect("its summary")
+            .expect("there");
+        let read = serde_json::to_string(&read).expect("JSON");
+        let written = serde_json::to_string(written).expect("JSON");
+        assert_eq!(read, written, "{name}");
+        let bytes = fs::read_to_string(dir.join("run.json")).expect("read");
+        let as_read: Value = serde_json::from_str(&bytes).expect("JSON");
+        let environment = serde_json::to_value(&manifest.environment).expect("JSON");
+        assert_eq!(environment, as_read["environment"], "{name}");
+    }
 }
