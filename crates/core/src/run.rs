@@ -6,43 +6,15 @@ use crate::finding::{Finding, Verdict};
 use crate::gap::Gaps;
 use crate::plan::Plan;
 use crate::record::RequestRecord;
+use crate::schedule::ScheduleFacts;
 use crate::seed::Seeds;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+pub use crate::schedule::{LoadModel, Window};
+
 /// Version of `run.json` and of the record's schema.
 pub const FORMAT_VERSION: u32 = 1;
-
-/// The measured window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Window {
-    /// First instant inside.
-    pub start: Offset,
-    /// First instant past it.
-    pub end: Offset,
-}
-
-impl Window {
-    /// Length in seconds.
-    pub fn seconds(&self) -> f64 {
-        self.end.since(self.start) as f64 / 1e9
-    }
-
-    /// Whether an instant lies inside.
-    pub fn contains(&self, at: Offset) -> bool {
-        at >= self.start && at < self.end
-    }
-}
-
-/// The load model, as labelled everywhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LoadModel {
-    /// Arrivals from a schedule.
-    OpenLoop,
-    /// A fixed number of slots; latency is self-throttled.
-    ClosedLoop,
-}
 
 /// How the run went, as the runner saw it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +34,18 @@ pub struct Progress {
     pub interrupted: bool,
     /// The record was recovered from a journal: requests in flight at the end are missing.
     pub recovered: bool,
+    /// What was counted beside the recorder; absent from records of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Counted>,
+}
+
+/// What those who send counted themselves, so that nothing the recorder loses goes unseen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// Records handed to the recorder.
+    pub handed_over: u64,
+    /// Arrivals of the drain that the run ended before.
+    pub arrivals_not_reached: u64,
 }
 
 /// What the client received with.
@@ -203,6 +187,9 @@ pub struct RunManifest {
     pub clock: Clock,
     /// The measured window (in a closed loop known at the end).
     pub window: Option<Window>,
+    /// What the schedule says must come of it; absent from records of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<ScheduleFacts>,
     /// How the run went; absent while running.
     pub progress: Option<Progress>,
     /// Host, target and declared facts.

@@ -120,8 +120,8 @@ impl Load {
             schedule(plan, (None, None), plan.seeds().schedule)?
         };
         Ok(Self {
-            drain_without_load: own_times && ends_with_window(&schedule),
-            due_in_window: due_in_window(&schedule),
+            drain_without_load: own_times && schedule.ends_with_window(),
+            due_in_window: schedule.due_in_window(),
             workload: Workload::from_file(file, tokenizer).with_salt(salt),
             schedule,
             clients: None,
@@ -135,22 +135,7 @@ impl Load {
     /// and a window that ends by time has as many as the server completes: 4,096 then
     /// stand for them.
     pub fn measured_ids(&self) -> Range<RequestId> {
-        match &self.schedule {
-            Schedule::Open(open) => {
-                let id = |index| open.ids.id(index);
-                let end = open
-                    .drain_from
-                    .checked_sub(1)
-                    .map_or(0, |last| id(last) + 1);
-                let any = open.measure_from < open.arrivals.len();
-                let start = if any { id(open.measure_from) } else { end };
-                start.min(end)..end
-            }
-            Schedule::Closed(closed) => {
-                let start = closed.warmup_requests;
-                start..start.saturating_add(closed.requests.unwrap_or(CLOSED_SAMPLE))
-            }
-        }
+        self.schedule.measured_ids(CLOSED_SAMPLE)
     }
 
     /// The requests that wait for the answer to `spec`'s, and how long.
@@ -171,10 +156,7 @@ impl Load {
 
     /// Some requests wait for the answer to another one.
     pub fn has_sessions(&self) -> bool {
-        match &self.schedule {
-            Schedule::Open(open) => open.ids != ArrivalIds::ALONE,
-            Schedule::Closed(closed) => closed.stride != 1,
-        }
+        self.schedule.has_sessions()
     }
 
     /// What a request waits for itself.
@@ -200,10 +182,7 @@ impl Load {
 
     /// The load model, as labelled everywhere.
     pub fn model(&self) -> LoadModel {
-        match self.schedule {
-            Schedule::Open(_) => LoadModel::OpenLoop,
-            Schedule::Closed(_) => LoadModel::ClosedLoop,
-        }
+        self.schedule.model()
     }
 
     /// SHA-256 over the arrivals (open loop), 8 bytes little endian each; hex. With the workload's
@@ -288,7 +267,7 @@ struct Drawn {
 impl Drawn {
     fn new(workload: Workload, schedule: Schedule) -> Self {
         Self {
-            due_in_window: due_in_window(&schedule),
+            due_in_window: schedule.due_in_window(),
             workload,
             schedule,
             replayed: false,
@@ -319,8 +298,8 @@ fn drawn(plan: &Plan, tokenizer: Tokenizer, template: Option<&Arc<ChatTemplate>>
         let workload = Workload::from_trace(trace, seeds.workload, tokenizer);
         return Ok(Drawn {
             replayed: true,
-            drain_without_load: ends_with_window(&schedule),
-            due_in_window: due_in_window(&schedule),
+            drain_without_load: schedule.ends_with_window(),
+            due_in_window: schedule.due_in_window(),
             ..Drawn::new(workload, roots)
         });
     }
@@ -460,16 +439,13 @@ fn timed_texts(
     let offsets = dataset.offsets();
     let offsets = offsets.context("--trace: a row without a time cannot be replayed")?;
     let schedule = replay_schedule(offsets, &replay_params(plan))?;
-    let (drain_without_load, due_in_window) = (
-        schedule.drain_from == schedule.arrivals.len(),
-        Some((schedule.drain_from - schedule.measure_from) as u64),
-    );
+    let whole = Schedule::Open(schedule.clone());
     let roots = Schedule::Open(schedule.only(|row| !dataset.waits(row)));
     let workload = Workload::from_dataset(dataset, &plan.workload, seeds.workload, tokenizer)?;
     Ok(Drawn {
         replayed: true,
-        drain_without_load,
-        due_in_window,
+        drain_without_load: whole.ends_with_window(),
+        due_in_window: whole.due_in_window(),
         ..Drawn::new(workload, roots)
     })
 }
@@ -547,18 +523,6 @@ fn member_rule(plan: &Plan) -> MemberRule {
     MemberRule { api, flags }
 }
 
-fn due_in_window(schedule: &Schedule) -> Option<u64> {
-    match schedule {
-        Schedule::Open(open) => Some((open.drain_from - open.measure_from) as u64),
-        Schedule::Closed(_) => None,
-    }
-}
-
-/// No arrival is left for the drain.
-fn ends_with_window(schedule: &Schedule) -> bool {
-    matches!(schedule, Schedule::Open(open) if open.drain_from == open.arrivals.len())
-}
-
 /// The arrivals of rows that wait for no other row.
 fn roots(schedule: Schedule, trace: &Trace) -> Schedule {
     match schedule {
@@ -606,7 +570,7 @@ fn schedule(
         drain_max: plan.timeout,
     };
     Ok(Schedule::Open(OpenSchedule {
-        ids: ArrivalIds::Every { stride },
+        ids: ArrivalIds::every(stride),
         ..open_schedule(&params, seed)?
     }))
 }

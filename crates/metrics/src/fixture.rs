@@ -327,6 +327,7 @@ fn manifest(plan: Plan, seconds: i64) -> RunManifest {
             realtime_origin_ns: 0,
         },
         window: Some(Window { start, end }),
+        schedule: None,
         progress: Some(Progress {
             scheduled: 0,
             drain_not_reached: 0,
@@ -335,6 +336,7 @@ fn manifest(plan: Plan, seconds: i64) -> RunManifest {
             ended: end,
             interrupted: false,
             recovered: false,
+            counted: None,
         }),
         environment: Default::default(),
         calibration: None,

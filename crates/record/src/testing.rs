@@ -91,6 +91,7 @@ pub(crate) fn manifest() -> RunManifest {
             start: Offset(-1),
             end: Offset(9),
         }),
+        schedule: None,
         progress: None,
         environment: serde_json::json!({"cores": 2, "governor": null}),
         calibration: None,

@@ -78,6 +78,7 @@ fn manifest() -> RunManifest {
             start: Offset(WINDOW_S.0 * second),
             end: Offset(WINDOW_S.1 * second),
         }),
+        schedule: None,
         progress: Some(Progress {
             scheduled: recorder::RECORDS,
             drain_not_reached: 0,
@@ -86,6 +87,7 @@ fn manifest() -> RunManifest {
             ended: Offset(980 * second),
             interrupted: false,
             recovered: false,
+            counted: None,
         }),
         environment: Value::Null,
         calibration: None,
