@@ -10,7 +10,7 @@ use infermeter_core::plan::{Endpoint, Plan, PrefixMode, PromptCount, Sessions, W
 use infermeter_core::rate::RateCurve;
 use infermeter_core::request::{FollowUp, RequestId, RequestSpec, Waited};
 use infermeter_core::run::LoadModel;
-use infermeter_core::schedule::{ArrivalIds, OpenSchedule, Schedule};
+use infermeter_core::schedule::{ArrivalIds, OpenSchedule, Schedule, Slice, SliceError};
 use infermeter_core::text::inert;
 use infermeter_core::units::Span;
 use infermeter_schedule::{
@@ -41,7 +41,7 @@ const FORMS: [&str; 6] = [
 const CLOSED_SAMPLE: u64 = 4_096;
 
 /// What is sent, and when.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Load {
     /// What.
     pub workload: Workload,
@@ -128,6 +128,18 @@ impl Load {
             template_tokens: None,
             waits: None,
             scale: TimeScale::new(plan.time_scale)?,
+        })
+    }
+
+    /// The part that one of several clients sends: each request with the id, the instant and the bytes
+    /// that it has in the whole. What the plan asks for, its rate say, stays that of the whole.
+    ///
+    /// # Errors
+    /// When a slice of a closed loop would have nothing to do.
+    pub fn cut(&self, slice: Slice) -> Result<Self, SliceError> {
+        Ok(Self {
+            schedule: self.schedule.cut(slice)?,
+            ..self.clone()
         })
     }
 

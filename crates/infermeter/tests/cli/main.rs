@@ -39,6 +39,7 @@ mod sessions;
 mod signals;
 mod simulated;
 mod simulator;
+mod slices;
 mod standstill;
 mod templates;
 mod timeouts;
