@@ -343,6 +343,7 @@ fn manifest(plan: Plan, seconds: i64) -> RunManifest {
         control_requests: Vec::new(),
         run_findings: Vec::new(),
         client_health: Some(health(end)),
+        clients: Vec::new(),
         verdict: None,
         findings: Vec::new(),
         summary: None,

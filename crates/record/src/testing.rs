@@ -98,6 +98,7 @@ pub(crate) fn manifest() -> RunManifest {
         control_requests: Vec::new(),
         run_findings: Vec::new(),
         client_health: Some(ClientHealth::default()),
+        clients: Vec::new(),
         verdict: Some(Verdict::Valid),
         findings: vec![Finding::new(Severity::Note, "closed-loop", "m", "e", "a")],
         summary: None,

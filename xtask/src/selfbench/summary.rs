@@ -94,6 +94,7 @@ fn manifest() -> RunManifest {
         control_requests: Vec::new(),
         run_findings: Vec::new(),
         client_health: None,
+        clients: Vec::new(),
         verdict: None,
         findings: Vec::new(),
         summary: None,

@@ -250,6 +250,7 @@ fn first_manifest(
         control_requests: target.control.clone(),
         run_findings: target.findings.clone(),
         client_health: None,
+        clients: Vec::new(),
         verdict: None,
         findings: Vec::new(),
         summary: None,
