@@ -1,36 +1,25 @@
 //! A schedule: when requests are sent. Made before the clock starts by the `schedule` crate,
 //! executed by `runner`, never changed in between.
+//!
+//! Invariant: a schedule knows its own facts; nobody else takes it apart to find them.
 
-use crate::clock::Offset;
 use crate::request::RequestId;
-use serde::{Deserialize, Serialize};
 use std::ops::Range;
+
+mod closed;
+mod facts;
+mod open;
+mod phase;
+mod slice;
+
+pub use closed::ClosedSchedule;
+pub use facts::{Begins, ScheduleFacts};
+pub use open::{ArrivalIds, OpenSchedule};
+pub use phase::{LoadModel, Phase, PhaseCounts, Window};
+pub use slice::{Slice, SliceError};
 
 /// Requests of a closed loop that are looked at where only time ends the window.
 const CLOSED_LOOK: u64 = 10_000;
-
-/// Phase of the one continuous load that a request belongs to, by its intended instant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// Before the measured window.
-    Warmup,
-    /// Inside the measured window.
-    Measure,
-    /// Keeps the load on while measured requests finish.
-    Drain,
-}
-
-impl Phase {
-    /// The name used in files.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Warmup => "warmup",
-            Self::Measure => "measure",
-            Self::Drain => "drain",
-        }
-    }
-}
 
 /// When and how requests are offered.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,137 +51,126 @@ impl Schedule {
             }
         }
     }
-}
 
-/// Which requests the arrivals are, ids ascending.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ArrivalIds {
-    /// Arrival `i` is request `i * stride`: what lies between belongs to the session that it begins.
-    Every {
-        /// 1 where requests stand alone.
-        stride: u64,
-    },
-    /// One id for each arrival: rows of a trace that wait for no other row.
-    Listed(Vec<RequestId>),
-}
+    /// The part that it is of a plan's schedule.
+    pub fn slice(&self) -> Slice {
+        match self {
+            Self::Open(open) => open.slice,
+            Self::Closed(closed) => closed.slice,
+        }
+    }
 
-impl ArrivalIds {
-    /// Requests stand alone: arrival `i` is request `i`.
-    pub const ALONE: Self = Self::Every { stride: 1 };
+    /// A part of it: of an open loop every n-th arrival, at its instant; of a closed loop its share of
+    /// slots and counts. Ids are those of the whole, and what waits for an answer stays with it.
+    ///
+    /// # Errors
+    /// When a slice of a closed loop would have no slot, or none of the requests that end its window.
+    pub fn cut(&self, slice: Slice) -> Result<Self, SliceError> {
+        Ok(match self {
+            Self::Open(open) => Self::Open(open.cut(slice)),
+            Self::Closed(closed) => Self::Closed(closed.cut(slice)?),
+        })
+    }
 
-    /// The request of arrival `index`.
+    /// What is kept of it with the record.
+    pub fn facts(&self) -> ScheduleFacts {
+        ScheduleFacts {
+            slice: self.slice(),
+            sessions: self.has_sessions(),
+            begins: match self {
+                Self::Open(open) => Begins::Arrivals(PhaseCounts {
+                    warmup: open.measure_from as u64,
+                    measure: (open.drain_from - open.measure_from) as u64,
+                    drain: (open.arrivals.len() - open.drain_from) as u64,
+                }),
+                Self::Closed(closed) => Begins::Slots(*closed),
+            },
+        }
+    }
+
+    /// The load model, as labelled everywhere.
+    pub fn model(&self) -> LoadModel {
+        match self {
+            Self::Open(_) => LoadModel::OpenLoop,
+            Self::Closed(_) => LoadModel::ClosedLoop,
+        }
+    }
+
+    /// Some requests may wait for the answer to another one.
+    pub fn has_sessions(&self) -> bool {
+        match self {
+            Self::Open(open) => match &open.ids {
+                ArrivalIds::Every { stride, .. } => *stride != 1,
+                ArrivalIds::Listed(_) => true,
+            },
+            Self::Closed(closed) => closed.stride != 1,
+        }
+    }
+
+    /// The measured window, where it is known before the run.
+    pub fn window(&self) -> Option<Window> {
+        match self {
+            Self::Open(open) => Some(open.window()),
+            Self::Closed(_) => None,
+        }
+    }
+
+    /// Arrivals of all phases; absent where answers decide.
+    pub fn arrivals(&self) -> Option<u64> {
+        match self {
+            Self::Open(open) => Some(open.arrivals.len() as u64),
+            Self::Closed(_) => None,
+        }
+    }
+
+    /// Requests or, with sessions, sessions due in the window; absent where answers decide.
+    pub fn due_in_window(&self) -> Option<u64> {
+        match self {
+            Self::Open(open) => Some((open.drain_from - open.measure_from) as u64),
+            Self::Closed(_) => None,
+        }
+    }
+
+    /// No arrival is left for the drain.
+    pub fn ends_with_window(&self) -> bool {
+        matches!(self, Self::Open(open) if open.drain_from == open.arrivals.len())
+    }
+
+    /// Slots of a closed loop.
+    pub fn slots(&self) -> Option<u32> {
+        match self {
+            Self::Open(_) => None,
+            Self::Closed(closed) => Some(closed.slots),
+        }
+    }
+
+    /// The request that is the `number`th to begin something.
     ///
     /// # Panics
-    /// Where a list has no such arrival.
-    pub fn id(&self, index: usize) -> RequestId {
+    /// Where listed arrivals have no such number.
+    pub fn begins(&self, number: u64) -> RequestId {
         match self {
-            Self::Every { stride } => index as u64 * stride,
-            Self::Listed(ids) => ids[index],
-        }
-    }
-}
-
-/// Arrivals of an open loop: arrival `i` is request `ids.id(i)`, due at `arrivals[i]`; phases are
-/// contiguous: indices below `measure_from` are warm-up, from there below `drain_from` measured,
-/// then drain. Requests that wait for another one's answer are no arrivals.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OpenSchedule {
-    /// Due instants, non-decreasing, offsets from the run's origin.
-    pub arrivals: Vec<Offset>,
-    /// Which requests they are.
-    pub ids: ArrivalIds,
-    /// Index of the first measured arrival.
-    pub measure_from: usize,
-    /// Index of the first drain arrival.
-    pub drain_from: usize,
-    /// Start of the measured window.
-    pub window_start: Offset,
-    /// End of the measured window.
-    pub window_end: Offset,
-}
-
-impl OpenSchedule {
-    /// The phase of arrival `index`.
-    pub fn phase_of(&self, index: usize) -> Phase {
-        if index < self.measure_from {
-            Phase::Warmup
-        } else if index < self.drain_from {
-            Phase::Measure
-        } else {
-            Phase::Drain
+            Self::Open(open) => open.ids.id(number as usize),
+            Self::Closed(closed) => closed.slice.in_whole(number) * closed.stride,
         }
     }
 
-    /// The phase of a request that is no arrival, due at `intended`.
-    pub fn phase_at(&self, intended: Offset) -> Phase {
-        if intended < self.window_start {
-            Phase::Warmup
-        } else if intended < self.window_end {
-            Phase::Measure
-        } else {
-            Phase::Drain
+    /// The measured requests. In a closed loop the warm-up may take more than the count asked for,
+    /// and a window that ends by time has as many as the server completes: `sample` stand for them.
+    pub fn measured_ids(&self, sample: u64) -> Range<RequestId> {
+        match self {
+            Self::Open(open) => {
+                let id = |index| open.ids.id(index);
+                let last = open.drain_from.checked_sub(1);
+                let end = last.map_or(0, |last| id(last) + 1);
+                let any = open.measure_from < open.arrivals.len();
+                let start = if any { id(open.measure_from) } else { end };
+                start.min(end)..end
+            }
+            Self::Closed(closed) => {
+                let start = closed.warmup_requests;
+                start..start.saturating_add(closed.requests.unwrap_or(sample))
+            }
         }
-    }
-
-    /// The arrivals that begin something; the others (rows of a trace that wait for another row's
-    /// answer) are left out. The window stays.
-    #[must_use]
-    pub fn only(mut self, begins: impl Fn(usize) -> bool) -> Self {
-        let ids: Vec<usize> = (0..self.arrivals.len()).filter(|i| begins(*i)).collect();
-        let below = |limit: usize| ids.partition_point(|index| *index < limit);
-        (self.measure_from, self.drain_from) = (below(self.measure_from), below(self.drain_from));
-        self.arrivals = ids.iter().map(|index| self.arrivals[*index]).collect();
-        let ids = ids.into_iter().map(|index| self.ids.id(index));
-        self.ids = ArrivalIds::Listed(ids.collect());
-        self
-    }
-}
-
-/// A closed loop of `slots` users. Warm-up ends when both its time and its request count have
-/// passed (at the latest after `warmup_max_ns`); the measured window ends after `duration_ns` or
-/// `requests`, whichever comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClosedSchedule {
-    /// Concurrent slots; with sessions, users.
-    pub slots: u32,
-    /// Ids of a session: slots take requests `0`, `stride`, `2 * stride` and so on, and what lies
-    /// between follows them. 1 where requests stand alone.
-    pub stride: u64,
-    /// Least warm-up time, nanoseconds.
-    pub warmup_ns: i64,
-    /// Least number of warm-up requests.
-    pub warmup_requests: u64,
-    /// Warm-up ends here at the latest, nanoseconds.
-    pub warmup_max_ns: i64,
-    /// Length of the measured window, nanoseconds.
-    pub duration_ns: Option<i64>,
-    /// Number of measured requests.
-    pub requests: Option<u64>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_waits_is_no_arrival() {
-        let schedule = OpenSchedule {
-            arrivals: [0, 5, 10, 15, 20].map(Offset).to_vec(),
-            ids: ArrivalIds::ALONE,
-            measure_from: 1,
-            drain_from: 4,
-            window_start: Offset(5),
-            window_end: Offset(20),
-        };
-        let roots = schedule.clone().only(|row| row != 2 && row != 4);
-        assert_eq!(roots.arrivals, [0, 5, 15].map(Offset));
-        assert_eq!(roots.ids, ArrivalIds::Listed(vec![0, 1, 3]));
-        assert_eq!((roots.measure_from, roots.drain_from), (1, 3));
-        assert_eq!(roots.window_end, schedule.window_end);
-        assert_eq!(roots.ids.id(2), 3);
-        assert_eq!(ArrivalIds::Every { stride: 4 }.id(2), 8);
-        let phases = [4, 5, 19, 20].map(|at| roots.phase_at(Offset(at)));
-        use Phase::{Drain, Measure, Warmup};
-        assert_eq!(phases, [Warmup, Measure, Measure, Drain]);
     }
 }

@@ -6,6 +6,9 @@
 use crate::record::RequestRecord;
 use crate::run::RunLog;
 use std::convert::Infallible;
+use std::ops::ControlFlow;
+
+pub mod merged;
 
 /// Which facts about chunks a reading needs beside their instants. The others come without
 /// meaning: `seen` and `lower` equal to the instant, tokens unknown, read 0, kind text.
@@ -39,9 +42,20 @@ pub trait RecordSource {
     /// Why they cannot be read.
     type Error;
 
+    /// Goes through all records in id order, one after the other, until `each` has seen enough.
+    ///
+    /// # Errors
+    /// When a record cannot be read; those before it were given.
+    fn in_order(
+        &self,
+        fields: ChunkFields,
+        each: &mut dyn FnMut(&RequestRecord) -> ControlFlow<()>,
+    ) -> Result<(), Self::Error>;
+
     /// Goes through all records. They come in consecutive parts, in one thread each: for each part
     /// `start` makes a collector, and `take` gives it the part's records in id order. The
-    /// collectors come back in the order of the parts; without records there may be none.
+    /// collectors come back in the order of the parts; without records there may be none. Where a
+    /// source knows no parts, there is one.
     ///
     /// # Errors
     /// When a record cannot be read; nothing is collected then.
@@ -50,34 +64,38 @@ pub trait RecordSource {
         fields: ChunkFields,
         start: &(dyn Fn() -> C + Sync),
         take: &(dyn Fn(&mut C, &RequestRecord) + Sync),
-    ) -> Result<Vec<C>, Self::Error>;
+    ) -> Result<Vec<C>, Self::Error> {
+        let mut collector = start();
+        self.in_order(fields, &mut |record| {
+            take(&mut collector, record);
+            ControlFlow::Continue(())
+        })?;
+        Ok(vec![collector])
+    }
 }
 
 impl RecordSource for [RequestRecord] {
     type Error = Infallible;
 
-    /// One part.
-    fn scan<C: Send>(
+    fn in_order(
         &self,
         _: ChunkFields,
-        start: &(dyn Fn() -> C + Sync),
-        take: &(dyn Fn(&mut C, &RequestRecord) + Sync),
-    ) -> Result<Vec<C>, Infallible> {
-        let mut collector = start();
-        self.iter().for_each(|record| take(&mut collector, record));
-        Ok(vec![collector])
+        each: &mut dyn FnMut(&RequestRecord) -> ControlFlow<()>,
+    ) -> Result<(), Infallible> {
+        // Enough was seen, or all.
+        let _ = self.iter().try_for_each(each);
+        Ok(())
     }
 }
 
 impl RecordSource for RunLog {
     type Error = Infallible;
 
-    fn scan<C: Send>(
+    fn in_order(
         &self,
         fields: ChunkFields,
-        start: &(dyn Fn() -> C + Sync),
-        take: &(dyn Fn(&mut C, &RequestRecord) + Sync),
-    ) -> Result<Vec<C>, Infallible> {
-        self.records.as_slice().scan(fields, start, take)
+        each: &mut dyn FnMut(&RequestRecord) -> ControlFlow<()>,
+    ) -> Result<(), Infallible> {
+        self.records.in_order(fields, each)
     }
 }

@@ -10,7 +10,7 @@ use infermeter_core::plan::{Endpoint, Plan, PrefixMode, PromptCount, Sessions, W
 use infermeter_core::rate::RateCurve;
 use infermeter_core::request::{FollowUp, RequestId, RequestSpec, Waited};
 use infermeter_core::run::LoadModel;
-use infermeter_core::schedule::{ArrivalIds, OpenSchedule, Schedule};
+use infermeter_core::schedule::{ArrivalIds, OpenSchedule, Schedule, Slice, SliceError};
 use infermeter_core::text::inert;
 use infermeter_core::units::Span;
 use infermeter_schedule::{
@@ -41,7 +41,7 @@ const FORMS: [&str; 6] = [
 const CLOSED_SAMPLE: u64 = 4_096;
 
 /// What is sent, and when.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Load {
     /// What.
     pub workload: Workload,
@@ -120,8 +120,8 @@ impl Load {
             schedule(plan, (None, None), plan.seeds().schedule)?
         };
         Ok(Self {
-            drain_without_load: own_times && ends_with_window(&schedule),
-            due_in_window: due_in_window(&schedule),
+            drain_without_load: own_times && schedule.ends_with_window(),
+            due_in_window: schedule.due_in_window(),
             workload: Workload::from_file(file, tokenizer).with_salt(salt),
             schedule,
             clients: None,
@@ -131,26 +131,23 @@ impl Load {
         })
     }
 
+    /// The part that one of several clients sends: each request with the id, the instant and the bytes
+    /// that it has in the whole. What the plan asks for, its rate say, stays that of the whole.
+    ///
+    /// # Errors
+    /// When a slice of a closed loop would have nothing to do.
+    pub fn cut(&self, slice: Slice) -> Result<Self, SliceError> {
+        Ok(Self {
+            schedule: self.schedule.cut(slice)?,
+            ..self.clone()
+        })
+    }
+
     /// The measured requests. In a closed loop the warm-up may take more than the count asked for,
     /// and a window that ends by time has as many as the server completes: 4,096 then
     /// stand for them.
     pub fn measured_ids(&self) -> Range<RequestId> {
-        match &self.schedule {
-            Schedule::Open(open) => {
-                let id = |index| open.ids.id(index);
-                let end = open
-                    .drain_from
-                    .checked_sub(1)
-                    .map_or(0, |last| id(last) + 1);
-                let any = open.measure_from < open.arrivals.len();
-                let start = if any { id(open.measure_from) } else { end };
-                start.min(end)..end
-            }
-            Schedule::Closed(closed) => {
-                let start = closed.warmup_requests;
-                start..start.saturating_add(closed.requests.unwrap_or(CLOSED_SAMPLE))
-            }
-        }
+        self.schedule.measured_ids(CLOSED_SAMPLE)
     }
 
     /// The requests that wait for the answer to `spec`'s, and how long.
@@ -171,10 +168,7 @@ impl Load {
 
     /// Some requests wait for the answer to another one.
     pub fn has_sessions(&self) -> bool {
-        match &self.schedule {
-            Schedule::Open(open) => open.ids != ArrivalIds::ALONE,
-            Schedule::Closed(closed) => closed.stride != 1,
-        }
+        self.schedule.has_sessions()
     }
 
     /// What a request waits for itself.
@@ -200,10 +194,7 @@ impl Load {
 
     /// The load model, as labelled everywhere.
     pub fn model(&self) -> LoadModel {
-        match self.schedule {
-            Schedule::Open(_) => LoadModel::OpenLoop,
-            Schedule::Closed(_) => LoadModel::ClosedLoop,
-        }
+        self.schedule.model()
     }
 
     /// SHA-256 over the arrivals (open loop), 8 bytes little endian each; hex. With the workload's
@@ -288,7 +279,7 @@ struct Drawn {
 impl Drawn {
     fn new(workload: Workload, schedule: Schedule) -> Self {
         Self {
-            due_in_window: due_in_window(&schedule),
+            due_in_window: schedule.due_in_window(),
             workload,
             schedule,
             replayed: false,
@@ -319,8 +310,8 @@ fn drawn(plan: &Plan, tokenizer: Tokenizer, template: Option<&Arc<ChatTemplate>>
         let workload = Workload::from_trace(trace, seeds.workload, tokenizer);
         return Ok(Drawn {
             replayed: true,
-            drain_without_load: ends_with_window(&schedule),
-            due_in_window: due_in_window(&schedule),
+            drain_without_load: schedule.ends_with_window(),
+            due_in_window: schedule.due_in_window(),
             ..Drawn::new(workload, roots)
         });
     }
@@ -460,16 +451,13 @@ fn timed_texts(
     let offsets = dataset.offsets();
     let offsets = offsets.context("--trace: a row without a time cannot be replayed")?;
     let schedule = replay_schedule(offsets, &replay_params(plan))?;
-    let (drain_without_load, due_in_window) = (
-        schedule.drain_from == schedule.arrivals.len(),
-        Some((schedule.drain_from - schedule.measure_from) as u64),
-    );
+    let whole = Schedule::Open(schedule.clone());
     let roots = Schedule::Open(schedule.only(|row| !dataset.waits(row)));
     let workload = Workload::from_dataset(dataset, &plan.workload, seeds.workload, tokenizer)?;
     Ok(Drawn {
         replayed: true,
-        drain_without_load,
-        due_in_window,
+        drain_without_load: whole.ends_with_window(),
+        due_in_window: whole.due_in_window(),
         ..Drawn::new(workload, roots)
     })
 }
@@ -547,18 +535,6 @@ fn member_rule(plan: &Plan) -> MemberRule {
     MemberRule { api, flags }
 }
 
-fn due_in_window(schedule: &Schedule) -> Option<u64> {
-    match schedule {
-        Schedule::Open(open) => Some((open.drain_from - open.measure_from) as u64),
-        Schedule::Closed(_) => None,
-    }
-}
-
-/// No arrival is left for the drain.
-fn ends_with_window(schedule: &Schedule) -> bool {
-    matches!(schedule, Schedule::Open(open) if open.drain_from == open.arrivals.len())
-}
-
 /// The arrivals of rows that wait for no other row.
 fn roots(schedule: Schedule, trace: &Trace) -> Schedule {
     match schedule {
@@ -606,7 +582,7 @@ fn schedule(
         drain_max: plan.timeout,
     };
     Ok(Schedule::Open(OpenSchedule {
-        ids: ArrivalIds::Every { stride },
+        ids: ArrivalIds::every(stride),
         ..open_schedule(&params, seed)?
     }))
 }

@@ -102,10 +102,8 @@ pub fn size(plan: &Plan, schedule: &Schedule, cores: &Cores) -> Result<Size> {
         .map_or(cores.client.len().max(1), |t| t as usize)
         // Each thread has a connection at least: more of them would lift the cap.
         .min(plan.max_connections.map_or(usize::MAX, |cap| cap as usize));
-    let needed = match schedule {
-        Schedule::Closed(closed) => u64::from(closed.slots),
-        Schedule::Open(_) => plan.peak_rate().map_or(1.0, |r| r.min(1e6)) as u64 + 1,
-    };
+    let slots = schedule.slots().map(u64::from);
+    let needed = slots.unwrap_or_else(|| plan.peak_rate().map_or(1.0, |r| r.min(1e6)) as u64 + 1);
     let asked = plan.max_connections.map(u64::from);
     let ports = infermeter_probe::host::local_ports().map_or(DEFAULT_PORTS, |(low, high)| {
         u64::from(high.saturating_sub(low))
@@ -122,8 +120,8 @@ pub fn size(plan: &Plan, schedule: &Schedule, cores: &Cores) -> Result<Size> {
         ports,
         own,
     };
-    if let Schedule::Closed(closed) = schedule {
-        let slots = u64::from(closed.slots).min(asked.unwrap_or(u64::MAX));
+    if let Some(slots) = slots {
+        let slots = slots.min(asked.unwrap_or(u64::MAX));
         system.allows("--concurrency", slots)?;
     }
     if possible == 0 {
@@ -138,14 +136,8 @@ pub fn size(plan: &Plan, schedule: &Schedule, cores: &Cores) -> Result<Size> {
         None if possible < ports => Bound::Descriptors,
         None => Bound::Ports,
     };
-    let open_ahead = match schedule {
-        Schedule::Closed(closed) => u64::from(closed.slots),
-        Schedule::Open(_) => plan
-            .peak_rate()
-            .unwrap_or(8.0)
-            .clamp(MIN_AHEAD, MAX_AHEAD)
-            .ceil() as u64,
-    };
+    let peak = plan.peak_rate().unwrap_or(8.0);
+    let open_ahead = slots.unwrap_or(peak.clamp(MIN_AHEAD, MAX_AHEAD).ceil() as u64);
     Ok(Size {
         threads,
         max_connections: max_connections as usize,

@@ -15,7 +15,6 @@ use infermeter_core::clock::realtime_ns;
 use infermeter_core::finding::{Finding, Verdict};
 use infermeter_core::plan::Plan;
 use infermeter_core::run::RunState;
-use infermeter_core::schedule::Schedule;
 use infermeter_core::seed::splitmix64;
 use infermeter_report::Style;
 use serde_json::{Value, json};
@@ -239,8 +238,6 @@ impl<'a> Runs<'a> {
 /// Measured requests that a run of the plan is expected to have.
 fn requests(plan: &Plan) -> Result<usize> {
     let load = Load::from_plan(&plan_of(plan, 1, &PathBuf::new()), 0)?;
-    Ok(match load.schedule {
-        Schedule::Open(open) => open.drain_from - open.measure_from,
-        Schedule::Closed(closed) => closed.requests.map_or(REQUESTS, |n| n as usize),
-    })
+    let measured = load.schedule.due_in_window().or(plan.requests);
+    Ok(measured.map_or(REQUESTS, |n| n as usize))
 }

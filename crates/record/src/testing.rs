@@ -92,6 +92,7 @@ pub(crate) fn manifest() -> RunManifest {
             start: Offset(-1),
             end: Offset(9),
         }),
+        schedule: None,
         progress: None,
         environment: Environment {
             other: serde_json::Map::from_iter([("governor".to_owned(), serde_json::Value::Null)]),
@@ -101,6 +102,7 @@ pub(crate) fn manifest() -> RunManifest {
         control_requests: Vec::new(),
         run_findings: Vec::new(),
         client_health: Some(ClientHealth::default()),
+        clients: Vec::new(),
         verdict: Some(Verdict::Valid),
         findings: vec![Finding::new(Severity::Note, "closed-loop", "m", "e", "a")],
         summary: None,

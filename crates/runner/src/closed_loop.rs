@@ -7,7 +7,7 @@
 
 use crate::dependents::Ended;
 use crate::shared::{Shared, Stop};
-use crate::worker::{BODY_RETRY_NS, Lookup, Worker, WorkerEnd, is_measured, share};
+use crate::worker::{BODY_RETRY_NS, Lookup, Worker, WorkerEnd, is_measured};
 use infermeter_client::prepared::Prepared;
 use infermeter_core::clock::Offset;
 use infermeter_core::record::{Reason, RequestRecord};
@@ -29,7 +29,7 @@ pub(crate) fn run(
     plan: &Lookup<'_>,
 ) -> io::Result<WorkerEnd> {
     worker.wait_for_start()?;
-    let slots = share(schedule.slots as usize, worker.index, worker.count);
+    let slots = worker.part.share(schedule.slots.into());
     let mut free: VecDeque<Offset> = (0..slots).map(|_| Offset::ZERO).collect();
     let reason = loop {
         hand_over(&mut worker, &mut free);
@@ -63,7 +63,8 @@ pub(crate) fn run(
     let health = worker.health(bodies_late);
     Ok(WorkerEnd {
         health,
-        drain_not_reached: waiting,
+        arrivals_not_reached: 0,
+        turns_not_reached: waiting,
         unfinished,
     })
 }
@@ -178,7 +179,7 @@ fn send(
     let shared = worker.shared;
     // Without sessions bodies come in the order of their ids.
     let number = match schedule.stride {
-        1 => prepared.spec.id,
+        1 => schedule.slice.in_slice(prepared.spec.id),
         _ => shared.sequence.fetch_add(1, Ordering::AcqRel),
     };
     // Counted before the decision, so that no worker sees the window over too early.
@@ -201,18 +202,18 @@ fn phase_at(shared: &Shared, at: Offset) -> Phase {
     }
 }
 
-/// The phase of request `id` in order of sending, intended at `intended`; opens and closes the
-/// window.
-fn phase_of(shared: &Shared, schedule: &ClosedSchedule, id: u64, intended: Offset) -> Phase {
+/// The phase of the `number`th request in order of sending, intended at `intended`; opens and closes
+/// the window.
+fn phase_of(shared: &Shared, schedule: &ClosedSchedule, number: u64, intended: Offset) -> Phase {
     let from = shared.measure_from.load(Ordering::Acquire);
     if from == u64::MAX {
-        let warm = intended.0 >= schedule.warmup_ns && id >= schedule.warmup_requests;
+        let warm = intended.0 >= schedule.warmup_ns && number >= schedule.warmup_requests;
         if !warm && intended.0 < schedule.warmup_max_ns {
             return Phase::Warmup;
         }
         if shared
             .measure_from
-            .compare_exchange(u64::MAX, id, Ordering::AcqRel, Ordering::Acquire)
+            .compare_exchange(u64::MAX, number, Ordering::AcqRel, Ordering::Acquire)
             .is_ok()
         {
             shared.window_start.fetch_min(intended.0, Ordering::AcqRel);
@@ -220,15 +221,15 @@ fn phase_of(shared: &Shared, schedule: &ClosedSchedule, id: u64, intended: Offse
         }
     }
     let from = shared.measure_from.load(Ordering::Acquire);
-    if id < from {
+    if number < from {
         return Phase::Warmup;
     }
     match schedule.requests {
-        Some(n) if id - from >= n => {
+        Some(n) if number - from >= n => {
             shared.window_end.fetch_min(intended.0, Ordering::AcqRel);
             return Phase::Drain;
         }
-        // The measured requests are counted by id: the window takes in the earliest of them.
+        // The measured requests are counted by number: the window takes in the earliest of them.
         Some(_) => {
             shared.window_start.fetch_min(intended.0, Ordering::AcqRel);
         }
@@ -247,11 +248,13 @@ fn phase_of(shared: &Shared, schedule: &ClosedSchedule, id: u64, intended: Offse
 #[cfg(test)]
 mod tests {
     use super::*;
+    use infermeter_core::schedule::Slice;
 
     fn schedule(requests: Option<u64>, duration_ns: Option<i64>) -> ClosedSchedule {
         ClosedSchedule {
             slots: 2,
             stride: 1,
+            slice: Slice::WHOLE,
             warmup_ns: 100,
             warmup_requests: 3,
             warmup_max_ns: 1_000,

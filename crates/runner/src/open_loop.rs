@@ -48,11 +48,12 @@ pub(crate) fn run(
     let bodies_late = worker.bodies_late + worker.dependents.bodies_late();
     let ends = (reason, schedule.window_end);
     let (waiting, unfinished) = worker.record_waiting(ends, phase_at, plan);
-    let drain_not_reached = record_rest(&worker, schedule, (next, reason), plan) + waiting;
+    let arrivals_not_reached = record_rest(&worker, schedule, (next, reason), plan);
     let health = worker.health(bodies_late);
     Ok(WorkerEnd {
         health,
-        drain_not_reached,
+        arrivals_not_reached,
+        turns_not_reached: waiting,
         unfinished,
     })
 }

@@ -4,8 +4,9 @@
 use infermeter_client::kept::Budget;
 use infermeter_core::clock::{Clock, Offset, monotonic_ns};
 use infermeter_core::record::RequestRecord;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Where records go. Implemented by the journal; a fake in tests.
@@ -37,14 +38,22 @@ enum Fact {
     Ended(RequestRecord),
 }
 
-/// A thread's way to the recorder, which outlives it.
+/// A thread's way to the recorder, which outlives it. What is handed over is counted here, so that
+/// the recorder's own count can be compared with it.
 #[derive(Debug, Clone)]
-pub(crate) struct Records(Sender<Fact>);
+pub(crate) struct Records {
+    facts: Sender<Fact>,
+    handed_over: Arc<AtomicU64>,
+}
 
 /// The two ends of the way.
 pub(crate) fn channel() -> (Records, Receipts) {
     let (sender, receiver) = std::sync::mpsc::channel();
-    (Records(sender), Receipts(receiver))
+    let records = Records {
+        facts: sender,
+        handed_over: Arc::default(),
+    };
+    (records, Receipts(receiver))
 }
 
 /// The recorder's end.
@@ -54,12 +63,18 @@ pub(crate) struct Receipts(Receiver<Fact>);
 impl Records {
     /// A request has begun.
     pub(crate) fn begun(&self, record: RequestRecord) {
-        let _ = self.0.send(Fact::Begun(record));
+        let _ = self.facts.send(Fact::Begun(record));
     }
 
     /// A request has ended.
     pub(crate) fn ended(&self, record: RequestRecord) {
-        let _ = self.0.send(Fact::Ended(record));
+        self.handed_over.fetch_add(1, Ordering::Relaxed);
+        let _ = self.facts.send(Fact::Ended(record));
+    }
+
+    /// How many requests have ended so far, for whoever looks when all threads have.
+    pub(crate) fn counter(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.handed_over)
     }
 }
 

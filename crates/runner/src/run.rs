@@ -14,8 +14,8 @@ use infermeter_client::engine::EngineConfig;
 use infermeter_client::live::Live;
 use infermeter_core::clock::{Clock, Offset, process_cpu_ns};
 use infermeter_core::request::{RequestId, RequestSpec};
-use infermeter_core::run::{ClientHealth, Progress, Window};
-use infermeter_core::schedule::{ArrivalIds, Phase, Schedule};
+use infermeter_core::run::{ClientHealth, Counted, Progress, Window};
+use infermeter_core::schedule::{Phase, Schedule, Slice};
 use infermeter_sys::{limits, signals};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -47,6 +47,16 @@ pub struct RunSettings {
     pub sessions: SessionRules,
     /// The trace ends with its rows: nothing keeps the load on in the drain.
     pub drain_without_load: bool,
+}
+
+impl RunSettings {
+    /// The same for a part of a load: no other part has its connection numbers.
+    fn of_slice(&self, slice: Slice) -> Self {
+        let mut own = self.clone();
+        own.engine.first_connection = slice.index();
+        own.engine.connection_stride = slice.of();
+        own
+    }
 }
 
 /// What a run leaves behind, its records aside.
@@ -117,13 +127,16 @@ pub fn run(
         on_phase,
         on_progress,
     } = inputs;
-    let shared = Shared::new(measured_of(schedule));
-    let (queues, count) = bodies_of(schedule, settings.threads);
+    let settings = &settings.of_slice(schedule.slice());
+    // A closed loop knows its measured requests when it has sent them.
+    let shared = Shared::new(schedule.due_in_window().unwrap_or(0) as i64);
+    let queues = schedule.arrivals().map_or(1, |_| settings.threads);
     let bodies = &Bodies::new(queues, settings.threads);
     let plan = Lookup { spec, next };
-    let id = |number| id_of(schedule, number);
+    let id = |number| schedule.begins(number);
     let lives: Vec<Arc<Live>> = (0..settings.threads).map(|_| Arc::default()).collect();
     let (sender, receipts) = channel();
+    let handed_over = sender.counter();
     thread::scope(|scope| {
         let clock = &shared.clock;
         let budget = &settings.engine.budget;
@@ -133,8 +146,8 @@ pub fn run(
             spec,
             next,
             id: &id,
-            count,
-            sessions: has_sessions(schedule),
+            count: schedule.arrivals().unwrap_or(u64::MAX),
+            sessions: schedule.has_sessions(),
             records: sender.clone(),
         };
         let filler = scope.spawn(move || bodies.fill(&maker));
@@ -167,7 +180,13 @@ pub fn run(
         Ok(RunOutcome {
             clock,
             window: window_of(&shared, schedule, ended),
-            progress: progress(&ends, settings, (&shared, records), ended),
+            progress: Progress {
+                counted: Some(Counted {
+                    handed_over: handed_over.load(Ordering::Acquire),
+                    arrivals_not_reached: ends.iter().map(|e| e.arrivals_not_reached).sum(),
+                }),
+                ..progress(&ends, settings, (&shared, records), ended)
+            },
             health: health(&ends, settings, (cpu_ns, problem)),
         })
     })
@@ -183,12 +202,13 @@ fn progress(
     let unfinished = ends.iter().flat_map(|end| &end.unfinished);
     Progress {
         scheduled: records,
-        drain_not_reached: ends.iter().map(|e| e.drain_not_reached).sum(),
+        drain_not_reached: ends.iter().map(WorkerEnd::not_reached).sum(),
         unfinished_sessions: unfinished.copied().collect(),
         drain_without_load: settings.drain_without_load,
         ended,
         interrupted: shared.stop() != Stop::No,
         recovered: false,
+        counted: None,
     }
 }
 
@@ -248,37 +268,6 @@ fn collect(
     ends.into_iter().enumerate().map(explained).collect()
 }
 
-fn measured_of(schedule: &Schedule) -> i64 {
-    match schedule {
-        Schedule::Open(open) => (open.drain_from - open.measure_from) as i64,
-        Schedule::Closed(_) => 0,
-    }
-}
-
-/// Number of body queues, and of bodies that may be needed.
-fn bodies_of(schedule: &Schedule, threads: usize) -> (usize, u64) {
-    match schedule {
-        Schedule::Open(open) => (threads, open.arrivals.len() as u64),
-        Schedule::Closed(_) => (1, u64::MAX),
-    }
-}
-
-/// The request that is the `number`th to begin something.
-fn id_of(schedule: &Schedule, number: u64) -> RequestId {
-    match schedule {
-        Schedule::Open(open) => open.ids.id(number as usize),
-        Schedule::Closed(closed) => number * closed.stride,
-    }
-}
-
-/// Requests may wait for others.
-fn has_sessions(schedule: &Schedule) -> bool {
-    match schedule {
-        Schedule::Open(open) => open.ids != ArrivalIds::ALONE,
-        Schedule::Closed(closed) => closed.stride != 1,
-    }
-}
-
 /// Waits until connections and bodies are ready, then sets the clock.
 fn start(shared: &Shared, bodies: &Bodies, threads: usize) -> Clock {
     while shared.ready.load(Ordering::Acquire) < threads || !bodies.is_filled() {
@@ -312,7 +301,7 @@ fn watch(
             _ => shared.set_stop(Stop::Everything),
         }
         let now = clock.now();
-        let phase = phase_at(shared, schedule, now);
+        let phase = window_so_far(shared, schedule).phase_at(now);
         if now >= Offset::ZERO && told != Some(phase) {
             told = Some(phase);
             on_phase(phase);
@@ -328,42 +317,23 @@ fn watch(
     taken
 }
 
-fn phase_at(shared: &Shared, schedule: &Schedule, now: Offset) -> Phase {
-    let (start, end) = match schedule {
-        Schedule::Open(open) => (open.window_start.0, open.window_end.0),
-        Schedule::Closed(_) => (
-            shared.window_start.load(Ordering::Acquire),
-            shared.window_end.load(Ordering::Acquire),
-        ),
-    };
-    if now.0 < start {
-        Phase::Warmup
-    } else if now.0 < end {
-        Phase::Measure
-    } else {
-        Phase::Drain
-    }
+/// The window as far as it is known: of a closed loop when its first and last requests were sent.
+fn window_so_far(shared: &Shared, schedule: &Schedule) -> Window {
+    schedule.window().unwrap_or_else(|| Window {
+        start: Offset(shared.window_start.load(Ordering::Acquire)),
+        end: Offset(shared.window_end.load(Ordering::Acquire)),
+    })
 }
 
 /// The measured window, cut short where the run was.
 fn window_of(shared: &Shared, schedule: &Schedule, ended: Offset) -> Option<Window> {
-    let (start, end) = match schedule {
-        Schedule::Open(open) => (open.window_start, open.window_end),
-        Schedule::Closed(_) => {
-            let start = shared.window_start.load(Ordering::Acquire);
-            if start == i64::MAX {
-                return None;
-            }
-            (
-                Offset(start),
-                Offset(shared.window_end.load(Ordering::Acquire)),
-            )
-        }
-    };
-    let end = if shared.stop() == Stop::No {
-        end
-    } else {
-        end.min(ended)
+    let Window { start, end } = window_so_far(shared, schedule);
+    if start == Offset(i64::MAX) {
+        return None;
+    }
+    let end = match shared.stop() {
+        Stop::No => end,
+        Stop::Sending | Stop::Everything => end.min(ended),
     };
     (end > start).then_some(Window {
         start,

@@ -13,7 +13,7 @@ use infermeter_core::clock::{Clock, Offset};
 use infermeter_core::record::{Reason, RequestError, RequestRecord};
 use infermeter_core::request::{RequestId, RequestSpec};
 use infermeter_core::run::ThreadHealth;
-use infermeter_core::schedule::Phase;
+use infermeter_core::schedule::{Phase, Slice};
 use infermeter_sys::affinity;
 use std::collections::BTreeSet;
 use std::io;
@@ -31,6 +31,8 @@ pub(crate) const BODY_RETRY_NS: i64 = 50_000;
 pub(crate) struct Worker<'a> {
     pub(crate) index: usize,
     pub(crate) count: usize,
+    /// Its part of the run.
+    pub(crate) part: Slice,
     pub(crate) shared: &'a Shared,
     pub(crate) bodies: &'a Bodies,
     pub(crate) records: Records,
@@ -50,9 +52,19 @@ pub(crate) struct Worker<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct WorkerEnd {
     pub(crate) health: ThreadHealth,
-    pub(crate) drain_not_reached: u64,
+    /// Arrivals of the drain that the run ended before.
+    pub(crate) arrivals_not_reached: u64,
+    /// Turns of sessions under way that it ended before.
+    pub(crate) turns_not_reached: u64,
     /// Sessions with turns that were not reached.
     pub(crate) unfinished: Vec<u64>,
+}
+
+impl WorkerEnd {
+    /// Requests without a record, because the run ended before them.
+    pub(crate) fn not_reached(&self) -> u64 {
+        self.arrivals_not_reached + self.turns_not_reached
+    }
 }
 
 impl<'a> Worker<'a> {
@@ -70,19 +82,24 @@ impl<'a> Worker<'a> {
             // Pinning is a help, not a need: a sandbox may forbid it.
             let _ = affinity::restrict_to(&[*core]);
         }
+        let part = Slice::new(index as u32, count as u32).map_err(io::Error::other)?;
+        let (first, stride) = (
+            settings.engine.first_connection,
+            settings.engine.connection_stride,
+        );
         let config = EngineConfig {
             clock: Clock::starting_in(0),
-            first_connection: index as u32,
-            connection_stride: count as u32,
-            max_connections: share(settings.engine.max_connections, index, count).max(1),
+            first_connection: first + stride * index as u32,
+            connection_stride: stride * count as u32,
+            max_connections: part.share(settings.engine.max_connections as u64).max(1) as usize,
             ..settings.engine.clone()
         };
         let mut engine = Engine::new(config, live)?;
-        let wanted = share(settings.open_ahead, index, count);
-        open_connections(&mut engine, wanted)?;
+        open_connections(&mut engine, part.share(settings.open_ahead as u64))?;
         Ok(Self {
             index,
             count,
+            part,
             shared,
             bodies,
             records,
@@ -238,19 +255,14 @@ impl Lookup<'_> {
     }
 }
 
-/// Part of `total` that worker `index` of `count` gets.
-pub(crate) fn share(total: usize, index: usize, count: usize) -> usize {
-    total / count + usize::from(index < total % count)
-}
-
 /// Opens connections and waits until they are up or have failed: failures are met again, and
 /// recorded, by the requests that need them.
-fn open_connections(engine: &mut Engine, wanted: usize) -> io::Result<()> {
-    const BATCH: usize = 64;
+fn open_connections(engine: &mut Engine, wanted: u64) -> io::Result<()> {
+    const BATCH: u64 = 64;
     let mut asked = 0;
     while asked < wanted {
         let batch = BATCH.min(wanted - asked);
-        engine.open_ahead(batch)?;
+        engine.open_ahead(batch as usize)?;
         asked += batch;
         while engine.opening_connections() > 0 {
             let soon = engine.now().plus(TICK_NS);

@@ -4,7 +4,7 @@
 
 use crate::error::ScheduleError;
 use crate::warmup::WarmupRule;
-use infermeter_core::schedule::ClosedSchedule;
+use infermeter_core::schedule::{ClosedSchedule, Slice};
 use infermeter_core::units::Span;
 
 /// Most slots.
@@ -50,6 +50,7 @@ pub fn closed_schedule(params: &ClosedParams) -> Result<ClosedSchedule, Schedule
     Ok(ClosedSchedule {
         slots: params.slots,
         stride: params.stride,
+        slice: Slice::WHOLE,
         warmup_ns: params.warmup.least.time.ns(),
         warmup_requests: params.warmup.least.requests,
         warmup_max_ns: params.warmup.at_most.map_or(NO_LIMIT_NS, Span::ns),

@@ -7,7 +7,7 @@
 use crate::error::ScheduleError;
 use crate::warmup::WarmupRule;
 use infermeter_core::clock::Offset;
-use infermeter_core::schedule::{ArrivalIds, OpenSchedule};
+use infermeter_core::schedule::{ArrivalIds, OpenSchedule, Slice};
 use infermeter_core::units::Span;
 
 /// Most arrivals in warm-up and measured window together (8 bytes each).
@@ -140,6 +140,7 @@ pub(crate) fn cut<I: Iterator<Item = Offset>>(
         drain_from,
         window_start,
         window_end,
+        slice: Slice::WHOLE,
     })
 }
 

@@ -1,6 +1,8 @@
 //! Conservation: every scheduled request has exactly one record, and its instants are in order
 //! (measurement.md, "Checked on every request").
 
+mod scheduled;
+
 use crate::limits::STAMP_SLACK_NS;
 use crate::run::Run;
 use crate::summary::Summary;
@@ -8,7 +10,6 @@ use infermeter_core::clock::Offset;
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::record::Outcome;
 use infermeter_core::run::RunState;
-use infermeter_core::schedule::Phase;
 use infermeter_metrics::facts::RequestFacts;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,13 +28,14 @@ pub(super) fn conservation(run: &Run, _: &Summary) -> Option<Finding> {
         .filter(|r| r.turn.is_some())
         .map(|r| r.id)
         .collect();
-    let mut expected = 0;
+    let slice = run.manifest.schedule.map(|s| s.slice).unwrap_or_default();
+    let mut expected = slice.in_whole(0);
     for record in requests {
         let in_sequence = record.id == expected || (gaps && record.id > expected);
         if !in_sequence {
             add("id out of sequence", record.id);
         }
-        expected = record.id + 1;
+        expected = record.id.saturating_add(slice.of().into());
         if !recovered && record.parent.is_some_and(|parent| !ids.contains(&parent)) {
             add("waited for a request without a record", record.id);
         }
@@ -45,13 +47,18 @@ pub(super) fn conservation(run: &Run, _: &Summary) -> Option<Finding> {
     if !recovered && scheduled.is_some_and(|s| s != run.collected.requests.len() as u64) {
         add("records and scheduled requests differ in number", expected);
     }
-    if breaches.is_empty() {
+    let against_schedule = match recovered {
+        true => Vec::new(),
+        false => scheduled::breaches(run),
+    };
+    let counted = breaches.iter();
+    let list: Vec<String> = counted
+        .map(|(what, (count, id))| format!("{what}: {count} (first: request {id})"))
+        .chain(against_schedule)
+        .collect();
+    if list.is_empty() {
         return None;
     }
-    let list: Vec<String> = breaches
-        .iter()
-        .map(|(what, (count, id))| format!("{what}: {count} (first: request {id})"))
-        .collect();
     Some(Finding::new(
         Severity::Error,
         "conservation",
@@ -119,12 +126,8 @@ fn of_another_phase(run: &Run, record: &RequestFacts) -> Option<&'static str> {
     let interrupted = run.manifest.progress.as_ref().is_none_or(|p| p.interrupted);
     let whole = run.manifest.state == RunState::Finished && !interrupted;
     let window = run.manifest.window.filter(|_| whole)?;
-    let phase = match record.intended {
-        at if at < window.start => Phase::Warmup,
-        at if at < window.end => Phase::Measure,
-        _ => Phase::Drain,
-    };
-    (record.phase != phase).then_some("phase other than that of the intended instant")
+    (record.phase != window.phase_at(record.intended))
+        .then_some("phase other than that of the intended instant")
 }
 
 fn instants_out_of_order(record: &RequestFacts) -> Option<&'static str> {

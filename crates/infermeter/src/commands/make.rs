@@ -42,13 +42,10 @@ pub fn make(args: &MakeArgs) -> Result<()> {
     let load = Load::from_plan(plan, 0)?;
     validate::lengths_used(&resolved, load.workload.trace_facts())?;
     let wanted = wanted(plan, &load)?;
-    let phases = match &load.schedule {
-        Schedule::Open(open) => Some(FilePhases {
-            window_start_ns: open.window_start.0,
-            window_end_ns: open.window_end.0,
-        }),
-        Schedule::Closed(_) => None,
-    };
+    let phases = load.schedule.window().map(|window| FilePhases {
+        window_start_ns: window.start.0,
+        window_end_ns: window.end.0,
+    });
     let about = header(&load.workload, description(&resolved), phases);
     written(out, &load.workload, &wanted, about, args.verify)
 }

@@ -163,6 +163,7 @@ fn infer_end(manifest: &mut RunManifest, requests: &[RequestFacts]) {
         ended,
         interrupted: true,
         recovered: true,
+        counted: None,
     });
     manifest.client_health.get_or_insert_with(|| ClientHealth {
         kernel_stamps: true,

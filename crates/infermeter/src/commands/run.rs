@@ -32,9 +32,7 @@ use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::plan::{History, Plan, Until};
 use infermeter_core::record::RequestRecord;
 use infermeter_core::request::RequestContent;
-use infermeter_core::run::{
-    ClientHealth, FORMAT_VERSION, RunManifest, RunState, Unwritten, Window,
-};
+use infermeter_core::run::{ClientHealth, FORMAT_VERSION, RunManifest, RunState, Unwritten};
 use infermeter_core::schedule::Schedule;
 use infermeter_core::source::RecordSource;
 use infermeter_probe::host::is_own_address;
@@ -232,13 +230,6 @@ fn first_manifest(
     };
     let canonical = serde_json::to_vec(&hashed).unwrap_or_default();
     let hash = Sha256::digest(&canonical);
-    let window = match &load.schedule {
-        Schedule::Open(open) => Some(Window {
-            start: open.window_start,
-            end: open.window_end,
-        }),
-        Schedule::Closed(_) => None,
-    };
     RunManifest {
         format_version: FORMAT_VERSION,
         infermeter_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -252,13 +243,15 @@ fn first_manifest(
         rate_asked: load.rate_asked(plan),
         classes: load.workload.classes().to_vec(),
         clock: Clock::starting_in(0),
-        window,
+        window: load.schedule.window(),
+        schedule: Some(load.schedule.facts()),
         progress: None,
         environment,
         calibration: None,
         control_requests: target.control.clone(),
         run_findings: target.findings.clone(),
         client_health: None,
+        clients: Vec::new(),
         verdict: None,
         findings: Vec::new(),
         summary: None,
@@ -411,7 +404,7 @@ fn run_settings(
             audit_send: plan.audit_send,
             max_connections: size.max_connections,
             first_connection: 0,
-            connection_stride: size.threads as u32,
+            connection_stride: 1,
             connect_timeout: plan.connect_timeout.ns(),
             timeout: plan.timeout.ns(),
             first_token_timeout: plan.first_token_timeout.map(|t| t.ns()),

@@ -2,10 +2,14 @@
 //! the same figures in them. And what it says of records that somebody changed.
 
 use crate::process::{Ran, Scratch, infermeter, mock, run};
-use infermeter_analysis::Summary;
+use infermeter_analysis::{Run, Summary, judge, summarize};
 use infermeter_core::record::{Outcome, Reason, RequestError, RequestRecord};
-use infermeter_core::schedule::Phase;
-use infermeter_record::{RecordsWriter, read_manifest, read_records};
+use infermeter_core::schedule::{Phase, Slice};
+use infermeter_core::source::RecordSource;
+use infermeter_core::source::merged::MergedRecords;
+use infermeter_record::{
+    PARQUET_FILE, ParquetRecords, RecordError, RecordsWriter, read_manifest, read_records,
+};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -232,5 +236,45 @@ fn what_was_written_is_read_back() {
         let as_read: Value = serde_json::from_str(&bytes).expect("JSON");
         let environment = serde_json::to_value(&manifest.environment).expect("JSON");
         assert_eq!(environment, as_read["environment"], "{name}");
+    }
+}
+
+/// What is printed of a run: figures and findings, as text.
+fn printed<S: RecordSource<Error = RecordError>>(dir: &Path, records: &S) -> [String; 2] {
+    let manifest = read_manifest(dir).expect("a manifest");
+    let run = Run::read(manifest, records).expect("readable");
+    let summary = summarize(&run, records).expect("readable");
+    let findings = judge(&run, &summary);
+    [
+        serde_json::to_string(&summary).expect("JSON"),
+        serde_json::to_string(&findings).expect("JSON"),
+    ]
+}
+
+#[test]
+fn slices_of_kept_records_that_are_merged_give_what_the_whole_gives() {
+    type Key = fn(&RequestRecord) -> u64;
+    let by_id: Key = |record| record.id;
+    let by_session: Key = |record| record.turn.map_or(record.id, |turn| turn.session);
+    let scratch = Scratch::new();
+    for Expected { name, .. } in EXPECTED {
+        let dir = copy_of(&scratch, name);
+        report(&dir); // a journal becomes rows
+        let records = read_records(&dir).expect("readable");
+        let whole = printed(&dir, &ParquetRecords::open(&dir).expect("opened"));
+        for (of, key) in [(2, by_id), (3, by_session), (7, by_id), (7, by_session)] {
+            let slice = |slice: Slice| {
+                let place = Scratch::new();
+                let dir = place.path("slice");
+                fs::create_dir(&dir).expect("created");
+                fs::write(dir.join(PARQUET_FILE), "").expect("written");
+                let own = records.iter().filter(|r| slice.takes(key(r)));
+                rewrite(&dir, own.cloned().collect());
+                (ParquetRecords::open(&dir).expect("opened"), place)
+            };
+            let (slices, _places): (Vec<_>, Vec<_>) = Slice::all(of).map(slice).unzip();
+            let merged = MergedRecords::of(slices);
+            assert_eq!(printed(&dir, &merged), whole, "{name}: {of} slices");
+        }
     }
 }

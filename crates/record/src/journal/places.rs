@@ -15,6 +15,7 @@ use infermeter_core::source::{ChunkFields, RecordSource};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, ErrorKind};
+use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -138,18 +139,17 @@ impl JournalRecords {
 impl RecordSource for JournalRecords {
     type Error = RecordError;
 
-    /// One part.
-    fn scan<C: Send>(
+    fn in_order(
         &self,
         _: ChunkFields,
-        start: &(dyn Fn() -> C + Sync),
-        take: &(dyn Fn(&mut C, &RequestRecord) + Sync),
-    ) -> Result<Vec<C>, RecordError> {
-        let mut collector = start();
-        self.for_each(|record| {
-            take(&mut collector, &record);
-            Ok(())
-        })?;
-        Ok(vec![collector])
+        each: &mut dyn FnMut(&RequestRecord) -> ControlFlow<()>,
+    ) -> Result<(), RecordError> {
+        let mut bytes = Vec::new();
+        for place in &self.places {
+            if each(&self.read_at(*place, &mut bytes)?).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 }

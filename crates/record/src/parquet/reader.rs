@@ -16,7 +16,7 @@ use infermeter_core::run::FORMAT_VERSION;
 use infermeter_core::source::{ChunkFields, RecordSource};
 use std::fs::File;
 use std::io::ErrorKind;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 
 /// Rows decoded at a time.
@@ -36,7 +36,10 @@ pub fn read_records(dir: &Path) -> Result<Vec<RequestRecord>, RecordError> {
 pub fn for_each_record(dir: &Path, each: &mut dyn FnMut(RequestRecord)) -> Result<(), RecordError> {
     let file = ParquetRecords::open(dir)?;
     let all = 0..file.groups.len();
-    file.read(all, ChunkFields::ALL, &mut |record| each(record.clone()))
+    file.read(all, ChunkFields::ALL, &mut |record| {
+        each(record.clone());
+        ControlFlow::Continue(())
+    })
 }
 
 /// The records of a `requests.parquet`, to be gone through as often as needed.
@@ -83,12 +86,12 @@ impl ParquetRecords {
         })
     }
 
-    /// Gives each record of consecutive row groups to `each`.
+    /// Gives each record of consecutive row groups to `each`, until it has seen enough.
     fn read(
         &self,
         groups: Range<usize>,
         fields: ChunkFields,
-        each: &mut dyn FnMut(&RequestRecord),
+        each: &mut dyn FnMut(&RequestRecord) -> ControlFlow<()>,
     ) -> Result<(), RecordError> {
         let reader = open(&self.path)?;
         for index in groups {
@@ -101,7 +104,9 @@ impl ParquetRecords {
                 first_row: self.groups[index].first_row,
                 reader: group.as_ref(),
             };
-            group.read(fields, each)?;
+            if group.read(fields, each)?.is_break() {
+                break;
+            }
         }
         Ok(())
     }
@@ -126,6 +131,14 @@ impl ParquetRecords {
 impl RecordSource for ParquetRecords {
     type Error = RecordError;
 
+    fn in_order(
+        &self,
+        fields: ChunkFields,
+        each: &mut dyn FnMut(&RequestRecord) -> ControlFlow<()>,
+    ) -> Result<(), RecordError> {
+        self.read(0..self.groups.len(), fields, each)
+    }
+
     fn scan<C: Send>(
         &self,
         fields: ChunkFields,
@@ -136,7 +149,10 @@ impl RecordSource for ParquetRecords {
         let parts = self.parts(threads.min(MOST_THREADS));
         let one = |part: Range<usize>| {
             let mut collector = start();
-            self.read(part, fields, &mut |record| take(&mut collector, record))?;
+            self.read(part, fields, &mut |record| {
+                take(&mut collector, record);
+                ControlFlow::Continue(())
+            })?;
             Ok(collector)
         };
         std::thread::scope(|scope| {

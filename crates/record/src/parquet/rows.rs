@@ -16,6 +16,7 @@ use infermeter_core::clock::Offset;
 use infermeter_core::record::RequestRecord;
 use infermeter_core::schedule::Phase;
 use infermeter_core::source::ChunkFields;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 /// Where the format's columns lie in a file; `None` for one that it may lack.
@@ -104,12 +105,12 @@ pub(super) struct Group<'a> {
 type Open = (&'static Column, AnyCells);
 
 impl Group<'_> {
-    /// Gives each record to `each`, chunks with the facts of `fields`.
+    /// Gives each record to `each`, chunks with the facts of `fields`, until it has seen enough.
     pub(super) fn read(
         &self,
         fields: ChunkFields,
-        each: &mut dyn FnMut(&RequestRecord),
-    ) -> Result<(), RecordError> {
+        each: &mut dyn FnMut(&RequestRecord) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, RecordError> {
         let mut lanes = Lanes::default();
         lanes.clear();
         let mut columns = self.open(fields, &mut lanes)?;
@@ -135,11 +136,14 @@ impl Group<'_> {
             for (row, record) in records.iter_mut().enumerate() {
                 std::mem::swap(&mut record.chunks, &mut chunks);
                 lanes.fill(row, record);
-                each(record);
+                let seen = each(record);
                 std::mem::swap(&mut record.chunks, &mut chunks);
+                if seen.is_break() {
+                    return Ok(seen);
+                }
             }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Opens the columns that are needed; of those that have one value in the whole group, `lanes`

@@ -4,13 +4,14 @@ use crate::engine_support::{end, is_unreachable};
 use crate::support::{Ask, Done, SECOND, dead_target, execute, fixed, settings, start};
 use infermeter_core::clock::Offset;
 use infermeter_core::record::{Outcome, Reason, RequestRecord};
-use infermeter_core::schedule::{ClosedSchedule, Phase, Schedule};
+use infermeter_core::schedule::{ClosedSchedule, Phase, Schedule, Slice};
 use std::collections::BTreeSet;
 
 fn schedule(slots: u32, warmup_requests: u64, requests: u64) -> Schedule {
     Schedule::Closed(ClosedSchedule {
         slots,
         stride: 1,
+        slice: Slice::WHOLE,
         warmup_ns: 0,
         warmup_requests,
         warmup_max_ns: 60 * SECOND,
@@ -72,6 +73,7 @@ fn a_window_of_time_ends_by_the_clock() {
     let closed = ClosedSchedule {
         slots: 2,
         stride: 1,
+        slice: Slice::WHOLE,
         warmup_ns: 20_000_000,
         warmup_requests: 2,
         warmup_max_ns: 60 * SECOND,
@@ -112,6 +114,7 @@ fn slots_do_not_spin_on_a_dead_target() {
         let closed = ClosedSchedule {
             slots: 4,
             stride: 1,
+            slice: Slice::WHOLE,
             warmup_ns: 0,
             warmup_requests: 0,
             warmup_max_ns: 60 * SECOND,

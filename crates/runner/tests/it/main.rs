@@ -9,6 +9,7 @@ mod hostile;
 mod open_loop;
 mod sessions;
 mod signals;
+mod slices;
 mod stamps;
 mod support;
 mod time_outs;

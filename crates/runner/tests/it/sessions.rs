@@ -11,7 +11,7 @@ use infermeter_core::clock::Offset;
 use infermeter_core::plan::OnFailure;
 use infermeter_core::record::{Outcome, Reason, RequestRecord};
 use infermeter_core::request::{FollowUp, RequestSpec, Turn, Waited};
-use infermeter_core::schedule::{ArrivalIds, ClosedSchedule, OpenSchedule, Phase, Schedule};
+use infermeter_core::schedule::{ArrivalIds, ClosedSchedule, OpenSchedule, Phase, Schedule, Slice};
 use infermeter_runner::progress::Snapshot;
 use infermeter_runner::{RunSettings, SessionRules};
 use std::collections::BTreeMap;
@@ -87,7 +87,7 @@ pub fn begins(
 ) -> Schedule {
     let open = arrivals(at_ms, warmup, measured);
     Schedule::Open(OpenSchedule {
-        ids: ArrivalIds::Every { stride: turns },
+        ids: ArrivalIds::every(turns),
         window_end: open.window_start.plus(window_ms * MS),
         ..open
     })
@@ -218,6 +218,7 @@ fn users(slots: u32, turns: u64, requests: u64) -> Schedule {
     Schedule::Closed(ClosedSchedule {
         slots,
         stride: turns,
+        slice: Slice::WHOLE,
         warmup_ns: 0,
         warmup_requests: 4,
         warmup_max_ns: 60 * SECOND,

@@ -11,7 +11,7 @@ use infermeter_core::plan::Endpoint;
 use infermeter_core::record::RequestRecord;
 use infermeter_core::request::{FollowUp, RequestContent, RequestSpec};
 use infermeter_core::run::IoBackend;
-use infermeter_core::schedule::{ArrivalIds, OpenSchedule, Schedule};
+use infermeter_core::schedule::{ArrivalIds, OpenSchedule, Schedule, Slice};
 use infermeter_mock::{Config, MockHandle, Preset, spawn_in_thread};
 use infermeter_runner::progress::Snapshot;
 use infermeter_runner::{Inputs, RecordSink, RunOutcome, RunSettings, SessionRules, run};
@@ -187,6 +187,7 @@ pub fn arrivals(at_ms: &[i64], warmup: usize, measured: usize) -> OpenSchedule {
         window_end: instant(drain_from).unwrap_or(last).max(last.plus(1)),
         arrivals,
         ids: ArrivalIds::ALONE,
+        slice: Slice::WHOLE,
     }
 }
 

@@ -4,6 +4,7 @@ mod phases;
 mod profiles;
 mod refusals;
 mod replay;
+mod slices;
 mod sources;
 mod statistics;
 mod support;
