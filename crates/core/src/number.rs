@@ -31,7 +31,12 @@ mod tests {
 
     #[test]
     fn counts_have_thousands_apart() {
-        for (n, expect) in [(0, "0"), (999, "999"), (1_000, "1,000"), (12_345_678, "12,345,678")] {
+        for (n, expect) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (12_345_678, "12,345,678"),
+        ] {
             assert_eq!(count(n), expect);
         }
         assert_eq!(counted(1, "request"), "1 request");

@@ -1,9 +1,7 @@
 //! The document of an audit: scores first, then failures with what to do, then what could not be
 //! told and why, then what was translated.
 
-use crate::document::{
-    Block, Cell, Column, Document, Found, Item, Section, Table, Tone,
-};
+use crate::document::{Block, Cell, Column, Document, Found, Item, Section, Table, Tone};
 use crate::number::JOIN;
 use infermeter_audit::{Audit, Kind, Outcome, Source};
 use infermeter_core::number::counted;
@@ -17,7 +15,11 @@ pub fn of_audit(audit: &Audit) -> Document {
     let results = counted(audit.sources.len() as u64, "result");
     let mut document = Document::titled(format!("Audit of {results}"));
     document.push(Section::new("").with(sources(audit)));
-    document.push(Section::new("Scores").with(scores(audit)).with(ungraded(audit)));
+    document.push(
+        Section::new("Scores")
+            .with(scores(audit))
+            .with(ungraded(audit)),
+    );
     document.push(Section::new("Failed").with(failures(audit)));
     document.push(Section::new("Cannot tell, for want of").with(untold(audit)));
     document.push(Section::new("Passed").with(passed(audit)));
@@ -40,7 +42,13 @@ fn sources(audit: &Audit) -> Block {
     };
     let shown = audit.sources.iter().take(SOURCES_SHOWN);
     let mut items: Vec<Item> = shown
-        .map(|source| item(format!("{}: {}", inert(&source.source, 200), described(source))))
+        .map(|source| {
+            item(format!(
+                "{}: {}",
+                inert(&source.source, 200),
+                described(source)
+            ))
+        })
         .collect();
     let more = audit.sources.len().saturating_sub(SOURCES_SHOWN);
     if more > 0 {
@@ -137,7 +145,9 @@ fn untold(audit: &Audit) -> Block {
 }
 
 fn passed(audit: &Audit) -> Block {
-    let codes: Vec<String> = of_kind(audit, Kind::Pass).map(|c| c.code.to_owned()).collect();
+    let codes: Vec<String> = of_kind(audit, Kind::Pass)
+        .map(|c| c.code.to_owned())
+        .collect();
     Block::Items(match codes.is_empty() {
         true => Vec::new(),
         false => vec![Item {

@@ -22,7 +22,10 @@ pub(crate) fn section(summary: &Summary) -> Section {
     if let Some(threads) = &client.threads {
         entries.add("CPU", cpu(threads));
         let peak = threads.peak_rss_bytes;
-        entries.maybe("Memory", peak.map(|peak| format!("{} peak resident", bytes(peak))));
+        entries.maybe(
+            "Memory",
+            peak.map(|peak| format!("{} peak resident", bytes(peak))),
+        );
         entries.add("Connections", connections(summary, threads));
     }
     Section::new("Client").with(entries)

@@ -105,7 +105,10 @@ fn figures(name: &str, d: &Distribution, entries: &mut Entries) {
     entries.add(format!("{name} {}", unit.symbol()), moments(d, unit));
     entries.more(percentiles(&d.percentiles, unit));
     if let Some(with) = &d.with_failures {
-        entries.more(format!("failures as +infinity: {}", percentiles(with, unit)));
+        entries.more(format!(
+            "failures as +infinity: {}",
+            percentiles(with, unit)
+        ));
     }
 }
 

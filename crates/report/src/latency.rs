@@ -73,7 +73,6 @@ pub(crate) fn table(latency: &LatencySummary, summary: &Summary) -> Table {
     table
 }
 
-
 /// Says of a metric that its token counts are not the server's, or that the text contradicts them.
 fn mark(name: &str, summary: &Summary) -> &'static str {
     let in_doubt = summary.usage.map_or(&[][..], |usage| usage.in_doubt);

@@ -76,7 +76,9 @@ fn finding(found: &Found) -> String {
 }
 
 fn entry(entry: &Entry) -> String {
-    let mark = entry.mark.map_or(String::new(), |mark| format!("{} ", mark.symbol()));
+    let mark = entry
+        .mark
+        .map_or(String::new(), |mark| format!("{} ", mark.symbol()));
     let mut texts = entry.texts.iter().map(|said| text(said));
     let first = texts.next().unwrap_or_default();
     let mut lines = match entry.label.is_empty() {
@@ -90,7 +92,11 @@ fn entry(entry: &Entry) -> String {
 }
 
 fn item(item: &Item) -> String {
-    let codes: Vec<String> = item.codes.iter().map(|c| format!("`{}`", code(c))).collect();
+    let codes: Vec<String> = item
+        .codes
+        .iter()
+        .map(|c| format!("`{}`", code(c)))
+        .collect();
     let between = match (item.text.is_empty(), codes.is_empty()) {
         (false, false) => ": ",
         _ => "",
@@ -113,14 +119,18 @@ fn table(table: &Table) -> String {
     });
     lines += &line("---", rules);
     for Row { label, cells } in &table.rows {
-        let cells = shown.iter().map(|i| cells.get(*i).map_or_else(String::new, cell));
+        let cells = shown
+            .iter()
+            .map(|i| cells.get(*i).map_or_else(String::new, cell));
         lines += &line(&text(label), cells);
     }
     lines
 }
 
 fn head(column: &Column) -> String {
-    text(&format!("{} {}", column.group, column.name)).trim().to_owned()
+    text(&format!("{} {}", column.group, column.name))
+        .trim()
+        .to_owned()
 }
 
 fn cell(cell: &Cell) -> String {

@@ -206,7 +206,12 @@ mod tests {
 
     #[test]
     fn whole_numbers_have_no_decimals() {
-        for (x, expect) in [(50.0, "50"), (1.5, "1.50"), (-1_234.0, "-1,234"), (0.0041, "0.004")] {
+        for (x, expect) in [
+            (50.0, "50"),
+            (1.5, "1.50"),
+            (-1_234.0, "-1,234"),
+            (0.0041, "0.004"),
+        ] {
             assert_eq!(figure(x), expect);
         }
     }

@@ -18,7 +18,10 @@ pub(crate) fn section(summary: &Summary) -> Section {
     }
     if let Some(found) = &summary.goodput {
         let met = format!("{} of the requests meet them all", share(&found.attainment));
-        let rate = found.requests.as_ref().map(|requests| rate(requests, "requests/s"));
+        let rate = found
+            .requests
+            .as_ref()
+            .map(|requests| rate(requests, "requests/s"));
         let rate = rate.map_or_else(String::new, |rate| format!("{rate}; "));
         goodput.add("Goodput", rate + &met);
     }
@@ -93,5 +96,9 @@ fn with_interval(cell: &Cell) -> String {
     let unit = TimeUnit::fitting(cell.order_statistic);
     let write = |ms: f64| unit.write(ms);
     let range = interval(cell.low.map(write), cell.high.map(write));
-    format!("{} {range}{JOIN}{}", write(cell.order_statistic), unit.symbol())
+    format!(
+        "{} {range}{JOIN}{}",
+        write(cell.order_statistic),
+        unit.symbol()
+    )
 }

@@ -63,7 +63,9 @@ fn classes(summary: &Summary, view: View) -> Vec<Section> {
     };
     let (tables, rest) = by_size.split_at(shown);
     let in_order = all.iter().enumerate().filter(|(i, _)| tables.contains(i));
-    let mut sections: Vec<Section> = in_order.map(|(_, class)| of_class(class, summary)).collect();
+    let mut sections: Vec<Section> = in_order
+        .map(|(_, class)| of_class(class, summary))
+        .collect();
     if let Some(largest) = rest.first() {
         let text = format!(
             "{}, of at most {} each; --full and --json have them.",

@@ -1,9 +1,7 @@
 //! Repeated runs: verdict and findings, what was asked to be pinned down, and each figure over the
 //! runs.
 
-use crate::document::{
-    Block, Cell, Column, Document, Entries, Judgement, Section, Table, Tone,
-};
+use crate::document::{Block, Cell, Column, Document, Entries, Judgement, Section, Table, Tone};
 use crate::number::{JOIN, interval, significant, spaced, time};
 use infermeter_analysis::{
     PrecisionLook, PrecisionMethod, PrecisionState, Repeated, RepeatedFigure,
@@ -28,7 +26,11 @@ pub fn of_repeated(
         counted(repeated.runs as u64, "run"),
         repeated.confidence_level * 100.0
     );
-    document.push(Section::new(heading).with(table(repeated)).with(absent(repeated)));
+    document.push(
+        Section::new(heading)
+            .with(table(repeated))
+            .with(absent(repeated)),
+    );
     document
 }
 
@@ -48,7 +50,10 @@ fn add_row(table: &mut Table, figure: &RepeatedFigure) {
     };
     let write = significant;
     let mean = Cell {
-        interval: Some(interval(over.mean.low.map(write), over.mean.high.map(write))),
+        interval: Some(interval(
+            over.mean.low.map(write),
+            over.mean.high.map(write),
+        )),
         ..Cell::of(write(over.mean.value))
     };
     let percent = over.cv.map(|cv| format!("{}{JOIN}%", write(cv * 100.0)));
@@ -66,7 +71,10 @@ fn add_row(table: &mut Table, figure: &RepeatedFigure) {
 
 /// The figures that no run has.
 fn absent(repeated: &Repeated) -> Block {
-    let absent = repeated.figures.iter().filter(|figure| figure.over.is_none());
+    let absent = repeated
+        .figures
+        .iter()
+        .filter(|figure| figure.over.is_none());
     let names: Vec<&str> = absent.map(|figure| figure.name.as_str()).collect();
     let text = match names.is_empty() {
         true => String::new(),
@@ -132,7 +140,10 @@ fn precision(last: &PrecisionLook) -> Section {
     if let Some(value) = last.value {
         let range = interval(last.low.map(time), last.high.map(time));
         let mut entries = Entries::default();
-        entries.add("Interval", format!("{} {range}, of joint coverage over all looks", time(value)));
+        entries.add(
+            "Interval",
+            format!("{} {range}, of joint coverage over all looks", time(value)),
+        );
         section.push(entries);
     }
     section

@@ -132,7 +132,9 @@ mod tests {
     #[test]
     fn gauges_with_their_errors() {
         assert_eq!(
-            line(&server(Agreement::Agrees)).map(|text| spaced(&text)).as_deref(),
+            line(&server(Agreement::Agrees))
+                .map(|text| spaced(&text))
+                .as_deref(),
             Some(
                 "running 12.2 ± 0.500, max 20.0; waiting 0, max 0; KV cache 31.4 %, max 50.0 %; \
                  preemptions 3 (vLLM, 1,200 readings, agrees with the requests in flight)"

@@ -71,7 +71,9 @@ fn judged(judgement: &Judgement, screen: Screen) -> Vec<String> {
 }
 
 fn findings(all: &[Found], screen: Screen) -> Vec<String> {
-    all.iter().flat_map(|found| finding(found, screen)).collect()
+    all.iter()
+        .flat_map(|found| finding(found, screen))
+        .collect()
 }
 
 fn finding(found: &Found, screen: Screen) -> Vec<String> {
@@ -87,7 +89,12 @@ fn finding(found: &Found, screen: Screen) -> Vec<String> {
         role: None,
     };
     let mut lines = head.lines(&format!("{}: {}", found.code, found.message), screen);
-    lines.extend(paragraph(&found.evidence, FINDING, Some(Role::Aside), screen));
+    lines.extend(paragraph(
+        &found.evidence,
+        FINDING,
+        Some(Role::Aside),
+        screen,
+    ));
     if !found.advice.is_empty() {
         let arrow = Hanging {
             head: &format!("{}→", " ".repeat(FINDING)),
@@ -112,7 +119,10 @@ fn block_lines(block: &Block, screen: Screen) -> Vec<String> {
     match block {
         Block::Heading(text) => paragraph(text, 2, None, screen),
         Block::Entries(entries) => entry_lines(entries, screen),
-        Block::Items(items) => items.iter().flat_map(|item| item_lines(item, screen)).collect(),
+        Block::Items(items) => items
+            .iter()
+            .flat_map(|item| item_lines(item, screen))
+            .collect(),
         Block::Findings(all) => findings(all, screen),
         Block::Table(table) => table::lines(table, screen),
         Block::Spark(spark) => spark_lines(spark, screen),
@@ -130,7 +140,9 @@ fn block_lines(block: &Block, screen: Screen) -> Vec<String> {
 /// `  label         text`, wrapped under itself; a block whose labels are longer is wider throughout.
 fn entry_lines(entries: &[Entry], screen: Screen) -> Vec<String> {
     let label = |entry: &Entry| {
-        let mark = entry.mark.map_or(String::new(), |mark| format!("{} ", mark.symbol()));
+        let mark = entry
+            .mark
+            .map_or(String::new(), |mark| format!("{} ", mark.symbol()));
         format!("  {mark}{}", plain(&entry.label))
     };
     let widest = entries.iter().map(|entry| width(&label(entry)) + 2);
@@ -180,7 +192,11 @@ fn item_lines(item: &Item, screen: Screen) -> Vec<String> {
 fn spark_lines(spark: &Spark, screen: Screen) -> Vec<String> {
     let room = (screen.columns() - TEXT).max(1);
     let each = spark.counts.len().div_ceil(room).max(1);
-    let counts: Vec<u64> = spark.counts.chunks(each).map(|part| part.iter().sum()).collect();
+    let counts: Vec<u64> = spark
+        .counts
+        .chunks(each)
+        .map(|part| part.iter().sum())
+        .collect();
     let hanging = Hanging {
         head: &format!("  {}", plain(&spark.label)),
         head_role: None,

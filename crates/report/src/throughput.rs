@@ -29,7 +29,10 @@ pub(crate) fn section(summary: &Summary) -> Section {
     entries.maybe("Server", server.and_then(server::line));
     let speculation = summary.speculation.as_ref();
     entries.maybe("Speculation", speculation.and_then(server::speculation));
-    entries.maybe("Prefix cache", summary.prefix_cache.as_ref().map(prefix_cache));
+    entries.maybe(
+        "Prefix cache",
+        summary.prefix_cache.as_ref().map(prefix_cache),
+    );
     let latency = &summary.latency;
     if let Some(chunks) = &latency.tokens_per_chunk {
         let average = chunks.mean.as_ref().map(mean).unwrap_or_default();
@@ -66,8 +69,12 @@ fn rates(throughput: &ThroughputSummary, in_doubt: &str, entries: &mut Entries) 
     entries.maybe(format!("Total{in_doubt}"), total);
     entries.add("Requests", rate(&throughput.requests, "requests/s"));
     let per_gpu = [
-        throughput.output_tokens_per_gpu.map(|output| rate(&output, "output tokens/s")),
-        throughput.requests_per_gpu.map(|requests| rate(&requests, "requests/s")),
+        throughput
+            .output_tokens_per_gpu
+            .map(|output| rate(&output, "output tokens/s")),
+        throughput
+            .requests_per_gpu
+            .map(|requests| rate(&requests, "requests/s")),
     ];
     entries.all("Per GPU", per_gpu.into_iter().flatten());
 }

@@ -237,7 +237,11 @@ fn an_audit_on_a_terminal() {
 #[test]
 fn an_audit_as_markdown() {
     let text = Format::Markdown.render(&of_audit(&small_audit()), Screen::default());
-    assert!(text.starts_with("# Audit of 1 result\n\n- odd\u{fffd}[31m\\|name.json: vllm bench serve, 20"));
+    assert!(
+        text.starts_with(
+            "# Audit of 1 result\n\n- odd\u{fffd}[31m\\|name.json: vllm bench serve, 20"
+        )
+    );
     for line in [
         "| Dimension | grade | score | coverage | pass | fail | cannot tell |",
         "- **warning** `short-level`: The measurement is too short for its load. 4 s of \

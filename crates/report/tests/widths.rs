@@ -11,8 +11,8 @@ use infermeter_core::run::RunLog;
 use infermeter_core::schedule::Phase;
 use infermeter_metrics::fixture::{Run, ms};
 use infermeter_report::{
-    Align, Block, Cell, Column, Document, Entries, Format, Grade, Item, Row, Screen, Section, Spark,
-    Table, Tone, View, of_audit, of_certificate, of_repeated, of_run,
+    Align, Block, Cell, Column, Document, Entries, Format, Grade, Item, Row, Screen, Section,
+    Spark, Table, Tone, View, of_audit, of_certificate, of_repeated, of_run,
 };
 use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr;
@@ -47,18 +47,32 @@ fn said(block: &Block) -> Vec<String> {
     match block {
         Block::Heading(text) | Block::Text(_, text) => words(text).collect(),
         Block::Entries(entries) => {
-            let texts = entries.iter().flat_map(|e| e.texts.iter().chain([&e.label]));
-            texts.flat_map(|text| words(text).collect::<Vec<_>>()).collect()
+            let texts = entries
+                .iter()
+                .flat_map(|e| e.texts.iter().chain([&e.label]));
+            texts
+                .flat_map(|text| words(text).collect::<Vec<_>>())
+                .collect()
         }
         Block::Items(items) => {
             let texts = items.iter().flat_map(|i| i.codes.iter().chain([&i.text]));
-            texts.flat_map(|text| words(text).collect::<Vec<_>>()).collect()
+            texts
+                .flat_map(|text| words(text).collect::<Vec<_>>())
+                .collect()
         }
         Block::Findings(all) => {
-            let texts = all.iter().flat_map(|f| [&f.code, &f.message, &f.evidence, &f.advice]);
-            texts.flat_map(|text| words(text).collect::<Vec<_>>()).collect()
+            let texts = all
+                .iter()
+                .flat_map(|f| [&f.code, &f.message, &f.evidence, &f.advice]);
+            texts
+                .flat_map(|text| words(text).collect::<Vec<_>>())
+                .collect()
         }
-        Block::Table(table) => table.rows.iter().flat_map(|row| words(&row.label)).collect(),
+        Block::Table(table) => table
+            .rows
+            .iter()
+            .flat_map(|row| words(&row.label))
+            .collect(),
         Block::Spark(spark) => words(&spark.caption).collect(),
     }
 }
@@ -90,7 +104,11 @@ fn check(document: &Document) {
 fn whole(table: &Table, text: &str) {
     for row in &table.rows {
         for cell in &row.cells {
-            let mark = if cell.grade == Grade::Indicative { "~" } else { "" };
+            let mark = if cell.grade == Grade::Indicative {
+                "~"
+            } else {
+                ""
+            };
             let value = cell.value.as_ref().map(|value| format!("{mark}{value}"));
             let parts = [value, cell.note.clone(), cell.interval.clone()];
             for part in parts.into_iter().flatten() {
@@ -121,11 +139,17 @@ fn runs_fit() {
     }
     let plan = &mut run.manifest().plan;
     plan.strict = true;
-    plan.target = format!("http://a-very-long-name.of-a-server.example/{}", "x".repeat(70));
+    plan.target = format!(
+        "http://a-very-long-name.of-a-server.example/{}",
+        "x".repeat(70)
+    );
     for objective in ["ttft.p99<500ms", "e2e.p99.9<550ms"] {
         plan.slo.push(objective.parse().expect("an objective"));
     }
-    run.manifest().classes = vec!["聊天补全模型测试".to_owned(), "class-with-a-long-name".repeat(2)];
+    run.manifest().classes = vec![
+        "聊天补全模型测试".to_owned(),
+        "class-with-a-long-name".repeat(2),
+    ];
     let mut log = run.build();
     log.records.iter_mut().step_by(3).for_each(|r| r.class = 1);
     check(&of_log(&log));
@@ -138,7 +162,8 @@ fn runs_fit() {
 fn a_closed_loop_fits() {
     let mut run = Run::closed(32, 60);
     for i in 0..1_200 {
-        run.stream(i * 50, ms(50 + i % 37), ms(30), 40).tokens_per_chunk(3);
+        run.stream(i * 50, ms(50 + i % 37), ms(30), 40)
+            .tokens_per_chunk(3);
     }
     check(&of_log(&run.build()));
 }
@@ -152,7 +177,12 @@ fn repeated_runs_fit() {
     };
     let repeated = Repeated::of(&[of(0), of(3), of(9)]);
     let findings = repeated.findings(true);
-    check(&of_repeated(&repeated, &[], Verdict::of(&findings), &findings));
+    check(&of_repeated(
+        &repeated,
+        &[],
+        Verdict::of(&findings),
+        &findings,
+    ));
 }
 
 #[test]
@@ -247,7 +277,10 @@ fn certificate() -> Certificate {
             rung("bytes:4096", LoadKind::Bytes, 2_450.0),
             rung("null:64", LoadKind::Null, 1_234_567.0),
         ],
-        limits: vec![limit(100.0, LimitEnd::Exceeded), limit(1e3, LimitEnd::LadderEnd)],
+        limits: vec![
+            limit(100.0, LimitEnd::Exceeded),
+            limit(1e3, LimitEnd::LadderEnd),
+        ],
     }
 }
 
@@ -356,10 +389,19 @@ fn a_finding_fits() {
     let log = Run::steady(60, 2.0, 5).build();
     let (_, summary) = summarize_log(&log);
     let findings = [finding];
-    let document = of_run(&summary, Verdict::Questionable, &findings, &log.manifest, View::Summary);
+    let document = of_run(
+        &summary,
+        Verdict::Questionable,
+        &findings,
+        &log.manifest,
+        View::Summary,
+    );
     for width in WIDTHS {
         for line in render(&document, width).lines() {
-            assert!(line.width() <= width || !line.trim().contains(' '), "{width}: {line}");
+            assert!(
+                line.width() <= width || !line.trim().contains(' '),
+                "{width}: {line}"
+            );
         }
     }
 }

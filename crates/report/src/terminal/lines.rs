@@ -31,7 +31,10 @@ pub(super) fn padded(text: &str, columns: usize) -> String {
 pub(super) fn wrap(text: &str, room: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
-    for word in inert(text, MOST_BYTES).split(' ').filter(|word| !word.is_empty()) {
+    for word in inert(text, MOST_BYTES)
+        .split(' ')
+        .filter(|word| !word.is_empty())
+    {
         if !line.is_empty() && width(&line) + 1 + width(word) > room {
             lines.push(std::mem::take(&mut line));
         }
@@ -100,7 +103,12 @@ impl Hanging<'_> {
 }
 
 /// A paragraph behind `indent` columns.
-pub(super) fn paragraph(text: &str, indent: usize, role: Option<Role>, screen: Screen) -> Vec<String> {
+pub(super) fn paragraph(
+    text: &str,
+    indent: usize,
+    role: Option<Role>,
+    screen: Screen,
+) -> Vec<String> {
     let hanging = Hanging {
         head: "",
         head_role: None,
@@ -125,7 +133,10 @@ mod tests {
     #[test]
     fn a_number_keeps_its_unit_and_an_interval_is_whole() {
         let text = format!("TTFT 41.2{JOIN}ms [40.1,{JOIN}42.3] over all");
-        assert_eq!(wrap(&text, 12), ["TTFT 41.2 ms", "[40.1, 42.3]", "over all"]);
+        assert_eq!(
+            wrap(&text, 12),
+            ["TTFT 41.2 ms", "[40.1, 42.3]", "over all"]
+        );
     }
 
     #[test]
@@ -147,7 +158,11 @@ mod tests {
             width: 40,
         };
         let long = "a".repeat(34);
-        let expect = ["  Target".to_owned(), format!("      {long}"), format!("{:16}and more", "")];
+        let expect = [
+            "  Target".to_owned(),
+            format!("      {long}"),
+            format!("{:16}and more", ""),
+        ];
         assert_eq!(hanging.lines(&format!("{long} and more"), screen), expect);
     }
 }

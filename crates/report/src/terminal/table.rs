@@ -36,6 +36,15 @@ pub(super) fn lines(table: &Table, screen: Screen) -> Vec<String> {
     lines
 }
 
+/// Cells of a whole bar: two columns of bars beside their figures fit a screen of 60 columns.
+fn bar_cells(screen: Screen) -> usize {
+    match screen.columns() {
+        0..80 => 8,
+        80..100 => 16,
+        _ => 24,
+    }
+}
+
 /// Where the intervals stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Intervals {
@@ -72,7 +81,11 @@ impl<'a> Laid<'a> {
 
     fn width_of(&self, index: usize) -> usize {
         let name = width(&plain(&self.table.columns[index].name));
-        let cells = self.table.rows.iter().filter_map(|row| row.cells.get(index));
+        let cells = self
+            .table
+            .rows
+            .iter()
+            .filter_map(|row| row.cells.get(index));
         let written = cells.flat_map(|cell| [self.first(cell), self.second(cell)]);
         written.map(|text| width(&text)).fold(name, usize::max)
     }
@@ -80,8 +93,7 @@ impl<'a> Laid<'a> {
     /// What stands on a row's first line.
     fn first(&self, cell: &Cell) -> String {
         if let Some(share) = cell.bar {
-            let cells = if self.screen.columns() < 80 { 10 } else { 22 };
-            return chart::bar(share, 1.0, cells);
+            return chart::bar(share, 1.0, bar_cells(self.screen));
         }
         let shown = cell.shown();
         match (&cell.interval, self.intervals) {
@@ -158,7 +170,11 @@ impl<'a> Laid<'a> {
         if heads.iter().any(|column| !column.group.is_empty()) {
             let name = |(i, column): (usize, &Column)| {
                 let begins = i == 0 || heads[i - 1].group != column.group;
-                if begins { column.group.clone() } else { String::new() }
+                if begins {
+                    column.group.clone()
+                } else {
+                    String::new()
+                }
             };
             let names: Vec<String> = heads.iter().enumerate().map(name).collect();
             lines.push(self.line("", &names, columns.clone()));
@@ -198,7 +214,11 @@ impl<'a> Laid<'a> {
             for text in [self.first(cell), self.second(cell)] {
                 let room = self.screen.columns().saturating_sub(indent);
                 let wrapped = wrap(&text, room);
-                lines.extend(wrapped.iter().map(|line| format!("{}{line}", " ".repeat(indent))));
+                lines.extend(
+                    wrapped
+                        .iter()
+                        .map(|line| format!("{}{line}", " ".repeat(indent))),
+                );
             }
         }
         lines
