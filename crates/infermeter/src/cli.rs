@@ -7,10 +7,12 @@
 mod audit;
 mod calibrate;
 mod report;
+mod show;
 
 pub use audit::AuditArgs;
 pub use calibrate::CalibrateArgs;
 pub use report::ReportArgs;
+pub use show::ShowArgs;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -676,9 +678,9 @@ pub struct InspectArgs {
     /// Seed of the option spread, and of --clients
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// Print JSON on standard output
-    #[arg(long)]
-    pub json: bool,
+    /// How it is shown.
+    #[command(flatten)]
+    pub show: ShowArgs,
 }
 
 /// Flags of `workload head`.

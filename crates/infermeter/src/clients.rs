@@ -8,7 +8,6 @@ use anyhow::{Result, bail};
 use infermeter_core::plan::Plan;
 use infermeter_core::schedule::OpenSchedule;
 use infermeter_core::seed::Seeds;
-use infermeter_core::text::inert;
 use infermeter_core::units::Span;
 use infermeter_schedule::{
     ArrivalProcess, ScheduleError, Source, SourceWindow, SourcesParams, WarmupRule,
@@ -116,46 +115,58 @@ impl Clients {
         lines
     }
 
-    /// Lines about the profile: what it is, and its busiest clients in a window of `span`.
-    pub fn described(&self, span: Span) -> Vec<String> {
-        let profile = &self.profile;
-        let mut lines = self.facts();
+    /// The busiest clients in a window of `span`, and how many more there are; none where nothing can
+    /// be expected of them.
+    pub fn busiest(&self, span: Span) -> (Vec<BusyClient>, Option<BusyClient>) {
         let Ok(expected) = expected_arrivals(&self.sources, span) else {
-            return lines;
+            return (Vec::new(), None);
         };
         let all: f64 = expected.iter().sum();
-        let mut busiest: Vec<(f64, &Client)> = expected.into_iter().zip(&profile.clients).collect();
+        let busy = |name: String, requests: f64| BusyClient {
+            name,
+            requests_per_s: requests / span.as_seconds(),
+            share: requests / all.max(f64::MIN_POSITIVE),
+            gaps_cv: None,
+            mean_tokens: None,
+        };
+        let clients = &self.profile.clients;
+        let mut busiest: Vec<(f64, &Client)> = expected.into_iter().zip(clients).collect();
         busiest.sort_by(|a, b| b.0.total_cmp(&a.0));
-        lines.push(format!(
-            "{:<24}{:>10}{:>8}{:>10}{:>14}",
-            "client", "requests/s", "share", "gaps CV", "mean tokens"
-        ));
-        for (requests, client) in busiest.iter().take(NAMED) {
-            let (prompt, answer) = client.mean_tokens();
-            let cv = cv_of(client.gaps);
-            lines.push(format!(
-                "{:<24}{:>10.3}{:>7.1}%{cv:>10}{prompt:>8.0}{answer:>6.0}",
-                inert(&client.name, 23),
-                requests / span.as_seconds(),
-                100.0 * requests / all.max(f64::MIN_POSITIVE),
-            ));
-        }
-        if let Some(rest) = busiest.get(NAMED..).filter(|rest| !rest.is_empty()) {
+        let named = busiest
+            .iter()
+            .take(NAMED)
+            .map(|(requests, client)| BusyClient {
+                gaps_cv: Some(cv_of(client.gaps)),
+                mean_tokens: Some(client.mean_tokens()),
+                ..busy(client.name.clone(), *requests)
+            });
+        let rest = busiest.get(NAMED..).filter(|rest| !rest.is_empty());
+        let rest = rest.map(|rest| {
             let requests: f64 = rest.iter().map(|(requests, _)| requests).sum();
-            lines.push(format!(
-                "{:<24}{:>10.3}{:>7.1}%",
-                format!("{} more", rest.len()),
-                requests / span.as_seconds(),
-                100.0 * requests / all.max(f64::MIN_POSITIVE),
-            ));
-        }
-        lines
+            busy(format!("{} more", rest.len()), requests)
+        });
+        (named.collect(), rest)
     }
 
     /// Number of clients.
     fn len(&self) -> usize {
         self.sources.len()
     }
+}
+
+/// What is expected of a client, or of several together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BusyClient {
+    /// Its name, as the profile has it.
+    pub name: String,
+    /// Requests per second on average.
+    pub requests_per_s: f64,
+    /// Of all requests.
+    pub share: f64,
+    /// Coefficient of variation of its gaps; absent for several.
+    pub gaps_cv: Option<f64>,
+    /// Mean tokens of prompt and answer; absent for several.
+    pub mean_tokens: Option<(f64, f64)>,
 }
 
 fn counted(clients: usize) -> String {
@@ -165,12 +176,12 @@ fn counted(clients: usize) -> String {
     }
 }
 
-/// The coefficient of variation of gaps, as text.
-fn cv_of(gaps: Gaps) -> String {
+/// The coefficient of variation of gaps.
+fn cv_of(gaps: Gaps) -> f64 {
     match process(gaps) {
-        Ok(ArrivalProcess::Constant) => "0".to_owned(),
-        Ok(ArrivalProcess::Gamma { cv } | ArrivalProcess::Weibull { cv }) => cv.to_string(),
-        Ok(ArrivalProcess::Poisson) | Err(_) => "1".to_owned(),
+        Ok(ArrivalProcess::Constant) => 0.0,
+        Ok(ArrivalProcess::Gamma { cv } | ArrivalProcess::Weibull { cv }) => cv,
+        Ok(ArrivalProcess::Poisson) | Err(_) => 1.0,
     }
 }
 

@@ -2,12 +2,16 @@
 //!
 //! It sends nothing. Invariant: text and JSON show the same numbers, and what is estimated says so.
 
+use crate::clients::Clients;
 use crate::load::Load;
+use infermeter_core::number::{count, counted};
 use infermeter_core::plan::{History, Plan, RateProfile, Wait, Warmup};
 use infermeter_core::run::LoadModel;
 use infermeter_core::schedule::Schedule;
 use infermeter_core::slo::parse_percentile;
 use infermeter_core::units::Span;
+use infermeter_report::number::{figure, percent, significant, span};
+use infermeter_report::{Block, Cell, Column, Document, Entries, Section, Table, Tone};
 use infermeter_stats::INDICATIVE_TAIL;
 use infermeter_workload::TraceFacts;
 use serde::Serialize;
@@ -49,7 +53,7 @@ pub struct DryRun {
     percentiles: Vec<Support>,
     runs_at_most: u32,
     #[serde(skip)]
-    lines: Vec<String>,
+    about: About,
 }
 
 /// A phase; absent is what the server decides.
@@ -139,7 +143,7 @@ impl DryRun {
                 (None, None) => 1,
                 (most, _) => most.unwrap_or(crate::repeat::MOST_RUNS),
             },
-            lines: about(plan, load),
+            about: about(plan, load),
         }
     }
 
@@ -149,87 +153,115 @@ impl DryRun {
     }
 
     /// For people.
-    pub fn text(&self, plan: &Plan) -> String {
-        let mut lines = vec![
-            format!("Target      {}", self.target),
+    pub fn document(&self, plan: &Plan) -> Document {
+        let mut document = Document::titled("What this run would send");
+        let mut entries = Entries::default();
+        entries.add("Target", self.target.clone());
+        entries.add(
+            "Workload",
             format!(
-                "Workload    {}, {:.0} prompt and {:.0} output tokens a request (means)",
+                "{}, {} prompt and {} output tokens a request (means)",
                 classes(&self.classes),
-                self.mean_prompt_tokens,
-                self.mean_output_tokens
+                whole(self.mean_prompt_tokens),
+                whole(self.mean_output_tokens)
             ),
-        ];
-        lines.extend(self.lines.iter().cloned());
-        lines.push(format!("Warm-up     {}", self.part(self.warmup)));
-        let end = match self.load_model {
-            LoadModel::ClosedLoop => "; the server decides the rest",
-            LoadModel::OpenLoop => "",
-        };
-        lines.push(format!("Window      {}{end}", self.part(self.window)));
-        lines.push(format!(
-            "Drain       about {}, at most {}",
-            self.part(self.drain.estimated),
-            self.part(self.drain.at_most)
-        ));
-        lines.push(format!(
-            "            an estimate: load goes on until the measured requests have ended; the longest answer \
-             has {} tokens, at {} ms each",
-            self.drain.longest_answer_tokens, self.drain.ms_per_token
-        ));
-        lines.push(format!(
-            "In all      about {}, at most {}; a few short probes before it, unless --no-probe",
-            self.part(self.total.estimated),
-            self.part(self.total.at_most)
-        ));
-        if let Some([prompt, output]) = self.tokens_in_window {
-            lines.push(format!(
-                "Tokens      about {prompt:.0} prompt and {output:.0} output tokens in the window"
-            ));
-        }
-        if let (Some(prompt), Some(output)) = (self.total.prompt_tokens, self.total.output_tokens) {
-            lines.push(format!(
-                "            about {prompt:.0} prompt and {output:.0} output tokens in all"
-            ));
-        }
-        lines.push(self.support_line());
+        );
+        entries.all("Clients", self.about.clients.iter().cloned());
+        document.push(
+            Section::new("")
+                .with(entries)
+                .with(self.about.busiest.clone()),
+        );
+        let mut entries = self.about.entries.clone();
+        self.phases(&mut entries);
+        entries.add("Percentiles", self.support_line());
         if plan.repeat.is_some() || plan.until.is_some() {
             let until = plan
                 .until
                 .map_or_else(String::new, |until| format!(" until {until}"));
-            lines.push(format!(
-                "Repeated    {} runs at most{until}, each with its own seeds and salt, each as above",
-                self.runs_at_most
-            ));
+            let runs = self.runs_at_most;
+            let text = format!(
+                "{runs} runs at most{until}, each with its own seeds and salt, each as above"
+            );
+            entries.add("Repeated", text);
         }
-        lines.push("Nothing was sent.".to_owned());
-        lines.join("\n") + "\n"
+        let nothing = Block::Text(Tone::Plain, "Nothing was sent.".to_owned());
+        document.push(Section::new("").with(entries).with(nothing));
+        document
+    }
+
+    /// What is sent in each phase, and in all.
+    fn phases(&self, entries: &mut Entries) {
+        entries.add("Warm-up", self.part(self.warmup));
+        let end = match self.load_model {
+            LoadModel::ClosedLoop => "; the server decides the rest",
+            LoadModel::OpenLoop => "",
+        };
+        entries.add("Window", format!("{}{end}", self.part(self.window)));
+        let about = |estimated, at_most| {
+            let (estimated, at_most) = (self.part(estimated), self.part(at_most));
+            format!("about {estimated}, at most {at_most}")
+        };
+        entries.add("Drain", about(self.drain.estimated, self.drain.at_most));
+        entries.more(format!(
+            "an estimate: load goes on until the measured requests have ended; the longest answer has {} \
+             tokens, at {} ms each",
+            count(self.drain.longest_answer_tokens.into()),
+            self.drain.ms_per_token
+        ));
+        let all = about(self.total.estimated, self.total.at_most);
+        let probes = "a few short probes before it, unless --no-probe";
+        entries.add("In all", format!("{all}; {probes}"));
+        let tokens = |prompt: f64, output: f64, place: &str| {
+            let (prompt, output) = (whole(prompt), whole(output));
+            format!("about {prompt} prompt and {output} output tokens {place}")
+        };
+        let in_window = self.tokens_in_window;
+        let in_window = in_window.map(|[prompt, output]| tokens(prompt, output, "in the window"));
+        let in_all = self.total.prompt_tokens.zip(self.total.output_tokens);
+        let in_all = in_all.map(|(prompt, output)| tokens(prompt, output, "in all"));
+        entries.all("Tokens", [in_window, in_all].into_iter().flatten());
     }
 
     /// `198 requests in 20.0 s`.
     fn part(&self, part: Part) -> String {
-        let count = part.requests.map(|n| format!("{n} {}", self.unit));
-        let count = count.unwrap_or_else(|| format!("{} as the server answers", self.unit));
+        let unit = self.unit.trim_end_matches('s');
+        let counted = part.requests.map(|n| counted(n, unit));
+        let counted = counted.unwrap_or_else(|| format!("{} as the server answers", self.unit));
         match part.seconds {
-            Some(seconds) => format!("{count} in {seconds:.1} s"),
-            None => count,
+            Some(seconds) => format!("{counted} in {}", span(seconds)),
+            None => counted,
         }
     }
 
     fn support_line(&self) -> String {
         let cell = |s: &Support| match s.supported {
             Some(true) => Some(format!("p{} yes", s.percentile)),
-            Some(false) => Some(format!("p{} needs {}", s.percentile, s.needs)),
+            Some(false) => Some(format!("p{} needs {}", s.percentile, count(s.needs))),
             None => None,
         };
         let cells: Option<Vec<String>> = self.percentiles.iter().map(cell).collect();
         match cells {
             Some(cells) => format!(
-                "Percentiles {} (independent samples; correlated ones support fewer)",
+                "{} (independent samples; correlated ones support fewer)",
                 cells.join(", ")
             ),
-            None => "Percentiles depend on how many requests the server completes".to_owned(),
+            None => "depend on how many requests the server completes".to_owned(),
         }
     }
+}
+
+/// What is known before the phases are counted, as it is told.
+#[derive(Debug, Default)]
+struct About {
+    clients: Vec<String>,
+    busiest: Table,
+    entries: Entries,
+}
+
+/// A whole number with its thousands apart.
+fn whole(x: f64) -> String {
+    figure(x.round())
 }
 
 /// Warm-up and window.
@@ -306,52 +338,77 @@ fn seconds(ns: i64) -> f64 {
 }
 
 /// What is known about clients, files, sessions and the load.
-fn about(plan: &Plan, load: &Load) -> Vec<String> {
-    let mut lines = Vec::new();
+fn about(plan: &Plan, load: &Load) -> About {
+    let mut about = About::default();
     if let (Some(clients), Schedule::Open(open)) = (&load.clients, &load.schedule) {
-        let span = Span(open.window_end.since(open.window_start));
-        let described = clients.described(span);
-        for (i, line) in described.iter().enumerate() {
-            let label = if i == 0 { "Clients" } else { "" };
-            lines.push(format!("{label:<12}{line}"));
-        }
+        about.clients = clients.facts();
+        about.busiest = busiest(clients, Span(open.window_end.since(open.window_start)));
     }
+    let mut file: Vec<String> = Vec::new();
     if let Some(facts) = load.workload.trace_facts() {
-        let unit = facts.time_unit.map(|unit| {
-            let whose = match plan
-                .trace_option
-                .iter()
-                .any(|o| o.trim().starts_with("time-unit"))
-            {
-                true => "as declared",
-                false => "the format's unit",
-            };
-            format!(", times in {} ({whose})", unit.name())
-        });
-        let unit = unit.unwrap_or_default();
-        let rows = format!("{} rows of the format {}{unit}", facts.rows, facts.format);
-        let label = if plan.dataset.is_some() {
-            "Dataset"
-        } else {
-            "Trace"
-        };
-        lines.push(format!("{label:<12}{rows}"));
-        let remarks = facts.remarks().into_iter();
-        lines.extend(remarks.map(|remark| format!("            {remark}")));
+        file.push(of_file(plan, facts));
+        file.extend(facts.remarks());
     }
     if let Some(texts) = load.workload.texts_before_repeating()
         && load.measured_ids().end > texts
     {
-        lines.push(format!(
-            "            repeated: {texts} texts are sent before they begin again"
+        let texts = counted(texts, "text");
+        file.push(format!(
+            "repeated: {texts} are sent before they begin again"
         ));
     }
-    lines.extend(sessions(plan, load));
-    lines.extend(match &load.schedule {
-        Schedule::Open(_) => open_loop(plan, load),
-        Schedule::Closed(_) => closed_loop(plan),
+    let label = if plan.dataset.is_some() {
+        "Dataset"
+    } else {
+        "Trace"
+    };
+    about.entries.all(label, file.into_iter());
+    about
+        .entries
+        .all("Sessions", sessions(plan, load).into_iter());
+    match &load.schedule {
+        Schedule::Open(_) => open_loop(plan, load, &mut about.entries),
+        Schedule::Closed(_) => closed_loop(plan, &mut about.entries),
+    }
+    about
+}
+
+/// The busiest clients of a profile.
+fn busiest(clients: &Clients, span: Span) -> Table {
+    let columns = vec![
+        Column::right("requests/s"),
+        Column::right("share"),
+        Column::right("gaps CV"),
+        Column::right("prompt").of("mean tokens"),
+        Column::right("answer").of("mean tokens"),
+    ];
+    let mut table = Table::new("client", columns);
+    let (named, rest) = clients.busiest(span);
+    for client in named.into_iter().chain(rest) {
+        let cells = vec![
+            Cell::of(significant(client.requests_per_s)),
+            Cell::of(percent(client.share)),
+            Cell::or_dash(client.gaps_cv.map(figure)),
+            Cell::or_dash(client.mean_tokens.map(|(prompt, _)| whole(prompt))),
+            Cell::or_dash(client.mean_tokens.map(|(_, answer)| whole(answer))),
+        ];
+        table.row(client.name, cells);
+    }
+    table
+}
+
+fn of_file(plan: &Plan, facts: &TraceFacts) -> String {
+    let unit = facts.time_unit.map(|unit| {
+        let mut options = plan.trace_option.iter();
+        let whose = match options.any(|o| o.trim().starts_with("time-unit")) {
+            true => "as declared",
+            false => "the format's unit",
+        };
+        format!(", times in {} ({whose})", unit.name())
     });
-    lines
+    let unit = unit.unwrap_or_default();
+    let rows = counted(facts.rows, "row");
+    format!("{rows} of the format {}{unit}", facts.format)
 }
 
 /// Names of classes, the first few of many.
@@ -365,20 +422,22 @@ fn classes(names: &[String]) -> String {
     }
 }
 
-fn open_loop(plan: &Plan, load: &Load) -> Vec<String> {
+fn open_loop(plan: &Plan, load: &Load, entries: &mut Entries) {
     let noun = match load.workload.session_means() {
         Some(_) => "sessions",
         None => "requests",
     };
-    let rate = load.rate_asked(plan).unwrap_or(0.0);
+    let rate = significant(load.rate_asked(plan).unwrap_or(0.0));
     let mean = if plan.rate_profile.is_some() || plan.clients.is_some() {
         " on average over the window"
     } else {
         ""
     };
-    let load = format!("Load        open loop, {rate:.3} {noun}/s asked for{mean}");
-    let profile = plan.rate_profile.as_ref().map(profile_line);
-    [load].into_iter().chain(profile).collect()
+    entries.add(
+        "Load",
+        format!("open loop, {rate} {noun}/s asked for{mean}"),
+    );
+    entries.maybe("Profile", plan.rate_profile.as_ref().map(profile_line));
 }
 
 /// What sessions are like, or that rows of a trace wait for each other.
@@ -386,7 +445,7 @@ fn sessions(plan: &Plan, load: &Load) -> Vec<String> {
     let waiting = load.workload.waiting();
     if waiting > 0 {
         return vec![format!(
-            "Sessions    {waiting} rows wait for the answer to another row, then for their own time"
+            "{waiting} rows wait for the answer to another row, then for their own time"
         )];
     }
     let (Some(means), Ok(Some(sessions))) = (load.workload.session_means(), plan.sessions()) else {
@@ -409,12 +468,12 @@ fn sessions(plan: &Plan, load: &Load) -> Vec<String> {
     };
     vec![
         format!(
-            "Sessions    {:.1} turns in the mean, at most {}; {}",
-            means.turns,
+            "{} turns on average, at most {}; {}",
+            significant(means.turns),
             sessions.most_turns(),
             waits.join(", ")
         ),
-        format!("            history {history}"),
+        format!("history {history}"),
     ]
 }
 
@@ -425,12 +484,12 @@ fn profile_line(profile: &RateProfile) -> String {
         None => format!("repeated every {}", profile.lap()),
     };
     format!(
-        "Profile     {profile} from the start of the window, {then}; {:.3}/s during the warm-up",
-        profile.warmup_rate()
+        "{profile} from the start of the window, {then}; {}/s during the warm-up",
+        significant(profile.warmup_rate())
     )
 }
 
-fn closed_loop(plan: &Plan) -> Vec<String> {
+fn closed_loop(plan: &Plan, entries: &mut Entries) {
     let slots = plan.concurrency.unwrap_or(0);
     let what = if plan.sessions.is_empty() {
         "requests in flight"
@@ -443,10 +502,11 @@ fn closed_loop(plan: &Plan) -> Vec<String> {
     } else {
         String::new()
     };
-    vec![
-        format!("Load        closed loop, {slots} {what} (self-throttled)"),
-        format!("            warm-up {warmup}{at_most}"),
-    ]
+    entries.add(
+        "Load",
+        format!("closed loop, {slots} {what} (self-throttled)"),
+    );
+    entries.more(format!("warm-up {warmup}{at_most}"));
 }
 
 /// Which percentiles independent samples of this size would support.

@@ -8,9 +8,6 @@ use infermeter_core::finding::Verdict;
 use infermeter_core::plan::Until;
 use infermeter_core::run::{RunManifest, RunState};
 use infermeter_core::source::RecordSource;
-use infermeter_report::{Style, View};
-use serde_json::Value;
-use std::io::IsTerminal;
 
 /// A judged run.
 #[derive(Debug)]
@@ -49,30 +46,6 @@ impl Judged {
             verdict,
             precision,
         })
-    }
-
-    /// The summary for a terminal.
-    pub fn text(&self, view: View) -> String {
-        let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let style = Style {
-            color,
-            view,
-            ..Style::default()
-        };
-        let manifest = &self.manifest;
-        infermeter_report::terminal(
-            &self.summary,
-            self.verdict,
-            &manifest.findings,
-            manifest,
-            style,
-        )
-    }
-
-    /// The same as JSON.
-    pub fn json(&self) -> Value {
-        let manifest = &self.manifest;
-        infermeter_report::json(&self.summary, self.verdict, &manifest.findings, manifest)
     }
 
     /// The exit code.

@@ -1,9 +1,10 @@
 //! Progress on standard error: one line redrawn on a terminal, a plain line every five seconds
 //! elsewhere. Fed with snapshots, never on the measuring path.
 
+use crate::output;
+use crate::screen::{self, Drawing};
 use infermeter_core::schedule::Phase;
 use infermeter_runner::progress::Snapshot;
-use std::io::{IsTerminal, Write};
 
 /// Time between plain lines.
 const PLAIN_NS: i64 = 5_000_000_000;
@@ -11,29 +12,17 @@ const PLAIN_NS: i64 = 5_000_000_000;
 /// Draws progress.
 #[derive(Debug)]
 pub struct Progress {
-    mode: Mode,
+    drawing: Drawing,
     last: Option<Snapshot>,
     drawn: bool,
     said_stopping: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Off,
-    Plain,
-    Terminal,
-}
-
 impl Progress {
     /// Chooses the mode by what standard error is.
     pub fn new(quiet: bool) -> Self {
-        let mode = match (quiet, std::io::stderr().is_terminal()) {
-            (true, _) => Mode::Off,
-            (false, true) => Mode::Terminal,
-            (false, false) => Mode::Plain,
-        };
         Self {
-            mode,
+            drawing: Drawing::choose(quiet),
             last: None,
             drawn: false,
             said_stopping: false,
@@ -43,10 +32,10 @@ impl Progress {
     /// Shows a snapshot.
     pub fn show(&mut self, snapshot: &Snapshot) {
         let previous = self.last.as_ref();
-        let due = match self.mode {
-            Mode::Off => false,
-            Mode::Terminal => true,
-            Mode::Plain => {
+        let due = match self.drawing {
+            Drawing::Off => false,
+            Drawing::Over => true,
+            Drawing::Lines => {
                 let stopping = snapshot.stopping && !self.said_stopping;
                 stopping
                     || previous.is_none_or(|p| {
@@ -59,39 +48,20 @@ impl Progress {
         }
         let line = line(snapshot, rate(previous, snapshot));
         self.said_stopping |= snapshot.stopping;
-        let mut out = std::io::stderr().lock();
-        // A closed standard error is no reason to stop measuring.
-        let _ = if self.mode == Mode::Terminal {
-            let fits = cut(&line, terminal_width());
-            write!(out, "\r\x1b[2K{fits}").and_then(|()| out.flush())
-        } else {
-            writeln!(out, "{line}")
-        };
+        match self.drawing {
+            Drawing::Over => screen::draw_over(&line),
+            Drawing::Lines | Drawing::Off => output::note(&line),
+        }
         self.drawn = true;
         self.last = Some(snapshot.clone());
     }
 
     /// Clears the line.
     pub fn end(&mut self) {
-        if self.mode == Mode::Terminal && self.drawn {
-            let mut out = std::io::stderr().lock();
-            let _ = write!(out, "\r\x1b[2K").and_then(|()| out.flush());
+        if self.drawing == Drawing::Over && self.drawn {
+            screen::draw_over("");
         }
     }
-}
-
-/// Columns of the terminal that standard error is; 80 where it does not tell.
-fn terminal_width() -> usize {
-    let size = rustix::termios::tcgetwinsize(std::io::stderr());
-    size.map(|s| usize::from(s.ws_col))
-        .ok()
-        .filter(|columns| *columns > 0)
-        .unwrap_or(80)
-}
-
-/// The line as far as it fits without wrapping: a wrapped line cannot be drawn over.
-fn cut(line: &str, width: usize) -> String {
-    line.chars().take(width.saturating_sub(1)).collect()
 }
 
 /// Chunks per second since the previous snapshot.

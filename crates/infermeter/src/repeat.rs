@@ -8,6 +8,7 @@ use crate::commands::run::{Ended, measure_into};
 use crate::exit;
 use crate::judged::Judged;
 use crate::load::Load;
+use crate::show::Shown;
 use crate::{output, run_id};
 use anyhow::{Context, Result, anyhow};
 use infermeter_analysis::{Precision, PrecisionLook, PrecisionState, Repeated, Summary};
@@ -16,9 +17,7 @@ use infermeter_core::finding::{Finding, Verdict};
 use infermeter_core::plan::Plan;
 use infermeter_core::run::RunState;
 use infermeter_core::seed::splitmix64;
-use infermeter_report::Style;
 use serde_json::{Value, json};
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 /// The most runs of `--until` without `--repeat`.
@@ -196,21 +195,19 @@ impl<'a> Runs<'a> {
         (verdict, findings): (Verdict, &[Finding]),
         directory: &Path,
     ) {
-        if self.plan.json {
+        let shown = Shown::json_if(self.plan.json);
+        if shown == Shown::Json {
             output::json(value);
             return;
         }
         if self.plan.quiet {
             output::print(&format!("{}\n", verdict.as_str()));
         } else {
-            let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            let style = Style {
-                color,
-                ..Style::default()
-            };
-            let text =
-                infermeter_report::repeated(repeated, &self.looks, (verdict, findings), style);
-            output::print(&format!("\n{text}\n"));
+            let looks = &self.looks;
+            let document = || infermeter_report::of_repeated(repeated, looks, verdict, findings);
+            output::print("\n");
+            shown.print(document, || value.clone());
+            output::print("\n");
         }
         output::print(&format!("Records in {}\n", directory.display()));
     }

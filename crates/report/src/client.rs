@@ -1,43 +1,34 @@
 //! The client's own health.
 
-use crate::number::{bytes, count, counted, percent, significant, time};
-use crate::style::Style;
+use crate::document::{Entries, Section};
+use crate::number::{JOIN, bytes, percent, significant, time};
 use infermeter_analysis::{
     CalibrationSummary, ClientSummary, Departure, Distribution, Percentile, Summary, ThreadTotals,
 };
+use infermeter_core::number::{count, counted};
 use infermeter_core::run::IoBackend;
 
 /// The lines about the generator.
-pub(crate) fn lines(summary: &Summary, style: Style) -> Vec<String> {
+pub(crate) fn section(summary: &Summary) -> Section {
     let client = &summary.client;
-    let mut lines = vec![style.heading("Client")];
-    let mut entry = |label: &str, text: String| lines.extend(style.entry(label, &text));
-    if let Some(lag) = &client.send_lag {
-        entry("Send lag", spread(lag));
-    }
-    if let Some(lag) = &client.client_lag {
-        entry(
-            "Client lag",
-            format!("{} (kept out of the results by kernel stamps)", spread(lag)),
-        );
-    }
-    if let Some(departure) = &client.departure {
-        entry("Bytes left", left(departure));
-    }
-    if let Some(text) = instants(client) {
-        entry("Instants", text);
-    }
-    if let Some(calibration) = &client.calibration {
-        entry("Calibration", calibrated(calibration));
-    }
+    let mut entries = Entries::default();
+    entries.maybe("Send lag", client.send_lag.as_ref().map(spread));
+    let lag = client.client_lag.as_ref().map(spread);
+    let kept_out = lag.map(|lag| format!("{lag} (kept out of the results by kernel stamps)"));
+    entries.maybe("Client lag", kept_out);
+    entries.maybe("Bytes left", client.departure.as_ref().map(left));
+    entries.maybe("Instants", instants(client));
+    entries.maybe("Calibration", client.calibration.as_ref().map(calibrated));
     if let Some(threads) = &client.threads {
-        entry("CPU", cpu(threads));
-        if let Some(peak) = threads.peak_rss_bytes {
-            entry("Memory", format!("{} peak resident", bytes(peak)));
-        }
-        entry("Connections", connections(summary, threads));
+        entries.add("CPU", cpu(threads));
+        let peak = threads.peak_rss_bytes;
+        entries.maybe(
+            "Memory",
+            peak.map(|peak| format!("{} peak resident", bytes(peak))),
+        );
+        entries.add("Connections", connections(summary, threads));
     }
-    lines
+    Section::new("Client").with(entries)
 }
 
 /// The sample's own percentiles: what happened, not an estimate.
@@ -46,7 +37,7 @@ fn spread(lag: &Distribution) -> String {
     let parts = [("p50", at(50.0)), ("p99", at(99.0)), ("max", Some(lag.max))];
     let parts = parts
         .into_iter()
-        .filter_map(|(name, ms)| Some(format!("{name} {}", time(ms?))));
+        .filter_map(|(name, ms)| Some(format!("{name}{JOIN}{}", time(ms?))));
     parts.collect::<Vec<_>>().join(", ")
 }
 

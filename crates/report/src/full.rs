@@ -1,47 +1,43 @@
 //! The full view: every figure of every metric, and latencies by band.
 
-use crate::number::{TimeUnit, count, counted, interval, short_count, significant, time};
-use crate::run::answers_ended;
-use crate::style::Style;
+use crate::document::{Block, Entries, Section};
+use crate::number::{JOIN, TimeUnit, interval, short_count, significant, time};
+use crate::run::{ENDED, answers_ended};
 use infermeter_analysis::{
-    Band, Cell, ChunkMeans, Distribution, Fairness, LatencySummary, Mean, Percentiles,
+    Band, Breakdown, Cell, ChunkMeans, Distribution, Fairness, LatencySummary, Mean, Percentiles,
     PositionGaps, Summary,
 };
-use infermeter_core::text::inert;
+use infermeter_core::number::{count, counted};
 use infermeter_metrics::origin::Origin;
 
 /// Every figure of a run's latencies, and below them those of each band.
-pub(crate) fn blocks(summary: &Summary, style: Style) -> Vec<Vec<String>> {
+pub(crate) fn sections(summary: &Summary) -> Vec<Section> {
     let origin = summary.headline_origin;
-    let heading = "All figures; [95 % interval]";
-    let mut lines = metrics(heading, &summary.latency, origin, style);
-    lines.extend(answers_ended(&summary.requests.finish_reasons, style));
-    let mut blocks = vec![lines];
+    let mut all = metrics(&summary.latency, origin);
+    all.maybe(ENDED, answers_ended(&summary.requests.finish_reasons));
+    let mut sections = vec![Section::new("All figures; [95 % interval]").with(all)];
     for class in &summary.classes {
-        let heading = format!("All figures of class {}", inert(&class.class, 80));
-        let mut lines = metrics(&heading, &class.latency, origin, style);
-        lines.extend(answers_ended(&class.finish_reasons, style));
-        blocks.push(lines);
+        let mut all = metrics(&class.latency, origin);
+        all.maybe(ENDED, answers_ended(&class.finish_reasons));
+        sections.push(Section::new(format!("All figures of class {}", class.class)).with(all));
     }
-    if !summary.token_positions.is_empty() {
-        blocks.push(positions(&summary.token_positions, style));
+    sections.push(positions(&summary.token_positions));
+    sections.push(fairness(&summary.fairness));
+    sections.extend(summary.breakdown.iter().map(broken_down));
+    sections
+}
+
+fn broken_down(breakdown: &Breakdown) -> Section {
+    let mut section = Section::new(format!("By {}", breakdown.key.replace('_', " ")));
+    for band in &breakdown.bands {
+        of_band(band, &mut section);
     }
-    if !summary.fairness.is_empty() {
-        blocks.push(fairness(&summary.fairness, style));
-    }
-    for breakdown in &summary.breakdown {
-        let mut lines = vec![style.heading(&format!("By {}", breakdown.key.replace('_', " ")))];
-        for band in &breakdown.bands {
-            lines.extend(of_band(band, style));
-        }
-        blocks.push(lines);
-    }
-    blocks
+    section
 }
 
 /// Jain's index, one line a kind of taker.
-fn fairness(all: &[Fairness], style: Style) -> Vec<String> {
-    let mut lines = vec![style.heading("Fairness (Jain's index of means; 1 is equal)")];
+fn fairness(all: &[Fairness]) -> Section {
+    let mut entries = Entries::default();
     for fairness in all {
         let measures = [("TTFT", fairness.ttft), ("tokens/s", fairness.speed)];
         let measures = measures.iter().filter_map(|(name, index)| {
@@ -55,31 +51,31 @@ fn fairness(all: &[Fairness], style: Style) -> Vec<String> {
             ))
         });
         let text: Vec<String> = measures.collect();
-        lines.extend(style.entry(&format!("By {}", fairness.by), &text.join("; ")));
+        entries.add(format!("By {}", fairness.by), text.join("; "));
     }
-    lines
+    Section::new("Fairness (Jain's index of means; 1 is equal)").with(entries)
 }
 
 /// The gap by token position, one line a band.
-fn positions(bands: &[PositionGaps], style: Style) -> Vec<String> {
-    let mut lines = vec![style.heading("Chunk gap by token position")];
+fn positions(bands: &[PositionGaps]) -> Section {
+    let mut entries = Entries::default();
     for band in bands {
         let cells = [("p50", band.p50), ("p90", band.p90), ("p99", band.p99)];
         let cells = cells.iter().filter_map(|(name, ms)| Some((name, (*ms)?)));
         let mut parts: Vec<String> = cells
-            .map(|(name, ms)| format!("{name} {}", time(ms)))
+            .map(|(name, ms)| format!("{name}{JOIN}{}", time(ms)))
             .collect();
-        parts.push(format!("n {}", count(band.n)));
+        parts.push(format!("n{JOIN}{}", count(band.n)));
         let label = match band.first == band.last {
             true => band.first.to_string(),
             false => format!("{} to {}", band.first, band.last),
         };
-        lines.extend(style.entry(&label, &parts.join(", ")));
+        entries.add(label, parts.join(", "));
     }
-    lines
+    Section::new("Chunk gap by token position").with(entries)
 }
 
-fn metrics(heading: &str, latency: &LatencySummary, origin: Origin, style: Style) -> Vec<String> {
+fn metrics(latency: &LatencySummary, origin: Origin) -> Entries {
     let apart = latency.multi_token_chunks || latency.itl.is_none();
     let all = [
         ("TTFT", latency.ttft.from(origin)),
@@ -94,48 +90,45 @@ fn metrics(heading: &str, latency: &LatencySummary, origin: Origin, style: Style
         ("NTPOT", latency.ntpot.from(origin)),
         ("E2E", latency.e2e.from(origin)),
     ];
-    let mut lines = vec![style.heading(heading)];
+    let mut entries = Entries::default();
     for (name, distribution) in all {
         if let Some(distribution) = distribution {
-            lines.extend(figures(name, distribution, style));
+            figures(name, distribution, &mut entries);
         }
     }
-    if lines.len() == 1 {
-        // A heading over nothing.
-        lines.clear();
-    }
-    lines
+    entries
 }
 
 /// Moments, percentiles, and percentiles with failures of one metric.
-fn figures(name: &str, d: &Distribution, style: Style) -> Vec<String> {
+fn figures(name: &str, d: &Distribution, entries: &mut Entries) {
     let unit = TimeUnit::fitting(d.max);
-    let mut lines = style.entry(&format!("{name} {}", unit.symbol()), &moments(d, unit));
-    lines.extend(style.entry("", &percentiles(&d.percentiles, unit)));
+    entries.add(format!("{name} {}", unit.symbol()), moments(d, unit));
+    entries.more(percentiles(&d.percentiles, unit));
     if let Some(with) = &d.with_failures {
-        let text = format!("failures as +infinity: {}", percentiles(with, unit));
-        lines.extend(style.entry("", &text));
+        entries.more(format!(
+            "failures as +infinity: {}",
+            percentiles(with, unit)
+        ));
     }
-    lines
 }
 
 fn moments(d: &Distribution, unit: TimeUnit) -> String {
     let mut parts = Vec::new();
     if let Some(mean) = &d.mean {
-        parts.push(format!("mean {}", of_mean(mean, unit)));
+        parts.push(format!("mean{JOIN}{}", of_mean(mean, unit)));
     }
     if let Some(needed) = d.mean_needed {
         parts.push(format!("mean needs {}", short_count(needed)));
     }
     if let Some(std) = d.std {
-        parts.push(format!("std {}", unit.write(std)));
+        parts.push(format!("std{JOIN}{}", unit.write(std)));
     }
-    parts.push(format!("min {}", unit.write(d.min)));
-    parts.push(format!("max {}", unit.write(d.max)));
+    parts.push(format!("min{JOIN}{}", unit.write(d.min)));
+    parts.push(format!("max{JOIN}{}", unit.write(d.max)));
     if let Some(ratio) = d.tail_ratio {
-        parts.push(format!("p99/p50 {}", significant(ratio)));
+        parts.push(format!("p99/p50{JOIN}{}", significant(ratio)));
     }
-    parts.push(format!("n {}", count(d.n as u64)));
+    parts.push(format!("n{JOIN}{}", count(d.n as u64)));
     if let Some(worth) = d.mean_effective_n {
         parts.push(format!("worth {} for the mean", count(worth as u64)));
     }
@@ -152,7 +145,7 @@ fn of_mean(mean: &Mean, unit: TimeUnit) -> String {
 fn percentiles(cells: &Percentiles, unit: TimeUnit) -> String {
     let mut parts = Vec::new();
     for (percentile, cell) in cells {
-        parts.push(format!("{percentile} {}", of_cell(cell, unit)));
+        parts.push(format!("{percentile}{JOIN}{}", of_cell(cell, unit)));
         if cell.needed.is_some() {
             break;
         }
@@ -174,24 +167,21 @@ fn of_cell(cell: &Cell, unit: TimeUnit) -> String {
     format!("{} {range} ({worth})", write(value))
 }
 
-fn of_chunks(chunks: &ChunkMeans, style: Style) -> Vec<String> {
+fn of_chunks(chunks: &ChunkMeans) -> Option<String> {
     let mut parts = Vec::new();
     if let Some(gap) = &chunks.chunk_gap_ms {
         let unit = TimeUnit::fitting(gap.high.unwrap_or(gap.value));
         let gap = of_mean(gap, unit);
-        parts.push(format!("gap {gap} {} on average", unit.symbol()));
+        parts.push(format!("gap {gap}{JOIN}{} on average", unit.symbol()));
     }
     if let Some(tokens) = &chunks.tokens_per_chunk {
         let range = interval(tokens.low.map(significant), tokens.high.map(significant));
         parts.push(format!("{} {range} tokens each", significant(tokens.value)));
     }
-    match parts.is_empty() {
-        true => Vec::new(),
-        false => style.entry("  chunks", &parts.join(", ")),
-    }
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-fn of_band(band: &Band, style: Style) -> Vec<String> {
+fn of_band(band: &Band, section: &mut Section) {
     let metrics = [
         ("TTFT", &band.ttft),
         ("TPOT", &band.tpot),
@@ -199,23 +189,21 @@ fn of_band(band: &Band, style: Style) -> Vec<String> {
         ("E2E", &band.e2e),
     ];
     let measured = &band.measured;
-    let heading = format!(
+    section.push(Block::Heading(format!(
         "{}: {} of {} completed",
-        inert(&band.band, 80),
+        band.band,
         count(measured.completed),
         count(measured.total)
-    );
-    let mut lines = vec![format!("  {heading}")];
+    )));
+    let mut entries = Entries::default();
     for (name, distribution) in metrics {
         if let Some(d) = distribution {
             let unit = TimeUnit::fitting(d.max);
-            let label = format!("  {name} {}", unit.symbol());
-            lines.extend(style.entry(&label, &percentiles(&d.percentiles, unit)));
+            let label = format!("{name} {}", unit.symbol());
+            entries.add(label, percentiles(&d.percentiles, unit));
         }
     }
-    if let Some(chunks) = band.chunks {
-        lines.extend(of_chunks(&chunks, style));
-    }
+    entries.maybe("chunks", band.chunks.as_ref().and_then(of_chunks));
     if band.stalls.count > 0 {
         let (stalls, of) = (band.stalls.count, band.stalls.requests_examined);
         let text = format!(
@@ -225,7 +213,7 @@ fn of_band(band: &Band, style: Style) -> Vec<String> {
             count(of),
             time(band.stalls.total_ms)
         );
-        lines.extend(style.entry("  stalls", &text));
+        entries.add("stalls", text);
     }
-    lines
+    section.push(entries);
 }

@@ -1,9 +1,21 @@
 //! Numbers as people read them: three significant digits, a unit that fits, thousands apart.
+//!
+//! The only place that writes figures of results. Invariant: what belongs together is joined by
+//! [`JOIN`], so that no line ends between a number and its unit or inside an interval.
 
 use infermeter_analysis::{Mean, Rate, Share};
+use infermeter_core::number::{count, grouped};
+
+/// Stands between a number and its unit. Lines do not break there, and it is shown as a space.
+pub(crate) const JOIN: char = '\u{a0}';
+
+/// `text` for where lines are not broken: with plain spaces.
+pub(crate) fn spaced(text: &str) -> String {
+    text.replace(JOIN, " ")
+}
 
 /// Three significant digits, at most three decimals, thousands apart: `41.2`, `0.041`, `12,345`.
-pub(crate) fn significant(x: f64) -> String {
+pub fn significant(x: f64) -> String {
     let magnitude = x.abs();
     let decimals = match magnitude {
         m if m >= 99.95 => 0,
@@ -19,27 +31,15 @@ pub(crate) fn significant(x: f64) -> String {
     format!("{sign}{}{dot}{fraction}", grouped(whole))
 }
 
-/// Digits in groups of three.
-fn grouped(digits: &str) -> String {
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
+/// [`significant`], whole numbers without decimals: `512`, `1.50`, `1,234`.
+pub fn figure(x: f64) -> String {
+    match x.abs() {
+        m if m < 1e15 && m.fract() == 0.0 => {
+            let sign = if x < 0.0 { "-" } else { "" };
+            format!("{sign}{}", grouped(&format!("{m:.0}")))
         }
-        out.push(digit);
+        _ => significant(x),
     }
-    out
-}
-
-/// A count with thousands apart.
-pub(crate) fn count(n: u64) -> String {
-    grouped(&n.to_string())
-}
-
-/// `1 request`, `1,300 requests`.
-pub(crate) fn counted(n: u64, noun: &str) -> String {
-    let plural = if n == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", count(n))
 }
 
 /// `190 completed, 8 failed`: the first part always, the others where there is any.
@@ -109,28 +109,28 @@ impl TimeUnit {
 }
 
 /// One time with its unit: `41.2 ms`, `1.23 s`, `45 µs`.
-pub(crate) fn time(ms: f64) -> String {
+pub fn time(ms: f64) -> String {
     let unit = match ms.abs() {
         m if m >= 999.5 => TimeUnit::Second,
         m if m >= 0.9995 || m == 0.0 => TimeUnit::Milli,
         _ => TimeUnit::Micro,
     };
-    format!("{} {}", unit.write(ms), unit.symbol())
+    format!("{}{JOIN}{}", unit.write(ms), unit.symbol())
 }
 
 /// `[low, high]`; an open side is `∞`, or 0 below, since every figure here is at least 0.
 pub(crate) fn interval(low: Option<String>, high: Option<String>) -> String {
     let low = low.unwrap_or_else(|| "0".to_owned());
     match high {
-        Some(high) => format!("[{low}, {high}]"),
-        None => format!("[{low}, ∞)"),
+        Some(high) => format!("[{low},{JOIN}{high}]"),
+        None => format!("[{low},{JOIN}∞)"),
     }
 }
 
 /// A rate with its interval: `1,204/s [1,190, 1,220]`.
 pub(crate) fn rate(rate: &Rate, unit: &str) -> String {
     let range = interval(rate.low.map(significant), rate.high.map(significant));
-    format!("{} {unit} {range}", significant(rate.per_s))
+    format!("{}{JOIN}{unit} {range}", significant(rate.per_s))
 }
 
 /// A mean with its interval.
@@ -140,15 +140,15 @@ pub(crate) fn mean(mean: &Mean) -> String {
 }
 
 /// A share in percent: enough digits to tell it from 0 and 100.
-pub(crate) fn percent(share: f64) -> String {
+pub fn percent(share: f64) -> String {
     let percent = share * 100.0;
     let near_an_end = (percent > 0.0 && percent < 1.0) || (percent > 99.0 && percent < 100.0);
     if near_an_end {
-        format!("{percent:.2} %")
+        format!("{percent:.2}{JOIN}%")
     } else if percent == 0.0 || percent == 100.0 {
-        format!("{percent:.0} %")
+        format!("{percent:.0}{JOIN}%")
     } else {
-        format!("{percent:.1} %")
+        format!("{percent:.1}{JOIN}%")
     }
 }
 
@@ -158,14 +158,33 @@ pub(crate) fn share(share: &Share) -> String {
     format!("{} {range}", percent(share.value))
 }
 
+/// ` ± 7.75`, or nothing where the error is not known.
+pub(crate) fn plus_minus(error: Option<String>) -> String {
+    error.map_or_else(String::new, |error| format!("{JOIN}±{JOIN}{error}"))
+}
+
+/// Seconds in a unit that fits, up to days: `2.50 h`, `41.2 ms`.
+pub fn span(seconds: f64) -> String {
+    let (value, unit) = match seconds {
+        s if s >= 172_800.0 => (s / 86_400.0, "days"),
+        s if s >= 7_200.0 => (s / 3_600.0, "h"),
+        s if s >= 120.0 => (s / 60.0, "min"),
+        s if s >= 1.0 => (s, "s"),
+        0.0 => return "0".to_owned(),
+        s if s >= 0.001 => (s * 1e3, "ms"),
+        s => (s * 1e6, "µs"),
+    };
+    format!("{}{JOIN}{unit}", figure(value))
+}
+
 /// Bytes: `42 MB`.
 pub(crate) fn bytes(n: u64) -> String {
-    format!("{} MB", significant(n as f64 / 1e6))
+    format!("{}{JOIN}MB", significant(n as f64 / 1e6))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{TimeUnit, interval, percent, short_count, significant, time};
+    use super::*;
 
     #[test]
     fn three_significant_digits() {
@@ -186,10 +205,25 @@ mod tests {
     }
 
     #[test]
+    fn whole_numbers_have_no_decimals() {
+        for (x, expect) in [
+            (50.0, "50"),
+            (1.5, "1.50"),
+            (-1_234.0, "-1,234"),
+            (0.0041, "0.004"),
+        ] {
+            assert_eq!(figure(x), expect);
+        }
+    }
+
+    #[test]
     fn times_take_a_unit_that_fits() {
-        assert_eq!(time(0.0454), "45.4 µs");
-        assert_eq!(time(41.23), "41.2 ms");
-        assert_eq!(time(1_234.0), "1.23 s");
+        assert_eq!(time(0.0454), "45.4\u{a0}µs");
+        assert_eq!(time(41.23), "41.2\u{a0}ms");
+        assert_eq!(time(1_234.0), "1.23\u{a0}s");
+        assert_eq!(span(9_000.0), "2.50\u{a0}h");
+        assert_eq!(span(180.0), "3\u{a0}min");
+        assert_eq!(span(0.0), "0");
         assert_eq!(TimeUnit::Milli.write(1_234.4), "1234");
         assert_eq!(TimeUnit::fitting(12_000.0), TimeUnit::Second);
         assert_eq!(TimeUnit::fitting(0.5), TimeUnit::Micro);
@@ -199,16 +233,16 @@ mod tests {
     #[test]
     fn open_sides_are_shown() {
         let text = |s: &str| Some(s.to_owned());
-        assert_eq!(interval(text("1"), text("2")), "[1, 2]");
-        assert_eq!(interval(text("1"), None), "[1, ∞)");
+        assert_eq!(interval(text("1"), text("2")), "[1,\u{a0}2]");
+        assert_eq!(interval(text("1"), None), "[1,\u{a0}∞)");
     }
 
     #[test]
     fn shares_and_counts() {
-        assert_eq!(percent(0.0), "0 %");
-        assert_eq!(percent(0.0012), "0.12 %");
-        assert_eq!(percent(0.981), "98.1 %");
-        assert_eq!(percent(0.9999), "99.99 %");
+        assert_eq!(percent(0.0), "0\u{a0}%");
+        assert_eq!(percent(0.0012), "0.12\u{a0}%");
+        assert_eq!(percent(0.981), "98.1\u{a0}%");
+        assert_eq!(percent(0.9999), "99.99\u{a0}%");
         assert_eq!(short_count(1_000), "1,000");
         assert_eq!(short_count(12_345), "13k");
         assert_eq!(short_count(3_400_000), "3.4M");

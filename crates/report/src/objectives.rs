@@ -1,41 +1,31 @@
 //! Objectives with tick, cross or question mark, and goodput.
 
-use crate::number::{TimeUnit, interval, rate, share};
-use crate::style::{Role, Style};
+use crate::document::{Entries, Mark, Section};
+use crate::number::{JOIN, TimeUnit, interval, rate, share, short_count, spaced};
 use infermeter_analysis::{Cell, SloLine, SloStatus, Summary};
 
 /// One line per objective; none without objectives.
-pub(crate) fn lines(summary: &Summary, style: Style) -> Vec<String> {
-    if summary.slo.is_empty() {
-        return Vec::new();
-    }
-    let mut lines = vec![style.heading("Objectives (failures count as misses)")];
-    let widest = summary.slo.iter().map(|l| l.objective.chars().count());
-    let widest = widest.max().unwrap_or(0);
+pub(crate) fn section(summary: &Summary) -> Section {
+    let mut section = Section::new("Objectives (failures count as misses)");
+    let mut lines = Entries::default();
     for line in &summary.slo {
-        let objective = format!("{:<widest$}", line.objective);
-        lines.push(format!(
-            "  {} {objective}  {}",
-            mark(line.status, style),
-            measured(line)
-        ));
+        lines.marked(mark(line.status), &line.objective, measured(line));
     }
+    section.push(lines);
+    let mut goodput = Entries::default();
     if summary.slo.iter().any(|line| line.cell.is_none()) {
-        let text = "unknown: an objective has no sample";
-        lines.extend(style.entry("Goodput", text));
+        goodput.add("Goodput", "unknown: an objective has no sample");
     }
-    if let Some(goodput) = &summary.goodput {
-        let met = format!(
-            "{} of the requests meet them all",
-            share(&goodput.attainment)
-        );
-        let text = match &goodput.requests {
-            Some(requests) => format!("{}; {met}", rate(requests, "requests/s")),
-            None => met,
-        };
-        lines.extend(style.entry("Goodput", &text));
+    if let Some(found) = &summary.goodput {
+        let met = format!("{} of the requests meet them all", share(&found.attainment));
+        let rate = found
+            .requests
+            .as_ref()
+            .map(|requests| rate(requests, "requests/s"));
+        let rate = rate.map_or_else(String::new, |rate| format!("{rate}; "));
+        goodput.add("Goodput", rate + &met);
     }
-    lines
+    section.with(goodput)
 }
 
 /// The objectives that are not met, a line each.
@@ -50,16 +40,17 @@ pub fn not_met(summary: &Summary) -> Vec<String> {
                 SloStatus::Missed => "missed",
                 _ => "undecided",
             };
-            format!("objective {how}: {}: {}", line.objective, measured(line))
+            let said = format!("objective {how}: {}: {}", line.objective, measured(line));
+            spaced(&said)
         })
         .collect()
 }
 
-fn mark(status: SloStatus, style: Style) -> String {
+fn mark(status: SloStatus) -> Mark {
     match status {
-        SloStatus::Met => style.paint(Role::Good, "✓"),
-        SloStatus::Missed => style.paint(Role::Bad, "✗"),
-        SloStatus::Undecided => style.paint(Role::Bad, "?"),
+        SloStatus::Met => Mark::Met,
+        SloStatus::Missed => Mark::Missed,
+        SloStatus::Undecided => Mark::Undecided,
     }
 }
 
@@ -72,8 +63,8 @@ fn measured(line: &SloLine) -> String {
         Some(needed) => format!(
             "undecided: {} needs {} observations (have {}), {} holds the limit",
             line.percentile,
-            crate::number::short_count(needed),
-            crate::number::short_count(cell.n),
+            short_count(needed),
+            short_count(cell.n),
             range(cell)
         ),
         None => format!("{} {}", line.percentile, with_interval(line, cell)),
@@ -93,7 +84,7 @@ fn range(cell: &Cell) -> String {
     let unit = TimeUnit::fitting(cell.low.or(cell.high).unwrap_or_default());
     let write = |ms: f64| unit.write(ms);
     let bounds = interval(cell.low.map(write), cell.high.map(write));
-    format!("{bounds} {}", unit.symbol())
+    format!("{bounds}{JOIN}{}", unit.symbol())
 }
 
 /// The percentile in a unit that fits. The sample's own order statistic is shown even where the sample
@@ -105,5 +96,5 @@ fn with_interval(line: &SloLine, cell: &Cell) -> String {
     let unit = TimeUnit::fitting(value);
     let write = |ms: f64| unit.write(ms);
     let range = interval(cell.low.map(write), cell.high.map(write));
-    format!("{} {range} {}", write(value), unit.symbol())
+    format!("{} {range}{JOIN}{}", write(value), unit.symbol())
 }

@@ -1,49 +1,86 @@
-//! Repeated runs on a terminal: verdict and findings, what was asked to be pinned down, and each
-//! figure over the runs.
+//! Repeated runs: verdict and findings, what was asked to be pinned down, and each figure over the
+//! runs.
 
-use crate::findings;
-use crate::number::{counted, interval, significant, time};
-use crate::style::Style;
+use crate::document::{Block, Cell, Column, Document, Entries, Judgement, Section, Table, Tone};
+use crate::number::{JOIN, interval, significant, spaced, time};
 use infermeter_analysis::{
-    Over, PrecisionLook, PrecisionMethod, PrecisionState, Repeated, RepeatedFigure,
+    PrecisionLook, PrecisionMethod, PrecisionState, Repeated, RepeatedFigure,
 };
 use infermeter_core::finding::{Finding, Verdict};
+use infermeter_core::number::counted;
 
-/// Renders repeated runs for people. Ends with a line break.
-pub fn repeated(
+/// What is told of repeated runs.
+pub fn of_repeated(
     repeated: &Repeated,
     looks: &[PrecisionLook],
-    (verdict, findings): (Verdict, &[Finding]),
-    style: Style,
-) -> String {
-    let mut lines = findings::lines(verdict, findings, style);
-    lines.push(String::new());
+    verdict: Verdict,
+    findings: &[Finding],
+) -> Document {
+    let mut document = Document::titled(format!("{} runs of one plan", repeated.runs));
+    document.verdict = Some(Judgement::of(verdict, findings));
     if let Some(last) = looks.last() {
-        lines.extend(precision(last, style));
-        lines.push(String::new());
+        document.push(precision(last));
     }
     let heading = format!(
-        "Figures over {} runs: mean over runs [{:.0} % interval]",
-        repeated.runs,
+        "Figures over {}: mean over runs [{:.0} % interval]",
+        counted(repeated.runs as u64, "run"),
         repeated.confidence_level * 100.0
     );
-    lines.push(style.heading(&heading));
-    lines.push(format!(
-        "  {:<26}{:<28}{:>10}{:>10}{:>10}{:>8}{:>6}",
-        "", "mean", "std", "min", "max", "CV", "runs"
-    ));
-    lines.extend(repeated.figures.iter().filter_map(row));
-    let absent: Vec<&str> = repeated
+    document.push(
+        Section::new(heading)
+            .with(table(repeated))
+            .with(absent(repeated)),
+    );
+    document
+}
+
+fn table(repeated: &Repeated) -> Table {
+    let columns = ["std", "min", "max", "CV", "runs"].map(Column::right);
+    let columns = [vec![Column::left("mean")], columns.to_vec()].concat();
+    let mut table = Table::new("", columns);
+    for figure in &repeated.figures {
+        add_row(&mut table, figure);
+    }
+    table
+}
+
+fn add_row(table: &mut Table, figure: &RepeatedFigure) {
+    let Some(over) = &figure.over else {
+        return;
+    };
+    let write = significant;
+    let mean = Cell {
+        interval: Some(interval(
+            over.mean.low.map(write),
+            over.mean.high.map(write),
+        )),
+        ..Cell::of(write(over.mean.value))
+    };
+    let percent = over.cv.map(|cv| format!("{}{JOIN}%", write(cv * 100.0)));
+    let label = format!("{} {}", figure.name, figure.unit);
+    let cells = vec![
+        mean,
+        Cell::or_dash(over.std.map(write)),
+        Cell::of(write(over.min)),
+        Cell::of(write(over.max)),
+        Cell::or_dash(percent),
+        Cell::of(over.n.to_string()),
+    ];
+    table.row(label.trim_end(), cells);
+}
+
+/// The figures that no run has.
+fn absent(repeated: &Repeated) -> Block {
+    let absent = repeated
         .figures
         .iter()
-        .filter(|figure| figure.over.is_none())
-        .map(|figure| figure.name.as_str())
-        .collect();
-    if !absent.is_empty() {
-        let text = format!("No run supports {}.", absent.join(", "));
-        lines.extend(style.wrap(2, &text).iter().map(|line| format!("  {line}")));
-    }
-    lines.join("\n") + "\n"
+        .filter(|figure| figure.over.is_none());
+    let names: Vec<&str> = absent.map(|figure| figure.name.as_str()).collect();
+    let text = match names.is_empty() {
+        true => String::new(),
+        false => format!("No run supports {}.", names.join(", ")),
+    };
+    Block::Text(Tone::Plain, text)
 }
 
 /// One line for a run that has ended.
@@ -59,15 +96,19 @@ pub fn run_line(number: usize, most: usize, verdict: Verdict, repeated: &Repeate
     };
     let names = ["ttft.p50", "ttft.p99", "itl.p50", "output_tokens_per_s"];
     let figures: Vec<String> = names.into_iter().filter_map(of).collect();
-    format!(
+    spaced(&format!(
         "Run {number} of {most}: {}; {}",
         verdict.as_str(),
         figures.join(", ")
-    )
+    ))
 }
 
-/// What a look found, and what it means for the runs to come.
+/// What a look found, and what it means for the runs to come, in a line.
 pub fn look_line(look: &PrecisionLook) -> String {
+    spaced(&found(look))
+}
+
+fn found(look: &PrecisionLook) -> String {
     let by = match look.method {
         PrecisionMethod::ConfidenceSequence => "confidence sequence over all requests",
         PrecisionMethod::PlannedLooks => "planned looks at runs",
@@ -94,37 +135,16 @@ pub fn look_line(look: &PrecisionLook) -> String {
     )
 }
 
-fn precision(last: &PrecisionLook, style: Style) -> Vec<String> {
-    let mut lines = vec![style.heading("Precision")];
-    lines.push(format!("  {}", look_line(last)));
+fn precision(last: &PrecisionLook) -> Section {
+    let mut section = Section::new("Precision").with(Block::Text(Tone::Plain, found(last)));
     if let Some(value) = last.value {
         let range = interval(last.low.map(time), last.high.map(time));
-        lines.push(format!(
-            "  {} {range}, of joint coverage over all looks",
-            time(value)
-        ));
+        let mut entries = Entries::default();
+        entries.add(
+            "Interval",
+            format!("{} {range}, of joint coverage over all looks", time(value)),
+        );
+        section.push(entries);
     }
-    lines
-}
-
-fn row(figure: &RepeatedFigure) -> Option<String> {
-    let over: &Over = figure.over.as_ref()?;
-    let write = significant;
-    let range = interval(over.mean.low.map(write), over.mean.high.map(write));
-    let some = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), write);
-    let unit = match figure.unit.as_ref() {
-        "" => String::new(),
-        unit => format!(" {unit}"),
-    };
-    let percent = over.cv.map(|cv| format!("{} %", write(cv * 100.0)));
-    Some(format!(
-        "  {:<26}{:<28}{:>10}{:>10}{:>10}{:>8}{:>6}",
-        format!("{}{unit}", figure.name),
-        format!("{} {range}", write(over.mean.value)),
-        some(over.std),
-        write(over.min),
-        write(over.max),
-        percent.unwrap_or_else(|| "-".to_owned()),
-        over.n,
-    ))
+    section
 }

@@ -1,65 +1,61 @@
 //! What was run: target, workload, load, window, outcomes.
 
-use crate::number::{count, counted, interval, parts, percent, significant};
-use crate::style::Style;
+use crate::document::{Entries, Section};
+use crate::number::{interval, parts, percent, plus_minus, significant};
 use infermeter_analysis::{
     Arrivals, FinishShare, KeepsUp, LoadSummary, ResponseCacheSummary, StabilitySummary,
     Steadiness, SteadySummary, Summary,
 };
 use infermeter_core::declared::Subject;
 use infermeter_core::finish::FinishReason;
+use infermeter_core::number::{count, counted};
 use infermeter_core::plan::{ArrivalKind, DatasetOrder, Endpoint, Plan};
 use infermeter_core::run::{LoadModel, RunManifest};
 use infermeter_core::text::inert;
 use infermeter_metrics::outcomes::{OutcomeCounts, ReasonCount};
 
 /// The lines about the run.
-pub(crate) fn lines(summary: &Summary, manifest: &RunManifest, style: Style) -> Vec<String> {
-    let mut lines = vec![style.heading("Run")];
-    let mut entry = |label: &str, text: String| lines.extend(style.entry(label, &text));
-    entry("Target", target(manifest));
-    entry("Workload", workload(&manifest.plan));
-    entry("Load", load(summary, &manifest.plan));
+pub(crate) fn section(summary: &Summary, manifest: &RunManifest) -> Section {
+    let plan = &manifest.plan;
+    let mut entries = Entries::default();
+    entries.add("Target", target(manifest));
+    entries.add("Workload", workload(plan));
+    entries.add("Load", load(summary, plan));
     let open = summary.load.as_ref();
     let open = open.filter(|_| summary.load_model == LoadModel::OpenLoop);
-    if let Some(text) = open.and_then(|load| arrivals(load, &manifest.plan)) {
-        entry("Arrivals", text);
-    }
-    entry("Window", window(summary));
-    if let Some(text) = steady(summary) {
-        entry("Steady", text);
-    }
-    if let Some(text) = summary.response_cache.as_ref().and_then(repeated) {
-        entry("Repeated", text);
-    }
-    entry("Requests", outcomes(&summary.requests.measured));
+    entries.maybe("Arrivals", open.and_then(|load| arrivals(load, plan)));
+    entries.add("Window", window(summary));
+    entries.maybe("Steady", steady(summary));
+    let trial = summary.response_cache.as_ref();
+    entries.maybe("Repeated", trial.and_then(repeated));
+    entries.add("Requests", outcomes(&summary.requests.measured));
     for reason in summary.requests.reasons.iter().take(5) {
-        entry("", reason_line(reason));
+        entries.more(reason_line(reason));
     }
     let ends = &summary.requests.finish_reasons;
     if ends.len() > 1 {
-        lines.extend(answers_ended(ends, style));
+        entries.maybe(ENDED, answers_ended(ends));
     }
-    lines
+    Section::new("Run").with(entries)
 }
 
+/// Label of what [`answers_ended`] says.
+pub(crate) const ENDED: &str = "Ended by";
+
 /// How completed answers ended; nothing where none did.
-pub(crate) fn answers_ended(ends: &[FinishShare], style: Style) -> Vec<String> {
+pub(crate) fn answers_ended(ends: &[FinishShare]) -> Option<String> {
     let end = |f: &FinishShare| {
         let word = f.reason.map_or("no reason given", FinishReason::as_str);
         let share = percent(f.share.value);
         format!("{word} {} ({share})", count(f.share.count as u64))
     };
-    let text: Vec<String> = ends.iter().map(end).collect();
-    match text.is_empty() {
-        true => Vec::new(),
-        false => style.entry("Ended by", &text.join(", ")),
-    }
+    let texts: Vec<String> = ends.iter().map(end).collect();
+    (!texts.is_empty()).then(|| texts.join(", "))
 }
 
 /// What is known of the server, name by name.
-pub(crate) fn context(summary: &Summary, style: Style) -> Vec<String> {
-    let mut lines = vec![style.heading("Context")];
+pub(crate) fn context(summary: &Summary) -> Section {
+    let mut entries = Entries::default();
     for (subject, known) in summary.context.parts() {
         let label = match subject {
             Subject::Hardware => "Hardware",
@@ -70,9 +66,9 @@ pub(crate) fn context(summary: &Summary, style: Style) -> Vec<String> {
         let parts: Vec<String> = names
             .filter_map(|name| Some(format!("{name} {}", known.get::<str>(name)?)))
             .collect();
-        lines.extend(style.entry(label, &parts.join("; ")));
+        entries.add(label, parts.join("; "));
     }
-    lines
+    Section::new("Context").with(entries)
 }
 
 fn target(manifest: &RunManifest) -> String {
@@ -192,14 +188,11 @@ fn load(summary: &Summary, plan: &Plan) -> String {
 
 /// `; 44 came, 60.0 ± 7.75 expected`.
 fn came_of(came: Arrivals, noun: &str) -> String {
-    let error = came
-        .standard_error
-        .map(|error| format!(" ± {}", significant(error)));
     format!(
         "; {}{noun} came, {}{} expected",
         count(came.came as u64),
         significant(came.expected),
-        error.unwrap_or_default()
+        plus_minus(came.standard_error.map(significant))
     )
 }
 
@@ -207,16 +200,16 @@ fn arrivals(load: &LoadSummary, plan: &Plan) -> Option<String> {
     let cv = load.cv?;
     let asked = load.cv_asked.map(|c| format!("asked {c}; "));
     let mut text = format!(
-        "CV of gaps {} ({}Poisson: 1 ± {})",
+        "CV of gaps {} ({}Poisson: 1{})",
         significant(cv.value),
         asked.unwrap_or_default(),
-        significant(cv.poisson_standard_error)
+        plus_minus(Some(significant(cv.poisson_standard_error)))
     );
     if let Some(index) = load.index_of_dispersion {
         text += &format!(
-            ", index of dispersion {} (Poisson: 1 ± {})",
+            ", index of dispersion {} (Poisson: 1{})",
             significant(index.value),
-            significant(index.poisson_standard_error)
+            plus_minus(Some(significant(index.poisson_standard_error)))
         );
     }
     if plan.rate_profile.is_some() {
@@ -231,10 +224,10 @@ fn window(summary: &Summary) -> String {
     };
     let warmup = &summary.warmup;
     if warmup.requests == 0 {
-        return format!("{} s, no warm-up", significant(seconds));
+        return format!("{}\u{a0}s, no warm-up", significant(seconds));
     }
     format!(
-        "{} s after {} s of warm-up ({})",
+        "{}\u{a0}s after {}\u{a0}s of warm-up ({})",
         significant(seconds),
         significant(warmup.seconds.unwrap_or(0.0)),
         counted(warmup.requests, "request")

@@ -1,10 +1,11 @@
 //! What the server said of itself: its gauges, and its speculative decoding.
 
-use crate::number::{count, percent, significant};
+use crate::number::{percent, plus_minus, significant};
 use infermeter_analysis::{
     Agreement, ClassAcceptedLength, GaugeFigure, ServerSummary, SpeculationSource,
     SpeculationSummary,
 };
+use infermeter_core::number::count;
 use infermeter_core::text::inert;
 
 /// The gauges over the window; `None` where the server was not to be asked, or has no page.
@@ -47,7 +48,7 @@ pub(crate) fn line(server: &ServerSummary) -> Option<String> {
 /// `running 12.3 ± 0.4, max 20`.
 fn written(name: &str, gauge: &GaugeFigure, write: fn(f64) -> String) -> String {
     let error = gauge.standard_error.filter(|error| *error > 0.0);
-    let error = error.map_or_else(String::new, |error| format!(" ± {}", write(error)));
+    let error = plus_minus(error.map(write));
     format!(
         "{name} {}{error}, max {}",
         write(gauge.mean),
@@ -91,6 +92,7 @@ pub(crate) fn speculation(found: &SpeculationSummary) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::number::spaced;
     use infermeter_analysis::LittlesLaw;
     use infermeter_core::server::ServerEngine;
 
@@ -130,7 +132,9 @@ mod tests {
     #[test]
     fn gauges_with_their_errors() {
         assert_eq!(
-            line(&server(Agreement::Agrees)).as_deref(),
+            line(&server(Agreement::Agrees))
+                .map(|text| spaced(&text))
+                .as_deref(),
             Some(
                 "running 12.2 ± 0.500, max 20.0; waiting 0, max 0; KV cache 31.4 %, max 50.0 %; \
                  preemptions 3 (vLLM, 1,200 readings, agrees with the requests in flight)"
@@ -200,7 +204,7 @@ mod tests {
                 "accepted length at most 1.70 (tokens per chunk, an upper-bound proxy; chat 1.50)",
             ),
         ] {
-            let text = speculation(&found(Some(source), length));
+            let text = speculation(&found(Some(source), length)).map(|text| spaced(&text));
             assert_eq!(text.as_deref(), Some(expect));
         }
         assert_eq!(speculation(&found(None, None)), None);

@@ -1,41 +1,41 @@
-//! Sessions on a terminal: how they ended, and first turns against later ones.
+//! Sessions: how they ended, and first turns against later ones.
 
-use crate::number::{count, parts, percent, significant, time};
-use crate::style::Style;
+use crate::document::{Entries, Section};
+use crate::number::{JOIN, parts, percent, significant, time};
 use infermeter_analysis::{
     CellGrade, Distribution, Percentile, SessionSummary, Summary, TurnSummary,
 };
+use infermeter_core::number::count;
 
 /// The section; empty where requests stand alone.
-pub(crate) fn lines(summary: &Summary, style: Style) -> Vec<String> {
+pub(crate) fn section(summary: &Summary) -> Section {
     let Some(sessions) = &summary.sessions else {
-        return Vec::new();
+        return Section::default();
     };
-    let mut lines = vec![style.heading("Sessions that began inside the window")];
-    let mut entry = |label: &str, text: String| lines.extend(style.entry(label, &text));
-    entry("Ended", ends(sessions));
+    let mut entries = Entries::default();
+    entries.add("Ended", ends(sessions));
     if let (Some(mean), Some(max)) = (sessions.turns_mean, sessions.turns_max) {
-        entry(
+        entries.add(
             "Turns",
             format!("{} on average, at most {max}", significant(mean)),
         );
     }
     if let Some(duration) = &sessions.duration {
-        entry("Duration", spread(duration));
+        entries.add("Duration", spread(duration));
     }
     for (name, turns) in [
         ("First turns", &sessions.first_turns),
         ("Later turns", &sessions.later_turns),
     ] {
         if turns.measured > 0 {
-            entry(name, turn_line(turns));
+            entries.add(name, turn_line(turns));
         }
     }
     if let Some(slip) = &sessions.slip {
         let late = spread(slip);
-        entry("Slip", format!("due later than in the trace by {late}"));
+        entries.add("Slip", format!("due later than in the trace by {late}"));
     }
-    lines
+    Section::new("Sessions that began inside the window").with(entries)
 }
 
 fn ends(sessions: &SessionSummary) -> String {
@@ -73,9 +73,9 @@ fn spread(distribution: &Distribution) -> String {
         } else {
             "~"
         };
-        Some(format!("p{p} {thin}{}", time(cell.value?)))
+        Some(format!("p{p}{JOIN}{thin}{}", time(cell.value?)))
     };
     let mut parts: Vec<String> = [50.0, 99.0].into_iter().filter_map(at).collect();
-    parts.push(format!("max {}", time(distribution.max)));
+    parts.push(format!("max{JOIN}{}", time(distribution.max)));
     parts.join(", ")
 }

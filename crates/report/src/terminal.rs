@@ -1,80 +1,211 @@
-//! The summary on a terminal: verdict and findings first, then objectives, then figures.
+//! A document on a terminal: the verdict and its findings first, then the sections, a blank line
+//! between them.
+//!
+//! Invariant: no line is wider than the screen unless a single word is; nothing from outside steers
+//! the terminal.
 
-use crate::number::{count, counted};
-use crate::style::{Style, View};
-use crate::{client, findings, full, latency, objectives, run, sessions, throughput};
-use infermeter_analysis::{ClassSummary, Summary};
-use infermeter_core::finding::{Finding, Verdict};
-use infermeter_core::run::RunManifest;
-use infermeter_core::text::inert;
-use std::cmp::Reverse;
+mod lines;
+mod table;
 
-/// Classes with a table of their own outside the full view.
-const CLASSES_SHOWN: usize = 6;
+use crate::chart;
+use crate::document::{
+    Block, Document, Entry, Found, Item, Judgement, Mark, Section, Spark, Tone, severity_name,
+};
+use crate::screen::{Role, Screen};
+use infermeter_core::finding::{Severity, Verdict};
+use lines::{Hanging, paragraph, plain, width};
 
-/// Renders a run for people. Ends with a line break.
-pub fn terminal(
-    summary: &Summary,
-    verdict: Verdict,
-    findings: &[Finding],
-    manifest: &RunManifest,
-    style: Style,
-) -> String {
-    let mut blocks = vec![
-        findings::lines(verdict, findings, style),
-        objectives::lines(summary, style),
-        run::lines(summary, manifest, style),
-        latency::lines(summary, style),
-        sessions::lines(summary, style),
-        throughput::lines(summary, style),
-        client::lines(summary, style),
-    ];
-    blocks.extend(classes(summary, style));
-    if style.view == View::Full || manifest.plan.strict {
-        blocks.push(run::context(summary, style));
-    }
-    if style.view == View::Full {
-        blocks.extend(full::blocks(summary, style));
-    }
-    let blocks = blocks.into_iter().filter(|lines| !lines.is_empty());
-    let blocks: Vec<String> = blocks.map(|lines| lines.join("\n") + "\n").collect();
-    blocks.join("\n")
-}
+/// Columns in front of a text behind its label.
+const TEXT: usize = 16;
+/// Columns in front of a finding's text.
+const FINDING: usize = 11;
 
-/// A table a class: in the full view all of them, else those with the most requests.
-fn classes(summary: &Summary, style: Style) -> Vec<Vec<String>> {
-    let all = &summary.classes;
-    let total = |class: &ClassSummary| class.measured.total;
-    let mut by_size: Vec<usize> = (0..all.len()).collect();
-    by_size.sort_by_key(|i| Reverse(total(&all[*i])));
-    let shown = match style.view {
-        View::Full => all.len(),
-        View::Summary => CLASSES_SHOWN.min(all.len()),
+/// Renders a document. Ends with a line break.
+pub(crate) fn render(document: &Document, screen: Screen) -> String {
+    let opening = match &document.verdict {
+        Some(judgement) => judged(judgement, screen),
+        None => heading(&document.title, screen),
     };
-    let (tables, rest) = by_size.split_at(shown);
-    let in_order = all.iter().enumerate().filter(|(i, _)| tables.contains(i));
-    let mut blocks: Vec<Vec<String>> = in_order
-        .map(|(_, class)| class_block(class, summary, style))
-        .collect();
-    if let Some(largest) = rest.first() {
-        let text = format!(
-            "Further classes: {}, of at most {} each; --full and --json have them.",
-            count(rest.len() as u64),
-            counted(total(&all[*largest]), "request"),
-        );
-        blocks.push(style.wrap(0, &text));
+    let mut parts = vec![opening];
+    for section in &document.sections {
+        let lines = section_lines(section, screen);
+        match parts.last_mut() {
+            // A section without a heading goes on with what stands above it.
+            Some(above) if section.heading.is_empty() => above.extend(lines),
+            _ => parts.push(lines),
+        }
     }
-    blocks
+    parts.retain(|lines| !lines.is_empty());
+    let parts: Vec<String> = parts.iter().map(|lines| lines.join("\n") + "\n").collect();
+    parts.join("\n")
 }
 
-fn class_block(class: &ClassSummary, summary: &Summary, style: Style) -> Vec<String> {
-    let heading = format!(
-        "Class {}: {} of {} completed",
-        inert(&class.class, 80),
-        class.measured.completed,
-        class.measured.total
-    );
-    let mut lines = vec![style.heading(&heading)];
-    lines.extend(latency::class_lines(&class.latency, summary, style));
+fn heading(text: &str, screen: Screen) -> Vec<String> {
+    paragraph(text, 0, Some(Role::Heading), screen)
+}
+
+/// `Verdict: Questionable — 2 warnings, 3 notes` and each finding below.
+fn judged(judgement: &Judgement, screen: Screen) -> Vec<String> {
+    let role = match judgement.verdict {
+        Verdict::Valid => Role::Good,
+        Verdict::Questionable => Role::Doubtful,
+        Verdict::Invalid => Role::Bad,
+    };
+    let word = judgement.verdict.as_str();
+    let counts = match judgement.counts() {
+        none if none.is_empty() => none,
+        counts => format!(" — {counts}"),
+    };
+    let hanging = Hanging {
+        head: "Verdict:",
+        head_role: Some(Role::Heading),
+        indent: 9,
+        role: None,
+    };
+    let mut lines = hanging.lines(&format!("{word}{counts}"), screen);
+    if let Some(first) = lines.first_mut() {
+        *first = first.replacen(word, &screen.paint(role, word), 1);
+    }
+    lines.extend(findings(&judgement.findings, screen));
+    lines
+}
+
+fn findings(all: &[Found], screen: Screen) -> Vec<String> {
+    all.iter()
+        .flat_map(|found| finding(found, screen))
+        .collect()
+}
+
+fn finding(found: &Found, screen: Screen) -> Vec<String> {
+    let role = match found.severity {
+        Severity::Error => Role::Bad,
+        Severity::Warning => Role::Doubtful,
+        Severity::Note => Role::Aside,
+    };
+    let head = Hanging {
+        head: &format!("  {}", severity_name(found.severity)),
+        head_role: Some(role),
+        indent: FINDING,
+        role: None,
+    };
+    let mut lines = head.lines(&format!("{}: {}", found.code, found.message), screen);
+    lines.extend(paragraph(
+        &found.evidence,
+        FINDING,
+        Some(Role::Aside),
+        screen,
+    ));
+    if !found.advice.is_empty() {
+        let arrow = Hanging {
+            head: &format!("{}→", " ".repeat(FINDING)),
+            head_role: None,
+            indent: FINDING + 2,
+            role: None,
+        };
+        lines.extend(arrow.lines(&found.advice, screen));
+    }
+    lines
+}
+
+fn section_lines(section: &Section, screen: Screen) -> Vec<String> {
+    let mut lines = heading(&section.heading, screen);
+    for block in &section.blocks {
+        lines.extend(block_lines(block, screen));
+    }
+    lines
+}
+
+fn block_lines(block: &Block, screen: Screen) -> Vec<String> {
+    match block {
+        Block::Heading(text) => paragraph(text, 2, None, screen),
+        Block::Entries(entries) => entry_lines(entries, screen),
+        Block::Items(items) => items
+            .iter()
+            .flat_map(|item| item_lines(item, screen))
+            .collect(),
+        Block::Findings(all) => findings(all, screen),
+        Block::Table(table) => table::lines(table, screen),
+        Block::Spark(spark) => spark_lines(spark, screen),
+        Block::Text(tone, text) => {
+            let role = match tone {
+                Tone::Plain => None,
+                Tone::Good => Some(Role::Good),
+                Tone::Aside => Some(Role::Aside),
+            };
+            paragraph(text, 2, role, screen)
+        }
+    }
+}
+
+/// `  label         text`, wrapped under itself; a block whose labels are longer is wider throughout.
+fn entry_lines(entries: &[Entry], screen: Screen) -> Vec<String> {
+    let label = |entry: &Entry| {
+        let mark = entry
+            .mark
+            .map_or(String::new(), |mark| format!("{} ", mark.symbol()));
+        format!("  {mark}{}", plain(&entry.label))
+    };
+    let widest = entries.iter().map(|entry| width(&label(entry)) + 2);
+    let room = screen.columns() * 2 / 5;
+    let indent = widest.filter(|wide| *wide <= room).fold(TEXT, usize::max);
+    let mut lines = Vec::new();
+    for entry in entries {
+        let head = label(entry);
+        for (i, text) in entry.texts.iter().enumerate() {
+            let hanging = Hanging {
+                head: if i == 0 { &head } else { "" },
+                head_role: None,
+                indent,
+                role: None,
+            };
+            let mut said = hanging.lines(text, screen);
+            if let (0, Some(mark), Some(first)) = (i, entry.mark, said.first_mut()) {
+                let role = match mark {
+                    Mark::Met => Role::Good,
+                    Mark::Missed | Mark::Undecided => Role::Bad,
+                };
+                *first = first.replacen(mark.symbol(), &screen.paint(role, mark.symbol()), 1);
+            }
+            lines.extend(said);
+        }
+    }
+    lines
+}
+
+/// Text behind two columns, its further lines behind four.
+fn item_lines(item: &Item, screen: Screen) -> Vec<String> {
+    let codes = item.codes.join(", ");
+    let text = match (item.text.is_empty(), codes.is_empty()) {
+        (false, false) => format!("{}: {codes}", item.text),
+        _ => format!("{}{codes}", item.text),
+    };
+    let hanging = lines::wrap(&text, screen.prose() - 4);
+    let hang = |(i, line): (usize, &String)| {
+        let indent = if i == 0 { 2 } else { 4 };
+        let indent = indent.min(screen.prose().saturating_sub(width(line)));
+        format!("{}{line}", " ".repeat(indent))
+    };
+    hanging.iter().enumerate().map(hang).collect()
+}
+
+/// The columns as far as there is room: where there is too little, neighbours are added up.
+fn spark_lines(spark: &Spark, screen: Screen) -> Vec<String> {
+    let room = (screen.columns() - TEXT).max(1);
+    let each = spark.counts.len().div_ceil(room).max(1);
+    let counts: Vec<u64> = spark
+        .counts
+        .chunks(each)
+        .map(|part| part.iter().sum())
+        .collect();
+    let hanging = Hanging {
+        head: &format!("  {}", plain(&spark.label)),
+        head_role: None,
+        indent: TEXT,
+        role: None,
+    };
+    // Empty parts are blanks, at which no line may end.
+    let columns = chart::columns(&counts).replace(' ', &crate::number::JOIN.to_string());
+    let mut lines = hanging.lines(&columns, screen);
+    lines.extend(paragraph(&spark.caption, TEXT, None, screen));
     lines
 }

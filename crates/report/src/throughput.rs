@@ -1,96 +1,85 @@
 //! Throughputs, per-user speed, requests in flight, tokens per chunk, stalls, fluidity.
 
-use crate::number::{count, interval, mean, percent, rate, share, significant, time};
+use crate::document::{Entries, Section};
+use crate::number::{interval, mean, percent, rate, share, significant, time};
 use crate::server;
-use crate::style::Style;
 use infermeter_analysis::{
     Cell, FluidityForm, FluiditySummary, HitSource, Percentile, PrefixCacheSummary, Summary,
     ThroughputSummary,
 };
+use infermeter_core::number::count;
 
 /// The lines about what came out per second, and how evenly.
-pub(crate) fn lines(summary: &Summary, style: Style) -> Vec<String> {
-    let mut lines = vec![style.heading("Throughput inside the window; [95 % interval]")];
-    let mut entry = |label: &str, text: String| lines.extend(style.entry(label, &text));
+pub(crate) fn section(summary: &Summary) -> Section {
+    let mut entries = Entries::default();
     if let Some(throughput) = &summary.throughput {
         let in_doubt = summary
             .usage
             .as_ref()
             .is_some_and(|usage| usage.implausible);
-        for (label, text) in rates(throughput) {
-            let mark = match label {
-                "Output" | "Total" if in_doubt => "*",
-                _ => "",
-            };
-            entry(&format!("{label}{mark}"), text);
-        }
+        rates(throughput, if in_doubt { "*" } else { "" }, &mut entries);
     }
-    if let Some(text) = per_user(summary) {
-        entry("Per user", text);
-    }
+    entries.maybe("Per user", per_user(summary));
     if let Some(load) = &summary.load {
         let f = &load.in_flight;
         let average = significant(f.mean);
-        entry(
+        entries.add(
             "In flight",
             format!("{average} on average, p99 {}, max {}", f.p99, f.max),
         );
     }
-    if let Some(server) = summary.server.as_ref().and_then(server::line) {
-        entry("Server", server);
-    }
-    if let Some(text) = summary.speculation.as_ref().and_then(server::speculation) {
-        entry("Speculation", text);
-    }
-    if let Some(cache) = &summary.prefix_cache {
-        entry("Prefix cache", prefix_cache(cache));
-    }
+    let server = summary.server.as_ref();
+    entries.maybe("Server", server.and_then(server::line));
+    let speculation = summary.speculation.as_ref();
+    entries.maybe("Speculation", speculation.and_then(server::speculation));
+    entries.maybe(
+        "Prefix cache",
+        summary.prefix_cache.as_ref().map(prefix_cache),
+    );
     let latency = &summary.latency;
     if let Some(chunks) = &latency.tokens_per_chunk {
         let average = chunks.mean.as_ref().map(mean).unwrap_or_default();
-        entry(
+        entries.add(
             "Tokens/chunk",
             format!("{average} on average, max {}", significant(chunks.max)),
         );
     }
     if summary.streaming && latency.stalls.requests_examined > 0 {
-        entry("Stalls", stalls(summary));
+        entries.add("Stalls", stalls(summary));
     }
-    if let Some(found) = &latency.fluidity {
-        entry("Fluidity", fluidity(found));
-    }
-    lines
+    entries.maybe("Fluidity", latency.fluidity.as_ref().map(fluidity));
+    Section::new("Throughput inside the window; [95 % interval]").with(entries)
 }
 
-fn rates(throughput: &ThroughputSummary) -> Vec<(&'static str, String)> {
+/// `in_doubt` marks what rests on usage that the text contradicts.
+fn rates(throughput: &ThroughputSummary, in_doubt: &str, entries: &mut Entries) {
     let tokens = "tokens/s";
-    let mut lines = Vec::new();
-    match &throughput.output_tokens {
+    let output = match &throughput.output_tokens {
         Some(output) => {
             let marked = throughput.responses_estimated > 0;
             let mark = if marked { " (estimated)" } else { "" };
-            lines.push(("Output", rate(output, tokens) + mark));
+            rate(output, tokens) + mark
         }
-        None => lines.push((
-            "Output",
-            "unknown: the server reports no token counts".to_owned(),
-        )),
-    }
+        None => "unknown: the server reports no token counts".to_owned(),
+    };
+    entries.add(format!("Output{in_doubt}"), output);
     let cached = throughput.cached_input_tokens.filter(|c| c.count > 0.0);
-    let cached = cached.map(|c| format!(", of them cached {}", rate(&c, tokens)));
+    let cached = cached.map(|c| format!(", of which cached {}", rate(&c, tokens)));
     let input = rate(&throughput.input_tokens, tokens);
-    lines.push(("Input", input + &cached.unwrap_or_default()));
-    if let Some(total) = &throughput.total_tokens {
-        lines.push(("Total", rate(total, tokens)));
-    }
-    lines.push(("Requests", rate(&throughput.requests, "requests/s")));
-    if let Some(output) = &throughput.output_tokens_per_gpu {
-        lines.push(("Per GPU", rate(output, "output tokens/s")));
-    }
-    if let Some(requests) = &throughput.requests_per_gpu {
-        lines.push(("", rate(requests, "requests/s")));
-    }
-    lines
+    entries.add("Input", input + &cached.unwrap_or_default());
+    let total = throughput.total_tokens.as_ref();
+    let total = total.map(|total| rate(total, tokens));
+    entries.maybe(format!("Total{in_doubt}"), total);
+    entries.add("Requests", rate(&throughput.requests, "requests/s"));
+    let per_gpu = [
+        throughput
+            .output_tokens_per_gpu
+            .map(|output| rate(&output, "output tokens/s")),
+        throughput
+            .requests_per_gpu
+            .map(|requests| rate(&requests, "requests/s")),
+    ];
+    entries.all("Per GPU", per_gpu.into_iter().flatten());
 }
 
 fn per_user(summary: &Summary) -> Option<String> {

@@ -7,23 +7,25 @@ use infermeter_core::request::Turn;
 use infermeter_core::run::RunLog;
 use infermeter_core::schedule::Phase;
 use infermeter_metrics::fixture::{Run, ms};
-use infermeter_report::{Style, View, json, terminal};
+use infermeter_report::{Format, Screen, View, json, of_audit, of_run};
 
 fn render(log: &RunLog, width: usize) -> String {
+    shown(log, View::Summary, width)
+}
+
+fn shown(log: &RunLog, view: View, width: usize) -> String {
     let (run, summary) = summarize_log(log);
     let findings = judge(&run, &summary);
-    let style = Style {
+    let verdict = Verdict::of(&findings);
+    let document = of_run(&summary, verdict, &findings, &log.manifest, view);
+    Format::Terminal.render(&document, screen(width))
+}
+
+fn screen(width: usize) -> Screen {
+    Screen {
         color: false,
         width,
-        ..Style::default()
-    };
-    terminal(
-        &summary,
-        Verdict::of(&findings),
-        &findings,
-        &log.manifest,
-        style,
-    )
+    }
 }
 
 fn quiet() -> Run {
@@ -135,19 +137,14 @@ fn nothing_but_failures() {
 }
 
 #[test]
-fn what_a_server_says_is_inert_and_lines_fit() {
+fn what_a_server_says_is_inert() {
     let mut run = quiet();
     run.failed(100, Reason::InBandError);
     let error = run.records().last_mut().and_then(|r| r.error.as_mut());
     error.expect("a failure").text = "\u{1b}[2J\u{202e}gone\r\nVerdict: Valid".to_owned();
     run.manifest().model = "model\u{1b}]0;title\u{7}".to_owned();
-    for width in [60, 80, 100, 120, 200] {
-        let log = run.clone().build();
-        let text = render(&log, width);
-        assert!(!text.contains(['\u{1b}', '\u{7}', '\r', '\u{202e}']));
-        let longest = text.lines().map(|l| l.chars().count()).max();
-        assert!(longest <= Some(width.max(92)), "{width}: {longest:?}");
-    }
+    let text = render(&run.build(), 80);
+    assert!(!text.contains(['\u{1b}', '\u{7}', '\r', '\u{202e}']));
 }
 
 #[test]
@@ -156,19 +153,26 @@ fn colour_adds_only_escapes() {
     let (run, summary) = summarize_log(&log);
     let findings = judge(&run, &summary);
     let verdict = Verdict::of(&findings);
+    let document = of_run(&summary, verdict, &findings, &log.manifest, View::Full);
     let with = |color| {
-        let style = Style {
-            color,
-            width: 100,
-            ..Style::default()
-        };
-        terminal(&summary, verdict, &findings, &log.manifest, style)
+        let screen = Screen { color, width: 100 };
+        Format::Terminal.render(&document, screen)
     };
     let mut plain = with(true);
+    assert!(plain.contains('\u{1b}'));
     for code in ["0", "1", "2", "31", "32", "33"] {
         plain = plain.replace(&format!("\u{1b}[{code}m"), "");
     }
     assert_eq!(plain, with(false));
+}
+
+#[test]
+fn a_run_as_markdown() {
+    let (run, summary) = summarize_log(&troubled());
+    let findings = judge(&run, &summary);
+    let verdict = Verdict::of(&findings);
+    let document = of_run(&summary, verdict, &findings, &run.manifest, View::Summary);
+    insta::assert_snapshot!(Format::Markdown.render(&document, Screen::default()));
 }
 
 #[test]
@@ -207,20 +211,12 @@ fn small_audit() -> infermeter_audit::Audit {
 
 #[test]
 fn an_audit_on_a_terminal() {
-    let style = Style {
-        color: false,
-        width: 80,
-        ..Style::default()
-    };
-    let text = infermeter_report::audit_terminal(&small_audit(), style);
+    let text = Format::Terminal.render(&of_audit(&small_audit()), screen(80));
     assert!(!text.contains('\u{1b}'), "{text}");
-    assert!(
-        text.lines().all(|line| line.chars().count() <= 80),
-        "{text}"
-    );
     let order = [
         "Audit of 1 result",
-        "Dimension            grade   score  coverage   pass   fail  cannot tell",
+        "Scores",
+        "grade  score  coverage  pass  fail  cannot tell",
         "No grade where under half",
         "Failed",
         "  warning  short-level: The measurement is too short for its load.",
@@ -240,14 +236,18 @@ fn an_audit_on_a_terminal() {
 
 #[test]
 fn an_audit_as_markdown() {
-    let text = infermeter_report::audit_markdown(&small_audit());
-    assert!(text.starts_with("# Audit\n\n- odd\u{fffd}\\[31m\\|name.json: vllm bench serve, 20"));
+    let text = Format::Markdown.render(&of_audit(&small_audit()), Screen::default());
+    assert!(
+        text.starts_with(
+            "# Audit of 1 result\n\n- odd\u{fffd}[31m\\|name.json: vllm bench serve, 20"
+        )
+    );
     for line in [
-        "| dimension | grade | score | coverage | pass | fail | cannot tell |",
+        "| Dimension | grade | score | coverage | pass | fail | cannot tell |",
         "- **warning** `short-level`: The measurement is too short for its load. 4 s of \
          measurement at this load. *Measure each load for 60 s at least; longer near capacity.*",
-        "| warm-up | `no-warmup`, `short-warmup` |",
-        "| `itl` | chunk gap | one gap per chunk, however many tokens it carries |",
+        "- warm-up: `no-warmup`, `short-warmup`",
+        "- itl = chunk gap (one gap per chunk, however many tokens it carries)",
     ] {
         assert!(text.contains(line), "no `{line}` in\n{text}");
     }
@@ -255,20 +255,9 @@ fn an_audit_as_markdown() {
 
 #[test]
 fn the_full_view_has_every_figure() {
-    let (run, summary) = summarize_log(&Run::steady(1_300, 20.0, 12).build());
-    let style = Style {
-        view: View::Full,
-        width: 200,
-        ..Style::default()
-    };
-    let findings = judge(&run, &summary);
-    let verdict = Verdict::of(&findings);
-    let text = terminal(&summary, verdict, &findings, &run.manifest, style);
-    let short = Style {
-        width: 200,
-        ..Style::default()
-    };
-    let summary_alone = terminal(&summary, verdict, &findings, &run.manifest, short);
+    let log = Run::steady(1_300, 20.0, 12).build();
+    let text = shown(&log, View::Full, 200);
+    let summary_alone = shown(&log, View::Summary, 200);
     assert!(text.starts_with(summary_alone.trim_end()), "{text}");
     let ttft = text.split("All figures").nth(1).expect("the full view");
     for part in [
@@ -300,13 +289,7 @@ fn the_full_view_breaks_down_by_turn_and_tells_fairness() {
             record.chunks[9].at = record.chunks[9].at.plus(ms(300));
         }
     }
-    let (run, summary) = summarize_log(&run.build());
-    let style = Style {
-        view: View::Full,
-        width: 200,
-        ..Style::default()
-    };
-    let text = terminal(&summary, Verdict::Valid, &[], &run.manifest, style);
+    let text = shown(&run.build(), View::Full, 200);
     let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
     for start in [
         "By turn",
@@ -314,8 +297,8 @@ fn the_full_view_breaks_down_by_turn_and_tells_fairness() {
         "first: 340 of 340 completed",
         "later: 960 of 960 completed",
         "3 to 4: 560 of 560 completed",
-        "chunks      gap 10.0 [9.9",
-        "stalls      3 in 3 of 960 requests, 9",
+        "chunks        gap 10.0 [9.9",
+        "stalls        3 in 3 of 960 requests, 9",
         "By session    TTFT 0.9",
     ] {
         let found = lines.iter().any(|line| line.starts_with(start));
@@ -338,19 +321,12 @@ fn many_classes_have_tables_only_in_the_full_view() {
         let lines = text.lines().filter(|line| line.contains("Class client-"));
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
-    let shown = headings(&text);
-    assert_eq!(shown.len(), 6, "{shown:?}");
-    assert!(shown[5].starts_with("Class client-8: 580"), "{shown:?}");
-    let rest = "Further classes: 3, of at most 90 requests each; --full and --json have them.";
+    let headed = headings(&text);
+    assert_eq!(headed.len(), 6, "{headed:?}");
+    assert!(headed[5].starts_with("Class client-8: 580"), "{headed:?}");
+    let rest = "Further classes\n  3, of at most 90 requests each; --full and --json have them.";
     assert!(text.contains(rest), "{text}");
-    let (run, summary) = summarize_log(&log);
-    let full = Style {
-        view: View::Full,
-        ..Style::default()
-    };
-    let findings = judge(&run, &summary);
-    let verdict = Verdict::of(&findings);
-    let text = terminal(&summary, verdict, &findings, &log.manifest, full);
+    let text = shown(&log, View::Full, 100);
     assert_eq!(headings(&text).len(), 9);
     assert!(!text.contains("Further classes"), "{text}");
 }

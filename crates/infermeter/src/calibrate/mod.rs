@@ -15,7 +15,6 @@ pub mod ladder;
 pub mod limits;
 pub mod measure;
 pub mod progress;
-pub mod render;
 pub mod rung;
 pub mod spec;
 pub mod spoil;

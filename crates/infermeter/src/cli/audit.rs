@@ -1,5 +1,6 @@
 //! The flags of `audit`.
 
+use super::ShowArgs;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -23,12 +24,9 @@ pub struct AuditArgs {
     /// Fact of the set-up that the results do not say, as in gpu-model=H100 (repeatable)
     #[arg(long, value_name = "NAME=VALUE")]
     pub state: Vec<String>,
-    /// Print Markdown on standard output
-    #[arg(long, conflicts_with = "json")]
-    pub markdown: bool,
-    /// Print JSON on standard output
-    #[arg(long)]
-    pub json: bool,
+    /// How it is shown.
+    #[command(flatten)]
+    pub show: ShowArgs,
     /// Exit 3 for a failed check of severity warning, too
     #[arg(long)]
     pub strict: bool,

@@ -1,5 +1,6 @@
 //! The flags of `calibrate`.
 
+use super::ShowArgs;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -40,9 +41,9 @@ pub struct CalibrateArgs {
     /// $XDG_STATE_HOME/infermeter/calibration.json]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Print the certificate as JSON on standard output
-    #[arg(long)]
-    pub json: bool,
+    /// How it is shown.
+    #[command(flatten)]
+    pub show: ShowArgs,
     /// No progress
     #[arg(long)]
     pub quiet: bool,

@@ -2,6 +2,7 @@
 //!
 //! Does not check values. Invariant: each flag has its doc comment, which is its help.
 
+use super::ShowArgs;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -10,9 +11,9 @@ use std::path::PathBuf;
 pub struct ReportArgs {
     /// Directory that `run` wrote
     pub run_dir: PathBuf,
-    /// Print JSON on standard output
-    #[arg(long)]
-    pub json: bool,
+    /// How it is shown.
+    #[command(flatten)]
+    pub show: ShowArgs,
     /// Print every figure of every metric below the summary
     #[arg(long)]
     pub full: bool,

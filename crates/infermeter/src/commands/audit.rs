@@ -10,8 +10,6 @@ use infermeter_audit::import::Mapping;
 use infermeter_audit::{Audit, Side};
 use infermeter_core::finding::Severity;
 use infermeter_core::text::inert;
-use infermeter_report::{Style, audit_markdown, audit_terminal};
-use std::io::IsTerminal;
 use std::path::Path;
 
 /// Longest line about a file left out, bytes.
@@ -41,10 +39,9 @@ pub fn audit(args: &AuditArgs) -> Result<u8> {
         declared.apply(facts);
     }
     let audited = infermeter_audit::audit(&sides);
-    match args.json {
-        true => output::json(&serde_json::to_value(&audited).context("the audit as JSON")?),
-        false => output::print(&rendered(&audited, args)),
-    }
+    let json = serde_json::to_value(&audited).context("the audit as JSON")?;
+    let shown = args.show.shown();
+    shown.print(|| infermeter_report::of_audit(&audited), || json);
     Ok(exit_code(&audited, args.strict))
 }
 
@@ -52,18 +49,6 @@ fn mapping(path: &Path) -> Result<Mapping> {
     let named = || format!("--map {}", path.display());
     let text = std::fs::read_to_string(input::path(path)?).with_context(named)?;
     Mapping::parse(&text).with_context(named)
-}
-
-fn rendered(audit: &Audit, args: &AuditArgs) -> String {
-    if args.markdown {
-        return audit_markdown(audit);
-    }
-    let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let style = Style {
-        color,
-        ..Style::default()
-    };
-    audit_terminal(audit, style)
 }
 
 fn exit_code(audit: &Audit, strict: bool) -> u8 {

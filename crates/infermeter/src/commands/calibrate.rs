@@ -5,18 +5,19 @@ use crate::calibrate::ladder::Ladder;
 use crate::calibrate::limits::limits;
 use crate::calibrate::measure::{Scratch, Settings, measure};
 use crate::calibrate::progress::LadderProgress;
-use crate::calibrate::render::render;
 use crate::calibrate::rung::rung;
 use crate::calibrate::spec::Spec;
 use crate::calibrate::store;
 use crate::cli::CalibrateArgs;
 use crate::receiving::Receiving;
+use crate::show::Shown;
 use crate::{exit, output, place, run_id};
 use anyhow::{Context, Result};
 use infermeter_core::certificate::{Certificate, ClientSettings, FORMAT_VERSION, Rung, Spoiler};
 use infermeter_core::clock::realtime_ns;
 use infermeter_core::plan::Plan;
 use infermeter_core::record::StampSource;
+use infermeter_report::Format;
 use infermeter_sys::stamp::Sentinel;
 use infermeter_sys::{affinity, signals};
 use std::path::PathBuf;
@@ -37,11 +38,9 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<u8> {
     let rungs = climb(args, &ladder, &settings)?;
     let certificate = certificate(&settings, &receiving, rungs);
     let saved = save(args, &ladder, &certificate);
-    if args.json {
-        output::json(&serde_json::to_value(&certificate)?);
-    } else {
-        output::print(&render(&certificate));
-    }
+    let json = serde_json::to_value(&certificate)?;
+    let document = || infermeter_report::of_certificate(&certificate);
+    args.show.shown().print(document, || json);
     tell(args, saved?);
     Ok(exit_code(&certificate))
 }
@@ -173,12 +172,11 @@ fn tell(args: &CalibrateArgs, saved: Option<PathBuf>) {
                  rung, or --out"
             .to_owned(),
     };
-    match (args.json, args.quiet) {
-        (false, _) => output::print(&format!("\n{line}\n")),
-        // Standard output is one JSON value and nothing else.
-        (true, false) => output::note(&line),
-        (true, true) => {}
+    let shown = args.show.shown();
+    if shown == Shown::Document(Format::Terminal) {
+        output::print("\n");
     }
+    shown.print_place(args.quiet, &line);
 }
 
 /// Interrupted, or nothing usable, or fine.

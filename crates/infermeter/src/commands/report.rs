@@ -2,7 +2,7 @@
 
 use crate::cli::ReportArgs;
 use crate::judged::Judged;
-use crate::{altered, output, settle};
+use crate::{altered, output, settle, show};
 use anyhow::{Context, Result, bail};
 use infermeter_analysis::Run;
 use infermeter_core::finding::{Finding, Severity};
@@ -15,7 +15,6 @@ use infermeter_record::{
     CutOff, LeftOpen, ParquetRecords, RecordState, RunDirectory, Tail, free_room, read_manifest,
     read_server_metrics, seal, write_manifest,
 };
-use infermeter_report::View;
 
 /// Runs the subcommand.
 ///
@@ -59,20 +58,10 @@ pub fn report(args: &ReportArgs) -> Result<u8> {
         // An archive may be read-only: the report is no worse for that.
         output::note(&format!("note: run.json is left as it was: {error}"));
     }
-    if args.json {
-        output::json(&judged.json());
-    } else {
-        output::print(&judged.text(view(args.full)));
-    }
+    let document = || show::of_run(&judged, show::view(args.full));
+    let shown = args.show.shown();
+    shown.print(document, || show::json_of_run(&judged));
     Ok(judged.exit_code(args.strict))
-}
-
-/// What `--full` shows.
-pub(super) fn view(full: bool) -> View {
-    match full {
-        true => View::Full,
-        false => View::Summary,
-    }
 }
 
 fn objectives(args: &ReportArgs) -> Result<Vec<Slo>> {

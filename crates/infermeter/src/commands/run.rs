@@ -1,6 +1,5 @@
 //! `infermeter run`: measure a server.
 
-use super::report::view;
 use crate::calibrate::cite;
 use crate::cli::RunArgs;
 use crate::dry_run::DryRun;
@@ -15,6 +14,7 @@ use crate::progress::Progress;
 use crate::receiving::Receiving;
 use crate::sent::SentBodies;
 use crate::server_metrics::Watching;
+use crate::show::{self, Shown};
 use crate::target::{self, ReadyTarget};
 use crate::{
     environment, input, output, print_config, repeat, run_id, secrets, sent_before, settle, tiling,
@@ -77,10 +77,7 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     validate::lengths_used(&resolved, load.workload.trace_facts())?;
     if args.dry_run {
         let dry_run = DryRun::new(&plan, &load);
-        match plan.json {
-            true => output::print(&format!("{:#}\n", dry_run.json())),
-            false => output::print(&dry_run.text(&plan)),
-        }
+        Shown::json_if(plan.json).print(|| dry_run.document(&plan), || dry_run.json());
         return Ok(exit::OK);
     }
     let judged = measure(&plan, &load, &run_id, salt)?;
@@ -540,15 +537,18 @@ fn judged<S: RecordSource<Error = RecordError>>(
 }
 
 fn show(plan: &Plan, judged: &Judged) {
-    if plan.json {
-        output::json(&judged.json());
-    } else if plan.quiet {
+    let shown = Shown::json_if(plan.json);
+    if plan.quiet && shown != Shown::Json {
         output::print(&format!("{}\n", judged.verdict.as_str()));
         for line in infermeter_report::not_met(&judged.summary) {
             output::note(&line);
         }
-    } else {
-        output::print(&format!("{}\n", judged.text(view(plan.full))));
+        return;
+    }
+    let document = || show::of_run(judged, show::view(plan.full));
+    shown.print(document, || show::json_of_run(judged));
+    if shown != Shown::Json {
+        output::print("\n");
     }
 }
 
@@ -559,12 +559,7 @@ fn show_place(plan: &Plan, interrupted: bool, directory: &Path) {
         (false, false) => "Record in ",
     };
     let line = format!("{how}{}", directory.display());
-    match (plan.json, plan.quiet) {
-        (false, _) => output::print(&format!("{line}\n")),
-        // Standard output is one JSON value and nothing else.
-        (true, false) => output::note(&line),
-        (true, true) => {}
-    }
+    Shown::json_if(plan.json).print_place(plan.quiet, &line);
 }
 
 /// What the journal holds, in id order.

@@ -7,13 +7,13 @@ use crate::cli::{HeadArgs, InspectArgs, WorkloadArgs, WorkloadCommand};
 use crate::clients::Clients;
 use crate::commands::make;
 use crate::dataset_file::DatasetFile;
-use crate::inspect::{Figures, Gathered, Ink, text};
+use crate::inspect::{Figures, Gathered, document};
+use crate::show::Shown;
 use crate::{exit, input, output, trace_options};
 use anyhow::{Context, Result, bail};
 use infermeter_core::plan::{MAX_RATE, Plan, Warmup};
 use infermeter_core::units::Span;
 use infermeter_workload::{Row, TokenCounter, Tokenizer, read_rows};
-use std::io::IsTerminal;
 
 /// Runs the subcommand.
 ///
@@ -34,7 +34,7 @@ fn inspect(args: &InspectArgs) -> Result<()> {
         bail!("--limit: must be above 0");
     }
     let Some(file) = &args.file else {
-        return show(&of_clients(args)?, args.json);
+        return show(&of_clients(args)?, args.show.shown());
     };
     let options = trace_options::options(&args.trace_option, args.limit, args.seed)?;
     let tokenizer = args.tokenizer.as_deref().map(Tokenizer::open).transpose()?;
@@ -48,7 +48,10 @@ fn inspect(args: &InspectArgs) -> Result<()> {
         gathered.count_texts(source.path(), &facts, &counter)?;
     }
     let file = file.display().to_string();
-    show(&Figures::of(&file, Some(facts), &gathered)?, args.json)
+    show(
+        &Figures::of(&file, Some(facts), &gathered)?,
+        args.show.shown(),
+    )
 }
 
 /// The requests of `--clients` in a window as long as asked for, without a warm-up.
@@ -90,15 +93,9 @@ fn of_clients(args: &InspectArgs) -> Result<Figures> {
     Ok(figures)
 }
 
-fn show(figures: &Figures, as_json: bool) -> Result<()> {
-    if as_json {
-        let json = serde_json::to_value(figures).context("figures as JSON")?;
-        output::json(&json);
-        return Ok(());
-    }
-    let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let ink = if color { Ink::Ansi } else { Ink::Plain };
-    output::print(&text(figures, ink));
+fn show(figures: &Figures, shown: Shown) -> Result<()> {
+    let json = serde_json::to_value(figures).context("figures as JSON")?;
+    shown.print(|| document(figures), || json);
     Ok(())
 }
 

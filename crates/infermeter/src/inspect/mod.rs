@@ -3,11 +3,10 @@
 //! It sends nothing. Invariant: the figures describe the rows that a run would use, after every
 //! option; what was left out is told beside them.
 
-mod chart;
+mod document;
 mod figures;
 mod gather;
-mod text;
 
+pub use document::document;
 pub use figures::{Arrivals, Class, Figures, Lengths, Sessions};
 pub use gather::Gathered;
-pub use text::{Ink, text};

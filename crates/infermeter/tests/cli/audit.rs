@@ -63,9 +63,13 @@ fn a_foreign_result_in_three_forms() {
     }
     let strict = infermeter(&format!("audit {file} --strict --markdown"));
     assert_eq!(strict.code, Some(3));
-    assert!(strict.out.starts_with("# Audit\n"), "{}", strict.out);
     assert!(
-        strict.out.contains("| `itl` | chunk gap |"),
+        strict.out.starts_with("# Audit of 1 result\n"),
+        "{}",
+        strict.out
+    );
+    assert!(
+        strict.out.contains("\n- itl = chunk gap ("),
         "{}",
         strict.out
     );

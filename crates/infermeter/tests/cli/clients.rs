@@ -70,7 +70,7 @@ fn a_rate_scales_all_clients_and_the_dry_run_shows_them() {
         "all rates x ",
         "chat-app",
         "14 more",
-        "40.000 requests/s asked for on average",
+        "40.0 requests/s asked for on average",
     ] {
         assert!(out.contains(said), "no `{said}` in {out}");
     }

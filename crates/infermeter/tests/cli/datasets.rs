@@ -240,7 +240,7 @@ fn files_come_through_standard_input() {
     let plan = "target = \"http://h\"\nrate = 5\nduration = \"5s\"\n";
     let (code, out, err) = piped("run --config - --dry-run", plan);
     assert_eq!(code, Some(0), "{err}");
-    assert!(out.contains("5.000 requests/s"), "{out}");
+    assert!(out.contains("5.00 requests/s"), "{out}");
     let (code, _, err) = piped("run --config - --dataset - --dry-run", plan);
     assert_eq!(code, Some(2));
     assert!(
@@ -287,7 +287,7 @@ fn rows_beyond_the_context_are_left_out_and_counted() {
         format!("run http://h --dataset {file} --rate 5 --requests 9 --warmup 0 --dry-run {more}")
     };
     let ran = infermeter(&line("--prefix none --trace-option max-context=10"));
-    let said = "Dataset     2 rows of the format prompts";
+    let said = "Dataset       2 rows of the format prompts";
     assert!(ran.out.contains(said), "{ran:#?}");
     let said = "left out 1 row (line 2): longer than the context";
     assert!(ran.out.contains(said), "{ran:#?}");

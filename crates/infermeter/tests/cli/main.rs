@@ -25,6 +25,7 @@ mod kinds;
 mod lies;
 mod loads;
 mod lost_tail;
+mod one_liners;
 mod outputs;
 mod plans;
 mod prefix;

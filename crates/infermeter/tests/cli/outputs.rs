@@ -76,6 +76,53 @@ fn report_prints_the_same_again() {
 }
 
 #[test]
+fn a_report_is_shown_in_any_form() {
+    let run = run(mock(), "");
+    let page = report(&run, "--format markdown");
+    assert_eq!(page.code, run.ran.code);
+    let run_id = run.manifest()["run_id"].as_str().map(str::to_owned);
+    let title = format!("# Run {}\n\n**Verdict: ", run_id.expect("an id"));
+    assert!(page.out.starts_with(&title), "{}", page.out);
+    for part in [
+        "\n## Run\n",
+        "- **Target:** ",
+        "|  | p50 | p90 |",
+        "| TTFT ",
+    ] {
+        assert!(page.out.contains(part), "no `{part}` in {}", page.out);
+    }
+    assert_eq!(report(&run, "--markdown").out, page.out);
+    assert_eq!(
+        report(&run, "--format json").out,
+        report(&run, "--json").out
+    );
+    assert_eq!(report(&run, "--format terminal").out, report(&run, "").out);
+    report(&run, "--format jsn").fails(2, &["jsn", "did you mean json?"]);
+    report(&run, "--format json --markdown").fails(2, &["cannot be used with"]);
+}
+
+#[test]
+fn colour_and_width_are_what_the_environment_says() {
+    let run = run(mock(), "");
+    let line = format!("report {}", run.dir.display());
+    let with = |variables: &[(&str, &str)]| {
+        let mut command = crate::process::command(&words(&line));
+        command.envs(variables.iter().copied());
+        crate::process::ran(command).out
+    };
+    let fits = |text: &str, width| {
+        let alone = |line: &str| !line.trim().contains(' ');
+        text.lines()
+            .all(|line| line.chars().count() <= width || alone(line))
+    };
+    assert!(fits(&with(&[("COLUMNS", "60")]), 60));
+    assert!(fits(&with(&[]), 100) && !fits(&with(&[]), 60));
+    assert!(with(&[("CLICOLOR_FORCE", "1")]).contains("\u{1b}[1m"));
+    let none = with(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]);
+    assert!(!none.contains('\u{1b}'));
+}
+
+#[test]
 fn quiet_is_the_verdict_and_the_place() {
     let run = run(mock(), "--quiet");
     assert_eq!(run.ran.err, "");

@@ -151,17 +151,17 @@ fn a_dry_run_tells_what_would_be_sent() {
     for said in [
         "http://nobody.invalid",
         "fixed, 100 prompt and 20 output tokens a request",
-        "open loop, 10.000 requests/s",
-        "in 2.0 s",
-        "200 requests in 20.0 s",
+        "open loop, 10.0 requests/s",
+        "in 2 s",
+        "200 requests in 20 s",
         // 20 tokens at 10 ms each; the load goes on for the whole time-out at most.
-        "about 2 requests in 0.2 s, at most 300 requests in 30.0 s",
-        "at most 520 requests in 52.0 s",
-        "20000 prompt and 4000 output tokens",
+        "about 2 requests in 200 ms, at most 300 requests in 30 s",
+        "at most 520 requests in 52 s",
+        "20,000 prompt and 4,000 output tokens",
         "p50 yes",
         "p75 yes",
-        "p99 needs 1000",
-        "p99.99 needs 100000",
+        "p99 needs 1,000",
+        "p99.99 needs 100,000",
         "Nothing was sent.",
     ] {
         assert!(ran.out.contains(said), "no `{said}` in\n{}", ran.out);
@@ -235,8 +235,8 @@ fn a_dry_run_tells_what_a_profile_and_a_mixture_mean() {
         // 600 arrivals on the ramp, 1,000 after it.
         "open loop, 40.000 requests/s asked for on average over the window",
         "ramp:10..50/20s from the start of the window, then 50/s; 10.000/s during the warm-up",
-        "100 requests in 10.0 s",
-        "1600 requests in 40.0 s",
+        "100 requests in 10 s",
+        "1,600 requests in 40 s",
     ] {
         assert!(ran.out.contains(said), "no `{said}` in\n{}", ran.out);
     }

@@ -93,6 +93,8 @@ fn clean(command: &mut Command) {
     command
         .env_remove("OPENAI_API_KEY")
         .env_remove("NO_COLOR")
+        .env_remove("CLICOLOR_FORCE")
+        .env_remove("COLUMNS")
         .envs(PROXIES.map(|name| (name, "")))
         .env("INFERMETER_CALIBRATION", "")
         .stdin(Stdio::null());

@@ -262,13 +262,9 @@ fn a_dry_run_says_that_rates_are_of_sessions() {
     assert_eq!(ran.code, Some(0), "{ran:#?}");
     assert!(
         ran.out
-            .contains("3.0 turns in the mean, at most 3; think exp:5s"),
+            .contains("3.00 turns on average, at most 3; think exp:5s"),
         "{}",
         ran.out
     );
-    assert!(
-        ran.out.contains("2.000 sessions/s asked for"),
-        "{}",
-        ran.out
-    );
+    assert!(ran.out.contains("2.00 sessions/s asked for"), "{}", ran.out);
 }

@@ -31,9 +31,10 @@ fn the_text_fits_eighty_columns_and_has_no_colour_in_a_pipe() {
         "mooncake-conversation-head.jsonl",
         "azure-2023-code-head.csv",
     ] {
-        let ran = infermeter(&format!(
-            "workload inspect {DATA}/{file} --trace-option max-context=7000"
-        ));
+        let line = format!("workload inspect {DATA}/{file} --trace-option max-context=7000");
+        let mut narrow = crate::process::command(&crate::process::words(&line));
+        narrow.env("COLUMNS", "80");
+        let ran = crate::process::ran(narrow);
         assert_eq!(ran.code, Some(0), "{ran:#?}");
         assert!(!ran.out.contains('\u{1b}'));
         // The first line is the path.

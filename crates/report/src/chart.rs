@@ -8,7 +8,7 @@ const LEFT: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 const BELOW: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// A bar of `value` where `most` takes `width` cells, padded to `width`.
-pub(super) fn bar(value: f64, most: f64, width: usize) -> String {
+pub(crate) fn bar(value: f64, most: f64, width: usize) -> String {
     let eighths = if most > 0.0 {
         (value / most * width as f64 * 8.0).round() as usize
     } else {
@@ -24,7 +24,7 @@ pub(super) fn bar(value: f64, most: f64, width: usize) -> String {
 }
 
 /// One column for each count.
-pub(super) fn columns(counts: &[u64]) -> String {
+pub(crate) fn columns(counts: &[u64]) -> String {
     let most = counts.iter().max().copied().unwrap_or(0).max(1);
     let height = |count: &u64| (*count * 8).div_ceil(most) as usize;
     counts.iter().map(|count| BELOW[height(count)]).collect()
