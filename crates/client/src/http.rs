@@ -11,7 +11,7 @@ mod error;
 mod head;
 
 pub use error::HttpError;
-pub(crate) use head::fields;
+pub(crate) use head::{StatusLine, fields, status_line};
 pub use head::{Head, MediaType};
 
 use crate::limits::{Limits, MAX_INTERIM_RESPONSES};

@@ -101,6 +101,17 @@ pub enum Io {
     Epoll,
 }
 
+/// How requests are spread over several addresses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Balance {
+    /// To one after the other.
+    #[default]
+    RoundRobin,
+    /// To the one with the fewest requests in flight.
+    LeastInFlight,
+}
+
 /// How long the warm-up lasts: until both parts have passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Warmup {

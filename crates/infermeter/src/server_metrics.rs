@@ -7,6 +7,7 @@ use crate::secrets::Secrets;
 use crate::target::trust;
 use anyhow::Result;
 use infermeter_client::control::{Channel, reach};
+use infermeter_client::engine::Route;
 use infermeter_client::encode::{Headers, Target};
 use infermeter_client::tls::tls_for;
 use infermeter_core::clock::Clock;
@@ -84,9 +85,9 @@ fn elsewhere(
     };
     let channel = quick(channel);
     let address = reach(page.host(), page.port(), channel.connect_timeout);
+    let address = address.map_err(|error| error.to_string())?.addresses[0];
     let channel = Channel {
-        address: address.map_err(|error| error.to_string())?,
-        tls,
+        route: Route::to(address, tls),
         ..channel
     };
     let same = (page.host(), page.port()) == (target.host(), target.port());

@@ -13,8 +13,9 @@ use infermeter_client::control::{Channel, ControlError, Speech, reach};
 use infermeter_client::encode::{
     BodyTemplate, Features, Headers, RequestEncoder, RequestShape, Target,
 };
+use infermeter_client::engine::{Address, Route};
 use infermeter_client::reuse::Reuse;
-use infermeter_client::tls::{Tls, Trust, tls_for};
+use infermeter_client::tls::{Trust, tls_for};
 use infermeter_core::declared::{Declared, Subject};
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::plan::{Plan, SamplingValue};
@@ -31,7 +32,6 @@ use infermeter_probe::waits::Waits;
 use infermeter_sys::signals;
 use infermeter_workload::Kinds;
 use serde_json::{Value, json};
-use std::net::SocketAddr;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
@@ -50,10 +50,8 @@ const LONG_WAIT: Duration = Duration::from_secs(1);
 /// A target ready for load.
 #[derive(Debug)]
 pub struct ReadyTarget {
-    /// Where to connect.
-    pub address: SocketAddr,
-    /// TLS, for https.
-    pub tls: Option<Tls>,
+    /// The ways to the server.
+    pub routes: Vec<Route>,
     /// Encodes the load's requests.
     pub encoder: RequestEncoder,
     /// The model asked for.
@@ -189,7 +187,7 @@ fn ready(
     waits: Waits,
 ) -> Result<ReadyTarget> {
     let channel = channel_to(plan, &target, &waits)?;
-    let (address, tls) = (channel.address, channel.tls.clone());
+    let routes = vec![channel.route.clone()];
     let to = (channel.clone(), target.clone());
     let within = (limits(plan), waits);
     let mut control = Control::new(to, headers.clone(), run_id.to_owned(), within);
@@ -228,7 +226,7 @@ fn ready(
         false => control.engine(),
     };
     findings.extend(doubts(plan, &target, &engine, &facts));
-    let mut seen = facts_of(&facts, &target, address);
+    let mut seen = facts_of(&facts, &target, &routes[0].address);
     seen["mock"] = json!(is_mock.then(|| plan.target.trim_start_matches("mock:")));
     seen["fields"] = fields(plan, shape.features);
     seen["engine"] = json!(engine);
@@ -236,8 +234,7 @@ fn ready(
     seen["response_cache"] = json!(cache);
     let encoder = RequestEncoder::new(&target, &shape);
     Ok(ReadyTarget {
-        address,
-        tls,
+        routes,
         encoder,
         model: shape.model,
         reuse: control.reuse(),
@@ -253,7 +250,11 @@ fn ready(
 /// What the port speaks instead, where its answer may mean that.
 fn otherwise(why: &Unusable, channel: &Channel, target: &Target) -> Option<Speech> {
     let may_be = match why.no_answer() {
-        Some(ControlError::Resolve { .. } | ControlError::Connect { .. }) => false,
+        Some(
+            ControlError::Resolve { .. }
+            | ControlError::Connect { .. }
+            | ControlError::Proxy { .. },
+        ) => false,
         // A certificate has been seen: it is TLS.
         Some(error) => error.certificate().is_none(),
         None => why.status() == Some(400) && !target.is_https(),
@@ -309,7 +310,7 @@ fn channel_to(plan: &Plan, target: &Target, waits: &Waits) -> Result<Channel> {
     };
     let connect_timeout = Duration::from_nanos(plan.connect_timeout.ns().unsigned_abs());
     let (host, port) = (target.host(), target.port());
-    let address = waits
+    let reached = waits
         .during(
             &format!("a connection to {}", target.host_header()),
             (connect_timeout, "--connect-timeout"),
@@ -317,8 +318,7 @@ fn channel_to(plan: &Plan, target: &Target, waits: &Waits) -> Result<Channel> {
         )
         .map_err(|e| unreachable(target, &e.to_string()))?;
     Ok(Channel {
-        address,
-        tls,
+        route: Route::to(reached.addresses[0], tls),
         connect_timeout,
         timeout: limits(plan).each,
     })
@@ -334,12 +334,12 @@ pub fn trust(plan: &Plan) -> Trust<'_> {
 }
 
 /// Who answers where.
-fn facts_of(facts: &TargetFacts, target: &Target, address: SocketAddr) -> Value {
+fn facts_of(facts: &TargetFacts, target: &Target, address: &Address) -> Value {
     json!({
         "url": target.to_string(),
         "address": address.to_string(),
-        "loopback": address.ip().is_loopback(),
-        "same_host": is_own_address(address.ip()),
+        "loopback": address.ip().is_none_or(|ip| ip.is_loopback()),
+        "same_host": address.ip().is_none_or(is_own_address),
         "server": facts.server,
         "version": facts.version,
         "models": facts.models.models,

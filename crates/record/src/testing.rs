@@ -198,6 +198,7 @@ pub(crate) fn arbitrary_record() -> impl Strategy<Value = RequestRecord> {
             (r.prompt_tokens, r.output_tokens) = (numbers[0], numbers[1]);
             (r.cached_tokens, r.reasoning_tokens) = (numbers[2], numbers[3]);
             (r.connection, r.attempts, r.status) = (numbers[4], attempts, status);
+            r.address = numbers[0];
             r.error = labels.0.map(|(reason, text)| RequestError { reason, text });
             r.finish_reason = labels.1;
             r.token_source = labels.2;

@@ -1,12 +1,13 @@
-//! Non-blocking TCP sockets.
+//! Non-blocking sockets of streams: TCP, and those of the file system.
 
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, connect, recv, send, socket_with,
-    sockopt,
+    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send,
+    socket_with, sockopt,
 };
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 /// Starts to connect to `address`: `TCP_NODELAY` on, non-blocking. The connection is up when the
 /// socket turns writable and [`take_error`] is `None`.
@@ -21,6 +22,22 @@ pub fn start_connect(address: &SocketAddr) -> io::Result<OwnedFd> {
     sockopt::set_tcp_nodelay(&fd, true)?;
     match connect(&fd, address) {
         Ok(()) | Err(rustix::io::Errno::INPROGRESS) => Ok(fd),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Starts to connect to a socket of the file system, non-blocking. It is up at once or never: where its queue
+/// of connections is full there is no waiting for room.
+pub fn start_connect_unix(path: &Path) -> io::Result<OwnedFd> {
+    let address = SocketAddrUnix::new(path)?;
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let fd = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    match connect(&fd, &address) {
+        Ok(()) => Ok(fd),
+        Err(rustix::io::Errno::AGAIN) => Err(io::Error::new(
+            io::ErrorKind::ConnectionRefused,
+            "its queue of connections is full",
+        )),
         Err(error) => Err(error.into()),
     }
 }

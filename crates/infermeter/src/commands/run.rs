@@ -23,7 +23,7 @@ use crate::{
 use anyhow::{Context, Result};
 use infermeter_analysis::Run;
 use infermeter_client::KeepTexts;
-use infermeter_client::engine::EngineConfig;
+use infermeter_client::engine::{Destinations, EngineConfig};
 use infermeter_client::prepared::Prepared;
 use infermeter_client::response::Expect;
 use infermeter_core::clock::{Clock, realtime_ns};
@@ -392,7 +392,9 @@ fn run_settings(
 ) -> RunSettings {
     let (cores, size) = place;
     // A target on this host that is not the embedded simulator shares its cores with the client.
-    let shares_cores = is_own_address(target.address.ip()) && !plan.is_mock();
+    let mut addresses = target.routes.iter().map(|route| &route.address);
+    let own = addresses.any(|address| address.ip().is_none_or(is_own_address));
+    let shares_cores = own && !plan.is_mock();
     let own_core = !shares_cores && size.threads <= cores.client.len();
     RunSettings {
         threads: size.threads,
@@ -402,8 +404,7 @@ fn run_settings(
             Vec::new()
         },
         engine: EngineConfig {
-            address: target.address,
-            tls: target.tls.clone(),
+            to: Arc::new(destinations(target)),
             clock: Clock::starting_in(0),
             io: receiving.io,
             kernel_stamps: receiving.kernel_stamps,
@@ -422,7 +423,6 @@ fn run_settings(
             },
             reuse: target.reuse,
             retry_stale: plan.retry_stale,
-            last_connect: Arc::default(),
             budget: Arc::default(),
             burn: plan.burn.map_or(0, |b| b.ns()),
             spin: if own_core { SPIN_NS } else { 0 },
@@ -431,6 +431,11 @@ fn run_settings(
         sessions: session_rules(plan),
         drain_without_load: load.drain_without_load,
     }
+}
+
+/// Where the load goes.
+fn destinations(target: &ReadyTarget) -> Destinations {
+    Destinations::one(target.routes[0].clone())
 }
 
 /// A turn of a trace that fails ends its conversation.
@@ -475,6 +480,7 @@ fn prepare_request(
         expect,
         waited: load.waited(&spec),
         next: load.follow_ups(&spec),
+        address: None,
         pause_ns: load.pause_ns(&spec),
     }
 }
