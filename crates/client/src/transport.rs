@@ -359,12 +359,20 @@ impl Transport {
         self.up(id, now).map(Some)
     }
 
-    /// The link is up at `at`: what waits for that leaves.
-    fn up(&mut self, link: LinkId, at: Offset) -> Result<Event, Problem> {
-        if let Some(at) = self.flush(link)? {
-            self.told.push_back(Event::Sent { link, at });
+    /// The link is up at `at`: what waits for that leaves. Where nothing does, the last of a TLS handshake
+    /// leaves with the first request. Sent at once, it would be answered with session tickets, and bytes on
+    /// an idle link look like the end of it.
+    fn up(&mut self, id: LinkId, at: Offset) -> Result<Event, Problem> {
+        let waits = self.link(id).is_some_and(Link::has_requests);
+        match waits {
+            false => self.want_write(id, false),
+            true => {
+                if let Some(at) = self.flush(id)? {
+                    self.told.push_back(Event::Sent { link: id, at });
+                }
+            }
         }
-        Ok(Event::Up { link, at })
+        Ok(Event::Up { link: id, at })
     }
 
     /// Bytes have come, and lie in the receive buffer: hands them on through what stands between the

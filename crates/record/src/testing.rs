@@ -82,6 +82,7 @@ pub(crate) fn manifest() -> RunManifest {
         model: "m".to_owned(),
         load_model: LoadModel::OpenLoop,
         rate_asked: Some(20.0),
+        addresses: Vec::new(),
         classes: classes(),
         clock: Clock {
             monotonic_origin_ns: 5,

@@ -274,7 +274,11 @@ impl Engine {
             return;
         };
         let monotonic = self.config.clock.monotonic_at(now);
-        self.config.to.get(carrier.place).last_connect.note(monotonic);
+        self.config
+            .to
+            .get(carrier.place)
+            .last_connect
+            .note(monotonic);
         self.places[carrier.place].backoff.connected();
         carrier.idle_since = now;
         if carrier.exchange.has_room() {

@@ -20,16 +20,19 @@ const MAX_SPARES: usize = 64;
 pub struct Destinations {
     all: Vec<Destination>,
     pub(super) balance: Balance,
+    /// Length of what requests begin with as they are made.
+    head_len: usize,
 }
 
 /// One of them.
-#[derive(Debug)]
 pub(super) struct Destination {
     pub(super) route: Route,
     /// When a connection of any engine came up.
     pub(super) last_connect: LastConnect,
     /// Requests of all engines that were sent there, or wait for a connection, and have not ended.
     in_flight: AtomicUsize,
+    /// What requests to it begin with, where that is not what they were made with.
+    head: Option<Vec<u8>>,
 }
 
 impl Destinations {
@@ -40,11 +43,24 @@ impl Destinations {
             route,
             last_connect: LastConnect::default(),
             in_flight: AtomicUsize::new(0),
+            head: None,
         };
         Self {
             all: routes.map(of).collect(),
             balance,
+            head_len: 0,
         }
+    }
+
+    /// Requests are made for the first address, and begin with its head; those to the others begin with
+    /// theirs instead. One for each address.
+    pub fn with_heads(mut self, heads: &[&[u8]]) -> Self {
+        let first = heads.first().copied().unwrap_or_default();
+        self.head_len = first.len();
+        for (destination, head) in self.all.iter_mut().zip(heads) {
+            destination.head = (*head != first).then(|| head.to_vec());
+        }
+        self
     }
 
     /// A single address.
@@ -57,12 +73,28 @@ impl Destinations {
         self.all.iter().map(|destination| &destination.route)
     }
 
+    /// A request as this address gets it.
+    pub(super) fn addressed(&self, place: usize, request: Vec<u8>) -> Vec<u8> {
+        let rest = request.get(self.head_len..);
+        match (&self.all[place].head, rest) {
+            (Some(head), Some(rest)) => [head, rest].concat(),
+            _ => request,
+        }
+    }
+
     pub(super) fn get(&self, place: usize) -> &Destination {
         &self.all[place]
     }
 
     pub(super) fn count(&self) -> usize {
         self.all.len()
+    }
+}
+
+impl std::fmt::Debug for Destination {
+    // The head may hold credentials.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.route.address)
     }
 }
 

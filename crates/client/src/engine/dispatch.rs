@@ -78,6 +78,7 @@ impl Engine {
         };
         reader.reset(prepared.expect);
         let bytes = std::mem::take(&mut prepared.bytes);
+        let bytes = self.config.to.addressed(request.place, bytes);
         let again = self.config.retry_stale.then(|| bytes.clone());
         let is_up = self.is_up(link);
         if let Some(carrier) = self.carriers.get_mut(link) {

@@ -1,8 +1,8 @@
 //! How requests end: well, because of the server, or because of the client.
 
+use super::Engine;
 use super::connections::{Closed, note_connection};
 use super::streams::InFlight;
-use super::Engine;
 use crate::exchange::StreamId;
 use crate::live::Live;
 use crate::transport::{LinkId, Problem, Stage};

@@ -172,7 +172,10 @@ fn a_connection_that_breaks_takes_all_its_requests_along() {
         .map(|r| r.error.as_ref().map(|e| e.reason))
         .collect();
     assert_eq!(reasons[0], None, "{records:?}");
-    assert!(reasons[1].is_some() && reasons[1] == reasons[2], "{reasons:?}");
+    assert!(
+        reasons[1].is_some() && reasons[1] == reasons[2],
+        "{reasons:?}"
+    );
     assert_eq!((engine.in_flight(), engine.idle_connections()), (0, 0));
 }
 
@@ -183,7 +186,9 @@ fn a_request_that_is_given_up_leaves_the_others_alone() {
         assert!(number == a && bytes.is_empty(), "the server is told");
         let wire = [HEAD, &event("one"), LAST].concat();
         for number in [a, b, c] {
-            stream.write_all(&frame(number, wire.as_bytes())).expect("room");
+            stream
+                .write_all(&frame(number, wire.as_bytes()))
+                .expect("room");
             stream.write_all(&frame(number, b"")).expect("room");
         }
         let _ = stream.read(&mut [0]);
@@ -192,12 +197,19 @@ fn a_request_that_is_given_up_leaves_the_others_alone() {
     (0..3).for_each(|id| send(&mut engine, id));
     let first = engine.streams.all()[0];
     let deadline = monotonic_ns() + 60 * SECOND;
-    while engine.streams.get_mut(first).is_some_and(|r| r.record.sent.is_none()) {
+    while engine
+        .streams
+        .get_mut(first)
+        .is_some_and(|r| r.record.sent.is_none())
+    {
         assert!(monotonic_ns() < deadline, "waited in vain");
         let soon = engine.now().plus(10_000_000);
         engine.poll(soon).expect("polls");
     }
-    let (now, why) = (engine.now(), super::ends::error(Reason::Interrupted, "enough"));
+    let (now, why) = (
+        engine.now(),
+        super::ends::error(Reason::Interrupted, "enough"),
+    );
     engine.abort(first, Outcome::Cancelled, why, now);
     let outcomes: Vec<Outcome> = finish(&mut engine).iter().map(|r| r.outcome).collect();
     let expect = [Outcome::Cancelled, Outcome::Completed, Outcome::Completed];

@@ -124,6 +124,11 @@ impl Link {
         }
     }
 
+    /// Something was put in that has not left.
+    pub(super) fn has_requests(&self) -> bool {
+        self.outbox.open
+    }
+
     /// Number of the last byte that the socket was given.
     pub(crate) fn last_byte(&self) -> u32 {
         self.outbox.bytes_out.wrapping_sub(1)

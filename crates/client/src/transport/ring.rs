@@ -21,8 +21,8 @@
 use super::link::Link;
 use super::receive::{LEAST_EVENTS, Receiver, TIMER, WAKE_MARGIN_NS, ended};
 use super::{Event, LinkId, Problem, Transport};
-use infermeter_core::clock::{Offset, monotonic_ns};
 use crate::response::ReadStamp;
+use infermeter_core::clock::{Offset, monotonic_ns};
 use infermeter_core::record::StampSource;
 use infermeter_sys::poll::Poll;
 use infermeter_sys::socket;

@@ -135,7 +135,10 @@ mod tests {
         check("HTTP/1.1 407 No\r\n\r\n", Err("USER:PASSWORD@"));
         let refused = "no way to llm.example:443: status 502 (Bad Gateway)";
         check("HTTP/1.1 502 Bad Gateway\r\n\r\nsorry", Err(refused));
-        check("SSH-2.0-OpenSSH_9.6\r\n\r\n", Err("not answer CONNECT in HTTP"));
+        check(
+            "SSH-2.0-OpenSSH_9.6\r\n\r\n",
+            Err("not answer CONNECT in HTTP"),
+        );
         let endless = format!("HTTP/1.1 200 OK\r\nx: {}", "y".repeat(70_000));
         check(&endless, Err("HTTP"));
     }

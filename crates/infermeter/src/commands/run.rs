@@ -12,7 +12,7 @@ use crate::load::Load;
 use crate::mock_child::MockChild;
 use crate::place::{self, Cores, Size};
 use crate::progress::Progress;
-use crate::receiving::Receiving;
+use crate::receiving::{Receiving, Stamps};
 use crate::sent::SentBodies;
 use crate::server_metrics::Watching;
 use crate::target::{self, ReadyTarget};
@@ -23,7 +23,7 @@ use crate::{
 use anyhow::{Context, Result};
 use infermeter_analysis::Run;
 use infermeter_client::KeepTexts;
-use infermeter_client::engine::{Destinations, EngineConfig};
+use infermeter_client::engine::EngineConfig;
 use infermeter_client::prepared::Prepared;
 use infermeter_client::response::Expect;
 use infermeter_core::clock::{Clock, realtime_ns};
@@ -202,7 +202,13 @@ pub(crate) fn execute_on(
     let environment = environment::environment(plan, &target, load, (cores, size), salt);
     let mut manifest = first_manifest(plan, load, run_id, &target, environment);
     let sentinel = Sentinel::start();
-    let receiving = Receiving::choose(plan.io, sentinel.is_some())?;
+    let stamped = target.to.routes().any(|route| route.address.is_stamped());
+    let stamps = match (sentinel.is_some(), stamped) {
+        (true, true) => Stamps::Kernel,
+        (_, false) => Stamps::None("sockets of this host's file system have no kernel stamps"),
+        (false, true) => Stamps::None("the kernel gives no receive stamps here"),
+    };
+    let receiving = Receiving::choose(plan.io, stamps)?;
     manifest.environment["client"]["io"] = receiving.facts();
     manifest.calibration = cite::cite(plan, size.threads, &receiving);
     manifest
@@ -249,6 +255,7 @@ fn first_manifest(
         model: shown_model(target),
         load_model: load.model(),
         rate_asked: load.rate_asked(plan),
+        addresses: target.addresses.clone(),
         classes: load.workload.classes().to_vec(),
         clock: Clock::starting_in(0),
         window,
@@ -392,7 +399,7 @@ fn run_settings(
 ) -> RunSettings {
     let (cores, size) = place;
     // A target on this host that is not the embedded simulator shares its cores with the client.
-    let mut addresses = target.routes.iter().map(|route| &route.address);
+    let mut addresses = target.to.routes().map(|route| &route.address);
     let own = addresses.any(|address| address.ip().is_none_or(is_own_address));
     let shares_cores = own && !plan.is_mock();
     let own_core = !shares_cores && size.threads <= cores.client.len();
@@ -404,7 +411,7 @@ fn run_settings(
             Vec::new()
         },
         engine: EngineConfig {
-            to: Arc::new(destinations(target)),
+            to: Arc::clone(&target.to),
             clock: Clock::starting_in(0),
             io: receiving.io,
             kernel_stamps: receiving.kernel_stamps,
@@ -431,11 +438,6 @@ fn run_settings(
         sessions: session_rules(plan),
         drain_without_load: load.drain_without_load,
     }
-}
-
-/// Where the load goes.
-fn destinations(target: &ReadyTarget) -> Destinations {
-    Destinations::one(target.routes[0].clone())
 }
 
 /// A turn of a trace that fails ends its conversation.

@@ -14,3 +14,4 @@ mod support;
 mod time_outs;
 mod tls;
 mod tokens;
+mod ways;

@@ -15,15 +15,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-type Issuer = CertifiedIssuer<'static, KeyPair>;
+pub type Issuer = CertifiedIssuer<'static, KeyPair>;
 
-fn authority() -> Issuer {
+pub fn authority() -> Issuer {
     let mut params = CertificateParams::new(Vec::new()).expect("no names");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("signed")
 }
 
-fn server_config(authority: &Issuer, name: &str) -> Arc<ServerConfig> {
+pub fn server_config(authority: &Issuer, name: &str) -> Arc<ServerConfig> {
     let key = KeyPair::generate().expect("a key");
     let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
     let certificate = params.signed_by(&key, authority).expect("signed");
@@ -39,7 +39,7 @@ fn server_config(authority: &Issuer, name: &str) -> Arc<ServerConfig> {
 }
 
 /// Serves every connection on a thread of its own, as long as the test runs.
-fn serve(config: Arc<ServerConfig>) -> SocketAddr {
+pub fn serve(config: Arc<ServerConfig>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let address = listener.local_addr().expect("bound");
     thread::spawn(move || {
