@@ -1,7 +1,8 @@
-//! Latencies by what the requests have in common: class, turn, prompt length, output length.
+//! Latencies by what the requests have in common: class, turn, prompt length, output length, address.
 //!
 //! Bands of lengths are factors of four: 64 to 255 tokens, 256 to 1,023. A key appears where at
-//! least two of its bands have a completed request. Request-level metrics only, from the headline
+//! least two of its bands have a completed request; an address shows as soon as a request went there, since
+//! one that answers nothing is what has to be seen. Request-level metrics only, from the headline
 //! origin; a band's percentiles have guards of their own. Token-level series are by class alone: each
 //! further group would be counted in every reading of the record.
 
@@ -29,8 +30,18 @@ pub(crate) struct Key {
     /// The band of a request; absent where it has none.
     pub(crate) band: fn(&RequestFacts) -> Option<u32>,
     pub(crate) label: fn(u32, &Run) -> String,
-    /// Bands with a completed request, below which the key says nothing new.
+    /// Bands, below which the key says nothing new.
     least: usize,
+    shows: Shows,
+}
+
+/// Which bands of a key are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shows {
+    /// Those with a completed request.
+    Completed,
+    /// Those with any.
+    All,
 }
 
 impl Key {
@@ -45,6 +56,7 @@ impl Key {
             band,
             label,
             least: 2,
+            shows: Shows::Completed,
         }
     }
 }
@@ -56,37 +68,49 @@ pub(crate) const KEYS: &[Key] = &[
         band: |request| Some(u32::from(request.class)),
         label: class_name,
         least: 2,
+        shows: Shows::Completed,
     },
     Key {
         name: "turn",
         band: |request| Some(u32::from(request.turn?.number > 0)),
         label: |band, _| ["first", "later"][band.min(1) as usize].to_owned(),
         least: 2,
+        shows: Shows::Completed,
     },
     Key {
         name: "turn_number",
         band: |request| Some(number_band(request.turn?.number)),
         label: |band, _| number_label(band),
         least: 3,
+        shows: Shows::Completed,
     },
     Key {
         name: "prompt_tokens",
         band: |request| Some(length_band(u64::from(request.requested_prompt_tokens))),
         label: |band, _| length_label(band),
         least: 2,
+        shows: Shows::Completed,
     },
     Key {
         name: "output_tokens",
         band: |request| request.output_token_count().map(length_band),
         label: |band, _| length_label(band),
         least: 2,
+        shows: Shows::Completed,
+    },
+    Key {
+        name: "address",
+        band: |request| request.address,
+        label: address_name,
+        least: 2,
+        shows: Shows::All,
     },
 ];
 
 /// Latencies by one key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Breakdown {
-    /// `class`, `turn`, `turn_number`, `prompt_tokens` or `output_tokens`.
+    /// `class`, `turn`, `turn_number`, `prompt_tokens`, `output_tokens` or `address`.
     pub key: Word,
     /// Its bands, ascending; at least two, of `turn_number` three.
     pub bands: Vec<Band>,
@@ -150,7 +174,10 @@ pub(crate) fn breakdowns(
     wanted: &[Percentile],
 ) -> Vec<Breakdown> {
     let by = |key: &Key| {
-        let completed: BTreeSet<u32> = population.completed().filter_map(key.band).collect();
+        let shown: BTreeSet<u32> = match key.shows {
+            Shows::Completed => population.completed().filter_map(key.band).collect(),
+            Shows::All => population.records().filter_map(key.band).collect(),
+        };
         let band = |band: u32| {
             let own = population.only(|r| (key.band)(r) == Some(band));
             let of = |metric| {
@@ -172,7 +199,7 @@ pub(crate) fn breakdowns(
                 chunks: ChunkMeans::of(&own),
             }
         };
-        let bands: Vec<u32> = completed.into_iter().collect();
+        let bands: Vec<u32> = shown.into_iter().collect();
         (bands.len() >= key.least).then(|| Breakdown {
             key: key.name.into(),
             bands: crate::parallel::map(&bands, population.len(), |b| band(*b)),
@@ -184,6 +211,11 @@ pub(crate) fn breakdowns(
 fn class_name(class: u32, run: &Run) -> String {
     let name = run.manifest.classes.get(class as usize);
     name.cloned().unwrap_or_else(|| class.to_string())
+}
+
+fn address_name(place: u32, run: &Run) -> String {
+    let name = run.manifest.addresses.get(place as usize);
+    name.cloned().unwrap_or_else(|| place.to_string())
 }
 
 /// Factors of four: 0 for 1 to 3 tokens, 1 for 4 to 15.
@@ -213,6 +245,7 @@ fn number_label(band: u32) -> String {
 mod tests {
     use super::{length_band, length_label, number_band, number_label};
     use crate::{Breakdown, summarize_log};
+    use infermeter_core::record::Outcome;
     use infermeter_core::request::Turn;
     use infermeter_metrics::fixture::{Run, ms};
 
@@ -274,6 +307,28 @@ mod tests {
         let ttft = found[1].bands[3].ttft.as_ref().expect("a sample");
         assert_eq!((ttft.min, ttft.max), (24.0, 25.0));
         assert_eq!(turns(&[1, 1]), []);
+    }
+
+    #[test]
+    fn addresses_show_with_what_went_there_and_failed() {
+        let mut run = Run::open(1.0, 10);
+        run.manifest().addresses = ["10.0.0.1:80", "10.0.0.2:80"].map(str::to_owned).to_vec();
+        for at in 0..4 {
+            run.stream(at * 100, ms(20), ms(10), 5);
+        }
+        for (n, record) in run.records().iter_mut().enumerate() {
+            record.address = Some(n as u32 % 2);
+            if n % 2 == 1 {
+                record.outcome = Outcome::Failed;
+            }
+        }
+        let (_, summary) = summarize_log(&run.build());
+        let of_address = summary.breakdown.iter().find(|b| b.key == "address");
+        let of_address = of_address.expect("two addresses");
+        let expect = ("address", vec![("10.0.0.1:80", 2), ("10.0.0.2:80", 0)]);
+        assert_eq!(names(of_address), expect);
+        assert_eq!(of_address.bands[1].measured.failed, 2);
+        assert_eq!(of_address.bands[1].ttft, None);
     }
 
     #[test]

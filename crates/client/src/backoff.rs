@@ -1,11 +1,10 @@
 //! When to connect again to an address that cannot be reached: exponential steps with jitter, bounded.
 //!
-//! It opens nothing and reads no clock: the pool asks before each attempt and tells what came of it.
+//! It opens nothing and reads no clock: the engine asks before each attempt and tells what came of it.
 //!
 //! Invariant: as long as attempts fail, one begins per step and engine, whatever the load; a
 //! connection that comes up lifts that at once, and an answer forgets the failures.
 
-use crate::engine::EngineConfig;
 use infermeter_core::clock::Offset;
 use infermeter_core::seed::splitmix64;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -21,7 +20,7 @@ const HANG_UPS: u32 = 3;
 /// When a connection last came up, in any engine of a run: one has found the server again, and the others
 /// need not wait. Monotonic nanoseconds.
 #[derive(Debug)]
-pub struct LastConnect(AtomicI64);
+pub(crate) struct LastConnect(AtomicI64);
 
 impl Default for LastConnect {
     fn default() -> Self {
@@ -65,11 +64,6 @@ impl Backoff {
             hold: None,
             failed_at: Offset(i64::MIN),
         }
-    }
-
-    /// For the engine with these settings.
-    pub(crate) fn of(config: &EngineConfig) -> Self {
-        Self::new(config.connection_stride, config.first_connection.into())
     }
 
     /// Whether an attempt may begin at `now`. While attempts fail, one that may is a trial, and holds

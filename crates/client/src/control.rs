@@ -1,25 +1,25 @@
 //! Control traffic: one request at a time, blocking, before the clock starts (model list, feature
-//! probes). Uses the same decoders as the load. Its instants are the program's own, good for comparing
-//! one exchange with another and for nothing else.
+//! probes). Goes the same ways as the load, and uses the same decoders. Its instants are the program's own,
+//! good for comparing one exchange with another and for nothing else.
+
+mod wire;
 
 use crate::http::{Head, HttpError, HttpEvent, ResponseDecoder, fields};
 use crate::limits::{BODY_END_NS, Limits};
-use crate::tls::{Tls, Trust, tls_for};
+use crate::tls::{Trust, tls_for};
+use crate::transport::{Address, Route, TunnelError};
 use infermeter_core::clock::monotonic_ns;
-use rustls::{ClientConnection, StreamOwned};
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::sync::Arc;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
+use wire::{News, Wire};
 
 /// Where control requests go.
 #[derive(Debug, Clone)]
 pub struct Channel {
-    /// Address that answered a connect.
-    pub address: SocketAddr,
-    /// TLS, for https.
-    pub tls: Option<Tls>,
-    /// Time to connect.
+    /// The way to the server.
+    pub route: Route,
+    /// Time to connect, and as much for each step until requests can be sent.
     pub connect_timeout: Duration,
     /// Time for a whole exchange after that.
     pub timeout: Duration,
@@ -68,15 +68,23 @@ pub enum ControlError {
     #[error("no connection to {address}: {source}")]
     Connect {
         /// The last address tried.
-        address: SocketAddr,
+        address: Address,
         /// Why.
         source: io::Error,
+    },
+    /// A proxy gives no way to the server.
+    #[error("{source}")]
+    Proxy {
+        /// The proxy's address.
+        address: Address,
+        /// Why.
+        source: TunnelError,
     },
     /// TLS failed.
     #[error("TLS with {address} failed: {source}")]
     Tls {
         /// The address.
-        address: SocketAddr,
+        address: Address,
         /// Why.
         source: rustls::Error,
     },
@@ -84,7 +92,7 @@ pub enum ControlError {
     #[error("no TLS handshake with {address}: {source}")]
     Handshake {
         /// The address.
-        address: SocketAddr,
+        address: Address,
         /// Why.
         source: io::Error,
     },
@@ -92,7 +100,7 @@ pub enum ControlError {
     #[error("no answer from {address}: {source}")]
     Exchange {
         /// The address.
-        address: SocketAddr,
+        address: Address,
         /// Why.
         source: io::Error,
     },
@@ -100,7 +108,7 @@ pub enum ControlError {
     #[error("{address} does not answer in HTTP: {source}")]
     Http {
         /// The address.
-        address: SocketAddr,
+        address: Address,
         /// Why.
         source: HttpError,
     },
@@ -156,41 +164,71 @@ pub enum Speech {
     Tls,
 }
 
-/// The first address of `host` that accepts a connection.
+/// The addresses of a name.
+#[derive(Debug)]
+pub struct Reached {
+    /// Those that accept a connection, at least one; of one family.
+    pub addresses: Vec<SocketAddr>,
+    /// Those of the same family that do not, and why.
+    pub refused: Vec<(SocketAddr, String)>,
+}
+
+/// Most addresses of a name that are tried.
+const MAX_ADDRESSES: usize = 64;
+
+/// The addresses of `host` that accept a connection, of the family of the first that does.
 ///
 /// # Errors
 /// When the name has no address, or none accepts.
-pub fn reach(host: &str, port: u16, timeout: Duration) -> Result<SocketAddr, ControlError> {
+pub fn reach(host: &str, port: u16, timeout: Duration) -> Result<Reached, ControlError> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let unresolved = |source| ControlError::Resolve {
         host: bare.to_owned(),
         source,
     };
-    let mut addresses = (bare, port)
-        .to_socket_addrs()
-        .map_err(unresolved)?
-        .peekable();
-    if addresses.peek().is_none() {
-        return Err(unresolved(io::Error::other("no address")));
-    }
-    let mut last = None;
-    for address in addresses {
-        match connect(&address, timeout) {
-            Ok(_) => return Ok(address),
-            Err(source) => last = Some(ControlError::Connect { address, source }),
+    let mut found = Vec::new();
+    for address in (bare, port).to_socket_addrs().map_err(unresolved)? {
+        if !found.contains(&address) && found.len() < MAX_ADDRESSES {
+            found.push(address);
         }
     }
-    Err(last.unwrap_or_else(|| unresolved(io::Error::other("no address"))))
+    let mut reached = Reached {
+        addresses: Vec::new(),
+        refused: Vec::new(),
+    };
+    let mut last = None;
+    for address in found {
+        let family = reached.addresses.first().map(SocketAddr::is_ipv4);
+        if family.is_some_and(|ipv4| ipv4 != address.is_ipv4()) {
+            continue;
+        }
+        match try_address(&address.into(), timeout) {
+            Ok(()) => reached.addresses.push(address),
+            Err(error) => {
+                reached.refused.push((address, error.to_string()));
+                last = Some(error);
+            }
+        }
+    }
+    let Some(ipv4) = reached.addresses.first().map(SocketAddr::is_ipv4) else {
+        return Err(last.unwrap_or_else(|| unresolved(io::Error::other("no address"))));
+    };
+    let same_family = |(address, _): &(SocketAddr, String)| address.is_ipv4() == ipv4;
+    reached.refused.retain(same_family);
+    Ok(reached)
 }
 
-/// A connection to somebody else: on a port of the range for outgoing connections where nobody listens,
-/// the system can connect a socket to itself.
-fn connect(address: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(address, timeout)?;
-    if stream.local_addr()? == *address {
-        return Err(io::ErrorKind::ConnectionRefused.into());
-    }
-    Ok(stream)
+/// Whether an address accepts a connection.
+///
+/// # Errors
+/// When it does not.
+pub fn try_address(address: &Address, timeout: Duration) -> Result<(), ControlError> {
+    let channel = Channel {
+        route: Route::to(address.clone(), None),
+        connect_timeout: timeout,
+        timeout,
+    };
+    Wire::connect(&channel).map(drop)
 }
 
 /// What ends a stream of the dialects, whatever becomes of its body.
@@ -215,25 +253,23 @@ impl Channel {
         request: &[u8],
         watch: Duration,
     ) -> Result<ControlAnswer, ControlError> {
-        let address = self.address;
-        let stream = connect(&address, self.connect_timeout)
-            .map_err(|source| ControlError::Connect { address, source })?;
-        let broken = |source| ControlError::Exchange { address, source };
-        stream.set_nodelay(true).map_err(broken)?;
-        stream
-            .set_write_timeout(Some(self.timeout))
-            .map_err(broken)?;
+        let mut wire = Wire::connect(self)?;
         let deadline = monotonic_ns() + self.timeout.as_nanos() as i64;
-        match &self.tls {
-            None => self.converse(Plain(stream), request, (deadline, watch)),
-            Some(tls) => {
-                let mut session = ClientConnection::new(Arc::clone(&tls.config), tls.name.clone())
-                    .map_err(|source| ControlError::Tls { address, source })?;
-                self.shake_hands(&mut session, &stream)?;
-                let stream = Secure(StreamOwned::new(session, stream));
-                self.converse(stream, request, (deadline, watch))
-            }
-        }
+        wire.rise(self.connect_timeout)?;
+        let sent_ns = monotonic_ns();
+        wire.send(request)?;
+        let whole = self.read_answer(&mut wire, deadline)?;
+        let left = Duration::from_nanos((whole.until - monotonic_ns()).max(0) as u64);
+        let watch = watch.min(left);
+        let behind = match whole.keeps && !watch.is_zero() {
+            true => wire.behind(watch),
+            false => Behind::Unknown,
+        };
+        Ok(ControlAnswer {
+            sent_ns,
+            behind,
+            ..whole.answer
+        })
     }
 
     /// Whether the port speaks the other of HTTP in clear and TLS than it is spoken to in. No
@@ -241,17 +277,19 @@ impl Channel {
     pub fn speaks_otherwise(&self, host: &str) -> Option<Speech> {
         let timeout = LOOK_TIMEOUT.min(self.connect_timeout);
         let otherwise = Self {
-            tls: match &self.tls {
-                Some(_) => None,
-                None => Some(tls_for(host, Trust::Anyone).ok()?),
+            route: Route {
+                tls: match &self.route.tls {
+                    Some(_) => None,
+                    None => Some(tls_for(host, Trust::Anyone).ok()?),
+                },
+                ..self.route.clone()
             },
             connect_timeout: timeout,
             timeout,
-            ..self.clone()
         };
         let request = format!("GET / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
         let answered = otherwise.exchange(request.as_bytes());
-        match (&self.tls, answered) {
+        match (&self.route.tls, answered) {
             // Whatever comes after a handshake, and a TLS alert, is proof; in clear only HTTP is.
             (
                 None,
@@ -270,118 +308,66 @@ impl Channel {
         }
     }
 
-    /// TLS within the time to connect: a port that does not speak it may never answer.
-    fn shake_hands(
-        &self,
-        session: &mut ClientConnection,
-        mut stream: &TcpStream,
-    ) -> Result<(), ControlError> {
-        let address = self.address;
-        let failed = |source: io::Error| match source.downcast::<rustls::Error>() {
-            Ok(source) => ControlError::Tls { address, source },
-            Err(source) => ControlError::Handshake { address, source },
-        };
-        let deadline = monotonic_ns() + self.connect_timeout.as_nanos() as i64;
-        while session.is_handshaking() {
-            let left = deadline - monotonic_ns();
-            if left <= 0 {
-                return Err(failed(timed_out(self.connect_timeout)));
-            }
-            stream
-                .set_read_timeout(Some(Duration::from_nanos(left as u64)))
-                .map_err(failed)?;
-            session
-                .complete_io(&mut stream)
-                .map_err(|error| match error.kind() {
-                    io::ErrorKind::WouldBlock => failed(timed_out(self.connect_timeout)),
-                    _ => failed(error),
-                })?;
-        }
-        Ok(())
-    }
-
-    fn converse(
-        &self,
-        mut stream: impl Timed,
-        request: &[u8],
-        (deadline, watch): (i64, Duration),
-    ) -> Result<ControlAnswer, ControlError> {
-        let address = self.address;
-        let broken = |source| ControlError::Exchange { address, source };
-        let (sent_ns, mut reads) = (monotonic_ns(), Vec::new());
-        stream
-            .write_all(request)
-            .and_then(|()| stream.flush())
-            .map_err(broken)?;
+    /// Reads an answer that is to be whole by `deadline`.
+    fn read_answer(&self, wire: &mut Wire, deadline: i64) -> Result<Whole, ControlError> {
         let mut decoder = ResponseDecoder::new(&Limits {
             body_bytes: BODY_LIMIT,
             ..Limits::DEFAULT
         });
-        let mut body = Vec::new();
-        let mut head = Vec::new();
-        let mut buffer = vec![0; 64 << 10];
-        let late = || broken(timed_out(self.timeout));
+        let (mut head, mut body, mut reads) = (Vec::new(), Vec::new(), Vec::new());
         let mut until = deadline;
         loop {
-            let n = match read_until(&mut stream, &mut buffer, until).map_err(broken)? {
-                Some(n) => n,
+            let news = wire.next(until)?;
+            let bytes = match &news {
+                News::Bytes(bytes) => bytes.as_slice(),
+                News::End => &[],
                 // Behind its end mark the answer lacks nothing.
-                None if until < deadline => 0,
-                None => return Err(late()),
+                News::Nothing if until < deadline => &[],
+                News::Nothing => return Err(wire.broken(timed_out(self.timeout))),
             };
             if decoder.head().status == 0 {
-                head.extend_from_slice(&buffer[..n]);
+                head.extend_from_slice(bytes);
             }
-            let ended = feed(&mut decoder, &buffer[..n], &mut body)
-                .or_else(|source| {
-                    if until < deadline {
-                        Ok(true)
-                    } else {
-                        Err(source)
-                    }
-                })
-                .map_err(|source| ControlError::Http { address, source })?;
+            let ended = match feed(&mut decoder, bytes, &mut body) {
+                Ok(ended) => ended,
+                Err(_) if until < deadline => true,
+                Err(source) => {
+                    let address = wire.address();
+                    return Err(ControlError::Http { address, source });
+                }
+            };
             let now = monotonic_ns();
             reads.push((now, body.len()));
             if until == deadline && body.trim_ascii_end().ends_with(END_MARK) {
                 until = deadline.min(now + BODY_END_NS);
             }
             if ended {
-                let watch = watch.min(Duration::from_nanos((until - now).max(0) as u64));
-                return Ok(ControlAnswer {
-                    behind: match decoder.keep_alive() && !watch.is_zero() {
-                        true => behind(&mut stream, watch),
-                        false => Behind::Unknown,
-                    },
+                let answer = ControlAnswer {
+                    behind: Behind::Unknown,
                     head: decoder.head().clone(),
                     fields: fields(&head),
                     body,
-                    sent_ns,
+                    sent_ns: 0,
                     reads,
+                };
+                let keeps = decoder.keep_alive();
+                return Ok(Whole {
+                    answer,
+                    keeps,
+                    until,
                 });
             }
         }
     }
 }
 
-/// Reads what comes; `None` where nothing does until then, 0 at the end.
-fn read_until(stream: &mut impl Timed, buffer: &mut [u8], until: i64) -> io::Result<Option<usize>> {
-    loop {
-        let left = until - monotonic_ns();
-        if left <= 0 {
-            return Ok(None);
-        }
-        stream.limit(Duration::from_nanos(left as u64))?;
-        return match stream.read(buffer) {
-            Ok(n) => Ok(Some(n)),
-            Err(error) => match error.kind() {
-                io::ErrorKind::UnexpectedEof => Ok(Some(0)),
-                io::ErrorKind::Interrupted => continue,
-                io::ErrorKind::WouldBlock => Ok(None),
-                _ => Err(error),
-            },
-        };
-    }
+/// An answer that is whole.
+struct Whole {
+    answer: ControlAnswer,
+    /// It promises to keep the connection.
+    keeps: bool,
+    /// There is time until then, monotonic.
+    until: i64,
 }
 
 fn timed_out(after: Duration) -> io::Error {
@@ -390,19 +376,6 @@ fn timed_out(after: Duration) -> io::Error {
         io::ErrorKind::TimedOut,
         format!("timed out after {seconds:.1} s"),
     )
-}
-
-/// Whether the connection stays open for a while.
-fn behind(stream: &mut impl Timed, watch: Duration) -> Behind {
-    let limited = stream.limit(watch);
-    match limited.and_then(|()| stream.read(&mut [0])) {
-        Ok(0) => Behind::Closed,
-        Ok(_) => Behind::Unknown,
-        Err(error) => match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Behind::Kept,
-            _ => Behind::Closed,
-        },
-    }
 }
 
 /// Feeds one read (empty: the end of the stream); true when the answer is whole.
@@ -423,46 +396,3 @@ fn feed(
     }
     Ok(false)
 }
-
-/// A blocking stream whose reads can be bounded in time.
-trait Timed: Read + Write {
-    fn limit(&self, left: Duration) -> io::Result<()>;
-}
-
-struct Plain(TcpStream);
-struct Secure(StreamOwned<ClientConnection, TcpStream>);
-
-impl Timed for Plain {
-    fn limit(&self, left: Duration) -> io::Result<()> {
-        self.0.set_read_timeout(Some(left))
-    }
-}
-
-impl Timed for Secure {
-    fn limit(&self, left: Duration) -> io::Result<()> {
-        self.0.sock.set_read_timeout(Some(left))
-    }
-}
-
-macro_rules! delegate_io {
-    ($t:ty) => {
-        impl Read for $t {
-            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-                self.0.read(buffer)
-            }
-        }
-
-        impl Write for $t {
-            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                self.0.write(bytes)
-            }
-
-            fn flush(&mut self) -> io::Result<()> {
-                self.0.flush()
-            }
-        }
-    };
-}
-
-delegate_io!(Plain);
-delegate_io!(Secure);

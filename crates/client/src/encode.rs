@@ -124,6 +124,11 @@ impl RequestEncoder {
         }
     }
 
+    /// What the requests to this target begin with: those to another differ in nothing behind it.
+    pub fn head(&self) -> &[u8] {
+        &self.before_id
+    }
+
     /// The whole request: `content` with the length that `spec` asks for. Bytes of `request_id` that
     /// a header value cannot hold become `-`.
     pub fn encode(
@@ -295,7 +300,8 @@ pub fn encode_get(target: &Target, path: &str, headers: &Headers) -> Vec<u8> {
 
 /// Request line and headers, the user's behind ours.
 fn head(method: &str, path: &str, target: &Target, accept: &str, headers: &Headers) -> Vec<u8> {
-    let mut head = format!("{method} {path} HTTP/1.1\r\n").into_bytes();
+    let form = target.request_target(path);
+    let mut head = format!("{method} {form} HTTP/1.1\r\n").into_bytes();
     let host = target.host_header();
     for (name, value) in [
         ("host", host.as_str()),

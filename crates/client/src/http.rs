@@ -11,8 +11,8 @@ mod error;
 mod head;
 
 pub use error::HttpError;
-pub(crate) use head::fields;
 pub use head::{Head, MediaType};
+pub(crate) use head::{StatusLine, fields, status_line};
 
 use crate::limits::{Limits, MAX_INTERIM_RESPONSES};
 use chunked::{Chunked, Piece};

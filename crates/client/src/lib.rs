@@ -2,11 +2,10 @@
 
 mod answer;
 pub mod backoff;
-mod connection;
 pub mod control;
-mod deadlines;
 pub mod encode;
 pub mod engine;
+mod exchange;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod http;
@@ -14,13 +13,12 @@ mod json;
 pub mod kept;
 pub mod limits;
 pub mod live;
-mod pool;
 pub mod prepared;
-mod receive;
 pub mod response;
 pub mod reuse;
 pub mod sse;
 pub mod tls;
 pub mod tokens;
+mod transport;
 
 pub use answer::{KeepTexts, foreign_api};

@@ -16,6 +16,8 @@ pub struct Prepared {
     pub waited: Option<Waited>,
     /// The requests that wait for the end of this one's answer.
     pub next: Vec<FollowUp>,
+    /// The address that answered the turn before, by its number: its session stays there.
+    pub address: Option<u32>,
     /// Closed loop: time between the end of this request's session and its user's next one,
     /// nanoseconds.
     pub pause_ns: i64,

@@ -172,6 +172,17 @@ impl ResponseReader {
     /// Takes the bytes of one read. After `Done` or `Failed` further bytes change nothing but
     /// [`ResponseReader::keep_alive`].
     pub fn read(&mut self, bytes: &[u8], stamp: ReadStamp) -> ReadResult {
+        self.read_part(bytes, stamp, false)
+    }
+
+    /// The same; the read went on behind these bytes where they are `followed`, so that none of them is
+    /// known to be the one that the stamp is of.
+    pub(crate) fn read_part(
+        &mut self,
+        bytes: &[u8],
+        stamp: ReadStamp,
+        followed: bool,
+    ) -> ReadResult {
         if let Some(ended) = self.ended(!bytes.is_empty()) {
             return ended;
         }
@@ -189,7 +200,7 @@ impl ResponseReader {
             lower: stamp.lower,
             read,
         };
-        match self.consume(bytes, stamp) {
+        match self.consume(bytes, stamp, followed) {
             Ok(false) => {
                 if self.answer.is_done() {
                     self.done_at.get_or_insert(stamp.at);
@@ -260,7 +271,12 @@ impl ResponseReader {
     }
 
     /// Decodes one read; whether the response is complete.
-    fn consume(&mut self, bytes: &[u8], stamp: EventStamp) -> Result<bool, RequestError> {
+    fn consume(
+        &mut self,
+        bytes: &[u8],
+        stamp: EventStamp,
+        followed: bool,
+    ) -> Result<bool, RequestError> {
         let mut input = bytes;
         let mut ended = None;
         self.chunk_is_last = false;
@@ -274,7 +290,7 @@ impl ResponseReader {
         }
         // Exact only if nothing that the server may have written later came along: no body byte,
         // and no next chunk-size line (RFC 9112's last chunk is one).
-        if self.chunk_is_last && !self.http.framing_follows_body() {
+        if self.chunk_is_last && !followed && !self.http.framing_follows_body() {
             self.answer.last_chunk_is_exact();
         }
         ended.map_or(Ok(false), |end| end.map(|()| true))

@@ -101,6 +101,17 @@ pub enum Io {
     Epoll,
 }
 
+/// How requests are spread over several addresses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Balance {
+    /// To one after the other.
+    #[default]
+    RoundRobin,
+    /// To the one with the fewest requests in flight.
+    LeastInFlight,
+}
+
 /// How long the warm-up lasts: until both parts have passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Warmup {
@@ -202,8 +213,17 @@ pub struct Plan {
     /// Layer of defaults that the plan rests on: `production`.
     #[serde(default)]
     pub profile: Option<String>,
-    /// `http://`, `https://` or `mock:PRESET`.
+    /// `http://`, `https://`, `unix:/SOCKET` or `mock:PRESET`.
     pub target: String,
+    /// Further servers of the same kind, over which the load is spread with the first.
+    #[serde(default)]
+    pub more_targets: Vec<String>,
+    /// How the load is spread over several addresses.
+    #[serde(default)]
+    pub balance: Balance,
+    /// The HTTP proxy that everything goes through.
+    #[serde(default)]
+    pub proxy: Option<String>,
     /// Directory of the record.
     pub out: Option<PathBuf>,
     /// Open loop: requests per second.
@@ -417,6 +437,9 @@ impl Plan {
         Self {
             profile: None,
             target: String::new(),
+            more_targets: Vec::new(),
+            balance: Balance::RoundRobin,
+            proxy: None,
             out: None,
             rate: None,
             rate_profile: None,

@@ -358,6 +358,9 @@ pub struct RequestRecord {
     pub estimated_output_tokens: Option<u32>,
     /// Source of the token counts; `None` when there are no chunks and no estimate.
     pub token_source: Option<TokenSource>,
+    /// Where it was sent: its place among the run's addresses. `None` when it was sent nowhere, and in records
+    /// from before there could be several.
+    pub address: Option<u32>,
     /// Number of the connection, unique in the run.
     pub connection: Option<u32>,
     /// The connection was opened for this request.
@@ -418,6 +421,7 @@ impl RequestRecord {
             repeated_chunks: None,
             estimated_output_tokens: None,
             token_source: None,
+            address: None,
             connection: None,
             new_connection: None,
             attempts: 0,

@@ -71,6 +71,10 @@ pub struct RunManifest {
     pub load_model: LoadModel,
     /// Requests per second asked for over the window (open loop).
     pub rate_asked: Option<f64>,
+    /// Where requests were sent, by [`crate::record::RequestRecord::address`]; empty in records from before
+    /// there could be several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<String>,
     /// Names of the classes, by [`crate::request::ClassIndex`].
     pub classes: Vec<String>,
     /// Origins of the clock.

@@ -77,8 +77,11 @@ infermeter calibrate --rung streams:100x50 --burn 100us\n  infermeter calibrate 
 /// Flags of `run`. The same names are the keys of a plan file.
 #[derive(Debug, Args, Default)]
 pub struct RunArgs {
-    /// http://HOST:PORT, https://HOST, mock:PRESET or mock:PRESET?NAME=VALUE&...
+    /// http://HOST:PORT, https://HOST, unix:/SOCKET, mock:PRESET or mock:PRESET?NAME=VALUE&...
     pub target: Option<String>,
+    /// Further servers of the same kind: the load is spread over all of them
+    #[arg(value_name = "TARGET")]
+    pub more_targets: Vec<String>,
 
     /// Plan file, TOML or YAML, with the same names as the flags; flags win
     #[arg(long, value_name = "FILE")]
@@ -417,6 +420,13 @@ pub struct RunArgs {
     /// Resend once when a reused connection dies before any response byte
     #[arg(long, help_heading = "Client")]
     pub retry_stale: bool,
+    /// How to spread the load over several addresses: round-robin or least-in-flight
+    /// [default: round-robin]
+    #[arg(long, value_name = "HOW", help_heading = "Client")]
+    pub balance: Option<String>,
+    /// HTTP proxy that everything goes through: http://[USER:PASSWORD@]HOST:PORT
+    #[arg(long, value_name = "URL", help_heading = "Client")]
+    pub proxy: Option<String>,
     /// How to receive: uring, epoll or auto (io_uring where it works) [default: auto]
     #[arg(long, value_name = "PATH", help_heading = "Client")]
     pub io: Option<String>,
@@ -518,6 +528,14 @@ pub struct MockArgs {
         help_heading = "Serving"
     )]
     pub port: u16,
+    /// Listen on a socket of this host instead: unix:/path/to.sock
+    #[arg(
+        long,
+        value_name = "unix:PATH",
+        conflicts_with_all = ["port", "tls_cert"],
+        help_heading = "Serving"
+    )]
+    pub listen: Option<String>,
     /// Serve TLS with this certificate (PEM)
     #[arg(
         long,

@@ -358,6 +358,8 @@ fn texts(args: &RunArgs) -> Vec<(&'static str, &Option<String>)> {
         ("first-token-timeout", &args.first_token_timeout),
         ("idle-timeout", &args.idle_timeout),
         ("keepalive", &args.keepalive),
+        ("balance", &args.balance),
+        ("proxy", &args.proxy),
         ("io", &args.io),
         ("server-metrics", &args.server_metrics),
         ("server-metrics-interval", &args.server_metrics_interval),
@@ -368,6 +370,7 @@ fn texts(args: &RunArgs) -> Vec<(&'static str, &Option<String>)> {
 /// The flags that were given, as a layer.
 fn flags(args: &RunArgs) -> Vec<(String, Value)> {
     let lists = [
+        ("more-targets", &args.more_targets),
         ("trace-option", &args.trace_option),
         ("sessions", &args.sessions),
         ("header", &args.header),

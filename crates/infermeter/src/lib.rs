@@ -46,3 +46,4 @@ pub mod trace_options;
 pub mod truth_table;
 mod unusable;
 pub mod validate;
+mod ways;

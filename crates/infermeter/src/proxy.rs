@@ -30,8 +30,8 @@ pub fn unused(target: &Target, variable: &dyn Fn(&str) -> Option<String>) -> Opt
         "proxy-unused",
         "The environment names a proxy, and the load does not go through it.",
         format!("set: {}", named.join(", ")),
-        "Measure the proxy by giving its URL as the target; unset the variable, or name the host in \
-         NO_PROXY, where this is meant.",
+        "Give the proxy with --proxy where the load is to go through it; unset the variable, or name the \
+         host in NO_PROXY, where this is meant.",
     ))
 }
 

@@ -8,6 +8,15 @@ use infermeter_core::plan::Io;
 use infermeter_core::run::IoBackend;
 use infermeter_sys::uring;
 
+/// Who stamps what arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stamps {
+    /// The kernel.
+    Kernel,
+    /// The program alone, and why.
+    None(&'static str),
+}
+
 /// The way of receiving that a run takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receiving {
@@ -24,22 +33,21 @@ impl Receiving {
     ///
     /// # Errors
     /// When io_uring was asked for and does not work here.
-    pub fn choose(wanted: Io, kernel_stamps: bool) -> Result<Self> {
-        let (io, why) = match (wanted, kernel_stamps) {
+    pub fn choose(wanted: Io, stamps: Stamps) -> Result<Self> {
+        let (io, why) = match (wanted, stamps) {
             (Io::Epoll, _) => (IoBackend::Epoll, "asked for".to_owned()),
-            (Io::Auto, false) => (
+            (Io::Auto, Stamps::None(why)) => (
                 IoBackend::Epoll,
-                "io_uring is of no use without kernel stamps".to_owned(),
+                format!("io_uring is of no use without kernel stamps: {why}"),
             ),
-            (Io::Uring, false) => bail!(
-                "--io uring: the kernel gives no receive stamps here, without which io_uring is of \
-                 no use; leave --io out"
-            ),
-            (Io::Auto, true) => match uring::probe() {
+            (Io::Uring, Stamps::None(why)) => {
+                bail!("--io uring: {why}, without which io_uring is of no use; leave --io out")
+            }
+            (Io::Auto, Stamps::Kernel) => match uring::probe() {
                 Ok(()) => (IoBackend::Uring, "a probe succeeded".to_owned()),
                 Err(error) => (IoBackend::Epoll, format!("io_uring does not work: {error}")),
             },
-            (Io::Uring, true) => match uring::probe() {
+            (Io::Uring, Stamps::Kernel) => match uring::probe() {
                 Ok(()) => (IoBackend::Uring, "asked for; a probe succeeded".to_owned()),
                 Err(error) => bail!(
                     "--io uring: io_uring does not work here: {error}; allow it (sysctl \
@@ -49,7 +57,7 @@ impl Receiving {
         };
         Ok(Self {
             io,
-            kernel_stamps,
+            kernel_stamps: stamps == Stamps::Kernel,
             why,
         })
     }
@@ -77,10 +85,12 @@ mod tests {
 
     #[test]
     fn without_stamps_io_uring_is_not_taken() {
-        let chosen = Receiving::choose(Io::Auto, false).expect("epoll always works");
+        let chosen = Receiving::choose(Io::Auto, Stamps::None("no receive stamps"))
+            .expect("epoll always works");
         assert_eq!(chosen.io, IoBackend::Epoll);
         assert_eq!(chosen.facts().receives_with, "epoll");
-        let refused = Receiving::choose(Io::Uring, false).expect_err("asked for");
+        let refused =
+            Receiving::choose(Io::Uring, Stamps::None("no receive stamps")).expect_err("asked for");
         assert!(
             refused.to_string().contains("no receive stamps"),
             "{refused}"
@@ -89,7 +99,7 @@ mod tests {
 
     #[test]
     fn epoll_is_taken_without_a_probe() {
-        let chosen = Receiving::choose(Io::Epoll, true).expect("epoll always works");
+        let chosen = Receiving::choose(Io::Epoll, Stamps::Kernel).expect("epoll always works");
         assert_eq!(
             (chosen.io, chosen.why.as_str()),
             (IoBackend::Epoll, "asked for")
@@ -99,8 +109,8 @@ mod tests {
     #[test]
     fn auto_takes_io_uring_exactly_where_the_probe_succeeds() {
         let works = uring::probe().is_ok();
-        let auto = Receiving::choose(Io::Auto, true).expect("a fallback");
+        let auto = Receiving::choose(Io::Auto, Stamps::Kernel).expect("a fallback");
         assert_eq!(auto.io == IoBackend::Uring, works, "{auto:?}");
-        assert_eq!(Receiving::choose(Io::Uring, true).is_ok(), works);
+        assert_eq!(Receiving::choose(Io::Uring, Stamps::Kernel).is_ok(), works);
     }
 }

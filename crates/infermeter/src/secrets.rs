@@ -61,6 +61,8 @@ const HARMLESS_PARAMETERS: [&str; 4] = ["api-version", "version", "stream", "alt
 pub fn redact(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
     plan.target = redact_url(&plan.target);
+    plan.more_targets = plan.more_targets.iter().map(|t| redact_url(t)).collect();
+    plan.proxy = plan.proxy.as_deref().map(redact_url);
     if let ServerMetrics::Url(url) = &plan.server_metrics {
         plan.server_metrics = ServerMetrics::Url(redact_url(url));
     }
@@ -207,7 +209,7 @@ impl Secrets {
     /// Those of a plan, its API key, and its bodies' form.
     pub fn of(
         plan: &Plan,
-        target: &Target,
+        targets: &[Target],
         api_key: Option<&str>,
         template: Option<&BodyTemplate>,
     ) -> Self {
@@ -216,8 +218,15 @@ impl Secrets {
             secrets.add_header(header, plan.model.as_deref());
         }
         secrets.add(api_key.unwrap_or_default());
-        secrets.add(target.authorization().unwrap_or_default());
-        secrets.add_user_info(&plan.target);
+        let proxy = plan.proxy.as_deref();
+        let through = proxy.and_then(|proxy| Target::parse(proxy).ok());
+        for target in targets.iter().chain(&through) {
+            secrets.add(target.authorization().unwrap_or_default());
+        }
+        let more = plan.more_targets.iter().map(String::as_str);
+        for url in more.chain([plan.target.as_str()]).chain(proxy) {
+            secrets.add_user_info(url);
+        }
         if let ServerMetrics::Url(url) = &plan.server_metrics {
             secrets.add_user_info(url);
         }
@@ -398,7 +407,12 @@ mod tests {
             ..Plan::defaults()
         };
         let target = Target::parse(&plan.target).expect("a target");
-        let secrets = Secrets::of(&plan, &target, Some("other-key"), None);
+        let secrets = Secrets::of(
+            &plan,
+            std::slice::from_ref(&target),
+            Some("other-key"),
+            None,
+        );
         for said in [
             "bad sk-abcdef",
             "password1",
@@ -445,7 +459,7 @@ mod tests {
             ..Plan::defaults()
         };
         let target = Target::parse(&plan.target).expect("a target");
-        let secrets = Secrets::of(&plan, &target, None, None);
+        let secrets = Secrets::of(&plan, std::slice::from_ref(&target), None, None);
         let said = "application/json from llama-3-8b, 2024-10-21";
         assert_eq!(secrets.scrubbed(said), None);
         for said in ["cookie-secret", "HUNTER-2"] {

@@ -4,11 +4,10 @@
 //! credentials go to the target's own host and port alone.
 
 use crate::secrets::Secrets;
-use crate::target::trust;
+use crate::ways;
 use anyhow::Result;
-use infermeter_client::control::{Channel, reach};
+use infermeter_client::control::Channel;
 use infermeter_client::encode::{Headers, Target};
-use infermeter_client::tls::tls_for;
 use infermeter_core::clock::Clock;
 use infermeter_core::plan::{Plan, ServerMetrics};
 use infermeter_core::schedule::Phase;
@@ -17,6 +16,7 @@ use infermeter_core::server::{
 };
 use infermeter_probe::metrics_page::MetricsPage;
 use infermeter_probe::target::Control;
+use infermeter_probe::waits::Waits;
 use infermeter_probe::watch::{Notice, Watch};
 use infermeter_record::ServerMetricsWriter;
 use std::path::Path;
@@ -78,23 +78,23 @@ fn elsewhere(
     (target, headers, channel): (&Target, &Headers, Channel),
 ) -> Result<MetricsPage, String> {
     let page = Target::parse(url).map_err(|error| error.to_string())?;
-    let tls = match page.is_https() {
-        true => Some(tls_for(page.host(), trust(plan)).map_err(|e| e.to_string())?),
-        false => None,
-    };
     let channel = quick(channel);
-    let address = reach(page.host(), page.port(), channel.connect_timeout);
+    let own = std::slice::from_ref(&page);
+    let found = ways::find(plan, own, channel.connect_timeout, &Waits::default());
+    let way = found.map_err(|error| error.to_string())?.all.swap_remove(0);
     let channel = Channel {
-        address: address.map_err(|error| error.to_string())?,
-        tls,
+        route: way.route,
         ..channel
     };
-    let same = (page.host(), page.port()) == (target.host(), target.port());
-    let headers = if same {
+    let of = |target: &Target| (target.authority(), target.socket().map(Path::to_owned));
+    let same = of(&page) == of(target);
+    let mut headers = if same {
         headers.clone()
     } else {
         Headers::default()
     };
+    let pages = ways::through_proxy(plan, vec![page], &mut headers);
+    let page = pages.map_err(|error| error.to_string())?.swap_remove(0);
     Ok(MetricsPage::at(page, headers, channel))
 }
 

@@ -6,15 +6,17 @@ use crate::exit::{self, ExitError};
 use crate::run_id::salt_of;
 use crate::secrets::{Secrets, redact_lines, redact_path};
 use crate::server_metrics::{self, KnownPage};
-use crate::unusable::{Known, Unusable, not_listed, unreachable};
+use crate::unusable::{Known, Unusable, not_listed};
+use crate::ways::{self, Way, Ways};
 use crate::{cache_probe, output, proxy};
 use anyhow::{Context, Result, anyhow, bail};
-use infermeter_client::control::{Channel, ControlError, Speech, reach};
+use infermeter_client::control::{Channel, ControlError, Speech};
 use infermeter_client::encode::{
     BodyTemplate, Features, Headers, RequestEncoder, RequestShape, Target,
 };
+use infermeter_client::engine::Destinations;
 use infermeter_client::reuse::Reuse;
-use infermeter_client::tls::{Tls, Trust, tls_for};
+use infermeter_client::tls::Trust;
 use infermeter_core::declared::{Declared, Subject};
 use infermeter_core::environment::{
     EngineFacts, MetricsPlace, PrefixCounters, PrefixCountersOfRun, RequestFields, TargetSide,
@@ -32,7 +34,7 @@ use infermeter_probe::waits::Waits;
 use infermeter_sys::signals;
 use infermeter_workload::Kinds;
 use serde_json::Value;
-use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
@@ -51,10 +53,10 @@ const LONG_WAIT: Duration = Duration::from_secs(1);
 /// A target ready for load.
 #[derive(Debug)]
 pub struct ReadyTarget {
-    /// Where to connect.
-    pub address: SocketAddr,
-    /// TLS, for https.
-    pub tls: Option<Tls>,
+    /// Where the load goes.
+    pub to: Arc<Destinations>,
+    /// What its addresses are called.
+    pub addresses: Vec<String>,
     /// Encodes the load's requests.
     pub encoder: RequestEncoder,
     /// The model asked for.
@@ -150,13 +152,13 @@ fn tell(plan: &Plan, waits: &Waits, told: u64) -> u64 {
 /// # Errors
 /// When it cannot be used: unreachable, wrong credentials, no answer as it should be.
 fn prepare(plan: &Plan, mock_url: Option<&str>, run_id: &str, waits: Waits) -> Result<ReadyTarget> {
-    let url = mock_url.unwrap_or(plan.target.as_str());
-    let target = Target::parse(url).map_err(|e| anyhow!("target: {e}"))?;
-    let api_key = api_key(plan, &target)?;
+    let targets = ways::targets(plan, mock_url)?;
+    let api_key = api_key(plan, &targets[0])?;
     let template = template(plan)?;
-    let secrets = Secrets::of(plan, &target, api_key.as_deref(), template.as_ref());
-    let headers = headers(plan, api_key.as_deref())?;
-    let place = (target, headers, template);
+    let secrets = Secrets::of(plan, &targets, api_key.as_deref(), template.as_ref());
+    let mut headers = headers(plan, api_key.as_deref())?;
+    let targets = ways::through_proxy(plan, targets, &mut headers)?;
+    let place = (targets.as_slice(), headers, template);
     match ready(plan, mock_url.is_some(), run_id, place, waits) {
         Ok(mut ready) => {
             ready.control.iter_mut().for_each(|r| hide(&secrets, r));
@@ -188,11 +190,15 @@ fn ready(
     plan: &Plan,
     is_mock: bool,
     run_id: &str,
-    (target, headers, template): (Target, Headers, Option<BodyTemplate>),
+    (targets, headers, template): (&[Target], Headers, Option<BodyTemplate>),
     waits: Waits,
 ) -> Result<ReadyTarget> {
-    let channel = channel_to(plan, &target, &waits)?;
-    let (address, tls) = (channel.address, channel.tls.clone());
+    let Ways {
+        all: ways,
+        left_out,
+    } = ways::find(plan, targets, connect_timeout(plan), &waits)?;
+    let target = &targets[0];
+    let channel = channel_to(plan, &ways[0]);
     let to = (channel.clone(), target.clone());
     let within = (limits(plan), waits);
     let mut control = Control::new(to, headers.clone(), run_id.to_owned(), within);
@@ -214,33 +220,35 @@ fn ready(
     let mut findings = probed.map_err(|error| match error {
         Stopped::Unusable(why) => why.error(&Known {
             plan,
-            target: &target,
+            target,
             model: Some(&*shape.model).filter(|model| !model.is_empty()),
             models: &facts.models,
             log: &control.log,
-            otherwise: otherwise(&why, &channel, &target),
+            otherwise: otherwise(&why, &channel, target),
         }),
         Stopped::NoModel(why) => why,
     })?;
     control.limit(limits_of_trial(plan));
     let cache = cache_probe::trial(plan, &mut control, &shape, salt_of(run_id))?;
     control.limit(limits(plan));
-    let found = server_metrics::find(plan, &mut control, (&target, &shape.headers, channel));
+    let found = server_metrics::find(plan, &mut control, (target, &shape.headers, channel));
     let engine = match plan.no_probe || is_mock {
         true => EngineFacts::default(),
         false => control.engine(),
     };
-    findings.extend(doubts(plan, &target, &engine, &facts));
-    let mut seen = facts_of(&facts, &target, address);
+    findings.extend(doubts(plan, target, &engine, &facts));
+    findings.extend(left_out);
+    let mut seen = facts_of(&facts, target, &ways);
     seen.mock = is_mock.then(|| plan.target.trim_start_matches("mock:").to_owned());
     seen.fields = Some(fields(plan, shape.features));
     seen.engine = Some(engine);
     describe_metrics(&mut seen, &found);
     seen.response_cache = cache;
-    let encoder = RequestEncoder::new(&target, &shape);
+    let encoder = RequestEncoder::new(target, &shape);
+    let to = destinations(plan, &ways, (targets, &shape));
     Ok(ReadyTarget {
-        address,
-        tls,
+        to: Arc::new(to),
+        addresses: ways.into_iter().map(|way| way.name).collect(),
         encoder,
         model: shape.model,
         reuse: control.reuse(),
@@ -256,7 +264,11 @@ fn ready(
 /// What the port speaks instead, where its answer may mean that.
 fn otherwise(why: &Unusable, channel: &Channel, target: &Target) -> Option<Speech> {
     let may_be = match why.no_answer() {
-        Some(ControlError::Resolve { .. } | ControlError::Connect { .. }) => false,
+        Some(
+            ControlError::Resolve { .. }
+            | ControlError::Connect { .. }
+            | ControlError::Proxy { .. },
+        ) => false,
         // A certificate has been seen: it is TLS.
         Some(error) => error.certificate().is_none(),
         None => why.status() == Some(400) && !target.is_https(),
@@ -296,7 +308,7 @@ fn doubts(plan: &Plan, target: &Target, engine: &EngineFacts, facts: &TargetFact
     found.extend(asked.and_then(|asked| model_not_listed(asked, &facts.models)));
     found.extend(plan.tls_insecure.then(tls_unverified));
     found.extend(engine_disagrees(plan, engine));
-    if !plan.is_mock() {
+    if !plan.is_mock() && plan.proxy.is_none() && target.socket().is_none() {
         found.extend(proxy::unused(target, &variable));
     }
     let key_file = plan.api_key_file.as_deref();
@@ -305,26 +317,30 @@ fn doubts(plan: &Plan, target: &Target, engine: &EngineFacts, facts: &TargetFact
 }
 
 /// The way that control requests take.
-fn channel_to(plan: &Plan, target: &Target, waits: &Waits) -> Result<Channel> {
-    let tls = match target.is_https() {
-        true => Some(tls_for(target.host(), trust(plan))?),
-        false => None,
-    };
-    let connect_timeout = Duration::from_nanos(plan.connect_timeout.ns().unsigned_abs());
-    let (host, port) = (target.host(), target.port());
-    let address = waits
-        .during(
-            &format!("a connection to {}", target.host_header()),
-            (connect_timeout, "--connect-timeout"),
-            || reach(host, port, connect_timeout),
-        )
-        .map_err(|e| unreachable(target, &e.to_string()))?;
-    Ok(Channel {
-        address,
-        tls,
-        connect_timeout,
+fn channel_to(plan: &Plan, way: &Way) -> Channel {
+    Channel {
+        route: way.route.clone(),
+        connect_timeout: connect_timeout(plan),
         timeout: limits(plan).each,
-    })
+    }
+}
+
+fn connect_timeout(plan: &Plan) -> Duration {
+    Duration::from_nanos(plan.connect_timeout.ns().unsigned_abs())
+}
+
+/// Where the load goes, and how its requests begin there.
+fn destinations(
+    plan: &Plan,
+    ways: &[Way],
+    (targets, shape): (&[Target], &RequestShape),
+) -> Destinations {
+    let encoders = ways.iter().map(|way| &targets[way.target]);
+    let encoders: Vec<_> = encoders.map(|t| RequestEncoder::new(t, shape)).collect();
+    let heads: Vec<&[u8]> = encoders.iter().map(RequestEncoder::head).collect();
+    let mut routes = ways.iter().map(|way| way.route.clone());
+    let first = routes.next().expect("every target has a way");
+    Destinations::new(first, routes.collect(), plan.balance).with_heads(&heads)
 }
 
 /// Whom the user believes to be the server.
@@ -337,12 +353,14 @@ pub fn trust(plan: &Plan) -> Trust<'_> {
 }
 
 /// Who answers where.
-fn facts_of(facts: &TargetFacts, target: &Target, address: SocketAddr) -> TargetSide {
+fn facts_of(facts: &TargetFacts, target: &Target, ways: &[Way]) -> TargetSide {
+    let address = &ways[0].route.address;
+    let is_own = |way: &Way| way.route.address.ip().is_none_or(is_own_address);
     TargetSide {
         url: Some(target.to_string()),
         address: Some(address.to_string()),
-        loopback: Some(address.ip().is_loopback()),
-        same_host: Some(is_own_address(address.ip())),
+        loopback: Some(address.ip().is_none_or(|ip| ip.is_loopback())),
+        same_host: Some(ways.iter().any(is_own)),
         server: facts.server.clone(),
         version: facts.version.clone(),
         models: facts.models.models.clone(),

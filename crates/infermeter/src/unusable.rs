@@ -165,6 +165,7 @@ fn no_answer_hint(error: &ControlError) -> Option<String> {
         (
             ControlError::Resolve { .. }
             | ControlError::Connect { .. }
+            | ControlError::Proxy { .. }
             | ControlError::Exchange { .. }
             | ControlError::Http { .. },
             None,

@@ -3,6 +3,7 @@
 use crate::layers::{Origin, Resolved};
 use crate::mock_settings::MockTarget;
 use crate::secrets::redact_path;
+use crate::ways;
 use anyhow::{Result, anyhow, bail};
 use infermeter_client::encode::{Headers, Target};
 use infermeter_core::declared::{Statement, Subject};
@@ -78,18 +79,28 @@ fn target(plan: &Plan) -> Result<()> {
     }
     if let Some(mock) = plan.target.strip_prefix("mock:") {
         MockTarget::parse(mock).map_err(|e| anyhow!("target: {e}"))?;
-        return tls(plan, None);
+        if !plan.more_targets.is_empty() {
+            // Says why.
+            ways::targets(plan, None)?;
+        }
+        if plan.proxy.is_some() {
+            bail!(
+                "--proxy does not go with the embedded simulator: a `mock:` target is on this host"
+            );
+        }
+        return tls(plan, &[]);
     }
-    let target = Target::parse(&plan.target).map_err(|e| anyhow!("target: {e}"))?;
-    tls(plan, Some(&target))?;
-    if plan.api_key_file.is_some() && target.authorization().is_some() {
+    let targets = ways::targets(plan, None)?;
+    tls(plan, &targets)?;
+    let has_user = |target: &Target| target.authorization().is_some();
+    if plan.api_key_file.is_some() && targets.iter().any(has_user) {
         bail!("--api-key-file and a user name in the URL exclude each other: give one");
     }
     Ok(())
 }
 
 /// Whom to believe, where there is TLS.
-fn tls(plan: &Plan, target: Option<&Target>) -> Result<()> {
+fn tls(plan: &Plan, targets: &[Target]) -> Result<()> {
     if plan.tls_ca.is_some() && plan.tls_insecure {
         bail!("--tls-ca and --tls-insecure exclude each other: the first verifies the server");
     }
@@ -101,7 +112,7 @@ fn tls(plan: &Plan, target: Option<&Target>) -> Result<()> {
         ServerMetrics::Url(url) => url.starts_with("https://"),
         ServerMetrics::Auto | ServerMetrics::Off => false,
     };
-    let has_tls = page || target.is_some_and(Target::is_https);
+    let has_tls = page || targets.iter().any(Target::is_https);
     match flags.iter().find(|(_, given)| *given) {
         Some((flag, _)) if !has_tls => bail!("{flag} needs an https:// target"),
         _ => Ok(()),

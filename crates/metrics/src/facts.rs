@@ -79,6 +79,8 @@ pub struct RequestFacts {
     pub oddities: Oddities,
     /// Source of the token counts.
     pub token_source: Option<TokenSource>,
+    /// Where it was sent, among the run's addresses.
+    pub address: Option<u32>,
     /// The connection was opened for this request.
     pub new_connection: Option<bool>,
     /// Times the request was written to a socket.
@@ -175,6 +177,7 @@ impl RequestFacts {
             estimated_output_tokens: record.estimated_output_tokens,
             oddities: record.oddities,
             token_source: record.token_source,
+            address: record.address,
             new_connection: record.new_connection,
             attempts: record.attempts,
             stamp_source: record.stamp_source,

@@ -321,6 +321,7 @@ fn manifest(plan: Plan, seconds: i64) -> RunManifest {
         model: "llama-8b".to_owned(),
         load_model: LoadModel::OpenLoop,
         rate_asked: plan.rate,
+        addresses: Vec::new(),
         classes: vec!["chat".to_owned()],
         clock: Clock {
             monotonic_origin_ns: 0,

@@ -75,6 +75,8 @@ pub struct Config {
     pub ignore_eos: IgnoreEos,
     /// Address to listen on.
     pub host: IpAddr,
+    /// Socket of the file system to listen on instead; a left-over file is replaced.
+    pub socket: Option<PathBuf>,
     /// Port to listen on; 0 takes a free one.
     pub port: u16,
     /// Truth log to write (an existing file is replaced); see [`crate::truth`].
@@ -233,6 +235,7 @@ impl Config {
             role_chunk: RoleChunk::default(),
             ignore_eos: IgnoreEos::default(),
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            socket: None,
             port: 0,
             truth: None,
             seed: 0,

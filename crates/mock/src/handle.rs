@@ -1,7 +1,7 @@
 //! A simulator on a thread of this process, for tests.
 
 use crate::config::Config;
-use crate::server::{ServeError, serve};
+use crate::server::{Place, ServeError, serve};
 use crate::stats::Stats;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 /// A running simulator. Dropping it stops it.
 #[derive(Debug)]
 pub struct MockHandle {
-    address: SocketAddr,
+    place: Place,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<Result<Stats, ServeError>>>,
 }
@@ -20,20 +20,20 @@ pub struct MockHandle {
 /// Starts a simulator on its own thread and waits until it accepts connections.
 pub fn spawn_in_thread(config: Config) -> Result<MockHandle, ServeError> {
     let stop = Arc::new(AtomicBool::new(false));
-    let (ready, address) = channel();
+    let (ready, place) = channel();
     let stopped = Arc::clone(&stop);
     let thread = std::thread::Builder::new()
         .name("mock".to_owned())
         .spawn(move || {
-            let on_ready = |address| {
+            let on_ready = |place: &Place| {
                 // Nobody waits any more only if the starter is gone.
-                let _ = ready.send(address);
+                let _ = ready.send(place.clone());
             };
             serve(&config, on_ready, || stopped.load(Ordering::Relaxed))
         })?;
-    match address.recv() {
-        Ok(address) => Ok(MockHandle {
-            address,
+    match place.recv() {
+        Ok(place) => Ok(MockHandle {
+            place,
             stop,
             thread: Some(thread),
         }),
@@ -50,14 +50,23 @@ fn join(thread: JoinHandle<Result<Stats, ServeError>>) -> Result<Stats, ServeErr
 }
 
 impl MockHandle {
-    /// Where it listens.
+    /// The address it listens on.
+    ///
+    /// # Panics
+    /// Where it listens on a socket of the file system.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        match &self.place {
+            Place::Tcp(address) => *address,
+            Place::Unix(path) => panic!("{} is no address", path.display()),
+        }
     }
 
-    /// `http://HOST:PORT`.
+    /// `http://HOST:PORT`, or `unix:/SOCKET`.
     pub fn base_url(&self) -> String {
-        format!("http://{}", self.address)
+        match &self.place {
+            Place::Tcp(address) => format!("http://{address}"),
+            place @ Place::Unix(_) => place.to_string(),
+        }
     }
 
     /// Stops it (within 25 ms), cuts what is in flight, and waits until its truth log is complete.

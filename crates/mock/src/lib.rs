@@ -47,6 +47,6 @@ pub use histogram::Summary;
 pub use http::{MAX_BODY, MAX_HEAD};
 pub use link::LinkParams;
 pub use preset::{Preset, PresetError, PresetFacts};
-pub use server::{ServeError, serve};
+pub use server::{Place, ServeError, serve};
 pub use stats::Stats;
 pub use tls::TlsError;

@@ -13,6 +13,7 @@ mod delays;
 mod intake;
 mod life;
 mod output;
+mod place;
 mod progress;
 mod slots;
 mod waiting;
@@ -30,13 +31,15 @@ use crate::truth::{
 use connection::Connection;
 use delays::Delays;
 use infermeter_core::clock::{RealtimePairing, monotonic_ns, realtime_ns};
+use infermeter_sys::limits;
 use infermeter_sys::poll::{Interest, Ready};
+use infermeter_sys::socket::{self, Listener};
 use infermeter_sys::stamp::{self, Sentinel};
-use infermeter_sys::{limits, socket};
+pub use place::Place;
+use place::Unlink;
 use slots::{ConnectionId, Slots};
 use std::collections::VecDeque;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -50,10 +53,10 @@ pub enum ServeError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {}", listen_problem(.source))]
+    #[error("cannot listen on {address}: {}", listen_problem(.address, .source))]
     Listen {
         /// The address.
-        address: SocketAddr,
+        address: Place,
         /// Why.
         source: io::Error,
     },
@@ -73,25 +76,26 @@ pub enum ServeError {
     Loop(#[from] io::Error),
 }
 
-fn listen_problem(source: &io::Error) -> String {
-    match source.kind() {
-        io::ErrorKind::AddrInUse => {
-            "the port is in use: choose another one, or 0 for a free one".to_owned()
+fn listen_problem(place: &Place, source: &io::Error) -> String {
+    let known = match (place, source.kind()) {
+        (Place::Tcp(_), io::ErrorKind::AddrInUse) => {
+            "the port is in use: choose another one, or 0 for a free one"
         }
-        io::ErrorKind::PermissionDenied => {
-            "not allowed: ports below 1024 need a privilege; choose another one".to_owned()
+        (Place::Unix(_), io::ErrorKind::AddrInUse) => {
+            "somebody listens there already, or it is another kind of file: choose another path"
         }
-        _ => source.to_string(),
-    }
+        (Place::Tcp(_), io::ErrorKind::PermissionDenied) => {
+            "not allowed: ports below 1024 need a privilege; choose another one"
+        }
+        _ => return source.to_string(),
+    };
+    known.to_owned()
 }
 
 const LISTENER: u64 = u64::MAX;
 
 /// The caller is asked whether to stop, and lingering connections are looked at, this often.
 const TICK_NS: i64 = 25_000_000;
-
-/// Connections that may wait to be accepted; a benchmark opens its thousands at once.
-const BACKLOG: i32 = 4_096;
 
 /// Bytes read at once.
 const READ_BUFFER: usize = 256 << 10;
@@ -107,12 +111,11 @@ const LINGER_NS: i64 = 2_000_000_000;
 /// open files towards `max_connections`.
 pub fn serve(
     config: &Config,
-    on_ready: impl FnOnce(SocketAddr),
+    on_ready: impl FnOnce(&Place),
     mut should_stop: impl FnMut() -> bool,
 ) -> Result<Stats, ServeError> {
     let mut server = Server::start(config)?;
-    let address = server.listener.local_addr()?;
-    on_ready(address);
+    on_ready(&server.place.0);
     let result = server.run(&mut should_stop);
     let finished = server.finish();
     result?;
@@ -127,7 +130,8 @@ struct Server {
     early_head: bool,
     waiter: Waiter,
     tls: Option<Arc<rustls::ServerConfig>>,
-    listener: TcpListener,
+    listener: Listener,
+    place: Unlink,
     listens: bool,
     connections: Slots,
     /// Bytes of all connections that are no whole request.
@@ -161,8 +165,10 @@ impl Server {
         let params = config.engine_params()?;
         limits::raise_fd_limit(config.max_connections as u64 + 64);
         let tls = config.tls.as_ref().map(tls::server_config).transpose()?;
-        let address = SocketAddr::new(config.host, config.port);
-        let listener = listen(&address).map_err(|source| ServeError::Listen { address, source })?;
+        let address = Place::of(config);
+        let listening = address.listen();
+        let (listener, place) =
+            listening.map_err(|source| ServeError::Listen { address, source })?;
         let waiter = Waiter::new(config.spin)?;
         waiter.poll.add(&listener, LISTENER, Interest::Read)?;
         let started_ns = monotonic_ns();
@@ -173,6 +179,7 @@ impl Server {
             waiter,
             tls,
             listener,
+            place: Unlink(place),
             listens: true,
             connections: Slots::default(),
             unserved: 0,
@@ -364,13 +371,6 @@ fn caching_block_size(params: &EngineParams) -> Option<u32> {
 /// Where the first token takes its time, the head goes out before it.
 fn head_is_early(law: &StepLaw) -> bool {
     !matches!(law, StepLaw::Fixed { ttft_ns: 0, .. })
-}
-
-fn listen(address: &SocketAddr) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    socket::set_backlog(&listener, BACKLOG)?;
-    Ok(listener)
 }
 
 fn open_truth(config: &Config) -> Result<Option<TruthWriter>, ServeError> {

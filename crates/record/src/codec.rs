@@ -6,7 +6,7 @@
 //! bit per optional fact, in the order below), then the facts present: instants s (each the
 //! difference from the instant before it), numbers u, texts (length u and bytes), the instant at
 //! which the request left s, session u and turn u, parent u, planned instant s, tokens of the text u, repeated
-//! chunks u, estimated tokens u, oddities u, unknown members (a text) (whose bits are the last)`; then
+//! chunks u, estimated tokens u, oddities u, unknown members (a text), address u (whose bits are the last)`; then
 //! `number of chunks u` and the columns `at s (differences), seen - at s, at - lower in runs,
 //! tokens + 1 in runs (0 unknown), read in runs of differences, kind in runs`; then, if the bit is
 //! set, the chunk texts: `number of ends u, ends s (differences), bytes`.
@@ -75,6 +75,9 @@ pub(crate) fn encode(record: &RequestRecord, texts: Option<&ChunkTexts>, out: &m
     if let Some(names) = &record.unknown_members {
         put_bytes(out, names.as_bytes());
     }
+    if let Some(address) = record.address {
+        put(out, u64::from(address));
+    }
     encode_chunks(&record.chunks, last_instant, out);
     if let Some(texts) = texts {
         encode_texts(texts, out);
@@ -136,6 +139,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<RequestRecord, Malformed> {
     }
     if presence.next() {
         record.unknown_members = Some(cursor.text()?);
+    }
+    if presence.next() {
+        record.address = Some(cursor.narrow()?);
     }
     if presence.0 != 0 {
         return Err(Malformed);
@@ -199,6 +205,7 @@ fn presence(record: &RequestRecord, texts: Option<&ChunkTexts>) -> u64 {
     note(record.estimated_output_tokens.is_some());
     note(record.oddities != Oddities::default());
     note(record.unknown_members.is_some());
+    note(record.address.is_some());
     bits
 }
 

@@ -107,6 +107,7 @@ impl Column {
                 | "estimated_output_tokens"
                 | "oddities"
                 | "unknown_members"
+                | "address"
         )
     }
 

@@ -83,6 +83,7 @@ pub(crate) fn manifest() -> RunManifest {
         model: "m".to_owned(),
         load_model: LoadModel::OpenLoop,
         rate_asked: Some(20.0),
+        addresses: Vec::new(),
         classes: classes(),
         clock: Clock {
             monotonic_origin_ns: 5,
@@ -204,6 +205,7 @@ pub(crate) fn arbitrary_record() -> impl Strategy<Value = RequestRecord> {
             (r.prompt_tokens, r.output_tokens) = (numbers[0], numbers[1]);
             (r.cached_tokens, r.reasoning_tokens) = (numbers[2], numbers[3]);
             (r.connection, r.attempts, r.status) = (numbers[4], attempts, status);
+            r.address = numbers[0];
             r.error = labels.0.map(|(reason, text)| RequestError { reason, text });
             r.finish_reason = labels.1;
             r.token_source = labels.2;

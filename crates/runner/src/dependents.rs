@@ -59,6 +59,8 @@ struct Open {
 pub(crate) struct Pending {
     pub(crate) parent: RequestId,
     pub(crate) planned: Option<Offset>,
+    /// Where the answer came from.
+    address: Option<u32>,
     answers: Vec<Arc<str>>,
 }
 
@@ -179,6 +181,7 @@ impl Dependents {
             let pending = Pending {
                 parent: record.id,
                 planned: follow.planned,
+                address: record.address,
                 answers: answers.clone(),
             };
             self.pending.insert(follow.id, pending);
@@ -237,8 +240,9 @@ impl Dependents {
 
     fn hand_out(&mut self, at: Offset, id: RequestId) -> Option<(Prepared, Offset, Vec<Arc<str>>)> {
         self.expected.remove(&id);
-        let prepared = self.ready.remove(&id)?;
+        let mut prepared = self.ready.remove(&id)?;
         let pending = self.pending.remove(&id)?;
+        prepared.address = pending.address;
         Some((prepared, at, pending.answers))
     }
 

@@ -174,7 +174,7 @@ impl<'a> Worker<'a> {
 
     /// Its counters, and what it has seen of itself.
     pub(crate) fn health(&self, bodies_late: u64) -> ThreadHealth {
-        self.watch.health(self.engine.health(), bodies_late)
+        self.watch.health(&self.engine.health(), bodies_late)
     }
 
     /// One round of the engine until `due`, at most a tick.

@@ -1,12 +1,14 @@
-//! Non-blocking TCP sockets.
+//! Non-blocking sockets of streams: TCP, and those of the file system.
 
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, connect, recv, send, socket_with,
-    sockopt,
+    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv,
+    send, socket_with, sockopt,
 };
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
 
 /// Starts to connect to `address`: `TCP_NODELAY` on, non-blocking. The connection is up when the
 /// socket turns writable and [`take_error`] is `None`.
@@ -21,6 +23,22 @@ pub fn start_connect(address: &SocketAddr) -> io::Result<OwnedFd> {
     sockopt::set_tcp_nodelay(&fd, true)?;
     match connect(&fd, address) {
         Ok(()) | Err(rustix::io::Errno::INPROGRESS) => Ok(fd),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Starts to connect to a socket of the file system, non-blocking. It is up at once or never: where its queue
+/// of connections is full there is no waiting for room.
+pub fn start_connect_unix(path: &Path) -> io::Result<OwnedFd> {
+    let address = SocketAddrUnix::new(path)?;
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let fd = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    match connect(&fd, &address) {
+        Ok(()) => Ok(fd),
+        Err(rustix::io::Errno::AGAIN) => Err(io::Error::new(
+            io::ErrorKind::ConnectionRefused,
+            "its queue of connections is full",
+        )),
         Err(error) => Err(error.into()),
     }
 }
@@ -78,13 +96,33 @@ pub fn is_disturbed(fd: BorrowedFd<'_>) -> bool {
     )
 }
 
+/// A listening socket.
+#[derive(Debug)]
+pub enum Listener {
+    /// Of the network.
+    Tcp(TcpListener),
+    /// Of the file system.
+    Unix(UnixListener),
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(listener) => listener.as_fd(),
+            Self::Unix(listener) => listener.as_fd(),
+        }
+    }
+}
+
 /// Accepts one pending connection of a non-blocking listener: non-blocking, `TCP_NODELAY`.
 /// `None` when none is waiting.
-pub fn accept(listener: &TcpListener) -> io::Result<Option<OwnedFd>> {
+pub fn accept(listener: &Listener) -> io::Result<Option<OwnedFd>> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     match rustix::net::accept_with(listener, flags) {
         Ok(fd) => {
-            sockopt::set_tcp_nodelay(&fd, true)?;
+            if let Listener::Tcp(_) = listener {
+                sockopt::set_tcp_nodelay(&fd, true)?;
+            }
             Ok(Some(fd))
         }
         Err(rustix::io::Errno::AGAIN | rustix::io::Errno::CONNABORTED) => Ok(None),
@@ -93,7 +131,7 @@ pub fn accept(listener: &TcpListener) -> io::Result<Option<OwnedFd>> {
 }
 
 /// Sets how many connections may wait to be accepted (the standard library allows 128).
-pub fn set_backlog(listener: &TcpListener, connections: i32) -> io::Result<()> {
+pub fn set_backlog(listener: &impl AsFd, connections: i32) -> io::Result<()> {
     Ok(rustix::net::listen(listener, connections)?)
 }
 

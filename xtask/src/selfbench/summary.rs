@@ -70,6 +70,7 @@ fn manifest() -> RunManifest {
         model: "none".to_owned(),
         load_model: LoadModel::OpenLoop,
         rate_asked: plan.rate,
+        addresses: Vec::new(),
         classes: vec!["fixed".to_owned()],
         clock: Clock {
             monotonic_origin_ns: 0,

@@ -39,6 +39,7 @@ const CHECKS: &[Check] = &[
     steady::residence_disagrees,
     failures::nothing_measured,
     reach::unreachable,
+    reach::address_down,
     failures::failures,
     failures::in_band_errors,
     failures::truncated_streams,

@@ -7,6 +7,7 @@ use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::clock::Offset;
 use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::record::{Outcome, Reason};
 use infermeter_metrics::window::measured_window;
 
 /// Gaps that the evidence lists.
@@ -47,6 +48,58 @@ pub(super) fn unreachable(run: &Run, summary: &Summary) -> Option<Finding> {
         "Look at the server's log and at what supervises it: it went away, was restarted, or the network \
          to it was down. Measure again without that, or report it as what it is.",
     ))
+}
+
+/// Requests to one of several addresses that could not be connected to, while another served.
+#[derive(Debug, Default, Clone, Copy)]
+struct Reached {
+    sent: u64,
+    unreachable: u64,
+    completed: u64,
+}
+
+/// One address of several refused connections while others served. The server as a whole was never away, so
+/// that [`unreachable`] has nothing to tell.
+pub(super) fn address_down(run: &Run, _: &Summary) -> Option<Finding> {
+    let names = &run.manifest.addresses;
+    let mut by_address = vec![Reached::default(); names.len()];
+    for request in &run.collected.requests {
+        let place = request.address.and_then(|n| by_address.get_mut(n as usize));
+        let Some(reached) = place else {
+            continue;
+        };
+        reached.sent += 1;
+        reached.completed += u64::from(request.outcome == Outcome::Completed);
+        reached.unreachable += u64::from(matches!(
+            request.reason,
+            Some(Reason::ConnectFailed | Reason::ConnectBackoff | Reason::ConnectTimeout)
+        ));
+    }
+    let served = by_address.iter().any(|reached| reached.completed > 0);
+    let down: Vec<String> = names
+        .iter()
+        .zip(&by_address)
+        .filter(|(_, reached)| reached.unreachable > 0)
+        .map(|(name, reached)| {
+            let (failed, sent) = (reached.unreachable, counted(reached.sent, "request"));
+            format!("{name}: {failed} of {sent} could not connect")
+        })
+        .collect();
+    let first = down.first()?.split(": ").next()?.to_owned();
+    let all = down.len() == names.len();
+    (names.len() > 1 && served && !all).then(|| {
+        Finding::new(
+            Severity::Warning,
+            "address-down",
+            match down.len() {
+                1 => format!("{first} refused connections while the other addresses served."),
+                n => format!("{n} addresses refused connections while others served."),
+            },
+            format!("{}.", down.join("; ")),
+            "See why that server is down, or leave its address out: figures of all addresses together \
+             describe none of them.",
+        )
+    })
 }
 
 fn length(gap: &Gap, run: &Run) -> i64 {

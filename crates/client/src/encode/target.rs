@@ -1,9 +1,10 @@
-//! Where requests go: a server's base URL, parsed once.
+//! Where requests go: a server's base URL, or its socket on this host, parsed once.
 //!
 //! It resolves no name. User info is kept as the header it means, and never shown.
 
 use std::fmt;
 use std::net::Ipv6Addr;
+use std::path::{Path, PathBuf};
 
 /// Why a text is no target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +32,12 @@ pub enum TargetError {
     /// The path cannot stand in a request line.
     #[error("the path `{0}` has a space, control or non-ASCII character: percent-encode it")]
     Path(String),
+    /// No path of a socket stands behind `unix:`.
+    #[error(
+        "`unix:{0}` is not the path of a socket: write unix:/run/engine.sock, or \
+         unix:/run/engine.sock:/base where the server has a base path"
+    )]
+    Socket(String),
     /// The path is that of one endpoint.
     #[error("give the server's base URL: leave `{0}` away")]
     EndpointPath(&'static str),
@@ -44,15 +51,22 @@ pub struct Target {
     port: u16,
     base: String,
     authorization: Option<String>,
+    /// The server's socket, where it is not reached over the network.
+    socket: Option<PathBuf>,
+    /// A proxy is asked to forward the requests.
+    forwarded: bool,
 }
 
 impl Target {
-    /// Parses `http[s]://[user:password@]host[:port][/base[/v1]]`.
+    /// Parses `http[s]://[user:password@]host[:port][/base[/v1]]` or `unix:/path[:/base[/v1]]`.
     ///
     /// # Errors
     /// The text is no such URL; messages show no user info.
     pub fn parse(url: &str) -> Result<Self, TargetError> {
         let url = url.trim();
+        if let Some(place) = url.strip_prefix("unix:") {
+            return Self::of_socket(place);
+        }
         let (scheme, rest) = url
             .split_once("://")
             .ok_or_else(|| TargetError::NoScheme(shown(without_user_info(url))))?;
@@ -78,7 +92,56 @@ impl Target {
             port,
             base: parse_base(path)?,
             authorization: user_info.map(basic_authorization),
+            socket: None,
+            forwarded: false,
         })
+    }
+
+    /// A base path begins behind the socket's, at `:/`.
+    fn of_socket(place: &str) -> Result<Self, TargetError> {
+        let (socket, base) = match place.split_once(":/") {
+            Some((socket, _)) => (socket, &place[socket.len() + 1..]),
+            None => (place, ""),
+        };
+        let plain = !socket.contains(|c: char| c.is_control());
+        if !socket.starts_with('/') || socket.starts_with("//") || socket.ends_with('/') || !plain {
+            return Err(TargetError::Socket(shown(place)));
+        }
+        Ok(Self {
+            https: false,
+            host: "localhost".to_owned(),
+            port: 80,
+            base: parse_base(base)?,
+            authorization: None,
+            socket: Some(PathBuf::from(socket)),
+            forwarded: false,
+        })
+    }
+
+    /// The same with its requests in the form in which a proxy forwards them.
+    pub fn forwarded(self) -> Self {
+        Self {
+            forwarded: true,
+            ..self
+        }
+    }
+
+    /// The server's socket, where it is not reached over the network.
+    pub fn socket(&self) -> Option<&Path> {
+        self.socket.as_deref()
+    }
+
+    /// Host and port, as `CONNECT` names them.
+    pub fn authority(&self) -> String {
+        format!("{}:{}", self.bracketed_host(), self.port)
+    }
+
+    /// What stands in the request line for `path`: the whole URL where a proxy forwards it (RFC 9112, 3.2.2).
+    pub(super) fn request_target(&self, path: &str) -> String {
+        match self.forwarded {
+            true => format!("http://{}{path}", self.host_header()),
+            false => path.to_owned(),
+        }
     }
 
     /// TLS is spoken.
@@ -127,6 +190,10 @@ impl Target {
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(socket) = &self.socket {
+            let colon = if self.base.is_empty() { "" } else { ":" };
+            return write!(f, "unix:{}{colon}{}", socket.display(), self.base);
+        }
         let scheme = if self.https { "https" } else { "http" };
         let user = if self.authorization.is_some() {
             "***@"

@@ -188,6 +188,30 @@ fn keep_alive_timeout(value: &[u8]) -> Option<u32> {
     })
 }
 
+/// The beginning of a response whose body is of no interest.
+pub(crate) struct StatusLine {
+    /// Bytes of the head.
+    pub(crate) used: usize,
+    pub(crate) status: u16,
+    /// What stands behind the status, inert.
+    pub(crate) said: String,
+}
+
+/// The head of a response at the start of `bytes`, its framing unread; `None` when it is incomplete.
+pub(crate) fn status_line(bytes: &[u8]) -> Result<Option<StatusLine>, HttpError> {
+    let mut fields = [EMPTY_HEADER; MAX_HEADERS];
+    let mut response = Response::new(&mut fields);
+    match response.parse(bytes) {
+        Ok(Status::Complete(used)) => Ok(Some(StatusLine {
+            used,
+            status: response.code.unwrap_or_default(),
+            said: inert_bytes(response.reason.unwrap_or_default().as_bytes(), MAX_VALUE),
+        })),
+        Ok(Status::Partial) => Ok(None),
+        Err(error) => Err(HttpError::Head(error.to_string())),
+    }
+}
+
 /// All header fields of the final response at the start of `bytes`, inert; none where it is not whole.
 pub(crate) fn fields(mut bytes: &[u8]) -> Vec<(String, String)> {
     for _ in 0..=MAX_INTERIM_RESPONSES {

@@ -9,7 +9,7 @@ use crate::calibrate::rung::rung;
 use crate::calibrate::spec::Spec;
 use crate::calibrate::store;
 use crate::cli::CalibrateArgs;
-use crate::receiving::Receiving;
+use crate::receiving::{Receiving, Stamps};
 use crate::show::Shown;
 use crate::{exit, output, place, run_id};
 use anyhow::{Context, Result};
@@ -32,7 +32,13 @@ const RETRIES: u32 = 1;
 pub fn calibrate(args: &CalibrateArgs) -> Result<u8> {
     let ladder = Ladder::from_args(args)?;
     let sentinel = Sentinel::start();
-    let receiving = Receiving::choose(args.io, sentinel.is_some())?;
+    let receiving = Receiving::choose(
+        args.io,
+        match sentinel {
+            Some(_) => Stamps::Kernel,
+            None => Stamps::None("the kernel gives no receive stamps here"),
+        },
+    )?;
     let settings = settings(args, &ladder);
     signals::count_from_now().context("signal handlers")?;
     let rungs = climb(args, &ladder, &settings)?;

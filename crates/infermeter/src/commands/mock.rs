@@ -3,14 +3,15 @@
 use crate::cli::MockArgs;
 use crate::mock_child::READY;
 use crate::{exit, mock_settings, output, truth_table};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
+use infermeter_client::encode::Target;
 use infermeter_mock::settings::Settings;
 use infermeter_mock::{
-    ChoiceError, Config, FaultRule, FaultRuleError, Preset, ServeError, Spin, Stats, TlsFiles,
-    serve,
+    ChoiceError, Config, FaultRule, FaultRuleError, Place, Preset, ServeError, Spin, Stats,
+    TlsFiles, serve,
 };
 use infermeter_sys::{affinity, signals};
-use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// Seed of a simulator that is given none.
 const SEED: u64 = 1;
@@ -39,11 +40,14 @@ pub fn mock(args: &MockArgs) -> Result<u8> {
     let parent = args.exit_with_parent;
     let stats = serve(
         &config,
-        |address| announce(&config, address, parent),
+        |place| announce(&config, place, parent),
         || signals::count() > 0 || is_orphan(parent),
     )
     .map_err(|error| match error {
-        ServeError::Listen { .. } => anyhow!(error).context(format!("--port {}", args.port)),
+        ServeError::Listen { .. } => match &args.listen {
+            Some(place) => anyhow!(error).context(format!("--listen {place}")),
+            None => anyhow!(error).context(format!("--port {}", args.port)),
+        },
         other => other.into(),
     })?;
     if parent.is_none() {
@@ -55,13 +59,13 @@ pub fn mock(args: &MockArgs) -> Result<u8> {
     Ok(exit::OK)
 }
 
-fn announce(config: &Config, address: SocketAddr, parent: Option<u32>) {
-    let scheme = if config.tls.is_some() {
-        "https"
-    } else {
-        "http"
+fn announce(config: &Config, place: &Place, parent: Option<u32>) {
+    let scheme = match (place, config.tls.is_some()) {
+        (Place::Unix(_), _) => "",
+        (Place::Tcp(_), true) => "https://",
+        (Place::Tcp(_), false) => "http://",
     };
-    output::print(&format!("{READY}{scheme}://{address}\n"));
+    output::print(&format!("{READY}{scheme}{place}\n"));
     if parent.is_none() {
         output::note(&format!(
             "preset {}, model {}; parameters at /admin/config, figures at /metrics; Ctrl-C ends it",
@@ -77,6 +81,7 @@ fn config(args: &MockArgs) -> Result<Config> {
     let mut config = Config::new(preset);
     config.seed = SEED;
     config.port = args.port;
+    config.socket = args.listen.as_deref().map(socket).transpose()?;
     config.truth = args.truth.clone();
     config.role_chunk = args
         .role_chunk
@@ -103,6 +108,15 @@ fn config(args: &MockArgs) -> Result<Config> {
         .and_then(|settings| Ok(settings.apply(&mut config)?))
         .context("--set")?;
     Ok(config)
+}
+
+/// The socket to listen on.
+fn socket(place: &str) -> Result<PathBuf> {
+    let target = Target::parse(place).map_err(|e| anyhow!("--listen: {e}"))?;
+    match target.socket() {
+        Some(socket) if target.path("").is_empty() => Ok(socket.to_owned()),
+        _ => bail!("--listen: write unix:/path/to.sock; a port is given with --port"),
+    }
 }
 
 /// The parameters that have flags of their own.

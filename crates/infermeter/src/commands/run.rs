@@ -11,7 +11,7 @@ use crate::load::Load;
 use crate::mock_child::MockChild;
 use crate::place::{self, Cores, Size};
 use crate::progress::Progress;
-use crate::receiving::Receiving;
+use crate::receiving::{Receiving, Stamps};
 use crate::sent::SentBodies;
 use crate::server_metrics::Watching;
 use crate::show::{self, Shown};
@@ -198,7 +198,13 @@ pub(crate) fn execute_on(
     let environment = environment::environment(plan, &target, load, (cores, size), salt);
     let mut manifest = first_manifest(plan, load, run_id, &target, environment);
     let sentinel = Sentinel::start();
-    let receiving = Receiving::choose(plan.io, sentinel.is_some())?;
+    let stamped = target.to.routes().any(|route| route.address.is_stamped());
+    let stamps = match (sentinel.is_some(), stamped) {
+        (true, true) => Stamps::Kernel,
+        (_, false) => Stamps::None("sockets of this host's file system have no kernel stamps"),
+        (false, true) => Stamps::None("the kernel gives no receive stamps here"),
+    };
+    let receiving = Receiving::choose(plan.io, stamps)?;
     manifest.environment.client.io = Some(receiving.facts());
     manifest.calibration = cite::cite(plan, size.threads, &receiving);
     manifest
@@ -238,6 +244,7 @@ fn first_manifest(
         model: shown_model(target),
         load_model: load.model(),
         rate_asked: load.rate_asked(plan),
+        addresses: target.addresses.clone(),
         classes: load.workload.classes().to_vec(),
         clock: Clock::starting_in(0),
         window: load.schedule.window(),
@@ -383,7 +390,9 @@ fn run_settings(
 ) -> RunSettings {
     let (cores, size) = place;
     // A target on this host that is not the embedded simulator shares its cores with the client.
-    let shares_cores = is_own_address(target.address.ip()) && !plan.is_mock();
+    let mut addresses = target.to.routes().map(|route| &route.address);
+    let own = addresses.any(|address| address.ip().is_none_or(is_own_address));
+    let shares_cores = own && !plan.is_mock();
     let own_core = !shares_cores && size.threads <= cores.client.len();
     RunSettings {
         threads: size.threads,
@@ -393,8 +402,7 @@ fn run_settings(
             Vec::new()
         },
         engine: EngineConfig {
-            address: target.address,
-            tls: target.tls.clone(),
+            to: Arc::clone(&target.to),
             clock: Clock::starting_in(0),
             io: receiving.io,
             kernel_stamps: receiving.kernel_stamps,
@@ -413,7 +421,6 @@ fn run_settings(
             },
             reuse: target.reuse,
             retry_stale: plan.retry_stale,
-            last_connect: Arc::default(),
             budget: Arc::default(),
             burn: plan.burn.map_or(0, |b| b.ns()),
             spin: if own_core { SPIN_NS } else { 0 },
@@ -466,6 +473,7 @@ fn prepare_request(
         expect,
         waited: load.waited(&spec),
         next: load.follow_ups(&spec),
+        address: None,
         pause_ns: load.pause_ns(&spec),
     }
 }

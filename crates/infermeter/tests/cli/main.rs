@@ -46,5 +46,6 @@ mod templates;
 mod timeouts;
 mod tls;
 mod trace;
+mod ways;
 mod workload;
 mod workload_file;

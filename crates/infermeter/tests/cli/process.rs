@@ -239,8 +239,13 @@ impl Drop for Mock {
 
 impl Mock {
     pub fn start(more: &str) -> Self {
+        Self::at(&format!("--port 0 {more}"))
+    }
+
+    /// One that is told where to listen.
+    pub fn at(more: &str) -> Self {
         let own = std::process::id();
-        let line = format!("mock --port 0 --exit-with-parent {own} {more}");
+        let line = format!("mock --exit-with-parent {own} {more}");
         let mut child = command(&words(&line))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

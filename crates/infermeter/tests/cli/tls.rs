@@ -13,7 +13,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 /// Starts an https server for `name`; returns its port and its authority's certificate.
-fn serve(name: &str) -> (u16, String) {
+pub fn serve(name: &str) -> (u16, String) {
     let mut authority = CertificateParams::new(Vec::new()).expect("no names");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().expect("a key");

@@ -10,5 +10,6 @@ mod link;
 mod metrics;
 mod parameters;
 mod soak;
+mod sockets;
 mod timing;
 mod tls;

@@ -43,6 +43,16 @@ impl Driver {
         self.next += 1;
     }
 
+    /// The same to one of several addresses, where the turn before was answered from there.
+    pub fn exchange_at(&mut self, ask: Ask, address: Option<u32>) -> RequestRecord {
+        let intended = self.engine.now();
+        let mut prepared = prepare(self.next, ask);
+        prepared.address = address;
+        self.engine.send(prepared, Phase::Measure, intended);
+        self.next += 1;
+        self.finish().remove(0)
+    }
+
     /// Sends and waits for the end.
     pub fn exchange(&mut self, ask: Ask) -> RequestRecord {
         self.send(ask);

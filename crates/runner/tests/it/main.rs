@@ -15,3 +15,4 @@ mod support;
 mod time_outs;
 mod tls;
 mod tokens;
+mod ways;

@@ -2,7 +2,7 @@
 
 use infermeter_client::KeepTexts;
 use infermeter_client::encode::{Features, Headers, RequestEncoder, RequestShape, Target};
-use infermeter_client::engine::EngineConfig;
+use infermeter_client::engine::{Destinations, EngineConfig, Route};
 use infermeter_client::prepared::Prepared;
 use infermeter_client::response::Expect;
 use infermeter_client::reuse::Reuse;
@@ -111,6 +111,7 @@ pub fn prepare(id: u64, ask: Ask) -> Prepared {
         },
         waited: None,
         next: Vec::new(),
+        address: None,
         pause_ns: 0,
     }
 }
@@ -138,8 +139,7 @@ pub fn io() -> IoBackend {
 /// whoever uses it.
 pub fn engine_config(address: SocketAddr) -> EngineConfig {
     EngineConfig {
-        address,
-        tls: None,
+        to: Arc::new(Destinations::one(Route::to(address, None))),
         clock: Clock::starting_in(0),
         io: io(),
         kernel_stamps: false,
@@ -155,7 +155,6 @@ pub fn engine_config(address: SocketAddr) -> EngineConfig {
         spare_connections: 0,
         reuse: Reuse::Tried,
         retry_stale: false,
-        last_connect: Arc::default(),
         budget: Arc::default(),
         burn: 0,
         spin: 0,

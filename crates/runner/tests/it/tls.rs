@@ -2,6 +2,7 @@
 
 use crate::engine_support::{Driver, end};
 use crate::support::{Ask, engine_config};
+use infermeter_client::engine::{Destinations, EngineConfig, Route};
 use infermeter_client::tls::{Trust, tls_for};
 use infermeter_core::record::{Outcome, Reason, RequestRecord};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -14,15 +15,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-type Issuer = CertifiedIssuer<'static, KeyPair>;
+pub type Issuer = CertifiedIssuer<'static, KeyPair>;
 
-fn authority() -> Issuer {
+pub fn authority() -> Issuer {
     let mut params = CertificateParams::new(Vec::new()).expect("no names");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("signed")
 }
 
-fn server_config(authority: &Issuer, name: &str) -> Arc<ServerConfig> {
+pub fn server_config(authority: &Issuer, name: &str) -> Arc<ServerConfig> {
     let key = KeyPair::generate().expect("a key");
     let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
     let certificate = params.signed_by(&key, authority).expect("signed");
@@ -38,7 +39,7 @@ fn server_config(authority: &Issuer, name: &str) -> Arc<ServerConfig> {
 }
 
 /// Serves every connection on a thread of its own, as long as the test runs.
-fn serve(config: Arc<ServerConfig>) -> SocketAddr {
+pub fn serve(config: Arc<ServerConfig>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let address = listener.local_addr().expect("bound");
     thread::spawn(move || {
@@ -102,9 +103,15 @@ fn answer(stream: &mut impl Write) -> io::Result<()> {
 fn driver(address: SocketAddr, trusted: &Issuer, directory: &Path) -> Driver {
     let file = directory.join("ca.pem");
     std::fs::write(&file, trusted.pem()).expect("written");
+    Driver::with(config_over(address, &file))
+}
+
+/// TLS with who has a certificate of this file.
+fn config_over(address: SocketAddr, trusted: &Path) -> EngineConfig {
+    let tls = tls_for("localhost", Trust::And(trusted)).expect("settings");
     let mut config = engine_config(address);
-    config.tls = Some(tls_for("localhost", Trust::And(&file)).expect("settings"));
-    Driver::with(config)
+    config.to = Arc::new(Destinations::one(Route::to(address, Some(tls))));
+    config
 }
 
 #[test]
@@ -115,10 +122,9 @@ fn departures_count_ciphertext() {
     let directory = tempfile::tempdir().expect("a directory");
     let ca = authority();
     let address = serve(server_config(&ca, "localhost"));
-    let mut config = engine_config(address);
     let file = directory.path().join("ca.pem");
     std::fs::write(&file, ca.pem()).expect("written");
-    config.tls = Some(tls_for("localhost", Trust::And(&file)).expect("settings"));
+    let mut config = config_over(address, &file);
     config.audit_send = true;
     let mut driver = Driver::with(config);
     for _ in 0..3 {

@@ -29,3 +29,5 @@ mod time_outs;
 mod tls;
 #[path = "../it/tokens.rs"]
 mod tokens;
+#[path = "../it/ways.rs"]
+mod ways;

@@ -3,7 +3,7 @@
 use super::Reader;
 use anyhow::{Result, ensure};
 use infermeter_client::KeepTexts;
-use infermeter_client::engine::{Engine, EngineConfig};
+use infermeter_client::engine::{Destinations, Engine, EngineConfig, Route};
 use infermeter_client::live::Live;
 use infermeter_client::prepared::Prepared;
 use infermeter_client::response::Expect;
@@ -77,8 +77,7 @@ impl Reader for EngineReader {
 
 fn config(address: SocketAddr, sockets: usize) -> EngineConfig {
     EngineConfig {
-        address,
-        tls: None,
+        to: Arc::new(Destinations::one(Route::to(address, None))),
         clock: Clock::starting_in(0),
         io: IoBackend::Epoll,
         kernel_stamps: true,
@@ -94,7 +93,6 @@ fn config(address: SocketAddr, sockets: usize) -> EngineConfig {
         spare_connections: 0,
         reuse: Reuse::Tried,
         retry_stale: false,
-        last_connect: Arc::default(),
         budget: Arc::default(),
         burn: 0,
         spin: 0,
@@ -113,6 +111,7 @@ fn prepared(id: u64, chunks: usize) -> Prepared {
         },
         waited: None,
         next: Vec::new(),
+        address: None,
         pause_ns: 0,
     }
 }
