@@ -1,6 +1,6 @@
 //! `--repeat` and `--until`: every run complete and different, and what they say together.
 
-use crate::process::{Scratch, infermeter, manifest, mock};
+use crate::process::{Going, Mock, Scratch, infermeter, manifest, mock, words};
 use serde_json::Value;
 use std::path::Path;
 
@@ -101,4 +101,44 @@ fn what_makes_no_sense_is_refused_before_the_first_run() {
     let scratch = Scratch::new();
     let file = scratch.file("there", "");
     fails(&format!("--repeat 2 --out {file}"), &["exists"]);
+}
+
+#[test]
+fn every_run_has_the_cores_of_the_first() {
+    let scratch = Scratch::new();
+    let out = scratch.path("c");
+    let ran = infermeter(&format!(
+        "run mock:fixed {LOAD} --repeat 3 --quiet --out {}",
+        out.display()
+    ));
+    assert!(matches!(ran.code, Some(0 | 3)), "{ran:#?}");
+    let sides = ["run-01", "run-02", "run-03"].map(|name| {
+        let client = manifest(&out.join(name))["environment"]["client"].clone();
+        (client["cores"].clone(), client["mock_cores"].clone())
+    });
+    assert_eq!(sides[1], sides[0]);
+    assert_eq!(sides[2], sides[0]);
+}
+
+#[test]
+fn a_server_that_dies_leaves_an_experiment_that_can_be_reported() {
+    let scratch = Scratch::new();
+    let out = scratch.path("d");
+    let server = Mock::start("--preset fixed --ttft 2ms --step 1ms");
+    let mut going = Going::start(&words(&format!(
+        "run {} {LOAD} --repeat 4 --out {}",
+        server.url,
+        out.display()
+    )));
+    going.until_says("Run 1 of 4: ");
+    drop(server);
+    going.end().fails(4, &["Run 1 of 4: "]);
+    let reported = infermeter(&format!("report {}", out.display()));
+    assert_eq!(reported.code, Some(4), "{reported:#?}");
+    // The second run may have begun before the server was gone; its failures are data.
+    assert!(
+        reported.out.contains("4 runs were asked for") && reported.out.contains("run 4"),
+        "{reported:#?}"
+    );
+    assert!(reported.out.contains("Figures over"), "{reported:#?}");
 }
