@@ -4,9 +4,6 @@
 //! Invariant: a path given by name that holds no result is an error; a file met inside a directory
 //! that holds none is named and left out.
 
-use crate::altered;
-use crate::judged::Judged;
-use crate::suggest::closest;
 use anyhow::{Context, Result, anyhow, bail};
 use infermeter_analysis::Run;
 use infermeter_audit::Side;
@@ -16,6 +13,9 @@ use infermeter_audit::import::{self, ImportError, Mapping};
 use infermeter_record::{
     MANIFEST_FILE, ParquetRecords, RESPONSES_FILE, RecordState, RunDirectory, read_manifest,
 };
+use infermeter_session::altered;
+use infermeter_session::judged::Judged;
+use infermeter_session::suggest::closest;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -2,12 +2,12 @@
 //!
 //! It sends nothing. Invariant: text and JSON show the same numbers, and what is estimated says so.
 
-use crate::load::Load;
 use infermeter_core::plan::{History, Plan, RateProfile, Wait, Warmup};
 use infermeter_core::run::LoadModel;
 use infermeter_core::schedule::Schedule;
 use infermeter_core::slo::parse_percentile;
 use infermeter_core::units::Span;
+use infermeter_session::load::Load;
 use infermeter_stats::INDICATIVE_TAIL;
 use infermeter_workload::TraceFacts;
 use serde::Serialize;
@@ -113,7 +113,7 @@ impl DryRun {
         let measured = window.requests.filter(|_| sessions.is_none());
         Self {
             dry_run: true,
-            target: crate::secrets::redact_url(&plan.target),
+            target: infermeter_session::secrets::redact_url(&plan.target),
             load_model: load.model(),
             classes: load.workload.classes().to_vec(),
             unit: match (sessions, load.model()) {
@@ -137,7 +137,7 @@ impl DryRun {
             percentiles: support(plan, measured),
             runs_at_most: match (plan.repeat, plan.until) {
                 (None, None) => 1,
-                (most, _) => most.unwrap_or(crate::repeat::MOST_RUNS),
+                (most, _) => most.unwrap_or(infermeter_protocol::MOST_RUNS),
             },
             lines: about(plan, load),
         }
@@ -370,7 +370,7 @@ fn open_loop(plan: &Plan, load: &Load) -> Vec<String> {
         Some(_) => "sessions",
         None => "requests",
     };
-    let rate = load.rate_asked(plan).unwrap_or(0.0);
+    let rate = load.rate_asked(plan.seeds().schedule).unwrap_or(0.0);
     let mean = if plan.rate_profile.is_some() || plan.clients.is_some() {
         " on average over the window"
     } else {

@@ -2,22 +2,21 @@
 
 use crate::load::Load;
 use crate::place::{Cores, Size};
-use crate::target::ReadyTarget;
 use infermeter_core::declared::Declared;
 use infermeter_core::plan::{History, Plan, Sessions};
 use infermeter_probe::host::{governors, host_facts};
 use infermeter_workload::TraceFacts;
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
 /// Facts that go with a run. What is unknown is null.
 pub fn environment(
     plan: &Plan,
-    target: &ReadyTarget,
+    target: &Value,
     load: &Load,
-    place: (&Cores, Size),
+    (cores, size): (&Cores, Size),
     salt: u64,
 ) -> Value {
-    let (cores, size) = place;
     json!({
         "client": {
             "host": host_facts(),
@@ -29,7 +28,7 @@ pub fn environment(
             "connections_bound_by": size.bound_by,
             "connections_opened_ahead": size.open_ahead,
         },
-        "target": target.facts,
+        "target": target,
         "workload": {
             "tokenizer": load.workload.tokenizer().name(),
             "salt": salt,

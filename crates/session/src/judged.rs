@@ -1,16 +1,13 @@
-//! A run with its summary, findings and verdict: what `run` ends with and `report` begins with.
+//! A run with its summary, findings and verdict: what measuring ends with and a report
+//! begins with.
 
-use crate::exit;
-use infermeter_analysis::{
-    PrecisionRun, Run, SloStatus, Summary, all_failed, judge, objectives, summarize,
-};
+use infermeter_analysis::{PrecisionRun, Run, Summary, judge, summarize};
 use infermeter_core::finding::Verdict;
 use infermeter_core::plan::Until;
-use infermeter_core::run::{RunManifest, RunState};
+use infermeter_core::run::RunManifest;
 use infermeter_core::source::RecordSource;
-use infermeter_report::{Style, View};
-use serde_json::Value;
-use std::io::IsTerminal;
+use infermeter_protocol::{Kept, Place, RunSeen};
+use std::path::Path;
 
 /// A judged run.
 #[derive(Debug)]
@@ -51,49 +48,19 @@ impl Judged {
         })
     }
 
-    /// The summary for a terminal.
-    pub fn text(&self, view: View) -> String {
-        let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let style = Style {
-            color,
-            view,
-            ..Style::default()
-        };
-        let manifest = &self.manifest;
-        infermeter_report::terminal(
-            &self.summary,
-            self.verdict,
-            &manifest.findings,
-            manifest,
-            style,
-        )
-    }
-
-    /// The same as JSON.
-    pub fn json(&self) -> Value {
-        let manifest = &self.manifest;
-        infermeter_report::json(&self.summary, self.verdict, &manifest.findings, manifest)
-    }
-
-    /// The exit code.
-    pub fn exit_code(&self, strict: bool) -> u8 {
-        let worst_accepted = if strict {
-            Verdict::Valid
-        } else {
-            Verdict::Questionable
-        };
-        if self.manifest.state == RunState::Interrupted {
-            exit::INTERRUPTED
-        } else if all_failed(&self.summary) {
-            exit::TARGET
-        } else if self.verdict > worst_accepted {
-            exit::INVALID
-        } else {
-            match objectives(&self.summary) {
-                Some(SloStatus::Missed) => exit::MISSED,
-                Some(SloStatus::Undecided) => exit::UNDECIDED,
-                Some(SloStatus::Met) | None => exit::OK,
-            }
+    /// What a protocol sees of it.
+    pub fn seen(&self, directory: &Path, kept: Kept) -> RunSeen {
+        RunSeen {
+            summary: self.summary.clone(),
+            verdict: self.verdict,
+            state: self.manifest.state,
+            kept,
+            precision: self.precision.clone(),
+            place: Place {
+                directory: directory.to_owned(),
+                run_id: self.manifest.run_id.clone(),
+                seeds: self.manifest.seeds,
+            },
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::clients::Clients;
 use crate::dataset_file::DatasetFile;
+use crate::experiment::{LoadSpec, Pace, RateSpec};
 use crate::trace_options;
 use anyhow::{Context, Result, bail};
 use infermeter_core::clock::Offset;
@@ -14,12 +15,12 @@ use infermeter_core::schedule::{ArrivalIds, OpenSchedule, Schedule};
 use infermeter_core::text::inert;
 use infermeter_core::units::Span;
 use infermeter_schedule::{
-    ArrivalProcess, ClosedParams, OpenParams, Rate, ReplayParams, TimeScale, Waits, WarmupRule,
-    closed_schedule, open_schedule, replay_schedule, thin,
+    ClosedParams, OpenParams, Rate, ReplayParams, TimeScale, Waits, WarmupRule, closed_schedule,
+    open_schedule, replay_schedule, thin,
 };
 use infermeter_workload::{
     Api, ChatTemplate, Dataset, DatasetOptions, Kinds, MemberRule, TokenCounter, Tokenizer, Trace,
-    TraceOptions, TraceRow, Workload, WorkloadFile, read_rows, tokens_with_template,
+    TraceOptions, Workload, WorkloadFile, read_rows, tokens_with_template,
 };
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -40,6 +41,9 @@ const FORMS: [&str; 6] = [
 /// Requests of a closed loop that stand for those of a window without a number.
 const CLOSED_SAMPLE: u64 = 4_096;
 
+/// Measured requests of a run that does not say: only the tuning of a sequence rests on it.
+const UNKNOWN_REQUESTS: usize = 1_000;
+
 /// What is sent, and when.
 #[derive(Debug)]
 pub struct Load {
@@ -47,6 +51,8 @@ pub struct Load {
     pub workload: Workload,
     /// When.
     pub schedule: Schedule,
+    /// What sets the pace, and the phases.
+    pub spec: LoadSpec,
     /// Tokens that the chat template adds to each prompt; absent without a template, for sessions,
     /// and for a dataset, whose messages are of many kinds.
     pub template_tokens: Option<u32>,
@@ -68,15 +74,16 @@ impl Load {
     /// # Errors
     /// Naming the flag or the line of the trace.
     pub fn from_plan(plan: &Plan, salt: u64) -> Result<Self> {
+        let spec = LoadSpec::of(plan)?;
         let tokenizer = Tokenizer::open(&plan.tokenizer)?;
         if let Some(path) = &plan.workload_file {
-            return Self::from_file(plan, path, tokenizer, salt);
+            return Self::from_file((plan, spec), path, tokenizer, salt);
         }
         let template = match &plan.chat_template {
             Some(path) => Some(Arc::new(ChatTemplate::open(path)?)),
             None => None,
         };
-        let drawn = drawn(plan, tokenizer, template.as_ref())?;
+        let drawn = drawn((plan, &spec), tokenizer, template.as_ref())?;
         let (workload, template_tokens) = beginning(plan, drawn.workload, template.as_deref())?;
         let workload = match drawn.replayed {
             true => workload,
@@ -92,11 +99,17 @@ impl Load {
             due_in_window: drawn.due_in_window,
             waits: drawn.sessions.map(waits),
             scale: TimeScale::new(plan.time_scale)?,
+            spec,
         })
     }
 
     /// The requests of a workload file: at its instants, unless the plan says when.
-    fn from_file(plan: &Plan, path: &Path, tokenizer: Tokenizer, salt: u64) -> Result<Self> {
+    fn from_file(
+        (plan, spec): (&Plan, LoadSpec),
+        path: &Path,
+        tokenizer: Tokenizer,
+        salt: u64,
+    ) -> Result<Self> {
         let file = WorkloadFile::open(path).context("--workload-file")?;
         let said = &file.header().tokenizer;
         if said != tokenizer.identity() {
@@ -107,9 +120,9 @@ impl Load {
                 tokenizer.name()
             );
         }
-        let own_times = plan.peak_rate().is_none() && plan.concurrency.is_none();
+        let own_times = matches!(spec.pace, Pace::Recorded { .. });
         let schedule = if own_times {
-            Schedule::Open(replay_file(plan, path, &file)?)
+            Schedule::Open(replay_file((plan, &spec), path, &file)?)
         } else if file.entries().iter().any(|entry| entry.parent.is_some()) {
             bail!(
                 "--workload-file: requests of {} wait for each other: they are sent at the instants \
@@ -117,7 +130,7 @@ impl Load {
                 path.display()
             );
         } else {
-            schedule(plan, (None, None), plan.seeds().schedule)?
+            paced((plan, &spec), None)?
         };
         Ok(Self {
             drain_without_load: own_times && ends_with_window(&schedule),
@@ -128,7 +141,24 @@ impl Load {
             template_tokens: None,
             waits: None,
             scale: TimeScale::new(plan.time_scale)?,
+            spec,
         })
+    }
+
+    /// The same with another salt in every prompt.
+    #[must_use]
+    pub fn with_salt(mut self, salt: u64) -> Self {
+        self.workload = self.workload.with_salt(salt);
+        self
+    }
+
+    /// Measured requests that a run is expected to have; of a closed loop that only time ends nobody
+    /// knows.
+    pub fn expected_requests(&self) -> usize {
+        match &self.schedule {
+            Schedule::Open(open) => open.drain_from - open.measure_from,
+            Schedule::Closed(closed) => closed.requests.map_or(UNKNOWN_REQUESTS, |n| n as usize),
+        }
     }
 
     /// The measured requests. In a closed loop the warm-up may take more than the count asked for,
@@ -222,26 +252,36 @@ impl Load {
 
     /// Requests (or sessions) per second asked for over the window (open loop): the rate, the mean
     /// of a profile over the window, or what a trace has there.
-    pub fn rate_asked(&self, plan: &Plan) -> Option<f64> {
+    pub fn rate_asked(&self, seed: u64) -> Option<f64> {
         let Schedule::Open(open) = &self.schedule else {
             return None;
         };
-        if plan.rate.is_some() {
-            return plan.rate;
-        }
         let window_ns = open.window_end.since(open.window_start);
-        if let Some(clients) = &self.clients {
-            return clients.mean_rate(Span(window_ns)).ok();
+        match (&self.spec.pace, &self.clients) {
+            (
+                Pace::Clients {
+                    rate: Some(rate), ..
+                },
+                _,
+            ) => Some(*rate),
+            (_, Some(clients)) => clients.mean_rate(Span(window_ns)).ok(),
+            (Pace::Rate { rate, .. }, None) => match rate {
+                RateSpec::Constant(rate) => Some(*rate),
+                RateSpec::Profile(profile) => RateCurve::new(profile, seed).mean(window_ns),
+            },
+            (Pace::Clients { .. } | Pace::Recorded { .. } | Pace::Slots(_), None) => {
+                Some(self.due_in_window? as f64 / (window_ns as f64 / 1e9))
+            }
         }
-        if let Some(profile) = &plan.rate_profile {
-            return RateCurve::new(profile, plan.seeds().schedule).mean(window_ns);
-        }
-        Some(self.due_in_window? as f64 / (window_ns as f64 / 1e9))
     }
 }
 
 /// The instants of a workload file, in its own phases unless the plan has others.
-fn replay_file(plan: &Plan, path: &Path, file: &WorkloadFile) -> Result<OpenSchedule> {
+fn replay_file(
+    (plan, spec): (&Plan, &LoadSpec),
+    path: &Path,
+    file: &WorkloadFile,
+) -> Result<OpenSchedule> {
     let entries = file.entries().iter();
     let begins: Vec<_> = entries.filter(|entry| entry.parent.is_none()).collect();
     let offsets: Option<Vec<i64>> = begins.iter().map(|entry| entry.at_ns).collect();
@@ -252,7 +292,7 @@ fn replay_file(plan: &Plan, path: &Path, file: &WorkloadFile) -> Result<OpenSche
             path.display()
         );
     };
-    let mut params = replay_params(plan);
+    let mut params = replay_params((plan, spec));
     let asked = plan.warmup.is_some() || plan.duration.is_some() || plan.requests.is_some();
     if let (false, Some(phases)) = (asked, file.header().phases) {
         let scaled = |ns: i64| Span((ns as f64 * plan.time_scale).round() as i64);
@@ -299,7 +339,11 @@ impl Drawn {
     }
 }
 
-fn drawn(plan: &Plan, tokenizer: Tokenizer, template: Option<&Arc<ChatTemplate>>) -> Result<Drawn> {
+fn drawn(
+    (plan, spec): (&Plan, &LoadSpec),
+    tokenizer: Tokenizer,
+    template: Option<&Arc<ChatTemplate>>,
+) -> Result<Drawn> {
     let seeds = plan.seeds();
     if let Some(clients) = Clients::of_plan(plan)? {
         let (trace, schedule) = clients.load(plan, seeds)?;
@@ -311,10 +355,11 @@ fn drawn(plan: &Plan, tokenizer: Tokenizer, template: Option<&Arc<ChatTemplate>>
     }
     if let Some(path) = &plan.trace {
         if holds_texts(plan, path).context("--trace")? {
-            return timed_texts(plan, path, tokenizer, template);
+            return timed_texts((plan, spec), path, tokenizer, template);
         }
         let trace = trace(plan, path, &tokenizer)?;
-        let schedule = schedule(plan, (Some(trace.rows()), None), seeds.schedule)?;
+        let offsets: Vec<i64> = trace.rows().iter().map(|row| row.offset_ns).collect();
+        let schedule = Schedule::Open(replay_schedule(&offsets, &replay_params((plan, spec)))?);
         let roots = roots(schedule.clone(), &trace);
         let workload = Workload::from_trace(trace, seeds.workload, tokenizer);
         return Ok(Drawn {
@@ -325,7 +370,7 @@ fn drawn(plan: &Plan, tokenizer: Tokenizer, template: Option<&Arc<ChatTemplate>>
         });
     }
     let sessions = plan.sessions().context("--sessions")?;
-    let schedule = schedule(plan, (None, sessions.as_ref()), seeds.schedule)?;
+    let schedule = paced((plan, spec), sessions.as_ref())?;
     let workload = match &plan.dataset {
         Some(path) => {
             let dataset = dataset(plan, path, &tokenizer, template).context("--dataset")?;
@@ -440,7 +485,7 @@ fn holds_texts(plan: &Plan, path: &Path) -> Result<bool> {
 
 /// A trace with its texts: sent at its own instants.
 fn timed_texts(
-    plan: &Plan,
+    (plan, spec): (&Plan, &LoadSpec),
     path: &Path,
     tokenizer: Tokenizer,
     template: Option<&Arc<ChatTemplate>>,
@@ -459,7 +504,7 @@ fn timed_texts(
     };
     let offsets = dataset.offsets();
     let offsets = offsets.context("--trace: a row without a time cannot be replayed")?;
-    let schedule = replay_schedule(offsets, &replay_params(plan))?;
+    let schedule = replay_schedule(offsets, &replay_params((plan, spec)))?;
     let (drain_without_load, due_in_window) = (
         schedule.drain_from == schedule.arrivals.len(),
         Some((schedule.drain_from - schedule.measure_from) as u64),
@@ -474,12 +519,12 @@ fn timed_texts(
     })
 }
 
-fn replay_params(plan: &Plan) -> ReplayParams {
+fn replay_params((plan, spec): (&Plan, &LoadSpec)) -> ReplayParams {
     ReplayParams {
         time_scale: plan.time_scale,
-        warmup: WarmupRule::resolve(plan.warmup, plan.duration),
-        duration: plan.duration,
-        requests: plan.requests,
+        warmup: spec.warmup,
+        duration: spec.duration,
+        requests: spec.requests,
         drain_max: plan.timeout,
     }
 }
@@ -569,44 +614,45 @@ fn roots(schedule: Schedule, trace: &Trace) -> Schedule {
     }
 }
 
-fn schedule(
-    plan: &Plan,
-    (rows, sessions): (Option<&[TraceRow]>, Option<&Sessions>),
-    seed: u64,
-) -> Result<Schedule> {
+/// Arrivals of a process, or a closed loop.
+fn paced((plan, spec): (&Plan, &LoadSpec), sessions: Option<&Sessions>) -> Result<Schedule> {
     let stride = sessions.map_or(1, |sessions| u64::from(sessions.most_turns()));
-    let warmup = WarmupRule::resolve(plan.warmup, plan.duration);
-    let (duration, requests) = (plan.duration, plan.requests);
-    if let Some(rows) = rows {
-        let offsets: Vec<i64> = rows.iter().map(|row| row.offset_ns).collect();
-        let replayed = replay_schedule(&offsets, &replay_params(plan))?;
-        return Ok(Schedule::Open(replayed));
-    }
-    if let Some(slots) = plan.concurrency {
-        let params = ClosedParams {
-            slots,
-            stride,
-            warmup,
-            duration,
-            requests,
-        };
-        return Ok(Schedule::Closed(closed_schedule(&params)?));
-    }
-    let rate = match (plan.rate, &plan.rate_profile) {
-        (Some(rate), _) => Rate::Constant(rate),
-        (None, Some(profile)) => Rate::Profile(profile),
-        (None, None) => bail!("no load: give --rate, --rate-profile, --concurrency or --trace"),
-    };
-    let params = OpenParams {
-        process: ArrivalProcess::resolve(plan.arrival, plan.cv)?,
-        rate,
+    let LoadSpec {
+        pace,
         warmup,
         duration,
         requests,
-        drain_max: plan.timeout,
-    };
-    Ok(Schedule::Open(OpenSchedule {
-        ids: ArrivalIds::Every { stride },
-        ..open_schedule(&params, seed)?
-    }))
+    } = spec;
+    match pace {
+        Pace::Slots(slots) => {
+            let params = ClosedParams {
+                slots: *slots,
+                stride,
+                warmup: *warmup,
+                duration: *duration,
+                requests: *requests,
+            };
+            Ok(Schedule::Closed(closed_schedule(&params)?))
+        }
+        Pace::Rate { rate, process } => {
+            let params = OpenParams {
+                process: *process,
+                rate: match rate {
+                    RateSpec::Constant(rate) => Rate::Constant(*rate),
+                    RateSpec::Profile(profile) => Rate::Profile(profile),
+                },
+                warmup: *warmup,
+                duration: *duration,
+                requests: *requests,
+                drain_max: plan.timeout,
+            };
+            Ok(Schedule::Open(OpenSchedule {
+                ids: ArrivalIds::Every { stride },
+                ..open_schedule(&params, plan.seeds().schedule)?
+            }))
+        }
+        Pace::Clients { .. } | Pace::Recorded { .. } => {
+            bail!("no load: give --rate, --rate-profile, --concurrency or --trace")
+        }
+    }
 }

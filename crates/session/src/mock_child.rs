@@ -1,10 +1,11 @@
 //! The embedded simulator as a child process, on cores of its own, ended with the run.
 
-use crate::exit::ExitError;
+use crate::failure::{Cause, Failure};
 use crate::mock_settings::MockTarget;
 use anyhow::{Context, Result};
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// First words of the line that the simulator prints once it serves.
@@ -31,26 +32,24 @@ pub struct MockChild {
 }
 
 impl MockChild {
-    /// Starts `infermeter mock` on a free port and waits until it serves. `target` is what stands
-    /// behind `mock:`.
-    ///
-    /// # Errors
-    /// What the child said, when it does not come up (unknown preset, say).
-    pub fn start(target: &str, cores: &[usize]) -> Result<Self> {
-        let target = MockTarget::parse(target).context("target")?;
-        let mut flags = vec!["--preset".to_owned(), target.preset];
-        for setting in target.set {
-            flags.extend(["--set".to_owned(), setting]);
-        }
-        Self::start_with(&flags, cores)
-    }
-
-    /// Starts `infermeter mock` with `flags` on a free port and waits until it serves.
+    /// Starts `program mock` on a free port and waits until it serves. `target` is its preset
+    /// with its parameters.
     ///
     /// # Errors
     /// What the child said, when it does not come up.
-    pub fn start_with(flags: &[String], cores: &[usize]) -> Result<Self> {
-        let program = std::env::current_exe().context("own program not found")?;
+    pub fn start(program: &Path, target: &MockTarget, cores: &[usize]) -> Result<Self> {
+        let mut flags = vec!["--preset".to_owned(), target.preset.clone()];
+        for setting in &target.set {
+            flags.extend(["--set".to_owned(), setting.clone()]);
+        }
+        Self::start_with(program, &flags, cores)
+    }
+
+    /// Starts `program mock` with `flags` on a free port and waits until it serves.
+    ///
+    /// # Errors
+    /// What the child said, when it does not come up.
+    pub fn start_with(program: &Path, flags: &[String], cores: &[usize]) -> Result<Self> {
         let mut command = Command::new(program);
         command.arg("mock").args(flags).args(["--port", "0"]);
         command.args(["--exit-with-parent", &std::process::id().to_string()]);
@@ -88,11 +87,7 @@ impl MockChild {
             let _ = child.wait();
             let said = said.trim();
             let said = said.strip_prefix("error: ").unwrap_or(said);
-            return Err(ExitError {
-                code: crate::exit::USAGE,
-                message: said.to_owned(),
-            }
-            .into());
+            return Err(Failure::of(Cause::Usage, said).into());
         };
         Ok(Self {
             child,

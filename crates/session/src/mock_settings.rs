@@ -5,6 +5,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use infermeter_mock::settings::{SETTINGS, SettingError, Settings};
 use infermeter_mock::{Config, Preset};
 use serde_json::Value;
+use std::fmt;
 use std::path::Path;
 
 /// A target's preset and its parameters, checked.
@@ -28,12 +29,32 @@ impl MockTarget {
             .filter(|pair| !pair.is_empty())
             .map(str::to_owned)
             .collect();
-        let mut config = Config::new(Preset::parse(preset).map_err(|e| anyhow!("{e}"))?);
-        from_texts(set.iter().map(String::as_str))?.apply(&mut config)?;
-        Ok(Self {
+        let target = Self {
             preset: preset.to_owned(),
             set,
-        })
+        };
+        target.config()?;
+        Ok(target)
+    }
+
+    /// The simulator that it is.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn config(&self) -> Result<Config> {
+        let mut config = Config::new(Preset::parse(&self.preset).map_err(|e| anyhow!("{e}"))?);
+        from_texts(self.set.iter().map(String::as_str))?.apply(&mut config)?;
+        Ok(config)
+    }
+}
+
+impl fmt::Display for MockTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.preset)?;
+        match self.set.is_empty() {
+            true => Ok(()),
+            false => write!(f, "?{}", self.set.join("&")),
+        }
     }
 }
 

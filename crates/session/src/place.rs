@@ -1,9 +1,10 @@
 //! Where the client runs: threads, cores, connections, descriptors.
 
+use crate::experiment::ClientSpec;
+use crate::load::Load;
 use anyhow::{Result, bail};
-use infermeter_core::plan::Plan;
 use infermeter_core::schedule::Schedule;
-use infermeter_sys::{affinity, limits};
+use infermeter_sys::limits;
 use serde::Serialize;
 
 /// Descriptors kept for files, timers and pipes.
@@ -24,19 +25,25 @@ pub struct Cores {
     pub client: Vec<usize>,
 }
 
-/// Splits the allowed cores: the simulator gets the first half, the client the rest.
-pub fn split_cores(plan: &Plan) -> Cores {
-    let all = affinity::allowed_cores();
-    if !plan.is_mock() || all.len() < 2 {
-        return Cores {
+impl Cores {
+    /// All of them for the client.
+    pub fn of_client(all: &[usize]) -> Self {
+        Self {
             mock: Vec::new(),
-            client: all,
-        };
+            client: all.to_vec(),
+        }
     }
-    let (mock, client) = all.split_at(all.len() / 2);
-    Cores {
-        mock: mock.to_vec(),
-        client: client.to_vec(),
+
+    /// The simulator gets the first half, the client the rest; one core is shared.
+    pub fn split(all: &[usize]) -> Self {
+        if all.len() < 2 {
+            return Self::of_client(all);
+        }
+        let (mock, client) = all.split_at(all.len() / 2);
+        Self {
+            mock: mock.to_vec(),
+            client: client.to_vec(),
+        }
     }
 }
 
@@ -108,17 +115,22 @@ impl System {
 ///
 /// # Errors
 /// When the system does not allow the connections that the plan needs.
-pub fn size(plan: &Plan, schedule: &Schedule, cores: &Cores) -> Result<Size> {
-    let threads = plan
+pub fn size(client: &ClientSpec, load: &Load, cores: &Cores) -> Result<Size> {
+    let schedule = &load.schedule;
+    let threads = client
         .threads
         .map_or(cores.client.len().max(1), |t| t as usize)
         // Each thread has a connection at least: more of them would lift the cap.
-        .min(plan.max_connections.map_or(usize::MAX, |cap| cap as usize));
+        .min(
+            client
+                .max_connections
+                .map_or(usize::MAX, |cap| cap as usize),
+        );
     let needed = match schedule {
         Schedule::Closed(closed) => u64::from(closed.slots),
-        Schedule::Open(_) => plan.peak_rate().map_or(1.0, |r| r.min(1e6)) as u64 + 1,
+        Schedule::Open(_) => load.spec.peak_rate().map_or(1.0, |r| r.min(1e6)) as u64 + 1,
     };
-    let asked = plan.max_connections.map(u64::from);
+    let asked = client.max_connections.map(u64::from);
     let ports = infermeter_probe::host::local_ports().map_or(DEFAULT_PORTS, |(low, high)| {
         u64::from(high.saturating_sub(low))
     });
@@ -152,7 +164,8 @@ pub fn size(plan: &Plan, schedule: &Schedule, cores: &Cores) -> Result<Size> {
     };
     let open_ahead = match schedule {
         Schedule::Closed(closed) => u64::from(closed.slots),
-        Schedule::Open(_) => plan
+        Schedule::Open(_) => load
+            .spec
             .peak_rate()
             .unwrap_or(8.0)
             .clamp(MIN_AHEAD, MAX_AHEAD)
@@ -164,4 +177,20 @@ pub fn size(plan: &Plan, schedule: &Schedule, cores: &Cores) -> Result<Size> {
         bound_by,
         open_ahead: open_ahead.min(max_connections) as usize,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_client_gets_the_larger_half() {
+        let check = |all: &[usize], mock: &[usize], client: &[usize]| {
+            let cores = Cores::split(all);
+            assert_eq!((&cores.mock[..], &cores.client[..]), (mock, client));
+        };
+        check(&[3], &[], &[3]);
+        check(&[1, 5], &[1], &[5]);
+        check(&[0, 1, 2], &[0], &[1, 2]);
+    }
 }

@@ -5,7 +5,6 @@
 use anyhow::{Result, bail};
 use infermeter_core::plan::Io;
 use infermeter_core::run::IoBackend;
-use infermeter_sys::uring;
 use serde_json::{Value, json};
 
 /// The way of receiving that a run takes.
@@ -20,11 +19,15 @@ pub struct Receiving {
 }
 
 impl Receiving {
-    /// Chooses, trying io_uring where it is wanted.
+    /// Chooses; `probe` tries io_uring where it is wanted.
     ///
     /// # Errors
     /// When io_uring was asked for and does not work here.
-    pub fn choose(wanted: Io, kernel_stamps: bool) -> Result<Self> {
+    pub fn choose(
+        wanted: Io,
+        kernel_stamps: bool,
+        probe: impl FnOnce() -> Result<(), String>,
+    ) -> Result<Self> {
         let (io, why) = match (wanted, kernel_stamps) {
             (Io::Epoll, _) => (IoBackend::Epoll, "asked for".to_owned()),
             (Io::Auto, false) => (
@@ -35,11 +38,11 @@ impl Receiving {
                 "--io uring: the kernel gives no receive stamps here, without which io_uring is of \
                  no use; leave --io out"
             ),
-            (Io::Auto, true) => match uring::probe() {
+            (Io::Auto, true) => match probe() {
                 Ok(()) => (IoBackend::Uring, "a probe succeeded".to_owned()),
                 Err(error) => (IoBackend::Epoll, format!("io_uring does not work: {error}")),
             },
-            (Io::Uring, true) => match uring::probe() {
+            (Io::Uring, true) => match probe() {
                 Ok(()) => (IoBackend::Uring, "asked for; a probe succeeded".to_owned()),
                 Err(error) => bail!(
                     "--io uring: io_uring does not work here: {error}; allow it (sysctl \
@@ -71,13 +74,19 @@ impl Receiving {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use infermeter_sys::uring;
+
+    fn choose(wanted: Io, kernel_stamps: bool) -> Result<Receiving> {
+        let probe = || uring::probe().map_err(|error| error.to_string());
+        Receiving::choose(wanted, kernel_stamps, probe)
+    }
 
     #[test]
     fn without_stamps_io_uring_is_not_taken() {
-        let chosen = Receiving::choose(Io::Auto, false).expect("epoll always works");
+        let chosen = choose(Io::Auto, false).expect("epoll always works");
         assert_eq!(chosen.io, IoBackend::Epoll);
         assert_eq!(chosen.facts()["receives_with"], "epoll");
-        let refused = Receiving::choose(Io::Uring, false).expect_err("asked for");
+        let refused = choose(Io::Uring, false).expect_err("asked for");
         assert!(
             refused.to_string().contains("no receive stamps"),
             "{refused}"
@@ -86,7 +95,7 @@ mod tests {
 
     #[test]
     fn epoll_is_taken_without_a_probe() {
-        let chosen = Receiving::choose(Io::Epoll, true).expect("epoll always works");
+        let chosen = choose(Io::Epoll, true).expect("epoll always works");
         assert_eq!(
             (chosen.io, chosen.why.as_str()),
             (IoBackend::Epoll, "asked for")
@@ -96,8 +105,8 @@ mod tests {
     #[test]
     fn auto_takes_io_uring_exactly_where_the_probe_succeeds() {
         let works = uring::probe().is_ok();
-        let auto = Receiving::choose(Io::Auto, true).expect("a fallback");
+        let auto = choose(Io::Auto, true).expect("a fallback");
         assert_eq!(auto.io == IoBackend::Uring, works, "{auto:?}");
-        assert_eq!(Receiving::choose(Io::Uring, true).is_ok(), works);
+        assert_eq!(choose(Io::Uring, true).is_ok(), works);
     }
 }

@@ -17,6 +17,29 @@ pub fn random_run_id() -> Result<String> {
     Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
 }
 
+/// What is fresh for every run: its id, and the salt of its prompts unless the plan fixes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunIdentity {
+    /// 128-bit id, hex; the prefix of every `x-request-id`.
+    pub id: String,
+    /// Mixed into every prompt.
+    pub salt: u64,
+}
+
+impl RunIdentity {
+    /// A new one, with the plan's salt where it has one.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub fn fresh(salt: Option<u64>) -> Result<Self> {
+        let id = random_run_id()?;
+        Ok(Self {
+            salt: salt.unwrap_or_else(|| salt_of(&id)),
+            id,
+        })
+    }
+}
+
 /// A fresh salt: the first 52 bits of a run id, a number that every JSON reader keeps exactly.
 pub fn salt_of(run_id: &str) -> u64 {
     u64::from_str_radix(run_id.get(..13).unwrap_or("0"), 16).unwrap_or(0)

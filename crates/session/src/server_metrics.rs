@@ -3,6 +3,7 @@
 //! A page that is missing or silent is a fact about the server, never an error of the run. Invariant:
 //! credentials go to the target's own host and port alone.
 
+use crate::experiment::{Experiment, MetricsSpec, Probing, TrustSpec};
 use crate::secrets::Secrets;
 use crate::target::trust;
 use anyhow::Result;
@@ -10,11 +11,11 @@ use infermeter_client::control::{Channel, reach};
 use infermeter_client::encode::{Headers, Target};
 use infermeter_client::tls::tls_for;
 use infermeter_core::clock::Clock;
-use infermeter_core::plan::{Plan, ServerMetrics};
 use infermeter_core::schedule::Phase;
 use infermeter_core::server::{
     SERVER_METRICS_VERSION, ServerEngine, ServerFigures, ServerReading, ServerWatch,
 };
+use infermeter_core::units::Span;
 use infermeter_probe::metrics_page::MetricsPage;
 use infermeter_probe::target::Control;
 use infermeter_probe::watch::{Notice, Watch};
@@ -40,18 +41,23 @@ pub struct KnownPage {
     pub before: ServerFigures,
 }
 
-/// Looks for the page that the plan means, through `channel` where it is the target's; else tells
+/// Looks for the page that the experiment means, through `channel` where it is the target's; else tells
 /// why there is none.
 pub fn find(
-    plan: &Plan,
+    experiment: &Experiment,
     control: &mut Control,
     (target, headers, channel): (&Target, &Headers, Channel),
 ) -> Result<KnownPage, String> {
-    let page = match &plan.server_metrics {
-        ServerMetrics::Off => return Err("--server-metrics off".to_owned()),
-        ServerMetrics::Auto if plan.no_probe => return Err("--no-probe".to_owned()),
-        ServerMetrics::Auto => MetricsPage::of(target.clone(), headers.clone(), quick(channel)),
-        ServerMetrics::Url(url) => elsewhere(plan, url, (target, headers, channel))?,
+    let spec = &experiment.target;
+    let page = match (&spec.metrics, spec.probing) {
+        (MetricsSpec::Off, _) => return Err("--server-metrics off".to_owned()),
+        (MetricsSpec::Beside { .. }, Probing::Never) => return Err("--no-probe".to_owned()),
+        (MetricsSpec::Beside { .. }, Probing::Fields { .. }) => {
+            MetricsPage::of(target.clone(), headers.clone(), quick(channel))
+        }
+        (MetricsSpec::At { url, .. }, _) => {
+            elsewhere(&spec.trust, url, (target, headers, channel))?
+        }
     };
     let found = control.read_page(&page, "before the load");
     let (engine, before) = found.map_err(|error| error.to_string())?;
@@ -73,13 +79,13 @@ fn quick(channel: Channel) -> Channel {
 
 /// The page at a URL of its own.
 fn elsewhere(
-    plan: &Plan,
+    believed: &TrustSpec,
     url: &str,
     (target, headers, channel): (&Target, &Headers, Channel),
 ) -> Result<MetricsPage, String> {
     let page = Target::parse(url).map_err(|error| error.to_string())?;
     let tls = match page.is_https() {
-        true => Some(tls_for(page.host(), trust(plan)).map_err(|e| e.to_string())?),
+        true => Some(tls_for(page.host(), trust(believed)).map_err(|e| e.to_string())?),
         false => None,
     };
     let channel = quick(channel);
@@ -114,11 +120,11 @@ impl Watching {
     /// When the file cannot be written.
     pub fn start(
         known: &KnownPage,
-        (plan, run_id): (&Plan, &str),
+        (interval, run_id): (Span, &str),
         (directory, cores): (&Path, Vec<usize>),
         secrets: &Secrets,
     ) -> Result<Self> {
-        let interval_ns = plan.server_metrics_interval.ns();
+        let interval_ns = interval.ns();
         let file = ServerWatch {
             format_version: SERVER_METRICS_VERSION,
             engine: known.engine,

@@ -2,16 +2,21 @@
 //! request fields it accepts. All control traffic of a run happens here.
 
 use crate::api_key::{api_key, key_file_readable};
-use crate::exit::{self, ExitError};
-use crate::run_id::salt_of;
+use crate::experiment::{Answers, Experiment, Probing, Server, TrustSpec};
+use crate::failure::{Cause, Failure};
+use crate::host::Host;
+use crate::mock_child::MockChild;
+use crate::observer::Observer;
+use crate::place::Cores;
+use crate::run_id::{RunIdentity, salt_of};
 use crate::secrets::{Secrets, redact_lines, redact_path};
 use crate::server_metrics::{self, KnownPage};
 use crate::unusable::{Known, Unusable, not_listed, unreachable};
-use crate::{cache_probe, output, proxy};
+use crate::{cache_probe, proxy};
 use anyhow::{Context, Result, anyhow, bail};
 use infermeter_client::control::{Channel, ControlError, Speech, reach};
 use infermeter_client::encode::{
-    BodyTemplate, Features, Headers, RequestEncoder, RequestShape, Target,
+    BodyTemplate, Features, Headers, RequestEncoder, RequestShape, Target as Url,
 };
 use infermeter_client::reuse::Reuse;
 use infermeter_client::tls::{Tls, Trust, tls_for};
@@ -21,6 +26,7 @@ use infermeter_core::plan::{Plan, SamplingValue};
 use infermeter_core::request::{BodyMember, RequestContent};
 use infermeter_core::run::{ControlRequest, RunManifest};
 use infermeter_core::text::inert;
+use infermeter_core::units::Span;
 use infermeter_probe::counters::PrefixCounters;
 use infermeter_probe::engine::EngineFacts;
 use infermeter_probe::features::{ProbeError, Trial, careful, probe, try_all};
@@ -47,9 +53,23 @@ const LOOK: Duration = Duration::from_millis(50);
 /// What takes longer is told.
 const LONG_WAIT: Duration = Duration::from_secs(1);
 
-/// A target ready for load.
+/// A target ready for load: started where it is a simulator, reached, recognised, and tried. It outlives a
+/// run: what was found out holds for every further run on it.
 #[derive(Debug)]
-pub struct ReadyTarget {
+pub struct Target {
+    /// Cores of both sides.
+    pub cores: Cores,
+    /// The simulator that was started for it; ends with it.
+    mock: Option<MockChild>,
+    /// What was found out.
+    found: Found,
+    /// Runs that were begun on it.
+    runs: usize,
+}
+
+/// What was found out about a target.
+#[derive(Debug)]
+pub struct Found {
     /// Where to connect.
     pub address: SocketAddr,
     /// TLS, for https.
@@ -60,10 +80,14 @@ pub struct ReadyTarget {
     pub model: String,
     /// Whether connections are known to last for one answer only.
     pub reuse: Reuse,
-    /// Control requests made.
+    /// The target's URL.
+    url: Url,
+    /// Control requests made: those that found all this out, then those of the run that goes on.
     pub control: Vec<ControlRequest>,
-    /// Sends those after the load.
-    after: Control,
+    /// How many of them found all this out.
+    probes: usize,
+    /// Sends further ones.
+    asking: Control,
     /// The server's metrics page, where it has one that is known.
     pub metrics: Option<KnownPage>,
     /// What was found out, for `environment.target`.
@@ -74,7 +98,116 @@ pub struct ReadyTarget {
     pub secrets: Secrets,
 }
 
-impl ReadyTarget {
+impl Target {
+    /// Gets the target of an experiment ready: starts the simulator, where it is one.
+    ///
+    /// # Errors
+    /// When it cannot be used, and when a signal came.
+    pub fn ready(
+        host: &Host,
+        experiment: &Experiment,
+        identity: &RunIdentity,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        let cores = host.cores(experiment.is_simulated());
+        let mock = match &experiment.target.server {
+            Server::Simulator(mock) => Some(MockChild::start(host.program(), mock, &cores.mock)?),
+            Server::Url(_) => None,
+        };
+        host.keep_to(&cores);
+        Self::reached(experiment, identity, Started { cores, mock }, observer)
+    }
+
+    /// The same with a simulator that was started already.
+    ///
+    /// # Errors
+    /// As [`Self::ready`].
+    pub fn of_simulator(
+        host: &Host,
+        experiment: &Experiment,
+        identity: &RunIdentity,
+        mock: MockChild,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        let started = Started {
+            cores: host.cores(true),
+            mock: Some(mock),
+        };
+        host.keep_to(&started.cores);
+        Self::reached(experiment, identity, started, observer)
+    }
+
+    fn reached(
+        experiment: &Experiment,
+        identity: &RunIdentity,
+        started: Started,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        let url = started.mock.as_ref().map(|mock| mock.url.as_str());
+        let found = found_unless_stopped(experiment, url, &identity.id, observer)?;
+        Ok(Self {
+            cores: started.cores,
+            mock: started.mock,
+            found,
+            runs: 0,
+        })
+    }
+
+    /// What is known of it.
+    pub fn found(&self) -> &Found {
+        &self.found
+    }
+
+    /// The simulator's process id, where it is one that was started for it.
+    pub fn simulator_pid(&self) -> Option<u32> {
+        self.mock.as_ref().map(MockChild::pid)
+    }
+
+    /// Ends the simulator and waits for its last lines.
+    ///
+    /// # Errors
+    /// When it cannot be ended.
+    pub fn end(self) -> Result<()> {
+        self.mock.map_or(Ok(()), MockChild::end)
+    }
+
+    /// A run begins. Before each but the first, it is looked whether anybody is still there, and the
+    /// server's counters are read anew: those of the run before are in the old ones.
+    ///
+    /// # Errors
+    /// When nobody accepts a connection any more.
+    pub fn begin(&mut self, experiment: &Experiment, identity: &RunIdentity) -> Result<()> {
+        self.runs += 1;
+        if self.runs == 1 {
+            return Ok(());
+        }
+        let found = &mut self.found;
+        let timeout = duration(experiment.client.connect_timeout);
+        let reached = reach(found.url.host(), found.url.port(), timeout);
+        reached.map_err(|error| {
+            let mut failure = unreachable(&found.url, &error.to_string());
+            found.secrets.scrub(&mut failure.message);
+            failure
+        })?;
+        found.asking.begin_run(&identity.id, limits(experiment));
+        found.asking.log.truncate(found.probes);
+        found.control.truncate(found.probes);
+        if let Some(known) = &mut found.metrics {
+            if let Ok((_, now)) = found.asking.read_page(&known.page, "before the load") {
+                known.before = now;
+            }
+            for mut request in found.asking.log[found.probes..].iter().cloned() {
+                hide(&found.secrets, &mut request);
+                found.control.push(request);
+            }
+            let before = PrefixCounters::of(&known.before);
+            found.facts["prefix_cache"] = json!(before.map(|before| json!({ "before": before })));
+        }
+        Ok(())
+    }
+}
+
+impl Found {
     /// Reads the server's counters after the load, where they were there before it: into the
     /// manifest's environment and control requests.
     pub fn read_counters_after(&self, manifest: &mut RunManifest) {
@@ -84,7 +217,7 @@ impl ReadyTarget {
         if PrefixCounters::of(&known.before).is_none() {
             return;
         }
-        let mut control = self.after.clone();
+        let mut control = self.asking.clone();
         let after = control.read_page(&known.page, "after the load");
         let after = after.ok().and_then(|(_, now)| PrefixCounters::of(&now));
         manifest.environment["target"]["prefix_cache"]["after"] = json!(after);
@@ -95,18 +228,26 @@ impl ReadyTarget {
     }
 }
 
-/// Prepares on a thread of its own: a signal ends the wait, whatever the target does.
-///
-/// # Errors
-/// When the target cannot be used, and when a signal came.
-pub fn prepare_unless_stopped(
-    plan: &Plan,
+/// What a target begins with.
+struct Started {
+    cores: Cores,
+    mock: Option<MockChild>,
+}
+
+/// Finds out on a thread of its own: a signal ends the wait, whatever the target does.
+fn found_unless_stopped(
+    experiment: &Experiment,
     mock_url: Option<&str>,
     run_id: &str,
-) -> Result<ReadyTarget> {
+    observer: &dyn Observer,
+) -> Result<Found> {
     let (sender, receiver) = channel();
     let waits = Waits::default();
-    let (own, url, waiting) = (plan.clone(), mock_url.map(str::to_owned), waits.clone());
+    let (own, url, waiting) = (
+        experiment.clone(),
+        mock_url.map(str::to_owned),
+        waits.clone(),
+    );
     let run_id = run_id.to_owned();
     std::thread::spawn(move || {
         // Nobody listens any more after a signal.
@@ -117,25 +258,23 @@ pub fn prepare_unless_stopped(
         match receiver.recv_timeout(LOOK) {
             Ok(result) if signals::count() == 0 => return result,
             Err(RecvTimeoutError::Timeout) if signals::count() == 0 => {
-                told = tell(plan, &waits, told);
+                told = tell(observer, &waits, told);
             }
             Err(RecvTimeoutError::Disconnected) => bail!("the target could not be prepared"),
-            _ => return Err(ExitError::interrupted("stopped before the first request").into()),
+            _ => return Err(Failure::interrupted("stopped before the first request").into()),
         }
     }
 }
 
 /// Says once what takes long; returns the number of the last wait that was told.
-fn tell(plan: &Plan, waits: &Waits, told: u64) -> u64 {
+fn tell(observer: &dyn Observer, waits: &Waits, told: u64) -> u64 {
     match waits.look() {
         Some(wait) if wait.number > told && wait.lasted() >= LONG_WAIT => {
-            if !plan.quiet {
-                let what = redact_path(&wait.what);
-                let (limit, flag) = (wait.limit.as_secs_f64(), wait.flag);
-                output::note(&format!(
-                    "waiting for {what}, at most {limit:.0} s ({flag})"
-                ));
-            }
+            let what = redact_path(&wait.what);
+            let (limit, flag) = (wait.limit.as_secs_f64(), wait.flag);
+            observer.note(&format!(
+                "waiting for {what}, at most {limit:.0} s ({flag})"
+            ));
             wait.number
         }
         _ => told,
@@ -146,32 +285,49 @@ fn tell(plan: &Plan, waits: &Waits, told: u64) -> u64 {
 ///
 /// # Errors
 /// When it cannot be used: unreachable, wrong credentials, no answer as it should be.
-fn prepare(plan: &Plan, mock_url: Option<&str>, run_id: &str, waits: Waits) -> Result<ReadyTarget> {
+fn prepare(
+    experiment: &Experiment,
+    mock_url: Option<&str>,
+    run_id: &str,
+    waits: Waits,
+) -> Result<Found> {
+    let plan = experiment.plan();
     let url = mock_url.unwrap_or(plan.target.as_str());
-    let target = Target::parse(url).map_err(|e| anyhow!("target: {e}"))?;
-    let api_key = api_key(plan, &target)?;
+    let url = Url::parse(url).map_err(|e| anyhow!("target: {e}"))?;
+    let api_key = api_key(plan, &url)?;
     let template = template(plan)?;
-    let secrets = Secrets::of(plan, &target, api_key.as_deref(), template.as_ref());
-    let headers = headers(plan, api_key.as_deref())?;
-    let place = (target, headers, template);
-    match ready(plan, mock_url.is_some(), run_id, place, waits) {
-        Ok(mut ready) => {
-            ready.control.iter_mut().for_each(|r| hide(&secrets, r));
-            secrets.scrub_value(&mut ready.facts);
-            for finding in &mut ready.findings {
+    let secrets = Secrets::of(plan, &url, api_key.as_deref(), template.as_ref());
+    let asked = Asked {
+        run_id: run_id.to_owned(),
+        headers: headers(plan, api_key.as_deref())?,
+        url,
+        template,
+    };
+    match find_out(experiment, asked, waits) {
+        Ok(mut found) => {
+            found.control.iter_mut().for_each(|r| hide(&secrets, r));
+            secrets.scrub_value(&mut found.facts);
+            for finding in &mut found.findings {
                 secrets.scrub(&mut finding.message);
                 secrets.scrub(&mut finding.evidence);
                 secrets.scrub(&mut finding.advice);
             }
-            Ok(ReadyTarget { secrets, ..ready })
+            Ok(Found { secrets, ..found })
         }
         Err(error) => {
             let mut message = redact_lines(&format!("{error:#}"));
             secrets.scrub(&mut message);
-            let code = exit::code_of(&error);
-            Err(ExitError { code, message }.into())
+            Err(Failure::of(Cause::of(&error), message).into())
         }
     }
+}
+
+/// What goes with every question.
+struct Asked {
+    run_id: String,
+    url: Url,
+    headers: Headers,
+    template: Option<BodyTemplate>,
 }
 
 /// Hides what is secret in a control request: in its path, and in what the server said.
@@ -181,68 +337,62 @@ fn hide(secrets: &Secrets, request: &mut ControlRequest) {
     secrets.scrub(&mut request.result);
 }
 
-fn ready(
-    plan: &Plan,
-    is_mock: bool,
-    run_id: &str,
-    (target, headers, template): (Target, Headers, Option<BodyTemplate>),
-    waits: Waits,
-) -> Result<ReadyTarget> {
-    let channel = channel_to(plan, &target, &waits)?;
-    let (address, tls) = (channel.address, channel.tls.clone());
-    let to = (channel.clone(), target.clone());
-    let within = (limits(plan), waits);
-    let mut control = Control::new(to, headers.clone(), run_id.to_owned(), within);
-    let extra_body = plan.extra_body.as_ref().and_then(Value::as_object).cloned();
-    let mut shape = RequestShape {
-        endpoint: plan.endpoint,
-        model: String::new(),
-        stream: !plan.no_stream,
-        features: careful(!plan.no_stream),
+fn find_out(experiment: &Experiment, asked: Asked, waits: Waits) -> Result<Found> {
+    let plan = experiment.plan();
+    let Asked {
+        run_id,
+        url,
         headers,
-        extra_body: extra_body.unwrap_or_default(),
-        session_header: plan.session_header.clone(),
-        path: plan.endpoint_path.clone(),
         template,
-    };
+    } = asked;
+    let channel = channel_to(experiment, &url, &waits)?;
+    let (address, tls) = (channel.address, channel.tls.clone());
+    let to = (channel.clone(), url.clone());
+    let within = (limits(experiment), waits);
+    let mut control = Control::new(to, headers.clone(), run_id.clone(), within);
+    let mut shape = shape(experiment, headers, template);
     let trials = trials(plan)?;
     let mut facts = TargetFacts::default();
     let probed = probed(plan, (&mut control, &trials), (&mut shape, &mut facts));
     let mut findings = probed.map_err(|error| match error {
         Stopped::Unusable(why) => why.error(&Known {
             plan,
-            target: &target,
+            target: &url,
             model: Some(&*shape.model).filter(|model| !model.is_empty()),
             models: &facts.models,
             log: &control.log,
-            otherwise: otherwise(&why, &channel, &target),
+            otherwise: otherwise(&why, &channel, &url),
         }),
         Stopped::NoModel(why) => why,
     })?;
-    control.limit(limits_of_trial(plan));
-    let cache = cache_probe::trial(plan, &mut control, &shape, salt_of(run_id))?;
-    control.limit(limits(plan));
-    let found = server_metrics::find(plan, &mut control, (&target, &shape.headers, channel));
-    let engine = match plan.no_probe || is_mock {
+    control.limit(limits_of_trial(experiment));
+    let cache = cache_probe::trial(plan, &mut control, &shape, salt_of(&run_id))?;
+    control.limit(limits(experiment));
+    let found = server_metrics::find(experiment, &mut control, (&url, &shape.headers, channel));
+    let probing = experiment.target.probing;
+    let engine = match probing == Probing::Never || experiment.is_simulated() {
         true => EngineFacts::default(),
         false => control.engine(),
     };
-    findings.extend(doubts(plan, &target, &engine, &facts));
-    let mut seen = facts_of(&facts, &target, address);
-    seen["mock"] = json!(is_mock.then(|| plan.target.trim_start_matches("mock:")));
-    seen["fields"] = fields(plan, shape.features);
+    findings.extend(doubts(experiment, &url, &engine, &facts));
+    let mut seen = facts_of(&facts, &url, address);
+    let simulated = experiment.is_simulated();
+    seen["mock"] = json!(simulated.then(|| plan.target.trim_start_matches("mock:")));
+    seen["fields"] = fields(probing, shape.features);
     seen["engine"] = json!(engine);
     describe_metrics(&mut seen, &found);
     seen["response_cache"] = json!(cache);
-    let encoder = RequestEncoder::new(&target, &shape);
-    Ok(ReadyTarget {
+    let encoder = RequestEncoder::new(&url, &shape);
+    Ok(Found {
         address,
         tls,
         encoder,
         model: shape.model,
         reuse: control.reuse(),
+        url,
+        probes: control.log.len(),
         control: control.log.clone(),
-        after: control,
+        asking: control,
         metrics: found.ok(),
         facts: seen,
         findings,
@@ -250,8 +400,30 @@ fn ready(
     })
 }
 
+/// The requests' form, as far as it is known before the server was asked.
+fn shape(
+    experiment: &Experiment,
+    headers: Headers,
+    template: Option<BodyTemplate>,
+) -> RequestShape {
+    let (plan, requests) = (experiment.plan(), &experiment.requests);
+    let extra_body = plan.extra_body.as_ref().and_then(Value::as_object).cloned();
+    let stream = requests.answers != Answers::Whole;
+    RequestShape {
+        endpoint: requests.endpoint,
+        model: String::new(),
+        stream,
+        features: careful(stream),
+        headers,
+        extra_body: extra_body.unwrap_or_default(),
+        session_header: plan.session_header.clone(),
+        path: requests.path.clone(),
+        template,
+    }
+}
+
 /// What the port speaks instead, where its answer may mean that.
-fn otherwise(why: &Unusable, channel: &Channel, target: &Target) -> Option<Speech> {
+fn otherwise(why: &Unusable, channel: &Channel, target: &Url) -> Option<Speech> {
     let may_be = match why.no_answer() {
         Some(ControlError::Resolve { .. } | ControlError::Connect { .. }) => false,
         // A certificate has been seen: it is TLS.
@@ -264,10 +436,13 @@ fn otherwise(why: &Unusable, channel: &Channel, target: &Target) -> Option<Speec
 }
 
 /// How long control requests may take.
-fn limits(plan: &Plan) -> Limits {
-    let timeout = Duration::from_nanos(plan.timeout.ns().unsigned_abs());
-    let asked = plan.probe_timeout;
-    let asked = asked.map(|t| Duration::from_nanos(t.ns().unsigned_abs()));
+fn limits(experiment: &Experiment) -> Limits {
+    let asked = match experiment.target.probing {
+        Probing::Fields { each, .. } => each.map(duration),
+        // The model's name may still be asked for.
+        Probing::Never => experiment.plan().probe_timeout.map(duration),
+    };
+    let timeout = duration(experiment.client.timeout);
     let each = asked.unwrap_or(PROBE_TIMEOUT.min(timeout));
     Limits {
         each,
@@ -276,24 +451,34 @@ fn limits(plan: &Plan) -> Limits {
 }
 
 /// Those of the trial that is asked for by name: its answers are longer.
-fn limits_of_trial(plan: &Plan) -> Limits {
-    let timeout = Duration::from_nanos(plan.timeout.ns().unsigned_abs());
-    let each = TRIAL_TIMEOUT.min(timeout);
+fn limits_of_trial(experiment: &Experiment) -> Limits {
+    let each = TRIAL_TIMEOUT.min(duration(experiment.client.timeout));
     Limits {
         each,
         all: each.saturating_mul(2 * PROMPTS as u32),
     }
 }
 
+fn duration(span: Span) -> Duration {
+    Duration::from_nanos(span.ns().unsigned_abs())
+}
+
 /// Doubts that do not depend on what requests are accepted.
-fn doubts(plan: &Plan, target: &Target, engine: &EngineFacts, facts: &TargetFacts) -> Vec<Finding> {
+fn doubts(
+    experiment: &Experiment,
+    target: &Url,
+    engine: &EngineFacts,
+    facts: &TargetFacts,
+) -> Vec<Finding> {
+    let plan = experiment.plan();
     let variable = |name: &str| std::env::var(name).ok();
     let asked = plan.model.as_deref();
     let mut found = Vec::new();
     found.extend(asked.and_then(|asked| model_not_listed(asked, &facts.models)));
-    found.extend(plan.tls_insecure.then(tls_unverified));
+    let trust = &experiment.target.trust;
+    found.extend((*trust == TrustSpec::Anyone).then(tls_unverified));
     found.extend(engine_disagrees(plan, engine));
-    if !plan.is_mock() {
+    if !experiment.is_simulated() {
         found.extend(proxy::unused(target, &variable));
     }
     let key_file = plan.api_key_file.as_deref();
@@ -302,12 +487,12 @@ fn doubts(plan: &Plan, target: &Target, engine: &EngineFacts, facts: &TargetFact
 }
 
 /// The way that control requests take.
-fn channel_to(plan: &Plan, target: &Target, waits: &Waits) -> Result<Channel> {
+fn channel_to(experiment: &Experiment, target: &Url, waits: &Waits) -> Result<Channel> {
     let tls = match target.is_https() {
-        true => Some(tls_for(target.host(), trust(plan))?),
+        true => Some(tls_for(target.host(), trust(&experiment.target.trust))?),
         false => None,
     };
-    let connect_timeout = Duration::from_nanos(plan.connect_timeout.ns().unsigned_abs());
+    let connect_timeout = duration(experiment.client.connect_timeout);
     let (host, port) = (target.host(), target.port());
     let address = waits
         .during(
@@ -320,21 +505,21 @@ fn channel_to(plan: &Plan, target: &Target, waits: &Waits) -> Result<Channel> {
         address,
         tls,
         connect_timeout,
-        timeout: limits(plan).each,
+        timeout: limits(experiment).each,
     })
 }
 
 /// Whom the user believes to be the server.
-pub fn trust(plan: &Plan) -> Trust<'_> {
-    match (&plan.tls_ca, plan.tls_insecure) {
-        (_, true) => Trust::Anyone,
-        (Some(file), false) => Trust::And(file),
-        (None, false) => Trust::Platform,
+pub fn trust(spec: &TrustSpec) -> Trust<'_> {
+    match spec {
+        TrustSpec::Anyone => Trust::Anyone,
+        TrustSpec::And(file) => Trust::And(file),
+        TrustSpec::Platform => Trust::Platform,
     }
 }
 
 /// Who answers where.
-fn facts_of(facts: &TargetFacts, target: &Target, address: SocketAddr) -> Value {
+fn facts_of(facts: &TargetFacts, target: &Url, address: SocketAddr) -> Value {
     json!({
         "url": target.to_string(),
         "address": address.to_string(),
@@ -350,7 +535,7 @@ fn facts_of(facts: &TargetFacts, target: &Target, address: SocketAddr) -> Value 
 /// Why there will be no load.
 enum Stopped {
     Unusable(Unusable),
-    NoModel(ExitError),
+    NoModel(Failure),
 }
 
 impl From<ProbeError> for Stopped {
@@ -401,13 +586,13 @@ fn describe_metrics(facts: &mut Value, found: &Result<KnownPage, String>) {
 }
 
 /// Which request fields are used, for the record.
-fn fields(plan: &Plan, features: Features) -> Value {
+fn fields(probing: Probing, features: Features) -> Value {
     json!({
         "ignore_eos": features.ignore_eos,
         "include_usage": features.include_usage,
         "continuous_usage": features.continuous_usage,
         "max_completion_tokens": features.max_completion_tokens,
-        "probed": !plan.no_probe,
+        "probed": probing != Probing::Never,
     })
 }
 
@@ -476,14 +661,14 @@ fn headers(plan: &Plan, api_key: Option<&str>) -> Result<Headers> {
 }
 
 /// The model asked for, or the first that is listed.
-fn choose_model(plan: &Plan, list: &ModelList) -> Result<String, ExitError> {
+fn choose_model(plan: &Plan, list: &ModelList) -> Result<String, Failure> {
     if let Some(asked) = &plan.model {
         return Ok(asked.clone());
     }
     let first = list.models.first().ok_or_else(|| {
         let why = list.problem.as_deref();
         let why = why.map_or_else(String::new, |why| format!(" ({why})"));
-        ExitError::target(format!(
+        Failure::target(format!(
             "the target lists no model at /v1/models{why}: check the URL, or give --model NAME"
         ))
     })?;

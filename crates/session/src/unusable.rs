@@ -3,7 +3,7 @@
 //! It asks the target nothing. Invariant: every message names what was seen, and what each trial got
 //! where there were several.
 
-use crate::exit::ExitError;
+use crate::failure::Failure;
 use infermeter_client::control::{CertificateDoubt, ControlError, Speech};
 use infermeter_client::encode::Target;
 use infermeter_core::plan::Plan;
@@ -29,10 +29,13 @@ pub enum Unusable {
 
 /// What is known when it did.
 pub struct Known<'a> {
+    /// What is to be measured.
     pub plan: &'a Plan,
+    /// Where.
     pub target: &'a Target,
     /// The model asked for.
     pub model: Option<&'a str>,
+    /// Those that it lists.
     pub models: &'a ModelList,
     /// What was sent so far.
     pub log: &'a [ControlRequest],
@@ -41,8 +44,8 @@ pub struct Known<'a> {
 }
 
 /// Nobody accepts a connection.
-pub fn unreachable(target: &Target, why: &str) -> ExitError {
-    ExitError::target(format!(
+pub fn unreachable(target: &Target, why: &str) -> Failure {
+    Failure::target(format!(
         "target {target} cannot be reached: {why}\n  is the server up, and is this its address \
          and port?"
     ))
@@ -50,7 +53,7 @@ pub fn unreachable(target: &Target, why: &str) -> ExitError {
 
 impl Unusable {
     /// The error that ends the command.
-    pub fn error(&self, known: &Known<'_>) -> ExitError {
+    pub fn error(&self, known: &Known<'_>) -> Failure {
         let target = known.target;
         let mut text = format!("target {target} cannot be measured: {}", self.why());
         if self.wants_list() {
@@ -60,7 +63,7 @@ impl Unusable {
             text.push_str("\n  ");
             text.push_str(&hint);
         }
-        ExitError::target(text)
+        Failure::target(text)
     }
 
     /// It gave no answer at all.

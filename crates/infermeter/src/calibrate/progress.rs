@@ -2,10 +2,10 @@
 //! elsewhere.
 
 use super::render::micros;
-use super::spec::Spec;
 use crate::output;
 use infermeter_core::certificate::Rung;
 use infermeter_core::record::StampSource;
+use infermeter_session::calibrate::spec::Spec;
 use std::io::{IsTerminal, Write};
 
 /// Draws the progress.

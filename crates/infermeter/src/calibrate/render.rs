@@ -335,10 +335,10 @@ fn short_micros(us: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calibrate::limits::limits as limits_of;
-    use crate::calibrate::limits::tests::good;
-    use crate::calibrate::store::tests::certificate;
     use infermeter_core::certificate::Spoilt;
+    use infermeter_session::calibrate::fixture::certificate;
+    use infermeter_session::calibrate::fixture::good;
+    use infermeter_session::calibrate::limits::limits as limits_of;
 
     fn full() -> Certificate {
         let mut rungs = vec![

@@ -1,14 +1,15 @@
 //! `infermeter mock`: the engine simulator on its own.
 
 use crate::cli::MockArgs;
-use crate::mock_child::READY;
-use crate::{exit, mock_settings, output, truth_table};
+use crate::{exit, output, truth_table};
 use anyhow::{Context, Result, anyhow};
 use infermeter_mock::settings::Settings;
 use infermeter_mock::{
     ChoiceError, Config, FaultRule, FaultRuleError, Preset, ServeError, Spin, Stats, TlsFiles,
     serve,
 };
+use infermeter_session::mock_child::READY;
+use infermeter_session::mock_settings;
 use infermeter_sys::{affinity, signals};
 use std::net::SocketAddr;
 

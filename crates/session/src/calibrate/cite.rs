@@ -103,7 +103,7 @@ fn differences(then: &Certificate, machine: &Machine, client: &ClientSettings) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calibrate::store::tests::certificate;
+    use crate::calibrate::fixture::certificate;
     use infermeter_core::units::Span;
 
     fn client() -> ClientSettings {

@@ -1,11 +1,12 @@
 //! Which rungs are measured, and when a ladder has been climbed far enough.
 
 use super::spec::{Shape, Spec};
-use crate::cli::CalibrateArgs;
 use anyhow::{Context, Result, bail};
 use infermeter_core::certificate::{LoadKind, Rung, Spoiler, Transport};
 use infermeter_core::record::StampSource;
 use infermeter_core::units::Span;
+use infermeter_protocol::{Point, Protocol, Step};
+use serde::{Deserialize, Serialize};
 
 /// Tokens per second of each stream: a fast server's.
 const STREAM_RATE: u32 = 50;
@@ -68,6 +69,38 @@ const FULL: Steps = Steps {
     warmup: Span::seconds(2),
 };
 
+/// A rung that other work spoilt is measured again, so often.
+const RETRIES: usize = 1;
+
+/// How long a ladder is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Size {
+    /// About half a minute.
+    Quick,
+    /// A few minutes.
+    #[default]
+    Standard,
+    /// About ten minutes.
+    Full,
+}
+
+/// Which rungs are asked for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Wanted {
+    /// How long the ladder is.
+    pub size: Size,
+    /// Only the ceilings.
+    pub ceilings: bool,
+    /// These loads instead of a ladder's.
+    pub picked: Vec<String>,
+    /// No rung asks for more events per second.
+    pub max_events: Option<f64>,
+    /// Measured time of each.
+    pub duration: Option<Span>,
+    /// Times that each is measured.
+    pub repeats: usize,
+}
+
 /// Rungs in the order of measuring.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ladder {
@@ -81,50 +114,138 @@ pub struct Ladder {
     pub is_whole: bool,
     /// Every rung is measured, however the ones below went.
     is_picked: bool,
+    /// Times that each is measured.
+    repeats: usize,
 }
 
+/// A rung by its place: the same load may be picked twice.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RungAt {
+    /// Which of the ladder's, from 0.
+    pub index: usize,
+    /// Its load.
+    pub spec: Spec,
+}
+
+/// A rung that was measured.
+pub type RungPoint = Point<RungAt, Rung>;
+
 impl Ladder {
-    /// What the flags ask for.
+    /// What is asked for.
     ///
     /// # Errors
     /// Naming the flag, the value and what to write.
-    pub fn from_args(args: &CalibrateArgs) -> Result<Self> {
-        let steps = match (args.quick, args.full) {
-            (true, _) => QUICK,
-            (_, true) => FULL,
-            _ => STANDARD,
+    pub fn of(wanted: &Wanted) -> Result<Self> {
+        let steps = match wanted.size {
+            Size::Quick => QUICK,
+            Size::Full => FULL,
+            Size::Standard => STANDARD,
         };
-        let mut specs = match (args.rung.as_slice(), args.null) {
+        let mut specs = match (wanted.picked.as_slice(), wanted.ceilings) {
             ([], false) => steps.specs(),
             ([], true) => steps.ceilings(),
             (picked, _) => parse(picked)?,
         };
-        if let Some(most) = args.max_events {
+        if let Some(most) = wanted.max_events {
             // A ceiling asks for as many as go.
             specs.retain(|spec| spec.events_per_s().is_some_and(|asked| asked <= most));
             if specs.is_empty() {
                 bail!("--max-events {most}: no rung asks for so few events per second");
             }
         }
-        if args.duration.is_some_and(|d| d < Span::millis(100)) {
+        if wanted.duration.is_some_and(|d| d < Span::millis(100)) {
             bail!("--duration: a rung needs 100ms at least");
         }
+        let is_picked = !wanted.picked.is_empty();
         Ok(Self {
             specs,
-            duration: args.duration.unwrap_or(steps.duration),
-            warmup: args.duration.map_or(steps.warmup, |d| Span(d.ns() / 3)),
-            is_whole: args.rung.is_empty() && !args.null && args.max_events.is_none(),
-            is_picked: !args.rung.is_empty(),
+            duration: wanted.duration.unwrap_or(steps.duration),
+            warmup: wanted.duration.map_or(steps.warmup, |d| Span(d.ns() / 3)),
+            is_whole: !is_picked && !wanted.ceilings && wanted.max_events.is_none(),
+            is_picked,
+            repeats: wanted.repeats.max(1),
         })
     }
 
+    /// Times that each rung is measured.
+    pub fn repeats(&self) -> usize {
+        self.repeats
+    }
+
+    /// The rungs so far, each as the usable one with the median error of those that were measured.
+    pub fn chosen(&self, points: &[RungPoint]) -> Vec<Rung> {
+        let tried = (0..self.specs.len()).map(|index| attempts(points, index));
+        tried.filter_map(|tried| median(&counted(&tried))).collect()
+    }
+
     /// Whether a rung is worth measuring after those below it.
-    pub fn wants(&self, spec: Spec, measured: &[Rung]) -> bool {
+    fn wants(&self, spec: Spec, measured: &[Rung]) -> bool {
         let mut below = measured
             .iter()
             .filter(|r| r.kind == spec.kind() && r.transport == spec.transport);
         self.is_picked || spec.kind().is_ceiling() || !below.any(is_saturated)
     }
+}
+
+impl Protocol for Ladder {
+    type At = RungAt;
+    type Seen = Rung;
+    type Answer = Vec<Rung>;
+
+    /// Upwards, each rung as often as asked for and once more where other work spoilt it, until a ladder
+    /// saturates.
+    fn next(&self, points: &[RungPoint]) -> Step<RungAt, Vec<Rung>> {
+        let mut chosen = Vec::new();
+        for (index, spec) in self.specs.iter().enumerate() {
+            let tried = attempts(points, index);
+            if tried.is_empty() && !self.wants(*spec, &chosen) {
+                continue;
+            }
+            let counted = counted(&tried);
+            if counted.len() < self.repeats {
+                let first = points.iter().position(|point| point.at.index == index);
+                let at = RungAt { index, spec: *spec };
+                return first.map_or(Step::Measure(at), Step::Extend);
+            }
+            chosen.extend(median(&counted));
+        }
+        Step::Stop(chosen)
+    }
+}
+
+/// What was measured of a rung.
+fn attempts(points: &[RungPoint], index: usize) -> Vec<&Rung> {
+    let of = points.iter().filter(|point| point.at.index == index);
+    of.map(|point| &point.seen).collect()
+}
+
+/// Those attempts that count: one that other work spoilt is taken only where the retries are used up.
+fn counted<'a>(attempts: &[&'a Rung]) -> Vec<&'a Rung> {
+    let mut counted = Vec::new();
+    let mut tries = 0;
+    for rung in attempts {
+        let spoiler = rung.spoilt.as_ref().map(|spoilt| spoilt.by);
+        if spoiler == Some(Spoiler::OtherLoad) && tries < RETRIES {
+            tries += 1;
+        } else {
+            counted.push(*rung);
+            tries = 0;
+        }
+    }
+    counted
+}
+
+/// The usable one with the median error; of all, where none is usable.
+fn median(rungs: &[&Rung]) -> Option<Rung> {
+    let usable = rungs.iter().filter(|rung| rung.spoilt.is_none());
+    let mut pool: Vec<&Rung> = usable.copied().collect();
+    if pool.is_empty() {
+        pool = rungs.to_vec();
+    }
+    let error = |rung: &Rung| rung.worst_p99_us(StampSource::Kernel).unwrap_or(0.0);
+    pool.sort_by(|a, b| error(a).total_cmp(&error(b)));
+    let middle = pool.len().checked_sub(1)? / 2;
+    pool.get(middle).map(|rung| (*rung).clone())
 }
 
 /// Nothing above it can be better.
@@ -190,22 +311,22 @@ pub fn kinds(specs: &[Spec]) -> Vec<LoadKind> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calibrate::limits::tests::good;
+    use crate::calibrate::fixture::good;
     use infermeter_core::certificate::Spoilt;
 
-    fn ladder(change: impl FnOnce(&mut CalibrateArgs)) -> Result<Ladder> {
-        let mut args = CalibrateArgs::default();
-        change(&mut args);
-        Ladder::from_args(&args)
+    fn ladder(change: impl FnOnce(&mut Wanted)) -> Result<Ladder> {
+        let mut wanted = Wanted::default();
+        change(&mut wanted);
+        Ladder::of(&wanted)
     }
 
     #[test]
     fn ladders_grow_and_hold_every_kind() {
         let rungs = |l: Result<Ladder>| l.expect("a ladder").specs.len();
         let (quick, standard, full) = (
-            rungs(ladder(|a| a.quick = true)),
+            rungs(ladder(|a| a.size = Size::Quick)),
             rungs(ladder(|_| {})),
-            rungs(ladder(|a| a.full = true)),
+            rungs(ladder(|a| a.size = Size::Full)),
         );
         assert!(quick < standard && standard < full);
         let standard = ladder(|_| {}).expect("a ladder");
@@ -222,10 +343,10 @@ mod tests {
                 .iter()
                 .all(|s| s.events_per_s().is_none_or(|e| e <= 1_000.0))
         );
-        let null = ladder(|a| a.null = true).expect("a ladder");
+        let null = ladder(|a| a.ceilings = true).expect("a ladder");
         assert_eq!(kinds(&null.specs), [LoadKind::Null, LoadKind::Flood]);
         let error = ladder(|a| {
-            a.rung = vec!["streams:9x50".to_owned()];
+            a.picked = vec!["streams:9x50".to_owned()];
             a.max_events = Some(1.0);
         });
         assert!(
@@ -255,5 +376,67 @@ mod tests {
         assert!(!ladder.wants(next, &[limited]));
         let other = "requests:50".parse().expect("a rung");
         assert!(ladder.wants(other, &[poor]));
+    }
+
+    /// A ladder of these loads, each measured so often.
+    fn picked(loads: &[&str], repeats: usize) -> Ladder {
+        let loads = loads.iter().map(|load| (*load).to_owned());
+        ladder(|wanted| (wanted.picked, wanted.repeats) = (loads.collect(), repeats))
+            .expect("a ladder")
+    }
+
+    /// What the ladder measures, and what it chose, where each attempt is as `seen` has it.
+    fn climbed(ladder: &Ladder, seen: impl Fn(usize) -> Rung) -> (Vec<usize>, Vec<Rung>) {
+        let mut points: Vec<RungPoint> = Vec::new();
+        loop {
+            let at = match ladder.next(&points) {
+                Step::Measure(at) => at,
+                Step::Extend(index) => points[index].at,
+                Step::Stop(chosen) => {
+                    assert_eq!(ladder.chosen(&points), chosen);
+                    return (points.iter().map(|p| p.at.index).collect(), chosen);
+                }
+            };
+            points.push(Point {
+                number: points.len() + 1,
+                at,
+                replicate: 0,
+                seen: seen(points.len()),
+            });
+        }
+    }
+
+    fn spoilt_by(by: Spoiler) -> Rung {
+        let mut rung = good("streams:4x50", 200.0, 10.0);
+        rung.spoilt = Some(Spoilt {
+            by,
+            evidence: String::new(),
+        });
+        rung
+    }
+
+    #[test]
+    fn a_rung_is_measured_as_often_as_asked_and_the_median_stands_for_it() {
+        let ladder = picked(&["null:1", "null:1"], 3);
+        let errors = [30.0, 10.0, 20.0, 3.0, 1.0, 2.0];
+        let (measured, chosen) = climbed(&ladder, |n| good("streams:4x50", 200.0, errors[n]));
+        assert_eq!(measured, [0, 0, 0, 1, 1, 1]);
+        let found = chosen.iter().map(|r| r.worst_p99_us(StampSource::Kernel));
+        assert_eq!(found.collect::<Vec<_>>(), [Some(20.0), Some(2.0)]);
+    }
+
+    #[test]
+    fn what_other_work_spoilt_is_measured_once_more() {
+        let ladder = picked(&["streams:4x50"], 1);
+        let fine = |n: usize| match n {
+            0 => spoilt_by(Spoiler::OtherLoad),
+            _ => good("streams:4x50", 200.0, 10.0),
+        };
+        let (measured, chosen) = climbed(&ladder, fine);
+        assert_eq!((measured.len(), chosen[0].spoilt.is_none()), (2, true));
+        let (measured, chosen) = climbed(&ladder, |_| spoilt_by(Spoiler::OtherLoad));
+        assert_eq!((measured.len(), chosen.len()), (2, 1));
+        let (measured, _) = climbed(&ladder, |_| spoilt_by(Spoiler::Simulator));
+        assert_eq!(measured.len(), 1);
     }
 }

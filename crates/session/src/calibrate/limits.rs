@@ -70,61 +70,10 @@ fn limit(ladder: &[&Rung], stamps: StampSource, bound_us: f64) -> Limit {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
-    use crate::calibrate::spec::Spec;
-    use infermeter_core::certificate::{Cost, Errors, Joined, SimulatorSide, Spoilt, Spread};
-
-    /// A usable rung with the same errors everywhere, kernel p99 as given and program p99 ten
-    /// times that.
-    pub fn good(name: &str, per_s: f64, p99_us: f64) -> Rung {
-        let spec: Spec = name.parse().expect("a rung");
-        let errors = |p99_us: f64| {
-            let spread = Some(Spread {
-                n: 1_000,
-                p50_us: p99_us / 4.0,
-                p99_us: Some(p99_us),
-                max_us: p99_us * 3.0,
-            });
-            Some(Errors {
-                ttft: spread,
-                chunk: spread,
-                itl: spread,
-            })
-        };
-        Rung {
-            name: name.to_owned(),
-            kind: spec.kind(),
-            transport: spec.transport,
-            asked_per_s: spec.asked_per_s(),
-            events_per_s: per_s,
-            requests_per_s: per_s,
-            bytes_per_event: Some(300.0),
-            joined: Joined {
-                requests: 100,
-                chunks: 5_000,
-                ..Joined::default()
-            },
-            kernel: errors(p99_us),
-            program: errors(p99_us * 10.0),
-            send_lag: None,
-            uncertain_share: Some(0.0),
-            cost: Cost {
-                cpu_us_per_event: Some(5.0),
-                cpu_us_per_request: Some(250.0),
-                busiest_thread: Some(0.2),
-                run_queue_wait_share: Some(0.0),
-            },
-            simulator: SimulatorSide {
-                busy: Some(0.3),
-                run_queue_wait_share: Some(0.0),
-                step_lateness_p99_us: Some(60.0),
-                lost_ms: Some(0.0),
-            },
-            foreign_cores: Some(0.0),
-            spoilt: None,
-        }
-    }
+    use crate::calibrate::fixture::good;
+    use infermeter_core::certificate::Spoilt;
 
     fn spoilt(mut rung: Rung, by: Spoiler) -> Rung {
         rung.spoilt = Some(Spoilt {

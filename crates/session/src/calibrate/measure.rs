@@ -1,17 +1,24 @@
-//! One rung, measured: the simulator starts with a truth log, the client runs the load as `run`
-//! does, and what both wrote is read back.
+//! Rungs, measured: a simulator starts with a truth log, the client runs the load as for any other
+//! target, and what both wrote is read back.
 //!
 //! Judges nothing. Invariant: the simulator has ended and its files are gone afterwards.
 
 use super::bystanders::{Bystanders, Seen};
+use super::ladder::RungAt;
+use super::rung::rung;
 use super::spec::Spec;
-use crate::commands::run::{execute_on, journal_records};
-use crate::load::Load;
+use crate::drive::{Bench, Order};
+use crate::experiment::Experiment;
+use crate::finish::journal_records;
+use crate::host::Host;
+use crate::live::Live;
+use crate::measure::{Measure, Site};
 use crate::mock_child::MockChild;
-use crate::place::Cores;
-use crate::run_id;
+use crate::observer::Unobserved;
+use crate::run_id::{RunIdentity, random_run_id};
+use crate::target::Target;
 use anyhow::{Context, Result};
-use infermeter_core::certificate::Transport;
+use infermeter_core::certificate::{Rung, Transport};
 use infermeter_core::plan::{Io, Plan};
 use infermeter_core::record::RequestRecord;
 use infermeter_core::run::RunManifest;
@@ -21,7 +28,7 @@ use infermeter_record::RunDirectory;
 use std::path::{Path, PathBuf};
 
 /// What all rungs share.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Measured time of a rung.
     pub duration: Span,
@@ -33,8 +40,6 @@ pub struct Settings {
     pub io: Io,
     /// Artificial client load per chunk.
     pub burn: Option<Span>,
-    /// Cores of the two sides.
-    pub cores: Cores,
 }
 
 /// A certificate for 127.0.0.1 and its key, PEM. The client trusts it as its own authority.
@@ -60,7 +65,7 @@ impl TlsFiles {
 
 /// What a rung left.
 #[derive(Debug)]
-pub struct Measured {
+pub struct RungRecord {
     /// As `run.json` would have it.
     pub manifest: RunManifest,
     /// One per request.
@@ -73,54 +78,98 @@ pub struct Measured {
     pub interrupted: bool,
 }
 
-/// Measures a rung, with its files below `scratch`.
-///
-/// # Errors
-/// When the simulator does not start, a file cannot be written or read, or the client cannot go
-/// on. Failed requests are records.
-pub fn measure(spec: Spec, settings: &Settings, scratch: &Scratch) -> Result<Measured> {
-    let files = scratch.folder()?;
-    let truth_file = files.path().join("truth.jsonl");
-    let mut flags = spec.mock_flags();
-    flags.extend(["--truth".to_owned(), text(&truth_file)]);
-    let tls = match spec.transport {
-        Transport::Plain => None,
-        Transport::Tls => Some(TlsFiles::make(files.path())?),
-    };
-    if let Some(TlsFiles { certificate, key }) = &tls {
-        flags.extend(["--tls-cert".to_owned(), text(certificate)]);
-        flags.extend(["--tls-key".to_owned(), text(key)]);
+/// Measures rungs for a ladder, each on a simulator of its own: its truth log is the rung's.
+pub struct Rungs<'a> {
+    host: &'a Host,
+    settings: &'a Settings,
+    /// Where its files go, each rung's in a folder that goes with it.
+    directory: &'a Path,
+    on_begin: &'a dyn Fn(RungAt),
+}
+
+impl<'a> Rungs<'a> {
+    /// With files below `directory`; `on_begin` hears of each rung before it is measured.
+    pub fn new(
+        host: &'a Host,
+        settings: &'a Settings,
+        directory: &'a Path,
+        on_begin: &'a dyn Fn(RungAt),
+    ) -> Self {
+        Self {
+            host,
+            settings,
+            directory,
+            on_begin,
+        }
     }
-    let mock = MockChild::start_with(&flags, &settings.cores.mock)?;
-    let plan = Plan {
-        threads: settings.threads,
-        burn: settings.burn,
-        io: settings.io,
-        tls_ca: tls.as_ref().map(|files| files.certificate.clone()),
-        ..spec.plan(settings.duration, settings.warmup)
-    };
-    let run_id = run_id::random_run_id()?;
-    let salt = run_id::salt_of(&run_id);
-    let load = Load::from_plan(&plan, salt)?;
-    let directory = RunDirectory::create(&files.path().join("run"))?;
-    let cores = [&settings.cores.mock[..], &settings.cores.client].concat();
-    let bystanders = Bystanders::watch(mock.pid(), &cores);
-    let executed = execute_on(
-        &plan,
-        &load,
-        (&run_id, salt),
-        (&settings.cores, Some(&mock.url)),
-        directory.path(),
-    )?;
-    let seen = bystanders.seen();
-    mock.end()?;
-    Ok(Measured {
-        records: journal_records(directory.path())?,
-        truth: truth::read(&truth_file)?,
-        seen,
-        interrupted: executed.interrupted,
-        manifest: executed.manifest,
-    })
+
+    /// Failed requests are records.
+    fn record(&self, spec: Spec) -> Result<RungRecord> {
+        let files = Scratch::below(self.directory)?;
+        let truth_file = files.path().join("truth.jsonl");
+        let mut flags = spec.mock_flags();
+        flags.extend(["--truth".to_owned(), text(&truth_file)]);
+        let tls = match spec.transport {
+            Transport::Plain => None,
+            Transport::Tls => Some(TlsFiles::make(files.path())?),
+        };
+        if let Some(TlsFiles { certificate, key }) = &tls {
+            flags.extend(["--tls-cert".to_owned(), text(certificate)]);
+            flags.extend(["--tls-key".to_owned(), text(key)]);
+        }
+        let settings = self.settings;
+        let experiment = Experiment::of(&Plan {
+            threads: settings.threads,
+            burn: settings.burn,
+            io: settings.io,
+            tls_ca: tls.as_ref().map(|files| files.certificate.clone()),
+            ..spec.plan(settings.duration, settings.warmup)
+        })?;
+        let site = Site {
+            identity: RunIdentity::fresh(None)?,
+            directory: files.path().join("run"),
+        };
+        RunDirectory::create(&site.directory)?;
+        let cores = self.host.cores(true);
+        let mock = MockChild::start_with(self.host.program(), &flags, &cores.mock)?;
+        let both = [&cores.mock[..], &cores.client].concat();
+        let bystanders = Bystanders::watch(mock.pid(), &both);
+        let unobserved = &Unobserved;
+        let target =
+            Target::of_simulator(self.host, &experiment, &site.identity, mock, unobserved)?;
+        let mut live = Live::on(self.host, unobserved, &experiment, target);
+        let measured = live.measure(&experiment, &site)?;
+        let seen = bystanders.seen();
+        live.into_target().map_or(Ok(()), Target::end)?;
+        Ok(RungRecord {
+            records: journal_records(&site.directory)?,
+            truth: truth::read(&truth_file)?,
+            seen,
+            interrupted: measured.interrupted,
+            manifest: measured.manifest,
+        })
+    }
+}
+
+impl Bench for Rungs<'_> {
+    type At = RungAt;
+    type Seen = Rung;
+    type Entry = Rung;
+
+    fn measure(&mut self, order: Order<'_, RungAt>) -> Result<Rung> {
+        let spec = order.at.spec;
+        (self.on_begin)(*order.at);
+        let record = self.record(spec);
+        Ok(rung(spec, &record.with_context(|| format!("rung {spec}"))?))
+    }
+
+    fn entry(&self, seen: &Rung) -> Rung {
+        seen.clone()
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.host.is_stopped()
+    }
 }
 
 fn text(path: &Path) -> String {
@@ -129,24 +178,15 @@ fn text(path: &Path) -> String {
 
 /// A directory that goes when it is dropped.
 #[derive(Debug)]
-pub struct Scratch(PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    /// Makes one among the system's temporary files.
+    /// Makes one below `parent`.
     ///
     /// # Errors
     /// When it cannot be made; the message says where.
-    pub fn new() -> Result<Self> {
-        Self::below(&std::env::temp_dir())
-    }
-
-    /// A further one inside.
-    fn folder(&self) -> Result<Self> {
-        Self::below(&self.0)
-    }
-
-    fn below(parent: &Path) -> Result<Self> {
-        let name = format!("infermeter-calibrate-{}", run_id::random_run_id()?);
+    pub(crate) fn below(parent: &Path) -> Result<Self> {
+        let name = format!("infermeter-calibrate-{}", random_run_id()?);
         let path = parent.join(name);
         std::fs::create_dir(&path).with_context(|| {
             format!(
@@ -157,7 +197,8 @@ impl Scratch {
         Ok(Self(path))
     }
 
-    fn path(&self) -> &Path {
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 }

@@ -1,7 +1,7 @@
 //! From what a rung left to its figures.
 
 use super::join::compare;
-use super::measure::Measured;
+use super::measure::RungRecord;
 use super::spec::Spec;
 use super::spoil::spoilt;
 use super::spread::spread;
@@ -11,7 +11,7 @@ use infermeter_core::run::{ClientHealth, LoadModel, ThreadHealth, Window};
 use infermeter_core::schedule::Phase;
 
 /// The figures of a rung.
-pub fn rung(spec: Spec, measured: &Measured) -> Rung {
+pub fn rung(spec: Spec, measured: &RungRecord) -> Rung {
     let manifest = &measured.manifest;
     let records = &measured.records;
     let health = manifest.client_health.clone().unwrap_or_default();
@@ -95,7 +95,7 @@ fn cost(health: &ClientHealth, records: &[RequestRecord]) -> Cost {
     }
 }
 
-fn simulator(measured: &Measured) -> SimulatorSide {
+fn simulator(measured: &RungRecord) -> SimulatorSide {
     let summary = measured.truth.summary.as_ref();
     SimulatorSide {
         busy: measured.seen.mock_busy,

@@ -6,6 +6,8 @@ use infermeter_core::certificate::{LoadKind, Transport};
 use infermeter_core::plan::{Plan, Warmup, WorkloadKind};
 use infermeter_core::text::inert;
 use infermeter_core::units::Span;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
@@ -218,6 +220,19 @@ impl Spec {
             flag("--model", model);
         }
         flags
+    }
+}
+
+impl Serialize for Spec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Spec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
     }
 }
 

@@ -87,7 +87,7 @@ fn nothing(rung: &Rung) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calibrate::limits::tests::good;
+    use crate::calibrate::fixture::good;
 
     fn check(change: impl FnOnce(&mut Rung), interrupted: bool, expect: Option<(Spoiler, &str)>) {
         let spec: Spec = "streams:100x50".parse().expect("a rung");

@@ -99,34 +99,9 @@ pub fn read(path: &Path) -> Result<Option<(Certificate, String)>> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
-    use crate::calibrate::limits::limits;
-    use crate::calibrate::limits::tests::good;
-    use infermeter_core::certificate::{ClientSettings, Machine};
-
-    pub fn certificate() -> Certificate {
-        let rungs = vec![
-            good("streams:10x50", 490.0, 30.0),
-            good("streams:100x50", 4_900.0, 60.0),
-            good("requests:50", 50.0, 40.0),
-        ];
-        Certificate {
-            format_version: FORMAT_VERSION,
-            infermeter_version: "0.1.0".to_owned(),
-            created: "2026-11-22T16:40:00Z".to_owned(),
-            machine: Machine::default(),
-            client: ClientSettings {
-                threads: 1,
-                io: "epoll".to_owned(),
-                kernel_stamps: true,
-                burn: None,
-            },
-            interrupted: false,
-            limits: limits(&rungs),
-            rungs,
-        }
-    }
+    use crate::calibrate::fixture::certificate;
 
     #[test]
     fn reads_what_it_writes() {
