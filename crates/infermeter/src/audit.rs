@@ -4,19 +4,19 @@
 //! Invariant: a path given by name that holds no result is an error; a file met inside a directory
 //! that holds none is named and left out.
 
-use crate::altered;
-use crate::judged::Judged;
-use crate::suggest::closest;
 use anyhow::{Context, Result, anyhow, bail};
 use infermeter_analysis::Run;
 use infermeter_audit::Side;
 use infermeter_audit::evidence;
 use infermeter_audit::facts::{Facts, SetupItem};
 use infermeter_audit::import::{self, ImportError, Mapping};
+use infermeter_core::text::closest;
 use infermeter_record::{
     MANIFEST_FILE, ParquetRecords, RESPONSES_FILE, RecordState, Response, RunDirectory,
     read_manifest,
 };
+use infermeter_session::altered;
+use infermeter_session::judged::Judged;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -92,6 +92,9 @@ pub struct RunArgs {
     /// Say what would be sent in every phase, and stop; with --json as JSON
     #[arg(long)]
     pub dry_run: bool,
+    /// Go on with the runs of --repeat or --until in this directory; the other flags as before
+    #[arg(long, value_name = "DIR")]
+    pub resume: Option<PathBuf>,
     /// Defaults to start from: production (5 minutes of warm-up, 30 of measurement)
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
@@ -623,7 +626,7 @@ infermeter workload convert edited.jsonl --out new.jsonl"
 pub struct MakeArgs {
     /// Prompts to count again with the whole vocabulary: 1% (of each class), all or none
     #[arg(long, value_name = "SHARE", default_value = "1%")]
-    pub verify: crate::make::Verify,
+    pub verify: infermeter_session::make::Verify,
     /// The load and the requests.
     #[command(flatten)]
     pub run: RunArgs,

@@ -2,8 +2,6 @@
 //!
 //! It sends nothing. Invariant: text and JSON show the same numbers, and what is estimated says so.
 
-use crate::clients::Clients;
-use crate::load::Load;
 use infermeter_core::number::{count, counted};
 use infermeter_core::plan::{History, Plan, RateProfile, Wait, Warmup};
 use infermeter_core::run::LoadModel;
@@ -12,6 +10,8 @@ use infermeter_core::slo::parse_percentile;
 use infermeter_core::units::Span;
 use infermeter_report::number::{figure, percent, significant, span};
 use infermeter_report::{Block, Cell, Column, Document, Entries, Section, Table, Tone};
+use infermeter_session::clients::Clients;
+use infermeter_session::load::Load;
 use infermeter_stats::INDICATIVE_TAIL;
 use infermeter_workload::TraceFacts;
 use serde::Serialize;
@@ -117,7 +117,7 @@ impl DryRun {
         let measured = window.requests.filter(|_| sessions.is_none());
         Self {
             dry_run: true,
-            target: crate::secrets::redact_url(&plan.target),
+            target: infermeter_session::secrets::redact_url(&plan.target),
             load_model: load.model(),
             classes: load.workload.classes().to_vec(),
             unit: match (sessions, load.model()) {
@@ -141,7 +141,7 @@ impl DryRun {
             percentiles: support(plan, measured),
             runs_at_most: match (plan.repeat, plan.until) {
                 (None, None) => 1,
-                (most, _) => most.unwrap_or(crate::repeat::MOST_RUNS),
+                (most, _) => most.unwrap_or(infermeter_protocol::MOST_RUNS),
             },
             about: about(plan, load),
         }
@@ -427,7 +427,7 @@ fn open_loop(plan: &Plan, load: &Load, entries: &mut Entries) {
         Some(_) => "sessions",
         None => "requests",
     };
-    let rate = significant(load.rate_asked(plan).unwrap_or(0.0));
+    let rate = significant(load.rate_asked(plan.seeds().schedule).unwrap_or(0.0));
     let mean = if plan.rate_profile.is_some() || plan.clients.is_some() {
         " on average over the window"
     } else {

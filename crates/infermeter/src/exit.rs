@@ -1,5 +1,10 @@
 //! Exit codes. Precedence: 130, 4, 3, 1, 5, 0; 2 ends a command before any of them.
 
+use infermeter_analysis::{SloStatus, Summary, all_failed, objectives};
+use infermeter_core::finding::Verdict;
+use infermeter_core::run::RunState;
+use infermeter_session::failure::Cause;
+
 /// Everything went as asked.
 pub const OK: u8 = 0;
 /// An objective was missed.
@@ -24,37 +29,48 @@ pub fn gravest(codes: &[u8]) -> u8 {
     found.unwrap_or(OK)
 }
 
-/// An error that ends the command with a certain exit code.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct ExitError {
-    /// The exit code.
-    pub code: u8,
-    /// What is wrong and what to do.
-    pub message: String,
-}
-
-impl ExitError {
-    /// The target cannot be used.
-    pub fn target(message: impl Into<String>) -> Self {
-        Self {
-            code: TARGET,
-            message: message.into(),
-        }
-    }
-
-    /// Stopped before anything was measured.
-    pub fn interrupted(message: impl Into<String>) -> Self {
-        Self {
-            code: INTERRUPTED,
-            message: message.into(),
-        }
-    }
-}
-
 /// The exit code of an error that ended a command.
 pub fn code_of(error: &anyhow::Error) -> u8 {
-    error.downcast_ref::<ExitError>().map_or(USAGE, |e| e.code)
+    of_cause(Cause::of(error))
+}
+
+/// The exit code of what kept something from being measured.
+pub fn of_cause(cause: Cause) -> u8 {
+    match cause {
+        Cause::Usage => USAGE,
+        Cause::Invalid => INVALID,
+        Cause::Target => TARGET,
+        Cause::Interrupted => INTERRUPTED,
+    }
+}
+
+/// The exit code of a verdict.
+pub fn of_verdict(verdict: Verdict, strict: bool) -> u8 {
+    let worst_accepted = match strict {
+        true => Verdict::Valid,
+        false => Verdict::Questionable,
+    };
+    match verdict > worst_accepted {
+        true => INVALID,
+        false => OK,
+    }
+}
+
+/// The exit code of a run that was judged.
+pub fn of_run(state: RunState, summary: &Summary, verdict: Verdict, strict: bool) -> u8 {
+    if state == RunState::Interrupted {
+        INTERRUPTED
+    } else if all_failed(summary) {
+        TARGET
+    } else if of_verdict(verdict, strict) == INVALID {
+        INVALID
+    } else {
+        match objectives(summary) {
+            Some(SloStatus::Missed) => MISSED,
+            Some(SloStatus::Undecided) => UNDECIDED,
+            Some(SloStatus::Met) | None => OK,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -7,9 +7,9 @@
 //! Invariant: at most one file of a command is standard input, and at most `MOST` bytes of it are
 //! taken.
 
-use crate::run_id;
 use anyhow::{Context, Result, bail};
 use infermeter_core::plan::Plan;
+use infermeter_session::run_id;
 use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Read, stdin};
 use std::os::fd::AsFd;

@@ -101,7 +101,7 @@ fn profile(name: &str) -> Result<&'static [(&'static str, &'static str)]> {
     let known = PROFILES.iter().find(|(known, _)| *known == name);
     known.map(|(_, keys)| *keys).ok_or_else(|| {
         let names = PROFILES.map(|(name, _)| name);
-        let near = crate::suggest::closest(name, names.into_iter());
+        let near = infermeter_session::suggest::closest(name, names.into_iter());
         let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
         let all = names.join(", ");
         anyhow!(
@@ -179,7 +179,7 @@ fn check_key(key: &str, known: &Map<String, Value>) -> Result<()> {
     if known.contains_key(key) {
         return Ok(());
     }
-    let suggestion = crate::suggest::closest(key, known.keys().map(String::as_str));
+    let suggestion = infermeter_session::suggest::closest(key, known.keys().map(String::as_str));
     match suggestion {
         Some(name) => bail!("unknown key `{}`; did you mean `{name}`?", shown(key)),
         None => bail!(
@@ -292,7 +292,7 @@ fn one_of(text: &str) -> Option<anyhow::Error> {
         .strip_prefix("unknown variant `")?
         .split_once("`, expected ")?;
     let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-    let near = crate::suggest::closest(name, known.iter().copied());
+    let near = infermeter_session::suggest::closest(name, known.iter().copied());
     let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
     let known = known.join(", ");
     Some(anyhow!("`{}` is none of {known}{near}", shown(name)))

@@ -1,7 +1,7 @@
 //! `--print-config`: the plan as a TOML file, with the origin of each value.
 
 use crate::layers::Resolved;
-use crate::secrets::redact;
+use infermeter_session::secrets::redact;
 use serde_json::Value;
 
 /// The resolved plan as TOML; absent values are comments. Secrets are hidden.

@@ -1,10 +1,15 @@
-//! How a result reaches standard output: as a document in one of its formats, or as JSON.
+//! How a result reaches standard output: as a document in one of its formats, or as JSON; and how its
+//! measurement shows on standard error meanwhile.
 
-use crate::judged::Judged;
-use crate::{output, screen};
+use crate::progress::Progress;
+use crate::{exit, output, screen};
 use infermeter_core::text::closest;
 use infermeter_report::{Document, Format, View};
+use infermeter_runner::progress::Snapshot;
+use infermeter_session::judged::Judged;
+use infermeter_session::observer::Observer;
 use serde_json::Value;
+use std::cell::RefCell;
 
 /// The form of a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,11 +85,55 @@ pub fn json_of_run(judged: &Judged) -> Value {
     )
 }
 
+/// The exit code.
+pub fn exit_code(judged: &Judged, strict: bool) -> u8 {
+    exit::of_run(
+        judged.manifest.state,
+        &judged.summary,
+        judged.verdict,
+        strict,
+    )
+}
+
 /// What `--full` shows.
 pub fn view(full: bool) -> View {
     match full {
         true => View::Full,
         false => View::Summary,
+    }
+}
+
+/// Shows on standard error how a measurement goes.
+#[derive(Debug)]
+pub struct Terminal {
+    quiet: bool,
+    progress: RefCell<Progress>,
+}
+
+impl Terminal {
+    /// Shows nothing where `quiet`.
+    pub fn new(quiet: bool) -> Self {
+        Self {
+            quiet,
+            progress: RefCell::new(Progress::new(quiet)),
+        }
+    }
+}
+
+impl Observer for Terminal {
+    fn note(&self, line: &str) {
+        if !self.quiet {
+            output::note(line);
+        }
+    }
+
+    fn progress(&self, snapshot: &Snapshot) {
+        self.progress.borrow_mut().show(snapshot);
+    }
+
+    fn progress_ended(&self) {
+        // The next run's progress begins anew.
+        self.progress.replace(Progress::new(self.quiet)).end();
     }
 }
 

@@ -1,9 +1,6 @@
 //! Whether a plan makes sense as a whole. Single values were checked when they were read.
 
 use crate::layers::{Origin, Resolved};
-use crate::mock_settings::MockTarget;
-use crate::secrets::redact_path;
-use crate::ways;
 use anyhow::{Result, anyhow, bail};
 use infermeter_client::encode::{Headers, Target};
 use infermeter_core::declared::{Statement, Subject};
@@ -14,6 +11,9 @@ use infermeter_core::plan::{
 use infermeter_core::slo::parse_percentile;
 use infermeter_core::text::inert;
 use infermeter_core::units::Span;
+use infermeter_session::mock_settings::MockTarget;
+use infermeter_session::secrets::redact_path;
+use infermeter_session::ways;
 use infermeter_workload::TraceFacts;
 use serde_json::Value;
 

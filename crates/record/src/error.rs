@@ -27,6 +27,12 @@ pub enum RecordError {
     /// The directory has no `run.json`.
     #[error("{} is not a run directory: no run.json", .0.display())]
     NoManifest(PathBuf),
+    /// The directory has no ledger that says what its experiment is.
+    #[error("{} is not the directory of an experiment: no experiment.ledger, or none that can be read", .0.display())]
+    NoLedger(PathBuf),
+    /// The ledger has a writer at this moment.
+    #[error("{} is being written by another infermeter: wait until it ends", .0.display())]
+    LedgerInUse(PathBuf),
     /// `run.json` is not the JSON that is expected; the cause names line and column.
     #[error("{} cannot be read: {}; restore it from a copy", path.display(), said(cause))]
     BadManifest {

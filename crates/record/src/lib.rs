@@ -16,6 +16,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod journal;
+mod ledger;
 mod manifest;
 mod parquet;
 mod responses;
@@ -34,6 +35,7 @@ pub use journal::places::JournalRecords;
 pub use journal::reader::JournalReader;
 pub use journal::writer::{JournalTotals, JournalWriter, Sink};
 pub use journal::{JOURNAL_FILE, JOURNAL_VERSION, Tail};
+pub use ledger::{LEDGER_FILE, Ledger, LedgerContents};
 pub use manifest::{MANIFEST_FILE, ManifestRoom, free_room, read_manifest, write_manifest};
 pub use parquet::PARQUET_FILE;
 pub use parquet::reader::{ParquetRecords, for_each_record, read_records};

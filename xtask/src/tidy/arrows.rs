@@ -17,7 +17,7 @@ const DOCUMENT: &str = "ARCHITECTURE.md";
 const PREFIX: &str = "infermeter-";
 
 /// What each crate may depend on. `infermeter` and `xtask` may depend on every crate.
-const ALLOWED: [(&str, &[&str]); 14] = [
+const ALLOWED: [(&str, &[&str]); 16] = [
     ("core", &[]),
     ("stats", &[]),
     ("sys", &["core"]),
@@ -31,7 +31,15 @@ const ALLOWED: [(&str, &[&str]); 14] = [
     ("runner", &["client", "core", "sys"]),
     ("analysis", &["core", "metrics", "stats"]),
     ("audit", &["analysis", "core", "metrics", "stats"]),
+    ("protocol", &["analysis", "core"]),
     ("report", &["analysis", "audit", "core", "metrics", "stats"]),
+    (
+        "session",
+        &[
+            "analysis", "client", "core", "metrics", "mock", "probe", "protocol", "record",
+            "runner", "schedule", "stats", "sys", "workload",
+        ],
+    ),
 ];
 
 /// Arrows that exist for tests alone.

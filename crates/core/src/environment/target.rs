@@ -26,6 +26,9 @@ pub struct TargetSide {
     pub models_problem: Option<String>,
     /// The embedded simulator's preset or parameters.
     pub mock: Option<String>,
+    /// Measured in virtual time, without sockets; absent of every other run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub virtual_time: Option<bool>,
     /// Request fields in use.
     pub fields: Option<RequestFields>,
     /// Which engine it says it is.
@@ -127,6 +130,7 @@ impl TargetSide {
             url,
             address,
             loopback: _,
+            virtual_time: _,
             same_host: _,
             server,
             version,

@@ -1,22 +1,3 @@
-//! Calibration: the client's own error, measured against the simulator's truth.
-//!
-//! ladder -> rungs -> measure -> join -> errors -> limits -> certificate -> render. The client is
-//! that of `run`, in this process; the simulator is a process of its own, on other cores.
-//!
-//! Not here: the checks that compare a run with the certificate (`analysis`), network and NIC,
-//! which no simulator on this host has.
-//!
-//! Invariant: a rung that something else spoilt is never blamed on the client, nor counted for it.
+//! How a calibration goes on, on standard error.
 
-pub mod bystanders;
-pub mod cite;
-pub mod join;
-pub mod ladder;
-pub mod limits;
-pub mod measure;
 pub mod progress;
-pub mod rung;
-pub mod spec;
-pub mod spoil;
-pub mod spread;
-pub mod store;

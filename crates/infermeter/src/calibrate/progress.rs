@@ -1,12 +1,12 @@
 //! Progress of a ladder on standard error: one line redrawn on a terminal, one line per rung
 //! elsewhere.
 
-use super::spec::Spec;
 use crate::output;
 use crate::screen::{self, Drawing};
 use infermeter_core::certificate::Rung;
 use infermeter_core::record::StampSource;
 use infermeter_report::number;
+use infermeter_session::calibrate::spec::Spec;
 
 /// Draws the progress.
 #[derive(Debug)]

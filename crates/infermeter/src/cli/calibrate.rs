@@ -37,6 +37,9 @@ pub struct CalibrateArgs {
     /// Busy-wait after each chunk: artificial client load that shows what kernel stamps buy
     #[arg(long, value_name = "TIME")]
     pub burn: Option<infermeter_core::units::Span>,
+    /// Go on with a ladder that was cut off, in the directory that it named; the other flags as before
+    #[arg(long, value_name = "DIR")]
+    pub resume: Option<PathBuf>,
     /// Write the certificate here [default: INFERMETER_CALIBRATION, else
     /// $XDG_STATE_HOME/infermeter/calibration.json]
     #[arg(long, value_name = "FILE")]

@@ -1,48 +1,39 @@
 //! `infermeter calibrate`: prove this client machine's own measurement error.
 
-use crate::calibrate::cite::this_machine;
-use crate::calibrate::ladder::Ladder;
-use crate::calibrate::limits::limits;
-use crate::calibrate::measure::{Scratch, Settings, measure};
+use super::run::host;
 use crate::calibrate::progress::LadderProgress;
-use crate::calibrate::rung::rung;
-use crate::calibrate::spec::Spec;
-use crate::calibrate::store;
 use crate::cli::CalibrateArgs;
-use crate::receiving::{Receiving, Stamps};
 use crate::show::Shown;
-use crate::{exit, output, place, run_id};
-use anyhow::{Context, Result};
+use crate::{exit, output};
+use anyhow::Result;
 use infermeter_core::certificate::{Certificate, ClientSettings, FORMAT_VERSION, Rung, Spoiler};
 use infermeter_core::clock::realtime_ns;
-use infermeter_core::plan::Plan;
-use infermeter_core::record::StampSource;
+use infermeter_protocol::{Protocol, Step};
 use infermeter_report::Format;
-use infermeter_sys::stamp::Sentinel;
-use infermeter_sys::{affinity, signals};
+use infermeter_session::calibrate::cite::this_machine;
+use infermeter_session::calibrate::climb::{self, Climb};
+use infermeter_session::calibrate::ladder::{Ladder, RungAt, RungPoint, Size, Wanted};
+use infermeter_session::calibrate::limits::limits;
+use infermeter_session::calibrate::measure::{Rungs, Settings};
+use infermeter_session::calibrate::store;
+use infermeter_session::drive::{End, drive};
+use infermeter_session::host::Host;
+use infermeter_session::receiving::Receiving;
+use infermeter_session::run_id;
+use std::cell::RefCell;
 use std::path::PathBuf;
-
-/// A rung that other work spoilt is measured again, so often.
-const RETRIES: u32 = 1;
 
 /// Runs the subcommand.
 ///
 /// # Errors
 /// For a wrong flag, a simulator that does not start, a certificate that cannot be written.
 pub fn calibrate(args: &CalibrateArgs) -> Result<u8> {
-    let ladder = Ladder::from_args(args)?;
-    let sentinel = Sentinel::start();
-    let receiving = Receiving::choose(
-        args.io,
-        match sentinel {
-            Some(_) => Stamps::Kernel,
-            None => Stamps::None("the kernel gives no receive stamps here"),
-        },
-    )?;
+    let ladder = Ladder::of(&wanted(args))?;
+    let host = host()?;
+    let receiving = host.receiving(args.io, true)?;
     let settings = settings(args, &ladder);
-    signals::count_from_now().context("signal handlers")?;
-    let rungs = climb(args, &ladder, &settings)?;
-    let certificate = certificate(&settings, &receiving, rungs);
+    let rungs = climb(args, &ladder, &settings, (&host, &receiving))?;
+    let certificate = certificate(&settings, (&host, &receiving), rungs);
     let saved = save(args, &ladder, &certificate);
     let json = serde_json::to_value(&certificate)?;
     let document = || infermeter_report::of_certificate(&certificate);
@@ -51,102 +42,97 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<u8> {
     Ok(exit_code(&certificate))
 }
 
-/// Client and simulator get cores of their own, as in `run mock:PRESET`.
-fn settings(args: &CalibrateArgs, ladder: &Ladder) -> Settings {
-    let target = Plan {
-        target: "mock:fixed".to_owned(),
-        ..Plan::defaults()
-    };
-    let cores = place::split_cores(&target);
-    if !cores.mock.is_empty() {
-        // Pinning is a help, not a need: a sandbox may forbid it.
-        let _ = affinity::restrict_to(&cores.client);
+fn wanted(args: &CalibrateArgs) -> Wanted {
+    Wanted {
+        size: match (args.quick, args.full) {
+            (true, _) => Size::Quick,
+            (_, true) => Size::Full,
+            _ => Size::Standard,
+        },
+        ceilings: args.null,
+        picked: args.rung.clone(),
+        max_events: args.max_events,
+        duration: args.duration,
+        repeats: args.repeat as usize,
     }
+}
+
+fn settings(args: &CalibrateArgs, ladder: &Ladder) -> Settings {
     Settings {
         duration: ladder.duration,
         warmup: ladder.warmup,
         threads: args.threads,
         io: args.io,
         burn: args.burn,
-        cores,
     }
 }
 
 /// Measures the rungs one after the other, until the last or a signal.
-fn climb(args: &CalibrateArgs, ladder: &Ladder, settings: &Settings) -> Result<Vec<Rung>> {
-    let scratch = Scratch::new()?;
+fn climb(
+    args: &CalibrateArgs,
+    ladder: &Ladder,
+    settings: &Settings,
+    (host, receiving): (&Host, &Receiving),
+) -> Result<Vec<Rung>> {
+    let header = climb::header(ladder, settings, receiving)?;
+    let Climb {
+        directory,
+        mut book,
+        points,
+    } = match &args.resume {
+        Some(directory) => Climb::resume(directory, &header)?,
+        None => Climb::begin(&header)?,
+    };
     let progress = LadderProgress::new(args.quiet, ladder.specs.len());
-    let mut rungs: Vec<Rung> = Vec::new();
-    for (number, spec) in ladder.specs.iter().enumerate() {
-        if signals::count() > 0 {
-            break;
+    let before: RefCell<Option<Rung>> = RefCell::default();
+    let begin = |at: RungAt| progress.begin(at.index, at.spec, before.borrow().as_ref());
+    let mut ended = |points: &[RungPoint]| {
+        let more = matches!(ladder.next(points), Step::Extend(_));
+        let last = ladder.chosen(points).pop().filter(|_| !more);
+        if let (Some(rung), Some(point)) = (last, points.last()) {
+            progress.end(point.at.index, &rung);
+            before.replace(Some(rung));
         }
-        if !ladder.wants(*spec, &rungs) {
-            continue;
-        }
-        progress.begin(number, *spec, rungs.last());
-        match repeated(*spec, args.repeat, settings, &scratch) {
-            Ok(measured) => {
-                progress.end(number, &measured);
-                rungs.push(measured);
-            }
-            // A signal can come before the rung's first request.
-            Err(_) if signals::count() > 0 => break,
-            Err(error) => return Err(error.context(format!("rung {spec}"))),
-        }
-    }
+    };
+    let mut rungs = Rungs::new(host, settings, &directory, &begin);
+    let driven = drive(ladder, &mut rungs, &mut book, points, &mut ended)?;
     progress.clear();
-    Ok(rungs)
-}
-
-/// Measures a rung `repeats` times; the usable one with the median error stands for all.
-fn repeated(spec: Spec, repeats: u32, settings: &Settings, scratch: &Scratch) -> Result<Rung> {
-    let mut measured = Vec::new();
-    for _ in 0..repeats {
-        measured.push(undisturbed(spec, settings, scratch)?);
-        if signals::count() > 0 {
-            break;
-        }
+    let cut = host.is_stopped() || matches!(driven.end, End::Failed(_));
+    if !cut || driven.points.is_empty() {
+        // The system clears its temporary files sooner or later.
+        let _ = std::fs::remove_dir_all(&directory);
+    } else if !args.quiet {
+        output::note(&format!(
+            "`infermeter calibrate --resume {}` with the same flags goes on from here",
+            directory.display()
+        ));
     }
-    let usable: Vec<Rung> = measured
-        .iter()
-        .filter(|r| r.spoilt.is_none())
-        .cloned()
-        .collect();
-    let mut pool = if usable.is_empty() { measured } else { usable };
-    let error = |r: &Rung| r.worst_p99_us(StampSource::Kernel).unwrap_or(0.0);
-    pool.sort_by(|a, b| error(a).total_cmp(&error(b)));
-    Ok(pool.swap_remove((pool.len() - 1) / 2))
-}
-
-/// Measures a rung, once more where other work spoilt it.
-fn undisturbed(spec: Spec, settings: &Settings, scratch: &Scratch) -> Result<Rung> {
-    let mut tries = 0;
-    loop {
-        let measured = rung(spec, &measure(spec, settings, scratch)?);
-        let spoiler = measured.spoilt.as_ref().map(|s| s.by);
-        if spoiler != Some(Spoiler::OtherLoad) || tries == RETRIES {
-            return Ok(measured);
-        }
-        tries += 1;
+    match driven.end {
+        End::Answered(rungs) => Ok(rungs),
+        // A signal can come before the rung's first request.
+        End::Failed(error) if !host.is_stopped() => Err(error),
+        End::Interrupted | End::Failed(_) => Ok(ladder.chosen(&driven.points)),
     }
 }
 
-fn certificate(settings: &Settings, receiving: &Receiving, rungs: Vec<Rung>) -> Certificate {
+fn certificate(
+    settings: &Settings,
+    (host, receiving): (&Host, &Receiving),
+    rungs: Vec<Rung>,
+) -> Certificate {
+    let cores = host.cores(true).client.len().max(1);
     Certificate {
         format_version: FORMAT_VERSION,
         infermeter_version: env!("CARGO_PKG_VERSION").to_owned(),
         created: run_id::timestamp(realtime_ns()),
         machine: this_machine(),
         client: ClientSettings {
-            threads: settings
-                .threads
-                .map_or(settings.cores.client.len().max(1), |t| t as usize),
+            threads: settings.threads.map_or(cores, |t| t as usize),
             io: receiving.name().to_owned(),
             kernel_stamps: receiving.kernel_stamps,
             burn: settings.burn,
         },
-        interrupted: signals::count() > 0,
+        interrupted: host.is_stopped(),
         limits: limits(&rungs),
         rungs,
     }

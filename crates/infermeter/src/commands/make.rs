@@ -5,9 +5,7 @@
 
 use crate::cli::{ConvertArgs, ConvertTo, MakeArgs};
 use crate::layers::{self, Origin, Resolved};
-use crate::load::Load;
-use crate::make::{Made, Verify, Wanted, make as write};
-use crate::{input, output, run_id, tiling, trace_options, validate};
+use crate::{input, output, validate};
 use anyhow::{Context, Result, bail};
 use infermeter_core::clock::Offset;
 use infermeter_core::plan::{Plan, PromptCount};
@@ -17,6 +15,9 @@ use infermeter_core::request::{
 use infermeter_core::schedule::Schedule;
 use infermeter_core::seed::Seeds;
 use infermeter_core::units::Span;
+use infermeter_session::load::Load;
+use infermeter_session::make::{Made, Verify, Wanted, make as write};
+use infermeter_session::{run_id, tiling, trace_options};
 use infermeter_workload::{
     FileHeader, FilePhases, Tokenizer, Trace, TraceError, Workload, WorkloadFile,
 };

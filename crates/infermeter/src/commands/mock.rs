@@ -1,8 +1,7 @@
 //! `infermeter mock`: the engine simulator on its own.
 
 use crate::cli::MockArgs;
-use crate::mock_child::READY;
-use crate::{exit, mock_settings, output, truth_table};
+use crate::{exit, output, truth_table};
 use anyhow::{Context, Result, anyhow, bail};
 use infermeter_client::encode::Target;
 use infermeter_mock::settings::Settings;
@@ -10,6 +9,8 @@ use infermeter_mock::{
     ChoiceError, Config, FaultRule, FaultRuleError, Place, Preset, ServeError, Spin, Stats,
     TlsFiles, serve,
 };
+use infermeter_session::mock_child::READY;
+use infermeter_session::mock_settings;
 use infermeter_sys::{affinity, signals};
 use std::path::PathBuf;
 

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod calibrate;
 pub mod make;
 pub mod mock;
+mod repeat;
 pub mod report;
 pub mod run;
 pub mod workload;

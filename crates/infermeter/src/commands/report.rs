@@ -1,67 +1,100 @@
-//! `infermeter report RUN_DIR`: recompute and print everything from the record.
+//! `infermeter report DIR`: recompute and print everything from the record of a run, or from those of an
+//! experiment's runs.
 
 use crate::cli::ReportArgs;
-use crate::judged::Judged;
-use crate::{altered, output, settle, show};
+use crate::together::{self, Runs};
+use crate::{exit, output, show};
 use anyhow::{Context, Result, bail};
-use infermeter_analysis::Run;
-use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::plan::Deadlines;
-use infermeter_core::run::{ClientHealth, Progress, RunManifest, RunState, Window};
-use infermeter_core::schedule::Phase;
+use infermeter_core::run::RunManifest;
 use infermeter_core::slo::Slo;
-use infermeter_metrics::facts::RequestFacts;
-use infermeter_record::{
-    CutOff, LeftOpen, ParquetRecords, RecordState, RunDirectory, Tail, free_room, read_manifest,
-    read_server_metrics, seal, write_manifest,
-};
+use infermeter_record::write_manifest;
+use infermeter_session::kept::KeptRun;
+use infermeter_session::kept_experiment::{KeptExperiment, is_experiment};
 
 /// Runs the subcommand.
 ///
 /// # Errors
-/// When the directory holds no run, or its files cannot be read.
+/// When the directory holds neither a run nor an experiment, or its files cannot be read.
 pub fn report(args: &ReportArgs) -> Result<u8> {
-    let objectives = objectives(args)?;
-    let fluidity = fluidity(args)?;
-    let directory = RunDirectory::open(&args.run_dir)?;
-    let mut manifest = read_manifest(directory.path())?;
-    altered::note(directory.path(), &mut manifest)?;
-    match directory.state()? {
-        RecordState::Finished => {}
-        RecordState::NeedsRecovery => {
-            recover(&directory, &mut manifest)?;
-            free_room(directory.path());
-            // The journal is gone: what it told must not depend on the rest going well.
-            write_manifest(directory.path(), &manifest)?;
-        }
-        RecordState::Empty => bail!(
-            "{} has a run.json but no record: the run ended before its first request, or the record \
-             was removed; restore it from a copy, or run again",
-            args.run_dir.display()
-        ),
+    let asked = Asked::of(args)?;
+    match is_experiment(&args.run_dir) {
+        true => experiment(args, &asked),
+        false => run(args, &asked),
     }
-    let own_plan =
-        objectives.is_empty() && fluidity.is_none() && manifest.plan.strict >= args.strict;
-    manifest.plan.fluidity = fluidity.or(manifest.plan.fluidity);
-    if !objectives.is_empty() {
-        manifest.plan.slo = objectives;
-    }
-    manifest.plan.strict |= args.strict;
-    let records = ParquetRecords::open(directory.path())?;
-    let mut run = Run::read(manifest, &records)?;
-    run.server = read_server_metrics(directory.path())?;
-    if run.manifest.progress.is_none() {
-        infer_end(&mut run.manifest, &run.collected.requests);
-    }
-    let judged = Judged::of(run, &records, None)?;
-    if own_plan && let Err(error) = write_manifest(directory.path(), &judged.manifest) {
+}
+
+fn run(args: &ReportArgs, asked: &Asked) -> Result<u8> {
+    let mut kept = KeptRun::open(&args.run_dir)?;
+    let own_plan = asked.is_none() && kept.manifest.plan.strict >= args.strict;
+    asked.put_into(&mut kept.manifest);
+    let judged = kept.judge(None)?;
+    if own_plan && let Err(error) = write_manifest(&args.run_dir, &judged.manifest) {
         // An archive may be read-only: the report is no worse for that.
         output::note(&format!("note: run.json is left as it was: {error}"));
     }
     let document = || show::of_run(&judged, show::view(args.full));
-    let shown = args.show.shown();
-    shown.print(document, || show::json_of_run(&judged));
-    Ok(judged.exit_code(args.strict))
+    args.show
+        .shown()
+        .print(document, || show::json_of_run(&judged));
+    Ok(show::exit_code(&judged, args.strict))
+}
+
+/// Every run that is there, what they say together, and what is missing.
+fn experiment(args: &ReportArgs, asked: &Asked) -> Result<u8> {
+    let kept = KeptExperiment::open(&args.run_dir, &|manifest| asked.put_into(manifest))?;
+    if kept.points.is_empty() {
+        let missing = together::missing_lines(&kept.protocol, 0, &kept.missing);
+        bail!(
+            "{} has no run that has ended\n{}",
+            args.run_dir.display(),
+            missing.join("\n")
+        );
+    }
+    let runs = Runs {
+        protocol: &kept.protocol,
+        points: &kept.points,
+        missing: &kept.missing,
+        together: &kept.together(),
+    };
+    args.show.shown().print(|| runs.document(), || runs.json());
+    let code = runs.code(args.strict);
+    let unfinished = match (&kept.stopped, kept.missing.is_empty()) {
+        (_, true) => exit::OK,
+        (Some(stopped), false) => exit::of_cause(stopped.cause),
+        (None, false) => exit::INTERRUPTED,
+    };
+    Ok(exit::gravest(&[code, unfinished]))
+}
+
+/// What is judged instead of what a run was measured for.
+struct Asked {
+    objectives: Vec<Slo>,
+    fluidity: Option<Deadlines>,
+    strict: bool,
+}
+
+impl Asked {
+    fn of(args: &ReportArgs) -> Result<Self> {
+        Ok(Self {
+            objectives: objectives(args)?,
+            fluidity: fluidity(args)?,
+            strict: args.strict,
+        })
+    }
+
+    fn is_none(&self) -> bool {
+        self.objectives.is_empty() && self.fluidity.is_none()
+    }
+
+    fn put_into(&self, manifest: &mut RunManifest) {
+        let plan = &mut manifest.plan;
+        plan.fluidity = self.fluidity.or(plan.fluidity);
+        if !self.objectives.is_empty() {
+            plan.slo = self.objectives.clone();
+        }
+        plan.strict |= self.strict;
+    }
 }
 
 fn objectives(args: &ReportArgs) -> Result<Vec<Slo>> {
@@ -72,100 +105,4 @@ fn objectives(args: &ReportArgs) -> Result<Vec<Slo>> {
 fn fluidity(args: &ReportArgs) -> Result<Option<Deadlines>> {
     let parse = |text: &String| text.parse().with_context(|| "--fluidity".to_owned());
     args.fluidity.as_ref().map(parse).transpose()
-}
-
-/// Turns a journal that a run left behind into its record.
-fn recover(directory: &RunDirectory, manifest: &mut RunManifest) -> Result<()> {
-    let killed = manifest.state == RunState::Running;
-    let left_open = match killed {
-        true => LeftOpen::Cancelled,
-        false => LeftOpen::LeftOut,
-    };
-    let converted = settle::settle(directory.path(), manifest, left_open)?;
-    manifest.seal = Some(seal(directory.path())?);
-    let lost = match converted.tail {
-        Tail::Clean => "to its end".to_owned(),
-        Tail::Torn {
-            at_byte,
-            lost_bytes,
-        } => {
-            format!("to byte {at_byte}; {lost_bytes} bytes of a batch cut short were left out")
-        }
-    };
-    let (severity, message) = if killed {
-        manifest.state = RunState::Interrupted;
-        let message = "the run did not end by itself; its record was recovered from the journal";
-        (Severity::Warning, message)
-    } else {
-        let message = "the run ended without completing its record; it was completed afterwards";
-        (Severity::Note, message)
-    };
-    let cut_off = converted
-        .cut_off
-        .as_ref()
-        .map_or_else(String::new, in_flight);
-    manifest.run_findings.push(Finding::new(
-        severity,
-        "recovered",
-        message,
-        format!("{} requests, read {lost}{cut_off}", converted.records),
-        "where requests are missing, read the figures as those of a shorter run",
-    ));
-    Ok(())
-}
-
-/// What a killed run had begun.
-fn in_flight(cut: &CutOff) -> String {
-    let seconds = |ns: i64| format!("{:.1} s", ns as f64 / 1e9);
-    let waiting = match cut.waiting {
-        0 => String::new(),
-        n => format!(", {n} waited for a connection"),
-    };
-    let flying = match cut.in_flight {
-        0 => "none was in flight".to_owned(),
-        n => format!(
-            "{n} were in flight, for {} at the median and {} at most, and count as cancelled \
-             (run_killed)",
-            seconds(cut.median_age_ns),
-            seconds(cut.longest_age_ns)
-        ),
-    };
-    format!(
-        "; at {}, the last instant on record, {flying}{waiting}",
-        seconds(cut.as_of.0)
-    )
-}
-
-/// What can be said about the end of a run that could not say it itself.
-fn infer_end(manifest: &mut RunManifest, requests: &[RequestFacts]) {
-    let ended = requests
-        .iter()
-        .filter_map(|r| r.closed)
-        .max()
-        .unwrap_or_default();
-    manifest.state = RunState::Interrupted;
-    manifest.progress = Some(Progress {
-        scheduled: requests.len() as u64,
-        drain_not_reached: 0,
-        unfinished_sessions: Vec::new(),
-        drain_without_load: false,
-        ended,
-        interrupted: true,
-        recovered: true,
-        counted: None,
-    });
-    manifest.client_health.get_or_insert_with(|| ClientHealth {
-        kernel_stamps: true,
-        ..ClientHealth::default()
-    });
-    if manifest.window.is_none() {
-        // A closed loop knows its window when it ends: here it begins with the first measured
-        // request.
-        let measured = requests.iter().filter(|r| r.phase == Phase::Measure);
-        let start = measured.map(|r| r.intended).min();
-        manifest.window = start.map(|start| Window { start, end: ended });
-    }
-    if let Some(window) = &mut manifest.window {
-        window.end = window.end.min(ended.max(window.start.plus(1)));
-    }
 }

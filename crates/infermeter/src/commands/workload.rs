@@ -4,15 +4,16 @@
 //! options would use.
 
 use crate::cli::{HeadArgs, InspectArgs, WorkloadArgs, WorkloadCommand};
-use crate::clients::Clients;
 use crate::commands::make;
-use crate::dataset_file::DatasetFile;
 use crate::inspect::{Figures, Gathered, document};
 use crate::show::Shown;
-use crate::{exit, input, output, trace_options};
+use crate::{exit, input, output};
 use anyhow::{Context, Result, bail};
 use infermeter_core::plan::{MAX_RATE, Plan, Warmup};
 use infermeter_core::units::Span;
+use infermeter_session::clients::Clients;
+use infermeter_session::dataset_file::DatasetFile;
+use infermeter_session::trace_options;
 use infermeter_workload::{Row, TokenCounter, Tokenizer, read_rows};
 
 /// Runs the subcommand.

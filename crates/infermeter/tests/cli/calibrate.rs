@@ -217,11 +217,16 @@ fn ctrl_c_keeps_what_was_measured() {
     let path = scratch.path("c.json");
     let many = "--rung null:1 ".repeat(50);
     let line = format!("calibrate {many} --duration 100ms --out {}", path.display());
-    let mut going = Going::start(&words(&line));
+    let mut going = Going::spawn(in_scratch(&line, &scratch));
     going.until_says("[ 1/50]");
     going.signal(Signal::INT);
     let ran = going.end();
     assert_eq!(ran.code, Some(130), "{ran:#?}");
+    assert!(
+        ran.err.contains("`infermeter calibrate --resume "),
+        "{}",
+        ran.err
+    );
     assert!(
         ran.out.contains("Interrupted: the ladder is not complete"),
         "{}",
@@ -230,6 +235,46 @@ fn ctrl_c_keeps_what_was_measured() {
     let made = certificate(&path);
     assert!(made.interrupted);
     assert!((1..50).contains(&made.rungs.len()), "{}", made.rungs.len());
+}
+
+/// The binary, with its temporary files in a directory of the test's.
+fn in_scratch(line: &str, scratch: &Scratch) -> std::process::Command {
+    let mut command = crate::process::command(&words(line));
+    let folder = scratch.path("tmp");
+    fs::create_dir_all(&folder).expect("a folder");
+    command.env("TMPDIR", folder);
+    command
+}
+
+#[test]
+fn a_killed_ladder_goes_on_where_it_was() {
+    let scratch = Scratch::new();
+    let path = scratch.path("c.json");
+    let line = format!(
+        "calibrate {} --duration 100ms --out {}",
+        "--rung null:1 ".repeat(5),
+        path.display()
+    );
+    let mut going = Going::spawn(in_scratch(&line, &scratch));
+    going.until_says("[ 2/5]");
+    going.signal(Signal::KILL);
+    going.end();
+    let left = crate::process::files_in(&scratch.path("tmp"));
+    assert_eq!(left.len(), 1, "{left:?}");
+    let directory = scratch.path("tmp").join(&left[0]);
+    let other = format!("{line} --burn 1us --resume {}", directory.display());
+    let other = crate::process::ran(in_scratch(&other, &scratch));
+    other.fails(2, &["--resume", "other settings"]);
+    let line = format!("{line} --resume {}", directory.display());
+    let resumed = crate::process::ran(in_scratch(&line, &scratch));
+    assert!(matches!(resumed.code, Some(0 | 3)), "{resumed:#?}");
+    assert!(
+        !resumed.err.contains("[ 2/5]") && resumed.err.contains("[ 5/5]"),
+        "{}",
+        resumed.err
+    );
+    assert_eq!(certificate(&path).rungs.len(), 5);
+    assert!(!directory.exists());
 }
 
 fn certificate(path: &Path) -> Certificate {

@@ -1,6 +1,7 @@
 //! `--repeat` and `--until`: every run complete and different, and what they say together.
 
-use crate::process::{Scratch, infermeter, manifest, mock};
+use crate::process::{Going, Mock, Scratch, infermeter, manifest, mock, words};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::path::Path;
 
@@ -101,4 +102,96 @@ fn what_makes_no_sense_is_refused_before_the_first_run() {
     let scratch = Scratch::new();
     let file = scratch.file("there", "");
     fails(&format!("--repeat 2 --out {file}"), &["exists"]);
+}
+
+#[test]
+fn every_run_has_the_cores_of_the_first() {
+    let scratch = Scratch::new();
+    let out = scratch.path("c");
+    let ran = infermeter(&format!(
+        "run mock:fixed {LOAD} --repeat 3 --quiet --out {}",
+        out.display()
+    ));
+    assert!(matches!(ran.code, Some(0 | 3)), "{ran:#?}");
+    let sides = ["run-01", "run-02", "run-03"].map(|name| {
+        let client = manifest(&out.join(name))["environment"]["client"].clone();
+        (client["cores"].clone(), client["mock_cores"].clone())
+    });
+    assert_eq!(sides[1], sides[0]);
+    assert_eq!(sides[2], sides[0]);
+}
+
+#[test]
+fn a_server_that_dies_leaves_an_experiment_that_can_be_reported() {
+    let scratch = Scratch::new();
+    let out = scratch.path("d");
+    let server = Mock::start("--preset fixed --ttft 2ms --step 1ms");
+    let mut going = Going::start(&words(&format!(
+        "run {} {LOAD} --repeat 4 --out {}",
+        server.url,
+        out.display()
+    )));
+    going.until_says("Run 1 of 4: ");
+    drop(server);
+    going.end().fails(4, &["Run 1 of 4: "]);
+    let reported = infermeter(&format!("report {}", out.display()));
+    assert_eq!(reported.code, Some(4), "{reported:#?}");
+    // The second run may have begun before the server was gone; its failures are data.
+    assert!(
+        reported.out.contains("4 runs were asked for") && reported.out.contains("run 4"),
+        "{reported:#?}"
+    );
+    assert!(reported.out.contains("Figures over"), "{reported:#?}");
+}
+
+#[test]
+fn a_killed_experiment_loses_no_run_that_has_ended_and_goes_on() {
+    let scratch = Scratch::new();
+    let out = scratch.path("k");
+    let line = format!("run {} {LOAD} --repeat 3", mock());
+    let mut going = Going::start(&words(&format!("{line} --out {}", out.display())));
+    going.until_says("Run 1 of 3: ");
+    going.signal(Signal::KILL);
+    going.end();
+    let first = manifest(&out.join("run-01"))["run_id"].clone();
+    let reported = infermeter(&format!("report {}", out.display()));
+    assert_eq!(reported.code, Some(130), "{reported:#?}");
+    assert!(
+        reported.out.contains("Run 1 of 3: ") && reported.out.contains("run 3: not begun"),
+        "{reported:#?}"
+    );
+    let reported = infermeter(&format!("report {} --json", out.display())).json();
+    let missing = reported["missing"].as_array().expect("a list");
+    assert_eq!(missing.last().map(|m| m["run"].clone()), Some(3.into()));
+    let resume = |more: &str| infermeter(&format!("{line} {more} --resume {}", out.display()));
+    resume("--seed 2").fails(2, &["--resume", "seed is 1 there and 2 here"]);
+    let resumed = resume("");
+    assert!(matches!(resumed.code, Some(0 | 3)), "{resumed:#?}");
+    assert!(resumed.err.contains("Run 3 of 3: "), "{resumed:#?}");
+    assert_eq!(manifest(&out.join("run-01"))["run_id"], first);
+    let together = repeat_json(&out);
+    assert_eq!(together["runs"].as_array().map(Vec::len), Some(3));
+    assert_eq!(together["missing"], Value::Null);
+    // What `report` computes is what was written.
+    let reported = infermeter(&format!("report {} --json", out.display()));
+    assert_eq!(reported.code, resumed.code);
+    assert_eq!(reported.json(), together);
+}
+
+#[test]
+fn there_is_something_to_go_on_with() {
+    let fails = |flags: &str, expect: &[&str]| {
+        infermeter(&format!("run {} {LOAD} {flags}", mock())).fails(2, expect);
+    };
+    fails("--resume here", &["--resume needs --repeat or --until"]);
+    fails(
+        "--repeat 2 --resume here --out there",
+        &["--resume and --out"],
+    );
+    let scratch = Scratch::new();
+    let empty = scratch.path("none");
+    fails(
+        &format!("--repeat 2 --resume {}", empty.display()),
+        &["is not the directory of an experiment"],
+    );
 }

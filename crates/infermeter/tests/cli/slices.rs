@@ -1,7 +1,7 @@
 //! Loads of every kind, cut into slices: their union is the whole.
 
 use crate::process::Scratch;
-use infermeter::load::Load;
+use infermeter_session::load::Load;
 use infermeter_core::clock::Offset;
 use infermeter_core::plan::Plan;
 use infermeter_core::request::{FollowUp, RequestId};

@@ -1,0 +1,55 @@
+//! Protocols: what is measured next, given what has been measured.
+//!
+//! A protocol is pure. It does no IO, reads no clock and draws nothing; whoever drives it measures what it
+//! asks for and asks again. So each can be tested in virtual time, or on points made by hand, and a run that
+//! was cut off goes on where the points on disk end.
+//!
+//! Invariant: the same points give the same step.
+
+mod coordinates;
+mod once;
+mod repeat;
+
+pub use coordinates::{Coordinates, Intensity, Kept, Place, RunPoint, RunSeen};
+pub use once::Once;
+pub use repeat::{MOST_RUNS, Repeat, RepeatError, Together};
+
+/// One thing that was measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point<At, Seen> {
+    /// In the order of measuring, from 1.
+    pub number: usize,
+    /// What was asked for.
+    pub at: At,
+    /// How many points at the same coordinates there were before it.
+    pub replicate: usize,
+    /// What was seen there.
+    pub seen: Seen,
+}
+
+/// What is to be done next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step<At, Answer> {
+    /// Measure this.
+    Measure(At),
+    /// Measure at the coordinates of this point (by its index) once more: another sample of the same.
+    Extend(usize),
+    /// Nothing more: this is the answer.
+    Stop(Answer),
+}
+
+/// Decides what is measured next.
+///
+/// Runs have [`Coordinates`] and show a [`RunSeen`]; a protocol over something else (the rungs of a
+/// calibration) brings types of its own.
+pub trait Protocol {
+    /// Where something can be measured.
+    type At: Clone + PartialEq;
+    /// What is seen there.
+    type Seen;
+    /// What comes out in the end.
+    type Answer;
+
+    /// The next step, given all points in the order of measuring.
+    fn next(&self, points: &[Point<Self::At, Self::Seen>]) -> Step<Self::At, Self::Answer>;
+}

@@ -1,0 +1,97 @@
+//! The directory of a calibration that goes on: its ledger, and the rungs that are in it.
+//!
+//! A rung's record is large and needs its simulator's log, so the ledger keeps the rung's figures alone. The
+//! directory lies among the system's temporary files and goes when the ladder has been climbed. Invariant: a
+//! rung that a signal cut short does not count when the ladder is climbed on.
+
+use super::cite::this_machine;
+use super::ladder::{Ladder, RungAt, RungPoint};
+use super::measure::Settings;
+use crate::book::{Asked, Book, Header};
+use crate::kept_experiment::same;
+use crate::receiving::Receiving;
+use crate::run_id::random_run_id;
+use anyhow::{Context, Result};
+use infermeter_core::certificate::{Rung, Spoiler};
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A ladder that is climbed.
+#[derive(Debug)]
+pub struct Climb {
+    /// Where.
+    pub directory: PathBuf,
+    /// Its book.
+    pub book: Book,
+    /// The rungs that were measured before.
+    pub points: Vec<RungPoint>,
+}
+
+impl Climb {
+    /// Begins one.
+    ///
+    /// # Errors
+    /// When there is no room for its files.
+    pub fn begin(header: &Header) -> Result<Self> {
+        let name = format!("infermeter-calibrate-{}", random_run_id()?);
+        let directory = std::env::temp_dir().join(name);
+        fs::create_dir(&directory).with_context(|| {
+            format!(
+                "{} cannot be made: set TMPDIR to a directory with room",
+                directory.display()
+            )
+        })?;
+        Ok(Self {
+            book: Book::create(&directory, header)?,
+            directory,
+            points: Vec::new(),
+        })
+    }
+
+    /// Goes on with the one in a directory.
+    ///
+    /// # Errors
+    /// Where it is another one, and where another process climbs it.
+    pub fn resume(directory: &Path, header: &Header) -> Result<Self> {
+        same(directory, &Book::header(directory)?, header)?;
+        let (book, read) = Book::reopen::<RungAt, Rung>(directory)?;
+        let whole = read.ended.into_iter().take_while(|line| {
+            let spoilt = line.seen.spoilt.as_ref();
+            spoilt.is_none_or(|spoilt| spoilt.by != Spoiler::Interrupt)
+        });
+        Ok(Self {
+            directory: directory.to_owned(),
+            book,
+            points: whole
+                .map(|line| RungPoint {
+                    number: line.number,
+                    at: line.at,
+                    replicate: line.replicate,
+                    seen: line.seen,
+                })
+                .collect(),
+        })
+    }
+}
+
+/// What a calibration is: its rungs, how they are measured, and the machine.
+///
+/// # Errors
+/// When it has no JSON form.
+pub fn header(ladder: &Ladder, settings: &Settings, receiving: &Receiving) -> Result<Header> {
+    let rungs: Vec<String> = ladder.specs.iter().map(ToString::to_string).collect();
+    let what = serde_json::json!({
+        "rungs": rungs,
+        "repeats": ladder.repeats(),
+        "duration": settings.duration,
+        "warmup": settings.warmup,
+        "threads": settings.threads,
+        "burn": settings.burn,
+        "io": receiving.name(),
+        "machine": this_machine(),
+    });
+    let hash = Sha256::digest(serde_json::to_vec(&what)?);
+    let hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Header::new(hash, Asked::Rungs { ladder: rungs }))
+}

@@ -1,0 +1,66 @@
+//! A run with its summary, findings and verdict: what measuring ends with and a report
+//! begins with.
+
+use infermeter_analysis::{PrecisionRun, Run, Summary, judge, summarize};
+use infermeter_core::finding::Verdict;
+use infermeter_core::plan::Until;
+use infermeter_core::run::RunManifest;
+use infermeter_core::source::RecordSource;
+use infermeter_protocol::{Kept, Place, RunSeen};
+use std::path::Path;
+
+/// A judged run.
+#[derive(Debug)]
+pub struct Judged {
+    /// The manifest with verdict, findings and summary.
+    pub manifest: RunManifest,
+    /// Every figure.
+    pub summary: Summary,
+    /// Whether it can be trusted.
+    pub verdict: Verdict,
+    /// The run as far as a precision that was asked for goes.
+    pub precision: Option<PrecisionRun>,
+}
+
+impl Judged {
+    /// Computes everything from the record and writes it into the manifest. `run` comes from the
+    /// same records.
+    ///
+    /// # Errors
+    /// When the records cannot be read.
+    pub fn of<S: RecordSource>(
+        mut run: Run,
+        records: &S,
+        until: Option<&Until>,
+    ) -> Result<Self, S::Error> {
+        let summary = summarize(&run, records)?;
+        let precision = until.map(|until| PrecisionRun::of(&run, &summary, until));
+        let findings = judge(&run, &summary);
+        let verdict = Verdict::of(&findings);
+        run.manifest.findings = findings;
+        run.manifest.verdict = Some(verdict);
+        run.manifest.summary = serde_json::to_value(&summary).ok();
+        Ok(Self {
+            manifest: run.manifest,
+            summary,
+            verdict,
+            precision,
+        })
+    }
+
+    /// What a protocol sees of it.
+    pub fn seen(&self, directory: &Path, kept: Kept) -> RunSeen {
+        RunSeen {
+            summary: self.summary.clone(),
+            verdict: self.verdict,
+            state: self.manifest.state,
+            kept,
+            precision: self.precision.clone(),
+            place: Place {
+                directory: directory.to_owned(),
+                run_id: self.manifest.run_id.clone(),
+                seeds: self.manifest.seeds,
+            },
+        }
+    }
+}

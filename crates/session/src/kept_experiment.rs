@@ -1,0 +1,329 @@
+//! An experiment of runs that is on disk: what is there, what is missing, and how to go on.
+//!
+//! Measures nothing. A run counts that was entered in the ledger, or that ended as planned without having
+//! been entered: a kill can come between the two. Invariant: nothing that was measured is removed; what was
+//! cut off is set aside when its place is needed.
+
+use crate::book::{Asked, Book, EndedLine, Header, Read, Stopped};
+use crate::experiment::Experiment;
+use crate::kept::KeptRun;
+use crate::runs::{RunEntry, run_name};
+use anyhow::{Context, Result, bail};
+use infermeter_core::plan::Plan;
+use infermeter_core::run::{RunManifest, RunState};
+use infermeter_core::text::inert;
+use infermeter_protocol::{Coordinates, Kept, Protocol, Repeat, RunPoint, RunSeen, Step, Together};
+use infermeter_record::{LEDGER_FILE, Ledger, RunDirectory, read_manifest};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Differences that a message names.
+const NAMED: usize = 3;
+
+/// Runs of an experiment, as they are on disk.
+#[derive(Debug)]
+pub struct KeptExperiment {
+    /// The plan, secrets replaced.
+    pub plan: Plan,
+    /// What decides over its runs.
+    pub protocol: Repeat,
+    /// The runs that are there.
+    pub points: Vec<RunPoint>,
+    /// Those that should be there, with why they are not.
+    pub missing: Vec<Missing>,
+    /// Why it did not go on, where it said so.
+    pub stopped: Option<Stopped>,
+}
+
+/// A run that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Missing {
+    /// Its number.
+    pub run: usize,
+    /// Why it is not there.
+    pub why: String,
+}
+
+/// The book of an experiment that goes on, and what it has already.
+#[derive(Debug)]
+pub struct Resumed {
+    /// Its book.
+    pub book: Book,
+    /// The runs that are there.
+    pub points: Vec<RunPoint>,
+}
+
+/// The directory holds an experiment, not a run.
+pub fn is_experiment(directory: &Path) -> bool {
+    directory.join(LEDGER_FILE).exists()
+}
+
+/// The header of an experiment that repeats a plan.
+///
+/// # Errors
+/// Where the plan makes no experiment.
+pub fn header(plan: &Plan, requests: usize) -> Result<Header> {
+    let experiment = Experiment::of(plan)?;
+    let asked = Asked::Runs {
+        plan: experiment.measured(),
+        requests,
+    };
+    Ok(Header::new(experiment.hash(), asked))
+}
+
+/// Makes the directory of an experiment, with its book.
+///
+/// # Errors
+/// Where it exists, or cannot be written.
+pub fn create(directory: &Path, header: &Header) -> Result<Book> {
+    RunDirectory::create(directory)?;
+    Book::create(directory, header)
+}
+
+impl KeptExperiment {
+    /// Reads and judges what is there; `change` is made to what each run says of itself before.
+    ///
+    /// # Errors
+    /// Where there is no experiment of runs.
+    pub fn open(directory: &Path, change: &dyn Fn(&mut RunManifest)) -> Result<Self> {
+        let read: Read<Value, Value> = Book::read(directory)?;
+        let Asked::Runs { plan, requests } = read.header.asked else {
+            bail!(
+                "{} holds a calibration: `infermeter calibrate --resume {0}` goes on with it",
+                directory.display()
+            );
+        };
+        let protocol = Repeat::of(&plan, requests)?;
+        let read: Read<Coordinates, RunEntry> = Book::read(directory)?;
+        let shelf = Shelf {
+            directory,
+            read: &read,
+            change,
+        };
+        let found = shelf.runs(&protocol);
+        let mut missing = found.missing;
+        for run in protocol.missing(&found.points) {
+            if !missing.iter().any(|m| m.run == run) && !has(&found.points, run) {
+                let why = not_begun(run, read.stopped.as_ref());
+                missing.push(Missing { run, why });
+            }
+        }
+        missing.sort_by_key(|missing| missing.run);
+        Ok(Self {
+            plan,
+            protocol,
+            points: found.points,
+            missing,
+            stopped: read.stopped,
+        })
+    }
+
+    /// What the runs say together.
+    pub fn together(&self) -> Together {
+        self.protocol.together(&self.points)
+    }
+}
+
+fn has(points: &[RunPoint], number: usize) -> bool {
+    points.iter().any(|point| point.number == number)
+}
+
+fn not_begun(run: usize, stopped: Option<&Stopped>) -> String {
+    match stopped {
+        Some(stopped) if stopped.number == run => format!("not measured: {}", stopped.why),
+        _ => "not begun".to_owned(),
+    }
+}
+
+/// Goes on with the experiment of a directory: its runs that ended as planned, from the first on.
+///
+/// # Errors
+/// Where it is another one, where another process measures it, and where its files cannot be read.
+pub fn resume<P>(directory: &Path, header: &Header, protocol: &P) -> Result<Resumed>
+where
+    P: Protocol<At = Coordinates, Seen = RunSeen>,
+{
+    let found = Book::header(directory)?;
+    same(directory, &found, header)?;
+    let (mut book, read) = Book::reopen::<Coordinates, RunEntry>(directory)?;
+    let shelf = Shelf {
+        directory,
+        read: &read,
+        change: &|_| {},
+    };
+    let mut points = shelf.runs(protocol).points;
+    let whole = (1..)
+        .zip(&points)
+        .take_while(|(number, point)| point.number == *number && point.seen.is_whole());
+    points.truncate(whole.count());
+    for point in &points {
+        if !read.ended.iter().any(|line| line.number == point.number) {
+            book.ended(line_of(point))?;
+        }
+    }
+    set_aside(directory, points.len())?;
+    Ok(Resumed { book, points })
+}
+
+fn line_of(point: &RunPoint) -> EndedLine<&Coordinates, RunEntry> {
+    EndedLine {
+        number: point.number,
+        at: &point.at,
+        replicate: point.replicate,
+        seen: RunEntry::of(&point.seen),
+    }
+}
+
+/// The experiment on disk is the one that is asked for.
+pub(crate) fn same(directory: &Path, found: &Header, asked: &Header) -> Result<()> {
+    if found.infermeter_version != asked.infermeter_version {
+        bail!(
+            "{} was begun by infermeter {}: go on with that version, or begin anew with --out",
+            directory.display(),
+            inert(&found.infermeter_version, 40)
+        );
+    }
+    if found.hash == asked.hash {
+        return Ok(());
+    }
+    let differences = differences(&found.asked, &asked.asked);
+    let named = match differences.is_empty() {
+        true => "it was begun with other settings".to_owned(),
+        false => differences[..differences.len().min(NAMED)].join("; "),
+    };
+    bail!(
+        "--resume: {} holds another experiment: {named}. Give the same flags as when it was begun, or \
+         begin anew with --out",
+        directory.display()
+    )
+}
+
+/// Where two experiments differ, by key.
+fn differences(found: &Asked, asked: &Asked) -> Vec<String> {
+    let (Asked::Runs { plan: then, .. }, Asked::Runs { plan: now, .. }) = (found, asked) else {
+        return Vec::new();
+    };
+    let value = |plan: &Plan| serde_json::to_value(plan).unwrap_or_default();
+    let (then, now) = (value(then), value(now));
+    let keys = now.as_object().into_iter().flatten();
+    keys.filter(|(key, value)| then[key.as_str()] != **value)
+        .map(|(key, value)| {
+            let shown = |value: &Value| inert(&value.to_string(), 60);
+            format!(
+                "{key} is {} there and {} here",
+                shown(&then[key.as_str()]),
+                shown(value)
+            )
+        })
+        .collect()
+}
+
+/// The directories of an experiment, with what its ledger says of them.
+struct Shelf<'a> {
+    directory: &'a Path,
+    read: &'a Read<Coordinates, RunEntry>,
+    change: &'a dyn Fn(&mut RunManifest),
+}
+
+/// The runs that are there, and those that should be.
+#[derive(Default)]
+struct Found {
+    points: Vec<RunPoint>,
+    missing: Vec<Missing>,
+}
+
+impl Shelf<'_> {
+    fn runs<P>(&self, protocol: &P) -> Found
+    where
+        P: Protocol<At = Coordinates, Seen = RunSeen>,
+    {
+        let mut found = Found::default();
+        for line in &self.read.ended {
+            match self.run(line.number) {
+                Ok(seen) => found.points.push(RunPoint {
+                    number: line.number,
+                    at: line.at,
+                    replicate: line.replicate,
+                    seen,
+                }),
+                Err(error) => found.missing.push(Missing {
+                    run: line.number,
+                    why: format!("its record cannot be read: {error:#}"),
+                }),
+            }
+        }
+        self.not_entered(protocol, &mut found);
+        found
+    }
+
+    /// The runs behind the last that was entered: they may have ended, too.
+    fn not_entered<P>(&self, protocol: &P, found: &mut Found)
+    where
+        P: Protocol<At = Coordinates, Seen = RunSeen>,
+    {
+        let first = self.read.ended.last().map_or(0, |line| line.number) + 1;
+        for number in first.. {
+            let path = self.path(number);
+            if !path.exists() {
+                return;
+            }
+            let at = match protocol.next(&found.points) {
+                Step::Measure(at) => Some(at),
+                Step::Extend(index) => found.points.get(index).map(|point| point.at),
+                Step::Stop(_) => None,
+            };
+            let ended = read_manifest(&path).is_ok_and(|m| m.state == RunState::Finished);
+            match at.filter(|_| ended).map(|at| (at, self.run(number))) {
+                Some((at, Ok(seen))) => found.points.push(RunPoint {
+                    number,
+                    at,
+                    replicate: found.points.iter().filter(|point| point.at == at).count(),
+                    seen,
+                }),
+                _ => found.missing.push(Missing {
+                    run: number,
+                    why: match Ledger::is_written(self.directory) {
+                        true => "it is being measured".to_owned(),
+                        false => cut_off(&path),
+                    },
+                }),
+            }
+        }
+    }
+
+    fn run(&self, number: usize) -> Result<RunSeen> {
+        let path = self.path(number);
+        let mut kept = KeptRun::open(&path)?;
+        (self.change)(&mut kept.manifest);
+        let until = kept.manifest.plan.until;
+        Ok(kept.judge(until.as_ref())?.seen(&path, Kept::Whole))
+    }
+
+    fn path(&self, number: usize) -> PathBuf {
+        self.directory.join(run_name(number))
+    }
+}
+
+fn cut_off(path: &Path) -> String {
+    format!(
+        "it was cut off: `infermeter report {}` shows what there is of it",
+        path.display()
+    )
+}
+
+/// Moves what was cut off out of the way of the runs behind the first `whole` ones.
+fn set_aside(directory: &Path, whole: usize) -> Result<()> {
+    let mut number = whole + 1;
+    loop {
+        let path = directory.join(run_name(number));
+        if !path.exists() {
+            return Ok(());
+        }
+        let mut free = (1..).map(|n| directory.join(format!("{}.cut-{n}", run_name(number))));
+        let aside = free.find(|path| !path.exists()).unwrap_or_default();
+        fs::rename(&path, &aside)
+            .with_context(|| format!("{} cannot be set aside", path.display()))?;
+        number += 1;
+    }
+}

@@ -1,0 +1,51 @@
+//! Measuring as a library: a host is claimed once, a target is made ready once, experiments are measured on
+//! it, and what has ended is on disk before the next thing begins.
+//!
+//! plan -> experiment -> workload and schedule -> target -> run -> record -> summary -> findings
+//!
+//! Not here: flags, plan files, printing, exit codes. This crate prints nothing; who watches is an
+//! [`observer::Observer`]. Invariant: what decides over several runs is a protocol, measured by whatever
+//! implements [`measure::Measure`].
+
+pub mod altered;
+mod api_key;
+mod begun;
+pub mod book;
+mod cache_probe;
+pub mod calibrate;
+pub mod clients;
+pub mod dataset_file;
+pub mod drive;
+mod environment;
+pub mod experiment;
+pub mod failure;
+pub mod finish;
+pub mod host;
+mod journal;
+pub mod judged;
+pub mod kept;
+pub mod kept_experiment;
+pub mod live;
+pub mod load;
+pub mod make;
+pub mod measure;
+pub mod mock_child;
+pub mod mock_settings;
+pub mod observer;
+mod place;
+mod proxy;
+pub mod receiving;
+pub mod run_id;
+pub mod runs;
+pub mod secrets;
+mod sent;
+mod sent_before;
+mod server_metrics;
+mod settle;
+pub mod suggest;
+pub mod target;
+pub mod tiling;
+pub mod trace_options;
+mod unusable;
+pub mod virtually;
+pub mod ways;

@@ -1,0 +1,406 @@
+//! Measuring over sockets: the one place that knows what happens between a plan and a record.
+//!
+//! It judges nothing. Invariant: between the clock's start and the end of the drain nothing of this crate
+//! runs on a worker.
+
+use crate::begun::{Sides, manifest};
+use crate::calibrate::cite;
+use crate::environment;
+use crate::experiment::{Answers, Experiment, MetricsSpec};
+use crate::host::Host;
+use crate::journal::Journal;
+use crate::load::Load;
+use crate::measure::{Measure, Measured, Site};
+use crate::observer::Observer;
+use crate::place::{self, Size};
+use crate::receiving::Receiving;
+use crate::sent::SentBodies;
+use crate::sent_before;
+use crate::server_metrics::Watching;
+use crate::target::{Found, Target};
+use anyhow::Result;
+use infermeter_client::KeepTexts;
+use infermeter_client::engine::EngineConfig;
+use infermeter_client::prepared::Prepared;
+use infermeter_client::response::Expect;
+use infermeter_core::clock::Clock;
+use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::plan::{History, Plan};
+use infermeter_core::request::RequestContent;
+use infermeter_core::run::{ClientHealth, RunManifest, RunState, Unwritten};
+use infermeter_core::schedule::Schedule;
+use infermeter_probe::host::is_own_address;
+use infermeter_record::{ManifestRoom, write_manifest};
+use infermeter_runner::{Inputs, RunOutcome, RunSettings, SessionRules};
+use infermeter_sys::affinity;
+use std::sync::{Arc, Mutex};
+
+/// Busy-polling before a send, where the worker has a core of its own.
+const SPIN_NS: i64 = 50_000;
+
+/// Measures over sockets. The target of the last experiment stays ready for the next one.
+pub struct Live<'a> {
+    host: &'a Host,
+    observer: &'a dyn Observer,
+    ready: Option<(Experiment, Target)>,
+    /// The load of the next experiment, where it was made already.
+    load: Option<Load>,
+}
+
+impl<'a> Live<'a> {
+    /// On this host, watched by `observer`.
+    pub fn new(host: &'a Host, observer: &'a dyn Observer) -> Self {
+        Self {
+            host,
+            observer,
+            ready: None,
+            load: None,
+        }
+    }
+
+    /// With the load of the first experiment, which was made to look at it.
+    #[must_use]
+    pub fn with_load(mut self, load: Load) -> Self {
+        self.load = Some(load);
+        self
+    }
+
+    /// On a target that is ready already, for experiments that mean it.
+    pub fn on(
+        host: &'a Host,
+        observer: &'a dyn Observer,
+        experiment: &Experiment,
+        target: Target,
+    ) -> Self {
+        Self {
+            ready: Some((experiment.clone(), target)),
+            ..Self::new(host, observer)
+        }
+    }
+
+    /// The target of the last experiment.
+    pub fn into_target(self) -> Option<Target> {
+        self.ready.map(|(_, target)| target)
+    }
+
+    /// The target of an experiment, ready for one more run.
+    fn target(&mut self, experiment: &Experiment, site: &Site) -> Result<Target> {
+        let ready = self.ready.take();
+        let mut target = match ready.filter(|(of, _)| of.has_target_of(experiment)) {
+            Some((_, target)) => target,
+            None => Target::ready(self.host, experiment, &site.identity, self.observer)?,
+        };
+        target.begin(experiment, &site.identity)?;
+        Ok(target)
+    }
+}
+
+impl Measure for Live<'_> {
+    fn measure(&mut self, experiment: &Experiment, site: &Site) -> Result<Measured> {
+        let salt = site.identity.salt;
+        let load = match self.load.take() {
+            Some(load) => load.with_salt(salt),
+            None => Load::from_plan(experiment.plan(), salt)?,
+        };
+        let cores = self.host.cores(experiment.is_simulated());
+        let size = place::size(&experiment.client, &load, &cores)?;
+        let target = self.target(experiment, site)?;
+        let to = &target.found().to;
+        let stamped = to.routes().any(|route| route.address.is_stamped());
+        let receiving = self.host.receiving(experiment.client.io, stamped);
+        let run = Run {
+            experiment,
+            site,
+            load: &load,
+            target: &target,
+            size,
+            receiving: receiving?,
+        };
+        let measured = run.execute(self.observer);
+        self.ready = Some((experiment.clone(), target));
+        measured
+    }
+}
+
+/// One run: what was resolved and found out before it.
+struct Run<'a> {
+    experiment: &'a Experiment,
+    site: &'a Site,
+    load: &'a Load,
+    target: &'a Target,
+    size: Size,
+    receiving: Receiving,
+}
+
+impl Run<'_> {
+    fn found(&self) -> &Found {
+        self.target.found()
+    }
+
+    /// `run.json` before the clock starts.
+    fn manifest(&self) -> RunManifest {
+        let (plan, found) = (self.experiment.plan(), self.found());
+        let place = (&self.target.cores, self.size);
+        let salt = self.site.identity.salt;
+        let sides = Sides {
+            model: shown_model(found),
+            environment: environment::environment(plan, &found.facts, self.load, place, salt),
+            addresses: found.addresses.clone(),
+            control: found.control.clone(),
+            findings: found.findings.clone(),
+        };
+        let mut manifest = manifest(self.experiment, self.load, self.site, sides);
+        manifest.environment.client.io = Some(self.receiving.facts());
+        manifest.calibration = cite::cite(plan, self.size.threads, &self.receiving);
+        let before = sent_before::finding(plan, &manifest, &self.site.directory);
+        manifest.run_findings.extend(before);
+        manifest
+    }
+
+    /// Sends the load and records it. Returns the manifest as far as the run fills it.
+    fn execute(&self, observer: &dyn Observer) -> Result<Measured> {
+        let (directory, load) = (self.site.directory.as_path(), self.load);
+        let settings = self.settings();
+        let mut manifest = self.manifest();
+        // A disk that has no room for this ends the run before it begins.
+        write_manifest(directory, &manifest)?;
+        let room = ManifestRoom::take(directory, &manifest, settings.threads)?;
+        let (mut sink, journal) = Journal::create(directory, &self.found().secrets)?;
+        let prompt_problem = Mutex::new(None);
+        let bodies = SentBodies::default();
+        let make = |id, answers: &[Arc<str>]| {
+            let made = self.request(id, answers, &prompt_problem);
+            bodies.note(id, &made.bytes);
+            made
+        };
+        let mut started = None;
+        let watching = self.watching(&settings)?;
+        let outcome = infermeter_runner::run(
+            &load.schedule,
+            &settings,
+            Inputs {
+                make: &make,
+                spec: &|id| load.workload.spec(id),
+                next: &|spec| load.follow_ups(spec),
+                sink: &mut sink,
+                on_start: &mut |clock| {
+                    let running = RunManifest {
+                        clock: *clock,
+                        ..manifest.clone()
+                    };
+                    started = write_manifest(directory, &running).err();
+                    if let Some(watching) = &watching {
+                        watching.start_at(*clock);
+                    }
+                },
+                on_phase: &mut |phase| {
+                    if let Some(watching) = &watching {
+                        watching.phase(phase);
+                    }
+                },
+                on_progress: &mut |snapshot| observer.progress(snapshot),
+            },
+        )?;
+        observer.progress_ended();
+        // Who stops a run does not want to wait for more.
+        if !outcome.progress.interrupted {
+            if let Some(watching) = watching {
+                watching.end();
+            }
+            self.found().read_counters_after(&mut manifest);
+        }
+        if let Some(error) = started {
+            manifest.run_findings.push(unwritten(&error.to_string()));
+        }
+        if let Some(problem) = prompt_problem.into_inner().unwrap_or_default() {
+            manifest.run_findings.push(prompt_inexact(&problem));
+        }
+        let unwritten = sink.unwritten();
+        manifest.environment.workload.sent_sha256 = bodies.hash(sink.sent);
+        Ok(Measured {
+            interrupted: outcome.progress.interrupted,
+            manifest: ended(manifest, outcome, unwritten),
+            room,
+            journal,
+        })
+    }
+
+    /// Has the server's metrics read during the run, where it has a page, on cores that no worker has.
+    fn watching(&self, settings: &RunSettings) -> Result<Option<Watching>> {
+        let found = self.found();
+        let interval = match &self.experiment.target.metrics {
+            MetricsSpec::Beside { interval } | MetricsSpec::At { interval, .. } => *interval,
+            MetricsSpec::Off => return Ok(None),
+        };
+        let Some(known) = &found.metrics else {
+            return Ok(None);
+        };
+        let workers = settings.cores.get(..settings.threads).unwrap_or_default();
+        let mut free = affinity::allowed_cores();
+        free.retain(|core| !workers.contains(core));
+        let free = if workers.is_empty() { Vec::new() } else { free };
+        let of = (interval, self.site.identity.id.as_str());
+        let into = (self.site.directory.as_path(), free);
+        let watching = Watching::start(known, of, into, &found.secrets)?;
+        Ok(Some(watching))
+    }
+
+    fn settings(&self) -> RunSettings {
+        let (cores, found) = (&self.target.cores.client, self.found());
+        // A target on this host that is not the embedded simulator shares its cores with the client.
+        let mut addresses = found.to.routes().map(|route| &route.address);
+        let same_host = addresses.any(|address| address.ip().is_none_or(is_own_address));
+        let shares_cores = same_host && !self.experiment.is_simulated();
+        let own_core = !shares_cores && self.size.threads <= cores.len();
+        RunSettings {
+            threads: self.size.threads,
+            cores: if own_core { cores.clone() } else { Vec::new() },
+            engine: self.engine(if own_core { SPIN_NS } else { 0 }),
+            open_ahead: self.size.open_ahead,
+            sessions: session_rules(self.experiment.plan()),
+            drain_without_load: self.load.drain_without_load,
+        }
+    }
+
+    fn engine(&self, spin: i64) -> EngineConfig {
+        let (client, found) = (&self.experiment.client, self.found());
+        let first_token = match self.experiment.requests.answers {
+            Answers::Stream { first_token } => first_token,
+            Answers::Whole => None,
+        };
+        EngineConfig {
+            to: Arc::clone(&found.to),
+            clock: Clock::starting_in(0),
+            io: self.receiving.io,
+            kernel_stamps: self.receiving.kernel_stamps,
+            audit_send: client.audit_send,
+            max_connections: self.size.max_connections,
+            first_connection: 0,
+            connection_stride: 1,
+            connect_timeout: client.connect_timeout.ns(),
+            timeout: client.timeout.ns(),
+            first_token_timeout: first_token.map(|t| t.ns()),
+            idle_timeout: client.idle_timeout.map(|t| t.ns()),
+            keepalive: client.keepalive.ns(),
+            spare_connections: match self.load.schedule {
+                Schedule::Open(_) => 2,
+                Schedule::Closed(_) => 0,
+            },
+            reuse: found.reuse,
+            retry_stale: client.retry_stale,
+            budget: Arc::default(),
+            burn: client.burn.map_or(0, |b| b.ns()),
+            spin,
+        }
+    }
+
+    /// A request as bytes.
+    fn request(&self, id: u64, answers: &[Arc<str>], problem: &Mutex<Option<String>>) -> Prepared {
+        let (load, requests) = (self.load, &self.experiment.requests);
+        let spec = load.workload.spec(id);
+        let content = load.workload.content(&spec, answers);
+        let content = content.unwrap_or_else(|error| {
+            if let Ok(mut slot) = problem.lock() {
+                slot.get_or_insert_with(|| error.to_string());
+            }
+            RequestContent::of_prompt("Count.")
+        });
+        let name = format!("{}-{id}", self.site.identity.id);
+        let bytes = self.found().encoder.encode(&name, &spec, &content);
+        let expect = Expect {
+            streaming: requests.answers != Answers::Whole,
+            keep_texts: match requests.keeps_answers {
+                true => KeepTexts::Always,
+                false => KeepTexts::UntilSettled,
+            },
+            output_tokens: spec.output_tokens as usize,
+        };
+        Prepared {
+            spec,
+            bytes,
+            expect,
+            waited: load.waited(&spec),
+            next: load.follow_ups(&spec),
+            address: None,
+            pause_ns: load.pause_ns(&spec),
+        }
+    }
+}
+
+/// The model's name, without what must not be repeated.
+fn shown_model(found: &Found) -> String {
+    let mut model = infermeter_core::text::inert(&found.model, 200);
+    found.secrets.scrub(&mut model);
+    model
+}
+
+/// The manifest of a run that has ended.
+fn ended(
+    mut manifest: RunManifest,
+    outcome: RunOutcome,
+    unwritten: Option<Unwritten>,
+) -> RunManifest {
+    manifest.clock = outcome.clock;
+    manifest.window = outcome.window;
+    manifest.state = if outcome.progress.interrupted {
+        RunState::Interrupted
+    } else {
+        RunState::Finished
+    };
+    manifest.progress = Some(outcome.progress);
+    manifest.client_health = Some(ClientHealth {
+        unwritten,
+        ..outcome.health
+    });
+    manifest
+}
+
+/// A turn of a trace that fails ends its conversation.
+fn session_rules(plan: &Plan) -> SessionRules {
+    let sessions = plan.sessions().ok().flatten();
+    sessions.map_or_else(SessionRules::default, |sessions| SessionRules {
+        on_failure: sessions.on_failure,
+        live: sessions.history == History::Live,
+    })
+}
+
+fn unwritten(problem: &str) -> Finding {
+    Finding::new(
+        Severity::Warning,
+        "manifest-unwritten",
+        "run.json could not be written when the run began",
+        problem,
+        "free space on the disk of --out",
+    )
+}
+
+fn prompt_inexact(problem: &str) -> Finding {
+    Finding::new(
+        Severity::Error,
+        "prompt-inexact",
+        "some prompts could not be made as planned",
+        problem,
+        "check --tokenizer",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use infermeter_core::finding::Verdict;
+
+    #[test]
+    fn what_goes_wrong_beside_the_measurement_weighs_as_documented() {
+        let check = |finding: Finding, code: &str, verdict| {
+            assert_eq!(finding.code, code);
+            assert_eq!(finding.evidence, "why");
+            assert_eq!(Verdict::of(&[finding]), verdict);
+        };
+        check(
+            unwritten("why"),
+            "manifest-unwritten",
+            Verdict::Questionable,
+        );
+        check(prompt_inexact("why"), "prompt-inexact", Verdict::Invalid);
+    }
+}

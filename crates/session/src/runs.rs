@@ -1,0 +1,198 @@
+//! Runs as a protocol asks for them: each with its own seeds, salt, warm-up and record.
+//!
+//! Decides nothing and prints nothing. Invariant: every run's record is complete and can be reported on its
+//! own; a run that left no record leaves no directory.
+
+use crate::drive::{Bench, Order};
+use crate::experiment::Experiment;
+use crate::finish::{Ended, finish, unfinished};
+use crate::measure::{Measure, Site};
+use crate::run_id::{RunIdentity, default_directory};
+use anyhow::{Context, Result};
+use infermeter_core::clock::realtime_ns;
+use infermeter_core::finding::Verdict;
+use infermeter_core::plan::Plan;
+use infermeter_core::run::RunState;
+use infermeter_core::seed::splitmix64;
+use infermeter_protocol::{Coordinates, Intensity, Kept, RunSeen};
+use infermeter_record::{JournalRecords, RunDirectory};
+use infermeter_sys::signals;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Measures runs of one plan, or of several that are compared.
+pub struct Runs<'a, M> {
+    measure: M,
+    variants: &'a [Plan],
+    into: Into,
+    last: Option<Ended>,
+}
+
+/// Where runs go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Into {
+    /// One run, where its plan says; absent: below `runs/`, by time and id.
+    Alone(Option<PathBuf>),
+    /// Numbered, into the directory of an experiment.
+    Experiment(PathBuf),
+}
+
+/// What the ledger keeps of a run: the rest is in its directory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunEntry {
+    /// Its id.
+    pub run_id: String,
+    /// How it ended.
+    pub state: RunState,
+    /// Whether it can be trusted.
+    pub verdict: Verdict,
+    /// All of it is on disk.
+    pub complete: bool,
+}
+
+impl<'a, M: Measure> Runs<'a, M> {
+    /// Measures `variants` with `measure`.
+    pub fn new(measure: M, variants: &'a [Plan], into: Into) -> Self {
+        Self {
+            measure,
+            variants,
+            into,
+            last: None,
+        }
+    }
+
+    /// The last run in full, for who shows it.
+    pub fn take_last(&mut self) -> Option<Ended> {
+        self.last.take()
+    }
+
+    fn directory(&self, number: usize, identity: &RunIdentity) -> PathBuf {
+        match &self.into {
+            Into::Alone(Some(path)) => path.clone(),
+            Into::Alone(None) => default_directory(realtime_ns(), &identity.id),
+            Into::Experiment(path) => path.join(run_name(number)),
+        }
+    }
+
+    fn plan(&self, order: Order<'_, Coordinates>) -> Result<Plan> {
+        let variant = self.variants.get(order.at.variant);
+        let plan = variant.context("a protocol asked for a plan that there is not")?;
+        Ok(match &self.into {
+            Into::Alone(_) => plan.clone(),
+            Into::Experiment(path) => Plan {
+                out: Some(path.join(run_name(order.number))),
+                ..plan_of(plan, order)
+            },
+        })
+    }
+
+    fn run(&mut self, order: Order<'_, Coordinates>) -> Result<RunSeen> {
+        let plan = self.plan(order)?;
+        let experiment = Experiment::of(&plan)?;
+        let identity = RunIdentity::fresh(plan.salt)?;
+        let directory = self.directory(order.number, &identity);
+        let directory = RunDirectory::create(&directory)?;
+        let site = Site {
+            identity,
+            directory: directory.path().to_owned(),
+        };
+        let measured = self.measure.measure(&experiment, &site);
+        let measured = measured.map_err(|error| left_behind(error, &site.directory))?;
+        let until = experiment.judge.until.as_ref();
+        let ended = finish(measured, &site.directory, until)?;
+        let seen = ended.seen(&site.directory);
+        self.last = Some(ended);
+        Ok(seen)
+    }
+}
+
+impl<M: Measure> Bench for Runs<'_, M> {
+    type At = Coordinates;
+    type Seen = RunSeen;
+    type Entry = RunEntry;
+
+    fn measure(&mut self, order: Order<'_, Coordinates>) -> Result<RunSeen> {
+        let number = order.number;
+        let ran = self.run(order);
+        match self.into {
+            Into::Alone(_) => ran,
+            Into::Experiment(_) => ran.with_context(|| format!("run {number}")),
+        }
+    }
+
+    fn entry(&self, seen: &RunSeen) -> RunEntry {
+        RunEntry::of(seen)
+    }
+
+    fn is_stopped(&self) -> bool {
+        signals::count() > 0
+    }
+}
+
+impl RunEntry {
+    pub(crate) fn of(seen: &RunSeen) -> Self {
+        Self {
+            run_id: seen.place.run_id.clone(),
+            state: seen.state,
+            verdict: seen.verdict,
+            complete: seen.kept == Kept::Whole,
+        }
+    }
+}
+
+impl Ended {
+    /// What a protocol sees of it.
+    pub fn seen(&self, directory: &Path) -> RunSeen {
+        let kept = match &self.unwritten {
+            None => Kept::Whole,
+            Some(error) => Kept::InPart {
+                why: format!("{error:#}"),
+            },
+        };
+        self.judged.seen(directory, kept)
+    }
+}
+
+/// The name of a run in the directory of its experiment.
+pub fn run_name(number: usize) -> String {
+    format!("run-{number:02}")
+}
+
+/// The plan of a run: at its coordinates, with seeds of its own from the second replicate on, so that the
+/// first is what the plan measures without being repeated.
+fn plan_of(plan: &Plan, order: Order<'_, Coordinates>) -> Plan {
+    let seeds = plan.seeds();
+    let own = |seed: u64| match order.replicate {
+        0 => seed,
+        replicate => splitmix64(seed ^ splitmix64(replicate as u64 + 1)),
+    };
+    let mut plan = Plan {
+        workload_seed: Some(own(seeds.workload)),
+        schedule_seed: Some(own(seeds.schedule)),
+        salt: plan
+            .salt
+            .map(|salt| salt.wrapping_add(order.number as u64 - 1)),
+        ..plan.clone()
+    };
+    if let Some(load) = order.at.load {
+        plan.rate_profile = None;
+        (plan.rate, plan.concurrency) = match load {
+            Intensity::Rate(rate) => (Some(rate), None),
+            Intensity::Concurrency(slots) => (None, Some(slots)),
+        };
+    }
+    plan
+}
+
+/// What a run that could not go on has left behind.
+fn left_behind(error: anyhow::Error, directory: &Path) -> anyhow::Error {
+    if JournalRecords::open(directory).is_ok_and(|records| !records.is_empty()) {
+        return unfinished(&error, directory);
+    }
+    // Nothing was measured: an empty directory would only be in the way.
+    let _ = std::fs::remove_dir_all(directory);
+    error
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,308 @@
+//! Everything that decides over several runs, in virtual time: what is measured, entered, cut off, resumed.
+
+use super::*;
+use crate::book::Book;
+use crate::drive::{Driven, End, drive};
+use crate::failure::Failure;
+use crate::kept::KeptRun;
+use crate::kept_experiment::{KeptExperiment, Resumed, create, header, resume};
+use crate::load::Load;
+use crate::measure::Measured;
+use crate::virtually::Virtual;
+use infermeter_core::seed::Seeds;
+use infermeter_protocol::{Once, Point, Protocol, Repeat, RunPoint, Step, Together};
+use infermeter_record::LEDGER_FILE;
+use std::fs;
+use std::slice;
+
+/// Measures in virtual time until the server dies.
+struct Dying {
+    runs: usize,
+}
+
+impl Measure for Dying {
+    fn measure(&mut self, experiment: &Experiment, site: &Site) -> Result<Measured> {
+        self.runs = self
+            .runs
+            .checked_sub(1)
+            .ok_or_else(|| Failure::target("target http://gone cannot be reached"))?;
+        Virtual.measure(experiment, site)
+    }
+}
+
+fn plan(change: impl FnOnce(&mut Plan)) -> Plan {
+    let mut plan = Plan {
+        target: "mock:fixed".to_owned(),
+        rate: Some(20.0),
+        duration: "3s".parse().ok(),
+        warmup: "0".parse().ok(),
+        workload: "fixed:20,4".parse().expect("a workload"),
+        repeat: Some(3),
+        ..Plan::defaults()
+    };
+    change(&mut plan);
+    plan
+}
+
+fn requests(plan: &Plan) -> usize {
+    let load = Load::from_plan(plan, 0).expect("a load");
+    load.expected_requests()
+}
+
+fn repeat(plan: &Plan) -> Repeat {
+    Repeat::of(plan, requests(plan)).expect("a protocol")
+}
+
+/// Drives a protocol into a new experiment.
+fn driven<P>(
+    plan: &Plan,
+    protocol: &P,
+    measure: impl Measure,
+    directory: &Path,
+) -> Driven<Coordinates, RunSeen, P::Answer>
+where
+    P: Protocol<At = Coordinates, Seen = RunSeen>,
+{
+    let header = header(plan, requests(plan)).expect("a header");
+    let mut book = create(directory, &header).expect("a book");
+    let into = Into::Experiment(directory.to_owned());
+    let mut runs = Runs::new(measure, slice::from_ref(plan), into);
+    drive(protocol, &mut runs, &mut book, Vec::new(), &mut |_| {}).expect("driven")
+}
+
+fn answered(end: End<Together>) -> Together {
+    match end {
+        End::Answered(together) => together,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn runs_have_seeds_and_records_of_their_own() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let (plan, directory) = (plan(|_| {}), scratch.path().join("r"));
+    let driven = driven(&plan, &repeat(&plan), Virtual, &directory);
+    assert_eq!(driven.points.len(), 3);
+    let seeds: Vec<Seeds> = driven.points.iter().map(|p| p.seen.place.seeds).collect();
+    assert_eq!(seeds[0], Seeds::derive(1));
+    assert!(seeds[1] != seeds[0] && seeds[2] != seeds[1] && seeds[2] != seeds[0]);
+    for point in &driven.points {
+        let kept = KeptRun::open(&point.seen.place.directory).expect("a run");
+        let judged = kept.judge(None).expect("judged");
+        assert_eq!(judged.summary, point.seen.summary);
+        assert_eq!(judged.verdict, point.seen.verdict);
+        let codes: Vec<&str> = judged
+            .manifest
+            .findings
+            .iter()
+            .map(|finding| &*finding.code)
+            .collect();
+        assert!(judged.summary.requests.measured.completed > 30, "{codes:?}");
+    }
+    let together = answered(driven.end);
+    assert_eq!(together.repeated.runs, 3);
+    let kept = KeptExperiment::open(&directory, &|_| {}).expect("an experiment");
+    assert_eq!(kept.together(), together);
+    assert_eq!(kept.missing, []);
+}
+
+#[test]
+fn a_run_alone_is_the_first_of_several() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let plan = plan(|_| {});
+    let several = driven(&plan, &repeat(&plan), Virtual, &scratch.path().join("r"));
+    let into = Into::Alone(Some(scratch.path().join("alone")));
+    let mut runs = Runs::new(Virtual, slice::from_ref(&plan), into);
+    let alone = drive(&Once, &mut runs, &mut Book::none(), Vec::new(), &mut |_| {});
+    let alone = alone.expect("driven").points;
+    assert_eq!(alone[0].seen.summary, several.points[0].seen.summary);
+    let ended = runs.take_last().expect("a run");
+    assert_eq!(ended.judged.summary, alone[0].seen.summary);
+    assert!(!scratch.path().join("alone").join(LEDGER_FILE).exists());
+}
+
+#[test]
+fn a_target_that_dies_leaves_what_is_there_and_names_what_is_not() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let (plan, directory) = (plan(|_| {}), scratch.path().join("r"));
+    let driven = driven(&plan, &repeat(&plan), Dying { runs: 1 }, &directory);
+    assert_eq!(driven.points.len(), 1);
+    assert!(matches!(driven.end, End::Failed(_)), "{:?}", driven.end);
+    let kept = KeptExperiment::open(&directory, &|_| {}).expect("an experiment");
+    assert_eq!(kept.points.len(), 1);
+    let missing: Vec<_> = kept.missing.iter().map(|m| (m.run, &*m.why)).collect();
+    let why = "not measured: run 2: target http://gone cannot be reached";
+    assert_eq!(missing, [(2, why), (3, "not begun")]);
+}
+
+/// Goes on with an experiment, in virtual time.
+fn resumed(plan: &Plan, directory: &Path) -> Driven<Coordinates, RunSeen, Together> {
+    let protocol = repeat(plan);
+    let header = header(plan, requests(plan)).expect("a header");
+    let Resumed { mut book, points } = resume(directory, &header, &protocol).expect("resumed");
+    let into = Into::Experiment(directory.to_owned());
+    let mut runs = Runs::new(Virtual, slice::from_ref(plan), into);
+    drive(&protocol, &mut runs, &mut book, points, &mut |_| {}).expect("driven")
+}
+
+#[test]
+fn an_experiment_that_was_cut_off_ends_as_one_that_was_not() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let plan = plan(|_| {});
+    let whole = driven(
+        &plan,
+        &repeat(&plan),
+        Virtual,
+        &scratch.path().join("whole"),
+    );
+    let directory = scratch.path().join("cut");
+    driven(&plan, &repeat(&plan), Dying { runs: 1 }, &directory);
+    // What a killed second run leaves: a directory without an end.
+    fs::create_dir(directory.join("run-02")).expect("made");
+    fs::write(directory.join("run-02/requests.journal"), "part").expect("written");
+    let resumed = resumed(&plan, &directory);
+    let figures = |driven: &[RunPoint]| -> Vec<_> {
+        let seen = driven.iter().map(|p| (p.number, p.seen.summary.clone()));
+        seen.collect()
+    };
+    assert_eq!(figures(&resumed.points), figures(&whole.points));
+    assert_eq!(answered(resumed.end), answered(whole.end));
+    let aside = directory.join("run-02.cut-1/requests.journal");
+    assert_eq!(fs::read(aside).expect("kept"), b"part");
+}
+
+#[test]
+fn a_ledger_cut_at_any_byte_loses_no_run_that_has_ended() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let plan = plan(|plan| {
+        plan.repeat = Some(2);
+        plan.duration = None;
+        plan.requests = Some(2);
+    });
+    let directory = scratch.path().join("r");
+    driven(&plan, &repeat(&plan), Virtual, &directory);
+    let path = directory.join(LEDGER_FILE);
+    let bytes = fs::read(&path).expect("a ledger");
+    let header = bytes.iter().position(|b| *b == b'\n').expect("a line") + 1;
+    for cut in header..bytes.len() {
+        fs::write(&path, &bytes[..cut]).expect("written");
+        let kept = KeptExperiment::open(&directory, &|_| {}).expect("an experiment");
+        let numbers: Vec<usize> = kept.points.iter().map(|point| point.number).collect();
+        assert_eq!(
+            (numbers, kept.missing),
+            (vec![1, 2], vec![]),
+            "cut at {cut}"
+        );
+    }
+    // Going on enters what was not, and measures nothing again.
+    fs::write(&path, &bytes[..header + 10]).expect("written");
+    let resumed = resumed(&plan, &directory);
+    assert_eq!(resumed.points.len(), 2);
+    assert_eq!(fs::read(&path).expect("a ledger"), bytes);
+}
+
+#[test]
+fn another_experiment_is_not_gone_on_with() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let (first, directory) = (plan(|_| {}), scratch.path().join("r"));
+    driven(&first, &repeat(&first), Dying { runs: 1 }, &directory);
+    let refused = |change: fn(&mut Plan), word: &str| {
+        let other = plan(change);
+        let header = header(&other, requests(&other)).expect("a header");
+        let error = resume(&directory, &header, &repeat(&other)).expect_err(word);
+        assert!(error.to_string().contains(word), "{error}");
+    };
+    refused(|p| p.rate = Some(30.0), "rate is 20.0 there and 30.0 here");
+    refused(|p| p.repeat = Some(4), "repeat is 3 there and 4 here");
+    refused(|p| p.seed = 2, "seed is 1 there and 2 here");
+    // How it is shown is no part of it.
+    let shown = plan(|p| (p.json, p.quiet) = (true, true));
+    assert_eq!(resumed(&shown, &directory).points.len(), 3);
+}
+
+#[test]
+fn a_precision_ends_the_runs_early() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let until = |text: &str| {
+        let until = text.parse().ok();
+        plan(|p| (p.until, p.repeat) = (until, Some(6)))
+    };
+    let easy = until("e2e.p50+-90%");
+    let reached = driven(&easy, &repeat(&easy), Virtual, &scratch.path().join("easy"));
+    assert!((1..6).contains(&reached.points.len()));
+    let kept = KeptExperiment::open(&scratch.path().join("easy"), &|_| {}).expect("kept");
+    assert_eq!(kept.missing, [], "an answer was reached");
+    let together = answered(reached.end);
+    assert_eq!(kept.together().looks, together.looks);
+    assert_eq!(together.looks.len(), reached.points.len());
+    let hard = until("e2e.p50+-0.0000001%");
+    let failed = driven(&hard, &repeat(&hard), Virtual, &scratch.path().join("hard"));
+    assert_eq!(failed.points.len(), 6);
+}
+
+/// The highest rate at which a target still keeps up, by halving: what a search is like.
+struct Search {
+    highest: f64,
+    steps: usize,
+}
+
+impl Search {
+    fn keeps_up(point: &RunPoint) -> bool {
+        let seen = &point.seen.summary.requests.measured;
+        seen.completed == seen.total
+    }
+}
+
+impl Protocol for Search {
+    type At = Coordinates;
+    type Seen = RunSeen;
+    type Answer = f64;
+
+    fn next(&self, points: &[RunPoint]) -> Step<Coordinates, f64> {
+        let (mut low, mut high) = (0.0, self.highest);
+        for point in points {
+            let Some(Intensity::Rate(rate)) = point.at.load else {
+                continue;
+            };
+            match Self::keeps_up(point) {
+                true => low = rate,
+                false => high = rate,
+            }
+        }
+        match points.len() < self.steps {
+            true => Step::Measure(Coordinates {
+                variant: 0,
+                load: Some(Intensity::Rate((low + high) / 2.0)),
+            }),
+            false => Step::Stop(low),
+        }
+    }
+}
+
+#[test]
+fn a_search_needs_a_protocol_and_nothing_else() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    // Two at once, 50 ms for the first and 20 for each further token: no more than 18 a second.
+    let plan = plan(|p| {
+        p.target = "mock:fixed?max-num-seqs=2&max-waiting=1".to_owned();
+        p.arrival = infermeter_core::plan::ArrivalKind::Constant;
+        p.repeat = None;
+    });
+    let search = Search {
+        highest: 64.0,
+        steps: 6,
+    };
+    let found = driven(&plan, &search, Virtual, &scratch.path().join("s"));
+    let rates: Vec<_> = found.points.iter().map(|point| point.at.load).collect();
+    assert_eq!(rates[0], Some(Intensity::Rate(32.0)));
+    let End::Answered(highest) = found.end else {
+        panic!("no answer");
+    };
+    assert!((8.0..24.0).contains(&highest), "{highest}: {rates:?}");
+    // New coordinates begin with the plan's own seeds.
+    let seeds = found
+        .points
+        .iter()
+        .map(|Point { seen, .. }| seen.place.seeds);
+    assert!(seeds.into_iter().all(|seeds| seeds == Seeds::derive(1)));
+}

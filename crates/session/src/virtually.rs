@@ -1,0 +1,165 @@
+//! Measuring in virtual time: the simulator's engine without sockets and without waiting.
+//!
+//! It measures no client: connections, stamps and bytes do not exist. What it is for is everything that
+//! decides over several runs, which sees the same records, findings and verdicts as of a live run, in
+//! milliseconds. Not here: sessions, faults, texts. Invariant: the same experiment gives the same records, to
+//! the nanosecond.
+
+mod arrivals;
+
+use crate::begun::{Sides, manifest};
+use crate::environment;
+use crate::experiment::{Experiment, Server};
+use crate::journal::Journal;
+use crate::load::Load;
+use crate::measure::{Measure, Measured, Site};
+use crate::mock_settings::MockTarget;
+use crate::place::{Cores, Size};
+use crate::secrets::Secrets;
+use anyhow::{Context, Result, bail};
+use arrivals::Arrivals;
+use infermeter_core::clock::Offset;
+use infermeter_core::environment::{Bound, RequestFields, TargetSide};
+use infermeter_core::record::RequestRecord;
+use infermeter_core::run::{ClientHealth, Progress, RunManifest, RunState, ThreadHealth};
+use infermeter_mock::Config;
+use infermeter_mock::engine::Fleet;
+use infermeter_mock::virtual_time::run;
+use infermeter_record::{ManifestRoom, write_manifest};
+use infermeter_runner::RecordSink;
+
+/// The simulator's seed where its target gives none: that of a simulator that is started.
+const SEED: u64 = 1;
+
+/// Measures targets `mock:` in virtual time.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Virtual;
+
+impl Measure for Virtual {
+    fn measure(&mut self, experiment: &Experiment, site: &Site) -> Result<Measured> {
+        let Server::Simulator(target) = &experiment.target.server else {
+            bail!("virtual time needs the embedded simulator: write mock:PRESET");
+        };
+        let load = Load::from_plan(experiment.plan(), site.identity.salt)?;
+        if load.has_sessions() {
+            bail!("virtual time has no sessions: requests have to stand alone");
+        }
+        let config = Config {
+            seed: SEED,
+            ..target.config()?
+        };
+        let params = config.engine_params().context("target")?;
+        let mut fleet = Fleet::new(params, config.replicas);
+        let mut arrivals = Arrivals::of(&load, config.preset.answer_limit);
+        let mut answered = Vec::new();
+        let totals = run(&mut fleet, &mut arrivals, |one| answered.push(one.clone()));
+        let records: Vec<RequestRecord> = answered
+            .iter()
+            .map(|one| {
+                let class = load.workload.spec(one.id.0).class;
+                one.to_record(class, arrivals.phase_of(one.id.0))
+            })
+            .collect();
+        let begun = begun(experiment, &load, site, target, &config);
+        let manifest = RunManifest {
+            window: arrivals.window(totals.end_ns),
+            state: RunState::Finished,
+            progress: Some(Progress {
+                scheduled: records.len() as u64,
+                drain_not_reached: arrivals.not_reached(),
+                unfinished_sessions: Vec::new(),
+                drain_without_load: load.drain_without_load,
+                ended: Offset(totals.end_ns),
+                interrupted: false,
+                recovered: false,
+                counted: None,
+            }),
+            client_health: Some(health(totals.end_ns)),
+            ..begun.clone()
+        };
+        written(site, &begun, manifest, &records)
+    }
+}
+
+/// `run.json` before the first request.
+fn begun(
+    experiment: &Experiment,
+    load: &Load,
+    site: &Site,
+    target: &MockTarget,
+    config: &Config,
+) -> RunManifest {
+    let facts = TargetSide {
+        url: Some(experiment.plan().target.clone()),
+        loopback: Some(true),
+        same_host: Some(true),
+        mock: Some(target.to_string()),
+        virtual_time: Some(true),
+        fields: Some(RequestFields {
+            ignore_eos: Some(true),
+            include_usage: Some(true),
+            continuous_usage: Some(true),
+            ..RequestFields::default()
+        }),
+        ..TargetSide::default()
+    };
+    let nobody = Cores {
+        mock: Vec::new(),
+        client: Vec::new(),
+    };
+    let size = Size {
+        threads: 1,
+        max_connections: 1,
+        bound_by: Bound::Plan,
+        open_ahead: 0,
+    };
+    let salt = site.identity.salt;
+    let place = (&nobody, size);
+    let sides = Sides {
+        model: config.model_name().to_owned(),
+        environment: environment::environment(experiment.plan(), &facts, load, place, salt),
+        addresses: vec![experiment.plan().target.clone()],
+        control: Vec::new(),
+        findings: Vec::new(),
+    };
+    manifest(experiment, load, site, sides)
+}
+
+/// A client that was never late.
+fn health(end_ns: i64) -> ClientHealth {
+    ClientHealth {
+        threads: vec![ThreadHealth {
+            wall_ns: end_ns,
+            ..ThreadHealth::default()
+        }],
+        kernel_stamps: true,
+        cores: 1,
+        ..ClientHealth::default()
+    }
+}
+
+/// The journal and `run.json`, as a live run leaves them.
+fn written(
+    site: &Site,
+    begun: &RunManifest,
+    ended: RunManifest,
+    records: &[RequestRecord],
+) -> Result<Measured> {
+    let directory = site.directory.as_path();
+    write_manifest(directory, begun)?;
+    let room = ManifestRoom::take(directory, begun, 1)?;
+    let secrets = Secrets::default();
+    let (mut sink, journal) = Journal::create(directory, &secrets)?;
+    let refused = |error: String| anyhow::anyhow!(error);
+    for record in records {
+        sink.append(record).map_err(refused)?;
+    }
+    let end = ended.progress.as_ref().map_or(Offset::ZERO, |p| p.ended);
+    sink.flush(end).map_err(refused)?;
+    Ok(Measured {
+        manifest: ended,
+        interrupted: false,
+        room,
+        journal,
+    })
+}

@@ -1,0 +1,244 @@
+//! The ways to the targets: their addresses or sockets, a proxy before them, TLS.
+//!
+//! It connects to each address once and sends nothing. Invariant: what it finds has an address for every
+//! target, and no credentials in any name.
+
+use crate::experiment::{Experiment, TrustSpec};
+use crate::target::trust;
+use crate::unusable::unreachable;
+use anyhow::{Result, anyhow, bail};
+use infermeter_client::control::{Reached, reach, try_address};
+use infermeter_client::encode::{Headers, Target};
+use infermeter_client::engine::{Address, Hop, Route, Tunnel};
+use infermeter_client::tls::tls_for;
+use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::plan::Plan;
+use infermeter_probe::waits::Waits;
+use std::time::Duration;
+
+/// The servers of a plan: its target and those beside it, as requests name them. `mock_url` stands for a
+/// target that is the embedded simulator.
+///
+/// # Errors
+/// When one is no URL, or they do not go together.
+pub fn targets(plan: &Plan, mock_url: Option<&str>) -> Result<Vec<Target>> {
+    let first = mock_url.unwrap_or(plan.target.as_str());
+    let urls = std::iter::once(first).chain(plan.more_targets.iter().map(String::as_str));
+    let mut targets: Vec<Target> = Vec::new();
+    for url in urls {
+        if url.starts_with("mock:") {
+            bail!(
+                "target: a `mock:` target stands alone: each run starts one simulator; start several with \
+                 `infermeter mock`, and give their URLs"
+            );
+        }
+        let target = Target::parse(url).map_err(|e| anyhow!("target: {e}"))?;
+        if targets.contains(&target) {
+            bail!("target: {target} is given twice");
+        }
+        targets.push(target);
+    }
+    if proxy(plan)?.is_some() {
+        if let Some(target) = targets.iter().find(|target| target.socket().is_some()) {
+            bail!("--proxy does not go with {target}: a socket of this host is not behind a proxy");
+        }
+        let https = targets.iter().filter(|target| target.is_https()).count();
+        if https != 0 && https != targets.len() {
+            bail!(
+                "--proxy: give targets of http:// or of https:// alone; proxies treat them differently"
+            );
+        }
+    }
+    Ok(targets)
+}
+
+/// The proxy that a plan names; none where its target is the embedded simulator.
+///
+/// # Errors
+/// When it is no URL of a proxy that can be used.
+pub fn proxy(plan: &Plan) -> Result<Option<Target>> {
+    let Some(url) = plan.proxy.as_ref().filter(|_| !plan.is_mock()) else {
+        return Ok(None);
+    };
+    let proxy = Target::parse(url).map_err(|e| anyhow!("--proxy: {e}"))?;
+    if proxy.is_https() || proxy.socket().is_some() || !proxy.path("").is_empty() {
+        bail!(
+            "--proxy: a proxy is spoken to in plain HTTP, and has no path: write \
+             http://[USER:PASSWORD@]HOST:PORT"
+        );
+    }
+    Ok(Some(proxy))
+}
+
+/// The same targets as requests name them that a proxy forwards, with what it wants to see in `headers`. Where
+/// there is TLS the proxy sees none of them: its credentials go with the question for a tunnel.
+///
+/// # Errors
+/// When the proxy cannot be used.
+pub fn through_proxy(
+    plan: &Plan,
+    targets: Vec<Target>,
+    headers: &mut Headers,
+) -> Result<Vec<Target>> {
+    let Some(proxy) = proxy(plan)? else {
+        return Ok(targets);
+    };
+    let goes_past = |target: &Target| target.is_https() || target.socket().is_some();
+    if targets.iter().any(goes_past) {
+        return Ok(targets);
+    }
+    if let Some(value) = proxy.authorization()
+        && !headers.has("proxy-authorization")
+    {
+        let pushed = headers.push("proxy-authorization", value);
+        pushed.map_err(|e| anyhow!("--proxy: {e}"))?;
+    }
+    Ok(targets.into_iter().map(Target::forwarded).collect())
+}
+
+/// The ways that were found.
+#[derive(Debug)]
+pub struct Ways {
+    /// One at least.
+    pub all: Vec<Way>,
+    /// Addresses of names that do not accept connections.
+    pub left_out: Option<Finding>,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub struct Way {
+    /// The place of its target.
+    pub target: usize,
+    /// How to get there.
+    pub route: Route,
+    /// What it is called in records and findings.
+    pub name: String,
+}
+
+/// Reaches every target.
+///
+/// # Errors
+/// When one has no address that accepts a connection.
+pub fn find(
+    experiment: &Experiment,
+    targets: &[Target],
+    timeout: Duration,
+    waits: &Waits,
+) -> Result<Ways> {
+    let finder = Finder {
+        trust: &experiment.target.trust,
+        proxy: proxy(experiment.plan())?,
+        timeout,
+        waits,
+    };
+    let (mut all, mut refused): (Vec<Way>, Vec<String>) = (Vec::new(), Vec::new());
+    for (number, target) in targets.iter().enumerate() {
+        finder.add(number, target, (&mut all, &mut refused))?;
+    }
+    Ok(Ways {
+        left_out: (!refused.is_empty()).then(|| left_out(&refused)),
+        all,
+    })
+}
+
+struct Finder<'a> {
+    trust: &'a TrustSpec,
+    proxy: Option<Target>,
+    timeout: Duration,
+    waits: &'a Waits,
+}
+
+impl Finder<'_> {
+    fn add(
+        &self,
+        number: usize,
+        target: &Target,
+        (all, refused): (&mut Vec<Way>, &mut Vec<String>),
+    ) -> Result<()> {
+        let tls = match target.is_https() {
+            true => Some(tls_for(target.host(), trust(self.trust))?),
+            false => None,
+        };
+        let proxy = self.proxy.as_ref().filter(|_| target.socket().is_none());
+        let hop = hop(proxy, target);
+        let addresses = match self.reached(proxy, target)? {
+            Found::Socket(address) => vec![address],
+            Found::Network(mut reached) => {
+                if proxy.is_some() {
+                    // A proxy's further addresses are the same proxy.
+                    reached.addresses.truncate(1);
+                    reached.refused.clear();
+                }
+                let named = |(address, why): &(_, String)| format!("{address}: {why}");
+                refused.extend(reached.refused.iter().map(named));
+                reached.addresses.into_iter().map(Address::Tcp).collect()
+            }
+        };
+        for address in addresses {
+            let name = match proxy {
+                Some(_) => target.authority(),
+                None => address.to_string(),
+            };
+            all.push(Way {
+                target: number,
+                route: Route {
+                    address,
+                    hop: hop.clone(),
+                    tls: tls.clone(),
+                },
+                name,
+            });
+        }
+        Ok(())
+    }
+
+    /// Connects to the target, or to the proxy before it.
+    fn reached(&self, proxy: Option<&Target>, target: &Target) -> Result<Found> {
+        let through = proxy.unwrap_or(target);
+        let (named, waited) = match proxy {
+            Some(proxy) => ("the proxy: ", format!("the proxy {}", proxy.host_header())),
+            None => ("", target.host_header()),
+        };
+        let found = self.waits.during(
+            &format!("a connection to {waited}"),
+            (self.timeout, "--connect-timeout"),
+            || match through.socket() {
+                None => reach(through.host(), through.port(), self.timeout).map(Found::Network),
+                Some(socket) => {
+                    let address = Address::Unix(socket.to_owned());
+                    try_address(&address, self.timeout).map(|()| Found::Socket(address))
+                }
+            },
+        );
+        Ok(found.map_err(|error| unreachable(target, &format!("{named}{error}")))?)
+    }
+}
+
+fn hop(proxy: Option<&Target>, target: &Target) -> Hop {
+    match proxy {
+        None => Hop::Server,
+        Some(_) if !target.is_https() => Hop::Forward,
+        Some(proxy) => Hop::Tunnel(Tunnel {
+            authority: target.authority(),
+            authorization: proxy.authorization().map(str::to_owned),
+        }),
+    }
+}
+
+/// What accepts connections.
+enum Found {
+    Socket(Address),
+    Network(Reached),
+}
+
+fn left_out(refused: &[String]) -> Finding {
+    Finding::new(
+        Severity::Warning,
+        "address-left-out",
+        "Addresses of the target's name do not accept connections, and get none of the load.",
+        infermeter_core::text::inert(&refused.join("; "), 500),
+        "Start the servers that are missing, take them out of the name, or give the URLs of those that are \
+         meant one by one.",
+    )
+}
