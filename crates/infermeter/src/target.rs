@@ -356,7 +356,7 @@ fn facts_of(facts: &TargetFacts, target: &Target, ways: &[Way]) -> Value {
     json!({
         "url": target.to_string(),
         "address": address.to_string(),
-        "loopback": address.ip().is_none_or(|ip| ip.is_loopback()),
+        "loopback": address.ip().is_some_and(|ip| ip.is_loopback()),
         "same_host": ways.iter().any(is_own),
         "server": facts.server,
         "version": facts.version,

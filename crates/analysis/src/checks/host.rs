@@ -21,7 +21,9 @@ pub(super) fn client_beside_server(run: &Run, _: &Summary) -> Option<Finding> {
         ));
     }
     (loopback || is("/target/same_host")).then(|| {
-        let whose = if loopback {
+        let whose = if run.manifest.plan.target.starts_with("unix:") {
+            "a socket of this host"
+        } else if loopback {
             "a loopback address"
         } else {
             "an address of this host"
