@@ -7,7 +7,7 @@ mod wire;
 use crate::http::{Head, HttpError, HttpEvent, ResponseDecoder, fields};
 use crate::limits::{BODY_END_NS, Limits};
 use crate::tls::{Trust, tls_for};
-use crate::transport::{Address, Route, TunnelError};
+use crate::transport::{Address, Hop, Route, TunnelError};
 use infermeter_core::clock::monotonic_ns;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -259,6 +259,13 @@ impl Channel {
         let sent_ns = monotonic_ns();
         wire.send(request)?;
         let whole = self.read_answer(&mut wire, deadline)?;
+        // A server is no proxy: only the one before it can ask for a proxy's credentials.
+        if whole.answer.head.status == 407 && self.route.hop == Hop::Forward {
+            return Err(ControlError::Proxy {
+                address: wire.address(),
+                source: TunnelError::Credentials,
+            });
+        }
         let left = Duration::from_nanos((whole.until - monotonic_ns()).max(0) as u64);
         let watch = watch.min(left);
         let behind = match whole.keeps && !watch.is_zero() {

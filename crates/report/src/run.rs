@@ -82,7 +82,15 @@ fn target(manifest: &RunManifest) -> String {
     } else {
         "streaming"
     };
-    let mut text = format!("{}, {}, {api}, {stream}", plan.target, manifest.model);
+    let more = match plan.more_targets.len() {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    let target = &plan.target;
+    let mut text = format!("{target}{more}, {}, {api}, {stream}", manifest.model);
+    if let Some(proxy) = &plan.proxy {
+        text += &format!(", through {proxy}");
+    }
     let declared = [
         &plan.engine,
         &plan.hardware,

@@ -548,7 +548,7 @@ fn facts_of(facts: &TargetFacts, target: &Url, ways: &[Way]) -> TargetSide {
     TargetSide {
         url: Some(target.to_string()),
         address: Some(address.to_string()),
-        loopback: Some(address.ip().is_none_or(|ip| ip.is_loopback())),
+        loopback: Some(address.ip().is_some_and(|ip| ip.is_loopback())),
         same_host: Some(ways.iter().any(is_own)),
         server: facts.server.clone(),
         version: facts.version.clone(),

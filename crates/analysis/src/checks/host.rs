@@ -20,7 +20,9 @@ pub(super) fn client_beside_server(run: &Run, _: &Summary) -> Option<Finding> {
         ));
     }
     (loopback || target.same_host == Some(true)).then(|| {
-        let whose = if loopback {
+        let whose = if run.manifest.plan.target.starts_with("unix:") {
+            "a socket of this host"
+        } else if loopback {
             "a loopback address"
         } else {
             "an address of this host"

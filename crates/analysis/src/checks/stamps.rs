@@ -32,7 +32,7 @@ pub(super) fn uncertain_instants(_: &Run, summary: &Summary) -> Option<Finding> 
 }
 
 /// Instants are the program's: its own delay is inside them.
-pub(super) fn program_stamps(_: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) fn program_stamps(run: &Run, summary: &Summary) -> Option<Finding> {
     let stamps = &summary.client.stamps;
     let all = stamps.kernel + stamps.program;
     if stamps.program == 0 {
@@ -63,7 +63,16 @@ pub(super) fn program_stamps(_: &Run, summary: &Summary) -> Option<Finding> {
             count(all),
             percent(share)
         ),
-        "Run the client on Linux, where SO_TIMESTAMPING works, outside a sandbox that hides it.",
+        match run.manifest.plan.target.starts_with("unix:") {
+            true => {
+                "Sockets of this host have no kernel stamps: measure over TCP (http://127.0.0.1:PORT) \
+                 where that delay matters."
+            }
+            false => {
+                "Run the client on Linux, where SO_TIMESTAMPING works, outside a sandbox that hides \
+                 it."
+            }
+        },
     ))
 }
 

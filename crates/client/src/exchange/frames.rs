@@ -43,22 +43,10 @@ impl Frames {
     pub(super) fn next<'b>(&mut self, input: &mut &'b [u8]) -> Option<Piece<'b>> {
         while !input.is_empty() {
             let Some((number, missing)) = self.current else {
-                let (head, rest) = input.split_at(input.len().min(8 - self.held.len()));
-                (self.held.extend_from_slice(head), *input = rest);
-                if self.held.len() == 8 {
-                    let word = |at: usize| {
-                        let bytes = self.held[at..at + 4].try_into().expect("four bytes");
-                        u32::from_be_bytes(bytes)
-                    };
-                    let (number, length) = (word(0), word(4) as usize);
-                    self.held.clear();
-                    self.current = (length > 0).then_some((number, length));
-                    let ended = (length == 0).then(|| self.streams.get(&number).copied());
-                    if let Some(stream) = ended.flatten() {
-                        return Some(Piece::End(stream));
-                    }
+                match self.read_head(input) {
+                    Some(stream) => return Some(Piece::End(stream)),
+                    None => continue,
                 }
-                continue;
             };
             let (bytes, rest) = input.split_at(input.len().min(missing));
             *input = rest;
@@ -67,15 +55,33 @@ impl Frames {
             if number == OWN {
                 self.reply.extend(frame(OWN, bytes));
             } else if let Some(stream) = self.streams.get(&number).copied() {
-                let followed = !rest.is_empty();
                 return Some(Piece::Answer {
                     stream,
                     bytes,
-                    followed,
+                    followed: !rest.is_empty(),
                 });
             }
         }
         None
+    }
+
+    /// Reads on in a frame's head; the stream that it ends, if it does.
+    fn read_head(&mut self, input: &mut &[u8]) -> Option<StreamId> {
+        let (head, rest) = input.split_at(input.len().min(8 - self.held.len()));
+        self.held.extend_from_slice(head);
+        *input = rest;
+        if self.held.len() < 8 {
+            return None;
+        }
+        let word = |at: usize| {
+            let bytes = self.held[at..at + 4].try_into().expect("four bytes");
+            u32::from_be_bytes(bytes)
+        };
+        let (number, length) = (word(0), word(4) as usize);
+        self.held.clear();
+        self.current = (length > 0).then_some((number, length));
+        let ended = self.streams.get(&number).copied();
+        ended.filter(|_| length == 0)
     }
 
     pub(super) fn reply(&mut self) -> Option<Vec<u8>> {
