@@ -4,8 +4,8 @@
 //! credentials go to the target's own host and port alone.
 
 use crate::experiment::{Experiment, MetricsSpec, Probing, TrustSpec};
+use crate::found::trust;
 use crate::secrets::Secrets;
-use crate::target::trust;
 use anyhow::Result;
 use infermeter_client::control::{Channel, reach};
 use infermeter_client::encode::{Headers, Target};

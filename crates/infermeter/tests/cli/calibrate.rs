@@ -222,7 +222,11 @@ fn ctrl_c_keeps_what_was_measured() {
     going.signal(Signal::INT);
     let ran = going.end();
     assert_eq!(ran.code, Some(130), "{ran:#?}");
-    assert!(ran.err.contains("`infermeter calibrate --resume "), "{}", ran.err);
+    assert!(
+        ran.err.contains("`infermeter calibrate --resume "),
+        "{}",
+        ran.err
+    );
     assert!(
         ran.out.contains("Interrupted: the ladder is not complete"),
         "{}",

@@ -184,7 +184,10 @@ fn there_is_something_to_go_on_with() {
         infermeter(&format!("run {} {LOAD} {flags}", mock())).fails(2, expect);
     };
     fails("--resume here", &["--resume needs --repeat or --until"]);
-    fails("--repeat 2 --resume here --out there", &["--resume and --out"]);
+    fails(
+        "--repeat 2 --resume here --out there",
+        &["--resume and --out"],
+    );
     let scratch = Scratch::new();
     let empty = scratch.path("none");
     fails(
