@@ -27,6 +27,9 @@ pub struct Point<At, Seen> {
     pub seen: Seen,
 }
 
+/// A point of a protocol.
+pub type PointOf<P> = Point<<P as Protocol>::At, <P as Protocol>::Seen>;
+
 /// What is to be done next.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step<At, Answer> {
@@ -51,5 +54,5 @@ pub trait Protocol {
     type Answer;
 
     /// The next step, given all points in the order of measuring.
-    fn next(&self, points: &[Point<Self::At, Self::Seen>]) -> Step<Self::At, Self::Answer>;
+    fn next(&self, points: &[PointOf<Self>]) -> Step<Self::At, Self::Answer>;
 }

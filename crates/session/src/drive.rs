@@ -6,7 +6,7 @@
 use crate::book::{Book, EndedLine};
 use crate::failure::Cause;
 use anyhow::Result;
-use infermeter_protocol::{Point, Protocol, Step};
+use infermeter_protocol::{Point, PointOf, Protocol, Step};
 use serde::Serialize;
 
 /// One thing to be measured.
@@ -71,8 +71,8 @@ pub fn drive<P, B>(
     protocol: &P,
     bench: &mut B,
     book: &mut Book,
-    mut points: Vec<Point<P::At, P::Seen>>,
-    on_point: &mut dyn FnMut(&[Point<P::At, P::Seen>]),
+    mut points: Vec<PointOf<P>>,
+    on_point: &mut dyn FnMut(&[PointOf<P>]),
 ) -> Result<Driven<P::At, P::Seen, P::Answer>>
 where
     P: Protocol,

@@ -4,7 +4,7 @@
 //! target, and no credentials in any name.
 
 use crate::experiment::{Experiment, TrustSpec};
-use crate::target::trust;
+use crate::found::trust;
 use crate::unusable::unreachable;
 use anyhow::{Result, anyhow, bail};
 use infermeter_client::control::{Reached, reach, try_address};

@@ -16,7 +16,7 @@ use infermeter_session::judged::Judged;
 use infermeter_session::live::Live;
 use infermeter_session::load::Load;
 use infermeter_session::runs::{Into, Runs};
-use infermeter_session::{target, tiling};
+use infermeter_session::{found, tiling};
 use std::path::Path;
 use std::slice;
 
@@ -35,7 +35,7 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     validate::validate(&resolved.plan)?;
     validate::used(&resolved)?;
     input::of_plan(&mut resolved.plan, args.config.as_deref())?;
-    target::template(&resolved.plan)?;
+    found::template(&resolved.plan)?;
     let plan = &resolved.plan;
     let repeated = plan.repeat.is_some() || plan.until.is_some();
     if args.resume.is_some() && !repeated {

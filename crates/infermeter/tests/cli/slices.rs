@@ -1,11 +1,11 @@
 //! Loads of every kind, cut into slices: their union is the whole.
 
 use crate::process::Scratch;
-use infermeter_session::load::Load;
 use infermeter_core::clock::Offset;
 use infermeter_core::plan::Plan;
 use infermeter_core::request::{FollowUp, RequestId};
 use infermeter_core::schedule::{Begins, Phase, Schedule, Slice};
+use infermeter_session::load::Load;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
