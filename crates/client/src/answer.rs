@@ -6,23 +6,22 @@
 //!
 //! Invariant: per event it allocates nothing beyond amortised growth of its reserved buffers.
 
-mod event;
-mod foreign;
+pub(crate) mod facts;
 mod generated;
-mod parts;
+pub(crate) mod parts;
 mod refusal;
 mod template;
 mod whole;
 
-pub use foreign::foreign_api;
 pub(crate) use refusal::message as error_message;
 
+use crate::dialect::Dialect;
 use crate::json::append_decoded;
 use crate::kept;
 use crate::limits::KEPT_BUFFER;
 use crate::sse::{SseEvent, Tail};
 use crate::tokens::{EventTokens, TokenTally};
-use event::{Choice, EventFacts, Shape, Usage, scan};
+use facts::{Choice, EventFacts, Usage};
 use infermeter_core::clock::Offset;
 use infermeter_core::finish::FinishReason;
 use infermeter_core::record::{
@@ -63,6 +62,7 @@ pub(crate) struct EventStamp {
 /// Collects one answer.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
+    dialect: Dialect,
     keep: KeepTexts,
     chunk_limit: usize,
     text_limit: usize,
@@ -74,8 +74,8 @@ pub(crate) struct Answer {
     finish_reason: Option<String>,
     /// `usage.completion_tokens` before the event at hand.
     counted: Option<u32>,
-    /// Usage came in an event without choices: the answer's last words.
-    final_usage: bool,
+    /// The answer's last words came, as its dialect has them.
+    ended: bool,
     /// An event of the dialect came: the answer is of the API that was asked.
     own_api: bool,
     /// Names of members that were not understood, inert.
@@ -88,11 +88,11 @@ impl Answer {
     /// text; buffers are kept.
     pub(crate) fn reset(
         &mut self,
-        keep: KeepTexts,
+        (dialect, keep): (Dialect, KeepTexts),
         reserve: usize,
         (chunk_limit, text_limit): (usize, usize),
     ) {
-        self.keep = keep;
+        (self.dialect, self.keep) = (dialect, keep);
         (self.chunk_limit, self.text_limit) = (chunk_limit, text_limit);
         self.chunks.clear();
         self.chunks.reserve(reserve);
@@ -110,7 +110,7 @@ impl Answer {
         self.usage = Usage::default();
         self.finish_reason = None;
         self.counted = None;
-        self.final_usage = false;
+        self.ended = false;
         self.own_api = false;
         self.unknown.clear();
         self.done = false;
@@ -175,7 +175,7 @@ impl Answer {
     fn behind_end(&mut self, event: SseEvent<'_>) {
         if let Ok(EventFacts {
             usage: Some(usage), ..
-        }) = scan(event.data, Shape::Event)
+        }) = self.dialect.event(event.data)
         {
             self.note_usage(usage);
         }
@@ -198,7 +198,7 @@ impl Answer {
             self.done = true;
             return Ok(false);
         }
-        let facts = match scan(event.data, Shape::Event) {
+        let facts = match self.dialect.event(event.data) {
             Ok(facts) => facts,
             // An event under a name of its own (ping, say) is no part of the dialects.
             Err(_) if !matches!(event.name, b"" | b"message") => return Ok(false),
@@ -217,11 +217,11 @@ impl Answer {
     /// The first events say whose answer this is: one of another API has no end that could be waited
     /// for.
     fn look_at_api(&mut self, data: &[u8], facts: &EventFacts) -> Result<(), RequestError> {
-        self.own_api = facts.choices > 0 || facts.usage.is_some();
+        self.own_api = facts.is_own;
         if !self.own_api
-            && let Some(api) = foreign_api(data)
+            && let Some(api) = self.dialect.foreign(data)
         {
-            return Err(unexpected(api, data));
+            return Err(unexpected(api, self.dialect, data));
         }
         Ok(())
     }
@@ -238,13 +238,17 @@ impl Answer {
         self.counted = self.usage.completion;
         if let Some(usage) = facts.usage {
             self.note_usage(usage);
-            self.final_usage |= facts.choices == 0;
         }
+        self.ended |= facts.is_last;
+        self.done |= facts.is_end;
         let Some(choice) = &facts.choice else {
             return Ok(false);
         };
         let tokens = EventTokens {
-            usage: facts.usage.and_then(|usage| usage.completion),
+            usage: facts
+                .usage
+                .filter(|_| self.dialect.usage_counts_chunks())
+                .and_then(|usage| usage.completion),
             ids: choice.token_ids.or(choice.logprobs),
         };
         let kind = self.generated(data, choice, tokens);
@@ -360,7 +364,7 @@ impl Answer {
                 }
             }
         }
-        if !self.done && self.finish_reason.is_none() && !self.final_usage {
+        if !self.done && self.finish_reason.is_none() && !self.ended {
             return Err(truncated(
                 "the stream ended without finish_reason, final usage or [DONE]",
             ));
@@ -411,9 +415,12 @@ pub(crate) fn failure(reason: Reason, text: String) -> RequestError {
 }
 
 /// The answer is one of another API.
-fn unexpected(api: &str, data: &[u8]) -> RequestError {
+fn unexpected(api: &str, asked: Dialect, data: &[u8]) -> RequestError {
     let quoted = inert_bytes(data, crate::limits::QUOTED_BYTES);
-    let text = format!("the answer is of {api}, not of chat or completions: {quoted}");
+    let text = format!(
+        "the answer is of {api}, not of {}: {quoted}",
+        asked.called()
+    );
     failure(Reason::UnexpectedContent, text)
 }
 

@@ -5,6 +5,7 @@
 //! They are for tests alone: they panic where a property is broken.
 
 use crate::answer::{Answer, EventStamp, KeepTexts};
+use crate::dialect::Dialect;
 use crate::http::{Head, HttpError, HttpEvent, ResponseDecoder};
 use crate::json::{Cursor, append_decoded};
 use crate::limits::{Limits, MAX_JSON_DEPTH};
@@ -111,6 +112,7 @@ pub fn answer(data: &[u8]) {
 fn answer_trace(data: &[u8], piece: usize) -> (ReadResult, RequestRecord) {
     let head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
     let mut reader = ResponseReader::new(Expect {
+        dialect: Dialect::default(),
         streaming: true,
         keep_texts: KeepTexts::Always,
         output_tokens: 4,
@@ -169,7 +171,8 @@ fn without_stamps(mut record: RequestRecord) -> RequestRecord {
 fn event_trace(data: &[u8], fast: bool) -> RequestRecord {
     let mut decoder = SseDecoder::new(Limits::DEFAULT.event_bytes);
     let mut answer = Answer::default();
-    answer.reset(KeepTexts::Always, 4, (1000, usize::MAX));
+    let of = (Dialect::default(), KeepTexts::Always);
+    answer.reset(of, 4, (1000, usize::MAX));
     let stamp = EventStamp {
         at: Offset::ZERO,
         seen: Offset::ZERO,

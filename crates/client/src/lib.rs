@@ -5,6 +5,7 @@ pub mod backoff;
 mod connection;
 pub mod control;
 mod deadlines;
+pub mod dialect;
 pub mod encode;
 pub mod engine;
 #[doc(hidden)]
@@ -23,4 +24,4 @@ pub mod sse;
 pub mod tls;
 pub mod tokens;
 
-pub use answer::{KeepTexts, foreign_api};
+pub use answer::KeepTexts;

@@ -10,6 +10,7 @@ use crate::unusable::{Known, Unusable, not_listed, unreachable};
 use crate::{cache_probe, output, proxy};
 use anyhow::{Context, Result, anyhow, bail};
 use infermeter_client::control::{Channel, ControlError, Speech, reach};
+use infermeter_client::dialect::Dialect;
 use infermeter_client::encode::{
     BodyTemplate, Features, Headers, RequestEncoder, RequestShape, Target,
 };
@@ -23,7 +24,7 @@ use infermeter_core::run::{ControlRequest, RunManifest};
 use infermeter_core::text::inert;
 use infermeter_probe::counters::PrefixCounters;
 use infermeter_probe::engine::EngineFacts;
-use infermeter_probe::features::{ProbeError, Trial, careful, probe, try_all};
+use infermeter_probe::features::{ProbeError, Trial, probe, try_all};
 use infermeter_probe::host::is_own_address;
 use infermeter_probe::response_cache::PROMPTS;
 use infermeter_probe::target::{Control, IdentifyError, Limits, ModelList, TargetFacts};
@@ -194,11 +195,12 @@ fn ready(
     let within = (limits(plan), waits);
     let mut control = Control::new(to, headers.clone(), run_id.to_owned(), within);
     let extra_body = plan.extra_body.as_ref().and_then(Value::as_object).cloned();
+    let dialect = Dialect::of(plan.endpoint);
     let mut shape = RequestShape {
-        endpoint: plan.endpoint,
+        dialect,
         model: String::new(),
         stream: !plan.no_stream,
-        features: careful(!plan.no_stream),
+        features: dialect.careful(!plan.no_stream),
         headers,
         extra_body: extra_body.unwrap_or_default(),
         session_header: plan.session_header.clone(),
@@ -439,7 +441,8 @@ fn trials(plan: &Plan) -> Result<Vec<Trial>> {
     let mut trials = Vec::new();
     if !plan.sampling.is_empty() {
         let mut content = RequestContent::of_prompt(PROMPT);
-        content.members = plan.sampling.iter().map(sampling).collect();
+        let members = plan.sampling.iter().map(sampling);
+        content.members_mut().extend(members);
         let flag = "--sampling".to_owned();
         trials.push(Trial { flag, content });
     }
@@ -465,12 +468,12 @@ fn headers(plan: &Plan, api_key: Option<&str>) -> Result<Headers> {
             .push_line(line)
             .map_err(|e| anyhow!("--header: {e}"))?;
     }
-    if let Some(key) = api_key
-        && !headers.has("authorization")
-    {
-        headers
-            .push("authorization", &format!("Bearer {key}"))
-            .map_err(|e| anyhow!("API key: {e}"))?;
+    if let Some(key) = api_key {
+        let (name, value) = Dialect::of(plan.endpoint).key_header(key);
+        if !headers.has(name) {
+            let pushed = headers.push(name, &value);
+            pushed.map_err(|e| anyhow!("API key: {e}"))?;
+        }
     }
     Ok(headers)
 }

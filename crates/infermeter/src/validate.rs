@@ -7,8 +7,7 @@ use anyhow::{Result, anyhow, bail};
 use infermeter_client::encode::{Headers, Target};
 use infermeter_core::declared::{Statement, Subject};
 use infermeter_core::plan::{
-    ArrivalKind, DatasetOrder, Endpoint, MAX_RATE, Plan, PrefixMode, PromptCount, ServerMetrics,
-    Wait,
+    ArrivalKind, DatasetOrder, MAX_RATE, Plan, PrefixMode, PromptCount, ServerMetrics, Wait,
 };
 use infermeter_core::slo::parse_percentile;
 use infermeter_core::text::inert;
@@ -166,7 +165,7 @@ fn requests(plan: &Plan) -> Result<()> {
     if plan.count == PromptCount::Template && plan.chat_template.is_none() {
         bail!("--count template needs --chat-template FILE");
     }
-    if plan.chat_template.is_some() && plan.endpoint != Endpoint::Chat {
+    if plan.chat_template.is_some() && !plan.endpoint.has_messages() {
         bail!("--chat-template needs --endpoint chat: other prompts have no template");
     }
     if plan.extra_body.as_ref().is_some_and(|b| !b.is_object()) {
@@ -202,7 +201,7 @@ fn carried(plan: &Plan) -> Result<()> {
     ];
     let given = of_chat.iter().find(|(_, given)| *given);
     if let Some((flag, _)) = given
-        && plan.endpoint == Endpoint::Completions
+        && !plan.endpoint.has_messages()
     {
         bail!("{flag} needs --endpoint chat: completions carry a text alone");
     }
@@ -251,7 +250,7 @@ fn sessions(plan: &Plan) -> Result<()> {
     if plan.count == PromptCount::Template {
         bail!("--sessions counts the texts of its messages: leave --count template away");
     }
-    if plan.endpoint != Endpoint::Chat {
+    if !plan.endpoint.has_messages() {
         bail!("--sessions needs --endpoint chat: completions have no messages");
     }
     if sessions.pause != Wait::NONE && plan.concurrency.is_none() {
@@ -428,7 +427,7 @@ fn dataset(plan: &Plan) -> Result<()> {
                 "--dataset-order conversations needs --rate or --rate-profile: conversations per second"
             );
         }
-        if plan.endpoint != Endpoint::Chat {
+        if !plan.endpoint.has_messages() {
             bail!(
                 "--dataset-order conversations needs --endpoint chat: completions have no messages"
             );
@@ -518,6 +517,7 @@ fn bounds(plan: &Plan) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use infermeter_core::plan::Endpoint;
     use infermeter_core::units::Span;
 
     fn plan() -> Plan {

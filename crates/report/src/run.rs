@@ -8,7 +8,7 @@ use infermeter_analysis::{
 };
 use infermeter_core::declared::Subject;
 use infermeter_core::finish::FinishReason;
-use infermeter_core::plan::{ArrivalKind, DatasetOrder, Endpoint, Plan};
+use infermeter_core::plan::{ArrivalKind, DatasetOrder, Plan};
 use infermeter_core::run::{LoadModel, RunManifest};
 use infermeter_core::text::inert;
 use infermeter_metrics::outcomes::{OutcomeCounts, ReasonCount};
@@ -77,10 +77,7 @@ pub(crate) fn context(summary: &Summary, style: Style) -> Vec<String> {
 
 fn target(manifest: &RunManifest) -> String {
     let plan = &manifest.plan;
-    let api = match plan.endpoint {
-        Endpoint::Chat => "chat completions",
-        Endpoint::Completions => "completions",
-    };
+    let api = plan.endpoint.api().name;
     let stream = if plan.no_stream {
         "no stream"
     } else {

@@ -4,21 +4,10 @@
 //! It reads no values. Invariant: every member of every row has one fate, and all but those that are
 //! sent are named in the facts.
 
+use infermeter_core::plan::Members;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;
-
-/// The API that requests go to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Api {
-    /// Messages.
-    #[default]
-    Chat,
-    /// One text.
-    Completions,
-    /// What a body template describes.
-    Other,
-}
 
 /// What becomes of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -195,8 +184,8 @@ const MESSAGE: [&str; 10] = [
 /// Which members are sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MemberRule {
-    /// Where requests go.
-    pub api: Api,
+    /// What the API knows that requests go to.
+    pub known: Members,
     /// Members that flags set.
     pub flags: BTreeSet<String>,
 }
@@ -205,20 +194,20 @@ impl MemberRule {
     /// What becomes of a member with this name, written as in [`MemberUse::name`].
     pub fn fate(&self, name: &str) -> Fate {
         if let Some(name) = name.strip_prefix(OF_MESSAGE) {
-            return match (MESSAGE.contains(&name), self.api) {
+            return match (MESSAGE.contains(&name), self.known) {
                 (false, _) => Fate::Unknown,
-                (true, Api::Chat) => Fate::Sent,
-                (true, Api::Completions | Api::Other) => Fate::OtherApi,
+                (true, Members::Chat) => Fate::Sent,
+                (true, Members::Completions | Members::Other) => Fate::OtherApi,
             };
         }
         let (both, chat) = (BOTH.contains(&name), CHAT.contains(&name));
-        match self.api {
+        match self.known {
             _ if OURS.contains(&name) => Fate::Ours,
             _ if self.flags.contains(name) => Fate::Flag,
             _ if !both && !chat => Fate::Unknown,
-            Api::Other => Fate::OtherApi,
-            Api::Completions if chat => Fate::OtherApi,
-            Api::Chat | Api::Completions => Fate::Sent,
+            Members::Other => Fate::OtherApi,
+            Members::Completions if chat => Fate::OtherApi,
+            Members::Chat | Members::Completions => Fate::Sent,
         }
     }
 }
@@ -236,7 +225,7 @@ mod tests {
     fn each_member_has_one_fate() {
         let chat = MemberRule::default();
         let completions = MemberRule {
-            api: Api::Completions,
+            known: Members::Completions,
             flags: BTreeSet::from(["temperature".to_owned()]),
         };
         for (name, in_chat, in_completions) in [

@@ -1,8 +1,9 @@
 //! What in an event is generated output: whether it is a chunk, of which kind, with which text.
 
 use super::Answer;
-use super::event::{Choice, tool_texts};
+use super::facts::Choice;
 use super::parts::texts;
+use crate::dialect::tool_texts;
 use crate::json::{Span, Text, append_decoded};
 use crate::tokens::{EventTokens, has_hidden_end};
 use infermeter_core::record::ChunkKind;

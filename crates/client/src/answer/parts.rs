@@ -4,7 +4,7 @@
 //!
 //! It judges nothing. Invariant: what it walks was walked as JSON before, so that nesting is bounded.
 
-use super::event::Unknown;
+use super::facts::Unknown;
 use crate::json::{Cursor, JsonError, Span};
 use infermeter_core::record::ChunkKind;
 
@@ -25,7 +25,7 @@ pub(crate) struct Parts {
 }
 
 /// Takes a list whose texts are `kind` unless their part says otherwise.
-pub(super) fn parts(
+pub(crate) fn parts(
     cursor: &mut Cursor<'_>,
     kind: ChunkKind,
     unknown: &mut Unknown,

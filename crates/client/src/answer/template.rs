@@ -5,7 +5,7 @@
 //! Invariant: a match implies that a full scan would find the same facts with the new text, since
 //! a valid string body cannot change the structure around it.
 
-use super::event::EventFacts;
+use super::facts::EventFacts;
 use crate::json::{Span, Text, string_body};
 use infermeter_core::record::ChunkKind;
 

@@ -2,9 +2,12 @@
 
 use crate::support::{STREAM, facts, feed, head, response, summary};
 use infermeter_client::KeepTexts;
+use infermeter_client::dialect::Dialect;
 use infermeter_client::response::{Expect, ReadResult};
+use infermeter_core::plan::Endpoint;
 
 const WHOLE: Expect = Expect {
+    dialect: Dialect::of(Endpoint::Chat),
     streaming: false,
     keep_texts: KeepTexts::Always,
     output_tokens: 0,

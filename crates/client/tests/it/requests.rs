@@ -1,5 +1,6 @@
 //! Requests as bytes, targets, headers.
 
+use infermeter_client::dialect::Dialect;
 use infermeter_client::encode::{
     BodyTemplate, Features, HeaderError, Headers, RequestEncoder, RequestShape, Target, encode_get,
 };
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 fn shape() -> RequestShape {
     RequestShape {
-        endpoint: Endpoint::Chat,
+        dialect: Dialect::of(Endpoint::Chat),
         model: "m\"1".to_owned(),
         stream: true,
         features: Features::default(),
@@ -73,7 +74,7 @@ fn a_chat_request() {
 #[test]
 fn a_completions_request_with_every_feature() {
     let shape = RequestShape {
-        endpoint: Endpoint::Completions,
+        dialect: Dialect::of(Endpoint::Completions),
         features: Features {
             ignore_eos: true,
             min_tokens: true,
@@ -184,7 +185,7 @@ fn a_template_takes_values_and_texts_and_stays_json() {
     // A request's own model takes the place of the run's, inside the text.
     let target = Target::parse("http://h").expect("a target");
     let mut content = RequestContent::of_prompt("Hi.");
-    content.members.push(BodyMember {
+    content.members_mut().push(BodyMember {
         name: "model".into(),
         json: "\"own\"".into(),
     });

@@ -1,9 +1,10 @@
 //! What rows of texts carry beside them, and what is left out: nothing is lost without a word.
 
 use crate::files::{file_of, read, refuse, with};
+use infermeter_core::plan::Members;
 use infermeter_core::request::{BodyMember, Message, Role};
 use infermeter_workload::{
-    Api, Fate, MemberRule, SkipReason, TextRequest, Texts, TraceFacts, TraceFormat, TraceOptions,
+    Fate, MemberRule, SkipReason, TextRequest, Texts, TraceFacts, TraceFormat, TraceOptions,
     read_rows,
 };
 use std::collections::BTreeSet;
@@ -83,7 +84,7 @@ fn members_of_the_api_go_on_and_others_are_counted() {
 #[test]
 fn completions_and_flags_leave_members_out() {
     let rule = MemberRule {
-        api: Api::Completions,
+        known: Members::Completions,
         flags: BTreeSet::from(["temperature".to_owned()]),
     };
     let (found, _) = requests("a.jsonl", CALLS, rule);
