@@ -24,6 +24,7 @@ use crate::tokens::{EventTokens, TokenTally};
 use facts::{Choice, EventFacts, Usage};
 use infermeter_core::clock::Offset;
 use infermeter_core::finish::FinishReason;
+use infermeter_core::oddity::Oddity;
 use infermeter_core::record::{
     Chunk, ChunkKind, ChunkTexts, Reason, RequestError, RequestRecord, TokenSource,
 };
@@ -78,6 +79,9 @@ pub(crate) struct Answer {
     ended: bool,
     /// An event of the dialect came: the answer is of the API that was asked.
     own_api: bool,
+    /// The number that the next event should have, where events are numbered.
+    next_number: Option<u32>,
+    has_gap: bool,
     /// Names of members that were not understood, inert.
     unknown: Vec<String>,
     done: bool,
@@ -112,8 +116,14 @@ impl Answer {
         self.counted = None;
         self.ended = false;
         self.own_api = false;
+        (self.next_number, self.has_gap) = (None, false);
         self.unknown.clear();
         self.done = false;
+    }
+
+    /// Compares the next event with no earlier one.
+    pub(crate) fn forget_template(&mut self) {
+        self.template.clear();
     }
 
     pub(crate) fn chunks(&self) -> &[Chunk] {
@@ -154,9 +164,7 @@ impl Answer {
             self.behind_end(event);
             return Ok(false);
         }
-        if event.name.is_empty()
-            && let Some((kind, text)) = self.template.fit(event.data)
-        {
+        if let Some((kind, text)) = self.template.fit(event) {
             self.push(kind, EventTokens::default(), stamp)?;
             if self.keep != KeepTexts::No {
                 append_decoded(
@@ -211,7 +219,15 @@ impl Answer {
         if !self.own_api {
             self.look_at_api(event.data, &facts)?;
         }
-        self.facts(event.data, &facts, stamp)
+        self.note_number(&facts);
+        self.facts(event, &facts, stamp)
+    }
+
+    /// Where events are numbered, each number follows the one before it.
+    fn note_number(&mut self, facts: &EventFacts) {
+        let Some(number) = facts.number else { return };
+        self.has_gap |= self.next_number.is_some_and(|next| next != number);
+        self.next_number = number.checked_add(1);
     }
 
     /// The first events say whose answer this is: one of another API has no end that could be waited
@@ -228,7 +244,7 @@ impl Answer {
 
     fn facts(
         &mut self,
-        data: &[u8],
+        event: SseEvent<'_>,
         facts: &EventFacts,
         stamp: EventStamp,
     ) -> Result<bool, RequestError> {
@@ -251,6 +267,7 @@ impl Answer {
                 .and_then(|usage| usage.completion),
             ids: choice.token_ids.or(choice.logprobs),
         };
+        let data = event.data;
         let kind = self.generated(data, choice, tokens);
         self.note_choice(data, choice);
         let Some(kind) = kind else {
@@ -261,7 +278,7 @@ impl Answer {
             self.append_texts(data, choice);
             self.end_text()?;
         }
-        self.template.learn(data, facts);
+        self.template.learn(event, facts);
         Ok(true)
     }
 
@@ -292,6 +309,7 @@ impl Answer {
         known.completion = usage.completion.or(known.completion);
         known.cached = usage.cached.or(known.cached);
         known.reasoning = usage.reasoning.or(known.reasoning);
+        known.beside = usage.beside.or(known.beside);
     }
 
     /// Keeps what a choice says beside its texts.
@@ -365,9 +383,8 @@ impl Answer {
             }
         }
         if !self.done && self.finish_reason.is_none() && !self.ended {
-            return Err(truncated(
-                "the stream ended without finish_reason, final usage or [DONE]",
-            ));
+            let missing = self.dialect.end();
+            return Err(truncated(&format!("the stream ended without {missing}")));
         }
         self.check_end()?;
         if self.chunks.is_empty() && !self.is_empty() {
@@ -379,9 +396,13 @@ impl Answer {
 
     /// Moves what was learnt into a record and settles the tokens of its chunks.
     pub(crate) fn fill(&mut self, record: &mut RequestRecord) {
+        if self.has_gap {
+            record.oddities.insert(Oddity::Gap);
+        }
         record.finished = self.chunks.last().map(|chunk| chunk.at);
         record.finish_reason = self.finish_reason.take();
-        record.prompt_tokens = self.usage.prompt;
+        let beside = self.usage.beside.unwrap_or(0);
+        record.prompt_tokens = self.usage.prompt.map(|n| n.saturating_add(beside));
         record.output_tokens = self.usage.completion;
         record.cached_tokens = self.usage.cached;
         record.reasoning_tokens = self.usage.reasoning;

@@ -8,6 +8,8 @@ mod chat;
 mod choices;
 mod completions;
 mod foreign;
+mod messages;
+mod responses;
 
 pub(crate) use choices::tool_texts;
 
@@ -29,6 +31,9 @@ pub(crate) trait Wire: fmt::Debug + Sync {
 
     /// A member that its answers have: what is missing from one that is nothing known.
     fn sign(&self) -> &'static str;
+
+    /// What marks the end of a stream, in words.
+    fn end(&self) -> &'static str;
 
     /// Headers that each request needs beside those of all APIs.
     fn headers(&self) -> &'static [(&'static str, &'static str)] {
@@ -106,6 +111,8 @@ impl Dialect {
         Self(match endpoint {
             Endpoint::Chat => &chat::Chat,
             Endpoint::Completions => &completions::Completions,
+            Endpoint::Messages => &messages::Messages,
+            Endpoint::Responses => &responses::Responses,
         })
     }
 
@@ -158,6 +165,10 @@ impl Dialect {
     /// The API that a document is of, where it is a known one other than its own.
     pub fn foreign(self, document: &[u8]) -> Option<&'static str> {
         foreign::api_of(document).filter(|api| *api != self.called())
+    }
+
+    pub(crate) fn end(self) -> &'static str {
+        self.0.end()
     }
 
     pub(crate) fn headers(self) -> &'static [(&'static str, &'static str)] {

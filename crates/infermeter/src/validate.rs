@@ -205,6 +205,21 @@ fn carried(plan: &Plan) -> Result<()> {
     {
         bail!("{flag} needs --endpoint chat: completions carry a text alone");
     }
+    let of_format = [
+        ("--schema", plan.schema.is_some()),
+        ("--regex", plan.regex.is_some()),
+        ("--grammar", plan.grammar.is_some()),
+    ];
+    let given = of_format.iter().find(|(_, given)| *given);
+    if let Some((flag, _)) = given
+        && !plan.endpoint.api().formats
+        && plan.body_template.is_none()
+    {
+        bail!(
+            "{flag}: {} has no such member; use another --endpoint",
+            plan.endpoint.api().name
+        );
+    }
     if let Some(path) = &plan.endpoint_path {
         let usable = path.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
         if !path.starts_with('/') || !usable {
@@ -608,6 +623,10 @@ mod tests {
         check(
             |p| (p.tools, p.endpoint) = (Some("2".to_owned()), Endpoint::Completions),
             "--tools needs --endpoint chat",
+        );
+        check(
+            |p| (p.regex, p.endpoint) = (Some("a".to_owned()), Endpoint::Messages),
+            "--regex: Anthropic Messages has no such member",
         );
         check(
             |p| p.endpoint_path = Some("generate".to_owned()),

@@ -100,7 +100,8 @@ pub(crate) fn authorize(config: &Config, head: &Head) -> Result<(), Refusal> {
     let given = head
         .authorization
         .as_deref()
-        .and_then(|value| value.strip_prefix("Bearer "));
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .or(head.api_key.as_deref());
     let guarded = ["/v1", "/admin", "/reset_prefix_cache"];
     let is_guarded = guarded.iter().any(|path| head.path.starts_with(path));
     if is_guarded && given != Some(key.as_str()) {

@@ -7,6 +7,8 @@
 mod chat;
 mod choices;
 mod completions;
+mod messages;
+mod responses;
 
 use crate::content::{Part, ReasoningField};
 use crate::refusal::Refusal;
@@ -75,6 +77,8 @@ pub(crate) struct UsageCounts {
 /// What usage is known when an answer begins.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Opening {
+    /// Told by the APIs that count the prompt at once.
+    pub at_once: Option<UsageCounts>,
     /// Told with every event.
     pub with_each: Option<UsageCounts>,
 }
@@ -112,5 +116,7 @@ pub(crate) fn of(endpoint: Endpoint) -> &'static dyn Wire {
     match endpoint {
         Endpoint::Chat => &chat::Chat,
         Endpoint::Completions => &completions::Completions,
+        Endpoint::Messages => &messages::Messages,
+        Endpoint::Responses => &responses::Responses,
     }
 }

@@ -48,6 +48,7 @@ const CHECKS: &[Check] = &[
     answers::unknown_finish,
     answers::empty,
     answers::mislabelled,
+    answers::numbers_broken,
     answers::unknown_members,
     load::send_lag,
     load::slot_lag,

@@ -45,6 +45,8 @@ pub(crate) struct Choice {
     /// `delta.tool_calls` (or the older `function_call`), where a name or arguments are not
     /// empty.
     pub(crate) tool_calls: Option<Span>,
+    /// A piece of a call as one text: a tool's name, or a part of its arguments.
+    pub(crate) call: Option<Text>,
     /// `delta.role` is a string that is not empty.
     pub(crate) role: bool,
     /// `finish_reason`, not empty.
@@ -89,4 +91,7 @@ pub(crate) struct Usage {
     pub(crate) cached: Option<u32>,
     /// `completion_tokens_details.reasoning_tokens`.
     pub(crate) reasoning: Option<u32>,
+    /// Prompt tokens that [`Self::prompt`] leaves out: Anthropic counts those read from and written to the
+    /// cache apart.
+    pub(crate) beside: Option<u32>,
 }

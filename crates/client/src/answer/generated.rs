@@ -24,7 +24,7 @@ impl Answer {
         if filled(choice.refusal) || parts.refusal {
             return Some(ChunkKind::Refusal);
         }
-        if choice.tool_calls.is_some() {
+        if choice.tool_calls.is_some() || filled(choice.call) || parts.calls {
             return Some(ChunkKind::ToolCall);
         }
         if filled(choice.reasoning) || choice.details.is_some() || parts.reasoning {
@@ -74,7 +74,10 @@ pub(super) fn append_kind(data: &[u8], choice: &Choice, kind: ChunkKind, out: &m
         ChunkKind::Text => choice.content,
         ChunkKind::Reasoning => choice.reasoning,
         ChunkKind::Refusal => choice.refusal,
-        ChunkKind::ToolCall => return append_calls(data, choice.tool_calls, out),
+        ChunkKind::ToolCall => {
+            append_calls(data, choice.tool_calls, out);
+            choice.call
+        }
     };
     let text = text.filter(|text| !text.span.is_empty());
     if let Some(text) = text {

@@ -34,7 +34,8 @@ impl Answer {
             || choice.details.is_some()
             || parts.text
             || parts.reasoning
-            || parts.refusal;
+            || parts.refusal
+            || parts.calls;
         self.check_end()?;
         if !filled && self.usage.completion.unwrap_or(0) == 0 && !self.is_empty() {
             return Err(failure(

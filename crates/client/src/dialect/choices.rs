@@ -4,7 +4,7 @@
 //! The fields of `chat.completion.chunk`, `text_completion` and their relatives that a record needs become
 //! facts by position. It judges nothing: what makes a chunk is decided in [`crate::answer`].
 
-use crate::answer::facts::{Choice, EventFacts, Usage};
+use crate::answer::facts::{Choice, EventFacts, Unknown, Usage};
 use crate::answer::parts::parts;
 use crate::encode::Features;
 use crate::json::{Cursor, JsonError, Span, Text};
@@ -60,6 +60,9 @@ pub(super) const LENGTHS: &[&str] = &["max_tokens", "max_completion_tokens"];
 /// What these answers are called, and what they never lack.
 pub(super) const CALLED: &str = "chat or completions";
 pub(super) const SIGN: &str = "choices";
+
+/// What marks the end of a stream.
+pub(super) const END: &str = "finish_reason, final usage or [DONE]";
 
 /// A document is an answer, even one in which nothing stands yet.
 pub(super) fn answers(document: &[u8]) -> bool {
@@ -169,16 +172,24 @@ fn output(cursor: &mut Cursor<'_>, choice: &mut Choice) -> Result<(), JsonError>
                 note_call(cursor, choice, start, filled);
             }
             b"role" => choice.role = string_if_any(cursor)?.is_some(),
-            _ => {
-                let value = cursor.skip_span()?;
-                let nothing = matches!(cursor.of(value), b"null" | b"false" | b"\"\"");
-                if !nothing && !is_empty_nest(cursor.of(value)) {
-                    choice.unknown.add(key.span);
-                }
-            }
+            _ => note_unknown(cursor, key, &mut choice.unknown)?,
         }
         Ok(())
     })
+}
+
+/// Takes a member that is not understood, and notes its name where it holds something.
+pub(super) fn note_unknown(
+    cursor: &mut Cursor<'_>,
+    key: Text,
+    unknown: &mut Unknown,
+) -> Result<(), JsonError> {
+    let value = cursor.skip_span()?;
+    let nothing = matches!(cursor.of(value), b"null" | b"false" | b"\"\"");
+    if !nothing && !is_empty_nest(cursor.of(value)) {
+        unknown.add(key.span);
+    }
+    Ok(())
 }
 
 /// `{}` or `[]`, whatever white space is inside.
@@ -271,7 +282,7 @@ pub(crate) fn tool_texts(calls: &[u8], found: &mut dyn FnMut(Text)) -> Result<()
 }
 
 /// Takes any value; a string that is not empty is handed out.
-fn string_if_any(cursor: &mut Cursor<'_>) -> Result<Option<Text>, JsonError> {
+pub(super) fn string_if_any(cursor: &mut Cursor<'_>) -> Result<Option<Text>, JsonError> {
     if cursor.peek() != Some(b'"') {
         cursor.skip()?;
         return Ok(None);
@@ -316,7 +327,7 @@ fn usage(cursor: &mut Cursor<'_>) -> Result<Option<Usage>, JsonError> {
     Ok(Some(usage))
 }
 
-fn detail(cursor: &mut Cursor<'_>, name: &[u8]) -> Result<Option<u32>, JsonError> {
+pub(super) fn detail(cursor: &mut Cursor<'_>, name: &[u8]) -> Result<Option<u32>, JsonError> {
     if cursor.peek() != Some(b'{') {
         cursor.skip()?;
         return Ok(None);

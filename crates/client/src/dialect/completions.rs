@@ -1,7 +1,7 @@
 //! OpenAI's completions: one text in, its continuation out.
 
 use super::Wire;
-use super::choices::{self, CALLED, LENGTHS, SIGN, Shape};
+use super::choices::{self, CALLED, END, LENGTHS, SIGN, Shape};
 use crate::answer::facts::EventFacts;
 use crate::encode::Features;
 use crate::encode::write::push_prompt;
@@ -24,6 +24,10 @@ impl Wire for Completions {
 
     fn sign(&self) -> &'static str {
         SIGN
+    }
+
+    fn end(&self) -> &'static str {
+        END
     }
 
     fn said(&self) -> &'static [&'static str] {

@@ -14,6 +14,10 @@ pub enum Endpoint {
     Chat,
     /// `/v1/completions`.
     Completions,
+    /// `/v1/messages`.
+    Messages,
+    /// `/v1/responses`.
+    Responses,
 }
 
 /// What a request of an API holds.
@@ -59,6 +63,8 @@ pub struct Api {
     pub output: Output,
     /// What it takes of a dataset's requests beside their texts.
     pub members: Members,
+    /// Requests may bind their answers to a schema, a regular expression or a grammar.
+    pub formats: bool,
 }
 
 const CHAT: Api = Api {
@@ -67,6 +73,7 @@ const CHAT: Api = Api {
     input: Input::Messages,
     output: Output::Tokens,
     members: Members::Chat,
+    formats: true,
 };
 
 const COMPLETIONS: Api = Api {
@@ -75,17 +82,43 @@ const COMPLETIONS: Api = Api {
     input: Input::Text,
     output: Output::Tokens,
     members: Members::Completions,
+    formats: true,
+};
+
+const MESSAGES: Api = Api {
+    name: "Anthropic Messages",
+    path: "/v1/messages",
+    input: Input::Messages,
+    output: Output::Tokens,
+    members: Members::Other,
+    formats: false,
+};
+
+const RESPONSES: Api = Api {
+    name: "OpenAI Responses",
+    path: "/v1/responses",
+    input: Input::Messages,
+    output: Output::Tokens,
+    members: Members::Other,
+    formats: true,
 };
 
 impl Endpoint {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Chat, Self::Completions];
+    pub const ALL: [Self; 4] = [
+        Self::Chat,
+        Self::Completions,
+        Self::Messages,
+        Self::Responses,
+    ];
 
     /// What is to be known of it.
     pub fn api(self) -> &'static Api {
         match self {
             Self::Chat => &CHAT,
             Self::Completions => &COMPLETIONS,
+            Self::Messages => &MESSAGES,
+            Self::Responses => &RESPONSES,
         }
     }
 

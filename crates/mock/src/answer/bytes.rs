@@ -52,6 +52,7 @@ impl Answer {
             // No token yet, though the first may be right behind it.
             let usage = self.usage(0);
             let opening = Opening {
+                at_once: usage.filter(|_| self.usage != StreamUsage::None),
                 with_each: usage.filter(|_| self.usage == StreamUsage::Continuous),
             };
             self.put_piece(false, |voice, out, framing| {
