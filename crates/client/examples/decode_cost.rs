@@ -4,8 +4,10 @@
 #![expect(clippy::print_stdout, reason = "an example's output")]
 
 use infermeter_client::KeepTexts;
+use infermeter_client::dialect::Dialect;
 use infermeter_client::response::{Expect, ReadResult, ReadStamp, ResponseReader};
 use infermeter_core::clock::{Offset, monotonic_ns};
+use infermeter_core::plan::Endpoint;
 use infermeter_core::record::StampSource;
 
 const EVENTS: usize = 4096;
@@ -50,6 +52,7 @@ fn main() {
     ] {
         for per_read in [1, 8] {
             let expect = Expect {
+                dialect: Dialect::of(Endpoint::Chat),
                 streaming: true,
                 keep_texts,
                 output_tokens: EVENTS,

@@ -6,25 +6,25 @@
 //!
 //! Invariant: per event it allocates nothing beyond amortised growth of its reserved buffers.
 
-mod event;
-mod foreign;
+pub(crate) mod facts;
 mod generated;
-mod parts;
+pub(crate) mod parts;
 mod refusal;
 mod template;
 mod whole;
 
-pub use foreign::foreign_api;
 pub(crate) use refusal::message as error_message;
 
+use crate::dialect::Dialect;
 use crate::json::append_decoded;
 use crate::kept;
 use crate::limits::KEPT_BUFFER;
 use crate::sse::{SseEvent, Tail};
 use crate::tokens::{EventTokens, TokenTally};
-use event::{Choice, EventFacts, Shape, Usage, scan};
+use facts::{Choice, EventFacts, Usage};
 use infermeter_core::clock::Offset;
 use infermeter_core::finish::FinishReason;
+use infermeter_core::oddity::Oddity;
 use infermeter_core::record::{
     Chunk, ChunkKind, ChunkTexts, Reason, RequestError, RequestRecord, TokenSource,
 };
@@ -63,6 +63,7 @@ pub(crate) struct EventStamp {
 /// Collects one answer.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
+    dialect: Dialect,
     keep: KeepTexts,
     chunk_limit: usize,
     text_limit: usize,
@@ -74,10 +75,13 @@ pub(crate) struct Answer {
     finish_reason: Option<String>,
     /// `usage.completion_tokens` before the event at hand.
     counted: Option<u32>,
-    /// Usage came in an event without choices: the answer's last words.
-    final_usage: bool,
+    /// The answer's last words came, as its dialect has them.
+    ended: bool,
     /// An event of the dialect came: the answer is of the API that was asked.
     own_api: bool,
+    /// The number that the next event should have, where events are numbered.
+    next_number: Option<u32>,
+    has_gap: bool,
     /// Names of members that were not understood, inert.
     unknown: Vec<String>,
     done: bool,
@@ -88,11 +92,11 @@ impl Answer {
     /// text; buffers are kept.
     pub(crate) fn reset(
         &mut self,
-        keep: KeepTexts,
+        (dialect, keep): (Dialect, KeepTexts),
         reserve: usize,
         (chunk_limit, text_limit): (usize, usize),
     ) {
-        self.keep = keep;
+        (self.dialect, self.keep) = (dialect, keep);
         (self.chunk_limit, self.text_limit) = (chunk_limit, text_limit);
         self.chunks.clear();
         self.chunks.reserve(reserve);
@@ -110,10 +114,16 @@ impl Answer {
         self.usage = Usage::default();
         self.finish_reason = None;
         self.counted = None;
-        self.final_usage = false;
+        self.ended = false;
         self.own_api = false;
+        (self.next_number, self.has_gap) = (None, false);
         self.unknown.clear();
         self.done = false;
+    }
+
+    /// Compares the next event with no earlier one.
+    pub(crate) fn forget_template(&mut self) {
+        self.template.clear();
     }
 
     pub(crate) fn chunks(&self) -> &[Chunk] {
@@ -154,9 +164,7 @@ impl Answer {
             self.behind_end(event);
             return Ok(false);
         }
-        if event.name.is_empty()
-            && let Some((kind, text)) = self.template.fit(event.data)
-        {
+        if let Some((kind, text)) = self.template.fit(event) {
             self.push(kind, EventTokens::default(), stamp)?;
             if self.keep != KeepTexts::No {
                 append_decoded(
@@ -175,7 +183,7 @@ impl Answer {
     fn behind_end(&mut self, event: SseEvent<'_>) {
         if let Ok(EventFacts {
             usage: Some(usage), ..
-        }) = scan(event.data, Shape::Event)
+        }) = self.dialect.event(event.data)
         {
             self.note_usage(usage);
         }
@@ -198,7 +206,7 @@ impl Answer {
             self.done = true;
             return Ok(false);
         }
-        let facts = match scan(event.data, Shape::Event) {
+        let facts = match self.dialect.event(event.data) {
             Ok(facts) => facts,
             // An event under a name of its own (ping, say) is no part of the dialects.
             Err(_) if !matches!(event.name, b"" | b"message") => return Ok(false),
@@ -211,24 +219,32 @@ impl Answer {
         if !self.own_api {
             self.look_at_api(event.data, &facts)?;
         }
-        self.facts(event.data, &facts, stamp)
+        self.note_number(&facts);
+        self.facts(event, &facts, stamp)
+    }
+
+    /// Where events are numbered, each number follows the one before it.
+    fn note_number(&mut self, facts: &EventFacts) {
+        let Some(number) = facts.number else { return };
+        self.has_gap |= self.next_number.is_some_and(|next| next != number);
+        self.next_number = number.checked_add(1);
     }
 
     /// The first events say whose answer this is: one of another API has no end that could be waited
     /// for.
     fn look_at_api(&mut self, data: &[u8], facts: &EventFacts) -> Result<(), RequestError> {
-        self.own_api = facts.choices > 0 || facts.usage.is_some();
+        self.own_api = facts.is_own;
         if !self.own_api
-            && let Some(api) = foreign_api(data)
+            && let Some(api) = self.dialect.foreign(data)
         {
-            return Err(unexpected(api, data));
+            return Err(unexpected(api, self.dialect, data));
         }
         Ok(())
     }
 
     fn facts(
         &mut self,
-        data: &[u8],
+        event: SseEvent<'_>,
         facts: &EventFacts,
         stamp: EventStamp,
     ) -> Result<bool, RequestError> {
@@ -238,15 +254,20 @@ impl Answer {
         self.counted = self.usage.completion;
         if let Some(usage) = facts.usage {
             self.note_usage(usage);
-            self.final_usage |= facts.choices == 0;
         }
+        self.ended |= facts.is_last;
+        self.done |= facts.is_end;
         let Some(choice) = &facts.choice else {
             return Ok(false);
         };
         let tokens = EventTokens {
-            usage: facts.usage.and_then(|usage| usage.completion),
+            usage: facts
+                .usage
+                .filter(|_| self.dialect.usage_counts_chunks())
+                .and_then(|usage| usage.completion),
             ids: choice.token_ids.or(choice.logprobs),
         };
+        let data = event.data;
         let kind = self.generated(data, choice, tokens);
         self.note_choice(data, choice);
         let Some(kind) = kind else {
@@ -257,7 +278,7 @@ impl Answer {
             self.append_texts(data, choice);
             self.end_text()?;
         }
-        self.template.learn(data, facts);
+        self.template.learn(event, facts);
         Ok(true)
     }
 
@@ -288,6 +309,7 @@ impl Answer {
         known.completion = usage.completion.or(known.completion);
         known.cached = usage.cached.or(known.cached);
         known.reasoning = usage.reasoning.or(known.reasoning);
+        known.beside = usage.beside.or(known.beside);
     }
 
     /// Keeps what a choice says beside its texts.
@@ -360,10 +382,9 @@ impl Answer {
                 }
             }
         }
-        if !self.done && self.finish_reason.is_none() && !self.final_usage {
-            return Err(truncated(
-                "the stream ended without finish_reason, final usage or [DONE]",
-            ));
+        if !self.done && self.finish_reason.is_none() && !self.ended {
+            let missing = self.dialect.end();
+            return Err(truncated(&format!("the stream ended without {missing}")));
         }
         self.check_end()?;
         if self.chunks.is_empty() && !self.is_empty() {
@@ -375,9 +396,13 @@ impl Answer {
 
     /// Moves what was learnt into a record and settles the tokens of its chunks.
     pub(crate) fn fill(&mut self, record: &mut RequestRecord) {
+        if self.has_gap {
+            record.oddities.insert(Oddity::Gap);
+        }
         record.finished = self.chunks.last().map(|chunk| chunk.at);
         record.finish_reason = self.finish_reason.take();
-        record.prompt_tokens = self.usage.prompt;
+        let beside = self.usage.beside.unwrap_or(0);
+        record.prompt_tokens = self.usage.prompt.map(|n| n.saturating_add(beside));
         record.output_tokens = self.usage.completion;
         record.cached_tokens = self.usage.cached;
         record.reasoning_tokens = self.usage.reasoning;
@@ -411,9 +436,12 @@ pub(crate) fn failure(reason: Reason, text: String) -> RequestError {
 }
 
 /// The answer is one of another API.
-fn unexpected(api: &str, data: &[u8]) -> RequestError {
+fn unexpected(api: &str, asked: Dialect, data: &[u8]) -> RequestError {
     let quoted = inert_bytes(data, crate::limits::QUOTED_BYTES);
-    let text = format!("the answer is of {api}, not of chat or completions: {quoted}");
+    let text = format!(
+        "the answer is of {api}, not of {}: {quoted}",
+        asked.called()
+    );
     failure(Reason::UnexpectedContent, text)
 }
 

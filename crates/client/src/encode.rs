@@ -10,21 +10,20 @@
 mod headers;
 mod target;
 mod template;
+pub(crate) mod write;
 
 pub use headers::{HeaderError, Headers};
 pub use target::{Target, TargetError};
 pub use template::{BodyTemplate, TemplateError};
 
-use infermeter_core::plan::Endpoint;
-use infermeter_core::request::{BodyMember, Message, RequestContent, RequestSpec};
+use crate::dialect::Dialect;
+use infermeter_core::request::{RequestContent, RequestSpec};
 use serde_json::{Map, Value, json};
 use template::{Piece, Placeholder};
+use write::{push_inside, push_messages, push_name, push_prompt, push_text};
 
 /// The `user-agent` of every request.
 pub const USER_AGENT: &str = concat!("infermeter/", env!("CARGO_PKG_VERSION"));
-
-/// The names under which an answer's length is asked for.
-const LENGTHS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
 
 /// Request fields that not every server knows; found out before the clock starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,8 +43,8 @@ pub struct Features {
 /// What all requests of a run have in common.
 #[derive(Debug, Clone)]
 pub struct RequestShape {
-    /// The API spoken.
-    pub endpoint: Endpoint,
+    /// How the API spoken is written.
+    pub dialect: Dialect,
     /// Name of the model.
     pub model: String,
     /// Ask for an event stream.
@@ -67,7 +66,7 @@ pub struct RequestShape {
 impl RequestShape {
     /// Path of the requests, below the target's base.
     pub fn path(&self) -> &str {
-        self.path.as_deref().unwrap_or(self.endpoint.path())
+        self.path.as_deref().unwrap_or(self.dialect.path())
     }
 }
 
@@ -76,10 +75,8 @@ impl RequestShape {
 enum Member {
     /// The same in every request that does not bring its own: `"name":value`.
     Fixed(String, Vec<u8>),
-    /// `messages`.
-    Messages,
-    /// `prompt`.
-    Prompt,
+    /// The member of this name that the dialect makes from what a request says.
+    Said(&'static str),
     /// A name whose value is the number of output tokens.
     OutputTokens(&'static str),
     /// A name with a value that is put together from the request.
@@ -89,6 +86,7 @@ enum Member {
 /// Encodes the requests of one run.
 #[derive(Debug, Clone)]
 pub struct RequestEncoder {
+    dialect: Dialect,
     /// Head up to the value of `x-request-id`.
     before_id: Vec<u8>,
     members: Vec<Member>,
@@ -113,8 +111,14 @@ impl RequestEncoder {
         if !shape.headers.has("content-type") {
             before_id.extend_from_slice(b"content-type: application/json\r\n");
         }
+        for (name, value) in shape.dialect.headers() {
+            if !shape.headers.has(name) {
+                push_header(&mut before_id, name, value);
+            }
+        }
         before_id.extend_from_slice(b"x-request-id: ");
         Self {
+            dialect: shape.dialect,
             before_id,
             places_model: shape.template.as_ref().is_some_and(BodyTemplate::has_model),
             members: members(shape),
@@ -159,42 +163,48 @@ impl RequestEncoder {
     }
 
     fn body_of(&self, id: &str, content: &RequestContent, output_tokens: u32) -> Vec<u8> {
-        let text: usize = content.messages.iter().map(|m| m.text.len() + 32).sum();
+        let texts = content.texts().into_iter();
+        let text: usize = texts.map(|text| text.len() + 32).sum();
         let mut body = Vec::with_capacity(text + text / 16 + 512);
         let placed = |name: &str| self.places_model && name == "model";
-        let own = |name: &str| !placed(name) && content.members.iter().any(|m| &*m.name == name);
+        let own = |name: &str| !placed(name) && content.members().iter().any(|m| &*m.name == name);
         let mut start = b'{';
         for member in &self.members {
             if matches!(member, Member::Fixed(name, _) | Member::Made(name, _) if own(name)) {
                 continue;
             }
+            let before = body.len();
             body.push(start);
-            start = b',';
             match member {
                 Member::Fixed(_, bytes) => body.extend_from_slice(bytes),
-                Member::Messages => push_messages(&mut body, &content.messages),
-                Member::Prompt => {
-                    body.extend_from_slice(br#""prompt":"#);
-                    push_prompt(&mut body, &content.messages);
+                Member::Said(name) => {
+                    push_name(&mut body, name);
+                    if !self.dialect.push_said(name, content, &mut body) {
+                        body.truncate(before);
+                        continue;
+                    }
                 }
                 Member::Made(name, pieces) => {
-                    push_text(&mut body, name);
-                    body.push(b':');
+                    push_name(&mut body, name);
                     for piece in pieces {
                         self.push_piece(&mut body, piece, (id, content, output_tokens));
                     }
                 }
                 Member::OutputTokens(name) => {
-                    push_text(&mut body, name);
-                    body.push(b':');
+                    push_name(&mut body, name);
                     body.extend_from_slice(output_tokens.to_string().as_bytes());
                 }
             }
-        }
-        for member in content.members.iter().filter(|m| !placed(&m.name)) {
-            body.push(start);
             start = b',';
-            push_member(&mut body, member);
+        }
+        for member in content.members().iter().filter(|m| !placed(&m.name)) {
+            let before = body.len();
+            body.push(start);
+            if self.dialect.push_member(member, &mut body) {
+                start = b',';
+            } else {
+                body.truncate(before);
+            }
         }
         body.push(b'}');
         body
@@ -207,12 +217,12 @@ impl RequestEncoder {
         piece: &Piece,
         (id, content, output_tokens): (&str, &RequestContent, u32),
     ) {
-        let own_model = content.members.iter().find(|m| &*m.name == "model");
+        let own_model = content.members().iter().find(|m| &*m.name == "model");
         let model = own_model.map_or(self.model.as_str(), |m| &*m.json);
         match piece {
             Piece::Bytes(bytes) => body.extend_from_slice(bytes),
-            Piece::Value(Placeholder::Prompt) => push_prompt(body, &content.messages),
-            Piece::Value(Placeholder::Messages) => push_list(body, &content.messages),
+            Piece::Value(Placeholder::Prompt) => push_prompt(body, content.messages()),
+            Piece::Value(Placeholder::Messages) => push_messages(body, content.messages()),
             Piece::Value(Placeholder::Model) => body.extend_from_slice(model.as_bytes()),
             Piece::Value(Placeholder::Id) => push_text(body, id),
             Piece::Inside(Placeholder::Id) => push_inside(body, id),
@@ -227,66 +237,10 @@ impl RequestEncoder {
                 body.extend_from_slice(inside.unwrap_or_default().as_bytes());
             }
             Piece::Inside(Placeholder::Prompt | Placeholder::Messages) => {
-                for message in &content.messages {
-                    push_inside(body, &message.text);
+                for text in content.texts() {
+                    push_inside(body, text);
                 }
             }
-        }
-    }
-}
-
-/// `messages`, each with its text, or with parts where it has images.
-fn push_messages(body: &mut Vec<u8>, messages: &[Message]) {
-    body.extend_from_slice(br#""messages":"#);
-    push_list(body, messages);
-}
-
-/// The list of messages.
-fn push_list(body: &mut Vec<u8>, messages: &[Message]) {
-    body.push(b'[');
-    for (i, message) in messages.iter().enumerate() {
-        if i > 0 {
-            body.push(b',');
-        }
-        body.extend_from_slice(br#"{"role":"#);
-        push_text(body, message.role.as_str());
-        body.extend_from_slice(br#","content":"#);
-        if message.text.is_empty() && message.has_calls() {
-            body.extend_from_slice(b"null");
-        } else if message.images.is_empty() {
-            push_text(body, &message.text);
-        } else {
-            body.extend_from_slice(br#"[{"type":"text","text":"#);
-            push_text(body, &message.text);
-            for image in &message.images {
-                body.extend_from_slice(br#"},{"type":"image_url","image_url":{"url":"#);
-                push_text(body, image);
-                body.push(b'}');
-            }
-            body.extend_from_slice(b"}]");
-        }
-        for member in &message.members {
-            body.push(b',');
-            push_member(body, member);
-        }
-        body.push(b'}');
-    }
-    body.push(b']');
-}
-
-fn push_member(body: &mut Vec<u8>, member: &BodyMember) {
-    push_text(body, &member.name);
-    body.push(b':');
-    body.extend_from_slice(member.json.as_bytes());
-}
-
-/// The messages' texts as one: an API without messages has no roles.
-fn push_prompt(body: &mut Vec<u8>, messages: &[Message]) {
-    match messages {
-        [only] => push_text(body, &only.text),
-        several => {
-            let texts: Vec<&str> = several.iter().map(|m| &*m.text).collect();
-            push_text(body, &texts.join("\n"));
         }
     }
 }
@@ -339,25 +293,21 @@ fn members(shape: &RequestShape) -> Vec<Member> {
             .collect();
     }
     let features = shape.features;
-    let length = match features.max_completion_tokens {
-        true => LENGTHS[1],
-        false => LENGTHS[0],
-    };
-    let mut ours: Vec<(&str, Member)> = vec![
-        ("model", fixed("model", &json!(shape.model))),
-        match shape.endpoint {
-            Endpoint::Chat => ("messages", Member::Messages),
-            Endpoint::Completions => ("prompt", Member::Prompt),
-        },
-        (length, Member::OutputTokens(length)),
-    ];
+    let lengths = shape.dialect.lengths();
+    let mut ours: Vec<(&str, Member)> = vec![("model", fixed("model", &json!(shape.model)))];
+    let said = shape.dialect.said().iter();
+    ours.extend(said.map(|name| (*name, Member::Said(name))));
+    let length = lengths.get(usize::from(features.max_completion_tokens));
+    ours.extend(length.map(|name| (*name, Member::OutputTokens(name))));
     if features.min_tokens {
         ours.push(("min_tokens", Member::OutputTokens("min_tokens")));
     }
     if features.ignore_eos {
         ours.push(("ignore_eos", fixed("ignore_eos", &json!(true))));
     }
-    ours.push(("stream", fixed("stream", &json!(shape.stream))));
+    if shape.dialect.streams() {
+        ours.push(("stream", fixed("stream", &json!(shape.stream))));
+    }
     if shape.stream && (features.include_usage || features.continuous_usage) {
         let mut options = json!({ "include_usage": true });
         if features.continuous_usage {
@@ -367,8 +317,8 @@ fn members(shape: &RequestShape) -> Vec<Member> {
     }
     let extra = &shape.extra_body;
     // Who says how long answers are says it alone, under either name.
-    let has_length = LENGTHS.iter().any(|name| extra.contains_key(*name));
-    ours.retain(|(name, _)| !(extra.contains_key(*name) || has_length && LENGTHS.contains(name)));
+    let has_length = lengths.iter().any(|name| extra.contains_key(*name));
+    ours.retain(|(name, _)| !(extra.contains_key(*name) || has_length && lengths.contains(name)));
     let extra = extra.iter().map(|(name, value)| fixed(name, value));
     ours.into_iter()
         .map(|(_, member)| member)
@@ -378,21 +328,7 @@ fn members(shape: &RequestShape) -> Vec<Member> {
 
 fn fixed(name: &str, value: &Value) -> Member {
     let mut bytes = Vec::new();
-    push_text(&mut bytes, name);
-    bytes.push(b':');
+    push_name(&mut bytes, name);
     bytes.extend_from_slice(value.to_string().as_bytes());
     Member::Fixed(name.to_owned(), bytes)
-}
-
-/// Appends a text as the inside of a JSON string.
-fn push_inside(out: &mut Vec<u8>, text: &str) {
-    let mut quoted = Vec::with_capacity(text.len() + 2);
-    push_text(&mut quoted, text);
-    out.extend_from_slice(quoted.get(1..quoted.len() - 1).unwrap_or_default());
-}
-
-/// Appends a text as a JSON string.
-fn push_text(out: &mut Vec<u8>, text: &str) {
-    let written = serde_json::to_writer(out, text);
-    debug_assert!(written.is_ok(), "a text serialises into memory");
 }

@@ -5,12 +5,14 @@
 //! They are for tests alone: they panic where a property is broken.
 
 use crate::answer::{Answer, EventStamp, KeepTexts};
+use crate::dialect::Dialect;
 use crate::http::{Head, HttpError, HttpEvent, ResponseDecoder};
 use crate::json::{Cursor, append_decoded};
 use crate::limits::{Limits, MAX_JSON_DEPTH};
 use crate::response::{Expect, ReadResult, ReadStamp, ResponseReader};
-use crate::sse::{SseDecoder, SseError, SseEvent, Tail};
+use crate::sse::{SseDecoder, SseError, Tail};
 use infermeter_core::clock::Offset;
+use infermeter_core::plan::Endpoint;
 use infermeter_core::record::{RequestRecord, StampSource};
 use infermeter_core::schedule::Phase;
 
@@ -91,6 +93,16 @@ fn sse_trace(data: &[u8], piece: usize) -> (Events, Result<Option<Vec<u8>>, SseE
     (events, Ok(tail))
 }
 
+/// The API whose answer an input may be: what is altered of a seed stays with its API.
+fn dialect_of(data: &[u8]) -> Dialect {
+    let has = |part: &[u8]| memchr::memmem::find(data, part).is_some();
+    Dialect::of(match () {
+        () if has(b"\"response.") => Endpoint::Responses,
+        () if has(b"message_start") || has(b"content_block") => Endpoint::Messages,
+        () => Endpoint::Chat,
+    })
+}
+
 /// Whole answers: the same record however reads split the bytes, and the same chunks with and
 /// without the comparison of events with their predecessor.
 pub fn answer(data: &[u8]) {
@@ -111,6 +123,7 @@ pub fn answer(data: &[u8]) {
 fn answer_trace(data: &[u8], piece: usize) -> (ReadResult, RequestRecord) {
     let head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
     let mut reader = ResponseReader::new(Expect {
+        dialect: dialect_of(data),
         streaming: true,
         keep_texts: KeepTexts::Always,
         output_tokens: 4,
@@ -169,7 +182,8 @@ fn without_stamps(mut record: RequestRecord) -> RequestRecord {
 fn event_trace(data: &[u8], fast: bool) -> RequestRecord {
     let mut decoder = SseDecoder::new(Limits::DEFAULT.event_bytes);
     let mut answer = Answer::default();
-    answer.reset(KeepTexts::Always, 4, (1000, usize::MAX));
+    let of = (dialect_of(data), KeepTexts::Always);
+    answer.reset(of, 4, (1000, usize::MAX));
     let stamp = EventStamp {
         at: Offset::ZERO,
         seen: Offset::ZERO,
@@ -178,14 +192,10 @@ fn event_trace(data: &[u8], fast: bool) -> RequestRecord {
     };
     let mut input = data;
     while let Ok(Some(event)) = decoder.next(&mut input) {
-        // Only events without a name are compared with their predecessor.
-        let name = if event.name.is_empty() && !fast {
-            b"message"
-        } else {
-            event.name
-        };
-        let data = event.data;
-        if answer.event(SseEvent { name, data }, stamp).is_err() {
+        if !fast {
+            answer.forget_template();
+        }
+        if answer.event(event, stamp).is_err() {
             break;
         }
     }

@@ -3,6 +3,7 @@
 mod answer;
 pub mod backoff;
 pub mod control;
+pub mod dialect;
 pub mod encode;
 pub mod engine;
 mod exchange;
@@ -21,4 +22,4 @@ pub mod tls;
 pub mod tokens;
 mod transport;
 
-pub use answer::{KeepTexts, foreign_api};
+pub use answer::KeepTexts;

@@ -10,6 +10,7 @@ mod facts;
 mod failures;
 
 use crate::answer::{Answer, EventStamp, KeepTexts, failure};
+use crate::dialect::Dialect;
 use crate::http::{HttpError, HttpEvent, MediaType, ResponseDecoder};
 use crate::limits::{
     CHUNKS_PER_TOKEN, KEPT_BUFFER, KEPT_BYTES_PER_TOKEN, LEAST_CHUNKS, LEAST_KEPT_BYTES, Limits,
@@ -24,6 +25,8 @@ use infermeter_core::text::inert;
 /// What the answer should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expect {
+    /// How the API that was asked answers.
+    pub dialect: Dialect,
     /// An event stream was asked for.
     pub streaming: bool,
     /// Which texts outlive the response.
@@ -153,8 +156,8 @@ impl ResponseReader {
             0
         };
         let chunks = bound(LEAST_CHUNKS, CHUNKS_PER_TOKEN).min(self.limits.chunks);
-        self.answer
-            .reset(expect.keep_texts, reserve, (chunks, kept_bytes));
+        let of = (expect.dialect, expect.keep_texts);
+        self.answer.reset(of, reserve, (chunks, kept_bytes));
         self.done_at = None;
         self.body = Body::Events;
         self.oddities = Oddities::default();

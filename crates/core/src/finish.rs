@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FinishReason {
-    /// The model ended the answer: `stop`, `eos_token`, `stop_sequence`.
+    /// The model ended the answer: `stop`, `eos_token`, `stop_sequence`, `end_turn`, `completed`.
     Stop,
-    /// A limit on its length was reached: `length`, `max_tokens`, `model_length`.
+    /// A limit on its length was reached: `length`, `max_tokens`, `max_output_tokens`.
     Length,
-    /// It ended in a call of a tool: `tool_calls`, `function_call`.
+    /// It ended in a call of a tool: `tool_calls`, `function_call`, `tool_use`.
     ToolCalls,
-    /// A filter cut it: `content_filter`.
+    /// A filter cut it: `content_filter`, `refusal`.
     ContentFilter,
     /// The server gave it up: `abort`, `error`, `cancelled`. Such an answer is not complete.
     Aborted,
@@ -23,23 +23,37 @@ pub enum FinishReason {
     Other,
 }
 
-/// The words of each kind, in lower case: OpenAI's, and those of TGI, Mistral, Anthropic and Gemini behind
-/// their gateways. Servers abort with words of their own: vLLM and SGLang `abort`, vLLM and LMDeploy `error`,
+/// The words of each kind, in lower case: OpenAI's (Responses say `completed` where chat says `stop`), those of Anthropic,
+/// and those of TGI, Mistral and Gemini behind their gateways. Servers abort with words of their own: vLLM and SGLang `abort`, vLLM and LMDeploy `error`,
 /// TensorRT-LLM `cancelled` and `not_finished`, DeepSeek `insufficient_system_resource`.
 const WORDS: [(FinishReason, &[&str]); 5] = [
     (
         FinishReason::Stop,
-        &["stop", "eos", "eos_token", "stop_sequence", "end_turn"],
+        &[
+            "stop",
+            "eos",
+            "eos_token",
+            "stop_sequence",
+            "end_turn",
+            "completed",
+        ],
     ),
     (
         FinishReason::Length,
-        &["length", "max_tokens", "max_length", "model_length"],
+        &[
+            "length",
+            "max_tokens",
+            "max_length",
+            "model_length",
+            "max_output_tokens",
+            "model_context_window_exceeded",
+        ],
     ),
     (
         FinishReason::ToolCalls,
         &["tool_calls", "tool_call", "tool_use", "function_call"],
     ),
-    (FinishReason::ContentFilter, &["content_filter"]),
+    (FinishReason::ContentFilter, &["content_filter", "refusal"]),
     (
         FinishReason::Aborted,
         &[
@@ -50,6 +64,7 @@ const WORDS: [(FinishReason, &[&str]); 5] = [
             "cancelled",
             "canceled",
             "not_finished",
+            "failed",
             "timeout",
             "insufficient_system_resource",
         ],
@@ -95,6 +110,9 @@ mod tests {
             "function_call",
             "abort",
             "insufficient_system_resource",
+            "completed",
+            "max_output_tokens",
+            "refusal",
             "recitation",
             "",
         ];
@@ -106,6 +124,9 @@ mod tests {
             "tool_calls",
             "aborted",
             "aborted",
+            "stop",
+            "length",
+            "content_filter",
             "other",
             "other",
         ];

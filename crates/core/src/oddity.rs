@@ -7,16 +7,19 @@
 pub enum Oddity {
     /// Its content type is missing or another one's; what it holds was asked for.
     Mislabelled,
+    /// The numbers of its events do not follow each other.
+    Gap,
 }
 
 impl Oddity {
     /// All of them, in the order of their text form. A new one goes to the end: journals hold the place.
-    pub const ALL: [Self; 1] = [Self::Mislabelled];
+    pub const ALL: [Self; 2] = [Self::Mislabelled, Self::Gap];
 
     /// The name used in files.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Mislabelled => "mislabelled",
+            Self::Gap => "gap",
         }
     }
 }

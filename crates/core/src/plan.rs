@@ -1,6 +1,7 @@
 //! The plan of a run: flags, file and defaults resolved to one complete, printable value.
 
 mod deadlines;
+mod endpoint;
 mod kinds;
 mod prefix;
 mod profile;
@@ -11,6 +12,7 @@ mod until;
 mod workload;
 
 pub use deadlines::{Deadlines, DeadlinesError};
+pub use endpoint::{Api, Endpoint, Input, Members, Output};
 pub use kinds::{AdapterWeight, ImageSpec, KindWeight, RequestKind, SamplingValue};
 pub use prefix::{MAX_PREFIXES, MAX_ROTATIONS, PrefixMode};
 pub use profile::{After, BurstPhases, Level, MAX_RATE, Point, RateProfile, Stretch};
@@ -41,26 +43,6 @@ pub enum ArrivalKind {
     Gamma,
     /// Weibull gaps with a coefficient of variation.
     Weibull,
-}
-
-/// The API spoken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Endpoint {
-    /// `/v1/chat/completions`.
-    Chat,
-    /// `/v1/completions`.
-    Completions,
-}
-
-impl Endpoint {
-    /// Path below the target's base.
-    pub fn path(self) -> &'static str {
-        match self {
-            Self::Chat => "/v1/chat/completions",
-            Self::Completions => "/v1/completions",
-        }
-    }
 }
 
 /// What the length of a prompt counts.

@@ -156,22 +156,116 @@ pub struct BodyMember {
     pub json: Arc<str>,
 }
 
-/// What one request says.
+/// What one request says: one form for each kind of API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequestContent {
+    /// Something to answer.
+    Prompt(Prompt),
+    /// Texts to embed.
+    Inputs(Inputs),
+    /// Documents to rank for a query.
+    Query(Query),
+}
+
+/// Something to answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct RequestContent {
-    /// The prompt: at least one message.
+pub struct Prompt {
+    /// At least one message.
     pub messages: Vec<Message>,
     /// Members of the body that are this request's own (schema, tools, adapter as `model`, sampling
     /// parameters). They replace members of the same name that all requests have.
     pub members: Vec<BodyMember>,
 }
 
+/// Texts to embed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Inputs {
+    /// At least one.
+    pub texts: Vec<String>,
+    /// As [`Prompt::members`].
+    pub members: Vec<BodyMember>,
+}
+
+/// Documents to rank for a query.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Query {
+    /// What is looked for.
+    pub query: String,
+    /// At least one.
+    pub documents: Vec<String>,
+    /// As [`Prompt::members`].
+    pub members: Vec<BodyMember>,
+}
+
 impl RequestContent {
     /// One message of the user.
     pub fn of_prompt(text: impl Into<String>) -> Self {
-        Self {
-            messages: vec![Message::new(Role::User, text)],
+        Self::of_messages(vec![Message::new(Role::User, text)])
+    }
+
+    /// Messages without members of their own.
+    pub fn of_messages(messages: Vec<Message>) -> Self {
+        Self::Prompt(Prompt {
+            messages,
             members: Vec::new(),
+        })
+    }
+
+    /// The messages of a prompt; none where there is something else.
+    pub fn messages(&self) -> &[Message] {
+        match self {
+            Self::Prompt(prompt) => &prompt.messages,
+            Self::Inputs(_) | Self::Query(_) => &[],
+        }
+    }
+
+    /// The messages of a prompt.
+    pub fn messages_mut(&mut self) -> &mut [Message] {
+        match self {
+            Self::Prompt(prompt) => &mut prompt.messages,
+            Self::Inputs(_) | Self::Query(_) => &mut [],
+        }
+    }
+
+    /// All its texts, in the order in which they are sent.
+    pub fn texts(&self) -> Vec<&str> {
+        match self {
+            Self::Prompt(prompt) => prompt.messages.iter().map(|m| &*m.text).collect(),
+            Self::Inputs(inputs) => inputs.texts.iter().map(String::as_str).collect(),
+            Self::Query(asked) => {
+                let documents = asked.documents.iter().map(String::as_str);
+                [asked.query.as_str()]
+                    .into_iter()
+                    .chain(documents)
+                    .collect()
+            }
+        }
+    }
+
+    /// The text that is sent first.
+    pub fn first_text_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Prompt(prompt) => prompt.messages.first_mut().map(|m| &mut m.text),
+            Self::Inputs(inputs) => inputs.texts.first_mut(),
+            Self::Query(asked) => Some(&mut asked.query),
+        }
+    }
+
+    /// Members of the body that are its own.
+    pub fn members(&self) -> &[BodyMember] {
+        match self {
+            Self::Prompt(prompt) => &prompt.members,
+            Self::Inputs(inputs) => &inputs.members,
+            Self::Query(query) => &query.members,
+        }
+    }
+
+    /// Members of the body that are its own.
+    pub fn members_mut(&mut self) -> &mut Vec<BodyMember> {
+        match self {
+            Self::Prompt(prompt) => &mut prompt.members,
+            Self::Inputs(inputs) => &mut inputs.members,
+            Self::Query(query) => &mut query.members,
         }
     }
 }

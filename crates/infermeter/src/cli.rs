@@ -245,7 +245,7 @@ pub struct RunArgs {
     /// Model name [default: the first of /v1/models]
     #[arg(long, value_name = "NAME", help_heading = "Requests")]
     pub model: Option<String>,
-    /// chat or completions [default: chat]
+    /// API spoken: chat, completions, messages (Anthropic) or responses (OpenAI) [default: chat]
     #[arg(long, value_name = "API", help_heading = "Requests")]
     pub endpoint: Option<String>,
     /// Ask for plain answers instead of streams

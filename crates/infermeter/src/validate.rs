@@ -5,8 +5,7 @@ use anyhow::{Result, anyhow, bail};
 use infermeter_client::encode::{Headers, Target};
 use infermeter_core::declared::{Statement, Subject};
 use infermeter_core::plan::{
-    ArrivalKind, DatasetOrder, Endpoint, MAX_RATE, Plan, PrefixMode, PromptCount, ServerMetrics,
-    Wait,
+    ArrivalKind, DatasetOrder, MAX_RATE, Plan, PrefixMode, PromptCount, ServerMetrics, Wait,
 };
 use infermeter_core::slo::parse_percentile;
 use infermeter_core::text::inert;
@@ -177,7 +176,7 @@ fn requests(plan: &Plan) -> Result<()> {
     if plan.count == PromptCount::Template && plan.chat_template.is_none() {
         bail!("--count template needs --chat-template FILE");
     }
-    if plan.chat_template.is_some() && plan.endpoint != Endpoint::Chat {
+    if plan.chat_template.is_some() && !plan.endpoint.has_messages() {
         bail!("--chat-template needs --endpoint chat: other prompts have no template");
     }
     if plan.extra_body.as_ref().is_some_and(|b| !b.is_object()) {
@@ -213,9 +212,24 @@ fn carried(plan: &Plan) -> Result<()> {
     ];
     let given = of_chat.iter().find(|(_, given)| *given);
     if let Some((flag, _)) = given
-        && plan.endpoint == Endpoint::Completions
+        && !plan.endpoint.has_messages()
     {
         bail!("{flag} needs --endpoint chat: completions carry a text alone");
+    }
+    let of_format = [
+        ("--schema", plan.schema.is_some()),
+        ("--regex", plan.regex.is_some()),
+        ("--grammar", plan.grammar.is_some()),
+    ];
+    let given = of_format.iter().find(|(_, given)| *given);
+    if let Some((flag, _)) = given
+        && !plan.endpoint.api().formats
+        && plan.body_template.is_none()
+    {
+        bail!(
+            "{flag}: {} has no such member; use another --endpoint",
+            plan.endpoint.api().name
+        );
     }
     if let Some(path) = &plan.endpoint_path {
         let usable = path.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
@@ -262,7 +276,7 @@ fn sessions(plan: &Plan) -> Result<()> {
     if plan.count == PromptCount::Template {
         bail!("--sessions counts the texts of its messages: leave --count template away");
     }
-    if plan.endpoint != Endpoint::Chat {
+    if !plan.endpoint.has_messages() {
         bail!("--sessions needs --endpoint chat: completions have no messages");
     }
     if sessions.pause != Wait::NONE && plan.concurrency.is_none() {
@@ -439,7 +453,7 @@ fn dataset(plan: &Plan) -> Result<()> {
                 "--dataset-order conversations needs --rate or --rate-profile: conversations per second"
             );
         }
-        if plan.endpoint != Endpoint::Chat {
+        if !plan.endpoint.has_messages() {
             bail!(
                 "--dataset-order conversations needs --endpoint chat: completions have no messages"
             );
@@ -529,6 +543,7 @@ fn bounds(plan: &Plan) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use infermeter_core::plan::Endpoint;
     use infermeter_core::units::Span;
 
     fn plan() -> Plan {
@@ -619,6 +634,10 @@ mod tests {
         check(
             |p| (p.tools, p.endpoint) = (Some("2".to_owned()), Endpoint::Completions),
             "--tools needs --endpoint chat",
+        );
+        check(
+            |p| (p.regex, p.endpoint) = (Some("a".to_owned()), Endpoint::Messages),
+            "--regex: Anthropic Messages has no such member",
         );
         check(
             |p| p.endpoint_path = Some("generate".to_owned()),

@@ -9,12 +9,13 @@ mod alter;
 mod bytes;
 mod gate;
 
-use crate::api::{AnswerKind, Ask, StreamUsage};
+use crate::api::{Ask, StreamUsage};
 use crate::config::RoleChunk;
-use crate::content::{ContentParams, Part, ReasoningField, Script};
+use crate::content::{ContentParams, Part, Script};
+use crate::dialect::{self, Naming, Voice};
 use crate::engine::{Emission, Finish, SequenceId};
 use crate::fault::Fault;
-use crate::render::{self, EventSkeleton, Framing, ReplyTo};
+use crate::render::{self, Framing, ReplyTo};
 use crate::truth::{RequestEnd, TruthRequest};
 use gate::Gate;
 use std::collections::VecDeque;
@@ -65,21 +66,17 @@ pub(crate) struct Opening<'a> {
 #[derive(Debug)]
 pub(crate) struct Answer {
     id: SequenceId,
-    kind: AnswerKind,
     usage: StreamUsage,
     prompt_tokens: u32,
     fault: Option<Fault>,
     to: ReplyTo,
     framing: Framing,
-    skeleton: EventSkeleton,
-    response_id: String,
-    model: String,
-    created_s: i64,
+    voice: Box<dyn Voice>,
     /// Prompt tokens found in the prefix cache, where usage tells.
     cached: Option<u32>,
     admitted: bool,
-    /// The reasoning's member, where answers may have one.
-    reasoning_field: Option<ReasoningField>,
+    /// Answers may have reasoning.
+    reasons: bool,
     whole: bool,
     head_is_out: bool,
     role_is_out: bool,
@@ -130,29 +127,24 @@ impl Answer {
             Some(Fault::MultiEvent(n)) => (None, n),
             _ => (None, 1),
         };
-        let reasons = ask.kind == AnswerKind::Chat && content.reasons();
+        let voice = dialect::of(ask.endpoint).voice(Naming {
+            id: &response_id,
+            created_s: opening.created_s,
+            model: opening.model,
+            reasoning_field: content.reasoning_field,
+        });
         Self {
             id: opening.id,
-            kind: ask.kind,
             usage: ask.usage,
             prompt_tokens: ask.prompt_tokens,
             framing: Framing::of(&opening.to),
-            skeleton: EventSkeleton::new(
-                ask.kind,
-                content.reasoning_field,
-                &response_id,
-                opening.created_s,
-                opening.model,
-            ),
-            response_id,
-            model: opening.model.to_owned(),
-            created_s: opening.created_s,
+            voice,
             cached: opening.prompt_tokens_details.then_some(0),
             admitted: false,
-            reasoning_field: reasons.then_some(content.reasoning_field),
+            reasons: ask.endpoint.has_messages() && content.reasons(),
             whole: !ask.stream || fault == Some(Fault::JsonInsteadOfStream),
             head_is_out: false,
-            role_is_out: ask.kind == AnswerKind::Completion,
+            role_is_out: false,
             content_is_out: false,
             generated: 0,
             visible: 0,
@@ -406,8 +398,7 @@ impl Answer {
             Fault::ResetAfter(_) => Then::Reset,
             Fault::InBandErrorAfter(_) => {
                 self.put_head();
-                self.put_line(render::IN_BAND_ERROR);
-                self.put_line(render::DONE);
+                self.put_piece(false, |voice, out, framing| voice.error(out, framing));
                 render::stream_end(&mut self.pending, self.framing);
                 Then::Done
             }

@@ -9,12 +9,14 @@ mod wish;
 
 use crate::config::{Config, IgnoreEos};
 use crate::content::{Plan, Script, UsageStyle};
+use crate::dialect;
 use crate::engine::Finish;
 use crate::http::Head;
 use crate::length::{AnswerLength, answer_length};
 use crate::refusal::Refusal;
 use crate::text::{Counted, Meter};
 use body::Body;
+use infermeter_core::plan::Endpoint;
 use infermeter_core::seed::splitmix64;
 use prompt::{MessagesSeed, PromptSeed, Template, measure};
 use std::sync::Arc;
@@ -22,8 +24,7 @@ use std::sync::Arc;
 /// What a path and method lead to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Route {
-    Chat,
-    Completions,
+    Generate(Endpoint),
     Models,
     Health,
     Version,
@@ -39,8 +40,6 @@ impl Route {
         const GET: &[&str] = &["GET"];
         const POST: &[&str] = &["POST"];
         let (route, methods, allow) = match head.path.as_str() {
-            "/v1/chat/completions" => (Self::Chat, POST, "allow: POST\r\n"),
-            "/v1/completions" => (Self::Completions, POST, "allow: POST\r\n"),
             "/v1/models" => (Self::Models, GET, "allow: GET\r\n"),
             "/health" => (Self::Health, GET, "allow: GET\r\n"),
             "/version" => (Self::Version, GET, "allow: GET\r\n"),
@@ -52,7 +51,12 @@ impl Route {
                 &["GET", "PATCH", "POST"][..],
                 "allow: GET, PATCH, POST\r\n",
             ),
-            _ => return Err(Refusal::no_such_path()),
+            path => {
+                let all = Endpoint::ALL.into_iter();
+                let mut asked = all.filter(|endpoint| endpoint.api().path == path);
+                let endpoint = asked.next().ok_or_else(Refusal::no_such_path)?;
+                (Self::Generate(endpoint), POST, "allow: POST\r\n")
+            }
         };
         if methods.contains(&head.method.as_str()) {
             Ok(route)
@@ -96,20 +100,14 @@ pub(crate) fn authorize(config: &Config, head: &Head) -> Result<(), Refusal> {
     let given = head
         .authorization
         .as_deref()
-        .and_then(|value| value.strip_prefix("Bearer "));
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .or(head.api_key.as_deref());
     let guarded = ["/v1", "/admin", "/reset_prefix_cache"];
     let is_guarded = guarded.iter().any(|path| head.path.starts_with(path));
     if is_guarded && given != Some(key.as_str()) {
         return Err(Refusal::unauthorized());
     }
     Ok(())
-}
-
-/// The two kinds of answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AnswerKind {
-    Chat,
-    Completion,
 }
 
 /// Which usage a stream carries.
@@ -128,7 +126,7 @@ pub(crate) enum StreamUsage {
 /// One generation request, checked.
 #[derive(Debug, Clone)]
 pub(crate) struct Ask {
-    pub kind: AnswerKind,
+    pub endpoint: Endpoint,
     pub stream: bool,
     pub usage: StreamUsage,
     /// Prompt tokens with template and begin token.
@@ -149,13 +147,13 @@ const DEFAULT_COMPLETION_TOKENS: i64 = 16;
 impl Ask {
     /// Reads a generation request's body. `block_size`: of the prefix cache, where there is one.
     pub fn read(
-        kind: AnswerKind,
+        endpoint: Endpoint,
         bytes: &[u8],
         config: &Config,
         block_size: Option<u32>,
     ) -> Result<Self, Refusal> {
-        let body: Body<'_> = serde_json::from_slice(bytes)
-            .map_err(|error| Refusal::bad_request(format!("invalid request body: {error}")))?;
+        let bytes = dialect::of(endpoint).body(bytes)?;
+        let body: Body<'_> = serde_json::from_slice(&bytes).map_err(|e| malformed(&e))?;
         let adapter = adapter_of(&body, config)?;
         let stream = body.stream.unwrap_or(false);
         let usage = stream_usage(&body, stream, config.content.usage)?;
@@ -164,24 +162,24 @@ impl Ask {
         }
         let mut meter = Meter::new(counted(&body, adapter, config, block_size));
         let template = Template::adding(config.template_tokens);
-        let after_tool = match kind {
-            AnswerKind::Chat => measure_chat(&body, template, &mut meter)?,
-            AnswerKind::Completion => {
-                measure_prompt(&body, config.begin_tokens, &mut meter)?;
-                false
-            }
+        let is_chat = endpoint.has_messages();
+        let after_tool = if is_chat {
+            measure_chat(&body, template, &mut meter)?
+        } else {
+            measure_prompt(&body, config.begin_tokens, &mut meter)?;
+            false
         };
         let prompt_tokens = meter.tokens();
-        let max_tokens = allowed_tokens(limit_of(kind, &body), prompt_tokens, config)?;
+        let max_tokens = allowed_tokens(limit_of(endpoint, &body), prompt_tokens, config)?;
         let min_tokens = min_tokens(body.min_tokens, max_tokens)?;
         let ignore = ignores_end(body.ignore_eos.unwrap_or(false), config)?;
         let key = splitmix64(config.seed) ^ meter.digest() ^ adapter_mark(adapter);
-        let may_reason = kind == AnswerKind::Chat && config.content.reasons();
+        let may_reason = is_chat && config.content.reasons();
         let reasoning = u32::from(may_reason) * config.content.reasoning_tokens;
         let length = answer_length(key, reasoning, (min_tokens, max_tokens), ignore);
-        let wish = match kind {
-            AnswerKind::Chat => wish::of_chat(&body, &config.content, key, after_tool)?,
-            AnswerKind::Completion => wish::of_format(&body, key)?,
+        let wish = match is_chat {
+            true => wish::of_chat(&body, &config.content, key, after_tool)?,
+            false => wish::of_format(&body, key)?,
         };
         let plan = Plan {
             params: &config.content,
@@ -197,11 +195,11 @@ impl Ask {
         };
         let (length, script) = plan.script();
         Ok(Self {
-            kind,
+            endpoint,
             stream,
             usage,
             prompt_tokens,
-            blocks: blocks(meter, kind, template, (length, &script)),
+            blocks: blocks(meter, endpoint, template, (length, &script)),
             length,
             script,
             adapter,
@@ -210,10 +208,10 @@ impl Ask {
 }
 
 /// The limit of output tokens that a request names.
-fn limit_of(kind: AnswerKind, body: &Body<'_>) -> Option<i64> {
-    match kind {
-        AnswerKind::Chat => body.max_completion_tokens.or(body.max_tokens),
-        AnswerKind::Completion => Some(body.max_tokens.unwrap_or(DEFAULT_COMPLETION_TOKENS)),
+fn limit_of(endpoint: Endpoint, body: &Body<'_>) -> Option<i64> {
+    match endpoint.has_messages() {
+        true => body.max_completion_tokens.or(body.max_tokens),
+        false => Some(body.max_tokens.unwrap_or(DEFAULT_COMPLETION_TOKENS)),
     }
 }
 
@@ -268,7 +266,7 @@ fn malformed(error: &serde_json::Error) -> Refusal {
 /// The blocks of prompt and answer. A later chat with this answer in its history begins with them.
 fn blocks(
     mut meter: Meter,
-    kind: AnswerKind,
+    endpoint: Endpoint,
     template: Template,
     (length, script): (AnswerLength, &Script),
 ) -> Arc<[u64]> {
@@ -276,7 +274,7 @@ fn blocks(
         return Arc::default();
     }
     script.measure(length.visible(), &mut meter);
-    if kind == AnswerKind::Chat && length.finish == Finish::Stop {
+    if endpoint.has_messages() && length.finish == Finish::Stop {
         template.tail(&mut meter);
     }
     meter.into_blocks().into()

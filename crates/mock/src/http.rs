@@ -66,6 +66,8 @@ pub(crate) struct Head {
     pub request_id: Option<String>,
     /// `authorization`.
     pub authorization: Option<String>,
+    /// `x-api-key`, where Anthropic's clients put their key.
+    pub api_key: Option<String>,
     /// `x-mock-fault`.
     pub fault: Option<String>,
     /// `content-type` is JSON.
@@ -267,6 +269,8 @@ fn take_header(head: &mut Head, header: &httparse::Header<'_>) -> Result<(), Htt
         head.request_id = Some(kept(header)?).filter(|id| !id.is_empty());
     } else if is("authorization") {
         head.authorization = Some(kept(header)?);
+    } else if is("x-api-key") {
+        head.api_key = Some(kept(header)?);
     } else if is("x-mock-fault") {
         head.fault = Some(kept(header)?);
     } else if is("content-type") {

@@ -16,6 +16,7 @@ mod answer;
 mod api;
 mod config;
 mod content;
+mod dialect;
 pub mod engine;
 mod fault;
 mod handle;

@@ -1,12 +1,5 @@
-//! Bytes of responses: heads, bodies, events. Pure; every function appends to a buffer.
+//! Bytes of responses that all APIs have alike: heads, bodies, pieces of a stream. Pure; every function appends to a buffer.
 
-mod event;
-mod whole;
-
-pub(crate) use event::{DONE, EventSkeleton, IN_BAND_ERROR, Saying};
-pub(crate) use whole::{Said, whole_answer};
-
-use crate::api::AnswerKind;
 use std::io::Write;
 
 /// What must never reach a terminal or a page as it is: clear the screen, set the title, turn the
@@ -161,44 +154,6 @@ fn chunk_size(out: &mut Vec<u8>, size: usize) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Counts of a usage field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct UsageCounts {
-    /// Prompt tokens.
-    pub prompt: u32,
-    /// Generated tokens.
-    pub completion: u32,
-    /// Prompt tokens found in the prefix cache, where that is told.
-    pub cached: Option<u32>,
-    /// Generated tokens that are reasoning, where that is told.
-    pub reasoning: Option<u32>,
-}
-
-/// `,"usage":{...}` for the counts.
-pub(crate) fn usage_field(counts: UsageCounts) -> String {
-    let UsageCounts {
-        prompt, completion, ..
-    } = counts;
-    let total = u64::from(prompt) + u64::from(completion);
-    let cached = counts.cached.map_or_else(String::new, |cached| {
-        format!(",\"prompt_tokens_details\":{{\"cached_tokens\":{cached}}}")
-    });
-    let reasoning = counts.reasoning.map_or_else(String::new, |reasoning| {
-        format!(",\"completion_tokens_details\":{{\"reasoning_tokens\":{reasoning}}}")
-    });
-    format!(
-        ",\"usage\":{{\"prompt_tokens\":{prompt},\"total_tokens\":{total},\
-         \"completion_tokens\":{completion}{cached}{reasoning}}}"
-    )
-}
-
-fn id_prefix(kind: AnswerKind) -> &'static str {
-    match kind {
-        AnswerKind::Chat => "chatcmpl-",
-        AnswerKind::Completion => "cmpl-",
-    }
-}
-
 /// A text as JSON text without its quotes.
 pub(crate) fn json_text(text: &str) -> String {
     let quoted = serde_json::Value::from(text).to_string();
@@ -208,7 +163,6 @@ pub(crate) fn json_text(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::content::{Part, ReasoningField};
 
     #[test]
     fn chunk_sizes_are_plain_hex() {
@@ -219,82 +173,6 @@ mod tests {
                 String::from_utf8(out).expect("ascii"),
                 format!("{size:x}\r\n")
             );
-        }
-    }
-
-    fn usage() -> String {
-        usage_field(UsageCounts {
-            prompt: 5,
-            completion: 7,
-            cached: Some(4),
-            reasoning: Some(2),
-        })
-    }
-
-    fn parsed(event: &[u8]) -> serde_json::Value {
-        let text = std::str::from_utf8(event).expect("text");
-        assert!(text.ends_with("\n\n"));
-        let json = text.strip_prefix("data: ").expect("an event").trim_end();
-        serde_json::from_str(json).expect("JSON")
-    }
-
-    #[test]
-    fn every_event_is_json_and_about_as_long_as_vllms() {
-        let field = ReasoningField::default();
-        let id = "0123456789abcdef0123456789abcdef";
-        for kind in [AnswerKind::Chat, AnswerKind::Completion] {
-            let skeleton = EventSkeleton::new(kind, field, id, 1, "m\"x");
-            let saying = |text| Saying {
-                part: Part::Content,
-                text,
-                id,
-            };
-            let mut events = vec![Vec::new(); 4];
-            skeleton.role(&mut events[0], "", Framing::Bare);
-            skeleton.content(&mut events[1], saying(b" the"), None, "", Framing::Bare);
-            let last = (saying(b" of"), Some("length"));
-            skeleton.content(&mut events[2], last.0, last.1, &usage(), Framing::Bare);
-            skeleton.usage(&mut events[3], &usage(), Framing::Bare);
-            for event in &events {
-                assert_eq!(parsed(event)["model"], "m\"x");
-            }
-            let usage = &parsed(&events[3])["usage"];
-            assert_eq!(usage["prompt_tokens_details"]["cached_tokens"], 4);
-            assert_eq!(usage["completion_tokens_details"]["reasoning_tokens"], 2);
-            assert!((180..280).contains(&events[1].len()), "{}", events[1].len());
-        }
-    }
-
-    #[test]
-    fn parts_have_their_places() {
-        for (field, name) in [
-            (ReasoningField::ReasoningContent, "reasoning_content"),
-            (ReasoningField::Reasoning, "reasoning"),
-        ] {
-            let skeleton = EventSkeleton::new(AnswerKind::Chat, field, "7", 1, "m");
-            let delta = |part| {
-                let mut event = Vec::new();
-                let saying = Saying {
-                    part,
-                    text: b"x\\\"",
-                    id: "7",
-                };
-                skeleton.content(&mut event, saying, None, "", Framing::Bare);
-                parsed(&event)["choices"][0]["delta"].clone()
-            };
-            assert_eq!(delta(Part::Reasoning)[name], "x\"");
-            let call = &delta(Part::CallName)["tool_calls"][0];
-            assert_eq!(
-                (&call["id"], &call["type"]),
-                (&"call-7".into(), &"function".into())
-            );
-            assert_eq!(
-                (&call["index"], &call["function"]["name"]),
-                (&0.into(), &"x\"".into())
-            );
-            let more = &delta(Part::CallArguments)["tool_calls"][0];
-            assert_eq!(more["function"]["arguments"], "x\"");
-            assert!(more.get("id").is_none());
         }
     }
 }

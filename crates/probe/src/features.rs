@@ -8,15 +8,13 @@ mod ladder;
 
 use crate::target::{Control, said};
 use infermeter_client::control::{ControlAnswer, ControlError};
+use infermeter_client::dialect::Dialect;
 use infermeter_client::encode::{Features, RequestEncoder, RequestShape};
-use infermeter_client::foreign_api;
 use infermeter_client::http::MediaType;
 use infermeter_core::request::{RequestContent, RequestSpec};
 use infermeter_core::text::inert_bytes;
 use ladder::Ladder;
 use serde_json::Value;
-
-pub use ladder::careful;
 
 /// Tokens asked for by a trial.
 const TRIAL_TOKENS: u32 = 4;
@@ -75,9 +73,11 @@ pub enum ProbeError {
         /// The beginning of the answer.
         said: String,
     },
-    /// The answer is neither a chat's nor a completion's.
-    #[error("the target answers with {what}, not with chat or completions: {said}")]
+    /// The answer is not of the API that was asked.
+    #[error("the target answers with {what}, not with {}: {said}", asked.called())]
     OtherApi {
+        /// The API that was asked.
+        asked: Dialect,
         /// What it is.
         what: String,
         /// The beginning of the answer.
@@ -155,7 +155,7 @@ fn attempt(
     let request = trial.encode(&control.next_id(), &spec, &content);
     let what = format!("POST {}", shape.path());
     let answer = control.send(&request, &what, &format!("trial of {}", name(features)))?;
-    let got = got(&answer, shape.stream)?;
+    let got = got(&answer, &shape)?;
     control.conclude(match &got {
         Got::Accepted => "accepted",
         Got::Refused { said, .. } | Got::Failed { said, .. } => said,
@@ -163,16 +163,17 @@ fn attempt(
     Ok(got)
 }
 
-fn got(answer: &ControlAnswer, stream: bool) -> Result<Got, ProbeError> {
+fn got(answer: &ControlAnswer, shape: &RequestShape) -> Result<Got, ProbeError> {
     let status = answer.head.status;
     match status {
         200 => {
-            check_kind(answer, stream)?;
+            let asked = shape.dialect;
+            check_kind(answer, asked, shape.stream)?;
             if let Some(problem) = in_band_error(answer) {
                 let said = format!("error event: {problem}");
                 return Ok(Got::Refused { status, said });
             }
-            check_api(answer, stream)
+            check_api(answer, asked, shape.stream)
         }
         400 | 422 => Ok(Got::Refused {
             status,
@@ -238,7 +239,7 @@ pub fn try_all(
             _ => Some(said(&answer)),
         };
         let Some(said) = problem else {
-            check_kind(&answer, shape.stream)?;
+            check_kind(&answer, shape.dialect, shape.stream)?;
             control.conclude("accepted");
             continue;
         };
@@ -266,7 +267,7 @@ pub fn name(features: Features) -> String {
 
 /// Whether the answer is of the form that was asked for, as far as the measured requests ask: a label that
 /// says nothing, or the wrong thing, does not matter where the body speaks for itself.
-fn check_kind(answer: &ControlAnswer, stream: bool) -> Result<(), ProbeError> {
+fn check_kind(answer: &ControlAnswer, asked: Dialect, stream: bool) -> Result<(), ProbeError> {
     let wanted = match answer.head.media_type() {
         MediaType::EventStream => true,
         MediaType::Unsaid | MediaType::Json if stream => is_stream(&answer.body),
@@ -274,7 +275,7 @@ fn check_kind(answer: &ControlAnswer, stream: bool) -> Result<(), ProbeError> {
         MediaType::Other => false,
     };
     // Of another API, and in the form that it has: which one says more than the form.
-    let foreign = events(answer).find_map(foreign_api);
+    let foreign = events(answer).find_map(|event| asked.foreign(event));
     if wanted || foreign.is_some() {
         return Ok(());
     }
@@ -285,14 +286,12 @@ fn check_kind(answer: &ControlAnswer, stream: bool) -> Result<(), ProbeError> {
 }
 
 /// Whether the answer is of the API that was asked.
-fn check_api(answer: &ControlAnswer, stream: bool) -> Result<Got, ProbeError> {
+fn check_api(answer: &ControlAnswer, asked: Dialect, stream: bool) -> Result<Got, ProbeError> {
     // What is coded is not read here.
     if answer.head.content_encoding.is_some() {
         return Ok(Got::Accepted);
     }
-    let parsed = |event: &[u8]| serde_json::from_slice::<Value>(event).ok();
-    let own = |value: &Value| value.get("choices").is_some() || value.get("usage").is_some();
-    if events(answer).filter_map(parsed).any(|value| own(&value)) {
+    if events(answer).any(|event| asked.answers(event)) {
         return Ok(Got::Accepted);
     }
     let Some(first) = events(answer).find(|event| *event != b"[DONE]") else {
@@ -302,12 +301,12 @@ fn check_api(answer: &ControlAnswer, stream: bool) -> Result<Got, ProbeError> {
         });
     };
     let form = if stream { "an event stream" } else { "JSON" };
-    let what = match events(answer).find_map(foreign_api) {
+    let what = match events(answer).find_map(|event| asked.foreign(event)) {
         Some(api) => format!("{form} of {api}"),
-        None => format!("{form} without choices"),
+        None => format!("{form} without {}", asked.sign()),
     };
     let said = inert_bytes(first, QUOTED);
-    Err(ProbeError::OtherApi { what, said })
+    Err(ProbeError::OtherApi { asked, what, said })
 }
 
 /// The events of a stream, or the whole body where it is none.
@@ -363,7 +362,7 @@ mod tests {
 
     #[track_caller]
     fn check(body: &str, stream: bool, expect: &str) {
-        let found = match check_api(&answer(body), stream) {
+        let found = match check_api(&answer(body), Dialect::default(), stream) {
             Ok(Got::Accepted) => "accepted".to_owned(),
             Ok(Got::Refused { said, .. } | Got::Failed { said, .. }) => said,
             Err(error) => error.to_string(),

@@ -9,7 +9,7 @@ use infermeter_analysis::{
 use infermeter_core::declared::Subject;
 use infermeter_core::finish::FinishReason;
 use infermeter_core::number::{count, counted};
-use infermeter_core::plan::{ArrivalKind, DatasetOrder, Endpoint, Plan};
+use infermeter_core::plan::{ArrivalKind, DatasetOrder, Plan};
 use infermeter_core::run::{LoadModel, RunManifest};
 use infermeter_core::text::inert;
 use infermeter_metrics::outcomes::{OutcomeCounts, ReasonCount};
@@ -73,10 +73,7 @@ pub(crate) fn context(summary: &Summary) -> Section {
 
 fn target(manifest: &RunManifest) -> String {
     let plan = &manifest.plan;
-    let api = match plan.endpoint {
-        Endpoint::Chat => "chat completions",
-        Endpoint::Completions => "completions",
-    };
+    let api = plan.endpoint.api().name;
     let stream = if plan.no_stream {
         "no stream"
     } else {

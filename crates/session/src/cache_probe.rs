@@ -55,7 +55,7 @@ mod tests {
     fn prompts_of_one_length_that_begin_differently() {
         let prompts = prompts(&Plan::defaults(), 7).expect("prompts");
         assert_eq!(prompts.len(), PROMPTS);
-        let text = |content: &RequestContent| content.messages[0].text.to_string();
+        let text = |content: &RequestContent| content.texts()[0].to_owned();
         let begins = prompts.iter().map(|(_, c)| text(c)[..40].to_owned());
         assert_eq!(begins.collect::<BTreeSet<_>>().len(), PROMPTS);
         let lengths = prompts

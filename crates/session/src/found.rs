@@ -18,6 +18,7 @@ use crate::ways::{self, Way, Ways};
 use anyhow::{Context, Result, anyhow, bail};
 use doubts::{doubts, probe_unsure};
 use infermeter_client::control::{Channel, ControlError, Speech};
+use infermeter_client::dialect::Dialect;
 use infermeter_client::encode::{
     BodyTemplate, Features, Headers, RequestEncoder, RequestShape, Target as Url,
 };
@@ -34,7 +35,7 @@ use infermeter_core::run::{ControlRequest, RunManifest};
 use infermeter_core::server::ServerFigures;
 use infermeter_core::text::inert;
 use infermeter_core::units::Span;
-use infermeter_probe::features::{ProbeError, Trial, careful, probe, try_all};
+use infermeter_probe::features::{ProbeError, Trial, probe, try_all};
 use infermeter_probe::host::is_own_address;
 use infermeter_probe::response_cache::PROMPTS;
 use infermeter_probe::target::{Control, IdentifyError, Limits, ModelList, TargetFacts};
@@ -333,11 +334,12 @@ fn shape(
     let (plan, requests) = (experiment.plan(), &experiment.requests);
     let extra_body = plan.extra_body.as_ref().and_then(Value::as_object).cloned();
     let stream = requests.answers != Answers::Whole;
+    let dialect = Dialect::of(requests.endpoint);
     RequestShape {
-        endpoint: requests.endpoint,
+        dialect,
         model: String::new(),
         stream,
-        features: careful(stream),
+        features: dialect.careful(stream),
         headers,
         extra_body: extra_body.unwrap_or_default(),
         session_header: plan.session_header.clone(),
@@ -546,7 +548,8 @@ fn trials(plan: &Plan) -> Result<Vec<Trial>> {
     let mut trials = Vec::new();
     if !plan.sampling.is_empty() {
         let mut content = RequestContent::of_prompt(PROMPT);
-        content.members = plan.sampling.iter().map(sampling).collect();
+        let members = plan.sampling.iter().map(sampling);
+        content.members_mut().extend(members);
         let flag = "--sampling".to_owned();
         trials.push(Trial { flag, content });
     }
@@ -572,12 +575,12 @@ fn headers(plan: &Plan, api_key: Option<&str>) -> Result<Headers> {
             .push_line(line)
             .map_err(|e| anyhow!("--header: {e}"))?;
     }
-    if let Some(key) = api_key
-        && !headers.has("authorization")
-    {
-        headers
-            .push("authorization", &format!("Bearer {key}"))
-            .map_err(|e| anyhow!("API key: {e}"))?;
+    if let Some(key) = api_key {
+        let (name, value) = Dialect::of(plan.endpoint).key_header(key);
+        if !headers.has(name) {
+            let pushed = headers.push(name, &value);
+            pushed.map_err(|e| anyhow!("API key: {e}"))?;
+        }
     }
     Ok(headers)
 }

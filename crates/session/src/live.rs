@@ -21,6 +21,7 @@ use crate::server_metrics::Watching;
 use crate::target::Target;
 use anyhow::Result;
 use infermeter_client::KeepTexts;
+use infermeter_client::dialect::Dialect;
 use infermeter_client::engine::EngineConfig;
 use infermeter_client::prepared::Prepared;
 use infermeter_client::response::Expect;
@@ -309,6 +310,7 @@ impl Run<'_> {
         let name = format!("{}-{id}", self.site.identity.id);
         let bytes = self.found().encoder.encode(&name, &spec, &content);
         let expect = Expect {
+            dialect: Dialect::of(requests.endpoint),
             streaming: requests.answers != Answers::Whole,
             keep_texts: match requests.keeps_answers {
                 true => KeepTexts::Always,

@@ -7,7 +7,7 @@ use crate::experiment::{LoadSpec, Pace, RateSpec};
 use crate::trace_options;
 use anyhow::{Context, Result, bail};
 use infermeter_core::clock::Offset;
-use infermeter_core::plan::{Endpoint, Plan, PrefixMode, PromptCount, Sessions, Warmup};
+use infermeter_core::plan::{Members, Plan, PrefixMode, PromptCount, Sessions, Warmup};
 use infermeter_core::rate::RateCurve;
 use infermeter_core::request::{FollowUp, RequestId, RequestSpec, Waited};
 use infermeter_core::run::LoadModel;
@@ -19,7 +19,7 @@ use infermeter_schedule::{
     open_schedule, replay_schedule, thin,
 };
 use infermeter_workload::{
-    Api, ChatTemplate, Dataset, DatasetOptions, Kinds, MemberRule, TokenCounter, Tokenizer, Trace,
+    ChatTemplate, Dataset, DatasetOptions, Kinds, MemberRule, TokenCounter, Tokenizer, Trace,
     TraceOptions, Workload, WorkloadFile, read_rows, tokens_with_template,
 };
 use sha2::{Digest, Sha256};
@@ -523,11 +523,9 @@ fn added_by(template: &ChatTemplate, workload: &Workload) -> Result<Option<u32>>
     }
     let content = workload.content(&workload.spec(0), &[])?;
     let counter = TokenCounter::load(workload.tokenizer())?;
-    let all = tokens_with_template(&content.messages, template, &counter)?;
-    let texts = content
-        .messages
-        .iter()
-        .map(|m| counter.count(&m.text) as u64);
+    let all = tokens_with_template(content.messages(), template, &counter)?;
+    let texts = content.texts().into_iter();
+    let texts = texts.map(|text| counter.count(text) as u64);
     let added = all.checked_sub(texts.sum());
     let added = added.context("--chat-template: it leaves out a part of the messages")?;
     Ok(Some(u32::try_from(added)?))
@@ -557,10 +555,9 @@ fn dataset(
 
 /// Which members of a dataset's requests are sent: what a flag asks for goes before what a file has.
 fn member_rule(plan: &Plan) -> MemberRule {
-    let api = match (&plan.body_template, plan.endpoint) {
-        (Some(_), _) => Api::Other,
-        (None, Endpoint::Chat) => Api::Chat,
-        (None, Endpoint::Completions) => Api::Completions,
+    let known = match plan.body_template {
+        Some(_) => Members::Other,
+        None => plan.endpoint.api().members,
     };
     let extra = plan.extra_body.as_ref().and_then(|body| body.as_object());
     let extra = extra.into_iter().flat_map(|body| body.keys().cloned());
@@ -575,7 +572,7 @@ fn member_rule(plan: &Plan) -> MemberRule {
     if plan.tool_choice.is_some() {
         flags.insert("tool_choice".to_owned());
     }
-    MemberRule { api, flags }
+    MemberRule { known, flags }
 }
 
 /// The arrivals of rows that wait for no other row.

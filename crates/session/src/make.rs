@@ -196,7 +196,7 @@ fn chunk_of(
 
 /// The texts have as many tokens as the request says.
 fn check(spec: &RequestSpec, content: &RequestContent, counter: &TokenCounter) -> Result<()> {
-    let counts = content.messages.iter().map(|m| counter.count(&m.text));
+    let counts = content.texts().into_iter().map(|text| counter.count(text));
     let found: usize = counts.sum();
     if found != spec.prompt_tokens as usize {
         bail!(

@@ -6,7 +6,7 @@
 use crate::failure::Failure;
 use infermeter_client::control::{CertificateDoubt, ControlError, Speech};
 use infermeter_client::encode::Target;
-use infermeter_core::plan::Plan;
+use infermeter_core::plan::{Endpoint, Plan};
 use infermeter_core::run::ControlRequest;
 use infermeter_core::text::inert;
 use infermeter_probe::features::ProbeError;
@@ -201,8 +201,13 @@ fn probe_hint(error: &ProbeError, known: &Known<'_>) -> Option<String> {
             status: 300..=399, ..
         } => "redirects are not followed: give the URL that it leads to",
         ProbeError::OtherApi { .. } => {
-            "what is measured are streams and answers of /v1/chat/completions and /v1/completions; \
-             if the server has one of these, point --endpoint and --endpoint-path at it"
+            let paths = Endpoint::ALL.map(|endpoint| endpoint.api().path);
+            let last = paths.last().copied().unwrap_or_default();
+            let before = paths.get(..paths.len() - 1).unwrap_or_default().join(", ");
+            return Some(format!(
+                "what is measured are streams and answers of {before} and {last}; if the server has \
+                 one of these, point --endpoint and --endpoint-path at it"
+            ));
         }
         ProbeError::NoStream { .. } | ProbeError::Refused { .. } | ProbeError::NoAnswer(_) => {
             return None;

@@ -173,12 +173,15 @@ impl Kinds {
         let Some(variant) = self.variants.get(way / ways) else {
             return;
         };
-        content.members.extend(variant.members.iter().cloned());
+        content
+            .members_mut()
+            .extend(variant.members.iter().cloned());
         if let Some((adapter, _)) = self.adapters.get(way % ways) {
-            content.members.push(member("model", &json!(&**adapter)));
+            let model = member("model", &json!(&**adapter));
+            content.members_mut().push(model);
         }
         if variant.images
-            && let Some(message) = content.messages.last_mut()
+            && let Some(message) = content.messages_mut().last_mut()
         {
             message.images.extend(self.images_of(key, id));
         }
@@ -223,18 +226,21 @@ impl Kinds {
             };
             let all = self.variants.iter().flat_map(|v| &v.members);
             for own in all.filter(|m| *kind != RequestKind::Images && belongs(&m.name)) {
-                if !content.members.contains(own) {
-                    content.members.push(own.clone());
+                if !content.members().contains(own) {
+                    content.members_mut().push(own.clone());
                 }
             }
-            if *kind == RequestKind::Images {
-                content.messages[0].images = self.images_of(0, 0);
+            if *kind == RequestKind::Images
+                && let Some(message) = content.messages_mut().last_mut()
+            {
+                message.images = self.images_of(0, 0);
             }
             trials.push(((*flag).to_owned(), content));
         }
         for (adapter, _) in &self.adapters {
             let mut content = RequestContent::of_prompt(text);
-            content.members.push(member("model", &json!(&**adapter)));
+            let model = member("model", &json!(&**adapter));
+            content.members_mut().push(model);
             trials.push((format!("--lora {adapter}"), content));
         }
         trials

@@ -43,7 +43,7 @@ pub use file::{
 };
 pub use kinds::{Kinds, KindsError};
 pub use lengths::LengthDistribution;
-pub use members::{Api, MemberRule, is_request_member};
+pub use members::{MemberRule, is_request_member};
 pub use pairs::{LengthPair, PairsError, read_pairs};
 pub use prefix::PrefixError;
 pub use session::SessionMeans;

@@ -5,19 +5,9 @@
 //! sent are named in the facts.
 
 use infermeter_core::environment::Fate;
+use infermeter_core::plan::Members;
 use std::collections::BTreeSet;
 
-/// The API that requests go to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Api {
-    /// Messages.
-    #[default]
-    Chat,
-    /// One text.
-    Completions,
-    /// What a body template describes.
-    Other,
-}
 
 /// Beginning of the name of a message's member.
 pub(crate) const OF_MESSAGE: &str = "messages[].";
@@ -144,8 +134,8 @@ const MESSAGE: [&str; 10] = [
 /// Which members are sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MemberRule {
-    /// Where requests go.
-    pub api: Api,
+    /// What the API knows that requests go to.
+    pub known: Members,
     /// Members that flags set.
     pub flags: BTreeSet<String>,
 }
@@ -154,20 +144,20 @@ impl MemberRule {
     /// What becomes of a member with this name, `messages[].NAME` for one of a message.
     pub fn fate(&self, name: &str) -> Fate {
         if let Some(name) = name.strip_prefix(OF_MESSAGE) {
-            return match (MESSAGE.contains(&name), self.api) {
+            return match (MESSAGE.contains(&name), self.known) {
                 (false, _) => Fate::Unknown,
-                (true, Api::Chat) => Fate::Sent,
-                (true, Api::Completions | Api::Other) => Fate::OtherApi,
+                (true, Members::Chat) => Fate::Sent,
+                (true, Members::Completions | Members::Other) => Fate::OtherApi,
             };
         }
         let (both, chat) = (BOTH.contains(&name), CHAT.contains(&name));
-        match self.api {
+        match self.known {
             _ if OURS.contains(&name) => Fate::Ours,
             _ if self.flags.contains(name) => Fate::Flag,
             _ if !both && !chat => Fate::Unknown,
-            Api::Other => Fate::OtherApi,
-            Api::Completions if chat => Fate::OtherApi,
-            Api::Chat | Api::Completions => Fate::Sent,
+            Members::Other => Fate::OtherApi,
+            Members::Completions if chat => Fate::OtherApi,
+            Members::Chat | Members::Completions => Fate::Sent,
         }
     }
 }
@@ -185,7 +175,7 @@ mod tests {
     fn each_member_has_one_fate() {
         let chat = MemberRule::default();
         let completions = MemberRule {
-            api: Api::Completions,
+            known: Members::Completions,
             flags: BTreeSet::from(["temperature".to_owned()]),
         };
         for (name, in_chat, in_completions) in [

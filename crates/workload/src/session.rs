@@ -257,10 +257,7 @@ impl SessionSource {
             };
             messages.push(Message::new(Role::Assistant, text));
         }
-        Ok(RequestContent {
-            messages,
-            members: Vec::new(),
-        })
+        Ok(RequestContent::of_messages(messages))
     }
 
     /// Adds what decides about the requests.

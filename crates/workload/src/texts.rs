@@ -433,13 +433,13 @@ fn tokens_of(
         true => request.salted(tokenizer, 0),
         false => request,
     };
-    Ok(match (&options.template, options.endpoint) {
-        (Some(template), _) => tokens_with_template(&request.messages, template, counter)?,
-        (None, Endpoint::Chat) => {
+    Ok(match &options.template {
+        Some(template) => tokens_with_template(&request.messages, template, counter)?,
+        None if options.endpoint.has_messages() => {
             let each = request.messages.iter().map(|m| counter.count(&m.text));
             each.sum::<usize>() as u64
         }
-        (None, Endpoint::Completions) => counter.count(&request.prompt()) as u64,
+        None => counter.count(&request.prompt()) as u64,
     })
 }
 

@@ -473,7 +473,7 @@ impl Workload {
     fn beginnings(&self, mut identity: Identity) -> Identity {
         if let Some(prefix) = &self.prefix {
             identity = identity.text(&prefix.to_string());
-            identity = identity.text(self.endpoint.path());
+            identity = identity.text(self.endpoint.api().path);
         }
         if self.template_tokens > 0 {
             identity = identity.number(self.template_tokens.into());

@@ -79,6 +79,30 @@ pub(super) fn mislabelled(run: &Run, summary: &Summary) -> Option<Finding> {
     })
 }
 
+/// Streams whose events are numbered, and not one after the other.
+pub(super) fn numbers_broken(run: &Run, summary: &Summary) -> Option<Finding> {
+    let population = Population::of(&run.collected);
+    let odd = population
+        .completed()
+        .filter(|r| r.oddities.contains(Oddity::Gap));
+    let n = odd.count() as u64;
+    (n > 0).then(|| {
+        Finding::new(
+            Severity::Warning,
+            "event-numbers-broken",
+            "In some answers the events' numbers do not follow each other: events were lost, sent twice \
+             or put into another order.",
+            format!(
+                "{} of {} completed answers.",
+                count(n),
+                count(summary.tokens.completed)
+            ),
+            "Ask the server directly, without proxies and gateways before it; what was lost is missing \
+             from ITL, TPOT and the counts of chunks.",
+        )
+    })
+}
+
 /// Members of deltas that hold something and that nobody read.
 pub(super) fn unknown_members(run: &Run, _: &Summary) -> Option<Finding> {
     let names = &run.collected.unknown.members;

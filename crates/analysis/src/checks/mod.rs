@@ -49,6 +49,7 @@ const CHECKS: &[Check] = &[
     answers::unknown_finish,
     answers::empty,
     answers::mislabelled,
+    answers::numbers_broken,
     answers::unknown_members,
     load::send_lag,
     load::slot_lag,

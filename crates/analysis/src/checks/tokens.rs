@@ -10,7 +10,7 @@ use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::environment::Fate;
 use infermeter_core::finding::{Finding, Severity};
-use infermeter_core::plan::{Endpoint, Plan, PrefixMode, PromptCount};
+use infermeter_core::plan::{Plan, PrefixMode, PromptCount};
 use infermeter_metrics::token_counts::{OffLength, PromptDifference};
 
 /// Answers were not as long as asked. No doubt where the plan lets them end by themselves.
@@ -126,9 +126,10 @@ pub(super) fn prompt_tokens(run: &Run, summary: &Summary) -> Option<Finding> {
         return None;
     }
     let prompt = summary.tokens.prompt?;
-    let overhead = match run.manifest.plan.endpoint {
-        Endpoint::Chat => CHAT_OVERHEAD_TOKENS,
-        Endpoint::Completions => COMPLETIONS_OVERHEAD_TOKENS,
+    let has_template = run.manifest.plan.endpoint.has_messages();
+    let overhead = match has_template {
+        true => CHAT_OVERHEAD_TOKENS,
+        false => COMPLETIONS_OVERHEAD_TOKENS,
     };
     let evidence = format!(
         "usage.prompt_tokens - tokens asked for: median {}, {} to {} over {} answers, {} of them \
@@ -155,7 +156,7 @@ pub(super) fn prompt_tokens(run: &Run, summary: &Summary) -> Option<Finding> {
     } else if varies(&run.manifest.plan, &prompt) || !(0..=overhead).contains(&prompt.median) {
         return Some(prompt_disagreement(&prompt, evidence));
     }
-    (prompt.median != 0 && run.manifest.plan.endpoint == Endpoint::Chat).then(|| {
+    (prompt.median != 0 && has_template).then(|| {
         Finding::new(
             Severity::Note,
             "prompt-overhead",

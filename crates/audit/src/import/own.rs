@@ -13,7 +13,7 @@ use infermeter_analysis::{Context, Distribution, KeepsUp, Rate, Steadiness, Summ
 use infermeter_core::declared::{Declared, Statement, Subject};
 use infermeter_core::environment::TargetSide;
 use infermeter_core::finding::Finding;
-use infermeter_core::plan::{ArrivalKind, Endpoint, Plan};
+use infermeter_core::plan::{ArrivalKind, Plan};
 use infermeter_core::record::{Outcome, TokenSource as RecordSource};
 use infermeter_core::run::{LoadModel as RunLoad, RunManifest, RunState};
 use infermeter_core::schedule::Phase;
@@ -339,10 +339,10 @@ fn set_up(facts: &mut Facts, manifest: &RunManifest) {
     facts.declare(SetupItem::Model, Some(manifest.model.clone()));
     observed(facts, &manifest.environment.target);
     declared(facts, plan);
-    let template = match (&plan.chat_template, plan.endpoint) {
-        (Some(file), _) => file.display().to_string(),
-        (None, Endpoint::Chat) => "the server's own".to_owned(),
-        (None, Endpoint::Completions) => "none".to_owned(),
+    let template = match &plan.chat_template {
+        Some(file) => file.display().to_string(),
+        None if plan.endpoint.has_messages() => "the server's own".to_owned(),
+        None => "none".to_owned(),
     };
     facts.declare(SetupItem::ChatTemplate, Some(template));
     facts.declare(SetupItem::Tokenizer, Some(plan.tokenizer.to_string()));

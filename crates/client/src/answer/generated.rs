@@ -1,8 +1,9 @@
 //! What in an event is generated output: whether it is a chunk, of which kind, with which text.
 
 use super::Answer;
-use super::event::{Choice, tool_texts};
+use super::facts::Choice;
 use super::parts::texts;
+use crate::dialect::tool_texts;
 use crate::json::{Span, Text, append_decoded};
 use crate::tokens::{EventTokens, has_hidden_end};
 use infermeter_core::record::ChunkKind;
@@ -23,7 +24,7 @@ impl Answer {
         if filled(choice.refusal) || parts.refusal {
             return Some(ChunkKind::Refusal);
         }
-        if choice.tool_calls.is_some() {
+        if choice.tool_calls.is_some() || filled(choice.call) || parts.calls {
             return Some(ChunkKind::ToolCall);
         }
         if filled(choice.reasoning) || choice.details.is_some() || parts.reasoning {
@@ -73,7 +74,10 @@ pub(super) fn append_kind(data: &[u8], choice: &Choice, kind: ChunkKind, out: &m
         ChunkKind::Text => choice.content,
         ChunkKind::Reasoning => choice.reasoning,
         ChunkKind::Refusal => choice.refusal,
-        ChunkKind::ToolCall => return append_calls(data, choice.tool_calls, out),
+        ChunkKind::ToolCall => {
+            append_calls(data, choice.tool_calls, out);
+            choice.call
+        }
     };
     let text = text.filter(|text| !text.span.is_empty());
     if let Some(text) = text {

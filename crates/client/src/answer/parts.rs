@@ -1,10 +1,10 @@
-//! Content that comes as a list of typed parts (Mistral, Anthropic behind gateways), and reasoning in the
+//! Content that comes as a list of typed parts (Anthropic, Responses, Mistral), and reasoning in the
 //! same form (`reasoning_details`, `thinking_blocks`): `[{"type": "text", "text": "..."},
 //! {"type": "thinking", "thinking": [{"type": "text", "text": "..."}]}]`.
 //!
 //! It judges nothing. Invariant: what it walks was walked as JSON before, so that nesting is bounded.
 
-use super::event::Unknown;
+use super::facts::Unknown;
 use crate::json::{Cursor, JsonError, Span};
 use infermeter_core::record::ChunkKind;
 
@@ -22,10 +22,12 @@ pub(crate) struct Parts {
     pub(crate) reasoning: bool,
     /// It has a refusal.
     pub(crate) refusal: bool,
+    /// It has the call of a tool.
+    pub(crate) calls: bool,
 }
 
 /// Takes a list whose texts are `kind` unless their part says otherwise.
-pub(super) fn parts(
+pub(crate) fn parts(
     cursor: &mut Cursor<'_>,
     kind: ChunkKind,
     unknown: &mut Unknown,
@@ -38,7 +40,8 @@ pub(super) fn parts(
     let mut found = |kind, body: &[u8], _| {
         let filled = !body.is_empty();
         match kind {
-            ChunkKind::Text | ChunkKind::ToolCall => parts.text |= filled,
+            ChunkKind::Text => parts.text |= filled,
+            ChunkKind::ToolCall => parts.calls |= filled,
             ChunkKind::Reasoning => parts.reasoning |= filled,
             ChunkKind::Refusal => parts.refusal |= filled,
         }
@@ -52,6 +55,14 @@ pub(super) fn texts(list: &[u8], kind: ChunkKind, found: Found<'_>) {
     let walked = walk(list, 0, kind, found, &mut Unknown::default());
     debug_assert!(walked.is_ok(), "it was walked before");
 }
+
+/// Beginnings of the types of parts that are calls.
+const CALLS: [&[u8]; 4] = [
+    b"tool_use",
+    b"server_tool_use",
+    b"function_call",
+    b"custom_tool_call",
+];
 
 /// Walks a list, or one part or text in its place; `at` is where it lies in the document.
 fn walk(
@@ -100,6 +111,7 @@ fn part(
     } else {
         kind
     };
+    let is_call = CALLS.iter().any(|begin| says(begin));
     let mut understood = false;
     let mut cursor = Cursor::new(part);
     cursor.object(|cursor, key| {
@@ -107,11 +119,20 @@ fn part(
             b"text" | b"content" => own,
             b"thinking" | b"reasoning" | b"summary" => ChunkKind::Reasoning,
             b"refusal" => ChunkKind::Refusal,
+            b"name" | b"arguments" | b"input" if is_call => ChunkKind::ToolCall,
             _ => return cursor.skip(),
         };
         understood = true;
         let span = cursor.skip_span()?;
-        walk(cursor.of(span), at + span.start, kind, found, unknown)
+        let value = cursor.of(span);
+        if kind == ChunkKind::ToolCall && value.starts_with(b"{") {
+            // Anthropic's arguments are an object; without any they are `{}`.
+            if value != b"{}" {
+                found(kind, value, false);
+            }
+            return Ok(());
+        }
+        walk(value, at + span.start, kind, found, unknown)
     })?;
     if !understood && !name.is_empty() {
         unknown.add(Span {

@@ -5,8 +5,9 @@
 //! Invariant: a match implies that a full scan would find the same facts with the new text, since
 //! a valid string body cannot change the structure around it.
 
-use super::event::EventFacts;
+use super::facts::EventFacts;
 use crate::json::{Span, Text, string_body};
+use crate::sse::SseEvent;
 use infermeter_core::record::ChunkKind;
 
 /// Longest event worth keeping.
@@ -15,6 +16,7 @@ const MAX_EVENT: usize = 4 << 10;
 /// The last event of the response that carried one text and nothing else.
 #[derive(Debug, Default)]
 pub(super) struct Template {
+    name: Vec<u8>,
     bytes: Vec<u8>,
     prefix: usize,
     suffix: usize,
@@ -28,12 +30,17 @@ impl Template {
 
     /// Kind and text of an event that fits.
     #[inline]
-    pub(super) fn fit(&self, event: &[u8]) -> Option<(ChunkKind, Text)> {
+    pub(super) fn fit(&self, event: SseEvent<'_>) -> Option<(ChunkKind, Text)> {
         let kind = self.kind?;
+        let SseEvent { name, data: event } = event;
         let prefix = self.bytes.get(..self.prefix)?;
         let suffix = self.bytes.get(self.suffix..)?;
         let end = event.len().checked_sub(suffix.len())?;
-        if end <= prefix.len() || !event.starts_with(prefix) || !event.ends_with(suffix) {
+        if name != self.name
+            || end <= prefix.len()
+            || !event.starts_with(prefix)
+            || !event.ends_with(suffix)
+        {
             return None;
         }
         let start = prefix.len();
@@ -44,14 +51,17 @@ impl Template {
     }
 
     /// Keeps an event for comparison, where it carries one text and nothing else.
-    pub(super) fn learn(&mut self, event: &[u8], facts: &EventFacts) {
+    pub(super) fn learn(&mut self, event: SseEvent<'_>, facts: &EventFacts) {
         self.kind = None;
         let Some((kind, text)) = single_text(facts) else {
             return;
         };
-        if event.len() > MAX_EVENT {
+        let SseEvent { name, data: event } = event;
+        if event.len() > MAX_EVENT || name.len() > MAX_EVENT {
             return;
         }
+        self.name.clear();
+        self.name.extend_from_slice(name);
         self.bytes.clear();
         self.bytes.extend_from_slice(event);
         self.prefix = text.span.start;
@@ -62,7 +72,9 @@ impl Template {
 
 fn single_text(facts: &EventFacts) -> Option<(ChunkKind, Text)> {
     let choice = facts.choice?;
-    let other = facts.error.is_some()
+    // Numbered events are not alike, and their numbers have to be read.
+    let other = facts.number.is_some()
+        || facts.error.is_some()
         || facts.usage.is_some()
         || choice.parts.is_some()
         || choice.details.is_some()
@@ -78,6 +90,7 @@ fn single_text(facts: &EventFacts) -> Option<(ChunkKind, Text)> {
         (ChunkKind::Text, choice.content),
         (ChunkKind::Reasoning, choice.reasoning),
         (ChunkKind::Refusal, choice.refusal),
+        (ChunkKind::ToolCall, choice.call),
     ] {
         if let Some(text) = text.filter(|text| !text.span.is_empty()) {
             if found.is_some() {

@@ -1,10 +1,7 @@
 //! An answer that was not streamed: one JSON body, read after its last byte. It has no chunks.
 
-use super::event::{Shape, scan};
 use super::generated::append_kind;
-use super::{
-    Answer, KeepTexts, error_message, failure, foreign_api, malformed, several_choices, unexpected,
-};
+use super::{Answer, KeepTexts, error_message, failure, malformed, several_choices, unexpected};
 use infermeter_core::record::{ChunkKind, Reason, RequestError};
 
 impl Answer {
@@ -14,14 +11,15 @@ impl Answer {
     /// # Errors
     /// The body is an error, no JSON of the dialect, or has no output.
     pub(crate) fn whole(&mut self, body: &[u8]) -> Result<(), RequestError> {
-        let facts = scan(body, Shape::Whole).map_err(|e| malformed(&e.to_string(), body))?;
+        let facts = self.dialect.whole(body);
+        let facts = facts.map_err(|e| malformed(&e.to_string(), body))?;
         if let Some(error) = facts.error {
             return Err(failure(Reason::InBandError, error_message(error.of(body))));
         }
-        if facts.choices == 0
-            && let Some(api) = foreign_api(body)
+        if !facts.is_own
+            && let Some(api) = self.dialect.foreign(body)
         {
-            return Err(unexpected(api, body));
+            return Err(unexpected(api, self.dialect, body));
         }
         if facts.other_choice {
             return Err(several_choices());
@@ -36,7 +34,8 @@ impl Answer {
             || choice.details.is_some()
             || parts.text
             || parts.reasoning
-            || parts.refusal;
+            || parts.refusal
+            || parts.calls;
         self.check_end()?;
         if !filled && self.usage.completion.unwrap_or(0) == 0 && !self.is_empty() {
             return Err(failure(

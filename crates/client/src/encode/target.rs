@@ -2,6 +2,7 @@
 //!
 //! It resolves no name. User info is kept as the header it means, and never shown.
 
+use infermeter_core::plan::Endpoint;
 use std::fmt;
 use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
@@ -265,7 +266,9 @@ fn parse_base(path: &str) -> Result<String, TargetError> {
         return Err(TargetError::Path(shown(path)));
     }
     let path = path.trim_end_matches('/');
-    for endpoint in ["/chat/completions", "/completions", "/models"] {
+    let endpoints = Endpoint::ALL.map(|endpoint| endpoint.api().path);
+    let below = endpoints.map(|path| path.strip_prefix("/v1").unwrap_or(path));
+    for endpoint in below.into_iter().chain(["/models"]) {
         if path.ends_with(endpoint) {
             return Err(TargetError::EndpointPath(endpoint));
         }

@@ -6,6 +6,7 @@
 //! Invariant: what it writes is JSON, whatever the values are: a template that could write anything
 //! else is refused when it is read.
 
+use super::write::{push_inside, push_name};
 use infermeter_core::text::{closest, inert};
 use serde_json::{Map, Value};
 
@@ -250,8 +251,7 @@ impl Pieces {
                 self.bytes.push(b'{');
                 for (i, (name, value)) in members.iter().enumerate() {
                     self.comma(i);
-                    super::push_text(&mut self.bytes, name);
-                    self.bytes.push(b':');
+                    push_name(&mut self.bytes, name);
                     self.value(value)?;
                 }
                 self.bytes.push(b'}');
@@ -280,7 +280,7 @@ impl Pieces {
         self.bytes.push(b'"');
         for part in parts {
             match part {
-                Part::Words(words) => super::push_inside(&mut self.bytes, words),
+                Part::Words(words) => push_inside(&mut self.bytes, words),
                 Part::Placeholder(one) if one.is_text() => self.push(Piece::Inside(one)),
                 Part::Placeholder(_) => return Err(TemplateError::List),
             }

@@ -62,8 +62,8 @@ impl ResponseReader {
         });
         let status = self.http.head().status;
         record.status = (status != 0).then_some(status);
-        self.answer.fill(record);
         record.oddities = self.oddities;
+        self.answer.fill(record);
         match &self.phase {
             Phase::Reading => {}
             Phase::Done => {

@@ -2,9 +2,12 @@
 
 use crate::support::{STREAM, facts, feed, head, response, summary};
 use infermeter_client::KeepTexts;
+use infermeter_client::dialect::Dialect;
 use infermeter_client::response::{Expect, ReadResult};
+use infermeter_core::plan::Endpoint;
 
 const WHOLE: Expect = Expect {
+    dialect: Dialect::of(Endpoint::Chat),
     streaming: false,
     keep_texts: KeepTexts::Always,
     output_tokens: 0,
@@ -247,4 +250,39 @@ fn endless_error_bodies_are_cut() {
     let (result, record) = feed(STREAM, &[&bytes]);
     assert!(matches!(result, ReadResult::Failed(_)));
     assert!(record.error.expect("it failed").text.len() <= 1024);
+}
+
+#[test]
+fn whole_answers_of_messages_and_responses() {
+    let of = |endpoint| Expect {
+        dialect: Dialect::of(endpoint),
+        ..WHOLE
+    };
+    let json = "application/json";
+    check(
+        of(Endpoint::Messages),
+        "200 OK",
+        json,
+        r#"{"id":"m","type":"message","role":"assistant","content":[{"type":"thinking","thinking":"Hm","signature":""},
+            {"type":"text","text":"It is"},{"type":"tool_use","id":"t","name":"at","input":{"x":1}}],
+            "stop_reason":"tool_use","usage":{"input_tokens":1,"cache_read_input_tokens":10,"output_tokens":5}}"#,
+        "completed finish=tool_use prompt=11 output=5 cached=10",
+    );
+    check(
+        of(Endpoint::Responses),
+        "200 OK",
+        json,
+        r#"{"id":"r","object":"response","status":"incomplete","error":null,
+            "incomplete_details":{"reason":"max_output_tokens"},
+            "output":[{"type":"message","content":[{"type":"output_text","text":"It is","annotations":[]}]}],
+            "usage":{"input_tokens":11,"output_tokens":2,"output_tokens_details":{"reasoning_tokens":0}}}"#,
+        "completed finish=max_output_tokens prompt=11 output=2 reasoning=0",
+    );
+    check(
+        of(Endpoint::Responses),
+        "200 OK",
+        json,
+        r#"{"object":"response","status":"failed","error":{"code":"e","message":"no room"},"output":[]}"#,
+        "failed in_band_error (no room)",
+    );
 }

@@ -3,9 +3,11 @@
 
 use crate::support::{STREAM, chunked_stream, empty_record, feed, head, response, stamp};
 use infermeter_client::KeepTexts;
+use infermeter_client::dialect::Dialect;
 use infermeter_client::limits::Limits;
 use infermeter_client::response::{Expect, ReadResult, ReadStamp, ResponseReader};
 use infermeter_core::clock::Offset;
+use infermeter_core::plan::Endpoint;
 use infermeter_core::record::{Outcome, Reason, StampSource};
 
 const A: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\n";
@@ -265,6 +267,7 @@ fn texts_are_kept_as_asked() {
         (KeepTexts::Always, &known, true),
     ] {
         let expect = Expect {
+            dialect: Dialect::of(Endpoint::Chat),
             keep_texts,
             ..STREAM
         };

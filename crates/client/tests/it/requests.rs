@@ -1,15 +1,16 @@
 //! Requests as bytes, targets, headers.
 
+use infermeter_client::dialect::Dialect;
 use infermeter_client::encode::{
     BodyTemplate, Features, HeaderError, Headers, RequestEncoder, RequestShape, Target, encode_get,
 };
 use infermeter_core::plan::Endpoint;
-use infermeter_core::request::{BodyMember, RequestContent, RequestSpec};
+use infermeter_core::request::{BodyMember, Message, RequestContent, RequestSpec, Role};
 use serde_json::{Value, json};
 
 fn shape() -> RequestShape {
     RequestShape {
-        endpoint: Endpoint::Chat,
+        dialect: Dialect::of(Endpoint::Chat),
         model: "m\"1".to_owned(),
         stream: true,
         features: Features::default(),
@@ -73,7 +74,7 @@ fn a_chat_request() {
 #[test]
 fn a_completions_request_with_every_feature() {
     let shape = RequestShape {
-        endpoint: Endpoint::Completions,
+        dialect: Dialect::of(Endpoint::Completions),
         features: Features {
             ignore_eos: true,
             min_tokens: true,
@@ -184,7 +185,7 @@ fn a_template_takes_values_and_texts_and_stays_json() {
     // A request's own model takes the place of the run's, inside the text.
     let target = Target::parse("http://h").expect("a target");
     let mut content = RequestContent::of_prompt("Hi.");
-    content.members.push(BodyMember {
+    content.members_mut().push(BodyMember {
         name: "model".into(),
         json: "\"own\"".into(),
     });
@@ -359,4 +360,84 @@ fn bad_targets_say_what_to_write() {
         assert_eq!(error, expect);
         assert!(!error.contains("secret"));
     }
+}
+
+/// A conversation with a tool, and what it looks like in another API.
+fn with_tool(endpoint: Endpoint) -> (String, Value) {
+    let member = |name: &str, value: Value| BodyMember {
+        name: name.into(),
+        json: value.to_string().into(),
+    };
+    let message = |role, text: &str, members: Vec<BodyMember>| Message {
+        members,
+        ..Message::new(role, text)
+    };
+    let call = json!([{"id": "c1", "type": "function",
+        "function": {"name": "at", "arguments": "{\"x\":1}"}}]);
+    let tool = json!([{"type": "function", "function": {"name": "at", "parameters": {"type": "object"}}}]);
+    let mut content = RequestContent::of_messages(vec![
+        message(Role::System, "Be brief.", vec![]),
+        message(Role::User, "Where?", vec![]),
+        message(Role::Assistant, "", vec![member("tool_calls", call)]),
+        message(Role::Tool, "sea", vec![member("tool_call_id", json!("c1"))]),
+    ]);
+    content.members_mut().push(member("tools", tool));
+    content.members_mut().push(member("tool_choice", json!("required")));
+    let shape = RequestShape {
+        dialect: Dialect::of(endpoint),
+        ..shape()
+    };
+    let target = Target::parse("http://localhost:8000").expect("a target");
+    let spec = RequestSpec::alone(7, 5, 64);
+    let bytes = RequestEncoder::new(&target, &shape).encode("run-7", &spec, &content);
+    let text = String::from_utf8(bytes).expect("requests are UTF-8");
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+    (head.to_owned(), serde_json::from_str(body).expect("JSON"))
+}
+
+#[test]
+fn a_messages_request() {
+    let (head, body) = with_tool(Endpoint::Messages);
+    assert!(head.starts_with("POST /v1/messages HTTP/1.1\r\n"), "{head}");
+    assert!(head.contains("\r\nanthropic-version: 2023-06-01\r\n"), "{head}");
+    assert_eq!(
+        body,
+        json!({
+            "model": "m\"1",
+            "system": "Be brief.",
+            "messages": [
+                {"role": "user", "content": "Where?"},
+                {"role": "assistant", "content": [
+                    {"type": "tool_use", "id": "c1", "name": "at", "input": {"x": 1}}]},
+                {"role": "user", "content": [
+                    {"type": "tool_result", "tool_use_id": "c1", "content": "sea"}]},
+            ],
+            "max_tokens": 64,
+            "stream": true,
+            "tools": [{"name": "at", "input_schema": {"type": "object"}}],
+            "tool_choice": {"type": "any"},
+        })
+    );
+}
+
+#[test]
+fn a_responses_request() {
+    let (head, body) = with_tool(Endpoint::Responses);
+    assert!(head.starts_with("POST /v1/responses HTTP/1.1\r\n"), "{head}");
+    assert_eq!(
+        body,
+        json!({
+            "model": "m\"1",
+            "input": [
+                {"role": "system", "content": "Be brief."},
+                {"role": "user", "content": "Where?"},
+                {"type": "function_call", "call_id": "c1", "name": "at", "arguments": "{\"x\":1}"},
+                {"type": "function_call_output", "call_id": "c1", "output": "sea"},
+            ],
+            "max_output_tokens": 64,
+            "stream": true,
+            "tools": [{"type": "function", "name": "at", "parameters": {"type": "object"}}],
+            "tool_choice": "required",
+        })
+    );
 }

@@ -2,24 +2,36 @@
 //! whole, byte by byte, and cut in two at every byte, with the same facts.
 
 use crate::support::{STREAM, chunked_stream, facts, feed, summary};
+use infermeter_client::dialect::Dialect;
+use infermeter_client::response::Expect;
+use infermeter_core::plan::Endpoint;
 use infermeter_core::record::Reason;
 
 #[track_caller]
 fn check(name: &str, expect: &str) {
+    check_as(Endpoint::Chat, name, expect);
+}
+
+#[track_caller]
+fn check_as(endpoint: Endpoint, name: &str, expect: &str) {
+    let expected = Expect {
+        dialect: Dialect::of(endpoint),
+        ..STREAM
+    };
     let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds/answer");
     let body = std::fs::read(format!("{dir}/{name}.sse")).expect("a seed of this name");
     let bytes = chunked_stream(&body);
-    let (_, whole) = feed(STREAM, &[&bytes]);
+    let (_, whole) = feed(expected, &[&bytes]);
     assert_eq!(summary(&whole), expect.trim(), "{name}");
     let single: Vec<&[u8]> = bytes.chunks(1).collect();
     assert_eq!(
-        facts(&feed(STREAM, &single).1),
+        facts(&feed(expected, &single).1),
         facts(&whole),
         "{name}: bytes"
     );
     for cut in 1..bytes.len() {
         let (left, right) = bytes.split_at(cut);
-        let record = feed(STREAM, &[left, right]).1;
+        let record = feed(expected, &[left, right]).1;
         assert_eq!(facts(&record), facts(&whole), "{name}: cut at {cut}");
     }
 }
@@ -426,4 +438,129 @@ text - "😀 � é\n"
 text - "�"
 "#,
     );
+}
+
+#[test]
+fn anthropic_messages() {
+    let check = |name, expect| check_as(Endpoint::Messages, name, expect);
+    check(
+        "anthropic-messages",
+        r#"
+completed finish=tool_use prompt=55 output=9 cached=40 tokens=unknown
+reasoning - "Let me"
+reasoning - " see"
+text - "It \"rains\""
+tool_call - "weather"
+tool_call - "{\"at\":"
+tool_call - " \"sea\"}"
+"#,
+    );
+    check(
+        "llamacpp-messages",
+        r#"
+completed finish=max_tokens prompt=11 output=2 cached=10 tokens=one_per_chunk
+text 1 " between"
+text 1 "work"
+"#,
+    );
+    check(
+        "anthropic-error",
+        r#"
+failed in_band_error (Overloaded) prompt=55 cached=40 tokens=unknown
+text - "Hi"
+"#,
+    );
+    check(
+        "anthropic-truncated",
+        r#"
+failed truncated (the stream ended without stop_reason or message_stop) prompt=55 cached=40 tokens=unknown
+text - "Hi"
+"#,
+    );
+    check(
+        "anthropic-unknown",
+        r#"
+completed finish=end_turn prompt=55 cached=40 tokens=unknown unknown=mood_block,scent
+text - "Hi"
+"#,
+    );
+}
+
+#[test]
+fn openai_responses() {
+    let check = |name, expect| check_as(Endpoint::Responses, name, expect);
+    let whole = r#"
+completed finish=completed prompt=30 output=7 cached=16 reasoning=2 tokens=one_per_chunk
+reasoning 1 "Think"
+reasoning 1 "ing"
+text 1 "Hello"
+text 1 " \"you\""
+tool_call 1 "weather"
+tool_call 1 "{\"at\":"
+tool_call 1 "1}"
+"#;
+    check("openai-responses", whole);
+    check(
+        "responses-gap",
+        r#"
+completed finish=completed prompt=30 output=7 cached=16 reasoning=2 tokens=one_per_chunk gap
+reasoning 1 "Think"
+text 1 "Hello"
+text 1 " \"you\""
+tool_call 1 "weather"
+tool_call 1 "{\"at\":"
+tool_call 1 "1}"
+"#,
+    );
+    check(
+        "responses-incomplete",
+        r#"
+completed finish=max_output_tokens prompt=5 output=1 tokens=one_per_chunk unknown=response.mood.delta
+refusal 1 "I cannot"
+"#,
+    );
+    check(
+        "responses-failed",
+        r#"
+failed in_band_error (engine died) tokens=unknown
+text - "Hi"
+"#,
+    );
+    check(
+        "transformers-responses",
+        r#"
+completed finish=completed prompt=11 output=2 cached=0 reasoning=0 tokens=one_per_chunk
+text 1 " between"
+text 1 " cloud"
+"#,
+    );
+    check(
+        "llamacpp-responses",
+        r#"
+completed finish=completed prompt=11 output=2 cached=10 tokens=one_per_chunk
+text 1 " be"
+text 1 "tween"
+"#,
+    );
+}
+
+#[test]
+fn an_answer_of_another_api_is_named_whichever_was_asked() {
+    let body = std::fs::read(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../fuzz/seeds/answer/openai-responses.sse"
+    ));
+    let bytes = chunked_stream(&body.expect("a seed"));
+    for (endpoint, called) in [
+        (Endpoint::Chat, "chat or completions"),
+        (Endpoint::Messages, "Anthropic's Messages"),
+    ] {
+        let expected = Expect {
+            dialect: Dialect::of(endpoint),
+            ..STREAM
+        };
+        let error = feed(expected, &[&bytes]).1.error.expect("a failure");
+        let said = format!("the answer is of OpenAI's Responses, not of {called}: ");
+        assert!(error.text.starts_with(&said), "{}", error.text);
+    }
 }

@@ -1,12 +1,15 @@
 //! Feeding responses to a reader, and one-line summaries of what it learnt.
 
 use infermeter_client::KeepTexts;
+use infermeter_client::dialect::Dialect;
 use infermeter_client::response::{Expect, ReadResult, ReadStamp, ResponseReader};
 use infermeter_core::clock::Offset;
+use infermeter_core::plan::Endpoint;
 use infermeter_core::record::{ChunkTexts, RequestRecord, StampSource, TokenSource};
 use infermeter_core::schedule::Phase;
 
 pub const STREAM: Expect = Expect {
+    dialect: Dialect::of(Endpoint::Chat),
     streaming: true,
     keep_texts: KeepTexts::Always,
     output_tokens: 8,

@@ -2,8 +2,10 @@
 
 use crate::support::{STREAM, chunked_stream, feed, response};
 use infermeter_client::KeepTexts;
+use infermeter_client::dialect::Dialect;
 use infermeter_client::response::Expect;
 use infermeter_client::tokens::settle_with_tokenizer;
+use infermeter_core::plan::Endpoint;
 use infermeter_core::record::{RequestRecord, TokenSource};
 
 /// A row of three chunks, two words each, that ended with `finish` and this usage.
@@ -56,6 +58,7 @@ fn answers_without_usage_have_an_estimate_of_their_whole_length() {
     );
     assert_eq!(record.output_token_count(), Some(6));
     let plain = Expect {
+        dialect: Dialect::of(Endpoint::Chat),
         streaming: false,
         keep_texts: KeepTexts::UntilSettled,
         output_tokens: 0,

@@ -117,6 +117,7 @@ pub const FINDINGS: &[(&str, Scope, Dimension)] = &[
     ("unknown-finish-reason", Run, EvaluationSetup),
     ("empty-answers", Run, EvaluationSetup),
     ("answers-mislabelled", Run, EvaluationSetup),
+    ("event-numbers-broken", Run, EvaluationSetup),
     ("unknown-delta-members", Run, MetricDesign),
     ("nothing-measured", Run, EvaluationSetup),
     ("usage-implausible", Run, MetricDesign),

@@ -316,8 +316,8 @@ fn lines(
 
 /// A request of the chat API, whole.
 fn chat_request(spec: &RequestSpec, content: &RequestContent) -> Result<Value> {
-    let mut request = members(&content.members)?;
-    let messages: Result<Vec<Value>> = content.messages.iter().map(chat_message).collect();
+    let mut request = members(content.members())?;
+    let messages: Result<Vec<Value>> = content.messages().iter().map(chat_message).collect();
     request.insert("messages".to_owned(), messages?.into());
     request.insert("max_tokens".to_owned(), spec.output_tokens.into());
     Ok(request.into())
@@ -350,10 +350,10 @@ fn members(members: &[BodyMember]) -> Result<Map<String, Value>> {
 
 /// What a request has beside its texts, by name.
 fn beside_text(content: &RequestContent) -> BTreeSet<String> {
-    let of_messages = content.messages.iter().flat_map(|m| &m.members);
-    let named = content.members.iter().chain(of_messages);
+    let of_messages = content.messages().iter().flat_map(|m| &m.members);
+    let named = content.members().iter().chain(of_messages);
     let mut names: BTreeSet<String> = named.map(|m| m.name.to_string()).collect();
-    if content.messages.iter().any(|m| !m.images.is_empty()) {
+    if content.messages().iter().any(|m| !m.images.is_empty()) {
         names.insert("images".to_owned());
     }
     names

@@ -5,8 +5,9 @@ use super::gate::Gate;
 use super::{Answer, Then, Turn};
 use crate::api::StreamUsage;
 use crate::content::Part;
+use crate::dialect::{Opening, Said, Saying, UsageCounts, Voice};
 use crate::fault::Fault;
-use crate::render::{self, Framing, ReplyTo, Said, Saying, UsageCounts};
+use crate::render::{self, Framing, ReplyTo};
 
 /// Bytes that a bad length announces beyond what comes.
 const MISSING_BYTES: usize = 64;
@@ -28,36 +29,34 @@ impl Answer {
 
     /// Appends a piece of the stream, its lines changed where a fault says so. `struck`: it is the
     /// event that a malformation is meant for.
-    fn put_piece(&mut self, struck: bool, render: impl FnOnce(&Self, &mut Vec<u8>, Framing)) {
-        let mut pending = std::mem::take(&mut self.pending);
-        if self.fault.is_some_and(Fault::alters_lines) {
-            let mut event = Vec::new();
-            render(self, &mut event, Framing::Bare);
+    pub(super) fn put_piece(
+        &mut self,
+        struck: bool,
+        say: impl FnOnce(&mut dyn Voice, &mut Vec<u8>, Framing),
+    ) {
+        if !self.fault.is_some_and(Fault::alters_lines) {
+            return say(&mut *self.voice, &mut self.pending, self.framing);
+        }
+        let mut event = Vec::new();
+        say(&mut *self.voice, &mut event, Framing::Bare);
+        // An empty chunk would end the body.
+        if !event.is_empty() {
             let mut altered = Vec::new();
             alter(&mut altered, &event, self.fault, struck);
-            render::piece(&mut pending, &[&altered], self.framing);
-        } else {
-            render(self, &mut pending, self.framing);
+            render::piece(&mut self.pending, &[&altered], self.framing);
         }
-        self.pending = pending;
-    }
-
-    /// An event that is the same for all streams.
-    pub(super) fn put_line(&mut self, event: &[u8]) {
-        self.put_piece(false, |_, out, framing| {
-            render::piece(out, &[event], framing);
-        });
     }
 
     pub(super) fn put_role(&mut self) {
         if !std::mem::replace(&mut self.role_is_out, true) {
             // No token yet, though the first may be right behind it.
-            let usage = match self.usage {
-                StreamUsage::Continuous => self.usage(0),
-                StreamUsage::None | StreamUsage::Final | StreamUsage::InLastChunk => String::new(),
+            let usage = self.usage(0);
+            let opening = Opening {
+                at_once: usage.filter(|_| self.usage != StreamUsage::None),
+                with_each: usage.filter(|_| self.usage == StreamUsage::Continuous),
             };
-            self.put_piece(false, |answer, out, framing| {
-                answer.skeleton.role(out, &usage, framing);
+            self.put_piece(false, |voice, out, framing| {
+                voice.role(out, opening, framing);
             });
         }
     }
@@ -111,19 +110,19 @@ impl Answer {
         let usage = match self.usage {
             StreamUsage::Continuous => self.usage(self.generated),
             StreamUsage::InLastChunk if finish.is_some() => self.usage(self.generated),
-            StreamUsage::None | StreamUsage::Final | StreamUsage::InLastChunk => String::new(),
+            StreamUsage::None | StreamUsage::Final | StreamUsage::InLastChunk => None,
         };
         let has_text = !self.words.is_empty();
         let saying = Saying {
             part: if has_text { self.part } else { Part::Content },
             text: &self.words,
-            id: &self.response_id,
         };
+        let end = (finish, usage);
         if self.fault.is_none() {
-            let (skeleton, framing) = (&self.skeleton, self.framing);
-            skeleton.content(&mut self.pending, saying, finish, &usage, framing);
+            self.voice
+                .content(&mut self.pending, saying, end, self.framing);
         } else {
-            self.put_faulty_event(finish, &usage);
+            self.put_faulty_event(end);
         }
         self.content_is_out |= has_text;
         self.words.clear();
@@ -132,22 +131,19 @@ impl Answer {
     }
 
     /// The event of an answer with a fault, which may be about its events.
-    fn put_faulty_event(&mut self, finish: Option<&str>, usage: &str) {
+    fn put_faulty_event(&mut self, end: (Option<&str>, Option<UsageCounts>)) {
         let has_text = !self.words.is_empty();
         let part = if has_text { self.part } else { Part::Content };
         let is_twice = has_text && self.fault == Some(Fault::DuplicateChunks);
         let struck = has_text && self.content_is_out && !self.malformed;
+        let words = std::mem::take(&mut self.words);
+        let saying = Saying { part, text: &words };
         for _ in 0..1 + u32::from(is_twice) {
-            self.put_piece(struck, |answer, out, framing| {
-                let saying = Saying {
-                    part,
-                    text: &answer.words,
-                    id: &answer.response_id,
-                };
-                let skeleton = &answer.skeleton;
-                skeleton.content(out, saying, finish, usage, framing);
+            self.put_piece(struck, |voice, out, framing| {
+                voice.content(out, saying, end, framing);
             });
         }
+        self.words = words;
         self.malformed |= struck;
     }
 
@@ -160,10 +156,10 @@ impl Answer {
         }
     }
 
-    /// The usage field; nothing where a fault leaves it out.
-    pub(super) fn usage(&self, generated: u32) -> String {
+    /// The usage; nothing where a fault leaves it out.
+    pub(super) fn usage(&self, generated: u32) -> Option<UsageCounts> {
         let completion = match self.fault {
-            Some(Fault::NoUsage) => return String::new(),
+            Some(Fault::NoUsage) => return None,
             Some(Fault::WrongUsage) => generated.saturating_add(7),
             Some(Fault::UsagePercent(n)) => {
                 let claimed = u64::from(generated) * u64::from(n) / 100;
@@ -171,11 +167,11 @@ impl Answer {
             }
             _ => generated,
         };
-        render::usage_field(UsageCounts {
+        Some(UsageCounts {
             prompt: self.prompt_tokens,
             completion,
             cached: self.cached,
-            reasoning: self.reasoning_field.map(|_| self.script.reasoned()),
+            reasoning: self.reasons.then(|| self.script.reasoned()),
         })
     }
 
@@ -185,19 +181,19 @@ impl Answer {
             StreamUsage::Final | StreamUsage::Continuous => true,
             StreamUsage::None | StreamUsage::InLastChunk => false,
         };
-        if wants_chunk && self.fault != Some(Fault::NoUsage) {
-            let usage = self.usage(self.generated);
-            self.put_piece(false, |answer, out, framing| {
-                answer.skeleton.usage(out, &usage, framing);
+        if let Some(usage) = self.usage(self.generated).filter(|_| wants_chunk) {
+            self.put_piece(false, |voice, out, framing| {
+                voice.usage(out, usage, framing);
             });
         }
         if self.fault == Some(Fault::BadLength) {
-            let missing = MISSING_BYTES;
-            render::short_piece(&mut self.pending, render::DONE, missing, self.framing);
+            let mut end = Vec::new();
+            self.voice.end(&mut end, Framing::Bare);
+            render::short_piece(&mut self.pending, &end, MISSING_BYTES, self.framing);
             return Turn::write_and(Then::Close);
         }
         if self.fault != Some(Fault::NoDone) {
-            self.put_line(render::DONE);
+            self.put_piece(false, |voice, out, framing| voice.end(out, framing));
         }
         render::stream_end(&mut self.pending, self.framing);
         Turn::write_and(Then::Done)
@@ -205,14 +201,8 @@ impl Answer {
 
     pub(super) fn put_whole(&mut self, finish: &str) -> Turn {
         self.end_part();
-        let body = render::whole_answer(
-            self.kind,
-            &self.response_id,
-            (self.created_s, &self.model),
-            self.said(),
-            finish,
-            &self.usage(self.generated),
-        );
+        let usage = self.usage(self.generated);
+        let body = self.voice.whole(self.said(), finish, usage);
         let bad = self.fault == Some(Fault::BadLength);
         let announced = body.len() + if bad { MISSING_BYTES } else { 0 };
         let content = ("application/json", &body[..]);
@@ -228,7 +218,7 @@ impl Answer {
         let name = self.name_end.saturating_sub(self.reasoning_end);
         let (call, text) = rest.split_at(name);
         Said {
-            reasoning: self.reasoning_field.map(|field| (field, reasoning)),
+            reasoning: self.reasons.then_some(reasoning),
             call: (!call.is_empty()).then_some(call),
             text,
         }

@@ -2,12 +2,13 @@
 
 use super::*;
 use crate::api::StreamUsage;
-use crate::content::{Plan, Wish};
+use crate::content::{Plan, ReasoningField, Wish};
 use crate::length::AnswerLength;
 use crate::truth::{Arrival, ArrivalSource};
+use infermeter_core::plan::Endpoint;
 
 struct Case {
-    kind: AnswerKind,
+    endpoint: Endpoint,
     stream: bool,
     usage: StreamUsage,
     fault: Option<Fault>,
@@ -21,7 +22,7 @@ struct Case {
 impl Case {
     fn chat(fault: Option<Fault>) -> Self {
         Self {
-            kind: AnswerKind::Chat,
+            endpoint: Endpoint::Chat,
             stream: true,
             usage: StreamUsage::Final,
             fault,
@@ -36,7 +37,7 @@ impl Case {
     fn script(&self) -> Script {
         let plan = Plan {
             params: &self.content,
-            may_reason: self.kind == AnswerKind::Chat,
+            may_reason: self.endpoint == Endpoint::Chat,
             wish: self.wish.clone(),
             key: 9,
             length: AnswerLength {
@@ -52,7 +53,7 @@ impl Case {
         Answer::new(Opening {
             id: SequenceId(1),
             ask: Ask {
-                kind: self.kind,
+                endpoint: self.endpoint,
                 stream: self.stream,
                 usage: self.usage,
                 prompt_tokens: 5,
@@ -239,14 +240,14 @@ fn hostile_text_is_escaped_json() {
 
 #[test]
 fn a_whole_answer_is_one_body_of_the_announced_length() {
-    for (kind, stream, fault) in [
-        (AnswerKind::Chat, false, None),
-        (AnswerKind::Completion, false, None),
-        (AnswerKind::Chat, true, Some(Fault::JsonInsteadOfStream)),
-        (AnswerKind::Chat, false, Some(Fault::InBandErrorAfter(2))),
+    for (endpoint, stream, fault) in [
+        (Endpoint::Chat, false, None),
+        (Endpoint::Completions, false, None),
+        (Endpoint::Chat, true, Some(Fault::JsonInsteadOfStream)),
+        (Endpoint::Chat, false, Some(Fault::InBandErrorAfter(2))),
     ] {
         let case = Case {
-            kind,
+            endpoint,
             stream,
             ..Case::chat(fault)
         };
@@ -455,10 +456,10 @@ fn cached_tokens_are_those_of_the_first_admission() {
     };
     answer.admitted(32);
     answer.admitted(48);
-    assert!(answer.usage(1).contains("\"cached_tokens\":32"));
+    assert_eq!(answer.usage(1).and_then(|usage| usage.cached), Some(32));
     let mut silent = Case::chat(None).answer();
     silent.admitted(32);
-    assert!(!silent.usage(1).contains("cached"));
+    assert_eq!(silent.usage(1).and_then(|usage| usage.cached), None);
 }
 
 #[test]

@@ -3,17 +3,18 @@
 use super::*;
 use crate::engine::Finish;
 use crate::preset::Preset;
+use infermeter_core::plan::Endpoint;
 
 fn config() -> Config {
     Config::new(Preset::parse("llama-8b-h100").expect("a preset"))
 }
 
 fn chat(body: &str) -> Result<Ask, Refusal> {
-    Ask::read(AnswerKind::Chat, body.as_bytes(), &config(), None)
+    Ask::read(Endpoint::Chat, body.as_bytes(), &config(), None)
 }
 
 fn completion(body: &str) -> Result<Ask, Refusal> {
-    Ask::read(AnswerKind::Completion, body.as_bytes(), &config(), None)
+    Ask::read(Endpoint::Completions, body.as_bytes(), &config(), None)
 }
 
 fn check_refused(result: Result<Ask, Refusal>, status: u16, part: &str) {
@@ -73,7 +74,7 @@ fn the_same_prompt_has_the_same_length_and_seeds_differ() {
     assert_eq!(first.length.finish, Finish::Stop);
     let mut other = config();
     other.seed = 1;
-    let second = Ask::read(AnswerKind::Chat, body.as_bytes(), &other, None).expect("acceptable");
+    let second = Ask::read(Endpoint::Chat, body.as_bytes(), &other, None).expect("acceptable");
     assert_ne!(said(&first), said(&second));
 }
 
@@ -137,7 +138,7 @@ fn a_prompt_that_fills_the_context_is_refused() {
     let mut small = config();
     small.max_model_len = Some(13);
     let body = |words: usize| format!(r#"{{"prompt":"{}"}}"#, " the".repeat(words));
-    let read = |words| Ask::read(AnswerKind::Completion, body(words).as_bytes(), &small, None);
+    let read = |words| Ask::read(Endpoint::Completions, body(words).as_bytes(), &small, None);
     check_refused(read(12), 400, "maximum context length is 13 tokens");
     check_refused(read(5), 400, "is too large: 16");
 }
@@ -148,7 +149,7 @@ fn ignore_eos_follows_the_configuration() {
     let read = |policy| {
         let mut config = config();
         config.ignore_eos = policy;
-        Ask::read(AnswerKind::Completion, body.as_bytes(), &config, None)
+        Ask::read(Endpoint::Completions, body.as_bytes(), &config, None)
     };
     assert_eq!(
         read(IgnoreEos::Honoured).expect("accepted").length.tokens,
@@ -165,15 +166,15 @@ fn ignore_eos_follows_the_configuration() {
 fn the_null_preset_answers_one_visible_token() {
     let config = Config::new(Preset::parse("null").expect("a preset"));
     let body = br#"{"prompt":"a","max_tokens":50,"ignore_eos":true}"#;
-    let ask = Ask::read(AnswerKind::Completion, body, &config, None).expect("acceptable");
+    let ask = Ask::read(Endpoint::Completions, body, &config, None).expect("acceptable");
     assert_eq!((ask.length.tokens, ask.length.finish), (1, Finish::Length));
 }
 
 /// Reads with blocks of four tokens.
-fn blocks(kind: AnswerKind, body: &str) -> Ask {
+fn blocks(endpoint: Endpoint, body: &str) -> Ask {
     let mut config = config();
     config.content.adapters = vec!["mine".to_owned(), "yours".to_owned()];
-    Ask::read(kind, body.as_bytes(), &config, Some(4)).expect("acceptable")
+    Ask::read(endpoint, body.as_bytes(), &config, Some(4)).expect("acceptable")
 }
 
 fn shared(one: &Ask, other: &Ask) -> usize {
@@ -192,7 +193,7 @@ fn user(text: &str, more: &str) -> String {
 
 #[test]
 fn equal_beginnings_share_exactly_their_full_blocks() {
-    let chat = |text: &str, more: &str| blocks(AnswerKind::Chat, &user(text, more));
+    let chat = |text: &str, more: &str| blocks(Endpoint::Chat, &user(text, more));
     // 2 + 4 tokens of template, then the words.
     let one = chat("a b c d e f g h", "");
     assert_eq!(
@@ -211,7 +212,7 @@ fn equal_beginnings_share_exactly_their_full_blocks() {
         assert_eq!(shared(&one, &apart), 0, "{apart:?}");
     }
     let system = r#"{"messages":[{"role":"system","content":"a b"}]}"#;
-    assert_eq!(shared(&one, &blocks(AnswerKind::Chat, system)), 0);
+    assert_eq!(shared(&one, &blocks(Endpoint::Chat, system)), 0);
 }
 
 #[test]
@@ -219,14 +220,14 @@ fn a_conversation_finds_its_own_answer() {
     let mut found = 0;
     for text in ["a b", "c d e", "x", "one two, three."] {
         for limit in ["", r#","ignore_eos":true"#] {
-            let first = blocks(AnswerKind::Chat, &user(text, limit));
+            let first = blocks(Endpoint::Chat, &user(text, limit));
             let (_, answer) = said(&first);
             let second = format!(
                 r#"{{"messages":[{{"role":"user","content":"{text}"}},
                     {{"content":"{answer}","role":"assistant"}},
                     {{"role":"user","content":"more"}}],"max_tokens":9}}"#
             );
-            let second = blocks(AnswerKind::Chat, &second);
+            let second = blocks(Endpoint::Chat, &second);
             assert_eq!(shared(&second, &first), first.blocks.len(), "{text}");
             assert!(second.prompt_tokens >= first.prompt_tokens + first.length.tokens);
             found += first.blocks.len();
@@ -239,7 +240,7 @@ fn a_conversation_finds_its_own_answer() {
 fn completions_have_blocks_of_text_and_of_ids() {
     let complete = |prompt: &str| {
         let body = format!(r#"{{"prompt":{prompt},"max_tokens":8,"ignore_eos":true}}"#);
-        blocks(AnswerKind::Completion, &body)
+        blocks(Endpoint::Completions, &body)
     };
     let one = complete("[1,2,3,4,5,6,7,8]");
     assert_eq!((one.prompt_tokens, one.blocks.len()), (9, 4));
@@ -262,7 +263,7 @@ fn without_a_cache_there_are_no_blocks() {
     let mut small = config();
     small.max_model_len = Some(64);
     let body = format!(r#"{{"prompt":"{}"}}"#, " the".repeat(10_000));
-    let refused = Ask::read(AnswerKind::Completion, body.as_bytes(), &small, Some(16));
+    let refused = Ask::read(Endpoint::Completions, body.as_bytes(), &small, Some(16));
     check_refused(refused, 400, "10001 input tokens");
 }
 
@@ -280,14 +281,14 @@ fn each_message_has_its_header_and_end() {
     let mut bare = config();
     bare.template_tokens = 3;
     let body = format!(r#"{{"messages":[{user},{user}]}}"#);
-    let ask = Ask::read(AnswerKind::Chat, body.as_bytes(), &bare, None).expect("acceptable");
+    let ask = Ask::read(Endpoint::Chat, body.as_bytes(), &bare, None).expect("acceptable");
     assert_eq!(ask.prompt_tokens, 4 + 3);
 }
 
 #[test]
 fn adapters_are_models_and_misspelt_ones_are_suggested() {
     let body = |model: &str| user("a", &format!(r#","model":"{model}""#));
-    let adapter = |model| blocks(AnswerKind::Chat, &body(model)).adapter;
+    let adapter = |model| blocks(Endpoint::Chat, &body(model)).adapter;
     assert_eq!((adapter("mine"), adapter("yours")), (Some(0), Some(1)));
     assert_eq!(adapter("mock/llama-8b-h100"), None);
     check_refused(
@@ -331,7 +332,7 @@ fn tools_are_called_where_the_choice_allows() {
     let mut never = config();
     never.content.tool_call_share = 0.0;
     let body = user("a", &format!(",{TOOLS}"));
-    let ask = Ask::read(AnswerKind::Chat, body.as_bytes(), &never, None).expect("acceptable");
+    let ask = Ask::read(Endpoint::Chat, body.as_bytes(), &never, None).expect("acceptable");
     assert_eq!(ask.script.part(), crate::content::Part::Content);
     // A tool's result is answered in words.
     let body = format!(

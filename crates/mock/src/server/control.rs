@@ -45,7 +45,7 @@ impl Server {
                 self.engine.reset_prefix_cache();
                 String::new()
             }
-            Route::Chat | Route::Completions => return,
+            Route::Generate(_) => return,
         };
         self.respond_json(id, &body, to);
     }

@@ -4,7 +4,7 @@ use super::connection::{Course, InputError, MAX_PIPELINED};
 use super::slots::ConnectionId;
 use super::{LINGER_NS, READS_PER_TURN, Server};
 use crate::answer::{Answer, Opening};
-use crate::api::{AnswerKind, Ask, Route, authorize, may_change};
+use crate::api::{Ask, Route, authorize, may_change};
 use crate::engine::{EngineRequest, Finish, SequenceId};
 use crate::fault::{Fault, FaultRule, Occasion};
 use crate::http::{HttpError, Progress, Request};
@@ -13,6 +13,7 @@ use crate::render::{self, ReplyTo};
 use crate::tls;
 use crate::truth::{Arrival, ArrivalSource, RequestEnd, TruthRequest};
 use infermeter_core::clock::{monotonic_ns, realtime_ns};
+use infermeter_core::plan::Endpoint;
 use infermeter_core::seed::splitmix64;
 use infermeter_sys::stamp::{self, Received};
 use std::io;
@@ -179,8 +180,7 @@ impl Server {
             Ok(route)
         });
         match route {
-            Ok(Route::Chat) => self.generate(id, AnswerKind::Chat, request, to),
-            Ok(Route::Completions) => self.generate(id, AnswerKind::Completion, request, to),
+            Ok(Route::Generate(endpoint)) => self.generate(id, endpoint, request, to),
             Ok(route) => self.serve_control(id, route, request, &to),
             Err(refusal) => self.respond(id, &refusal, &to),
         }
@@ -203,7 +203,7 @@ impl Server {
         }
     }
 
-    fn generate(&mut self, id: ConnectionId, kind: AnswerKind, request: &Request, to: ReplyTo) {
+    fn generate(&mut self, id: ConnectionId, endpoint: Endpoint, request: &Request, to: ReplyTo) {
         self.counting.stats.generations += 1;
         self.serial = self.serial.wrapping_add(1);
         let request_id = match &to.request_id {
@@ -221,7 +221,7 @@ impl Server {
             self.counting.stats.not_ready += 1;
             return self.refuse_generation(id, &refusal, &request_id, &to);
         }
-        match self.read_ask(kind, request) {
+        match self.read_ask(endpoint, request) {
             Ok((ask, fault)) => self.begin(id, ask, fault, &request_id, to),
             Err(refusal) => self.refuse_generation(id, &refusal, &request_id, &to),
         }
@@ -230,7 +230,7 @@ impl Server {
     /// The request and its fault; refusals by fault included.
     fn read_ask(
         &mut self,
-        kind: AnswerKind,
+        endpoint: Endpoint,
         request: &Request,
     ) -> Result<(Ask, Option<Fault>), Refusal> {
         let fault = match &request.head.fault {
@@ -247,7 +247,7 @@ impl Server {
                 },
             ),
         };
-        let mut ask = Ask::read(kind, &request.body, &self.config, self.block_size)?;
+        let mut ask = Ask::read(endpoint, &request.body, &self.config, self.block_size)?;
         self.counting.stats.faults_injected += u64::from(fault.is_some());
         change_length(&mut ask, fault, self.config.preset.answer_limit);
         match fault {

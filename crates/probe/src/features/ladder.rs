@@ -3,8 +3,8 @@
 //!
 //! It sends nothing. Invariant: no field set is tried twice, so the ladder ends.
 
+use infermeter_client::dialect::Dialect;
 use infermeter_client::encode::{Features, RequestShape};
-use infermeter_core::plan::Endpoint;
 use std::collections::VecDeque;
 
 /// The field sets still to be tried.
@@ -15,24 +15,26 @@ pub(super) struct Ladder {
     may_rename: bool,
     /// A field set was refused for what it is.
     refused: bool,
+    dialect: Dialect,
     stream: bool,
 }
 
 impl Ladder {
     pub(super) fn new(shape: &RequestShape) -> Self {
-        let extra = |name: &str| shape.extra_body.contains_key(name);
+        let dialect = shape.dialect;
+        let mut lengths = dialect.lengths().iter();
         // The template says which fields there are.
         let rungs = match shape.template {
             Some(_) => vec![Features::default()],
-            None => rungs(shape.stream),
+            None => dialect.rungs(shape.stream),
         };
         Self {
             rungs: rungs.into(),
             may_rename: shape.template.is_none()
-                && shape.endpoint == Endpoint::Chat
-                && !extra("max_tokens")
-                && !extra("max_completion_tokens"),
+                && dialect.renames_length()
+                && !lengths.any(|name| shape.extra_body.contains_key(*name)),
             refused: false,
+            dialect,
             stream: shape.stream,
         }
     }
@@ -42,7 +44,7 @@ impl Ladder {
         if self.rungs.is_empty() && self.may_rename && self.refused {
             // It may not say which field it is that it does not know.
             self.may_rename = false;
-            let more = [careful(self.stream), Features::default()];
+            let more = [self.dialect.careful(self.stream), Features::default()];
             self.rungs.extend(more.map(renamed));
             if !self.stream {
                 self.rungs.truncate(1);
@@ -72,34 +74,6 @@ fn renamed(features: Features) -> Features {
     }
 }
 
-/// Field sets, from the most telling to the most careful.
-fn rungs(stream: bool) -> Vec<Features> {
-    let set = |ignore_eos, include_usage, continuous_usage| Features {
-        ignore_eos,
-        include_usage,
-        continuous_usage,
-        ..Features::default()
-    };
-    if !stream {
-        return vec![set(true, false, false), set(false, false, false)];
-    }
-    vec![
-        set(true, true, true),
-        set(true, true, false),
-        set(false, true, true),
-        set(false, true, false),
-        set(false, false, false),
-    ]
-}
-
-/// The fields used when nothing is known: plain OpenAI.
-pub fn careful(stream: bool) -> Features {
-    Features {
-        include_usage: stream,
-        ..Features::default()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,9 +81,10 @@ mod tests {
 
     fn ladder(stream: bool) -> Ladder {
         Ladder {
-            rungs: rungs(stream).into(),
+            rungs: Dialect::default().rungs(stream).into(),
             may_rename: true,
             refused: false,
+            dialect: Dialect::default(),
             stream,
         }
     }

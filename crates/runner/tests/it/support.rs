@@ -1,6 +1,7 @@
 //! Simulators, loads and runs for tests.
 
 use infermeter_client::KeepTexts;
+use infermeter_client::dialect::Dialect;
 use infermeter_client::encode::{Features, Headers, RequestEncoder, RequestShape, Target};
 use infermeter_client::engine::{Destinations, EngineConfig, Route};
 use infermeter_client::prepared::Prepared;
@@ -82,7 +83,7 @@ pub fn prepare(id: u64, ask: Ask) -> Prepared {
         headers.push("x-mock-fault", fault).expect("a header");
     }
     let shape = RequestShape {
-        endpoint: Endpoint::Chat,
+        dialect: Dialect::of(Endpoint::Chat),
         model: MODEL.to_owned(),
         stream: true,
         features: Features {
@@ -105,6 +106,7 @@ pub fn prepare(id: u64, ask: Ask) -> Prepared {
         spec,
         bytes: encoder.encode(&request_id(id), &spec, &content),
         expect: Expect {
+            dialect: Dialect::of(Endpoint::Chat),
             streaming: true,
             keep_texts: KeepTexts::No,
             output_tokens: ask.output_tokens.min(1_000) as usize,

@@ -6,10 +6,10 @@ use crate::proxy;
 use crate::unusable::not_listed;
 use infermeter_client::encode::Target as Url;
 use infermeter_core::declared::{Declared, Subject};
+use infermeter_core::environment::EngineFacts;
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::plan::Plan;
 use infermeter_core::text::inert;
-use infermeter_probe::engine::EngineFacts;
 use infermeter_probe::target::{ModelList, TargetFacts};
 
 /// Doubts that do not depend on what requests are accepted.
@@ -27,7 +27,7 @@ pub(super) fn doubts(
     let trust = &experiment.target.trust;
     found.extend((*trust == TrustSpec::Anyone).then(tls_unverified));
     found.extend(engine_disagrees(plan, engine));
-    if !experiment.is_simulated() {
+    if !experiment.is_simulated() && plan.proxy.is_none() && target.socket().is_none() {
         found.extend(proxy::unused(target, &variable));
     }
     let key_file = plan.api_key_file.as_deref();

@@ -6,7 +6,7 @@
 use crate::slot::SlotKey;
 use infermeter_core::clock::Offset;
 use infermeter_core::request::{
-    BodyMember, FollowUp, Message, RequestContent, RequestSpec, Role, Turn,
+    BodyMember, FollowUp, Message, Prompt, RequestContent, RequestSpec, Role, Turn,
 };
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -122,14 +122,14 @@ impl<'a> FullLine<'a> {
                 members: raw_members(&message.members)?,
             })
         };
-        let messages = request.content.messages.iter().map(message);
+        let messages = request.content.messages().iter().map(message);
         let messages = messages.collect::<Result<Vec<_>, _>>()?;
         let next = |next: &FollowUp| Next {
             id: next.id,
             delay_ns: next.delay_ns,
             at_ns: next.planned.map(|at| at.0),
         };
-        let body = raw_members(&request.content.members)?;
+        let body = raw_members(request.content.members())?;
         Ok(Self {
             id: spec.id,
             at_ns: request.at_ns,
@@ -153,10 +153,10 @@ impl<'a> FullLine<'a> {
             images: line.images.into_iter().map(Into::into).collect(),
             members: line.members.into_iter().map(member).collect(),
         };
-        RequestContent {
+        RequestContent::Prompt(Prompt {
             messages: self.messages.into_iter().map(message).collect(),
             members: self.body.into_iter().flatten().map(member).collect(),
-        }
+        })
     }
 }
 

@@ -27,7 +27,7 @@ fn content(kinds: &Kinds, way: usize, id: u64) -> RequestContent {
 }
 
 fn names(content: &RequestContent) -> Vec<&str> {
-    content.members.iter().map(|m| &*m.name).collect()
+    content.members().iter().map(|m| &*m.name).collect()
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn kinds_and_adapters_have_their_shares_and_nothing_to_do_with_each_other() {
     assert_eq!(names(&content(&kinds, 0, 1)), ["model"]);
     let tools = content(&kinds, 3, 1);
     assert_eq!(names(&tools), ["tools", "model"]);
-    assert_eq!(&*tools.members[1].json, "\"b\"");
+    assert_eq!(&*tools.members()[1].json, "\"b\"");
 }
 
 #[test]
@@ -73,8 +73,8 @@ fn without_a_mixture_every_request_carries_all() {
     let content = content(&kinds, 0, 5);
     let members = ["structured_outputs", "tools", "tool_choice"];
     assert_eq!(names(&content), members);
-    assert_eq!(&*content.members[0].json, r#"{"regex":"[a-z]+"}"#);
-    let tools: Value = serde_json::from_str(&content.members[1].json).expect("JSON");
+    assert_eq!(&*content.members()[0].json, r#"{"regex":"[a-z]+"}"#);
+    let tools: Value = serde_json::from_str(&content.members()[1].json).expect("JSON");
     let called: HashSet<&str> = tools
         .as_array()
         .expect("a list")
@@ -82,7 +82,7 @@ fn without_a_mixture_every_request_carries_all() {
         .filter_map(|tool| tool["function"]["name"].as_str())
         .collect();
     assert_eq!(called.len(), 3);
-    assert_eq!(content.messages[0].images.len(), 2);
+    assert_eq!(content.messages()[0].images.len(), 2);
 }
 
 #[test]

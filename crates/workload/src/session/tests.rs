@@ -28,7 +28,8 @@ fn turns(workload: &Workload, session: u64) -> Vec<RequestSpec> {
 }
 
 fn content(workload: &Workload, spec: &RequestSpec) -> Vec<Message> {
-    workload.content(spec, &[]).expect("built in").messages
+    let content = workload.content(spec, &[]).expect("built in");
+    content.messages().to_vec()
 }
 
 /// Words and punctuation, each of which is a token.
@@ -139,10 +140,10 @@ fn the_servers_words_become_the_history() {
         .content(&workload.spec(2), &said)
         .expect("built in");
     let planned = content(&workload, &workload.spec(2));
-    assert_eq!(live.messages[1].text, "Quite so.");
+    assert_eq!(live.messages()[1].text, "Quite so.");
     // Nothing was said: what was planned stands there.
-    assert_eq!(live.messages[3], planned[3]);
-    assert_eq!(live.messages[4], planned[4]);
+    assert_eq!(live.messages()[3], planned[3]);
+    assert_eq!(live.messages()[4], planned[4]);
 }
 
 #[test]

@@ -11,8 +11,10 @@ use crate::file::FileRequest;
 use crate::prefix::Layout;
 use crate::slot::SlotKey;
 use crate::texts::Dataset;
-use infermeter_core::plan::{Endpoint, PrefixMode};
-use infermeter_core::request::{FollowUp, Message, RequestContent, RequestId, RequestSpec, Role};
+use infermeter_core::plan::PrefixMode;
+use infermeter_core::request::{
+    FollowUp, Message, Prompt, RequestContent, RequestId, RequestSpec, Role,
+};
 use infermeter_core::seed::splitmix64;
 use std::sync::Arc;
 
@@ -86,8 +88,8 @@ impl Workload {
             let mut content = file
                 .content(entry(file, spec.id))
                 .map_err(|e| PromptError::File(e.to_string()))?;
-            if let Some(first) = content.messages.first_mut() {
-                first.text.insert_str(0, &self.slot(spec));
+            if let Some(first) = content.first_text_mut() {
+                first.insert_str(0, &self.slot(spec));
             }
             return Ok(content);
         }
@@ -111,14 +113,14 @@ impl Workload {
         }
         if let Source::Texts(dataset, _) = &self.source {
             let request = self.texts(dataset, spec.id)?;
-            return Ok(RequestContent {
+            return Ok(RequestContent::Prompt(Prompt {
                 messages: request.messages,
                 members: request.members,
-            });
+            }));
         }
         if let Some(prefixes) = &self.prefixes
             && prefixes.is_system()
-            && self.endpoint == Endpoint::Chat
+            && self.endpoint.has_messages()
         {
             let layout = prefixes.layout(spec.id, self.text_tokens(spec));
             return self.with_system_prompt(spec, &layout);
@@ -138,13 +140,10 @@ impl Workload {
         let own = self
             .tokenizer
             .write(number, key, spec.id, layout.own_tokens)?;
-        Ok(RequestContent {
-            messages: vec![
-                Message::new(Role::System, self.shared_text(layout)?),
-                Message::new(Role::User, own),
-            ],
-            members: Vec::new(),
-        })
+        Ok(RequestContent::of_messages(vec![
+            Message::new(Role::System, self.shared_text(layout)?),
+            Message::new(Role::User, own),
+        ]))
     }
 
     /// The request as a workload file has it, due at `at_ns`; `next` wait for its answer.
@@ -160,10 +159,10 @@ impl Workload {
         let spec = self.spec(id);
         let mut content = self.content(&spec, &[])?;
         let slot = self.slot(&spec);
-        if let Some(first) = content.messages.first_mut()
-            && first.text.starts_with(&slot)
+        if let Some(first) = content.first_text_mut()
+            && first.starts_with(&slot)
         {
-            first.text.drain(..slot.len());
+            first.drain(..slot.len());
         }
         Ok(FileRequest {
             spec,
@@ -184,8 +183,7 @@ impl Workload {
     pub fn prompt(&self, spec: &RequestSpec) -> Result<String, PromptError> {
         if let Source::File(_) | Source::Sessions(_) = &self.source {
             let content = self.content(spec, &[])?;
-            let texts: Vec<String> = content.messages.into_iter().map(|m| m.text).collect();
-            return Ok(texts.join("\n"));
+            return Ok(content.texts().join("\n"));
         }
         if let Source::Texts(dataset, _) = &self.source {
             return Ok(self.texts(dataset, spec.id)?.prompt());

@@ -26,8 +26,8 @@ fn texts(workload: &Workload, id: RequestId) -> Vec<(Role, String)> {
     let content = workload
         .content(&workload.spec(id), &[])
         .expect("a content");
-    let messages = content.messages.into_iter();
-    messages.map(|m| (m.role, m.text)).collect()
+    let messages = content.messages().iter();
+    messages.map(|m| (m.role, m.text.clone())).collect()
 }
 
 fn check_exact(tokenizer: &Tokenizer) {

@@ -2,9 +2,10 @@
 
 use crate::files::{file_of, read, refuse, with};
 use infermeter_core::environment::{Fate, SkipReason};
+use infermeter_core::plan::Members;
 use infermeter_core::request::{BodyMember, Message, Role};
 use infermeter_workload::{
-    Api, MemberRule, TextRequest, Texts, TraceFacts, TraceFormat, TraceOptions, read_rows,
+    MemberRule, TextRequest, Texts, TraceFacts, TraceFormat, TraceOptions, read_rows,
 };
 use std::collections::BTreeSet;
 
@@ -83,7 +84,7 @@ fn members_of_the_api_go_on_and_others_are_counted() {
 #[test]
 fn completions_and_flags_leave_members_out() {
     let rule = MemberRule {
-        api: Api::Completions,
+        known: Members::Completions,
         flags: BTreeSet::from(["temperature".to_owned()]),
     };
     let (found, _) = requests("a.jsonl", CALLS, rule);

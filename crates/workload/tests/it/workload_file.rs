@@ -3,7 +3,7 @@
 use infermeter_core::clock::Offset;
 use infermeter_core::plan::WorkloadKind;
 use infermeter_core::request::{
-    BodyMember, FollowUp, Message, RequestContent, RequestSpec, Role, Turn,
+    BodyMember, FollowUp, Message, Prompt, RequestContent, RequestSpec, Role, Turn,
 };
 use infermeter_workload::{
     FileHeader, FileRequest, SlotKey, Tokenizer, Workload, WorkloadFile, WorkloadWriter,
@@ -51,7 +51,7 @@ fn session() -> [FileRequest; 2] {
             planned: Some(Offset(5_000)),
         }],
         slot: Some(SlotKey::Own(4)),
-        content: RequestContent {
+        content: RequestContent::Prompt(Prompt {
             messages: vec![
                 Message::new(Role::System, " be brief \"now\"\n"),
                 Message {
@@ -63,7 +63,7 @@ fn session() -> [FileRequest; 2] {
                 name: "temperature".into(),
                 json: "0.5".into(),
             }],
-        },
+        }),
     };
     let second = FileRequest {
         spec: RequestSpec {
@@ -94,7 +94,8 @@ fn requests_come_back_as_they_were() {
     }
     let workload = Workload::from_file(file, tokenizer()).with_salt(1);
     let spec = workload.spec(8);
-    let text = &workload.content(&spec, &[]).expect("content").messages[0].text;
+    let text = workload.content(&spec, &[]).expect("content");
+    let text = &text.messages()[0].text;
     let slot = text
         .strip_suffix(" be brief \"now\"\n")
         .expect("behind the slot");

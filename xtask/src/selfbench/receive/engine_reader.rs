@@ -3,6 +3,7 @@
 use super::Reader;
 use anyhow::{Result, ensure};
 use infermeter_client::KeepTexts;
+use infermeter_client::dialect::Dialect;
 use infermeter_client::engine::{Destinations, Engine, EngineConfig, Route};
 use infermeter_client::live::Live;
 use infermeter_client::prepared::Prepared;
@@ -105,6 +106,7 @@ fn prepared(id: u64, chunks: usize) -> Prepared {
         bytes: b"POST /v1/chat/completions HTTP/1.1\r\nhost: loopback\r\ncontent-length: 0\r\n\r\n"
             .to_vec(),
         expect: Expect {
+            dialect: Dialect::default(),
             streaming: true,
             keep_texts: KeepTexts::UntilSettled,
             output_tokens: chunks,

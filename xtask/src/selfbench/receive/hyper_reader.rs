@@ -11,6 +11,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use infermeter_client::KeepTexts;
+use infermeter_client::dialect::Dialect;
 use infermeter_client::response::{Expect, ReadStamp, ResponseReader};
 use infermeter_core::clock::{Offset, monotonic_ns};
 use infermeter_core::record::StampSource;
@@ -109,6 +110,7 @@ impl Reader for HyperReader {
 /// Reads one answer to its end.
 async fn read(mut body: Incoming, chunks: usize, count: &Count) {
     let mut reader = ResponseReader::new(Expect {
+        dialect: Dialect::default(),
         streaming: true,
         keep_texts: KeepTexts::UntilSettled,
         output_tokens: chunks,

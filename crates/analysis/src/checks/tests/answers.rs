@@ -185,6 +185,10 @@ fn words_that_nobody_knows_are_quoted() {
         every(run, 130).for_each(|r| r.oddities.insert(Oddity::Mislabelled));
     };
     check(mislabelled, &["note answers-mislabelled"]);
+    let numbered = |run: &mut Run| {
+        every(run, 130).for_each(|r| r.oddities.insert(Oddity::Gap));
+    };
+    check(numbered, &["warning event-numbers-broken"]);
 }
 
 #[test]

@@ -1,101 +1,26 @@
-//! One event of an answer (or one whole answer) as facts by position: the fields of
-//! `chat.completion.chunk`, `text_completion` and their relatives that a record needs.
+//! What chat and completions have in common: answers as `choices`, streams that end in `[DONE]`, and the
+//! optional fields of their requests.
 //!
-//! It judges nothing: what makes a chunk is decided in [`super`].
+//! The fields of `chat.completion.chunk`, `text_completion` and their relatives that a record needs become
+//! facts by position. It judges nothing: what makes a chunk is decided in [`crate::answer`].
 
-use super::parts::{Parts, parts};
+use crate::answer::facts::{Choice, EventFacts, Unknown, Usage};
+use crate::answer::parts::parts;
+use crate::encode::Features;
 use crate::json::{Cursor, JsonError, Span, Text};
 use infermeter_core::record::ChunkKind;
 
 /// Which JSON is read: names of the choice's member that holds the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
+pub(super) enum Shape {
     /// An event of a stream: `delta`.
     Event,
     /// An answer that is not streamed: `message`.
     Whole,
 }
 
-/// What one event says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct EventFacts {
-    /// Elements of `choices`.
-    pub(crate) choices: u32,
-    /// A choice with another index than 0 was there.
-    pub(crate) other_choice: bool,
-    /// The choice with index 0.
-    pub(crate) choice: Option<Choice>,
-    /// `usage`, where it is an object.
-    pub(crate) usage: Option<Usage>,
-    /// `error`, where it is neither null nor false; the whole event where `object` is `error`.
-    pub(crate) error: Option<Span>,
-}
-
-/// What one choice says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Choice {
-    /// `delta.content` or `text`.
-    pub(crate) content: Option<Text>,
-    /// `delta.content`, where it is a list of parts.
-    pub(crate) parts: Option<Parts>,
-    /// `delta.reasoning_content`, `delta.reasoning` or `delta.thinking`, the first that is not empty.
-    pub(crate) reasoning: Option<Text>,
-    /// `delta.reasoning_details` and its like, where it holds text: the same reasoning once more where
-    /// [`Self::reasoning`] is there, too.
-    pub(crate) details: Option<Parts>,
-    /// `delta.refusal`.
-    pub(crate) refusal: Option<Text>,
-    /// `delta.tool_calls` (or the older `function_call`), where a name or arguments are not
-    /// empty.
-    pub(crate) tool_calls: Option<Span>,
-    /// `delta.role` is a string that is not empty.
-    pub(crate) role: bool,
-    /// `finish_reason`, not empty.
-    pub(crate) finish: Option<Text>,
-    /// Length of `token_ids`.
-    pub(crate) token_ids: Option<u32>,
-    /// Length of `logprobs.content` or `logprobs.tokens`.
-    pub(crate) logprobs: Option<u32>,
-    /// Members of the delta that hold something and are not understood.
-    pub(crate) unknown: Unknown,
-}
-
-/// Most names of members kept of one event.
-const MAX_UNKNOWN: usize = 4;
-
-/// Where the names of members that are not understood stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Unknown([Option<Span>; MAX_UNKNOWN]);
-
-impl Unknown {
-    /// Notes one; those beyond [`MAX_UNKNOWN`] are left out.
-    pub(super) fn add(&mut self, name: Span) {
-        if let Some(free) = self.0.iter_mut().find(|slot| slot.is_none()) {
-            *free = Some(name);
-        }
-    }
-
-    /// The names, by position.
-    pub(crate) fn names(self) -> impl Iterator<Item = Span> {
-        self.0.into_iter().flatten()
-    }
-}
-
-/// What the server says it used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Usage {
-    /// `prompt_tokens`.
-    pub(crate) prompt: Option<u32>,
-    /// `completion_tokens`.
-    pub(crate) completion: Option<u32>,
-    /// `prompt_tokens_details.cached_tokens`.
-    pub(crate) cached: Option<u32>,
-    /// `completion_tokens_details.reasoning_tokens`.
-    pub(crate) reasoning: Option<u32>,
-}
-
 /// Reads one JSON object.
-pub(crate) fn scan(document: &[u8], shape: Shape) -> Result<EventFacts, JsonError> {
+pub(super) fn scan(document: &[u8], shape: Shape) -> Result<EventFacts, JsonError> {
     let mut facts = EventFacts::default();
     let mut is_error = false;
     let mut cursor = Cursor::new(document);
@@ -123,7 +48,59 @@ pub(crate) fn scan(document: &[u8], shape: Shape) -> Result<EventFacts, JsonErro
     if is_error && facts.error.is_none() {
         facts.error = Some(Span { start, end });
     }
+    let has_usage = facts.usage.is_some();
+    facts.is_own = facts.choices > 0 || (has_usage && shape == Shape::Event);
+    facts.is_last = has_usage && facts.choices == 0;
     Ok(facts)
+}
+
+/// The names under which an answer's length is asked for.
+pub(super) const LENGTHS: &[&str] = &["max_tokens", "max_completion_tokens"];
+
+/// What these answers are called, and what they never lack.
+pub(super) const CALLED: &str = "chat or completions";
+pub(super) const SIGN: &str = "choices";
+
+/// What marks the end of a stream.
+pub(super) const END: &str = "finish_reason, final usage or [DONE]";
+
+/// A document is an answer, even one in which nothing stands yet.
+pub(super) fn answers(document: &[u8]) -> bool {
+    let mut found = false;
+    let mut cursor = Cursor::new(document);
+    let walked = cursor.object(|cursor, key| {
+        found |= matches!(cursor.key(key), b"choices" | b"usage");
+        cursor.skip()
+    });
+    found && walked.is_ok() && cursor.end().is_ok()
+}
+
+/// Field sets, from the most telling to the most careful.
+pub(super) fn rungs(stream: bool) -> Vec<Features> {
+    let set = |ignore_eos, include_usage, continuous_usage| Features {
+        ignore_eos,
+        include_usage,
+        continuous_usage,
+        ..Features::default()
+    };
+    if !stream {
+        return vec![set(true, false, false), set(false, false, false)];
+    }
+    vec![
+        set(true, true, true),
+        set(true, true, false),
+        set(false, true, true),
+        set(false, true, false),
+        set(false, false, false),
+    ]
+}
+
+/// The fields used when nothing is known: plain OpenAI.
+pub(super) fn careful(stream: bool) -> Features {
+    Features {
+        include_usage: stream,
+        ..Features::default()
+    }
 }
 
 fn choices(cursor: &mut Cursor<'_>, shape: Shape, facts: &mut EventFacts) -> Result<(), JsonError> {
@@ -195,16 +172,24 @@ fn output(cursor: &mut Cursor<'_>, choice: &mut Choice) -> Result<(), JsonError>
                 note_call(cursor, choice, start, filled);
             }
             b"role" => choice.role = string_if_any(cursor)?.is_some(),
-            _ => {
-                let value = cursor.skip_span()?;
-                let nothing = matches!(cursor.of(value), b"null" | b"false" | b"\"\"");
-                if !nothing && !is_empty_nest(cursor.of(value)) {
-                    choice.unknown.add(key.span);
-                }
-            }
+            _ => note_unknown(cursor, key, &mut choice.unknown)?,
         }
         Ok(())
     })
+}
+
+/// Takes a member that is not understood, and notes its name where it holds something.
+pub(super) fn note_unknown(
+    cursor: &mut Cursor<'_>,
+    key: Text,
+    unknown: &mut Unknown,
+) -> Result<(), JsonError> {
+    let value = cursor.skip_span()?;
+    let nothing = matches!(cursor.of(value), b"null" | b"false" | b"\"\"");
+    if !nothing && !is_empty_nest(cursor.of(value)) {
+        unknown.add(key.span);
+    }
+    Ok(())
 }
 
 /// `{}` or `[]`, whatever white space is inside.
@@ -297,7 +282,7 @@ pub(crate) fn tool_texts(calls: &[u8], found: &mut dyn FnMut(Text)) -> Result<()
 }
 
 /// Takes any value; a string that is not empty is handed out.
-fn string_if_any(cursor: &mut Cursor<'_>) -> Result<Option<Text>, JsonError> {
+pub(super) fn string_if_any(cursor: &mut Cursor<'_>) -> Result<Option<Text>, JsonError> {
     if cursor.peek() != Some(b'"') {
         cursor.skip()?;
         return Ok(None);
@@ -342,7 +327,7 @@ fn usage(cursor: &mut Cursor<'_>) -> Result<Option<Usage>, JsonError> {
     Ok(Some(usage))
 }
 
-fn detail(cursor: &mut Cursor<'_>, name: &[u8]) -> Result<Option<u32>, JsonError> {
+pub(super) fn detail(cursor: &mut Cursor<'_>, name: &[u8]) -> Result<Option<u32>, JsonError> {
     if cursor.peek() != Some(b'{') {
         cursor.skip()?;
         return Ok(None);

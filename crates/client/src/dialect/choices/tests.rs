@@ -1,6 +1,7 @@
 //! The scan finds what a full parse by serde_json finds.
 
-use super::{Choice, EventFacts, Shape, Usage, scan, tool_texts};
+use super::{Shape, scan, tool_texts};
+use crate::answer::facts::{Choice, EventFacts, Usage};
 use crate::json::{Text, append_decoded};
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof, proptest};
 use serde_json::{Map, Value, json};

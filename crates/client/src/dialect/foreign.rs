@@ -1,8 +1,9 @@
-//! Names the API that an answer is of, where it is neither chat nor completions.
+//! Names the API that an answer is of.
 //!
 //! It decodes nothing, and runs once for an answer at most: the request ends with what it says, so it
 //! may allocate and build a tree.
 
+use super::choices::{CALLED, SIGN};
 use serde_json::{Map, Value};
 
 /// Larger documents are not looked at: the first event of a stream is small.
@@ -32,8 +33,8 @@ const TYPES: [(&str, &str); 4] = [
     ("content-delta", "Cohere's chat"),
 ];
 
-/// The API of an event or a body, where it is a known one other than chat and completions.
-pub fn foreign_api(document: &[u8]) -> Option<&'static str> {
+/// The API of an event or a body, where it is a known one.
+pub(super) fn api_of(document: &[u8]) -> Option<&'static str> {
     if document.len() > MAX_PARSED {
         return None;
     }
@@ -46,9 +47,12 @@ pub fn foreign_api(document: &[u8]) -> Option<&'static str> {
 }
 
 fn named(members: &Map<String, Value>) -> Option<&'static str> {
-    // `choices` is the dialects' own, `error` an answer in any.
-    if members.contains_key("choices") || members.get("error").is_some_and(|e| !e.is_null()) {
+    // An error is an answer in any.
+    if members.get("error").is_some_and(|e| !e.is_null()) {
         return None;
+    }
+    if members.contains_key(SIGN) {
+        return Some(CALLED);
     }
     let object = members.get("object").and_then(Value::as_str);
     let kind = members.get("type").and_then(Value::as_str);
@@ -71,7 +75,7 @@ mod tests {
     #[test]
     fn answers_of_other_apis_are_named() {
         let check = |document: &str, api: Option<&str>| {
-            assert_eq!(foreign_api(document.as_bytes()), api, "{document}");
+            assert_eq!(api_of(document.as_bytes()), api, "{document}");
         };
         check(
             r#"{"index":0,"content":"pair","tokens":[6616],"stop":false,"id_slot":-1}"#,
@@ -105,7 +109,8 @@ mod tests {
             r#"{"text":"a","meta_info":{"id":"b"}}"#,
             Some("SGLang's native /generate"),
         );
-        check(r#"{"choices":[],"content":"a","stop":false}"#, None);
+        let chat = r#"{"choices":[],"content":"a","stop":false}"#;
+        check(chat, Some("chat or completions"));
         check(r#"{"usage":{"completion_tokens":3}}"#, None);
         check(r#"{"type":"ping"}"#, None);
         check(

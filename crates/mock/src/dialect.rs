@@ -1,0 +1,122 @@
+//! The APIs that the simulator speaks, one file each: what a request's body means, and how an answer is
+//! written.
+//!
+//! It decides nothing about an answer: tokens, parts, usage and end are given. Invariant: one table knows
+//! which dialect belongs to which [`Endpoint`].
+
+mod chat;
+mod choices;
+mod completions;
+mod messages;
+mod responses;
+
+use crate::content::{Part, ReasoningField};
+use crate::refusal::Refusal;
+use crate::render::Framing;
+use infermeter_core::plan::Endpoint;
+use std::borrow::Cow;
+use std::fmt;
+
+/// What the simulator has to know of an API.
+pub(crate) trait Wire: Sync {
+    /// A request's body in the members of chat and completions, which [`crate::api`] reads.
+    fn body<'b>(&self, bytes: &'b [u8]) -> Result<Cow<'b, [u8]>, Refusal> {
+        Ok(Cow::Borrowed(bytes))
+    }
+
+    /// What writes one answer.
+    fn voice(&self, naming: Naming<'_>) -> Box<dyn Voice>;
+}
+
+/// What the events of one answer have in common.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Naming<'a> {
+    /// The response's id, JSON text without quotes.
+    pub id: &'a str,
+    /// When it began, Unix time.
+    pub created_s: i64,
+    /// The model's name.
+    pub model: &'a str,
+    /// Where reasoning stands, for the APIs with several places.
+    pub reasoning_field: ReasoningField,
+}
+
+/// What a content event says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Saying<'a> {
+    /// What the text is.
+    pub part: Part,
+    /// JSON text without quotes.
+    pub text: &'a [u8],
+}
+
+/// What an answer in one piece says; JSON texts without quotes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Said<'a> {
+    /// The reasoning; absent where answers have none.
+    pub reasoning: Option<&'a [u8]>,
+    /// Name of the function called.
+    pub call: Option<&'a [u8]>,
+    /// The text, or the call's arguments.
+    pub text: &'a [u8],
+}
+
+/// Counts of a usage field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UsageCounts {
+    /// Prompt tokens.
+    pub prompt: u32,
+    /// Generated tokens.
+    pub completion: u32,
+    /// Prompt tokens found in the prefix cache, where that is told.
+    pub cached: Option<u32>,
+    /// Generated tokens that are reasoning, where that is told.
+    pub reasoning: Option<u32>,
+}
+
+/// What usage is known when an answer begins.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Opening {
+    /// Told by the APIs that count the prompt at once.
+    pub at_once: Option<UsageCounts>,
+    /// Told with every event.
+    pub with_each: Option<UsageCounts>,
+}
+
+/// Writes one answer, event by event or whole. Reasons of an end are `stop`, `length`, `tool_calls` and
+/// `content_filter`.
+pub(crate) trait Voice: fmt::Debug + Send {
+    /// Appends what comes before the first token.
+    fn role(&mut self, out: &mut Vec<u8>, opening: Opening, framing: Framing);
+
+    /// Appends a content event; `end` is the reason on the last one, and the usage where it goes along.
+    fn content(
+        &mut self,
+        out: &mut Vec<u8>,
+        saying: Saying<'_>,
+        end: (Option<&str>, Option<UsageCounts>),
+        framing: Framing,
+    );
+
+    /// Appends the usage behind the last content event.
+    fn usage(&mut self, out: &mut Vec<u8>, usage: UsageCounts, framing: Framing);
+
+    /// Appends the mark of the end.
+    fn end(&mut self, out: &mut Vec<u8>, framing: Framing);
+
+    /// Appends an error, and what follows it.
+    fn error(&mut self, out: &mut Vec<u8>, framing: Framing);
+
+    /// The body of an answer in one piece.
+    fn whole(&self, said: Said<'_>, finish: &str, usage: Option<UsageCounts>) -> Vec<u8>;
+}
+
+/// The dialect of an API.
+pub(crate) fn of(endpoint: Endpoint) -> &'static dyn Wire {
+    match endpoint {
+        Endpoint::Chat => &chat::Chat,
+        Endpoint::Completions => &completions::Completions,
+        Endpoint::Messages => &messages::Messages,
+        Endpoint::Responses => &responses::Responses,
+    }
+}

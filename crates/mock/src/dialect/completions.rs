@@ -1,0 +1,13 @@
+//! Completions in vLLM's shape.
+
+use super::choices::{Choices, Kind};
+use super::{Naming, Voice, Wire};
+
+/// The dialect.
+pub(super) struct Completions;
+
+impl Wire for Completions {
+    fn voice(&self, naming: Naming<'_>) -> Box<dyn Voice> {
+        Box::new(Choices::new(Kind::Completion, naming))
+    }
+}
