@@ -9,6 +9,7 @@ pub mod declared;
 pub mod finding;
 pub mod finish;
 pub mod gap;
+pub mod key;
 pub mod oddity;
 pub mod plan;
 pub mod rate;

@@ -6,13 +6,13 @@
 
 use crate::altered;
 use crate::judged::Judged;
-use crate::suggest::closest;
 use anyhow::{Context, Result, anyhow, bail};
 use infermeter_analysis::Run;
 use infermeter_audit::Side;
 use infermeter_audit::evidence;
 use infermeter_audit::facts::{Facts, SetupItem};
 use infermeter_audit::import::{self, ImportError, Mapping};
+use infermeter_core::text::closest;
 use infermeter_record::{
     MANIFEST_FILE, ParquetRecords, RESPONSES_FILE, RecordState, RunDirectory, read_manifest,
 };

@@ -3,7 +3,7 @@
 //! Reads, and writes nothing.
 
 use crate::audit::{Declared, gather};
-use crate::cli::AuditArgs;
+use crate::cli::tables::AuditArgs;
 use crate::{exit, input, output};
 use anyhow::{Context, Result, bail};
 use infermeter_audit::import::Mapping;

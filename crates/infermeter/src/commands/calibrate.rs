@@ -9,7 +9,7 @@ use crate::calibrate::render::render;
 use crate::calibrate::rung::rung;
 use crate::calibrate::spec::Spec;
 use crate::calibrate::store;
-use crate::cli::CalibrateArgs;
+use crate::cli::tables::CalibrateArgs;
 use crate::receiving::Receiving;
 use crate::{exit, output, place, run_id};
 use anyhow::{Context, Result};

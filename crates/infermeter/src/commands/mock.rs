@@ -1,6 +1,6 @@
 //! `infermeter mock`: the engine simulator on its own.
 
-use crate::cli::MockArgs;
+use crate::cli::tables::MockArgs;
 use crate::mock_child::READY;
 use crate::{exit, mock_settings, output, truth_table};
 use anyhow::{Context, Result, anyhow};
@@ -109,7 +109,7 @@ fn config(args: &MockArgs) -> Result<Config> {
 fn flags(args: &MockArgs) -> Result<Settings> {
     let field = args.reasoning_field.as_deref().map(str::parse).transpose();
     let usage = args.usage.as_deref().map(str::parse).transpose();
-    let rules = args.faults.iter().map(|rule| rule.parse());
+    let rules = args.fault.iter().map(|rule| rule.parse());
     let faults: Vec<FaultRule> = rules
         .collect::<Result<_, _>>()
         .map_err(|e: FaultRuleError| anyhow!("--fault: {e}"))?;
@@ -126,7 +126,7 @@ fn flags(args: &MockArgs) -> Result<Settings> {
         reasoning_field: field.map_err(|e: ChoiceError| anyhow!("--reasoning-field: {e}"))?,
         tool_call_share: args.tool_call_share,
         usage: usage.map_err(|e: ChoiceError| anyhow!("--usage: {e}"))?,
-        adapters: (!args.adapters.is_empty()).then(|| args.adapters.clone()),
+        adapters: (!args.adapter.is_empty()).then(|| args.adapter.clone()),
         faults: (!faults.is_empty()).then_some(faults),
         ..Settings::default()
     })

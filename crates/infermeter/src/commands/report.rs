@@ -1,15 +1,13 @@
 //! `infermeter report RUN_DIR`: recompute and print everything from the record.
 
-use crate::cli::ReportArgs;
+use crate::cli::tables::ReportArgs;
 use crate::judged::Judged;
 use crate::{altered, output, settle};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use infermeter_analysis::Run;
 use infermeter_core::finding::{Finding, Severity};
-use infermeter_core::plan::Deadlines;
 use infermeter_core::run::{ClientHealth, Progress, RunManifest, RunState, Window};
 use infermeter_core::schedule::Phase;
-use infermeter_core::slo::Slo;
 use infermeter_metrics::facts::RequestFacts;
 use infermeter_record::{
     CutOff, LeftOpen, ParquetRecords, RecordState, RunDirectory, Tail, free_room, read_manifest,
@@ -22,8 +20,6 @@ use infermeter_report::View;
 /// # Errors
 /// When the directory holds no run, or its files cannot be read.
 pub fn report(args: &ReportArgs) -> Result<u8> {
-    let objectives = objectives(args)?;
-    let fluidity = fluidity(args)?;
     let directory = RunDirectory::open(&args.run_dir)?;
     let mut manifest = read_manifest(directory.path())?;
     altered::note(directory.path(), &mut manifest)?;
@@ -42,10 +38,10 @@ pub fn report(args: &ReportArgs) -> Result<u8> {
         ),
     }
     let own_plan =
-        objectives.is_empty() && fluidity.is_none() && manifest.plan.strict >= args.strict;
-    manifest.plan.fluidity = fluidity.or(manifest.plan.fluidity);
-    if !objectives.is_empty() {
-        manifest.plan.slo = objectives;
+        args.slo.is_empty() && args.fluidity.is_none() && manifest.plan.strict >= args.strict;
+    manifest.plan.fluidity = args.fluidity.or(manifest.plan.fluidity);
+    if !args.slo.is_empty() {
+        manifest.plan.slo.clone_from(&args.slo);
     }
     manifest.plan.strict |= args.strict;
     let records = ParquetRecords::open(directory.path())?;
@@ -73,16 +69,6 @@ pub(super) fn view(full: bool) -> View {
         true => View::Full,
         false => View::Summary,
     }
-}
-
-fn objectives(args: &ReportArgs) -> Result<Vec<Slo>> {
-    let parse = |text: &String| text.parse::<Slo>().with_context(|| "--slo".to_owned());
-    args.slo.iter().map(parse).collect()
-}
-
-fn fluidity(args: &ReportArgs) -> Result<Option<Deadlines>> {
-    let parse = |text: &String| text.parse().with_context(|| "--fluidity".to_owned());
-    args.fluidity.as_ref().map(parse).transpose()
 }
 
 /// Turns a journal that a run left behind into its record.

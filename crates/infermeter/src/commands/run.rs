@@ -2,7 +2,8 @@
 
 use super::report::view;
 use crate::calibrate::cite;
-use crate::cli::RunArgs;
+use crate::cli::Given;
+use crate::cli::tables::RunArgs;
 use crate::dry_run::DryRun;
 use crate::exit::{self, ExitError};
 use crate::journal::Journal;
@@ -57,15 +58,15 @@ const SPIN_NS: i64 = 50_000;
 /// # Errors
 /// Before anything was measured: a wrong plan, a target that cannot be used, a directory that
 /// cannot be written. Afterwards the verdict and the exit code tell.
-pub fn run(args: &RunArgs) -> Result<u8> {
-    let mut resolved = layers::resolve(args)?;
+pub fn run(given: &Given) -> Result<u8> {
+    let args: RunArgs = given.read()?;
+    let mut resolved = layers::resolve(given, args.config.as_deref())?;
     tiling::settle(&mut resolved.plan)?;
     if args.print_config {
         output::print(&print_config::print_config(&resolved));
         return Ok(exit::OK);
     }
-    validate::validate(&resolved.plan)?;
-    validate::used(&resolved)?;
+    validate::validate(&resolved)?;
     input::of_plan(&mut resolved.plan, args.config.as_deref())?;
     target::template(&resolved.plan)?;
     let plan = resolved.plan.clone();

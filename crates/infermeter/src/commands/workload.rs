@@ -3,36 +3,22 @@
 //! It sends nothing and writes no file. Invariant: the rows are those that a run with the same
 //! options would use.
 
-use crate::cli::{HeadArgs, InspectArgs, WorkloadArgs, WorkloadCommand};
+use crate::cli::tables::{HeadArgs, InspectArgs};
 use crate::clients::Clients;
-use crate::commands::make;
 use crate::dataset_file::DatasetFile;
 use crate::inspect::{Figures, Gathered, Ink, text};
 use crate::{exit, input, output, trace_options};
 use anyhow::{Context, Result, bail};
-use infermeter_core::plan::{MAX_RATE, Plan, Warmup};
+use infermeter_core::plan::{Plan, Warmup};
 use infermeter_core::units::Span;
 use infermeter_workload::{Row, TokenCounter, Tokenizer, read_rows};
 use std::io::IsTerminal;
 
-/// Runs the subcommand.
+/// `workload inspect`.
 ///
 /// # Errors
 /// When the file cannot be read, with the line that is wrong.
-pub fn workload(args: &WorkloadArgs) -> Result<u8> {
-    match &args.command {
-        WorkloadCommand::Inspect(args) => inspect(args)?,
-        WorkloadCommand::Head(args) => head(args)?,
-        WorkloadCommand::Make(args) => make::make(args)?,
-        WorkloadCommand::Convert(args) => make::convert(args)?,
-    }
-    Ok(exit::OK)
-}
-
-fn inspect(args: &InspectArgs) -> Result<()> {
-    if args.limit == Some(0) {
-        bail!("--limit: must be above 0");
-    }
+pub fn inspect(args: &InspectArgs) -> Result<u8> {
     let Some(file) = &args.file else {
         return show(&of_clients(args)?, args.json);
     };
@@ -56,12 +42,6 @@ fn of_clients(args: &InspectArgs) -> Result<Figures> {
     let Some(clients) = &args.clients else {
         bail!("what to look into? give a FILE, or --clients synthetic");
     };
-    if args
-        .rate
-        .is_some_and(|rate| !(rate > 0.0 && rate <= MAX_RATE))
-    {
-        bail!("--rate: a number of requests per second above 0 and at most {MAX_RATE} is needed");
-    }
     let plan = Plan {
         clients: Some(clients.clone()),
         rate: args.rate,
@@ -90,22 +70,23 @@ fn of_clients(args: &InspectArgs) -> Result<Figures> {
     Ok(figures)
 }
 
-fn show(figures: &Figures, as_json: bool) -> Result<()> {
+fn show(figures: &Figures, as_json: bool) -> Result<u8> {
     if as_json {
         let json = serde_json::to_value(figures).context("figures as JSON")?;
         output::json(&json);
-        return Ok(());
+        return Ok(exit::OK);
     }
     let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let ink = if color { Ink::Ansi } else { Ink::Plain };
     output::print(&text(figures, ink));
-    Ok(())
+    Ok(exit::OK)
 }
 
-fn head(args: &HeadArgs) -> Result<()> {
-    if args.rows == 0 {
-        bail!("-n: must be above 0");
-    }
+/// `workload head`.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn head(args: &HeadArgs) -> Result<u8> {
     let options = trace_options::options(&args.trace_option, Some(args.rows), args.seed)?;
     let mut lines = String::new();
     let source = DatasetFile::open(&input::path(&args.file)?)?;
@@ -121,5 +102,5 @@ fn head(args: &HeadArgs) -> Result<()> {
     for remark in read?.remarks() {
         output::note(&format!("note: {remark}"));
     }
-    Ok(())
+    Ok(exit::OK)
 }
