@@ -11,6 +11,7 @@
 
 mod ci;
 mod coverage;
+mod docs;
 mod fuzz;
 mod selfbench;
 mod smoke;
@@ -24,6 +25,7 @@ cargo xtask TASK
 
   ci         everything that continuous integration checks, in order, stopping at the first failure
   coverage   how often intervals hold the truth, by simulation: [quick|full|NAME]
+  docs       the parts of the book that are made from tables of the code
   fuzz       broken bytes for everything that reads them: [--seconds N] [TARGET...]
   selfbench  the figures the instrument is held to: [NAME...] [--repeats=N]
   smoke      the README's first command with a shorter run, in a temporary directory
@@ -45,12 +47,13 @@ fn run_task() -> Result<()> {
         Some((task, rest)) => (task.as_str(), rest),
         None => ("help", &[][..]),
     };
-    if let ("ci" | "smoke" | "tidy", Some(extra)) = (task, rest.first()) {
+    if let ("ci" | "docs" | "smoke" | "tidy", Some(extra)) = (task, rest.first()) {
         bail!("cargo xtask {task} takes no argument, got `{extra}`");
     }
     match task {
         "ci" => ci::run(),
         "coverage" => coverage::run(rest),
+        "docs" => docs::run(),
         "fuzz" => fuzz::run(rest),
         "selfbench" => selfbench::run(rest),
         "smoke" => smoke::run(),

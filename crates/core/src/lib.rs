@@ -10,6 +10,7 @@ pub mod environment;
 pub mod finding;
 pub mod finish;
 pub mod gap;
+pub mod key;
 pub mod number;
 pub mod oddity;
 pub mod plan;

@@ -2,6 +2,7 @@
 
 mod deadlines;
 mod endpoint;
+mod keys;
 mod kinds;
 mod prefix;
 mod profile;
@@ -13,6 +14,7 @@ mod workload;
 
 pub use deadlines::{Deadlines, DeadlinesError};
 pub use endpoint::{Api, Endpoint, Input, Members, Output};
+pub use keys::Plan;
 pub use kinds::{AdapterWeight, ImageSpec, KindWeight, RequestKind, SamplingValue};
 pub use prefix::{MAX_PREFIXES, MAX_ROTATIONS, PrefixMode};
 pub use profile::{After, BurstPhases, Level, MAX_RATE, Point, RateProfile, Stretch};
@@ -24,11 +26,11 @@ pub use workload::{
     Bounds, Length, Lengths, MAX_TOKENS, MIN_PROMPT_TOKENS, MixPart, WorkloadClass, WorkloadKind,
 };
 
-use crate::slo::Slo;
+use crate::key::ValueKind;
+use crate::key_values;
 use crate::units::Span;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
-use std::path::PathBuf;
 use std::str::FromStr;
 
 /// Shape of the gaps between arrivals.
@@ -187,326 +189,17 @@ serde_as_text!(
     ServerMetrics
 );
 
-/// One complete plan. The names of the fields are those of the flags and of the plan file's keys.
-/// Lists and switches are never absent; an option is absent where nothing was asked for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Plan {
-    /// Layer of defaults that the plan rests on: `production`.
-    #[serde(default)]
-    pub profile: Option<String>,
-    /// `http://`, `https://`, `unix:/SOCKET` or `mock:PRESET`.
-    pub target: String,
-    /// Further servers of the same kind, over which the load is spread with the first.
-    #[serde(default)]
-    pub more_targets: Vec<String>,
-    /// How the load is spread over several addresses.
-    #[serde(default)]
-    pub balance: Balance,
-    /// The HTTP proxy that everything goes through.
-    #[serde(default)]
-    pub proxy: Option<String>,
-    /// Directory of the record.
-    pub out: Option<PathBuf>,
-    /// Open loop: requests per second.
-    pub rate: Option<f64>,
-    /// Open loop: requests per second over time.
-    pub rate_profile: Option<RateProfile>,
-    /// Closed loop: number of slots.
-    pub concurrency: Option<u32>,
-    /// Open loop: replay of a trace file.
-    pub trace: Option<PathBuf>,
-    /// Open loop: clients, each with a rate, gaps and lengths of its own: `synthetic` or a file.
-    #[serde(default)]
-    pub clients: Option<String>,
-    /// Rows of the trace or the dataset to use.
-    pub trace_limit: Option<u64>,
-    /// How the trace or the dataset is read: `NAME` or `NAME=VALUE`.
-    #[serde(default)]
-    pub trace_option: Vec<String>,
-    /// File of texts to send.
-    #[serde(default)]
-    pub dataset: Option<PathBuf>,
-    /// The order in which they are sent.
-    #[serde(default)]
-    pub dataset_order: DatasetOrder,
-    /// Trace offsets are multiplied by this.
-    pub time_scale: f64,
-    /// Share of the trace's rows that are kept, drawn at random; absent: all.
-    pub thin: Option<f64>,
-    /// Shape of the gaps.
-    pub arrival: ArrivalKind,
-    /// Coefficient of variation of gamma and Weibull gaps.
-    pub cv: Option<f64>,
-    /// Length of the measured window.
-    pub duration: Option<Span>,
-    /// Number of measured requests.
-    pub requests: Option<u64>,
-    /// Warm-up; absent means the default of [`Warmup::default_for`].
-    pub warmup: Option<Warmup>,
-    /// Requests as `workload make` wrote them, and their instants where nothing else says when.
-    #[serde(default)]
-    pub workload_file: Option<PathBuf>,
-    /// What is sent (not with a trace, which brings its own lengths).
-    pub workload: WorkloadKind,
-    /// What prompts share at their beginnings; absent: nothing, but what a trace or a dataset shares.
-    #[serde(default)]
-    pub prefix: Option<PrefixMode>,
-    /// Conversations of several turns, `NAME=VALUE` (see [`Sessions`]); empty: requests stand alone.
-    #[serde(default)]
-    pub sessions: Vec<String>,
-    /// Header that carries the number of a request's session.
-    #[serde(default)]
-    pub session_header: Option<String>,
-    /// Model name; absent: the first of `/v1/models`.
-    pub model: Option<String>,
-    /// The API spoken.
-    pub endpoint: Endpoint,
-    /// Ask for a plain answer instead of a stream.
-    pub no_stream: bool,
-    /// Seed from which the two below derive.
-    pub seed: u64,
-    /// Seed of lengths and prompts.
-    pub workload_seed: Option<u64>,
-    /// Seed of arrival times.
-    pub schedule_seed: Option<u64>,
-    /// Number mixed into each prompt's salt; absent: fresh for each run, so that a prefix cache
-    /// warmed by one run does not serve the next.
-    pub salt: Option<u64>,
-    /// File with the model's chat template: Jinja, or a `tokenizer_config.json`.
-    #[serde(default)]
-    pub chat_template: Option<PathBuf>,
-    /// What prompt lengths count.
-    #[serde(default)]
-    pub count: PromptCount,
-    /// `o200k`, `cl100k`, or the path of a `tokenizer.json`.
-    pub tokenizer: String,
-    /// Client threads; absent: one per core, half of the cores against `mock:`.
-    pub threads: Option<u32>,
-    /// Most connections open at once.
-    pub max_connections: Option<u32>,
-    /// Number of runs, each with seeds and salt of its own; with `until` the most of them.
-    #[serde(default)]
-    pub repeat: Option<u32>,
-    /// Repeat until an interval over the runs is this narrow.
-    #[serde(default)]
-    pub until: Option<Until>,
-    /// Objectives.
-    pub slo: Vec<Slo>,
-    /// Percentiles asked for beside the default ones: `p75`.
-    pub percentile: Vec<String>,
-    /// When the tokens of an answer are due; absent: as the objectives say.
-    #[serde(default)]
-    pub fluidity: Option<Deadlines>,
-    /// Time to open a connection.
-    pub connect_timeout: Span,
-    /// Time for a whole request.
-    pub timeout: Span,
-    /// Time to the first token.
-    pub first_token_timeout: Option<Span>,
-    /// Longest silence inside an answer.
-    pub idle_timeout: Option<Span>,
-    /// Longest idle time after which a connection is used again.
-    pub keepalive: Span,
-    /// Send a request again, once, when a reused connection was reset before any response byte.
-    pub retry_stale: bool,
-    /// Extra headers, `Name: value`.
-    pub header: Vec<String>,
-    /// JSON object merged into each request body.
-    pub extra_body: Option<serde_json::Value>,
-    /// Kinds of requests by weight; empty: all requests carry all that is asked for below.
-    #[serde(default)]
-    pub kind: Vec<KindWeight>,
-    /// File with a JSON schema that answers keep to.
-    #[serde(default)]
-    pub schema: Option<PathBuf>,
-    /// Regular expression that answers match.
-    #[serde(default)]
-    pub regex: Option<String>,
-    /// File with a grammar that answers follow.
-    #[serde(default)]
-    pub grammar: Option<PathBuf>,
-    /// Definitions of tools: a file, or a number of made-up ones.
-    #[serde(default)]
-    pub tools: Option<String>,
-    /// `auto`, `required`, `none`, or the name of a tool.
-    #[serde(default)]
-    pub tool_choice: Option<String>,
-    /// Images made for each request.
-    #[serde(default)]
-    pub images: Option<ImageSpec>,
-    /// Files of images, of which each request carries one.
-    #[serde(default)]
-    pub image: Vec<PathBuf>,
-    /// Adapters by weight, sent as `model`.
-    #[serde(default)]
-    pub lora: Vec<AdapterWeight>,
-    /// Sampling parameters of all requests.
-    #[serde(default)]
-    pub sampling: Vec<SamplingValue>,
-    /// File with a JSON body with placeholders, for an API of another form.
-    #[serde(default)]
-    pub body_template: Option<PathBuf>,
-    /// Path of the requests, where it is not the API's.
-    #[serde(default)]
-    pub endpoint_path: Option<String>,
-    /// File with the API key; absent: `OPENAI_API_KEY`.
-    pub api_key_file: Option<PathBuf>,
-    /// File with certificates (PEM) to trust beside the platform's.
-    pub tls_ca: Option<PathBuf>,
-    /// Believe any certificate.
-    #[serde(default)]
-    pub tls_insecure: bool,
-    /// Write `responses.jsonl`.
-    pub save_responses: bool,
-    /// Print JSON on standard output.
-    pub json: bool,
-    /// Print nothing but the result's path and errors.
-    pub quiet: bool,
-    /// Print every figure of every metric below the summary.
-    #[serde(default)]
-    pub full: bool,
-    /// Exit 3 for Questionable too.
-    pub strict: bool,
-    /// Send no feature probes before the run.
-    pub no_probe: bool,
-    /// Time for the answer to one probe; absent: 10 s, or `timeout` where that is shorter.
-    #[serde(default)]
-    pub probe_timeout: Option<Span>,
-    /// Send pairs of a repeated and a fresh prompt before the run: does the server cache responses?
-    #[serde(default)]
-    pub probe_response_cache: bool,
-    /// Declared hardware of the server: `gpu=H100, count=8`, or text.
-    pub hardware: Option<String>,
-    /// Declared facts about the model: `version=..., quantisation=fp8`.
-    #[serde(default)]
-    pub model_info: Option<String>,
-    /// Declared facts about the engine: `engine=vllm, version=0.11.0, tp=2`.
-    #[serde(default)]
-    pub engine_info: Option<String>,
-    /// Declared number of accelerators; per-accelerator figures need it.
-    pub gpus: Option<u32>,
-    /// Declared engine and version.
-    pub engine: Option<String>,
-    /// Declared quantisation.
-    pub quantization: Option<String>,
-    /// Free text kept with the run.
-    pub label: Option<String>,
-    /// How the client receives.
-    #[serde(default)]
-    pub io: Io,
-    /// Have the kernel stamp when requests really leave.
-    #[serde(default)]
-    pub audit_send: bool,
-    /// Where the server's own metrics are read during the run.
-    #[serde(default)]
-    pub server_metrics: ServerMetrics,
-    /// From one reading of them to the next.
-    #[serde(default = "server_metrics_interval")]
-    pub server_metrics_interval: Span,
-    /// Busy-wait after each event: artificial client load, to show what kernel stamps buy.
-    pub burn: Option<Span>,
-}
-
-/// Once a second: far shorter than what a queue's correlation lasts, and no load on a server.
-fn server_metrics_interval() -> Span {
-    Span::seconds(1)
-}
+key_values!(ValueKind::OneOf(&["poisson", "constant", "gamma", "weibull"]) => ArrivalKind);
+key_values!(ValueKind::OneOf(&["chat", "completions", "messages", "responses"]) => Endpoint);
+key_values!(ValueKind::OneOf(&["round-robin", "least-in-flight"]) => Balance);
+key_values!(ValueKind::OneOf(&["text", "template"]) => PromptCount);
+key_values!(ValueKind::OneOf(&["file", "shuffled", "conversations"]) => DatasetOrder);
+key_values!(ValueKind::OneOf(&["auto", "uring", "epoll"]) => Io);
+key_values!(ValueKind::Text =>
+    PrefixMode, RateProfile, WorkloadKind, Warmup, Until, Deadlines, KindWeight, AdapterWeight,
+    ImageSpec, SamplingValue, ServerMetrics);
 
 impl Plan {
-    /// Every field at its default, with an empty target.
-    pub fn defaults() -> Self {
-        Self {
-            profile: None,
-            target: String::new(),
-            more_targets: Vec::new(),
-            balance: Balance::RoundRobin,
-            proxy: None,
-            out: None,
-            rate: None,
-            rate_profile: None,
-            concurrency: None,
-            trace: None,
-            clients: None,
-            trace_limit: None,
-            trace_option: Vec::new(),
-            dataset: None,
-            dataset_order: DatasetOrder::File,
-            time_scale: 1.0,
-            thin: None,
-            arrival: ArrivalKind::Poisson,
-            cv: None,
-            duration: None,
-            requests: None,
-            warmup: None,
-            workload_file: None,
-            workload: WorkloadKind::One(WorkloadClass::Chat),
-            prefix: None,
-            sessions: Vec::new(),
-            session_header: None,
-            model: None,
-            endpoint: Endpoint::Chat,
-            no_stream: false,
-            seed: 1,
-            workload_seed: None,
-            schedule_seed: None,
-            salt: None,
-            chat_template: None,
-            count: PromptCount::Text,
-            tokenizer: "o200k".to_owned(),
-            threads: None,
-            max_connections: None,
-            repeat: None,
-            until: None,
-            slo: Vec::new(),
-            percentile: Vec::new(),
-            fluidity: None,
-            connect_timeout: Span::seconds(10),
-            timeout: Span::seconds(300),
-            first_token_timeout: None,
-            idle_timeout: None,
-            keepalive: Span::seconds(4),
-            retry_stale: false,
-            header: Vec::new(),
-            extra_body: None,
-            kind: Vec::new(),
-            schema: None,
-            regex: None,
-            grammar: None,
-            tools: None,
-            tool_choice: None,
-            images: None,
-            image: Vec::new(),
-            lora: Vec::new(),
-            sampling: Vec::new(),
-            body_template: None,
-            endpoint_path: None,
-            api_key_file: None,
-            tls_ca: None,
-            tls_insecure: false,
-            save_responses: false,
-            json: false,
-            quiet: false,
-            full: false,
-            strict: false,
-            no_probe: false,
-            probe_timeout: None,
-            probe_response_cache: false,
-            hardware: None,
-            model_info: None,
-            engine_info: None,
-            gpus: None,
-            engine: None,
-            quantization: None,
-            label: None,
-            io: Io::Auto,
-            audit_send: false,
-            server_metrics: ServerMetrics::Auto,
-            server_metrics_interval: server_metrics_interval(),
-            burn: None,
-        }
-    }
-
     /// The run's two seeds.
     pub fn seeds(&self) -> crate::seed::Seeds {
         let derived = crate::seed::Seeds::derive(self.seed);
@@ -583,6 +276,23 @@ mod tests {
         };
         let text = serde_json::to_string(&plan).expect("plans serialise");
         assert_eq!(serde_json::from_str::<Plan>(&text).expect("and back"), plan);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_printed_reads_back(a in 1..i64::MAX, b in 1..i64::MAX, n in 0..u64::MAX, p in 1..9999) {
+            let (time, next) = (Span(a), Span(b));
+            let warmup = Warmup { time, requests: n };
+            proptest::prop_assert_eq!(warmup.to_string().parse(), Ok(warmup));
+            let deadlines = Deadlines { first: time, next };
+            proptest::prop_assert_eq!(deadlines.to_string().parse(), Ok(deadlines));
+            let slo = crate::slo::Slo {
+                metric: crate::slo::SloMetric::Ttft,
+                percentile: f64::from(p) / 100.0,
+                limit: time,
+            };
+            proptest::prop_assert_eq!(slo.to_string().parse::<crate::slo::Slo>().ok(), Some(slo));
+        }
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! Layers of a plan: defaults, a profile of them, plan file, flags. Each key's value comes from the topmost layer
 //! that has it, and its origin is kept.
 //!
-//! A layer is a map from key to JSON value; the names of the keys are those of [`Plan`]'s fields.
+//! A layer is a map from key to JSON value; the keys are those of [`Plan`]'s table.
 
-use crate::cli::RunArgs;
+use crate::cli::Given;
+use crate::values::{self, shown};
 use anyhow::{Context, Result, anyhow, bail};
+use infermeter_core::key::{Hint, Key, Keyed, hint};
 use infermeter_core::plan::Plan;
+use infermeter_core::text::closest;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,8 +27,8 @@ pub enum Origin {
     Profile(String),
     /// A line of the plan file.
     File(String),
-    /// A flag.
-    Flag,
+    /// A flag, as it was written.
+    Flag(String),
 }
 
 impl fmt::Display for Origin {
@@ -34,7 +37,7 @@ impl fmt::Display for Origin {
             Self::Default => f.write_str("default"),
             Self::Profile(name) => write!(f, "profile {name}"),
             Self::File(path) => write!(f, "file {path}"),
-            Self::Flag => f.write_str("flag"),
+            Self::Flag(_) => f.write_str("flag"),
         }
     }
 }
@@ -48,45 +51,90 @@ pub struct Resolved {
     pub origins: BTreeMap<String, Origin>,
 }
 
-/// Resolves flags and their plan file.
+impl Resolved {
+    /// Something was asked for: a flag was given, or the value is not the default. (What
+    /// `--print-config` prints names every key, and asks for nothing by naming a default.)
+    pub fn given(&self, key: &str) -> bool {
+        let by_flag = matches!(self.origins.get(key), Some(Origin::Flag(_)));
+        by_flag || differs(&values::map_of(&self.plan), key)
+    }
+
+    /// A message that names flags, with each name as the user wrote it: another spelling of the flag,
+    /// or the key of the plan file.
+    pub fn in_users_words(&self, message: &str) -> String {
+        let mut words = String::new();
+        let mut file = None;
+        let mut rest = message;
+        while let Some(at) = rest.find("--") {
+            let is_name = |c: char| c.is_ascii_lowercase() || c == '-';
+            let name = &rest[at + 2..];
+            let name = &name[..name.find(|c| !is_name(c)).unwrap_or(name.len())];
+            words.push_str(&rest[..at]);
+            match self.origins.get(name) {
+                Some(Origin::Flag(written)) => words.push_str(written),
+                Some(Origin::File(path)) => {
+                    file = Some(path);
+                    words.push_str(&format!("`{name}`"));
+                }
+                _ => words.push_str(&rest[at..at + 2 + name.len()]),
+            }
+            rest = &rest[at + 2 + name.len()..];
+        }
+        words.push_str(rest);
+        match file {
+            Some(path) => format!("plan file {path}: {words}"),
+            None => words,
+        }
+    }
+}
+
+/// A value of the plan is not the default.
+pub fn differs(values: &Map<String, Value>, key: &str) -> bool {
+    let known = Plan::KEYS.iter().find(|known| known.name == key);
+    known.is_some_and(|known| values.get(key) != Some(&(known.default)()))
+}
+
+/// Resolves flags and a plan file.
 ///
 /// # Errors
 /// With the flag or the file's key that is wrong, and a suggestion where a name is misspelt.
-pub fn resolve(args: &RunArgs) -> Result<Resolved> {
-    let defaults = as_map(&Plan::defaults());
-    let mut origins: BTreeMap<String, Origin> = defaults
+pub fn resolve(given: &Given, config: Option<&Path>) -> Result<Resolved> {
+    let mut merged = values::defaults::<Plan>();
+    let mut origins: BTreeMap<String, Origin> = merged
         .keys()
-        .map(|k| (k.clone(), Origin::Default))
+        .map(|key| (key.clone(), Origin::Default))
         .collect();
-    let mut merged = defaults.clone();
-    let file = match &args.config {
+    let file = match config {
         Some(path) => read_file(path)?,
         None => Map::new(),
     };
-    let named = file.get("profile").and_then(Value::as_str);
-    if let Some(name) = args.profile.as_deref().or(named) {
+    let flags = given.flags.iter();
+    let named = flags.clone().find(|flag| flag.key == "profile");
+    let named = named.map_or_else(|| file.get("profile"), |flag| Some(&flag.value));
+    if let Some(name) = named.and_then(Value::as_str) {
         for (key, value) in profile(name)? {
             origins.insert((*key).to_owned(), Origin::Profile(name.to_owned()));
             merged.insert((*key).to_owned(), (*value).into());
         }
     }
-    if let Some(path) = &args.config {
-        let origin = Origin::File(path.display().to_string());
-        for (key, value) in file {
-            check_key(&key, &defaults).with_context(|| format!("plan file {}", path.display()))?;
-            let value = coerce(&key, value, &defaults)
-                .with_context(|| format!("plan file {}: key `{key}`", path.display()))?;
-            check_value(&key, &value)
-                .with_context(|| format!("plan file {}: key `{key}`", path.display()))?;
-            origins.insert(key.clone(), origin.clone());
-            merged.insert(key, value);
+    if let Some(path) = config {
+        let place = path.display().to_string();
+        for (name, value) in file {
+            let key = key(&name).with_context(|| format!("plan file {place}"))?;
+            let value = values::read::<Plan>(key, value);
+            let value = value.with_context(|| format!("plan file {place}: key `{name}`"))?;
+            origins.insert(name.clone(), Origin::File(place.clone()));
+            merged.insert(name, value);
         }
     }
-    for (key, value) in flags(args) {
-        let value = coerce(&key, value, &defaults).with_context(|| flag_name(&key))?;
-        check_value(&key, &value).with_context(|| flag_name(&key))?;
-        origins.insert(key.clone(), Origin::Flag);
-        merged.insert(key, value);
+    for flag in flags {
+        let Some(key) = Plan::KEYS.iter().find(|key| key.name == flag.key) else {
+            continue;
+        };
+        let value = values::read::<Plan>(key, flag.value.clone());
+        let value = value.with_context(|| flag.written.clone())?;
+        origins.insert(flag.key.to_owned(), Origin::Flag(flag.written.clone()));
+        merged.insert(flag.key.to_owned(), value);
     }
     let plan = serde_json::from_value(Value::Object(merged))?;
     Ok(Resolved { plan, origins })
@@ -101,7 +149,7 @@ fn profile(name: &str) -> Result<&'static [(&'static str, &'static str)]> {
     let known = PROFILES.iter().find(|(known, _)| *known == name);
     known.map(|(_, keys)| *keys).ok_or_else(|| {
         let names = PROFILES.map(|(name, _)| name);
-        let near = infermeter_session::suggest::closest(name, names.into_iter());
+        let near = closest(name, names.into_iter());
         let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
         let all = names.join(", ");
         anyhow!(
@@ -109,21 +157,6 @@ fn profile(name: &str) -> Result<&'static [(&'static str, &'static str)]> {
             shown(name)
         )
     })
-}
-
-fn flag_name(key: &str) -> String {
-    if key == "target" {
-        "target".to_owned()
-    } else {
-        format!("--{key}")
-    }
-}
-
-fn as_map(plan: &Plan) -> Map<String, Value> {
-    match serde_json::to_value(plan) {
-        Ok(Value::Object(map)) => map,
-        _ => Map::new(),
-    }
 }
 
 fn read_file(path: &Path) -> Result<Map<String, Value>> {
@@ -175,317 +208,76 @@ fn yaml_value(text: &str) -> Result<Value> {
     })
 }
 
-fn check_key(key: &str, known: &Map<String, Value>) -> Result<()> {
-    if known.contains_key(key) {
-        return Ok(());
+/// The key of this name.
+fn key(name: &str) -> Result<&'static Key> {
+    if let Some(key) = Plan::KEYS.iter().find(|key| key.name == name) {
+        return Ok(key);
     }
-    let suggestion = infermeter_session::suggest::closest(key, known.keys().map(String::as_str));
-    match suggestion {
-        Some(name) => bail!("unknown key `{}`; did you mean `{name}`?", shown(key)),
-        None => bail!(
-            "unknown key `{}`; the keys are the names of the flags of `run`",
-            shown(key)
-        ),
+    let keys: Vec<&Key> = Plan::KEYS.iter().collect();
+    let name_shown = shown(name);
+    match hint(name, &keys) {
+        Some(Hint::Key(key)) => bail!("unknown key `{name_shown}`; did you mean `{key}`?"),
+        Some(Hint::Tip(tip)) => bail!("unknown key `{name_shown}`; {tip}"),
+        None => bail!("unknown key `{name_shown}`; the keys are the names of the flags of `run`"),
     }
-}
-
-fn shown(text: &str) -> String {
-    infermeter_core::text::inert(text, 80)
-}
-
-/// What a key's value is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Number,
-    Whole,
-    Switch,
-    List,
-    Object,
-    Text,
-}
-
-fn kind(key: &str, defaults: &Map<String, Value>) -> Kind {
-    match (key, defaults.get(key)) {
-        ("rate" | "time-scale" | "thin" | "cv", _) => Kind::Number,
-        (
-            "concurrency" | "trace-limit" | "requests" | "seed" | "workload-seed" | "schedule-seed"
-            | "repeat" | "salt" | "threads" | "max-connections" | "gpus",
-            _,
-        ) => Kind::Whole,
-        ("extra-body", _) => Kind::Object,
-        (_, Some(Value::Bool(_))) => Kind::Switch,
-        (_, Some(Value::Array(_))) => Kind::List,
-        _ => Kind::Text,
-    }
-}
-
-/// Brings a value as written (often text) to the shape that the plan's field has.
-fn coerce(key: &str, value: Value, defaults: &Map<String, Value>) -> Result<Value> {
-    let not = |what: &str, value: &Value| {
-        let text = value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned);
-        anyhow!("`{}` is not {what}", shown(&text))
-    };
-    Ok(match (kind(key, defaults), value) {
-        (_, Value::Null) => Value::Null,
-        (Kind::Number, value) => match number(&value) {
-            Some(number) => Value::Number(number),
-            None => return Err(not("a number", &value)),
-        },
-        (Kind::Whole, value) => match number(&value).filter(serde_json::Number::is_u64) {
-            Some(number) => Value::Number(number),
-            None => return Err(not("a whole number, 0 or more", &value)),
-        },
-        (Kind::Object, Value::String(text)) => parse_object(&text)?,
-        (Kind::Switch, value) if !value.is_boolean() => return Err(not("true or false", &value)),
-        (Kind::List, Value::String(text)) => Value::Array(vec![Value::String(text)]),
-        (Kind::List, Value::Array(list)) if list.iter().all(Value::is_string) => list.into(),
-        (Kind::List, _) => bail!("write a text, or a list of texts: [\"...\", \"...\"]"),
-        (Kind::Text, Value::String(text)) if text.trim().is_empty() && key != "target" => {
-            bail!("nothing in it: give a value, or leave it away")
-        }
-        (Kind::Text, Value::Number(n)) => Value::String(n.to_string()),
-        (Kind::Text, value) if !value.is_string() => return Err(not("a text", &value)),
-        (_, other) => other,
-    })
-}
-
-fn number(value: &Value) -> Option<serde_json::Number> {
-    match value {
-        Value::Number(number) => Some(number.clone()),
-        Value::String(text) => serde_json::from_str(text.trim()).ok(),
-        _ => None,
-    }
-}
-
-fn parse_object(text: &str) -> Result<Value> {
-    let value: Value = serde_json::from_str(text)
-        .map_err(|e| anyhow!("not JSON: {e}; write '{{\"key\": value}}'"))?;
-    if value.is_object() {
-        Ok(value)
-    } else {
-        bail!("must be a JSON object")
-    }
-}
-
-/// Checks a single key by reading a plan that has it and defaults elsewhere: the message is the
-/// field's own.
-fn check_value(key: &str, value: &Value) -> Result<()> {
-    let mut map = as_map(&Plan::defaults());
-    map.insert(key.to_owned(), value.clone());
-    serde_json::from_value::<Plan>(Value::Object(map))
-        .map(|_| ())
-        .map_err(|e| {
-            let text = e.to_string();
-            if text.ends_with("expected u32") {
-                return anyhow!("`{value}` is too large");
-            }
-            let text = text.split(" at line ").next().unwrap_or(&text);
-            one_of(text).unwrap_or_else(|| anyhow!("{text}"))
-        })
-}
-
-/// What serde says of a name that is none of several, with the one that may be meant.
-fn one_of(text: &str) -> Option<anyhow::Error> {
-    let (name, expected) = text
-        .strip_prefix("unknown variant `")?
-        .split_once("`, expected ")?;
-    let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-    let near = infermeter_session::suggest::closest(name, known.iter().copied());
-    let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-    let known = known.join(", ");
-    Some(anyhow!("`{}` is none of {known}{near}", shown(name)))
-}
-
-/// Flags with one value, by key.
-fn texts(args: &RunArgs) -> Vec<(&'static str, &Option<String>)> {
-    vec![
-        ("target", &args.target),
-        ("out", &args.out),
-        ("rate", &args.rate),
-        ("rate-profile", &args.rate_profile),
-        ("concurrency", &args.concurrency),
-        ("trace", &args.trace),
-        ("clients", &args.clients),
-        ("dataset", &args.dataset),
-        ("dataset-order", &args.dataset_order),
-        ("trace-limit", &args.trace_limit),
-        ("time-scale", &args.time_scale),
-        ("thin", &args.thin),
-        ("arrival", &args.arrival),
-        ("cv", &args.cv),
-        ("duration", &args.duration),
-        ("requests", &args.requests),
-        ("warmup", &args.warmup),
-        ("repeat", &args.repeat),
-        ("until", &args.until),
-        ("fluidity", &args.fluidity),
-        ("seed", &args.seed),
-        ("workload-seed", &args.workload_seed),
-        ("schedule-seed", &args.schedule_seed),
-        ("salt", &args.salt),
-        ("workload-file", &args.workload_file),
-        ("workload", &args.workload),
-        ("prefix", &args.prefix),
-        ("session-header", &args.session_header),
-        ("model", &args.model),
-        ("profile", &args.profile),
-        ("schema", &args.schema),
-        ("regex", &args.regex),
-        ("grammar", &args.grammar),
-        ("tools", &args.tools),
-        ("tool-choice", &args.tool_choice),
-        ("images", &args.images),
-        ("body-template", &args.body_template),
-        ("endpoint-path", &args.endpoint_path),
-        ("endpoint", &args.endpoint),
-        ("tokenizer", &args.tokenizer),
-        ("chat-template", &args.chat_template),
-        ("count", &args.count),
-        ("extra-body", &args.extra_body),
-        ("api-key-file", &args.api_key_file),
-        ("tls-ca", &args.tls_ca),
-        ("probe-timeout", &args.probe_timeout),
-        ("gpus", &args.gpus),
-        ("engine", &args.engine),
-        ("quantization", &args.quantization),
-        ("label", &args.label),
-        ("threads", &args.threads),
-        ("max-connections", &args.max_connections),
-        ("connect-timeout", &args.connect_timeout),
-        ("timeout", &args.timeout),
-        ("first-token-timeout", &args.first_token_timeout),
-        ("idle-timeout", &args.idle_timeout),
-        ("keepalive", &args.keepalive),
-        ("balance", &args.balance),
-        ("proxy", &args.proxy),
-        ("io", &args.io),
-        ("server-metrics", &args.server_metrics),
-        ("server-metrics-interval", &args.server_metrics_interval),
-        ("burn", &args.burn),
-    ]
-}
-
-/// The flags that were given, as a layer.
-fn flags(args: &RunArgs) -> Vec<(String, Value)> {
-    let lists = [
-        ("more-targets", &args.more_targets),
-        ("trace-option", &args.trace_option),
-        ("sessions", &args.sessions),
-        ("header", &args.header),
-        ("kind", &args.kind),
-        ("image", &args.image),
-        ("lora", &args.lora),
-        ("sampling", &args.sampling),
-        ("slo", &args.slo),
-        ("percentile", &args.percentile),
-    ];
-    let switches = [
-        ("no-stream", args.no_stream),
-        ("tls-insecure", args.tls_insecure),
-        ("no-probe", args.no_probe),
-        ("probe-response-cache", args.probe_response_cache),
-        ("save-responses", args.save_responses),
-        ("json", args.json),
-        ("quiet", args.quiet),
-        ("full", args.full),
-        ("strict", args.strict),
-        ("retry-stale", args.retry_stale),
-        ("audit-send", args.audit_send),
-    ];
-    let declared = [
-        ("hardware", &args.hardware),
-        ("model-info", &args.model_info),
-        ("engine-info", &args.engine_info),
-    ];
-    let text = |s: &String| Value::String(s.clone());
-    let mut layer: Vec<(String, Value)> = texts(args)
-        .iter()
-        .filter_map(|(key, value)| Some(((*key).to_owned(), text(value.as_ref()?))))
-        .collect();
-    let given = declared.iter().filter(|(_, pieces)| !pieces.is_empty());
-    layer.extend(given.map(|(key, pieces)| ((*key).to_owned(), text(&pieces.join(", ")))));
-    layer.extend(
-        lists
-            .iter()
-            .filter(|(_, l)| !l.is_empty())
-            .map(|(key, list)| {
-                (
-                    (*key).to_owned(),
-                    Value::Array(list.iter().map(text).collect()),
-                )
-            }),
-    );
-    layer.extend(
-        switches
-            .iter()
-            .filter(|(_, on)| *on)
-            .map(|(key, _)| ((*key).to_owned(), true.into())),
-    );
-    layer
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
+    use infermeter_core::key::ValueKind;
+    use serde_json::json;
+    use std::path::PathBuf;
 
-    fn file(name: &str, text: &str) -> (tempfile::TempDir, RunArgs) {
+    fn file(name: &str, text: &str) -> (tempfile::TempDir, PathBuf) {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join(name);
-        std::fs::File::create(&path)
-            .and_then(|mut f| f.write_all(text.as_bytes()))
-            .expect("file");
-        (
-            dir,
-            RunArgs {
-                config: Some(path),
-                ..RunArgs::default()
-            },
-        )
+        std::fs::write(&path, text).expect("file");
+        (dir, path)
+    }
+
+    fn flags(line: &[&str]) -> Given {
+        let words = ["infermeter", "run"].iter().chain(line);
+        let words: Vec<String> = words.map(|word| (*word).to_owned()).collect();
+        crate::cli::parse(&words).expect("sound").given
+    }
+
+    fn resolved(line: &[&str], path: &Path) -> Resolved {
+        resolve(&flags(line), Some(path)).expect("resolves")
+    }
+
+    fn refused(line: &[&str]) -> String {
+        format!("{:#}", resolve(&flags(line), None).expect_err("wrong"))
     }
 
     #[test]
     fn flags_win_over_the_file_and_the_file_over_defaults() {
-        let (_dir, mut args) = file("plan.toml", "target = \"mock:fixed\"\nrate = 5\nseed = 7\n");
-        args.rate = Some("9.5".to_owned());
-        let resolved = resolve(&args).expect("resolves");
+        let (_dir, path) = file("plan.toml", "target = \"mock:fixed\"\nrate = 5\nseed = 7\n");
+        let resolved = resolved(&["--rate", "9.5"], &path);
         assert_eq!(resolved.plan.rate, Some(9.5));
         assert_eq!(resolved.plan.seed, 7);
-        assert_eq!(resolved.origins["rate"], Origin::Flag);
+        assert_eq!(resolved.origins["rate"], Origin::Flag("--rate".to_owned()));
         assert!(matches!(resolved.origins["seed"], Origin::File(_)));
         assert_eq!(resolved.origins["timeout"], Origin::Default);
     }
 
     #[test]
     fn a_profile_lies_between_defaults_and_the_file() {
-        let (_dir, mut args) = file("plan.toml", "profile = \"production\"\nwarmup = \"2m\"\n");
-        let resolved = resolve(&args).expect("resolves");
+        let (_dir, path) = file("plan.toml", "profile = \"production\"\nwarmup = \"2m\"\n");
+        let of_file = resolved(&[], &path);
         let seconds = |plan: &Plan| (plan.warmup().time.as_seconds(), plan.duration);
         let half_hour = "30m".parse().ok();
-        assert_eq!(seconds(&resolved.plan), (120.0, half_hour));
-        assert!(matches!(resolved.origins["warmup"], Origin::File(_)));
-        assert_eq!(
-            resolved.origins["duration"].to_string(),
-            "profile production"
-        );
-        args.duration = Some("10m".to_owned());
-        let resolved = resolve(&args).expect("resolves");
-        assert_eq!(resolved.origins["duration"], Origin::Flag);
-        assert_eq!(resolved.plan.duration, "10m".parse().ok());
+        assert_eq!(seconds(&of_file.plan), (120.0, half_hour));
+        assert!(matches!(of_file.origins["warmup"], Origin::File(_)));
+        let origin = of_file.origins["duration"].to_string();
+        assert_eq!(origin, "profile production");
+        let over = resolved(&["--duration", "10m"], &path);
+        assert!(matches!(over.origins["duration"], Origin::Flag(_)));
+        assert_eq!(over.plan.duration, "10m".parse().ok());
 
-        let named = RunArgs {
-            profile: Some("production".to_owned()),
-            ..RunArgs::default()
-        };
-        let resolved = resolve(&named).expect("resolves");
-        assert_eq!(seconds(&resolved.plan), (300.0, half_hour));
-        let misspelt = RunArgs {
-            profile: Some("prodution".to_owned()),
-            ..RunArgs::default()
-        };
-        let text = format!("{:#}", resolve(&misspelt).expect_err("unknown"));
+        let named = resolve(&flags(&["--profile", "production"]), None).expect("resolves");
+        assert_eq!(seconds(&named.plan), (300.0, half_hour));
+        let text = refused(&["--profile", "prodution"]);
         assert!(text.contains("did you mean `production`?"), "{text}");
     }
 
@@ -495,45 +287,115 @@ mod tests {
         let yaml = "rate: 5\nduration: 20s\nslo: ['ttft.p99<1s']\nwarmup: 0\n";
         let (_a, toml) = file("a.toml", toml);
         let (_b, yaml) = file("b.yaml", yaml);
-        assert_eq!(
-            resolve(&toml).expect("toml").plan,
-            resolve(&yaml).expect("yaml").plan
-        );
+        assert_eq!(resolved(&[], &toml).plan, resolved(&[], &yaml).plan);
     }
 
     #[test]
     fn errors_name_the_key_and_suggest() {
-        let (_dir, args) = file("plan.toml", "durration = \"20s\"\n");
-        let text = format!("{:#}", resolve(&args).expect_err("unknown key"));
+        let (_dir, path) = file("plan.toml", "durration = \"20s\"\n");
+        let error = resolve(&Given::default(), Some(&path)).expect_err("unknown key");
+        let text = format!("{error:#}");
         assert!(text.contains("did you mean `duration`"), "{text}");
-        let args = RunArgs {
-            rate: Some("fast".to_owned()),
-            ..RunArgs::default()
-        };
-        let text = format!("{:#}", resolve(&args).expect_err("no number"));
-        assert_eq!(text, "--rate: `fast` is not a number");
-        let args = RunArgs {
-            arrival: Some("poison".to_owned()),
-            ..RunArgs::default()
-        };
-        let text = format!("{:#}", resolve(&args).expect_err("no arrival"));
+        assert_eq!(
+            refused(&["--rate", "fast"]),
+            "--rate: `fast` is not a number"
+        );
+        assert_eq!(refused(&["--qps", "fast"]), "--qps: `fast` is not a number");
         let expect = "--arrival: `poison` is none of poisson, constant, gamma, weibull; did you mean \
                       `poisson`?";
-        assert_eq!(text, expect);
-        let args = RunArgs {
-            model: Some(String::new()),
-            ..RunArgs::default()
-        };
-        let text = format!("{:#}", resolve(&args).expect_err("nothing"));
+        assert_eq!(refused(&["--arrival", "poison"]), expect);
+        let text = refused(&["--model", ""]);
         assert!(text.starts_with("--model: nothing in it"), "{text}");
-        let args = RunArgs {
-            duration: Some("20".to_owned()),
-            ..RunArgs::default()
-        };
-        let text = format!("{:#}", resolve(&args).expect_err("no span"));
+        let text = refused(&["--duration", "20"]);
         assert!(
             text.starts_with("--duration: `20` is not a span of time"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn messages_repeat_what_was_written() {
+        let (_dir, path) = file("plan.toml", "thin = 0.5\n");
+        let resolved = resolved(&["--qps", "5"], &path);
+        let said = resolved.in_users_words("--thin needs --trace: lower its --rate");
+        let path = path.display();
+        let expected = format!("plan file {path}: `thin` needs --trace: lower its --qps");
+        assert_eq!(said, expected);
+    }
+    /// The example of a key, as a file has it.
+    fn in_a_file(key: &Key) -> Value {
+        let number = || serde_json::from_str(key.example).expect("a number");
+        match key.kind {
+            ValueKind::Switch => true.into(),
+            ValueKind::Number | ValueKind::Whole | ValueKind::Object => number(),
+            _ if key.many => vec![key.example].into(),
+            _ => key.example.into(),
+        }
+    }
+
+    #[test]
+    fn every_key_arrives_from_every_flag_and_from_a_file() {
+        let defaults = values::defaults::<Plan>();
+        let arrived = |resolved: Resolved, key: &Key| {
+            let mut plan = values::map_of(&resolved.plan);
+            let value = plan.insert(key.name.to_owned(), defaults[key.name].clone());
+            if key.name != "profile" {
+                assert_eq!(plan, defaults, "{} changes more than itself", key.name);
+            }
+            value.expect("a value")
+        };
+        for key in Plan::KEYS {
+            let expected = values::read::<Plan>(key, in_a_file(key)).expect(key.name);
+            let spellings = std::iter::once(key.written());
+            for flag in spellings.chain(key.aliases.iter().map(|a| (*a).to_owned())) {
+                let line: &[&str] = match (key.kind, flag == key.name) {
+                    (ValueKind::Switch, _) => &[&flag],
+                    (_, true) => &[key.example],
+                    (_, false) => &[&flag, key.example],
+                };
+                let value = arrived(resolve(&flags(line), None).expect(key.name), key);
+                assert_ne!(
+                    value, defaults[key.name],
+                    "{flag}: the example is the default"
+                );
+                for (name, text) in [
+                    (
+                        "plan.json.yaml",
+                        json!({key.name: expected.clone()}).to_string(),
+                    ),
+                    (
+                        "plan.toml",
+                        format!("{} = {}", key.name, toml_of(&in_a_file(key))),
+                    ),
+                ] {
+                    let (_dir, path) = file(name, &text);
+                    let of_file = resolve(&Given::default(), Some(&path)).expect(&text);
+                    assert_eq!(arrived(of_file, key), value, "{flag} and {text}");
+                }
+            }
+        }
+    }
+
+    /// JSON and TOML differ in tables alone.
+    fn toml_of(value: &Value) -> String {
+        value.to_string().replace("\":", "\" = ")
+    }
+
+    #[test]
+    fn every_name_of_a_choice_is_read_and_every_name_that_is_read_is_listed() {
+        for key in Plan::KEYS {
+            let ValueKind::OneOf(names) = key.kind else {
+                continue;
+            };
+            for name in names {
+                values::read::<Plan>(key, (*name).into()).expect(name);
+            }
+            let error = values::read::<Plan>(key, "?".into()).expect_err("no name");
+            let said = error.to_string();
+            assert!(
+                said.ends_with(&format!("none of {}", names.join(", "))),
+                "{said}"
+            );
+        }
     }
 }

@@ -58,18 +58,14 @@ fn toml_value(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::RunArgs;
     use crate::layers::resolve;
 
     #[test]
     fn what_is_printed_is_a_plan_file() {
-        let args = RunArgs {
-            target: Some("mock:fixed".to_owned()),
-            rate: Some("2.5".to_owned()),
-            slo: vec!["ttft.p99<500ms".to_owned()],
-            ..RunArgs::default()
-        };
-        let resolved = resolve(&args).expect("resolves");
+        let line = "infermeter run mock:fixed --rate 2.5 --slo ttft.p99<500ms";
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        let given = crate::cli::parse(&words).expect("sound").given;
+        let resolved = resolve(&given, None).expect("resolves");
         let text = print_config(&resolved);
         assert!(text.contains("rate = 2.5"), "{text}");
         assert!(

@@ -3,21 +3,45 @@
 
 use crate::progress::Progress;
 use crate::{exit, output, screen};
+use infermeter_core::key::ValueKind;
+use infermeter_core::key_values;
 use infermeter_core::text::closest;
 use infermeter_report::{Document, Format, View};
 use infermeter_runner::progress::Snapshot;
 use infermeter_session::judged::Judged;
 use infermeter_session::observer::Observer;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::cell::RefCell;
 
 /// The form of a result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Shown {
     /// A document for people.
     Document(Format),
     /// The typed values, for programs.
     Json,
+}
+
+key_values!(ValueKind::OneOf(&["terminal", "markdown", "json"]) => Shown);
+
+impl TryFrom<String> for Shown {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        Self::parse(&name)
+    }
+}
+
+impl From<Shown> for String {
+    fn from(shown: Shown) -> Self {
+        match shown {
+            Shown::Document(format) => format.name(),
+            Shown::Json => "json",
+        }
+        .to_owned()
+    }
 }
 
 impl Shown {

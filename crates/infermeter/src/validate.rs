@@ -1,45 +1,49 @@
 //! Whether a plan makes sense as a whole. Single values were checked when they were read.
 
-use crate::layers::{Origin, Resolved};
+use crate::layers::Resolved;
+use crate::values;
 use anyhow::{Result, anyhow, bail};
 use infermeter_client::encode::{Headers, Target};
 use infermeter_core::declared::{Statement, Subject};
-use infermeter_core::plan::{
-    ArrivalKind, DatasetOrder, MAX_RATE, Plan, PrefixMode, PromptCount, ServerMetrics, Wait,
-};
+use infermeter_core::key::{Asked, Keyed, broken};
+use infermeter_core::plan::{Plan, PrefixMode, ServerMetrics, Wait};
 use infermeter_core::slo::parse_percentile;
 use infermeter_core::text::inert;
-use infermeter_core::units::Span;
 use infermeter_session::mock_settings::MockTarget;
 use infermeter_session::secrets::redact_path;
 use infermeter_session::ways;
 use infermeter_workload::TraceFacts;
 use serde_json::Value;
 
-/// Most threads that anyone can mean.
-const MAX_THREADS: u32 = 1_024;
-
-/// Least time between readings of the server's metrics: they are no load.
-const SHORTEST_READING: Span = Span::millis(100);
-/// Longest time between them: a minute has to have one.
-const LONGEST_READING: Span = Span::seconds(60);
-
 /// Checks a plan.
 ///
 /// # Errors
-/// Naming the flags at fault and what to write instead.
-pub fn validate(plan: &Plan) -> Result<()> {
-    target(plan)?;
+/// Naming the flags or keys at fault, as they were written, and what to write instead.
+pub fn validate(resolved: &Resolved) -> Result<()> {
+    let checked = check(&resolved.plan, &|key| resolved.given(key));
+    checked.map_err(|error| anyhow!(resolved.in_users_words(&format!("{error:#}"))))
+}
+
+/// Ranges and simple rules come from the table of keys; what takes more than a look at values is here.
+fn check(plan: &Plan, given: &dyn Fn(&str) -> bool) -> Result<()> {
+    let targets = target(plan)?;
     load_model(plan)?;
-    arrival(plan)?;
-    bounds(plan)?;
+    let values = values::map_of(plan);
+    let values = &values;
+    if let Some(message) = broken(Plan::KEYS, Asked { values, given }) {
+        bail!(message);
+    }
+    tls(plan, &targets)?;
+    time_scale(plan)?;
     threads(plan)?;
     probes(plan)?;
     dataset(plan)?;
     requests(plan)?;
     sessions(plan)?;
     declared(plan)?;
-    server_metrics(plan)?;
+    if let ServerMetrics::Url(url) = &plan.server_metrics {
+        Target::parse(url).map_err(|e| anyhow!("--server-metrics: {e}"))?;
+    }
     objectives(plan)?;
     for percentile in &plan.percentile {
         if parse_percentile(percentile).is_none() {
@@ -69,7 +73,8 @@ fn objectives(plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-fn target(plan: &Plan) -> Result<()> {
+/// The servers; none for the simulator.
+fn target(plan: &Plan) -> Result<Vec<Target>> {
     if plan.target.is_empty() {
         bail!(
             "no target: write the server's URL, as in `infermeter run http://localhost:8000 \
@@ -87,22 +92,18 @@ fn target(plan: &Plan) -> Result<()> {
                 "--proxy does not go with the embedded simulator: a `mock:` target is on this host"
             );
         }
-        return tls(plan, &[]);
+        return Ok(Vec::new());
     }
     let targets = ways::targets(plan, None)?;
-    tls(plan, &targets)?;
     let has_user = |target: &Target| target.authorization().is_some();
     if plan.api_key_file.is_some() && targets.iter().any(has_user) {
         bail!("--api-key-file and a user name in the URL exclude each other: give one");
     }
-    Ok(())
+    Ok(targets)
 }
 
 /// Whom to believe, where there is TLS.
 fn tls(plan: &Plan, targets: &[Target]) -> Result<()> {
-    if plan.tls_ca.is_some() && plan.tls_insecure {
-        bail!("--tls-ca and --tls-insecure exclude each other: the first verifies the server");
-    }
     let flags = [
         ("--tls-ca", plan.tls_ca.is_some()),
         ("--tls-insecure", plan.tls_insecure),
@@ -116,21 +117,6 @@ fn tls(plan: &Plan, targets: &[Target]) -> Result<()> {
         Some((flag, _)) if !has_tls => bail!("{flag} needs an https:// target"),
         _ => Ok(()),
     }
-}
-
-/// Where and how often the server's own metrics are read.
-fn server_metrics(plan: &Plan) -> Result<()> {
-    let interval = plan.server_metrics_interval;
-    if !(SHORTEST_READING..=LONGEST_READING).contains(&interval) {
-        bail!(
-            "--server-metrics-interval: {interval} is out of range: write {SHORTEST_READING} to \
-             {LONGEST_READING}"
-        );
-    }
-    if let ServerMetrics::Url(url) = &plan.server_metrics {
-        Target::parse(url).map_err(|e| anyhow!("--server-metrics: {e}"))?;
-    }
-    Ok(())
 }
 
 /// What is said of the server.
@@ -166,19 +152,7 @@ fn requests(plan: &Plan) -> Result<()> {
     if headers.has("authorization") && plan.api_key_file.is_some() {
         bail!("--api-key-file and --header Authorization exclude each other: give one");
     }
-    if plan.no_stream && plan.first_token_timeout.is_some() {
-        bail!(
-            "--first-token-timeout needs a stream: with --no-stream use --timeout, or leave one \
-             of the two away"
-        );
-    }
     carried(plan)?;
-    if plan.count == PromptCount::Template && plan.chat_template.is_none() {
-        bail!("--count template needs --chat-template FILE");
-    }
-    if plan.chat_template.is_some() && !plan.endpoint.has_messages() {
-        bail!("--chat-template needs --endpoint chat: other prompts have no template");
-    }
     if plan.extra_body.as_ref().is_some_and(|b| !b.is_object()) {
         bail!("--extra-body: must be a JSON object");
     }
@@ -194,7 +168,7 @@ fn carried(plan: &Plan) -> Result<()> {
             bail!("--sampling {name} is given twice");
         }
         if extra.is_some_and(|extra| extra.contains_key(name)) {
-            bail!("--sampling and --extra-body both set {name}: leave one of them away");
+            bail!("--sampling and --extra-body both set {name}: leave one out");
         }
     }
     let sampled = plan.sampling.iter().find(|s| s.name == "n");
@@ -204,17 +178,6 @@ fn carried(plan: &Plan) -> Result<()> {
             "--sampling, --extra-body: `n` above 1 asks for several answers to a request, and one is \
              measured: leave it out, and raise the load instead"
         );
-    }
-    let of_chat = [
-        ("--tools", plan.tools.is_some()),
-        ("--images", plan.images.is_some()),
-        ("--image", !plan.image.is_empty()),
-    ];
-    let given = of_chat.iter().find(|(_, given)| *given);
-    if let Some((flag, _)) = given
-        && !plan.endpoint.has_messages()
-    {
-        bail!("{flag} needs --endpoint chat: completions carry a text alone");
     }
     let of_format = [
         ("--schema", plan.schema.is_some()),
@@ -235,7 +198,7 @@ fn carried(plan: &Plan) -> Result<()> {
         let usable = path.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
         if !path.starts_with('/') || !usable {
             bail!(
-                "--endpoint-path: `{}` is no path: write it with a slash in front and without \
+                "--endpoint-path: `{}` is not a path: write it with a slash in front and without \
                  blanks, as in /generate",
                 inert(&redact_path(path), 100)
             );
@@ -251,33 +214,12 @@ fn sessions(plan: &Plan) -> Result<()> {
         let mut headers = Headers::default();
         let bad = |e| anyhow!("--session-header: {e}");
         headers.push(name, "0").map_err(bad)?;
-        if sessions.is_none() && plan.trace.is_none() {
-            bail!("--session-header needs --sessions or a --trace with conversations");
-        }
     }
     let Some(sessions) = sessions else {
         return Ok(());
     };
-    if plan.trace.is_some() {
-        bail!("--sessions and --trace exclude each other: a trace brings its own conversations");
-    }
-    if plan.clients.is_some() {
-        bail!("--sessions and --clients exclude each other: give one");
-    }
-    if plan.workload_file.is_some() {
-        bail!("--sessions and --workload-file exclude each other: give one");
-    }
-    if plan.dataset.is_some() {
-        bail!("--sessions and --dataset exclude each other: a dataset brings its own texts");
-    }
     if plan.prefix.as_ref().is_some_and(PrefixMode::shares) {
         bail!("--sessions has --sessions system=TOKENS for what its prompts share, not --prefix");
-    }
-    if plan.count == PromptCount::Template {
-        bail!("--sessions counts the texts of its messages: leave --count template away");
-    }
-    if !plan.endpoint.has_messages() {
-        bail!("--sessions needs --endpoint chat: completions have no messages");
     }
     if sessions.pause != Wait::NONE && plan.concurrency.is_none() {
         bail!(
@@ -293,9 +235,6 @@ fn probes(plan: &Plan) -> Result<()> {
     if plan.no_probe && plan.model.is_some() && plan.probe_timeout.is_some() {
         bail!("--no-probe and --probe-timeout exclude each other: nothing is asked");
     }
-    if plan.no_probe && plan.probe_response_cache {
-        bail!("--no-probe and --probe-response-cache exclude each other: the second is a probe");
-    }
     Ok(())
 }
 
@@ -304,9 +243,6 @@ fn threads(plan: &Plan) -> Result<()> {
     let Some(threads) = plan.threads else {
         return Ok(());
     };
-    if threads > MAX_THREADS {
-        bail!("--threads: {threads} must be at most {MAX_THREADS}; one per core is enough");
-    }
     if let Some(cap) = plan.max_connections.filter(|cap| *cap < threads) {
         bail!(
             "--threads {threads} needs at least as many connections, --max-connections allows \
@@ -316,226 +252,49 @@ fn threads(plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// Keys that were given and that this plan has no use for.
-///
-/// # Errors
-/// Naming the flag: nothing that was asked for is left out silently.
-pub fn used(resolved: &Resolved) -> Result<()> {
-    let given = |key: &str| !matches!(resolved.origins.get(key), None | Some(Origin::Default));
-    let plan = &resolved.plan;
-    if plan.clients.is_some() && given("workload") {
-        bail!("--workload and --clients exclude each other: clients bring their own lengths");
-    }
-    if plan.clients.is_some() && (given("arrival") || given("cv")) {
-        bail!("--arrival and --cv are for one process: each of --clients brings its own gaps");
-    }
-    for key in WORD_FOR_WORD {
-        if plan.workload_file.is_some() && given(key) {
-            bail!(
-                "--{key} and --workload-file exclude each other: the file has its requests word for \
-                 word"
-            );
-        }
-    }
-    if plan.peak_rate().is_none() && given("arrival") {
-        bail!("{ARRIVAL_NEEDS_RATE}");
-    }
-    Ok(())
-}
-
 /// The lengths that were given, once it is known whether the trace has its own.
 ///
 /// # Errors
 /// Where a trace leaves nothing to them.
 pub fn lengths_used(resolved: &Resolved, facts: Option<&TraceFacts>) -> Result<()> {
-    let given = !matches!(
-        resolved.origins.get("workload"),
-        None | Some(Origin::Default)
-    );
     let drawn = facts.is_some_and(|facts| facts.drawn_outputs > 0);
-    if resolved.plan.trace.is_some() && given && !drawn {
-        bail!("--workload and --trace exclude each other: this trace brings its own lengths");
+    if resolved.plan.trace.is_some() && resolved.given("workload") && !drawn {
+        let wrong = "--workload and --trace exclude each other: this trace brings its own lengths";
+        bail!(resolved.in_users_words(wrong));
     }
     Ok(())
 }
 
-/// What a workload file has settled.
-const WORD_FOR_WORD: [&str; 12] = [
-    "workload",
-    "workload-seed",
-    "clients",
-    "kind",
-    "schema",
-    "regex",
-    "grammar",
-    "tools",
-    "tool-choice",
-    "images",
-    "image",
-    "lora",
-];
-
-const ARRIVAL_NEEDS_RATE: &str = "--arrival needs --rate or --rate-profile: a trace or a closed \
-                                  loop brings its own arrivals";
-
+/// Something sends requests, and something ends.
 fn load_model(plan: &Plan) -> Result<()> {
-    let given = [
-        ("--clients", plan.clients.is_some()),
-        // Beside clients it scales them.
-        ("--rate", plan.rate.is_some() && plan.clients.is_none()),
-        ("--rate-profile", plan.rate_profile.is_some()),
-        ("--concurrency", plan.concurrency.is_some()),
-        ("--trace", plan.trace.is_some()),
-    ];
-    let named: Vec<&str> = given
-        .iter()
-        .filter(|(_, on)| *on)
-        .map(|(name, _)| *name)
-        .collect();
-    match named.as_slice() {
-        [] if plan.workload_file.is_some() => {}
-        [] => bail!(
+    let paced = plan.peak_rate().is_some() || plan.clients.is_some() || plan.concurrency.is_some();
+    if !paced && !plan.is_replay() {
+        bail!(
             "no load: give --rate R, --rate-profile PROFILE or --clients NAME (open loop), \
              --concurrency N (closed loop), --trace FILE or --workload-file FILE"
-        ),
-        [_] => {}
-        several => bail!("{} exclude each other: give one", several.join(" and ")),
-    }
-    let replay = named.is_empty() || plan.trace.is_some();
-    if !replay && plan.duration.is_none() && plan.requests.is_none() {
-        bail!("no end: give --duration TIME, --requests N, or both (whichever comes first)");
-    }
-    if plan.trace.is_some() && plan.dataset.is_some() {
-        bail!("--dataset and --trace exclude each other: each brings its own prompts");
-    }
-    let others = [
-        ("--dataset", plan.dataset.is_some()),
-        ("--prefix", plan.prefix.is_some()),
-        ("--count template", plan.count == PromptCount::Template),
-    ];
-    for (flag, given) in others {
-        if given && plan.workload_file.is_some() {
-            bail!(
-                "{flag} and --workload-file exclude each other: the file has its requests word for \
-                 word"
-            );
-        }
-    }
-    let file = plan.trace.is_some() || plan.dataset.is_some();
-    if !file && plan.trace_limit.is_some() {
-        bail!("--trace-limit needs --trace or --dataset");
-    }
-    if !file && !plan.trace_option.is_empty() {
-        bail!("--trace-option needs --trace or --dataset");
-    }
-    if !replay && plan.time_scale != 1.0 {
-        bail!("--time-scale needs --trace, or the instants of a --workload-file");
-    }
-    if plan.workload_file.is_some() && plan.trace.is_some() {
-        bail!(
-            "--trace and --workload-file exclude each other: `infermeter workload convert` makes a \
-               file of a trace"
         );
     }
-    if plan.trace.is_none() && plan.thin.is_some() {
-        bail!("--thin needs --trace: to lower any other load, lower its --rate");
+    let endless = plan.duration.is_none() && plan.requests.is_none();
+    if paced && plan.trace.is_none() && endless {
+        bail!("no end: give --duration TIME, --requests N, or both (whichever comes first)");
+    }
+    Ok(())
+}
+
+/// Only recorded instants can be stretched.
+fn time_scale(plan: &Plan) -> Result<()> {
+    if plan.time_scale != 1.0 && !plan.is_replay() {
+        bail!("--time-scale needs --trace, or the instants of a --workload-file");
     }
     Ok(())
 }
 
 fn dataset(plan: &Plan) -> Result<()> {
-    if plan.dataset.is_none() && plan.dataset_order != DatasetOrder::File {
-        bail!("--dataset-order needs --dataset");
-    }
-    if plan.dataset_order == DatasetOrder::Conversations {
-        if plan.peak_rate().is_none() {
-            bail!(
-                "--dataset-order conversations needs --rate or --rate-profile: conversations per second"
-            );
-        }
-        if !plan.endpoint.has_messages() {
-            bail!(
-                "--dataset-order conversations needs --endpoint chat: completions have no messages"
-            );
-        }
-    }
     if plan.dataset.is_some() && plan.prefix.as_ref().is_some_and(PrefixMode::shares) {
         bail!(
-            "--prefix and --dataset: texts share what they share in the file; leave --prefix away, \
+            "--prefix and --dataset: texts share what they share in the file; leave --prefix out, \
              or write bust or none"
         );
-    }
-    Ok(())
-}
-
-fn arrival(plan: &Plan) -> Result<()> {
-    match (plan.arrival, plan.cv) {
-        (ArrivalKind::Gamma, None) => bail!("--arrival gamma needs --cv X, as in --cv 2"),
-        (ArrivalKind::Weibull, None) => bail!("--arrival weibull needs --cv X, as in --cv 2"),
-        (ArrivalKind::Gamma | ArrivalKind::Weibull, Some(_)) | (_, None) => {}
-        (ArrivalKind::Constant | ArrivalKind::Poisson, Some(_)) => {
-            bail!("--cv needs --arrival gamma or --arrival weibull")
-        }
-    }
-    if plan.peak_rate().is_none() && plan.arrival != ArrivalKind::Poisson {
-        bail!("{ARRIVAL_NEEDS_RATE}");
-    }
-    Ok(())
-}
-
-fn bounds(plan: &Plan) -> Result<()> {
-    if let Some(rate) = plan.rate
-        && !(rate > 0.0 && rate <= MAX_RATE)
-    {
-        bail!(
-            "--rate: {rate} is not a rate: write a number of requests per second above 0 and at most \
-             {MAX_RATE}"
-        );
-    }
-    if !(plan.time_scale > 0.0 && plan.time_scale.is_finite()) {
-        bail!("--time-scale: {} must be above 0", plan.time_scale);
-    }
-    if let Some(share) = plan.thin
-        && !(share > 0.0 && share <= 1.0)
-    {
-        bail!("--thin: {share} must be above 0 and at most 1: the share of rows that is kept");
-    }
-    if let Some(cv) = plan.cv
-        && !(cv > 0.0 && cv <= 100.0)
-    {
-        bail!("--cv: {cv} must be above 0 (1 is Poisson) and at most 100");
-    }
-    let counts = [
-        ("--concurrency", plan.concurrency.map(u64::from)),
-        ("--requests", plan.requests),
-        ("--repeat", plan.repeat.map(u64::from)),
-        ("--trace-limit", plan.trace_limit),
-        ("--threads", plan.threads.map(u64::from)),
-        ("--max-connections", plan.max_connections.map(u64::from)),
-        ("--gpus", plan.gpus.map(u64::from)),
-        ("--duration", plan.duration.map(|d| d.ns().unsigned_abs())),
-        ("--timeout", Some(plan.timeout.ns().unsigned_abs())),
-        (
-            "--probe-timeout",
-            plan.probe_timeout.map(|t| t.ns().unsigned_abs()),
-        ),
-        (
-            "--connect-timeout",
-            Some(plan.connect_timeout.ns().unsigned_abs()),
-        ),
-        (
-            "--first-token-timeout",
-            plan.first_token_timeout.map(|t| t.ns().unsigned_abs()),
-        ),
-        (
-            "--idle-timeout",
-            plan.idle_timeout.map(|t| t.ns().unsigned_abs()),
-        ),
-    ];
-    for (flag, value) in counts {
-        if value == Some(0) {
-            bail!("{flag}: must be above 0");
-        }
     }
     Ok(())
 }
@@ -543,7 +302,9 @@ fn bounds(plan: &Plan) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use infermeter_core::plan::Endpoint;
+    use crate::layers::differs;
+    use infermeter_core::key::{Demand, Key, Rule, ValueKind, When};
+    use infermeter_core::plan::{ArrivalKind, Endpoint};
     use infermeter_core::units::Span;
 
     fn plan() -> Plan {
@@ -555,16 +316,21 @@ mod tests {
         }
     }
 
+    fn checked(plan: &Plan) -> Result<()> {
+        let values = values::map_of(plan);
+        super::check(plan, &|key| differs(&values, key))
+    }
+
     fn check(change: impl FnOnce(&mut Plan), expect: &str) {
         let mut plan = plan();
         change(&mut plan);
-        let text = validate(&plan).expect_err("must be refused").to_string();
+        let text = checked(&plan).expect_err("must be refused").to_string();
         assert!(text.contains(expect), "{text}");
     }
 
     #[test]
     fn a_sound_plan_passes() {
-        validate(&plan()).expect("sound");
+        checked(&plan()).expect("sound");
     }
 
     #[test]
@@ -579,7 +345,7 @@ mod tests {
         let mut plan = plan();
         plan.hardware = Some("8 x H100".to_owned());
         plan.model_info = Some("size=70B, quantisation=fp8".to_owned());
-        assert!(validate(&plan).is_ok());
+        assert!(checked(&plan).is_ok());
     }
 
     #[test]
@@ -593,7 +359,6 @@ mod tests {
         check(|p| p.duration = None, "no end");
         check(|p| p.rate = Some(-1.0), "--rate: -1");
         check(|p| p.rate = Some(0.0), "--rate: 0");
-        check(|p| p.rate = Some(f64::NAN), "--rate: NaN");
         check(|p| p.cv = Some(2.0), "--cv needs --arrival gamma");
         check(|p| p.arrival = ArrivalKind::Gamma, "needs --cv");
         check(|p| p.arrival = ArrivalKind::Weibull, "needs --cv");
@@ -641,12 +406,156 @@ mod tests {
         );
         check(
             |p| p.endpoint_path = Some("generate".to_owned()),
-            "--endpoint-path: `generate` is no path",
+            "--endpoint-path: `generate` is not a path",
         );
         check(
-            |p| (p.clients, p.concurrency) = (Some("synthetic".to_owned()), Some(1)),
+            |p| (p.rate, p.clients, p.concurrency) = (None, Some("synthetic".to_owned()), Some(1)),
             "--clients and --concurrency exclude each other",
         );
         check(|p| p.percentile = vec!["99".to_owned()], "not a percentile");
+    }
+    /// What the table says of a plan that has only these values.
+    fn of_table(values: &[(&str, Value)]) -> Option<String> {
+        let mut plan = values::defaults::<Plan>();
+        plan.extend(
+            values
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), value.clone())),
+        );
+        let given = |key: &str| values.iter().any(|(name, _)| *name == key);
+        let values = &plan;
+        broken(
+            Plan::KEYS,
+            Asked {
+                values,
+                given: &given,
+            },
+        )
+    }
+
+    fn key(name: &str) -> &'static Key {
+        Plan::KEYS.iter().find(|key| key.name == name).expect(name)
+    }
+
+    fn example(name: &str) -> Value {
+        let text = match key(name).kind {
+            ValueKind::Switch => return true.into(),
+            _ => key(name).example,
+        };
+        values::read::<Plan>(key(name), text.into()).expect(name)
+    }
+
+    #[test]
+    fn every_range_is_kept() {
+        for key in Plan::KEYS {
+            let Some(range) = key.range else { continue };
+            let value = |bound: f64| match key.kind {
+                ValueKind::Time => Span(bound as i64).to_string().into(),
+                ValueKind::Number => Value::from(bound),
+                _ => Value::from(bound as i64),
+            };
+            let beyond = [
+                range.above,
+                range.least.map(|least| least - 1.0),
+                range.most.map(|most| most + 1.0),
+            ];
+            for wrong in beyond.into_iter().flatten().map(value) {
+                let said = of_table(&[(key.name, wrong.clone())]).expect(key.name);
+                assert!(
+                    said.starts_with(&format!("--{}: ", key.name)),
+                    "{wrong}: {said}"
+                );
+                assert!(said.contains("must be"), "{said}");
+            }
+            for right in [range.least, range.most].into_iter().flatten().map(value) {
+                let said = of_table(&[(key.name, right)]);
+                assert!(
+                    said.is_none_or(|said| !said.contains("must be")),
+                    "{}",
+                    key.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_rule_is_kept() {
+        for key in Plan::KEYS {
+            for rule in key.rules {
+                let own = rule.at.map_or_else(|| example(key.name), Value::from);
+                let own = (key.name, own);
+                let other = |when: &When| match when {
+                    When::Given(other) => (*other, example(other)),
+                    When::Is(other, value) => (*other, Value::from(*value)),
+                };
+                let named = format!("--{}", key.name);
+                match rule.demand {
+                    Demand::Excludes => {
+                        for when in rule.others {
+                            let (name, value) = other(when);
+                            let both = [own.clone(), (name, value)];
+                            let said = said_by(key, rule, &both);
+                            let said = said.unwrap_or_else(|| panic!("{named} with {name}"));
+                            assert!(said.contains(&named), "{said}");
+                            assert!(said.contains(&format!("--{name}")), "{said}");
+                        }
+                    }
+                    Demand::Needs => {
+                        let against: Vec<(&str, Value)> =
+                            rule.others.iter().filter_map(unlike).collect();
+                        let without: Vec<_> = [own.clone()].into_iter().chain(against).collect();
+                        let said = said_by(key, rule, &without);
+                        let said = said.unwrap_or_else(|| panic!("{named} {rule:?}"));
+                        assert!(
+                            said.starts_with(&named) && said.contains(" needs --"),
+                            "{said}"
+                        );
+                        for when in rule.others {
+                            let with = [own.clone(), other(when)];
+                            assert_eq!(said_by(key, rule, &with), None, "{named} {when:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// A value that a key does not have to have.
+    fn unlike(when: &When) -> Option<(&'static str, Value)> {
+        let When::Is(name, wanted) = when else {
+            return None;
+        };
+        let ValueKind::OneOf(names) = key(name).kind else {
+            return None;
+        };
+        let other = names
+            .iter()
+            .find(|name| *name != wanted && !["weibull"].contains(name))?;
+        Some((name, Value::from(*other)))
+    }
+
+    /// What one rule says.
+    fn said_by(of: &Key, rule: &Rule, values: &[(&str, Value)]) -> Option<String> {
+        let mut plan = values::defaults::<Plan>();
+        plan.extend(
+            values
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), value.clone())),
+        );
+        let rules: &'static [Rule] = Box::leak(vec![*rule].into_boxed_slice());
+        let alone = Key {
+            rules,
+            range: None,
+            ..*of
+        };
+        let given = |key: &str| values.iter().any(|(name, _)| *name == key);
+        let values = &plan;
+        broken(
+            &[alone],
+            Asked {
+                values,
+                given: &given,
+            },
+        )
     }
 }

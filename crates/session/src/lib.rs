@@ -43,7 +43,6 @@ mod sent;
 mod sent_before;
 mod server_metrics;
 mod settle;
-pub mod suggest;
 pub mod target;
 pub mod tiling;
 pub mod trace_options;

@@ -4,14 +4,16 @@
 //! threads, and a request whose prompt is not as long as it says ends the making.
 
 use anyhow::{Context, Result, anyhow, bail};
+use infermeter_core::key::ValueKind;
+use infermeter_core::key_values;
 use infermeter_core::request::{FollowUp, RequestContent, RequestId, RequestSpec};
 use infermeter_workload::{
     FileHeader, TokenCounter, Workload, WorkloadWriter, Written, encode_line,
 };
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::num::NonZero;
 use std::path::Path;
-use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -23,10 +25,12 @@ const AHEAD: usize = 2;
 const ONE_IN: u64 = 100;
 
 /// How many prompts are counted again with the whole vocabulary.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Verify {
     /// At least one in a hundred of each class.
     #[default]
+    #[serde(rename = "1%")]
     Some,
     /// All of them.
     All,
@@ -34,18 +38,7 @@ pub enum Verify {
     None,
 }
 
-impl FromStr for Verify {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "1%" => Ok(Self::Some),
-            "all" => Ok(Self::All),
-            "none" => Ok(Self::None),
-            _ => Err("one of 1%, all, none".to_owned()),
-        }
-    }
-}
+key_values!(ValueKind::OneOf(&["1%", "all", "none"]) => Verify);
 
 /// One request to make.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 //! The options themselves are the workload's; here they get their flag's name in messages, and a
 //! suggestion where one is misspelt. Invariant: only a plan or the arguments decide.
 
-use crate::suggest;
 use anyhow::{Context, Result, bail};
 use infermeter_core::plan::Plan;
+use infermeter_core::text::closest;
 use infermeter_core::text::inert;
 use infermeter_workload::TraceOptions;
 
@@ -31,7 +31,7 @@ pub fn options(texts: &[String], limit: Option<u64>, seed: u64) -> Result<TraceO
         let name = text.split('=').next().unwrap_or_default().trim();
         let known = TraceOptions::NAMES;
         if !known.contains(&name)
-            && let Some(meant) = suggest::closest(name, known.into_iter())
+            && let Some(meant) = closest(name, known.into_iter())
         {
             let name = inert(name, 80);
             bail!("--trace-option: unknown option `{name}`; did you mean `{meant}`?");

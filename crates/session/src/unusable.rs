@@ -241,7 +241,7 @@ pub fn not_listed(asked: &str, list: &ModelList) -> Option<String> {
     } else {
         ""
     };
-    let meant = crate::suggest::closest(asked, ids.iter().copied());
+    let meant = infermeter_core::text::closest(asked, ids.iter().copied());
     let meant = meant.map_or_else(String::new, |m| format!("; did you mean `{m}`?"));
     let asked = inert(asked, 100);
     Some(format!(

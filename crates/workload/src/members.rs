@@ -8,7 +8,6 @@ use infermeter_core::environment::Fate;
 use infermeter_core::plan::Members;
 use std::collections::BTreeSet;
 
-
 /// Beginning of the name of a message's member.
 pub(crate) const OF_MESSAGE: &str = "messages[].";
 

@@ -6,8 +6,8 @@
 
 use super::tree::Tree;
 use super::{Problem, book};
+use crate::docs::{self, PLAN_PAGE};
 use infermeter_core::finding::FINDINGS;
-use infermeter_core::plan::Plan;
 use infermeter_core::slo::SloMetric;
 use std::collections::BTreeSet;
 
@@ -18,7 +18,6 @@ const CHECKS_FOLDER: &str = "crates/audit/src/checks/";
 /// Where each finding has its scope and dimension.
 const CATALOGUE: &str = "crates/core/src/finding/catalogue.rs";
 const RECORD_PAGE: &str = "docs/src/record.md";
-const PLAN_PAGE: &str = "docs/src/plan.md";
 const SIMULATOR_PAGE: &str = "docs/src/simulator.md";
 
 /// Enums whose variants are metrics, and where they stand.
@@ -57,7 +56,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     let reasons = variants(tree, "crates/core/src/record.rs", "Reason", '_');
     problems.append(&mut mentioned(tree, RECORD_PAGE, &reasons));
     problems.append(&mut mentioned(tree, RECORD_PAGE, &columns(tree)));
-    problems.append(&mut mentioned(tree, PLAN_PAGE, &plan_keys()));
+    problems.extend(plan_page(tree));
     problems.append(&mut mentioned(tree, SIMULATOR_PAGE, &presets(tree)));
     problems
 }
@@ -230,13 +229,19 @@ fn presets(tree: &Tree) -> BTreeSet<String> {
     literals.map(str::to_owned).collect()
 }
 
-/// Keys of a plan file, `target` among them.
-fn plan_keys() -> BTreeSet<String> {
-    let plan = serde_json::to_value(Plan::defaults()).unwrap_or_default();
-    plan.as_object()
-        .into_iter()
-        .flat_map(|keys| keys.keys().cloned())
-        .collect()
+/// The list of the plan's keys is the one that their table makes.
+fn plan_page(tree: &Tree) -> Option<Problem> {
+    let Some(text) = tree.texts.get(PLAN_PAGE) else {
+        return Some(Problem::error(PLAN_PAGE, "is missing"));
+    };
+    match docs::made(text) {
+        Ok(made) if made == *text => None,
+        Ok(_) => Some(Problem::error(
+            PLAN_PAGE,
+            "differs from the table of keys: `cargo xtask docs` writes it",
+        )),
+        Err(error) => Some(Problem::error(PLAN_PAGE, error.to_string())),
+    }
 }
 
 /// Problems for names that a page does not mention in `code` form.

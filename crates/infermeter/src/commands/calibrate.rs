@@ -2,7 +2,7 @@
 
 use super::run::host;
 use crate::calibrate::progress::LadderProgress;
-use crate::cli::CalibrateArgs;
+use crate::cli::tables::CalibrateArgs;
 use crate::show::Shown;
 use crate::{exit, output};
 use anyhow::Result;
@@ -27,7 +27,7 @@ use std::path::PathBuf;
 ///
 /// # Errors
 /// For a wrong flag, a simulator that does not start, a certificate that cannot be written.
-pub fn calibrate(args: &CalibrateArgs) -> Result<u8> {
+pub fn calibrate(args: &CalibrateArgs, shown: Shown) -> Result<u8> {
     let ladder = Ladder::of(&wanted(args))?;
     let host = host()?;
     let receiving = host.receiving(args.io, true)?;
@@ -37,8 +37,8 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<u8> {
     let saved = save(args, &ladder, &certificate);
     let json = serde_json::to_value(&certificate)?;
     let document = || infermeter_report::of_certificate(&certificate);
-    args.show.shown().print(document, || json);
-    tell(args, saved?);
+    shown.print(document, || json);
+    tell(args, shown, saved?);
     Ok(exit_code(&certificate))
 }
 
@@ -157,14 +157,13 @@ fn save(args: &CalibrateArgs, ladder: &Ladder, made: &Certificate) -> Result<Opt
     Ok(Some(path))
 }
 
-fn tell(args: &CalibrateArgs, saved: Option<PathBuf>) {
+fn tell(args: &CalibrateArgs, shown: Shown, saved: Option<PathBuf>) {
     let line = match saved {
         Some(path) => format!("Certificate in {}", path.display()),
         None => "No certificate saved: it takes a whole ladder without --burn and with a usable \
                  rung, or --out"
             .to_owned(),
     };
-    let shown = args.show.shown();
     if shown == Shown::Document(Format::Terminal) {
         output::print("\n");
     }

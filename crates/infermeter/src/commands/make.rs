@@ -3,9 +3,10 @@
 //! It sends nothing. Invariant: a file is written whole or not at all, and an existing one is never
 //! overwritten.
 
-use crate::cli::{ConvertArgs, ConvertTo, MakeArgs};
+use crate::cli::Given;
+use crate::cli::tables::{ConvertArgs, ConvertTo, MakeArgs};
 use crate::layers::{self, Origin, Resolved};
-use crate::{input, output, validate};
+use crate::{exit, input, output, validate};
 use anyhow::{Context, Result, bail};
 use infermeter_core::clock::Offset;
 use infermeter_core::plan::{Plan, PromptCount};
@@ -34,8 +35,9 @@ const TAIL: Span = Span::seconds(30);
 ///
 /// # Errors
 /// Naming the flag that is wrong, or what cannot be written.
-pub fn make(args: &MakeArgs) -> Result<()> {
-    let resolved = resolve(args)?;
+pub fn make(given: &Given) -> Result<u8> {
+    let args: MakeArgs = given.read()?;
+    let resolved = resolve(given, &args)?;
     let plan = &resolved.plan;
     let Some(out) = &plan.out else {
         bail!("no file: give --out FILE, as in --out workload.jsonl");
@@ -48,7 +50,8 @@ pub fn make(args: &MakeArgs) -> Result<()> {
         window_end_ns: window.end.0,
     });
     let about = header(&load.workload, description(&resolved), phases);
-    written(out, &load.workload, &wanted, about, args.verify)
+    written(out, &load.workload, &wanted, about, args.verify)?;
+    Ok(exit::OK)
 }
 
 /// Writes a workload file, to standard output for `-`.
@@ -78,20 +81,19 @@ fn written(
 }
 
 /// The plan; nothing is sent, so any target will do.
-fn resolve(args: &MakeArgs) -> Result<Resolved> {
-    let mut resolved = layers::resolve(&args.run)?;
+fn resolve(given: &Given, args: &MakeArgs) -> Result<Resolved> {
+    let mut resolved = layers::resolve(given, args.config.as_deref())?;
     if resolved.plan.target.is_empty() {
         "mock:fixed".clone_into(&mut resolved.plan.target);
     }
     tiling::settle(&mut resolved.plan)?;
-    validate::validate(&resolved.plan)?;
+    validate::validate(&resolved)?;
     let out = resolved.plan.out.take();
-    input::of_plan(&mut resolved.plan, args.run.config.as_deref())?;
+    input::of_plan(&mut resolved.plan, args.config.as_deref())?;
     resolved.plan.out = out;
     if resolved.plan.count == PromptCount::Template {
         bail!("--count template: the lengths of a workload file are those of its texts");
     }
-    validate::used(&resolved)?;
     Ok(resolved)
 }
 
@@ -187,7 +189,7 @@ fn told(out: &Path, made: &Made) -> String {
 ///
 /// # Errors
 /// What is wrong with it, with the line, or what cannot be written.
-pub fn convert(args: &ConvertArgs) -> Result<()> {
+pub fn convert(args: &ConvertArgs) -> Result<u8> {
     let tokenizer = Tokenizer::open(&args.tokenizer)?;
     let source = input::path(&args.file)?;
     let (workload, wanted, phases, from) = match WorkloadFile::open_edited(&source) {
@@ -211,7 +213,7 @@ pub fn convert(args: &ConvertArgs) -> Result<()> {
             }
         }
     }
-    Ok(())
+    Ok(exit::OK)
 }
 
 type Source = (Workload, Vec<Wanted>, Option<FilePhases>, String);

@@ -1,6 +1,6 @@
 //! `infermeter mock`: the engine simulator on its own.
 
-use crate::cli::MockArgs;
+use crate::cli::tables::MockArgs;
 use crate::{exit, output, truth_table};
 use anyhow::{Context, Result, anyhow, bail};
 use infermeter_client::encode::Target;
@@ -124,7 +124,7 @@ fn socket(place: &str) -> Result<PathBuf> {
 fn flags(args: &MockArgs) -> Result<Settings> {
     let field = args.reasoning_field.as_deref().map(str::parse).transpose();
     let usage = args.usage.as_deref().map(str::parse).transpose();
-    let rules = args.faults.iter().map(|rule| rule.parse());
+    let rules = args.fault.iter().map(|rule| rule.parse());
     let faults: Vec<FaultRule> = rules
         .collect::<Result<_, _>>()
         .map_err(|e: FaultRuleError| anyhow!("--fault: {e}"))?;
@@ -141,7 +141,7 @@ fn flags(args: &MockArgs) -> Result<Settings> {
         reasoning_field: field.map_err(|e: ChoiceError| anyhow!("--reasoning-field: {e}"))?,
         tool_call_share: args.tool_call_share,
         usage: usage.map_err(|e: ChoiceError| anyhow!("--usage: {e}"))?,
-        adapters: (!args.adapters.is_empty()).then(|| args.adapters.clone()),
+        adapters: (!args.adapter.is_empty()).then(|| args.adapter.clone()),
         faults: (!faults.is_empty()).then_some(faults),
         ..Settings::default()
     })

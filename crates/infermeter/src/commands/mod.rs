@@ -1,4 +1,4 @@
-//! The subcommands, one file each.
+//! The subcommands, one file each, and their table.
 
 pub mod audit;
 pub mod calibrate;
@@ -7,4 +7,169 @@ pub mod mock;
 mod repeat;
 pub mod report;
 pub mod run;
+pub mod schema;
 pub mod workload;
+
+use crate::cli::tables::{self, keys, with_plan, with_show};
+use crate::cli::{Given, Subcommand, Then};
+use crate::show::Shown;
+use anyhow::Result;
+use infermeter_core::key::Place;
+
+/// Every subcommand.
+pub const COMMANDS: [Subcommand; 7] = [
+    Subcommand {
+        name: "run",
+        about: "Measure a server (or the embedded simulator: mock:PRESET)",
+        notes: "",
+        examples: &[
+            "infermeter run mock:llama-8b-h100 --rate 10 --duration 20s",
+            "infermeter run http://localhost:8000 --rate 20 --duration 60s --slo 'ttft.p99<500ms'",
+            "infermeter run http://localhost:8000 --concurrency 32 --requests 1000",
+            "infermeter run http://localhost:8000 --rate-profile ramp:5..50/10m --duration 10m",
+            "infermeter run http://localhost:8000 --trace azure.csv --trace-limit 500 --time-scale 0.5",
+        ],
+        then: Then::Flags {
+            keys: || with_plan::<tables::RunArgs>(Place::Run),
+            run: run::run,
+        },
+    },
+    Subcommand {
+        name: "mock",
+        about: "Serve the engine simulator on its own",
+        notes: "",
+        examples: &[
+            "infermeter mock --preset llama-8b-h100 --truth truth.jsonl",
+            "infermeter mock --set kv-blocks=9000 --set max-waiting=200 --set link-delay=5ms",
+            "curl -X PATCH localhost:8000/admin/config -H 'content-type: application/json' \
+             -d '{\"max-num-seqs\": 64}'",
+        ],
+        then: Then::Flags {
+            keys: keys::<tables::MockArgs>,
+            run: |given| mock::mock(&given.read()?),
+        },
+    },
+    Subcommand {
+        name: "report",
+        about: "Recompute and print everything from a run's record",
+        notes: "",
+        examples: &[],
+        then: Then::Flags {
+            keys: with_show::<tables::ReportArgs>,
+            run: |given| report::report(&given.read()?, shown(given)?),
+        },
+    },
+    Subcommand {
+        name: "audit",
+        about: "Run the anti-pattern checklist on results, ours or another tool's",
+        notes: "Read by content: run directories; vllm bench serve, SGLang bench_serving, AIPerf, \
+                GenAI-Perf, GuideLLM, inference-perf, llmperf, genai-bench, llm-d reports, MLPerf \
+                LoadGen and Endpoints; CSV and JSON of other tools through --map.",
+        examples: &[
+            "infermeter audit result.json",
+            "infermeter audit results/ --strict",
+            "infermeter audit baseline.json candidate.json --markdown",
+            "infermeter audit result.json --state gpu-model=H100 --state gpu-count=8",
+        ],
+        then: Then::Flags {
+            keys: with_show::<tables::AuditArgs>,
+            run: |given| audit::audit(&given.read()?, shown(given)?),
+        },
+    },
+    Subcommand {
+        name: "calibrate",
+        about: "Measure this machine's own measurement error, against the simulator's truth",
+        notes: "Rungs: streams:NxR (N streams of R tokens/s), requests:R or requests:RxT (R requests/s \
+                of T tokens), bytes:B (events of B bytes), chunks:T (events of T tokens), null:N and \
+                flood:N (ceilings with N slots); /tls behind one puts it over TLS.",
+        examples: &[
+            "infermeter calibrate --quick",
+            "infermeter calibrate --rung streams:100x50 --burn 100us",
+            "infermeter calibrate --null",
+        ],
+        then: Then::Flags {
+            keys: with_show::<tables::CalibrateArgs>,
+            run: |given| calibrate::calibrate(&given.read()?, shown(given)?),
+        },
+    },
+    Subcommand {
+        name: "workload",
+        about: "Look into a trace or a dataset before it is sent",
+        notes: "",
+        examples: &[],
+        then: Then::Subcommands(&WORKLOAD),
+    },
+    Subcommand {
+        name: "schema",
+        about: "Print the JSON Schema of a file that infermeter reads, for editors and checks",
+        notes: "",
+        examples: &["infermeter schema plan > plan.schema.json"],
+        then: Then::Flags {
+            keys: keys::<tables::SchemaArgs>,
+            run: |given| schema::schema(&given.read()?),
+        },
+    },
+];
+
+/// The subcommands of `workload`.
+const WORKLOAD: [Subcommand; 4] = [
+    Subcommand {
+        name: "inspect",
+        about: "Lengths, arrivals, prefix sharing and sessions of a file",
+        notes: "",
+        examples: &[
+            "infermeter workload inspect conversation_trace.jsonl",
+            "infermeter workload inspect BurstGPT_1.csv.gz --json",
+            "infermeter workload inspect sharegpt.json --tokenizer o200k",
+            "infermeter workload inspect --clients synthetic --rate 10 --duration 1h",
+        ],
+        then: Then::Flags {
+            keys: with_show::<tables::InspectArgs>,
+            run: |given| workload::inspect(&given.read()?, shown(given)?),
+        },
+    },
+    Subcommand {
+        name: "head",
+        about: "The first rows of a file in the one form that all formats are brought to, as JSON lines",
+        notes: "",
+        examples: &[],
+        then: Then::Flags {
+            keys: keys::<tables::HeadArgs>,
+            run: |given| workload::head(&given.read()?),
+        },
+    },
+    Subcommand {
+        name: "make",
+        about: "Write the requests of a load to a file that can be published and sent again",
+        notes: "The load and the requests are given as for run; no target is needed.",
+        examples: &[
+            "infermeter workload make --workload chat --rate 10 --duration 60s --out chat.jsonl",
+            "infermeter workload make --trace conversation_trace.jsonl --out conversation.jsonl",
+            "infermeter run http://localhost:8000 --workload-file chat.jsonl",
+        ],
+        then: Then::Flags {
+            keys: || with_plan::<tables::MakeArgs>(Place::Make),
+            run: make::make,
+        },
+    },
+    Subcommand {
+        name: "convert",
+        about: "Bring a trace or a workload file to another form",
+        notes: "",
+        examples: &[
+            "infermeter workload convert azure.csv --out azure.jsonl",
+            "infermeter workload convert chat.jsonl --to messages --out messages.jsonl",
+            "infermeter workload convert edited.jsonl --out new.jsonl",
+        ],
+        then: Then::Flags {
+            keys: keys::<tables::ConvertArgs>,
+            run: |given| make::convert(&given.read()?),
+        },
+    },
+];
+
+/// How a result is shown.
+fn shown(given: &Given) -> Result<Shown> {
+    let args: tables::ShowArgs = given.read()?;
+    Ok(args.shown())
+}

@@ -1,10 +1,11 @@
 //! `infermeter report DIR`: recompute and print everything from the record of a run, or from those of an
 //! experiment's runs.
 
-use crate::cli::ReportArgs;
+use crate::cli::tables::ReportArgs;
+use crate::show::{self, Shown};
 use crate::together::{self, Runs};
-use crate::{exit, output, show};
-use anyhow::{Context, Result, bail};
+use crate::{exit, output};
+use anyhow::{Result, bail};
 use infermeter_core::plan::Deadlines;
 use infermeter_core::run::RunManifest;
 use infermeter_core::slo::Slo;
@@ -16,15 +17,15 @@ use infermeter_session::kept_experiment::{KeptExperiment, is_experiment};
 ///
 /// # Errors
 /// When the directory holds neither a run nor an experiment, or its files cannot be read.
-pub fn report(args: &ReportArgs) -> Result<u8> {
-    let asked = Asked::of(args)?;
+pub fn report(args: &ReportArgs, shown: Shown) -> Result<u8> {
+    let asked = Asked::of(args);
     match is_experiment(&args.run_dir) {
-        true => experiment(args, &asked),
-        false => run(args, &asked),
+        true => experiment(args, &asked, shown),
+        false => run(args, &asked, shown),
     }
 }
 
-fn run(args: &ReportArgs, asked: &Asked) -> Result<u8> {
+fn run(args: &ReportArgs, asked: &Asked, shown: Shown) -> Result<u8> {
     let mut kept = KeptRun::open(&args.run_dir)?;
     let own_plan = asked.is_none() && kept.manifest.plan.strict >= args.strict;
     asked.put_into(&mut kept.manifest);
@@ -34,14 +35,12 @@ fn run(args: &ReportArgs, asked: &Asked) -> Result<u8> {
         output::note(&format!("note: run.json is left as it was: {error}"));
     }
     let document = || show::of_run(&judged, show::view(args.full));
-    args.show
-        .shown()
-        .print(document, || show::json_of_run(&judged));
+    shown.print(document, || show::json_of_run(&judged));
     Ok(show::exit_code(&judged, args.strict))
 }
 
 /// Every run that is there, what they say together, and what is missing.
-fn experiment(args: &ReportArgs, asked: &Asked) -> Result<u8> {
+fn experiment(args: &ReportArgs, asked: &Asked, shown: Shown) -> Result<u8> {
     let kept = KeptExperiment::open(&args.run_dir, &|manifest| asked.put_into(manifest))?;
     if kept.points.is_empty() {
         let missing = together::missing_lines(&kept.protocol, 0, &kept.missing);
@@ -57,7 +56,7 @@ fn experiment(args: &ReportArgs, asked: &Asked) -> Result<u8> {
         missing: &kept.missing,
         together: &kept.together(),
     };
-    args.show.shown().print(|| runs.document(), || runs.json());
+    shown.print(|| runs.document(), || runs.json());
     let code = runs.code(args.strict);
     let unfinished = match (&kept.stopped, kept.missing.is_empty()) {
         (_, true) => exit::OK,
@@ -75,12 +74,12 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(args: &ReportArgs) -> Result<Self> {
-        Ok(Self {
-            objectives: objectives(args)?,
-            fluidity: fluidity(args)?,
+    fn of(args: &ReportArgs) -> Self {
+        Self {
+            objectives: args.slo.clone(),
+            fluidity: args.fluidity,
             strict: args.strict,
-        })
+        }
     }
 
     fn is_none(&self) -> bool {
@@ -95,14 +94,4 @@ impl Asked {
         }
         plan.strict |= self.strict;
     }
-}
-
-fn objectives(args: &ReportArgs) -> Result<Vec<Slo>> {
-    let parse = |text: &String| text.parse::<Slo>().with_context(|| "--slo".to_owned());
-    args.slo.iter().map(parse).collect()
-}
-
-fn fluidity(args: &ReportArgs) -> Result<Option<Deadlines>> {
-    let parse = |text: &String| text.parse().with_context(|| "--fluidity".to_owned());
-    args.fluidity.as_ref().map(parse).transpose()
 }

@@ -1,7 +1,8 @@
 //! `infermeter run`: measure a server.
 
 use super::repeat;
-use crate::cli::RunArgs;
+use crate::cli::Given;
+use crate::cli::tables::RunArgs;
 use crate::dry_run::DryRun;
 use crate::show::{self, Shown, Terminal};
 use crate::{exit, input, layers, output, print_config, validate};
@@ -25,15 +26,15 @@ use std::slice;
 /// # Errors
 /// Before anything was measured: a wrong plan, a target that cannot be used, a directory that
 /// cannot be written. Afterwards the verdict and the exit code tell.
-pub fn run(args: &RunArgs) -> Result<u8> {
-    let mut resolved = layers::resolve(args)?;
+pub fn run(given: &Given) -> Result<u8> {
+    let args: RunArgs = given.read()?;
+    let mut resolved = layers::resolve(given, args.config.as_deref())?;
     tiling::settle(&mut resolved.plan)?;
     if args.print_config {
         output::print(&print_config::print_config(&resolved));
         return Ok(exit::OK);
     }
-    validate::validate(&resolved.plan)?;
-    validate::used(&resolved)?;
+    validate::validate(&resolved)?;
     input::of_plan(&mut resolved.plan, args.config.as_deref())?;
     found::template(&resolved.plan)?;
     let plan = &resolved.plan;

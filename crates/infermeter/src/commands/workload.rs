@@ -3,39 +3,25 @@
 //! It sends nothing and writes no file. Invariant: the rows are those that a run with the same
 //! options would use.
 
-use crate::cli::{HeadArgs, InspectArgs, WorkloadArgs, WorkloadCommand};
-use crate::commands::make;
+use crate::cli::tables::{HeadArgs, InspectArgs};
 use crate::inspect::{Figures, Gathered, document};
 use crate::show::Shown;
 use crate::{exit, input, output};
 use anyhow::{Context, Result, bail};
-use infermeter_core::plan::{MAX_RATE, Plan, Warmup};
+use infermeter_core::plan::{Plan, Warmup};
 use infermeter_core::units::Span;
 use infermeter_session::clients::Clients;
 use infermeter_session::dataset_file::DatasetFile;
 use infermeter_session::trace_options;
 use infermeter_workload::{Row, TokenCounter, Tokenizer, read_rows};
 
-/// Runs the subcommand.
+/// `workload inspect`.
 ///
 /// # Errors
 /// When the file cannot be read, with the line that is wrong.
-pub fn workload(args: &WorkloadArgs) -> Result<u8> {
-    match &args.command {
-        WorkloadCommand::Inspect(args) => inspect(args)?,
-        WorkloadCommand::Head(args) => head(args)?,
-        WorkloadCommand::Make(args) => make::make(args)?,
-        WorkloadCommand::Convert(args) => make::convert(args)?,
-    }
-    Ok(exit::OK)
-}
-
-fn inspect(args: &InspectArgs) -> Result<()> {
-    if args.limit == Some(0) {
-        bail!("--limit: must be above 0");
-    }
+pub fn inspect(args: &InspectArgs, shown: Shown) -> Result<u8> {
     let Some(file) = &args.file else {
-        return show(&of_clients(args)?, args.show.shown());
+        return show(&of_clients(args)?, shown);
     };
     let options = trace_options::options(&args.trace_option, args.limit, args.seed)?;
     let tokenizer = args.tokenizer.as_deref().map(Tokenizer::open).transpose()?;
@@ -49,10 +35,7 @@ fn inspect(args: &InspectArgs) -> Result<()> {
         gathered.count_texts(source.path(), &facts, &counter)?;
     }
     let file = file.display().to_string();
-    show(
-        &Figures::of(&file, Some(facts), &gathered)?,
-        args.show.shown(),
-    )
+    show(&Figures::of(&file, Some(facts), &gathered)?, shown)
 }
 
 /// The requests of `--clients` in a window as long as asked for, without a warm-up.
@@ -60,12 +43,6 @@ fn of_clients(args: &InspectArgs) -> Result<Figures> {
     let Some(clients) = &args.clients else {
         bail!("what to look into? give a FILE, or --clients synthetic");
     };
-    if args
-        .rate
-        .is_some_and(|rate| !(rate > 0.0 && rate <= MAX_RATE))
-    {
-        bail!("--rate: a number of requests per second above 0 and at most {MAX_RATE} is needed");
-    }
     let plan = Plan {
         clients: Some(clients.clone()),
         rate: args.rate,
@@ -94,16 +71,17 @@ fn of_clients(args: &InspectArgs) -> Result<Figures> {
     Ok(figures)
 }
 
-fn show(figures: &Figures, shown: Shown) -> Result<()> {
+fn show(figures: &Figures, shown: Shown) -> Result<u8> {
     let json = serde_json::to_value(figures).context("figures as JSON")?;
     shown.print(|| document(figures), || json);
-    Ok(())
+    Ok(exit::OK)
 }
 
-fn head(args: &HeadArgs) -> Result<()> {
-    if args.rows == 0 {
-        bail!("-n: must be above 0");
-    }
+/// `workload head`.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn head(args: &HeadArgs) -> Result<u8> {
     let options = trace_options::options(&args.trace_option, Some(args.rows), args.seed)?;
     let mut lines = String::new();
     let source = DatasetFile::open(&input::path(&args.file)?)?;
@@ -119,5 +97,5 @@ fn head(args: &HeadArgs) -> Result<()> {
     for remark in read?.remarks() {
         output::note(&format!("note: {remark}"));
     }
-    Ok(())
+    Ok(exit::OK)
 }

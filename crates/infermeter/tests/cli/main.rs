@@ -19,6 +19,7 @@ mod connections;
 mod datasets;
 mod dialects;
 mod disk;
+mod flags;
 mod fluidity;
 mod kept_records;
 mod kinds;

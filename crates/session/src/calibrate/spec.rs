@@ -1,9 +1,9 @@
 //! What a rung is: `streams:100x50`, `requests:200x16`, `bytes:4096`, `chunks:8`, `null:64`, `flood:64`, with
 //! `/tls` behind it for TLS. From it follow the client's plan and the simulator's flags.
 
-use crate::suggest;
 use infermeter_core::certificate::{LoadKind, Transport};
 use infermeter_core::plan::{Plan, Warmup, WorkloadKind};
+use infermeter_core::text::closest;
 use infermeter_core::text::inert;
 use infermeter_core::units::Span;
 use serde::de::Error;
@@ -335,7 +335,7 @@ impl FromStr for Spec {
 }
 
 fn nearest(kind: &str) -> Option<&'static str> {
-    suggest::closest(kind, LoadKind::ALL.into_iter().map(LoadKind::as_str))
+    closest(kind, LoadKind::ALL.into_iter().map(LoadKind::as_str))
 }
 
 fn number(text: &str) -> Option<u32> {

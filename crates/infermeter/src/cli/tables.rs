@@ -1,0 +1,47 @@
+//! Flags that are no keys of the plan, a table for each subcommand. `run` and `workload make` have the
+//! plan's keys, too.
+//!
+//! Adding a flag means adding an entry. Invariant: values are checked by their types, ranges and rules
+//! when they are read, so a command trusts them.
+
+mod audit;
+mod calibrate;
+mod mock;
+mod report;
+mod run;
+mod schema;
+mod show;
+mod workload;
+
+pub use audit::AuditArgs;
+pub use calibrate::CalibrateArgs;
+pub use mock::MockArgs;
+pub use report::ReportArgs;
+pub use run::RunArgs;
+pub use schema::{SchemaArgs, SchemaOf};
+pub use show::ShowArgs;
+pub use workload::{ConvertArgs, ConvertTo, HeadArgs, InspectArgs, MakeArgs};
+
+use infermeter_core::key::{Key, Keyed, Place};
+use infermeter_core::plan::Plan;
+
+/// The keys of one table.
+pub fn keys<T: Keyed>() -> Vec<&'static Key> {
+    T::KEYS.iter().collect()
+}
+
+/// The keys of a table, and those that say how a result is shown.
+pub fn with_show<T: Keyed>() -> Vec<&'static Key> {
+    [keys::<T>(), keys::<ShowArgs>()].concat()
+}
+
+/// The keys of a table behind the plan's keys that stand at `place`.
+pub fn with_plan<T: Keyed>(place: Place) -> Vec<&'static Key> {
+    let own = keys::<T>();
+    let mut all: Vec<&Key> = Plan::KEYS
+        .iter()
+        .filter(|key| key.places.contains(&place))
+        .collect();
+    all.extend(own);
+    all
+}

@@ -1,0 +1,171 @@
+//! `cargo xtask docs`: the parts of the book that are made from tables of the code.
+//!
+//! A part stands between `<!-- keys HEADING -->` and `<!-- end of keys -->` in a page; the rest of the
+//! page is written by hand. Invariant: the same table makes the same text, so `tidy` can compare.
+
+use anyhow::{Context, Result};
+use infermeter_core::key::{Demand, Key, Keyed, Rule, When};
+use infermeter_core::plan::Plan;
+
+/// The page of the plan's keys.
+pub const PLAN_PAGE: &str = "docs/src/plan.md";
+
+const BEGIN: &str = "<!-- keys ";
+const END: &str = "<!-- end of keys -->";
+
+/// Longest line of a page.
+const WIDTH: usize = 118;
+
+/// Writes the page anew.
+pub fn run() -> Result<()> {
+    let text = std::fs::read_to_string(PLAN_PAGE).context(PLAN_PAGE)?;
+    let made = made(&text)?;
+    match made == text {
+        true => println!("    docs: {PLAN_PAGE} is as the table says"),
+        false => {
+            std::fs::write(PLAN_PAGE, made).context(PLAN_PAGE)?;
+            println!("    docs: {PLAN_PAGE} written");
+        }
+    }
+    Ok(())
+}
+
+/// A page with its parts made from the table.
+pub fn made(page: &str) -> Result<String> {
+    let mut text = String::new();
+    let mut rest = page;
+    let mut headings = Vec::new();
+    while let Some(at) = rest.find(BEGIN) {
+        let (before, part) = rest.split_at(at);
+        let (mark, part) = part.split_once('\n').context("a mark ends with its line")?;
+        let heading = mark.trim_start_matches(BEGIN).trim_end_matches(" -->");
+        let end = part.find(END);
+        let end = end.with_context(|| format!("`{mark}` has no `{END}`"))?;
+        text.push_str(&format!("{before}{mark}\n\n{}\n", keys(heading)));
+        headings.push(heading);
+        rest = &part[end..];
+    }
+    text.push_str(rest);
+    let missing = Plan::KEYS
+        .iter()
+        .find(|key| !headings.contains(&key.heading));
+    match missing {
+        Some(key) => anyhow::bail!("no `{BEGIN}{} -->` in {PLAN_PAGE}", key.heading),
+        None => Ok(text),
+    }
+}
+
+fn keys(heading: &str) -> String {
+    let keys = Plan::KEYS.iter().filter(|key| key.heading == heading);
+    keys.map(entry).collect()
+}
+
+/// An item of the page's list.
+fn entry(key: &Key) -> String {
+    let mut sentences = vec![key.help.to_owned()];
+    sentences.extend(
+        key.range
+            .map(|range| format!("Values are {}", range.words(key.kind))),
+    );
+    sentences.extend(key.rules.iter().map(rule));
+    sentences.extend(default(key));
+    sentences.push(key.more.trim_end_matches('.').to_owned());
+    sentences.retain(|sentence| !sentence.is_empty());
+    wrapped(&format!("- `{}`: {}.", key.name, sentences.join(". ")))
+}
+
+fn rule(rule: &Rule) -> String {
+    let states = |joint: &str| {
+        let states = rule.others.iter().map(|when| match when {
+            When::Given(key) => format!("`{key}`"),
+            When::Is(key, value) => format!("`{key}` {value}"),
+        });
+        states.collect::<Vec<_>>().join(joint)
+    };
+    let text = match (rule.demand, rule.at) {
+        (Demand::Needs, None) => format!("Needs {}", states(" or ")),
+        (Demand::Needs, Some(at)) => format!("`{at}` needs {}", states(" or ")),
+        (Demand::Excludes, None) => format!("Not with {}", states(", ")),
+        (Demand::Excludes, Some(at)) => format!("`{at}` not with {}", states(", ")),
+    };
+    text
+}
+
+fn default(key: &Key) -> Option<String> {
+    let value = key.absence();
+    match (value.is_empty(), value == key.absent) {
+        (true, _) => None,
+        (_, true) => Some(format!("Default: {value}")),
+        (_, false) => Some(format!("Default: `{value}`")),
+    }
+}
+
+/// Lines of the page's width. Code and links are not torn.
+fn wrapped(text: &str) -> String {
+    let mut lines = String::new();
+    let mut width = 0;
+    for word in words(text) {
+        let length = word.chars().count();
+        let (joint, start) = match width {
+            0 => ("", 0),
+            _ if width + 1 + length > WIDTH => ("\n  ", 2),
+            _ => (" ", width + 1),
+        };
+        lines.push_str(joint);
+        lines.push_str(word);
+        width = start + length;
+    }
+    lines + "\n"
+}
+
+/// Words between blanks outside of code and links.
+fn words(text: &str) -> Vec<&str> {
+    let (mut words, mut start) = (Vec::new(), 0);
+    let (mut code, mut link) = (false, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            '`' => code = !code,
+            '[' => {
+                link = text[at..]
+                    .find("](")
+                    .is_some_and(|end| !text[at..at + end].contains('.'))
+            }
+            ')' => link = false,
+            ' ' if !code && !link => {
+                words.push(&text[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    words.push(&text[start..]);
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_made_again_and_the_rest_stays() {
+        let headings = ["General", "Load", "Requests", "Result", "Client"];
+        let parts = headings.map(|h| format!("{BEGIN}{h} -->\nold\n{END}\n"));
+        let page = format!("# Before\n\n{}After\n", parts.concat());
+        let first = made(&page).expect("made");
+        assert!(first.starts_with("# Before\n\n<!-- keys General -->\n\n- `profile`: "));
+        assert!(first.ends_with("<!-- end of keys -->\nAfter\n"), "{first}");
+        assert!(!first.contains("old"));
+        assert_eq!(made(&first).expect("made"), first);
+        assert!(
+            first.lines().all(|line| line.chars().count() <= WIDTH),
+            "{first}"
+        );
+        assert!(made("nothing").is_err());
+    }
+
+    #[test]
+    fn links_and_code_stay_whole() {
+        assert_eq!(words("a [b c](d.md) `e f`"), ["a", "[b c](d.md)", "`e f`"]);
+        assert_eq!(words("a [/b] (c d)"), ["a", "[/b]", "(c", "d)"]);
+    }
+}
