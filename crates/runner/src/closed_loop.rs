@@ -7,7 +7,7 @@
 
 use crate::dependents::Ended;
 use crate::shared::{Shared, Stop};
-use crate::worker::{BODY_RETRY_NS, Lookup, Worker, WorkerEnd, is_measured};
+use crate::worker::{BODY_RETRY_NS, Due, Lookup, RunEnd, Worker, WorkerEnd, is_measured};
 use infermeter_client::prepared::Prepared;
 use infermeter_core::clock::Offset;
 use infermeter_core::record::{Reason, RequestRecord};
@@ -55,11 +55,13 @@ pub(crate) fn run(
     hand_over(&mut worker, &mut free);
     let bodies_late = worker.bodies_late + worker.dependents.bodies_late();
     let shared = worker.shared;
-    let end = Offset(shared.window_end.load(Ordering::Acquire));
-    // Slots have no schedule: after a signal only what was due already counts as not sent.
-    let end = end.min(worker.engine.now());
-    let (waiting, unfinished) =
-        worker.record_waiting((reason, end), |at| phase_at(shared, at), plan);
+    let window_end = Offset(shared.window_end.load(Ordering::Acquire));
+    let end = RunEnd {
+        reason,
+        // Slots have no schedule: after a signal only what was due already counts as not sent.
+        window_end: window_end.min(worker.engine.now()),
+    };
+    let (waiting, unfinished) = worker.record_waiting(end, |at| phase_at(shared, at), plan);
     let health = worker.health(bodies_late);
     Ok(WorkerEnd {
         health,
@@ -188,7 +190,7 @@ fn send(
     if phase != Phase::Measure {
         shared.measured_open.fetch_sub(1, Ordering::AcqRel);
     }
-    worker.send(prepared, (phase, intended), answers);
+    worker.send(prepared, Due { phase, intended }, answers);
 }
 
 /// The phase of something that takes no place in the order of sending.

@@ -191,25 +191,31 @@ impl PairSource {
 
 fn source(class: &WorkloadClass) -> Result<PairSource, PairsError> {
     Ok(match class {
-        WorkloadClass::Chat => named((500.0, 50, 4_000), (200.0, 10, 2_000)),
-        WorkloadClass::CodeGeneration => named((1_500.0, 200, 8_000), (500.0, 50, 4_000)),
-        WorkloadClass::LongContextQa => named((16_000.0, 2_000, 128_000), (300.0, 20, 2_000)),
-        WorkloadClass::Summarization => named((4_000.0, 500, 32_000), (150.0, 50, 500)),
+        WorkloadClass::Chat => named(about(500.0, 50, 4_000), about(200.0, 10, 2_000)),
+        WorkloadClass::CodeGeneration => named(about(1_500.0, 200, 8_000), about(500.0, 50, 4_000)),
+        WorkloadClass::LongContextQa => {
+            named(about(16_000.0, 2_000, 128_000), about(300.0, 20, 2_000))
+        }
+        WorkloadClass::Summarization => named(about(4_000.0, 500, 32_000), about(150.0, 50, 500)),
         WorkloadClass::Lengths(lengths) => drawn(lengths),
         WorkloadClass::Empirical(path) => PairSource::Rows(read_pairs(path)?),
     })
 }
 
-/// A named class: lognormal with (median, least, greatest) of prompts and answers.
-fn named(input: (f64, u32, u32), output: (f64, u32, u32)) -> PairSource {
-    let lognormal = |(median, min, max): (f64, u32, u32)| Length::LogNormal {
+/// Lengths of a named class: lognormal around a median, within bounds.
+fn about(median: f64, min: u32, max: u32) -> Length {
+    Length::LogNormal {
         median,
         sigma: SIGMA,
         bounds: Some(Bounds { min, max }),
-    };
+    }
+}
+
+/// A named class: prompts and answers of independent lengths.
+fn named(input: Length, output: Length) -> PairSource {
     drawn(&Lengths {
-        input: lognormal(input),
-        output: lognormal(output),
+        input,
+        output,
         rho: None,
     })
 }
