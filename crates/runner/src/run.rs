@@ -3,19 +3,18 @@
 
 use crate::bodies::{Bodies, MakeRequest, Maker, NextRequests};
 use crate::closed_loop;
-use crate::dependents::SessionRules;
 use crate::open_loop;
 use crate::progress::{Snapshot, snapshot};
 use crate::recorder::{RecordSink, channel, record};
+use crate::settings::RunSettings;
 use crate::shared::{Shared, Stop};
 use crate::taken_watch::TakenWatch;
 use crate::worker::{Lookup, Worker, WorkerEnd};
-use infermeter_client::engine::EngineConfig;
 use infermeter_client::live::Live;
 use infermeter_core::clock::{Clock, Offset, process_cpu_ns};
 use infermeter_core::request::{RequestId, RequestSpec};
 use infermeter_core::run::{ClientHealth, Counted, Progress, Window};
-use infermeter_core::schedule::{Phase, Schedule, Slice};
+use infermeter_core::schedule::{Phase, Schedule};
 use infermeter_sys::{limits, signals};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -30,34 +29,6 @@ const WATCH: Duration = Duration::from_millis(50);
 const LOOKS_PER_SNAPSHOT: u32 = 4;
 /// Looks between two at what is taken from the process.
 const LOOKS_PER_TAKEN: u32 = 20;
-
-/// How to execute a schedule.
-#[derive(Debug, Clone)]
-pub struct RunSettings {
-    /// Worker threads.
-    pub threads: usize,
-    /// Core of each worker; shorter than `threads` leaves the rest unpinned.
-    pub cores: Vec<usize>,
-    /// Template of each worker's engine: connection numbers, clock and the cap's share are set
-    /// per worker.
-    pub engine: EngineConfig,
-    /// Connections opened before the clock starts, over all workers.
-    pub open_ahead: usize,
-    /// How sessions go on.
-    pub sessions: SessionRules,
-    /// The trace ends with its rows: nothing keeps the load on in the drain.
-    pub drain_without_load: bool,
-}
-
-impl RunSettings {
-    /// The same for a part of a load: no other part has its connection numbers.
-    fn of_slice(&self, slice: Slice) -> Self {
-        let mut own = self.clone();
-        own.engine.first_connection = slice.index();
-        own.engine.connection_stride = slice.of();
-        own
-    }
-}
 
 /// What a run leaves behind, its records aside.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 use crate::bodies::{Bodies, NextRequests, unsent};
 use crate::dependents::Dependents;
 use crate::recorder::Records;
-use crate::run::RunSettings;
 use crate::self_watch::SelfWatch;
+use crate::settings::RunSettings;
 use crate::shared::Shared;
 use infermeter_client::engine::{Engine, EngineConfig};
 use infermeter_client::live::Live;

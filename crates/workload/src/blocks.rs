@@ -61,7 +61,7 @@ pub(crate) struct SegmentedPrompt {
 
 impl SegmentedPrompt {
     /// Writes exactly `pieces` pieces, the rest of them after the last of `segments`.
-    pub fn compose(
+    pub(crate) fn compose(
         &self,
         table: &WordTable,
         style: Style,

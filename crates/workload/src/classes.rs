@@ -90,7 +90,7 @@ impl Classes {
     }
 
     /// One class whose two lengths have nothing to do with each other.
-    pub fn of_distributions(input: LengthDistribution, output: LengthDistribution) -> Self {
+    pub(crate) fn of_distributions(input: LengthDistribution, output: LengthDistribution) -> Self {
         Self {
             sources: vec![PairSource::Drawn {
                 input,
@@ -106,7 +106,7 @@ impl Classes {
     /// Gaussian copula it is 6/pi asin(rho/2) (Kruskal, JASA 53, 1958), so rho is 2 sin(pi asked/6);
     /// ties between whole numbers of tokens lower it a little. `None` where there is no single pair
     /// of distributions without a correlation.
-    pub fn with_rank_correlation(mut self, asked: f64) -> Option<Self> {
+    pub(crate) fn with_rank_correlation(mut self, asked: f64) -> Option<Self> {
         match self.sources.as_mut_slice() {
             [PairSource::Drawn { input, output, rho }]
                 if *rho == 0.0 && !input.is_fixed() && !output.is_fixed() =>
@@ -126,7 +126,7 @@ impl Classes {
     }
 
     /// Draws a class.
-    pub fn draw_class<R: Rng>(&self, rng: &mut R) -> ClassIndex {
+    pub(crate) fn draw_class<R: Rng>(&self, rng: &mut R) -> ClassIndex {
         let class = match self.sources.len() {
             0 | 1 => 0,
             n => {
@@ -141,7 +141,7 @@ impl Classes {
     }
 
     /// Draws both lengths of a request of `class`.
-    pub fn draw_lengths<R: Rng>(&self, class: ClassIndex, rng: &mut R) -> LengthPair {
+    pub(crate) fn draw_lengths<R: Rng>(&self, class: ClassIndex, rng: &mut R) -> LengthPair {
         match &self.sources[usize::from(class)] {
             PairSource::Drawn { input, output, rho } => {
                 let z: f64 = StandardNormal.sample(rng);
