@@ -5,6 +5,7 @@
 
 mod arrows;
 mod book;
+mod circles;
 mod code;
 mod coverage;
 mod functions;
@@ -12,6 +13,7 @@ mod mask;
 mod rust_source;
 mod text;
 mod tree;
+mod tuples;
 
 use anyhow::{Result, bail};
 use tree::Tree;
@@ -59,6 +61,8 @@ pub fn run() -> Result<()> {
         text::check,
         code::check,
         functions::check,
+        tuples::check,
+        circles::check,
         book::check,
         coverage::check,
     ] {

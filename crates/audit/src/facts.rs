@@ -230,7 +230,7 @@ pub struct Request {
 
 impl Request {
     /// End to end: as stated, else the first token and all gaps.
-    pub fn end_to_end_ms(&self) -> Option<f64> {
+    pub(crate) fn end_to_end_ms(&self) -> Option<f64> {
         let gaps = || Some(self.ttft_ms? + self.gaps_ms.as_ref()?.iter().sum::<f64>());
         self.e2e_ms.or_else(gaps)
     }
@@ -248,7 +248,7 @@ pub struct Translation {
 }
 
 /// Whether a text states that nobody knows.
-pub fn is_unknown(text: &str) -> bool {
+pub(crate) fn is_unknown(text: &str) -> bool {
     text.trim().eq_ignore_ascii_case("unknown")
 }
 

@@ -139,7 +139,7 @@ impl Format {
     }
 
     /// Whether the client that wrote it was infermeter.
-    pub fn is_own(self) -> bool {
+    pub(crate) fn is_own(self) -> bool {
         self == Self::Infermeter
     }
 }

@@ -37,7 +37,7 @@ pub fn slo_series(metric: SloMetric) -> SloSeries {
 /// The objectives on token-level metrics, in the order of [`ChunkFacts::own_percentiles`].
 ///
 /// [`ChunkFacts::own_percentiles`]: crate::facts::ChunkFacts::own_percentiles
-pub fn token_objectives(slos: &[Slo]) -> Vec<(TokenMetric, f64)> {
+pub(crate) fn token_objectives(slos: &[Slo]) -> Vec<(TokenMetric, f64)> {
     let of = |slo: &Slo| match slo_series(slo.metric) {
         SloSeries::Request(_) => None,
         SloSeries::Token(metric) => Some((metric, slo.percentile)),

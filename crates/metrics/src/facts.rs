@@ -194,7 +194,7 @@ impl RequestFacts {
 
     /// Instant of the last token: the last chunk, or the end of an answer without chunks. An empty
     /// answer has no token.
-    pub fn last_token(&self) -> Option<Offset> {
+    pub(crate) fn last_token(&self) -> Option<Offset> {
         if self.is_empty_answer() {
             return None;
         }

@@ -16,7 +16,9 @@ use infermeter_core::record::RequestRecord;
 use infermeter_core::run::Window;
 use infermeter_core::schedule::Phase;
 use infermeter_core::source::{ChunkFields, RecordSource};
-use infermeter_stats::{BlockCounter, BlockPoint, Bucket, Quantile, RankValues, StatsError};
+use infermeter_stats::{
+    BlockCounter, BlockPoint, Bucket, Quantile, RankValues, StatsError, TimeSpan,
+};
 
 /// Length of the time blocks that token-level intervals rest on, nanoseconds (statistics.md).
 pub const BLOCK_NS: i64 = 1_000_000_000;
@@ -54,10 +56,10 @@ struct BatchSums {
 }
 
 impl BatchSums {
-    fn new((first_ns, last_ns): (i64, i64)) -> Self {
+    fn new(span: TimeSpan) -> Self {
         Self {
-            start_ns: first_ns,
-            length: i128::from(last_ns) + 1 - i128::from(first_ns),
+            start_ns: span.first_ns,
+            length: i128::from(span.last_ns) + 1 - i128::from(span.first_ns),
             sums: [(0, 0); BATCHES],
             last: (0, 0..0),
         }
@@ -99,7 +101,7 @@ impl BlockReading {
         let n = wanted.tally.n() as usize;
         let ranks = wanted.quantiles.iter().map(|q| q.rank(n) as u64);
         let buckets = ranks.filter_map(|rank| Some(table.locate(rank)?.bucket));
-        let span = wanted.tally.span_ns();
+        let span = wanted.tally.span();
         Ok(Self {
             counter: BlockCounter::new(span, BLOCK_NS, buckets.collect())?,
             batches: BatchSums::new(span),

@@ -118,7 +118,7 @@ pub fn silences(
     let found: Vec<Freeze> = owed.iter().filter_map(|o| o.freeze(least_ns)).collect();
     let (alone, mut freezes): (Vec<Freeze>, Vec<Freeze>) =
         found.into_iter().partition(|f| f.requests < 2);
-    let hangs = hangs::hangs(requests, (&freezes, &alone), arrivals, &pace);
+    let hangs = hangs::hangs(requests, &freezes, &alone, arrivals, &pace);
     if hangs.are_many() {
         freezes.retain(|freeze| freeze.requests >= BESIDE_HANGS);
     } else {

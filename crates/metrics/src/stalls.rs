@@ -77,7 +77,7 @@ impl RequestStalls {
 }
 
 /// The greatest ITL limit among the plan's objectives, nanoseconds.
-pub fn itl_limit_ns(plan: &Plan) -> Option<i64> {
+pub(crate) fn itl_limit_ns(plan: &Plan) -> Option<i64> {
     let itl = plan.slo.iter().filter(|s| s.metric == SloMetric::Itl);
     itl.map(|s| s.limit.ns()).max()
 }

@@ -3,7 +3,7 @@
 //! Does not hold values. Invariant: a merge of parts is the tally of the whole.
 
 use crate::token_series::{FIXED, TokenValue};
-use infermeter_stats::RankTable;
+use infermeter_stats::{RankTable, TimeSpan};
 
 /// A series that was read once.
 #[derive(Debug, Clone)]
@@ -79,8 +79,11 @@ impl Tally {
     }
 
     /// The earliest and the latest instant, nanoseconds since the run's origin.
-    pub fn span_ns(&self) -> (i64, i64) {
-        (self.first_ns, self.last_ns)
+    pub fn span(&self) -> TimeSpan {
+        TimeSpan {
+            first_ns: self.first_ns,
+            last_ns: self.last_ns,
+        }
     }
 
     /// The mean, in `unit` nanoseconds (or tokens) each; absent without values and with an

@@ -42,7 +42,7 @@ fn last_instant(requests: &[RequestFacts]) -> Option<Offset> {
 }
 
 /// Whether a signal, and not the server or the plan, ended this request.
-pub fn is_interrupted(outcome: Outcome, reason: Option<Reason>) -> bool {
+pub(crate) fn is_interrupted(outcome: Outcome, reason: Option<Reason>) -> bool {
     match outcome {
         Outcome::NotSent => true,
         Outcome::Cancelled => reason == Some(Reason::Interrupted),

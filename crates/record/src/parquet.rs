@@ -14,5 +14,19 @@ pub(crate) mod writer;
 #[cfg(test)]
 mod tests;
 
+use crate::error::RecordError;
+use std::path::Path;
+
 /// The file's name in a run directory.
 pub const PARQUET_FILE: &str = "requests.parquet";
+
+/// Rows decoded at a time.
+const BATCH_ROWS: usize = 256;
+
+/// What the library says of a file that it cannot read.
+fn unreadable(path: &Path, cause: &::parquet::errors::ParquetError) -> RecordError {
+    RecordError::ParquetRead {
+        path: path.to_owned(),
+        cause: cause.to_string(),
+    }
+}

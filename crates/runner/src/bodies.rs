@@ -42,12 +42,16 @@ pub(crate) enum Demand {
         answers: Vec<Arc<str>>,
     },
     /// Records of a request that will not be sent, and of all that would have waited for it.
-    Abandon {
-        id: RequestId,
-        parent: RequestId,
-        phase: Phase,
-        intended: Offset,
-    },
+    Abandon(Abandoned),
+}
+
+/// A request that will not be sent, because the one that it waits for has failed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Abandoned {
+    pub(crate) id: RequestId,
+    pub(crate) parent: RequestId,
+    pub(crate) phase: Phase,
+    pub(crate) intended: Offset,
 }
 
 /// What the thread works with.
@@ -180,12 +184,7 @@ impl Bodies {
                     id,
                     answers,
                 } => self.ready[worker].push((maker.make)(id, &answers)),
-                Demand::Abandon {
-                    id,
-                    parent,
-                    phase,
-                    intended,
-                } => maker.abandon((id, parent), phase, intended),
+                Demand::Abandon(abandoned) => maker.abandon(abandoned),
             }
         }
     }
@@ -199,18 +198,23 @@ impl Bodies {
 
 impl Maker<'_> {
     /// Writes the records of a request and of those that wait for it.
-    fn abandon(&self, (id, parent): (RequestId, RequestId), phase: Phase, intended: Offset) {
-        let mut left = vec![(id, parent)];
-        while let Some((id, parent)) = left.pop() {
+    fn abandon(&self, first: Abandoned) {
+        let mut left = vec![first];
+        while let Some(abandoned) = left.pop() {
+            let Abandoned { id, .. } = abandoned;
             let spec = (self.spec)(id);
-            let mut record = unsent(&spec, phase, intended);
-            record.parent = Some(parent);
+            let mut record = unsent(&spec, abandoned.phase, abandoned.intended);
+            record.parent = Some(abandoned.parent);
             record.error = Some(RequestError {
                 reason: Reason::SessionEnded,
                 text: "an earlier turn of the session failed".to_owned(),
             });
             self.records.ended(record);
-            left.extend((self.next)(&spec).iter().map(|next| (next.id, id)));
+            left.extend((self.next)(&spec).iter().map(|next| Abandoned {
+                id: next.id,
+                parent: id,
+                ..first
+            }));
         }
     }
 }

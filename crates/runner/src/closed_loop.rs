@@ -1,13 +1,24 @@
 //! Closed loop: a fixed number of slots, each sending its next request when the previous answer
 //! closed (or failed). Latency is self-throttled, and labelled so.
-
 //!
 //! With sessions a slot is a user: it goes through the turns of a session, pauses, and begins the
 //! next one.
+//!
+//! Nobody knows beforehand when a phase ends: that depends on the answers. Each request's phase is
+//! decided when it is sent, by whichever worker sends it, from its number in the order of sending and
+//! its due instant. What the workers agree on stands in three atomics that only ever move one way, so
+//! that the order in which they look does not matter:
+//! - `measure_from`, the number of the first measured request, is set once, by the first worker that
+//!   finds the warm-up over. The others go by it from then on.
+//! - `window_start` and `window_end` only fall. Slots wait for different times, so the request with the
+//!   lower number need not be the one that was due first.
+//!
+//! Invariant: of the numbers from `measure_from` on, exactly as many are measured as the plan counts,
+//! and the window has the due instants of all of them.
 
 use crate::dependents::Ended;
 use crate::shared::{Shared, Stop};
-use crate::worker::{BODY_RETRY_NS, Lookup, Worker, WorkerEnd, is_measured};
+use crate::worker::{BODY_RETRY_NS, Due, Lookup, RunEnd, Worker, WorkerEnd, is_measured};
 use infermeter_client::prepared::Prepared;
 use infermeter_core::clock::Offset;
 use infermeter_core::record::{Reason, RequestRecord};
@@ -55,11 +66,13 @@ pub(crate) fn run(
     hand_over(&mut worker, &mut free);
     let bodies_late = worker.bodies_late + worker.dependents.bodies_late();
     let shared = worker.shared;
-    let end = Offset(shared.window_end.load(Ordering::Acquire));
-    // Slots have no schedule: after a signal only what was due already counts as not sent.
-    let end = end.min(worker.engine.now());
-    let (waiting, unfinished) =
-        worker.record_waiting((reason, end), |at| phase_at(shared, at), plan);
+    let window_end = Offset(shared.window_end.load(Ordering::Acquire));
+    let end = RunEnd {
+        reason,
+        // Slots have no schedule: after a signal only what was due already counts as not sent.
+        window_end: window_end.min(worker.engine.now()),
+    };
+    let (waiting, unfinished) = worker.record_waiting(end, |at| phase_at(shared, at), plan);
     let health = worker.health(bodies_late);
     Ok(WorkerEnd {
         health,
@@ -182,13 +195,14 @@ fn send(
         1 => schedule.slice.in_slice(prepared.spec.id),
         _ => shared.sequence.fetch_add(1, Ordering::AcqRel),
     };
-    // Counted before the decision, so that no worker sees the window over too early.
+    // Counted before the decision and taken back after it. The other way round another worker could
+    // look in between, find the window over and nothing open, and end a run that still sends.
     shared.measured_open.fetch_add(1, Ordering::AcqRel);
     let phase = phase_of(shared, schedule, number, intended);
     if phase != Phase::Measure {
         shared.measured_open.fetch_sub(1, Ordering::AcqRel);
     }
-    worker.send(prepared, (phase, intended), answers);
+    worker.send(prepared, Due { phase, intended }, answers);
 }
 
 /// The phase of something that takes no place in the order of sending.
@@ -211,6 +225,8 @@ fn phase_of(shared: &Shared, schedule: &ClosedSchedule, number: u64, intended: O
         if !warm && intended.0 < schedule.warmup_max_ns {
             return Phase::Warmup;
         }
+        // Several workers may find the warm-up over at once. One wins; those that lose are judged below
+        // like everybody after, and may well be warm-up: their numbers can be lower than the winner's.
         if shared
             .measure_from
             .compare_exchange(u64::MAX, number, Ordering::AcqRel, Ordering::Acquire)
@@ -229,7 +245,8 @@ fn phase_of(shared: &Shared, schedule: &ClosedSchedule, number: u64, intended: O
             shared.window_end.fetch_min(intended.0, Ordering::AcqRel);
             return Phase::Drain;
         }
-        // The measured requests are counted by number: the window takes in the earliest of them.
+        // The measured requests are counted by number: the window takes in the earliest of them. Where
+        // time ends the window instead, its start is fixed, and what was due before is warm-up.
         Some(_) => {
             shared.window_start.fetch_min(intended.0, Ordering::AcqRel);
         }

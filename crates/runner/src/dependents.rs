@@ -7,7 +7,7 @@
 //! slot is free again); each is handed out
 //! once, reported as left over at the end, or abandoned when its parent fails.
 
-use crate::bodies::{Bodies, Demand};
+use crate::bodies::{Abandoned, Bodies, Demand};
 use infermeter_client::prepared::Prepared;
 use infermeter_core::clock::Offset;
 use infermeter_core::plan::OnFailure;
@@ -161,12 +161,12 @@ impl Dependents {
             for follow in &open.next {
                 self.forget(follow.id);
                 match record.closed.filter(|_| failed) {
-                    Some(closed) => bodies.demand(Demand::Abandon {
+                    Some(closed) => bodies.demand(Demand::Abandon(Abandoned {
                         id: follow.id,
                         parent: record.id,
                         phase: phase_at(closed),
                         intended: closed,
-                    }),
+                    })),
                     None => self.not_reached.push(follow.id),
                 }
             }

@@ -15,10 +15,12 @@ pub mod progress;
 mod recorder;
 pub mod run;
 mod self_watch;
+mod settings;
 mod shared;
 mod taken_watch;
 mod worker;
 
 pub use dependents::SessionRules;
 pub use recorder::RecordSink;
-pub use run::{Inputs, RunError, RunOutcome, RunSettings, run};
+pub use run::{Inputs, RunError, RunOutcome, run};
+pub use settings::RunSettings;

@@ -4,7 +4,7 @@
 use crate::bodies::unsent;
 use crate::dependents::Ended;
 use crate::shared::Stop;
-use crate::worker::{BODY_RETRY_NS, Lookup, Worker, WorkerEnd, is_measured};
+use crate::worker::{BODY_RETRY_NS, Due, Lookup, RunEnd, Worker, WorkerEnd, is_measured};
 use infermeter_core::clock::Offset;
 use infermeter_core::record::Reason;
 use infermeter_core::schedule::{OpenSchedule, Phase};
@@ -46,9 +46,12 @@ pub(crate) fn run(
     hand_over(&mut worker, schedule);
     let phase_at = |at| schedule.phase_at(at);
     let bodies_late = worker.bodies_late + worker.dependents.bodies_late();
-    let ends = (reason, schedule.window_end);
-    let (waiting, unfinished) = worker.record_waiting(ends, phase_at, plan);
-    let arrivals_not_reached = record_rest(&worker, schedule, (next, reason), plan);
+    let end = RunEnd {
+        reason,
+        window_end: schedule.window_end,
+    };
+    let (waiting, unfinished) = worker.record_waiting(end, phase_at, plan);
+    let arrivals_not_reached = record_rest(&worker, schedule, next, reason, plan);
     let health = worker.health(bodies_late);
     Ok(WorkerEnd {
         health,
@@ -88,7 +91,7 @@ fn send_due(worker: &mut Worker<'_>, schedule: &OpenSchedule, next: &mut usize) 
         let before = arrival.map_or(now, |at| at.min(now));
         if let Some((prepared, intended, answers)) = worker.dependents.take(before) {
             let phase = schedule.phase_at(intended);
-            worker.send(prepared, (phase, intended), answers);
+            worker.send(prepared, Due { phase, intended }, answers);
             continue;
         }
         let late = worker.dependents.has_late();
@@ -102,7 +105,7 @@ fn send_due(worker: &mut Worker<'_>, schedule: &OpenSchedule, next: &mut usize) 
             return Some(now.plus(BODY_RETRY_NS));
         };
         let phase = schedule.phase_of(*next);
-        worker.send(prepared, (phase, intended), Vec::new());
+        worker.send(prepared, Due { phase, intended }, Vec::new());
         *next += worker.count;
     }
 }
@@ -111,7 +114,8 @@ fn send_due(worker: &mut Worker<'_>, schedule: &OpenSchedule, next: &mut usize) 
 fn record_rest(
     worker: &Worker<'_>,
     schedule: &OpenSchedule,
-    (next, reason): (usize, Reason),
+    next: usize,
+    reason: Reason,
     plan: &Lookup<'_>,
 ) -> u64 {
     let mut drain = 0;

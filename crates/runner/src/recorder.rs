@@ -81,15 +81,24 @@ impl Records {
 /// Longest time a record stays unwritten.
 const FLUSH_NS: i64 = 500_000_000;
 
-/// Records until every worker has hung up, and gives back the memory of what was written. Returns the number of records and the first problem.
+/// What became of the records.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    /// How many came.
+    pub(crate) records: u64,
+    /// The first problem.
+    pub(crate) problem: Option<String>,
+}
+
+/// Records until every worker has hung up, and gives back the memory of what was written.
 pub(crate) fn record(
     receipts: &Receipts,
     sink: &mut dyn RecordSink,
     clock: &OnceLock<Clock>,
     budget: &Budget,
-) -> (u64, Option<String>) {
+) -> Recorded {
     let mut problem = None;
-    let mut count = 0;
+    let mut records = 0;
     let mut flushed = monotonic_ns();
     // Before the clock is set there is nothing to record.
     let now = || clock.get().map_or(Offset::ZERO, Clock::now);
@@ -100,7 +109,7 @@ pub(crate) fn record(
         {
             Ok(Fact::Begun(record)) => note(&mut problem, sink.begin(&record)),
             Ok(Fact::Ended(record)) => {
-                count += 1;
+                records += 1;
                 note(&mut problem, sink.append(&record));
                 budget.written(&record);
             }
@@ -113,7 +122,7 @@ pub(crate) fn record(
         }
     }
     note(&mut problem, sink.flush(now()));
-    (count, problem)
+    Recorded { records, problem }
 }
 
 fn note(problem: &mut Option<String>, result: Result<(), String>) {

@@ -3,19 +3,18 @@
 
 use crate::bodies::{Bodies, MakeRequest, Maker, NextRequests};
 use crate::closed_loop;
-use crate::dependents::SessionRules;
 use crate::open_loop;
 use crate::progress::{Snapshot, snapshot};
 use crate::recorder::{RecordSink, channel, record};
+use crate::settings::RunSettings;
 use crate::shared::{Shared, Stop};
 use crate::taken_watch::TakenWatch;
 use crate::worker::{Lookup, Worker, WorkerEnd};
-use infermeter_client::engine::EngineConfig;
 use infermeter_client::live::Live;
 use infermeter_core::clock::{Clock, Offset, process_cpu_ns};
 use infermeter_core::request::{RequestId, RequestSpec};
 use infermeter_core::run::{ClientHealth, Counted, Progress, Window};
-use infermeter_core::schedule::{Phase, Schedule, Slice};
+use infermeter_core::schedule::{Phase, Schedule};
 use infermeter_sys::{limits, signals};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -30,34 +29,6 @@ const WATCH: Duration = Duration::from_millis(50);
 const LOOKS_PER_SNAPSHOT: u32 = 4;
 /// Looks between two at what is taken from the process.
 const LOOKS_PER_TAKEN: u32 = 20;
-
-/// How to execute a schedule.
-#[derive(Debug, Clone)]
-pub struct RunSettings {
-    /// Worker threads.
-    pub threads: usize,
-    /// Core of each worker; shorter than `threads` leaves the rest unpinned.
-    pub cores: Vec<usize>,
-    /// Template of each worker's engine: connection numbers, clock and the cap's share are set
-    /// per worker.
-    pub engine: EngineConfig,
-    /// Connections opened before the clock starts, over all workers.
-    pub open_ahead: usize,
-    /// How sessions go on.
-    pub sessions: SessionRules,
-    /// The trace ends with its rows: nothing keeps the load on in the drain.
-    pub drain_without_load: bool,
-}
-
-impl RunSettings {
-    /// The same for a part of a load: no other part has its connection numbers.
-    fn of_slice(&self, slice: Slice) -> Self {
-        let mut own = self.clone();
-        own.engine.first_connection = slice.index();
-        own.engine.connection_stride = slice.of();
-        own
-    }
-}
 
 /// What a run leaves behind, its records aside.
 #[derive(Debug)]
@@ -169,46 +140,50 @@ pub fn run(
         let clock = start(&shared, bodies, settings.threads);
         let cpu_before = process_cpu_ns(); // making the first bodies is no work of the run
         on_start(&clock);
-        let taken = watch((&shared, &lives, clock), schedule, (on_phase, on_progress));
+        let watched = Watched {
+            shared: &shared,
+            lives: &lives,
+            clock,
+            schedule,
+        };
+        let taken = watched.to_the_end(on_phase, on_progress);
         bodies.end();
         let ends: Vec<_> = workers.into_iter().map(join).collect();
         let cpu_ns = process_cpu_ns() - cpu_before;
         join(filler);
-        let (records, problem) = join(recorder);
+        let recorded = join(recorder);
         let ended = clock.now();
         let ends = collect(ends, taken, ended)?;
         Ok(RunOutcome {
             clock,
             window: window_of(&shared, schedule, ended),
             progress: Progress {
+                scheduled: recorded.records,
                 counted: Some(Counted {
                     handed_over: handed_over.load(Ordering::Acquire),
                     arrivals_not_reached: ends.iter().map(|e| e.arrivals_not_reached).sum(),
                 }),
-                ..progress(&ends, settings, (&shared, records), ended)
+                drain_without_load: settings.drain_without_load,
+                interrupted: shared.stop() != Stop::No,
+                ended,
+                ..progress(&ends)
             },
-            health: health(&ends, settings, (cpu_ns, problem)),
+            health: ClientHealth {
+                process_cpu_ns: cpu_ns,
+                recorder_error: recorded.problem,
+                ..health(&ends, settings)
+            },
         })
     })
 }
 
-/// How it went; `records` were written.
-fn progress(
-    ends: &[WorkerEnd],
-    settings: &RunSettings,
-    (shared, records): (&Shared, u64),
-    ended: Offset,
-) -> Progress {
+/// How it went, as far as the workers know.
+fn progress(ends: &[WorkerEnd]) -> Progress {
     let unfinished = ends.iter().flat_map(|end| &end.unfinished);
     Progress {
-        scheduled: records,
         drain_not_reached: ends.iter().map(WorkerEnd::not_reached).sum(),
         unfinished_sessions: unfinished.copied().collect(),
-        drain_without_load: settings.drain_without_load,
-        ended,
-        interrupted: shared.stop() != Stop::No,
-        recovered: false,
-        counted: None,
+        ..Progress::default()
     }
 }
 
@@ -227,22 +202,16 @@ fn work(
     }
 }
 
-/// The generator's view of itself; the recorder may have had a `problem`.
-fn health(
-    ends: &[WorkerEnd],
-    settings: &RunSettings,
-    (process_cpu_ns, recorder_error): (i64, Option<String>),
-) -> ClientHealth {
+/// The generator's view of itself, as far as the workers know.
+fn health(ends: &[WorkerEnd], settings: &RunSettings) -> ClientHealth {
     ClientHealth {
         threads: ends.iter().map(|e| e.health.clone()).collect(),
         peak_rss_bytes: limits::peak_rss_bytes(),
         kernel_stamps: settings.engine.kernel_stamps,
         cores: infermeter_sys::affinity::allowed_cores().len() as u32,
         io: settings.engine.io,
-        process_cpu_ns,
-        recorder_error,
-        // The sink knows.
-        unwritten: None,
+        // What could not be written the sink knows.
+        ..ClientHealth::default()
     }
 }
 
@@ -280,41 +249,49 @@ fn start(shared: &Shared, bodies: &Bodies, threads: usize) -> Clock {
     *shared.clock.get_or_init(|| Clock::starting_in(LEAD_NS))
 }
 
-/// Who is told of phases and of progress.
-type Told<'a> = (&'a mut dyn FnMut(Phase), &'a mut dyn FnMut(&Snapshot));
+/// A run under way, as the main thread sees it.
+struct Watched<'a> {
+    shared: &'a Shared,
+    lives: &'a [Arc<Live>],
+    clock: Clock,
+    schedule: &'a Schedule,
+}
 
-/// Looks at signals, at what is taken from the process, tells phases and draws progress until every
-/// worker has ended.
-fn watch(
-    (shared, lives, clock): (&Shared, &[Arc<Live>], Clock),
-    schedule: &Schedule,
-    (on_phase, on_progress): Told<'_>,
-) -> TakenWatch {
-    let mut taken = TakenWatch::start(clock.now());
-    let mut looks = 0_u32;
-    let mut told = None;
-    while shared.ended.load(Ordering::Acquire) < lives.len() {
-        thread::sleep(WATCH);
-        match signals::count() {
-            0 => {}
-            1 => shared.set_stop(Stop::Sending),
-            _ => shared.set_stop(Stop::Everything),
+impl Watched<'_> {
+    /// Looks at signals, at what is taken from the process, tells phases and draws progress until
+    /// every worker has ended.
+    fn to_the_end(
+        &self,
+        on_phase: &mut dyn FnMut(Phase),
+        on_progress: &mut dyn FnMut(&Snapshot),
+    ) -> TakenWatch {
+        let mut taken = TakenWatch::start(self.clock.now());
+        let mut looks = 0_u32;
+        let mut told = None;
+        while self.shared.ended.load(Ordering::Acquire) < self.lives.len() {
+            thread::sleep(WATCH);
+            match signals::count() {
+                0 => {}
+                1 => self.shared.set_stop(Stop::Sending),
+                _ => self.shared.set_stop(Stop::Everything),
+            }
+            let now = self.clock.now();
+            let phase = window_so_far(self.shared, self.schedule).phase_at(now);
+            if now >= Offset::ZERO && told != Some(phase) {
+                told = Some(phase);
+                on_phase(phase);
+            }
+            looks += 1;
+            if looks.is_multiple_of(LOOKS_PER_TAKEN) {
+                taken.look(now);
+            }
+            if looks.is_multiple_of(LOOKS_PER_SNAPSHOT) {
+                let stopping = self.shared.stop() != Stop::No;
+                on_progress(&snapshot(self.lives, now, phase, stopping));
+            }
         }
-        let now = clock.now();
-        let phase = window_so_far(shared, schedule).phase_at(now);
-        if now >= Offset::ZERO && told != Some(phase) {
-            told = Some(phase);
-            on_phase(phase);
-        }
-        looks += 1;
-        if looks.is_multiple_of(LOOKS_PER_TAKEN) {
-            taken.look(now);
-        }
-        if looks.is_multiple_of(LOOKS_PER_SNAPSHOT) {
-            on_progress(&snapshot(lives, now, phase, shared.stop() != Stop::No));
-        }
+        taken
     }
-    taken
 }
 
 /// The window as far as it is known: of a closed loop when its first and last requests were sent.

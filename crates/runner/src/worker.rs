@@ -3,8 +3,8 @@
 use crate::bodies::{Bodies, NextRequests, unsent};
 use crate::dependents::Dependents;
 use crate::recorder::Records;
-use crate::run::RunSettings;
 use crate::self_watch::SelfWatch;
+use crate::settings::RunSettings;
 use crate::shared::Shared;
 use infermeter_client::engine::{Engine, EngineConfig};
 use infermeter_client::live::Live;
@@ -46,6 +46,20 @@ pub(crate) struct Worker<'a> {
     /// When the last look at the sockets began.
     polled_at: Option<Offset>,
     settled: bool,
+}
+
+/// When a request is due.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Due {
+    pub(crate) phase: Phase,
+    pub(crate) intended: Offset,
+}
+
+/// How a run ends for requests that were not sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RunEnd {
+    pub(crate) reason: Reason,
+    pub(crate) window_end: Offset,
 }
 
 /// What a worker leaves behind.
@@ -143,16 +157,11 @@ impl<'a> Worker<'a> {
     }
 
     /// Sends a request, and notes what waits for its answer; `answers` are those before it.
-    pub(crate) fn send(
-        &mut self,
-        mut prepared: Prepared,
-        (phase, intended): (Phase, Offset),
-        answers: Vec<Arc<str>>,
-    ) {
+    pub(crate) fn send(&mut self, mut prepared: Prepared, due: Due, answers: Vec<Arc<str>>) {
         let now = self.engine.now();
         self.dependents
             .sent(&mut prepared, answers, now, self.bodies);
-        self.engine.send(prepared, phase, intended);
+        self.engine.send(prepared, due.phase, due.intended);
     }
 
     /// Every worker has read all that arrived before `window_end`, and made due what waited for
@@ -202,11 +211,11 @@ impl<'a> Worker<'a> {
         self.records.ended(record);
     }
 
-    /// At the end of a run: rows for requests that waited for an answer and were due before
-    /// `window_end`; the number of all others that were not reached, and the sessions of both.
+    /// At the end of a run: rows for requests that waited for an answer and were due before the
+    /// window's end; the number of all others that were not reached, and the sessions of both.
     pub(crate) fn record_waiting(
         &mut self,
-        (reason, window_end): (Reason, Offset),
+        end: RunEnd,
         phase_at: impl Fn(Offset) -> Phase,
         plan: &Lookup<'_>,
     ) -> (u64, Vec<u64>) {
@@ -219,7 +228,7 @@ impl<'a> Worker<'a> {
         let sessions: BTreeSet<u64> = ids.filter_map(session).collect();
         for (intended, id, pending) in waiting {
             count += plan.and_later(id);
-            if intended >= window_end {
+            if intended >= end.window_end {
                 continue;
             }
             count -= 1;
@@ -227,7 +236,7 @@ impl<'a> Worker<'a> {
             record.parent = Some(pending.parent);
             record.planned = pending.planned;
             record.error = Some(RequestError {
-                reason,
+                reason: end.reason,
                 text: "the run ended before this turn was sent".to_owned(),
             });
             self.records.ended(record);

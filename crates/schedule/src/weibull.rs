@@ -17,7 +17,7 @@ impl UnitWeibull {
     /// With the coefficient of variation `cv`, from 0.001 to 100. With k the shape,
     /// 1 + cv^2 = G(1 + 2/k) / G(1 + 1/k)^2 (Johnson, Kotz and Balakrishnan, Continuous Univariate
     /// Distributions 1, ch. 21). The right side falls in k, so the logarithm is bisected.
-    pub fn with_cv(cv: f64) -> Self {
+    pub(crate) fn with_cv(cv: f64) -> Self {
         let wanted = (cv * cv).ln_1p();
         // cv 2e5 at shape 0.05 and below 0.001 at 1,300.
         let (mut low, mut high) = (0.05_f64.ln(), 1_300_f64.ln());

@@ -34,17 +34,27 @@ pub struct BlockCounter {
     last: (usize, i64),
 }
 
+/// From the earliest to the latest time stamp of a series, nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeSpan {
+    /// The earliest.
+    pub first_ns: i64,
+    /// The latest.
+    pub last_ns: i64,
+}
+
 impl BlockCounter {
-    /// Blocks of `block_ns` nanoseconds from `first_ns`, the earliest time stamp, to `last_ns`, the
-    /// latest one; `targets` are the buckets of the wanted ranks.
+    /// Blocks of `block_ns` nanoseconds over the series' span; `targets` are the buckets of the
+    /// wanted ranks.
     ///
     /// # Errors
     /// `InvalidDivision` for a block length below 1 or no span, `TooManyBlocks` beyond 4,194,304.
     pub fn new(
-        (first_ns, last_ns): (i64, i64),
+        span: TimeSpan,
         block_ns: i64,
         mut targets: Vec<Bucket>,
     ) -> Result<Self, StatsError> {
+        let TimeSpan { first_ns, last_ns } = span;
         if block_ns < 1 || last_ns < first_ns {
             return Err(StatsError::InvalidDivision { length: block_ns });
         }
@@ -298,6 +308,10 @@ mod tests {
     use crate::rank_table::RankValues;
     use proptest::prelude::{prop_assert_eq, proptest};
 
+    fn span(first_ns: i64, last_ns: i64) -> TimeSpan {
+        TimeSpan { first_ns, last_ns }
+    }
+
     const LEVEL: f64 = 0.95;
 
     fn quantiles() -> Vec<Quantile> {
@@ -323,7 +337,7 @@ mod tests {
             .iter()
             .filter_map(|q| locate(q.rank(n)))
             .collect();
-        let span = (*at_ns.iter().min().unwrap(), *at_ns.iter().max().unwrap());
+        let span = span(*at_ns.iter().min().unwrap(), *at_ns.iter().max().unwrap());
         let blank = BlockCounter::new(span, block_ns, targets).unwrap();
         let mut counter = blank.clone();
         for part in parts.clone() {
@@ -360,11 +374,11 @@ mod tests {
 
     #[test]
     fn refuses_what_block_series_refuses() {
-        let too_many = BlockCounter::new((0, i64::MAX - 1), 1, Vec::new());
+        let too_many = BlockCounter::new(span(0, i64::MAX - 1), 1, Vec::new());
         assert!(matches!(too_many, Err(StatsError::TooManyBlocks { .. })));
-        let none = BlockCounter::new((0, 1), 0, Vec::new());
+        let none = BlockCounter::new(span(0, 1), 0, Vec::new());
         assert!(matches!(none, Err(StatsError::InvalidDivision { .. })));
-        let empty = BlockCounter::new((0, 1), 1, Vec::new()).unwrap();
+        let empty = BlockCounter::new(span(0, 1), 1, Vec::new()).unwrap();
         let point = empty.point(&RankTable::default(), Quantile::P50, LEVEL);
         assert_eq!(point, Err(StatsError::Empty));
     }

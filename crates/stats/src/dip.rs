@@ -27,7 +27,7 @@ impl Dip {
     /// Whether one mode is rejected at 0.1 %, were the sample worth `effective_n` independent
     /// observations.
     #[must_use]
-    pub fn rejects_one_mode(&self, effective_n: f64) -> bool {
+    pub(crate) fn rejects_one_mode(&self, effective_n: f64) -> bool {
         self.statistic * effective_n.min(self.n as f64).max(0.0).sqrt() > CRITICAL
     }
 }

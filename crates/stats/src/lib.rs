@@ -65,7 +65,7 @@ mod variance_components;
 
 pub use batches::{Batch, batch_means, observed_span};
 pub use binomial::{Ranks, independent_ranks};
-pub use block_counts::{BlockCounter, BlockPoint};
+pub use block_counts::{BlockCounter, BlockPoint, TimeSpan};
 pub use block_length::{BlockLength, block_length};
 pub use blocks::{BlockSeries, block_quantile_estimate, block_quantile_estimates};
 pub use bootstrap::{RESAMPLES, block_bootstrap_mean, bootstrap_mean, bootstrap_ratio};

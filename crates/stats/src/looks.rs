@@ -70,7 +70,7 @@ impl LookPlan {
 
     /// Nominal coverage of the interval at look number `look`, from 0; `None` past the last.
     #[must_use]
-    pub fn level_at(&self, look: usize) -> Option<f64> {
+    pub(crate) fn level_at(&self, look: usize) -> Option<f64> {
         let most = *self.runs.last()? as f64;
         let before = match look {
             0 => 0,

@@ -15,14 +15,14 @@ use crate::indicator::Indicator;
 /// Observations below which a sample has no shape to speak of.
 pub const SHAPE_OBSERVATIONS: usize = 100;
 /// Dip below which a second mode does not matter.
-pub const LEAST_DIP: f64 = 0.02;
+pub(crate) const LEAST_DIP: f64 = 0.02;
 /// Share of the variance of the logarithms that the cut explains, at least. A normal law gives 0.64,
 /// a uniform one 0.75 (Otsu 1979).
-pub const LEAST_EXPLAINED: f64 = 0.75;
+pub(crate) const LEAST_EXPLAINED: f64 = 0.75;
 /// Share of the smaller part, at least.
-pub const SMALLER_MODE: f64 = 0.05;
+pub(crate) const SMALLER_MODE: f64 = 0.05;
 /// Ratio of the parts' medians, at least.
-pub const MODES_APART: f64 = 2.0;
+pub(crate) const MODES_APART: f64 = 2.0;
 
 /// Two populations in one sample.
 #[derive(Debug, Clone, Copy, PartialEq)]

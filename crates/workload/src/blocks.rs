@@ -24,6 +24,14 @@ pub(crate) enum Style {
     Words,
 }
 
+/// How a text is written, and how much of it.
+#[derive(Clone, Copy)]
+struct Written<'a> {
+    table: &'a WordTable,
+    style: Style,
+    pieces: u32,
+}
+
 /// Names a text: equal keys and numbers are equal text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TextKey {
@@ -53,7 +61,7 @@ pub(crate) struct SegmentedPrompt {
 
 impl SegmentedPrompt {
     /// Writes exactly `pieces` pieces, the rest of them after the last of `segments`.
-    pub fn compose(
+    pub(crate) fn compose(
         &self,
         table: &WordTable,
         style: Style,
@@ -69,7 +77,12 @@ impl SegmentedPrompt {
         for segment in segments.chain([rest]) {
             let pieces = left.min(segment.pieces);
             if pieces > 0 {
-                self.append(&mut text, (table, style), segment.text, pieces);
+                let written = Written {
+                    table,
+                    style,
+                    pieces,
+                };
+                self.append(&mut text, segment.text, written);
             }
             left -= pieces;
         }
@@ -81,9 +94,12 @@ impl SegmentedPrompt {
     fn append(
         &self,
         text: &mut String,
-        (table, style): (&WordTable, Style),
         TextKey { key, number }: TextKey,
-        pieces: u32,
+        Written {
+            table,
+            style,
+            pieces,
+        }: Written<'_>,
     ) {
         let mut used = 0;
         let mut opening = match style {

@@ -90,7 +90,7 @@ impl Classes {
     }
 
     /// One class whose two lengths have nothing to do with each other.
-    pub fn of_distributions(input: LengthDistribution, output: LengthDistribution) -> Self {
+    pub(crate) fn of_distributions(input: LengthDistribution, output: LengthDistribution) -> Self {
         Self {
             sources: vec![PairSource::Drawn {
                 input,
@@ -106,7 +106,7 @@ impl Classes {
     /// Gaussian copula it is 6/pi asin(rho/2) (Kruskal, JASA 53, 1958), so rho is 2 sin(pi asked/6);
     /// ties between whole numbers of tokens lower it a little. `None` where there is no single pair
     /// of distributions without a correlation.
-    pub fn with_rank_correlation(mut self, asked: f64) -> Option<Self> {
+    pub(crate) fn with_rank_correlation(mut self, asked: f64) -> Option<Self> {
         match self.sources.as_mut_slice() {
             [PairSource::Drawn { input, output, rho }]
                 if *rho == 0.0 && !input.is_fixed() && !output.is_fixed() =>
@@ -126,7 +126,7 @@ impl Classes {
     }
 
     /// Draws a class.
-    pub fn draw_class<R: Rng>(&self, rng: &mut R) -> ClassIndex {
+    pub(crate) fn draw_class<R: Rng>(&self, rng: &mut R) -> ClassIndex {
         let class = match self.sources.len() {
             0 | 1 => 0,
             n => {
@@ -141,7 +141,7 @@ impl Classes {
     }
 
     /// Draws both lengths of a request of `class`.
-    pub fn draw_lengths<R: Rng>(&self, class: ClassIndex, rng: &mut R) -> LengthPair {
+    pub(crate) fn draw_lengths<R: Rng>(&self, class: ClassIndex, rng: &mut R) -> LengthPair {
         match &self.sources[usize::from(class)] {
             PairSource::Drawn { input, output, rho } => {
                 let z: f64 = StandardNormal.sample(rng);
@@ -191,25 +191,31 @@ impl PairSource {
 
 fn source(class: &WorkloadClass) -> Result<PairSource, PairsError> {
     Ok(match class {
-        WorkloadClass::Chat => named((500.0, 50, 4_000), (200.0, 10, 2_000)),
-        WorkloadClass::CodeGeneration => named((1_500.0, 200, 8_000), (500.0, 50, 4_000)),
-        WorkloadClass::LongContextQa => named((16_000.0, 2_000, 128_000), (300.0, 20, 2_000)),
-        WorkloadClass::Summarization => named((4_000.0, 500, 32_000), (150.0, 50, 500)),
+        WorkloadClass::Chat => named(about(500.0, 50, 4_000), about(200.0, 10, 2_000)),
+        WorkloadClass::CodeGeneration => named(about(1_500.0, 200, 8_000), about(500.0, 50, 4_000)),
+        WorkloadClass::LongContextQa => {
+            named(about(16_000.0, 2_000, 128_000), about(300.0, 20, 2_000))
+        }
+        WorkloadClass::Summarization => named(about(4_000.0, 500, 32_000), about(150.0, 50, 500)),
         WorkloadClass::Lengths(lengths) => drawn(lengths),
         WorkloadClass::Empirical(path) => PairSource::Rows(read_pairs(path)?),
     })
 }
 
-/// A named class: lognormal with (median, least, greatest) of prompts and answers.
-fn named(input: (f64, u32, u32), output: (f64, u32, u32)) -> PairSource {
-    let lognormal = |(median, min, max): (f64, u32, u32)| Length::LogNormal {
+/// Lengths of a named class: lognormal around a median, within bounds.
+fn about(median: f64, min: u32, max: u32) -> Length {
+    Length::LogNormal {
         median,
         sigma: SIGMA,
         bounds: Some(Bounds { min, max }),
-    };
+    }
+}
+
+/// A named class: prompts and answers of independent lengths.
+fn named(input: Length, output: Length) -> PairSource {
     drawn(&Lengths {
-        input: lognormal(input),
-        output: lognormal(output),
+        input,
+        output,
         rho: None,
     })
 }

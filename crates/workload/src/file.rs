@@ -24,10 +24,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// What the header's `format` says.
-pub const FORMAT: &str = "infermeter-workload";
+pub(crate) const FORMAT: &str = "infermeter-workload";
 
 /// Version of the file's layout.
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// The first line of a workload file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -111,7 +111,7 @@ impl LengthDistribution {
     /// Lengths in bins: the k-th reaches from `edges[k]` up to below `edges[k + 1]`, and its share is
     /// `weights[k]`; inside a bin all lengths are equally likely. Edges rise, and there is one more
     /// of them than of weights.
-    pub fn of_bins(edges: &[u32], weights: &[f64]) -> Self {
+    pub(crate) fn of_bins(edges: &[u32], weights: &[f64]) -> Self {
         let whole: f64 = weights.iter().sum();
         let mut sum = 0.0;
         let bins = edges.windows(2).zip(weights).map(|(pair, weight)| {

@@ -176,7 +176,7 @@ impl Prefixes {
     }
 
     /// The shared beginning is an instruction of its own, not a part of the user's text.
-    pub fn is_system(&self) -> bool {
+    pub(crate) fn is_system(&self) -> bool {
         matches!(self.kind, Kind::Shared { .. })
     }
 

@@ -19,17 +19,26 @@ const COMMA_ONE_IN: u32 = 9;
 /// Bytes per piece to reserve; the built-in words take 6.8 on average.
 pub(crate) const BYTES_PER_PIECE: usize = 8;
 
+/// What the words of a prompt are drawn by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Drawn {
+    /// The seed, and what kind of text it is.
+    pub key: u64,
+    /// The request.
+    pub id: u64,
+}
+
 /// Writes the prompt of request `id`: exactly `pieces` pieces. Variants begin with the same slot
 /// and go on differently, for a tokenizer that merges some neighbours.
 pub(crate) fn compose(
     table: &WordTable,
     slot: u64,
-    (key, id): (u64, u64),
+    of: Drawn,
     pieces: u32,
     variant: u64,
 ) -> String {
-    let mut rng = ChaCha8Rng::seed_from_u64(key.wrapping_add(variant));
-    rng.set_stream(id);
+    let mut rng = ChaCha8Rng::seed_from_u64(of.key.wrapping_add(variant));
+    rng.set_stream(of.id);
     let mut text = String::with_capacity(pieces as usize * BYTES_PER_PIECE);
     let used = table.slot.spell(&mut text, slot, pieces);
     let mut sentence = Sentence::after(used, &mut rng);
@@ -128,7 +137,7 @@ mod tests {
     fn a_prompt_is_pinned() {
         let table = WordTable::built_in();
         assert_eq!(
-            compose(&table, 5, (1, 0), 24, 0),
+            compose(&table, 5, Drawn { key: 1, id: 0 }, 24, 0),
             "Again about about about about about about about within, danger out \
              hall. Sport essay refer language clock approved tail concrete recipe."
         );
@@ -141,7 +150,7 @@ mod tests {
             id in any::<u64>(),
             pieces in 1_u32..400,
         ) {
-            let text = compose(&WordTable::built_in(), 7, (key, id), pieces, 0);
+            let text = compose(&WordTable::built_in(), 7, Drawn { key, id }, pieces, 0);
             assert_eq!(pieces_of(&text), pieces as usize);
             assert!(text.starts_with(|c: char| c.is_ascii_uppercase()));
             assert!(!text.contains(",.") && !text.contains("..") && !text.contains(",,"));
@@ -151,7 +160,7 @@ mod tests {
 
     #[test]
     fn sentences_have_six_to_seventeen_words_and_a_capital() {
-        let text = compose(&WordTable::built_in(), 3, (3, 3), 5_000, 0);
+        let text = compose(&WordTable::built_in(), 3, Drawn { key: 3, id: 3 }, 5_000, 0);
         let (whole, _last_one_may_be_short) = text[..text.len() - 1].rsplit_once('.').expect("two");
         for sentence in whole.split('.') {
             let sentence = sentence.trim_start();
@@ -165,8 +174,8 @@ mod tests {
     fn a_slot_changes_nothing_behind_it() {
         let table = WordTable::built_in();
         let (one, other) = (
-            compose(&table, 1, (3, 3), 90, 0),
-            compose(&table, 2, (3, 3), 90, 0),
+            compose(&table, 1, Drawn { key: 3, id: 3 }, 90, 0),
+            compose(&table, 2, Drawn { key: 3, id: 3 }, 90, 0),
         );
         assert_ne!(one[..47], other[..47]);
         assert_eq!(one[47..], other[47..]);

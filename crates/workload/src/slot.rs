@@ -91,7 +91,7 @@ impl SlotWords {
     }
 
     /// Appends `number`, as many words as fit into `pieces`; returns their count.
-    pub fn spell(&self, text: &mut String, number: u64, pieces: u32) -> u32 {
+    pub(crate) fn spell(&self, text: &mut String, number: u64, pieces: u32) -> u32 {
         let mut rest = u128::from(number);
         let mut range = 1_u128 << 64;
         let mut digits = 0;

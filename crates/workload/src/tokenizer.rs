@@ -8,7 +8,7 @@
 
 use crate::blocks::{Segment, SegmentedPrompt, Style};
 use crate::file::hex;
-use crate::prompt::compose;
+use crate::prompt::{Drawn, compose};
 use crate::words::WordTable;
 use crate::workload::PromptError;
 use infermeter_core::text::inert;
@@ -176,7 +176,7 @@ impl Tokenizer {
         tokens: u32,
     ) -> Result<String, PromptError> {
         self.exact(tokens, VARIANTS, |pieces, variant| {
-            compose(&self.table, slot, (key, id), pieces, variant)
+            compose(&self.table, slot, Drawn { key, id }, pieces, variant)
         })
     }
 

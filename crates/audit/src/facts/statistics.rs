@@ -49,7 +49,7 @@ impl Metric {
     }
 
     /// One value per request, so that the sample is the completed requests.
-    pub fn is_per_request(self) -> bool {
+    pub(crate) fn is_per_request(self) -> bool {
         !matches!(self, Self::ChunkGap | Self::Itl)
     }
 }
@@ -140,7 +140,7 @@ impl Statistics {
     }
 
     /// Of values, computed here: the mean, deviation and extremes.
-    pub fn of_values(values: &[f64]) -> Self {
+    pub(crate) fn of_values(values: &[f64]) -> Self {
         let mut sorted: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
         sorted.sort_unstable_by(f64::total_cmp);
         let n = sorted.len() as f64;

@@ -218,6 +218,9 @@ impl Transport {
         Ok(None)
     }
 
+    /// The timer has fired. The kernel may end a watch with any of its completions, and says so: what
+    /// is not watched again then would never wake the thread, and the next send would wait for bytes to
+    /// arrive. A new watch tells at once what has happened since, so nothing is lost in between.
     fn on_timer(&mut self, more: bool) -> io::Result<()> {
         let receiver = &mut self.receiver;
         receiver.timer.note_fired();
@@ -227,6 +230,8 @@ impl Transport {
         }
     }
 
+    /// epoll has news, to be asked for once the completions are handled. Its watch can end like the
+    /// timer's.
     fn on_epoll(&mut self, more: bool) -> io::Result<()> {
         let receiver = &mut self.receiver;
         let Some(side) = &mut receiver.ring else {

@@ -54,7 +54,7 @@ impl Hangs {
         self.requests >= LEAST && self.share().is_some_and(|share| SHARES.contains(&share))
     }
 
-    fn add(&mut self, (gap, before_first): (Silence, u64)) {
+    fn add(&mut self, gap: Silence, before_first: u64) {
         self.requests += 1;
         self.before_first_token += before_first;
         let length = gap.to.since(gap.from);
@@ -68,7 +68,8 @@ impl Hangs {
 /// request was in flight. `requests` are in the order of their sends but for a few.
 pub(super) fn hangs(
     requests: &[RequestFacts],
-    (freezes, alone): (&[Freeze], &[Freeze]),
+    freezes: &[Freeze],
+    alone: &[Freeze],
     arrivals: &Arrivals,
     pace: &Pace,
 ) -> Hangs {
@@ -86,8 +87,8 @@ pub(super) fn hangs(
         let gap = inner
             .map(|gap| (gap, 0))
             .or_else(|| first().map(|gap| (gap, 1)));
-        if let Some(gap) = gap {
-            found.add(gap);
+        if let Some((gap, before_first)) = gap {
+            found.add(gap, before_first);
         }
     }
     found

@@ -130,8 +130,8 @@ impl FromStr for FaultRule {
                 when: inert(part, 80),
             };
             match part.split_once("..") {
-                Some(times) if rule.window.is_none() => {
-                    rule.window = Some(window(times).ok_or_else(wrong)?);
+                Some((from, until)) if rule.window.is_none() => {
+                    rule.window = Some(window(from, until).ok_or_else(wrong)?);
                 }
                 None if !has_share => {
                     rule.share = share(part).ok_or_else(wrong)?;
@@ -144,7 +144,7 @@ impl FromStr for FaultRule {
     }
 }
 
-fn window((from, until): (&str, &str)) -> Option<FaultWindow> {
+fn window(from: &str, until: &str) -> Option<FaultWindow> {
     let from = match from.trim() {
         "" => Span(0),
         text => text.parse().ok()?,

@@ -193,7 +193,8 @@ impl<'a> Writer<'a> {
     fn labelled(
         &self,
         page: &mut Page,
-        (name, help): (&str, &str),
+        name: &str,
+        help: &str,
         label: &'a str,
         values: &[(&'a str, Count)],
     ) {
@@ -321,10 +322,8 @@ impl<'a> Writer<'a> {
     fn end_counters(&self, page: &mut Page) {
         self.labelled(
             page,
-            (
-                "vllm:request_success_total",
-                "Requests that ended, by reason; abort is a client that went away or a cut.",
-            ),
+            "vllm:request_success_total",
+            "Requests that ended, by reason; abort is a client that went away or a cut.",
             "finished_reason",
             &[
                 ("stop", |engine| engine.stopped),

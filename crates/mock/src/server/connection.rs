@@ -186,10 +186,8 @@ impl Connection {
         };
         let received = session.receive(bytes, &mut self.input);
         // An alert goes out even where the session has failed.
-        let sent = put(
-            (&self.socket, &mut self.output, self.output_done),
-            session.outgoing(),
-        );
+        let (output, done) = (&mut self.output, self.output_done);
+        let sent = put(&self.socket, output, done, session.outgoing());
         match (received, sent) {
             (Ok(received), Ok(())) => Ok(received),
             (Err(_), _) => Err(InputError::NoTls),
@@ -207,7 +205,7 @@ impl Connection {
             Some(session) => session.encrypt(bytes),
             None => bytes,
         };
-        put((&self.socket, &mut self.output, self.output_done), bytes)
+        put(&self.socket, &mut self.output, self.output_done, bytes)
     }
 
     /// Writes kept output.
@@ -234,16 +232,18 @@ impl Connection {
     /// Ends the TLS session, where there is one, so that the client sees an orderly end.
     pub fn end_session(&mut self) {
         if let Some(session) = &mut self.tls {
-            let kept = (&self.socket, &mut self.output, self.output_done);
             // A client that is gone needs no end.
-            let _ = put(kept, session.end());
+            let (output, done) = (&mut self.output, self.output_done);
+            let _ = put(&self.socket, output, done, session.end());
         }
     }
 }
 
 /// Writes what the socket takes behind the output kept so far, and keeps the rest.
 fn put(
-    (socket, output, done): (&TcpStream, &mut Vec<u8>, usize),
+    socket: &TcpStream,
+    output: &mut Vec<u8>,
+    done: usize,
     bytes: &[u8],
 ) -> Result<(), SendError> {
     let taken = if output.len() == done {

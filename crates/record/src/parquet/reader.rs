@@ -3,10 +3,10 @@
 //!
 //! Reads files of this format only; foreign results come through importers. Invariant: a value that
 //! the format does not allow is an error that names its row and column, never a default. Memory is
-//! bounded by [`BATCH_ROWS`] rows and a page of each column per thread.
+//! bounded by [`super::BATCH_ROWS`] rows and a page of each column per thread.
 
-use super::PARQUET_FILE;
 use super::rows::{Group, Layout};
+use super::{PARQUET_FILE, unreadable};
 use crate::error::RecordError;
 use crate::schema::{CLASSES_KEY, VERSION_KEY};
 use ::parquet::file::metadata::ParquetMetaData;
@@ -18,9 +18,6 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
-
-/// Rows decoded at a time.
-pub(super) const BATCH_ROWS: usize = 256;
 
 /// Threads that decode at the same time: more only wait for memory.
 const MOST_THREADS: usize = 8;
@@ -173,13 +170,6 @@ impl RecordSource for ParquetRecords {
 fn open(path: &Path) -> Result<SerializedFileReader<File>, RecordError> {
     let file = File::open(path).map_err(RecordError::io("open", path))?;
     SerializedFileReader::new(file).map_err(|cause| unreadable(path, &cause))
-}
-
-pub(super) fn unreadable(path: &Path, cause: &::parquet::errors::ParquetError) -> RecordError {
-    RecordError::ParquetRead {
-        path: path.to_owned(),
-        cause: cause.to_string(),
-    }
 }
 
 /// Version and class names.

@@ -4,7 +4,7 @@
 
 use super::cells::{AnyCells, Cells};
 use super::lanes::{IS_NULL, Lanes, NOT_ALLOWED};
-use super::reader::{BATCH_ROWS, unreadable};
+use super::{BATCH_ROWS, unreadable};
 use crate::error::RecordError;
 use crate::schema::{COLUMNS, Column, Kind, Lane, Null, Taken};
 use ::parquet::basic::Type;

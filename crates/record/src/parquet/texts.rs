@@ -62,7 +62,7 @@ pub fn texts_as_json_lines(
     let mut rows = 0;
     for row in found.map_err(|e| wrong(e.to_string()))? {
         let row = row.map_err(|e| wrong(e.to_string()))?;
-        let line = line(&row, (text, length), is_member, &nested);
+        let line = line(&row, Wanted { text, length }, is_member, &nested);
         let line = line.map_err(|cause| wrong(format!("row {}: {cause}", rows + 1)))?;
         writeln!(out, "{line}").map_err(RecordError::io("unpack", path))?;
         rows += 1;
@@ -70,11 +70,19 @@ pub fn texts_as_json_lines(
     Ok(rows)
 }
 
+/// The columns that make a request.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    text: &'a str,
+    /// Of the answer, tokens.
+    length: Option<&'a str>,
+}
+
 /// One row as the reader of texts takes it. The `nested` columns are named alone: none is a member of
 /// a request.
 fn line(
     row: &Row,
-    (text, length): (&str, Option<&str>),
+    Wanted { text, length }: Wanted<'_>,
     is_member: &dyn Fn(&str) -> bool,
     nested: &[&str],
 ) -> Result<Value, String> {

@@ -117,12 +117,12 @@ impl SourceRate {
     }
 
     /// The rate at time 0, requests per second: that of the warm-up.
-    pub fn at_start(&self) -> f64 {
+    pub(crate) fn at_start(&self) -> f64 {
         self.at_start
     }
 
     /// The processes in order of time; at least one.
-    pub fn regimes(&self) -> &[Regime] {
+    pub(crate) fn regimes(&self) -> &[Regime] {
         &self.regimes
     }
 }

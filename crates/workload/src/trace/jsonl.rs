@@ -76,6 +76,13 @@ struct Timed {
     class: Option<String>,
 }
 
+/// Lengths as a row has them.
+#[derive(Clone, Copy)]
+struct Lengths<'a> {
+    input: Option<&'a Value>,
+    output: Option<&'a Value>,
+}
+
 impl Objects {
     pub fn new(format: TraceFormat, options: &TraceOptions) -> Self {
         let block = match format {
@@ -124,7 +131,10 @@ impl Objects {
         if let Some(text) = found.turn.as_ref().map(scalar) {
             row.turn = Some(field(line, "turn", &text).count()?);
         }
-        let lengths = (found.input_length.as_ref(), found.output_length.as_ref());
+        let lengths = Lengths {
+            input: found.input_length.as_ref(),
+            output: found.output_length.as_ref(),
+        };
         let with_text = self.format == TraceFormat::Mooncake && found.text_input.is_some();
         if let Some(reason) = self.lengths(raw, &mut row, lengths, with_text)? {
             return Ok(Decoded::Skip(reason));
@@ -160,7 +170,7 @@ impl Objects {
         &self,
         raw: &Raw,
         row: &mut Row,
-        (input, output): (Option<&Value>, Option<&Value>),
+        Lengths { input, output }: Lengths<'_>,
         with_text: bool,
     ) -> Result<Option<SkipReason>, TraceError> {
         let line = raw.line;

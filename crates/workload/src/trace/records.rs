@@ -101,7 +101,7 @@ impl<R: BufRead> Records<R> {
     }
 
     /// Appends the line after a record that goes on there: a quoted field with a line break.
-    pub fn append_line(&mut self, raw: &mut Raw) -> Result<bool, TraceError> {
+    pub(crate) fn append_line(&mut self, raw: &mut Raw) -> Result<bool, TraceError> {
         let start = raw.bytes.len();
         raw.bytes.push(b'\n');
         if self.read_line(&mut raw.bytes)? {

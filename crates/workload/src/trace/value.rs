@@ -28,7 +28,7 @@ impl Field<'_> {
     }
 
     /// A number of tokens that may be 0.
-    pub fn tokens_or_none(self) -> Result<u32, TraceError> {
+    pub(crate) fn tokens_or_none(self) -> Result<u32, TraceError> {
         match self.text.parse() {
             Ok(count @ 0..=MAX_TOKENS) => Ok(count),
             _ => Err(self.not("a whole number from 0 to 4,000,000")),
