@@ -59,7 +59,7 @@ curl -X PATCH localhost:8000/admin/config -H 'content-type: application/json' \
     Mock(Box<MockArgs>),
     /// Recompute and print everything from a run's record
     Report(ReportArgs),
-    /// Put the anti-pattern checklist to results, ours or another tool's
+    /// Run the anti-pattern checklist on results, ours or another tool's
     #[command(after_help = audit::AFTER_HELP)]
     Audit(AuditArgs),
     /// Measure this machine's own measurement error, against the simulator's truth
