@@ -38,7 +38,7 @@ pub mod sent;
 mod sent_before;
 mod server_metrics;
 pub mod settle;
-mod show;
+mod shown;
 pub mod suggest;
 pub mod target;
 pub mod tiling;

@@ -8,7 +8,7 @@ use crate::commands::run::{Ended, measure_into};
 use crate::exit;
 use crate::judged::Judged;
 use crate::load::Load;
-use crate::show::Shown;
+use crate::shown::Shown;
 use crate::{output, run_id};
 use anyhow::{Context, Result, anyhow};
 use infermeter_analysis::{Precision, PrecisionLook, PrecisionState, Repeated, Summary};

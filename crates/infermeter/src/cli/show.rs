@@ -1,6 +1,6 @@
 //! The flags that say how a result is shown: the same for every command that shows one.
 
-use crate::show::Shown;
+use crate::shown::Shown;
 use clap::Args;
 use infermeter_report::Format;
 
@@ -10,10 +10,10 @@ pub struct ShowArgs {
     /// Show the result as terminal, markdown or json [default: terminal]
     #[arg(long, value_name = "FORMAT", value_parser = Shown::parse, conflicts_with_all = ["json", "markdown"])]
     pub format: Option<Shown>,
-    /// --format json: the typed values, for programs
+    /// Short for --format json: the typed values, for programs
     #[arg(long, conflicts_with = "markdown")]
     pub json: bool,
-    /// --format markdown: for an issue or a pull request
+    /// Short for --format markdown: for an issue or a pull request
     #[arg(long)]
     pub markdown: bool,
 }

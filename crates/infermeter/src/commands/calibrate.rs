@@ -10,7 +10,7 @@ use crate::calibrate::spec::Spec;
 use crate::calibrate::store;
 use crate::cli::CalibrateArgs;
 use crate::receiving::Receiving;
-use crate::show::Shown;
+use crate::shown::Shown;
 use crate::{exit, output, place, run_id};
 use anyhow::{Context, Result};
 use infermeter_core::certificate::{Certificate, ClientSettings, FORMAT_VERSION, Rung, Spoiler};

@@ -2,7 +2,7 @@
 
 use crate::cli::ReportArgs;
 use crate::judged::Judged;
-use crate::{altered, output, settle, show};
+use crate::{altered, output, settle, shown};
 use anyhow::{Context, Result, bail};
 use infermeter_analysis::Run;
 use infermeter_core::finding::{Finding, Severity};
@@ -58,9 +58,9 @@ pub fn report(args: &ReportArgs) -> Result<u8> {
         // An archive may be read-only: the report is no worse for that.
         output::note(&format!("note: run.json is left as it was: {error}"));
     }
-    let document = || show::of_run(&judged, show::view(args.full));
-    let shown = args.show.shown();
-    shown.print(document, || show::json_of_run(&judged));
+    let document = || shown::of_run(&judged, shown::view(args.full));
+    let form = args.show.shown();
+    form.print(document, || shown::json_of_run(&judged));
     Ok(judged.exit_code(args.strict))
 }
 

@@ -8,7 +8,7 @@ use crate::clients::Clients;
 use crate::commands::make;
 use crate::dataset_file::DatasetFile;
 use crate::inspect::{Figures, Gathered, document};
-use crate::show::Shown;
+use crate::shown::Shown;
 use crate::{exit, input, output, trace_options};
 use anyhow::{Context, Result, bail};
 use infermeter_core::plan::{MAX_RATE, Plan, Warmup};
