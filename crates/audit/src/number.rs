@@ -1,5 +1,7 @@
 //! Figures inside sentences: three significant digits, thousands apart, never NaN.
 
+use infermeter_core::number::grouped;
+
 /// A number for people; `unknown` where it is not finite.
 pub(crate) fn figure(x: f64) -> String {
     if !x.is_finite() {
@@ -39,17 +41,8 @@ pub(crate) fn counted(n: f64, noun: &str) -> String {
 
 fn thousands(x: f64) -> String {
     let digits = format!("{:.0}", x.abs());
-    let mut out = String::new();
-    if x < 0.0 && digits != "0" {
-        out.push('-');
-    }
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    let sign = if x < 0.0 && digits != "0" { "-" } else { "" };
+    format!("{sign}{}", grouped(&digits))
 }
 
 #[cfg(test)]

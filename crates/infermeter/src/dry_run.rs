@@ -8,7 +8,7 @@ use infermeter_core::run::LoadModel;
 use infermeter_core::schedule::Schedule;
 use infermeter_core::slo::parse_percentile;
 use infermeter_core::units::Span;
-use infermeter_report::number::{figure, percent, significant, span};
+use infermeter_report::number::{JOIN, figure, percent, significant, span};
 use infermeter_report::{Block, Cell, Column, Document, Entries, Section, Table, Tone};
 use infermeter_session::clients::Clients;
 use infermeter_session::load::Load;
@@ -229,15 +229,19 @@ impl DryRun {
         let counted = part.requests.map(|n| counted(n, unit));
         let counted = counted.unwrap_or_else(|| format!("{} as the server answers", self.unit));
         match part.seconds {
-            Some(seconds) => format!("{counted} in {}", span(seconds)),
+            Some(seconds) => format!("{counted} in{JOIN}{}", span(seconds)),
             None => counted,
         }
     }
 
     fn support_line(&self) -> String {
         let cell = |s: &Support| match s.supported {
-            Some(true) => Some(format!("p{} yes", s.percentile)),
-            Some(false) => Some(format!("p{} needs {}", s.percentile, count(s.needs))),
+            Some(true) => Some(format!("p{}{JOIN}yes", s.percentile)),
+            Some(false) => Some(format!(
+                "p{}{JOIN}needs{JOIN}{}",
+                s.percentile,
+                count(s.needs)
+            )),
             None => None,
         };
         let cells: Option<Vec<String>> = self.percentiles.iter().map(cell).collect();

@@ -21,7 +21,7 @@ pub fn of_audit(audit: &Audit) -> Document {
             .with(ungraded(audit)),
     );
     document.push(Section::new("Failed").with(failures(audit)));
-    document.push(Section::new("Cannot tell, for want of").with(untold(audit)));
+    document.push(Section::new("Cannot tell, because this is missing").with(untold(audit)));
     document.push(Section::new("Passed").with(passed(audit)));
     for format in &audit.translations {
         let heading = format!("Names in {}, and what they are", format.tool);

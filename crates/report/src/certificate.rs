@@ -106,18 +106,18 @@ fn micros(us: f64) -> String {
 
 /// What came, and what it took.
 fn cost(rungs: &[&Rung]) -> Section {
-    let names = [
-        "events/s",
-        "requests/s",
-        "B/event",
-        "lag p50",
-        "p99",
-        ">1 ms",
-        "µs/event",
-        "client",
-        "server",
+    let columns = [
+        Column::right("events/s"),
+        Column::right("requests/s"),
+        Column::right("B/event"),
+        Column::right("p50").of("lag"),
+        Column::right("p99").of("lag"),
+        Column::right(">1 ms"),
+        Column::right("µs/event"),
+        Column::right("client"),
+        Column::right("server"),
     ];
-    let mut table = Table::new("load", names.map(Column::right).to_vec());
+    let mut table = Table::new("load", columns.to_vec());
     for rung in rungs {
         let lag = rung.send_lag;
         let cells = [

@@ -50,7 +50,7 @@ fn left(departure: &Departure) -> String {
         0 => String::new(),
         n => format!(" ({} without a stamp)", counted(n, "request")),
     };
-    format!("{} behind the write's start{missing}", spread(behind))
+    format!("{} after the write began{missing}", spread(behind))
 }
 
 fn instants(client: &ClientSummary) -> Option<String> {
@@ -107,9 +107,9 @@ fn cpu(threads: &ThreadTotals) -> String {
     let mut parts = Vec::new();
     if let Some(busy) = threads.cores_busy {
         parts.push(format!(
-            "{} of {} cores busy",
+            "{} of {} busy",
             significant(busy),
-            threads.cores
+            counted(threads.cores.into(), "core")
         ));
     }
     if let Some(busiest) = threads.busiest_thread {

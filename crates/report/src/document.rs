@@ -5,6 +5,7 @@
 //! as it came; every format makes it inert and escapes it for itself.
 
 use infermeter_core::finding::{Finding, Severity, Verdict};
+use std::cmp::Reverse;
 
 /// A result as it is told to people.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -56,10 +57,9 @@ impl Judgement {
                 Severity::Warning | Severity::Error => finding.advice.clone(),
             },
         };
-        Self {
-            verdict,
-            findings: findings.iter().map(found).collect(),
-        }
+        let mut findings: Vec<Found> = findings.iter().map(found).collect();
+        findings.sort_by_key(|found| Reverse(found.severity));
+        Self { verdict, findings }
     }
 
     /// `2 warnings, 3 notes`; empty without findings.

@@ -14,7 +14,7 @@ pub(crate) fn section(summary: &Summary) -> Section {
     let origin = summary.headline_origin;
     let table = table(&summary.latency, summary);
     if table.rows.is_empty() {
-        let none = "no completed request".to_owned();
+        let none = "No request completed.".to_owned();
         return Section::new("Latency").with(Block::Text(Tone::Plain, none));
     }
     let completed = summary.requests.measured.completed;

@@ -7,7 +7,7 @@ use infermeter_analysis::{Mean, Rate, Share};
 use infermeter_core::number::{count, grouped};
 
 /// Stands between a number and its unit. Lines do not break there, and it is shown as a space.
-pub(crate) const JOIN: char = '\u{a0}';
+pub const JOIN: char = '\u{a0}';
 
 /// `text` for where lines are not broken: with plain spaces.
 pub(crate) fn spaced(text: &str) -> String {

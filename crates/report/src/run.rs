@@ -191,10 +191,10 @@ fn load(summary: &Summary, plan: &Plan) -> String {
     }
 }
 
-/// `; 44 came, 60.0 ± 7.75 expected`.
+/// `; 44 arrived, 60.0 ± 7.75 expected`.
 fn came_of(came: Arrivals, noun: &str) -> String {
     format!(
-        "; {}{noun} came, {}{} expected",
+        "; {}{noun} arrived, {}{} expected",
         count(came.came as u64),
         significant(came.expected),
         plus_minus(came.standard_error.map(significant))
@@ -225,7 +225,7 @@ fn arrivals(load: &LoadSummary, plan: &Plan) -> Option<String> {
 
 fn window(summary: &Summary) -> String {
     let Some(seconds) = summary.window_s else {
-        return "none: the run ended before it".to_owned();
+        return "none: the run ended before it began".to_owned();
     };
     let warmup = &summary.warmup;
     if warmup.requests == 0 {
@@ -257,7 +257,7 @@ fn repeated(trial: &ResponseCacheSummary) -> Option<String> {
     let parts = [
         ("TTFT", trial.ttft),
         ("E2E", trial.e2e),
-        ("behind the first token", trial.after_first),
+        ("after the first token", trial.after_first),
     ];
     let parts: Vec<String> = parts
         .iter()
@@ -267,7 +267,7 @@ fn repeated(trial: &ResponseCacheSummary) -> Option<String> {
             Some(format!("{name} x {} {range}", significant(ratio.value)))
         })
         .collect();
-    (!parts.is_empty()).then(|| format!("prompt over fresh one: {}", parts.join(", ")))
+    (!parts.is_empty()).then(|| format!("prompt relative to a fresh one: {}", parts.join(", ")))
 }
 
 fn after_warmup(steady: &SteadySummary) -> String {

@@ -43,7 +43,7 @@ fn ends(sessions: &SessionSummary) -> String {
     let parts = parts([
         (counts.completed, "completed"),
         (counts.failed, "with a turn that failed"),
-        (counts.unfinished, "not over when the run ended"),
+        (counts.unfinished, "not finished when the run ended"),
     ]);
     format!("{} begun: {}", count(counts.begun), parts)
 }

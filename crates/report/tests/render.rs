@@ -222,7 +222,7 @@ fn an_audit_on_a_terminal() {
         "  warning  short-level: The measurement is too short for its load.",
         "           4 s of measurement at this load.",
         "           → Measure each load for 60 s at least; longer near capacity.",
-        "Cannot tell, for want of",
+        "Cannot tell, because this is missing",
         "  warm-up: no-warmup, short-warmup",
         "Passed",
         "Names in vllm bench serve, and what they are",

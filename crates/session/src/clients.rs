@@ -5,6 +5,7 @@
 //! window is the rate asked for; nothing else is scaled, and no count is met.
 
 use anyhow::{Result, bail};
+use infermeter_core::number::counted;
 use infermeter_core::plan::Plan;
 use infermeter_core::schedule::OpenSchedule;
 use infermeter_core::seed::Seeds;
@@ -104,7 +105,11 @@ impl Clients {
     /// What the profile is, and how it was scaled.
     pub fn facts(&self) -> Vec<String> {
         let profile = &self.profile;
-        let mut lines = vec![format!("{} of {}", counted(self.len()), profile.name)];
+        let mut lines = vec![format!(
+            "{} of {}",
+            counted(self.len() as u64, "client"),
+            profile.name
+        )];
         lines.extend(profile.note.clone());
         if (self.factor - 1.0).abs() > 1e-12 {
             lines.push(format!(
@@ -167,13 +172,6 @@ pub struct BusyClient {
     pub gaps_cv: Option<f64>,
     /// Mean tokens of prompt and answer; absent for several.
     pub mean_tokens: Option<(f64, f64)>,
-}
-
-fn counted(clients: usize) -> String {
-    match clients {
-        1 => "1 client".to_owned(),
-        n => format!("{n} clients"),
-    }
 }
 
 /// The coefficient of variation of gaps.

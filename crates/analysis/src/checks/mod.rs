@@ -28,6 +28,7 @@ use crate::limits::{QUESTIONABLE_FRACTION, RUN_QUEUE_WAIT};
 use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::number::{count, counted};
 
 type Check = fn(&Run, &Summary) -> Option<Finding>;
 
@@ -188,25 +189,6 @@ fn percent(share: f64) -> String {
     } else {
         format!("{percent:.1} %")
     }
-}
-
-/// `1 request`, `1,300 requests`.
-fn counted(n: u64, noun: &str) -> String {
-    let plural = if n == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", count(n))
-}
-
-/// A count with its thousands apart, as the terminal writes them.
-fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 #[cfg(test)]

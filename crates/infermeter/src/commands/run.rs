@@ -85,17 +85,17 @@ fn once(plan: &Plan, load: Load) -> Result<u8> {
 }
 
 fn show(plan: &Plan, judged: &Judged) {
-    let shown = Shown::json_if(plan.json);
-    if plan.quiet && shown != Shown::Json {
+    let form = Shown::json_if(plan.json);
+    if plan.quiet && form != Shown::Json {
         output::print(&format!("{}\n", judged.verdict.as_str()));
         for line in infermeter_report::not_met(&judged.summary) {
             output::note(&line);
         }
         return;
     }
-    let document = || show::of_run(judged, show::view(plan.full));
-    shown.print(document, || show::json_of_run(judged));
-    if shown != Shown::Json {
+    let document = || shown::of_run(judged, shown::view(plan.full));
+    form.print(document, || shown::json_of_run(judged));
+    if form != Shown::Json {
         output::print("\n");
     }
 }

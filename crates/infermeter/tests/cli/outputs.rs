@@ -101,6 +101,32 @@ fn a_report_is_shown_in_any_form() {
     report(&run, "--format json --markdown").fails(2, &["cannot be used with"]);
 }
 
+/// No line is wider than so many columns, but for single words.
+fn fits(text: &str, width: usize) -> bool {
+    let alone = |line: &str| !line.trim().contains(' ');
+    let mut lines = text.lines();
+    lines.all(|line| line.chars().count() <= width || alone(line))
+}
+
+#[test]
+fn what_is_told_without_a_run_fits_any_width() {
+    const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    for line in [
+        &format!("workload inspect {DATA}/workload/tests/data/azure-2023-code-head.csv"),
+        "workload inspect --clients synthetic --duration 10m",
+        "run http://h --clients synthetic --duration 10m --dry-run",
+        "run http://h --concurrency 4 --requests 9 --dry-run",
+        &format!("audit {DATA}/audit/tests/golden/vllm.json"),
+    ] {
+        for width in [60, 80, 100, 120, 200] {
+            let mut command = crate::process::command(&words(line));
+            command.env("COLUMNS", width.to_string());
+            let out = crate::process::ran(command).out;
+            assert!(!out.is_empty() && fits(&out, width), "{width}:\n{out}");
+        }
+    }
+}
+
 #[test]
 fn colour_and_width_are_what_the_environment_says() {
     let run = run(mock(), "");
@@ -109,11 +135,6 @@ fn colour_and_width_are_what_the_environment_says() {
         let mut command = crate::process::command(&words(&line));
         command.envs(variables.iter().copied());
         crate::process::ran(command).out
-    };
-    let fits = |text: &str, width| {
-        let alone = |line: &str| !line.trim().contains(' ');
-        text.lines()
-            .all(|line| line.chars().count() <= width || alone(line))
     };
     assert!(fits(&with(&[("COLUMNS", "60")]), 60));
     assert!(fits(&with(&[]), 100) && !fits(&with(&[]), 60));
