@@ -273,7 +273,12 @@ impl Experiment {
                 workload_seed: None,
                 schedule_seed: None,
                 salt: None,
-                ..experiment.measured()
+                out: None,
+                json: false,
+                quiet: false,
+                full: false,
+                // Secrets and all: a target is asked with them.
+                ..experiment.plan.clone()
             }
         };
         asked(self) == asked(other)
@@ -468,6 +473,21 @@ mod tests {
             |p| (p.no_stream, p.first_token_timeout) = (true, Some(Span::seconds(1))),
             "--first-token-timeout",
         );
+    }
+
+    #[test]
+    fn a_target_is_shared_by_those_that_ask_it_in_the_same_way() {
+        let first = experiment(|_| {});
+        let shared = |change: fn(&mut Plan)| experiment(change).has_target_of(&first);
+        assert!(shared(
+            |p| (p.rate, p.seed, p.out) = (Some(9.0), 7, Some("x".into()))
+        ));
+        assert!(shared(|p| (p.rate, p.concurrency) = (None, Some(9))));
+        assert!(!shared(|p| p.header = vec!["x-key: one".to_owned()]));
+        let one = experiment(|p| p.header = vec!["x-key: one".to_owned()]);
+        let other = experiment(|p| p.header = vec!["x-key: other".to_owned()]);
+        assert!(!one.has_target_of(&other), "with another secret");
+        assert!(!shared(|p| p.target = "mock:null".to_owned()));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 use crate::book::{Asked, Book, EndedLine, Header, Read, Stopped};
 use crate::experiment::Experiment;
 use crate::kept::KeptRun;
+use crate::load::Load;
 use crate::runs::{RunEntry, run_name};
 use anyhow::{Context, Result, bail};
 use infermeter_core::plan::Plan;
@@ -15,6 +16,7 @@ use infermeter_core::text::inert;
 use infermeter_protocol::{Coordinates, Kept, Protocol, Repeat, RunPoint, RunSeen, Step, Together};
 use infermeter_record::{LEDGER_FILE, Ledger, RunDirectory, read_manifest};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -59,17 +61,24 @@ pub fn is_experiment(directory: &Path) -> bool {
     directory.join(LEDGER_FILE).exists()
 }
 
-/// The header of an experiment that repeats a plan.
+/// The header of an experiment that repeats a plan, whose first load this is. Its hash is over the requests
+/// and their instants, too: a trace or a dataset may change behind a plan that does not.
 ///
 /// # Errors
 /// Where the plan makes no experiment.
-pub fn header(plan: &Plan, requests: usize) -> Result<Header> {
+pub fn header(plan: &Plan, load: &Load) -> Result<Header> {
     let experiment = Experiment::of(plan)?;
+    let mut hasher = Sha256::new();
+    hasher.update(experiment.hash());
+    hasher.update(load.workload.hash());
+    hasher.update(load.schedule_hash().unwrap_or_default());
+    let hash = hasher.finalize();
     let asked = Asked::Runs {
         plan: experiment.measured(),
-        requests,
+        requests: load.expected_requests(),
     };
-    Ok(Header::new(experiment.hash(), asked))
+    let hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Header::new(hash, asked))
 }
 
 /// Makes the directory of an experiment, with its book.
@@ -189,7 +198,7 @@ pub(crate) fn same(directory: &Path, found: &Header, asked: &Header) -> Result<(
     }
     let differences = differences(&found.asked, &asked.asked);
     let named = match differences.is_empty() {
-        true => "it was begun with other settings".to_owned(),
+        true => "its settings, or the files that it reads, were others".to_owned(),
         false => differences[..differences.len().min(NAMED)].join("; "),
     };
     bail!(

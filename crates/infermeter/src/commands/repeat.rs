@@ -22,9 +22,8 @@ use std::slice;
 /// # Errors
 /// When a run cannot be started or its files cannot be written; the runs before it stay.
 pub fn run(plan: &Plan, load: Load, resume: Option<&Path>) -> Result<u8> {
-    let requests = load.expected_requests();
-    let protocol = Repeat::of(plan, requests)?;
-    let header = kept_experiment::header(plan, requests)?;
+    let protocol = Repeat::of(plan, load.expected_requests())?;
+    let header = kept_experiment::header(plan, &load)?;
     let directory = directory(plan, resume)?;
     let host = host()?;
     let Resumed { mut book, points } = match resume {

@@ -264,7 +264,7 @@ fn a_killed_ladder_goes_on_where_it_was() {
     let directory = scratch.path("tmp").join(&left[0]);
     let other = format!("{line} --burn 1us --resume {}", directory.display());
     let other = crate::process::ran(in_scratch(&other, &scratch));
-    other.fails(2, &["--resume", "other settings"]);
+    other.fails(2, &["--resume", "settings"]);
     let line = format!("{line} --resume {}", directory.display());
     let resumed = crate::process::ran(in_scratch(&line, &scratch));
     assert!(matches!(resumed.code, Some(0 | 3)), "{resumed:#?}");

@@ -45,13 +45,12 @@ fn plan(change: impl FnOnce(&mut Plan)) -> Plan {
     plan
 }
 
-fn requests(plan: &Plan) -> usize {
-    let load = Load::from_plan(plan, 0).expect("a load");
-    load.expected_requests()
+fn load(plan: &Plan) -> Load {
+    Load::from_plan(plan, 0).expect("a load")
 }
 
 fn repeat(plan: &Plan) -> Repeat {
-    Repeat::of(plan, requests(plan)).expect("a protocol")
+    Repeat::of(plan, load(plan).expected_requests()).expect("a protocol")
 }
 
 /// Drives a protocol into a new experiment.
@@ -64,7 +63,7 @@ fn driven<P>(
 where
     P: Protocol<At = Coordinates, Seen = RunSeen>,
 {
-    let header = header(plan, requests(plan)).expect("a header");
+    let header = header(plan, &load(plan)).expect("a header");
     let mut book = create(directory, &header).expect("a book");
     let into = Into::Experiment(directory.to_owned());
     let mut runs = Runs::new(measure, slice::from_ref(plan), into);
@@ -148,7 +147,7 @@ fn a_target_that_dies_leaves_what_is_there_and_names_what_is_not() {
 /// Goes on with an experiment, in virtual time.
 fn resumed(plan: &Plan, directory: &Path) -> Driven<Coordinates, RunSeen, Together> {
     let protocol = repeat(plan);
-    let header = header(plan, requests(plan)).expect("a header");
+    let header = header(plan, &load(plan)).expect("a header");
     let Resumed { mut book, points } = resume(directory, &header, &protocol).expect("resumed");
     let into = Into::Experiment(directory.to_owned());
     let mut runs = Runs::new(Virtual, slice::from_ref(plan), into);
@@ -219,7 +218,7 @@ fn another_experiment_is_not_gone_on_with() {
     driven(&first, &repeat(&first), Dying { runs: 1 }, &directory);
     let refused = |change: fn(&mut Plan), word: &str| {
         let other = plan(change);
-        let header = header(&other, requests(&other)).expect("a header");
+        let header = header(&other, &load(&other)).expect("a header");
         let error = resume(&directory, &header, &repeat(&other)).expect_err(word);
         assert!(error.to_string().contains(word), "{error}");
     };
