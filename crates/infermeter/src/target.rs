@@ -9,6 +9,7 @@ use crate::server_metrics::{self, KnownPage};
 use crate::unusable::{Known, Unusable, not_listed, unreachable};
 use crate::{cache_probe, output, proxy};
 use anyhow::{Context, Result, anyhow, bail};
+use infermeter_analysis::raised;
 use infermeter_client::control::{Channel, ControlError, Speech, reach};
 use infermeter_client::encode::{
     BodyTemplate, Features, Headers, RequestEncoder, RequestShape, Target,
@@ -19,7 +20,7 @@ use infermeter_core::declared::{Declared, Subject};
 use infermeter_core::environment::{
     EngineFacts, MetricsPlace, PrefixCounters, PrefixCountersOfRun, RequestFields, TargetSide,
 };
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::Finding;
 use infermeter_core::plan::{Plan, SamplingValue};
 use infermeter_core::request::{BodyMember, RequestContent};
 use infermeter_core::run::{ControlRequest, RunManifest};
@@ -504,9 +505,7 @@ fn choose_model(plan: &Plan, list: &ModelList) -> Result<String, ExitError> {
 }
 
 fn probe_unsure(why: &str) -> Finding {
-    Finding::new(
-        Severity::Warning,
-        "probe-unsure",
+    raised::PROBE_UNSURE.found(
         "The server answered a trial before the run with an error of its own.",
         why,
         "Requests may lack a field that the server knows, so output lengths may not be obeyed; run \
@@ -515,9 +514,7 @@ fn probe_unsure(why: &str) -> Finding {
 }
 
 fn model_not_listed(asked: &str, list: &ModelList) -> Option<Finding> {
-    Some(Finding::new(
-        Severity::Note,
-        "model-not-listed",
+    Some(raised::MODEL_NOT_LISTED.found(
         "The server answers for a model that it does not list.",
         not_listed(asked, list)?,
         "See that the router sends this name where you mean it to go.",
@@ -525,9 +522,7 @@ fn model_not_listed(asked: &str, list: &ModelList) -> Option<Finding> {
 }
 
 fn tls_unverified() -> Finding {
-    Finding::new(
-        Severity::Warning,
-        "tls-unverified",
+    raised::TLS_UNVERIFIED.found(
         "Nobody vouches for the server's identity: --tls-insecure.",
         "The certificate was not verified.",
         "Give the server's certificate, or its authority's, with --tls-ca FILE.",
@@ -555,9 +550,7 @@ fn engine_disagrees(plan: &Plan, engine: &EngineFacts) -> Option<Finding> {
     if let Some(declared) = other {
         evidence.push_str(&format!("; declared: {}", inert(&declared, 100)));
     }
-    Some(Finding::new(
-        Severity::Note,
-        "engine-disagrees",
+    Some(raised::ENGINE_DISAGREES.found(
         "What is known of the server names several engines.",
         evidence,
         "Say which one it is with --engine-info engine=NAME.",

@@ -102,9 +102,21 @@ pub(crate) fn manifest() -> RunManifest {
         run_findings: Vec::new(),
         client_health: Some(ClientHealth::default()),
         verdict: Some(Verdict::Valid),
-        findings: vec![Finding::new(Severity::Note, "closed-loop", "m", "e", "a")],
+        findings: vec![finding()],
         summary: None,
         seal: None,
+    }
+}
+
+fn finding() -> Finding {
+    Finding {
+        code: "a-code".to_owned(),
+        severity: Severity::Note,
+        scope: None,
+        dimension: None,
+        message: "m".to_owned(),
+        evidence: "e".to_owned(),
+        advice: "a".to_owned(),
     }
 }
 

@@ -22,13 +22,14 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use infermeter_analysis::Run;
+use infermeter_analysis::raised;
 use infermeter_client::KeepTexts;
 use infermeter_client::engine::EngineConfig;
 use infermeter_client::prepared::Prepared;
 use infermeter_client::response::Expect;
 use infermeter_core::clock::{Clock, realtime_ns};
 use infermeter_core::environment::Environment;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::Finding;
 use infermeter_core::plan::{History, Plan, Until};
 use infermeter_core::record::RequestRecord;
 use infermeter_core::request::RequestContent;
@@ -619,9 +620,7 @@ fn gone(directory: &Path) -> anyhow::Error {
 }
 
 fn removed(directory: &Path) -> Finding {
-    Finding::new(
-        Severity::Error,
-        "record-removed",
+    raised::RECORD_REMOVED.found(
         "The record was removed while the run wrote it: these figures cannot be computed again.",
         format!("{} is gone.", directory.display()),
         "Run again, and leave the directory alone until the run ends.",
@@ -629,9 +628,7 @@ fn removed(directory: &Path) -> Finding {
 }
 
 fn unwritten(problem: &str) -> Finding {
-    Finding::new(
-        Severity::Warning,
-        "manifest-unwritten",
+    raised::MANIFEST_UNWRITTEN.found(
         "run.json could not be written when the run began",
         problem,
         "free space on the disk of --out",
@@ -639,9 +636,7 @@ fn unwritten(problem: &str) -> Finding {
 }
 
 fn prompt_inexact(problem: &str) -> Finding {
-    Finding::new(
-        Severity::Error,
-        "prompt-inexact",
+    raised::PROMPT_INEXACT.found(
         "some prompts could not be made as planned",
         problem,
         "check --tokenizer",
