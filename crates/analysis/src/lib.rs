@@ -9,7 +9,7 @@
 
 mod breakdown;
 mod calibration;
-mod checks;
+pub mod checks;
 mod client;
 mod context;
 mod delivery;
@@ -27,6 +27,7 @@ mod percentile;
 mod positions;
 mod precision;
 mod prefix_cache;
+pub mod raised;
 mod reach;
 mod repeated;
 mod requests;
@@ -46,7 +47,7 @@ mod usage;
 
 pub use breakdown::{Band, Breakdown, ChunkMeans};
 pub use calibration::{CalibratedLoad, CalibrationSummary, Range};
-pub use checks::judge;
+pub use checks::{declared, judge};
 pub use client::{ClientSummary, Departure, ThreadTotals};
 pub use context::{Context, Known, UNKNOWN};
 pub use delivery::BurstyDelivery;

@@ -1,8 +1,7 @@
 //! The verdict's constants, in one table. Beyond an `INVALID` limit the measurement
 //! itself is wrong; beyond a fifth of it the result can be misread.
 
-/// A fifth of an invalidating limit makes a run questionable.
-pub const QUESTIONABLE_FRACTION: f64 = 0.2;
+pub use infermeter_core::finding::QUESTIONABLE_FRACTION;
 
 /// Send lag p99 in open loop: invalid beyond max(this, [`SEND_LAG_SHARE_OF_TTFT`] of TTFT p50), ms.
 pub const SEND_LAG_MS: f64 = 5.0;

@@ -8,7 +8,7 @@ use crate::figure::{Cell, CellGrade};
 use crate::percentile::Percentile;
 use crate::summary::Summary;
 use crate::{CONFIDENCE, Mean};
-use infermeter_core::finding::{Finding, Severity, Verdict};
+use infermeter_core::finding::{Check, Dimension, Finding, Scope, Severity, Verdict, Weight};
 use infermeter_core::slo::SloMetric;
 use infermeter_core::text::Word;
 use infermeter_stats::{
@@ -17,7 +17,66 @@ use infermeter_stats::{
 use serde::{Deserialize, Serialize};
 
 /// Runs under which an interval over runs is too wide to be of much use.
-const FEW_RUNS: usize = 5;
+const ENOUGH_RUNS: usize = 5;
+
+/// Runs that do not carry their percentiles.
+const RUN_TOO_SHORT: Check = Check {
+    code: "run-too-short",
+    scope: Scope::Repeated,
+    dimension: Dimension::MetricDesign,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: (),
+};
+
+/// A run far from the others.
+const OUTLYING_RUN: Check = Check {
+    code: "outlying-run",
+    scope: Scope::Repeated,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: (),
+};
+
+/// Too few runs to tell an outlying one.
+const FEW_RUNS: Check = Check {
+    code: "few-runs",
+    scope: Scope::Repeated,
+    dimension: Dimension::MetricDesign,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: (),
+};
+
+/// Runs whose own verdict is not Valid.
+const RUNS_NOT_VALID: Check = Check {
+    code: "runs-not-valid",
+    scope: Scope::Repeated,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::UpTo(Severity::Error),
+    limit: None,
+    test: (),
+};
+
+/// The requests are those of a file in every run.
+const SAME_REQUESTS: Check = Check {
+    code: "same-requests",
+    scope: Scope::Repeated,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: (),
+};
+
+/// All of these.
+pub(crate) const REPEATED: &[&Check] = &[
+    &RUN_TOO_SHORT,
+    &OUTLYING_RUN,
+    &FEW_RUNS,
+    &RUNS_NOT_VALID,
+    &SAME_REQUESTS,
+];
 
 /// One figure of every run, and over all of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -167,9 +226,7 @@ impl Repeated {
         };
         let named: Vec<String> = self.figures.iter().filter_map(short).collect();
         (!named.is_empty()).then(|| {
-            Finding::new(
-                Severity::Note,
-                "run-too-short",
+            RUN_TOO_SHORT.found(
                 "Runs are too short for some of their percentiles: repeating cures their spread, not \
                  their bias. Those intervals are open above.",
                 format!("Fewer than 100 effective tail samples: {}.", named.join(", ")),
@@ -188,9 +245,7 @@ impl Repeated {
             }
         }
         (!named.is_empty()).then(|| {
-            Finding::new(
-                Severity::Warning,
-                "outlying-run",
+            OUTLYING_RUN.found(
                 "A run lies far from the others: something was different while it ran.",
                 named.join("; ") + ".",
                 "Look at that run's record and at what else used the server; measure again rather than \
@@ -200,12 +255,10 @@ impl Repeated {
     }
 
     fn few_runs(&self) -> Option<Finding> {
-        (self.runs < FEW_RUNS).then(|| {
-            Finding::new(
-                Severity::Note,
-                "few-runs",
+        (self.runs < ENOUGH_RUNS).then(|| {
+            FEW_RUNS.found(
                 "With few runs the intervals over them are wide, and an outlying one cannot be told.",
-                format!("{} of at least {FEW_RUNS}.", self.runs),
+                format!("{} of at least {ENOUGH_RUNS}.", self.runs),
                 "Repeat more often (--repeat 5).",
             )
         })
@@ -219,9 +272,8 @@ impl Repeated {
             (_, 0) => Severity::Warning,
             _ => Severity::Error,
         };
-        Some(Finding::new(
+        Some(RUNS_NOT_VALID.weighing(
             severity,
-            "runs-not-valid",
             "Not every run is Valid: figures over runs are no better than the worst of them.",
             format!(
                 "{questionable} Questionable and {invalid} Invalid of {}.",
@@ -234,9 +286,7 @@ impl Repeated {
 
 /// The requests are those of a file in every run.
 fn same_requests() -> Finding {
-    Finding::new(
-        Severity::Note,
-        "same-requests",
+    SAME_REQUESTS.found(
         "Every run sends the same requests at the same instants: the spread over runs is the server's \
          and the machine's alone, not the workload's.",
         "The load is replayed from a file.",

@@ -209,7 +209,7 @@ fn translations(sides: &[Side]) -> Vec<FormatTranslations> {
 }
 
 fn outcome(check: &'static Check, sides: &[Side]) -> Outcome {
-    let (answer, severity) = match check.test {
+    let (answer, severity) = match check.test.test {
         Test::One(_) => of_results(check, sides),
         Test::Side(_) => {
             let answers = sides.iter().filter(|s| !s.results.is_empty());
@@ -226,14 +226,14 @@ fn outcome(check: &'static Check, sides: &[Side]) -> Outcome {
     };
     Outcome {
         code: check.code,
-        severity: severity.unwrap_or(check.severity),
+        severity: severity.unwrap_or(check.weight.heaviest()),
         scope: check.scope,
         dimension: check.dimension,
         answer: kind,
-        message: check.message,
+        message: check.test.message,
         evidence,
         missing,
-        advice: check.advice,
+        advice: check.test.advice,
         page: format!("audit-checks.md#{}", check.code),
     }
 }

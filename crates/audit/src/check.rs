@@ -1,7 +1,6 @@
 //! What a check is, and what it may answer.
 
 use crate::facts::Facts;
-use infermeter_core::finding::Severity;
 
 pub use infermeter_core::finding::{Dimension, Scope};
 
@@ -57,16 +56,30 @@ pub(crate) enum Test {
     Pair(fn(&[Facts], &[Facts]) -> Checked),
 }
 
-/// A check: its name, weight, place, and what it does.
+/// How the findings of a run of infermeter itself answer the question.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OwnRun {
+    /// A finding says that it fails; without one the question is put to its facts.
+    Silent,
+    /// The run has asked: without a finding it passes.
+    Judges,
+    /// The same, where its samples can answer.
+    JudgesSamples,
+    /// The same, whatever the facts say: the test here would look for its cause first.
+    JudgesAlone,
+}
+
+/// What a check asks, and what its failure means.
 #[derive(Clone, Copy)]
-pub(crate) struct Check {
-    pub(crate) code: &'static str,
-    pub(crate) severity: Severity,
-    pub(crate) scope: Scope,
-    pub(crate) dimension: Dimension,
+pub(crate) struct Question {
     /// One sentence: what it means when it fails.
     pub(crate) message: &'static str,
     /// What to do.
     pub(crate) advice: &'static str,
+    /// Who answers for a run of infermeter.
+    pub(crate) run: OwnRun,
     pub(crate) test: Test,
 }
+
+/// A check of the list.
+pub(crate) type Check = infermeter_core::finding::Check<Question>;

@@ -70,7 +70,7 @@ pub struct Facts {
     /// The server was infermeter's simulator: nobody can state its hardware.
     pub simulated: bool,
     /// Checks that such a run left open, with what was missing.
-    pub undecided: Vec<(&'static str, &'static str)>,
+    pub undecided: Vec<Undecided>,
 }
 
 /// The load.
@@ -245,6 +245,15 @@ pub struct Translation {
     pub to: &'static str,
     /// Why, where the names differ in meaning.
     pub remark: &'static str,
+}
+
+/// What a run could not decide: no finding says so, and none that it passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Undecided {
+    /// The check.
+    pub code: &'static str,
+    /// What it lacks.
+    pub lacking: &'static str,
 }
 
 /// Whether a text states that nobody knows.

@@ -30,7 +30,7 @@ pub use audit::{
 pub use check::{Answer, Dimension, Scope};
 pub use format::Format;
 
-/// Codes of all checks, in the order of the checklist.
-pub fn codes() -> impl Iterator<Item = &'static str> {
-    checks::all().map(|check| check.code)
+/// All checks, in the order of the checklist.
+pub fn declared() -> impl Iterator<Item = infermeter_core::finding::Check> {
+    checks::all().map(|check| check.declared())
 }

@@ -1,8 +1,8 @@
 //! Doubt as data: findings and the verdict they add up to.
 
-mod catalogue;
+mod check;
 
-pub use catalogue::{Dimension, FINDINGS, Scope, place_of};
+pub use check::{Check, Dimension, QUESTIONABLE_FRACTION, Scope, Weight};
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,7 @@ pub struct Finding {
     pub code: String,
     /// Its weight.
     pub severity: Severity,
-    /// Where it is asked; absent for a code that is not in [`FINDINGS`], as an older version's may be.
+    /// Where it is asked; absent from findings of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scope>,
     /// What it is about; absent as above.
@@ -37,28 +37,6 @@ pub struct Finding {
     pub evidence: String,
     /// What to do.
     pub advice: String,
-}
-
-impl Finding {
-    /// A finding of the given severity.
-    pub fn new(
-        severity: Severity,
-        code: &str,
-        message: impl Into<String>,
-        evidence: impl Into<String>,
-        advice: impl Into<String>,
-    ) -> Self {
-        let place = place_of(code);
-        Self {
-            code: code.to_owned(),
-            severity,
-            scope: place.map(|(scope, _)| scope),
-            dimension: place.map(|(_, dimension)| dimension),
-            message: message.into(),
-            evidence: evidence.into(),
-            advice: advice.into(),
-        }
-    }
 }
 
 /// Whether a run can be trusted.
@@ -97,9 +75,21 @@ impl Verdict {
 mod tests {
     use super::*;
 
+    fn finding(severity: Severity) -> Finding {
+        let check = Check {
+            code: "one-run-only",
+            scope: Scope::Publication,
+            dimension: Dimension::EvaluationSetup,
+            weight: Weight::UpTo(Severity::Error),
+            limit: None,
+            test: (),
+        };
+        check.weighing(severity, "", "", "")
+    }
+
     #[test]
-    fn a_finding_knows_its_place() {
-        let found = Finding::new(Severity::Warning, "one-run-only", "", "", "");
+    fn a_finding_says_its_place() {
+        let found = finding(Severity::Warning);
         let text = serde_json::to_string(&found).expect("JSON");
         assert!(
             text.contains(r#""scope":"publication","dimension":"evaluation_setup""#),
@@ -120,16 +110,13 @@ mod tests {
 
     #[test]
     fn the_heaviest_finding_decides() {
-        let f = |s| Finding::new(s, "x", "", "", "");
-        assert_eq!(Verdict::of(&[]), Verdict::Valid);
-        assert_eq!(Verdict::of(&[f(Severity::Note)]), Verdict::Valid);
-        assert_eq!(
-            Verdict::of(&[f(Severity::Note), f(Severity::Warning)]),
-            Verdict::Questionable
-        );
-        assert_eq!(
-            Verdict::of(&[f(Severity::Error), f(Severity::Note)]),
-            Verdict::Invalid
-        );
+        let check = |severities: &[Severity], expect: Verdict| {
+            let findings: Vec<Finding> = severities.iter().copied().map(finding).collect();
+            assert_eq!(Verdict::of(&findings), expect);
+        };
+        check(&[], Verdict::Valid);
+        check(&[Severity::Note], Verdict::Valid);
+        check(&[Severity::Note, Severity::Warning], Verdict::Questionable);
+        check(&[Severity::Error, Severity::Note], Verdict::Invalid);
     }
 }

@@ -105,9 +105,21 @@ pub(crate) fn manifest() -> RunManifest {
         client_health: Some(ClientHealth::default()),
         clients: Vec::new(),
         verdict: Some(Verdict::Valid),
-        findings: vec![Finding::new(Severity::Note, "closed-loop", "m", "e", "a")],
+        findings: vec![finding()],
         summary: None,
         seal: None,
+    }
+}
+
+fn finding() -> Finding {
+    Finding {
+        code: "a-code".to_owned(),
+        severity: Severity::Note,
+        scope: None,
+        dimension: None,
+        message: "m".to_owned(),
+        evidence: "e".to_owned(),
+        advice: "a".to_owned(),
     }
 }
 

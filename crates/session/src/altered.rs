@@ -4,6 +4,7 @@
 //! seen stays a finding of the record, whatever is written afterwards.
 
 use anyhow::Result;
+use infermeter_analysis::raised;
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::run::RunManifest;
 use infermeter_record::{Alteration, MANIFEST_FILE, PARQUET_FILE, altered};
@@ -41,9 +42,8 @@ fn finding(altered: &[(String, Alteration)]) -> Option<Finding> {
         Alteration::Changed => format!("{name} is not the file that the run wrote"),
     });
     let words: Vec<String> = words.collect();
-    Some(Finding::new(
+    Some(raised::RECORD_ALTERED.weighing(
         severity,
-        "record-altered",
         "The record was changed after the run.",
         format!("{}.", words.join("; ")),
         "Take the record from where it was measured.",

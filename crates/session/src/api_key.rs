@@ -3,8 +3,9 @@
 //! It never shows the key.
 
 use anyhow::{Context, Result, bail};
+use infermeter_analysis::raised;
 use infermeter_client::encode::Target;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::Finding;
 use infermeter_core::plan::Plan;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -39,9 +40,7 @@ pub fn key_file_readable(path: &Path) -> Option<Finding> {
         return None;
     }
     let shown = infermeter_core::text::inert(&path.display().to_string(), 200);
-    Some(Finding::new(
-        Severity::Note,
-        "key-file-readable",
+    Some(raised::KEY_FILE_READABLE.found(
         "Others than its owner can get at the file with the API key.",
         format!("{shown} has mode {mode:04o}."),
         format!("Take it from them: chmod 600 {shown}"),

@@ -9,8 +9,8 @@ use crate::judged::Judged;
 use crate::measure::Measured;
 use crate::settle;
 use anyhow::Result;
-use infermeter_analysis::Run;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_analysis::{Run, raised};
+use infermeter_core::finding::Finding;
 use infermeter_core::plan::Until;
 use infermeter_core::record::RequestRecord;
 use infermeter_core::run::RunManifest;
@@ -142,9 +142,7 @@ fn gone(directory: &Path) -> anyhow::Error {
 }
 
 fn removed(directory: &Path) -> Finding {
-    Finding::new(
-        Severity::Error,
-        "record-removed",
+    raised::RECORD_REMOVED.found(
         "The record was removed while the run wrote it: these figures cannot be computed again.",
         format!("{} is gone.", directory.display()),
         "Run again, and leave the directory alone until the run ends.",

@@ -6,8 +6,8 @@
 use crate::judged::Judged;
 use crate::{altered, settle};
 use anyhow::{Result, bail};
-use infermeter_analysis::Run;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_analysis::{Run, raised};
+use infermeter_core::finding::Severity;
 use infermeter_core::plan::Until;
 use infermeter_core::run::{ClientHealth, Progress, RunManifest, RunState, Window};
 use infermeter_core::schedule::Phase;
@@ -105,9 +105,8 @@ fn recover(directory: &RunDirectory, manifest: &mut RunManifest) -> Result<()> {
         .cut_off
         .as_ref()
         .map_or_else(String::new, in_flight);
-    manifest.run_findings.push(Finding::new(
+    manifest.run_findings.push(raised::RECOVERED.weighing(
         severity,
-        "recovered",
         message,
         format!("{} requests, read {lost}{cut_off}", converted.records),
         "where requests are missing, read the figures as those of a shorter run",

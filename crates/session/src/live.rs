@@ -20,13 +20,14 @@ use crate::sent_before;
 use crate::server_metrics::Watching;
 use crate::target::Target;
 use anyhow::Result;
+use infermeter_analysis::raised;
 use infermeter_client::KeepTexts;
 use infermeter_client::dialect::Dialect;
 use infermeter_client::engine::EngineConfig;
 use infermeter_client::prepared::Prepared;
 use infermeter_client::response::Expect;
 use infermeter_core::clock::Clock;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::Finding;
 use infermeter_core::plan::{History, Plan};
 use infermeter_core::request::RequestContent;
 use infermeter_core::run::{ClientHealth, RunManifest, RunState, Unwritten};
@@ -368,9 +369,7 @@ fn session_rules(plan: &Plan) -> SessionRules {
 }
 
 fn unwritten(problem: &str) -> Finding {
-    Finding::new(
-        Severity::Warning,
-        "manifest-unwritten",
+    raised::MANIFEST_UNWRITTEN.found(
         "run.json could not be written when the run began",
         problem,
         "free space on the disk of --out",
@@ -378,9 +377,7 @@ fn unwritten(problem: &str) -> Finding {
 }
 
 fn prompt_inexact(problem: &str) -> Finding {
-    Finding::new(
-        Severity::Error,
-        "prompt-inexact",
+    raised::PROMPT_INEXACT.found(
         "some prompts could not be made as planned",
         problem,
         "check --tokenizer",

@@ -2,8 +2,9 @@
 //!
 //! Invariant: a variable is named, its value never (it may hold a password).
 
+use infermeter_analysis::raised;
 use infermeter_client::encode::Target;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::Finding;
 use std::net::IpAddr;
 
 /// That the environment names a proxy for this target, which is not used.
@@ -25,9 +26,7 @@ pub fn unused(target: &Target, variable: &dyn Fn(&str) -> Option<String>) -> Opt
     if excluded.into_iter().any(|list| excludes(&list, host)) {
         return None;
     }
-    Some(Finding::new(
-        Severity::Note,
-        "proxy-unused",
+    Some(raised::PROXY_UNUSED.found(
         "The environment names a proxy, and the load does not go through it.",
         format!("set: {}", named.join(", ")),
         "Give the proxy with --proxy where the load is to go through it; unset the variable, or name the \

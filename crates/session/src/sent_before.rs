@@ -4,7 +4,8 @@
 //! records beside the new one, the latest first, and no further than [`MOST_RECORDS`]. What cannot be read
 //! is passed over: this is a warning, never a reason not to measure.
 
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_analysis::raised;
+use infermeter_core::finding::Finding;
 use infermeter_core::plan::Plan;
 use infermeter_core::run::RunManifest;
 use infermeter_core::text::inert;
@@ -33,9 +34,7 @@ pub fn finding(plan: &Plan, manifest: &RunManifest, directory: &Path) -> Option<
     };
     let mut beside = beside(directory).into_iter();
     let earlier = beside.find(|path| read_manifest(path).is_ok_and(|earlier| same(&earlier)))?;
-    Some(Finding::new(
-        Severity::Warning,
-        "prompts-sent-before",
+    Some(raised::PROMPTS_SENT_BEFORE.found(
         "An earlier run sent the same prompts to this server: a cache has them already.",
         format!(
             "--salt {salt} and both seeds are those of {}.",

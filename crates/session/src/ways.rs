@@ -7,11 +7,12 @@ use crate::experiment::{Experiment, TrustSpec};
 use crate::found::trust;
 use crate::unusable::unreachable;
 use anyhow::{Result, anyhow, bail};
+use infermeter_analysis::raised;
 use infermeter_client::control::{Reached, reach, try_address};
 use infermeter_client::encode::{Headers, Target};
 use infermeter_client::engine::{Address, Hop, Route, Tunnel};
 use infermeter_client::tls::tls_for;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::Finding;
 use infermeter_core::plan::Plan;
 use infermeter_probe::waits::Waits;
 use std::time::Duration;
@@ -233,9 +234,7 @@ enum Found {
 }
 
 fn left_out(refused: &[String]) -> Finding {
-    Finding::new(
-        Severity::Warning,
-        "address-left-out",
+    raised::ADDRESS_LEFT_OUT.found(
         "Addresses of the target's name do not accept connections, and get none of the load.",
         infermeter_core::text::inert(&refused.join("; "), 500),
         "Start the servers that are missing, take them out of the name, or give the URLs of those that are \

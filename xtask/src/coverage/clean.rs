@@ -9,7 +9,7 @@ use super::planted::slow_down;
 use super::replicate::replicate;
 use super::table::{Table, Target};
 use anyhow::Result;
-use infermeter_analysis::{judge, summarize_log};
+use infermeter_analysis::{checks, judge, summarize_log};
 use infermeter_core::clock::Offset;
 use infermeter_core::finding::Severity;
 use infermeter_core::run::{RunLog, Window};
@@ -114,7 +114,7 @@ impl Raised {
     /// A finding says that the server became slower.
     fn finds_slowing(&self) -> bool {
         let mut codes = self.grave.iter();
-        codes.any(|c| c == "server-slows-down")
+        codes.any(|c| c == checks::SERVER_SLOWS_DOWN.code)
     }
 }
 
@@ -124,7 +124,7 @@ pub fn raised(log: &RunLog) -> Raised {
     let grave = findings.iter().filter(|f| f.severity != Severity::Note);
     Raised {
         grave: grave.map(|f| f.code.to_string()).collect(),
-        is_bimodal: findings.iter().any(|f| f.code == "pooled-bimodal"),
+        is_bimodal: findings.iter().any(|f| checks::POOLED_BIMODAL.is_of(f)),
     }
 }
 

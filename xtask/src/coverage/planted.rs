@@ -9,6 +9,7 @@ use super::engine::Simulator;
 use super::replicate::replicate;
 use super::table::{Table, Target};
 use anyhow::Result;
+use infermeter_analysis::checks;
 use infermeter_core::clock::Offset;
 use infermeter_core::gap::{Gap, GapCause};
 use infermeter_core::record::{Outcome, Reason, RequestError, RequestRecord};
@@ -28,16 +29,16 @@ const SECONDS: i64 = 60;
 
 /// What is told apart.
 const NAMES: [&str; 10] = [
-    "server-froze",
-    "streams-hang",
-    "server-slows-down",
-    "unstable-load",
-    "usage-implausible",
-    "duplicate-chunks",
-    "bursty-delivery",
-    "cache-suspected",
-    "server-unreachable",
-    "client-stood-still",
+    checks::SERVER_FROZE.code,
+    checks::STREAMS_HANG.code,
+    checks::SERVER_SLOWS_DOWN.code,
+    checks::UNSTABLE_LOAD.code,
+    checks::USAGE_IMPLAUSIBLE.code,
+    checks::DUPLICATE_CHUNKS.code,
+    checks::BURSTY_DELIVERY.code,
+    checks::CACHE_SUSPECTED.code,
+    checks::SERVER_UNREACHABLE.code,
+    checks::CLIENT_STOOD_STILL.code,
 ];
 
 /// A fault: what it is, what is done to a run (which has a seed), and the finding that names it.
@@ -71,72 +72,80 @@ const FAULTS: [Fault; 15] = [
     fault(
         "a freeze of 2 s",
         |log, seed| freeze(log, seed, 2_000),
-        "server-froze",
+        checks::SERVER_FROZE.code,
     ),
     fault(
         "a freeze of 0.3 s",
         |log, seed| freeze(log, seed, 300),
-        "server-froze",
+        checks::SERVER_FROZE.code,
     ),
     fault(
         "a link down for 2 s",
         |log, seed| hold(log, seed, 2_000),
-        "server-froze",
+        checks::SERVER_FROZE.code,
     ),
     fault(
         "0.8 s in the middle of one answer in 20",
         |log, _| hang(log, 5),
-        "streams-hang",
+        checks::STREAMS_HANG.code,
     ),
     fault(
         "0.8 s before the first token of one in 20",
         |log, _| hang(log, 0),
-        "streams-hang",
+        checks::STREAMS_HANG.code,
     ),
     fault(
         "2.7 times as slow from the middle on",
         |log, _| slow_down(log, |at| if at < 0.5 { 1.0 } else { 2.7 }),
-        "server-slows-down",
+        checks::SERVER_SLOWS_DOWN.code,
     ),
     faint(fault(
         "ever slower, twice at the end",
         |log, _| slow_down(log, |at| 1.0 + at),
-        "server-slows-down",
+        checks::SERVER_SLOWS_DOWN.code,
     )),
     faint(Fault {
         loads: [1.2, 1.4, 1.6],
-        ..fault("1.2 to 1.6 times the capacity", |_, _| {}, "unstable-load")
+        ..fault(
+            "1.2 to 1.6 times the capacity",
+            |_, _| {},
+            checks::UNSTABLE_LOAD.code,
+        )
     }),
     fault(
         "half the tokens sent, all claimed",
         |log, _| claim(log, |n| n * 2),
-        "usage-implausible",
+        checks::USAGE_IMPLAUSIBLE.code,
     ),
     fault(
         "usage halved",
         |log, _| claim(log, |n| n / 2),
-        "usage-implausible",
+        checks::USAGE_IMPLAUSIBLE.code,
     ),
-    fault("each chunk twice", |log, _| twice(log), "duplicate-chunks"),
+    fault(
+        "each chunk twice",
+        |log, _| twice(log),
+        checks::DUPLICATE_CHUNKS.code,
+    ),
     fault(
         "released every 100 ms",
         |log, _| on_a_grid(log, 100),
-        "bursty-delivery",
+        checks::BURSTY_DELIVERY.code,
     ),
     fault(
         "prompts in the cache",
         |log, _| cached(log),
-        "cache-suspected",
+        checks::CACHE_SUSPECTED.code,
     ),
     fault(
         "a server that is away for 2 s",
         |log, seed| away(log, seed, 2_000),
-        "server-unreachable",
+        checks::SERVER_UNREACHABLE.code,
     ),
     fault(
         "a client that stands still for 0.3 s",
         |log, seed| stand_still(log, seed, 300),
-        "client-stood-still",
+        checks::CLIENT_STOOD_STILL.code,
     ),
 ];
 

@@ -1,22 +1,18 @@
 //! Rule: what the code names for users has its place in the book: metrics, findings, reasons,
 //! columns, keys of the plan.
 //!
-//! Names are read from the code itself, so that a new one without documentation fails. A crate
-//! that does not exist names nothing.
+//! Names are read from the code itself, or from the tables that it is made of, so that a new one without
+//! documentation fails. A crate that does not exist names nothing.
 
 use super::tree::Tree;
 use super::{Problem, book};
 use crate::docs::{self, PLAN_PAGE};
-use infermeter_core::finding::FINDINGS;
+use infermeter_core::finding::{Check, Severity};
 use infermeter_core::slo::SloMetric;
 use std::collections::BTreeSet;
 
 const FINDINGS_PAGE: &str = "docs/src/findings.md";
 const CHECKS_PAGE: &str = "docs/src/audit-checks.md";
-/// Where the audit's checks stand.
-const CHECKS_FOLDER: &str = "crates/audit/src/checks/";
-/// Where each finding has its scope and dimension.
-const CATALOGUE: &str = "crates/core/src/finding/catalogue.rs";
 const RECORD_PAGE: &str = "docs/src/record.md";
 const SIMULATOR_PAGE: &str = "docs/src/simulator.md";
 
@@ -49,10 +45,16 @@ const FURTHER_METRICS: [&str; 9] = [
 
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     let mut problems = metrics(tree);
-    problems.append(&mut findings(tree));
-    let codes = finding_codes(tree);
-    problems.append(&mut placed(&codes));
-    problems.append(&mut tried(tree, &codes));
+    let (findings, checks) = (
+        infermeter_analysis::declared(),
+        infermeter_audit::declared(),
+    );
+    let checks: Vec<Check> = checks.collect();
+    problems.append(&mut described(tree, FINDINGS_PAGE, &findings));
+    problems.append(&mut described(tree, CHECKS_PAGE, &checks));
+    let all: Vec<Check> = findings.iter().chain(&checks).copied().collect();
+    problems.append(&mut written_once(tree, &codes_of(&all)));
+    problems.append(&mut tried(tree, &codes_of(&findings)));
     let reasons = variants(tree, "crates/core/src/record.rs", "Reason", '_');
     problems.append(&mut mentioned(tree, RECORD_PAGE, &reasons));
     problems.append(&mut mentioned(tree, RECORD_PAGE, &columns(tree)));
@@ -84,28 +86,64 @@ fn metrics(tree: &Tree) -> Vec<Problem> {
         .collect()
 }
 
-/// Each finding has a heading of its name, and each such heading has its finding.
-fn findings(tree: &Tree) -> Vec<Problem> {
-    let mut problems = headed(tree, FINDINGS_PAGE, "finding", &finding_codes(tree));
-    let checks = check_codes(tree);
-    if !checks.is_empty() {
-        problems.append(&mut headed(tree, CHECKS_PAGE, "check", &checks));
+fn codes_of(checks: &[Check]) -> BTreeSet<String> {
+    checks.iter().map(|check| check.code.to_owned()).collect()
+}
+
+/// Each check has a section of its name that says how heavy it can be, and each section has its check.
+fn described(tree: &Tree, page: &str, checks: &[Check]) -> Vec<Problem> {
+    let Some(text) = tree.texts.get(page) else {
+        return vec![Problem::error(page, "is missing")];
+    };
+    let mut problems = headed(page, text, &codes_of(checks));
+    for check in checks {
+        let word = match check.weight.heaviest() {
+            Severity::Note => "note",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        };
+        let said = weight_said(text, check.code);
+        if said.is_some_and(|said| !said.to_lowercase().contains(word)) {
+            let message = format!(
+                "`{}` does not say that it can be of weight {word}",
+                check.code
+            );
+            problems.push(Problem::error(page, message));
+        }
     }
     problems
 }
 
-/// Each finding has its row in the catalogue, and each row its finding.
-fn placed(codes: &BTreeSet<String>) -> Vec<Problem> {
-    let known: BTreeSet<&str> = FINDINGS.iter().map(|(code, _, _)| *code).collect();
-    let missing = codes.iter().filter(|code| !known.contains(code.as_str()));
-    let mut problems: Vec<Problem> = missing
-        .map(|code| Problem::error(CATALOGUE, format!("no row for the finding `{code}`")))
-        .collect();
-    let unknown = known.iter().filter(|code| !codes.contains(**code));
-    problems.extend(
-        unknown
-            .map(|code| Problem::error(CATALOGUE, format!("has `{code}`, which no code reports"))),
-    );
+/// What stands between the stars at the begin of a section: `Error or warning.`
+fn weight_said<'a>(text: &'a str, code: &str) -> Option<&'a str> {
+    let section = text.split_once(&format!("### `{code}`\n"))?.1;
+    section.trim_start().strip_prefix('*')?.split('*').next()
+}
+
+/// A code stands in one place of the code, where it is declared, and every declaration is in a table.
+fn written_once(tree: &Tree, codes: &BTreeSet<String>) -> Vec<Problem> {
+    let mut seen = BTreeSet::new();
+    let mut problems = Vec::new();
+    for (path, source) in &tree.rust {
+        if !path.starts_with("crates/") || path.contains("/tests") {
+            continue;
+        }
+        for (at, opening) in source.raw.match_indices("code: \"") {
+            let code = source.raw[at + opening.len()..].split('"').next();
+            let code = code.filter(|_| !source.is_test(source.line_of(at)));
+            let Some(code) = code else { continue };
+            if !codes.contains(code) {
+                problems.push(Problem::error(
+                    path,
+                    format!("`{code}` is in no table of checks"),
+                ));
+            }
+            if !seen.insert(code) {
+                let message = format!("`{code}` is declared again: use the one that is there");
+                problems.push(Problem::error(path, message));
+            }
+        }
+    }
     problems
 }
 
@@ -137,63 +175,21 @@ fn tried(tree: &Tree, codes: &BTreeSet<String>) -> Vec<Problem> {
 }
 
 /// Problems where the headings of a page and the codes in use are not the same.
-fn headed(tree: &Tree, page: &str, kind: &str, codes: &BTreeSet<String>) -> Vec<Problem> {
-    let Some(text) = tree.texts.get(page) else {
-        return vec![Problem::error(page, "is missing")];
-    };
+fn headed(page: &str, text: &str, codes: &BTreeSet<String>) -> Vec<Problem> {
     let anchors = book::anchors(text);
     let missing = codes.iter().filter(|code| !anchors.contains(*code));
     let mut problems: Vec<Problem> = missing
-        .map(|code| Problem::error(page, format!("no heading for the {kind} `{code}`")))
+        .map(|code| Problem::error(page, format!("no heading for `{code}`")))
         .collect();
     let headings = text
         .lines()
         .filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'));
-    let unknown = headings.filter(|code| !codes.is_empty() && !codes.contains(*code));
+    let unknown = headings.filter(|code| !codes.contains(*code));
     problems
         .extend(unknown.map(|code| {
             Problem::error(page, format!("describes `{code}`, which no code reports"))
         }));
     problems
-}
-
-/// Codes of the audit's checks: the literals of `code:` in their tables.
-fn check_codes(tree: &Tree) -> BTreeSet<String> {
-    let mut codes = BTreeSet::new();
-    let sources = tree
-        .rust
-        .iter()
-        .filter(|(path, _)| path.starts_with(CHECKS_FOLDER));
-    for (_, source) in sources {
-        for (at, _) in source.raw.match_indices("code: \"") {
-            if !source.is_test(source.line_of(at)) {
-                codes.extend(first_literal(&source.raw[at..]));
-            }
-        }
-    }
-    codes
-}
-
-/// Codes given to `Finding::new` outside tests: the first literal of each call.
-fn finding_codes(tree: &Tree) -> BTreeSet<String> {
-    let mut codes = BTreeSet::new();
-    for (path, source) in &tree.rust {
-        if !path.starts_with("crates/") || path.starts_with("crates/core/") {
-            continue;
-        }
-        for (at, _) in source.code.match_indices("Finding::new(") {
-            if !source.is_test(source.line_of(at)) {
-                codes.extend(first_literal(&source.raw[at..]));
-            }
-        }
-    }
-    codes
-}
-
-fn first_literal(text: &str) -> Option<String> {
-    let literal = text.split('"').nth(1)?;
-    let is_code = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    (!literal.is_empty() && literal.chars().all(is_code)).then(|| literal.to_owned())
 }
 
 /// Columns of `requests.parquet`: the literals that open a row of the schema's table.
@@ -279,17 +275,47 @@ fn separated(name: &str, joint: char) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use infermeter_core::finding::{Dimension, Scope, Weight};
+
+    const ONE: Check = Check {
+        code: "one",
+        scope: Scope::Run,
+        dimension: Dimension::MetricDesign,
+        weight: Weight::Tiered,
+        limit: None,
+        test: (),
+    };
 
     #[test]
-    fn codes_are_read_from_calls() {
-        let tree = Tree::of(&[(
-            "crates/a/src/lib.rs",
-            "fn f() { Finding::new(\n    severity(x),\n    \"send-lag\", \"Message\");\n\
-             Finding::new(s, code, \"No code.\"); }\n#[cfg(test)]\nmod t { fn g() { \
-             Finding::new(s, \"x\", \"\"); } }\n",
-        )]);
-        let codes: Vec<String> = finding_codes(&tree).into_iter().collect();
-        assert_eq!(codes, ["send-lag"]);
+    fn checks_and_sections_match_both_ways() {
+        let check = |text: &str, problems: usize| {
+            let tree = Tree::of(&[(FINDINGS_PAGE, text)]);
+            let found = described(&tree, FINDINGS_PAGE, &[ONE]);
+            assert_eq!(found.len(), problems, "{found:?}");
+        };
+        check("### `one`\n\n*Error or warning.* It is slow.\n", 0);
+        check("### `two`\n\n*Error.* It is slow.\n", 2);
+        check("### `one`\n\n*Note.* It is slow.\n", 1);
+    }
+
+    #[test]
+    fn a_code_is_declared_once() {
+        let declaration = "const A: Check = Check {\n    code: \"one\",\n};\n";
+        let check = |again: &str, problems: usize| {
+            let tree = Tree::of(&[
+                ("crates/a/src/lib.rs", declaration),
+                ("crates/b/src/lib.rs", again),
+            ]);
+            let found = written_once(&tree, &codes_of(&[ONE]));
+            assert_eq!(found.len(), problems, "{found:?}");
+        };
+        check("const B: Check = a::A.asking(());\n", 0);
+        check(declaration, 1);
+        check("const B: Check = Check {\n    code: \"two\",\n};\n", 1);
+        check(
+            "#[cfg(test)]\nmod t {\n    const B: C = C {\n        code: \"one\",\n    };\n}\n",
+            0,
+        );
     }
 
     #[test]
@@ -303,26 +329,8 @@ mod tests {
     }
 
     #[test]
-    fn findings_and_headings_match_both_ways() {
-        let tree = Tree::of(&[
-            (
-                "crates/a/src/lib.rs",
-                "fn f() { Finding::new(s, \"one\", m); }",
-            ),
-            (FINDINGS_PAGE, "### `two`\n"),
-        ]);
-        assert_eq!(findings(&tree).len(), 2);
-    }
-
-    #[test]
-    fn findings_have_a_row_and_a_fixture() {
+    fn findings_have_a_fixture() {
         let codes = |all: &[&str]| all.iter().map(|code| (*code).to_owned()).collect();
-        let known: Vec<&str> = FINDINGS.iter().map(|(code, _, _)| *code).collect();
-        assert!(placed(&codes(&known)).is_empty());
-        assert_eq!(placed(&codes(&known[1..])).len(), 1);
-        let more: Vec<&str> = known.iter().copied().chain(["new"]).collect();
-        assert_eq!(placed(&codes(&more)).len(), 1);
-
         let tree = Tree::of(&[(
             "crates/a/src/lib.rs",
             "fn f() { g(\"two\") }\n#[cfg(test)]\nmod t { fn g() { \
@@ -331,19 +339,6 @@ mod tests {
         let missing = tried(&tree, &codes(&["one", "two"]));
         assert_eq!(missing.len(), 1, "{missing:?}");
         assert!(missing[0].message.contains("two"), "{missing:?}");
-    }
-
-    #[test]
-    fn checks_have_a_page_of_their_own() {
-        let tree = Tree::of(&[
-            (
-                "crates/audit/src/checks/load.rs",
-                "//! C.\nconst C: &[Check] = &[Check { code: \"one\", x: 1 }];",
-            ),
-            (FINDINGS_PAGE, ""),
-            (CHECKS_PAGE, "### `one`\n### `two`\n"),
-        ]);
-        assert_eq!(findings(&tree).len(), 1);
     }
 
     #[test]

@@ -1,27 +1,31 @@
 //! Answers that completed and yet are not what they seem: empty, ended for a reason that nobody knows,
 //! mislabelled, with more inside than was read.
 
-use super::{count, percent};
-use crate::limits::EMPTY_ANSWERS;
+use super::{Check, count, percent};
+use crate::limits;
 use crate::run::Run;
 use crate::summary::Summary;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 use infermeter_core::oddity::Oddity;
 use infermeter_metrics::population::Population;
 use infermeter_metrics::words::Words;
 
 /// Answers without a token, by the server's own word.
-pub(super) fn empty(_: &Run, summary: &Summary) -> Option<Finding> {
+pub const EMPTY_ANSWERS: Check = Check {
+    code: "empty-answers",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::NoteUpToLimit,
+    limit: Some(limits::EMPTY_ANSWERS),
+    test: empty,
+};
+
+fn empty(_: &Run, summary: &Summary) -> Option<Finding> {
     let tokens = &summary.tokens;
     let share = (tokens.empty > 0).then(|| tokens.empty as f64 / tokens.completed as f64)?;
-    let severity = if share > EMPTY_ANSWERS {
-        Severity::Warning
-    } else {
-        Severity::Note
-    };
-    Some(Finding::new(
+    let severity = EMPTY_ANSWERS.weigh(share)?;
+    Some(EMPTY_ANSWERS.weighing(
         severity,
-        "empty-answers",
         "Some answers have no token: they count as completed, and no latency includes them.",
         format!(
             "{} of {} completed answers ({}), with a usage of 0 output tokens and a finish_reason.",
@@ -35,13 +39,20 @@ pub(super) fn empty(_: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// Answers that ended for a reason that infermeter does not know: they may not be whole.
-pub(super) fn unknown_finish(run: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const UNKNOWN_FINISH_REASON: Check = Check {
+    code: "unknown-finish-reason",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: unknown_finish,
+};
+
+fn unknown_finish(run: &Run, summary: &Summary) -> Option<Finding> {
     let words = &run.collected.unknown.finish_reasons;
     let n: u64 = words.list().iter().map(|(_, n)| n).sum();
     (n > 0).then(|| {
-        Finding::new(
-            Severity::Warning,
-            "unknown-finish-reason",
+        UNKNOWN_FINISH_REASON.found(
             "Some answers ended for a reason that infermeter does not know: they count as completed, \
              and may have been broken off.",
             format!(
@@ -57,16 +68,23 @@ pub(super) fn unknown_finish(run: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// Streams and objects under another label, or none.
-pub(super) fn mislabelled(run: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const ANSWERS_MISLABELLED: Check = Check {
+    code: "answers-mislabelled",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: mislabelled,
+};
+
+fn mislabelled(run: &Run, summary: &Summary) -> Option<Finding> {
     let population = Population::of(&run.collected);
     let odd = population
         .completed()
         .filter(|r| r.oddities.contains(Oddity::Mislabelled));
     let n = odd.count() as u64;
     (n > 0).then(|| {
-        Finding::new(
-            Severity::Note,
-            "answers-mislabelled",
+        ANSWERS_MISLABELLED.found(
             "Some answers do not say what they are: their content type is missing or another one's.",
             format!(
                 "{} of {} completed answers; they hold what was asked for, and were read.",
@@ -80,16 +98,23 @@ pub(super) fn mislabelled(run: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// Streams whose events are numbered, and not one after the other.
-pub(super) fn numbers_broken(run: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const EVENT_NUMBERS_BROKEN: Check = Check {
+    code: "event-numbers-broken",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: numbers_broken,
+};
+
+fn numbers_broken(run: &Run, summary: &Summary) -> Option<Finding> {
     let population = Population::of(&run.collected);
     let odd = population
         .completed()
         .filter(|r| r.oddities.contains(Oddity::Gap));
     let n = odd.count() as u64;
     (n > 0).then(|| {
-        Finding::new(
-            Severity::Warning,
-            "event-numbers-broken",
+        EVENT_NUMBERS_BROKEN.found(
             "In some answers the events' numbers do not follow each other: events were lost, sent twice \
              or put into another order.",
             format!(
@@ -104,12 +129,19 @@ pub(super) fn numbers_broken(run: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// Members of deltas that hold something and that nobody read.
-pub(super) fn unknown_members(run: &Run, _: &Summary) -> Option<Finding> {
+pub(super) const UNKNOWN_DELTA_MEMBERS: Check = Check {
+    code: "unknown-delta-members",
+    scope: Scope::Run,
+    dimension: Dimension::MetricDesign,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: unknown_members,
+};
+
+fn unknown_members(run: &Run, _: &Summary) -> Option<Finding> {
     let names = &run.collected.unknown.members;
     (!names.list().is_empty()).then(|| {
-        Finding::new(
-            Severity::Note,
-            "unknown-delta-members",
+        UNKNOWN_DELTA_MEMBERS.found(
             "Some answers hold members that infermeter does not understand: what they carry is no \
              chunk and no token.",
             format!("By name, with the answers that hold it: {}.", listed(names)),

@@ -3,23 +3,31 @@
 //! A response cache hands a whole answer out again, so the time behind the first token shrinks too; a
 //! prefix cache shortens the way to the first token and nothing else.
 
+use super::Check;
 use crate::limits::RESPONSE_CACHE;
 use crate::response_cache::{PairedRatio, ResponseCacheSummary};
 use crate::run::Run;
 use crate::summary::Summary;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 
 /// The same prompt is answered faster, and not for a shorter prefill alone.
-pub(super) fn response_caching(_: &Run, summary: &Summary) -> Option<Finding> {
+pub const RESPONSE_CACHING: Check = Check {
+    code: "response-caching",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: response_caching,
+};
+
+fn response_caching(_: &Run, summary: &Summary) -> Option<Finding> {
     let trial = summary.response_cache.as_ref()?;
     let e2e = trial.e2e.filter(caches_responses(trial))?;
     let told_apart = match trial.after_first {
         Some(after) => format!(" Behind the first token: {}.", ratio(&after)),
         None => " Without a stream a prefix cache cannot be told from a response cache.".to_owned(),
     };
-    Some(Finding::new(
-        Severity::Warning,
-        "response-caching",
+    Some(RESPONSE_CACHING.found(
         "The same prompt is answered faster the next time: the server, or something before it, caches \
          responses.",
         format!(
@@ -32,15 +40,22 @@ pub(super) fn response_caching(_: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// The same prompt has its first token sooner.
-pub(super) fn prefix_caching(_: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const PREFIX_CACHE_ON: Check = Check {
+    code: "prefix-cache-on",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: prefix_caching,
+};
+
+fn prefix_caching(_: &Run, summary: &Summary) -> Option<Finding> {
     let trial = summary.response_cache.as_ref()?;
     let ttft = trial.ttft.filter(|ttft| ttft.is_below(RESPONSE_CACHE))?;
     if trial.e2e.is_some_and(|e2e| caches_responses(trial)(&e2e)) {
         return None;
     }
-    Some(Finding::new(
-        Severity::Note,
-        "prefix-cache-on",
+    Some(PREFIX_CACHE_ON.found(
         "A repeated prompt has its first token sooner, and the rest takes as long: the server has a \
          prefix cache.",
         format!(
@@ -52,7 +67,16 @@ pub(super) fn prefix_caching(_: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// The trial was asked for and has no answer.
-pub(super) fn without_answer(_: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const RESPONSE_CACHE_UNKNOWN: Check = Check {
+    code: "response-cache-unknown",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: without_answer,
+};
+
+fn without_answer(_: &Run, summary: &Summary) -> Option<Finding> {
     let trial = summary.response_cache.as_ref()?;
     let answered = trial.e2e.is_some_and(|e2e| e2e.high.is_some());
     (!answered).then(|| {
@@ -62,9 +86,7 @@ pub(super) fn without_answer(_: &Run, summary: &Summary) -> Option<Finding> {
             n => format!(" {n} pairs had answers of different lengths."),
         };
         let problem = trial.problem.as_deref().unwrap_or("too few pairs");
-        Finding::new(
-            Severity::Note,
-            "response-cache-unknown",
+        RESPONSE_CACHE_UNKNOWN.found(
             "Whether the server caches responses is not known: the trial has too few pairs.",
             format!("{n} pairs; {problem}.{unequal}"),
             "Run again when the server is healthy and takes prompts of 256 tokens.",

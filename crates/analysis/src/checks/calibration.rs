@@ -1,14 +1,24 @@
 //! Whether the client was calibrated for the load.
 
+use super::Check;
 use super::count;
 use crate::calibration::{CalibratedLoad, CalibrationSummary, Range};
 use crate::limits::CALIBRATED_BOUND_US;
 use crate::run::Run;
 use crate::summary::Summary;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 
 /// The load is above the highest one for which the error is known to be small.
-pub(super) fn outside(_: &Run, summary: &Summary) -> Option<Finding> {
+pub const OUTSIDE_CALIBRATION: Check = Check {
+    code: "outside-calibration",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: outside,
+};
+
+fn outside(_: &Run, summary: &Summary) -> Option<Finding> {
     let calibration = current(summary)?;
     let loads = calibration.loads.iter();
     let beyond: Vec<String> = loads
@@ -19,9 +29,7 @@ pub(super) fn outside(_: &Run, summary: &Summary) -> Option<Finding> {
         })
         .collect();
     (!beyond.is_empty()).then(|| {
-        Finding::new(
-            Severity::Warning,
-            "outside-calibration",
+        OUTSIDE_CALIBRATION.found(
             format!(
                 "The load is above the highest one at which this client's error p99 was shown to \
                  stay within {:.0} ms.",
@@ -34,13 +42,20 @@ pub(super) fn outside(_: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// The load is one for which the error is known.
-pub(super) fn inside(_: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const CALIBRATED: Check = Check {
+    code: "calibrated",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: inside,
+};
+
+fn inside(_: &Run, summary: &Summary) -> Option<Finding> {
     let calibration = current(summary).filter(|c| c.is_inside())?;
     let error = calibration.error_p99_us()?;
     let loads: Vec<String> = calibration.loads.iter().map(rate).collect();
-    Some(Finding::new(
-        Severity::Note,
-        "calibrated",
+    Some(CALIBRATED.found(
         format!("This machine's client is calibrated for this load: error p99 {error:.0} us."),
         format!("{} ({}).", loads.join(", "), date(calibration)),
         "Nothing to do.",
@@ -48,12 +63,19 @@ pub(super) fn inside(_: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// There is a certificate, and it does not hold for this run.
-pub(super) fn stale(_: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const CALIBRATION_STALE: Check = Check {
+    code: "calibration-stale",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: stale,
+};
+
+fn stale(_: &Run, summary: &Summary) -> Option<Finding> {
     let calibration = summary.client.calibration.as_ref()?;
     (!calibration.stale.is_empty()).then(|| {
-        Finding::new(
-            Severity::Note,
-            "calibration-stale",
+        CALIBRATION_STALE.found(
             "This machine's calibration does not hold for this run.",
             format!("{} ({}).", calibration.stale.join("; "), date(calibration)),
             "Run `infermeter calibrate` again.",

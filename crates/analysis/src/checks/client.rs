@@ -1,18 +1,27 @@
 //! What the client did that a server's user would not.
 
-use super::{count, machine, percent};
+use super::{Check, count, machine, percent};
 use crate::distribution::Distribution;
 use crate::limits::{CONNECTING_SHARE_OF_TTFT, NEW_CONNECTIONS_NOTE, NEW_CONNECTIONS_WARNING};
 use crate::reach::gaps;
 use crate::run::Run;
 use crate::summary::Summary;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 use infermeter_core::schedule::Phase;
 use infermeter_metrics::facts::RequestFacts;
 
 /// Connections opened inside measured requests: connect and TLS are part of their TTFT. Those that a
 /// server cost which could not be reached are in the finding about that.
-pub(super) fn connections_inside(run: &Run, summary: &Summary) -> Option<Finding> {
+pub const CONNECTIONS_OPENED_INSIDE: Check = Check {
+    code: "connections-opened-inside",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::NoteUpToLimit,
+    limit: Some(NEW_CONNECTIONS_WARNING),
+    test: connections_inside,
+};
+
+fn connections_inside(run: &Run, summary: &Summary) -> Option<Finding> {
     let requests = &summary.requests;
     let reopened = reopened(run);
     let opened = requests
@@ -22,18 +31,13 @@ pub(super) fn connections_inside(run: &Run, summary: &Summary) -> Option<Finding
     if share <= NEW_CONNECTIONS_NOTE || connecting_is_nothing(summary) {
         return None;
     }
-    let severity = if share > NEW_CONNECTIONS_WARNING {
-        Severity::Warning
-    } else {
-        Severity::Note
-    };
+    let severity = CONNECTIONS_OPENED_INSIDE.weigh(share)?;
     let connect = summary.latency.connect.as_ref().and_then(|d| d.mean);
     let cost = connect.map_or(String::new(), |m| {
         format!(" Connecting took {:.2} ms on average.", m.value)
     });
-    Some(Finding::new(
+    Some(CONNECTIONS_OPENED_INSIDE.weighing(
         severity,
-        "connections-opened-inside",
         format!(
             "{} of the measured requests opened a connection; that time is in their TTFT.",
             percent(share)
@@ -76,13 +80,20 @@ fn reopened(run: &Run) -> u64 {
 }
 
 /// The server closes each connection after its answer, though it says that it keeps them.
-pub(super) fn single_use(_: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const CONNECTIONS_SINGLE_USE: Check = Check {
+    code: "connections-single-use",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: single_use,
+};
+
+fn single_use(_: &Run, summary: &Summary) -> Option<Finding> {
     let threads = summary.client.threads.as_ref()?;
     let n = threads.connections_single_use;
     (n > 0).then(|| {
-        Finding::new(
-            Severity::Note,
-            "connections-single-use",
+        CONNECTIONS_SINGLE_USE.found(
             "The server closes each connection after its answer, though it promises to keep it: each \
              request got a connection of its own.",
             format!(
@@ -97,13 +108,20 @@ pub(super) fn single_use(_: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// Requests were written to a second connection because the first was stale (`--retry-stale`).
-pub(super) fn resent(run: &Run, _: &Summary) -> Option<Finding> {
+pub const RESENT: Check = Check {
+    code: "resent",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: resent,
+};
+
+fn resent(run: &Run, _: &Summary) -> Option<Finding> {
     let requests = &run.collected.requests;
     let resent = requests.iter().filter(|r| r.attempts > 1).count() as u64;
     (resent > 0).then(|| {
-        Finding::new(
-            Severity::Note,
-            "resent",
+        RESENT.found(
             "Requests were sent again after their reused connection had died.",
             format!(
                 "{} of {} requests; the failed attempt is inside their latency.",
@@ -116,12 +134,19 @@ pub(super) fn resent(run: &Run, _: &Summary) -> Option<Finding> {
 }
 
 /// A request was due before its body was made.
-pub(super) fn bodies_late(_: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const BODIES_LATE: Check = Check {
+    code: "bodies-late",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: bodies_late,
+};
+
+fn bodies_late(_: &Run, summary: &Summary) -> Option<Finding> {
     let late = summary.client.threads.as_ref()?.bodies_late;
     (late > 0).then(|| {
-        Finding::new(
-            Severity::Note,
-            "bodies-late",
+        BODIES_LATE.found(
             "Requests were due before their bodies were ready: prompts are made too slowly.",
             format!("{late} times; the wait is in the send lag."),
             "Use shorter prompts, a prepared workload, or a machine with a free core.",
@@ -130,7 +155,16 @@ pub(super) fn bodies_late(_: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// Requests waited for a connection because of the cap. That of the system is a finding of its own.
-pub(super) fn waits_for_cap(run: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const WAITS_FOR_CONNECTION: Check = Check {
+    code: "waits-for-connection",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: waits_for_cap,
+};
+
+fn waits_for_cap(run: &Run, summary: &Summary) -> Option<Finding> {
     if machine::too_few_connections(run, summary).is_some() {
         return None;
     }
@@ -138,9 +172,7 @@ pub(super) fn waits_for_cap(run: &Run, summary: &Summary) -> Option<Finding> {
     (waits > 0).then(|| {
         let cap = run.manifest.plan.max_connections;
         let cap = cap.map_or("the default cap".to_owned(), |c| format!("a cap of {c}"));
-        Finding::new(
-            Severity::Note,
-            "waits-for-connection",
+        WAITS_FOR_CONNECTION.found(
             "Requests waited for a free connection; their intended time stands.",
             format!("{waits} times under {cap}; the wait is in the send lag."),
             "Raise --max-connections unless the cap is what you study.",
@@ -149,15 +181,22 @@ pub(super) fn waits_for_cap(run: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// Some reads came without the kernel's stamp.
-pub(super) fn reads_without_stamp(_: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const READS_WITHOUT_STAMP: Check = Check {
+    code: "reads-without-stamp",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: reads_without_stamp,
+};
+
+fn reads_without_stamp(_: &Run, summary: &Summary) -> Option<Finding> {
     let threads = summary.client.threads.as_ref()?;
     // Responses that hold such reads have a finding of their own.
     if threads.reads_without_stamp == 0 || summary.client.stamps.program > 0 {
         return None;
     }
-    Some(Finding::new(
-        Severity::Note,
-        "reads-without-stamp",
+    Some(READS_WITHOUT_STAMP.found(
         "Some reads came without the kernel's stamp, none of them in a measured response.",
         format!(
             "{} of {} reads.",

@@ -3,18 +3,28 @@
 
 mod scheduled;
 
+use super::Check;
 use crate::limits::STAMP_SLACK_NS;
 use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::clock::Offset;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 use infermeter_core::record::Outcome;
 use infermeter_core::run::RunState;
 use infermeter_metrics::facts::RequestFacts;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Records that are missing, doubled, or contradict themselves.
-pub(super) fn conservation(run: &Run, _: &Summary) -> Option<Finding> {
+pub const CONSERVATION: Check = Check {
+    code: "conservation",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Error),
+    limit: None,
+    test: conservation,
+};
+
+fn conservation(run: &Run, _: &Summary) -> Option<Finding> {
     // What breach, how often, and the first request with it.
     let mut breaches: BTreeMap<&'static str, (u64, u64)> = BTreeMap::new();
     let mut add = |what, id| breaches.entry(what).or_insert((0, id)).0 += 1;
@@ -59,9 +69,7 @@ pub(super) fn conservation(run: &Run, _: &Summary) -> Option<Finding> {
     if list.is_empty() {
         return None;
     }
-    Some(Finding::new(
-        Severity::Error,
-        "conservation",
+    Some(CONSERVATION.found(
         "Records contradict themselves or each other: the measurement is not to be trusted.",
         list.join("; ") + ".",
         "This is a defect of infermeter or of the record's file; please report it with the record.",

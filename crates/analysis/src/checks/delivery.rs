@@ -1,17 +1,26 @@
 //! What the server's words and the way to it do to the figures: usage that the text contradicts, chunks
 //! that come twice or in bursts, answers from a cache.
 
-use super::{count, percent};
+use super::{Check, count, percent};
 use crate::Percentile;
 use crate::distribution::Distribution;
 use crate::limits::{CACHE_SUSPECTED_REQUESTS, REPLAYED_TPOT_MS, REPLAYED_TTFT_MS};
 use crate::run::Run;
 use crate::summary::Summary;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 use infermeter_metrics::origin::Origin;
 
 /// The server's usage says other than the text that came.
-pub(super) fn usage_implausible(_: &Run, summary: &Summary) -> Option<Finding> {
+pub const USAGE_IMPLAUSIBLE: Check = Check {
+    code: "usage-implausible",
+    scope: Scope::Run,
+    dimension: Dimension::MetricDesign,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: usage_implausible,
+};
+
+fn usage_implausible(_: &Run, summary: &Summary) -> Option<Finding> {
     let found = summary
         .usage
         .as_ref()
@@ -22,9 +31,7 @@ pub(super) fn usage_implausible(_: &Run, summary: &Summary) -> Option<Finding> {
         true => ("more", found.claims_more),
         false => ("fewer", found.claims_less),
     };
-    Some(Finding::new(
-        Severity::Warning,
-        "usage-implausible",
+    Some(USAGE_IMPLAUSIBLE.found(
         format!(
             "The server's usage claims {what} tokens than came: TPOT, NTPOT and token rates rest on it."
         ),
@@ -43,15 +50,22 @@ pub(super) fn usage_implausible(_: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// Each chunk comes twice.
-pub(super) fn duplicate_chunks(_: &Run, summary: &Summary) -> Option<Finding> {
+pub const DUPLICATE_CHUNKS: Check = Check {
+    code: "duplicate-chunks",
+    scope: Scope::Run,
+    dimension: Dimension::MetricDesign,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: duplicate_chunks,
+};
+
+fn duplicate_chunks(_: &Run, summary: &Summary) -> Option<Finding> {
     let found = summary
         .usage
         .as_ref()
         .filter(|usage| usage.duplicated)?
         .evidence;
-    Some(Finding::new(
-        Severity::Warning,
-        "duplicate-chunks",
+    Some(DUPLICATE_CHUNKS.found(
         "Chunks come twice: chunk gaps, stalls and the text of the answers are not the model's.",
         format!(
             "{} of {} streams repeat chunks, {} in all; without these they have as many as usage has \
@@ -66,13 +80,20 @@ pub(super) fn duplicate_chunks(_: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// Something holds chunks back and releases them by a clock of its own.
-pub(super) fn bursty_delivery(_: &Run, summary: &Summary) -> Option<Finding> {
+pub const BURSTY_DELIVERY: Check = Check {
+    code: "bursty-delivery",
+    scope: Scope::Run,
+    dimension: Dimension::MetricDesign,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: bursty_delivery,
+};
+
+fn bursty_delivery(_: &Run, summary: &Summary) -> Option<Finding> {
     let Some(found) = summary.bursty_delivery else {
         return held_to_the_end(summary);
     };
-    Some(Finding::new(
-        Severity::Warning,
-        "bursty-delivery",
+    Some(BURSTY_DELIVERY.found(
         format!(
             "Something holds chunks back and lets them go every {:.0} ms: gaps, stalls and TTFT are its \
              own, not the model's.",
@@ -94,9 +115,7 @@ fn held_to_the_end(summary: &Summary) -> Option<Finding> {
     let (ttft, tpot, gap) = medians(summary)?;
     let at_once = tpot < REPLAYED_TPOT_MS && gap < REPLAYED_TPOT_MS && ttft >= REPLAYED_TTFT_MS;
     at_once.then(|| {
-        Finding::new(
-            Severity::Warning,
-            "bursty-delivery",
+        BURSTY_DELIVERY.found(
             "Something holds the chunks back to the end of the answer: TTFT is the time of the whole answer, \
              and gaps say nothing.",
             format!("p50 of TTFT {ttft:.1} ms, of TPOT {tpot:.3} ms, of the chunk gap {gap:.3} ms."),
@@ -115,7 +134,16 @@ fn medians(summary: &Summary) -> Option<(f64, f64, f64)> {
 }
 
 /// Answers come as if they were known before.
-pub(super) fn cache_suspected(_: &Run, summary: &Summary) -> Option<Finding> {
+pub const CACHE_SUSPECTED: Check = Check {
+    code: "cache-suspected",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: cache_suspected,
+};
+
+fn cache_suspected(_: &Run, summary: &Summary) -> Option<Finding> {
     let told = summary.tokens.cached_tokens.unwrap_or(0) > 0;
     if told || summary.bursty_delivery.is_some() {
         return None;
@@ -128,9 +156,7 @@ pub(super) fn cache_suspected(_: &Run, summary: &Summary) -> Option<Finding> {
     } else {
         return None;
     };
-    Some(Finding::new(
-        Severity::Warning,
-        "cache-suspected",
+    Some(CACHE_SUSPECTED.found(
         message,
         format!(
             "p50 of TTFT {ttft:.3} ms, of TPOT {tpot:.3} ms, of the chunk gap {gap:.3} ms; usage says \

@@ -1,20 +1,27 @@
 //! Requests that failed.
 
-use super::{count, counted, percent, tiered};
+use super::{Check, count, counted, percent};
 use crate::limits::FAILED;
 use crate::run::Run;
 use crate::summary::Summary;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 use infermeter_core::record::Reason;
 use infermeter_metrics::outcomes::ReasonCount;
 
 /// No request belongs to the measured phase.
-pub(super) fn nothing_measured(_: &Run, summary: &Summary) -> Option<Finding> {
+pub const NOTHING_MEASURED: Check = Check {
+    code: "nothing-measured",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Error),
+    limit: None,
+    test: nothing_measured,
+};
+
+fn nothing_measured(_: &Run, summary: &Summary) -> Option<Finding> {
     let measured = &summary.requests.measured;
     (measured.total == measured.not_sent).then(|| {
-        Finding::new(
-            Severity::Error,
-            "nothing-measured",
+        NOTHING_MEASURED.found(
             "No measured request was sent: there is nothing to report.",
             format!(
                 "{} requests in the warm-up, {} in the measured phase, none of these sent.",
@@ -26,14 +33,22 @@ pub(super) fn nothing_measured(_: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// Latencies are those of the requests that completed; the more fail, the less they say.
-pub(super) fn failures(_: &Run, summary: &Summary) -> Option<Finding> {
+pub const FAILURES: Check = Check {
+    code: "failures",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Tiered,
+    limit: Some(FAILED),
+    test: failures,
+};
+
+fn failures(_: &Run, summary: &Summary) -> Option<Finding> {
     let failed = summary.requests.failed?;
-    let severity = tiered(failed.value, FAILED)?;
+    let severity = FAILURES.weigh(failed.value)?;
     let reasons = &summary.requests.reasons;
     let list: Vec<String> = reasons.iter().take(3).map(reason).collect();
-    Some(Finding::new(
+    Some(FAILURES.weighing(
         severity,
-        "failures",
         match failed.count == failed.n {
             true => "All measured requests failed: there are no latencies to report.".to_owned(),
             false => format!(
@@ -67,12 +82,19 @@ fn advice(reason: Option<Reason>) -> &'static str {
 }
 
 /// Answers that began well and then carried an error.
-pub(super) fn in_band_errors(_: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const IN_BAND_ERRORS: Check = Check {
+    code: "in-band-errors",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: in_band_errors,
+};
+
+fn in_band_errors(_: &Run, summary: &Summary) -> Option<Finding> {
     let n = of_reason(summary, Reason::InBandError);
     (n > 0).then(|| {
-        Finding::new(
-            Severity::Note,
-            "in-band-errors",
+        IN_BAND_ERRORS.found(
             "Answers that began with status 200 carried an error.",
             format!(
                 "{} of {} measured requests; they count as failed.",
@@ -86,12 +108,19 @@ pub(super) fn in_band_errors(_: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// Streams that broke off.
-pub(super) fn truncated_streams(_: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const TRUNCATED_STREAMS: Check = Check {
+    code: "truncated-streams",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: truncated_streams,
+};
+
+fn truncated_streams(_: &Run, summary: &Summary) -> Option<Finding> {
     let n = of_reason(summary, Reason::Truncated);
     (n > 0).then(|| {
-        Finding::new(
-            Severity::Note,
-            "truncated-streams",
+        TRUNCATED_STREAMS.found(
             "Streams ended before the end of their body, or without a finish.",
             format!(
                 "{} of {} measured requests; they count as failed, whatever they had delivered.",
@@ -104,12 +133,19 @@ pub(super) fn truncated_streams(_: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// Bodies that went on behind the answer's end mark.
-pub(super) fn bodies_without_end(_: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const BODY_WITHOUT_END: Check = Check {
+    code: "body-without-end",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: bodies_without_end,
+};
+
+fn bodies_without_end(_: &Run, summary: &Summary) -> Option<Finding> {
     let n = summary.client.threads.as_ref()?.bodies_without_end;
     (n > 0).then(|| {
-        Finding::new(
-            Severity::Note,
-            "body-without-end",
+        BODY_WITHOUT_END.found(
             "Answers were complete, and their bodies did not end.",
             format!(
                 "{}; their connections were dropped 1 s after the end mark ([DONE]).",

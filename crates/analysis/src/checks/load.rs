@@ -1,20 +1,28 @@
 //! Whether the load was the one asked for.
 
-use super::{by_scope, count, percent, tiered, waited_for_a_core};
+use super::{Check, by_scope, count, percent, waited_for_a_core};
 use crate::limits::{
-    DRAIN_SHARE_OF_E2E, SEND_LAG_MS, SEND_LAG_SHARE_OF_TTFT, SHORTEST_LEVEL_S, SLOT_LAG,
-    UNDELIVERED,
+    self, DRAIN_SHARE_OF_E2E, SEND_LAG_MS, SEND_LAG_SHARE_OF_TTFT, SHORTEST_LEVEL_S, UNDELIVERED,
 };
 use crate::percentile::Percentile;
 use crate::run::Run;
 use crate::summary::Summary;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 use infermeter_core::plan::RateProfile;
 use infermeter_core::run::LoadModel;
 use infermeter_metrics::origin::Origin;
 
 /// In open loop the client sent late: its own delay is inside the intended latencies.
-pub(super) fn send_lag(run: &Run, summary: &Summary) -> Option<Finding> {
+pub const SEND_LAG: Check = Check {
+    code: "send-lag",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Tiered,
+    limit: Some(SEND_LAG_MS),
+    test: send_lag,
+};
+
+fn send_lag(run: &Run, summary: &Summary) -> Option<Finding> {
     if run.manifest.load_model != LoadModel::OpenLoop {
         return None;
     }
@@ -22,10 +30,9 @@ pub(super) fn send_lag(run: &Run, summary: &Summary) -> Option<Finding> {
     let lag = summary.client.send_lag.as_ref()?.order_statistic(p99)?;
     let ttft = summary.ttft_p50_ms().unwrap_or(0.0);
     let limit = SEND_LAG_MS.max(SEND_LAG_SHARE_OF_TTFT * ttft);
-    let severity = tiered(lag, limit)?;
-    Some(Finding::new(
+    let severity = SEND_LAG.weight.of(lag, limit)?;
+    Some(SEND_LAG.weighing(
         severity,
-        "send-lag",
         "Requests were sent later than intended by the client itself.",
         format!(
             "Send lag p99 {lag:.2} ms; invalid beyond {limit:.2} ms, questionable beyond a fifth of \
@@ -38,7 +45,16 @@ pub(super) fn send_lag(run: &Run, summary: &Summary) -> Option<Finding> {
 
 /// A load that was kept too short a time to tell one below the capacity from one above it. A warning
 /// where the run is for publication.
-pub(super) fn short_level(run: &Run, summary: &Summary) -> Option<Finding> {
+pub const SHORT_LEVEL: Check = Check {
+    code: "short-level",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::ByScope,
+    limit: Some(SHORTEST_LEVEL_S),
+    test: short_level,
+};
+
+fn short_level(run: &Run, summary: &Summary) -> Option<Finding> {
     let plan = &run.manifest.plan;
     let window = summary.window_s?;
     let level = match &plan.rate_profile {
@@ -50,9 +66,8 @@ pub(super) fn short_level(run: &Run, summary: &Summary) -> Option<Finding> {
     };
     let measured = &summary.requests.measured;
     (level < SHORTEST_LEVEL_S && measured.total > measured.not_sent).then(|| {
-        Finding::new(
+        SHORT_LEVEL.weighing(
             by_scope(run),
-            "short-level",
             "The load was measured for too short a time to tell whether the server keeps up with it.",
             format!("{level:.1} s at one load; at least {SHORTEST_LEVEL_S:.0} s, better five minutes."),
             "Use a longer --duration.",
@@ -62,7 +77,16 @@ pub(super) fn short_level(run: &Run, summary: &Summary) -> Option<Finding> {
 
 /// In closed loop the client took its time between an answer and the slot's next request: the load
 /// and the throughput are lower than the slots would give.
-pub(super) fn slot_lag(run: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const SLOT_LAG: Check = Check {
+    code: "slot-lag",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Tiered,
+    limit: Some(limits::SLOT_LAG),
+    test: slot_lag,
+};
+
+fn slot_lag(run: &Run, summary: &Summary) -> Option<Finding> {
     let threads = summary.client.threads.as_ref();
     let capped = threads.is_some_and(|threads| threads.waits_for_cap > 0);
     if run.manifest.load_model != LoadModel::ClosedLoop || capped {
@@ -73,10 +97,9 @@ pub(super) fn slot_lag(run: &Run, summary: &Summary) -> Option<Finding> {
     let answer = summary.latency.e2e.from(Origin::Send)?;
     let answer = answer.order_statistic(median)?;
     let share = lag / (lag + answer);
-    let severity = tiered(share, SLOT_LAG)?;
-    Some(Finding::new(
+    let severity = SLOT_LAG.weigh(share)?;
+    Some(SLOT_LAG.weighing(
         severity,
-        "slot-lag",
         format!(
             "The client itself took {} of each slot's time, between an answer's end and the next send.",
             percent(share)
@@ -84,7 +107,7 @@ pub(super) fn slot_lag(run: &Run, summary: &Summary) -> Option<Finding> {
         format!(
             "Lag p50 {lag:.2} ms, E2E p50 {answer:.2} ms; invalid beyond {}, questionable beyond a \
              fifth of it.{}",
-            percent(SLOT_LAG),
+            percent(limits::SLOT_LAG),
             waited_for_a_core(summary)
         ),
         "Use more --threads or a stronger or quieter client machine.",
@@ -92,14 +115,22 @@ pub(super) fn slot_lag(run: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// The requests of the window were not sent inside it.
-pub(super) fn undelivered(_: &Run, summary: &Summary) -> Option<Finding> {
+pub const LOAD_NOT_DELIVERED: Check = Check {
+    code: "load-not-delivered",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Tiered,
+    limit: Some(UNDELIVERED),
+    test: undelivered,
+};
+
+fn undelivered(_: &Run, summary: &Summary) -> Option<Finding> {
     let load = summary.load.as_ref()?;
     let missing = 1.0 - load.sent_share?;
-    let severity = tiered(missing, UNDELIVERED)?;
+    let severity = LOAD_NOT_DELIVERED.weigh(missing)?;
     let offered = &load.offered;
-    Some(Finding::new(
+    Some(LOAD_NOT_DELIVERED.weighing(
         severity,
-        "load-not-delivered",
         format!(
             "{} of the measured requests were not sent inside the window.",
             percent(missing)
@@ -118,12 +149,20 @@ pub(super) fn undelivered(_: &Run, summary: &Summary) -> Option<Finding> {
 
 /// In closed loop each slot waits for its answer: a slow server gets less load. Published latencies
 /// ought to come from an open loop.
-pub(super) fn closed_loop(run: &Run, _: &Summary) -> Option<Finding> {
+pub const CLOSED_LOOP: Check = Check {
+    code: "closed-loop",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::ByScope,
+    limit: None,
+    test: closed_loop,
+};
+
+fn closed_loop(run: &Run, _: &Summary) -> Option<Finding> {
     let severity = by_scope(run);
     (run.manifest.load_model == LoadModel::ClosedLoop).then(|| {
-        Finding::new(
+        CLOSED_LOOP.weighing(
             severity,
-            "closed-loop",
             "Closed loop: latency is self-throttled, and counted from the send.",
             format!("{} slots.", run.manifest.plan.concurrency.unwrap_or(0)),
             "Use --rate to see what users see who do not wait for each other.",
@@ -132,7 +171,16 @@ pub(super) fn closed_loop(run: &Run, _: &Summary) -> Option<Finding> {
 }
 
 /// The trace ended before the last measured request did.
-pub(super) fn drain_without_load(run: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const DRAIN_WITHOUT_LOAD: Check = Check {
+    code: "drain-without-load",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: drain_without_load,
+};
+
+fn drain_without_load(run: &Run, summary: &Summary) -> Option<Finding> {
     let progress = run
         .manifest
         .progress
@@ -145,9 +193,7 @@ pub(super) fn drain_without_load(run: &Run, summary: &Summary) -> Option<Finding
     if usual.is_some_and(|usual| emptying_ms < usual * DRAIN_SHARE_OF_E2E) {
         return None;
     }
-    Some(Finding::new(
-        Severity::Note,
-        "drain-without-load",
+    Some(DRAIN_WITHOUT_LOAD.found(
         "The trace ended before the measured requests did: the last of them ran on an emptying \
          server.",
         format!(

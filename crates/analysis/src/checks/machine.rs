@@ -5,49 +5,60 @@
 //! nothing here is an error. Facts about the host are those that the facade saved in
 //! `environment.client`; what the system did not tell raises nothing.
 
-use super::{count, percent};
-use crate::limits::{CLIENT_BUSY, PORT_HELD_S, PORTS_IN_USE, RUN_QUEUE_WAIT, RUN_QUEUE_WAIT_MUCH};
+use super::{Check, count, percent};
+use crate::limits::{self, PORT_HELD_S, RUN_QUEUE_WAIT_MUCH};
 use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::environment::Bound;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 
 /// A client thread had no time left.
-pub(super) fn client_busy(_: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const CLIENT_BUSY: Check = Check {
+    code: "client-busy",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: Some(limits::CLIENT_BUSY),
+    test: client_busy,
+};
+
+fn client_busy(_: &Run, summary: &Summary) -> Option<Finding> {
     let threads = summary.client.threads.as_ref()?;
     let busiest = threads
         .busiest_thread
-        .filter(|share| *share > CLIENT_BUSY)?;
-    Some(Finding::new(
-        Severity::Warning,
-        "client-busy",
+        .filter(|share| *share > limits::CLIENT_BUSY)?;
+    Some(CLIENT_BUSY.found(
         "A client thread had hardly any time to spare: a little more load, and its own queue is in \
          the results.",
         format!(
             "The busiest of {} threads used {} of a core; more than {} is too much.",
             threads.threads,
             percent(busiest),
-            percent(CLIENT_BUSY)
+            percent(limits::CLIENT_BUSY)
         ),
         "Use more --threads on more cores, a stronger machine, or several clients.",
     ))
 }
 
 /// Client threads were ready to run and had no core.
-pub(super) fn run_queue_wait(_: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const RUN_QUEUE_WAIT: Check = Check {
+    code: "run-queue-wait",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::NoteUpToLimit,
+    limit: Some(RUN_QUEUE_WAIT_MUCH),
+    test: run_queue_wait,
+};
+
+fn run_queue_wait(_: &Run, summary: &Summary) -> Option<Finding> {
     let threads = summary.client.threads.as_ref()?;
     let share = threads.run_queue_wait_share?;
-    if share <= RUN_QUEUE_WAIT {
+    if share <= limits::RUN_QUEUE_WAIT {
         return None;
     }
-    let severity = if share > RUN_QUEUE_WAIT_MUCH {
-        Severity::Warning
-    } else {
-        Severity::Note
-    };
-    Some(Finding::new(
+    let severity = RUN_QUEUE_WAIT.weigh(share)?;
+    Some(RUN_QUEUE_WAIT.weighing(
         severity,
-        "run-queue-wait",
         "Client threads were ready to run and waited for a core: something else runs there.",
         format!(
             "{} of the time, the worst of {} threads on {} cores; questionable beyond {}.",
@@ -61,6 +72,15 @@ pub(super) fn run_queue_wait(_: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// Requests waited for a connection that the system did not allow.
+pub(super) const TOO_FEW_CONNECTIONS: Check = Check {
+    code: "too-few-connections",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: too_few_connections,
+};
+
 pub(super) fn too_few_connections(run: &Run, summary: &Summary) -> Option<Finding> {
     let waits = summary.client.threads.as_ref()?.waits_for_cap;
     let client = &run.manifest.environment.client;
@@ -78,9 +98,7 @@ pub(super) fn too_few_connections(run: &Run, summary: &Summary) -> Option<Findin
     let most = client.max_connections.map(|n| n as u64);
     let most = most.map_or_else(String::new, |n| format!(" at {} connections", count(n)));
     (waits > 0).then(|| {
-        Finding::new(
-            Severity::Warning,
-            "too-few-connections",
+        TOO_FEW_CONNECTIONS.found(
             "Requests waited for a free connection, because this system allows no more of them.",
             format!("{waits} times{most}, for want of {what}; the wait is in the send lag."),
             advice,
@@ -89,7 +107,16 @@ pub(super) fn too_few_connections(run: &Run, summary: &Summary) -> Option<Findin
 }
 
 /// Connections were opened so fast that closed ones may have used up the local ports.
-pub(super) fn ports_in_use(run: &Run, _: &Summary) -> Option<Finding> {
+pub(super) const PORTS_IN_USE: Check = Check {
+    code: "ports-in-use",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: Some(limits::PORTS_IN_USE),
+    test: ports_in_use,
+};
+
+fn ports_in_use(run: &Run, _: &Summary) -> Option<Finding> {
     let (low, high) = run.manifest.environment.client.host.as_ref()?.local_ports?;
     let (low, high) = (u64::from(low), u64::from(high));
     let ports = high.checked_sub(low)? + 1;
@@ -98,10 +125,8 @@ pub(super) fn ports_in_use(run: &Run, _: &Summary) -> Option<Finding> {
     let wall_ns = health.threads.iter().map(|t| t.wall_ns).max()?;
     let seconds = (wall_ns as f64 / 1e9).max(PORT_HELD_S);
     let held = opened as f64 / seconds * PORT_HELD_S;
-    (held > PORTS_IN_USE * ports as f64).then(|| {
-        Finding::new(
-            Severity::Warning,
-            "ports-in-use",
+    (held > limits::PORTS_IN_USE * ports as f64).then(|| {
+        PORTS_IN_USE.found(
             "Connections were opened so fast that closed ones held a large part of the local ports: \
              connects may have waited or failed for want of one.",
             format!(
@@ -117,16 +142,23 @@ pub(super) fn ports_in_use(run: &Run, _: &Summary) -> Option<Finding> {
 }
 
 /// The cores change their clock with the load.
-pub(super) fn power_governor(run: &Run, _: &Summary) -> Option<Finding> {
+pub(super) const POWER_GOVERNOR: Check = Check {
+    code: "power-governor",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: power_governor,
+};
+
+fn power_governor(run: &Run, _: &Summary) -> Option<Finding> {
     let governors = run.manifest.environment.client.governors.iter();
     let slow: Vec<&str> = governors
         .map(String::as_str)
         .filter(|name| *name != "performance")
         .collect();
     (!slow.is_empty()).then(|| {
-        Finding::new(
-            Severity::Note,
-            "power-governor",
+        POWER_GOVERNOR.found(
             "The client's cores change their clock with the load: a core that was idle wakes up slowly.",
             format!("Frequency governor: {}.", slow.join(", ")),
             "Use the governor performance (cpupower frequency-set -g performance).",

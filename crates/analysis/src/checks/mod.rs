@@ -1,4 +1,4 @@
-//! The checks: each a pure function of a run and its summary.
+//! The checks: each one struct, with a pure function of a run and its summary.
 
 mod answers;
 mod caching;
@@ -24,124 +24,167 @@ mod steady;
 mod tokens;
 mod warmup;
 
-use crate::limits::{QUESTIONABLE_FRACTION, RUN_QUEUE_WAIT};
+// Those that an audit asks of any result, and those that are tried on planted faults.
+pub use answers::EMPTY_ANSWERS;
+pub use caching::RESPONSE_CACHING;
+pub use calibration::OUTSIDE_CALIBRATION;
+pub use client::{CONNECTIONS_OPENED_INSIDE, RESENT};
+pub use conservation::CONSERVATION;
+pub use delivery::{BURSTY_DELIVERY, CACHE_SUSPECTED, DUPLICATE_CHUNKS, USAGE_IMPLAUSIBLE};
+pub use failures::{FAILURES, NOTHING_MEASURED};
+pub use host::HOST_SHARED_WITH_SERVER;
+pub use load::{CLOSED_LOOP, LOAD_NOT_DELIVERED, SEND_LAG, SHORT_LEVEL};
+pub use publication::{
+    CONSTANT_ARRIVALS, ENGINE_NOT_STATED, FIXED_PROMPT_LENGTH, HARDWARE_NOT_STATED, ONE_RUN_ONLY,
+    SINGLE_CONFIGURATION, SINGLE_DATASET, SINGLE_LOAD_LEVEL, WARMUP_BELOW_PUBLICATION,
+};
+pub use reach::SERVER_UNREACHABLE;
+pub use run_state::{INTERRUPTED, RECORD_INCOMPLETE};
+pub use sample::{CORRELATED_SAMPLES, PERCENTILE_UNSUPPORTED, POOLED_BIMODAL, TAIL_RATIO};
+pub use setup::{CACHE_HITS_UNDECLARED, COLD_START_SAMPLES, VERBOSE_SERVER_LOGGING};
+pub use silence::{SERVER_FROZE, STREAMS_HANG};
+pub use stamps::{CLOCK_STEP, PROGRAM_STAMPS, UNCERTAIN_INSTANTS};
+pub use standstill::CLIENT_STOOD_STILL;
+pub use steady::{DRIFT, SERVER_SLOWS_DOWN, UNSTABLE_LOAD, WARMUP_TOO_SHORT};
+pub use tokens::{
+    LENGTH_NOT_OBEYED, MULTI_TOKEN_CHUNKS, PREFIX_CACHE_HIT, PROMPT_TOKENS_DISAGREE,
+    TOKEN_COUNTS_DISAGREE,
+};
+pub use warmup::{NO_WARMUP, SHORT_WARMUP};
+
+use crate::limits::RUN_QUEUE_WAIT;
+use crate::raised::RAISED;
+use crate::repeated::REPEATED;
 use crate::run::Run;
 use crate::summary::Summary;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::{Finding, Scope, Severity};
 use infermeter_core::number::{count, counted};
 
-type Check = fn(&Run, &Summary) -> Option<Finding>;
+/// What a check asks of a run: its finding, if there is one.
+pub type Ask = fn(&Run, &Summary) -> Option<Finding>;
+
+/// A check of a run.
+pub type Check = infermeter_core::finding::Check<Ask>;
 
 /// Every check, in the order of printing within one severity.
-const CHECKS: &[Check] = &[
-    run_state::recorder_error,
-    run_state::interrupted,
-    conservation::conservation,
-    steady::residence_disagrees,
-    failures::nothing_measured,
-    reach::unreachable,
-    reach::address_down,
-    failures::failures,
-    failures::in_band_errors,
-    failures::truncated_streams,
-    standstill::stood_still,
-    standstill::not_sent,
-    failures::bodies_without_end,
-    answers::unknown_finish,
-    answers::empty,
-    answers::mislabelled,
-    answers::numbers_broken,
-    answers::unknown_members,
-    load::send_lag,
-    load::slot_lag,
-    load::undelivered,
-    stamps::uncertain_instants,
-    stamps::program_stamps,
-    stamps::departures_missing,
-    stamps::clock_step,
-    machine::client_busy,
-    machine::run_queue_wait,
-    machine::too_few_connections,
-    machine::ports_in_use,
-    machine::power_governor,
-    calibration::outside,
-    calibration::stale,
-    calibration::inside,
-    warmup::no_warmup,
-    warmup::short_warmup,
-    warmup::unwarmed_lengths,
-    load::short_level,
-    steady::warmup_too_short,
-    setup::cold_start,
-    silence::froze,
-    silence::streams_hang,
-    steady::slows_down,
-    steady::unstable_load,
-    steady::drift,
-    steady::stability_undecided,
-    steady::steady_undecided,
-    host::client_beside_server,
-    server::littles_law,
-    server::metrics_unread,
-    sample::asked_percentile,
-    sample::default_percentile,
-    sample::slo_without_data,
-    sample::correlated,
-    sample::pooled_classes,
-    sample::pooled_bimodal,
-    sample::tail_ratio,
-    load::closed_loop,
-    load::drain_without_load,
-    setup::dataset_repeated,
-    setup::file_not_whole,
-    setup::verbose_logging,
-    caching::response_caching,
-    caching::prefix_caching,
-    caching::without_answer,
-    sessions::slip,
-    sessions::live_history,
-    delivery::usage_implausible,
-    delivery::duplicate_chunks,
-    delivery::bursty_delivery,
-    delivery::cache_suspected,
-    tokens::length_not_obeyed,
-    tokens::counts_disagree,
-    tokens::prompt_tokens,
-    tokens::cached_prompts,
-    tokens::unknown_counts,
-    tokens::estimated,
-    tokens::multi_token_chunks,
-    client::connections_inside,
-    client::single_use,
-    client::resent,
-    client::bodies_late,
-    client::waits_for_cap,
-    client::reads_without_stamp,
+pub(crate) const CHECKS: &[&Check] = &[
+    &run_state::RECORD_INCOMPLETE,
+    &run_state::INTERRUPTED,
+    &conservation::CONSERVATION,
+    &steady::RESIDENCE_DISAGREES,
+    &failures::NOTHING_MEASURED,
+    &reach::SERVER_UNREACHABLE,
+    &reach::ADDRESS_DOWN,
+    &failures::FAILURES,
+    &failures::IN_BAND_ERRORS,
+    &failures::TRUNCATED_STREAMS,
+    &standstill::CLIENT_STOOD_STILL,
+    &standstill::NOT_SENT,
+    &failures::BODY_WITHOUT_END,
+    &answers::UNKNOWN_FINISH_REASON,
+    &answers::EMPTY_ANSWERS,
+    &answers::ANSWERS_MISLABELLED,
+    &answers::EVENT_NUMBERS_BROKEN,
+    &answers::UNKNOWN_DELTA_MEMBERS,
+    &load::SEND_LAG,
+    &load::SLOT_LAG,
+    &load::LOAD_NOT_DELIVERED,
+    &stamps::UNCERTAIN_INSTANTS,
+    &stamps::PROGRAM_STAMPS,
+    &stamps::DEPARTURES_MISSING,
+    &stamps::CLOCK_STEP,
+    &machine::CLIENT_BUSY,
+    &machine::RUN_QUEUE_WAIT,
+    &machine::TOO_FEW_CONNECTIONS,
+    &machine::PORTS_IN_USE,
+    &machine::POWER_GOVERNOR,
+    &calibration::OUTSIDE_CALIBRATION,
+    &calibration::CALIBRATION_STALE,
+    &calibration::CALIBRATED,
+    &warmup::NO_WARMUP,
+    &warmup::SHORT_WARMUP,
+    &warmup::UNWARMED_LENGTHS,
+    &load::SHORT_LEVEL,
+    &steady::WARMUP_TOO_SHORT,
+    &setup::COLD_START_SAMPLES,
+    &silence::SERVER_FROZE,
+    &silence::STREAMS_HANG,
+    &steady::SERVER_SLOWS_DOWN,
+    &steady::UNSTABLE_LOAD,
+    &steady::DRIFT,
+    &steady::STABILITY_UNDECIDED,
+    &steady::STEADY_UNDECIDED,
+    &host::HOST_SHARED_WITH_MOCK,
+    &host::HOST_SHARED_WITH_SERVER,
+    &server::LITTLES_LAW_DISAGREES,
+    &server::SERVER_METRICS_UNREAD,
+    &sample::PERCENTILE_UNSUPPORTED,
+    &sample::PERCENTILE_NEEDS_MORE,
+    &sample::SLO_WITHOUT_DATA,
+    &sample::CORRELATED_SAMPLES,
+    &sample::POOLED_CLASSES,
+    &sample::POOLED_BIMODAL,
+    &sample::TAIL_RATIO,
+    &load::CLOSED_LOOP,
+    &load::DRAIN_WITHOUT_LOAD,
+    &setup::DATASET_REPEATED,
+    &setup::FILE_NOT_WHOLE,
+    &setup::VERBOSE_SERVER_LOGGING,
+    &caching::RESPONSE_CACHING,
+    &caching::PREFIX_CACHE_ON,
+    &caching::RESPONSE_CACHE_UNKNOWN,
+    &sessions::TRACE_SLIP,
+    &sessions::LIVE_HISTORY,
+    &delivery::USAGE_IMPLAUSIBLE,
+    &delivery::DUPLICATE_CHUNKS,
+    &delivery::BURSTY_DELIVERY,
+    &delivery::CACHE_SUSPECTED,
+    &tokens::LENGTH_NOT_OBEYED,
+    &tokens::TOKEN_COUNTS_DISAGREE,
+    &tokens::PROMPT_OVERHEAD,
+    &tokens::TEMPLATE_MISMATCH,
+    &tokens::PROMPT_TOKENS_DISAGREE,
+    &tokens::PREFIX_CACHE_SHARED,
+    &tokens::PREFIX_CACHE_HIT,
+    &tokens::TOKEN_COUNTS_UNKNOWN,
+    &tokens::TOKENS_ESTIMATED,
+    &tokens::MULTI_TOKEN_CHUNKS,
+    &client::CONNECTIONS_OPENED_INSIDE,
+    &client::CONNECTIONS_SINGLE_USE,
+    &client::RESENT,
+    &client::BODIES_LATE,
+    &client::WAITS_FOR_CONNECTION,
+    &client::READS_WITHOUT_STAMP,
+    // Of publication scope: asked under `--strict` alone.
+    &publication::WARMUP_BELOW_PUBLICATION,
+    &publication::ONE_RUN_ONLY,
+    &publication::SINGLE_LOAD_LEVEL,
+    &publication::SINGLE_CONFIGURATION,
+    &publication::SINGLE_DATASET,
+    &setup::CACHE_HITS_UNDECLARED,
+    &publication::FIXED_PROMPT_LENGTH,
+    &publication::CONSTANT_ARRIVALS,
+    &publication::HARDWARE_NOT_STATED,
+    &publication::ENGINE_NOT_STATED,
+    &publication::CONTEXT_UNKNOWN,
 ];
 
-/// Checks of publication scope: under `--strict` alone.
-const PUBLICATION: &[Check] = &[
-    publication::warmup,
-    publication::one_run,
-    publication::one_load,
-    publication::one_configuration,
-    publication::one_workload,
-    setup::hits_undeclared,
-    publication::fixed_prompts,
-    publication::constant_arrivals,
-    publication::hardware,
-    publication::engine,
-    publication::context,
-];
+/// Every finding there is: of the checks of a run, of what is raised elsewhere, and of repeated runs.
+pub fn declared() -> Vec<infermeter_core::finding::Check> {
+    let checks = CHECKS.iter().map(|check| check.declared());
+    let others = RAISED.iter().chain(REPEATED).copied();
+    checks.chain(others.copied()).collect()
+}
 
 /// Every finding about a run, the heaviest first: those made before and during it as they are,
 /// those of the checks, and for a strict plan those of publication scope.
 pub fn judge(run: &Run, summary: &Summary) -> Vec<Finding> {
     let mut findings = run.manifest.run_findings.clone();
-    findings.extend(CHECKS.iter().filter_map(|check| check(run, summary)));
-    let publication = PUBLICATION.iter();
-    let publication = publication.filter(|_| run.manifest.plan.strict);
-    findings.extend(publication.filter_map(|check| check(run, summary)));
+    let strict = run.manifest.plan.strict;
+    let asked = CHECKS
+        .iter()
+        .filter(|check| strict || check.scope != Scope::Publication);
+    findings.extend(asked.filter_map(|check| (check.test)(run, summary)));
     findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
     findings
 }
@@ -152,17 +195,6 @@ fn by_scope(run: &Run) -> Severity {
         Severity::Warning
     } else {
         Severity::Note
-    }
-}
-
-/// Error beyond `limit`, warning beyond a fifth of it.
-fn tiered(value: f64, limit: f64) -> Option<Severity> {
-    if value > limit {
-        Some(Severity::Error)
-    } else if value > limit * QUESTIONABLE_FRACTION {
-        Some(Severity::Warning)
-    } else {
-        None
     }
 }
 

@@ -2,19 +2,29 @@
 //!
 //! Invariant: nothing here says that a figure is wrong; it says what a reader cannot know of it.
 
+use super::Check;
 use super::counted;
 use crate::context::UNKNOWN;
 use crate::limits::{PUBLICATION_WARMUP_REQUESTS, PUBLICATION_WARMUP_S};
 use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::declared::{Declared, Subject};
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 use infermeter_core::plan::{ArrivalKind, WorkloadKind};
 use infermeter_core::run::LoadModel;
 use infermeter_core::schedule::Phase;
 
 /// A warm-up below what published figures need. None at all is a finding of its own.
-pub(super) fn warmup(_: &Run, summary: &Summary) -> Option<Finding> {
+pub const WARMUP_BELOW_PUBLICATION: Check = Check {
+    code: "warmup-below-publication",
+    scope: Scope::Publication,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: warmup,
+};
+
+fn warmup(_: &Run, summary: &Summary) -> Option<Finding> {
     let warmup = &summary.warmup;
     let seconds = warmup.seconds.filter(|_| warmup.requests > 0)?;
     // The window starts when the warm-up has its length; its first request comes a gap later.
@@ -22,9 +32,7 @@ pub(super) fn warmup(_: &Run, summary: &Summary) -> Option<Finding> {
     let short =
         seconds + gap < PUBLICATION_WARMUP_S || warmup.requests < PUBLICATION_WARMUP_REQUESTS;
     short.then(|| {
-        Finding::new(
-            Severity::Warning,
-            "warmup-below-publication",
+        WARMUP_BELOW_PUBLICATION.found(
             "The warm-up is shorter than published figures need.",
             format!(
                 "{seconds:.1} s and {}; needed: {PUBLICATION_WARMUP_S:.0} s and \
@@ -37,13 +45,20 @@ pub(super) fn warmup(_: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// One run has no spread between runs.
-pub(super) fn one_run(run: &Run, _: &Summary) -> Option<Finding> {
+pub const ONE_RUN_ONLY: Check = Check {
+    code: "one-run-only",
+    scope: Scope::Publication,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: one_run,
+};
+
+fn one_run(run: &Run, _: &Summary) -> Option<Finding> {
     let plan = &run.manifest.plan;
     let repeated = plan.repeat.is_some_and(|n| n > 1) || plan.until.is_some();
     (!repeated).then(|| {
-        Finding::new(
-            Severity::Warning,
-            "one-run-only",
+        ONE_RUN_ONLY.found(
             "One run says nothing of how much another one would differ.",
             "Neither --repeat nor --until.",
             "Use --repeat 5.",
@@ -52,16 +67,23 @@ pub(super) fn one_run(run: &Run, _: &Summary) -> Option<Finding> {
 }
 
 /// One load says nothing of the curve. A note: one run can be no more than one point of it.
-pub(super) fn one_load(run: &Run, summary: &Summary) -> Option<Finding> {
+pub const SINGLE_LOAD_LEVEL: Check = Check {
+    code: "single-load-level",
+    scope: Scope::Publication,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: one_load,
+};
+
+fn one_load(run: &Run, summary: &Summary) -> Option<Finding> {
     let load = summary.load.as_ref()?;
     let level = match run.manifest.load_model {
         LoadModel::OpenLoop => format!("{:.2} requests/s", load.rate_due_per_s),
         LoadModel::ClosedLoop => format!("{} slots", load.concurrency?),
     };
     run.manifest.plan.rate_profile.is_none().then(|| {
-        Finding::new(
-            Severity::Note,
-            "single-load-level",
+        SINGLE_LOAD_LEVEL.found(
             "One load level shows one point of a curve: neither the capacity nor the latency at another \
              load follows from it.",
             format!("{level}."),
@@ -71,13 +93,20 @@ pub(super) fn one_load(run: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// One configuration of the server says nothing of others. A note, as that of a single load.
-pub(super) fn one_configuration(run: &Run, _: &Summary) -> Option<Finding> {
+pub const SINGLE_CONFIGURATION: Check = Check {
+    code: "single-configuration",
+    scope: Scope::Publication,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: one_configuration,
+};
+
+fn one_configuration(run: &Run, _: &Summary) -> Option<Finding> {
     let plan = &run.manifest.plan;
     let tuned = Declared::of_plan(plan).value(Subject::Engine, "tuning");
     (tuned.is_none() && !is_simulated(&plan.target)).then(|| {
-        Finding::new(
-            Severity::Note,
-            "single-configuration",
+        SINGLE_CONFIGURATION.found(
             "One configuration of the server shows neither its best nor what its settings cost.",
             "No --engine-info tuning.",
             "Measure the settings that readers would try (parallelism, batch limits, caches), and state \
@@ -87,7 +116,16 @@ pub(super) fn one_configuration(run: &Run, _: &Summary) -> Option<Finding> {
 }
 
 /// One class of requests says nothing of others.
-pub(super) fn one_workload(run: &Run, _: &Summary) -> Option<Finding> {
+pub const SINGLE_DATASET: Check = Check {
+    code: "single-dataset",
+    scope: Scope::Publication,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: one_workload,
+};
+
+fn one_workload(run: &Run, _: &Summary) -> Option<Finding> {
     let plan = &run.manifest.plan;
     let one = match (
         &plan.trace,
@@ -101,9 +139,7 @@ pub(super) fn one_workload(run: &Run, _: &Summary) -> Option<Finding> {
         }
         _ => return None,
     };
-    Some(Finding::new(
-        Severity::Note,
-        "single-dataset",
+    Some(SINGLE_DATASET.found(
         "One kind of requests shows how the server handles that one.",
         format!("{one}."),
         "Measure at least two, such as chat and long context, each by itself and as a mixture.",
@@ -111,7 +147,16 @@ pub(super) fn one_workload(run: &Run, _: &Summary) -> Option<Finding> {
 }
 
 /// Prompts that are all of one length.
-pub(super) fn fixed_prompts(run: &Run, _: &Summary) -> Option<Finding> {
+pub const FIXED_PROMPT_LENGTH: Check = Check {
+    code: "fixed-prompt-length",
+    scope: Scope::Publication,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: fixed_prompts,
+};
+
+fn fixed_prompts(run: &Run, _: &Summary) -> Option<Finding> {
     let requests = run.collected.requests.iter();
     let measured = requests.filter(|r| r.phase == Phase::Measure);
     let mut lengths = measured.map(|r| r.requested_prompt_tokens);
@@ -119,9 +164,7 @@ pub(super) fn fixed_prompts(run: &Run, _: &Summary) -> Option<Finding> {
     let mut further = lengths.peekable();
     further.peek()?;
     further.all(|length| length == first).then(|| {
-        Finding::new(
-            Severity::Warning,
-            "fixed-prompt-length",
+        FIXED_PROMPT_LENGTH.found(
             "Every prompt has the same length: batches are more even than those of users.",
             format!("{first} tokens each."),
             "Use a workload with a distribution of lengths, or a trace.",
@@ -130,13 +173,20 @@ pub(super) fn fixed_prompts(run: &Run, _: &Summary) -> Option<Finding> {
 }
 
 /// Arrivals at equal gaps.
-pub(super) fn constant_arrivals(run: &Run, _: &Summary) -> Option<Finding> {
+pub const CONSTANT_ARRIVALS: Check = Check {
+    code: "constant-arrivals",
+    scope: Scope::Publication,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: constant_arrivals,
+};
+
+fn constant_arrivals(run: &Run, _: &Summary) -> Option<Finding> {
     let plan = &run.manifest.plan;
     let open = run.manifest.load_model == LoadModel::OpenLoop && plan.trace.is_none();
     (open && plan.arrival == ArrivalKind::Constant).then(|| {
-        Finding::new(
-            Severity::Warning,
-            "constant-arrivals",
+        CONSTANT_ARRIVALS.found(
             "Arrivals at equal gaps queue less than those of users, who come at random.",
             "--arrival constant.",
             "Use --arrival poisson (the default), gamma, or a trace.",
@@ -145,13 +195,20 @@ pub(super) fn constant_arrivals(run: &Run, _: &Summary) -> Option<Finding> {
 }
 
 /// A server whose hardware nobody stated.
-pub(super) fn hardware(run: &Run, _: &Summary) -> Option<Finding> {
+pub const HARDWARE_NOT_STATED: Check = Check {
+    code: "hardware-not-stated",
+    scope: Scope::Publication,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: hardware,
+};
+
+fn hardware(run: &Run, _: &Summary) -> Option<Finding> {
     let plan = &run.manifest.plan;
     let stated = Declared::of_plan(plan).has_hardware();
     (!stated && !is_simulated(&plan.target)).then(|| {
-        Finding::new(
-            Severity::Warning,
-            "hardware-not-stated",
+        HARDWARE_NOT_STATED.found(
             "The server's hardware is not stated.",
             "No --hardware.",
             "Use --hardware gpu=H100 --hardware count=8, and memory= and interconnect=.",
@@ -160,13 +217,20 @@ pub(super) fn hardware(run: &Run, _: &Summary) -> Option<Finding> {
 }
 
 /// A server whose engine nobody stated.
-pub(super) fn engine(run: &Run, _: &Summary) -> Option<Finding> {
+pub const ENGINE_NOT_STATED: Check = Check {
+    code: "engine-not-stated",
+    scope: Scope::Publication,
+    dimension: Dimension::BaselineFairness,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: engine,
+};
+
+fn engine(run: &Run, _: &Summary) -> Option<Finding> {
     let plan = &run.manifest.plan;
     let stated = Declared::of_plan(plan).has_engine();
     (!stated && !is_simulated(&plan.target)).then(|| {
-        Finding::new(
-            Severity::Warning,
-            "engine-not-stated",
+        ENGINE_NOT_STATED.found(
             "The server's engine is not stated.",
             "Neither --engine nor --engine-info.",
             "Use --engine-info engine=vllm --engine-info version=0.11.0, and what it was started with.",
@@ -175,7 +239,16 @@ pub(super) fn engine(run: &Run, _: &Summary) -> Option<Finding> {
 }
 
 /// What a reader cannot know of the server.
-pub(super) fn context(run: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const CONTEXT_UNKNOWN: Check = Check {
+    code: "context-unknown",
+    scope: Scope::Publication,
+    dimension: Dimension::BaselineFairness,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: context,
+};
+
+fn context(run: &Run, summary: &Summary) -> Option<Finding> {
     let parts = summary.context.parts().into_iter();
     let missing: Vec<String> = parts
         .filter_map(|(subject, known)| {
@@ -186,9 +259,7 @@ pub(super) fn context(run: &Run, summary: &Summary) -> Option<Finding> {
         })
         .collect();
     (!missing.is_empty() && !is_simulated(&run.manifest.plan.target)).then(|| {
-        Finding::new(
-            Severity::Note,
-            "context-unknown",
+        CONTEXT_UNKNOWN.found(
             "Part of the set-up is not stated: readers cannot repeat or compare this run.",
             format!("{}.", missing.join("; ")),
             "State what you know, as in --hardware memory=80GB --engine-info flags='--max-num-seqs 256'.",

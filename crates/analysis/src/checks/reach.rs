@@ -1,12 +1,12 @@
 //! Whether the server could be reached all the time.
 
-use super::{counted, percent};
+use super::{Check, counted, percent};
 use crate::limits::{FAILED, QUESTIONABLE_FRACTION, UNREACHABLE, UNREACHABLE_NS};
 use crate::reach::{Gap, gaps};
 use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::clock::Offset;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 use infermeter_core::record::{Outcome, Reason};
 use infermeter_metrics::window::measured_window;
 
@@ -15,7 +15,16 @@ const LISTED: usize = 4;
 
 /// The server was away for a time. Found as time and not as a share of requests: how many fall into a
 /// gap is a matter of the load.
-pub(super) fn unreachable(run: &Run, summary: &Summary) -> Option<Finding> {
+pub const SERVER_UNREACHABLE: Check = Check {
+    code: "server-unreachable",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::UpTo(Severity::Error),
+    limit: Some(UNREACHABLE),
+    test: unreachable,
+};
+
+fn unreachable(run: &Run, summary: &Summary) -> Option<Finding> {
     let gaps = gaps(run);
     let longest = gaps.iter().max_by_key(|gap| length(gap, run))?;
     let window = measured_window(&run.manifest, &run.collected.requests);
@@ -34,9 +43,8 @@ pub(super) fn unreachable(run: &Run, summary: &Summary) -> Option<Finding> {
     if gaps.len() > LISTED {
         list.push(format!("{} more", gaps.len() - LISTED));
     }
-    Some(Finding::new(
+    Some(SERVER_UNREACHABLE.weighing(
         severity,
-        "server-unreachable",
         format!("The server was unreachable from {}.", span(longest, origin)),
         format!(
             "{}. {:.2} s inside the window, {} of it; invalid beyond {}. Seconds from the window's start.",
@@ -59,8 +67,17 @@ struct Reached {
 }
 
 /// One address of several refused connections while others served. The server as a whole was never away, so
-/// that [`unreachable`] has nothing to tell.
-pub(super) fn address_down(run: &Run, _: &Summary) -> Option<Finding> {
+/// that [`SERVER_UNREACHABLE`] has nothing to tell.
+pub(super) const ADDRESS_DOWN: Check = Check {
+    code: "address-down",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: address_down,
+};
+
+fn address_down(run: &Run, _: &Summary) -> Option<Finding> {
     let names = &run.manifest.addresses;
     let mut by_address = vec![Reached::default(); names.len()];
     for request in &run.collected.requests {
@@ -88,9 +105,7 @@ pub(super) fn address_down(run: &Run, _: &Summary) -> Option<Finding> {
     let first = down.first()?.split(": ").next()?.to_owned();
     let all = down.len() == names.len();
     (names.len() > 1 && served && !all).then(|| {
-        Finding::new(
-            Severity::Warning,
-            "address-down",
+        ADDRESS_DOWN.found(
             match down.len() {
                 1 => format!("{first} refused connections while the other addresses served."),
                 n => format!("{n} addresses refused connections while others served."),

@@ -1,12 +1,21 @@
 //! Runs that did not go to their end, or were not written down.
 
-use super::{count, counted};
+use super::{Check, count, counted};
 use crate::run::Run;
 use crate::summary::Summary;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 
 /// The recorder could not write: data are lost.
-pub(super) fn recorder_error(run: &Run, summary: &Summary) -> Option<Finding> {
+pub const RECORD_INCOMPLETE: Check = Check {
+    code: "record-incomplete",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::UpTo(Severity::Error),
+    limit: None,
+    test: recorder_error,
+};
+
+fn recorder_error(run: &Run, summary: &Summary) -> Option<Finding> {
     let health = run.manifest.client_health.as_ref()?;
     let error = health.recorder_error.as_ref()?;
     let missing = health.unwritten.map_or_else(String::new, |unwritten| {
@@ -37,9 +46,8 @@ pub(super) fn recorder_error(run: &Run, summary: &Summary) -> Option<Finding> {
                        figure.";
         (Severity::Error, message)
     };
-    Some(Finding::new(
+    Some(RECORD_INCOMPLETE.weighing(
         severity,
-        "record-incomplete",
         message,
         format!("{missing}{error}"),
         "Free the disk (or choose another --out) and run again.",
@@ -47,7 +55,16 @@ pub(super) fn recorder_error(run: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// The run was stopped, or its record recovered from the journal.
-pub(super) fn interrupted(run: &Run, summary: &Summary) -> Option<Finding> {
+pub const INTERRUPTED: Check = Check {
+    code: "interrupted",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: interrupted,
+};
+
+fn interrupted(run: &Run, summary: &Summary) -> Option<Finding> {
     let progress = run.manifest.progress.as_ref();
     let recovered = progress.is_none_or(|p| p.recovered);
     if !recovered && !progress.is_some_and(|p| p.interrupted) {
@@ -64,9 +81,7 @@ pub(super) fn interrupted(run: &Run, summary: &Summary) -> Option<Finding> {
         None => "no measured window was reached".to_owned(),
     };
     let requests = &summary.requests;
-    Some(Finding::new(
-        Severity::Warning,
-        "interrupted",
+    Some(INTERRUPTED.found(
         message,
         format!(
             "{window}; {} measured requests, {} of them not sent.",

@@ -1,21 +1,30 @@
 //! Whether the sample carries what is read off it.
 
-use super::{count, percent};
+use super::{Check, count, percent};
 use crate::distribution::Distribution;
 use crate::figure::{Cell, CellGrade};
 use crate::latency::LatencySummary;
-use crate::limits::{CLASSES_DIFFER, MODES_BANDS, TAIL_RATIO};
+use crate::limits::{self, CLASSES_DIFFER, MODES_BANDS};
 use crate::modes::{Modes, modes};
 use crate::objective::SloStatus;
 use crate::percentile::Percentile;
 use crate::run::Run;
 use crate::summary::{ClassSummary, Summary};
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 use infermeter_metrics::origin::Origin;
 use infermeter_stats::Plausible;
 
 /// A percentile asked for, by flag or objective, that the sample cannot support.
-pub(super) fn asked_percentile(run: &Run, summary: &Summary) -> Option<Finding> {
+pub const PERCENTILE_UNSUPPORTED: Check = Check {
+    code: "percentile-unsupported",
+    scope: Scope::Run,
+    dimension: Dimension::MetricDesign,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: asked_percentile,
+};
+
+fn asked_percentile(run: &Run, summary: &Summary) -> Option<Finding> {
     let asked = Percentile::asked(&run.manifest.plan);
     let mut thin = thin_cells(summary, &asked);
     for line in &summary.slo {
@@ -29,9 +38,7 @@ pub(super) fn asked_percentile(run: &Run, summary: &Summary) -> Option<Finding> 
     if thin.is_empty() {
         return None;
     }
-    Some(Finding::new(
-        Severity::Warning,
-        "percentile-unsupported",
+    Some(PERCENTILE_UNSUPPORTED.found(
         "A percentile asked for has too thin a tail in this sample to be a figure.",
         needs(&thin),
         "Measure longer (--duration or --requests), or ask for a lower percentile.",
@@ -39,7 +46,16 @@ pub(super) fn asked_percentile(run: &Run, summary: &Summary) -> Option<Finding> 
 }
 
 /// Default percentiles that the sample cannot support: their cells print what they need.
-pub(super) fn default_percentile(run: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const PERCENTILE_NEEDS_MORE: Check = Check {
+    code: "percentile-needs-more",
+    scope: Scope::Run,
+    dimension: Dimension::MetricDesign,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: default_percentile,
+};
+
+fn default_percentile(run: &Run, summary: &Summary) -> Option<Finding> {
     let asked = Percentile::asked(&run.manifest.plan);
     let mut default = Percentile::DEFAULT.to_vec();
     default.retain(|p| !asked.contains(p));
@@ -47,9 +63,7 @@ pub(super) fn default_percentile(run: &Run, summary: &Summary) -> Option<Finding
     if thin.is_empty() {
         return None;
     }
-    Some(Finding::new(
-        Severity::Note,
-        "percentile-needs-more",
+    Some(PERCENTILE_NEEDS_MORE.found(
         "Some percentiles have too thin a tail in this sample and are not printed.",
         needs(&thin),
         "Measure longer where you need them.",
@@ -112,15 +126,22 @@ fn headline(summary: &Summary) -> Vec<(&'static str, &Distribution)> {
 }
 
 /// An objective on a metric that this run has no sample of.
-pub(super) fn slo_without_data(_: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const SLO_WITHOUT_DATA: Check = Check {
+    code: "slo-without-data",
+    scope: Scope::Run,
+    dimension: Dimension::MetricDesign,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: slo_without_data,
+};
+
+fn slo_without_data(_: &Run, summary: &Summary) -> Option<Finding> {
     let lines = summary.slo.iter().filter(|l| l.cell.is_none());
     let names: Vec<&str> = lines.map(|l| l.objective.as_str()).collect();
     if names.is_empty() {
         return None;
     }
-    Some(Finding::new(
-        Severity::Warning,
-        "slo-without-data",
+    Some(SLO_WITHOUT_DATA.found(
         "An objective could not be judged: the run has no sample of its metric.",
         names.join(", ") + ".",
         "Answers without a stream have no TTFT, TPOT or ITL; ITL and TPOT need token counts.",
@@ -128,7 +149,16 @@ pub(super) fn slo_without_data(_: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// Requests share a queue: the sample is worth less than its size.
-pub(super) fn correlated(_: &Run, summary: &Summary) -> Option<Finding> {
+pub const CORRELATED_SAMPLES: Check = Check {
+    code: "correlated-samples",
+    scope: Scope::Run,
+    dimension: Dimension::MetricDesign,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: correlated,
+};
+
+fn correlated(_: &Run, summary: &Summary) -> Option<Finding> {
     let mut thin = headline(summary);
     thin.retain(|(_, d)| d.correlated == Some(true));
     let thin = thin.into_iter();
@@ -146,9 +176,7 @@ pub(super) fn correlated(_: &Run, summary: &Summary) -> Option<Finding> {
     if list.is_empty() {
         return None;
     }
-    Some(Finding::new(
-        Severity::Note,
-        "correlated-samples",
+    Some(CORRELATED_SAMPLES.found(
         "Requests waited on each other, so neighbouring latencies are alike. The intervals shown \
          allow for it; another run may still differ by more than a plain interval would say.",
         list.join("; ") + "." + &widest(thin).unwrap_or_default(),
@@ -188,7 +216,16 @@ fn widest<'a>(metrics: impl Iterator<Item = (&'static str, &'a Distribution)>) -
 type Metric = fn(&LatencySummary, Origin) -> Option<&Distribution>;
 
 /// Classes whose p99 differ strongly: the p99 over all is that of a mixture.
-pub(super) fn pooled_classes(_: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const POOLED_CLASSES: Check = Check {
+    code: "pooled-classes",
+    scope: Scope::Run,
+    dimension: Dimension::MetricDesign,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: pooled_classes,
+};
+
+fn pooled_classes(_: &Run, summary: &Summary) -> Option<Finding> {
     let origin = summary.headline_origin;
     let metrics: [(&str, Metric); 3] = [
         ("TTFT", |l, origin| l.ttft.from(origin)),
@@ -210,9 +247,7 @@ pub(super) fn pooled_classes(_: &Run, summary: &Summary) -> Option<Finding> {
     });
     let apart: Vec<String> = apart.collect();
     (!apart.is_empty()).then(|| {
-        Finding::new(
-            Severity::Note,
-            "pooled-classes",
+        POOLED_CLASSES.found(
             "Classes differ so much that a percentile over all of them describes none.",
             apart.join("; ") + ".",
             "Read the figures by class; an objective for the mixture is met or missed by its \
@@ -222,18 +257,25 @@ pub(super) fn pooled_classes(_: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// The tail is far from the median.
-pub(super) fn tail_ratio(_: &Run, summary: &Summary) -> Option<Finding> {
+pub const TAIL_RATIO: Check = Check {
+    code: "tail-ratio",
+    scope: Scope::Run,
+    dimension: Dimension::MetricDesign,
+    weight: Weight::Always(Severity::Note),
+    limit: Some(limits::TAIL_RATIO),
+    test: tail_ratio,
+};
+
+fn tail_ratio(_: &Run, summary: &Summary) -> Option<Finding> {
     let heavy = |(name, d): (&str, &Distribution)| {
-        let ratio = d.tail_ratio.filter(|ratio| *ratio > TAIL_RATIO)?;
+        let ratio = d.tail_ratio.filter(|ratio| *ratio > limits::TAIL_RATIO)?;
         ["TTFT", "TPOT", "E2E"]
             .contains(&name)
             .then(|| format!("{name} {ratio:.0}"))
     };
     let heavy: Vec<String> = headline(summary).into_iter().filter_map(heavy).collect();
     (!heavy.is_empty()).then(|| {
-        Finding::new(
-            Severity::Note,
-            "tail-ratio",
+        TAIL_RATIO.found(
             "The tail is more than ten times the median.",
             format!("p99 / p50: {}.", heavy.join(", ")),
             "Give the p99 beside the median; look for queueing, preemption or mixed classes.",
@@ -242,16 +284,23 @@ pub(super) fn tail_ratio(_: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// Latencies with two modes: percentiles over all requests describe neither population.
-pub(super) fn pooled_bimodal(run: &Run, summary: &Summary) -> Option<Finding> {
+pub const POOLED_BIMODAL: Check = Check {
+    code: "pooled-bimodal",
+    scope: Scope::Run,
+    dimension: Dimension::MetricDesign,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: pooled_bimodal,
+};
+
+fn pooled_bimodal(run: &Run, summary: &Summary) -> Option<Finding> {
     let all = modes(run, summary.headline_origin);
     if all.is_empty() {
         return None;
     }
     let evidence: Vec<String> = all.iter().map(two_modes).collect();
     let explained = all.iter().any(|m| m.explained.is_some());
-    Some(Finding::new(
-        Severity::Note,
-        "pooled-bimodal",
+    Some(POOLED_BIMODAL.found(
         "Two populations are pooled: a latency has two modes.",
         evidence.join(" "),
         if explained {

@@ -1,15 +1,25 @@
 //! The server's own metrics against the client's records.
 
+use super::Check;
 use super::percent;
 use crate::run::Run;
 use crate::server::Agreement;
 use crate::summary::Summary;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 use infermeter_core::plan::ServerMetrics;
 use infermeter_core::text::inert;
 
 /// The server has other requests than the client sends.
-pub(super) fn littles_law(_: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const LITTLES_LAW_DISAGREES: Check = Check {
+    code: "littles-law-disagrees",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: littles_law,
+};
+
+fn littles_law(_: &Run, summary: &Summary) -> Option<Finding> {
     let found = summary.server.as_ref()?.littles_law?;
     if found.answer != Agreement::Disagrees {
         return None;
@@ -32,9 +42,7 @@ pub(super) fn littles_law(_: &Run, summary: &Summary) -> Option<Finding> {
     let error = found.sampling_error.unwrap_or_default();
     let share = (found.client > 0.0).then(|| found.difference.abs() / found.client);
     let share = share.map_or_else(String::new, |share| format!(" ({})", percent(share)));
-    Some(Finding::new(
-        Severity::Warning,
-        "littles-law-disagrees",
+    Some(LITTLES_LAW_DISAGREES.found(
         message,
         format!(
             "Running and waiting {:.2} on average by {} readings of the server's gauges, {:.2} in \
@@ -52,14 +60,21 @@ pub(super) fn littles_law(_: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// The metrics page that the plan names was never read.
-pub(super) fn metrics_unread(run: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const SERVER_METRICS_UNREAD: Check = Check {
+    code: "server-metrics-unread",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: metrics_unread,
+};
+
+fn metrics_unread(run: &Run, summary: &Summary) -> Option<Finding> {
     if !matches!(run.manifest.plan.server_metrics, ServerMetrics::Url(_)) {
         return None;
     }
     let why = summary.server.as_ref()?.not_available.as_ref()?;
-    Some(Finding::new(
-        Severity::Note,
-        "server-metrics-unread",
+    Some(SERVER_METRICS_UNREAD.found(
         "The server's metrics page that the plan names could not be read: nothing is known of the \
          server's own view.",
         format!("{}.", inert(why, 160)),

@@ -1,17 +1,25 @@
 //! Sessions: whether what was sent can be sent again, and whether turns kept to a trace's times.
 
+use super::Check;
 use crate::limits::{SLIP_MS, SLIP_SHARE};
 use crate::percentile::Percentile;
 use crate::run::Run;
 use crate::summary::Summary;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 
 /// The server's own words are part of the prompts: another run sends others.
-pub(super) fn live_history(run: &Run, _: &Summary) -> Option<Finding> {
+pub(super) const LIVE_HISTORY: Check = Check {
+    code: "live-history",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: live_history,
+};
+
+fn live_history(run: &Run, _: &Summary) -> Option<Finding> {
     run.manifest.plan.has_live_history().then(|| {
-        Finding::new(
-            Severity::Note,
-            "live-history",
+        LIVE_HISTORY.found(
             "Later turns hold the server's own answers: another run would not send the same bytes.",
             "--sessions history=live; the answers are in responses.jsonl.",
             "Use history=planned to compare servers on the same requests.",
@@ -20,16 +28,23 @@ pub(super) fn live_history(run: &Run, _: &Summary) -> Option<Finding> {
 }
 
 /// Turns of a trace were due later than the trace has them: their answers took longer.
-pub(super) fn slip(run: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const TRACE_SLIP: Check = Check {
+    code: "trace-slip",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: slip,
+};
+
+fn slip(run: &Run, summary: &Summary) -> Option<Finding> {
     let slip = summary.sessions.as_ref()?.slip.as_ref()?;
     let at = |p| slip.order_statistic(Percentile::new(p)?);
     let (p50, p99) = (at(50.0)?, at(99.0)?);
     let window = run.manifest.window?;
     let limit = SLIP_MS.max(SLIP_SHARE * window.seconds() * 1e3);
     (p99 > limit).then(|| {
-        Finding::new(
-            Severity::Warning,
-            "trace-slip",
+        TRACE_SLIP.found(
             "Turns of the trace were due later than the trace has them, because the answers before \
              them ended later.",
             format!(

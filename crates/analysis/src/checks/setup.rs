@@ -3,12 +3,12 @@
 //! Nothing here asks the server: it looks at the record, at what was declared, and at what a probe
 //! left in `environment.target`.
 
-use super::{count, counted, percent};
+use super::{Check, count, counted, percent};
 use crate::limits::{CACHED_PROMPT, COLD_MIN_LATER, COLD_RATIO, REPEATED_TEXTS};
 use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::declared::{Declared, Subject};
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 use infermeter_core::plan::PrefixMode;
 use infermeter_core::request::length_band;
 use infermeter_core::schedule::Phase;
@@ -19,7 +19,16 @@ use std::collections::BTreeSet;
 
 /// The window's first requests were far slower than any of its second half: something was made ready
 /// for them. A start-up that lasts longer is `warmup-too-short`.
-pub(super) fn cold_start(run: &Run, summary: &Summary) -> Option<Finding> {
+pub const COLD_START_SAMPLES: Check = Check {
+    code: "cold-start-samples",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: cold_start,
+};
+
+fn cold_start(run: &Run, summary: &Summary) -> Option<Finding> {
     // Under a load that changes by plan the first requests may well differ from the last.
     let steady = summary.steady.as_ref()?;
     if steady.start_up.needed_s.is_some() {
@@ -44,9 +53,7 @@ pub(super) fn cold_start(run: &Run, summary: &Summary) -> Option<Finding> {
     });
     let cold: Vec<(f64, f64)> = cold.collect();
     let (slowest, high) = cold.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0))?;
-    Some(Finding::new(
-        Severity::Warning,
-        "cold-start-samples",
+    Some(COLD_START_SAMPLES.found(
         "The first requests of the window met a server that was not ready: their latencies are those \
          of a cold start.",
         format!(
@@ -78,7 +85,16 @@ fn usual(later: &[FirstToken], band: u32) -> Option<f64> {
 
 /// A dataset was sent more than once. The facade says how many texts there are; request `id` has text
 /// `id` modulo that.
-pub(super) fn dataset_repeated(run: &Run, _: &Summary) -> Option<Finding> {
+pub(super) const DATASET_REPEATED: Check = Check {
+    code: "dataset-repeated",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::UpTo(Severity::Warning),
+    limit: Some(REPEATED_TEXTS),
+    test: dataset_repeated,
+};
+
+fn dataset_repeated(run: &Run, _: &Summary) -> Option<Finding> {
     let texts = run.manifest.environment.workload.texts_before_repeating;
     let texts = texts.filter(|texts| *texts > 0)?;
     let sent = || {
@@ -106,9 +122,8 @@ pub(super) fn dataset_repeated(run: &Run, _: &Summary) -> Option<Finding> {
     } else {
         Severity::Note
     };
-    Some(Finding::new(
+    Some(DATASET_REPEATED.weighing(
         severity,
-        "dataset-repeated",
         "The dataset was exhausted and sent again: its texts occur more than once.",
         format!(
             "{} sent, {} in the dataset; of {} measured {} had an earlier one's text, {} one of the \
@@ -126,12 +141,19 @@ pub(super) fn dataset_repeated(run: &Run, _: &Summary) -> Option<Finding> {
 
 /// Rows of the trace or dataset, or members of its requests, were not sent as the file has them. The
 /// facade says which.
-pub(super) fn file_not_whole(run: &Run, _: &Summary) -> Option<Finding> {
+pub(super) const FILE_NOT_WHOLE: Check = Check {
+    code: "file-not-whole",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: file_not_whole,
+};
+
+fn file_not_whole(run: &Run, _: &Summary) -> Option<Finding> {
     let left_out = run.manifest.environment.workload.left_out.as_ref()?;
     (!left_out.is_empty()).then(|| {
-        Finding::new(
-            Severity::Note,
-            "file-not-whole",
+        FILE_NOT_WHOLE.found(
             "Not everything that the file of requests says was sent.",
             format!("{}.", left_out.join("; ")),
             "Nothing to do where that is meant; else change these rows, or the flags that leave them \
@@ -141,7 +163,16 @@ pub(super) fn file_not_whole(run: &Run, _: &Summary) -> Option<Finding> {
 }
 
 /// The server is declared to log much.
-pub(super) fn verbose_logging(run: &Run, _: &Summary) -> Option<Finding> {
+pub const VERBOSE_SERVER_LOGGING: Check = Check {
+    code: "verbose-server-logging",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: verbose_logging,
+};
+
+fn verbose_logging(run: &Run, _: &Summary) -> Option<Finding> {
     let declared = Declared::of_plan(&run.manifest.plan);
     let said = |name| declared.value(Subject::Engine, name);
     let level = said("logging").filter(|level| {
@@ -156,9 +187,7 @@ pub(super) fn verbose_logging(run: &Run, _: &Summary) -> Option<Finding> {
         (None, Some(flags)) => format!("--engine-info flags={flags}."),
         (None, None) => return None,
     };
-    Some(Finding::new(
-        Severity::Note,
-        "verbose-server-logging",
+    Some(VERBOSE_SERVER_LOGGING.found(
         "The server logs verbosely: each request or step costs it more than in production.",
         evidence,
         "Turn request logging and debug levels off while measuring.",
@@ -180,7 +209,16 @@ fn logs_much(flags: &str) -> bool {
 }
 
 /// Prompts can be served from a prefix cache, and nobody knows how much was.
-pub(super) fn hits_undeclared(run: &Run, summary: &Summary) -> Option<Finding> {
+pub const CACHE_HITS_UNDECLARED: Check = Check {
+    code: "cache-hits-undeclared",
+    scope: Scope::Publication,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: hits_undeclared,
+};
+
+fn hits_undeclared(run: &Run, summary: &Summary) -> Option<Finding> {
     let declared = Declared::of_plan(&run.manifest.plan);
     let said = |name| declared.value(Subject::Engine, name);
     let cache = summary.prefix_cache.as_ref();
@@ -196,9 +234,7 @@ pub(super) fn hits_undeclared(run: &Run, summary: &Summary) -> Option<Finding> {
     let off = said("prefix-cache").is_some_and(|said| said.eq_ignore_ascii_case("off"));
     let known = cache.is_some_and(|cache| cache.realised.is_some());
     (!known && !off && said("hit-rate").is_none()).then(|| {
-        Finding::new(
-            Severity::Note,
-            "cache-hits-undeclared",
+        CACHE_HITS_UNDECLARED.found(
             "Prompts may be in a prefix cache, and nobody says how much of them it served.",
             format!("{why}; neither usage nor counters tell the hits."),
             "State --engine-info hit-rate=SHARE, or prefix-cache=off; let usage tell cached tokens.",

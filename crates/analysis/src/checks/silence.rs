@@ -1,16 +1,25 @@
 //! Streams that stood still: all of them, or some.
 
-use super::{count, counted, percent};
+use super::{Check, count, counted, percent};
 use crate::run::Run;
 use crate::silence::FreezeSummary;
 use crate::summary::Summary;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 
 /// Freezes that the evidence names.
 const NAMED: usize = 3;
 
 /// Nothing came from the server for a time, though requests were in flight.
-pub(super) fn froze(_: &Run, summary: &Summary) -> Option<Finding> {
+pub const SERVER_FROZE: Check = Check {
+    code: "server-froze",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: froze,
+};
+
+fn froze(_: &Run, summary: &Summary) -> Option<Finding> {
     let found = summary.silence.as_ref()?;
     let mut longest = found.longest.clone();
     longest.sort_by(|a, b| b.length_ms.total_cmp(&a.length_ms));
@@ -20,9 +29,7 @@ pub(super) fn froze(_: &Run, summary: &Summary) -> Option<Finding> {
         0 => String::new(),
         more => format!("; {more} more, shorter"),
     };
-    Some(Finding::new(
-        Severity::Warning,
-        "server-froze",
+    Some(SERVER_FROZE.found(
         format!(
             "The server, or the way to it, stood still for {}: no stream got a token.",
             length(first.length_ms)
@@ -46,16 +53,23 @@ fn told(freeze: &FreezeSummary) -> String {
 }
 
 /// Some streams hang while the others go on.
-pub(super) fn streams_hang(_: &Run, summary: &Summary) -> Option<Finding> {
+pub const STREAMS_HANG: Check = Check {
+    code: "streams-hang",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: streams_hang,
+};
+
+fn streams_hang(_: &Run, summary: &Summary) -> Option<Finding> {
     let hangs = summary.silence.as_ref()?.hangs?;
     let share = hangs.requests as f64 / hangs.examined as f64;
     let before = match hangs.before_first_token {
         0 => String::new(),
         before => format!(", {} of them before the first token", count(before)),
     };
-    Some(Finding::new(
-        Severity::Warning,
-        "streams-hang",
+    Some(STREAMS_HANG.found(
         format!(
             "{} of the streams stood still for a while, up to {}, while others went on.",
             percent(share),

@@ -1,20 +1,28 @@
 //! How well the instants are known.
 
-use super::{count, percent, tiered, waited_for_a_core};
+use super::{Check, count, percent, waited_for_a_core};
 use crate::limits::{CLOCK_STEP_MS, PROGRAM_STAMPED, UNCERTAIN_CHUNKS};
 use crate::percentile::Percentile;
 use crate::run::Run;
 use crate::summary::Summary;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 
 /// The client read so late that arrivals merged: their instants are known to an interval only.
-pub(super) fn uncertain_instants(_: &Run, summary: &Summary) -> Option<Finding> {
+pub const UNCERTAIN_INSTANTS: Check = Check {
+    code: "uncertain-instants",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Tiered,
+    limit: Some(UNCERTAIN_CHUNKS),
+    test: uncertain_instants,
+};
+
+fn uncertain_instants(_: &Run, summary: &Summary) -> Option<Finding> {
     let censoring = &summary.client.censoring;
     let share = censoring.uncertain_share?;
-    let severity = tiered(share, UNCERTAIN_CHUNKS)?;
-    Some(Finding::new(
+    let severity = UNCERTAIN_INSTANTS.weigh(share)?;
+    Some(UNCERTAIN_INSTANTS.weighing(
         severity,
-        "uncertain-instants",
         format!(
             "{} of the chunk instants are uncertain by more than {:.2} ms.",
             percent(share),
@@ -32,18 +40,23 @@ pub(super) fn uncertain_instants(_: &Run, summary: &Summary) -> Option<Finding> 
 }
 
 /// Instants are the program's: its own delay is inside them.
-pub(super) fn program_stamps(run: &Run, summary: &Summary) -> Option<Finding> {
+pub const PROGRAM_STAMPS: Check = Check {
+    code: "program-stamps",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::NoteUpToLimit,
+    limit: Some(PROGRAM_STAMPED),
+    test: program_stamps,
+};
+
+fn program_stamps(run: &Run, summary: &Summary) -> Option<Finding> {
     let stamps = &summary.client.stamps;
     let all = stamps.kernel + stamps.program;
     if stamps.program == 0 {
         return None;
     }
     let share = stamps.program as f64 / all as f64;
-    let severity = if share > PROGRAM_STAMPED {
-        Severity::Warning
-    } else {
-        Severity::Note
-    };
+    let severity = PROGRAM_STAMPS.weigh(share)?;
     let lag = Percentile::new(99.0).and_then(|p99| {
         let lag = summary.client.client_lag.as_ref()?;
         lag.order_statistic(p99)
@@ -52,9 +65,8 @@ pub(super) fn program_stamps(run: &Run, summary: &Summary) -> Option<Finding> {
         || " How late the program was is not known.".to_owned(),
         |ms| format!(" Where both stamps are known the program was {ms:.2} ms late at p99."),
     );
-    Some(Finding::new(
+    Some(PROGRAM_STAMPS.weighing(
         severity,
-        "program-stamps",
         "Responses were stamped by the program, not by the kernel: the client's own delay is \
          inside their latencies.",
         format!(
@@ -77,7 +89,16 @@ pub(super) fn program_stamps(run: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// Stamps of sends were asked for, and some are missing.
-pub(super) fn departures_missing(_: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const DEPARTURES_MISSING: Check = Check {
+    code: "departures-missing",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::UpTo(Severity::Warning),
+    limit: None,
+    test: departures_missing,
+};
+
+fn departures_missing(_: &Run, summary: &Summary) -> Option<Finding> {
     let departure = summary.client.departure.as_ref()?;
     if departure.missing == 0 {
         return None;
@@ -88,9 +109,8 @@ pub(super) fn departures_missing(_: &Run, summary: &Summary) -> Option<Finding> 
     } else {
         Severity::Note
     };
-    Some(Finding::new(
+    Some(DEPARTURES_MISSING.weighing(
         severity,
-        "departures-missing",
         "Requests have no stamp of when they left, which --audit-send asked for.",
         format!("{} of {} requests.", count(departure.missing), count(all)),
         "Run where the network device stamps sends in software (ethtool -T names what it can do).",
@@ -98,12 +118,19 @@ pub(super) fn departures_missing(_: &Run, summary: &Summary) -> Option<Finding> 
 }
 
 /// The real-time clock, in which the kernel stamps, was set during the run.
-pub(super) fn clock_step(_: &Run, summary: &Summary) -> Option<Finding> {
+pub const CLOCK_STEP: Check = Check {
+    code: "clock-step",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: Some(CLOCK_STEP_MS),
+    test: clock_step,
+};
+
+fn clock_step(_: &Run, summary: &Summary) -> Option<Finding> {
     let step = summary.client.threads.as_ref()?.clock_step_ms;
     (step > CLOCK_STEP_MS).then(|| {
-        Finding::new(
-            Severity::Note,
-            "clock-step",
+        CLOCK_STEP.found(
             "The real-time clock was set during the run; kernel stamps around that instant are off \
              by up to the step.",
             format!("Greatest step: {step:.2} ms."),

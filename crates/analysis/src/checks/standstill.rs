@@ -2,12 +2,12 @@
 //!
 //! Gaps come from the workers' own loops. Where they are, late sends and merged reads follow from them.
 
-use super::{count, counted, percent};
+use super::{Check, count, counted, percent};
 use crate::limits::{STOOD_STILL_LONG_NS, STOOD_STILL_SHARE};
 use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::clock::Offset;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 use infermeter_core::gap::{Gap, GapCause};
 use infermeter_core::record::Reason;
 use infermeter_core::run::{ThreadHealth, Window};
@@ -24,7 +24,16 @@ struct Standstill {
 }
 
 /// A thread of the client did not go through its loop: it neither sent nor read meanwhile.
-pub(super) fn stood_still(run: &Run, summary: &Summary) -> Option<Finding> {
+pub const CLIENT_STOOD_STILL: Check = Check {
+    code: "client-stood-still",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::UpTo(Severity::Error),
+    limit: Some(STOOD_STILL_SHARE),
+    test: stood_still,
+};
+
+fn stood_still(run: &Run, summary: &Summary) -> Option<Finding> {
     let threads = &run.manifest.client_health.as_ref()?.threads;
     let numbered = threads.iter().enumerate();
     let still = numbered.filter_map(|(n, thread)| of_thread(n + 1, thread, run.manifest.window));
@@ -44,9 +53,8 @@ pub(super) fn stood_still(run: &Run, summary: &Summary) -> Option<Finding> {
         true => " in the warm-up",
         false => "",
     };
-    Some(Finding::new(
+    Some(CLIENT_STOOD_STILL.weighing(
         severity,
-        "client-stood-still",
         format!(
             "The client stood still{place}: a thread of it neither sent nor read for up to {}.",
             seconds(worst.longest.ns)
@@ -137,7 +145,16 @@ fn advice(cause: GapCause) -> &'static str {
 }
 
 /// Measured requests that were never sent, though nobody stopped the run.
-pub(super) fn not_sent(run: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const NOT_SENT: Check = Check {
+    code: "not-sent",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::UpTo(Severity::Warning),
+    limit: None,
+    test: not_sent,
+};
+
+fn not_sent(run: &Run, summary: &Summary) -> Option<Finding> {
     let measured = &summary.requests.measured;
     let progress = run.manifest.progress.as_ref()?;
     // Each of the two has a finding of its own.
@@ -157,9 +174,8 @@ pub(super) fn not_sent(run: &Run, summary: &Summary) -> Option<Finding> {
             0 => "See why the turns before them failed; --sessions on-failure=continue sends them all the same.",
             _ => "Raise --max-connections or --timeout, or see why the client stood still.",
         };
-        Finding::new(
+        NOT_SENT.weighing(
             severity,
-            "not-sent",
             "Measured requests were never sent: the server had less load than the plan says.",
             format!(
                 "{} of {}; {} of them because an earlier turn of their session had failed.",

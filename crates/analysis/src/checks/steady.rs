@@ -3,20 +3,27 @@
 //! One cause, one finding: a freeze, a slower server, a growing queue and a start-up all move every series,
 //! and the first of these that is found is the one that is told.
 
-use super::{by_scope, percent};
+use super::{Check, by_scope, percent};
 use crate::limits::{RESIDENCE_TOLERANCE, STEADY_EXPECTED_S};
 use crate::run::Run;
 use crate::stability::{KeepsUp, StabilitySummary};
 use crate::steady::{Steadiness, SteadySeries};
 use crate::summary::Summary;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 
 /// The server works slower at the end than at the start.
-pub(super) fn slows_down(_: &Run, summary: &Summary) -> Option<Finding> {
+pub const SERVER_SLOWS_DOWN: Check = Check {
+    code: "server-slows-down",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: slows_down,
+};
+
+fn slows_down(_: &Run, summary: &Summary) -> Option<Finding> {
     let found = summary.slow_down?;
-    Some(Finding::new(
-        Severity::Warning,
-        "server-slows-down",
+    Some(SERVER_SLOWS_DOWN.found(
         format!(
             "The server became slower under the same load: a token took {:.1} times as long at the end \
              of the window as at its start.",
@@ -38,15 +45,22 @@ pub(super) fn slows_down(_: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// The server does not keep up with the arrivals.
-pub(super) fn unstable_load(_: &Run, summary: &Summary) -> Option<Finding> {
+pub const UNSTABLE_LOAD: Check = Check {
+    code: "unstable-load",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: unstable_load,
+};
+
+fn unstable_load(_: &Run, summary: &Summary) -> Option<Finding> {
     if !is_unstable(summary) {
         return None;
     }
     let found = summary.load.as_ref()?.stability.as_ref()?;
     let (first, last) = (found.inside.first()?, found.inside.last()?);
-    Some(Finding::new(
-        Severity::Warning,
-        "unstable-load",
+    Some(UNSTABLE_LOAD.found(
         "The server does not keep up with this load: the queue grows, and every latency depends on \
          how long the run was.",
         format!(
@@ -74,7 +88,16 @@ fn never_empty(found: &StabilitySummary) -> String {
 }
 
 /// The signs of saturation do not agree, or, for figures to publish, there are none.
-pub(super) fn stability_undecided(run: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const STABILITY_UNDECIDED: Check = Check {
+    code: "stability-undecided",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::ByScope,
+    limit: None,
+    test: stability_undecided,
+};
+
+fn stability_undecided(run: &Run, summary: &Summary) -> Option<Finding> {
     let found = summary.load.as_ref()?.stability.as_ref()?;
     let strict = run.manifest.plan.strict;
     let full = found.emptied == Some(false);
@@ -85,9 +108,8 @@ pub(super) fn stability_undecided(run: &Run, summary: &Summary) -> Option<Findin
         "It cannot be told whether the server keeps up: nothing shows when its queue was empty."
     };
     (found.answer == KeepsUp::Undecided && (full || strict)).then(|| {
-        Finding::new(
+        STABILITY_UNDECIDED.weighing(
             by_scope(run),
-            "stability-undecided",
             message,
             format!(
                 "{} arrived and {} ended in the window; trend of the requests in flight p = {}{}.",
@@ -102,7 +124,16 @@ pub(super) fn stability_undecided(run: &Run, summary: &Summary) -> Option<Findin
 }
 
 /// The start-up reaches into the window.
-pub(super) fn warmup_too_short(_: &Run, summary: &Summary) -> Option<Finding> {
+pub const WARMUP_TOO_SHORT: Check = Check {
+    code: "warmup-too-short",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: warmup_too_short,
+};
+
+fn warmup_too_short(_: &Run, summary: &Summary) -> Option<Finding> {
     let start_up = &summary.steady.as_ref()?.start_up;
     if is_explained(summary) || summary.warmup.requests == 0 {
         return None;
@@ -115,9 +146,7 @@ pub(super) fn warmup_too_short(_: &Run, summary: &Summary) -> Option<Finding> {
             percent(relative.abs())
         )
     });
-    Some(Finding::new(
-        Severity::Warning,
-        "warmup-too-short",
+    Some(WARMUP_TOO_SHORT.found(
         "The start-up outlasted the warm-up: the window's first part is not the steady server.",
         format!(
             "Warm-up {} s; the start-up ended {needed} s after the first request.{level}",
@@ -128,7 +157,16 @@ pub(super) fn warmup_too_short(_: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// Something drifts over the window.
-pub(super) fn drift(_: &Run, summary: &Summary) -> Option<Finding> {
+pub const DRIFT: Check = Check {
+    code: "drift",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: drift,
+};
+
+fn drift(_: &Run, summary: &Summary) -> Option<Finding> {
     let steady = summary.steady.as_ref()?;
     if is_explained(summary) || steady.start_up.answer == Steadiness::NotSteady {
         return None;
@@ -137,9 +175,7 @@ pub(super) fn drift(_: &Run, summary: &Summary) -> Option<Finding> {
     let drifting = drifting.filter(|s| s.answer == Steadiness::NotSteady);
     let list: Vec<String> = drifting.map(told).collect();
     (!list.is_empty()).then(|| {
-        Finding::new(
-            Severity::Warning,
-            "drift",
+        DRIFT.found(
             "The server was not the same over the window: figures over all of it describe no moment.",
             format!("{}.", list.join("; ")),
             "Look for what changed (caches that fill, throttling, other load), lengthen the warm-up, and \
@@ -202,7 +238,16 @@ fn froze_late(summary: &Summary) -> bool {
 }
 
 /// A window long enough for an answer gave none.
-pub(super) fn steady_undecided(_: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const STEADY_UNDECIDED: Check = Check {
+    code: "steady-undecided",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: steady_undecided,
+};
+
+fn steady_undecided(_: &Run, summary: &Summary) -> Option<Finding> {
     let steady = summary.steady.as_ref()?;
     let long = summary.window_s? >= STEADY_EXPECTED_S;
     if !long || steady.answer != Steadiness::Undecided || summary.requests.measured.total == 0 {
@@ -214,9 +259,7 @@ pub(super) fn steady_undecided(_: &Run, summary: &Summary) -> Option<Finding> {
     if steady.start_up.answer == Steadiness::Undecided {
         what.push("start-up (no steady part begins in the first half)");
     }
-    Some(Finding::new(
-        Severity::Note,
-        "steady-undecided",
+    Some(STEADY_UNDECIDED.found(
         "It cannot be told whether the window was steady.",
         format!("Undecided: {}.", what.join(", ")),
         "Measure longer, or repeat the run.",
@@ -224,12 +267,19 @@ pub(super) fn steady_undecided(_: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// Little's law on the run's own records does not hold.
-pub(super) fn residence_disagrees(_: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const RESIDENCE_DISAGREES: Check = Check {
+    code: "residence-disagrees",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Error),
+    limit: Some(RESIDENCE_TOLERANCE),
+    test: residence_disagrees,
+};
+
+fn residence_disagrees(_: &Run, summary: &Summary) -> Option<Finding> {
     let found = summary.load.as_ref()?.residence?;
     (found.difference > RESIDENCE_TOLERANCE).then(|| {
-        Finding::new(
-            Severity::Error,
-            "residence-disagrees",
+        RESIDENCE_DISAGREES.found(
             "Two ways to count the requests in flight disagree: the record contradicts itself.",
             format!(
                 "{} by number, {} by time in flight; {:.1e} apart, at most {RESIDENCE_TOLERANCE:.0e}.",

@@ -121,13 +121,13 @@ fn a_small_clean_run_says_what_its_percentiles_need() {
 
 #[test]
 fn findings_of_the_run_come_along_and_the_heaviest_is_first() {
-    let own = Finding::new(Severity::Warning, "probe", "", "", "");
+    let own = crate::raised::PROBE_UNSURE.found("", "", "");
     check(
         |run| {
             run.manifest().run_findings.push(own);
             run.manifest().client_health = Some(unwritten());
         },
-        &["error record-incomplete", "warning probe"],
+        &["error record-incomplete", "warning probe-unsure"],
     );
 }
 

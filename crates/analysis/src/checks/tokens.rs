@@ -1,20 +1,29 @@
 //! Token counts: asked, delivered, counted.
 
-use super::{count, counted, percent};
+use super::{Check, count, counted, percent};
 use crate::limits::{
-    CACHED_PROMPT, CHAT_OVERHEAD_TOKENS, COMPLETIONS_OVERHEAD_TOKENS, FORMLESS_PROMPTS,
-    LENGTH_NOT_OBEYED, TOKENS_DISAGREE,
+    self, CACHED_PROMPT, CHAT_OVERHEAD_TOKENS, COMPLETIONS_OVERHEAD_TOKENS, FORMLESS_PROMPTS,
+    TOKENS_DISAGREE,
 };
 use crate::prefix_cache::HitSource;
 use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::environment::Fate;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 use infermeter_core::plan::{Plan, PrefixMode, PromptCount};
 use infermeter_metrics::token_counts::{OffLength, PromptDifference};
 
 /// Answers were not as long as asked. No doubt where the plan lets them end by themselves.
-pub(super) fn length_not_obeyed(run: &Run, summary: &Summary) -> Option<Finding> {
+pub const LENGTH_NOT_OBEYED: Check = Check {
+    code: "length-not-obeyed",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::UpTo(Severity::Warning),
+    limit: Some(limits::LENGTH_NOT_OBEYED),
+    test: length_not_obeyed,
+};
+
+fn length_not_obeyed(run: &Run, summary: &Summary) -> Option<Finding> {
     if summary
         .usage
         .as_ref()
@@ -26,17 +35,16 @@ pub(super) fn length_not_obeyed(run: &Run, summary: &Summary) -> Option<Finding>
     let tokens = &summary.tokens;
     let share = tokens
         .not_obeyed_share()
-        .filter(|s| *s > LENGTH_NOT_OBEYED)?;
+        .filter(|s| *s > limits::LENGTH_NOT_OBEYED)?;
     let off = &tokens.output_off;
     let forced = (off.cut_short + off.too_long) as f64 / tokens.output_known as f64;
-    let own_end = has_own_end(&run.manifest.plan) && forced <= LENGTH_NOT_OBEYED;
-    Some(Finding::new(
-        if own_end {
-            Severity::Note
-        } else {
-            Severity::Warning
-        },
-        "length-not-obeyed",
+    let own_end = has_own_end(&run.manifest.plan) && forced <= limits::LENGTH_NOT_OBEYED;
+    let severity = match own_end {
+        true => Severity::Note,
+        false => Severity::Warning,
+    };
+    Some(LENGTH_NOT_OBEYED.weighing(
+        severity,
         format!(
             "{} of the answers do not have the length asked for.",
             percent(share)
@@ -93,20 +101,24 @@ fn off_length(off: &OffLength) -> String {
 }
 
 /// Usage and the chunks' own counts differ by more than 1 token and 1 %.
-pub(super) fn counts_disagree(_: &Run, summary: &Summary) -> Option<Finding> {
+pub const TOKEN_COUNTS_DISAGREE: Check = Check {
+    code: "token-counts-disagree",
+    scope: Scope::Run,
+    dimension: Dimension::MetricDesign,
+    weight: Weight::NoteUpToLimit,
+    limit: Some(TOKENS_DISAGREE),
+    test: counts_disagree,
+};
+
+fn counts_disagree(_: &Run, summary: &Summary) -> Option<Finding> {
     let tokens = &summary.tokens;
     if tokens.disagreeing == 0 {
         return None;
     }
     let share = tokens.disagreeing as f64 / tokens.comparable as f64;
-    let severity = if share > TOKENS_DISAGREE {
-        Severity::Warning
-    } else {
-        Severity::Note
-    };
-    Some(Finding::new(
+    let severity = TOKEN_COUNTS_DISAGREE.weigh(share)?;
+    Some(TOKEN_COUNTS_DISAGREE.weighing(
         severity,
-        "token-counts-disagree",
         "The tokens of the chunks do not add up to the server's usage.",
         format!(
             "{} of {} answers ({}) differ by more than 1 token and 1 %.",
@@ -119,8 +131,38 @@ pub(super) fn counts_disagree(_: &Run, summary: &Summary) -> Option<Finding> {
     ))
 }
 
+/// Prompts count for more tokens than their texts, for a reason that is known.
+pub(super) const PROMPT_OVERHEAD: Check = Check {
+    code: "prompt-overhead",
+    scope: Scope::Run,
+    dimension: Dimension::MetricDesign,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: |run, summary| PROMPT_OVERHEAD.only(prompt_tokens(run, summary)),
+};
+
+/// They do not count for what the chat template makes of them.
+pub(super) const TEMPLATE_MISMATCH: Check = Check {
+    code: "template-mismatch",
+    scope: Scope::Run,
+    dimension: Dimension::MetricDesign,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: |run, summary| TEMPLATE_MISMATCH.only(prompt_tokens(run, summary)),
+};
+
+/// They count for another number of tokens, for no reason that is known.
+pub const PROMPT_TOKENS_DISAGREE: Check = Check {
+    code: "prompt-tokens-disagree",
+    scope: Scope::Run,
+    dimension: Dimension::MetricDesign,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: |run, summary| PROMPT_TOKENS_DISAGREE.only(prompt_tokens(run, summary)),
+};
+
 /// The server counted other prompt tokens than were asked for.
-pub(super) fn prompt_tokens(run: &Run, summary: &Summary) -> Option<Finding> {
+fn prompt_tokens(run: &Run, summary: &Summary) -> Option<Finding> {
     if run.manifest.plan.has_live_history() {
         // Nobody asked for a length of the server's own words.
         return None;
@@ -141,9 +183,7 @@ pub(super) fn prompt_tokens(run: &Run, summary: &Summary) -> Option<Finding> {
         count(prompt.outliers)
     );
     if carries_more(run) {
-        return Some(Finding::new(
-            Severity::Note,
-            "prompt-overhead",
+        return Some(PROMPT_OVERHEAD.found(
             "Definitions of tools and images count as prompt tokens, too.",
             evidence,
             "Nothing to do; the lengths of the texts are not checked against the server's count.",
@@ -157,9 +197,7 @@ pub(super) fn prompt_tokens(run: &Run, summary: &Summary) -> Option<Finding> {
         return Some(prompt_disagreement(&prompt, evidence));
     }
     (prompt.median != 0 && has_template).then(|| {
-        Finding::new(
-            Severity::Note,
-            "prompt-overhead",
+        PROMPT_OVERHEAD.found(
             format!(
                 "The chat template adds {} tokens to each prompt.",
                 prompt.median
@@ -215,9 +253,7 @@ fn template_planned(run: &Run) -> Option<i64> {
 }
 
 fn template_mismatch(planned: i64, evidence: String) -> Finding {
-    Finding::new(
-        Severity::Warning,
-        "template-mismatch",
+    TEMPLATE_MISMATCH.found(
         "The server counts other prompt tokens than the chat template given makes.",
         format!("By the template the difference should be {planned}. {evidence}"),
         "Give the template and the tokenizer that the server uses (--chat-template, --tokenizer), \
@@ -231,18 +267,36 @@ fn prompt_disagreement(prompt: &PromptDifference, evidence: String) -> Finding {
     } else {
         "The server counts other prompt tokens than were asked for, by more than a template adds."
     };
-    Finding::new(
-        Severity::Warning,
-        "prompt-tokens-disagree",
+    PROMPT_TOKENS_DISAGREE.found(
         message,
         evidence,
         "Give the model's own tokenizer with --tokenizer path/to/tokenizer.json.",
     )
 }
 
+/// Prompts were found in the server's prefix cache, as the workload means it.
+pub(super) const PREFIX_CACHE_SHARED: Check = Check {
+    code: "prefix-cache-shared",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: |run, summary| PREFIX_CACHE_SHARED.only(cached_prompts(run, summary)),
+};
+
+/// They were found there though nothing was to be shared.
+pub const PREFIX_CACHE_HIT: Check = Check {
+    code: "prefix-cache-hit",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: |run, summary| PREFIX_CACHE_HIT.only(cached_prompts(run, summary)),
+};
+
 /// Prompts were found in the server's prefix cache: as the workload means it, up to what a cache
 /// without limit would hold of it, or though nothing was to be shared.
-pub(super) fn cached_prompts(run: &Run, summary: &Summary) -> Option<Finding> {
+fn cached_prompts(run: &Run, summary: &Summary) -> Option<Finding> {
     let cache = summary.prefix_cache.as_ref()?;
     let found = cache.realised.as_ref()?;
     let source = match found.source {
@@ -265,9 +319,7 @@ pub(super) fn cached_prompts(run: &Run, summary: &Summary) -> Option<Finding> {
         let asked = cache
             .asked
             .map(|share| format!("; {} was asked for", percent(share)));
-        return Some(Finding::new(
-            Severity::Note,
-            "prefix-cache-shared",
+        return Some(PREFIX_CACHE_SHARED.found(
             format!(
                 "{taken}; a cache without limit would hold {} of this workload's{}.",
                 percent(meant),
@@ -291,19 +343,20 @@ pub(super) fn cached_prompts(run: &Run, summary: &Summary) -> Option<Finding> {
     // The template's first tokens are the same in every prompt: any cache holds them, and they are
     // nothing that this workload shares.
     let own = found.share - summary.tokens.template_share();
-    (own > CACHED_PROMPT).then(|| {
-        Finding::new(
-            Severity::Warning,
-            "prefix-cache-hit",
-            format!("{taken}."),
-            evidence,
-            advice,
-        )
-    })
+    (own > CACHED_PROMPT).then(|| PREFIX_CACHE_HIT.found(format!("{taken}."), evidence, advice))
 }
 
 /// Tokens that could not be counted, or only by spreading usage.
-pub(super) fn unknown_counts(_: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const TOKEN_COUNTS_UNKNOWN: Check = Check {
+    code: "token-counts-unknown",
+    scope: Scope::Run,
+    dimension: Dimension::MetricDesign,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: unknown_counts,
+};
+
+fn unknown_counts(_: &Run, summary: &Summary) -> Option<Finding> {
     let throughput = summary.throughput.as_ref();
     let spread = throughput.map_or(0, |t| t.responses_spread_evenly);
     let uncounted = throughput.map_or(0, |t| t.uncounted_chunks);
@@ -312,9 +365,7 @@ pub(super) fn unknown_counts(_: &Run, summary: &Summary) -> Option<Finding> {
     if spread == 0 && uncounted == 0 && without_usage == 0 {
         return None;
     }
-    Some(Finding::new(
-        Severity::Note,
-        "token-counts-unknown",
+    Some(TOKEN_COUNTS_UNKNOWN.found(
         "Some tokens could not be counted: ITL and smoothed ITL leave those answers out, and \
          output throughput is approximate or too low by them.",
         format!(
@@ -327,16 +378,23 @@ pub(super) fn unknown_counts(_: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// The server says nothing about output tokens: figures per token rest on the tokenizer's count.
-pub(super) fn estimated(run: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const TOKENS_ESTIMATED: Check = Check {
+    code: "tokens-estimated",
+    scope: Scope::Run,
+    dimension: Dimension::MetricDesign,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: estimated,
+};
+
+fn estimated(run: &Run, summary: &Summary) -> Option<Finding> {
     let answers = summary.tokens.estimated;
     let inside = summary
         .throughput
         .as_ref()
         .map_or(0, |t| t.responses_estimated);
     (answers + inside > 0).then(|| {
-        Finding::new(
-            Severity::Note,
-            "tokens-estimated",
+        TOKENS_ESTIMATED.found(
             "The server does not count the output tokens of some answers: TPOT, NTPOT and output \
              throughput rest on an estimate, and ITL and smoothed ITL leave those answers out.",
             format!(
@@ -354,13 +412,20 @@ pub(super) fn estimated(run: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// Chunks carry several tokens: the gap between them is not the time per token.
-pub(super) fn multi_token_chunks(_: &Run, summary: &Summary) -> Option<Finding> {
+pub const MULTI_TOKEN_CHUNKS: Check = Check {
+    code: "multi-token-chunks",
+    scope: Scope::Run,
+    dimension: Dimension::MetricDesign,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: multi_token_chunks,
+};
+
+fn multi_token_chunks(_: &Run, summary: &Summary) -> Option<Finding> {
     let chunks = summary.latency.tokens_per_chunk.as_ref()?;
     let mean = chunks.mean?.value;
     summary.latency.multi_token_chunks.then(|| {
-        Finding::new(
-            Severity::Note,
-            "multi-token-chunks",
+        MULTI_TOKEN_CHUNKS.found(
             "Chunks carry several tokens: chunk gap is not ITL.",
             format!(
                 "{mean:.2} tokens per chunk on average, {:.0} at most.",

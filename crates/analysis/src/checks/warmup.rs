@@ -1,21 +1,29 @@
 //! The warm-up.
 
+use super::Check;
 use super::counted;
 use crate::limits::{BAND_SHARE, SHORT_WINDOW_S};
 use crate::run::Run;
 use crate::summary::Summary;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 use infermeter_core::request::length_band;
 use infermeter_core::schedule::Phase;
 use infermeter_metrics::facts::RequestFacts;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The measured window began on a cold server.
-pub(super) fn no_warmup(_: &Run, summary: &Summary) -> Option<Finding> {
+pub const NO_WARMUP: Check = Check {
+    code: "no-warmup",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: no_warmup,
+};
+
+fn no_warmup(_: &Run, summary: &Summary) -> Option<Finding> {
     (summary.warmup.requests == 0).then(|| {
-        Finding::new(
-            Severity::Warning,
-            "no-warmup",
+        NO_WARMUP.found(
             "No warm-up: the measured window includes the start of load.",
             format!(
                 "Asked for: {}; no request came before the window.",
@@ -27,13 +35,20 @@ pub(super) fn no_warmup(_: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// The default warm-up of short windows.
-pub(super) fn short_warmup(run: &Run, summary: &Summary) -> Option<Finding> {
+pub const SHORT_WARMUP: Check = Check {
+    code: "short-warmup",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: short_warmup,
+};
+
+fn short_warmup(run: &Run, summary: &Summary) -> Option<Finding> {
     let plan = &run.manifest.plan;
     let short = plan.duration?.as_seconds() <= SHORT_WINDOW_S;
     (plan.warmup.is_none() && short && summary.warmup.requests > 0).then(|| {
-        Finding::new(
-            Severity::Note,
-            "short-warmup",
+        SHORT_WARMUP.found(
             "The warm-up is the short one of windows up to 60 s.",
             format!(
                 "{} before the window, {}.",
@@ -47,7 +62,16 @@ pub(super) fn short_warmup(run: &Run, summary: &Summary) -> Option<Finding> {
 
 /// Prompt lengths, by factors of two, that the window has and the warm-up had not: their first
 /// requests may have met a cold path (a graph to capture, a kernel to compile).
-pub(super) fn unwarmed_lengths(run: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) const UNWARMED_LENGTHS: Check = Check {
+    code: "unwarmed-lengths",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: unwarmed_lengths,
+};
+
+fn unwarmed_lengths(run: &Run, summary: &Summary) -> Option<Finding> {
     if summary.warmup.requests == 0 {
         return None;
     }
@@ -71,9 +95,7 @@ pub(super) fn unwarmed_lengths(run: &Run, summary: &Summary) -> Option<Finding> 
         })
         .collect();
     (!cold.is_empty()).then(|| {
-        Finding::new(
-            Severity::Note,
-            "unwarmed-lengths",
+        UNWARMED_LENGTHS.found(
             "Some prompt lengths of the window did not occur in the warm-up.",
             format!("{}.", cold.join(", ")),
             "Use a longer --warmup.",

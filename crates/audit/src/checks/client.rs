@@ -1,104 +1,115 @@
 //! Checks of the client that measured: its cost against its cores, and what it kept in flight.
 
-use crate::check::{Answer, Check, Checked, Dimension, Missing, Need, Scope, Test, fail_if};
+use crate::check::{
+    Answer, Check, Checked, Dimension, Missing, Need, OwnRun, Question, Scope, Test, fail_if,
+};
 use crate::client_cost::Client;
 use crate::facts::{Facts, LoadModel, Metric, SetupItem};
 use crate::limits;
 use crate::number::figure;
-use infermeter_core::finding::Severity;
+use infermeter_analysis::{checks, raised};
+use infermeter_core::finding::{Severity, Weight};
 
 /// The checks of this file.
 pub(super) const CHECKS: &[Check] = &[
     Check {
         code: "client-bound-likely",
-        severity: Severity::Warning,
         scope: Scope::Run,
         dimension: Dimension::EvaluationSetup,
-        message: "The client was probably the bottleneck.",
-        advice: "Share the load between clients, or use a lighter one; else quote this error.",
-        test: Test::One(client_bound_likely),
+        weight: Weight::Always(Severity::Warning),
+        limit: None,
+        test: Question {
+            message: "The client was probably the bottleneck.",
+            advice: "Share the load between clients, or use a lighter one; else quote this error.",
+            run: OwnRun::Silent,
+            test: Test::One(client_bound_likely),
+        },
     },
     Check {
         code: "concurrency-disagrees",
-        severity: Severity::Warning,
         scope: Scope::Run,
         dimension: Dimension::EvaluationSetup,
-        message: "The configured concurrency was not in flight.",
-        advice: "Quote the mean in flight; look for what the client does between an answer and the next request.",
-        test: Test::One(concurrency_disagrees),
+        weight: Weight::Always(Severity::Warning),
+        limit: None,
+        test: Question {
+            message: "The configured concurrency was not in flight.",
+            advice: "Quote the mean in flight; look for what the client does between an answer and the next request.",
+            run: OwnRun::Silent,
+            test: Test::One(concurrency_disagrees),
+        },
     },
-    Check {
-        code: "client-stood-still",
-        severity: Severity::Error,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "The client stood still for a part of the run.",
-        advice: "Measure again, with a client that nobody stops or throttles.",
-        test: Test::One(own),
-    },
-    Check {
-        code: "uncertain-instants",
-        severity: Severity::Warning,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "Instants are known to an interval only.",
-        advice: "Use more threads or a quieter machine.",
-        test: Test::One(own),
-    },
-    Check {
-        code: "program-stamps",
-        severity: Severity::Warning,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "Responses were stamped by the program, not by the kernel.",
-        advice: "Run where the kernel stamps.",
-        test: Test::One(own),
-    },
-    Check {
-        code: "outside-calibration",
-        severity: Severity::Warning,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "The load is above what the client was proven for.",
-        advice: "Calibrate fully, or lower the load.",
-        test: Test::One(own),
-    },
-    Check {
-        code: "clock-step",
-        severity: Severity::Note,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "The real-time clock jumped.",
-        advice: "Let the clock settle before measuring.",
-        test: Test::One(own),
-    },
-    Check {
-        code: "record-incomplete",
-        severity: Severity::Error,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "The record is incomplete.",
-        advice: "Free space and measure again.",
-        test: Test::One(own),
-    },
-    Check {
-        code: "recovered",
-        severity: Severity::Warning,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "The record was recovered from a journal.",
-        advice: "Read it as a shorter run, or measure again.",
-        test: Test::One(own),
-    },
-    Check {
-        code: "record-altered",
-        severity: Severity::Error,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "The record was changed after the run.",
-        advice: "Take the record from where it was measured.",
-        test: Test::One(own),
-    },
+    checks::CLIENT_STOOD_STILL.asking(
+        Weight::Always(Severity::Error),
+        Question {
+            message: "The client stood still for a part of the run.",
+            advice: "Measure again, with a client that nobody stops or throttles.",
+            run: OwnRun::Judges,
+            test: Test::One(own),
+        },
+    ),
+    checks::UNCERTAIN_INSTANTS.asking(
+        Weight::Always(Severity::Warning),
+        Question {
+            message: "Instants are known to an interval only.",
+            advice: "Use more threads or a quieter machine.",
+            run: OwnRun::Judges,
+            test: Test::One(own),
+        },
+    ),
+    checks::PROGRAM_STAMPS.asking(
+        Weight::Always(Severity::Warning),
+        Question {
+            message: "Responses were stamped by the program, not by the kernel.",
+            advice: "Run where the kernel stamps.",
+            run: OwnRun::Judges,
+            test: Test::One(own),
+        },
+    ),
+    checks::OUTSIDE_CALIBRATION.asking(
+        Weight::Always(Severity::Warning),
+        Question {
+            message: "The load is above what the client was proven for.",
+            advice: "Calibrate fully, or lower the load.",
+            run: OwnRun::Judges,
+            test: Test::One(own),
+        },
+    ),
+    checks::CLOCK_STEP.asking(
+        Weight::Always(Severity::Note),
+        Question {
+            message: "The real-time clock jumped.",
+            advice: "Let the clock settle before measuring.",
+            run: OwnRun::Judges,
+            test: Test::One(own),
+        },
+    ),
+    checks::RECORD_INCOMPLETE.asking(
+        Weight::Always(Severity::Error),
+        Question {
+            message: "The record is incomplete.",
+            advice: "Free space and measure again.",
+            run: OwnRun::Judges,
+            test: Test::One(own),
+        },
+    ),
+    raised::RECOVERED.asking(
+        Weight::Always(Severity::Warning),
+        Question {
+            message: "The record was recovered from a journal.",
+            advice: "Read it as a shorter run, or measure again.",
+            run: OwnRun::Judges,
+            test: Test::One(own),
+        },
+    ),
+    raised::RECORD_ALTERED.asking(
+        Weight::Always(Severity::Error),
+        Question {
+            message: "The record was changed after the run.",
+            advice: "Take the record from where it was measured.",
+            run: OwnRun::Judges,
+            test: Test::One(own),
+        },
+    ),
 ];
 
 /// Chunks per second, and whether tokens stand for them.

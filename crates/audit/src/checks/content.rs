@@ -1,85 +1,96 @@
 //! Checks of what was answered: failures, counts, lengths, finish reasons.
 
-use crate::check::{Answer, Check, Checked, Dimension, Missing, Need, Scope, Test, fail_if};
+use crate::check::{
+    Answer, Check, Checked, Dimension, Missing, Need, OwnRun, Question, Scope, Test, fail_if,
+};
 use crate::facts::{Facts, TokenSource};
 use crate::limits;
 use crate::number::{counted, figure, percent};
 use crate::shape::{ALL_REQUESTS, output_lengths};
-use infermeter_core::finding::Severity;
+use infermeter_analysis::checks;
+use infermeter_core::finding::{Severity, Weight};
 
 /// The checks of this file.
 pub(super) const CHECKS: &[Check] = &[
-    Check {
-        code: "nothing-measured",
-        severity: Severity::Error,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "No request completed.",
-        advice: "Look at the errors.",
-        test: Test::One(nothing_measured),
-    },
-    Check {
-        code: "failures",
-        severity: Severity::Warning,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "Requests failed.",
-        advice: "Latencies are those of the others; find the reason, lower the load.",
-        test: Test::One(failures),
-    },
-    Check {
-        code: "conservation",
-        severity: Severity::Error,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "Requests are missing or counted twice.",
-        advice: "Find out what became of them.",
-        test: Test::One(conservation),
-    },
+    checks::NOTHING_MEASURED.asking(
+        Weight::Always(Severity::Error),
+        Question {
+            message: "No request completed.",
+            advice: "Look at the errors.",
+            run: OwnRun::Judges,
+            test: Test::One(nothing_measured),
+        },
+    ),
+    checks::FAILURES.asking(
+        Weight::Always(Severity::Warning),
+        Question {
+            message: "Requests failed.",
+            advice: "Latencies are those of the others; find the reason, lower the load.",
+            run: OwnRun::Judges,
+            test: Test::One(failures),
+        },
+    ),
+    checks::CONSERVATION.asking(
+        Weight::Always(Severity::Error),
+        Question {
+            message: "Requests are missing or counted twice.",
+            advice: "Find out what became of them.",
+            run: OwnRun::Judges,
+            test: Test::One(conservation),
+        },
+    ),
     Check {
         code: "errors-counted-as-success",
-        severity: Severity::Error,
         scope: Scope::Run,
         dimension: Dimension::EvaluationSetup,
-        message: "Failed requests count as completed.",
-        advice: "Count an answer with an error as a failure.",
-        test: Test::One(errors_counted_as_success),
+        weight: Weight::Always(Severity::Error),
+        limit: None,
+        test: Question {
+            message: "Failed requests count as completed.",
+            advice: "Count an answer with an error as a failure.",
+            run: OwnRun::Silent,
+            test: Test::One(errors_counted_as_success),
+        },
     },
-    Check {
-        code: "empty-answers",
-        severity: Severity::Error,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "Answers without a token count as completed.",
-        advice: "Count them as failures.",
-        test: Test::One(empty_answers),
-    },
-    Check {
-        code: "length-not-obeyed",
-        severity: Severity::Warning,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "Answers do not have the length asked for.",
-        advice: "Make the server ignore the end token, or say that lengths are its own.",
-        test: Test::One(length_not_obeyed),
-    },
-    Check {
-        code: "resent",
-        severity: Severity::Note,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "Requests were sent again.",
-        advice: "Count the first attempt in their latency, and report retries.",
-        test: Test::One(resent),
-    },
+    checks::EMPTY_ANSWERS.asking(
+        Weight::Always(Severity::Error),
+        Question {
+            message: "Answers without a token count as completed.",
+            advice: "Count them as failures.",
+            run: OwnRun::Silent,
+            test: Test::One(empty_answers),
+        },
+    ),
+    checks::LENGTH_NOT_OBEYED.asking(
+        Weight::Always(Severity::Warning),
+        Question {
+            message: "Answers do not have the length asked for.",
+            advice: "Make the server ignore the end token, or say that lengths are its own.",
+            run: OwnRun::Judges,
+            test: Test::One(length_not_obeyed),
+        },
+    ),
+    checks::RESENT.asking(
+        Weight::Always(Severity::Note),
+        Question {
+            message: "Requests were sent again.",
+            advice: "Count the first attempt in their latency, and report retries.",
+            run: OwnRun::Judges,
+            test: Test::One(resent),
+        },
+    ),
     Check {
         code: "truncated-answers",
-        severity: Severity::Note,
         scope: Scope::Run,
         dimension: Dimension::EvaluationSetup,
-        message: "Answers were cut at a limit.",
-        advice: "Raise the limit, or declare it.",
-        test: Test::One(truncated_answers),
+        weight: Weight::Always(Severity::Note),
+        limit: None,
+        test: Question {
+            message: "Answers were cut at a limit.",
+            advice: "Raise the limit, or declare it.",
+            run: OwnRun::Silent,
+            test: Test::One(truncated_answers),
+        },
     },
 ];
 

@@ -1,214 +1,237 @@
 //! Checks of the load: warm-up, length, load model, arrivals, delivery, steadiness, caches.
 
-use crate::check::{Answer, Check, Checked, Dimension, Missing, Need, Scope, Test, fail_if};
+use crate::check::{
+    Answer, Check, Checked, Dimension, Missing, Need, OwnRun, Question, Scope, Test, fail_if,
+};
 use crate::facts::{Arrivals, Facts, LoadModel, Request, SetupItem, TokenSource};
 use crate::import::SAME_HOST;
 use crate::limits;
 use crate::number::{counted, figure, percent};
 use crate::shape::in_order;
-use infermeter_core::finding::Severity;
+use infermeter_analysis::checks;
+use infermeter_core::finding::{Severity, Weight};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The checks of this file.
 pub(super) const CHECKS: &[Check] = &[
+    checks::NO_WARMUP.asking(
+        Weight::Always(Severity::Warning),
+        Question {
+            message: "Nothing came before the measurement.",
+            advice: "Send 30 s and 50 requests of the same distribution first, and do not measure them.",
+            run: OwnRun::Judges,
+            test: Test::One(no_warmup),
+        },
+    ),
     Check {
-        code: "no-warmup",
-        severity: Severity::Warning,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "Nothing came before the measurement.",
-        advice: "Send 30 s and 50 requests of the same distribution first, and do not measure them.",
-        test: Test::One(no_warmup),
-    },
-    Check {
-        code: "short-warmup",
-        severity: Severity::Warning,
+        code: checks::SHORT_WARMUP.code,
         scope: Scope::Publication,
         dimension: Dimension::EvaluationSetup,
-        message: "The warm-up is shorter than a published result needs.",
-        advice: "Warm up for 30 s and 50 requests at least.",
-        test: Test::One(short_warmup),
+        weight: Weight::Always(Severity::Warning),
+        limit: None,
+        test: Question {
+            message: "The warm-up is shorter than a published result needs.",
+            advice: "Warm up for 30 s and 50 requests at least.",
+            run: OwnRun::Silent,
+            test: Test::One(short_warmup),
+        },
     },
-    Check {
-        code: "short-level",
-        severity: Severity::Warning,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "The measurement is too short for its load.",
-        advice: "Measure each load for 60 s at least; longer near capacity.",
-        test: Test::One(short_level),
-    },
-    Check {
-        code: "closed-loop",
-        severity: Severity::Warning,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "Latencies come from a closed loop.",
-        advice: "Measure latency under an open loop; name the closed loop where it is the point.",
-        test: Test::One(closed_loop),
-    },
+    checks::SHORT_LEVEL.asking(
+        Weight::Always(Severity::Warning),
+        Question {
+            message: "The measurement is too short for its load.",
+            advice: "Measure each load for 60 s at least; longer near capacity.",
+            run: OwnRun::Silent,
+            test: Test::One(short_level),
+        },
+    ),
+    checks::CLOSED_LOOP.asking(
+        Weight::Always(Severity::Warning),
+        Question {
+            message: "Latencies come from a closed loop.",
+            advice: "Measure latency under an open loop; name the closed loop where it is the point.",
+            run: OwnRun::Judges,
+            test: Test::One(closed_loop),
+        },
+    ),
     Check {
         code: "all-at-once",
-        severity: Severity::Warning,
         scope: Scope::Run,
         dimension: Dimension::EvaluationSetup,
-        message: "All requests were sent at once.",
-        advice: "Give a rate, or call the figures those of a batch.",
-        test: Test::One(all_at_once),
+        weight: Weight::Always(Severity::Warning),
+        limit: None,
+        test: Question {
+            message: "All requests were sent at once.",
+            advice: "Give a rate, or call the figures those of a batch.",
+            run: OwnRun::Silent,
+            test: Test::One(all_at_once),
+        },
     },
-    Check {
-        code: "constant-arrivals",
-        severity: Severity::Note,
-        scope: Scope::Publication,
-        dimension: Dimension::EvaluationSetup,
-        message: "Arrivals come in equal gaps.",
-        advice: "Use Poisson arrivals or a trace; real load has bursts.",
-        test: Test::One(constant_arrivals),
-    },
-    Check {
-        code: "load-not-delivered",
-        severity: Severity::Warning,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "Fewer requests were sent per second than asked for.",
-        advice: "Use a stronger client, more connections, or quote the rate that was sent.",
-        test: Test::One(load_not_delivered),
-    },
-    Check {
-        code: "send-lag",
-        severity: Severity::Warning,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "Requests were sent late by the client itself.",
-        advice: "Use a stronger client, and count latency from the intended instant.",
-        test: Test::One(send_lag),
-    },
-    Check {
-        code: "single-load-level",
-        severity: Severity::Warning,
-        scope: Scope::Publication,
-        dimension: Dimension::EvaluationSetup,
-        message: "There is one load only.",
-        advice: "Measure a sweep of loads, from light to past the knee.",
-        test: Test::Side(single_load_level),
-    },
+    checks::CONSTANT_ARRIVALS.asking(
+        Weight::Always(Severity::Note),
+        Question {
+            message: "Arrivals come in equal gaps.",
+            advice: "Use Poisson arrivals or a trace; real load has bursts.",
+            run: OwnRun::Silent,
+            test: Test::One(constant_arrivals),
+        },
+    ),
+    checks::LOAD_NOT_DELIVERED.asking(
+        Weight::Always(Severity::Warning),
+        Question {
+            message: "Fewer requests were sent per second than asked for.",
+            advice: "Use a stronger client, more connections, or quote the rate that was sent.",
+            run: OwnRun::Judges,
+            test: Test::One(load_not_delivered),
+        },
+    ),
+    checks::SEND_LAG.asking(
+        Weight::Always(Severity::Warning),
+        Question {
+            message: "Requests were sent late by the client itself.",
+            advice: "Use a stronger client, and count latency from the intended instant.",
+            run: OwnRun::Judges,
+            test: Test::One(send_lag),
+        },
+    ),
+    checks::SINGLE_LOAD_LEVEL.asking(
+        Weight::Always(Severity::Warning),
+        Question {
+            message: "There is one load only.",
+            advice: "Measure a sweep of loads, from light to past the knee.",
+            run: OwnRun::Silent,
+            test: Test::Side(single_load_level),
+        },
+    ),
     Check {
         code: "knee-not-reached",
-        severity: Severity::Note,
         scope: Scope::Sweep,
         dimension: Dimension::EvaluationSetup,
-        message: "The sweep ends before the knee.",
-        advice: "Add loads until throughput stops following them.",
-        test: Test::Side(knee_not_reached),
+        weight: Weight::Always(Severity::Note),
+        limit: None,
+        test: Question {
+            message: "The sweep ends before the knee.",
+            advice: "Add loads until throughput stops following them.",
+            run: OwnRun::Silent,
+            test: Test::Side(knee_not_reached),
+        },
     },
-    Check {
-        code: "single-configuration",
-        severity: Severity::Note,
-        scope: Scope::Publication,
-        dimension: Dimension::EvaluationSetup,
-        message: "There is one configuration of the server only.",
-        advice: "Measure the settings that a reader would try: parallelism, batch limits, caches.",
-        test: Test::Side(single_configuration),
-    },
-    Check {
-        code: "single-dataset",
-        severity: Severity::Note,
-        scope: Scope::Publication,
-        dimension: Dimension::EvaluationSetup,
-        message: "There is one workload only.",
-        advice: "Measure at least two classes of requests, such as chat and long context.",
-        test: Test::Side(single_dataset),
-    },
-    Check {
-        code: "fixed-prompt-length",
-        severity: Severity::Warning,
-        scope: Scope::Publication,
-        dimension: Dimension::EvaluationSetup,
-        message: "Every prompt has one length.",
-        advice: "Draw lengths from a distribution or a trace.",
-        test: Test::One(fixed_prompt_length),
-    },
-    Check {
-        code: "host-shared-with-server",
-        severity: Severity::Warning,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "Client and server ran on one host.",
-        advice: "Use another machine, or separate cores, and say so.",
-        test: Test::One(host_shared_with_server),
-    },
-    Check {
-        code: "connections-opened-inside",
-        severity: Severity::Warning,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "Connections were opened inside measured requests.",
-        advice: "Reuse connections, and open them before the measurement.",
-        test: Test::One(connections_opened_inside),
-    },
-    Check {
-        code: "verbose-server-logging",
-        severity: Severity::Note,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "The server logged verbosely.",
-        advice: "Turn request logging and debug levels off while measuring.",
-        test: Test::One(verbose_server_logging),
-    },
-    Check {
-        code: "interrupted",
-        severity: Severity::Warning,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "The run did not end as planned.",
-        advice: "Repeat it, or quote it as a shorter run.",
-        test: Test::One(interrupted),
-    },
-    Check {
-        code: "prefix-cache-hit",
-        severity: Severity::Warning,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "Prompts were served from a prefix cache.",
-        advice: "Salt the prompts, or declare the hit rate as part of the workload.",
-        test: Test::One(prefix_cache_hit),
-    },
-    Check {
-        code: "cache-hits-undeclared",
-        severity: Severity::Note,
-        scope: Scope::Publication,
-        dimension: Dimension::EvaluationSetup,
-        message: "A prefix cache was on and its hit rate is not stated.",
-        advice: "State the hit rate, or turn the cache off.",
-        test: Test::One(cache_hits_undeclared),
-    },
+    checks::SINGLE_CONFIGURATION.asking(
+        Weight::Always(Severity::Note),
+        Question {
+            message: "There is one configuration of the server only.",
+            advice: "Measure the settings that a reader would try: parallelism, batch limits, caches.",
+            run: OwnRun::Silent,
+            test: Test::Side(single_configuration),
+        },
+    ),
+    checks::SINGLE_DATASET.asking(
+        Weight::Always(Severity::Note),
+        Question {
+            message: "There is one workload only.",
+            advice: "Measure at least two classes of requests, such as chat and long context.",
+            run: OwnRun::Silent,
+            test: Test::Side(single_dataset),
+        },
+    ),
+    checks::FIXED_PROMPT_LENGTH.asking(
+        Weight::Always(Severity::Warning),
+        Question {
+            message: "Every prompt has one length.",
+            advice: "Draw lengths from a distribution or a trace.",
+            run: OwnRun::Silent,
+            test: Test::One(fixed_prompt_length),
+        },
+    ),
+    checks::HOST_SHARED_WITH_SERVER.asking(
+        Weight::Always(Severity::Warning),
+        Question {
+            message: "Client and server ran on one host.",
+            advice: "Use another machine, or separate cores, and say so.",
+            run: OwnRun::Judges,
+            test: Test::One(host_shared_with_server),
+        },
+    ),
+    checks::CONNECTIONS_OPENED_INSIDE.asking(
+        Weight::Always(Severity::Warning),
+        Question {
+            message: "Connections were opened inside measured requests.",
+            advice: "Reuse connections, and open them before the measurement.",
+            run: OwnRun::Judges,
+            test: Test::One(connections_opened_inside),
+        },
+    ),
+    checks::VERBOSE_SERVER_LOGGING.asking(
+        Weight::Always(Severity::Note),
+        Question {
+            message: "The server logged verbosely.",
+            advice: "Turn request logging and debug levels off while measuring.",
+            run: OwnRun::Silent,
+            test: Test::One(verbose_server_logging),
+        },
+    ),
+    checks::INTERRUPTED.asking(
+        Weight::Always(Severity::Warning),
+        Question {
+            message: "The run did not end as planned.",
+            advice: "Repeat it, or quote it as a shorter run.",
+            run: OwnRun::Judges,
+            test: Test::One(interrupted),
+        },
+    ),
+    checks::PREFIX_CACHE_HIT.asking(
+        Weight::Always(Severity::Warning),
+        Question {
+            message: "Prompts were served from a prefix cache.",
+            advice: "Salt the prompts, or declare the hit rate as part of the workload.",
+            run: OwnRun::Judges,
+            test: Test::One(prefix_cache_hit),
+        },
+    ),
+    checks::CACHE_HITS_UNDECLARED.asking(
+        Weight::Always(Severity::Note),
+        Question {
+            message: "A prefix cache was on and its hit rate is not stated.",
+            advice: "State the hit rate, or turn the cache off.",
+            run: OwnRun::Silent,
+            test: Test::One(cache_hits_undeclared),
+        },
+    ),
     Check {
         code: "repeated-answers",
-        severity: Severity::Note,
         scope: Scope::Run,
         dimension: Dimension::EvaluationSetup,
-        message: "Most answers are repetitions.",
-        advice: "Check that prompts differ, and that a model answers.",
-        test: Test::One(repeated_answers),
+        weight: Weight::Always(Severity::Note),
+        limit: None,
+        test: Question {
+            message: "Most answers are repetitions.",
+            advice: "Check that prompts differ, and that a model answers.",
+            run: OwnRun::Silent,
+            test: Test::One(repeated_answers),
+        },
     },
     Check {
         code: "repeated-prompts",
-        severity: Severity::Warning,
         scope: Scope::Run,
         dimension: Dimension::EvaluationSetup,
-        message: "Prompts were sent more than once.",
-        advice: "Make every prompt differ, or declare the repetition as part of the workload.",
-        test: Test::One(repeated_prompts),
+        weight: Weight::Always(Severity::Warning),
+        limit: None,
+        test: Question {
+            message: "Prompts were sent more than once.",
+            advice: "Make every prompt differ, or declare the repetition as part of the workload.",
+            run: OwnRun::Silent,
+            test: Test::One(repeated_prompts),
+        },
     },
-    Check {
-        code: "response-caching",
-        severity: Severity::Warning,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "Repeated prompts were answered faster.",
-        advice: "Turn response caching off, or salt the prompts.",
-        test: Test::One(response_caching),
-    },
+    checks::RESPONSE_CACHING.asking(
+        Weight::Always(Severity::Warning),
+        Question {
+            message: "Repeated prompts were answered faster.",
+            advice: "Turn response caching off, or salt the prompts.",
+            run: OwnRun::Silent,
+            test: Test::One(response_caching),
+        },
+    ),
 ];
 
 pub(super) fn no_warmup(facts: &Facts) -> Checked {

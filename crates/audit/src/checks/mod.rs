@@ -15,8 +15,9 @@ mod sample;
 mod steady;
 mod timing;
 
-use crate::check::{Answer, Check, Checked, Missing, Test};
+use crate::check::{Answer, Check, Checked, Missing, OwnRun, Test};
 use crate::facts::Facts;
+use infermeter_analysis::checks;
 use infermeter_core::finding::{Finding, Severity};
 
 /// Every check, in the order of printing within one severity.
@@ -37,86 +38,45 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Check> {
     tables.into_iter().flatten()
 }
 
-/// Codes that a run of infermeter judges itself: there, its findings answer.
-const JUDGED_BY_RUN: [&str; 32] = [
-    "cold-start-samples",
-    "send-lag",
-    "load-not-delivered",
-    "closed-loop",
-    "no-warmup",
-    "warmup-too-short",
-    "connections-opened-inside",
-    "client-stood-still",
-    "uncertain-instants",
-    "program-stamps",
-    "outside-calibration",
-    "clock-step",
-    "record-incomplete",
-    "recovered",
-    "record-altered",
-    "host-shared-with-server",
-    "failures",
-    "nothing-measured",
-    "length-not-obeyed",
-    "token-counts-disagree",
-    "prompt-tokens-disagree",
-    "multi-token-chunks",
-    "prefix-cache-hit",
-    "unstable-load",
-    "drift",
-    "correlated-samples",
-    "percentile-unsupported",
-    "pooled-bimodal",
-    "tail-ratio",
-    "conservation",
-    "interrupted",
-    "resent",
-];
-
-/// Of these the ones whose silence says nothing where a check of the samples cannot tell.
-const NEED_SAMPLES: [&str; 3] = ["cold-start-samples", "pooled-bimodal", "tail-ratio"];
-
-/// Findings that a check of another name answers.
-const ANSWERED: [&str; 4] = [
-    "warmup-below-publication",
-    "one-run-only",
-    "hardware-not-stated",
-    "engine-not-stated",
+/// Findings of a run that a check of another name answers.
+const ANSWERED: [&checks::Check; 4] = [
+    &checks::WARMUP_BELOW_PUBLICATION,
+    &checks::ONE_RUN_ONLY,
+    &checks::HARDWARE_NOT_STATED,
+    &checks::ENGINE_NOT_STATED,
 ];
 
 /// The answer of a check on one result, and its weight where the run itself gave one.
 pub(crate) fn on_one(check: &Check, facts: &Facts) -> (Answer, Option<Severity>) {
-    let Test::One(test) = check.test else {
+    let question = &check.test;
+    let Test::One(test) = question.test else {
         return (Answer::NotApplicable, None);
     };
     let Some(findings) = facts.findings.as_ref() else {
         return (settled(test(facts)), None);
     };
-    if let Some(found) = findings.iter().find(|f| f.code == check.code) {
+    if let Some(found) = findings.iter().find(|f| check.is_of(f)) {
         return (Answer::Fail(found.evidence.clone()), Some(found.severity));
     }
-    if !JUDGED_BY_RUN.contains(&check.code) {
+    if question.run == OwnRun::Silent {
         return (settled(test(facts)), None);
     }
-    let open = facts.undecided.iter().find(|(code, _)| *code == check.code);
-    if let Some((_, lacking)) = open {
-        return (Answer::CannotTell((*lacking).to_owned()), None);
+    let open = facts.undecided.iter().find(|open| open.code == check.code);
+    if let Some(open) = open {
+        return (Answer::CannotTell(open.lacking.to_owned()), None);
     }
-    match settled(test(facts)) {
-        Answer::CannotTell(lacking) if NEED_SAMPLES.contains(&check.code) => {
-            (Answer::CannotTell(lacking), None)
-        }
-        // A drift is left to the run: the test here would look for its cause first.
-        Answer::NotApplicable if check.code != "drift" => (Answer::NotApplicable, None),
-        _ => (Answer::Pass, None),
-    }
+    let answer = match (settled(test(facts)), question.run) {
+        (Answer::CannotTell(lacking), OwnRun::JudgesSamples) => Answer::CannotTell(lacking),
+        (Answer::NotApplicable, OwnRun::Judges | OwnRun::JudgesSamples) => Answer::NotApplicable,
+        _ => Answer::Pass,
+    };
+    (answer, None)
 }
 
 /// Warnings and errors of a run that no check of the same meaning answers with.
 fn unheard(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
     let heard = |f: &&Finding| {
-        let code = f.code.as_ref();
-        ANSWERED.contains(&code) || all().any(|check| check.code == code)
+        ANSWERED.iter().any(|check| check.is_of(f)) || all().any(|check| check.is_of(f))
     };
     let weighty = findings.iter().filter(|f| f.severity > Severity::Note);
     weighty.filter(move |f| !heard(f))
@@ -124,7 +84,7 @@ fn unheard(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
 
 /// The answer of a check on all results of one side.
 pub(crate) fn on_side(check: &Check, side: &[Facts]) -> Answer {
-    match check.test {
+    match check.test.test {
         Test::Side(test) => settled(test(side)),
         Test::One(_) | Test::Pair(_) => Answer::NotApplicable,
     }
@@ -132,7 +92,7 @@ pub(crate) fn on_side(check: &Check, side: &[Facts]) -> Answer {
 
 /// The answer of a check on two sides.
 pub(crate) fn on_pair(check: &Check, a: &[Facts], b: &[Facts]) -> Answer {
-    match check.test {
+    match check.test.test {
         Test::Pair(test) => settled(test(a, b)),
         Test::One(_) | Test::Side(_) => Answer::NotApplicable,
     }

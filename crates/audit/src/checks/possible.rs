@@ -3,20 +3,24 @@
 //! Looks at what a file states, not at whether it adds up.
 
 use super::metrics::some_figure;
-use crate::check::{Check, Checked, Dimension, Scope, Test, fail_if};
+use crate::check::{Check, Checked, Dimension, OwnRun, Question, Scope, Test, fail_if};
 use crate::facts::{Facts, Metric, Request, Statistics};
 use crate::number::counted;
-use infermeter_core::finding::Severity;
+use infermeter_core::finding::{Severity, Weight};
 
 /// The checks of this file.
 pub(super) const CHECKS: &[Check] = &[Check {
     code: "impossible-values",
-    severity: Severity::Error,
     scope: Scope::Run,
     dimension: Dimension::MetricDesign,
-    message: "The file holds values that cannot be.",
-    advice: "Do not use it before the tool is understood.",
-    test: Test::One(impossible_values),
+    weight: Weight::Always(Severity::Error),
+    limit: None,
+    test: Question {
+        message: "The file holds values that cannot be.",
+        advice: "Do not use it before the tool is understood.",
+        run: OwnRun::Silent,
+        test: Test::One(impossible_values),
+    },
 }];
 
 fn impossible_values(facts: &Facts) -> Checked {

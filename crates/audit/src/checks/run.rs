@@ -1,30 +1,40 @@
 //! Checks of what the tool says of its own run: its verdict, and findings that have no check here.
 
 use super::unheard;
-use crate::check::{Answer, Check, Checked, Dimension, Need, Scope, Test, fail_if};
+use crate::check::{
+    Answer, Check, Checked, Dimension, Need, OwnRun, Question, Scope, Test, fail_if,
+};
 use crate::facts::Facts;
 use crate::format::Format;
-use infermeter_core::finding::Severity;
+use infermeter_core::finding::{Severity, Weight};
 
 /// The checks of this file.
 pub(super) const CHECKS: &[Check] = &[
     Check {
         code: "invalid-by-its-tool",
-        severity: Severity::Error,
         scope: Scope::Run,
         dimension: Dimension::EvaluationSetup,
-        message: "The tool itself calls the result invalid.",
-        advice: "Read its log for the rule that was broken, and measure again.",
-        test: Test::One(invalid_by_its_tool),
+        weight: Weight::Always(Severity::Error),
+        limit: None,
+        test: Question {
+            message: "The tool itself calls the result invalid.",
+            advice: "Read its log for the rule that was broken, and measure again.",
+            run: OwnRun::Silent,
+            test: Test::One(invalid_by_its_tool),
+        },
     },
     Check {
         code: "other-findings",
-        severity: Severity::Warning,
         scope: Scope::Run,
         dimension: Dimension::EvaluationSetup,
-        message: "The run has findings that this checklist has no check for.",
-        advice: "Read them with `infermeter report`.",
-        test: Test::One(other_findings),
+        weight: Weight::Always(Severity::Warning),
+        limit: None,
+        test: Question {
+            message: "The run has findings that this checklist has no check for.",
+            advice: "Read them with `infermeter report`.",
+            run: OwnRun::Silent,
+            test: Test::One(other_findings),
+        },
     },
 ];
 

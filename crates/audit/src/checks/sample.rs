@@ -1,123 +1,158 @@
 //! Checks of the sample and of the statistics on it.
 
-use crate::check::{Answer, Check, Checked, Dimension, Missing, Need, Scope, Test, fail_if};
+use crate::check::{
+    Answer, Check, Checked, Dimension, Missing, Need, OwnRun, Question, Scope, Test, fail_if,
+};
 use crate::facts::{Facts, Metric, PercentileRule, Request, Statistics};
 use crate::limits;
 use crate::number::{counted, figure, percent};
 use crate::shape::{ALL_REQUESTS, in_order, is_timed};
-use infermeter_core::finding::Severity;
+use infermeter_analysis::checks;
+use infermeter_core::finding::{Severity, Weight};
 use infermeter_stats::{TwoModes, correlated, two_modes};
 use std::collections::BTreeMap;
 
 /// The checks of this file.
 pub(super) const CHECKS: &[Check] = &[
-    Check {
-        code: "percentile-unsupported",
-        severity: Severity::Warning,
-        scope: Scope::Run,
-        dimension: Dimension::MetricDesign,
-        message: "Percentiles are quoted that the sample cannot carry.",
-        advice: "Measure longer, or quote lower percentiles.",
-        test: Test::One(percentile_unsupported),
-    },
+    checks::PERCENTILE_UNSUPPORTED.asking(
+        Weight::Always(Severity::Warning),
+        Question {
+            message: "Percentiles are quoted that the sample cannot carry.",
+            advice: "Measure longer, or quote lower percentiles.",
+            run: OwnRun::Judges,
+            test: Test::One(percentile_unsupported),
+        },
+    ),
     Check {
         code: "averages-alone",
-        severity: Severity::Warning,
         scope: Scope::Run,
         dimension: Dimension::MetricDesign,
-        message: "Latency is given as averages alone.",
-        advice: "Report p50, p90, p95 and p99.",
-        test: Test::One(averages_alone),
+        weight: Weight::Always(Severity::Warning),
+        limit: None,
+        test: Question {
+            message: "Latency is given as averages alone.",
+            advice: "Report p50, p90, p95 and p99.",
+            run: OwnRun::Silent,
+            test: Test::One(averages_alone),
+        },
     },
     Check {
         code: "no-distribution",
-        severity: Severity::Note,
         scope: Scope::Publication,
         dimension: Dimension::MetricDesign,
-        message: "A summary stands without its distribution.",
-        advice: "Keep the per-request data, or publish an ECDF.",
-        test: Test::One(no_distribution),
+        weight: Weight::Always(Severity::Note),
+        limit: None,
+        test: Question {
+            message: "A summary stands without its distribution.",
+            advice: "Keep the per-request data, or publish an ECDF.",
+            run: OwnRun::Silent,
+            test: Test::One(no_distribution),
+        },
     },
-    Check {
-        code: "correlated-samples",
-        severity: Severity::Note,
-        scope: Scope::Run,
-        dimension: Dimension::MetricDesign,
-        message: "Neighbouring requests are alike.",
-        advice: "Widen the intervals accordingly, and repeat with other seeds.",
-        test: Test::One(correlated_samples),
-    },
+    checks::CORRELATED_SAMPLES.asking(
+        Weight::Always(Severity::Note),
+        Question {
+            message: "Neighbouring requests are alike.",
+            advice: "Widen the intervals accordingly, and repeat with other seeds.",
+            run: OwnRun::Judges,
+            test: Test::One(correlated_samples),
+        },
+    ),
     Check {
         code: "single-run",
-        severity: Severity::Warning,
         scope: Scope::Publication,
         dimension: Dimension::EvaluationSetup,
-        message: "There is one run of each load only.",
-        advice: "Repeat each load with other seeds; five runs show the spread.",
-        test: Test::Side(single_run),
+        weight: Weight::Always(Severity::Warning),
+        limit: None,
+        test: Question {
+            message: "There is one run of each load only.",
+            advice: "Repeat each load with other seeds; five runs show the spread.",
+            run: OwnRun::Silent,
+            test: Test::Side(single_run),
+        },
     },
     Check {
         code: "runs-differ",
-        severity: Severity::Warning,
         scope: Scope::Repeated,
         dimension: Dimension::MetricDesign,
-        message: "Runs of one load differ.",
-        advice: "Look for what changed between them; report the spread.",
-        test: Test::Side(runs_differ),
+        weight: Weight::Always(Severity::Warning),
+        limit: None,
+        test: Question {
+            message: "Runs of one load differ.",
+            advice: "Look for what changed between them; report the spread.",
+            run: OwnRun::Silent,
+            test: Test::Side(runs_differ),
+        },
     },
     Check {
         code: "variance-unreported",
-        severity: Severity::Warning,
         scope: Scope::Run,
         dimension: Dimension::MetricDesign,
-        message: "No variance is reported.",
-        advice: "Report a standard deviation or, better, intervals over runs.",
-        test: Test::One(variance_unreported),
+        weight: Weight::Always(Severity::Warning),
+        limit: None,
+        test: Question {
+            message: "No variance is reported.",
+            advice: "Report a standard deviation or, better, intervals over runs.",
+            run: OwnRun::Silent,
+            test: Test::One(variance_unreported),
+        },
     },
     Check {
         code: "p99-is-max",
-        severity: Severity::Warning,
         scope: Scope::Run,
         dimension: Dimension::MetricDesign,
-        message: "p99 is one or two observations.",
-        advice: "Measure longer: under 1,000 requests the tail is one or two of them.",
-        test: Test::One(p99_is_max),
+        weight: Weight::Always(Severity::Warning),
+        limit: None,
+        test: Question {
+            message: "p99 is one or two observations.",
+            advice: "Measure longer: under 1,000 requests the tail is one or two of them.",
+            run: OwnRun::Silent,
+            test: Test::One(p99_is_max),
+        },
     },
     Check {
         code: "mean-beyond-tail",
-        severity: Severity::Warning,
         scope: Scope::Run,
         dimension: Dimension::MetricDesign,
-        message: "A mean lies above a percentile of the tail.",
-        advice: "Find the few requests that hold the time, or the two samples behind the figures.",
-        test: Test::One(mean_beyond_tail),
+        weight: Weight::Always(Severity::Warning),
+        limit: None,
+        test: Question {
+            message: "A mean lies above a percentile of the tail.",
+            advice: "Find the few requests that hold the time, or the two samples behind the figures.",
+            run: OwnRun::Silent,
+            test: Test::One(mean_beyond_tail),
+        },
     },
-    Check {
-        code: "tail-ratio",
-        severity: Severity::Note,
-        scope: Scope::Run,
-        dimension: Dimension::MetricDesign,
-        message: "The tail is more than ten times the median.",
-        advice: "Say so beside the median; look for queueing, preemption or mixed classes.",
-        test: Test::One(tail_ratio),
-    },
-    Check {
-        code: "pooled-bimodal",
-        severity: Severity::Warning,
-        scope: Scope::Run,
-        dimension: Dimension::MetricDesign,
-        message: "Two populations are pooled.",
-        advice: "Report the classes apart.",
-        test: Test::One(pooled_bimodal),
-    },
+    checks::TAIL_RATIO.asking(
+        Weight::Always(Severity::Note),
+        Question {
+            message: "The tail is more than ten times the median.",
+            advice: "Say so beside the median; look for queueing, preemption or mixed classes.",
+            run: OwnRun::JudgesSamples,
+            test: Test::One(tail_ratio),
+        },
+    ),
+    checks::POOLED_BIMODAL.asking(
+        Weight::Always(Severity::Warning),
+        Question {
+            message: "Two populations are pooled.",
+            advice: "Report the classes apart.",
+            run: OwnRun::JudgesSamples,
+            test: Test::One(pooled_bimodal),
+        },
+    ),
     Check {
         code: "histogram-percentile",
-        severity: Severity::Warning,
         scope: Scope::Run,
         dimension: Dimension::MetricDesign,
-        message: "Percentiles come from a histogram.",
-        advice: "Compute them from all samples, or state the width of the buckets.",
-        test: Test::One(histogram_percentile),
+        weight: Weight::Always(Severity::Warning),
+        limit: None,
+        test: Question {
+            message: "Percentiles come from a histogram.",
+            advice: "Compute them from all samples, or state the width of the buckets.",
+            run: OwnRun::Silent,
+            test: Test::One(histogram_percentile),
+        },
     },
 ];
 

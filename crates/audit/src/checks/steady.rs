@@ -3,12 +3,13 @@
 //! They look at requests with send instants, by the rules of `infermeter-stats`; too few of them, or
 //! a run too short to decide, cannot tell.
 
-use crate::check::{Answer, Check, Checked, Dimension, Missing, Need, Scope, Test, fail_if};
+use crate::check::{Answer, Check, Checked, Missing, Need, OwnRun, Question, Test, fail_if};
 use crate::facts::{Facts, LoadModel, Request};
 use crate::limits;
 use crate::number::{counted, figure, percent};
 use crate::shape::{ALL_REQUESTS, in_order};
-use infermeter_core::finding::Severity;
+use infermeter_analysis::checks;
+use infermeter_core::finding::{Severity, Weight};
 use infermeter_core::request::length_band;
 use infermeter_stats::{
     DRIFT_ALPHA, Delay, Stability, Transient, drift as drift_of, queue_emptied_by_delays,
@@ -18,42 +19,42 @@ use std::ops::Range;
 
 /// The checks of this file.
 pub(super) const CHECKS: &[Check] = &[
-    Check {
-        code: "cold-start-samples",
-        severity: Severity::Warning,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "The first requests met a cold server.",
-        advice: "Warm up longer, or measure the cold start by itself.",
-        test: Test::One(cold_start_samples),
-    },
-    Check {
-        code: "drift",
-        severity: Severity::Warning,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "Latency drifts over the run.",
-        advice: "Find out why; measure only once it is steady, or say that it is not.",
-        test: Test::One(drift),
-    },
-    Check {
-        code: "warmup-too-short",
-        severity: Severity::Warning,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "The start-up is among the measured requests.",
-        advice: "Warm up for longer than that, and do not measure those requests.",
-        test: Test::One(warmup_too_short),
-    },
-    Check {
-        code: "unstable-load",
-        severity: Severity::Warning,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        message: "The server did not keep up with the load.",
-        advice: "Lower the rate: these latencies grow with the length of the run.",
-        test: Test::One(unstable_load),
-    },
+    checks::COLD_START_SAMPLES.asking(
+        Weight::Always(Severity::Warning),
+        Question {
+            message: "The first requests met a cold server.",
+            advice: "Warm up longer, or measure the cold start by itself.",
+            run: OwnRun::JudgesSamples,
+            test: Test::One(cold_start_samples),
+        },
+    ),
+    checks::DRIFT.asking(
+        Weight::Always(Severity::Warning),
+        Question {
+            message: "Latency drifts over the run.",
+            advice: "Find out why; measure only once it is steady, or say that it is not.",
+            run: OwnRun::JudgesAlone,
+            test: Test::One(drift),
+        },
+    ),
+    checks::WARMUP_TOO_SHORT.asking(
+        Weight::Always(Severity::Warning),
+        Question {
+            message: "The start-up is among the measured requests.",
+            advice: "Warm up for longer than that, and do not measure those requests.",
+            run: OwnRun::Judges,
+            test: Test::One(warmup_too_short),
+        },
+    ),
+    checks::UNSTABLE_LOAD.asking(
+        Weight::Always(Severity::Warning),
+        Question {
+            message: "The server did not keep up with the load.",
+            advice: "Lower the rate: these latencies grow with the length of the run.",
+            run: OwnRun::Judges,
+            test: Test::One(unstable_load),
+        },
+    ),
 ];
 
 /// Nanoseconds of a second.

@@ -3,13 +3,14 @@
 mod changes;
 
 use crate::audit::{Kind, Side, audit};
-use crate::check::{Answer, Test};
+use crate::check::{Answer, OwnRun, Test};
 use crate::facts::{
-    Arrivals, Facts, LoadModel, Metric, PercentileRule, Request, SetupItem, Statistics, TokenSource,
+    Arrivals, Facts, LoadModel, Metric, PercentileRule, Request, SetupItem, Statistics,
+    TokenSource, Undecided,
 };
 use crate::format::Format;
 use changes::{ONE, PAIR, SIDE};
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::Severity;
 use std::collections::BTreeSet;
 
 /// Requests of each result: what a p99 needs.
@@ -217,7 +218,7 @@ fn fails_alone(code: &str, sides: &[Side]) {
 /// The first result fails `code` alone; the others are those that passed.
 #[track_caller]
 fn fails_first(code: &str, side: &[Facts]) {
-    let answers = super::all().map(|check| match check.test {
+    let answers = super::all().map(|check| match check.test.test {
         Test::Side(_) => (check.code, super::on_side(check, side)),
         Test::One(_) | Test::Pair(_) => (check.code, super::on_one(check, &side[0]).0),
     });
@@ -273,20 +274,29 @@ fn each_change_of_one_of_two_sides_fails_one_check() {
     fails_alone("too-few-rounds", &sides);
 }
 
+/// The checks that a run of infermeter judges itself.
+fn judged() -> impl Iterator<Item = &'static crate::check::Check> {
+    super::all().filter(|check| check.test.run != OwnRun::Silent)
+}
+
 #[test]
 fn findings_of_a_run_answer_for_it() {
-    for code in super::JUDGED_BY_RUN.into_iter().chain(["response-caching"]) {
+    let caching = super::all().filter(|check| check.code == "response-caching");
+    for check in judged().chain(caching) {
         let mut sides = own();
-        let finding = Finding::new(Severity::Warning, code, "", "seen by the run", "");
+        let finding = check.weighing(Severity::Note, "", "seen by the run", "");
         sides[0].results[0].findings = Some(vec![finding]);
-        fails_first(code, &sides[0].results);
+        fails_first(check.code, &sides[0].results);
     }
 }
 
 #[test]
 fn what_a_run_left_open_cannot_be_told() {
     let mut sides = own();
-    sides[0].results[0].undecided = vec![("drift", "a longer window")];
+    sides[0].results[0].undecided = vec![Undecided {
+        code: "drift",
+        lacking: "a longer window",
+    }];
     // So few that there is no p99.
     let latency = &mut sides[0].results[0].latency;
     latency.values_mut().for_each(|s| s.percentiles.truncate(1));
@@ -306,7 +316,7 @@ fn every_check_has_its_fixture() {
         .map(|(code, _)| *code)
         .chain(SIDE.iter().map(|(code, _)| *code))
         .chain(PAIR.iter().map(|(code, _)| *code))
-        .chain(super::JUDGED_BY_RUN)
+        .chain(judged().map(|check| check.code))
         .chain(["too-few-rounds"])
         .collect();
     let all: BTreeSet<&str> = super::all().map(|c| c.code).collect();

@@ -4,33 +4,43 @@
 //! client's: only what lies outside every request of a loop that never waits, or before the first
 //! request and behind the last.
 
-use crate::check::{Answer, Check, Checked, Dimension, Missing, Need, Scope, Test, fail_if};
+use crate::check::{
+    Answer, Check, Checked, Dimension, Missing, Need, OwnRun, Question, Scope, Test, fail_if,
+};
 use crate::facts::{Facts, LoadModel, Metric, Request, TokenSource};
 use crate::format::Tokenising;
 use crate::limits;
 use crate::number::{figure, percent};
 use crate::shape::output_lengths;
-use infermeter_core::finding::Severity;
+use infermeter_core::finding::{Severity, Weight};
 
 /// The checks of this file.
 pub(super) const CHECKS: &[Check] = &[
     Check {
         code: "time-outside-requests",
-        severity: Severity::Warning,
         scope: Scope::Run,
         dimension: Dimension::EvaluationSetup,
-        message: "The duration holds time in which the client asked for nothing.",
-        advice: "Make inputs before, store and count answers after; else divide by the requests' time.",
-        test: Test::One(time_outside_requests),
+        weight: Weight::Always(Severity::Warning),
+        limit: None,
+        test: Question {
+            message: "The duration holds time in which the client asked for nothing.",
+            advice: "Make inputs before, store and count answers after; else divide by the requests' time.",
+            run: OwnRun::Silent,
+            test: Test::One(time_outside_requests),
+        },
     },
     Check {
         code: "tokenising-inside-timing",
-        severity: Severity::Warning,
         scope: Scope::Run,
         dimension: Dimension::EvaluationSetup,
-        message: "The client counts tokens while it times.",
-        advice: "Count tokens after the measurement, or take the server's usage.",
-        test: Test::One(tokenising_inside_timing),
+        weight: Weight::Always(Severity::Warning),
+        limit: None,
+        test: Question {
+            message: "The client counts tokens while it times.",
+            advice: "Count tokens after the measurement, or take the server's usage.",
+            run: OwnRun::Silent,
+            test: Test::One(tokenising_inside_timing),
+        },
     },
 ];
 

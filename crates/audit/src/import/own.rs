@@ -5,11 +5,11 @@
 
 use crate::facts::{
     Arrivals, Facts, LoadModel, Metric, PercentileRule, Request, SetupItem, Statistics,
-    TokenSource, is_unknown,
+    TokenSource, Undecided, is_unknown,
 };
 use crate::format::Format;
 use crate::json::{is_not_finite, percent};
-use infermeter_analysis::{Context, Distribution, KeepsUp, Rate, Steadiness, Summary};
+use infermeter_analysis::{Context, Distribution, KeepsUp, Rate, Steadiness, Summary, checks};
 use infermeter_core::declared::{Declared, Statement, Subject};
 use infermeter_core::environment::TargetSide;
 use infermeter_core::finding::Finding;
@@ -138,7 +138,7 @@ pub fn add_answers(facts: &mut Facts, requests: &[RequestFacts], answers: &BTree
 }
 
 /// What the run could not decide: no finding says so, and none that it passed.
-fn undecided(facts: &Facts, summary: &Summary) -> Vec<(&'static str, &'static str)> {
+fn undecided(facts: &Facts, summary: &Summary) -> Vec<Undecided> {
     let stability = summary.load.as_ref().and_then(|l| l.stability.as_ref());
     let steady = summary.steady.as_ref();
     let is_open = |answer: Option<Steadiness>| answer.is_none_or(|a| a == Steadiness::Undecided);
@@ -154,28 +154,29 @@ fn undecided(facts: &Facts, summary: &Summary) -> Vec<(&'static str, &'static st
     let dependence = series.into_iter().flatten().any(|d| d.correlated.is_some());
     let answers = [
         (
-            "unstable-load",
+            checks::UNSTABLE_LOAD.code,
             is_open_loop && stability.is_none_or(|s| s.answer == KeepsUp::Undecided),
             "a longer run to tell a growing queue from chance",
         ),
         (
-            "warmup-too-short",
+            checks::WARMUP_TOO_SHORT.code,
             is_open(steady.map(|s| s.start_up.answer)),
             "a run long enough to tell a start-up",
         ),
         (
-            "drift",
+            checks::DRIFT.code,
             is_open(steady.map(|s| s.answer)),
             "a window long enough to tell whether it was steady",
         ),
         (
-            "correlated-samples",
+            checks::CORRELATED_SAMPLES.code,
             !dependence,
             "enough requests to tell dependence",
         ),
     ];
     let open = answers.into_iter().filter(|(_, open, _)| *open);
-    open.map(|(check, _, lacking)| (check, lacking)).collect()
+    open.map(|(code, _, lacking)| Undecided { code, lacking })
+        .collect()
 }
 
 /// A distribution of the summary; percentiles that it does not print stay absent.
@@ -383,7 +384,7 @@ mod tests {
         assert_eq!(facts.setup[&SetupItem::GpuModel], "unknown");
         assert_eq!(facts.stated(SetupItem::GpuModel), None);
         assert_eq!(facts.setup[&SetupItem::Network], "10GbE");
-        let open: Vec<&str> = facts.undecided.iter().map(|(check, _)| *check).collect();
+        let open: Vec<&str> = facts.undecided.iter().map(|open| open.code).collect();
         assert_eq!(open, ["drift", "correlated-samples"]);
         let facts = judged(Some("llama-8b-h100"));
         assert!(facts.simulated && !facts.setup.contains_key(&SetupItem::GpuModel));

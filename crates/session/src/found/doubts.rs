@@ -4,10 +4,11 @@ use crate::api_key::key_file_readable;
 use crate::experiment::{Experiment, TrustSpec};
 use crate::proxy;
 use crate::unusable::not_listed;
+use infermeter_analysis::raised;
 use infermeter_client::encode::Target as Url;
 use infermeter_core::declared::{Declared, Subject};
 use infermeter_core::environment::EngineFacts;
-use infermeter_core::finding::{Finding, Severity};
+use infermeter_core::finding::Finding;
 use infermeter_core::plan::Plan;
 use infermeter_core::text::inert;
 use infermeter_probe::target::{ModelList, TargetFacts};
@@ -36,9 +37,7 @@ pub(super) fn doubts(
 }
 
 pub(super) fn probe_unsure(why: &str) -> Finding {
-    Finding::new(
-        Severity::Warning,
-        "probe-unsure",
+    raised::PROBE_UNSURE.found(
         "The server answered a trial before the run with an error of its own.",
         why,
         "Requests may lack a field that the server knows, so output lengths may not be obeyed; run \
@@ -47,9 +46,7 @@ pub(super) fn probe_unsure(why: &str) -> Finding {
 }
 
 fn model_not_listed(asked: &str, list: &ModelList) -> Option<Finding> {
-    Some(Finding::new(
-        Severity::Note,
-        "model-not-listed",
+    Some(raised::MODEL_NOT_LISTED.found(
         "The server answers for a model that it does not list.",
         not_listed(asked, list)?,
         "See that the router sends this name where you mean it to go.",
@@ -57,9 +54,7 @@ fn model_not_listed(asked: &str, list: &ModelList) -> Option<Finding> {
 }
 
 fn tls_unverified() -> Finding {
-    Finding::new(
-        Severity::Warning,
-        "tls-unverified",
+    raised::TLS_UNVERIFIED.found(
         "Nobody vouches for the server's identity: --tls-insecure.",
         "The certificate was not verified.",
         "Give the server's certificate, or its authority's, with --tls-ca FILE.",
@@ -87,9 +82,7 @@ fn engine_disagrees(plan: &Plan, engine: &EngineFacts) -> Option<Finding> {
     if let Some(declared) = other {
         evidence.push_str(&format!("; declared: {}", inert(&declared, 100)));
     }
-    Some(Finding::new(
-        Severity::Note,
-        "engine-disagrees",
+    Some(raised::ENGINE_DISAGREES.found(
         "What is known of the server names several engines.",
         evidence,
         "Say which one it is with --engine-info engine=NAME.",

@@ -1,0 +1,153 @@
+//! Findings that are raised where they happen and not by a check of the run: while the target is prepared,
+//! the record is written, or read back.
+//!
+//! Here is what they are; what they say is said where they are raised.
+
+use infermeter_core::finding::{Check, Dimension, Scope, Severity, Weight};
+
+/// A file of the record is not what the run wrote.
+pub const RECORD_ALTERED: Check = Check {
+    code: "record-altered",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::UpTo(Severity::Error),
+    limit: None,
+    test: (),
+};
+
+/// Others may read the file of the API key.
+pub const KEY_FILE_READABLE: Check = Check {
+    code: "key-file-readable",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: (),
+};
+
+/// The record was made from its journal.
+pub const RECOVERED: Check = Check {
+    code: "recovered",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::UpTo(Severity::Warning),
+    limit: None,
+    test: (),
+};
+
+/// The record went away while the run wrote it.
+pub const RECORD_REMOVED: Check = Check {
+    code: "record-removed",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Error),
+    limit: None,
+    test: (),
+};
+
+/// `run.json` could not be written when the run began.
+pub const MANIFEST_UNWRITTEN: Check = Check {
+    code: "manifest-unwritten",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: (),
+};
+
+/// A prompt could not be made as it was planned.
+pub const PROMPT_INEXACT: Check = Check {
+    code: "prompt-inexact",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Error),
+    limit: None,
+    test: (),
+};
+
+/// The environment names a proxy, and the load does not go through it.
+pub const PROXY_UNUSED: Check = Check {
+    code: "proxy-unused",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: (),
+};
+
+/// An earlier run sent the same prompts to the server.
+pub const PROMPTS_SENT_BEFORE: Check = Check {
+    code: "prompts-sent-before",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: (),
+};
+
+/// A trial before the run met an error of the server's own.
+pub const PROBE_UNSURE: Check = Check {
+    code: "probe-unsure",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: (),
+};
+
+/// The server answers for a model that it does not list.
+pub const MODEL_NOT_LISTED: Check = Check {
+    code: "model-not-listed",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: (),
+};
+
+/// Nobody vouches for the server's identity.
+pub const TLS_UNVERIFIED: Check = Check {
+    code: "tls-unverified",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: (),
+};
+
+/// What is known of the server names several engines.
+pub const ENGINE_DISAGREES: Check = Check {
+    code: "engine-disagrees",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: (),
+};
+
+/// Addresses of a name that do not accept connections.
+pub const ADDRESS_LEFT_OUT: Check = Check {
+    code: "address-left-out",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: (),
+};
+
+/// All of these.
+pub(crate) const RAISED: &[&Check] = &[
+    &RECORD_ALTERED,
+    &KEY_FILE_READABLE,
+    &RECOVERED,
+    &RECORD_REMOVED,
+    &MANIFEST_UNWRITTEN,
+    &PROMPT_INEXACT,
+    &PROXY_UNUSED,
+    &PROMPTS_SENT_BEFORE,
+    &PROBE_UNSURE,
+    &MODEL_NOT_LISTED,
+    &TLS_UNVERIFIED,
+    &ENGINE_DISAGREES,
+    &ADDRESS_LEFT_OUT,
+];
