@@ -62,16 +62,31 @@ fn keys(heading: &str) -> String {
 
 /// An item of the page's list.
 fn entry(key: &Key) -> String {
-    let mut sentences = vec![key.help.to_owned()];
-    sentences.extend(
-        key.range
-            .map(|range| format!("Values are {}", range.words(key.kind))),
-    );
+    let mut sentences = vec![
+        key.help.to_owned(),
+        key.more.trim_end_matches('.').to_owned(),
+    ];
+    let range = key.range.map(|range| range.words(key.kind));
+    sentences.extend(range.map(|words| format!("Allowed: {words}")));
     sentences.extend(key.rules.iter().map(rule));
     sentences.extend(default(key));
-    sentences.push(key.more.trim_end_matches('.').to_owned());
     sentences.retain(|sentence| !sentence.is_empty());
-    wrapped(&format!("- `{}`: {}.", key.name, sentences.join(". ")))
+    let text = coded(&sentences.join(". ").replace(".... ", "... "));
+    wrapped(&format!("- `{}`: {text}.", key.name))
+}
+
+/// Flags as code: a page may make one of two dashes.
+fn coded(text: &str) -> String {
+    let end = |c: char| !(c.is_ascii_lowercase() || c == '-');
+    let words = text.split(' ').map(|word| {
+        let name = word.strip_prefix("--").map(|name| name.find(end));
+        match name {
+            None => word.to_owned(),
+            Some(None) => format!("`{word}`"),
+            Some(Some(at)) => format!("`{}`{}", &word[..at + 2], &word[at + 2..]),
+        }
+    });
+    words.collect::<Vec<String>>().join(" ")
 }
 
 fn rule(rule: &Rule) -> String {
@@ -82,13 +97,12 @@ fn rule(rule: &Rule) -> String {
         });
         states.collect::<Vec<_>>().join(joint)
     };
-    let text = match (rule.demand, rule.at) {
+    match (rule.demand, rule.at) {
         (Demand::Needs, None) => format!("Needs {}", states(" or ")),
         (Demand::Needs, Some(at)) => format!("`{at}` needs {}", states(" or ")),
         (Demand::Excludes, None) => format!("Not with {}", states(", ")),
         (Demand::Excludes, Some(at)) => format!("`{at}` not with {}", states(", ")),
-    };
-    text
+    }
 }
 
 fn default(key: &Key) -> Option<String> {
@@ -149,12 +163,12 @@ mod tests {
     #[test]
     fn a_part_is_made_again_and_the_rest_stays() {
         let headings = ["General", "Load", "Requests", "Result", "Client"];
-        let parts = headings.map(|h| format!("{BEGIN}{h} -->\nold\n{END}\n"));
+        let parts = headings.map(|h| format!("{BEGIN}{h} -->\nstale words\n{END}\n"));
         let page = format!("# Before\n\n{}After\n", parts.concat());
         let first = made(&page).expect("made");
         assert!(first.starts_with("# Before\n\n<!-- keys General -->\n\n- `profile`: "));
         assert!(first.ends_with("<!-- end of keys -->\nAfter\n"), "{first}");
-        assert!(!first.contains("old"));
+        assert!(!first.contains("stale words"));
         assert_eq!(made(&first).expect("made"), first);
         assert!(
             first.lines().all(|line| line.chars().count() <= WIDTH),

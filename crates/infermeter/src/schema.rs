@@ -7,7 +7,6 @@
 
 use infermeter_core::key::{Demand, Key, Keyed, Range, ValueKind, When};
 use infermeter_core::plan::Plan;
-use infermeter_core::units::Span;
 use serde_json::{Map, Value, json};
 
 /// A number that stands in a text.
@@ -47,6 +46,9 @@ fn property(key: &Key) -> Value {
     if !default.is_null() {
         property["default"] = default;
     }
+    if matches!(key.kind, ValueKind::Text | ValueKind::Time) {
+        property["examples"] = vec![key.example].into();
+    }
     property
 }
 
@@ -63,7 +65,7 @@ fn forms(key: &Key) -> Vec<Value> {
             json!({"type": "string", "pattern": WHOLE}),
         ],
         ValueKind::Time => vec![
-            json!({"type": "string", "pattern": TIME, "examples": times(key)}),
+            json!({"type": "string", "pattern": TIME}),
             json!({"const": 0}),
         ],
         ValueKind::OneOf(names) => vec![json!({"enum": names})],
@@ -71,11 +73,6 @@ fn forms(key: &Key) -> Vec<Value> {
         ValueKind::Text if key.many => vec![json!({"type": "string"})],
         ValueKind::Text => vec![json!({"type": ["string", "number"]})],
     }
-}
-
-fn times(key: &Key) -> Vec<&'static str> {
-    let read = key.example.parse::<Span>();
-    read.iter().map(|_| key.example).collect()
 }
 
 fn bounded(mut form: Value, range: Option<Range>) -> Value {
@@ -131,7 +128,8 @@ fn defaults(key: &str) -> Vec<Value> {
 mod tests {
     use super::*;
     use crate::cli::Given;
-    use crate::{layers, validate};
+    use crate::{layers, values};
+    use infermeter_core::key::{Asked, broken};
     use regex::Regex;
 
     /// The keywords that the schema uses, and no others.
@@ -194,18 +192,19 @@ mod tests {
         }
     }
 
-    /// Whether `run` reads a plan file, whatever else a whole plan needs.
+    /// Whether `run` takes what a plan file says, whatever else a whole plan needs.
     fn read(plan: &Value) -> bool {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("plan.yaml");
         std::fs::write(&path, plan.to_string()).expect("written");
-        let resolved = layers::resolve(&Given::default(), Some(&path));
-        resolved.is_ok_and(|resolved| match validate::validate(&resolved) {
-            Ok(()) => true,
-            Err(error) => !["must be", "exclude"]
-                .iter()
-                .any(|w| error.to_string().contains(w)),
-        })
+        let Ok(resolved) = layers::resolve(&Given::default(), Some(&path)) else {
+            return false;
+        };
+        let asked = Asked {
+            values: &values::map_of(&resolved.plan),
+            given: &|key| resolved.given(key),
+        };
+        broken(Plan::KEYS, asked).is_none_or(|said| said.contains(" needs "))
     }
 
     #[test]

@@ -26,10 +26,8 @@ pub fn map_of<T: Keyed>(values: &T) -> Map<String, Value> {
 /// # Errors
 /// Saying what the value must be, and what to write for one that another tool has.
 pub fn read<T: Keyed>(key: &Key, value: Value) -> Result<Value> {
-    let tip = value.as_str().and_then(|text| {
-        let tips = key.tips.iter();
-        tips.clone().find(|(known, _)| *known == text)
-    });
+    let text = value.as_str();
+    let tip = text.and_then(|text| key.tips.iter().find(|(known, _)| *known == text));
     let read = shaped(key, value).and_then(|value| {
         check::<T>(key, &value)?;
         Ok(value)

@@ -107,13 +107,14 @@ fn out_of_range(key: &Key, value: &Value) -> Option<String> {
         // "0 must be above 0" says nothing that "must be above 0" does not.
         _ if number == 0.0 && key.kind != ValueKind::Number => String::new(),
         Value::String(text) => format!("{text} "),
-        other => format!("{other} "),
+        _ => format!("{number} "),
     };
-    Some(format!("{value}must be {}", range.words(key.kind)))
+    let words = range.words(key.kind);
+    Some(format!("{value}must be {words}{}", behind(range.note)))
 }
 
 impl Range {
-    /// `above 0 and at most 1: why`.
+    /// `above 0 and at most 1`.
     pub fn words(&self, kind: ValueKind) -> String {
         let bound = |bound: f64| match kind {
             ValueKind::Time if bound != 0.0 => Span(bound as i64).to_string(),
@@ -125,6 +126,6 @@ impl Range {
             self.most.map(|b| format!("at most {}", bound(b))),
         ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
-        format!("{}{}", parts.join(" and "), behind(self.note))
+        parts.join(" and ")
     }
 }

@@ -293,8 +293,8 @@ keys! {
             .absent("from --seed").example("5");
         salt: Option<u64> = None, Load, "N",
             "Number mixed into each prompt's salt"
-            .more("So a prefix cache warmed by one run does not serve the next. It has no effect \
-                   under `prefix = \"none\"`.")
+            .more("A fresh one keeps a prefix cache that one run has warmed from serving the next. It has no \
+                   effect under `prefix = \"none\"`.")
             .absent("fresh for each run").example("6");
         chat_template: Option<PathBuf> = None, Requests, "FILE",
             "The model's chat template, Jinja or tokenizer_config.json: what it adds to prompts is \

@@ -143,9 +143,10 @@ fn help(key: &Key, detail: Detail) -> String {
     if (key.many || key.form == Form::Joined) && key.form != Form::Required {
         text.push_str(" (repeatable)");
     }
-    if detail == Detail::All && !key.more.is_empty() {
-        text.push_str(". ");
-        text.push_str(plain(key.more).trim_end_matches('.'));
+    let more = plain(key.more);
+    if detail == Detail::All && !more.is_empty() {
+        text.push_str(if text.ends_with('.') { " " } else { ". " });
+        text.push_str(more.trim_end_matches('.'));
     }
     let absent = key.absence();
     if !absent.is_empty() {
