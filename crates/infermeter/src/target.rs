@@ -14,7 +14,7 @@ use infermeter_client::control::{Channel, ControlError, Speech};
 use infermeter_client::encode::{
     BodyTemplate, Features, Headers, RequestEncoder, RequestShape, Target,
 };
-use infermeter_client::engine::Destinations;
+use infermeter_client::engine::{Destinations, Hop};
 use infermeter_client::reuse::Reuse;
 use infermeter_client::tls::Trust;
 use infermeter_core::declared::{Declared, Subject};
@@ -352,12 +352,18 @@ pub fn trust(plan: &Plan) -> Trust<'_> {
 /// Who answers where.
 fn facts_of(facts: &TargetFacts, target: &Target, ways: &[Way]) -> Value {
     let address = &ways[0].route.address;
+    // Where a proxy is says nothing of the server.
+    let mut direct = ways.iter().filter(|way| way.route.hop == Hop::Server);
     let is_own = |way: &Way| way.route.address.ip().is_none_or(is_own_address);
+    let is_loopback = |way: &Way| {
+        let ip = way.route.address.ip();
+        ip.is_some_and(|ip| ip.is_loopback())
+    };
     json!({
         "url": target.to_string(),
         "address": address.to_string(),
-        "loopback": address.ip().is_some_and(|ip| ip.is_loopback()),
-        "same_host": ways.iter().any(is_own),
+        "loopback": direct.clone().any(is_loopback),
+        "same_host": direct.any(is_own),
         "server": facts.server,
         "version": facts.version,
         "models": facts.models.models,
