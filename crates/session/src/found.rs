@@ -22,7 +22,7 @@ use infermeter_client::dialect::Dialect;
 use infermeter_client::encode::{
     BodyTemplate, Features, Headers, RequestEncoder, RequestShape, Target as Url,
 };
-use infermeter_client::engine::Destinations;
+use infermeter_client::engine::{Destinations, Hop};
 use infermeter_client::reuse::Reuse;
 use infermeter_client::tls::Trust;
 use infermeter_core::environment::{
@@ -428,12 +428,18 @@ pub fn trust(spec: &TrustSpec) -> Trust<'_> {
 /// Who answers where.
 fn facts_of(facts: &TargetFacts, target: &Url, ways: &[Way]) -> TargetSide {
     let address = &ways[0].route.address;
+    // Where a proxy is says nothing of the server.
+    let mut direct = ways.iter().filter(|way| way.route.hop == Hop::Server);
     let is_own = |way: &Way| way.route.address.ip().is_none_or(is_own_address);
+    let is_loopback = |way: &Way| {
+        let ip = way.route.address.ip();
+        ip.is_some_and(|ip| ip.is_loopback())
+    };
     TargetSide {
         url: Some(target.to_string()),
         address: Some(address.to_string()),
-        loopback: Some(address.ip().is_some_and(|ip| ip.is_loopback())),
-        same_host: Some(ways.iter().any(is_own)),
+        loopback: Some(direct.clone().any(is_loopback)),
+        same_host: Some(direct.any(is_own)),
         server: facts.server.clone(),
         version: facts.version.clone(),
         models: facts.models.models.clone(),

@@ -31,6 +31,7 @@ pub fn finding(plan: &Plan, manifest: &RunManifest, directory: &Path) -> Option<
         earlier.plan.salt == Some(salt)
             && earlier.seeds == manifest.seeds
             && earlier.plan.target == manifest.plan.target
+            && earlier.plan.more_targets == manifest.plan.more_targets
     };
     let mut beside = beside(directory).into_iter();
     let earlier = beside.find(|path| read_manifest(path).is_ok_and(|earlier| same(&earlier)))?;

@@ -215,6 +215,8 @@ fn open_or_burst(facts: &mut Facts, value: &Value) {
 fn placement(url: &str) -> Option<String> {
     let host = url.split("://").nth(1).unwrap_or(url);
     let local = ["127.", "localhost", "[::1]", "0.0.0.0"];
-    let on_host = local.iter().any(|name| host.starts_with(name)) || url.starts_with("mock:");
+    let own = ["mock:", "unix:"];
+    let on_host = local.iter().any(|name| host.starts_with(name))
+        || own.iter().any(|scheme| url.starts_with(scheme));
     on_host.then(|| SAME_HOST.to_owned())
 }
