@@ -14,6 +14,7 @@ pub mod http;
 mod json;
 pub mod kept;
 pub mod limits;
+mod lines;
 pub mod live;
 mod pool;
 pub mod prepared;

@@ -327,10 +327,19 @@ pub struct Plan {
     /// File with a JSON body with placeholders, for an API of another form.
     #[serde(default)]
     pub body_template: Option<PathBuf>,
+    /// Where the text stands in an answer to a body template, as a JSON pointer.
+    #[serde(default)]
+    pub answer_text: Option<String>,
+    /// Where the number of output tokens stands in it.
+    #[serde(default)]
+    pub answer_usage: Option<String>,
+    /// What is there when it is complete.
+    #[serde(default)]
+    pub answer_end: Option<String>,
     /// Path of the requests, where it is not the API's.
     #[serde(default)]
     pub endpoint_path: Option<String>,
-    /// File with the API key; absent: `OPENAI_API_KEY`.
+    /// File with the API key; absent: `OPENAI_API_KEY`, for Messages `ANTHROPIC_API_KEY`.
     pub api_key_file: Option<PathBuf>,
     /// File with certificates (PEM) to trust beside the platform's.
     pub tls_ca: Option<PathBuf>,
@@ -457,6 +466,9 @@ impl Plan {
             lora: Vec::new(),
             sampling: Vec::new(),
             body_template: None,
+            answer_text: None,
+            answer_usage: None,
+            answer_end: None,
             endpoint_path: None,
             api_key_file: None,
             tls_ca: None,

@@ -3,6 +3,7 @@
 //! It never shows the key.
 
 use anyhow::{Context, Result, bail};
+use infermeter_client::dialect::Dialect;
 use infermeter_client::encode::Target;
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::plan::Plan;
@@ -27,7 +28,7 @@ pub fn api_key(plan: &Plan, target: &Target) -> Result<Option<String>> {
     let key = if plan.is_mock() || target.authorization().is_some() {
         None
     } else {
-        std::env::var("OPENAI_API_KEY").ok()
+        std::env::var(Dialect::of(plan.endpoint).key_variable()).ok()
     };
     Ok(key.map(|k| k.trim().to_owned()).filter(|k| !k.is_empty()))
 }

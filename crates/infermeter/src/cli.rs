@@ -294,10 +294,20 @@ pub struct RunArgs {
     /// {{stream}} or {{id}} in it, for an API of another form
     #[arg(long, value_name = "FILE", help_heading = "Requests")]
     pub body_template: Option<String>,
+    /// Where the text stands in an answer to --body-template: a JSON pointer, as in /message/content
+    #[arg(long, value_name = "POINTER", help_heading = "Requests")]
+    pub answer_text: Option<String>,
+    /// Where the number of output tokens stands in it, as in /eval_count
+    #[arg(long, value_name = "POINTER", help_heading = "Requests")]
+    pub answer_usage: Option<String>,
+    /// What is there when it is complete, true or a word that says why, as in /done
+    /// [default: it is complete when it ends]
+    #[arg(long, value_name = "POINTER", help_heading = "Requests")]
+    pub answer_end: Option<String>,
     /// Path of the requests [default: that of --endpoint]
     #[arg(long, value_name = "PATH", help_heading = "Requests")]
     pub endpoint_path: Option<String>,
-    /// File with the API key [default: the variable OPENAI_API_KEY]
+    /// File with the API key [default: the variable OPENAI_API_KEY, with --endpoint messages ANTHROPIC_API_KEY]
     #[arg(long, value_name = "FILE", help_heading = "Requests")]
     pub api_key_file: Option<String>,
     /// Certificates (PEM) to trust beside the platform's

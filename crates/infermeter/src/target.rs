@@ -10,7 +10,7 @@ use crate::unusable::{Known, Unusable, not_listed, unreachable};
 use crate::{cache_probe, output, proxy};
 use anyhow::{Context, Result, anyhow, bail};
 use infermeter_client::control::{Channel, ControlError, Speech, reach};
-use infermeter_client::dialect::Dialect;
+use infermeter_client::dialect::{Dialect, Pointer, Pointers};
 use infermeter_client::encode::{
     BodyTemplate, Features, Headers, RequestEncoder, RequestShape, Target,
 };
@@ -195,7 +195,10 @@ fn ready(
     let within = (limits(plan), waits);
     let mut control = Control::new(to, headers.clone(), run_id.to_owned(), within);
     let extra_body = plan.extra_body.as_ref().and_then(Value::as_object).cloned();
-    let dialect = Dialect::of(plan.endpoint);
+    let dialect = match answers(plan)? {
+        Some(pointers) => Dialect::pointed(plan.endpoint, pointers),
+        None => Dialect::of(plan.endpoint),
+    };
     let mut shape = RequestShape {
         dialect,
         model: String::new(),
@@ -433,6 +436,34 @@ pub fn template(plan: &Plan) -> Result<Option<BodyTemplate>> {
         );
     }
     Ok(Some(template))
+}
+
+/// Where things stand in the answers to a body template, if the plan says so.
+///
+/// # Errors
+/// When a pointer is none, or nothing says where the text is.
+pub fn answers(plan: &Plan) -> Result<Option<Pointers>> {
+    let pointer = |flag: &str, text: &Option<String>| -> Result<Option<Pointer>> {
+        let text = text.as_deref();
+        text.map(|text| text.parse().map_err(|e| anyhow!("{flag}: {e}")))
+            .transpose()
+    };
+    let text = pointer("--answer-text", &plan.answer_text)?;
+    let usage = pointer("--answer-usage", &plan.answer_usage)?;
+    let end = pointer("--answer-end", &plan.answer_end)?;
+    if plan.body_template.is_none() && (text.is_some() || usage.is_some() || end.is_some()) {
+        bail!(
+            "--answer-text, --answer-usage and --answer-end need --body-template: the answers of \
+             --endpoint are known"
+        );
+    }
+    match text {
+        Some(text) => Ok(Some(Pointers { text, usage, end })),
+        None if usage.is_some() || end.is_some() => {
+            bail!("--answer-usage and --answer-end need --answer-text: where does the text stand?")
+        }
+        None => Ok(None),
+    }
 }
 
 /// A request for each thing that the load's requests carry beside their text.

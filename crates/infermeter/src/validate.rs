@@ -205,6 +205,7 @@ fn carried(plan: &Plan) -> Result<()> {
     {
         bail!("{flag} needs --endpoint chat: completions carry a text alone");
     }
+    crate::target::answers(plan)?;
     let of_format = [
         ("--schema", plan.schema.is_some()),
         ("--regex", plan.regex.is_some()),
@@ -627,6 +628,21 @@ mod tests {
         check(
             |p| (p.regex, p.endpoint) = (Some("a".to_owned()), Endpoint::Messages),
             "--regex: Anthropic Messages has no such member",
+        );
+        check(
+            |p| p.answer_text = Some("/a".to_owned()),
+            "need --body-template",
+        );
+        check(
+            |p| p.answer_text = Some("message/content".to_owned()),
+            "--answer-text: `message/content` does not begin with a slash",
+        );
+        check(
+            |p| {
+                p.body_template = Some("body.json".into());
+                p.answer_end = Some("/done".to_owned());
+            },
+            "need --answer-text",
         );
         check(
             |p| p.endpoint_path = Some("generate".to_owned()),

@@ -374,7 +374,8 @@ fn with_tool(endpoint: Endpoint) -> (String, Value) {
     };
     let call = json!([{"id": "c1", "type": "function",
         "function": {"name": "at", "arguments": "{\"x\":1}"}}]);
-    let tool = json!([{"type": "function", "function": {"name": "at", "parameters": {"type": "object"}}}]);
+    let tool =
+        json!([{"type": "function", "function": {"name": "at", "parameters": {"type": "object"}}}]);
     let mut content = RequestContent::of_messages(vec![
         message(Role::System, "Be brief.", vec![]),
         message(Role::User, "Where?", vec![]),
@@ -382,7 +383,9 @@ fn with_tool(endpoint: Endpoint) -> (String, Value) {
         message(Role::Tool, "sea", vec![member("tool_call_id", json!("c1"))]),
     ]);
     content.members_mut().push(member("tools", tool));
-    content.members_mut().push(member("tool_choice", json!("required")));
+    content
+        .members_mut()
+        .push(member("tool_choice", json!("required")));
     let shape = RequestShape {
         dialect: Dialect::of(endpoint),
         ..shape()
@@ -399,7 +402,10 @@ fn with_tool(endpoint: Endpoint) -> (String, Value) {
 fn a_messages_request() {
     let (head, body) = with_tool(Endpoint::Messages);
     assert!(head.starts_with("POST /v1/messages HTTP/1.1\r\n"), "{head}");
-    assert!(head.contains("\r\nanthropic-version: 2023-06-01\r\n"), "{head}");
+    assert!(
+        head.contains("\r\nanthropic-version: 2023-06-01\r\n"),
+        "{head}"
+    );
     assert_eq!(
         body,
         json!({
@@ -423,7 +429,10 @@ fn a_messages_request() {
 #[test]
 fn a_responses_request() {
     let (head, body) = with_tool(Endpoint::Responses);
-    assert!(head.starts_with("POST /v1/responses HTTP/1.1\r\n"), "{head}");
+    assert!(
+        head.starts_with("POST /v1/responses HTTP/1.1\r\n"),
+        "{head}"
+    );
     assert_eq!(
         body,
         json!({

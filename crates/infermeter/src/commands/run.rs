@@ -23,7 +23,6 @@ use crate::{
 use anyhow::{Context, Result};
 use infermeter_analysis::Run;
 use infermeter_client::KeepTexts;
-use infermeter_client::dialect::Dialect;
 use infermeter_client::engine::EngineConfig;
 use infermeter_client::prepared::Prepared;
 use infermeter_client::response::Expect;
@@ -466,7 +465,7 @@ fn prepare_request(
         KeepTexts::UntilSettled
     };
     let expect = Expect {
-        dialect: Dialect::of(plan.endpoint),
+        dialect: target.encoder.dialect(),
         streaming: !plan.no_stream,
         keep_texts,
         output_tokens: spec.output_tokens as usize,
