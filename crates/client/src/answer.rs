@@ -208,8 +208,7 @@ impl Answer {
         }
         let facts = match self.dialect.event(event.data) {
             Ok(facts) => facts,
-            // An event under a name of its own (ping, say) is no part of the dialects.
-            Err(_) if !matches!(event.name, b"" | b"message") => return Ok(false),
+            Err(_) if !self.dialect.owns(event.name) => return Ok(false),
             Err(error) => return Err(malformed(&error.to_string(), event.data)),
         };
         if let Some(error) = facts.error {
@@ -235,6 +234,7 @@ impl Answer {
     fn look_at_api(&mut self, data: &[u8], facts: &EventFacts) -> Result<(), RequestError> {
         self.own_api = facts.is_own;
         if !self.own_api
+            && !self.dialect.is_pointed()
             && let Some(api) = self.dialect.foreign(data)
         {
             return Err(unexpected(api, self.dialect, data));
@@ -382,6 +382,9 @@ impl Answer {
                 }
             }
         }
+        if !self.own_api && self.chunks.is_empty() && self.dialect.is_pointed() {
+            return Err(nothing_found());
+        }
         if !self.done && self.finish_reason.is_none() && !self.ended {
             let missing = self.dialect.end();
             return Err(truncated(&format!("the stream ended without {missing}")));
@@ -448,6 +451,13 @@ fn unexpected(api: &str, asked: Dialect, data: &[u8]) -> RequestError {
 /// An instant belongs to one choice, a usage to all of them: no figure would be right.
 fn several_choices() -> RequestError {
     let text = "the answer has several choices (`n`): one answer to a request is measured";
+    failure(Reason::UnexpectedContent, text.to_owned())
+}
+
+/// The user's pointers led nowhere in any event.
+pub(crate) fn nothing_found() -> RequestError {
+    let text = "nothing stands where --answer-text, --answer-usage and --answer-end point: look at one \
+                answer, and name its members from the outside in, as in /message/content";
     failure(Reason::UnexpectedContent, text.to_owned())
 }
 

@@ -9,9 +9,11 @@ mod choices;
 mod completions;
 mod foreign;
 mod messages;
+mod pointed;
 mod responses;
 
 pub(crate) use choices::tool_texts;
+pub use pointed::{Pointer, PointerError, Pointers};
 
 use crate::answer::facts::EventFacts;
 use crate::encode::Features;
@@ -35,9 +37,20 @@ pub(crate) trait Wire: fmt::Debug + Sync {
     /// What marks the end of a stream, in words.
     fn end(&self) -> &'static str;
 
+    /// Events under this name are its own: one that cannot be read is a failure, while others (ping, say)
+    /// may hold what they want.
+    fn owns(&self, name: &[u8]) -> bool {
+        matches!(name, b"" | b"message")
+    }
+
     /// Headers that each request needs beside those of all APIs.
     fn headers(&self) -> &'static [(&'static str, &'static str)] {
         &[]
+    }
+
+    /// The variable of the environment that holds an API key.
+    fn key_variable(&self) -> &'static str {
+        "OPENAI_API_KEY"
     }
 
     /// The header that carries an API key, and what stands before the key.
@@ -69,6 +82,12 @@ pub(crate) trait Wire: fmt::Debug + Sync {
     /// Requests may ask for a stream.
     fn streams(&self) -> bool {
         true
+    }
+
+    /// Its answers are described by pointers: a stream may be JSON lines, and an event without any of what is
+    /// pointed at may be of this API all the same.
+    fn is_pointed(&self) -> bool {
+        false
     }
 
     /// Field sets to try, from the most telling to the most careful.
@@ -116,6 +135,19 @@ impl Dialect {
         })
     }
 
+    /// The dialect of an API of another form, whose requests a template writes; `endpoint` is the API whose
+    /// path they go to where no other is given. What it says of its answers is kept as long as the process:
+    /// a run has one.
+    pub fn pointed(endpoint: Endpoint, pointers: Pointers) -> Self {
+        Self(Box::leak(Box::new(pointed::Pointed { endpoint, pointers })))
+    }
+
+    /// Its answers are described by pointers: a stream may be JSON lines, and an event without any of what is
+    /// pointed at may be of this API all the same.
+    pub fn is_pointed(self) -> bool {
+        self.0.is_pointed()
+    }
+
     /// Path of its requests below the target's base.
     pub fn path(self) -> &'static str {
         self.0.endpoint().api().path
@@ -129,6 +161,11 @@ impl Dialect {
     /// A member that its answers have.
     pub fn sign(self) -> &'static str {
         self.0.sign()
+    }
+
+    /// The variable of the environment that holds an API key.
+    pub fn key_variable(self) -> &'static str {
+        self.0.key_variable()
     }
 
     /// The header that carries an API key, and its value.
@@ -169,6 +206,10 @@ impl Dialect {
 
     pub(crate) fn end(self) -> &'static str {
         self.0.end()
+    }
+
+    pub(crate) fn owns(self, name: &[u8]) -> bool {
+        self.0.owns(name)
     }
 
     pub(crate) fn headers(self) -> &'static [(&'static str, &'static str)] {
@@ -223,7 +264,8 @@ impl fmt::Debug for Dialect {
 
 impl PartialEq for Dialect {
     fn eq(&self, other: &Self) -> bool {
-        self.0.endpoint() == other.0.endpoint()
+        let told = |dialect: &Self| (dialect.0.endpoint(), dialect.called());
+        told(self) == told(other)
     }
 }
 

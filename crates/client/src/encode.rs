@@ -133,6 +133,11 @@ impl RequestEncoder {
         &self.before_id
     }
 
+    /// How the answers to its requests are written.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
     /// The whole request: `content` with the length that `spec` asks for. Bytes of `request_id` that
     /// a header value cannot hold become `-`.
     pub fn encode(

@@ -13,6 +13,7 @@ pub mod http;
 mod json;
 pub mod kept;
 pub mod limits;
+mod lines;
 pub mod live;
 pub mod prepared;
 pub mod response;

@@ -16,7 +16,8 @@ use crate::limits::{
     CHUNKS_PER_TOKEN, KEPT_BUFFER, KEPT_BYTES_PER_TOKEN, LEAST_CHUNKS, LEAST_KEPT_BYTES, Limits,
     MAX_RESERVED_CHUNKS, QUOTED_BYTES,
 };
-use crate::sse::{SseDecoder, SseError};
+use crate::lines::LineDecoder;
+use crate::sse::{SseDecoder, SseError, SseEvent, Tail};
 use infermeter_core::clock::Offset;
 use infermeter_core::oddity::{Oddities, Oddity};
 use infermeter_core::record::{MAX_ERROR_TEXT, Reason, RequestError, StampSource};
@@ -67,6 +68,8 @@ pub enum ReadResult {
 enum Body {
     /// Events of a stream.
     Events,
+    /// JSON lines of a stream.
+    Lines,
     /// JSON that was asked for: held until it ends.
     Whole,
     /// What the content type leaves open: the first byte that is not white space tells.
@@ -91,6 +94,7 @@ pub struct ResponseReader {
     limits: Limits,
     http: ResponseDecoder,
     sse: SseDecoder,
+    lines: LineDecoder,
     answer: Answer,
     body: Body,
     oddities: Oddities,
@@ -120,6 +124,7 @@ impl ResponseReader {
             limits,
             http: ResponseDecoder::new(&limits),
             sse: SseDecoder::new(limits.event_bytes),
+            lines: LineDecoder::new(limits.event_bytes),
             answer: Answer::default(),
             body: Body::Events,
             oddities: Oddities::default(),
@@ -150,6 +155,7 @@ impl ResponseReader {
             self.limits.whole_body_bytes.min(kept_bytes as u64)
         });
         self.sse.reset();
+        self.lines.reset();
         let reserve = if expect.streaming {
             expect.output_tokens.min(MAX_RESERVED_CHUNKS)
         } else {
@@ -308,6 +314,8 @@ impl ResponseReader {
             _ if head.content_encoding.is_some() => Body::Unexpected,
             (true, MediaType::EventStream) => Body::Events,
             (false, MediaType::Json) => Body::Whole,
+            // JSON lines have a label of their own, or several.
+            (true, MediaType::Other) if self.expect.dialect.is_pointed() => Body::Open,
             (_, MediaType::Other) => Body::Unexpected,
             (true, MediaType::Json | MediaType::Unsaid)
             | (false, MediaType::EventStream | MediaType::Unsaid) => Body::Open,
@@ -320,6 +328,7 @@ impl ResponseReader {
         let is_event = matches!(first, b':' | b'd' | b'e' | b'i' | b'r' | 0xef);
         match (self.expect.streaming, first) {
             (true, _) if is_event => Body::Events,
+            (true, b'{') if self.expect.dialect.is_pointed() => Body::Lines,
             (false, b'{') => Body::Whole,
             _ => Body::Unexpected,
         }
@@ -333,7 +342,7 @@ impl ResponseReader {
                     return Ok(());
                 };
                 self.body = self.opened(*first);
-                if self.body != Body::Unexpected {
+                if !matches!(self.body, Body::Unexpected | Body::Lines) {
                     self.oddities.insert(Oddity::Mislabelled);
                 }
                 self.body(bytes, stamp)
@@ -344,6 +353,7 @@ impl ResponseReader {
                 }
                 self.events(bytes, stamp)
             }
+            Body::Lines => self.json_lines(bytes, stamp),
             Body::Whole => {
                 self.held.extend_from_slice(bytes);
                 Ok(())
@@ -389,6 +399,33 @@ impl ResponseReader {
         }
     }
 
+    fn json_lines(&mut self, bytes: &[u8], stamp: EventStamp) -> Result<(), RequestError> {
+        let mut input = bytes;
+        self.chunk_is_last = false;
+        loop {
+            let line = self.lines.next(&mut input);
+            let line = line.map_err(|e| failure(Reason::LimitExceeded, e.to_string()))?;
+            let Some(data) = line else { return Ok(()) };
+            let event = SseEvent { name: b"", data };
+            let is_chunk = self.answer.event(event, stamp)?;
+            self.chunk_is_last = is_chunk && input.is_empty();
+        }
+    }
+
+    /// A last line may have no line break behind it.
+    fn last_line(&mut self) -> Result<(), RequestError> {
+        if let (data @ [_, ..], Some(last)) = (self.lines.tail(), self.last) {
+            let stamp = EventStamp {
+                at: last.at,
+                seen: last.seen,
+                lower: last.lower,
+                read: self.reads.saturating_sub(1),
+            };
+            self.answer.event(SseEvent { name: b"", data }, stamp)?;
+        }
+        self.answer.finish(Tail::Nothing)
+    }
+
     /// The body has ended as HTTP says.
     fn end_body(&mut self) -> Result<(), RequestError> {
         match self.body {
@@ -396,6 +433,7 @@ impl ResponseReader {
                 let ended = self.answer.finish(self.sse.tail());
                 ended.map_err(|error| self.perhaps_unexpected(error))
             }
+            Body::Lines => self.last_line(),
             Body::Whole => {
                 let ended = self.answer.whole(&self.held);
                 ended.map_err(|error| self.perhaps_unexpected(error))

@@ -9,6 +9,7 @@ use infermeter_core::key::{Asked, Keyed, broken};
 use infermeter_core::plan::{Plan, PrefixMode, ServerMetrics, Wait};
 use infermeter_core::slo::parse_percentile;
 use infermeter_core::text::inert;
+use infermeter_session::found;
 use infermeter_session::mock_settings::MockTarget;
 use infermeter_session::secrets::redact_path;
 use infermeter_session::ways;
@@ -179,6 +180,7 @@ fn carried(plan: &Plan) -> Result<()> {
              measured: leave it out, and raise the load instead"
         );
     }
+    found::answers(plan)?;
     let of_format = [
         ("--schema", plan.schema.is_some()),
         ("--regex", plan.regex.is_some()),
@@ -403,6 +405,21 @@ mod tests {
         check(
             |p| (p.regex, p.endpoint) = (Some("a".to_owned()), Endpoint::Messages),
             "--regex: Anthropic Messages has no such member",
+        );
+        check(
+            |p| p.answer_text = Some("/a".to_owned()),
+            "need --body-template",
+        );
+        check(
+            |p| p.answer_text = Some("message/content".to_owned()),
+            "--answer-text: `message/content` does not begin with a slash",
+        );
+        check(
+            |p| {
+                p.body_template = Some("body.json".into());
+                p.answer_end = Some("/done".to_owned());
+            },
+            "need --answer-text",
         );
         check(
             |p| p.endpoint_path = Some("generate".to_owned()),

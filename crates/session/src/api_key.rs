@@ -4,6 +4,7 @@
 
 use anyhow::{Context, Result, bail};
 use infermeter_analysis::raised;
+use infermeter_client::dialect::Dialect;
 use infermeter_client::encode::Target;
 use infermeter_core::finding::Finding;
 use infermeter_core::plan::Plan;
@@ -28,7 +29,7 @@ pub fn api_key(plan: &Plan, target: &Target) -> Result<Option<String>> {
     let key = if plan.is_mock() || target.authorization().is_some() {
         None
     } else {
-        std::env::var("OPENAI_API_KEY").ok()
+        std::env::var(Dialect::of(plan.endpoint).key_variable()).ok()
     };
     Ok(key.map(|k| k.trim().to_owned()).filter(|k| !k.is_empty()))
 }

@@ -18,7 +18,7 @@ use crate::ways::{self, Way, Ways};
 use anyhow::{Context, Result, anyhow, bail};
 use doubts::{doubts, probe_unsure};
 use infermeter_client::control::{Channel, ControlError, Speech};
-use infermeter_client::dialect::Dialect;
+use infermeter_client::dialect::{Dialect, Pointer, Pointers};
 use infermeter_client::encode::{
     BodyTemplate, Features, Headers, RequestEncoder, RequestShape, Target as Url,
 };
@@ -273,7 +273,7 @@ fn find_out(experiment: &Experiment, asked: Asked, waits: Waits) -> Result<Found
     let to = (channel.clone(), target.clone());
     let within = (limits(experiment), waits);
     let mut control = Control::new(to, headers.clone(), run_id.clone(), within);
-    let mut shape = shape(experiment, headers, template);
+    let mut shape = shape(experiment, headers, template)?;
     let trials = trials(plan)?;
     let mut facts = TargetFacts::default();
     let probed = probed(plan, (&mut control, &trials), (&mut shape, &mut facts));
@@ -330,12 +330,15 @@ fn shape(
     experiment: &Experiment,
     headers: Headers,
     template: Option<BodyTemplate>,
-) -> RequestShape {
+) -> Result<RequestShape> {
     let (plan, requests) = (experiment.plan(), &experiment.requests);
     let extra_body = plan.extra_body.as_ref().and_then(Value::as_object).cloned();
     let stream = requests.answers != Answers::Whole;
-    let dialect = Dialect::of(requests.endpoint);
-    RequestShape {
+    let dialect = match answers(plan)? {
+        Some(pointers) => Dialect::pointed(requests.endpoint, pointers),
+        None => Dialect::of(requests.endpoint),
+    };
+    Ok(RequestShape {
         dialect,
         model: String::new(),
         stream,
@@ -345,7 +348,7 @@ fn shape(
         session_header: plan.session_header.clone(),
         path: requests.path.clone(),
         template,
-    }
+    })
 }
 
 /// What the port speaks instead, where its answer may mean that.
@@ -546,6 +549,34 @@ pub fn template(plan: &Plan) -> Result<Option<BodyTemplate>> {
         );
     }
     Ok(Some(template))
+}
+
+/// Where things stand in the answers to a body template, if the plan says so.
+///
+/// # Errors
+/// When a pointer is none, or nothing says where the text is.
+pub fn answers(plan: &Plan) -> Result<Option<Pointers>> {
+    let pointer = |flag: &str, text: &Option<String>| -> Result<Option<Pointer>> {
+        let text = text.as_deref();
+        text.map(|text| text.parse().map_err(|e| anyhow!("{flag}: {e}")))
+            .transpose()
+    };
+    let text = pointer("--answer-text", &plan.answer_text)?;
+    let usage = pointer("--answer-usage", &plan.answer_usage)?;
+    let end = pointer("--answer-end", &plan.answer_end)?;
+    if plan.body_template.is_none() && (text.is_some() || usage.is_some() || end.is_some()) {
+        bail!(
+            "--answer-text, --answer-usage and --answer-end need --body-template: the answers of \
+             --endpoint are known"
+        );
+    }
+    match text {
+        Some(text) => Ok(Some(Pointers { text, usage, end })),
+        None if usage.is_some() || end.is_some() => {
+            bail!("--answer-usage and --answer-end need --answer-text: where does the text stand?")
+        }
+        None => Ok(None),
+    }
 }
 
 /// A request for each thing that the load's requests carry beside their text.

@@ -22,7 +22,6 @@ use crate::target::Target;
 use anyhow::Result;
 use infermeter_analysis::raised;
 use infermeter_client::KeepTexts;
-use infermeter_client::dialect::Dialect;
 use infermeter_client::engine::EngineConfig;
 use infermeter_client::prepared::Prepared;
 use infermeter_client::response::Expect;
@@ -311,7 +310,7 @@ impl Run<'_> {
         let name = format!("{}-{id}", self.site.identity.id);
         let bytes = self.found().encoder.encode(&name, &spec, &content);
         let expect = Expect {
-            dialect: Dialect::of(requests.endpoint),
+            dialect: self.found().encoder.dialect(),
             streaming: requests.answers != Answers::Whole,
             keep_texts: match requests.keeps_answers {
                 true => KeepTexts::Always,

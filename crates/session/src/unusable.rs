@@ -5,6 +5,7 @@
 
 use crate::failure::Failure;
 use infermeter_client::control::{CertificateDoubt, ControlError, Speech};
+use infermeter_client::dialect::Dialect;
 use infermeter_client::encode::Target;
 use infermeter_core::plan::{Endpoint, Plan};
 use infermeter_core::run::ControlRequest;
@@ -139,8 +140,10 @@ impl Unusable {
         }
         match self.status() {
             Some(401 | 403) => {
-                let key = "give the API key in OPENAI_API_KEY or with --api-key-file";
-                hints.push(key.to_owned());
+                let variable = Dialect::of(known.plan.endpoint).key_variable();
+                hints.push(format!(
+                    "give the API key in {variable} or with --api-key-file"
+                ));
             }
             Some(400 | 404 | 422) => hints.extend(model_hint(known)),
             _ => {}
@@ -200,6 +203,10 @@ fn probe_hint(error: &ProbeError, known: &Known<'_>) -> Option<String> {
         ProbeError::Refused {
             status: 300..=399, ..
         } => "redirects are not followed: give the URL that it leads to",
+        ProbeError::OtherApi { .. } if known.plan.answer_text.is_some() => {
+            "--answer-text, --answer-usage and --answer-end are JSON pointers: they name members from \
+             the outside in, as in /message/content"
+        }
         ProbeError::OtherApi { .. } => {
             let paths = Endpoint::ALL.map(|endpoint| endpoint.api().path);
             let last = paths.last().copied().unwrap_or_default();

@@ -1,7 +1,10 @@
 //! An answer that was not streamed: one JSON body, read after its last byte. It has no chunks.
 
 use super::generated::append_kind;
-use super::{Answer, KeepTexts, error_message, failure, malformed, several_choices, unexpected};
+use super::{
+    Answer, KeepTexts, error_message, failure, malformed, nothing_found, several_choices,
+    unexpected,
+};
 use infermeter_core::record::{ChunkKind, Reason, RequestError};
 
 impl Answer {
@@ -17,9 +20,13 @@ impl Answer {
             return Err(failure(Reason::InBandError, error_message(error.of(body))));
         }
         if !facts.is_own
+            && !self.dialect.is_pointed()
             && let Some(api) = self.dialect.foreign(body)
         {
             return Err(unexpected(api, self.dialect, body));
+        }
+        if !facts.is_own && self.dialect.is_pointed() {
+            return Err(nothing_found());
         }
         if facts.other_choice {
             return Err(several_choices());

@@ -38,9 +38,20 @@ impl Wire for Messages {
         "stop_reason or message_stop"
     }
 
+    fn owns(&self, name: &[u8]) -> bool {
+        matches!(name, b"" | b"message")
+            || name.starts_with(b"message_")
+            || name.starts_with(b"content_block_")
+    }
+
     fn headers(&self) -> &'static [(&'static str, &'static str)] {
         // The version that all servers know; a request without one is refused.
         &[("anthropic-version", "2023-06-01")]
+    }
+
+    fn key_variable(&self) -> &'static str {
+        // A key goes to the vendor that gave it, and to no other.
+        "ANTHROPIC_API_KEY"
     }
 
     fn key_header(&self) -> (&'static str, &'static str) {

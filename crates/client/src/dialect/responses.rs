@@ -65,6 +65,10 @@ impl Wire for Responses {
         "response.completed or response.incomplete"
     }
 
+    fn owns(&self, name: &[u8]) -> bool {
+        matches!(name, b"" | b"message") || name.starts_with(b"response.")
+    }
+
     fn said(&self) -> &'static [&'static str] {
         &["input"]
     }

@@ -28,7 +28,7 @@ impl ResponseReader {
 
     /// Bytes that the response holds.
     pub(crate) fn kept(&self) -> usize {
-        self.answer.kept() + self.held.len() + self.sse.held()
+        self.answer.kept() + self.held.len() + self.sse.held() + self.lines.held()
     }
 
     /// Instant of the first chunk.

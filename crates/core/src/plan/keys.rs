@@ -418,12 +418,26 @@ keys! {
              {{max_tokens}}, {{stream}} or {{id}} in it, for an API of another form"
             .more("See [other APIs](request-kinds.md#other-apis).")
             .example("body.json");
+        answer_text: Option<String> = None, Requests, "POINTER",
+            "Where the text stands in an answer to --body-template: a JSON pointer, as in \
+             /message/content"
+            .more("See [a JSON pointer](request-kinds.md#answers-of-another-form).")
+            .example("/message/content")
+            .rules(&[Rule::needs(&[Given("body-template")], "the answers of --endpoint are known")]);
+        answer_usage: Option<String> = None, Requests, "POINTER",
+            "Where the number of output tokens stands in it, as in /eval_count"
+            .example("/eval_count")
+            .rules(&[Rule::needs(&[Given("answer-text")], "where does the text stand?")]);
+        answer_end: Option<String> = None, Requests, "POINTER",
+            "What is there when it is complete, true or a word that says why, as in /done"
+            .absent("the end of the body").example("/done")
+            .rules(&[Rule::needs(&[Given("answer-text")], "where does the text stand?")]);
         endpoint_path: Option<String> = None, Requests, "PATH",
             "Path of the requests"
             .absent("that of --endpoint").example("/generate");
         api_key_file: Option<PathBuf> = None, Requests, "FILE",
             "File with the API key"
-            .absent("the variable OPENAI_API_KEY").example("key.txt")
+            .absent("the variable OPENAI_API_KEY, with --endpoint messages ANTHROPIC_API_KEY").example("key.txt")
             .foreign(&[foreign(&["api-key", "key", "token", "auth-token", "bearer-token"],
                 "a key on a command line is seen by everybody on the machine: --api-key-file FILE, or \
                  the variable OPENAI_API_KEY")]);

@@ -6,6 +6,7 @@
 //! machine could change.
 
 mod answers;
+mod apis;
 mod audit;
 mod bad_plans;
 mod bad_records;

@@ -92,6 +92,7 @@ pub fn command(arguments: &[String]) -> Command {
 fn clean(command: &mut Command) {
     command
         .env_remove("OPENAI_API_KEY")
+        .env_remove("ANTHROPIC_API_KEY")
         .env_remove("NO_COLOR")
         .env_remove("CLICOLOR_FORCE")
         .env_remove("COLUMNS")

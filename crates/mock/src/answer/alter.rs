@@ -38,7 +38,12 @@ fn malform(out: &mut Vec<u8>, event: &[u8], kind: Malformation) {
             out.extend_from_slice(event.strip_suffix(b"\n").unwrap_or(event));
         }
         Malformation::NoDataPrefix => {
-            out.extend_from_slice(event.strip_prefix(b"data: ").unwrap_or(event));
+            // The name of an event may stand in a line before its data.
+            const PREFIX: &[u8] = b"data: ";
+            let at = event.windows(PREFIX.len()).position(|part| part == PREFIX);
+            let (before, behind) = event.split_at(at.unwrap_or(0));
+            out.extend_from_slice(before);
+            out.extend_from_slice(behind.strip_prefix(PREFIX).unwrap_or(behind));
         }
     }
 }
