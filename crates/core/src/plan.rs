@@ -2,6 +2,7 @@
 
 mod deadlines;
 mod endpoint;
+mod items;
 mod kinds;
 mod prefix;
 mod profile;
@@ -13,6 +14,7 @@ mod workload;
 
 pub use deadlines::{Deadlines, DeadlinesError};
 pub use endpoint::{Api, Endpoint, Input, Members, Output};
+pub use items::{EncodingFormat, ItemCounts, MAX_ITEMS};
 pub use kinds::{AdapterWeight, ImageSpec, KindWeight, RequestKind, SamplingValue};
 pub use prefix::{MAX_PREFIXES, MAX_ROTATIONS, PrefixMode};
 pub use profile::{After, BurstPhases, Level, MAX_RATE, Point, RateProfile, Stretch};
@@ -242,6 +244,18 @@ pub struct Plan {
     pub model: Option<String>,
     /// The API spoken.
     pub endpoint: Endpoint,
+    /// Texts in a request of embeddings; absent: 1.
+    #[serde(default)]
+    pub batch_size: Option<u32>,
+    /// How embeddings are asked for; absent: as the server likes.
+    #[serde(default)]
+    pub encoding_format: Option<EncodingFormat>,
+    /// Documents in a request of rerank; absent: [`ItemCounts::DOCUMENTS`].
+    #[serde(default)]
+    pub documents: Option<u32>,
+    /// Length of a query, tokens; absent: [`ItemCounts::QUERY_TOKENS`].
+    #[serde(default)]
+    pub query_tokens: Option<u32>,
     /// Ask for a plain answer instead of a stream.
     pub no_stream: bool,
     /// Seed from which the two below derive.
@@ -423,6 +437,10 @@ impl Plan {
             session_header: None,
             model: None,
             endpoint: Endpoint::Chat,
+            batch_size: None,
+            encoding_format: None,
+            documents: None,
+            query_tokens: None,
             no_stream: false,
             seed: 1,
             workload_seed: None,

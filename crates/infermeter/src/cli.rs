@@ -237,9 +237,21 @@ pub struct RunArgs {
     /// Model name [default: the first of /v1/models]
     #[arg(long, value_name = "NAME", help_heading = "Requests")]
     pub model: Option<String>,
-    /// chat or completions [default: chat]
+    /// chat, completions, embeddings or rerank [default: chat]
     #[arg(long, value_name = "API", help_heading = "Requests")]
     pub endpoint: Option<String>,
+    /// Embeddings: texts in each request [default: 1]
+    #[arg(long, value_name = "N", help_heading = "Requests")]
+    pub batch_size: Option<String>,
+    /// Embeddings: float or base64 [default: not asked for]
+    #[arg(long, value_name = "FORMAT", help_heading = "Requests")]
+    pub encoding_format: Option<String>,
+    /// Rerank: documents in each request, each as long as the workload's prompts [default: 10]
+    #[arg(long, value_name = "N", help_heading = "Requests")]
+    pub documents: Option<String>,
+    /// Rerank: length of the query before the documents [default: 32]
+    #[arg(long, value_name = "N", help_heading = "Requests")]
+    pub query_tokens: Option<String>,
     /// Ask for plain answers instead of streams
     #[arg(long, help_heading = "Requests")]
     pub no_stream: bool,

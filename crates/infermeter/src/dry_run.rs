@@ -153,10 +153,10 @@ impl DryRun {
         let mut lines = vec![
             format!("Target      {}", self.target),
             format!(
-                "Workload    {}, {:.0} prompt and {:.0} output tokens a request (means)",
+                "Workload    {}, {} a request (means){}",
                 classes(&self.classes),
-                self.mean_prompt_tokens,
-                self.mean_output_tokens
+                tokens(plan, [self.mean_prompt_tokens, self.mean_output_tokens]),
+                several(plan)
             ),
         ];
         lines.extend(self.lines.iter().cloned());
@@ -171,24 +171,29 @@ impl DryRun {
             self.part(self.drain.estimated),
             self.part(self.drain.at_most)
         ));
-        lines.push(format!(
+        lines.push(match plan.endpoint.generates() {
+            false => "            an estimate: load goes on until the measured requests have ended".to_owned(),
+            true => format!(
             "            an estimate: load goes on until the measured requests have ended; the longest answer \
              has {} tokens, at {} ms each",
             self.drain.longest_answer_tokens, self.drain.ms_per_token
-        ));
+        ),
+        });
         lines.push(format!(
             "In all      about {}, at most {}; a few short probes before it, unless --no-probe",
             self.part(self.total.estimated),
             self.part(self.total.at_most)
         ));
-        if let Some([prompt, output]) = self.tokens_in_window {
+        if let Some(in_window) = self.tokens_in_window {
             lines.push(format!(
-                "Tokens      about {prompt:.0} prompt and {output:.0} output tokens in the window"
+                "Tokens      about {} in the window",
+                tokens(plan, in_window)
             ));
         }
         if let (Some(prompt), Some(output)) = (self.total.prompt_tokens, self.total.output_tokens) {
             lines.push(format!(
-                "            about {prompt:.0} prompt and {output:.0} output tokens in all"
+                "            about {} in all",
+                tokens(plan, [prompt, output])
             ));
         }
         lines.push(self.support_line());
@@ -230,6 +235,28 @@ impl DryRun {
             None => "Percentiles depend on how many requests the server completes".to_owned(),
         }
     }
+}
+
+/// `500 prompt and 128 output tokens`; without the latter where nothing is generated.
+fn tokens(plan: &Plan, [prompt, output]: [f64; 2]) -> String {
+    match plan.endpoint.generates() {
+        true => format!("{prompt:.0} prompt and {output:.0} output tokens"),
+        false => format!("{prompt:.0} prompt tokens"),
+    }
+}
+
+/// `; 64 inputs in each, and no output: answers hold numbers`.
+fn several(plan: &Plan) -> String {
+    let noun = plan.endpoint.api().input.items();
+    let counts = plan.item_counts().zip(noun);
+    counts.map_or_else(String::new, |(counts, noun)| {
+        let items = counts.items;
+        let query = counts
+            .query_tokens
+            .map(|tokens| format!(" and a query of {tokens} tokens"));
+        let query = query.unwrap_or_default();
+        format!("; {items} {noun}{query} in each; no output: answers hold numbers")
+    })
 }
 
 /// Warm-up and window.

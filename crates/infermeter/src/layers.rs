@@ -209,7 +209,8 @@ fn kind(key: &str, defaults: &Map<String, Value>) -> Kind {
         ("rate" | "time-scale" | "thin" | "cv", _) => Kind::Number,
         (
             "concurrency" | "trace-limit" | "requests" | "seed" | "workload-seed" | "schedule-seed"
-            | "repeat" | "salt" | "threads" | "max-connections" | "gpus",
+            | "repeat" | "batch-size" | "documents" | "query-tokens" | "salt" | "threads"
+            | "max-connections" | "gpus",
             _,
         ) => Kind::Whole,
         ("extra-body", _) => Kind::Object,
@@ -340,6 +341,10 @@ fn texts(args: &RunArgs) -> Vec<(&'static str, &Option<String>)> {
         ("body-template", &args.body_template),
         ("endpoint-path", &args.endpoint_path),
         ("endpoint", &args.endpoint),
+        ("batch-size", &args.batch_size),
+        ("encoding-format", &args.encoding_format),
+        ("documents", &args.documents),
+        ("query-tokens", &args.query_tokens),
         ("tokenizer", &args.tokenizer),
         ("chat-template", &args.chat_template),
         ("count", &args.count),

@@ -17,6 +17,7 @@ pub mod environment;
 pub mod exit;
 pub mod input;
 pub mod inspect;
+mod items;
 pub mod journal;
 mod judged;
 pub mod layers;

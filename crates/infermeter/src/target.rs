@@ -24,7 +24,7 @@ use infermeter_core::run::{ControlRequest, RunManifest};
 use infermeter_core::text::inert;
 use infermeter_probe::counters::PrefixCounters;
 use infermeter_probe::engine::EngineFacts;
-use infermeter_probe::features::{ProbeError, Trial, probe, try_all};
+use infermeter_probe::features::{ProbeError, Probed, Trial, probe, try_all};
 use infermeter_probe::host::is_own_address;
 use infermeter_probe::response_cache::PROMPTS;
 use infermeter_probe::target::{Control, IdentifyError, Limits, ModelList, TargetFacts};
@@ -43,6 +43,8 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 const TRIAL_TIMEOUT: Duration = Duration::from_secs(60);
 /// All trials together take as long as this many that are just not late.
 const ALL_PROBES: u32 = 6;
+/// Most texts of a request that is tried before the load: its answer is held as a whole.
+const TRIED_ITEMS: u32 = 512;
 /// How often signals are looked for meanwhile.
 const LOOK: Duration = Duration::from_millis(50);
 /// What takes longer is told.
@@ -199,14 +201,18 @@ fn ready(
     let mut shape = RequestShape {
         dialect,
         model: String::new(),
-        stream: !plan.no_stream,
-        features: dialect.careful(!plan.no_stream),
+        stream: plan.streams(),
+        features: dialect.careful(plan.streams()),
         headers,
         extra_body: extra_body.unwrap_or_default(),
         session_header: plan.session_header.clone(),
         path: plan.endpoint_path.clone(),
         template,
     };
+    if let Some(format) = plan.encoding_format {
+        let name = "encoding_format".to_owned();
+        shape.extra_body.insert(name, format.as_str().into());
+    }
     let trials = trials(plan)?;
     let mut facts = TargetFacts::default();
     let probed = probed(plan, (&mut control, &trials), (&mut shape, &mut facts));
@@ -233,6 +239,7 @@ fn ready(
     let mut seen = facts_of(&facts, &target, address);
     seen["mock"] = json!(is_mock.then(|| plan.target.trim_start_matches("mock:")));
     seen["fields"] = fields(plan, shape.features);
+    seen["path"] = json!(redact_path(shape.path()));
     seen["engine"] = json!(engine);
     describe_metrics(&mut seen, &found);
     seen["response_cache"] = json!(cache);
@@ -379,7 +386,7 @@ fn probed(
     }
     shape.model = choose_model(plan, &facts.models).map_err(Stopped::NoModel)?;
     if !plan.no_probe {
-        let probed = probe(control, shape)?;
+        let probed = probe_paths(plan, control, shape)?;
         shape.features = probed.features;
         findings.extend(probed.doubt.map(|why| probe_unsure(&why)));
         findings.extend(try_all(control, shape, trials)?.map(|why| probe_unsure(&why)));
@@ -389,6 +396,31 @@ fn probed(
         shape.extra_body.insert(sampling.name.clone(), value);
     }
     Ok(findings)
+}
+
+/// Tries the field sets where the API mostly is, and where else servers have it. The shape keeps the path
+/// that there was an answer at.
+fn probe_paths(
+    plan: &Plan,
+    control: &mut Control,
+    shape: &mut RequestShape,
+) -> Result<Probed, ProbeError> {
+    let first = probe(control, shape);
+    let absent = |status| matches!(status, 404 | 405 | 501);
+    if plan.endpoint_path.is_some()
+        || !matches!(&first, Err(ProbeError::Refused { status, .. }) if absent(*status))
+    {
+        return first;
+    }
+    for path in plan.endpoint.api().other_paths {
+        shape.path = Some((*path).to_owned());
+        match probe(control, shape) {
+            Err(ProbeError::Refused { status, .. }) if absent(status) => {}
+            found => return found,
+        }
+    }
+    shape.path = None;
+    first
 }
 
 /// What is known of the server's metrics page, for the record.
@@ -439,8 +471,19 @@ pub fn template(plan: &Plan) -> Result<Option<BodyTemplate>> {
 fn trials(plan: &Plan) -> Result<Vec<Trial>> {
     const PROMPT: &str = "Count from one to four.";
     let mut trials = Vec::new();
+    let input = plan.endpoint.api().input;
+    // A server may have a limit of its own on what one request holds.
+    let tried = 2..=TRIED_ITEMS;
+    if let Some(counts) = plan.item_counts().filter(|c| tried.contains(&c.items)) {
+        let flag = match counts.query_tokens {
+            Some(_) => format!("--documents {}", counts.items),
+            None => format!("--batch-size {}", counts.items),
+        };
+        let content = RequestContent::repeated(input, PROMPT, counts.items);
+        trials.push(Trial { flag, content });
+    }
     if !plan.sampling.is_empty() {
-        let mut content = RequestContent::of_prompt(PROMPT);
+        let mut content = RequestContent::plain(input, PROMPT);
         let members = plan.sampling.iter().map(sampling);
         content.members_mut().extend(members);
         let flag = "--sampling".to_owned();

@@ -1,5 +1,6 @@
 //! Whether a plan makes sense as a whole. Single values were checked when they were read.
 
+use crate::items;
 use crate::layers::{Origin, Resolved};
 use crate::mock_settings::MockTarget;
 use crate::secrets::redact_path;
@@ -29,6 +30,7 @@ const LONGEST_READING: Span = Span::seconds(60);
 /// Naming the flags at fault and what to write instead.
 pub fn validate(plan: &Plan) -> Result<()> {
     target(plan)?;
+    items::check(plan)?;
     load_model(plan)?;
     arrival(plan)?;
     bounds(plan)?;

@@ -75,6 +75,9 @@ pub(crate) fn encode(record: &RequestRecord, texts: Option<&ChunkTexts>, out: &m
     if let Some(names) = &record.unknown_members {
         put_bytes(out, names.as_bytes());
     }
+    for count in [record.items, record.dimensions].into_iter().flatten() {
+        put(out, u64::from(count));
+    }
     encode_chunks(&record.chunks, last_instant, out);
     if let Some(texts) = texts {
         encode_texts(texts, out);
@@ -136,6 +139,11 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<RequestRecord, Malformed> {
     }
     if presence.next() {
         record.unknown_members = Some(cursor.text()?);
+    }
+    for slot in [&mut record.items, &mut record.dimensions] {
+        if presence.next() {
+            *slot = Some(cursor.narrow()?);
+        }
     }
     if presence.0 != 0 {
         return Err(Malformed);
@@ -199,6 +207,8 @@ fn presence(record: &RequestRecord, texts: Option<&ChunkTexts>) -> u64 {
     note(record.estimated_output_tokens.is_some());
     note(record.oddities != Oddities::default());
     note(record.unknown_members.is_some());
+    note(record.items.is_some());
+    note(record.dimensions.is_some());
     bits
 }
 

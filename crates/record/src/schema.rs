@@ -107,6 +107,8 @@ impl Column {
                 | "estimated_output_tokens"
                 | "oddities"
                 | "unknown_members"
+                | "items"
+                | "dimensions"
         )
     }
 

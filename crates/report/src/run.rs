@@ -78,12 +78,12 @@ pub(crate) fn context(summary: &Summary, style: Style) -> Vec<String> {
 fn target(manifest: &RunManifest) -> String {
     let plan = &manifest.plan;
     let api = plan.endpoint.api().name;
-    let stream = if plan.no_stream {
-        "no stream"
-    } else {
-        "streaming"
+    let stream = match (plan.endpoint.generates(), plan.streams()) {
+        (true, true) => ", streaming",
+        (true, false) => ", no stream",
+        (false, _) => "",
     };
-    let mut text = format!("{}, {}, {api}, {stream}", plan.target, manifest.model);
+    let mut text = format!("{}, {}, {api}{stream}", plan.target, manifest.model);
     let declared = [
         &plan.engine,
         &plan.hardware,
@@ -98,7 +98,24 @@ fn target(manifest: &RunManifest) -> String {
 
 fn workload(plan: &Plan) -> String {
     let prefix = plan.prefix.map(|mode| format!(", prefix {mode}"));
-    prompts(plan) + &prefix.unwrap_or_default()
+    prompts(plan) + &several(plan) + &prefix.unwrap_or_default()
+}
+
+/// `, 64 inputs a request`.
+fn several(plan: &Plan) -> String {
+    let noun = plan.endpoint.api().input.items();
+    let Some((counts, noun)) = plan.item_counts().zip(noun) else {
+        return String::new();
+    };
+    let query = counts
+        .query_tokens
+        .map(|tokens| format!(" and a query of {tokens} tokens"));
+    let noun = match counts.items {
+        1 => noun.trim_end_matches('s'),
+        _ => noun,
+    };
+    let items = count(u64::from(counts.items));
+    format!(", {items} {noun}{} a request", query.unwrap_or_default())
 }
 
 fn prompts(plan: &Plan) -> String {

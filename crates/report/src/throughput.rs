@@ -68,6 +68,7 @@ fn rates(throughput: &ThroughputSummary) -> Vec<(&'static str, String)> {
             let mark = if marked { " (estimated)" } else { "" };
             lines.push(("Output", rate(output, tokens) + mark));
         }
+        None if throughput.items.is_some() => {}
         None => lines.push((
             "Output",
             "unknown: the server reports no token counts".to_owned(),
@@ -81,6 +82,13 @@ fn rates(throughput: &ThroughputSummary) -> Vec<(&'static str, String)> {
         lines.push(("Total", rate(total, tokens)));
     }
     lines.push(("Requests", rate(&throughput.requests, "requests/s")));
+    if let Some(items) = &throughput.items {
+        let (label, unit) = match items.called {
+            "documents" => ("Documents", "documents/s"),
+            _ => ("Inputs", "inputs/s"),
+        };
+        lines.push((label, rate(&items.rate, unit)));
+    }
     if let Some(output) = &throughput.output_tokens_per_gpu {
         lines.push(("Per GPU", rate(output, "output tokens/s")));
     }

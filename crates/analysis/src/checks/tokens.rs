@@ -3,13 +3,13 @@
 use super::{count, counted, percent};
 use crate::limits::{
     CACHED_PROMPT, CHAT_OVERHEAD_TOKENS, COMPLETIONS_OVERHEAD_TOKENS, FORMLESS_PROMPTS,
-    LENGTH_NOT_OBEYED, TOKENS_DISAGREE,
+    INPUT_OVERHEAD_TOKENS, LENGTH_NOT_OBEYED, TOKENS_DISAGREE,
 };
 use crate::prefix_cache::HitSource;
 use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Severity};
-use infermeter_core::plan::{Plan, PrefixMode, PromptCount};
+use infermeter_core::plan::{Input, Plan, PrefixMode, PromptCount};
 use infermeter_metrics::token_counts::{OffLength, PromptDifference};
 
 /// Answers were not as long as asked. No doubt where the plan lets them end by themselves.
@@ -122,10 +122,7 @@ pub(super) fn prompt_tokens(run: &Run, summary: &Summary) -> Option<Finding> {
     }
     let prompt = summary.tokens.prompt?;
     let has_template = run.manifest.plan.endpoint.has_messages();
-    let overhead = match has_template {
-        true => CHAT_OVERHEAD_TOKENS,
-        false => COMPLETIONS_OVERHEAD_TOKENS,
-    };
+    let overhead = overhead(&run.manifest.plan)?;
     let evidence = format!(
         "usage.prompt_tokens - tokens asked for: median {}, {} to {} over {} answers, {} of them \
          off the median by more than 2 tokens and 1 %.",
@@ -163,6 +160,20 @@ pub(super) fn prompt_tokens(run: &Run, summary: &Summary) -> Option<Finding> {
             "Nothing to do; input throughput counts them.",
         )
     })
+}
+
+/// Tokens that a server may count beyond the lengths asked for; `None` where servers count each in their own
+/// way: a query once for each document, or once in all.
+fn overhead(plan: &Plan) -> Option<i64> {
+    match plan.endpoint.api().input {
+        Input::Messages => Some(CHAT_OVERHEAD_TOKENS),
+        Input::Text => Some(COMPLETIONS_OVERHEAD_TOKENS),
+        Input::Texts => {
+            let texts = plan.item_counts().map_or(1, |counts| counts.items);
+            Some(i64::from(texts) * INPUT_OVERHEAD_TOKENS)
+        }
+        Input::Query => None,
+    }
 }
 
 /// The difference is not the template's. Texts of a dataset come in several forms (with and without a
@@ -295,7 +306,10 @@ pub(super) fn cached_prompts(run: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// Tokens that could not be counted, or only by spreading usage.
-pub(super) fn unknown_counts(_: &Run, summary: &Summary) -> Option<Finding> {
+pub(super) fn unknown_counts(run: &Run, summary: &Summary) -> Option<Finding> {
+    if !run.manifest.plan.endpoint.generates() {
+        return None;
+    }
     let throughput = summary.throughput.as_ref();
     let spread = throughput.map_or(0, |t| t.responses_spread_evenly);
     let uncounted = throughput.map_or(0, |t| t.uncounted_chunks);

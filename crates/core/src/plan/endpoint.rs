@@ -14,6 +14,10 @@ pub enum Endpoint {
     Chat,
     /// `/v1/completions`.
     Completions,
+    /// `/v1/embeddings`.
+    Embeddings,
+    /// `/v1/rerank`.
+    Rerank,
 }
 
 /// What a request of an API holds.
@@ -23,6 +27,21 @@ pub enum Input {
     Messages,
     /// One text, as it is.
     Text,
+    /// Texts to embed, one or several.
+    Texts,
+    /// A query, and documents to rank for it.
+    Query,
+}
+
+impl Input {
+    /// What a request holds several of, in the plural; absent where it holds one prompt.
+    pub fn items(self) -> Option<&'static str> {
+        match self {
+            Self::Messages | Self::Text => None,
+            Self::Texts => Some("inputs"),
+            Self::Query => Some("documents"),
+        }
+    }
 }
 
 /// What an answer of an API holds.
@@ -53,6 +72,8 @@ pub struct Api {
     pub name: &'static str,
     /// Path below the target's base.
     pub path: &'static str,
+    /// Where else servers have it, in the order in which they are tried.
+    pub other_paths: &'static [&'static str],
     /// What its requests hold.
     pub input: Input,
     /// What its answers hold.
@@ -64,6 +85,7 @@ pub struct Api {
 const CHAT: Api = Api {
     name: "chat completions",
     path: "/v1/chat/completions",
+    other_paths: &[],
     input: Input::Messages,
     output: Output::Tokens,
     members: Members::Chat,
@@ -72,20 +94,46 @@ const CHAT: Api = Api {
 const COMPLETIONS: Api = Api {
     name: "completions",
     path: "/v1/completions",
+    other_paths: &[],
     input: Input::Text,
     output: Output::Tokens,
     members: Members::Completions,
 };
 
+const EMBEDDINGS: Api = Api {
+    name: "embeddings",
+    path: "/v1/embeddings",
+    other_paths: &[],
+    input: Input::Texts,
+    output: Output::Numbers,
+    members: Members::Other,
+};
+
+const RERANK: Api = Api {
+    name: "rerank",
+    path: "/v1/rerank",
+    other_paths: &["/rerank", "/v2/rerank"],
+    input: Input::Query,
+    output: Output::Numbers,
+    members: Members::Other,
+};
+
 impl Endpoint {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Chat, Self::Completions];
+    pub const ALL: [Self; 4] = [
+        Self::Chat,
+        Self::Completions,
+        Self::Embeddings,
+        Self::Rerank,
+    ];
 
     /// What is to be known of it.
     pub fn api(self) -> &'static Api {
         match self {
             Self::Chat => &CHAT,
             Self::Completions => &COMPLETIONS,
+            Self::Embeddings => &EMBEDDINGS,
+            Self::Rerank => &RERANK,
         }
     }
 

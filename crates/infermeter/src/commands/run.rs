@@ -455,21 +455,24 @@ fn prepare_request(
         if let Ok(mut slot) = problem.lock() {
             slot.get_or_insert_with(|| error.to_string());
         }
-        RequestContent::of_prompt("Count.")
+        RequestContent::plain(plan.endpoint.api().input, "Count.")
     });
     let bytes = target
         .encoder
         .encode(&format!("{run_id}-{id}"), &spec, &content);
-    let keep_texts = if plan.save_responses || plan.has_live_history() {
+    let keep_texts = if !plan.endpoint.generates() {
+        KeepTexts::No
+    } else if plan.save_responses || plan.has_live_history() {
         KeepTexts::Always
     } else {
         KeepTexts::UntilSettled
     };
     let expect = Expect {
         dialect: Dialect::of(plan.endpoint),
-        streaming: !plan.no_stream,
+        streaming: plan.streams(),
         keep_texts,
         output_tokens: spec.output_tokens as usize,
+        numbers: target.encoder.numbers(spec.items),
     };
     Prepared {
         spec,

@@ -24,6 +24,7 @@ mod kept_records;
 mod kinds;
 mod lies;
 mod loads;
+mod numbers;
 mod outputs;
 mod plans;
 mod prefix;
