@@ -74,7 +74,7 @@ pub use speculation::{ClassAcceptedLength, SpeculationSource, SpeculationSummary
 pub use stability::{KeepsUp, QueueSign, ResidenceSummary, StabilitySummary};
 pub use steady::{StartUp, Steadiness, SteadySeries, SteadySummary};
 pub use summary::{ClassSummary, Summary, WarmupSummary, summarize, summarize_log};
-pub use throughput::{Rate, ThroughputSummary};
+pub use throughput::{ItemRate, Rate, ThroughputSummary};
 pub use usage::{RESTS_ON_USAGE, UsageSummary};
 
 /// Nominal coverage of every interval.

@@ -37,6 +37,8 @@ pub const TOKENS_DISAGREE: f64 = 0.01;
 pub const CHAT_OVERHEAD_TOKENS: i64 = 128;
 /// Prompt tokens beyond those asked for on the completions endpoint: one for the start token.
 pub const COMPLETIONS_OVERHEAD_TOKENS: i64 = 1;
+/// Prompt tokens beyond those asked for around each text to embed: a start and an end, as BERT has them.
+pub const INPUT_OVERHEAD_TOKENS: i64 = 2;
 
 /// Share of a dataset's prompts whose difference belongs to no form of prompt: questionable. A form
 /// that one or two texts have is not told from a wrong count.

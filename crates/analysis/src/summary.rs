@@ -181,7 +181,7 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
         steady: SteadySummary::of(run, origin, window),
         slow_down: window.and_then(|window| SlowDown::of(run, window)),
         silence: arrivals.and_then(|(arrivals, window)| SilenceSummary::of(run, arrivals, window)),
-        throughput: throughput.map(|t| ThroughputSummary::of(t, manifest.plan.gpus)),
+        throughput: throughput.map(|t| ThroughputSummary::of(t, &manifest.plan)),
         usage: UsageSummary::of(&manifest.plan, &population),
         bursty_delivery: BurstyDelivery::of(&population),
         server: ServerSummary::of(run, window),

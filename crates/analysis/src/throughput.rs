@@ -2,6 +2,8 @@
 
 use crate::CONFIDENCE;
 use crate::figure::Mean;
+use infermeter_core::plan::Plan;
+use infermeter_core::text::Word;
 use infermeter_metrics::throughput::{PARTS, Throughput, WindowCount};
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +45,8 @@ impl Rate {
 /// What arrived inside the window per second, of all requests whatever their phase or outcome.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ThroughputSummary {
-    /// Output tokens. Absent where chunks arrived and no token count is known.
+    /// Output tokens. Absent where chunks arrived and no token count is known, and where nothing is
+    /// generated.
     pub output_tokens: Option<Rate>,
     /// Prompt tokens, at their request's first token.
     pub input_tokens: Rate,
@@ -53,6 +56,9 @@ pub struct ThroughputSummary {
     pub total_tokens: Option<Rate>,
     /// Completed requests.
     pub requests: Rate,
+    /// What completed requests held several of; absent where requests hold a prompt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub items: Option<ItemRate>,
     /// Output tokens per second and accelerator, where their number was declared.
     pub output_tokens_per_gpu: Option<Rate>,
     /// Completed requests per second and accelerator, where their number was declared.
@@ -69,11 +75,24 @@ pub struct ThroughputSummary {
     pub prompt_tokens_as_asked: u64,
 }
 
+/// Texts embedded, or documents ranked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ItemRate {
+    /// What they are called: `inputs` or `documents`.
+    pub called: Word,
+    /// How many completed.
+    #[serde(flatten)]
+    pub rate: Rate,
+}
+
 impl ThroughputSummary {
     /// Of what was counted inside the window.
-    pub(crate) fn of(counted: &Throughput, gpus: Option<u32>) -> Self {
+    pub(crate) fn of(counted: &Throughput, plan: &Plan) -> Self {
+        let (api, gpus) = (plan.endpoint.api(), plan.gpus);
+        let items = counted.items.as_ref().zip(api.input.items());
         let known = counted.uncounted_chunks < counted.chunks || counted.chunks == 0;
         let known = known || counted.output_tokens.total() > 0.0;
+        let known = known && plan.endpoint.generates();
         let output_tokens = known.then(|| Rate::from(&counted.output_tokens));
         let input_tokens = Rate::from(&counted.prompt_tokens);
         let requests = Rate::from(&counted.requests);
@@ -87,6 +106,10 @@ impl ThroughputSummary {
             input_tokens,
             cached_input_tokens: counted.cached_tokens.as_ref().map(Rate::from),
             requests,
+            items: items.map(|(count, called)| ItemRate {
+                called: called.into(),
+                rate: Rate::from(count),
+            }),
             responses_spread_evenly: counted.spread_evenly,
             responses_estimated: counted.estimated,
             uncounted_chunks: counted.uncounted_chunks,

@@ -56,6 +56,7 @@ fn main() {
                 streaming: true,
                 keep_texts,
                 output_tokens: EVENTS,
+                numbers: infermeter_client::response::Numbers::NONE,
             };
             let reads = stream(varying, usage, per_read);
             let mut reader = ResponseReader::new(expect);

@@ -8,6 +8,7 @@
 
 pub(crate) mod facts;
 mod generated;
+pub(crate) mod listed;
 pub(crate) mod parts;
 mod refusal;
 mod template;
@@ -29,6 +30,7 @@ use infermeter_core::record::{
     Chunk, ChunkKind, ChunkTexts, Reason, RequestError, RequestRecord, TokenSource,
 };
 use infermeter_core::text::inert_bytes;
+use listed::ListReader;
 use template::Template;
 
 /// Longest `finish_reason` kept, bytes.
@@ -71,6 +73,7 @@ pub(crate) struct Answer {
     texts: ChunkTexts,
     tally: TokenTally,
     template: Template,
+    list: ListReader,
     usage: Usage,
     finish_reason: Option<String>,
     /// `usage.completion_tokens` before the event at hand.
@@ -406,6 +409,7 @@ impl Answer {
         record.finish_reason = self.finish_reason.take();
         let beside = self.usage.beside.unwrap_or(0);
         record.prompt_tokens = self.usage.prompt.map(|n| n.saturating_add(beside));
+        record.dimensions = self.dimensions();
         record.output_tokens = self.usage.completion;
         record.cached_tokens = self.usage.cached;
         record.reasoning_tokens = self.usage.reasoning;

@@ -150,7 +150,7 @@ impl ControlError {
 }
 
 /// Body bytes kept of a control answer.
-const BODY_LIMIT: u64 = 16 << 20;
+const BODY_LIMIT: u64 = 64 << 20;
 
 /// Longest time to find out what a port speaks that did not answer as it should.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(2);

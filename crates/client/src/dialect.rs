@@ -7,19 +7,23 @@
 mod chat;
 mod choices;
 mod completions;
+mod embeddings;
 mod foreign;
+mod lists;
 mod messages;
 mod pointed;
+mod rerank;
 mod responses;
 
 pub(crate) use choices::tool_texts;
 pub use pointed::{Pointer, PointerError, Pointers};
 
 use crate::answer::facts::EventFacts;
+use crate::answer::listed::{self, ListShape, Numbers};
 use crate::encode::Features;
 use crate::encode::write::push_member;
 use crate::json::JsonError;
-use infermeter_core::plan::Endpoint;
+use infermeter_core::plan::{Endpoint, Input};
 use infermeter_core::request::{BodyMember, RequestContent};
 use std::fmt;
 
@@ -96,6 +100,11 @@ pub(crate) trait Wire: fmt::Debug + Sync {
     /// The fields used when nothing is known.
     fn careful(&self, stream: bool) -> Features;
 
+    /// Where its answers have their list, where they are one and nothing is generated.
+    fn list(&self) -> Option<&'static ListShape> {
+        None
+    }
+
     /// Usage in an event counts the tokens up to its own chunk: its rise is the chunk's tokens.
     fn usage_counts_chunks(&self) -> bool {
         false
@@ -132,6 +141,8 @@ impl Dialect {
             Endpoint::Completions => &completions::Completions,
             Endpoint::Messages => &messages::Messages,
             Endpoint::Responses => &responses::Responses,
+            Endpoint::Embeddings => &embeddings::Embeddings,
+            Endpoint::Rerank => &rerank::Rerank,
         })
     }
 
@@ -151,6 +162,11 @@ impl Dialect {
     /// Path of its requests below the target's base.
     pub fn path(self) -> &'static str {
         self.0.endpoint().api().path
+    }
+
+    /// What its requests hold.
+    pub fn input(self) -> Input {
+        self.0.endpoint().api().input
     }
 
     /// What its answers are called.
@@ -199,6 +215,11 @@ impl Dialect {
         self.0.answers(document)
     }
 
+    /// What is wrong with an answer that is a list of numbers, as a whole; `None`: nothing, or it is no list.
+    pub fn list_problem(self, body: &[u8], asked: Numbers) -> Option<String> {
+        listed::problem_of(self.list()?, self, asked, body)
+    }
+
     /// The API that a document is of, where it is a known one other than its own.
     pub fn foreign(self, document: &[u8]) -> Option<&'static str> {
         foreign::api_of(document).filter(|api| *api != self.called())
@@ -235,6 +256,10 @@ impl Dialect {
 
     pub(crate) fn streams(self) -> bool {
         self.0.streams()
+    }
+
+    pub(crate) fn list(self) -> Option<&'static ListShape> {
+        self.0.list()
     }
 
     pub(crate) fn usage_counts_chunks(self) -> bool {

@@ -17,6 +17,7 @@ pub use target::{Target, TargetError};
 pub use template::{BodyTemplate, TemplateError};
 
 use crate::dialect::Dialect;
+use crate::response::Numbers;
 use infermeter_core::request::{RequestContent, RequestSpec};
 use serde_json::{Map, Value, json};
 use template::{Piece, Placeholder};
@@ -96,6 +97,9 @@ pub struct RequestEncoder {
     model: String,
     stream: bool,
     session_header: Option<String>,
+    /// Members of every body that say what comes back: the form of embeddings, and the most results.
+    base64: bool,
+    top_n: Option<u32>,
 }
 
 impl RequestEncoder {
@@ -125,6 +129,21 @@ impl RequestEncoder {
             model: json!(shape.model).to_string(),
             stream: shape.stream,
             session_header: shape.session_header.clone(),
+            base64: shape
+                .extra_body
+                .get("encoding_format")
+                .is_some_and(|v| *v == "base64"),
+            top_n: top_n(&shape.extra_body),
+        }
+    }
+
+    /// What has to come back for a request of so many texts or documents, where it holds some.
+    pub fn numbers(&self, items: Option<u32>) -> Numbers {
+        let items = items.unwrap_or(0);
+        Numbers {
+            items,
+            results: self.top_n.unwrap_or(items).min(items),
+            base64: self.base64,
         }
     }
 
@@ -329,6 +348,13 @@ fn members(shape: &RequestShape) -> Vec<Member> {
         .map(|(_, member)| member)
         .chain(extra)
         .collect()
+}
+
+/// The most results that are to come back, where the body says.
+fn top_n(extra: &Map<String, Value>) -> Option<u32> {
+    let asked = extra.get("top_n").and_then(Value::as_u64);
+    // 0 means all to vLLM.
+    asked.filter(|n| *n > 0).and_then(|n| u32::try_from(n).ok())
 }
 
 fn fixed(name: &str, value: &Value) -> Member {

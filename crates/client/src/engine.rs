@@ -103,6 +103,7 @@ impl Waiting {
             spec.output_tokens,
         );
         record.turn = spec.turn;
+        record.items = spec.items;
         record.parent = self.prepared.waited.map(|w| w.parent);
         record.planned = self.prepared.waited.and_then(|w| w.planned);
         record.address = Some(self.place as u32);

@@ -7,10 +7,11 @@
 use crate::answer::{Answer, EventStamp, KeepTexts};
 use crate::dialect::Dialect;
 use crate::http::{Head, HttpError, HttpEvent, ResponseDecoder};
+use crate::json::pieces::Pieces;
 use crate::json::{Cursor, append_decoded};
 use crate::limits::{Limits, MAX_JSON_DEPTH};
-use crate::response::{Expect, ReadResult, ReadStamp, ResponseReader};
-use crate::sse::{SseDecoder, SseError, Tail};
+use crate::response::{Expect, Numbers, ReadResult, ReadStamp, ResponseReader};
+use crate::sse::{SseDecoder, SseError, SseEvent, Tail};
 use infermeter_core::clock::Offset;
 use infermeter_core::plan::Endpoint;
 use infermeter_core::record::{RequestRecord, StampSource};
@@ -120,14 +121,35 @@ pub fn answer(data: &[u8]) {
     );
 }
 
+/// Whether the walk in pieces takes a document.
+fn in_pieces(data: &[u8], piece: usize) -> bool {
+    let mut pieces = Pieces::default();
+    pieces.reset();
+    let taken = data
+        .chunks(piece)
+        .try_for_each(|bytes| pieces.take(bytes, &mut |_| {}));
+    taken.and_then(|()| pieces.end(&mut |_| {})).is_ok()
+}
+
 fn answer_trace(data: &[u8], piece: usize) -> (ReadResult, RequestRecord) {
-    let head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
-    let mut reader = ResponseReader::new(Expect {
+    let expect = Expect {
         dialect: dialect_of(data),
         streaming: true,
         keep_texts: KeepTexts::Always,
         output_tokens: 4,
-    });
+        numbers: Numbers::NONE,
+    };
+    trace_of(expect, "text/event-stream", data, piece)
+}
+
+fn trace_of(
+    expect: Expect,
+    content_type: &str,
+    data: &[u8],
+    piece: usize,
+) -> (ReadResult, RequestRecord) {
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\n\r\n");
+    let mut reader = ResponseReader::new(expect);
     let mut now = 0;
     let mut stamp = || {
         now += 10;
@@ -138,7 +160,7 @@ fn answer_trace(data: &[u8], piece: usize) -> (ReadResult, RequestRecord) {
             source: StampSource::Kernel,
         }
     };
-    let mut result = reader.read(head, stamp());
+    let mut result = reader.read(head.as_bytes(), stamp());
     for bytes in data.chunks(piece) {
         if result == ReadResult::NeedMore {
             result = reader.read(bytes, stamp());
@@ -204,10 +226,45 @@ fn event_trace(data: &[u8], fast: bool) -> RequestRecord {
     record
 }
 
+/// Lists of numbers: the same record and error however reads split the bytes.
+pub fn list(data: &[u8]) {
+    let numbers = Numbers {
+        items: 2,
+        results: 2,
+        base64: false,
+    };
+    for (endpoint, base64) in [
+        (Endpoint::Embeddings, false),
+        (Endpoint::Embeddings, true),
+        (Endpoint::Rerank, false),
+    ] {
+        let expect = Expect {
+            dialect: Dialect::of(endpoint),
+            streaming: false,
+            keep_texts: KeepTexts::No,
+            output_tokens: 0,
+            numbers: Numbers { base64, ..numbers },
+        };
+        let whole = trace_of(expect, "application/json", data, usize::MAX);
+        for piece in PIECES {
+            let (result, record) = trace_of(expect, "application/json", data, piece);
+            assert_eq!(result, whole.0, "in pieces of {piece}");
+            assert_eq!(without_stamps(record), without_stamps(whole.1.clone()));
+        }
+    }
+}
+
 /// JSON: the walker accepts what serde_json accepts, and decodes strings as it does.
 pub fn json(data: &[u8]) {
     let mut cursor = Cursor::new(data);
     let walked = cursor.skip().and_then(|()| cursor.end());
+    for piece in PIECES {
+        assert_eq!(
+            in_pieces(data, piece),
+            walked.is_ok(),
+            "in pieces of {piece}"
+        );
+    }
     let parsed = serde_json::from_slice::<serde_json::Value>(data);
     match (walked, &parsed) {
         (Ok(()), Ok(_)) | (Err(_), Err(_)) => {}

@@ -7,6 +7,7 @@
 //! Invariant: a walk that returns `Ok` has seen valid JSON no deeper than
 //! [`MAX_JSON_DEPTH`](crate::limits::MAX_JSON_DEPTH), syntax between the parts included.
 
+pub(crate) mod pieces;
 mod text;
 
 pub(crate) use text::append_decoded;
@@ -313,7 +314,7 @@ impl<'a> Cursor<'a> {
 }
 
 /// The whole number that a JSON value is, where it is one.
-fn whole_number(value: &[u8]) -> Option<u32> {
+pub(crate) fn whole_number(value: &[u8]) -> Option<u32> {
     let number: f64 = std::str::from_utf8(value).ok()?.parse().ok()?;
     let is_count = number.fract() == 0.0 && (0.0..f64::from(u32::MAX)).contains(&number);
     is_count.then_some(number as u32)

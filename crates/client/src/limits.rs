@@ -45,6 +45,12 @@ pub const CHUNKS_PER_TOKEN: usize = 16;
 /// candidates take some 2 KiB.
 pub const KEPT_BYTES_PER_TOKEN: usize = 4 << 10;
 
+/// Bytes of a body per text embedded or document ranked: 8,192 numbers of full length take some 180 KiB, and
+/// servers send documents back.
+pub const BODY_BYTES_PER_ITEM: u64 = 256 << 10;
+/// Bytes kept of the beginning of a list of numbers: an error is shorter.
+pub const KEPT_OF_LIST: usize = 8 << 10;
+
 /// How long a body may go on behind the answer's end mark (usage may stand there).
 pub const BODY_END_NS: i64 = 1_000_000_000;
 

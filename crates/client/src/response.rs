@@ -9,12 +9,14 @@
 mod facts;
 mod failures;
 
+pub use crate::answer::listed::Numbers;
+
 use crate::answer::{Answer, EventStamp, KeepTexts, failure};
 use crate::dialect::Dialect;
 use crate::http::{HttpError, HttpEvent, MediaType, ResponseDecoder};
 use crate::limits::{
-    CHUNKS_PER_TOKEN, KEPT_BUFFER, KEPT_BYTES_PER_TOKEN, LEAST_CHUNKS, LEAST_KEPT_BYTES, Limits,
-    MAX_RESERVED_CHUNKS, QUOTED_BYTES,
+    BODY_BYTES_PER_ITEM, CHUNKS_PER_TOKEN, KEPT_BUFFER, KEPT_BYTES_PER_TOKEN, KEPT_OF_LIST,
+    LEAST_CHUNKS, LEAST_KEPT_BYTES, Limits, MAX_RESERVED_CHUNKS, QUOTED_BYTES,
 };
 use crate::lines::LineDecoder;
 use crate::sse::{SseDecoder, SseError, SseEvent, Tail};
@@ -34,6 +36,8 @@ pub struct Expect {
     pub keep_texts: KeepTexts,
     /// The output tokens asked for: chunks to make room for, and what bounds what is kept.
     pub output_tokens: usize,
+    /// What the list has to hold, where the answer is one.
+    pub numbers: Numbers,
 }
 
 /// Stamps of one read.
@@ -72,6 +76,8 @@ enum Body {
     Lines,
     /// JSON that was asked for: held until it ends.
     Whole,
+    /// A list of numbers, as JSON: read as it comes.
+    List,
     /// What the content type leaves open: the first byte that is not white space tells.
     Open,
     /// The body of a status other than 200.
@@ -149,11 +155,16 @@ impl ResponseReader {
         let bound =
             |least: usize, each: usize| least.max(expect.output_tokens.saturating_mul(each));
         let kept_bytes = bound(LEAST_KEPT_BYTES, KEPT_BYTES_PER_TOKEN);
-        self.http.limit_body(if expect.streaming {
-            self.limits.body_bytes
-        } else {
-            self.limits.whole_body_bytes.min(kept_bytes as u64)
-        });
+        let items = u64::from(expect.numbers.items);
+        self.http
+            .limit_body(match (expect.streaming, expect.dialect.list()) {
+                (true, _) => self.limits.body_bytes,
+                (false, None) => self.limits.whole_body_bytes.min(kept_bytes as u64),
+                (false, Some(_)) => {
+                    let asked = items.saturating_mul(BODY_BYTES_PER_ITEM);
+                    asked.max(kept_bytes as u64).min(self.limits.body_bytes)
+                }
+            });
         self.sse.reset();
         self.lines.reset();
         let reserve = if expect.streaming {
@@ -164,6 +175,7 @@ impl ResponseReader {
         let chunks = bound(LEAST_CHUNKS, CHUNKS_PER_TOKEN).min(self.limits.chunks);
         let of = (expect.dialect, expect.keep_texts);
         self.answer.reset(of, reserve, (chunks, kept_bytes));
+        self.answer.expect_numbers(expect.numbers);
         self.done_at = None;
         self.body = Body::Events;
         self.oddities = Oddities::default();
@@ -313,12 +325,19 @@ impl ResponseReader {
         match (self.expect.streaming, head.media_type()) {
             _ if head.content_encoding.is_some() => Body::Unexpected,
             (true, MediaType::EventStream) => Body::Events,
-            (false, MediaType::Json) => Body::Whole,
+            (false, MediaType::Json) => self.whole_kind(),
             // JSON lines have a label of their own, or several.
             (true, MediaType::Other) if self.expect.dialect.is_pointed() => Body::Open,
             (_, MediaType::Other) => Body::Unexpected,
             (true, MediaType::Json | MediaType::Unsaid)
             | (false, MediaType::EventStream | MediaType::Unsaid) => Body::Open,
+        }
+    }
+
+    fn whole_kind(&self) -> Body {
+        match self.answer.is_list() {
+            true => Body::List,
+            false => Body::Whole,
         }
     }
 
@@ -329,7 +348,7 @@ impl ResponseReader {
         match (self.expect.streaming, first) {
             (true, _) if is_event => Body::Events,
             (true, b'{') if self.expect.dialect.is_pointed() => Body::Lines,
-            (false, b'{') => Body::Whole,
+            (false, b'{') => self.whole_kind(),
             _ => Body::Unexpected,
         }
     }
@@ -356,6 +375,11 @@ impl ResponseReader {
             Body::Lines => self.json_lines(bytes, stamp),
             Body::Whole => {
                 self.held.extend_from_slice(bytes);
+                Ok(())
+            }
+            Body::List => {
+                self.hold(bytes, KEPT_OF_LIST);
+                self.answer.list_bytes(bytes);
                 Ok(())
             }
             Body::Error => {
@@ -436,6 +460,10 @@ impl ResponseReader {
             Body::Lines => self.last_line(),
             Body::Whole => {
                 let ended = self.answer.whole(&self.held);
+                ended.map_err(|error| self.perhaps_unexpected(error))
+            }
+            Body::List => {
+                let ended = self.answer.end_list(&self.held);
                 ended.map_err(|error| self.perhaps_unexpected(error))
             }
             Body::Error => Err(self.status_failure()),

@@ -2,6 +2,7 @@
 
 mod deadlines;
 mod endpoint;
+mod items;
 mod keys;
 mod kinds;
 mod prefix;
@@ -15,6 +16,7 @@ mod workload;
 pub use deadlines::{Deadlines, DeadlinesError};
 pub use endpoint::{Api, Endpoint, Input, Members, Output};
 pub use keys::Plan;
+pub use items::{EncodingFormat, ItemCounts, MAX_ITEMS};
 pub use kinds::{AdapterWeight, ImageSpec, KindWeight, RequestKind, SamplingValue};
 pub use prefix::{MAX_PREFIXES, MAX_ROTATIONS, PrefixMode};
 pub use profile::{After, BurstPhases, Level, MAX_RATE, Point, RateProfile, Stretch};
@@ -190,7 +192,10 @@ serde_as_text!(
 );
 
 key_values!(ValueKind::OneOf(&["poisson", "constant", "gamma", "weibull"]) => ArrivalKind);
-key_values!(ValueKind::OneOf(&["chat", "completions", "messages", "responses"]) => Endpoint);
+key_values!(ValueKind::OneOf(&[
+    "chat", "completions", "messages", "responses", "embeddings", "rerank",
+]) => Endpoint);
+key_values!(ValueKind::OneOf(&["float", "base64"]) => EncodingFormat);
 key_values!(ValueKind::OneOf(&["round-robin", "least-in-flight"]) => Balance);
 key_values!(ValueKind::OneOf(&["text", "template"]) => PromptCount);
 key_values!(ValueKind::OneOf(&["file", "shuffled", "conversations"]) => DatasetOrder);

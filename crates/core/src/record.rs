@@ -374,6 +374,10 @@ pub struct RequestRecord {
     /// Members of the deltas that hold something and are not understood: the first few names, inert,
     /// with commas between.
     pub unknown_members: Option<String>,
+    /// Texts to embed, or documents to rank, that the request holds.
+    pub items: Option<u32>,
+    /// Numbers of each embedding that came, where they are equally many.
+    pub dimensions: Option<u32>,
     /// Chunks in order of arrival.
     pub chunks: Vec<Chunk>,
     /// Their texts, while still needed (token counting after the run, `--save-responses`).
@@ -428,6 +432,8 @@ impl RequestRecord {
             stamp_source: None,
             oddities: Oddities::default(),
             unknown_members: None,
+            items: None,
+            dimensions: None,
             chunks: Vec::new(),
             texts: None,
         }

@@ -1,6 +1,7 @@
 //! One request before it is sent.
 
 use crate::clock::Offset;
+use crate::plan::Input;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -30,6 +31,9 @@ pub struct RequestSpec {
     pub output_tokens: u32,
     /// Its place in a session; absent where requests stand alone.
     pub turn: Option<Turn>,
+    /// Texts to embed, or documents to rank, in it; absent where it holds a prompt.
+    #[serde(default)]
+    pub items: Option<u32>,
 }
 
 impl RequestSpec {
@@ -41,6 +45,7 @@ impl RequestSpec {
             prompt_tokens,
             output_tokens,
             turn: None,
+            items: None,
         }
     }
 }
@@ -209,6 +214,38 @@ impl RequestContent {
             messages,
             members: Vec::new(),
         })
+    }
+
+    /// A request with one text of each kind that it needs.
+    pub fn plain(input: Input, text: &str) -> Self {
+        Self::repeated(input, text, 1)
+    }
+
+    /// A request with so many times the same text to embed or to rank; a prompt is one.
+    pub fn repeated(input: Input, text: &str, items: u32) -> Self {
+        let texts = || (0..items).map(|_| text.to_owned()).collect();
+        match input {
+            Input::Messages | Input::Text => Self::of_prompt(text),
+            Input::Texts => Self::Inputs(Inputs {
+                texts: texts(),
+                members: Vec::new(),
+            }),
+            Input::Query => Self::Query(Query {
+                query: text.to_owned(),
+                documents: texts(),
+                members: Vec::new(),
+            }),
+        }
+    }
+
+    /// Texts to embed, or documents to rank; absent where it holds a prompt.
+    pub fn items(&self) -> Option<u32> {
+        let count = |texts: &[String]| u32::try_from(texts.len()).ok();
+        match self {
+            Self::Prompt(_) => None,
+            Self::Inputs(inputs) => count(&inputs.texts),
+            Self::Query(asked) => count(&asked.documents),
+        }
     }
 
     /// The messages of a prompt; none where there is something else.

@@ -46,6 +46,11 @@ impl SloMetric {
 }
 
 impl SloMetric {
+    /// Only an answer that has tokens has it.
+    pub fn needs_tokens(self) -> bool {
+        self != Self::E2e
+    }
+
     /// Only an answer that comes as a stream has it.
     pub fn needs_stream(self) -> bool {
         match self {

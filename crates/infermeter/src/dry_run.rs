@@ -160,10 +160,10 @@ impl DryRun {
         entries.add(
             "Workload",
             format!(
-                "{}, {} prompt and {} output tokens a request (means)",
+                "{}, {} a request (means){}",
                 classes(&self.classes),
-                whole(self.mean_prompt_tokens),
-                whole(self.mean_output_tokens)
+                tokens(plan, [self.mean_prompt_tokens, self.mean_output_tokens]),
+                several(plan)
             ),
         );
         entries.all("Clients", self.about.clients.iter().cloned());
@@ -173,7 +173,7 @@ impl DryRun {
                 .with(self.about.busiest.clone()),
         );
         let mut entries = self.about.entries.clone();
-        self.phases(&mut entries);
+        self.phases(plan, &mut entries);
         entries.add("Percentiles", self.support_line());
         if plan.repeat.is_some() || plan.until.is_some() {
             let until = plan
@@ -191,7 +191,7 @@ impl DryRun {
     }
 
     /// What is sent in each phase, and in all.
-    fn phases(&self, entries: &mut Entries) {
+    fn phases(&self, plan: &Plan, entries: &mut Entries) {
         entries.add("Warm-up", self.part(self.warmup));
         let end = match self.load_model {
             LoadModel::ClosedLoop => "; the server decides the rest",
@@ -203,12 +203,15 @@ impl DryRun {
             format!("about {estimated}, at most {at_most}")
         };
         entries.add("Drain", about(self.drain.estimated, self.drain.at_most));
-        entries.more(format!(
-            "an estimate: load goes on until the measured requests have ended; the longest answer has {} \
-             tokens, at {} ms each",
-            count(self.drain.longest_answer_tokens.into()),
-            self.drain.ms_per_token
-        ));
+        let until = "an estimate: load goes on until the measured requests have ended";
+        entries.more(match plan.endpoint.generates() {
+            false => until.to_owned(),
+            true => format!(
+                "{until}; the longest answer has {} tokens, at {} ms each",
+                count(self.drain.longest_answer_tokens.into()),
+                self.drain.ms_per_token
+            ),
+        });
         let all = about(self.total.estimated, self.total.at_most);
         let probes = "a few short probes before it, unless --no-probe";
         entries.add("In all", format!("{all}; {probes}"));
@@ -266,6 +269,32 @@ struct About {
 /// A whole number with its thousands apart.
 fn whole(x: f64) -> String {
     figure(x.round())
+}
+
+/// `500 prompt and 128 output tokens`; without the latter where nothing is generated.
+fn tokens(plan: &Plan, [prompt, output]: [f64; 2]) -> String {
+    match plan.endpoint.generates() {
+        true => format!(
+            "{} prompt and {} output tokens",
+            whole(prompt),
+            whole(output)
+        ),
+        false => format!("{} prompt tokens", whole(prompt)),
+    }
+}
+
+/// `; 64 inputs in each, and no output: answers hold numbers`.
+fn several(plan: &Plan) -> String {
+    let noun = plan.endpoint.api().input.items();
+    let counts = plan.item_counts().zip(noun);
+    counts.map_or_else(String::new, |(counts, noun)| {
+        let items = counts.items;
+        let query = counts
+            .query_tokens
+            .map(|tokens| format!(" and a query of {tokens} tokens"));
+        let query = query.unwrap_or_default();
+        format!("; {items} {noun}{query} in each; no output: answers hold numbers")
+    })
 }
 
 /// Warm-up and window.

@@ -10,6 +10,7 @@ pub mod dry_run;
 pub mod exit;
 pub mod input;
 pub mod inspect;
+mod items;
 pub mod layers;
 pub mod output;
 pub mod print_config;

@@ -1,5 +1,6 @@
 //! Whether a plan makes sense as a whole. Single values were checked when they were read.
 
+use crate::items;
 use crate::layers::Resolved;
 use crate::values;
 use anyhow::{Result, anyhow, bail};
@@ -28,6 +29,7 @@ pub fn validate(resolved: &Resolved) -> Result<()> {
 /// Ranges and simple rules come from the table of keys; what takes more than a look at values is here.
 fn check(plan: &Plan, given: &dyn Fn(&str) -> bool) -> Result<()> {
     let targets = target(plan)?;
+    items::check(plan)?;
     load_model(plan)?;
     let values = values::map_of(plan);
     let values = &values;

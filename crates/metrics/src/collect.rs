@@ -87,7 +87,7 @@ pub fn collect<S: RecordSource + ?Sized>(
     let classes = manifest.classes.len();
     let groups = if classes > 1 { 1 + classes } else { 1 };
     let blank = Collected {
-        streaming: !manifest.plan.no_stream,
+        streaming: manifest.plan.streams(),
         fluidity: questions.fluidity,
         groups: vec![GroupTallies::default(); groups],
         ..Collected::default()

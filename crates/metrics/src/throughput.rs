@@ -69,6 +69,8 @@ pub struct Throughput {
     pub cached_tokens: Option<WindowCount>,
     /// Completed requests, each at its `closed`.
     pub requests: WindowCount,
+    /// Texts embedded or documents ranked by them; absent where requests hold a prompt.
+    pub items: Option<WindowCount>,
     /// Responses of several chunks whose tokens per chunk are unknown: their usage is spread
     /// evenly over their chunks.
     pub spread_evenly: u64,
@@ -92,6 +94,7 @@ impl Throughput {
             prompt_tokens: WindowCount::new(window),
             cached_tokens: None,
             requests: WindowCount::new(window),
+            items: None,
             spread_evenly: 0,
             estimated: 0,
             uncounted_chunks: 0,
@@ -109,6 +112,10 @@ impl Throughput {
             && let Some(closed) = record.closed
         {
             self.requests.add(closed, 1.0);
+            if let Some(items) = record.items {
+                let count = self.items.get_or_insert_with(|| WindowCount::new(window));
+                count.add(closed, f64::from(items));
+            }
         }
     }
 
@@ -120,6 +127,12 @@ impl Throughput {
         if let Some(theirs) = &other.cached_tokens {
             let own = self
                 .cached_tokens
+                .get_or_insert_with(|| WindowCount::new(theirs.window));
+            own.merge(theirs);
+        }
+        if let Some(theirs) = &other.items {
+            let own = self
+                .items
                 .get_or_insert_with(|| WindowCount::new(theirs.window));
             own.merge(theirs);
         }

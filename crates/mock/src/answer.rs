@@ -12,7 +12,7 @@ mod gate;
 use crate::api::{Ask, StreamUsage};
 use crate::config::RoleChunk;
 use crate::content::{ContentParams, Part, Script};
-use crate::dialect::{self, Naming, Voice};
+use crate::dialect::{self, Listed, Naming, Voice};
 use crate::engine::{Emission, Finish, SequenceId};
 use crate::fault::Fault;
 use crate::render::{self, Framing, ReplyTo};
@@ -132,6 +132,7 @@ impl Answer {
             created_s: opening.created_s,
             model: opening.model,
             reasoning_field: content.reasoning_field,
+            listed: lacking(ask.listed, fault),
         });
         Self {
             id: opening.id,
@@ -413,6 +414,19 @@ impl Answer {
             write: !self.pending.is_empty(),
             then,
         })
+    }
+}
+
+/// The list without the results that a fault leaves out.
+fn lacking(listed: Listed, fault: Option<Fault>) -> Listed {
+    let lost = match fault {
+        Some(Fault::Empty) => u32::MAX,
+        Some(Fault::LostResults(n)) => n,
+        _ => 0,
+    };
+    Listed {
+        results: listed.results.saturating_sub(lost),
+        ..listed
     }
 }
 

@@ -4,19 +4,20 @@
 //! have no effect, as there.
 
 mod body;
+mod listed;
 mod prompt;
 mod wish;
 
 use crate::config::{Config, IgnoreEos};
 use crate::content::{Plan, Script, UsageStyle};
-use crate::dialect;
+use crate::dialect::{self, Listed};
 use crate::engine::Finish;
 use crate::http::Head;
 use crate::length::{AnswerLength, answer_length};
 use crate::refusal::Refusal;
 use crate::text::{Counted, Meter};
 use body::Body;
-use infermeter_core::plan::Endpoint;
+use infermeter_core::plan::{Api, Endpoint};
 use infermeter_core::seed::splitmix64;
 use prompt::{MessagesSeed, PromptSeed, Template, measure};
 use std::sync::Arc;
@@ -53,7 +54,8 @@ impl Route {
             ),
             path => {
                 let all = Endpoint::ALL.into_iter();
-                let mut asked = all.filter(|endpoint| endpoint.api().path == path);
+                let serves = |api: &Api| api.path == path || api.other_paths.contains(&path);
+                let mut asked = all.filter(|endpoint| serves(endpoint.api()));
                 let endpoint = asked.next().ok_or_else(Refusal::no_such_path)?;
                 (Self::Generate(endpoint), POST, "allow: POST\r\n")
             }
@@ -139,6 +141,8 @@ pub(crate) struct Ask {
     pub adapter: Option<u32>,
     /// Hashes of the full blocks of prompt and answer; none where no cache looks for them.
     pub blocks: Arc<[u64]>,
+    /// What the answer's list holds, where it is one.
+    pub listed: Listed,
 }
 
 /// Default of `max_tokens` for completions (OpenAI's).
@@ -152,9 +156,12 @@ impl Ask {
         config: &Config,
         block_size: Option<u32>,
     ) -> Result<Self, Refusal> {
+        if !endpoint.generates() {
+            return Self::of_list(endpoint, bytes, config);
+        }
         let bytes = dialect::of(endpoint).body(bytes)?;
         let body: Body<'_> = serde_json::from_slice(&bytes).map_err(|e| malformed(&e))?;
-        let adapter = adapter_of(&body, config)?;
+        let adapter = adapter_of(body.model.as_deref(), config)?;
         let stream = body.stream.unwrap_or(false);
         let usage = stream_usage(&body, stream, config.content.usage)?;
         if body.n.is_some_and(|n| n != 1) {
@@ -203,6 +210,7 @@ impl Ask {
             length,
             script,
             adapter,
+            listed: Listed::default(),
         })
     }
 }
@@ -285,10 +293,10 @@ fn missing(field: &str) -> Refusal {
 }
 
 /// The adapter that a request's model is, if it is not the base model.
-fn adapter_of(body: &Body<'_>, config: &Config) -> Result<Option<u32>, Refusal> {
+fn adapter_of(model: Option<&str>, config: &Config) -> Result<Option<u32>, Refusal> {
     let base = config.model_name();
     // vLLM serves its one model to requests that name none.
-    let Some(model) = body.model.as_deref().filter(|model| *model != base) else {
+    let Some(model) = model.filter(|model| *model != base) else {
         return Ok(None);
     };
     let adapters = &config.content.adapters;

@@ -7,7 +7,9 @@
 mod chat;
 mod choices;
 mod completions;
+mod embeddings;
 mod messages;
+mod rerank;
 mod responses;
 
 use crate::content::{Part, ReasoningField};
@@ -39,6 +41,23 @@ pub(crate) struct Naming<'a> {
     pub model: &'a str,
     /// Where reasoning stands, for the APIs with several places.
     pub reasoning_field: ReasoningField,
+    /// What the answer's list holds, for the APIs that answer with one.
+    pub listed: Listed,
+}
+
+/// A list of numbers for what a request holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Listed {
+    /// Texts or documents asked about.
+    pub items: u32,
+    /// Results that come back.
+    pub results: u32,
+    /// Numbers of an embedding.
+    pub dimensions: u32,
+    /// Embeddings are written in base64.
+    pub base64: bool,
+    /// What the numbers are made from: the same request gets the same ones.
+    pub key: u64,
 }
 
 /// What a content event says.
@@ -118,5 +137,7 @@ pub(crate) fn of(endpoint: Endpoint) -> &'static dyn Wire {
         Endpoint::Completions => &completions::Completions,
         Endpoint::Messages => &messages::Messages,
         Endpoint::Responses => &responses::Responses,
+        Endpoint::Embeddings => &embeddings::Embeddings,
+        Endpoint::Rerank => &rerank::Rerank,
     }
 }

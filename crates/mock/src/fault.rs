@@ -70,6 +70,8 @@ pub enum Fault {
     WrongUsage,
     /// `usage-percent=N`: usage counts N percent of the completion tokens.
     UsagePercent(u32),
+    /// `lost-results=N`: a list of embeddings or scores lacks its last N.
+    LostResults(u32),
     /// `duplicate-chunks`: each content event comes twice.
     DuplicateChunks,
     /// `escape-sequences`: every token's text carries terminal escapes, a bidirectional override

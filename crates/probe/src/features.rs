@@ -11,6 +11,7 @@ use infermeter_client::control::{ControlAnswer, ControlError};
 use infermeter_client::dialect::Dialect;
 use infermeter_client::encode::{Features, RequestEncoder, RequestShape};
 use infermeter_client::http::MediaType;
+use infermeter_client::response::Numbers;
 use infermeter_core::request::{RequestContent, RequestSpec};
 use infermeter_core::text::inert_bytes;
 use ladder::Ladder;
@@ -72,6 +73,12 @@ pub enum ProbeError {
         content_type: String,
         /// The beginning of the answer.
         said: String,
+    },
+    /// The answer is a list of numbers, and not what was asked for.
+    #[error("the target's answer to a trial does not hold what was asked for: {problem}")]
+    OddList {
+        /// What is wrong.
+        problem: String,
     },
     /// The answer is not of the API that was asked.
     #[error("the target answers with {what}, not with {}: {said}", asked.called())]
@@ -150,12 +157,13 @@ fn attempt(
         ..shape.clone()
     };
     let trial = RequestEncoder::new(control.target(), &shape);
-    let content = RequestContent::of_prompt(TRIAL_PROMPT);
+    let content = RequestContent::plain(shape.dialect.input(), TRIAL_PROMPT);
+    let numbers = trial.numbers(content.items());
     let spec = RequestSpec::alone(0, 1, TRIAL_TOKENS);
     let request = trial.encode(&control.next_id(), &spec, &content);
     let what = format!("POST {}", shape.path());
     let answer = control.send(&request, &what, &format!("trial of {}", name(features)))?;
-    let got = got(&answer, &shape)?;
+    let got = got(&answer, &shape, numbers)?;
     control.conclude(match &got {
         Got::Accepted => "accepted",
         Got::Refused { said, .. } | Got::Failed { said, .. } => said,
@@ -163,7 +171,7 @@ fn attempt(
     Ok(got)
 }
 
-fn got(answer: &ControlAnswer, shape: &RequestShape) -> Result<Got, ProbeError> {
+fn got(answer: &ControlAnswer, shape: &RequestShape, numbers: Numbers) -> Result<Got, ProbeError> {
     let status = answer.head.status;
     match status {
         200 => {
@@ -173,7 +181,9 @@ fn got(answer: &ControlAnswer, shape: &RequestShape) -> Result<Got, ProbeError> 
                 let said = format!("error event: {problem}");
                 return Ok(Got::Refused { status, said });
             }
-            check_api(answer, asked, shape.stream)
+            let got = check_api(answer, asked, shape.stream)?;
+            check_list(answer, asked, numbers)?;
+            Ok(got)
         }
         400 | 422 => Ok(Got::Refused {
             status,
@@ -240,6 +250,8 @@ pub fn try_all(
         };
         let Some(said) = problem else {
             check_kind(&answer, shape.dialect, shape.stream)?;
+            let numbers = encoder.numbers(trial.content.items());
+            check_list(&answer, shape.dialect, numbers)?;
             control.conclude("accepted");
             continue;
         };
@@ -309,6 +321,17 @@ fn check_api(answer: &ControlAnswer, asked: Dialect, stream: bool) -> Result<Got
     };
     let said = inert_bytes(first, QUOTED);
     Err(ProbeError::OtherApi { asked, what, said })
+}
+
+/// Whether a list of numbers holds what was asked for.
+fn check_list(answer: &ControlAnswer, asked: Dialect, numbers: Numbers) -> Result<(), ProbeError> {
+    if answer.head.content_encoding.is_some() {
+        return Ok(());
+    }
+    match asked.list_problem(&answer.body, numbers) {
+        None => Ok(()),
+        Some(problem) => Err(ProbeError::OddList { problem }),
+    }
 }
 
 /// The events of a stream, or the whole body where it is none.

@@ -78,6 +78,9 @@ pub(crate) fn encode(record: &RequestRecord, texts: Option<&ChunkTexts>, out: &m
     if let Some(address) = record.address {
         put(out, u64::from(address));
     }
+    for count in [record.items, record.dimensions].into_iter().flatten() {
+        put(out, u64::from(count));
+    }
     encode_chunks(&record.chunks, last_instant, out);
     if let Some(texts) = texts {
         encode_texts(texts, out);
@@ -143,6 +146,11 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<RequestRecord, Malformed> {
     if presence.next() {
         record.address = Some(cursor.narrow()?);
     }
+    for slot in [&mut record.items, &mut record.dimensions] {
+        if presence.next() {
+            *slot = Some(cursor.narrow()?);
+        }
+    }
     if presence.0 != 0 {
         return Err(Malformed);
     }
@@ -206,6 +214,8 @@ fn presence(record: &RequestRecord, texts: Option<&ChunkTexts>) -> u64 {
     note(record.oddities != Oddities::default());
     note(record.unknown_members.is_some());
     note(record.address.is_some());
+    note(record.items.is_some());
+    note(record.dimensions.is_some());
     bits
 }
 

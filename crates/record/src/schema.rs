@@ -108,6 +108,8 @@ impl Column {
                 | "oddities"
                 | "unknown_members"
                 | "address"
+                | "items"
+                | "dimensions"
         )
     }
 

@@ -164,7 +164,7 @@ pub(crate) fn arbitrary_record() -> impl Strategy<Value = RequestRecord> {
         instant(),
     );
     let instants = collection::vec(option::of(instant()), 10);
-    let numbers = collection::vec(option::of(any::<u32>()), 5);
+    let numbers = collection::vec(option::of(any::<u32>()), 7);
     let counts = (
         any::<u32>(),
         any::<u32>(),
@@ -230,6 +230,7 @@ pub(crate) fn arbitrary_record() -> impl Strategy<Value = RequestRecord> {
                 }
             };
             r.stamp_source = labels.4.map(source);
+            (r.items, r.dimensions) = (numbers[5], numbers[6]);
             (r.chunks, r.texts) = lists;
             r
         },

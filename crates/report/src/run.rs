@@ -74,17 +74,17 @@ pub(crate) fn context(summary: &Summary) -> Section {
 fn target(manifest: &RunManifest) -> String {
     let plan = &manifest.plan;
     let api = plan.endpoint.api().name;
-    let stream = if plan.no_stream {
-        "no stream"
-    } else {
-        "streaming"
+    let stream = match (plan.endpoint.generates(), plan.streams()) {
+        (true, true) => ", streaming",
+        (true, false) => ", no stream",
+        (false, _) => "",
     };
     let more = match plan.more_targets.len() {
         0 => String::new(),
         n => format!(" and {n} more"),
     };
     let target = &plan.target;
-    let mut text = format!("{target}{more}, {}, {api}, {stream}", manifest.model);
+    let mut text = format!("{target}{more}, {}, {api}{stream}", manifest.model);
     if let Some(proxy) = &plan.proxy {
         text += &format!(", through {proxy}");
     }
@@ -102,7 +102,24 @@ fn target(manifest: &RunManifest) -> String {
 
 fn workload(plan: &Plan) -> String {
     let prefix = plan.prefix.map(|mode| format!(", prefix {mode}"));
-    prompts(plan) + &prefix.unwrap_or_default()
+    prompts(plan) + &several(plan) + &prefix.unwrap_or_default()
+}
+
+/// `, 64 inputs a request`.
+fn several(plan: &Plan) -> String {
+    let noun = plan.endpoint.api().input.items();
+    let Some((counts, noun)) = plan.item_counts().zip(noun) else {
+        return String::new();
+    };
+    let query = counts
+        .query_tokens
+        .map(|tokens| format!(" and a query of {tokens} tokens"));
+    let noun = match counts.items {
+        1 => noun.trim_end_matches('s'),
+        _ => noun,
+    };
+    let items = count(u64::from(counts.items));
+    format!(", {items} {noun}{} a request", query.unwrap_or_default())
 }
 
 fn prompts(plan: &Plan) -> String {

@@ -58,11 +58,12 @@ fn rates(throughput: &ThroughputSummary, in_doubt: &str, entries: &mut Entries) 
         Some(output) => {
             let marked = throughput.responses_estimated > 0;
             let mark = if marked { " (estimated)" } else { "" };
-            rate(output, tokens) + mark
+            Some(rate(output, tokens) + mark)
         }
-        None => "unknown: the server reports no token counts".to_owned(),
+        None if throughput.items.is_some() => None,
+        None => Some("unknown: the server reports no token counts".to_owned()),
     };
-    entries.add(format!("Output{in_doubt}"), output);
+    entries.maybe(format!("Output{in_doubt}"), output);
     let cached = throughput.cached_input_tokens.filter(|c| c.count > 0.0);
     let cached = cached.map(|c| format!(", of which cached {}", rate(&c, tokens)));
     let input = rate(&throughput.input_tokens, tokens);
@@ -71,6 +72,13 @@ fn rates(throughput: &ThroughputSummary, in_doubt: &str, entries: &mut Entries) 
     let total = total.map(|total| rate(total, tokens));
     entries.maybe(format!("Total{in_doubt}"), total);
     entries.add("Requests", rate(&throughput.requests, "requests/s"));
+    if let Some(items) = &throughput.items {
+        let (label, unit) = match items.called.as_ref() {
+            "documents" => ("Documents", "documents/s"),
+            _ => ("Inputs", "inputs/s"),
+        };
+        entries.add(label, rate(&items.rate, unit));
+    }
     let per_gpu = [
         throughput
             .output_tokens_per_gpu

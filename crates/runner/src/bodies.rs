@@ -230,5 +230,6 @@ pub(crate) fn unsent(spec: &RequestSpec, phase: Phase, intended: Offset) -> Requ
         spec.output_tokens,
     );
     record.turn = spec.turn;
+    record.items = spec.items;
     record
 }

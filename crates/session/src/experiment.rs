@@ -348,7 +348,7 @@ fn pace(plan: &Plan) -> Result<Pace> {
 }
 
 fn requests(plan: &Plan) -> Result<RequestsSpec> {
-    let answers = match (plan.no_stream, plan.first_token_timeout) {
+    let answers = match (!plan.streams(), plan.first_token_timeout) {
         (false, first_token) => Answers::Stream { first_token },
         (true, None) => Answers::Whole,
         (true, Some(_)) => bail!("--first-token-timeout needs a stream: leave --no-stream out"),

@@ -35,7 +35,7 @@ use infermeter_core::run::{ControlRequest, RunManifest};
 use infermeter_core::server::ServerFigures;
 use infermeter_core::text::inert;
 use infermeter_core::units::Span;
-use infermeter_probe::features::{ProbeError, Trial, probe, try_all};
+use infermeter_probe::features::{ProbeError, Probed, Trial, probe, try_all};
 use infermeter_probe::host::is_own_address;
 use infermeter_probe::response_cache::PROMPTS;
 use infermeter_probe::target::{Control, IdentifyError, Limits, ModelList, TargetFacts};
@@ -52,6 +52,8 @@ use std::time::Duration;
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest time for an answer of the trial of response caching.
 const TRIAL_TIMEOUT: Duration = Duration::from_secs(60);
+/// Most texts of a request that is tried before the load: its answer is held as a whole.
+const TRIED_ITEMS: u32 = 512;
 /// All trials together take as long as this many that are just not late.
 const ALL_PROBES: u32 = 6;
 /// How often signals are looked for meanwhile.
@@ -303,6 +305,7 @@ fn find_out(experiment: &Experiment, asked: Asked, waits: Waits) -> Result<Found
     let simulated = experiment.is_simulated();
     seen.mock = simulated.then(|| plan.target.trim_start_matches("mock:").to_owned());
     seen.fields = Some(fields(probing, shape.features));
+    seen.path = Some(redact_path(shape.path()));
     seen.engine = Some(engine);
     describe_metrics(&mut seen, &found);
     seen.response_cache = cache;
@@ -338,13 +341,17 @@ fn shape(
         Some(pointers) => Dialect::pointed(requests.endpoint, pointers),
         None => Dialect::of(requests.endpoint),
     };
+    let mut extra_body = extra_body.unwrap_or_default();
+    if let Some(format) = plan.encoding_format {
+        extra_body.insert("encoding_format".to_owned(), format.as_str().into());
+    }
     Ok(RequestShape {
         dialect,
         model: String::new(),
         stream,
         features: dialect.careful(stream),
         headers,
-        extra_body: extra_body.unwrap_or_default(),
+        extra_body,
         session_header: plan.session_header.clone(),
         path: requests.path.clone(),
         template,
@@ -481,7 +488,7 @@ fn probed(
     }
     shape.model = choose_model(plan, &facts.models).map_err(Stopped::NoModel)?;
     if !plan.no_probe {
-        let probed = probe(control, shape)?;
+        let probed = probe_paths(plan, control, shape)?;
         shape.features = probed.features;
         findings.extend(probed.doubt.map(|why| probe_unsure(&why)));
         findings.extend(try_all(control, shape, trials)?.map(|why| probe_unsure(&why)));
@@ -491,6 +498,31 @@ fn probed(
         shape.extra_body.insert(sampling.name.clone(), value);
     }
     Ok(findings)
+}
+
+/// Tries the field sets where the API mostly is, and where else servers have it. The shape keeps the path
+/// that there was an answer at.
+fn probe_paths(
+    plan: &Plan,
+    control: &mut Control,
+    shape: &mut RequestShape,
+) -> Result<Probed, ProbeError> {
+    let first = probe(control, shape);
+    let absent = |status| matches!(status, 404 | 405 | 501);
+    if plan.endpoint_path.is_some()
+        || !matches!(&first, Err(ProbeError::Refused { status, .. }) if absent(*status))
+    {
+        return first;
+    }
+    for path in plan.endpoint.api().other_paths {
+        shape.path = Some((*path).to_owned());
+        match probe(control, shape) {
+            Err(ProbeError::Refused { status, .. }) if absent(status) => {}
+            found => return found,
+        }
+    }
+    shape.path = None;
+    first
 }
 
 /// What is known of the server's metrics page, for the record.
@@ -583,8 +615,19 @@ pub fn answers(plan: &Plan) -> Result<Option<Pointers>> {
 fn trials(plan: &Plan) -> Result<Vec<Trial>> {
     const PROMPT: &str = "Count from one to four.";
     let mut trials = Vec::new();
+    let input = plan.endpoint.api().input;
+    // A server may have a limit of its own on what one request holds.
+    let tried = 2..=TRIED_ITEMS;
+    if let Some(counts) = plan.item_counts().filter(|c| tried.contains(&c.items)) {
+        let flag = match counts.query_tokens {
+            Some(_) => format!("--documents {}", counts.items),
+            None => format!("--batch-size {}", counts.items),
+        };
+        let content = RequestContent::repeated(input, PROMPT, counts.items);
+        trials.push(Trial { flag, content });
+    }
     if !plan.sampling.is_empty() {
-        let mut content = RequestContent::of_prompt(PROMPT);
+        let mut content = RequestContent::plain(input, PROMPT);
         let members = plan.sampling.iter().map(sampling);
         content.members_mut().extend(members);
         let flag = "--sampling".to_owned();

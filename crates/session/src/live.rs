@@ -305,18 +305,20 @@ impl Run<'_> {
             if let Ok(mut slot) = problem.lock() {
                 slot.get_or_insert_with(|| error.to_string());
             }
-            RequestContent::of_prompt("Count.")
+            RequestContent::plain(requests.endpoint.api().input, "Count.")
         });
         let name = format!("{}-{id}", self.site.identity.id);
         let bytes = self.found().encoder.encode(&name, &spec, &content);
         let expect = Expect {
             dialect: self.found().encoder.dialect(),
             streaming: requests.answers != Answers::Whole,
-            keep_texts: match requests.keeps_answers {
-                true => KeepTexts::Always,
-                false => KeepTexts::UntilSettled,
+            keep_texts: match (requests.endpoint.generates(), requests.keeps_answers) {
+                (false, _) => KeepTexts::No,
+                (true, true) => KeepTexts::Always,
+                (true, false) => KeepTexts::UntilSettled,
             },
             output_tokens: spec.output_tokens as usize,
+            numbers: self.found().encoder.numbers(spec.items),
         };
         Prepared {
             spec,

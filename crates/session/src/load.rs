@@ -84,7 +84,8 @@ impl Load {
             None => None,
         };
         let drawn = drawn((plan, &spec), tokenizer, template.as_ref())?;
-        let (workload, template_tokens) = beginning(plan, drawn.workload, template.as_deref())?;
+        let drawn_workload = drawn.workload.with_items(plan.item_counts());
+        let (workload, template_tokens) = beginning(plan, drawn_workload, template.as_deref())?;
         let workload = match drawn.replayed {
             true => workload,
             false => warmed(workload, &drawn.schedule),

@@ -78,6 +78,7 @@ impl Unusable {
                 | ProbeError::Failing { .. }
                 | ProbeError::NotAccepted { .. }
                 | ProbeError::NoStream { .. }
+                | ProbeError::OddList { .. }
                 | ProbeError::OtherApi { .. },
             ) => None,
         }
@@ -94,7 +95,10 @@ impl Unusable {
             ) => Some(*status),
             Self::Identify(IdentifyError::NoAnswer(_))
             | Self::Probe(
-                ProbeError::NoAnswer(_) | ProbeError::NoStream { .. } | ProbeError::OtherApi { .. },
+                ProbeError::NoAnswer(_)
+                | ProbeError::NoStream { .. }
+                | ProbeError::OddList { .. }
+                | ProbeError::OtherApi { .. },
             ) => None,
         }
     }
@@ -190,6 +194,13 @@ fn probe_hint(error: &ProbeError, known: &Known<'_>) -> Option<String> {
         ProbeError::Failing { .. } => {
             "start when the server is ready; --no-probe sends the load all the same"
         }
+        ProbeError::Refused { said, .. } if is_other_kind(said) => {
+            "a model is served for one kind of request: text (--endpoint chat or completions), \
+             embeddings, or rerank; give the --endpoint that this one is for, or another --model"
+        }
+        ProbeError::OddList { .. } => {
+            "a client of this server would read wrong numbers; --no-probe sends the load all the same"
+        }
         ProbeError::Refused {
             status: 400..=499, ..
         } if of_template => "check --body-template and --endpoint-path",
@@ -208,7 +219,9 @@ fn probe_hint(error: &ProbeError, known: &Known<'_>) -> Option<String> {
              the outside in, as in /message/content"
         }
         ProbeError::OtherApi { .. } => {
-            let paths = Endpoint::ALL.map(|endpoint| endpoint.api().path);
+            let all = Endpoint::ALL.into_iter();
+            let alike = all.filter(|other| other.generates() == known.plan.endpoint.generates());
+            let paths: Vec<&str> = alike.map(|endpoint| endpoint.api().path).collect();
             let last = paths.last().copied().unwrap_or_default();
             let before = paths.get(..paths.len() - 1).unwrap_or_default().join(", ");
             return Some(format!(
@@ -221,6 +234,22 @@ fn probe_hint(error: &ProbeError, known: &Known<'_>) -> Option<String> {
         }
     };
     Some(hint.to_owned())
+}
+
+/// Words of servers about a model that does something else than is asked for.
+fn is_other_kind(said: &str) -> bool {
+    let said = said.to_ascii_lowercase();
+    // vLLM, SGLang, llama-server, TEI.
+    let words = [
+        "does not support",
+        "doesn't support",
+        "not an embedding model",
+        "is not a generat",
+        "not a rerank",
+    ];
+    let kinds = ["embedding", "rerank", "score", "completion", "generat"];
+    let names = |list: &[&str]| list.iter().any(|word| said.contains(word));
+    names(&words) && names(&kinds)
 }
 
 /// The server lists other models than the one asked for, or there was a choice.

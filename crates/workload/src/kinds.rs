@@ -12,8 +12,8 @@ mod tools;
 
 pub use error::KindsError;
 
-use crate::base64::base64;
 use crate::identity::Identity;
+use infermeter_core::base64::base64;
 use infermeter_core::plan::{ImageSpec, KindWeight, Plan, RequestKind};
 use infermeter_core::request::{BodyMember, RequestContent};
 use infermeter_core::seed::splitmix64;
@@ -219,7 +219,7 @@ impl Kinds {
         ];
         let mut trials = Vec::new();
         for (flag, _, kind) in flags.iter().filter(|(_, given, _)| *given) {
-            let mut content = RequestContent::of_prompt(text);
+            let mut content = RequestContent::plain(plan.endpoint.api().input, text);
             let belongs = |name: &str| match kind {
                 RequestKind::Schema => matches!(name, "response_format" | "structured_outputs"),
                 _ => name.starts_with("tool"),
@@ -238,7 +238,7 @@ impl Kinds {
             trials.push(((*flag).to_owned(), content));
         }
         for (adapter, _) in &self.adapters {
-            let mut content = RequestContent::of_prompt(text);
+            let mut content = RequestContent::plain(plan.endpoint.api().input, text);
             let model = member("model", &json!(&**adapter));
             content.members_mut().push(model);
             trials.push((format!("--lora {adapter}"), content));

@@ -6,7 +6,6 @@
 //! Invariant: a [`Workload`] is a pure function of its inputs and the request's id. Any thread can
 //! make any request, in any order, and gets the same bytes.
 
-mod base64;
 mod blocks;
 mod classes;
 mod clients;

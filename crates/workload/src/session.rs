@@ -168,6 +168,7 @@ impl SessionSource {
             prompt_tokens: u32::try_from(prompt_tokens).unwrap_or(u32::MAX),
             output_tokens: own.output,
             turn: Some(turn),
+            items: None,
         }
     }
 

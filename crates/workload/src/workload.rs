@@ -5,6 +5,7 @@
 //! Invariant: [`Workload::spec`] and [`Workload::prompt`] depend on the constructor's arguments
 //! and the id alone. Lengths do not depend on the salt.
 
+mod items;
 mod source;
 mod text;
 
@@ -19,7 +20,9 @@ use crate::texts::Dataset;
 use crate::tokenizer::Tokenizer;
 use crate::trace::{Trace, TraceFacts};
 use crate::warm::stand_ins;
-use infermeter_core::plan::{Endpoint, MIN_PROMPT_TOKENS, PrefixMode, Sessions, WorkloadKind};
+use infermeter_core::plan::{
+    Endpoint, ItemCounts, MIN_PROMPT_TOKENS, PrefixMode, Sessions, WorkloadKind,
+};
 use infermeter_core::request::{RequestId, RequestSpec, Role, length_band};
 use infermeter_core::seed::splitmix64;
 use source::Source;
@@ -121,6 +124,8 @@ pub struct Workload {
     endpoint: Endpoint,
     /// Tokens of each prompt that are the chat template's, where lengths count it.
     template_tokens: u32,
+    /// Texts of each request, where it holds several.
+    items: Option<ItemCounts>,
 }
 
 /// Most classes of a run.
@@ -193,6 +198,7 @@ impl Workload {
             prefixes: None,
             endpoint: Endpoint::Chat,
             template_tokens: 0,
+            items: None,
         }
     }
 
@@ -212,7 +218,7 @@ impl Workload {
         self.prefixes = None;
         if let Some(mode) = &prefix {
             let ids = 0..self.len().unwrap_or(RequestId::MAX);
-            let drawn = ids.map(|id| self.drawn_texts(&self.source.drawn(self.seed, id)));
+            let drawn = ids.map(|id| self.drawn_texts(&self.by_itself(id)));
             let made = Prefixes::new(mode, self.seed, drawn)?;
             self.prefixes = made.map(Arc::new);
         }
@@ -289,7 +295,7 @@ impl Workload {
         ) {
             return self;
         }
-        let band = |id| length_band(self.source.drawn(self.seed, id).prompt_tokens);
+        let band = |id| length_band(self.by_itself(id).prompt_tokens);
         self.stand_ins = Arc::new(stand_ins(warmup, measured, band));
         self
     }
@@ -325,7 +331,7 @@ impl Workload {
         let like = self.stand_ins.get(&id).copied().unwrap_or(id);
         RequestSpec {
             id,
-            ..self.source.drawn(self.seed, like)
+            ..self.by_itself(like)
         }
     }
 
@@ -346,7 +352,15 @@ impl Workload {
                 ..self.source.means()
             };
         }
-        self.source.means()
+        let means = self.source.means();
+        match self.items {
+            None => means,
+            Some(counts) => ExpectedTokens {
+                input: f64::from(counts.items) * means.input
+                    + f64::from(counts.query_tokens.unwrap_or(0)),
+                output: 0.0,
+            },
+        }
     }
 
     /// Number of requests, where it is bounded: the rows of a trace or of a file.
@@ -395,10 +409,13 @@ impl Workload {
         }
     }
 
-    /// Texts that are sent before they begin again, where there is a dataset.
+    /// Requests that are sent before the texts begin again, where there is a dataset.
     pub fn texts_before_repeating(&self) -> Option<u64> {
         match &self.source {
-            Source::Texts(dataset, _) => Some(dataset.rows()),
+            Source::Texts(dataset, _) => {
+                let each = self.items.map_or(1, |counts| counts.items);
+                Some(dataset.rows() / u64::from(each.max(1)))
+            }
             _ => None,
         }
     }
@@ -477,6 +494,10 @@ impl Workload {
         }
         if self.template_tokens > 0 {
             identity = identity.number(self.template_tokens.into());
+        }
+        if let Some(counts) = self.items {
+            let query = counts.query_tokens.map_or(u64::MAX, u64::from);
+            identity = identity.number(counts.items.into()).number(query);
         }
         identity
     }

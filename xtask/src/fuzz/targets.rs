@@ -23,11 +23,12 @@ const fn target(name: &'static str, run: fn(&[u8])) -> Target {
     }
 }
 
-pub(super) const TARGETS: [Target; 8] = [
+pub(super) const TARGETS: [Target; 9] = [
     target("http", infermeter_client::fuzzing::http),
     target("sse", infermeter_client::fuzzing::sse),
     target("answer", infermeter_client::fuzzing::answer),
     target("json", infermeter_client::fuzzing::json),
+    target("list", infermeter_client::fuzzing::list),
     target("metrics", infermeter_probe::fuzzing::metrics),
     Target {
         name: "trace",

@@ -93,10 +93,9 @@ enum AnswerForm {
 
 impl AnswerForm {
     fn of(run: &Run) -> Self {
-        if run.manifest.plan.no_stream {
-            Self::Whole
-        } else {
-            Self::Stream
+        match run.manifest.plan.streams() {
+            true => Self::Stream,
+            false => Self::Whole,
         }
     }
 }

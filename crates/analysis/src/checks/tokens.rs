@@ -3,6 +3,7 @@
 use super::{Check, count, counted, percent};
 use crate::limits::{
     self, CACHED_PROMPT, CHAT_OVERHEAD_TOKENS, COMPLETIONS_OVERHEAD_TOKENS, FORMLESS_PROMPTS,
+    INPUT_OVERHEAD_TOKENS,
     TOKENS_DISAGREE,
 };
 use crate::prefix_cache::HitSource;
@@ -10,7 +11,7 @@ use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::environment::Fate;
 use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
-use infermeter_core::plan::{Plan, PrefixMode, PromptCount};
+use infermeter_core::plan::{Input, Plan, PrefixMode, PromptCount};
 use infermeter_metrics::token_counts::{OffLength, PromptDifference};
 
 /// Answers were not as long as asked. No doubt where the plan lets them end by themselves.
@@ -169,10 +170,7 @@ fn prompt_tokens(run: &Run, summary: &Summary) -> Option<Finding> {
     }
     let prompt = summary.tokens.prompt?;
     let has_template = run.manifest.plan.endpoint.has_messages();
-    let overhead = match has_template {
-        true => CHAT_OVERHEAD_TOKENS,
-        false => COMPLETIONS_OVERHEAD_TOKENS,
-    };
+    let overhead = overhead(&run.manifest.plan)?;
     let evidence = format!(
         "usage.prompt_tokens - tokens asked for: median {}, {} to {} over {} answers, {} of them \
          off the median by more than 2 tokens and 1 %.",
@@ -206,6 +204,20 @@ fn prompt_tokens(run: &Run, summary: &Summary) -> Option<Finding> {
             "Nothing to do; input throughput counts them.",
         )
     })
+}
+
+/// Tokens that a server may count beyond the lengths asked for; `None` where servers count each in their own
+/// way: a query once for each document, or once in all.
+fn overhead(plan: &Plan) -> Option<i64> {
+    match plan.endpoint.api().input {
+        Input::Messages => Some(CHAT_OVERHEAD_TOKENS),
+        Input::Text => Some(COMPLETIONS_OVERHEAD_TOKENS),
+        Input::Texts => {
+            let texts = plan.item_counts().map_or(1, |counts| counts.items);
+            Some(i64::from(texts) * INPUT_OVERHEAD_TOKENS)
+        }
+        Input::Query => None,
+    }
 }
 
 /// The difference is not the template's. Texts of a dataset come in several forms (with and without a
@@ -356,7 +368,10 @@ pub(super) const TOKEN_COUNTS_UNKNOWN: Check = Check {
     test: unknown_counts,
 };
 
-fn unknown_counts(_: &Run, summary: &Summary) -> Option<Finding> {
+fn unknown_counts(run: &Run, summary: &Summary) -> Option<Finding> {
+    if !run.manifest.plan.endpoint.generates() {
+        return None;
+    }
     let throughput = summary.throughput.as_ref();
     let spread = throughput.map_or(0, |t| t.responses_spread_evenly);
     let uncounted = throughput.map_or(0, |t| t.uncounted_chunks);

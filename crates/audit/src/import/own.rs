@@ -66,7 +66,7 @@ pub fn of_run(manifest: &RunManifest, requests: &[RequestFacts]) -> Facts {
     facts.date = Some(format!("{:020}", manifest.clock.realtime_origin_ns));
     facts.percentile_rule = Some(PercentileRule::Exact);
     facts.seed = Some(manifest.seeds.workload.to_string());
-    facts.streaming = Some(!manifest.plan.no_stream);
+    facts.streaming = Some(manifest.plan.streams());
     facts.cut_short = Some(manifest.state == RunState::Interrupted);
     let measured: Vec<&RequestFacts> = requests
         .iter()

@@ -4,13 +4,14 @@
 //! may allocate and build a tree.
 
 use super::choices::{CALLED, SIGN};
+use super::{embeddings, rerank};
 use serde_json::{Map, Value};
 
 /// Larger documents are not looked at: the first event of a stream is small.
 const MAX_PARSED: usize = 256 << 10;
 
 /// Members that tell an API, and its name. All of a row have to be there; the first row counts.
-const SIGNS: [(&[&str], &str); 12] = [
+const SIGNS: [(&[&str], &str); 15] = [
     (&["text_output"], "Triton's generate extension"),
     (&["model_name", "outputs"], "the KServe v2 protocol"),
     (&["content", "stop"], "llama.cpp's native /completion"),
@@ -21,6 +22,9 @@ const SIGNS: [(&[&str], &str); 12] = [
     (&["text", "meta_info"], "SGLang's native /generate"),
     (&["candidates"], "Gemini's generateContent"),
     (&["embedding"], "an embeddings endpoint"),
+    (&["data", "usage"], embeddings::CALLED),
+    (&["results", "usage"], rerank::CALLED),
+    (&["results", "meta"], rerank::CALLED),
     (&["content_block"], "Anthropic's Messages"),
     (&["generations"], "Cohere's generate"),
 ];

@@ -54,6 +54,18 @@ pub(crate) fn push_prompt(body: &mut Vec<u8>, messages: &[Message]) {
     }
 }
 
+/// A list of texts.
+pub(crate) fn push_texts(body: &mut Vec<u8>, texts: &[String]) {
+    body.push(b'[');
+    for (i, text) in texts.iter().enumerate() {
+        if i > 0 {
+            body.push(b',');
+        }
+        push_text(body, text);
+    }
+    body.push(b']');
+}
+
 /// Appends a text as the inside of a JSON string.
 pub(crate) fn push_inside(out: &mut Vec<u8>, text: &str) {
     let mut quoted = Vec::with_capacity(text.len() + 2);

@@ -20,7 +20,7 @@ pub(super) fn scan(bytes: &[u8]) -> Result<(usize, bool), usize> {
 
 /// Bytes before the first quote, backslash or control character; eight at a time.
 #[inline]
-fn plain_prefix(bytes: &[u8]) -> usize {
+pub(super) fn plain_prefix(bytes: &[u8]) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;
     let mut length = 0;

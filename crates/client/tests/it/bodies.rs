@@ -11,6 +11,7 @@ const WHOLE: Expect = Expect {
     streaming: false,
     keep_texts: KeepTexts::Always,
     output_tokens: 0,
+    numbers: infermeter_client::response::Numbers::NONE,
 };
 
 #[track_caller]

@@ -13,6 +13,7 @@ pub const STREAM: Expect = Expect {
     streaming: true,
     keep_texts: KeepTexts::Always,
     output_tokens: 8,
+    numbers: infermeter_client::response::Numbers::NONE,
 };
 
 /// Stamps of read `n`, counted from 1: at 100 n, seen one later, not before the read before it.

@@ -62,6 +62,7 @@ fn answers_without_usage_have_an_estimate_of_their_whole_length() {
         streaming: false,
         keep_texts: KeepTexts::UntilSettled,
         output_tokens: 0,
+        numbers: infermeter_client::response::Numbers::NONE,
     };
     let body = |usage: &str| {
         let text = r#"{"choices":[{"text":"one two three","finish_reason":"stop"}]"#;

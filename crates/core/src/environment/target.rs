@@ -29,6 +29,9 @@ pub struct TargetSide {
     /// Measured in virtual time, without sockets; absent of every other run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub virtual_time: Option<bool>,
+    /// Path of the requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// Request fields in use.
     pub fields: Option<RequestFields>,
     /// Which engine it says it is.
@@ -131,6 +134,7 @@ impl TargetSide {
             address,
             loopback: _,
             virtual_time: _,
+            path,
             same_host: _,
             server,
             version,
@@ -144,7 +148,7 @@ impl TargetSide {
             response_cache,
             other: _,
         } = self;
-        let own = [url, address, server, version, models_problem, mock];
+        let own = [url, address, server, version, models_problem, mock, path];
         own.into_iter().flatten().for_each(&mut *each);
         for ModelFacts {
             id,

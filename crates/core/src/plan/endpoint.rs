@@ -18,6 +18,10 @@ pub enum Endpoint {
     Messages,
     /// `/v1/responses`.
     Responses,
+    /// `/v1/embeddings`.
+    Embeddings,
+    /// `/v1/rerank`.
+    Rerank,
 }
 
 /// What a request of an API holds.
@@ -27,6 +31,21 @@ pub enum Input {
     Messages,
     /// One text, as it is.
     Text,
+    /// Texts to embed, one or several.
+    Texts,
+    /// A query, and documents to rank for it.
+    Query,
+}
+
+impl Input {
+    /// What a request holds several of, in the plural; absent where it holds one prompt.
+    pub fn items(self) -> Option<&'static str> {
+        match self {
+            Self::Messages | Self::Text => None,
+            Self::Texts => Some("inputs"),
+            Self::Query => Some("documents"),
+        }
+    }
 }
 
 /// What an answer of an API holds.
@@ -57,6 +76,8 @@ pub struct Api {
     pub name: &'static str,
     /// Path below the target's base.
     pub path: &'static str,
+    /// Where else servers have it, in the order in which they are tried.
+    pub other_paths: &'static [&'static str],
     /// What its requests hold.
     pub input: Input,
     /// What its answers hold.
@@ -70,6 +91,7 @@ pub struct Api {
 const CHAT: Api = Api {
     name: "chat completions",
     path: "/v1/chat/completions",
+    other_paths: &[],
     input: Input::Messages,
     output: Output::Tokens,
     members: Members::Chat,
@@ -79,6 +101,7 @@ const CHAT: Api = Api {
 const COMPLETIONS: Api = Api {
     name: "completions",
     path: "/v1/completions",
+    other_paths: &[],
     input: Input::Text,
     output: Output::Tokens,
     members: Members::Completions,
@@ -88,6 +111,7 @@ const COMPLETIONS: Api = Api {
 const MESSAGES: Api = Api {
     name: "Anthropic Messages",
     path: "/v1/messages",
+    other_paths: &[],
     input: Input::Messages,
     output: Output::Tokens,
     members: Members::Other,
@@ -97,19 +121,42 @@ const MESSAGES: Api = Api {
 const RESPONSES: Api = Api {
     name: "OpenAI Responses",
     path: "/v1/responses",
+    other_paths: &[],
     input: Input::Messages,
     output: Output::Tokens,
     members: Members::Other,
     formats: true,
 };
 
+const EMBEDDINGS: Api = Api {
+    name: "embeddings",
+    path: "/v1/embeddings",
+    other_paths: &[],
+    input: Input::Texts,
+    output: Output::Numbers,
+    members: Members::Other,
+    formats: false,
+};
+
+const RERANK: Api = Api {
+    name: "rerank",
+    path: "/v1/rerank",
+    other_paths: &["/rerank", "/v2/rerank"],
+    input: Input::Query,
+    output: Output::Numbers,
+    members: Members::Other,
+    formats: false,
+};
+
 impl Endpoint {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::Chat,
         Self::Completions,
         Self::Messages,
         Self::Responses,
+        Self::Embeddings,
+        Self::Rerank,
     ];
 
     /// What is to be known of it.
@@ -119,6 +166,8 @@ impl Endpoint {
             Self::Completions => &COMPLETIONS,
             Self::Messages => &MESSAGES,
             Self::Responses => &RESPONSES,
+            Self::Embeddings => &EMBEDDINGS,
+            Self::Rerank => &RERANK,
         }
     }
 

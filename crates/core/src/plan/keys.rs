@@ -5,7 +5,7 @@
 //! in the binary's `validate.rs`.
 
 use super::{
-    AdapterWeight, ArrivalKind, Balance, DatasetOrder, Deadlines, Endpoint, ImageSpec, Io,
+    AdapterWeight, ArrivalKind, Balance, DatasetOrder, Deadlines, EncodingFormat, Endpoint, ImageSpec, Io,
     KindWeight, MAX_RATE, PrefixMode, PromptCount, RateProfile, SamplingValue, ServerMetrics,
     Until, Warmup, WorkloadClass, WorkloadKind,
 };
@@ -276,7 +276,24 @@ keys! {
             .tips(&[("/v1/chat/completions", "name the API: chat; a path goes into --endpoint-path"),
                 ("/v1/completions", "name the API: completions; a path goes into --endpoint-path")])
             .foreign(&[foreign(&["backend", "endpoint-type", "service-kind", "api", "api-type",
-                "request-format", "protocol"], "--endpoint names the API: chat, completions, messages or responses")]);
+                "request-format", "protocol"], "--endpoint names the API: chat, completions, messages, responses, embeddings or rerank")]);
+        batch_size: Option<u32> = None, Requests, "N",
+            "Embeddings: texts in each request"
+            .more("See [embeddings and rerank](numbers.md).")
+            .absent("1").example("8")
+            .rules(&[Rule::needs(&[Is("endpoint", "embeddings")], "")]);
+        encoding_format: Option<EncodingFormat> = None, Requests, "FORMAT",
+            "Embeddings: float or base64"
+            .absent("not asked for").example("base64")
+            .rules(&[Rule::needs(&[Is("endpoint", "embeddings")], "")]);
+        documents: Option<u32> = None, Requests, "N",
+            "Rerank: documents in each request"
+            .absent("10").example("64")
+            .rules(&[Rule::needs(&[Is("endpoint", "rerank")], "")]);
+        query_tokens: Option<u32> = None, Requests, "N",
+            "Rerank: length of the query before them, tokens"
+            .absent("32").example("16")
+            .rules(&[Rule::needs(&[Is("endpoint", "rerank")], "")]);
         no_stream: bool = false, Requests, "",
             "Ask for plain answers instead of streams"
             .aliases(&["--disable-stream"])

@@ -42,6 +42,13 @@ pub fn make(given: &Given) -> Result<u8> {
     let Some(out) = &plan.out else {
         bail!("no file: give --out FILE, as in --out workload.jsonl");
     };
+    if !plan.endpoint.generates() {
+        bail!(
+            "--endpoint {}: a workload file holds prompts; `run` makes the same requests from the same \
+             seed without a file",
+            plan.endpoint.api().name
+        );
+    }
     let load = Load::from_plan(plan, 0)?;
     validate::lengths_used(&resolved, load.workload.trace_facts())?;
     let wanted = wanted(plan, &load)?;

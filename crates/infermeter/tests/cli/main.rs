@@ -27,6 +27,7 @@ mod kinds;
 mod lies;
 mod loads;
 mod lost_tail;
+mod numbers;
 mod one_liners;
 mod outputs;
 mod plans;

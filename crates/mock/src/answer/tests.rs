@@ -53,6 +53,7 @@ impl Case {
         Answer::new(Opening {
             id: SequenceId(1),
             ask: Ask {
+                listed: Listed::default(),
                 endpoint: self.endpoint,
                 stream: self.stream,
                 usage: self.usage,

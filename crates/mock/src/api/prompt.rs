@@ -250,6 +250,65 @@ impl<'de> Visitor<'de> for PromptSeed<'_> {
     }
 }
 
+/// `input`: a text, token ids, or a list of several of them. Gives how many texts there are.
+pub(super) struct TextsSeed<'m> {
+    pub meter: &'m mut Meter,
+    /// Tokens that stand before each text.
+    pub begin_tokens: u32,
+}
+
+impl<'de> DeserializeSeed<'de> for TextsSeed<'_> {
+    type Value = u32;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<u32, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl TextsSeed<'_> {
+    fn begin(&mut self) {
+        for _ in 0..self.begin_tokens {
+            self.meter.id(0);
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for TextsSeed<'_> {
+    type Value = u32;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an input (a text, a list of texts, token ids, or a list of lists of them)")
+    }
+
+    fn visit_str<E: Error>(mut self, text: &str) -> Result<u32, E> {
+        self.begin();
+        self.meter.text(text);
+        Ok(1)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<u32, A::Error> {
+        let (mut texts, mut ids) = (0_u32, false);
+        self.begin();
+        while let Some(part) = list.next_element_seed(PartSeed(self.meter))? {
+            match part {
+                PromptPart::Id => ids = true,
+                PromptPart::Text => {
+                    texts = texts.saturating_add(1);
+                    // As many as there are texts, the first one's put before the list.
+                    if texts > 1 {
+                        self.begin();
+                    }
+                }
+            }
+        }
+        match (texts, ids) {
+            (0, true) => Ok(1),
+            (_, true) => Err(A::Error::custom("input: texts and token ids in one list")),
+            (texts, false) => Ok(texts),
+        }
+    }
+}
+
 enum PromptPart {
     Text,
     Id,

@@ -228,6 +228,7 @@ mod tests {
             created_s: 1,
             model,
             reasoning_field,
+            listed: Default::default(),
         };
         Choices::new(kind, naming)
     }

@@ -8,7 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Every fault's form, in the order of the documentation.
-const FORMS: [&str; 35] = [
+const FORMS: [&str; 36] = [
     "status=N",
     "escaped-error",
     "html[=N]",
@@ -32,6 +32,7 @@ const FORMS: [&str; 35] = [
     "no-usage",
     "wrong-usage",
     "usage-percent=N",
+    "lost-results=N",
     "duplicate-chunks",
     "escape-sequences",
     "malformed=bad-json|no-blank-line|no-data-prefix",
@@ -232,6 +233,7 @@ fn read(name: &str, given: &Given<'_>) -> Result<Fault, FaultError> {
         "content-filter" => Fault::ContentFilter(given.count()?),
         "early-stop" => Fault::EarlyStop(given.number(1, u32::MAX, "N at least 1")?),
         "extra-tokens" => Fault::ExtraTokens(given.number(1, MAX_EXTRA, "N from 1 to 1048576")?),
+        "lost-results" => Fault::LostResults(given.number(1, u32::MAX, "N at least 1")?),
         "usage-percent" => Fault::UsagePercent(given.number(0, 10_000, "N from 0 to 10000")?),
         "malformed" => Fault::Malformed(given.one_of(&MALFORMATIONS)?),
         "line-ends" => Fault::LineEnds(given.one_of(&LINE_ENDS)?),
@@ -290,6 +292,7 @@ impl fmt::Display for Fault {
             Self::NoUsage => f.write_str("no-usage"),
             Self::WrongUsage => f.write_str("wrong-usage"),
             Self::UsagePercent(n) => write!(f, "usage-percent={n}"),
+            Self::LostResults(n) => write!(f, "lost-results={n}"),
             Self::DuplicateChunks => f.write_str("duplicate-chunks"),
             Self::EscapeSequences => f.write_str("escape-sequences"),
             Self::Malformed(kind) => write!(f, "malformed={}", spelt(&MALFORMATIONS, kind)),

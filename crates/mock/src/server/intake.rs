@@ -331,7 +331,7 @@ impl Server {
 
 /// Applies the faults that change how long an answer is. One-token presets stay as they are.
 fn change_length(ask: &mut Ask, fault: Option<Fault>, answer_limit: Option<u32>) {
-    if answer_limit.is_some() {
+    if answer_limit.is_some() || !ask.endpoint.generates() {
         return;
     }
     let length = &mut ask.length;

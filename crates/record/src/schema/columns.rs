@@ -81,7 +81,7 @@ macro_rules! chunk_instant {
 }
 
 /// All columns, in the order of the file.
-pub(crate) const COLUMNS: [Column; 45] = [
+pub(crate) const COLUMNS: [Column; 47] = [
     number!("id", id),
     column("class", Null::Never, Kind::Class),
     SESSION,
@@ -151,6 +151,8 @@ pub(crate) const COLUMNS: [Column; 45] = [
     STAMP_SOURCE,
     ODDITIES,
     UNKNOWN_MEMBERS,
+    ITEMS,
+    DIMENSIONS,
     chunk_instant!("chunk_ns", at, Lane::At),
     chunk_instant!("chunk_seen_ns", seen, Lane::Seen),
     chunk_instant!("chunk_lower_ns", lower, Lane::Lower),
@@ -308,6 +310,9 @@ const UNKNOWN_MEMBERS: Column = column(
     },
 );
 
+const ITEMS: Column = optional_number!("items", items);
+const DIMENSIONS: Column = optional_number!("dimensions", dimensions);
+
 const CHUNK_TOKENS: Column = column(
     "chunk_tokens",
     Null::Absent,
@@ -339,7 +344,7 @@ mod tests {
              first_byte_ns first_byte_seen_ns finished_ns closed_ns outcome status error error_text \
              finish_reason requested_prompt_tokens requested_output_tokens prompt_tokens \
              output_tokens cached_tokens reasoning_tokens text_tokens repeated_chunks estimated_output_tokens token_source address connection \
-             new_connection attempts stamp_source oddities unknown_members chunk_ns chunk_seen_ns chunk_lower_ns chunk_tokens chunk_kind \
+             new_connection attempts stamp_source oddities unknown_members items dimensions chunk_ns chunk_seen_ns chunk_lower_ns chunk_tokens chunk_kind \
              chunk_read"
         );
     }

@@ -110,6 +110,7 @@ pub fn prepare(id: u64, ask: Ask) -> Prepared {
             streaming: true,
             keep_texts: KeepTexts::No,
             output_tokens: ask.output_tokens.min(1_000) as usize,
+            numbers: infermeter_client::response::Numbers::NONE,
         },
         waited: None,
         next: Vec::new(),

@@ -96,6 +96,7 @@ impl<'a, M, B> Line<'a, M, B> {
             prompt_tokens: self.prompt_tokens,
             output_tokens: self.output_tokens,
             turn,
+            items: None,
         }
     }
 

@@ -4,13 +4,14 @@
 //! It writes no text. Invariant: everything but the rows of a trace, a dataset or a file is a function
 //! of the seed and the id.
 
+use super::items::ItemId;
 use super::{Awaited, ExpectedTokens, NextTurn};
 use crate::classes::{Classes, Draw};
 use crate::file::{FileEntry, WorkloadFile};
 use crate::session::{SessionMeans, SessionSource};
 use crate::texts::Dataset;
 use crate::trace::{Trace, TraceFacts, TraceRow};
-use infermeter_core::request::{RequestId, RequestSpec, Role};
+use infermeter_core::request::{ClassIndex, RequestId, RequestSpec, Role};
 use infermeter_core::seed::splitmix64;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -35,6 +36,22 @@ pub(super) enum Source {
 }
 
 impl Source {
+    /// The number and the length of the texts of a request that holds several: of text `place` of request
+    /// `id`, whose class is `class`.
+    pub fn item(&self, seed: u64, id: ItemId, class: ClassIndex) -> (u64, u32) {
+        let number = id.number();
+        let tokens = match self {
+            Self::Drawn(classes) => {
+                let mut rng = lengths(seed, number);
+                // Another class has no say in the stream.
+                let _ = classes.draw_class(&mut rng);
+                classes.draw_lengths(class, &mut rng).input
+            }
+            _ => self.drawn(seed, number).prompt_tokens,
+        };
+        (number, tokens)
+    }
+
     /// Class, lengths and place of request `id` by itself.
     pub fn drawn(&self, seed: u64, id: RequestId) -> RequestSpec {
         let (class, prompt_tokens, output_tokens, turn) = match self {
@@ -68,6 +85,7 @@ impl Source {
             prompt_tokens,
             output_tokens,
             turn,
+            items: None,
         }
     }
 
@@ -260,9 +278,14 @@ impl Source {
 }
 
 fn draw(classes: &Classes, seed: u64, id: RequestId) -> Draw {
+    classes.draw(&mut lengths(seed, id))
+}
+
+/// The random stream of a request's lengths.
+fn lengths(seed: u64, id: RequestId) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(splitmix64(seed ^ LENGTHS_TAG));
     rng.set_stream(id);
-    classes.draw(&mut rng)
+    rng
 }
 
 /// The entry of request `id`; a file of requests without instants goes round.

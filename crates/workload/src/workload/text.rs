@@ -107,6 +107,9 @@ impl Workload {
         spec: &RequestSpec,
         answers: &[Arc<str>],
     ) -> Result<RequestContent, PromptError> {
+        if let Some(counts) = self.items {
+            return self.item_texts(counts, spec);
+        }
         if let Source::Sessions(sessions) = &self.source {
             let slot = sessions.slot_key(spec.id).number(self.salt);
             return sessions.content(spec, (&self.tokenizer, slot), answers);
@@ -239,6 +242,14 @@ impl Workload {
             .map_err(|error| PromptError::Text {
                 message: error.to_string(),
             })
+    }
+
+    /// The text with this number of a dataset, where there is one.
+    pub(super) fn dataset_text(&self, number: u64) -> Result<Option<String>, PromptError> {
+        match &self.source {
+            Source::Texts(dataset, _) => Ok(Some(self.texts(dataset, number)?.prompt())),
+            _ => Ok(None),
+        }
     }
 
     fn shared_segment(&self, layout: &Layout) -> Segment {

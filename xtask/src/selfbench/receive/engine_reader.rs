@@ -110,6 +110,7 @@ fn prepared(id: u64, chunks: usize) -> Prepared {
             streaming: true,
             keep_texts: KeepTexts::UntilSettled,
             output_tokens: chunks,
+            numbers: infermeter_client::response::Numbers::NONE,
         },
         waited: None,
         next: Vec::new(),

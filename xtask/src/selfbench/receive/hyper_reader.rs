@@ -114,6 +114,7 @@ async fn read(mut body: Incoming, chunks: usize, count: &Count) {
         streaming: true,
         keep_texts: KeepTexts::UntilSettled,
         output_tokens: chunks,
+        numbers: infermeter_client::response::Numbers::NONE,
     });
     reader.read(HEAD, stamp());
     while let Some(Ok(frame)) = body.frame().await {

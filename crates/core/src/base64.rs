@@ -1,11 +1,11 @@
-//! Base64 with padding (RFC 4648, section 4), for `data:` URLs.
+//! Base64 with padding (RFC 4648, section 4), for `data:` URLs and for numbers as bytes.
 //!
 //! It decodes nothing. Invariant: four characters for every three bytes begun.
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// The text of some bytes.
-pub(crate) fn base64(bytes: &[u8]) -> String {
+pub fn base64(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for three in bytes.chunks(3) {
         let byte = |i: usize| u32::from(three.get(i).copied().unwrap_or(0));
