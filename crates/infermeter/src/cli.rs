@@ -77,7 +77,6 @@ infermeter calibrate --rung streams:100x50 --burn 100us\n  infermeter calibrate 
 pub struct RunArgs {
     /// http://HOST:PORT, https://HOST, mock:PRESET or mock:PRESET?NAME=VALUE&...
     pub target: Option<String>,
-
     /// Plan file, TOML or YAML, with the same names as the flags; flags win
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
