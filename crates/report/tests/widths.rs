@@ -379,13 +379,15 @@ proptest! {
 
 #[test]
 fn a_finding_fits() {
-    let finding = Finding::new(
-        Severity::Warning,
-        "a-code",
-        "Something was found that takes more than a line to be told of.",
-        "x".repeat(120),
-        "Do something about it, and then look whether it is still there.",
-    );
+    let finding = Finding {
+        code: "a-code".to_owned(),
+        severity: Severity::Warning,
+        scope: None,
+        dimension: None,
+        message: "Something was found that takes more than a line to be told of.".to_owned(),
+        evidence: "x".repeat(120),
+        advice: "Do something about it, and then look whether it is still there.".to_owned(),
+    };
     let log = Run::steady(60, 2.0, 5).build();
     let (_, summary) = summarize_log(&log);
     let findings = [finding];

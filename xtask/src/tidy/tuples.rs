@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 const REMAINING: &[(&str, usize)] = &[
     ("analysis", 5),
     ("client", 5),
-    ("infermeter", 18),
+    ("core", 1),
+    ("infermeter", 21),
     ("mock", 5),
     ("probe", 8),
     ("report", 1),

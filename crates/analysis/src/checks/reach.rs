@@ -8,6 +8,7 @@ use crate::summary::Summary;
 use infermeter_core::clock::Offset;
 use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 use infermeter_core::record::{Outcome, Reason};
+use infermeter_core::schedule::Phase;
 use infermeter_metrics::window::measured_window;
 
 /// Gaps that the evidence lists.
@@ -80,7 +81,8 @@ pub(super) const ADDRESS_DOWN: Check = Check {
 fn address_down(run: &Run, _: &Summary) -> Option<Finding> {
     let names = &run.manifest.addresses;
     let mut by_address = vec![Reached::default(); names.len()];
-    for request in &run.collected.requests {
+    let requests = run.collected.requests.iter();
+    for request in requests.filter(|r| r.phase == Phase::Measure) {
         let place = request.address.and_then(|n| by_address.get_mut(n as usize));
         let Some(reached) = place else {
             continue;
