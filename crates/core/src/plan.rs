@@ -15,8 +15,8 @@ mod workload;
 
 pub use deadlines::{Deadlines, DeadlinesError};
 pub use endpoint::{Api, Endpoint, Input, Members, Output};
-pub use keys::Plan;
 pub use items::{EncodingFormat, ItemCounts, MAX_ITEMS};
+pub use keys::Plan;
 pub use kinds::{AdapterWeight, ImageSpec, KindWeight, RequestKind, SamplingValue};
 pub use prefix::{MAX_PREFIXES, MAX_ROTATIONS, PrefixMode};
 pub use profile::{After, BurstPhases, Level, MAX_RATE, Point, RateProfile, Stretch};

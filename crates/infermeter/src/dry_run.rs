@@ -220,9 +220,11 @@ impl DryRun {
             format!("about {prompt} prompt and {output} output tokens {place}")
         };
         let in_window = self.tokens_in_window;
-        let in_window = in_window.map(|[prompt, output]| tokens(prompt, output, "in the window"));
+        let in_window =
+            in_window.map(|means| format!("about {} in the window", tokens(plan, means)));
         let in_all = self.total.prompt_tokens.zip(self.total.output_tokens);
-        let in_all = in_all.map(|(prompt, output)| tokens(prompt, output, "in all"));
+        let in_all = in_all
+            .map(|(prompt, output)| format!("about {} in all", tokens(plan, [prompt, output])));
         entries.all("Tokens", [in_window, in_all].into_iter().flatten());
     }
 

@@ -3,8 +3,7 @@
 use super::{Check, count, counted, percent};
 use crate::limits::{
     self, CACHED_PROMPT, CHAT_OVERHEAD_TOKENS, COMPLETIONS_OVERHEAD_TOKENS, FORMLESS_PROMPTS,
-    INPUT_OVERHEAD_TOKENS,
-    TOKENS_DISAGREE,
+    INPUT_OVERHEAD_TOKENS, TOKENS_DISAGREE,
 };
 use crate::prefix_cache::HitSource;
 use crate::run::Run;

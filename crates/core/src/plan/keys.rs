@@ -5,9 +5,9 @@
 //! in the binary's `validate.rs`.
 
 use super::{
-    AdapterWeight, ArrivalKind, Balance, DatasetOrder, Deadlines, EncodingFormat, Endpoint, ImageSpec, Io,
-    KindWeight, MAX_RATE, PrefixMode, PromptCount, RateProfile, SamplingValue, ServerMetrics,
-    Until, Warmup, WorkloadClass, WorkloadKind,
+    AdapterWeight, ArrivalKind, Balance, DatasetOrder, Deadlines, EncodingFormat, Endpoint,
+    ImageSpec, Io, KindWeight, MAX_RATE, PrefixMode, PromptCount, RateProfile, SamplingValue,
+    ServerMetrics, Until, Warmup, WorkloadClass, WorkloadKind,
 };
 use crate::key::Form::{Joined, Positional};
 use crate::key::When::{Given, Is};
