@@ -414,7 +414,7 @@ impl Workload {
         match &self.source {
             Source::Texts(dataset, _) => {
                 let each = self.items.map_or(1, |counts| counts.items);
-                Some(dataset.rows() / u64::from(each.max(1)))
+                Some((dataset.rows() / u64::from(each.max(1))).max(1))
             }
             _ => None,
         }
