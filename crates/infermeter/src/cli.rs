@@ -175,8 +175,7 @@ pub struct RunArgs {
     /// Number of measured requests
     #[arg(long, value_name = "N", help_heading = "Load")]
     pub requests: Option<String>,
-    /// Warm-up before the window: 30s, 50req or 0 [default: 30s and 50 requests; 10s for windows
-    /// up to 60s]
+    /// Warm-up before the window: 30s, 50req or 0 [default: 30s and 50 requests; 10s for windows up to 60s]
     #[arg(
         long,
         value_name = "TIME|N",
@@ -192,8 +191,7 @@ pub struct RunArgs {
         allow_hyphen_values = true
     )]
     pub repeat: Option<String>,
-    /// Repeat runs until an interval is this narrow, as in 'ttft.p99 +-10%'; --repeat is the most
-    /// [default: 12]
+    /// Repeat runs until an interval is this narrow, as in 'ttft.p99 +-10%'; --repeat is the most [default: 12]
     #[arg(long, value_name = "PRECISION", help_heading = "Load")]
     pub until: Option<String>,
     /// Seed of the run; two independent ones derive from it [default: 1]
@@ -210,8 +208,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", help_heading = "Load")]
     pub salt: Option<String>,
 
-    /// Send the requests of a workload file; at its instants, unless --rate, --rate-profile or
-    /// --concurrency say when
+    /// Send the requests of a workload file; at its instants, unless --rate, --rate-profile or --concurrency say when
     #[arg(long, value_name = "FILE", help_heading = "Requests")]
     pub workload_file: Option<String>,
     /// Lengths of prompts and answers: chat, code-generation, long-context-qa, summarization,
@@ -300,8 +297,7 @@ pub struct RunArgs {
     /// Where the number of output tokens stands in it, as in /eval_count
     #[arg(long, value_name = "POINTER", help_heading = "Requests")]
     pub answer_usage: Option<String>,
-    /// What is there when it is complete, true or a word that says why, as in /done
-    /// [default: it is complete when it ends]
+    /// What is there when it is complete, true or a word, as in /done [default: the body's end]
     #[arg(long, value_name = "POINTER", help_heading = "Requests")]
     pub answer_end: Option<String>,
     /// Path of the requests [default: that of --endpoint]
@@ -431,8 +427,7 @@ pub struct RunArgs {
     /// Have the kernel stamp when each request's last byte leaves
     #[arg(long, help_heading = "Client")]
     pub audit_send: bool,
-    /// Where the server's own metrics are read during the run: auto (its /metrics), off, or a URL
-    /// [default: auto]
+    /// Where the server's own metrics are read during the run: auto (its /metrics), off, or a URL [default: auto]
     #[arg(long, value_name = "WHERE", help_heading = "Client")]
     pub server_metrics: Option<String>,
     /// From one reading of the server's metrics to the next [default: 1s]
@@ -550,8 +545,7 @@ pub struct MockArgs {
         help_heading = "Serving"
     )]
     pub cores: Vec<usize>,
-    /// Poll the clock before the end of a step: auto (with --cores, or on four cores and more), on
-    /// or off
+    /// Poll the clock before the end of a step: auto (with --cores, or on four cores and more), on or off
     #[arg(
         long,
         value_name = "WHEN",
@@ -628,8 +622,7 @@ pub enum ConvertTo {
     Messages,
     /// Plain prompts, one JSON object a line: prompt and output_tokens
     Prompts,
-    /// Instants and lengths alone, one JSON object a line: timestamp (ms), input_length,
-    /// output_length
+    /// Instants and lengths alone, one JSON object a line: timestamp (ms), input_length, output_length
     Timed,
 }
 
@@ -676,8 +669,7 @@ pub struct InspectArgs {
     /// Use only the first N rows
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
-    /// How the file is read: format=NAME, block-size=N, time-unit=U, max-context=N, clip, sort,
-    /// spread (repeatable)
+    /// How the file is read: format=NAME, block-size=N, time-unit=U, max-context=N, clip, sort, spread (repeatable)
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub trace_option: Vec<String>,
     /// Count the tokens of texts with o200k, cl100k or a tokenizer.json

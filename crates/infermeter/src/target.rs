@@ -195,10 +195,7 @@ fn ready(
     let within = (limits(plan), waits);
     let mut control = Control::new(to, headers.clone(), run_id.to_owned(), within);
     let extra_body = plan.extra_body.as_ref().and_then(Value::as_object).cloned();
-    let dialect = match answers(plan)? {
-        Some(pointers) => Dialect::pointed(plan.endpoint, pointers),
-        None => Dialect::of(plan.endpoint),
-    };
+    let dialect = dialect(plan)?;
     let mut shape = RequestShape {
         dialect,
         model: String::new(),
@@ -436,6 +433,14 @@ pub fn template(plan: &Plan) -> Result<Option<BodyTemplate>> {
         );
     }
     Ok(Some(template))
+}
+
+/// How requests and answers are written.
+fn dialect(plan: &Plan) -> Result<Dialect> {
+    Ok(match answers(plan)? {
+        Some(pointers) => Dialect::pointed(plan.endpoint, pointers),
+        None => Dialect::of(plan.endpoint),
+    })
 }
 
 /// Where things stand in the answers to a body template, if the plan says so.
