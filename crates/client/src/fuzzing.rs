@@ -11,7 +11,7 @@ use crate::json::pieces::Pieces;
 use crate::json::{Cursor, append_decoded};
 use crate::limits::{Limits, MAX_JSON_DEPTH};
 use crate::response::{Expect, Numbers, ReadResult, ReadStamp, ResponseReader};
-use crate::sse::{SseDecoder, SseError, SseEvent, Tail};
+use crate::sse::{SseDecoder, SseError, Tail};
 use infermeter_core::clock::Offset;
 use infermeter_core::plan::Endpoint;
 use infermeter_core::record::{RequestRecord, StampSource};

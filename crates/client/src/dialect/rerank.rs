@@ -38,6 +38,10 @@ impl Wire for Rerank {
         SHAPE.list
     }
 
+    fn end(&self) -> &'static str {
+        "the end of its list"
+    }
+
     fn said(&self) -> &'static [&'static str] {
         &["query", "documents"]
     }
