@@ -215,10 +215,6 @@ impl DryRun {
         let all = about(self.total.estimated, self.total.at_most);
         let probes = "a few short probes before it, unless --no-probe";
         entries.add("In all", format!("{all}; {probes}"));
-        let tokens = |prompt: f64, output: f64, place: &str| {
-            let (prompt, output) = (whole(prompt), whole(output));
-            format!("about {prompt} prompt and {output} output tokens {place}")
-        };
         let in_window = self.tokens_in_window;
         let in_window =
             in_window.map(|means| format!("about {} in the window", tokens(plan, means)));

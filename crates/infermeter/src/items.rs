@@ -4,7 +4,7 @@
 
 use anyhow::{Result, bail};
 use infermeter_core::plan::{
-    DatasetOrder, Endpoint, MAX_ITEMS, MAX_TOKENS, MIN_PROMPT_TOKENS, Plan, PrefixMode,
+    DatasetOrder, MAX_ITEMS, MAX_TOKENS, MIN_PROMPT_TOKENS, Plan, PrefixMode,
 };
 
 /// Something that a plan asks for, and what it needs.

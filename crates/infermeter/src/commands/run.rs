@@ -93,8 +93,8 @@ fn show(plan: &Plan, judged: &Judged) {
         }
         return;
     }
-    let document = || shown::of_run(judged, shown::view(plan.full));
-    form.print(document, || shown::json_of_run(judged));
+    let document = || show::of_run(judged, show::view(plan.full));
+    form.print(document, || show::json_of_run(judged));
     if form != Shown::Json {
         output::print("\n");
     }
