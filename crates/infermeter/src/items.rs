@@ -145,6 +145,7 @@ fn recorded(plan: &Plan) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use infermeter_core::plan::Endpoint;
     use infermeter_core::units::Span;
 
     #[track_caller]
