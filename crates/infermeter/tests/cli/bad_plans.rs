@@ -154,7 +154,7 @@ fn names_that_are_none_list_what_there_is() {
             &["/nowhere.csv", "--workload empirical:", "cannot be opened"],
         ),
         (
-            "--endpoint embeddings",
+            "--endpoint pooling",
             &["--endpoint", "chat", "completions"],
         ),
         (
