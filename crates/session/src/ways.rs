@@ -241,3 +241,22 @@ fn left_out(refused: &[String]) -> Finding {
          meant one by one.",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_refuse_are_named() {
+        let refused = [
+            "10.0.0.2:8000: refused".to_owned(),
+            "10.0.0.3:8000: late".to_owned(),
+        ];
+        let finding = left_out(&refused);
+        assert_eq!(finding.code, "address-left-out");
+        assert_eq!(
+            finding.evidence,
+            "10.0.0.2:8000: refused; 10.0.0.3:8000: late"
+        );
+    }
+}

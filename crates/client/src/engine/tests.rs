@@ -3,10 +3,11 @@
 
 use super::{Destinations, Engine, EngineConfig, Route};
 use crate::answer::KeepTexts;
+use crate::dialect::Dialect;
 use crate::exchange::Exchange;
 use crate::exchange::frames::{Frames, OWN, frame};
 use crate::prepared::Prepared;
-use crate::response::Expect;
+use crate::response::{Expect, Numbers};
 use crate::reuse::Reuse;
 use infermeter_core::clock::{Clock, monotonic_ns};
 use infermeter_core::record::{Outcome, Reason, RequestRecord};
@@ -53,6 +54,8 @@ fn send(engine: &mut Engine, id: u64) {
         spec: RequestSpec::alone(id, 1, 2),
         bytes: format!("request {id}").into_bytes(),
         expect: Expect {
+            dialect: Dialect::default(),
+            numbers: Numbers::NONE,
             streaming: true,
             keep_texts: KeepTexts::No,
             output_tokens: 2,

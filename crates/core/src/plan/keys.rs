@@ -271,7 +271,9 @@ keys! {
             .foreign(&[foreign(&["model-name", "model-names", "model-id", "served-model-name", "m"],
                 "--model NAME is the name that the server lists in /v1/models")]);
         endpoint: Endpoint = Endpoint::Chat, Requests, "API",
-            "The API spoken: chat or completions"
+            "The API spoken: chat, completions, messages (Anthropic), responses (OpenAI), embeddings or \
+             rerank"
+            .more("See [the APIs](endpoints.md).")
             .common().example("completions")
             .tips(&[("/v1/chat/completions", "name the API: chat; a path goes into --endpoint-path"),
                 ("/v1/completions", "name the API: completions; a path goes into --endpoint-path")])

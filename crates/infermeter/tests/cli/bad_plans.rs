@@ -153,10 +153,7 @@ fn names_that_are_none_list_what_there_is() {
             "--workload empirical:/nowhere.csv",
             &["/nowhere.csv", "--workload empirical:", "cannot be opened"],
         ),
-        (
-            "--endpoint pooling",
-            &["--endpoint", "chat", "completions"],
-        ),
+        ("--endpoint pooling", &["--endpoint", "chat", "completions"]),
         (
             "--arrival uniform",
             &["--arrival", "poisson", "constant", "gamma"],

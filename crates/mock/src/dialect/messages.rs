@@ -322,6 +322,7 @@ mod tests {
             created_s: 1,
             model: "m",
             reasoning_field: Default::default(),
+            listed: Default::default(),
         }
     }
 

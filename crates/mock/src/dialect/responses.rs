@@ -350,6 +350,7 @@ mod tests {
             created_s: 1,
             model: "m",
             reasoning_field: Default::default(),
+            listed: Default::default(),
         });
         let usage = UsageCounts {
             prompt: 10,

@@ -1,3 +1,5 @@
+//! Lists of numbers as they arrive: what is counted, and what is refused.
+
 use super::*;
 use infermeter_core::plan::Endpoint;
 
