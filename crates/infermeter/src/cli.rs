@@ -88,9 +88,17 @@ impl Given {
             given: &|key| self.flags.iter().any(|flag| flag.key == key),
         };
         if let Some(message) = broken(T::KEYS, asked) {
-            return Err(anyhow!(message));
+            return Err(anyhow!(self.in_users_words(message)));
         }
         Ok(serde_json::from_value(Value::Object(values))?)
+    }
+
+    /// A message that names flags, with the spelling that was used for each.
+    fn in_users_words(&self, message: String) -> String {
+        let other = |flag: &&Flag| flag.written.trim_start_matches('-') != flag.key;
+        self.flags.iter().filter(other).fold(message, |said, flag| {
+            said.replace(&format!("--{}", flag.key), &flag.written)
+        })
     }
 
     /// Adds what one spelling of a key has brought.

@@ -339,6 +339,9 @@ mod tests {
         let arrived = |resolved: Resolved, key: &Key| {
             let mut plan = values::map_of(&resolved.plan);
             let value = plan.insert(key.name.to_owned(), defaults[key.name].clone());
+            if key.name == "more-targets" {
+                plan.insert("target".to_owned(), defaults["target"].clone());
+            }
             if key.name != "profile" {
                 assert_eq!(plan, defaults, "{} changes more than itself", key.name);
             }
@@ -349,6 +352,8 @@ mod tests {
             let spellings = std::iter::once(key.written());
             for flag in spellings.chain(key.aliases.iter().map(|a| (*a).to_owned())) {
                 let line: &[&str] = match (key.kind, flag == key.name) {
+                    // Behind the first one.
+                    (_, true) if key.name == "more-targets" => &["http://first", key.example],
                     (ValueKind::Switch, _) => &[&flag],
                     (_, true) => &[key.example],
                     (_, false) => &[&flag, key.example],

@@ -5,7 +5,7 @@ use crate::progress::Progress;
 use crate::{exit, output, screen};
 use infermeter_core::key::ValueKind;
 use infermeter_core::key_values;
-use infermeter_core::text::closest;
+use infermeter_core::text::{closest, inert};
 use infermeter_report::{Document, Format, View};
 use infermeter_runner::progress::Snapshot;
 use infermeter_session::judged::Judged;
@@ -63,10 +63,10 @@ impl Shown {
         let found = all().find(|(known, _)| *known == name);
         found.map(|(_, shown)| shown).ok_or_else(|| {
             let names: Vec<&str> = all().map(|(name, _)| name).collect();
-            match closest(name, names.iter().copied()) {
-                Some(near) => format!("did you mean {near}?"),
-                None => format!("one of {}", names.join(", ")),
-            }
+            let near = closest(name, names.iter().copied());
+            let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            let all = names.join(", ");
+            format!("`{}` is none of {all}{near}", inert(name, 80))
         })
     }
 
@@ -170,9 +170,11 @@ mod tests {
         let markdown = Ok(Shown::Document(Format::Markdown));
         assert_eq!(Shown::parse("markdown"), markdown);
         assert_eq!(Shown::parse("json"), Ok(Shown::Json));
-        let near = Err("did you mean markdown?".to_owned());
+        let near = Err(
+            "`markdwn` is none of terminal, markdown, json; did you mean `markdown`?".to_owned(),
+        );
         assert_eq!(Shown::parse("markdwn"), near);
-        let none = Err("one of terminal, markdown, json".to_owned());
+        let none = Err("`xml` is none of terminal, markdown, json".to_owned());
         assert_eq!(Shown::parse("xml"), none);
     }
 }

@@ -66,6 +66,13 @@ impl Runs<'_> {
         document
     }
 
+    /// A line for each run.
+    pub fn each(&self) -> Section {
+        let lines = all_run_lines(self.protocol, self.points).into_iter();
+        let lines = lines.map(|line| Block::Text(Tone::Plain, line));
+        lines.fold(Section::new("Runs"), Section::with)
+    }
+
     /// The gravest of the runs' exit codes, and of the verdict on all of them.
     pub fn code(&self, strict: bool) -> u8 {
         let of = |point: &RunPoint| {

@@ -410,10 +410,13 @@ mod tests {
         );
         check(
             |p| p.answer_text = Some("/a".to_owned()),
-            "need --body-template",
+            "--answer-text needs --body-template",
         );
         check(
-            |p| p.answer_text = Some("message/content".to_owned()),
+            |p| {
+                p.body_template = Some("body.json".into());
+                p.answer_text = Some("message/content".to_owned());
+            },
             "--answer-text: `message/content` does not begin with a slash",
         );
         check(
@@ -421,7 +424,7 @@ mod tests {
                 p.body_template = Some("body.json".into());
                 p.answer_end = Some("/done".to_owned());
             },
-            "need --answer-text",
+            "--answer-end needs --answer-text",
         );
         check(
             |p| p.endpoint_path = Some("generate".to_owned()),
@@ -520,8 +523,11 @@ mod tests {
                         }
                     }
                     Demand::Needs => {
-                        let against: Vec<(&str, Value)> =
-                            rule.others.iter().filter_map(unlike).collect();
+                        let against: Vec<(&str, Value)> = rule
+                            .others
+                            .iter()
+                            .filter_map(|when| unlike(when, rule.others))
+                            .collect();
                         let without: Vec<_> = [own.clone()].into_iter().chain(against).collect();
                         let said = said_by(key, rule, &without);
                         let said = said.unwrap_or_else(|| panic!("{named} {rule:?}"));
@@ -540,8 +546,8 @@ mod tests {
     }
 
     /// A value that a key does not have to have.
-    fn unlike(when: &When) -> Option<(&'static str, Value)> {
-        let When::Is(name, wanted) = when else {
+    fn unlike(when: &When, others: &[When]) -> Option<(&'static str, Value)> {
+        let When::Is(name, _) = when else {
             return None;
         };
         let ValueKind::OneOf(names) = key(name).kind else {
@@ -549,7 +555,7 @@ mod tests {
         };
         let other = names
             .iter()
-            .find(|name| *name != wanted && !["weibull"].contains(name))?;
+            .find(|other| !others.contains(&When::Is(name, other)) && **other != "weibull")?;
         Some((name, Value::from(*other)))
     }
 

@@ -85,6 +85,7 @@ fn single(key: &Key, value: Value) -> Result<Value> {
         (ValueKind::Whole, value) => number_that(&value, serde_json::Number::is_u64)
             .ok_or_else(|| not("a whole number, 0 or more", &value))?,
         (ValueKind::Object, Value::String(text)) => object(&text)?,
+        (ValueKind::Object, other) if !other.is_object() => bail!("must be a JSON object"),
         (ValueKind::Object, other) => other,
         (ValueKind::Switch, value) if !value.is_boolean() => {
             return Err(not("true or false", &value));

@@ -586,7 +586,7 @@ pub fn template(plan: &Plan) -> Result<Option<BodyTemplate>> {
 /// Where things stand in the answers to a body template, if the plan says so.
 ///
 /// # Errors
-/// When a pointer is none, or nothing says where the text is.
+/// When a pointer is none.
 pub fn answers(plan: &Plan) -> Result<Option<Pointers>> {
     let pointer = |flag: &str, text: &Option<String>| -> Result<Option<Pointer>> {
         let text = text.as_deref();
@@ -596,19 +596,7 @@ pub fn answers(plan: &Plan) -> Result<Option<Pointers>> {
     let text = pointer("--answer-text", &plan.answer_text)?;
     let usage = pointer("--answer-usage", &plan.answer_usage)?;
     let end = pointer("--answer-end", &plan.answer_end)?;
-    if plan.body_template.is_none() && (text.is_some() || usage.is_some() || end.is_some()) {
-        bail!(
-            "--answer-text, --answer-usage and --answer-end need --body-template: the answers of \
-             --endpoint are known"
-        );
-    }
-    match text {
-        Some(text) => Ok(Some(Pointers { text, usage, end })),
-        None if usage.is_some() || end.is_some() => {
-            bail!("--answer-usage and --answer-end need --answer-text: where does the text stand?")
-        }
-        None => Ok(None),
-    }
+    Ok(text.map(|text| Pointers { text, usage, end }))
 }
 
 /// A request for each thing that the load's requests carry beside their text.

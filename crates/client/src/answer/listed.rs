@@ -275,7 +275,7 @@ impl Counts {
         }
         let padding = ended.tail.iter().filter(|byte| **byte == b'=').count() as u64;
         let bytes = (ended.length * 3 / 4).saturating_sub(padding);
-        if bytes % FLOAT_BYTES != 0 {
+        if !bytes.is_multiple_of(FLOAT_BYTES) {
             self.found(Problem::Uneven);
         }
         self.result.numbers = u32::try_from(bytes / FLOAT_BYTES).ok();

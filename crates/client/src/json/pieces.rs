@@ -247,6 +247,8 @@ impl Pieces {
                 self.state = State::Escape;
             }
             Some(b'"') => self.end_text(on),
+            // What is wrong is at the byte behind, however the document was cut.
+            Some(_) if plain > 0 => return Ok(plain),
             Some(_) => return Err("a malformed string"),
         }
         Ok(plain + 1)
@@ -293,9 +295,11 @@ impl Pieces {
         for (taken, byte) in rest.iter().enumerate() {
             match digits.then(*byte) {
                 Some(next) => digits = next,
+                None if taken == 0 => return self.end_number(digits, on).map(|()| 0),
                 None => {
                     self.keep(rest.get(..taken).unwrap_or_default());
-                    return self.end_number(digits, on).map(|()| taken);
+                    self.state = State::Number(digits);
+                    return Ok(taken);
                 }
             }
         }

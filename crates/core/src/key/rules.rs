@@ -69,7 +69,11 @@ impl Asked<'_> {
     fn is(self, key: &str, wanted: &str) -> bool {
         match self.values.get(key) {
             Some(Value::String(text)) => text == wanted,
-            other => other.is_some_and(|value| value.to_string() == wanted),
+            Some(value) => {
+                let written = value.to_string();
+                written == wanted
+            }
+            None => false,
         }
     }
 

@@ -56,7 +56,12 @@ fn experiment(args: &ReportArgs, asked: &Asked, shown: Shown) -> Result<u8> {
         missing: &kept.missing,
         together: &kept.together(),
     };
-    shown.print(|| runs.document(), || runs.json());
+    let document = || {
+        let mut document = runs.document();
+        document.sections.insert(0, runs.each());
+        document
+    };
+    shown.print(document, || runs.json());
     let code = runs.code(args.strict);
     let unfinished = match (&kept.stopped, kept.missing.is_empty()) {
         (_, true) => exit::OK,

@@ -115,10 +115,11 @@ fn pointers_read_answers_of_another_form() {
 
 #[test]
 fn pointers_that_are_none_are_refused() {
-    let line = "run http://127.0.0.1:9 --rate 1 --requests 1 --answer-text message";
+    let line =
+        "run http://127.0.0.1:9 --rate 1 --requests 1 --answer-text message --body-template b";
     infermeter(line).fails(2, &["--answer-text", "does not begin with a slash"]);
     let line = "run http://127.0.0.1:9 --rate 1 --requests 1 --answer-text /message";
-    infermeter(line).fails(2, &["need --body-template"]);
+    infermeter(line).fails(2, &["--answer-text needs --body-template"]);
 }
 
 #[test]

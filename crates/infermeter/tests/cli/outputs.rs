@@ -97,8 +97,9 @@ fn a_report_is_shown_in_any_form() {
         report(&run, "--json").out
     );
     assert_eq!(report(&run, "--format terminal").out, report(&run, "").out);
-    report(&run, "--format jsn").fails(2, &["jsn", "did you mean json?"]);
-    report(&run, "--format json --markdown").fails(2, &["cannot be used with"]);
+    report(&run, "--format jsn").fails(2, &["jsn", "did you mean `json`?"]);
+    report(&run, "--format json --markdown")
+        .fails(2, &["--format and --markdown exclude each other"]);
 }
 
 /// No line is wider than so many columns, but for single words.
