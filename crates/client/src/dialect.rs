@@ -1,7 +1,7 @@
 //! The APIs as they are on the wire, one file each: how a request is written, which fields are tried, what
 //! an event says, and what marks the end.
 //!
-//! It opens no socket, keeps nothing of an answer, and judges nothing: facts go to [`crate::answer`].
+//! It opens no socket, keeps nothing of an answer, and judges nothing: facts go to `answer`.
 //! Invariant: one table knows which dialect belongs to which [`Endpoint`]; everyone else holds a [`Dialect`].
 
 mod chat;

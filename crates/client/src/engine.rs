@@ -1,7 +1,7 @@
 //! Many requests over many connections on one thread: the measuring client.
 //!
-//! The engine is a dispatcher over three others: [`crate::transport`] delivers stamped bytes, [`crate::exchange`]
-//! says to which request they belong, and [`crate::response`] what they mean. It is told when to send and
+//! The engine is a dispatcher over three others: `transport` delivers stamped bytes, `exchange`
+//! says to which request they belong, and `response` what they mean. It is told when to send and
 //! never decides it. It does not tokenise, compute statistics, log, or take a lock.
 //!
 //! Invariant: every request that is sent comes out of [`Engine::take_done`] once.

@@ -72,7 +72,7 @@ keys! {
             .more("See [several addresses](#several-addresses).")
             .example("least-in-flight");
         proxy: Option<String> = None, Client, "URL",
-            "HTTP proxy that everything goes through: http://[USER:PASSWORD@]HOST:PORT"
+            "HTTP proxy that everything goes through: http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT"
             .more("See [proxies](#proxies).")
             .example("http://proxy:3128")
             .foreign(&[foreign(&["http-proxy", "https-proxy", "x"],
