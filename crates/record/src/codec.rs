@@ -113,6 +113,28 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<RequestRecord, Malformed> {
     let mut presence = Presence(cursor.unsigned()?);
     let last_instant = decode_facts(cursor, &mut presence, &mut record)?;
     let has_texts = presence.next();
+    decode_later(cursor, &mut presence, last_instant, &mut record)?;
+    if presence.0 != 0 {
+        return Err(Malformed);
+    }
+    record.chunks = decode_chunks(cursor, last_instant)?;
+    if has_texts {
+        record.texts = Some(decode_texts(cursor)?);
+    }
+    if cursor.remaining() == 0 {
+        Ok(record)
+    } else {
+        Err(Malformed)
+    }
+}
+
+/// Facts that records of the first version lack, in the order in which they came to be.
+fn decode_later(
+    cursor: &mut Cursor<'_>,
+    presence: &mut Presence,
+    last_instant: i64,
+    record: &mut RequestRecord,
+) -> Result<(), Malformed> {
     if presence.next() {
         record.left = Some(Offset(last_instant.wrapping_add(cursor.signed()?)));
     }
@@ -151,18 +173,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<RequestRecord, Malformed> {
             *slot = Some(cursor.narrow()?);
         }
     }
-    if presence.0 != 0 {
-        return Err(Malformed);
-    }
-    record.chunks = decode_chunks(cursor, last_instant)?;
-    if has_texts {
-        record.texts = Some(decode_texts(cursor)?);
-    }
-    if cursor.remaining() == 0 {
-        Ok(record)
-    } else {
-        Err(Malformed)
-    }
+    Ok(())
 }
 
 fn instants(record: &RequestRecord) -> [Option<Offset>; 8] {
