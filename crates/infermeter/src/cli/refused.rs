@@ -36,13 +36,10 @@ impl Refused {
         {
             return Self::usage(&unknown(name, &keys(words)));
         }
-        match text.split_once("\n\nUsage:") {
-            Some((wrong, _)) => Self::usage(&one_line(wrong)),
-            None => Self {
-                text: text.trim_end().to_owned(),
-                code: exit::USAGE,
-            },
-        }
+        // Behind what is wrong clap has its usage, or where to find it.
+        let wrong = text.split("\n\nUsage:").next().unwrap_or_default();
+        let wrong = wrong.split("\n\nFor more information").next();
+        Self::usage(&one_line(wrong.unwrap_or_default()))
     }
 }
 

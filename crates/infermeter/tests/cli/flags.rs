@@ -122,3 +122,11 @@ fn the_schema_is_printed() {
     infermeter("schema").fails(2, &["FILE"]);
     infermeter("schema plam").fails(2, &["`plam` is none of plan; did you mean `plan`?"]);
 }
+
+/// What is wrong is one line, whatever the parser of the command line adds to it.
+#[test]
+fn a_flag_without_its_value_is_refused_in_a_line() {
+    let refused = infermeter("run http://h --rate-profile");
+    refused.fails(2, &["--rate-profile", "--help tells what there is"]);
+    assert_eq!(refused.err.trim_end().lines().count(), 1, "{refused:#?}");
+}
