@@ -9,7 +9,7 @@ use crate::token_figures::TokenFigures;
 use infermeter_core::certificate::{Citation, LimitEnd, LoadKind, Transport};
 use infermeter_core::record::StampSource;
 use infermeter_core::run::Window;
-use infermeter_metrics::receive::StampCounts;
+use infermeter_metrics::stamps::StampCounts;
 use serde::{Deserialize, Serialize};
 
 /// What the machine's certificate says about the run.

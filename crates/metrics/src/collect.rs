@@ -4,14 +4,14 @@
 //! size does not depend on the run. Invariant: parts of a run that are merged in order give what
 //! the whole gives.
 
-use crate::attainment::token_objectives;
 use crate::facts::{ChunkQuestions, RequestFacts};
+use crate::failures::Failures;
 use crate::fluidity::FluidityQuestion;
 use crate::outcomes::Reasons;
-use crate::population::Failures;
 use crate::positions::Positions;
 use crate::receive::Widths;
-use crate::stalls::itl_limit_ns;
+use crate::request_stalls::itl_limit_ns;
+use crate::slo_series::token_objectives;
 use crate::tally::Tally;
 use crate::token_series::{
     Group, Part, SeriesId, TokenMetric, TokenValue, for_each_of_part, for_each_value, part_of,

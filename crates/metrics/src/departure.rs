@@ -3,7 +3,7 @@
 //! Does not correct anything: latencies count from `send_start` with or without the audit.
 
 use crate::population::Population;
-use crate::request_metric::to_ms;
+use crate::milliseconds::to_ms;
 use crate::token_series::TimedSamples;
 
 /// Departures of the measured requests that were sent.

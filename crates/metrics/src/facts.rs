@@ -4,8 +4,9 @@
 //! Does not decide which requests count. Invariant: a fact that the record lacks is absent here.
 
 use crate::fluidity::{Fluidity, FluidityQuestion};
+use crate::origin::Origin;
 use crate::releases::Releases;
-use crate::stalls::RequestStalls;
+use crate::request_stalls::RequestStalls;
 use crate::token_series::{TokenMetric, own_percentile};
 use infermeter_core::clock::Offset;
 use infermeter_core::finish::FinishReason;
@@ -182,6 +183,14 @@ impl RequestFacts {
             attempts: record.attempts,
             stamp_source: record.stamp_source,
             chunks: ChunkFacts::of(record, questions),
+        }
+    }
+
+    /// What a latency of this request is counted from; absent where it was never sent.
+    pub(crate) fn instant_of(&self, origin: Origin) -> Option<Offset> {
+        match origin {
+            Origin::Intended => Some(self.intended),
+            Origin::Send => self.send_start,
         }
     }
 

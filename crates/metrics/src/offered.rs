@@ -1,8 +1,8 @@
 //! The load that was offered: what was due inside the window, what was sent, and when.
 
 use crate::facts::RequestFacts;
+use crate::failures::is_interrupted;
 use crate::population::Population;
-use crate::window::is_interrupted;
 use infermeter_core::record::Reason;
 use infermeter_core::run::Window;
 use serde::{Deserialize, Serialize};

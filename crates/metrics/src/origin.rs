@@ -1,7 +1,5 @@
 //! The two origins of a latency.
 
-use crate::facts::RequestFacts;
-use infermeter_core::clock::Offset;
 use infermeter_core::run::LoadModel;
 use serde::{Deserialize, Serialize};
 
@@ -30,14 +28,6 @@ impl Origin {
         match self {
             Self::Intended => "intended",
             Self::Send => "send",
-        }
-    }
-
-    /// This origin of one request; absent where it was never sent.
-    pub fn of(self, record: &RequestFacts) -> Option<Offset> {
-        match self {
-            Self::Intended => Some(record.intended),
-            Self::Send => record.send_start,
         }
     }
 }

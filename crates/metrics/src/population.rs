@@ -2,8 +2,9 @@
 
 use crate::collect::Collected;
 use crate::facts::RequestFacts;
-use crate::window::is_interrupted;
-use infermeter_core::record::{Outcome, Reason};
+pub use crate::failures::Failures;
+use crate::failures::{has_failed, is_interrupted};
+use infermeter_core::record::Outcome;
 use infermeter_core::request::ClassIndex;
 use infermeter_core::schedule::Phase;
 
@@ -12,15 +13,6 @@ use infermeter_core::schedule::Phase;
 pub struct Population<'a> {
     measured: Vec<&'a RequestFacts>,
     streaming: bool,
-}
-
-/// Whether failed requests take part in a series.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Failures {
-    /// Completed requests only.
-    Excluded,
-    /// Each failure is +infinity, at its place in the schedule: failing never improves a p99.
-    AsInfinity,
 }
 
 impl<'a> Population<'a> {
@@ -89,18 +81,7 @@ impl<'a> Population<'a> {
     }
 }
 
-/// Whether a request counts as failed: it failed, timed out, or was still in flight when the
-/// drain ended (measured requests get at least a whole time-out to end). Not failures: what a
-/// signal of the user cancelled or kept from being sent.
+/// Whether a request counts as failed, as opposed to completed or given up by the user.
 pub fn is_failure(request: &RequestFacts) -> bool {
     has_failed(request.outcome, request.reason)
-}
-
-/// [`is_failure`] by outcome and reason.
-pub(crate) fn has_failed(outcome: Outcome, reason: Option<Reason>) -> bool {
-    match outcome {
-        Outcome::Failed | Outcome::TimedOut => true,
-        Outcome::Cancelled => !is_interrupted(outcome, reason),
-        Outcome::Completed | Outcome::NotSent => false,
-    }
 }

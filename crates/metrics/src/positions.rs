@@ -4,7 +4,7 @@
 //! Holds no gap: the first reading counts, the third finds the values ([`crate::readings`]).
 //! Invariant: a record with a chunk of unknown tokens takes no part.
 
-use crate::request_metric::to_ms;
+use crate::milliseconds::to_ms;
 use infermeter_core::record::{Outcome, RequestRecord};
 use infermeter_core::schedule::Phase;
 use infermeter_stats::{Quantile, RankTable, RankValues};

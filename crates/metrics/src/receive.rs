@@ -1,10 +1,9 @@
-//! How well arrivals are known: how many chunk instants are censored, whose stamps they are.
+//! How well arrivals are known: how many chunk instants are censored.
 //!
 //! Client lag is a token-level series ([`crate::token_series::TokenMetric::ClientLag`]).
 
-use crate::population::Population;
-use crate::request_metric::to_ms;
-use infermeter_core::record::{RequestRecord, StampSource};
+use crate::milliseconds::to_ms;
+use infermeter_core::record::RequestRecord;
 use infermeter_core::schedule::Phase;
 use infermeter_stats::{Bucket, RankTable, RankValues};
 use serde::{Deserialize, Serialize};
@@ -96,28 +95,6 @@ fn bound_ns(bound_ms: f64) -> i64 {
 pub(crate) fn for_each_width(record: &RequestRecord, each: impl FnMut(i64)) {
     let widths = record.chunks.iter().map(|c| c.at.since(c.lower));
     widths.filter(|width| *width > 0).for_each(each);
-}
-
-/// Whose stamps the measured requests' instants are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StampCounts {
-    /// Responses stamped by the kernel throughout.
-    pub kernel: u64,
-    /// Responses with at least one of the program's stamps.
-    pub program: u64,
-}
-
-/// Counts responses by the source of their stamps.
-pub fn stamp_counts(population: &Population<'_>) -> StampCounts {
-    let mut counts = StampCounts::default();
-    for request in population.records() {
-        match request.stamp_source {
-            Some(StampSource::Kernel) => counts.kernel += 1,
-            Some(StampSource::Program) => counts.program += 1,
-            None => {}
-        }
-    }
-    counts
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Metrics of one request: the definitions of `measurement.md`, one value per request.
 
 use crate::facts::RequestFacts;
+use crate::milliseconds::to_ms;
 use crate::origin::Origin;
 use infermeter_core::clock::Offset;
 
@@ -68,13 +69,8 @@ impl RequestMetric {
     }
 }
 
-/// Nanoseconds to milliseconds.
-pub(crate) fn to_ms(ns: i64) -> f64 {
-    ns as f64 / 1e6
-}
-
 fn latency(record: &RequestFacts, origin: Origin, at: Offset) -> Option<f64> {
-    Some(to_ms(at.since(origin.of(record)?)))
+    Some(to_ms(at.since(record.instant_of(origin)?)))
 }
 
 /// (last - first) / `tokens`; absent with fewer than two chunks or no token to divide by.

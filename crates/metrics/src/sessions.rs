@@ -5,7 +5,8 @@
 
 use crate::facts::RequestFacts;
 use crate::origin::Origin;
-use crate::request_metric::{RequestMetric, to_ms};
+use crate::milliseconds::to_ms;
+use crate::request_metric::RequestMetric;
 use infermeter_core::clock::Offset;
 use infermeter_core::record::{Outcome, Reason};
 use infermeter_core::request::RequestId;

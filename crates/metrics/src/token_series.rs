@@ -5,9 +5,8 @@
 //! Holds no series: values are called out one after the other, in as many readings as it takes
 //! ([`crate::readings`]).
 
-use crate::population::{Failures, has_failed};
-use crate::request_metric::to_ms;
-use crate::window::is_interrupted;
+use crate::failures::{Failures, has_failed, is_interrupted};
+use crate::milliseconds::to_ms;
 use infermeter_core::record::{Outcome, RequestRecord, StampSource};
 use infermeter_core::request::ClassIndex;
 use infermeter_core::schedule::Phase;
@@ -275,8 +274,8 @@ pub(crate) fn own_percentile(
 #[cfg(test)]
 mod tests {
     use super::{Group, SeriesId, TimedSamples, TokenMetric};
+    use crate::failures::Failures;
     use crate::fixture::{Run, ms};
-    use crate::population::Failures;
     use infermeter_core::record::Reason;
     use infermeter_core::run::RunLog;
 

@@ -1,8 +1,9 @@
 //! The measured window in force.
 
 use crate::facts::RequestFacts;
+use crate::failures::is_interrupted;
 use infermeter_core::clock::Offset;
-use infermeter_core::record::{Outcome, Reason};
+use infermeter_core::record::Outcome;
 use infermeter_core::run::{RunManifest, Window};
 use infermeter_core::schedule::Phase;
 
@@ -39,15 +40,6 @@ pub fn measured_window(manifest: &RunManifest, requests: &[RequestFacts]) -> Opt
 fn last_instant(requests: &[RequestFacts]) -> Option<Offset> {
     let requests = requests.iter();
     requests.filter_map(|r| r.closed.max(r.send_start)).max()
-}
-
-/// Whether a signal, and not the server or the plan, ended this request.
-pub(crate) fn is_interrupted(outcome: Outcome, reason: Option<Reason>) -> bool {
-    match outcome {
-        Outcome::NotSent => true,
-        Outcome::Cancelled => reason == Some(Reason::Interrupted),
-        Outcome::Completed | Outcome::Failed | Outcome::TimedOut => false,
-    }
 }
 
 #[cfg(test)]
