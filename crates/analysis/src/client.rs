@@ -10,9 +10,9 @@ use infermeter_metrics::departure::departures;
 use infermeter_metrics::origin::Origin;
 use infermeter_metrics::population::{Failures, Population};
 use infermeter_metrics::receive::Censoring;
-use infermeter_metrics::stamps::{StampCounts, stamp_counts};
 use infermeter_metrics::request_metric::RequestMetric;
 use infermeter_metrics::samples::request_samples;
+use infermeter_metrics::stamps::{StampCounts, stamp_counts};
 use infermeter_metrics::token_series::{Group, SeriesId, TokenMetric};
 use serde::{Deserialize, Serialize};
 
@@ -102,7 +102,8 @@ impl ClientSummary {
     pub(crate) fn of(
         run: &Run,
         population: &Population<'_>,
-        (window, wanted): (Option<Window>, &[Percentile]),
+        window: Option<Window>,
+        wanted: &[Percentile],
         figures: &TokenFigures,
     ) -> Self {
         let lags = request_samples(
@@ -120,7 +121,7 @@ impl ClientSummary {
         Self {
             calibration: CalibrationSummary::of(run, window, &stamps, figures),
             send_lag: Distribution::of_requests(&lags, wanted),
-            client_lag: lag.map(|lag| Distribution::of_series(lag, ("ms", Weight::Read), wanted)),
+            client_lag: lag.map(|lag| Distribution::of_series(lag, "ms", Weight::Read, wanted)),
             departure: run
                 .manifest
                 .plan

@@ -2,25 +2,21 @@
 
 use crate::CONFIDENCE;
 use crate::figure::{Cell, Mean};
+use crate::limits::ECDF_POINTS;
 use crate::percentile::Percentile;
 use crate::token_figures::TokenFigure;
 use infermeter_core::text::Word;
 use infermeter_metrics::readings::{BATCHES, BLOCK_NS};
 use infermeter_metrics::token_series::TimedSamples;
 use infermeter_stats::{
-    BlockSeries, EcdfPoint, RankTable, SampleSeries, band_half_height, batch_means, ecdf,
-    ecdf_of_table, observed_span, summarise,
+    BlockSeries, EcdfPoint, SampleSeries, band_half_height, batch_means, ecdf, observed_span,
+    summarise,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Cells by percentile.
 pub type Percentiles = BTreeMap<Percentile, Cell>;
-
-/// Points of a token-level distribution function.
-pub(crate) fn points_of(table: &RankTable) -> Vec<EcdfPoint> {
-    ecdf_of_table(table, ECDF_POINTS)
-}
 
 /// What one observation of a series is. Series of different weights are different populations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,9 +72,6 @@ pub struct Distribution {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ecdf: Option<Ecdf>,
 }
-
-/// Most points of a distribution function.
-const ECDF_POINTS: usize = 100;
 
 /// An empirical distribution function with its band of 95 % simultaneous coverage (Dvoretzky,
 /// Kiefer and Wolfowitz, on the smallest effective sample size of the percentiles).
@@ -141,7 +134,8 @@ impl Distribution {
     /// Of a token-level series that was read; `unit` is `ms` or `tokens`.
     pub(crate) fn of_series(
         figure: &TokenFigure,
-        (unit, weight): (&'static str, Weight),
+        unit: &'static str,
+        weight: Weight,
         wanted: &[Percentile],
     ) -> Self {
         let percentiles = cells_of(figure, wanted);

@@ -86,7 +86,8 @@ pub struct LatencySummary {
 /// scheduled: in a closed loop it is the end of the answer before.
 pub(crate) fn latencies(
     run: &Collected,
-    (group, headline): (Group, Origin),
+    group: Group,
+    headline: Origin,
     wanted: &[Percentile],
     figures: &TokenFigures,
 ) -> LatencySummary {
@@ -202,7 +203,7 @@ impl Table<'_> {
             _ => "ms",
         };
         let figure = self.figures.of(series(Failures::Excluded))?;
-        let mut distribution = Distribution::of_series(figure, (unit, weight), self.wanted);
+        let mut distribution = Distribution::of_series(figure, unit, weight, self.wanted);
         if self.any_failed && metric != TokenMetric::TokensPerChunk {
             let with = self.figures.of(series(Failures::AsInfinity));
             distribution.with_failures = with.map(|figure| cells_of(figure, self.wanted));

@@ -10,6 +10,7 @@
 mod breakdown;
 mod calibration;
 pub mod checks;
+mod class_summary;
 mod client;
 mod context;
 mod delivery;
@@ -48,6 +49,7 @@ mod usage;
 pub use breakdown::{Band, Breakdown, ChunkMeans};
 pub use calibration::{CalibratedLoad, CalibrationSummary, Range};
 pub use checks::{declared, judge};
+pub use class_summary::ClassSummary;
 pub use client::{ClientSummary, Departure, ThreadTotals};
 pub use context::{Context, Known, UNKNOWN};
 pub use delivery::BurstyDelivery;
@@ -73,7 +75,7 @@ pub use slow_down::SlowDown;
 pub use speculation::{ClassAcceptedLength, SpeculationSource, SpeculationSummary};
 pub use stability::{KeepsUp, QueueSign, ResidenceSummary, StabilitySummary};
 pub use steady::{StartUp, Steadiness, SteadySeries, SteadySummary};
-pub use summary::{ClassSummary, Summary, WarmupSummary, summarize, summarize_log};
+pub use summary::{Summary, WarmupSummary, summarize, summarize_log};
 pub use throughput::{ItemRate, Rate, ThroughputSummary};
 pub use usage::{RESTS_ON_USAGE, UsageSummary};
 

@@ -217,3 +217,6 @@ pub const COALESCED_CHUNKS: f64 = 0.05;
 
 /// Relative difference of two ways to the requests in flight: algebra, so only rounding is allowed.
 pub const RESIDENCE_TOLERANCE: f64 = 1e-9;
+
+/// Most points of a distribution function.
+pub(crate) const ECDF_POINTS: usize = 100;

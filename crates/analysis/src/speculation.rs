@@ -5,11 +5,11 @@
 //! on what it averages itself, else on tokens per chunk: an upper bound, since a chunk may hold
 //! several steps. Invariant: where chunks are put together on the way, there is no such bound.
 
+use crate::class_summary::ClassSummary;
 use crate::latency::LatencySummary;
 use crate::limits::COALESCED_CHUNKS;
 use crate::run::Run;
 use crate::server::risen;
-use crate::summary::ClassSummary;
 use infermeter_core::run::Window;
 use infermeter_core::server::{ReadingCause, ServerFigures};
 use infermeter_metrics::facts::ChunkFacts;
@@ -63,7 +63,8 @@ impl SpeculationSummary {
     pub(crate) fn of(
         run: &Run,
         population: &Population<'_>,
-        (latency, classes): (&LatencySummary, &[ClassSummary]),
+        latency: &LatencySummary,
+        classes: &[ClassSummary],
         window: Option<Window>,
     ) -> Option<Self> {
         let window = window?;

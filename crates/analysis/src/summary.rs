@@ -2,6 +2,7 @@
 
 use crate::CONFIDENCE;
 use crate::breakdown::{Breakdown, breakdowns};
+use crate::class_summary::{ClassSummary, class_summaries};
 use crate::client::ClientSummary;
 use crate::context::Context;
 use crate::delivery::BurstyDelivery;
@@ -12,7 +13,7 @@ use crate::objective::{Goodput, SloLine, goodput, slo_lines};
 use crate::percentile::Percentile;
 use crate::positions::PositionGaps;
 use crate::prefix_cache::PrefixCacheSummary;
-use crate::requests::{FinishShare, RequestSummary, finish_reasons};
+use crate::requests::RequestSummary;
 use crate::response_cache::ResponseCacheSummary;
 use crate::run::Run;
 use crate::server::ServerSummary;
@@ -22,14 +23,12 @@ use crate::slow_down::SlowDown;
 use crate::speculation::SpeculationSummary;
 use crate::steady::SteadySummary;
 use crate::throughput::ThroughputSummary;
-use crate::token_figures::{TokenFigures, population};
+use crate::token_figures::TokenFigures;
 use crate::usage::UsageSummary;
-use infermeter_core::request::ClassIndex;
 use infermeter_core::run::{LoadModel, RunLog, RunManifest, Window};
 use infermeter_core::schedule::Phase;
 use infermeter_core::source::RecordSource;
 use infermeter_metrics::origin::Origin;
-use infermeter_metrics::outcomes::{OutcomeCounts, outcome_counts};
 use infermeter_metrics::population::Population;
 use infermeter_metrics::token_counts::{TokenCounts, token_counts};
 use infermeter_metrics::token_series::Group;
@@ -121,21 +120,6 @@ pub struct WarmupSummary {
     pub requests: u64,
 }
 
-/// One workload class.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ClassSummary {
-    /// Its name.
-    pub class: String,
-    /// Outcomes of its measured requests.
-    pub measured: OutcomeCounts,
-    /// How its completed answers ended, by the server's word.
-    pub finish_reasons: Vec<FinishShare>,
-    /// Its latencies.
-    pub latency: LatencySummary,
-    /// Its token counts.
-    pub tokens: TokenCounts,
-}
-
 impl Summary {
     /// That of a run that was judged, as its `run.json` has it; `None` before that.
     ///
@@ -166,7 +150,7 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
     let throughput = figures.throughput.as_ref();
     let arrivals = figures.arrivals.as_ref().zip(window);
     let tokens = token_counts(&population);
-    let latency = latencies(collected, (Group::All, origin), &wanted, &figures);
+    let latency = latencies(collected, Group::All, origin, &wanted, &figures);
     let classes = class_summaries(run, &wanted, &figures);
     let slo = slo_lines(run, &population, origin, &figures);
     Ok(Summary {
@@ -185,13 +169,13 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
         usage: UsageSummary::of(&manifest.plan, &population),
         bursty_delivery: BurstyDelivery::of(&population),
         server: ServerSummary::of(run, window),
-        speculation: SpeculationSummary::of(run, &population, (&latency, &classes), window),
+        speculation: SpeculationSummary::of(run, &population, &latency, &classes, window),
         prefix_cache: PrefixCacheSummary::of(run, &tokens, window),
         tokens,
         response_cache: ResponseCacheSummary::of(manifest),
         goodput: goodput(run, &population, (origin, &slo), window),
         slo,
-        client: ClientSummary::of(run, &population, (window, &wanted), &figures),
+        client: ClientSummary::of(run, &population, window, &wanted, &figures),
         context: Context::of(manifest),
         classes,
         sessions: SessionSummary::of(run, origin, &wanted),
@@ -220,26 +204,6 @@ fn warmup(run: &Run, window: Option<Window>) -> WarmupSummary {
         seconds: length.map(|s| s.max(0.0)),
         requests: warmup.count() as u64,
     }
-}
-
-fn class_summaries(run: &Run, wanted: &[Percentile], figures: &TokenFigures) -> Vec<ClassSummary> {
-    let names = &run.manifest.classes;
-    if names.len() < 2 {
-        return Vec::new();
-    }
-    let origin = Origin::headline(run.manifest.load_model);
-    let summary = |(index, name): (usize, &String)| {
-        let group = Group::Class(ClassIndex::try_from(index).ok()?);
-        let of_class = population(&run.collected, group);
-        Some(ClassSummary {
-            class: name.clone(),
-            measured: outcome_counts(of_class.records()),
-            finish_reasons: finish_reasons(&of_class),
-            latency: latencies(&run.collected, (group, origin), wanted, figures),
-            tokens: token_counts(&of_class),
-        })
-    };
-    names.iter().enumerate().filter_map(summary).collect()
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 //! the window, and how many chunk instants are uncertain.
 
 use crate::CONFIDENCE;
-use crate::distribution::points_of;
 use crate::figure::{Cell, Mean};
+use crate::limits::ECDF_POINTS;
 use crate::percentile::Percentile;
 use crate::run::Run;
 use infermeter_core::run::Window;
@@ -18,7 +18,7 @@ use infermeter_metrics::receive::Censoring;
 use infermeter_metrics::tally::Tally;
 use infermeter_metrics::throughput::Throughput;
 use infermeter_metrics::token_series::{Group, SeriesId, TokenMetric};
-use infermeter_stats::{BlockPoint, EcdfPoint, batch_effective_n};
+use infermeter_stats::{BlockPoint, EcdfPoint, batch_effective_n, ecdf_of_table};
 use std::collections::BTreeMap;
 
 /// Nanoseconds in the unit of a series (or tokens in a token).
@@ -141,7 +141,7 @@ fn figure(tally: &Tally, batches: Vec<f64>, series: SeriesId) -> TokenFigure {
         n,
         std,
         mean_effective_n: std.and_then(|std| batch_effective_n(std, n, &batches)),
-        ecdf: points_of(tally.table()),
+        ecdf: ecdf_of_table(tally.table(), ECDF_POINTS),
         min: tally.min(),
         max: tally.max(),
         mean: mean.map(|mean| Mean::of_batches(mean, &batches, CONFIDENCE)),

@@ -57,7 +57,8 @@ fn watched(settings: &[&str], rate: f64, seed: u64, keeps: fn(&RequestRecord) ->
             let phase = phase(window, answered.arrived_ns);
             run.records().push(answered.to_record(0, phase));
         },
-        (SECOND, look),
+        SECOND,
+        look,
     );
     run.records().retain(keeps);
     let log = run.build();

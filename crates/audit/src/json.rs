@@ -2,7 +2,6 @@
 //!
 //! A value of another kind than expected is absent, never an error and never 0.
 
-use crate::facts::Statistics;
 use serde_json::Value;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -89,34 +88,6 @@ pub(crate) fn key_of(text: &str) -> u64 {
     hasher.finish()
 }
 
-/// Statistics of an object with members such as `mean`, `avg`, `std`, `stddev`, `p99`, `p99p9`,
-/// `p99.9`, `median`; everything times `factor`.
-pub(crate) fn statistics(value: &Value, factor: f64) -> Statistics {
-    let mut out = Statistics::default();
-    let Some(map) = value.as_object() else {
-        return out;
-    };
-    for (name, value) in map {
-        let Some(number) = as_number(value) else {
-            continue;
-        };
-        match name.as_str() {
-            "mean" | "avg" => out.mean = Some(number),
-            "std" | "stddev" | "std_dev" => out.std = Some(number),
-            "min" => out.min = Some(number),
-            "max" => out.max = Some(number),
-            "count" => out.n = Some(number),
-            "median" => out.insert(50.0, number),
-            _ => {
-                if let Some(p) = name.strip_prefix('p').and_then(percent) {
-                    out.insert(p, number);
-                }
-            }
-        }
-    }
-    out.scaled(factor)
-}
-
 /// `99`, `99.9` and `99p9` as percents.
 pub(crate) fn percent(digits: &str) -> Option<f64> {
     let p: f64 = digits.replace('p', ".").parse().ok()?;
@@ -125,7 +96,7 @@ pub(crate) fn percent(digits: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{number, percent, statistics};
+    use super::{number, percent};
     use serde_json::json;
 
     #[test]
@@ -139,15 +110,8 @@ mod tests {
     }
 
     #[test]
-    fn statistics_take_every_spelling() {
-        let value =
-            json!({"avg": 2.0, "stddev": 1.0, "median": 1.5, "p99": 4.0, "p99p9": 5.0, "px": 9.0});
-        let s = statistics(&value, 1000.0);
-        assert_eq!((s.mean, s.std), (Some(2000.0), Some(1000.0)));
-        assert_eq!(
-            s.percentiles,
-            [(50.0, 1500.0), (99.0, 4000.0), (99.9, 5000.0)]
-        );
+    fn percents_are_within_a_hundred() {
+        assert_eq!(percent("99p9"), Some(99.9));
         assert_eq!(percent("101"), None);
     }
 }

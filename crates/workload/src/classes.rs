@@ -5,10 +5,10 @@
 //! Invariant: a draw takes the same numbers from the stream whatever the lengths' parameters are; a
 //! workload of one class takes none for the class.
 
+use crate::expected_tokens::ExpectedTokens;
 use crate::identity::Identity;
 use crate::lengths::{ANSWER_BOUNDS, LengthDistribution, PROMPT_BOUNDS};
 use crate::pairs::{LengthPair, PairsError, read_pairs};
-use crate::workload::ExpectedTokens;
 use infermeter_core::plan::{Bounds, Length, Lengths, WorkloadClass, WorkloadKind};
 use infermeter_core::request::ClassIndex;
 use rand::{Rng, RngExt};

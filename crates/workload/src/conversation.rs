@@ -3,8 +3,8 @@
 //! It reads no file and counts no tokens. Invariant: a text that is null is never taken for an empty
 //! one, and every member of a record that is not part of its form is kept by name.
 
-use crate::dataset::TextRequest;
 use crate::members::OF_MESSAGE;
+use crate::text_request::TextRequest;
 use crate::trace::{MAX_TOKENS, TextFields, TraceFormat};
 use infermeter_core::environment::SkipReason;
 use infermeter_core::request::{BodyMember, Message, Role};

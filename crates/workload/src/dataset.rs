@@ -7,47 +7,16 @@
 
 use crate::conversation::{Conversation, agent_history};
 use crate::members::{MemberRule, OF_MESSAGE};
-use crate::tokenizer::Tokenizer;
+use crate::text_request::TextRequest;
 use crate::trace::{GZIP, TextColumns, TextRef, TraceError, TraceFormat, text_columns};
 use infermeter_core::environment::Fate;
-use infermeter_core::request::{BodyMember, Message};
+use infermeter_core::request::BodyMember;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// Longest text that is read back, bytes: a conversation of agents spans several lines.
 const MAX_TEXT: u32 = 256 << 20;
-
-/// What one request of a dataset says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TextRequest {
-    /// The messages up to the answer.
-    pub messages: Vec<Message>,
-    /// The answer of the dataset, where it has one.
-    pub answer: Option<String>,
-    /// What the request carries beside them.
-    pub members: Vec<BodyMember>,
-}
-
-impl TextRequest {
-    /// All messages as one text, for counting and for APIs without messages.
-    pub fn prompt(&self) -> String {
-        let texts: Vec<&str> = self.messages.iter().map(|m| &*m.text).collect();
-        texts.join("\n")
-    }
-
-    /// Puts the slot with a number before the first message, in words of `tokenizer`. With the run's
-    /// salt requests of a run go on sharing what they shared, and nothing that another run left in a
-    /// cache serves them.
-    #[must_use]
-    pub fn salted(mut self, tokenizer: &Tokenizer, number: u64) -> Self {
-        if let Some(first) = self.messages.first_mut() {
-            let slot = tokenizer.slot(number, u32::MAX);
-            first.text.insert_str(0, &format!("{slot}. "));
-        }
-        self
-    }
-}
 
 /// The texts of a dataset, read from the file when they are asked for.
 #[derive(Debug)]

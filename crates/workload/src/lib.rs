@@ -12,6 +12,7 @@ mod clients;
 mod conversation;
 mod counter;
 mod dataset;
+mod expected_tokens;
 mod file;
 pub mod fuzzing;
 mod identity;
@@ -21,9 +22,11 @@ mod members;
 mod pairs;
 mod prefix;
 mod prompt;
+mod prompt_error;
 mod session;
 mod slot;
 mod template;
+mod text_request;
 mod texts;
 mod tokenizer;
 mod trace;
@@ -35,7 +38,8 @@ pub use clients::{
     Client, ClientProfile, ClientWindow, ClientsError, Gaps, MAX_CLIENTS, SYNTHETIC,
 };
 pub use counter::TokenCounter;
-pub use dataset::{TextRequest, Texts};
+pub use dataset::Texts;
+pub use expected_tokens::ExpectedTokens;
 pub use file::{
     FileEntry, FileError, FileHeader, FilePhases, FileRequest, Header, WorkloadFile,
     WorkloadWriter, Written, encode_line,
@@ -45,9 +49,11 @@ pub use lengths::LengthDistribution;
 pub use members::{MemberRule, is_request_member};
 pub use pairs::{LengthPair, PairsError, read_pairs};
 pub use prefix::PrefixError;
+pub use prompt_error::PromptError;
 pub use session::SessionMeans;
 pub use slot::SlotKey;
 pub use template::{ChatTemplate, TemplateError, tokens_with_template};
+pub use text_request::TextRequest;
 pub use texts::{Dataset, DatasetError, DatasetOptions};
 pub use tokenizer::{Tokenizer, TokenizerError};
 pub use trace::{
@@ -55,4 +61,4 @@ pub use trace::{
     SharingCounts, TextRef, TimeUnit, Trace, TraceError, TraceFacts, TraceFormat, TraceFormatError,
     TraceOptions, TraceReader, TraceRow, read_rows,
 };
-pub use workload::{Awaited, ExpectedTokens, NextTurn, PromptError, Workload};
+pub use workload::{Awaited, NextTurn, Workload};

@@ -11,11 +11,12 @@
 //! runs nothing at all.
 
 use crate::classes::Classes;
+use crate::expected_tokens::ExpectedTokens;
 use crate::identity::Identity;
 use crate::lengths::LengthDistribution;
+use crate::prompt_error::PromptError;
 use crate::slot::SlotKey;
 use crate::tokenizer::Tokenizer;
-use crate::workload::{ExpectedTokens, PromptError};
 use infermeter_core::plan::{Bounds, MAX_TURNS, MIN_PROMPT_TOKENS, Sessions};
 use infermeter_core::request::{
     ClassIndex, Message, RequestContent, RequestId, RequestSpec, Role, Turn,
@@ -213,7 +214,8 @@ impl SessionSource {
     /// Text of its own, `slot` aside; without one it begins with words that no other text has.
     fn text(
         &self,
-        (tag, id): (u64, RequestId),
+        tag: u64,
+        id: RequestId,
         slot: Option<u64>,
         tokens: u32,
         tokenizer: &Tokenizer,
@@ -232,7 +234,8 @@ impl SessionSource {
     pub fn content(
         &self,
         spec: &RequestSpec,
-        (tokenizer, slot): (&Tokenizer, u64),
+        tokenizer: &Tokenizer,
+        slot: u64,
         answers: &[Arc<str>],
     ) -> Result<RequestContent, PromptError> {
         let turn = self.turn(spec.id);
@@ -240,13 +243,13 @@ impl SessionSource {
         let mut messages = Vec::with_capacity(2 * turn.number as usize + 2);
         let mut slot = Some(slot);
         if let Some(tokens) = self.sessions.system {
-            let text = self.text((SYSTEM_TAG, 0), slot.take(), tokens, tokenizer)?;
+            let text = self.text(SYSTEM_TAG, 0, slot.take(), tokens, tokenizer)?;
             messages.push(Message::new(Role::System, text));
         }
         for number in 0..=turn.number {
             let place = Turn { number, ..turn };
             let (id, own) = (self.id(place), self.draw(class, place));
-            let text = self.text((MESSAGE_TAG, id), slot.take(), own.input, tokenizer)?;
+            let text = self.text(MESSAGE_TAG, id, slot.take(), own.input, tokenizer)?;
             messages.push(Message::new(self.role(id), text));
             if number == turn.number {
                 break;
@@ -254,7 +257,7 @@ impl SessionSource {
             let said = answers.get(number as usize).filter(|said| !said.is_empty());
             let text = match said {
                 Some(said) => said.to_string(),
-                None => self.text((ANSWER_TAG, id), None, own.output, tokenizer)?,
+                None => self.text(ANSWER_TAG, id, None, own.output, tokenizer)?,
             };
             messages.push(Message::new(Role::Assistant, text));
         }

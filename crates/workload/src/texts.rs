@@ -8,10 +8,11 @@
 //! lengths do not depend on the salt.
 
 use crate::counter::TokenCounter;
-use crate::dataset::{TextRequest, Texts};
+use crate::dataset::Texts;
 use crate::file::hex;
 use crate::members::MemberRule;
 use crate::template::{ChatTemplate, TemplateError, tokens_with_template};
+use crate::text_request::TextRequest;
 use crate::tokenizer::{Tokenizer, TokenizerError};
 use crate::trace::{
     Links, MAX_TOKENS, OverContext, Row, Sharing, TextRef, TraceError, TraceFacts, TraceOptions,
@@ -132,7 +133,7 @@ impl Dataset {
             let (request, answered) = answered(request, &found, &counter);
             hash(&request, answered, &mut hasher);
             share(&request, &mut sharing);
-            let prompt_tokens = tokens_of(request, options, (tokenizer, &counter))?;
+            let prompt_tokens = tokens_of(request, options, tokenizer, &counter)?;
             if found.images > 0 {
                 facts.skip(SkipReason::Images, found.line);
             } else if prompt_tokens + answered.unwrap_or(0) > u64::from(most) {
@@ -427,7 +428,8 @@ impl Chain {
 fn tokens_of(
     request: TextRequest,
     options: &DatasetOptions,
-    (tokenizer, counter): (&Tokenizer, &TokenCounter),
+    tokenizer: &Tokenizer,
+    counter: &TokenCounter,
 ) -> Result<u64, TemplateError> {
     let request = match options.salted {
         true => request.salted(tokenizer, 0),

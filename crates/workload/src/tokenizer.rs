@@ -9,8 +9,8 @@
 use crate::blocks::{Segment, SegmentedPrompt, Style};
 use crate::file::hex;
 use crate::prompt::{Drawn, compose};
+use crate::prompt_error::PromptError;
 use crate::words::WordTable;
-use crate::workload::PromptError;
 use infermeter_core::text::inert;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};

@@ -10,6 +10,7 @@ mod source;
 mod text;
 
 use crate::classes::Classes;
+use crate::expected_tokens::ExpectedTokens;
 use crate::file::WorkloadFile;
 use crate::identity::Identity;
 use crate::kinds::{Kinds, KindsError};
@@ -34,50 +35,6 @@ use std::sync::Arc;
 const SALT_TAG: u64 = 0x7361_6c74_7361_6c74;
 /// Salt of a workload that was given none.
 const NO_SALT: u64 = u64::MAX;
-
-/// Why a prompt cannot be written: never under a built-in tokenizer, a file that changes aside.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PromptError {
-    /// The workload file cannot be read any more.
-    #[error("{0}")]
-    File(String),
-    /// The length was not met.
-    #[error(
-        "no text of exactly {wanted} tokens found under {tokenizer} (--tokenizer): the last \
-         attempt had {got}"
-    )]
-    NotExact {
-        /// The tokenizer.
-        tokenizer: String,
-        /// Tokens asked for.
-        wanted: u32,
-        /// Tokens of the last attempt.
-        got: usize,
-    },
-    /// A dataset does not give its text.
-    #[error("--dataset: {message}")]
-    Text {
-        /// What is wrong.
-        message: String,
-    },
-    /// The tokenizer refused its own words.
-    #[error("{tokenizer} (--tokenizer) cannot encode a prompt: {message}")]
-    Encode {
-        /// The tokenizer.
-        tokenizer: String,
-        /// What it says.
-        message: String,
-    },
-}
-
-/// Mean lengths of a workload's requests, tokens.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ExpectedTokens {
-    /// Of the prompt.
-    pub input: f64,
-    /// Of the answer.
-    pub output: f64,
-}
 
 /// A request that waits for the end of another one's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Whether the sample carries what is read off it.
 
 use super::{Check, count, percent};
+use crate::class_summary::ClassSummary;
 use crate::distribution::Distribution;
 use crate::figure::{Cell, CellGrade};
 use crate::latency::LatencySummary;
@@ -9,7 +10,7 @@ use crate::modes::{Modes, modes};
 use crate::objective::SloStatus;
 use crate::percentile::Percentile;
 use crate::run::Run;
-use crate::summary::{ClassSummary, Summary};
+use crate::summary::Summary;
 use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 use infermeter_metrics::origin::Origin;
 use infermeter_stats::Plausible;

@@ -3,6 +3,7 @@
 use super::*;
 use infermeter_core::environment::{MetricsPlace, PrefixCounters, PrefixCountersOfRun};
 use infermeter_core::record::Reason;
+use infermeter_core::request::ClassIndex;
 use infermeter_metrics::fixture::Run as Fixture;
 
 /// Writes a fabricated run's summary, reads it, and writes it again.

@@ -3,11 +3,12 @@
 //! Its "inter_token_latency" is TPOT and its "inter_chunk_latency" the chunk gap. It counts
 //! output tokens with its own tokenizer and, beside that, keeps the server's usage.
 
+use super::statistics::statistics;
 use crate::facts::{
     Arrivals, Facts, LoadModel, Metric, PercentileRule, Request, SetupItem, TokenSource,
 };
 use crate::format::Format;
-use crate::json::{at, flag, list, number, numbers, statistics, text, unit_in_ms};
+use crate::json::{at, flag, list, number, numbers, text, unit_in_ms};
 use serde_json::Value;
 
 /// Translates the summary.

@@ -2,11 +2,12 @@
 //!
 //! Its `error_rate` is always 0, so it is not read; counts of failed requests are.
 
+use super::statistics::statistics;
 use crate::facts::{
     Facts, LoadModel, Metric, PercentileRule, Request, SetupItem, Statistics, TokenSource,
 };
 use crate::format::Format;
-use crate::json::{at, list, number, statistics, text, unit_in_ms};
+use crate::json::{at, list, number, text, unit_in_ms};
 use serde_json::Value;
 
 /// Translates one file.

@@ -3,12 +3,11 @@
 //! Its "time_per_output_token" is E2E / tokens (NTPOT) and its "inter_token_latency" is TPOT;
 //! percentiles are order statistics; statistics are those of successful requests.
 
+use super::guidellm_layouts::{requests, sortable, strategy, successful, translate_unchanged};
 use super::guidellm_old;
-use crate::facts::{
-    Arrivals, Facts, LoadModel, Metric, PercentileRule, Request, SetupItem, Statistics, TokenSource,
-};
+use crate::facts::{Facts, Metric, PercentileRule, Request, SetupItem, TokenSource};
 use crate::format::Format;
-use crate::json::{at, flag, key_of, list, number, percent, text};
+use crate::json::{at, flag, key_of, list, number, text};
 use serde_json::Value;
 
 /// Translates every benchmark of a file.
@@ -56,57 +55,6 @@ fn benchmark_facts(file: &Value, benchmark: &Value) -> Facts {
         .filter(|_| !successful.is_empty());
     translate(&mut facts);
     facts
-}
-
-/// Seconds since 1970 as text that sorts.
-pub(super) fn sortable(seconds: f64) -> String {
-    format!("{seconds:017.3}")
-}
-
-/// Statistics of the successful requests.
-pub(super) fn successful(benchmark: &Value, metric: &str) -> Statistics {
-    let Some(object) = at(benchmark, &format!("metrics.{metric}.successful")) else {
-        return Statistics::default();
-    };
-    if number(object, "count") == Some(0.0) {
-        return Statistics::default();
-    }
-    let mut out = crate::json::statistics(object, 1.0);
-    let percentiles = at(object, "percentiles").and_then(Value::as_object);
-    for (name, value) in percentiles.into_iter().flatten() {
-        let digits = name.strip_prefix('p').unwrap_or(name);
-        // p999 is 99.9, p001 is 0.1.
-        let p = match digits {
-            "999" => Some(99.9),
-            "001" => Some(0.1),
-            _ => percent(digits),
-        };
-        if let Some((p, value)) = p.zip(crate::json::as_number(value)) {
-            out.insert(p, value);
-        }
-    }
-    out
-}
-
-/// Load model, arrivals, rate and streams of the strategy at `path`.
-pub(super) fn strategy(facts: &mut Facts, benchmark: &Value, path: &str) {
-    let member = |name: &str| format!("{path}.{name}");
-    facts.load.rate = number(benchmark, &member("rate"));
-    facts.load.concurrency = number(benchmark, &member("streams"));
-    let kind = text(benchmark, &member("type_"));
-    let (model, arrivals) = match kind.as_deref() {
-        Some("poisson") => (Some(LoadModel::Open), Some(Arrivals::Poisson)),
-        Some("constant") => (Some(LoadModel::Open), Some(Arrivals::Constant)),
-        Some("concurrent") => (Some(LoadModel::Closed), None),
-        Some("synchronous") => {
-            facts.load.concurrency = Some(1.0);
-            (Some(LoadModel::Closed), None)
-        }
-        Some("throughput") => (Some(LoadModel::Burst), None),
-        _ => (None, None),
-    };
-    facts.load.model = model;
-    facts.load.arrivals = arrivals;
 }
 
 fn load(facts: &mut Facts, benchmark: &Value) {
@@ -175,17 +123,6 @@ fn set_up(facts: &mut Facts, file: &Value, benchmark: &Value) {
         .and_then(|d| number(d, "output_tokens"));
 }
 
-/// The requests of a benchmark, completed ones first, each read by `one` with whether it failed.
-pub(super) fn requests(benchmark: &Value, one: fn(&Value, bool) -> Request) -> Vec<Request> {
-    let of = |name: &str, failed: bool| {
-        let rows = list(benchmark, &format!("requests.{name}")).unwrap_or(&[]);
-        rows.iter().map(move |row| one(row, failed))
-    };
-    let mut requests: Vec<Request> = of("successful", false).collect();
-    requests.extend(of("errored", true));
-    requests
-}
-
 fn request(row: &Value, failed: bool) -> Request {
     let timing = |name: &str| number(row, &format!("info.timings.{name}"));
     let span = |to: Option<f64>| Some((to? - timing("request_start")?) * 1e3);
@@ -222,24 +159,5 @@ fn translate(facts: &mut Facts) {
         "request_dispatch_delay",
         "send lag",
         "from the targeted start to the send",
-    );
-}
-
-/// The names that mean the same in all its versions.
-pub(super) fn translate_unchanged(facts: &mut Facts) {
-    facts.translate(
-        "inter_token_latency_ms",
-        "TPOT",
-        "(last - first token) / (tokens - 1), weighted by tokens",
-    );
-    facts.translate(
-        "time_to_first_token_ms",
-        "TTFT",
-        "from the send; stamped by the client",
-    );
-    facts.translate(
-        "request_latency",
-        "E2E",
-        "from the send to the end of the response",
     );
 }

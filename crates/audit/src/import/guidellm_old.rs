@@ -5,7 +5,7 @@
 //! time out and divides by all tokens: neither TPOT nor NTPOT, so it is not read. How the
 //! percentiles were computed is not stated, and nothing of the client's processes.
 
-use super::guidellm::{requests, successful, translate_unchanged};
+use super::guidellm_layouts::{requests, sortable, strategy, successful, translate_unchanged};
 use crate::facts::{Facts, LoadModel, Metric, Request, SetupItem, TokenSource};
 use crate::format::Format;
 use crate::json::{at, key_of, number, text};
@@ -19,7 +19,7 @@ pub(super) fn is_old(benchmark: &Value) -> bool {
 /// Translates one benchmark.
 pub(super) fn facts(benchmark: &Value) -> Facts {
     let mut facts = Facts::of(Format::Guidellm);
-    facts.date = number(benchmark, "run_stats.start_time").map(super::guidellm::sortable);
+    facts.date = number(benchmark, "run_stats.start_time").map(sortable);
     for (name, metric, factor) in [
         ("time_to_first_token_ms", Metric::Ttft, 1.0),
         ("inter_token_latency_ms", Metric::Tpot, 1.0),
@@ -39,7 +39,7 @@ pub(super) fn facts(benchmark: &Value) -> Facts {
 }
 
 fn load(facts: &mut Facts, benchmark: &Value) {
-    super::guidellm::strategy(facts, benchmark, "args.strategy");
+    strategy(facts, benchmark, "args.strategy");
     facts.load.duration_s = number(benchmark, "duration");
     facts.load.warmup_s = number(benchmark, "args.warmup_duration");
     facts.load.warmup_requests = number(benchmark, "args.warmup_number");

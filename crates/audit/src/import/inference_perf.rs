@@ -3,9 +3,10 @@
 //! Its "time_per_output_token" is TPOT; NTPOT starts at the actual send; "inter_token_latency" is
 //! per token of the client's own tokenizer, whose count it uses throughout; seconds.
 
+use super::statistics::statistics;
 use crate::facts::{Facts, LoadModel, Metric, PercentileRule, Request, TokenSource};
 use crate::format::Format;
-use crate::json::{at, key_of, number, numbers, statistics, text};
+use crate::json::{at, key_of, number, numbers, text};
 use serde_json::Value;
 
 /// Translates a summary or a stage.

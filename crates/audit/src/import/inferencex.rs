@@ -3,9 +3,10 @@
 //! Latencies are those of the serving benchmark behind a row (vLLM's family), in seconds without the
 //! unit in their names. `tput_per_gpu` is input and output; `intvty` is the reciprocal of TPOT.
 
+use super::statistics::statistics;
 use crate::facts::{Facts, LoadModel, Metric, SetupItem, Statistics, TokenSource};
 use crate::format::Format;
-use crate::json::{as_number, at, number, percent, statistics, text};
+use crate::json::{as_number, at, number, percent, text};
 use serde_json::Value;
 
 /// Items of the set-up by name: of a row, or as the API has it.

@@ -2,9 +2,10 @@
 //!
 //! Units are named in the file and read from there; NTPOT and TPOT have their own names.
 
+use super::statistics::statistics;
 use crate::facts::{Facts, LoadModel, Metric, SetupItem, Statistics};
 use crate::format::Format;
-use crate::json::{at, list, number, statistics, text, unit_in_ms};
+use crate::json::{at, list, number, text, unit_in_ms};
 use serde_json::Value;
 
 /// Translates a report.

@@ -4,6 +4,7 @@
 //! to the end by the tokens after the first chunk, counted by the client's tokenizer. Percentiles
 //! are exact where the run is complete, else from a histogram.
 
+use super::statistics::statistics;
 use crate::facts::{Arrivals, Facts, LoadModel, Metric, PercentileRule, Statistics, TokenSource};
 use crate::format::Format;
 use crate::json::{as_number, at, flag, number, percent, text};
@@ -87,7 +88,7 @@ fn series(value: &Value, name: &str) -> Statistics {
     let Some(object) = at(value, name) else {
         return Statistics::default();
     };
-    let mut out = crate::json::statistics(object, 1.0);
+    let mut out = statistics(object, 1.0);
     let percentiles = at(object, "percentiles").and_then(Value::as_object);
     for (name, value) in percentiles.into_iter().flatten() {
         if let Some((p, value)) = percent(name).zip(as_number(value)) {

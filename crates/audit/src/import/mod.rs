@@ -11,6 +11,7 @@ mod evalscope;
 mod genai_bench;
 mod guidellm;
 mod guidellm_csv;
+mod guidellm_layouts;
 mod guidellm_old;
 mod inference_perf;
 mod inferencex;
@@ -25,6 +26,7 @@ mod oha;
 mod own;
 mod sglang;
 mod signature;
+mod statistics;
 mod vllm;
 
 pub use error::ImportError;

@@ -4,9 +4,10 @@
 //! nor connections. Its first byte may be that of a head or of a role chunk, so it is no TTFT.
 //! Seconds; latencies are of every answer, whatever its status.
 
+use super::statistics::statistics;
 use crate::facts::{Facts, Metric};
 use crate::format::Format;
-use crate::json::{as_number, at, number, statistics};
+use crate::json::{as_number, at, number};
 use serde_json::Value;
 
 /// Requests that the end of the run cut off: no failure of the server's.

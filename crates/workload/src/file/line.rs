@@ -148,6 +148,10 @@ impl<'a> FullLine<'a> {
 
     /// What the request says, without its slot.
     pub fn content(self) -> RequestContent {
+        let member = |(name, json): (String, Box<RawValue>)| BodyMember {
+            name: name.into(),
+            json: json.get().into(),
+        };
         let message = |line: MessageLine<'_>| Message {
             role: line.role,
             text: line.content.into_owned(),
@@ -158,13 +162,6 @@ impl<'a> FullLine<'a> {
             messages: self.messages.into_iter().map(message).collect(),
             members: self.body.into_iter().flatten().map(member).collect(),
         })
-    }
-}
-
-fn member((name, json): (String, Box<RawValue>)) -> BodyMember {
-    BodyMember {
-        name: name.into(),
-        json: json.get().into(),
     }
 }
 

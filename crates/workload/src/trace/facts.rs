@@ -4,7 +4,7 @@
 //! requests in the part of the file that was read.
 
 use super::format::TraceFormat;
-use super::options::TimeUnit;
+use super::time_unit::TimeUnit;
 use crate::members::MemberRule;
 use infermeter_core::environment::{
     Fate, MemberUse, OtherMembers, SkipReason, Skipped, Touched, TraceRead,

@@ -3,7 +3,7 @@
 //! It reads no row. Invariant: a file is taken for a format only if everything that the format
 //! needs is there.
 
-use super::options::TimeUnit;
+use super::time_unit::TimeUnit;
 use std::fmt;
 use std::str::FromStr;
 

@@ -6,7 +6,8 @@
 //!
 //! Invariant: as for prompts, everything is a function of seed, salt and id.
 
-use super::{PromptError, Workload};
+use super::Workload;
+use crate::prompt_error::PromptError;
 use infermeter_core::plan::ItemCounts;
 use infermeter_core::request::{Inputs, Query, RequestContent, RequestId, RequestSpec};
 use infermeter_core::seed::splitmix64;

@@ -5,8 +5,9 @@
 //! of the seed and the id.
 
 use super::items::ItemId;
-use super::{Awaited, ExpectedTokens, NextTurn};
+use super::{Awaited, NextTurn};
 use crate::classes::{Classes, Draw};
+use crate::expected_tokens::ExpectedTokens;
 use crate::file::{FileEntry, WorkloadFile};
 use crate::session::{SessionMeans, SessionSource};
 use crate::texts::Dataset;

@@ -3,13 +3,14 @@
 //! It draws no lengths. Invariant: a text depends on seed, salt and id alone, and on nothing but the
 //! seed and the id behind its slot.
 
+use super::Workload;
 use super::source::{Source, entry};
-use super::{PromptError, Workload};
 use crate::blocks::{Segment, SegmentedPrompt, TextKey};
-use crate::dataset::TextRequest;
 use crate::file::FileRequest;
 use crate::prefix::Layout;
+use crate::prompt_error::PromptError;
 use crate::slot::SlotKey;
+use crate::text_request::TextRequest;
 use crate::texts::Dataset;
 use infermeter_core::plan::PrefixMode;
 use infermeter_core::request::{
@@ -112,7 +113,7 @@ impl Workload {
         }
         if let Source::Sessions(sessions) = &self.source {
             let slot = sessions.slot_key(spec.id).number(self.salt);
-            return sessions.content(spec, (&self.tokenizer, slot), answers);
+            return sessions.content(spec, &self.tokenizer, slot, answers);
         }
         if let Source::Texts(dataset, _) = &self.source {
             let request = self.texts(dataset, spec.id)?;
