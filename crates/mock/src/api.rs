@@ -17,7 +17,7 @@ use crate::length::{AnswerLength, answer_length};
 use crate::refusal::Refusal;
 use crate::text::{Counted, Meter};
 use body::Body;
-use infermeter_core::plan::{Api, Endpoint};
+use infermeter_core::plan::{Api, Bounds, Endpoint};
 use infermeter_core::seed::splitmix64;
 use prompt::{MessagesSeed, PromptSeed, Template, measure};
 use std::sync::Arc;
@@ -178,12 +178,15 @@ impl Ask {
         };
         let prompt_tokens = meter.tokens();
         let max_tokens = allowed_tokens(limit_of(endpoint, &body), prompt_tokens, config)?;
-        let min_tokens = min_tokens(body.min_tokens, max_tokens)?;
+        let bounds = Bounds {
+            min: min_tokens(body.min_tokens, max_tokens)?,
+            max: max_tokens,
+        };
         let ignore = ignores_end(body.ignore_eos.unwrap_or(false), config)?;
         let key = splitmix64(config.seed) ^ meter.digest() ^ adapter_mark(adapter);
         let may_reason = is_chat && config.content.reasons();
         let reasoning = u32::from(may_reason) * config.content.reasoning_tokens;
-        let length = answer_length(key, reasoning, (min_tokens, max_tokens), ignore);
+        let length = answer_length(key, reasoning, bounds, ignore);
         let wish = match is_chat {
             true => wish::of_chat(&body, &config.content, key, after_tool)?,
             false => wish::of_format(&body, key)?,
@@ -206,7 +209,7 @@ impl Ask {
             stream,
             usage,
             prompt_tokens,
-            blocks: blocks(meter, endpoint, template, (length, &script)),
+            blocks: blocks(meter, endpoint, template, length, &script),
             length,
             script,
             adapter,
@@ -276,7 +279,8 @@ fn blocks(
     mut meter: Meter,
     endpoint: Endpoint,
     template: Template,
-    (length, script): (AnswerLength, &Script),
+    length: AnswerLength,
+    script: &Script,
 ) -> Arc<[u64]> {
     if !meter.makes_blocks() {
         return Arc::default();

@@ -8,6 +8,8 @@ mod chat;
 mod choices;
 mod completions;
 mod embeddings;
+mod items;
+mod lists;
 mod messages;
 mod rerank;
 mod responses;
@@ -102,20 +104,23 @@ pub(crate) struct Opening {
     pub with_each: Option<UsageCounts>,
 }
 
+/// What the last content event tells of the answer's end; nothing on the others.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct End<'a> {
+    /// Why it ended.
+    pub reason: Option<&'a str>,
+    /// The usage, where it goes along: that may be on every event.
+    pub usage: Option<UsageCounts>,
+}
+
 /// Writes one answer, event by event or whole. Reasons of an end are `stop`, `length`, `tool_calls` and
 /// `content_filter`.
 pub(crate) trait Voice: fmt::Debug + Send {
     /// Appends what comes before the first token.
     fn role(&mut self, out: &mut Vec<u8>, opening: Opening, framing: Framing);
 
-    /// Appends a content event; `end` is the reason on the last one, and the usage where it goes along.
-    fn content(
-        &mut self,
-        out: &mut Vec<u8>,
-        saying: Saying<'_>,
-        end: (Option<&str>, Option<UsageCounts>),
-        framing: Framing,
-    );
+    /// Appends a content event.
+    fn content(&mut self, out: &mut Vec<u8>, saying: Saying<'_>, end: End<'_>, framing: Framing);
 
     /// Appends the usage behind the last content event.
     fn usage(&mut self, out: &mut Vec<u8>, usage: UsageCounts, framing: Framing);

@@ -4,6 +4,7 @@
 //! and the prompt, not of the order of arrivals.
 
 use crate::engine::Finish;
+use infermeter_core::plan::Bounds;
 use infermeter_core::seed::splitmix64;
 
 /// Median answer, tokens, the end token included: the `chat` class of the workloads.
@@ -34,21 +35,21 @@ impl AnswerLength {
     }
 }
 
-/// The answer's length: natural (lognormal, behind `reasoning` tokens) but at least `min_tokens`
-/// and at most `max_tokens`; exactly `max_tokens` when the end token is ignored.
+/// The answer's length: natural (lognormal, behind `reasoning` tokens) but within
+/// `bounds`; exactly the greatest when the end token is ignored.
 pub(crate) fn answer_length(
     key: u64,
     reasoning: u32,
-    (min_tokens, max_tokens): (u32, u32),
+    bounds: Bounds,
     ignores_end: bool,
 ) -> AnswerLength {
-    // The end token comes after `min_tokens` others at the earliest.
+    // The end token comes after the least number of others at the earliest.
     let natural = natural_tokens(key)
         .saturating_add(reasoning)
-        .max(min_tokens.saturating_add(1));
-    if ignores_end || natural > max_tokens {
+        .max(bounds.min.saturating_add(1));
+    if ignores_end || natural > bounds.max {
         AnswerLength {
-            tokens: max_tokens,
+            tokens: bounds.max,
             finish: Finish::Length,
         }
     } else {
@@ -94,18 +95,22 @@ mod tests {
         );
     }
 
+    fn bounds(min: u32, max: u32) -> Bounds {
+        Bounds { min, max }
+    }
+
     #[test]
     fn limits_hold_and_the_end_can_be_ignored() {
         for key in 0..2_000 {
-            let length = answer_length(key, 0, (50, 300), false);
+            let length = answer_length(key, 0, bounds(50, 300), false);
             match length.finish {
                 Finish::Stop => assert!((51..=300).contains(&length.tokens)),
                 Finish::Length => assert_eq!(length.tokens, 300),
             }
-            let ignoring = answer_length(key, 0, (0, 300), true);
+            let ignoring = answer_length(key, 0, bounds(0, 300), true);
             assert_eq!((ignoring.tokens, ignoring.finish), (300, Finish::Length));
-            let plain = answer_length(key, 0, (0, u32::MAX), false);
-            let thinking = answer_length(key, 500, (0, u32::MAX), false);
+            let plain = answer_length(key, 0, bounds(0, u32::MAX), false);
+            let thinking = answer_length(key, 500, bounds(0, u32::MAX), false);
             assert_eq!(thinking.tokens, plain.tokens + 500);
         }
     }

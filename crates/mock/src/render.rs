@@ -66,22 +66,37 @@ fn head_start(out: &mut Vec<u8>, status: u16, content_type: &str, to: &ReplyTo) 
     }
 }
 
+/// A body and what it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Content<'a> {
+    /// The `content-type`.
+    pub kind: &'a str,
+    /// The bytes.
+    pub body: &'a [u8],
+}
+
+impl<'a> Content<'a> {
+    pub fn json(body: &'a [u8]) -> Self {
+        let kind = "application/json";
+        Self { kind, body }
+    }
+}
+
 /// A response with its body in one piece. `announced` is the content length claimed.
 pub(crate) fn whole(
     out: &mut Vec<u8>,
     status: u16,
-    content: (&str, &[u8]),
+    content: Content<'_>,
     announced: usize,
     extra_header: &str,
     to: &ReplyTo,
 ) {
-    let (content_type, body) = content;
-    head_start(out, status, content_type, to);
+    head_start(out, status, content.kind, to);
     put(
         out,
         format_args!("{extra_header}content-length: {announced}\r\n\r\n"),
     );
-    out.extend_from_slice(body);
+    out.extend_from_slice(content.body);
 }
 
 /// The head of an event stream, with `padding` bytes of extra header fields.

@@ -100,7 +100,7 @@ pub fn run(
     source: &mut impl Source,
     on_end: impl FnMut(&Answered),
 ) -> RunTotals {
-    run_watched(fleet, source, on_end, (i64::MAX, |_, _: &Fleet| {}))
+    run_watched(fleet, source, on_end, i64::MAX, |_, _: &Fleet| {})
 }
 
 /// [`run`], with a look at the fleet each `every_ns` nanoseconds while it goes on, before what happens
@@ -109,7 +109,8 @@ pub fn run_watched(
     fleet: &mut Fleet,
     source: &mut impl Source,
     on_end: impl FnMut(&Answered),
-    (every_ns, mut look): (i64, impl FnMut(i64, &Fleet)),
+    every_ns: i64,
+    mut look: impl FnMut(i64, &Fleet),
 ) -> RunTotals {
     let mut next_look = every_ns;
     let mut run = Run {

@@ -93,9 +93,9 @@ impl Control {
         when: &str,
     ) -> Result<(ServerEngine, ServerFigures), PageError> {
         let what = format!("GET {}", page.target.path(page.path));
-        let bound = (page.channel.timeout, "--server-metrics off");
+        let (limit, flag) = (page.channel.timeout, "--server-metrics off");
         let (waits, id) = (self.waits().clone(), self.next_id());
-        let answer = waits.during(&what, bound, || page.ask(&id));
+        let answer = waits.during(&what, limit, flag, || page.ask(&id));
         let purpose = format!("server metrics {when}");
         let answer = self.log_answer(answer, &what, &purpose)?;
         if answer.head.status == 200 {

@@ -37,7 +37,9 @@ impl Control {
             trial.problem = Some("no prompts".to_owned());
             return trial;
         };
-        let mut ask = |prompt| self.timed(&encoder, &shape, prompt);
+        let mut ask = |(spec, content): &(RequestSpec, RequestContent)| {
+            self.timed(&encoder, &shape, spec, content)
+        };
         let mut pairs = || -> Result<(), String> {
             ask(repeated)?;
             ask(warm)?;
@@ -65,7 +67,8 @@ impl Control {
         &mut self,
         encoder: &RequestEncoder,
         shape: &RequestShape,
-        (spec, content): &(RequestSpec, RequestContent),
+        spec: &RequestSpec,
+        content: &RequestContent,
     ) -> Result<AnswerTimes, String> {
         let request = encoder.encode(&self.next_id(), spec, content);
         let what = format!("POST {}", shape.path());

@@ -42,7 +42,14 @@ struct Series {
     /// The first that a page has counts. A counter stands here without its `_total`.
     names: &'static [&'static str],
     /// A label that a sample must have.
-    label: Option<(&'static str, &'static str)>,
+    label: Option<Label>,
+}
+
+/// A label and its value.
+#[derive(Debug, Clone, Copy)]
+struct Label {
+    name: &'static str,
+    value: &'static str,
 }
 
 const fn series(
@@ -65,7 +72,7 @@ const fn labelled(
     place: Place,
     over: Over,
     names: &'static [&'static str],
-    label: (&'static str, &'static str),
+    label: Label,
 ) -> Series {
     Series {
         label: Some(label),
@@ -138,19 +145,28 @@ const SERIES: [Series; 23] = [
         RUNNING,
         Sum,
         &["nv_trt_llm_request_metrics"],
-        ("request_type", "scheduled"),
+        Label {
+            name: "request_type",
+            value: "scheduled",
+        },
     ),
     labelled(
         WAITING,
         Sum,
         &["nv_trt_llm_request_metrics"],
-        ("request_type", "waiting"),
+        Label {
+            name: "request_type",
+            value: "waiting",
+        },
     ),
     labelled(
         KV_USAGE,
         Mean,
         &["nv_trt_llm_kv_cache_block_metrics"],
-        ("kv_cache_block_type", "fraction"),
+        Label {
+            name: "kv_cache_block_type",
+            value: "fraction",
+        },
     ),
 ];
 
@@ -201,7 +217,7 @@ fn places_of(sample: &Sample<'_>) -> impl Iterator<Item = (usize, usize)> {
                 .position(|known| short && *known == bare)?;
             let fits = series
                 .label
-                .is_none_or(|(label, value)| sample.label(label).is_some_and(|v| v == value));
+                .is_none_or(|Label { name, value }| sample.label(name).is_some_and(|v| v == value));
             fits.then_some((index, named))
         })
 }

@@ -74,10 +74,12 @@ pub struct ModelList {
 impl Control {
     /// Control requests with these extra headers (authorization, `--header`), within these limits.
     pub fn new(
-        (channel, target): (Channel, Target),
+        channel: Channel,
+        target: Target,
         headers: Headers,
         run_id: String,
-        (limits, waits): (Limits, Waits),
+        limits: Limits,
+        waits: Waits,
     ) -> Self {
         Self {
             channel,
@@ -130,7 +132,7 @@ impl Control {
         what: &str,
         purpose: &str,
     ) -> Result<ControlAnswer, ControlError> {
-        let answer = self.exchange(request, (what, purpose), self.limits.each)?;
+        let answer = self.exchange(request, what, purpose, self.limits.each)?;
         self.evidence.extend(fingerprint(&answer.body));
         Ok(answer)
     }
@@ -138,7 +140,8 @@ impl Control {
     fn exchange(
         &mut self,
         request: &[u8],
-        (what, purpose): (&str, &str),
+        what: &str,
+        purpose: &str,
         limit: Duration,
     ) -> Result<ControlAnswer, ControlError> {
         let left = Duration::from_nanos((self.until_ns - monotonic_ns()).max(1).unsigned_abs());
@@ -147,14 +150,15 @@ impl Control {
             timeout,
             ..self.channel.clone()
         };
-        let bound = (timeout, "--probe-timeout");
         let watch = match self.reuse() {
             Reuse::Never => Duration::ZERO,
             Reuse::Tried | Reuse::Doubted if self.closed_behind.is_none() => Duration::ZERO,
             Reuse::Tried | Reuse::Doubted => WATCH_BEHIND,
         };
         let exchange = || channel.exchange_watched(request, watch);
-        let answer = self.waits.during(what, bound, exchange);
+        let answer = self
+            .waits
+            .during(what, timeout, "--probe-timeout", exchange);
         if let Ok(answer) = &answer {
             self.evidence.extend(engine::of_fields(&answer.fields));
             match answer.behind {
@@ -198,7 +202,8 @@ impl Control {
     /// `GET path`.
     fn get(
         &mut self,
-        (path, purpose): (&str, &str),
+        path: &str,
+        purpose: &str,
         limit: Duration,
     ) -> Result<ControlAnswer, ControlError> {
         let mut request = encode_get(&self.target, path, &self.headers);
@@ -209,7 +214,7 @@ impl Control {
             self.next_id()
         );
         request.extend_from_slice(more.as_bytes());
-        self.exchange(&request, (&format!("GET {path}"), purpose), limit)
+        self.exchange(&request, &format!("GET {path}"), purpose, limit)
     }
 
     /// Adds what came of the last request to the log.
@@ -229,7 +234,7 @@ impl Control {
     /// # Errors
     /// When the target does not answer the first request at all, or refuses the credentials.
     pub fn identify(&mut self) -> Result<TargetFacts, IdentifyError> {
-        let answer = self.get(("/v1/models", "models served"), self.limits.each)?;
+        let answer = self.get("/v1/models", "models served", self.limits.each)?;
         let status = answer.head.status;
         if matches!(status, 401 | 403) {
             return Err(IdentifyError::Refused {
@@ -269,7 +274,7 @@ impl Control {
     /// Asks where an engine may tell about itself.
     fn ask_aside(&mut self, path: &str) -> Option<Evidence> {
         let limit = ASIDE.min(self.limits.each);
-        let answer = self.get((path, "who answers"), limit).ok()?;
+        let answer = self.get(path, "who answers", limit).ok()?;
         let found = (answer.head.status == 200)
             .then(|| engine::of_question(path, &answer.body))
             .flatten();

@@ -43,7 +43,8 @@ impl Waits {
     pub fn during<T>(
         &self,
         what: &str,
-        (limit, flag): (Duration, &'static str),
+        limit: Duration,
+        flag: &'static str,
         act: impl FnOnce() -> T,
     ) -> T {
         self.change(|now| {
@@ -78,12 +79,12 @@ mod tests {
     #[test]
     fn a_wait_is_seen_while_it_lasts() {
         let waits = Waits::default();
-        let limit = (Duration::from_secs(5), "--probe-timeout");
-        let seen = waits.during("GET /a", limit, || waits.look());
+        let (limit, flag) = (Duration::from_secs(5), "--probe-timeout");
+        let seen = waits.during("GET /a", limit, flag, || waits.look());
         let seen = seen.expect("a wait");
         assert_eq!((seen.number, seen.what.as_str()), (1, "GET /a"));
         assert_eq!(waits.look(), None);
-        let next = waits.during("GET /b", limit, || waits.look());
+        let next = waits.during("GET /b", limit, flag, || waits.look());
         assert_eq!(next.map(|wait| wait.number), Some(2));
     }
 }

@@ -66,7 +66,7 @@ impl Watch {
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            write(&self.read(clock, (phase, cause), ticks.skipped()));
+            write(&self.read(clock, phase, cause, ticks.skipped()));
             if cause == ReadingCause::End {
                 return;
             }
@@ -74,12 +74,7 @@ impl Watch {
         }
     }
 
-    fn read(
-        &self,
-        clock: Clock,
-        (phase, cause): (Phase, ReadingCause),
-        skipped: u64,
-    ) -> ServerReading {
+    fn read(&self, clock: Clock, phase: Phase, cause: ReadingCause, skipped: u64) -> ServerReading {
         let asked_ns = clock.now();
         let found = self.page.read(&self.request_id);
         let answered_ns = clock.now();

@@ -272,9 +272,14 @@ fn find_out(experiment: &Experiment, asked: Asked, waits: Waits) -> Result<Found
     } = ways::find(experiment, &targets, timeout, &waits)?;
     let target = &targets[0];
     let channel = channel_to(experiment, &ways[0]);
-    let to = (channel.clone(), target.clone());
-    let within = (limits(experiment), waits);
-    let mut control = Control::new(to, headers.clone(), run_id.clone(), within);
+    let mut control = Control::new(
+        channel.clone(),
+        target.clone(),
+        headers.clone(),
+        run_id.clone(),
+        limits(experiment),
+        waits,
+    );
     let mut shape = shape(experiment, headers, template)?;
     let trials = trials(plan)?;
     let mut facts = TargetFacts::default();

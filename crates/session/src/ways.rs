@@ -203,7 +203,8 @@ impl Finder<'_> {
         };
         let found = self.waits.during(
             &format!("a connection to {waited}"),
-            (self.timeout, "--connect-timeout"),
+            self.timeout,
+            "--connect-timeout",
             || match through.socket() {
                 None => reach(through.host(), through.port(), self.timeout).map(Found::Network),
                 Some(socket) => {

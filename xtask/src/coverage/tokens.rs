@@ -38,11 +38,11 @@ const PERCENTILES: [(f64, Target); 4] = [
 pub fn run(scale: Scale, table: &mut Table) -> Result<()> {
     let small = Simulator::new(Some(64))?;
     for load in [0.3, 0.6, 0.85] {
-        rows(scale, table, (&small, "64 sequences"), load, &WINDOWS)?;
+        rows(scale, table, &small, "64 sequences", load, &WINDOWS)?;
     }
     let large = Simulator::new(None)?;
     for load in [0.1, 0.6] {
-        rows(scale, table, (&large, "512 sequences"), load, &WINDOWS[..1])?;
+        rows(scale, table, &large, "512 sequences", load, &WINDOWS[..1])?;
     }
     Ok(())
 }
@@ -50,7 +50,8 @@ pub fn run(scale: Scale, table: &mut Table) -> Result<()> {
 fn rows(
     scale: Scale,
     table: &mut Table,
-    (simulator, name): (&Simulator, &str),
+    simulator: &Simulator,
+    name: &str,
     load: f64,
     windows: &[i64],
 ) -> Result<()> {

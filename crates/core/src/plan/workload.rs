@@ -209,6 +209,14 @@ fn example(kind: &str) -> &'static str {
     }
 }
 
+/// The second number of a distribution: what it is called, and its range.
+#[derive(Clone, Copy)]
+struct Spread {
+    name: &'static str,
+    least: f64,
+    most: f64,
+}
+
 #[derive(Clone, Copy)]
 struct Reader<'a> {
     source: Source<'a>,
@@ -256,17 +264,17 @@ impl<'a> Reader<'a> {
         self,
         body: &'a str,
         centre: &str,
-        spread: (&str, f64, f64),
+        spread: Spread,
     ) -> Result<(f64, f64, Option<Bounds>), SyntaxError> {
         let mut parts = body.splitn(3, '/');
         let first = parts.next().unwrap_or(body);
-        let (spread_name, least, most) = spread;
+        let Spread { name, least, most } = spread;
         let Some(second) = parts.next() else {
-            let what = format!("the {spread_name} after a `/`");
+            let what = format!("the {name} after a `/`");
             return Err(self.source.error(trimmed(body), self.needed(&what)));
         };
         let middle = self.number(first, 1.0, f64::from(MAX_TOKENS), centre)?;
-        let width = self.number(second, least, most, spread_name)?;
+        let width = self.number(second, least, most, name)?;
         let bounds = match parts.next() {
             None => None,
             Some(part) => {
@@ -300,12 +308,21 @@ impl<'a> Reader<'a> {
             "fixed" => Length::Fixed(self.tokens(body)?),
             "uniform" => Length::Uniform(self.bounds(body)?),
             "normal" => {
-                let spread = ("standard deviation", 0.001, f64::from(MAX_TOKENS));
+                let spread = Spread {
+                    name: "standard deviation",
+                    least: 0.001,
+                    most: f64::from(MAX_TOKENS),
+                };
                 let (mean, sd, bounds) = self.spread(body, "mean", spread)?;
                 Length::Normal { mean, sd, bounds }
             }
             "lognormal" => {
-                let (median, sigma, bounds) = self.spread(body, "median", ("sigma", 0.001, 5.0))?;
+                let spread = Spread {
+                    name: "sigma",
+                    least: 0.001,
+                    most: 5.0,
+                };
+                let (median, sigma, bounds) = self.spread(body, "median", spread)?;
                 Length::LogNormal {
                     median,
                     sigma,
@@ -313,7 +330,11 @@ impl<'a> Reader<'a> {
                 }
             }
             "gamma" => {
-                let spread = ("coefficient of variation", 0.01, 10.0);
+                let spread = Spread {
+                    name: "coefficient of variation",
+                    least: 0.01,
+                    most: 10.0,
+                };
                 let (mean, cv, bounds) = self.spread(body, "mean", spread)?;
                 Length::Gamma { mean, cv, bounds }
             }

@@ -5,9 +5,9 @@ use super::gate::Gate;
 use super::{Answer, Then, Turn};
 use crate::api::StreamUsage;
 use crate::content::Part;
-use crate::dialect::{Opening, Said, Saying, UsageCounts, Voice};
+use crate::dialect::{End, Opening, Said, Saying, UsageCounts, Voice};
 use crate::fault::Fault;
-use crate::render::{self, Framing, ReplyTo};
+use crate::render::{self, Content, Framing, ReplyTo};
 
 /// Bytes that a bad length announces beyond what comes.
 const MISSING_BYTES: usize = 64;
@@ -117,7 +117,10 @@ impl Answer {
             part: if has_text { self.part } else { Part::Content },
             text: &self.words,
         };
-        let end = (finish, usage);
+        let end = End {
+            reason: finish,
+            usage,
+        };
         if self.fault.is_none() {
             self.voice
                 .content(&mut self.pending, saying, end, self.framing);
@@ -131,7 +134,7 @@ impl Answer {
     }
 
     /// The event of an answer with a fault, which may be about its events.
-    fn put_faulty_event(&mut self, end: (Option<&str>, Option<UsageCounts>)) {
+    fn put_faulty_event(&mut self, end: End<'_>) {
         let has_text = !self.words.is_empty();
         let part = if has_text { self.part } else { Part::Content };
         let is_twice = has_text && self.fault == Some(Fault::DuplicateChunks);
@@ -205,7 +208,7 @@ impl Answer {
         let body = self.voice.whole(self.said(), finish, usage);
         let bad = self.fault == Some(Fault::BadLength);
         let announced = body.len() + if bad { MISSING_BYTES } else { 0 };
-        let content = ("application/json", &body[..]);
+        let content = Content::json(&body);
         render::whole(&mut self.pending, 200, content, announced, "", &self.to);
         self.words = Vec::new();
         self.note_tokens();

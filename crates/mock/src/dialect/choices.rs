@@ -3,7 +3,7 @@
 
 mod whole;
 
-use super::{Naming, Opening, Said, Saying, UsageCounts, Voice};
+use super::{End, Naming, Opening, Said, Saying, UsageCounts, Voice};
 use crate::content::{Part, ReasoningField};
 use crate::render::{Framing, json_text, piece, put};
 use whole::whole_answer;
@@ -111,15 +111,10 @@ impl Voice for Choices {
         piece(out, &parts, framing);
     }
 
-    fn content(
-        &mut self,
-        out: &mut Vec<u8>,
-        saying: Saying<'_>,
-        (finish, usage): (Option<&str>, Option<UsageCounts>),
-        framing: Framing,
-    ) {
+    fn content(&mut self, out: &mut Vec<u8>, saying: Saying<'_>, end: End<'_>, framing: Framing) {
         let (before, close) = self.around(saying.part);
-        let usage = usage_field(usage);
+        let finish = end.reason;
+        let usage = usage_field(end.usage);
         let usage = usage.as_bytes();
         if finish.is_none() && saying.part != Part::CallName {
             // Nearly every event is this one.
@@ -251,9 +246,17 @@ mod tests {
                 text,
             };
             let mut events = vec![Vec::new(); 4];
-            let (goes_on, ends) = ((None, None), (Some("length"), Some(USAGE)));
+            let ends = End {
+                reason: Some("length"),
+                usage: Some(USAGE),
+            };
             voice.role(&mut events[0], Opening::default(), Framing::Bare);
-            voice.content(&mut events[1], saying(b" the"), goes_on, Framing::Bare);
+            voice.content(
+                &mut events[1],
+                saying(b" the"),
+                End::default(),
+                Framing::Bare,
+            );
             voice.content(&mut events[2], saying(b" of"), ends, Framing::Bare);
             voice.usage(&mut events[3], USAGE, Framing::Bare);
             assert_eq!(events[0].is_empty(), kind == Kind::Completion);
@@ -278,7 +281,7 @@ mod tests {
                 let mut event = Vec::new();
                 let text = b"x\\\"";
                 let saying = Saying { part, text };
-                voice.content(&mut event, saying, (None, None), Framing::Bare);
+                voice.content(&mut event, saying, End::default(), Framing::Bare);
                 parsed(&event)["choices"][0]["delta"].clone()
             };
             assert_eq!(delta(Part::Reasoning)[name], "x\"");

@@ -1,7 +1,8 @@
 //! Embeddings in OpenAI's shape, as vLLM serves them.
 
-use super::{Listed, Naming, Opening, Said, Saying, UsageCounts, Voice, Wire};
-use crate::render::{Framing, json_text, put};
+use super::lists::{List, WholeList, prompt_usage};
+use super::{Listed, Naming, UsageCounts, Voice, Wire};
+use crate::render::{json_text, put};
 use infermeter_core::base64::base64;
 use infermeter_core::seed::splitmix64;
 
@@ -10,12 +11,12 @@ pub(super) struct Embeddings;
 
 impl Wire for Embeddings {
     fn voice(&self, naming: Naming<'_>) -> Box<dyn Voice> {
-        Box::new(Vectors {
+        Box::new(WholeList(Vectors {
             id: naming.id.to_owned(),
             created_s: naming.created_s,
             model: json_text(naming.model),
             listed: naming.listed,
-        })
+        }))
     }
 }
 
@@ -57,25 +58,8 @@ impl Vectors {
     }
 }
 
-impl Voice for Vectors {
-    fn role(&mut self, _: &mut Vec<u8>, _: Opening, _: Framing) {}
-
-    fn content(
-        &mut self,
-        _: &mut Vec<u8>,
-        _: Saying<'_>,
-        _: (Option<&str>, Option<UsageCounts>),
-        _: Framing,
-    ) {
-    }
-
-    fn usage(&mut self, _: &mut Vec<u8>, _: UsageCounts, _: Framing) {}
-
-    fn end(&mut self, _: &mut Vec<u8>, _: Framing) {}
-
-    fn error(&mut self, _: &mut Vec<u8>, _: Framing) {}
-
-    fn whole(&self, _: Said<'_>, _: &str, usage: Option<UsageCounts>) -> Vec<u8> {
+impl List for Vectors {
+    fn body(&self, usage: Option<UsageCounts>) -> Vec<u8> {
         let Self {
             id,
             created_s,
@@ -114,16 +98,6 @@ impl Voice for Vectors {
     }
 }
 
-/// `,"usage":{...}` of an answer without generated tokens.
-pub(super) fn prompt_usage(usage: Option<UsageCounts>) -> String {
-    usage.map_or_else(String::new, |UsageCounts { prompt, .. }| {
-        format!(
-            ",\"usage\":{{\"prompt_tokens\":{prompt},\"total_tokens\":{prompt},\
-             \"completion_tokens\":0,\"prompt_tokens_details\":null}}"
-        )
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,11 +116,6 @@ mod tests {
                 key: 9,
             },
         };
-        let said = Said {
-            reasoning: None,
-            call: None,
-            text: b"",
-        };
         let usage = UsageCounts {
             prompt: 5,
             completion: 1,
@@ -154,7 +123,7 @@ mod tests {
             reasoning: None,
         };
         let parsed = |vectors: &Vectors| -> serde_json::Value {
-            let body = vectors.whole(said, "length", Some(usage));
+            let body = vectors.body(Some(usage));
             serde_json::from_slice(&body).expect("JSON")
         };
         let floats = parsed(&vectors);

@@ -1,6 +1,7 @@
 //! Anthropic's Messages, as vLLM serves them: named events, one block for each part of an answer.
 
-use super::{Naming, Opening, Said, Saying, UsageCounts, Voice, Wire};
+use super::items::{goes_on, members, put_messages, put_tools, written};
+use super::{End, Naming, Opening, Said, Saying, UsageCounts, Voice, Wire};
 use crate::content::Part;
 use crate::refusal::Refusal;
 use crate::render::{Framing, json_text, piece, put};
@@ -12,13 +13,7 @@ pub(super) struct Messages;
 
 impl Wire for Messages {
     fn body<'b>(&self, bytes: &'b [u8]) -> Result<Cow<'b, [u8]>, Refusal> {
-        let refused = |error: &dyn std::fmt::Display| {
-            Refusal::bad_request(format!("invalid request body: {error}"))
-        };
-        let value: Value = serde_json::from_slice(bytes).map_err(|error| refused(&error))?;
-        let Value::Object(mut body) = value else {
-            return Err(refused(&"an object is needed"));
-        };
+        let mut body = members(bytes)?;
         if !body.contains_key("max_tokens") {
             return Err(Refusal::bad_request("max_tokens: field required"));
         }
@@ -27,23 +22,12 @@ impl Wire for Messages {
             return Err(Refusal::bad_request("messages: field required"));
         };
         let system = body.remove("system");
-        let system = system.map(|content| json!({"role": "system", "content": content}));
-        let turns = messages.into_iter().map(turn);
-        body.insert(
-            "messages".to_owned(),
-            system.into_iter().chain(turns).collect(),
-        );
-        if let Some(Value::Array(tools)) = body.remove("tools") {
-            body.insert("tools".to_owned(), tools.into_iter().map(tool).collect());
-        }
+        put_messages(&mut body, system, messages.into_iter().map(turn));
+        put_tools(&mut body, tool);
         if let Some(choice) = body.remove("tool_choice") {
             body.insert("tool_choice".to_owned(), tool_choice(&choice));
         }
-        if body.get("stream") == Some(&Value::Bool(true)) {
-            // Usage is a part of this API, and not asked for.
-            body.insert("stream_options".to_owned(), json!({"include_usage": true}));
-        }
-        Ok(Cow::Owned(Value::Object(body).to_string().into_bytes()))
+        Ok(written(body))
     }
 
     fn voice(&self, naming: Naming<'_>) -> Box<dyn Voice> {
@@ -141,11 +125,7 @@ fn event(out: &mut Vec<u8>, name: &str, data: &[&[u8]], framing: Framing) {
 impl Speech {
     /// The block that a part belongs to: a call's name and its arguments are one.
     fn open(&mut self, out: &mut Vec<u8>, saying: Saying<'_>, framing: Framing) {
-        let goes_on = match (self.open, saying.part) {
-            (Some(Part::CallName), Part::CallArguments) => true,
-            (open, part) => open == Some(part),
-        };
-        if goes_on {
+        if goes_on(self.open, saying) {
             return;
         }
         self.close(out, framing);
@@ -210,13 +190,7 @@ impl Voice for Speech {
         event(out, "message_start", &[message.as_bytes()], framing);
     }
 
-    fn content(
-        &mut self,
-        out: &mut Vec<u8>,
-        saying: Saying<'_>,
-        (finish, usage): (Option<&str>, Option<UsageCounts>),
-        framing: Framing,
-    ) {
+    fn content(&mut self, out: &mut Vec<u8>, saying: Saying<'_>, end: End<'_>, framing: Framing) {
         if !saying.text.is_empty() {
             self.open(out, saying, framing);
         }
@@ -234,12 +208,12 @@ impl Voice for Speech {
             let data = [index.as_bytes(), before, saying.text, behind];
             event(out, "content_block_delta", &data, framing);
         }
-        if let Some(finish) = finish {
+        if let Some(finish) = end.reason {
             self.close(out, framing);
             self.finish = Some(stop_reason(finish));
         }
-        if usage.is_some() {
-            self.tell_end(out, usage, framing);
+        if end.usage.is_some() {
+            self.tell_end(out, end.usage, framing);
         }
     }
 
@@ -352,12 +326,15 @@ mod tests {
             with_each: None,
         };
         let saying = |part, text| Saying { part, text };
-        let (goes_on, ends) = ((None, None), (Some("length"), None));
+        let ends = End {
+            reason: Some("length"),
+            usage: None,
+        };
         voice.role(&mut out, opening, Framing::Bare);
         voice.content(
             &mut out,
             saying(Part::Reasoning, b"a"),
-            goes_on,
+            End::default(),
             Framing::Bare,
         );
         voice.content(&mut out, saying(Part::Content, b"b"), ends, Framing::Bare);

@@ -1,8 +1,8 @@
 //! Rerank in the shape of Jina's API, as vLLM serves it.
 
-use super::embeddings::prompt_usage;
-use super::{Listed, Naming, Opening, Said, Saying, UsageCounts, Voice, Wire};
-use crate::render::{Framing, json_text, put};
+use super::lists::{List, WholeList, prompt_usage};
+use super::{Listed, Naming, UsageCounts, Voice, Wire};
+use crate::render::{json_text, put};
 use infermeter_core::seed::splitmix64;
 
 /// The dialect.
@@ -10,11 +10,11 @@ pub(super) struct Rerank;
 
 impl Wire for Rerank {
     fn voice(&self, naming: Naming<'_>) -> Box<dyn Voice> {
-        Box::new(Scores {
+        Box::new(WholeList(Scores {
             id: naming.id.to_owned(),
             model: json_text(naming.model),
             listed: naming.listed,
-        })
+        }))
     }
 }
 
@@ -41,25 +41,8 @@ impl Scores {
     }
 }
 
-impl Voice for Scores {
-    fn role(&mut self, _: &mut Vec<u8>, _: Opening, _: Framing) {}
-
-    fn content(
-        &mut self,
-        _: &mut Vec<u8>,
-        _: Saying<'_>,
-        _: (Option<&str>, Option<UsageCounts>),
-        _: Framing,
-    ) {
-    }
-
-    fn usage(&mut self, _: &mut Vec<u8>, _: UsageCounts, _: Framing) {}
-
-    fn end(&mut self, _: &mut Vec<u8>, _: Framing) {}
-
-    fn error(&mut self, _: &mut Vec<u8>, _: Framing) {}
-
-    fn whole(&self, _: Said<'_>, _: &str, usage: Option<UsageCounts>) -> Vec<u8> {
+impl List for Scores {
+    fn body(&self, usage: Option<UsageCounts>) -> Vec<u8> {
         let Self { id, model, .. } = self;
         let mut body = Vec::new();
         put(
@@ -99,12 +82,7 @@ mod tests {
                 key: 9,
             },
         };
-        let said = Said {
-            reasoning: None,
-            call: None,
-            text: b"",
-        };
-        let body = scores.whole(said, "length", None);
+        let body = scores.body(None);
         let answer: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
         let results = answer["results"].as_array().expect("a list");
         assert_eq!(results.len(), 3);

@@ -1,6 +1,7 @@
 //! OpenAI's Responses, as vLLM serves them: typed and numbered events, one item for each part of an answer.
 
-use super::{Naming, Opening, Said, Saying, UsageCounts, Voice, Wire};
+use super::items::{goes_on, members, put_messages, put_tools, written};
+use super::{End, Naming, Opening, Said, Saying, UsageCounts, Voice, Wire};
 use crate::content::Part;
 use crate::refusal::Refusal;
 use crate::render::{Framing, json_text, piece};
@@ -12,24 +13,14 @@ pub(super) struct Responses;
 
 impl Wire for Responses {
     fn body<'b>(&self, bytes: &'b [u8]) -> Result<Cow<'b, [u8]>, Refusal> {
-        let refused = |error: &dyn std::fmt::Display| {
-            Refusal::bad_request(format!("invalid request body: {error}"))
-        };
-        let value: Value = serde_json::from_slice(bytes).map_err(|error| refused(&error))?;
-        let Value::Object(mut body) = value else {
-            return Err(refused(&"an object is needed"));
-        };
+        let mut body = members(bytes)?;
         let said = match body.remove("input") {
             Some(text @ Value::String(_)) => vec![json!({"role": "user", "content": text})],
             Some(Value::Array(items)) => items.into_iter().map(message).collect(),
             _ => return Err(Refusal::bad_request("input: field required")),
         };
         let system = body.remove("instructions").filter(Value::is_string);
-        let system = system.map(|text| json!({"role": "system", "content": text}));
-        body.insert(
-            "messages".to_owned(),
-            system.into_iter().chain(said).collect(),
-        );
+        put_messages(&mut body, system, said.into_iter());
         for (own, chat) in [
             ("max_output_tokens", "max_tokens"),
             ("text", "response_format"),
@@ -39,17 +30,11 @@ impl Wire for Responses {
                 body.insert(chat.to_owned(), value);
             }
         }
-        if let Some(Value::Array(tools)) = body.remove("tools") {
-            body.insert("tools".to_owned(), tools.into_iter().map(nested).collect());
-        }
+        put_tools(&mut body, nested);
         if let Some(choice) = body.remove("tool_choice") {
             body.insert("tool_choice".to_owned(), nested(choice));
         }
-        if body.get("stream") == Some(&Value::Bool(true)) {
-            // Usage is a part of this API, and not asked for.
-            body.insert("stream_options".to_owned(), json!({"include_usage": true}));
-        }
-        Ok(Cow::Owned(Value::Object(body).to_string().into_bytes()))
+        Ok(written(body))
     }
 
     fn voice(&self, naming: Naming<'_>) -> Box<dyn Voice> {
@@ -189,11 +174,7 @@ impl Speech {
     }
 
     fn open(&mut self, out: &mut Vec<u8>, saying: Saying<'_>, framing: Framing) {
-        let goes_on = match (self.open, saying.part) {
-            (Some(Part::CallName), Part::CallArguments) => true,
-            (open, part) => open == Some(part),
-        };
-        if goes_on {
+        if goes_on(self.open, saying) {
             return;
         }
         self.close(out, framing);
@@ -270,13 +251,7 @@ impl Voice for Speech {
         }
     }
 
-    fn content(
-        &mut self,
-        out: &mut Vec<u8>,
-        saying: Saying<'_>,
-        (finish, usage): (Option<&str>, Option<UsageCounts>),
-        framing: Framing,
-    ) {
+    fn content(&mut self, out: &mut Vec<u8>, saying: Saying<'_>, end: End<'_>, framing: Framing) {
         let kind = match saying.part {
             Part::Content => "response.output_text.delta",
             Part::Reasoning => "response.reasoning_text.delta",
@@ -290,12 +265,12 @@ impl Voice for Speech {
             self.text.extend_from_slice(saying.text);
             self.event(out, kind, &[b",\"delta\":\"", saying.text, b"\""], framing);
         }
-        if let Some(finish) = finish {
+        if let Some(finish) = end.reason {
             self.close(out, framing);
             self.finish = Some(finish.to_owned());
         }
-        if usage.is_some() {
-            self.tell_end(out, usage, framing);
+        if end.usage.is_some() {
+            self.tell_end(out, end.usage, framing);
         }
     }
 
@@ -360,18 +335,21 @@ mod tests {
         };
         let mut out = Vec::new();
         let saying = |part, text| Saying { part, text };
-        let (goes_on, ends) = ((None, None), (Some("tool_calls"), None));
+        let ends = End {
+            reason: Some("tool_calls"),
+            usage: None,
+        };
         voice.role(&mut out, Opening::default(), Framing::Bare);
         voice.content(
             &mut out,
             saying(Part::Reasoning, b"a"),
-            goes_on,
+            End::default(),
             Framing::Bare,
         );
         voice.content(
             &mut out,
             saying(Part::CallName, b"f"),
-            goes_on,
+            End::default(),
             Framing::Bare,
         );
         voice.content(

@@ -8,7 +8,7 @@ use crate::engine::{Engine, EngineState};
 use crate::http::Request;
 use crate::metrics::{CONTENT_TYPE, EngineView, OwnView, ServerView};
 use crate::refusal::Refusal;
-use crate::render::{self, ReplyTo};
+use crate::render::{self, Content, ReplyTo};
 use crate::settings::{SettingError, Settings};
 use crate::truth::TruthChange;
 use infermeter_core::clock::{monotonic_ns, process_cpu_ns, realtime_ns};
@@ -183,7 +183,10 @@ impl Server {
         };
         let page = self.metrics.page(&server, &own);
         let mut out = Vec::with_capacity(page.len() + 256);
-        let content = (CONTENT_TYPE, &page[..]);
+        let content = Content {
+            kind: CONTENT_TYPE,
+            body: &page,
+        };
         render::whole(&mut out, 200, content, page.len(), "", to);
         self.finish_response(id, &out, to.keep_alive);
     }

@@ -9,7 +9,7 @@ use crate::engine::{EngineRequest, Finish, SequenceId};
 use crate::fault::{Fault, FaultRule, Occasion};
 use crate::http::{HttpError, Progress, Request};
 use crate::refusal::Refusal;
-use crate::render::{self, ReplyTo};
+use crate::render::{self, Content, ReplyTo};
 use crate::tls;
 use crate::truth::{Arrival, ArrivalSource, RequestEnd, TruthRequest};
 use infermeter_core::clock::{monotonic_ns, realtime_ns};
@@ -188,7 +188,7 @@ impl Server {
 
     pub(super) fn respond_json(&mut self, id: ConnectionId, body: &str, to: &ReplyTo) {
         let mut out = Vec::with_capacity(body.len() + 256);
-        let content = ("application/json", body.as_bytes());
+        let content = Content::json(body.as_bytes());
         render::whole(&mut out, 200, content, body.len(), "", to);
         self.finish_response(id, &out, to.keep_alive);
     }
@@ -350,7 +350,10 @@ fn change_length(ask: &mut Ask, fault: Option<Fault>, answer_limit: Option<u32>)
 fn refusal_bytes(refusal: &Refusal, to: &ReplyTo) -> Vec<u8> {
     let body = refusal.body();
     let mut out = Vec::with_capacity(body.len() + 256);
-    let content = (refusal.content_type(), body);
+    let content = Content {
+        kind: refusal.content_type(),
+        body,
+    };
     let (status, header) = (refusal.status(), refusal.header());
     render::whole(&mut out, status, content, body.len(), header, to);
     out
