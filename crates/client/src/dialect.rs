@@ -11,6 +11,7 @@ mod embeddings;
 mod foreign;
 mod lists;
 mod messages;
+mod of_chat;
 mod pointed;
 mod rerank;
 mod responses;
@@ -95,13 +96,21 @@ pub(crate) trait Wire: fmt::Debug + Sync {
     }
 
     /// Field sets to try, from the most telling to the most careful.
-    fn rungs(&self, stream: bool) -> Vec<Features>;
+    fn rungs(&self, _stream: bool) -> Vec<Features> {
+        let ignore_eos = Features {
+            ignore_eos: true,
+            ..Features::default()
+        };
+        vec![ignore_eos, Features::default()]
+    }
 
     /// The fields used when nothing is known.
-    fn careful(&self, stream: bool) -> Features;
+    fn careful(&self, _stream: bool) -> Features {
+        Features::default()
+    }
 
     /// Where its answers have their list, where they are one and nothing is generated.
-    fn list(&self) -> Option<&'static ListShape> {
+    fn list(&self) -> Option<&ListShape> {
         None
     }
 
@@ -137,12 +146,12 @@ impl Dialect {
     /// The dialect of an API.
     pub const fn of(endpoint: Endpoint) -> Self {
         Self(match endpoint {
-            Endpoint::Chat => &chat::Chat,
-            Endpoint::Completions => &completions::Completions,
+            Endpoint::Chat => &chat::CHAT,
+            Endpoint::Completions => &completions::COMPLETIONS,
             Endpoint::Messages => &messages::Messages,
             Endpoint::Responses => &responses::Responses,
-            Endpoint::Embeddings => &embeddings::Embeddings,
-            Endpoint::Rerank => &rerank::Rerank,
+            Endpoint::Embeddings => &embeddings::EMBEDDINGS,
+            Endpoint::Rerank => &rerank::RERANK,
         })
     }
 

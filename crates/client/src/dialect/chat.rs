@@ -1,73 +1,13 @@
 //! OpenAI's chat completions, as vLLM, SGLang, TGI, llama.cpp and gateways serve them.
 
-use super::Wire;
-use super::choices::{self, CALLED, END, LENGTHS, SIGN, Shape};
-use crate::answer::facts::EventFacts;
-use crate::encode::Features;
+use super::choices::Choices;
 use crate::encode::write::push_messages;
-use crate::json::JsonError;
 use infermeter_core::plan::Endpoint;
-use infermeter_core::request::RequestContent;
 
 /// The dialect.
-#[derive(Debug)]
-pub(super) struct Chat;
-
-impl Wire for Chat {
-    fn endpoint(&self) -> Endpoint {
-        Endpoint::Chat
-    }
-
-    fn called(&self) -> &'static str {
-        CALLED
-    }
-
-    fn sign(&self) -> &'static str {
-        SIGN
-    }
-
-    fn end(&self) -> &'static str {
-        END
-    }
-
-    fn said(&self) -> &'static [&'static str] {
-        &["messages"]
-    }
-
-    fn push_said(&self, _: &str, content: &RequestContent, body: &mut Vec<u8>) -> bool {
-        push_messages(body, content.messages());
-        true
-    }
-
-    fn lengths(&self) -> &'static [&'static str] {
-        LENGTHS
-    }
-
-    fn renames_length(&self) -> bool {
-        true
-    }
-
-    fn rungs(&self, stream: bool) -> Vec<Features> {
-        choices::rungs(stream)
-    }
-
-    fn careful(&self, stream: bool) -> Features {
-        choices::careful(stream)
-    }
-
-    fn usage_counts_chunks(&self) -> bool {
-        true
-    }
-
-    fn answers(&self, document: &[u8]) -> bool {
-        choices::answers(document)
-    }
-
-    fn event(&self, data: &[u8]) -> Result<EventFacts, JsonError> {
-        choices::scan(data, Shape::Event)
-    }
-
-    fn whole(&self, body: &[u8]) -> Result<EventFacts, JsonError> {
-        choices::scan(body, Shape::Whole)
-    }
-}
+pub(super) static CHAT: Choices = Choices {
+    endpoint: Endpoint::Chat,
+    said: &["messages"],
+    push: push_messages,
+    renames_length: true,
+};

@@ -4,15 +4,19 @@
 //! The fields of `chat.completion.chunk`, `text_completion` and their relatives that a record needs become
 //! facts by position. It judges nothing: what makes a chunk is decided in [`crate::answer`].
 
+use super::Wire;
 use crate::answer::facts::{Choice, EventFacts, Unknown, Usage};
 use crate::answer::parts::parts;
 use crate::encode::Features;
 use crate::json::{Cursor, JsonError, Span, Text};
+use infermeter_core::plan::Endpoint;
 use infermeter_core::record::ChunkKind;
+use infermeter_core::request::{Message, RequestContent};
+use std::fmt;
 
 /// Which JSON is read: names of the choice's member that holds the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
+enum Shape {
     /// An event of a stream: `delta`.
     Event,
     /// An answer that is not streamed: `message`.
@@ -20,7 +24,7 @@ pub(super) enum Shape {
 }
 
 /// Reads one JSON object.
-pub(super) fn scan(document: &[u8], shape: Shape) -> Result<EventFacts, JsonError> {
+fn scan(document: &[u8], shape: Shape) -> Result<EventFacts, JsonError> {
     let mut facts = EventFacts::default();
     let mut is_error = false;
     let mut cursor = Cursor::new(document);
@@ -54,18 +58,92 @@ pub(super) fn scan(document: &[u8], shape: Shape) -> Result<EventFacts, JsonErro
     Ok(facts)
 }
 
-/// The names under which an answer's length is asked for.
-pub(super) const LENGTHS: &[&str] = &["max_tokens", "max_completion_tokens"];
-
 /// What these answers are called, and what they never lack.
 pub(super) const CALLED: &str = "chat or completions";
 pub(super) const SIGN: &str = "choices";
 
-/// What marks the end of a stream.
-pub(super) const END: &str = "finish_reason, final usage or [DONE]";
+/// One of the two dialects: what they have not in common.
+pub(super) struct Choices {
+    pub(super) endpoint: Endpoint,
+    /// The member that holds what a request says.
+    pub(super) said: &'static [&'static str],
+    /// Appends its value.
+    pub(super) push: fn(&mut Vec<u8>, &[Message]),
+    /// Servers may ask for the second name of the length instead of the first.
+    pub(super) renames_length: bool,
+}
+
+impl fmt::Debug for Choices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.endpoint.fmt(f)
+    }
+}
+
+impl Wire for Choices {
+    fn endpoint(&self) -> Endpoint {
+        self.endpoint
+    }
+
+    fn called(&self) -> &'static str {
+        CALLED
+    }
+
+    fn sign(&self) -> &'static str {
+        SIGN
+    }
+
+    fn end(&self) -> &'static str {
+        "finish_reason, final usage or [DONE]"
+    }
+
+    fn said(&self) -> &'static [&'static str] {
+        self.said
+    }
+
+    fn push_said(&self, _: &str, content: &RequestContent, body: &mut Vec<u8>) -> bool {
+        (self.push)(body, content.messages());
+        true
+    }
+
+    fn lengths(&self) -> &'static [&'static str] {
+        &["max_tokens", "max_completion_tokens"]
+    }
+
+    fn renames_length(&self) -> bool {
+        self.renames_length
+    }
+
+    fn rungs(&self, stream: bool) -> Vec<Features> {
+        rungs(stream)
+    }
+
+    /// Plain OpenAI.
+    fn careful(&self, stream: bool) -> Features {
+        Features {
+            include_usage: stream,
+            ..Features::default()
+        }
+    }
+
+    fn usage_counts_chunks(&self) -> bool {
+        true
+    }
+
+    fn answers(&self, document: &[u8]) -> bool {
+        answers(document)
+    }
+
+    fn event(&self, data: &[u8]) -> Result<EventFacts, JsonError> {
+        scan(data, Shape::Event)
+    }
+
+    fn whole(&self, body: &[u8]) -> Result<EventFacts, JsonError> {
+        scan(body, Shape::Whole)
+    }
+}
 
 /// A document is an answer, even one in which nothing stands yet.
-pub(super) fn answers(document: &[u8]) -> bool {
+fn answers(document: &[u8]) -> bool {
     let mut found = false;
     let mut cursor = Cursor::new(document);
     let walked = cursor.object(|cursor, key| {
@@ -76,7 +154,7 @@ pub(super) fn answers(document: &[u8]) -> bool {
 }
 
 /// Field sets, from the most telling to the most careful.
-pub(super) fn rungs(stream: bool) -> Vec<Features> {
+fn rungs(stream: bool) -> Vec<Features> {
     let set = |ignore_eos, include_usage, continuous_usage| Features {
         ignore_eos,
         include_usage,
@@ -93,14 +171,6 @@ pub(super) fn rungs(stream: bool) -> Vec<Features> {
         set(false, true, false),
         set(false, false, false),
     ]
-}
-
-/// The fields used when nothing is known: plain OpenAI.
-pub(super) fn careful(stream: bool) -> Features {
-    Features {
-        include_usage: stream,
-        ..Features::default()
-    }
 }
 
 fn choices(cursor: &mut Cursor<'_>, shape: Shape, facts: &mut EventFacts) -> Result<(), JsonError> {

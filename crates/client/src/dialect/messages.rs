@@ -7,10 +7,10 @@
 
 use super::Wire;
 use super::choices::{detail, note_unknown, string_if_any};
+use super::of_chat::{Renamed, calls_of, member_of, push_as};
 use crate::answer::facts::{Choice, EventFacts, Usage};
 use crate::answer::parts::parts;
-use crate::encode::Features;
-use crate::encode::write::{push_member, push_name, push_text};
+use crate::encode::write::push_text;
 use crate::json::{Cursor, JsonError, Span};
 use infermeter_core::plan::Endpoint;
 use infermeter_core::record::ChunkKind;
@@ -75,35 +75,24 @@ impl Wire for Messages {
     }
 
     fn push_member(&self, member: &BodyMember, body: &mut Vec<u8>) -> bool {
+        let read = || serde_json::from_str(&member.json).ok();
         let own = match &*member.name {
-            "tools" => serde_json::from_str(&member.json).ok().map(tools),
-            "tool_choice" => serde_json::from_str(&member.json).ok().map(tool_choice),
+            "tools" => read().map(|value| Renamed {
+                name: "tools",
+                value: tools(value),
+            }),
+            "tool_choice" => read().map(|value| Renamed {
+                name: "tool_choice",
+                value: tool_choice(value),
+            }),
             _ => None,
         };
-        match own {
-            None => push_member(body, member),
-            Some(own) => {
-                push_name(body, &member.name);
-                body.extend_from_slice(own.to_string().as_bytes());
-            }
-        }
+        push_as(body, member, own);
         true
     }
 
     fn lengths(&self) -> &'static [&'static str] {
         &["max_tokens"]
-    }
-
-    fn rungs(&self, _: bool) -> Vec<Features> {
-        let ignore_eos = Features {
-            ignore_eos: true,
-            ..Features::default()
-        };
-        vec![ignore_eos, Features::default()]
-    }
-
-    fn careful(&self, _: bool) -> Features {
-        Features::default()
     }
 
     fn event(&self, data: &[u8]) -> Result<EventFacts, JsonError> {
@@ -287,9 +276,7 @@ fn parts_of(message: &Message) -> Option<Vec<Value>> {
         let result = json!({"type": "tool_result", "tool_use_id": id, "content": message.text});
         return Some(vec![result]);
     }
-    let calls = member_of(message, "tool_calls");
-    let calls = calls.as_ref().and_then(Value::as_array);
-    let calls = calls.into_iter().flatten().filter_map(tool_use);
+    let calls = calls_of(message, tool_use);
     let images = message.images.iter().map(|url| image(url));
     let more: Vec<Value> = images.chain(calls).collect();
     if more.is_empty() {
@@ -298,11 +285,6 @@ fn parts_of(message: &Message) -> Option<Vec<Value>> {
     // An empty text is refused.
     let text = (!message.text.is_empty()).then(|| json!({"type": "text", "text": message.text}));
     Some(text.into_iter().chain(more).collect())
-}
-
-fn member_of(message: &Message, name: &str) -> Option<Value> {
-    let member = message.members.iter().find(|m| &*m.name == name)?;
-    serde_json::from_str(&member.json).ok()
 }
 
 fn tool_use(call: &Value) -> Option<Value> {

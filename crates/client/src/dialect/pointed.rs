@@ -179,10 +179,6 @@ impl Wire for Pointed {
         vec![Features::default()]
     }
 
-    fn careful(&self, _: bool) -> Features {
-        Features::default()
-    }
-
     fn is_pointed(&self) -> bool {
         true
     }

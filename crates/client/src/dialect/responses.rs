@@ -7,10 +7,10 @@
 
 use super::Wire;
 use super::choices::{detail, string_if_any};
+use super::of_chat::{Renamed, calls_of, member_of, push_as};
 use crate::answer::facts::{Choice, EventFacts, Usage};
 use crate::answer::parts::parts;
-use crate::encode::Features;
-use crate::encode::write::{push_member, push_name, push_text};
+use crate::encode::write::push_text;
 use crate::json::{Cursor, JsonError, Span, Text};
 use infermeter_core::plan::Endpoint;
 use infermeter_core::record::ChunkKind;
@@ -86,38 +86,26 @@ impl Wire for Responses {
     fn push_member(&self, member: &BodyMember, body: &mut Vec<u8>) -> bool {
         let value = || serde_json::from_str::<Value>(&member.json).ok();
         let own = match &*member.name {
-            "tools" => value().map(|tools| ("tools", flat_list(tools))),
-            "tool_choice" => value().map(|choice| ("tool_choice", flat(choice, "function"))),
-            "response_format" => value().map(|format| {
-                let format = flat(format, "json_schema");
-                ("text", json!({ "format": format }))
+            "tools" => value().map(|tools| Renamed {
+                name: "tools",
+                value: flat_list(tools),
+            }),
+            "tool_choice" => value().map(|choice| Renamed {
+                name: "tool_choice",
+                value: flat(choice, "function"),
+            }),
+            "response_format" => value().map(|format| Renamed {
+                name: "text",
+                value: json!({ "format": flat(format, "json_schema") }),
             }),
             _ => None,
         };
-        match own {
-            None => push_member(body, member),
-            Some((name, own)) => {
-                push_name(body, name);
-                body.extend_from_slice(own.to_string().as_bytes());
-            }
-        }
+        push_as(body, member, own);
         true
     }
 
     fn lengths(&self) -> &'static [&'static str] {
         &["max_output_tokens"]
-    }
-
-    fn rungs(&self, _: bool) -> Vec<Features> {
-        let ignore_eos = Features {
-            ignore_eos: true,
-            ..Features::default()
-        };
-        vec![ignore_eos, Features::default()]
-    }
-
-    fn careful(&self, _: bool) -> Features {
-        Features::default()
     }
 
     fn event(&self, data: &[u8]) -> Result<EventFacts, JsonError> {
@@ -360,11 +348,7 @@ fn push_items(body: &mut Vec<u8>, messages: &[Message]) {
 }
 
 fn items(message: &Message) -> Vec<Value> {
-    let member = |name: &str| {
-        let member = message.members.iter().find(|m| &*m.name == name)?;
-        serde_json::from_str::<Value>(&member.json).ok()
-    };
-    if let Some(id) = member("tool_call_id") {
+    if let Some(id) = member_of(message, "tool_call_id") {
         let result = json!({"type": "function_call_output", "call_id": id, "output": message.text});
         return vec![result];
     }
@@ -372,9 +356,7 @@ fn items(message: &Message) -> Vec<Value> {
         Role::Tool | Role::Function => Role::User,
         role => role,
     };
-    let calls = member("tool_calls");
-    let calls = calls.as_ref().and_then(Value::as_array);
-    let calls = calls.into_iter().flatten().filter_map(call);
+    let calls = calls_of(message, call);
     let said = !message.text.is_empty() || !message.images.is_empty();
     let own = said.then(|| json!({"role": role.as_str(), "content": content(message)}));
     own.into_iter().chain(calls).collect()
