@@ -2,8 +2,8 @@
 //!
 //! Does not correct anything: latencies count from `send_start` with or without the audit.
 
-use crate::population::Population;
 use crate::milliseconds::to_ms;
+use crate::population::Population;
 use crate::token_series::TimedSamples;
 
 /// Departures of the measured requests that were sent.

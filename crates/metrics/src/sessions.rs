@@ -4,8 +4,8 @@
 //! is measured itself; a session with turns that the run ended before has no duration.
 
 use crate::facts::RequestFacts;
-use crate::origin::Origin;
 use crate::milliseconds::to_ms;
+use crate::origin::Origin;
 use crate::request_metric::RequestMetric;
 use infermeter_core::clock::Offset;
 use infermeter_core::record::{Outcome, Reason};
