@@ -10,6 +10,8 @@ mod code;
 mod coverage;
 mod functions;
 mod mask;
+mod paths;
+mod public;
 mod rust_source;
 mod text;
 mod tree;
@@ -63,6 +65,7 @@ pub fn run() -> Result<()> {
         functions::check,
         tuples::check,
         circles::check,
+        public::check,
         book::check,
         coverage::check,
     ] {

@@ -7,6 +7,7 @@
 //! Invariant: a crate without a circle cannot get one again; the others have theirs counted.
 
 use super::Problem;
+use super::paths::paths_at;
 use super::rust_source::RustSource;
 use super::tree::Tree;
 use std::collections::{BTreeMap, BTreeSet};
@@ -156,59 +157,11 @@ fn names(source: &RustSource) -> Vec<Vec<String>> {
             let before = code[..at].chars().next_back();
             let inside = before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':');
             if !inside {
-                expand(&code[at..], &[], &mut found);
+                found.extend(paths_at(&code[at..]));
             }
         }
     }
     found
-}
-
-/// Reads one path or tree of paths; returns the bytes that it takes.
-fn expand(text: &str, before: &[String], found: &mut Vec<Vec<String>>) -> usize {
-    let mut path = before.to_vec();
-    let mut at = 0;
-    loop {
-        let rest = &text[at..];
-        at += rest.len() - rest.trim_start().len();
-        let rest = &text[at..];
-        if rest.starts_with('*') {
-            at += 1;
-            break;
-        }
-        if rest.starts_with('{') {
-            at += 1;
-            loop {
-                at += expand(&text[at..], &path, found);
-                let rest = text[at..].trim_start();
-                at = text.len() - rest.len();
-                match rest.chars().next() {
-                    Some(',') => at += 1,
-                    Some('}') => return at + 1,
-                    _ => return at,
-                }
-            }
-        }
-        let is_word = |c: char| c.is_alphanumeric() || c == '_';
-        let word: String = rest.chars().take_while(|c| is_word(*c)).collect();
-        at += word.len();
-        if !word.is_empty() {
-            path.push(word);
-        }
-        if !text[at..].starts_with("::") {
-            break;
-        }
-        at += 2;
-    }
-    if path.len() > before.len() || path.len() > 1 {
-        found.push(path);
-    }
-    // `as name` and `*` do not matter to who is used.
-    let rest = &text[at..];
-    let end = rest.find([',', '}', ';', '\n']).unwrap_or(0);
-    at + match rest.trim_start().starts_with("as ") {
-        true => end,
-        false => 0,
-    }
 }
 
 #[cfg(test)]
