@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The word for what nobody said.
-pub const UNKNOWN: &str = "unknown";
+pub(crate) const UNKNOWN: &str = "unknown";
 
 /// Values by name; [`UNKNOWN`] where nobody said.
 pub type Known = BTreeMap<Word, String>;

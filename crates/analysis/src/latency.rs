@@ -237,7 +237,7 @@ fn speeds(tpot: &Distribution) -> Percentiles {
 }
 
 /// The cell of 1 / TPOT (tokens per second) from one of TPOT (milliseconds): bounds change places.
-pub fn speed_of(tpot: &Cell) -> Cell {
+pub(crate) fn speed_of(tpot: &Cell) -> Cell {
     let per_second = |ms: f64| if ms > 0.0 { Some(1e3 / ms) } else { None };
     Cell {
         value: tpot.value.and_then(per_second),

@@ -19,7 +19,7 @@ mod fairness;
 mod figure;
 mod fluidity;
 mod latency;
-pub mod limits;
+mod limits;
 mod load;
 mod modes;
 mod objective;
@@ -51,13 +51,13 @@ pub use calibration::{CalibratedLoad, CalibrationSummary, Range};
 pub use checks::{declared, judge};
 pub use class_summary::ClassSummary;
 pub use client::{ClientSummary, Departure, ThreadTotals};
-pub use context::{Context, Known, UNKNOWN};
+pub use context::{Context, Known};
 pub use delivery::BurstyDelivery;
 pub use distribution::{Distribution, Ecdf, Percentiles, Weight};
 pub use fairness::{Fairness, FairnessIndex};
 pub use figure::{Cell, CellGrade, CellMethod, Mean, Share};
 pub use fluidity::{DeadlinesMs, FluidityForm, FluiditySummary};
-pub use latency::{ByOrigin, LatencySummary, speed_of};
+pub use latency::{ByOrigin, LatencySummary};
 pub use load::{Arrivals, LoadSummary, Realised};
 pub use objective::{Goodput, SloLine, SloStatus};
 pub use percentile::Percentile;
@@ -77,10 +77,10 @@ pub use stability::{KeepsUp, QueueSign, ResidenceSummary, StabilitySummary};
 pub use steady::{StartUp, Steadiness, SteadySeries, SteadySummary};
 pub use summary::{Summary, WarmupSummary, summarize, summarize_log};
 pub use throughput::{ItemRate, Rate, ThroughputSummary};
-pub use usage::{RESTS_ON_USAGE, UsageSummary};
+pub use usage::UsageSummary;
 
 /// Nominal coverage of every interval.
-pub const CONFIDENCE: f64 = 0.95;
+pub(crate) const CONFIDENCE: f64 = 0.95;
 
 /// The gravest answer of the objectives, missed before undecided (exit codes 1 and 5); absent without
 /// objectives.

@@ -1,27 +1,27 @@
 //! The verdict's constants, in one table. Beyond an `INVALID` limit the measurement
 //! itself is wrong; beyond a fifth of it the result can be misread.
 
-pub use infermeter_core::finding::QUESTIONABLE_FRACTION;
+pub(crate) use infermeter_core::finding::QUESTIONABLE_FRACTION;
 
 /// Send lag p99 in open loop: invalid beyond max(this, [`SEND_LAG_SHARE_OF_TTFT`] of TTFT p50), ms.
-pub const SEND_LAG_MS: f64 = 5.0;
+pub(crate) const SEND_LAG_MS: f64 = 5.0;
 /// See [`SEND_LAG_MS`].
-pub const SEND_LAG_SHARE_OF_TTFT: f64 = 0.10;
+pub(crate) const SEND_LAG_SHARE_OF_TTFT: f64 = 0.10;
 
 /// Share of chunk instants uncertain by more than max(1 ms, 10 % of the median gap).
-pub const UNCERTAIN_CHUNKS: f64 = 0.05;
+pub(crate) const UNCERTAIN_CHUNKS: f64 = 0.05;
 
 /// Share of the measured requests not sent inside the window.
-pub const UNDELIVERED: f64 = 0.05;
+pub(crate) const UNDELIVERED: f64 = 0.05;
 
 /// Share of the measured requests that failed.
-pub const FAILED: f64 = 0.10;
+pub(crate) const FAILED: f64 = 0.10;
 
 /// Share of the window for which the server could not be reached: invalid. The figures are then about
 /// another length and another load than those asked for.
-pub const UNREACHABLE: f64 = 0.10;
+pub(crate) const UNREACHABLE: f64 = 0.10;
 /// Time inside the window for which it could not be reached: questionable, ns. From here on a freeze is one.
-pub const UNREACHABLE_NS: i64 = 250_000_000;
+pub(crate) const UNREACHABLE_NS: i64 = 250_000_000;
 
 /// Share of output lengths that are not the one asked for: questionable.
 pub const LENGTH_NOT_OBEYED: f64 = 0.01;
@@ -30,193 +30,193 @@ pub const LENGTH_NOT_OBEYED: f64 = 0.01;
 pub const EMPTY_ANSWERS: f64 = LENGTH_NOT_OBEYED;
 
 /// Share of answers whose token counts disagree: questionable; any below it is a note.
-pub const TOKENS_DISAGREE: f64 = 0.01;
+pub(crate) const TOKENS_DISAGREE: f64 = 0.01;
 
 /// Prompt tokens beyond those asked for that a chat template explains; more is questionable.
 /// The templates of Llama 3, Qwen 3 and gpt-oss add 15 to 75.
-pub const CHAT_OVERHEAD_TOKENS: i64 = 128;
+pub(crate) const CHAT_OVERHEAD_TOKENS: i64 = 128;
 /// Prompt tokens beyond those asked for on the completions endpoint: one for the start token.
-pub const COMPLETIONS_OVERHEAD_TOKENS: i64 = 1;
+pub(crate) const COMPLETIONS_OVERHEAD_TOKENS: i64 = 1;
 /// Prompt tokens beyond those asked for around each text to embed: a start and an end, as BERT has them.
-pub const INPUT_OVERHEAD_TOKENS: i64 = 2;
+pub(crate) const INPUT_OVERHEAD_TOKENS: i64 = 2;
 
 /// Share of a dataset's prompts whose difference belongs to no form of prompt: questionable. A form
 /// that one or two texts have is not told from a wrong count.
-pub const FORMLESS_PROMPTS: f64 = 0.05;
+pub(crate) const FORMLESS_PROMPTS: f64 = 0.05;
 
 /// Turns of a trace due later than in the trace, p99, ms: questionable beyond this
-pub const SLIP_MS: f64 = 1_000.0;
+pub(crate) const SLIP_MS: f64 = 1_000.0;
 /// and this share of the window.
-pub const SLIP_SHARE: f64 = 0.01;
+pub(crate) const SLIP_SHARE: f64 = 0.01;
 
 /// Share of answers whose usage the text contradicts: questionable. Single ones are odd texts.
 pub const USAGE_IMPLAUSIBLE: f64 = 0.05;
 /// Share of streams whose chunks come twice: questionable.
-pub const DUPLICATED: f64 = 0.01;
+pub(crate) const DUPLICATED: f64 = 0.01;
 
 /// Chunks of a burst, at least: drafts of one or two tokens are accepted almost every time, and alike.
-pub const BURSTY_SIZE: u32 = 3;
+pub(crate) const BURSTY_SIZE: u32 = 3;
 /// Share of the bursts, and of the streams' periods, that have to be alike for a clock to be behind them: of
 /// drafts that are accepted or not by chance, three in five are.
-pub const RELEASES_ALIKE: f64 = 0.8;
+pub(crate) const RELEASES_ALIKE: f64 = 0.8;
 /// Share of the streams that come in bursts, at least.
-pub const BURSTY_STREAMS: f64 = 0.5;
+pub(crate) const BURSTY_STREAMS: f64 = 0.5;
 
 /// Requests without whose number nothing is suspected of their medians.
-pub const CACHE_SUSPECTED_REQUESTS: usize = 20;
+pub(crate) const CACHE_SUSPECTED_REQUESTS: usize = 20;
 /// Time per token that no model has (10,000 tokens a second for one user), milliseconds.
-pub const REPLAYED_TPOT_MS: f64 = 0.1;
+pub(crate) const REPLAYED_TPOT_MS: f64 = 0.1;
 /// TTFT below which a stream without gaps was ready, milliseconds; above it something has held the answer back to
 /// its end, which took at least that long.
-pub const REPLAYED_TTFT_MS: f64 = 20.0;
+pub(crate) const REPLAYED_TTFT_MS: f64 = 20.0;
 
 /// Share of prompt tokens from the server's prefix cache: questionable.
-pub const CACHED_PROMPT: f64 = 0.01;
+pub(crate) const CACHED_PROMPT: f64 = 0.01;
 
 /// Share of responses with one of the program's stamps: a note up to here, then questionable.
-pub const PROGRAM_STAMPED: f64 = 0.01;
+pub(crate) const PROGRAM_STAMPED: f64 = 0.01;
 
 /// Share of measured requests that opened a connection: a note.
-pub const NEW_CONNECTIONS_NOTE: f64 = 0.01;
+pub(crate) const NEW_CONNECTIONS_NOTE: f64 = 0.01;
 /// The same: questionable.
-pub const NEW_CONNECTIONS_WARNING: f64 = 0.05;
+pub(crate) const NEW_CONNECTIONS_WARNING: f64 = 0.05;
 
 /// Opening a connection below this share of the TTFT p50 changes nothing that is worth telling.
-pub const CONNECTING_SHARE_OF_TTFT: f64 = 0.01;
+pub(crate) const CONNECTING_SHARE_OF_TTFT: f64 = 0.01;
 
 /// Jump of the real-time clock during the run, ms: a note.
-pub const CLOCK_STEP_MS: f64 = 1.0;
+pub(crate) const CLOCK_STEP_MS: f64 = 1.0;
 
 /// Disorder of instants of different clocks (kernel stamps against the program's) that the
 /// conversion explains, ns.
-pub const STAMP_SLACK_NS: i64 = 1_000_000;
+pub(crate) const STAMP_SLACK_NS: i64 = 1_000_000;
 
 /// Measured windows up to this long have a short default warm-up, seconds (measurement.md).
-pub const SHORT_WINDOW_S: f64 = 60.0;
+pub(crate) const SHORT_WINDOW_S: f64 = 60.0;
 
 /// Share of the time that the client's threads waited for a core: worth telling beyond this.
-pub const RUN_QUEUE_WAIT: f64 = 0.01;
+pub(crate) const RUN_QUEUE_WAIT: f64 = 0.01;
 /// The same: questionable. One send in twenty then meets a thread that cannot run, and that is where
 /// a p95 begins.
-pub const RUN_QUEUE_WAIT_MUCH: f64 = 0.05;
+pub(crate) const RUN_QUEUE_WAIT_MUCH: f64 = 0.05;
 
 /// A thread of the client that stood still for this long, nanoseconds, makes a run invalid: that is the
 /// scale of the latencies themselves. Shorter gaps (from [`infermeter_core::gap::GAP_NS`] on, the
 /// shortest that a tail would show) make it questionable.
-pub const STOOD_STILL_LONG_NS: i64 = 1_000_000_000;
+pub(crate) const STOOD_STILL_LONG_NS: i64 = 1_000_000_000;
 /// The same of all gaps of a thread, over the window: p99 is then what came of them.
-pub const STOOD_STILL_SHARE: f64 = 0.01;
+pub(crate) const STOOD_STILL_SHARE: f64 = 0.01;
 
 /// CPU time of a client thread over wall time: questionable. A single server at this load makes its
 /// customers wait ten times their service on average (M/M/1).
-pub const CLIENT_BUSY: f64 = 0.9;
+pub(crate) const CLIENT_BUSY: f64 = 0.9;
 
 /// Share of a slot's cycle that the client itself takes, between an answer's last byte and the next
 /// send, at the medians: invalid. The throughput of a closed loop is too low by that share.
-pub const SLOT_LAG: f64 = 0.05;
+pub(crate) const SLOT_LAG: f64 = 0.05;
 
 /// Seconds for which Linux holds the port of a closed connection (TIME_WAIT).
-pub const PORT_HELD_S: f64 = 60.0;
+pub(crate) const PORT_HELD_S: f64 = 60.0;
 /// Share of the local ports held by closed connections: questionable. Looking for a free one takes
 /// longer the fewer there are.
-pub const PORTS_IN_USE: f64 = 0.5;
+pub(crate) const PORTS_IN_USE: f64 = 0.5;
 
 /// The bound up to whose proven load a client counts as calibrated, us: one of the certificate's.
-pub const CALIBRATED_BOUND_US: f64 = infermeter_core::certificate::BOUNDS_US[1];
+pub(crate) const CALIBRATED_BOUND_US: f64 = infermeter_core::certificate::BOUNDS_US[1];
 
 /// An input-length band (a factor of two) with at least this share of the measured requests has
 /// to occur in the warm-up, too.
-pub const BAND_SHARE: f64 = 0.05;
+pub(crate) const BAND_SHARE: f64 = 0.05;
 
 /// Mean tokens of a chunk beyond which the gap between chunks is not the time per token. Below, the two
 /// differ by less than half a per cent, and the mean prints as 1.00.
-pub const TOKENS_PER_CHUNK: f64 = 1.005;
+pub(crate) const TOKENS_PER_CHUNK: f64 = 1.005;
 
 /// p99 of one class beyond this many times that of another: a mixed p99 describes neither.
-pub const CLASSES_DIFFER: f64 = 2.0;
+pub(crate) const CLASSES_DIFFER: f64 = 2.0;
 
 /// Window of one load that is worth telling below this, seconds.
-pub const SHORTEST_LEVEL_S: f64 = infermeter_stats::SHORTEST_LEVEL_S;
+pub(crate) const SHORTEST_LEVEL_S: f64 = infermeter_stats::SHORTEST_LEVEL_S;
 
 /// The drain's last requests ran on an emptying server if it went on without load for this share of
 /// the E2E p50.
-pub const DRAIN_SHARE_OF_E2E: f64 = 0.1;
+pub(crate) const DRAIN_SHARE_OF_E2E: f64 = 0.1;
 
 /// p99 / p50 worth telling.
 pub const TAIL_RATIO: f64 = infermeter_stats::HEAVY_TAIL;
 
 /// Share of the wrong guesses of a request's mode that knowing its band takes away: then the key
 /// explains the modes.
-pub const MODES_EXPLAINED: f64 = 0.8;
+pub(crate) const MODES_EXPLAINED: f64 = 0.8;
 
 /// Bands of such a key that a finding lists.
-pub const MODES_BANDS: usize = 6;
+pub(crate) const MODES_BANDS: usize = 6;
 
 /// Gaps beyond a percentile of the token-position curve, below which it has no value.
-pub const POSITION_TAIL: usize = 10;
+pub(crate) const POSITION_TAIL: usize = 10;
 /// A drift or a difference of halves below this, relative, does not matter (statistics.md has the
 /// same for a start-up).
-pub const DRIFT_RELATIVE: f64 = infermeter_stats::TRANSIENT_RELATIVE;
+pub(crate) const DRIFT_RELATIVE: f64 = infermeter_stats::TRANSIENT_RELATIVE;
 
 /// A change is the workload's where the output tokens asked for moved the same way by this share of
 /// it: random arrivals and lengths move every series, queues more than in proportion.
-pub const EXPLAINED_SHARE: f64 = 0.5;
+pub(crate) const EXPLAINED_SHARE: f64 = 0.5;
 
 /// The same for TPOT, which moves less than in proportion to the load while the server keeps up.
-pub const TPOT_EXPLAINED_SHARE: f64 = 1.0;
+pub(crate) const TPOT_EXPLAINED_SHARE: f64 = 1.0;
 
 /// Time per output token of the window's last third over that of its first: a slow-down beyond this.
 /// Batches that grow and shrink by chance move it by a tenth.
-pub const SLOWER: f64 = 1.25;
+pub(crate) const SLOWER: f64 = 1.25;
 /// Streams that decode beside one another explain this much of it, per relative increase of their number:
 /// with every stream of a batch costing as much as the weights do, half (a step is a + b n).
-pub const SLOWER_PER_STREAM: f64 = 0.5;
+pub(crate) const SLOWER_PER_STREAM: f64 = 0.5;
 /// Share of the first third's arrivals that an open loop may leave behind for the server to have kept up
 /// in it: the number in flight varies by its square root.
-pub const KEPT_UP: f64 = 0.15;
+pub(crate) const KEPT_UP: f64 = 0.15;
 
 /// A window of this length, seconds, ought to tell whether it was steady.
-pub const STEADY_EXPECTED_S: f64 = 300.0;
+pub(crate) const STEADY_EXPECTED_S: f64 = 300.0;
 
 /// TTFT of the window's first requests beyond so many times the p99 of its second half, for prompts as
 /// long or longer: a cold start.
-pub const COLD_RATIO: f64 = 3.0;
+pub(crate) const COLD_RATIO: f64 = 3.0;
 /// Such prompts in that half, at least: of so many independent exponential latencies none is beyond
 /// three times the largest but in 2 of 10,000 runs.
-pub const COLD_MIN_LATER: usize = 30;
+pub(crate) const COLD_MIN_LATER: usize = 30;
 
 /// Time of a repeated prompt over that of a fresh one: a cache below this, where the interval
 /// excludes 1.
-pub const RESPONSE_CACHE: f64 = 0.9;
+pub(crate) const RESPONSE_CACHE: f64 = 0.9;
 
 /// Share of the measured requests with the text of an earlier one: questionable.
-pub const REPEATED_TEXTS: f64 = 0.05;
+pub(crate) const REPEATED_TEXTS: f64 = 0.05;
 
 /// Warm-up of figures to publish, seconds.
-pub const PUBLICATION_WARMUP_S: f64 = 30.0;
+pub(crate) const PUBLICATION_WARMUP_S: f64 = 30.0;
 /// The same, requests.
-pub const PUBLICATION_WARMUP_REQUESTS: u64 = 50;
+pub(crate) const PUBLICATION_WARMUP_REQUESTS: u64 = 50;
 
 /// Readings of the server's gauges inside the window, without which their means have no standard error
 /// and nothing is compared with them.
-pub const SERVER_READINGS: usize = 20;
+pub(crate) const SERVER_READINGS: usize = 20;
 /// Readings of its waiting gauge in the last third of the window that tell whether its queue emptied.
-pub const WAITING_READINGS: usize = 5;
+pub(crate) const WAITING_READINGS: usize = 5;
 /// Shorter windows are too short for counters that are read at their edges, seconds.
-pub const COUNTED_WINDOW_S: f64 = 5.0;
+pub(crate) const COUNTED_WINDOW_S: f64 = 5.0;
 /// Share of a request's time, in seconds, that the client sees and the engine's gauges may not: its
 /// step, in which gauges stand still, and the front end before and behind it.
-pub const FRONT_END_S: f64 = 0.05;
+pub(crate) const FRONT_END_S: f64 = 0.05;
 /// Server's and client's requests may differ by this share of the client's: less does not matter.
-pub const LITTLE_RELATIVE: f64 = 0.05;
+pub(crate) const LITTLE_RELATIVE: f64 = 0.05;
 /// Significance level of their difference: those of the other tests on ten batch means.
-pub const LITTLE_ALPHA: f64 = infermeter_stats::DRIFT_ALPHA;
+pub(crate) const LITTLE_ALPHA: f64 = infermeter_stats::DRIFT_ALPHA;
 /// Share of the chunks with the instant of the chunk before: beyond it, what a chunk carries is what
 /// the way has put together.
-pub const COALESCED_CHUNKS: f64 = 0.05;
+pub(crate) const COALESCED_CHUNKS: f64 = 0.05;
 
 /// Relative difference of two ways to the requests in flight: algebra, so only rounding is allowed.
-pub const RESIDENCE_TOLERANCE: f64 = 1e-9;
+pub(crate) const RESIDENCE_TOLERANCE: f64 = 1e-9;
 
 /// Most points of a distribution function.
 pub(crate) const ECDF_POINTS: usize = 100;

@@ -15,7 +15,7 @@ pub struct Percentile(Quantile);
 
 impl Percentile {
     /// Those of every table.
-    pub const DEFAULT: [Self; 5] = [
+    pub(crate) const DEFAULT: [Self; 5] = [
         Self(Quantile::P50),
         Self(Quantile::P90),
         Self(Quantile::P95),

@@ -11,7 +11,7 @@ use infermeter_metrics::usage_evidence::{TextCount, UsageEvidence, usage_evidenc
 use serde::{Deserialize, Serialize};
 
 /// Figures that divide by the server's usage, by their names in the summary.
-pub const RESTS_ON_USAGE: [&str; 5] = [
+pub(crate) const RESTS_ON_USAGE: [&str; 5] = [
     "tpot",
     "tpot_after_first_chunk",
     "ntpot",

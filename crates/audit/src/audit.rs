@@ -14,7 +14,7 @@ use serde::Serialize;
 pub const FORMAT_VERSION: u32 = 1;
 
 /// Coverage below which a dimension gets no grade.
-pub const GRADED_COVERAGE: f64 = 0.5;
+pub(crate) const GRADED_COVERAGE: f64 = 0.5;
 
 /// Results that belong together: a file, a directory, one side of a comparison.
 #[derive(Debug, Clone, PartialEq)]

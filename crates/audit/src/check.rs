@@ -6,7 +6,7 @@ pub use infermeter_core::finding::{Dimension, Scope};
 
 /// What a check answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// The anti-pattern is not there.
     Pass,
     /// It is; the figures behind that.

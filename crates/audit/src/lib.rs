@@ -19,15 +19,15 @@ pub mod fuzzing;
 pub mod import;
 mod json;
 mod lenient;
-pub mod limits;
+mod limits;
 mod number;
 mod shape;
 
 pub use audit::{
-    Audit, DimensionScore, FORMAT_VERSION, FormatTranslations, GRADED_COVERAGE, Kind, Outcome,
-    Side, Source, Translated, audit,
+    Audit, DimensionScore, FORMAT_VERSION, FormatTranslations, Kind, Outcome, Side, Source,
+    Translated, audit,
 };
-pub use check::{Answer, Dimension, Scope};
+pub use check::{Dimension, Scope};
 pub use format::Format;
 
 /// All checks, in the order of the checklist.

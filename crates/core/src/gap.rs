@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub const GAP_NS: i64 = 100_000_000;
 
 /// Gaps of one thread that are kept with instant and cause: more than that is one finding anyway.
-pub const MAX_LISTED: usize = 64;
+pub(crate) const MAX_LISTED: usize = 64;
 
 /// What most of a gap went into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -18,7 +18,7 @@ pub use endpoint::{Api, Endpoint, Input, Members, Output};
 pub use items::{EncodingFormat, ItemCounts, MAX_ITEMS};
 pub use keys::Plan;
 pub use kinds::{AdapterWeight, ImageSpec, KindWeight, RequestKind, SamplingValue};
-pub use prefix::{MAX_PREFIXES, MAX_ROTATIONS, PrefixMode};
+pub use prefix::PrefixMode;
 pub use profile::{After, BurstPhases, Level, MAX_RATE, Point, RateProfile, Stretch};
 pub use server_metrics::{ServerMetrics, ServerMetricsError};
 pub use sessions::{History, MAX_TURNS, OnFailure, Sessions, SessionsError, Wait};

@@ -122,20 +122,3 @@ pub struct RunLog {
     /// One record per scheduled request, in id order.
     pub records: Vec<RequestRecord>,
 }
-
-impl RunManifest {
-    /// The part of each client: at least one, once the run has ended.
-    pub fn client_runs(&self) -> Vec<ClientRun> {
-        let only = || {
-            Some(ClientRun {
-                slice: self.schedule.map(|s| s.slice).unwrap_or_default(),
-                progress: self.progress.clone()?,
-                health: self.client_health.clone()?,
-            })
-        };
-        match self.clients.is_empty() {
-            true => only().into_iter().collect(),
-            false => self.clients.clone(),
-        }
-    }
-}

@@ -27,7 +27,7 @@ pub mod readings;
 pub mod receive;
 pub mod releases;
 pub mod request_metric;
-pub mod request_stalls;
+mod request_stalls;
 pub mod samples;
 pub mod seconds;
 pub mod sessions;

@@ -120,7 +120,7 @@ impl Throughput {
     }
 
     /// Adds what another one over the same window has counted.
-    pub fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         self.output_tokens.merge(&other.output_tokens);
         self.prompt_tokens.merge(&other.prompt_tokens);
         self.requests.merge(&other.requests);

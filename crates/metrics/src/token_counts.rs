@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 /// An output length or a sum of chunks agrees up to this many tokens (the invisible end token) or
 /// [`AGREEMENT_SHARE`].
-pub const AGREEMENT_TOKENS: u64 = 1;
+pub(crate) const AGREEMENT_TOKENS: u64 = 1;
 /// See [`AGREEMENT_TOKENS`].
-pub const AGREEMENT_SHARE: f64 = 0.01;
+pub(crate) const AGREEMENT_SHARE: f64 = 0.01;
 
 /// Token counts of the completed measured requests.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

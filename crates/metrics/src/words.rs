@@ -8,7 +8,7 @@ use infermeter_core::record::{Outcome, RequestRecord};
 use std::collections::BTreeMap;
 
 /// Words told apart.
-pub const MOST_WORDS: usize = 8;
+pub(crate) const MOST_WORDS: usize = 8;
 
 /// How many answers said each word.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

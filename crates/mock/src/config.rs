@@ -261,7 +261,7 @@ impl Config {
     }
 
     /// Longest prompt plus answer, tokens.
-    pub fn model_len(&self) -> u32 {
+    pub(crate) fn model_len(&self) -> u32 {
         self.max_model_len.unwrap_or(self.preset.max_model_len)
     }
 

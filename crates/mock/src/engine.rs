@@ -29,9 +29,10 @@ mod reconfigure;
 mod sequence;
 mod speculation;
 
-pub use check::{MAX_KV_BLOCKS, ParamsError};
+pub use check::ParamsError;
 pub use counters::EngineCounters;
-pub use events::{Emission, EngineEvent, EngineState, Finish, QueueFull, SequenceId, StepReport};
+pub use events::{Emission, EngineState, Finish, SequenceId, StepReport};
+pub(crate) use events::{EngineEvent, QueueFull};
 pub use fleet::Fleet;
 pub use gauges::{Gauge, Gauges};
 pub use params::{
@@ -50,7 +51,7 @@ use sequence::{Sequences, Slot};
 /// A caller of [`Engine::step`] who is later than this has lost the time: the engine goes on from
 /// the call. Long enough for any preemption, short enough that an overloaded host slows the
 /// streams down instead of letting arrivals wait ever longer.
-pub const MAX_LAG_NS: i64 = 200_000_000;
+pub(crate) const MAX_LAG_NS: i64 = 200_000_000;
 
 /// The engine.
 #[derive(Debug)]
@@ -85,7 +86,7 @@ impl Engine {
     }
 
     /// An idle engine that begins to load at `start_ns`.
-    pub fn starting(params: EngineParams, start_ns: i64) -> Self {
+    pub(crate) fn starting(params: EngineParams, start_ns: i64) -> Self {
         Self {
             replica: 0,
             sequences: Sequences::default(),
@@ -114,7 +115,7 @@ impl Engine {
     }
 
     /// A request arrives at `now_ns`. While the engine loads or is away it waits.
-    pub fn arrive(&mut self, now_ns: i64, request: EngineRequest) -> Result<(), QueueFull> {
+    pub(crate) fn arrive(&mut self, now_ns: i64, request: EngineRequest) -> Result<(), QueueFull> {
         let waiting = self.waiting.len();
         if self
             .params
@@ -144,14 +145,14 @@ impl Engine {
     }
 
     /// Moves what happened since the last call to `events`, in order. Without calls they pile up.
-    pub fn take_events(&mut self, events: &mut Vec<EngineEvent>) {
+    pub(crate) fn take_events(&mut self, events: &mut Vec<EngineEvent>) {
         events.append(&mut self.events);
     }
 
     /// Gives a sequence up; false where `id` is not live. It emits nothing more; its slot and
     /// blocks are free from the end of the step in progress on, as in an engine that handles aborts
     /// between steps.
-    pub fn cancel(&mut self, id: SequenceId) -> bool {
+    pub(crate) fn cancel(&mut self, id: SequenceId) -> bool {
         let Some(sequence) = self.sequences.give_up(id) else {
             return false;
         };
@@ -164,7 +165,7 @@ impl Engine {
 
     /// When [`Engine::step`] is to be called: the end of the step in progress, or the instant at
     /// which the engine is ready for what waits. `None` while idle.
-    pub fn next_deadline(&self) -> Option<i64> {
+    pub(crate) fn next_deadline(&self) -> Option<i64> {
         self.step_end_ns.or(self.wake_ns)
     }
 

@@ -23,7 +23,7 @@ pub struct LinkParams {
 
 impl LinkParams {
     /// Whether bytes pass as if there were no link.
-    pub fn is_off(&self) -> bool {
+    pub(crate) fn is_off(&self) -> bool {
         self.delay_ns == 0 && self.jitter_ns == 0 && self.bytes_per_second.is_none()
     }
 }

@@ -168,7 +168,7 @@ impl Settings {
     }
 
     /// From a JSON object of names and values.
-    pub fn from_json(bytes: &[u8]) -> Result<Self, SettingError> {
+    pub(crate) fn from_json(bytes: &[u8]) -> Result<Self, SettingError> {
         let map: Map<String, Value> = serde_json::from_slice(bytes)
             .map_err(|error| SettingError::NoObject(inert(&error.to_string(), 200)))?;
         Self::from_map(map)
@@ -189,7 +189,7 @@ impl Settings {
     }
 
     /// The settings given, as a JSON object in the order of the table.
-    pub fn to_map(&self) -> Map<String, Value> {
+    pub(crate) fn to_map(&self) -> Map<String, Value> {
         let mut map = self.to_full_map();
         map.retain(|_, value| !value.is_null());
         map
@@ -205,7 +205,7 @@ impl Settings {
     }
 
     /// Refuses what only a start can make.
-    pub fn check_live(&self) -> Result<(), SettingError> {
+    pub(crate) fn check_live(&self) -> Result<(), SettingError> {
         let given = self.to_map();
         let fixed = SETTINGS
             .iter()

@@ -64,11 +64,6 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Mean cost of writing one token in a burst (rendering, clock and system call), nanoseconds.
-    pub fn ns_per_token_written(&self) -> Option<f64> {
-        (self.tokens > 0).then(|| self.burst_ns.sum as f64 / self.tokens as f64)
-    }
-
     pub(crate) fn count_end(&mut self, end: RequestEnd) {
         let counter = match end {
             RequestEnd::Finished => &mut self.finished,

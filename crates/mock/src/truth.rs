@@ -248,7 +248,7 @@ pub struct TruthSummary {
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum TruthLine {
+pub(crate) enum TruthLine {
     /// The first.
     Header(TruthHeader),
     /// A request.

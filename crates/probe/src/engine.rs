@@ -10,7 +10,7 @@ use infermeter_core::text::inert;
 use names::{ENGINES, OWNERS, PAGES, PROXIES, PROXY_HEADERS, named};
 use serde_json::Value;
 
-pub use names::SIMULATOR;
+pub(crate) use names::SIMULATOR;
 
 /// Longest text kept of what was said, bytes.
 const MAX_SAID: usize = 120;
@@ -39,7 +39,7 @@ fn of_proxy(source: &str, said: &str, proxy: &str) -> Evidence {
 }
 
 /// The facts that these words make.
-pub fn facts_of(evidence: Vec<Evidence>) -> EngineFacts {
+pub(crate) fn facts_of(evidence: Vec<Evidence>) -> EngineFacts {
     let mut facts = EngineFacts::default();
     for word in evidence {
         if facts.evidence.contains(&word) {
@@ -61,7 +61,7 @@ pub fn facts_of(evidence: Vec<Evidence>) -> EngineFacts {
 }
 
 /// What the header fields of an answer say.
-pub fn of_fields(fields: &[(String, String)]) -> Vec<Evidence> {
+pub(crate) fn of_fields(fields: &[(String, String)]) -> Vec<Evidence> {
     let mut found = Vec::new();
     for (name, value) in fields {
         let source = format!("`{name}` header");
@@ -84,14 +84,14 @@ pub fn of_fields(fields: &[(String, String)]) -> Vec<Evidence> {
 }
 
 /// What `owned_by` of a model says: engines put their own names there.
-pub fn of_owner(owner: &str) -> Option<Evidence> {
+pub(crate) fn of_owner(owner: &str) -> Option<Evidence> {
     let is = |(known, _): &&(&str, &str)| owner.eq_ignore_ascii_case(known);
     let (_, engine) = OWNERS.iter().find(is)?;
     Some(of_engine("`owned_by` of /v1/models", owner, engine))
 }
 
 /// What `system_fingerprint` of an answer says.
-pub fn of_fingerprint(said: &str) -> Option<Evidence> {
+pub(crate) fn of_fingerprint(said: &str) -> Option<Evidence> {
     const SOURCE: &str = "`system_fingerprint`";
     if let Some(engine) = named(said, &ENGINES) {
         return Some(of_engine(SOURCE, said, engine));
@@ -117,7 +117,7 @@ pub fn of_fingerprint(said: &str) -> Option<Evidence> {
 }
 
 /// What the names of the series on a metrics page say.
-pub fn of_page(page: &str) -> Vec<Evidence> {
+pub(crate) fn of_page(page: &str) -> Vec<Evidence> {
     let has = |begin: &str| page.lines().any(|line| line.starts_with(begin));
     let mut found = Vec::new();
     for (begin, engine, proxy) in PAGES {
@@ -135,7 +135,7 @@ pub fn of_page(page: &str) -> Vec<Evidence> {
 }
 
 /// What the answer to `GET path` says, where it is JSON that an engine gives there.
-pub fn of_question(path: &str, body: &[u8]) -> Option<Evidence> {
+pub(crate) fn of_question(path: &str, body: &[u8]) -> Option<Evidence> {
     let value: Value = serde_json::from_slice(body).ok()?;
     let text = |name: &str| value.get(name).and_then(Value::as_str);
     let has = |name: &str| value.get(name).is_some();
@@ -167,7 +167,7 @@ fn is_tgi(router: &str) -> bool {
 
 /// The questions that are worth asking, given what is known: an engine's own place for its version,
 /// and those of all while none is named.
-pub fn questions(facts: &EngineFacts) -> &'static [&'static str] {
+pub(crate) fn questions(facts: &EngineFacts) -> &'static [&'static str] {
     let names: Vec<&str> = facts.names.iter().map(String::as_str).collect();
     match (names.as_slice(), &facts.version) {
         ([_, ..], Some(_)) => &[],

@@ -263,7 +263,7 @@ pub fn try_all(
 }
 
 /// The names of the fields, for messages.
-pub fn name(features: Features) -> String {
+pub(crate) fn name(features: Features) -> String {
     let fields = [
         (features.ignore_eos, "ignore_eos"),
         (features.include_usage, "include_usage"),

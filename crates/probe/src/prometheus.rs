@@ -11,7 +11,7 @@ const LINE_LIMIT: usize = 64 << 10;
 
 /// One sample of a page.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sample<'a> {
+pub(crate) struct Sample<'a> {
     /// The metric's name.
     pub name: &'a str,
     /// What stands between the braces; empty without any.
@@ -21,14 +21,14 @@ pub struct Sample<'a> {
 }
 
 /// The samples of a page, in its order.
-pub fn samples(page: &str) -> impl Iterator<Item = Sample<'_>> {
+pub(crate) fn samples(page: &str) -> impl Iterator<Item = Sample<'_>> {
     let whole = page.rfind('\n').map_or("", |end| &page[..end]);
     whole.split('\n').filter_map(sample)
 }
 
 impl<'a> Sample<'a> {
     /// Bytes between its braces.
-    pub fn label_bytes(&self) -> usize {
+    pub(crate) fn label_bytes(&self) -> usize {
         self.labels.len()
     }
 

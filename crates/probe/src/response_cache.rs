@@ -14,7 +14,7 @@ use infermeter_core::request::{RequestContent, RequestSpec};
 use serde_json::Value;
 
 /// Pairs: enough for an exact test at 0.0005.
-pub const PAIRS: usize = 12;
+pub(crate) const PAIRS: usize = 12;
 
 /// Prompts that the trial needs: one that is repeated, one that warms the server up, and a fresh one
 /// for each pair.

@@ -171,7 +171,7 @@ const SERIES: [Series; 23] = [
 ];
 
 /// The engine that a page is of, and its figures; `None` where no series is known.
-pub fn figures(page: &str) -> Option<(ServerEngine, ServerFigures)> {
+pub(crate) fn figures(page: &str) -> Option<(ServerEngine, ServerFigures)> {
     let page = head(page);
     let mut gathered: BTreeMap<(usize, usize), Gathered> = BTreeMap::new();
     for sample in samples(page).take(SAMPLES_LIMIT) {

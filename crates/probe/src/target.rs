@@ -108,7 +108,7 @@ impl Control {
     }
 
     /// The id for the next request.
-    pub fn next_id(&self) -> String {
+    pub(crate) fn next_id(&self) -> String {
         format!("{}-probe-{}", self.run_id, self.log.len())
     }
 
@@ -218,7 +218,7 @@ impl Control {
     }
 
     /// Adds what came of the last request to the log.
-    pub fn conclude(&mut self, result: &str) {
+    pub(crate) fn conclude(&mut self, result: &str) {
         if let Some(last) = self.log.last_mut() {
             last.result = format!("{}: {}", last.result, inert(result, 300));
         }

@@ -36,7 +36,7 @@ mod tests;
 pub const JOURNAL_FILE: &str = "requests.journal";
 
 /// Version of the journal's format.
-pub const JOURNAL_VERSION: u32 = 2;
+pub(crate) const JOURNAL_VERSION: u32 = 2;
 
 const MAGIC: [u8; 8] = *b"imjourn\n";
 pub(crate) const HEADER_BYTES: usize = 12;

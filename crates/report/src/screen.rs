@@ -33,7 +33,7 @@ pub(crate) enum Role {
 
 impl Screen {
     /// Columns below which nothing is laid out any more.
-    pub const LEAST: usize = 40;
+    pub(crate) const LEAST: usize = 40;
 
     /// Columns beyond which prose is hard to read; tables use all there are.
     const PROSE: usize = 120;

@@ -8,7 +8,7 @@ use infermeter_core::schedule::{ClosedSchedule, Slice};
 use infermeter_core::units::Span;
 
 /// Most slots.
-pub const MAX_SLOTS: u32 = 1_000_000;
+pub(crate) const MAX_SLOTS: u32 = 1_000_000;
 
 /// Stands for "no upper limit" of the warm-up: 73 years, which can be added to any instant of a
 /// run without overflow.

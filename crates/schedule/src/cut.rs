@@ -11,7 +11,7 @@ use infermeter_core::schedule::{ArrivalIds, OpenSchedule, Slice};
 use infermeter_core::units::Span;
 
 /// Most arrivals in warm-up and measured window together (8 bytes each).
-pub const MAX_ARRIVALS: usize = 50_000_000;
+pub(crate) const MAX_ARRIVALS: usize = 50_000_000;
 
 /// Most drain arrivals kept (16 MB): the load then ends early, which only matters when measured
 /// requests are still running that long after the window at such a rate.

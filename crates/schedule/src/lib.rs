@@ -21,8 +21,8 @@ mod warmup;
 mod weibull;
 
 pub use arrivals::Arrivals;
-pub use closed::{ClosedParams, MAX_SLOTS, closed_schedule};
-pub use cut::{MAX_ARRIVALS, MAX_DRAIN_ARRIVALS};
+pub use closed::{ClosedParams, closed_schedule};
+pub use cut::MAX_DRAIN_ARRIVALS;
 pub use error::ScheduleError;
 pub use open::{OpenParams, Rate, open_schedule};
 pub use renewal::ArrivalProcess;

@@ -304,7 +304,7 @@ impl BlockPoint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::blocks::block_quantile_estimates;
+    use crate::blocks::BlockSeries;
     use crate::rank_table::RankValues;
     use proptest::prelude::{prop_assert_eq, proptest};
 
@@ -367,7 +367,9 @@ mod tests {
             let at_ns: Vec<i64> = small.iter().map(|(_, at)| at - 700).collect();
             let failed = values.len().saturating_sub(failures);
             values[failed..].fill(f64::INFINITY);
-            let held = block_quantile_estimates(&values, &at_ns, scale, &quantiles(), LEVEL);
+            let series = BlockSeries::new(&values, &at_ns, scale).unwrap();
+            let held: Result<Vec<_>, _> =
+                quantiles().iter().map(|q| series.estimate(*q, LEVEL)).collect();
             prop_assert_eq!(by_readings(&values, &at_ns, scale), held.unwrap());
         }
     }

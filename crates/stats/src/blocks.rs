@@ -189,21 +189,3 @@ pub fn block_quantile_estimate(
 ) -> Result<Estimate, StatsError> {
     BlockSeries::new(values, at_ns, block_ns)?.estimate(q, level)
 }
-
-/// Several quantiles from one sort and one assignment to blocks; see [`BlockSeries`].
-///
-/// # Errors
-/// Those of [`BlockSeries::new`], and `InvalidLevel`.
-pub fn block_quantile_estimates(
-    values: &[f64],
-    at_ns: &[i64],
-    block_ns: i64,
-    quantiles: &[Quantile],
-    level: f64,
-) -> Result<Vec<Estimate>, StatsError> {
-    let series = BlockSeries::new(values, at_ns, block_ns)?;
-    quantiles
-        .iter()
-        .map(|&q| series.estimate(q, level))
-        .collect()
-}

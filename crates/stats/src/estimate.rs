@@ -12,7 +12,7 @@ use crate::quantile::Quantile;
 pub const INDICATIVE_TAIL: f64 = 10.0;
 
 /// Effective tail samples (or tail blocks) for the top grade: 10 % on the tail probability.
-pub const FULL_TAIL: f64 = 100.0;
+pub(crate) const FULL_TAIL: f64 = 100.0;
 
 /// p99 over p50 beyond which the median says nothing of the tail.
 pub const HEAVY_TAIL: f64 = 10.0;

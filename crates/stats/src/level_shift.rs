@@ -15,7 +15,7 @@ const LEVEL: f64 = 0.999;
 
 /// A head compared with the rest of its series.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LevelShift {
+pub(crate) struct LevelShift {
     /// Mean of the head less mean of the rest.
     pub difference: f64,
     /// Standard error of the difference, from ten batch means of the rest; the head counts as
@@ -34,7 +34,7 @@ pub struct LevelShift {
 ///
 /// # Errors
 /// `Empty`, `NotFinite`; `TooFew` when `rest` has fewer than ten bins.
-pub fn level_shift(head: &[f64], rest: &[f64]) -> Result<LevelShift, StatsError> {
+pub(crate) fn level_shift(head: &[f64], rest: &[f64]) -> Result<LevelShift, StatsError> {
     check_finite(head)?;
     check_finite(rest)?;
     let size = rest.len() / BATCHES;

@@ -67,7 +67,7 @@ pub use batches::{Batch, batch_means, observed_span};
 pub use binomial::{Ranks, independent_ranks};
 pub use block_counts::{BlockCounter, BlockPoint, TimeSpan};
 pub use block_length::{BlockLength, block_length};
-pub use blocks::{BlockSeries, block_quantile_estimate, block_quantile_estimates};
+pub use blocks::{BlockSeries, block_quantile_estimate};
 pub use bootstrap::{RESAMPLES, block_bootstrap_mean, bootstrap_mean, bootstrap_ratio};
 pub use confidence_sequence::QuantileSequence;
 pub use dip::{Dip, dip};
@@ -75,33 +75,31 @@ pub use dispersion::{Variability, coefficient_of_variation, index_of_dispersion}
 pub use drift::{DRIFT_ALPHA, DRIFT_BATCHES, Drift, drift};
 pub use ecdf::{EcdfPoint, band_half_height, ecdf, ecdf_of_table};
 pub use error::StatsError;
-pub use estimate::{Estimate, FULL_TAIL, Grade, HEAVY_TAIL, INDICATIVE_TAIL, Method, Plausible};
+pub use estimate::{Estimate, Grade, HEAVY_TAIL, INDICATIVE_TAIL, Method, Plausible};
 pub use halves::{Halves, halves};
 pub use interval::Interval;
 pub use jain::jain_index;
-pub use level_shift::{LevelShift, level_shift};
 pub use long_run_variance::effective_sample_size;
 pub use looks::{Look, LookPlan, relative_half_width};
 pub use mann_kendall::{MannKendall, mann_kendall};
 pub use mean_interval::{batch_effective_n, batch_mean_interval, batch_standard_error};
 pub use modes::{SHAPE_OBSERVATIONS, TwoModes, two_modes};
-pub use mser::{MSER_BATCH, MSER_MIN_OBSERVATIONS, Truncation, mser5};
+pub use mser::{Truncation, mser5};
 pub use proportion::{ProportionEstimate, clopper_pearson, proportion_estimate};
 pub use quantile::{Quantile, order_statistic};
 pub use rank_correlation::rank_correlation;
 pub use rank_table::{Bucket, Located, RankTable, RankValues};
 pub use residence::{Residence, inside_at, relative_difference, residence};
-pub use runs::{OUTLIER_MIN_RUNS, OpenAbove, OverRuns, RunFigure, over_runs};
+pub use runs::{OpenAbove, OverRuns, RunFigure, over_runs};
 pub use sample::{
-    CORRELATED_RATIO, SampleSeries, correlated, independent_interval, quantile_estimate,
-    quantile_estimates,
+    SampleSeries, correlated, independent_interval, quantile_estimate, quantile_estimates,
 };
 pub use saturation::{
-    Delay, IDLE_DELAY, SHORTEST_LEVEL_S, Saturation, Stability, queue_emptied,
-    queue_emptied_by_delays, saturation,
+    Delay, SHORTEST_LEVEL_S, Saturation, Stability, queue_emptied, queue_emptied_by_delays,
+    saturation,
 };
-pub use signed_rank::{SIGNED_RANK_LIMIT, SignedRank, signed_rank};
-pub use special::{normal_two_sided, student_two_sided};
+pub use signed_rank::{SignedRank, signed_rank};
+pub use special::student_two_sided;
 pub use summary::{Summary, summarise};
 pub use transient::{TRANSIENT_RELATIVE, Transient, Undecided, transient};
 pub use variance_components::{GroupMoments, VarianceComponents, variance_components};

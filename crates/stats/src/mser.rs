@@ -9,10 +9,10 @@ use crate::error::{StatsError, check_finite};
 use crate::long_run_variance::mean;
 
 /// Observations averaged before the search.
-pub const MSER_BATCH: usize = 5;
+pub(crate) const MSER_BATCH: usize = 5;
 
 /// Observations below which no answer is given.
-pub const MSER_MIN_OBSERVATIONS: usize = 100;
+pub(crate) const MSER_MIN_OBSERVATIONS: usize = 100;
 
 /// Batches at the end that no truncation may reach: the criterion is unstable there.
 const KEPT_BATCHES: usize = 5;

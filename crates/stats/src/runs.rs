@@ -11,7 +11,7 @@ use crate::long_run_variance::{Centred, mean};
 use crate::special::student_two_sided;
 
 /// Fewest runs among which one can be called outlying.
-pub const OUTLIER_MIN_RUNS: usize = 5;
+pub(crate) const OUTLIER_MIN_RUNS: usize = 5;
 
 /// The figure of one run.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -15,7 +15,7 @@ use crate::quantile::{Quantile, order_statistic};
 use crate::special::normal_two_sided;
 
 /// ESS / n below which a series counts as correlated.
-pub const CORRELATED_RATIO: f64 = 0.5;
+pub(crate) const CORRELATED_RATIO: f64 = 0.5;
 
 /// ESS / n from which the exact binomial ranks alone are used.
 const INDEPENDENT_RATIO: f64 = 0.999;

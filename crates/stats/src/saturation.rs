@@ -18,7 +18,7 @@ use crate::residence::residence;
 pub const SHORTEST_LEVEL_S: f64 = 60.0;
 
 /// A delay up to this many times the least of its kind is that of an idle server.
-pub const IDLE_DELAY: f64 = 1.5;
+pub(crate) const IDLE_DELAY: f64 = 1.5;
 
 /// The answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -77,7 +77,7 @@ pub(crate) fn inverse_incomplete_beta(a: f64, b: f64, p: f64) -> f64 {
 
 /// The standard normal z with P(|Z| <= z) = `level`; `level` must lie in (0, 1).
 #[must_use]
-pub fn normal_two_sided(level: f64) -> f64 {
+pub(crate) fn normal_two_sided(level: f64) -> f64 {
     Normal::standard().inverse_cdf(0.5 + 0.5 * level)
 }
 

@@ -56,7 +56,7 @@ impl std::fmt::Debug for Poll {
 }
 
 /// Most events fetched by one wait.
-pub const MAX_EVENTS: usize = 1024;
+pub(crate) const MAX_EVENTS: usize = 1024;
 
 impl AsFd for Poll {
     /// Readable when a watched descriptor is ready.

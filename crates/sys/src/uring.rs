@@ -21,11 +21,11 @@ use std::ops::Range;
 use std::os::fd::BorrowedFd;
 
 /// Bytes of one buffer: header, control messages, payload.
-pub const BUFFER_BYTES: usize = 2048;
+pub(crate) const BUFFER_BYTES: usize = 2048;
 /// Room for control messages in it: more than a stamp takes.
 const CONTROL_BYTES: usize = 112;
 /// Tokens from here on belong to this module.
-pub const FIRST_RESERVED_TOKEN: u64 = u64::MAX;
+pub(crate) const FIRST_RESERVED_TOKEN: u64 = u64::MAX;
 const CANCEL: u64 = FIRST_RESERVED_TOKEN;
 
 /// What a completion says.

@@ -25,13 +25,13 @@ use std::collections::HashMap;
 use std::path::Path;
 
 /// The name of the bundled profile.
-pub const SYNTHETIC: &str = "synthetic";
+pub(crate) const SYNTHETIC: &str = "synthetic";
 
 /// Keeps the draws of clients apart from others of the same seed.
 const CLIENT_TAG: u64 = 0x636c_6965_6e74_732e;
 
 /// Most clients of a profile.
-pub const MAX_CLIENTS: usize = 10_000;
+pub(crate) const MAX_CLIENTS: usize = 10_000;
 
 /// Shape of the gaps between a client's requests.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -28,7 +28,7 @@ pub(crate) const ANSWER_BOUNDS: Bounds = Bounds {
 
 /// How long a prompt or an answer is, in tokens.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LengthDistribution {
+pub(crate) struct LengthDistribution {
     law: Law,
     min: f64,
     max: f64,

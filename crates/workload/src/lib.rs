@@ -34,9 +34,7 @@ mod warm;
 mod words;
 mod workload;
 
-pub use clients::{
-    Client, ClientProfile, ClientWindow, ClientsError, Gaps, MAX_CLIENTS, SYNTHETIC,
-};
+pub use clients::{Client, ClientProfile, ClientWindow, ClientsError, Gaps};
 pub use counter::TokenCounter;
 pub use dataset::Texts;
 pub use expected_tokens::ExpectedTokens;
@@ -45,9 +43,8 @@ pub use file::{
     WorkloadWriter, Written, encode_line,
 };
 pub use kinds::{Kinds, KindsError};
-pub use lengths::LengthDistribution;
 pub use members::{MemberRule, is_request_member};
-pub use pairs::{LengthPair, PairsError, read_pairs};
+pub use pairs::PairsError;
 pub use prefix::PrefixError;
 pub use prompt_error::PromptError;
 pub use session::SessionMeans;
@@ -57,8 +54,8 @@ pub use text_request::TextRequest;
 pub use texts::{Dataset, DatasetError, DatasetOptions};
 pub use tokenizer::{Tokenizer, TokenizerError};
 pub use trace::{
-    Instants, MAX_RECORD, MAX_TOKENS, MAX_TRACE_ROWS, OverContext, Row, RowOrder, Sharing,
-    SharingCounts, TextRef, TimeUnit, Trace, TraceError, TraceFacts, TraceFormat, TraceFormatError,
-    TraceOptions, TraceReader, TraceRow, read_rows,
+    Instants, MAX_TOKENS, OverContext, Row, RowOrder, Sharing, SharingCounts, TextRef, TimeUnit,
+    Trace, TraceError, TraceFacts, TraceFormat, TraceFormatError, TraceOptions, TraceReader,
+    TraceRow, read_rows,
 };
 pub use workload::{Awaited, NextTurn, Workload};

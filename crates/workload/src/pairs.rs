@@ -41,7 +41,7 @@ const OUTPUT: [&str; 6] = [
 
 /// Lengths of one request, tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LengthPair {
+pub(crate) struct LengthPair {
     /// Of the prompt.
     pub input: u32,
     /// Of the answer.
@@ -96,7 +96,7 @@ enum Problem {
 ///
 /// # Errors
 /// When the file cannot be read, has no pair, or any row is wrong.
-pub fn read_pairs(path: &Path) -> Result<Vec<LengthPair>, PairsError> {
+pub(crate) fn read_pairs(path: &Path) -> Result<Vec<LengthPair>, PairsError> {
     let read = || {
         let file = File::open(path).map_err(Problem::Open)?;
         pairs(BufReader::new(file))

@@ -109,11 +109,6 @@ impl SlotWords {
         }
         digits
     }
-
-    /// Words of a whole slot.
-    pub fn pieces(&self) -> u32 {
-        self.spell(&mut String::new(), 0, u32::MAX)
-    }
 }
 
 fn of_one_length(words: &[Box<str>]) -> Vec<Box<str>> {
@@ -151,7 +146,7 @@ mod tests {
     fn a_small_table_takes_more_words() {
         let full = WordTable::built_in();
         let small = super::SlotWords::among(&full.first[..64], &full.inner[..64]);
-        assert_eq!(small.pieces(), 11);
+        assert_eq!(small.spell(&mut String::new(), 0, u32::MAX), 11);
     }
 
     #[test]

@@ -187,11 +187,6 @@ impl Tokenizer {
         text
     }
 
-    /// Tokens of a whole slot.
-    pub fn slot_tokens(&self) -> u32 {
-        self.table.slot.pieces()
-    }
-
     /// Text of exactly `tokens` tokens (at least 1) made of `segments` and the prompt's rest. Under
     /// a tokenizer that merges some neighbours the rest is made longer or shorter, and the segments
     /// before it stay as they are in every prompt.

@@ -87,7 +87,7 @@ impl Statistics {
     }
 
     /// The highest percentile stated, with its value.
-    pub fn highest(&self) -> Option<(f64, f64)> {
+    pub(crate) fn highest(&self) -> Option<(f64, f64)> {
         self.percentiles.last().copied()
     }
 
@@ -116,7 +116,7 @@ impl Statistics {
     }
 
     /// All values are known to be one number.
-    pub fn is_constant(&self) -> Option<bool> {
+    pub(crate) fn is_constant(&self) -> Option<bool> {
         match (self.std, self.min, self.max) {
             (Some(std), _, _) => Some(std == 0.0),
             (None, Some(min), Some(max)) => Some(min == max),
@@ -125,7 +125,7 @@ impl Statistics {
     }
 
     /// Of values, with the exact percentiles that so many can carry (ten beyond each).
-    pub fn computed(values: &[f64]) -> Self {
+    pub(crate) fn computed(values: &[f64]) -> Self {
         let mut out = Self::of_values(values);
         let Ok(series) = SampleSeries::new(values) else {
             return out;

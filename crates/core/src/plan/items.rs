@@ -40,9 +40,9 @@ pub struct ItemCounts {
 
 impl ItemCounts {
     /// Documents of a query where nobody says: what a first search stage hands on.
-    pub const DOCUMENTS: u32 = 10;
+    pub(crate) const DOCUMENTS: u32 = 10;
     /// Tokens of a query where nobody says: a question of one sentence.
-    pub const QUERY_TOKENS: u32 = 32;
+    pub(crate) const QUERY_TOKENS: u32 = 32;
 
     /// Texts of a request, the query among them.
     pub fn texts(self) -> u32 {

@@ -10,10 +10,10 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Most shared beginnings: their lengths are kept in a table.
-pub const MAX_PREFIXES: u32 = 1_000_000;
+pub(crate) const MAX_PREFIXES: u32 = 1_000_000;
 
 /// Most rotations of a tiling.
-pub const MAX_ROTATIONS: u32 = 1_000_000;
+pub(crate) const MAX_ROTATIONS: u32 = 1_000_000;
 
 /// What prompts share at their beginnings, and whether runs share it, too.
 #[derive(Debug, Clone, Copy, PartialEq)]

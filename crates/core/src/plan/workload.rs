@@ -17,7 +17,7 @@ pub const MAX_TOKENS: u32 = 4_000_000;
 pub const MIN_PROMPT_TOKENS: u32 = 16;
 
 /// Most values of a Zipf length: its probabilities are kept in a table.
-pub const MAX_ZIPF_VALUES: u32 = 1_000_000;
+pub(crate) const MAX_ZIPF_VALUES: u32 = 1_000_000;
 
 /// Most classes of a mixture.
 const MAX_CLASSES: usize = 1_000;

@@ -7,7 +7,7 @@ use super::params::MAX_DRAFT;
 use super::{EngineParams, KvParams, LoraParams, Speculative, StepLaw};
 
 /// Most blocks of a KV cache: what the simulator keeps of one costs 24 bytes.
-pub const MAX_KV_BLOCKS: u32 = 1 << 24;
+pub(crate) const MAX_KV_BLOCKS: u32 = 1 << 24;
 
 /// Widest jitter: at this sigma one step in forty is 50 times as long as the median.
 const MAX_SIGMA: f64 = 2.0;

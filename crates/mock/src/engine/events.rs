@@ -57,7 +57,7 @@ pub struct StepReport {
 
 /// Something that happened to a sequence, with the engine's instant of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EngineEvent {
+pub(crate) enum EngineEvent {
     /// It left the queue: its prefill begins, but for `cached_tokens` found in the prefix cache.
     /// Comes again when a preempted sequence resumes.
     Admitted {
@@ -89,7 +89,7 @@ pub enum EngineEvent {
 /// The waiting queue is at its limit; the request was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the waiting queue is full ({waiting} requests)")]
-pub struct QueueFull {
+pub(crate) struct QueueFull {
     /// Requests that wait.
     pub waiting: u32,
 }

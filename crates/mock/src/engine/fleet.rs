@@ -26,7 +26,7 @@ impl Fleet {
     }
 
     /// Idle engines that begin to load at `start_ns`; none is taken as one.
-    pub fn starting(params: EngineParams, replicas: u32, start_ns: i64) -> Self {
+    pub(crate) fn starting(params: EngineParams, replicas: u32, start_ns: i64) -> Self {
         let engines = (0..replicas.max(1)).map(|replica| {
             let params = of_replica(params.clone(), replica);
             Engine::starting(params, start_ns).with_replica(replica)
@@ -39,7 +39,7 @@ impl Fleet {
     }
 
     /// A request arrives at `now_ns`; the replica it went to.
-    pub fn arrive(&mut self, now_ns: i64, request: EngineRequest) -> Result<u32, QueueFull> {
+    pub(crate) fn arrive(&mut self, now_ns: i64, request: EngineRequest) -> Result<u32, QueueFull> {
         let replica = self.next;
         self.next = (replica + 1) % self.engines.len();
         self.engines[replica].arrive(now_ns, request)?;
@@ -48,12 +48,12 @@ impl Fleet {
     }
 
     /// Gives a sequence up, as [`Engine::cancel`]; false where no replica has it.
-    pub fn cancel(&mut self, id: SequenceId) -> bool {
+    pub(crate) fn cancel(&mut self, id: SequenceId) -> bool {
         self.engines.iter_mut().any(|engine| engine.cancel(id))
     }
 
     /// The earliest [`Engine::next_deadline`].
-    pub fn next_deadline(&self) -> Option<i64> {
+    pub(crate) fn next_deadline(&self) -> Option<i64> {
         self.engines.iter().filter_map(Engine::next_deadline).min()
     }
 
@@ -71,7 +71,7 @@ impl Fleet {
     }
 
     /// Moves what happened since the last call to `events`, replica after replica, each in order.
-    pub fn take_events(&mut self, events: &mut Vec<EngineEvent>) {
+    pub(crate) fn take_events(&mut self, events: &mut Vec<EngineEvent>) {
         for engine in &mut self.engines {
             engine.take_events(events);
         }
@@ -88,8 +88,12 @@ impl Fleet {
         states.max().unwrap_or(EngineState::Loading)
     }
 
-    /// Other parameters for every replica, or for none: see [`Engine::reconfigure`].
-    pub fn reconfigure(&mut self, now_ns: i64, params: EngineParams) -> Result<(), ParamsError> {
+    /// Other parameters for every replica, or for none where one refuses them.
+    pub(crate) fn reconfigure(
+        &mut self,
+        now_ns: i64,
+        params: EngineParams,
+    ) -> Result<(), ParamsError> {
         for engine in &self.engines {
             engine.check_change(&params)?;
         }
@@ -101,7 +105,7 @@ impl Fleet {
     }
 
     /// Forgets every prefix, as [`Engine::reset_prefix_cache`], in every replica.
-    pub fn reset_prefix_cache(&mut self) {
+    pub(crate) fn reset_prefix_cache(&mut self) {
         for engine in &mut self.engines {
             engine.reset_prefix_cache();
         }

@@ -36,11 +36,6 @@ impl Gauge {
         self.max
     }
 
-    /// Time integral up to the last change, in units of the value times seconds.
-    pub fn integral_s(&self) -> f64 {
-        self.integral / 1e9
-    }
-
     /// Time average from the first to the last change; `None` where no time has passed.
     pub fn mean(&self) -> Option<f64> {
         let elapsed = self.since_ns - self.started_ns?;
@@ -98,7 +93,7 @@ mod tests {
         gauge.set(1_500_000_000, 1); // before the last change
         gauge.set(4_000_000_000, 0);
         assert_eq!((gauge.value(), gauge.max()), (0, 4));
-        assert!((gauge.integral_s() - 6.0).abs() < 1e-12);
+        assert!((gauge.integral / 1e9 - 6.0).abs() < 1e-12);
         assert!((gauge.mean().expect("three seconds") - 2.0).abs() < 1e-12);
     }
 }

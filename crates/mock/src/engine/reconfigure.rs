@@ -6,23 +6,16 @@
 use super::{Engine, EngineParams, KvParams, ParamsError, StepLaw};
 
 impl Engine {
-    /// Takes over `params` at `now_ns`. Refused: what [`EngineParams::check`] refuses, another kind
-    /// of law, a KV cache that appears, disappears, changes its block size or becomes smaller than
-    /// what is used.
-    pub fn reconfigure(&mut self, now_ns: i64, params: EngineParams) -> Result<(), ParamsError> {
-        self.check_change(&params)?;
-        self.take_over(now_ns, params);
-        Ok(())
-    }
-
     /// Forgets every prefix; running sequences keep their blocks.
-    pub fn reset_prefix_cache(&mut self) {
+    pub(crate) fn reset_prefix_cache(&mut self) {
         if let Some(kv) = &mut self.kv {
             kv.forget();
         }
     }
 
-    /// Whether the parameters can be taken over now.
+    /// Whether the parameters can be taken over now. Refused: what [`EngineParams::check`] refuses, another
+    /// kind of law, a KV cache that appears, disappears, changes its block size or becomes smaller than
+    /// what is used.
     pub(super) fn check_change(&self, params: &EngineParams) -> Result<(), ParamsError> {
         params.check_values()?;
         match (&self.params.law, &params.law) {

@@ -15,6 +15,15 @@ use super::*;
 
 const MS: i64 = 1_000_000;
 
+impl Engine {
+    /// Other parameters for this engine alone, as a fleet of one has them.
+    fn reconfigure(&mut self, now_ns: i64, params: EngineParams) -> Result<(), ParamsError> {
+        self.check_change(&params)?;
+        self.take_over(now_ns, params);
+        Ok(())
+    }
+}
+
 fn request(id: u64, prompt_tokens: u32, output_tokens: u32) -> EngineRequest {
     EngineRequest {
         id: SequenceId(id),

@@ -79,7 +79,7 @@ pub(crate) struct Occasion {
 
 impl FaultRule {
     /// The fault for every request.
-    pub fn always(fault: Fault) -> Self {
+    pub(crate) fn always(fault: Fault) -> Self {
         Self {
             fault,
             share: FaultShare::Always,

@@ -88,7 +88,7 @@ const UNITS: [(&str, f64); 4] = [("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("s", 1e
 
 impl Fine {
     /// From nanoseconds; a negative or infinite number is no time.
-    pub fn of_ns(ns: f64) -> Option<Self> {
+    pub(crate) fn of_ns(ns: f64) -> Option<Self> {
         (ns.is_finite() && ns >= 0.0).then_some(Self(ns))
     }
 
@@ -98,7 +98,7 @@ impl Fine {
     }
 
     /// Whole nanoseconds.
-    pub fn whole_ns(self) -> i64 {
+    pub(crate) fn whole_ns(self) -> i64 {
         self.0.round() as i64
     }
 }

@@ -4,7 +4,7 @@
 //! here: they name nobody.
 
 /// infermeter's own.
-pub const SIMULATOR: &str = "infermeter's simulator";
+pub(crate) const SIMULATOR: &str = "infermeter's simulator";
 
 /// Words of headers and fingerprints, in lower case, and the engine.
 pub(super) const ENGINES: [(&str, &str); 16] = [

@@ -30,7 +30,10 @@ pub fn read_records(dir: &Path) -> Result<Vec<RequestRecord>, RecordError> {
 }
 
 /// Gives each record of `dir`, in id order, to `each`; memory is bounded by some rows.
-pub fn for_each_record(dir: &Path, each: &mut dyn FnMut(RequestRecord)) -> Result<(), RecordError> {
+pub(crate) fn for_each_record(
+    dir: &Path,
+    each: &mut dyn FnMut(RequestRecord),
+) -> Result<(), RecordError> {
     let file = ParquetRecords::open(dir)?;
     let all = 0..file.groups.len();
     file.read(all, ChunkFields::ALL, &mut |record| {

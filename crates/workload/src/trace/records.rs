@@ -7,7 +7,7 @@ use super::error::TraceError;
 use std::io::{BufRead, Read};
 
 /// Longest line, and longest element of an array, bytes.
-pub const MAX_RECORD: usize = 16 << 20;
+pub(crate) const MAX_RECORD: usize = 16 << 20;
 
 /// The byte order mark of UTF-8.
 const MARK: &[u8] = b"\xef\xbb\xbf";

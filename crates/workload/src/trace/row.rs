@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 /// Most rows of a trace (16 bytes each, and 4 for each hash id); use a limit to replay a part.
-pub const MAX_TRACE_ROWS: usize = 50_000_000;
+pub(crate) const MAX_TRACE_ROWS: usize = 50_000_000;
 
 /// Most tokens that a row may ask for, as for fixed lengths in a plan.
 pub const MAX_TOKENS: u32 = 4_000_000;

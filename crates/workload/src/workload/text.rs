@@ -29,7 +29,7 @@ const OWN_TAG: u64 = 0x6f77_6e2d_7465_7874;
 impl Workload {
     /// Where the number in a request's slot comes from; `None` where it has no slot, or the same one
     /// in every run.
-    pub fn slot_key(&self, spec: &RequestSpec) -> Option<SlotKey> {
+    pub(crate) fn slot_key(&self, spec: &RequestSpec) -> Option<SlotKey> {
         match &self.source {
             Source::File(file) => match entry(file, spec.id) {
                 entry if entry.spec.id == spec.id => entry.slot,
