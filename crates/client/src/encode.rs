@@ -24,7 +24,7 @@ use template::{Piece, Placeholder};
 use write::{push_inside, push_messages, push_name, push_prompt, push_text};
 
 /// The `user-agent` of every request.
-pub const USER_AGENT: &str = concat!("infermeter/", env!("CARGO_PKG_VERSION"));
+pub(crate) const USER_AGENT: &str = concat!("infermeter/", env!("CARGO_PKG_VERSION"));
 
 /// Request fields that not every server knows; found out before the clock starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -213,7 +213,7 @@ impl ResponseDecoder {
     }
 
     /// Sets a tighter or wider limit on the body, from the next body byte on.
-    pub fn limit_body(&mut self, bytes: u64) {
+    pub(crate) fn limit_body(&mut self, bytes: u64) {
         self.body_limit = bytes;
     }
 
@@ -230,13 +230,13 @@ impl ResponseDecoder {
 
     /// Bytes came behind the response's end, or the connection was closed: it is of no further
     /// use.
-    pub fn refuse_reuse(&mut self) {
+    pub(crate) fn refuse_reuse(&mut self) {
         self.excess = true;
     }
 
     /// Bytes of a chunk-size line came after the last body byte: they belong to a later write of
     /// the server.
-    pub fn framing_follows_body(&self) -> bool {
+    pub(crate) fn framing_follows_body(&self) -> bool {
         self.framing_follows
     }
 }

@@ -1,7 +1,7 @@
 //! One request in, one record out: sockets with kernel stamps, HTTP, TLS, SSE, dialects.
 
 mod answer;
-pub mod backoff;
+mod backoff;
 pub mod control;
 pub mod dialect;
 pub mod encode;

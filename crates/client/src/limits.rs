@@ -36,43 +36,43 @@ impl Limits {
 
 /// Least bounds on what is kept of one response: few tokens asked for do not make a long answer, or the
 /// refusal of a request, suspicious.
-pub const LEAST_CHUNKS: usize = 32 << 10;
+pub(crate) const LEAST_CHUNKS: usize = 32 << 10;
 /// See [`LEAST_CHUNKS`]: bytes of text, and of a body that is not streamed.
-pub const LEAST_KEPT_BYTES: usize = 1 << 20;
+pub(crate) const LEAST_KEPT_BYTES: usize = 1 << 20;
 /// Chunks per token asked for. One each is the most that makes sense; servers count in other ways.
-pub const CHUNKS_PER_TOKEN: usize = 16;
+pub(crate) const CHUNKS_PER_TOKEN: usize = 16;
 /// Bytes of text, or of a body that is not streamed, per token asked for: log probabilities of twenty
 /// candidates take some 2 KiB.
-pub const KEPT_BYTES_PER_TOKEN: usize = 4 << 10;
+pub(crate) const KEPT_BYTES_PER_TOKEN: usize = 4 << 10;
 
 /// Bytes of a body per text embedded or document ranked: 8,192 numbers of full length take some 180 KiB, and
 /// servers send documents back.
-pub const BODY_BYTES_PER_ITEM: u64 = 256 << 10;
+pub(crate) const BODY_BYTES_PER_ITEM: u64 = 256 << 10;
 /// Bytes kept of the beginning of a list of numbers: an error is shorter.
-pub const KEPT_OF_LIST: usize = 8 << 10;
+pub(crate) const KEPT_OF_LIST: usize = 8 << 10;
 
 /// How long a body may go on behind the answer's end mark (usage may stand there).
-pub const BODY_END_NS: i64 = 1_000_000_000;
+pub(crate) const BODY_END_NS: i64 = 1_000_000_000;
 
 /// Most header fields of one response head.
-pub const MAX_HEADERS: usize = 100;
+pub(crate) const MAX_HEADERS: usize = 100;
 
 /// Most 1xx responses before the final one.
-pub const MAX_INTERIM_RESPONSES: u32 = 16;
+pub(crate) const MAX_INTERIM_RESPONSES: u32 = 16;
 
 /// Most bytes of one chunk-size line after its digits (extensions).
-pub const MAX_CHUNK_EXTENSION: u32 = 4 << 10;
+pub(crate) const MAX_CHUNK_EXTENSION: u32 = 4 << 10;
 
 /// Deepest nesting of JSON that is followed: beyond what serde_json follows (128), within what the walk's
 /// recursion may take of a thread's stack.
-pub const MAX_JSON_DEPTH: u8 = 200;
+pub(crate) const MAX_JSON_DEPTH: u8 = 200;
 
 /// Most chunks for which memory is reserved ahead; more grow it as they come.
-pub const MAX_RESERVED_CHUNKS: usize = 16 << 10;
+pub(crate) const MAX_RESERVED_CHUNKS: usize = 16 << 10;
 
 /// Body bytes quoted when an answer is not of the asked kind.
-pub const QUOTED_BYTES: usize = 200;
+pub(crate) const QUOTED_BYTES: usize = 200;
 
 /// Bytes that a gathering buffer keeps from one response to the next: one oversized answer does
 /// not cost its size for the rest of the run.
-pub const KEPT_BUFFER: usize = 64 << 10;
+pub(crate) const KEPT_BUFFER: usize = 64 << 10;

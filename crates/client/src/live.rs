@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// How many recent TTFTs are kept.
-pub const RECENT: usize = 128;
+pub(crate) const RECENT: usize = 128;
 
 /// One worker's live figures.
 #[derive(Debug)]

@@ -254,7 +254,7 @@ impl ResponseReader {
 
     /// The end of the body is not waited for any longer at `now`: behind the answer's end mark it is not
     /// needed.
-    pub fn give_up_body(&mut self, now: Offset) -> ReadResult {
+    pub(crate) fn give_up_body(&mut self, now: Offset) -> ReadResult {
         match self.end_body() {
             Ok(()) => self.complete(now),
             Err(error) => self.fail(error, now),

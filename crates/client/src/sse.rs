@@ -14,7 +14,7 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// One dispatched event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SseEvent<'a> {
+pub(crate) struct SseEvent<'a> {
     /// Value of the `event` field; empty where there was none.
     pub name: &'a [u8],
     /// The `data` lines, joined by line feeds.
@@ -23,7 +23,7 @@ pub struct SseEvent<'a> {
 
 /// Why a stream cannot be decoded on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SseError {
+pub(crate) enum SseError {
     /// One event, or one line, is too long.
     #[error("a server-sent event over {0} bytes")]
     EventTooLong(usize),
@@ -40,7 +40,7 @@ pub enum Tail<'a> {
 
 /// Decodes one stream; [`SseDecoder::reset`] makes it ready for the next.
 #[derive(Debug)]
-pub struct SseDecoder {
+pub(crate) struct SseDecoder {
     limit: usize,
     /// The last line's beginning, while its end has not come.
     line: Vec<u8>,

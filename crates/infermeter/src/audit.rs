@@ -47,7 +47,7 @@ pub struct Gathered {
 ///
 /// # Errors
 /// When a file cannot be read or is no result, or a directory holds none.
-pub fn gather(path: &Path, mapping: Option<&Mapping>) -> Result<Gathered> {
+pub(crate) fn gather(path: &Path, mapping: Option<&Mapping>) -> Result<Gathered> {
     let name = path.display().to_string();
     if !path.is_dir() {
         let results = read_file(path, mapping)?;
@@ -237,7 +237,7 @@ fn answers(run: &Path) -> Result<BTreeMap<u64, u64>> {
 
 /// Facts of the set-up given on the command line.
 #[derive(Debug, Default)]
-pub struct Declared(Vec<(SetupItem, String)>);
+pub(crate) struct Declared(Vec<(SetupItem, String)>);
 
 impl Declared {
     /// Reads `NAME=VALUE`.

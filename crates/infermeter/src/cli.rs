@@ -6,7 +6,7 @@
 
 mod args;
 mod refused;
-pub mod tables;
+pub(crate) mod tables;
 
 pub use refused::Refused;
 

@@ -31,7 +31,7 @@ const LOOKED_AT: u64 = 10_000;
 
 /// Everything that a run would send, as far as it is known before it.
 #[derive(Debug, Serialize)]
-pub struct DryRun {
+pub(crate) struct DryRun {
     /// Nothing was sent.
     dry_run: bool,
     target: String,

@@ -8,23 +8,23 @@ use infermeter_session::failure::Cause;
 /// Everything went as asked.
 pub const OK: u8 = 0;
 /// An objective was missed.
-pub const MISSED: u8 = 1;
+pub(crate) const MISSED: u8 = 1;
 /// The command line or a file is wrong.
 pub const USAGE: u8 = 2;
 /// The measurement is Invalid (Questionable, too, under `--strict`).
-pub const INVALID: u8 = 3;
+pub(crate) const INVALID: u8 = 3;
 /// The target could not be reached, or every request failed.
-pub const TARGET: u8 = 4;
+pub(crate) const TARGET: u8 = 4;
 /// An objective could not be decided for want of data.
-pub const UNDECIDED: u8 = 5;
+pub(crate) const UNDECIDED: u8 = 5;
 /// Stopped by a signal; the report is written.
-pub const INTERRUPTED: u8 = 130;
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// The gravest first.
 const PRECEDENCE: [u8; 6] = [INTERRUPTED, TARGET, INVALID, MISSED, UNDECIDED, OK];
 
 /// The gravest of several codes of measurements; 0 of none.
-pub fn gravest(codes: &[u8]) -> u8 {
+pub(crate) fn gravest(codes: &[u8]) -> u8 {
     let found = PRECEDENCE.into_iter().find(|code| codes.contains(code));
     found.unwrap_or(OK)
 }
@@ -35,7 +35,7 @@ pub fn code_of(error: &anyhow::Error) -> u8 {
 }
 
 /// The exit code of what kept something from being measured.
-pub fn of_cause(cause: Cause) -> u8 {
+pub(crate) fn of_cause(cause: Cause) -> u8 {
     match cause {
         Cause::Usage => USAGE,
         Cause::Invalid => INVALID,
@@ -45,7 +45,7 @@ pub fn of_cause(cause: Cause) -> u8 {
 }
 
 /// The exit code of a verdict.
-pub fn of_verdict(verdict: Verdict, strict: bool) -> u8 {
+pub(crate) fn of_verdict(verdict: Verdict, strict: bool) -> u8 {
     let worst_accepted = match strict {
         true => Verdict::Valid,
         false => Verdict::Questionable,
@@ -57,7 +57,7 @@ pub fn of_verdict(verdict: Verdict, strict: bool) -> u8 {
 }
 
 /// The exit code of a run that was judged.
-pub fn of_run(state: RunState, summary: &Summary, verdict: Verdict, strict: bool) -> u8 {
+pub(crate) fn of_run(state: RunState, summary: &Summary, verdict: Verdict, strict: bool) -> u8 {
     if state == RunState::Interrupted {
         INTERRUPTED
     } else if all_failed(summary) {

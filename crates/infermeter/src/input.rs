@@ -17,7 +17,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// What stands for standard input, and for standard output.
-pub const DASH: &str = "-";
+pub(crate) const DASH: &str = "-";
 
 /// The name under which it is opened.
 const STDIN: &str = "/dev/stdin";
@@ -57,7 +57,7 @@ pub fn paths(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
 ///
 /// # Errors
 /// As [`path`], when two files are `-`, and for keys that cannot be.
-pub fn of_plan(plan: &mut Plan, config: Option<&Path>) -> Result<()> {
+pub(crate) fn of_plan(plan: &mut Plan, config: Option<&Path>) -> Result<()> {
     if plan.out.as_deref() == Some(Path::new(DASH)) {
         bail!("--out: a record is a directory: - cannot be one; --json prints the result");
     }

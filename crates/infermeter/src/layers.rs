@@ -61,7 +61,7 @@ impl Resolved {
 
     /// A message that names flags, with each name as the user wrote it: another spelling of the flag,
     /// or the key of the plan file.
-    pub fn in_users_words(&self, message: &str) -> String {
+    pub(crate) fn in_users_words(&self, message: &str) -> String {
         let mut words = String::new();
         let mut file = None;
         let mut rest = message;
@@ -89,7 +89,7 @@ impl Resolved {
 }
 
 /// A value of the plan is not the default.
-pub fn differs(values: &Map<String, Value>, key: &str) -> bool {
+pub(crate) fn differs(values: &Map<String, Value>, key: &str) -> bool {
     let known = Plan::KEYS.iter().find(|known| known.name == key);
     known.is_some_and(|known| values.get(key) != Some(&(known.default)()))
 }
@@ -98,7 +98,7 @@ pub fn differs(values: &Map<String, Value>, key: &str) -> bool {
 ///
 /// # Errors
 /// With the flag or the file's key that is wrong, and a suggestion where a name is misspelt.
-pub fn resolve(given: &Given, config: Option<&Path>) -> Result<Resolved> {
+pub(crate) fn resolve(given: &Given, config: Option<&Path>) -> Result<Resolved> {
     let mut merged = values::defaults::<Plan>();
     let mut origins: BTreeMap<String, Origin> = merged
         .keys()

@@ -2,23 +2,23 @@
 //!
 //! arguments -> plan -> session (measures) -> report. Not here: how anything is measured.
 
-pub mod audit;
-pub mod calibrate;
+mod audit;
+mod calibrate;
 pub mod cli;
-pub mod commands;
+mod commands;
 pub mod dry_run;
 pub mod exit;
-pub mod input;
-pub mod inspect;
+mod input;
+mod inspect;
 mod items;
-pub mod layers;
+mod layers;
 pub mod output;
 pub mod print_config;
-pub mod progress;
-pub mod schema;
+mod progress;
+mod schema;
 mod screen;
 mod show;
 mod together;
-pub mod truth_table;
-pub mod validate;
-pub mod values;
+mod truth_table;
+mod validate;
+mod values;

@@ -11,7 +11,7 @@ const PLAIN_NS: i64 = 5_000_000_000;
 
 /// Draws progress.
 #[derive(Debug)]
-pub struct Progress {
+pub(crate) struct Progress {
     drawing: Drawing,
     last: Option<Snapshot>,
     drawn: bool,
@@ -30,7 +30,7 @@ impl Progress {
     }
 
     /// Shows a snapshot.
-    pub fn show(&mut self, snapshot: &Snapshot) {
+    pub(crate) fn show(&mut self, snapshot: &Snapshot) {
         let previous = self.last.as_ref();
         let due = match self.drawing {
             Drawing::Off => false,

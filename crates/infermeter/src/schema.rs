@@ -17,7 +17,7 @@ const WHOLE: &str = r"^\s*(0|[1-9][0-9]*)\s*$";
 const TIME: &str = r"^\s*(0|(\+?[0-9.]+([eE][+-]?[0-9]+)?\s*(ns|us|ms|s|m|h)\s*)+)$";
 
 /// The schema.
-pub fn of_plan() -> Value {
+pub(crate) fn of_plan() -> Value {
     let keys = Plan::KEYS;
     let properties = keys.iter().map(|key| (key.name.to_owned(), property(key)));
     json!({

@@ -10,7 +10,7 @@ use std::io::{IsTerminal, Write};
 use std::os::fd::AsFd;
 
 /// Standard output as a screen.
-pub fn of_output() -> Screen {
+pub(crate) fn of_output() -> Screen {
     let out = std::io::stdout();
     let terminal = out.is_terminal().then(|| columns(&out));
     screen(terminal, &|name| std::env::var_os(name))
@@ -38,7 +38,7 @@ fn columns(stream: &impl AsFd) -> Option<usize> {
 
 /// How progress is shown on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Drawing {
+pub(crate) enum Drawing {
     /// Not at all.
     Off,
     /// Line after line.
@@ -61,7 +61,7 @@ impl Drawing {
 
 /// Draws over the last line of standard error; an empty line clears it. Cut to the terminal's width: a
 /// line that was wrapped cannot be drawn over.
-pub fn draw_over(line: &str) {
+pub(crate) fn draw_over(line: &str) {
     let width = columns(&std::io::stderr()).unwrap_or(80);
     let fits: String = line.chars().take(width.saturating_sub(1)).collect();
     let mut out = std::io::stderr().lock();

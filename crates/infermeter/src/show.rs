@@ -46,7 +46,7 @@ impl From<Shown> for String {
 
 impl Shown {
     /// What `--json` alone asks for.
-    pub fn json_if(json: bool) -> Self {
+    pub(crate) fn json_if(json: bool) -> Self {
         match json {
             true => Self::Json,
             false => Self::Document(Format::Terminal),
@@ -82,7 +82,7 @@ impl Shown {
 
     /// Prints a line about where a result is: on standard output below what people read there, else
     /// on standard error, since a page or a value is nothing but itself.
-    pub fn print_place(self, quiet: bool, line: &str) {
+    pub(crate) fn print_place(self, quiet: bool, line: &str) {
         match (self, quiet) {
             (Self::Document(Format::Terminal), _) => output::print(&format!("{line}\n")),
             (_, false) => output::note(line),
@@ -92,14 +92,14 @@ impl Shown {
 }
 
 /// What is told of a run.
-pub fn of_run(judged: &Judged, view: View) -> Document {
+pub(crate) fn of_run(judged: &Judged, view: View) -> Document {
     let manifest = &judged.manifest;
     let findings = &manifest.findings;
     infermeter_report::of_run(&judged.summary, judged.verdict, findings, manifest, view)
 }
 
 /// The same as JSON.
-pub fn json_of_run(judged: &Judged) -> Value {
+pub(crate) fn json_of_run(judged: &Judged) -> Value {
     let manifest = &judged.manifest;
     infermeter_report::json(
         &judged.summary,
@@ -110,7 +110,7 @@ pub fn json_of_run(judged: &Judged) -> Value {
 }
 
 /// The exit code.
-pub fn exit_code(judged: &Judged, strict: bool) -> u8 {
+pub(crate) fn exit_code(judged: &Judged, strict: bool) -> u8 {
     exit::of_run(
         judged.manifest.state,
         &judged.summary,
@@ -120,7 +120,7 @@ pub fn exit_code(judged: &Judged, strict: bool) -> u8 {
 }
 
 /// What `--full` shows.
-pub fn view(full: bool) -> View {
+pub(crate) fn view(full: bool) -> View {
     match full {
         true => View::Full,
         false => View::Summary,
@@ -129,7 +129,7 @@ pub fn view(full: bool) -> View {
 
 /// Shows on standard error how a measurement goes.
 #[derive(Debug)]
-pub struct Terminal {
+pub(crate) struct Terminal {
     quiet: bool,
     progress: RefCell<Progress>,
 }

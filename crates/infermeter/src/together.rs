@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 /// The runs of an experiment, and what they say.
 #[derive(Debug, Clone, Copy)]
-pub struct Runs<'a> {
+pub(crate) struct Runs<'a> {
     /// What decides over them.
     pub protocol: &'a Repeat,
     /// Those that are there.
@@ -90,7 +90,7 @@ impl Runs<'_> {
 }
 
 /// A line for the last of these runs, and one for the look at it.
-pub fn run_lines(protocol: &Repeat, points: &[RunPoint]) -> Vec<String> {
+pub(crate) fn run_lines(protocol: &Repeat, points: &[RunPoint]) -> Vec<String> {
     let Some(last) = points.last() else {
         return Vec::new();
     };
@@ -103,13 +103,13 @@ pub fn run_lines(protocol: &Repeat, points: &[RunPoint]) -> Vec<String> {
 }
 
 /// The same for each of these runs.
-pub fn all_run_lines(protocol: &Repeat, points: &[RunPoint]) -> Vec<String> {
+pub(crate) fn all_run_lines(protocol: &Repeat, points: &[RunPoint]) -> Vec<String> {
     let upto = (1..=points.len()).map(|there| run_lines(protocol, &points[..there]));
     upto.flatten().collect()
 }
 
 /// Which runs are missing, where some are, and why.
-pub fn missing_lines(protocol: &Repeat, there: usize, missing: &[Missing]) -> Vec<String> {
+pub(crate) fn missing_lines(protocol: &Repeat, there: usize, missing: &[Missing]) -> Vec<String> {
     if missing.is_empty() {
         return Vec::new();
     }
@@ -128,7 +128,7 @@ pub fn missing_lines(protocol: &Repeat, there: usize, missing: &[Missing]) -> Ve
 }
 
 /// Says how a run went that has just ended, last of `points`.
-pub fn tell(plan: &Plan, protocol: &Repeat, points: &[RunPoint]) {
+pub(crate) fn tell(plan: &Plan, protocol: &Repeat, points: &[RunPoint]) {
     if let Some(RunPoint { number, seen, .. }) = points.last()
         && let Kept::InPart { why } = &seen.kept
     {

@@ -9,12 +9,12 @@ use infermeter_record::{TableColumn, write_table};
 use std::path::{Path, PathBuf};
 
 /// Whether a truth log's name asks for a table.
-pub fn is_asked_for(path: &Path) -> bool {
+pub(crate) fn is_asked_for(path: &Path) -> bool {
     path.extension().is_some_and(|ext| ext == "parquet")
 }
 
 /// Where the lines go that become the table.
-pub fn lines_beside(table: &Path) -> PathBuf {
+pub(crate) fn lines_beside(table: &Path) -> PathBuf {
     let mut name = table.as_os_str().to_owned();
     name.push(".jsonl");
     PathBuf::from(name)
@@ -24,7 +24,7 @@ pub fn lines_beside(table: &Path) -> PathBuf {
 ///
 /// # Errors
 /// When the lines cannot be read or the table cannot be written; the lines stay.
-pub fn convert(lines: &Path, table: &Path) -> Result<()> {
+pub(crate) fn convert(lines: &Path, table: &Path) -> Result<()> {
     let truth = truth::read(lines).with_context(|| lines.display().to_string())?;
     write_table(table, &columns(&truth.requests), &notes(&truth)?)?;
     std::fs::remove_file(lines).with_context(|| format!("cannot remove {}", lines.display()))

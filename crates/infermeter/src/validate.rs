@@ -21,7 +21,7 @@ use serde_json::Value;
 ///
 /// # Errors
 /// Naming the flags or keys at fault, as they were written, and what to write instead.
-pub fn validate(resolved: &Resolved) -> Result<()> {
+pub(crate) fn validate(resolved: &Resolved) -> Result<()> {
     let checked = check(&resolved.plan, &|key| resolved.given(key));
     checked.map_err(|error| anyhow!(resolved.in_users_words(&format!("{error:#}"))))
 }
@@ -260,7 +260,7 @@ fn threads(plan: &Plan) -> Result<()> {
 ///
 /// # Errors
 /// Where a trace leaves nothing to them.
-pub fn lengths_used(resolved: &Resolved, facts: Option<&TraceFacts>) -> Result<()> {
+pub(crate) fn lengths_used(resolved: &Resolved, facts: Option<&TraceFacts>) -> Result<()> {
     let drawn = facts.is_some_and(|facts| facts.drawn_outputs > 0);
     if resolved.plan.trace.is_some() && resolved.given("workload") && !drawn {
         let wrong = "--workload and --trace exclude each other: this trace brings its own lengths";

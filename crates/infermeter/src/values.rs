@@ -9,12 +9,12 @@ use infermeter_core::text::{closest, inert};
 use serde_json::{Map, Value};
 
 /// Every field at its default, by key.
-pub fn defaults<T: Keyed>() -> Map<String, Value> {
+pub(crate) fn defaults<T: Keyed>() -> Map<String, Value> {
     map_of(&T::defaults())
 }
 
 /// Values by key.
-pub fn map_of<T: Keyed>(values: &T) -> Map<String, Value> {
+pub(crate) fn map_of<T: Keyed>(values: &T) -> Map<String, Value> {
     match serde_json::to_value(values) {
         Ok(Value::Object(map)) => map,
         _ => Map::new(),

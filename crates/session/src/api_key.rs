@@ -35,7 +35,7 @@ pub fn api_key(plan: &Plan, target: &Target) -> Result<Option<String>> {
 }
 
 /// That others than its owner can get at the file.
-pub fn key_file_readable(path: &Path) -> Option<Finding> {
+pub(crate) fn key_file_readable(path: &Path) -> Option<Finding> {
     let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
     if mode & 0o077 == 0 {
         return None;

@@ -127,7 +127,7 @@ impl Book {
     ///
     /// # Errors
     /// Where there is none, where another process writes it, and where it is of another version.
-    pub fn reopen<At, Entry>(directory: &Path) -> Result<(Self, Read<At, Entry>)>
+    pub(crate) fn reopen<At, Entry>(directory: &Path) -> Result<(Self, Read<At, Entry>)>
     where
         At: DeserializeOwned,
         Entry: DeserializeOwned,

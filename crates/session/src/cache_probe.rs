@@ -19,7 +19,7 @@ const LENGTHS: &str = "fixed:256,32";
 ///
 /// # Errors
 /// When no prompts can be made under the plan's tokenizer.
-pub fn trial(
+pub(crate) fn trial(
     plan: &Plan,
     control: &mut Control,
     shape: &RequestShape,

@@ -75,7 +75,7 @@ impl Clients {
     ///
     /// # Errors
     /// When a profile would repeat too often.
-    pub fn mean_rate(&self, span: Span) -> Result<f64, ScheduleError> {
+    pub(crate) fn mean_rate(&self, span: Span) -> Result<f64, ScheduleError> {
         let expected = expected_arrivals(&self.sources, span)?;
         Ok(expected.iter().sum::<f64>() / span.as_seconds())
     }

@@ -9,7 +9,7 @@ use infermeter_probe::host::{governors, host_facts};
 use infermeter_workload::TraceFacts;
 
 /// Facts that go with a run.
-pub fn environment(
+pub(crate) fn environment(
     plan: &Plan,
     target: &TargetSide,
     load: &Load,

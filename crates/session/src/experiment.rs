@@ -258,7 +258,7 @@ impl Experiment {
 
     /// Both ask the same target in the same way, however often, when and about what: what was found out
     /// of it for one holds for the other.
-    pub fn has_target_of(&self, other: &Self) -> bool {
+    pub(crate) fn has_target_of(&self, other: &Self) -> bool {
         let asked = |experiment: &Self| {
             let defaults = Plan::defaults();
             Plan {
@@ -285,7 +285,7 @@ impl Experiment {
     }
 
     /// The target is the embedded simulator.
-    pub fn is_simulated(&self) -> bool {
+    pub(crate) fn is_simulated(&self) -> bool {
         matches!(self.target.server, Server::Simulator(_))
     }
 }

@@ -22,7 +22,7 @@ pub enum Cause {
 /// An error with its cause.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
-pub struct Failure {
+pub(crate) struct Failure {
     /// Whose it is.
     pub cause: Cause,
     /// What is wrong and what to do.

@@ -36,7 +36,7 @@ pub struct Ended {
 ///
 /// # Errors
 /// When neither record nor journal can be read.
-pub fn finish(measured: Measured, directory: &Path, until: Option<&Until>) -> Result<Ended> {
+pub(crate) fn finish(measured: Measured, directory: &Path, until: Option<&Until>) -> Result<Ended> {
     let Measured {
         mut manifest,
         room,
@@ -103,7 +103,7 @@ fn judged<S: RecordSource<Error = RecordError>>(
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn journal_records(directory: &Path) -> Result<Vec<RequestRecord>> {
+pub(crate) fn journal_records(directory: &Path) -> Result<Vec<RequestRecord>> {
     let mut reader = JournalReader::open(directory)?;
     let mut records = Vec::new();
     while let Some(batch) = reader.next_batch()? {

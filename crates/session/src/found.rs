@@ -133,7 +133,7 @@ impl Found {
 
     /// Reads the server's counters after the load, where they were there before it: into the
     /// manifest's environment and control requests.
-    pub fn read_counters_after(&self, manifest: &mut RunManifest) {
+    pub(crate) fn read_counters_after(&self, manifest: &mut RunManifest) {
         let Some(known) = self.metrics.as_ref() else {
             return;
         };

@@ -51,7 +51,7 @@ impl Host {
     }
 
     /// Keeps this process, and the threads it starts from now on, on the client's cores.
-    pub fn keep_to(&self, cores: &Cores) {
+    pub(crate) fn keep_to(&self, cores: &Cores) {
         if !cores.mock.is_empty() {
             // Pinning is a help, not a need: a sandbox may forbid it.
             let _ = affinity::restrict_to(&cores.client);

@@ -18,7 +18,7 @@ use std::path::Path;
 
 /// The journal of a run.
 #[derive(Debug)]
-pub struct Journal<'a> {
+pub(crate) struct Journal<'a> {
     writer: JournalWriter,
     secrets: &'a Secrets,
     /// Requests of warm-up and window that were sent.

@@ -19,7 +19,7 @@ pub mod drive;
 mod environment;
 pub mod experiment;
 pub mod failure;
-pub mod finish;
+mod finish;
 pub mod found;
 pub mod host;
 mod journal;

@@ -68,7 +68,7 @@ impl<'a> Live<'a> {
     }
 
     /// On a target that is ready already, for experiments that mean it.
-    pub fn on(
+    pub(crate) fn on(
         host: &'a Host,
         observer: &'a dyn Observer,
         experiment: &Experiment,
@@ -81,7 +81,7 @@ impl<'a> Live<'a> {
     }
 
     /// The target of the last experiment.
-    pub fn into_target(self) -> Option<Target> {
+    pub(crate) fn into_target(self) -> Option<Target> {
         self.ready.map(|(_, target)| target)
     }
 

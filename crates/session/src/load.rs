@@ -160,7 +160,7 @@ impl Load {
 
     /// The same with another salt in every prompt.
     #[must_use]
-    pub fn with_salt(mut self, salt: u64) -> Self {
+    pub(crate) fn with_salt(mut self, salt: u64) -> Self {
         self.workload = self.workload.with_salt(salt);
         self
     }
@@ -209,7 +209,7 @@ impl Load {
     }
 
     /// The pause of a user after the session of a request, nanoseconds.
-    pub fn pause_ns(&self, spec: &RequestSpec) -> i64 {
+    pub(crate) fn pause_ns(&self, spec: &RequestSpec) -> i64 {
         let waits = self.waits.as_ref();
         let pause = waits
             .zip(spec.turn)
@@ -228,7 +228,7 @@ impl Load {
 
     /// SHA-256 over the arrivals (open loop), 8 bytes little endian each; hex. With the workload's
     /// hash it says whether two runs had the same load.
-    pub fn schedule_hash(&self) -> Option<String> {
+    pub(crate) fn schedule_hash(&self) -> Option<String> {
         let Schedule::Open(open) = &self.schedule else {
             return None;
         };

@@ -23,7 +23,7 @@ const INHERITED: [&str; 5] = [
 
 /// A running simulator. Dropping it ends the process.
 #[derive(Debug)]
-pub struct MockChild {
+pub(crate) struct MockChild {
     child: Child,
     /// Kept open: a closed pipe would be an error for the child.
     _stdout: BufReader<ChildStdout>,
@@ -49,7 +49,7 @@ impl MockChild {
     ///
     /// # Errors
     /// What the child said, when it does not come up.
-    pub fn start_with(program: &Path, flags: &[String], cores: &[usize]) -> Result<Self> {
+    pub(crate) fn start_with(program: &Path, flags: &[String], cores: &[usize]) -> Result<Self> {
         let mut command = Command::new(program);
         command.arg("mock").args(flags).args(["--port", "0"]);
         command.args(["--exit-with-parent", &std::process::id().to_string()]);

@@ -19,7 +19,7 @@ pub trait Observer {
 
 /// Nobody watches.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Unobserved;
+pub(crate) struct Unobserved;
 
 impl Observer for Unobserved {
     fn note(&self, _: &str) {}

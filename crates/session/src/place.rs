@@ -26,7 +26,7 @@ pub struct Cores {
 
 impl Cores {
     /// All of them for the client.
-    pub fn of_client(all: &[usize]) -> Self {
+    pub(crate) fn of_client(all: &[usize]) -> Self {
         Self {
             mock: Vec::new(),
             client: all.to_vec(),
@@ -102,7 +102,7 @@ impl System {
 ///
 /// # Errors
 /// When the system does not allow the connections that the plan needs.
-pub fn size(client: &ClientSpec, load: &Load, cores: &Cores) -> Result<Size> {
+pub(crate) fn size(client: &ClientSpec, load: &Load, cores: &Cores) -> Result<Size> {
     let schedule = &load.schedule;
     let threads = client
         .threads

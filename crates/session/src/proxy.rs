@@ -8,7 +8,10 @@ use infermeter_core::finding::Finding;
 use std::net::IpAddr;
 
 /// That the environment names a proxy for this target, which is not used.
-pub fn unused(target: &Target, variable: &dyn Fn(&str) -> Option<String>) -> Option<Finding> {
+pub(crate) fn unused(
+    target: &Target,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Option<Finding> {
     let set = |name: &&str| variable(name).is_some_and(|value| !value.trim().is_empty());
     let own: [&str; 2] = match target.is_https() {
         true => ["https_proxy", "HTTPS_PROXY"],

@@ -41,7 +41,7 @@ impl RunIdentity {
 }
 
 /// A fresh salt: the first 52 bits of a run id, a number that every JSON reader keeps exactly.
-pub fn salt_of(run_id: &str) -> u64 {
+pub(crate) fn salt_of(run_id: &str) -> u64 {
     u64::from_str_radix(run_id.get(..13).unwrap_or("0"), 16).unwrap_or(0)
 }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 use std::fmt;
 
 /// The stand-in.
-pub const HIDDEN: &str = "***";
+pub(crate) const HIDDEN: &str = "***";
 
 /// Parts of key names that mark a secret.
 const SECRET: [&str; 11] = [
@@ -125,7 +125,7 @@ pub fn redact_path(path: &str) -> String {
 }
 
 /// A message of several lines, each of which may name a path.
-pub fn redact_lines(message: &str) -> String {
+pub(crate) fn redact_lines(message: &str) -> String {
     let line = |line: &str| {
         let words = line.split(' ').map(|word| match word.split_once('?') {
             Some((path, query)) if path.starts_with('/') && query.contains('=') => {
@@ -193,7 +193,7 @@ fn redact_value(value: &mut Value) {
 
 /// Shorter values are words that may stand anywhere: to hide them everywhere would leave no sense in
 /// what a server says.
-pub const MIN_SECRET: usize = 6;
+pub(crate) const MIN_SECRET: usize = 6;
 
 /// Secret values themselves, to find them in what a server says. `Debug` shows none.
 #[derive(Clone, Default)]
@@ -304,7 +304,7 @@ impl Secrets {
     }
 
     /// The text without them, where it has any.
-    pub fn scrubbed(&self, text: &str) -> Option<String> {
+    pub(crate) fn scrubbed(&self, text: &str) -> Option<String> {
         if self.0.is_empty() || text.len() < MIN_SECRET {
             return None;
         }
@@ -313,7 +313,7 @@ impl Secrets {
     }
 
     /// Hides them in a text that a server had a part in.
-    pub fn scrub(&self, text: &mut String) {
+    pub(crate) fn scrub(&self, text: &mut String) {
         if let Some(clean) = self.scrubbed(text) {
             *text = clean;
         }
@@ -321,7 +321,7 @@ impl Secrets {
 
     /// The record without them, where it has any: in every text that comes from the server. (Tokens
     /// of texts that had some are not counted from the texts: they are no longer the server's.)
-    pub fn scrubbed_record(&self, record: &RequestRecord) -> Option<RequestRecord> {
+    pub(crate) fn scrubbed_record(&self, record: &RequestRecord) -> Option<RequestRecord> {
         if self.0.is_empty() {
             return None;
         }

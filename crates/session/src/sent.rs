@@ -14,7 +14,7 @@ const KEPT: usize = 16;
 
 /// Collects bodies as they are made, off the measuring path.
 #[derive(Debug, Default)]
-pub struct SentBodies(Mutex<Vec<(RequestId, [u8; KEPT])>>);
+pub(crate) struct SentBodies(Mutex<Vec<(RequestId, [u8; KEPT])>>);
 
 impl SentBodies {
     /// Notes the body of a request, which follows the head in `bytes`.
@@ -47,7 +47,7 @@ impl SentBodies {
 }
 
 /// The request belongs to the hash.
-pub fn counts(record: &RequestRecord) -> bool {
+pub(crate) fn counts(record: &RequestRecord) -> bool {
     record.send_start.is_some() && record.phase != Phase::Drain
 }
 

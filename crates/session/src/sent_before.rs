@@ -24,7 +24,7 @@ const MOST_ENTRIES: usize = 10_000;
 const LONGEST_MANIFEST: u64 = 16 << 20;
 
 /// The earlier run, as a finding; `directory` is that of the new one.
-pub fn finding(plan: &Plan, manifest: &RunManifest, directory: &Path) -> Option<Finding> {
+pub(crate) fn finding(plan: &Plan, manifest: &RunManifest, directory: &Path) -> Option<Finding> {
     // The embedded simulator is a new server each time.
     let salt = plan.salt.filter(|_| !plan.is_mock())?;
     let same = |earlier: &RunManifest| {

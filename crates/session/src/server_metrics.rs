@@ -104,7 +104,7 @@ fn elsewhere(
 
 /// The thread that reads.
 #[derive(Debug)]
-pub struct Watching {
+pub(crate) struct Watching {
     notices: Sender<Notice>,
     ended: Receiver<()>,
     /// Gone when the load has ended: the file is sealed then, and a reading that comes later is left out.
@@ -163,7 +163,7 @@ impl Watching {
     }
 
     /// The run's clock is set.
-    pub fn start_at(&self, clock: Clock) {
+    pub(crate) fn start_at(&self, clock: Clock) {
         self.tell(Notice::Start(clock));
     }
 

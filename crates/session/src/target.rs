@@ -32,7 +32,7 @@ impl Target {
     ///
     /// # Errors
     /// When it cannot be used, and when a signal came.
-    pub fn ready(
+    pub(crate) fn ready(
         host: &Host,
         experiment: &Experiment,
         identity: &RunIdentity,
@@ -51,7 +51,7 @@ impl Target {
     ///
     /// # Errors
     /// As [`Self::ready`].
-    pub fn of_simulator(
+    pub(crate) fn of_simulator(
         host: &Host,
         experiment: &Experiment,
         identity: &RunIdentity,
@@ -85,11 +85,6 @@ impl Target {
     /// What is known of it.
     pub fn found(&self) -> &Found {
         &self.found
-    }
-
-    /// The simulator's process id, where it is one that was started for it.
-    pub fn simulator_pid(&self) -> Option<u32> {
-        self.mock.as_ref().map(MockChild::pid)
     }
 
     /// Ends the simulator and waits for its last lines.

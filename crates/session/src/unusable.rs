@@ -21,7 +21,7 @@ const WORDS: usize = 160;
 
 /// What a target did that keeps it from being measured.
 #[derive(Debug)]
-pub enum Unusable {
+pub(crate) enum Unusable {
     /// It does not say who it is.
     Identify(IdentifyError),
     /// It does not answer as it should.
@@ -29,7 +29,7 @@ pub enum Unusable {
 }
 
 /// What is known when it did.
-pub struct Known<'a> {
+pub(crate) struct Known<'a> {
     /// What is to be measured.
     pub plan: &'a Plan,
     /// Where.
@@ -45,7 +45,7 @@ pub struct Known<'a> {
 }
 
 /// Nobody accepts a connection.
-pub fn unreachable(target: &Target, why: &str) -> Failure {
+pub(crate) fn unreachable(target: &Target, why: &str) -> Failure {
     Failure::target(format!(
         "target {target} cannot be reached: {why}\n  is the server up, and is this its address \
          and port?"
@@ -68,7 +68,7 @@ impl Unusable {
     }
 
     /// It gave no answer at all.
-    pub fn no_answer(&self) -> Option<&ControlError> {
+    pub(crate) fn no_answer(&self) -> Option<&ControlError> {
         match self {
             Self::Identify(IdentifyError::NoAnswer(error))
             | Self::Probe(ProbeError::NoAnswer(error)) => Some(error),
@@ -266,7 +266,7 @@ fn model_hint(known: &Known<'_>) -> Option<String> {
 }
 
 /// That a model is not in the server's list, and what is; absent where it is, or may be.
-pub fn not_listed(asked: &str, list: &ModelList) -> Option<String> {
+pub(crate) fn not_listed(asked: &str, list: &ModelList) -> Option<String> {
     let ids: Vec<&str> = list.models.iter().map(|m| m.id.as_str()).collect();
     if ids.is_empty() || list.goes_on || ids.contains(&asked) {
         return None;

@@ -76,7 +76,7 @@ pub fn proxy(plan: &Plan) -> Result<Option<Target>> {
 ///
 /// # Errors
 /// When the proxy cannot be used.
-pub fn through_proxy(
+pub(crate) fn through_proxy(
     plan: &Plan,
     targets: Vec<Target>,
     headers: &mut Headers,

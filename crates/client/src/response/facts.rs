@@ -22,7 +22,7 @@ impl ResponseReader {
     }
 
     /// When the answer's end mark came, where the body went on behind it.
-    pub fn done_at(&self) -> Option<Offset> {
+    pub(crate) fn done_at(&self) -> Option<Offset> {
         self.done_at
     }
 
@@ -34,11 +34,6 @@ impl ResponseReader {
     /// Instant of the first chunk.
     pub fn first_token_at(&self) -> Option<Offset> {
         self.answer.chunks().first().map(|chunk| chunk.at)
-    }
-
-    /// Instant of the first read; `None`: no response byte has come.
-    pub fn first_byte_at(&self) -> Option<Offset> {
-        self.first.map(|stamp| stamp.at)
     }
 
     /// Instant of the last read.

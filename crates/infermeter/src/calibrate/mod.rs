@@ -1,3 +1,3 @@
 //! How a calibration goes on, on standard error.
 
-pub mod progress;
+pub(crate) mod progress;

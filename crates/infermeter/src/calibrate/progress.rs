@@ -10,7 +10,7 @@ use infermeter_session::calibrate::spec::Spec;
 
 /// Draws the progress.
 #[derive(Debug)]
-pub struct LadderProgress {
+pub(crate) struct LadderProgress {
     drawing: Drawing,
     rungs: usize,
 }

@@ -31,12 +31,12 @@ pub fn keys<T: Keyed>() -> Vec<&'static Key> {
 }
 
 /// The keys of a table, and those that say how a result is shown.
-pub fn with_show<T: Keyed>() -> Vec<&'static Key> {
+pub(crate) fn with_show<T: Keyed>() -> Vec<&'static Key> {
     [keys::<T>(), keys::<ShowArgs>()].concat()
 }
 
 /// The keys of a table behind the plan's keys that stand at `place`.
-pub fn with_plan<T: Keyed>(place: Place) -> Vec<&'static Key> {
+pub(crate) fn with_plan<T: Keyed>(place: Place) -> Vec<&'static Key> {
     let own = keys::<T>();
     let mut all: Vec<&Key> = Plan::KEYS
         .iter()

@@ -20,7 +20,7 @@ const MAX_NOTE: usize = 2_000;
 ///
 /// # Errors
 /// When a path cannot be read, holds no result, or the mapping or a `--state` is wrong.
-pub fn audit(args: &AuditArgs, shown: Shown) -> Result<u8> {
+pub(crate) fn audit(args: &AuditArgs, shown: Shown) -> Result<u8> {
     let declared = Declared::parse(&args.state)?;
     let dash = |path: &Path| path == Path::new(input::DASH);
     if args.map.as_deref().is_some_and(dash) && args.paths.iter().any(|path| dash(path)) {

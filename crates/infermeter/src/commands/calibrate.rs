@@ -27,7 +27,7 @@ use std::path::PathBuf;
 ///
 /// # Errors
 /// For a wrong flag, a simulator that does not start, a certificate that cannot be written.
-pub fn calibrate(args: &CalibrateArgs, shown: Shown) -> Result<u8> {
+pub(crate) fn calibrate(args: &CalibrateArgs, shown: Shown) -> Result<u8> {
     let ladder = Ladder::of(&wanted(args))?;
     let host = host()?;
     let receiving = host.receiving(args.io, true)?;

@@ -35,7 +35,7 @@ const TAIL: Span = Span::seconds(30);
 ///
 /// # Errors
 /// Naming the flag that is wrong, or what cannot be written.
-pub fn make(given: &Given) -> Result<u8> {
+pub(crate) fn make(given: &Given) -> Result<u8> {
     let args: MakeArgs = given.read()?;
     let resolved = resolve(given, &args)?;
     let plan = &resolved.plan;
@@ -196,7 +196,7 @@ fn told(out: &Path, made: &Made) -> String {
 ///
 /// # Errors
 /// What is wrong with it, with the line, or what cannot be written.
-pub fn convert(args: &ConvertArgs) -> Result<u8> {
+pub(crate) fn convert(args: &ConvertArgs) -> Result<u8> {
     let tokenizer = Tokenizer::open(&args.tokenizer)?;
     let source = input::path(&args.file)?;
     let (workload, wanted, phases, from) = match WorkloadFile::open_edited(&source) {

@@ -21,7 +21,7 @@ const SEED: u64 = 1;
 ///
 /// # Errors
 /// For an unknown preset, parameters that make no engine, a port in use.
-pub fn mock(args: &MockArgs) -> Result<u8> {
+pub(crate) fn mock(args: &MockArgs) -> Result<u8> {
     let mut config = config(args)?;
     if args.print_config {
         output::print(&mock_settings::as_file(&config));

@@ -1,14 +1,14 @@
 //! The subcommands, one file each, and their table.
 
-pub mod audit;
-pub mod calibrate;
-pub mod make;
-pub mod mock;
+pub(crate) mod audit;
+pub(crate) mod calibrate;
+pub(crate) mod make;
+pub(crate) mod mock;
 mod repeat;
-pub mod report;
+pub(crate) mod report;
 pub mod run;
-pub mod schema;
-pub mod workload;
+pub(crate) mod schema;
+pub(crate) mod workload;
 
 use crate::cli::tables::{self, keys, with_plan, with_show};
 use crate::cli::{Given, Subcommand, Then};
@@ -17,7 +17,7 @@ use anyhow::Result;
 use infermeter_core::key::Place;
 
 /// Every subcommand.
-pub const COMMANDS: [Subcommand; 7] = [
+pub(crate) const COMMANDS: [Subcommand; 7] = [
     Subcommand {
         name: "run",
         about: "Measure a server (or the embedded simulator: mock:PRESET)",

@@ -17,7 +17,7 @@ use infermeter_session::kept_experiment::{KeptExperiment, is_experiment};
 ///
 /// # Errors
 /// When the directory holds neither a run nor an experiment, or its files cannot be read.
-pub fn report(args: &ReportArgs, shown: Shown) -> Result<u8> {
+pub(crate) fn report(args: &ReportArgs, shown: Shown) -> Result<u8> {
     let asked = Asked::of(args);
     match is_experiment(&args.run_dir) {
         true => experiment(args, &asked, shown),

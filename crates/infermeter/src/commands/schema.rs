@@ -8,7 +8,7 @@ use anyhow::Result;
 ///
 /// # Errors
 /// Never.
-pub fn schema(args: &SchemaArgs) -> Result<u8> {
+pub(crate) fn schema(args: &SchemaArgs) -> Result<u8> {
     let schema = match args.file {
         SchemaOf::Plan => schema::of_plan(),
     };

@@ -19,7 +19,7 @@ use infermeter_workload::{Row, TokenCounter, Tokenizer, read_rows};
 ///
 /// # Errors
 /// When the file cannot be read, with the line that is wrong.
-pub fn inspect(args: &InspectArgs, shown: Shown) -> Result<u8> {
+pub(crate) fn inspect(args: &InspectArgs, shown: Shown) -> Result<u8> {
     let Some(file) = &args.file else {
         return show(&of_clients(args)?, shown);
     };
@@ -81,7 +81,7 @@ fn show(figures: &Figures, shown: Shown) -> Result<u8> {
 ///
 /// # Errors
 /// As [`inspect`].
-pub fn head(args: &HeadArgs) -> Result<u8> {
+pub(crate) fn head(args: &HeadArgs) -> Result<u8> {
     let options = trace_options::options(&args.trace_option, Some(args.rows), args.seed)?;
     let mut lines = String::new();
     let source = DatasetFile::open(&input::path(&args.file)?)?;

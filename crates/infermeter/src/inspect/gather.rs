@@ -54,7 +54,7 @@ impl Gathered {
     }
 
     /// What is in rows that no file holds.
-    pub fn of_rows(rows: impl Iterator<Item = Row>) -> Self {
+    pub(crate) fn of_rows(rows: impl Iterator<Item = Row>) -> Self {
         let mut gathered = Self::default();
         rows.for_each(|row| gathered.add(row));
         gathered
@@ -100,7 +100,7 @@ impl Gathered {
     ///
     /// # Errors
     /// When a text cannot be read back.
-    pub fn count_texts(
+    pub(crate) fn count_texts(
         &mut self,
         path: &Path,
         facts: &TraceFacts,

@@ -8,5 +8,5 @@ mod figures;
 mod gather;
 
 pub use document::document;
-pub use figures::{Arrivals, Class, Figures, Lengths, Sessions};
+pub use figures::Figures;
 pub use gather::Gathered;

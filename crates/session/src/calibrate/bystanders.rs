@@ -34,7 +34,7 @@ struct Counters {
 
 /// Looks at the simulator and the rest of the machine around a rung.
 #[derive(Debug)]
-pub struct Bystanders {
+pub(crate) struct Bystanders {
     mock_pid: u32,
     cores: Vec<usize>,
     before: Counters,

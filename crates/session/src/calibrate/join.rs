@@ -18,7 +18,7 @@ const UNCERTAIN_NS: i64 = 1_000_000;
 
 /// What the comparison gave.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Comparison {
+pub(crate) struct Comparison {
     /// How many were compared.
     pub joined: Joined,
     /// Errors of the kernel's stamps; `None` without them.
@@ -38,7 +38,7 @@ struct Samples {
 }
 
 /// Compares the records of a run with the truth.
-pub fn compare(
+pub(crate) fn compare(
     run_id: &str,
     clock: Clock,
     records: &[RequestRecord],

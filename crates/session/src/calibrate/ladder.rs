@@ -2,7 +2,7 @@
 
 use super::spec::{Shape, Spec};
 use anyhow::{Context, Result, bail};
-use infermeter_core::certificate::{LoadKind, Rung, Spoiler, Transport};
+use infermeter_core::certificate::{Rung, Spoiler, Transport};
 use infermeter_core::record::StampSource;
 use infermeter_core::units::Span;
 use infermeter_protocol::{Point, Protocol, Step};
@@ -302,17 +302,17 @@ fn parse(picked: &[String]) -> Result<Vec<Spec>> {
     picked.iter().map(parse).collect()
 }
 
-/// Kinds of which a ladder has rungs, for messages.
-pub fn kinds(specs: &[Spec]) -> Vec<LoadKind> {
-    let has = |kind: &LoadKind| specs.iter().any(|spec| spec.kind() == *kind);
-    LoadKind::ALL.into_iter().filter(has).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::calibrate::fixture::good;
-    use infermeter_core::certificate::Spoilt;
+    use infermeter_core::certificate::{LoadKind, Spoilt};
+
+    /// The kinds that a ladder has rungs of.
+    fn kinds(specs: &[Spec]) -> Vec<LoadKind> {
+        let has = |kind: &LoadKind| specs.iter().any(|spec| spec.kind() == *kind);
+        LoadKind::ALL.into_iter().filter(has).collect()
+    }
 
     fn ladder(change: impl FnOnce(&mut Wanted)) -> Result<Ladder> {
         let mut wanted = Wanted::default();

@@ -65,7 +65,7 @@ impl TlsFiles {
 
 /// What a rung left.
 #[derive(Debug)]
-pub struct RungRecord {
+pub(crate) struct RungRecord {
     /// As `run.json` would have it.
     pub manifest: RunManifest,
     /// One per request.

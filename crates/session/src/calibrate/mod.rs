@@ -8,7 +8,7 @@
 //!
 //! Invariant: a rung that something else spoilt is never blamed on the client, nor counted for it.
 
-pub mod bystanders;
+pub(crate) mod bystanders;
 pub mod cite;
 pub mod climb;
 #[cfg(any(test, feature = "fixture"))]

@@ -11,7 +11,7 @@ use infermeter_core::run::{ClientHealth, LoadModel, ThreadHealth, Window};
 use infermeter_core::schedule::Phase;
 
 /// The figures of a rung.
-pub fn rung(spec: Spec, measured: &RungRecord) -> Rung {
+pub(crate) fn rung(spec: Spec, measured: &RungRecord) -> Rung {
     let manifest = &measured.manifest;
     let records = &measured.records;
     let health = manifest.client_health.clone().unwrap_or_default();

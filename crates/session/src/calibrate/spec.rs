@@ -112,7 +112,7 @@ impl Spec {
     }
 
     /// Asked for per second, in the kind's unit.
-    pub fn asked_per_s(self) -> Option<f64> {
+    pub(crate) fn asked_per_s(self) -> Option<f64> {
         match self.shape {
             Shape::Requests { rate, .. } => Some(f64::from(rate)),
             _ => self.events_per_s(),
@@ -133,7 +133,7 @@ impl Spec {
     }
 
     /// Distance of the simulator's steps, nanoseconds; `None`: it has none.
-    pub fn step_ns(self) -> Option<i64> {
+    pub(crate) fn step_ns(self) -> Option<i64> {
         match self.shape {
             Shape::Streams { rate, .. } => Some(1_000_000_000 / i64::from(rate.max(1))),
             Shape::Requests { .. } => Some(1_000_000),
@@ -195,7 +195,7 @@ impl Spec {
     }
 
     /// The simulator's flags, transport aside.
-    pub fn mock_flags(self) -> Vec<String> {
+    pub(crate) fn mock_flags(self) -> Vec<String> {
         let mut flags = vec!["--preset".to_owned(), self.preset().to_owned()];
         let mut flag = |name: &str, value: String| flags.extend([name.to_owned(), value]);
         match self.shape {

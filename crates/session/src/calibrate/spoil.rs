@@ -20,7 +20,7 @@ const SIMULATOR_WAITS: f64 = 0.05;
 const FOREIGN_CORES: f64 = 0.15;
 
 /// The reason why a rung says nothing about the client; the first that applies.
-pub fn spoilt(rung: &Rung, spec: Spec, interrupted: bool) -> Option<Spoilt> {
+pub(crate) fn spoilt(rung: &Rung, spec: Spec, interrupted: bool) -> Option<Spoilt> {
     let reasons = [
         (Spoiler::Interrupt, interrupt(interrupted)),
         (Spoiler::OtherLoad, other_load(rung)),

@@ -7,7 +7,7 @@ use infermeter_stats::{Quantile, order_statistic};
 const MIN_FOR_P99: usize = 100;
 
 /// Order statistics of values in microseconds; `None` for nothing.
-pub fn spread(mut values_us: Vec<f64>) -> Option<Spread> {
+pub(crate) fn spread(mut values_us: Vec<f64>) -> Option<Spread> {
     values_us.sort_unstable_by(f64::total_cmp);
     let at = |p: f64| order_statistic(&values_us, Quantile::new(p).ok()?);
     let max_us = *values_us.last()?;

@@ -12,7 +12,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Names the certificate's file for `calibrate` and `run`; empty: there is none.
-pub const VARIABLE: &str = "INFERMETER_CALIBRATION";
+pub(crate) const VARIABLE: &str = "INFERMETER_CALIBRATION";
 
 /// A certificate is some tens of kilobytes.
 const MAX_BYTES: u64 = 4 << 20;
