@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 /// The word for what nobody said.
 pub(crate) const UNKNOWN: &str = "unknown";
 
-/// Values by name; [`UNKNOWN`] where nobody said.
+/// Values by name; `UNKNOWN` where nobody said.
 pub type Known = BTreeMap<Word, String>;
 
 /// What is known of the server.

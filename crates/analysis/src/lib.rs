@@ -5,7 +5,7 @@
 //! mathematics is `stats`.
 //!
 //! Invariants: each check is a pure function of the run and its summary; every limit stands in
-//! [`limits`]; a figure that the sample cannot support has no value.
+//! `limits`; a figure that the sample cannot support has no value.
 
 mod breakdown;
 mod calibration;

@@ -1,7 +1,7 @@
 //! Times in which a thread of the client did not go through its loop, though nothing made it wait.
 //!
 //! Does not judge: what a gap means for a run is the analysis' matter. Invariant: `count`, `total_ns`
-//! and `longest_ns` cover every gap, `listed` the first [`MAX_LISTED`] of them.
+//! and `longest_ns` cover every gap, `listed` the first `MAX_LISTED` of them.
 
 use crate::clock::Offset;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
-//! The command line, made from tables of keys: a subcommand is a row of [`commands::COMMANDS`], a flag
+//! The command line, made from tables of keys: a subcommand is a row of `commands::COMMANDS`, a flag
 //! is an entry of the table that it belongs to, and the words on a command line become [`Given`].
 //!
-//! Values stay text here; they are read once, in [`crate::values`]. Invariant: help, suggestions and
+//! Values stay text here; they are read once, in `values`. Invariant: help, suggestions and
 //! parsing know nothing that does not stand in a table.
 
 mod args;

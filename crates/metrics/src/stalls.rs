@@ -1,4 +1,4 @@
-//! Stalls of a population; what a stall of one request is, [`crate::request_stalls`] says.
+//! Stalls of a population; what a stall of one request is, `request_stalls` says.
 
 use crate::milliseconds::to_ms;
 use crate::population::Population;

@@ -1,6 +1,6 @@
 //! Words of the server that findings quote: how often each came, over the completed measured requests.
 //!
-//! Judges nothing. Invariant: at most [`MOST_WORDS`] are told apart, whatever a server says; the rest are
+//! Judges nothing. Invariant: at most `MOST_WORDS` are told apart, whatever a server says; the rest are
 //! counted together.
 
 use infermeter_core::finish::FinishReason;

@@ -2,13 +2,13 @@
 //!
 //! Time is a parameter: nothing here reads a clock or touches a socket, so that the same engine
 //! runs over sockets in real time and in a loop in virtual time. Drive it with
-//! [`Engine::arrive`], [`Engine::next_deadline`] and [`Engine::step`]. Scheduling, KV blocks,
+//! `Engine::arrive`, `Engine::next_deadline` and [`Engine::step`]. Scheduling, KV blocks,
 //! prefix cache and preemption follow vLLM V1; no model runs.
 //!
 //! Invariants: steps never overlap and their ends strictly increase; all tokens of a step carry
 //! its end; waiting requests are admitted first come, first served (but for adapters); the instants
 //! depend on the arrivals alone, not on how late `step` is called (a late caller does not make the
-//! engine drift), unless it is later than [`MAX_LAG_NS`]: what cannot be caught up is given up and
+//! engine drift), unless it is later than `MAX_LAG_NS`: what cannot be caught up is given up and
 //! counted.
 
 mod adapters;
@@ -209,7 +209,7 @@ impl Engine {
         self.life.state(now_ns, idle.then_some(&self.params.life))
     }
 
-    /// Time given up because the caller was later than [`MAX_LAG_NS`], nanoseconds.
+    /// Time given up because the caller was later than `MAX_LAG_NS`, nanoseconds.
     pub fn lost_ns(&self) -> i64 {
         self.lost_ns
     }

@@ -122,7 +122,7 @@ impl Control {
         &self.target
     }
 
-    /// Sends a generation made with [`Control::next_id`] and logs it as `what` for `purpose`.
+    /// Sends a generation made with `Control::next_id` and logs it as `what` for `purpose`.
     ///
     /// # Errors
     /// When there is no answer.

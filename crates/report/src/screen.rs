@@ -7,7 +7,7 @@
 pub struct Screen {
     /// Use ANSI colours. Everything is readable without.
     pub color: bool,
-    /// Columns to wrap at; at least [`Screen::LEAST`] are used.
+    /// Columns to wrap at; at least `Screen::LEAST` are used.
     pub width: usize,
 }
 

@@ -65,7 +65,7 @@ pub struct OpenParams<'a> {
 ///
 /// # Errors
 /// When a parameter is no such thing, when nothing ends the window, when there would be more than
-/// [`MAX_ARRIVALS`] arrivals or more than a year of them, or when none falls into the window.
+/// `MAX_ARRIVALS` arrivals or more than a year of them, or when none falls into the window.
 pub fn open_schedule(params: &OpenParams<'_>, seed: u64) -> Result<OpenSchedule, ScheduleError> {
     let phases = Phases {
         warmup: params.warmup,

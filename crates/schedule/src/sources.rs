@@ -88,7 +88,7 @@ pub fn expected_arrivals(sources: &[Source], span: Span) -> Result<Vec<f64>, Sch
 ///
 /// # Errors
 /// When a parameter is no such thing, when nothing ends the window or no source ever sends, when
-/// there would be more than [`MAX_ARRIVALS`] arrivals or more than a year of them, or when none
+/// there would be more than `MAX_ARRIVALS` arrivals or more than a year of them, or when none
 /// falls into the window.
 pub fn merged_schedule(
     sources: &[Source],

@@ -139,7 +139,7 @@ impl Book {
     /// What that of an experiment says.
     ///
     /// # Errors
-    /// As [`Self::reopen`], but that another process may write it.
+    /// As `reopen`, but that another process may write it.
     pub fn read<At, Entry>(directory: &Path) -> Result<Read<At, Entry>>
     where
         At: DeserializeOwned,

@@ -2,7 +2,7 @@
 //!
 //! Two do it, [`crate::live::Live`] over sockets and [`crate::virtually::Virtual`] in virtual time. Both
 //! leave a journal and a `run.json` in the run's directory, and everything after that is the same for
-//! both ([`crate::finish`]): so what decides over several runs is tested on the second without waiting.
+//! both (`finish`): so what decides over several runs is tested on the second without waiting.
 
 use crate::experiment::Experiment;
 use crate::run_id::RunIdentity;

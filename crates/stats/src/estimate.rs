@@ -136,7 +136,7 @@ impl Estimate {
 
 impl Plausible {
     /// The range around `value` from the `bounds` of its interval; `thin` where the series is
-    /// correlated and has fewer than [`FULL_TAIL`] effective tail samples ([`Estimate::plausible`]).
+    /// correlated and has fewer than `FULL_TAIL` effective tail samples ([`Estimate::plausible`]).
     ///
     /// `None` unless the value is positive and finite.
     #[must_use]

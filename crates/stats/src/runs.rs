@@ -56,14 +56,14 @@ pub struct OverRuns {
     pub interval: Interval,
     /// Why the interval is open above; `None` where it is closed.
     pub open_above: Option<OpenAbove>,
-    /// Positions of outlying runs, ascending; empty below [`OUTLIER_MIN_RUNS`].
+    /// Positions of outlying runs, ascending; empty below `OUTLIER_MIN_RUNS`.
     pub outlying: Vec<usize>,
 }
 
 /// One figure over independent runs.
 ///
 /// At 85 % load the interval over five runs' p99 covers 39 to 52 % for runs of 1,000 observations and
-/// above 90 % for runs of 10,000: hence [`FULL_TAIL`] effective tail samples a run, or no upper
+/// above 90 % for runs of 10,000: hence `FULL_TAIL` effective tail samples a run, or no upper
 /// bound.
 ///
 /// # Errors

@@ -142,7 +142,7 @@ pub struct Delay {
 }
 
 /// [`queue_emptied`] where only delays are known: the least of each kind before the last third
-/// stands for an idle server, up to [`IDLE_DELAY`] times. Kinds without such a delay above 0 are
+/// stands for an idle server, up to `IDLE_DELAY` times. Kinds without such a delay above 0 are
 /// left out.
 ///
 /// # Errors

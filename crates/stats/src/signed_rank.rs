@@ -30,7 +30,7 @@ pub struct SignedRank {
 /// estimates their centre (Hodges and Lehmann 1963; zeros stay in).
 ///
 /// # Errors
-/// `Empty`, `NotFinite`, `InvalidLevel`; `TooMany` beyond [`SIGNED_RANK_LIMIT`].
+/// `Empty`, `NotFinite`, `InvalidLevel`; `TooMany` beyond `SIGNED_RANK_LIMIT`.
 pub fn signed_rank(differences: &[f64], level: f64) -> Result<SignedRank, StatsError> {
     check_finite(differences)?;
     check_level(level)?;

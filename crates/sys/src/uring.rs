@@ -158,7 +158,7 @@ impl Ring {
     }
 
     /// Takes the next fetched completion. Its bytes go to `memory`, which must have
-    /// [`BUFFER_BYTES`].
+    /// `BUFFER_BYTES`.
     pub fn take(&mut self, memory: &mut [u8]) -> Option<Completion> {
         let Pending { posted, not_before } = self.pending.pop_front()?;
         let Posted {
