@@ -213,6 +213,18 @@ impl Measure {
         found.map(Part::name)
     }
 
+    /// The origin that it asks for, where it asks for one.
+    pub fn origin(&self) -> Option<Origin> {
+        match &self.figure {
+            Figure::Latency(latency) => latency.origin,
+            Figure::Attainment(conditions) => conditions.iter().find_map(|c| match c {
+                Condition::Latency { origin, .. } => *origin,
+                Condition::Fluidity { .. } => None,
+            }),
+            Figure::Fluidity { .. } | Figure::ErrorRate | Figure::Rate(_) => None,
+        }
+    }
+
     /// It asks for deadlines of tokens and leaves them to the plan.
     pub fn needs_deadlines(&self) -> bool {
         let condition = |condition: &Condition| match condition {
@@ -245,10 +257,7 @@ impl Slo {
         match (&self.of.figure, self.limit) {
             (Figure::Latency(latency), Limit::Time(most)) => vec![Condition::Latency {
                 metric: latency.metric,
-                own: latency
-                    .metric
-                    .is_of_tokens()
-                    .then_some(latency.statistic),
+                own: latency.metric.is_of_tokens().then_some(latency.statistic),
                 origin: latency.origin,
                 most,
             }],

@@ -1,15 +1,5 @@
-//! Where the origin of a request's latencies lies.
+//! The origins of a latency, under the name that the metrics know them by.
 //!
-//! Does not choose the origin. Invariant: what was never sent has no send.
+//! Invariant: they are those of the vocabulary.
 
-use crate::facts::RequestFacts;
-use infermeter_core::clock::Offset;
 pub use infermeter_core::origin::Origin;
-
-/// This origin of one request; absent where it was never sent.
-pub fn instant(origin: Origin, record: &RequestFacts) -> Option<Offset> {
-    match origin {
-        Origin::Intended => Some(record.intended),
-        Origin::Send => record.send_start,
-    }
-}

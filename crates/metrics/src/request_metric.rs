@@ -1,7 +1,7 @@
 //! Metrics of one request: the definitions of `measurement.md`, one value per request.
 
 use crate::facts::RequestFacts;
-use crate::origin::{Origin, instant};
+use crate::origin::Origin;
 use infermeter_core::clock::Offset;
 
 /// A metric with one value per request, in milliseconds.
@@ -74,7 +74,7 @@ pub(crate) fn to_ms(ns: i64) -> f64 {
 }
 
 fn latency(record: &RequestFacts, origin: Origin, at: Offset) -> Option<f64> {
-    Some(to_ms(at.since(instant(origin, record)?)))
+    Some(to_ms(at.since(record.instant(origin)?)))
 }
 
 /// (last - first) / `tokens`; absent with fewer than two chunks or no token to divide by.

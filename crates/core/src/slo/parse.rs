@@ -240,19 +240,23 @@ impl<'a> Reader<'a> {
             "max" => return Ok(Statistic::Max),
             _ => {}
         }
-        parse_percentile(word).map(Statistic::Percentile).ok_or_else(|| {
-            let hint = match word {
-                "avg" | "average" => "; did you mean `mean`?",
-                "median" | "med" => "; did you mean `p50`?",
-                "maximum" => "; did you mean `max`?",
-                _ => "",
-            };
-            let word = inert(word, 40);
-            self.wrong_at(
-                at,
-                format!("`{word}` is not a percentile: write p50, p99 or p99.9, mean or max{hint}"),
-            )
-        })
+        parse_percentile(word)
+            .map(Statistic::Percentile)
+            .ok_or_else(|| {
+                let hint = match word {
+                    "avg" | "average" => "; did you mean `mean`?",
+                    "median" | "med" => "; did you mean `p50`?",
+                    "maximum" => "; did you mean `max`?",
+                    _ => "",
+                };
+                let word = inert(word, 40);
+                self.wrong_at(
+                    at,
+                    format!(
+                        "`{word}` is not a percentile: write p50, p99 or p99.9, mean or max{hint}"
+                    ),
+                )
+            })
     }
 
     fn deadlines(&mut self) -> Result<Option<Deadlines>, SloError> {
@@ -269,7 +273,10 @@ impl<'a> Reader<'a> {
     }
 
     fn attainment(&mut self) -> Result<Figure, SloError> {
-        self.needs("(", "behind attainment: write attainment(ttft<500ms, tpot<50ms)>=99%")?;
+        self.needs(
+            "(",
+            "behind attainment: write attainment(ttft<500ms, tpot<50ms)>=99%",
+        )?;
         let mut conditions = Vec::new();
         loop {
             if conditions.len() == MAX_CONDITIONS {
@@ -428,7 +435,9 @@ impl<'a> Reader<'a> {
         self.space();
         let at = self.at;
         let name = self.word().to_ascii_lowercase();
-        let found = Origin::ALL.into_iter().find(|origin| origin.as_str() == name);
+        let found = Origin::ALL
+            .into_iter()
+            .find(|origin| origin.as_str() == name);
         found.ok_or_else(|| {
             let name = inert(&name, 40);
             self.wrong_at(at, format!("unknown origin `{name}`: intended or send"))
@@ -491,9 +500,8 @@ impl<'a> Reader<'a> {
         };
         if !matches!(of.trim(), "input_token" | "input_tokens") {
             let of = inert(of, 40);
-            let problem = format!(
-                "`/{of}` is unknown: a limit grows as in 200ms+0.2ms/input_token"
-            );
+            let problem =
+                format!("`/{of}` is unknown: a limit grows as in 200ms+0.2ms/input_token");
             return Err(self.wrong_at(at, problem));
         }
         if !metric.grows_with_prompt() {
@@ -529,10 +537,16 @@ impl<'a> Reader<'a> {
         let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit() && c != '.');
         let unit = text[digits.len()..].trim();
         let known = ["", "/s", "req/s", "requests/s", "tok/s", "tokens/s"].contains(&unit);
-        let value = digits.parse::<f64>().ok().filter(|x| known && x.is_finite());
+        let value = digits
+            .parse::<f64>()
+            .ok()
+            .filter(|x| known && x.is_finite());
         value.filter(|value| *value >= 0.0).ok_or_else(|| {
             let text = inert(text, 40);
-            self.wrong_at(at, format!("`{text}` is not a rate: write a number per second, as in 20/s"))
+            self.wrong_at(
+                at,
+                format!("`{text}` is not a rate: write a number per second, as in 20/s"),
+            )
         })
     }
 }

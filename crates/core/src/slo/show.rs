@@ -33,11 +33,7 @@ impl fmt::Display for Measure {
 }
 
 /// `{class=chat,origin=send}`; nothing without labels.
-fn labels(
-    f: &mut fmt::Formatter<'_>,
-    class: Option<&str>,
-    origin: Option<Origin>,
-) -> fmt::Result {
+fn labels(f: &mut fmt::Formatter<'_>, class: Option<&str>, origin: Option<Origin>) -> fmt::Result {
     let class = class.map(|class| match is_bare(class) {
         true => format!("class={class}"),
         false => format!("class=\"{class}\""),
