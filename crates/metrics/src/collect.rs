@@ -4,6 +4,7 @@
 //! size does not depend on the run. Invariant: parts of a run that are merged in order give what
 //! the whole gives.
 
+use crate::attainment::Objectives;
 use crate::facts::{ChunkQuestions, RequestFacts};
 use crate::failures::Failures;
 use crate::fluidity::FluidityQuestion;
@@ -11,7 +12,6 @@ use crate::outcomes::Reasons;
 use crate::positions::Positions;
 use crate::receive::Widths;
 use crate::request_stalls::itl_limit_ns;
-use crate::slo_series::token_objectives;
 use crate::tally::Tally;
 use crate::token_series::{
     Group, Part, SeriesId, TokenMetric, TokenValue, for_each_of_part, for_each_value, part_of,
@@ -71,7 +71,7 @@ pub fn questions(manifest: &RunManifest) -> ChunkQuestions {
     ChunkQuestions {
         fluidity: FluidityQuestion::of(plan, manifest.load_model),
         itl_limit_ns: itl_limit_ns(plan),
-        objectives: token_objectives(&plan.slo),
+        objectives: Objectives::of(manifest).into_questions(),
     }
 }
 

@@ -70,7 +70,7 @@ impl RequestMetric {
 }
 
 fn latency(record: &RequestFacts, origin: Origin, at: Offset) -> Option<f64> {
-    Some(to_ms(at.since(record.instant_of(origin)?)))
+    Some(to_ms(at.since(record.instant(origin)?)))
 }
 
 /// (last - first) / `tokens`; absent with fewer than two chunks or no token to divide by.
