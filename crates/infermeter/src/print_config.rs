@@ -1,7 +1,7 @@
 //! `--print-config`: the plan as a TOML file, with the origin of each value.
 
 use crate::layers::Resolved;
-use infermeter_session::secrets::redact;
+use infermeter_session::redact::redact;
 use serde_json::Value;
 
 /// The resolved plan as TOML; absent values are comments. Secrets are hidden.

@@ -59,6 +59,15 @@ pub struct Size {
     pub open_ahead: usize,
 }
 
+/// Where a client runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Placement<'a> {
+    /// The cores of both sides.
+    pub cores: &'a Cores,
+    /// Threads and connections.
+    pub size: Size,
+}
+
 /// What the system allows. A closed loop needs a connection for each slot, an open one as many as there
 /// turn out to be requests in flight: at least one, and the finding `too-few-connections` tells of more.
 struct System {

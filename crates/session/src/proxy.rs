@@ -22,8 +22,8 @@ pub fn unused(target: &Target, variable: &dyn Fn(&str) -> Option<String>) -> Opt
     let excluded = ["no_proxy", "NO_PROXY"]
         .iter()
         .filter_map(|name| variable(name));
-    let host = (target.host(), target.port());
-    if excluded.into_iter().any(|list| excludes(&list, host)) {
+    let (host, port) = (target.host(), target.port());
+    if excluded.into_iter().any(|list| excludes(&list, host, port)) {
         return None;
     }
     Some(raised::PROXY_UNUSED.found(
@@ -35,7 +35,7 @@ pub fn unused(target: &Target, variable: &dyn Fn(&str) -> Option<String>) -> Opt
 }
 
 /// Whether a list of `NO_PROXY` holds a host: `*`, names with all below them, addresses, networks.
-fn excludes(list: &str, (host, port): (&str, u16)) -> bool {
+fn excludes(list: &str, host: &str, port: u16) -> bool {
     let entries = list.split([',', ' ']).map(str::trim);
     entries
         .filter(|entry| !entry.is_empty())

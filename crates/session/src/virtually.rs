@@ -8,13 +8,13 @@
 mod arrivals;
 
 use crate::begun::{Sides, manifest};
-use crate::environment;
+use crate::environment::environment;
 use crate::experiment::{Experiment, Server};
 use crate::journal::Journal;
 use crate::load::Load;
 use crate::measure::{Measure, Measured, Site};
 use crate::mock_settings::MockTarget;
-use crate::place::{Cores, Size};
+use crate::place::{Cores, Placement, Size};
 use crate::secrets::Secrets;
 use anyhow::{Context, Result, bail};
 use arrivals::Arrivals;
@@ -40,7 +40,7 @@ impl Measure for Virtual {
         let Server::Simulator(target) = &experiment.target.server else {
             bail!("virtual time needs the embedded simulator: write mock:PRESET");
         };
-        let load = Load::from_plan(experiment.plan(), site.identity.salt)?;
+        let load = Load::of(experiment, site.identity.salt)?;
         if load.has_sessions() {
             bail!("virtual time has no sessions: requests have to stand alone");
         }
@@ -89,8 +89,9 @@ fn begun(
     target: &MockTarget,
     config: &Config,
 ) -> RunManifest {
+    let url = format!("mock:{target}");
     let facts = TargetSide {
-        url: Some(experiment.plan().target.clone()),
+        url: Some(url.clone()),
         loopback: Some(true),
         same_host: Some(true),
         mock: Some(target.to_string()),
@@ -114,11 +115,14 @@ fn begun(
         open_ahead: 0,
     };
     let salt = site.identity.salt;
-    let place = (&nobody, size);
+    let place = Placement {
+        cores: &nobody,
+        size,
+    };
     let sides = Sides {
         model: config.model_name().to_owned(),
-        environment: environment::environment(experiment.plan(), &facts, load, place, salt),
-        addresses: vec![experiment.plan().target.clone()],
+        environment: environment(experiment, &facts, load, place, salt),
+        addresses: vec![url],
         control: Vec::new(),
         findings: Vec::new(),
     };

@@ -40,7 +40,7 @@ pub use file::{
     FileEntry, FileError, FileHeader, FilePhases, FileRequest, Header, WorkloadFile,
     WorkloadWriter, Written, encode_line,
 };
-pub use kinds::{Kinds, KindsError};
+pub use kinds::{AnswerForm, Carried, ImagesAsked, Kinds, KindsError, ToolsAsked};
 pub use lengths::LengthDistribution;
 pub use members::{MemberRule, is_request_member};
 pub use pairs::{LengthPair, PairsError, read_pairs};

@@ -12,6 +12,7 @@ use infermeter_core::run::RunState;
 use infermeter_protocol::Once;
 use infermeter_session::book::Book;
 use infermeter_session::drive::{End, drive};
+use infermeter_session::experiment::Experiment;
 use infermeter_session::host::Host;
 use infermeter_session::judged::Judged;
 use infermeter_session::live::Live;
@@ -36,13 +37,14 @@ pub fn run(given: &Given) -> Result<u8> {
     }
     validate::validate(&resolved)?;
     input::of_plan(&mut resolved.plan, args.config.as_deref())?;
-    found::template(&resolved.plan)?;
     let plan = &resolved.plan;
+    let experiment = Experiment::of(plan)?;
+    found::template(&experiment.requests)?;
     let repeated = plan.repeat.is_some() || plan.until.is_some();
     if args.resume.is_some() && !repeated {
         bail!("--resume needs --repeat or --until: a single run has nothing to go on with");
     }
-    let load = Load::from_plan(plan, plan.salt.unwrap_or(0))?;
+    let load = Load::of(&experiment, plan.salt.unwrap_or(0))?;
     validate::lengths_used(&resolved, load.workload.trace_facts())?;
     if args.dry_run {
         let dry_run = DryRun::new(plan, &load);

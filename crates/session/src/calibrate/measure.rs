@@ -118,14 +118,16 @@ impl<'a> Rungs<'a> {
             flags.extend(["--tls-key".to_owned(), text(key)]);
         }
         let settings = self.settings;
-        let experiment = Experiment::of(&Plan {
+        let plan = Plan {
             threads: settings.threads,
             burn: settings.burn,
             io: settings.io,
             tls_ca: tls.as_ref().map(|files| files.certificate.clone()),
             ..spec.plan(settings.duration, settings.warmup)
-        })?;
+        };
+        let experiment = Experiment::of(&plan)?;
         let site = Site {
+            plan,
             identity: RunIdentity::fresh(None)?,
             directory: files.path().join("run"),
         };
