@@ -32,15 +32,12 @@ pub fn trial(
         return Ok(None);
     }
     let requests = &experiment.requests;
-    let prompts = prompts(&requests.texts.tokenizer, requests.seeds.workload, salt).context("--probe-response-cache")?;
+    let prompts = prompts(&requests.texts.tokenizer, requests.seeds.workload, salt)
+        .context("--probe-response-cache")?;
     Ok(Some(control.response_cache(shape, &prompts)))
 }
 
-fn prompts(
-    tokenizer: &str,
-    seed: u64,
-    salt: u64,
-) -> Result<Vec<(RequestSpec, RequestContent)>> {
+fn prompts(tokenizer: &str, seed: u64, salt: u64) -> Result<Vec<(RequestSpec, RequestContent)>> {
     let lengths = LENGTHS.parse().map_err(|e| anyhow!("{e}"))?;
     let tokenizer = Tokenizer::open(tokenizer)?;
     let workload = Workload::from_plan(&lengths, seed, tokenizer)?;

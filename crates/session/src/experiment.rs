@@ -156,6 +156,9 @@ fn client(plan: &Plan) -> ClientSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use infermeter_core::key::{Key, Keyed, ValueKind};
+    use infermeter_core::plan::{ArrivalKind, Endpoint, ServerMetrics};
+    use serde_json::Value;
 
     fn plan(change: impl FnOnce(&mut Plan)) -> Plan {
         let mut plan = Plan {
@@ -235,5 +238,72 @@ mod tests {
         assert_ne!(hash(|p| p.rate = Some(6.0)), same);
         assert_ne!(hash(|p| p.seed = 2), same);
         assert_ne!(hash(|p| p.threads = Some(2)), same);
+    }
+
+    /// The plan with the example of a key, where there can be such a plan.
+    fn with_example(plan: &Plan, key: &Key) -> Option<Plan> {
+        let one = match key.kind {
+            ValueKind::Switch => Value::Bool(true),
+            ValueKind::Number | ValueKind::Whole | ValueKind::Object => {
+                serde_json::from_str(key.example).ok()?
+            }
+            ValueKind::Time | ValueKind::Text | ValueKind::OneOf(_) => key.example.into(),
+        };
+        let mut plan = serde_json::to_value(plan).ok()?;
+        let place = plan.get_mut(key.name.replace('-', "_"))?;
+        *place = match key.many {
+            true => Value::Array(vec![one]),
+            false => one,
+        };
+        serde_json::from_value(plan).ok()
+    }
+
+    #[test]
+    fn whatever_is_measured_changes_the_hash() {
+        // Keys need each other: each changes the hash of one of these at least.
+        let changes: [fn(&mut Plan); 8] = [
+            |p| p.target = "http://host:1".to_owned(),
+            |p| p.arrival = ArrivalKind::Gamma,
+            |p| (p.rate, p.trace) = (None, Some("t.csv".into())),
+            |p| p.rate = None,
+            |p| p.dataset = Some("d.json".into()),
+            |p| p.endpoint = Endpoint::Embeddings,
+            |p| p.endpoint = Endpoint::Rerank,
+            |p| {
+                p.tools = Some("2".to_owned());
+                p.chat_template = Some("t.jinja".into());
+                p.body_template = Some("b.json".into());
+                p.answer_text = Some("/a".to_owned());
+            },
+        ];
+        let changes_hash = |key: &Key| {
+            changes.iter().any(|change| {
+                let without = plan(change);
+                let changed = with_example(&without, key);
+                let hash = |plan: &Plan| Experiment::of(plan).ok().map(|e| e.hash());
+                let (before, after) = (hash(&without), changed.as_ref().and_then(hash));
+                after.is_some() && before != after
+            })
+        };
+        let keys = Plan::KEYS.iter();
+        let without: Vec<&str> = keys.filter(|k| !changes_hash(k)).map(|k| k.name).collect();
+        // Where defaults come from, where the record goes, how it is shown, how often it is measured.
+        let expected = ["profile", "out", "repeat", "json", "quiet", "full"];
+        assert_eq!(without, expected);
+    }
+
+    #[test]
+    fn the_hash_holds_no_secret() {
+        let secret = |p: &mut Plan| {
+            p.target = "http://me:hidden@host/v1?key=hidden".to_owned();
+            p.more_targets = vec!["http://other?key=hidden".to_owned()];
+            p.proxy = Some("http://me:hidden@proxy".to_owned());
+            p.header = vec!["x-key: hidden".to_owned()];
+            p.endpoint_path = Some("/chat?key=hidden".to_owned());
+            p.extra_body = Some(serde_json::json!({"api_key": "hidden"}));
+            p.server_metrics = ServerMetrics::Url("http://me:hidden@host/metrics".to_owned());
+        };
+        let text = serde_json::to_string(&experiment(secret)).expect("JSON");
+        assert!(!text.contains("hidden"), "{text}");
     }
 }

@@ -70,7 +70,10 @@ impl Kinds {
     /// is to carry.
     pub fn of(asked: &Carried) -> Result<Option<Self>, KindsError> {
         let format = asked.form.as_ref().map_or(Ok(Vec::new()), form)?;
-        let tools = asked.tools.as_ref().map_or(Ok(Vec::new()), tools::members)?;
+        let tools = asked
+            .tools
+            .as_ref()
+            .map_or(Ok(Vec::new()), tools::members)?;
         let images = images(asked.images.as_ref())?;
         let given = |kind: RequestKind| match kind {
             RequestKind::Plain => true,

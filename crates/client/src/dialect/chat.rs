@@ -3,8 +3,8 @@
 use super::Wire;
 use super::choices::{self, CALLED, END, LENGTHS, SIGN, Shape};
 use crate::answer::facts::EventFacts;
-use crate::encode::Features;
 use crate::encode::write::push_messages;
+use crate::features::Features;
 use crate::json::JsonError;
 use infermeter_core::plan::Endpoint;
 use infermeter_core::request::RequestContent;

@@ -6,7 +6,7 @@
 
 use crate::answer::facts::{Choice, EventFacts, Unknown, Usage};
 use crate::answer::parts::parts;
-use crate::encode::Features;
+use crate::features::Features;
 use crate::json::{Cursor, JsonError, Span, Text};
 use infermeter_core::record::ChunkKind;
 

@@ -3,10 +3,10 @@
 use super::Wire;
 use super::lists;
 use crate::answer::facts::EventFacts;
-use crate::answer::listed::ListShape;
-use crate::encode::Features;
 use crate::encode::write::push_texts;
+use crate::features::Features;
 use crate::json::JsonError;
+use crate::lists::ListShape;
 use infermeter_core::plan::Endpoint;
 use infermeter_core::request::RequestContent;
 

@@ -4,8 +4,8 @@
 //! that is there as a whole.
 
 use crate::answer::facts::EventFacts;
-use crate::answer::listed::ListShape;
 use crate::json::{Cursor, JsonError};
+use crate::lists::ListShape;
 
 /// Whether a document is one of these answers.
 pub(super) fn scan(document: &[u8], shape: &ListShape) -> Result<EventFacts, JsonError> {

@@ -1,19 +1,18 @@
 //! `infermeter run`: measure a server.
 
-use super::repeat;
+use super::{host, repeat};
 use crate::cli::Given;
 use crate::cli::tables::RunArgs;
 use crate::dry_run::DryRun;
 use crate::show::{self, Shown, Terminal};
 use crate::{exit, input, layers, output, print_config, validate};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use infermeter_core::plan::Plan;
 use infermeter_core::run::RunState;
 use infermeter_protocol::Once;
 use infermeter_session::book::Book;
 use infermeter_session::drive::{End, drive};
 use infermeter_session::experiment::Experiment;
-use infermeter_session::host::Host;
 use infermeter_session::judged::Judged;
 use infermeter_session::live::Live;
 use infermeter_session::load::Load;
@@ -55,12 +54,6 @@ pub fn run(given: &Given) -> Result<u8> {
         true => repeat::run(plan, load, args.resume.as_deref()),
         false => once(plan, load),
     }
-}
-
-/// Claims the host for this process, whose own program starts simulators.
-pub(super) fn host() -> Result<Host> {
-    let program = std::env::current_exe().context("own program not found")?;
-    Host::claim(program)
 }
 
 /// Measures once, and shows it.

@@ -84,11 +84,7 @@ fn differences(then: &Certificate, machine: &Machine, client: &ClientSettings) -
         differences.push(format!("--io {}, now {}", then.client.io, client.io));
     }
     if then.client.burn != client.burn {
-        let text = |burn: Option<_>| {
-            burn.map_or("none".to_owned(), |b: Span| {
-                b.to_string()
-            })
-        };
+        let text = |burn: Option<_>| burn.map_or("none".to_owned(), |b: Span| b.to_string());
         differences.push(format!(
             "--burn {}, now {}",
             text(then.client.burn),
