@@ -4,7 +4,7 @@
 //! It starts nothing. Invariant: what the target says is without secrets before it goes anywhere.
 
 mod doubts;
-mod form;
+pub(crate) mod form;
 
 pub use form::template;
 

@@ -13,7 +13,7 @@ use crate::journal::Journal;
 use crate::load::Load;
 use crate::measure::{Measure, Measured, Site};
 use crate::observer::Observer;
-use crate::place::{self, Placement, Size};
+use crate::place::{Placement, Size};
 use crate::receiving::Receiving;
 use crate::sent::SentBodies;
 use crate::sent_before;
@@ -104,7 +104,7 @@ impl Measure for Live<'_> {
             None => Load::of(experiment, salt)?,
         };
         let cores = self.host.cores(experiment.is_simulated());
-        let size = place::size(&experiment.client, &load, &cores)?;
+        let size = self.host.size(&experiment.client, &load, &cores)?;
         let target = self.target(experiment, site)?;
         let to = &target.found().to;
         let stamped = to.routes().any(|route| route.address.is_stamped());

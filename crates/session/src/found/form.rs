@@ -13,7 +13,7 @@ use infermeter_workload::Kinds;
 const TRIED_ITEMS: u32 = 512;
 
 /// The requests' form, as far as it is known before the server was asked.
-pub(super) fn shape(
+pub(crate) fn shape(
     form: &FormSpec,
     headers: Headers,
     template: Option<BodyTemplate>,
