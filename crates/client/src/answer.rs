@@ -62,13 +62,23 @@ pub(crate) struct EventStamp {
     pub(crate) read: u32,
 }
 
+/// Room for one answer.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Room {
+    /// Chunks that it is made for ahead.
+    pub(crate) chunks_ahead: usize,
+    /// Most chunks.
+    pub(crate) most_chunks: usize,
+    /// Most bytes of text.
+    pub(crate) most_text: usize,
+}
+
 /// Collects one answer.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
     dialect: Dialect,
     keep: KeepTexts,
-    chunk_limit: usize,
-    text_limit: usize,
+    room: Room,
     chunks: Vec<Chunk>,
     texts: ChunkTexts,
     tally: TokenTally,
@@ -91,16 +101,10 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Ready for the next answer, with room for `reserve` chunks and at most so many chunks and bytes of
-    /// text; buffers are kept.
-    pub(crate) fn reset(
-        &mut self,
-        (dialect, keep): (Dialect, KeepTexts),
-        reserve: usize,
-        (chunk_limit, text_limit): (usize, usize),
-    ) {
-        (self.dialect, self.keep) = (dialect, keep);
-        (self.chunk_limit, self.text_limit) = (chunk_limit, text_limit);
+    /// Ready for the next answer; buffers are kept.
+    pub(crate) fn reset(&mut self, dialect: Dialect, keep: KeepTexts, room: Room) {
+        (self.dialect, self.keep, self.room) = (dialect, keep, room);
+        let reserve = room.chunks_ahead;
         self.chunks.clear();
         self.chunks.reserve(reserve);
         self.texts.bytes.clear();
@@ -291,8 +295,8 @@ impl Answer {
         tokens: EventTokens,
         stamp: EventStamp,
     ) -> Result<(), RequestError> {
-        if self.chunks.len() >= self.chunk_limit {
-            let text = format!("more than {} chunks in one response", self.chunk_limit);
+        if self.chunks.len() >= self.room.most_chunks {
+            let text = format!("more than {} chunks in one response", self.room.most_chunks);
             return Err(failure(Reason::LimitExceeded, text));
         }
         self.chunks.push(Chunk {
@@ -358,10 +362,10 @@ impl Answer {
 
     fn end_text(&mut self) -> Result<(), RequestError> {
         let length = self.texts.bytes.len();
-        if length > self.text_limit {
+        if length > self.room.most_text {
             let text = format!(
                 "more than {} bytes of text in one response",
-                self.text_limit
+                self.room.most_text
             );
             return Err(failure(Reason::LimitExceeded, text));
         }

@@ -20,10 +20,10 @@ pub(crate) use choices::tool_texts;
 pub use pointed::{Pointer, PointerError, Pointers};
 
 use crate::answer::facts::EventFacts;
-use crate::answer::listed::{self, ListShape, Numbers};
-use crate::encode::Features;
 use crate::encode::write::push_member;
+use crate::features::Features;
 use crate::json::JsonError;
+use crate::lists::ListShape;
 use infermeter_core::plan::{Endpoint, Input};
 use infermeter_core::request::{BodyMember, RequestContent};
 use std::fmt;
@@ -222,11 +222,6 @@ impl Dialect {
     /// A document, an event or a whole body, is one of its answers.
     pub fn answers(self, document: &[u8]) -> bool {
         self.0.answers(document)
-    }
-
-    /// What is wrong with an answer that is a list of numbers, as a whole; `None`: nothing, or it is no list.
-    pub fn list_problem(self, body: &[u8], asked: Numbers) -> Option<String> {
-        listed::problem_of(self.list()?, self, asked, body)
     }
 
     /// The API that a document is of, where it is a known one other than its own.

@@ -12,12 +12,13 @@ mod target;
 mod template;
 pub(crate) mod write;
 
+pub use crate::features::Features;
 pub use headers::{HeaderError, Headers};
 pub use target::{Target, TargetError};
 pub use template::{BodyTemplate, TemplateError};
 
 use crate::dialect::Dialect;
-use crate::response::Numbers;
+use crate::lists::Numbers;
 use infermeter_core::request::{RequestContent, RequestSpec};
 use serde_json::{Map, Value, json};
 use template::{Piece, Placeholder};
@@ -25,21 +26,6 @@ use write::{push_inside, push_messages, push_name, push_prompt, push_text};
 
 /// The `user-agent` of every request.
 pub(crate) const USER_AGENT: &str = concat!("infermeter/", env!("CARGO_PKG_VERSION"));
-
-/// Request fields that not every server knows; found out before the clock starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Features {
-    /// `ignore_eos: true`: generate until `max_tokens`.
-    pub ignore_eos: bool,
-    /// `min_tokens` equal to `max_tokens`.
-    pub min_tokens: bool,
-    /// `stream_options.include_usage` (streams only).
-    pub include_usage: bool,
-    /// `stream_options.continuous_usage_stats` (streams only; implies `include_usage`).
-    pub continuous_usage: bool,
-    /// The answer's length is asked for as `max_completion_tokens`: the server refuses `max_tokens`.
-    pub max_completion_tokens: bool,
-}
 
 /// What all requests of a run have in common.
 #[derive(Debug, Clone)]
@@ -82,6 +68,14 @@ enum Member {
     OutputTokens(&'static str),
     /// A name with a value that is put together from the request.
     Made(String, Vec<Piece>),
+}
+
+/// What one request says.
+#[derive(Clone, Copy)]
+struct Said<'a> {
+    id: &'a str,
+    content: &'a RequestContent,
+    output_tokens: u32,
 }
 
 /// Encodes the requests of one run.
@@ -165,7 +159,11 @@ impl RequestEncoder {
         spec: &RequestSpec,
         content: &RequestContent,
     ) -> Vec<u8> {
-        let body = self.body_of(request_id, content, spec.output_tokens);
+        let body = self.body_of(Said {
+            id: request_id,
+            content,
+            output_tokens: spec.output_tokens,
+        });
         let length = body.len().to_string();
         let mut request = Vec::with_capacity(self.before_id.len() + body.len() + 128);
         request.extend_from_slice(&self.before_id);
@@ -186,7 +184,8 @@ impl RequestEncoder {
         request
     }
 
-    fn body_of(&self, id: &str, content: &RequestContent, output_tokens: u32) -> Vec<u8> {
+    fn body_of(&self, said: Said<'_>) -> Vec<u8> {
+        let content = said.content;
         let texts = content.texts().into_iter();
         let text: usize = texts.map(|text| text.len() + 32).sum();
         let mut body = Vec::with_capacity(text + text / 16 + 512);
@@ -211,12 +210,12 @@ impl RequestEncoder {
                 Member::Made(name, pieces) => {
                     push_name(&mut body, name);
                     for piece in pieces {
-                        self.push_piece(&mut body, piece, (id, content, output_tokens));
+                        self.push_piece(&mut body, piece, said);
                     }
                 }
                 Member::OutputTokens(name) => {
                     push_name(&mut body, name);
-                    body.extend_from_slice(output_tokens.to_string().as_bytes());
+                    body.extend_from_slice(said.output_tokens.to_string().as_bytes());
                 }
             }
             start = b',';
@@ -235,12 +234,12 @@ impl RequestEncoder {
     }
 
     /// Writes a piece of a template for a request: its id, what it says, its answer's length.
-    fn push_piece(
-        &self,
-        body: &mut Vec<u8>,
-        piece: &Piece,
-        (id, content, output_tokens): (&str, &RequestContent, u32),
-    ) {
+    fn push_piece(&self, body: &mut Vec<u8>, piece: &Piece, said: Said<'_>) {
+        let Said {
+            id,
+            content,
+            output_tokens,
+        } = said;
         let own_model = content.members().iter().find(|m| &*m.name == "model");
         let model = own_model.map_or(self.model.as_str(), |m| &*m.json);
         match piece {

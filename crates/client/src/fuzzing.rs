@@ -4,7 +4,7 @@
 //!
 //! They are for tests alone: they panic where a property is broken.
 
-use crate::answer::{Answer, EventStamp, KeepTexts};
+use crate::answer::{Answer, EventStamp, KeepTexts, Room};
 use crate::dialect::Dialect;
 use crate::http::{Head, HttpError, HttpEvent, ResponseDecoder};
 use crate::json::pieces::Pieces;
@@ -204,8 +204,12 @@ fn without_stamps(mut record: RequestRecord) -> RequestRecord {
 fn event_trace(data: &[u8], fast: bool) -> RequestRecord {
     let mut decoder = SseDecoder::new(Limits::DEFAULT.event_bytes);
     let mut answer = Answer::default();
-    let of = (dialect_of(data), KeepTexts::Always);
-    answer.reset(of, 4, (1000, usize::MAX));
+    let room = Room {
+        chunks_ahead: 4,
+        most_chunks: 1000,
+        most_text: usize::MAX,
+    };
+    answer.reset(dialect_of(data), KeepTexts::Always, room);
     let stamp = EventStamp {
         at: Offset::ZERO,
         seen: Offset::ZERO,

@@ -7,6 +7,7 @@ pub mod dialect;
 pub mod encode;
 pub mod engine;
 mod exchange;
+mod features;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod http;
@@ -14,6 +15,7 @@ mod json;
 pub mod kept;
 pub mod limits;
 mod lines;
+mod lists;
 pub mod live;
 pub mod prepared;
 pub mod response;

@@ -9,9 +9,9 @@
 mod facts;
 mod failures;
 
-pub use crate::answer::listed::Numbers;
+pub use crate::lists::Numbers;
 
-use crate::answer::{Answer, EventStamp, KeepTexts, failure};
+use crate::answer::{Answer, EventStamp, KeepTexts, Room, failure};
 use crate::dialect::Dialect;
 use crate::http::{HttpError, HttpEvent, MediaType, ResponseDecoder};
 use crate::limits::{
@@ -167,14 +167,17 @@ impl ResponseReader {
             });
         self.sse.reset();
         self.lines.reset();
-        let reserve = if expect.streaming {
+        let chunks_ahead = if expect.streaming {
             expect.output_tokens.min(MAX_RESERVED_CHUNKS)
         } else {
             0
         };
-        let chunks = bound(LEAST_CHUNKS, CHUNKS_PER_TOKEN).min(self.limits.chunks);
-        let of = (expect.dialect, expect.keep_texts);
-        self.answer.reset(of, reserve, (chunks, kept_bytes));
+        let room = Room {
+            chunks_ahead,
+            most_chunks: bound(LEAST_CHUNKS, CHUNKS_PER_TOKEN).min(self.limits.chunks),
+            most_text: kept_bytes,
+        };
+        self.answer.reset(expect.dialect, expect.keep_texts, room);
         self.answer.expect_numbers(expect.numbers);
         self.done_at = None;
         self.body = Body::Events;

@@ -12,6 +12,7 @@ mod link;
 mod problem;
 mod receive;
 mod ring;
+mod ring_side;
 mod route;
 mod tunnel;
 
@@ -29,6 +30,11 @@ use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 use std::os::fd::AsFd;
+
+/// Token of the timer, in epoll and in the ring; links have generations from 1.
+const TIMER: u64 = u32::MAX as u64;
+/// Time from the arrival of a segment to the thread's being runnable: interrupt and idle exit.
+const WAKE_MARGIN_NS: i64 = 100_000;
 
 /// Settings of a transport.
 #[derive(Debug, Clone, Copy)]

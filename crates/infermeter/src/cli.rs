@@ -1,4 +1,4 @@
-//! The command line, made from tables of keys: a subcommand is a row of `commands::COMMANDS`, a flag
+//! The command line, made from tables of keys: a subcommand is a row of the program's table, a flag
 //! is an entry of the table that it belongs to, and the words on a command line become [`Given`].
 //!
 //! Values stay text here; they are read once, in `values`. Invariant: help, suggestions and
@@ -10,7 +10,6 @@ pub(crate) mod tables;
 
 pub use refused::Refused;
 
-use crate::commands;
 use crate::values;
 use anyhow::{Context, Result, anyhow};
 use args::Detail;
@@ -133,16 +132,16 @@ pub struct Invocation {
     pub given: Given,
 }
 
-/// Reads a command line, the program's name first.
+/// Reads a command line of a program with these commands, the program's name first.
 ///
 /// # Errors
 /// Where there is nothing to run: help was asked for, or something is wrong.
-pub fn parse(words: &[String]) -> Result<Invocation, Refused> {
+pub fn parse(words: &[String], program: &'static [Subcommand]) -> Result<Invocation, Refused> {
     let detail = Detail::of(words);
-    let mut command = args::program(&commands::COMMANDS, detail);
+    let mut command = args::program(program, detail);
     let matches = command.try_get_matches_from_mut(words);
-    let matches = matches.map_err(|error| Refused::by_clap(&error, words))?;
-    let (mut commands, mut matches): (&[Subcommand], &ArgMatches) = (&commands::COMMANDS, &matches);
+    let matches = matches.map_err(|error| Refused::by_clap(&error, words, program))?;
+    let (mut commands, mut matches): (&[Subcommand], &ArgMatches) = (program, &matches);
     loop {
         let named = matches.subcommand().and_then(|(name, inner)| {
             let found = commands.iter().find(|command| command.name == name)?;
@@ -198,7 +197,12 @@ fn value(key: &Key, id: &str, matches: &ArgMatches) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::COMMANDS;
     use infermeter_core::keys;
+
+    fn parse(words: &[String]) -> Result<Invocation, Refused> {
+        super::parse(words, &COMMANDS)
+    }
 
     /// Words as a shell splits them, quotes in front and behind alone.
     fn words(line: &str) -> Vec<String> {
@@ -218,13 +222,13 @@ mod tests {
 
     #[test]
     fn the_tables_make_a_command_line() {
-        args::program(&commands::COMMANDS, Detail::All).debug_assert();
-        args::program(&commands::COMMANDS, Detail::Common).debug_assert();
+        args::program(&COMMANDS, Detail::All).debug_assert();
+        args::program(&COMMANDS, Detail::Common).debug_assert();
     }
 
     #[test]
     fn examples_can_be_run() {
-        for command in every(&commands::COMMANDS) {
+        for command in every(&COMMANDS) {
             let own = command
                 .examples
                 .iter()
@@ -238,7 +242,7 @@ mod tests {
 
     #[test]
     fn every_flag_has_an_example_that_is_read() {
-        for command in every(&commands::COMMANDS) {
+        for command in every(&COMMANDS) {
             let Then::Flags { keys, .. } = command.then else {
                 continue;
             };

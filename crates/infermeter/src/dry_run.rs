@@ -117,7 +117,7 @@ impl DryRun {
         let measured = window.requests.filter(|_| sessions.is_none());
         Self {
             dry_run: true,
-            target: infermeter_session::secrets::redact_url(&plan.target),
+            target: infermeter_session::redact::redact_url(&plan.target),
             load_model: load.model(),
             classes: load.workload.classes().to_vec(),
             unit: match (sessions, load.model()) {

@@ -239,7 +239,9 @@ mod tests {
     fn flags(line: &[&str]) -> Given {
         let words = ["infermeter", "run"].iter().chain(line);
         let words: Vec<String> = words.map(|word| (*word).to_owned()).collect();
-        crate::cli::parse(&words).expect("sound").given
+        crate::cli::parse(&words, &crate::commands::COMMANDS)
+            .expect("sound")
+            .given
     }
 
     fn resolved(line: &[&str], path: &Path) -> Resolved {

@@ -5,7 +5,7 @@
 mod audit;
 mod calibrate;
 pub mod cli;
-mod commands;
+pub mod commands;
 pub mod dry_run;
 pub mod exit;
 mod input;

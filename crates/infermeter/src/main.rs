@@ -1,12 +1,13 @@
 //! The `infermeter` command: reads the arguments, runs the subcommand, says what went wrong.
 
+use infermeter::commands::COMMANDS;
 use infermeter::{cli, exit, output};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // Paths that are not UTF-8 are named with stand-ins, and not found.
     let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
-    let invocation = match cli::parse(&words.collect::<Vec<String>>()) {
+    let invocation = match cli::parse(&words.collect::<Vec<String>>(), &COMMANDS) {
         Ok(invocation) => invocation,
         Err(refused) => {
             match refused.code {

@@ -1,7 +1,7 @@
 //! `--print-config`: the plan as a TOML file, with the origin of each value.
 
 use crate::layers::Resolved;
-use infermeter_session::secrets::redact;
+use infermeter_session::redact::redact;
 use serde_json::Value;
 
 /// The resolved plan as TOML; absent values are comments. Secrets are hidden.
@@ -64,7 +64,9 @@ mod tests {
     fn what_is_printed_is_a_plan_file() {
         let line = "infermeter run mock:fixed --rate 2.5 --slo ttft.p99<500ms";
         let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-        let given = crate::cli::parse(&words).expect("sound").given;
+        let given = crate::cli::parse(&words, &crate::commands::COMMANDS)
+            .expect("sound")
+            .given;
         let resolved = resolve(&given, None).expect("resolves");
         let text = print_config(&resolved);
         assert!(text.contains("rate = 2.5"), "{text}");

@@ -11,9 +11,8 @@ use infermeter_core::origin::Origin;
 use infermeter_core::plan::{Plan, PrefixMode, ServerMetrics, Wait};
 use infermeter_core::slo::{Figure, RateName, Slo, parse_percentile};
 use infermeter_core::text::inert;
-use infermeter_session::found;
-use infermeter_session::mock_settings::MockTarget;
-use infermeter_session::secrets::redact_path;
+use infermeter_session::experiment::{AnswerPlaces, Server};
+use infermeter_session::redact::redact_path;
 use infermeter_session::ways;
 use infermeter_workload::TraceFacts;
 use serde_json::Value;
@@ -113,20 +112,7 @@ fn target(plan: &Plan) -> Result<Vec<Target>> {
              --rate 10 --duration 60s`, or mock:llama-8b-h100 for the embedded simulator"
         );
     }
-    if let Some(mock) = plan.target.strip_prefix("mock:") {
-        MockTarget::parse(mock).map_err(|e| anyhow!("target: {e}"))?;
-        if !plan.more_targets.is_empty() {
-            // Says why.
-            ways::targets(plan, None)?;
-        }
-        if plan.proxy.is_some() {
-            bail!(
-                "--proxy does not go with the embedded simulator: a `mock:` target is on this host"
-            );
-        }
-        return Ok(Vec::new());
-    }
-    let targets = ways::targets(plan, None)?;
+    let targets = ways::targets(&Server::of(plan)?, None)?;
     let has_user = |target: &Target| target.authorization().is_some();
     if plan.api_key_file.is_some() && targets.iter().any(has_user) {
         bail!("--api-key-file and a user name in the URL exclude each other: give one");
@@ -211,7 +197,7 @@ fn carried(plan: &Plan) -> Result<()> {
              measured: leave it out, and raise the load instead"
         );
     }
-    found::answers(plan)?;
+    AnswerPlaces::of(plan)?;
     let of_format = [
         ("--schema", plan.schema.is_some()),
         ("--regex", plan.regex.is_some()),

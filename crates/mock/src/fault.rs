@@ -13,6 +13,8 @@ pub use parse::FaultError;
 pub(crate) use rule::Occasion;
 pub use rule::{FaultRule, FaultRuleError, FaultShare, FaultWindow};
 
+use crate::engine::Finish;
+use crate::length::AnswerLength;
 use infermeter_core::units::Span;
 
 /// One thing to do wrong.
@@ -120,6 +122,27 @@ pub enum LineEnds {
 }
 
 impl Fault {
+    /// The length of an answer with it.
+    pub(crate) fn changed(self, length: AnswerLength) -> AnswerLength {
+        let AnswerLength { tokens, finish } = length;
+        match self {
+            Self::Endless => AnswerLength {
+                tokens: u32::MAX,
+                finish,
+            },
+            Self::ExtraTokens(n) => AnswerLength {
+                tokens: tokens.saturating_add(n),
+                finish,
+            },
+            // The end token comes behind the others.
+            Self::EarlyStop(n) if n < length.visible() => AnswerLength {
+                tokens: n + 1,
+                finish: Finish::Stop,
+            },
+            _ => length,
+        }
+    }
+
     /// It changes the lines of the stream's events.
     pub(crate) fn alters_lines(self) -> bool {
         matches!(

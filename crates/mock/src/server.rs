@@ -20,7 +20,7 @@ mod waiting;
 mod wire;
 
 use crate::config::{Config, ConfigError};
-use crate::engine::{Emission, EngineEvent, EngineParams, Fleet, StepLaw};
+use crate::engine::{Emission, EngineEvent, Fleet, StepLaw};
 use crate::metrics::{Metrics, Progress};
 use crate::settings::Settings;
 use crate::stats::{Counting, Stats};
@@ -174,7 +174,7 @@ impl Server {
         let started_ns = monotonic_ns();
         Ok(Self {
             early_head: head_is_early(&params.law),
-            block_size: caching_block_size(&params),
+            block_size: params.caching_block_size(),
             engine: Fleet::starting(params, config.replicas, started_ns),
             waiter,
             tls,
@@ -358,14 +358,6 @@ impl Server {
             _ => Ok(stats),
         }
     }
-}
-
-/// Tokens per block, where prompts are looked up by block.
-fn caching_block_size(params: &EngineParams) -> Option<u32> {
-    params
-        .kv
-        .filter(|kv| kv.prefix_cache)
-        .map(|kv| kv.block_size)
 }
 
 /// Where the first token takes its time, the head goes out before it.

@@ -3,21 +3,28 @@
 //! The same [`Fleet`] that the server drives, driven from one instant to the next. An hour of load
 //! takes as long as its steps take to compute. Arrivals come from a [`Source`], which hears of
 //! every end, so that closed loops and searches work as well. Results can be turned into records
-//! ([`Answered::to_record`]), so that metrics and judgement see a run as they see a measured one.
+//! ([`Answered::to_record`]), so that metrics and judgement see a run as they see a measured one. What goes
+//! wrong with a request is its [`Fate`]; what a request's body comes to says an [`Intake`].
 //!
-//! Not here: texts, HTTP, faults, a client and its errors. Invariant: with the same parameters and
+//! Not here: HTTP, bytes, what goes wrong on a client's own side. Invariant: with the same parameters and
 //! the same arrivals every result is the same, to the nanosecond.
 
+mod fate;
+mod intake;
 mod load;
 mod record;
 mod source;
 
+pub use fate::{Cut, Fate, Patience, When};
+pub use intake::{BytesOnly, Intake, Taken};
 pub use load::{Lognormal, OpenLoop};
 pub use source::{ClosedLoop, Sorted, Source};
 
 use crate::engine::{Emission, EngineEvent, EngineRequest, Finish, Fleet, SequenceId};
 use infermeter_core::record::RequestRecord;
 use infermeter_core::schedule::Phase;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 /// Tokens of one sequence that left together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +42,12 @@ pub enum Ending {
     Finished(Finish),
     /// The queue was full.
     Refused,
+    /// The server answered with another status.
+    Status(u16),
+    /// A well-formed answer without any token.
+    Empty,
+    /// It was cut.
+    Cut(Cut),
 }
 
 /// What became of one request. Instants are nanoseconds of virtual time.
@@ -62,6 +75,8 @@ pub struct Answered {
     pub bursts: Vec<Burst>,
     /// How it ended.
     pub ending: Ending,
+    /// When, where that is not with its last token or with its arrival.
+    pub given_up_ns: Option<i64>,
 }
 
 impl Answered {
@@ -70,11 +85,18 @@ impl Answered {
         Some(self.bursts.first()?.at_ns - self.arrived_ns)
     }
 
-    /// When it ended: its last token, or its arrival where it was refused.
+    /// When it ended: its last token, its arrival where it was refused, or when it was cut.
     pub fn ended_ns(&self) -> i64 {
-        self.bursts
+        let last = self
+            .bursts
             .last()
-            .map_or(self.arrived_ns, |burst| burst.at_ns)
+            .map_or(self.arrived_ns, |burst| burst.at_ns);
+        self.given_up_ns.unwrap_or(last)
+    }
+
+    /// Tokens that came.
+    pub fn tokens(&self) -> u32 {
+        self.bursts.iter().map(|burst| burst.tokens).sum()
     }
 }
 
@@ -119,22 +141,32 @@ pub fn run_watched(
         on_end,
         in_flight: Vec::new(),
         unused: Vec::new(),
+        cuts: BinaryHeap::new(),
         emissions: Vec::new(),
         events: Vec::new(),
         totals: RunTotals::default(),
     };
     loop {
-        let deadline = run.fleet.next_deadline();
-        let soonest = run.source.next_ns().into_iter().chain(deadline).min();
-        while soonest.is_some_and(|soonest| next_look <= soonest) {
+        let never = i64::MAX;
+        let arrival = run.source.next_ns().unwrap_or(never);
+        let deadline = run.fleet.next_deadline().unwrap_or(never);
+        let cut = run.next_cut().unwrap_or(never);
+        let soonest = arrival.min(deadline).min(cut);
+        if soonest == never {
+            return run.totals;
+        }
+        while next_look <= soonest {
             look(next_look, run.fleet);
             next_look = next_look.saturating_add(every_ns.max(1));
         }
-        match (run.source.next_ns(), deadline) {
-            (Some(at), Some(deadline)) if at <= deadline => run.arrive(at),
-            (_, Some(deadline)) => run.step(deadline),
-            (Some(at), None) => run.arrive(at),
-            (None, None) => return run.totals,
+        // At one instant: what a step has made is heard before the answer is given up, and who asks then is
+        // served by the next step.
+        if arrival <= deadline.min(cut) {
+            run.arrive(arrival);
+        } else if deadline <= cut {
+            run.step(deadline);
+        } else {
+            run.give_up();
         }
     }
 }
@@ -159,11 +191,57 @@ struct Run<'a, S, F> {
     source: &'a mut S,
     on_end: F,
     /// By the lower half of the engine's id.
-    in_flight: Vec<Answered>,
+    in_flight: Vec<Flight>,
     unused: Vec<u32>,
+    /// Answers that end at an instant, if they are still on their way then.
+    cuts: BinaryHeap<Reverse<(i64, u64)>>,
     emissions: Vec<Emission>,
     events: Vec<EngineEvent>,
     totals: RunTotals,
+}
+
+/// A request on its way.
+struct Flight {
+    answered: Answered,
+    fate: Fate,
+    /// What the engine calls it; that of the slot's last one where nothing is on its way.
+    sequence: SequenceId,
+    is_open: bool,
+}
+
+impl Flight {
+    /// When a client hears what the engine makes at `at_ns`.
+    fn heard_ns(&self, at_ns: i64) -> i64 {
+        let arrived = self.answered.arrived_ns;
+        match self.fate {
+            Fate::Silent { behind: 0, ns } => at_ns.max(arrived.saturating_add(ns)),
+            Fate::Silent { behind, ns } => {
+                let mut heard = 0;
+                let before = self.answered.bursts.iter().find(|burst| {
+                    heard += burst.tokens;
+                    heard >= behind
+                });
+                before.map_or(at_ns, |burst| at_ns.max(burst.at_ns.saturating_add(ns)))
+            }
+            Fate::HeldBack(ns) => {
+                let ns = ns.max(1);
+                let periods = (at_ns - arrived).max(1).saturating_add(ns - 1) / ns;
+                arrived.saturating_add(periods.saturating_mul(ns))
+            }
+            Fate::Served | Fate::Refused(_) | Fate::Empty | Fate::Cut { .. } => at_ns,
+        }
+    }
+
+    /// Tokens that are missing until the answer is cut, and how it is then.
+    fn cut_behind(&self) -> Option<(u32, Cut)> {
+        match self.fate {
+            Fate::Cut {
+                when: When::Behind(tokens),
+                how,
+            } => Some((tokens.saturating_sub(self.answered.tokens()), how)),
+            _ => None,
+        }
+    }
 }
 
 /// Slots are used again, identifiers are not: the engine's draws go by them.
@@ -180,56 +258,130 @@ impl<S: Source, F: FnMut(&Answered)> Run<'_, S, F> {
         let Some(request) = self.source.take() else {
             return;
         };
+        let fate = self.source.fate();
         let at_ns = at_ns.max(self.totals.end_ns);
         self.totals.end_ns = at_ns;
         self.totals.requests += 1;
-        let slot = self.open(at_ns, &request);
-        let request = EngineRequest {
-            id: sequence(self.totals.requests, slot),
-            ..request
-        };
-        match self.fleet.arrive(at_ns, request) {
-            Ok(replica) => self.in_flight[slot as usize].replica = replica,
+        let slot = self.open(at_ns, &request, fate);
+        let id = self.in_flight[slot as usize].sequence;
+        match fate {
+            Fate::Refused(status) => return self.end(slot, Ending::Status(status), None),
+            Fate::Empty => return self.end(slot, Ending::Empty, None),
+            Fate::Served | Fate::Cut { .. } | Fate::Silent { .. } | Fate::HeldBack(_) => {}
+        }
+        match self.fleet.arrive(at_ns, EngineRequest { id, ..request }) {
+            Ok(replica) => {
+                self.in_flight[slot as usize].answered.replica = replica;
+                self.arm(slot, at_ns);
+            }
             Err(_) => {
                 self.totals.refused += 1;
-                self.in_flight[slot as usize].ending = Ending::Refused;
-                self.close(slot);
+                self.end(slot, Ending::Refused, None);
             }
         }
         self.note_events();
     }
 
-    fn open(&mut self, arrived_ns: i64, request: &EngineRequest) -> u32 {
-        let mut answered = Answered {
-            id: request.id,
-            prompt_tokens: request.prompt_tokens.max(1),
-            output_tokens: request.output_tokens.max(1),
-            replica: 0,
-            arrived_ns,
-            admitted_ns: None,
-            prefilled_ns: None,
-            cached_tokens: 0,
-            preemptions: 0,
-            bursts: Vec::new(),
-            ending: Ending::Finished(request.finish),
-        };
-        match self.unused.pop() {
-            Some(slot) => {
-                let entry = &mut self.in_flight[slot as usize];
-                answered.bursts = std::mem::take(&mut entry.bursts);
-                answered.bursts.clear();
-                *entry = answered;
-                slot
-            }
-            None => {
-                self.in_flight.push(answered);
-                (self.in_flight.len() - 1) as u32
-            }
+    /// Sees to it that an answer which is to be cut is cut.
+    fn arm(&mut self, slot: u32, at_ns: i64) {
+        let flight = &self.in_flight[slot as usize];
+        let id = flight.sequence.0;
+        match (flight.fate, flight.cut_behind()) {
+            (
+                Fate::Cut {
+                    when: When::After(ns),
+                    ..
+                },
+                _,
+            ) => self.cuts.push(Reverse((at_ns.saturating_add(ns), id))),
+            (_, Some((0, how))) => self.cut(slot, how, at_ns),
+            _ => {}
         }
     }
 
+    fn open(&mut self, arrived_ns: i64, request: &EngineRequest, fate: Fate) -> u32 {
+        let slot = self.unused.pop().unwrap_or(self.in_flight.len() as u32);
+        let mut flight = Flight {
+            answered: Answered {
+                id: request.id,
+                prompt_tokens: request.prompt_tokens.max(1),
+                output_tokens: request.output_tokens.max(1),
+                replica: 0,
+                arrived_ns,
+                admitted_ns: None,
+                prefilled_ns: None,
+                cached_tokens: 0,
+                preemptions: 0,
+                bursts: Vec::new(),
+                ending: Ending::Finished(request.finish),
+                given_up_ns: None,
+            },
+            fate,
+            sequence: sequence(self.totals.requests, slot),
+            is_open: true,
+        };
+        match self.in_flight.get_mut(slot as usize) {
+            Some(entry) => {
+                flight.answered.bursts = std::mem::take(&mut entry.answered.bursts);
+                flight.answered.bursts.clear();
+                *entry = flight;
+            }
+            None => self.in_flight.push(flight),
+        }
+        slot
+    }
+
+    /// An answer is cut: at once, or when the client has waited long enough for more.
+    fn cut(&mut self, slot: u32, how: Cut, at_ns: i64) {
+        let flight = &self.in_flight[slot as usize];
+        let answered = &flight.answered;
+        self.fleet.cancel(flight.sequence);
+        match how {
+            Cut::Stall(patience) => {
+                let has_tokens = !answered.bursts.is_empty();
+                let (until, _) = patience.ends(has_tokens, answered.arrived_ns, at_ns);
+                self.cuts.push(Reverse((until, flight.sequence.0)));
+            }
+            _ => self.end(slot, Ending::Cut(how), Some(at_ns)),
+        }
+    }
+
+    /// When the next answer ends whatever the engine does.
+    fn next_cut(&mut self) -> Option<i64> {
+        while let Some(Reverse((at_ns, id))) = self.cuts.peek().copied() {
+            let flight = &self.in_flight[slot_of(SequenceId(id)) as usize];
+            if flight.is_open && flight.sequence.0 == id {
+                return Some(at_ns);
+            }
+            self.cuts.pop();
+        }
+        None
+    }
+
+    fn give_up(&mut self) {
+        let Some(Reverse((at_ns, id))) = self.cuts.pop() else {
+            return;
+        };
+        let slot = slot_of(SequenceId(id));
+        self.totals.end_ns = self.totals.end_ns.max(at_ns);
+        self.fleet.cancel(SequenceId(id));
+        if let Fate::Cut { how, .. } = self.in_flight[slot as usize].fate {
+            self.end(slot, Ending::Cut(how), Some(at_ns));
+        }
+    }
+
+    fn end(&mut self, slot: u32, ending: Ending, at_ns: Option<i64>) {
+        let answered = &mut self.in_flight[slot as usize].answered;
+        answered.ending = ending;
+        answered.given_up_ns = at_ns;
+        self.close(slot);
+    }
+
     fn close(&mut self, slot: u32) {
-        let answered = &self.in_flight[slot as usize];
+        let flight = &mut self.in_flight[slot as usize];
+        flight.is_open = false;
+        let answered = &flight.answered;
+        self.totals.end_ns = self.totals.end_ns.max(answered.ended_ns());
         self.source.ended(answered);
         (self.on_end)(answered);
         self.unused.push(slot);
@@ -245,17 +397,26 @@ impl<S: Source, F: FnMut(&Answered)> Run<'_, S, F> {
             self.totals.steps += 1;
             self.totals.tokens += u64::from(report.tokens);
             for emission in &emissions {
-                let slot = slot_of(emission.id);
-                self.in_flight[slot as usize].bursts.push(Burst {
-                    at_ns: report.end_ns,
-                    tokens: emission.tokens,
-                });
-                if emission.finish.is_some() {
-                    self.close(slot);
-                }
+                self.take(emission, report.end_ns);
             }
         }
         self.emissions = emissions;
+    }
+
+    /// A client hears of tokens.
+    fn take(&mut self, emission: &Emission, made_ns: i64) {
+        let slot = slot_of(emission.id);
+        let flight = &mut self.in_flight[slot as usize];
+        let at_ns = flight.heard_ns(made_ns);
+        let visible = emission.tokens - u32::from(emission.finish == Some(Finish::Stop));
+        let cut = flight.cut_behind().filter(|(left, _)| visible >= *left);
+        let tokens = cut.map_or(emission.tokens, |(left, _)| left);
+        flight.answered.bursts.push(Burst { at_ns, tokens });
+        match cut {
+            Some((_, how)) => self.cut(slot, how, at_ns),
+            None if emission.finish.is_some() => self.close(slot),
+            None => {}
+        }
     }
 
     fn note_events(&mut self) {
@@ -268,17 +429,17 @@ impl<S: Source, F: FnMut(&Answered)> Run<'_, S, F> {
                     cached_tokens,
                     ..
                 } => {
-                    let answered = &mut self.in_flight[slot_of(id) as usize];
+                    let answered = &mut self.in_flight[slot_of(id) as usize].answered;
                     if answered.admitted_ns.is_none() {
                         answered.admitted_ns = Some(at_ns);
                         answered.cached_tokens = cached_tokens;
                     }
                 }
                 EngineEvent::Prefilled { id, at_ns } => {
-                    self.in_flight[slot_of(id) as usize].prefilled_ns = Some(at_ns);
+                    self.in_flight[slot_of(id) as usize].answered.prefilled_ns = Some(at_ns);
                 }
                 EngineEvent::Preempted { id, .. } => {
-                    self.in_flight[slot_of(id) as usize].preemptions += 1;
+                    self.in_flight[slot_of(id) as usize].answered.preemptions += 1;
                 }
             }
         }

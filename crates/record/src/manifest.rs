@@ -5,15 +5,13 @@
 
 use crate::atomic::{AtomicFile, Room};
 use crate::error::RecordError;
+use crate::names::MANIFEST_FILE;
 use crate::seal::sealed;
 use infermeter_core::run::{FORMAT_VERSION, RunManifest};
 use serde::Deserialize;
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
-
-/// The manifest's name in a run directory.
-pub const MANIFEST_FILE: &str = "run.json";
 
 /// What every version of the file has.
 #[derive(Deserialize)]

@@ -4,7 +4,7 @@
 //! Invariant: a record that was copied, moved or read is unaltered; `run.json` may be laid out anew.
 
 use crate::error::RecordError;
-use crate::manifest::MANIFEST_FILE;
+use crate::names::MANIFEST_FILE;
 use crate::parquet::PARQUET_FILE;
 use crate::responses::RESPONSES_FILE;
 use crate::server_metrics::SERVER_METRICS_FILE;

@@ -5,7 +5,7 @@ use crate::bodies::{Bodies, MakeRequest, Maker, NextRequests};
 use crate::closed_loop;
 use crate::open_loop;
 use crate::progress::{Snapshot, snapshot};
-use crate::recorder::{RecordSink, channel, record};
+use crate::recorder::{Receipts, RecordSink, Recorded, Records, channel, record};
 use crate::settings::RunSettings;
 use crate::shared::{Shared, Stop};
 use crate::taken_watch::TakenWatch;
@@ -16,6 +16,7 @@ use infermeter_core::request::{RequestId, RequestSpec};
 use infermeter_core::run::{ClientHealth, Counted, Progress, Window};
 use infermeter_core::schedule::{Phase, Schedule};
 use infermeter_sys::{limits, signals};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -52,7 +53,7 @@ pub enum RunError {
         /// Its number.
         worker: usize,
         /// What failed.
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 
@@ -89,92 +90,208 @@ pub fn run(
     settings: &RunSettings,
     inputs: Inputs<'_>,
 ) -> Result<RunOutcome, RunError> {
-    let Inputs {
-        make,
-        spec,
-        next,
-        sink,
-        on_start,
-        on_phase,
-        on_progress,
-    } = inputs;
     let settings = &settings.of_slice(schedule.slice());
-    // A closed loop knows its measured requests when it has sent them.
-    let shared = Shared::new(schedule.due_in_window().unwrap_or(0) as i64);
-    let queues = schedule.arrivals().map_or(1, |_| settings.threads);
-    let bodies = &Bodies::new(queues, settings.threads);
-    let plan = Lookup { spec, next };
-    let id = |number| schedule.begins(number);
-    let lives: Vec<Arc<Live>> = (0..settings.threads).map(|_| Arc::default()).collect();
     let (sender, receipts) = channel();
     let handed_over = sender.counter();
+    let run = Run {
+        schedule,
+        settings,
+        // A closed loop knows its measured requests when it has sent them.
+        shared: Shared::new(schedule.due_in_window().unwrap_or(0) as i64),
+        bodies: Bodies::new(
+            schedule.arrivals().map_or(1, |_| settings.threads),
+            settings.threads,
+        ),
+        lives: (0..settings.threads).map(|_| Arc::default()).collect(),
+        plan: Lookup {
+            spec: inputs.spec,
+            next: inputs.next,
+        },
+    };
+    let id = |number| schedule.begins(number);
+    let maker = run.maker(inputs.make, &id, sender.clone());
+    let (run, sink) = (&run, inputs.sink);
     thread::scope(|scope| {
-        let clock = &shared.clock;
-        let budget = &settings.engine.budget;
-        let recorder = scope.spawn(move || record(&receipts, sink, clock, budget));
-        let maker = Maker {
-            make,
-            spec,
-            next,
-            id: &id,
-            count: schedule.arrivals().unwrap_or(u64::MAX),
-            sessions: schedule.has_sessions(),
-            records: sender.clone(),
-        };
-        let filler = scope.spawn(move || bodies.fill(&maker));
-        let workers: Vec<_> = lives
-            .iter()
-            .enumerate()
-            .map(|(index, live)| {
-                let (sender, live) = (sender.clone(), Arc::clone(live));
-                let (shared, plan) = (&shared, &plan);
-                scope.spawn(move || {
-                    let worker = Worker::prepare(index, settings, shared, bodies, sender, live);
-                    let end = worker.and_then(|w| work(w, schedule, settings, plan));
-                    shared.note_end(end.is_err());
-                    end
-                })
-            })
-            .collect();
-        drop(sender);
-        let clock = start(&shared, bodies, settings.threads);
+        let recorder = scope.spawn(move || run.record(&receipts, sink));
+        // The maker's way to the recorder goes with it: the recorder ends when nobody has one.
+        let filler = scope.spawn(move || run.bodies.fill(&maker));
+        let workers = run.workers(scope, sender);
+        let clock = run.start();
         let cpu_before = process_cpu_ns(); // making the first bodies is no work of the run
-        on_start(&clock);
-        let watched = Watched {
-            shared: &shared,
-            lives: &lives,
-            clock,
-            schedule,
-        };
-        let taken = watched.to_the_end(on_phase, on_progress);
-        bodies.end();
+        (inputs.on_start)(&clock);
+        let taken = run.watch(clock, inputs.on_phase, inputs.on_progress);
+        run.bodies.end();
         let ends: Vec<_> = workers.into_iter().map(join).collect();
         let cpu_ns = process_cpu_ns() - cpu_before;
         join(filler);
         let recorded = join(recorder);
         let ended = clock.now();
-        let ends = collect(ends, taken, ended)?;
-        Ok(RunOutcome {
+        Ok(run.outcome(Ending {
             clock,
-            window: window_of(&shared, schedule, ended),
+            ended,
+            ends: collect(ends, taken, ended)?,
+            cpu_ns,
+            recorded,
+            handed_over: handed_over.load(Ordering::Acquire),
+        }))
+    })
+}
+
+/// A run: what is to be done, and what its threads share.
+struct Run<'a> {
+    schedule: &'a Schedule,
+    settings: &'a RunSettings,
+    shared: Shared,
+    bodies: Bodies,
+    lives: Vec<Arc<Live>>,
+    plan: Lookup<'a>,
+}
+
+/// What is known when every thread has ended.
+struct Ending {
+    clock: Clock,
+    ended: Offset,
+    ends: Vec<WorkerEnd>,
+    cpu_ns: i64,
+    recorded: Recorded,
+    handed_over: u64,
+}
+
+impl<'a> Run<'a> {
+    fn maker(
+        &self,
+        make: MakeRequest<'a>,
+        id: &'a (dyn Fn(u64) -> RequestId + Sync),
+        records: Records,
+    ) -> Maker<'a> {
+        Maker {
+            make,
+            spec: self.plan.spec,
+            next: self.plan.next,
+            id,
+            count: self.schedule.arrivals().unwrap_or(u64::MAX),
+            sessions: self.schedule.has_sessions(),
+            records,
+        }
+    }
+
+    fn record(&self, receipts: &Receipts, sink: &mut dyn RecordSink) -> Recorded {
+        let budget = &self.settings.engine.budget;
+        record(receipts, sink, &self.shared.clock, budget)
+    }
+
+    /// Starts the workers; each has a way to the recorder, and nobody else has one afterwards.
+    fn workers<'scope>(
+        &'scope self,
+        scope: &'scope thread::Scope<'scope, '_>,
+        records: Records,
+    ) -> Vec<thread::ScopedJoinHandle<'scope, io::Result<WorkerEnd>>> {
+        let start = |(index, live): (usize, &Arc<Live>)| {
+            let (records, live) = (records.clone(), Arc::clone(live));
+            scope.spawn(move || {
+                let end = self.work(index, records, live);
+                self.shared.note_end(end.is_err());
+                end
+            })
+        };
+        self.lives.iter().enumerate().map(start).collect()
+    }
+
+    /// What a worker does, on its thread.
+    fn work(&self, index: usize, records: Records, live: Arc<Live>) -> io::Result<WorkerEnd> {
+        let Self {
+            settings,
+            shared,
+            bodies,
+            plan,
+            ..
+        } = self;
+        let worker = Worker::prepare(index, settings, shared, bodies, records, live)?;
+        let timeout = settings.engine.timeout;
+        match self.schedule {
+            Schedule::Open(open) => {
+                open_loop::run(worker, open, open.window_end.plus(timeout), plan)
+            }
+            Schedule::Closed(closed) => closed_loop::run(worker, closed, timeout, plan),
+        }
+    }
+
+    /// Waits until connections and bodies are ready, then sets the clock.
+    fn start(&self) -> Clock {
+        let shared = &self.shared;
+        let is_ready =
+            || shared.ready.load(Ordering::Acquire) >= self.lives.len() && self.bodies.is_filled();
+        while !is_ready() {
+            if signals::count() > 0 {
+                shared.set_stop(Stop::Everything);
+                break;
+            }
+            thread::sleep(Duration::from_micros(200));
+        }
+        *shared.clock.get_or_init(|| Clock::starting_in(LEAD_NS))
+    }
+
+    fn outcome(&self, ending: Ending) -> RunOutcome {
+        let Ending {
+            clock, ended, ends, ..
+        } = ending;
+        RunOutcome {
+            clock,
+            window: window_of(&self.shared, self.schedule, ended),
             progress: Progress {
-                scheduled: recorded.records,
+                scheduled: ending.recorded.records,
                 counted: Some(Counted {
-                    handed_over: handed_over.load(Ordering::Acquire),
+                    handed_over: ending.handed_over,
                     arrivals_not_reached: ends.iter().map(|e| e.arrivals_not_reached).sum(),
                 }),
-                drain_without_load: settings.drain_without_load,
-                interrupted: shared.stop() != Stop::No,
+                drain_without_load: self.settings.drain_without_load,
+                interrupted: self.shared.stop() != Stop::No,
                 ended,
                 ..progress(&ends)
             },
             health: ClientHealth {
-                process_cpu_ns: cpu_ns,
-                recorder_error: recorded.problem,
-                ..health(&ends, settings)
+                process_cpu_ns: ending.cpu_ns,
+                recorder_error: ending.recorded.problem,
+                ..health(&ends, self.settings)
             },
-        })
-    })
+        }
+    }
+
+    /// Looks at signals, at what is taken from the process, tells phases and draws progress until
+    /// every worker has ended.
+    fn watch(
+        &self,
+        clock: Clock,
+        on_phase: &mut dyn FnMut(Phase),
+        on_progress: &mut dyn FnMut(&Snapshot),
+    ) -> TakenWatch {
+        let mut taken = TakenWatch::start(clock.now());
+        let mut looks = 0_u32;
+        let mut told = None;
+        while self.shared.ended.load(Ordering::Acquire) < self.lives.len() {
+            thread::sleep(WATCH);
+            match signals::count() {
+                0 => {}
+                1 => self.shared.set_stop(Stop::Sending),
+                _ => self.shared.set_stop(Stop::Everything),
+            }
+            let now = clock.now();
+            let phase = window_so_far(&self.shared, self.schedule).phase_at(now);
+            if now >= Offset::ZERO && told != Some(phase) {
+                told = Some(phase);
+                on_phase(phase);
+            }
+            looks += 1;
+            if looks.is_multiple_of(LOOKS_PER_TAKEN) {
+                taken.look(now);
+            }
+            if looks.is_multiple_of(LOOKS_PER_SNAPSHOT) {
+                let stopping = self.shared.stop() != Stop::No;
+                on_progress(&snapshot(&self.lives, now, phase, stopping));
+            }
+        }
+        taken
+    }
 }
 
 /// How it went, as far as the workers know.
@@ -184,21 +301,6 @@ fn progress(ends: &[WorkerEnd]) -> Progress {
         drain_not_reached: ends.iter().map(WorkerEnd::not_reached).sum(),
         unfinished_sessions: unfinished.copied().collect(),
         ..Progress::default()
-    }
-}
-
-fn work(
-    worker: Worker<'_>,
-    schedule: &Schedule,
-    settings: &RunSettings,
-    plan: &Lookup<'_>,
-) -> std::io::Result<WorkerEnd> {
-    match schedule {
-        Schedule::Open(open) => {
-            let limit = open.window_end.plus(settings.engine.timeout);
-            open_loop::run(worker, open, limit, plan)
-        }
-        Schedule::Closed(closed) => closed_loop::run(worker, closed, settings.engine.timeout, plan),
     }
 }
 
@@ -224,74 +326,17 @@ fn join<T>(handle: thread::ScopedJoinHandle<'_, T>) -> T {
 
 /// The workers' ends, their gaps explained.
 fn collect(
-    ends: Vec<std::io::Result<WorkerEnd>>,
+    ends: Vec<io::Result<WorkerEnd>>,
     mut taken: TakenWatch,
     ended: Offset,
 ) -> Result<Vec<WorkerEnd>, RunError> {
     taken.look(ended);
-    let explained = |(worker, end): (usize, std::io::Result<WorkerEnd>)| {
+    let explained = |(worker, end): (usize, io::Result<WorkerEnd>)| {
         let mut end = end.map_err(|source| RunError::Worker { worker, source })?;
         taken.explain(&mut end.health);
         Ok(end)
     };
     ends.into_iter().enumerate().map(explained).collect()
-}
-
-/// Waits until connections and bodies are ready, then sets the clock.
-fn start(shared: &Shared, bodies: &Bodies, threads: usize) -> Clock {
-    while shared.ready.load(Ordering::Acquire) < threads || !bodies.is_filled() {
-        if signals::count() > 0 {
-            shared.set_stop(Stop::Everything);
-            break;
-        }
-        thread::sleep(Duration::from_micros(200));
-    }
-    *shared.clock.get_or_init(|| Clock::starting_in(LEAD_NS))
-}
-
-/// A run under way, as the main thread sees it.
-struct Watched<'a> {
-    shared: &'a Shared,
-    lives: &'a [Arc<Live>],
-    clock: Clock,
-    schedule: &'a Schedule,
-}
-
-impl Watched<'_> {
-    /// Looks at signals, at what is taken from the process, tells phases and draws progress until
-    /// every worker has ended.
-    fn to_the_end(
-        &self,
-        on_phase: &mut dyn FnMut(Phase),
-        on_progress: &mut dyn FnMut(&Snapshot),
-    ) -> TakenWatch {
-        let mut taken = TakenWatch::start(self.clock.now());
-        let mut looks = 0_u32;
-        let mut told = None;
-        while self.shared.ended.load(Ordering::Acquire) < self.lives.len() {
-            thread::sleep(WATCH);
-            match signals::count() {
-                0 => {}
-                1 => self.shared.set_stop(Stop::Sending),
-                _ => self.shared.set_stop(Stop::Everything),
-            }
-            let now = self.clock.now();
-            let phase = window_so_far(self.shared, self.schedule).phase_at(now);
-            if now >= Offset::ZERO && told != Some(phase) {
-                told = Some(phase);
-                on_phase(phase);
-            }
-            looks += 1;
-            if looks.is_multiple_of(LOOKS_PER_TAKEN) {
-                taken.look(now);
-            }
-            if looks.is_multiple_of(LOOKS_PER_SNAPSHOT) {
-                let stopping = self.shared.stop() != Stop::No;
-                on_progress(&snapshot(self.lives, now, phase, stopping));
-            }
-        }
-        taken
-    }
 }
 
 /// The window as far as it is known: of a closed loop when its first and last requests were sent.

@@ -13,6 +13,7 @@ use infermeter_core::plan::ArrivalKind;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Exp1, Gamma, Weibull};
+use serde::Serialize;
 
 /// Least coefficient of variation: gaps are then equal to a part in a thousand.
 const CV_MIN: f64 = 0.001;
@@ -20,7 +21,7 @@ const CV_MIN: f64 = 0.001;
 const CV_MAX: f64 = 100.0;
 
 /// Shape of the gaps between arrivals.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub enum ArrivalProcess {
     /// Equal gaps; the first arrival lies uniformly inside one.
     Constant,

@@ -4,9 +4,10 @@
 
 use infermeter_core::plan::Warmup;
 use infermeter_core::units::Span;
+use serde::Serialize;
 
 /// How long the warm-up lasts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct WarmupRule {
     /// Both parts must have passed.
     pub least: Warmup,

@@ -2,12 +2,12 @@
 //!
 //! It never shows the key.
 
+use crate::experiment::Experiment;
 use anyhow::{Context, Result, bail};
 use infermeter_analysis::raised;
 use infermeter_client::dialect::Dialect;
 use infermeter_client::encode::Target;
 use infermeter_core::finding::Finding;
-use infermeter_core::plan::Plan;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -15,8 +15,9 @@ use std::path::Path;
 ///
 /// # Errors
 /// When the file cannot be read, or is empty.
-pub fn api_key(plan: &Plan, target: &Target) -> Result<Option<String>> {
-    if let Some(path) = &plan.api_key_file {
+pub fn api_key(experiment: &Experiment, target: &Target) -> Result<Option<String>> {
+    let form = &experiment.requests.form;
+    if let Some(path) = &form.key_file {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("--api-key-file {} cannot be read", path.display()))?;
         let key = text.trim().to_owned();
@@ -26,10 +27,10 @@ pub fn api_key(plan: &Plan, target: &Target) -> Result<Option<String>> {
         return Ok(Some(key));
     }
     // A key is not sent to the simulator: nothing there needs it.
-    let key = if plan.is_mock() || target.authorization().is_some() {
+    let key = if experiment.is_simulated() || target.authorization().is_some() {
         None
     } else {
-        std::env::var(Dialect::of(plan.endpoint).key_variable()).ok()
+        std::env::var(Dialect::of(form.endpoint).key_variable()).ok()
     };
     Ok(key.map(|k| k.trim().to_owned()).filter(|k| !k.is_empty()))
 }

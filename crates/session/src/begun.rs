@@ -3,7 +3,7 @@
 use crate::experiment::Experiment;
 use crate::load::Load;
 use crate::measure::Site;
-use crate::secrets::redact;
+use crate::redact::redact;
 use infermeter_core::clock::Clock;
 use infermeter_core::environment::Environment;
 use infermeter_core::finding::Finding;
@@ -37,7 +37,7 @@ pub(crate) fn manifest(
         infermeter_version: env!("CARGO_PKG_VERSION").to_owned(),
         run_id: site.identity.id.clone(),
         state: RunState::Running,
-        plan: redact(experiment.plan()),
+        plan: redact(&site.plan),
         plan_hash: experiment.hash(),
         seeds,
         model: sides.model,

@@ -2,10 +2,10 @@
 //!
 //! It judges nothing: `analysis` does. Invariant: no prompt of the trial begins like one of the load.
 
+use crate::experiment::{Experiment, Probing};
 use anyhow::{Context, Result, anyhow};
 use infermeter_client::encode::RequestShape;
 use infermeter_core::environment::CacheTrial;
-use infermeter_core::plan::Plan;
 use infermeter_core::request::{RequestContent, RequestSpec};
 use infermeter_probe::response_cache::PROMPTS;
 use infermeter_probe::target::Control;
@@ -15,27 +15,32 @@ use infermeter_workload::{Tokenizer, Workload};
 /// it was generated.
 const LENGTHS: &str = "fixed:256,32";
 
-/// Sends the trial's pairs, where the plan asks for it.
+/// Sends the trial's pairs, where that is asked for.
 ///
 /// # Errors
-/// When no prompts can be made under the plan's tokenizer.
+/// When no prompts can be made under the load's tokenizer.
 pub(crate) fn trial(
-    plan: &Plan,
+    experiment: &Experiment,
     control: &mut Control,
     shape: &RequestShape,
     salt: u64,
 ) -> Result<Option<CacheTrial>> {
-    if !plan.probe_response_cache {
+    let asked = Probing::Fields {
+        response_cache: true,
+    };
+    if experiment.target.probing != asked {
         return Ok(None);
     }
-    let prompts = prompts(plan, salt).context("--probe-response-cache")?;
+    let requests = &experiment.requests;
+    let prompts = prompts(&requests.texts.tokenizer, requests.seeds.workload, salt)
+        .context("--probe-response-cache")?;
     Ok(Some(control.response_cache(shape, &prompts)))
 }
 
-fn prompts(plan: &Plan, salt: u64) -> Result<Vec<(RequestSpec, RequestContent)>> {
+fn prompts(tokenizer: &str, seed: u64, salt: u64) -> Result<Vec<(RequestSpec, RequestContent)>> {
     let lengths = LENGTHS.parse().map_err(|e| anyhow!("{e}"))?;
-    let tokenizer = Tokenizer::open(&plan.tokenizer)?;
-    let workload = Workload::from_plan(&lengths, plan.seeds().workload, tokenizer)?;
+    let tokenizer = Tokenizer::open(tokenizer)?;
+    let workload = Workload::from_plan(&lengths, seed, tokenizer)?;
     // Another salt than the load's.
     let workload = workload.with_salt(!salt);
     let prompt = |id| {
@@ -53,7 +58,7 @@ mod tests {
 
     #[test]
     fn prompts_of_one_length_that_begin_differently() {
-        let prompts = prompts(&Plan::defaults(), 7).expect("prompts");
+        let prompts = prompts("o200k", 1, 7).expect("prompts");
         assert_eq!(prompts.len(), PROMPTS);
         let text = |content: &RequestContent| content.texts()[0].to_owned();
         let begins = prompts.iter().map(|(_, c)| text(c)[..40].to_owned());

@@ -4,15 +4,15 @@
 //! Invariant: `--rate` multiplies the rates of all clients by one factor, so that the mean over the
 //! window is the rate asked for; nothing else is scaled, and no count is met.
 
+use crate::experiment::{LoadSpec, Pace};
 use anyhow::{Result, bail};
 use infermeter_core::number::counted;
-use infermeter_core::plan::Plan;
 use infermeter_core::schedule::OpenSchedule;
 use infermeter_core::seed::Seeds;
 use infermeter_core::units::Span;
 use infermeter_schedule::{
-    ArrivalProcess, ScheduleError, Source, SourceWindow, SourcesParams, WarmupRule,
-    expected_arrivals, merged_schedule,
+    ArrivalProcess, ScheduleError, Source, SourceWindow, SourcesParams, expected_arrivals,
+    merged_schedule,
 };
 use infermeter_workload::{Client, ClientProfile, Gaps, Trace};
 
@@ -29,32 +29,31 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// The clients that a plan names; none where it names none.
+    /// The clients that set the pace of a load, with the schedule's seed; none where something else does.
     ///
     /// # Errors
     /// When the profile cannot be used, with the client at fault.
-    pub fn of_plan(plan: &Plan) -> Result<Option<Self>> {
-        let Some(what) = &plan.clients else {
+    pub fn of(load: &LoadSpec, seed: u64) -> Result<Option<Self>> {
+        let Pace::Clients { profile, rate } = &load.pace else {
             return Ok(None);
         };
-        let profile = ClientProfile::open(what)?;
-        let seed = plan.seeds().schedule;
+        let profile = ClientProfile::open(profile)?;
         let sources = profile.clients.iter().map(|c| source(c, seed));
         let mut clients = Self {
             sources: sources.collect::<Result<_, _>>()?,
             profile,
             factor: 1.0,
         };
-        if let Some(rate) = plan.rate {
-            clients.scale_to(rate, plan)?;
+        if let Some(rate) = rate {
+            clients.scale_to(*rate, load)?;
         }
         Ok(Some(clients))
     }
 
     /// Multiplies all rates, so that the mean over the window is `rate`.
-    fn scale_to(&mut self, rate: f64, plan: &Plan) -> Result<()> {
-        let counted = plan.requests.map(|n| n as f64 / rate);
-        let timed = plan.duration.map(Span::as_seconds);
+    fn scale_to(&mut self, rate: f64, load: &LoadSpec) -> Result<()> {
+        let counted = load.requests.map(|n| n as f64 / rate);
+        let timed = load.duration.map(Span::as_seconds);
         let seconds = [counted, timed].into_iter().flatten().reduce(f64::min);
         let Some(seconds) = seconds else {
             return Err(ScheduleError::Endless.into());
@@ -80,16 +79,22 @@ impl Clients {
         Ok(expected.iter().sum::<f64>() / span.as_seconds())
     }
 
-    /// The requests of all phases: their lengths, and when they are due.
+    /// The requests of all phases: their lengths, and when they are due, up to `drain_max` after the
+    /// window.
     ///
     /// # Errors
-    /// When the plan's phases make no schedule of them.
-    pub fn load(&self, plan: &Plan, seeds: Seeds) -> Result<(Trace, OpenSchedule)> {
+    /// When the load's phases make no schedule of them.
+    pub fn load(
+        &self,
+        load: &LoadSpec,
+        drain_max: Span,
+        seeds: Seeds,
+    ) -> Result<(Trace, OpenSchedule)> {
         let params = SourcesParams {
-            warmup: WarmupRule::resolve(plan.warmup, plan.duration),
-            duration: plan.duration,
-            requests: plan.requests,
-            drain_max: plan.timeout,
+            warmup: load.warmup,
+            duration: load.duration,
+            requests: load.requests,
+            drain_max,
         };
         let merged = merged_schedule(&self.sources, &params)?;
         let schedule = merged.schedule;

@@ -1,21 +1,21 @@
 //! `environment` of run.json: the client's host, the target, what the user declares.
 
+use crate::experiment::Experiment;
 use crate::load::Load;
-use crate::place::{Cores, Size};
-use infermeter_core::declared::Declared;
+use crate::place::Placement;
 use infermeter_core::environment::{ClientSide, Environment, TargetSide, TraceRead, WorkloadSide};
-use infermeter_core::plan::{History, Plan, Sessions};
 use infermeter_probe::host::{governors, host_facts};
 use infermeter_workload::TraceFacts;
 
 /// Facts that go with a run.
 pub(crate) fn environment(
-    plan: &Plan,
+    experiment: &Experiment,
     target: &TargetSide,
     load: &Load,
-    (cores, size): (&Cores, Size),
+    place: Placement<'_>,
     salt: u64,
 ) -> Environment {
+    let Placement { cores, size } = place;
     Environment {
         client: ClientSide {
             host: Some(host_facts()),
@@ -29,20 +29,20 @@ pub(crate) fn environment(
             ..ClientSide::default()
         },
         target: target.clone(),
-        workload: sent(plan, load, salt),
-        declared: Declared::of_plan(plan),
+        workload: sent(experiment, load, salt),
+        declared: experiment.target.declared.clone(),
         ..Environment::default()
     }
 }
 
-fn sent(plan: &Plan, load: &Load, salt: u64) -> WorkloadSide {
+fn sent(experiment: &Experiment, load: &Load, salt: u64) -> WorkloadSide {
     let file = load.workload.trace_facts();
     let expected = load.workload.expected_tokens();
     WorkloadSide {
         tokenizer: Some(load.workload.tokenizer().name().to_owned()),
         salt: Some(salt),
         sha256: Some(load.workload.hash()),
-        identity: Some(identity(plan).to_owned()),
+        identity: Some(identity(experiment).to_owned()),
         schedule_sha256: load.schedule_hash(),
         template_tokens: load.template_tokens,
         trace: file.cloned().map(TraceRead::from),
@@ -56,12 +56,9 @@ fn sent(plan: &Plan, load: &Load, salt: u64) -> WorkloadSide {
 }
 
 /// What two runs with the same hashes have in common.
-fn identity(plan: &Plan) -> &'static str {
-    let live = |sessions: Sessions| sessions.history == History::Live;
-    match plan.sessions() {
-        Ok(sessions) if sessions.is_some_and(live) => {
-            "void beyond first turns: later ones hold the server's words"
-        }
-        _ => "the same requests, but for the salt",
+fn identity(experiment: &Experiment) -> &'static str {
+    match experiment.requests.texts.has_live_history() {
+        true => "void beyond first turns: later ones hold the server's words",
+        false => "the same requests, but for the salt",
     }
 }

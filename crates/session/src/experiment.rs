@@ -2,23 +2,33 @@
 //!
 //! Not part of it: where the record goes, how it is shown, how often it is repeated, and what is fresh for
 //! every run ([`crate::run_id::RunIdentity`]). What a plan spreads over keys that exclude each other is one
-//! enum here, so that nothing below has to ask again which of them was given.
+//! enum here, so that nothing below has to ask again which of them was given; nobody who measures sees the
+//! plan.
 //!
-//! Invariant: two experiments with one hash measure the same.
+//! Invariant: two experiments with one hash measure the same, but for secrets, which the hash does not hold.
 
-use crate::mock_settings::MockTarget;
-use crate::secrets::redact;
-use anyhow::{Context, Result, anyhow, bail};
-use infermeter_core::plan::{Deadlines, Endpoint, Io, Plan, RateProfile, ServerMetrics, Until};
-use infermeter_core::seed::Seeds;
+mod load;
+mod requests;
+mod target;
+
+pub use load::{LoadSpec, Pace, RateSpec};
+pub use requests::{
+    AnswerPlaces, Answers, BodySpec, FormSpec, ReadingSpec, RequestsSpec, TemplateSpec, TextSource,
+    TextsSpec,
+};
+pub(crate) use target::STANDS_ALONE;
+pub use target::{MetricsSpec, Probing, Served, Server, TargetSpec, TrustSpec};
+
+use crate::redact::redact;
+use anyhow::Result;
+use infermeter_core::plan::{Deadlines, Io, Plan, Until};
 use infermeter_core::slo::Slo;
 use infermeter_core::units::Span;
-use infermeter_schedule::{ArrivalProcess, WarmupRule};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
-use std::path::PathBuf;
 
 /// What one run measures.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Experiment {
     /// When requests are due.
     pub load: LoadSpec,
@@ -30,152 +40,10 @@ pub struct Experiment {
     pub client: ClientSpec,
     /// What is asked of the answers' figures.
     pub judge: JudgeSpec,
-    plan: Plan,
-}
-
-/// When requests are due.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LoadSpec {
-    /// What sets the pace.
-    pub pace: Pace,
-    /// Least warm-up, and its end at the latest.
-    pub warmup: WarmupRule,
-    /// Length of the measured window.
-    pub duration: Option<Span>,
-    /// Number of measured requests.
-    pub requests: Option<u64>,
-}
-
-/// What sets the pace of a load.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Pace {
-    /// Open loop: a process of arrivals at a rate.
-    Rate {
-        /// Requests per second.
-        rate: RateSpec,
-        /// Shape of the gaps.
-        process: ArrivalProcess,
-    },
-    /// Open loop: clients, each with a rate, gaps and lengths of its own.
-    Clients {
-        /// A profile by name or file.
-        profile: String,
-        /// All of them together, where that is not the profile's.
-        rate: Option<f64>,
-    },
-    /// Open loop: the instants of a file.
-    Recorded {
-        /// Offsets are multiplied by this.
-        time_scale: f64,
-    },
-    /// Closed loop: so many slots.
-    Slots(u32),
-}
-
-/// Requests per second.
-#[derive(Debug, Clone, PartialEq)]
-pub enum RateSpec {
-    /// All the time.
-    Constant(f64),
-    /// Over time.
-    Profile(RateProfile),
-}
-
-/// What requests are, as far as client and server have to agree on it; their texts are the workload's.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RequestsSpec {
-    /// The API spoken.
-    pub endpoint: Endpoint,
-    /// Path, where it is not the API's.
-    pub path: Option<String>,
-    /// How answers come.
-    pub answers: Answers,
-    /// Seeds of lengths and instants.
-    pub seeds: Seeds,
-    /// Texts of the answers stay with the record.
-    pub keeps_answers: bool,
-}
-
-/// How answers come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answers {
-    /// Token by token.
-    Stream {
-        /// Time to the first of them.
-        first_token: Option<Span>,
-    },
-    /// In one piece.
-    Whole,
-}
-
-/// Who answers.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TargetSpec {
-    /// Where it is.
-    pub server: Server,
-    /// Whom to believe to be it.
-    pub trust: TrustSpec,
-    /// What is asked of it before the load.
-    pub probing: Probing,
-    /// What it says of itself during the load.
-    pub metrics: MetricsSpec,
-}
-
-/// A server by its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Server {
-    /// The embedded simulator, started for the occasion.
-    Simulator(MockTarget),
-    /// One that serves already.
-    Url(String),
-}
-
-/// Whose certificates are believed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TrustSpec {
-    /// Those of the platform's authorities.
-    Platform,
-    /// And those of a file's.
-    And(PathBuf),
-    /// Any.
-    Anyone,
-}
-
-/// What a target is asked before the load.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Probing {
-    /// Nothing but the model's name, where that is not given.
-    Never,
-    /// Which fields it accepts.
-    Fields {
-        /// Time for each answer.
-        each: Option<Span>,
-        /// Whether it answers repeated prompts from a cache, too.
-        response_cache: bool,
-    },
-}
-
-/// Whether the server's own metrics are read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MetricsSpec {
-    /// No.
-    Off,
-    /// Where the server has a page beside its API.
-    Beside {
-        /// From one reading to the next.
-        interval: Span,
-    },
-    /// At a URL.
-    At {
-        /// Where.
-        url: String,
-        /// From one reading to the next.
-        interval: Span,
-    },
 }
 
 /// The client's side.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ClientSpec {
     /// Worker threads; absent: one for each of the client's cores.
     pub threads: Option<u32>,
@@ -200,7 +68,7 @@ pub struct ClientSpec {
 }
 
 /// What is asked of the figures.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct JudgeSpec {
     /// Objectives.
     pub slo: Vec<Slo>,
@@ -210,6 +78,8 @@ pub struct JudgeSpec {
     pub fluidity: Option<Deadlines>,
     /// A precision that runs together are to reach.
     pub until: Option<Until>,
+    /// Doubts weigh more.
+    pub strict: bool,
 }
 
 impl Experiment {
@@ -220,68 +90,35 @@ impl Experiment {
     pub fn of(plan: &Plan) -> Result<Self> {
         Ok(Self {
             load: LoadSpec::of(plan)?,
-            requests: requests(plan)?,
-            target: target(plan)?,
+            requests: RequestsSpec::of(plan)?,
+            target: TargetSpec::of(plan)?,
             client: client(plan),
             judge: JudgeSpec {
                 slo: plan.slo.clone(),
                 percentile: plan.percentile.clone(),
                 fluidity: plan.fluidity,
                 until: plan.until,
+                strict: plan.strict,
             },
-            plan: plan.clone(),
         })
     }
 
-    /// The plan that it was made from.
-    pub fn plan(&self) -> &Plan {
-        &self.plan
-    }
-
-    /// What of the plan is measured: not where the record goes, nor how it is shown. Secrets are replaced.
-    pub fn measured(&self) -> Plan {
-        Plan {
-            out: None,
-            json: false,
-            quiet: false,
-            full: false,
-            ..redact(&self.plan)
-        }
-    }
-
-    /// SHA-256 over all of it, hex: of the JSON of what is measured.
+    /// SHA-256 over all of it, hex: of its JSON, in which secrets are replaced.
     pub fn hash(&self) -> String {
-        let canonical = serde_json::to_vec(&self.measured()).unwrap_or_default();
+        let canonical = serde_json::to_vec(self).unwrap_or_default();
         let hash = Sha256::digest(&canonical);
         hash.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Both ask the same target in the same way, however often, when and about what: what was found out
-    /// of it for one holds for the other.
+    /// of it for one holds for the other. Secrets and all: a target is asked with them.
     pub(crate) fn has_target_of(&self, other: &Self) -> bool {
-        let asked = |experiment: &Self| {
-            let defaults = Plan::defaults();
-            Plan {
-                rate: None,
-                rate_profile: None,
-                concurrency: None,
-                duration: None,
-                requests: None,
-                warmup: None,
-                workload: defaults.workload,
-                seed: defaults.seed,
-                workload_seed: None,
-                schedule_seed: None,
-                salt: None,
-                out: None,
-                json: false,
-                quiet: false,
-                full: false,
-                // Secrets and all: a target is asked with them.
-                ..experiment.plan.clone()
-            }
-        };
-        asked(self) == asked(other)
+        let (own, others) = (&self.requests, &other.requests);
+        self.target == other.target
+            && self.client == other.client
+            && own.form == others.form
+            && own.carried == others.carried
+            && own.texts.items == others.texts.items
     }
 
     /// The target is the embedded simulator.
@@ -290,116 +127,15 @@ impl Experiment {
     }
 }
 
-impl LoadSpec {
-    /// That of a plan.
-    ///
-    /// # Errors
-    /// Where nothing sets the pace, or several things do.
-    pub fn of(plan: &Plan) -> Result<Self> {
-        Ok(Self {
-            pace: pace(plan)?,
-            warmup: WarmupRule::resolve(plan.warmup, plan.duration),
-            duration: plan.duration,
-            requests: plan.requests,
-        })
+/// What of a plan a record keeps: not where it goes, nor how it is shown. Secrets are replaced.
+pub fn measured(plan: &Plan) -> Plan {
+    Plan {
+        out: None,
+        json: false,
+        quiet: false,
+        full: false,
+        ..redact(plan)
     }
-
-    /// The highest rate asked for, requests per second; absent where no rate is.
-    pub fn peak_rate(&self) -> Option<f64> {
-        match &self.pace {
-            Pace::Rate { rate, .. } => Some(match rate {
-                RateSpec::Constant(rate) => *rate,
-                RateSpec::Profile(profile) => profile.peak(),
-            }),
-            Pace::Clients { rate, .. } => *rate,
-            Pace::Recorded { .. } | Pace::Slots(_) => None,
-        }
-    }
-}
-
-fn pace(plan: &Plan) -> Result<Pace> {
-    let recorded = || Pace::Recorded {
-        time_scale: plan.time_scale,
-    };
-    let process = || ArrivalProcess::resolve(plan.arrival, plan.cv);
-    let paces = (plan.rate, &plan.rate_profile, plan.concurrency);
-    Ok(match (paces, &plan.clients) {
-        ((rate, None, None), Some(profile)) => Pace::Clients {
-            profile: profile.clone(),
-            rate,
-        },
-        ((Some(rate), None, None), None) => Pace::Rate {
-            rate: RateSpec::Constant(rate),
-            process: process()?,
-        },
-        ((None, Some(profile), None), None) => Pace::Rate {
-            rate: RateSpec::Profile(profile.clone()),
-            process: process()?,
-        },
-        ((None, None, Some(slots)), None) => Pace::Slots(slots),
-        ((None, None, None), None) if plan.is_replay() => recorded(),
-        ((None, None, None), None) => {
-            bail!("no load: give --rate, --rate-profile, --concurrency or --trace")
-        }
-        _ => bail!(
-            "--rate, --rate-profile, --concurrency and --clients exclude each other: give one"
-        ),
-    })
-}
-
-fn requests(plan: &Plan) -> Result<RequestsSpec> {
-    let answers = match (!plan.streams(), plan.first_token_timeout) {
-        (false, first_token) => Answers::Stream { first_token },
-        (true, None) => Answers::Whole,
-        (true, Some(_)) => bail!("--first-token-timeout needs a stream: leave --no-stream out"),
-    };
-    Ok(RequestsSpec {
-        endpoint: plan.endpoint,
-        path: plan.endpoint_path.clone(),
-        answers,
-        seeds: plan.seeds(),
-        keeps_answers: plan.save_responses || plan.has_live_history(),
-    })
-}
-
-fn target(plan: &Plan) -> Result<TargetSpec> {
-    let server = match plan.target.strip_prefix("mock:") {
-        Some(mock) => Server::Simulator(MockTarget::parse(mock).context("target")?),
-        None => Server::Url(plan.target.clone()),
-    };
-    let trust = match (&plan.tls_ca, plan.tls_insecure) {
-        (None, false) => TrustSpec::Platform,
-        (Some(file), false) => TrustSpec::And(file.clone()),
-        (None, true) => TrustSpec::Anyone,
-        (Some(_), true) => bail!("--tls-ca and --tls-insecure exclude each other: give one"),
-    };
-    let probing = match (plan.no_probe, plan.probe_response_cache) {
-        (false, response_cache) => Probing::Fields {
-            each: plan.probe_timeout,
-            response_cache,
-        },
-        (true, false) => Probing::Never,
-        (true, true) => {
-            return Err(anyhow!(
-                "--no-probe and --probe-response-cache exclude each other"
-            ));
-        }
-    };
-    let interval = plan.server_metrics_interval;
-    let metrics = match &plan.server_metrics {
-        ServerMetrics::Off => MetricsSpec::Off,
-        ServerMetrics::Auto => MetricsSpec::Beside { interval },
-        ServerMetrics::Url(url) => MetricsSpec::At {
-            url: url.clone(),
-            interval,
-        },
-    };
-    Ok(TargetSpec {
-        server,
-        trust,
-        probing,
-        metrics,
-    })
 }
 
 fn client(plan: &Plan) -> ClientSpec {
@@ -420,6 +156,9 @@ fn client(plan: &Plan) -> ClientSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use infermeter_core::key::{Key, Keyed, ValueKind};
+    use infermeter_core::plan::{ArrivalKind, Endpoint, ServerMetrics};
+    use serde_json::Value;
 
     fn plan(change: impl FnOnce(&mut Plan)) -> Plan {
         let mut plan = Plan {
@@ -444,7 +183,7 @@ mod tests {
         let slots = |p: &mut Plan| (p.rate, p.concurrency) = (None, Some(3));
         assert_eq!(pace(slots), Pace::Slots(3));
         let trace = |p: &mut Plan| (p.rate, p.trace, p.time_scale) = (None, Some("t".into()), 2.0);
-        assert_eq!(pace(trace), Pace::Recorded { time_scale: 2.0 });
+        assert_eq!(pace(trace), Pace::Recorded);
         let clients = |p: &mut Plan| (p.rate, p.clients) = (None, Some("synthetic".to_owned()));
         let synthetic = Pace::Clients {
             profile: "synthetic".to_owned(),
@@ -499,5 +238,72 @@ mod tests {
         assert_ne!(hash(|p| p.rate = Some(6.0)), same);
         assert_ne!(hash(|p| p.seed = 2), same);
         assert_ne!(hash(|p| p.threads = Some(2)), same);
+    }
+
+    /// The plan with the example of a key, where there can be such a plan.
+    fn with_example(plan: &Plan, key: &Key) -> Option<Plan> {
+        let one = match key.kind {
+            ValueKind::Switch => Value::Bool(true),
+            ValueKind::Number | ValueKind::Whole | ValueKind::Object => {
+                serde_json::from_str(key.example).ok()?
+            }
+            ValueKind::Time | ValueKind::Text | ValueKind::OneOf(_) => key.example.into(),
+        };
+        let mut plan = serde_json::to_value(plan).ok()?;
+        let place = plan.get_mut(key.name.replace('-', "_"))?;
+        *place = match key.many {
+            true => Value::Array(vec![one]),
+            false => one,
+        };
+        serde_json::from_value(plan).ok()
+    }
+
+    #[test]
+    fn whatever_is_measured_changes_the_hash() {
+        // Keys need each other: each changes the hash of one of these at least.
+        let changes: [fn(&mut Plan); 8] = [
+            |p| p.target = "http://host:1".to_owned(),
+            |p| p.arrival = ArrivalKind::Gamma,
+            |p| (p.rate, p.trace) = (None, Some("t.csv".into())),
+            |p| p.rate = None,
+            |p| p.dataset = Some("d.json".into()),
+            |p| p.endpoint = Endpoint::Embeddings,
+            |p| p.endpoint = Endpoint::Rerank,
+            |p| {
+                p.tools = Some("2".to_owned());
+                p.chat_template = Some("t.jinja".into());
+                p.body_template = Some("b.json".into());
+                p.answer_text = Some("/a".to_owned());
+            },
+        ];
+        let changes_hash = |key: &Key| {
+            changes.iter().any(|change| {
+                let without = plan(change);
+                let changed = with_example(&without, key);
+                let hash = |plan: &Plan| Experiment::of(plan).ok().map(|e| e.hash());
+                let (before, after) = (hash(&without), changed.as_ref().and_then(hash));
+                after.is_some() && before != after
+            })
+        };
+        let keys = Plan::KEYS.iter();
+        let without: Vec<&str> = keys.filter(|k| !changes_hash(k)).map(|k| k.name).collect();
+        // Where defaults come from, where the record goes, how it is shown, how often it is measured.
+        let expected = ["profile", "out", "repeat", "json", "quiet", "full"];
+        assert_eq!(without, expected);
+    }
+
+    #[test]
+    fn the_hash_holds_no_secret() {
+        let secret = |p: &mut Plan| {
+            p.target = "http://me:hidden@host/v1?key=hidden".to_owned();
+            p.more_targets = vec!["http://other?key=hidden".to_owned()];
+            p.proxy = Some("http://me:hidden@proxy".to_owned());
+            p.header = vec!["x-key: hidden".to_owned()];
+            p.endpoint_path = Some("/chat?key=hidden".to_owned());
+            p.extra_body = Some(serde_json::json!({"api_key": "hidden"}));
+            p.server_metrics = ServerMetrics::Url("http://me:hidden@host/metrics".to_owned());
+        };
+        let text = serde_json::to_string(&experiment(secret)).expect("JSON");
+        assert!(!text.contains("hidden"), "{text}");
     }
 }

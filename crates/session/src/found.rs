@@ -4,33 +4,34 @@
 //! It starts nothing. Invariant: what the target says is without secrets before it goes anywhere.
 
 mod doubts;
+pub(crate) mod form;
+
+pub use form::template;
 
 use crate::api_key::api_key;
 use crate::cache_probe;
-use crate::experiment::{Answers, Experiment, Probing, TrustSpec};
+use crate::experiment::{Experiment, FormSpec, Probing, Server};
 use crate::failure::{Cause, Failure};
 use crate::observer::Observer;
+use crate::redact::{redact_lines, redact_path};
 use crate::run_id::{RunIdentity, salt_of};
-use crate::secrets::{Secrets, redact_lines, redact_path};
-use crate::server_metrics::{self, KnownPage};
+use crate::secrets::Secrets;
+use crate::server_metrics::{self, Asking, KnownPage};
 use crate::unusable::{Known, Unusable};
-use crate::ways::{self, Way, Ways};
-use anyhow::{Context, Result, anyhow, bail};
+use crate::ways::{self, Way};
+use anyhow::{Result, bail};
 use doubts::{doubts, probe_unsure};
 use infermeter_client::control::{Channel, ControlError, Speech};
-use infermeter_client::dialect::{Dialect, Pointer, Pointers};
 use infermeter_client::encode::{
     BodyTemplate, Features, Headers, RequestEncoder, RequestShape, Target as Url,
 };
 use infermeter_client::engine::{Destinations, Hop};
 use infermeter_client::reuse::Reuse;
-use infermeter_client::tls::Trust;
 use infermeter_core::environment::{
     EngineFacts, MetricsPlace, PrefixCounters, PrefixCountersOfRun, RequestFields, TargetSide,
 };
 use infermeter_core::finding::Finding;
-use infermeter_core::plan::{Plan, SamplingValue};
-use infermeter_core::request::{BodyMember, RequestContent};
+use infermeter_core::plan::Balance;
 use infermeter_core::run::{ControlRequest, RunManifest};
 use infermeter_core::server::ServerFigures;
 use infermeter_core::text::inert;
@@ -41,8 +42,6 @@ use infermeter_probe::response_cache::PROMPTS;
 use infermeter_probe::target::{Control, IdentifyError, Limits, ModelList, TargetFacts};
 use infermeter_probe::waits::Waits;
 use infermeter_sys::signals;
-use infermeter_workload::Kinds;
-use serde_json::Value;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
@@ -52,8 +51,6 @@ use std::time::Duration;
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest time for an answer of the trial of response caching.
 const TRIAL_TIMEOUT: Duration = Duration::from_secs(60);
-/// Most texts of a request that is tried before the load: its answer is held as a whole.
-const TRIED_ITEMS: u32 = 512;
 /// All trials together take as long as this many that are just not late.
 const ALL_PROBES: u32 = 6;
 /// How often signals are looked for meanwhile.
@@ -210,13 +207,13 @@ fn prepare(
     run_id: &str,
     waits: Waits,
 ) -> Result<Found> {
-    let plan = experiment.plan();
-    let targets = ways::targets(plan, mock_url)?;
-    let api_key = api_key(plan, &targets[0])?;
-    let template = template(plan)?;
-    let secrets = Secrets::of(plan, &targets, api_key.as_deref(), template.as_ref());
-    let mut headers = headers(plan, api_key.as_deref())?;
-    let targets = ways::through_proxy(plan, targets, &mut headers)?;
+    let server = &experiment.target.server;
+    let targets = ways::targets(server, mock_url)?;
+    let api_key = api_key(experiment, &targets[0])?;
+    let template = form::template(&experiment.requests)?;
+    let secrets = Secrets::of(experiment, &targets, api_key.as_deref(), template.as_ref());
+    let mut headers = form::headers(&experiment.requests.form, api_key.as_deref())?;
+    let targets = ways::through_proxy(server, targets, &mut headers)?;
     let asked = Asked {
         run_id: run_id.to_owned(),
         headers,
@@ -258,7 +255,6 @@ fn hide(secrets: &Secrets, request: &mut ControlRequest) {
 }
 
 fn find_out(experiment: &Experiment, asked: Asked, waits: Waits) -> Result<Found> {
-    let plan = experiment.plan();
     let Asked {
         run_id,
         targets,
@@ -266,59 +262,64 @@ fn find_out(experiment: &Experiment, asked: Asked, waits: Waits) -> Result<Found
         template,
     } = asked;
     let timeout = duration(experiment.client.connect_timeout);
-    let Ways {
-        all: ways,
-        left_out,
-    } = ways::find(experiment, &targets, timeout, &waits)?;
+    let ways = ways::find(experiment, &targets, timeout, &waits)?;
     let target = &targets[0];
-    let channel = channel_to(experiment, &ways[0]);
-    let mut control = Control::new(
-        channel.clone(),
-        target.clone(),
-        headers.clone(),
-        run_id.clone(),
-        limits(experiment),
-        waits,
-    );
-    let mut shape = shape(experiment, headers, template)?;
-    let trials = trials(plan)?;
-    let mut facts = TargetFacts::default();
-    let probed = probed(plan, (&mut control, &trials), (&mut shape, &mut facts));
-    let mut findings = probed.map_err(|error| match error {
-        Stopped::Unusable(why) => why.error(&Known {
-            plan,
-            target,
-            model: Some(&*shape.model).filter(|model| !model.is_empty()),
-            models: &facts.models,
-            log: &control.log,
-            otherwise: otherwise(&why, &channel, target),
-        }),
-        Stopped::NoModel(why) => why,
-    })?;
+    let channel = channel_to(experiment, &ways.all[0]);
+    let mut trial = Trying {
+        experiment,
+        control: Control::new(
+            channel.clone(),
+            target.clone(),
+            headers.clone(),
+            run_id.clone(),
+            limits(experiment),
+            waits,
+        ),
+        shape: form::shape(&experiment.requests.form, headers, template)?,
+        trials: form::trials(&experiment.requests)?,
+        facts: TargetFacts::default(),
+    };
+    let mut findings = trial
+        .probed()
+        .map_err(|why| trial.stopped(why, &channel, target))?;
+    let Trying {
+        mut control,
+        shape,
+        facts,
+        ..
+    } = trial;
     control.limit(limits_of_trial(experiment));
-    let cache = cache_probe::trial(plan, &mut control, &shape, salt_of(&run_id))?;
+    let cache = cache_probe::trial(experiment, &mut control, &shape, salt_of(&run_id))?;
     control.limit(limits(experiment));
-    let found = server_metrics::find(experiment, &mut control, (target, &shape.headers, channel));
+    let asking = Asking {
+        target,
+        headers: &shape.headers,
+        channel,
+    };
+    let found = server_metrics::find(experiment, &mut control, asking);
     let probing = experiment.target.probing;
     let engine = match probing == Probing::Never || experiment.is_simulated() {
         true => EngineFacts::default(),
         false => control.engine(),
     };
     findings.extend(doubts(experiment, target, &engine, &facts));
-    findings.extend(left_out);
-    let mut seen = facts_of(&facts, target, &ways);
-    let simulated = experiment.is_simulated();
-    seen.mock = simulated.then(|| plan.target.trim_start_matches("mock:").to_owned());
+    findings.extend(ways.left_out());
+    let mut seen = facts_of(&facts, target, &ways.all);
+    seen.mock = match &experiment.target.server {
+        Server::Simulator(mock) => Some(mock.to_string()),
+        Server::Served(_) => None,
+    };
     seen.fields = Some(fields(probing, shape.features));
     seen.path = Some(redact_path(shape.path()));
     seen.engine = Some(engine);
     describe_metrics(&mut seen, &found);
     seen.response_cache = cache;
     let encoder = RequestEncoder::new(target, &shape);
-    let to = destinations(plan, &ways, (&targets, &shape));
+    let balance = experiment.target.server.balance();
+    let to = destinations(&ways.all, &targets, &shape, balance);
     Ok(Found {
         to: Arc::new(to),
-        addresses: ways.into_iter().map(|way| way.name).collect(),
+        addresses: ways.all.into_iter().map(|way| way.name).collect(),
         encoder,
         model: shape.model,
         reuse: control.reuse(),
@@ -330,36 +331,6 @@ fn find_out(experiment: &Experiment, asked: Asked, waits: Waits) -> Result<Found
         facts: seen,
         findings,
         secrets: Secrets::default(),
-    })
-}
-
-/// The requests' form, as far as it is known before the server was asked.
-fn shape(
-    experiment: &Experiment,
-    headers: Headers,
-    template: Option<BodyTemplate>,
-) -> Result<RequestShape> {
-    let (plan, requests) = (experiment.plan(), &experiment.requests);
-    let extra_body = plan.extra_body.as_ref().and_then(Value::as_object).cloned();
-    let stream = requests.answers != Answers::Whole;
-    let dialect = match answers(plan)? {
-        Some(pointers) => Dialect::pointed(requests.endpoint, pointers),
-        None => Dialect::of(requests.endpoint),
-    };
-    let mut extra_body = extra_body.unwrap_or_default();
-    if let Some(format) = plan.encoding_format {
-        extra_body.insert("encoding_format".to_owned(), format.as_str().into());
-    }
-    Ok(RequestShape {
-        dialect,
-        model: String::new(),
-        stream,
-        features: dialect.careful(stream),
-        headers,
-        extra_body,
-        session_header: plan.session_header.clone(),
-        path: requests.path.clone(),
-        template,
     })
 }
 
@@ -382,11 +353,7 @@ fn otherwise(why: &Unusable, channel: &Channel, target: &Url) -> Option<Speech> 
 
 /// How long control requests may take.
 fn limits(experiment: &Experiment) -> Limits {
-    let asked = match experiment.target.probing {
-        Probing::Fields { each, .. } => each.map(duration),
-        // The model's name may still be asked for.
-        Probing::Never => experiment.plan().probe_timeout.map(duration),
-    };
+    let asked = experiment.target.probe_timeout.map(duration);
     let timeout = duration(experiment.client.timeout);
     let each = asked.unwrap_or(PROBE_TIMEOUT.min(timeout));
     Limits {
@@ -419,25 +386,17 @@ fn channel_to(experiment: &Experiment, way: &Way) -> Channel {
 
 /// Where the load goes, and how its requests begin there.
 fn destinations(
-    plan: &Plan,
     ways: &[Way],
-    (targets, shape): (&[Url], &RequestShape),
+    targets: &[Url],
+    shape: &RequestShape,
+    balance: Balance,
 ) -> Destinations {
     let encoders = ways.iter().map(|way| &targets[way.target]);
     let encoders: Vec<_> = encoders.map(|t| RequestEncoder::new(t, shape)).collect();
     let heads: Vec<&[u8]> = encoders.iter().map(RequestEncoder::head).collect();
     let mut routes = ways.iter().map(|way| way.route.clone());
     let first = routes.next().expect("every target has a way");
-    Destinations::new(first, routes.collect(), plan.balance).with_heads(&heads)
-}
-
-/// Whom the user believes to be the server.
-pub fn trust(spec: &TrustSpec) -> Trust<'_> {
-    match spec {
-        TrustSpec::Anyone => Trust::Anyone,
-        TrustSpec::And(file) => Trust::And(file),
-        TrustSpec::Platform => Trust::Platform,
-    }
+    Destinations::new(first, routes.collect(), balance).with_heads(&heads)
 }
 
 /// Who answers where.
@@ -475,59 +434,86 @@ impl From<ProbeError> for Stopped {
     }
 }
 
-/// Finds out who the server is, which fields it accepts, and whether it takes what the load's requests
-/// carry; completes shape and facts. Returns doubts.
-fn probed(
-    plan: &Plan,
-    (control, trials): (&mut Control, &[Trial]),
-    (shape, facts): (&mut RequestShape, &mut TargetFacts),
-) -> Result<Vec<Finding>, Stopped> {
-    let mut findings = Vec::new();
-    if plan.model.is_none() || !plan.no_probe {
-        match control.identify() {
-            Ok(known) => *facts = known,
-            // Who knows the model needs no list of them.
-            Err(IdentifyError::NoAnswer(_)) if plan.model.is_some() => {}
-            Err(error) => return Err(Stopped::Unusable(Unusable::Identify(error))),
-        }
-    }
-    shape.model = choose_model(plan, &facts.models).map_err(Stopped::NoModel)?;
-    if !plan.no_probe {
-        let probed = probe_paths(plan, control, shape)?;
-        shape.features = probed.features;
-        findings.extend(probed.doubt.map(|why| probe_unsure(&why)));
-        findings.extend(try_all(control, shape, trials)?.map(|why| probe_unsure(&why)));
-    }
-    for sampling in &plan.sampling {
-        let value = sampling.value.clone();
-        shape.extra_body.insert(sampling.name.clone(), value);
-    }
-    Ok(findings)
+/// Asking a server, and what came of it so far.
+struct Trying<'a> {
+    experiment: &'a Experiment,
+    control: Control,
+    /// What the load's requests carry beside their text.
+    trials: Vec<Trial>,
+    /// What requests look like; completed here.
+    shape: RequestShape,
+    facts: TargetFacts,
 }
 
-/// Tries the field sets where the API mostly is, and where else servers have it. The shape keeps the path
-/// that there was an answer at.
-fn probe_paths(
-    plan: &Plan,
-    control: &mut Control,
-    shape: &mut RequestShape,
-) -> Result<Probed, ProbeError> {
-    let first = probe(control, shape);
-    let absent = |status| matches!(status, 404 | 405 | 501);
-    if plan.endpoint_path.is_some()
-        || !matches!(&first, Err(ProbeError::Refused { status, .. }) if absent(*status))
-    {
-        return first;
+impl Trying<'_> {
+    fn form(&self) -> &FormSpec {
+        &self.experiment.requests.form
     }
-    for path in plan.endpoint.api().other_paths {
-        shape.path = Some((*path).to_owned());
-        match probe(control, shape) {
-            Err(ProbeError::Refused { status, .. }) if absent(status) => {}
-            found => return found,
+
+    /// Finds out who the server is, which fields it accepts, and whether it takes what the load's requests
+    /// carry. Returns doubts.
+    fn probed(&mut self) -> Result<Vec<Finding>, Stopped> {
+        let mut findings = Vec::new();
+        let model = self.form().model.clone();
+        let probes = self.experiment.target.probing != Probing::Never;
+        if model.is_none() || probes {
+            match self.control.identify() {
+                Ok(known) => self.facts = known,
+                // Who knows the model needs no list of them.
+                Err(IdentifyError::NoAnswer(_)) if model.is_some() => {}
+                Err(error) => return Err(Stopped::Unusable(Unusable::Identify(error))),
+            }
+        }
+        self.shape.model = chosen(model, &self.facts.models).map_err(Stopped::NoModel)?;
+        if probes {
+            let probed = self.probe_paths()?;
+            self.shape.features = probed.features;
+            findings.extend(probed.doubt.map(|why| probe_unsure(&why)));
+            let doubt = try_all(&mut self.control, &self.shape, &self.trials)?;
+            findings.extend(doubt.map(|why| probe_unsure(&why)));
+        }
+        for sampling in &self.experiment.requests.form.sampling {
+            let value = sampling.value.clone();
+            self.shape.extra_body.insert(sampling.name.clone(), value);
+        }
+        Ok(findings)
+    }
+
+    /// Tries the field sets where the API mostly is, and where else servers have it. The shape keeps the path
+    /// that there was an answer at.
+    fn probe_paths(&mut self) -> Result<Probed, ProbeError> {
+        let first = probe(&mut self.control, &self.shape);
+        let absent = |status| matches!(status, 404 | 405 | 501);
+        if self.form().path.is_some()
+            || !matches!(&first, Err(ProbeError::Refused { status, .. }) if absent(*status))
+        {
+            return first;
+        }
+        for path in self.form().endpoint.api().other_paths {
+            self.shape.path = Some((*path).to_owned());
+            match probe(&mut self.control, &self.shape) {
+                Err(ProbeError::Refused { status, .. }) if absent(status) => {}
+                found => return found,
+            }
+        }
+        self.shape.path = None;
+        first
+    }
+
+    /// The error that ends the command.
+    fn stopped(&self, why: Stopped, channel: &Channel, target: &Url) -> Failure {
+        match why {
+            Stopped::Unusable(why) => why.error(&Known {
+                form: self.form(),
+                target,
+                model: Some(&*self.shape.model).filter(|model| !model.is_empty()),
+                models: &self.facts.models,
+                log: &self.control.log,
+                otherwise: otherwise(&why, channel, target),
+            }),
+            Stopped::NoModel(why) => why,
         }
     }
-    shape.path = None;
-    first
 }
 
 /// What is known of the server's metrics page, for the record.
@@ -566,102 +552,10 @@ fn fields(probing: Probing, features: Features) -> RequestFields {
     }
 }
 
-/// The form of the bodies, where the user has written one.
-///
-/// # Errors
-/// When the file cannot be read, is no template, or has no place for what requests carry.
-pub fn template(plan: &Plan) -> Result<Option<BodyTemplate>> {
-    let Some(path) = &plan.body_template else {
-        return Ok(None);
-    };
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("--body-template {} cannot be read", path.display()))?;
-    let template = BodyTemplate::parse(&text)
-        .with_context(|| format!("--body-template {}", path.display()))?;
-    let images = plan.images.is_some() || !plan.image.is_empty();
-    if images && !template.has_messages() {
-        bail!(
-            "--body-template {}: images come with {{{{messages}}}}, which does not stand in it",
-            path.display()
-        );
-    }
-    Ok(Some(template))
-}
-
-/// Where things stand in the answers to a body template, if the plan says so.
-///
-/// # Errors
-/// When a pointer is none.
-pub fn answers(plan: &Plan) -> Result<Option<Pointers>> {
-    let pointer = |flag: &str, text: &Option<String>| -> Result<Option<Pointer>> {
-        let text = text.as_deref();
-        text.map(|text| text.parse().map_err(|e| anyhow!("{flag}: {e}")))
-            .transpose()
-    };
-    let text = pointer("--answer-text", &plan.answer_text)?;
-    let usage = pointer("--answer-usage", &plan.answer_usage)?;
-    let end = pointer("--answer-end", &plan.answer_end)?;
-    Ok(text.map(|text| Pointers { text, usage, end }))
-}
-
-/// A request for each thing that the load's requests carry beside their text.
-fn trials(plan: &Plan) -> Result<Vec<Trial>> {
-    const PROMPT: &str = "Count from one to four.";
-    let mut trials = Vec::new();
-    let input = plan.endpoint.api().input;
-    // A server may have a limit of its own on what one request holds.
-    let tried = 2..=TRIED_ITEMS;
-    if let Some(counts) = plan.item_counts().filter(|c| tried.contains(&c.items)) {
-        let flag = match counts.query_tokens {
-            Some(_) => format!("--documents {}", counts.items),
-            None => format!("--batch-size {}", counts.items),
-        };
-        let content = RequestContent::repeated(input, PROMPT, counts.items);
-        trials.push(Trial { flag, content });
-    }
-    if !plan.sampling.is_empty() {
-        let mut content = RequestContent::plain(input, PROMPT);
-        let members = plan.sampling.iter().map(sampling);
-        content.members_mut().extend(members);
-        let flag = "--sampling".to_owned();
-        trials.push(Trial { flag, content });
-    }
-    if let Some(kinds) = Kinds::of_plan(plan)? {
-        let all = kinds.trials(plan, PROMPT).into_iter();
-        trials.extend(all.map(|(flag, content)| Trial { flag, content }));
-    }
-    Ok(trials)
-}
-
-fn sampling(sampling: &SamplingValue) -> BodyMember {
-    BodyMember {
-        name: sampling.name.as_str().into(),
-        json: sampling.value.to_string().into(),
-    }
-}
-
-/// The user's headers and the API key.
-fn headers(plan: &Plan, api_key: Option<&str>) -> Result<Headers> {
-    let mut headers = Headers::default();
-    for line in &plan.header {
-        headers
-            .push_line(line)
-            .map_err(|e| anyhow!("--header: {e}"))?;
-    }
-    if let Some(key) = api_key {
-        let (name, value) = Dialect::of(plan.endpoint).key_header(key);
-        if !headers.has(name) {
-            let pushed = headers.push(name, &value);
-            pushed.map_err(|e| anyhow!("API key: {e}"))?;
-        }
-    }
-    Ok(headers)
-}
-
 /// The model asked for, or the first that is listed.
-fn choose_model(plan: &Plan, list: &ModelList) -> Result<String, Failure> {
-    if let Some(asked) = &plan.model {
-        return Ok(asked.clone());
+fn chosen(asked: Option<String>, list: &ModelList) -> Result<String, Failure> {
+    if let Some(asked) = asked {
+        return Ok(asked);
     }
     let first = list.models.first().ok_or_else(|| {
         let why = list.problem.as_deref();

@@ -1,4 +1,4 @@
-//! What a process has of its host: cores, signals, stamps, a way of receiving. Claimed once.
+//! What a process has of its host: cores, signals, descriptors, stamps, a way of receiving. Claimed once.
 //!
 //! The order matters. Cores are read before anything is pinned, or a second run would split the half that
 //! the first was restricted to. The sentinel lives as long as the host: the kernel switches stamps off
@@ -6,12 +6,14 @@
 //!
 //! Invariant: everything that is measured in one process has the same cores, whatever was measured before.
 
-use crate::place::Cores;
+use crate::experiment::ClientSpec;
+use crate::load::Load;
+use crate::place::{self, Cores, Size};
 use crate::receiving::{Receiving, Stamps};
 use anyhow::{Context, Result};
 use infermeter_core::plan::Io;
 use infermeter_sys::stamp::Sentinel;
-use infermeter_sys::{affinity, signals, uring};
+use infermeter_sys::{affinity, limits, signals, uring};
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +21,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct Host {
     cores: Vec<usize>,
+    descriptors: u64,
     sentinel: Option<Sentinel>,
     program: PathBuf,
     /// Whether io_uring works here, once somebody asked.
@@ -33,9 +36,11 @@ impl Host {
     /// When signals cannot be handled.
     pub fn claim(program: PathBuf) -> Result<Self> {
         let cores = affinity::allowed_cores();
+        let descriptors = limits::raise_fd_limit(place::most_descriptors());
         signals::count_from_now().context("signal handlers")?;
         Ok(Self {
             cores,
+            descriptors,
             sentinel: Sentinel::start(),
             program,
             uring: OnceCell::new(),
@@ -71,6 +76,14 @@ impl Host {
         let probe = || uring::probe().map_err(|error| error.to_string());
         let probed = || self.uring.get_or_init(probe).clone();
         Receiving::choose(wanted, stamps, probed)
+    }
+
+    /// Threads and connections of a client here.
+    ///
+    /// # Errors
+    /// When the system does not allow the connections that the load needs.
+    pub fn size(&self, client: &ClientSpec, load: &Load, cores: &Cores) -> Result<Size> {
+        place::size(client, load, cores, self.descriptors)
     }
 
     /// The program that starts simulators.

@@ -5,7 +5,7 @@
 //! cut off is set aside when its place is needed.
 
 use crate::book::{Asked, Book, EndedLine, Header, Read, Stopped};
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, measured};
 use crate::kept::KeptRun;
 use crate::load::Load;
 use crate::runs::{RunEntry, run_name};
@@ -70,11 +70,13 @@ pub fn header(plan: &Plan, load: &Load) -> Result<Header> {
     let experiment = Experiment::of(plan)?;
     let mut hasher = Sha256::new();
     hasher.update(experiment.hash());
+    // How often it is measured is no part of the experiment.
+    hasher.update(plan.repeat.unwrap_or_default().to_le_bytes());
     hasher.update(load.workload.hash());
     hasher.update(load.schedule_hash().unwrap_or_default());
     let hash = hasher.finalize();
     let asked = Asked::Runs {
-        plan: experiment.measured(),
+        plan: measured(plan),
         requests: load.expected_requests(),
     };
     let hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -36,6 +36,7 @@ pub mod observer;
 mod place;
 mod proxy;
 pub mod receiving;
+pub mod redact;
 pub mod run_id;
 pub mod runs;
 pub mod secrets;

@@ -5,19 +5,19 @@
 
 use crate::begun::{Sides, manifest};
 use crate::calibrate::cite;
-use crate::environment;
-use crate::experiment::{Answers, Experiment, MetricsSpec};
+use crate::environment::environment;
+use crate::experiment::{Answers, Experiment, MetricsSpec, TextsSpec};
 use crate::found::Found;
 use crate::host::Host;
 use crate::journal::Journal;
 use crate::load::Load;
 use crate::measure::{Measure, Measured, Site};
 use crate::observer::Observer;
-use crate::place::{self, Size};
+use crate::place::{Placement, Size};
 use crate::receiving::Receiving;
 use crate::sent::SentBodies;
 use crate::sent_before;
-use crate::server_metrics::Watching;
+use crate::server_metrics::{Watched, Watching};
 use crate::target::Target;
 use anyhow::Result;
 use infermeter_analysis::raised;
@@ -27,7 +27,6 @@ use infermeter_client::prepared::Prepared;
 use infermeter_client::response::Expect;
 use infermeter_core::clock::Clock;
 use infermeter_core::finding::Finding;
-use infermeter_core::plan::{History, Plan};
 use infermeter_core::request::RequestContent;
 use infermeter_core::run::{ClientHealth, RunManifest, RunState, Unwritten};
 use infermeter_core::schedule::Schedule;
@@ -102,10 +101,10 @@ impl Measure for Live<'_> {
         let salt = site.identity.salt;
         let load = match self.load.take() {
             Some(load) => load.with_salt(salt),
-            None => Load::from_plan(experiment.plan(), salt)?,
+            None => Load::of(experiment, salt)?,
         };
         let cores = self.host.cores(experiment.is_simulated());
-        let size = place::size(&experiment.client, &load, &cores)?;
+        let size = self.host.size(&experiment.client, &load, &cores)?;
         let target = self.target(experiment, site)?;
         let to = &target.found().to;
         let stamped = to.routes().any(|route| route.address.is_stamped());
@@ -141,20 +140,24 @@ impl Run<'_> {
 
     /// `run.json` before the clock starts.
     fn manifest(&self) -> RunManifest {
-        let (plan, found) = (self.experiment.plan(), self.found());
-        let place = (&self.target.cores, self.size);
+        let (experiment, found) = (self.experiment, self.found());
+        let place = Placement {
+            cores: &self.target.cores,
+            size: self.size,
+        };
         let salt = self.site.identity.salt;
         let sides = Sides {
             model: shown_model(found),
-            environment: environment::environment(plan, &found.facts, self.load, place, salt),
+            environment: environment(experiment, &found.facts, self.load, place, salt),
             addresses: found.addresses.clone(),
             control: found.control.clone(),
             findings: found.findings.clone(),
         };
-        let mut manifest = manifest(self.experiment, self.load, self.site, sides);
+        let mut manifest = manifest(experiment, self.load, self.site, sides);
         manifest.environment.client.io = Some(self.receiving.facts());
-        manifest.calibration = cite::cite(plan, self.size.threads, &self.receiving);
-        let before = sent_before::finding(plan, &manifest, &self.site.directory);
+        let burn = experiment.client.burn;
+        manifest.calibration = cite::cite(burn, self.size.threads, &self.receiving);
+        let before = sent_before::finding(experiment, &manifest, &self.site.directory);
         manifest.run_findings.extend(before);
         manifest
     }
@@ -241,9 +244,14 @@ impl Run<'_> {
         let mut free = affinity::allowed_cores();
         free.retain(|core| !workers.contains(core));
         let free = if workers.is_empty() { Vec::new() } else { free };
-        let of = (interval, self.site.identity.id.as_str());
-        let into = (self.site.directory.as_path(), free);
-        let watching = Watching::start(known, of, into, &found.secrets)?;
+        let watching = Watching::start(Watched {
+            known,
+            interval,
+            run_id: &self.site.identity.id,
+            directory: &self.site.directory,
+            cores: free,
+            secrets: &found.secrets,
+        })?;
         Ok(Some(watching))
     }
 
@@ -259,14 +267,14 @@ impl Run<'_> {
             cores: if own_core { cores.clone() } else { Vec::new() },
             engine: self.engine(if own_core { SPIN_NS } else { 0 }),
             open_ahead: self.size.open_ahead,
-            sessions: session_rules(self.experiment.plan()),
+            sessions: session_rules(&self.experiment.requests.texts),
             drain_without_load: self.load.drain_without_load,
         }
     }
 
     fn engine(&self, spin: i64) -> EngineConfig {
         let (client, found) = (&self.experiment.client, self.found());
-        let first_token = match self.experiment.requests.answers {
+        let first_token = match self.experiment.requests.form.answers {
             Answers::Stream { first_token } => first_token,
             Answers::Whole => None,
         };
@@ -299,20 +307,21 @@ impl Run<'_> {
     /// A request as bytes.
     fn request(&self, id: u64, answers: &[Arc<str>], problem: &Mutex<Option<String>>) -> Prepared {
         let (load, requests) = (self.load, &self.experiment.requests);
+        let form = &requests.form;
         let spec = load.workload.spec(id);
         let content = load.workload.content(&spec, answers);
         let content = content.unwrap_or_else(|error| {
             if let Ok(mut slot) = problem.lock() {
                 slot.get_or_insert_with(|| error.to_string());
             }
-            RequestContent::plain(requests.endpoint.api().input, "Count.")
+            RequestContent::plain(form.endpoint.api().input, "Count.")
         });
         let name = format!("{}-{id}", self.site.identity.id);
         let bytes = self.found().encoder.encode(&name, &spec, &content);
         let expect = Expect {
             dialect: self.found().encoder.dialect(),
-            streaming: requests.answers != Answers::Whole,
-            keep_texts: match (requests.endpoint.generates(), requests.keeps_answers) {
+            streaming: form.answers != Answers::Whole,
+            keep_texts: match (form.endpoint.generates(), requests.keeps_answers) {
                 (false, _) => KeepTexts::No,
                 (true, true) => KeepTexts::Always,
                 (true, false) => KeepTexts::UntilSettled,
@@ -361,11 +370,11 @@ fn ended(
 }
 
 /// A turn of a trace that fails ends its conversation.
-fn session_rules(plan: &Plan) -> SessionRules {
-    let sessions = plan.sessions().ok().flatten();
+pub(crate) fn session_rules(texts: &TextsSpec) -> SessionRules {
+    let sessions = texts.sessions();
     sessions.map_or_else(SessionRules::default, |sessions| SessionRules {
         on_failure: sessions.on_failure,
-        live: sessions.history == History::Live,
+        live: texts.has_live_history(),
     })
 }
 

@@ -107,8 +107,13 @@ pub fn make(
             .map(|thread| {
                 let (sender, receiver) = sync_channel(AHEAD);
                 let mine = chunks.iter().skip(thread).step_by(threads);
-                let (counter, stop) = (counter.as_ref(), &stop);
-                scope.spawn(move || fill(mine, (workload, counter, verify), stop, &sender));
+                let maker = Maker {
+                    workload,
+                    counter: counter.as_ref(),
+                    verify,
+                };
+                let stop = &stop;
+                scope.spawn(move || maker.fill(mine, stop, &sender));
                 receiver
             })
             .collect();
@@ -146,45 +151,54 @@ impl Chunk {
     }
 }
 
-/// Makes every chunk of one thread.
-fn fill<'a>(
-    chunks: impl Iterator<Item = &'a &'a [Wanted]>,
-    how: (&Workload, Option<&TokenCounter>, Verify),
-    stop: &AtomicBool,
-    sender: &SyncSender<Result<Chunk>>,
-) {
-    for chunk in chunks {
-        let made = chunk_of(chunk, how);
-        let last = made.is_err();
-        if stop.load(Ordering::Relaxed) || sender.send(made).is_err() || last {
-            return;
-        }
-    }
+/// Makes and verifies requests, on one of several threads.
+#[derive(Clone, Copy)]
+struct Maker<'a> {
+    workload: &'a Workload,
+    counter: Option<&'a TokenCounter>,
+    verify: Verify,
 }
 
-fn chunk_of(
-    wanted: &[Wanted],
-    (workload, counter, verify): (&Workload, Option<&TokenCounter>, Verify),
-) -> Result<Chunk> {
-    let mut chunk = Chunk::default();
-    let mut of_class: HashMap<u16, u64> = HashMap::new();
-    for Wanted { id, at_ns, next } in wanted {
-        let spec = workload.spec(*id);
-        let nth = of_class.entry(spec.class).or_default();
-        // The first of each class in each chunk, and each hundredth: never fewer than asked for.
-        let chosen = verify == Verify::All || nth.is_multiple_of(ONE_IN);
-        *nth += 1;
-        if let (true, Some(counter)) = (chosen, counter) {
-            check(&spec, &workload.content(&spec, &[])?, counter)?;
-            *chunk.verified.entry(spec.class).or_default() += 1;
+impl Maker<'_> {
+    /// Makes every chunk of one thread.
+    fn fill<'a>(
+        self,
+        chunks: impl Iterator<Item = &'a &'a [Wanted]>,
+        stop: &AtomicBool,
+        sender: &SyncSender<Result<Chunk>>,
+    ) {
+        for chunk in chunks {
+            let made = self.chunk_of(chunk);
+            let last = made.is_err();
+            if stop.load(Ordering::Relaxed) || sender.send(made).is_err() || last {
+                return;
+            }
         }
-        let request = workload.file_request(*id, *at_ns, next.clone())?;
-        let class = &workload.classes()[usize::from(spec.class)];
-        encode_line(&mut chunk.lines, &request, class).map_err(|e| anyhow!("request {id}: {e}"))?;
-        chunk.requests += 1;
-        chunk.prompt_tokens += u64::from(spec.prompt_tokens);
     }
-    Ok(chunk)
+
+    fn chunk_of(self, wanted: &[Wanted]) -> Result<Chunk> {
+        let workload = self.workload;
+        let mut chunk = Chunk::default();
+        let mut of_class: HashMap<u16, u64> = HashMap::new();
+        for Wanted { id, at_ns, next } in wanted {
+            let spec = workload.spec(*id);
+            let nth = of_class.entry(spec.class).or_default();
+            // The first of each class in each chunk, and each hundredth: never fewer than asked for.
+            let chosen = self.verify == Verify::All || nth.is_multiple_of(ONE_IN);
+            *nth += 1;
+            if let (true, Some(counter)) = (chosen, self.counter) {
+                check(&spec, &workload.content(&spec, &[])?, counter)?;
+                *chunk.verified.entry(spec.class).or_default() += 1;
+            }
+            let request = workload.file_request(*id, *at_ns, next.clone())?;
+            let class = &workload.classes()[usize::from(spec.class)];
+            encode_line(&mut chunk.lines, &request, class)
+                .map_err(|e| anyhow!("request {id}: {e}"))?;
+            chunk.requests += 1;
+            chunk.prompt_tokens += u64::from(spec.prompt_tokens);
+        }
+        Ok(chunk)
+    }
 }
 
 /// The texts have as many tokens as the request says.

@@ -7,14 +7,17 @@
 use crate::experiment::Experiment;
 use crate::run_id::RunIdentity;
 use anyhow::Result;
+use infermeter_core::plan::Plan;
 use infermeter_core::run::RunManifest;
 use infermeter_record::ManifestRoom;
 use std::fs::File;
 use std::path::PathBuf;
 
 /// Where a run goes, and by which name: what of it is no part of the experiment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Site {
+    /// What was asked for, in the user's words: `run.json` keeps it.
+    pub plan: Plan,
     /// Id and salt.
     pub identity: RunIdentity,
     /// The run's directory, which exists.

@@ -4,10 +4,13 @@ use crate::experiment::ClientSpec;
 use crate::load::Load;
 use anyhow::{Result, bail};
 use infermeter_core::environment::Bound;
-use infermeter_sys::limits;
 
 /// Descriptors kept for files, timers and pipes.
 const RESERVED_DESCRIPTORS: u64 = 64;
+/// Those of a worker beside its connections.
+const DESCRIPTORS_PER_THREAD: u64 = 4;
+/// Workers that there is room for.
+const MOST_THREADS: u64 = 1_024;
 /// Connections opened before the clock starts, at most, in open loop.
 const MAX_AHEAD: f64 = 256.0;
 /// Connections opened before the clock starts, at least.
@@ -59,6 +62,15 @@ pub struct Size {
     pub open_ahead: usize,
 }
 
+/// Where a client runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Placement<'a> {
+    /// The cores of both sides.
+    pub cores: &'a Cores,
+    /// Threads and connections.
+    pub size: Size,
+}
+
 /// What the system allows. A closed loop needs a connection for each slot, an open one as many as there
 /// turn out to be requests in flight: at least one, and the finding `too-few-connections` tells of more.
 struct System {
@@ -98,11 +110,22 @@ impl System {
     }
 }
 
-/// Sizes the client, raising the descriptor limit where needed.
+/// The most descriptors that are of use: one for a connection on each local port, and others.
+pub(crate) fn most_descriptors() -> u64 {
+    ports() + RESERVED_DESCRIPTORS + MOST_THREADS * DESCRIPTORS_PER_THREAD
+}
+
+fn ports() -> u64 {
+    infermeter_probe::host::local_ports().map_or(DEFAULT_PORTS, |(low, high)| {
+        u64::from(high.saturating_sub(low))
+    })
+}
+
+/// Sizes the client, where this process may have `limit` descriptors.
 ///
 /// # Errors
 /// When the system does not allow the connections that the plan needs.
-pub(crate) fn size(client: &ClientSpec, load: &Load, cores: &Cores) -> Result<Size> {
+pub(crate) fn size(client: &ClientSpec, load: &Load, cores: &Cores, limit: u64) -> Result<Size> {
     let schedule = &load.schedule;
     let threads = client
         .threads
@@ -115,16 +138,9 @@ pub(crate) fn size(client: &ClientSpec, load: &Load, cores: &Cores) -> Result<Si
         );
     let slots = schedule.slots().map(u64::from);
     let peak = load.spec.peak_rate();
-    let needed = slots.unwrap_or_else(|| peak.map_or(1.0, |r| r.min(1e6)) as u64 + 1);
     let asked = client.max_connections.map(u64::from);
-    let ports = infermeter_probe::host::local_ports().map_or(DEFAULT_PORTS, |(low, high)| {
-        u64::from(high.saturating_sub(low))
-    });
-    let wanted = asked
-        .unwrap_or(ports)
-        .max(needed.min(asked.unwrap_or(u64::MAX)));
-    let own = RESERVED_DESCRIPTORS + threads as u64 * 4;
-    let limit = limits::raise_fd_limit(wanted + own);
+    let ports = ports();
+    let own = RESERVED_DESCRIPTORS + threads as u64 * DESCRIPTORS_PER_THREAD;
     let possible = limit.saturating_sub(own).min(ports);
     let system = System {
         possible,

@@ -25,8 +25,8 @@ pub(crate) fn unused(
     let excluded = ["no_proxy", "NO_PROXY"]
         .iter()
         .filter_map(|name| variable(name));
-    let host = (target.host(), target.port());
-    if excluded.into_iter().any(|list| excludes(&list, host)) {
+    let (host, port) = (target.host(), target.port());
+    if excluded.into_iter().any(|list| excludes(&list, host, port)) {
         return None;
     }
     Some(raised::PROXY_UNUSED.found(
@@ -38,7 +38,7 @@ pub(crate) fn unused(
 }
 
 /// Whether a list of `NO_PROXY` holds a host: `*`, names with all below them, addresses, networks.
-fn excludes(list: &str, (host, port): (&str, u16)) -> bool {
+fn excludes(list: &str, host: &str, port: u16) -> bool {
     let entries = list.split([',', ' ']).map(str::trim);
     entries
         .filter(|entry| !entry.is_empty())

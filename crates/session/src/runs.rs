@@ -93,6 +93,7 @@ impl<'a, M: Measure> Runs<'a, M> {
         let directory = self.directory(order.number, &identity);
         let directory = RunDirectory::create(&directory)?;
         let site = Site {
+            plan,
             identity,
             directory: directory.path().to_owned(),
         };

@@ -1,195 +1,19 @@
-//! Secrets: what must not reach any file or output, replaced by `***`. A server may repeat them
-//! in its messages: these are searched, too.
+//! Secrets in what a server says: it may repeat them in its messages, where they are found and replaced by
+//! `***`.
 //!
-//! Invariant: a text that a server had a part in goes through [`Secrets`] before it is written or
-//! printed. Values shorter than `MIN_SECRET` are hidden in the plan, and not looked for elsewhere.
+//! What a plan itself says is [`crate::redact`]'s. Invariant: a text that a server had a part in goes through
+//! [`Secrets`] before it is written or printed. Values shorter than [`MIN_SECRET`] are hidden in the plan, and
+//! not looked for elsewhere.
 
 mod scrub;
 
+use crate::experiment::{Experiment, MetricsSpec, Server};
+use crate::redact::{HARMLESS_HEADERS, hidden_in_path, is_secret};
 use infermeter_client::encode::{BodyTemplate, Target};
-use infermeter_core::plan::{Plan, ServerMetrics};
 use infermeter_core::record::{ChunkKind, RequestError, RequestRecord};
 use scrub::Pattern;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::fmt;
-
-/// The stand-in.
-pub(crate) const HIDDEN: &str = "***";
-
-/// Parts of key names that mark a secret.
-const SECRET: [&str; 11] = [
-    "key",
-    "token",
-    "secret",
-    "password",
-    "passwd",
-    "pwd",
-    "auth",
-    "credential",
-    "cookie",
-    "bearer",
-    "signature",
-];
-/// Names with such a part that are no secrets.
-const HARMLESS: [&str; 9] = [
-    "max_tokens",
-    "min_tokens",
-    "max_completion_tokens",
-    "stop_token_ids",
-    "skip_special_tokens",
-    "add_special_tokens",
-    "return_token_ids",
-    "return_tokens_as_token_ids",
-    "truncate_prompt_tokens",
-];
-
-/// Headers whose values are words that any answer may hold.
-const HARMLESS_HEADERS: [&str; 8] = [
-    "accept",
-    "accept-encoding",
-    "accept-language",
-    "anthropic-version",
-    "cache-control",
-    "content-type",
-    "user-agent",
-    "x-mock-fault",
-];
-/// Parameters of a URL's query that are shown: they say what was measured.
-const HARMLESS_PARAMETERS: [&str; 4] = ["api-version", "version", "stream", "alt"];
-
-/// A copy of the plan that may be saved and printed.
-pub fn redact(plan: &Plan) -> Plan {
-    let mut plan = plan.clone();
-    plan.target = redact_url(&plan.target);
-    plan.more_targets = plan.more_targets.iter().map(|t| redact_url(t)).collect();
-    plan.proxy = plan.proxy.as_deref().map(redact_url);
-    if let ServerMetrics::Url(url) = &plan.server_metrics {
-        plan.server_metrics = ServerMetrics::Url(redact_url(url));
-    }
-    plan.header = plan.header.iter().map(|h| redact_header(h)).collect();
-    plan.endpoint_path = plan.endpoint_path.as_deref().map(redact_path);
-    if let Some(body) = &mut plan.extra_body {
-        redact_value(body);
-    }
-    plan
-}
-
-/// `Name: ***`; without a colon all of it may be the secret.
-fn redact_header(header: &str) -> String {
-    match header.split_once(':') {
-        Some((name, _)) => format!("{}: {HIDDEN}", name.trim()),
-        None => HIDDEN.to_owned(),
-    }
-}
-
-/// User info and query of a URL hidden, also where it is no URL yet.
-pub fn redact_url(url: &str) -> String {
-    if url.starts_with("mock:") {
-        // Its query holds the simulator's parameters, none of them secret.
-        return url.to_owned();
-    }
-    let (scheme, rest) = match url.split_once("://") {
-        Some((scheme, rest)) => (format!("{scheme}://"), rest),
-        None => (String::new(), url),
-    };
-    let (rest, query) = match rest.find(['?', '#']) {
-        Some(at) => (&rest[..at], format!("{}{HIDDEN}", &rest[at..=at])),
-        None => (rest, String::new()),
-    };
-    let authority_end = rest.find('/').unwrap_or(rest.len());
-    match rest[..authority_end].rfind('@') {
-        Some(at) => format!("{scheme}{HIDDEN}@{}{query}", &rest[at + 1..]),
-        None => format!("{scheme}{rest}{query}"),
-    }
-}
-
-/// A path with the values of its parameters hidden, and user info where a URL stands in it. Whatever
-/// stands before the path stays.
-pub fn redact_path(path: &str) -> String {
-    let (path, query) = match path.split_once('?') {
-        Some((path, query)) => (path, Some(query)),
-        None => (path, None),
-    };
-    let segments: Vec<String> = path.split('/').map(redact_segment).collect();
-    let shown = segments.join("/");
-    let Some(query) = query else {
-        return shown;
-    };
-    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((name, _)) if !HARMLESS_PARAMETERS.contains(&name) => format!("{name}={HIDDEN}"),
-        Some(_) => pair.to_owned(),
-        None if pair.is_empty() => String::new(),
-        None => HIDDEN.to_owned(),
-    });
-    format!("{shown}?{}", pairs.collect::<Vec<_>>().join("&"))
-}
-
-/// A message of several lines, each of which may name a path.
-pub(crate) fn redact_lines(message: &str) -> String {
-    let line = |line: &str| {
-        let words = line.split(' ').map(|word| match word.split_once('?') {
-            Some((path, query)) if path.starts_with('/') && query.contains('=') => {
-                redact_path(word)
-            }
-            _ => word.to_owned(),
-        });
-        words.collect::<Vec<_>>().join(" ")
-    };
-    message.lines().map(line).collect::<Vec<_>>().join("\n")
-}
-
-/// `user:password@host` and `;name=value` of one segment.
-fn redact_segment(segment: &str) -> String {
-    let segment = match segment.rsplit_once('@') {
-        Some((user_info, host)) if user_info.contains(':') => format!("{HIDDEN}@{host}"),
-        _ => segment.to_owned(),
-    };
-    let parts = segment.split(';').map(|part| match part.split_once('=') {
-        Some((name, _)) if is_secret(name) => format!("{name}={HIDDEN}"),
-        _ => part.to_owned(),
-    });
-    parts.collect::<Vec<_>>().join(";")
-}
-
-/// What [`redact_path`] hides, and each parameter with its name: a short value is known by it.
-fn hidden_in_path(path: &str) -> Vec<&str> {
-    let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    let mut found = Vec::new();
-    for pair in query.split('&') {
-        let (name, value) = pair.split_once('=').unwrap_or(("", pair));
-        if !HARMLESS_PARAMETERS.contains(&name) {
-            found.extend([pair, value]);
-        }
-    }
-    for segment in path.split('/') {
-        let user_info = segment.rsplit_once('@').map(|(user_info, _)| user_info);
-        let password = user_info.and_then(|user_info| user_info.split_once(':'));
-        found.extend(password.map(|(_, password)| password));
-        let pairs = segment.split(';').filter_map(|part| part.split_once('='));
-        found.extend(
-            pairs
-                .filter(|(name, _)| is_secret(name))
-                .map(|(_, value)| value),
-        );
-    }
-    found
-}
-
-fn redact_value(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            for (key, value) in map.iter_mut() {
-                if is_secret(key) {
-                    *value = Value::String(HIDDEN.to_owned());
-                } else {
-                    redact_value(value);
-                }
-            }
-        }
-        Value::Array(list) => list.iter_mut().for_each(redact_value),
-        _ => {}
-    }
-}
 
 /// Shorter values are words that may stand anywhere: to hide them everywhere would leave no sense in
 /// what a server says.
@@ -206,42 +30,36 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Those of a plan, its API key, and its bodies' form.
+    /// Those of an experiment, its API key, and its bodies' form.
     pub fn of(
-        plan: &Plan,
+        experiment: &Experiment,
         targets: &[Target],
         api_key: Option<&str>,
         template: Option<&BodyTemplate>,
     ) -> Self {
         let mut secrets = Self::default();
-        for header in &plan.header {
-            secrets.add_header(header, plan.model.as_deref());
+        let (form, target) = (&experiment.requests.form, &experiment.target);
+        for header in &form.headers {
+            secrets.add_header(header, form.model.as_deref());
         }
         secrets.add(api_key.unwrap_or_default());
-        let proxy = plan.proxy.as_deref();
+        let proxy = target.server.proxy();
         let through = proxy.and_then(|proxy| Target::parse(proxy).ok());
         for target in targets.iter().chain(&through) {
             secrets.add(target.authorization().unwrap_or_default());
         }
-        let more = plan.more_targets.iter().map(String::as_str);
-        for url in more.chain([plan.target.as_str()]).chain(proxy) {
+        if let Server::Served(served) = &target.server {
+            served.urls().for_each(|url| secrets.add_user_info(url));
+        }
+        secrets.add_user_info(proxy.unwrap_or_default());
+        if let MetricsSpec::At { url, .. } = &target.metrics {
             secrets.add_user_info(url);
         }
-        if let ServerMetrics::Url(url) = &plan.server_metrics {
-            secrets.add_user_info(url);
-        }
-        for value in plan
-            .endpoint_path
-            .as_deref()
-            .map(hidden_in_path)
-            .into_iter()
-            .flatten()
-        {
+        let path = form.path.as_deref().map(hidden_in_path);
+        for value in path.into_iter().flatten() {
             secrets.add(value);
         }
-        if let Some(body) = &plan.extra_body {
-            secrets.add_members(body);
-        }
+        secrets.add_members_of(&form.members);
         if let Some(template) = template {
             secrets.add_members(&template.literals());
         }
@@ -288,16 +106,18 @@ impl Secrets {
         }
     }
 
+    fn add_members_of(&mut self, members: &Map<String, Value>) {
+        for (key, value) in members {
+            match value {
+                Value::String(text) if is_secret(key) => self.add(text),
+                other => self.add_members(other),
+            }
+        }
+    }
+
     fn add_members(&mut self, value: &Value) {
         match value {
-            Value::Object(map) => {
-                for (key, value) in map {
-                    match value {
-                        Value::String(text) if is_secret(key) => self.add(text),
-                        other => self.add_members(other),
-                    }
-                }
-            }
+            Value::Object(map) => self.add_members_of(map),
             Value::Array(list) => list.iter().for_each(|value| self.add_members(value)),
             _ => {}
         }
@@ -357,45 +177,20 @@ impl Secrets {
     }
 }
 
-fn is_secret(key: &str) -> bool {
-    let key = key.to_ascii_lowercase().replace('-', "_");
-    !HARMLESS.contains(&key.as_str()) && SECRET.iter().any(|part| key.contains(part))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact::HIDDEN;
+    use infermeter_core::plan::Plan;
 
-    #[test]
-    fn secrets_are_hidden_wherever_they_stand() {
+    fn secrets(plan: &Plan, api_key: Option<&str>) -> Secrets {
         let plan = Plan {
-            target: "https://me:pw@host/v1".to_owned(),
-            header: vec!["X-Api: abc".to_owned(), "no colon".to_owned()],
-            extra_body: Some(serde_json::json!({
-                "max_tokens": 5, "api_key": "k", "nested": [{"Auth-Token": "t"}]
-            })),
-            ..Plan::defaults()
+            rate: Some(1.0),
+            ..plan.clone()
         };
-        let shown = redact(&plan);
-        assert_eq!(shown.target, "https://***@host/v1");
-        assert_eq!(shown.header, ["X-Api: ***", "***"]);
-        let body = serde_json::json!({
-            "max_tokens": 5, "api_key": "***", "nested": [{"Auth-Token": "***"}]
-        });
-        assert_eq!(shown.extra_body, Some(body));
-    }
-
-    #[test]
-    fn whatever_looks_like_a_url_is_hidden() {
-        for (url, shown) in [
-            ("u:pw@host:80", "***@host:80"),
-            ("http://host/v1?key=k", "http://host/v1?***"),
-            ("http://host/a@b", "http://host/a@b"),
-            ("mock:fixed", "mock:fixed"),
-            ("mock:fixed?step=5ms", "mock:fixed?step=5ms"),
-        ] {
-            assert_eq!(redact_url(url), shown);
-        }
+        let experiment = Experiment::of(&plan).expect("an experiment");
+        let target = Target::parse(&plan.target).expect("a target");
+        Secrets::of(&experiment, std::slice::from_ref(&target), api_key, None)
     }
 
     #[test]
@@ -406,13 +201,7 @@ mod tests {
             extra_body: Some(serde_json::json!({"a": [{"api_key": "inside"}]})),
             ..Plan::defaults()
         };
-        let target = Target::parse(&plan.target).expect("a target");
-        let secrets = Secrets::of(
-            &plan,
-            std::slice::from_ref(&target),
-            Some("other-key"),
-            None,
-        );
+        let secrets = secrets(&plan, Some("other-key"));
         for said in [
             "bad sk-abcdef",
             "password1",
@@ -430,22 +219,6 @@ mod tests {
     }
 
     #[test]
-    fn paths_keep_their_names_and_lose_their_values() {
-        for (path, shown) in [
-            ("/generate", "/generate"),
-            (
-                "/openai/chat?api-version=2024-10-21&api-key=abc",
-                "/openai/chat?api-version=2024-10-21&api-key=***",
-            ),
-            ("/a?lonely-secret", "/a?***"),
-            ("//me:pw@host/x;token=abc;b=1", "//***@host/x;token=***;b=1"),
-            ("POST /a?k=v", "POST /a?k=***"),
-        ] {
-            assert_eq!(redact_path(path), shown);
-        }
-    }
-
-    #[test]
     fn words_that_any_answer_holds_are_not_looked_for() {
         let plan = Plan {
             target: "http://host".to_owned(),
@@ -458,8 +231,7 @@ mod tests {
             endpoint_path: Some("/chat?api-version=2024-10-21&password=hunter-2".to_owned()),
             ..Plan::defaults()
         };
-        let target = Target::parse(&plan.target).expect("a target");
-        let secrets = Secrets::of(&plan, std::slice::from_ref(&target), None, None);
+        let secrets = secrets(&plan, None);
         let said = "application/json from llama-3-8b, 2024-10-21";
         assert_eq!(secrets.scrubbed(said), None);
         for said in ["cookie-secret", "HUNTER-2"] {

@@ -4,9 +4,9 @@
 //! records beside the new one, the latest first, and no further than [`MOST_RECORDS`]. What cannot be read
 //! is passed over: this is a warning, never a reason not to measure.
 
+use crate::experiment::Experiment;
 use infermeter_analysis::raised;
 use infermeter_core::finding::Finding;
-use infermeter_core::plan::Plan;
 use infermeter_core::run::RunManifest;
 use infermeter_core::text::inert;
 use infermeter_record::{MANIFEST_FILE, read_manifest};
@@ -24,9 +24,14 @@ const MOST_ENTRIES: usize = 10_000;
 const LONGEST_MANIFEST: u64 = 16 << 20;
 
 /// The earlier run, as a finding; `directory` is that of the new one.
-pub(crate) fn finding(plan: &Plan, manifest: &RunManifest, directory: &Path) -> Option<Finding> {
+pub(crate) fn finding(
+    experiment: &Experiment,
+    manifest: &RunManifest,
+    directory: &Path,
+) -> Option<Finding> {
     // The embedded simulator is a new server each time.
-    let salt = plan.salt.filter(|_| !plan.is_mock())?;
+    let salt = experiment.requests.salt;
+    let salt = salt.filter(|_| !experiment.is_simulated())?;
     let same = |earlier: &RunManifest| {
         earlier.plan.salt == Some(salt)
             && earlier.seeds == manifest.seeds

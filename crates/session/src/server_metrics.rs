@@ -41,21 +41,37 @@ pub struct KnownPage {
     pub before: ServerFigures,
 }
 
-/// Looks for the page that the experiment means, through `channel` where it is the target's; else tells
-/// why there is none.
+/// How the target itself is asked.
+#[derive(Debug)]
+pub struct Asking<'a> {
+    /// The target.
+    pub target: &'a Target,
+    /// What goes with every question.
+    pub headers: &'a Headers,
+    /// The way there.
+    pub channel: Channel,
+}
+
+/// Looks for the page that the experiment means, asking as the target is asked where it is the target's;
+/// else tells why there is none.
 pub fn find(
     experiment: &Experiment,
     control: &mut Control,
-    (target, headers, channel): (&Target, &Headers, Channel),
+    asking: Asking<'_>,
 ) -> Result<KnownPage, String> {
     let spec = &experiment.target;
     let page = match (&spec.metrics, spec.probing) {
         (MetricsSpec::Off, _) => return Err("--server-metrics off".to_owned()),
         (MetricsSpec::Beside { .. }, Probing::Never) => return Err("--no-probe".to_owned()),
         (MetricsSpec::Beside { .. }, Probing::Fields { .. }) => {
+            let Asking {
+                target,
+                headers,
+                channel,
+            } = asking;
             MetricsPage::of(target.clone(), headers.clone(), quick(channel))
         }
-        (MetricsSpec::At { url, .. }, _) => elsewhere(experiment, url, (target, headers, channel))?,
+        (MetricsSpec::At { url, .. }, _) => elsewhere(experiment, url, asking)?,
     };
     let found = control.read_page(&page, "before the load");
     let (engine, before) = found.map_err(|error| error.to_string())?;
@@ -79,10 +95,10 @@ fn quick(channel: Channel) -> Channel {
 fn elsewhere(
     experiment: &Experiment,
     url: &str,
-    (target, headers, channel): (&Target, &Headers, Channel),
+    asking: Asking<'_>,
 ) -> Result<MetricsPage, String> {
     let page = Target::parse(url).map_err(|error| error.to_string())?;
-    let channel = quick(channel);
+    let channel = quick(asking.channel);
     let own = std::slice::from_ref(&page);
     let found = ways::find(experiment, own, channel.connect_timeout, &Waits::default());
     let way = found.map_err(|error| error.to_string())?.all.swap_remove(0);
@@ -91,15 +107,32 @@ fn elsewhere(
         ..channel
     };
     let of = |target: &Target| (target.authority(), target.socket().map(Path::to_owned));
-    let same = of(&page) == of(target);
+    let same = of(&page) == of(asking.target);
     let mut headers = if same {
-        headers.clone()
+        asking.headers.clone()
     } else {
         Headers::default()
     };
-    let pages = ways::through_proxy(experiment.plan(), vec![page], &mut headers);
+    let pages = ways::through_proxy(&experiment.target.server, vec![page], &mut headers);
     let page = pages.map_err(|error| error.to_string())?.swap_remove(0);
     Ok(MetricsPage::at(page, headers, channel))
+}
+
+/// What is to be read during a run, and what becomes of it.
+#[derive(Debug)]
+pub struct Watched<'a> {
+    /// The page.
+    pub known: &'a KnownPage,
+    /// From one reading to the next.
+    pub interval: Span,
+    /// The run's id.
+    pub run_id: &'a str,
+    /// The run's directory, where readings go.
+    pub directory: &'a Path,
+    /// Cores for the thread; empty: any.
+    pub cores: Vec<usize>,
+    /// What must not be repeated.
+    pub secrets: &'a Secrets,
 }
 
 /// The thread that reads.
@@ -112,33 +145,29 @@ pub(crate) struct Watching {
 }
 
 impl Watching {
-    /// Starts it; readings go to a file in `directory`. It waits for the clock.
+    /// Starts it. It waits for the clock.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn start(
-        known: &KnownPage,
-        (interval, run_id): (Span, &str),
-        (directory, cores): (&Path, Vec<usize>),
-        secrets: &Secrets,
-    ) -> Result<Self> {
-        let interval_ns = interval.ns();
+    pub fn start(watched: Watched<'_>) -> Result<Self> {
+        let known = watched.known;
+        let interval_ns = watched.interval.ns();
         let file = ServerWatch {
             format_version: SERVER_METRICS_VERSION,
             engine: known.engine,
             url: known.page.url(),
             interval_ns,
         };
-        let writer = ServerMetricsWriter::create(directory, &file)?;
+        let writer = ServerMetricsWriter::create(watched.directory, &file)?;
         let writer = Arc::new(Mutex::new(Some(writer)));
         let into = Arc::clone(&writer);
         let watch = Watch {
             page: known.page.clone(),
             interval_ns,
-            request_id: format!("{run_id}-metrics"),
-            cores,
+            request_id: format!("{}-metrics", watched.run_id),
+            cores: watched.cores,
         };
-        let secrets = secrets.clone();
+        let secrets = watched.secrets.clone();
         let (notices, told) = channel();
         let (end, ended) = channel();
         std::thread::spawn(move || {

@@ -41,7 +41,7 @@ impl Target {
         let cores = host.cores(experiment.is_simulated());
         let mock = match &experiment.target.server {
             Server::Simulator(mock) => Some(MockChild::start(host.program(), mock, &cores.mock)?),
-            Server::Url(_) => None,
+            Server::Served(_) => None,
         };
         host.keep_to(&cores);
         Self::reached(experiment, identity, Started { cores, mock }, observer)

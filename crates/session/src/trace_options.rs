@@ -1,21 +1,12 @@
 //! `--trace-option`: how a trace or a dataset is read.
 //!
 //! The options themselves are the workload's; here they get their flag's name in messages, and a
-//! suggestion where one is misspelt. Invariant: only a plan or the arguments decide.
+//! suggestion where one is misspelt. Invariant: the arguments alone decide.
 
 use anyhow::{Context, Result, bail};
-use infermeter_core::plan::Plan;
 use infermeter_core::text::closest;
 use infermeter_core::text::inert;
 use infermeter_workload::TraceOptions;
-
-/// The options of a run.
-///
-/// # Errors
-/// Naming the option that is wrong.
-pub fn of_plan(plan: &Plan) -> Result<TraceOptions> {
-    options(&plan.trace_option, plan.trace_limit, plan.seeds().schedule)
-}
 
 /// Options from their texts, with the number of rows and the seed of what is drawn.
 ///

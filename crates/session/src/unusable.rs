@@ -3,11 +3,12 @@
 //! It asks the target nothing. Invariant: every message names what was seen, and what each trial got
 //! where there were several.
 
+use crate::experiment::{BodySpec, FormSpec};
 use crate::failure::Failure;
 use infermeter_client::control::{CertificateDoubt, ControlError, Speech};
 use infermeter_client::dialect::Dialect;
 use infermeter_client::encode::Target;
-use infermeter_core::plan::{Endpoint, Plan};
+use infermeter_core::plan::Endpoint;
 use infermeter_core::run::ControlRequest;
 use infermeter_core::text::inert;
 use infermeter_probe::features::ProbeError;
@@ -30,8 +31,8 @@ pub(crate) enum Unusable {
 
 /// What is known when it did.
 pub(crate) struct Known<'a> {
-    /// What is to be measured.
-    pub plan: &'a Plan,
+    /// How the requests are written.
+    pub form: &'a FormSpec,
     /// Where.
     pub target: &'a Target,
     /// The model asked for.
@@ -144,7 +145,7 @@ impl Unusable {
         }
         match self.status() {
             Some(401 | 403) => {
-                let variable = Dialect::of(known.plan.endpoint).key_variable();
+                let variable = Dialect::of(known.form.endpoint).key_variable();
                 hints.push(format!(
                     "give the API key in {variable} or with --api-key-file"
                 ));
@@ -185,7 +186,7 @@ fn no_answer_hint(error: &ControlError) -> Option<String> {
 }
 
 fn probe_hint(error: &ProbeError, known: &Known<'_>) -> Option<String> {
-    let of_template = known.plan.body_template.is_some();
+    let of_template = known.form.body != BodySpec::Api;
     let hint = match error {
         ProbeError::NotAccepted { .. } => {
             "does this server support it? Leave the flag away, or serve the model with the feature \
@@ -214,13 +215,13 @@ fn probe_hint(error: &ProbeError, known: &Known<'_>) -> Option<String> {
         ProbeError::Refused {
             status: 300..=399, ..
         } => "redirects are not followed: give the URL that it leads to",
-        ProbeError::OtherApi { .. } if known.plan.answer_text.is_some() => {
+        ProbeError::OtherApi { .. } if known.form.places().is_some() => {
             "--answer-text, --answer-usage and --answer-end are JSON pointers: they name members from \
              the outside in, as in /message/content"
         }
         ProbeError::OtherApi { .. } => {
             let all = Endpoint::ALL.into_iter();
-            let alike = all.filter(|other| other.generates() == known.plan.endpoint.generates());
+            let alike = all.filter(|other| other.generates() == known.form.endpoint.generates());
             let paths: Vec<&str> = alike.map(|endpoint| endpoint.api().path).collect();
             let last = paths.last().copied().unwrap_or_default();
             let before = paths.get(..paths.len() - 1).unwrap_or_default().join(", ");
@@ -256,7 +257,7 @@ fn is_other_kind(said: &str) -> bool {
 fn model_hint(known: &Known<'_>) -> Option<String> {
     let ids: Vec<&str> = known.models.models.iter().map(|m| m.id.as_str()).collect();
     let named = ids.get(..MODELS_NAMED).unwrap_or(&ids).join(", ");
-    match (&known.plan.model, known.model) {
+    match (&known.form.model, known.model) {
         (Some(asked), _) => not_listed(asked, known.models),
         (None, Some(model)) if ids.len() > 1 => Some(format!(
             "the model was the first that is listed, `{model}`; --model NAME takes another: {named}"

@@ -2,19 +2,23 @@
 //!
 //! It measures no client: connections, stamps and bytes do not exist. What it is for is everything that
 //! decides over several runs, which sees the same records, findings and verdicts as of a live run, in
-//! milliseconds. Not here: sessions, faults, texts. Invariant: the same experiment gives the same records, to
-//! the nanosecond.
+//! milliseconds. Sessions, shared beginnings and the simulator's faults are those of a live run, as far as they
+//! have meaning without bytes; what has none is refused. Not here: the words of answers. Invariant: the same
+//! experiment gives the same records, to the nanosecond.
 
 mod arrivals;
+mod dependents;
+mod reader;
 
 use crate::begun::{Sides, manifest};
-use crate::environment;
+use crate::environment::environment;
 use crate::experiment::{Experiment, Server};
 use crate::journal::Journal;
+use crate::live::session_rules;
 use crate::load::Load;
 use crate::measure::{Measure, Measured, Site};
 use crate::mock_settings::MockTarget;
-use crate::place::{Cores, Size};
+use crate::place::{Cores, Placement, Size};
 use crate::secrets::Secrets;
 use anyhow::{Context, Result, bail};
 use arrivals::Arrivals;
@@ -27,6 +31,7 @@ use infermeter_mock::engine::Fleet;
 use infermeter_mock::virtual_time::run;
 use infermeter_record::{ManifestRoom, write_manifest};
 use infermeter_runner::RecordSink;
+use reader::Reader;
 
 /// The simulator's seed where its target gives none: that of a simulator that is started.
 const SEED: u64 = 1;
@@ -40,34 +45,27 @@ impl Measure for Virtual {
         let Server::Simulator(target) = &experiment.target.server else {
             bail!("virtual time needs the embedded simulator: write mock:PRESET");
         };
-        let load = Load::from_plan(experiment.plan(), site.identity.salt)?;
-        if load.has_sessions() {
-            bail!("virtual time has no sessions: requests have to stand alone");
-        }
+        let load = Load::of(experiment, site.identity.salt)?;
         let config = Config {
             seed: SEED,
             ..target.config()?
         };
         let params = config.engine_params().context("target")?;
         let mut fleet = Fleet::new(params, config.replicas);
-        let mut arrivals = Arrivals::of(&load, config.preset.answer_limit);
-        let mut answered = Vec::new();
-        let totals = run(&mut fleet, &mut arrivals, |one| answered.push(one.clone()));
-        let records: Vec<RequestRecord> = answered
-            .iter()
-            .map(|one| {
-                let class = load.workload.spec(one.id.0).class;
-                one.to_record(class, arrivals.phase_of(one.id.0))
-            })
-            .collect();
+        let reader = Reader::new(experiment, &load, config.clone())?;
+        let rules = session_rules(&experiment.requests.texts);
+        let mut arrivals = Arrivals::of(&load, reader, rules.on_failure);
+        let totals = run(&mut fleet, &mut arrivals, |_| {});
+        let records = arrivals.take_records()?;
+        let rest = arrivals.rest();
         let begun = begun(experiment, &load, site, target, &config);
         let manifest = RunManifest {
             window: arrivals.window(totals.end_ns),
             state: RunState::Finished,
             progress: Some(Progress {
                 scheduled: records.len() as u64,
-                drain_not_reached: arrivals.not_reached(),
-                unfinished_sessions: Vec::new(),
+                drain_not_reached: arrivals.not_reached() + rest.count,
+                unfinished_sessions: rest.sessions,
                 drain_without_load: load.drain_without_load,
                 ended: Offset(totals.end_ns),
                 interrupted: false,
@@ -89,8 +87,9 @@ fn begun(
     target: &MockTarget,
     config: &Config,
 ) -> RunManifest {
+    let url = format!("mock:{target}");
     let facts = TargetSide {
-        url: Some(experiment.plan().target.clone()),
+        url: Some(url.clone()),
         loopback: Some(true),
         same_host: Some(true),
         mock: Some(target.to_string()),
@@ -114,11 +113,14 @@ fn begun(
         open_ahead: 0,
     };
     let salt = site.identity.salt;
-    let place = (&nobody, size);
+    let place = Placement {
+        cores: &nobody,
+        size,
+    };
     let sides = Sides {
         model: config.model_name().to_owned(),
-        environment: environment::environment(experiment.plan(), &facts, load, place, salt),
-        addresses: vec![experiment.plan().target.clone()],
+        environment: environment(experiment, &facts, load, place, salt),
+        addresses: vec![url],
         control: Vec::new(),
         findings: Vec::new(),
     };

@@ -3,35 +3,31 @@
 //! It connects to each address once and sends nothing. Invariant: what it finds has an address for every
 //! target, and no credentials in any name.
 
-use crate::experiment::{Experiment, TrustSpec};
-use crate::found::trust;
+use crate::experiment::{Experiment, STANDS_ALONE, Server, TrustSpec};
 use crate::unusable::unreachable;
 use anyhow::{Result, anyhow, bail};
 use infermeter_analysis::raised;
 use infermeter_client::control::{Reached, reach, try_address};
 use infermeter_client::encode::{Headers, Target};
 use infermeter_client::engine::{Address, Hop, Route, Tunnel};
-use infermeter_client::tls::tls_for;
+use infermeter_client::tls::{Trust, tls_for};
 use infermeter_core::finding::Finding;
-use infermeter_core::plan::Plan;
 use infermeter_probe::waits::Waits;
 use std::time::Duration;
 
-/// The servers of a plan: its target and those beside it, as requests name them. `mock_url` stands for a
-/// target that is the embedded simulator.
+/// The servers, as requests name them; `simulator` is the URL of an embedded one.
 ///
 /// # Errors
 /// When one is no URL, or they do not go together.
-pub fn targets(plan: &Plan, mock_url: Option<&str>) -> Result<Vec<Target>> {
-    let first = mock_url.unwrap_or(plan.target.as_str());
-    let urls = std::iter::once(first).chain(plan.more_targets.iter().map(String::as_str));
+pub fn targets(server: &Server, simulator: Option<&str>) -> Result<Vec<Target>> {
+    let urls: Vec<&str> = match server {
+        Server::Simulator(_) => simulator.into_iter().collect(),
+        Server::Served(served) => served.urls().collect(),
+    };
     let mut targets: Vec<Target> = Vec::new();
     for url in urls {
         if url.starts_with("mock:") {
-            bail!(
-                "target: a `mock:` target stands alone: each run starts one simulator; start several with \
-                 `infermeter mock`, and give their URLs"
-            );
+            bail!(STANDS_ALONE);
         }
         let target = Target::parse(url).map_err(|e| anyhow!("target: {e}"))?;
         if targets.contains(&target) {
@@ -39,7 +35,7 @@ pub fn targets(plan: &Plan, mock_url: Option<&str>) -> Result<Vec<Target>> {
         }
         targets.push(target);
     }
-    if proxy(plan)?.is_some() {
+    if proxy(server)?.is_some() {
         if let Some(target) = targets.iter().find(|target| target.socket().is_some()) {
             bail!("--proxy does not go with {target}: a socket of this host is not behind a proxy");
         }
@@ -53,12 +49,12 @@ pub fn targets(plan: &Plan, mock_url: Option<&str>) -> Result<Vec<Target>> {
     Ok(targets)
 }
 
-/// The proxy that a plan names; none where its target is the embedded simulator.
+/// The proxy on the way to a server.
 ///
 /// # Errors
 /// When it is no URL of a proxy that can be used.
-pub fn proxy(plan: &Plan) -> Result<Option<Target>> {
-    let Some(url) = plan.proxy.as_ref().filter(|_| !plan.is_mock()) else {
+pub fn proxy(server: &Server) -> Result<Option<Target>> {
+    let Some(url) = server.proxy() else {
         return Ok(None);
     };
     let proxy = Target::parse(url).map_err(|e| anyhow!("--proxy: {e}"))?;
@@ -77,11 +73,11 @@ pub fn proxy(plan: &Plan) -> Result<Option<Target>> {
 /// # Errors
 /// When the proxy cannot be used.
 pub(crate) fn through_proxy(
-    plan: &Plan,
+    server: &Server,
     targets: Vec<Target>,
     headers: &mut Headers,
 ) -> Result<Vec<Target>> {
-    let Some(proxy) = proxy(plan)? else {
+    let Some(proxy) = proxy(server)? else {
         return Ok(targets);
     };
     let goes_past = |target: &Target| target.is_https() || target.socket().is_some();
@@ -98,12 +94,19 @@ pub(crate) fn through_proxy(
 }
 
 /// The ways that were found.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Ways {
     /// One at least.
     pub all: Vec<Way>,
-    /// Addresses of names that do not accept connections.
-    pub left_out: Option<Finding>,
+    /// Addresses of names that do not accept connections, and why.
+    refused: Vec<String>,
+}
+
+impl Ways {
+    /// That addresses get none of the load.
+    pub fn left_out(&self) -> Option<Finding> {
+        (!self.refused.is_empty()).then(|| left_out(&self.refused))
+    }
 }
 
 /// One of them.
@@ -129,18 +132,15 @@ pub fn find(
 ) -> Result<Ways> {
     let finder = Finder {
         trust: &experiment.target.trust,
-        proxy: proxy(experiment.plan())?,
+        proxy: proxy(&experiment.target.server)?,
         timeout,
         waits,
     };
-    let (mut all, mut refused): (Vec<Way>, Vec<String>) = (Vec::new(), Vec::new());
+    let mut ways = Ways::default();
     for (number, target) in targets.iter().enumerate() {
-        finder.add(number, target, (&mut all, &mut refused))?;
+        finder.add(number, target, &mut ways)?;
     }
-    Ok(Ways {
-        left_out: (!refused.is_empty()).then(|| left_out(&refused)),
-        all,
-    })
+    Ok(ways)
 }
 
 struct Finder<'a> {
@@ -151,12 +151,7 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    fn add(
-        &self,
-        number: usize,
-        target: &Target,
-        (all, refused): (&mut Vec<Way>, &mut Vec<String>),
-    ) -> Result<()> {
+    fn add(&self, number: usize, target: &Target, ways: &mut Ways) -> Result<()> {
         let tls = match target.is_https() {
             true => Some(tls_for(target.host(), trust(self.trust))?),
             false => None,
@@ -172,7 +167,7 @@ impl Finder<'_> {
                     reached.refused.clear();
                 }
                 let named = |(address, why): &(_, String)| format!("{address}: {why}");
-                refused.extend(reached.refused.iter().map(named));
+                ways.refused.extend(reached.refused.iter().map(named));
                 reached.addresses.into_iter().map(Address::Tcp).collect()
             }
         };
@@ -181,7 +176,7 @@ impl Finder<'_> {
                 Some(_) => target.authority(),
                 None => address.to_string(),
             };
-            all.push(Way {
+            ways.all.push(Way {
                 target: number,
                 route: Route {
                     address,
@@ -214,6 +209,15 @@ impl Finder<'_> {
             },
         );
         Ok(found.map_err(|error| unreachable(target, &format!("{named}{error}")))?)
+    }
+}
+
+/// Whom the user believes to be the server.
+fn trust(spec: &TrustSpec) -> Trust<'_> {
+    match spec {
+        TrustSpec::Anyone => Trust::Anyone,
+        TrustSpec::And(file) => Trust::And(file),
+        TrustSpec::Platform => Trust::Platform,
     }
 }
 

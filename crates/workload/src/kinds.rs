@@ -6,15 +6,17 @@
 //! its class; each takes its own random number. Images that are not to be alike differ in every
 //! request; they are part of the workload, and the salt does not change them.
 
+mod carried;
 mod error;
 mod png;
 mod tools;
 
+pub use carried::{AnswerForm, Carried, ImagesAsked, ToolsAsked};
 pub use error::KindsError;
 
 use crate::identity::Identity;
 use infermeter_core::base64::base64;
-use infermeter_core::plan::{ImageSpec, KindWeight, Plan, RequestKind};
+use infermeter_core::plan::{ImageSpec, Input, KindWeight, RequestKind};
 use infermeter_core::request::{BodyMember, RequestContent};
 use infermeter_core::seed::splitmix64;
 use serde_json::{Value, json};
@@ -61,23 +63,26 @@ enum Images {
 }
 
 impl Kinds {
-    /// What a plan asks for; none where requests carry their text alone.
+    /// What is asked for; none where requests carry their text alone.
     ///
     /// # Errors
-    /// When a file cannot be read or does not hold what it should, or the flags do not fit
-    /// together.
-    pub fn of_plan(plan: &Plan) -> Result<Option<Self>, KindsError> {
-        let format = answer_format(plan)?;
-        let tools = tools::members(plan)?;
-        let images = images(plan)?;
+    /// When a file cannot be read or does not hold what it should, or the kinds do not fit what there
+    /// is to carry.
+    pub fn of(asked: &Carried) -> Result<Option<Self>, KindsError> {
+        let format = asked.form.as_ref().map_or(Ok(Vec::new()), form)?;
+        let tools = asked
+            .tools
+            .as_ref()
+            .map_or(Ok(Vec::new()), tools::members)?;
+        let images = images(asked.images.as_ref())?;
         let given = |kind: RequestKind| match kind {
             RequestKind::Plain => true,
             RequestKind::Schema => !format.is_empty(),
             RequestKind::Tools => !tools.is_empty(),
             RequestKind::Images => !matches!(images, Images::None),
         };
-        check(&plan.kind, given)?;
-        if plan.kind.is_empty() && plan.lora.is_empty() {
+        check(&asked.kinds, given)?;
+        if asked.kinds.is_empty() && asked.adapters.is_empty() {
             let nothing = RequestKind::ALL[1..].iter().all(|kind| !given(*kind));
             if nothing {
                 return Ok(None);
@@ -89,7 +94,7 @@ impl Kinds {
             RequestKind::Tools => tools.clone(),
             RequestKind::Plain | RequestKind::Images => Vec::new(),
         };
-        let variants = if plan.kind.is_empty() {
+        let variants = if asked.kinds.is_empty() {
             vec![Variant {
                 name: None,
                 up_to: 1.0,
@@ -97,17 +102,17 @@ impl Kinds {
                 images: has_images,
             }]
         } else {
-            let shares = cumulated(plan.kind.iter().map(|k| k.weight));
+            let shares = cumulated(asked.kinds.iter().map(|k| k.weight));
             let variant = |(kind, up_to): (&KindWeight, f64)| Variant {
                 name: Some(kind.kind.as_str()),
                 up_to,
                 members: members_of(kind.kind),
                 images: kind.kind == RequestKind::Images,
             };
-            plan.kind.iter().zip(shares).map(variant).collect()
+            asked.kinds.iter().zip(shares).map(variant).collect()
         };
-        let shares = cumulated(plan.lora.iter().map(|a| a.weight));
-        let names = plan.lora.iter().map(|a| Arc::from(a.name.as_str()));
+        let shares = cumulated(asked.adapters.iter().map(|a| a.weight));
+        let names = asked.adapters.iter().map(|a| Arc::from(a.name.as_str()));
         Ok(Some(Self {
             variants,
             adapters: names.zip(shares).collect(),
@@ -206,20 +211,17 @@ impl Kinds {
         }
     }
 
-    /// What a server has to accept: each flag, as the user wrote it, and a request with the prompt
-    /// `text` that carries what it asks for.
-    pub fn trials(&self, plan: &Plan, text: &str) -> Vec<(String, RequestContent)> {
-        let flags = [
-            ("--schema", plan.schema.is_some(), RequestKind::Schema),
-            ("--regex", plan.regex.is_some(), RequestKind::Schema),
-            ("--grammar", plan.grammar.is_some(), RequestKind::Schema),
-            ("--tools", plan.tools.is_some(), RequestKind::Tools),
-            ("--images", plan.images.is_some(), RequestKind::Images),
-            ("--image", !plan.image.is_empty(), RequestKind::Images),
-        ];
+    /// What a server has to accept of what was `asked` for: each flag, as the user wrote it, and a
+    /// request with the prompt `text` that carries it.
+    pub fn trials(
+        &self,
+        asked: &Carried,
+        input: Input,
+        text: &str,
+    ) -> Vec<(String, RequestContent)> {
         let mut trials = Vec::new();
-        for (flag, _, kind) in flags.iter().filter(|(_, given, _)| *given) {
-            let mut content = RequestContent::plain(plan.endpoint.api().input, text);
+        for (flag, kind) in &asked.flags() {
+            let mut content = RequestContent::plain(input, text);
             let belongs = |name: &str| match kind {
                 RequestKind::Schema => matches!(name, "response_format" | "structured_outputs"),
                 _ => name.starts_with("tool"),
@@ -238,7 +240,7 @@ impl Kinds {
             trials.push(((*flag).to_owned(), content));
         }
         for (adapter, _) in &self.adapters {
-            let mut content = RequestContent::plain(plan.endpoint.api().input, text);
+            let mut content = RequestContent::plain(input, text);
             let model = member("model", &json!(&**adapter));
             content.members_mut().push(model);
             trials.push((format!("--lora {adapter}"), content));
@@ -305,48 +307,38 @@ fn member(name: &str, value: &Value) -> BodyMember {
 }
 
 /// `response_format` for a schema, vLLM's `structured_outputs` for the other forms.
-fn answer_format(plan: &Plan) -> Result<Vec<BodyMember>, KindsError> {
-    let given = [
-        plan.schema.is_some(),
-        plan.regex.is_some(),
-        plan.grammar.is_some(),
-    ];
-    if given.iter().filter(|given| **given).count() > 1 {
-        return Err(KindsError::TwoFormats);
-    }
-    if let Some(path) = &plan.schema {
-        let schema = json_file("--schema", path)?;
-        if !schema.is_object() {
-            return Err(KindsError::holds(
-                "--schema",
-                path,
-                "no JSON object: write a JSON schema",
-            ));
+fn form(asked: &AnswerForm) -> Result<Vec<BodyMember>, KindsError> {
+    let (name, value) = match asked {
+        AnswerForm::Schema(path) => {
+            let schema = json_file("--schema", path)?;
+            if !schema.is_object() {
+                return Err(KindsError::holds(
+                    "--schema",
+                    path,
+                    "no JSON object: write a JSON schema",
+                ));
+            }
+            let named = json!({"name": "answer", "schema": schema, "strict": true});
+            let format = json!({"type": "json_schema", "json_schema": named});
+            ("response_format", format)
         }
-        let named = json!({"name": "answer", "schema": schema, "strict": true});
-        let format = json!({"type": "json_schema", "json_schema": named});
-        return Ok(vec![member("response_format", &format)]);
-    }
-    if let Some(regex) = &plan.regex {
-        return Ok(vec![member("structured_outputs", &json!({"regex": regex}))]);
-    }
-    if let Some(path) = &plan.grammar {
-        let grammar = text_file("--grammar", path)?;
-        let format = json!({"grammar": grammar});
-        return Ok(vec![member("structured_outputs", &format)]);
-    }
-    Ok(Vec::new())
+        AnswerForm::Regex(regex) => ("structured_outputs", json!({"regex": regex})),
+        AnswerForm::Grammar(path) => {
+            let grammar = text_file("--grammar", path)?;
+            ("structured_outputs", json!({"grammar": grammar}))
+        }
+    };
+    Ok(vec![member(name, &value)])
 }
 
-fn images(plan: &Plan) -> Result<Images, KindsError> {
-    match (plan.images, plan.image.as_slice()) {
-        (None, []) => Ok(Images::None),
-        (Some(spec), []) => Ok(Images::Made(spec)),
-        (None, files) => {
+fn images(asked: Option<&ImagesAsked>) -> Result<Images, KindsError> {
+    match asked {
+        None => Ok(Images::None),
+        Some(ImagesAsked::Made(spec)) => Ok(Images::Made(*spec)),
+        Some(ImagesAsked::Files(files)) => {
             let urls = files.iter().map(|path| image_file(path));
             Ok(Images::Files(urls.collect::<Result<_, _>>()?))
         }
-        (Some(_), _) => Err(KindsError::TwoImages),
     }
 }
 

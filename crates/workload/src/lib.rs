@@ -42,7 +42,7 @@ pub use file::{
     FileEntry, FileError, FileHeader, FilePhases, FileRequest, Header, WorkloadFile,
     WorkloadWriter, Written, encode_line,
 };
-pub use kinds::{Kinds, KindsError};
+pub use kinds::{AnswerForm, Carried, ImagesAsked, Kinds, KindsError, ToolsAsked};
 pub use members::{MemberRule, is_request_member};
 pub use pairs::PairsError;
 pub use prefix::PrefixError;

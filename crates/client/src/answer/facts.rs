@@ -2,7 +2,6 @@
 //!
 //! It judges nothing: what makes a chunk is decided in [`super`].
 
-use super::parts::Parts;
 use crate::json::{Span, Text};
 
 /// What one event says.
@@ -57,6 +56,21 @@ pub(crate) struct Choice {
     pub(crate) logprobs: Option<u32>,
     /// Members of the delta that hold something and are not understood.
     pub(crate) unknown: Unknown,
+}
+
+/// Which kinds of text a list of typed parts holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Parts {
+    /// The list.
+    pub(crate) span: Span,
+    /// It has visible text.
+    pub(crate) text: bool,
+    /// It has reasoning.
+    pub(crate) reasoning: bool,
+    /// It has a refusal.
+    pub(crate) refusal: bool,
+    /// It has the call of a tool.
+    pub(crate) calls: bool,
 }
 
 /// Most names of members kept of one event.

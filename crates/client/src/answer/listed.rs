@@ -9,46 +9,12 @@ use super::{Answer, error_message, failure, malformed, unexpected};
 use crate::dialect::Dialect;
 use crate::json::pieces::{Bit, Ended, Pieces};
 use crate::json::{JsonError, whole_number};
+use crate::lists::{ListShape, Numbers};
 use infermeter_core::record::{Reason, RequestError};
 use infermeter_core::text::inert_bytes;
 
 /// Bytes of a 32-bit float.
 const FLOAT_BYTES: u64 = 4;
-
-/// What is asked of the answer's list.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Numbers {
-    /// Texts or documents sent.
-    pub items: u32,
-    /// Results that have to come back.
-    pub results: u32,
-    /// Embeddings were asked for in base64.
-    pub base64: bool,
-}
-
-impl Numbers {
-    /// Of an answer that is no list.
-    pub const NONE: Self = Self {
-        items: 0,
-        results: 0,
-        base64: false,
-    };
-}
-
-/// Where a dialect has the list and what it counts.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct ListShape {
-    /// Member of the answer that is the list.
-    pub(crate) list: &'static str,
-    /// Member of a result that holds its numbers.
-    pub(crate) value: &'static str,
-    /// A result holds many numbers, not one.
-    pub(crate) is_vector: bool,
-    /// What one result is called, and several.
-    pub(crate) called: [&'static str; 2],
-    /// What the request holds several of.
-    pub(crate) items: &'static str,
-}
 
 /// What is wrong with a list, the first that was met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,17 +152,14 @@ impl ListReader {
     }
 }
 
-/// What is wrong with a whole answer, in words; `None`: nothing.
-pub(crate) fn problem_of(
-    shape: &'static ListShape,
-    dialect: Dialect,
-    asked: Numbers,
-    body: &[u8],
-) -> Option<String> {
-    let mut reader = ListReader::default();
-    reader.reset(Some(shape), asked);
-    reader.take(body);
-    reader.end(dialect, body).err().map(|error| error.text)
+impl Dialect {
+    /// What is wrong with an answer that is a list of numbers, as a whole; `None`: nothing, or it is no list.
+    pub fn list_problem(self, body: &[u8], asked: Numbers) -> Option<String> {
+        let mut reader = ListReader::default();
+        reader.reset(Some(self.list()?), asked);
+        reader.take(body);
+        reader.end(self, body).err().map(|error| error.text)
+    }
 }
 
 impl Counts {

@@ -4,27 +4,12 @@
 //!
 //! It judges nothing. Invariant: what it walks was walked as JSON before, so that nesting is bounded.
 
-use super::facts::Unknown;
+use super::facts::{Parts, Unknown};
 use crate::json::{Cursor, JsonError, Span};
 use infermeter_core::record::ChunkKind;
 
 /// Called with each text: its kind, the bytes between its quotes, whether they hold an escape.
 pub(super) type Found<'v> = &'v mut dyn FnMut(ChunkKind, &[u8], bool);
-
-/// Which kinds of text a list holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Parts {
-    /// The list.
-    pub(crate) span: Span,
-    /// It has visible text.
-    pub(crate) text: bool,
-    /// It has reasoning.
-    pub(crate) reasoning: bool,
-    /// It has a refusal.
-    pub(crate) refusal: bool,
-    /// It has the call of a tool.
-    pub(crate) calls: bool,
-}
 
 /// Takes a list whose texts are `kind` unless their part says otherwise.
 pub(crate) fn parts(

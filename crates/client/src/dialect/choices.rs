@@ -7,7 +7,7 @@
 use super::Wire;
 use crate::answer::facts::{Choice, EventFacts, Unknown, Usage};
 use crate::answer::parts::parts;
-use crate::encode::Features;
+use crate::features::Features;
 use crate::json::{Cursor, JsonError, Span, Text};
 use infermeter_core::plan::Endpoint;
 use infermeter_core::record::ChunkKind;

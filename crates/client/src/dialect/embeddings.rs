@@ -1,7 +1,7 @@
 //! OpenAI's embeddings: texts in, a list of numbers for each out.
 
 use super::lists::Lists;
-use crate::answer::listed::ListShape;
+use crate::lists::ListShape;
 use crate::encode::write::push_texts;
 use infermeter_core::plan::Endpoint;
 use infermeter_core::request::RequestContent;

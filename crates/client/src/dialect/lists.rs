@@ -5,8 +5,8 @@
 
 use super::Wire;
 use crate::answer::facts::EventFacts;
-use crate::answer::listed::ListShape;
-use crate::encode::Features;
+use crate::lists::ListShape;
+use crate::features::Features;
 use crate::json::{Cursor, JsonError};
 use infermeter_core::plan::Endpoint;
 use infermeter_core::request::RequestContent;

@@ -6,7 +6,7 @@
 
 use super::Wire;
 use crate::answer::facts::{Choice, EventFacts, Usage};
-use crate::encode::Features;
+use crate::features::Features;
 use crate::json::{Cursor, JsonError, Span, Text};
 use infermeter_core::plan::Endpoint;
 use infermeter_core::request::RequestContent;

@@ -140,7 +140,7 @@ impl Engine {
         if let Some(link) = self.transport.link(link) {
             note_connection(&mut record, link);
         }
-        if self.goes_on(link, stream, (keep, &record), now) {
+        if self.goes_on(link, stream, keep, &record, now) {
             self.put_idle(link);
         } else {
             self.close(link);
@@ -154,7 +154,8 @@ impl Engine {
         &mut self,
         id: LinkId,
         stream: StreamId,
-        (keep, record): (bool, &RequestRecord),
+        keep: bool,
+        record: &RequestRecord,
         now: Offset,
     ) -> bool {
         let (Some(link), Some(carrier)) = (self.transport.link(id), self.carriers.get_mut(id))

@@ -12,8 +12,8 @@
 
 use super::link::{Link, Stage};
 use super::problem::Problem;
-use super::ring::RingSide;
-use super::{Event, LinkId, Transport};
+use super::ring_side::RingSide;
+use super::{Event, LinkId, TIMER, Transport, WAKE_MARGIN_NS};
 use crate::response::ReadStamp;
 use infermeter_core::clock::{Clock, Offset, RealtimePairing, monotonic_ns};
 use infermeter_core::record::StampSource;
@@ -27,12 +27,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 /// Bytes one read can take: large, so that no event is cut by the buffer.
 const READ_BUFFER: usize = 256 * 1024;
-/// Token of the timer in the poll; connections have generations from 1.
-pub(super) const TIMER: u64 = u32::MAX as u64;
 /// A pairing of the clocks is used for this long.
 const PAIRING_NS: i64 = 1_000_000;
-/// Time from the arrival of a segment to the thread's being runnable: interrupt and idle exit.
-pub(super) const WAKE_MARGIN_NS: i64 = 100_000;
 /// After a wait shorter than this its beginning is bound enough, and the run-queue wait (a system
 /// call to learn) is left for a later look: counted too late it only makes a bound more careful.
 const SHORT_WAIT_NS: i64 = 500_000;
@@ -333,6 +329,9 @@ impl Transport {
             let stamp = self.stamp(received.realtime_ns, seen, lower, last_at);
             let link = self.links[index].as_mut()?;
             link.last_at = stamp.at;
+            // A read that took all there was left the socket empty when it began: nothing that it did not
+            // see is older. After a full one more may wait that came before this read, but none before the
+            // last byte that it took.
             link.read_floor = if full { stamp.at } else { before };
             if received.len == 0 {
                 return Some(ended(id, link, stamp));

@@ -19,75 +19,29 @@
 //! which the thread did not run.
 
 use super::link::Link;
-use super::receive::{LEAST_EVENTS, Receiver, TIMER, WAKE_MARGIN_NS, ended};
-use super::{Event, LinkId, Problem, Transport};
+use super::receive::{LEAST_EVENTS, Receiver, ended};
+use super::ring_side::{EPOLL, Round};
+use super::{Event, LinkId, Problem, TIMER, Transport, WAKE_MARGIN_NS};
 use crate::response::ReadStamp;
 use infermeter_core::clock::{Offset, monotonic_ns};
 use infermeter_core::record::StampSource;
-use infermeter_sys::poll::Poll;
 use infermeter_sys::socket;
 use infermeter_sys::stamp::Received;
-use infermeter_sys::timer::Timer;
-use infermeter_sys::uring::{Completion, Ring, What};
+use infermeter_sys::uring::{Completion, What};
 use std::io;
 use std::os::fd::AsFd;
 
-/// Token of epoll in the ring; links have generations from 1.
-const EPOLL: u64 = TIMER - 1;
 /// Completions handled in one round: time-outs and sends get their turn.
 const MOST_COMPLETIONS: usize = 1024;
-/// Buffers per link, as long as that is within the limits below.
-const BUFFERS_PER_LINK: usize = 16;
-/// Least and most buffers of a thread (2 KiB each).
-const BUFFERS: (usize, usize) = (512, 4096);
-
-/// The ring of a transport.
-pub(super) struct RingSide {
-    ring: Ring,
-    /// When its queue was last looked at, monotonic.
-    looked: i64,
-    /// epoll may have news.
-    epoll_has_news: bool,
-    round: Round,
-}
-
-/// Where a round of events stands.
-#[derive(Debug, Clone, Copy)]
-enum Round {
-    /// So many completions have been handled.
-    Completions(usize),
-    /// What epoll had to say is being handled.
-    Ready,
-    Over,
-}
-
-impl RingSide {
-    pub(super) fn new(poll: &Poll, timer: &Timer, max_links: usize) -> io::Result<Self> {
-        let (least, most) = BUFFERS;
-        let wanted = max_links.saturating_mul(BUFFERS_PER_LINK);
-        let buffers = wanted.clamp(least, most).next_power_of_two();
-        let mut ring = Ring::new(buffers as u16)?;
-        ring.watch(timer.as_fd(), TIMER)?;
-        ring.watch(poll.as_fd(), EPOLL)?;
-        Ok(Self {
-            ring,
-            looked: monotonic_ns(),
-            epoll_has_news: true,
-            round: Round::Over,
-        })
-    }
-
-    /// Fetches completions at `now`; those new came no earlier than `floor`, nor than the last
-    /// look less the margin. All monotonic.
-    fn look(&mut self, now: i64, floor: i64) -> io::Result<()> {
-        self.ring.observe(floor.max(self.looked - WAKE_MARGIN_NS))?;
-        self.looked = now;
-        Ok(())
-    }
-
-    fn has_news(&self) -> bool {
-        self.epoll_has_news || !self.ring.is_empty()
-    }
+/// Bytes that the ring has received, and what is known of when they came.
+#[derive(Clone, Copy)]
+struct Arrival {
+    received: Received,
+    /// They fill their buffer: there may be more, which is newer.
+    full: bool,
+    /// They came no earlier, unless the link is behind.
+    floor: Offset,
+    seen: Offset,
 }
 
 impl Receiver {
@@ -283,7 +237,13 @@ impl Transport {
                 payload,
                 full,
             } if received.len > 0 => {
-                let stamp = self.stamp_received(index, (received, full), (floor, seen))?;
+                let arrival = Arrival {
+                    received,
+                    full,
+                    floor,
+                    seen,
+                };
+                let stamp = self.stamp_received(index, arrival)?;
                 self.on_bytes(id, payload, stamp)
             }
             What::Received { .. } | What::Ready => {
@@ -310,18 +270,25 @@ impl Transport {
         event
     }
 
-    /// Starts a receive anew that has ended.
+    /// Starts a receive anew that has ended. The kernel may end one with any completion (no buffer was free,
+    /// the queue was full) and says so with that completion alone: without a new one the socket would never be
+    /// heard of again, and its answer would look as if the server had gone silent.
+    ///
+    /// What has come in between waits in the socket, where no look at the queue could see it. So the instant of
+    /// the last look says nothing of when it came; the link stays `behind` until a receive has found less than
+    /// its buffer holds.
     fn receive_again(&mut self, id: LinkId) -> Option<Problem> {
         self.link_mut(id)?.behind = true;
         self.start_receiving(id).err().map(Problem::from)
     }
 
-    fn stamp_received(
-        &mut self,
-        index: usize,
-        (received, full): (Received, bool),
-        (floor, seen): (Offset, Offset),
-    ) -> Option<ReadStamp> {
+    fn stamp_received(&mut self, index: usize, arrival: Arrival) -> Option<ReadStamp> {
+        let Arrival {
+            received,
+            full,
+            floor,
+            seen,
+        } = arrival;
         let link = self.links[index].as_mut()?;
         let lower = if link.behind {
             link.read_floor
@@ -335,7 +302,9 @@ impl Transport {
         link.last_at = stamp.at;
         link.read_floor = match stamp.source {
             StampSource::Kernel if !full => stamp.at,
-            // A program's stamp is late: later bytes may be older.
+            // Two cases in which the stamp is no floor for what comes next. The newest of merged segments gives
+            // all of them its stamp: where they fill the buffer, the rest of them is older than that. And a
+            // program's stamp is late: bytes that came before it may still be in the socket.
             StampSource::Kernel | StampSource::Program => lower,
         };
         self.count_read(&received);

@@ -30,7 +30,7 @@ impl EncodingFormat {
 }
 
 /// The texts of one request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ItemCounts {
     /// Texts to embed, or documents to rank.
     pub items: u32,

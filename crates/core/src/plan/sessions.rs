@@ -9,6 +9,7 @@ use super::syntax::{Source, SyntaxError, meant, split_name, trimmed};
 use super::workload::{Bounds, Length, MAX_TOKENS, MIN_PROMPT_TOKENS};
 use crate::text::inert;
 use crate::units::Span;
+use serde::Serialize;
 use std::fmt;
 
 /// Most turns of a session.
@@ -21,7 +22,7 @@ const UNBOUNDED_TURNS: u32 = 1_000;
 const MAX_WAIT: Span = Span::seconds(86_400);
 
 /// How long someone waits before the next request.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub enum Wait {
     /// Always the same.
     Fixed(Span),
@@ -56,7 +57,7 @@ impl Wait {
 }
 
 /// What the history in a turn's prompt is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum History {
     /// Text made in advance, as long as the answers asked for.
     Planned,
@@ -65,7 +66,7 @@ pub enum History {
 }
 
 /// What becomes of a session when one of its turns fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum OnFailure {
     /// Its later turns are not sent.
     End,
@@ -74,7 +75,7 @@ pub enum OnFailure {
 }
 
 /// Sessions of a plan.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Sessions {
     /// Requests of a session.
     pub turns: Length,

@@ -6,6 +6,7 @@
 //! most 4,000,000; what is printed reads back as the same value.
 
 use super::syntax::{Source, SyntaxError, meant, split_name, trimmed};
+use serde::Serialize;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -23,7 +24,7 @@ pub(crate) const MAX_ZIPF_VALUES: u32 = 1_000_000;
 const MAX_CLASSES: usize = 1_000;
 
 /// Limits of a length, tokens, both included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Bounds {
     /// Least.
     pub min: u32,
@@ -33,7 +34,7 @@ pub struct Bounds {
 
 /// How long a prompt or an answer is, in tokens. Where bounds are absent, they are the least and
 /// the most that a prompt or an answer may have.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub enum Length {
     /// Always the same.
     Fixed(u32),

@@ -1,7 +1,7 @@
 //! Command lines with nothing to run: help and version as they are, and what is wrong in one line.
 
 use super::{Subcommand, Then};
-use crate::{commands, exit};
+use crate::exit;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use infermeter_core::key::{Hint, Key, hint};
 
@@ -23,7 +23,11 @@ impl Refused {
         }
     }
 
-    pub(super) fn by_clap(error: &clap::Error, words: &[String]) -> Self {
+    pub(super) fn by_clap(
+        error: &clap::Error,
+        words: &[String],
+        program: &'static [Subcommand],
+    ) -> Self {
         let text = error.render().to_string();
         if !error.use_stderr() {
             return Self {
@@ -34,7 +38,7 @@ impl Refused {
         if error.kind() == ErrorKind::UnknownArgument
             && let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidArg)
         {
-            return Self::usage(&unknown(name, &keys(words)));
+            return Self::usage(&unknown(name, &keys(words, program)));
         }
         // Behind what is wrong clap has its usage, or where to find it.
         let wrong = text.split("\n\nUsage:").next().unwrap_or_default();
@@ -55,8 +59,8 @@ fn unknown(name: &str, keys: &[&'static Key]) -> String {
 }
 
 /// The keys of the command that a command line names.
-fn keys(words: &[String]) -> Vec<&'static Key> {
-    let mut commands: &[Subcommand] = &commands::COMMANDS;
+fn keys(words: &[String], program: &'static [Subcommand]) -> Vec<&'static Key> {
+    let mut commands = program;
     for word in words.iter().skip(1) {
         match commands.iter().find(|c| c.name == word).map(|c| c.then) {
             Some(Then::Subcommands(further)) => commands = further,

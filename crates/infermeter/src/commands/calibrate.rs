@@ -1,6 +1,6 @@
 //! `infermeter calibrate`: prove this client machine's own measurement error.
 
-use super::run::host;
+use super::host;
 use crate::calibrate::progress::LadderProgress;
 use crate::cli::tables::CalibrateArgs;
 use crate::show::Shown;
@@ -32,14 +32,21 @@ pub(crate) fn calibrate(args: &CalibrateArgs, shown: Shown) -> Result<u8> {
     let host = host()?;
     let receiving = host.receiving(args.io, true)?;
     let settings = settings(args, &ladder);
-    let rungs = climb(args, &ladder, &settings, (&host, &receiving))?;
-    let certificate = certificate(&settings, (&host, &receiving), rungs);
+    let machine = Machine { host, receiving };
+    let rungs = climb(args, &ladder, &settings, &machine)?;
+    let certificate = certificate(&settings, &machine, rungs);
     let saved = save(args, &ladder, &certificate);
     let json = serde_json::to_value(&certificate)?;
     let document = || infermeter_report::of_certificate(&certificate);
     shown.print(document, || json);
     tell(args, shown, saved?);
     Ok(exit_code(&certificate))
+}
+
+/// What is measured, claimed, and how it receives.
+struct Machine {
+    host: Host,
+    receiving: Receiving,
 }
 
 fn wanted(args: &CalibrateArgs) -> Wanted {
@@ -72,8 +79,9 @@ fn climb(
     args: &CalibrateArgs,
     ladder: &Ladder,
     settings: &Settings,
-    (host, receiving): (&Host, &Receiving),
+    machine: &Machine,
 ) -> Result<Vec<Rung>> {
+    let Machine { host, receiving } = machine;
     let header = climb::header(ladder, settings, receiving)?;
     let Climb {
         directory,
@@ -115,11 +123,8 @@ fn climb(
     }
 }
 
-fn certificate(
-    settings: &Settings,
-    (host, receiving): (&Host, &Receiving),
-    rungs: Vec<Rung>,
-) -> Certificate {
+fn certificate(settings: &Settings, machine: &Machine, rungs: Vec<Rung>) -> Certificate {
+    let Machine { host, receiving } = machine;
     let cores = host.cores(true).client.len().max(1);
     Certificate {
         format_version: FORMAT_VERSION,

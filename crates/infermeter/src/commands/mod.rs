@@ -13,11 +13,12 @@ pub(crate) mod workload;
 use crate::cli::tables::{self, keys, with_plan, with_show};
 use crate::cli::{Given, Subcommand, Then};
 use crate::show::Shown;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use infermeter_core::key::Place;
+use infermeter_session::host::Host;
 
 /// Every subcommand.
-pub(crate) const COMMANDS: [Subcommand; 7] = [
+pub const COMMANDS: [Subcommand; 7] = [
     Subcommand {
         name: "run",
         about: "Measure a server (or the embedded simulator: mock:PRESET)",
@@ -167,6 +168,12 @@ const WORKLOAD: [Subcommand; 4] = [
         },
     },
 ];
+
+/// Claims the host for this process, whose own program starts simulators.
+fn host() -> Result<Host> {
+    let program = std::env::current_exe().context("own program not found")?;
+    Host::claim(program)
+}
 
 /// How a result is shown.
 fn shown(given: &Given) -> Result<Shown> {

@@ -1,6 +1,6 @@
 //! `run --repeat` and `run --until`: several runs of one plan, in the directory of an experiment.
 
-use super::run::host;
+use super::host;
 use crate::show::{Shown, Terminal};
 use crate::together::{self, Runs};
 use crate::{exit, output};

@@ -1,18 +1,18 @@
 //! `infermeter run`: measure a server.
 
-use super::repeat;
+use super::{host, repeat};
 use crate::cli::Given;
 use crate::cli::tables::RunArgs;
 use crate::dry_run::DryRun;
 use crate::show::{self, Shown, Terminal};
 use crate::{exit, input, layers, output, print_config, validate};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use infermeter_core::plan::Plan;
 use infermeter_core::run::RunState;
 use infermeter_protocol::Once;
 use infermeter_session::book::Book;
 use infermeter_session::drive::{End, drive};
-use infermeter_session::host::Host;
+use infermeter_session::experiment::Experiment;
 use infermeter_session::judged::Judged;
 use infermeter_session::live::Live;
 use infermeter_session::load::Load;
@@ -36,13 +36,14 @@ pub fn run(given: &Given) -> Result<u8> {
     }
     validate::validate(&resolved)?;
     input::of_plan(&mut resolved.plan, args.config.as_deref())?;
-    found::template(&resolved.plan)?;
     let plan = &resolved.plan;
+    let experiment = Experiment::of(plan)?;
+    found::template(&experiment.requests)?;
     let repeated = plan.repeat.is_some() || plan.until.is_some();
     if args.resume.is_some() && !repeated {
         bail!("--resume needs --repeat or --until: a single run has nothing to go on with");
     }
-    let load = Load::from_plan(plan, plan.salt.unwrap_or(0))?;
+    let load = Load::of(&experiment, plan.salt.unwrap_or(0))?;
     validate::lengths_used(&resolved, load.workload.trace_facts())?;
     if args.dry_run {
         let dry_run = DryRun::new(plan, &load);
@@ -53,12 +54,6 @@ pub fn run(given: &Given) -> Result<u8> {
         true => repeat::run(plan, load, args.resume.as_deref()),
         false => once(plan, load),
     }
-}
-
-/// Claims the host for this process, whose own program starts simulators.
-pub(super) fn host() -> Result<Host> {
-    let program = std::env::current_exe().context("own program not found")?;
-    Host::claim(program)
 }
 
 /// Measures once, and shows it.

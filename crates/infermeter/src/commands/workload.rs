@@ -12,6 +12,7 @@ use infermeter_core::plan::{Plan, Warmup};
 use infermeter_core::units::Span;
 use infermeter_session::clients::Clients;
 use infermeter_session::dataset_file::DatasetFile;
+use infermeter_session::experiment::LoadSpec;
 use infermeter_session::trace_options;
 use infermeter_workload::{Row, TokenCounter, Tokenizer, read_rows};
 
@@ -54,10 +55,11 @@ fn of_clients(args: &InspectArgs) -> Result<Figures> {
         timeout: Span(0),
         ..Plan::defaults()
     };
-    let Some(of_plan) = Clients::of_plan(&plan)? else {
+    let (load, seeds) = (LoadSpec::of(&plan)?, plan.seeds());
+    let Some(of_plan) = Clients::of(&load, seeds.schedule)? else {
         bail!("--clients: none");
     };
-    let (trace, open) = of_plan.load(&plan, plan.seeds())?;
+    let (trace, open) = of_plan.load(&load, plan.timeout, seeds)?;
     let rows = trace.rows().iter().take(open.drain_from).enumerate();
     let gathered = Gathered::of_rows(rows.map(|(i, row)| Row {
         at_ns: Some(row.offset_ns),

@@ -129,6 +129,12 @@ pub struct EngineParams {
 }
 
 impl EngineParams {
+    /// Tokens per block, where prompts are looked up by block.
+    pub(crate) fn caching_block_size(&self) -> Option<u32> {
+        let caching = self.kv.filter(|kv| kv.prefix_cache);
+        caching.map(|kv| kv.block_size)
+    }
+
     /// An engine of a law without anything optional: no KV limit, no jitter, no drafts.
     pub fn plain(law: StepLaw, max_num_seqs: u32, max_batched_tokens: u32) -> Self {
         Self {

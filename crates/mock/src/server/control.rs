@@ -1,7 +1,7 @@
 //! Everything a simulator answers besides generations: models, health, metrics, parameters.
 
 use super::slots::ConnectionId;
-use super::{Server, caching_block_size, head_is_early};
+use super::{Server, head_is_early};
 use crate::api::Route;
 use crate::config::ConfigError;
 use crate::engine::{Engine, EngineState};
@@ -81,7 +81,7 @@ impl Server {
         let params = config.engine_params()?;
         let at_ns = monotonic_ns();
         let early_head = head_is_early(&params.law);
-        let block_size = caching_block_size(&params);
+        let block_size = params.caching_block_size();
         self.engine
             .reconfigure(at_ns, params)
             .map_err(ConfigError::from)?;

@@ -5,7 +5,7 @@ use super::slots::ConnectionId;
 use super::{LINGER_NS, READS_PER_TURN, Server};
 use crate::answer::{Answer, Opening};
 use crate::api::{Ask, Route, authorize, may_change};
-use crate::engine::{EngineRequest, Finish, SequenceId};
+use crate::engine::{EngineRequest, SequenceId};
 use crate::fault::{Fault, FaultRule, Occasion};
 use crate::http::{HttpError, Progress, Request};
 use crate::refusal::Refusal;
@@ -249,7 +249,11 @@ impl Server {
         };
         let mut ask = Ask::read(endpoint, &request.body, &self.config, self.block_size)?;
         self.counting.stats.faults_injected += u64::from(fault.is_some());
-        change_length(&mut ask, fault, self.config.preset.answer_limit);
+        // One-token presets stay as they are.
+        let has_length = self.config.preset.answer_limit.is_none() && endpoint.generates();
+        if let Some(fault) = fault.filter(|_| has_length) {
+            ask.length = fault.changed(ask.length);
+        }
         match fault {
             Some(Fault::Status(status)) => Err(Refusal::by_fault(status)),
             Some(Fault::EscapedError) => Err(Refusal::escaped()),
@@ -326,24 +330,6 @@ impl Server {
             }
         }
         self.begin_answer(id);
-    }
-}
-
-/// Applies the faults that change how long an answer is. One-token presets stay as they are.
-fn change_length(ask: &mut Ask, fault: Option<Fault>, answer_limit: Option<u32>) {
-    if answer_limit.is_some() || !ask.endpoint.generates() {
-        return;
-    }
-    let length = &mut ask.length;
-    match fault {
-        Some(Fault::Endless) => length.tokens = u32::MAX,
-        Some(Fault::ExtraTokens(n)) => length.tokens = length.tokens.saturating_add(n),
-        // The end token comes behind the others.
-        Some(Fault::EarlyStop(n)) if n < length.visible() => {
-            length.tokens = n + 1;
-            length.finish = Finish::Stop;
-        }
-        _ => {}
     }
 }
 

@@ -3,7 +3,7 @@
 //! Nothing is made up: connection, TLS and texts stay absent. Invariant: the record's tokens are the
 //! result's, but for an end token, which has no text and so no chunk.
 
-use super::{Answered, Ending};
+use super::{Answered, Cut, Ending};
 use crate::engine::Finish;
 use infermeter_core::clock::Offset;
 use infermeter_core::record::{
@@ -26,18 +26,43 @@ impl Answered {
         record.stamp_source = Some(StampSource::Kernel);
         match self.ending {
             Ending::Finished(finish) => self.fill_answer(&mut record, finish),
-            Ending::Refused => {
-                record.outcome = Outcome::Failed;
-                record.status = Some(503);
-                record.first_byte = Some(arrived);
-                record.first_byte_seen = Some(arrived);
-                record.error = Some(RequestError {
-                    reason: Reason::HttpStatus,
-                    text: "the waiting queue is full".to_owned(),
-                });
+            Ending::Refused => refused(&mut record, 503, "the waiting queue is full".to_owned()),
+            Ending::Status(status) => refused(&mut record, status, format!("status {status}")),
+            Ending::Empty => {
+                refused(&mut record, 200, "the answer has no token".to_owned());
+                if let Some(error) = &mut record.error {
+                    error.reason = Reason::NoTokens;
+                }
             }
+            Ending::Cut(cut) => self.fill_cut(&mut record, cut),
         }
         record
+    }
+
+    /// What came before the cut is what a client has of the answer.
+    fn fill_cut(&self, record: &mut RequestRecord, cut: Cut) {
+        self.fill_answer(record, Finish::Length);
+        let tokens = self.tokens();
+        record.finish_reason = None;
+        let Some(reason) = cut.reason(tokens) else {
+            record.finish_reason = Some("content_filter".to_owned());
+            return;
+        };
+        record.outcome = match cut {
+            Cut::Stall(_) => Outcome::TimedOut,
+            _ => Outcome::Failed,
+        };
+        record.error = Some(RequestError {
+            reason,
+            text: format!("the answer was cut behind {tokens} tokens"),
+        });
+        record.finished = None;
+        // Usage comes at the end of an answer.
+        (record.prompt_tokens, record.cached_tokens) = (None, None);
+        record.output_tokens = None;
+        if tokens == 0 {
+            record.status = None;
+        }
     }
 
     fn fill_answer(&self, record: &mut RequestRecord, finish: Finish) {
@@ -92,4 +117,16 @@ impl Answered {
             (false, false) => Some(TokenSource::ContinuousUsage),
         };
     }
+}
+
+/// The server answered with another status.
+fn refused(record: &mut RequestRecord, status: u16, text: String) {
+    let arrived = record.sent;
+    record.outcome = Outcome::Failed;
+    record.status = Some(status);
+    (record.first_byte, record.first_byte_seen) = (arrived, arrived);
+    record.error = Some(RequestError {
+        reason: Reason::HttpStatus,
+        text,
+    });
 }

@@ -3,7 +3,7 @@
 //! A source may wait for ends (closed loops, searches) or not (open loops, traces). Invariant: the
 //! runner takes a request only after it was announced.
 
-use super::Answered;
+use super::{Answered, Fate};
 use crate::engine::EngineRequest;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -17,6 +17,11 @@ pub trait Source {
 
     /// Takes the arrival that [`Source::next_ns`] announced. The id is the source's own.
     fn take(&mut self) -> Option<EngineRequest>;
+
+    /// What becomes of the request that was taken last.
+    fn fate(&mut self) -> Fate {
+        Fate::Served
+    }
 
     /// A request has ended.
     fn ended(&mut self, answered: &Answered);

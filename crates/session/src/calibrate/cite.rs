@@ -6,19 +6,20 @@
 use super::store;
 use crate::receiving::Receiving;
 use infermeter_core::certificate::{Certificate, Citation, CitedRung, ClientSettings, Machine};
-use infermeter_core::plan::Plan;
 use infermeter_core::text::inert;
+use infermeter_core::units::Span;
 use infermeter_probe::host::host_facts;
 use std::path::Path;
 
-/// The certificate of this machine, as a run with `threads` threads cites it; `None` without one.
-pub fn cite(plan: &Plan, threads: usize, receiving: &Receiving) -> Option<Citation> {
+/// The certificate of this machine, as a run with `threads` threads that burn for so long cites it; `None`
+/// without one.
+pub fn cite(burn: Option<Span>, threads: usize, receiving: &Receiving) -> Option<Citation> {
     let path = store::default_path()?;
     let client = ClientSettings {
         threads,
         io: receiving.name().to_owned(),
         kernel_stamps: receiving.kernel_stamps,
-        burn: plan.burn,
+        burn,
     };
     cite_file(&path, &this_machine(), &client)
 }
@@ -83,11 +84,7 @@ fn differences(then: &Certificate, machine: &Machine, client: &ClientSettings) -
         differences.push(format!("--io {}, now {}", then.client.io, client.io));
     }
     if then.client.burn != client.burn {
-        let text = |burn: Option<_>| {
-            burn.map_or("none".to_owned(), |b: infermeter_core::units::Span| {
-                b.to_string()
-            })
-        };
+        let text = |burn: Option<_>| burn.map_or("none".to_owned(), |b: Span| b.to_string());
         differences.push(format!(
             "--burn {}, now {}",
             text(then.client.burn),
@@ -104,7 +101,6 @@ fn differences(then: &Certificate, machine: &Machine, client: &ClientSettings) -
 mod tests {
     use super::*;
     use crate::calibrate::fixture::certificate;
-    use infermeter_core::units::Span;
 
     fn client() -> ClientSettings {
         certificate().client

@@ -3,9 +3,9 @@
 //!
 //! Judges nothing. Invariant: the simulator has ended and its files are gone afterwards.
 
-use super::bystanders::{Bystanders, Seen};
+use super::bystanders::Bystanders;
 use super::ladder::RungAt;
-use super::rung::rung;
+use super::rung::{RungRecord, rung};
 use super::spec::Spec;
 use crate::drive::{Bench, Order};
 use crate::experiment::Experiment;
@@ -20,10 +20,8 @@ use crate::target::Target;
 use anyhow::{Context, Result};
 use infermeter_core::certificate::{Rung, Transport};
 use infermeter_core::plan::{Io, Plan};
-use infermeter_core::record::RequestRecord;
-use infermeter_core::run::RunManifest;
 use infermeter_core::units::Span;
-use infermeter_mock::truth::{self, Truth};
+use infermeter_mock::truth;
 use infermeter_record::RunDirectory;
 use std::path::{Path, PathBuf};
 
@@ -61,21 +59,6 @@ impl TlsFiles {
         std::fs::write(&files.key, made.signing_key.serialize_pem()).context("the key's file")?;
         Ok(files)
     }
-}
-
-/// What a rung left.
-#[derive(Debug)]
-pub(crate) struct RungRecord {
-    /// As `run.json` would have it.
-    pub manifest: RunManifest,
-    /// One per request.
-    pub records: Vec<RequestRecord>,
-    /// The simulator's log.
-    pub truth: Truth,
-    /// What else happened meanwhile.
-    pub seen: Seen,
-    /// A signal cut it short.
-    pub interrupted: bool,
 }
 
 /// Measures rungs for a ladder, each on a simulator of its own: its truth log is the rung's.
@@ -118,14 +101,16 @@ impl<'a> Rungs<'a> {
             flags.extend(["--tls-key".to_owned(), text(key)]);
         }
         let settings = self.settings;
-        let experiment = Experiment::of(&Plan {
+        let plan = Plan {
             threads: settings.threads,
             burn: settings.burn,
             io: settings.io,
             tls_ca: tls.as_ref().map(|files| files.certificate.clone()),
             ..spec.plan(settings.duration, settings.warmup)
-        })?;
+        };
+        let experiment = Experiment::of(&plan)?;
         let site = Site {
+            plan,
             identity: RunIdentity::fresh(None)?,
             directory: files.path().join("run"),
         };

@@ -1,14 +1,30 @@
 //! From what a rung left to its figures.
 
+use super::bystanders::Seen;
 use super::join::compare;
-use super::measure::RungRecord;
 use super::spec::Spec;
 use super::spoil::spoilt;
 use super::spread::spread;
 use infermeter_core::certificate::{Cost, Rung, SimulatorSide, Spread};
 use infermeter_core::record::{Outcome, RequestRecord};
-use infermeter_core::run::{ClientHealth, LoadModel, ThreadHealth, Window};
+use infermeter_core::run::{ClientHealth, LoadModel, RunManifest, ThreadHealth, Window};
 use infermeter_core::schedule::Phase;
+use infermeter_mock::truth::Truth;
+
+/// What a rung left.
+#[derive(Debug)]
+pub struct RungRecord {
+    /// As `run.json` would have it.
+    pub manifest: RunManifest,
+    /// One per request.
+    pub records: Vec<RequestRecord>,
+    /// The simulator's log.
+    pub truth: Truth,
+    /// What else happened meanwhile.
+    pub seen: Seen,
+    /// A signal cut it short.
+    pub interrupted: bool,
+}
 
 /// The figures of a rung.
 pub(crate) fn rung(spec: Spec, measured: &RungRecord) -> Rung {

@@ -9,7 +9,6 @@ use infermeter_client::encode::Target as Url;
 use infermeter_core::declared::{Declared, Subject};
 use infermeter_core::environment::EngineFacts;
 use infermeter_core::finding::Finding;
-use infermeter_core::plan::Plan;
 use infermeter_core::text::inert;
 use infermeter_probe::target::{ModelList, TargetFacts};
 
@@ -20,18 +19,18 @@ pub(super) fn doubts(
     engine: &EngineFacts,
     facts: &TargetFacts,
 ) -> Vec<Finding> {
-    let plan = experiment.plan();
     let variable = |name: &str| std::env::var(name).ok();
-    let asked = plan.model.as_deref();
+    let form = &experiment.requests.form;
+    let asked = form.model.as_deref();
     let mut found = Vec::new();
     found.extend(asked.and_then(|asked| model_not_listed(asked, &facts.models)));
-    let trust = &experiment.target.trust;
-    found.extend((*trust == TrustSpec::Anyone).then(tls_unverified));
-    found.extend(engine_disagrees(plan, engine));
-    if !experiment.is_simulated() && plan.proxy.is_none() && target.socket().is_none() {
+    let spec = &experiment.target;
+    found.extend((spec.trust == TrustSpec::Anyone).then(tls_unverified));
+    found.extend(engine_disagrees(&spec.declared, engine));
+    if !experiment.is_simulated() && spec.server.proxy().is_none() && target.socket().is_none() {
         found.extend(proxy::unused(target, &variable));
     }
-    let key_file = plan.api_key_file.as_deref();
+    let key_file = form.key_file.as_deref();
     found.extend(key_file.and_then(key_file_readable));
     found
 }
@@ -62,8 +61,8 @@ fn tls_unverified() -> Finding {
 }
 
 /// What a server says of itself disagrees, or is not what the user declares.
-fn engine_disagrees(plan: &Plan, engine: &EngineFacts) -> Option<Finding> {
-    let declared = Declared::of_plan(plan).value(Subject::Engine, "engine");
+fn engine_disagrees(declared: &Declared, engine: &EngineFacts) -> Option<Finding> {
+    let declared = declared.value(Subject::Engine, "engine");
     let plain = |name: &str| -> String {
         let letters = name.chars().filter(char::is_ascii_alphanumeric);
         letters.collect::<String>().to_ascii_lowercase()

@@ -7,7 +7,7 @@
 
 mod view;
 
-use super::HIDDEN;
+use crate::redact::HIDDEN;
 use infermeter_core::record::{ChunkKind, ChunkTexts};
 use std::ops::Range;
 use view::View;

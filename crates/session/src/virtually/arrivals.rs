@@ -2,27 +2,39 @@
 //!
 //! Invariant: the load goes on until every measured request has ended, as it does over sockets.
 
+use super::dependents::{Dependents, Rest};
+use super::reader::Reader;
 use crate::load::Load;
 use infermeter_core::clock::Offset;
-use infermeter_core::request::RequestId;
+use infermeter_core::plan::OnFailure;
+use infermeter_core::record::RequestRecord;
+use infermeter_core::request::{RequestId, RequestSpec};
 use infermeter_core::run::Window;
 use infermeter_core::schedule::{ClosedSchedule, OpenSchedule, Phase, Schedule};
-use infermeter_mock::engine::{EngineRequest, Finish, SequenceId};
-use infermeter_mock::virtual_time::{Answered, Source};
+use infermeter_mock::engine::EngineRequest;
+use infermeter_mock::virtual_time::{Answered, Fate, Source, Taken};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
 /// The arrivals of a load.
 pub(super) struct Arrivals<'a> {
     load: &'a Load,
-    /// The engine's answers are never longer.
-    most_tokens: Option<u32>,
+    reader: Reader<'a>,
     pace: Pace<'a>,
+    dependents: Dependents<'a>,
     phases: HashMap<RequestId, Phase>,
     /// Measured requests that have not ended.
     open: usize,
-    /// Arrivals so far.
-    taken: usize,
+    /// Arrivals of the schedule, or sessions of slots, that have begun so far.
+    begun: usize,
+    /// Requests so far.
+    sent: u64,
+    /// What becomes of the last of them.
+    fate: Fate,
+    /// Records of what has ended, but for those that were not sent.
+    records: Vec<RequestRecord>,
+    /// Why a request could not be made.
+    problem: Option<anyhow::Error>,
 }
 
 enum Pace<'a> {
@@ -40,7 +52,7 @@ struct Slots<'a> {
 }
 
 impl<'a> Arrivals<'a> {
-    pub fn of(load: &'a Load, most_tokens: Option<u32>) -> Self {
+    pub fn of(load: &'a Load, reader: Reader<'a>, on_failure: OnFailure) -> Self {
         let pace = match &load.schedule {
             Schedule::Open(open) => Pace::Open(open),
             Schedule::Closed(schedule) => Pace::Closed(Slots {
@@ -53,23 +65,43 @@ impl<'a> Arrivals<'a> {
         };
         Self {
             load,
-            most_tokens,
+            reader,
             pace,
+            dependents: Dependents::new(load, on_failure),
             phases: HashMap::new(),
             open: 0,
-            taken: 0,
+            begun: 0,
+            sent: 0,
+            fate: Fate::Served,
+            records: Vec::new(),
+            problem: None,
         }
     }
 
-    /// The phase of a request that has arrived.
-    pub fn phase_of(&self, id: RequestId) -> Phase {
-        self.phases.get(&id).copied().unwrap_or(Phase::Drain)
+    /// The records of all requests, in the order of their ends.
+    ///
+    /// # Errors
+    /// Where a request could not be made.
+    pub fn take_records(&mut self) -> anyhow::Result<Vec<RequestRecord>> {
+        match self.problem.take() {
+            Some(problem) => Err(problem),
+            None => {
+                let mut records = std::mem::take(&mut self.records);
+                records.append(&mut self.dependents.abandoned);
+                Ok(records)
+            }
+        }
+    }
+
+    /// What is left of the sessions.
+    pub fn rest(&self) -> Rest {
+        self.dependents.rest()
     }
 
     /// Arrivals of an open loop that the end of the run came before.
     pub fn not_reached(&self) -> u64 {
         match &self.pace {
-            Pace::Open(open) => (open.arrivals.len() - self.taken) as u64,
+            Pace::Open(open) => (open.arrivals.len() - self.begun) as u64,
             Pace::Closed(_) => 0,
         }
     }
@@ -91,7 +123,7 @@ impl<'a> Arrivals<'a> {
     /// The window is over, and what was measured has ended.
     fn is_over(&self) -> bool {
         let in_drain = match &self.pace {
-            Pace::Open(open) => self.taken >= open.drain_from,
+            Pace::Open(open) => self.begun >= open.drain_from,
             Pace::Closed(slots) => slots.drain_from.is_some(),
         };
         in_drain && self.open == 0
@@ -125,44 +157,138 @@ impl Slots<'_> {
     }
 }
 
-impl Source for Arrivals<'_> {
-    fn next_ns(&mut self) -> Option<i64> {
-        if self.is_over() {
+impl Pace<'_> {
+    /// When the next request is due that waits for nobody.
+    fn next_ns(&self, begun: usize) -> Option<i64> {
+        match self {
+            Self::Open(open) => open.arrivals.get(begun).map(|at| at.0),
+            Self::Closed(slots) => slots.free.peek().map(|Reverse(at)| *at),
+        }
+    }
+
+    /// The phase of an instant at which nothing is sent.
+    fn phase_at(&self, at: Offset) -> Phase {
+        match self {
+            Self::Open(open) => open.phase_at(at),
+            Self::Closed(slots) => match (slots.measure_from, slots.drain_from) {
+                (Some(from), until) if at.0 >= from => match until {
+                    Some(until) if at.0 >= until => Phase::Drain,
+                    _ => Phase::Measure,
+                },
+                _ => Phase::Warmup,
+            },
+        }
+    }
+}
+
+impl Arrivals<'_> {
+    /// The next request that waits for an answer, where that is due before the next one that does not.
+    fn take_turn(&mut self) -> Option<(RequestId, i64, Phase)> {
+        let at_ns = self.dependents.next_ns()?;
+        let first = self.pace.next_ns(self.begun);
+        if first.is_some_and(|first| first < at_ns) {
             return None;
         }
-        match &self.pace {
-            Pace::Open(open) => open.arrivals.get(self.taken).map(|at| at.0),
-            Pace::Closed(slots) => slots.free.peek().map(|Reverse(at)| *at),
+        let id = self.dependents.take()?;
+        let phase = match &mut self.pace {
+            // It was counted when it became due.
+            Pace::Open(open) => open.phase_at(Offset(at_ns)),
+            Pace::Closed(slots) => {
+                let phase = slots.phase(at_ns, self.sent);
+                self.open += usize::from(phase == Phase::Measure);
+                phase
+            }
+        };
+        Some((id, at_ns, phase))
+    }
+
+    /// The next request that waits for nobody.
+    fn take_first(&mut self) -> Option<(RequestId, i64, Phase)> {
+        let (id, at_ns, phase) = match &mut self.pace {
+            Pace::Open(open) => {
+                let at_ns = open.arrivals.get(self.begun)?.0;
+                (open.ids.id(self.begun), at_ns, open.phase_of(self.begun))
+            }
+            Pace::Closed(slots) => {
+                let Reverse(at_ns) = slots.free.pop()?;
+                let id = self.load.schedule.begins(self.begun as u64);
+                (id, at_ns, slots.phase(at_ns, self.sent))
+            }
+        };
+        self.begun += 1;
+        self.open += usize::from(phase == Phase::Measure);
+        Some((id, at_ns, phase))
+    }
+
+    /// The record of a request.
+    fn record(&self, spec: &RequestSpec, answered: &Answered) -> RequestRecord {
+        let phase = self.phases.get(&spec.id).copied();
+        let mut record = answered.to_record(spec.class, phase.unwrap_or(Phase::Drain));
+        record.requested_prompt_tokens = spec.prompt_tokens;
+        record.requested_output_tokens = spec.output_tokens;
+        record.turn = spec.turn;
+        if let Some(waited) = self.load.waited(spec) {
+            record.parent = Some(waited.parent);
+            record.planned = waited.planned;
         }
+        record
+    }
+}
+
+impl Source for Arrivals<'_> {
+    fn next_ns(&mut self) -> Option<i64> {
+        if self.is_over() || self.problem.is_some() {
+            return None;
+        }
+        let first = self.pace.next_ns(self.begun);
+        first.into_iter().chain(self.dependents.next_ns()).min()
     }
 
     fn take(&mut self) -> Option<EngineRequest> {
-        let (id, phase) = match &mut self.pace {
-            Pace::Open(open) => (open.ids.id(self.taken), open.phase_of(self.taken)),
-            Pace::Closed(slots) => {
-                let Reverse(at) = slots.free.pop()?;
-                (self.taken as u64, slots.phase(at, self.taken as u64))
-            }
-        };
-        self.taken += 1;
+        let turn = self.take_turn();
+        let (id, at_ns, phase) = turn.or_else(|| self.take_first())?;
+        self.sent += 1;
         self.phases.insert(id, phase);
-        self.open += usize::from(phase == Phase::Measure);
         let spec = self.load.workload.spec(id);
-        Some(EngineRequest {
-            id: SequenceId(id),
-            prompt_tokens: spec.prompt_tokens,
-            output_tokens: spec.output_tokens.min(self.most_tokens.unwrap_or(u32::MAX)),
-            finish: Finish::Length,
-            blocks: [].into(),
-            adapter: None,
-        })
+        match self.reader.take(&spec, at_ns) {
+            Ok(Taken { request, fate }) => {
+                self.fate = fate;
+                Some(request)
+            }
+            Err(error) => {
+                self.problem = Some(error);
+                None
+            }
+        }
+    }
+
+    fn fate(&mut self) -> Fate {
+        self.fate
     }
 
     fn ended(&mut self, answered: &Answered) {
-        let measured = self.phase_of(answered.id.0) == Phase::Measure;
+        let spec = self.load.workload.spec(answered.id.0);
+        let record = self.record(&spec, answered);
+        let (outcome, closed) = (record.outcome, Offset(answered.ended_ns()));
+        let measured = record.phase == Phase::Measure;
+        let (pace, open) = (&self.pace, &mut self.open);
+        let over = self.dependents.ended(
+            &spec,
+            outcome,
+            closed,
+            |at| pace.phase_at(at),
+            |due| {
+                let counts = matches!(pace, Pace::Open(_)) && pace.phase_at(due) == Phase::Measure;
+                *open += usize::from(counts);
+            },
+        );
         self.open -= usize::from(measured);
-        if let Pace::Closed(slots) = &mut self.pace {
-            slots.free.push(Reverse(answered.ended_ns()));
+        if let Pace::Closed(slots) = &mut self.pace
+            && over
+        {
+            let pause = self.load.pause_ns(&spec);
+            slots.free.push(Reverse(closed.0 + pause));
         }
+        self.records.push(record);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use flate2::read::ZlibDecoder;
+use infermeter_core::plan::Plan;
 use std::collections::HashSet;
 use std::io::Read;
 
@@ -11,8 +12,12 @@ fn plan(change: impl FnOnce(&mut Plan)) -> Plan {
     plan
 }
 
+fn read(plan: &Plan) -> Result<Option<Kinds>, KindsError> {
+    Kinds::of(&Carried::of_plan(plan)?)
+}
+
 fn kinds(change: impl FnOnce(&mut Plan)) -> Kinds {
-    let kinds = Kinds::of_plan(&plan(change)).expect("kinds");
+    let kinds = read(&plan(change)).expect("kinds");
     kinds.expect("something is carried")
 }
 
@@ -32,7 +37,7 @@ fn names(content: &RequestContent) -> Vec<&str> {
 
 #[test]
 fn plans_without_kinds_carry_nothing() {
-    let nothing = Kinds::of_plan(&Plan::defaults()).expect("a plan");
+    let nothing = read(&Plan::defaults()).expect("a plan");
     assert!(nothing.is_none());
 }
 
@@ -139,7 +144,7 @@ fn a_png_is_well_formed_and_has_its_size() {
 
 #[track_caller]
 fn refused(change: impl FnOnce(&mut Plan), expect: &str) {
-    let error = Kinds::of_plan(&plan(change)).expect_err("must be refused");
+    let error = read(&plan(change)).expect_err("must be refused");
     let said = error.to_string();
     assert!(said.contains(expect), "{said}");
 }

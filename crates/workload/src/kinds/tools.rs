@@ -2,8 +2,7 @@
 //!
 //! Invariant: each definition is a function with a name; a choice names one of them.
 
-use super::{KindsError, json_file, member};
-use infermeter_core::plan::Plan;
+use super::{KindsError, ToolsAsked, json_file, member};
 use infermeter_core::request::BodyMember;
 use infermeter_core::text::{closest, inert};
 use serde_json::{Value, json};
@@ -29,13 +28,8 @@ const OBJECTS: [&str; 16] = [
 ];
 
 /// `tools`, and `tool_choice` where one is asked for.
-pub(super) fn members(plan: &Plan) -> Result<Vec<BodyMember>, KindsError> {
-    let Some(what) = &plan.tools else {
-        return match &plan.tool_choice {
-            Some(_) => Err(KindsError::ToolChoice("needs --tools".to_owned())),
-            None => Ok(Vec::new()),
-        };
-    };
+pub(super) fn members(asked: &ToolsAsked) -> Result<Vec<BodyMember>, KindsError> {
+    let what = &asked.what;
     let tools = match what.trim().parse::<usize>() {
         Ok(count @ 1..=MAX_TOOLS) => made(count),
         Ok(_) => {
@@ -45,7 +39,7 @@ pub(super) fn members(plan: &Plan) -> Result<Vec<BodyMember>, KindsError> {
         Err(_) => read(Path::new(what))?,
     };
     let mut members = vec![member("tools", &tools)];
-    if let Some(choice) = &plan.tool_choice {
+    if let Some(choice) = &asked.choice {
         members.push(member("tool_choice", &chosen(choice, &tools)?));
     }
     Ok(members)

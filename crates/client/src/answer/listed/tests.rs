@@ -1,6 +1,7 @@
 //! Lists of numbers as they arrive: what is counted, and what is refused.
 
 use super::*;
+use crate::answer::{KeepTexts, Room};
 use infermeter_core::plan::Endpoint;
 
 const TWO: Numbers = Numbers {
@@ -20,7 +21,7 @@ fn check(
     let dialect = Dialect::of(endpoint);
     for piece in [1, 7, usize::MAX] {
         let mut answer = Answer::default();
-        answer.reset((dialect, super::super::KeepTexts::No), 0, (0, 0));
+        answer.reset(dialect, KeepTexts::No, Room::default());
         answer.expect_numbers(asked);
         body.as_bytes()
             .chunks(piece)

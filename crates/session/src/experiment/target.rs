@@ -1,0 +1,196 @@
+//! Who answers.
+
+use crate::mock_settings::MockTarget;
+use crate::redact;
+use anyhow::{Context, Result, bail};
+use infermeter_core::declared::Declared;
+use infermeter_core::plan::{Balance, Plan, ServerMetrics};
+use infermeter_core::units::Span;
+use serde::{Serialize, Serializer};
+use std::path::PathBuf;
+
+/// Who answers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TargetSpec {
+    /// Where it is.
+    pub server: Server,
+    /// Whom to believe to be it.
+    pub trust: TrustSpec,
+    /// What is asked of it before the load.
+    pub probing: Probing,
+    /// Time for each answer to that; absent: by the request's own.
+    pub probe_timeout: Option<Span>,
+    /// What it says of itself during the load.
+    pub metrics: MetricsSpec,
+    /// What the user says of it.
+    pub declared: Declared,
+}
+
+/// A server by its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Server {
+    /// The embedded simulator, started for the occasion.
+    #[serde(serialize_with = "as_text")]
+    Simulator(MockTarget),
+    /// One that serves already, or several of a kind.
+    Served(Served),
+}
+
+/// Servers that serve already.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Served {
+    /// URL of the first.
+    #[serde(serialize_with = "redact::shown_url")]
+    pub first: String,
+    /// Those of the others.
+    #[serde(serialize_with = "redact::shown_urls")]
+    pub more: Vec<String>,
+    /// How the load is spread.
+    pub balance: Balance,
+    /// Proxy on the way.
+    #[serde(serialize_with = "redact::shown_some_url")]
+    pub proxy: Option<String>,
+}
+
+/// Whose certificates are believed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrustSpec {
+    /// Those of the platform's authorities.
+    Platform,
+    /// And those of a file's.
+    And(PathBuf),
+    /// Any.
+    Anyone,
+}
+
+/// What a target is asked before the load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Probing {
+    /// Nothing but the model's name, where that is not given.
+    Never,
+    /// Which fields it accepts.
+    Fields {
+        /// Whether it answers repeated prompts from a cache, too.
+        response_cache: bool,
+    },
+}
+
+/// Whether the server's own metrics are read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MetricsSpec {
+    /// No.
+    Off,
+    /// Where the server has a page beside its API.
+    Beside {
+        /// From one reading to the next.
+        interval: Span,
+    },
+    /// At a URL.
+    At {
+        /// Where.
+        #[serde(serialize_with = "redact::shown_url")]
+        url: String,
+        /// From one reading to the next.
+        interval: Span,
+    },
+}
+
+impl TargetSpec {
+    /// That of a plan.
+    ///
+    /// # Errors
+    /// For keys that exclude each other, and for a simulator that there is not.
+    pub fn of(plan: &Plan) -> Result<Self> {
+        let trust = match (&plan.tls_ca, plan.tls_insecure) {
+            (None, false) => TrustSpec::Platform,
+            (Some(file), false) => TrustSpec::And(file.clone()),
+            (None, true) => TrustSpec::Anyone,
+            (Some(_), true) => bail!("--tls-ca and --tls-insecure exclude each other: give one"),
+        };
+        let probing = match (plan.no_probe, plan.probe_response_cache) {
+            (false, response_cache) => Probing::Fields { response_cache },
+            (true, false) => Probing::Never,
+            (true, true) => bail!("--no-probe and --probe-response-cache exclude each other"),
+        };
+        let interval = plan.server_metrics_interval;
+        let metrics = match &plan.server_metrics {
+            ServerMetrics::Off => MetricsSpec::Off,
+            ServerMetrics::Auto => MetricsSpec::Beside { interval },
+            ServerMetrics::Url(url) => MetricsSpec::At {
+                url: url.clone(),
+                interval,
+            },
+        };
+        Ok(Self {
+            server: Server::of(plan)?,
+            trust,
+            probing,
+            probe_timeout: plan.probe_timeout,
+            metrics,
+            declared: Declared::of_plan(plan),
+        })
+    }
+}
+
+impl Server {
+    /// That of a plan.
+    ///
+    /// # Errors
+    /// For a simulator that there is not, and for one that does not stand alone.
+    pub fn of(plan: &Plan) -> Result<Self> {
+        let Some(mock) = plan.target.strip_prefix("mock:") else {
+            return Ok(Self::Served(Served {
+                first: plan.target.clone(),
+                more: plan.more_targets.clone(),
+                balance: plan.balance,
+                proxy: plan.proxy.clone(),
+            }));
+        };
+        let mock = MockTarget::parse(mock).context("target")?;
+        if !plan.more_targets.is_empty() {
+            bail!(STANDS_ALONE);
+        }
+        if plan.proxy.is_some() {
+            bail!(
+                "--proxy does not go with the embedded simulator: a `mock:` target is on this host"
+            );
+        }
+        Ok(Self::Simulator(mock))
+    }
+
+    /// How the load is spread over it.
+    pub fn balance(&self) -> Balance {
+        match self {
+            Self::Simulator(_) => Balance::default(),
+            Self::Served(served) => served.balance,
+        }
+    }
+
+    /// The proxy on the way to it.
+    pub fn proxy(&self) -> Option<&str> {
+        match self {
+            Self::Simulator(_) => None,
+            Self::Served(served) => served.proxy.as_deref(),
+        }
+    }
+}
+
+impl Served {
+    /// All URLs.
+    pub fn urls(&self) -> impl Iterator<Item = &str> {
+        let more = self.more.iter().map(String::as_str);
+        std::iter::once(self.first.as_str()).chain(more)
+    }
+}
+
+/// Why a simulator has no company.
+pub(crate) const STANDS_ALONE: &str = "target: a `mock:` target stands alone: each run starts one \
+    simulator; start several with `infermeter mock`, and give their URLs";
+
+fn as_text<S: Serializer>(mock: &MockTarget, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(mock)
+}
