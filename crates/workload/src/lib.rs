@@ -27,6 +27,7 @@ mod template;
 mod texts;
 mod tokenizer;
 mod trace;
+mod vocabulary;
 mod warm;
 mod words;
 mod workload;
