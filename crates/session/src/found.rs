@@ -576,7 +576,7 @@ pub fn template(plan: &Plan) -> Result<Option<BodyTemplate>> {
     let images = plan.images.is_some() || !plan.image.is_empty();
     if images && !template.has_messages() {
         bail!(
-            "--body-template {}: images come with {{{{messages}}}}, which does not stand in it",
+            "--body-template {}: images come with {{{{messages}}}}, which it does not have",
             path.display()
         );
     }

@@ -401,7 +401,7 @@ fn beginning(
     let shares = plan.prefix.as_ref().is_some_and(PrefixMode::shares);
     if shares && workload.has_blocks() {
         bail!(
-            "--prefix: the hash ids of the trace say what its prompts share: leave it away, or \
+            "--prefix: the hash ids of the trace say what its prompts share: leave it out, or \
              write bust or none"
         );
     }
@@ -482,7 +482,7 @@ fn timed_texts(
 ) -> Result<Drawn> {
     if plan.prefix.as_ref().is_some_and(PrefixMode::shares) {
         bail!(
-            "--prefix and --trace: texts share what they share in the file; leave --prefix away, or \
+            "--prefix and --trace: texts share what they share in the file; leave --prefix out, or \
              write bust or none"
         );
     }

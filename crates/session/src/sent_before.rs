@@ -41,7 +41,7 @@ pub fn finding(plan: &Plan, manifest: &RunManifest, directory: &Path) -> Option<
             "--salt {salt} and both seeds are those of {}.",
             inert(&earlier.display().to_string(), 300)
         ),
-        "Leave --salt away, or give another one, so that the prompts are new; or restart the server \
+        "Leave --salt out, or give another one, so that the prompts are new; or restart the server \
          between the runs.",
     ))
 }

@@ -188,7 +188,7 @@ fn probe_hint(error: &ProbeError, known: &Known<'_>) -> Option<String> {
     let of_template = known.plan.body_template.is_some();
     let hint = match error {
         ProbeError::NotAccepted { .. } => {
-            "does this server support it? Leave the flag away, or serve the model with the feature \
+            "does this server support it? Leave the flag out, or serve the model with the feature \
              turned on"
         }
         ProbeError::Failing { .. } => {
