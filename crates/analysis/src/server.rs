@@ -291,7 +291,7 @@ pub(crate) fn risen(
         .ok_or("no reading lies near an edge of the window")?;
     let between = &known[from..=to];
     if between.windows(2).any(|pair| pair[1].1 < pair[0].1) {
-        return Err("a counter went back inside the window: the server was started anew");
+        return Err("a counter went back inside the window: the server was restarted");
     }
     Ok(known[to].1 - known[from].1)
 }

@@ -46,7 +46,7 @@ pub struct Gathered {
 /// Reads what a path holds: a file, a run directory, or a directory of either.
 ///
 /// # Errors
-/// When a file cannot be read or is no result, or a directory holds none.
+/// When a file cannot be read or is not a result, or a directory holds none.
 pub(crate) fn gather(path: &Path, mapping: Option<&Mapping>) -> Result<Gathered> {
     let name = path.display().to_string();
     if !path.is_dir() {

@@ -303,7 +303,7 @@ mod tests {
             "--rate: `fast` is not a number"
         );
         assert_eq!(refused(&["--qps", "fast"]), "--qps: `fast` is not a number");
-        let expect = "--arrival: `poison` is none of poisson, constant, gamma, weibull; did you mean \
+        let expect = "--arrival: `poison` is not one of poisson, constant, gamma, weibull; did you mean \
                       `poisson`?";
         assert_eq!(refused(&["--arrival", "poison"]), expect);
         let text = refused(&["--model", ""]);

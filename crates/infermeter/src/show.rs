@@ -66,7 +66,7 @@ impl Shown {
             let near = closest(name, names.iter().copied());
             let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
             let all = names.join(", ");
-            format!("`{}` is none of {all}{near}", inert(name, 80))
+            format!("`{}` is not one of {all}{near}", inert(name, 80))
         })
     }
 
@@ -171,10 +171,10 @@ mod tests {
         assert_eq!(Shown::parse("markdown"), markdown);
         assert_eq!(Shown::parse("json"), Ok(Shown::Json));
         let near = Err(
-            "`markdwn` is none of terminal, markdown, json; did you mean `markdown`?".to_owned(),
+            "`markdwn` is not one of terminal, markdown, json; did you mean `markdown`?".to_owned(),
         );
         assert_eq!(Shown::parse("markdwn"), near);
-        let none = Err("`xml` is none of terminal, markdown, json".to_owned());
+        let none = Err("`xml` is not one of terminal, markdown, json".to_owned());
         assert_eq!(Shown::parse("xml"), none);
     }
 }

@@ -146,5 +146,5 @@ fn one_of(text: &str) -> Option<anyhow::Error> {
     let near = closest(name, known.iter().copied());
     let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
     let known = known.join(", ");
-    Some(anyhow!("`{}` is none of {known}{near}", shown(name)))
+    Some(anyhow!("`{}` is not one of {known}{near}", shown(name)))
 }

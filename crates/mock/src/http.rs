@@ -245,7 +245,7 @@ fn take_header(head: &mut Head, header: &httparse::Header<'_>) -> Result<(), Htt
         let length = text(header)?
             .trim()
             .parse()
-            .map_err(|_| malformed("content-length is no number"))?;
+            .map_err(|_| malformed("content-length is not a number"))?;
         if head.content_length.is_some_and(|before| before != length) {
             return Err(malformed("two content-lengths"));
         }
@@ -283,7 +283,7 @@ fn take_header(head: &mut Head, header: &httparse::Header<'_>) -> Result<(), Htt
 }
 
 fn text<'a>(header: &httparse::Header<'a>) -> Result<&'a str, HttpError> {
-    std::str::from_utf8(header.value).map_err(|_| malformed("a header value is no text"))
+    std::str::from_utf8(header.value).map_err(|_| malformed("a header value is not text"))
 }
 
 fn kept(header: &httparse::Header<'_>) -> Result<String, HttpError> {

@@ -125,7 +125,7 @@ pub enum SettingError {
         suggestion: Option<&'static str>,
     },
     /// A text without `=`.
-    #[error("`{0}` is no setting: write NAME=VALUE")]
+    #[error("`{0}` is not a setting: write NAME=VALUE")]
     NoValue(String),
     /// A value that does not fit.
     #[error("{name}: {problem}")]

@@ -101,7 +101,7 @@ impl Control {
         self.until_ns = after(limits.all);
     }
 
-    /// Further requests are a new run's, within limits that begin anew; what was asked stays in the log.
+    /// Further requests are a new run's, within limits that start over; what was asked stays in the log.
     pub fn begin_run(&mut self, run_id: &str, limits: Limits) {
         run_id.clone_into(&mut self.run_id);
         self.limit(limits);

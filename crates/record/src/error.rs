@@ -64,7 +64,7 @@ pub enum RecordError {
         newest: u64,
     },
     /// The file does not begin like a journal.
-    #[error("{} is not a journal of infermeter: its first bytes are others", .0.display())]
+    #[error("{} is not a journal of infermeter: its first bytes are different", .0.display())]
     NotAJournal(PathBuf),
     /// The journal has a writer at this moment.
     #[error(

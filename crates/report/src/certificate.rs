@@ -60,7 +60,7 @@ fn machine(machine: &Machine) -> String {
     let facts = [machine.cpu.clone(), cores, kernel];
     let facts: Vec<String> = facts.into_iter().flatten().collect();
     match facts.is_empty() {
-        true => "a machine that says nothing about itself".to_owned(),
+        true => "a machine that does not describe itself".to_owned(),
         false => facts.join(", "),
     }
 }

@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn accepted_lengths_say_what_they_rest_on() {
-        let why = Some("it was started anew".to_owned());
+        let why = Some("it was restarted".to_owned());
         let found = |source, length: Option<f64>| SpeculationSummary {
             not_available: why.clone().filter(|_| length.is_none()),
             source,
@@ -191,7 +191,7 @@ mod tests {
             (
                 ServerCounters,
                 None,
-                "accepted length not available: it was started anew",
+                "accepted length not available: it was restarted",
             ),
             (
                 ServerGauge,

@@ -43,9 +43,9 @@ pub(crate) fn key_file_readable(path: &Path) -> Option<Finding> {
     }
     let shown = infermeter_core::text::inert(&path.display().to_string(), 200);
     Some(raised::KEY_FILE_READABLE.found(
-        "Others than its owner can get at the file with the API key.",
+        "Users other than its owner can read the file with the API key.",
         format!("{shown} has mode {mode:04o}."),
-        format!("Take it from them: chmod 600 {shown}"),
+        format!("Restrict it: chmod 600 {shown}"),
     ))
 }
 

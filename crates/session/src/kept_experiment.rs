@@ -101,7 +101,7 @@ impl KeptExperiment {
         let read: Read<Value, Value> = Book::read(directory)?;
         let Asked::Runs { plan, requests } = read.header.asked else {
             bail!(
-                "{} holds a calibration: `infermeter calibrate --resume {0}` goes on with it",
+                "{} holds a calibration: `infermeter calibrate --resume {0}` continues it",
                 directory.display()
             );
         };
@@ -190,7 +190,7 @@ fn line_of(point: &RunPoint) -> EndedLine<&Coordinates, RunEntry> {
 pub(crate) fn same(directory: &Path, found: &Header, asked: &Header) -> Result<()> {
     if found.infermeter_version != asked.infermeter_version {
         bail!(
-            "{} was begun by infermeter {}: go on with that version, or begin anew with --out",
+            "{} was begun by infermeter {}: continue with that version, or start over with --out",
             directory.display(),
             inert(&found.infermeter_version, 40)
         );
@@ -200,12 +200,12 @@ pub(crate) fn same(directory: &Path, found: &Header, asked: &Header) -> Result<(
     }
     let differences = differences(&found.asked, &asked.asked);
     let named = match differences.is_empty() {
-        true => "its settings, or the files that it reads, were others".to_owned(),
+        true => "its settings, or the files that it reads, were different".to_owned(),
         false => differences[..differences.len().min(NAMED)].join("; "),
     };
     bail!(
-        "--resume: {} holds another experiment: {named}. Give the same flags as when it was begun, or \
-         begin anew with --out",
+        "--resume: {} holds a different experiment: {named}. Give the same flags as when it was begun, or \
+         start over with --out",
         directory.display()
     )
 }
@@ -318,7 +318,7 @@ impl Shelf<'_> {
 
 fn cut_off(path: &Path) -> String {
     format!(
-        "it was cut off: `infermeter report {}` shows what there is of it",
+        "it was cut off: `infermeter report {}` shows what is left of it",
         path.display()
     )
 }

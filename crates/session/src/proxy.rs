@@ -33,7 +33,7 @@ pub(crate) fn unused(
         "The environment names a proxy, and the load does not go through it.",
         format!("set: {}", named.join(", ")),
         "Give the proxy with --proxy where the load is to go through it; unset the variable, or name the \
-         host in NO_PROXY, where this is meant.",
+         host in NO_PROXY, if this is intended.",
     ))
 }
 

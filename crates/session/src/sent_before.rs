@@ -46,7 +46,7 @@ pub(crate) fn finding(
             "--salt {salt} and both seeds are those of {}.",
             inert(&earlier.display().to_string(), 300)
         ),
-        "Leave --salt away, or give another one, so that the prompts are new; or restart the server \
+        "Leave --salt out, or give another one, so that the prompts are new; or restart the server \
          between the runs.",
     ))
 }

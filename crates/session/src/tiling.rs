@@ -10,7 +10,7 @@ use infermeter_core::units::Span;
 /// rotation of warm-up, and whole rotations of both.
 ///
 /// # Errors
-/// When a given one is no whole number of rotations, with the numbers that would be.
+/// When a given one is not a whole number of rotations, with the numbers that would be.
 pub fn settle(plan: &mut Plan) -> Result<()> {
     let Some(PrefixMode::Tiling {
         contexts,
@@ -37,10 +37,10 @@ pub fn settle(plan: &mut Plan) -> Result<()> {
             plan.prefix.map(|mode| mode.to_string()).unwrap_or_default()
         ),
         (Some(given), Some(asked)) if given != asked => bail!(
-            "--requests {given}: the rotations of the tiling are {asked} requests; leave one away"
+            "--requests {given}: the rotations of the tiling are {asked} requests; leave one out"
         ),
         (Some(given), None) if given % contexts != 0 => bail!(
-            "--requests {given} is no whole number of rotations through {contexts} contexts: write \
+            "--requests {given} is not a whole number of rotations through {contexts} contexts: write \
              {}",
             around(given, contexts)
         ),

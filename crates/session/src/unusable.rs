@@ -189,7 +189,7 @@ fn probe_hint(error: &ProbeError, known: &Known<'_>) -> Option<String> {
     let of_template = known.form.body != BodySpec::Api;
     let hint = match error {
         ProbeError::NotAccepted { .. } => {
-            "does this server support it? Leave the flag away, or serve the model with the feature \
+            "does this server support it? Leave the flag out, or serve the model with the feature \
              turned on"
         }
         ProbeError::Failing { .. } => {

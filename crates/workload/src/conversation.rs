@@ -114,7 +114,7 @@ impl Conversation {
             | TraceFormat::Vllm
             | TraceFormat::Qwen
             | TraceFormat::Agentic
-            | TraceFormat::Workload => Err(format!("records of the format {format} are no texts")),
+            | TraceFormat::Workload => Err(format!("records of the format {format} are not texts")),
         }
     }
 

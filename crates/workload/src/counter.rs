@@ -3,7 +3,8 @@
 //! It does not run while anything is measured: the built-in vocabularies take some 0.4 s and 50 MB
 //! to load. Drop the counter when done.
 
-use crate::tokenizer::{BuiltIn, Tokenizer, TokenizerError, Vocabulary, encode};
+use crate::tokenizer::{Tokenizer, TokenizerError, Vocabulary, encode};
+use crate::vocabulary;
 use std::fmt;
 use std::sync::Arc;
 
@@ -21,18 +22,10 @@ impl TokenCounter {
     /// # Errors
     /// When a built-in vocabulary does not load.
     pub fn load(tokenizer: &Tokenizer) -> Result<Self, TokenizerError> {
-        let (name, loaded) = match &tokenizer.vocabulary {
-            Vocabulary::File(file) => return Ok(Self(Loaded::File(Arc::clone(file)))),
-            Vocabulary::BuiltIn(BuiltIn::O200k) => ("o200k", tiktoken_rs::o200k_base()),
-            Vocabulary::BuiltIn(BuiltIn::Cl100k) => ("cl100k", tiktoken_rs::cl100k_base()),
-        };
-        match loaded {
-            Ok(bpe) => Ok(Self(Loaded::BuiltIn(Box::new(bpe)))),
-            Err(e) => Err(TokenizerError::BuiltIn {
-                name,
-                message: e.to_string(),
-            }),
-        }
+        Ok(Self(match &tokenizer.vocabulary {
+            Vocabulary::File(file) => Loaded::File(Arc::clone(file)),
+            Vocabulary::BuiltIn(which) => Loaded::BuiltIn(Box::new(vocabulary::load(*which)?)),
+        }))
     }
 
     /// Number of tokens of `text`; 0 where a `tokenizer.json` cannot encode it.

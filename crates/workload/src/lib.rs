@@ -30,6 +30,7 @@ mod text_request;
 mod texts;
 mod tokenizer;
 mod trace;
+mod vocabulary;
 mod warm;
 mod words;
 mod workload;

@@ -122,7 +122,7 @@ fn numbers_broken(run: &Run, summary: &Summary) -> Option<Finding> {
                 count(n),
                 count(summary.tokens.completed)
             ),
-            "Ask the server directly, without proxies and gateways before it; what was lost is missing \
+            "Ask the server directly, without the proxies and gateways in front of it; what was lost is missing \
              from ITL, TPOT and the counts of chunks.",
         )
     })

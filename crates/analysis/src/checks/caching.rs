@@ -28,7 +28,7 @@ fn response_caching(_: &Run, summary: &Summary) -> Option<Finding> {
         None => " Without a stream a prefix cache cannot be told from a response cache.".to_owned(),
     };
     Some(RESPONSE_CACHING.found(
-        "The same prompt is answered faster the next time: the server, or something before it, caches \
+        "The same prompt is answered faster the next time: the server, or something in front of it, caches \
          responses.",
         format!(
             "Time of a repeated prompt over that of a fresh one: {}.{told_apart}",

@@ -101,7 +101,7 @@ fn single_use(_: &Run, summary: &Summary) -> Option<Finding> {
                 count(n),
                 count(threads.connections_opened)
             ),
-            "Nothing to do here. Where connecting is dear (TLS, a long way), put a proxy before the \
+            "Nothing to do here. Where connecting is expensive (TLS, a long way), put a proxy before the \
              server that keeps its clients' connections.",
         )
     })

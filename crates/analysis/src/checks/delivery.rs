@@ -162,7 +162,7 @@ fn cache_suspected(_: &Run, summary: &Summary) -> Option<Finding> {
             "p50 of TTFT {ttft:.3} ms, of TPOT {tpot:.3} ms, of the chunk gap {gap:.3} ms; usage says \
              nothing of cached tokens."
         ),
-        "Leave --salt away, so that each run has prompts of its own; turn caches off (prefix cache, \
+        "Leave --salt out, so that each run has prompts of its own; turn caches off (prefix cache, \
          response cache of a gateway), or restart the server, and measure again.",
     ))
 }

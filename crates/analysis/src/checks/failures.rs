@@ -77,7 +77,7 @@ fn advice(reason: Option<Reason>) -> &'static str {
             "The client's machine lacks something: raise `ulimit -n`, widen \
              net.ipv4.ip_local_port_range, or set --max-connections."
         }
-        _ => "Read the reasons; lower the load, or mend the request or the server, and run again.",
+        _ => "Read the reasons; lower the load, or fix the request or the server, and run again.",
     }
 }
 
@@ -151,7 +151,7 @@ fn bodies_without_end(_: &Run, summary: &Summary) -> Option<Finding> {
                 "{}; their connections were dropped 1 s after the end mark ([DONE]).",
                 counted(n, "answer")
             ),
-            "Have the server (or the proxy before it) end the body behind the stream: clients that wait \
+            "Have the server (or the proxy in front of it) end the body behind the stream: clients that wait \
              for that hang, and no connection is used again.",
         )
     })

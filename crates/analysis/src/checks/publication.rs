@@ -59,7 +59,7 @@ fn one_run(run: &Run, _: &Summary) -> Option<Finding> {
     let repeated = plan.repeat.is_some_and(|n| n > 1) || plan.until.is_some();
     (!repeated).then(|| {
         ONE_RUN_ONLY.found(
-            "One run says nothing of how much another one would differ.",
+            "One run does not show how much another would differ.",
             "Neither --repeat nor --until.",
             "Use --repeat 5.",
         )

@@ -39,7 +39,7 @@ fn recorder_error(run: &Run, summary: &Summary) -> Option<Finding> {
         .is_some_and(|p| p.scheduled == here);
     let (severity, message) = if health.unwritten.is_none() && all_here {
         let message =
-            "The record could not be written for a while. It was later: nothing is missing.";
+            "The record could not be written for a while, and was later: nothing is missing.";
         (Severity::Note, message)
     } else {
         let message = "The record could not be written completely: requests are missing from every \

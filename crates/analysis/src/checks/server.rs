@@ -26,14 +26,14 @@ fn littles_law(_: &Run, summary: &Summary) -> Option<Finding> {
     }
     let (message, advice) = if found.difference > 0.0 {
         (
-            "The server has more requests than this client sends: somebody else loads it.",
+            "The server has more requests than this client sends: someone else is loading it.",
             "Measure when the server has no other load. Requests that the client gave up may \
              still run there; several clients of one test are no fault, if their results are \
              read together.",
         )
     } else {
         (
-            "The server has fewer requests than this client waits for: they queue before it.",
+            "The server has fewer requests than this client waits for: they queue in front of it.",
             "Look for a proxy or a gateway that queues, and for the server's own front end at its \
              limit. If several replicas answer, name the page that counts them all \
              (--server-metrics URL), or leave it out (off).",

@@ -156,7 +156,7 @@ fn file_not_whole(run: &Run, _: &Summary) -> Option<Finding> {
         FILE_NOT_WHOLE.found(
             "Not everything that the file of requests says was sent.",
             format!("{}.", left_out.join("; ")),
-            "Nothing to do where that is meant; else change these rows, or the flags that leave them \
+            "Nothing to do if that is intended; else change these rows, or the flags that leave them \
              out.",
         )
     })

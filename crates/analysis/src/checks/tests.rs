@@ -520,7 +520,7 @@ fn counters_tell_what_usage_does_not() {
     };
     check(counted(0.0), &[]);
     check(counted(3_000.0), &["warning prefix-cache-hit"]);
-    // A server that was started anew in between says nothing.
+    // A server that was restarted in between says nothing.
     check(counted(-100.0), &[]);
     let shared = |run: &mut Run| {
         counted(3_000.0)(run);

@@ -265,18 +265,18 @@ fn template_planned(run: &Run) -> Option<i64> {
 
 fn template_mismatch(planned: i64, evidence: String) -> Finding {
     TEMPLATE_MISMATCH.found(
-        "The server counts other prompt tokens than the chat template given makes.",
+        "The server counts a different number of prompt tokens than the given chat template makes.",
         format!("By the template the difference should be {planned}. {evidence}"),
         "Give the template and the tokenizer that the server uses (--chat-template, --tokenizer), \
-         or leave --chat-template away.",
+         or leave --chat-template out.",
     )
 }
 
 fn prompt_disagreement(prompt: &PromptDifference, evidence: String) -> Finding {
     let message = if prompt.outliers > 0 {
-        "The server counts other prompt tokens than were asked for, by an amount that varies."
+        "The server counts a different number of prompt tokens than were asked for, by an amount that varies."
     } else {
-        "The server counts other prompt tokens than were asked for, by more than a template adds."
+        "The server counts a different number of prompt tokens than were asked for, by more than a template adds."
     };
     PROMPT_TOKENS_DISAGREE.found(
         message,

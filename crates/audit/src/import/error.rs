@@ -10,7 +10,7 @@ pub enum ImportError {
     #[error("the file is not text: give the JSON, CSV or log that the tool wrote")]
     NotText,
     /// A bare Parquet file.
-    #[error("a Parquet file alone is no result: give the run's directory, with its run.json")]
+    #[error("a Parquet file alone is not a result: give the run's directory, with its run.json")]
     Parquet,
     /// A `run.json`, `repeat.json` or `responses.jsonl` by itself.
     #[error("this is a part of an infermeter run: give its directory")]

@@ -53,7 +53,7 @@ pub enum MappingError {
     #[error("the mapping is not TOML: {0}")]
     NotToml(String),
     /// A key that names no fact.
-    #[error("the mapping's key `{0}` is no fact; see the page on audit for the list")]
+    #[error("the mapping's key `{0}` is not a fact; see the page on audit for the list")]
     UnknownKey(String),
     /// A value of the wrong kind.
     #[error("the mapping's `{key}` must be {expected}")]

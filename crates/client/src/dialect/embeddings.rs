@@ -1,8 +1,8 @@
 //! OpenAI's embeddings: texts in, a list of numbers for each out.
 
 use super::lists::Lists;
-use crate::lists::ListShape;
 use crate::encode::write::push_texts;
+use crate::lists::ListShape;
 use infermeter_core::plan::Endpoint;
 use infermeter_core::request::RequestContent;
 

@@ -5,9 +5,9 @@
 
 use super::Wire;
 use crate::answer::facts::EventFacts;
-use crate::lists::ListShape;
 use crate::features::Features;
 use crate::json::{Cursor, JsonError};
+use crate::lists::ListShape;
 use infermeter_core::plan::Endpoint;
 use infermeter_core::request::RequestContent;
 use std::fmt;

@@ -1,8 +1,8 @@
 //! Rerank as vLLM, Jina and llama-server serve it: a query and documents in, a score for each document out.
 
 use super::lists::Lists;
-use crate::lists::ListShape;
 use crate::encode::write::{push_text, push_texts};
+use crate::lists::ListShape;
 use infermeter_core::plan::Endpoint;
 use infermeter_core::request::RequestContent;
 

@@ -24,7 +24,7 @@ pub enum TargetError {
         "`{0}` is not a host name or address (IPv6 addresses stand in brackets: http://[::1]:8000)"
     )]
     Host(String),
-    /// The port is no number from 1 to 65535.
+    /// The port is not a number from 1 to 65535.
     #[error("`{0}` is not a port: write a number from 1 to 65535")]
     Port(String),
     /// There is a query or a fragment.
@@ -40,7 +40,7 @@ pub enum TargetError {
     )]
     Socket(String),
     /// The path is that of one endpoint.
-    #[error("give the server's base URL: leave `{0}` away")]
+    #[error("give the server's base URL: leave `{0}` out")]
     EndpointPath(&'static str),
 }
 

@@ -76,7 +76,7 @@ pub enum TemplateError {
     NoObject,
     /// A placeholder that means nothing.
     #[error(
-        "`{{{{{name}}}}}` is no placeholder{near}; known are prompt, messages, model, max_tokens, \
+        "`{{{{{name}}}}}` is not a placeholder{near}; known are prompt, messages, model, max_tokens, \
          stream, id"
     )]
     Unknown {
@@ -92,7 +92,7 @@ pub enum TemplateError {
     #[error("`{{{{` without `}}}}` in the text `{0}`")]
     Open(String),
     /// All requests would say the same.
-    #[error("neither {{{{prompt}}}} nor {{{{messages}}}} stands in it: nothing would be asked")]
+    #[error("it has neither {{{{prompt}}}} nor {{{{messages}}}}: nothing would be asked")]
     NoPrompt,
 }
 
@@ -106,7 +106,7 @@ impl BodyTemplate {
     /// Reads a template. Numbers and lists may stand without quotes: `{"n": {{max_tokens}}}`.
     ///
     /// # Errors
-    /// When it is no JSON object, names a placeholder that is none, or has no prompt.
+    /// When it is not a JSON object, names a placeholder that is none, or has no prompt.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         let value: Value = serde_json::from_str(&quoted(text)).map_err(|error| {
             let said = error.to_string();
@@ -358,7 +358,7 @@ mod tests {
         refused("[\"{{prompt}}\"]", "a JSON object is needed");
         refused(
             "{\"a\": \"{{promt}}\"}",
-            "`{{promt}}` is no placeholder; did you mean `prompt`?",
+            "`{{promt}}` is not a placeholder; did you mean `prompt`?",
         );
         refused("{\"a\": \"so: {{messages}}\"}", "`{{messages}}` is a list");
         refused("{\"a\": \"{{prompt\"}", "`{{` without `}}` in the text");

@@ -205,7 +205,7 @@ impl Pieces {
             b'-' => self.begin(byte, State::Number(Digits::Minus)),
             b'0' => self.begin(byte, State::Number(Digits::Zero)),
             b'1'..=b'9' => self.begin(byte, State::Number(Digits::Whole)),
-            // `NaN`, which Python writes for what is no number, is none of JSON's words.
+            // `NaN`, which Python writes for what is not a number, is none of JSON's words.
             b'a'..=b'z' | b'A'..=b'Z' => self.begin(byte, State::Word),
             _ => return Err("not a value"),
         }

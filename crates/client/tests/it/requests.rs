@@ -353,7 +353,7 @@ fn bad_targets_say_what_to_write() {
         ),
         (
             "http://h/v1/chat/completions",
-            "give the server's base URL: leave `/chat/completions` away",
+            "give the server's base URL: leave `/chat/completions` out",
         ),
     ] {
         let error = Target::parse(url).expect_err("no target").to_string();

@@ -109,7 +109,7 @@ pub enum SessionsError {
         source: SyntaxError,
     },
     /// An option is given twice.
-    #[error("{0} is given twice: leave one away")]
+    #[error("{0} is given twice: leave one out")]
     Twice(&'static str),
     /// An option needs another one.
     #[error("{0}")]

@@ -17,9 +17,9 @@ pub struct Until {
     pub relative: f64,
 }
 
-/// Why a text is no precision.
+/// Why a text is not a precision.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no precision: write METRIC.pNN+-X%, as in ttft.p99+-10%; {problem}")]
+#[error("`{text}` is not a precision: write METRIC.pNN+-X%, as in ttft.p99+-10%; {problem}")]
 pub struct UntilError {
     text: String,
     problem: String,

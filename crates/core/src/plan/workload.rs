@@ -446,7 +446,7 @@ fn rho<'a>(source: Source<'a>, part: &'a str, sides: &[Length]) -> Result<f64, S
             source.error(part, needed)
         })?;
     if sides.iter().any(|side| matches!(side, Length::Fixed(_))) {
-        let needed = "a fixed length has no correlation: leave rho away";
+        let needed = "a fixed length has no correlation: leave rho out";
         return Err(source.error(part, needed));
     }
     Ok(rho)

@@ -18,7 +18,7 @@ impl Refused {
     /// Something is wrong with the command line.
     pub(super) fn usage(wrong: &str) -> Self {
         Self {
-            text: format!("{wrong}; --help tells what there is"),
+            text: format!("{wrong}; see --help"),
             code: exit::USAGE,
         }
     }

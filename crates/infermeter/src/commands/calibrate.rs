@@ -111,7 +111,7 @@ fn climb(
         let _ = std::fs::remove_dir_all(&directory);
     } else if !args.quiet {
         output::note(&format!(
-            "`infermeter calibrate --resume {}` with the same flags goes on from here",
+            "`infermeter calibrate --resume {}` with the same flags continues from here",
             directory.display()
         ));
     }

@@ -62,7 +62,7 @@ pub fn run(plan: &Plan, load: Load, resume: Option<&Path>) -> Result<u8> {
 fn directory(plan: &Plan, resume: Option<&Path>) -> Result<PathBuf> {
     match (resume, &plan.out) {
         (Some(_), Some(_)) => {
-            bail!("--resume and --out exclude each other: it goes on where it was")
+            bail!("--resume and --out exclude each other: it continues in its own directory")
         }
         (Some(path), None) => Ok(path.to_owned()),
         (None, Some(path)) => Ok(path.clone()),

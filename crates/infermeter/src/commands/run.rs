@@ -41,7 +41,7 @@ pub fn run(given: &Given) -> Result<u8> {
     found::template(&experiment.requests)?;
     let repeated = plan.repeat.is_some() || plan.until.is_some();
     if args.resume.is_some() && !repeated {
-        bail!("--resume needs --repeat or --until: a single run has nothing to go on with");
+        bail!("--resume needs --repeat or --until: a single run has nothing to continue");
     }
     let load = Load::of(&experiment, plan.salt.unwrap_or(0))?;
     validate::lengths_used(&resolved, load.workload.trace_facts())?;

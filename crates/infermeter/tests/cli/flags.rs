@@ -120,13 +120,13 @@ fn the_schema_is_printed() {
     );
     assert!(schema["properties"]["rate"]["description"].is_string());
     infermeter("schema").fails(2, &["FILE"]);
-    infermeter("schema plam").fails(2, &["`plam` is none of plan; did you mean `plan`?"]);
+    infermeter("schema plam").fails(2, &["`plam` is not one of plan; did you mean `plan`?"]);
 }
 
 /// What is wrong is one line, whatever the parser of the command line adds to it.
 #[test]
 fn a_flag_without_its_value_is_refused_in_a_line() {
     let refused = infermeter("run http://h --rate-profile");
-    refused.fails(2, &["--rate-profile", "--help tells what there is"]);
+    refused.fails(2, &["--rate-profile", "see --help"]);
     assert_eq!(refused.err.trim_end().lines().count(), 1, "{refused:#?}");
 }

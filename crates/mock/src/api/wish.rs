@@ -112,7 +112,7 @@ fn choice(body: &Body<'_>) -> Result<Choice, Refusal> {
         Some("required") => Choice::Required,
         Some(other) => {
             return Err(Refusal::bad_request(format!(
-                "tool_choice: `{}` is none of none, auto, required, and no function",
+                "tool_choice: `{}` is not one of none, auto, required, and no function",
                 inert(other, 80)
             )));
         }

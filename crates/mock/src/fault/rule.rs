@@ -52,9 +52,9 @@ pub enum FaultRuleError {
     /// Its fault is none.
     #[error(transparent)]
     Fault(#[from] FaultError),
-    /// What stands behind the `@` is no condition.
+    /// What stands behind the `@` is not a condition.
     #[error(
-        "fault `{rule}`: `{when}` is no condition: write a probability (0.01 or 1%), every:N, \
+        "fault `{rule}`: `{when}` is not a condition: write a probability (0.01 or 1%), every:N, \
          nth:N, a time since the start (10s..20s, 10s..), or one of the former and a time \
          (1%,10s..20s)"
     )]

@@ -116,7 +116,7 @@ fn size_of_chunk(line: &[u8]) -> Result<usize, HttpError> {
     let digits = line.split(|b| *b == b';').next().unwrap_or_default();
     let text = std::str::from_utf8(digits.trim_ascii()).unwrap_or_default();
     if text.is_empty() || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Err(malformed("a chunk size is no number"));
+        return Err(malformed("a chunk size is not a number"));
     }
     usize::from_str_radix(text, 16).map_err(|_| HttpError::BodyTooLong)
 }

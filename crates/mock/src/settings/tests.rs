@@ -84,7 +84,7 @@ fn a_refusal_names_the_setting_and_what_to_do() {
             "unknown setting `max-nun-seqs`: did you mean `max-num-seqs`?",
         ),
         ("fixed", "zzz=3", "unknown setting `zzz`"),
-        ("fixed", "seed", "`seed` is no setting: write NAME=VALUE"),
+        ("fixed", "seed", "`seed` is not a setting: write NAME=VALUE"),
         (
             "fixed",
             "max-num-seqs=0",

@@ -99,8 +99,9 @@ fn line(
                 _ => return Err(format!("{text} is no text")),
             };
             let value = match text {
-                "messages" => serde_json::from_str(said)
-                    .map_err(|e| format!("{text} is no JSON text: {e}"))?,
+                "messages" => {
+                    serde_json::from_str(said).map_err(|e| format!("{text} is not JSON: {e}"))?
+                }
                 _ => Value::from(said.as_str()),
             };
             line.insert(text.to_owned(), value);
@@ -151,7 +152,7 @@ fn number(field: &Field, name: &str) -> Result<Option<u32>, String> {
     };
     found
         .map(Some)
-        .ok_or_else(|| format!("{name} is no whole number of tokens"))
+        .ok_or_else(|| format!("{name} is not a whole number of tokens"))
 }
 
 #[cfg(test)]
@@ -221,11 +222,11 @@ mod tests {
             ),
             (
                 vec![("messages", texts(&["{"]))],
-                "row 1: messages is no JSON text",
+                "row 1: messages is not JSON",
             ),
             (
                 vec![("prompt", texts(&["a"])), ("max_tokens", texts(&["b"]))],
-                "row 1: max_tokens is no whole number",
+                "row 1: max_tokens is not a whole number",
             ),
         ] {
             let error = converted(columns).expect_err(said);

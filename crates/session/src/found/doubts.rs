@@ -54,7 +54,7 @@ fn model_not_listed(asked: &str, list: &ModelList) -> Option<Finding> {
 
 fn tls_unverified() -> Finding {
     raised::TLS_UNVERIFIED.found(
-        "Nobody vouches for the server's identity: --tls-insecure.",
+        "The server's identity was not verified: --tls-insecure.",
         "The certificate was not verified.",
         "Give the server's certificate, or its authority's, with --tls-ca FILE.",
     )

@@ -54,7 +54,7 @@ pub fn template(requests: &RequestsSpec) -> Result<Option<BodyTemplate>> {
         .with_context(|| format!("--body-template {}", path.display()))?;
     if requests.carried.images.is_some() && !template.has_messages() {
         bail!(
-            "--body-template {}: images come with {{{{messages}}}}, which does not stand in it",
+            "--body-template {}: images come with {{{{messages}}}}, which it does not have",
             path.display()
         );
     }

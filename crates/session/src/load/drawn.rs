@@ -254,7 +254,7 @@ impl Recorded<'_> {
     fn texts(&self) -> Result<Drawn> {
         if self.experiment.requests.texts.shares() {
             bail!(
-                "--prefix and --trace: texts share what they share in the file; leave --prefix away, or \
+                "--prefix and --trace: texts share what they share in the file; leave --prefix out, or \
                  write bust or none"
             );
         }

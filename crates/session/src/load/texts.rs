@@ -40,7 +40,7 @@ fn beginning(requests: &RequestsSpec, workload: Workload) -> Result<(Workload, O
     let texts = &requests.texts;
     if texts.shares() && workload.has_blocks() {
         bail!(
-            "--prefix: the hash ids of the trace say what its prompts share: leave it away, or \
+            "--prefix: the hash ids of the trace say what its prompts share: leave it out, or \
              write bust or none"
         );
     }

@@ -18,8 +18,8 @@ pub enum FileError {
         /// What the system says.
         source: io::Error,
     },
-    /// It is no workload file.
-    #[error("{} is no workload file: {problem}", path.display())]
+    /// It is not a workload file.
+    #[error("{} is not a workload file: {problem}", path.display())]
     NotOne {
         /// The file.
         path: PathBuf,

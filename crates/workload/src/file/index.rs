@@ -50,7 +50,7 @@ impl WorkloadFile {
     /// Reads the file through: checks every request, and the hash.
     ///
     /// # Errors
-    /// With the line that is wrong, and when the file is no workload file, was cut off or changed.
+    /// With the line that is wrong, and when the file is not a workload file, was cut off or changed.
     pub fn open(path: &Path) -> Result<Self, FileError> {
         let file = Self::read(path)?;
         let (said, found) = (&file.0.header.sha256, &file.1);
@@ -147,7 +147,7 @@ fn begin(path: &Path) -> Result<(Header, Reader), FileError> {
         return Err(no("it is compressed: unpack it first".to_owned()));
     }
     let value: serde_json::Value = serde_json::from_slice(&line).map_err(|_| {
-        no("its first line is no JSON object; `infermeter workload convert` makes one of a trace or \
+        no("its first line is not a JSON object; `infermeter workload convert` makes one of a trace or \
             a dataset"
             .to_owned())
     })?;

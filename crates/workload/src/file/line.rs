@@ -168,7 +168,7 @@ impl<'a> FullLine<'a> {
 fn raw_members(members: &[BodyMember]) -> Result<BTreeMap<String, Box<RawValue>>, String> {
     let raw = |member: &BodyMember| {
         let value = RawValue::from_string(member.json.to_string());
-        let value = value.map_err(|e| format!("the member {} is no JSON: {e}", member.name))?;
+        let value = value.map_err(|e| format!("the member {} is not JSON: {e}", member.name))?;
         Ok((member.name.to_string(), value))
     };
     members.iter().map(raw).collect()

@@ -145,7 +145,7 @@ impl WorkloadWriter {
 /// Appends a request's line to `out`; `class` is the name of its class.
 ///
 /// # Errors
-/// When a member of its body is no JSON.
+/// When a member of its body is not JSON.
 pub fn encode_line(out: &mut Vec<u8>, request: &FileRequest, class: &str) -> Result<(), String> {
     let line = FullLine::of(request, class)?;
     serde_json::to_writer(&mut *out, &line).map_err(|e| e.to_string())?;

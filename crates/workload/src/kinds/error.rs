@@ -63,7 +63,7 @@ pub enum KindsError {
         flags: &'static str,
     },
     /// Too many combinations.
-    #[error("{0} classes, kinds and adapters together, more than 1,000: leave some of them away")]
+    #[error("{0} classes, kinds and adapters together, more than 1,000: leave some of them out")]
     TooManyClasses(usize),
 }
 

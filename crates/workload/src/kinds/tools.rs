@@ -98,6 +98,6 @@ fn chosen(choice: &str, tools: &Value) -> Result<Value, KindsError> {
     let near = near.map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
     let choice = inert(choice, 80);
     Err(KindsError::ToolChoice(format!(
-        "`{choice}` is none of auto, required, none, and no tool of --tools{near}"
+        "`{choice}` is not one of auto, required, none, and no tool of --tools{near}"
     )))
 }

@@ -115,7 +115,7 @@ pub enum TraceError {
         /// What speaks against the format's own unit.
         message: String,
     },
-    /// A line is no JSON object of the expected kind.
+    /// A line is not a JSON object of the expected kind.
     #[error("line {line}: {message}")]
     Json {
         /// The line.

@@ -450,7 +450,7 @@ fn parse<'r, T: Deserialize<'r>>(raw: &'r Raw) -> Result<T, TraceError> {
     serde_json::from_slice(&raw.bytes).map_err(|error| broken(raw, &error))
 }
 
-/// What is wrong with a record that is no JSON object of its format.
+/// What is wrong with a record that is not a JSON object of its format.
 fn broken(raw: &Raw, error: &serde_json::Error) -> TraceError {
     let line = raw.line;
     if std::str::from_utf8(&raw.bytes).is_err() {

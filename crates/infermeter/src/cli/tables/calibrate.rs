@@ -27,7 +27,7 @@ keys! {
             "Measured time of a rung"
             .absent("3s; 1500ms with --quick, 10s with --full").example("2s").least(1e8);
         repeat: u32 = 1, General, "N",
-            "Measure each rung so often and keep the one with the median error"
+            "Measure each rung this many times and keep the one with the median error"
             .example("3").least(1.0).most(99.0);
         threads: Option<u32> = None, General, "N",
             "Client threads"
@@ -39,7 +39,7 @@ keys! {
             "Busy-wait after each chunk: artificial client load that shows what kernel stamps buy"
             .example("10us");
         resume: Option<PathBuf> = None, General, "DIR",
-            "Go on with a ladder that was cut off, in the directory that it named; the other flags as \
+            "Continue a ladder that was cut off, in the directory that it named; the other flags as \
              before"
             .example("infermeter-calibrate-1");
         out: Option<PathBuf> = None, General, "FILE",

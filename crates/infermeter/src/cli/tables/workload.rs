@@ -38,7 +38,7 @@ keys! {
             "Requests of many clients instead of a file: the profile synthetic, or a file of clients"
             .example("synthetic");
         rate: Option<f64> = None, General, "R",
-            "With --clients: so many requests per second, all together"
+            "With --clients: requests per second, all clients together"
             .example("10").above(0.0).most(MAX_RATE).note("requests per second")
             .rules(WITH_CLIENTS);
         duration: Span = Span::seconds(3600), General, "TIME",
