@@ -13,13 +13,15 @@ pub mod checks;
 mod class_summary;
 mod client;
 mod context;
+mod curve;
 mod delivery;
 mod distribution;
 mod fairness;
 mod figure;
 mod fluidity;
 mod latency;
-mod limits;
+mod level;
+pub mod limits;
 mod load;
 mod modes;
 mod objective;
@@ -42,6 +44,7 @@ mod speculation;
 mod stability;
 mod steady;
 mod summary;
+mod sweep;
 mod throughput;
 mod token_figures;
 mod usage;
@@ -52,12 +55,19 @@ pub use checks::{declared, judge};
 pub use class_summary::ClassSummary;
 pub use client::{ClientSummary, Departure, ThreadTotals};
 pub use context::{Context, Known};
+pub use curve::{
+    FrontierPoint, Highest, Knee, LoadAnswer, ObjectiveHighest, Scalability, Wanted, answers,
+    each_objective, frontier, knee, out_of_order, scalability,
+};
 pub use delivery::BurstyDelivery;
 pub use distribution::{Distribution, Ecdf, Percentiles, Weight};
 pub use fairness::{Fairness, FairnessIndex};
 pub use figure::{Cell, CellGrade, CellMethod, Mean, Share};
 pub use fluidity::{DeadlinesMs, FluidityForm, FluiditySummary};
 pub use latency::{ByOrigin, LatencySummary};
+pub use level::{
+    Level, LevelObjective, LevelRun, MiddleAndTail, RunAnswer, decided, is_overloaded, run_answer,
+};
 pub use load::{Arrivals, LoadSummary, Realised};
 pub use objective::{Bound, Goodput, SloDoubt, SloFigure, SloLine, SloStatus};
 pub use percentile::Percentile;
@@ -76,6 +86,7 @@ pub use speculation::{ClassAcceptedLength, SpeculationSource, SpeculationSummary
 pub use stability::{KeepsUp, QueueSign, ResidenceSummary, StabilitySummary};
 pub use steady::{StartUp, Steadiness, SteadySeries, SteadySummary};
 pub use summary::{Summary, WarmupSummary, summarize, summarize_log};
+pub use sweep::{Best, Breaking, CurveAnswer, Recovery, Sustained, SweepAnswer};
 pub use throughput::{ItemRate, Rate, ThroughputSummary};
 pub use usage::UsageSummary;
 

@@ -15,7 +15,7 @@ pub(crate) const UNCERTAIN_CHUNKS: f64 = 0.05;
 pub(crate) const UNDELIVERED: f64 = 0.05;
 
 /// Share of the measured requests that failed.
-pub(crate) const FAILED: f64 = 0.10;
+pub const FAILED: f64 = 0.10;
 
 /// Share of the window for which the server could not be reached: invalid. The figures are then about
 /// another length and another load than those asked for.

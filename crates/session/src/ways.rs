@@ -213,7 +213,7 @@ impl Finder<'_> {
 }
 
 /// Whom the user believes to be the server.
-fn trust(spec: &TrustSpec) -> Trust<'_> {
+pub(crate) fn trust(spec: &TrustSpec) -> Trust<'_> {
     match spec {
         TrustSpec::Anyone => Trust::Anyone,
         TrustSpec::And(file) => Trust::And(file),
