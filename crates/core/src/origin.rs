@@ -2,7 +2,7 @@
 //!
 //! Does not say where a request's origin lies. Invariant: two origins never mix in one series.
 
-use crate::schedule::LoadModel;
+use crate::schedule::phase::LoadModel;
 use serde::{Deserialize, Serialize};
 
 /// What a latency is counted from. Two origins never mix in one series.

@@ -9,7 +9,7 @@ use std::ops::Range;
 mod closed;
 mod facts;
 mod open;
-mod phase;
+pub(crate) mod phase;
 mod slice;
 
 pub use closed::ClosedSchedule;

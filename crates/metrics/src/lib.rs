@@ -21,7 +21,7 @@ mod milliseconds;
 pub mod offered;
 pub mod origin;
 pub mod outcomes;
-pub mod own_question;
+mod own_question;
 pub mod population;
 pub mod positions;
 pub mod readings;

@@ -128,27 +128,26 @@ impl Estimate {
     /// `None` unless the value is positive and finite.
     #[must_use]
     pub fn plausible(&self, correlated: bool) -> Option<Plausible> {
-        let bounds = (self.interval.low, self.interval.high);
         let thin = correlated && self.grade != Grade::Full;
-        Plausible::of(self.value, bounds, thin)
+        Plausible::of(self.value, self.interval.low, self.interval.high, thin)
     }
 }
 
 impl Plausible {
-    /// The range around `value` from the `bounds` of its interval; `thin` where the series is
+    /// The range around `value` from the ends of its interval; `thin` where the series is
     /// correlated and has fewer than `FULL_TAIL` effective tail samples ([`Estimate::plausible`]).
     ///
     /// `None` unless the value is positive and finite.
     #[must_use]
-    pub fn of(value: f64, bounds: (Option<f64>, Option<f64>), thin: bool) -> Option<Self> {
+    pub fn of(value: f64, low: Option<f64>, high: Option<f64>, thin: bool) -> Option<Self> {
         if !(value > 0.0 && value.is_finite()) {
             return None;
         }
         let widening = if thin { THIN_WIDENING } else { 1.0 };
         let share = |bound: f64| (bound.max(0.0) / value).powf(widening) - 1.0;
         Some(Self {
-            lower: bounds.0.map(|low| -share(low)),
-            higher: bounds.1.filter(|h| h.is_finite()).map(share),
+            lower: low.map(|low| -share(low)),
+            higher: high.filter(|h| h.is_finite()).map(share),
         })
     }
 

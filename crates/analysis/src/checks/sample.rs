@@ -195,7 +195,7 @@ fn widest<'a>(metrics: impl Iterator<Item = (&'static str, &'a Distribution)>) -
         let (percentile, cell) = cells.find(|(p, c)| **p <= upto && c.value.is_some())?;
         // The full grade is that of a hundred effective tail samples.
         let thin = cell.grade != CellGrade::Full;
-        let range = Plausible::of(cell.value?, (cell.low, cell.high), thin)?;
+        let range = Plausible::of(cell.value?, cell.low, cell.high, thin)?;
         Some((range, name, percentile))
     };
     let width = |range: &Plausible| range.higher.unwrap_or(f64::INFINITY);

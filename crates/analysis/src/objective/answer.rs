@@ -229,7 +229,7 @@ fn settled(cell: &Cell, neighbours: Neighbours, limit: f64) -> Option<SloStatus>
         (Neighbours::Independent, _) | (Neighbours::Alike, CellGrade::Full) => bounds,
         (Neighbours::Alike, grade) => {
             let value = cell.order_statistic?;
-            let range = Plausible::of(value, bounds, true);
+            let range = Plausible::of(value, cell.low, cell.high, true);
             let (low, high) = range.map_or(bounds, |range| range.bounds(value));
             // Below ten effective tail samples a queue's worst episodes are not in the sample.
             (low, high.filter(|_| grade != CellGrade::Unsupported))
