@@ -15,11 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const REMAINING: &[(&str, usize)] = &[
     ("analysis", 4),
     ("audit", 4),
-    ("client", 9),
-    ("infermeter", 4),
     ("metrics", 14),
-    ("record", 2),
-    ("session", 5),
     ("workload", 12),
 ];
 

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use infermeter_core::clock::realtime_ns;
 use infermeter_core::plan::Plan;
 use infermeter_protocol::{Coordinates, Repeat, RunPoint, RunSeen, Together};
+use infermeter_report::Format;
 use infermeter_session::drive::{Driven, End, drive};
 use infermeter_session::kept_experiment::{self, KeptExperiment, Resumed};
 use infermeter_session::live::Live;
@@ -21,7 +22,7 @@ use std::slice;
 ///
 /// # Errors
 /// When a run cannot be started or its files cannot be written; the runs before it stay.
-pub fn run(plan: &Plan, load: Load, resume: Option<&Path>) -> Result<u8> {
+pub fn run(plan: &Plan, load: Load, resume: Option<&Path>, shown: Shown) -> Result<u8> {
     let protocol = Repeat::of(plan, load.expected_requests())?;
     let header = kept_experiment::header(plan, &load)?;
     let directory = directory(plan, resume)?;
@@ -47,7 +48,7 @@ pub fn run(plan: &Plan, load: Load, resume: Option<&Path>) -> Result<u8> {
     let driven = drive(&protocol, &mut bench, &mut book, points, &mut tell)?;
     drop(book);
     if !driven.points.is_empty() {
-        return finish(plan, &protocol, &directory, driven);
+        return finish(plan, &protocol, &directory, driven, shown);
     }
     if resume.is_none() {
         // Nothing was measured: an empty directory would only be in the way.
@@ -98,6 +99,7 @@ fn finish(
     protocol: &Repeat,
     directory: &Path,
     driven: Driven<Coordinates, RunSeen, Together>,
+    shown: Shown,
 ) -> Result<u8> {
     let Driven { points, end } = driven;
     let (together, failed) = match end {
@@ -119,18 +121,21 @@ fn finish(
     let path = directory.join("repeat.json");
     std::fs::write(&path, format!("{value:#}\n"))
         .with_context(|| format!("cannot write {}", path.display()))?;
-    let shown = Shown::json_if(plan.json);
-    if shown == Shown::Json {
-        output::json(&value);
-    } else if plan.quiet {
+    let terminal = shown == Shown::Document(Format::Terminal);
+    if terminal && plan.quiet {
         output::print(&format!("{}\n", together.verdict.as_str()));
     } else {
-        output::print("\n");
-        shown.print(|| runs.document(), || runs.json());
-        output::print("\n");
+        let space = |wanted: bool| {
+            if wanted {
+                output::print("\n")
+            }
+        };
+        space(terminal);
+        shown.print(|| runs.document(), || value);
+        space(terminal);
     }
     if shown != Shown::Json {
-        output::print(&format!("Records in {}\n", directory.display()));
+        shown.print_place(plan.quiet, &format!("Records in {}", directory.display()));
     }
     failed.unwrap_or_else(|| Ok(runs.code(plan.strict)))
 }

@@ -1,5 +1,5 @@
 //! `infermeter report DIR`: recompute and print everything from the record of a run, or from those of an
-//! experiment's runs.
+//! experiment's runs; of a calibration that was cut off, the rungs that are there.
 
 use crate::cli::tables::ReportArgs;
 use crate::show::{self, Shown};
@@ -10,6 +10,7 @@ use infermeter_core::plan::Deadlines;
 use infermeter_core::run::RunManifest;
 use infermeter_core::slo::Slo;
 use infermeter_record::write_manifest;
+use infermeter_session::calibrate::climb::{self, KeptLadder};
 use infermeter_session::kept::KeptRun;
 use infermeter_session::kept_experiment::{KeptExperiment, is_experiment};
 
@@ -20,7 +21,10 @@ use infermeter_session::kept_experiment::{KeptExperiment, is_experiment};
 pub fn report(args: &ReportArgs, shown: Shown) -> Result<u8> {
     let asked = Asked::of(args);
     match is_experiment(&args.run_dir) {
-        true => experiment(args, &asked, shown),
+        true => match climb::kept(&args.run_dir)? {
+            Some(ladder) => calibration(&ladder, shown),
+            None => experiment(args, &asked, shown),
+        },
         false => run(args, &asked, shown),
     }
 }
@@ -37,6 +41,20 @@ fn run(args: &ReportArgs, asked: &Asked, shown: Shown) -> Result<u8> {
     let document = || show::of_run(&judged, show::view(args.full));
     shown.print(document, || show::json_of_run(&judged));
     Ok(show::exit_code(&judged, args.strict))
+}
+
+/// The rungs that are there, and those that are missing.
+fn calibration(ladder: &KeptLadder, shown: Shown) -> Result<u8> {
+    let json = serde_json::to_value(ladder)?;
+    let document = || {
+        let stopped = ladder.stopped.as_deref();
+        infermeter_report::of_rungs(&ladder.rungs, &ladder.missing, stopped)
+    };
+    shown.print(document, || json);
+    Ok(match ladder.missing.is_empty() {
+        true => exit::OK,
+        false => exit::INTERRUPTED,
+    })
 }
 
 /// Every run that is there, what they say together, and what is missing.
