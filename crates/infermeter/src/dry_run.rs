@@ -3,7 +3,7 @@
 //! It sends nothing. Invariant: text and JSON show the same numbers, and what is estimated says so.
 
 use infermeter_core::number::{count, counted};
-use infermeter_core::plan::{History, Plan, RateProfile, Wait, Warmup};
+use infermeter_core::plan::{Balance, History, Plan, RateProfile, Wait, Warmup};
 use infermeter_core::run::LoadModel;
 use infermeter_core::schedule::Schedule;
 use infermeter_core::slo::{Figure, Latency, Statistic, parse_percentile};
@@ -12,6 +12,7 @@ use infermeter_report::number::{JOIN, figure, percent, significant, span};
 use infermeter_report::{Block, Cell, Column, Document, Entries, Section, Table, Tone};
 use infermeter_session::clients::Clients;
 use infermeter_session::load::Load;
+use infermeter_session::redact::redact_url;
 use infermeter_stats::INDICATIVE_TAIL;
 use infermeter_workload::TraceFacts;
 use serde::Serialize;
@@ -35,6 +36,9 @@ pub(crate) struct DryRun {
     /// Nothing was sent.
     dry_run: bool,
     target: String,
+    /// The others, over which the load is spread, too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    more_targets: Vec<String>,
     load_model: LoadModel,
     classes: Vec<String>,
     /// What the phases count: requests, or sessions of several.
@@ -117,7 +121,12 @@ impl DryRun {
         let measured = window.requests.filter(|_| sessions.is_none());
         Self {
             dry_run: true,
-            target: infermeter_session::redact::redact_url(&plan.target),
+            target: redact_url(&plan.target),
+            more_targets: plan
+                .more_targets
+                .iter()
+                .map(|url| redact_url(url))
+                .collect(),
             load_model: load.model(),
             classes: load.workload.classes().to_vec(),
             unit: match (sessions, load.model()) {
@@ -156,7 +165,7 @@ impl DryRun {
     pub fn document(&self, plan: &Plan) -> Document {
         let mut document = Document::titled("What this run would send");
         let mut entries = Entries::default();
-        entries.add("Target", self.target.clone());
+        self.targets(plan, &mut entries);
         entries.add(
             "Workload",
             format!(
@@ -188,6 +197,20 @@ impl DryRun {
         let nothing = Block::Text(Tone::Plain, "Nothing was sent.".to_owned());
         document.push(Section::new("").with(entries).with(nothing));
         document
+    }
+
+    /// Where the load goes.
+    fn targets(&self, plan: &Plan, entries: &mut Entries) {
+        if self.more_targets.is_empty() {
+            entries.add("Target", self.target.clone());
+            return;
+        }
+        let all = std::iter::once(&self.target).chain(&self.more_targets);
+        entries.all("Targets", all.cloned());
+        entries.more(match plan.balance {
+            Balance::RoundRobin => "requests go to one after the other",
+            Balance::LeastInFlight => "each request goes to the one with the fewest in flight",
+        });
     }
 
     /// What is sent in each phase, and in all.
@@ -287,6 +310,10 @@ fn several(plan: &Plan) -> String {
     let counts = plan.item_counts().zip(noun);
     counts.map_or_else(String::new, |(counts, noun)| {
         let items = counts.items;
+        let noun = match items {
+            1 => noun.trim_end_matches('s'),
+            _ => noun,
+        };
         let query = counts
             .query_tokens
             .map(|tokens| format!(" and a query of {tokens} tokens"));

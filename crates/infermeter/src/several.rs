@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use infermeter_core::clock::{monotonic_ns, realtime_ns};
 use infermeter_core::plan::Plan;
 use infermeter_protocol::{AnyOfRuns, Coordinates, Kept, OfRuns, ProtocolSpec, RunPoint, RunSeen};
-use infermeter_report::{Block, Document, Section, Tone, number};
+use infermeter_report::{Block, Document, Format, Section, Tone, number};
 use infermeter_session::book::AskedRuns;
 use infermeter_session::drive::{Bench, Driven, End, Order, drive};
 use infermeter_session::host::Host;
@@ -33,6 +33,8 @@ pub struct Several<'a> {
     pub resume: Option<&'a Path>,
     /// Done before each run.
     pub before: Option<Before<'a>>,
+    /// The form of the answer.
+    pub shown: Shown,
 }
 
 /// What is done before a run.
@@ -185,6 +187,7 @@ pub fn measure<P: OfRuns, R: Rendering<P>>(
         let place = Place {
             variants: &variants,
             directory: &directory,
+            shown: several.shown,
         };
         return finish(&place, protocol, rendering, driven);
     }
@@ -324,6 +327,7 @@ fn to_come(there: usize, ahead: usize) -> String {
 struct Place<'a> {
     variants: &'a [Plan],
     directory: &'a Path,
+    shown: Shown,
 }
 
 /// Writes the file of the answer, and prints it.
@@ -355,18 +359,23 @@ fn finish<P: OfRuns, R: Rendering<P>>(
     std::fs::write(&path, format!("{value:#}\n"))
         .with_context(|| format!("cannot write {}", path.display()))?;
     let plan = &place.variants[0];
-    let shown = Shown::json_if(plan.json);
-    if shown == Shown::Json {
-        output::json(&value);
-    } else if plan.quiet {
-        output::print(&format!("{}\n", rendering.word(&seen)));
-    } else {
-        output::print("\n");
-        shown.print(|| whole_document(rendering, &seen), || value);
-        output::print("\n");
+    let shown = place.shown;
+    match (shown, plan.quiet) {
+        (Shown::Document(Format::Terminal), true) => {
+            output::print(&format!("{}\n", rendering.word(&seen)));
+        }
+        (Shown::Document(Format::Terminal), false) => {
+            output::print("\n");
+            shown.print(|| whole_document(rendering, &seen), || value);
+            output::print("\n");
+        }
+        _ => shown.print(|| whole_document(rendering, &seen), || value),
     }
     if shown != Shown::Json {
-        output::print(&format!("Records in {}\n", place.directory.display()));
+        shown.print_place(
+            plan.quiet,
+            &format!("Records in {}", place.directory.display()),
+        );
     }
     failed.unwrap_or_else(|| Ok(rendering.code(&seen, plan.strict)))
 }

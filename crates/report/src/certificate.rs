@@ -14,22 +14,41 @@ use infermeter_core::record::StampSource;
 
 /// What is told of a certificate.
 pub fn of_certificate(certificate: &Certificate) -> Document {
-    let rungs = |ceilings: bool| -> Vec<&Rung> {
-        let all = certificate.rungs.iter();
-        all.filter(|r| r.kind.is_ceiling() == ceilings).collect()
-    };
-    let (loads, ceilings) = (rungs(false), rungs(true));
     let machine = machine(&certificate.machine);
     let mut document = Document::titled(format!("Calibration of this client on {machine}"));
     document.push(head(certificate));
+    push_rungs(&certificate.rungs, &mut document);
+    document.push(limits(&certificate.limits));
+    document
+}
+
+/// What is told of a calibration that has not ended: its rungs so far, those that are missing, and why.
+pub fn of_rungs(rungs: &[Rung], missing: &[String], stopped: Option<&str>) -> Document {
+    let mut document = Document::titled("A calibration that has not ended");
+    push_rungs(rungs, &mut document);
+    let mut entries = Entries::default();
+    entries.all("Missing", missing.iter().cloned());
+    entries.all("Stopped", stopped.map(str::to_owned).into_iter());
+    entries.add(
+        "To go on",
+        "`infermeter calibrate --resume DIR`, with the flags it was begun with",
+    );
+    document.push(Section::new("").with(entries));
+    document
+}
+
+fn push_rungs(rungs: &[Rung], document: &mut Document) {
+    let of = |ceilings: bool| -> Vec<&Rung> {
+        let all = rungs.iter();
+        all.filter(|r| r.kind.is_ceiling() == ceilings).collect()
+    };
+    let (loads, ceilings) = (of(false), of(true));
     for stamps in [StampSource::Kernel, StampSource::Program] {
         document.push(errors(&loads, stamps));
     }
     document.push(cost(&loads));
     document.push(not_usable(&loads));
     document.push(self::ceilings(&ceilings));
-    document.push(limits(&certificate.limits));
-    document
 }
 
 fn head(certificate: &Certificate) -> Section {

@@ -29,7 +29,7 @@ mod terminal;
 mod throughput;
 
 pub use audit::of_audit;
-pub use certificate::of_certificate;
+pub use certificate::{of_certificate, of_rungs};
 pub use document::{
     Align, Block, Cell, Column, Document, Entries, Entry, Found, Grade, Item, Judgement, Mark, Row,
     Section, Spark, Table, Tone,

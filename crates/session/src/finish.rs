@@ -103,7 +103,7 @@ fn judged<S: RecordSource<Error = RecordError>>(
 ///
 /// # Errors
 /// When it cannot be read.
-pub(crate) fn journal_records(directory: &Path) -> Result<Vec<RequestRecord>> {
+pub fn journal_records(directory: &Path) -> Result<Vec<RequestRecord>> {
     let mut reader = JournalReader::open(directory)?;
     let mut records = Vec::new();
     while let Some(batch) = reader.next_batch()? {

@@ -541,7 +541,7 @@ fn counters_before(page: &ServerFigures) -> Option<PrefixCountersOfRun> {
 }
 
 /// Which request fields are used, for the record.
-fn fields(probing: Probing, features: Features) -> RequestFields {
+pub(crate) fn fields(probing: Probing, features: Features) -> RequestFields {
     RequestFields {
         ignore_eos: Some(features.ignore_eos),
         include_usage: Some(features.include_usage),

@@ -19,7 +19,7 @@ pub mod drive;
 mod environment;
 pub mod experiment;
 pub mod failure;
-mod finish;
+pub mod finish;
 pub mod found;
 pub mod host;
 mod journal;

@@ -13,11 +13,11 @@ mod reader;
 use crate::begun::{Sides, manifest};
 use crate::environment::environment;
 use crate::experiment::{Experiment, Server};
+use crate::found;
 use crate::journal::Journal;
 use crate::live::session_rules;
 use crate::load::Load;
 use crate::measure::{Measure, Measured, Site};
-use crate::mock_settings::MockTarget;
 use crate::place::{Cores, Placement, Size};
 use crate::secrets::Secrets;
 use anyhow::{Context, Result, bail};
@@ -54,11 +54,12 @@ impl Measure for Virtual {
         let mut fleet = Fleet::new(params, config.replicas);
         let reader = Reader::new(experiment, &load, config.clone())?;
         let rules = session_rules(&experiment.requests.texts);
+        let fields = found::fields(experiment.target.probing, reader.features);
         let mut arrivals = Arrivals::of(&load, reader, rules.on_failure);
         let totals = run(&mut fleet, &mut arrivals, |_| {});
         let records = arrivals.take_records()?;
         let rest = arrivals.rest();
-        let begun = begun(experiment, &load, site, target, &config);
+        let begun = begun(experiment, &load, site, &config, fields);
         let manifest = RunManifest {
             window: arrivals.window(totals.end_ns),
             state: RunState::Finished,
@@ -84,22 +85,21 @@ fn begun(
     experiment: &Experiment,
     load: &Load,
     site: &Site,
-    target: &MockTarget,
     config: &Config,
+    fields: RequestFields,
 ) -> RunManifest {
-    let url = format!("mock:{target}");
+    let mock = match &experiment.target.server {
+        Server::Simulator(target) => Some(target.to_string()),
+        Server::Served(_) => None,
+    };
+    let url = format!("mock:{}", mock.as_deref().unwrap_or_default());
     let facts = TargetSide {
         url: Some(url.clone()),
         loopback: Some(true),
         same_host: Some(true),
-        mock: Some(target.to_string()),
+        mock,
         virtual_time: Some(true),
-        fields: Some(RequestFields {
-            ignore_eos: Some(true),
-            include_usage: Some(true),
-            continuous_usage: Some(true),
-            ..RequestFields::default()
-        }),
+        fields: Some(fields),
         ..TargetSide::default()
     };
     let nobody = Cores {
@@ -165,3 +165,6 @@ fn written(
         journal,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! `run --repeat` and `run --until`: several runs of one plan, in the directory of an experiment.
 
 use crate::several::{self, Several};
+use crate::show::Shown;
 use crate::together::Repeated;
 use anyhow::Result;
 use infermeter_core::plan::Plan;
@@ -12,7 +13,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// When a run cannot be started or its files cannot be written; the runs before it stay.
-pub fn run(plan: &Plan, load: Load, resume: Option<&Path>) -> Result<u8> {
+pub fn run(plan: &Plan, load: Load, resume: Option<&Path>, shown: Shown) -> Result<u8> {
     let requests = load.expected_requests();
     let protocol = Repeat::of(plan, requests)?;
     let several = Several {
@@ -20,6 +21,7 @@ pub fn run(plan: &Plan, load: Load, resume: Option<&Path>) -> Result<u8> {
         spec: ProtocolSpec::Repeat { requests },
         resume,
         before: None,
+        shown,
     };
     several::measure(several, &protocol, &Repeated)
 }

@@ -1,12 +1,12 @@
 //! `infermeter report DIR`: recompute and print everything from the record of a run, or from those of an
-//! experiment's runs.
+//! experiment's runs; of a calibration that was cut off, the rungs that are there.
 
 use crate::cli::tables::ReportArgs;
-use crate::output;
 use crate::several::{self, Reported};
 use crate::show::{self, Shown};
 use crate::sweep::Swept;
 use crate::together::Repeated;
+use crate::{exit, output};
 use anyhow::Result;
 use infermeter_core::plan::Deadlines;
 use infermeter_core::run::RunManifest;
@@ -14,6 +14,7 @@ use infermeter_core::slo::Slo;
 use infermeter_protocol::{ProtocolSpec, Repeat, Sweep};
 use infermeter_record::write_manifest;
 use infermeter_session::book::AskedRuns;
+use infermeter_session::calibrate::climb::{self, KeptLadder};
 use infermeter_session::kept::KeptRun;
 use infermeter_session::kept_experiment::{KeptExperiment, is_experiment};
 
@@ -24,7 +25,10 @@ use infermeter_session::kept_experiment::{KeptExperiment, is_experiment};
 pub(crate) fn report(args: &ReportArgs, shown: Shown) -> Result<u8> {
     let asked = Asked::of(args);
     match is_experiment(&args.run_dir) {
-        true => experiment(args, &asked, shown),
+        true => match climb::kept(&args.run_dir)? {
+            Some(ladder) => calibration(&ladder, shown),
+            None => experiment(args, &asked, shown),
+        },
         false => run(args, &asked, shown),
     }
 }
@@ -41,6 +45,20 @@ fn run(args: &ReportArgs, asked: &Asked, shown: Shown) -> Result<u8> {
     let document = || show::of_run(&judged, show::view(args.full));
     shown.print(document, || show::json_of_run(&judged));
     Ok(show::exit_code(&judged, args.strict))
+}
+
+/// The rungs that are there, and those that are missing.
+fn calibration(ladder: &KeptLadder, shown: Shown) -> Result<u8> {
+    let json = serde_json::to_value(ladder)?;
+    let document = || {
+        let stopped = ladder.stopped.as_deref();
+        infermeter_report::of_rungs(&ladder.rungs, &ladder.missing, stopped)
+    };
+    shown.print(document, || json);
+    Ok(match ladder.missing.is_empty() {
+        true => exit::OK,
+        false => exit::INTERRUPTED,
+    })
 }
 
 /// Every run that is there, what they say, and what is missing.

@@ -10,6 +10,7 @@ use anyhow::Result;
 use infermeter_core::plan::Plan;
 use infermeter_core::run::RunState;
 use infermeter_protocol::Once;
+use infermeter_report::Format;
 use infermeter_session::book::Book;
 use infermeter_session::drive::{End, drive};
 use infermeter_session::experiment::Experiment;
@@ -48,19 +49,20 @@ pub fn run(given: &Given) -> Result<u8> {
     let repeated = plan.repeat.is_some() || plan.until.is_some();
     let load = Load::of(&experiment, plan.salt.unwrap_or(0))?;
     validate::lengths_used(&resolved, load.workload.trace_facts())?;
+    let shown = args.format.unwrap_or(Shown::json_if(plan.json));
     if args.dry_run {
         let dry_run = DryRun::new(plan, &load);
-        Shown::json_if(plan.json).print(|| dry_run.document(plan), || dry_run.json());
+        shown.print(|| dry_run.document(plan), || dry_run.json());
         return Ok(exit::OK);
     }
     match repeated {
-        true => repeat::run(plan, load, args.resume.as_deref()),
-        false => once(plan, load),
+        true => repeat::run(plan, load, args.resume.as_deref(), shown),
+        false => once(plan, load, shown),
     }
 }
 
 /// Measures once, and shows it.
-fn once(plan: &Plan, load: Load) -> Result<u8> {
+fn once(plan: &Plan, load: Load, shown: Shown) -> Result<u8> {
     let host = several::host()?;
     let observer = Terminal::new(plan.quiet);
     let live = Live::new(&host, &observer).with_load(load);
@@ -72,19 +74,19 @@ fn once(plan: &Plan, load: Load) -> Result<u8> {
     let (Some(ended), Some(point)) = (runs.take_last(), driven.points.last()) else {
         return Ok(exit::INTERRUPTED);
     };
-    show(plan, &ended.judged);
+    show(plan, &ended.judged, shown);
     match ended.unwritten {
         Some(error) => Err(error),
         None => {
-            show_place(plan, point.seen.state, &point.seen.place.directory);
+            show_place(plan, point.seen.state, &point.seen.place.directory, shown);
             Ok(show::exit_code(&ended.judged, plan.strict))
         }
     }
 }
 
-fn show(plan: &Plan, judged: &Judged) {
-    let form = Shown::json_if(plan.json);
-    if plan.quiet && form != Shown::Json {
+fn show(plan: &Plan, judged: &Judged, shown: Shown) {
+    let terminal = shown == Shown::Document(Format::Terminal);
+    if plan.quiet && terminal {
         output::print(&format!("{}\n", judged.verdict.as_str()));
         for line in infermeter_report::not_met(&judged.summary) {
             output::note(&line);
@@ -92,18 +94,18 @@ fn show(plan: &Plan, judged: &Judged) {
         return;
     }
     let document = || show::of_run(judged, show::view(plan.full));
-    form.print(document, || show::json_of_run(judged));
-    if form != Shown::Json {
+    shown.print(document, || show::json_of_run(judged));
+    if terminal {
         output::print("\n");
     }
 }
 
-fn show_place(plan: &Plan, state: RunState, directory: &Path) {
+fn show_place(plan: &Plan, state: RunState, directory: &Path, shown: Shown) {
     let how = match (plan.quiet, state) {
         (true, _) => "",
         (false, RunState::Interrupted) => "Interrupted; record in ",
         (false, RunState::Running | RunState::Finished) => "Record in ",
     };
     let line = format!("{how}{}", directory.display());
-    Shown::json_if(plan.json).print_place(plan.quiet, &line);
+    shown.print_place(plan.quiet, &line);
 }

@@ -4,6 +4,7 @@ use crate::cli::Given;
 use crate::cli::tables::SweepArgs;
 use crate::layers::{self, Resolved};
 use crate::several::{self, Before, Several};
+use crate::show::Shown;
 use crate::sweep::Swept;
 use crate::{input, validate, values};
 use anyhow::{Context, Result, anyhow, bail};
@@ -53,6 +54,7 @@ pub fn sweep(given: &Given) -> Result<u8> {
         spec: ProtocolSpec::Sweep(kept_spec),
         resume: args.resume.as_deref(),
         before,
+        shown: Shown::json_if(plans[0].json),
     };
     several::measure(several, &protocol, &Swept)
 }

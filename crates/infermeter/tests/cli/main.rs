@@ -49,6 +49,7 @@ mod templates;
 mod timeouts;
 mod tls;
 mod trace;
+mod virtual_time;
 mod ways;
 mod workload;
 mod workload_file;

@@ -1,10 +1,17 @@
 //! The ways to servers: several addresses, sockets of this host, proxies.
 
-use crate::process::{LIGHT, Mock, Run, Scratch, everything_in, infermeter, light, mock, run_with};
+use crate::process::{
+    LIGHT, Mock, Run, Scratch, command, everything_in, infermeter, light, mock, ran, run_with,
+    words,
+};
 use infermeter_core::record::{Outcome, Reason, RequestRecord, StampSource};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
@@ -264,4 +271,43 @@ fn a_proxy_that_gives_no_way_fails_the_load() {
         assert!(known.contains(&error.reason), "{error:?}");
         assert!(error.text.contains("status 502"), "{error:?}");
     }
+}
+
+/// The binary as a user who owns nothing, where this process may become one; as it is where it is none already
+/// of those who may do everything.
+fn without_rights(arguments: &[String]) -> Option<Command> {
+    let is_root = fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
+    if !is_root {
+        return Some(command(arguments));
+    }
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(env!("CARGO_BIN_EXE_infermeter"));
+    let mut trial = Command::new("setpriv");
+    trial.args(command.get_args()).arg("--version");
+    let works = trial.output().is_ok_and(|output| output.status.success());
+    works.then(|| {
+        command.args(arguments);
+        command
+    })
+}
+
+#[test]
+fn a_socket_that_may_not_be_opened_says_so() {
+    let scratch = Scratch::new();
+    let socket = scratch.path("engine.sock");
+    let _listener = UnixListener::bind(&socket).expect("bound");
+    let open = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("changed");
+    };
+    open(socket.parent().expect("a folder"), 0o777);
+    open(&socket, 0o000);
+    let (target, out) = (socket.display(), scratch.path("run"));
+    let line = format!("run unix:{target} {LIGHT} --out {}", out.display());
+    let Some(command) = without_rights(&words(&line)) else {
+        // Nobody here is without rights.
+        return;
+    };
+    ran(command).fails(4, &["cannot be reached", "Permission denied"]);
 }

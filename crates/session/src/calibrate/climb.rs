@@ -13,6 +13,7 @@ use crate::receiving::Receiving;
 use crate::run_id::random_run_id;
 use anyhow::{Context, Result};
 use infermeter_core::certificate::{Rung, Spoiler};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -73,6 +74,35 @@ impl Climb {
                 .collect(),
         })
     }
+}
+
+/// A calibration as it is on disk.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct KeptLadder {
+    /// What has been measured, in order.
+    pub rungs: Vec<Rung>,
+    /// Names of the rungs that have not been.
+    pub missing: Vec<String>,
+    /// Why it did not go on, where it said so.
+    pub stopped: Option<String>,
+}
+
+/// The calibration in a directory; absent where the experiment there is of another kind.
+///
+/// # Errors
+/// Where there is no experiment, and where its files cannot be read.
+pub fn kept(directory: &Path) -> Result<Option<KeptLadder>> {
+    let Asked::Rungs { ladder } = Book::header(directory)?.asked else {
+        return Ok(None);
+    };
+    let read = Book::read::<RungAt, Rung>(directory)?;
+    let rungs: Vec<Rung> = read.ended.into_iter().map(|line| line.seen).collect();
+    let is_there = |name: &String| rungs.iter().any(|rung| rung.name == *name);
+    Ok(Some(KeptLadder {
+        missing: ladder.into_iter().filter(|name| !is_there(name)).collect(),
+        stopped: read.stopped.map(|stopped| stopped.why),
+        rungs,
+    }))
 }
 
 /// What a calibration is: its rungs, how they are measured, and the machine.

@@ -4,11 +4,11 @@
 //! Prompts are only made where they may share something: that takes most of the time of a virtual run.
 //! Invariant: both ways give the same prompt tokens for the same request.
 
-use crate::experiment::{Answers, Experiment, TextSource};
+use crate::experiment::{Answers, Experiment, Probing, TextSource};
 use crate::found::form;
 use crate::load::Load;
 use anyhow::{Context, Result, bail};
-use infermeter_client::encode::{Headers, RequestEncoder, RequestShape, Target};
+use infermeter_client::encode::{Features, Headers, RequestEncoder, RequestShape, Target};
 use infermeter_core::plan::PrefixMode;
 use infermeter_core::request::{RequestContent, RequestSpec};
 use infermeter_mock::engine::SequenceId;
@@ -24,6 +24,8 @@ pub(super) struct Reader<'a> {
     load: &'a Load,
     intake: Intake,
     encoder: RequestEncoder,
+    /// Fields of the requests.
+    pub features: Features,
     /// Tokens that a prompt has beside its own; absent: prompts are read one by one.
     added: Option<i64>,
 }
@@ -47,17 +49,20 @@ impl<'a> Reader<'a> {
                 "virtual time has no words: --sessions history=live needs those of a simulator that is started"
             );
         }
-        let reads = says_something(experiment, load) || config.ignore_eos != IgnoreEos::Honoured;
+        let honours = config.ignore_eos == IgnoreEos::Honoured;
         let model = config.model_name().to_owned();
         let intake = Intake::new(config, patience(experiment)).context("target")?;
+        let Writing { encoder, features } = Writing::of(experiment, &intake, model)?;
         let mut reader = Self {
-            encoder: encoder(experiment, &intake, model)?,
+            encoder,
+            features,
             experiment,
             load,
             intake,
             added: None,
         };
-        if !reads {
+        let has_own_end = !honours || !features.ignore_eos;
+        if !has_own_end && !says_something(experiment, load) {
             let spec = load.workload.spec(0);
             let body = reader.body(&spec)?;
             let tokens = reader.intake.measured(requests.form.endpoint, &body);
@@ -114,30 +119,45 @@ fn patience(experiment: &Experiment) -> Patience {
     }
 }
 
-/// Writes requests with the most telling fields that the simulator accepts, as a probe would find them.
-fn encoder(experiment: &Experiment, intake: &Intake, model: String) -> Result<RequestEncoder> {
-    let requests = &experiment.requests;
-    let target = Target::parse(NOWHERE).context("an address")?;
-    let template = form::template(requests)?;
-    let shape = RequestShape {
-        model,
-        ..form::shape(&requests.form, Headers::default(), template)?
-    };
-    let spec = RequestSpec::alone(0, 1, 1);
-    let content = RequestContent::plain(requests.form.endpoint.api().input, "Count.");
-    let tried = shape.dialect.rungs(shape.stream).into_iter();
-    let mut encoders = tried.map(|features| {
+/// Writes requests, with the fields that a probe would find.
+struct Writing {
+    encoder: RequestEncoder,
+    features: Features,
+}
+
+impl Writing {
+    fn of(experiment: &Experiment, intake: &Intake, model: String) -> Result<Self> {
+        let requests = &experiment.requests;
+        let target = Target::parse(NOWHERE).context("an address")?;
+        let template = form::template(requests)?;
         let shape = RequestShape {
-            features,
-            ..shape.clone()
+            model,
+            ..form::shape(&requests.form, Headers::default(), template)?
         };
-        RequestEncoder::new(&target, &shape)
-    });
-    let accepted = encoders.find(|encoder| {
-        let body = body_of(encoder, &spec, &content);
-        intake.measured(requests.form.endpoint, &body).is_some()
-    });
-    Ok(accepted.unwrap_or_else(|| RequestEncoder::new(&target, &shape)))
+        let with = |features| Self {
+            encoder: RequestEncoder::new(
+                &target,
+                &RequestShape {
+                    features,
+                    ..shape.clone()
+                },
+            ),
+            features,
+        };
+        let tried = match experiment.target.probing {
+            Probing::Never => Vec::new(),
+            Probing::Fields { .. } => shape.dialect.rungs(shape.stream),
+        };
+        let endpoint = requests.form.endpoint;
+        let spec = RequestSpec::alone(0, 1, 1);
+        let content = RequestContent::plain(endpoint.api().input, "Count.");
+        let is_accepted = |writing: &Self| {
+            let body = body_of(&writing.encoder, &spec, &content);
+            intake.measured(endpoint, &body).is_some()
+        };
+        let accepted = tried.into_iter().map(with).find(is_accepted);
+        Ok(accepted.unwrap_or_else(|| with(shape.features)))
+    }
 }
 
 /// The body of a request: what stands behind its head.

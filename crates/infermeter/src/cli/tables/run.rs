@@ -1,5 +1,8 @@
 //! Flags of `run` that are no keys of the plan.
 
+use crate::show::Shown;
+use infermeter_core::key::Rule;
+use infermeter_core::key::When::Given;
 use infermeter_core::keys;
 use std::path::PathBuf;
 
@@ -12,8 +15,12 @@ keys! {
         print_config: bool = false, General, "",
             "Print the resolved plan with the origin of each value, and stop";
         dry_run: bool = false, General, "",
-            "Say what would be sent in every phase, and stop; with --json as JSON"
+            "Say what would be sent in every phase, and stop; in the form of --format"
             .common();
+        format: Option<Shown> = None, General, "FORMAT",
+            "Print the result as terminal, markdown or json (as --json does)"
+            .absent("terminal").example("markdown")
+            .rules(&[Rule::excludes(&[Given("json")], "")]);
         resume: Option<PathBuf> = None, General, "DIR",
             "Continue the runs of --repeat or --until in this directory; it knows the other flags"
             .example("runs/repeated");

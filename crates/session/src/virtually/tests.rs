@@ -1,0 +1,217 @@
+//! Virtual runs of what goes wrong, of conversations and of shared beginnings.
+
+use super::*;
+use crate::run_id::RunIdentity;
+use infermeter_core::plan::Plan;
+use infermeter_core::record::{Outcome, Reason};
+use infermeter_record::JournalReader;
+use std::collections::BTreeMap;
+
+fn plan(change: impl FnOnce(&mut Plan)) -> Plan {
+    let mut plan = Plan {
+        target: "mock:fixed".to_owned(),
+        rate: Some(20.0),
+        requests: Some(40),
+        warmup: "0".parse().ok(),
+        workload: "fixed:40,6".parse().expect("a workload"),
+        salt: Some(7),
+        ..Plan::defaults()
+    };
+    change(&mut plan);
+    plan
+}
+
+fn measured(plan: Plan) -> anyhow::Result<Vec<RequestRecord>> {
+    let scratch = tempfile::tempdir()?;
+    let experiment = Experiment::of(&plan)?;
+    let site = Site {
+        identity: RunIdentity::fresh(plan.salt)?,
+        plan,
+        directory: scratch.path().to_owned(),
+    };
+    Virtual.measure(&experiment, &site)?;
+    let mut reader = JournalReader::open(scratch.path())?;
+    let mut records = Vec::new();
+    while let Some(batch) = reader.next_batch()? {
+        records.extend(batch);
+    }
+    Ok(records)
+}
+
+fn records(change: impl FnOnce(&mut Plan)) -> Vec<RequestRecord> {
+    measured(plan(change)).expect("a run")
+}
+
+/// How many ended in which way.
+fn ends(records: &[RequestRecord]) -> BTreeMap<&'static str, usize> {
+    let mut ends = BTreeMap::new();
+    for record in records {
+        let error = record.error.as_ref();
+        let end = error.map_or(record.outcome.as_str(), |error| error.reason.as_str());
+        *ends.entry(end).or_default() += 1;
+    }
+    ends
+}
+
+#[test]
+fn every_fault_has_its_outcome() {
+    let check = |fault: &str, outcome: Outcome, reason: Option<Reason>, tokens: u32| {
+        let found = records(|p| {
+            p.target = format!("mock:fixed?faults={fault}@nth:3");
+            p.timeout = "5s".parse().expect("a time");
+        });
+        let struck = found
+            .iter()
+            .find(|record| record.id == 2)
+            .expect("a record");
+        let chunks: u32 = struck.chunks.iter().map(|chunk| chunk.tokens).sum();
+        let why = struck.error.as_ref().map(|error| error.reason);
+        assert_eq!(
+            (struck.outcome, why, chunks),
+            (outcome, reason, tokens),
+            "{fault}"
+        );
+        let others = found.iter().filter(|record| record.id != 2);
+        assert!(
+            others
+                .clone()
+                .all(|record| record.outcome == Outcome::Completed),
+            "{fault}"
+        );
+    };
+    let failed = |fault, reason, tokens| check(fault, Outcome::Failed, Some(reason), tokens);
+    failed("status=503", Reason::HttpStatus, 0);
+    failed("html=502", Reason::HttpStatus, 0);
+    failed("empty", Reason::NoTokens, 0);
+    failed("disconnect-after=0", Reason::Disconnected, 0);
+    failed("disconnect-after=2", Reason::Truncated, 2);
+    failed("reset-after=2", Reason::Disconnected, 2);
+    failed("disconnect-at=1ms", Reason::Disconnected, 0);
+    failed("truncate-after=3", Reason::Truncated, 3);
+    failed("in-band-error-after=3", Reason::InBandError, 3);
+    let timed_out = Some(Reason::RequestTimeout);
+    check("stall-after=2", Outcome::TimedOut, timed_out, 2);
+    check("stall=2:3s", Outcome::Completed, None, 6);
+    check("hold-back=1s", Outcome::Completed, None, 6);
+    check("slow-head=1s", Outcome::Completed, None, 6);
+    check("content-filter=2", Outcome::Completed, None, 2);
+    check("early-stop=2", Outcome::Completed, None, 2);
+    check("extra-tokens=2", Outcome::Completed, None, 8);
+}
+
+#[test]
+fn silence_is_heard_where_it_lies() {
+    let gaps = |fault: &str| -> Vec<i64> {
+        let found = records(|p| p.target = format!("mock:fixed?faults={fault}@nth:3"));
+        let struck = found
+            .iter()
+            .find(|record| record.id == 2)
+            .expect("a record");
+        let pairs = struck.chunks.windows(2);
+        pairs
+            .map(|two| two[1].at.since(two[0].at) / 1_000_000_000)
+            .collect()
+    };
+    assert_eq!(gaps("stall=2:3s"), [0, 3, 0, 0, 0]);
+    assert_eq!(gaps("slow-head=2s"), [0, 0, 0, 0, 0]);
+}
+
+#[test]
+fn what_changes_bytes_alone_is_refused() {
+    let refused = |change: fn(&mut Plan), words: &str| {
+        let error = measured(plan(change)).expect_err(words);
+        let said = format!("{error:#}");
+        assert!(said.contains(words), "{said}");
+    };
+    refused(
+        |p| p.target = "mock:fixed?faults=byte-wise@1%".to_owned(),
+        "byte-wise",
+    );
+    refused(
+        |p| p.sessions = vec!["turns=2".to_owned(), "history=live".to_owned()],
+        "no words",
+    );
+    refused(
+        |p| p.endpoint = infermeter_core::plan::Endpoint::Embeddings,
+        "embeddings",
+    );
+    refused(|p| p.target = "http://host".to_owned(), "mock:PRESET");
+}
+
+#[test]
+fn turns_wait_for_the_answers_before_them() {
+    for change in [(|_| {}) as fn(&mut Plan), |p: &mut Plan| {
+        (p.rate, p.concurrency) = (None, Some(3))
+    }] {
+        let found = records(|p| {
+            p.requests = Some(12);
+            p.sessions = vec!["turns=3".to_owned(), "think=1s".to_owned()];
+            change(p);
+        });
+        let by_id: BTreeMap<u64, &RequestRecord> = found.iter().map(|r| (r.id, r)).collect();
+        let mut later = 0;
+        for record in &found {
+            let turn = record.turn.expect("a turn");
+            let Some(parent) = record.parent else {
+                assert_eq!(turn.number, 0);
+                continue;
+            };
+            later += 1;
+            let before = by_id[&parent];
+            assert_eq!(before.turn.map(|t| t.session), Some(turn.session));
+            let waited = record.intended.since(before.closed.expect("closed"));
+            assert_eq!(waited, 1_000_000_000);
+        }
+        assert!(later >= 12, "{later} later turns");
+        assert!(found.iter().all(|r| r.outcome == Outcome::Completed));
+    }
+}
+
+#[test]
+fn a_failed_turn_ends_its_session() {
+    let of = |rule: &str| {
+        ends(&records(|p| {
+            p.target = "mock:fixed?faults=status=500@nth:1".to_owned();
+            p.requests = Some(4);
+            p.sessions = vec!["turns=3".to_owned(), format!("on-failure={rule}")];
+        }))
+    };
+    let ended = of("end");
+    assert_eq!((ended["http_status"], ended["session_ended"]), (1, 2));
+    let went_on = of("continue");
+    assert_eq!(went_on.get("session_ended"), None);
+    assert_eq!(went_on["http_status"], 1);
+}
+
+#[test]
+fn shared_beginnings_are_found_in_the_cache() {
+    let cached = |prefix: &str| -> u32 {
+        let found = records(|p| {
+            p.target = "mock:llama-8b-h100".to_owned();
+            p.workload = "fixed:300,4".parse().expect("a workload");
+            p.prefix = prefix.parse().ok();
+        });
+        found.iter().filter_map(|record| record.cached_tokens).sum()
+    };
+    assert_eq!(cached("bust"), 0);
+    // All but the first find 200 tokens, in whole blocks of 16.
+    let shared = cached("shared:1/200");
+    assert!(shared >= 39 * 192, "{shared}");
+}
+
+#[test]
+fn later_turns_find_the_earlier_ones_in_the_cache() {
+    let found = records(|p| {
+        p.target = "mock:llama-8b-h100".to_owned();
+        p.requests = Some(4);
+        p.rate = Some(2.0);
+        p.workload = "fixed:100,20".parse().expect("a workload");
+        p.sessions = vec!["turns=3".to_owned()];
+    });
+    let later = found.iter().filter(|record| record.parent.is_some());
+    let cached: Vec<u32> = later.filter_map(|record| record.cached_tokens).collect();
+    assert!(
+        !cached.is_empty() && cached.iter().all(|n| *n >= 96),
+        "{cached:?}"
+    );
+}
