@@ -81,6 +81,11 @@ pub fn normal_two_sided(level: f64) -> f64 {
     Normal::standard().inverse_cdf(0.5 + 0.5 * level)
 }
 
+/// P(Z <= z) of the standard normal.
+pub(crate) fn normal_cdf(z: f64) -> f64 {
+    Normal::standard().cdf(z)
+}
+
 /// P(|Z| >= z) of the standard normal.
 pub(crate) fn normal_two_sided_p(z: f64) -> f64 {
     (2.0 * Normal::standard().sf(z.abs())).min(1.0)
