@@ -17,6 +17,7 @@ mod distribution;
 mod fairness;
 mod figure;
 mod fluidity;
+mod gate;
 mod latency;
 pub mod limits;
 mod load;
@@ -55,6 +56,9 @@ pub use distribution::{Distribution, Ecdf, Percentiles, Weight};
 pub use fairness::{Fairness, FairnessIndex};
 pub use figure::{Cell, CellGrade, CellMethod, Mean, Share};
 pub use fluidity::{DeadlinesMs, FluidityForm, FluiditySummary};
+pub use gate::{
+    GATE_ERROR, Gate, GateAnswer, GateDoubt, GateFigures, GateForm, GateLine, Unlike, unlike,
+};
 pub use latency::{ByOrigin, LatencySummary, speed_of};
 pub use load::{Arrivals, LoadSummary, Realised};
 pub use objective::{Bound, Goodput, SloDoubt, SloFigure, SloLine, SloStatus};

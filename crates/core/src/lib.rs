@@ -12,6 +12,7 @@ pub mod environment;
 pub mod finding;
 pub mod finish;
 pub mod gap;
+pub mod gate;
 pub mod key;
 pub mod number;
 pub mod oddity;
