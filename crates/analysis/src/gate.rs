@@ -13,10 +13,12 @@ mod unlike;
 pub use unlike::{Unlike, unlike};
 
 use crate::objective::SloFigure;
+use infermeter_core::finding::Verdict;
 use infermeter_core::gate::{FailIf, Threshold};
 use infermeter_core::text::Word;
 use infermeter_stats::{RankSum, clopper_pearson, holm, least_first, rank_sum, rank_sum_power};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// The chance that a gate fails where nothing changed, over all of its criteria of a change.
 pub const GATE_ERROR: f64 = 0.05;
@@ -117,6 +119,41 @@ pub struct Gate {
     pub answer: GateAnswer,
     /// Each of them.
     pub lines: Vec<GateLine>,
+}
+
+/// A gate with what its runs are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Gated {
+    /// The criteria, judged.
+    #[serde(flatten)]
+    pub gate: Gate,
+    /// What the sides differ in before any speed.
+    pub unlike: Vec<Unlike>,
+    /// How their workloads differ, in sentences; empty where they are the same.
+    pub other_workload: Vec<String>,
+    /// The baseline's runs.
+    pub baseline: Vec<GateRun>,
+    /// The candidate's.
+    pub candidate: Vec<GateRun>,
+}
+
+/// A run that took part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateRun {
+    /// Where it is.
+    pub directory: PathBuf,
+    /// Whether it can be trusted.
+    pub verdict: Verdict,
+}
+
+impl Gated {
+    /// The gravest verdict of all runs.
+    pub fn verdict(&self) -> Verdict {
+        let runs = self.baseline.iter().chain(&self.candidate);
+        runs.map(|run| run.verdict)
+            .max()
+            .unwrap_or(Verdict::Invalid)
+    }
 }
 
 /// The figures of one run, one for each criterion.

@@ -57,7 +57,8 @@ pub use fairness::{Fairness, FairnessIndex};
 pub use figure::{Cell, CellGrade, CellMethod, Mean, Share};
 pub use fluidity::{DeadlinesMs, FluidityForm, FluiditySummary};
 pub use gate::{
-    GATE_ERROR, Gate, GateAnswer, GateDoubt, GateFigures, GateForm, GateLine, Unlike, unlike,
+    GATE_ERROR, Gate, GateAnswer, GateDoubt, GateFigures, GateForm, GateLine, GateRun, Gated,
+    Unlike, unlike,
 };
 pub use latency::{ByOrigin, LatencySummary, speed_of};
 pub use load::{Arrivals, LoadSummary, Realised};

@@ -11,6 +11,7 @@ pub mod declared;
 pub mod environment;
 pub mod finding;
 pub mod finish;
+pub mod fuzzing;
 pub mod gap;
 pub mod gate;
 pub mod key;

@@ -7,7 +7,7 @@ use infermeter_session::failure::Cause;
 
 /// Everything went as asked.
 pub const OK: u8 = 0;
-/// An objective was missed.
+/// An objective was missed, or a gate fails.
 pub const MISSED: u8 = 1;
 /// The command line or a file is wrong.
 pub const USAGE: u8 = 2;
@@ -15,7 +15,7 @@ pub const USAGE: u8 = 2;
 pub const INVALID: u8 = 3;
 /// The target could not be reached, or every request failed.
 pub const TARGET: u8 = 4;
-/// An objective could not be decided for want of data.
+/// An objective could not be decided for want of data, or a gate is inconclusive.
 pub const UNDECIDED: u8 = 5;
 /// Stopped by a signal; the report is written.
 pub const INTERRUPTED: u8 = 130;

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod calibrate;
+pub mod gate;
 pub mod make;
 pub mod mock;
 mod repeat;
@@ -17,7 +18,7 @@ use anyhow::Result;
 use infermeter_core::key::Place;
 
 /// Every subcommand.
-pub const COMMANDS: [Subcommand; 7] = [
+pub const COMMANDS: [Subcommand; 8] = [
     Subcommand {
         name: "run",
         about: "Measure a server (or the embedded simulator: mock:PRESET)",
@@ -57,6 +58,20 @@ pub const COMMANDS: [Subcommand; 7] = [
         then: Then::Flags {
             keys: with_show::<tables::ReportArgs>,
             run: |given| report::report(&given.read()?, shown(given)?),
+        },
+    },
+    Subcommand {
+        name: "gate",
+        about: "Hold runs against a baseline: pass, fail or inconclusive",
+        notes: "Exit code 0 for pass, 1 for fail, 5 for inconclusive.",
+        examples: &[
+            "infermeter gate runs/new --baseline runs/old --fail-if 'ttft.p99>+5%' --fail-if \
+             'error_rate>1%'",
+            "infermeter gate runs/new --baseline baseline.txt --fail-if 'output_throughput<-3%' --json",
+        ],
+        then: Then::Flags {
+            keys: with_show::<tables::GateArgs>,
+            run: |given| gate::gate(&given.read()?, shown(given)?),
         },
     },
     Subcommand {
