@@ -19,6 +19,7 @@ mod distribution;
 mod fairness;
 mod figure;
 mod fluidity;
+mod gate;
 mod latency;
 mod level;
 pub mod limits;
@@ -64,6 +65,10 @@ pub use distribution::{Distribution, Ecdf, Percentiles, Weight};
 pub use fairness::{Fairness, FairnessIndex};
 pub use figure::{Cell, CellGrade, CellMethod, Mean, Share};
 pub use fluidity::{DeadlinesMs, FluidityForm, FluiditySummary};
+pub use gate::{
+    GATE_ERROR, Gate, GateAnswer, GateDoubt, GateFigures, GateForm, GateLine, GateRun, Gated,
+    Unlike, unlike,
+};
 pub use latency::{ByOrigin, LatencySummary};
 pub use level::{
     Level, LevelObjective, LevelRun, MiddleAndTail, RunAnswer, decided, is_overloaded, run_answer,

@@ -92,6 +92,9 @@ pub struct SloFigure {
     pub limit: f64,
     /// Which side of the limit is meant.
     pub bound: Bound,
+    /// Milliseconds taken off each value for each token of its prompt; absent where the limit does not grow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub less_per_input_token_ms: Option<f64>,
     /// Observations.
     pub n: usize,
     /// Independent observations of equal information; absent where that is not known.
@@ -148,3 +151,6 @@ pub struct Goodput {
     /// Those requests per second of the window; absent without a window.
     pub requests: Option<Rate>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ mod parse;
 mod show;
 
 pub use metric::{RateName, SloMetric, Statistic, parse_percentile};
-pub use parse::SloError;
+pub use parse::{Beginning, SloError};
 
 use crate::deadlines::Deadlines;
 use crate::origin::Origin;

@@ -7,7 +7,7 @@ use infermeter_session::failure::Cause;
 
 /// Everything went as asked.
 pub const OK: u8 = 0;
-/// An objective was missed.
+/// An objective was missed, or a gate fails.
 pub(crate) const MISSED: u8 = 1;
 /// The command line or a file is wrong.
 pub const USAGE: u8 = 2;
@@ -15,7 +15,7 @@ pub const USAGE: u8 = 2;
 pub(crate) const INVALID: u8 = 3;
 /// The target could not be reached, or every request failed.
 pub(crate) const TARGET: u8 = 4;
-/// An objective could not be decided for want of data.
+/// An objective could not be decided for want of data, or a gate is inconclusive.
 pub(crate) const UNDECIDED: u8 = 5;
 /// Stopped by a signal; the report is written.
 pub(crate) const INTERRUPTED: u8 = 130;

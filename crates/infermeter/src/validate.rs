@@ -10,7 +10,7 @@ use infermeter_core::key::{Asked, Keyed, broken};
 use infermeter_core::origin::Origin;
 use infermeter_core::plan::{Plan, PrefixMode, ServerMetrics, Wait};
 use infermeter_core::slo::{Figure, RateName, Slo, parse_percentile};
-use infermeter_core::text::inert;
+use infermeter_core::text::{closest, inert};
 use infermeter_session::experiment::{AnswerPlaces, Server};
 use infermeter_session::redact::redact_path;
 use infermeter_session::ways;
@@ -100,6 +100,26 @@ fn objective(plan: &Plan, slo: &Slo) -> Result<()> {
             "--slo {slo}: in a closed loop no send is intended at an instant of its own: leave \
              origin=intended out, or give --rate"
         );
+    }
+    Ok(())
+}
+
+/// The classes that objectives are about have to be the workload's.
+///
+/// # Errors
+/// Naming the objective, and the classes that there are.
+pub fn classes_asked(plan: &Plan, classes: &[String]) -> Result<()> {
+    for slo in &plan.slo {
+        let Some(class) = &slo.of.class else { continue };
+        if !classes.contains(class) {
+            let near = closest(class, classes.iter().map(String::as_str));
+            let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            bail!(
+                "--slo {slo}: the workload has no class `{}`: it has {}{near}",
+                inert(class, 80),
+                inert(&classes.join(", "), 200)
+            );
+        }
     }
     Ok(())
 }

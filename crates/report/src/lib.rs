@@ -13,6 +13,7 @@ mod client;
 mod document;
 mod format;
 mod full;
+mod gate;
 mod json;
 mod latency;
 mod markdown;
@@ -35,6 +36,7 @@ pub use document::{
     Section, Spark, Table, Tone,
 };
 pub use format::Format;
+pub use gate::{gate_lines, of_gate};
 pub use json::json;
 pub use objectives::not_met;
 pub use of_run::{View, of_run};

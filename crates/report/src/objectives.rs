@@ -90,6 +90,17 @@ fn figure(line: &SloLine) -> String {
     value + &within(line) + doubt
 }
 
+/// What is taken off each value; nothing where the limit does not grow with the prompt.
+fn less(line: &SloLine, behind: &str) -> String {
+    let less = line.measured.less_per_input_token_ms;
+    less.map_or_else(String::new, |ms| {
+        format!(
+            " (less {} per prompt token){behind}",
+            crate::number::time(ms)
+        )
+    })
+}
+
 /// What the requests one by one say; nothing where that is the figure itself.
 fn within(line: &SloLine) -> String {
     let Some(attainment) = line.attainment.filter(|_| line.metric != "attainment") else {
@@ -132,7 +143,7 @@ fn in_unit(value: f64, found: &SloFigure, metric: &str) -> String {
 /// A percentile of a latency.
 fn percentile(line: &SloLine, cell: &Cell) -> String {
     let undecided = line.status == SloStatus::Undecided;
-    let name = line.percentile.map_or_else(String::new, |p| p.to_string());
+    let name = line.percentile.map_or_else(String::new, |p| p.to_string()) + &less(line, "");
     let mut text = match cell.needed.filter(|_| undecided) {
         Some(needed) => format!(
             "undecided: {name} needs {} observations (have {}), {} holds the limit",

@@ -40,7 +40,7 @@ pub fn of_run(
     for section in classes(summary, view) {
         document.push(section);
     }
-    if view == View::Full || manifest.plan.strict {
+    if view == View::Full || manifest.plan.publication {
         document.push(run::context(summary));
     }
     if view == View::Full {

@@ -77,7 +77,7 @@ fn a_troubled_run() {
 fn what_nobody_stated_is_unknown() {
     let mut run = quiet();
     let plan = &mut run.manifest().plan;
-    plan.strict = true;
+    plan.publication = true;
     plan.hardware = Some("gpu=H100, count=8, storage=local NVMe".to_owned());
     plan.engine_info = Some("engine=vllm, flags=--max-num-seqs=256".to_owned());
     let text = render(&run.build(), 110);

@@ -138,7 +138,7 @@ fn runs_fit() {
         run.failed(i * 1_600, Reason::HttpStatus);
     }
     let plan = &mut run.manifest().plan;
-    plan.strict = true;
+    plan.publication = true;
     plan.target = format!(
         "http://a-very-long-name.of-a-server.example/{}",
         "x".repeat(70)

@@ -21,6 +21,7 @@ pub mod experiment;
 pub mod failure;
 pub mod finish;
 pub mod found;
+pub mod gate;
 pub mod host;
 mod journal;
 pub mod judged;

@@ -3,10 +3,9 @@
 //! Parametric: each point is drawn anew on the logarithmic scale with its own relative error. It knows no
 //! error of the curve's shape, so it says how steady the figure is and not whether it means anything.
 
-use crate::bootstrap::SplitMix;
 use crate::error::{StatsError, check_finite, check_level};
 use crate::interval::Interval;
-use statrs::distribution::{ContinuousCDF, Normal};
+use crate::random::SplitMix;
 
 /// Where fewer of the resamples have the figure, it has no interval.
 const HAVE_IT: f64 = 0.9;
@@ -37,9 +36,8 @@ pub fn bootstrap_curve(
     if resamples == 0 {
         return Err(StatsError::TooFew { needed: 1, have: 0 });
     }
-    let (normal, mut random) = (Normal::standard(), SplitMix(1));
-    let mut drawn =
-        |value: &f64, error: &f64| value * (error * normal.inverse_cdf(random.inside())).exp();
+    let mut random = SplitMix(1);
+    let mut drawn = |value: &f64, error: &f64| value * (error * random.normal()).exp();
     let mut found: Vec<f64> = (0..resamples)
         .filter_map(|_| {
             let points = curve.values.iter().zip(curve.errors);

@@ -73,7 +73,7 @@ fn doubled_ranks(differences: &[f64]) -> Vec<(bool, u64)> {
 }
 
 /// Probability of each sum of the doubled ranks that get the sign plus.
-fn null_distribution(ranks: impl Iterator<Item = u64>) -> Vec<f64> {
+pub(crate) fn null_distribution(ranks: impl Iterator<Item = u64>) -> Vec<f64> {
     let mut distribution = vec![1.0];
     for rank in ranks {
         let rank = rank as usize;

@@ -81,6 +81,11 @@ pub(crate) fn normal_two_sided(level: f64) -> f64 {
     Normal::standard().inverse_cdf(0.5 + 0.5 * level)
 }
 
+/// P(Z <= z) of the standard normal.
+pub(crate) fn normal_cdf(z: f64) -> f64 {
+    Normal::standard().cdf(z)
+}
+
 /// P(|Z| >= z) of the standard normal.
 pub(crate) fn normal_two_sided_p(z: f64) -> f64 {
     (2.0 * Normal::standard().sf(z.abs())).min(1.0)
@@ -97,4 +102,17 @@ pub fn student_two_sided(level: f64, df: f64) -> f64 {
     }
     let y = inverse_incomplete_beta(0.5, 0.5 * df, level);
     (df * y / (1.0 - y)).sqrt()
+}
+
+/// P(T >= t) of Student's t with `df > 0` degrees of freedom.
+pub(crate) fn student_one_sided_p(t: f64, df: f64) -> f64 {
+    let beyond = match df > NORMAL_FROM {
+        true => 0.5 * normal_two_sided_p(t),
+        // P(|T| >= t) is I_x(df/2, 1/2) at x = df / (df + t^2).
+        false => 0.5 * incomplete_beta(0.5 * df, 0.5, df / (df + t * t)),
+    };
+    match t >= 0.0 {
+        true => beyond,
+        false => 1.0 - beyond,
+    }
 }

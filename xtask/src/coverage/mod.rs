@@ -6,6 +6,7 @@
 mod clean;
 mod correlated;
 mod engine;
+mod gate;
 mod lockstep;
 mod means;
 mod one_run;
@@ -54,7 +55,7 @@ impl Scale {
 type Subject = fn(Scale, &mut Table) -> Result<()>;
 
 /// In the order of printing.
-const SUBJECTS: [(&str, Subject); 11] = [
+const SUBJECTS: [(&str, Subject); 12] = [
     ("percentile", percentile::run),
     ("one-run", one_run::run),
     ("repeated", repeated::run),
@@ -66,6 +67,7 @@ const SUBJECTS: [(&str, Subject); 11] = [
     ("planted", planted::run),
     ("steady", steady::run),
     ("stopping", stopping::run),
+    ("gate", gate::run),
 ];
 
 /// Runs what `arguments` name: `quick`, `full` (the default), or a subject, at full scale unless

@@ -23,7 +23,7 @@ const fn target(name: &'static str, run: fn(&[u8])) -> Target {
     }
 }
 
-pub(super) const TARGETS: [Target; 9] = [
+pub(super) const TARGETS: [Target; 10] = [
     target("http", infermeter_client::fuzzing::http),
     target("sse", infermeter_client::fuzzing::sse),
     target("answer", infermeter_client::fuzzing::answer),
@@ -35,6 +35,7 @@ pub(super) const TARGETS: [Target; 9] = [
         run: infermeter_workload::fuzzing::trace,
         more_seeds: Some("fuzz/seeds/trace-refused"),
     },
+    target("objective", infermeter_core::fuzzing::objective),
     target("journal", infermeter_record::fuzzing::journal),
     Target {
         name: "results",

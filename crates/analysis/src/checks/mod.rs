@@ -155,9 +155,10 @@ pub(crate) const CHECKS: &[&Check] = &[
     &client::BODIES_LATE,
     &client::WAITS_FOR_CONNECTION,
     &client::READS_WITHOUT_STAMP,
-    // Of publication scope: asked under `--strict` alone.
+    // Of publication scope: asked under `--publication` alone.
     &publication::WARMUP_BELOW_PUBLICATION,
     &publication::ONE_RUN_ONLY,
+    &publication::P99_BELOW_FULL_GRADE,
     &publication::SINGLE_LOAD_LEVEL,
     &publication::SINGLE_CONFIGURATION,
     &publication::SINGLE_DATASET,
@@ -177,13 +178,13 @@ pub fn declared() -> Vec<infermeter_core::finding::Check> {
 }
 
 /// Every finding about a run, the heaviest first: those made before and during it as they are,
-/// those of the checks, and for a strict plan those of publication scope.
+/// those of the checks, and of a run for publication those of that scope.
 pub fn judge(run: &Run, summary: &Summary) -> Vec<Finding> {
     let mut findings = run.manifest.run_findings.clone();
-    let strict = run.manifest.plan.strict;
+    let publication = run.manifest.plan.publication;
     let asked = CHECKS
         .iter()
-        .filter(|check| strict || check.scope != Scope::Publication);
+        .filter(|check| publication || check.scope != Scope::Publication);
     findings.extend(asked.filter_map(|check| (check.test)(run, summary)));
     findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
     findings
@@ -191,7 +192,7 @@ pub fn judge(run: &Run, summary: &Summary) -> Vec<Finding> {
 
 /// A note about a run, a warning about one to be published.
 fn by_scope(run: &Run) -> Severity {
-    if run.manifest.plan.strict {
+    if run.manifest.plan.publication {
         Severity::Warning
     } else {
         Severity::Note

@@ -1,11 +1,13 @@
-//! What a result to be published needs beyond a sound measurement: asked under `--strict` alone.
+//! What a result to be published needs beyond a sound measurement: asked under `--publication` alone.
 //!
 //! Invariant: nothing here says that a figure is wrong; it says what a reader cannot know of it.
 
 use super::Check;
 use super::counted;
 use crate::context::UNKNOWN;
+use crate::figure::CellGrade;
 use crate::limits::{PUBLICATION_WARMUP_REQUESTS, PUBLICATION_WARMUP_S};
+use crate::percentile::Percentile;
 use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::declared::{Declared, Subject};
@@ -13,6 +15,7 @@ use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 use infermeter_core::plan::{ArrivalKind, WorkloadKind};
 use infermeter_core::run::LoadModel;
 use infermeter_core::schedule::Phase;
+use infermeter_core::slo::SloMetric;
 
 /// A warm-up below what published figures need. None at all is a finding of its own.
 pub const WARMUP_BELOW_PUBLICATION: Check = Check {
@@ -62,6 +65,34 @@ fn one_run(run: &Run, _: &Summary) -> Option<Finding> {
             "One run does not show how much another would differ.",
             "Neither --repeat nor --until.",
             "Use --repeat 5.",
+        )
+    })
+}
+
+/// A p99 that readers will compare to the last digit.
+pub(super) const P99_BELOW_FULL_GRADE: Check = Check {
+    code: "p99-below-full-grade",
+    scope: Scope::Publication,
+    dimension: Dimension::MetricDesign,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: p99,
+};
+
+fn p99(_: &Run, summary: &Summary) -> Option<Finding> {
+    let p99 = Percentile::new(99.0)?;
+    let metrics = SloMetric::NAMES.into_iter();
+    let thin = metrics.filter_map(|(name, metric)| {
+        let distribution = summary.distribution(metric)?;
+        let cell = distribution.cell(p99)?;
+        (cell.grade == CellGrade::Indicative).then(|| format!("{name} ({} values)", cell.n))
+    });
+    let thin: Vec<String> = thin.collect();
+    (!thin.is_empty()).then(|| {
+        P99_BELOW_FULL_GRADE.found(
+            "A p99 rests on fewer than 100 effective tail samples: another run's may lie far from it.",
+            format!("Indicative: {}.", thin.join(", ")),
+            "Measure about ten times as many requests (--duration or --requests), or publish p90.",
         )
     })
 }
@@ -281,7 +312,7 @@ mod tests {
     use infermeter_core::run::LoadModel;
     use infermeter_metrics::fixture::{Run, ms};
 
-    /// Strict, and with nothing to say against it.
+    /// For publication, and with nothing to say against it but that it is short.
     fn published() -> Run {
         let mut run = Run::steady(1_300, 20.0, 12);
         for (i, record) in run.records().iter_mut().enumerate() {
@@ -289,7 +320,7 @@ mod tests {
             record.prompt_tokens = Some(record.requested_prompt_tokens);
         }
         let plan = &mut run.manifest().plan;
-        plan.strict = true;
+        plan.publication = true;
         plan.repeat = Some(5);
         plan.rate_profile = "ramp:20..20/65s".parse().ok();
         plan.workload = "mix:chat=1,summarization=1".parse().expect("a mixture");
@@ -316,12 +347,13 @@ mod tests {
         change(&mut run);
         let (run, summary) = summarize_log(&run.build());
         let mut codes: Vec<String> = judge(&run, &summary).into_iter().map(|f| f.code).collect();
-        codes.retain(|c| c != "percentile-needs-more");
+        let short = ["percentile-needs-more", "p99-below-full-grade"];
+        codes.retain(|c| !short.contains(&c.as_str()));
         assert_eq!(codes, expect);
     }
 
     #[test]
-    fn each_is_found_alone_and_under_strict_only() {
+    fn each_is_found_alone_and_for_publication_only() {
         check(|_| {}, &[]);
         check(
             |run| run.records().retain(|r| r.intended.0 > ms(10_000)),
@@ -394,12 +426,21 @@ mod tests {
         check(
             |run| {
                 let plan = &mut run.manifest().plan;
-                plan.strict = false;
+                plan.publication = false;
                 plan.repeat = None;
                 plan.hardware = None;
                 plan.engine = None;
             },
             &[],
         );
+    }
+
+    #[test]
+    fn an_indicative_p99_is_named() {
+        let (run, summary) = summarize_log(&published().build());
+        let findings = judge(&run, &summary);
+        let found = findings.iter().find(|f| f.code == "p99-below-full-grade");
+        let evidence = &found.expect("1,300 requests").evidence;
+        assert!(evidence.contains("ttft (1300 values)"), "{evidence}");
     }
 }

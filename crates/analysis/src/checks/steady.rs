@@ -99,7 +99,7 @@ pub(super) const STABILITY_UNDECIDED: Check = Check {
 
 fn stability_undecided(run: &Run, summary: &Summary) -> Option<Finding> {
     let found = summary.load.as_ref()?.stability.as_ref()?;
-    let strict = run.manifest.plan.strict;
+    let publication = run.manifest.plan.publication;
     let full = found.emptied == Some(false);
     let message = if full {
         "It cannot be told whether the server keeps up: the queue was never seen empty in the last \
@@ -107,7 +107,7 @@ fn stability_undecided(run: &Run, summary: &Summary) -> Option<Finding> {
     } else {
         "It cannot be told whether the server keeps up: nothing shows when its queue was empty."
     };
-    (found.answer == KeepsUp::Undecided && (full || strict)).then(|| {
+    (found.answer == KeepsUp::Undecided && (full || publication)).then(|| {
         STABILITY_UNDECIDED.weighing(
             by_scope(run),
             message,

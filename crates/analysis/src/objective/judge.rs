@@ -74,6 +74,7 @@ impl Judge<'_> {
                 high: answer.high,
                 limit: limit_of(slo),
                 bound: bound_of(&slo.of.figure),
+                less_per_input_token_ms: grows_by(slo),
                 n: answer.n,
                 effective_n: answer.effective_n,
                 infinite: answer.infinite,
@@ -408,6 +409,14 @@ fn limit_of(slo: &Slo) -> f64 {
         Limit::Time(most) => to_ms(most.base.ns()),
         Limit::Share(share) => share.share(),
         Limit::PerSecond(rate) => rate,
+    }
+}
+
+/// What a limit grows by for each token of the prompt, milliseconds.
+fn grows_by(slo: &Slo) -> Option<f64> {
+    match slo.limit {
+        Limit::Time(most) => Some(to_ms(most.per_input_token.ns())).filter(|ms| *ms > 0.0),
+        Limit::Share(_) | Limit::PerSecond(_) => None,
     }
 }
 

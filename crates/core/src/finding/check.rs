@@ -64,7 +64,7 @@ pub enum Weight {
     Tiered,
     /// A warning beyond the limit, else a note.
     NoteUpToLimit,
-    /// A note, and a warning about a run that is for publication (`--strict`).
+    /// A note, and a warning about a run that is for publication (`--publication`).
     ByScope,
     /// What was found decides; this is the most.
     UpTo(Severity),

@@ -351,10 +351,11 @@ keys! {
             .more("`repeat` is the most runs, 12 without it.")
             .example("ttft.p99+-10%").places(&[Place::Run]);
         slo: Vec<Slo> = Vec::new(), Result, "SLO",
-            "Objective, as in 'ttft.p99<500ms'"
+            "Objective, as in 'ttft.p99<500ms' or 'attainment(ttft<500ms, tpot<50ms)>=99%'"
+            .more("See [objectives](objectives.md).")
             .common().example("ttft.p99<500ms")
             .foreign(&[foreign(&["goodput", "slos", "goodput-slo", "sla", "constraints", "threshold"],
-                "an objective names a percentile: --slo 'ttft.p99<500ms'; goodput follows from it")]);
+                "an objective is a measure and a limit: --slo 'ttft.p99<500ms'; goodput follows from it")]);
         percentile: Vec<String> = Vec::new(), Result, "P",
             "Further percentile, as in p75"
             .example("p75")
@@ -483,8 +484,11 @@ keys! {
         full: bool = false, Result, "",
             "Print every figure of every metric below the summary";
         strict: bool = false, Result, "",
-            "Exit 3 for Questionable, too, and ask what a publication needs"
-            .more("See [publication](findings.md#publication).");
+            "Exit 3 for Questionable, too";
+        publication: bool = false, Result, "",
+            "Ask what a result to be published needs beyond a sound measurement"
+            .more("See [publication](findings.md#publication). With `strict` the command ends with 3 where \
+                   something of it is missing.");
         no_probe: bool = false, Requests, "",
             "Send no feature probes before the run, and send the load whatever the server would say to \
              them"

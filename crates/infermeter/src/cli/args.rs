@@ -8,8 +8,8 @@ use clap::{Arg, ArgAction, Command};
 use infermeter_core::key::{Form, Key, ValueKind};
 
 /// Exit codes, below the help of the program.
-const EXIT_CODES: &str = "Exit codes: 0 ok, 1 objective missed, 2 usage, 3 measurement invalid, \
-    4 target unreachable or all requests failed, 5 objective undecided for want of data, \
+const EXIT_CODES: &str = "Exit codes: 0 ok, 1 objective missed or gate failed, 2 usage, 3 measurement invalid, \
+    4 target unreachable or all requests failed, 5 objective or gate undecided for want of data, \
     130 interrupted (report written).";
 
 /// Examples that `-h` shows.

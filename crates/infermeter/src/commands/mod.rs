@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod calibrate;
+pub(crate) mod gate;
 pub(crate) mod make;
 pub(crate) mod mock;
 mod repeat;
@@ -18,7 +19,7 @@ use anyhow::Result;
 use infermeter_core::key::Place;
 
 /// Every subcommand.
-pub const COMMANDS: [Subcommand; 8] = [
+pub const COMMANDS: [Subcommand; 9] = [
     Subcommand {
         name: "run",
         about: "Measure a server (or the embedded simulator: mock:PRESET)",
@@ -76,6 +77,20 @@ pub const COMMANDS: [Subcommand; 8] = [
         then: Then::Flags {
             keys: with_show::<tables::ReportArgs>,
             run: |given| report::report(&given.read()?, shown(given)?),
+        },
+    },
+    Subcommand {
+        name: "gate",
+        about: "Hold runs against a baseline: pass, fail or inconclusive",
+        notes: "Exit code 0 for pass, 1 for fail, 5 for inconclusive.",
+        examples: &[
+            "infermeter gate runs/new --baseline runs/old --fail-if 'ttft.p99>+5%' --fail-if \
+             'error_rate>1%'",
+            "infermeter gate runs/new --baseline baseline.txt --fail-if 'output_throughput<-3%' --json",
+        ],
+        then: Then::Flags {
+            keys: with_show::<tables::GateArgs>,
+            run: |given| gate::gate(&given.read()?, shown(given)?),
         },
     },
     Subcommand {

@@ -35,7 +35,9 @@ pub(crate) fn report(args: &ReportArgs, shown: Shown) -> Result<u8> {
 
 fn run(args: &ReportArgs, asked: &Asked, shown: Shown) -> Result<u8> {
     let mut kept = KeptRun::open(&args.run_dir)?;
-    let own_plan = asked.is_none() && kept.manifest.plan.strict >= args.strict;
+    let plan = &kept.manifest.plan;
+    let own_plan =
+        asked.is_none() && plan.strict >= args.strict && plan.publication >= args.publication;
     asked.put_into(&mut kept.manifest);
     let judged = kept.judge(None)?;
     if own_plan && let Err(error) = write_manifest(&args.run_dir, &judged.manifest) {
@@ -88,6 +90,7 @@ struct Asked {
     objectives: Vec<Slo>,
     fluidity: Option<Deadlines>,
     strict: bool,
+    publication: bool,
 }
 
 impl Asked {
@@ -96,6 +99,7 @@ impl Asked {
             objectives: args.slo.clone(),
             fluidity: args.fluidity,
             strict: args.strict,
+            publication: args.publication,
         }
     }
 
@@ -110,5 +114,6 @@ impl Asked {
             plan.slo = self.objectives.clone();
         }
         plan.strict |= self.strict;
+        plan.publication |= self.publication;
     }
 }

@@ -1,5 +1,6 @@
 //! `infermeter run`: measure a server.
 
+use super::gate::{self, Gating};
 use super::repeat;
 use crate::cli::Given;
 use crate::cli::tables::RunArgs;
@@ -7,6 +8,8 @@ use crate::dry_run::DryRun;
 use crate::show::{self, Shown, Terminal};
 use crate::{exit, input, layers, output, print_config, several, validate};
 use anyhow::Result;
+use infermeter_analysis::Gated;
+use infermeter_core::clock::realtime_ns;
 use infermeter_core::plan::Plan;
 use infermeter_core::run::RunState;
 use infermeter_protocol::Once;
@@ -18,7 +21,7 @@ use infermeter_session::judged::Judged;
 use infermeter_session::live::Live;
 use infermeter_session::load::Load;
 use infermeter_session::runs::{Into, Runs};
-use infermeter_session::{found, tiling};
+use infermeter_session::{found, run_id, tiling};
 use std::path::Path;
 use std::slice;
 
@@ -47,65 +50,123 @@ pub fn run(given: &Given) -> Result<u8> {
     let experiment = Experiment::of(plan)?;
     found::template(&experiment.requests)?;
     let repeated = plan.repeat.is_some() || plan.until.is_some();
+    let gating = Gating::of(&args);
+    gating
+        .as_ref()
+        .map_or(Ok(()), |gating| gating.check(plan))?;
     let load = Load::of(&experiment, plan.salt.unwrap_or(0))?;
     validate::lengths_used(&resolved, load.workload.trace_facts())?;
-    let shown = args.format.unwrap_or(Shown::json_if(plan.json));
+    validate::classes_asked(plan, load.workload.classes())?;
+    let showing = Showing {
+        plan,
+        shown: args.format.unwrap_or(Shown::json_if(plan.json)),
+        gating: gating.as_ref(),
+    };
     if args.dry_run {
         let dry_run = DryRun::new(plan, &load);
-        shown.print(|| dry_run.document(plan), || dry_run.json());
+        let print = showing.shown;
+        print.print(|| dry_run.document(plan), || dry_run.json());
         return Ok(exit::OK);
     }
     match repeated {
-        true => repeat::run(plan, load, args.resume.as_deref(), shown),
-        false => once(plan, load, shown),
+        true => showing.several(load, args.resume.as_deref()),
+        false => showing.once(load),
     }
 }
 
-/// Measures once, and shows it.
-fn once(plan: &Plan, load: Load, shown: Shown) -> Result<u8> {
-    let host = several::host()?;
-    let observer = Terminal::new(plan.quiet);
-    let live = Live::new(&host, &observer).with_load(load);
-    let mut runs = Runs::new(live, slice::from_ref(plan), Into::Alone(plan.out.clone()));
-    let driven = drive(&Once, &mut runs, &mut Book::none(), Vec::new(), &mut |_| {})?;
-    if let End::Failed(error) = driven.end {
-        return Err(error);
+/// How what was measured is shown, and held against a baseline.
+struct Showing<'a> {
+    plan: &'a Plan,
+    shown: Shown,
+    gating: Option<&'a Gating>,
+}
+
+impl Showing<'_> {
+    /// Measures once, and shows it.
+    fn once(&self, load: Load) -> Result<u8> {
+        let plan = self.plan;
+        let host = several::host()?;
+        let observer = Terminal::new(plan.quiet);
+        let live = Live::new(&host, &observer).with_load(load);
+        let mut runs = Runs::new(live, slice::from_ref(plan), Into::Alone(plan.out.clone()));
+        let driven = drive(&Once, &mut runs, &mut Book::none(), Vec::new(), &mut |_| {})?;
+        if let End::Failed(error) = driven.end {
+            return Err(error);
+        }
+        let (Some(ended), Some(point)) = (runs.take_last(), driven.points.last()) else {
+            return Ok(exit::INTERRUPTED);
+        };
+        let directory = &point.seen.place.directory;
+        let gating = self.gating.filter(|_| ended.unwritten.is_none());
+        let gated = gating.map(|gating| gating.judge(directory));
+        let found = gated.as_ref().and_then(|gated| gated.as_ref().ok());
+        self.show(&ended.judged, found);
+        if let Some(error) = ended.unwritten {
+            return Err(error);
+        }
+        let mut codes = vec![show::exit_code(&ended.judged, plan.strict)];
+        if let (Some(gating), Some(gated)) = (gating, found) {
+            if self.shown != Shown::Json {
+                gating.print(gated, self.shown, plan.quiet);
+            }
+            codes.push(gating.code(gated));
+        }
+        self.show_place(point.seen.state, directory);
+        gated.transpose()?;
+        Ok(exit::gravest(&codes))
     }
-    let (Some(ended), Some(point)) = (runs.take_last(), driven.points.last()) else {
-        return Ok(exit::INTERRUPTED);
-    };
-    show(plan, &ended.judged, shown);
-    match ended.unwritten {
-        Some(error) => Err(error),
-        None => {
-            show_place(plan, point.seen.state, &point.seen.place.directory, shown);
-            Ok(show::exit_code(&ended.judged, plan.strict))
+
+    /// Measures several times, and holds all runs together against a baseline where that is asked.
+    fn several(&self, load: Load, resume: Option<&Path>) -> Result<u8> {
+        let plan = self.plan;
+        let Some(gating) = self.gating else {
+            return repeat::run(plan, load, resume, self.shown);
+        };
+        let directory = match resume.or(plan.out.as_deref()) {
+            Some(path) => path.to_owned(),
+            None => run_id::default_directory(realtime_ns(), &run_id::random_run_id()?),
+        };
+        let into = Plan {
+            out: resume.is_none().then(|| directory.clone()),
+            ..plan.clone()
+        };
+        let code = repeat::run(&into, load, resume, self.shown)?;
+        let gated = gating.judge(&directory)?;
+        let in_lines = plan.quiet || self.shown == Shown::Json;
+        gating.print(&gated, self.shown, in_lines);
+        Ok(exit::gravest(&[code, gating.code(&gated)]))
+    }
+
+    fn show(&self, judged: &Judged, gated: Option<&Gated>) {
+        let terminal = self.shown == Shown::Document(Format::Terminal);
+        if self.plan.quiet && terminal {
+            output::print(&format!("{}\n", judged.verdict.as_str()));
+            for line in infermeter_report::not_met(&judged.summary) {
+                output::note(&line);
+            }
+            return;
+        }
+        let document = || show::of_run(judged, show::view(self.plan.full));
+        self.shown.print(document, || {
+            let mut value = show::json_of_run(judged);
+            if let Some(gated) = gated {
+                value["gate"] = gate::json(gated);
+            }
+            value
+        });
+        if terminal {
+            output::print("\n");
         }
     }
-}
 
-fn show(plan: &Plan, judged: &Judged, shown: Shown) {
-    let terminal = shown == Shown::Document(Format::Terminal);
-    if plan.quiet && terminal {
-        output::print(&format!("{}\n", judged.verdict.as_str()));
-        for line in infermeter_report::not_met(&judged.summary) {
-            output::note(&line);
-        }
-        return;
+    fn show_place(&self, state: RunState, directory: &Path) {
+        let quiet = self.plan.quiet;
+        let how = match (quiet, state) {
+            (true, _) => "",
+            (false, RunState::Interrupted) => "Interrupted; record in ",
+            (false, RunState::Running | RunState::Finished) => "Record in ",
+        };
+        let line = format!("{how}{}", directory.display());
+        self.shown.print_place(quiet, &line);
     }
-    let document = || show::of_run(judged, show::view(plan.full));
-    shown.print(document, || show::json_of_run(judged));
-    if terminal {
-        output::print("\n");
-    }
-}
-
-fn show_place(plan: &Plan, state: RunState, directory: &Path, shown: Shown) {
-    let how = match (plan.quiet, state) {
-        (true, _) => "",
-        (false, RunState::Interrupted) => "Interrupted; record in ",
-        (false, RunState::Running | RunState::Finished) => "Record in ",
-    };
-    let line = format!("{how}{}", directory.display());
-    shown.print_place(plan.quiet, &line);
 }

@@ -22,6 +22,7 @@ mod dialects;
 mod disk;
 mod flags;
 mod fluidity;
+mod gate;
 mod kept_records;
 mod kinds;
 mod lies;

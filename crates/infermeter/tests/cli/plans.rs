@@ -25,7 +25,7 @@ fn every_flag_reaches_the_plan() {
                  e2e.p75<2s --percentile p75 --connect-timeout 1s --timeout 2m \
                  --idle-timeout 3s --keepalive 500ms --retry-stale --header 'a: b' --header \
                  'c: d' --extra-body {\"top_p\":0.5} --api-key-file k --save-responses --json \
-                 --quiet --strict --probe-response-cache --no-probe --hardware h100 --gpus 8 --engine vllm \
+                 --quiet --strict --publication --probe-response-cache --no-probe --hardware h100 --gpus 8 --engine vllm \
                  --quantization fp8 --label x --io epoll --audit-send --burn 10us";
     let expected = "\
 target = \"http://host:1/base\" # flag
@@ -61,6 +61,7 @@ save-responses = true # flag
 json = true # flag
 quiet = true # flag
 strict = true # flag
+publication = true # flag
 no-probe = true # flag
 probe-response-cache = true # flag
 hardware = \"h100\" # flag
@@ -273,7 +274,7 @@ fn help_names_every_flag_and_the_exit_codes() {
                  --workload-seed --schedule-seed --tokenizer --time-scale --threads \
                  --max-connections --slo --connect-timeout --timeout --first-token-timeout \
                  --idle-timeout --header --extra-body --save-responses --json --quiet --strict \
-                 --no-probe --config --print-config --dry-run --keepalive --retry-stale \
+                 --publication --fail-if --baseline --no-probe --config --print-config --dry-run --keepalive --retry-stale \
                  --api-key-file --tls-ca --hardware --gpus --engine --quantization --io --audit-send \
                  --prefix --probe-response-cache";
     for flag in words(flags) {

@@ -89,7 +89,7 @@ fn shared_beginnings_of_unknown_effect() {
     let shared = |engine_info: Option<&'static str>| {
         move |run: &mut Run| {
             let manifest = run.manifest();
-            manifest.plan.strict = true;
+            manifest.plan.publication = true;
             manifest.plan.engine_info = engine_info.map(str::to_owned);
             manifest.environment.workload.shared_prefix_share = Some(0.4);
         }

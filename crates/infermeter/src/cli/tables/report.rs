@@ -20,5 +20,7 @@ keys! {
             "When tokens are due, as in 500ms/50ms, instead of the run's own"
             .example("500ms/50ms");
         strict: bool = false, General, "", "Exit 3 for Questionable, too";
+        publication: bool = false, General, "",
+            "Ask what a result to be published needs beyond a sound measurement";
     }
 }

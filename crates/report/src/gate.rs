@@ -1,0 +1,267 @@
+//! The document of a gate: what differs before any speed, the criteria side by side, and how each was judged.
+
+use crate::document::{Block, Cell, Column, Document, Entries, Item, Mark, Section, Table, Tone};
+use crate::number::{JOIN, percent, significant, spaced, time};
+use infermeter_analysis::{GateAnswer, GateDoubt, GateForm, GateLine, GateRun, Gated, Unlike};
+use infermeter_core::finding::Verdict;
+use infermeter_core::number::counted;
+
+/// What is told of a gate.
+pub fn of_gate(gated: &Gated) -> Document {
+    let answer = gated.gate.answer;
+    let mut document = Document::titled(format!("Gate: {}", answer_name(answer)));
+    document.push(Section::new("Differs before any speed").with(differences(gated)));
+    let heading = format!(
+        "{} against {} of the baseline",
+        counted(gated.candidate.len() as u64, "run"),
+        counted(gated.baseline.len() as u64, "run")
+    );
+    document.push(Section::new(heading).with(table(&gated.gate.lines)));
+    document.push(Section::new("How each was judged").with(judged(&gated.gate.lines)));
+    document.push(Section::new("").with(Block::Text(Tone::Aside, runs(gated))));
+    document
+}
+
+/// A line for each criterion that does not pass.
+pub fn gate_lines(gated: &Gated) -> Vec<String> {
+    let open = gated
+        .gate
+        .lines
+        .iter()
+        .filter(|line| line.answer != GateAnswer::Pass);
+    open.map(|line| {
+        let said = format!(
+            "gate {}: {}: {}",
+            answer_name(line.answer),
+            line.criterion,
+            why(line)
+        );
+        spaced(&said)
+    })
+    .collect()
+}
+
+fn answer_name(answer: GateAnswer) -> &'static str {
+    match answer {
+        GateAnswer::Pass => "pass",
+        GateAnswer::Inconclusive => "inconclusive",
+        GateAnswer::Fail => "fail",
+    }
+}
+
+fn mark(answer: GateAnswer) -> Mark {
+    match answer {
+        GateAnswer::Pass => Mark::Met,
+        GateAnswer::Inconclusive => Mark::Undecided,
+        GateAnswer::Fail => Mark::Missed,
+    }
+}
+
+fn differences(gated: &Gated) -> Block {
+    let workload = gated.other_workload.iter();
+    let workload = workload.map(|how| format!("another workload (--force): {how}"));
+    let unlike = gated.unlike.iter().map(|unlike| {
+        let write = |x: f64| match unlike.share {
+            true => percent(x),
+            false => significant(x),
+        };
+        let Unlike {
+            what,
+            baseline,
+            candidate,
+            ..
+        } = unlike;
+        format!(
+            "{what}: {} in the baseline, {} here",
+            write(*baseline),
+            write(*candidate)
+        )
+    });
+    let items = workload.chain(unlike).map(|text| Item {
+        text,
+        ..Item::default()
+    });
+    Block::Items(items.collect())
+}
+
+fn table(lines: &[GateLine]) -> Table {
+    let columns = [
+        "baseline",
+        "here",
+        "worse by",
+        "not accepted",
+        "noise",
+        "power",
+    ];
+    let columns = [&columns.map(Column::right)[..], &[Column::left("answer")]].concat();
+    let mut table = Table::new("", columns);
+    for line in lines {
+        let figure = |value: Option<f64>| Cell::or_dash(value.map(|value| in_unit(value, line)));
+        let share = |share: Option<f64>| Cell::or_dash(share.map(|share| change(share, line)));
+        let worse = match line.form {
+            GateForm::Level => None,
+            _ => line.worse,
+        };
+        let cells = vec![
+            figure(line.baseline),
+            figure(line.candidate),
+            share(worse),
+            Cell::of(change(line.threshold, line)),
+            share(line.noise),
+            Cell::or_dash(line.power.map(percent)),
+            Cell::of(answer_name(line.answer)),
+        ];
+        table.row(&line.criterion, cells);
+    }
+    table
+}
+
+fn in_unit(value: f64, line: &GateLine) -> String {
+    match line.unit.as_ref() {
+        "ms" => time(value),
+        "1/s" => format!("{}/s", significant(value)),
+        _ => percent(value),
+    }
+}
+
+/// A change in percent, of a share in percentage points.
+fn change(change: f64, line: &GateLine) -> String {
+    let points = line.unit.is_empty() && line.form != GateForm::Level;
+    let unit = if points { "pp" } else { "%" };
+    format!("{}{JOIN}{unit}", significant(change * 100.0))
+}
+
+fn judged(lines: &[GateLine]) -> Entries {
+    let mut entries = Entries::default();
+    for line in lines {
+        entries.marked(mark(line.answer), &line.criterion, why(line));
+        if let Some(text) = basis(line) {
+            entries.more(text);
+        }
+    }
+    entries
+}
+
+/// The answer in words.
+fn why(line: &GateLine) -> String {
+    let write = |x: Option<f64>, open: &str| x.map_or_else(|| open.to_owned(), |x| change(x, line));
+    let subject = match line.form {
+        GateForm::Level => "the share is",
+        _ => "worse by",
+    };
+    let range = format!(
+        "{subject} {} [at least {}, at most {}]",
+        write(line.worse, "an unknown amount"),
+        write(line.at_least, "anything"),
+        write(line.at_most, "anything")
+    );
+    match line.doubt {
+        Some(GateDoubt::WithoutFigure {
+            baseline,
+            candidate,
+        }) => format!(
+            "no such figure in {} of the baseline and {} here: too short for it, or among the failures",
+            counted(baseline as u64, "run"),
+            counted(candidate as u64, "run")
+        ),
+        Some(GateDoubt::TooFewRuns { needed }) => format!(
+            "the baseline has {}, and needs {needed} for {} here",
+            counted(line.baseline_runs as u64, "run"),
+            counted(line.candidate_runs as u64, "run")
+        ),
+        Some(GateDoubt::NotTold) => format!("{range}: neither shown nor ruled out"),
+        None => range,
+    }
+}
+
+/// The form, what it needs, and what it can find.
+fn basis(line: &GateLine) -> Option<String> {
+    let (before, here) = (line.baseline_runs, line.candidate_runs);
+    let form = match line.form {
+        GateForm::PairedRounds => format!("paired rounds: {here} of both servers"),
+        GateForm::TwoGroups => {
+            format!("two groups of runs, exact rank-sum test: {here} against {before}")
+        }
+        GateForm::OneRun => {
+            format!("one run against the prediction interval of {before} baseline runs")
+        }
+        GateForm::Level => {
+            return Some("a level, judged on the requests of the runs here".to_owned());
+        }
+    };
+    let p = line.p_adjusted.map(|p| match p < 0.001 {
+        true => "; p < 0.001".to_owned(),
+        false => format!("; p {}", significant(p)),
+    });
+    let least = line
+        .least_baseline_runs
+        .map(|least| format!("; least number of baseline runs {least}"));
+    let power = line.noise.zip(line.power).map(|(noise, power)| {
+        format!(
+            "; runs differ by {}, so a change of {} is found in {} of cases",
+            change(noise, line),
+            change(line.threshold, line),
+            percent(power)
+        )
+    });
+    let parts = [p, least, power].map(Option::unwrap_or_default);
+    Some(form + &parts.concat())
+}
+
+/// Verdicts that a reader has to know of.
+fn runs(gated: &Gated) -> String {
+    let doubtful = |runs: &[GateRun], side: &str| {
+        let doubtful = runs.iter().filter(|run| run.verdict != Verdict::Valid);
+        let named =
+            doubtful.map(|run| format!("{} {}", run.directory.display(), run.verdict.as_str()));
+        let named: Vec<String> = named.collect();
+        match named.is_empty() {
+            true => String::new(),
+            false => format!("Not Valid {side}: {}. ", named.join(", ")),
+        }
+    };
+    doubtful(&gated.baseline, "in the baseline") + &doubtful(&gated.candidate, "here")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use infermeter_analysis::{Gate, SloFigure};
+
+    fn gated(baseline: &[f64], candidate: &[f64]) -> Gated {
+        let runs = |values: &[f64]| {
+            let run = |value: &f64| {
+                vec![SloFigure {
+                    unit: "ms".into(),
+                    value: Some(*value),
+                    ..SloFigure::default()
+                }]
+            };
+            values.iter().map(run).collect::<Vec<_>>()
+        };
+        let criteria = ["ttft.p99>+5%".parse().expect("a gate")];
+        Gated {
+            gate: Gate::of(&criteria, &runs(baseline), &runs(candidate)),
+            unlike: Vec::new(),
+            other_workload: Vec::new(),
+            baseline: Vec::new(),
+            candidate: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_does_not_pass_is_told_in_a_line() {
+        let before = [100.0, 101.0, 99.0, 100.5, 98.9, 100.9, 99.6, 100.2];
+        assert_eq!(gate_lines(&gated(&before, &before)), [""; 0]);
+        let worse = before.map(|x| x * 1.1);
+        let said = gate_lines(&gated(&before, &worse)).concat();
+        assert!(
+            said.starts_with("gate fail: ttft.p99>+5%: worse by 10.0 % [at least"),
+            "{said}"
+        );
+        let one = gate_lines(&gated(&before, &[120.0])).concat();
+        let expect =
+            "gate inconclusive: ttft.p99>+5%: the baseline has 8 runs, and needs 19 for 1 run here";
+        assert_eq!(one, expect);
+    }
+}
