@@ -46,6 +46,7 @@ mod simulated;
 mod simulator;
 mod slices;
 mod standstill;
+mod sweep;
 mod templates;
 mod timeouts;
 mod tls;

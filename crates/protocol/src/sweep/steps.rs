@@ -55,17 +55,23 @@ impl Curve<'_> {
 
     fn levels_ahead(&self) -> Vec<Coordinates> {
         let sweep = self.sweep;
-        let breaking = match sweep.spec.breaking_point {
-            true => self.doublings_left(),
-            false => 0,
-        };
         let unknown = Coordinates {
             variant: self.variant,
             ..Coordinates::default()
         };
+        let breaking = match sweep.spec.breaking_point {
+            true => self.doublings_left(),
+            false => 0,
+        };
         let Some(given) = sweep.given() else {
             let left = (sweep.spec.max_runs as usize).saturating_sub(self.runs);
-            return vec![unknown; left + breaking];
+            // Before saturation the doublings are bounded by the number of runs, these included.
+            let left = match (self.curve_level(), sweep.spec.breaking_point) {
+                (None, _) => breaking,
+                (Some(_), true) => left + BREAKING_DOUBLINGS,
+                (Some(_), false) => left,
+            };
+            return vec![unknown; left];
         };
         let mut all = Vec::new();
         for load in given {
@@ -172,12 +178,12 @@ impl Curve<'_> {
     fn boundary(&self) -> Option<f64> {
         let highest = self.highest();
         let (met, missed) = (highest.met?, highest.missed?);
-        // Where a level between them could not be decided, nothing finer can be.
-        let between = |level: &Level| level.load > met && level.load < missed;
-        if self.levels().any(between) {
-            return None;
-        }
-        self.middle(met, missed, 1.0 + self.sweep.spec.resolution)
+        let gap = 1.0 + self.sweep.spec.resolution;
+        // Levels between them are undecided: the answer lies around them.
+        let above = self.levels().find(|level| level.load > met)?.load;
+        let below = self.levels().rev().find(|level| level.load < missed)?.load;
+        let lower = self.middle(met, above, gap);
+        lower.or_else(|| self.middle(below, missed, gap))
     }
 
     /// Beside the knee, on its longer side.
@@ -227,7 +233,10 @@ impl Curve<'_> {
 
     fn doublings_left(&self) -> usize {
         let overloaded = self.levels().filter(|level| level.overloaded).count();
-        let by_overload = (1 + BREAKING_DOUBLINGS).saturating_sub(overloaded);
+        let by_overload = match overloaded {
+            0 => usize::MAX,
+            some => (1 + BREAKING_DOUBLINGS).saturating_sub(some),
+        };
         let by_number = match self.sweep.given() {
             Some(given) => {
                 let highest = given.last().copied().unwrap_or(0.0);

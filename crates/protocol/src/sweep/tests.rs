@@ -56,7 +56,7 @@ fn what_may_come_is_known_before() {
         (s.rates, s.looks) = ("1,2,4".parse().ok(), 1);
         s.breaking_point = true;
     };
-    assert_eq!(ahead(breaking), 3 + BREAKING_DOUBLINGS + 1 + RECOVERY_RUNS);
+    assert_eq!(ahead(breaking), 3 + DOUBLINGS_BEYOND_GIVEN + RECOVERY_RUNS);
 }
 
 #[test]

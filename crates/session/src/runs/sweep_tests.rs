@@ -21,7 +21,7 @@ fn plan(change: impl FnOnce(&mut Plan)) -> Plan {
         duration: "60s".parse().ok(),
         warmup: "5s".parse().ok(),
         workload: "fixed:20,4".parse().expect("a workload"),
-        slo: vec!["ttft.p90<150ms".parse().expect("an objective")],
+        slo: vec!["ttft.p90<500ms".parse().expect("an objective")],
         ..Plan::defaults()
     };
     change(&mut plan);
@@ -285,13 +285,12 @@ fn two_hundred_kills_change_no_decision_and_lose_no_run() {
         p.rate = Some(4.0);
     });
     let asked = Asked::of(quick, |spec| {
-        (spec.max_runs, spec.resolution) = (8, 0.3);
-        spec.breaking_point = true;
+        (spec.max_runs, spec.resolution) = (5, 0.3);
     });
     let directory = scratch.path().join("whole");
     let whole = asked.whole(&directory);
     let runs = whole.points.len();
-    assert!(runs >= 4, "{runs}");
+    assert!(runs >= 3, "{runs}");
     let expected = ids(&whole.points);
     let mut random = 7;
     let mut draw = |below: usize| {
