@@ -17,6 +17,7 @@ mod distribution;
 mod fairness;
 mod figure;
 mod fluidity;
+pub mod highest_rate;
 mod latency;
 pub mod limits;
 mod load;
