@@ -8,8 +8,9 @@
 //! cut off on both sides at [`FAR`], beyond which a run says only on which side it is. A run begins with an
 //! idle server, so a short one is too kind: its shortness is the mean stay of a request over the window, and
 //! `settling` a share that the runs themselves decide. The noise has the tails of Student's t with
-//! [`FREEDOM`] degrees, for a queue's bad minutes, and shrinks with the number of requests. All four
-//! parameters have flat priors on a grid (in the logarithm where they are scales), and what is not asked for
+//! [`FREEDOM`] degrees, for a queue's bad minutes, and shrinks with the number of requests. It is never below
+//! that of the load itself: so many Poisson arrivals have a rate that is off by one over their root, which a
+//! steep law turns into margin. All four parameters have flat priors on a grid (in the logarithm where they are scales), and what is not asked for
 //! is summed out. So the answer is there after two runs, wide, and no fit can fail to converge.
 //!
 //! Not here: which rate is measured next. Invariant: the belief in a rate is never 0 inside the range.
@@ -17,7 +18,6 @@
 use crate::objective::{Bound, SloLine};
 use crate::stability::KeepsUp;
 use crate::summary::Summary;
-use infermeter_core::run::Window;
 use std::ops::Range;
 
 /// Margins count up to this, on both sides of the limit: half of it, and twice.
@@ -41,8 +41,9 @@ const RATES: usize = 160;
 /// Steepness: the least, and the factor from one to the next.
 const STEEPNESS: Scale = Scale(1.2, 1.5, 10);
 
-/// Noise of the margin of a run of [`NOISE_REQUESTS`].
-const NOISE: Scale = Scale(0.014, 1.7, 8);
+/// Noise of the margin of a run of [`NOISE_REQUESTS`]. The least is what a p99 of so many independent requests has
+/// at best: runs that happen to agree prove no less.
+const NOISE: Scale = Scale(0.04, 1.6, 7);
 
 /// By how much a run is too kind, as a share of its shortness in the logarithm of the rate.
 const SETTLING: [f64; 5] = [0.0, 0.125, 0.25, 0.375, 0.5];
@@ -130,9 +131,13 @@ fn log_odds(share: f64) -> f64 {
     (share / (1.0 - share)).ln()
 }
 
-/// What a run says of each of its objectives, in their order; nothing of those that it has no sample for.
-pub fn trials(summary: &Summary, rate: f64, window: Option<Window>) -> Vec<Option<Trial>> {
-    let grows = summary.load.as_ref().and_then(|load| load.stability.as_ref());
+/// What a run of a window of so many seconds says of each of its objectives, in their order; nothing of those
+/// that it has no sample for.
+pub fn trials(summary: &Summary, rate: f64, seconds: f64) -> Vec<Option<Trial>> {
+    let grows = summary
+        .load
+        .as_ref()
+        .and_then(|load| load.stability.as_ref());
     let grows = grows.is_some_and(|stability| stability.answer == KeepsUp::Unstable);
     let requests = summary.requests.measured.total as f64;
     let trial = |line: &SloLine| {
@@ -141,15 +146,14 @@ pub fn trials(summary: &Summary, rate: f64, window: Option<Window>) -> Vec<Optio
             rate,
             margin: if grows { margin.max(GROWING) } else { margin },
             requests,
-            shortness: shortness(summary, rate, window).unwrap_or(0.0),
+            shortness: shortness(summary, rate, seconds).unwrap_or(0.0),
         })
     };
     summary.slo.iter().map(trial).collect()
 }
 
 /// Little's law: requests in flight over the rate are the mean stay.
-fn shortness(summary: &Summary, rate: f64, window: Option<Window>) -> Option<f64> {
-    let seconds = window?.seconds();
+fn shortness(summary: &Summary, rate: f64, seconds: f64) -> Option<f64> {
     let inside = summary.load.as_ref()?.stability.as_ref()?.inside.iter();
     let mean = inside.clone().sum::<f64>() / inside.len().max(1) as f64;
     (seconds > 0.0 && rate > 0.0).then(|| (mean / rate / seconds).min(1.0))
@@ -196,7 +200,9 @@ impl<'a> Grid<'a> {
                     .iter()
                     .map(|trial| misfit(trial, *steepness, highest + settling * trial.shortness))
                     .collect();
-                logs.extend(self.noise.iter().map(|noise| student(&misfits, *noise)));
+                let of_load = steepness * NOISE_REQUESTS.recip().sqrt();
+                let noises = self.noise.iter().map(|noise| noise.hypot(of_load));
+                logs.extend(noises.map(|noise| student(&misfits, noise)));
             }
         }
         let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);

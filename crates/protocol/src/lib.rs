@@ -9,6 +9,7 @@
 mod coordinates;
 mod once;
 mod repeat;
+pub mod search;
 
 pub use coordinates::{Coordinates, Intensity, Kept, Place, RunPoint, RunSeen};
 pub use once::Once;

@@ -23,7 +23,10 @@ fn of_law(highest: f64, steepness: f64, noise: f64) -> Vec<Trial> {
 #[test]
 fn the_answer_of_a_law_is_found() {
     for (highest, steepness) in [(20.0, 4.0), (3.0, 15.0), (200.0, 1.5)] {
-        let belief = belief(&of_law(highest, steepness, 0.02), highest / 3.0..highest * 3.0);
+        let belief = belief(
+            &of_law(highest, steepness, 0.02),
+            highest / 3.0..highest * 3.0,
+        );
         let found = belief.found(0.95);
         assert!((found.rate / highest - 1.0).abs() < 0.02, "{found:?}");
         assert!((found.low..found.high).contains(&highest), "{found:?}");

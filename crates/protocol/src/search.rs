@@ -1,0 +1,3 @@
+//! The highest rate that meets all objectives, with few requests.
+
+pub mod rule;
