@@ -12,6 +12,7 @@ mod calibration;
 pub mod checks;
 mod client;
 mod context;
+mod curve;
 mod delivery;
 mod distribution;
 mod fairness;
@@ -19,6 +20,7 @@ mod figure;
 mod fluidity;
 pub mod highest_rate;
 mod latency;
+mod level;
 pub mod limits;
 mod load;
 mod modes;
@@ -42,6 +44,7 @@ mod speculation;
 mod stability;
 mod steady;
 mod summary;
+mod sweep;
 mod throughput;
 mod token_figures;
 mod usage;
@@ -51,12 +54,19 @@ pub use calibration::{CalibratedLoad, CalibrationSummary, Range};
 pub use checks::{declared, judge};
 pub use client::{ClientSummary, Departure, ThreadTotals};
 pub use context::{Context, Known, UNKNOWN};
+pub use curve::{
+    FrontierPoint, Highest, Knee, LoadAnswer, ObjectiveHighest, Scalability, Wanted, answers,
+    each_objective, frontier, knee, out_of_order, scalability,
+};
 pub use delivery::BurstyDelivery;
 pub use distribution::{Distribution, Ecdf, Percentiles, Weight};
 pub use fairness::{Fairness, FairnessIndex};
 pub use figure::{Cell, CellGrade, CellMethod, Mean, Share};
 pub use fluidity::{DeadlinesMs, FluidityForm, FluiditySummary};
 pub use latency::{ByOrigin, LatencySummary, speed_of};
+pub use level::{
+    Level, LevelObjective, LevelRun, MiddleAndTail, RunAnswer, decided, is_overloaded, run_answer,
+};
 pub use load::{Arrivals, LoadSummary, Realised};
 pub use objective::{Bound, Goodput, SloDoubt, SloFigure, SloLine, SloStatus};
 pub use percentile::Percentile;
@@ -75,6 +85,7 @@ pub use speculation::{ClassAcceptedLength, SpeculationSource, SpeculationSummary
 pub use stability::{KeepsUp, QueueSign, ResidenceSummary, StabilitySummary};
 pub use steady::{StartUp, Steadiness, SteadySeries, SteadySummary};
 pub use summary::{ClassSummary, Summary, WarmupSummary, summarize, summarize_log};
+pub use sweep::{Best, Breaking, CurveAnswer, Recovery, Sustained, SweepAnswer};
 pub use throughput::{ItemRate, Rate, ThroughputSummary};
 pub use usage::{RESTS_ON_USAGE, UsageSummary};
 
