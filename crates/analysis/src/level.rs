@@ -306,7 +306,7 @@ impl Over<'_> {
                     status: decided(&answers, most).unwrap_or(SloStatus::Undecided),
                     judged: (!judged.is_empty())
                         .then(|| judged.iter().sum::<f64>() / judged.len() as f64),
-                    limit: line.limit_ms,
+                    limit: line.measured.limit,
                 }
             })
             .collect()

@@ -17,6 +17,7 @@ pub mod print_config;
 pub mod progress;
 pub mod schema;
 mod screen;
+mod search;
 mod several;
 mod show;
 mod sweep;

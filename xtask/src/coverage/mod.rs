@@ -14,6 +14,8 @@ mod planted;
 mod random;
 mod repeated;
 mod replicate;
+mod search;
+mod search_load;
 mod server;
 mod steady;
 mod stopping;
@@ -54,7 +56,7 @@ impl Scale {
 type Subject = fn(Scale, &mut Table) -> Result<()>;
 
 /// In the order of printing.
-const SUBJECTS: [(&str, Subject); 11] = [
+const SUBJECTS: [(&str, Subject); 12] = [
     ("percentile", percentile::run),
     ("one-run", one_run::run),
     ("repeated", repeated::run),
@@ -66,6 +68,7 @@ const SUBJECTS: [(&str, Subject); 11] = [
     ("planted", planted::run),
     ("steady", steady::run),
     ("stopping", stopping::run),
+    ("search", search::run),
 ];
 
 /// Runs what `arguments` name: `quick`, `full` (the default), or a subject, at full scale unless

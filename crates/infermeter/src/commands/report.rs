@@ -3,6 +3,7 @@
 
 use crate::cli::tables::ReportArgs;
 use crate::output;
+use crate::search::Searched;
 use crate::several::{self, Reported};
 use crate::show::{self, Shown};
 use crate::sweep::Swept;
@@ -11,7 +12,7 @@ use anyhow::Result;
 use infermeter_core::plan::Deadlines;
 use infermeter_core::run::RunManifest;
 use infermeter_core::slo::Slo;
-use infermeter_protocol::{ProtocolSpec, Repeat, Sweep};
+use infermeter_protocol::{ProtocolSpec, Repeat, Search, Sweep};
 use infermeter_record::write_manifest;
 use infermeter_session::book::AskedRuns;
 use infermeter_session::kept::KeptRun;
@@ -61,6 +62,10 @@ fn experiment(args: &ReportArgs, asked: &Asked, shown: Shown) -> Result<u8> {
         ProtocolSpec::Sweep(spec) => {
             let protocol = Sweep::of(spec, variants)?;
             several::report(&reported, &protocol, &Swept)
+        }
+        ProtocolSpec::Search(spec) => {
+            let protocol = Search::of(spec, variants)?;
+            several::report(&reported, &protocol, &Searched)
         }
     }
 }

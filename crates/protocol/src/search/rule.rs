@@ -7,7 +7,7 @@
 //! alone, and the number of looks on nothing measured.
 
 use infermeter_analysis::CONFIDENCE;
-use infermeter_analysis::highest_rate::{FAR, FoundRate, RateBelief, Trial, belief};
+use infermeter_analysis::highest_rate::{FoundRate, RateBelief, Trial, belief};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -214,6 +214,14 @@ impl SearchRule {
         })
     }
 
+    /// The highest rate as far as these runs tell; absent while they do not bracket it.
+    pub fn belief(&self, probes: &[Probe]) -> Option<FoundRate> {
+        let Bracket::Closed(range, _) = self.bracket(probes) else {
+            return None;
+        };
+        Some(together(probes, range)?.found(CONFIDENCE))
+    }
+
     /// What the runs say of each objective.
     pub fn each(&self, probes: &[Probe]) -> Vec<Option<FoundRate>> {
         let (Some(low), Some(high)) = (lowest(probes), highest(probes)) else {
@@ -317,11 +325,6 @@ fn dwell(index: usize) -> Dwell {
 fn rounded(rate: f64) -> f64 {
     let digits = 10_f64.powf(3.0 - rate.log10().floor());
     (rate * digits).round() / digits
-}
-
-/// A margin as the figure over its limit.
-pub fn times(margin: f64) -> f64 {
-    margin.clamp(-FAR, FAR).exp()
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use super::*;
+use infermeter_analysis::highest_rate::FAR;
 
 const RULE: SearchRule = SearchRule {
     from: 1.0,
