@@ -20,6 +20,7 @@ mod fairness;
 mod figure;
 mod fluidity;
 mod gate;
+pub mod highest_rate;
 mod latency;
 mod level;
 pub mod limits;
@@ -96,7 +97,7 @@ pub use throughput::{ItemRate, Rate, ThroughputSummary};
 pub use usage::UsageSummary;
 
 /// Nominal coverage of every interval.
-pub(crate) const CONFIDENCE: f64 = 0.95;
+pub const CONFIDENCE: f64 = 0.95;
 
 /// The gravest answer of the objectives, missed before undecided (exit codes 1 and 5); absent without
 /// objectives.

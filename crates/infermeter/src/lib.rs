@@ -17,6 +17,7 @@ pub mod print_config;
 mod progress;
 mod schema;
 mod screen;
+mod search;
 mod several;
 mod show;
 mod sweep;

@@ -10,6 +10,7 @@ mod coordinates;
 mod of_runs;
 mod once;
 mod repeat;
+pub mod search;
 mod spec;
 mod sweep;
 
@@ -17,6 +18,7 @@ pub use coordinates::{Coordinates, Intensity, Kept, Length, Place, RunPoint, Run
 pub use of_runs::{AnyOfRuns, OfRuns};
 pub use once::Once;
 pub use repeat::{MOST_RUNS, Repeat, RepeatError, Together};
+pub use search::{ObjectiveRate, Search, SearchAnswer, SearchSpec};
 pub use spec::{ProtocolSpec, SpecError};
 pub use sweep::{Sweep, SweepSpec};
 

@@ -2,7 +2,7 @@
 //!
 //! A further protocol is a variant here, with whatever it needs beside the plans.
 
-use crate::{AnyOfRuns, Repeat, Sweep, SweepSpec};
+use crate::{AnyOfRuns, Repeat, Search, SearchSpec, Sweep, SweepSpec};
 use infermeter_core::plan::Plan;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,8 @@ pub enum ProtocolSpec {
     },
     /// Levels of load.
     Sweep(SweepSpec),
+    /// The highest rate.
+    Search(SearchSpec),
 }
 
 /// Why a protocol cannot be made from its spec and the plans.
@@ -30,6 +32,7 @@ impl ProtocolSpec {
         match self {
             Self::Repeat { .. } => "run",
             Self::Sweep(_) => "sweep",
+            Self::Search(_) => "search",
         }
     }
 
@@ -47,6 +50,7 @@ impl ProtocolSpec {
                 Err(error) => Err(SpecError(error.to_string())),
             },
             Self::Sweep(spec) => Ok(Box::new(Sweep::of(spec, variants)?)),
+            Self::Search(spec) => Ok(Box::new(Search::of(spec, variants)?)),
         }
     }
 }

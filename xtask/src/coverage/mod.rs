@@ -15,6 +15,8 @@ mod planted;
 mod random;
 mod repeated;
 mod replicate;
+mod search;
+mod search_load;
 mod server;
 mod steady;
 mod stopping;
@@ -55,7 +57,7 @@ impl Scale {
 type Subject = fn(Scale, &mut Table) -> Result<()>;
 
 /// In the order of printing.
-const SUBJECTS: [(&str, Subject); 12] = [
+const SUBJECTS: [(&str, Subject); 13] = [
     ("percentile", percentile::run),
     ("one-run", one_run::run),
     ("repeated", repeated::run),
@@ -68,6 +70,7 @@ const SUBJECTS: [(&str, Subject); 12] = [
     ("steady", steady::run),
     ("stopping", stopping::run),
     ("gate", gate::run),
+    ("search", search::run),
 ];
 
 /// Runs what `arguments` name: `quick`, `full` (the default), or a subject, at full scale unless

@@ -9,6 +9,7 @@ mod repeat;
 pub(crate) mod report;
 pub mod run;
 pub(crate) mod schema;
+mod search;
 mod sweep;
 pub(crate) mod workload;
 
@@ -19,7 +20,7 @@ use anyhow::Result;
 use infermeter_core::key::Place;
 
 /// Every subcommand.
-pub const COMMANDS: [Subcommand; 9] = [
+pub const COMMANDS: [Subcommand; 10] = [
     Subcommand {
         name: "run",
         about: "Measure a server (or the embedded simulator: mock:PRESET)",
@@ -52,6 +53,24 @@ pub const COMMANDS: [Subcommand; 9] = [
                 [with_plan::<tables::SweepArgs>(Place::Several), own].concat()
             },
             run: sweep::sweep,
+        },
+    },
+    Subcommand {
+        name: "search",
+        about: "Find the highest rate that meets the objectives, with few requests",
+        notes: "Short runs at rates that double, then longer ones around the answer. It sets rate, duration and \
+                warm-up of each run itself.",
+        examples: &[
+            "infermeter search http://localhost:8000 --slo 'ttft.p99<500ms' --slo 'tpot.p99<50ms'",
+            "infermeter search http://localhost:8000 --from 8 --to 100 --slo 'ttft.p99<500ms'",
+            "infermeter search --resume runs/search-a",
+        ],
+        then: Then::Flags {
+            keys: || {
+                let own = tables::keys::<infermeter_protocol::SearchSpec>();
+                [with_plan::<tables::SearchArgs>(Place::Several), own].concat()
+            },
+            run: search::search,
         },
     },
     Subcommand {

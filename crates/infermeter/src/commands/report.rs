@@ -2,6 +2,7 @@
 //! experiment's runs; of a calibration that was cut off, the rungs that are there.
 
 use crate::cli::tables::ReportArgs;
+use crate::search::Searched;
 use crate::several::{self, Reported};
 use crate::show::{self, Shown};
 use crate::sweep::Swept;
@@ -11,7 +12,7 @@ use anyhow::Result;
 use infermeter_core::plan::Deadlines;
 use infermeter_core::run::RunManifest;
 use infermeter_core::slo::Slo;
-use infermeter_protocol::{ProtocolSpec, Repeat, Sweep};
+use infermeter_protocol::{ProtocolSpec, Repeat, Search, Sweep};
 use infermeter_record::write_manifest;
 use infermeter_session::book::AskedRuns;
 use infermeter_session::calibrate::climb::{self, KeptLadder};
@@ -81,6 +82,10 @@ fn experiment(args: &ReportArgs, asked: &Asked, shown: Shown) -> Result<u8> {
         ProtocolSpec::Sweep(spec) => {
             let protocol = Sweep::of(spec, variants)?;
             several::report(&reported, &protocol, &Swept)
+        }
+        ProtocolSpec::Search(spec) => {
+            let protocol = Search::of(spec, variants)?;
+            several::report(&reported, &protocol, &Searched)
         }
     }
 }

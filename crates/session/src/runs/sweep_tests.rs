@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 /// Two at once, 50 ms for the first token and 20 for each of three further ones: 18 a second and no more.
-const TWO_AT_ONCE: &str = "mock:fixed?max-num-seqs=2";
+pub(super) const TWO_AT_ONCE: &str = "mock:fixed?max-num-seqs=2";
 
 fn plan(change: impl FnOnce(&mut Plan)) -> Plan {
     let mut plan = Plan {
@@ -234,15 +234,24 @@ fn copy(from: &Path, to: &Path) {
 
 /// What a kill leaves behind of the run that was going on.
 #[derive(Debug, Clone, Copy)]
-enum Left {
+pub(super) enum Left {
     Nothing,
     PartOfIt,
     AllButItsLine,
     AllAndPartOfItsLine,
 }
 
-/// The directory of a sweep that was killed behind its first `ended` runs.
-fn killed(whole: &Path, (ended, left): (usize, Left), byte: u64) -> tempfile::TempDir {
+impl Left {
+    pub(super) const ALL: [Self; 4] = [
+        Self::Nothing,
+        Self::PartOfIt,
+        Self::AllButItsLine,
+        Self::AllAndPartOfItsLine,
+    ];
+}
+
+/// The directory of an experiment that was killed behind its first `ended` runs.
+pub(super) fn killed(whole: &Path, (ended, left): (usize, Left), byte: u64) -> tempfile::TempDir {
     let scratch = tempfile::tempdir().expect("a directory");
     let directory = scratch.path();
     for number in 1..=ended {
@@ -271,7 +280,7 @@ fn killed(whole: &Path, (ended, left): (usize, Left), byte: u64) -> tempfile::Te
     scratch
 }
 
-fn ids(points: &[RunPoint]) -> BTreeMap<usize, String> {
+pub(super) fn ids(points: &[RunPoint]) -> BTreeMap<usize, String> {
     let id = |point: &RunPoint| (point.number, point.seen.place.run_id.clone());
     points.iter().map(id).collect()
 }
@@ -299,12 +308,7 @@ fn two_hundred_kills_change_no_decision_and_lose_no_run() {
     };
     for kill in 0..200 {
         let ended = draw(runs);
-        let left = [
-            Left::Nothing,
-            Left::PartOfIt,
-            Left::AllButItsLine,
-            Left::AllAndPartOfItsLine,
-        ][draw(4)];
+        let left = Left::ALL[draw(4)];
         let byte = draw(1_000) as u64;
         let scratch = killed(&directory, (ended, left), byte);
         let resumed = asked.resumed(scratch.path());

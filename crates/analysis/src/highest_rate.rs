@@ -1,0 +1,288 @@
+//! The highest rate that meets objectives, from runs at several rates.
+//!
+//! Whether a run meets an objective is one bit; how far its figure lies from the limit says more, also in a run
+//! without a single miss. So a local law is fitted to the margins, `ln(figure / limit)`:
+//!
+//! `margin = steepness x (ln rate - ln highest - settling x shortness) + noise`
+//!
+//! cut off on both sides at [`FAR`], beyond which a run says only on which side it is. A run begins with an
+//! idle server, so a short one is too kind: its shortness is the mean stay of a request over the window, and
+//! `settling` a share that the runs themselves decide. The noise has the tails of Student's t with
+//! [`FREEDOM`] degrees, for a queue's bad minutes, and shrinks with the number of requests. It is never below
+//! that of the load itself: so many Poisson arrivals have a rate that is off by one over their root, which a
+//! steep law turns into margin. All four parameters have flat priors on a grid (in the logarithm where they are scales), and what is not asked for
+//! is summed out. So the answer is there after two runs, wide, and no fit can fail to converge.
+//!
+//! Not here: which rate is measured next. Invariant: the belief in a rate is never 0 inside the range.
+
+use crate::objective::{Bound, SloLine};
+use crate::stability::KeepsUp;
+use crate::summary::Summary;
+use std::ops::Range;
+
+/// Margins count up to this, on both sides of the limit: half of it, and twice.
+pub const FAR: f64 = std::f64::consts::LN_2;
+
+/// A queue that grows misses by this at least, whatever its requests show yet.
+const GROWING: f64 = 0.05;
+
+/// A factor in the odds of a miss moves a share's margin by this power of it: odds vary more than latencies.
+const ODDS: f64 = 0.25;
+
+/// Degrees of freedom of the noise.
+const FREEDOM: f64 = 4.0;
+
+/// Requests of a run at which its noise is one of [`NOISE`].
+const NOISE_REQUESTS: f64 = 1_000.0;
+
+/// Rates on the grid.
+const RATES: usize = 160;
+
+/// Steepness: the least, and the factor from one to the next.
+const STEEPNESS: Scale = Scale(1.2, 1.5, 10);
+
+/// Noise of the margin of a run of [`NOISE_REQUESTS`]. The least is what a p99 of so many independent requests has
+/// at best: runs that happen to agree prove no less.
+const NOISE: Scale = Scale(0.04, 1.6, 7);
+
+/// By how much a run is too kind, as a share of its shortness in the logarithm of the rate.
+const SETTLING: [f64; 5] = [0.0, 0.125, 0.25, 0.375, 0.5];
+
+/// Products of likelihoods are taken apart before they overflow.
+const LARGE: f64 = 1e200;
+
+/// A geometric scale: its least, the factor, how many.
+struct Scale(f64, f64, i32);
+
+impl Scale {
+    fn values(&self) -> Vec<f64> {
+        (0..self.2).map(|i| self.0 * self.1.powi(i)).collect()
+    }
+}
+
+/// What one run says of one objective.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Trial {
+    /// Its rate, per second.
+    pub rate: f64,
+    /// `ln(figure / limit)`: above 0 the objective is missed.
+    pub margin: f64,
+    /// Measured requests.
+    pub requests: f64,
+    /// The mean stay of a request over the window.
+    pub shortness: f64,
+}
+
+/// What is believed of the highest rate that meets an objective.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RateBelief {
+    from: f64,
+    step: f64,
+    mass: Vec<f64>,
+}
+
+/// The highest rate, with the interval that it lies in.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct FoundRate {
+    /// The median of the belief.
+    pub rate: f64,
+    /// Lower bound.
+    pub low: f64,
+    /// Upper bound.
+    pub high: f64,
+}
+
+impl FoundRate {
+    /// Half the width over the rate.
+    pub fn relative_half_width(&self) -> f64 {
+        0.5 * (self.high / self.low).ln()
+    }
+}
+
+/// How far an objective is from its limit; `None` where the run has nothing to judge it by. Failures are
+/// beyond every limit.
+pub fn margin(line: &SloLine) -> Option<f64> {
+    let figure = &line.measured;
+    if figure.infinite {
+        return Some(FAR);
+    }
+    let raw = line.cell.as_ref().and_then(|cell| cell.order_statistic);
+    let value = raw.or(figure.value)?;
+    let beyond = match figure.bound {
+        Bound::AtMost => 1.0,
+        Bound::AtLeast => -1.0,
+    };
+    let distance = if figure.unit.is_empty() {
+        ODDS * (log_odds(smoothed(value, figure.n as f64)) - log_odds(figure.limit))
+    } else {
+        (value / figure.limit).ln()
+    };
+    let distance = beyond * distance;
+    (!distance.is_nan()).then(|| distance.clamp(-FAR, FAR))
+}
+
+/// A share that is never 0 or 1: half a request is added to either side.
+fn smoothed(share: f64, n: f64) -> f64 {
+    (share * n + 0.5) / (n + 1.0)
+}
+
+fn log_odds(share: f64) -> f64 {
+    let share = share.clamp(1e-9, 1.0 - 1e-9);
+    (share / (1.0 - share)).ln()
+}
+
+/// What a run of a window of so many seconds says of each of its objectives, in their order; nothing of those
+/// that it has no sample for.
+pub fn trials(summary: &Summary, rate: f64, seconds: f64) -> Vec<Option<Trial>> {
+    let grows = summary
+        .load
+        .as_ref()
+        .and_then(|load| load.stability.as_ref());
+    let grows = grows.is_some_and(|stability| stability.answer == KeepsUp::Unstable);
+    let requests = summary.requests.measured.total as f64;
+    let trial = |line: &SloLine| {
+        let margin = margin(line)?;
+        Some(Trial {
+            rate,
+            margin: if grows { margin.max(GROWING) } else { margin },
+            requests,
+            shortness: shortness(summary, rate, seconds).unwrap_or(0.0),
+        })
+    };
+    summary.slo.iter().map(trial).collect()
+}
+
+/// Little's law: requests in flight over the rate are the mean stay.
+fn shortness(summary: &Summary, rate: f64, seconds: f64) -> Option<f64> {
+    let inside = summary.load.as_ref()?.stability.as_ref()?.inside.iter();
+    let mean = inside.clone().sum::<f64>() / inside.len().max(1) as f64;
+    (seconds > 0.0 && rate > 0.0).then(|| (mean / rate / seconds).min(1.0))
+}
+
+/// The belief after `trials` in a rate within `rates`.
+pub fn belief(trials: &[Trial], rates: Range<f64>) -> RateBelief {
+    let from = rates.start.ln();
+    let step = (rates.end.ln() - from) / RATES as f64;
+    let grid = Grid::new(trials);
+    let logs: Vec<f64> = (0..=RATES)
+        .map(|i| grid.log_likelihood(from + step * i as f64))
+        .collect();
+    let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mut mass: Vec<f64> = logs.iter().map(|log| (log - most).exp()).collect();
+    let sum: f64 = mass.iter().sum();
+    mass.iter_mut().for_each(|m| *m /= sum);
+    RateBelief { from, step, mass }
+}
+
+/// The parameters that are summed out.
+struct Grid<'a> {
+    trials: &'a [Trial],
+    steepness: Vec<f64>,
+    noise: Vec<f64>,
+}
+
+impl<'a> Grid<'a> {
+    fn new(trials: &'a [Trial]) -> Self {
+        Self {
+            trials,
+            steepness: STEEPNESS.values(),
+            noise: NOISE.values(),
+        }
+    }
+
+    /// Of one highest rate, all else summed out.
+    fn log_likelihood(&self, highest: f64) -> f64 {
+        let mut logs = Vec::with_capacity(self.steepness.len() * SETTLING.len() * self.noise.len());
+        for steepness in &self.steepness {
+            for settling in SETTLING {
+                let misfits: Vec<f64> = self
+                    .trials
+                    .iter()
+                    .map(|trial| misfit(trial, *steepness, highest + settling * trial.shortness))
+                    .collect();
+                let of_load = steepness * NOISE_REQUESTS.recip().sqrt();
+                let noises = self.noise.iter().map(|noise| noise.hypot(of_load));
+                logs.extend(noises.map(|noise| student(&misfits, noise)));
+            }
+        }
+        let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        most + logs.iter().map(|log| (log - most).exp()).sum::<f64>().ln()
+    }
+}
+
+/// The distance of a trial from the law, in units of the noise of [`NOISE_REQUESTS`].
+fn misfit(trial: &Trial, steepness: f64, highest: f64) -> f64 {
+    let expected = (steepness * (trial.rate.ln() - highest)).clamp(-FAR, FAR);
+    let weight = (trial.requests / NOISE_REQUESTS).sqrt();
+    (trial.margin.clamp(-FAR, FAR) - expected) * weight
+}
+
+/// The logarithm of Student's density of all misfits together, but for a constant.
+fn student(misfits: &[f64], noise: f64) -> f64 {
+    let (mut log, mut product) = (0.0, 1.0_f64);
+    for misfit in misfits {
+        let z = misfit / noise;
+        product *= 1.0 + z * z / FREEDOM;
+        if product > LARGE {
+            log += product.ln();
+            product = 1.0;
+        }
+    }
+    log += product.ln();
+    -0.5 * (FREEDOM + 1.0) * log - misfits.len() as f64 * noise.ln()
+}
+
+impl RateBelief {
+    /// The belief in the highest rate that meets all of several objectives, each with a belief on the same
+    /// range; `None` of none.
+    pub fn of_all(beliefs: &[Self]) -> Option<Self> {
+        let first = beliefs.first()?;
+        let mut above = vec![1.0; first.mass.len()];
+        for belief in beliefs {
+            let mut left = 1.0_f64;
+            for (above, mass) in above.iter_mut().zip(&belief.mass) {
+                left -= mass;
+                *above *= left.max(0.0);
+            }
+        }
+        let before = std::iter::once(&1.0).chain(&above);
+        let mass = before.zip(&above).map(|(before, after)| before - after);
+        Some(Self {
+            mass: mass.collect(),
+            ..first.clone()
+        })
+    }
+
+    /// The rate below which the highest lies with this probability.
+    pub fn quantile(&self, probability: f64) -> f64 {
+        let mut below = 0.0;
+        for (index, mass) in self.mass.iter().enumerate() {
+            if below + mass >= probability {
+                let within = (probability - below) / mass.max(f64::MIN_POSITIVE);
+                return (self.from + self.step * (index as f64 - 0.5 + within)).exp();
+            }
+            below += mass;
+        }
+        (self.from + self.step * RATES as f64).exp()
+    }
+
+    /// The median, and the interval that holds the highest rate with probability `level`.
+    pub fn found(&self, level: f64) -> FoundRate {
+        let tail = 0.5 * (1.0 - level);
+        FoundRate {
+            rate: self.quantile(0.5),
+            low: self.quantile(tail),
+            high: self.quantile(1.0 - tail),
+        }
+    }
+
+    /// Where nearly all of the belief is, and somewhat more on both sides: the range of a finer grid.
+    pub fn range(&self) -> Range<f64> {
+        let (low, high) = (self.quantile(0.0005).ln(), self.quantile(0.9995).ln());
+        let pad = 0.3 * (high - low) + 0.03;
+        (low - pad).exp()..(high + pad).exp()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,331 @@
+//! The rule of a search, over what its runs say of the objectives.
+//!
+//! First short runs at rates that double until one misses: they bracket the answer and cost little. Then runs
+//! that grow longer, each where the answer is believed to be, a little above and a little below it in turn,
+//! since a law needs both. After each of them there is a look, at most [`SearchRule::most_runs`] of them, and the
+//! search ends when the interval is narrow enough. Invariant: which runs are measured depends on their margins
+//! alone, and the number of looks on nothing measured.
+
+use infermeter_analysis::CONFIDENCE;
+use infermeter_analysis::highest_rate::{FoundRate, RateBelief, Trial, belief};
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// Window and warm-up of a run that brackets, seconds.
+const SHORT: Dwell = Dwell {
+    warmup_s: 10.0,
+    window_s: 20.0,
+};
+
+/// A margin that a short run has to pass to count as a miss: five per cent beyond the limit.
+const MISSED: f64 = 0.05;
+
+/// Window of the first run near the answer, seconds; how much longer each next one is; and the longest.
+const FIRST_S: f64 = 90.0;
+const LONGER: f64 = 1.5;
+const LONGEST_S: f64 = 600.0;
+
+/// Warm-up before a window, as its share, and at least, seconds.
+const WARMUP_SHARE: f64 = 0.16;
+const WARMUP_S: f64 = 10.0;
+
+/// Runs near the answer before the first look that may end the search.
+const LEAST_RUNS: usize = 3;
+
+/// How far from its middle the belief is tried, in probability.
+const ASIDE: f64 = 0.15;
+
+/// The lower of two rates misses by so much, and the higher one keeps the limit by so much: no law that grows
+/// with the rate explains it.
+const AGAINST: f64 = 0.2;
+
+/// What a search is held to.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SearchRule {
+    /// The first rate, per second.
+    pub from: f64,
+    /// No rate above this is tried.
+    pub to: f64,
+    /// Half the interval's width over the rate at which the search ends.
+    pub precision: f64,
+    /// Runs near the answer, at most.
+    pub most_runs: usize,
+}
+
+/// How long a run takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Dwell {
+    /// Warm-up, seconds.
+    pub warmup_s: f64,
+    /// Measured window, seconds.
+    pub window_s: f64,
+}
+
+/// A run to be measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Order {
+    /// Requests per second.
+    pub rate: f64,
+    /// How long.
+    pub dwell: Dwell,
+}
+
+/// A run that was measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Probe {
+    /// Requests per second.
+    pub rate: f64,
+    /// For each objective what it says, if anything.
+    pub trials: Vec<Option<Trial>>,
+}
+
+/// How a search ended.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Ending {
+    /// The interval is as narrow as asked for.
+    Found {
+        /// The highest rate that meets all objectives.
+        rate: FoundRate,
+    },
+    /// The runs were used up before that.
+    Undecided {
+        /// The highest rate that meets all objectives, as far as it is known.
+        rate: FoundRate,
+    },
+    /// The lowest rate that was tried misses.
+    Below {
+        /// That rate.
+        rate: f64,
+        /// The figure over its limit there, of the objective that misses by most; at most twice.
+        times: f64,
+    },
+    /// The highest rate that may be tried meets all objectives.
+    Above {
+        /// That rate.
+        rate: f64,
+    },
+    /// A run has no sample that an objective could be judged on.
+    NoSample {
+        /// Its rate.
+        rate: f64,
+    },
+}
+
+/// What is to be done next.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Next {
+    /// Measure this.
+    Run(Order),
+    /// Nothing more.
+    End(Ending),
+}
+
+impl Probe {
+    /// The margin of the objective that is nearest to missing, or misses by most; `None` where one of them
+    /// has no sample.
+    pub fn worst(&self) -> Option<f64> {
+        let margins: Option<Vec<f64>> = self
+            .trials
+            .iter()
+            .map(|t| Some(t.as_ref()?.margin))
+            .collect();
+        margins?.into_iter().reduce(f64::max)
+    }
+}
+
+impl SearchRule {
+    /// The next step after these runs.
+    pub fn next(&self, probes: &[Probe]) -> Next {
+        if let Some(probe) = probes.iter().find(|probe| probe.worst().is_none()) {
+            return Next::End(Ending::NoSample { rate: probe.rate });
+        }
+        match self.bracket(probes) {
+            Bracket::Open(rate) => Next::Run(Order { rate, dwell: SHORT }),
+            Bracket::Closed(range, short) => self.near(probes, (range, short)),
+            Bracket::AtEdge(rate, short) => self.at_edge(&probes[short..], rate),
+        }
+    }
+
+    /// Where the doubling is, or ended.
+    fn bracket(&self, probes: &[Probe]) -> Bracket {
+        let mut rate = self.from;
+        for (index, probe) in probes.iter().enumerate() {
+            let missed = probe.worst().is_some_and(|margin| margin > MISSED);
+            match missed {
+                true if index == 0 => return Bracket::AtEdge(rate, 1),
+                true => {
+                    return Bracket::Closed(rate / 3.0..(rate * 1.1).min(self.to * 1.1), index + 1);
+                }
+                false if rate >= self.to => return Bracket::AtEdge(rate, index + 1),
+                false => rate = (rate * 2.0).min(self.to),
+            }
+        }
+        Bracket::Open(rate)
+    }
+
+    /// The first or the last rate of all seems to be the answer: one longer run there has to agree.
+    fn at_edge(&self, longer: &[Probe], rate: f64) -> Next {
+        let lowest = rate <= self.from && self.from < self.to;
+        let Some(margin) = longer.first().and_then(Probe::worst) else {
+            return Next::Run(Order {
+                rate,
+                dwell: dwell(0),
+            });
+        };
+        let range = match (lowest, margin > 0.0) {
+            (true, true) => {
+                return Next::End(Ending::Below {
+                    rate,
+                    times: margin.exp(),
+                });
+            }
+            (false, false) => return Next::End(Ending::Above { rate }),
+            (true, false) => rate / 1.5..(rate * 4.0).min(self.to * 1.1),
+            (false, true) => rate / 3.0..rate * 1.1,
+        };
+        self.look(longer, longer, range)
+    }
+
+    fn near(&self, probes: &[Probe], (range, short): (Range<f64>, usize)) -> Next {
+        self.look(probes, &probes[short..], range)
+    }
+
+    /// A look at all runs; `longer` are those near the answer.
+    fn look(&self, probes: &[Probe], longer: &[Probe], range: Range<f64>) -> Next {
+        let Some(belief) = together(probes, range) else {
+            return Next::End(Ending::NoSample { rate: self.from });
+        };
+        let rate = belief.found(CONFIDENCE);
+        if longer.len() >= LEAST_RUNS && rate.relative_half_width() <= self.precision {
+            return Next::End(Ending::Found { rate });
+        }
+        if longer.len() >= self.most_runs {
+            return Next::End(Ending::Undecided { rate });
+        }
+        let aside = match longer.len() % 2 {
+            0 => ASIDE,
+            _ => -ASIDE,
+        };
+        let rate = belief.quantile(0.5 + aside).clamp(self.from, self.to);
+        Next::Run(Order {
+            rate: rounded(rate),
+            dwell: dwell(longer.len()),
+        })
+    }
+
+    /// The highest rate as far as these runs tell; absent while they do not bracket it.
+    pub fn belief(&self, probes: &[Probe]) -> Option<FoundRate> {
+        let Bracket::Closed(range, _) = self.bracket(probes) else {
+            return None;
+        };
+        Some(together(probes, range)?.found(CONFIDENCE))
+    }
+
+    /// What the runs say of each objective.
+    pub fn each(&self, probes: &[Probe]) -> Vec<Option<FoundRate>> {
+        let (Some(low), Some(high)) = (lowest(probes), highest(probes)) else {
+            return Vec::new();
+        };
+        let objectives = probes.first().map_or(0, |probe| probe.trials.len());
+        let of = |objective: usize| {
+            let trials = trials_of(probes, objective)?;
+            let beyond = trials.iter().any(|trial| trial.margin > 0.0);
+            let coarse = belief(&trials, low / 3.0..high * 1.2);
+            beyond.then(|| belief(&trials, coarse.range()).found(CONFIDENCE))
+        };
+        (0..objectives).map(of).collect()
+    }
+
+    /// Two rates of which the lower misses clearly and the higher does not.
+    pub fn not_monotone(probes: &[Probe]) -> Option<Range<f64>> {
+        let pairs = probes
+            .iter()
+            .flat_map(|low| probes.iter().map(move |high| (low, high)));
+        let mut against = pairs.filter(|(low, high)| {
+            let missed = low.worst().is_some_and(|margin| margin > AGAINST);
+            let met = high.worst().is_some_and(|margin| margin < -AGAINST);
+            low.rate < high.rate && missed && met
+        });
+        against.next().map(|(low, high)| low.rate..high.rate)
+    }
+
+    /// The runs that may still come, at worst; a rate that is not known yet is absent.
+    pub fn ahead(&self, probes: &[Probe]) -> Vec<(Option<f64>, Dwell)> {
+        let (mut rate, short) = match self.bracket(probes) {
+            Bracket::Open(rate) => (rate, probes.len()),
+            Bracket::Closed(_, short) | Bracket::AtEdge(_, short) => (f64::INFINITY, short),
+        };
+        let mut ahead = Vec::new();
+        while rate <= self.to {
+            ahead.push((Some(rate), SHORT));
+            rate = match rate < self.to {
+                true => (rate * 2.0).min(self.to),
+                false => f64::INFINITY,
+            };
+        }
+        let longer = probes.len().saturating_sub(short);
+        ahead.extend((longer..self.most_runs).map(|index| (None, dwell(index))));
+        if let Next::End(_) = self.next(probes) {
+            ahead.clear();
+        }
+        ahead
+    }
+}
+
+/// How far the doubling is.
+enum Bracket {
+    /// The next rate.
+    Open(f64),
+    /// The answer lies in a range; so many short runs.
+    Closed(Range<f64>, usize),
+    /// The answer seems to lie beyond this rate; so many short runs.
+    AtEdge(f64, usize),
+}
+
+/// The belief after all runs in the highest rate that meets all objectives: first over the whole range, then
+/// over where the belief is.
+fn together(probes: &[Probe], range: Range<f64>) -> Option<RateBelief> {
+    let objectives = probes.first()?.trials.len();
+    let trials: Vec<Vec<Trial>> = (0..objectives)
+        .map(|objective| trials_of(probes, objective))
+        .collect::<Option<_>>()?;
+    let over = |range: Range<f64>| {
+        let each: Vec<RateBelief> = trials.iter().map(|t| belief(t, range.clone())).collect();
+        RateBelief::of_all(&each)
+    };
+    over(over(range)?.range())
+}
+
+fn trials_of(probes: &[Probe], objective: usize) -> Option<Vec<Trial>> {
+    probes
+        .iter()
+        .map(|probe| *probe.trials.get(objective)?)
+        .collect()
+}
+
+fn lowest(probes: &[Probe]) -> Option<f64> {
+    probes.iter().map(|probe| probe.rate).reduce(f64::min)
+}
+
+fn highest(probes: &[Probe]) -> Option<f64> {
+    probes.iter().map(|probe| probe.rate).reduce(f64::max)
+}
+
+/// How long the run number `index` near the answer takes, from 0: whole seconds.
+fn dwell(index: usize) -> Dwell {
+    let window_s = (FIRST_S * LONGER.powi(index as i32)).min(LONGEST_S).round();
+    Dwell {
+        warmup_s: (window_s * WARMUP_SHARE).max(WARMUP_S).round(),
+        window_s,
+    }
+}
+
+/// Four digits: a rate is read by people, too.
+fn rounded(rate: f64) -> f64 {
+    let digits = 10_f64.powf(3.0 - rate.log10().floor());
+    (rate * digits).round() / digits
+}
+
+#[cfg(test)]
+mod tests;
