@@ -11,6 +11,7 @@ mod breakdown;
 mod calibration;
 pub mod checks;
 mod client;
+mod compare;
 mod context;
 mod delivery;
 mod distribution;
@@ -49,6 +50,12 @@ pub use breakdown::{Band, Breakdown, ChunkMeans};
 pub use calibration::{CalibratedLoad, CalibrationSummary, Range};
 pub use checks::{declared, judge};
 pub use client::{ClientSummary, Departure, ThreadTotals};
+pub use compare::{
+    Answer, Axis, Better, COMPARE_ALPHA, COMPARE_POWER, Checked, Claim, CompareSpec,
+    ComparedChange, ComparedLoad, Comparison, Decision, Difference, Fact, LoadRounds, MOST_PRIMARY,
+    Pair, PairedChange, PilotFigure, RunSetup, Scale, Seen, SideBySide, SideDifferences, SideRun,
+    Treatment, Turns, Worsening, decide, least_rounds, more_rounds, pilot, unlike_answers,
+};
 pub use context::{Context, Known, UNKNOWN};
 pub use delivery::BurstyDelivery;
 pub use distribution::{Distribution, Ecdf, Percentiles, Weight};

@@ -77,6 +77,7 @@ pub use bootstrap::{RESAMPLES, block_bootstrap_mean, bootstrap_mean, bootstrap_r
 pub use confidence_sequence::QuantileSequence;
 pub use detectable::{
     SignedRankPower, detectable_by_t, least_pairs, pairs_to_detect, pairs_to_show_equivalence,
+    spread_upper_bound,
 };
 pub use dip::{Dip, dip};
 pub use dispersion::{Variability, coefficient_of_variation, index_of_dispersion};
