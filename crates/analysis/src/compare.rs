@@ -23,7 +23,11 @@ pub use treatment::{Checked, Claim, Seen, Treatment};
 
 use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Verdict};
+use infermeter_core::key::ValueKind;
+use infermeter_core::key_values;
 use serde::{Deserialize, Serialize};
+
+key_values!(ValueKind::Text => Axis, Treatment);
 
 /// Most figures of a primary family: beyond it eight rounds decide nothing.
 pub const MOST_PRIMARY: usize = 6;
@@ -138,6 +142,20 @@ pub struct ComparedChange {
     pub decision: Option<Decision>,
 }
 
+/// An answer that is open, and what would close it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outlook {
+    /// The load, in words.
+    pub load: String,
+    /// The side.
+    pub side: usize,
+    /// The figure.
+    pub axis: Axis,
+    /// Rounds beyond those at hand that would decide it with a chance of 80 %, if change and spread are as
+    /// they look; absent where that takes more than 200 in all.
+    pub more_rounds: Option<usize>,
+}
+
 impl CompareSpec {
     /// Tests of the family over so many loads.
     pub fn family(&self, loads: usize) -> usize {
@@ -198,6 +216,29 @@ impl Comparison {
     pub fn answers(&self) -> impl Iterator<Item = Answer> + '_ {
         let changes = self.loads.iter().flat_map(|load| &load.changes);
         changes.filter_map(|change| change.decision.map(|decision| decision.answer))
+    }
+}
+
+impl Comparison {
+    /// What would close the answers that are open.
+    pub fn outlook(&self) -> Vec<Outlook> {
+        let of_load = |load: &ComparedLoad| -> Vec<Outlook> {
+            let open = load.changes.iter().filter(|change| {
+                let answer = change.decision.map(|decision| decision.answer);
+                answer == Some(Answer::Undecided)
+            });
+            open.map(|open| Outlook {
+                load: load.load.clone(),
+                side: open.side,
+                axis: open.axis,
+                more_rounds: open
+                    .change
+                    .as_ref()
+                    .and_then(|change| more_rounds(change, self.family, self.asked.margin)),
+            })
+            .collect()
+        };
+        self.loads.iter().flat_map(of_load).collect()
     }
 }
 

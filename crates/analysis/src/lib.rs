@@ -53,8 +53,8 @@ pub use client::{ClientSummary, Departure, ThreadTotals};
 pub use compare::{
     Answer, Axis, Better, COMPARE_ALPHA, COMPARE_POWER, Checked, Claim, CompareSpec,
     ComparedChange, ComparedLoad, Comparison, Decision, Difference, Fact, LoadRounds, MOST_PRIMARY,
-    Pair, PairedChange, PilotFigure, RunSetup, Scale, Seen, SideBySide, SideDifferences, SideRun,
-    Treatment, Turns, Worsening, decide, least_rounds, more_rounds, pilot, unlike_answers,
+    Outlook, Pair, PairedChange, PilotFigure, RunSetup, Scale, Seen, SideBySide, SideDifferences,
+    SideRun, Treatment, Turns, Worsening, decide, least_rounds, more_rounds, pilot, unlike_answers,
 };
 pub use context::{Context, Known, UNKNOWN};
 pub use delivery::BurstyDelivery;

@@ -4,6 +4,7 @@
 //! Invariant: a figure depends on its table and scale alone, not on threads or machines.
 
 mod clean;
+mod compare;
 mod correlated;
 mod engine;
 mod lockstep;
@@ -54,7 +55,7 @@ impl Scale {
 type Subject = fn(Scale, &mut Table) -> Result<()>;
 
 /// In the order of printing.
-const SUBJECTS: [(&str, Subject); 11] = [
+const SUBJECTS: [(&str, Subject); 13] = [
     ("percentile", percentile::run),
     ("one-run", one_run::run),
     ("repeated", repeated::run),
@@ -66,6 +67,8 @@ const SUBJECTS: [(&str, Subject); 11] = [
     ("planted", planted::run),
     ("steady", steady::run),
     ("stopping", stopping::run),
+    ("compare", compare::run),
+    ("compare-engine", compare::engine),
 ];
 
 /// Runs what `arguments` name: `quick`, `full` (the default), or a subject, at full scale unless

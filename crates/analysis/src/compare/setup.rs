@@ -97,7 +97,10 @@ fn facts(manifest: &RunManifest, summary: &Summary) -> Vec<Fact> {
     let longest = target.models.first().and_then(|model| model.max_model_len);
     add("longest context".to_owned(), longest.map(|n| n.to_string()));
     add("gpus".to_owned(), plan.gpus.map(|n| n.to_string()));
-    add("path of the API".to_owned(), Some(plan.endpoint.api().path.to_owned()));
+    add(
+        "path of the API".to_owned(),
+        Some(plan.endpoint.api().path.to_owned()),
+    );
     let fields = target.fields.as_ref();
     let obeys = fields.and_then(|fields| fields.ignore_eos);
     add("ignore_eos".to_owned(), obeys.map(|on| on.to_string()));

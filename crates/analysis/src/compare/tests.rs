@@ -1,6 +1,7 @@
 //! Comparisons of fabricated rounds.
 
 use super::*;
+use crate::prefix_cache::{HitRate, HitSource, PrefixCacheSummary};
 use crate::summarize_log;
 use infermeter_metrics::fixture::Run;
 
@@ -182,6 +183,35 @@ fn what_speaks_against_it_is_found() {
         "{:?}",
         found.findings[1]
     );
+    assert_eq!(found.verdict, Verdict::Invalid);
+}
+
+#[test]
+fn treatments_and_answers_come_before_any_speed() {
+    let treatment = "prefix_cache_hit_rate>0.3".parse().expect("a treatment");
+    let asked = CompareSpec {
+        claims: vec![Claim::declared(treatment, 0, 1)],
+        ..asked(&["A", "B"])
+    };
+    let mut runs = rounds(&SLOWER);
+    for summary in runs.iter_mut().flatten() {
+        summary.prefix_cache = Some(PrefixCacheSummary {
+            asked: None,
+            unlimited: None,
+            realised: Some(HitRate {
+                share: 0.0,
+                cached_tokens: 0,
+                prompt_tokens: 900,
+                source: HitSource::Usage,
+            }),
+        });
+    }
+    for round in &mut runs {
+        round[1].tokens.output_tokens /= 2;
+    }
+    let found = Comparison::of(&asked, &loads(&runs), Turns::InTurn);
+    let codes: Vec<&str> = found.findings.iter().map(|f| f.code.as_str()).collect();
+    assert_eq!(codes, ["treatment-inactive", "answers-differ"]);
     assert_eq!(found.verdict, Verdict::Invalid);
 }
 
