@@ -13,12 +13,14 @@ pub mod checks;
 mod client;
 mod compare;
 mod context;
+mod curve;
 mod delivery;
 mod distribution;
 mod fairness;
 mod figure;
 mod fluidity;
 mod latency;
+mod level;
 pub mod limits;
 mod load;
 mod modes;
@@ -42,6 +44,7 @@ mod speculation;
 mod stability;
 mod steady;
 mod summary;
+mod sweep;
 mod throughput;
 mod token_figures;
 mod usage;
@@ -57,12 +60,19 @@ pub use compare::{
     SideRun, Treatment, Turns, Worsening, decide, least_rounds, more_rounds, pilot, unlike_answers,
 };
 pub use context::{Context, Known, UNKNOWN};
+pub use curve::{
+    FrontierPoint, Highest, Knee, LoadAnswer, ObjectiveHighest, Scalability, Wanted, answers,
+    each_objective, frontier, knee, out_of_order, scalability,
+};
 pub use delivery::BurstyDelivery;
 pub use distribution::{Distribution, Ecdf, Percentiles, Weight};
 pub use fairness::{Fairness, FairnessIndex};
 pub use figure::{Cell, CellGrade, CellMethod, Mean, Share};
 pub use fluidity::{DeadlinesMs, FluidityForm, FluiditySummary};
 pub use latency::{ByOrigin, LatencySummary, speed_of};
+pub use level::{
+    Level, LevelObjective, LevelRun, MiddleAndTail, RunAnswer, decided, is_overloaded, run_answer,
+};
 pub use load::{Arrivals, LoadSummary, Realised};
 pub use objective::{Goodput, SloLine, SloStatus};
 pub use percentile::Percentile;
@@ -81,6 +91,7 @@ pub use speculation::{ClassAcceptedLength, SpeculationSource, SpeculationSummary
 pub use stability::{KeepsUp, QueueSign, ResidenceSummary, StabilitySummary};
 pub use steady::{StartUp, Steadiness, SteadySeries, SteadySummary};
 pub use summary::{ClassSummary, Summary, WarmupSummary, summarize, summarize_log};
+pub use sweep::{Best, Breaking, CurveAnswer, Recovery, Sustained, SweepAnswer};
 pub use throughput::{ItemRate, Rate, ThroughputSummary};
 pub use usage::{RESTS_ON_USAGE, UsageSummary};
 

@@ -79,6 +79,8 @@ pub enum Place {
     Run,
     /// `workload make`
     Make,
+    /// Commands of several runs, over which a protocol decides.
+    Several,
 }
 
 /// Where a key stands on a command line.
@@ -267,7 +269,7 @@ impl Key {
             tips: &[],
             range: None,
             rules: &[],
-            places: &[Place::Run, Place::Make],
+            places: &[Place::Run, Place::Make, Place::Several],
         }
     }
 

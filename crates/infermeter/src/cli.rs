@@ -72,7 +72,15 @@ impl Given {
     /// # Errors
     /// Naming the flag at fault.
     pub fn read<T: Keyed>(&self) -> Result<T> {
-        let mut values = values::defaults::<T>();
+        self.read_over(&T::defaults())
+    }
+
+    /// The same over other values than the defaults.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_over<T: Keyed>(&self, below: &T) -> Result<T> {
+        let mut values = values::map_of(below);
         for flag in &self.flags {
             let Some(key) = T::KEYS.iter().find(|key| key.name == flag.key) else {
                 continue;

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use infermeter_core::key::{Hint, Key, Keyed, hint};
 use infermeter_core::plan::Plan;
 use infermeter_core::text::closest;
+use infermeter_session::secrets::HIDDEN;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,6 +30,8 @@ pub enum Origin {
     File(String),
     /// A flag, as it was written.
     Flag(String),
+    /// An experiment that goes on.
+    Experiment,
 }
 
 impl fmt::Display for Origin {
@@ -38,6 +41,7 @@ impl fmt::Display for Origin {
             Self::Profile(name) => write!(f, "profile {name}"),
             Self::File(path) => write!(f, "file {path}"),
             Self::Flag(_) => f.write_str("flag"),
+            Self::Experiment => f.write_str("the experiment"),
         }
     }
 }
@@ -99,11 +103,59 @@ pub fn differs(values: &Map<String, Value>, key: &str) -> bool {
 /// # Errors
 /// With the flag or the file's key that is wrong, and a suggestion where a name is misspelt.
 pub fn resolve(given: &Given, config: Option<&Path>) -> Result<Resolved> {
-    let mut merged = values::defaults::<Plan>();
-    let mut origins: BTreeMap<String, Origin> = merged
-        .keys()
-        .map(|key| (key.clone(), Origin::Default))
-        .collect();
+    over(defaults(), given, config)
+}
+
+/// Resolves flags and a plan file over a plan of an experiment that goes on.
+///
+/// # Errors
+/// As [`resolve`], and for a secret that the experiment does not keep and that is not given again.
+pub fn resolve_over(kept: &Plan, given: &Given, config: Option<&Path>) -> Result<Resolved> {
+    let Layers {
+        mut values,
+        mut origins,
+    } = defaults();
+    for (key, value) in values::map_of(kept) {
+        if values.get(&key) != Some(&value) {
+            origins.insert(key.clone(), Origin::Experiment);
+            values.insert(key, value);
+        }
+    }
+    let resolved = over(Layers { values, origins }, given, config)?;
+    let values = values::map_of(&resolved.plan);
+    let hidden = |key: &&Key| {
+        let kept = resolved.origins.get(key.name) == Some(&Origin::Experiment);
+        kept && values[key.name].to_string().contains(HIDDEN)
+    };
+    match Plan::KEYS.iter().find(hidden) {
+        Some(key) => bail!(
+            "--resume: {} held a secret, which an experiment does not keep: give it again",
+            key.written()
+        ),
+        None => Ok(resolved),
+    }
+}
+
+/// Values by key, and where each comes from.
+struct Layers {
+    values: Map<String, Value>,
+    origins: BTreeMap<String, Origin>,
+}
+
+fn defaults() -> Layers {
+    let values = values::defaults::<Plan>();
+    let origins = values.keys().map(|key| (key.clone(), Origin::Default));
+    Layers {
+        origins: origins.collect(),
+        values,
+    }
+}
+
+fn over(below: Layers, given: &Given, config: Option<&Path>) -> Result<Resolved> {
+    let Layers {
+        values: mut merged,
+        mut origins,
+    } = below;
     let file = match config {
         Some(path) => read_file(path)?,
         None => Map::new(),
@@ -209,7 +261,10 @@ fn yaml_value(text: &str) -> Result<Value> {
 }
 
 /// The key of this name.
-fn key(name: &str) -> Result<&'static Key> {
+///
+/// # Errors
+/// Where there is none, with the one that may be meant.
+pub fn key(name: &str) -> Result<&'static Key> {
     if let Some(key) = Plan::KEYS.iter().find(|key| key.name == name) {
         return Ok(key);
     }

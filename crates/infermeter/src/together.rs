@@ -2,30 +2,76 @@
 //!
 //! Invariant: `repeat.json` holds nothing that cannot be computed again from the runs' records.
 
-use crate::{exit, output};
-use infermeter_core::plan::Plan;
-use infermeter_protocol::{Kept, Repeat, RunPoint, Together};
-use infermeter_report::{Block, Document, Section, Tone};
+use crate::exit;
+use crate::several::{Rendering, Seen, code_of_runs};
+use infermeter_protocol::{OfRuns, Repeat, RunPoint, Together};
+use infermeter_report::Document;
 use infermeter_session::kept_experiment::Missing;
 use serde_json::{Value, json};
 
-/// The runs of an experiment, and what they say.
-#[derive(Debug, Clone, Copy)]
-pub struct Runs<'a> {
-    /// What decides over them.
-    pub protocol: &'a Repeat,
-    /// Those that are there.
-    pub points: &'a [RunPoint],
-    /// Those that are not.
-    pub missing: &'a [Missing],
-    /// What they say together.
-    pub together: &'a Together,
-}
+/// Runs of one plan.
+pub struct Repeated;
 
-impl Runs<'_> {
-    /// `repeat.json`; what is missing is named where something is.
-    pub fn json(&self) -> Value {
-        let about = self.points.iter().map(|point| {
+impl Rendering<Repeat> for Repeated {
+    const FILE: &'static str = "repeat.json";
+
+    fn finds(&self, protocol: &Repeat) -> Vec<String> {
+        let Some((until, looks)) = protocol.until() else {
+            return Vec::new();
+        };
+        let looks: Vec<String> = looks.iter().map(usize::to_string).collect();
+        vec![format!(
+            "{until}: at most {} runs; a look after each while requests are independent, else after {} \
+             runs",
+            protocol.most(),
+            looks.join(", ")
+        )]
+    }
+
+    /// A line for the run, and one for the look at it.
+    fn lines(&self, protocol: &Repeat, points: &[RunPoint]) -> Vec<String> {
+        let Some(last) = points.last() else {
+            return Vec::new();
+        };
+        let so_far = protocol.so_far(points);
+        let (verdict, most) = (last.seen.verdict, protocol.most());
+        let line = infermeter_report::run_line(last.number, most, verdict, &so_far.repeated);
+        let look = so_far.looks.last().filter(|_| last.seen.is_whole());
+        let look = look.map(|look| format!("  {}", infermeter_report::look_line(look)));
+        std::iter::once(line).chain(look).collect()
+    }
+
+    fn missing(&self, protocol: &Repeat, there: usize, missing: &[Missing]) -> Vec<String> {
+        if missing.is_empty() {
+            return Vec::new();
+        }
+        let most = protocol.most();
+        let asked = match protocol.until() {
+            None => format!("{most} runs were asked for"),
+            Some((until, _)) => format!("at most {most} runs were asked for, until {until}"),
+        };
+        let are = if there == 1 { "is" } else { "are" };
+        let lines = missing
+            .iter()
+            .map(|m| format!("  run {}: {}", m.run, m.why));
+        std::iter::once(format!("{asked}; {there} {are} there. Missing:"))
+            .chain(lines)
+            .collect()
+    }
+
+    fn document(&self, seen: &Seen<'_, Repeat>) -> Document {
+        let Together {
+            repeated,
+            looks,
+            verdict,
+            findings,
+        } = &seen.answer;
+        infermeter_report::of_repeated(repeated, looks, *verdict, findings)
+    }
+
+    /// What is missing is named where something is.
+    fn json(&self, seen: &Seen<'_, Repeat>) -> Value {
+        let about = seen.points.iter().map(|point| {
             let seen = &point.seen;
             json!({
                 "directory": seen.place.directory,
@@ -35,107 +81,28 @@ impl Runs<'_> {
                 "state": seen.state,
             })
         });
+        let together = &seen.answer;
         let mut value = json!({
             "format_version": infermeter_core::run::FORMAT_VERSION,
-            "verdict": self.together.verdict,
-            "findings": self.together.findings,
-            "precision": self.together.looks,
-            "repeated": self.together.repeated,
+            "verdict": together.verdict,
+            "findings": together.findings,
+            "precision": together.looks,
+            "repeated": together.repeated,
             "runs": about.collect::<Vec<_>>(),
         });
-        if !self.missing.is_empty() {
-            value["missing"] = json!(self.missing);
+        if !seen.missing.is_empty() {
+            value["missing"] = json!(seen.missing);
         }
         value
     }
 
-    /// The runs, the figures over them, and what is missing.
-    pub fn document(&self) -> Document {
-        let Together {
-            repeated,
-            looks,
-            verdict,
-            findings,
-        } = self.together;
-        let mut document = infermeter_report::of_repeated(repeated, looks, *verdict, findings);
-        let missing = missing_lines(self.protocol, self.points.len(), self.missing);
-        let missing = missing
-            .into_iter()
-            .map(|line| Block::Text(Tone::Plain, line));
-        document.push(missing.fold(Section::new("Missing"), Section::with));
-        document
-    }
-
-    /// A line for each run.
-    pub fn each(&self) -> Section {
-        let lines = all_run_lines(self.protocol, self.points).into_iter();
-        let lines = lines.map(|line| Block::Text(Tone::Plain, line));
-        lines.fold(Section::new("Runs"), Section::with)
+    fn word(&self, seen: &Seen<'_, Repeat>) -> String {
+        seen.answer.verdict.as_str().to_owned()
     }
 
     /// The gravest of the runs' exit codes, and of the verdict on all of them.
-    pub fn code(&self, strict: bool) -> u8 {
-        let of = |point: &RunPoint| {
-            let seen = &point.seen;
-            let code = exit::of_run(seen.state, &seen.summary, seen.verdict, strict);
-            match &seen.kept {
-                Kept::Whole => code,
-                Kept::InPart { .. } => exit::gravest(&[code, exit::INVALID]),
-            }
-        };
-        let mut codes: Vec<u8> = self.points.iter().map(of).collect();
-        codes.push(exit::of_verdict(self.together.verdict, strict));
-        exit::gravest(&codes)
-    }
-}
-
-/// A line for the last of these runs, and one for the look at it.
-pub fn run_lines(protocol: &Repeat, points: &[RunPoint]) -> Vec<String> {
-    let Some(last) = points.last() else {
-        return Vec::new();
-    };
-    let so_far = protocol.together(points);
-    let (verdict, most) = (last.seen.verdict, protocol.most());
-    let line = infermeter_report::run_line(last.number, most, verdict, &so_far.repeated);
-    let look = so_far.looks.last().filter(|_| last.seen.is_whole());
-    let look = look.map(|look| format!("  {}", infermeter_report::look_line(look)));
-    std::iter::once(line).chain(look).collect()
-}
-
-/// The same for each of these runs.
-pub fn all_run_lines(protocol: &Repeat, points: &[RunPoint]) -> Vec<String> {
-    let upto = (1..=points.len()).map(|there| run_lines(protocol, &points[..there]));
-    upto.flatten().collect()
-}
-
-/// Which runs are missing, where some are, and why.
-pub fn missing_lines(protocol: &Repeat, there: usize, missing: &[Missing]) -> Vec<String> {
-    if missing.is_empty() {
-        return Vec::new();
-    }
-    let most = protocol.most();
-    let asked = match protocol.until() {
-        None => format!("{most} runs were asked for"),
-        Some((until, _)) => format!("at most {most} runs were asked for, until {until}"),
-    };
-    let are = if there == 1 { "is" } else { "are" };
-    let lines = missing
-        .iter()
-        .map(|m| format!("  run {}: {}", m.run, m.why));
-    std::iter::once(format!("{asked}; {there} {are} there. Missing:"))
-        .chain(lines)
-        .collect()
-}
-
-/// Says how a run went that has just ended, last of `points`.
-pub fn tell(plan: &Plan, protocol: &Repeat, points: &[RunPoint]) {
-    if let Some(RunPoint { number, seen, .. }) = points.last()
-        && let Kept::InPart { why } = &seen.kept
-    {
-        output::note(&format!("run {number}: its record is not complete: {why}"));
-    }
-    if !plan.quiet {
-        let lines = run_lines(protocol, points);
-        lines.iter().for_each(|line| output::note(line));
+    fn code(&self, seen: &Seen<'_, Repeat>, strict: bool) -> u8 {
+        let verdict = exit::of_verdict(seen.answer.verdict, strict);
+        exit::gravest(&[code_of_runs(seen.points, strict), verdict])
     }
 }

@@ -3,9 +3,12 @@
 use crate::Point;
 use infermeter_analysis::{PrecisionRun, Summary};
 use infermeter_core::finding::Verdict;
+use infermeter_core::plan::Warmup;
 use infermeter_core::run::RunState;
 use infermeter_core::seed::Seeds;
+use infermeter_core::units::Span;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::path::PathBuf;
 
 /// What distinguishes one run of an experiment from another, beside its seeds and its salt.
@@ -15,6 +18,32 @@ pub struct Coordinates {
     pub variant: usize,
     /// How much load; absent: what the plan says.
     pub load: Option<Intensity>,
+    /// How long; absent: what the plan says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub length: Option<Length>,
+    /// The warm-up before; absent: what the plan says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warmup: Option<Warmup>,
+}
+
+impl Coordinates {
+    /// The first plan at a load.
+    pub fn at(load: Intensity) -> Self {
+        Self {
+            load: Some(load),
+            ..Self::default()
+        }
+    }
+}
+
+/// How long a run measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Length {
+    /// Time of the window.
+    Time(Span),
+    /// Measured requests.
+    Requests(u64),
 }
 
 /// How much load.
@@ -25,6 +54,15 @@ pub enum Intensity {
     Rate(f64),
     /// Slots, closed loop.
     Concurrency(u32),
+}
+
+impl fmt::Display for Intensity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rate(rate) => write!(f, "{} requests/s", (rate * 1e4).round() / 1e4),
+            Self::Concurrency(slots) => write!(f, "concurrency {slots}"),
+        }
+    }
 }
 
 /// A run that was measured.

@@ -7,12 +7,18 @@
 //! Invariant: the same points give the same step.
 
 mod coordinates;
+mod of_runs;
 mod once;
 mod repeat;
+mod spec;
+mod sweep;
 
-pub use coordinates::{Coordinates, Intensity, Kept, Place, RunPoint, RunSeen};
+pub use coordinates::{Coordinates, Intensity, Kept, Length, Place, RunPoint, RunSeen};
+pub use of_runs::{AnyOfRuns, OfRuns};
 pub use once::Once;
 pub use repeat::{MOST_RUNS, Repeat, RepeatError, Together};
+pub use spec::{ProtocolSpec, SpecError};
+pub use sweep::{Sweep, SweepSpec};
 
 /// One thing that was measured.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,7 +3,7 @@
 //! Invariant: what was planned before the first run (the number of runs, the looks at them) depends on
 //! nothing that was measured.
 
-use crate::{Coordinates, Point, Protocol, RunPoint, RunSeen, Step};
+use crate::{Coordinates, OfRuns, Point, Protocol, RunPoint, RunSeen, Step};
 use infermeter_analysis::{Precision, PrecisionLook, PrecisionState, Repeated, Summary};
 use infermeter_core::finding::{Finding, Verdict};
 use infermeter_core::plan::{Plan, Until};
@@ -80,8 +80,7 @@ impl Repeat {
         runs.map(|run| precision.look(run)).collect()
     }
 
-    /// What the runs so far say together.
-    pub fn together(&self, points: &[RunPoint]) -> Together {
+    fn together(&self, points: &[RunPoint]) -> Together {
         let seen = points.iter().map(|point| &point.seen);
         let runs: Vec<(Summary, Verdict)> = seen
             .map(|seen| (seen.summary.clone(), seen.verdict))
@@ -93,17 +92,6 @@ impl Repeat {
             looks: self.looks(points),
             verdict: Verdict::of(&findings),
             findings,
-        }
-    }
-
-    /// Numbers of the runs that are still to come: none once the answer is there. With a precision they are
-    /// those that may be needed.
-    pub fn missing(&self, points: &[RunPoint]) -> std::ops::Range<usize> {
-        let whole = points.iter().take_while(|point| point.seen.is_whole());
-        let first = whole.count() + 1;
-        match self.is_reached(points) {
-            true => first..first,
-            false => first..(self.most + 1).max(first),
         }
     }
 
@@ -132,5 +120,21 @@ impl Protocol for Repeat {
             }
             Some(_) => Step::Stop(self.together(points)),
         }
+    }
+}
+
+impl OfRuns for Repeat {
+    /// With a precision, the runs that may be needed.
+    fn ahead(&self, points: &[RunPoint]) -> Vec<Coordinates> {
+        let whole = points.iter().take_while(|point| point.seen.is_whole());
+        let more = match self.is_reached(points) {
+            true => 0,
+            false => self.most.saturating_sub(whole.count()),
+        };
+        vec![Coordinates::default(); more]
+    }
+
+    fn so_far(&self, points: &[RunPoint]) -> Together {
+        self.together(points)
     }
 }

@@ -25,6 +25,7 @@ mod run;
 mod screen;
 mod server;
 mod sessions;
+mod sweep;
 mod terminal;
 mod throughput;
 
@@ -39,5 +40,6 @@ pub use format::Format;
 pub use json::json;
 pub use objectives::not_met;
 pub use of_run::{View, of_run};
-pub use repeated::{look_line, of_repeated, run_line};
+pub use repeated::{look_line, of_repeated, run_figures, run_line};
 pub use screen::Screen;
+pub use sweep::{Axis, SweepView, of_sweep, sentence};

@@ -4,7 +4,7 @@
 use crate::document::{Block, Cell, Column, Document, Entries, Judgement, Section, Table, Tone};
 use crate::number::{JOIN, interval, significant, spaced, time};
 use infermeter_analysis::{
-    PrecisionLook, PrecisionMethod, PrecisionState, Repeated, RepeatedFigure,
+    PrecisionLook, PrecisionMethod, PrecisionState, Repeated, RepeatedFigure, Summary,
 };
 use infermeter_core::finding::{Finding, Verdict};
 use infermeter_core::number::counted;
@@ -85,6 +85,15 @@ fn absent(repeated: &Repeated) -> Block {
 
 /// One line for a run that has ended.
 pub fn run_line(number: usize, most: usize, verdict: Verdict, repeated: &Repeated) -> String {
+    spaced(&format!(
+        "Run {number} of {most}: {}; {}",
+        verdict.as_str(),
+        last_figures(repeated)
+    ))
+}
+
+/// Some figures of the last run.
+fn last_figures(repeated: &Repeated) -> String {
     let of = |name: &str| -> Option<String> {
         let figure = repeated.figure(name)?;
         let value = (*figure.runs.last()?)?;
@@ -96,11 +105,13 @@ pub fn run_line(number: usize, most: usize, verdict: Verdict, repeated: &Repeate
     };
     let names = ["ttft.p50", "ttft.p99", "itl.p50", "output_tokens_per_s"];
     let figures: Vec<String> = names.into_iter().filter_map(of).collect();
-    spaced(&format!(
-        "Run {number} of {most}: {}; {}",
-        verdict.as_str(),
-        figures.join(", ")
-    ))
+    figures.join(", ")
+}
+
+/// What a run that has ended shows, in a line.
+pub fn run_figures(summary: &Summary, verdict: Verdict) -> String {
+    let alone = Repeated::of(&[(summary.clone(), verdict)]);
+    spaced(&format!("{}; {}", verdict.as_str(), last_figures(&alone)))
 }
 
 /// What a look found, and what it means for the runs to come, in a line.

@@ -7,13 +7,15 @@ use crate::failure::Cause;
 use anyhow::{Result, bail};
 use infermeter_core::plan::Plan;
 use infermeter_core::text::inert;
+use infermeter_protocol::ProtocolSpec;
 use infermeter_record::{Ledger, LedgerContents};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use std::path::Path;
 
-/// Version of the ledger's entries.
-const FORMAT_VERSION: u32 = 1;
+/// Version of the ledger's entries. In the first, runs were those of one plan that is repeated.
+pub(crate) const FORMAT_VERSION: u32 = 2;
 
 /// What an experiment is: the first line of its ledger.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,23 +33,23 @@ pub struct Header {
 /// What an experiment asks for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one of them in a process"
-)]
 pub enum Asked {
-    /// Runs of a plan.
-    Runs {
-        /// The plan, secrets replaced by `***`.
-        plan: Plan,
-        /// Measured requests that a run is expected to have.
-        requests: usize,
-    },
+    /// Runs, as a protocol asks for them.
+    Runs(AskedRuns),
     /// Rungs of a calibration.
     Rungs {
         /// What each is, and how all are measured.
         ladder: Vec<String>,
     },
+}
+
+/// Runs that are asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AskedRuns {
+    /// The plans that coordinates name by their number, secrets replaced by `***`.
+    pub variants: Vec<Plan>,
+    /// What decides over the runs.
+    pub protocol: ProtocolSpec,
 }
 
 impl Header {
@@ -196,8 +198,22 @@ fn header(directory: &Path, contents: &LedgerContents) -> Result<Header> {
             directory.display()
         );
     }
-    let header = serde_json::from_value(contents.header.clone());
-    header.map_err(|error| unreadable(directory, &error))
+    let mut header = contents.header.clone();
+    if version == 1 {
+        of_one_plan(&mut header["asked"]);
+    }
+    serde_json::from_value(header).map_err(|error| unreadable(directory, &error))
+}
+
+/// Runs as the first version has them.
+fn of_one_plan(asked: &mut Value) {
+    if asked["kind"] == "runs" {
+        *asked = json!({
+            "kind": "runs",
+            "variants": [asked["plan"]],
+            "protocol": {"name": "repeat", "requests": asked["requests"]},
+        });
+    }
 }
 
 fn understood<At, Entry>(directory: &Path, contents: LedgerContents) -> Result<Read<At, Entry>>

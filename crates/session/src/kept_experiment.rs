@@ -4,7 +4,7 @@
 //! been entered: a kill can come between the two. Invariant: nothing that was measured is removed; what was
 //! cut off is set aside when its place is needed.
 
-use crate::book::{Asked, Book, EndedLine, Header, Read, Stopped};
+use crate::book::{Asked, AskedRuns, Book, EndedLine, FORMAT_VERSION, Header, Read, Stopped};
 use crate::experiment::Experiment;
 use crate::kept::KeptRun;
 use crate::load::Load;
@@ -13,8 +13,9 @@ use anyhow::{Context, Result, bail};
 use infermeter_core::plan::Plan;
 use infermeter_core::run::{RunManifest, RunState};
 use infermeter_core::text::inert;
-use infermeter_protocol::{Coordinates, Kept, Protocol, Repeat, RunPoint, RunSeen, Step, Together};
+use infermeter_protocol::{AnyOfRuns, Coordinates, Kept, ProtocolSpec, RunPoint, RunSeen};
 use infermeter_record::{LEDGER_FILE, Ledger, RunDirectory, read_manifest};
+use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -26,10 +27,8 @@ const NAMED: usize = 3;
 /// Runs of an experiment, as they are on disk.
 #[derive(Debug)]
 pub struct KeptExperiment {
-    /// The plan, secrets replaced.
-    pub plan: Plan,
-    /// What decides over its runs.
-    pub protocol: Repeat,
+    /// The plans, secrets replaced, and what decides over their runs.
+    pub asked: AskedRuns,
     /// The runs that are there.
     pub points: Vec<RunPoint>,
     /// Those that should be there, with why they are not.
@@ -39,10 +38,13 @@ pub struct KeptExperiment {
 }
 
 /// A run that is not there.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Missing {
     /// Its number.
     pub run: usize,
+    /// Where it was to be measured, as far as that is known.
+    #[serde(skip)]
+    pub at: Option<Coordinates>,
     /// Why it is not there.
     pub why: String,
 }
@@ -61,24 +63,40 @@ pub fn is_experiment(directory: &Path) -> bool {
     directory.join(LEDGER_FILE).exists()
 }
 
-/// The header of an experiment that repeats a plan, whose first load this is. Its hash is over the requests
+/// The header of an experiment over these plans, each with its first load. Its hash is over the requests
 /// and their instants, too: a trace or a dataset may change behind a plan that does not.
 ///
 /// # Errors
-/// Where the plan makes no experiment.
-pub fn header(plan: &Plan, load: &Load) -> Result<Header> {
-    let experiment = Experiment::of(plan)?;
+/// Where a plan makes no experiment.
+pub fn header(planned: &[(Plan, Load)], protocol: ProtocolSpec) -> Result<Header> {
     let mut hasher = Sha256::new();
-    hasher.update(experiment.hash());
-    hasher.update(load.workload.hash());
-    hasher.update(load.schedule_hash().unwrap_or_default());
+    hasher.update(serde_json::to_vec(&protocol)?);
+    let mut variants = Vec::new();
+    for (plan, load) in planned {
+        let experiment = Experiment::of(plan)?;
+        hasher.update(experiment.hash());
+        hasher.update(load.workload.hash());
+        hasher.update(load.schedule_hash().unwrap_or_default());
+        variants.push(experiment.measured());
+    }
     let hash = hasher.finalize();
-    let asked = Asked::Runs {
-        plan: experiment.measured(),
-        requests: load.expected_requests(),
-    };
     let hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Header::new(hash, asked))
+    let asked = AskedRuns { variants, protocol };
+    Ok(Header::new(hash, Asked::Runs(asked)))
+}
+
+/// What the experiment of a directory asks for.
+///
+/// # Errors
+/// Where there is none of runs.
+pub fn asked(directory: &Path) -> Result<AskedRuns> {
+    match Book::header(directory)?.asked {
+        Asked::Runs(asked) => Ok(asked),
+        Asked::Rungs { .. } => bail!(
+            "{} holds a calibration: `infermeter calibrate --resume {0}` goes on with it",
+            directory.display()
+        ),
+    }
 }
 
 /// Makes the directory of an experiment, with its book.
@@ -96,42 +114,42 @@ impl KeptExperiment {
     /// # Errors
     /// Where there is no experiment of runs.
     pub fn open(directory: &Path, change: &dyn Fn(&mut RunManifest)) -> Result<Self> {
-        let read: Read<Value, Value> = Book::read(directory)?;
-        let Asked::Runs { plan, requests } = read.header.asked else {
-            bail!(
-                "{} holds a calibration: `infermeter calibrate --resume {0}` goes on with it",
-                directory.display()
-            );
-        };
-        let protocol = Repeat::of(&plan, requests)?;
+        let asked = asked(directory)?;
+        let protocol = asked.protocol.protocol(&asked.variants)?;
         let read: Read<Coordinates, RunEntry> = Book::read(directory)?;
         let shelf = Shelf {
             directory,
             read: &read,
             change,
         };
-        let found = shelf.runs(&protocol);
+        let found = shelf.runs(&*protocol);
         let mut missing = found.missing;
-        for run in protocol.missing(&found.points) {
+        let whole = whole(&found.points);
+        for (run, at) in (whole + 1..).zip(protocol.ahead(&found.points[..whole])) {
             if !missing.iter().any(|m| m.run == run) && !has(&found.points, run) {
-                let why = not_begun(run, read.stopped.as_ref());
-                missing.push(Missing { run, why });
+                missing.push(Missing {
+                    run,
+                    at: Some(at),
+                    why: not_begun(run, read.stopped.as_ref()),
+                });
             }
         }
         missing.sort_by_key(|missing| missing.run);
         Ok(Self {
-            plan,
-            protocol,
+            asked,
             points: found.points,
             missing,
             stopped: read.stopped,
         })
     }
+}
 
-    /// What the runs say together.
-    pub fn together(&self) -> Together {
-        self.protocol.together(&self.points)
-    }
+/// How many runs there are, from the first on without a hole, that ended as planned.
+fn whole(points: &[RunPoint]) -> usize {
+    let whole = (1..)
+        .zip(points)
+        .take_while(|(number, point)| point.number == *number && point.seen.is_whole());
+    whole.count()
 }
 
 fn has(points: &[RunPoint], number: usize) -> bool {
@@ -149,10 +167,7 @@ fn not_begun(run: usize, stopped: Option<&Stopped>) -> String {
 ///
 /// # Errors
 /// Where it is another one, where another process measures it, and where its files cannot be read.
-pub fn resume<P>(directory: &Path, header: &Header, protocol: &P) -> Result<Resumed>
-where
-    P: Protocol<At = Coordinates, Seen = RunSeen>,
-{
+pub fn resume(directory: &Path, header: &Header, protocol: &dyn AnyOfRuns) -> Result<Resumed> {
     let found = Book::header(directory)?;
     same(directory, &found, header)?;
     let (mut book, read) = Book::reopen::<Coordinates, RunEntry>(directory)?;
@@ -162,10 +177,7 @@ where
         change: &|_| {},
     };
     let mut points = shelf.runs(protocol).points;
-    let whole = (1..)
-        .zip(&points)
-        .take_while(|(number, point)| point.number == *number && point.seen.is_whole());
-    points.truncate(whole.count());
+    points.truncate(whole(&points));
     for point in &points {
         if !read.ended.iter().any(|line| line.number == point.number) {
             book.ended(line_of(point))?;
@@ -186,9 +198,15 @@ fn line_of(point: &RunPoint) -> EndedLine<&Coordinates, RunEntry> {
 
 /// The experiment on disk is the one that is asked for.
 pub(crate) fn same(directory: &Path, found: &Header, asked: &Header) -> Result<()> {
-    if found.infermeter_version != asked.infermeter_version {
+    let other_form = found.format_version != FORMAT_VERSION;
+    if other_form || found.infermeter_version != asked.infermeter_version {
+        let earlier = if other_form {
+            "an earlier build of "
+        } else {
+            ""
+        };
         bail!(
-            "{} was begun by infermeter {}: go on with that version, or begin anew with --out",
+            "{} was begun by {earlier}infermeter {}: go on with that one, or begin anew with --out",
             directory.display(),
             inert(&found.infermeter_version, 40)
         );
@@ -210,11 +228,28 @@ pub(crate) fn same(directory: &Path, found: &Header, asked: &Header) -> Result<(
 
 /// Where two experiments differ, by key.
 fn differences(found: &Asked, asked: &Asked) -> Vec<String> {
-    let (Asked::Runs { plan: then, .. }, Asked::Runs { plan: now, .. }) = (found, asked) else {
+    let (Asked::Runs(then), Asked::Runs(now)) = (found, asked) else {
         return Vec::new();
     };
-    let value = |plan: &Plan| serde_json::to_value(plan).unwrap_or_default();
-    let (then, now) = (value(then), value(now));
+    let (plans_then, plans_now) = (then.variants.len(), now.variants.len());
+    if plans_then != plans_now {
+        return vec![format!("it has {plans_then} plans, not {plans_now}")];
+    }
+    let mut all = differing(&then.protocol, &now.protocol);
+    for (then, now) in then.variants.iter().zip(&now.variants) {
+        for difference in differing(then, now) {
+            if !all.contains(&difference) {
+                all.push(difference);
+            }
+        }
+    }
+    all
+}
+
+/// Where two values differ, by member.
+fn differing(then: &impl Serialize, now: &impl Serialize) -> Vec<String> {
+    let then = serde_json::to_value(then).unwrap_or_default();
+    let now = serde_json::to_value(now).unwrap_or_default();
     let keys = now.as_object().into_iter().flatten();
     keys.filter(|(key, value)| then[key.as_str()] != **value)
         .map(|(key, value)| {
@@ -243,10 +278,7 @@ struct Found {
 }
 
 impl Shelf<'_> {
-    fn runs<P>(&self, protocol: &P) -> Found
-    where
-        P: Protocol<At = Coordinates, Seen = RunSeen>,
-    {
+    fn runs(&self, protocol: &dyn AnyOfRuns) -> Found {
         let mut found = Found::default();
         for line in &self.read.ended {
             match self.run(line.number) {
@@ -258,6 +290,7 @@ impl Shelf<'_> {
                 }),
                 Err(error) => found.missing.push(Missing {
                     run: line.number,
+                    at: Some(line.at),
                     why: format!("its record cannot be read: {error:#}"),
                 }),
             }
@@ -267,21 +300,14 @@ impl Shelf<'_> {
     }
 
     /// The runs behind the last that was entered: they may have ended, too.
-    fn not_entered<P>(&self, protocol: &P, found: &mut Found)
-    where
-        P: Protocol<At = Coordinates, Seen = RunSeen>,
-    {
+    fn not_entered(&self, protocol: &dyn AnyOfRuns, found: &mut Found) {
         let first = self.read.ended.last().map_or(0, |line| line.number) + 1;
         for number in first.. {
             let path = self.path(number);
             if !path.exists() {
                 return;
             }
-            let at = match protocol.next(&found.points) {
-                Step::Measure(at) => Some(at),
-                Step::Extend(index) => found.points.get(index).map(|point| point.at),
-                Step::Stop(_) => None,
-            };
+            let at = protocol.next_at(&found.points);
             let ended = read_manifest(&path).is_ok_and(|m| m.state == RunState::Finished);
             match at.filter(|_| ended).map(|at| (at, self.run(number))) {
                 Some((at, Ok(seen))) => found.points.push(RunPoint {
@@ -292,6 +318,7 @@ impl Shelf<'_> {
                 }),
                 _ => found.missing.push(Missing {
                     run: number,
+                    at,
                     why: match Ledger::is_written(self.directory) {
                         true => "it is being measured".to_owned(),
                         false => cut_off(&path),

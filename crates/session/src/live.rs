@@ -40,11 +40,11 @@ use std::sync::{Arc, Mutex};
 /// Busy-polling before a send, where the worker has a core of its own.
 const SPIN_NS: i64 = 50_000;
 
-/// Measures over sockets. The target of the last experiment stays ready for the next one.
+/// Measures over sockets. Targets stay ready for further experiments that mean them.
 pub struct Live<'a> {
     host: &'a Host,
     observer: &'a dyn Observer,
-    ready: Option<(Experiment, Target)>,
+    ready: Vec<(Experiment, Target)>,
     /// The load of the next experiment, where it was made already.
     load: Option<Load>,
 }
@@ -55,7 +55,7 @@ impl<'a> Live<'a> {
         Self {
             host,
             observer,
-            ready: None,
+            ready: Vec::new(),
             load: None,
         }
     }
@@ -75,20 +75,21 @@ impl<'a> Live<'a> {
         target: Target,
     ) -> Self {
         Self {
-            ready: Some((experiment.clone(), target)),
+            ready: vec![(experiment.clone(), target)],
             ..Self::new(host, observer)
         }
     }
 
     /// The target of the last experiment.
-    pub fn into_target(self) -> Option<Target> {
-        self.ready.map(|(_, target)| target)
+    pub fn into_target(mut self) -> Option<Target> {
+        self.ready.pop().map(|(_, target)| target)
     }
 
     /// The target of an experiment, ready for one more run.
     fn target(&mut self, experiment: &Experiment, site: &Site) -> Result<Target> {
-        let ready = self.ready.take();
-        let mut target = match ready.filter(|(of, _)| of.has_target_of(experiment)) {
+        let mut ready = self.ready.iter();
+        let known = ready.position(|(of, _)| of.has_target_of(experiment));
+        let mut target = match known.map(|index| self.ready.remove(index)) {
             Some((_, target)) => target,
             None => Target::ready(self.host, experiment, &site.identity, self.observer)?,
         };
@@ -119,7 +120,7 @@ impl Measure for Live<'_> {
             receiving: receiving?,
         };
         let measured = run.execute(self.observer);
-        self.ready = Some((experiment.clone(), target));
+        self.ready.push((experiment.clone(), target));
         measured
     }
 }

@@ -14,7 +14,7 @@ use infermeter_core::finding::Verdict;
 use infermeter_core::plan::Plan;
 use infermeter_core::run::RunState;
 use infermeter_core::seed::splitmix64;
-use infermeter_protocol::{Coordinates, Intensity, Kept, RunSeen};
+use infermeter_protocol::{Coordinates, Intensity, Kept, Length, RunSeen};
 use infermeter_record::{JournalRecords, RunDirectory};
 use infermeter_sys::signals;
 use serde::{Deserialize, Serialize};
@@ -158,20 +158,20 @@ pub fn run_name(number: usize) -> String {
     format!("run-{number:02}")
 }
 
-/// The plan of a run: at its coordinates, with seeds of its own from the second replicate on, so that the
-/// first is what the plan measures without being repeated.
-fn plan_of(plan: &Plan, order: Order<'_, Coordinates>) -> Plan {
-    let seeds = plan.seeds();
-    let own = |seed: u64| match order.replicate {
+/// The plan of a run: at its coordinates, with seeds of its own. Runs of different plans at one load, of the
+/// same length and replicate, have the same seeds: they are compared. What the plan measures without any
+/// coordinates is the first run of its repetition.
+pub(crate) fn plan_of(plan: &Plan, order: Order<'_, Coordinates>) -> Plan {
+    let (seeds, own) = (plan.seeds(), number_of(order));
+    let of = |seed: u64| match own {
         0 => seed,
-        replicate => splitmix64(seed ^ splitmix64(replicate as u64 + 1)),
+        own => splitmix64(seed ^ splitmix64(own.wrapping_add(1))),
     };
     let mut plan = Plan {
-        workload_seed: Some(own(seeds.workload)),
-        schedule_seed: Some(own(seeds.schedule)),
-        salt: plan
-            .salt
-            .map(|salt| salt.wrapping_add(order.number as u64 - 1)),
+        workload_seed: Some(of(seeds.workload)),
+        schedule_seed: Some(of(seeds.schedule)),
+        salt: plan.salt.map(|salt| salt.wrapping_add(own)),
+        warmup: order.at.warmup.or(plan.warmup),
         ..plan.clone()
     };
     if let Some(load) = order.at.load {
@@ -181,7 +181,28 @@ fn plan_of(plan: &Plan, order: Order<'_, Coordinates>) -> Plan {
             Intensity::Concurrency(slots) => (None, Some(slots)),
         };
     }
+    if let Some(length) = order.at.length {
+        (plan.duration, plan.requests) = match length {
+            Length::Time(time) => (Some(time), None),
+            Length::Requests(requests) => (None, Some(requests)),
+        };
+    }
     plan
+}
+
+/// Tells the runs of one plan apart: its replicate, mixed with where it is measured.
+fn number_of(order: Order<'_, Coordinates>) -> u64 {
+    let load = order.at.load.map(|load| match load {
+        Intensity::Rate(rate) => rate.to_bits(),
+        Intensity::Concurrency(slots) => u64::from(slots),
+    });
+    let length = order.at.length.map(|length| match length {
+        Length::Time(time) => time.ns() as u64,
+        Length::Requests(requests) => requests,
+    });
+    let places = [load, length].into_iter().flatten();
+    let place = places.fold(0, |mixed, part| splitmix64(mixed ^ splitmix64(part)));
+    (order.replicate as u64).wrapping_add(place)
 }
 
 /// What a run that could not go on has left behind.
@@ -194,5 +215,7 @@ fn left_behind(error: anyhow::Error, directory: &Path) -> anyhow::Error {
     error
 }
 
+#[cfg(test)]
+mod sweep_tests;
 #[cfg(test)]
 mod tests;

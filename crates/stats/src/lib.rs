@@ -32,6 +32,7 @@ mod blocks;
 mod bootstrap;
 mod confidence_sequence;
 mod counted;
+mod curve_bootstrap;
 mod detectable;
 mod dip;
 mod dispersion;
@@ -44,6 +45,7 @@ mod holm;
 mod indicator;
 mod interval;
 mod jain;
+mod kneedle;
 mod level_shift;
 mod long_run_variance;
 mod looks;
@@ -66,6 +68,7 @@ mod signed_rank;
 mod special;
 mod summary;
 mod transient;
+mod usl;
 mod variance_components;
 
 pub use batches::{Batch, batch_means, observed_span};
@@ -75,6 +78,7 @@ pub use block_length::{BlockLength, block_length};
 pub use blocks::{BlockSeries, block_quantile_estimate, block_quantile_estimates};
 pub use bootstrap::{RESAMPLES, block_bootstrap_mean, bootstrap_mean, bootstrap_ratio};
 pub use confidence_sequence::QuantileSequence;
+pub use curve_bootstrap::{UncertainCurve, bootstrap_curve};
 pub use detectable::{
     SignedRankPower, detectable_by_t, least_pairs, pairs_to_detect, pairs_to_show_equivalence,
     spread_upper_bound,
@@ -89,6 +93,7 @@ pub use halves::{Halves, halves};
 pub use holm::holm;
 pub use interval::Interval;
 pub use jain::jain_index;
+pub use kneedle::kneedle;
 pub use level_shift::{LevelShift, level_shift};
 pub use long_run_variance::effective_sample_size;
 pub use looks::{Look, LookPlan, relative_half_width};
@@ -116,4 +121,5 @@ pub use signed_rank::{SIGNED_RANK_LIMIT, SignedRank, signed_rank};
 pub use special::{normal_two_sided, student_two_sided};
 pub use summary::{Summary, summarise};
 pub use transient::{TRANSIENT_RELATIVE, Transient, Undecided, transient};
+pub use usl::Usl;
 pub use variance_components::{GroupMoments, VarianceComponents, variance_components};

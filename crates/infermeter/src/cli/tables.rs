@@ -11,6 +11,7 @@ mod report;
 mod run;
 mod schema;
 mod show;
+mod sweep;
 mod workload;
 
 pub use audit::AuditArgs;
@@ -20,6 +21,7 @@ pub use report::ReportArgs;
 pub use run::RunArgs;
 pub use schema::{SchemaArgs, SchemaOf};
 pub use show::ShowArgs;
+pub use sweep::SweepArgs;
 pub use workload::{ConvertArgs, ConvertTo, HeadArgs, InspectArgs, MakeArgs};
 
 use infermeter_core::key::{Key, Keyed, Place};

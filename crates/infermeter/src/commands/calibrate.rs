@@ -1,8 +1,8 @@
 //! `infermeter calibrate`: prove this client machine's own measurement error.
 
-use super::run::host;
 use crate::calibrate::progress::LadderProgress;
 use crate::cli::tables::CalibrateArgs;
+use crate::several::host;
 use crate::show::Shown;
 use crate::{exit, output};
 use anyhow::Result;

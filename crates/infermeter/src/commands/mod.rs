@@ -8,6 +8,7 @@ mod repeat;
 pub mod report;
 pub mod run;
 pub mod schema;
+mod sweep;
 pub mod workload;
 
 use crate::cli::tables::{self, keys, with_plan, with_show};
@@ -17,7 +18,7 @@ use anyhow::Result;
 use infermeter_core::key::Place;
 
 /// Every subcommand.
-pub const COMMANDS: [Subcommand; 7] = [
+pub const COMMANDS: [Subcommand; 8] = [
     Subcommand {
         name: "run",
         about: "Measure a server (or the embedded simulator: mock:PRESET)",
@@ -32,6 +33,24 @@ pub const COMMANDS: [Subcommand; 7] = [
         then: Then::Flags {
             keys: || with_plan::<tables::RunArgs>(Place::Run),
             run: run::run,
+        },
+    },
+    Subcommand {
+        name: "sweep",
+        about: "Measure levels of load, and the highest that meets the objectives",
+        notes: "Without --rates it finds the levels itself. Each is a run of --duration, 60s without it.",
+        examples: &[
+            "infermeter sweep http://localhost:8000 --slo 'ttft.p99<500ms' --slo 'itl.p99<50ms'",
+            "infermeter sweep http://localhost:8000 --rates 2..64:x2 --duration 2m --slo 'ttft.p99<500ms'",
+            "infermeter sweep --resume runs/sweep-a",
+            "infermeter sweep http://localhost:8000 --concurrencies 1,4,16,64 --requests 500",
+        ],
+        then: Then::Flags {
+            keys: || {
+                let own = tables::keys::<infermeter_protocol::SweepSpec>();
+                [with_plan::<tables::SweepArgs>(Place::Several), own].concat()
+            },
+            run: sweep::sweep,
         },
     },
     Subcommand {

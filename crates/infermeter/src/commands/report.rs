@@ -2,14 +2,18 @@
 //! experiment's runs.
 
 use crate::cli::tables::ReportArgs;
+use crate::output;
+use crate::several::{self, Reported};
 use crate::show::{self, Shown};
-use crate::together::{self, Runs};
-use crate::{exit, output};
-use anyhow::{Result, bail};
+use crate::sweep::Swept;
+use crate::together::Repeated;
+use anyhow::Result;
 use infermeter_core::plan::Deadlines;
 use infermeter_core::run::RunManifest;
 use infermeter_core::slo::Slo;
+use infermeter_protocol::{ProtocolSpec, Repeat, Sweep};
 use infermeter_record::write_manifest;
+use infermeter_session::book::AskedRuns;
 use infermeter_session::kept::KeptRun;
 use infermeter_session::kept_experiment::{KeptExperiment, is_experiment};
 
@@ -39,36 +43,26 @@ fn run(args: &ReportArgs, asked: &Asked, shown: Shown) -> Result<u8> {
     Ok(show::exit_code(&judged, args.strict))
 }
 
-/// Every run that is there, what they say together, and what is missing.
+/// Every run that is there, what they say, and what is missing.
 fn experiment(args: &ReportArgs, asked: &Asked, shown: Shown) -> Result<u8> {
     let kept = KeptExperiment::open(&args.run_dir, &|manifest| asked.put_into(manifest))?;
-    if kept.points.is_empty() {
-        let missing = together::missing_lines(&kept.protocol, 0, &kept.missing);
-        bail!(
-            "{} has no run that has ended\n{}",
-            args.run_dir.display(),
-            missing.join("\n")
-        );
+    let reported = Reported {
+        directory: &args.run_dir,
+        kept,
+        shown,
+        strict: args.strict,
+    };
+    let AskedRuns { variants, protocol } = &reported.kept.asked;
+    match protocol {
+        ProtocolSpec::Repeat { requests } => {
+            let protocol = Repeat::of(&variants[0], *requests)?;
+            several::report(&reported, &protocol, &Repeated)
+        }
+        ProtocolSpec::Sweep(spec) => {
+            let protocol = Sweep::of(spec, variants)?;
+            several::report(&reported, &protocol, &Swept)
+        }
     }
-    let runs = Runs {
-        protocol: &kept.protocol,
-        points: &kept.points,
-        missing: &kept.missing,
-        together: &kept.together(),
-    };
-    let document = || {
-        let mut document = runs.document();
-        document.sections.insert(0, runs.each());
-        document
-    };
-    shown.print(document, || runs.json());
-    let code = runs.code(args.strict);
-    let unfinished = match (&kept.stopped, kept.missing.is_empty()) {
-        (_, true) => exit::OK,
-        (Some(stopped), false) => exit::of_cause(stopped.cause),
-        (None, false) => exit::INTERRUPTED,
-    };
-    Ok(exit::gravest(&[code, unfinished]))
 }
 
 /// What is judged instead of what a run was measured for.

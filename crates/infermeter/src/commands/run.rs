@@ -5,14 +5,13 @@ use crate::cli::Given;
 use crate::cli::tables::RunArgs;
 use crate::dry_run::DryRun;
 use crate::show::{self, Shown, Terminal};
-use crate::{exit, input, layers, output, print_config, validate};
-use anyhow::{Context, Result, bail};
+use crate::{exit, input, layers, output, print_config, several, validate};
+use anyhow::Result;
 use infermeter_core::plan::Plan;
 use infermeter_core::run::RunState;
 use infermeter_protocol::Once;
 use infermeter_session::book::Book;
 use infermeter_session::drive::{End, drive};
-use infermeter_session::host::Host;
 use infermeter_session::judged::Judged;
 use infermeter_session::live::Live;
 use infermeter_session::load::Load;
@@ -28,7 +27,13 @@ use std::slice;
 /// cannot be written. Afterwards the verdict and the exit code tell.
 pub fn run(given: &Given) -> Result<u8> {
     let args: RunArgs = given.read()?;
-    let mut resolved = layers::resolve(given, args.config.as_deref())?;
+    let mut resolved = match &args.resume {
+        None => layers::resolve(given, args.config.as_deref())?,
+        Some(directory) => {
+            let kept = several::kept(directory, "run", given)?;
+            layers::resolve_over(&kept.plan, given, args.config.as_deref())?
+        }
+    };
     tiling::settle(&mut resolved.plan)?;
     if args.print_config {
         output::print(&print_config::print_config(&resolved));
@@ -39,9 +44,6 @@ pub fn run(given: &Given) -> Result<u8> {
     found::template(&resolved.plan)?;
     let plan = &resolved.plan;
     let repeated = plan.repeat.is_some() || plan.until.is_some();
-    if args.resume.is_some() && !repeated {
-        bail!("--resume needs --repeat or --until: a single run has nothing to go on with");
-    }
     let load = Load::from_plan(plan, plan.salt.unwrap_or(0))?;
     validate::lengths_used(&resolved, load.workload.trace_facts())?;
     if args.dry_run {
@@ -55,15 +57,9 @@ pub fn run(given: &Given) -> Result<u8> {
     }
 }
 
-/// Claims the host for this process, whose own program starts simulators.
-pub(super) fn host() -> Result<Host> {
-    let program = std::env::current_exe().context("own program not found")?;
-    Host::claim(program)
-}
-
 /// Measures once, and shows it.
 fn once(plan: &Plan, load: Load) -> Result<u8> {
-    let host = host()?;
+    let host = several::host()?;
     let observer = Terminal::new(plan.quiet);
     let live = Live::new(&host, &observer).with_load(load);
     let mut runs = Runs::new(live, slice::from_ref(plan), Into::Alone(plan.out.clone()));

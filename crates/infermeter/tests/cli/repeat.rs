@@ -165,7 +165,10 @@ fn a_killed_experiment_loses_no_run_that_has_ended_and_goes_on() {
     assert_eq!(missing.last().map(|m| m["run"].clone()), Some(3.into()));
     let resume = |more: &str| infermeter(&format!("{line} {more} --resume {}", out.display()));
     resume("--seed 2").fails(2, &["--resume", "seed is 1 there and 2 here"]);
-    let resumed = resume("");
+    // The ledger knows the flags.
+    let alone = format!("run --resume {}", out.display());
+    infermeter(&format!("{alone} --rate 3")).fails(2, &["rate is 40.0 there and 3.0 here"]);
+    let resumed = infermeter(&alone);
     assert!(matches!(resumed.code, Some(0 | 3)), "{resumed:#?}");
     assert!(resumed.err.contains("Run 3 of 3: "), "{resumed:#?}");
     assert_eq!(manifest(&out.join("run-01"))["run_id"], first);
@@ -183,7 +186,10 @@ fn there_is_something_to_go_on_with() {
     let fails = |flags: &str, expect: &[&str]| {
         infermeter(&format!("run {} {LOAD} {flags}", mock())).fails(2, expect);
     };
-    fails("--resume here", &["--resume needs --repeat or --until"]);
+    fails(
+        "--resume here",
+        &["here is not the directory of an experiment"],
+    );
     fails(
         "--repeat 2 --resume here --out there",
         &["--resume and --out"],
@@ -194,4 +200,21 @@ fn there_is_something_to_go_on_with() {
         &format!("--repeat 2 --resume {}", empty.display()),
         &["is not the directory of an experiment"],
     );
+}
+
+#[test]
+fn a_secret_is_asked_for_again() {
+    let scratch = Scratch::new();
+    let out = scratch.path("s");
+    let server = Mock::start("--preset fixed --ttft 2ms --step 1ms");
+    let url = &server.url;
+    let line = format!("run {url} {LOAD} --repeat 2 --header x-key:abcdefgh");
+    let mut going = Going::start(&words(&format!("{line} --out {}", out.display())));
+    going.until_says("Run 1 of 2: ");
+    going.signal(Signal::KILL);
+    going.end();
+    let alone = format!("run --resume {}", out.display());
+    infermeter(&alone).fails(2, &["--header held a secret", "give it again"]);
+    let resumed = infermeter(&format!("{alone} --header x-key:abcdefgh"));
+    assert!(matches!(resumed.code, Some(0 | 3)), "{resumed:#?}");
 }

@@ -2,16 +2,19 @@
 
 use super::*;
 use crate::book::Book;
+use crate::book::Header;
 use crate::drive::{Driven, End, drive};
 use crate::failure::Failure;
 use crate::kept::KeptRun;
-use crate::kept_experiment::{KeptExperiment, Resumed, create, header, resume};
+use crate::kept_experiment::{self, KeptExperiment, Resumed, create, resume};
 use crate::load::Load;
 use crate::measure::Measured;
 use crate::virtually::Virtual;
 use infermeter_analysis::Summary;
 use infermeter_core::seed::Seeds;
-use infermeter_protocol::{Once, Point, Protocol, Repeat, RunPoint, Step, Together};
+use infermeter_protocol::{
+    OfRuns, Once, Point, Protocol, ProtocolSpec, Repeat, RunPoint, Step, Together,
+};
 use infermeter_record::LEDGER_FILE;
 use std::fs;
 use std::slice;
@@ -53,6 +56,18 @@ fn repeat(plan: &Plan) -> Repeat {
     Repeat::of(plan, load(plan).expected_requests()).expect("a protocol")
 }
 
+fn header(plan: &Plan) -> Header {
+    let load = load(plan);
+    let requests = load.expected_requests();
+    let spec = ProtocolSpec::Repeat { requests };
+    kept_experiment::header(&[(plan.clone(), load)], spec).expect("a header")
+}
+
+/// What the runs of a kept experiment say together.
+fn said_by(kept: &KeptExperiment) -> Together {
+    repeat(&kept.asked.variants[0]).so_far(&kept.points)
+}
+
 /// Drives a protocol into a new experiment.
 fn driven<P>(
     plan: &Plan,
@@ -63,7 +78,7 @@ fn driven<P>(
 where
     P: Protocol<At = Coordinates, Seen = RunSeen>,
 {
-    let header = header(plan, &load(plan)).expect("a header");
+    let header = header(plan);
     let mut book = create(directory, &header).expect("a book");
     let into = Into::Experiment(directory.to_owned());
     let mut runs = Runs::new(measure, slice::from_ref(plan), into);
@@ -102,7 +117,7 @@ fn runs_have_seeds_and_records_of_their_own() {
     let together = answered(driven.end);
     assert_eq!(together.repeated.runs, 3);
     let kept = KeptExperiment::open(&directory, &|_| {}).expect("an experiment");
-    assert_eq!(kept.together(), together);
+    assert_eq!(said_by(&kept), together);
     assert_eq!(kept.missing, []);
 }
 
@@ -147,7 +162,7 @@ fn a_target_that_dies_leaves_what_is_there_and_names_what_is_not() {
 /// Goes on with an experiment, in virtual time.
 fn resumed(plan: &Plan, directory: &Path) -> Driven<Coordinates, RunSeen, Together> {
     let protocol = repeat(plan);
-    let header = header(plan, &load(plan)).expect("a header");
+    let header = header(plan);
     let Resumed { mut book, points } = resume(directory, &header, &protocol).expect("resumed");
     let into = Into::Experiment(directory.to_owned());
     let mut runs = Runs::new(Virtual, slice::from_ref(plan), into);
@@ -218,7 +233,7 @@ fn another_experiment_is_not_gone_on_with() {
     driven(&first, &repeat(&first), Dying { runs: 1 }, &directory);
     let refused = |change: fn(&mut Plan), word: &str| {
         let other = plan(change);
-        let header = header(&other, &load(&other)).expect("a header");
+        let header = header(&other);
         let error = resume(&directory, &header, &repeat(&other)).expect_err(word);
         assert!(error.to_string().contains(word), "{error}");
     };
@@ -243,7 +258,7 @@ fn a_precision_ends_the_runs_early() {
     let kept = KeptExperiment::open(&scratch.path().join("easy"), &|_| {}).expect("kept");
     assert_eq!(kept.missing, [], "an answer was reached");
     let together = answered(reached.end);
-    assert_eq!(kept.together().looks, together.looks);
+    assert_eq!(said_by(&kept).looks, together.looks);
     assert_eq!(together.looks.len(), reached.points.len());
     let hard = until("e2e.p50+-0.0000001%");
     let failed = driven(&hard, &repeat(&hard), Virtual, &scratch.path().join("hard"));
@@ -280,10 +295,7 @@ impl Protocol for Search {
             }
         }
         match points.len() < self.steps {
-            true => Step::Measure(Coordinates {
-                variant: 0,
-                load: Some(Intensity::Rate((low + high) / 2.0)),
-            }),
+            true => Step::Measure(Coordinates::at(Intensity::Rate((low + high) / 2.0))),
             false => Step::Stop(low),
         }
     }
@@ -309,10 +321,63 @@ fn a_search_needs_a_protocol_and_nothing_else() {
         panic!("no answer");
     };
     assert!((8.0..24.0).contains(&highest), "{highest}: {rates:?}");
-    // New coordinates begin with the plan's own seeds.
-    let seeds = found
+    // Each load has seeds of its own.
+    let seeds: Vec<Seeds> = found
         .points
         .iter()
-        .map(|Point { seen, .. }| seen.place.seeds);
-    assert!(seeds.into_iter().all(|seeds| seeds == Seeds::derive(1)));
+        .map(|Point { seen, .. }| seen.place.seeds)
+        .collect();
+    for (index, own) in seeds.iter().enumerate() {
+        assert!(!seeds[..index].contains(own), "{seeds:?}");
+    }
+}
+
+#[test]
+fn plans_that_are_compared_have_the_same_seeds_and_every_length_its_own() {
+    let plans = [plan(|_| {}), plan(|p| p.target = "mock:null".to_owned())];
+    let seeds = |at: Coordinates, replicate: usize| {
+        let order = Order {
+            number: 7,
+            at: &at,
+            replicate,
+        };
+        plan_of(&plans[at.variant], order).seeds()
+    };
+    let first = Coordinates::at(Intensity::Rate(5.0));
+    let other = Coordinates {
+        variant: 1,
+        ..first
+    };
+    let longer = Coordinates {
+        length: Some(Length::Requests(9)),
+        ..first
+    };
+    assert_eq!(seeds(first, 0), seeds(other, 0));
+    assert_eq!(seeds(first, 3), seeds(other, 3));
+    assert_ne!(seeds(first, 0), seeds(first, 1));
+    assert_ne!(seeds(first, 0), seeds(longer, 0));
+}
+
+#[test]
+fn an_experiment_of_the_first_version_is_read_and_not_gone_on_with() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let (plan, directory) = (plan(|p| p.repeat = Some(2)), scratch.path().join("r"));
+    driven(&plan, &repeat(&plan), Virtual, &directory);
+    let now = Book::header(&directory).expect("a header");
+    let mut value = serde_json::to_value(&now).expect("JSON");
+    value["format_version"] = 1.into();
+    value["asked"] = serde_json::json!({
+        "kind": "runs", "plan": value["asked"]["variants"][0], "requests": 60,
+    });
+    fs::remove_file(directory.join(LEDGER_FILE)).expect("removed");
+    drop(infermeter_record::Ledger::create(&directory, &value).expect("a ledger"));
+    let kept = KeptExperiment::open(&directory, &|_| {}).expect("an experiment");
+    assert_eq!(kept.asked.protocol, ProtocolSpec::Repeat { requests: 60 });
+    let there: Vec<usize> = kept.points.iter().map(|point| point.number).collect();
+    assert_eq!(there, [1, 2]);
+    let refused = resume(&directory, &header(&plan), &repeat(&plan)).expect_err("earlier");
+    assert!(
+        refused.to_string().contains("an earlier build"),
+        "{refused}"
+    );
 }

@@ -15,7 +15,7 @@ keys! {
             "Say what would be sent in every phase, and stop; with --json as JSON"
             .common();
         resume: Option<PathBuf> = None, General, "DIR",
-            "Go on with the runs of --repeat or --until in this directory; the other flags as before"
+            "Go on with the runs of --repeat or --until in this directory; it knows the other flags"
             .example("runs/repeated");
     }
 }

@@ -1,0 +1,374 @@
+//! One level of load over its runs: whether it meets the objectives, whether it holds, and its figures.
+//!
+//! The rule that ends a level is pre-declared: a run whose intervals lie on one side of every limit decides
+//! alone; else further runs are measured, up to a number fixed before the first, and their majority decides.
+//! Invariant: what could not be told is undecided, never met.
+
+use crate::figure::{Cell, CellGrade, Mean};
+use crate::limits::FAILED;
+use crate::objective::SloStatus;
+use crate::percentile::Percentile;
+use crate::stability::KeepsUp;
+use crate::summary::Summary;
+use crate::{CONFIDENCE, all_failed};
+use infermeter_core::finding::Verdict;
+use infermeter_stats::{RunFigure, over_runs};
+use serde::{Deserialize, Serialize};
+
+/// What one run says of its level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunAnswer {
+    /// Its answer.
+    pub status: SloStatus,
+    /// It needs no second run: every interval lies on one side of its limit.
+    pub settled: bool,
+}
+
+/// A run's answer to all objectives, or to whether it holds where there are none. What the client itself has
+/// spoilt is no answer.
+pub fn run_answer(summary: &Summary, verdict: Verdict) -> RunAnswer {
+    let settled = |status| RunAnswer {
+        status,
+        settled: true,
+    };
+    if is_overloaded(summary) {
+        return settled(SloStatus::Missed);
+    }
+    if verdict == Verdict::Invalid {
+        return RunAnswer {
+            status: SloStatus::Undecided,
+            settled: false,
+        };
+    }
+    let Some(status) = summary.slo.iter().map(|line| line.status).max() else {
+        return match keeps_up(summary) {
+            Some(KeepsUp::Undecided) => RunAnswer {
+                status: SloStatus::Undecided,
+                settled: false,
+            },
+            _ => settled(SloStatus::Met),
+        };
+    };
+    let clear = |line: &&crate::SloLine| line.status == status && !line.straddles;
+    RunAnswer {
+        status,
+        settled: match status {
+            SloStatus::Missed => summary.slo.iter().any(|line| clear(&line)),
+            SloStatus::Met => summary.slo.iter().all(|line| clear(&line)),
+            SloStatus::Undecided => false,
+        },
+    }
+}
+
+/// The load is beyond what the server can take: it falls behind, or fails a tenth of the requests.
+pub fn is_overloaded(summary: &Summary) -> bool {
+    let failed = summary.requests.failed.as_ref().map(|share| share.value);
+    all_failed(summary)
+        || failed.is_some_and(|share| share >= FAILED)
+        || keeps_up(summary) == Some(KeepsUp::Unstable)
+}
+
+fn keeps_up(summary: &Summary) -> Option<KeepsUp> {
+    Some(summary.load.as_ref()?.stability.as_ref()?.answer)
+}
+
+/// What the runs of a level decide, once they do: after a settled first one, with a majority of `most`,
+/// or where there cannot be one any more.
+pub fn decided(answers: &[RunAnswer], most: usize) -> Option<SloStatus> {
+    let first = answers.first()?;
+    if first.settled {
+        return Some(first.status);
+    }
+    let count = |status| answers.iter().filter(|a| a.status == status).count();
+    let (met, missed) = (count(SloStatus::Met), count(SloStatus::Missed));
+    let left = most.saturating_sub(answers.len());
+    let half = most / 2;
+    if met > half {
+        Some(SloStatus::Met)
+    } else if missed > half {
+        Some(SloStatus::Missed)
+    } else {
+        (met.max(missed) + left <= half).then_some(SloStatus::Undecided)
+    }
+}
+
+/// p50 and p99 of a latency, milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct MiddleAndTail {
+    /// Absent where no run supports it.
+    pub p50: Option<Mean>,
+    /// Absent where no run supports it.
+    pub p99: Option<Mean>,
+}
+
+/// One objective at a level.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LevelObjective {
+    /// As written.
+    pub objective: String,
+    /// What the runs decide.
+    pub status: SloStatus,
+    /// The judged value, mean over runs, in the unit of the limit; absent where no run has one.
+    pub judged: Option<f64>,
+    /// The limit.
+    pub limit: f64,
+}
+
+/// A level of load over its runs. Throughputs are per second, of the window; a figure of one run has that
+/// run's interval, one of several Student's t over runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Level {
+    /// Requests per second that were asked for, or slots.
+    pub load: f64,
+    /// Runs.
+    pub runs: usize,
+    /// What they decide of all objectives.
+    pub status: SloStatus,
+    /// Each objective.
+    pub objectives: Vec<LevelObjective>,
+    /// Some run was beyond what the server can take.
+    pub overloaded: bool,
+    /// The gravest answer of the runs; absent in a closed loop.
+    pub keeps_up: Option<KeepsUp>,
+    /// The gravest verdict of the runs.
+    pub verdict: Verdict,
+    /// Share of the measured requests that failed, of all runs.
+    pub failed: Option<f64>,
+    /// Completed requests.
+    pub achieved: Option<Mean>,
+    /// Output tokens.
+    pub output_tokens: Option<Mean>,
+    /// Output tokens per accelerator, where their number was declared.
+    pub output_tokens_per_gpu: Option<Mean>,
+    /// Tokens per second that the median user sees.
+    pub per_user: Option<Mean>,
+    /// Requests that met every objective.
+    pub goodput: Option<Mean>,
+    /// Their share.
+    pub attainment: Option<Mean>,
+    /// Mean number in flight.
+    pub in_flight: Option<Mean>,
+    /// Time to first token.
+    pub ttft: MiddleAndTail,
+    /// Gaps between tokens.
+    pub itl: MiddleAndTail,
+    /// Time per output token.
+    pub tpot: MiddleAndTail,
+    /// End to end.
+    pub e2e: MiddleAndTail,
+}
+
+/// A run of a level.
+#[derive(Debug, Clone, Copy)]
+pub struct LevelRun<'a> {
+    /// Its figures.
+    pub summary: &'a Summary,
+    /// Whether they can be trusted.
+    pub verdict: Verdict,
+}
+
+impl Level {
+    /// Of runs at `load`, of which there may be `most`.
+    pub fn of(load: f64, runs: &[LevelRun<'_>], most: usize) -> Self {
+        let answers: Vec<RunAnswer> = runs
+            .iter()
+            .map(|run| run_answer(run.summary, run.verdict))
+            .collect();
+        let over = Over { runs };
+        let verdicts = runs.iter().map(|run| run.verdict);
+        Self {
+            load,
+            runs: runs.len(),
+            status: decided(&answers, most).unwrap_or(SloStatus::Undecided),
+            objectives: over.objectives(most),
+            overloaded: runs.iter().any(|run| is_overloaded(run.summary)),
+            keeps_up: over.keeps_up(),
+            verdict: verdicts.max().unwrap_or(Verdict::Valid),
+            failed: over.failed(),
+            achieved: over.rate(|t| Some(t.requests)),
+            output_tokens: over.rate(|t| t.output_tokens),
+            output_tokens_per_gpu: over.rate(|t| t.output_tokens_per_gpu),
+            per_user: over.cell(|s| s.latency.per_user_tokens_per_s.get(&p50()).cloned()),
+            goodput: over.mean(|s| Some(mean_of_rate(s.goodput.as_ref()?.requests?))),
+            attainment: over.mean(|s| {
+                let share = s.goodput.as_ref()?.attainment;
+                Some(Mean {
+                    value: share.value,
+                    low: share.low,
+                    high: share.high,
+                })
+            }),
+            in_flight: over.mean(|s| {
+                Some(Mean {
+                    value: s.load.as_ref()?.in_flight.mean,
+                    low: None,
+                    high: None,
+                })
+            }),
+            ttft: over.latency(|s| s.latency.ttft.from(s.headline_origin)),
+            itl: over.latency(|s| s.latency.itl.as_ref().or(s.latency.chunk_gap.as_ref())),
+            tpot: over.latency(|s| s.latency.tpot.as_ref()),
+            e2e: over.latency(|s| s.latency.e2e.from(s.headline_origin)),
+        }
+    }
+}
+
+fn p50() -> Percentile {
+    Percentile::DEFAULT[0]
+}
+
+fn p99() -> Percentile {
+    Percentile::DEFAULT[3]
+}
+
+fn mean_of_rate(rate: crate::Rate) -> Mean {
+    Mean {
+        value: rate.per_s,
+        low: rate.low,
+        high: rate.high,
+    }
+}
+
+fn supported(cell: &Cell) -> Option<Mean> {
+    let value = cell
+        .value
+        .filter(|_| cell.grade != CellGrade::Unsupported)?;
+    Some(Mean {
+        value,
+        low: cell.low,
+        high: cell.high,
+    })
+}
+
+/// Figures over runs.
+struct Over<'a> {
+    runs: &'a [LevelRun<'a>],
+}
+
+impl Over<'_> {
+    /// Over the runs that have it.
+    fn mean<'a>(&'a self, of: impl Fn(&'a Summary) -> Option<Mean>) -> Option<Mean> {
+        let each: Vec<Mean> = self.runs.iter().filter_map(|r| of(r.summary)).collect();
+        if let [one] = each[..] {
+            return Some(one);
+        }
+        let figures: Vec<RunFigure> = each
+            .iter()
+            .map(|mean| RunFigure {
+                value: mean.value,
+                effective_tail: None,
+            })
+            .collect();
+        let over = over_runs(&figures, CONFIDENCE).ok()?;
+        let mean = Mean::new(over.mean, over.interval);
+        Some(Mean {
+            low: mean.low.map(|low| low.max(0.0)),
+            ..mean
+        })
+    }
+
+    fn rate(&self, of: impl Fn(&crate::ThroughputSummary) -> Option<crate::Rate>) -> Option<Mean> {
+        self.mean(|s| of(s.throughput.as_ref()?).map(mean_of_rate))
+    }
+
+    fn cell(&self, of: impl Fn(&Summary) -> Option<Cell>) -> Option<Mean> {
+        self.mean(|s| supported(&of(s)?))
+    }
+
+    fn latency<'a>(
+        &'a self,
+        of: impl Fn(&'a Summary) -> Option<&'a crate::Distribution>,
+    ) -> MiddleAndTail {
+        let at = |percentile| self.mean(|s| supported(of(s)?.cell(percentile)?));
+        MiddleAndTail {
+            p50: at(p50()),
+            p99: at(p99()),
+        }
+    }
+
+    fn objectives(&self, most: usize) -> Vec<LevelObjective> {
+        let Some(first) = self.runs.first() else {
+            return Vec::new();
+        };
+        let lines = first.summary.slo.iter().enumerate();
+        lines
+            .map(|(index, line)| {
+                let each = || self.runs.iter().filter_map(|r| r.summary.slo.get(index));
+                let answers: Vec<RunAnswer> = each()
+                    .map(|line| RunAnswer {
+                        status: line.status,
+                        settled: !line.straddles && line.status != SloStatus::Undecided,
+                    })
+                    .collect();
+                let judged: Vec<f64> = each().filter_map(|line| line.judged_ms).collect();
+                LevelObjective {
+                    objective: line.objective.clone(),
+                    status: decided(&answers, most).unwrap_or(SloStatus::Undecided),
+                    judged: (!judged.is_empty())
+                        .then(|| judged.iter().sum::<f64>() / judged.len() as f64),
+                    limit: line.limit_ms,
+                }
+            })
+            .collect()
+    }
+
+    fn keeps_up(&self) -> Option<KeepsUp> {
+        let answers = || self.runs.iter().filter_map(|run| keeps_up(run.summary));
+        let gravest = [KeepsUp::Unstable, KeepsUp::Undecided, KeepsUp::Stable];
+        gravest.into_iter().find(|g| answers().any(|a| a == *g))
+    }
+
+    fn failed(&self) -> Option<f64> {
+        let shares = self
+            .runs
+            .iter()
+            .filter_map(|run| run.summary.requests.failed);
+        let (mut count, mut n) = (0, 0);
+        for share in shares {
+            count += share.count;
+            n += share.n;
+        }
+        (n > 0).then(|| count as f64 / n as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MET: RunAnswer = RunAnswer {
+        status: SloStatus::Met,
+        settled: false,
+    };
+    const MISSED: RunAnswer = RunAnswer {
+        status: SloStatus::Missed,
+        settled: false,
+    };
+    const NEITHER: RunAnswer = RunAnswer {
+        status: SloStatus::Undecided,
+        settled: false,
+    };
+
+    #[test]
+    fn a_level_is_decided_by_its_first_run_or_by_a_majority() {
+        let check = |answers: &[RunAnswer], expect: Option<SloStatus>| {
+            assert_eq!(decided(answers, 3), expect, "{answers:?}");
+        };
+        let settled = |answer: RunAnswer| RunAnswer {
+            settled: true,
+            ..answer
+        };
+        check(&[], None);
+        check(&[settled(MET)], Some(SloStatus::Met));
+        check(&[settled(MISSED)], Some(SloStatus::Missed));
+        check(&[MET], None);
+        check(&[MET, MET], Some(SloStatus::Met));
+        check(&[MET, MISSED], None);
+        check(&[MET, MISSED, MISSED], Some(SloStatus::Missed));
+        check(&[MET, NEITHER, MISSED], Some(SloStatus::Undecided));
+        check(&[NEITHER, MET], None);
+        check(&[NEITHER, MET, MET], Some(SloStatus::Met));
+        // A third run could not make a majority.
+        check(&[NEITHER, NEITHER], Some(SloStatus::Undecided));
+    }
+}

@@ -1,0 +1,455 @@
+//! Runs of a protocol, for every command of several runs: announced, measured, kept, shown.
+//!
+//! What a protocol's answer looks like is its [`Rendering`]'s; nothing here knows any. Invariant: whatever
+//! ends a protocol, what was measured is shown, its file is written, and what is missing is named.
+
+use crate::cli::Given;
+use crate::show::{Shown, Terminal};
+use crate::{exit, output};
+use anyhow::{Context, Result, anyhow, bail};
+use infermeter_core::clock::{monotonic_ns, realtime_ns};
+use infermeter_core::plan::Plan;
+use infermeter_protocol::{AnyOfRuns, Coordinates, Kept, OfRuns, ProtocolSpec, RunPoint, RunSeen};
+use infermeter_report::{Block, Document, Section, Tone, number};
+use infermeter_session::book::AskedRuns;
+use infermeter_session::drive::{Bench, Driven, End, Order, drive};
+use infermeter_session::host::Host;
+use infermeter_session::kept_experiment::{self, KeptExperiment, Missing, Resumed};
+use infermeter_session::live::Live;
+use infermeter_session::load::Load;
+use infermeter_session::runs::{Into, RunEntry, Runs};
+use infermeter_session::{outlook, run_id};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// What is measured.
+pub struct Several<'a> {
+    /// The plans that coordinates name by their number, each with its first load. What the first says of
+    /// the output, and of where the record goes, holds for all.
+    pub planned: Vec<(Plan, Load)>,
+    /// What decides, for the ledger.
+    pub spec: ProtocolSpec,
+    /// The experiment that goes on.
+    pub resume: Option<&'a Path>,
+    /// Done before each run.
+    pub before: Option<Before<'a>>,
+}
+
+/// What is done before a run.
+pub type Before<'a> = Box<dyn Fn(Order<'_, Coordinates>) -> Result<()> + 'a>;
+
+/// Runs, and what they say.
+pub struct Seen<'a, P: OfRuns> {
+    /// What decides over them.
+    pub protocol: &'a P,
+    /// The plans.
+    pub variants: &'a [Plan],
+    /// Those that are there.
+    pub points: &'a [RunPoint],
+    /// Those that are not.
+    pub missing: &'a [Missing],
+    /// What they say.
+    pub answer: P::Answer,
+}
+
+/// How the runs of a protocol are shown.
+pub trait Rendering<P: OfRuns> {
+    /// The file of the answer as JSON, in the experiment's directory.
+    const FILE: &'static str;
+
+    /// What it can find, before the first run; the number of runs and their time are said already.
+    fn finds(&self, protocol: &P) -> Vec<String>;
+
+    /// What is said of the last of these runs.
+    fn lines(&self, protocol: &P, points: &[RunPoint]) -> Vec<String>;
+
+    /// Which runs are missing, where some are.
+    fn missing(&self, _protocol: &P, there: usize, missing: &[Missing]) -> Vec<String> {
+        if missing.is_empty() {
+            return Vec::new();
+        }
+        let lines = missing.iter().map(|m| match &m.at {
+            Some(Coordinates {
+                load: Some(load), ..
+            }) => {
+                format!("  run {} at {load}: {}", m.run, m.why)
+            }
+            _ => format!("  run {}: {}", m.run, m.why),
+        });
+        let are = if there == 1 { "run is" } else { "runs are" };
+        std::iter::once(format!("{there} {are} there. Missing:"))
+            .chain(lines)
+            .collect()
+    }
+
+    /// The answer.
+    fn document(&self, seen: &Seen<'_, P>) -> Document;
+
+    /// The same as JSON.
+    fn json(&self, seen: &Seen<'_, P>) -> Value;
+
+    /// The same in a word, or a line, for `--quiet`.
+    fn word(&self, seen: &Seen<'_, P>) -> String;
+
+    /// The exit code.
+    fn code(&self, seen: &Seen<'_, P>, strict: bool) -> u8;
+}
+
+/// What an experiment that goes on asks for.
+pub struct KeptAsked {
+    /// Its first plan.
+    pub plan: Plan,
+    /// All of it.
+    pub asked: AskedRuns,
+}
+
+/// What an experiment that goes on asks for, where `command` measures such.
+///
+/// # Errors
+/// Where the directory holds no such experiment.
+pub fn kept(directory: &Path, command: &str, given: &Given) -> Result<KeptAsked> {
+    if given.flags.iter().any(|flag| flag.key == "out") {
+        bail!("--resume and --out exclude each other: it goes on where it was");
+    }
+    let asked = kept_experiment::asked(directory)?;
+    let own = asked.protocol.command();
+    if own != command {
+        bail!(
+            "--resume: {} is an experiment of {own}: `infermeter {own} --resume {0}` goes on with it",
+            directory.display()
+        );
+    }
+    let plan = asked.variants.first().cloned();
+    Ok(KeptAsked {
+        plan: plan.context("its ledger has no plan")?,
+        asked,
+    })
+}
+
+/// Claims the host for this process, whose own program starts simulators.
+///
+/// # Errors
+/// When another one has it.
+pub fn host() -> Result<Host> {
+    let program = std::env::current_exe().context("own program not found")?;
+    Host::claim(program)
+}
+
+/// Measures the runs that are not there yet, and shows what all of them say. The answer is the exit code.
+///
+/// # Errors
+/// When a run cannot be started or its files cannot be written; the runs before it stay.
+pub fn measure<P: OfRuns, R: Rendering<P>>(
+    several: Several<'_>,
+    protocol: &P,
+    rendering: &R,
+) -> Result<u8> {
+    let header = kept_experiment::header(&several.planned, several.spec)?;
+    let (variants, mut loads): (Vec<Plan>, Vec<Load>) = several.planned.into_iter().unzip();
+    let plan = variants.first().context("there is no plan")?;
+    let directory = directory(plan, several.resume)?;
+    let host = host()?;
+    let Resumed { mut book, points } = match several.resume {
+        Some(_) => kept_experiment::resume(&directory, &header, protocol)?,
+        None => Resumed {
+            book: kept_experiment::create(&directory, &header)?,
+            points: Vec::new(),
+        },
+    };
+    let teller = Teller {
+        protocol,
+        rendering,
+        variants: &variants,
+        began_ns: monotonic_ns(),
+        there: points.len(),
+    };
+    if !plan.quiet {
+        teller.announce(&points);
+    }
+    let observer = Terminal::new(plan.quiet);
+    let live = Live::new(&host, &observer);
+    let as_planned = protocol.next_at(&points) == Some(Coordinates::default());
+    let live = match points.is_empty() && as_planned {
+        true => live.with_load(loads.swap_remove(0)),
+        // It has seeds of its own.
+        false => live,
+    };
+    let mut bench = Prepared {
+        runs: Runs::new(live, &variants, Into::Experiment(directory.clone())),
+        before: several.before,
+    };
+    let mut tell = |points: &[RunPoint]| teller.tell(plan.quiet, points);
+    let driven = drive(protocol, &mut bench, &mut book, points, &mut tell)?;
+    drop(book);
+    if !driven.points.is_empty() {
+        let place = Place {
+            variants: &variants,
+            directory: &directory,
+        };
+        return finish(&place, protocol, rendering, driven);
+    }
+    if several.resume.is_none() {
+        // Nothing was measured: an empty directory would only be in the way.
+        let _ = std::fs::remove_dir_all(&directory);
+    }
+    match driven.end {
+        End::Failed(error) => Err(error),
+        End::Answered(_) | End::Interrupted => Ok(exit::INTERRUPTED),
+    }
+}
+
+/// Runs, each after what has to be done before it.
+struct Prepared<'a, B> {
+    runs: B,
+    before: Option<Before<'a>>,
+}
+
+impl<B: Bench<At = Coordinates, Seen = RunSeen, Entry = RunEntry>> Bench for Prepared<'_, B> {
+    type At = Coordinates;
+    type Seen = RunSeen;
+    type Entry = RunEntry;
+
+    fn measure(&mut self, order: Order<'_, Coordinates>) -> Result<RunSeen> {
+        if let Some(before) = &self.before {
+            before(order).with_context(|| format!("before run {}", order.number))?;
+        }
+        self.runs.measure(order)
+    }
+
+    fn entry(&self, seen: &RunSeen) -> RunEntry {
+        self.runs.entry(seen)
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.runs.is_stopped()
+    }
+}
+
+fn directory(plan: &Plan, resume: Option<&Path>) -> Result<PathBuf> {
+    match resume.or(plan.out.as_deref()) {
+        Some(path) => Ok(path.to_owned()),
+        None => {
+            let id = run_id::random_run_id()?;
+            Ok(run_id::default_directory(realtime_ns(), &id))
+        }
+    }
+}
+
+/// Says how it goes, on standard error.
+struct Teller<'a, P, R> {
+    protocol: &'a P,
+    rendering: &'a R,
+    variants: &'a [Plan],
+    began_ns: i64,
+    /// Runs that were there when this process began.
+    there: usize,
+}
+
+impl<P: OfRuns, R: Rendering<P>> Teller<'_, P, R> {
+    /// Before the first run: how many there may be, how long they may take, what they can find, and which
+    /// are there already.
+    fn announce(&self, points: &[RunPoint]) {
+        let ahead = OfRuns::ahead(self.protocol, points);
+        let time = outlook::seconds(self.variants, &ahead);
+        let time = time.map_or_else(String::new, |seconds| {
+            format!(
+                ", {} of warm-up and measurement at most",
+                number::span(seconds)
+            )
+        });
+        output::note(&format!(
+            "At most {}{time}",
+            to_come(points.len(), ahead.len())
+        ));
+        for line in self.rendering.finds(self.protocol) {
+            output::note(&line);
+        }
+        for there in 1..=points.len() {
+            self.lines(&points[..there]);
+        }
+    }
+
+    fn lines(&self, points: &[RunPoint]) {
+        for line in self.rendering.lines(self.protocol, points) {
+            output::note(&line);
+        }
+    }
+
+    /// After a run, last of `points`.
+    fn tell(&self, quiet: bool, points: &[RunPoint]) {
+        if let Some(RunPoint { number, seen, .. }) = points.last()
+            && let Kept::InPart { why } = &seen.kept
+        {
+            output::note(&format!("run {number}: its record is not complete: {why}"));
+        }
+        if quiet {
+            return;
+        }
+        self.lines(points);
+        let ahead = OfRuns::ahead(self.protocol, points);
+        if let Some(line) = self.time_left(points, &ahead) {
+            output::note(&line);
+        }
+    }
+
+    /// What has passed, and what is left at most: what runs took beyond their windows so far is expected of
+    /// the others.
+    fn time_left(&self, points: &[RunPoint], ahead: &[Coordinates]) -> Option<String> {
+        if ahead.is_empty() {
+            return None;
+        }
+        let passed = (monotonic_ns() - self.began_ns) as f64 / 1e9;
+        let measured: Vec<Coordinates> = points[self.there..].iter().map(|p| p.at).collect();
+        let planned = outlook::seconds(self.variants, &measured)?;
+        let beyond = (passed - planned).max(0.0) / measured.len().max(1) as f64;
+        let left = outlook::seconds(self.variants, ahead)? + beyond * ahead.len() as f64;
+        Some(format!(
+            "  {} so far; at most {}, about {}",
+            number::span(passed),
+            to_come(points.len(), ahead.len()),
+            number::span(left)
+        ))
+    }
+}
+
+fn to_come(there: usize, ahead: usize) -> String {
+    let runs = if ahead == 1 { "run" } else { "runs" };
+    match there {
+        0 => format!("{ahead} {runs}"),
+        _ => format!("{ahead} more {runs}"),
+    }
+}
+
+/// Where an experiment is.
+struct Place<'a> {
+    variants: &'a [Plan],
+    directory: &'a Path,
+}
+
+/// Writes the file of the answer, and prints it.
+fn finish<P: OfRuns, R: Rendering<P>>(
+    place: &Place<'_>,
+    protocol: &P,
+    rendering: &R,
+    driven: Driven<Coordinates, RunSeen, P::Answer>,
+) -> Result<u8> {
+    let Driven { points, end } = driven;
+    let (answer, failed) = match end {
+        End::Answered(answer) => (answer, None),
+        End::Interrupted => (protocol.so_far(&points), Some(Ok(exit::INTERRUPTED))),
+        End::Failed(error) => (protocol.so_far(&points), Some(Err(error))),
+    };
+    let missing = match &failed {
+        Some(_) => KeptExperiment::open(place.directory, &|_| {})?.missing,
+        None => Vec::new(),
+    };
+    let seen = Seen {
+        protocol,
+        variants: place.variants,
+        points: &points,
+        missing: &missing,
+        answer,
+    };
+    let value = rendering.json(&seen);
+    let path = place.directory.join(R::FILE);
+    std::fs::write(&path, format!("{value:#}\n"))
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    let plan = &place.variants[0];
+    let shown = Shown::json_if(plan.json);
+    if shown == Shown::Json {
+        output::json(&value);
+    } else if plan.quiet {
+        output::print(&format!("{}\n", rendering.word(&seen)));
+    } else {
+        output::print("\n");
+        shown.print(|| whole_document(rendering, &seen), || value);
+        output::print("\n");
+    }
+    if shown != Shown::Json {
+        output::print(&format!("Records in {}\n", place.directory.display()));
+    }
+    failed.unwrap_or_else(|| Ok(rendering.code(&seen, plan.strict)))
+}
+
+/// The answer, and what is missing.
+fn whole_document<P: OfRuns, R: Rendering<P>>(rendering: &R, seen: &Seen<'_, P>) -> Document {
+    let mut document = rendering.document(seen);
+    let missing = rendering.missing(seen.protocol, seen.points.len(), seen.missing);
+    document.push(section("Missing", missing));
+    document
+}
+
+fn section(heading: &str, lines: Vec<String>) -> Section {
+    let lines = lines.into_iter().map(|line| Block::Text(Tone::Plain, line));
+    lines.fold(Section::new(heading), Section::with)
+}
+
+/// An experiment on disk, and how it is shown.
+pub struct Reported<'a> {
+    /// Where it is.
+    pub directory: &'a Path,
+    /// What is there.
+    pub kept: KeptExperiment,
+    /// In which form.
+    pub shown: Shown,
+    /// What is questionable fails.
+    pub strict: bool,
+}
+
+/// Shows an experiment that is on disk: every run that is there, what they say, and what is missing. The
+/// answer is the exit code.
+///
+/// # Errors
+/// Where no run of it has ended.
+pub fn report<P: OfRuns, R: Rendering<P>>(
+    reported: &Reported<'_>,
+    protocol: &P,
+    rendering: &R,
+) -> Result<u8> {
+    let kept = &reported.kept;
+    if kept.points.is_empty() {
+        let missing = rendering.missing(protocol, 0, &kept.missing);
+        return Err(anyhow!(
+            "{} has no run that has ended\n{}",
+            reported.directory.display(),
+            missing.join("\n")
+        ));
+    }
+    let seen = Seen {
+        protocol,
+        variants: &kept.asked.variants,
+        points: &kept.points,
+        missing: &kept.missing,
+        answer: protocol.so_far(&kept.points),
+    };
+    let document = || {
+        let mut document = whole_document(rendering, &seen);
+        let each = (1..=seen.points.len())
+            .flat_map(|there| rendering.lines(protocol, &seen.points[..there]));
+        let each = section("Runs", each.collect());
+        document.sections.insert(0, each);
+        document
+    };
+    reported.shown.print(document, || rendering.json(&seen));
+    let code = rendering.code(&seen, reported.strict);
+    let unfinished = match (&kept.stopped, kept.missing.is_empty()) {
+        (_, true) => exit::OK,
+        (Some(stopped), false) => exit::of_cause(stopped.cause),
+        (None, false) => exit::INTERRUPTED,
+    };
+    Ok(exit::gravest(&[code, unfinished]))
+}
+
+/// The gravest of the exit codes of runs, on their own.
+pub fn code_of_runs(points: &[RunPoint], strict: bool) -> u8 {
+    let of = |point: &RunPoint| {
+        let seen = &point.seen;
+        let code = exit::of_run(seen.state, &seen.summary, seen.verdict, strict);
+        match &seen.kept {
+            Kept::Whole => code,
+            Kept::InPart { .. } => exit::gravest(&[code, exit::INVALID]),
+        }
+    };
+    let codes: Vec<u8> = points.iter().map(of).collect();
+    exit::gravest(&codes)
+}

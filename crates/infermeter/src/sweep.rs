@@ -1,0 +1,171 @@
+//! How the runs of a sweep are shown, as they come and together.
+
+use crate::exit;
+use crate::several::{Rendering, Seen, code_of_runs};
+use infermeter_analysis::{CurveAnswer, SloStatus, all_failed};
+use infermeter_core::finding::Verdict;
+use infermeter_core::plan::Plan;
+use infermeter_protocol::{Intensity, RunPoint, Sweep};
+use infermeter_report::{Axis, Document, SweepView, of_sweep, sentence};
+use serde_json::{Value, json};
+
+/// Levels of load.
+pub struct Swept;
+
+impl Rendering<Sweep> for Swept {
+    const FILE: &'static str = "sweep.json";
+
+    fn finds(&self, protocol: &Sweep) -> Vec<String> {
+        let spec = protocol.spec();
+        let levels = match protocol.given() {
+            Some(_) => "Levels as given, up to the first that the server cannot take".to_owned(),
+            None => format!(
+                "Levels by doubling past saturation, then refined until the boundary is known within {} %",
+                spec.resolution * 100.0
+            ),
+        };
+        let asks = match protocol.has_objectives() {
+            true => "meets the objectives",
+            false => "the server keeps up with; give --slo for latencies",
+        };
+        vec![
+            format!("{levels}. Finds the highest load that {asks}, between two levels."),
+            format!(
+                "A level is decided by its first run where every 95 % interval lies on one side of its limit, \
+                 else by the majority of at most {} runs.",
+                spec.looks
+            ),
+        ]
+    }
+
+    fn lines(&self, protocol: &Sweep, points: &[RunPoint]) -> Vec<String> {
+        let last = points.last();
+        last.map(|point| line(protocol, point))
+            .into_iter()
+            .collect()
+    }
+
+    fn document(&self, seen: &Seen<'_, Sweep>) -> Document {
+        let names = names(seen);
+        of_sweep(&SweepView {
+            answer: &seen.answer,
+            axis: axis(seen.protocol),
+            names: &names,
+        })
+    }
+
+    fn json(&self, seen: &Seen<'_, Sweep>) -> Value {
+        let axis = axis(seen.protocol);
+        let sentences = seen.answer.curves.iter().map(|curve| sentence(curve, axis));
+        let runs = seen.points.iter().map(|point| {
+            json!({
+                "directory": point.seen.place.directory,
+                "run_id": point.seen.place.run_id,
+                "at": point.at,
+                "replicate": point.replicate,
+                "verdict": point.seen.verdict,
+                "state": point.seen.state,
+            })
+        });
+        let mut value = json!({
+            "format_version": infermeter_core::run::FORMAT_VERSION,
+            "curves": seen.answer.curves,
+            "names": names(seen),
+            "sentences": sentences.collect::<Vec<_>>(),
+            "runs": runs.collect::<Vec<_>>(),
+        });
+        if !seen.missing.is_empty() {
+            value["missing"] = json!(seen.missing);
+        }
+        value
+    }
+
+    fn word(&self, seen: &Seen<'_, Sweep>) -> String {
+        let axis = axis(seen.protocol);
+        let said = seen.answer.curves.iter().map(|curve| {
+            sentence(curve, axis).unwrap_or_else(|| "no level meets the objectives".to_owned())
+        });
+        said.collect::<Vec<_>>().join("\n")
+    }
+
+    /// What was found, not how each level went: some are meant to be missed.
+    fn code(&self, seen: &Seen<'_, Sweep>, strict: bool) -> u8 {
+        let nothing = seen
+            .points
+            .iter()
+            .all(|point| all_failed(&point.seen.summary));
+        let cut = seen.points.iter().filter(|point| !point.seen.is_whole());
+        let cut: Vec<RunPoint> = cut.cloned().collect();
+        let mut codes = vec![code_of_runs(&cut, false)];
+        codes.push(if nothing { exit::TARGET } else { exit::OK });
+        for curve in &seen.answer.curves {
+            codes.push(code_of_curve(curve, strict));
+        }
+        exit::gravest(&codes)
+    }
+}
+
+/// One curve alone.
+fn code_of_curve(curve: &CurveAnswer, strict: bool) -> u8 {
+    let kept = curve.levels.iter().filter(|level| !level.overloaded);
+    let verdict = kept
+        .map(|level| level.verdict)
+        .max()
+        .unwrap_or(Verdict::Valid);
+    let trusted = match strict {
+        true => exit::of_verdict(verdict, true),
+        false => exit::OK,
+    };
+    let found = match (curve.highest.met, curve.highest.missed) {
+        (Some(_), _) => exit::OK,
+        (None, Some(_)) => exit::MISSED,
+        (None, None) => exit::UNDECIDED,
+    };
+    exit::gravest(&[trusted, found])
+}
+
+fn axis(protocol: &Sweep) -> Axis {
+    match protocol.spec().is_closed() {
+        true => Axis::Concurrency,
+        false => Axis::Rate,
+    }
+}
+
+/// What was varied, of each plan.
+fn names(seen: &Seen<'_, Sweep>) -> Vec<String> {
+    let mut keys: Vec<&str> = Vec::new();
+    for written in &seen.protocol.spec().vary {
+        let key = written.split('=').next().unwrap_or(written);
+        let key = key.trim().trim_start_matches('-');
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    let name = |plan: &Plan| {
+        let values = crate::values::map_of(plan);
+        let of = |key: &&str| match &values[*key] {
+            Value::String(text) => format!("{key}={text}"),
+            other => format!("{key}={other}"),
+        };
+        keys.iter().map(of).collect::<Vec<_>>().join(" ")
+    };
+    seen.variants.iter().map(name).collect()
+}
+
+/// What is said of a run that has ended.
+fn line(protocol: &Sweep, point: &RunPoint) -> String {
+    let load = match point.at.load {
+        Some(load @ (Intensity::Rate(_) | Intensity::Concurrency(_))) => load.to_string(),
+        None => String::new(),
+    };
+    let status = match protocol.status_of(point) {
+        SloStatus::Met => "met",
+        SloStatus::Missed => "missed",
+        SloStatus::Undecided => "undecided",
+    };
+    format!(
+        "Run {}: {load}: {status}; {}",
+        point.number,
+        infermeter_report::run_figures(&point.seen.summary, point.seen.verdict)
+    )
+}

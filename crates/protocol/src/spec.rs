@@ -1,0 +1,52 @@
+//! What a protocol is made from, as the ledger of its experiment keeps it.
+//!
+//! A further protocol is a variant here, with whatever it needs beside the plans.
+
+use crate::{AnyOfRuns, Repeat, Sweep, SweepSpec};
+use infermeter_core::plan::Plan;
+use serde::{Deserialize, Serialize};
+
+/// What decides over the runs of an experiment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case")]
+pub enum ProtocolSpec {
+    /// Runs of one plan.
+    Repeat {
+        /// Measured requests that a run is expected to have.
+        requests: usize,
+    },
+    /// Levels of load.
+    Sweep(SweepSpec),
+}
+
+/// Why a protocol cannot be made from its spec and the plans.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SpecError(pub String);
+
+impl ProtocolSpec {
+    /// The command that measures it.
+    pub fn command(&self) -> &'static str {
+        match self {
+            Self::Repeat { .. } => "run",
+            Self::Sweep(_) => "sweep",
+        }
+    }
+
+    /// The protocol, over these plans.
+    ///
+    /// # Errors
+    /// Where it cannot be made from them.
+    pub fn protocol(&self, variants: &[Plan]) -> Result<Box<dyn AnyOfRuns>, SpecError> {
+        let first = variants
+            .first()
+            .ok_or_else(|| SpecError("there is no plan".to_owned()))?;
+        match self {
+            Self::Repeat { requests } => match Repeat::of(first, *requests) {
+                Ok(repeat) => Ok(Box::new(repeat)),
+                Err(error) => Err(SpecError(error.to_string())),
+            },
+            Self::Sweep(spec) => Ok(Box::new(Sweep::of(spec, variants)?)),
+        }
+    }
+}

@@ -1,0 +1,521 @@
+//! A sweep: the sentence that a report should contain, the levels, two small plots, what the curve says.
+
+use crate::document::{Block, Cell, Column, Document, Entries, Mark, Section, Table, Tone};
+use crate::number::{JOIN, figure, interval, percent, significant, spaced, span, time};
+use infermeter_analysis::{
+    CurveAnswer, FrontierPoint, Highest, KeepsUp, Level, Mean, MiddleAndTail, SloStatus, Sustained,
+    SweepAnswer,
+};
+use infermeter_core::number::counted;
+
+/// What levels are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Axis {
+    /// Requests per second.
+    Rate,
+    /// Requests in flight.
+    Concurrency,
+}
+
+/// What the document needs beside the answer.
+#[derive(Debug, Clone)]
+pub struct SweepView<'a> {
+    /// What was found.
+    pub answer: &'a SweepAnswer,
+    /// What levels are of.
+    pub axis: Axis,
+    /// What was varied, as it was written, of each curve; empty where there is one.
+    pub names: &'a [String],
+}
+
+/// What is told of a sweep.
+pub fn of_sweep(view: &SweepView<'_>) -> Document {
+    let mut document = Document::titled("Sweep");
+    let several = view.answer.curves.len() > 1;
+    for curve in &view.answer.curves {
+        let name = view.names.get(curve.variant).filter(|_| several);
+        let heading = |text: &str| match name {
+            Some(name) => format!("{text}: {name}"),
+            None => text.to_owned(),
+        };
+        document.push(answer(curve, view.axis, &heading("Answer")));
+        document.push(levels(curve, view.axis, &heading("Levels")));
+        document.push(plots(curve, view.axis, &heading("Curve")));
+        document.push(bends(curve, &heading("What the curve says")));
+        document.push(frontiers(curve, &heading("Frontier")));
+        if let Some(sustained) = &curve.sustained {
+            document.push(sustained_test(sustained, &heading("Sustained test")));
+        }
+    }
+    if several {
+        document.push(heat_map(view));
+    }
+    document
+}
+
+impl Axis {
+    fn write(self, load: f64) -> String {
+        spaced(&match self {
+            Self::Rate => format!("{} requests/s", figure(load)),
+            Self::Concurrency => format!("concurrency {load}"),
+        })
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Rate => "requests/s",
+            Self::Concurrency => "in flight",
+        }
+    }
+}
+
+/// The sentence for a report: throughput at the highest load that meets the objectives.
+pub fn sentence(curve: &CurveAnswer, axis: Axis) -> Option<String> {
+    let met = curve.highest.met?;
+    let level = curve.levels.iter().find(|level| level.load == met)?;
+    let at = match level.output_tokens {
+        Some(tokens) => format!("{} tokens/s", figure(tokens.value)),
+        None => format!("{} requests/s completed", figure(level.achieved?.value)),
+    };
+    let objectives: Vec<&str> = level
+        .objectives
+        .iter()
+        .map(|o| o.objective.as_str())
+        .collect();
+    let under = match objectives.is_empty() {
+        true => "held by the server".to_owned(),
+        false => format!("at {}", objectives.join(" and ")),
+    };
+    let range = interval(Some(figure(met)), curve.highest.missed.map(figure));
+    Some(spaced(&format!(
+        "{at} {under}, {} {range}, {}",
+        axis.write(met),
+        counted(level.runs as u64, "run")
+    )))
+}
+
+fn answer(curve: &CurveAnswer, axis: Axis, heading: &str) -> Section {
+    let mut section = Section::new(heading);
+    match sentence(curve, axis) {
+        Some(sentence) => section.push(Block::Text(Tone::Good, sentence)),
+        None => section.push(Block::Text(Tone::Plain, nothing_meets(curve, axis))),
+    }
+    let mut entries = Entries::default();
+    let together = format!("highest {}", axis.name());
+    entries.add(&*together, highest(curve.highest, axis));
+    for objective in &curve.objectives {
+        entries.add(&*objective.objective, highest(objective.highest, axis));
+    }
+    if let Some(best) = &curve.most_goodput {
+        let rate = with_interval(best.value, significant);
+        entries.add(
+            "most goodput",
+            spaced(&format!("{rate} requests/s at {}", axis.write(best.load))),
+        );
+    }
+    if !curve.out_of_order.is_empty() {
+        let loads: Vec<String> = curve.out_of_order.iter().map(|l| axis.write(*l)).collect();
+        entries.add(
+            "not monotone",
+            format!(
+                "{} missed, and a higher level met: load alone does not explain it. Measure these levels \
+                 again, with more replicates or longer.",
+                loads.join(", ")
+            ),
+        );
+    }
+    if !curve.past_saturation.is_empty() {
+        let loads: Vec<String> = curve.past_saturation.iter().map(|l| figure(*l)).collect();
+        let past = curve
+            .overloaded_at
+            .map(|load| axis.write(load))
+            .unwrap_or_default();
+        entries.add(
+            "not measured",
+            format!(
+                "{}: the server cannot take {past} already",
+                loads.join(", ")
+            ),
+        );
+    }
+    entries.maybe("breaking point", breaking(curve, axis));
+    section.push(entries);
+    section
+}
+
+fn highest(highest: Highest, axis: Axis) -> String {
+    match (highest.met, highest.missed) {
+        (Some(met), Some(missed)) => {
+            format!("{}, missed at {}", axis.write(met), axis.write(missed))
+        }
+        (Some(met), None) => format!("at least {}: no level misses it", axis.write(met)),
+        (None, Some(missed)) => format!("below {}: no level meets it", axis.write(missed)),
+        (None, None) => "undecided at every level".to_owned(),
+    }
+}
+
+/// The lowest level, and by how much it missed.
+fn nothing_meets(curve: &CurveAnswer, axis: Axis) -> String {
+    let Some(lowest) = curve.levels.first() else {
+        return "No level was measured.".to_owned();
+    };
+    let missed = lowest
+        .objectives
+        .iter()
+        .filter(|o| o.status == SloStatus::Missed);
+    let by: Vec<String> = missed
+        .map(|o| match o.judged {
+            Some(judged) => format!("{} by {}", o.objective, time(judged - o.limit)),
+            None => o.objective.clone(),
+        })
+        .collect();
+    let by = match by.is_empty() {
+        true => String::new(),
+        false => format!(", which missed {}", by.join(" and ")),
+    };
+    spaced(&format!(
+        "No level is known to meet the objectives. The lowest was {}{by}.",
+        axis.write(lowest.load)
+    ))
+}
+
+fn breaking(curve: &CurveAnswer, axis: Axis) -> Option<String> {
+    let breaking = curve.breaking.as_ref()?;
+    let broke = match (breaking.at, breaking.failed) {
+        (Some(at), Some(failed)) => format!("{}: {} failed", axis.write(at), percent(failed)),
+        _ => "not found: fewer than a tenth of the requests failed at every level".to_owned(),
+    };
+    let recovery = breaking.recovery.map(|recovery| {
+        let runs = counted(recovery.runs as u64, "run");
+        let at = axis.write(recovery.load);
+        match recovery.recovered {
+            true => format!("; recovered within {runs} at {at}"),
+            false => format!("; not recovered after {runs} at {at}"),
+        }
+    });
+    Some(broke + &recovery.unwrap_or_default())
+}
+
+fn levels(curve: &CurveAnswer, axis: Axis, heading: &str) -> Section {
+    let of = |group: &str| ["p50", "p99"].map(|name| Column::right(name).of(group));
+    let columns = [of("TTFT"), of("ITL"), of("TPOT"), of("E2E")].concat();
+    let columns = [columns, vec![Column::left("")]].concat();
+    let mut latency = Table::new(axis.name(), columns);
+    let names = [
+        "achieved",
+        "tokens/s",
+        "per GPU",
+        "per user",
+        "goodput",
+        "met",
+        "failed",
+        "in flight",
+        "runs",
+    ];
+    let columns = names.map(Column::right).to_vec();
+    let mut rates = Table::new(
+        axis.name(),
+        [columns, vec![Column::left("verdict")]].concat(),
+    );
+    for level in &curve.levels {
+        let label = figure(level.load);
+        latency.row(&*label, latencies(level));
+        rates.row(&*label, throughputs(level));
+    }
+    Section::new(heading).with(latency).with(rates)
+}
+
+fn latencies(level: &Level) -> Vec<Cell> {
+    let pair = |latency: MiddleAndTail| [latency.p50, latency.p99];
+    let all = [level.ttft, level.itl, level.tpot, level.e2e]
+        .map(pair)
+        .concat();
+    let mut cells: Vec<Cell> = all
+        .into_iter()
+        .map(|mean| Cell::or_dash(mean.map(|mean| time(mean.value))))
+        .collect();
+    cells.push(Cell::of(status(level)));
+    cells
+}
+
+/// Whether the objectives are met, and whether the load is more than the server can take.
+fn status(level: &Level) -> String {
+    let mark = match level.status {
+        SloStatus::Met => "✓ met",
+        SloStatus::Missed => "✗ missed",
+        SloStatus::Undecided => "? undecided",
+    };
+    let holds = match (level.overloaded, level.keeps_up) {
+        (true, _) => ", overloaded",
+        (false, Some(KeepsUp::Undecided)) => ", stability undecided",
+        (false, _) => "",
+    };
+    format!("{mark}{holds}")
+}
+
+fn throughputs(level: &Level) -> Vec<Cell> {
+    let of = |mean: Option<Mean>| Cell::or_dash(mean.map(|mean| significant(mean.value)));
+    let share = |share: Option<f64>| Cell::or_dash(share.map(percent));
+    vec![
+        of(level.achieved),
+        Cell::or_dash(level.output_tokens.map(|mean| figure(mean.value))),
+        of(level.output_tokens_per_gpu),
+        of(level.per_user),
+        of(level.goodput),
+        share(level.attainment.map(|mean| mean.value)),
+        share(level.failed),
+        of(level.in_flight),
+        Cell::of(level.runs.to_string()),
+        Cell::of(level.verdict.as_str()),
+    ]
+}
+
+/// Throughput and TTFT p99 as bars: of the greatest throughput, and of the greatest tail on a logarithmic
+/// scale, whose least is an eighth of a bar.
+fn plots(curve: &CurveAnswer, axis: Axis, heading: &str) -> Section {
+    let tokens = curve
+        .levels
+        .iter()
+        .any(|level| level.output_tokens.is_some());
+    let rate = |level: &Level| match tokens {
+        true => level.output_tokens,
+        false => level.achieved,
+    };
+    let tail = |level: &Level| level.ttft.p99.or(level.ttft.p50).or(level.e2e.p50);
+    let most = |of: &dyn Fn(&Level) -> Option<Mean>| {
+        let values = curve
+            .levels
+            .iter()
+            .filter_map(|level| Some(of(level)?.value));
+        values.fold(0.0, f64::max)
+    };
+    let tails: Vec<f64> = curve
+        .levels
+        .iter()
+        .filter_map(|l| Some(tail(l)?.value))
+        .collect();
+    let least = tails.iter().copied().fold(f64::INFINITY, f64::min);
+    let (most_rate, most_tail) = (most(&rate), most(&tail));
+    let on_log = |ms: f64| match most_tail > least {
+        true => 0.125 + 0.875 * (ms / least).ln() / (most_tail / least).ln(),
+        false => 1.0,
+    };
+    let name = if tokens { "tokens/s" } else { "requests/s" };
+    let columns = vec![
+        Column::left(name),
+        Column::right(""),
+        Column::left("TTFT p99, logarithmic"),
+        Column::right(""),
+    ];
+    let mut table = Table::new(axis.name(), columns);
+    if curve.levels.len() < 2 || !(most_rate > 0.0) {
+        return Section::new("");
+    }
+    for level in &curve.levels {
+        let bar = |share: Option<f64>| share.map_or_else(Cell::default, Cell::bar);
+        let tail = tail(level).map(|mean| mean.value);
+        let rate = rate(level).map(|mean| mean.value);
+        table.row(
+            figure(level.load),
+            vec![
+                bar(rate.map(|rate| rate / most_rate)),
+                Cell::or_dash(rate.map(figure)),
+                bar(tail.map(on_log)),
+                Cell::or_dash(tail.map(time)),
+            ],
+        );
+    }
+    Section::new(heading).with(table)
+}
+
+fn bends(curve: &CurveAnswer, heading: &str) -> Section {
+    let mut entries = Entries::default();
+    if let Some(knee) = &curve.knee {
+        let range = interval(knee.low.map(figure), knee.high.map(figure));
+        entries.add(
+            "knee",
+            format!(
+                "{} {range} of {} (Kneedle; descriptive)",
+                figure(knee.load),
+                knee.of
+            ),
+        );
+    }
+    if let Some(law) = &curve.scalability {
+        let limit = law.limit.map_or_else(
+            || "no limit in sight".to_owned(),
+            |limit| format!("limit {} requests/s", with_interval(limit, significant)),
+        );
+        let peak = law
+            .peak_in_flight
+            .map(|n| format!(" at {} in flight", figure(n)));
+        entries.add(
+            "USL",
+            spaced(&format!(
+                "{limit}{}; contention {}, coherence {} (on mean in flight; descriptive)",
+                peak.unwrap_or_default(),
+                significant(law.contention),
+                significant(law.coherence)
+            )),
+        );
+    }
+    Section::new(heading).with(entries)
+}
+
+fn frontiers(curve: &CurveAnswer, heading: &str) -> Section {
+    let mut section = Section::new(heading);
+    let mut add = |points: &[FrontierPoint], names: [&str; 2], write: fn(f64) -> String| {
+        let columns = names.map(Column::right);
+        let mut table = Table::new("load", [columns.to_vec(), vec![Column::left("")]].concat());
+        for point in points {
+            table.row(
+                figure(point.load),
+                vec![
+                    ranged(point.throughput, significant),
+                    ranged(point.other, write),
+                    Cell::of(if point.uncertain {
+                        "not sure: another level is as good within its error"
+                    } else {
+                        ""
+                    }),
+                ],
+            );
+        }
+        section.push(table);
+    };
+    add(&curve.throughput_and_tail, ["throughput", "TTFT p99"], time);
+    add(
+        &curve.gpu_and_user,
+        ["tokens/s/GPU", "tokens/s/user"],
+        significant,
+    );
+    section
+}
+
+fn ranged(mean: Mean, write: fn(f64) -> String) -> Cell {
+    Cell {
+        interval: Some(interval(mean.low.map(write), mean.high.map(write))),
+        ..Cell::of(write(mean.value))
+    }
+}
+
+fn with_interval(mean: Mean, write: fn(f64) -> String) -> String {
+    format!(
+        "{} {}",
+        write(mean.value),
+        interval(mean.low.map(write), mean.high.map(write))
+    )
+}
+
+fn sustained_test(sustained: &Sustained, heading: &str) -> Section {
+    let level = &sustained.level;
+    let mut section = Section::new(heading);
+    let runs = counted(level.runs as u64, "run");
+    section.push(Block::Text(
+        Tone::Plain,
+        spaced(&format!(
+            "{runs} of {} at {} requests/s: {}",
+            span(sustained.length.as_seconds()),
+            figure(sustained.rate),
+            status(level)
+        )),
+    ));
+    let mut entries = Entries::default();
+    let names = [
+        "ttft.p50",
+        "ttft.p99",
+        "tpot.p50",
+        "e2e.p50",
+        "output_tokens_per_s",
+    ];
+    for name in names {
+        let over = sustained
+            .repeated
+            .figure(name)
+            .and_then(|f| Some((f.over.as_ref()?, &f.unit)));
+        if let Some((over, unit)) = over {
+            let write = |value: f64| match unit.as_ref() {
+                "ms" => time(value),
+                _ => significant(value),
+            };
+            let cv = over
+                .cv
+                .map(|cv| format!("; CV between runs {}{JOIN}%", significant(cv * 100.0)));
+            entries.add(
+                name,
+                format!(
+                    "{} {}{}",
+                    write(over.mean.value),
+                    interval(over.mean.low.map(write), over.mean.high.map(write)),
+                    cv.unwrap_or_default()
+                ),
+            );
+        }
+    }
+    let drifting: Vec<String> = sustained.drifting.iter().map(ToString::to_string).collect();
+    entries.add(
+        "drift",
+        match drifting.is_empty() {
+            true => "none found".to_owned(),
+            false => format!(
+                "run {}: it was not steady, or slowed down",
+                drifting.join(", ")
+            ),
+        },
+    );
+    section.push(entries);
+    section
+}
+
+/// Steps of shade, from nothing.
+const SHADES: [&str; 5] = [" ", "░", "▒", "▓", "█"];
+
+/// What was varied against load: the tail of each level, darker where it is longer.
+fn heat_map(view: &SweepView<'_>) -> Section {
+    let curves = &view.answer.curves;
+    let mut loads: Vec<f64> = curves
+        .iter()
+        .flat_map(|c| c.levels.iter().map(|l| l.load))
+        .collect();
+    loads.sort_by(f64::total_cmp);
+    loads.dedup();
+    let tail = |level: &Level| level.ttft.p99.or(level.ttft.p50).map(|mean| mean.value);
+    let all: Vec<f64> = curves
+        .iter()
+        .flat_map(|c| c.levels.iter().filter_map(tail))
+        .collect();
+    let least = all.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = all.iter().copied().fold(0.0, f64::max);
+    let shade = |ms: f64| {
+        let steps = (SHADES.len() - 1) as f64;
+        let share = if most > least {
+            (ms / least).ln() / (most / least).ln()
+        } else {
+            0.0
+        };
+        SHADES[(share * steps).round() as usize]
+    };
+    let columns = loads
+        .iter()
+        .map(|load| Column::right(figure(*load)))
+        .collect();
+    let mut table = Table::new(view.axis.name(), columns);
+    for curve in curves {
+        let cell = |load: &f64| {
+            let level = curve.levels.iter().find(|level| level.load == *load)?;
+            let mark = match level.status {
+                SloStatus::Met => Mark::Met,
+                SloStatus::Missed => Mark::Missed,
+                SloStatus::Undecided => Mark::Undecided,
+            };
+            let ms = tail(level)?;
+            Some(format!("{}{} {}", shade(ms), mark.symbol(), time(ms)))
+        };
+        let name = view.names.get(curve.variant).cloned().unwrap_or_default();
+        table.row(
+            name,
+            loads.iter().map(|load| Cell::or_dash(cell(load))).collect(),
+        );
+    }
+    Section::new("Heat map: TTFT p99 by load, darker is longer").with(table)
+}
