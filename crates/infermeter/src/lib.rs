@@ -6,6 +6,7 @@ pub mod audit;
 pub mod calibrate;
 pub mod cli;
 pub mod commands;
+mod compare;
 pub mod dry_run;
 pub mod exit;
 pub mod input;

@@ -6,6 +6,7 @@
 //!
 //! Invariant: the same points give the same step.
 
+mod compare;
 mod coordinates;
 mod of_runs;
 mod once;
@@ -13,12 +14,15 @@ mod repeat;
 mod spec;
 mod sweep;
 
+pub use compare::{
+    BeforeRun, Compare, CompareFlags, DEFAULT_ROUNDS, MOST_ROUNDS, PILOT_ROUNDS, TurnOrder,
+};
 pub use coordinates::{Coordinates, Intensity, Kept, Length, Place, RunPoint, RunSeen};
 pub use of_runs::{AnyOfRuns, OfRuns};
 pub use once::Once;
 pub use repeat::{MOST_RUNS, Repeat, RepeatError, Together};
 pub use spec::{ProtocolSpec, SpecError};
-pub use sweep::{Sweep, SweepSpec};
+pub use sweep::{Levels, Sweep, SweepSpec};
 
 /// One thing that was measured.
 #[derive(Debug, Clone, PartialEq)]

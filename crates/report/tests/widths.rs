@@ -14,7 +14,8 @@ use infermeter_core::schedule::Phase;
 use infermeter_metrics::fixture::{Run, ms};
 use infermeter_report::{
     Align, Block, Cell, Column, Document, Entries, Format, Grade, Item, Row, Screen, Section,
-    Spark, Table, Tone, View, answer_line, of_audit, of_certificate, of_comparison, of_repeated, of_run,
+    Spark, Table, Tone, View, answer_line, of_audit, of_certificate, of_comparison, of_repeated,
+    of_run,
 };
 use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr;
@@ -201,12 +202,18 @@ fn a_comparison_fits() {
         setup: None,
     };
     let asked = CompareSpec {
-        sides: ["http://a-server.example:8000", "聊天补全模型"].map(str::to_owned).to_vec(),
+        sides: ["http://a-server.example:8000", "聊天补全模型"]
+            .map(str::to_owned)
+            .to_vec(),
         primary: ["ttft.p50", "e2e.mean", "ttfo.p50"]
             .map(|name| name.parse().expect(name))
             .to_vec(),
         margin: 0.03,
-        claims: vec![Claim::declared("chunked_prefill".parse().expect("known"), 0, 1)],
+        claims: vec![Claim::declared(
+            "chunked_prefill".parse().expect("known"),
+            0,
+            1,
+        )],
     };
     let load = LoadRounds {
         load: "20 requests/s".to_owned(),
@@ -216,7 +223,11 @@ fn a_comparison_fits() {
     let document = of_comparison(&found, &found.outlook());
     check(&document);
     let shown = render(&document, 100);
-    for word in ["cannot tell", "not tested", "Side by side at 20 requests/s, 8 rounds"] {
+    for word in [
+        "cannot tell",
+        "not tested",
+        "Side by side at 20 requests/s, 8 rounds",
+    ] {
         assert!(shown.contains(word), "{shown}");
     }
     assert!(answer_line(&found).contains("ttfo.p50 not tested"));

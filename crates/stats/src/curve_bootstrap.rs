@@ -3,9 +3,9 @@
 //! Parametric: each point is drawn anew on the logarithmic scale with its own relative error. It knows no
 //! error of the curve's shape, so it says how steady the figure is and not whether it means anything.
 
-use crate::random::SplitMix;
 use crate::error::{StatsError, check_finite, check_level};
 use crate::interval::Interval;
+use crate::random::SplitMix;
 use statrs::distribution::{ContinuousCDF, Normal};
 
 /// Where fewer of the resamples have the figure, it has no interval.

@@ -6,6 +6,7 @@
 
 mod audit;
 mod calibrate;
+mod compare;
 mod mock;
 mod report;
 mod run;
@@ -16,6 +17,7 @@ mod workload;
 
 pub use audit::AuditArgs;
 pub use calibrate::CalibrateArgs;
+pub use compare::CompareArgs;
 pub use mock::MockArgs;
 pub use report::ReportArgs;
 pub use run::RunArgs;
