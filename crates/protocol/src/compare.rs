@@ -25,12 +25,6 @@ use serde::{Deserialize, Serialize};
 /// Rounds where none are asked for, if the family can be decided with them.
 pub const DEFAULT_ROUNDS: usize = 8;
 
-/// Most rounds: the exact tests go no further, and nobody waits so long.
-pub const MOST_ROUNDS: usize = 200;
-
-/// Rounds after which it is said what all of them can find.
-pub const PILOT_ROUNDS: usize = 3;
-
 /// Who begins.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -213,7 +207,7 @@ mod tests {
                 claims: Vec::new(),
             },
             rounds: 8,
-            pilot: PILOT_ROUNDS,
+            pilot: 3,
             order,
             seed,
             loads: vec![Some(Intensity::Rate(1.0)), Some(Intensity::Rate(2.0))],

@@ -14,9 +14,7 @@ mod repeat;
 mod spec;
 mod sweep;
 
-pub use compare::{
-    BeforeRun, Compare, CompareFlags, DEFAULT_ROUNDS, MOST_ROUNDS, PILOT_ROUNDS, TurnOrder,
-};
+pub use compare::{BeforeRun, Compare, CompareFlags, DEFAULT_ROUNDS, TurnOrder};
 pub use coordinates::{Coordinates, Intensity, Kept, Length, Place, RunPoint, RunSeen};
 pub use of_runs::{AnyOfRuns, OfRuns};
 pub use once::Once;
