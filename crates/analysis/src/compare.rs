@@ -314,10 +314,10 @@ fn runs_of<'a>(side: usize, loads: &'a [LoadRounds<'_>]) -> Vec<&'a Summary> {
 }
 
 fn check(claim: &Claim, loads: &[LoadRounds<'_>]) -> Checked {
-    claim.check(
-        &runs_of(claim.control, loads),
-        &runs_of(claim.active, loads),
-    )
+    let runs = |side: usize| loads.iter().flat_map(move |load| load.of_side(side));
+    let control: Vec<&SideRun<'_>> = runs(claim.control).collect();
+    let active: Vec<&SideRun<'_>> = runs(claim.active).collect();
+    claim.check(&control, &active)
 }
 
 fn side_of(side: usize, loads: &[LoadRounds<'_>]) -> SideDifferences {

@@ -92,17 +92,26 @@ pub(super) fn treatment(checked: &Checked) -> Option<Finding> {
     match checked.answer {
         Seen::Active => None,
         Seen::Inactive => Some(TREATMENT_INACTIVE.found(
-            format!("The server's own counters do not show the treatment ({named}) on its side: this compares something else."),
+            format!(
+                "The server's own counters do not show the treatment ({named}) on its side: this compares \
+                 something else."
+            ),
             evidence,
             "See that the feature is configured on that side, and that the requests can use it.",
         )),
         Seen::OnBothSides => Some(TREATMENT_INACTIVE.found(
-            format!("The server's own counters show the treatment ({named}) on both sides: there is no control."),
+            format!(
+                "The server's own counters show the treatment ({named}) on both sides: there is no \
+                 control."
+            ),
             evidence,
             "Turn it off on the other side, or give each side a server of its own.",
         )),
         Seen::CannotTell => Some(TREATMENT_UNPROVEN.found(
-            format!("Cannot tell whether the treatment ({named}) was active: no counter of the server shows it."),
+            format!(
+                "Cannot tell whether the treatment ({named}) was active: no counter of the server shows \
+                 it."
+            ),
             evidence,
             "Look at the server's log or configuration, and keep what it says with --label.",
         )),

@@ -21,6 +21,8 @@ pub struct RunSetup {
     pub schedule: Option<String>,
     /// What was declared and discovered, by name.
     pub facts: Vec<Fact>,
+    /// The server counts what is looked up in its prefix cache, and during the run nothing was.
+    pub cache_unused: bool,
 }
 
 /// One thing that is known of a side.
@@ -51,6 +53,12 @@ impl RunSetup {
             workload: workload.sha256.clone(),
             schedule: workload.schedule_sha256.clone(),
             facts: facts(manifest, summary),
+            cache_unused: manifest
+                .environment
+                .target
+                .prefix_cache
+                .and_then(|counters| Some(counters.after?.queries == counters.before.queries))
+                .unwrap_or(false),
         }
     }
 
@@ -242,6 +250,7 @@ mod tests {
             workload: Some(workload.to_owned()),
             schedule: schedule.map(str::to_owned),
             facts: Vec::new(),
+            cache_unused: false,
         };
         let own = load("a", Some("1"));
         assert_eq!(own.has_load_of(&load("a", Some("1"))), Some(true));

@@ -161,6 +161,7 @@ fn what_speaks_against_it_is_found() {
         workload: Some(workload.to_owned()),
         schedule: None,
         facts: Vec::new(),
+        cache_unused: false,
     };
     let setups = [setup("one"), setup("two")];
     let mut loads = loads(&runs);

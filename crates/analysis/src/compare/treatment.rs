@@ -4,8 +4,8 @@
 //! A router was once compared with itself for weeks; only a counter that stayed at 0 gave it away.
 //! Invariant: what no counter can show is never taken as shown.
 
+use super::SideRun;
 use crate::speculation::{SpeculationSource, SpeculationSummary};
-use crate::summary::Summary;
 use infermeter_core::declared::{Declared, Subject as Of};
 use infermeter_core::plan::Plan;
 use infermeter_core::text::closest;
@@ -105,10 +105,14 @@ impl Treatment {
     }
 
     /// What the server's own counters say in a run; `None` where it counts no such thing.
-    fn observed(&self, summary: &Summary) -> Option<f64> {
+    fn observed(&self, run: &SideRun<'_>) -> Option<f64> {
+        let summary = run.summary;
         let speculation = || summary.speculation.as_ref().filter(|s| is_counted(s));
+        let cached = || Some(summary.prefix_cache.as_ref()?.realised.as_ref()?.share);
+        // A counter that stands still has no rate, and says all the more.
+        let unused = || run.setup.is_some_and(|setup| setup.cache_unused);
         match self.subject {
-            Subject::HitRate => Some(summary.prefix_cache.as_ref()?.realised.as_ref()?.share),
+            Subject::HitRate => cached().or_else(|| unused().then_some(0.0)),
             Subject::Drafts => Some(speculation()?.drafts.unwrap_or(0.0)),
             Subject::AcceptedLength => Some(speculation()?.accepted_length.unwrap_or(1.0)),
             Subject::AcceptanceRate => Some(speculation()?.acceptance_rate.unwrap_or(0.0)),
@@ -172,8 +176,8 @@ impl Claim {
     }
 
     /// Looks at the counters of both sides in every round; each slice has a run for each round.
-    pub fn check(&self, control: &[&Summary], active: &[&Summary]) -> Checked {
-        let values = |runs: &[&Summary]| -> Vec<Option<f64>> {
+    pub fn check(&self, control: &[&SideRun<'_>], active: &[&SideRun<'_>]) -> Checked {
+        let values = |runs: &[&SideRun<'_>]| -> Vec<Option<f64>> {
             runs.iter()
                 .map(|run| self.treatment.observed(run))
                 .collect()
@@ -298,8 +302,11 @@ impl From<Treatment> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compare::RunSetup;
     use crate::prefix_cache::{HitRate, HitSource, PrefixCacheSummary};
     use crate::summarize_log;
+    use crate::summary::Summary;
+    use infermeter_core::finding::Verdict;
     use infermeter_metrics::fixture::Run;
 
     fn runs(shares: &[Option<f64>]) -> Vec<Summary> {
@@ -320,12 +327,43 @@ mod tests {
         shares.iter().map(with).collect()
     }
 
+    fn of(runs: &[Summary]) -> Vec<SideRun<'_>> {
+        let run = |summary| SideRun {
+            summary,
+            verdict: Verdict::Valid,
+            setup: None,
+        };
+        runs.iter().map(run).collect()
+    }
+
+    fn refs<'a, 'b>(runs: &'a [SideRun<'b>]) -> Vec<&'a SideRun<'b>> {
+        runs.iter().collect()
+    }
+
+    #[test]
+    fn a_counter_that_stands_still_shows_that_nothing_was_there() {
+        let summaries = runs(&[None]);
+        let setup = RunSetup {
+            workload: None,
+            schedule: None,
+            facts: Vec::new(),
+            cache_unused: true,
+        };
+        let still = SideRun {
+            setup: Some(&setup),
+            ..of(&summaries)[0]
+        };
+        let treatment = "prefix_cache_hit_rate>0.3".parse().expect("a treatment");
+        let found = Claim::declared(treatment, 0, 1).check(&[&still], &[&still]);
+        assert_eq!(found.answer, Seen::Inactive, "{found:?}");
+    }
+
     #[track_caller]
     fn check(claim: &str, control: &[Option<f64>], active: &[Option<f64>], expect: Seen) {
         let treatment = claim.parse().expect(claim);
         let (control, active) = (runs(control), runs(active));
-        let control: Vec<&Summary> = control.iter().collect();
-        let active: Vec<&Summary> = active.iter().collect();
+        let (control, active) = (of(&control), of(&active));
+        let (control, active) = (refs(&control), refs(&active));
         let found = Claim::declared(treatment, 0, 1).check(&control, &active);
         assert_eq!(found.answer, expect, "{found:?}");
     }
