@@ -12,6 +12,7 @@ mod calibration;
 pub mod checks;
 mod class_summary;
 mod client;
+mod compare;
 mod context;
 mod curve;
 mod delivery;
@@ -56,6 +57,12 @@ pub use calibration::{CalibratedLoad, CalibrationSummary, Range};
 pub use checks::{declared, judge};
 pub use class_summary::ClassSummary;
 pub use client::{ClientSummary, Departure, ThreadTotals};
+pub use compare::{
+    Answer, Axis, Better, COMPARE_ALPHA, COMPARE_POWER, Checked, Claim, CompareSpec,
+    ComparedChange, ComparedLoad, Comparison, Decision, Difference, Fact, LoadRounds, MOST_PRIMARY,
+    Outlook, Pair, PairedChange, PilotFigure, RunSetup, Scale, Seen, SideBySide, SideDifferences,
+    SideRun, Treatment, Turns, Worsening, decide, least_rounds, more_rounds, pilot, unlike_answers,
+};
 pub use context::{Context, Known};
 pub use curve::{
     FrontierPoint, Highest, Knee, LoadAnswer, ObjectiveHighest, Scalability, Wanted, answers,

@@ -103,7 +103,39 @@ pub(crate) fn differs(values: &Map<String, Value>, key: &str) -> bool {
 /// # Errors
 /// With the flag or the file's key that is wrong, and a suggestion where a name is misspelt.
 pub(crate) fn resolve(given: &Given, config: Option<&Path>) -> Result<Resolved> {
-    over(defaults(), given, config)
+    over(defaults(), given, PlanFile::read(config)?)
+}
+
+/// A plan, and the tables `[[side]]` beside it in its file.
+pub(crate) struct WithSides {
+    /// The plan.
+    pub resolved: Resolved,
+    /// The tables, as they are written.
+    pub sides: Vec<Map<String, Value>>,
+}
+
+/// Resolves flags and a plan file that may have sides.
+///
+/// # Errors
+/// As [`resolve`], and for a `side` that is not a table.
+pub(crate) fn resolve_with_sides(given: &Given, config: Option<&Path>) -> Result<WithSides> {
+    let mut file = PlanFile::read(config)?;
+    let sides = match file.values.remove("side") {
+        None => Vec::new(),
+        Some(Value::Array(tables)) => tables.into_iter().map(table).collect::<Result<_>>()?,
+        Some(_) => bail!("plan file: write [[side]], once for each side"),
+    };
+    Ok(WithSides {
+        resolved: over(defaults(), given, file)?,
+        sides,
+    })
+}
+
+fn table(side: Value) -> Result<Map<String, Value>> {
+    match side {
+        Value::Object(map) => Ok(map),
+        _ => bail!("plan file: a [[side]] holds keys and values, as in `model = \"llama\"`"),
+    }
 }
 
 /// Resolves flags and a plan file over a plan of an experiment that goes on.
@@ -121,7 +153,7 @@ pub(crate) fn resolve_over(kept: &Plan, given: &Given, config: Option<&Path>) ->
             values.insert(key, value);
         }
     }
-    let resolved = over(Layers { values, origins }, given, config)?;
+    let resolved = over(Layers { values, origins }, given, PlanFile::read(config)?)?;
     let values = values::map_of(&resolved.plan);
     let hidden = |key: &&Key| {
         let kept = resolved.origins.get(key.name) == Some(&Origin::Experiment);
@@ -151,27 +183,36 @@ fn defaults() -> Layers {
     }
 }
 
-fn over(below: Layers, given: &Given, config: Option<&Path>) -> Result<Resolved> {
+/// What a plan file says, where there is one.
+struct PlanFile<'a> {
+    path: Option<&'a Path>,
+    values: Map<String, Value>,
+}
+
+impl<'a> PlanFile<'a> {
+    fn read(path: Option<&'a Path>) -> Result<Self> {
+        let values = path.map_or_else(|| Ok(Map::new()), read_file)?;
+        Ok(Self { path, values })
+    }
+}
+
+fn over(below: Layers, given: &Given, file: PlanFile<'_>) -> Result<Resolved> {
     let Layers {
         values: mut merged,
         mut origins,
     } = below;
-    let file = match config {
-        Some(path) => read_file(path)?,
-        None => Map::new(),
-    };
     let flags = given.flags.iter();
     let named = flags.clone().find(|flag| flag.key == "profile");
-    let named = named.map_or_else(|| file.get("profile"), |flag| Some(&flag.value));
+    let named = named.map_or_else(|| file.values.get("profile"), |flag| Some(&flag.value));
     if let Some(name) = named.and_then(Value::as_str) {
         for (key, value) in profile(name)? {
             origins.insert((*key).to_owned(), Origin::Profile(name.to_owned()));
             merged.insert((*key).to_owned(), (*value).into());
         }
     }
-    if let Some(path) = config {
+    if let Some(path) = file.path {
         let place = path.display().to_string();
-        for (name, value) in file {
+        for (name, value) in file.values {
             let key = key(&name).with_context(|| format!("plan file {place}"))?;
             let value = values::read::<Plan>(key, value);
             let value = value.with_context(|| format!("plan file {place}: key `{name}`"))?;

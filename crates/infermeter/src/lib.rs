@@ -6,6 +6,7 @@ mod audit;
 mod calibrate;
 pub mod cli;
 pub mod commands;
+mod compare;
 pub mod dry_run;
 pub mod exit;
 mod input;

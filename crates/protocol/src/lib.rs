@@ -6,6 +6,7 @@
 //!
 //! Invariant: the same points give the same step.
 
+mod compare;
 mod coordinates;
 mod of_runs;
 mod once;
@@ -14,13 +15,14 @@ pub mod search;
 mod spec;
 mod sweep;
 
+pub use compare::{BeforeRun, Compare, CompareFlags, DEFAULT_ROUNDS, TurnOrder};
 pub use coordinates::{Coordinates, Intensity, Kept, Length, Place, RunPoint, RunSeen};
 pub use of_runs::{AnyOfRuns, OfRuns};
 pub use once::Once;
 pub use repeat::{MOST_RUNS, Repeat, RepeatError, Together};
 pub use search::{ObjectiveRate, Search, SearchAnswer, SearchSpec};
 pub use spec::{ProtocolSpec, SpecError};
-pub use sweep::{Sweep, SweepSpec};
+pub use sweep::{Levels, Sweep, SweepSpec};
 
 /// One thing that was measured.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,7 +2,7 @@
 //!
 //! A further protocol is a variant here, with whatever it needs beside the plans.
 
-use crate::{AnyOfRuns, Repeat, Search, SearchSpec, Sweep, SweepSpec};
+use crate::{AnyOfRuns, Compare, Repeat, Search, SearchSpec, Sweep, SweepSpec};
 use infermeter_core::plan::Plan;
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
 pub enum ProtocolSpec {
+    /// Sides in turn, over rounds.
+    Compare(Compare),
     /// Runs of one plan.
     Repeat {
         /// Measured requests that a run is expected to have.
@@ -30,6 +32,7 @@ impl ProtocolSpec {
     /// The command that measures it.
     pub fn command(&self) -> &'static str {
         match self {
+            Self::Compare(_) => "compare",
             Self::Repeat { .. } => "run",
             Self::Sweep(_) => "sweep",
             Self::Search(_) => "search",
@@ -45,6 +48,7 @@ impl ProtocolSpec {
             .first()
             .ok_or_else(|| SpecError("there is no plan".to_owned()))?;
         match self {
+            Self::Compare(compare) => Ok(Box::new(compare.clone())),
             Self::Repeat { requests } => match Repeat::of(first, *requests) {
                 Ok(repeat) => Ok(Box::new(repeat)),
                 Err(error) => Err(SpecError(error.to_string())),

@@ -10,7 +10,7 @@ mod levels;
 mod spec;
 mod steps;
 
-use levels::Levels;
+pub use levels::Levels;
 pub use spec::SweepSpec;
 
 use crate::{Coordinates, Intensity, OfRuns, Protocol, RunPoint, RunSeen, SpecError, Step};

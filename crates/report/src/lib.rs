@@ -10,6 +10,7 @@ mod audit;
 mod certificate;
 mod chart;
 mod client;
+mod compare;
 mod document;
 mod format;
 mod full;
@@ -32,6 +33,7 @@ mod throughput;
 
 pub use audit::of_audit;
 pub use certificate::{of_certificate, of_rungs};
+pub use compare::{answer_line, of_comparison, pilot_lines};
 pub use document::{
     Align, Block, Cell, Column, Document, Entries, Entry, Found, Grade, Item, Judgement, Mark, Row,
     Section, Spark, Table, Tone,

@@ -152,6 +152,24 @@ pub fn percent(share: f64) -> String {
     }
 }
 
+/// A change in percent, with its sign: `+5.1 %`; `0 %` where it rounds to nothing.
+pub fn signed_percent(change: f64) -> String {
+    let shown = significant(change.abs() * 100.0);
+    match (shown.trim_matches(['0', '.']).is_empty(), change > 0.0) {
+        (true, _) => format!("0{JOIN}%"),
+        (false, true) => format!("+{shown}{JOIN}%"),
+        (false, false) => format!("-{shown}{JOIN}%"),
+    }
+}
+
+/// A p-value: `0.016`, `< 0.001`.
+pub fn p_value(p: f64) -> String {
+    match p < 0.001 {
+        true => format!("<{JOIN}0.001"),
+        false => format!("{p:.3}"),
+    }
+}
+
 /// A share with its interval: `98.1 % [96.9 %, 98.9 %]`.
 pub(crate) fn share(share: &Share) -> String {
     let range = interval(share.low.map(percent), share.high.map(percent));
@@ -235,6 +253,16 @@ mod tests {
         let text = |s: &str| Some(s.to_owned());
         assert_eq!(interval(text("1"), text("2")), "[1,\u{a0}2]");
         assert_eq!(interval(text("1"), None), "[1,\u{a0}∞)");
+    }
+
+    #[test]
+    fn changes_have_a_sign() {
+        assert_eq!(signed_percent(0.0512), "+5.12\u{a0}%");
+        assert_eq!(signed_percent(-0.12), "-12.0\u{a0}%");
+        assert_eq!(signed_percent(0.0), "0\u{a0}%");
+        assert_eq!(signed_percent(1e-9), "0\u{a0}%");
+        assert_eq!(p_value(0.0156), "0.016");
+        assert_eq!(p_value(0.0001), "<\u{a0}0.001");
     }
 
     #[test]

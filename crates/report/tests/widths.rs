@@ -1,6 +1,8 @@
 //! Every kind of document at every width: no line is torn, no cell is lost, names may be wide.
 
-use infermeter_analysis::{Repeated, judge, summarize_log};
+use infermeter_analysis::{
+    Claim, CompareSpec, Comparison, LoadRounds, Repeated, SideRun, Turns, judge, summarize_log,
+};
 use infermeter_core::certificate::{
     Certificate, ClientSettings, Cost, Errors, FORMAT_VERSION, Joined, Limit, LimitEnd, LoadKind,
     Machine, Rung, SimulatorSide, Spoiler, Spoilt, Spread, Transport,
@@ -12,7 +14,8 @@ use infermeter_core::schedule::Phase;
 use infermeter_metrics::fixture::{Run, ms};
 use infermeter_report::{
     Align, Block, Cell, Column, Document, Entries, Format, Grade, Item, Row, Screen, Section,
-    Spark, Table, Tone, View, of_audit, of_certificate, of_repeated, of_run,
+    Spark, Table, Tone, View, answer_line, of_audit, of_certificate, of_comparison, of_repeated,
+    of_run,
 };
 use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr;
@@ -183,6 +186,51 @@ fn repeated_runs_fit() {
         Verdict::of(&findings),
         &findings,
     ));
+}
+
+#[test]
+fn a_comparison_fits() {
+    let of = |shift: i64| {
+        let mut run = Run::steady(1_300, 20.0, 20);
+        run.stream(100, ms(60 + shift), ms(10), 50);
+        summarize_log(&run.build()).1
+    };
+    let summaries = [of(0), of(9)];
+    let run = |summary| SideRun {
+        summary,
+        verdict: Verdict::Valid,
+        setup: None,
+    };
+    let asked = CompareSpec {
+        sides: ["http://a-server.example:8000", "聊天补全模型"]
+            .map(str::to_owned)
+            .to_vec(),
+        primary: ["ttft.p50", "e2e.mean", "ttfo.p50"]
+            .map(|name| name.parse().expect(name))
+            .to_vec(),
+        margin: 0.03,
+        claims: vec![Claim::declared(
+            "chunked_prefill".parse().expect("known"),
+            0,
+            1,
+        )],
+    };
+    let load = LoadRounds {
+        load: "20 requests/s".to_owned(),
+        rounds: vec![summaries.iter().map(run).collect(); 8],
+    };
+    let found = Comparison::of(&asked, &[load], Turns::InTurn);
+    let document = of_comparison(&found, &found.outlook());
+    check(&document);
+    let shown = render(&document, 100);
+    for word in [
+        "cannot tell",
+        "not tested",
+        "Side by side at 20 requests/s, 8 rounds",
+    ] {
+        assert!(shown.contains(word), "{shown}");
+    }
+    assert!(answer_line(&found).contains("ttfo.p50 not tested"));
 }
 
 #[test]

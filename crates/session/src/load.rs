@@ -168,7 +168,7 @@ impl Load {
 
     /// SHA-256 over the arrivals (open loop), 8 bytes little endian each; hex. With the workload's
     /// hash it says whether two runs had the same load.
-    pub(crate) fn schedule_hash(&self) -> Option<String> {
+    pub fn schedule_hash(&self) -> Option<String> {
         let Schedule::Open(open) = &self.schedule else {
             return None;
         };

@@ -10,7 +10,7 @@
 use crate::error::{StatsError, check_level};
 use crate::random::SplitMix;
 use crate::signed_rank::{SIGNED_RANK_LIMIT, null_distribution};
-use crate::special::{normal_cdf, student_two_sided};
+use crate::special::{chi_squared_quantile, normal_cdf, student_two_sided};
 
 /// Simulated samples: a power is known to 0.8 percentage points.
 const DRAWS: usize = 4_000;
@@ -50,6 +50,20 @@ pub fn detectable_by_t(n: usize, alpha: f64, power: f64) -> Result<f64, StatsErr
         t.copysign(p - 0.5)
     };
     Ok((quantile(1.0 - 0.5 * alpha) + quantile(power)) / (n as f64).sqrt())
+}
+
+/// The most that the standard deviation of normal values plausibly is, one-sided at `level`, where `n` of
+/// them have `std`: std sqrt((n - 1) / the chi-squared quantile of 1 - level).
+///
+/// # Errors
+/// `TooFew` below two values; `InvalidLevel`.
+pub fn spread_upper_bound(std: f64, n: usize, level: f64) -> Result<f64, StatsError> {
+    check_level(level)?;
+    if n < 2 {
+        return Err(StatsError::TooFew { needed: 2, have: n });
+    }
+    let df = (n - 1) as f64;
+    Ok(std * (df / chi_squared_quantile(1.0 - level, df)).sqrt())
 }
 
 /// The power of the exact signed-rank test at one number of pairs.
@@ -219,6 +233,14 @@ mod tests {
         assert!((found - 1.152_815_240_448_928).abs() < 1e-9, "{found}");
         assert!(detectable_by_t(1, 0.05, 0.8).is_err());
         assert!(detectable_by_t(8, 0.05, 1.0).is_err());
+    }
+
+    /// SciPy 1.17.1: `sqrt(2 / chi2.ppf(0.2, 2))`.
+    #[test]
+    fn the_bound_of_a_spread_is_scipys() {
+        let found = spread_upper_bound(1.0, 3, 0.8).unwrap();
+        assert!((found - 2.116_936_494).abs() < 1e-6, "{found}");
+        assert!(spread_upper_bound(1.0, 1, 0.8).is_err());
     }
 
     /// With 8 pairs at 0.05 / 6 only eight equal signs reject: the power at 2.44 standard deviations

@@ -82,6 +82,7 @@ pub use confidence_sequence::QuantileSequence;
 pub use curve_bootstrap::{UncertainCurve, bootstrap_curve};
 pub use detectable::{
     SignedRankPower, detectable_by_t, least_pairs, pairs_to_detect, pairs_to_show_equivalence,
+    spread_upper_bound,
 };
 pub use dip::{Dip, dip};
 pub use dispersion::{Variability, coefficient_of_variation, index_of_dispersion};
@@ -116,7 +117,7 @@ pub use saturation::{
     saturation,
 };
 pub use sign_flip::{SIGN_FLIP_LIMIT, sign_flip};
-pub use signed_rank::{SignedRank, signed_rank};
+pub use signed_rank::{SIGNED_RANK_LIMIT, SignedRank, signed_rank};
 pub use special::student_two_sided;
 pub use summary::{Summary, summarise};
 pub use transient::{TRANSIENT_RELATIVE, Transient, Undecided, transient};

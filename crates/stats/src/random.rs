@@ -20,10 +20,13 @@ impl SplitMix {
         ((u128::from(self.next()) * n as u128) >> 64) as usize
     }
 
+    /// A number between 0 and 1, neither of them.
+    pub(crate) fn inside(&mut self) -> f64 {
+        ((self.next() >> 12) as f64 + 0.5) / (1_u64 << 52) as f64
+    }
+
     /// Standard normal, by inversion.
     pub(crate) fn normal(&mut self) -> f64 {
-        // The middle of one of 2^53 equal parts: never 0 or 1.
-        let uniform = ((self.next() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
-        Normal::standard().inverse_cdf(uniform)
+        Normal::standard().inverse_cdf(self.inside())
     }
 }

@@ -7,7 +7,7 @@ use crate::error::{StatsError, check_finite, check_level};
 use crate::interval::Interval;
 
 /// Most differences: the null distribution and the Walsh averages grow with the square and more.
-pub(crate) const SIGNED_RANK_LIMIT: usize = 200;
+pub const SIGNED_RANK_LIMIT: usize = 200;
 
 /// The outcome of the test.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -4,7 +4,7 @@
 //! `statrs::function::beta::beta_reg` stops after 140 terms without saying so, which is wrong
 //! from about 10^4 trials on; hence this one, with the same continued fraction and no such limit.
 
-use statrs::distribution::{ContinuousCDF, Normal};
+use statrs::distribution::{ChiSquared, ContinuousCDF, Normal};
 use statrs::function::gamma::ln_gamma;
 
 /// Terms of the continued fraction. It converges in O(sqrt(max(a, b))) terms, so this suffices
@@ -79,6 +79,11 @@ pub(crate) fn inverse_incomplete_beta(a: f64, b: f64, p: f64) -> f64 {
 #[must_use]
 pub(crate) fn normal_two_sided(level: f64) -> f64 {
     Normal::standard().inverse_cdf(0.5 + 0.5 * level)
+}
+
+/// The x with P(X <= x) = `p` of the chi-squared distribution with `df > 0` degrees of freedom.
+pub(crate) fn chi_squared_quantile(p: f64, df: f64) -> f64 {
+    ChiSquared::new(df).map_or(f64::NAN, |of| of.inverse_cdf(p))
 }
 
 /// P(Z <= z) of the standard normal.

@@ -4,6 +4,7 @@
 //! Invariant: a figure depends on its table and scale alone, not on threads or machines.
 
 mod clean;
+mod compare;
 mod correlated;
 mod engine;
 mod gate;
@@ -57,7 +58,7 @@ impl Scale {
 type Subject = fn(Scale, &mut Table) -> Result<()>;
 
 /// In the order of printing.
-const SUBJECTS: [(&str, Subject); 13] = [
+const SUBJECTS: [(&str, Subject); 15] = [
     ("percentile", percentile::run),
     ("one-run", one_run::run),
     ("repeated", repeated::run),
@@ -71,6 +72,8 @@ const SUBJECTS: [(&str, Subject); 13] = [
     ("stopping", stopping::run),
     ("gate", gate::run),
     ("search", search::run),
+    ("compare", compare::run),
+    ("compare-engine", compare::engine),
 ];
 
 /// Runs what `arguments` name: `quick`, `full` (the default), or a subject, at full scale unless

@@ -52,6 +52,7 @@ pub use tokens::{
 };
 pub use warmup::{NO_WARMUP, SHORT_WARMUP};
 
+use crate::compare::COMPARED;
 use crate::limits::RUN_QUEUE_WAIT;
 use crate::raised::RAISED;
 use crate::repeated::REPEATED;
@@ -173,7 +174,7 @@ pub(crate) const CHECKS: &[&Check] = &[
 /// Every finding there is: of the checks of a run, of what is raised elsewhere, and of repeated runs.
 pub fn declared() -> Vec<infermeter_core::finding::Check> {
     let checks = CHECKS.iter().map(|check| check.declared());
-    let others = RAISED.iter().chain(REPEATED).copied();
+    let others = RAISED.iter().chain(REPEATED).chain(COMPARED).copied();
     checks.chain(others.copied()).collect()
 }
 

@@ -6,6 +6,7 @@
 
 mod audit;
 mod calibrate;
+mod compare;
 mod gate;
 mod mock;
 mod report;
@@ -18,6 +19,7 @@ mod workload;
 
 pub use audit::AuditArgs;
 pub use calibrate::CalibrateArgs;
+pub use compare::CompareArgs;
 pub use gate::{GateArgs, Inconclusive};
 pub use mock::MockArgs;
 pub use report::ReportArgs;

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod calibrate;
+mod compare;
 pub(crate) mod gate;
 pub(crate) mod make;
 pub(crate) mod mock;
@@ -20,7 +21,7 @@ use anyhow::Result;
 use infermeter_core::key::Place;
 
 /// Every subcommand.
-pub const COMMANDS: [Subcommand; 10] = [
+pub const COMMANDS: [Subcommand; 11] = [
     Subcommand {
         name: "run",
         about: "Measure a server (or the embedded simulator: mock:PRESET)",
@@ -71,6 +72,27 @@ pub const COMMANDS: [Subcommand; 10] = [
                 [with_plan::<tables::SearchArgs>(Place::Several), own].concat()
             },
             run: search::search,
+        },
+    },
+    Subcommand {
+        name: "compare",
+        about: "Say whether one server is faster than another, by a paired test over rounds",
+        notes: "What contains :// or begins with mock: or unix: is a target; all else is the directory of a \
+                saved run. In each round every side gets the same requests at the same instants, in turn.",
+        examples: &[
+            "infermeter compare http://a:8000 http://b:8000 --rate 10",
+            "infermeter compare http://localhost:8000 --aa --rate 10 --rounds 10",
+            "infermeter compare http://a:8000 http://b:8000 --rates 2,8 --side B.model=llama-fp8",
+            "infermeter compare --config sides.toml --treatment prefix_cache_hit_rate>0.3",
+            "infermeter compare runs/before runs/after",
+            "infermeter compare --resume runs/compare-a",
+        ],
+        then: Then::Flags {
+            keys: || {
+                let own = tables::keys::<infermeter_protocol::CompareFlags>();
+                [with_plan::<tables::CompareArgs>(Place::Several), own].concat()
+            },
+            run: compare::compare,
         },
     },
     Subcommand {

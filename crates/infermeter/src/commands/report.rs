@@ -2,6 +2,7 @@
 //! experiment's runs; of a calibration that was cut off, the rungs that are there.
 
 use crate::cli::tables::ReportArgs;
+use crate::compare::Compared;
 use crate::search::Searched;
 use crate::several::{self, Reported};
 use crate::show::{self, Shown};
@@ -75,6 +76,7 @@ fn experiment(args: &ReportArgs, asked: &Asked, shown: Shown) -> Result<u8> {
     };
     let AskedRuns { variants, protocol } = &reported.kept.asked;
     match protocol {
+        ProtocolSpec::Compare(compare) => several::report(&reported, compare, &Compared::default()),
         ProtocolSpec::Repeat { requests } => {
             let protocol = Repeat::of(&variants[0], *requests)?;
             several::report(&reported, &protocol, &Repeated)

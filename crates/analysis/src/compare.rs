@@ -1,0 +1,391 @@
+//! Sides that are compared over rounds: whether they can be, how each figure changes, and what of that is
+//! shown.
+//!
+//! Pure: it gets the runs of whole rounds and does no IO. Invariants: the round is the unit, never the
+//! request; what speaks against a comparison comes before any speed; the family that decides is the one that
+//! was declared.
+
+mod axis;
+mod change;
+mod decide;
+mod findings;
+mod pilot;
+mod setup;
+mod treatment;
+
+pub use axis::{Axis, Better, Scale};
+pub use change::{ALPHA as COMPARE_ALPHA, Pair, PairedChange, Worsening};
+pub use decide::{Answer, Decision, POWER as COMPARE_POWER, decide, least_rounds, more_rounds};
+pub(crate) use findings::COMPARED;
+pub use pilot::{PilotFigure, pilot};
+pub use setup::{Difference, Fact, RunSetup, unlike_answers};
+pub use treatment::{Checked, Claim, Seen, Treatment};
+
+use crate::summary::Summary;
+use infermeter_core::finding::{Finding, Verdict};
+use infermeter_core::key::ValueKind;
+use infermeter_core::key_values;
+use serde::{Deserialize, Serialize};
+
+key_values!(ValueKind::Text => Axis, Treatment);
+
+/// Most figures of a primary family: beyond it eight rounds decide nothing.
+pub const MOST_PRIMARY: usize = 6;
+
+/// What a comparison was declared to ask, before the first run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CompareSpec {
+    /// What the sides are called; all are held against the first.
+    pub sides: Vec<String>,
+    /// The figures that decide.
+    pub primary: Vec<Axis>,
+    /// Changes within it do not matter: 0.03 is 3 %, and 3 points of a share.
+    pub margin: f64,
+    /// What must be seen on one side and not on the other.
+    pub claims: Vec<Claim>,
+}
+
+/// Whether the sides were measured in turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Turns {
+    /// In each round one after the other.
+    InTurn,
+    /// All of one side, then all of the other.
+    Apart,
+}
+
+/// The rounds at one load.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoadRounds<'a> {
+    /// How much load, in words.
+    pub load: String,
+    /// Whole rounds: a run of each side.
+    pub rounds: Vec<Vec<SideRun<'a>>>,
+}
+
+/// A run of a side.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SideRun<'a> {
+    /// Its figures.
+    pub summary: &'a Summary,
+    /// Whether they can be trusted.
+    pub verdict: Verdict,
+    /// What it says of its side, where that was read.
+    pub setup: Option<&'a RunSetup>,
+}
+
+/// What a comparison says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// What was asked.
+    pub asked: CompareSpec,
+    /// Whether the sides were measured in turn.
+    pub turns: Turns,
+    /// Tests of the family: figures x loads x sides beyond the first.
+    pub family: usize,
+    /// Whether it can be trusted.
+    pub verdict: Verdict,
+    /// What speaks against it.
+    pub findings: Vec<Finding>,
+    /// What the counters say of each claim.
+    pub treatments: Vec<Checked>,
+    /// Where the set-ups differ, by side.
+    pub setups: Vec<SideDifferences>,
+    /// Each load.
+    pub loads: Vec<ComparedLoad>,
+}
+
+/// Where a side differs from the first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SideDifferences {
+    /// The side.
+    pub side: usize,
+    /// Of its set-up.
+    pub setup: Vec<Difference>,
+    /// Of its answers.
+    pub answers: Vec<Difference>,
+}
+
+/// One load.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ComparedLoad {
+    /// How much load, in words.
+    pub load: String,
+    /// Whole rounds.
+    pub rounds: usize,
+    /// Every figure, side by side.
+    pub figures: Vec<SideBySide>,
+    /// Every change against the first side: the primary family in its order, then the others.
+    pub changes: Vec<ComparedChange>,
+}
+
+/// A figure of every side.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SideBySide {
+    /// The figure.
+    pub axis: Axis,
+    /// Its mean over the rounds that have it, by side; absent where none has.
+    pub sides: Vec<Option<f64>>,
+}
+
+/// A change of one figure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ComparedChange {
+    /// The side that is held against the first.
+    pub side: usize,
+    /// The figure.
+    pub axis: Axis,
+    /// The change; absent where no round has the figure on both sides.
+    pub change: Option<PairedChange>,
+    /// The answer, for a figure of the primary family. The others are exploratory.
+    pub decision: Option<Decision>,
+}
+
+/// An answer that is open, and what would close it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outlook {
+    /// The load, in words.
+    pub load: String,
+    /// The side.
+    pub side: usize,
+    /// The figure.
+    pub axis: Axis,
+    /// Rounds beyond those at hand that would decide it with a chance of 80 %, if change and spread are as
+    /// they look; absent where that takes more than 200 in all.
+    pub more_rounds: Option<usize>,
+}
+
+impl CompareSpec {
+    /// Tests of the family over so many loads.
+    pub fn family(&self, loads: usize) -> usize {
+        self.primary.len() * loads * self.sides.len().saturating_sub(1)
+    }
+
+    /// Fewest rounds that can decide anything over so many loads.
+    pub fn least_rounds(&self, loads: usize) -> usize {
+        least_rounds(self.family(loads))
+    }
+
+    fn others(&self) -> std::ops::Range<usize> {
+        1..self.sides.len()
+    }
+}
+
+impl Comparison {
+    /// Compares the sides over whole rounds.
+    pub fn of(asked: &CompareSpec, loads: &[LoadRounds<'_>], turns: Turns) -> Self {
+        let family = asked.family(loads.len());
+        let treatments: Vec<Checked> = asked.claims.iter().map(|c| check(c, loads)).collect();
+        let setups: Vec<SideDifferences> =
+            asked.others().map(|side| side_of(side, loads)).collect();
+        let mut compared: Vec<ComparedLoad> =
+            loads.iter().map(|l| ComparedLoad::of(asked, l)).collect();
+        let primary = || |change: &&ComparedChange| change.is_primary(asked);
+        let changes = compared.iter().flat_map(|load| load.changes.iter());
+        let tested: Vec<Option<PairedChange>> = changes
+            .filter(primary())
+            .map(|c| c.change.clone())
+            .collect();
+        let mut decisions = decide(&tested, asked.margin).into_iter();
+        let changes = compared.iter_mut().flat_map(|load| load.changes.iter_mut());
+        for change in changes.filter(|change| change.is_primary(asked)) {
+            change.decision = decisions.next();
+        }
+        let findings = Findings {
+            asked,
+            loads,
+            turns,
+            treatments: &treatments,
+            setups: &setups,
+        };
+        let findings = findings.all();
+        Self {
+            asked: asked.clone(),
+            turns,
+            family,
+            verdict: Verdict::of(&findings),
+            findings,
+            treatments,
+            setups,
+            loads: compared,
+        }
+    }
+
+    /// The answers of the primary family.
+    pub fn answers(&self) -> impl Iterator<Item = Answer> + '_ {
+        let changes = self.loads.iter().flat_map(|load| &load.changes);
+        changes.filter_map(|change| change.decision.map(|decision| decision.answer))
+    }
+}
+
+impl Comparison {
+    /// What would close the answers that are open.
+    pub fn outlook(&self) -> Vec<Outlook> {
+        let of_load = |load: &ComparedLoad| -> Vec<Outlook> {
+            let open = load.changes.iter().filter(|change| {
+                let answer = change.decision.map(|decision| decision.answer);
+                answer == Some(Answer::Undecided)
+            });
+            open.map(|open| Outlook {
+                load: load.load.clone(),
+                side: open.side,
+                axis: open.axis,
+                more_rounds: open
+                    .change
+                    .as_ref()
+                    .and_then(|change| more_rounds(change, self.family, self.asked.margin)),
+            })
+            .collect()
+        };
+        self.loads.iter().flat_map(of_load).collect()
+    }
+}
+
+impl ComparedChange {
+    fn is_primary(&self, asked: &CompareSpec) -> bool {
+        asked.primary.contains(&self.axis)
+    }
+}
+
+impl ComparedLoad {
+    fn of(asked: &CompareSpec, load: &LoadRounds<'_>) -> Self {
+        let figures: Vec<SideBySide> = Axis::all()
+            .into_iter()
+            .map(|axis| SideBySide::of(axis, asked.sides.len(), load))
+            .filter(|figure| figure.sides.iter().any(Option::is_some))
+            .collect();
+        let seen = figures.iter().map(|figure| figure.axis);
+        let others = seen.filter(|axis| !asked.primary.contains(axis));
+        let axes: Vec<Axis> = asked.primary.iter().copied().chain(others).collect();
+        let changes = asked.others().flat_map(|side| {
+            axes.iter().map(move |axis| ComparedChange {
+                side,
+                axis: *axis,
+                change: change_of(*axis, side, load),
+                decision: None,
+            })
+        });
+        Self {
+            load: load.load.clone(),
+            rounds: load.rounds.len(),
+            changes: changes.collect(),
+            figures,
+        }
+    }
+}
+
+impl SideBySide {
+    fn of(axis: Axis, sides: usize, load: &LoadRounds<'_>) -> Self {
+        let of_side = |side: usize| {
+            let values = load.of_side(side).filter_map(|run| axis.value(run.summary));
+            let values: Vec<f64> = values.collect();
+            (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+        };
+        Self {
+            axis,
+            sides: (0..sides).map(of_side).collect(),
+        }
+    }
+}
+
+impl<'a> LoadRounds<'a> {
+    fn of_side(&self, side: usize) -> impl Iterator<Item = &SideRun<'a>> {
+        self.rounds.iter().filter_map(move |round| round.get(side))
+    }
+}
+
+/// The change of a figure over the rounds that have it on both sides.
+fn change_of(axis: Axis, side: usize, load: &LoadRounds<'_>) -> Option<PairedChange> {
+    let pair = |round: &Vec<SideRun<'_>>| {
+        Some(Pair {
+            first: axis.value(round.first()?.summary)?,
+            other: axis.value(round.get(side)?.summary)?,
+        })
+    };
+    let pairs: Vec<Pair> = load.rounds.iter().filter_map(pair).collect();
+    PairedChange::of(&pairs, axis.better(), axis.scale())
+}
+
+/// The runs of a side at every load.
+fn runs_of<'a>(side: usize, loads: &'a [LoadRounds<'_>]) -> Vec<&'a Summary> {
+    let runs = loads.iter().flat_map(|load| load.of_side(side));
+    runs.map(|run| run.summary).collect()
+}
+
+fn check(claim: &Claim, loads: &[LoadRounds<'_>]) -> Checked {
+    let runs = |side: usize| loads.iter().flat_map(move |load| load.of_side(side));
+    let control: Vec<&SideRun<'_>> = runs(claim.control).collect();
+    let active: Vec<&SideRun<'_>> = runs(claim.active).collect();
+    claim.check(&control, &active)
+}
+
+fn side_of(side: usize, loads: &[LoadRounds<'_>]) -> SideDifferences {
+    let setup = |side: usize| loads.first()?.of_side(side).next()?.setup;
+    SideDifferences {
+        side,
+        setup: match (setup(0), setup(side)) {
+            (Some(first), Some(other)) => first.differences(other),
+            _ => Vec::new(),
+        },
+        answers: unlike_answers(&runs_of(0, loads), &runs_of(side, loads)),
+    }
+}
+
+/// What speaks against a comparison.
+struct Findings<'a> {
+    asked: &'a CompareSpec,
+    loads: &'a [LoadRounds<'a>],
+    turns: Turns,
+    treatments: &'a [Checked],
+    setups: &'a [SideDifferences],
+}
+
+impl Findings<'_> {
+    fn all(&self) -> Vec<Finding> {
+        let mut found: Vec<Finding> = Vec::new();
+        found.extend(self.treatments.iter().filter_map(findings::treatment));
+        found.extend(findings::loads_differ(&self.with_another_load()));
+        for side in self.setups {
+            let names = [0, side.side].map(|side| self.asked.sides[side].as_str());
+            found.extend(findings::answers_differ(&side.answers, names));
+        }
+        let rounds = self.loads.iter().map(|load| load.rounds.len()).min();
+        let needed = self.asked.least_rounds(self.loads.len());
+        found.extend(findings::few_rounds(rounds.unwrap_or(0), needed));
+        let runs = self
+            .loads
+            .iter()
+            .flat_map(|load| load.rounds.iter().flatten());
+        let verdicts: Vec<Verdict> = runs.map(|run| run.verdict).collect();
+        found.extend(findings::not_valid(&verdicts));
+        found.extend((self.turns == Turns::Apart).then(findings::apart));
+        found
+    }
+
+    /// Numbers of the rounds whose sides were not sent the same.
+    fn with_another_load(&self) -> Vec<usize> {
+        let differs = |round: &[SideRun<'_>]| {
+            let first = round.first().and_then(|run| run.setup);
+            let others = round.iter().skip(1).filter_map(|run| run.setup);
+            first.is_some_and(|first| {
+                others
+                    .into_iter()
+                    .any(|o| first.has_load_of(o) == Some(false))
+            })
+        };
+        let mut numbers: Vec<usize> = self
+            .loads
+            .iter()
+            .flat_map(|load| (1..).zip(&load.rounds))
+            .filter(|(_, round)| differs(round))
+            .map(|(number, _)| number)
+            .collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+    }
+}
+
+#[cfg(test)]
+mod tests;

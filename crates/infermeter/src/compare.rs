@@ -1,0 +1,184 @@
+//! How a comparison is shown, as its runs come and together.
+
+use crate::exit;
+use crate::several::{Rendering, Seen, code_of_runs};
+use infermeter_analysis::{Answer, Comparison, Outlook, RunSetup, all_failed};
+use infermeter_protocol::{Compare, OfRuns, RunPoint};
+use infermeter_record::read_manifest;
+use infermeter_report::{Document, answer_line, of_comparison, pilot_lines, run_figures};
+use serde_json::{Value, json};
+use std::cell::OnceCell;
+
+/// Sides in turn.
+#[derive(Default)]
+pub struct Compared {
+    whole: OnceCell<Whole>,
+}
+
+/// A comparison with everything there is to say.
+pub struct Whole {
+    /// It.
+    pub found: Comparison,
+    /// What would close its open answers.
+    pub outlook: Vec<Outlook>,
+}
+
+impl Whole {
+    /// With what would close its open answers.
+    pub fn of(found: Comparison) -> Self {
+        Self {
+            outlook: found.outlook(),
+            found,
+        }
+    }
+
+    /// For people.
+    pub fn document(&self) -> Document {
+        of_comparison(&self.found, &self.outlook)
+    }
+
+    /// For programs.
+    pub fn json(&self) -> Value {
+        json!({
+            "format_version": infermeter_core::run::FORMAT_VERSION,
+            "verdict": self.found.verdict,
+            "comparison": self.found,
+            "outlook": self.outlook,
+        })
+    }
+
+    /// 3 where it is Invalid, 1 where a side is worse than the first by more than the margin, 5 where an
+    /// answer is open.
+    pub fn code(&self, strict: bool) -> u8 {
+        let of_answer = |answer: Answer| match answer {
+            Answer::Worse => exit::MISSED,
+            Answer::Undecided | Answer::NotTested => exit::UNDECIDED,
+            Answer::Better
+            | Answer::BetterWithinMargin
+            | Answer::WorseWithinMargin
+            | Answer::Equivalent => exit::OK,
+        };
+        let mut codes: Vec<u8> = self.found.answers().map(of_answer).collect();
+        codes.push(exit::of_verdict(self.found.verdict, strict));
+        exit::gravest(&codes)
+    }
+}
+
+impl Compared {
+    /// With what the runs say of their set-ups, which is in their directories.
+    fn whole(&self, seen: &Seen<'_, Compare>) -> &Whole {
+        self.whole.get_or_init(|| {
+            let setups: Option<Vec<RunSetup>> = seen.points.iter().map(setup).collect();
+            Whole::of(match setups {
+                Some(setups) => seen.protocol.compared(seen.points, &setups),
+                None => seen.answer.clone(),
+            })
+        })
+    }
+}
+
+fn setup(point: &RunPoint) -> Option<RunSetup> {
+    let manifest = read_manifest(&point.seen.place.directory).ok()?;
+    Some(RunSetup::of(&manifest, &point.seen.summary))
+}
+
+impl Rendering<Compare> for Compared {
+    const FILE: &'static str = "compare.json";
+
+    fn finds(&self, protocol: &Compare) -> Vec<String> {
+        let Compare {
+            asked,
+            rounds,
+            loads,
+            ..
+        } = protocol;
+        let figures: Vec<String> = asked.primary.iter().map(ToString::to_string).collect();
+        let least = asked.least_rounds(loads.len());
+        let mut lines = vec![format!(
+            "{rounds} rounds of {}; {} decide, at a margin of {} %",
+            asked.sides.join(" and "),
+            figures.join(", "),
+            100.0 * asked.margin
+        )];
+        if *rounds < least {
+            lines.push(format!(
+                "{rounds} rounds decide nothing: no rank or permutation test of this family can reach 0.05 \
+                 with fewer than {least}. Raise --rounds, or declare fewer figures with --primary"
+            ));
+        }
+        lines.extend(asked.claims.iter().map(|claim| {
+            let side = &asked.sides[claim.active];
+            format!("Treatment to be seen in {side} alone: {}", claim.treatment)
+        }));
+        lines
+    }
+
+    fn lines(&self, protocol: &Compare, points: &[RunPoint]) -> Vec<String> {
+        let Some(last) = points.last() else {
+            return Vec::new();
+        };
+        let side = &protocol.asked.sides[last.at.variant];
+        let load = last
+            .at
+            .load
+            .map_or_else(String::new, |load| format!(" at {load}"));
+        let figures = run_figures(&last.seen.summary, last.seen.verdict);
+        let round = last.replicate + 1;
+        let mut lines = vec![format!(
+            "Run {}: round {round}, {side}{load}: {figures}",
+            last.number
+        )];
+        let pilot = protocol.pilot.min(protocol.rounds) * protocol.runs_per_round();
+        if points.len() == pilot && !OfRuns::ahead(protocol, points).is_empty() {
+            lines.extend(pilot_lines(&protocol.pilot(points), protocol.rounds));
+        }
+        lines
+    }
+
+    fn document(&self, seen: &Seen<'_, Compare>) -> Document {
+        self.whole(seen).document()
+    }
+
+    fn json(&self, seen: &Seen<'_, Compare>) -> Value {
+        let mut value = self.whole(seen).json();
+        let runs = seen.points.iter().map(|point| {
+            json!({
+                "directory": point.seen.place.directory,
+                "run_id": point.seen.place.run_id,
+                "side": point.at.variant,
+                "at": point.at,
+                "round": point.replicate + 1,
+                "seeds": point.seen.place.seeds,
+                "verdict": point.seen.verdict,
+                "state": point.seen.state,
+            })
+        });
+        value["pilot"] = json!(seen.protocol.pilot(seen.points));
+        value["runs"] = json!(runs.collect::<Vec<_>>());
+        if !seen.missing.is_empty() {
+            value["missing"] = json!(seen.missing);
+        }
+        value
+    }
+
+    fn word(&self, seen: &Seen<'_, Compare>) -> String {
+        let whole = self.whole(seen);
+        format!(
+            "{}; {}",
+            whole.found.verdict.as_str(),
+            answer_line(&whole.found)
+        )
+    }
+
+    fn code(&self, seen: &Seen<'_, Compare>, strict: bool) -> u8 {
+        let cut = seen.points.iter().filter(|point| !point.seen.is_whole());
+        let cut: Vec<RunPoint> = cut.cloned().collect();
+        let dead = seen
+            .points
+            .iter()
+            .any(|point| all_failed(&point.seen.summary));
+        let reached = if dead { exit::TARGET } else { exit::OK };
+        let code = self.whole(seen).code(strict);
+        exit::gravest(&[code_of_runs(&cut, false), reached, code])
+    }
+}
