@@ -125,3 +125,39 @@ pub fn header(ladder: &Ladder, settings: &Settings, receiving: &Receiving) -> Re
     let hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(Header::new(hash, Asked::Rungs { ladder: rungs }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::book::EndedLine;
+    use crate::calibrate::fixture::good;
+
+    #[test]
+    fn what_was_measured_is_there_and_the_rest_is_named() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let names = ["streams:10x50", "streams:100x50"];
+        let asked = Asked::Rungs {
+            ladder: names.map(str::to_owned).to_vec(),
+        };
+        let header = Header::new("hash".to_owned(), asked);
+        let mut book = Book::create(scratch.path(), &header).expect("a book");
+        let at = RungAt {
+            index: 0,
+            spec: names[0].parse().expect("a rung"),
+        };
+        let line = EndedLine {
+            number: 1,
+            at: &at,
+            replicate: 0,
+            seen: good(names[0], 500.0, 20.0),
+        };
+        book.ended(line).expect("entered");
+        drop(book);
+        let found = kept(scratch.path()).expect("readable").expect("a ladder");
+        let measured: Vec<&str> = found.rungs.iter().map(|rung| &*rung.name).collect();
+        assert_eq!(
+            (measured, found.missing),
+            (vec![names[0]], vec![names[1].to_owned()])
+        );
+    }
+}
