@@ -57,10 +57,10 @@ impl Climb {
     pub fn resume(directory: &Path, header: &Header) -> Result<Self> {
         same(directory, &Book::header(directory)?, header)?;
         let (book, read) = Book::reopen::<RungAt, Rung>(directory)?;
-        let whole = read.ended.into_iter().take_while(|line| {
-            let spoilt = line.seen.spoilt.as_ref();
-            spoilt.is_none_or(|spoilt| spoilt.by != Spoiler::Interrupt)
-        });
+        let whole = read
+            .ended
+            .into_iter()
+            .take_while(|line| is_whole(&line.seen));
         Ok(Self {
             directory: directory.to_owned(),
             book,
@@ -74,6 +74,12 @@ impl Climb {
                 .collect(),
         })
     }
+}
+
+/// No signal cut it short.
+fn is_whole(rung: &Rung) -> bool {
+    let spoilt = rung.spoilt.as_ref();
+    spoilt.is_none_or(|spoilt| spoilt.by != Spoiler::Interrupt)
 }
 
 /// A calibration as it is on disk.
@@ -97,7 +103,10 @@ pub fn kept(directory: &Path) -> Result<Option<KeptLadder>> {
     };
     let read = Book::read::<RungAt, Rung>(directory)?;
     let rungs: Vec<Rung> = read.ended.into_iter().map(|line| line.seen).collect();
-    let is_there = |name: &String| rungs.iter().any(|rung| rung.name == *name);
+    let is_there = |name: &String| {
+        let mut whole = rungs.iter().filter(|rung| is_whole(rung));
+        whole.any(|rung| rung.name == *name)
+    };
     Ok(Some(KeptLadder {
         missing: ladder.into_iter().filter(|name| !is_there(name)).collect(),
         stopped: read.stopped.map(|stopped| stopped.why),
