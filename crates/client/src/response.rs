@@ -1,5 +1,6 @@
 //! One response from its first byte to its last, sans-IO: bytes with stamps in, facts for a
-//! [`RequestRecord`](infermeter_core::record::RequestRecord) out. The glue of [`crate::http`], [`crate::sse`] and the answer's dialect.
+//! [`RequestRecord`](infermeter_core::record::RequestRecord) out. The glue of [`crate::http`], [`crate::sse`] and
+//! the answer's dialect.
 //!
 //! It owns no socket, reads no clock, takes no lock, and retries nothing.
 //!

@@ -422,25 +422,28 @@ impl<S: Source, F: FnMut(&Answered)> Run<'_, S, F> {
     fn note_events(&mut self) {
         self.fleet.take_events(&mut self.events);
         for event in self.events.drain(..) {
+            let (EngineEvent::Admitted { id, .. }
+            | EngineEvent::Prefilled { id, .. }
+            | EngineEvent::Preempted { id, .. }) = event;
+            let flight = &mut self.in_flight[slot_of(id) as usize];
+            // The slot of an answer that was cut may be another request's by now.
+            if flight.sequence != id {
+                continue;
+            }
+            let answered = &mut flight.answered;
             match event {
                 EngineEvent::Admitted {
-                    id,
                     at_ns,
                     cached_tokens,
                     ..
                 } => {
-                    let answered = &mut self.in_flight[slot_of(id) as usize].answered;
                     if answered.admitted_ns.is_none() {
                         answered.admitted_ns = Some(at_ns);
                         answered.cached_tokens = cached_tokens;
                     }
                 }
-                EngineEvent::Prefilled { id, at_ns } => {
-                    self.in_flight[slot_of(id) as usize].answered.prefilled_ns = Some(at_ns);
-                }
-                EngineEvent::Preempted { id, .. } => {
-                    self.in_flight[slot_of(id) as usize].answered.preemptions += 1;
-                }
+                EngineEvent::Prefilled { at_ns, .. } => answered.prefilled_ns = Some(at_ns),
+                EngineEvent::Preempted { .. } => answered.preemptions += 1,
             }
         }
     }

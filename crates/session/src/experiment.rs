@@ -250,7 +250,7 @@ mod tests {
             ValueKind::Time | ValueKind::Text | ValueKind::OneOf(_) => key.example.into(),
         };
         let mut plan = serde_json::to_value(plan).ok()?;
-        let place = plan.get_mut(key.name.replace('-', "_"))?;
+        let place = plan.get_mut(key.name)?;
         *place = match key.many {
             true => Value::Array(vec![one]),
             false => one,

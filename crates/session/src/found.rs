@@ -305,12 +305,7 @@ fn find_out(experiment: &Experiment, asked: Asked, waits: Waits) -> Result<Found
     findings.extend(doubts(experiment, target, &engine, &facts));
     findings.extend(ways.left_out());
     let mut seen = facts_of(&facts, target, &ways.all);
-    seen.mock = match &experiment.target.server {
-        Server::Simulator(mock) => Some(mock.to_string()),
-        Server::Served(_) => None,
-    };
-    seen.fields = Some(fields(probing, shape.features));
-    seen.path = Some(redact_path(shape.path()));
+    describe_requests(&mut seen, experiment, &shape);
     seen.engine = Some(engine);
     describe_metrics(&mut seen, &found);
     seen.response_cache = cache;
@@ -514,6 +509,16 @@ impl Trying<'_> {
             Stopped::NoModel(why) => why,
         }
     }
+}
+
+/// What is asked of it, and how, for the record.
+fn describe_requests(facts: &mut TargetSide, experiment: &Experiment, shape: &RequestShape) {
+    facts.mock = match &experiment.target.server {
+        Server::Simulator(mock) => Some(mock.to_string()),
+        Server::Served(_) => None,
+    };
+    facts.fields = Some(fields(experiment.target.probing, shape.features));
+    facts.path = Some(redact_path(shape.path()));
 }
 
 /// What is known of the server's metrics page, for the record.

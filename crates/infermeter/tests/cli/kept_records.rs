@@ -43,7 +43,7 @@ struct Expected {
     means: &'static [(&'static str, f64)],
 }
 
-const EXPECTED: [Expected; 5] = [
+const EXPECTED: [Expected; 9] = [
     Expected {
         name: "open",
         measured: 43,
@@ -78,6 +78,34 @@ const EXPECTED: [Expected; 5] = [
             ("e2e/send", 57.044779116279074),
             ("ntpot/send", 9.507463186046511),
         ],
+    },
+    Expected {
+        name: "messages",
+        measured: 43,
+        means: &[
+            ("ttft/intended", 11.86928581395349),
+            ("tpot", 6.861863809302325),
+            ("e2e/send", 45.93834344186047),
+        ],
+    },
+    Expected {
+        name: "responses",
+        measured: 43,
+        means: &[
+            ("ttft/intended", 11.923658023255815),
+            ("tpot", 6.945762079069768),
+            ("e2e/send", 46.403419279069766),
+        ],
+    },
+    Expected {
+        name: "embeddings",
+        measured: 43,
+        means: &[("e2e/send", 12.412630395348838)],
+    },
+    Expected {
+        name: "rerank",
+        measured: 43,
+        means: &[("e2e/send", 14.978873651162791)],
     },
     Expected {
         name: "killed",

@@ -1,6 +1,8 @@
 //! What a run prints, and how its exit code comes about.
 
-use crate::process::{LIGHT, Run, UNPROBED, infermeter, light, mock, run, run_with, words};
+use crate::process::{
+    LIGHT, Run, Scratch, UNPROBED, infermeter, light, mock, run, run_with, words,
+};
 use serde_json::Value;
 use std::process::Stdio;
 
@@ -100,6 +102,53 @@ fn a_report_is_shown_in_any_form() {
     report(&run, "--format jsn").fails(2, &["jsn", "did you mean `json`?"]);
     report(&run, "--format json --markdown")
         .fails(2, &["--format and --markdown exclude each other"]);
+}
+
+#[test]
+fn a_run_prints_each_form() {
+    let shown = |form: &str| {
+        let scratch = Scratch::new();
+        let out = scratch.path("run");
+        let target = mock();
+        let line = format!(
+            "run {target} {LIGHT} {UNPROBED} {form} --out {}",
+            out.display()
+        );
+        (infermeter(&line), out)
+    };
+    let (page, out) = shown("--format markdown");
+    assert!(
+        page.out.starts_with("# ") && page.out.contains("\n## Run\n"),
+        "{}",
+        page.out
+    );
+    // Where the record is stands beside the page, not on it.
+    let place = out.display().to_string();
+    assert!(
+        !page.out.contains(&place) && page.err.contains(&place),
+        "{page:?}"
+    );
+    let (json, _) = shown("--format json");
+    assert_eq!(
+        json.json()["summary"]["requests"]["measured"]["completed"],
+        6
+    );
+    let (both, _) = shown("--format markdown --json");
+    both.fails(2, &["--format and --json exclude each other"]);
+}
+
+#[test]
+fn a_dry_run_names_every_target() {
+    let line = "run http://a:1 http://b:2 --rate 5 --duration 5s --dry-run";
+    let text = infermeter(line).out;
+    assert!(
+        text.contains("http://a:1") && text.contains("http://b:2"),
+        "{text}"
+    );
+    let json = infermeter(&format!("{line} --json")).json();
+    assert_eq!(json["more_targets"], serde_json::json!(["http://b:2"]));
+    let one = infermeter("run http://a:1 --rate 5 --duration 5s --dry-run --json");
+    assert_eq!(one.json().get("more_targets"), None);
 }
 
 /// No line is wider than so many columns, but for single words.

@@ -29,10 +29,14 @@ impl Answered {
             Ending::Refused => refused(&mut record, 503, "the waiting queue is full".to_owned()),
             Ending::Status(status) => refused(&mut record, status, format!("status {status}")),
             Ending::Empty => {
-                refused(&mut record, 200, "the answer has no token".to_owned());
-                if let Some(error) = &mut record.error {
-                    error.reason = Reason::NoTokens;
-                }
+                // Its usage says that the answer has no token: it is a whole one.
+                record.outcome = Outcome::Completed;
+                record.status = Some(200);
+                record.first_byte = Some(arrived);
+                record.first_byte_seen = Some(arrived);
+                record.prompt_tokens = Some(self.prompt_tokens);
+                record.output_tokens = Some(0);
+                record.finish_reason = Some("stop".to_owned());
             }
             Ending::Cut(cut) => self.fill_cut(&mut record, cut),
         }

@@ -57,10 +57,10 @@ impl Climb {
     pub fn resume(directory: &Path, header: &Header) -> Result<Self> {
         same(directory, &Book::header(directory)?, header)?;
         let (book, read) = Book::reopen::<RungAt, Rung>(directory)?;
-        let whole = read.ended.into_iter().take_while(|line| {
-            let spoilt = line.seen.spoilt.as_ref();
-            spoilt.is_none_or(|spoilt| spoilt.by != Spoiler::Interrupt)
-        });
+        let whole = read
+            .ended
+            .into_iter()
+            .take_while(|line| is_whole(&line.seen));
         Ok(Self {
             directory: directory.to_owned(),
             book,
@@ -74,6 +74,12 @@ impl Climb {
                 .collect(),
         })
     }
+}
+
+/// No signal cut it short.
+fn is_whole(rung: &Rung) -> bool {
+    let spoilt = rung.spoilt.as_ref();
+    spoilt.is_none_or(|spoilt| spoilt.by != Spoiler::Interrupt)
 }
 
 /// A calibration as it is on disk.
@@ -97,7 +103,10 @@ pub fn kept(directory: &Path) -> Result<Option<KeptLadder>> {
     };
     let read = Book::read::<RungAt, Rung>(directory)?;
     let rungs: Vec<Rung> = read.ended.into_iter().map(|line| line.seen).collect();
-    let is_there = |name: &String| rungs.iter().any(|rung| rung.name == *name);
+    let is_there = |name: &String| {
+        let mut whole = rungs.iter().filter(|rung| is_whole(rung));
+        whole.any(|rung| rung.name == *name)
+    };
     Ok(Some(KeptLadder {
         missing: ladder.into_iter().filter(|name| !is_there(name)).collect(),
         stopped: read.stopped.map(|stopped| stopped.why),
@@ -124,4 +133,40 @@ pub fn header(ladder: &Ladder, settings: &Settings, receiving: &Receiving) -> Re
     let hash = Sha256::digest(serde_json::to_vec(&what)?);
     let hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(Header::new(hash, Asked::Rungs { ladder: rungs }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::book::EndedLine;
+    use crate::calibrate::fixture::good;
+
+    #[test]
+    fn what_was_measured_is_there_and_the_rest_is_named() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let names = ["streams:10x50", "streams:100x50"];
+        let asked = Asked::Rungs {
+            ladder: names.map(str::to_owned).to_vec(),
+        };
+        let header = Header::new("hash".to_owned(), asked);
+        let mut book = Book::create(scratch.path(), &header).expect("a book");
+        let at = RungAt {
+            index: 0,
+            spec: names[0].parse().expect("a rung"),
+        };
+        let line = EndedLine {
+            number: 1,
+            at: &at,
+            replicate: 0,
+            seen: good(names[0], 500.0, 20.0),
+        };
+        book.ended(line).expect("entered");
+        drop(book);
+        let found = kept(scratch.path()).expect("readable").expect("a ladder");
+        let measured: Vec<&str> = found.rungs.iter().map(|rung| &*rung.name).collect();
+        assert_eq!(
+            (measured, found.missing),
+            (vec![names[0]], vec![names[1].to_owned()])
+        );
+    }
 }

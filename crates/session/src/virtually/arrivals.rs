@@ -227,6 +227,7 @@ impl Arrivals<'_> {
         record.requested_prompt_tokens = spec.prompt_tokens;
         record.requested_output_tokens = spec.output_tokens;
         record.turn = spec.turn;
+        record.cached_tokens = record.cached_tokens.filter(|_| self.reader.tells_cached);
         if let Some(waited) = self.load.waited(spec) {
             record.parent = Some(waited.parent);
             record.planned = waited.planned;

@@ -26,6 +26,8 @@ pub(super) struct Reader<'a> {
     encoder: RequestEncoder,
     /// Fields of the requests.
     pub features: Features,
+    /// Usage tells what was found in the prefix cache.
+    pub tells_cached: bool,
     /// Tokens that a prompt has beside its own; absent: prompts are read one by one.
     added: Option<i64>,
 }
@@ -51,11 +53,13 @@ impl<'a> Reader<'a> {
         }
         let honours = config.ignore_eos == IgnoreEos::Honoured;
         let model = config.model_name().to_owned();
+        let tells_cached = config.prompt_tokens_details;
         let intake = Intake::new(config, patience(experiment)).context("target")?;
         let Writing { encoder, features } = Writing::of(experiment, &intake, model)?;
         let mut reader = Self {
             encoder,
             features,
+            tells_cached,
             experiment,
             load,
             intake,
