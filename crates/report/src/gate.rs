@@ -145,16 +145,21 @@ fn judged(lines: &[GateLine]) -> Entries {
 /// The answer in words.
 fn why(line: &GateLine) -> String {
     let write = |x: Option<f64>, open: &str| x.map_or_else(|| open.to_owned(), |x| change(x, line));
-    let subject = match line.form {
-        GateForm::Level => "the share is",
+    let subject = match (line.form, line.worse) {
+        (GateForm::Level, _) => "the share is",
+        (_, Some(worse)) if worse < 0.0 => "better by",
         _ => "worse by",
     };
     let range = format!(
-        "{subject} {} [at least {}, at most {}]",
-        write(line.worse, "an unknown amount"),
+        "{subject} {} [worse by at least {}, at most {}]",
+        write(line.worse.map(f64::abs), "an unknown amount"),
         write(line.at_least, "anything"),
         write(line.at_most, "anything")
     );
+    let range = match line.form {
+        GateForm::Level => range.replace("[worse by at least", "[at least"),
+        _ => range,
+    };
     match line.doubt {
         Some(GateDoubt::WithoutFigure {
             baseline,
@@ -211,16 +216,17 @@ fn basis(line: &GateLine) -> Option<String> {
 /// Verdicts that a reader has to know of.
 fn runs(gated: &Gated) -> String {
     let doubtful = |runs: &[GateRun], side: &str| {
-        let doubtful = runs.iter().filter(|run| run.verdict != Verdict::Valid);
-        let named =
-            doubtful.map(|run| format!("{} {}", run.directory.display(), run.verdict.as_str()));
-        let named: Vec<String> = named.collect();
-        match named.is_empty() {
+        let verdicts = [Verdict::Invalid, Verdict::Questionable].map(|verdict| {
+            let n = runs.iter().filter(|run| run.verdict == verdict).count() as u64;
+            (n > 0).then(|| format!("{} {}", counted(n, "run"), verdict.as_str()))
+        });
+        let said: Vec<String> = verdicts.into_iter().flatten().collect();
+        match said.is_empty() {
             true => String::new(),
-            false => format!("Not Valid {side}: {}. ", named.join(", ")),
+            false => format!("{side}: {}. ", said.join(", ")),
         }
     };
-    doubtful(&gated.baseline, "in the baseline") + &doubtful(&gated.candidate, "here")
+    doubtful(&gated.baseline, "Of the baseline") + &doubtful(&gated.candidate, "Here")
 }
 
 #[cfg(test)]
@@ -256,7 +262,7 @@ mod tests {
         let worse = before.map(|x| x * 1.1);
         let said = gate_lines(&gated(&before, &worse)).concat();
         assert!(
-            said.starts_with("gate fail: ttft.p99>+5%: worse by 10.0 % [at least"),
+            said.starts_with("gate fail: ttft.p99>+5%: worse by 10.0 % [worse by at least"),
             "{said}"
         );
         let one = gate_lines(&gated(&before, &[120.0])).concat();

@@ -165,7 +165,7 @@ fn percentile(line: &SloLine, cell: &Cell) -> String {
 
 /// The interval alone, of a percentile that is no figure: `[612, ∞) ms`.
 fn range(cell: &Cell) -> String {
-    let unit = TimeUnit::fitting(cell.low.or(cell.high).unwrap_or_default());
+    let unit = TimeUnit::fitting(cell.low.or(cell.high).unwrap_or_default().abs());
     let write = |ms: f64| unit.write(ms);
     let bounds = interval(cell.low.map(write), cell.high.map(write));
     format!("{bounds}{JOIN}{}", unit.symbol())
@@ -177,7 +177,7 @@ fn with_interval(line: &SloLine, cell: &Cell) -> String {
     let Some(value) = line.judged_ms.or(cell.value) else {
         return "lies among the failures".to_owned();
     };
-    let unit = TimeUnit::fitting(value);
+    let unit = TimeUnit::fitting(value.abs());
     let write = |ms: f64| unit.write(ms);
     let range = interval(cell.low.map(write), cell.high.map(write));
     format!("{} {range}{JOIN}{}", write(value), unit.symbol())

@@ -1,4 +1,5 @@
 use super::*;
+use infermeter_core::seed::splitmix64;
 
 fn figure(value: f64) -> GateFigures {
     vec![SloFigure {
@@ -150,4 +151,56 @@ fn several_criteria_share_the_error() {
     );
     let needed = GateDoubt::TooFewRuns { needed: 39 };
     assert_eq!(gate.lines[0].doubt, Some(needed));
+}
+
+/// Standard normal numbers of a seed (Box and Muller 1958).
+struct Normal(u64);
+
+impl Normal {
+    fn uniform(&mut self) -> f64 {
+        self.0 += 1;
+        ((splitmix64(self.0) >> 11) + 1) as f64 / (1_u64 << 53) as f64
+    }
+
+    fn next(&mut self) -> f64 {
+        let radius = (-2.0 * self.uniform().ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.uniform()).cos()
+    }
+}
+
+/// How often a gate gives an answer: `before` runs against `after`, 2 % between runs, so much slower.
+fn how_often(criterion: &str, sides: [usize; 2], slower: f64, answer: GateAnswer) -> f64 {
+    const GATES: u32 = 300;
+    let criteria: [FailIf; 1] = [criterion.parse().expect("a gate")];
+    let mut normal = Normal(7);
+    let mut side = |runs: usize, centre: f64| -> Vec<GateFigures> {
+        let run = |_| figure(centre * (0.02 * normal.next()).exp());
+        (0..runs).map(run).collect()
+    };
+    let gives = (0..GATES).filter(|_| {
+        let (before, after) = (
+            side(sides[0], 100.0),
+            side(sides[1], 100.0 * (1.0 + slower)),
+        );
+        Gate::of(&criteria, &before, &after).answer == answer
+    });
+    gives.count() as f64 / f64::from(GATES)
+}
+
+/// `cargo xtask coverage gate` has more of these. Three standard errors beyond 5 % of 300 are 9 %.
+#[test]
+fn false_alarms_are_rare_and_planted_changes_are_found() {
+    let (pass, fail) = (GateAnswer::Pass, GateAnswer::Fail);
+    for sides in [[8, 8], [8, 3], [19, 1]] {
+        let alarms = how_often("ttft.p99>+0.01%", sides, 0.0, fail);
+        assert!(alarms <= 0.09, "{sides:?}: {alarms}");
+    }
+    let accepted = how_often("ttft.p99>+5%", [8, 8], 0.0, pass);
+    assert!(accepted >= 0.9, "{accepted}");
+    let alarms = how_often("ttft.p99>+5%", [8, 8], 0.0, fail);
+    assert!(alarms <= 0.02, "{alarms}");
+    for criterion in ["ttft.p99>+5%", "ttft.p99>+2%"] {
+        let found = how_often(criterion, [8, 8], 0.05, fail);
+        assert!(found >= 0.9, "{criterion}: {found}");
+    }
 }

@@ -56,7 +56,7 @@ fn the_same_passes_a_slower_server_fails_and_three_runs_tell_nothing() {
     let at = |name: &str| scratch.path().join(name);
     measured(&plan("mock:fixed", 1, 8), &at("before"));
     measured(&plan("mock:fixed", 2, 8), &at("same"));
-    measured(&plan("mock:fixed?step=11ms", 3, 8), &at("slower"));
+    measured(&plan("mock:fixed?step=21500us", 3, 8), &at("slower"));
     measured(&plan("mock:fixed", 4, 1), &at("one"));
     let answer = |candidate: &str, baseline: &str| {
         gate(&at(candidate), &spec(&at(baseline), &CRITERIA)).expect("judged")
