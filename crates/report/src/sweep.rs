@@ -308,7 +308,7 @@ fn plots(curve: &CurveAnswer, axis: Axis, heading: &str) -> Section {
         Column::right(""),
     ];
     let mut table = Table::new(axis.name(), columns);
-    if curve.levels.len() < 2 || !(most_rate > 0.0) {
+    if curve.levels.len() < 2 || most_rate == 0.0 {
         return Section::new("");
     }
     for level in &curve.levels {

