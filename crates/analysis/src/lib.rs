@@ -9,6 +9,7 @@
 
 mod breakdown;
 mod calibration;
+pub mod capacity;
 pub mod checks;
 mod client;
 mod context;

@@ -32,7 +32,7 @@ mod speculation;
 pub use check::{MAX_KV_BLOCKS, ParamsError};
 pub use counters::EngineCounters;
 pub use events::{Emission, EngineEvent, EngineState, Finish, QueueFull, SequenceId, StepReport};
-pub use fleet::Fleet;
+pub use fleet::{Balance, Fleet};
 pub use gauges::{Gauge, Gauges};
 pub use params::{
     EngineParams, EngineRequest, KvParams, LifeCycle, LoraParams, MAX_DRAFT, Penalties,

@@ -42,6 +42,7 @@ mod halves;
 mod indicator;
 mod interval;
 mod jain;
+mod least_squares;
 mod level_shift;
 mod long_run_variance;
 mod looks;
@@ -79,6 +80,7 @@ pub use estimate::{Estimate, FULL_TAIL, Grade, HEAVY_TAIL, INDICATIVE_TAIL, Meth
 pub use halves::{Halves, halves};
 pub use interval::Interval;
 pub use jain::jain_index;
+pub use least_squares::LeastSquares;
 pub use level_shift::{LevelShift, level_shift};
 pub use long_run_variance::effective_sample_size;
 pub use looks::{Look, LookPlan, relative_half_width};
