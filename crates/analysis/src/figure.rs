@@ -96,6 +96,18 @@ impl From<&Estimate> for Cell {
 }
 
 impl Cell {
+    /// The cell of 1 - x: bounds change places.
+    pub(crate) fn of_the_rest(self) -> Self {
+        let rest = |x: f64| 1.0 - x;
+        Self {
+            value: self.value.map(rest),
+            low: self.high.map(rest),
+            high: self.low.map(rest),
+            order_statistic: self.order_statistic.map(rest),
+            ..self
+        }
+    }
+
     /// What a cell nearer to the median needs, this one needs as well. Gives what it then needs.
     pub(crate) fn needing_at_least(nearer: Option<usize>, cell: &mut Self) -> Option<usize> {
         if let Some(nearer) = nearer {

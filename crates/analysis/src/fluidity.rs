@@ -6,7 +6,7 @@
 
 use crate::CONFIDENCE;
 use crate::distribution::{Percentiles, request_cells};
-use crate::figure::{Cell, Mean, Share};
+use crate::figure::{Mean, Share};
 use crate::percentile::Percentile;
 use crate::requests::share_of;
 use infermeter_core::plan::Deadlines;
@@ -116,7 +116,10 @@ impl FluidityForm {
         Some(Self {
             mean: moments.map(|m| share_mean(Mean::new(m.mean, m.mean_interval))),
             min: values.iter().copied().fold(1.0, f64::min),
-            at_least: cells.into_iter().map(|(p, cell)| (p, met(&cell))).collect(),
+            at_least: cells
+                .into_iter()
+                .map(|(p, cell)| (p, cell.of_the_rest()))
+                .collect(),
         })
     }
 }
@@ -127,18 +130,6 @@ fn share_mean(mean: Mean) -> Mean {
         low: mean.low.map(|low| low.max(0.0)),
         high: mean.high.map(|high| high.min(1.0)),
         ..mean
-    }
-}
-
-/// The cell of 1 - x: bounds change places.
-fn met(missed: &Cell) -> Cell {
-    let rest = |x: f64| 1.0 - x;
-    Cell {
-        value: missed.value.map(rest),
-        low: missed.high.map(rest),
-        high: missed.low.map(rest),
-        order_statistic: missed.order_statistic.map(rest),
-        ..missed.clone()
     }
 }
 

@@ -58,7 +58,7 @@ pub use figure::{Cell, CellGrade, CellMethod, Mean, Share};
 pub use fluidity::{DeadlinesMs, FluidityForm, FluiditySummary};
 pub use latency::{ByOrigin, LatencySummary, speed_of};
 pub use load::{Arrivals, LoadSummary, Realised};
-pub use objective::{Goodput, SloLine, SloStatus};
+pub use objective::{Bound, Goodput, SloDoubt, SloFigure, SloLine, SloStatus};
 pub use percentile::Percentile;
 pub use positions::PositionGaps;
 pub use precision::{Precision, PrecisionLook, PrecisionMethod, PrecisionRun, PrecisionState};

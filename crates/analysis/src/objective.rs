@@ -1,61 +1,142 @@
 //! Objectives: each one judged, and the requests that met them all.
+//!
+//! What a figure is and how it is judged is in [`judge`]; the rule of three answers in [`answer`]. Invariant:
+//! without a sample, and where the sample does not carry the figure, nothing is met.
 
-use crate::CONFIDENCE;
-use crate::distribution::request_percentiles;
-use crate::figure::{Cell, CellGrade, Share};
+mod answer;
+mod judge;
+
+pub(crate) use judge::Judge;
+
+use crate::figure::{Cell, Share};
 use crate::percentile::Percentile;
-use crate::requests::{share_of, share_on};
-use crate::run::Run;
 use crate::throughput::Rate;
-use crate::token_figures::TokenFigures;
-use infermeter_core::run::Window;
-use infermeter_core::slo::Slo;
 use infermeter_core::text::Word;
-use infermeter_metrics::attainment::{SloSeries, attained, slo_series};
-use infermeter_metrics::origin::Origin;
-use infermeter_metrics::population::{Failures, Population, is_failure};
-use infermeter_metrics::request_metric::RequestMetric;
-use infermeter_metrics::samples::request_samples;
-use infermeter_metrics::throughput::WindowCount;
-use infermeter_metrics::token_series::{Group, SeriesId, TokenMetric};
-use infermeter_stats::{Plausible, Quantile, SampleSeries};
 use serde::{Deserialize, Serialize};
 
 /// Whether an objective is met. The order is that of gravity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SloStatus {
-    /// The percentile, failures counted as +infinity, is within the limit.
+    /// The figure, failures counted as misses, is within the limit.
     Met,
-    /// Too few data to tell: no sample of the metric, or neither the percentile is supported nor does
-    /// its range lie on one side of the limit.
+    /// Too few data to tell: no sample, or neither is the figure supported nor does its range lie on one
+    /// side of the limit. Of everything but percentiles also where the limit lies inside the interval.
     Undecided,
-    /// The percentile is not within the limit.
+    /// The figure is not within the limit.
     Missed,
 }
 
-/// One objective, judged with failures as +infinity.
+/// One objective, judged; failed requests are misses.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SloLine {
-    /// As written: `ttft.p99<500ms`.
+    /// As it is written: `ttft.p99<500ms`. It reads back as an objective.
     pub objective: String,
-    /// The metric's name.
+    /// The measure's name.
     pub metric: Word,
-    /// The percentile.
-    pub percentile: Percentile,
-    /// The limit, milliseconds.
-    pub limit_ms: f64,
+    /// The percentile; absent where it is about something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percentile: Option<Percentile>,
+    /// The limit of a latency, milliseconds; where it grows with the prompt, the part that does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_ms: Option<f64>,
     /// Met, missed, or undecided for want of data.
     pub status: SloStatus,
-    /// The limit lies inside the range in which the percentile plausibly lies.
+    /// The limit lies inside the range in which the figure plausibly lies.
     pub straddles: bool,
-    /// The sample's order statistic at the percentile, failures as +infinity, milliseconds, whether or
-    /// not the sample supports it as a figure; absent among the failures and where nothing is decided.
+    /// Of a percentile of a latency: the sample's order statistic, failures as +infinity, milliseconds,
+    /// whether or not the sample supports it as a figure; absent among the failures and where nothing is
+    /// decided.
     pub judged_ms: Option<f64>,
-    /// The percentile with failures as +infinity, milliseconds.
+    /// Of a percentile: its cell with failures as +infinity; of a latency in milliseconds.
     pub cell: Option<Cell>,
-    /// Share of the requests that meet this objective on their own.
+    /// Share of the requests that meet this objective on their own; absent where that means nothing for
+    /// a single request.
     pub attainment: Option<Share>,
+    /// The figure beside its limit, in the same form for every objective.
+    #[serde(default)]
+    pub measured: SloFigure,
+}
+
+impl SloLine {
+    /// The answer of the interval alone: undecided where it holds the limit, also of a percentile, which is
+    /// otherwise decided by its value then. What decides over several runs asks for this.
+    pub fn certain(&self) -> SloStatus {
+        match self.straddles {
+            true => SloStatus::Undecided,
+            false => self.status,
+        }
+    }
+
+    /// The run has nothing that the objective could be judged on.
+    pub fn lacks_sample(&self) -> bool {
+        matches!(
+            self.measured.doubt,
+            Some(SloDoubt::NoSample | SloDoubt::UnknownClass | SloDoubt::NoDeadlines)
+        )
+    }
+}
+
+/// The figure of an objective, in the unit of its limit.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct SloFigure {
+    /// `ms`, `1/s`, or empty for a share.
+    pub unit: Word,
+    /// What was measured; absent where the sample does not carry it, and among the failures.
+    pub value: Option<f64>,
+    /// Lower bound; absent where the sample gives none.
+    pub low: Option<f64>,
+    /// Upper bound.
+    pub high: Option<f64>,
+    /// What it is held to.
+    pub limit: f64,
+    /// Which side of the limit is meant.
+    pub bound: Bound,
+    /// Observations.
+    pub n: usize,
+    /// Independent observations of equal information; absent where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective_n: Option<f64>,
+    /// It lies among the failures, which count as +infinity.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub infinite: bool,
+    /// Why nothing is decided; absent where something is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<SloDoubt>,
+}
+
+/// Which side of a limit is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bound {
+    /// The limit is the most.
+    #[default]
+    AtMost,
+    /// The limit is the least.
+    AtLeast,
+}
+
+/// Why an objective is undecided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SloDoubt {
+    /// The run has no sample of what it is about.
+    NoSample,
+    /// The run has no class of that name.
+    UnknownClass,
+    /// Nobody says when tokens are due.
+    NoDeadlines,
+    /// No other objective says what a good request is.
+    NothingToMeet,
+    /// The sample is too small; it would need so many observations.
+    TooFew {
+        /// So many.
+        needed: usize,
+    },
+    /// The limit lies inside the interval.
+    Straddles,
+    /// A maximum within the limit proves nothing about the requests that were not sent.
+    OnlyAMissIsCertain,
 }
 
 /// The requests that met every objective.
@@ -66,201 +147,4 @@ pub struct Goodput {
     pub attainment: Share,
     /// Those requests per second of the window; absent without a window.
     pub requests: Option<Rate>,
-}
-
-/// Judges each objective of the plan.
-pub(crate) fn slo_lines(
-    run: &Run,
-    population: &Population<'_>,
-    origin: Origin,
-    figures: &TokenFigures,
-) -> Vec<SloLine> {
-    let judge = Judge {
-        run,
-        population,
-        origin,
-        figures,
-    };
-    let slos = 0..run.manifest.plan.slo.len();
-    slos.filter_map(|index| judge.line(index)).collect()
-}
-
-/// What objectives are judged on.
-struct Judge<'a> {
-    run: &'a Run,
-    population: &'a Population<'a>,
-    origin: Origin,
-    figures: &'a TokenFigures,
-}
-
-impl Judge<'_> {
-    fn line(&self, index: usize) -> Option<SloLine> {
-        let slos = &self.run.manifest.plan.slo;
-        let slo = slos.get(index)?;
-        let percentile = Percentile::new(slo.percentile)?;
-        let limit_ms = slo.limit.ns() as f64 / 1e6;
-        let judged = self.cell(slo, percentile);
-        let settled = judged
-            .as_ref()
-            .and_then(|(cell, waits)| settled(cell, *waits, limit_ms));
-        let cell = judged.map(|(cell, _)| cell);
-        let by_value = || by_value(cell.as_ref()?, limit_ms);
-        let status = settled.or_else(by_value).unwrap_or(SloStatus::Undecided);
-        let met = attained(self.population, slos, self.origin, |other| other == index);
-        Some(SloLine {
-            objective: slo.to_string(),
-            metric: slo.metric.name().into(),
-            percentile,
-            limit_ms,
-            status,
-            straddles: cell.is_some() && settled.is_none(),
-            judged_ms: cell
-                .as_ref()
-                .filter(|_| status != SloStatus::Undecided)
-                .and_then(|c| c.order_statistic)
-                .filter(|ms| ms.is_finite()),
-            attainment: cell.as_ref().and_then(|_| share_of(&indicator(&met))),
-            cell,
-        })
-    }
-
-    /// The percentile, failures as +infinity, and how far its bounds carry.
-    fn cell(&self, slo: &Slo, percentile: Percentile) -> Option<(Cell, Neighbours)> {
-        let failures = Failures::AsInfinity;
-        match slo_series(slo.metric) {
-            SloSeries::Request(metric) => {
-                let samples = request_samples(self.population, metric, self.origin, failures);
-                let series = SampleSeries::new(&samples).ok()?;
-                let neighbours = match series.correlated() {
-                    true => Neighbours::Alike,
-                    false => Neighbours::Independent,
-                };
-                // The table's percentiles, too: what one needs depends on those before it.
-                let mut wanted = Percentile::of_plan(&self.run.manifest.plan);
-                wanted.push(percentile);
-                let cell = request_percentiles(&series, &wanted).remove(&percentile)?;
-                Some((cell, neighbours))
-            }
-            SloSeries::Token(metric) => {
-                let cell = self.token_cell(metric, percentile)?;
-                Some((cell, Neighbours::Independent))
-            }
-        }
-    }
-
-    fn token_cell(&self, metric: TokenMetric, percentile: Percentile) -> Option<Cell> {
-        let any_failed = self.population.records().any(is_failure);
-        let one_each = self.run.collected.one_token_each(Group::All);
-        let series = SeriesId {
-            group: Group::All,
-            metric: if one_each {
-                TokenMetric::ChunkGap
-            } else {
-                metric
-            },
-            failures: if any_failed {
-                Failures::AsInfinity
-            } else {
-                Failures::Excluded
-            },
-        };
-        self.figures.of(series)?.cells.get(&percentile).cloned()
-    }
-}
-
-/// Whether neighbouring values depend on each other in a way that the interval sees a part of only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Neighbours {
-    /// No, or the interval rests on time blocks.
-    Independent,
-    /// The series is flagged as correlated.
-    Alike,
-}
-
-/// The answer where the whole range in which the percentile plausibly lies is on one side of the limit,
-/// whether or not the sample supports the percentile as a figure: a few slow requests of a hundred settle
-/// that a p99 is missed.
-fn settled(cell: &Cell, neighbours: Neighbours, limit_ms: f64) -> Option<SloStatus> {
-    let bounds = (cell.low, cell.high);
-    let (low, high) = match (neighbours, cell.grade) {
-        (Neighbours::Independent, _) | (Neighbours::Alike, CellGrade::Full) => bounds,
-        (Neighbours::Alike, grade) => {
-            let value = cell.order_statistic?;
-            let range = Plausible::of(value, bounds, true);
-            let (low, high) = range.map_or(bounds, |range| range.bounds(value));
-            // Below ten effective tail samples a queue's worst episodes are not in the sample.
-            (low, high.filter(|_| grade != CellGrade::Unsupported))
-        }
-    };
-    if high.is_some_and(|high| high <= limit_ms) {
-        return Some(SloStatus::Met);
-    }
-    let missed = cell.low_is_infinite || low.is_some_and(|low| low > limit_ms);
-    missed.then_some(SloStatus::Missed)
-}
-
-/// What the percentile itself says where its range holds the limit; nothing where the sample does not
-/// support it.
-fn by_value(cell: &Cell, limit_ms: f64) -> Option<SloStatus> {
-    let supported = cell.grade != CellGrade::Unsupported;
-    let value = cell.order_statistic.filter(|_| supported)?;
-    Some(match value <= limit_ms {
-        true => SloStatus::Met,
-        false => SloStatus::Missed,
-    })
-}
-
-/// The requests that met every objective; absent without objectives or requests, and where an objective
-/// has no sample: a request cannot meet what nobody can see.
-pub(crate) fn goodput(
-    run: &Run,
-    population: &Population<'_>,
-    (origin, lines): (Origin, &[SloLine]),
-    window: Option<Window>,
-) -> Option<Goodput> {
-    let slos = &run.manifest.plan.slo;
-    if slos.is_empty() || lines.iter().any(|line| line.cell.is_none()) {
-        return None;
-    }
-    let met = attained(population, slos, origin, |_| true);
-    let indicator = indicator(&met);
-    let attainment = if met.iter().all(|m| *m) {
-        share_on(&indicator, lent_effective_n(slos, population, origin))
-    } else {
-        share_of(&indicator)
-    };
-    let requests = window.map(|window| {
-        let mut count = WindowCount::new(window);
-        for (record, met) in population.judged().zip(&met) {
-            count.add(record.intended, f64::from(u8::from(*met)));
-        }
-        Rate::from(&count)
-    });
-    Some(Goodput {
-        attainment: attainment?,
-        requests,
-    })
-}
-
-fn indicator(met: &[bool]) -> Vec<f64> {
-    met.iter().map(|m| f64::from(u8::from(*m))).collect()
-}
-
-/// With no miss the indicator has no variance: the smallest effective sample size of the p90
-/// indicator over the objectives' metrics stands in (statistics.md, percentiles). A token-level
-/// metric lends that of E2E.
-fn lent_effective_n(slos: &[Slo], population: &Population<'_>, origin: Origin) -> f64 {
-    let of = |slo: &Slo| {
-        let metric = match slo_series(slo.metric) {
-            SloSeries::Request(metric) => metric,
-            SloSeries::Token(_) => RequestMetric::E2e,
-        };
-        let samples = request_samples(population, metric, origin, Failures::AsInfinity);
-        let series = SampleSeries::new(&samples).ok()?;
-        let estimate = series.estimate(Quantile::P90, CONFIDENCE).ok()?;
-        Some(estimate.effective_n)
-    };
-    slos.iter()
-        .filter_map(of)
-        .fold(population.len() as f64, f64::min)
 }

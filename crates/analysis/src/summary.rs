@@ -8,7 +8,7 @@ use crate::delivery::BurstyDelivery;
 use crate::fairness::{Fairness, fairness};
 use crate::latency::{LatencySummary, latencies};
 use crate::load::LoadSummary;
-use crate::objective::{Goodput, SloLine, goodput, slo_lines};
+use crate::objective::{Goodput, Judge, SloLine};
 use crate::percentile::Percentile;
 use crate::positions::PositionGaps;
 use crate::prefix_cache::PrefixCacheSummary;
@@ -28,6 +28,7 @@ use infermeter_core::request::ClassIndex;
 use infermeter_core::run::{LoadModel, RunLog, RunManifest, Window};
 use infermeter_core::schedule::Phase;
 use infermeter_core::source::RecordSource;
+use infermeter_metrics::attainment::Objectives;
 use infermeter_metrics::origin::Origin;
 use infermeter_metrics::outcomes::{OutcomeCounts, outcome_counts};
 use infermeter_metrics::population::Population;
@@ -164,11 +165,19 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
     let wanted = Percentile::computed(&manifest.plan);
     let figures = TokenFigures::read(run, source, &wanted, window)?;
     let throughput = figures.throughput.as_ref();
+    let throughput = throughput.map(|t| ThroughputSummary::of(t, &manifest.plan));
     let arrivals = figures.arrivals.as_ref().zip(window);
     let tokens = token_counts(&population);
     let latency = latencies(collected, (Group::All, origin), &wanted, &figures);
     let classes = class_summaries(run, &wanted, &figures);
-    let slo = slo_lines(run, &population, origin, &figures);
+    let judge = Judge {
+        run,
+        figures: &figures,
+        throughput: throughput.as_ref(),
+        window,
+        objectives: Objectives::of(manifest),
+    };
+    let slo = judge.lines();
     Ok(Summary {
         load_model: manifest.load_model,
         headline_origin: origin,
@@ -181,7 +190,6 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
         steady: SteadySummary::of(run, origin, window),
         slow_down: window.and_then(|window| SlowDown::of(run, window)),
         silence: arrivals.and_then(|(arrivals, window)| SilenceSummary::of(run, arrivals, window)),
-        throughput: throughput.map(|t| ThroughputSummary::of(t, &manifest.plan)),
         usage: UsageSummary::of(&manifest.plan, &population),
         bursty_delivery: BurstyDelivery::of(&population),
         server: ServerSummary::of(run, window),
@@ -189,8 +197,9 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
         prefix_cache: PrefixCacheSummary::of(run, &tokens, window),
         tokens,
         response_cache: ResponseCacheSummary::of(manifest),
-        goodput: goodput(run, &population, (origin, &slo), window),
+        goodput: judge.goodput(&slo),
         slo,
+        throughput,
         client: ClientSummary::of(run, &population, (window, &wanted), &figures),
         context: Context::of(manifest),
         classes,

@@ -7,9 +7,10 @@ use crate::figure::{Cell, Mean};
 use crate::percentile::Percentile;
 use crate::run::Run;
 use infermeter_core::run::Window;
+use infermeter_core::slo::{Figure, Slo, Statistic};
 use infermeter_core::source::RecordSource;
 use infermeter_metrics::arrivals::Arrivals;
-use infermeter_metrics::attainment::{SloSeries, slo_series};
+use infermeter_metrics::attainment::{Objectives, SloSeries, slo_series};
 use infermeter_metrics::collect::Collected;
 use infermeter_metrics::population::{Failures, Population, is_failure};
 use infermeter_metrics::positions::PositionBand;
@@ -64,10 +65,10 @@ impl TokenFigures {
         percentiles: &[Percentile],
         window: Option<Window>,
     ) -> Result<Self, S::Error> {
-        let of_objectives = objective_percentiles(run, percentiles);
-        let asked = |series: &SeriesId| match series.group {
-            Group::All if series.metric != TokenMetric::ClientLag => &of_objectives[..],
-            _ => percentiles,
+        let of_objectives = |group| objective_percentiles(run, group, percentiles);
+        let asked = |series: &SeriesId| match series.metric {
+            TokenMetric::ClientLag => percentiles.to_vec(),
+            _ => of_objectives(series.group),
         };
         let wanted: Vec<Wanted> = existing(&run.collected)
             .into_iter()
@@ -110,7 +111,7 @@ impl TokenFigures {
                 .iter()
                 .map(|p| Cell::from(&p.estimate(at_rank)));
             let figure = TokenFigure {
-                cells: asked(&wanted.series).iter().copied().zip(cells).collect(),
+                cells: asked(&wanted.series).into_iter().zip(cells).collect(),
                 ..figure(
                     tally,
                     reading.batch_means(unit(wanted.series.metric)),
@@ -149,12 +150,20 @@ fn figure(tally: &Tally, batches: Vec<f64>, series: SeriesId) -> TokenFigure {
     }
 }
 
-/// The percentiles of every table, and those of the token-level objectives.
-fn objective_percentiles(run: &Run, percentiles: &[Percentile]) -> Vec<Percentile> {
-    let objectives = run.manifest.plan.slo.iter();
-    let token = objectives.filter(|slo| matches!(slo_series(slo.metric), SloSeries::Token(_)));
+/// The percentiles of every table, and those of the token-level objectives on a group.
+fn objective_percentiles(run: &Run, group: Group, percentiles: &[Percentile]) -> Vec<Percentile> {
+    let objectives = Objectives::of(&run.manifest);
+    let of_tokens = |slo: &Slo| match &slo.of.figure {
+        Figure::Latency(latency) if objectives.group(&slo.of) == Some(group) => {
+            match (slo_series(latency.metric), latency.statistic) {
+                (SloSeries::Token(_), Statistic::Percentile(p)) => Percentile::new(p),
+                _ => None,
+            }
+        }
+        _ => None,
+    };
     let mut all = percentiles.to_vec();
-    all.extend(token.filter_map(|slo| Percentile::new(slo.percentile)));
+    all.extend(objectives.slos.iter().filter_map(of_tokens));
     all.sort();
     all.dedup();
     all

@@ -6,6 +6,7 @@
 pub mod base64;
 pub mod certificate;
 pub mod clock;
+pub mod deadlines;
 pub mod declared;
 pub mod environment;
 pub mod finding;
@@ -14,6 +15,7 @@ pub mod gap;
 pub mod key;
 pub mod number;
 pub mod oddity;
+pub mod origin;
 pub mod plan;
 pub mod rate;
 pub mod record;

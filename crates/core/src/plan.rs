@@ -1,6 +1,5 @@
 //! The plan of a run: flags, file and defaults resolved to one complete, printable value.
 
-mod deadlines;
 mod endpoint;
 mod items;
 mod keys;
@@ -13,7 +12,7 @@ mod syntax;
 mod until;
 mod workload;
 
-pub use deadlines::{Deadlines, DeadlinesError};
+pub use crate::deadlines::{Deadlines, DeadlinesError};
 pub use endpoint::{Api, Endpoint, Input, Members, Output};
 pub use items::{EncodingFormat, ItemCounts, MAX_ITEMS};
 pub use keys::Plan;
@@ -30,6 +29,7 @@ pub use workload::{
 
 use crate::key::ValueKind;
 use crate::key_values;
+use crate::slo::SloMetric;
 use crate::units::Span;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -220,6 +220,21 @@ impl Plan {
             .unwrap_or_else(|| Warmup::default_for(self.duration))
     }
 
+    /// When tokens are due: as the plan says, else by its objectives: the greatest limit on TTFT, and the
+    /// greatest on ITL (where there is none, on TPOT). Absent without either.
+    pub fn deadlines(&self) -> Option<Deadlines> {
+        self.fluidity.or_else(|| {
+            let limit = |metric| {
+                let limits = self.slo.iter().flat_map(|slo| slo.limits_of(metric));
+                limits.filter(|limit| limit.ns() > 0).max()
+            };
+            Some(Deadlines {
+                first: limit(SloMetric::Ttft)?,
+                next: limit(SloMetric::Itl).or_else(|| limit(SloMetric::Tpot))?,
+            })
+        })
+    }
+
     /// Coefficient of variation of the gaps asked for, in units of the expected gap; absent in a
     /// closed loop, for a trace, and for clients, of which each has its own.
     pub fn gap_cv(&self) -> Option<f64> {
@@ -285,19 +300,32 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn what_is_printed_reads_back(a in 1..i64::MAX, b in 1..i64::MAX, n in 0..u64::MAX, p in 1..9999) {
+        fn what_is_printed_reads_back(a in 1..i64::MAX, b in 1..i64::MAX, n in 0..u64::MAX) {
             let (time, next) = (Span(a), Span(b));
             let warmup = Warmup { time, requests: n };
             proptest::prop_assert_eq!(warmup.to_string().parse(), Ok(warmup));
             let deadlines = Deadlines { first: time, next };
             proptest::prop_assert_eq!(deadlines.to_string().parse(), Ok(deadlines));
-            let slo = crate::slo::Slo {
-                metric: crate::slo::SloMetric::Ttft,
-                percentile: f64::from(p) / 100.0,
-                limit: time,
-            };
-            proptest::prop_assert_eq!(slo.to_string().parse::<crate::slo::Slo>().ok(), Some(slo));
         }
+    }
+
+    #[test]
+    fn what_is_asked_for_comes_before_objectives() {
+        let mut plan = Plan::defaults();
+        let mut with = |slos: &[&str]| {
+            let slos = slos.iter().map(|slo| slo.parse().expect("an objective"));
+            plan.slo = slos.collect();
+            plan.deadlines().map(|d| d.to_string())
+        };
+        assert_eq!(with(&[]), None);
+        assert_eq!(with(&["ttft.p99<500ms"]), None);
+        assert_eq!(with(&["itl.p99<50ms"]), None);
+        let tpot = with(&["ttft.p50<200ms", "ttft.p99<500ms", "tpot.p99<30ms"]);
+        assert_eq!(tpot.as_deref(), Some("500ms/30ms"));
+        let itl = with(&["ttft.p99<500ms", "tpot.p99<30ms", "itl.p99<80ms"]);
+        assert_eq!(itl.as_deref(), Some("500ms/80ms"));
+        plan.fluidity = "1s/40ms".parse().ok();
+        assert_eq!(plan.deadlines(), plan.fluidity);
     }
 
     #[test]

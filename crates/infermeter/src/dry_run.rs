@@ -6,7 +6,7 @@ use infermeter_core::number::{count, counted};
 use infermeter_core::plan::{History, Plan, RateProfile, Wait, Warmup};
 use infermeter_core::run::LoadModel;
 use infermeter_core::schedule::Schedule;
-use infermeter_core::slo::parse_percentile;
+use infermeter_core::slo::{Figure, Latency, Statistic, parse_percentile};
 use infermeter_core::units::Span;
 use infermeter_report::number::{JOIN, figure, percent, significant, span};
 use infermeter_report::{Block, Cell, Column, Document, Entries, Section, Table, Tone};
@@ -543,7 +543,14 @@ fn closed_loop(plan: &Plan, entries: &mut Entries) {
 /// Which percentiles independent samples of this size would support.
 fn support(plan: &Plan, measured: Option<u64>) -> Vec<Support> {
     let extra = plan.percentile.iter().filter_map(|p| parse_percentile(p));
-    let slo = plan.slo.iter().map(|s| s.percentile);
+    let slo = plan.slo.iter();
+    let slo = slo.filter_map(|slo| match slo.of.figure {
+        Figure::Latency(Latency {
+            statistic: Statistic::Percentile(percentile),
+            ..
+        }) => Some(percentile),
+        _ => None,
+    });
     let mut all: Vec<f64> = DEFAULT_PERCENTILES
         .into_iter()
         .chain(extra)

@@ -83,10 +83,12 @@ pub(crate) fn check(plan: &Plan) -> Result<()> {
             rule.why
         );
     }
-    let slos = plan.slo.iter().map(|slo| ("--slo", slo.metric));
+    let slos = plan.slo.iter();
+    let slos = slos.filter_map(|slo| Some(("--slo", slo.of.needs_tokens()?)));
     let until = plan.until.iter().map(|until| ("--until", until.metric));
-    if let Some((flag, metric)) = slos.chain(until).find(|(_, metric)| metric.needs_tokens()) {
-        let name = metric.name();
+    let until = until.filter(|(_, metric)| metric.needs_tokens());
+    let until = until.map(|(flag, metric)| (flag, metric.name()));
+    if let Some((flag, name)) = slos.chain(until).next() {
         bail!(
             "{flag} {name} does not go with --endpoint {api}: {NO_TOKENS}; limit e2e, as in e2e.p99<200ms"
         );

@@ -7,8 +7,9 @@ use anyhow::{Result, anyhow, bail};
 use infermeter_client::encode::{Headers, Target};
 use infermeter_core::declared::{Statement, Subject};
 use infermeter_core::key::{Asked, Keyed, broken};
+use infermeter_core::origin::Origin;
 use infermeter_core::plan::{Plan, PrefixMode, ServerMetrics, Wait};
-use infermeter_core::slo::parse_percentile;
+use infermeter_core::slo::{Figure, RateName, Slo, parse_percentile};
 use infermeter_core::text::inert;
 use infermeter_session::found;
 use infermeter_session::mock_settings::MockTarget;
@@ -61,16 +62,44 @@ fn check(plan: &Plan, given: &dyn Fn(&str) -> bool) -> Result<()> {
 
 /// What is asked of the latencies has to exist.
 fn objectives(plan: &Plan) -> Result<()> {
-    let slos = plan.slo.iter().map(|slo| ("--slo", slo.metric));
+    let slos = plan.slo.iter();
+    let slos = slos.filter_map(|slo| Some(("--slo", slo.of.needs_stream()?)));
     let until = plan.until.iter().map(|until| ("--until", until.metric));
-    let mut asked = slos.chain(until);
+    let until = until.filter(|(_, metric)| metric.needs_stream());
+    let mut asked = slos.chain(until.map(|(flag, metric)| (flag, metric.name())));
     if plan.no_stream
-        && let Some((flag, metric)) = asked.find(|(_, metric)| metric.needs_stream())
+        && let Some((flag, name)) = asked.next()
     {
         bail!(
             "{flag} {name} needs a stream: with --no-stream there is no {name}; limit e2e or ntpot, or \
-             leave --no-stream out",
-            name = metric.name()
+             leave --no-stream out"
+        );
+    }
+    for slo in &plan.slo {
+        objective(plan, slo)?;
+    }
+    Ok(())
+}
+
+/// One objective beside the rest of the plan.
+fn objective(plan: &Plan, slo: &Slo) -> Result<()> {
+    if slo.of.needs_deadlines() && plan.deadlines().is_none() {
+        bail!(
+            "--slo {slo}: nobody says when tokens are due: write fluidity(500ms/50ms), or give --fluidity \
+             500ms/50ms"
+        );
+    }
+    let asks = plan.slo.iter().any(|other| !other.conditions().is_empty());
+    if slo.of.figure == Figure::Rate(RateName::Goodput) && !asks {
+        bail!(
+            "--slo {slo}: no other objective says what a good request is: add one, as in --slo \
+             'ttft.p99<500ms'"
+        );
+    }
+    if slo.of.origin() == Some(Origin::Intended) && plan.concurrency.is_some() {
+        bail!(
+            "--slo {slo}: in a closed loop no send is intended at an instant of its own: leave \
+             origin=intended out, or give --rate"
         );
     }
     Ok(())

@@ -1,16 +1,21 @@
 //! Attainment: which requests meet the objectives (measurement.md: failures, time-outs and
 //! truncations are misses).
 //!
-//! An objective limits a percentile of the whole run; for one request it reads: the metric's value
-//! is within the limit, and for a metric with many values per request, that percentile of its own
+//! An objective limits a statistic of the whole run; for one request it reads: the metric's value
+//! is within the limit, and for a metric with many values per request, that statistic of its own
 //! values is. A metric that does not exist for a completed request (TPOT of one token) cannot miss.
 
 use crate::facts::RequestFacts;
+use crate::fluidity::FluidityQuestion;
 use crate::origin::Origin;
-use crate::population::{Population, is_failure};
+use crate::own_question::OwnQuestion;
+use crate::population::is_failure;
 use crate::request_metric::RequestMetric;
-use crate::token_series::TokenMetric;
-use infermeter_core::slo::{Slo, SloMetric};
+use crate::token_series::{Group, TokenMetric};
+use infermeter_core::deadlines::Deadlines;
+use infermeter_core::request::ClassIndex;
+use infermeter_core::run::RunManifest;
+use infermeter_core::slo::{Allowance, Condition, Measure, Slo, SloMetric};
 
 /// What an objective's metric is computed from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,53 +39,131 @@ pub fn slo_series(metric: SloMetric) -> SloSeries {
     }
 }
 
-/// The objectives on token-level metrics, in the order of [`ChunkFacts::own_percentiles`].
-///
-/// [`ChunkFacts::own_percentiles`]: crate::facts::ChunkFacts::own_percentiles
-pub(crate) fn token_objectives(slos: &[Slo]) -> Vec<(TokenMetric, f64)> {
-    let of = |slo: &Slo| match slo_series(slo.metric) {
-        SloSeries::Request(_) => None,
-        SloSeries::Token(metric) => Some((metric, slo.percentile)),
-    };
-    slos.iter().filter_map(of).collect()
+/// The objectives of a plan, ready to be asked of its requests.
+#[derive(Debug, Clone)]
+pub struct Objectives<'a> {
+    /// In the plan's order.
+    pub slos: &'a [Slo],
+    classes: &'a [String],
+    headline: Origin,
+    deadlines: Option<Deadlines>,
+    /// In the order of [`ChunkFacts::own`].
+    ///
+    /// [`ChunkFacts::own`]: crate::facts::ChunkFacts::own
+    questions: Vec<OwnQuestion>,
 }
 
-/// For each judged request in order of intended time, whether it meets every objective that `wanted`
-/// wants. `slos` are all objectives of the plan that the requests were collected with.
-pub fn attained(
-    population: &Population<'_>,
-    slos: &[Slo],
-    origin: Origin,
-    wanted: impl Fn(usize) -> bool,
-) -> Vec<bool> {
-    population
-        .judged()
-        .map(|r| !is_failure(r) && meets_all(r, slos, origin, &wanted))
-        .collect()
-}
-
-fn meets_all(
-    request: &RequestFacts,
-    slos: &[Slo],
-    origin: Origin,
-    wanted: impl Fn(usize) -> bool,
-) -> bool {
-    let mut own = request.chunks.own_percentiles.iter();
-    slos.iter().enumerate().all(|(index, slo)| {
-        let value = match slo_series(slo.metric) {
-            SloSeries::Request(metric) => metric.value_ms(request, origin),
-            SloSeries::Token(_) => own.next().copied().flatten(),
+impl<'a> Objectives<'a> {
+    /// Those of a run's plan.
+    pub fn of(manifest: &'a RunManifest) -> Self {
+        let mut objectives = Self {
+            slos: &manifest.plan.slo,
+            classes: &manifest.classes,
+            headline: Origin::headline(manifest.load_model),
+            deadlines: manifest.plan.deadlines(),
+            questions: Vec::new(),
         };
-        let limit_ms = slo.limit.ns() as f64 / 1e6;
-        !wanted(index) || value.is_none_or(|v| v <= limit_ms)
-    })
+        let conditions = objectives.slos.iter().flat_map(Slo::conditions);
+        objectives.questions = conditions.filter_map(|c| objectives.question(&c)).collect();
+        objectives
+    }
+
+    /// What has to be looked for in the chunks.
+    pub(crate) fn into_questions(self) -> Vec<OwnQuestion> {
+        self.questions
+    }
+
+    /// The group of requests that an objective is about; `None` for a class that the run has not.
+    pub fn group(&self, of: &Measure) -> Option<Group> {
+        let Some(class) = &of.class else {
+            return Some(Group::All);
+        };
+        let index = self.classes.iter().position(|known| known == class)?;
+        match self.classes.len() {
+            1 => Some(Group::All),
+            _ => ClassIndex::try_from(index).ok().map(Group::Class),
+        }
+    }
+
+    /// Whether a request meets everything that the objectives wanted ask of a single one. Failures,
+    /// time-outs and truncations meet nothing.
+    pub fn are_met(&self, request: &RequestFacts, wanted: impl Fn(usize) -> bool) -> bool {
+        let slos = self.slos.iter().enumerate();
+        let met = |(index, slo): (usize, &Slo)| {
+            !wanted(index) || !self.is_about(slo, request) || self.meets(request, &slo.conditions())
+        };
+        !is_failure(request) && slos.into_iter().all(met)
+    }
+
+    fn is_about(&self, slo: &Slo, request: &RequestFacts) -> bool {
+        match self.group(&slo.of) {
+            Some(Group::All) => true,
+            Some(Group::Class(class)) => request.class == class,
+            None => false,
+        }
+    }
+
+    /// Whether a completed request meets conditions. What does not exist for it (TPOT of one token) cannot
+    /// miss.
+    pub fn meets(&self, request: &RequestFacts, conditions: &[Condition]) -> bool {
+        conditions.iter().all(|condition| {
+            let value = self.value(request, condition);
+            value.is_none_or(|value| match condition {
+                Condition::Latency { most, .. } => value <= allowed_ms(*most, request),
+                Condition::Fluidity { least, .. } => value >= least.share(),
+            })
+        })
+    }
+
+    /// What a condition looks at: milliseconds, or a share. Absent where the request has none.
+    pub fn value(&self, request: &RequestFacts, condition: &Condition) -> Option<f64> {
+        if let Condition::Latency { metric, origin, .. } = condition
+            && let SloSeries::Request(metric) = slo_series(*metric)
+        {
+            return metric.value_ms(request, origin.unwrap_or(self.headline));
+        }
+        let question = self.question(condition)?;
+        let index = self.questions.iter().position(|own| *own == question)?;
+        request.chunks.own.get(index).copied().flatten()
+    }
+
+    /// The question to a request's tokens behind a condition, where it asks one.
+    fn question(&self, condition: &Condition) -> Option<OwnQuestion> {
+        match condition {
+            Condition::Latency { metric, own, .. } => match slo_series(*metric) {
+                SloSeries::Request(_) => None,
+                SloSeries::Token(metric) => Some(OwnQuestion::Tokens {
+                    metric,
+                    statistic: (*own)?,
+                }),
+            },
+            Condition::Fluidity { deadlines, .. } => Some(OwnQuestion::OnTime(FluidityQuestion {
+                deadlines: deadlines.or(self.deadlines)?,
+                origin: self.headline,
+            })),
+        }
+    }
+}
+
+/// The limit for one request, milliseconds.
+fn allowed_ms(most: Allowance, request: &RequestFacts) -> f64 {
+    let base = most.base.ns() as f64 / 1e6;
+    match most.per_input_token.ns() {
+        0 => base,
+        each => base + each as f64 / 1e6 * input_tokens(request),
+    }
+}
+
+/// Tokens of the prompt: the server's count where it gives one, else those asked for.
+pub fn input_tokens(request: &RequestFacts) -> f64 {
+    let tokens = request.prompt_tokens;
+    f64::from(tokens.unwrap_or(request.requested_prompt_tokens))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::attained;
+    use super::Objectives;
     use crate::fixture::{Run, facts, ms};
-    use crate::origin::Origin;
     use crate::population::Population;
     use infermeter_core::record::Reason;
 
@@ -93,13 +176,13 @@ mod tests {
         run.stream(400, ms(20), ms(10), 1);
         run.not_sent(500);
         let mut log = run.build();
-        let slos: Vec<_> = slos
-            .iter()
-            .map(|s| s.parse().expect("an objective"))
-            .collect();
-        log.manifest.plan.slo.clone_from(&slos);
+        let objectives = slos.iter().map(|s| s.parse().expect("an objective"));
+        log.manifest.plan.slo = objectives.collect();
         let run = facts(&log);
-        let found = attained(&Population::of(&run), &slos, Origin::Intended, |_| true);
+        let objectives = Objectives::of(&log.manifest);
+        let population = Population::of(&run);
+        let judged = population.judged();
+        let found: Vec<bool> = judged.map(|r| objectives.are_met(r, |_| true)).collect();
         assert_eq!(found, expect, "{slos:?}");
     }
 
@@ -114,6 +197,33 @@ mod tests {
         check(
             &["ttft.p99<50ms", "tpot.p50<15ms"],
             &[true, false, false, false, true],
+        );
+        check(
+            &["attainment(ttft<50ms, tpot<15ms)>=99%"],
+            &[true, false, false, false, true],
+        );
+        check(&["itl.max<50ms"], &[true, true, false, false, true]);
+        // (8 x 10 + 100) / 9 = 20 ms.
+        check(&["itl.mean<19ms"], &[true, true, false, false, true]);
+        // What says nothing of a single request leaves the failures.
+        check(&["error_rate<1%"], &[true, true, false, true, true]);
+        check(
+            &["ttft.p99{class=none}<1ms"],
+            &[true, true, false, true, true],
+        );
+        // Prompts of 100 tokens.
+        check(
+            &["ttft.p99<10ms+0.1ms/input_token"],
+            &[true, false, false, true, true],
+        );
+        // The token behind the pause is 65 ms late: tokens 5 to 9 of 10 are.
+        check(
+            &["fluidity(45ms/15ms).p99>=60%"],
+            &[true, true, false, false, true],
+        );
+        check(
+            &["fluidity(45ms/15ms).p99>=50%"],
+            &[true, true, false, true, true],
         );
     }
 }

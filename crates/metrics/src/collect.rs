@@ -4,7 +4,7 @@
 //! size does not depend on the run. Invariant: parts of a run that are merged in order give what
 //! the whole gives.
 
-use crate::attainment::token_objectives;
+use crate::attainment::Objectives;
 use crate::facts::{ChunkQuestions, RequestFacts};
 use crate::fluidity::FluidityQuestion;
 use crate::outcomes::Reasons;
@@ -71,7 +71,7 @@ pub fn questions(manifest: &RunManifest) -> ChunkQuestions {
     ChunkQuestions {
         fluidity: FluidityQuestion::of(plan, manifest.load_model),
         itl_limit_ns: itl_limit_ns(plan),
-        objectives: token_objectives(&plan.slo),
+        objectives: Objectives::of(manifest).into_questions(),
     }
 }
 

@@ -4,12 +4,13 @@
 //! Does not decide which requests count. Invariant: a fact that the record lacks is absent here.
 
 use crate::fluidity::{Fluidity, FluidityQuestion};
+use crate::own_question::OwnQuestion;
 use crate::releases::Releases;
 use crate::stalls::RequestStalls;
-use crate::token_series::{TokenMetric, own_percentile};
 use infermeter_core::clock::Offset;
 use infermeter_core::finish::FinishReason;
 use infermeter_core::oddity::Oddities;
+use infermeter_core::origin::Origin;
 use infermeter_core::record::{
     Chunk, ChunkKind, Outcome, Reason, RequestRecord, StampSource, TokenSource,
 };
@@ -127,9 +128,9 @@ pub struct ChunkFacts {
     /// Deadlines met and missed; absent where no deadlines are asked, or some chunk's tokens are
     /// unknown.
     pub fluidity: Option<Fluidity>,
-    /// For each token-level objective of the plan, the percentile of this request's own values,
-    /// milliseconds; absent where it has none.
-    pub own_percentiles: Box<[Option<f64>]>,
+    /// For each question that the plan's objectives ask of a request's tokens, the answer; absent where it
+    /// has none.
+    pub own: Box<[Option<f64>]>,
 }
 
 /// What is looked for in the chunks beside what is always noted.
@@ -137,8 +138,8 @@ pub struct ChunkFacts {
 pub struct ChunkQuestions {
     /// The greatest ITL limit among the objectives, nanoseconds.
     pub itl_limit_ns: Option<i64>,
-    /// Token-level objectives: metric and percentile, in the plan's order.
-    pub objectives: Vec<(TokenMetric, f64)>,
+    /// What the objectives ask of a request's tokens.
+    pub objectives: Vec<OwnQuestion>,
     /// When tokens are due.
     pub fluidity: Option<FluidityQuestion>,
 }
@@ -192,6 +193,14 @@ impl RequestFacts {
         counted.or(self.estimated_output_tokens.map(u64::from))
     }
 
+    /// An origin of its latencies; absent where it was never sent.
+    pub(crate) fn instant(&self, origin: Origin) -> Option<Offset> {
+        match origin {
+            Origin::Intended => Some(self.intended),
+            Origin::Send => self.send_start,
+        }
+    }
+
     /// Instant of the last token: the last chunk, or the end of an answer without chunks. An empty
     /// answer has no token.
     pub(crate) fn last_token(&self) -> Option<Offset> {
@@ -221,9 +230,7 @@ impl ChunkFacts {
             releases: Releases::of(chunks),
             stalls: RequestStalls::of(chunks, questions.itl_limit_ns),
             fluidity: questions.fluidity.and_then(|q| Fluidity::of(record, &q)),
-            own_percentiles: objectives
-                .map(|(metric, percentile)| own_percentile(record, *metric, *percentile))
-                .collect(),
+            own: objectives.map(|question| question.answer(record)).collect(),
             ..Self::default()
         };
         let mut before = None;

@@ -23,7 +23,7 @@ impl FluidityQuestion {
     /// That of a plan; `None` where it gives no deadlines.
     pub fn of(plan: &Plan, load_model: LoadModel) -> Option<Self> {
         Some(Self {
-            deadlines: Deadlines::of_plan(plan)?,
+            deadlines: plan.deadlines()?,
             origin: Origin::headline(load_model),
         })
     }

@@ -19,6 +19,7 @@ pub mod in_flight;
 pub mod offered;
 pub mod origin;
 pub mod outcomes;
+pub mod own_question;
 pub mod population;
 pub mod positions;
 pub mod readings;

@@ -1,43 +1,5 @@
-//! The two origins of a latency.
+//! The origins of a latency, under the name that the metrics know them by.
+//!
+//! Invariant: they are those of the vocabulary.
 
-use crate::facts::RequestFacts;
-use infermeter_core::clock::Offset;
-use infermeter_core::run::LoadModel;
-use serde::{Deserialize, Serialize};
-
-/// What a latency is counted from. Two origins never mix in one series.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Origin {
-    /// The intended send time: what a user feels, immune to coordinated omission.
-    Intended,
-    /// `send_start`: connect and TLS are inside, the client's own lag is not.
-    Send,
-}
-
-impl Origin {
-    /// The origin that heads the summary: intended in an open loop; the send in a closed loop,
-    /// where `intended` is recorded, not scheduled (measurement.md, instants).
-    pub fn headline(load_model: LoadModel) -> Self {
-        match load_model {
-            LoadModel::OpenLoop => Self::Intended,
-            LoadModel::ClosedLoop => Self::Send,
-        }
-    }
-
-    /// The name used in files and tables.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Intended => "intended",
-            Self::Send => "send",
-        }
-    }
-
-    /// This origin of one request; absent where it was never sent.
-    pub fn of(self, record: &RequestFacts) -> Option<Offset> {
-        match self {
-            Self::Intended => Some(record.intended),
-            Self::Send => record.send_start,
-        }
-    }
-}
+pub use infermeter_core::origin::Origin;

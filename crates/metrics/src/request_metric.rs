@@ -74,7 +74,7 @@ pub(crate) fn to_ms(ns: i64) -> f64 {
 }
 
 fn latency(record: &RequestFacts, origin: Origin, at: Offset) -> Option<f64> {
-    Some(to_ms(at.since(origin.of(record)?)))
+    Some(to_ms(at.since(record.instant(origin)?)))
 }
 
 /// (last - first) / `tokens`; absent with fewer than two chunks or no token to divide by.

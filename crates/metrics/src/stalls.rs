@@ -78,8 +78,8 @@ impl RequestStalls {
 
 /// The greatest ITL limit among the plan's objectives, nanoseconds.
 pub(crate) fn itl_limit_ns(plan: &Plan) -> Option<i64> {
-    let itl = plan.slo.iter().filter(|s| s.metric == SloMetric::Itl);
-    itl.map(|s| s.limit.ns()).max()
+    let limits = plan.slo.iter().flat_map(|s| s.limits_of(SloMetric::Itl));
+    limits.map(|limit| limit.ns()).max()
 }
 
 /// Counts the stalls of a population.

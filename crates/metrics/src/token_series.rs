@@ -11,6 +11,8 @@ use crate::window::is_interrupted;
 use infermeter_core::record::{Outcome, RequestRecord, StampSource};
 use infermeter_core::request::ClassIndex;
 use infermeter_core::schedule::Phase;
+use infermeter_core::slo::Statistic;
+use infermeter_stats::Quantile;
 
 /// A metric with one value per token, chunk or read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -254,13 +256,12 @@ fn for_each_lag(record: &RequestRecord, mut each: impl FnMut(TokenValue)) {
     }
 }
 
-/// The order statistic x_(ceil(n p)) of one request's values, milliseconds.
-pub(crate) fn own_percentile(
+/// A statistic of one request's values, milliseconds; a percentile is the order statistic x_(ceil(n p)).
+pub(crate) fn own_statistic(
     record: &RequestRecord,
     metric: TokenMetric,
-    percentile: f64,
+    statistic: Statistic,
 ) -> Option<f64> {
-    let q = infermeter_stats::Quantile::new(percentile / 100.0).ok()?;
     let mut values = Vec::new();
     for_each_value(record, metric, |v| {
         values.extend(std::iter::repeat_n(v.value, v.count as usize));
@@ -268,7 +269,12 @@ pub(crate) fn own_percentile(
     if values.is_empty() {
         return None;
     }
-    let rank = q.rank(values.len());
+    let n = values.len();
+    let rank = match statistic {
+        Statistic::Mean => return Some(values.iter().sum::<f64>() / n as f64),
+        Statistic::Max => n,
+        Statistic::Percentile(percent) => Quantile::new(percent / 100.0).ok()?.rank(n),
+    };
     Some(*values.select_nth_unstable_by(rank - 1, f64::total_cmp).1)
 }
 

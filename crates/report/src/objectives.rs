@@ -1,8 +1,8 @@
 //! Objectives with tick, cross or question mark, and goodput.
 
 use crate::document::{Entries, Mark, Section};
-use crate::number::{JOIN, TimeUnit, interval, rate, share, short_count, spaced};
-use infermeter_analysis::{Cell, SloLine, SloStatus, Summary};
+use crate::number::{JOIN, TimeUnit, interval, rate, share, short_count, significant, spaced};
+use infermeter_analysis::{Cell, SloDoubt, SloFigure, SloLine, SloStatus, Summary};
 
 /// One line per objective; none without objectives.
 pub(crate) fn section(summary: &Summary) -> Section {
@@ -13,7 +13,7 @@ pub(crate) fn section(summary: &Summary) -> Section {
     }
     section.push(lines);
     let mut goodput = Entries::default();
-    if summary.slo.iter().any(|line| line.cell.is_none()) {
+    if summary.slo.iter().any(SloLine::lacks_sample) {
         goodput.add("Goodput", "unknown: an objective has no sample");
     }
     if let Some(found) = &summary.goodput {
@@ -55,19 +55,92 @@ fn mark(status: SloStatus) -> Mark {
 }
 
 fn measured(line: &SloLine) -> String {
-    let Some(cell) = &line.cell else {
-        return "no sample of this metric".to_owned();
+    match (&line.cell, line.limit_ms) {
+        (Some(cell), Some(_)) => percentile(line, cell),
+        _ => figure(line),
+    }
+}
+
+/// Anything but a percentile of a latency.
+fn figure(line: &SloLine) -> String {
+    let found = &line.measured;
+    let name = line
+        .percentile
+        .map_or_else(String::new, |p| format!("{p} "));
+    let doubt = match found.doubt {
+        Some(SloDoubt::NoSample) => return "no sample of this metric".to_owned(),
+        Some(SloDoubt::UnknownClass) => return "no class of this name in this run".to_owned(),
+        Some(SloDoubt::NoDeadlines) => return "no deadlines: fluidity(500ms/50ms)".to_owned(),
+        Some(SloDoubt::NothingToMeet) => {
+            return "no other objective says what a good request is".to_owned();
+        }
+        Some(SloDoubt::TooFew { needed }) => {
+            let (needed, have) = (short_count(needed), short_count(found.n));
+            return format!("undecided: needs {needed} observations (have {have})");
+        }
+        Some(SloDoubt::Straddles) => "; undecided: the interval holds the limit",
+        Some(SloDoubt::OnlyAMissIsCertain) => "; undecided: a maximum can only be missed",
+        None if line.straddles => "; interval straddles the limit",
+        None => "",
     };
+    let value = match found.value {
+        Some(value) => name + &in_unit(value, found, &line.metric),
+        None => "lies among the failures".to_owned(),
+    };
+    value + &within(line) + doubt
+}
+
+/// What the requests one by one say; nothing where that is the figure itself.
+fn within(line: &SloLine) -> String {
+    let Some(attainment) = line.attainment.filter(|_| line.metric != "attainment") else {
+        return String::new();
+    };
+    let within = crate::number::percent(attainment.value);
+    let lowest = match line.measured.doubt {
+        Some(SloDoubt::OnlyAMissIsCertain) => attainment.low,
+        _ => None,
+    };
+    let lowest = lowest.map(|low| format!(", of all at least {}", crate::number::percent(low)));
+    format!(
+        "; {within} of the requests within{}",
+        lowest.unwrap_or_default()
+    )
+}
+
+/// A figure with its interval.
+fn in_unit(value: f64, found: &SloFigure, metric: &str) -> String {
+    let with = |write: &dyn Fn(f64) -> String, unit: &str| {
+        let range = interval(found.low.map(write), found.high.map(write));
+        format!("{} {range}{unit}", write(value))
+    };
+    match found.unit.as_ref() {
+        "ms" => {
+            let unit = TimeUnit::fitting(value.abs());
+            with(&|ms| unit.write(ms), &format!("{JOIN}{}", unit.symbol()))
+        }
+        "1/s" => {
+            let unit = match metric {
+                "output_throughput" => "tokens/s",
+                _ => "requests/s",
+            };
+            with(&significant, &format!("{JOIN}{unit}"))
+        }
+        _ => with(&crate::number::percent, ""),
+    }
+}
+
+/// A percentile of a latency.
+fn percentile(line: &SloLine, cell: &Cell) -> String {
     let undecided = line.status == SloStatus::Undecided;
+    let name = line.percentile.map_or_else(String::new, |p| p.to_string());
     let mut text = match cell.needed.filter(|_| undecided) {
         Some(needed) => format!(
-            "undecided: {} needs {} observations (have {}), {} holds the limit",
-            line.percentile,
+            "undecided: {name} needs {} observations (have {}), {} holds the limit",
             short_count(needed),
             short_count(cell.n),
             range(cell)
         ),
-        None => format!("{} {}", line.percentile, with_interval(line, cell)),
+        None => format!("{name} {}", with_interval(line, cell)),
     };
     if let Some(attainment) = &line.attainment {
         let met = crate::number::percent(attainment.value);

@@ -136,7 +136,7 @@ pub(super) const SLO_WITHOUT_DATA: Check = Check {
 };
 
 fn slo_without_data(_: &Run, summary: &Summary) -> Option<Finding> {
-    let lines = summary.slo.iter().filter(|l| l.cell.is_none());
+    let lines = summary.slo.iter().filter(|l| l.lacks_sample());
     let names: Vec<&str> = lines.map(|l| l.objective.as_str()).collect();
     if names.is_empty() {
         return None;
