@@ -4,6 +4,8 @@
 
 pub mod audit;
 pub mod calibrate;
+pub mod capacity;
+mod capacity;
 pub mod cli;
 pub mod commands;
 pub mod dry_run;

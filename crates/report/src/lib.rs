@@ -7,6 +7,7 @@
 //! [`inert`]: infermeter_core::text::inert
 
 mod audit;
+mod capacity;
 mod certificate;
 mod chart;
 mod client;
@@ -28,6 +29,7 @@ mod terminal;
 mod throughput;
 
 pub use audit::of_audit;
+pub use capacity::of_capacity;
 pub use certificate::of_certificate;
 pub use document::{
     Align, Block, Cell, Column, Document, Entries, Entry, Found, Grade, Item, Judgement, Mark, Row,

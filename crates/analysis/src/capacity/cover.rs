@@ -40,12 +40,13 @@ fn only_one(levels: &[Level]) -> Option<String> {
 fn none_met(levels: &[Level]) -> Option<String> {
     let lowest = levels.first()?;
     let worst = lowest.objectives.iter().max_by_key(|o| o.status)?;
-    let how = match (worst.status, worst.judged_ms) {
+    let how = match (worst.status, worst.measured) {
         (SloStatus::Undecided, _) => "is undecided: the run has too few requests".to_owned(),
-        (_, Some(ms)) => format!(
-            "is missed by {:.0} % ({ms:.1} ms against {} ms)",
-            (ms / worst.limit_ms - 1.0) * 100.0,
-            worst.limit_ms
+        (_, Some(value)) => format!(
+            "is missed by {:.0} % ({} against {})",
+            (value / worst.limit - 1.0).abs() * 100.0,
+            written(value, &worst.unit),
+            written(worst.limit, &worst.unit)
         ),
         (_, None) => "is missed among failed requests".to_owned(),
     };
@@ -53,6 +54,14 @@ fn none_met(levels: &[Level]) -> Option<String> {
         "no level meets the objectives: at the lowest, {} requests/s, {} {how}; measure lower rates",
         lowest.rate, worst.objective
     ))
+}
+
+/// `750.0 ms`, `98.2 %`.
+fn written(value: f64, unit: &str) -> String {
+    match unit {
+        "" => format!("{:.1} %", value * 100.0),
+        unit => format!("{value:.1} {unit}"),
+    }
 }
 
 fn open_above(levels: &[Level], instance: &InstanceRate) -> Option<String> {

@@ -5,6 +5,7 @@
 
 use crate::objective::SloStatus;
 use crate::summary::Summary;
+use infermeter_core::text::Word;
 use serde::Serialize;
 
 /// What was measured at one rate.
@@ -39,10 +40,12 @@ pub struct ObjectiveAt {
     pub objective: String,
     /// Met, missed or undecided.
     pub status: SloStatus,
-    /// What it was judged by, milliseconds; absent among the failures and where nothing was decided.
-    pub judged_ms: Option<f64>,
-    /// Its limit, milliseconds.
-    pub limit_ms: f64,
+    /// What was measured; absent where the sample does not carry it, and among the failures.
+    pub measured: Option<f64>,
+    /// Its limit.
+    pub limit: f64,
+    /// Unit of both: `ms`, `1/s`, or empty for a share.
+    pub unit: Word,
 }
 
 impl Level {
@@ -82,8 +85,9 @@ impl Level {
                 .map(|line| ObjectiveAt {
                     objective: line.objective.clone(),
                     status: line.status,
-                    judged_ms: line.judged_ms,
-                    limit_ms: line.limit_ms,
+                    measured: line.measured.value.or(line.judged_ms),
+                    limit: line.measured.limit,
+                    unit: line.measured.unit.clone(),
                 })
                 .collect(),
         }

@@ -18,8 +18,9 @@ fn level(rate: f64, status: SloStatus, sure: bool) -> Level {
         objectives: vec![ObjectiveAt {
             objective: "ttft.p99<500ms".to_owned(),
             status,
-            judged_ms: (status != Undecided).then_some(if status == Met { 400.0 } else { 750.0 }),
-            limit_ms: 500.0,
+            measured: (status != Undecided).then_some(if status == Met { 400.0 } else { 750.0 }),
+            limit: 500.0,
+            unit: "ms".into(),
         }],
     }
 }
@@ -161,7 +162,7 @@ fn what_the_levels_do_not_cover_is_said() {
     check(
         &none,
         None,
-        "at the lowest, 2 requests/s, ttft.p99<500ms is missed by 50 % (750.0 ms against 500 ms)",
+        "at the lowest, 2 requests/s, ttft.p99<500ms is missed by 50 % (750.0 ms against 500.0 ms)",
     );
     check(
         &[level(2.0, Undecided, false)],

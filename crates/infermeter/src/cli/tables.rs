@@ -6,6 +6,7 @@
 
 mod audit;
 mod calibrate;
+mod capacity;
 mod mock;
 mod report;
 mod run;
@@ -15,6 +16,7 @@ mod workload;
 
 pub use audit::AuditArgs;
 pub use calibrate::CalibrateArgs;
+pub use capacity::CapacityArgs;
 pub use mock::MockArgs;
 pub use report::ReportArgs;
 pub use run::RunArgs;
