@@ -30,7 +30,10 @@ const BEYOND: f64 = 1.1;
 /// Fills in what simulated fleets say: an engine model, how it did in the backtest, and the instances that each
 /// target rate needs.
 pub fn simulate(runs: &[SeenRun], capacity: &mut Capacity) {
-    let fitted = usable(runs, capacity);
+    let too_long: Vec<String> = runs.iter().filter_map(SeenRun::too_long).collect();
+    let runs: Vec<&SeenRun> = runs.iter().filter(|run| run.too_long().is_none()).collect();
+    capacity.not_covered.extend(too_long);
+    let fitted = usable(&runs, capacity);
     let model = match fitted {
         Ok((model, used)) => {
             capacity.engine = Some(used);
@@ -41,7 +44,7 @@ pub fn simulate(runs: &[SeenRun], capacity: &mut Capacity) {
             return;
         }
     };
-    let load = FleetLoad::of(runs);
+    let load = FleetLoad::of(&runs);
     for sizing in &mut capacity.sizings {
         match pooled::too_large(sizing, &load) {
             Some(why) => capacity.not_covered.push(why),
@@ -61,20 +64,19 @@ pub fn simulate(runs: &[SeenRun], capacity: &mut Capacity) {
 }
 
 /// A model that predicts what it has not seen, or why there is none.
-fn usable(runs: &[SeenRun], capacity: &Capacity) -> Result<(EngineModel, FitUse), FitUse> {
+fn usable(runs: &[&SeenRun], capacity: &Capacity) -> Result<(EngineModel, FitUse), FitUse> {
     let without = |why: String| FitUse::No {
         why,
         fit: None,
         backtest: None,
     };
-    if let Some(why) = runs.iter().find_map(SeenRun::unfit) {
+    if let Some(why) = runs.iter().find_map(|run| run.unfit()) {
         return Err(without(why));
     }
     let Some(rate) = capacity.instance.as_ref().map(|instance| instance.rate) else {
         return Err(without("no level meets the objectives".to_owned()));
     };
-    let all: Vec<&SeenRun> = runs.iter().collect();
-    let rates = seen::rates(&all);
+    let rates = seen::rates(runs);
     if rates.len() < LEAST_RATES {
         return Err(without(format!(
             "it needs {LEAST_RATES} rates, two to fit to and one to be tried on; there are {}",
@@ -93,7 +95,7 @@ fn usable(runs: &[SeenRun], capacity: &Capacity) -> Result<(EngineModel, FitUse)
             backtest: Some(backtest),
         });
     }
-    let model = EngineModel::of(&all).ok_or_else(no_law)?;
+    let model = EngineModel::of(runs).ok_or_else(no_law)?;
     let fit = model.fit.clone();
     Ok((model, FitUse::Yes { fit, backtest }))
 }

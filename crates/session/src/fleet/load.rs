@@ -10,11 +10,11 @@ use infermeter_core::schedule::Phase;
 use infermeter_core::seed::splitmix64;
 
 /// Tokens of the measured requests of a fleet, about.
-const TOKENS: f64 = 1_500_000.0;
+const TOKENS: f64 = 500_000.0;
 
 /// Requests that are measured: enough for a p99, and no more than it needs.
 const LEAST: f64 = 2_000.0;
-const MOST: f64 = 10_000.0;
+const MOST: f64 = 5_000.0;
 
 /// Times that a request stays before a fleet that began empty is measured.
 const WARM: f64 = 3.0;
@@ -44,7 +44,7 @@ pub(super) struct FleetRequests {
 }
 
 impl FleetLoad {
-    pub fn of(runs: &[SeenRun]) -> Self {
+    pub fn of(runs: &[&SeenRun]) -> Self {
         let all = || runs.iter().flat_map(|run| &run.requests);
         let lengths = all()
             .filter(|request| request.completed)
@@ -67,7 +67,7 @@ impl FleetLoad {
         Self {
             lengths: lengths.collect(),
             gaps,
-            residence_s: runs.iter().map(SeenRun::residence_s).fold(0.0, f64::max),
+            residence_s: runs.iter().map(|run| run.residence_s()).fold(0.0, f64::max),
             manifest: runs.first().map(|run| run.manifest.clone()),
         }
     }

@@ -126,7 +126,7 @@ mod tests {
         check(5, 6, (Some(6), 2));
         check(5, 4, (Some(4), 4));
         check(1, 1, (Some(1), 1));
-        check(40, 36, (Some(36), 5));
+        check(40, 36, (Some(36), 6));
         check(3, 1, (Some(1), 3));
         check(1, 5_000, (None, 10));
     }

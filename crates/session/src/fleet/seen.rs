@@ -115,6 +115,16 @@ impl SeenRun {
         &self.summary
     }
 
+    /// What is said where its tokens are too many to be held.
+    pub(super) fn too_long(&self) -> Option<String> {
+        (!self.whole).then(|| {
+            format!(
+                "a run at {} requests/s has more than {MAX_CHUNKS} tokens: the engine model is fitted without it",
+                self.rate
+            )
+        })
+    }
+
     /// Why no engine model can be fitted to it.
     pub(super) fn unfit(&self) -> Option<String> {
         let at = format!("at {} requests/s", self.rate);
@@ -123,9 +133,7 @@ impl SeenRun {
         let tokens = &self.summary.tokens;
         let cached =
             tokens.cached_tokens.unwrap_or(0) as f64 / (tokens.prompt_tokens as f64).max(1.0);
-        if !self.whole {
-            Some(format!("{at} the record has more than {MAX_CHUNKS} tokens"))
-        } else if !self.summary.streaming {
+        if !self.summary.streaming {
             Some("answers that come whole do not show the engine's steps".to_owned())
         } else if self.sessions {
             Some("turns of sessions wait for each other, which no fleet here does".to_owned())
