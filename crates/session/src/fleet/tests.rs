@@ -19,11 +19,11 @@ fn level(target: &str, rate: f64) -> SeenRun {
     let plan = Plan {
         target: target.to_owned(),
         rate: Some(rate),
-        duration: "15s".parse().ok(),
+        duration: "40s".parse().ok(),
         warmup: "1s".parse().ok(),
         workload: "fixed:256,24".parse().expect("a workload"),
         seed: rate as u64,
-        slo: vec!["ttft.p90<75ms".parse().expect("an objective")],
+        slo: vec!["ttft.p90<95ms".parse().expect("an objective")],
         ..Plan::defaults()
     };
     let into = Into::Alone(Some(path.clone()));
