@@ -60,7 +60,7 @@ impl Capacity {
         let traffic = Traffic::of(&levels);
         let found = instance.as_ref();
         let sizings: Vec<Sizing> = found.map_or_else(Vec::new, |instance| {
-            let size = |rate: &f64| Sizing::of(*rate, &asked, instance, (&levels, &traffic));
+            let size = |rate: &f64| Sizing::of(*rate, &asked, instance, &levels, &traffic);
             asked.target_rates.iter().map(size).collect()
         });
         Self {

@@ -7,6 +7,7 @@
 //! is simulated, and the answer says why.
 
 mod backtest;
+mod explain;
 mod fit;
 mod load;
 mod model;
@@ -86,7 +87,7 @@ fn usable(runs: &[&SeenRun], capacity: &Capacity) -> Result<(EngineModel, FitUse
     let (others, held): (Vec<&SeenRun>, Vec<&SeenRun>) =
         runs.iter().partition(|run| run.rate != rate);
     let no_law = || without("the gaps between tokens follow no law of steps".to_owned());
-    let tried = EngineModel::of(&others).ok_or_else(no_law)?;
+    let tried = explain::model(&others).ok_or_else(no_law)?;
     let backtest = backtest::of(&tried, &held);
     if !backtest.holds() {
         return Err(FitUse::No {
@@ -95,7 +96,7 @@ fn usable(runs: &[&SeenRun], capacity: &Capacity) -> Result<(EngineModel, FitUse
             backtest: Some(backtest),
         });
     }
-    let model = EngineModel::of(runs).ok_or_else(no_law)?;
+    let model = explain::model(runs).ok_or_else(no_law)?;
     let fit = model.fit.clone();
     Ok((model, FitUse::Yes { fit, backtest }))
 }

@@ -35,16 +35,16 @@ impl Need {
     pub fn of(load: f64, instance: &InstanceRate, gpus_per_instance: Option<u32>) -> Self {
         let low = instance.low.filter(|low| *low > 0.0);
         let at_low = low.map(|low| instances(load, low));
-        Self::counted((instances(load, instance.rate), at_low), gpus_per_instance)
+        Self::counted(instances(load, instance.rate), at_low, gpus_per_instance)
     }
 
     /// The same with one instance more, so that one may fail.
     fn and_one(self, gpus_per_instance: Option<u32>) -> Self {
-        let more = (self.instances + 1, self.instances_at_low.map(|n| n + 1));
-        Self::counted(more, gpus_per_instance)
+        let at_low = self.instances_at_low.map(|n| n + 1);
+        Self::counted(self.instances + 1, at_low, gpus_per_instance)
     }
 
-    fn counted((instances, instances_at_low): (u64, Option<u64>), gpus: Option<u32>) -> Self {
+    fn counted(instances: u64, instances_at_low: Option<u64>, gpus: Option<u32>) -> Self {
         let gpus = |n: u64| gpus.map(|gpus| n * u64::from(gpus));
         Self {
             instances,
@@ -104,7 +104,8 @@ impl Sizing {
         target_rate: f64,
         asked: &Asked,
         instance: &InstanceRate,
-        (levels, traffic): (&[Level], &Traffic),
+        levels: &[Level],
+        traffic: &Traffic,
     ) -> Self {
         let load = target_rate * asked.growth;
         let planned = load * (1.0 + asked.headroom);

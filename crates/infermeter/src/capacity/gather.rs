@@ -144,9 +144,8 @@ impl Gathered {
             Some(first) => belongs(first, plan).with_context(named)?,
         }
         let records = ParquetRecords::open(directory).with_context(named)?;
-        let told = (judged.manifest, judged.summary);
         self.runs
-            .push(SeenRun::read(rate, told, &records).with_context(named)?);
+            .push(SeenRun::read(rate, judged, &records).with_context(named)?);
         Ok(())
     }
 

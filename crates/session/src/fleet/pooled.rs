@@ -32,7 +32,7 @@ pub(super) fn size(
     load: &FleetLoad,
     balancing: Balancing,
 ) -> FleetSize {
-    let try_with = |instances: u64| trial(model, sizing.planned, load, (instances, balancing));
+    let try_with = |instances: u64| trial(model, sizing.planned, load, instances, balancing);
     let (instances, trials) = fewest(sizing.need.instances, &try_with);
     FleetSize {
         balancing,
@@ -73,7 +73,8 @@ fn trial(
     model: &EngineModel,
     rate: f64,
     load: &FleetLoad,
-    (instances, balancing): (u64, Balancing),
+    instances: u64,
+    balancing: Balancing,
 ) -> Option<FleetTrial> {
     let load = load.at(rate)?;
     let balance = match balancing {

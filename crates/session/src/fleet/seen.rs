@@ -2,6 +2,7 @@
 //!
 //! Invariant: only what was measured is kept; what keeps a model from being fitted is named, not worked around.
 
+use crate::judged::Judged;
 use infermeter_analysis::Summary;
 use infermeter_core::record::{Outcome, RequestRecord};
 use infermeter_core::request::ClassIndex;
@@ -82,15 +83,11 @@ impl SeenRun {
     ///
     /// # Errors
     /// When its records cannot be read.
-    pub fn read<S: RecordSource>(
-        rate: f64,
-        (manifest, summary): (RunManifest, Summary),
-        records: &S,
-    ) -> Result<Self, S::Error> {
+    pub fn read<S: RecordSource>(rate: f64, judged: Judged, records: &S) -> Result<Self, S::Error> {
         let mut run = Self {
             rate,
-            manifest,
-            summary,
+            manifest: judged.manifest,
+            summary: judged.summary,
             requests: Vec::new(),
             whole: true,
             sessions: false,

@@ -32,7 +32,7 @@ fn level(target: &str, rate: f64) -> SeenRun {
     let kept = KeptRun::open(&path).expect("a run");
     let judged = kept.judge(None).expect("judged");
     let records = ParquetRecords::open(&path).expect("records");
-    SeenRun::read(rate, (judged.manifest, judged.summary), &records).expect("read")
+    SeenRun::read(rate, judged, &records).expect("read")
 }
 
 /// What `target_rate` needs of engines that were seen in these runs.
@@ -71,7 +71,6 @@ fn the_simulators_own_law_is_found_and_a_fleet_of_it_is_simulated() {
     let simulated = &found.sizings[0].simulated;
     let sizes: Vec<Option<u64>> = simulated.iter().map(|size| size.instances).collect();
     let linear = found.sizings[0].need.instances;
-    eprintln!("{linear} {simulated:?} {backtest:?} {fit:?}");
     assert!(
         sizes
             .iter()
