@@ -5,7 +5,6 @@
 pub mod audit;
 pub mod calibrate;
 pub mod capacity;
-mod capacity;
 pub mod cli;
 pub mod commands;
 pub mod dry_run;

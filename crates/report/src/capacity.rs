@@ -264,26 +264,36 @@ fn day(day: &Day) -> Section {
 }
 
 fn levels(levels: &[Level]) -> Section {
-    let columns = vec![
+    let mut columns = vec![
         Column::right("runs"),
         Column::right("requests"),
         Column::left("objectives"),
         Column::right("meet all"),
-        Column::left("judged by"),
     ];
+    let first = levels
+        .first()
+        .map_or(&[][..], |level| &level.objectives[..]);
+    let each = first.len() / levels.first().map_or(1, |level| level.runs.max(1));
+    columns.extend(first[..each].iter().map(|at| Column::right(measure(at))));
     let mut table = Table::new("requests/s", columns);
     for level in levels {
-        let judged: Vec<String> = level.objectives.iter().map(judged).collect();
-        let cells = vec![
+        let mut cells = vec![
             Cell::of(level.runs.to_string()),
             Cell::of(count(level.requests)),
             Cell::of(said(level)),
             Cell::or_dash(level.attainment.map(percent)),
-            Cell::of(judged.join("; ")),
         ];
+        // The objectives of the first run: those of the others are in the JSON.
+        cells.extend(level.objectives.iter().take(each).map(judged));
         table.row(figure(level.rate), cells);
     }
     Section::new("What was measured").with(table)
+}
+
+/// An objective without its limit.
+fn measure(at: &ObjectiveAt) -> String {
+    let end = at.objective.rfind(['<', '>']).unwrap_or(at.objective.len());
+    at.objective[..end].to_owned()
 }
 
 fn said(level: &Level) -> &'static str {
@@ -296,16 +306,11 @@ fn said(level: &Level) -> &'static str {
     }
 }
 
-fn judged(at: &ObjectiveAt) -> String {
-    let name = at.objective.split(['<', '>']).next().unwrap_or_default();
-    let value = at.measured.map_or_else(
-        || "-".to_owned(),
-        |value| match at.unit.as_ref() {
-            "" => percent(value),
-            unit => format!("{}{JOIN}{unit}", significant(value)),
-        },
-    );
-    format!("{name}{JOIN}{value}")
+fn judged(at: &ObjectiveAt) -> Cell {
+    Cell::or_dash(at.measured.map(|value| match at.unit.as_ref() {
+        "" => percent(value),
+        unit => format!("{}{JOIN}{unit}", significant(value)),
+    }))
 }
 
 fn fleet(engine: &FitUse) -> Section {

@@ -73,7 +73,7 @@ impl<const TERMS: usize> LeastSquares<TERMS> {
     fn solve(&self, choice: u32) -> Option<[f64; TERMS]> {
         let chosen: Vec<usize> = (0..TERMS).filter(|i| choice >> i & 1 == 1).collect();
         let scale = |i: usize| self.xx[i][i].sqrt();
-        if self.n == 0 || chosen.iter().any(|i| !(scale(*i) > 0.0)) {
+        if self.n == 0 || chosen.iter().any(|i| self.xx[*i][*i] <= 0.0) {
             return None;
         }
         let row = |i: &usize| -> Vec<f64> {
