@@ -9,6 +9,7 @@
 
 mod breakdown;
 mod calibration;
+pub mod capacity;
 pub mod checks;
 mod class_summary;
 mod client;

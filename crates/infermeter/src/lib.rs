@@ -4,6 +4,7 @@
 
 mod audit;
 mod calibrate;
+mod capacity;
 pub mod cli;
 pub mod commands;
 mod compare;

@@ -33,7 +33,7 @@ pub use check::ParamsError;
 pub use counters::EngineCounters;
 pub use events::{Emission, EngineState, Finish, SequenceId, StepReport};
 pub(crate) use events::{EngineEvent, QueueFull};
-pub use fleet::Fleet;
+pub use fleet::{Balance, Fleet};
 pub use gauges::{Gauge, Gauges};
 pub use params::{
     EngineParams, EngineRequest, KvParams, LifeCycle, LoraParams, MAX_DRAFT, Penalties,

@@ -7,6 +7,7 @@
 //! [`inert`]: infermeter_core::text::inert
 
 mod audit;
+mod capacity;
 mod certificate;
 mod chart;
 mod client;
@@ -32,6 +33,7 @@ mod terminal;
 mod throughput;
 
 pub use audit::of_audit;
+pub use capacity::of_capacity;
 pub use certificate::{of_certificate, of_rungs};
 pub use compare::{answer_line, of_comparison, pilot_lines};
 pub use document::{

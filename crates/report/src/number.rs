@@ -42,6 +42,19 @@ pub fn figure(x: f64) -> String {
     }
 }
 
+/// An amount of money: two decimals from 1 on, three significant digits below: `12,345.00`, `0.000278`.
+pub(crate) fn money(x: f64) -> String {
+    let decimals = match x.abs() {
+        m if m >= 1.0 || m == 0.0 => 2,
+        m => (2.0 - m.log10().floor()).clamp(2.0, 12.0) as usize,
+    };
+    let text = format!("{x:.decimals$}");
+    match text.split_once('.') {
+        Some((whole, fraction)) => format!("{}.{fraction}", grouped(whole)),
+        None => text,
+    }
+}
+
 /// `190 completed, 8 failed`: the first part always, the others where there is any.
 pub(crate) fn parts<const N: usize>(parts: [(u64, &str); N]) -> String {
     let shown = parts
@@ -231,6 +244,19 @@ mod tests {
             (0.0041, "0.004"),
         ] {
             assert_eq!(figure(x), expect);
+        }
+    }
+
+    #[test]
+    fn money_has_cents_or_three_digits() {
+        for (x, expect) in [
+            (0.0, "0.00"),
+            (0.000_277_8, "0.000278"),
+            (0.05, "0.0500"),
+            (1.389, "1.39"),
+            (12_345.0, "12,345.00"),
+        ] {
+            assert_eq!(money(x), expect);
         }
     }
 

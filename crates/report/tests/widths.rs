@@ -1,7 +1,12 @@
 //! Every kind of document at every width: no line is torn, no cell is lost, names may be wide.
 
+use infermeter_analysis::capacity::{
+    Asked, Backtest, Balancing, Capacity, Demand, EngineFit, FitUse, FleetSize, Level, LimitedBy,
+    ObjectiveAt, Predicted,
+};
 use infermeter_analysis::{
-    Claim, CompareSpec, Comparison, LoadRounds, Repeated, SideRun, Turns, judge, summarize_log,
+    Claim, CompareSpec, Comparison, LoadRounds, Repeated, SideRun, SloStatus, Turns, judge,
+    summarize_log,
 };
 use infermeter_core::certificate::{
     Certificate, ClientSettings, Cost, Errors, FORMAT_VERSION, Joined, Limit, LimitEnd, LoadKind,
@@ -14,8 +19,8 @@ use infermeter_core::schedule::Phase;
 use infermeter_metrics::fixture::{Run, ms};
 use infermeter_report::{
     Align, Block, Cell, Column, Document, Entries, Format, Grade, Item, Row, Screen, Section,
-    Spark, Table, Tone, View, answer_line, of_audit, of_certificate, of_comparison, of_repeated,
-    of_run,
+    Spark, Table, Tone, View, answer_line, of_audit, of_capacity, of_certificate, of_comparison,
+    of_repeated, of_run,
 };
 use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr;
@@ -340,6 +345,106 @@ fn a_certificate_fits() {
 }
 
 /// Words, some of them wide, joined or longer than a line.
+/// A level of a simulated Llama 70B, with the TTFT that it had.
+fn level(rate: f64, ttft_ms: f64, attainment: f64) -> Level {
+    let status = match ttft_ms <= 95.0 {
+        true => SloStatus::Met,
+        false => SloStatus::Missed,
+    };
+    Level {
+        rate,
+        runs: 1,
+        status,
+        sure: true,
+        attainment: Some(attainment),
+        completed: (rate * 40.0) as u64,
+        requests: (rate * 40.0) as u64,
+        input_tokens: Some(256.0),
+        output_tokens: Some(24.0),
+        objectives: vec![ObjectiveAt {
+            objective: "ttft.p90<95ms".to_owned(),
+            status,
+            measured: Some(ttft_ms),
+            limit: 95.0,
+            unit: "ms".into(),
+        }],
+    }
+}
+
+fn engine() -> FitUse {
+    let predicted = |name: &str, unit, measured, predicted| Predicted {
+        name: name.to_owned(),
+        unit,
+        measured,
+        low: Some(measured * 0.97),
+        high: None,
+        predicted,
+    };
+    FitUse::Yes {
+        fit: EngineFit {
+            base_ms: 31.0,
+            per_sequence_us: 95.9,
+            per_kv_token_ns: 13.8,
+            per_prompt_token_us: 35.0,
+            jitter: 0.0,
+            delay_ms: 0.0,
+            limit: LimitedBy::Nothing,
+            steps: 51_234,
+            most_sequences: 34,
+            rates: vec![5.0, 10.0, 15.0, 30.0],
+        },
+        backtest: Backtest {
+            rate: 15.0,
+            figures: vec![
+                predicted("ttft.p50", "ms", 65.292_741, 65.478_454),
+                predicted("ttft.p99", "ms", 112.863_222, 112.745_593),
+                predicted("attainment", "", 0.953_3, 0.953_3),
+            ],
+        },
+    }
+}
+
+#[test]
+fn a_capacity_plan_fits() {
+    let asked = Asked {
+        target_rates: vec![40.0, 100.0, 1_000.0],
+        growth: 1.5,
+        headroom: 0.2,
+        gpu_hour: Some(2.5),
+        gpus_per_instance: Some(8),
+    };
+    let levels = vec![
+        level(5.0, 70.1, 0.99),
+        level(15.0, 85.2, 0.953),
+        level(30.0, 101.8, 0.801),
+    ];
+    let demand = Demand::of_profile(&"diurnal:10..100/24h".parse().expect("a profile"), 1);
+    let objectives = vec!["ttft.p90<95ms".to_owned()];
+    let mut capacity = Capacity::of(asked, objectives, levels, Some(&demand));
+    capacity.engine = Some(engine());
+    for sizing in &mut capacity.sizings {
+        let size = |balancing| FleetSize {
+            balancing,
+            instances: Some(4),
+            trials: Vec::new(),
+        };
+        sizing.simulated = [Balancing::RoundRobin, Balancing::LeastLoaded]
+            .map(size)
+            .into();
+    }
+    let document = of_capacity(&capacity);
+    check(&document);
+    let text = render(&document, 120);
+    for words in [
+        "at 95 % confidence",
+        "headroom: 5 instances: 40 GPUs",
+        "held out: 15 requests/s",
+        "Not covered",
+    ] {
+        assert!(text.contains(words), "no `{words}` in\n{text}");
+    }
+}
+
 fn text() -> impl Strategy<Value = String> {
     let word = prop_oneof![
         8 => "[a-z]{1,12}",

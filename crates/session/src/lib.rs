@@ -20,6 +20,7 @@ mod environment;
 pub mod experiment;
 pub mod failure;
 pub mod finish;
+pub mod fleet;
 pub mod found;
 pub mod gate;
 pub mod host;

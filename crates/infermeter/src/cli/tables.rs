@@ -6,6 +6,7 @@
 
 mod audit;
 mod calibrate;
+mod capacity;
 mod compare;
 mod gate;
 mod mock;
@@ -19,6 +20,7 @@ mod workload;
 
 pub use audit::AuditArgs;
 pub use calibrate::CalibrateArgs;
+pub use capacity::CapacityArgs;
 pub use compare::CompareArgs;
 pub use gate::{GateArgs, Inconclusive};
 pub use mock::MockArgs;

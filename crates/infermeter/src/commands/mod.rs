@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod calibrate;
+pub(crate) mod capacity;
 mod compare;
 pub(crate) mod gate;
 pub(crate) mod make;
@@ -21,7 +22,7 @@ use anyhow::Result;
 use infermeter_core::key::Place;
 
 /// Every subcommand.
-pub const COMMANDS: [Subcommand; 11] = [
+pub const COMMANDS: [Subcommand; 12] = [
     Subcommand {
         name: "run",
         about: "Measure a server (or the embedded simulator: mock:PRESET)",
@@ -165,6 +166,22 @@ pub const COMMANDS: [Subcommand; 11] = [
         then: Then::Flags {
             keys: with_show::<tables::CalibrateArgs>,
             run: |given| calibrate::calibrate(&given.read()?, shown(given)?),
+        },
+    },
+    Subcommand {
+        name: "capacity",
+        about: "How many instances and accelerators a load needs, from runs at several rates",
+        notes: "instances = ceil(rate x growth x (1 + headroom) / highest rate of one instance under the \
+                objectives). Beside that, a fleet of the engine that the runs show is simulated behind a \
+                balancer, if its model predicts a level that it has not seen.",
+        examples: &[
+            "infermeter capacity runs/sweep --target-rate 100 --slo 'ttft.p99<500ms' --headroom 20%",
+            "infermeter capacity runs/at-5 runs/at-10 runs/at-20 --target-rate 50,100,200 --gpu-hour 2.50",
+            "infermeter capacity runs/sweep --target-profile diurnal:10..100/24h --gpus-per-instance 8",
+        ],
+        then: Then::Flags {
+            keys: with_show::<tables::CapacityArgs>,
+            run: |given| capacity::capacity(&given.read()?, shown(given)?),
         },
     },
     Subcommand {

@@ -13,6 +13,7 @@ mod bad_records;
 mod bad_targets;
 mod caching;
 mod calibrate;
+mod capacity;
 mod clients;
 mod closed_loop;
 mod combinations;

@@ -1,8 +1,8 @@
 //! Several engines behind one port.
 //!
-//! Requests go round robin, as a plain load balancer sends them: a replica whose queue is full
-//! refuses although another has room. The replicas share nothing but their parameters; each has a
-//! seed of its own. Invariant: a fleet of one is its engine.
+//! Requests go round robin, as a plain load balancer sends them, or to the replica that has the fewest. A
+//! replica whose queue is full refuses although another has room. The replicas share nothing but their
+//! parameters; each has a seed of its own. Invariant: a fleet of one is its engine.
 
 use super::gauges::Load;
 use super::{
@@ -11,10 +11,21 @@ use super::{
 };
 use infermeter_core::seed::splitmix64;
 
+/// Which replica a request goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Balance {
+    /// One after the other.
+    #[default]
+    RoundRobin,
+    /// The one that has the fewest requests, running and waiting; of equals, the next in turn.
+    LeastLoaded,
+}
+
 /// Several engines behind one port.
 #[derive(Debug)]
 pub struct Fleet {
     engines: Vec<Engine>,
+    balance: Balance,
     next: usize,
     gauges: Gauges,
 }
@@ -33,18 +44,37 @@ impl Fleet {
         });
         Self {
             engines: engines.collect(),
+            balance: Balance::default(),
             next: 0,
             gauges: Gauges::default(),
         }
     }
 
+    /// The fleet with another way to choose a replica.
+    #[must_use]
+    pub fn balanced(self, balance: Balance) -> Self {
+        Self { balance, ..self }
+    }
+
     /// A request arrives at `now_ns`; the replica it went to.
     pub(crate) fn arrive(&mut self, now_ns: i64, request: EngineRequest) -> Result<u32, QueueFull> {
-        let replica = self.next;
+        let replica = self.chosen();
         self.next = (replica + 1) % self.engines.len();
         self.engines[replica].arrive(now_ns, request)?;
         self.note_load(now_ns);
         Ok(replica as u32)
+    }
+
+    /// The replica for the next request.
+    fn chosen(&self) -> usize {
+        let engines = self.engines.len();
+        let in_turn = (0..engines).map(|ahead| (self.next + ahead) % engines);
+        match self.balance {
+            Balance::RoundRobin => self.next,
+            Balance::LeastLoaded => in_turn
+                .min_by_key(|replica| self.engines[*replica].load().requests())
+                .unwrap_or(self.next),
+        }
     }
 
     /// Gives a sequence up, as [`Engine::cancel`]; false where no replica has it.

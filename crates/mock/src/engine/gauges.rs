@@ -69,6 +69,13 @@ pub(super) struct Load {
     pub kv_total: u64,
 }
 
+impl Load {
+    /// Running and waiting.
+    pub fn requests(&self) -> u64 {
+        self.running + self.waiting
+    }
+}
+
 impl Gauges {
     /// The load is `load` from `now_ns` on.
     pub(super) fn set(&mut self, now_ns: i64, load: Load) {

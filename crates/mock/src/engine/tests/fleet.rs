@@ -94,3 +94,21 @@ fn a_fleet_is_as_ready_as_its_best_replica() {
     assert_eq!(fleet.state(120 * MS), EngineState::Ready);
     assert_eq!(fleet.replicas()[1].state(120 * MS), EngineState::Asleep);
 }
+
+#[test]
+fn the_least_loaded_replica_is_chosen_and_equals_take_turns() {
+    let mut fleet = Fleet::new(plain(), 3).balanced(Balance::LeastLoaded);
+    let mut arrive = |id: u64, tokens: u32| fleet.arrive(0, request(id, 10, tokens)).expect("room");
+    let first: Vec<u32> = [(0, 9), (1, 1), (2, 1), (3, 9)]
+        .map(|(id, n)| arrive(id, n))
+        .to_vec();
+    assert_eq!(first, [0, 1, 2, 0]);
+    let mut emissions = Vec::new();
+    let due = fleet.next_deadline().expect("a step");
+    // Replicas 1 and 2 are done with one token each, replica 0 has two requests left.
+    for _ in 0..3 {
+        fleet.step(due, &mut emissions).expect("due");
+    }
+    let mut arrive = |id: u64| fleet.arrive(due, request(id, 10, 1)).expect("room");
+    assert_eq!([4, 5, 6].map(&mut arrive), [1, 2, 1]);
+}

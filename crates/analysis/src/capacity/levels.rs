@@ -1,0 +1,122 @@
+//! Runs at one rate as a level, and the highest rate whose level meets the objectives.
+//!
+//! Invariant: a level is met only if every run of it meets every objective, and the highest rate is never
+//! above a level that is not met: an objective that is missed at 5 and met at 8 requests/s is not met at 8.
+
+use crate::objective::SloStatus;
+use crate::summary::Summary;
+use infermeter_core::text::Word;
+use serde::Serialize;
+
+/// What was measured at one rate.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Level {
+    /// Requests per second asked for.
+    pub rate: f64,
+    /// Runs.
+    pub runs: usize,
+    /// The gravest answer of an objective in a run.
+    pub status: SloStatus,
+    /// Whether no objective's interval holds its limit.
+    pub sure: bool,
+    /// Share of the requests that meet all objectives.
+    pub attainment: Option<f64>,
+    /// Completed measured requests.
+    pub completed: u64,
+    /// Measured requests that were due.
+    pub requests: u64,
+    /// Prompt tokens of a completed request, mean.
+    pub input_tokens: Option<f64>,
+    /// Output tokens of a completed request, mean.
+    pub output_tokens: Option<f64>,
+    /// Each objective in each run.
+    pub objectives: Vec<ObjectiveAt>,
+}
+
+/// An objective at a level.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ObjectiveAt {
+    /// As written.
+    pub objective: String,
+    /// Met, missed or undecided.
+    pub status: SloStatus,
+    /// What was measured; absent where the sample does not carry it, and among the failures.
+    pub measured: Option<f64>,
+    /// Its limit.
+    pub limit: f64,
+    /// Unit of both: `ms`, `1/s`, or empty for a share.
+    pub unit: Word,
+}
+
+impl Level {
+    /// The runs at `rate`, of which there is at least one.
+    pub fn of(rate: f64, runs: &[&Summary]) -> Self {
+        let lines = || runs.iter().flat_map(|run| &run.slo);
+        let weighed = |of: fn(&Summary) -> (u64, u64)| {
+            let (sum, n) = runs
+                .iter()
+                .map(|run| of(run))
+                .fold((0, 0), |(sum, n), (tokens, count)| {
+                    (sum + tokens, n + count)
+                });
+            (n > 0).then(|| sum as f64 / n as f64)
+        };
+        let shares = runs
+            .iter()
+            .filter_map(|run| run.goodput.as_ref().map(|g| g.attainment));
+        let (met, judged) = shares.fold((0, 0), |(met, n), share| (met + share.count, n + share.n));
+        Self {
+            rate,
+            runs: runs.len(),
+            status: lines()
+                .map(|line| line.status)
+                .max()
+                .unwrap_or(SloStatus::Undecided),
+            sure: lines().all(|line| !line.straddles),
+            attainment: (judged > 0).then(|| met as f64 / judged as f64),
+            completed: runs.iter().map(|run| run.tokens.completed).sum(),
+            requests: runs.iter().map(|run| run.requests.measured.total).sum(),
+            input_tokens: weighed(|run| match run.tokens.prompt {
+                Some(_) => (run.tokens.prompt_tokens, run.tokens.with_usage),
+                None => (0, 0),
+            }),
+            output_tokens: weighed(|run| (run.tokens.output_tokens, run.tokens.output_known)),
+            objectives: lines()
+                .map(|line| ObjectiveAt {
+                    objective: line.objective.clone(),
+                    status: line.status,
+                    measured: line.measured.value.or(line.judged_ms),
+                    limit: line.measured.limit,
+                    unit: line.measured.unit.clone(),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// The highest rate that an instance takes under the objectives.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct InstanceRate {
+    /// Requests per second: the highest level that meets them.
+    pub rate: f64,
+    /// The highest level that meets them with every limit outside its interval; absent where none does.
+    pub low: Option<f64>,
+    /// The lowest level that misses them; absent where none does.
+    pub high: Option<f64>,
+}
+
+/// The highest level that is met with all below it; `None` where the lowest is not met. `levels` ascend.
+pub fn highest_met(levels: &[Level]) -> Option<InstanceRate> {
+    let met = levels
+        .iter()
+        .take_while(|level| level.status == SloStatus::Met);
+    let sure = met.clone().take_while(|level| level.sure);
+    Some(InstanceRate {
+        rate: met.last()?.rate,
+        low: sure.last().map(|level| level.rate),
+        high: levels
+            .iter()
+            .find(|level| level.status == SloStatus::Missed)
+            .map(|level| level.rate),
+    })
+}

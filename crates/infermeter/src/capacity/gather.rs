@@ -1,0 +1,246 @@
+//! From directories to runs at several rates.
+//!
+//! Measures nothing. Invariant: the runs differ in their rate alone, or they are refused; what is left out is
+//! named.
+
+use anyhow::{Context, Result, bail};
+use infermeter_analysis::Summary;
+use infermeter_analysis::capacity::Level;
+use infermeter_core::finding::Verdict;
+use infermeter_core::plan::Plan;
+use infermeter_core::run::RunState;
+use infermeter_core::slo::Slo;
+use infermeter_core::text::inert;
+use infermeter_record::{MANIFEST_FILE, ParquetRecords};
+use infermeter_session::fleet::SeenRun;
+use infermeter_session::kept::KeptRun;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Keys of the plan that may differ: the rate itself, how long and with which seeds it was measured, and what
+/// changes nothing for the server.
+const MAY_DIFFER: [&str; 27] = [
+    "rate",
+    "duration",
+    "requests",
+    "warmup",
+    "seed",
+    "workload-seed",
+    "schedule-seed",
+    "salt",
+    "out",
+    "slo",
+    "fluidity",
+    "percentile",
+    "repeat",
+    "until",
+    "strict",
+    "json",
+    "quiet",
+    "full",
+    "label",
+    "profile",
+    "threads",
+    "max-connections",
+    "io",
+    "audit-send",
+    "save-responses",
+    "server-metrics",
+    "server-metrics-interval",
+];
+
+/// Differences that a message names.
+const NAMED: usize = 3;
+
+/// Runs that belong together.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// They, by rate.
+    pub runs: Vec<SeenRun>,
+    /// What was left out, and why.
+    pub left_out: Vec<String>,
+    plan: Option<Plan>,
+}
+
+/// Reads and judges the runs below `paths`, by `slo` or else by their own objectives.
+///
+/// # Errors
+/// Where there are none, they cannot be read, they have no objective, or they do not belong together.
+pub fn gather(paths: &[PathBuf], slo: &[Slo]) -> Result<Gathered> {
+    let mut gathered = Gathered::default();
+    for path in paths {
+        for directory in directories(path)? {
+            gathered.take(&directory, slo)?;
+        }
+    }
+    match &gathered.plan {
+        None => bail!("no run at a rate has ended as planned{}", gathered.named()),
+        Some(plan) if plan.slo.is_empty() => {
+            bail!("the runs have no objective: give one or more, as in --slo 'ttft.p99<500ms'")
+        }
+        Some(_) => {}
+    }
+    gathered.runs.sort_by(|a, b| a.rate.total_cmp(&b.rate));
+    Ok(gathered)
+}
+
+impl Gathered {
+    /// The runs as levels, ascending.
+    pub fn levels(&self) -> Vec<Level> {
+        let level = |runs: &[SeenRun]| {
+            let summaries: Vec<&Summary> = runs.iter().map(SeenRun::summary).collect();
+            Level::of(runs[0].rate, &summaries)
+        };
+        self.runs
+            .chunk_by(|a, b| a.rate == b.rate)
+            .map(level)
+            .collect()
+    }
+
+    /// The objectives that they were judged by.
+    pub fn objectives(&self) -> Vec<String> {
+        let slo = self.plan.iter().flat_map(|plan| &plan.slo);
+        slo.map(ToString::to_string).collect()
+    }
+
+    /// Accelerators, where the runs say so.
+    pub fn gpus(&self) -> Option<u32> {
+        self.plan.as_ref()?.gpus
+    }
+
+    fn take(&mut self, directory: &Path, slo: &[Slo]) -> Result<()> {
+        let named = || format!("{}", directory.display());
+        let mut kept = KeptRun::open(directory).with_context(named)?;
+        let plan = &mut kept.manifest.plan;
+        if !slo.is_empty() {
+            plan.slo = slo.to_vec();
+        }
+        let Some(rate) = rate_of(plan) else {
+            bail!(
+                "{}: a capacity plan needs runs at one rate each, as `run --rate R` makes them",
+                named()
+            );
+        };
+        if kept.manifest.state != RunState::Finished {
+            self.left_out.push(format!(
+                "{} did not end as planned and is left out",
+                named()
+            ));
+            return Ok(());
+        }
+        let judged = kept.judge(None).with_context(named)?;
+        if judged.verdict == Verdict::Invalid {
+            let why = format!(
+                "the run at {rate} requests/s ({}) is Invalid and left out",
+                named()
+            );
+            self.left_out.push(why);
+            return Ok(());
+        }
+        let plan = &judged.manifest.plan;
+        match &self.plan {
+            None => self.plan = Some(plan.clone()),
+            Some(first) => belongs(first, plan).with_context(named)?,
+        }
+        let records = ParquetRecords::open(directory).with_context(named)?;
+        self.runs
+            .push(SeenRun::read(rate, judged, &records).with_context(named)?);
+        Ok(())
+    }
+
+    fn named(&self) -> String {
+        match self.left_out.is_empty() {
+            true => String::new(),
+            false => format!(": {}", self.left_out.join("; ")),
+        }
+    }
+}
+
+/// The one rate of an open loop.
+fn rate_of(plan: &Plan) -> Option<f64> {
+    let other = plan.rate_profile.is_some() || plan.trace.is_some() || plan.clients.is_some();
+    plan.rate.filter(|_| !other)
+}
+
+/// The directories of runs at `path`: itself, or those numbered below it.
+fn directories(path: &Path) -> Result<Vec<PathBuf>> {
+    if path.join(MANIFEST_FILE).exists() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let entries =
+        fs::read_dir(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let below = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    // What was cut off is kept under a name of its own.
+    let is_run = |path: &PathBuf| {
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
+        name.is_some_and(|name| !name.contains(".cut-")) && path.join(MANIFEST_FILE).exists()
+    };
+    let mut found: Vec<PathBuf> = below.filter(is_run).collect();
+    found.sort();
+    match found.is_empty() {
+        true => bail!(
+            "{} holds no run: give an experiment, or directories that `run` wrote",
+            path.display()
+        ),
+        false => Ok(found),
+    }
+}
+
+/// The run is of the same workload on the same target as the first.
+fn belongs(first: &Plan, other: &Plan) -> Result<()> {
+    let value = |plan: &Plan| serde_json::to_value(plan).unwrap_or_default();
+    let (first, other) = (value(first), value(other));
+    let differs = |(key, value): &(&String, &Value)| {
+        !MAY_DIFFER.contains(&key.as_str()) && first[key.as_str()] != **value
+    };
+    let keys = other.as_object().into_iter().flatten();
+    let said = keys.filter(differs).map(|(key, value)| {
+        let shown = |value: &Value| inert(&value.to_string(), 60);
+        format!(
+            "{key} is {} in the first run and {} here",
+            shown(&first[key.as_str()]),
+            shown(value)
+        )
+    });
+    let said: Vec<String> = said.take(NAMED).collect();
+    match said.is_empty() {
+        true => Ok(()),
+        false => bail!(
+            "another workload, which says nothing of this one: {}",
+            said.join("; ")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use infermeter_core::key::Keyed;
+
+    #[test]
+    fn keys_that_may_differ_are_keys_of_the_plan() {
+        for name in MAY_DIFFER {
+            assert!(Plan::KEYS.iter().any(|key| key.name == name), "{name}");
+        }
+    }
+
+    #[test]
+    fn another_workload_is_named() {
+        let first = Plan::defaults();
+        let mut other = Plan {
+            rate: Some(5.0),
+            seed: 9,
+            ..Plan::defaults()
+        };
+        assert!(belongs(&first, &other).is_ok());
+        other.model = Some("other".to_owned());
+        let said = belongs(&first, &other).expect_err("another").to_string();
+        assert!(
+            said.contains("model is null in the first run and \"other\" here"),
+            "{said}"
+        );
+    }
+}

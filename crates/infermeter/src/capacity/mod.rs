@@ -1,0 +1,7 @@
+//! Runs at several rates as the levels of a capacity plan.
+
+mod gather;
+mod values;
+
+pub use gather::{Gathered, gather};
+pub use values::{Headroom, Rates};
