@@ -87,7 +87,6 @@ fn a_simulated_fleet_stands_beside_the_linear_count() {
     ] {
         assert!(ran.out.contains(words), "no `{words}` in {}", ran.out);
     }
-    println!("{}", ran.out);
 }
 
 #[test]
