@@ -92,8 +92,8 @@ fn met_above(levels: &[Level], instance: &InstanceRate) -> Option<String> {
         .filter(|level| level.status == SloStatus::Met)
         .last()?;
     Some(format!(
-        "attainment is not monotone: {} requests/s meet the objectives, but a lower level does not; the highest \
-         rate is taken below the first level that is not met",
+        "attainment is not monotone: {} requests/s meet the objectives, but a lower level misses them; the \
+         highest rate is taken below that",
         met.rate
     ))
 }

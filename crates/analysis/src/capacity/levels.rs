@@ -1,7 +1,7 @@
 //! Runs at one rate as a level, and the highest rate whose level meets the objectives.
 //!
 //! Invariant: a level is met only if every run of it meets every objective, and the highest rate is never
-//! above a level that is not met: an objective that is missed at 5 and met at 8 requests/s is not met at 8.
+//! above a level that is missed: what is missed at 5 requests/s is not taken as met at 8.
 
 use crate::objective::SloStatus;
 use crate::summary::Summary;
@@ -105,18 +105,20 @@ pub struct InstanceRate {
     pub high: Option<f64>,
 }
 
-/// The highest level that is met with all below it; `None` where the lowest is not met. `levels` ascend.
+/// The highest level that is met below the first that is missed; `None` where there is none. A level with too
+/// few requests to tell neither counts nor stands in the way. `levels` ascend.
 pub fn highest_met(levels: &[Level]) -> Option<InstanceRate> {
-    let met = levels
+    let not_missed = levels
         .iter()
-        .take_while(|level| level.status == SloStatus::Met);
-    let sure = met.clone().take_while(|level| level.sure);
+        .take_while(|level| level.status != SloStatus::Missed);
+    let met = not_missed.filter(|level| level.status == SloStatus::Met);
+    let sure = met.clone().filter(|level| level.sure);
+    let missed = levels
+        .iter()
+        .find(|level| level.status == SloStatus::Missed);
     Some(InstanceRate {
         rate: met.last()?.rate,
         low: sure.last().map(|level| level.rate),
-        high: levels
-            .iter()
-            .find(|level| level.status == SloStatus::Missed)
-            .map(|level| level.rate),
+        high: missed.map(|level| level.rate),
     })
 }

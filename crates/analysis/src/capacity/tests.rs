@@ -175,6 +175,12 @@ fn what_the_levels_do_not_cover_is_said() {
         rate(2.0, Some(2.0), Some(4.0)),
         "nothing was measured between 2 requests/s",
     );
+    let thin = [
+        level(1.0, Undecided, false),
+        level(2.0, Met, true),
+        level(2.2, Missed, true),
+    ];
+    check(&thin, rate(2.0, Some(2.0), Some(2.2)), "");
     let unsure = [level(2.0, Met, false), level(2.2, Missed, true)];
     check(
         &unsure,

@@ -75,7 +75,7 @@ pub fn gather(paths: &[PathBuf], slo: &[Slo]) -> Result<Gathered> {
         }
     }
     match &gathered.plan {
-        None => bail!("no run at a rate has ended as planned{}", gathered.named()),
+        None => bail!("no run can be used{}", gathered.named()),
         Some(plan) if plan.slo.is_empty() => {
             bail!("the runs have no objective: give one or more, as in --slo 'ttft.p99<500ms'")
         }

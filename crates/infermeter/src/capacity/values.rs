@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 /// Most rates that are answered side by side.
 const MOST: usize = 50;
 
+/// The most that stays free: ten times the load.
+const MOST_HEADROOM: f64 = 10.0;
+
 /// Rates, requests per second.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -60,13 +63,13 @@ impl TryFrom<String> for Headroom {
             None => (trimmed, 1.0),
         };
         let share = number.parse::<f64>().ok().map(|number| number / scale);
-        let share = share.filter(|share| (0.0..=10.0).contains(share));
         let wrong =
             |hint: &str| format!("`{}` is no share of the load: {hint}", inert(trimmed, 40));
-        match share {
+        match share.filter(|share| *share >= 0.0 && share.is_finite()) {
             Some(share) if share > 1.0 && scale == 1.0 => {
                 Err(wrong("write a percentage with its sign, as in 20%"))
             }
+            Some(share) if share > MOST_HEADROOM => Err(wrong("at most 1000%")),
             Some(share) => Ok(Self(share)),
             None => Err(wrong("write 20% or 0.2")),
         }

@@ -67,6 +67,29 @@ fn the_published_example_is_printed_from_runs() {
 }
 
 #[test]
+fn a_simulated_fleet_stands_beside_the_linear_count() {
+    let scratch = Scratch::new();
+    for rate in [5.0, 10.0, 15.0, 30.0] {
+        level(&scratch, rate, |plan| {
+            plan.target = "mock:llama-70b-8xh100".to_owned();
+            plan.workload = "fixed:256,24".parse().expect("a workload");
+            plan.requests = Some((rate * 30.0) as u64);
+        });
+    }
+    let flags = "--target-rate 40,100 --slo ttft.p90<95ms --headroom 20% --gpu-hour 2.5 --gpus-per-instance 8";
+    let ran = infermeter(&format!("capacity {} {flags}", scratch.path("").display()));
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    for words in [
+        "it predicts the level that it had not seen",
+        "held out",
+        "round robin",
+        "least loaded",
+    ] {
+        assert!(ran.out.contains(words), "no `{words}` in {}", ran.out);
+    }
+}
+
+#[test]
 fn json_has_every_figure_and_what_if_rates_stand_side_by_side() {
     let flags = "--target-rate 50,100,200 --slo ttft.p50<500ms --gpu-hour 2.5 --gpus-per-instance 8 --format json";
     let value = planned(flags).json();
