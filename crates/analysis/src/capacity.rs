@@ -18,7 +18,8 @@ pub use fleet::{
     BACKTEST_WITHIN, Backtest, Balancing, EngineFit, FitUse, FleetSize, FleetTrial, LimitedBy,
     Predicted,
 };
-pub use levels::{InstanceRate, Level, ObjectiveAt, highest_met};
+use levels::highest_met;
+pub use levels::{InstanceRate, Level, ObjectiveAt};
 pub use sizing::{Cost, Need, Sizing, instances};
 
 use serde::Serialize;

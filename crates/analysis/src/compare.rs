@@ -15,10 +15,10 @@ mod treatment;
 
 pub use axis::{Axis, Better, Scale};
 pub use change::{ALPHA as COMPARE_ALPHA, Pair, PairedChange, Worsening};
-pub use decide::{Answer, Decision, POWER as COMPARE_POWER, decide, least_rounds, more_rounds};
+pub use decide::{Answer, Decision, decide, least_rounds, more_rounds};
 pub(crate) use findings::COMPARED;
 pub use pilot::{PilotFigure, pilot};
-pub use setup::{Difference, Fact, RunSetup, unlike_answers};
+pub use setup::{Difference, Fact, RunSetup};
 pub use treatment::{Checked, Claim, Seen, Treatment};
 
 use crate::summary::Summary;
@@ -26,6 +26,7 @@ use infermeter_core::finding::{Finding, Verdict};
 use infermeter_core::key::ValueKind;
 use infermeter_core::key_values;
 use serde::{Deserialize, Serialize};
+use setup::unlike_answers;
 
 key_values!(ValueKind::Text => Axis, Treatment);
 

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// The chance that a gate fails where nothing changed, over all of its criteria of a change.
-pub const GATE_ERROR: f64 = 0.05;
+pub(crate) const GATE_ERROR: f64 = 0.05;
 
 /// What a gate says. The order is that of gravity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -192,7 +192,7 @@ impl Gate {
     }
 
     /// Puts lines together that were judged already.
-    pub fn of_lines(lines: Vec<GateLine>) -> Self {
+    pub(crate) fn of_lines(lines: Vec<GateLine>) -> Self {
         let gravest = lines.iter().map(|line| line.answer).max();
         Self {
             answer: gravest.unwrap_or(GateAnswer::Inconclusive),

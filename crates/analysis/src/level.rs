@@ -297,7 +297,7 @@ impl Over<'_> {
                 let answers: Vec<RunAnswer> = each()
                     .map(|line| RunAnswer {
                         status: line.status,
-                        settled: !line.straddles && line.status != SloStatus::Undecided,
+                        settled: line.certain() != SloStatus::Undecided,
                     })
                     .collect();
                 let judged: Vec<f64> = each().filter_map(|line| line.measured.value).collect();

@@ -59,10 +59,10 @@ pub use checks::{declared, judge};
 pub use class_summary::ClassSummary;
 pub use client::{ClientSummary, Departure, ThreadTotals};
 pub use compare::{
-    Answer, Axis, Better, COMPARE_ALPHA, COMPARE_POWER, Checked, Claim, CompareSpec,
-    ComparedChange, ComparedLoad, Comparison, Decision, Difference, Fact, LoadRounds, MOST_PRIMARY,
-    Outlook, Pair, PairedChange, PilotFigure, RunSetup, Scale, Seen, SideBySide, SideDifferences,
-    SideRun, Treatment, Turns, Worsening, decide, least_rounds, more_rounds, pilot, unlike_answers,
+    Answer, Axis, Better, COMPARE_ALPHA, Checked, Claim, CompareSpec, ComparedChange, ComparedLoad,
+    Comparison, Decision, Difference, Fact, LoadRounds, MOST_PRIMARY, Outlook, Pair, PairedChange,
+    PilotFigure, RunSetup, Scale, Seen, SideBySide, SideDifferences, SideRun, Treatment, Turns,
+    Worsening, decide, least_rounds, more_rounds, pilot,
 };
 pub use context::{Context, Known};
 pub use curve::{
@@ -75,8 +75,7 @@ pub use fairness::{Fairness, FairnessIndex};
 pub use figure::{Cell, CellGrade, CellMethod, Mean, Share};
 pub use fluidity::{DeadlinesMs, FluidityForm, FluiditySummary};
 pub use gate::{
-    GATE_ERROR, Gate, GateAnswer, GateDoubt, GateFigures, GateForm, GateLine, GateRun, Gated,
-    Unlike, unlike,
+    Gate, GateAnswer, GateDoubt, GateFigures, GateForm, GateLine, GateRun, Gated, Unlike, unlike,
 };
 pub use latency::{ByOrigin, LatencySummary};
 pub use level::{

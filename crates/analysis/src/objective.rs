@@ -61,7 +61,7 @@ pub struct SloLine {
 impl SloLine {
     /// The answer of the interval alone: undecided where it holds the limit, also of a percentile, which is
     /// otherwise decided by its value then. What decides over several runs asks for this.
-    pub fn certain(&self) -> SloStatus {
+    pub(crate) fn certain(&self) -> SloStatus {
         match self.straddles {
             true => SloStatus::Undecided,
             false => self.status,

@@ -78,7 +78,7 @@ impl Given {
     ///
     /// # Errors
     /// As [`Self::read`].
-    pub fn read_over<T: Keyed>(&self, below: &T) -> Result<T> {
+    pub(crate) fn read_over<T: Keyed>(&self, below: &T) -> Result<T> {
         let mut values = values::map_of(below);
         for flag in &self.flags {
             let Some(key) = T::KEYS.iter().find(|key| key.name == flag.key) else {

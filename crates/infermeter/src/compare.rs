@@ -11,12 +11,12 @@ use std::cell::OnceCell;
 
 /// Sides in turn.
 #[derive(Default)]
-pub struct Compared {
+pub(crate) struct Compared {
     whole: OnceCell<Whole>,
 }
 
 /// A comparison with everything there is to say.
-pub struct Whole {
+pub(crate) struct Whole {
     /// It.
     pub found: Comparison,
     /// What would close its open answers.

@@ -10,7 +10,7 @@ use infermeter_report::{Document, SearchView, highest_rate, number, of_search};
 use serde_json::{Value, json};
 
 /// The highest rate.
-pub struct Searched;
+pub(crate) struct Searched;
 
 impl Rendering<Search> for Searched {
     const FILE: &'static str = "search.json";

@@ -23,7 +23,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// What is measured.
-pub struct Several<'a> {
+pub(crate) struct Several<'a> {
     /// The plans that coordinates name by their number, each with its first load. What the first says of
     /// the output, and of where the record goes, holds for all.
     pub planned: Vec<(Plan, Load)>,
@@ -38,10 +38,10 @@ pub struct Several<'a> {
 }
 
 /// What is done before a run.
-pub type Before<'a> = Box<dyn Fn(Order<'_, Coordinates>) -> Result<()> + 'a>;
+pub(crate) type Before<'a> = Box<dyn Fn(Order<'_, Coordinates>) -> Result<()> + 'a>;
 
 /// Runs, and what they say.
-pub struct Seen<'a, P: OfRuns> {
+pub(crate) struct Seen<'a, P: OfRuns> {
     /// What decides over them.
     pub protocol: &'a P,
     /// The plans.
@@ -55,7 +55,7 @@ pub struct Seen<'a, P: OfRuns> {
 }
 
 /// How the runs of a protocol are shown.
-pub trait Rendering<P: OfRuns> {
+pub(crate) trait Rendering<P: OfRuns> {
     /// The file of the answer as JSON, in the experiment's directory.
     const FILE: &'static str;
 
@@ -98,7 +98,7 @@ pub trait Rendering<P: OfRuns> {
 }
 
 /// What an experiment that goes on asks for.
-pub struct KeptAsked {
+pub(crate) struct KeptAsked {
     /// Its first plan.
     pub plan: Plan,
     /// All of it.
@@ -109,7 +109,7 @@ pub struct KeptAsked {
 ///
 /// # Errors
 /// Where the directory holds no such experiment.
-pub fn kept(directory: &Path, command: &str, given: &Given) -> Result<KeptAsked> {
+pub(crate) fn kept(directory: &Path, command: &str, given: &Given) -> Result<KeptAsked> {
     if given.flags.iter().any(|flag| flag.key == "out") {
         bail!("--resume and --out exclude each other: it goes on where it was");
     }
@@ -132,7 +132,7 @@ pub fn kept(directory: &Path, command: &str, given: &Given) -> Result<KeptAsked>
 ///
 /// # Errors
 /// When another one has it.
-pub fn host() -> Result<Host> {
+pub(crate) fn host() -> Result<Host> {
     let program = std::env::current_exe().context("own program not found")?;
     Host::claim(program)
 }
@@ -141,7 +141,7 @@ pub fn host() -> Result<Host> {
 ///
 /// # Errors
 /// When a run cannot be started or its files cannot be written; the runs before it stay.
-pub fn measure<P: OfRuns, R: Rendering<P>>(
+pub(crate) fn measure<P: OfRuns, R: Rendering<P>>(
     several: Several<'_>,
     protocol: &P,
     rendering: &R,
@@ -394,7 +394,7 @@ fn section(heading: &str, lines: Vec<String>) -> Section {
 }
 
 /// An experiment on disk, and how it is shown.
-pub struct Reported<'a> {
+pub(crate) struct Reported<'a> {
     /// Where it is.
     pub directory: &'a Path,
     /// What is there.
@@ -410,7 +410,7 @@ pub struct Reported<'a> {
 ///
 /// # Errors
 /// Where no run of it has ended.
-pub fn report<P: OfRuns, R: Rendering<P>>(
+pub(crate) fn report<P: OfRuns, R: Rendering<P>>(
     reported: &Reported<'_>,
     protocol: &P,
     rendering: &R,
@@ -450,7 +450,7 @@ pub fn report<P: OfRuns, R: Rendering<P>>(
 }
 
 /// The gravest of the exit codes of runs, on their own.
-pub fn code_of_runs(points: &[RunPoint], strict: bool) -> u8 {
+pub(crate) fn code_of_runs(points: &[RunPoint], strict: bool) -> u8 {
     let of = |point: &RunPoint| {
         let seen = &point.seen;
         let code = exit::of_run(seen.state, &seen.summary, seen.verdict, strict);

@@ -10,7 +10,7 @@ use infermeter_report::{Axis, Document, SweepView, of_sweep, sentence};
 use serde_json::{Value, json};
 
 /// Levels of load.
-pub struct Swept;
+pub(crate) struct Swept;
 
 impl Rendering<Sweep> for Swept {
     const FILE: &'static str = "sweep.json";

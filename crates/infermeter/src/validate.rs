@@ -108,7 +108,7 @@ fn objective(plan: &Plan, slo: &Slo) -> Result<()> {
 ///
 /// # Errors
 /// Naming the objective, and the classes that there are.
-pub fn classes_asked(plan: &Plan, classes: &[String]) -> Result<()> {
+pub(crate) fn classes_asked(plan: &Plan, classes: &[String]) -> Result<()> {
     for slo in &plan.slo {
         let Some(class) = &slo.of.class else { continue };
         if !classes.contains(class) {

@@ -166,7 +166,7 @@ pub fn percent(share: f64) -> String {
 }
 
 /// A change in percent, with its sign: `+5.1 %`; `0 %` where it rounds to nothing.
-pub fn signed_percent(change: f64) -> String {
+pub(crate) fn signed_percent(change: f64) -> String {
     let shown = significant(change.abs() * 100.0);
     match (shown.trim_matches(['0', '.']).is_empty(), change > 0.0) {
         (true, _) => format!("0{JOIN}%"),
@@ -176,7 +176,7 @@ pub fn signed_percent(change: f64) -> String {
 }
 
 /// A p-value: `0.016`, `< 0.001`.
-pub fn p_value(p: f64) -> String {
+pub(crate) fn p_value(p: f64) -> String {
     match p < 0.001 {
         true => format!("<{JOIN}0.001"),
         false => format!("{p:.3}"),

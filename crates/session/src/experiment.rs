@@ -128,7 +128,7 @@ impl Experiment {
 }
 
 /// What of a plan a record keeps: not where it goes, nor how it is shown. Secrets are replaced.
-pub fn measured(plan: &Plan) -> Plan {
+pub(crate) fn measured(plan: &Plan) -> Plan {
     Plan {
         out: None,
         json: false,

@@ -64,7 +64,7 @@ pub struct Size {
 
 /// Where a client runs.
 #[derive(Debug, Clone, Copy)]
-pub struct Placement<'a> {
+pub(crate) struct Placement<'a> {
     /// The cores of both sides.
     pub cores: &'a Cores,
     /// Threads and connections.

@@ -165,7 +165,7 @@ pub fn redact_path(path: &str) -> String {
 }
 
 /// A message of several lines, each of which may name a path.
-pub fn redact_lines(message: &str) -> String {
+pub(crate) fn redact_lines(message: &str) -> String {
     let line = |line: &str| {
         let words = line.split(' ').map(|word| match word.split_once('?') {
             Some((path, query)) if path.starts_with('/') && query.contains('=') => {

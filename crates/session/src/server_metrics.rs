@@ -120,7 +120,7 @@ fn elsewhere(
 
 /// What is to be read during a run, and what becomes of it.
 #[derive(Debug)]
-pub struct Watched<'a> {
+pub(crate) struct Watched<'a> {
     /// The page.
     pub known: &'a KnownPage,
     /// From one reading to the next.

@@ -13,9 +13,6 @@ use crate::interval::Interval;
 use crate::long_run_variance::mean;
 use crate::random::SplitMix;
 
-/// Resamples meant for figures: the ends of a 95 % interval move by about 1 % of its width.
-pub const RESAMPLES: usize = 9_999;
-
 /// Most observations that are resampled.
 const MOST: usize = 100_000;
 

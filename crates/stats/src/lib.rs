@@ -78,7 +78,7 @@ pub use binomial::{Ranks, independent_ranks};
 pub use block_counts::{BlockCounter, BlockPoint, TimeSpan};
 pub use block_length::{BlockLength, block_length};
 pub use blocks::{BlockSeries, block_quantile_estimate};
-pub use bootstrap::{RESAMPLES, block_bootstrap_mean, bootstrap_mean, bootstrap_ratio};
+pub use bootstrap::{block_bootstrap_mean, bootstrap_mean, bootstrap_ratio};
 pub use confidence_sequence::QuantileSequence;
 pub use curve_bootstrap::{UncertainCurve, bootstrap_curve};
 pub use detectable::{
@@ -107,7 +107,7 @@ pub use paired_t::{Equivalence, PairedT, equivalence, paired_t};
 pub use proportion::{ProportionEstimate, clopper_pearson, proportion_estimate};
 pub use quantile::{Quantile, order_statistic};
 pub use rank_correlation::rank_correlation;
-pub use rank_sum::{RANK_SUM_LIMIT, RankSum, least_first, rank_sum, rank_sum_power};
+pub use rank_sum::{RankSum, least_first, rank_sum, rank_sum_power};
 pub use rank_table::{Bucket, Located, RankTable, RankValues};
 pub use residence::{Residence, inside_at, relative_difference, residence};
 pub use runs::{OpenAbove, OverRuns, RunFigure, over_runs};

@@ -9,7 +9,7 @@ use crate::error::{StatsError, check_finite, check_level};
 use crate::special::normal_cdf;
 
 /// Most values of a group: the null distribution grows with the cube and more.
-pub const RANK_SUM_LIMIT: usize = 60;
+pub(crate) const RANK_SUM_LIMIT: usize = 60;
 
 /// The outcome of the test.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,14 +32,6 @@ pub struct RankSum {
     pub at_least: Option<f64>,
     /// It is at most this, on this side alone.
     pub at_most: Option<f64>,
-}
-
-impl RankSum {
-    /// Two-sided p-value: twice the smaller tail.
-    #[must_use]
-    pub fn p_two_sided(&self) -> f64 {
-        (2.0 * self.p_greater.min(self.p_less)).min(1.0)
-    }
 }
 
 /// Tests whether the second group lies above or below the first (Wilcoxon 1945, Mann and Whitney 1947), and
@@ -230,7 +222,9 @@ mod tests {
             (found.p_less - 0.985_936_285_936_285_9).abs() < 1e-14,
             "{found:?}"
         );
-        assert!((found.p_two_sided() - 0.037_917_637_917_637_914).abs() < 1e-14);
+        assert!(
+            (2.0 * found.p_greater.min(found.p_less) - 0.037_917_637_917_637_914).abs() < 1e-14
+        );
         let turned = test(&B, &A);
         assert!((turned.p_less - found.p_greater).abs() < 1e-14);
     }

@@ -152,7 +152,7 @@ impl Server {
         let ns = |seconds: f64| (seconds * 1e9) as i64;
         let start = ns(dwell.warmup_s);
         let window = start..start + ns(dwell.window_s);
-        let mut source = SharedPrompts::new(self, (rate, seed), window.clone());
+        let mut source = SharedPrompts::new(self, rate, seed, window.clone());
         let mut seen: Vec<Seen> = Vec::new();
         let mut fleet = Fleet::new(self.params.clone(), 1);
         let totals = run(&mut fleet, &mut source, |answered| {
@@ -239,7 +239,7 @@ struct SharedPrompts<'a> {
 }
 
 impl<'a> SharedPrompts<'a> {
-    fn new(server: &'a Server, (rate, seed): (f64, u64), window: Range<i64>) -> Self {
+    fn new(server: &'a Server, rate: f64, seed: u64, window: Range<i64>) -> Self {
         let (prompt, output) = server.class.lengths;
         Self {
             load: OpenLoop::new(rate, prompt, output, seed),

@@ -107,7 +107,7 @@ pub struct InstanceRate {
 
 /// The highest level that is met below the first that is missed; `None` where there is none. A level with too
 /// few requests to tell neither counts nor stands in the way. `levels` ascend.
-pub fn highest_met(levels: &[Level]) -> Option<InstanceRate> {
+pub(crate) fn highest_met(levels: &[Level]) -> Option<InstanceRate> {
     let not_missed = levels
         .iter()
         .take_while(|level| level.status != SloStatus::Missed);

@@ -119,13 +119,13 @@ impl PairedChange {
     }
 
     /// Whether the change was shown to lie within a margin.
-    pub fn is_within(&self, margin: f64) -> bool {
+    pub(crate) fn is_within(&self, margin: f64) -> bool {
         let margin = self.margin(margin);
         self.within.is_some_and(|within| within < margin)
     }
 
     /// The other side is the better one, by the estimate.
-    pub fn is_improvement(&self) -> bool {
+    pub(crate) fn is_improvement(&self) -> bool {
         self.worsening.estimate < 0.0
     }
 }

@@ -10,7 +10,7 @@ use infermeter_stats::{
 use serde::{Deserialize, Serialize};
 
 /// The power that further rounds are planned for.
-pub const POWER: f64 = 0.8;
+pub(crate) const POWER: f64 = 0.8;
 
 /// What is known of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

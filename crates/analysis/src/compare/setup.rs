@@ -122,7 +122,7 @@ fn facts(manifest: &RunManifest, summary: &Summary) -> Vec<Fact> {
 }
 
 /// How two sides answered, where that is unlike: their speeds then do not mean the same.
-pub fn unlike_answers(first: &[&Summary], other: &[&Summary]) -> Vec<Difference> {
+pub(crate) fn unlike_answers(first: &[&Summary], other: &[&Summary]) -> Vec<Difference> {
     let mut found = Vec::new();
     let mut compare = |name: String,
                        of: &dyn Fn(&Summary) -> Option<f64>,

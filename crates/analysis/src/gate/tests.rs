@@ -1,3 +1,5 @@
+//! Gates on figures made by hand.
+
 use super::*;
 use infermeter_core::seed::splitmix64;
 

@@ -1,3 +1,5 @@
+//! The law of margins on trials made by hand.
+
 use super::*;
 
 fn trial(rate: f64, margin: f64, requests: f64) -> Trial {

@@ -1,3 +1,5 @@
+//! Objectives judged on records made by hand.
+
 use super::*;
 use crate::summary::summarize_log;
 use infermeter_core::record::Reason;

@@ -1,3 +1,5 @@
+//! The language of objectives: what is read, printed and refused.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -67,7 +67,7 @@ pub struct Gathered {
 ///
 /// # Errors
 /// Where there are none, they cannot be read, they have no objective, or they do not belong together.
-pub fn gather(paths: &[PathBuf], slo: &[Slo]) -> Result<Gathered> {
+pub(crate) fn gather(paths: &[PathBuf], slo: &[Slo]) -> Result<Gathered> {
     let mut gathered = Gathered::default();
     for path in paths {
         for directory in directories(path)? {
@@ -99,13 +99,13 @@ impl Gathered {
     }
 
     /// The objectives that they were judged by.
-    pub fn objectives(&self) -> Vec<String> {
+    pub(crate) fn objectives(&self) -> Vec<String> {
         let slo = self.plan.iter().flat_map(|plan| &plan.slo);
         slo.map(ToString::to_string).collect()
     }
 
     /// Accelerators, where the runs say so.
-    pub fn gpus(&self) -> Option<u32> {
+    pub(crate) fn gpus(&self) -> Option<u32> {
         self.plan.as_ref()?.gpus
     }
 

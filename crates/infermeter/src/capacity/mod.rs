@@ -3,5 +3,5 @@
 mod gather;
 mod values;
 
-pub use gather::{Gathered, gather};
+pub(crate) use gather::{Gathered, gather};
 pub use values::{Headroom, Rates};

@@ -22,7 +22,7 @@ const SEED: u64 = 1;
 ///
 /// # Errors
 /// Where no load is given, or the runs cannot be used.
-pub fn capacity(args: &CapacityArgs, shown: Shown) -> Result<u8> {
+pub(crate) fn capacity(args: &CapacityArgs, shown: Shown) -> Result<u8> {
     let demand = demand(args)?;
     if args.target_rate.is_none() && demand.is_none() {
         bail!("what load? give --target-rate, --target-profile or --target-trace");

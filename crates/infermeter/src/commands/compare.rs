@@ -29,7 +29,7 @@ const WINDOW: Span = Span::seconds(60);
 ///
 /// # Errors
 /// Before anything was measured: a wrong plan, sides that cannot be compared, a target that cannot be used.
-pub fn compare(given: &Given) -> Result<u8> {
+pub(crate) fn compare(given: &Given) -> Result<u8> {
     let args: CompareArgs = given.read()?;
     let flags: CompareFlags = given.read()?;
     match Words::of(given)? {

@@ -15,7 +15,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// Where a side has no runs, cannot be read, or has another workload.
-pub fn gate(args: &GateArgs, shown: Shown) -> Result<u8> {
+pub(crate) fn gate(args: &GateArgs, shown: Shown) -> Result<u8> {
     if args.fail_if.is_empty() {
         bail!(
             "nothing is asked: write what is not accepted, as in --fail-if 'ttft.p99>+5%' --fail-if \
@@ -34,7 +34,7 @@ pub fn gate(args: &GateArgs, shown: Shown) -> Result<u8> {
 
 /// The gate of what a command measures.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Gating {
+pub(crate) struct Gating {
     spec: GateSpec,
     inconclusive: Option<Inconclusive>,
 }

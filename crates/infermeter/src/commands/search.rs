@@ -32,7 +32,7 @@ const WINDOW: Span = Span::seconds(20);
 ///
 /// # Errors
 /// Before anything was measured: a wrong plan, no objective, a target that cannot be used.
-pub fn search(given: &Given) -> Result<u8> {
+pub(crate) fn search(given: &Given) -> Result<u8> {
     let args: SearchArgs = given.read()?;
     let config = args.config.as_deref();
     if let Some(flag) = given.flags.iter().find(|flag| OWN.contains(&flag.key)) {

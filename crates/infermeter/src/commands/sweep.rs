@@ -24,7 +24,7 @@ const LEVEL: Span = Span::seconds(60);
 ///
 /// # Errors
 /// Before anything was measured: a wrong plan, levels that make no sense, a target that cannot be used.
-pub fn sweep(given: &Given) -> Result<u8> {
+pub(crate) fn sweep(given: &Given) -> Result<u8> {
     let args: SweepArgs = given.read()?;
     let config = args.config.as_deref();
     let (spec, mut resolved) = match &args.resume {

@@ -142,7 +142,7 @@ impl SearchRule {
         }
         match self.bracket(probes) {
             Bracket::Open(rate) => Next::Run(Order { rate, dwell: SHORT }),
-            Bracket::Closed(range, short) => self.near(probes, (range, short)),
+            Bracket::Closed(range, short) => self.look(probes, &probes[short..], range),
             Bracket::AtEdge(rate, short) => self.at_edge(&probes[short..], rate),
         }
     }
@@ -185,10 +185,6 @@ impl SearchRule {
             (false, true) => rate / 3.0..rate * 1.1,
         };
         self.look(longer, longer, range)
-    }
-
-    fn near(&self, probes: &[Probe], (range, short): (Range<f64>, usize)) -> Next {
-        self.look(probes, &probes[short..], range)
     }
 
     /// A look at all runs; `longer` are those near the answer.

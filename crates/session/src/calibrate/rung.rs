@@ -13,7 +13,7 @@ use infermeter_mock::truth::Truth;
 
 /// What a rung left.
 #[derive(Debug)]
-pub struct RungRecord {
+pub(crate) struct RungRecord {
     /// As `run.json` would have it.
     pub manifest: RunManifest,
     /// One per request.

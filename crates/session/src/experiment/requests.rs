@@ -190,7 +190,7 @@ impl RequestsSpec {
     }
 
     /// The user says what a body looks like, not the API.
-    pub fn has_template(&self) -> bool {
+    pub(crate) fn has_template(&self) -> bool {
         matches!(self.form.body, BodySpec::Template { .. })
     }
 }
@@ -208,12 +208,12 @@ impl TextsSpec {
     }
 
     /// Later prompts hold what the server said.
-    pub fn has_live_history(&self) -> bool {
+    pub(crate) fn has_live_history(&self) -> bool {
         self.sessions().is_some_and(|s| s.history == History::Live)
     }
 
     /// The lengths of prompts count what the chat template adds.
-    pub fn counts_template(&self) -> bool {
+    pub(crate) fn counts_template(&self) -> bool {
         self.template.as_ref().is_some_and(|t| t.is_counted)
     }
 

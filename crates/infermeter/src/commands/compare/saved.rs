@@ -28,7 +28,7 @@ struct Saved {
 ///
 /// # Errors
 /// Where there is nothing to compare, and where the sides were sent different requests.
-pub fn compare(paths: &[String], flags: &CompareFlags, shown: Shown) -> Result<u8> {
+pub(crate) fn compare(paths: &[String], flags: &CompareFlags, shown: Shown) -> Result<u8> {
     match paths {
         [one] => experiment(Path::new(one), shown),
         sides => {

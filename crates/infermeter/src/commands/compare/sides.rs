@@ -21,7 +21,7 @@ use std::path::Path;
 const MOST: usize = 26;
 
 /// What follows the subcommand.
-pub enum Words {
+pub(crate) enum Words {
     /// Targets, or none.
     Targets(Vec<String>),
     /// Saved runs.
@@ -117,7 +117,7 @@ pub fn of(
 }
 
 /// The sides of a comparison that goes on: what it keeps, and what of it was secret.
-pub fn again(
+pub(crate) fn again(
     given: &Given,
     config: Option<&Path>,
     flags: &CompareFlags,

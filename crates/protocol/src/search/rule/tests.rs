@@ -1,3 +1,5 @@
+//! The rule of a search on servers made by hand.
+
 use super::*;
 use infermeter_analysis::highest_rate::FAR;
 
