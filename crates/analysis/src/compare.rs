@@ -14,7 +14,7 @@ mod setup;
 mod treatment;
 
 pub use axis::{Axis, Better, Scale};
-pub use change::{ALPHA as COMPARE_ALPHA, Pair, PairedChange, Worsening};
+pub use change::{COMPARE_ALPHA, Pair, PairedChange, Worsening};
 pub use decide::{Answer, Decision, decide, least_rounds, more_rounds};
 pub(crate) use findings::COMPARED;
 pub use pilot::{PilotFigure, pilot};

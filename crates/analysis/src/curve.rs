@@ -64,7 +64,6 @@ pub struct ObjectiveHighest {
     /// As written.
     pub objective: String,
     /// Between these levels.
-    #[serde(flatten)]
     pub highest: Highest,
 }
 

@@ -125,7 +125,6 @@ pub struct Gate {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gated {
     /// The criteria, judged.
-    #[serde(flatten)]
     pub gate: Gate,
     /// What the sides differ in before any speed.
     pub unlike: Vec<Unlike>,

@@ -496,7 +496,7 @@ mod tests {
             let error = values::read::<Plan>(key, "?".into()).expect_err("no name");
             let said = error.to_string();
             assert!(
-                said.ends_with(&format!("none of {}", names.join(", "))),
+                said.ends_with(&format!("is not one of {}", names.join(", "))),
                 "{said}"
             );
         }

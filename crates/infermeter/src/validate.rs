@@ -363,7 +363,7 @@ mod tests {
     fn check(change: impl FnOnce(&mut Plan), expect: &str) {
         let mut plan = plan();
         change(&mut plan);
-        let text = checked(&plan).expect_err("must be refused").to_string();
+        let text = format!("{:#}", checked(&plan).expect_err("must be refused"));
         assert!(text.contains(expect), "{text}");
     }
 

@@ -297,11 +297,7 @@ fn find_out(experiment: &Experiment, asked: Asked, waits: Waits) -> Result<Found
         channel,
     };
     let found = server_metrics::find(experiment, &mut control, asking);
-    let probing = experiment.target.probing;
-    let engine = match probing == Probing::Never || experiment.is_simulated() {
-        true => EngineFacts::default(),
-        false => control.engine(),
-    };
+    let engine = engine(experiment, &mut control);
     findings.extend(doubts(experiment, target, &engine, &facts));
     findings.extend(ways.left_out());
     let mut seen = facts_of(&facts, target, &ways.all);
@@ -327,6 +323,15 @@ fn find_out(experiment: &Experiment, asked: Asked, waits: Waits) -> Result<Found
         findings,
         secrets: Secrets::default(),
     })
+}
+
+/// What is known of the engine; nothing where nothing is to be asked.
+fn engine(experiment: &Experiment, control: &mut Control) -> EngineFacts {
+    let probing = experiment.target.probing;
+    match probing == Probing::Never || experiment.is_simulated() {
+        true => EngineFacts::default(),
+        false => control.engine(),
+    }
 }
 
 /// What the port speaks instead, where its answer may mean that.

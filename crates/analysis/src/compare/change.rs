@@ -11,7 +11,7 @@ use infermeter_stats::{
 use serde::{Deserialize, Serialize};
 
 /// The error of each one-sided test.
-pub const ALPHA: f64 = 0.05;
+pub const COMPARE_ALPHA: f64 = 0.05;
 
 /// Two sides of one figure in one round.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -83,7 +83,7 @@ impl PairedChange {
             Scale::Ratio => x.exp(),
             Scale::Difference => x,
         };
-        let bounds = equivalence(&differences, 1.0, ALPHA).ok();
+        let bounds = equivalence(&differences, 1.0, COMPARE_ALPHA).ok();
         Some(Self {
             pairs: pairs.len(),
             better,
@@ -148,7 +148,7 @@ impl Worsening {
             Better::Lower => differences.to_vec(),
             Better::Higher => differences.iter().map(|d| -d).collect(),
         };
-        let ranks = signed_rank(&worse, 1.0 - 2.0 * ALPHA).ok()?;
+        let ranks = signed_rank(&worse, 1.0 - 2.0 * COMPARE_ALPHA).ok()?;
         let shown = |x: f64| match (scale, better) {
             (Scale::Difference, _) => x,
             (Scale::Ratio, Better::Lower) => x.exp_m1(),

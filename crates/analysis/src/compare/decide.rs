@@ -3,7 +3,7 @@
 //! Invariant: the exact signed-rank test decides, adjusted over the whole family as it was declared; the
 //! family does not shrink because one of its figures is missing.
 
-use super::change::{ALPHA, PairedChange};
+use super::change::{COMPARE_ALPHA, PairedChange};
 use infermeter_stats::{
     SIGNED_RANK_LIMIT, holm, least_pairs, pairs_to_detect, pairs_to_show_equivalence,
 };
@@ -84,7 +84,7 @@ pub fn decide(family: &[Option<PairedChange>], margin: f64) -> Vec<Decision> {
 }
 
 fn answer(change: &PairedChange, adjusted_p: f64, margin: f64) -> Answer {
-    let differs = adjusted_p <= ALPHA;
+    let differs = adjusted_p <= COMPARE_ALPHA;
     match (differs, change.is_within(margin), change.is_improvement()) {
         (true, false, true) => Answer::Better,
         (true, false, false) => Answer::Worse,
@@ -97,21 +97,21 @@ fn answer(change: &PairedChange, adjusted_p: f64, margin: f64) -> Answer {
 
 /// The fewest rounds with which a rank test of a family of so many changes can show anything.
 pub fn least_rounds(family: usize) -> usize {
-    least_pairs(ALPHA / family.max(1) as f64)
+    least_pairs(COMPARE_ALPHA / family.max(1) as f64)
 }
 
 /// Rounds beyond those at hand after which a change would be decided, if it and its spread are as they
 /// look, with a chance of [`POWER`]; absent where more than 200 rounds would be needed.
 pub fn more_rounds(change: &PairedChange, family: usize, margin: f64) -> Option<usize> {
     let (effect, std) = (change.tested(), change.std?);
-    let alpha = ALPHA / family.max(1) as f64;
+    let alpha = COMPARE_ALPHA / family.max(1) as f64;
     let by_difference = match std > 0.0 {
         true => pairs_to_detect(effect / std, alpha, POWER, SIGNED_RANK_LIMIT).ok()?,
         false => Some(least_rounds(family)),
     };
     let margin = change.margin(margin);
     let (effect, most) = (effect.abs(), SIGNED_RANK_LIMIT);
-    let by_equivalence = pairs_to_show_equivalence(effect, margin, std, ALPHA, POWER, most);
+    let by_equivalence = pairs_to_show_equivalence(effect, margin, std, COMPARE_ALPHA, POWER, most);
     let both = [by_difference, by_equivalence.ok()?];
     let needed = both.into_iter().flatten().min()?;
     Some(needed.saturating_sub(change.pairs).max(1))

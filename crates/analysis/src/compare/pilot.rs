@@ -5,7 +5,7 @@
 //! pilot shows changes it. Only what is printed depends on it.
 
 use super::axis::{Axis, Scale};
-use super::change::ALPHA;
+use super::change::COMPARE_ALPHA;
 use super::decide::POWER;
 use super::{CompareSpec, LoadRounds, change_of};
 use infermeter_stats::{SignedRankPower, detectable_by_t, spread_upper_bound};
@@ -35,7 +35,7 @@ pub struct PilotFigure {
 
 /// What `planned` rounds can find, from the rounds so far.
 pub fn pilot(asked: &CompareSpec, loads: &[LoadRounds<'_>], planned: usize) -> Vec<PilotFigure> {
-    let alpha = ALPHA / asked.family(loads.len()).max(1) as f64;
+    let alpha = COMPARE_ALPHA / asked.family(loads.len()).max(1) as f64;
     let power = SignedRankPower::new(planned, alpha).ok();
     let by_rank = power.and_then(|power| power.detectable(POWER));
     let by_t = detectable_by_t(planned, alpha, POWER).ok();

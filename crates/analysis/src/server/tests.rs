@@ -150,7 +150,7 @@ fn counters_rise_between_the_readings_nearest_to_the_edges() {
     assert!(absent.expect_err("not counted").contains("does not have"));
     let server = run.server.as_mut().expect("read");
     server.readings[50].figures.preemptions = Some(0.0);
-    assert!(rise(&run).expect_err("it fell").contains("started anew"));
+    assert!(rise(&run).expect_err("it fell").contains("restarted"));
     let server = run.server.as_mut().expect("read");
     let edge = window.end.plus(-7_000_000_000);
     server

@@ -67,7 +67,7 @@ fn counters_that_cannot_tell() {
         found.not_available.expect("a reason")
     };
     let restarted = why(|at| drafts((1_000 + at % 30) as f64, 0.0));
-    assert!(restarted.contains("started anew"), "{restarted}");
+    assert!(restarted.contains("restarted"), "{restarted}");
     let idle = why(|_| drafts(7.0, 3.0));
     assert!(idle.contains("no draft"), "{idle}");
 }

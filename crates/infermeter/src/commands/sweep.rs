@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn every_combination_is_a_plan() {
         let plans = varied(&[
-            "workload=fixed:10,5",
+            "workload=fixed:16,5",
             "prefix=hit:50%",
             "--workload=fixed:20,5",
             "prefix=bust",
@@ -228,7 +228,7 @@ mod tests {
             .collect();
         assert_eq!(said.len(), 4);
         assert!(
-            said[0].contains("fixed:10,5") && said[1].contains("fixed:10,5"),
+            said[0].contains("fixed:16,5") && said[1].contains("fixed:16,5"),
             "{said:?}"
         );
         assert!(
