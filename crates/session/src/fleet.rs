@@ -34,16 +34,10 @@ pub fn simulate(runs: &[SeenRun], capacity: &mut Capacity) {
     let too_long: Vec<String> = runs.iter().filter_map(SeenRun::too_long).collect();
     let runs: Vec<&SeenRun> = runs.iter().filter(|run| run.too_long().is_none()).collect();
     capacity.not_covered.extend(too_long);
-    let fitted = usable(&runs, capacity);
-    let model = match fitted {
-        Ok((model, used)) => {
-            capacity.engine = Some(used);
-            model
-        }
-        Err(refused) => {
-            capacity.engine = Some(refused);
-            return;
-        }
+    let (model, used) = usable(&runs, capacity);
+    capacity.engine = Some(used);
+    let Some(model) = model else {
+        return;
     };
     let load = FleetLoad::of(&runs);
     for sizing in &mut capacity.sizings {
@@ -64,41 +58,52 @@ pub fn simulate(runs: &[SeenRun], capacity: &mut Capacity) {
     capacity.not_covered.extend(beyond);
 }
 
-/// A model that predicts what it has not seen, or why there is none.
-fn usable(runs: &[&SeenRun], capacity: &Capacity) -> Result<(EngineModel, FitUse), FitUse> {
+/// A model that predicts what it has not seen, with its backtest; or why there is none.
+fn usable(runs: &[&SeenRun], capacity: &Capacity) -> (Option<EngineModel>, FitUse) {
     let without = |why: String| FitUse::No {
         why,
         fit: None,
         backtest: None,
     };
-    if let Some(why) = runs.iter().find_map(|run| run.unfit()) {
-        return Err(without(why));
+    if let Some(why) = unfit(runs) {
+        return (None, without(why));
     }
     let Some(rate) = capacity.instance.as_ref().map(|instance| instance.rate) else {
-        return Err(without("no level meets the objectives".to_owned()));
+        return (None, without("no level meets the objectives".to_owned()));
     };
-    let rates = seen::rates(runs);
-    if rates.len() < LEAST_RATES {
-        return Err(without(format!(
-            "it needs {LEAST_RATES} rates, two to fit to and one to be tried on; there are {}",
-            rates.len()
-        )));
-    }
+    let no_law = "the gaps between tokens follow no law of steps";
     let (others, held): (Vec<&SeenRun>, Vec<&SeenRun>) =
         runs.iter().partition(|run| run.rate != rate);
-    let no_law = || without("the gaps between tokens follow no law of steps".to_owned());
-    let tried = explain::model(&others).ok_or_else(no_law)?;
+    let Some(tried) = explain::model(&others) else {
+        return (None, without(no_law.to_owned()));
+    };
     let backtest = backtest::of(&tried, &held);
     if !backtest.holds() {
-        return Err(FitUse::No {
+        let refused = FitUse::No {
             why: backtest::why(&backtest),
             fit: Some(tried.fit),
             backtest: Some(backtest),
-        });
+        };
+        return (None, refused);
     }
-    let model = explain::model(runs).ok_or_else(no_law)?;
+    let Some(model) = explain::model(runs) else {
+        return (None, without(no_law.to_owned()));
+    };
     let fit = model.fit.clone();
-    Ok((model, FitUse::Yes { fit, backtest }))
+    (Some(model), FitUse::Yes { fit, backtest })
+}
+
+/// Why no model can be fitted to these runs.
+fn unfit(runs: &[&SeenRun]) -> Option<String> {
+    let rates = seen::rates(runs).len();
+    let too_few = || {
+        (rates < LEAST_RATES).then(|| {
+            format!(
+                "it needs {LEAST_RATES} rates, two to fit to and one to be tried on; there are {rates}"
+            )
+        })
+    };
+    runs.iter().find_map(|run| run.unfit()).or_else(too_few)
 }
 
 /// What a chosen fleet has that no level had.

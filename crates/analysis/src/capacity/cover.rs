@@ -87,10 +87,9 @@ fn wide_step(instance: &InstanceRate) -> Option<String> {
 }
 
 fn met_above(levels: &[Level], instance: &InstanceRate) -> Option<String> {
-    let above = levels.iter().filter(|level| level.rate > instance.rate);
-    let met = above
-        .filter(|level| level.status == SloStatus::Met)
-        .last()?;
+    let met = levels
+        .iter()
+        .rfind(|level| level.rate > instance.rate && level.status == SloStatus::Met)?;
     Some(format!(
         "attainment is not monotone: {} requests/s meet the objectives, but a lower level misses them; the \
          highest rate is taken below that",
