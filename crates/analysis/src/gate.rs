@@ -125,6 +125,7 @@ pub struct Gate {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gated {
     /// The criteria, judged.
+    #[serde(rename = "decision")]
     pub gate: Gate,
     /// What the sides differ in before any speed.
     pub unlike: Vec<Unlike>,

@@ -80,6 +80,8 @@ pub struct JudgeSpec {
     pub until: Option<Until>,
     /// Doubts weigh more.
     pub strict: bool,
+    /// What a publication needs is asked, too.
+    pub publication: bool,
 }
 
 impl Experiment {
@@ -99,6 +101,7 @@ impl Experiment {
                 fluidity: plan.fluidity,
                 until: plan.until,
                 strict: plan.strict,
+                publication: plan.publication,
             },
         })
     }

@@ -362,7 +362,10 @@ mod tests {
         );
         refused("{\"a\": \"so: {{messages}}\"}", "`{{messages}}` is a list");
         refused("{\"a\": \"{{prompt\"}", "`{{` without `}}` in the text");
-        refused("{\"a\": \"{{max_tokens}}\"}", "it has neither {{prompt}} nor");
+        refused(
+            "{\"a\": \"{{max_tokens}}\"}",
+            "it has neither {{prompt}} nor",
+        );
     }
 
     #[test]

@@ -33,7 +33,9 @@ const LONGEST_CLASS: usize = 200;
 
 /// Why a text is no objective.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not an objective: at character {at}, {problem}")]
+#[error(
+    "`{text}` is not an objective: at character {at}, {problem}; write it as in ttft.p99<500ms"
+)]
 pub struct SloError {
     text: String,
     at: usize,

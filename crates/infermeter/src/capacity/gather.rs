@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 /// Keys of the plan that may differ: the rate itself, how long and with which seeds it was measured, and what
 /// changes nothing for the server.
-const MAY_DIFFER: [&str; 27] = [
+const MAY_DIFFER: [&str; 28] = [
     "rate",
     "duration",
     "requests",
@@ -36,6 +36,7 @@ const MAY_DIFFER: [&str; 27] = [
     "repeat",
     "until",
     "strict",
+    "publication",
     "json",
     "quiet",
     "full",

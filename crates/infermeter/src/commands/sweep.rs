@@ -214,7 +214,7 @@ mod tests {
     fn every_combination_is_a_plan() {
         let plans = varied(&[
             "workload=fixed:16,5",
-            "prefix=hit:50%",
+            "prefix=hit:0.5",
             "--workload=fixed:20,5",
             "prefix=bust",
         ]);

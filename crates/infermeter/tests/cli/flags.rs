@@ -86,7 +86,7 @@ fn messages_say_it_in_the_words_of_the_user() {
         ),
         (
             "http://h --rate 5 --duration 5s --endpoint /v1/completions".to_owned(),
-            "--endpoint: `/v1/completions` is none of",
+            "--endpoint: `/v1/completions` is not one of",
         ),
     ] {
         let ran = infermeter(&format!("run {line} --dry-run"));

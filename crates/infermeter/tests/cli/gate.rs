@@ -101,7 +101,7 @@ fn a_run_is_judged_and_gated() {
     let ran = infermeter(&gated);
     assert!(matches!(ran.code, Some(3 | 5)), "{ran:#?}");
     let value: Value = serde_json::from_str(&ran.out).expect("JSON");
-    let gate = &value["gate"];
+    let gate = &value["gate"]["decision"];
     assert_eq!(gate["answer"], "inconclusive", "{gate:#}");
     assert_eq!(gate["lines"][0]["form"], "one_run");
     assert_eq!(gate["lines"][0]["doubt"]["too_few_runs"]["needed"], 19);

@@ -26,7 +26,7 @@ fn a_sweep_that_was_killed_goes_on_without_flags() {
     going.signal(Signal::KILL);
     let killed = going.end();
     assert!(
-        killed.err.contains("At most 3 runs, 3 s of warm-up"),
+        killed.err.contains("At most 3 runs, 3\u{a0}s of warm-up"),
         "{killed:#?}"
     );
     let reported = infermeter(&format!("report {}", out.display()));
@@ -35,7 +35,7 @@ fn a_sweep_that_was_killed_goes_on_without_flags() {
         "{reported:#?}"
     );
     let alone = format!("sweep --resume {}", out.display());
-    infermeter(&format!("{alone} --rates 20,30,50")).fails(2, &["another experiment"]);
+    infermeter(&format!("{alone} --rates 20,30,50")).fails(2, &["a different experiment"]);
     infermeter(&format!("run --resume {}", out.display())).fails(2, &["infermeter sweep --resume"]);
     let resumed = infermeter(&alone);
     assert!(matches!(resumed.code, Some(0 | 5)), "{resumed:#?}");
@@ -75,5 +75,5 @@ fn what_makes_no_sense_is_refused_before_the_first_run() {
     fails("--rates 1,2 --concurrencies 1", &["--concurrencies"]);
     fails("--rates 1,2 --rate 3", &["--rate does not go with"]);
     fails("--vary wrkload=chat", &["did you mean `workload`"]);
-    fails("--looks 1 --replicates 2", &["--looks 1 is below"]);
+    fails("--replicates 2", &["--looks 1 is below"]);
 }

@@ -138,7 +138,7 @@ fn an_inactive_treatment_is_named_every_time() {
             plan.requests = Some(12);
             plan.seed = trial;
         };
-        let off = "mock:llama-8b-h100?prefix-cache=false";
+        let off = "mock:llama-8b-h100?prefix-cache=false&prompt-tokens-details=true";
         let sides = [side(off, shared), side(other, shared)];
         let compare = compare(1, vec![Claim::declared(treatment, 0, 1)]);
         let directory = scratch.path().join(format!("{trial}"));
@@ -146,11 +146,17 @@ fn an_inactive_treatment_is_named_every_time() {
         found.treatments[0].answer
     };
     for trial in 1..=20 {
-        let answer = seen("mock:llama-8b-h100?prefix-cache=false", trial);
+        let answer = seen(
+            "mock:llama-8b-h100?prefix-cache=false&prompt-tokens-details=true",
+            trial,
+        );
         assert_eq!(answer, Seen::Inactive, "trial {trial}");
     }
     assert_eq!(
-        seen("mock:llama-8b-h100?prefix-cache=true", 21),
+        seen(
+            "mock:llama-8b-h100?prefix-cache=true&prompt-tokens-details=true",
+            21
+        ),
         Seen::Active
     );
 }

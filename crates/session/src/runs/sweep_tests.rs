@@ -131,7 +131,8 @@ fn levels_are_found_around_what_the_server_can_take() {
     let limit = scalability.limit.expect("a limit").value;
     assert!((14.0..24.0).contains(&limit), "{scalability:?}");
     assert!(curve.knee.is_some(), "{loads:?}");
-    assert!(!curve.throughput_and_tail.is_empty());
+    // A minute at these rates carries no p99 of TTFT, so no level stands on that frontier.
+    assert!(curve.throughput_and_tail.is_empty());
 }
 
 #[test]
