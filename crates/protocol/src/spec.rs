@@ -9,10 +9,6 @@ use serde::{Deserialize, Serialize};
 /// What decides over the runs of an experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one of them in a process"
-)]
 pub enum ProtocolSpec {
     /// Sides in turn, over rounds.
     Compare(Compare),

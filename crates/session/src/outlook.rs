@@ -28,7 +28,7 @@ fn of_one(plan: &Plan) -> Option<f64> {
     let load = LoadSpec::of(plan).ok()?;
     let rate = match &load.pace {
         Pace::Rate { .. } => load.peak_rate(),
-        Pace::Clients { .. } | Pace::Recorded { .. } | Pace::Slots(_) => None,
+        Pace::Clients { .. } | Pace::Recorded | Pace::Slots(_) => None,
     };
     let arrivals = |requests: u64| rate.map(|rate| requests as f64 / rate);
     let window = match (load.duration, load.requests) {

@@ -2,7 +2,7 @@
 //! `***`.
 //!
 //! What a plan itself says is [`crate::redact`]'s. Invariant: a text that a server had a part in goes through
-//! [`Secrets`] before it is written or printed. Values shorter than [`MIN_SECRET`] are hidden in the plan, and
+//! [`Secrets`] before it is written or printed. Values shorter than `MIN_SECRET` are hidden in the plan, and
 //! not looked for elsewhere.
 
 mod scrub;

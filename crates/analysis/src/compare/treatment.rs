@@ -228,8 +228,8 @@ fn said(plan: &Plan, name: &str) -> Option<String> {
     let declared = Declared::of_plan(plan).value(Of::Engine, name);
     declared.or_else(|| {
         let (_, settings) = plan.target.strip_prefix("mock:")?.split_once('?')?;
-        let pairs = settings.split('&').filter_map(|pair| pair.split_once('='));
-        let found = pairs.filter(|(key, _)| *key == name).last();
+        let mut pairs = settings.split('&').filter_map(|pair| pair.split_once('='));
+        let found = pairs.rfind(|(key, _)| *key == name);
         found.map(|(_, value)| value.to_owned())
     })
 }
