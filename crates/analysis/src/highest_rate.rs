@@ -8,7 +8,7 @@
 //! cut off on both sides at [`FAR`], beyond which a run says only on which side it is. A run begins with an
 //! idle server, so a short one is too kind: its shortness is the mean stay of a request over the window, and
 //! `settling` a share that the runs themselves decide. The noise has the tails of Student's t with
-//! [`FREEDOM`] degrees, for a queue's bad minutes, and shrinks with the number of requests. It is never below
+//! `FREEDOM` degrees, for a queue's bad minutes, and shrinks with the number of requests. It is never below
 //! that of the load itself: so many Poisson arrivals have a rate that is off by one over their root, which a
 //! steep law turns into margin. All four parameters have flat priors on a grid (in the logarithm where they are scales), and what is not asked for
 //! is summed out. So the answer is there after two runs, wide, and no fit can fail to converge.

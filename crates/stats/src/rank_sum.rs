@@ -38,7 +38,7 @@ pub struct RankSum {
 /// estimates by how much (Hodges and Lehmann 1963); `level` is the confidence of each bound by itself.
 ///
 /// # Errors
-/// `Empty`, `NotFinite`, `InvalidLevel`; `TooMany` beyond [`RANK_SUM_LIMIT`] values of a group.
+/// `Empty`, `NotFinite`, `InvalidLevel`; `TooMany` beyond `RANK_SUM_LIMIT` values of a group.
 pub fn rank_sum(first: &[f64], second: &[f64], level: f64) -> Result<RankSum, StatsError> {
     check_finite(first)?;
     check_finite(second)?;

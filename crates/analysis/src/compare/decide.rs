@@ -101,7 +101,7 @@ pub fn least_rounds(family: usize) -> usize {
 }
 
 /// Rounds beyond those at hand after which a change would be decided, if it and its spread are as they
-/// look, with a chance of [`POWER`]; absent where more than 200 rounds would be needed.
+/// look, with a chance of `POWER`; absent where more than 200 rounds would be needed.
 pub fn more_rounds(change: &PairedChange, family: usize, margin: f64) -> Option<usize> {
     let (effect, std) = (change.tested(), change.std?);
     let alpha = COMPARE_ALPHA / family.max(1) as f64;
