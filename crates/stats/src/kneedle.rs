@@ -29,6 +29,10 @@ pub fn kneedle(xs: &[f64], ys: &[f64]) -> Result<Option<usize>, StatsError> {
             have: xs.len(),
         });
     }
+    if ys.iter().all(|y| *y == ys[0]) {
+        // Nothing bends, though the chord of `unit` would lie above it.
+        return Ok(None);
+    }
     let (x, y) = (unit(xs), unit(ys));
     let above = |index: &usize| x[*index] - y[*index];
     let inner = 1..xs.len() - 1;

@@ -436,7 +436,7 @@ mod tests {
 
     #[test]
     fn what_a_used_name_mentions_is_used() {
-        let library = "pub struct A;\npub struct B { pub a: A, c: C }\npub struct C;\n\
+        let library = "pub struct A;\npub struct B { pub a: A }\npub struct C;\n\
                        pub fn f(x: &B) -> u8 { g() }\npub fn g() -> u8 { 1 }\n";
         check_names(library, "infermeter_new::f", &["C", "g"]);
         let library = "pub struct A;\npub struct E;\nimpl T for A {\n    type Error = E;\n}\n";

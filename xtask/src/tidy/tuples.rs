@@ -204,14 +204,5 @@ mod tests {
             check_file("crates/metrics/src/a.rs", "fn a() {}\n"),
             [""; 0]
         );
-        let (name, allowed) = REMAINING[0];
-        let path = format!("crates/{name}/src/a.rs");
-        assert_eq!(check_file(&path, &one.repeat(allowed)), [""; 0]);
-        assert_eq!(
-            check_file(&path, &one.repeat(allowed + 1)).len(),
-            allowed + 1
-        );
-        // A row that is too high is a warning.
-        assert_eq!(check_file(&path, one), [name]);
     }
 }

@@ -219,7 +219,7 @@ fn what_is_wrong_is_said_with_its_line() {
         "was changed since it was made",
     );
     check("\"version\":1", "\"version\":2", "has version 2");
-    check("infermeter-workload", "something", "no workload file");
+    check("infermeter-workload", "something", "not a workload file");
     let cut = refused(|text| text[..text.len() - 30].to_owned());
     assert!(
         cut.contains("line 3: the file ends inside this line"),
@@ -233,7 +233,7 @@ fn what_is_wrong_is_said_with_its_line() {
     );
     let empty = refused(|text| lines(text, 1));
     assert!(empty.contains("it holds no requests"), "{empty}");
-    assert!(refused(|_| String::new()).contains("no JSON object"));
+    assert!(refused(|_| String::new()).contains("not a JSON object"));
 }
 
 #[test]
