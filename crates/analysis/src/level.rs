@@ -12,6 +12,7 @@ use crate::stability::KeepsUp;
 use crate::summary::Summary;
 use crate::{CONFIDENCE, all_failed};
 use infermeter_core::finding::Verdict;
+use infermeter_core::text::Word;
 use infermeter_stats::{RunFigure, over_runs};
 use serde::{Deserialize, Serialize};
 
@@ -112,6 +113,8 @@ pub struct LevelObjective {
     pub judged: Option<f64>,
     /// The limit.
     pub limit: f64,
+    /// Unit of both: `ms`, `1/s`, or empty for a share.
+    pub unit: Word,
 }
 
 /// A level of load over its runs. Throughputs are per second, of the window; a figure of one run has that
@@ -307,6 +310,7 @@ impl Over<'_> {
                     judged: (!judged.is_empty())
                         .then(|| judged.iter().sum::<f64>() / judged.len() as f64),
                     limit: line.measured.limit,
+                    unit: line.measured.unit.clone(),
                 }
             })
             .collect()

@@ -165,7 +165,10 @@ fn nothing_meets(curve: &CurveAnswer, axis: Axis) -> String {
         .filter(|o| o.status == SloStatus::Missed);
     let by: Vec<String> = missed
         .map(|o| match o.judged {
-            Some(judged) => format!("{} by {}", o.objective, time(judged - o.limit)),
+            Some(judged) if o.unit == "ms" => {
+                format!("{} by {}", o.objective, time((judged - o.limit).abs()))
+            }
+            Some(judged) => format!("{}: {}", o.objective, significant(judged)),
             None => o.objective.clone(),
         })
         .collect();
@@ -270,8 +273,41 @@ fn throughputs(level: &Level) -> Vec<Cell> {
     ]
 }
 
-/// Throughput and TTFT p99 as bars: of the greatest throughput, and of the greatest tail on a logarithmic
-/// scale, whose least is an eighth of a bar.
+/// A latency that bars are drawn of.
+struct Plotted {
+    name: &'static str,
+    of: fn(&Level) -> Option<Mean>,
+}
+
+/// The tail where every level carries it, else what all of them do: bars of one column are of one figure.
+fn plotted(levels: &[Level]) -> Plotted {
+    let figures = [
+        Plotted {
+            name: "TTFT p99",
+            of: |level| level.ttft.p99,
+        },
+        Plotted {
+            name: "TTFT p50",
+            of: |level| level.ttft.p50,
+        },
+        Plotted {
+            name: "E2E p50",
+            of: |level| level.e2e.p50,
+        },
+    ];
+    let [tail, middle, whole] = figures;
+    let all = |plotted: &Plotted| levels.iter().all(|level| (plotted.of)(level).is_some());
+    if all(&tail) {
+        tail
+    } else if levels.iter().any(|level| level.ttft.p50.is_some()) {
+        middle
+    } else {
+        whole
+    }
+}
+
+/// Throughput and a latency as bars: of the greatest throughput, and of the greatest latency on a
+/// logarithmic scale, whose least is an eighth of a bar.
 fn plots(curve: &CurveAnswer, axis: Axis, heading: &str) -> Section {
     let tokens = curve
         .levels
@@ -281,7 +317,10 @@ fn plots(curve: &CurveAnswer, axis: Axis, heading: &str) -> Section {
         true => level.output_tokens,
         false => level.achieved,
     };
-    let tail = |level: &Level| level.ttft.p99.or(level.ttft.p50).or(level.e2e.p50);
+    let Plotted {
+        name: latency,
+        of: tail,
+    } = plotted(&curve.levels);
     let most = |of: &dyn Fn(&Level) -> Option<Mean>| {
         let values = curve
             .levels
@@ -304,7 +343,7 @@ fn plots(curve: &CurveAnswer, axis: Axis, heading: &str) -> Section {
     let columns = vec![
         Column::left(name),
         Column::right(""),
-        Column::left("TTFT p99, logarithmic"),
+        Column::left(format!("{latency}, logarithmic")),
         Column::right(""),
     ];
     let mut table = Table::new(axis.name(), columns);

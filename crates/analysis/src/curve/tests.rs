@@ -22,6 +22,7 @@ fn level(load: f64, status: SloStatus) -> Level {
             status,
             judged: None,
             limit: 500.0,
+            unit: "ms".into(),
         }],
         overloaded: false,
         keeps_up: None,
