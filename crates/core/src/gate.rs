@@ -3,7 +3,7 @@
 //! The measure is that of an objective; the sign says that a change is meant. Nothing is judged here. Invariant:
 //! what is printed reads back as the same gate.
 
-use crate::slo::{Beginning, Figure, Measure, Percent, SloError};
+use crate::slo::{Beginning, Figure, Measure, Percent, SloError, Wanted};
 use crate::text::inert;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -29,6 +29,11 @@ pub enum Threshold {
     Level(Percent),
 }
 
+const CRITERION: Wanted = Wanted {
+    name: "a criterion",
+    example: "ttft.p99>+5%",
+};
+
 /// Why a text is no gate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FailIfError {
@@ -49,7 +54,8 @@ impl FromStr for FailIf {
     type Err = FailIfError;
 
     fn from_str(text: &str) -> Result<Self, FailIfError> {
-        let Beginning { measure, rest } = Measure::read(text)?;
+        let read = Measure::read(text).map_err(|error| error.wanted(CRITERION));
+        let Beginning { measure, rest } = read?;
         let threshold = threshold(&measure, rest);
         let threshold = threshold.map_err(|problem| FailIfError::Threshold {
             text: inert(text, 80),

@@ -11,6 +11,7 @@ mod parse;
 mod show;
 
 pub use metric::{RateName, SloMetric, Statistic, parse_percentile};
+pub(crate) use parse::Wanted;
 pub use parse::{Beginning, SloError};
 
 use crate::deadlines::Deadlines;

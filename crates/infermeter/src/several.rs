@@ -117,7 +117,7 @@ pub(crate) fn kept(directory: &Path, command: &str, given: &Given) -> Result<Kep
     let own = asked.protocol.command();
     if own != command {
         bail!(
-            "--resume: {} is an experiment of {own}: `infermeter {own} --resume {0}` goes on with it",
+            "--resume: {} is an experiment of {own}: `infermeter {own} --resume {0}` continues it",
             directory.display()
         );
     }

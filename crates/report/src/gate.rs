@@ -188,7 +188,8 @@ fn basis(line: &GateLine) -> Option<String> {
             format!("two groups of runs, exact rank-sum test: {here} against {before}")
         }
         GateForm::OneRun => {
-            format!("one run against the prediction interval of {before} baseline runs")
+            let runs = counted(before as u64, "baseline run");
+            format!("one run against the prediction interval of {runs}")
         }
         GateForm::Level => {
             return Some("a level, judged on the requests of the runs here".to_owned());

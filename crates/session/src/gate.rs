@@ -174,7 +174,29 @@ impl Side {
         if side.runs.is_empty() {
             bail!("{} has no run that has ended", path.display());
         }
+        side.one_group(path)?;
         Ok(side)
+    }
+
+    /// Runs that are held against others as one group were sent the same work; those of one experiment, which
+    /// may be a comparison, to one server.
+    fn one_group(&self, path: &Path) -> Result<()> {
+        let first = &self.runs[0].plan;
+        let differs = |run: &SideRun| -> Option<String> {
+            if is_experiment(path) && run.plan.target != first.target {
+                let [one, other] = [first, &run.plan].map(|plan| inert(&plan.target, 80));
+                return Some(format!("target is {one} and {other}"));
+            }
+            plan_differences(first, &run.plan).into_iter().next()
+        };
+        match self.runs.iter().find_map(differs) {
+            None => Ok(()),
+            Some(difference) => bail!(
+                "{} holds runs that are not of one kind ({difference}): list the directories of those that \
+                 are meant in a file, a line each, and give that",
+                path.display()
+            ),
+        }
     }
 
     fn read(&mut self, directory: &Path, criteria: &[FailIf]) -> Result<()> {

@@ -95,7 +95,7 @@ pub fn asked(directory: &Path) -> Result<AskedRuns> {
     match Book::header(directory)?.asked {
         Asked::Runs(asked) => Ok(asked),
         Asked::Rungs { .. } => bail!(
-            "{} holds a calibration: `infermeter calibrate --resume {0}` goes on with it",
+            "{} holds a calibration: `infermeter calibrate --resume {0}` continues it",
             directory.display()
         ),
     }

@@ -33,13 +33,33 @@ const LONGEST_CLASS: usize = 200;
 
 /// Why a text is no objective.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{text}` is not an objective: at character {at}, {problem}; write it as in ttft.p99<500ms"
-)]
+#[error("`{text}` is not {}: at character {at}, {problem}; write it as in {}", wanted.name, wanted.example)]
 pub struct SloError {
     text: String,
     at: usize,
     problem: String,
+    wanted: Wanted,
+}
+
+/// What the text was to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// With its article.
+    pub name: &'static str,
+    /// One of its kind.
+    pub example: &'static str,
+}
+
+const OBJECTIVE: Wanted = Wanted {
+    name: "an objective",
+    example: "ttft.p99<500ms",
+};
+
+impl SloError {
+    /// The same where something else than an objective was wanted.
+    pub(crate) fn wanted(self, wanted: Wanted) -> Self {
+        Self { wanted, ..self }
+    }
 }
 
 impl FromStr for Slo {
@@ -130,6 +150,7 @@ impl<'a> Reader<'a> {
             text: inert(self.text, 80),
             at: self.text[..at].chars().count() + 1,
             problem: problem.into(),
+            wanted: OBJECTIVE,
         }
     }
 

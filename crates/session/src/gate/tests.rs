@@ -48,6 +48,24 @@ fn spec(baseline: &Path, criteria: &[&str]) -> GateSpec {
     }
 }
 
+/// The comparison or the sweep that such a directory may be is no group: its runs differ by what is asked.
+#[test]
+fn runs_that_differ_are_no_group() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let at = |name: &str| scratch.path().join(name);
+    let faster = Plan {
+        rate: Some(60.0),
+        ..plan("mock:fixed", 1, 1)
+    };
+    measured(&plan("mock:fixed", 2, 1), &at("mixed/one"));
+    measured(&faster, &at("mixed/two"));
+    let listed = at("list");
+    fs::write(&listed, "mixed/one/run-0\nmixed/two/run-0\n").expect("written");
+    let error = gate(&listed, &spec(&at("mixed/one"), &CRITERIA)).expect_err("mixed");
+    let said = format!("{error:#}");
+    assert!(said.contains("not of one kind (rate is"), "{said}");
+}
+
 const CRITERIA: [&str; 2] = ["tpot.p50>+5%", "error_rate>1%"];
 
 #[test]

@@ -11,7 +11,7 @@ keys! {
              flags win"
             .common().example("plan.toml");
         resume: Option<PathBuf> = None, General, "DIR",
-            "Go on with the comparison in this directory; it knows the other flags"
+            "Continue the comparison in this directory; it knows the other flags"
             .example("runs/compare-a");
     }
 }

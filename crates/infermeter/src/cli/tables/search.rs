@@ -10,7 +10,7 @@ keys! {
             "Plan file, TOML or YAML, with the same names as the flags; flags win"
             .common().example("plan.toml");
         resume: Option<PathBuf> = None, General, "DIR",
-            "Go on with the search in this directory; it knows the other flags"
+            "Continue the search in this directory; it knows the other flags"
             .example("runs/search-a");
     }
 }
