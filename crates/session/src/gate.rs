@@ -15,7 +15,6 @@ use infermeter_core::run::RunManifest;
 use infermeter_core::text::inert;
 use infermeter_record::read_manifest;
 use serde_json::Value;
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -65,6 +64,9 @@ const NOT_WORK: [&str; 40] = [
 ];
 /// Differences that a message names.
 const NAMED: usize = 3;
+/// Whose the values of a difference are.
+const BOTH_SIDES: [&str; 2] = [" in the baseline", " here"];
+
 /// Most directories that a list may name.
 const MOST_LISTED: usize = 1_000;
 
@@ -116,7 +118,7 @@ pub fn comparable(spec: &GateSpec, plan: &Plan) -> Result<()> {
             continue;
         };
         let manifest = read_manifest(&run).context("--baseline")?;
-        let differences = plan_differences(&manifest.plan, &redact(plan));
+        let differences = plan_differences(&manifest.plan, &redact(plan), BOTH_SIDES);
         refuse(&differences, spec.force)?;
     }
     Ok(())
@@ -187,7 +189,9 @@ impl Side {
                 let [one, other] = [first, &run.plan].map(|plan| inert(&plan.target, 80));
                 return Some(format!("target is {one} and {other}"));
             }
-            plan_differences(first, &run.plan).into_iter().next()
+            plan_differences(first, &run.plan, ["", ""])
+                .into_iter()
+                .next()
         };
         match self.runs.iter().find_map(differs) {
             None => Ok(()),
@@ -332,20 +336,13 @@ fn listed(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(all)
 }
 
-/// How the work of the two sides differs, by key, each difference once.
+/// How the work of the two sides differs, by key: each side is one group, so its first run stands for it.
 fn other_workload(before: &Side, after: &Side) -> Vec<String> {
-    let Some(first) = after.runs.first() else {
-        return Vec::new();
-    };
-    let others = before.runs.iter().chain(&after.runs);
-    let mut differences = BTreeSet::new();
-    for run in others {
-        differences.extend(plan_differences(&run.plan, &first.plan));
-    }
-    differences.into_iter().collect()
+    plan_differences(&before.runs[0].plan, &after.runs[0].plan, BOTH_SIDES)
 }
 
-fn plan_differences(before: &Plan, after: &Plan) -> Vec<String> {
+/// The keys in which the work of two plans differs; `sides` say whose each value is.
+fn plan_differences(before: &Plan, after: &Plan, sides: [&str; 2]) -> Vec<String> {
     let value = |plan: &Plan| serde_json::to_value(plan).unwrap_or_default();
     let (before, after) = (value(before), value(after));
     let keys = after.as_object().into_iter().flatten();
@@ -356,10 +353,8 @@ fn plan_differences(before: &Plan, after: &Plan) -> Vec<String> {
     differing
         .map(|(key, value)| {
             let before = shown(&before[key.as_str()]);
-            format!(
-                "{key} is {before} in the baseline and {} here",
-                shown(value)
-            )
+            let [first, second] = sides;
+            format!("{key} is {before}{first} and {}{second}", shown(value))
         })
         .collect()
 }
