@@ -19,7 +19,7 @@ use crate::origin::Origin;
 use crate::units::Span;
 
 /// Conditions that one objective may put together.
-pub const MAX_CONDITIONS: usize = 16;
+pub(crate) const MAX_CONDITIONS: usize = 16;
 
 /// A limit on a measure of a run.
 #[derive(Debug, Clone, PartialEq)]

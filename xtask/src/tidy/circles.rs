@@ -4,16 +4,13 @@
 //! Follows `use` and paths from `crate` and `super`. A module may use what its own children make: that
 //! is what it has them for. Test code is exempt.
 //!
-//! Invariant: a crate without a circle cannot get one again; the others have theirs counted.
+//! Invariant: no crate has a circle.
 
 use super::Problem;
 use super::paths::paths_at;
 use super::rust_source::RustSource;
 use super::tree::Tree;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Files that still stand in a circle. Lower a number with each that leaves, and never raise one.
-const REMAINING: &[(&str, usize)] = &[];
 
 /// A module as the names that lead to it.
 type Module = Vec<String>;
@@ -33,34 +30,20 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
             crates.entry(name).or_default().paths.insert(module, path);
         }
     }
-    let judged = crates.into_iter().flat_map(|(name, mut files)| {
+    let judged = crates.into_values().flat_map(|mut files| {
         files.find_uses(tree);
-        judge(name, &files)
+        judge(&files)
     });
     judged.collect()
 }
 
-fn judge(name: &str, files: &Files<'_>) -> Vec<Problem> {
-    let circles = files.circles();
-    let count: usize = circles.iter().map(BTreeSet::len).sum();
-    let row = REMAINING.iter().find(|(crate_name, _)| *crate_name == name);
-    let allowed = row.map_or(0, |(_, count)| *count);
-    if count < allowed {
-        let message = format!("{count} files in circles: lower its row in tidy/circles.rs");
-        return vec![Problem::warning(name, message)];
-    }
-    if count == allowed {
-        return Vec::new();
-    }
-    let problem = |circle: &BTreeSet<Module>| {
+fn judge(files: &Files<'_>) -> Vec<Problem> {
+    let problem = |circle: BTreeSet<Module>| {
         let paths: Vec<&str> = circle.iter().map(|module| files.paths[module]).collect();
-        let message = format!(
-            "import each other in a circle ({count} files of {name} do, {allowed} at most): move what \
-             they share to a file of its own"
-        );
+        let message = "import each other in a circle: move what they share to a file of its own";
         Problem::error(paths.join(", "), message)
     };
-    circles.iter().map(problem).collect()
+    files.circles().into_iter().map(problem).collect()
 }
 
 /// Crate and module of a file below `crates/NAME/src`.

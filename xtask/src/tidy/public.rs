@@ -15,9 +15,6 @@ use super::rust_source::{RustSource, has_word, item_end};
 use super::tree::Tree;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many each crate still has. Lower a number with each that goes, and never raise one.
-const REMAINING: &[(&str, usize)] = &[("core", 4)];
-
 /// Items that have a name to judge.
 const KINDS: [&str; 9] = [
     "fn", "struct", "enum", "trait", "const", "static", "type", "mod", "use",
@@ -69,30 +66,16 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     }
     let judged = crates.iter().flat_map(|(name, face)| {
         let outside = Outside::of(name, tree);
-        judge(name, &face.unused(&outside))
+        judge(&face.unused(&outside))
     });
     judged.collect()
 }
 
-fn judge(name: &str, unused: &[&Public<'_>]) -> Vec<Problem> {
-    let row = REMAINING.iter().find(|(crate_name, _)| *crate_name == name);
-    let allowed = row.map_or(0, |(_, count)| *count);
-    if unused.len() < allowed {
-        let message = format!(
-            "{} public names are not used outside: lower its row in tidy/public.rs",
-            unused.len()
-        );
-        return vec![Problem::warning(name, message)];
-    }
-    if unused.len() == allowed {
-        return Vec::new();
-    }
+fn judge(unused: &[&Public<'_>]) -> Vec<Problem> {
     let problem = |public: &&Public<'_>| {
         let message = format!(
-            "`{}` is public, but no other crate uses it: write pub(crate), or nothing ({name} has {} \
-             such names, {allowed} at most)",
-            public.name,
-            unused.len()
+            "`{}` is public, but no other crate uses it: write pub(crate), or nothing",
+            public.name
         );
         Problem::error(format!("{}:{}", public.path, public.line), message)
     };

@@ -6,10 +6,6 @@
 use super::Problem;
 use super::rust_source::RustSource;
 use super::tree::Tree;
-use std::collections::BTreeMap;
-
-/// How many each crate still has. Lower a number with each that goes, and never raise one.
-const REMAINING: &[(&str, usize)] = &[];
 
 /// A parameter that is a tuple.
 struct TupleParameter {
@@ -18,45 +14,16 @@ struct TupleParameter {
 }
 
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
-    let mut found: BTreeMap<&str, Vec<(&str, TupleParameter)>> = BTreeMap::new();
-    for (path, source) in &tree.rust {
-        let own = tuple_parameters(source).into_iter();
-        let of_crate = found.entry(crate_of(path)).or_default();
-        of_crate.extend(own.map(|parameter| (path.as_str(), parameter)));
-    }
-    let judged = found.iter().flat_map(|(name, found)| judge(name, found));
+    let judged = tree.rust.iter().flat_map(|(path, source)| {
+        let problem = move |TupleParameter { function, line }| {
+            let message = format!(
+                "fn {function} takes a tuple: give the things a struct with a name, or a parameter each"
+            );
+            Problem::error(format!("{path}:{line}"), message)
+        };
+        tuple_parameters(source).into_iter().map(problem)
+    });
     judged.collect()
-}
-
-fn judge(name: &str, found: &[(&str, TupleParameter)]) -> Vec<Problem> {
-    let row = REMAINING.iter().find(|(crate_name, _)| *crate_name == name);
-    let allowed = row.map_or(0, |(_, count)| *count);
-    if found.len() < allowed {
-        let message = format!(
-            "{name} has {} tuple parameters left: lower its row in tidy/tuples.rs",
-            found.len()
-        );
-        return vec![Problem::warning(name, message)];
-    }
-    if found.len() == allowed {
-        return Vec::new();
-    }
-    let problem = |(path, parameter): &(&str, TupleParameter)| {
-        let TupleParameter { function, line } = parameter;
-        let message = format!(
-            "fn {function} takes a tuple: {name} has {} such parameters, {allowed} at most; give \
-             the things a struct with a name, or a parameter each",
-            found.len()
-        );
-        Problem::error(format!("{path}:{line}"), message)
-    };
-    found.iter().map(problem).collect()
-}
-
-/// `crates/NAME/..` belongs to NAME, everything else to its first folder.
-fn crate_of(path: &str) -> &str {
-    let path = path.strip_prefix("crates/").unwrap_or(path);
-    path.split('/').next().unwrap_or(path)
 }
 
 /// Every parameter outside tests whose type is a tuple.
@@ -190,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn one_more_than_there_are_is_refused() {
+    fn each_is_refused_where_it_stands() {
         let one = "fn a(x: (u8, u8)) {}\n";
         let check_file = |path: &str, text: &str| {
             let problems = check(&Tree::of(&[(path, text)]));

@@ -62,17 +62,17 @@ impl SloMetric {
     }
 
     /// A request has many values of it.
-    pub fn is_of_tokens(self) -> bool {
+    pub(crate) fn is_of_tokens(self) -> bool {
         matches!(self, Self::Itl | Self::ChunkGap)
     }
 
     /// It is counted from an origin, of which there are two.
-    pub fn has_origin(self) -> bool {
+    pub(crate) fn has_origin(self) -> bool {
         matches!(self, Self::Ttft | Self::Ttfo | Self::Ntpot | Self::E2e)
     }
 
     /// It holds the work on the prompt, so that a limit may grow with the prompt's length.
-    pub fn grows_with_prompt(self) -> bool {
+    pub(crate) fn grows_with_prompt(self) -> bool {
         matches!(self, Self::Ttft | Self::Ttfo | Self::E2e)
     }
 }
