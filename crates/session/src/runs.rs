@@ -219,6 +219,8 @@ fn left_behind(error: anyhow::Error, directory: &Path) -> anyhow::Error {
 #[cfg(test)]
 mod compare_tests;
 #[cfg(test)]
+mod harness;
+#[cfg(test)]
 mod search_tests;
 #[cfg(test)]
 mod sweep_tests;

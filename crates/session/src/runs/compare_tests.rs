@@ -1,17 +1,11 @@
 //! Comparisons in virtual time: what sides are sent, what is found, and kills at any instant.
 
+use super::harness::{Asked, answer};
 use super::*;
-use crate::book::Book;
-use crate::drive::{End, drive};
-use crate::kept_experiment::{create, header, resume};
-use crate::load::Load;
-use crate::virtually::Virtual;
 use infermeter_analysis::{Answer, Axis, Claim, CompareSpec, Comparison, Seen};
 use infermeter_core::seed::Seeds;
-use infermeter_protocol::{BeforeRun, Compare, OfRuns, ProtocolSpec, RunPoint, TurnOrder};
-use infermeter_record::LEDGER_FILE;
+use infermeter_protocol::{BeforeRun, Compare, ProtocolSpec, RunPoint, TurnOrder};
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 fn side(target: &str, change: impl Fn(&mut Plan)) -> Plan {
@@ -46,36 +40,19 @@ fn compare(rounds: usize, claims: Vec<Claim>) -> Compare {
     }
 }
 
-fn planned(sides: &[Plan]) -> Vec<(Plan, Load)> {
-    let load = |plan: &Plan| Load::from_plan(plan, 0).expect("a load");
-    sides
-        .iter()
-        .map(|plan| (plan.clone(), load(plan)))
-        .collect()
+fn asked(sides: &[Plan], compare: &Compare) -> Asked<Compare> {
+    Asked {
+        plans: sides.to_vec(),
+        protocol: compare.clone(),
+        spec: ProtocolSpec::Compare(compare.clone()),
+    }
 }
 
 /// Measures a comparison into a new directory.
 fn measured(sides: &[Plan], compare: &Compare, directory: &Path) -> (Vec<RunPoint>, Comparison) {
-    let spec = ProtocolSpec::Compare(compare.clone());
-    let header = header(&planned(sides), spec).expect("a header");
-    let mut book = create(directory, &header).expect("a book");
-    went_on(sides, compare, directory, &mut book, Vec::new())
-}
-
-fn went_on(
-    sides: &[Plan],
-    compare: &Compare,
-    directory: &Path,
-    book: &mut Book,
-    points: Vec<RunPoint>,
-) -> (Vec<RunPoint>, Comparison) {
-    let into = Into::Experiment(directory.to_owned());
-    let mut runs = Runs::new(Virtual, sides, into);
-    let driven = drive(compare, &mut runs, book, points, &mut |_| {}).expect("driven");
-    let End::Answered(found) = driven.end else {
-        panic!("no answer");
-    };
-    (driven.points, found)
+    let went = asked(sides, compare).whole(directory);
+    let found = answer(&went).clone();
+    (went.points, found)
 }
 
 #[test]
@@ -161,74 +138,12 @@ fn an_inactive_treatment_is_named_every_time() {
     );
 }
 
-/// What a kill leaves: the first runs, a ledger cut at a byte, and perhaps part of the next run.
-fn killed(whole: &Path, into: &Path, random: &mut u64) {
-    let mut below = |n: u64| {
-        *random = splitmix64(*random);
-        *random % n
-    };
-    fs::create_dir(into).expect("made");
-    let ledger = fs::read(whole.join(LEDGER_FILE)).expect("a ledger");
-    let header = ledger
-        .iter()
-        .position(|byte| *byte == b'\n')
-        .expect("a line")
-        + 1;
-    let cut = header + below((ledger.len() - header + 1) as u64) as usize;
-    fs::write(into.join(LEDGER_FILE), &ledger[..cut]).expect("written");
-    let lines = ledger[header..cut]
-        .iter()
-        .filter(|byte| **byte == b'\n')
-        .count();
-    // A run that has ended may not have been entered yet.
-    let there = lines + below(2) as usize;
-    let copy = |number: usize| {
-        let (from, to) = (whole.join(run_name(number)), into.join(run_name(number)));
-        if !from.exists() {
-            return;
-        }
-        fs::create_dir(&to).expect("made");
-        for file in fs::read_dir(from).expect("listed").filter_map(Result::ok) {
-            fs::copy(file.path(), to.join(file.file_name())).expect("copied");
-        }
-    };
-    (1..=there).for_each(copy);
-    let next = into.join(run_name(there + 1));
-    if below(2) == 1 && whole.join(run_name(there + 1)).exists() {
-        fs::create_dir(&next).expect("made");
-        fs::write(next.join("requests.journal"), "part").expect("written");
-    }
-}
-
 #[test]
-fn a_comparison_that_was_killed_ends_in_the_same_decision() {
-    let scratch = tempfile::tempdir().expect("a directory");
+fn two_hundred_kills_change_no_decision_and_lose_no_run() {
     let few = |plan: &mut Plan| plan.requests = Some(12);
     let sides = [side("mock:fixed", few), side("mock:fixed?step=21ms", few)];
-    let compare = compare(3, Vec::new());
-    let whole = scratch.path().join("whole");
-    let (points, decision) = measured(&sides, &compare, &whole);
-    let ids = |points: &[RunPoint]| -> Vec<(usize, Seeds)> {
-        points
-            .iter()
-            .map(|point| (point.number, point.seen.place.seeds))
-            .collect()
-    };
-    let mut random = 1;
-    for kill in 0..KILLS {
-        let directory = scratch.path().join("killed");
-        killed(&whole, &directory, &mut random);
-        let spec = ProtocolSpec::Compare(compare.clone());
-        let header = header(&planned(&sides), spec).expect("a header");
-        let resumed = resume(&directory, &header, &compare).expect("resumed");
-        let mut book = resumed.book;
-        let (again, found) = went_on(&sides, &compare, &directory, &mut book, resumed.points);
-        assert_eq!(found, decision, "kill {kill}");
-        assert_eq!(ids(&again), ids(&points), "kill {kill}");
-        assert!(OfRuns::ahead(&compare, &again).is_empty());
-        fs::remove_dir_all(&directory).expect("removed");
-    }
+    assert_eq!(
+        asked(&sides, &compare(3, Vec::new())).survives_kills(200),
+        6
+    );
 }
-
-/// Instants at which the process dies.
-const KILLS: usize = 200;

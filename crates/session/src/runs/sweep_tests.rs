@@ -1,15 +1,10 @@
 //! Sweeps in virtual time: what they find on servers whose capacity is known, and what a kill changes.
 
+use super::harness::{Asked, Went, answer};
 use super::*;
-use crate::drive::{Driven, End, drive};
-use crate::kept_experiment::{KeptExperiment, Resumed, create, header, resume};
-use crate::load::Load;
-use crate::virtually::Virtual;
-use infermeter_analysis::{CurveAnswer, Level, SloStatus, SweepAnswer};
-use infermeter_protocol::{OfRuns, ProtocolSpec, RunPoint, Sweep, SweepSpec};
-use infermeter_record::LEDGER_FILE;
-use std::collections::BTreeMap;
-use std::fs;
+use crate::kept_experiment::KeptExperiment;
+use infermeter_analysis::{CurveAnswer, Level, SloStatus};
+use infermeter_protocol::{OfRuns, ProtocolSpec, Sweep, SweepSpec};
 
 /// Two at once, 50 ms for the first token and 20 for each of three further ones: 18 a second and no more.
 pub(super) const TWO_AT_ONCE: &str = "mock:fixed?max-num-seqs=2";
@@ -29,77 +24,24 @@ fn plan(change: impl FnOnce(&mut Plan)) -> Plan {
 }
 
 /// A sweep over plans.
-struct Asked {
-    plans: Vec<Plan>,
-    spec: SweepSpec,
-}
-
-impl Asked {
-    fn of(plan: Plan, change: impl FnOnce(&mut SweepSpec)) -> Self {
-        let mut spec = SweepSpec::defaults();
-        change(&mut spec);
-        Self {
-            plans: vec![plan],
-            spec,
-        }
-    }
-
-    fn protocol(&self) -> Sweep {
-        Sweep::of(&self.spec, &self.plans).expect("a sweep")
-    }
-
-    fn header(&self) -> crate::book::Header {
-        let planned = self.plans.iter().map(|plan| {
-            let load = Load::from_plan(plan, 0).expect("a load");
-            (plan.clone(), load)
-        });
-        let planned: Vec<_> = planned.collect();
-        header(&planned, ProtocolSpec::Sweep(self.spec.clone())).expect("a header")
-    }
-
-    fn drive(&self, directory: &Path, begun: Resumed) -> Swept {
-        let Resumed { mut book, points } = begun;
-        let protocol = self.protocol();
-        let into = Into::Experiment(directory.to_owned());
-        let mut runs = Runs::new(Virtual, &self.plans, into);
-        let mut most = points.len() + OfRuns::ahead(&protocol, &points).len();
-        let mut bounded = |points: &[RunPoint]| {
-            let now = points.len() + OfRuns::ahead(&protocol, points).len();
-            assert!(now <= most, "{now} runs, {most} were announced");
-            most = now;
-        };
-        drive(&protocol, &mut runs, &mut book, points, &mut bounded).expect("driven")
-    }
-
-    fn whole(&self, directory: &Path) -> Swept {
-        let book = create(directory, &self.header()).expect("a book");
-        let points = Vec::new();
-        self.drive(directory, Resumed { book, points })
-    }
-
-    fn resumed(&self, directory: &Path) -> Swept {
-        let begun = resume(directory, &self.header(), &self.protocol()).expect("resumed");
-        self.drive(directory, begun)
+fn sweep(plans: Vec<Plan>, change: impl FnOnce(&mut SweepSpec)) -> Asked<Sweep> {
+    let mut spec = SweepSpec::defaults();
+    change(&mut spec);
+    Asked {
+        protocol: Sweep::of(&spec, &plans).expect("a sweep"),
+        spec: ProtocolSpec::Sweep(spec),
+        plans,
     }
 }
 
-type Swept = Driven<Coordinates, RunSeen, SweepAnswer>;
-
-fn answer(swept: &Swept) -> &SweepAnswer {
-    match &swept.end {
-        End::Answered(answer) => answer,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn only(swept: &Swept) -> &CurveAnswer {
+fn only(swept: &Went<Sweep>) -> &CurveAnswer {
     &answer(swept).curves[0]
 }
 
 #[test]
 fn levels_are_found_around_what_the_server_can_take() {
     let scratch = tempfile::tempdir().expect("a directory");
-    let swept = Asked::of(plan(|_| {}), |_| {}).whole(&scratch.path().join("s"));
+    let swept = sweep(vec![plan(|_| {})], |_| {}).whole(&scratch.path().join("s"));
     let curve = only(&swept);
     let told = curve.levels.iter().map(|level| {
         let Level {
@@ -138,7 +80,9 @@ fn levels_are_found_around_what_the_server_can_take() {
 #[test]
 fn given_levels_end_behind_saturation_and_name_what_was_left_out() {
     let scratch = tempfile::tempdir().expect("a directory");
-    let asked = Asked::of(plan(|_| {}), |spec| spec.rates = "4,32,64,128".parse().ok());
+    let asked = sweep(vec![plan(|_| {})], |spec| {
+        spec.rates = "4,32,64,128".parse().ok()
+    });
     let swept = asked.whole(&scratch.path().join("s"));
     let curve = only(&swept);
     assert_eq!(curve.past_saturation, [64.0, 128.0]);
@@ -156,7 +100,7 @@ fn an_objective_that_no_level_meets_is_tried_at_lower_ones() {
         p.duration = "20s".parse().ok();
         p.rate = Some(8.0);
     });
-    let swept = Asked::of(never, |spec| spec.max_runs = 12).whole(&scratch.path().join("s"));
+    let swept = sweep(vec![never], |spec| spec.max_runs = 12).whole(&scratch.path().join("s"));
     let curve = only(&swept);
     assert_eq!(curve.highest.met, None);
     assert!(curve.levels[0].load < 1.0, "{}", curve.levels[0].load);
@@ -172,7 +116,7 @@ fn the_breaking_point_is_followed_by_recovery_and_the_sustained_test() {
         p.duration = "20s".parse().ok();
         p.slo = vec!["ttft.p90<500ms".parse().expect("an objective")];
     });
-    let asked = Asked::of(refusing, |spec| {
+    let asked = sweep(vec![refusing], |spec| {
         spec.rates = "4,8".parse().ok();
         spec.breaking_point = true;
         spec.sustain = "30s".parse().ok();
@@ -200,7 +144,9 @@ fn a_closed_loop_is_swept_in_slots() {
         (p.rate, p.concurrency) = (None, Some(1));
         p.duration = "20s".parse().ok();
     });
-    let asked = Asked::of(closed, |spec| spec.concurrencies = "1,2,4".parse().ok());
+    let asked = sweep(vec![closed], |spec| {
+        spec.concurrencies = "1,2,4".parse().ok()
+    });
     let swept = asked.whole(&scratch.path().join("s"));
     let achieved: Vec<f64> = only(&swept)
         .levels
@@ -217,13 +163,12 @@ fn a_closed_loop_is_swept_in_slots() {
 #[test]
 fn two_axes_are_a_curve_for_each_value() {
     let scratch = tempfile::tempdir().expect("a directory");
-    let mut asked = Asked::of(plan(|p| p.duration = "20s".parse().ok()), |spec| {
-        spec.rates = "2,4".parse().ok();
-    });
-    asked.plans.push(plan(|p| {
-        p.duration = "20s".parse().ok();
-        p.workload = "fixed:20,40".parse().expect("a workload");
-    }));
+    let short = plan(|p| p.duration = "20s".parse().ok());
+    let long = Plan {
+        workload: "fixed:20,40".parse().expect("a workload"),
+        ..short.clone()
+    };
+    let asked = sweep(vec![short, long], |spec| spec.rates = "2,4".parse().ok());
     let swept = asked.whole(&scratch.path().join("s"));
     let all: Vec<(usize, usize)> = answer(&swept)
         .curves
@@ -233,117 +178,18 @@ fn two_axes_are_a_curve_for_each_value() {
     assert_eq!((all[0], all[1].0), ((0, 2), 1));
     let kept = KeptExperiment::open(&scratch.path().join("s"), &|_| {}).expect("kept");
     assert_eq!(kept.missing, []);
-    assert_eq!(asked.protocol().so_far(&kept.points), *answer(&swept));
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("made");
-    for entry in fs::read_dir(from).expect("listed") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        match entry.file_type().expect("a type").is_dir() {
-            true => copy(&entry.path(), &target),
-            false => drop(fs::copy(entry.path(), target).expect("copied")),
-        }
-    }
-}
-
-/// What a kill leaves behind of the run that was going on.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Left {
-    Nothing,
-    PartOfIt,
-    AllButItsLine,
-    AllAndPartOfItsLine,
-}
-
-impl Left {
-    pub(super) const ALL: [Self; 4] = [
-        Self::Nothing,
-        Self::PartOfIt,
-        Self::AllButItsLine,
-        Self::AllAndPartOfItsLine,
-    ];
-}
-
-/// The directory of an experiment that was killed behind its first `ended` runs.
-pub(super) fn killed(whole: &Path, (ended, left): (usize, Left), byte: u64) -> tempfile::TempDir {
-    let scratch = tempfile::tempdir().expect("a directory");
-    let directory = scratch.path();
-    for number in 1..=ended {
-        let name = run_name(number);
-        copy(&whole.join(&name), &directory.join(&name));
-    }
-    let bytes = fs::read(whole.join(LEDGER_FILE)).expect("a ledger");
-    let ends = bytes.iter().enumerate().filter(|(_, b)| **b == b'\n');
-    let ends: Vec<usize> = ends.map(|(at, _)| at + 1).collect();
-    let (from, to) = (ends[ended], ends[ended + 1]);
-    let name = run_name(ended + 1);
-    let mut cut = from;
-    match left {
-        Left::Nothing => {}
-        Left::PartOfIt => {
-            fs::create_dir(directory.join(&name)).expect("made");
-            fs::write(directory.join(&name).join("requests.journal"), "part").expect("written");
-        }
-        Left::AllButItsLine => copy(&whole.join(&name), &directory.join(&name)),
-        Left::AllAndPartOfItsLine => {
-            copy(&whole.join(&name), &directory.join(&name));
-            cut += byte as usize % (to - from);
-        }
-    }
-    fs::write(directory.join(LEDGER_FILE), &bytes[..cut]).expect("written");
-    scratch
-}
-
-pub(super) fn ids(points: &[RunPoint]) -> BTreeMap<usize, String> {
-    let id = |point: &RunPoint| (point.number, point.seen.place.run_id.clone());
-    points.iter().map(id).collect()
+    assert_eq!(asked.protocol.so_far(&kept.points), *answer(&swept));
 }
 
 #[test]
 fn two_hundred_kills_change_no_decision_and_lose_no_run() {
-    let scratch = tempfile::tempdir().expect("a directory");
     let quick = plan(|p| {
         (p.duration, p.requests) = (None, Some(40));
         p.warmup = "0".parse().ok();
         p.rate = Some(4.0);
     });
-    let asked = Asked::of(quick, |spec| {
+    let asked = sweep(vec![quick], |spec| {
         (spec.max_runs, spec.resolution) = (5, 0.3);
     });
-    let directory = scratch.path().join("whole");
-    let whole = asked.whole(&directory);
-    let runs = whole.points.len();
-    assert!(runs >= 3, "{runs}");
-    let expected = ids(&whole.points);
-    let mut random = 7;
-    let mut draw = |below: usize| {
-        random = splitmix64(random);
-        (random >> 33) as usize % below
-    };
-    for kill in 0..200 {
-        let ended = draw(runs);
-        let left = Left::ALL[draw(4)];
-        let byte = draw(1_000) as u64;
-        let scratch = killed(&directory, (ended, left), byte);
-        let resumed = asked.resumed(scratch.path());
-        assert_eq!(
-            answer(&resumed),
-            answer(&whole),
-            "kill {kill}: {ended} {left:?}"
-        );
-        let there = match left {
-            Left::Nothing | Left::PartOfIt => ended,
-            Left::AllButItsLine | Left::AllAndPartOfItsLine => ended + 1,
-        };
-        let found = ids(&resumed.points);
-        assert_eq!(found.len(), runs);
-        for number in 1..=there {
-            assert_eq!(
-                found[&number], expected[&number],
-                "kill {kill}: run {number} of {left:?}"
-            );
-        }
-    }
+    assert!(asked.survives_kills(200) >= 3);
 }
