@@ -194,7 +194,8 @@ pub struct Knee {
 /// A latency of a level.
 type Latency = fn(&Level) -> MiddleAndTail;
 
-/// The knee of TTFT p99, or of the first of those that are known at three levels or more.
+/// The knee of TTFT p99, or of the first of those that are known at three levels or more. Absent where it
+/// is noise: more than a tenth of the curves that are redrawn within their errors have none, or it may lie anywhere.
 pub fn knee(levels: &[Level]) -> Option<Knee> {
     let tails: [(&str, Latency); 2] = [("ttft", |level| level.ttft), ("e2e", |level| level.e2e)];
     let figures = tails.into_iter().flat_map(|(name, of)| {
@@ -210,7 +211,12 @@ pub fn knee(levels: &[Level]) -> Option<Knee> {
     let at = |values: &[f64]| Some(loads[kneedle(loads, values).ok()??]);
     let load = at(values)?;
     let found = points.interval(&at);
-    Some(Knee {
+    let is_open = found.low.is_none() && found.high.is_none();
+    let inner = &loads[1..loads.len() - 1];
+    let is_anywhere = inner.len() > 1
+        && found.low <= inner.first().copied()
+        && found.high >= inner.last().copied();
+    (!is_open && !is_anywhere).then_some(Knee {
         of,
         load,
         low: found.low,

@@ -143,6 +143,11 @@ fn a_knee_has_an_interval_of_loads() {
     }
     assert_eq!(knee(&all).expect("a knee").of, "ttft.p50");
     assert_eq!(knee(&all[..2]), None);
+    // A flat curve: its points bend by less than their errors.
+    for (level, p50) in all.iter_mut().zip([60.8, 60.3, 61.4, 60.9, 61.2, 61.5]) {
+        level.ttft.p50 = mean(p50);
+    }
+    assert_eq!(knee(&all), None);
 }
 
 #[test]

@@ -12,9 +12,7 @@ use crate::measure::Measured;
 use crate::virtually::Virtual;
 use infermeter_analysis::Summary;
 use infermeter_core::seed::Seeds;
-use infermeter_protocol::{
-    OfRuns, Once, Point, Protocol, ProtocolSpec, Repeat, RunPoint, Step, Together,
-};
+use infermeter_protocol::{OfRuns, Once, Protocol, ProtocolSpec, Repeat, RunPoint, Together};
 use infermeter_record::LEDGER_FILE;
 use std::fs;
 use std::slice;
@@ -265,73 +263,6 @@ fn a_precision_ends_the_runs_early() {
     assert_eq!(failed.points.len(), 6);
 }
 
-/// The highest rate at which a target still keeps up, by halving: what a search is like.
-struct Search {
-    highest: f64,
-    steps: usize,
-}
-
-impl Search {
-    fn keeps_up(point: &RunPoint) -> bool {
-        let seen = &point.seen.summary.requests.measured;
-        seen.completed == seen.total
-    }
-}
-
-impl Protocol for Search {
-    type At = Coordinates;
-    type Seen = RunSeen;
-    type Answer = f64;
-
-    fn next(&self, points: &[RunPoint]) -> Step<Coordinates, f64> {
-        let (mut low, mut high) = (0.0, self.highest);
-        for point in points {
-            let Some(Intensity::Rate(rate)) = point.at.load else {
-                continue;
-            };
-            match Self::keeps_up(point) {
-                true => low = rate,
-                false => high = rate,
-            }
-        }
-        match points.len() < self.steps {
-            true => Step::Measure(Coordinates::at(Intensity::Rate((low + high) / 2.0))),
-            false => Step::Stop(low),
-        }
-    }
-}
-
-#[test]
-fn a_search_needs_a_protocol_and_nothing_else() {
-    let scratch = tempfile::tempdir().expect("a directory");
-    // Two at once, 50 ms for the first and 20 for each further token: no more than 18 a second.
-    let plan = plan(|p| {
-        p.target = "mock:fixed?max-num-seqs=2&max-waiting=1".to_owned();
-        p.arrival = infermeter_core::plan::ArrivalKind::Constant;
-        p.repeat = None;
-    });
-    let search = Search {
-        highest: 64.0,
-        steps: 6,
-    };
-    let found = driven(&plan, &search, Virtual, &scratch.path().join("s"));
-    let rates: Vec<_> = found.points.iter().map(|point| point.at.load).collect();
-    assert_eq!(rates[0], Some(Intensity::Rate(32.0)));
-    let End::Answered(highest) = found.end else {
-        panic!("no answer");
-    };
-    assert!((8.0..24.0).contains(&highest), "{highest}: {rates:?}");
-    // Each load has seeds of its own.
-    let seeds: Vec<Seeds> = found
-        .points
-        .iter()
-        .map(|Point { seen, .. }| seen.place.seeds)
-        .collect();
-    for (index, own) in seeds.iter().enumerate() {
-        assert!(!seeds[..index].contains(own), "{seeds:?}");
-    }
-}
-
 #[test]
 fn plans_that_are_compared_have_the_same_seeds_and_every_length_its_own() {
     let plans = [plan(|_| {}), plan(|p| p.target = "mock:null".to_owned())];
@@ -356,6 +287,8 @@ fn plans_that_are_compared_have_the_same_seeds_and_every_length_its_own() {
     assert_eq!(seeds(first, 3), seeds(other, 3));
     assert_ne!(seeds(first, 0), seeds(first, 1));
     assert_ne!(seeds(first, 0), seeds(longer, 0));
+    let higher = Coordinates::at(Intensity::Rate(6.0));
+    assert_ne!(seeds(first, 0), seeds(higher, 0));
 }
 
 #[test]
