@@ -27,7 +27,7 @@ const CORRELATION: f64 = 0.5;
 const DRIFT: f64 = 0.01;
 
 /// Requests of a run of the engine.
-const REQUESTS: u64 = 1_000;
+const REQUESTS: u64 = 3_000;
 
 /// Rows of synthetic rounds.
 pub fn run(scale: Scale, table: &mut Table) -> Result<()> {
