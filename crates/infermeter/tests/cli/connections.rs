@@ -251,13 +251,16 @@ fn a_server_that_is_restarted_is_found_and_nothing_else_is_blamed() {
         let found = run.finding("server-unreachable");
         assert_eq!(found["severity"], "error", "{found}");
         let records = run.records();
-        let of = |reason| {
-            let with = |r: &&RequestRecord| r.error.as_ref().is_some_and(|e| e.reason == reason);
-            records.iter().filter(with).count()
+        let of = |reason| -> Vec<&str> {
+            let errors = records.iter().filter_map(|r| r.error.as_ref());
+            let with = errors.filter(|e| e.reason == reason);
+            with.map(|e| e.text.as_str()).collect()
         };
-        assert!(of(Reason::ConnectFailed) >= 1, "{:#?}", run.ran);
-        assert!(of(Reason::ConnectFailed) < 40, "{:#?}", run.ran);
-        assert!(of(Reason::ConnectBackoff) >= 1, "{:#?}", run.ran);
+        // Who tries may always be a connection opened ahead: then no request fails to connect itself.
+        assert!(of(Reason::ConnectFailed).len() < 40, "{:#?}", run.ran);
+        let held_up = of(Reason::ConnectBackoff);
+        assert!(!held_up.is_empty(), "{:#?}", run.ran);
+        assert!(held_up.iter().all(|text| text.contains("refused")), "{held_up:?}");
         let title = found["message"].as_str().expect("a sentence");
         assert!(!title.contains("to the end"), "it came back: {title}");
         let codes = codes(&run);
