@@ -304,7 +304,7 @@ impl Sides {
         let worse =
             |of: fn(&RankSum) -> Option<f64>| found.as_ref().and_then(of).map(|x| scale.worse(x));
         GateLine {
-            form: match candidate.len() {
+            form: match self.candidate.len() {
                 1 => GateForm::OneRun,
                 _ => GateForm::TwoGroups,
             },

@@ -92,7 +92,7 @@ impl<'de> Deserialize<'de> for Percentile {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let found = parse_percentile(&text).and_then(Self::new);
-        found.ok_or_else(|| Error::custom(format!("`{}` is no percentile", inert(&text, 40))))
+        found.ok_or_else(|| Error::custom(format!("`{}` is not a percentile", inert(&text, 40))))
     }
 }
 

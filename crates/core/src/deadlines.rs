@@ -19,7 +19,7 @@ pub struct Deadlines {
 /// Why a text is no pair of deadlines.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no pair of deadlines: write TTFT/GAP, both above 0 and with their units, as in \
+    "`{0}` is not a pair of deadlines: write TTFT/GAP, both above 0 and with their units, as in \
      500ms/50ms"
 )]
 pub struct DeadlinesError(String);

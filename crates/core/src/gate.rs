@@ -40,7 +40,7 @@ pub enum FailIfError {
     /// It does not begin with a measure.
     #[error(transparent)]
     Measure(#[from] SloError),
-    /// What follows is no threshold.
+    /// What follows is not a threshold.
     #[error("`{text}` is not a gate: {problem}")]
     Threshold {
         /// What was written.
@@ -109,7 +109,12 @@ fn threshold(measure: &Measure, rest: &str) -> Result<Threshold, String> {
     })?;
     let behind = behind.strip_prefix('=').unwrap_or(behind).trim();
     let signed = behind.strip_prefix(change).map(str::trim);
-    let none = || format!("`{}` is no threshold: write {example}", inert(behind, 40));
+    let none = || {
+        format!(
+            "`{}` is not a threshold: write {example}",
+            inert(behind, 40)
+        )
+    };
     let points = |text: &str| Percent::parse(&format!("{}%", text.strip_suffix("pp")?));
     match (signed, is_share(measure)) {
         (Some(text), true) => match points(text) {
@@ -131,7 +136,7 @@ fn threshold(measure: &Measure, rest: &str) -> Result<Threshold, String> {
             "a change for the worse has a sign, which is `{change}` for {measure}: write {example}"
         )),
         (None, false) => Err(format!(
-            "`{}` is no change for the worse: write {example}; --slo holds a run to a limit of its own",
+            "`{}` is not a change for the worse: write {example}; --slo holds a run to a limit of its own",
             inert(behind, 40)
         )),
     }
@@ -210,8 +215,8 @@ mod tests {
                 "ttft.p99<+5%",
                 "less of ttft.p99 is better, so more of it fails",
             ),
-            ("ttft.p99>-5%", "`-5%` is no change for the worse"),
-            ("ttft.p99>+0%", "`+0%` is no threshold"),
+            ("ttft.p99>-5%", "`-5%` is not a change for the worse"),
+            ("ttft.p99>+0%", "`+0%` is not a threshold"),
             (
                 "ttft.p99",
                 "`>` and a threshold are missing: write ttft.p99>+5%",
@@ -220,11 +225,11 @@ mod tests {
                 "throughput>+5%",
                 "more of throughput is better, so less of it fails",
             ),
-            ("throughput<-100%", "`-100%` is no threshold"),
+            ("throughput<-100%", "`-100%` is not a threshold"),
             ("error_rate>+1%", "percentage points"),
             (
                 "error_rate>0.01",
-                "`0.01` is no threshold: write error_rate>+1pp",
+                "`0.01` is not a threshold: write error_rate>+1pp",
             ),
             ("tttf.p99>+5%", "did you mean `ttft`?"),
             ("ttft>+5%", "a statistic is missing"),

@@ -97,7 +97,7 @@ impl ReasoningField {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct ContentParams {
-    /// Tokens per chunk behind the first, which is sent at once; the rest goes with the finish.
+    /// Tokens per chunk after the first, which is sent at once; the rest goes with the finish.
     /// At least 1.
     pub stream_interval: u32,
     /// Tokens of reasoning before a chat's answer, at most all its tokens.

@@ -57,7 +57,7 @@ impl MockHandle {
     pub fn address(&self) -> SocketAddr {
         match &self.place {
             Place::Tcp(address) => *address,
-            Place::Unix(path) => panic!("{} is no address", path.display()),
+            Place::Unix(path) => panic!("{} is not an address", path.display()),
         }
     }
 

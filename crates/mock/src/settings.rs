@@ -87,7 +87,7 @@ pub struct Settings {
     pub link_bandwidth: Option<Limit>,
     /// An idle connection is closed after this.
     pub keepalive_timeout: Option<Span>,
-    /// Tokens per chunk behind the first.
+    /// Tokens per chunk after the first.
     pub stream_interval: Option<u32>,
     /// Tokens of reasoning before a chat's answer.
     pub reasoning_tokens: Option<u32>,

@@ -151,7 +151,7 @@ fn bodies_without_end(_: &Run, summary: &Summary) -> Option<Finding> {
                 "{}; their connections were dropped 1 s after the end mark ([DONE]).",
                 counted(n, "answer")
             ),
-            "Have the server (or the proxy in front of it) end the body behind the stream: clients that wait \
+            "Have the server (or the proxy in front of it) end the body after the stream: clients that wait \
              for that hang, and no connection is used again.",
         )
     })

@@ -273,7 +273,7 @@ impl FromStr for Treatment {
             return Ok(Self::of(*subject));
         }
         let number: f64 = than[1..].trim().parse().map_err(|_| {
-            format!("`{text}`: a number belongs behind the sign, as in prefix_cache_hit_rate>0.3")
+            format!("`{text}`: a number belongs after the sign, as in prefix_cache_hit_rate>0.3")
         })?;
         Ok(Self {
             subject: *subject,
@@ -432,6 +432,6 @@ mod tests {
         }
         let said = |text: &str| text.parse::<Treatment>().expect_err(text);
         assert!(said("prefix_cache_hitrate>0.3").contains("did you mean `prefix_cache_hit_rate`"));
-        assert!(said("accepted_length>x").contains("a number belongs behind the sign"));
+        assert!(said("accepted_length>x").contains("a number belongs after the sign"));
     }
 }

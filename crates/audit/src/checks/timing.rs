@@ -93,7 +93,7 @@ fn around_requests(facts: &Facts, duration: f64) -> Option<Outside> {
     Some(Outside {
         // Ten mean gaps: by chance a Poisson load leaves so much at its two ends once in 2,000.
         seconds: (duration - (last - first) - 10.0 * gap).max(0.0),
-        place: "lie before the first request or behind the last one",
+        place: "lie before the first request or after the last one",
     })
 }
 

@@ -60,12 +60,12 @@ keys! {
                 foreign(&["host", "port", "server", "address"],
                     "the target is a URL and takes no flag: http://localhost:8000"),
                 foreign(&["api-base", "api-url", "endpoint-url", "u"],
-                    "the target is a URL without /v1 behind it and takes no flag: \
+                    "the target is a URL without /v1 after it and takes no flag: \
                      http://localhost:8000"),
             ]);
         more_targets: Vec<String> = Vec::new(), General, "TARGET",
             "Further servers of the same kind: the load is spread over all of them"
-            .more("On the command line they stand behind the first, without a flag.")
+            .more("On the command line they follow the first, without a flag.")
             .form(Positional).example("http://localhost:8001");
         balance: Balance = Balance::RoundRobin, Client, "HOW",
             "How the load is spread over several addresses: round-robin or least-in-flight"
@@ -417,7 +417,7 @@ keys! {
             "auto, required, none, or the name of a tool"
             .absent("the server's").example("required").rules(&[WORD_FOR_WORD]);
         images: Option<ImageSpec> = None, Requests, "COUNT@WxH",
-            "Images made for each request, as in 2@1024x768; /50 behind it draws from a pool of 50"
+            "Images made for each request, as in 2@1024x768; /50 after it draws from a pool of 50"
             .example("2@1024x768").rules(WORDED_CHAT);
         image: Vec<PathBuf> = Vec::new(), Requests, "FILE",
             "Image file; each request carries one of those given"

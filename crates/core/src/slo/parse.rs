@@ -291,14 +291,14 @@ impl<'a> Reader<'a> {
         let deadlines = text.parse();
         let deadlines: Deadlines =
             deadlines.map_err(|error| self.wrong_at(at, format!("{error}")))?;
-        self.needs(")", "behind the deadlines")?;
+        self.needs(")", "after the deadlines")?;
         Ok(Some(deadlines))
     }
 
     fn attainment(&mut self) -> Result<Figure, SloError> {
         self.needs(
             "(",
-            "behind attainment: write attainment(ttft<500ms, tpot<50ms)>=99%",
+            "after attainment: write attainment(ttft<500ms, tpot<50ms)>=99%",
         )?;
         let mut conditions = Vec::new();
         loop {
@@ -309,7 +309,7 @@ impl<'a> Reader<'a> {
             if self.takes(")") {
                 return Ok(Figure::Attainment(conditions));
             }
-            self.needs(",", "between two conditions, or `)` behind the last")?;
+            self.needs(",", "between two conditions, or `)` after the last")?;
         }
     }
 
@@ -328,7 +328,7 @@ impl<'a> Reader<'a> {
         let at = self.at;
         let labels = self.labels()?;
         if labels.class.is_some() {
-            let problem = "a class belongs to the whole: write it behind the last `)`";
+            let problem = "a class belongs to the whole: write it after the last `)`";
             return Err(self.wrong_at(at, problem));
         }
         self.comparison(true, metric.name())?;
@@ -404,7 +404,7 @@ impl<'a> Reader<'a> {
             if self.takes("}") {
                 return Ok(labels);
             }
-            self.needs(",", "between two labels, or `}` behind the last")?;
+            self.needs(",", "between two labels, or `}` after the last")?;
         }
     }
 
@@ -426,7 +426,7 @@ impl<'a> Reader<'a> {
         if twice {
             return Err(self.wrong_at(at, format!("{name} stands there twice")));
         }
-        self.needs("=", "behind the name of a label")?;
+        self.needs("=", "after the name of a label")?;
         match name.as_str() {
             "class" => labels.class = Some(self.class()?),
             _ => labels.origin = Some(self.origin()?),
@@ -483,7 +483,7 @@ impl<'a> Reader<'a> {
         let problem = match others.into_iter().any(|sign| self.takes(sign)) {
             true if most => format!("less of {of} is better: write {of}{sign}LIMIT"),
             true => format!("more of {of} is better: write {of}{sign}LIMIT"),
-            false => format!("`{sign}` and a limit are missing behind {of}"),
+            false => format!("`{sign}` and a limit are missing after {of}"),
         };
         Err(self.wrong_at(at, problem))
     }

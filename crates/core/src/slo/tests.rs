@@ -84,7 +84,7 @@ fn says_what_is_wrong_and_where() {
     wrong("ttft.p100<1s", 6, "is not a percentile");
     wrong("ttft.median<1s", 6, "did you mean `p50`?");
     wrong("ttft.p99<1", 10, "`1` is not a span of time");
-    wrong("ttft.p99", 9, "`<` and a limit are missing behind ttft.p99");
+    wrong("ttft.p99", 9, "`<` and a limit are missing after ttft.p99");
     wrong(
         "ttft.p99>1s",
         9,
@@ -107,7 +107,7 @@ fn says_what_is_wrong_and_where() {
     wrong("attainment(ttft<1s)>=0%", 22, "asks for nothing");
     wrong("throughput>-1", 12, "is not a rate");
     wrong("throughput>20 apples", 12, "is not a rate");
-    wrong("attainment>=99%", 11, "`(` is missing behind attainment");
+    wrong("attainment>=99%", 11, "`(` is missing after attainment");
     wrong(
         "attainment(ttft.p99<1s)>=99%",
         16,
@@ -122,7 +122,7 @@ fn says_what_is_wrong_and_where() {
     wrong(
         "attainment(ttft{class=a}<1s)>=99%",
         16,
-        "write it behind the last `)`",
+        "write it after the last `)`",
     );
     wrong("ttft.p99{klass=chat}<1s", 10, "did you mean `class`?");
     wrong("ttft.p99{class=a,class=b}<1s", 18, "stands there twice");
@@ -147,7 +147,7 @@ fn says_what_is_wrong_and_where() {
         18,
         "is not counted by class",
     );
-    wrong("fluidity(5/6).p99>1%", 10, "is no pair of deadlines");
+    wrong("fluidity(5/6).p99>1%", 10, "is not a pair of deadlines");
     wrong("é.p99<1s", 1, "the name of a metric is missing");
     wrong(&"a".repeat(3_000), 1, "longer than 2000 bytes");
 }

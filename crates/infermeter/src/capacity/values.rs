@@ -35,7 +35,7 @@ impl TryFrom<String> for Rates {
             let found = rate.filter(|rate| *rate > 0.0 && *rate <= MAX_RATE);
             found.ok_or_else(|| {
                 let piece = inert(piece.trim(), 40);
-                format!("`{piece}` is no rate: write requests per second above 0, as in 100 or 50,100,200")
+                format!("`{piece}` is not a rate: write requests per second above 0, as in 100 or 50,100,200")
             })
         };
         let rates: Vec<f64> = text.split(',').map(rate).collect::<Result<_, _>>()?;
@@ -63,8 +63,12 @@ impl TryFrom<String> for Headroom {
             None => (trimmed, 1.0),
         };
         let share = number.parse::<f64>().ok().map(|number| number / scale);
-        let wrong =
-            |hint: &str| format!("`{}` is no share of the load: {hint}", inert(trimmed, 40));
+        let wrong = |hint: &str| {
+            format!(
+                "`{}` is not a share of the load: {hint}",
+                inert(trimmed, 40)
+            )
+        };
         match share.filter(|share| *share >= 0.0 && share.is_finite()) {
             Some(share) if share > 1.0 && scale == 1.0 => {
                 Err(wrong("write a percentage with its sign, as in 20%"))
@@ -102,10 +106,10 @@ mod tests {
     fn rates_are_above_nothing() {
         rates("100", Ok(&[100.0]));
         rates("50, 100,200.5", Ok(&[50.0, 100.0, 200.5]));
-        rates("0", Err("`0` is no rate"));
-        rates("50,,100", Err("`` is no rate"));
-        rates("NaN", Err("no rate"));
-        rates("1e9", Err("no rate"));
+        rates("0", Err("`0` is not a rate"));
+        rates("50,,100", Err("`` is not a rate"));
+        rates("NaN", Err("not a rate"));
+        rates("1e9", Err("not a rate"));
     }
 
     #[test]
@@ -124,7 +128,7 @@ mod tests {
         for (text, words) in [
             ("20", "as in 20%"),
             ("-5%", "write 20% or 0.2"),
-            ("x", "`x` is no share"),
+            ("x", "`x` is not a share"),
         ] {
             let said = Headroom::try_from(text.to_owned()).expect_err(text);
             assert!(said.contains(words), "{said}");

@@ -157,7 +157,7 @@ pub const COMMANDS: [Subcommand; 12] = [
         about: "Measure this machine's own measurement error, against the simulator's truth",
         notes: "Rungs: streams:NxR (N streams of R tokens/s), requests:R or requests:RxT (R requests/s \
                 of T tokens), bytes:B (events of B bytes), chunks:T (events of T tokens), null:N and \
-                flood:N (ceilings with N slots); /tls behind one puts it over TLS.",
+                flood:N (ceilings with N slots); /tls after one puts it over TLS.",
         examples: &[
             "infermeter calibrate --quick",
             "infermeter calibrate --rung streams:100x50 --burn 100us",

@@ -178,7 +178,7 @@ fn choice(written: &str) -> Result<Choice> {
     let key = layers::key(name)?;
     if NO_AXIS.contains(&key.name) {
         bail!(
-            "{} is no axis of a sweep; its levels are given by --rates or --concurrencies",
+            "{} is not an axis of a sweep; its levels are given by --rates or --concurrencies",
             key.name
         );
     }

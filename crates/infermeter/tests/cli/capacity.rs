@@ -141,7 +141,7 @@ fn bad_input_is_named() {
     );
     check(
         &format!("capacity {one} --target-rate 0 {slo}"),
-        &["`0` is no rate"],
+        &["`0` is not a rate"],
     );
     check(
         &format!("capacity {one} --target-rate 9"),

@@ -83,7 +83,7 @@ const HISTOGRAMS: [(&str, &str, HistogramOf); 16] = [
     ),
     (
         "vllm:request_time_per_output_token_seconds",
-        "Mean time per token behind the first of a finished request.",
+        "Mean time per token after the first of a finished request.",
         |e| &e.per_output_token,
     ),
     (

@@ -232,7 +232,7 @@ pub const SETTINGS: &[Setting] = &[
     live(
         "stream-interval",
         Kind::Count,
-        "tokens per chunk behind the first",
+        "tokens per chunk after the first",
     ),
     live(
         "reasoning-tokens",

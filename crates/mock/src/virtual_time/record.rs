@@ -58,7 +58,7 @@ impl Answered {
         };
         record.error = Some(RequestError {
             reason,
-            text: format!("the answer was cut behind {tokens} tokens"),
+            text: format!("the answer was cut after {tokens} tokens"),
         });
         record.finished = None;
         // Usage comes at the end of an answer.

@@ -91,7 +91,7 @@ fn number(text: &str) -> Result<f64, String> {
         .map_err(|_| format!("`{}` is not a number", inert(text, 40)))?;
     match value.is_finite() && value > 0.0 {
         true => Ok(value),
-        false => Err(format!("{value} is no load: a level is above 0")),
+        false => Err(format!("{value} is not a load: a level is above 0")),
     }
 }
 
@@ -111,7 +111,7 @@ fn range(from: &str, rest: &str) -> Result<Vec<f64>, String> {
     let stride = match (by.strip_prefix('x'), by.strip_prefix('+')) {
         (Some(by), _) => Stride::Times(number(by)?),
         (None, Some(by)) => Stride::Plus(number(by)?),
-        (None, None) => return Err(format!("`{}` is no step", inert(by, 40))),
+        (None, None) => return Err(format!("`{}` is not a step", inert(by, 40))),
     };
     if matches!(stride, Stride::Times(by) if by <= 1.0) {
         return Err("a factor is above 1".to_owned());
@@ -167,7 +167,7 @@ mod tests {
         refused("nan", "above 0");
         refused("2,2.0", "2 stands there twice");
         refused("2..64", "needs a step");
-        refused("2..64:2", "`2` is no step");
+        refused("2..64:2", "`2` is not a step");
         refused("2..64:x1", "above 1");
         refused("64..2:x2", "64 is above 2");
         refused("1..1000000:+1", "more than 200");

@@ -96,7 +96,7 @@ fn line(
         if name == text {
             let said = match field {
                 Field::Str(said) => said,
-                _ => return Err(format!("{text} is no text")),
+                _ => return Err(format!("{text} is not text")),
             };
             let value = match text {
                 "messages" => {

@@ -264,7 +264,7 @@ pub enum SpecError {
     /// Its first word is no kind.
     #[error(
         "`{text}`: unknown load `{kind}`{}: write streams:NxR, requests:R, requests:RxT, bytes:B, \
-         chunks:T, null:N or flood:N, with /tls behind it for TLS",
+         chunks:T, null:N or flood:N, with /tls after it for TLS",
         hint(.suggestion)
     )]
     Kind {

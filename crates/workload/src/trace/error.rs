@@ -156,7 +156,7 @@ pub enum TraceError {
         earlier: u64,
     },
     /// A line or an element is too long.
-    #[error("line {line}: longer than 16 MiB: this is no trace")]
+    #[error("line {line}: longer than 16 MiB: this is not a trace")]
     LongRecord {
         /// The line.
         line: u64,

@@ -192,7 +192,7 @@ impl<R: BufRead> TraceReader<R> {
             return Ok(());
         }
         let message = format!(
-            "in {}, the unit of the format {}, {} rows would take {span_s:.3} s: that is no load to \
+            "in {}, the unit of the format {}, {} rows would take {span_s:.3} s: that is not a load to \
              replay",
             unit.name(),
             self.facts.format,

@@ -173,9 +173,9 @@ impl<R: BufRead> Records<R> {
                 }
                 Some(b'{') => break,
                 Some(_) => {
-                    return Err(
-                        self.broken("the file begins as a JSON array, but an element is no object")
-                    );
+                    return Err(self.broken(
+                        "the file begins as a JSON array, but an element is not an object",
+                    ));
                 }
                 None => return Err(self.cut_short()),
             }

@@ -132,7 +132,7 @@ fn files_of_no_known_form_say_what_they_have() {
     refuse("{\"ts\": 1, \"in\": 2}\n", "the members in, ts; known are");
     refuse("{\"timestamp\": 1, ", "line 1: not a whole JSON object");
     refuse("[]", "no rows");
-    refuse("[1]", "but an element is no object");
+    refuse("[1]", "but an element is not an object");
     refuse_with(
         "format=mooncake",
         HEADER,

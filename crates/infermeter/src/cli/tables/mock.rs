@@ -43,7 +43,7 @@ keys! {
             "When the role chunk leaves: with-first or arrival"
             .example("arrival");
         stream_interval: Option<u32> = None, Answers, "N",
-            "Tokens per chunk behind the first"
+            "Tokens per chunk after the first"
             .absent("1").example("4");
         reasoning_tokens: Option<u32> = None, Answers, "N",
             "Tokens of reasoning before a chat's answer"
@@ -64,7 +64,7 @@ keys! {
             "Name of a LoRA adapter that is served, too"
             .example("sql");
         fault: Vec<String> = Vec::new(), Faults, "FAULT",
-            "Fault NAME, with =VALUE and @WHEN behind it where needed, as in status=503@1%, \
+            "Fault NAME, with =VALUE and @WHEN after it where needed, as in status=503@1%, \
              stall=3:2s@every:100 or disconnect-after=3@10s..20s (the first that strikes wins; also \
              by request header x-mock-fault)"
             .common().example("status=503@1%");
