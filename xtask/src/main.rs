@@ -13,6 +13,7 @@ mod ci;
 mod coverage;
 mod docs;
 mod fuzz;
+mod kills;
 mod selfbench;
 mod smoke;
 mod tidy;
@@ -27,6 +28,7 @@ cargo xtask TASK
   coverage   how often intervals hold the truth, by simulation: [quick|full|NAME]
   docs       the parts of the book that are made from tables of the code
   fuzz       broken bytes for everything that reads them: [--seconds N] [TARGET...]
+  kills      live sweeps and comparisons, killed and continued: [--kills N] PROGRAM
   selfbench  the figures the instrument is held to: [NAME...] [--repeats=N]
   smoke      the README's first command with a shorter run, in a temporary directory
   tidy       the project's own rules: crate arrows, sizes, forbidden words, docs and their links";
@@ -55,6 +57,7 @@ fn run_task() -> Result<()> {
         "coverage" => coverage::run(rest),
         "docs" => docs::run(),
         "fuzz" => fuzz::run(rest),
+        "kills" => kills::run(rest),
         "selfbench" => selfbench::run(rest),
         "smoke" => smoke::run(),
         "tidy" => tidy::run(),

@@ -128,6 +128,9 @@ pub struct SideBySide {
     pub axis: Axis,
     /// Its mean over the rounds that have it, by side; absent where none has.
     pub sides: Vec<Option<f64>>,
+    /// Observations that it needs in one run, by side, where no round carries it.
+    #[serde(default)]
+    pub needs: Vec<Option<usize>>,
 }
 
 /// A change of one figure.
@@ -254,7 +257,7 @@ impl ComparedLoad {
         let figures: Vec<SideBySide> = Axis::all()
             .into_iter()
             .map(|axis| SideBySide::of(axis, asked.sides.len(), load))
-            .filter(|figure| figure.sides.iter().any(Option::is_some))
+            .filter(SideBySide::is_known)
             .collect();
         let seen = figures.iter().map(|figure| figure.axis);
         let others = seen.filter(|axis| !asked.primary.contains(axis));
@@ -277,15 +280,25 @@ impl ComparedLoad {
 }
 
 impl SideBySide {
+    /// Some side has it, or would with more observations.
+    fn is_known(&self) -> bool {
+        self.sides.iter().any(Option::is_some) || self.needs.iter().any(Option::is_some)
+    }
+
     fn of(axis: Axis, sides: usize, load: &LoadRounds<'_>) -> Self {
         let of_side = |side: usize| {
             let values = load.of_side(side).filter_map(|run| axis.value(run.summary));
             let values: Vec<f64> = values.collect();
             (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
         };
+        let needs = |side: usize| {
+            let needed = load.of_side(side).map(|run| axis.needed(run.summary));
+            needed.collect::<Option<Vec<usize>>>()?.into_iter().min()
+        };
         Self {
             axis,
             sides: (0..sides).map(of_side).collect(),
+            needs: (0..sides).map(needs).collect(),
         }
     }
 }

@@ -1,15 +1,16 @@
 //! Gates: whether runs are worse than those of a baseline by more than is accepted.
 //!
 //! The run is the unit. A change is judged by the exact rank-sum test of two groups of runs; one run against
-//! many is the same test, and says whether the run lies beyond their prediction interval. Interleaved rounds on
-//! live servers are the paired test of a comparison, whose lines are put together here, too
-//! ([`Gate::of_lines`]). A level is judged on the candidate's requests alone.
+//! many is the same test, and says whether the run lies beyond their prediction interval. Runs that were sent one
+//! load each are pairs ([`Gate::of_pairs`]). A level is judged on the candidate's requests alone.
 //!
 //! Nothing is read here, and no workloads are compared. Invariant: below the least number of runs nothing passes
 //! and nothing fails.
 
+mod paired;
 mod unlike;
 
+pub use paired::{GatePair, GatePairs};
 pub use unlike::{Unlike, unlike};
 
 use crate::objective::SloFigure;
@@ -21,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// The chance that a gate fails where nothing changed, over all of its criteria of a change.
-pub(crate) const GATE_ERROR: f64 = 0.05;
+const GATE_ERROR: f64 = 0.05;
 
 /// What a gate says. The order is that of gravity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -41,6 +42,8 @@ pub enum GateAnswer {
 pub enum GateForm {
     /// Interleaved rounds on both servers: the paired test of a comparison.
     PairedRounds,
+    /// Levels of two sweeps: the same test over the levels that both have.
+    PairedLevels,
     /// Two groups of runs: the exact rank-sum test.
     TwoGroups,
     /// One run against the prediction interval of the baseline's.
@@ -67,6 +70,11 @@ pub enum GateDoubt {
     },
     /// The interval reaches beyond the threshold, and holds no change.
     NotTold,
+    /// It would pass, but levels that the baseline's server holds are too much for the candidate's.
+    LevelsLost {
+        /// How many.
+        levels: usize,
+    },
 }
 
 /// One criterion, judged.
@@ -74,6 +82,9 @@ pub enum GateDoubt {
 pub struct GateLine {
     /// As it is written: `ttft.p99>+5%`.
     pub criterion: String,
+    /// Which of several groups of pairs it is judged on: a side, a load; empty where there is one.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub of: Word,
     /// The answer.
     pub answer: GateAnswer,
     /// How it was judged.
@@ -135,6 +146,12 @@ pub struct Gated {
     pub baseline: Vec<GateRun>,
     /// The candidate's.
     pub candidate: Vec<GateRun>,
+    /// What was measured on one side alone, and so is not judged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alone: Vec<String>,
+    /// Whether the comparison that the runs are of can be trusted; absent of other runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<Verdict>,
 }
 
 /// A run that took part.
@@ -147,10 +164,11 @@ pub struct GateRun {
 }
 
 impl Gated {
-    /// The gravest verdict of all runs.
+    /// The gravest verdict of all runs, and of their comparison.
     pub fn verdict(&self) -> Verdict {
         let runs = self.baseline.iter().chain(&self.candidate);
         runs.map(|run| run.verdict)
+            .chain(self.comparison)
             .max()
             .unwrap_or(Verdict::Invalid)
     }
@@ -192,7 +210,7 @@ impl Gate {
     }
 
     /// Puts lines together that were judged already.
-    pub(crate) fn of_lines(lines: Vec<GateLine>) -> Self {
+    fn of_lines(lines: Vec<GateLine>) -> Self {
         let gravest = lines.iter().map(|line| line.answer).max();
         Self {
             answer: gravest.unwrap_or(GateAnswer::Inconclusive),
@@ -388,6 +406,7 @@ impl Sides {
         let mut figures = self.candidate.iter().chain(&self.baseline);
         GateLine {
             criterion: criterion.to_string(),
+            of: Word::default(),
             answer: GateAnswer::Inconclusive,
             form: GateForm::TwoGroups,
             doubt: None,

@@ -100,6 +100,12 @@ pub struct MiddleAndTail {
     pub p50: Option<Mean>,
     /// Absent where no run supports it.
     pub p99: Option<Mean>,
+    /// Observations that p50 needs in one run, where none supports it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p50_needs: Option<usize>,
+    /// The same of p99.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99_needs: Option<usize>,
 }
 
 /// One objective at a level.
@@ -283,9 +289,17 @@ impl Over<'_> {
         of: impl Fn(&'a Summary) -> Option<&'a crate::Distribution>,
     ) -> MiddleAndTail {
         let at = |percentile| self.mean(|s| supported(of(s)?.cell(percentile)?));
+        let needs = |percentile| {
+            let cells = self.runs.iter().map(|run| of(run.summary)?.cell(percentile));
+            // Where one run supports it, there is a figure.
+            let needs: Option<Vec<usize>> = cells.flatten().map(|cell| cell.needed).collect();
+            needs?.into_iter().min()
+        };
         MiddleAndTail {
             p50: at(p50()),
             p99: at(p99()),
+            p50_needs: needs(p50()),
+            p99_needs: needs(p99()),
         }
     }
 

@@ -59,6 +59,15 @@ pub fn inert_bytes(bytes: &[u8], max_bytes: usize) -> String {
     inert(&String::from_utf8_lossy(&bytes[..end]), max_bytes)
 }
 
+/// `A`, `A and B`, `A, B and C`.
+pub fn listed(words: &[String]) -> String {
+    match words.split_last() {
+        None => String::new(),
+        Some((one, [])) => one.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+    }
+}
+
 /// "Did you mean": the known name nearest to `name`, if it is likely to be meant.
 pub fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_ascii_lowercase();

@@ -2,10 +2,13 @@
 
 use crate::exit;
 use crate::several::{Rendering, Seen, code_of_runs};
-use infermeter_analysis::{Answer, Comparison, Outlook, RunSetup, all_failed};
+use infermeter_analysis::{Answer, Comparison, Outlook, all_failed};
+use infermeter_core::number::counted;
+use infermeter_core::plan::Plan;
+use infermeter_core::text::listed;
 use infermeter_protocol::{Compare, OfRuns, RunPoint};
-use infermeter_record::read_manifest;
-use infermeter_report::{Document, answer_line, of_comparison, pilot_lines, run_figures};
+use infermeter_report::{Document, answer_line, number, of_comparison, pilot_lines, run_figures};
+use infermeter_session::kept_experiment::{Missing, setups};
 use serde_json::{Value, json};
 use std::cell::OnceCell;
 
@@ -68,8 +71,7 @@ impl Compared {
     /// With what the runs say of their set-ups, which is in their directories.
     fn whole(&self, seen: &Seen<'_, Compare>) -> &Whole {
         self.whole.get_or_init(|| {
-            let setups: Option<Vec<RunSetup>> = seen.points.iter().map(setup).collect();
-            Whole::of(match setups {
+            Whole::of(match setups(seen.points) {
                 Some(setups) => seen.protocol.compared(seen.points, &setups),
                 None => seen.answer.clone(),
             })
@@ -77,13 +79,12 @@ impl Compared {
     }
 }
 
-fn setup(point: &RunPoint) -> Option<RunSetup> {
-    let manifest = read_manifest(&point.seen.place.directory).ok()?;
-    Some(RunSetup::of(&manifest, &point.seen.summary))
-}
-
 impl Rendering<Compare> for Compared {
     const FILE: &'static str = "compare.json";
+
+    fn names(&self, protocol: &Compare, _variants: &[Plan]) -> Vec<String> {
+        protocol.asked.sides.clone()
+    }
 
     fn finds(&self, protocol: &Compare) -> Vec<String> {
         let Compare {
@@ -95,10 +96,12 @@ impl Rendering<Compare> for Compared {
         let figures: Vec<String> = asked.primary.iter().map(ToString::to_string).collect();
         let least = asked.least_rounds(loads.len());
         let mut lines = vec![format!(
-            "{rounds} rounds of {}; {} decide, at a margin of {} %",
-            asked.sides.join(" and "),
-            figures.join(", "),
-            100.0 * asked.margin
+            "{} of {}; {} {}, at a margin of {}",
+            counted(*rounds as u64, "round"),
+            listed(&asked.sides),
+            listed(&figures),
+            if figures.len() == 1 { "decides" } else { "decide" },
+            number::percent(asked.margin)
         )];
         if *rounds < least {
             lines.push(format!(
@@ -133,6 +136,27 @@ impl Rendering<Compare> for Compared {
             lines.extend(pilot_lines(&protocol.pilot(points), protocol.rounds));
         }
         lines
+    }
+
+    fn there(&self, protocol: &Compare, there: usize) -> String {
+        let whole = there / protocol.runs_per_round().max(1);
+        let are = if whole == 1 { "is" } else { "are" };
+        format!("{whole} of {} rounds {are} whole", protocol.rounds)
+    }
+
+    /// The rounds, and the side of a single run.
+    fn place(&self, protocol: &Compare, missing: &[Missing]) -> String {
+        let round = |missing: &Missing| (missing.run - 1) / protocol.runs_per_round().max(1) + 1;
+        match missing {
+            [] => String::new(),
+            [one] => {
+                let side = one.at.and_then(|at| protocol.asked.sides.get(at.variant));
+                let side = side.map_or_else(String::new, |side| format!(", {side}"));
+                format!(" (round {}{side})", round(one))
+            }
+            [first, .., last] if round(first) == round(last) => format!(" (round {})", round(first)),
+            [first, .., last] => format!(" (rounds {} to {})", round(first), round(last)),
+        }
     }
 
     fn document(&self, seen: &Seen<'_, Compare>) -> Document {

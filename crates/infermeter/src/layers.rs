@@ -120,15 +120,19 @@ pub(crate) struct WithSides {
 /// As [`resolve`], and for a `side` that is not a table.
 pub(crate) fn resolve_with_sides(given: &Given, config: Option<&Path>) -> Result<WithSides> {
     let mut file = PlanFile::read(config)?;
-    let sides = match file.values.remove("side") {
-        None => Vec::new(),
-        Some(Value::Array(tables)) => tables.into_iter().map(table).collect::<Result<_>>()?,
-        Some(_) => bail!("plan file: write [[side]], once for each side"),
-    };
+    let sides = file.take_sides()?;
     Ok(WithSides {
         resolved: over(defaults(), given, file)?,
         sides,
     })
+}
+
+/// The tables `[[side]]` of a plan file.
+///
+/// # Errors
+/// Where it cannot be read, and for a `side` that is not a table.
+pub(crate) fn sides(config: Option<&Path>) -> Result<Vec<Map<String, Value>>> {
+    PlanFile::read(config)?.take_sides()
 }
 
 fn table(side: Value) -> Result<Map<String, Value>> {
@@ -143,6 +147,24 @@ fn table(side: Value) -> Result<Map<String, Value>> {
 /// # Errors
 /// As [`resolve`], and for a secret that the experiment does not keep and that is not given again.
 pub(crate) fn resolve_over(kept: &Plan, given: &Given, config: Option<&Path>) -> Result<Resolved> {
+    over_kept(kept, given, PlanFile::read(config)?)
+}
+
+/// The same of a plan file that may have sides, which are left to whoever knows them.
+///
+/// # Errors
+/// As [`resolve_over`].
+pub(crate) fn resolve_side_over(
+    kept: &Plan,
+    given: &Given,
+    config: Option<&Path>,
+) -> Result<Resolved> {
+    let mut file = PlanFile::read(config)?;
+    file.take_sides()?;
+    over_kept(kept, given, file)
+}
+
+fn over_kept(kept: &Plan, given: &Given, file: PlanFile<'_>) -> Result<Resolved> {
     let Layers {
         mut values,
         mut origins,
@@ -153,7 +175,7 @@ pub(crate) fn resolve_over(kept: &Plan, given: &Given, config: Option<&Path>) ->
             values.insert(key, value);
         }
     }
-    let resolved = over(Layers { values, origins }, given, PlanFile::read(config)?)?;
+    let resolved = over(Layers { values, origins }, given, file)?;
     let values = values::map_of(&resolved.plan);
     let hidden = |key: &&Key| {
         let kept = resolved.origins.get(key.name) == Some(&Origin::Experiment);
@@ -193,6 +215,15 @@ impl<'a> PlanFile<'a> {
     fn read(path: Option<&'a Path>) -> Result<Self> {
         let values = path.map_or_else(|| Ok(Map::new()), read_file)?;
         Ok(Self { path, values })
+    }
+
+    /// The tables of sides; without them it is a plan.
+    fn take_sides(&mut self) -> Result<Vec<Map<String, Value>>> {
+        match self.values.remove("side") {
+            None => Ok(Vec::new()),
+            Some(Value::Array(tables)) => tables.into_iter().map(table).collect(),
+            Some(_) => bail!("plan file: write [[side]], once for each side"),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! arguments -> plan -> session (measures) -> report. Not here: how anything is measured.
 
+mod ahead;
 mod audit;
 mod calibrate;
 mod capacity;

@@ -3,12 +3,18 @@
 //! What a protocol's answer looks like is its [`Rendering`]'s; nothing here knows any. Invariant: whatever
 //! ends a protocol, what was measured is shown, its file is written, and what is missing is named.
 
+use crate::ahead::{self, Ahead, Known};
 use crate::cli::Given;
+use crate::commands::gate::{self, Gating};
+use crate::dry_run::DryRun;
 use crate::show::{Shown, Terminal};
 use crate::{exit, output};
 use anyhow::{Context, Result, anyhow, bail};
+use infermeter_analysis::Gated;
 use infermeter_core::clock::{monotonic_ns, realtime_ns};
+use infermeter_core::number::counted;
 use infermeter_core::plan::Plan;
+use infermeter_core::text::listed;
 use infermeter_protocol::{AnyOfRuns, Coordinates, Kept, OfRuns, ProtocolSpec, RunPoint, RunSeen};
 use infermeter_report::{Block, Document, Format, Section, Tone, number};
 use infermeter_session::book::AskedRuns;
@@ -33,6 +39,10 @@ pub(crate) struct Several<'a> {
     pub resume: Option<&'a Path>,
     /// Done before each run.
     pub before: Option<Before<'a>>,
+    /// What is held against a baseline once it is measured.
+    pub gating: Option<Gating>,
+    /// Nothing is sent: it is said what would be.
+    pub dry_run: bool,
     /// The form of the answer.
     pub shown: Shown,
 }
@@ -50,6 +60,8 @@ pub(crate) struct Seen<'a, P: OfRuns> {
     pub points: &'a [RunPoint],
     /// Those that are not.
     pub missing: &'a [Missing],
+    /// How to measure those.
+    pub goes_on: String,
     /// What they say.
     pub answer: P::Answer,
 }
@@ -59,29 +71,25 @@ pub(crate) trait Rendering<P: OfRuns> {
     /// The file of the answer as JSON, in the experiment's directory.
     const FILE: &'static str;
 
+    /// What the plans are called, by number; none where there is one.
+    fn names(&self, _protocol: &P, _variants: &[Plan]) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What it can find, before the first run; the number of runs and their time are said already.
     fn finds(&self, protocol: &P) -> Vec<String>;
 
     /// What is said of the last of these runs.
     fn lines(&self, protocol: &P, points: &[RunPoint]) -> Vec<String>;
 
-    /// Which runs are missing, where some are.
-    fn missing(&self, _protocol: &P, there: usize, missing: &[Missing]) -> Vec<String> {
-        if missing.is_empty() {
-            return Vec::new();
-        }
-        let lines = missing.iter().map(|m| match &m.at {
-            Some(Coordinates {
-                load: Some(load), ..
-            }) => {
-                format!("  run {} at {load}: {}", m.run, m.why)
-            }
-            _ => format!("  run {}: {}", m.run, m.why),
-        });
-        let are = if there == 1 { "run is" } else { "runs are" };
-        std::iter::once(format!("{there} {are} there. Missing:"))
-            .chain(lines)
-            .collect()
+    /// What is there, where some runs are missing.
+    fn there(&self, _protocol: &P, there: usize) -> String {
+        counted(there as u64, "run") + if there == 1 { " is there" } else { " are there" }
+    }
+
+    /// Which runs these are, next to each other and missing for one reason.
+    fn place(&self, _protocol: &P, missing: &[Missing]) -> String {
+        at_loads(missing)
     }
 
     /// The answer.
@@ -137,7 +145,8 @@ pub(crate) fn host() -> Result<Host> {
     Host::claim(program)
 }
 
-/// Measures the runs that are not there yet, and shows what all of them say. The answer is the exit code.
+/// Measures the runs that are not there yet, and shows what all of them say; under `--dry-run` what they would be.
+/// The answer is the exit code.
 ///
 /// # Errors
 /// When a run cannot be started or its files cannot be written; the runs before it stay.
@@ -146,6 +155,44 @@ pub(crate) fn measure<P: OfRuns, R: Rendering<P>>(
     protocol: &P,
     rendering: &R,
 ) -> Result<u8> {
+    match several.dry_run {
+        true => dry_run(&several, protocol, rendering),
+        false => measure_now(several, protocol, rendering),
+    }
+}
+
+fn dry_run<P: OfRuns, R: Rendering<P>>(
+    several: &Several<'_>,
+    protocol: &P,
+    rendering: &R,
+) -> Result<u8> {
+    let points = match several.resume {
+        Some(directory) => KeptExperiment::open(directory, &|_| {})?.points,
+        None => Vec::new(),
+    };
+    let (plan, load) = several.planned.first().context("there is no plan")?;
+    let variants: Vec<Plan> = several.planned.iter().map(|(plan, _)| plan.clone()).collect();
+    let ahead = Ahead::of(Known {
+        command: several.spec.command(),
+        variants: &variants,
+        names: rendering.names(protocol, &variants),
+        finds: rendering.finds(protocol),
+        there: points.len(),
+        ahead: &OfRuns::ahead(protocol, &points),
+    });
+    let first = DryRun::new(plan, load);
+    several
+        .shown
+        .print(|| ahead.document(&first, plan), || ahead.json(&first));
+    Ok(exit::OK)
+}
+
+fn measure_now<P: OfRuns, R: Rendering<P>>(
+    several: Several<'_>,
+    protocol: &P,
+    rendering: &R,
+) -> Result<u8> {
+    let command = several.spec.command();
     let header = kept_experiment::header(&several.planned, several.spec)?;
     let (variants, mut loads): (Vec<Plan>, Vec<Load>) = several.planned.into_iter().unzip();
     let plan = variants.first().context("there is no plan")?;
@@ -185,8 +232,10 @@ pub(crate) fn measure<P: OfRuns, R: Rendering<P>>(
     drop(book);
     if !driven.points.is_empty() {
         let place = Place {
+            command,
             variants: &variants,
             directory: &directory,
+            gating: several.gating.as_ref(),
             shown: several.shown,
         };
         return finish(&place, protocol, rendering, driven);
@@ -253,17 +302,8 @@ impl<P: OfRuns, R: Rendering<P>> Teller<'_, P, R> {
     /// are there already.
     fn announce(&self, points: &[RunPoint]) {
         let ahead = OfRuns::ahead(self.protocol, points);
-        let time = outlook::seconds(self.variants, &ahead);
-        let time = time.map_or_else(String::new, |seconds| {
-            format!(
-                ", {} of warm-up and measurement at most",
-                number::span(seconds)
-            )
-        });
-        output::note(&format!(
-            "At most {}{time}",
-            to_come(points.len(), ahead.len())
-        ));
+        let seconds = outlook::seconds(self.variants, &ahead);
+        output::note(&ahead::at_most(points.len(), ahead.len(), seconds));
         for line in self.rendering.finds(self.protocol) {
             output::note(&line);
         }
@@ -309,24 +349,18 @@ impl<P: OfRuns, R: Rendering<P>> Teller<'_, P, R> {
         Some(format!(
             "  {} so far; at most {}, about {}",
             number::span(passed),
-            to_come(points.len(), ahead.len()),
+            ahead::to_come(points.len(), ahead.len()),
             number::span(left)
         ))
     }
 }
 
-fn to_come(there: usize, ahead: usize) -> String {
-    let runs = if ahead == 1 { "run" } else { "runs" };
-    match there {
-        0 => format!("{ahead} {runs}"),
-        _ => format!("{ahead} more {runs}"),
-    }
-}
-
 /// Where an experiment is.
 struct Place<'a> {
+    command: &'static str,
     variants: &'a [Plan],
     directory: &'a Path,
+    gating: Option<&'a Gating>,
     shown: Shown,
 }
 
@@ -352,40 +386,118 @@ fn finish<P: OfRuns, R: Rendering<P>>(
         variants: place.variants,
         points: &points,
         missing: &missing,
+        goes_on: goes_on(place.command, place.directory),
         answer,
     };
     let value = rendering.json(&seen);
     let path = place.directory.join(R::FILE);
     std::fs::write(&path, format!("{value:#}\n"))
         .with_context(|| format!("cannot write {}", path.display()))?;
-    let plan = &place.variants[0];
-    let shown = place.shown;
-    match (shown, plan.quiet) {
-        (Shown::Document(Format::Terminal), true) => {
-            output::print(&format!("{}\n", rendering.word(&seen)));
-        }
-        (Shown::Document(Format::Terminal), false) => {
-            output::print("\n");
-            shown.print(|| whole_document(rendering, &seen), || value);
-            output::print("\n");
-        }
-        _ => shown.print(|| whole_document(rendering, &seen), || value),
+    let gated = place.gating.map(|gating| gating.judge(place.directory));
+    let found = gated.as_ref().and_then(|gated| gated.as_ref().ok());
+    place.print(rendering, &seen, value, found);
+    let code = match failed {
+        Some(Err(error)) => return Err(error),
+        Some(Ok(code)) => code,
+        None => rendering.code(&seen, place.variants[0].strict),
+    };
+    match (place.gating, gated.transpose()?) {
+        (Some(gating), Some(gated)) => Ok(exit::gravest(&[code, gating.code(&gated)])),
+        _ => Ok(code),
     }
-    if shown != Shown::Json {
-        shown.print_place(
-            plan.quiet,
-            &format!("Records in {}", place.directory.display()),
-        );
+}
+
+impl Place<'_> {
+    /// The answer, the gate, and where the records are.
+    fn print<P: OfRuns, R: Rendering<P>>(
+        &self,
+        rendering: &R,
+        seen: &Seen<'_, P>,
+        mut value: Value,
+        gated: Option<&Gated>,
+    ) {
+        let (shown, quiet) = (self.shown, self.variants[0].quiet);
+        if let Some(gated) = gated {
+            value["gate"] = gate::json(gated);
+        }
+        match (shown, quiet) {
+            (Shown::Document(Format::Terminal), true) => {
+                output::print(&format!("{}\n", rendering.word(seen)));
+            }
+            (Shown::Document(Format::Terminal), false) => {
+                output::print("\n");
+                shown.print(|| whole_document(rendering, seen), || value);
+                output::print("\n");
+            }
+            _ => shown.print(|| whole_document(rendering, seen), || value),
+        }
+        if shown == Shown::Json {
+            return;
+        }
+        if let (Some(gating), Some(gated)) = (self.gating, gated) {
+            gating.print(gated, shown, quiet);
+        }
+        shown.print_place(quiet, &format!("Records in {}", self.directory.display()));
     }
-    failed.unwrap_or_else(|| Ok(rendering.code(&seen, plan.strict)))
 }
 
 /// The answer, and what is missing.
 fn whole_document<P: OfRuns, R: Rendering<P>>(rendering: &R, seen: &Seen<'_, P>) -> Document {
     let mut document = rendering.document(seen);
-    let missing = rendering.missing(seen.protocol, seen.points.len(), seen.missing);
+    let mut missing = missing_lines(rendering, seen.protocol, seen.points.len(), seen.missing);
+    if !missing.is_empty() {
+        missing.push(seen.goes_on.clone());
+    }
     document.push(section("Missing", missing));
     document
+}
+
+/// How to measure what is missing.
+fn goes_on(command: &str, directory: &Path) -> String {
+    format!("`infermeter {command} --resume {}` goes on.", directory.display())
+}
+
+/// What is there, and what is not: a line for all runs that are missing for one reason.
+fn missing_lines<P: OfRuns, R: Rendering<P>>(
+    rendering: &R,
+    protocol: &P,
+    there: usize,
+    missing: &[Missing],
+) -> Vec<String> {
+    if missing.is_empty() {
+        return Vec::new();
+    }
+    let alike = missing.chunk_by(|a, b| a.why == b.why && a.run + 1 == b.run);
+    let lines = alike.map(|group| {
+        let runs = match group {
+            [one] => format!("run {}", one.run),
+            [first, .., last] => format!("runs {} to {}", first.run, last.run),
+            [] => String::new(),
+        };
+        let why = group.first().map_or("", |missing| missing.why.as_str());
+        format!("  {runs}{}: {why}", rendering.place(protocol, group))
+    });
+    std::iter::once(format!("{}. Missing:", rendering.there(protocol, there)))
+        .chain(lines)
+        .collect()
+}
+
+/// ` at 20 requests/s and 40 requests/s`, where every load is decided.
+fn at_loads(missing: &[Missing]) -> String {
+    let mut loads: Vec<String> = Vec::new();
+    for run in missing {
+        let Some(load) = run.at.and_then(|at| at.load) else {
+            return String::new();
+        };
+        let load = load.to_string();
+        if !loads.contains(&load) {
+            loads.push(load);
+        }
+    }
+    match loads.is_empty() {
+        true => String::new(),
+        false => format!(" at {}", listed(&loads)),
+    }
 }
 
 fn section(heading: &str, lines: Vec<String>) -> Section {
@@ -417,7 +529,7 @@ pub(crate) fn report<P: OfRuns, R: Rendering<P>>(
 ) -> Result<u8> {
     let kept = &reported.kept;
     if kept.points.is_empty() {
-        let missing = rendering.missing(protocol, 0, &kept.missing);
+        let missing = missing_lines(rendering, protocol, 0, &kept.missing);
         return Err(anyhow!(
             "{} has no run that has ended\n{}",
             reported.directory.display(),
@@ -429,6 +541,7 @@ pub(crate) fn report<P: OfRuns, R: Rendering<P>>(
         variants: &kept.asked.variants,
         points: &kept.points,
         missing: &kept.missing,
+        goes_on: goes_on(kept.asked.protocol.command(), reported.directory),
         answer: protocol.so_far(&kept.points),
     };
     let document = || {

@@ -15,6 +15,10 @@ pub(crate) struct Swept;
 impl Rendering<Sweep> for Swept {
     const FILE: &'static str = "sweep.json";
 
+    fn names(&self, protocol: &Sweep, variants: &[Plan]) -> Vec<String> {
+        names(protocol, variants)
+    }
+
     fn finds(&self, protocol: &Sweep) -> Vec<String> {
         let spec = protocol.spec();
         let levels = match protocol.given() {
@@ -46,7 +50,7 @@ impl Rendering<Sweep> for Swept {
     }
 
     fn document(&self, seen: &Seen<'_, Sweep>) -> Document {
-        let names = names(seen);
+        let names = names(seen.protocol, seen.variants);
         of_sweep(&SweepView {
             answer: &seen.answer,
             axis: axis(seen.protocol),
@@ -70,7 +74,7 @@ impl Rendering<Sweep> for Swept {
         let mut value = json!({
             "format_version": infermeter_core::run::FORMAT_VERSION,
             "curves": seen.answer.curves,
-            "names": names(seen),
+            "names": names(seen.protocol, seen.variants),
             "sentences": sentences.collect::<Vec<_>>(),
             "runs": runs.collect::<Vec<_>>(),
         });
@@ -83,7 +87,7 @@ impl Rendering<Sweep> for Swept {
     fn word(&self, seen: &Seen<'_, Sweep>) -> String {
         let axis = axis(seen.protocol);
         let said = seen.answer.curves.iter().map(|curve| {
-            sentence(curve, axis).unwrap_or_else(|| "no level meets the objectives".to_owned())
+            sentence(curve, axis).unwrap_or_else(|| nothing_found(curve).to_owned())
         });
         said.collect::<Vec<_>>().join("\n")
     }
@@ -102,6 +106,14 @@ impl Rendering<Sweep> for Swept {
             codes.push(code_of_curve(curve, strict));
         }
         exit::gravest(&codes)
+    }
+}
+
+/// What is said where no level is known to be met.
+fn nothing_found(curve: &CurveAnswer) -> &'static str {
+    match curve.highest.missed {
+        Some(_) => "no level meets the objectives",
+        None => "undecided at every level",
     }
 }
 
@@ -132,9 +144,9 @@ fn axis(protocol: &Sweep) -> Axis {
 }
 
 /// What was varied, of each plan.
-fn names(seen: &Seen<'_, Sweep>) -> Vec<String> {
+fn names(protocol: &Sweep, variants: &[Plan]) -> Vec<String> {
     let mut keys: Vec<&str> = Vec::new();
-    for written in &seen.protocol.spec().vary {
+    for written in &protocol.spec().vary {
         let key = written.split('=').next().unwrap_or(written);
         let key = key.trim().trim_start_matches('-');
         if !keys.contains(&key) {
@@ -149,7 +161,7 @@ fn names(seen: &Seen<'_, Sweep>) -> Vec<String> {
         };
         keys.iter().map(of).collect::<Vec<_>>().join(" ")
     };
-    seen.variants.iter().map(name).collect()
+    variants.iter().map(name).collect()
 }
 
 /// What is said of a run that has ended.

@@ -6,7 +6,6 @@ use crate::exit;
 use crate::several::{Rendering, Seen, code_of_runs};
 use infermeter_protocol::{OfRuns, Repeat, RunPoint, Together};
 use infermeter_report::Document;
-use infermeter_session::kept_experiment::Missing;
 use serde_json::{Value, json};
 
 /// Runs of one plan.
@@ -41,22 +40,14 @@ impl Rendering<Repeat> for Repeated {
         std::iter::once(line).chain(look).collect()
     }
 
-    fn missing(&self, protocol: &Repeat, there: usize, missing: &[Missing]) -> Vec<String> {
-        if missing.is_empty() {
-            return Vec::new();
-        }
+    fn there(&self, protocol: &Repeat, there: usize) -> String {
         let most = protocol.most();
         let asked = match protocol.until() {
             None => format!("{most} runs were asked for"),
             Some((until, _)) => format!("at most {most} runs were asked for, until {until}"),
         };
         let are = if there == 1 { "is" } else { "are" };
-        let lines = missing
-            .iter()
-            .map(|m| format!("  run {}: {}", m.run, m.why));
-        std::iter::once(format!("{asked}; {there} {are} there. Missing:"))
-            .chain(lines)
-            .collect()
+        format!("{asked}; {there} {are} there")
     }
 
     fn document(&self, seen: &Seen<'_, Repeat>) -> Document {

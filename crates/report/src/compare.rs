@@ -13,6 +13,7 @@ use infermeter_analysis::{
     PairedChange, PilotFigure, Scale, Seen, SideBySide, Turns,
 };
 use infermeter_core::number::counted;
+use infermeter_core::text::listed;
 
 /// What is told of a comparison; `outlook` is its own.
 pub fn of_comparison(found: &Comparison, outlook: &[Outlook]) -> Document {
@@ -39,7 +40,7 @@ impl Told<'_> {
     fn title(&self) -> String {
         let sides = &self.found.asked.sides;
         match sides.split_first() {
-            Some((first, others)) => format!("{} against {first}", others.join(" and ")),
+            Some((first, others)) => format!("{} against {first}", listed(others)),
             None => "Nothing is compared".to_owned(),
         }
     }
@@ -207,13 +208,17 @@ impl Told<'_> {
     }
 
     fn row(&self, load: &ComparedLoad, figure: &SideBySide) -> Vec<Cell> {
-        let value = |value: &Option<f64>| {
-            Cell::or_dash(value.map(|value| match figure.axis.scale() {
-                Scale::Ratio => significant(value),
-                Scale::Difference => percent(value),
-            }))
+        let value = |(side, value): (usize, &Option<f64>)| {
+            let needs = figure.needs.get(side).copied().flatten();
+            match (value, needs) {
+                (None, Some(needs)) => Cell::needing(needs),
+                (value, _) => Cell::or_dash(value.map(|value| match figure.axis.scale() {
+                    Scale::Ratio => significant(value),
+                    Scale::Difference => percent(value),
+                })),
+            }
         };
-        let mut cells: Vec<Cell> = figure.sides.iter().map(value).collect();
+        let mut cells: Vec<Cell> = figure.sides.iter().enumerate().map(value).collect();
         for side in 1..figure.sides.len() {
             let change = load
                 .changes
@@ -301,6 +306,8 @@ fn words(change: &ComparedChange, names: [&str; 2], margin: f64, more: Option<&O
         Answer::NotTested => "not tested: too few rounds have it on both sides".to_owned(),
     };
     match &change.change {
+        // Without bounds it is a figure of a round or two.
+        Some(found) if found.low.or(found.high).is_none() => said,
         Some(found) => {
             let estimate = signed_percent(relative(found, found.estimate));
             format!("{said}: {estimate} {}", range(found))

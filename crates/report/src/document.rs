@@ -4,6 +4,7 @@
 //! A document holds words and written figures, no colours, widths or escapes. Invariant: text is kept
 //! as it came; every format makes it inert and escapes it for itself.
 
+use crate::number::short_count;
 use infermeter_core::finding::{Finding, Severity, Verdict};
 use std::cmp::Reverse;
 
@@ -401,6 +402,11 @@ impl Cell {
             note: Some(note.into()),
             ..Self::default()
         }
+    }
+
+    /// A percentile of which too little was observed: what it takes.
+    pub(crate) fn needing(observations: usize) -> Self {
+        Self::noted(format!("needs {}", short_count(observations)))
     }
 
     /// A bar of so much of the greatest one.

@@ -5,6 +5,7 @@ use crate::number::{JOIN, percent, significant, spaced, time};
 use infermeter_analysis::{GateAnswer, GateDoubt, GateForm, GateLine, GateRun, Gated, Unlike};
 use infermeter_core::finding::Verdict;
 use infermeter_core::number::counted;
+use infermeter_core::text::listed;
 
 /// What is told of a gate.
 pub fn of_gate(gated: &Gated) -> Document {
@@ -33,7 +34,7 @@ pub fn gate_lines(gated: &Gated) -> Vec<String> {
         let said = format!(
             "gate {}: {}: {}",
             answer_name(line.answer),
-            line.criterion,
+            label(line),
             why(line)
         );
         spaced(&said)
@@ -77,7 +78,9 @@ fn differences(gated: &Gated) -> Block {
             write(*candidate)
         )
     });
-    let items = workload.chain(unlike).map(|text| Item {
+    let alone = gated.alone.iter();
+    let alone = alone.map(|what| format!("not judged: {what}"));
+    let items = workload.chain(unlike).chain(alone).map(|text| Item {
         text,
         ..Item::default()
     });
@@ -111,7 +114,7 @@ fn table(lines: &[GateLine]) -> Table {
             Cell::or_dash(line.power.map(percent)),
             Cell::of(answer_name(line.answer)),
         ];
-        table.row(&line.criterion, cells);
+        table.row(label(line), cells);
     }
     table
 }
@@ -134,7 +137,7 @@ fn change(change: f64, line: &GateLine) -> String {
 fn judged(lines: &[GateLine]) -> Entries {
     let mut entries = Entries::default();
     for line in lines {
-        entries.marked(mark(line.answer), &line.criterion, why(line));
+        entries.marked(mark(line.answer), &label(line), why(line));
         if let Some(text) = basis(line) {
             entries.more(text);
         }
@@ -164,18 +167,56 @@ fn why(line: &GateLine) -> String {
         Some(GateDoubt::WithoutFigure {
             baseline,
             candidate,
-        }) => format!(
-            "no such figure in {} of the baseline and {} here: too short for it, or among the failures",
-            counted(baseline as u64, "run"),
-            counted(candidate as u64, "run")
+        }) => {
+            let runs = [(baseline, "of the baseline"), (candidate, "here")].into_iter();
+            let runs = runs.filter(|(runs, _)| *runs > 0);
+            let runs = runs.map(|(runs, whose)| format!("{} {whose}", counted(runs as u64, "run")));
+            format!(
+                "no such figure in {}: too short for it, or among the failures",
+                listed(&runs.collect::<Vec<_>>())
+            )
+        }
+        Some(GateDoubt::TooFewRuns { needed }) if is_paired(line) => format!(
+            "{} are too few: it needs {}",
+            units(line, line.candidate_runs),
+            units(line, needed)
         ),
         Some(GateDoubt::TooFewRuns { needed }) => format!(
             "the baseline has {}, and needs {needed} for {} here",
             counted(line.baseline_runs as u64, "run"),
             counted(line.candidate_runs as u64, "run")
         ),
+        Some(GateDoubt::LevelsLost { levels }) => format!(
+            "{range}, but {} that the baseline holds is too much for the server here",
+            counted(levels as u64, "level")
+        ),
         Some(GateDoubt::NotTold) => format!("{range}: neither shown nor ruled out"),
         None => range,
+    }
+}
+
+fn is_paired(line: &GateLine) -> bool {
+    matches!(line.form, GateForm::PairedRounds | GateForm::PairedLevels)
+}
+
+/// What the test counts.
+fn unit(line: &GateLine) -> &'static str {
+    match line.form {
+        GateForm::PairedRounds => "round",
+        GateForm::PairedLevels => "level",
+        GateForm::TwoGroups | GateForm::OneRun | GateForm::Level => "baseline run",
+    }
+}
+
+fn units(line: &GateLine, count: usize) -> String {
+    counted(count as u64, unit(line))
+}
+
+/// The criterion, and which of several groups it is judged on.
+fn label(line: &GateLine) -> String {
+    match line.of.is_empty() {
+        true => line.criterion.clone(),
+        false => format!("{}, {}", line.criterion, line.of),
     }
 }
 
@@ -183,7 +224,14 @@ fn why(line: &GateLine) -> String {
 fn basis(line: &GateLine) -> Option<String> {
     let (before, here) = (line.baseline_runs, line.candidate_runs);
     let form = match line.form {
-        GateForm::PairedRounds => format!("paired rounds: {here} of both servers"),
+        GateForm::PairedRounds => {
+            let rounds = counted(here as u64, "round");
+            format!("{rounds} in turn, exact signed-rank test")
+        }
+        GateForm::PairedLevels => {
+            let levels = counted(here as u64, "level");
+            format!("{levels} that both sweeps have, exact signed-rank test")
+        }
         GateForm::TwoGroups => {
             format!("two groups of runs, exact rank-sum test: {here} against {before}")
         }
@@ -201,10 +249,11 @@ fn basis(line: &GateLine) -> Option<String> {
     });
     let least = line
         .least_baseline_runs
-        .map(|least| format!("; least number of baseline runs {least}"));
+        .map(|least| format!("; needs at least {}", units(line, least)));
     let power = line.noise.zip(line.power).map(|(noise, power)| {
         format!(
-            "; runs differ by {}, so a change of {} is found in {} of cases",
+            "; {}s differ by {}, so that a change of {} is found in {} of cases",
+            unit(line),
             change(noise, line),
             change(line.threshold, line),
             percent(power)
@@ -253,6 +302,8 @@ mod tests {
             other_workload: Vec::new(),
             baseline: Vec::new(),
             candidate: Vec::new(),
+            alone: Vec::new(),
+            comparison: None,
         }
     }
 

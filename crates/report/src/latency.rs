@@ -1,7 +1,7 @@
 //! The table of latencies: one row per metric, one column per percentile.
 
 use crate::document::{Block, Cell, Column, Grade, Section, Table, Tone};
-use crate::number::{JOIN, TimeUnit, interval, short_count, time};
+use crate::number::{JOIN, TimeUnit, interval, time};
 use infermeter_analysis::{
     ByOrigin, Cell as Figure, CellGrade, Distribution, LatencySummary, Percentile, Percentiles,
     Summary,
@@ -107,8 +107,7 @@ fn written(figure: &Figure, unit: TimeUnit) -> Cell {
         return Cell::noted("failed");
     }
     let Some(value) = figure.value else {
-        let needed = figure.needed.unwrap_or(0);
-        return Cell::noted(format!("needs {}", short_count(needed)));
+        return Cell::needing(figure.needed.unwrap_or(0));
     };
     let write = |ms: f64| unit.write(ms);
     Cell {

@@ -229,14 +229,18 @@ fn levels(curve: &CurveAnswer, axis: Axis, heading: &str) -> Section {
 }
 
 fn latencies(level: &Level) -> Vec<Cell> {
-    let pair = |latency: MiddleAndTail| [latency.p50, latency.p99];
-    let all = [level.ttft, level.itl, level.tpot, level.e2e]
-        .map(pair)
-        .concat();
-    let mut cells: Vec<Cell> = all
-        .into_iter()
-        .map(|mean| Cell::or_dash(mean.map(|mean| time(mean.value))))
-        .collect();
+    let shown = |mean: Option<Mean>, needs: Option<usize>| match (mean, needs) {
+        (None, Some(needs)) => Cell::needing(needs),
+        (mean, _) => Cell::or_dash(mean.map(|mean| time(mean.value))),
+    };
+    let pair = |latency: MiddleAndTail| {
+        [
+            shown(latency.p50, latency.p50_needs),
+            shown(latency.p99, latency.p99_needs),
+        ]
+    };
+    let all = [level.ttft, level.itl, level.tpot, level.e2e].map(pair);
+    let mut cells: Vec<Cell> = all.into_iter().flatten().collect();
     cells.push(Cell::of(status(level)));
     cells
 }

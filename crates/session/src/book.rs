@@ -178,10 +178,12 @@ impl Book {
     /// # Errors
     /// When that cannot be entered.
     pub fn stopped(&mut self, number: usize, error: &anyhow::Error) -> Result<()> {
+        let why = format!("{error:#}");
+        let lines: Vec<&str> = why.lines().map(str::trim).collect();
         self.enter(&Line::<(), ()>::Stopped(Stopped {
             number,
             cause: Cause::of(error),
-            why: inert(&format!("{error:#}"), 2_000),
+            why: inert(&lines.join("; "), 2_000),
         }))
     }
 

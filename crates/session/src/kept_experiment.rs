@@ -5,24 +5,22 @@
 //! cut off is set aside when its place is needed.
 
 use crate::book::{Asked, AskedRuns, Book, EndedLine, FORMAT_VERSION, Header, Read, Stopped};
+use crate::differences;
 use crate::experiment::{Experiment, measured};
 use crate::kept::KeptRun;
 use crate::load::Load;
 use crate::runs::{RunEntry, run_name};
 use anyhow::{Context, Result, bail};
+use infermeter_analysis::RunSetup;
 use infermeter_core::plan::Plan;
 use infermeter_core::run::{RunManifest, RunState};
 use infermeter_core::text::inert;
 use infermeter_protocol::{AnyOfRuns, Coordinates, Kept, ProtocolSpec, RunPoint, RunSeen};
 use infermeter_record::{LEDGER_FILE, Ledger, RunDirectory, read_manifest};
 use serde::Serialize;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// Differences that a message names.
-const NAMED: usize = 3;
 
 /// Runs of an experiment, as they are on disk.
 #[derive(Debug)]
@@ -146,6 +144,15 @@ impl KeptExperiment {
     }
 }
 
+/// What runs say of the set-ups that they were measured on, in their directories; absent where one cannot be read.
+pub fn setups(points: &[RunPoint]) -> Option<Vec<RunSetup>> {
+    let setup = |point: &RunPoint| {
+        let manifest = read_manifest(&point.seen.place.directory).ok()?;
+        Some(RunSetup::of(&manifest, &point.seen.summary))
+    };
+    points.iter().map(setup).collect()
+}
+
 /// How many runs there are, from the first on without a hole, that ended as planned.
 fn whole(points: &[RunPoint]) -> usize {
     let whole = (1..)
@@ -160,7 +167,12 @@ fn has(points: &[RunPoint], number: usize) -> bool {
 
 fn not_begun(run: usize, stopped: Option<&Stopped>) -> String {
     match stopped {
-        Some(stopped) if stopped.number == run => format!("not measured: {}", stopped.why),
+        Some(stopped) if stopped.number == run => {
+            // What stands there was said of this run when it happened.
+            let own = format!("run {run}: ");
+            let why = stopped.why.strip_prefix(&own).unwrap_or(&stopped.why);
+            format!("not measured: {why}")
+        }
         _ => "not begun".to_owned(),
     }
 }
@@ -216,10 +228,10 @@ pub(crate) fn same(directory: &Path, found: &Header, asked: &Header) -> Result<(
     if found.hash == asked.hash {
         return Ok(());
     }
-    let differences = differences(&found.asked, &asked.asked);
+    let differences = other_asked(&found.asked, &asked.asked);
     let named = match differences.is_empty() {
         true => "its settings, or the files that it reads, were different".to_owned(),
-        false => differences[..differences.len().min(NAMED)].join("; "),
+        false => differences::named(&differences),
     };
     bail!(
         "--resume: {} holds a different experiment: {named}. Give the same flags as when it was begun, or \
@@ -229,7 +241,7 @@ pub(crate) fn same(directory: &Path, found: &Header, asked: &Header) -> Result<(
 }
 
 /// Where two experiments differ, by key.
-fn differences(found: &Asked, asked: &Asked) -> Vec<String> {
+fn other_asked(found: &Asked, asked: &Asked) -> Vec<String> {
     let (Asked::Runs(then), Asked::Runs(now)) = (found, asked) else {
         return Vec::new();
     };
@@ -237,32 +249,16 @@ fn differences(found: &Asked, asked: &Asked) -> Vec<String> {
     if plans_then != plans_now {
         return vec![format!("it has {plans_then} plans, not {plans_now}")];
     }
-    let mut all = differing(&then.protocol, &now.protocol);
+    let whose = [" there", " here"];
+    let mut all = differences::of(&then.protocol, &now.protocol, &|_| true, whose);
     for (then, now) in then.variants.iter().zip(&now.variants) {
-        for difference in differing(then, now) {
+        for difference in differences::of(then, now, &|_| true, whose) {
             if !all.contains(&difference) {
                 all.push(difference);
             }
         }
     }
     all
-}
-
-/// Where two values differ, by member.
-fn differing(then: &impl Serialize, now: &impl Serialize) -> Vec<String> {
-    let then = serde_json::to_value(then).unwrap_or_default();
-    let now = serde_json::to_value(now).unwrap_or_default();
-    let keys = now.as_object().into_iter().flatten();
-    keys.filter(|(key, value)| then[key.as_str()] != **value)
-        .map(|(key, value)| {
-            let shown = |value: &Value| inert(&value.to_string(), 60);
-            format!(
-                "{key} is {} there and {} here",
-                shown(&then[key.as_str()]),
-                shown(value)
-            )
-        })
-        .collect()
 }
 
 /// The directories of an experiment, with what its ledger says of them.

@@ -15,6 +15,7 @@ mod cache_probe;
 pub mod calibrate;
 pub mod clients;
 pub mod dataset_file;
+pub mod differences;
 pub mod drive;
 mod environment;
 pub mod experiment;

@@ -219,7 +219,7 @@ fn left_behind(error: anyhow::Error, directory: &Path) -> anyhow::Error {
 #[cfg(test)]
 mod compare_tests;
 #[cfg(test)]
-mod harness;
+pub(crate) mod harness;
 #[cfg(test)]
 mod search_tests;
 #[cfg(test)]

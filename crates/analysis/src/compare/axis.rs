@@ -3,6 +3,7 @@
 //! Invariant: what a run does not have or does not support is absent, whatever the other side has.
 
 use crate::distribution::Distribution;
+use crate::figure::Cell;
 use crate::percentile::Percentile;
 use crate::summary::Summary;
 use crate::throughput::Rate;
@@ -140,6 +141,14 @@ impl Axis {
         }
     }
 
+    /// Observations that it needs in one run that does not carry it; absent of what needs none.
+    pub(crate) fn needed(self, summary: &Summary) -> Option<usize> {
+        match self.0 {
+            Kind::Latency(latency, of) => of.cell(latency.distribution(summary)?)?.needed,
+            Kind::Whole(_) => None,
+        }
+    }
+
     /// Its unit; empty for a number without one.
     pub fn unit(self) -> &'static str {
         match self.0 {
@@ -191,14 +200,21 @@ impl Latency {
 
 impl Of {
     fn value(self, found: &Distribution) -> Option<f64> {
-        let percentile = |percent| found.cell(Percentile::new(percent)?)?.value;
         match self {
             Self::Mean => found.mean.map(|mean| mean.value),
-            Self::P50 => percentile(50.0),
-            Self::P90 => percentile(90.0),
-            Self::P99 => percentile(99.0),
+            Self::P50 | Self::P90 | Self::P99 => self.cell(found)?.value,
             Self::TailRatio => found.tail_ratio,
         }
+    }
+
+    fn cell(self, found: &Distribution) -> Option<&Cell> {
+        let percent = match self {
+            Self::P50 => 50.0,
+            Self::P90 => 90.0,
+            Self::P99 => 99.0,
+            Self::Mean | Self::TailRatio => return None,
+        };
+        found.cell(Percentile::new(percent)?)
     }
 }
 

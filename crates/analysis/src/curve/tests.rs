@@ -138,7 +138,7 @@ fn a_knee_has_an_interval_of_loads() {
     for level in &mut all {
         level.ttft = MiddleAndTail {
             p50: level.ttft.p99,
-            p99: None,
+            ..MiddleAndTail::default()
         };
     }
     assert_eq!(knee(&all).expect("a knee").of, "ttft.p50");

@@ -10,49 +10,12 @@ use infermeter_core::finding::Verdict;
 use infermeter_core::plan::Plan;
 use infermeter_core::run::RunState;
 use infermeter_core::slo::Slo;
-use infermeter_core::text::inert;
 use infermeter_record::{MANIFEST_FILE, ParquetRecords};
+use infermeter_session::differences::{self, MayDiffer};
 use infermeter_session::fleet::SeenRun;
 use infermeter_session::kept::KeptRun;
-use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// Keys of the plan that may differ: the rate itself, how long and with which seeds it was measured, and what
-/// changes nothing for the server.
-const MAY_DIFFER: [&str; 28] = [
-    "rate",
-    "duration",
-    "requests",
-    "warmup",
-    "seed",
-    "workload-seed",
-    "schedule-seed",
-    "salt",
-    "out",
-    "slo",
-    "fluidity",
-    "percentile",
-    "repeat",
-    "until",
-    "strict",
-    "publication",
-    "json",
-    "quiet",
-    "full",
-    "label",
-    "profile",
-    "threads",
-    "max-connections",
-    "io",
-    "audit-send",
-    "save-responses",
-    "server-metrics",
-    "server-metrics-interval",
-];
-
-/// Differences that a message names.
-const NAMED: usize = 3;
 
 /// Runs that belong together.
 #[derive(Debug, Default)]
@@ -192,26 +155,13 @@ fn directories(path: &Path) -> Result<Vec<PathBuf>> {
 
 /// The run is of the same workload on the same target as the first.
 fn belongs(first: &Plan, other: &Plan) -> Result<()> {
-    let value = |plan: &Plan| serde_json::to_value(plan).unwrap_or_default();
-    let (first, other) = (value(first), value(other));
-    let differs = |(key, value): &(&String, &Value)| {
-        !MAY_DIFFER.contains(&key.as_str()) && first[key.as_str()] != **value
-    };
-    let keys = other.as_object().into_iter().flatten();
-    let said = keys.filter(differs).map(|(key, value)| {
-        let shown = |value: &Value| inert(&value.to_string(), 60);
-        format!(
-            "{key} is {} in the first run and {} here",
-            shown(&first[key.as_str()]),
-            shown(value)
-        )
-    });
-    let said: Vec<String> = said.take(NAMED).collect();
+    let whose = [" in the first run", " here"];
+    let said = differences::of_plans(first, other, MayDiffer::Level, whose);
     match said.is_empty() {
         true => Ok(()),
         false => bail!(
             "another workload, which says nothing of this one: {}",
-            said.join("; ")
+            differences::named(&said)
         ),
     }
 }
@@ -219,14 +169,6 @@ fn belongs(first: &Plan, other: &Plan) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use infermeter_core::key::Keyed;
-
-    #[test]
-    fn keys_that_may_differ_are_keys_of_the_plan() {
-        for name in MAY_DIFFER {
-            assert!(Plan::KEYS.iter().any(|key| key.name == name), "{name}");
-        }
-    }
 
     #[test]
     fn another_workload_is_named() {

@@ -9,6 +9,7 @@ mod calibrate;
 mod capacity;
 mod compare;
 mod gate;
+mod measured;
 mod mock;
 mod report;
 mod run;
@@ -22,7 +23,8 @@ pub use audit::AuditArgs;
 pub use calibrate::CalibrateArgs;
 pub use capacity::CapacityArgs;
 pub use compare::CompareArgs;
-pub use gate::{GateArgs, Inconclusive};
+pub use gate::{BaselineArgs, FailIfArgs, GateArgs, Inconclusive};
+pub use measured::MeasureArgs;
 pub use mock::MockArgs;
 pub use report::ReportArgs;
 pub use run::RunArgs;
@@ -43,6 +45,11 @@ pub fn keys<T: Keyed>() -> Vec<&'static Key> {
 /// The keys of a table, and those that say how a result is shown.
 pub(crate) fn with_show<T: Keyed>() -> Vec<&'static Key> {
     [keys::<T>(), keys::<ShowArgs>()].concat()
+}
+
+/// The keys of a command that measures: those of a plan, those of all such commands, its own.
+pub(crate) fn measured<T: Keyed>(place: Place) -> Vec<&'static Key> {
+    [with_plan::<T>(place), keys::<MeasureArgs>()].concat()
 }
 
 /// The keys of a table behind the plan's keys that stand at `place`.

@@ -1,13 +1,15 @@
 //! `infermeter compare`: sides in turn over rounds, or saved runs side by side.
 
 mod saved;
-mod sides;
+pub(crate) mod sides;
 
+use super::gate::Gating;
 use crate::cli::Given;
-use crate::cli::tables::CompareArgs;
+use crate::cli::tables::{CompareArgs, MeasureArgs};
 use crate::compare::Compared;
+use crate::layers::{self, Resolved};
 use crate::several::{self, Before, Several};
-use crate::show::Shown;
+use crate::{exit, output, print_config};
 use anyhow::{Context, Result, bail};
 use infermeter_analysis::{Axis, Claim, CompareSpec, MOST_PRIMARY};
 use infermeter_core::plan::Plan;
@@ -18,6 +20,7 @@ use infermeter_protocol::{
 use infermeter_session::load::Load;
 use infermeter_session::redact::redact_url;
 use sides::{Side, Words};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -30,92 +33,133 @@ const WINDOW: Span = Span::seconds(60);
 /// # Errors
 /// Before anything was measured: a wrong plan, sides that cannot be compared, a target that cannot be used.
 pub(crate) fn compare(given: &Given) -> Result<u8> {
-    let args: CompareArgs = given.read()?;
-    let flags: CompareFlags = given.read()?;
+    let CompareArgs { resume } = given.read()?;
+    let asked = AskedOfCompare {
+        given,
+        args: given.read()?,
+        flags: given.read()?,
+        gating: Gating::of_rounds(given)?,
+        json: given.flags.iter().any(|flag| flag.key == "json"),
+    };
     match Words::of(given)? {
-        Words::Paths(paths) => saved::compare(
-            &paths,
-            &flags,
-            Shown::json_if(given.flags.iter().any(|flag| flag.key == "json")),
-        ),
-        Words::Targets(targets) => match &args.resume {
+        Words::Paths(paths) => asked.saved(&paths),
+        Words::Targets(targets) => match &resume {
             Some(_) if !targets.is_empty() => {
                 bail!("--resume: the comparison knows its sides; give no target")
             }
-            Some(directory) => resume(given, &args, directory),
-            None => begin(given, &args, &flags, &targets),
+            Some(directory) => asked.resume(directory),
+            None => asked.begin(&targets),
         },
     }
 }
 
-/// A new comparison.
-fn begin(
-    given: &Given,
-    args: &CompareArgs,
-    flags: &CompareFlags,
-    targets: &[String],
-) -> Result<u8> {
-    let config = args.config.as_deref();
-    let settle = |plan: &mut Plan| settled(plan, flags);
-    let sides = sides::of(given, config, flags, targets, &settle)?;
-    let compare = Compare {
-        asked: asked(&sides, flags)?,
-        rounds: 0,
+/// The command line, read.
+struct AskedOfCompare<'a> {
+    given: &'a Given,
+    args: MeasureArgs,
+    flags: CompareFlags,
+    gating: Option<Gating>,
+    json: bool,
+}
+
+impl AskedOfCompare<'_> {
+    fn config(&self) -> Option<&Path> {
+        self.args.config.as_deref()
+    }
+
+    /// What is on disk.
+    fn saved(&self, paths: &[String]) -> Result<u8> {
+        let only_live = [
+            ("--dry-run", self.args.dry_run),
+            ("--print-config", self.args.print_config),
+            ("--fail-if", self.gating.is_some()),
+        ];
+        match only_live.iter().find(|(_, given)| *given) {
+            Some(("--fail-if", _)) => bail!(
+                "--fail-if goes with targets; of saved runs `infermeter gate` judges: a comparison by itself, \
+                 others against --baseline"
+            ),
+            Some((flag, _)) => bail!("{flag} goes with targets; saved runs are only read"),
+            None => saved::compare(paths, &self.flags, self.args.shown(self.json)),
+        }
+    }
+
+    /// A new comparison.
+    fn begin(&self, targets: &[String]) -> Result<u8> {
+        let flags = &self.flags;
+        let settle = |plan: &mut Plan| settled(plan, flags);
+        let sides = sides::of(self.given, self.config(), flags, targets, &settle)?;
+        if self.args.print_config {
+            let common = layers::resolve_with_sides(self.given, self.config())?;
+            return Ok(self.print_config(&common.resolved, &sides));
+        }
+        let compare = protocol(&sides, flags)?;
+        self.measure(planned(sides, flags.force)?, compare, None)
+    }
+
+    /// One that goes on.
+    fn resume(&self, directory: &Path) -> Result<u8> {
+        let kept = several::kept(directory, "compare", self.given)?;
+        let ProtocolSpec::Compare(compare) = &kept.asked.protocol else {
+            bail!("{} holds no comparison", directory.display());
+        };
+        let (flags, names) = (&self.flags, &compare.asked.sides);
+        let sides = sides::again(self.given, self.config(), flags, &kept.asked, names)?;
+        if self.args.print_config {
+            let common = layers::resolve_side_over(&kept.plan, self.given, self.config())?;
+            return Ok(self.print_config(&common, &sides));
+        }
+        self.measure(planned(sides, true)?, compare.clone(), Some(directory))
+    }
+
+    fn print_config(&self, common: &Resolved, sides: &[Side]) -> u8 {
+        output::print(&print_config::print_config(common));
+        output::print(&print_config::of_flags("compare", &self.flags));
+        output::print(&print_config::of_sides(sides));
+        exit::OK
+    }
+
+    fn measure(
+        &self,
+        planned: Vec<(Plan, Load)>,
+        compare: Compare,
+        resume: Option<&Path>,
+    ) -> Result<u8> {
+        let targets = planned
+            .iter()
+            .map(|(plan, _)| plan.target.clone())
+            .collect();
+        let several = Several {
+            before: before(&compare, targets),
+            shown: self.args.shown(planned.first().is_some_and(|(plan, _)| plan.json)),
+            planned,
+            spec: ProtocolSpec::Compare(compare.clone()),
+            resume,
+            gating: self.gating.clone(),
+            dry_run: self.args.dry_run,
+        };
+        several::measure(several, &compare, &Compared::default())
+    }
+}
+
+fn protocol(sides: &[Side], flags: &CompareFlags) -> Result<Compare> {
+    let (asked, loads) = (asked(sides, flags)?, loads(flags));
+    let rounds = match flags.rounds {
+        Some(rounds) => rounds as usize,
+        None => asked.least_rounds(loads.len()).max(DEFAULT_ROUNDS),
+    };
+    Ok(Compare {
+        asked,
+        rounds,
         pilot: flags.pilot as usize,
         order: flags.order,
         seed: sides[0].plan.seed,
-        loads: loads(flags),
+        loads,
         before: BeforeRun {
             restart: flags.restart_command.clone(),
             pause: flags.pause,
         },
-    };
-    let least = compare.asked.least_rounds(compare.loads.len());
-    let compare = Compare {
-        rounds: flags
-            .rounds
-            .map_or(least.max(DEFAULT_ROUNDS), |rounds| rounds as usize),
-        ..compare
-    };
-    measure(planned(sides, flags.force)?, compare, None)
-}
-
-/// One that goes on.
-fn resume(given: &Given, args: &CompareArgs, directory: &std::path::Path) -> Result<u8> {
-    let kept = several::kept(directory, "compare", given)?;
-    let ProtocolSpec::Compare(compare) = &kept.asked.protocol else {
-        bail!("{} holds no comparison", directory.display());
-    };
-    let flags: CompareFlags = given.read()?;
-    let sides = sides::again(
-        given,
-        args.config.as_deref(),
-        &flags,
-        &kept.asked,
-        &compare.asked.sides,
-    )?;
-    measure(planned(sides, true)?, compare.clone(), Some(directory))
-}
-
-fn measure(
-    planned: Vec<(Plan, Load)>,
-    compare: Compare,
-    resume: Option<&std::path::Path>,
-) -> Result<u8> {
-    let targets = planned
-        .iter()
-        .map(|(plan, _)| plan.target.clone())
-        .collect();
-    let before = before(&compare, targets);
-    let shown = Shown::json_if(planned.first().is_some_and(|(plan, _)| plan.json));
-    let several = Several {
-        planned,
-        spec: ProtocolSpec::Compare(compare.clone()),
-        resume,
-        before,
-        shown,
-    };
-    several::measure(several, &compare, &Compared::default())
+    })
 }
 
 /// Brings the plan of a side to the first load.

@@ -1,7 +1,8 @@
 //! `infermeter gate RUNS --baseline DIR`: whether runs are worse than a baseline by more than is accepted; and
 //! `--fail-if` of what has just been measured.
 
-use crate::cli::tables::{GateArgs, Inconclusive, RunArgs};
+use crate::cli::Given;
+use crate::cli::tables::{BaselineArgs, FailIfArgs, GateArgs, Inconclusive};
 use crate::show::Shown;
 use crate::{exit, output};
 use anyhow::{Result, bail};
@@ -15,21 +16,20 @@ use std::path::Path;
 ///
 /// # Errors
 /// Where a side has no runs, cannot be read, or has another workload.
-pub(crate) fn gate(args: &GateArgs, shown: Shown) -> Result<u8> {
-    if args.fail_if.is_empty() {
+pub(crate) fn gate(given: &Given, shown: Shown) -> Result<u8> {
+    let args: GateArgs = given.read()?;
+    let asked: FailIfArgs = given.read()?;
+    if asked.fail_if.is_empty() {
         bail!(
             "nothing is asked: write what is not accepted, as in --fail-if 'ttft.p99>+5%' --fail-if \
              'error_rate>1%'"
         );
     }
-    let spec = GateSpec {
-        criteria: args.fail_if.clone(),
-        baseline: args.baseline.clone(),
-        force: args.force,
-    };
-    let gated = gate::gate(&args.runs, &spec)?;
+    let gating = Gating::of_both(asked, given.read()?);
+    let gated = gating.judge(&args.runs)?;
     shown.print(|| infermeter_report::of_gate(&gated), || json(&gated));
-    Ok(code(&gated, args.inconclusive, args.strict))
+    let verdict = exit::of_verdict(gated.verdict(), args.strict);
+    Ok(exit::gravest(&[verdict, gating.code(&gated)]))
 }
 
 /// The gate of what a command measures.
@@ -40,25 +40,57 @@ pub(crate) struct Gating {
 }
 
 impl Gating {
-    /// What `--fail-if` asks of a run; `None` where it asks nothing.
-    pub fn of(args: &RunArgs) -> Option<Self> {
-        let baseline = args.baseline.clone()?;
-        Some(Self {
+    fn of_both(asked: FailIfArgs, held_against: BaselineArgs) -> Self {
+        Self {
             spec: GateSpec {
-                criteria: args.fail_if.clone(),
-                baseline,
-                force: args.force,
+                criteria: asked.fail_if,
+                baseline: held_against.baseline,
+                force: held_against.force,
             },
-            inconclusive: args.inconclusive,
-        })
+            inconclusive: asked.inconclusive,
+        }
     }
 
-    /// What can be said before anything is measured.
+    /// What `--fail-if` asks against `--baseline`; `None` where it asks nothing.
     ///
     /// # Errors
-    /// Where there is no baseline, or one of another workload.
+    /// Where there is no baseline.
+    pub fn of(given: &Given) -> Result<Option<Self>> {
+        let asked: FailIfArgs = given.read()?;
+        let held_against: BaselineArgs = given.read()?;
+        match (asked.fail_if.is_empty(), &held_against.baseline) {
+            (true, _) => Ok(None),
+            (false, None) => bail!(
+                "--fail-if needs --baseline: what the result is held against, as in --baseline runs/before"
+            ),
+            (false, Some(_)) => Ok(Some(Self::of_both(asked, held_against))),
+        }
+    }
+
+    /// The same of a comparison, which brings its baseline: its first side.
+    ///
+    /// # Errors
+    /// Where a flag is wrong.
+    pub fn of_rounds(given: &Given) -> Result<Option<Self>> {
+        let asked: FailIfArgs = given.read()?;
+        let some = !asked.fail_if.is_empty();
+        Ok(some.then(|| Self::of_both(asked, BaselineArgs::defaults())))
+    }
+
+    /// What can be said before runs of a plan are measured.
+    ///
+    /// # Errors
+    /// Where the baseline cannot be read, or is of another workload.
     pub fn check(&self, plan: &Plan) -> Result<()> {
         gate::comparable(&self.spec, plan)
+    }
+
+    /// The same of a sweep over these plans.
+    ///
+    /// # Errors
+    /// As [`Self::check`], and where the baseline is no sweep.
+    pub fn check_sweep(&self, plans: &[Plan]) -> Result<()> {
+        gate::comparable_sweep(&self.spec, plans)
     }
 
     /// Judges what was measured into `directory`, which is on disk.
@@ -91,11 +123,6 @@ impl Gating {
 /// A gate as JSON.
 pub fn json(gated: &Gated) -> Value {
     serde_json::to_value(gated).unwrap_or_default()
-}
-
-fn code(gated: &Gated, inconclusive: Option<Inconclusive>, strict: bool) -> u8 {
-    let verdict = exit::of_verdict(gated.verdict(), strict);
-    exit::gravest(&[verdict, of_answer(gated.gate.answer, inconclusive)])
 }
 
 fn of_answer(answer: GateAnswer, inconclusive: Option<Inconclusive>) -> u8 {

@@ -3,7 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod calibrate;
 pub(crate) mod capacity;
-mod compare;
+pub(crate) mod compare;
 pub(crate) mod gate;
 pub(crate) mod make;
 pub(crate) mod mock;
@@ -15,7 +15,7 @@ mod search;
 mod sweep;
 pub(crate) mod workload;
 
-use crate::cli::tables::{self, keys, with_plan, with_show};
+use crate::cli::tables::{self, keys, measured, with_plan, with_show};
 use crate::cli::{Given, Subcommand, Then};
 use crate::show::Shown;
 use anyhow::Result;
@@ -35,7 +35,10 @@ pub const COMMANDS: [Subcommand; 12] = [
             "infermeter run http://localhost:8000 --trace azure.csv --trace-limit 500 --time-scale 0.5",
         ],
         then: Then::Flags {
-            keys: || with_plan::<tables::RunArgs>(Place::Run),
+            keys: || {
+                let gate = [keys::<tables::FailIfArgs>(), keys::<tables::BaselineArgs>()].concat();
+                [measured::<tables::RunArgs>(Place::Run), gate].concat()
+            },
             run: run::run,
         },
     },
@@ -51,8 +54,9 @@ pub const COMMANDS: [Subcommand; 12] = [
         ],
         then: Then::Flags {
             keys: || {
-                let own = tables::keys::<infermeter_protocol::SweepSpec>();
-                [with_plan::<tables::SweepArgs>(Place::Several), own].concat()
+                let own = keys::<infermeter_protocol::SweepSpec>();
+                let gate = [keys::<tables::FailIfArgs>(), keys::<tables::BaselineArgs>()].concat();
+                [measured::<tables::SweepArgs>(Place::Several), own, gate].concat()
             },
             run: sweep::sweep,
         },
@@ -69,8 +73,8 @@ pub const COMMANDS: [Subcommand; 12] = [
         ],
         then: Then::Flags {
             keys: || {
-                let own = tables::keys::<infermeter_protocol::SearchSpec>();
-                [with_plan::<tables::SearchArgs>(Place::Several), own].concat()
+                let own = keys::<infermeter_protocol::SearchSpec>();
+                [measured::<tables::SearchArgs>(Place::Several), own].concat()
             },
             run: search::search,
         },
@@ -86,12 +90,14 @@ pub const COMMANDS: [Subcommand; 12] = [
             "infermeter compare http://a:8000 http://b:8000 --rates 2,8 --side B.model=llama-fp8",
             "infermeter compare --config sides.toml --treatment prefix_cache_hit_rate>0.3",
             "infermeter compare runs/before runs/after",
+            "infermeter compare http://old:8000 http://new:8000 --rate 10 --fail-if 'ttft.p99>+5%'",
             "infermeter compare --resume runs/compare-a",
         ],
         then: Then::Flags {
             keys: || {
-                let own = tables::keys::<infermeter_protocol::CompareFlags>();
-                [with_plan::<tables::CompareArgs>(Place::Several), own].concat()
+                let own = keys::<infermeter_protocol::CompareFlags>();
+                let gate = keys::<tables::FailIfArgs>();
+                [measured::<tables::CompareArgs>(Place::Several), own, gate].concat()
             },
             run: compare::compare,
         },
@@ -124,15 +130,20 @@ pub const COMMANDS: [Subcommand; 12] = [
     Subcommand {
         name: "gate",
         about: "Hold runs against a baseline: pass, fail or inconclusive",
-        notes: "Exit code 0 for pass, 1 for fail, 5 for inconclusive.",
+        notes: "Exit code 0 for pass, 1 for fail, 5 for inconclusive. Of a comparison the first side is the \
+                baseline; a sweep is held against another one, level by level.",
         examples: &[
             "infermeter gate runs/new --baseline runs/old --fail-if 'ttft.p99>+5%' --fail-if \
              'error_rate>1%'",
             "infermeter gate runs/new --baseline baseline.txt --fail-if 'output_throughput<-3%' --json",
+            "infermeter gate runs/compare-a --fail-if 'e2e.mean>+2%'",
         ],
         then: Then::Flags {
-            keys: with_show::<tables::GateArgs>,
-            run: |given| gate::gate(&given.read()?, shown(given)?),
+            keys: || {
+                let gate = [keys::<tables::FailIfArgs>(), keys::<tables::BaselineArgs>()].concat();
+                [with_show::<tables::GateArgs>(), gate].concat()
+            },
+            run: |given| gate::gate(given, shown(given)?),
         },
     },
     Subcommand {

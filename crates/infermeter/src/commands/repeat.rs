@@ -1,5 +1,6 @@
 //! `run --repeat` and `run --until`: several runs of one plan, in the directory of an experiment.
 
+use super::gate::Gating;
 use crate::several::{self, Several};
 use crate::show::Shown;
 use crate::together::Repeated;
@@ -13,7 +14,13 @@ use std::path::Path;
 ///
 /// # Errors
 /// When a run cannot be started or its files cannot be written; the runs before it stay.
-pub fn run(plan: &Plan, load: Load, resume: Option<&Path>, shown: Shown) -> Result<u8> {
+pub fn run(
+    plan: &Plan,
+    load: Load,
+    resume: Option<&Path>,
+    gating: Option<Gating>,
+    shown: Shown,
+) -> Result<u8> {
     let requests = load.expected_requests();
     let protocol = Repeat::of(plan, requests)?;
     let several = Several {
@@ -21,6 +28,8 @@ pub fn run(plan: &Plan, load: Load, resume: Option<&Path>, shown: Shown) -> Resu
         spec: ProtocolSpec::Repeat { requests },
         resume,
         before: None,
+        gating,
+        dry_run: false,
         shown,
     };
     several::measure(several, &protocol, &Repeated)

@@ -3,13 +3,12 @@
 use super::gate::{self, Gating};
 use super::repeat;
 use crate::cli::Given;
-use crate::cli::tables::RunArgs;
+use crate::cli::tables::{MeasureArgs, RunArgs};
 use crate::dry_run::DryRun;
 use crate::show::{self, Shown, Terminal};
 use crate::{exit, input, layers, output, print_config, several, validate};
 use anyhow::Result;
 use infermeter_analysis::Gated;
-use infermeter_core::clock::realtime_ns;
 use infermeter_core::plan::Plan;
 use infermeter_core::run::RunState;
 use infermeter_protocol::Once;
@@ -21,7 +20,7 @@ use infermeter_session::judged::Judged;
 use infermeter_session::live::Live;
 use infermeter_session::load::Load;
 use infermeter_session::runs::{Into, Runs};
-use infermeter_session::{found, run_id, tiling};
+use infermeter_session::{found, tiling};
 use std::path::Path;
 use std::slice;
 
@@ -31,12 +30,14 @@ use std::slice;
 /// Before anything was measured: a wrong plan, a target that cannot be used, a directory that
 /// cannot be written. Afterwards the verdict and the exit code tell.
 pub fn run(given: &Given) -> Result<u8> {
-    let args: RunArgs = given.read()?;
-    let mut resolved = match &args.resume {
-        None => layers::resolve(given, args.config.as_deref())?,
+    let RunArgs { resume } = given.read()?;
+    let args: MeasureArgs = given.read()?;
+    let config = args.config.as_deref();
+    let mut resolved = match &resume {
+        None => layers::resolve(given, config)?,
         Some(directory) => {
             let kept = several::kept(directory, "run", given)?;
-            layers::resolve_over(&kept.plan, given, args.config.as_deref())?
+            layers::resolve_over(&kept.plan, given, config)?
         }
     };
     tiling::settle(&mut resolved.plan)?;
@@ -45,12 +46,12 @@ pub fn run(given: &Given) -> Result<u8> {
         return Ok(exit::OK);
     }
     validate::validate(&resolved)?;
-    input::of_plan(&mut resolved.plan, args.config.as_deref())?;
+    input::of_plan(&mut resolved.plan, config)?;
     let plan = &resolved.plan;
     let experiment = Experiment::of(plan)?;
     found::template(&experiment.requests)?;
     let repeated = plan.repeat.is_some() || plan.until.is_some();
-    let gating = Gating::of(&args);
+    let gating = Gating::of(given)?;
     gating
         .as_ref()
         .map_or(Ok(()), |gating| gating.check(plan))?;
@@ -59,7 +60,7 @@ pub fn run(given: &Given) -> Result<u8> {
     validate::classes_asked(plan, load.workload.classes())?;
     let showing = Showing {
         plan,
-        shown: args.format.unwrap_or(Shown::json_if(plan.json)),
+        shown: args.shown(plan.json),
         gating: gating.as_ref(),
     };
     if args.dry_run {
@@ -69,7 +70,7 @@ pub fn run(given: &Given) -> Result<u8> {
         return Ok(exit::OK);
     }
     match repeated {
-        true => showing.several(load, args.resume.as_deref()),
+        true => repeat::run(plan, load, resume.as_deref(), gating.clone(), showing.shown),
         false => showing.once(load),
     }
 }
@@ -114,27 +115,6 @@ impl Showing<'_> {
         self.show_place(point.seen.state, directory);
         gated.transpose()?;
         Ok(exit::gravest(&codes))
-    }
-
-    /// Measures several times, and holds all runs together against a baseline where that is asked.
-    fn several(&self, load: Load, resume: Option<&Path>) -> Result<u8> {
-        let plan = self.plan;
-        let Some(gating) = self.gating else {
-            return repeat::run(plan, load, resume, self.shown);
-        };
-        let directory = match resume.or(plan.out.as_deref()) {
-            Some(path) => path.to_owned(),
-            None => run_id::default_directory(realtime_ns(), &run_id::random_run_id()?),
-        };
-        let into = Plan {
-            out: resume.is_none().then(|| directory.clone()),
-            ..plan.clone()
-        };
-        let code = repeat::run(&into, load, resume, self.shown)?;
-        let gated = gating.judge(&directory)?;
-        let in_lines = plan.quiet || self.shown == Shown::Json;
-        gating.print(&gated, self.shown, in_lines);
-        Ok(exit::gravest(&[code, gating.code(&gated)]))
     }
 
     fn show(&self, judged: &Judged, gated: Option<&Gated>) {

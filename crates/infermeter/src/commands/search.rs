@@ -1,12 +1,11 @@
 //! `infermeter search`: the highest rate that meets the objectives.
 
 use crate::cli::Given;
-use crate::cli::tables::SearchArgs;
+use crate::cli::tables::{MeasureArgs, SearchArgs};
 use crate::layers::{self, Resolved};
 use crate::search::Searched;
 use crate::several::{self, Several};
-use crate::show::Shown;
-use crate::{input, validate};
+use crate::{exit, input, output, print_config, validate};
 use anyhow::{Result, bail};
 use infermeter_core::units::Span;
 use infermeter_protocol::{ProtocolSpec, Search, SearchSpec};
@@ -33,7 +32,8 @@ const WINDOW: Span = Span::seconds(20);
 /// # Errors
 /// Before anything was measured: a wrong plan, no objective, a target that cannot be used.
 pub(crate) fn search(given: &Given) -> Result<u8> {
-    let args: SearchArgs = given.read()?;
+    let SearchArgs { resume } = given.read()?;
+    let args: MeasureArgs = given.read()?;
     let config = args.config.as_deref();
     if let Some(flag) = given.flags.iter().find(|flag| OWN.contains(&flag.key)) {
         bail!(
@@ -42,7 +42,7 @@ pub(crate) fn search(given: &Given) -> Result<u8> {
             flag.key
         );
     }
-    let (spec, mut resolved) = match &args.resume {
+    let (spec, mut resolved) = match &resume {
         None => (given.read::<SearchSpec>()?, layers::resolve(given, config)?),
         Some(directory) => {
             let kept = several::kept(directory, "search", given)?;
@@ -53,6 +53,11 @@ pub(crate) fn search(given: &Given) -> Result<u8> {
             (spec, layers::resolve_over(&kept.plan, given, config)?)
         }
     };
+    if args.print_config {
+        output::print(&print_config::print_config(&resolved));
+        output::print(&print_config::of_flags("search", &spec));
+        return Ok(exit::OK);
+    }
     settle(&mut resolved, &spec)?;
     input::of_plan(&mut resolved.plan, config)?;
     validate::validate(&resolved)?;
@@ -62,12 +67,14 @@ pub(crate) fn search(given: &Given) -> Result<u8> {
     let experiment = Experiment::of(&plan)?;
     found::template(&experiment.requests)?;
     let load = Load::of(&experiment, plan.salt.unwrap_or(0))?;
-    let shown = Shown::json_if(plan.json);
+    let shown = args.shown(plan.json);
     let several = Several {
         planned: vec![(plan, load)],
         spec: ProtocolSpec::Search(spec),
-        resume: args.resume.as_deref(),
+        resume: resume.as_deref(),
         before: None,
+        gating: None,
+        dry_run: args.dry_run,
         shown,
     };
     several::measure(several, &protocol, &Searched)

@@ -1,12 +1,12 @@
 //! `infermeter sweep`: levels of load, and what they say together.
 
+use super::gate::Gating;
 use crate::cli::Given;
-use crate::cli::tables::SweepArgs;
+use crate::cli::tables::{MeasureArgs, SweepArgs};
 use crate::layers::{self, Resolved};
 use crate::several::{self, Before, Several};
-use crate::show::Shown;
 use crate::sweep::Swept;
-use crate::{input, validate, values};
+use crate::{exit, input, output, print_config, validate, values};
 use anyhow::{Context, Result, anyhow, bail};
 use infermeter_core::plan::Plan;
 use infermeter_core::units::Span;
@@ -25,9 +25,10 @@ const LEVEL: Span = Span::seconds(60);
 /// # Errors
 /// Before anything was measured: a wrong plan, levels that make no sense, a target that cannot be used.
 pub(crate) fn sweep(given: &Given) -> Result<u8> {
-    let args: SweepArgs = given.read()?;
+    let SweepArgs { resume } = given.read()?;
+    let args: MeasureArgs = given.read()?;
     let config = args.config.as_deref();
-    let (spec, mut resolved) = match &args.resume {
+    let (spec, mut resolved) = match &resume {
         None => (given.read::<SweepSpec>()?, layers::resolve(given, config)?),
         Some(directory) => {
             let kept = several::kept(directory, "sweep", given)?;
@@ -38,25 +39,39 @@ pub(crate) fn sweep(given: &Given) -> Result<u8> {
             (spec, layers::resolve_over(&kept.plan, given, config)?)
         }
     };
+    if args.print_config {
+        output::print(&print_config::print_config(&resolved));
+        output::print(&print_config::of_flags("sweep", &redacted(&spec)));
+        return Ok(exit::OK);
+    }
     hooks_known(&spec)?;
     settle(&mut resolved.plan, &spec, given)?;
     input::of_plan(&mut resolved.plan, config)?;
     let planned = planned(&resolved, &spec)?;
     let plans: Vec<Plan> = planned.iter().map(|(plan, _)| plan.clone()).collect();
     let protocol = Sweep::of(&spec, &plans)?;
-    let before = before(&spec, &plans[0])?;
-    let kept_spec = SweepSpec {
-        reset_url: spec.reset_url.as_deref().map(redact_url),
-        ..spec
-    };
+    let gating = Gating::of(given)?;
+    gating
+        .as_ref()
+        .map_or(Ok(()), |gating| gating.check_sweep(&plans))?;
     let several = Several {
         planned,
-        spec: ProtocolSpec::Sweep(kept_spec),
-        resume: args.resume.as_deref(),
-        before,
-        shown: Shown::json_if(plans[0].json),
+        spec: ProtocolSpec::Sweep(redacted(&spec)),
+        resume: resume.as_deref(),
+        before: before(&spec, &plans[0])?,
+        gating,
+        dry_run: args.dry_run,
+        shown: args.shown(plans[0].json),
     };
     several::measure(several, &protocol, &Swept)
+}
+
+/// What is kept of it, and shown.
+fn redacted(spec: &SweepSpec) -> SweepSpec {
+    SweepSpec {
+        reset_url: spec.reset_url.as_deref().map(redact_url),
+        ..spec.clone()
+    }
 }
 
 /// A secret of a hook is not kept.

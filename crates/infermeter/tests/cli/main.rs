@@ -42,6 +42,7 @@ mod secrets;
 mod server;
 mod server_metrics;
 mod sessions;
+mod several;
 mod signals;
 mod simulated;
 mod simulator;

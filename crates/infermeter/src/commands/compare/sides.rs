@@ -124,20 +124,42 @@ pub(crate) fn again(
     asked: &AskedRuns,
     names: &[String],
 ) -> Result<Vec<Side>> {
-    let mut secrets: Vec<Own> = names.iter().cloned().map(Own::named).collect();
-    set(&mut secrets, &flags.side)?;
-    let sides = asked.variants.iter().zip(secrets).map(|(plan, own)| {
-        let mut kept = values::map_of(plan);
-        kept.extend(own.keys);
-        let kept: Plan = serde_json::from_value(kept.into())?;
-        let mut plan = layers::resolve_over(&kept, given, config)?.plan;
-        input::of_plan(&mut plan, config)?;
-        Ok(Side {
-            name: own.name,
-            plan,
+    let mut own: Vec<Own> = names.iter().cloned().map(Own::named).collect();
+    let tables = layers::sides(config)?;
+    if !tables.is_empty() {
+        let mut all = of_file(tables)?;
+        for known in &mut own {
+            if let Some(at) = all.iter().position(|side| side.name == known.name) {
+                known.keys = all.swap_remove(at).keys;
+            }
+        }
+    }
+    set(&mut own, &flags.side)?;
+    let sides = asked.variants.iter().zip(own);
+    sides
+        .map(|(plan, own)| {
+            let mut plan = gone_on(plan, given, config, &own).with_context(|| {
+                let name = &own.name;
+                format!("side {name} (--side {name}.KEY=VALUE or --config say what it has of its own)")
+            })?;
+            input::of_plan(&mut plan, config)?;
+            Ok(Side {
+                name: own.name,
+                plan,
+            })
         })
-    });
-    sides.collect()
+        .collect()
+}
+
+/// The plan of a side: what was kept, then what is given for all sides, then what is its own.
+fn gone_on(kept: &Plan, given: &Given, config: Option<&Path>, own: &Own) -> Result<Plan> {
+    let with_own = |plan: &Plan| -> Result<Plan> {
+        let mut map = values::map_of(plan);
+        map.extend(own.keys.clone());
+        Ok(serde_json::from_value(map.into())?)
+    };
+    let resolved = layers::resolve_side_over(&with_own(kept)?, given, config)?;
+    with_own(&resolved.plan)
 }
 
 fn is_one_server(first: &Plan, other: &Plan) -> bool {
@@ -219,10 +241,15 @@ const COMMON: [&str; 9] = [
     "out", "json", "quiet", "full", "strict", "repeat", "until", "salt", "seed",
 ];
 
+/// The key belongs to the comparison.
+pub(crate) fn is_common(key: &str) -> bool {
+    COMMON.contains(&key)
+}
+
 impl Own {
     fn add(&mut self, name: &str, value: Value) -> Result<()> {
         let key = layers::key(name)?;
-        if COMMON.contains(&key.name) {
+        if is_common(key.name) {
             bail!(
                 "`{}` is the same for every side: give it outside of them",
                 key.name
