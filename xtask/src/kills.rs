@@ -51,7 +51,10 @@ fn subjects() -> [Subject; 2] {
             file: "compare.json",
             decision: |found| {
                 let changes = found["comparison"]["loads"][0]["changes"].as_array();
-                let decided = changes.into_iter().flatten().map(|c| c["decision"]["answer"].clone());
+                let decided = changes
+                    .into_iter()
+                    .flatten()
+                    .map(|c| c["decision"]["answer"].clone());
                 decided.collect()
             },
         },
@@ -63,7 +66,9 @@ pub fn run(arguments: &[String]) -> Result<()> {
     let (kills, program) = match arguments {
         [flag, kills, program] if flag == "--kills" => (kills.parse()?, program),
         [program] => (KILLS, program),
-        _ => bail!("cargo xtask kills [--kills N] PROGRAM: the infermeter that is killed, as in target/debug/infermeter"),
+        _ => bail!(
+            "cargo xtask kills [--kills N] PROGRAM: the infermeter that is killed, as in target/debug/infermeter"
+        ),
     };
     let scratch = scratch_directory("kills");
     for subject in subjects() {
@@ -92,17 +97,22 @@ impl Tried<'_> {
         let takes = since(began);
         let expect = self.decided(&whole)?;
         let command = self.subject.command;
-        println!("{command}: {:.1} s without a kill, decides {expect}", takes.as_secs_f64());
+        println!(
+            "{command}: {:.1} s without a kill, decides {expect}",
+            takes.as_secs_f64()
+        );
         for kill in 0..kills {
             let share = (splitmix64(kill ^ 0x6b69) >> 11) as f64 / (1_u64 << 53) as f64;
             let after = takes.mul_f64(share);
             let directory = self.scratch.join(format!("kill-{kill}"));
             let there = self.killed(&directory, after)?;
             let at = format!("{command}: kill {kill} after {:.1} s", after.as_secs_f64());
-            self.goes_on(&directory, &there, &expect).with_context(|| {
-                format!("{at}: its records are in {}", directory.display())
-            })?;
-            println!("{at}: {} runs were there, the decision is the same", there.len());
+            self.goes_on(&directory, &there, &expect)
+                .with_context(|| format!("{at}: its records are in {}", directory.display()))?;
+            println!(
+                "{at}: {} runs were there, the decision is the same",
+                there.len()
+            );
         }
         Ok(())
     }
@@ -133,7 +143,12 @@ impl Tried<'_> {
         Ok(entered(directory))
     }
 
-    fn goes_on(&self, directory: &Path, there: &BTreeMap<u64, String>, expect: &Value) -> Result<()> {
+    fn goes_on(
+        &self,
+        directory: &Path,
+        there: &BTreeMap<u64, String>,
+        expect: &Value,
+    ) -> Result<()> {
         if Ledger::read(directory).is_err() {
             // Killed before there was anything to go on with.
             return Ok(());
@@ -144,7 +159,10 @@ impl Tried<'_> {
         ensure!(found == *expect, "it decides {found}, not {expect}");
         let runs = entered(directory);
         for (number, id) in there {
-            ensure!(runs.get(number) == Some(id), "run {number} was measured again");
+            ensure!(
+                runs.get(number) == Some(id),
+                "run {number} was measured again"
+            );
         }
         let numbers: Vec<u64> = runs.keys().copied().collect();
         let all: Vec<u64> = (1..=numbers.len() as u64).collect();
@@ -163,7 +181,11 @@ impl Tried<'_> {
             .stderr(Stdio::null())
             .output()?;
         let again: Value = serde_json::from_slice(&again.stdout).context("report --json")?;
-        ensure!(again == kept, "the records say something else than {}", path.display());
+        ensure!(
+            again == kept,
+            "the records say something else than {}",
+            path.display()
+        );
         Ok((self.subject.decision)(&kept))
     }
 }
