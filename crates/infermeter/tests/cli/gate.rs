@@ -93,7 +93,7 @@ fn a_run_is_judged_and_gated() {
     assert_eq!(lines[0]["measured"]["value"], 1.0);
 
     let gated = format!(
-        "run {} {load} --seed 2 --json --out {} --baseline {} --fail-if e2e.p50>+5% --fail-if error_rate>50%",
+        "run {} {load} --seed 2 --json --out {} --baseline {} --fail-if output_throughput<-5% --fail-if error_rate>50%",
         mock(),
         second.display(),
         first.display()
@@ -107,7 +107,7 @@ fn a_run_is_judged_and_gated() {
     assert_eq!(gate["lines"][0]["doubt"]["too_few_runs"]["needed"], 19);
     assert_eq!(gate["lines"][1]["answer"], "pass");
     let again = infermeter(&format!(
-        "gate {} --baseline {} --fail-if e2e.p50>+5% --inconclusive fail",
+        "gate {} --baseline {} --fail-if output_throughput<-5% --inconclusive fail",
         second.display(),
         first.display()
     ));

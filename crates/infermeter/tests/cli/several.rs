@@ -79,7 +79,7 @@ fn the_resolved_plan_is_printed_and_can_be_run() {
     dry(&format!("search --config {file}"));
     let sides = "--side B.model=other --side A.gpus=8 --rate 5";
     let (text, file) = again("compare", &format!("{NOBODY} mock:fixed {LOAD} {sides}"));
-    let own = "[[side]]\nname = \"B\"\nmodel = \"other\"\ntarget = \"mock:fixed\"\n";
+    let own = "[[side]]\nname = \"B\"\ntarget = \"mock:fixed\"\nmodel = \"other\"\n";
     assert!(text.contains(own), "{text}");
     let compare = dry(&format!("compare --config {file}"));
     assert_eq!(compare["runs"][0]["of"], "A", "{compare:#}");
@@ -125,7 +125,7 @@ fn the_rounds_of_a_comparison_are_gated() {
     let out = scratch.path("c");
     let load = "--workload fixed:16,2 --requests 20 --rate 100 --warmup 0 --threads 1 --rounds 2";
     let ran = infermeter(&format!(
-        "compare {url} {url} {load} --fail-if e2e.mean>+5% --fail-if error_rate>90% --json --out {}",
+        "compare {url} {url} {load} --fail-if output_throughput<-5% --fail-if error_rate>90% --json --out {}",
         out.display(),
         url = mock()
     ));
@@ -134,7 +134,10 @@ fn the_rounds_of_a_comparison_are_gated() {
     assert_eq!(gate["lines"][0]["doubt"]["too_few_runs"]["needed"], 5);
     assert_eq!(gate["lines"][1]["answer"], "pass");
     assert!(matches!(ran.code, Some(3 | 5)), "{ran:#?}");
-    let again = infermeter(&format!("gate {} --fail-if e2e.mean>+5%", out.display()));
+    let again = infermeter(&format!(
+        "gate {} --fail-if output_throughput<-5%",
+        out.display()
+    ));
     assert!(
         again
             .out

@@ -12,7 +12,6 @@ use crate::measure::Measured;
 use crate::virtually::Virtual;
 use infermeter_analysis::Summary;
 use infermeter_core::seed::Seeds;
-use infermeter_core::units::Span;
 use infermeter_protocol::{OfRuns, Once, Protocol, ProtocolSpec, Repeat, RunPoint, Together};
 use infermeter_record::LEDGER_FILE;
 use std::fs;
@@ -337,7 +336,7 @@ fn a_run_that_its_server_did_not_survive_is_set_aside() {
     let went = driven(&well, &repeat(&well), GoneAfter, &directory);
     assert_eq!(went.points.len(), 3);
 
-    let failing = plan(|plan| plan.timeout = Span::millis(10));
+    let failing = plan(|plan| plan.target = "mock:fixed?faults=status=503@nth:3".to_owned());
     let directory = scratch.path().join("failing");
     let went = driven(&failing, &repeat(&failing), GoneAfter, &directory);
     assert_eq!(went.points.len(), 0);
