@@ -290,7 +290,10 @@ impl Over<'_> {
     ) -> MiddleAndTail {
         let at = |percentile| self.mean(|s| supported(of(s)?.cell(percentile)?));
         let needs = |percentile| {
-            let cells = self.runs.iter().map(|run| of(run.summary)?.cell(percentile));
+            let cells = self
+                .runs
+                .iter()
+                .map(|run| of(run.summary)?.cell(percentile));
             // Where one run supports it, there is a figure.
             let needs: Option<Vec<usize>> = cells.flatten().map(|cell| cell.needed).collect();
             needs?.into_iter().min()

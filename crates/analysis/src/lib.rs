@@ -75,8 +75,8 @@ pub use fairness::{Fairness, FairnessIndex};
 pub use figure::{Cell, CellGrade, CellMethod, Mean, Share};
 pub use fluidity::{DeadlinesMs, FluidityForm, FluiditySummary};
 pub use gate::{
-    Gate, GateAnswer, GateDoubt, GateFigures, GateForm, GateLine, GatePair, GatePairs, GateRun, Gated,
-    Unlike, unlike,
+    Gate, GateAnswer, GateDoubt, GateFigures, GateForm, GateLine, GatePair, GatePairs, GateRun,
+    Gated, Unlike, unlike,
 };
 pub use latency::{ByOrigin, LatencySummary};
 pub use level::{

@@ -87,7 +87,9 @@ impl Ahead {
         let mut entries = Entries::default();
         let most = at_most(self.runs_there, self.runs_at_most, self.seconds_at_most);
         entries.add("Runs", most);
-        entries.more("beside that, each takes as long as its last answers, and the target's readiness");
+        entries.more(
+            "beside that, each takes as long as its last answers, and the target's readiness",
+        );
         entries.all("Finds", self.finds.iter().cloned());
         document.push(Section::new("").with(entries));
         document.push(Section::new("Runs").with(self.table()));
@@ -138,9 +140,14 @@ fn alike(variants: &[Plan], names: &[String], ahead: &[Coordinates]) -> Vec<Alik
             known.runs_at_most += 1;
             continue;
         }
-        let target = variants.get(at.variant).map(|plan| redact_url(&plan.target));
+        let target = variants
+            .get(at.variant)
+            .map(|plan| redact_url(&plan.target));
         all.push(Alike {
-            of: names.get(at.variant).cloned().filter(|_| variants.len() > 1),
+            of: names
+                .get(at.variant)
+                .cloned()
+                .filter(|_| variants.len() > 1),
             target: target.unwrap_or_default(),
             at: *at,
             runs_at_most: 1,

@@ -100,7 +100,11 @@ impl Rendering<Compare> for Compared {
             counted(*rounds as u64, "round"),
             listed(&asked.sides),
             listed(&figures),
-            if figures.len() == 1 { "decides" } else { "decide" },
+            if figures.len() == 1 {
+                "decides"
+            } else {
+                "decide"
+            },
             number::percent(asked.margin)
         )];
         if *rounds < least {
@@ -154,7 +158,9 @@ impl Rendering<Compare> for Compared {
                 let side = side.map_or_else(String::new, |side| format!(", {side}"));
                 format!(" (round {}{side})", round(one))
             }
-            [first, .., last] if round(first) == round(last) => format!(" (round {})", round(first)),
+            [first, .., last] if round(first) == round(last) => {
+                format!(" (round {})", round(first))
+            }
             [first, .., last] => format!(" (rounds {} to {})", round(first), round(last)),
         }
     }

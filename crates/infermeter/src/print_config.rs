@@ -89,10 +89,15 @@ pub(crate) fn of_sides(sides: &[Side]) -> String {
     let mut text = String::new();
     for (side, plan) in sides.iter().zip(&plans) {
         let own = plan.iter().filter(|(key, value)| {
-            let differs = plans.iter().any(|other| other.get(key.as_str()) != Some(value));
+            let differs = plans
+                .iter()
+                .any(|other| other.get(key.as_str()) != Some(value));
             *key == "target" || (differs && !is_common(key))
         });
-        text.push_str(&format!("\n[[side]]\nname = {}\n", Value::from(side.name.as_str())));
+        text.push_str(&format!(
+            "\n[[side]]\nname = {}\n",
+            Value::from(side.name.as_str())
+        ));
         for (key, value) in own.filter(|(_, value)| !value.is_null()) {
             text.push_str(&format!("{key} = {}\n", toml_value(value)));
         }

@@ -84,7 +84,12 @@ pub(crate) trait Rendering<P: OfRuns> {
 
     /// What is there, where some runs are missing.
     fn there(&self, _protocol: &P, there: usize) -> String {
-        counted(there as u64, "run") + if there == 1 { " is there" } else { " are there" }
+        counted(there as u64, "run")
+            + if there == 1 {
+                " is there"
+            } else {
+                " are there"
+            }
     }
 
     /// Which runs these are, next to each other and missing for one reason.
@@ -171,7 +176,11 @@ fn dry_run<P: OfRuns, R: Rendering<P>>(
         None => Vec::new(),
     };
     let (plan, load) = several.planned.first().context("there is no plan")?;
-    let variants: Vec<Plan> = several.planned.iter().map(|(plan, _)| plan.clone()).collect();
+    let variants: Vec<Plan> = several
+        .planned
+        .iter()
+        .map(|(plan, _)| plan.clone())
+        .collect();
     let ahead = Ahead::of(Known {
         command: several.spec.command(),
         variants: &variants,
@@ -193,6 +202,7 @@ fn measure_now<P: OfRuns, R: Rendering<P>>(
     rendering: &R,
 ) -> Result<u8> {
     let command = several.spec.command();
+    let breaks = matches!(&several.spec, ProtocolSpec::Sweep(spec) if spec.breaking_point);
     let header = kept_experiment::header(&several.planned, several.spec)?;
     let (variants, mut loads): (Vec<Plan>, Vec<Load>) = several.planned.into_iter().unzip();
     let plan = variants.first().context("there is no plan")?;
@@ -224,7 +234,8 @@ fn measure_now<P: OfRuns, R: Rendering<P>>(
         false => live,
     };
     let mut bench = Prepared {
-        runs: Runs::new(live, &variants, Into::Experiment(directory.clone())),
+        runs: Runs::new(live, &variants, Into::Experiment(directory.clone()))
+            .to_the_breaking_point(breaks),
         before: several.before,
     };
     let mut tell = |points: &[RunPoint]| teller.tell(plan.quiet, points);
@@ -454,7 +465,10 @@ fn whole_document<P: OfRuns, R: Rendering<P>>(rendering: &R, seen: &Seen<'_, P>)
 
 /// How to measure what is missing.
 fn goes_on(command: &str, directory: &Path) -> String {
-    format!("`infermeter {command} --resume {}` goes on.", directory.display())
+    format!(
+        "`infermeter {command} --resume {}` goes on.",
+        directory.display()
+    )
 }
 
 /// What is there, and what is not: a line for all runs that are missing for one reason.

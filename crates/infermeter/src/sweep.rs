@@ -86,9 +86,10 @@ impl Rendering<Sweep> for Swept {
 
     fn word(&self, seen: &Seen<'_, Sweep>) -> String {
         let axis = axis(seen.protocol);
-        let said = seen.answer.curves.iter().map(|curve| {
-            sentence(curve, axis).unwrap_or_else(|| nothing_found(curve).to_owned())
-        });
+        let said =
+            seen.answer.curves.iter().map(|curve| {
+                sentence(curve, axis).unwrap_or_else(|| nothing_found(curve).to_owned())
+            });
         said.collect::<Vec<_>>().join("\n")
     }
 

@@ -99,9 +99,7 @@ impl Found {
         experiment: &Experiment,
         identity: &RunIdentity,
     ) -> Result<()> {
-        let timeout = duration(experiment.client.connect_timeout);
-        let reached = ways::find(experiment, &self.targets, timeout, &Waits::default());
-        reached.map_err(|error| self.scrubbed(&error))?;
+        self.is_there(experiment)?;
         self.asking.begin_run(&identity.id, limits(experiment));
         self.asking.log.truncate(self.probes);
         self.control.truncate(self.probes);
@@ -115,6 +113,17 @@ impl Found {
             }
             self.facts.prefix_cache = counters_before(&known.before);
         }
+        Ok(())
+    }
+
+    /// Looks whether anybody accepts a connection.
+    ///
+    /// # Errors
+    /// When nobody does.
+    pub(crate) fn is_there(&self, experiment: &Experiment) -> Result<()> {
+        let timeout = duration(experiment.client.connect_timeout);
+        let reached = ways::find(experiment, &self.targets, timeout, &Waits::default());
+        reached.map_err(|error| self.scrubbed(&error))?;
         Ok(())
     }
 

@@ -72,8 +72,9 @@ impl GateSpec {
 
 /// Two groups of runs.
 fn groups(candidate: &Path, spec: &GateSpec) -> Result<Gated> {
+    let baseline = spec.baseline()?;
     let after = Side::open(candidate, &spec.criteria)?;
-    let before = Side::open(spec.baseline()?, &spec.criteria).context("--baseline")?;
+    let before = Side::open(baseline, &spec.criteria).context("--baseline")?;
     let server = MayDiffer::Server;
     let other = differences::of_plans(before.plan(), after.plan(), server, BOTH_SIDES);
     refuse(&other, spec.force)?;

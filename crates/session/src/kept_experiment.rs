@@ -4,13 +4,14 @@
 //! been entered: a kill can come between the two. Invariant: nothing that was measured is removed; what was
 //! cut off is set aside when its place is needed.
 
+use crate::aside::set_aside;
 use crate::book::{Asked, AskedRuns, Book, EndedLine, FORMAT_VERSION, Header, Read, Stopped};
 use crate::differences;
 use crate::experiment::{Experiment, measured};
 use crate::kept::KeptRun;
 use crate::load::Load;
 use crate::runs::{RunEntry, run_name};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use infermeter_analysis::RunSetup;
 use infermeter_core::plan::Plan;
 use infermeter_core::run::{RunManifest, RunState};
@@ -19,7 +20,6 @@ use infermeter_protocol::{AnyOfRuns, Coordinates, Kept, ProtocolSpec, RunPoint, 
 use infermeter_record::{LEDGER_FILE, Ledger, RunDirectory, read_manifest};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Runs of an experiment, as they are on disk.
@@ -344,51 +344,4 @@ fn cut_off(path: &Path) -> String {
         "it was cut off: `infermeter report {}` shows what is left of it",
         path.display()
     )
-}
-
-/// Moves what was cut off out of the way of the runs behind the first `whole` ones.
-fn set_aside(directory: &Path, whole: usize) -> Result<()> {
-    let entries = fs::read_dir(directory)
-        .with_context(|| format!("{} cannot be read", directory.display()))?;
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let numbered = |name: &String| {
-        let number = name.strip_prefix("run-")?.parse::<usize>().ok();
-        number.filter(|number| *number > whole)
-    };
-    let behind: Vec<String> = names.filter(|name| numbered(name).is_some()).collect();
-    for name in behind {
-        let path = directory.join(&name);
-        let mut free = (1..).map(|n| directory.join(format!("{name}.cut-{n}")));
-        let aside = free.find(|path| !path.exists()).unwrap_or_default();
-        fs::rename(&path, &aside)
-            .with_context(|| format!("{} cannot be set aside", path.display()))?;
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_lies_behind_a_hole_is_set_aside_too() {
-        let scratch = tempfile::tempdir().expect("a directory");
-        for name in ["run-01", "run-03", "run-03.cut-1", "run-12", "other"] {
-            fs::create_dir(scratch.path().join(name)).expect("made");
-        }
-        set_aside(scratch.path(), 1).expect("moved");
-        let entries = fs::read_dir(scratch.path()).expect("listed");
-        let mut names: Vec<String> = entries
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .collect();
-        names.sort();
-        let expected = [
-            "other",
-            "run-01",
-            "run-03.cut-1",
-            "run-03.cut-2",
-            "run-12.cut-1",
-        ];
-        assert_eq!(names, expected);
-    }
 }

@@ -9,6 +9,7 @@
 
 pub mod altered;
 mod api_key;
+mod aside;
 mod begun;
 pub mod book;
 mod cache_probe;

@@ -122,6 +122,12 @@ impl Measure for Live<'_> {
         self.ready.push((experiment.clone(), target));
         measured
     }
+
+    fn look_again(&self, experiment: &Experiment) -> Result<()> {
+        let mut ready = self.ready.iter();
+        let known = ready.find(|(of, _)| of.has_target_of(experiment));
+        known.map_or(Ok(()), |(_, target)| target.found().is_there(experiment))
+    }
 }
 
 /// One run: what was resolved and found out before it.

@@ -32,6 +32,14 @@ pub trait Measure {
     /// When the target cannot be used, a file cannot be written, or a worker cannot go on. Failed requests
     /// are records.
     fn measure(&mut self, experiment: &Experiment, site: &Site) -> Result<Measured>;
+
+    /// Looks whether the target that was just measured is still there.
+    ///
+    /// # Errors
+    /// When nobody accepts a connection any more.
+    fn look_again(&self, _experiment: &Experiment) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A run that has ended.

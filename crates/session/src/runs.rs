@@ -3,14 +3,17 @@
 //! Decides nothing and prints nothing. Invariant: every run's record is complete and can be reported on its
 //! own; a run that left no record leaves no directory.
 
+use crate::aside::set_aside;
 use crate::drive::{Bench, Order};
 use crate::experiment::Experiment;
+use crate::failure::Failure;
 use crate::finish::{Ended, finish, unfinished};
 use crate::measure::{Measure, Site};
 use crate::run_id::{RunIdentity, default_directory};
 use anyhow::{Context, Result};
 use infermeter_core::clock::realtime_ns;
 use infermeter_core::finding::Verdict;
+use infermeter_core::number::counted;
 use infermeter_core::plan::Plan;
 use infermeter_core::run::RunState;
 use infermeter_core::seed::splitmix64;
@@ -25,6 +28,8 @@ pub struct Runs<'a, M> {
     measure: M,
     variants: &'a [Plan],
     into: Into,
+    /// A server that is gone after a run has said what it was asked.
+    death_tells: bool,
     last: Option<Ended>,
 }
 
@@ -57,7 +62,17 @@ impl<'a, M: Measure> Runs<'a, M> {
             measure,
             variants,
             into,
+            death_tells: false,
             last: None,
+        }
+    }
+
+    /// Whether the load is meant to break the server: then a run that it did not survive counts.
+    #[must_use]
+    pub fn to_the_breaking_point(self, death_tells: bool) -> Self {
+        Self {
+            death_tells,
+            ..self
         }
     }
 
@@ -103,7 +118,32 @@ impl<'a, M: Measure> Runs<'a, M> {
         let ended = finish(measured, &site.directory, until)?;
         let seen = ended.seen(&site.directory);
         self.last = Some(ended);
+        self.survived(&experiment, order.number, &seen)?;
         Ok(seen)
+    }
+
+    /// A run that ended in the death of its server says nothing of a load that a server can take: its record is
+    /// set aside, and whoever goes on measures it again.
+    fn survived(&self, experiment: &Experiment, number: usize, seen: &RunSeen) -> Result<()> {
+        let Into::Experiment(path) = &self.into else {
+            return Ok(());
+        };
+        let failed = seen.summary.requests.measured.failed;
+        if self.death_tells || failed == 0 || !seen.is_whole() {
+            return Ok(());
+        }
+        let Err(error) = self.measure.look_again(experiment) else {
+            return Ok(());
+        };
+        let aside = set_aside(path, number.saturating_sub(1))?;
+        let aside = aside.first().map_or_else(String::new, |aside| {
+            format!("; the record of that run is in {}", aside.display())
+        });
+        Err(Failure::target(format!(
+            "the server died while it was measured, and {} failed: {error:#}{aside}",
+            counted(failed, "request")
+        ))
+        .into())
     }
 }
 

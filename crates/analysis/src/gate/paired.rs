@@ -4,7 +4,8 @@
 //! figure; where one has not, the criterion is inconclusive, since what is missing may be what got worse.
 
 use super::{
-    GATE_ERROR, Gate, GateAnswer, GateDoubt, GateFigures, GateForm, GateLine, Scale, Sides, is_level, threshold,
+    GATE_ERROR, Gate, GateAnswer, GateDoubt, GateFigures, GateForm, GateLine, Scale, Sides,
+    is_level, threshold,
 };
 use crate::compare::{Better, Pair, PairedChange, Scale as PairScale};
 use crate::objective::SloFigure;
@@ -219,11 +220,17 @@ mod tests {
         let slower = gate("ttft.p99>+5%", &[pairs(&SLOWER)]);
         let line = &slower.lines[0];
         assert_eq!((line.answer, line.of.as_ref()), (GateAnswer::Fail, "B"));
-        assert_eq!((line.form, line.p_value), (GateForm::PairedRounds, Some(1.0 / 256.0)));
+        assert_eq!(
+            (line.form, line.p_value),
+            (GateForm::PairedRounds, Some(1.0 / 256.0))
+        );
         assert!(line.power > Some(0.99), "{line:?}");
         let few = gate("ttft.p99>+5%", &[pairs(&SLOWER[..4])]);
         let needed = Some(GateDoubt::TooFewRuns { needed: 5 });
-        assert_eq!((few.answer, few.lines[0].doubt), (GateAnswer::Inconclusive, needed));
+        assert_eq!(
+            (few.answer, few.lines[0].doubt),
+            (GateAnswer::Inconclusive, needed)
+        );
     }
 
     /// Two sides are two tests.
@@ -245,7 +252,10 @@ mod tests {
             baseline: 0,
             candidate: 1,
         });
-        assert_eq!((found.answer, found.lines[0].doubt), (GateAnswer::Inconclusive, doubt));
+        assert_eq!(
+            (found.answer, found.lines[0].doubt),
+            (GateAnswer::Inconclusive, doubt)
+        );
         let none = gate("ttft.p99>+5%", &[pairs(&[])]);
         assert_eq!(none.answer, GateAnswer::Inconclusive);
     }
@@ -257,7 +267,10 @@ mod tests {
             ..pairs(&SAME)
         };
         let found = gate("ttft.p99>+5%", &[lost]);
-        assert_eq!(found.lines[0].doubt, Some(GateDoubt::LevelsLost { levels: 1 }));
+        assert_eq!(
+            found.lines[0].doubt,
+            Some(GateDoubt::LevelsLost { levels: 1 })
+        );
         assert_eq!(found.answer, GateAnswer::Inconclusive);
     }
 }

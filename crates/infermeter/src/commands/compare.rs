@@ -131,7 +131,9 @@ impl AskedOfCompare<'_> {
             .collect();
         let several = Several {
             before: before(&compare, targets),
-            shown: self.args.shown(planned.first().is_some_and(|(plan, _)| plan.json)),
+            shown: self
+                .args
+                .shown(planned.first().is_some_and(|(plan, _)| plan.json)),
             planned,
             spec: ProtocolSpec::Compare(compare.clone()),
             resume,

@@ -69,8 +69,8 @@ fn gates_that_make_no_sense_are_refused() {
     );
 }
 
-/// Several objectives, one with commas, judged; then a gate of the run against itself, as JSON. On the greatest
-/// latency, which any run has: a busy machine leaves sixty requests without a median.
+/// Several objectives, one with commas, judged; then a gate of the run against itself, as JSON. On
+/// a rate, which any run has: a busy machine leaves sixty requests without a median.
 #[test]
 fn a_run_is_judged_and_gated() {
     let scratch = Scratch::new();
@@ -94,7 +94,7 @@ fn a_run_is_judged_and_gated() {
     assert_eq!(lines[0]["measured"]["value"], 1.0);
 
     let gated = format!(
-        "run {} {load} --seed 2 --json --out {} --baseline {} --fail-if e2e.max>+5% --fail-if error_rate>50%",
+        "run {} {load} --seed 2 --json --out {} --baseline {} --fail-if output_throughput<-5% --fail-if error_rate>50%",
         mock(),
         second.display(),
         first.display()
@@ -108,7 +108,7 @@ fn a_run_is_judged_and_gated() {
     assert_eq!(gate["lines"][0]["doubt"]["too_few_runs"]["needed"], 19);
     assert_eq!(gate["lines"][1]["answer"], "pass");
     let again = infermeter(&format!(
-        "gate {} --baseline {} --fail-if e2e.max>+5% --inconclusive fail",
+        "gate {} --baseline {} --fail-if output_throughput<-5% --inconclusive fail",
         second.display(),
         first.display()
     ));

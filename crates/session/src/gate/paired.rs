@@ -94,9 +94,13 @@ impl Rounds<'_> {
                 candidate: self.figures(side, load, round)?,
             })
         };
-        let name = (self.compare.asked.sides.len() > 2).then(|| self.compare.asked.sides[side].clone());
+        let name =
+            (self.compare.asked.sides.len() > 2).then(|| self.compare.asked.sides[side].clone());
         let at = load.filter(|_| self.compare.loads.len() > 1);
-        let of: Vec<String> = name.into_iter().chain(at.map(|at| format!("at {at}"))).collect();
+        let of: Vec<String> = name
+            .into_iter()
+            .chain(at.map(|at| format!("at {at}")))
+            .collect();
         GatePairs {
             of: of.join(" ").into(),
             form: GateForm::PairedRounds,
@@ -164,7 +168,12 @@ pub(super) fn other_plans(then: &[Plan], now: &[Plan]) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     for (then, now) in then.iter().zip(now) {
         let (then, now) = (without_level(then), without_level(now));
-        all.extend(differences::of_plans(&then, &now, MayDiffer::Server, BOTH_SIDES));
+        all.extend(differences::of_plans(
+            &then,
+            &now,
+            MayDiffer::Server,
+            BOTH_SIDES,
+        ));
     }
     all.dedup();
     all

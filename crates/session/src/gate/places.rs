@@ -22,7 +22,9 @@ const OWN: [&str; 5] = [
 
 /// The directory that a file of its own stands for; any other path as it is.
 pub(super) fn around(path: &Path) -> &Path {
-    let is_own = OWN.iter().any(|own| path.file_name().is_some_and(|name| name == *own));
+    let is_own = OWN
+        .iter()
+        .any(|own| path.file_name().is_some_and(|name| name == *own));
     match path.parent().filter(|_| is_own && !path.is_dir()) {
         Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
         Some(parent) => parent,

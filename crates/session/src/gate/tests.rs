@@ -1,9 +1,9 @@
 //! Gates on runs that were measured in virtual time.
 
 use super::*;
-use crate::runs::harness::Asked;
 use crate::book::Book;
 use crate::drive::drive;
+use crate::runs::harness::Asked;
 use crate::runs::{Into, Runs};
 use crate::virtually::Virtual;
 use infermeter_analysis::{CompareSpec, GateAnswer, GateDoubt, GateForm};
@@ -189,7 +189,11 @@ fn the_first_side_of_a_comparison_is_its_baseline() {
     assert_eq!((same.baseline.len(), same.candidate.len()), (8, 8));
     let slower = judged("slower");
     let line = &slower.gate.lines[0];
-    assert_eq!((line.answer, line.form), (GateAnswer::Fail, GateForm::PairedRounds), "{line:#?}");
+    assert_eq!(
+        (line.answer, line.form),
+        (GateAnswer::Fail, GateForm::PairedRounds),
+        "{line:#?}"
+    );
     assert_eq!((line.baseline_runs, line.least_baseline_runs), (8, Some(5)));
     assert_eq!(slower.gate.lines[1].form, GateForm::Level);
     assert!(slower.comparison.is_some());
@@ -230,24 +234,38 @@ fn sweeps_are_held_against_each_other_level_by_level() {
     let at = |name: &str| scratch.path().join(name);
     swept("mock:fixed", "20,25,30,35,40", 1, &at("before"));
     swept("mock:fixed", "20,25,30,35,40,45", 2, &at("same"));
-    swept("mock:fixed?step=21500us", "20,25,30,35,40", 3, &at("slower"));
+    swept(
+        "mock:fixed?step=21500us",
+        "20,25,30,35,40",
+        3,
+        &at("slower"),
+    );
     swept("mock:fixed", "20,30", 4, &at("few"));
-    let judged = |name: &str| {
-        gate(&at(name), &spec(&at("before"), &["tpot.p50>+5%"])).expect("judged")
-    };
+    let judged =
+        |name: &str| gate(&at(name), &spec(&at("before"), &["tpot.p50>+5%"])).expect("judged");
     let same = judged("same");
     assert_eq!(same.gate.answer, GateAnswer::Pass, "{same:#?}");
     assert_eq!(same.alone, ["45 requests/s: here alone"]);
     let slower = judged("slower");
     let line = &slower.gate.lines[0];
-    assert_eq!((line.answer, line.form), (GateAnswer::Fail, GateForm::PairedLevels), "{line:#?}");
+    assert_eq!(
+        (line.answer, line.form),
+        (GateAnswer::Fail, GateForm::PairedLevels),
+        "{line:#?}"
+    );
     let few = judged("few");
-    assert_eq!(few.gate.lines[0].doubt, Some(GateDoubt::TooFewRuns { needed: 5 }));
+    assert_eq!(
+        few.gate.lines[0].doubt,
+        Some(GateDoubt::TooFewRuns { needed: 5 })
+    );
     assert_eq!(few.alone.len(), 3, "{:?}", few.alone);
 
     measured(&plan("mock:fixed", 5, 1), &at("run"));
     let said = gate(&at("run"), &spec(&at("before"), &CRITERIA)).expect_err("a group");
-    assert!(format!("{said:#}").contains("which only another sweep"), "{said:#}");
+    assert!(
+        format!("{said:#}").contains("which only another sweep"),
+        "{said:#}"
+    );
     let said = gate(&at("before"), &spec(&at("run"), &CRITERIA)).expect_err("no sweep");
     assert!(format!("{said:#}").contains("is no sweep"), "{said:#}");
     let other = Plan {
@@ -255,5 +273,8 @@ fn sweeps_are_held_against_each_other_level_by_level() {
         ..plan("mock:fixed", 6, 1)
     };
     let said = comparable_sweep(&spec(&at("before"), &CRITERIA), &[other]).expect_err("other");
-    assert!(format!("{said:#}").contains("another workload: workload is"), "{said:#}");
+    assert!(
+        format!("{said:#}").contains("another workload: workload is"),
+        "{said:#}"
+    );
 }

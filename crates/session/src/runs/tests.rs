@@ -4,7 +4,7 @@ use super::*;
 use crate::book::Book;
 use crate::book::Header;
 use crate::drive::{Driven, End, drive};
-use crate::failure::Failure;
+use crate::failure::{Cause, Failure};
 use crate::kept::KeptRun;
 use crate::kept_experiment::{self, KeptExperiment, Resumed, create, resume};
 use crate::load::Load;
@@ -29,6 +29,19 @@ impl Measure for Dying {
             .checked_sub(1)
             .ok_or_else(|| Failure::target("target http://gone cannot be reached"))?;
         Virtual.measure(experiment, site)
+    }
+}
+
+/// Measures in virtual time a server that nobody finds afterwards.
+struct GoneAfter;
+
+impl Measure for GoneAfter {
+    fn measure(&mut self, experiment: &Experiment, site: &Site) -> Result<Measured> {
+        Virtual.measure(experiment, site)
+    }
+
+    fn look_again(&self, _experiment: &Experiment) -> Result<()> {
+        Err(Failure::target("target http://gone cannot be reached").into())
     }
 }
 
@@ -313,4 +326,45 @@ fn an_experiment_of_the_first_version_is_read_and_not_gone_on_with() {
         refused.to_string().contains("an earlier build"),
         "{refused}"
     );
+}
+
+/// A run whose server is gone is none, where requests failed; where none did, its death came later.
+#[test]
+fn a_run_that_its_server_did_not_survive_is_set_aside() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let (well, directory) = (plan(|_| {}), scratch.path().join("well"));
+    let went = driven(&well, &repeat(&well), GoneAfter, &directory);
+    assert_eq!(went.points.len(), 3);
+
+    let failing = plan(|plan| plan.target = "mock:fixed?faults=status=503@nth:3".to_owned());
+    let directory = scratch.path().join("failing");
+    let went = driven(&failing, &repeat(&failing), GoneAfter, &directory);
+    assert_eq!(went.points.len(), 0);
+    let End::Failed(error) = went.end else {
+        panic!("it ended well");
+    };
+    assert!(
+        format!("{error:#}").contains("the server died while it was measured"),
+        "{error:#}"
+    );
+    assert!(directory.join("run-01.cut-1").exists() && !directory.join("run-01").exists());
+    let kept = KeptExperiment::open(&directory, &|_| {}).expect("an experiment");
+    assert!(
+        kept.missing[0].why.contains("run-01.cut-1"),
+        "{:?}",
+        kept.missing
+    );
+    assert_eq!(Cause::of(&error), Cause::Target);
+
+    // Where it is meant to break, that is the answer.
+    let into = Into::Experiment(scratch.path().join("broken"));
+    fs::create_dir(scratch.path().join("broken")).expect("made");
+    let mut runs =
+        Runs::new(GoneAfter, slice::from_ref(&failing), into).to_the_breaking_point(true);
+    let order = Order {
+        number: 1,
+        at: &Coordinates::default(),
+        replicate: 0,
+    };
+    assert!(runs.measure(order).is_ok());
 }

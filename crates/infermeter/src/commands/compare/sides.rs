@@ -140,7 +140,9 @@ pub(crate) fn again(
         .map(|(plan, own)| {
             let mut plan = gone_on(plan, given, config, &own).with_context(|| {
                 let name = &own.name;
-                format!("side {name} (--side {name}.KEY=VALUE or --config say what it has of its own)")
+                format!(
+                    "side {name} (--side {name}.KEY=VALUE or --config say what it has of its own)"
+                )
             })?;
             input::of_plan(&mut plan, config)?;
             Ok(Side {

@@ -1,0 +1,55 @@
+//! Runs that are not used: their records are kept, out of the way of those that take their places.
+//!
+//! Invariant: nothing is removed, and nothing is overwritten.
+
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Moves what was cut off out of the way of the runs behind the first `whole` ones; where it is then.
+pub(crate) fn set_aside(directory: &Path, whole: usize) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(directory)
+        .with_context(|| format!("{} cannot be read", directory.display()))?;
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let numbered = |name: &String| {
+        let number = name.strip_prefix("run-")?.parse::<usize>().ok();
+        number.filter(|number| *number > whole)
+    };
+    let behind: Vec<String> = names.filter(|name| numbered(name).is_some()).collect();
+    let moved = behind.into_iter().map(|name| {
+        let path = directory.join(&name);
+        let mut free = (1..).map(|n| directory.join(format!("{name}.cut-{n}")));
+        let aside = free.find(|path| !path.exists()).unwrap_or_default();
+        fs::rename(&path, &aside)
+            .with_context(|| format!("{} cannot be set aside", path.display()))?;
+        Ok(aside)
+    });
+    moved.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_behind_a_hole_is_set_aside_too() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        for name in ["run-01", "run-03", "run-03.cut-1", "run-12", "other"] {
+            fs::create_dir(scratch.path().join(name)).expect("made");
+        }
+        set_aside(scratch.path(), 1).expect("moved");
+        let entries = fs::read_dir(scratch.path()).expect("listed");
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .collect();
+        names.sort();
+        let expected = [
+            "other",
+            "run-01",
+            "run-03.cut-1",
+            "run-03.cut-2",
+            "run-12.cut-1",
+        ];
+        assert_eq!(names, expected);
+    }
+}
