@@ -46,7 +46,7 @@ fn block(block: &Block) -> String {
         Block::Findings(all) => findings(all),
         Block::Table(all) => table(all),
         Block::Spark(spark) => {
-            let columns = crate::chart::columns(&spark.counts);
+            let columns = crate::chart::characters::columns(&spark.counts);
             let label = text(&spark.label);
             format!("- **{label}:** `{columns}` {}\n", text(&spark.caption))
         }

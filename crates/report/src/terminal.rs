@@ -7,7 +7,7 @@
 mod lines;
 mod table;
 
-use crate::chart;
+use crate::chart::characters;
 use crate::document::{
     Block, Document, Entry, Found, Item, Judgement, Mark, Section, Spark, Tone, severity_name,
 };
@@ -204,7 +204,7 @@ fn spark_lines(spark: &Spark, screen: Screen) -> Vec<String> {
         role: None,
     };
     // Empty parts are blanks, at which no line may end.
-    let columns = chart::columns(&counts).replace(' ', &crate::number::JOIN.to_string());
+    let columns = characters::columns(&counts).replace(' ', &crate::number::JOIN.to_string());
     let mut lines = hanging.lines(&columns, screen);
     lines.extend(paragraph(&spark.caption, TEXT, None, screen));
     lines
