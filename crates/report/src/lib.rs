@@ -9,7 +9,7 @@
 mod audit;
 mod capacity;
 mod certificate;
-mod chart;
+pub mod chart;
 mod client;
 mod compare;
 mod document;

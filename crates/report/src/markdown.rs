@@ -21,10 +21,12 @@ pub(crate) fn render(document: &Document) -> String {
         parts.push(findings(&judgement.findings));
     }
     for section in &document.sections {
-        if !section.heading.is_empty() {
+        let blocks: Vec<String> = section.blocks.iter().map(block).collect();
+        let says = blocks.iter().any(|block| !block.is_empty());
+        if says && !section.heading.is_empty() {
             parts.push(format!("## {}\n", text(&section.heading)));
         }
-        parts.extend(section.blocks.iter().map(block));
+        parts.extend(blocks);
     }
     parts.retain(|part| !part.is_empty());
     parts.join("\n")
@@ -44,7 +46,8 @@ fn block(block: &Block) -> String {
         Block::Entries(entries) => entries.iter().map(entry).collect(),
         Block::Items(items) => items.iter().map(item).collect(),
         Block::Findings(all) => findings(all),
-        Block::Table(all) => table(all),
+        Block::Table(all) | Block::Drawn(all) => table(all),
+        Block::Chart(_) => String::new(),
         Block::Spark(spark) => {
             let columns = crate::chart::characters::columns(&spark.counts);
             let label = text(&spark.label);

@@ -108,11 +108,12 @@ fn finding(found: &Found, screen: Screen) -> Vec<String> {
 }
 
 fn section_lines(section: &Section, screen: Screen) -> Vec<String> {
-    let mut lines = heading(&section.heading, screen);
-    for block in &section.blocks {
-        lines.extend(block_lines(block, screen));
+    let blocks = section.blocks.iter();
+    let said: Vec<String> = blocks.flat_map(|b| block_lines(b, screen)).collect();
+    match said.is_empty() {
+        true => said,
+        false => [heading(&section.heading, screen), said].concat(),
     }
-    lines
 }
 
 fn block_lines(block: &Block, screen: Screen) -> Vec<String> {
@@ -124,7 +125,8 @@ fn block_lines(block: &Block, screen: Screen) -> Vec<String> {
             .flat_map(|item| item_lines(item, screen))
             .collect(),
         Block::Findings(all) => findings(all, screen),
-        Block::Table(table) => table::lines(table, screen),
+        Block::Table(table) | Block::Drawn(table) => table::lines(table, screen),
+        Block::Chart(_) => Vec::new(),
         Block::Spark(spark) => spark_lines(spark, screen),
         Block::Text(tone, text) => {
             let role = match tone {
