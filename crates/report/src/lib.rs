@@ -28,6 +28,7 @@ mod screen;
 mod search;
 mod server;
 mod sessions;
+pub mod svg;
 mod sweep;
 mod terminal;
 mod throughput;
