@@ -16,6 +16,7 @@ mod document;
 mod format;
 mod full;
 mod gate;
+mod html;
 mod json;
 mod latency;
 mod markdown;

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use unicode_width::UnicodeWidthStr;
 
 /// Longest text of one piece, bytes.
-const MOST_BYTES: usize = 400;
+const MOST_BYTES: usize = 4_096;
 /// Width of a character of 12 pixels, on average and rounded up.
 const CHARACTER: f64 = 6.6;
 
