@@ -82,7 +82,11 @@ fn curve() -> Chart {
     let mut chart = chart(
         "curve",
         "Time to first token by load",
-        axis("load asked", Unit::Of("requests/s".to_owned()), Scale::Linear),
+        axis(
+            "load asked",
+            Unit::Of("requests/s".to_owned()),
+            Scale::Linear,
+        ),
         axis("TTFT", Unit::Milliseconds, Scale::Logarithmic),
     );
     let levels = [
@@ -96,9 +100,13 @@ fn curve() -> Chart {
         label: label.to_owned(),
         ..point(exact(x), within(y, low, high))
     });
-    chart.series.push(series("TTFT p99", Marks::Line(points.to_vec())));
+    chart
+        .series
+        .push(series("TTFT p99", Marks::Line(points.to_vec())));
     let middle = levels.map(|(x, y, ..)| point(exact(x), exact(y / 2.0)));
-    chart.series.push(series("TTFT p50", Marks::Line(middle.to_vec())));
+    chart
+        .series
+        .push(series("TTFT p50", Marks::Line(middle.to_vec())));
     chart.rules.push(Rule {
         across: Across::Y,
         at: 500.0,
@@ -113,7 +121,12 @@ fn over_time() -> Chart {
     time.holds = vec![0.0, 60.0];
     let mut ttft = axis("TTFT", Unit::Milliseconds, Scale::Linear);
     ttft.holds = vec![0.0];
-    let mut chart = chart("ttft-over-time", "Time to first token over time", time, ttft);
+    let mut chart = chart(
+        "ttft-over-time",
+        "Time to first token over time",
+        time,
+        ttft,
+    );
     for (i, class) in [None, Some("chat"), Some(HOSTILE)].into_iter().enumerate() {
         let at = |t: i32| {
             let wave = (f64::from(t) / 6.0).sin() * 8.0 + 60.0 + 20.0 * i as f64;
@@ -147,8 +160,12 @@ fn over_time() -> Chart {
         x: Range { low, high },
         label: label.to_owned(),
     };
-    chart.shades.push(shade(ShadeKind::Phase, 0.0, 10.0, "warm-up"));
-    chart.shades.push(shade(ShadeKind::Stall, 41.0, 42.2, "client"));
+    chart
+        .shades
+        .push(shade(ShadeKind::Phase, 0.0, 10.0, "warm-up"));
+    chart
+        .shades
+        .push(shade(ShadeKind::Stall, 41.0, 42.2, "client"));
     chart
 }
 
@@ -203,7 +220,9 @@ fn timeline() -> Chart {
         Marks::Spans(each.collect())
     };
     chart.series.push(series("waiting", spans(0.0, 0.2)));
-    chart.series.push(series("until the first token", spans(0.2, 0.6)));
+    chart
+        .series
+        .push(series("until the first token", spans(0.2, 0.6)));
     chart.series.push(series("answering", spans(0.6, 2.0)));
     chart
 }
@@ -225,7 +244,9 @@ fn bars() -> Chart {
         y: within(share, share * 0.9, Some(share * 1.1)),
         n: Some((share * 1e3) as u64),
     });
-    chart.series.push(series("chunks", Marks::Bars(bars.collect())));
+    chart
+        .series
+        .push(series("chunks", Marks::Bars(bars.collect())));
     chart
 }
 
@@ -287,7 +308,9 @@ fn frontier() -> Chart {
             )
         }
     };
-    chart.series.push(series("frontier", Marks::Line((1..=5).map(at).collect())));
+    chart
+        .series
+        .push(series("frontier", Marks::Line((1..=5).map(at).collect())));
     chart.series.push(series(
         "censored",
         Marks::Points(vec![point(exact(900.0), censored(150.0, 320.0))]),
@@ -338,12 +361,25 @@ fn document() -> Document {
         };
         table.row(label, vec![Cell::of(p50), p99, Cell::of(class)]);
     }
-    table.row("d", vec![Cell::noted("-"), Cell::noted("needs 1,000"), Cell::of("")]);
+    table.row(
+        "d",
+        vec![Cell::noted("-"), Cell::noted("needs 1,000"), Cell::of("")],
+    );
     document.push(Section::new("Run").with(entries).with(table));
     let charts = [
-        curve(), over_time(), ecdf(), timeline(), bars(), heat_map(), frontier(),
+        curve(),
+        over_time(),
+        ecdf(),
+        timeline(),
+        bars(),
+        heat_map(),
+        frontier(),
     ];
-    document.push(charts.into_iter().fold(Section::new("Charts"), Section::with));
+    document.push(
+        charts
+            .into_iter()
+            .fold(Section::new("Charts"), Section::with),
+    );
     document.push(Section::new(HOSTILE).with(Block::Text(Tone::Aside, HOSTILE.to_owned())));
     document
 }
@@ -362,11 +398,23 @@ fn the_page_has_every_chart_and_no_foreign_markup() {
     let document = document();
     let page = Format::Html.render(&document, Screen::default());
     for chart in charts(&document) {
-        assert!(page.contains(&format!("id=\"chart-{}\"", chart.slug)), "{}", chart.slug);
+        assert!(
+            page.contains(&format!("id=\"chart-{}\"", chart.slug)),
+            "{}",
+            chart.slug
+        );
     }
     // One script, ours; no handler; nothing that steers a terminal or the direction of writing.
     assert_eq!(page.matches("<script").count(), 1);
-    for harmful in ["<img", "\u{1b}", "\u{202e}", " style=", "unsafe", "http-equiv=\"refresh", "src="] {
+    for harmful in [
+        "<img",
+        "\u{1b}",
+        "\u{202e}",
+        " style=",
+        "unsafe",
+        "http-equiv=\"refresh",
+        "src=",
+    ] {
         let inside = page.replace("src=x onerror=&quot;", "");
         assert!(!inside.contains(harmful), "{harmful}");
     }
@@ -379,7 +427,10 @@ fn the_page_has_every_chart_and_no_foreign_markup() {
     };
     write("gallery.html", &page);
     for chart in charts(&document) {
-        write(&format!("{}.svg", chart.slug), &picture(chart, 860.0, Theme::Light));
+        write(
+            &format!("{}.svg", chart.slug),
+            &picture(chart, 860.0, Theme::Light),
+        );
     }
 }
 
@@ -388,13 +439,18 @@ fn no_chart_is_shown_where_none_can_be_drawn() {
     let document = document();
     for format in [Format::Terminal, Format::Markdown] {
         let text = format.render(&document, Screen::default());
-        assert!(!text.contains("Pareto") && !text.contains("Charts"), "{text}");
+        assert!(
+            !text.contains("Pareto") && !text.contains("Charts"),
+            "{text}"
+        );
     }
 }
 
 /// The values of an attribute of every element with this class.
 fn attributes<'a>(svg: &'a str, class: &str, name: &str) -> Vec<&'a str> {
-    let elements = svg.split('<').filter(|e| e.contains(&format!("class=\"{class}\"")));
+    let elements = svg
+        .split('<')
+        .filter(|e| e.contains(&format!("class=\"{class}\"")));
     let value = |element: &'a str| {
         let (_, rest) = element.split_once(&format!(" {name}=\""))?;
         rest.split('"').next()
@@ -405,7 +461,12 @@ fn attributes<'a>(svg: &'a str, class: &str, name: &str) -> Vec<&'a str> {
 #[test]
 fn a_curve_has_its_marks_where_its_values_are() {
     let svg = picture(&curve(), 860.0, Theme::Light);
-    insta::assert_snapshot!(svg.split("</style>").nth(1).expect("marks").replace('>', ">\n"));
+    insta::assert_snapshot!(
+        svg.split("</style>")
+            .nth(1)
+            .expect("marks")
+            .replace('>', ">\n")
+    );
     // An open interval ends in an arrow, and only that one.
     assert_eq!(attributes(&svg, "open", "d").len(), 1);
     assert_eq!(attributes(&svg, "dot", "d").len(), 4 + 4 + 2);
@@ -425,7 +486,9 @@ fn what_is_censored_is_drawn_between_its_bounds() {
 #[test]
 fn a_heat_map_leaves_out_what_was_not_measured() {
     let svg = picture(&heat_map(), 860.0, Theme::Dark);
-    let fields: usize = (0..6).map(|i| attributes(&svg, &format!("q{i}"), "x").len()).sum();
+    let fields: usize = (0..6)
+        .map(|i| attributes(&svg, &format!("q{i}"), "x").len())
+        .sum();
     assert_eq!(fields, 11 + 6);
     assert!(svg.contains(">✗ 1.62 s<"), "{svg}");
 }
