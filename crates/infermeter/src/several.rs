@@ -7,6 +7,7 @@ use crate::ahead::{self, Ahead, Known};
 use crate::cli::Given;
 use crate::commands::gate::{self, Gating};
 use crate::dry_run::DryRun;
+use crate::page::{self, Delivery};
 use crate::show::{Shown, Terminal};
 use crate::{exit, output};
 use anyhow::{Context, Result, anyhow, bail};
@@ -206,6 +207,7 @@ fn measure_now<P: OfRuns, R: Rendering<P>>(
     let header = kept_experiment::header(&several.planned, several.spec)?;
     let (variants, mut loads): (Vec<Plan>, Vec<Load>) = several.planned.into_iter().unzip();
     let plan = variants.first().context("there is no plan")?;
+    page::check(plan.html.as_deref())?;
     let directory = directory(plan, several.resume)?;
     let host = host()?;
     let Resumed { mut book, points } = match several.resume {
@@ -407,6 +409,10 @@ fn finish<P: OfRuns, R: Rendering<P>>(
     let gated = place.gating.map(|gating| gating.judge(place.directory));
     let found = gated.as_ref().and_then(|gated| gated.as_ref().ok());
     place.print(rendering, &seen, value, found);
+    let page = place.variants[0].html.as_deref();
+    page::write(page, Some(place.directory), || {
+        whole_document(rendering, &seen)
+    })?;
     let code = match failed {
         Some(Err(error)) => return Err(error),
         Some(Ok(code)) => code,
@@ -525,8 +531,8 @@ pub(crate) struct Reported<'a> {
     pub directory: &'a Path,
     /// What is there.
     pub kept: KeptExperiment,
-    /// In which form.
-    pub shown: Shown,
+    /// How it is shown.
+    pub delivery: &'a Delivery<'a>,
     /// What is questionable fails.
     pub strict: bool,
 }
@@ -566,7 +572,9 @@ pub(crate) fn report<P: OfRuns, R: Rendering<P>>(
         document.sections.insert(0, each);
         document
     };
-    reported.shown.print(document, || rendering.json(&seen));
+    reported
+        .delivery
+        .deliver(Some(reported.directory), document, || rendering.json(&seen))?;
     let code = rendering.code(&seen, reported.strict);
     let unfinished = match (&kept.stopped, kept.missing.is_empty()) {
         (_, true) => exit::OK,

@@ -24,7 +24,7 @@ pub enum Shown {
     Json,
 }
 
-key_values!(ValueKind::OneOf(&["terminal", "markdown", "json"]) => Shown);
+key_values!(ValueKind::OneOf(&["terminal", "markdown", "html", "json"]) => Shown);
 
 impl TryFrom<String> for Shown {
     type Error = String;
@@ -171,10 +171,11 @@ mod tests {
         assert_eq!(Shown::parse("markdown"), markdown);
         assert_eq!(Shown::parse("json"), Ok(Shown::Json));
         let near = Err(
-            "`markdwn` is not one of terminal, markdown, json; did you mean `markdown`?".to_owned(),
+            "`markdwn` is not one of terminal, markdown, html, json; did you mean `markdown`?"
+                .to_owned(),
         );
         assert_eq!(Shown::parse("markdwn"), near);
-        let none = Err("`xml` is not one of terminal, markdown, json".to_owned());
+        let none = Err("`xml` is not one of terminal, markdown, html, json".to_owned());
         assert_eq!(Shown::parse("xml"), none);
     }
 }

@@ -1,9 +1,10 @@
 //! What is said about a result, before anyone decides how it looks: sections of findings, labelled
-//! lines, lists, tables and small charts.
+//! lines, lists, tables and charts.
 //!
 //! A document holds words and written figures, no colours, widths or escapes. Invariant: text is kept
 //! as it came; every format makes it inert and escapes it for itself.
 
+use crate::chart::Chart;
 use crate::number::short_count;
 use infermeter_core::finding::{Finding, Severity, Verdict};
 use std::cmp::Reverse;
@@ -148,6 +149,10 @@ pub enum Block {
     Table(Table),
     /// Counts as one line of columns.
     Spark(Spark),
+    /// A chart, shown where it can be drawn.
+    Chart(Chart),
+    /// A table with bars, shown where a chart of the same cannot be drawn.
+    Drawn(Table),
     /// A paragraph.
     Text(Tone, String),
 }
@@ -159,9 +164,16 @@ impl Block {
             Self::Entries(entries) => entries.is_empty(),
             Self::Items(items) => items.is_empty(),
             Self::Findings(findings) => findings.is_empty(),
-            Self::Table(table) => table.rows.is_empty(),
+            Self::Table(table) | Self::Drawn(table) => table.rows.is_empty(),
+            Self::Chart(chart) => chart.is_empty(),
             Self::Spark(spark) => spark.counts.is_empty(),
         }
+    }
+}
+
+impl From<Chart> for Block {
+    fn from(chart: Chart) -> Self {
+        Self::Chart(chart)
     }
 }
 
@@ -292,6 +304,15 @@ impl Table {
             columns,
             rows: Vec::new(),
         }
+    }
+
+    /// The columns that are not bars alone, whose figures stand beside them.
+    pub(crate) fn without_bars(&self) -> Vec<usize> {
+        let is_drawn = |i: &usize| {
+            let cells = self.rows.iter().filter_map(|row| row.cells.get(*i));
+            cells.clone().count() > 0 && cells.into_iter().all(|cell| cell.bar.is_some())
+        };
+        (0..self.columns.len()).filter(|i| !is_drawn(i)).collect()
     }
 
     /// Adds a row.

@@ -21,10 +21,12 @@ pub(crate) fn render(document: &Document) -> String {
         parts.push(findings(&judgement.findings));
     }
     for section in &document.sections {
-        if !section.heading.is_empty() {
+        let blocks: Vec<String> = section.blocks.iter().map(block).collect();
+        let says = blocks.iter().any(|block| !block.is_empty());
+        if says && !section.heading.is_empty() {
             parts.push(format!("## {}\n", text(&section.heading)));
         }
-        parts.extend(section.blocks.iter().map(block));
+        parts.extend(blocks);
     }
     parts.retain(|part| !part.is_empty());
     parts.join("\n")
@@ -44,9 +46,10 @@ fn block(block: &Block) -> String {
         Block::Entries(entries) => entries.iter().map(entry).collect(),
         Block::Items(items) => items.iter().map(item).collect(),
         Block::Findings(all) => findings(all),
-        Block::Table(all) => table(all),
+        Block::Table(all) | Block::Drawn(all) => table(all),
+        Block::Chart(_) => String::new(),
         Block::Spark(spark) => {
-            let columns = crate::chart::columns(&spark.counts);
+            let columns = crate::chart::characters::columns(&spark.counts);
             let label = text(&spark.label);
             format!("- **{label}:** `{columns}` {}\n", text(&spark.caption))
         }
@@ -106,11 +109,7 @@ fn item(item: &Item) -> String {
 
 /// Columns of bars are left out: their figures stand beside them.
 fn table(table: &Table) -> String {
-    let is_drawn = |i: usize| {
-        let cells = table.rows.iter().filter_map(|row| row.cells.get(i));
-        cells.clone().count() > 0 && cells.into_iter().all(|cell| cell.bar.is_some())
-    };
-    let shown: Vec<usize> = (0..table.columns.len()).filter(|i| !is_drawn(*i)).collect();
+    let shown = table.without_bars();
     let names = shown.iter().map(|i| head(&table.columns[*i]));
     let mut lines = line(&text(&table.corner), names);
     let rules = shown.iter().map(|i| match table.columns[*i].align {

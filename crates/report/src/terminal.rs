@@ -7,7 +7,7 @@
 mod lines;
 mod table;
 
-use crate::chart;
+use crate::chart::characters;
 use crate::document::{
     Block, Document, Entry, Found, Item, Judgement, Mark, Section, Spark, Tone, severity_name,
 };
@@ -108,11 +108,12 @@ fn finding(found: &Found, screen: Screen) -> Vec<String> {
 }
 
 fn section_lines(section: &Section, screen: Screen) -> Vec<String> {
-    let mut lines = heading(&section.heading, screen);
-    for block in &section.blocks {
-        lines.extend(block_lines(block, screen));
+    let blocks = section.blocks.iter();
+    let said: Vec<String> = blocks.flat_map(|b| block_lines(b, screen)).collect();
+    match said.is_empty() {
+        true => said,
+        false => [heading(&section.heading, screen), said].concat(),
     }
-    lines
 }
 
 fn block_lines(block: &Block, screen: Screen) -> Vec<String> {
@@ -124,7 +125,8 @@ fn block_lines(block: &Block, screen: Screen) -> Vec<String> {
             .flat_map(|item| item_lines(item, screen))
             .collect(),
         Block::Findings(all) => findings(all, screen),
-        Block::Table(table) => table::lines(table, screen),
+        Block::Table(table) | Block::Drawn(table) => table::lines(table, screen),
+        Block::Chart(_) => Vec::new(),
         Block::Spark(spark) => spark_lines(spark, screen),
         Block::Text(tone, text) => {
             let role = match tone {
@@ -204,7 +206,7 @@ fn spark_lines(spark: &Spark, screen: Screen) -> Vec<String> {
         role: None,
     };
     // Empty parts are blanks, at which no line may end.
-    let columns = chart::columns(&counts).replace(' ', &crate::number::JOIN.to_string());
+    let columns = characters::columns(&counts).replace(' ', &crate::number::JOIN.to_string());
     let mut lines = hanging.lines(&columns, screen);
     lines.extend(paragraph(&spark.caption, TEXT, None, screen));
     lines

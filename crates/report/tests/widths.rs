@@ -76,12 +76,13 @@ fn said(block: &Block) -> Vec<String> {
                 .flat_map(|text| words(text).collect::<Vec<_>>())
                 .collect()
         }
-        Block::Table(table) => table
+        Block::Table(table) | Block::Drawn(table) => table
             .rows
             .iter()
             .flat_map(|row| words(&row.label))
             .collect(),
         Block::Spark(spark) => words(&spark.caption).collect(),
+        Block::Chart(_) => Vec::new(),
     }
 }
 
@@ -99,7 +100,7 @@ fn check(document: &Document) {
             assert!(!is_torn(line, &all, width), "{width}: {line}\n{text}");
         }
         let tables = blocks.clone().filter_map(|block| match block {
-            Block::Table(table) => Some(table),
+            Block::Table(table) | Block::Drawn(table) => Some(table),
             _ => None,
         });
         for table in tables {

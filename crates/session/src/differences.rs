@@ -13,9 +13,10 @@ use serde_json::Value;
 const NAMED: usize = 3;
 
 /// Keys that change nothing for the server: where results go, what is drawn, looked at and said.
-const UNSEEN: [&str; 24] = [
+const UNSEEN: [&str; 25] = [
     "out",
     "json",
+    "html",
     "quiet",
     "full",
     "profile",

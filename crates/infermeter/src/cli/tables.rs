@@ -11,6 +11,8 @@ mod compare;
 mod gate;
 mod measured;
 mod mock;
+mod page;
+mod plot;
 mod report;
 mod run;
 mod schema;
@@ -26,6 +28,8 @@ pub use compare::CompareArgs;
 pub use gate::{BaselineArgs, FailIfArgs, GateArgs, Inconclusive};
 pub use measured::MeasureArgs;
 pub use mock::MockArgs;
+pub use page::PageArgs;
+pub use plot::PlotArgs;
 pub use report::ReportArgs;
 pub use run::RunArgs;
 pub use schema::{SchemaArgs, SchemaOf};
@@ -50,6 +54,11 @@ pub(crate) fn with_show<T: Keyed>() -> Vec<&'static Key> {
 /// The keys of a command that measures: those of a plan, those of all such commands, its own.
 pub(crate) fn measured<T: Keyed>(place: Place) -> Vec<&'static Key> {
     [with_plan::<T>(place), keys::<MeasureArgs>()].concat()
+}
+
+/// The same where the result may be written as a page.
+pub(crate) fn with_page<T: Keyed>() -> Vec<&'static Key> {
+    [with_show::<T>(), keys::<PageArgs>()].concat()
 }
 
 /// The keys of a table behind the plan's keys that stand at `place`.

@@ -7,6 +7,7 @@ use super::gate::Gating;
 use crate::cli::Given;
 use crate::cli::tables::{CompareArgs, MeasureArgs};
 use crate::compare::Compared;
+use crate::page::Delivery;
 use crate::layers::{self, Resolved};
 use crate::several::{self, Before, Several};
 use crate::{exit, output, print_config};
@@ -80,7 +81,10 @@ impl AskedOfCompare<'_> {
                  others against --baseline"
             ),
             Some((flag, _)) => bail!("{flag} goes with targets; saved runs are only read"),
-            None => saved::compare(paths, &self.flags, self.args.shown(self.json)),
+            None => {
+                let delivery = Delivery::printed(self.args.shown(self.json), self.given);
+                saved::compare(paths, &self.flags, &delivery)
+            }
         }
     }
 

@@ -3,9 +3,10 @@
 
 use crate::cli::tables::ReportArgs;
 use crate::compare::Compared;
+use crate::page::Delivery;
 use crate::search::Searched;
 use crate::several::{self, Reported};
-use crate::show::{self, Shown};
+use crate::show;
 use crate::sweep::Swept;
 use crate::together::Repeated;
 use crate::{exit, output};
@@ -24,18 +25,18 @@ use infermeter_session::kept_experiment::{KeptExperiment, is_experiment};
 ///
 /// # Errors
 /// When the directory holds neither a run nor an experiment, or its files cannot be read.
-pub(crate) fn report(args: &ReportArgs, shown: Shown) -> Result<u8> {
+pub(crate) fn report(args: &ReportArgs, delivery: &Delivery<'_>) -> Result<u8> {
     let asked = Asked::of(args);
     match is_experiment(&args.run_dir) {
         true => match climb::kept(&args.run_dir)? {
-            Some(ladder) => calibration(&ladder, shown),
-            None => experiment(args, &asked, shown),
+            Some(ladder) => calibration(&ladder, args, delivery),
+            None => experiment(args, &asked, delivery),
         },
-        false => run(args, &asked, shown),
+        false => run(args, &asked, delivery),
     }
 }
 
-fn run(args: &ReportArgs, asked: &Asked, shown: Shown) -> Result<u8> {
+fn run(args: &ReportArgs, asked: &Asked, delivery: &Delivery<'_>) -> Result<u8> {
     let mut kept = KeptRun::open(&args.run_dir)?;
     let plan = &kept.manifest.plan;
     let own_plan =
@@ -47,18 +48,18 @@ fn run(args: &ReportArgs, asked: &Asked, shown: Shown) -> Result<u8> {
         output::note(&format!("note: run.json is left as it was: {error}"));
     }
     let document = || show::of_run(&judged, show::view(args.full));
-    shown.print(document, || show::json_of_run(&judged));
+    delivery.deliver(Some(&args.run_dir), document, || show::json_of_run(&judged))?;
     Ok(show::exit_code(&judged, args.strict))
 }
 
 /// The rungs that are there, and those that are missing.
-fn calibration(ladder: &KeptLadder, shown: Shown) -> Result<u8> {
+fn calibration(ladder: &KeptLadder, args: &ReportArgs, delivery: &Delivery<'_>) -> Result<u8> {
     let json = serde_json::to_value(ladder)?;
     let document = || {
         let stopped = ladder.stopped.as_deref();
         infermeter_report::of_rungs(&ladder.rungs, &ladder.missing, stopped)
     };
-    shown.print(document, || json);
+    delivery.deliver(Some(&args.run_dir), document, || json)?;
     Ok(match ladder.missing.is_empty() {
         true => exit::OK,
         false => exit::INTERRUPTED,
@@ -66,12 +67,12 @@ fn calibration(ladder: &KeptLadder, shown: Shown) -> Result<u8> {
 }
 
 /// Every run that is there, what they say, and what is missing.
-fn experiment(args: &ReportArgs, asked: &Asked, shown: Shown) -> Result<u8> {
+fn experiment(args: &ReportArgs, asked: &Asked, delivery: &Delivery<'_>) -> Result<u8> {
     let kept = KeptExperiment::open(&args.run_dir, &|manifest| asked.put_into(manifest))?;
     let reported = Reported {
         directory: &args.run_dir,
         kept,
-        shown,
+        delivery,
         strict: args.strict,
     };
     let AskedRuns { variants, protocol } = &reported.kept.asked;

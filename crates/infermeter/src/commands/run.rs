@@ -6,7 +6,7 @@ use crate::cli::Given;
 use crate::cli::tables::{MeasureArgs, RunArgs};
 use crate::dry_run::DryRun;
 use crate::show::{self, Shown, Terminal};
-use crate::{exit, input, layers, output, print_config, several, validate};
+use crate::{exit, input, layers, output, page, print_config, several, validate};
 use anyhow::Result;
 use infermeter_analysis::Gated;
 use infermeter_core::plan::Plan;
@@ -86,6 +86,7 @@ impl Showing<'_> {
     /// Measures once, and shows it.
     fn once(&self, load: Load) -> Result<u8> {
         let plan = self.plan;
+        page::check(plan.html.as_deref())?;
         let host = several::host()?;
         let observer = Terminal::new(plan.quiet);
         let live = Live::new(&host, &observer).with_load(load);
@@ -113,6 +114,9 @@ impl Showing<'_> {
             codes.push(gating.code(gated));
         }
         self.show_place(point.seen.state, directory);
+        page::write(plan.html.as_deref(), Some(directory), || {
+            show::of_run(&ended.judged, show::view(plan.full))
+        })?;
         gated.transpose()?;
         Ok(exit::gravest(&codes))
     }

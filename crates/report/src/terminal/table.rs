@@ -9,7 +9,7 @@
 //! a third of the screen has a line of its own above its cells.
 
 use super::lines::{padded, paragraph, plain, width, wrap};
-use crate::chart;
+use crate::chart::characters;
 use crate::document::{Align, Cell, Column, Row, Table};
 use crate::screen::{Role, Screen};
 
@@ -93,7 +93,7 @@ impl<'a> Laid<'a> {
     /// What stands on a row's first line.
     fn first(&self, cell: &Cell) -> String {
         if let Some(share) = cell.bar {
-            return chart::bar(share, 1.0, bar_cells(self.screen));
+            return characters::bar(share, 1.0, bar_cells(self.screen));
         }
         let shown = cell.shown();
         match (&cell.interval, self.intervals) {
