@@ -70,6 +70,16 @@ impl Shown {
         })
     }
 
+    /// How much is told of a run: on a terminal what decides, elsewhere all that a reader who was not there
+    /// needs.
+    pub(crate) fn view(self, full: bool) -> View {
+        match (full, self) {
+            (true, _) => View::Full,
+            (false, Self::Document(Format::Terminal) | Self::Json) => View::Summary,
+            (false, Self::Document(_)) => View::Shared,
+        }
+    }
+
     /// Prints a result, making only the form that is asked for.
     pub fn print(self, document: impl FnOnce() -> Document, json: impl FnOnce() -> Value) {
         match self {
@@ -117,14 +127,6 @@ pub(crate) fn exit_code(judged: &Judged, strict: bool) -> u8 {
         judged.verdict,
         strict,
     )
-}
-
-/// What `--full` shows.
-pub(crate) fn view(full: bool) -> View {
-    match full {
-        true => View::Full,
-        false => View::Summary,
-    }
 }
 
 /// Shows on standard error how a measurement goes.

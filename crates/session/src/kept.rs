@@ -6,6 +6,7 @@
 use crate::judged::Judged;
 use crate::{altered, settle};
 use anyhow::{Result, bail};
+use infermeter_analysis::series::RunSeries;
 use infermeter_analysis::{Run, raised};
 use infermeter_core::finding::Severity;
 use infermeter_core::plan::Until;
@@ -65,13 +66,27 @@ impl KeptRun {
     /// # Errors
     /// When its files cannot be read.
     pub fn judge(self, until: Option<&Until>) -> Result<Judged> {
+        let (run, records) = self.read()?;
+        Ok(Judged::of(run, &records, until)?)
+    }
+
+    /// Judges it, and reads what its charts show.
+    ///
+    /// # Errors
+    /// When its files cannot be read.
+    pub fn pictured(self) -> Result<(Judged, RunSeries)> {
+        let (run, records) = self.read()?;
+        Ok(Judged::pictured(run, &records)?)
+    }
+
+    fn read(self) -> Result<(Run, ParquetRecords)> {
         let records = ParquetRecords::open(&self.directory)?;
         let mut run = Run::read(self.manifest, &records)?;
         run.server = read_server_metrics(&self.directory)?;
         if run.manifest.progress.is_none() {
             infer_end(&mut run.manifest, &run.collected.requests);
         }
-        Ok(Judged::of(run, &records, until)?)
+        Ok((run, records))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::show::{self, Shown};
 use crate::sweep::Swept;
 use crate::together::Repeated;
 use crate::{exit, output};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use infermeter_core::plan::Deadlines;
 use infermeter_core::run::RunManifest;
 use infermeter_core::slo::Slo;
@@ -25,8 +25,15 @@ use infermeter_session::kept_experiment::{KeptExperiment, is_experiment};
 /// # Errors
 /// When the directory holds neither a run nor an experiment, or its files cannot be read.
 pub(crate) fn report(args: &ReportArgs, shown: Shown) -> Result<u8> {
+    if args.series && shown != Shown::Json {
+        bail!("--series adds a member to the JSON of a run: write --json as well");
+    }
     let asked = Asked::of(args);
     match is_experiment(&args.run_dir) {
+        true if args.series => bail!(
+            "--series is of one run, and {} holds several: name one of its directories",
+            args.run_dir.display()
+        ),
         true => match climb::kept(&args.run_dir)? {
             Some(ladder) => calibration(&ladder, shown),
             None => experiment(args, &asked, shown),
@@ -41,13 +48,25 @@ fn run(args: &ReportArgs, asked: &Asked, shown: Shown) -> Result<u8> {
     let own_plan =
         asked.is_none() && plan.strict >= args.strict && plan.publication >= args.publication;
     asked.put_into(&mut kept.manifest);
-    let judged = kept.judge(None)?;
+    let (judged, series) = match args.series {
+        true => {
+            let (judged, series) = kept.pictured()?;
+            (judged, Some(serde_json::to_value(series)?))
+        }
+        false => (kept.judge(None)?, None),
+    };
     if own_plan && let Err(error) = write_manifest(&args.run_dir, &judged.manifest) {
         // An archive may be read-only: the report is no worse for that.
         output::note(&format!("note: run.json is left as it was: {error}"));
     }
-    let document = || show::of_run(&judged, show::view(args.full));
-    shown.print(document, || show::json_of_run(&judged));
+    let document = || show::of_run(&judged, shown.view(args.full));
+    shown.print(document, || {
+        let mut value = show::json_of_run(&judged);
+        if let Some(series) = series {
+            value["series"] = series;
+        }
+        value
+    });
     Ok(show::exit_code(&judged, args.strict))
 }
 

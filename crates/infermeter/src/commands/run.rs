@@ -146,7 +146,7 @@ impl Showing<'_> {
             }
             return;
         }
-        let document = || show::of_run(judged, show::view(self.plan.full));
+        let document = || show::of_run(judged, self.shown.view(self.plan.full));
         self.shown.print(document, || {
             let mut value = show::json_of_run(judged);
             if let Some(gated) = gated {
