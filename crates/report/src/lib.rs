@@ -48,7 +48,7 @@ pub use gate::{gate_lines, of_gate};
 pub use json::json;
 pub use objectives::not_met;
 pub use of_run::{View, of_run};
-pub use picture::{NamedCurve, Pictured, curves, pictures};
+pub use picture::{Pictured, pictures};
 pub use repeated::{look_line, of_repeated, run_figures, run_line};
 pub use screen::Screen;
 pub use search::{SearchView, highest_rate, of_search};

@@ -4,7 +4,6 @@
 //! reduced. Invariant: the number of marks is bounded, whatever the run.
 
 mod client;
-mod curves;
 mod ecdf;
 mod load;
 mod over_time;
@@ -20,8 +19,6 @@ use crate::document::Section;
 use infermeter_analysis::Summary;
 use infermeter_analysis::series::RunSeries;
 use infermeter_core::run::RunManifest;
-
-pub use curves::{NamedCurve, curves};
 
 /// What the charts of a run show.
 #[derive(Debug, Clone, Copy)]
