@@ -4,6 +4,8 @@
 //! Invariant: nothing about speed stands before the verdict, the treatments and the differences of the
 //! set-ups.
 
+mod charts;
+
 use crate::document::{
     Block, Cell, Column, Document, Entries, Judgement, Mark, Section, Table, Tone,
 };
@@ -20,8 +22,11 @@ pub fn of_comparison(found: &Comparison, outlook: &[Outlook]) -> Document {
     let mut document = Document::titled(told.title());
     document.verdict = Some(Judgement::of(found.verdict, &found.findings));
     document.push(told.fairness());
-    for load in &found.loads {
+    let several = found.loads.len() > 1;
+    for (i, load) in found.loads.iter().enumerate() {
         document.push(told.answers(load));
+        let chart = charts::ratios(&told, load, several.then_some(i + 1));
+        document.push(Section::new("").with(chart));
         document.push(told.tests(load));
     }
     for load in &found.loads {

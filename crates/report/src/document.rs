@@ -305,6 +305,15 @@ impl Table {
         }
     }
 
+    /// The columns that are not bars alone, whose figures stand beside them.
+    pub(crate) fn without_bars(&self) -> Vec<usize> {
+        let is_drawn = |i: &usize| {
+            let cells = self.rows.iter().filter_map(|row| row.cells.get(*i));
+            cells.clone().count() > 0 && cells.into_iter().all(|cell| cell.bar.is_some())
+        };
+        (0..self.columns.len()).filter(|i| !is_drawn(i)).collect()
+    }
+
     /// Adds a row.
     pub fn row(&mut self, label: impl Into<String>, cells: Vec<Cell>) {
         self.rows.push(Row {

@@ -4,7 +4,7 @@
 
 use crate::document::Document;
 use crate::screen::Screen;
-use crate::{markdown, terminal};
+use crate::{html, markdown, terminal};
 
 /// A form of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,17 +14,20 @@ pub enum Format {
     Terminal,
     /// For an issue, a pull request or a page.
     Markdown,
+    /// A page that needs nothing else.
+    Html,
 }
 
 impl Format {
     /// Every form.
-    pub const ALL: [Self; 2] = [Self::Terminal, Self::Markdown];
+    pub const ALL: [Self; 3] = [Self::Terminal, Self::Markdown, Self::Html];
 
     /// Its name, as `--format` takes it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Terminal => "terminal",
             Self::Markdown => "markdown",
+            Self::Html => "html",
         }
     }
 
@@ -33,6 +36,7 @@ impl Format {
         match self {
             Self::Terminal => terminal::render(document, screen),
             Self::Markdown => markdown::render(document),
+            Self::Html => html::render(document),
         }
     }
 }

@@ -109,11 +109,7 @@ fn item(item: &Item) -> String {
 
 /// Columns of bars are left out: their figures stand beside them.
 fn table(table: &Table) -> String {
-    let is_drawn = |i: usize| {
-        let cells = table.rows.iter().filter_map(|row| row.cells.get(i));
-        cells.clone().count() > 0 && cells.into_iter().all(|cell| cell.bar.is_some())
-    };
-    let shown: Vec<usize> = (0..table.columns.len()).filter(|i| !is_drawn(*i)).collect();
+    let shown = table.without_bars();
     let names = shown.iter().map(|i| head(&table.columns[*i]));
     let mut lines = line(&text(&table.corner), names);
     let rules = shown.iter().map(|i| match table.columns[*i].align {

@@ -105,13 +105,18 @@ impl TimeUnit {
         }
     }
 
+    /// How many of this unit a millisecond is.
+    pub(crate) fn per_ms(self) -> f64 {
+        match self {
+            Self::Micro => 1e3,
+            Self::Milli => 1.0,
+            Self::Second => 1e-3,
+        }
+    }
+
     /// Milliseconds written in this unit, without it. Four digits stay together: `1234`.
     pub(crate) fn write(self, ms: f64) -> String {
-        let scaled = match self {
-            Self::Micro => ms * 1e3,
-            Self::Milli => ms,
-            Self::Second => ms / 1e3,
-        };
+        let scaled = ms * self.per_ms();
         let text = significant(scaled);
         if scaled < 9_999.5 {
             text.replace(',', "")
@@ -208,6 +213,20 @@ pub fn span(seconds: f64) -> String {
     format!("{}{JOIN}{unit}", figure(value))
 }
 
+/// A number among others that are `step` apart, with the decimals that tell them apart: `0.25`, `1,500`.
+pub(crate) fn stepped(x: f64, step: f64) -> String {
+    // A step of 0.5 has a logarithm just below 0, whatever rounding did to it.
+    let decimals = (-(step.abs() + f64::MIN_POSITIVE).log10() - 1e-9)
+        .ceil()
+        .clamp(0.0, 9.0) as usize;
+    let text = format!("{:.decimals$}", x.abs());
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let zero = text.trim_matches(['0', '.']).is_empty();
+    let sign = if x < 0.0 && !zero { "-" } else { "" };
+    let dot = if fraction.is_empty() { "" } else { "." };
+    format!("{sign}{}{dot}{fraction}", grouped(whole))
+}
+
 /// Bytes: `42 MB`.
 pub(crate) fn bytes(n: u64) -> String {
     format!("{}{JOIN}MB", significant(n as f64 / 1e6))
@@ -216,6 +235,20 @@ pub(crate) fn bytes(n: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_in_steps_have_the_decimals_of_the_step() {
+        for (x, step, expect) in [
+            (0.25, 0.05, "0.25"),
+            (0.5, 0.5, "0.5"),
+            (1.0, 0.2, "1.0"),
+            (1_500.0, 500.0, "1,500"),
+            (-0.0, 1.0, "0"),
+            (-20.0, 10.0, "-20"),
+        ] {
+            assert_eq!(stepped(x, step), expect);
+        }
+    }
 
     #[test]
     fn three_significant_digits() {

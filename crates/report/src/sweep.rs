@@ -1,5 +1,7 @@
 //! A sweep: the sentence that a report should contain, the levels, two small plots, what the curve says.
 
+mod charts;
+
 use crate::document::{Block, Cell, Column, Document, Entries, Mark, Section, Table, Tone};
 use crate::number::{JOIN, figure, interval, percent, significant, spaced, span, time};
 use infermeter_analysis::{
@@ -32,6 +34,8 @@ pub struct SweepView<'a> {
 pub fn of_sweep(view: &SweepView<'_>) -> Document {
     let mut document = Document::titled("Sweep");
     let several = view.answer.curves.len() > 1;
+    let charts = charts::charts(view).into_iter();
+    document.push(charts.fold(Section::new("Charts"), Section::with));
     for curve in &view.answer.curves {
         let name = view.names.get(curve.variant).filter(|_| several);
         let heading = |text: &str| match name {
@@ -364,7 +368,7 @@ fn plots(curve: &CurveAnswer, axis: Axis, heading: &str) -> Section {
             ],
         );
     }
-    Section::new(heading).with(table)
+    Section::new(heading).with(Block::Drawn(table))
 }
 
 fn bends(curve: &CurveAnswer, heading: &str) -> Section {
@@ -509,16 +513,25 @@ fn sustained_test(sustained: &Sustained, heading: &str) -> Section {
 /// Steps of shade, from nothing.
 const SHADES: [&str; 5] = [" ", "░", "▒", "▓", "█"];
 
+/// The loads of all curves, ascending.
+fn loads(curves: &[CurveAnswer]) -> Vec<f64> {
+    let levels = curves.iter().flat_map(|curve| &curve.levels);
+    let mut loads: Vec<f64> = levels.map(|level| level.load).collect();
+    loads.sort_by(f64::total_cmp);
+    loads.dedup();
+    loads
+}
+
+/// TTFT p99, or p50 where the level does not support it.
+fn tail(level: &Level) -> Option<Mean> {
+    level.ttft.p99.or(level.ttft.p50)
+}
+
 /// What was varied against load: the tail of each level, darker where it is longer.
 fn heat_map(view: &SweepView<'_>) -> Section {
     let curves = &view.answer.curves;
-    let mut loads: Vec<f64> = curves
-        .iter()
-        .flat_map(|c| c.levels.iter().map(|l| l.load))
-        .collect();
-    loads.sort_by(f64::total_cmp);
-    loads.dedup();
-    let tail = |level: &Level| level.ttft.p99.or(level.ttft.p50).map(|mean| mean.value);
+    let loads = loads(curves);
+    let tail = |level: &Level| tail(level).map(|mean| mean.value);
     let all: Vec<f64> = curves
         .iter()
         .flat_map(|c| c.levels.iter().filter_map(tail))
@@ -556,5 +569,5 @@ fn heat_map(view: &SweepView<'_>) -> Section {
             loads.iter().map(|load| Cell::or_dash(cell(load))).collect(),
         );
     }
-    Section::new("Heat map: TTFT p99 by load, darker is longer").with(table)
+    Section::new("Heat map: TTFT p99 by load, darker is longer").with(Block::Drawn(table))
 }

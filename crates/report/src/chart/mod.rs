@@ -6,6 +6,8 @@
 //! nothing is told by colour alone, since each series has a label of its own.
 
 pub(crate) mod characters;
+pub(crate) mod rows;
+pub(crate) mod scale;
 
 /// A chart.
 #[derive(Debug, Clone, PartialEq, Default)]
