@@ -6,7 +6,7 @@ use crate::{exit, output, screen};
 use infermeter_core::key::ValueKind;
 use infermeter_core::key_values;
 use infermeter_core::text::{closest, inert};
-use infermeter_report::{Document, Format, View};
+use infermeter_report::{Document, Format, Pictured, View, pictures};
 use infermeter_runner::progress::Snapshot;
 use infermeter_session::judged::Judged;
 use infermeter_session::observer::Observer;
@@ -24,7 +24,7 @@ pub enum Shown {
     Json,
 }
 
-key_values!(ValueKind::OneOf(&["terminal", "markdown", "json"]) => Shown);
+key_values!(ValueKind::OneOf(&["terminal", "markdown", "html", "json"]) => Shown);
 
 impl TryFrom<String> for Shown {
     type Error = String;
@@ -105,7 +105,16 @@ impl Shown {
 pub(crate) fn of_run(judged: &Judged, view: View) -> Document {
     let manifest = &judged.manifest;
     let findings = &manifest.findings;
-    infermeter_report::of_run(&judged.summary, judged.verdict, findings, manifest, view)
+    let summary = &judged.summary;
+    let mut document = infermeter_report::of_run(summary, judged.verdict, findings, manifest, view);
+    if let Some(series) = &judged.series {
+        document.sections.extend(pictures(&Pictured {
+            summary,
+            manifest,
+            series,
+        }));
+    }
+    document
 }
 
 /// The same as JSON.
@@ -173,10 +182,11 @@ mod tests {
         assert_eq!(Shown::parse("markdown"), markdown);
         assert_eq!(Shown::parse("json"), Ok(Shown::Json));
         let near = Err(
-            "`markdwn` is not one of terminal, markdown, json; did you mean `markdown`?".to_owned(),
+            "`markdwn` is not one of terminal, markdown, html, json; did you mean `markdown`?"
+                .to_owned(),
         );
         assert_eq!(Shown::parse("markdwn"), near);
-        let none = Err("`xml` is not one of terminal, markdown, json".to_owned());
+        let none = Err("`xml` is not one of terminal, markdown, html, json".to_owned());
         assert_eq!(Shown::parse("xml"), none);
     }
 }

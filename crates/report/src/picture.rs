@@ -34,7 +34,7 @@ pub struct Pictured<'a> {
 /// Every chart that the run has something for, in sections.
 pub fn pictures(of: &Pictured<'_>) -> Vec<Section> {
     let sections = [
-        section("Distributions", ecdf::charts(of.summary, of.manifest)),
+        section("Distributions", ecdf::charts(of.summary)),
         section("Over time", over_time::charts(of)),
         section("Load and failures over time", load::charts(of)),
         section("Requests one by one", vec![timeline::chart(of)]),

@@ -21,6 +21,8 @@ pub struct Judged {
     pub verdict: Verdict,
     /// The run as far as a precision that was asked for goes.
     pub precision: Option<PrecisionRun>,
+    /// What its charts show, where they were asked for.
+    pub series: Option<RunSeries>,
 }
 
 impl Judged {
@@ -60,6 +62,7 @@ impl Judged {
             summary,
             verdict,
             precision,
+            series: None,
         }
     }
 

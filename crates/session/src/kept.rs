@@ -6,7 +6,6 @@
 use crate::judged::Judged;
 use crate::{altered, settle};
 use anyhow::{Result, bail};
-use infermeter_analysis::series::RunSeries;
 use infermeter_analysis::{Run, raised};
 use infermeter_core::finding::Severity;
 use infermeter_core::plan::Until;
@@ -74,7 +73,7 @@ impl KeptRun {
     ///
     /// # Errors
     /// When its files cannot be read.
-    pub fn pictured(self) -> Result<(Judged, RunSeries)> {
+    pub fn pictured(self) -> Result<Judged> {
         let (run, records) = self.read()?;
         Ok(Judged::pictured(run, &records)?)
     }

@@ -87,6 +87,9 @@ mod tests {
         ] {
             assert!(found.contains(words), "{words} in {found}");
         }
-        assert!(!found.contains("--json") && !found.contains("--seed"), "{found}");
+        assert!(
+            !found.contains("--json") && !found.contains("--seed"),
+            "{found}"
+        );
     }
 }

@@ -15,6 +15,7 @@ use infermeter_core::run::RunManifest;
 use infermeter_core::slo::Slo;
 use infermeter_protocol::{ProtocolSpec, Repeat, Search, Sweep};
 use infermeter_record::write_manifest;
+use infermeter_report::Format;
 use infermeter_session::book::AskedRuns;
 use infermeter_session::calibrate::climb::{self, KeptLadder};
 use infermeter_session::kept::KeptRun;
@@ -48,12 +49,9 @@ fn run(args: &ReportArgs, asked: &Asked, shown: Shown) -> Result<u8> {
     let own_plan =
         asked.is_none() && plan.strict >= args.strict && plan.publication >= args.publication;
     asked.put_into(&mut kept.manifest);
-    let (judged, series) = match args.series {
-        true => {
-            let (judged, series) = kept.pictured()?;
-            (judged, Some(serde_json::to_value(series)?))
-        }
-        false => (kept.judge(None)?, None),
+    let judged = match args.series || shown == Shown::Document(Format::Html) {
+        true => kept.pictured()?,
+        false => kept.judge(None)?,
     };
     if own_plan && let Err(error) = write_manifest(&args.run_dir, &judged.manifest) {
         // An archive may be read-only: the report is no worse for that.
@@ -62,8 +60,8 @@ fn run(args: &ReportArgs, asked: &Asked, shown: Shown) -> Result<u8> {
     let document = || show::of_run(&judged, shown.view(args.full));
     shown.print(document, || {
         let mut value = show::json_of_run(&judged);
-        if let Some(series) = series {
-            value["series"] = series;
+        if let Some(series) = &judged.series {
+            value["series"] = serde_json::to_value(series).unwrap_or_default();
         }
         value
     });

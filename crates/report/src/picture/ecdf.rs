@@ -5,7 +5,6 @@ use crate::chart::{Axis, Band, Bounds, Chart, Marks, Point, Reach, Reading, Seri
 use crate::number::short_count;
 use infermeter_analysis::{ClassSummary, Distribution, LatencySummary, Summary};
 use infermeter_core::number::count;
-use infermeter_core::run::RunManifest;
 use infermeter_core::text::inert;
 use infermeter_metrics::origin::Origin;
 use std::cmp::Reverse;
@@ -63,7 +62,7 @@ fn requests(origin: Origin) -> String {
 }
 
 /// A chart a latency.
-pub(super) fn charts(summary: &Summary, _: &RunManifest) -> Vec<Chart> {
+pub(super) fn charts(summary: &Summary) -> Vec<Chart> {
     METRICS
         .iter()
         .map(|metric| chart(metric, summary))
