@@ -155,7 +155,11 @@ impl RunSeries {
             server: server::series(&timed),
             requests: picked.bars(&timed, &pass.ends),
             ttft_by_load: heat::heat_map(&timed, &stays),
-            positions: positions::series(&pass.bands),
+            positions: positions::series(
+                &run.collected.positions,
+                &pass.bands,
+                &summary.token_positions,
+            ),
         })
     }
 }

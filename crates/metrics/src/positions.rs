@@ -84,7 +84,7 @@ impl Positions {
     }
 
     /// Counts by size of each band, from the second token on.
-    pub(crate) fn tables(&self) -> impl Iterator<Item = &RankTable> {
+    pub fn tables(&self) -> impl Iterator<Item = &RankTable> {
         self.bands.iter()
     }
 

@@ -9,3 +9,4 @@ pub mod in_parts;
 pub mod load;
 pub mod pass;
 pub mod spread;
+pub mod spreads;

@@ -44,10 +44,13 @@ impl Judged {
     ///
     /// # Errors
     /// When the records cannot be read.
-    pub fn pictured<S: RecordSource>(run: Run, records: &S) -> Result<(Self, RunSeries), S::Error> {
+    pub fn pictured<S: RecordSource>(run: Run, records: &S) -> Result<Self, S::Error> {
         let summary = summarize(&run, records)?;
         let series = RunSeries::read(&run, &summary, records)?;
-        Ok((Self::of_summary(run, summary, None), series))
+        Ok(Self {
+            series: Some(series),
+            ..Self::of_summary(run, summary, None)
+        })
     }
 
     fn of_summary(mut run: Run, summary: Summary, until: Option<&Until>) -> Self {

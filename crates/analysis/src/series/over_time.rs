@@ -18,6 +18,7 @@ use infermeter_metrics::series::in_parts::{Timed as TimedValue, in_parts};
 use infermeter_metrics::series::load::Stays;
 use infermeter_metrics::series::pass::Ends;
 use infermeter_metrics::series::spread::Spread;
+use infermeter_metrics::series::spreads::Spreads;
 use infermeter_stats::Quantile;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -188,7 +189,7 @@ fn estimated(timed: &Timed<'_>, parts: &[Vec<f64>], failures: &[Vec<f64>]) -> Ve
 }
 
 /// Parts of what was counted by size: described, not estimated.
-pub(super) fn described(timed: &Timed<'_>, spreads: &[Spread]) -> Vec<TimePart> {
+pub(super) fn described(timed: &Timed<'_>, spreads: &Spreads) -> Vec<TimePart> {
     let part = |(index, spread): (usize, &Spread)| {
         let ms = |ns: Option<i64>| ns.map(|ns| ns as f64 / 1e6);
         let at = |quantile| {
@@ -209,7 +210,12 @@ pub(super) fn described(timed: &Timed<'_>, spreads: &[Spread]) -> Vec<TimePart> 
             greatest: ms(spread.greatest()),
         })
     };
-    spreads.iter().enumerate().filter_map(part).collect()
+    spreads
+        .parts()
+        .iter()
+        .enumerate()
+        .filter_map(part)
+        .collect()
 }
 
 pub(super) fn in_flight(timed: &Timed<'_>, stays: &Stays) -> Vec<LoadPart> {

@@ -5,8 +5,9 @@
 
 use super::Estimated;
 use crate::CONFIDENCE;
-use infermeter_metrics::positions::QUANTILES;
-use infermeter_metrics::series::pass::BandBlocks;
+use crate::positions::PositionGaps;
+use infermeter_metrics::positions::{Positions, QUANTILES};
+use infermeter_stats::BlockCounter;
 use serde::Serialize;
 
 /// The gaps of one band of token positions, milliseconds.
@@ -26,24 +27,41 @@ pub struct PositionSeries {
     pub p99: Option<Estimated>,
 }
 
-pub(super) fn series(bands: &[Option<BandBlocks>]) -> Vec<PositionSeries> {
-    let bands = bands.iter().enumerate();
-    let bands = bands.filter_map(|(index, band)| Some((index, band.as_ref()?)));
-    let bands = bands.filter(|(_, band)| band.table.n() > 0);
+pub(super) fn series(
+    tables: &Positions,
+    bands: &[Option<BlockCounter>],
+    exact: &[PositionGaps],
+) -> Vec<PositionSeries> {
+    let bands = tables
+        .tables()
+        .zip(bands)
+        .filter(|(table, _)| table.n() > 0);
+    let bands = bands.zip(exact);
     bands
-        .map(|(index, band)| {
+        .filter_map(|((table, blocks), exact)| {
+            let blocks = blocks.as_ref()?;
             let [p50, p90, p99] = QUANTILES.map(|q| {
-                let point = band.blocks.point(&band.table, q, CONFIDENCE).ok()??;
-                Estimated::of(&point.estimate(|rank| band.table.at_most(rank)))
+                let point = blocks.point(table, q, CONFIDENCE).ok()??;
+                Estimated::of(&point.estimate(|rank| table.at_most(rank)))
             });
-            PositionSeries {
-                first: (1 << index) + 1,
-                last: 1 << (index + 1),
-                n: band.table.n(),
-                p50,
-                p90,
-                p99,
-            }
+            Some(PositionSeries {
+                first: exact.first,
+                last: exact.last,
+                n: exact.n,
+                p50: at(p50, exact.p50),
+                p90: at(p90, exact.p90),
+                p99: at(p99, exact.p99),
+            })
         })
         .collect()
+}
+
+/// The estimate at the exact value, which lies in the same bucket.
+fn at(estimated: Option<Estimated>, exact: Option<f64>) -> Option<Estimated> {
+    let (estimated, value) = estimated.zip(exact)?;
+    Some(Estimated {
+        value,
+        low: estimated.low.map(|low| low.min(value)),
+        high: estimated.high,
+    })
 }

@@ -8,13 +8,13 @@ use crate::collect::Collected;
 use crate::positions::{QUANTILES, for_each_gap};
 use crate::readings::BLOCK_NS;
 use crate::series::axis::TimeAxis;
-use crate::series::spread::Spread;
+use crate::series::spreads::Spreads;
 use crate::token_series::{FIXED, TokenMetric, TokenValue, for_each_value, part_of};
 use infermeter_core::clock::Offset;
 use infermeter_core::record::{Outcome, RequestRecord};
 use infermeter_core::request::RequestId;
 use infermeter_core::source::{ChunkFields, RecordSource};
-use infermeter_stats::{BlockCounter, RankTable, TimeSpan};
+use infermeter_stats::{BlockCounter, Bucket, RankTable, TimeSpan};
 use std::collections::BTreeMap;
 
 /// What is asked of the reading.
@@ -46,29 +46,21 @@ pub struct Ends {
     pub last: Between,
 }
 
-/// Gaps of one band of token positions, with their time blocks.
-#[derive(Debug, Clone)]
-pub struct BandBlocks {
-    /// Counts by size.
-    pub table: RankTable,
-    /// Counts by time around the wanted percentiles.
-    pub blocks: BlockCounter,
-}
-
 /// What the reading gave.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Pass {
     /// Gaps of completed requests of every phase, by the part in which each ended, nanoseconds.
-    pub gaps: Vec<Spread>,
+    pub gaps: Spreads,
     /// Widths of the chunks' instants (stamp less lower bound), nanoseconds.
-    pub widths: Vec<Spread>,
+    pub widths: Spreads,
     /// How much later the program had read what the kernel stamped, nanoseconds.
-    pub lags: Vec<Spread>,
+    pub lags: Spreads,
     /// The requests that were picked and have a chunk.
     pub ends: BTreeMap<RequestId, Ends>,
-    /// By band of token positions, from the second token on; absent where a span has more blocks than
-    /// can be counted.
-    pub bands: Vec<Option<BandBlocks>>,
+    /// Gaps by band of token positions, from the second token on, counted by time block around the wanted
+    /// percentiles; each counts as the end of its bucket in the band's table, so that a band of equal gaps
+    /// takes no memory. Absent where a span has more blocks than can be counted.
+    pub bands: Vec<Option<BlockCounter>>,
 }
 
 /// Reads a run once more.
@@ -87,13 +79,13 @@ pub fn pass<S: RecordSource + ?Sized>(
     };
     let take = |own: &mut Pass, record: &RequestRecord| own.take(record, asked);
     let parts = source.scan(fields, &|| blank.clone(), &take)?;
-    let mut whole = blank.clone();
+    let mut whole = blank;
     parts.into_iter().for_each(|part| whole.merge(part));
     Ok(whole)
 }
 
 /// Room for the gaps of one band; the table is that of the first reading.
-fn band(table: &RankTable, axis: &TimeAxis) -> Option<BandBlocks> {
+fn band(table: &RankTable, axis: &TimeAxis) -> Option<BlockCounter> {
     let ranks = QUANTILES.map(|q| q.rank(table.n() as usize) as u64);
     let targets = ranks
         .iter()
@@ -102,73 +94,53 @@ fn band(table: &RankTable, axis: &TimeAxis) -> Option<BandBlocks> {
         first_ns: axis.start.0,
         last_ns: axis.end().plus(-1).0,
     };
-    let blocks = BlockCounter::new(span, BLOCK_NS, targets.collect()).ok()?;
-    Some(BandBlocks {
-        table: table.clone(),
-        blocks,
-    })
+    BlockCounter::new(span, BLOCK_NS, targets.collect()).ok()
 }
 
 impl Pass {
     fn blank(run: &Collected, asked: &Asked<'_>) -> Self {
-        let empty = || vec![Spread::default(); asked.axis.parts];
+        let tables = run.positions.tables();
         Self {
-            gaps: empty(),
-            widths: empty(),
-            lags: empty(),
+            gaps: Spreads::new(asked.axis),
+            widths: Spreads::new(asked.axis),
+            lags: Spreads::new(asked.axis),
             ends: BTreeMap::new(),
-            bands: run
-                .positions
-                .tables()
-                .map(|t| band(t, &asked.axis))
-                .collect(),
+            bands: tables.map(|table| band(table, &asked.axis)).collect(),
         }
     }
 
     fn take(&mut self, record: &RequestRecord, asked: &Asked<'_>) {
-        let axis = &asked.axis;
         if record.outcome == Outcome::Completed {
-            for_each_value(record, asked.gap, |v| add(&mut self.gaps, axis, v));
+            for_each_value(record, asked.gap, |v| add(&mut self.gaps, v));
         }
         if part_of(record, TokenMetric::ClientLag).is_some() {
-            for_each_value(record, TokenMetric::ClientLag, |v| {
-                add(&mut self.lags, axis, v);
-            });
+            for_each_value(record, TokenMetric::ClientLag, |v| add(&mut self.lags, v));
         }
         for chunk in &record.chunks {
-            let part = axis.part(chunk.at);
-            if let Some(spread) = part.and_then(|part| self.widths.get_mut(part)) {
-                spread.add(chunk.at.since(chunk.lower), 1);
-            }
+            self.widths.add(chunk.at, chunk.at.since(chunk.lower), 1);
         }
         if asked.picked.binary_search(&record.id).is_ok() {
-            self.ends
-                .extend(Ends::of(record).map(|ends| (record.id, ends)));
+            let ends = Ends::of(record);
+            self.ends.extend(ends.map(|ends| (record.id, ends)));
         }
+        let inside = asked.axis.start..asked.axis.end();
         for_each_gap(record, |band, gap| {
-            if let Some(Some(band)) = self.bands.get_mut(band)
-                && axis.part(gap.at).is_some()
+            if let Some(Some(blocks)) = self.bands.get_mut(band)
+                && inside.contains(&gap.at)
             {
-                band.blocks.add(gap.ms, gap.at.0, 1);
+                blocks.add(Bucket::of(gap.ms).end(), gap.at.0, 1);
             }
         });
     }
 
     fn merge(&mut self, other: Self) {
-        let both = [
-            (&mut self.gaps, &other.gaps),
-            (&mut self.widths, &other.widths),
-            (&mut self.lags, &other.lags),
-        ];
-        for (own, other) in both {
-            own.iter_mut()
-                .zip(other)
-                .for_each(|(own, other)| own.merge(other));
-        }
+        self.gaps.merge(&other.gaps);
+        self.widths.merge(&other.widths);
+        self.lags.merge(&other.lags);
         self.ends.extend(other.ends);
         for (own, other) in self.bands.iter_mut().zip(&other.bands) {
             if let (Some(own), Some(other)) = (own, other) {
-                own.blocks.merge(&other.blocks);
+                own.merge(other);
             }
         }
     }
@@ -188,9 +160,8 @@ impl Ends {
     }
 }
 
-fn add(spreads: &mut [Spread], axis: &TimeAxis, value: TokenValue) {
-    let part = axis.part(Offset(value.at_ns));
-    if let Some(spread) = part.and_then(|part| spreads.get_mut(part)) {
-        spread.add(value.fixed / FIXED, u64::from(value.count));
-    }
+#[inline]
+fn add(spreads: &mut Spreads, value: TokenValue) {
+    let at = Offset(value.at_ns);
+    spreads.add(at, value.fixed / FIXED, u64::from(value.count));
 }
