@@ -221,9 +221,8 @@ pub(crate) const RESIDENCE_TOLERANCE: f64 = 1e-9;
 /// Most points of a distribution function.
 pub(crate) const ECDF_POINTS: usize = 100;
 
-/// Most parts of a run's time in a chart: a part is two pixels wide on a small screen, and the charts of a
-/// run stay below a megabyte.
-pub(crate) const SERIES_PARTS: usize = 240;
+/// Most parts of a run's time in a chart: a part is a few pixels wide, and the page of a run stays small.
+pub(crate) const SERIES_PARTS: usize = 120;
 /// Requests of a part, on average, below which the time has fewer parts: a median takes twenty.
 pub(crate) const SERIES_PER_PART: usize = 40;
 /// Up to so many requests are shown one by one over time.

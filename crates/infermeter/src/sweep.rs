@@ -46,7 +46,7 @@ impl Rendering<Sweep> for Swept {
     }
 
     fn document(&self, seen: &Seen<'_, Sweep>) -> Document {
-        let names = names(seen);
+        let names = names(seen.protocol, seen.variants);
         of_sweep(&SweepView {
             answer: &seen.answer,
             axis: axis(seen.protocol),
@@ -70,7 +70,7 @@ impl Rendering<Sweep> for Swept {
         let mut value = json!({
             "format_version": infermeter_core::run::FORMAT_VERSION,
             "curves": seen.answer.curves,
-            "names": names(seen),
+            "names": names(seen.protocol, seen.variants),
             "sentences": sentences.collect::<Vec<_>>(),
             "runs": runs.collect::<Vec<_>>(),
         });
@@ -124,7 +124,7 @@ fn code_of_curve(curve: &CurveAnswer, strict: bool) -> u8 {
     exit::gravest(&[trusted, found])
 }
 
-fn axis(protocol: &Sweep) -> Axis {
+pub(crate) fn axis(protocol: &Sweep) -> Axis {
     match protocol.spec().is_closed() {
         true => Axis::Concurrency,
         false => Axis::Rate,
@@ -132,9 +132,9 @@ fn axis(protocol: &Sweep) -> Axis {
 }
 
 /// What was varied, of each plan.
-fn names(seen: &Seen<'_, Sweep>) -> Vec<String> {
+pub(crate) fn names(protocol: &Sweep, variants: &[Plan]) -> Vec<String> {
     let mut keys: Vec<&str> = Vec::new();
-    for written in &seen.protocol.spec().vary {
+    for written in &protocol.spec().vary {
         let key = written.split('=').next().unwrap_or(written);
         let key = key.trim().trim_start_matches('-');
         if !keys.contains(&key) {
@@ -149,7 +149,7 @@ fn names(seen: &Seen<'_, Sweep>) -> Vec<String> {
         };
         keys.iter().map(of).collect::<Vec<_>>().join(" ")
     };
-    seen.variants.iter().map(name).collect()
+    variants.iter().map(name).collect()
 }
 
 /// What is said of a run that has ended.

@@ -7,6 +7,7 @@
 //! [`inert`]: infermeter_core::text::inert
 
 mod audit;
+mod beside;
 mod capacity;
 mod certificate;
 pub mod chart;
@@ -38,6 +39,7 @@ mod terminal;
 mod throughput;
 
 pub use audit::of_audit;
+pub use beside::{NamedSweep, of_sweeps};
 pub use capacity::of_capacity;
 pub use certificate::{of_certificate, of_rungs};
 pub use compare::{answer_line, of_comparison, pilot_lines};

@@ -5,12 +5,11 @@
 
 use crate::document::{Block, Cell, Column, Grade, Section, Table, Tone};
 use crate::number::{TimeUnit, interval, percent, short_count, significant};
-use crate::reproduce::conditions;
 use infermeter_analysis::{
     Cell as Figure, CellGrade, Distribution, Percentile, Percentiles, Rate, Summary, Weight,
 };
 use infermeter_core::number::count;
-use infermeter_core::run::RunManifest;
+use infermeter_core::run::{LoadModel, RunManifest};
 use infermeter_metrics::origin::Origin;
 
 /// Percentiles of requests' latencies.
@@ -18,13 +17,17 @@ const OF_REQUESTS: [f64; 3] = [50.0, 90.0, 99.0];
 
 /// Metric, value with interval, condition.
 pub(crate) fn section(summary: &Summary, manifest: &RunManifest) -> Section {
-    let columns = vec![
-        Column::left("value [95 % interval]"),
-        Column::left("measured under"),
+    let columns = [
+        "value [95 % interval]",
+        "sample",
+        "worth",
+        "counted from",
+        "load",
     ];
+    let columns = columns.map(Column::left);
     let mut rows = Rows {
-        table: Table::new("metric", columns),
-        load: conditions(summary, manifest),
+        table: Table::new("metric", columns.to_vec()),
+        load: load(summary, manifest),
     };
     latencies(summary, &mut rows);
     speeds(summary, &mut rows);
@@ -50,70 +53,104 @@ pub(crate) fn section(summary: &Summary, manifest: &RunManifest) -> Section {
     section
 }
 
+/// `open, 20/s`: the load under which every figure of the run was taken.
+fn load(summary: &Summary, manifest: &RunManifest) -> String {
+    let plan = &manifest.plan;
+    match (summary.load_model, manifest.rate_asked) {
+        (LoadModel::ClosedLoop, _) => {
+            let slots = plan.concurrency.map(|n| count(u64::from(n)));
+            format!("closed, {}", slots.unwrap_or_else(|| "unknown".to_owned()))
+        }
+        (LoadModel::OpenLoop, _) if plan.rate_profile.is_some() => "open, by a profile".to_owned(),
+        (LoadModel::OpenLoop, Some(rate)) => format!("open, {}/s", significant(rate)),
+        (LoadModel::OpenLoop, None) => "open, by a trace".to_owned(),
+    }
+}
+
 struct Rows {
     table: Table,
     load: String,
 }
 
+/// What a figure rests on.
+struct Sample {
+    /// `1,300 requests`.
+    of: String,
+    /// Independent observations that it is worth, where that is another number.
+    worth: Option<String>,
+    /// The instant that a latency is counted from.
+    from: Option<&'static str>,
+}
+
+impl Sample {
+    fn of(cell: &Figure, weight: Weight, from: Option<&'static str>) -> Self {
+        let noun = match weight {
+            Weight::Request => "requests",
+            Weight::Chunk => "chunks",
+            Weight::Token => "tokens",
+            Weight::Read => "reads",
+            Weight::Session => "sessions",
+        };
+        let worth = cell.effective_n as usize;
+        Self {
+            of: format!("{} {noun}", short_count(cell.n)),
+            worth: (worth < cell.n).then(|| short_count(worth)),
+            from,
+        }
+    }
+
+    fn counted(of: String) -> Self {
+        Self {
+            of,
+            worth: None,
+            from: None,
+        }
+    }
+}
+
 impl Rows {
-    fn add(&mut self, label: String, value: Cell, sample: &str) {
-        let under = format!("{}; {sample}", self.load);
-        self.table.row(label, vec![value, Cell::of(under)]);
+    fn add(&mut self, label: impl Into<String>, value: Cell, sample: Sample) {
+        let cells = vec![
+            value,
+            Cell::of(sample.of),
+            Cell::of(sample.worth.unwrap_or_default()),
+            Cell::of(sample.from.unwrap_or_default()),
+            Cell::of(self.load.clone()),
+        ];
+        self.table.row(label, cells);
     }
 
     /// A percentile of times.
-    fn time(&mut self, name: &str, d: &Distribution, percent: f64, from: &str) {
+    fn time(&mut self, name: &str, d: &Distribution, percent: f64, from: Option<&'static str>) {
         let found = Percentile::new(percent).and_then(|p| Some((p, d.cell(p)?)));
         if let Some((percentile, cell)) = found {
             let largest = [cell.value, cell.high, cell.low];
             let unit = TimeUnit::fitting(largest.into_iter().flatten().fold(0.0, f64::max));
             let label = format!("{name} {percentile} {}", unit.symbol());
-            let sample = format!("{}{from}", observed(cell, d.weight));
-            self.add(label, written(cell, |ms| unit.write(ms)), &sample);
+            let value = written(cell, |ms| unit.write(ms));
+            self.add(label, value, Sample::of(cell, d.weight, from));
         }
     }
 
     /// The median of speeds.
     fn speed(&mut self, label: &str, cells: &Percentiles) {
         if let Some(cell) = Percentile::new(50.0).and_then(|p| cells.get(&p)) {
-            self.add(
-                label.to_owned(),
-                written(cell, significant),
-                &observed(cell, Weight::Request),
-            );
+            let sample = Sample::of(cell, Weight::Request, None);
+            self.add(label, written(cell, significant), sample);
         }
     }
 
     fn rate(&mut self, label: &str, rate: Option<&Rate>) {
         if let Some(rate) = rate {
+            let range = interval(rate.low.map(significant), rate.high.map(significant));
             let value = Cell {
-                interval: Some(interval(
-                    rate.low.map(significant),
-                    rate.high.map(significant),
-                )),
+                interval: Some(range),
                 ..Cell::of(significant(rate.per_s))
             };
-            let sample = format!("{} in the window", significant(rate.count));
-            self.add(label.to_owned(), value, &sample);
+            let sample = format!("{} in the window", short_count(rate.count as usize));
+            self.add(label, value, Sample::counted(sample));
         }
     }
-}
-
-/// `1,300 requests, worth 812`.
-fn observed(cell: &Figure, weight: Weight) -> String {
-    let noun = match weight {
-        Weight::Request => "requests",
-        Weight::Chunk => "chunks",
-        Weight::Token => "tokens",
-        Weight::Read => "reads",
-        Weight::Session => "sessions",
-    };
-    let worth = cell.effective_n as usize;
-    let worth = match worth < cell.n {
-        true => format!(", worth {} independent", short_count(worth)),
-        false => String::new(),
-    };
-    format!("{} {noun}{worth}", count(cell.n as u64))
 }
 
 /// Value and interval, or what is known instead.
@@ -131,9 +168,7 @@ fn written(figure: &Figure, write: impl Fn(f64) -> String) -> Cell {
             interval: Some(range),
             ..Cell::of(write(value))
         },
-        (None, Some(needed)) => {
-            Cell::noted(format!("{range}; a value needs {}", short_count(needed)))
-        }
+        (None, Some(needed)) => Cell::noted(format!("{range}; needs {}", short_count(needed))),
         (None, None) => Cell::noted(range),
     }
 }
@@ -141,13 +176,13 @@ fn written(figure: &Figure, write: impl Fn(f64) -> String) -> Cell {
 fn latencies(summary: &Summary, rows: &mut Rows) {
     let (latency, origin) = (&summary.latency, summary.headline_origin);
     let from = match origin {
-        Origin::Intended => ", from the due instant",
-        Origin::Send => ", from the send",
+        Origin::Intended => Some("due instant"),
+        Origin::Send => Some("send"),
     };
     let all = [
         ("TTFT", latency.ttft.from(origin), from),
-        ("ITL", latency.itl.as_ref(), ""),
-        ("TPOT", latency.tpot.as_ref(), ""),
+        ("ITL", latency.itl.as_ref(), None),
+        ("TPOT", latency.tpot.as_ref(), None),
         ("E2E", latency.e2e.from(origin), from),
     ];
     for (name, distribution, from) in all {
@@ -161,10 +196,7 @@ fn latencies(summary: &Summary, rows: &mut Rows) {
 
 fn speeds(summary: &Summary, rows: &mut Rows) {
     if let Some(prefill) = &summary.prefill {
-        rows.speed(
-            "prefill tokens/s (contains queue and network)",
-            &prefill.tokens_per_s,
-        );
+        rows.speed("prefill tokens/s, queue included", &prefill.tokens_per_s);
     }
     rows.speed(
         "decode tokens/s per user",
@@ -194,6 +226,6 @@ fn rates(summary: &Summary, rows: &mut Rows) {
             count(failed.count as u64),
             count(failed.n as u64)
         );
-        rows.add("failed".to_owned(), value, &sample);
+        rows.add("failed", value, Sample::counted(sample));
     }
 }

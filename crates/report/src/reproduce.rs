@@ -89,7 +89,7 @@ fn load(summary: &Summary, manifest: &RunManifest) -> String {
 }
 
 /// `open loop, 20 requests/s`: the load under which every figure of the run was taken.
-pub(crate) fn conditions(summary: &Summary, manifest: &RunManifest) -> String {
+fn conditions(summary: &Summary, manifest: &RunManifest) -> String {
     let plan = &manifest.plan;
     match summary.load_model {
         LoadModel::ClosedLoop => {

@@ -1,13 +1,19 @@
 //! The charts of a run: which there are, what each says, how many marks it takes, and some by hand.
 
 use infermeter_analysis::series::RunSeries;
-use infermeter_analysis::{Run as Read, Summary, summarize_log};
+use infermeter_analysis::{
+    CurveAnswer, Highest, Level, LevelRun, Run as Read, Summary, SweepAnswer, summarize_log,
+};
+use infermeter_core::finding::Verdict;
 use infermeter_core::gap::{Gap, GapCause};
 use infermeter_core::record::Reason;
 use infermeter_core::run::RunLog;
 use infermeter_metrics::fixture::{Run, ms};
 use infermeter_report::chart::{Chart, Known, Marks, Reading, Scale, Series, ShadeKind};
-use infermeter_report::{Block, Document, Format, Pictured, Screen, Section, pictures};
+use infermeter_report::{
+    Axis, Block, Document, Format, NamedSweep, Pictured, Screen, Section, SweepView, of_sweeps,
+    pictures,
+};
 
 /// A run with its series.
 struct Seen {
@@ -245,9 +251,9 @@ fn runs_with_nothing_have_no_chart_and_no_fault() {
 
 #[test]
 fn marks_words_and_the_page_are_bounded() {
-    let classes = 3_000;
-    let mut run = Run::steady(12_000, 100.0, 12);
-    for i in 0..300 {
+    let classes = 300;
+    let mut run = Run::steady(6_000, 100.0, 12);
+    for i in 0..150 {
         run.stream(i * 350, ms(9_000), ms(700), 8);
     }
     run.manifest().classes = (0..classes)
@@ -267,7 +273,7 @@ fn marks_words_and_the_page_are_bounded() {
     let seen = seen(log);
     let charts = seen.charts();
     let marks: usize = charts.iter().map(size).sum();
-    assert!(marks < 16_000, "{marks} marks");
+    assert!(marks < 12_000, "{marks} marks");
     let words = |chart: &Chart| {
         let said: usize = chart.said.iter().map(String::len).sum();
         let labels: usize = chart.series.iter().map(|s| s.label.len()).sum();
@@ -283,4 +289,82 @@ fn marks_words_and_the_page_are_bounded() {
     document.sections = seen.sections();
     let page = Format::Html.render(&document, Screen::default());
     assert!(page.len() < 1_500_000, "{} bytes", page.len());
+}
+
+/// A sweep of levels at these loads, whose runs had this TTFT in milliseconds.
+fn sweep(levels: &[(f64, i64)]) -> SweepAnswer {
+    let level = |(load, ttft_ms): &(f64, i64)| {
+        let mut run = Run::open(20.0, 100);
+        for i in 0..2_000 {
+            run.stream(i * 50, ms(*ttft_ms) + i * 100, ms(10), 4);
+        }
+        let (_, summary) = summarize_log(&run.build());
+        let run = LevelRun {
+            summary: &summary,
+            verdict: Verdict::Valid,
+        };
+        Level::of(*load, &[run], 1)
+    };
+    SweepAnswer {
+        curves: vec![CurveAnswer {
+            variant: 0,
+            levels: levels.iter().map(level).collect(),
+            highest: Highest::default(),
+            objectives: Vec::new(),
+            overloaded_at: None,
+            out_of_order: Vec::new(),
+            past_saturation: Vec::new(),
+            most_goodput: None,
+            throughput_and_tail: Vec::new(),
+            gpu_and_user: Vec::new(),
+            knee: None,
+            scalability: None,
+            breaking: None,
+            sustained: None,
+        }],
+    }
+}
+
+#[test]
+fn open_and_closed_loops_stand_over_the_same_rates() {
+    // Runs of the fixture complete 20 requests/s, whatever was asked for.
+    let (open, closed) = (
+        sweep(&[(20.0, 40), (30.0, 4_000)]),
+        sweep(&[(1.0, 40), (64.0, 90)]),
+    );
+    let named = |name, answer, axis| NamedSweep {
+        name,
+        view: SweepView {
+            answer,
+            axis,
+            names: &[],
+        },
+    };
+    let document = of_sweeps(&[
+        named("open", &open, Axis::Rate),
+        named("closed", &closed, Axis::Concurrency),
+    ]);
+    let blocks = document.sections.iter().flat_map(|section| &section.blocks);
+    let ttft = blocks.clone().find_map(|block| match block {
+        Block::Chart(chart) if chart.slug == "sweeps-ttft" => Some(chart),
+        _ => None,
+    });
+    let found: Vec<(&str, Vec<f64>)> = ttft
+        .expect("a chart")
+        .series
+        .iter()
+        .map(|series| match &series.marks {
+            Marks::Line(points) => (&*series.label, points.iter().map(|p| p.x.value).collect()),
+            _ => ("", Vec::new()),
+        })
+        .collect();
+    let expect = [
+        ("p50, open, open loop", vec![20.0, 30.0]),
+        ("p99, open, open loop", vec![20.0, 30.0]),
+        ("p50, closed, closed loop", vec![20.0, 20.0]),
+        ("p99, closed, closed loop", vec![20.0, 20.0]),
+    ];
+    assert_eq!(found, expect);
+    let text = Format::Terminal.render(&document, Screen::default());
+    assert!(text.contains("30, open, open loop"), "{text}");
 }

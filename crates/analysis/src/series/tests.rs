@@ -419,5 +419,5 @@ fn its_size_is_bounded() {
             .for_each(|chunk| chunk.at = Offset(-at));
     }
     let series = of(&log);
-    assert!(series.ttft.len() <= 240 && series.gaps.len() <= 240);
+    assert!(series.ttft.len() <= 120 && series.gaps.len() <= 120);
 }

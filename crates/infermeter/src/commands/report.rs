@@ -1,6 +1,7 @@
 //! `infermeter report DIR`: recompute and print everything from the record of a run, or from those of an
 //! experiment's runs; of a calibration that was cut off, the rungs that are there.
 
+use super::beside::beside;
 use crate::cli::tables::ReportArgs;
 use crate::compare::Compared;
 use crate::search::Searched;
@@ -20,6 +21,8 @@ use infermeter_session::book::AskedRuns;
 use infermeter_session::calibrate::climb::{self, KeptLadder};
 use infermeter_session::kept::KeptRun;
 use infermeter_session::kept_experiment::{KeptExperiment, is_experiment};
+use std::iter;
+use std::path::{Path, PathBuf};
 
 /// Runs the subcommand.
 ///
@@ -30,6 +33,12 @@ pub(crate) fn report(args: &ReportArgs, shown: Shown) -> Result<u8> {
         bail!("--series adds a member to the JSON of a run: write --json as well");
     }
     let asked = Asked::of(args);
+    if !args.beside.is_empty() {
+        let others = args.beside.iter().map(PathBuf::as_path);
+        let all: Vec<&Path> = iter::once(args.run_dir.as_path()).chain(others).collect();
+        beside(&all, &|manifest| asked.put_into(manifest), shown)?;
+        return Ok(exit::OK);
+    }
     match is_experiment(&args.run_dir) {
         true if args.series => bail!(
             "--series is of one run, and {} holds several: name one of its directories",

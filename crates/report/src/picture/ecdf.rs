@@ -12,6 +12,9 @@ use std::cmp::Reverse;
 /// Classes with a curve of their own: more dashes than that are not told apart.
 const CLASSES: usize = 6;
 
+/// Points of a curve of a class: that of all requests has all there are.
+const CLASS_POINTS: usize = 40;
+
 /// Longest name of a class in a chart, bytes.
 pub(super) const CLASS_NAME: usize = 40;
 
@@ -99,7 +102,7 @@ fn chart(metric: &Metric, summary: &Summary) -> Chart {
     chart.said.push(
         "Band: 95 % of simultaneous coverage (Dvoretzky, Kiefer, Wolfowitz) on the smallest effective sample \
          size of the percentiles; requests that depend on each other make it approximate. Shares are exact at \
-         the points that are drawn, at most 100 a curve, the least and the greatest among them."
+         the points that are drawn, the least and the greatest among them."
             .to_owned(),
     );
     chart
@@ -134,7 +137,16 @@ fn not_shown(rest: &[&ClassSummary]) -> Option<String> {
 
 fn curve(label: String, class: Option<String>, d: &Distribution) -> Option<Series> {
     let ecdf = d.ecdf.as_ref()?;
-    let points = ecdf.at.iter().zip(&ecdf.share);
+    let most = if class.is_some() {
+        CLASS_POINTS
+    } else {
+        ecdf.at.len()
+    };
+    let step = ecdf.at.len().div_ceil(most.max(1));
+    let points = ecdf.at.iter().zip(&ecdf.share).enumerate();
+    // The least, the greatest, and some between them.
+    let points = points.filter(|(i, _)| i % step == 0 || i + 1 == ecdf.at.len());
+    let points = points.map(|(_, point)| point);
     let reach = |(at, share): (&f64, &f64)| Reach {
         x: *at,
         y: Bounds {
