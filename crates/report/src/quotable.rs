@@ -196,10 +196,10 @@ fn latencies(summary: &Summary, rows: &mut Rows) {
 
 fn speeds(summary: &Summary, rows: &mut Rows) {
     if let Some(prefill) = &summary.prefill {
-        rows.speed("prefill tokens/s, queue included", &prefill.tokens_per_s);
+        rows.speed("prefill tokens/s p50, with queue", &prefill.tokens_per_s);
     }
     rows.speed(
-        "decode tokens/s per user",
+        "decode tokens/s p50, per user",
         &summary.latency.per_user_tokens_per_s,
     );
 }

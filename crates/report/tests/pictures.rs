@@ -296,7 +296,7 @@ fn sweep(levels: &[(f64, i64)]) -> SweepAnswer {
     let level = |(load, ttft_ms): &(f64, i64)| {
         let mut run = Run::open(20.0, 100);
         for i in 0..2_000 {
-            run.stream(i * 50, ms(*ttft_ms) + i * 100, ms(10), 4);
+            run.stream(i * 50, ms(*ttft_ms) + i * 7_919 % 101 * 1_000, ms(10), 4);
         }
         let (_, summary) = summarize_log(&run.build());
         let run = LevelRun {
