@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 /// What stands for the file where `--html` stands alone.
 pub(crate) const BESIDE: &str = "DIR/report.html";
+/// The form of a page.
+pub(crate) const PAGE: Shown = Shown::Document(Format::Html);
 /// The name of the page beside a record.
 const NAME: &str = "report.html";
 
@@ -39,6 +41,25 @@ impl Delivery<'_> {
         }
     }
 
+    /// Whether it is for a program.
+    pub(crate) fn is_json(&self) -> bool {
+        matches!(
+            self,
+            Self::Printed {
+                shown: Shown::Json,
+                ..
+            }
+        )
+    }
+
+    /// Whether charts would be seen.
+    pub(crate) fn wants_charts(&self) -> bool {
+        match self {
+            Self::Printed { shown, page } => page.is_some() || *shown == PAGE,
+            Self::Used(_) => true,
+        }
+    }
+
     /// Delivers a result: of the record in `directory`, or of no single one.
     ///
     /// # Errors
@@ -46,16 +67,16 @@ impl Delivery<'_> {
     pub(crate) fn deliver(
         &self,
         directory: Option<&Path>,
-        document: impl Fn() -> Document,
+        document: impl Fn(Shown) -> Document,
         json: impl FnOnce() -> Value,
     ) -> Result<()> {
         match self {
             Self::Printed { shown, page } => {
                 check(page.as_deref())?;
-                shown.print(&document, json);
-                write(page.as_deref(), directory, &document)
+                shown.print(|| document(*shown), json);
+                write(page.as_deref(), directory, || document(PAGE))
             }
-            Self::Used(with) => with(&document()),
+            Self::Used(with) => with(&document(PAGE)),
         }
     }
 }

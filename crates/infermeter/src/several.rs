@@ -574,7 +574,7 @@ pub(crate) fn report<P: OfRuns, R: Rendering<P>>(
     };
     reported
         .delivery
-        .deliver(Some(reported.directory), document, || rendering.json(&seen))?;
+        .deliver(Some(reported.directory), |_| document(), || rendering.json(&seen))?;
     let code = rendering.code(&seen, reported.strict);
     let unfinished = match (&kept.stopped, kept.missing.is_empty()) {
         (_, true) => exit::OK,

@@ -137,7 +137,7 @@ fn code_of_curve(curve: &CurveAnswer, strict: bool) -> u8 {
     exit::gravest(&[trusted, found])
 }
 
-fn axis(protocol: &Sweep) -> Axis {
+pub(crate) fn axis(protocol: &Sweep) -> Axis {
     match protocol.spec().is_closed() {
         true => Axis::Concurrency,
         false => Axis::Rate,
@@ -145,7 +145,7 @@ fn axis(protocol: &Sweep) -> Axis {
 }
 
 /// What was varied, of each plan.
-fn names(protocol: &Sweep, variants: &[Plan]) -> Vec<String> {
+pub(crate) fn names(protocol: &Sweep, variants: &[Plan]) -> Vec<String> {
     let mut keys: Vec<&str> = Vec::new();
     for written in &protocol.spec().vary {
         let key = written.split('=').next().unwrap_or(written);

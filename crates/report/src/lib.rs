@@ -7,6 +7,7 @@
 //! [`inert`]: infermeter_core::text::inert
 
 mod audit;
+mod beside;
 mod capacity;
 mod certificate;
 pub mod chart;
@@ -23,7 +24,10 @@ mod markdown;
 pub mod number;
 mod objectives;
 mod of_run;
+mod picture;
+mod quotable;
 mod repeated;
+mod reproduce;
 mod run;
 mod screen;
 mod search;
@@ -35,6 +39,7 @@ mod terminal;
 mod throughput;
 
 pub use audit::of_audit;
+pub use beside::{NamedSweep, of_sweeps};
 pub use capacity::of_capacity;
 pub use certificate::{of_certificate, of_rungs};
 pub use compare::{answer_line, of_comparison, pilot_lines};
@@ -47,6 +52,7 @@ pub use gate::{gate_lines, of_gate};
 pub use json::json;
 pub use objectives::not_met;
 pub use of_run::{View, of_run};
+pub use picture::{Pictured, pictures};
 pub use repeated::{look_line, of_repeated, run_figures, run_line};
 pub use screen::Screen;
 pub use search::{SearchView, highest_rate, of_search};

@@ -1,6 +1,7 @@
 //! The subcommands, one file each, and their table.
 
 pub(crate) mod audit;
+mod beside;
 pub(crate) mod calibrate;
 pub(crate) mod capacity;
 pub(crate) mod compare;

@@ -102,11 +102,13 @@ impl Showing<'_> {
         let gating = self.gating.filter(|_| ended.unwritten.is_none());
         let gated = gating.map(|gating| gating.judge(directory));
         let found = gated.as_ref().and_then(|gated| gated.as_ref().ok());
-        self.show(&ended.judged, found);
+        let whole = ended.unwritten.is_none();
+        let judged = self.with_charts(ended.judged, directory, whole);
+        self.show(&judged, found);
         if let Some(error) = ended.unwritten {
             return Err(error);
         }
-        let mut codes = vec![show::exit_code(&ended.judged, plan.strict)];
+        let mut codes = vec![show::exit_code(&judged, plan.strict)];
         if let (Some(gating), Some(gated)) = (gating, found) {
             if self.shown != Shown::Json {
                 gating.print(gated, self.shown, plan.quiet);
@@ -115,10 +117,25 @@ impl Showing<'_> {
         }
         self.show_place(point.seen.state, directory);
         page::write(plan.html.as_deref(), Some(directory), || {
-            show::of_run(&ended.judged, show::view(plan.full))
+            show::of_run(&judged, page::PAGE.view(plan.full))
         })?;
         gated.transpose()?;
         Ok(exit::gravest(&codes))
+    }
+
+    /// With what its charts show, where they will be seen: for that the record is read once more.
+    fn with_charts(&self, judged: Judged, directory: &Path, whole: bool) -> Judged {
+        let seen = self.shown == page::PAGE || self.plan.html.is_some();
+        if !seen || !whole {
+            return judged;
+        }
+        match KeptRun::open(directory).and_then(KeptRun::pictured) {
+            Ok(pictured) => pictured,
+            Err(error) => {
+                output::note(&format!("note: there are no charts: {error}"));
+                judged
+            }
+        }
     }
 
     fn show(&self, judged: &Judged, gated: Option<&Gated>) {
@@ -130,7 +147,7 @@ impl Showing<'_> {
             }
             return;
         }
-        let document = || show::of_run(judged, show::view(self.plan.full));
+        let document = || show::of_run(judged, self.shown.view(self.plan.full));
         self.shown.print(document, || {
             let mut value = show::json_of_run(judged);
             if let Some(gated) = gated {

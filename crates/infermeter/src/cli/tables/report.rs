@@ -13,6 +13,15 @@ keys! {
             "Directory that `run` wrote: a run, or an experiment of several"
             .form(Form::Required).example("runs/one");
         full: bool = false, General, "", "Print every figure of every metric below the summary";
+        series: bool = false, General, "",
+            "With --json, add what the charts of a run are made from as member `series`"
+            .more("Time in equal parts, some requests one by one, TTFT by prompt length and load, the gap by \
+                token position: see [Charts](charts.md). It takes one more reading of the record.");
+        beside: Vec<PathBuf> = Vec::new(), General, "SWEEP_DIR",
+            "Show this sweep in one picture with that of RUN_DIR; may be given several times"
+            .more("Engines, settings, or an open and a closed loop at the same rates. Nothing is compared: see \
+                `infermeter compare`.")
+            .example("runs/closed");
         slo: Vec<Slo> = Vec::new(), General, "SLO",
             "Objective to judge instead of the run's own"
             .example("ttft.p99<500ms");

@@ -1,0 +1,231 @@
+//! Figures as people paste them: each with its interval and with what it was measured under, so that a row on
+//! its own says enough.
+//!
+//! Invariant: a percentile that its sample does not carry has no value, but its interval and what it needs.
+
+use crate::document::{Block, Cell, Column, Grade, Section, Table, Tone};
+use crate::number::{TimeUnit, interval, percent, short_count, significant};
+use infermeter_analysis::{
+    Cell as Figure, CellGrade, Distribution, Percentile, Percentiles, Rate, Summary, Weight,
+};
+use infermeter_core::number::count;
+use infermeter_core::run::{LoadModel, RunManifest};
+use infermeter_metrics::origin::Origin;
+
+/// Percentiles of requests' latencies.
+const OF_REQUESTS: [f64; 3] = [50.0, 90.0, 99.0];
+
+/// Metric, value with interval, condition.
+pub(crate) fn section(summary: &Summary, manifest: &RunManifest) -> Section {
+    let columns = [
+        "value [95 % interval]",
+        "sample",
+        "worth",
+        "counted from",
+        "load",
+    ];
+    let columns = columns.map(Column::left);
+    let mut rows = Rows {
+        table: Table::new("metric", columns.to_vec()),
+        load: load(summary, manifest),
+    };
+    latencies(summary, &mut rows);
+    speeds(summary, &mut rows);
+    rates(summary, &mut rows);
+    let prefill = summary
+        .prefill
+        .as_ref()
+        .filter(|_| !rows.table.rows.is_empty());
+    let mut section = Section::new("Figures to quote").with(rows.table);
+    if let Some(prefill) = prefill {
+        let cached = match (prefill.cached_known, prefill.n) {
+            (0, _) => "the server does not say what it had cached, so every prompt token counts",
+            (known, n) if known == n => "cached prompt tokens do not count",
+            _ => "cached prompt tokens do not count where the server says them",
+        };
+        let text = format!(
+            "Prefill speed is uncached prompt tokens / TTFT from the send of each request: it contains connecting, \
+             the network, the queue and the first step of decoding; {cached}. Decode speed is 1 / TPOT. Both are \
+             of the median request."
+        );
+        section.push(Block::Text(Tone::Aside, text));
+    }
+    section
+}
+
+/// `open, 20/s`: the load under which every figure of the run was taken.
+fn load(summary: &Summary, manifest: &RunManifest) -> String {
+    let plan = &manifest.plan;
+    match (summary.load_model, manifest.rate_asked) {
+        (LoadModel::ClosedLoop, _) => {
+            let slots = plan.concurrency.map(|n| count(u64::from(n)));
+            format!("closed, {}", slots.unwrap_or_else(|| "unknown".to_owned()))
+        }
+        (LoadModel::OpenLoop, _) if plan.rate_profile.is_some() => "open, by a profile".to_owned(),
+        (LoadModel::OpenLoop, Some(rate)) => format!("open, {}/s", significant(rate)),
+        (LoadModel::OpenLoop, None) => "open, by a trace".to_owned(),
+    }
+}
+
+struct Rows {
+    table: Table,
+    load: String,
+}
+
+/// What a figure rests on.
+struct Sample {
+    /// `1,300 requests`.
+    of: String,
+    /// Independent observations that it is worth, where that is another number.
+    worth: Option<String>,
+    /// The instant that a latency is counted from.
+    from: Option<&'static str>,
+}
+
+impl Sample {
+    fn of(cell: &Figure, weight: Weight, from: Option<&'static str>) -> Self {
+        let noun = match weight {
+            Weight::Request => "requests",
+            Weight::Chunk => "chunks",
+            Weight::Token => "tokens",
+            Weight::Read => "reads",
+            Weight::Session => "sessions",
+        };
+        let worth = cell.effective_n as usize;
+        Self {
+            of: format!("{} {noun}", short_count(cell.n)),
+            worth: (worth < cell.n).then(|| short_count(worth)),
+            from,
+        }
+    }
+
+    fn counted(of: String) -> Self {
+        Self {
+            of,
+            worth: None,
+            from: None,
+        }
+    }
+}
+
+impl Rows {
+    fn add(&mut self, label: impl Into<String>, value: Cell, sample: Sample) {
+        let cells = vec![
+            value,
+            Cell::of(sample.of),
+            Cell::of(sample.worth.unwrap_or_default()),
+            Cell::of(sample.from.unwrap_or_default()),
+            Cell::of(self.load.clone()),
+        ];
+        self.table.row(label, cells);
+    }
+
+    /// A percentile of times.
+    fn time(&mut self, name: &str, d: &Distribution, percent: f64, from: Option<&'static str>) {
+        let found = Percentile::new(percent).and_then(|p| Some((p, d.cell(p)?)));
+        if let Some((percentile, cell)) = found {
+            let largest = [cell.value, cell.high, cell.low];
+            let unit = TimeUnit::fitting(largest.into_iter().flatten().fold(0.0, f64::max));
+            let label = format!("{name} {percentile} {}", unit.symbol());
+            let value = written(cell, |ms| unit.write(ms));
+            self.add(label, value, Sample::of(cell, d.weight, from));
+        }
+    }
+
+    /// The median of speeds.
+    fn speed(&mut self, label: &str, cells: &Percentiles) {
+        if let Some(cell) = Percentile::new(50.0).and_then(|p| cells.get(&p)) {
+            let sample = Sample::of(cell, Weight::Request, None);
+            self.add(label, written(cell, significant), sample);
+        }
+    }
+
+    fn rate(&mut self, label: &str, rate: Option<&Rate>) {
+        if let Some(rate) = rate {
+            let range = interval(rate.low.map(significant), rate.high.map(significant));
+            let value = Cell {
+                interval: Some(range),
+                ..Cell::of(significant(rate.per_s))
+            };
+            let sample = format!("{} in the window", short_count(rate.count as usize));
+            self.add(label, value, Sample::counted(sample));
+        }
+    }
+}
+
+/// Value and interval, or what is known instead.
+fn written(figure: &Figure, write: impl Fn(f64) -> String) -> Cell {
+    let range = interval(figure.low.map(&write), figure.high.map(&write));
+    if figure.infinite && figure.grade != CellGrade::Unsupported {
+        return Cell::noted("among the failures");
+    }
+    match (figure.value, figure.needed) {
+        (Some(value), _) => Cell {
+            grade: match figure.grade {
+                CellGrade::Indicative => Grade::Indicative,
+                CellGrade::Full | CellGrade::Unsupported => Grade::Full,
+            },
+            interval: Some(range),
+            ..Cell::of(write(value))
+        },
+        (None, Some(needed)) => Cell::noted(format!("{range}; needs {}", short_count(needed))),
+        (None, None) => Cell::noted(range),
+    }
+}
+
+fn latencies(summary: &Summary, rows: &mut Rows) {
+    let (latency, origin) = (&summary.latency, summary.headline_origin);
+    let from = match origin {
+        Origin::Intended => Some("due instant"),
+        Origin::Send => Some("send"),
+    };
+    let all = [
+        ("TTFT", latency.ttft.from(origin), from),
+        ("ITL", latency.itl.as_ref(), None),
+        ("TPOT", latency.tpot.as_ref(), None),
+        ("E2E", latency.e2e.from(origin), from),
+    ];
+    for (name, distribution, from) in all {
+        for percent in OF_REQUESTS {
+            if let Some(d) = distribution {
+                rows.time(name, d, percent, from);
+            }
+        }
+    }
+}
+
+fn speeds(summary: &Summary, rows: &mut Rows) {
+    if let Some(prefill) = &summary.prefill {
+        rows.speed("prefill tokens/s p50, with queue", &prefill.tokens_per_s);
+    }
+    rows.speed(
+        "decode tokens/s p50, per user",
+        &summary.latency.per_user_tokens_per_s,
+    );
+}
+
+fn rates(summary: &Summary, rows: &mut Rows) {
+    if let Some(t) = &summary.throughput {
+        rows.rate("output tokens/s", t.output_tokens.as_ref());
+        rows.rate("output tokens/s per GPU", t.output_tokens_per_gpu.as_ref());
+        rows.rate("input tokens/s", Some(&t.input_tokens));
+        rows.rate("requests/s", Some(&t.requests));
+    }
+    let goodput = summary.goodput.as_ref();
+    rows.rate(
+        "goodput requests/s",
+        goodput.and_then(|found| found.requests.as_ref()),
+    );
+    if let Some(failed) = &summary.requests.failed {
+        let value = Cell {
+            interval: Some(interval(failed.low.map(percent), failed.high.map(percent))),
+            ..Cell::of(percent(failed.value))
+        };
+        let sample = format!(
+            "{} of {} requests",
+            count(failed.count as u64),
+            count(failed.n as u64)
+        );
+        rows.add("failed", value, Sample::counted(sample));
+    }
+}
