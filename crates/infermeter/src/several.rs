@@ -572,9 +572,11 @@ pub(crate) fn report<P: OfRuns, R: Rendering<P>>(
         document.sections.insert(0, each);
         document
     };
-    reported
-        .delivery
-        .deliver(Some(reported.directory), |_| document(), || rendering.json(&seen))?;
+    reported.delivery.deliver(
+        Some(reported.directory),
+        |_| document(),
+        || rendering.json(&seen),
+    )?;
     let code = rendering.code(&seen, reported.strict);
     let unfinished = match (&kept.stopped, kept.missing.is_empty()) {
         (_, true) => exit::OK,

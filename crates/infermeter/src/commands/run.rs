@@ -17,6 +17,7 @@ use infermeter_session::book::Book;
 use infermeter_session::drive::{End, drive};
 use infermeter_session::experiment::Experiment;
 use infermeter_session::judged::Judged;
+use infermeter_session::kept::KeptRun;
 use infermeter_session::live::Live;
 use infermeter_session::load::Load;
 use infermeter_session::runs::{Into, Runs};
