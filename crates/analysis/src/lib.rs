@@ -27,6 +27,7 @@ mod latency;
 mod level;
 pub mod limits;
 mod load;
+mod looks;
 mod modes;
 mod objective;
 mod parallel;
@@ -35,6 +36,7 @@ mod positions;
 mod precision;
 mod prefix_cache;
 pub mod raised;
+mod rate_estimate;
 mod reach;
 mod repeated;
 mod requests;
@@ -66,7 +68,7 @@ pub use compare::{
 };
 pub use context::{Context, Known};
 pub use curve::{
-    FrontierPoint, Highest, Knee, LoadAnswer, ObjectiveHighest, Scalability, Wanted, answers,
+    FrontierPoint, Knee, LoadAnswer, ObjectiveHighest, Scalability, Wanted, answers,
     each_objective, frontier, knee, out_of_order, scalability,
 };
 pub use delivery::BurstyDelivery;
@@ -78,15 +80,15 @@ pub use gate::{
     Gate, GateAnswer, GateDoubt, GateFigures, GateForm, GateLine, GateRun, Gated, Unlike, unlike,
 };
 pub use latency::{ByOrigin, LatencySummary};
-pub use level::{
-    Level, LevelObjective, LevelRun, MiddleAndTail, RunAnswer, decided, is_overloaded, run_answer,
-};
+pub use level::{Level, LevelObjective, LevelRun, MiddleAndTail, is_overloaded, run_status};
 pub use load::{Arrivals, LoadSummary, Realised};
+pub use looks::{LevelLooks, Widening};
 pub use objective::{Bound, Goodput, SloDoubt, SloFigure, SloLine, SloStatus};
 pub use percentile::Percentile;
 pub use positions::PositionGaps;
 pub use precision::{Precision, PrecisionLook, PrecisionMethod, PrecisionRun, PrecisionState};
 pub use prefix_cache::{HitRate, HitSource, PrefixCacheSummary};
+pub use rate_estimate::{Highest, NoLaw, RateEstimate};
 pub use repeated::{Components, Over, Repeated, RepeatedFigure};
 pub use requests::{FinishShare, RequestSummary};
 pub use response_cache::{PairedRatio, ResponseCacheSummary};
