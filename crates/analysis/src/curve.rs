@@ -1,12 +1,14 @@
 //! A curve of levels: what the server can take, where it bends, and which of its points are worth choosing.
 //!
-//! The knee and the law are descriptive. The answer is the highest load that meets the objectives, between
-//! two levels that were measured. Invariant: nothing is said of loads beyond them.
+//! The knee and the scalability law are descriptive. The answer is the highest load that meets the objectives,
+//! between two levels that were measured. Invariant: nothing is said of loads beyond them.
 
 use crate::CONFIDENCE;
 use crate::figure::Mean;
+use crate::highest_rate::Probe;
 use crate::level::{Level, MiddleAndTail};
 use crate::objective::SloStatus;
+use crate::rate_estimate::{Highest, RateEstimate};
 use infermeter_stats::{Interval, UncertainCurve, Usl, bootstrap_curve, kneedle};
 use serde::{Deserialize, Serialize};
 
@@ -15,15 +17,6 @@ const RESAMPLES: usize = 999;
 
 /// Standard errors between the bounds of a 95 % interval.
 const STANDARD_ERRORS: f64 = 2.0 * 1.96;
-
-/// The highest load that meets an objective lies between two levels.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Highest {
-    /// The highest level that meets it, below the lowest that misses it; absent where none does.
-    pub met: Option<f64>,
-    /// The lowest level that misses it; absent where none does.
-    pub missed: Option<f64>,
-}
 
 impl Highest {
     /// Of the levels' answers, by ascending load.
@@ -65,10 +58,13 @@ pub struct ObjectiveHighest {
     pub objective: String,
     /// Between these levels.
     pub highest: Highest,
+    /// The rate itself, and how it is known.
+    pub estimate: RateEstimate,
 }
 
-/// The highest load for each objective.
-pub fn each_objective(levels: &[Level]) -> Vec<ObjectiveHighest> {
+/// The highest load for each objective, from levels and what their runs say of its law (`probes`, none in a
+/// closed loop).
+pub fn each_objective(levels: &[Level], probes: Option<&[Probe]>) -> Vec<ObjectiveHighest> {
     let Some(first) = levels.first() else {
         return Vec::new();
     };
@@ -90,9 +86,14 @@ pub fn each_objective(levels: &[Level]) -> Vec<ObjectiveHighest> {
     };
     let objectives = first.objectives.iter().enumerate();
     objectives
-        .map(|(index, objective)| ObjectiveHighest {
-            objective: objective.objective.clone(),
-            highest: Highest::of(&of(index)),
+        .map(|(index, objective)| {
+            let highest = Highest::of(&of(index));
+            let own = probes.map(|all| all.iter().map(|p| p.only(index)).collect::<Vec<_>>());
+            ObjectiveHighest {
+                objective: objective.objective.clone(),
+                highest,
+                estimate: RateEstimate::of(own.as_deref(), highest),
+            }
         })
         .collect()
 }

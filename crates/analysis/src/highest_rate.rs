@@ -15,6 +15,7 @@
 //!
 //! Not here: which rate is measured next. Invariant: the belief in a rate is never 0 inside the range.
 
+use crate::all_failed;
 use crate::objective::{Bound, SloLine};
 use crate::stability::KeepsUp;
 use crate::summary::Summary;
@@ -26,8 +27,16 @@ pub const FAR: f64 = std::f64::consts::LN_2;
 /// A queue that grows misses by this at least, whatever its requests show yet.
 const GROWING: f64 = 0.05;
 
+/// In a window shorter than twenty stays the requests in flight still grow from the beginning, far below
+/// saturation, too.
+const SETTLED: f64 = 0.05;
+
 /// A factor in the odds of a miss moves a share's margin by this power of it: odds vary more than latencies.
 const ODDS: f64 = 0.25;
+
+/// The lower of two rates misses by so much, and the higher one keeps the limit by so much: no law that grows
+/// with the rate explains it.
+const AGAINST: f64 = 0.2;
 
 /// Degrees of freedom of the noise.
 const FREEDOM: f64 = 4.0;
@@ -71,6 +80,28 @@ pub struct Trial {
     pub requests: f64,
     /// The mean stay of a request over the window.
     pub shortness: f64,
+}
+
+impl Trial {
+    /// The same where requests in flight grew over the window: a miss, unless the window is too short to tell.
+    pub fn growing(self) -> Self {
+        match self.shortness <= SETTLED {
+            true => Self {
+                margin: self.margin.max(GROWING),
+                ..self
+            },
+            false => self,
+        }
+    }
+}
+
+/// What one run says of all objectives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Probe {
+    /// Requests per second.
+    pub rate: f64,
+    /// For each objective what it says, if anything.
+    pub trials: Vec<Option<Trial>>,
 }
 
 /// What is believed of the highest rate that meets an objective.
@@ -131,36 +162,97 @@ fn log_odds(share: f64) -> f64 {
     (share / (1.0 - share)).ln()
 }
 
-/// What a run of a window of so many seconds says of each of its objectives, in their order; nothing of those
-/// that it has no sample for.
-pub fn trials(summary: &Summary, rate: f64, seconds: f64) -> Vec<Option<Trial>> {
-    let grows = summary
-        .load
-        .as_ref()
-        .and_then(|load| load.stability.as_ref());
-    let grows = grows.is_some_and(|stability| stability.answer == KeepsUp::Unstable);
-    let requests = summary.requests.measured.total as f64;
-    let trial = |line: &SloLine| {
-        let margin = margin(line)?;
-        Some(Trial {
+impl Probe {
+    /// That of a run at `rate`; one whose requests all failed misses everything.
+    pub fn of(summary: &Summary, rate: f64) -> Self {
+        let requests = summary.requests.measured.total as f64;
+        let shortness = shortness(summary, rate).unwrap_or(0.0);
+        let failed = all_failed(summary);
+        let grows = grows(summary);
+        let trial = |line: &SloLine| {
+            let trial = Trial {
+                rate,
+                margin: if failed { FAR } else { margin(line)? },
+                requests,
+                shortness: if failed { 0.0 } else { shortness },
+            };
+            Some(if grows { trial.growing() } else { trial })
+        };
+        Self {
             rate,
-            margin: if grows { margin.max(GROWING) } else { margin },
-            requests,
-            shortness: shortness(summary, rate, seconds).unwrap_or(0.0),
-        })
+            trials: summary.slo.iter().map(trial).collect(),
+        }
+    }
+
+    /// The margin of the objective that is nearest to missing, or misses by most; `None` where one of them
+    /// has no sample, and without any.
+    pub fn worst(&self) -> Option<f64> {
+        let margins: Option<Vec<f64>> = self
+            .trials
+            .iter()
+            .map(|t| Some(t.as_ref()?.margin))
+            .collect();
+        margins?.into_iter().reduce(f64::max)
+    }
+
+    /// What it says of one objective alone.
+    pub fn only(&self, objective: usize) -> Self {
+        Self {
+            rate: self.rate,
+            trials: vec![self.trials.get(objective).copied().flatten()],
+        }
+    }
+}
+
+/// Requests in flight grow: the load is beyond what the server can take.
+fn grows(summary: &Summary) -> bool {
+    let load = summary.load.as_ref();
+    let stability = load.and_then(|load| load.stability.as_ref());
+    stability.is_some_and(|stability| stability.answer == KeepsUp::Unstable)
+}
+
+/// Two rates of which the lower misses clearly and the higher does not.
+pub fn not_monotone(probes: &[Probe]) -> Option<Range<f64>> {
+    let pairs = probes
+        .iter()
+        .flat_map(|low| probes.iter().map(move |high| [low, high]));
+    let mut against = pairs.filter(|[low, high]| {
+        let missed = low.worst().is_some_and(|margin| margin > AGAINST);
+        let met = high.worst().is_some_and(|margin| margin < -AGAINST);
+        low.rate < high.rate && missed && met
+    });
+    against.next().map(|[low, high]| low.rate..high.rate)
+}
+
+/// The belief after all runs in the highest rate that meets all objectives: first over the whole range, then
+/// over where the belief is. `None` where a run says nothing of an objective, and without any.
+pub fn together(probes: &[Probe], range: Range<f64>) -> Option<RateBelief> {
+    let objectives = probes.first()?.trials.len();
+    let of = |objective: usize| {
+        probes
+            .iter()
+            .map(move |probe| *probe.trials.get(objective)?)
     };
-    summary.slo.iter().map(trial).collect()
+    let trials: Vec<Vec<Trial>> = (0..objectives)
+        .map(|objective| of(objective).collect())
+        .collect::<Option<_>>()?;
+    let over = |range: Range<f64>| {
+        let each: Vec<RateBelief> = trials.iter().map(|t| belief(t, range.clone())).collect();
+        RateBelief::of_all(&each)
+    };
+    over(over(range)?.range())
 }
 
 /// Little's law: requests in flight over the rate are the mean stay.
-fn shortness(summary: &Summary, rate: f64, seconds: f64) -> Option<f64> {
+fn shortness(summary: &Summary, rate: f64) -> Option<f64> {
+    let seconds = summary.window_s?;
     let inside = summary.load.as_ref()?.stability.as_ref()?.inside.iter();
     let mean = inside.clone().sum::<f64>() / inside.len().max(1) as f64;
     (seconds > 0.0 && rate > 0.0).then(|| (mean / rate / seconds).min(1.0))
 }
 
 /// The belief after `trials` in a rate within `rates`.
-pub fn belief(trials: &[Trial], rates: Range<f64>) -> RateBelief {
+fn belief(trials: &[Trial], rates: Range<f64>) -> RateBelief {
     let from = rates.start.ln();
     let step = (rates.end.ln() - from) / RATES as f64;
     let grid = Grid::new(trials);
@@ -174,17 +266,32 @@ pub fn belief(trials: &[Trial], rates: Range<f64>) -> RateBelief {
     RateBelief { from, step, mass }
 }
 
+/// A trial as the grid looks at it, again and again.
+struct Ready {
+    log_rate: f64,
+    margin: f64,
+    /// The root of its requests over [`NOISE_REQUESTS`].
+    weight: f64,
+    shortness: f64,
+}
+
 /// The parameters that are summed out.
-struct Grid<'a> {
-    trials: &'a [Trial],
+struct Grid {
+    trials: Vec<Ready>,
     steepness: Vec<f64>,
     noise: Vec<f64>,
 }
 
-impl<'a> Grid<'a> {
-    fn new(trials: &'a [Trial]) -> Self {
+impl Grid {
+    fn new(trials: &[Trial]) -> Self {
+        let ready = |trial: &Trial| Ready {
+            log_rate: trial.rate.ln(),
+            margin: trial.margin.clamp(-FAR, FAR),
+            weight: (trial.requests / NOISE_REQUESTS).sqrt(),
+            shortness: trial.shortness,
+        };
         Self {
-            trials,
+            trials: trials.iter().map(ready).collect(),
             steepness: STEEPNESS.values(),
             noise: NOISE.values(),
         }
@@ -193,14 +300,13 @@ impl<'a> Grid<'a> {
     /// Of one highest rate, all else summed out.
     fn log_likelihood(&self, highest: f64) -> f64 {
         let mut logs = Vec::with_capacity(self.steepness.len() * SETTLING.len() * self.noise.len());
+        let mut misfits = Vec::with_capacity(self.trials.len());
         for steepness in &self.steepness {
+            let of_load = steepness * NOISE_REQUESTS.recip().sqrt();
             for settling in SETTLING {
-                let misfits: Vec<f64> = self
-                    .trials
-                    .iter()
-                    .map(|trial| misfit(trial, *steepness, highest + settling * trial.shortness))
-                    .collect();
-                let of_load = steepness * NOISE_REQUESTS.recip().sqrt();
+                let of = |trial| misfit(trial, *steepness, highest, settling);
+                misfits.clear();
+                misfits.extend(self.trials.iter().map(of));
                 let noises = self.noise.iter().map(|noise| noise.hypot(of_load));
                 logs.extend(noises.map(|noise| student(&misfits, noise)));
             }
@@ -211,10 +317,10 @@ impl<'a> Grid<'a> {
 }
 
 /// The distance of a trial from the law, in units of the noise of [`NOISE_REQUESTS`].
-fn misfit(trial: &Trial, steepness: f64, highest: f64) -> f64 {
-    let expected = (steepness * (trial.rate.ln() - highest)).clamp(-FAR, FAR);
-    let weight = (trial.requests / NOISE_REQUESTS).sqrt();
-    (trial.margin.clamp(-FAR, FAR) - expected) * weight
+fn misfit(trial: &Ready, steepness: f64, highest: f64, settling: f64) -> f64 {
+    let answer = highest + settling * trial.shortness;
+    let expected = (steepness * (trial.log_rate - answer)).clamp(-FAR, FAR);
+    (trial.margin - expected) * trial.weight
 }
 
 /// The logarithm of Student's density of all misfits together, but for a constant.

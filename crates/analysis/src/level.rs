@@ -1,11 +1,11 @@
 //! One level of load over its runs: whether it meets the objectives, whether it holds, and its figures.
 //!
-//! The rule that ends a level is pre-declared: a run whose intervals lie on one side of every limit decides
-//! alone; else further runs are measured, up to a number fixed before the first, and their majority decides.
-//! Invariant: what could not be told is undecided, never met.
+//! The rule that ends a level is pre-declared ([`LevelLooks`]): a run decides where its intervals, as wide as its
+//! look demands, lie on one side of the limits. Invariant: what could not be told is undecided, never met.
 
 use crate::figure::{Cell, CellGrade, Mean};
 use crate::limits::FAILED;
+use crate::looks::{LevelLooks, Widening};
 use crate::objective::SloStatus;
 use crate::percentile::Percentile;
 use crate::stability::KeepsUp;
@@ -16,49 +16,40 @@ use infermeter_core::text::Word;
 use infermeter_stats::{RunFigure, over_runs};
 use serde::{Deserialize, Serialize};
 
-/// What one run says of its level.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RunAnswer {
-    /// Its answer.
-    pub status: SloStatus,
-    /// It needs no second run: every interval lies on one side of its limit.
-    pub settled: bool,
-}
-
-/// A run's answer to all objectives, or to whether it holds where there are none. What the client itself has
-/// spoilt is no answer.
-pub fn run_answer(summary: &Summary, verdict: Verdict) -> RunAnswer {
-    let settled = |status| RunAnswer {
-        status,
-        settled: true,
-    };
+/// A run's answer to all objectives by its values, or to whether it holds where there are none. What the client
+/// itself has spoilt is no answer.
+pub fn run_status(summary: &Summary, verdict: Verdict) -> SloStatus {
     if is_overloaded(summary) {
-        return settled(SloStatus::Missed);
+        return SloStatus::Missed;
     }
     if verdict == Verdict::Invalid {
-        return RunAnswer {
-            status: SloStatus::Undecided,
-            settled: false,
-        };
+        return SloStatus::Undecided;
     }
-    let Some(status) = summary.slo.iter().map(|line| line.status).max() else {
-        return match keeps_up(summary) {
-            Some(KeepsUp::Undecided) => RunAnswer {
-                status: SloStatus::Undecided,
-                settled: false,
-            },
-            _ => settled(SloStatus::Met),
-        };
-    };
-    let clear = |line: &&crate::SloLine| line.status == status && !line.straddles;
-    RunAnswer {
-        status,
-        settled: match status {
-            SloStatus::Missed => summary.slo.iter().any(|line| clear(&line)),
-            SloStatus::Met => summary.slo.iter().all(|line| clear(&line)),
-            SloStatus::Undecided => false,
-        },
+    let worst = summary.slo.iter().map(|line| line.status).max();
+    worst.unwrap_or_else(|| holds(summary))
+}
+
+/// Without objectives a level is met by a server that does not fall behind.
+fn holds(summary: &Summary) -> SloStatus {
+    match keeps_up(summary) {
+        Some(KeepsUp::Undecided) => SloStatus::Undecided,
+        _ => SloStatus::Met,
     }
+}
+
+/// What a run settles at its look: met or missed where the intervals, so much wider than 95 %, lie on one side of
+/// the limits.
+fn settles(run: &LevelRun<'_>, widening: Widening) -> SloStatus {
+    let summary = run.summary;
+    if is_overloaded(summary) {
+        return SloStatus::Missed;
+    }
+    if run.verdict == Verdict::Invalid {
+        return SloStatus::Undecided;
+    }
+    let worst = summary.slo.iter().map(|line| line.at(widening));
+    // Undecided lies between met and missed in gravity.
+    worst.max().unwrap_or_else(|| holds(summary))
 }
 
 /// The load is beyond what the server can take: it falls behind, or fails a tenth of the requests.
@@ -73,23 +64,15 @@ fn keeps_up(summary: &Summary) -> Option<KeepsUp> {
     Some(summary.load.as_ref()?.stability.as_ref()?.answer)
 }
 
-/// What the runs of a level decide, once they do: after a settled first one, with a majority of `most`,
-/// or where there cannot be one any more.
-pub fn decided(answers: &[RunAnswer], most: usize) -> Option<SloStatus> {
-    let first = answers.first()?;
-    if first.settled {
-        return Some(first.status);
-    }
-    let count = |status| answers.iter().filter(|a| a.status == status).count();
-    let (met, missed) = (count(SloStatus::Met), count(SloStatus::Missed));
-    let left = most.saturating_sub(answers.len());
-    let half = most / 2;
-    if met > half {
-        Some(SloStatus::Met)
-    } else if missed > half {
-        Some(SloStatus::Missed)
-    } else {
-        (met.max(missed) + left <= half).then_some(SloStatus::Undecided)
+/// What looks decide together: what all those say that decide. Two that contradict each other decide nothing.
+fn agreed(looks: impl Iterator<Item = SloStatus>) -> SloStatus {
+    let mut decided = looks.filter(|status| *status != SloStatus::Undecided);
+    let Some(first) = decided.next() else {
+        return SloStatus::Undecided;
+    };
+    match decided.all(|status| status == first) {
+        true => first,
+        false => SloStatus::Undecided,
     }
 }
 
@@ -177,19 +160,15 @@ pub struct LevelRun<'a> {
 }
 
 impl Level {
-    /// Of runs at `load`, of which there may be `most`.
-    pub fn of(load: f64, runs: &[LevelRun<'_>], most: usize) -> Self {
-        let answers: Vec<RunAnswer> = runs
-            .iter()
-            .map(|run| run_answer(run.summary, run.verdict))
-            .collect();
-        let over = Over { runs };
+    /// Of runs at `load`, in the order of measuring, of which there may be so many looks.
+    pub fn of(load: f64, runs: &[LevelRun<'_>], looks: LevelLooks) -> Self {
+        let over = Over { runs, looks };
         let verdicts = runs.iter().map(|run| run.verdict);
         Self {
             load,
             runs: runs.len(),
-            status: decided(&answers, most).unwrap_or(SloStatus::Undecided),
-            objectives: over.objectives(most),
+            status: over.agreed(|run, widening| Some(settles(run, widening))),
+            objectives: over.objectives(),
             overloaded: runs.iter().any(|run| is_overloaded(run.summary)),
             keeps_up: over.keeps_up(),
             verdict: verdicts.max().unwrap_or(Verdict::Valid),
@@ -252,9 +231,19 @@ fn supported(cell: &Cell) -> Option<Mean> {
 /// Figures over runs.
 struct Over<'a> {
     runs: &'a [LevelRun<'a>],
+    looks: LevelLooks,
 }
 
 impl Over<'_> {
+    /// What runs decide together, each at its look.
+    fn agreed(&self, of: impl Fn(&LevelRun<'_>, Widening) -> Option<SloStatus>) -> SloStatus {
+        let looks = self.runs.iter().enumerate().filter_map(|(index, run)| {
+            let widening = self.looks.widening(index, run.summary.slo.len());
+            of(run, widening)
+        });
+        agreed(looks)
+    }
+
     /// Over the runs that have it.
     fn mean<'a>(&'a self, of: impl Fn(&'a Summary) -> Option<Mean>) -> Option<Mean> {
         let each: Vec<Mean> = self.runs.iter().filter_map(|r| of(r.summary)).collect();
@@ -306,31 +295,24 @@ impl Over<'_> {
         }
     }
 
-    fn objectives(&self, most: usize) -> Vec<LevelObjective> {
+    fn objectives(&self) -> Vec<LevelObjective> {
         let Some(first) = self.runs.first() else {
             return Vec::new();
         };
         let lines = first.summary.slo.iter().enumerate();
-        lines
-            .map(|(index, line)| {
-                let each = || self.runs.iter().filter_map(|r| r.summary.slo.get(index));
-                let answers: Vec<RunAnswer> = each()
-                    .map(|line| RunAnswer {
-                        status: line.status,
-                        settled: line.certain() != SloStatus::Undecided,
-                    })
-                    .collect();
-                let judged: Vec<f64> = each().filter_map(|line| line.measured.value).collect();
-                LevelObjective {
-                    objective: line.objective.clone(),
-                    status: decided(&answers, most).unwrap_or(SloStatus::Undecided),
-                    judged: (!judged.is_empty())
-                        .then(|| judged.iter().sum::<f64>() / judged.len() as f64),
-                    limit: line.measured.limit,
-                    unit: line.measured.unit.clone(),
-                }
-            })
-            .collect()
+        let of = |(index, line): (usize, &crate::SloLine)| {
+            let each = || self.runs.iter().filter_map(|r| r.summary.slo.get(index));
+            let judged: Vec<f64> = each().filter_map(|line| line.measured.value).collect();
+            LevelObjective {
+                objective: line.objective.clone(),
+                status: self.agreed(|run, widening| Some(run.summary.slo.get(index)?.at(widening))),
+                judged: (!judged.is_empty())
+                    .then(|| judged.iter().sum::<f64>() / judged.len() as f64),
+                limit: line.measured.limit,
+                unit: line.measured.unit.clone(),
+            }
+        };
+        lines.map(of).collect()
     }
 
     fn keeps_up(&self) -> Option<KeepsUp> {
@@ -357,39 +339,17 @@ impl Over<'_> {
 mod tests {
     use super::*;
 
-    const MET: RunAnswer = RunAnswer {
-        status: SloStatus::Met,
-        settled: false,
-    };
-    const MISSED: RunAnswer = RunAnswer {
-        status: SloStatus::Missed,
-        settled: false,
-    };
-    const NEITHER: RunAnswer = RunAnswer {
-        status: SloStatus::Undecided,
-        settled: false,
-    };
+    use SloStatus::{Met, Missed, Undecided};
 
     #[test]
-    fn a_level_is_decided_by_its_first_run_or_by_a_majority() {
-        let check = |answers: &[RunAnswer], expect: Option<SloStatus>| {
-            assert_eq!(decided(answers, 3), expect, "{answers:?}");
+    fn looks_that_decide_have_to_agree() {
+        let check = |looks: &[SloStatus], expect: SloStatus| {
+            assert_eq!(agreed(looks.iter().copied()), expect, "{looks:?}");
         };
-        let settled = |answer: RunAnswer| RunAnswer {
-            settled: true,
-            ..answer
-        };
-        check(&[], None);
-        check(&[settled(MET)], Some(SloStatus::Met));
-        check(&[settled(MISSED)], Some(SloStatus::Missed));
-        check(&[MET], None);
-        check(&[MET, MET], Some(SloStatus::Met));
-        check(&[MET, MISSED], None);
-        check(&[MET, MISSED, MISSED], Some(SloStatus::Missed));
-        check(&[MET, NEITHER, MISSED], Some(SloStatus::Undecided));
-        check(&[NEITHER, MET], None);
-        check(&[NEITHER, MET, MET], Some(SloStatus::Met));
-        // A third run could not make a majority.
-        check(&[NEITHER, NEITHER], Some(SloStatus::Undecided));
+        check(&[], Undecided);
+        check(&[Undecided, Undecided], Undecided);
+        check(&[Undecided, Met], Met);
+        check(&[Missed, Undecided, Missed], Missed);
+        check(&[Met, Missed], Undecided);
     }
 }

@@ -27,6 +27,7 @@ mod latency;
 mod level;
 pub mod limits;
 mod load;
+mod looks;
 mod modes;
 mod objective;
 mod parallel;
@@ -36,6 +37,7 @@ mod precision;
 mod prefill;
 mod prefix_cache;
 pub mod raised;
+mod rate_estimate;
 mod reach;
 mod repeated;
 mod requests;
@@ -68,7 +70,7 @@ pub use compare::{
 };
 pub use context::{Context, Known};
 pub use curve::{
-    FrontierPoint, Highest, Knee, LoadAnswer, ObjectiveHighest, Scalability, Wanted, answers,
+    FrontierPoint, Knee, LoadAnswer, ObjectiveHighest, Scalability, Wanted, answers,
     each_objective, frontier, knee, out_of_order, scalability,
 };
 pub use delivery::BurstyDelivery;
@@ -81,16 +83,16 @@ pub use gate::{
     Gated, Unlike, unlike,
 };
 pub use latency::{ByOrigin, LatencySummary};
-pub use level::{
-    Level, LevelObjective, LevelRun, MiddleAndTail, RunAnswer, decided, is_overloaded, run_answer,
-};
+pub use level::{Level, LevelObjective, LevelRun, MiddleAndTail, is_overloaded, run_status};
 pub use load::{Arrivals, LoadSummary, Realised};
+pub use looks::{LevelLooks, Widening};
 pub use objective::{Bound, Goodput, SloDoubt, SloFigure, SloLine, SloStatus};
 pub use percentile::Percentile;
 pub use positions::PositionGaps;
 pub use precision::{Precision, PrecisionLook, PrecisionMethod, PrecisionRun, PrecisionState};
 pub use prefill::PrefillSummary;
 pub use prefix_cache::{HitRate, HitSource, PrefixCacheSummary};
+pub use rate_estimate::{Highest, NoLaw, RateEstimate};
 pub use repeated::{Components, Over, Repeated, RepeatedFigure};
 pub use requests::{FinishShare, RequestSummary};
 pub use response_cache::{PairedRatio, ResponseCacheSummary};

@@ -9,6 +9,7 @@ mod judge;
 pub(crate) use judge::Judge;
 
 use crate::figure::{Cell, Share};
+use crate::looks::Widening;
 use crate::percentile::Percentile;
 use crate::throughput::Rate;
 use infermeter_core::text::Word;
@@ -60,11 +61,25 @@ pub struct SloLine {
 
 impl SloLine {
     /// The answer of the interval alone: undecided where it holds the limit, also of a percentile, which is
-    /// otherwise decided by its value then. What decides over several runs asks for this.
-    pub(crate) fn certain(&self) -> SloStatus {
+    /// otherwise decided by its value then.
+    fn certain(&self) -> SloStatus {
         match self.straddles {
             true => SloStatus::Undecided,
             false => self.status,
+        }
+    }
+
+    /// The answer of an interval that is so much wider than 95 %. What decides over several runs asks for this.
+    pub(crate) fn at(&self, widening: Widening) -> SloStatus {
+        let certain = self.certain();
+        let times = match certain {
+            SloStatus::Met => widening.met,
+            SloStatus::Missed => widening.missed,
+            SloStatus::Undecided => return certain,
+        };
+        match self.measured.reaches_limit(certain, times) {
+            true => SloStatus::Undecided,
+            false => certain,
         }
     }
 
@@ -106,6 +121,29 @@ pub struct SloFigure {
     /// Why nothing is decided; absent where something is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<SloDoubt>,
+}
+
+impl SloFigure {
+    /// Whether the bound on the limit's side, so many times as far from the value, is no longer on the side of
+    /// `status`. A figure without that bound (it lies among the failures) does not reach its limit. Distances are
+    /// relative where the figure has a unit.
+    fn reaches_limit(&self, status: SloStatus, times: f64) -> bool {
+        let is_most = self.bound == Bound::AtMost;
+        let is_below = is_most == (status == SloStatus::Met);
+        let bound = if is_below { self.high } else { self.low };
+        let Some((value, bound)) = self.value.zip(bound) else {
+            return false;
+        };
+        let relative = !self.unit.is_empty() && value > 0.0 && bound > 0.0;
+        let wide = match relative {
+            true => value * (bound / value).powf(times),
+            false => value + (bound - value) * times,
+        };
+        match is_below {
+            true => wide > self.limit,
+            false => wide < self.limit,
+        }
+    }
 }
 
 /// Which side of a limit is meant.

@@ -2,9 +2,10 @@
 //!
 //! Only the values; the protocol fills them, the report shows them.
 
-use crate::curve::{FrontierPoint, Highest, Knee, ObjectiveHighest, Scalability};
+use crate::curve::{FrontierPoint, Knee, ObjectiveHighest, Scalability};
 use crate::figure::Mean;
 use crate::level::Level;
+use crate::rate_estimate::{Highest, RateEstimate};
 use crate::repeated::Repeated;
 use infermeter_core::units::Span;
 use serde::Serialize;
@@ -25,6 +26,8 @@ pub struct CurveAnswer {
     pub levels: Vec<Level>,
     /// The highest load that meets all objectives; without any, that the server holds.
     pub highest: Highest,
+    /// The highest rate itself, and how it is known.
+    pub estimate: RateEstimate,
     /// The same for each objective.
     pub objectives: Vec<ObjectiveHighest>,
     /// The lowest load that the server cannot take.

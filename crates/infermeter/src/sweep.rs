@@ -4,10 +4,14 @@ use crate::exit;
 use crate::several::{Rendering, Seen, code_of_runs};
 use infermeter_analysis::{CurveAnswer, SloStatus, all_failed};
 use infermeter_core::finding::Verdict;
+use infermeter_core::number::counted;
 use infermeter_core::plan::Plan;
 use infermeter_protocol::{Intensity, RunPoint, Sweep};
-use infermeter_report::{Axis, Document, SweepView, of_sweep, sentence};
+use infermeter_report::{Axis, Document, SweepView, number, of_sweep, sentence};
 use serde_json::{Value, json};
+
+/// Looks whose errors are told one by one.
+const TOLD_LOOKS: usize = 5;
 
 /// Levels of load.
 pub(crate) struct Swept;
@@ -32,13 +36,15 @@ impl Rendering<Sweep> for Swept {
             true => "meets the objectives",
             false => "the server keeps up with; give --slo for latencies",
         };
+        let law = match spec.is_closed() || !protocol.has_objectives() {
+            true => "",
+            false => {
+                " A law over the margins of all runs gives its interval where enough levels lie near it."
+            }
+        };
         vec![
-            format!("{levels}. Finds the highest load that {asks}, between two levels."),
-            format!(
-                "A level is decided by its first run where every 95 % interval lies on one side of its limit, \
-                 else by the majority of at most {} runs.",
-                spec.looks
-            ),
+            format!("{levels}. Finds the highest load that {asks}, between two levels.{law}"),
+            looks(protocol),
         ]
     }
 
@@ -142,6 +148,30 @@ pub(crate) fn axis(protocol: &Sweep) -> Axis {
         true => Axis::Concurrency,
         false => Axis::Rate,
     }
+}
+
+/// The looks at each level, and what chance of a wrong answer each may spend.
+fn looks(protocol: &Sweep) -> String {
+    let looks = protocol.looks();
+    let told = |index: usize| {
+        let error = number::percent(looks.error(index));
+        match looks.times(index) {
+            1 => error,
+            times => format!("{error} ({times} times as long)"),
+        }
+    };
+    let mut each: Vec<String> = (0..looks.most.min(TOLD_LOOKS)).map(told).collect();
+    if looks.most > TOLD_LOOKS {
+        each.push(format!("... + {}", told(looks.most - 1)));
+    }
+    format!(
+        "A level is looked at after each of at most {}, and decided where intervals lie on one side of the limits; \
+         the chance of a wrong answer for one objective is at most {}, {} in all, on either side. Levels that are \
+         undecided where the answer lies get the later runs.",
+        counted(looks.most as u64, "run"),
+        each.join(" + "),
+        number::percent((0..looks.most).map(|index| looks.error(index)).sum())
+    )
 }
 
 /// What was varied, of each plan.

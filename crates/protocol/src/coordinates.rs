@@ -44,6 +44,8 @@ pub enum Length {
     Time(Span),
     /// Measured requests.
     Requests(u64),
+    /// So many times what the plan says.
+    Times(u32),
 }
 
 /// How much load.

@@ -11,15 +11,12 @@ pub use spec::SearchSpec;
 
 use crate::{Coordinates, Intensity, Length, OfRuns, Protocol, RunPoint, RunSeen, SpecError, Step};
 use infermeter_analysis::all_failed;
-use infermeter_analysis::highest_rate::{FAR, FoundRate, Trial, trials};
+use infermeter_analysis::highest_rate::{FoundRate, Probe, not_monotone};
 use infermeter_core::finding::Verdict;
 use infermeter_core::plan::{Plan, Warmup};
 use infermeter_core::units::Span;
-use rule::{Dwell, Ending, Next, Probe, SearchRule};
+use rule::{Dwell, Ending, Next, SearchRule};
 use serde::{Deserialize, Serialize};
-
-/// Seconds of a run whose length nobody gave.
-const ANY_S: f64 = 60.0;
 
 /// A search over one plan.
 #[derive(Debug, Clone)]
@@ -84,38 +81,22 @@ impl Search {
 
     /// The margin of the objective that is nearest to missing in a run, or misses by most.
     pub fn worst(&self, point: &RunPoint) -> Option<f64> {
-        self.probe(point).worst()
+        probe(point).worst()
     }
 
     /// The highest rate as far as these runs tell.
     pub fn belief(&self, points: &[RunPoint]) -> Option<FoundRate> {
-        self.rule.belief(&self.probes(points))
+        self.rule.belief(&probes(points))
     }
+}
 
-    fn probes(&self, points: &[RunPoint]) -> Vec<Probe> {
-        points.iter().map(|point| self.probe(point)).collect()
-    }
+fn probes(points: &[RunPoint]) -> Vec<Probe> {
+    points.iter().map(probe).collect()
+}
 
-    /// What a run says; one whose requests all failed misses everything.
-    fn probe(&self, point: &RunPoint) -> Probe {
-        let rate = rate_of(&point.at);
-        let summary = &point.seen.summary;
-        let seconds = match point.at.length {
-            Some(Length::Time(span)) => span.ns() as f64 / 1e9,
-            _ => ANY_S,
-        };
-        let failed = Trial {
-            rate,
-            margin: FAR,
-            requests: summary.requests.measured.total as f64,
-            shortness: 0.0,
-        };
-        let trials = match all_failed(summary) {
-            true => vec![Some(failed); self.objectives.len()],
-            false => trials(summary, rate, seconds),
-        };
-        Probe { rate, trials }
-    }
+/// What a run says.
+fn probe(point: &RunPoint) -> Probe {
+    Probe::of(&point.seen.summary, rate_of(&point.at))
 }
 
 fn rate_of(at: &Coordinates) -> f64 {
@@ -153,7 +134,7 @@ impl Protocol for Search {
         if points.iter().any(is_spoilt) {
             return Step::Stop(self.so_far(points));
         }
-        match self.rule.next(&self.probes(points)) {
+        match self.rule.next(&probes(points)) {
             Next::Run(order) => Step::Measure(coordinates(Some(order.rate), order.dwell)),
             Next::End(_) => Step::Stop(self.so_far(points)),
         }
@@ -163,7 +144,7 @@ impl Protocol for Search {
 impl OfRuns for Search {
     fn ahead(&self, points: &[RunPoint]) -> Vec<Coordinates> {
         let good = points.iter().take_while(|point| !is_spoilt(point));
-        let probes = self.probes(&good.cloned().collect::<Vec<_>>());
+        let probes = probes(&good.cloned().collect::<Vec<_>>());
         let ahead = self.rule.ahead(&probes).into_iter();
         ahead
             .map(|(rate, dwell)| coordinates(rate, dwell))
@@ -177,7 +158,7 @@ impl OfRuns for Search {
             .take_while(|p| !is_spoilt(p))
             .cloned()
             .collect();
-        let probes = self.probes(&good);
+        let probes = probes(&good);
         let ending = match self.rule.next(&probes) {
             Next::End(ending) => Some(ending),
             Next::Run(_) => None,
@@ -189,7 +170,7 @@ impl OfRuns for Search {
             each: each
                 .map(|(objective, rate)| ObjectiveRate { objective, rate })
                 .collect(),
-            not_monotone: SearchRule::not_monotone(&probes).map(|rates| (rates.start, rates.end)),
+            not_monotone: not_monotone(&probes).map(|rates| (rates.start, rates.end)),
             requests: points
                 .iter()
                 .map(|p| p.seen.summary.requests.all.total)

@@ -1,9 +1,9 @@
 //! What happens as the load grows: levels of load, each decided on its own, and what they say together.
 //!
 //! Levels are given, or found: doubling to beyond what the server can take, then halving gaps where the
-//! objectives end and where the curve bends. Each level has one run, or up to a number of looks fixed before
-//! the first where that does not decide it. Invariant: the same points give the same step, and no curve has
-//! more runs than `max_runs`.
+//! objectives end and where the curve bends. Each level has one run. One that is undecided where the answer lies
+//! gets longer ones, up to a number of looks that is fixed before the first run. Invariant: the same points give
+//! the same step, and no curve has more runs than `max_runs`.
 
 mod answer;
 mod levels;
@@ -13,8 +13,12 @@ mod steps;
 pub use levels::Levels;
 pub use spec::SweepSpec;
 
-use crate::{Coordinates, Intensity, OfRuns, Protocol, RunPoint, RunSeen, SpecError, Step};
-use infermeter_analysis::{Level, LevelRun, SloStatus, SweepAnswer, decided, run_answer};
+use crate::{Coordinates, Intensity, Length, OfRuns, Protocol, RunPoint, RunSeen, SpecError, Step};
+use infermeter_analysis::highest_rate::Probe;
+use infermeter_analysis::{
+    Level, LevelLooks, LevelRun, SloStatus, SweepAnswer, is_overloaded, run_status,
+};
+use infermeter_core::finding::Verdict;
 use infermeter_core::plan::{Plan, Warmup};
 use infermeter_core::slo::Slo;
 
@@ -94,11 +98,15 @@ impl Sweep {
 
     /// What a run says of its load.
     pub fn status_of(&self, point: &RunPoint) -> SloStatus {
-        run_answer(&point.seen.summary, point.seen.verdict).status
+        run_status(&point.seen.summary, point.seen.verdict)
     }
 
-    fn most_looks(&self) -> usize {
-        self.spec.looks as usize
+    /// The looks at each level.
+    pub fn looks(&self) -> LevelLooks {
+        LevelLooks {
+            replicates: self.spec.replicates as usize,
+            most: self.spec.looks as usize,
+        }
     }
 
     fn load(&self, value: f64) -> Intensity {
@@ -108,10 +116,20 @@ impl Sweep {
         }
     }
 
-    fn at(&self, variant: usize, value: f64) -> Coordinates {
+    /// The run number `index` of a level.
+    fn at(&self, variant: usize, value: f64, index: usize) -> Coordinates {
         Coordinates {
             variant,
+            length: self.length(index),
             ..Coordinates::at(self.load(value))
+        }
+    }
+
+    /// How long the run number `index` of a level is; absent: as the plan says.
+    fn length(&self, index: usize) -> Option<Length> {
+        match self.looks().times(index) {
+            1 => None,
+            times => Some(Length::Times(times)),
         }
     }
 
@@ -133,7 +151,7 @@ impl Sweep {
         levels.sort_by(|a, b| a.0.total_cmp(&b.0));
         let levels = levels
             .into_iter()
-            .map(|(load, runs)| self.level(load, &runs));
+            .map(|(load, runs)| self.measured(load, &runs));
         Curve {
             sweep: self,
             variant,
@@ -144,24 +162,41 @@ impl Sweep {
         }
     }
 
-    fn level(&self, load: f64, points: &[&RunPoint]) -> Measured {
-        let runs: Vec<LevelRun<'_>> = points
-            .iter()
-            .map(|point| LevelRun {
-                summary: &point.seen.summary,
-                verdict: point.seen.verdict,
-            })
-            .collect();
-        let answers = runs.iter().map(|run| run_answer(run.summary, run.verdict));
-        let answers: Vec<_> = answers.collect();
-        let level = Level::of(load, &runs, self.most_looks());
+    fn measured(&self, load: f64, points: &[&RunPoint]) -> Measured {
+        let looks = self.looks();
+        let level = level(load, points, looks);
         // What the server cannot take once is not asked of it again.
-        let enough = level.overloaded || runs.len() >= self.spec.replicates as usize;
+        let is_begun = !level.overloaded && level.runs < looks.replicates;
+        let left = match (is_begun, level.status) {
+            (true, _) | (false, SloStatus::Undecided) => looks.most.saturating_sub(level.runs),
+            (false, SloStatus::Met | SloStatus::Missed) => 0,
+        };
+        let told = points.iter().filter(|point| !is_spoilt(point));
         Measured {
-            is_done: enough && decided(&answers, self.most_looks()).is_some(),
+            probes: told
+                .map(|point| Probe::of(&point.seen.summary, load))
+                .collect(),
+            is_begun,
+            left,
             level,
         }
     }
+}
+
+fn level(load: f64, points: &[&RunPoint], looks: LevelLooks) -> Level {
+    let runs: Vec<LevelRun<'_>> = points
+        .iter()
+        .map(|point| LevelRun {
+            summary: &point.seen.summary,
+            verdict: point.seen.verdict,
+        })
+        .collect();
+    Level::of(load, &runs, looks)
+}
+
+/// The client itself spoilt it: it says nothing of the server.
+fn is_spoilt(point: &RunPoint) -> bool {
+    point.seen.verdict == Verdict::Invalid && !is_overloaded(&point.seen.summary)
 }
 
 /// What a run of a sweep is for.
@@ -174,9 +209,9 @@ enum Kind {
 
 fn kind_of(at: &Coordinates) -> Kind {
     match (at.length, at.warmup) {
-        (Some(_), _) => Kind::Sustained,
+        (Some(Length::Time(_) | Length::Requests(_)), _) => Kind::Sustained,
         (None, Some(Warmup::NONE)) => Kind::Recovery,
-        (None, _) => Kind::Level,
+        (None | Some(Length::Times(_)), _) => Kind::Level,
     }
 }
 
@@ -188,10 +223,15 @@ fn value_of(at: &Coordinates) -> f64 {
     }
 }
 
-/// A level, and whether it needs no further run.
+/// A level, and what may still come of it.
 struct Measured {
     level: Level,
-    is_done: bool,
+    /// What its runs say of the law of margins.
+    probes: Vec<Probe>,
+    /// It has fewer runs than every level gets.
+    is_begun: bool,
+    /// Runs that it may still get.
+    left: usize,
 }
 
 /// What is there of one plan.

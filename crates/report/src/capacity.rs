@@ -2,11 +2,11 @@
 
 use crate::document::{Block, Cell, Column, Document, Entries, Grade, Item, Section, Table, Tone};
 use crate::number::{JOIN, figure, interval, money, percent, significant, spaced};
-use infermeter_analysis::SloStatus;
 use infermeter_analysis::capacity::{
     Backtest, Balancing, Capacity, Cost, Day, EngineFit, FitUse, FleetSize, InstanceRate, Level,
     LimitedBy, Need, ObjectiveAt, Predicted, Sizing,
 };
+use infermeter_analysis::{RateEstimate, SloStatus};
 use infermeter_core::number::{count, counted};
 
 /// Hours that a table shows.
@@ -74,9 +74,17 @@ fn answer(capacity: &Capacity) -> Section {
 
 fn of_instance(instance: &InstanceRate) -> String {
     let bounds = interval(instance.low.map(figure), instance.high.map(figure));
-    let ends =
-        "from the highest level that surely meets the objectives to the lowest that misses them";
-    format!("{}{JOIN}requests/s {bounds}: {ends}", figure(instance.rate))
+    let rate = format!("{}{JOIN}requests/s {bounds}", figure(instance.rate));
+    match instance.estimate {
+        RateEstimate::Law { runs, .. } => format!(
+            "{rate}, by a law fitted to the margins of {}",
+            counted(runs as u64, "run")
+        ),
+        RateEstimate::Bracket { why } => format!(
+            "{rate}: from the highest level that surely meets the objectives to the lowest that misses them; {}",
+            why.told()
+        ),
+    }
 }
 
 /// `5 instances, or 6 at 95 % confidence: 40 GPUs, or 48`.

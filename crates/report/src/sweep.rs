@@ -5,8 +5,8 @@ mod charts;
 use crate::document::{Block, Cell, Column, Document, Entries, Mark, Section, Table, Tone};
 use crate::number::{JOIN, figure, interval, percent, significant, spaced, span, time};
 use infermeter_analysis::{
-    CurveAnswer, FrontierPoint, Highest, KeepsUp, Level, Mean, MiddleAndTail, SloStatus, Sustained,
-    SweepAnswer,
+    CurveAnswer, FrontierPoint, Highest, KeepsUp, Level, Mean, MiddleAndTail, NoLaw, RateEstimate,
+    SloStatus, Sustained, SweepAnswer,
 };
 use infermeter_core::number::counted;
 
@@ -94,12 +94,31 @@ pub fn sentence(curve: &CurveAnswer, axis: Axis) -> Option<String> {
         true => "held by the server".to_owned(),
         false => format!("at {}", objectives.join(" and ")),
     };
-    let range = interval(Some(figure(met)), curve.highest.missed.map(figure));
-    Some(spaced(&format!(
-        "{at} {under}, {} {range}, {}",
-        axis.write(met),
-        counted(level.runs as u64, "run")
-    )))
+    let runs = counted(level.runs as u64, "run");
+    let (level, missed) = (axis.write(met), curve.highest.missed.map(figure));
+    Some(spaced(&match curve.estimate {
+        RateEstimate::Law { .. } => format!(
+            "{at} {under}, {level}, {runs}; highest rate {}",
+            estimated(&curve.estimate)?
+        ),
+        RateEstimate::Bracket { .. } => format!(
+            "{at} {under}, {level} {} between levels, {runs}",
+            interval(Some(figure(met)), missed)
+        ),
+    }))
+}
+
+/// `21.5 requests/s [20.4, 22.3] by a law fitted to the margins of 9 runs`.
+fn estimated(estimate: &RateEstimate) -> Option<String> {
+    let RateEstimate::Law { rate, runs } = estimate else {
+        return None;
+    };
+    let bounds = interval(Some(significant(rate.low)), Some(significant(rate.high)));
+    let runs = counted(*runs as u64, "run");
+    Some(format!(
+        "{} requests/s {bounds} by a law fitted to the margins of {runs}",
+        significant(rate.rate)
+    ))
 }
 
 fn answer(curve: &CurveAnswer, axis: Axis, heading: &str) -> Section {
@@ -110,9 +129,10 @@ fn answer(curve: &CurveAnswer, axis: Axis, heading: &str) -> Section {
     }
     let mut entries = Entries::default();
     let together = format!("highest {}", axis.name());
-    entries.add(&*together, highest(curve.highest, axis));
+    entries.add(&*together, highest(curve.highest, &curve.estimate, axis));
     for objective in &curve.objectives {
-        entries.add(&*objective.objective, highest(objective.highest, axis));
+        let known = highest(objective.highest, &objective.estimate, axis);
+        entries.add(&*objective.objective, known);
     }
     if let Some(best) = &curve.most_goodput {
         let rate = with_interval(best.value, significant);
@@ -151,14 +171,31 @@ fn answer(curve: &CurveAnswer, axis: Axis, heading: &str) -> Section {
     section
 }
 
-fn highest(highest: Highest, axis: Axis) -> String {
-    match (highest.met, highest.missed) {
+/// The rate where a law says it; the levels that it lies between, and why there is no law.
+fn highest(highest: Highest, estimate: &RateEstimate, axis: Axis) -> String {
+    let levels = match (highest.met, highest.missed) {
         (Some(met), Some(missed)) => {
-            format!("{}, missed at {}", axis.write(met), axis.write(missed))
+            format!(
+                "met at {}, missed at {}",
+                axis.write(met),
+                axis.write(missed)
+            )
         }
         (Some(met), None) => format!("at least {}: no level misses it", axis.write(met)),
         (None, Some(missed)) => format!("below {}: no level meets it", axis.write(missed)),
         (None, None) => "undecided at every level".to_owned(),
+    };
+    match estimate {
+        RateEstimate::Law { .. } => {
+            let known = estimated(estimate).unwrap_or_default();
+            spaced(&format!("{known}; {levels}"))
+        }
+        RateEstimate::Bracket {
+            why: why @ (NoLaw::FewLevels | NoLaw::NotMonotone | NoLaw::Contradicted),
+        } => format!("{levels}; no interval: {}", why.told()),
+        RateEstimate::Bracket {
+            why: NoLaw::ClosedLoop | NoLaw::NoObjectives | NoLaw::OneSide,
+        } => levels,
     }
 }
 

@@ -369,6 +369,7 @@ fn level(rate: f64, ttft_ms: f64, attainment: f64) -> Level {
             limit: 95.0,
             unit: "ms".into(),
         }],
+        probes: Vec::new(),
     }
 }
 

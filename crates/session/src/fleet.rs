@@ -68,7 +68,8 @@ fn usable(runs: &[&SeenRun], capacity: &Capacity) -> (Option<EngineModel>, FitUs
     if let Some(why) = unfit(runs) {
         return (None, without(why));
     }
-    let Some(rate) = capacity.instance.as_ref().map(|instance| instance.rate) else {
+    let highest = capacity.instance.as_ref().and_then(|i| i.levels.met);
+    let Some(rate) = highest else {
         return (None, without("no level meets the objectives".to_owned()));
     };
     let no_law = "the gaps between tokens follow no law of steps";

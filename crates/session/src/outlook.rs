@@ -80,6 +80,11 @@ mod tests {
             ..faster
         };
         check(|_| {}, &[counted], Some(4.0));
+        let longer = Coordinates {
+            length: Some(Length::Times(4)),
+            ..faster
+        };
+        check(|_| {}, &[longer], Some(122.0));
         let slots = |p: &mut Plan| {
             (p.rate, p.concurrency, p.duration, p.requests) = (None, Some(4), None, Some(10));
         };

@@ -17,6 +17,7 @@ use infermeter_core::number::counted;
 use infermeter_core::plan::Plan;
 use infermeter_core::run::RunState;
 use infermeter_core::seed::splitmix64;
+use infermeter_core::units::Span;
 use infermeter_protocol::{Coordinates, Intensity, Kept, Length, RunSeen};
 use infermeter_record::{JournalRecords, RunDirectory};
 use infermeter_sys::signals;
@@ -226,6 +227,12 @@ pub(crate) fn plan_of(plan: &Plan, order: Order<'_, Coordinates>) -> Plan {
         (plan.duration, plan.requests) = match length {
             Length::Time(time) => (Some(time), None),
             Length::Requests(requests) => (None, Some(requests)),
+            Length::Times(times) => (
+                plan.duration
+                    .map(|time| Span(time.ns().saturating_mul(i64::from(times)))),
+                plan.requests
+                    .map(|requests| requests.saturating_mul(u64::from(times))),
+            ),
         };
     }
     plan
@@ -240,6 +247,7 @@ fn number_of(order: Order<'_, Coordinates>) -> u64 {
     let length = order.at.length.map(|length| match length {
         Length::Time(time) => time.ns() as u64,
         Length::Requests(requests) => requests,
+        Length::Times(times) => u64::from(times),
     });
     let places = [load, length].into_iter().flatten();
     let place = places.fold(0, |mixed, part| splitmix64(mixed ^ splitmix64(part)));

@@ -165,11 +165,9 @@ pub fn engine(scale: Scale, table: &mut Table) -> Result<()> {
                 true => d.answer.is_worse(),
                 false => is_small(d),
             });
-            let spread = comparisons
-                .iter()
-                .map(|(_, spreads)| spreads[at])
-                .sum::<f64>();
-            let spread = spread / comparisons.len() as f64;
+            // The mean of variances: that of deviations over eight rounds is 4 % below.
+            let variances = comparisons.iter().map(|(_, spreads)| spreads[at].powi(2));
+            let spread = (variances.sum::<f64>() / comparisons.len() as f64).sqrt();
             let what = match factor > 1.0 {
                 true => "5 % slower is found",
                 false => "equivalence is answered",

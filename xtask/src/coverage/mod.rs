@@ -18,9 +18,11 @@ mod repeated;
 mod replicate;
 mod search;
 mod search_load;
+mod search_truth;
 mod server;
 mod steady;
 mod stopping;
+mod sweep;
 mod table;
 mod tokens;
 
@@ -58,7 +60,7 @@ impl Scale {
 type Subject = fn(Scale, &mut Table) -> Result<()>;
 
 /// In the order of printing.
-const SUBJECTS: [(&str, Subject); 15] = [
+const SUBJECTS: [(&str, Subject); 17] = [
     ("percentile", percentile::run),
     ("one-run", one_run::run),
     ("repeated", repeated::run),
@@ -71,6 +73,8 @@ const SUBJECTS: [(&str, Subject); 15] = [
     ("steady", steady::run),
     ("stopping", stopping::run),
     ("gate", gate::run),
+    ("sweep", sweep::run),
+    ("search-truth", search_truth::run),
     ("search", search::run),
     ("compare", compare::run),
     ("compare-engine", compare::engine),

@@ -11,7 +11,8 @@ use super::replicate::replicate;
 use super::search_load::{Measured, Server, servers};
 use super::table::{Table, Target};
 use anyhow::Result;
-use infermeter_protocol::search::rule::{Dwell, Ending, Next, Probe, SearchRule};
+use infermeter_analysis::highest_rate::Probe;
+use infermeter_protocol::search::rule::{Dwell, Ending, Next, SearchRule};
 
 /// Searches for each server.
 const SEARCHES: u64 = 200;

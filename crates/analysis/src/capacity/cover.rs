@@ -66,7 +66,7 @@ fn written(value: f64, unit: &str) -> String {
 
 fn open_above(levels: &[Level], instance: &InstanceRate) -> Option<String> {
     let highest = levels.last()?.rate;
-    (instance.high.is_none()).then(|| {
+    (instance.levels.missed.is_none()).then(|| {
         format!(
             "no level misses the objectives: an instance takes {} requests/s or more, and the counts are upper \
              bounds; measure above {highest} requests/s",
@@ -76,20 +76,21 @@ fn open_above(levels: &[Level], instance: &InstanceRate) -> Option<String> {
 }
 
 fn wide_step(instance: &InstanceRate) -> Option<String> {
-    let high = instance
-        .high
-        .filter(|high| *high > instance.rate * (1.0 + WIDE_STEP))?;
-    Some(format!(
-        "nothing was measured between {} requests/s, which meets the objectives, and {high}, which misses them; \
-         a level between could need fewer instances",
-        instance.rate
-    ))
+    let (met, missed) = instance.levels.met.zip(instance.levels.missed)?;
+    let is_wide = missed > met * (1.0 + WIDE_STEP) && instance.estimate.law().is_none();
+    is_wide.then(|| {
+        format!(
+            "nothing was measured between {met} requests/s, which meets the objectives, and {missed}, which misses \
+             them; a level between could need fewer instances"
+        )
+    })
 }
 
 fn met_above(levels: &[Level], instance: &InstanceRate) -> Option<String> {
+    let highest = instance.levels.met?;
     let met = levels
         .iter()
-        .rfind(|level| level.rate > instance.rate && level.status == SloStatus::Met)?;
+        .rfind(|level| level.rate > highest && level.status == SloStatus::Met)?;
     Some(format!(
         "attainment is not monotone: {} requests/s meet the objectives, but a lower level misses them; the \
          highest rate is taken below that",

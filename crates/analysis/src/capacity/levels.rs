@@ -1,9 +1,12 @@
-//! Runs at one rate as a level, and the highest rate whose level meets the objectives.
+//! Runs at one rate as a level, and the highest rate that meets the objectives.
 //!
-//! Invariant: a level is met only if every run of it meets every objective, and the highest rate is never
-//! above a level that is missed: what is missed at 5 requests/s is not taken as met at 8.
+//! The rate is that of the law of margins where the levels support it, else the highest level that meets them
+//! ([`RateEstimate`]). Invariant: a level is met only if every run of it meets every objective, and the highest
+//! level is never above one that is missed: what is missed at 5 requests/s is not taken as met at 8.
 
+use crate::highest_rate::Probe;
 use crate::objective::SloStatus;
+use crate::rate_estimate::{Highest, RateEstimate};
 use crate::summary::Summary;
 use infermeter_core::text::Word;
 use serde::Serialize;
@@ -31,6 +34,9 @@ pub struct Level {
     pub output_tokens: Option<f64>,
     /// Each objective in each run.
     pub objectives: Vec<ObjectiveAt>,
+    /// What its runs say of the law of margins.
+    #[serde(skip)]
+    pub probes: Vec<Probe>,
 }
 
 /// An objective at a level.
@@ -67,6 +73,7 @@ impl Level {
         let (met, judged) = shares.fold((0, 0), |(met, n), share| (met + share.count, n + share.n));
         Self {
             rate,
+            probes: runs.iter().map(|run| Probe::of(run, rate)).collect(),
             runs: runs.len(),
             status: lines()
                 .map(|line| line.status)
@@ -97,28 +104,59 @@ impl Level {
 /// The highest rate that an instance takes under the objectives.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct InstanceRate {
-    /// Requests per second: the highest level that meets them.
+    /// Requests per second: by the law of margins, or the highest level that meets them.
     pub rate: f64,
-    /// The highest level that meets them with every limit outside its interval; absent where none does.
+    /// The lower end of the law's interval, or the highest level that meets them with every limit outside its
+    /// interval; absent where none does.
     pub low: Option<f64>,
-    /// The lowest level that misses them; absent where none does.
+    /// The upper end, or the lowest level that misses them; absent where none does.
     pub high: Option<f64>,
+    /// The levels that it lies between.
+    pub levels: Highest,
+    /// Which of the two it is.
+    pub estimate: RateEstimate,
 }
 
-/// The highest level that is met below the first that is missed; `None` where there is none. A level with too
-/// few requests to tell neither counts nor stands in the way. `levels` ascend.
+/// The highest rate that meets the objectives; `None` where no level does below the first that is missed. A level
+/// with too few requests to tell neither counts nor stands in the way. `levels` ascend.
 pub(crate) fn highest_met(levels: &[Level]) -> Option<InstanceRate> {
     let not_missed = levels
         .iter()
         .take_while(|level| level.status != SloStatus::Missed);
     let met = not_missed.filter(|level| level.status == SloStatus::Met);
     let sure = met.clone().filter(|level| level.sure);
-    let missed = levels
+    let low = sure.last().map(|level| level.rate);
+    let mut missed = levels
         .iter()
-        .find(|level| level.status == SloStatus::Missed);
-    Some(InstanceRate {
-        rate: met.last()?.rate,
-        low: sure.last().map(|level| level.rate),
-        high: missed.map(|level| level.rate),
+        .filter(|level| level.status == SloStatus::Missed);
+    let between = Highest {
+        met: Some(met.last()?.rate),
+        missed: missed.clone().next().map(|level| level.rate),
+    };
+    // A level that is met by its value alone may well lie above the rate.
+    let sure = Highest {
+        met: low,
+        missed: missed.find(|level| level.sure).map(|level| level.rate),
+    };
+    let probes: Vec<Probe> = levels
+        .iter()
+        .flat_map(|l| l.probes.iter().cloned())
+        .collect();
+    let estimate = RateEstimate::of(Some(&probes), sure);
+    let of_levels = InstanceRate {
+        rate: between.met?,
+        low,
+        high: between.missed,
+        levels: between,
+        estimate,
+    };
+    Some(match estimate.law() {
+        None => of_levels,
+        Some(found) => InstanceRate {
+            rate: found.rate,
+            low: Some(found.low),
+            high: Some(found.high),
+            ..of_levels
+        },
     })
 }

@@ -1,6 +1,7 @@
 //! Sizing on levels made by hand.
 
 use super::*;
+use crate::highest_rate::{FAR, Probe, Trial};
 use crate::objective::SloStatus::{self, Met, Missed, Undecided};
 use infermeter_core::plan::RateProfile;
 
@@ -22,6 +23,7 @@ fn level(rate: f64, status: SloStatus, sure: bool) -> Level {
             limit: 500.0,
             unit: "ms".into(),
         }],
+        probes: Vec::new(),
     }
 }
 
@@ -137,16 +139,50 @@ fn without_a_price_or_accelerators_there_is_no_cost() {
 }
 
 /// The highest rate with its interval, and the words about what is not covered.
-fn check(levels: &[Level], expect: Option<InstanceRate>, words: &str) {
+fn check(levels: &[Level], expect: Option<[Option<f64>; 3]>, words: &str) {
     let found = capacity(asked(&[50.0]), levels);
-    assert_eq!(found.instance, expect);
+    let bounds = found.instance.map(|i| [Some(i.rate), i.low, i.high]);
+    assert_eq!(bounds, expect);
     let said = found.not_covered.join("\n");
     assert!(said.contains(words), "{said}");
     assert_eq!(found.sizings.len(), usize::from(expect.is_some()));
 }
 
-fn rate(rate: f64, low: Option<f64>, high: Option<f64>) -> Option<InstanceRate> {
-    Some(InstanceRate { rate, low, high })
+fn rate(rate: f64, low: Option<f64>, high: Option<f64>) -> Option<[Option<f64>; 3]> {
+    Some([Some(rate), low, high])
+}
+
+#[test]
+fn levels_near_the_limit_give_the_laws_rate_with_its_interval() {
+    // At its limit at 24, and steep.
+    let near = |rate: f64| {
+        let margin = 8.0 * (rate / 24.0_f64).ln();
+        let status = if margin <= 0.0 { Met } else { Missed };
+        Level {
+            probes: vec![Probe {
+                rate,
+                trials: vec![Some(Trial {
+                    rate,
+                    margin: margin.clamp(-FAR, FAR),
+                    requests: 2_000.0,
+                    shortness: 0.0,
+                })],
+            }],
+            ..level(rate, status, true)
+        }
+    };
+    let levels = [10.0, 22.0, 23.5, 25.0, 30.0, 40.0].map(near);
+    let found = capacity(asked(&[100.0]), &levels);
+    let instance = found.instance.expect("a rate");
+    let law = instance.estimate.law().expect("a law");
+    assert_eq!(
+        [Some(law.low), Some(law.high)],
+        [instance.low, instance.high]
+    );
+    assert!((instance.rate / 24.0 - 1.0).abs() < 0.02, "{instance:?}");
+    let levels = [instance.levels.met, instance.levels.missed];
+    assert_eq!(levels, [Some(23.5), Some(25.0)]);
+    assert_eq!(found.sizings[0].need.instances, 5);
 }
 
 #[test]

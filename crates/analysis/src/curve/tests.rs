@@ -89,7 +89,7 @@ fn levels_that_are_out_of_order_are_named() {
 fn an_overloaded_level_meets_no_objective() {
     let mut all = levels(&[(1.0, Met), (2.0, Met)]);
     all[1].overloaded = true;
-    let each = each_objective(&all);
+    let each = each_objective(&all, None);
     let expect = Highest {
         met: Some(1.0),
         missed: Some(2.0),

@@ -82,3 +82,24 @@ fn no_run_says_nothing() {
     assert!((found.rate - 10.0).abs() < 0.01, "{found:?}");
     assert!(found.relative_half_width() > 2.0);
 }
+
+#[test]
+fn what_is_not_monotone_is_named() {
+    let at = |rate: f64, margin: f64| Probe {
+        rate,
+        trials: vec![Some(trial(rate, margin, 100.0))],
+    };
+    assert_eq!(not_monotone(&[at(1.0, -0.5), at(2.0, 0.5)]), None);
+    let found = not_monotone(&[at(1.0, 0.5), at(2.0, -0.5), at(4.0, 0.5)]);
+    assert_eq!(found, Some(1.0..2.0));
+}
+
+#[test]
+fn a_queue_that_grows_misses_once_the_window_is_long_enough_to_tell() {
+    let after = |shortness| {
+        let run = trial(10.0, -0.4, 500.0);
+        Trial { shortness, ..run }.growing().margin
+    };
+    assert!(after(0.01) > 0.0);
+    assert_eq!(after(0.3), -0.4);
+}

@@ -2,12 +2,12 @@
 //!
 //! First short runs at rates that double until one misses: they bracket the answer and cost little. Then runs
 //! that grow longer, each where the answer is believed to be, a little above and a little below it in turn,
-//! since a law needs both. After each of them there is a look, at most [`SearchRule::most_runs`] of them, and the
+//! since a law needs both; the last ones only as long as what is missing takes. After each of them there is a look, at most [`SearchRule::most_runs`] of them, and the
 //! search ends when the interval is narrow enough. Invariant: which runs are measured depends on their margins
 //! alone, and the number of looks on nothing measured.
 
 use infermeter_analysis::CONFIDENCE;
-use infermeter_analysis::highest_rate::{FoundRate, RateBelief, Trial, belief};
+use infermeter_analysis::highest_rate::{FoundRate, Probe, together};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -25,6 +25,9 @@ const FIRST_S: f64 = 90.0;
 const LONGER: f64 = 1.5;
 const LONGEST_S: f64 = 600.0;
 
+/// The shortest run near the answer, seconds: a shorter one is mostly a beginning.
+const LEAST_S: f64 = 60.0;
+
 /// Warm-up before a window, as its share, and at least, seconds.
 const WARMUP_SHARE: f64 = 0.16;
 const WARMUP_S: f64 = 10.0;
@@ -34,10 +37,6 @@ const LEAST_RUNS: usize = 3;
 
 /// How far from its middle the belief is tried, in probability.
 const ASIDE: f64 = 0.15;
-
-/// The lower of two rates misses by so much, and the higher one keeps the limit by so much: no law that grows
-/// with the rate explains it.
-const AGAINST: f64 = 0.2;
 
 /// What a search is held to.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -68,15 +67,6 @@ pub struct Order {
     pub rate: f64,
     /// How long.
     pub dwell: Dwell,
-}
-
-/// A run that was measured.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Probe {
-    /// Requests per second.
-    pub rate: f64,
-    /// For each objective what it says, if anything.
-    pub trials: Vec<Option<Trial>>,
 }
 
 /// How a search ended.
@@ -119,19 +109,6 @@ pub enum Next {
     Run(Order),
     /// Nothing more.
     End(Ending),
-}
-
-impl Probe {
-    /// The margin of the objective that is nearest to missing, or misses by most; `None` where one of them
-    /// has no sample.
-    pub fn worst(&self) -> Option<f64> {
-        let margins: Option<Vec<f64>> = self
-            .trials
-            .iter()
-            .map(|t| Some(t.as_ref()?.margin))
-            .collect();
-        margins?.into_iter().reduce(f64::max)
-    }
 }
 
 impl SearchRule {
@@ -203,11 +180,23 @@ impl SearchRule {
             0 => ASIDE,
             _ => -ASIDE,
         };
-        let rate = belief.quantile(0.5 + aside).clamp(self.from, self.to);
+        let next = belief.quantile(0.5 + aside).clamp(self.from, self.to);
         Next::Run(Order {
-            rate: rounded(rate),
-            dwell: dwell(longer.len()),
+            rate: rounded(next),
+            dwell: self.missing(longer.len(), rate),
         })
+    }
+
+    /// The run number `index` near the answer, once the runs before it have left `rate`: no longer than what is
+    /// missing takes, if the width falls with the root of the time spent.
+    fn missing(&self, index: usize, rate: FoundRate) -> Dwell {
+        let spent: f64 = (0..index).map(|index| window_s(index)).sum();
+        let times = (rate.relative_half_width() / self.precision).powi(2);
+        let needed = match index >= LEAST_RUNS {
+            true => (times - 1.0) * spent,
+            false => f64::INFINITY,
+        };
+        dwell_of(window_s(index).min(needed.max(LEAST_S)))
     }
 
     /// The highest rate as far as these runs tell; absent while they do not bracket it.
@@ -218,32 +207,21 @@ impl SearchRule {
         Some(together(probes, range)?.found(CONFIDENCE))
     }
 
-    /// What the runs say of each objective.
+    /// What the runs say of each objective; absent where none of them misses it.
     pub fn each(&self, probes: &[Probe]) -> Vec<Option<FoundRate>> {
-        let (Some(low), Some(high)) = (lowest(probes), highest(probes)) else {
+        let rates = || probes.iter().map(|probe| probe.rate);
+        let (Some(low), Some(high)) = (rates().reduce(f64::min), rates().reduce(f64::max)) else {
             return Vec::new();
         };
         let objectives = probes.first().map_or(0, |probe| probe.trials.len());
         let of = |objective: usize| {
-            let trials = trials_of(probes, objective)?;
-            let beyond = trials.iter().any(|trial| trial.margin > 0.0);
-            let coarse = belief(&trials, low / 3.0..high * 1.2);
-            beyond.then(|| belief(&trials, coarse.range()).found(CONFIDENCE))
+            let own: Vec<Probe> = probes.iter().map(|probe| probe.only(objective)).collect();
+            let beyond = |probe: &Probe| probe.worst().is_some_and(|margin| margin > 0.0);
+            let missed = own.iter().any(beyond);
+            let belief = together(&own, low / 3.0..high * 1.2).filter(|_| missed)?;
+            Some(belief.found(CONFIDENCE))
         };
         (0..objectives).map(of).collect()
-    }
-
-    /// Two rates of which the lower misses clearly and the higher does not.
-    pub fn not_monotone(probes: &[Probe]) -> Option<Range<f64>> {
-        let pairs = probes
-            .iter()
-            .flat_map(|low| probes.iter().map(move |high| (low, high)));
-        let mut against = pairs.filter(|(low, high)| {
-            let missed = low.worst().is_some_and(|margin| margin > AGAINST);
-            let met = high.worst().is_some_and(|margin| margin < -AGAINST);
-            low.rate < high.rate && missed && met
-        });
-        against.next().map(|(low, high)| low.rate..high.rate)
     }
 
     /// The runs that may still come, at worst; a rate that is not known yet is absent.
@@ -279,38 +257,17 @@ enum Bracket {
     AtEdge(f64, usize),
 }
 
-/// The belief after all runs in the highest rate that meets all objectives: first over the whole range, then
-/// over where the belief is.
-fn together(probes: &[Probe], range: Range<f64>) -> Option<RateBelief> {
-    let objectives = probes.first()?.trials.len();
-    let trials: Vec<Vec<Trial>> = (0..objectives)
-        .map(|objective| trials_of(probes, objective))
-        .collect::<Option<_>>()?;
-    let over = |range: Range<f64>| {
-        let each: Vec<RateBelief> = trials.iter().map(|t| belief(t, range.clone())).collect();
-        RateBelief::of_all(&each)
-    };
-    over(over(range)?.range())
-}
-
-fn trials_of(probes: &[Probe], objective: usize) -> Option<Vec<Trial>> {
-    probes
-        .iter()
-        .map(|probe| *probe.trials.get(objective)?)
-        .collect()
-}
-
-fn lowest(probes: &[Probe]) -> Option<f64> {
-    probes.iter().map(|probe| probe.rate).reduce(f64::min)
-}
-
-fn highest(probes: &[Probe]) -> Option<f64> {
-    probes.iter().map(|probe| probe.rate).reduce(f64::max)
-}
-
-/// How long the run number `index` near the answer takes, from 0: whole seconds.
+/// How long the run number `index` near the answer takes at most, from 0: whole seconds.
 fn dwell(index: usize) -> Dwell {
-    let window_s = (FIRST_S * LONGER.powi(index as i32)).min(LONGEST_S).round();
+    dwell_of(window_s(index))
+}
+
+fn window_s(index: usize) -> f64 {
+    (FIRST_S * LONGER.powi(index as i32)).min(LONGEST_S)
+}
+
+fn dwell_of(window_s: f64) -> Dwell {
+    let window_s = window_s.round();
     Dwell {
         warmup_s: (window_s * WARMUP_SHARE).max(WARMUP_S).round(),
         window_s,

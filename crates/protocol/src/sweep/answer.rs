@@ -1,20 +1,31 @@
 //! What a curve says, finished or not.
 
 use super::steps::has_recovered;
-use super::{Curve, value_of};
+use super::{Curve, level, value_of};
+use infermeter_analysis::highest_rate::Probe;
 use infermeter_analysis::{
-    Best, Breaking, CurveAnswer, Level, Recovery, Repeated, Steadiness, Summary, Sustained, Wanted,
-    each_objective, frontier, knee, out_of_order, scalability,
+    Best, Breaking, CurveAnswer, Level, LevelLooks, RateEstimate, Recovery, Repeated, Steadiness,
+    Summary, Sustained, Wanted, each_objective, frontier, knee, out_of_order, scalability,
 };
 use infermeter_core::finding::Verdict;
 
 impl Curve<'_> {
     pub(super) fn answer(&self) -> CurveAnswer {
         let levels: Vec<Level> = self.levels.iter().map(|m| m.level.clone()).collect();
+        let probes = self.levels.iter().flat_map(|m| m.probes.iter().cloned());
+        let probes = (!self.sweep.spec.is_closed()).then(|| probes.collect::<Vec<Probe>>());
+        let highest = self.highest();
+        let objectives = each_objective(&levels, probes.as_deref());
+        let estimate = match objectives.as_slice() {
+            // The law takes a while.
+            [one] if one.highest == highest => one.estimate,
+            _ => RateEstimate::of(probes.as_deref(), highest),
+        };
         CurveAnswer {
             variant: self.variant,
-            highest: self.highest(),
-            objectives: each_objective(&levels),
+            highest,
+            estimate,
+            objectives,
             overloaded_at: self.first_overloaded(),
             out_of_order: out_of_order(&levels),
             past_saturation: self.past_saturation(),
@@ -55,6 +66,15 @@ impl Curve<'_> {
         })
     }
 
+    /// All of them are as long as each other.
+    fn sustained_looks(&self) -> LevelLooks {
+        let runs = self.sweep.spec.sustain_runs as usize;
+        LevelLooks {
+            replicates: runs,
+            most: runs,
+        }
+    }
+
     fn sustained_answer(&self) -> Option<Sustained> {
         let length = self.sweep.spec.sustain?;
         let rate = value_of(&self.sustained.first()?.at);
@@ -69,7 +89,7 @@ impl Curve<'_> {
         Some(Sustained {
             rate,
             length,
-            level: self.sweep.level(rate, &self.sustained).level,
+            level: level(rate, &self.sustained, self.sustained_looks()),
             repeated: Repeated::of(&runs),
             drifting,
         })

@@ -25,7 +25,7 @@ keys! {
             "Runs of each level, at least"
             .example("3").least(1.0).most(99.0);
         looks: u32 = 3, Load, "N",
-            "Runs of a level that its first run does not decide, at most"
+            "Runs of a level that is undecided, at most; each is twice as long as the one before, up to 8 times"
             .example("5").least(1.0).most(99.0);
         resolution: f64 = 0.1, Load, "SHARE",
             "Two levels this close, relatively, are not refined any more"

@@ -5,7 +5,7 @@
 
 use super::{BREAKING_DOUBLINGS, Curve, DOUBLINGS_BEYOND_GIVEN, Measured, RECOVERY_RUNS};
 use crate::{Coordinates, Intensity, Length, RunPoint};
-use infermeter_analysis::{Highest, Level, SloStatus, answers, is_overloaded, knee, run_answer};
+use infermeter_analysis::{Highest, Level, SloStatus, answers, is_overloaded, knee, run_status};
 use infermeter_core::plan::{MAX_RATE, Warmup};
 
 /// A level may lie so far below the first one.
@@ -71,55 +71,95 @@ impl Curve<'_> {
                 (Some(_), true) => left + BREAKING_DOUBLINGS,
                 (Some(_), false) => left,
             };
-            return vec![unknown; left];
+            return self.found_ahead(left);
         };
-        let mut all = Vec::new();
-        for load in given {
-            let known = self.levels.iter().find(|m| m.level.load == *load);
-            let looks = match known {
-                Some(measured) if measured.is_done => 0,
-                Some(measured) => sweep.most_looks().saturating_sub(measured.level.runs),
-                None => sweep.most_looks(),
-            };
-            all.extend(vec![sweep.at(self.variant, *load); looks]);
-        }
+        let mut all: Vec<Coordinates> = given.iter().flat_map(|load| self.left_of(*load)).collect();
         all.truncate((sweep.spec.max_runs as usize).saturating_sub(self.runs));
         all.extend(vec![unknown; breaking]);
         all
     }
 
-    fn next_level(&self) -> Option<Coordinates> {
-        let load = self.curve_level().or_else(|| self.breaking_level())?;
-        Some(self.sweep.at(self.variant, load))
+    /// The runs that a level may still get.
+    fn left_of(&self, load: f64) -> Vec<Coordinates> {
+        let most = self.sweep.looks().most;
+        let known = self.levels.iter().find(|m| m.level.load == load);
+        let (runs, left) = known.map_or((0, most), |m| (m.level.runs, m.left));
+        let indices = runs..runs + left;
+        indices
+            .map(|index| self.sweep.at(self.variant, load, index))
+            .collect()
     }
 
-    /// The next level of the curve itself.
+    /// So many runs of levels that are found: those that levels may still get, which are the longest, and then
+    /// those of one new level after the other.
+    fn found_ahead(&self, runs: usize) -> Vec<Coordinates> {
+        let sweep = self.sweep;
+        let mut all: Vec<Coordinates> = self
+            .levels
+            .iter()
+            .flat_map(|m| self.left_of(m.level.load))
+            .collect();
+        all.sort_by_key(|at| {
+            std::cmp::Reverse(match at.length {
+                Some(Length::Times(times)) => times,
+                _ => 1,
+            })
+        });
+        let new = (0..sweep.looks().most).cycle().map(|index| Coordinates {
+            variant: self.variant,
+            length: sweep.length(index),
+            ..Coordinates::default()
+        });
+        all.into_iter().chain(new).take(runs).collect()
+    }
+
+    fn next_level(&self) -> Option<Coordinates> {
+        let load = self.curve_level().or_else(|| self.breaking_level())?;
+        let known = self.levels.iter().find(|m| m.level.load == load);
+        let runs = known.map_or(0, |m| m.level.runs);
+        Some(self.sweep.at(self.variant, load, runs))
+    }
+
+    /// The next level of the curve itself: first every level as often as each one is measured, up to saturation,
+    /// then longer runs of those that are undecided, then new ones between.
     fn curve_level(&self) -> Option<f64> {
         if self.runs >= self.sweep.spec.max_runs as usize {
             return None;
         }
-        let own = |measured: &&Measured| {
-            let given = self.sweep.given();
-            given.is_none_or(|given| given.contains(&measured.level.load))
-        };
-        let mut own = self.levels.iter().filter(own);
-        let unfinished = own.find(|measured| !measured.is_done);
-        if let Some(unfinished) = unfinished {
-            return Some(unfinished.level.load);
+        if let Some(begun) = self.own().find(|m| m.is_begun) {
+            return Some(begun.level.load);
         }
         match self.sweep.given() {
             Some(given) => {
                 let measured = |load: &&f64| self.levels.iter().any(|m| m.level.load == **load);
                 let past = self.first_overloaded();
                 let worth = |load: &&f64| past.is_none_or(|past| **load < past);
-                given
-                    .iter()
-                    .filter(worth)
-                    .find(|load| !measured(load))
-                    .copied()
+                let mut left = given.iter().filter(worth);
+                let next = left.find(|load| !measured(load)).copied();
+                next.or_else(|| self.undecided())
             }
             None => self.found_level(),
         }
+    }
+
+    /// The levels of the curve itself, without those on the way to the breaking point.
+    fn own(&self) -> impl Iterator<Item = &Measured> {
+        let given = self.sweep.given();
+        let own = move |m: &&Measured| given.is_none_or(|given| given.contains(&m.level.load));
+        self.levels.iter().filter(own)
+    }
+
+    /// The level to be measured for longer: the middle one of those that are undecided where the answer lies. One
+    /// below a level that is met, or above one that is missed, would say nothing of it.
+    fn undecided(&self) -> Option<f64> {
+        let Highest { met, missed } = self.highest();
+        let matters = |m: &&Measured| {
+            m.left > 0
+                && met.is_none_or(|met| m.level.load > met)
+                && missed.is_none_or(|missed| m.level.load < missed)
+        };
+        let open: Vec<f64> = self.own().filter(matters).map(|m| m.level.load).collect();
+        open.get(open.len() / 2).copied()
     }
 
     fn levels(&self) -> impl DoubleEndedIterator<Item = &Level> {
@@ -133,7 +173,7 @@ impl Curve<'_> {
             .map(|level| level.load)
     }
 
-    /// Doubling to beyond saturation, halving where nothing meets, then the boundary, then the knee.
+    /// Doubling to beyond saturation, longer runs, halving where nothing meets, then the boundary, then the knee.
     fn found_level(&self) -> Option<f64> {
         let Some(highest) = self.levels().next_back() else {
             return Some(self.sweep.start);
@@ -147,7 +187,8 @@ impl Curve<'_> {
             let doubled = highest.load * 2.0;
             return (doubled <= most).then_some(doubled);
         }
-        self.lower()
+        self.undecided()
+            .or_else(|| self.lower())
             .or_else(|| self.boundary())
             .or_else(|| self.bend())
     }
@@ -308,6 +349,6 @@ impl Curve<'_> {
 /// The server serves as before: the objectives are met, or nothing fails and nothing grows.
 pub(super) fn has_recovered(point: &RunPoint) -> bool {
     let seen = &point.seen;
-    let answer = run_answer(&seen.summary, seen.verdict);
-    !is_overloaded(&seen.summary) && answer.status == SloStatus::Met
+    let status = run_status(&seen.summary, seen.verdict);
+    !is_overloaded(&seen.summary) && status == SloStatus::Met
 }

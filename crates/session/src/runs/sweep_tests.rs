@@ -4,7 +4,7 @@ use super::harness::{Asked, Went, answer};
 use super::*;
 use crate::kept_experiment::KeptExperiment;
 use infermeter_analysis::{CurveAnswer, Level, SloStatus};
-use infermeter_protocol::{OfRuns, ProtocolSpec, Sweep, SweepSpec};
+use infermeter_protocol::{Length, OfRuns, ProtocolSpec, Sweep, SweepSpec};
 
 /// Two at once, 50 ms for the first token and 20 for each of three further ones: 18 a second and no more.
 pub(super) const TWO_AT_ONCE: &str = "mock:fixed?max-num-seqs=2";
@@ -55,18 +55,31 @@ fn levels_are_found_around_what_the_server_can_take() {
         format!("{load}: {status:?} {keeps_up:?} {verdict:?} of {runs}")
     });
     let loads: Vec<String> = told.collect();
+    let lengths = swept.points.iter().map(|point| point.at.length);
+    let longer: Vec<Length> = lengths.flatten().collect();
+    assert!(longer.contains(&Length::Times(2)), "{longer:?}");
+    let law = curve.estimate.law();
+    assert!(
+        law.is_some_and(|law| law.low > 8.0 && law.high < 20.0),
+        "{:?} of {loads:?}",
+        curve.estimate
+    );
     let (met, missed) = (curve.highest.met, curve.highest.missed);
     assert!(
         met >= Some(8.0) && missed <= Some(18.0),
         "{met:?} {missed:?} of {loads:?}"
     );
-    // Runs of a minute leave levels near the boundary undecided; they are no pass.
-    let levels = curve.levels.iter();
-    let mut undecided = levels.filter(|level| level.status == SloStatus::Undecided);
-    let between = |load: f64| Some(load) > met && Some(load) < missed;
+    // What is undecided where the answer lies has had all its looks.
+    let open = |level: &&Level| {
+        level.status == SloStatus::Undecided && Some(level.load) > met && Some(level.load) < missed
+    };
     assert!(
-        undecided.all(|level| between(level.load)),
-        "{met:?} {missed:?} of {loads:?}"
+        curve
+            .levels
+            .iter()
+            .filter(open)
+            .all(|level| level.runs == 3),
+        "{loads:?}"
     );
     assert_eq!(curve.overloaded_at, Some(32.0), "{loads:?}");
     let scalability = curve.scalability.expect("a law");

@@ -300,6 +300,11 @@ fn plans_that_are_compared_have_the_same_seeds_and_every_length_its_own() {
     assert_eq!(seeds(first, 3), seeds(other, 3));
     assert_ne!(seeds(first, 0), seeds(first, 1));
     assert_ne!(seeds(first, 0), seeds(longer, 0));
+    let twice = Coordinates {
+        length: Some(Length::Times(2)),
+        ..first
+    };
+    assert_ne!(seeds(first, 0), seeds(twice, 0));
     let higher = Coordinates::at(Intensity::Rate(6.0));
     assert_ne!(seeds(first, 0), seeds(higher, 0));
 }

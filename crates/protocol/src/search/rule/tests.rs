@@ -1,7 +1,7 @@
 //! The rule of a search on servers made by hand.
 
 use super::*;
-use infermeter_analysis::highest_rate::FAR;
+use infermeter_analysis::highest_rate::{FAR, Trial};
 
 const RULE: SearchRule = SearchRule {
     from: 1.0,
@@ -87,25 +87,6 @@ fn noise_that_does_not_end_is_undecided() {
     let (probes, ending) = searched(strict, |order| probe(order, 20.0));
     assert!(matches!(ending, Ending::Undecided { .. }), "{ending:?}");
     assert_eq!(probes.len(), 6 + RULE.most_runs);
-}
-
-#[test]
-fn what_is_not_monotone_is_named() {
-    let at = |rate: f64, margin: f64| Probe {
-        rate,
-        trials: vec![Some(Trial {
-            rate,
-            margin,
-            requests: 100.0,
-            shortness: 0.0,
-        })],
-    };
-    assert_eq!(
-        SearchRule::not_monotone(&[at(1.0, -0.5), at(2.0, 0.5)]),
-        None
-    );
-    let found = SearchRule::not_monotone(&[at(1.0, 0.5), at(2.0, -0.5), at(4.0, 0.5)]);
-    assert_eq!(found, Some(1.0..2.0));
 }
 
 #[test]

@@ -1,0 +1,224 @@
+//! The highest rate of a curve of levels: by the law of margins where the levels support it, else their bracket.
+//!
+//! The law is that of [`highest_rate`](crate::highest_rate), over every run of every level. It needs margins to
+//! fit: levels on both sides of the answer, and at least two near it. What it says must lie between levels that were
+//! measured, and not contradict one that is decided. Invariant: an interval of the law is never shown for levels that do not support it.
+
+use crate::CONFIDENCE;
+use crate::highest_rate::{FAR, FoundRate, Probe, not_monotone, together};
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// Levels that the law needs, and how many of them within twice and half of the limit: a line needs two points,
+/// and one beyond them that says on which side it goes on.
+const LEVELS: usize = 3;
+const NEAR_LEVELS: usize = 2;
+
+/// The highest load that meets an objective lies between two levels.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Highest {
+    /// The highest level that meets it, below the lowest that misses it; absent where none does.
+    pub met: Option<f64>,
+    /// The lowest level that misses it; absent where none does.
+    pub missed: Option<f64>,
+}
+
+/// How the highest rate is known.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "method", rename_all = "snake_case")]
+pub enum RateEstimate {
+    /// The law of margins over all runs.
+    Law {
+        /// With its 95 % interval.
+        #[serde(flatten)]
+        rate: FoundRate,
+        /// Runs it rests on.
+        runs: usize,
+    },
+    /// The levels alone: they bracket it.
+    Bracket {
+        /// Why there is no law.
+        why: NoLaw,
+    },
+}
+
+/// Why the law of margins is not used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoLaw {
+    /// The levels are no rates.
+    ClosedLoop,
+    /// There are no objectives, so there is nothing to be near to.
+    NoObjectives,
+    /// No run is beyond a limit, or every one is.
+    OneSide,
+    /// Fewer than three levels, or fewer than two within half and twice the limits; or the law's interval reaches
+    /// beyond all of them.
+    FewLevels,
+    /// A lower level misses clearly where a higher one does not.
+    NotMonotone,
+    /// Its interval contradicts a level that is decided.
+    Contradicted,
+}
+
+impl RateEstimate {
+    /// Of the runs of levels (none in a closed loop), and of the bracket that the levels' own answers make.
+    pub fn of(probes: Option<&[Probe]>, bracket: Highest) -> Self {
+        match probes
+            .ok_or(NoLaw::ClosedLoop)
+            .and_then(|probes| law(probes, bracket))
+        {
+            Ok((rate, runs)) => Self::Law { rate, runs },
+            Err(why) => Self::Bracket { why },
+        }
+    }
+
+    /// The law's rate, where it is used.
+    pub fn law(&self) -> Option<FoundRate> {
+        match self {
+            Self::Law { rate, .. } => Some(*rate),
+            Self::Bracket { .. } => None,
+        }
+    }
+}
+
+impl NoLaw {
+    /// In words, behind "the levels alone: ".
+    pub fn told(self) -> &'static str {
+        match self {
+            Self::ClosedLoop => "a closed loop has no rate to fit a law to",
+            Self::NoObjectives => "without objectives there is no margin to fit a law to",
+            Self::OneSide => "no run was measured on the other side of the limit",
+            Self::FewLevels => "too few levels near the limit to fit a law",
+            Self::NotMonotone => {
+                "a lower level misses clearly and a higher one does not, so no law fits"
+            }
+            Self::Contradicted => "a law fitted to the margins contradicts a level that is decided",
+        }
+    }
+}
+
+fn law(probes: &[Probe], bracket: Highest) -> Result<(FoundRate, usize), NoLaw> {
+    if !probes.is_empty() && probes.iter().all(|probe| probe.trials.is_empty()) {
+        return Err(NoLaw::NoObjectives);
+    }
+    let told: Vec<Probe> = probes
+        .iter()
+        .filter(|p| p.worst().is_some())
+        .cloned()
+        .collect();
+    let range = around(&told).ok_or(NoLaw::OneSide)?;
+    if not_monotone(&told).is_some() {
+        return Err(NoLaw::NotMonotone);
+    }
+    let is_near = |probe: &&Probe| probe.worst().is_some_and(|margin| margin.abs() < FAR);
+    if distinct(told.iter()) < LEVELS || distinct(told.iter().filter(is_near)) < NEAR_LEVELS {
+        return Err(NoLaw::FewLevels);
+    }
+    let found = together(&told, range)
+        .ok_or(NoLaw::OneSide)?
+        .found(CONFIDENCE);
+    let levels = || told.iter().map(|probe| probe.rate);
+    let inside = levels().any(|rate| rate <= found.low) && levels().any(|rate| rate >= found.high);
+    if !inside {
+        return Err(NoLaw::FewLevels);
+    }
+    let above = bracket.met.is_some_and(|met| met > found.high);
+    let below = bracket.missed.is_some_and(|missed| missed < found.low);
+    match above || below {
+        true => Err(NoLaw::Contradicted),
+        false => Ok((found, told.len())),
+    }
+}
+
+/// Where the answer can be: from well below the lowest rate that is beyond a limit to just above the highest that
+/// is within.
+fn around(probes: &[Probe]) -> Option<Range<f64>> {
+    let rates = |beyond: bool| {
+        let own = probes
+            .iter()
+            .filter(move |p| p.worst().is_some_and(|margin| (margin > 0.0) == beyond));
+        own.map(|probe| probe.rate)
+    };
+    let (beyond, within) = (
+        rates(true).reduce(f64::min)?,
+        rates(false).reduce(f64::max)?,
+    );
+    Some(beyond.min(within) / 3.0..beyond.max(within) * 1.1)
+}
+
+fn distinct<'a>(probes: impl Iterator<Item = &'a Probe>) -> usize {
+    let mut rates: Vec<f64> = probes.map(|probe| probe.rate).collect();
+    rates.sort_by(f64::total_cmp);
+    rates.dedup();
+    rates.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::highest_rate::Trial;
+
+    fn probe(rate: f64, margin: f64) -> Probe {
+        let trial = Trial {
+            rate,
+            margin,
+            requests: 1_000.0,
+            shortness: 0.0,
+        };
+        Probe {
+            rate,
+            trials: vec![Some(trial)],
+        }
+    }
+
+    /// A server whose figure is at its limit at 20.
+    fn of_law(rates: &[f64]) -> Vec<Probe> {
+        let margin = |rate: f64| (6.0 * (rate / 20.0_f64).ln()).clamp(-FAR, FAR);
+        rates
+            .iter()
+            .map(|rate| probe(*rate, margin(*rate)))
+            .collect()
+    }
+
+    #[test]
+    fn levels_on_both_sides_and_near_give_an_interval_inside_their_bracket() {
+        let bracket = Highest {
+            met: Some(19.0),
+            missed: Some(22.0),
+        };
+        let found = RateEstimate::of(Some(&of_law(&[10.0, 18.0, 19.0, 22.0, 40.0])), bracket);
+        let rate = found.law().expect("a law");
+        assert!((rate.rate / 20.0 - 1.0).abs() < 0.02, "{rate:?}");
+        assert!(19.0 <= rate.high && rate.low <= 22.0, "{rate:?}");
+    }
+
+    #[test]
+    fn what_does_not_support_a_law_says_why() {
+        let check = |probes: &[Probe], bracket: Highest, why: NoLaw| {
+            assert_eq!(
+                RateEstimate::of(Some(probes), bracket),
+                RateEstimate::Bracket { why }
+            );
+        };
+        let open = Highest::default();
+        check(&[], open, NoLaw::OneSide);
+        let without = Probe {
+            rate: 1.0,
+            trials: Vec::new(),
+        };
+        check(&[without], open, NoLaw::NoObjectives);
+        check(&of_law(&[10.0, 15.0, 19.0]), open, NoLaw::OneSide);
+        check(&of_law(&[10.0, 19.0, 40.0]), open, NoLaw::FewLevels);
+        check(&of_law(&[19.0, 21.0]), open, NoLaw::FewLevels);
+        let odd = [probe(10.0, 0.5), probe(19.0, -0.4), probe(22.0, 0.3)];
+        check(&odd, open, NoLaw::NotMonotone);
+        check(&of_law(&[19.0, 20.5, 22.0]), open, NoLaw::FewLevels);
+        let elsewhere = Highest {
+            met: Some(30.0),
+            missed: None,
+        };
+        let wide = of_law(&[10.0, 18.0, 19.0, 20.5, 22.0, 40.0]);
+        check(&wide, elsewhere, NoLaw::Contradicted);
+    }
+}
