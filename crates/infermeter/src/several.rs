@@ -4,13 +4,13 @@
 //! ends a protocol, what was measured is shown, its file is written, and what is missing is named.
 
 use crate::cli::Given;
-use crate::show::{Shown, Terminal};
+use crate::show::{self, Shown, Terminal};
 use crate::{exit, output};
 use anyhow::{Context, Result, anyhow, bail};
 use infermeter_core::clock::{monotonic_ns, realtime_ns};
 use infermeter_core::plan::Plan;
 use infermeter_protocol::{AnyOfRuns, Coordinates, Kept, OfRuns, ProtocolSpec, RunPoint, RunSeen};
-use infermeter_report::{Block, Document, Format, Section, Tone, number};
+use infermeter_report::{Block, Document, Format, Notes, Section, Tone, number};
 use infermeter_session::book::AskedRuns;
 use infermeter_session::drive::{Bench, Driven, End, Order, drive};
 use infermeter_session::host::Host;
@@ -21,6 +21,9 @@ use infermeter_session::runs::{Into, RunEntry, Runs};
 use infermeter_session::{outlook, run_id};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+
+/// The member of every answer's JSON that says it in a line.
+pub(crate) const ANSWER: &str = "answer_in_a_line";
 
 /// What is measured.
 pub(crate) struct Several<'a> {
@@ -168,7 +171,7 @@ pub(crate) fn measure<P: OfRuns, R: Rendering<P>>(
     if !plan.quiet {
         teller.announce(&points);
     }
-    let observer = Terminal::new(plan.quiet);
+    let observer = Terminal::of(plan);
     let live = Live::new(&host, &observer);
     let as_planned = protocol.next_at(&points) == Some(Coordinates::default());
     let live = match points.is_empty() && as_planned {
@@ -354,22 +357,23 @@ fn finish<P: OfRuns, R: Rendering<P>>(
         missing: &missing,
         answer,
     };
-    let value = rendering.json(&seen);
+    let value = in_a_line(rendering, &seen);
     let path = place.directory.join(R::FILE);
     std::fs::write(&path, format!("{value:#}\n"))
         .with_context(|| format!("cannot write {}", path.display()))?;
     let plan = &place.variants[0];
     let shown = place.shown;
+    let document = || whole_document(rendering, &seen, show::notes(plan.notes));
     match (shown, plan.quiet) {
         (Shown::Document(Format::Terminal), true) => {
             output::print(&format!("{}\n", rendering.word(&seen)));
         }
         (Shown::Document(Format::Terminal), false) => {
             output::print("\n");
-            shown.print(|| whole_document(rendering, &seen), || value);
+            shown.print(document, || value);
             output::print("\n");
         }
-        _ => shown.print(|| whole_document(rendering, &seen), || value),
+        _ => shown.print(document, || value),
     }
     if shown != Shown::Json {
         shown.print_place(
@@ -380,9 +384,23 @@ fn finish<P: OfRuns, R: Rendering<P>>(
     failed.unwrap_or_else(|| Ok(rendering.code(&seen, plan.strict)))
 }
 
+/// The answer as JSON, with its line.
+fn in_a_line<P: OfRuns, R: Rendering<P>>(rendering: &R, seen: &Seen<'_, P>) -> Value {
+    let mut value = rendering.json(seen);
+    value[ANSWER] = Value::from(rendering.word(seen));
+    value
+}
+
 /// The answer, and what is missing.
-fn whole_document<P: OfRuns, R: Rendering<P>>(rendering: &R, seen: &Seen<'_, P>) -> Document {
-    let mut document = rendering.document(seen);
+fn whole_document<P: OfRuns, R: Rendering<P>>(
+    rendering: &R,
+    seen: &Seen<'_, P>,
+    notes: Notes,
+) -> Document {
+    let mut document = Document {
+        notes,
+        ..rendering.document(seen)
+    };
     let missing = rendering.missing(seen.protocol, seen.points.len(), seen.missing);
     document.push(section("Missing", missing));
     document
@@ -401,6 +419,8 @@ pub(crate) struct Reported<'a> {
     pub kept: KeptExperiment,
     /// In which form.
     pub shown: Shown,
+    /// How much is said of notes.
+    pub notes: Notes,
     /// What is questionable fails.
     pub strict: bool,
 }
@@ -432,14 +452,16 @@ pub(crate) fn report<P: OfRuns, R: Rendering<P>>(
         answer: protocol.so_far(&kept.points),
     };
     let document = || {
-        let mut document = whole_document(rendering, &seen);
+        let mut document = whole_document(rendering, &seen, reported.notes);
         let each = (1..=seen.points.len())
             .flat_map(|there| rendering.lines(protocol, &seen.points[..there]));
         let each = section("Runs", each.collect());
         document.sections.insert(0, each);
         document
     };
-    reported.shown.print(document, || rendering.json(&seen));
+    reported
+        .shown
+        .print(document, || in_a_line(rendering, &seen));
     let code = rendering.code(&seen, reported.strict);
     let unfinished = match (&kept.stopped, kept.missing.is_empty()) {
         (_, true) => exit::OK,

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 /// Keys of the plan that may differ: the rate itself, how long and with which seeds it was measured, and what
 /// changes nothing for the server.
-const MAY_DIFFER: [&str; 28] = [
+const MAY_DIFFER: [&str; 30] = [
     "rate",
     "duration",
     "requests",
@@ -40,6 +40,8 @@ const MAY_DIFFER: [&str; 28] = [
     "json",
     "quiet",
     "full",
+    "notes",
+    "live",
     "label",
     "profile",
     "threads",

@@ -5,6 +5,8 @@ pub(crate) mod calibrate;
 pub(crate) mod capacity;
 mod compare;
 pub(crate) mod gate;
+pub(crate) mod list;
+mod list_entry;
 pub(crate) mod make;
 pub(crate) mod mock;
 mod repeat;
@@ -22,7 +24,7 @@ use anyhow::Result;
 use infermeter_core::key::Place;
 
 /// Every subcommand.
-pub const COMMANDS: [Subcommand; 12] = [
+pub const COMMANDS: [Subcommand; 13] = [
     Subcommand {
         name: "run",
         about: "Measure a server (or the embedded simulator: mock:PRESET)",
@@ -119,6 +121,16 @@ pub const COMMANDS: [Subcommand; 12] = [
         then: Then::Flags {
             keys: with_show::<tables::ReportArgs>,
             run: |given| report::report(&given.read()?, shown(given)?),
+        },
+    },
+    Subcommand {
+        name: "list",
+        about: "The runs and experiments of a folder, newest first, with verdict and figures",
+        notes: "Says what each run says of itself; `infermeter report` computes it again.",
+        examples: &["infermeter list", "infermeter list runs/sweep --json"],
+        then: Then::Flags {
+            keys: with_show::<tables::ListArgs>,
+            run: |given| list::list(&given.read()?, shown(given)?),
         },
     },
     Subcommand {

@@ -46,7 +46,8 @@ fn run(args: &ReportArgs, asked: &Asked, shown: Shown) -> Result<u8> {
         // An archive may be read-only: the report is no worse for that.
         output::note(&format!("note: run.json is left as it was: {error}"));
     }
-    let document = || show::of_run(&judged, show::view(args.full));
+    let (view, notes) = (show::view(args.full), show::notes(args.notes));
+    let document = || show::of_run(&judged, view, notes);
     shown.print(document, || show::json_of_run(&judged));
     Ok(show::exit_code(&judged, args.strict))
 }
@@ -72,6 +73,7 @@ fn experiment(args: &ReportArgs, asked: &Asked, shown: Shown) -> Result<u8> {
         directory: &args.run_dir,
         kept,
         shown,
+        notes: show::notes(args.notes),
         strict: args.strict,
     };
     let AskedRuns { variants, protocol } = &reported.kept.asked;

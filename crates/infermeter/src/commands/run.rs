@@ -86,7 +86,7 @@ impl Showing<'_> {
     fn once(&self, load: Load) -> Result<u8> {
         let plan = self.plan;
         let host = several::host()?;
-        let observer = Terminal::new(plan.quiet);
+        let observer = Terminal::of(plan);
         let live = Live::new(&host, &observer).with_load(load);
         let mut runs = Runs::new(live, slice::from_ref(plan), Into::Alone(plan.out.clone()));
         let driven = drive(&Once, &mut runs, &mut Book::none(), Vec::new(), &mut |_| {})?;
@@ -146,7 +146,8 @@ impl Showing<'_> {
             }
             return;
         }
-        let document = || show::of_run(judged, show::view(self.plan.full));
+        let (view, notes) = (show::view(self.plan.full), show::notes(self.plan.notes));
+        let document = || show::of_run(judged, view, notes);
         self.shown.print(document, || {
             let mut value = show::json_of_run(judged);
             if let Some(gated) = gated {

@@ -117,13 +117,15 @@ fn planned(resolved: &Resolved, spec: &SweepSpec) -> Result<Vec<(Plan, Load)>> {
 }
 
 /// Keys whose values are no axis of a sweep.
-const NO_AXIS: [&str; 11] = [
+const NO_AXIS: [&str; 13] = [
     "target",
     "more-targets",
     "out",
     "json",
     "quiet",
     "full",
+    "notes",
+    "live",
     "strict",
     "rate",
     "rate-profile",

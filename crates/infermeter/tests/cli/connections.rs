@@ -260,7 +260,10 @@ fn a_server_that_is_restarted_is_found_and_nothing_else_is_blamed() {
         assert!(of(Reason::ConnectFailed).len() < 40, "{:#?}", run.ran);
         let held_up = of(Reason::ConnectBackoff);
         assert!(!held_up.is_empty(), "{:#?}", run.ran);
-        assert!(held_up.iter().all(|text| text.contains("refused")), "{held_up:?}");
+        assert!(
+            held_up.iter().all(|text| text.contains("refused")),
+            "{held_up:?}"
+        );
         let title = found["message"].as_str().expect("a sentence");
         assert!(!title.contains("to the end"), "it came back: {title}");
         let codes = codes(&run);

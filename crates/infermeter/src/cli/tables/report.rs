@@ -13,6 +13,8 @@ keys! {
             "Directory that `run` wrote: a run, or an experiment of several"
             .form(Form::Required).example("runs/one");
         full: bool = false, General, "", "Print every figure of every metric below the summary";
+        notes: bool = false, General, "",
+            "Print findings that do not weigh in full, below the figures, instead of their names";
         slo: Vec<Slo> = Vec::new(), General, "SLO",
             "Objective to judge instead of the run's own"
             .example("ttft.p99<500ms");

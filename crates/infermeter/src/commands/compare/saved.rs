@@ -11,6 +11,7 @@ use infermeter_analysis::{CompareSpec, Comparison, LoadRounds, RunSetup, SideRun
 use infermeter_core::finding::Verdict;
 use infermeter_core::plan::Plan;
 use infermeter_protocol::{CompareFlags, ProtocolSpec};
+use infermeter_report::Notes;
 use infermeter_session::kept::KeptRun;
 use infermeter_session::kept_experiment::{KeptExperiment, is_experiment};
 use std::path::{Path, PathBuf};
@@ -59,6 +60,7 @@ fn experiment(directory: &Path, shown: Shown) -> Result<u8> {
         directory,
         kept,
         shown,
+        notes: Notes::Named,
         strict: false,
     };
     several::report(&reported, &compare, &Compared::default())
