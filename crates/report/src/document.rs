@@ -461,7 +461,7 @@ impl Cell {
     }
 
     /// What is known of a figure that the sample does not carry.
-    pub fn within(interval: String) -> Self {
+    pub(crate) fn within(interval: String) -> Self {
         Self {
             grade: Grade::Unsupported,
             interval: Some(interval),

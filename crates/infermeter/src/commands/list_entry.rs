@@ -20,8 +20,8 @@ use infermeter_session::kept_experiment::is_experiment;
 use infermeter_session::run_id::timestamp;
 use infermeter_session::runs::RunEntry;
 use serde_json::Value;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 /// Longest reason, bytes.
 const MOST_BYTES: usize = 400;
@@ -105,9 +105,8 @@ impl Entry {
 
 /// When the directory changed last.
 fn changed_ns(path: &Path) -> Option<i64> {
-    let changed = std::fs::metadata(path).and_then(|about| about.modified());
-    let since = changed.ok()?.duration_since(UNIX_EPOCH).ok()?;
-    i64::try_from(since.as_nanos()).ok()
+    let about = std::fs::metadata(path).ok()?;
+    Some(about.mtime() * 1_000_000_000 + about.mtime_nsec())
 }
 
 fn run(path: &Path) -> Result<Read> {

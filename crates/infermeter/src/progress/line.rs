@@ -11,11 +11,10 @@ use infermeter_runner::progress::Snapshot;
 const BAR: usize = 10;
 
 /// What a second press does, once the first one was heard.
-pub(super) const SECOND_PRESS: &str =
-    "Ctrl-C again ends it at once and counts what is in flight as cancelled";
+pub(super) const SECOND_PRESS: &str = "Ctrl-C again cancels what is in flight and ends now";
 
 /// ` 41 % [████░░░░░░] measuring, 18 s left  TTFT p50 41.2 ms ...`.
-pub(super) fn bar(s: &Snapshot, tokens_per_s: f64) -> String {
+pub(super) fn bar(s: &Snapshot, tokens_per_s: Option<f64>) -> String {
     if s.stopping {
         return stopping(s);
     }
@@ -27,14 +26,14 @@ pub(super) fn bar(s: &Snapshot, tokens_per_s: f64) -> String {
     let mut parts = vec![bar.unwrap_or_default() + &phase_and_left(s)];
     parts.extend(failures(s));
     parts.extend(ttft(s));
-    parts.push(tokens(tokens_per_s));
+    parts.extend(tokens_per_s.map(tokens));
     parts.push(format!("{} in flight", count(s.in_flight)));
     parts.push(format!("{} done", count(s.done)));
     parts.join("  ")
 }
 
 /// `  12.3s   41 %  measuring, 18 s left  sent 120 ...`.
-pub(super) fn plain(s: &Snapshot, tokens_per_s: f64) -> String {
+pub(super) fn plain(s: &Snapshot, tokens_per_s: Option<f64>) -> String {
     let seconds = s.elapsed.0.max(0) as f64 / 1e9;
     if s.stopping {
         return format!("{seconds:6.1}s  {}", stopping(s));
@@ -47,16 +46,14 @@ pub(super) fn plain(s: &Snapshot, tokens_per_s: f64) -> String {
     parts.push(format!("in flight {}", count(s.in_flight)));
     parts.push(format!("done {}", count(s.done)));
     parts.extend(failures(s));
-    parts.push(tokens(tokens_per_s));
+    parts.extend(tokens_per_s.map(tokens));
     parts.extend(ttft(s));
     parts.join("  ")
 }
 
+/// Fits a terminal of 80 columns.
 fn stopping(s: &Snapshot) -> String {
-    format!(
-        "stopping: {} in flight are waited for; {SECOND_PRESS}",
-        count(s.in_flight)
-    )
+    format!("stopping, {} in flight; {SECOND_PRESS}", count(s.in_flight))
 }
 
 /// `measuring, 18 s left`.
@@ -133,12 +130,12 @@ pub(super) mod tests {
     #[test]
     fn a_line_says_what_goes_on() {
         assert_eq!(
-            plain(&snapshot(), 405.3),
+            plain(&snapshot(), Some(405.3)),
             "  12.3s   41 %  measuring, 18 s left  sent 120  in flight 7  done 112  \
              failed 1: http_status 1  405 tokens/s"
         );
         assert_eq!(
-            bar(&snapshot(), 405.3),
+            bar(&snapshot(), Some(405.3)),
             " 41 % [████░░░░░░] measuring, 18 s left  failed 1: http_status 1  405 tokens/s  \
              7 in flight  112 done"
         );
@@ -151,9 +148,8 @@ pub(super) mod tests {
             ..snapshot()
         };
         assert_eq!(
-            bar(&stopping, 0.0),
-            "stopping: 7 in flight are waited for; Ctrl-C again ends it at once and counts what is in \
-             flight as cancelled"
+            bar(&stopping, None),
+            "stopping, 7 in flight; Ctrl-C again cancels what is in flight and ends now"
         );
     }
 
@@ -166,9 +162,6 @@ pub(super) mod tests {
             phase: Phase::Warmup,
             ..snapshot()
         };
-        assert_eq!(
-            bar(&early, 0.0),
-            "warm-up  0 tokens/s  7 in flight  112 done"
-        );
+        assert_eq!(bar(&early, None), "warm-up  7 in flight  112 done");
     }
 }

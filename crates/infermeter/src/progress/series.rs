@@ -55,9 +55,9 @@ impl Series {
         &self.points
     }
 
-    /// Tokens per second of the last whole point.
-    pub(super) fn tokens_per_s(&self) -> f64 {
-        self.points.last().map_or(0.0, |point| point.tokens_per_s)
+    /// Tokens per second of the last whole point; absent before there is one.
+    pub(super) fn tokens_per_s(&self) -> Option<f64> {
+        self.points.last().map(|point| point.tokens_per_s)
     }
 
     /// A look at the run.
@@ -145,7 +145,7 @@ pub(super) mod tests {
         let points = series.points();
         assert_eq!(points.len(), 2);
         assert_eq!((points[1].at_s, points[1].sent_per_s), (2.0, 10.0));
-        assert_eq!(series.tokens_per_s(), 400.0);
+        assert_eq!(series.tokens_per_s(), Some(400.0));
     }
 
     #[test]

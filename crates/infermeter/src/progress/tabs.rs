@@ -454,7 +454,7 @@ mod tests {
         };
         let text = drawn(Tab::Load, 100, 24, &stopping);
         assert!(
-            text.contains("Stopping. Ctrl-C again ends it at once"),
+            text.contains("Stopping. Ctrl-C again cancels what is"),
             "{text}"
         );
     }

@@ -23,6 +23,7 @@ mod dialects;
 mod disk;
 mod flags;
 mod fluidity;
+#[cfg(feature = "live")]
 mod full_screen;
 mod gate;
 mod kept_records;
