@@ -22,6 +22,7 @@ mod fairness;
 mod figure;
 mod fluidity;
 mod gate;
+mod headline;
 pub mod highest_rate;
 mod latency;
 mod level;

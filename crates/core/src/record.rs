@@ -98,6 +98,33 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason, each at the place of its number.
+    pub const ALL: [Self; 23] = [
+        Self::ConnectFailed,
+        Self::ConnectBackoff,
+        Self::TlsFailed,
+        Self::ConnectTimeout,
+        Self::StaleConnection,
+        Self::Disconnected,
+        Self::HttpProtocol,
+        Self::HttpStatus,
+        Self::UnexpectedContent,
+        Self::MalformedEvent,
+        Self::InBandError,
+        Self::NoTokens,
+        Self::Aborted,
+        Self::Truncated,
+        Self::LimitExceeded,
+        Self::FirstTokenTimeout,
+        Self::IdleTimeout,
+        Self::RequestTimeout,
+        Self::DrainEnded,
+        Self::Interrupted,
+        Self::SessionEnded,
+        Self::RunKilled,
+        Self::LocalResource,
+    ];
+
     /// The name used in files.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -466,13 +493,9 @@ mod tests {
 
     #[test]
     fn names_in_files_round_trip() {
-        for reason in [
-            Reason::ConnectFailed,
-            Reason::ConnectBackoff,
-            Reason::StaleConnection,
-            Reason::LocalResource,
-        ] {
+        for (place, reason) in Reason::ALL.into_iter().enumerate() {
             assert_eq!(Reason::parse(reason.as_str()), Some(reason));
+            assert_eq!(reason as usize, place);
         }
         assert_eq!(
             TokenSource::parse("one_per_chunk"),

@@ -1,10 +1,22 @@
-//! Progress on standard error: one line redrawn on a terminal, a plain line every five seconds
-//! elsewhere. Fed with snapshots, never on the measuring path.
+//! Progress on standard error: a line redrawn on a terminal, or the full screen; a plain line every five
+//! seconds elsewhere. Fed with snapshots, never on the measuring path.
+
+#[cfg(feature = "live")]
+mod full;
+mod line;
+mod series;
+#[cfg(feature = "live")]
+mod tabs;
 
 use crate::output;
 use crate::screen::{self, Drawing};
+use infermeter_core::plan::Plan;
 use infermeter_core::schedule::Phase;
 use infermeter_runner::progress::Snapshot;
+use series::Series;
+
+#[cfg(feature = "live")]
+use full::FullScreen;
 
 /// Time between plain lines.
 const PLAIN_NS: i64 = 5_000_000_000;
@@ -13,16 +25,32 @@ const PLAIN_NS: i64 = 5_000_000_000;
 #[derive(Debug)]
 pub(crate) struct Progress {
     drawing: Drawing,
+    #[cfg(feature = "live")]
+    full: Option<FullScreen>,
+    series: Series,
     last: Option<Snapshot>,
     drawn: bool,
     said_stopping: bool,
 }
 
 impl Progress {
-    /// Chooses the mode by what standard error is.
-    pub fn new(quiet: bool) -> Self {
+    #[cfg_attr(
+        not(feature = "live"),
+        expect(
+            unused_variables,
+            reason = "only the full screen repeats what was said"
+        )
+    )]
+    /// Chooses the mode by the plan and by what standard error is; `said` is what was told before.
+    pub fn of(plan: &Plan, said: &[String]) -> Self {
+        let drawing = Drawing::choose(plan.quiet);
         Self {
-            drawing: Drawing::choose(quiet),
+            #[cfg(feature = "live")]
+            full: (plan.live && drawing == Drawing::Over)
+                .then(|| FullScreen::open(plan, said))
+                .flatten(),
+            drawing,
+            series: Series::default(),
             last: None,
             drawn: false,
             said_stopping: false,
@@ -31,94 +59,70 @@ impl Progress {
 
     /// Shows a snapshot.
     pub(crate) fn show(&mut self, snapshot: &Snapshot) {
-        let previous = self.last.as_ref();
-        let due = match self.drawing {
-            Drawing::Off => false,
-            Drawing::Over => true,
-            Drawing::Lines => {
-                let stopping = snapshot.stopping && !self.said_stopping;
-                stopping
-                    || previous.is_none_or(|p| {
-                        snapshot.elapsed.since(p.elapsed) >= PLAIN_NS || p.phase != snapshot.phase
-                    })
+        self.series.add(snapshot);
+        #[cfg(feature = "live")]
+        if let Some(full) = &mut self.full {
+            if full.show(snapshot, &self.series) {
+                return;
             }
-        };
-        if !due {
+            self.full = None;
+        }
+        if !self.is_due(snapshot) {
             return;
         }
-        let line = line(snapshot, rate(previous, snapshot));
         self.said_stopping |= snapshot.stopping;
+        let rate = self.series.tokens_per_s();
         match self.drawing {
-            Drawing::Over => screen::draw_over(&line),
-            Drawing::Lines | Drawing::Off => output::note(&line),
+            Drawing::Over => screen::draw_over(&line::bar(snapshot, rate)),
+            Drawing::Lines => output::note(&line::plain(snapshot, rate)),
+            Drawing::Off => return,
         }
         self.drawn = true;
         self.last = Some(snapshot.clone());
     }
 
-    /// Clears the line.
+    fn is_due(&self, snapshot: &Snapshot) -> bool {
+        let stopping = snapshot.stopping && !self.said_stopping;
+        let later = |last: &Snapshot| {
+            last.phase != snapshot.phase || snapshot.elapsed.since(last.elapsed) >= PLAIN_NS
+        };
+        match self.drawing {
+            Drawing::Off => false,
+            Drawing::Over => true,
+            Drawing::Lines => stopping || self.last.as_ref().is_none_or(later),
+        }
+    }
+
+    /// Clears what was drawn.
     pub fn end(&mut self) {
+        #[cfg(feature = "live")]
+        {
+            self.full = None;
+        }
         if self.drawing == Drawing::Over && self.drawn {
             screen::draw_over("");
         }
     }
 }
 
-/// Chunks per second since the previous snapshot.
-fn rate(previous: Option<&Snapshot>, now: &Snapshot) -> f64 {
-    let (chunks, elapsed) = previous.map_or((0, 0), |p| (p.chunks, p.elapsed.0));
-    let seconds = (now.elapsed.0 - elapsed) as f64 / 1e9;
-    if seconds <= 0.0 {
-        0.0
-    } else {
-        (now.chunks - chunks) as f64 / seconds
-    }
-}
-
-fn line(s: &Snapshot, chunks_per_second: f64) -> String {
-    let phase = match (s.stopping, s.phase) {
+/// The phase in a word. After the window requests go on being sent, until the measured ones have ended.
+pub(crate) fn phase(snapshot: &Snapshot) -> &'static str {
+    match (snapshot.stopping, snapshot.phase) {
         (true, _) => "stopping",
         (false, Phase::Warmup) => "warm-up",
         (false, Phase::Measure) => "measuring",
-        // Requests go on being sent, until the measured ones have ended.
         (false, Phase::Drain) => "finishing",
-    };
-    let ttft = s
-        .ttft_p50_ms
-        .map_or_else(String::new, |ms| format!("  TTFT p50 {ms:.1} ms"));
-    format!(
-        "{:6.1}s  {phase:9}  sent {}  in flight {}  done {}  failed {}  {chunks_per_second:.0} \
-         tokens/s{ttft}",
-        s.elapsed.0.max(0) as f64 / 1e9,
-        s.sent,
-        s.in_flight,
-        s.done,
-        s.failed,
-    )
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use infermeter_core::clock::Offset;
-
-    #[test]
-    fn a_line_says_what_goes_on() {
-        let snapshot = Snapshot {
-            elapsed: Offset(12_340_000_000),
-            phase: Phase::Measure,
-            stopping: false,
-            sent: 120,
-            in_flight: 7,
-            done: 112,
-            failed: 1,
-            chunks: 5_000,
-            ttft_p50_ms: Some(41.25),
-        };
-        assert_eq!(
-            line(&snapshot, rate(None, &snapshot)),
-            "  12.3s  measuring  sent 120  in flight 7  done 112  failed 1  405 tokens/s  \
-             TTFT p50 41.2 ms"
-        );
+/// How much of the load is over, where that is known.
+pub(crate) fn share(snapshot: &Snapshot) -> Option<f64> {
+    let passed = snapshot.elapsed.0.max(0) as f64 / 1e9;
+    match snapshot.phase {
+        Phase::Drain => Some(1.0),
+        Phase::Warmup | Phase::Measure => {
+            let all = passed + snapshot.left_s?;
+            (all > 0.0).then_some(passed / all)
+        }
     }
 }

@@ -36,6 +36,12 @@ fn columns(stream: &impl AsFd) -> Option<usize> {
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
+#[cfg(feature = "live")]
+/// Whether standard error, a terminal, has colour.
+pub(crate) fn has_color() -> bool {
+    screen(Some(None), &|name| std::env::var_os(name)).color
+}
+
 /// How progress is shown on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Drawing {

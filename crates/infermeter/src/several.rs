@@ -8,7 +8,7 @@ use crate::cli::Given;
 use crate::commands::gate::{self, Gating};
 use crate::dry_run::DryRun;
 use crate::page::{self, Delivery};
-use crate::show::{Shown, Terminal};
+use crate::show::{self, Shown, Terminal};
 use crate::{exit, output};
 use anyhow::{Context, Result, anyhow, bail};
 use infermeter_analysis::Gated;
@@ -17,7 +17,7 @@ use infermeter_core::number::counted;
 use infermeter_core::plan::Plan;
 use infermeter_core::text::listed;
 use infermeter_protocol::{AnyOfRuns, Coordinates, Kept, OfRuns, ProtocolSpec, RunPoint, RunSeen};
-use infermeter_report::{Block, Document, Format, Section, Tone, number};
+use infermeter_report::{Block, Document, Format, Notes, Section, Tone, number};
 use infermeter_session::book::AskedRuns;
 use infermeter_session::drive::{Bench, Driven, End, Order, drive};
 use infermeter_session::host::Host;
@@ -28,6 +28,9 @@ use infermeter_session::runs::{Into, RunEntry, Runs};
 use infermeter_session::{outlook, run_id};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+
+/// The member of every answer's JSON that says it in a line.
+pub(crate) const ANSWER: &str = "answer_in_a_line";
 
 /// What is measured.
 pub(crate) struct Several<'a> {
@@ -227,7 +230,7 @@ fn measure_now<P: OfRuns, R: Rendering<P>>(
     if !plan.quiet {
         teller.announce(&points);
     }
-    let observer = Terminal::new(plan.quiet);
+    let observer = Terminal::of(plan);
     let live = Live::new(&host, &observer);
     let as_planned = protocol.next_at(&points) == Some(Coordinates::default());
     let live = match points.is_empty() && as_planned {
@@ -402,7 +405,7 @@ fn finish<P: OfRuns, R: Rendering<P>>(
         goes_on: goes_on(place.command, place.directory),
         answer,
     };
-    let value = rendering.json(&seen);
+    let value = in_a_line(rendering, &seen);
     let path = place.directory.join(R::FILE);
     std::fs::write(&path, format!("{value:#}\n"))
         .with_context(|| format!("cannot write {}", path.display()))?;
@@ -411,7 +414,7 @@ fn finish<P: OfRuns, R: Rendering<P>>(
     place.print(rendering, &seen, value, found);
     let page = place.variants[0].html.as_deref();
     page::write(page, Some(place.directory), || {
-        whole_document(rendering, &seen)
+        whole_document(rendering, &seen, Notes::Told)
     })?;
     let code = match failed {
         Some(Err(error)) => return Err(error),
@@ -434,6 +437,7 @@ impl Place<'_> {
         gated: Option<&Gated>,
     ) {
         let (shown, quiet) = (self.shown, self.variants[0].quiet);
+        let document = || whole_document(rendering, seen, show::notes(self.variants[0].notes));
         if let Some(gated) = gated {
             value["gate"] = gate::json(gated);
         }
@@ -443,10 +447,10 @@ impl Place<'_> {
             }
             (Shown::Document(Format::Terminal), false) => {
                 output::print("\n");
-                shown.print(|| whole_document(rendering, seen), || value);
+                shown.print(document, || value);
                 output::print("\n");
             }
-            _ => shown.print(|| whole_document(rendering, seen), || value),
+            _ => shown.print(document, || value),
         }
         if shown == Shown::Json {
             return;
@@ -458,9 +462,23 @@ impl Place<'_> {
     }
 }
 
+/// The answer as JSON, with its line.
+fn in_a_line<P: OfRuns, R: Rendering<P>>(rendering: &R, seen: &Seen<'_, P>) -> Value {
+    let mut value = rendering.json(seen);
+    value[ANSWER] = Value::from(rendering.word(seen));
+    value
+}
+
 /// The answer, and what is missing.
-fn whole_document<P: OfRuns, R: Rendering<P>>(rendering: &R, seen: &Seen<'_, P>) -> Document {
-    let mut document = rendering.document(seen);
+fn whole_document<P: OfRuns, R: Rendering<P>>(
+    rendering: &R,
+    seen: &Seen<'_, P>,
+    notes: Notes,
+) -> Document {
+    let mut document = Document {
+        notes,
+        ..rendering.document(seen)
+    };
     let mut missing = missing_lines(rendering, seen.protocol, seen.points.len(), seen.missing);
     if !missing.is_empty() {
         missing.push(seen.goes_on.clone());
@@ -533,6 +551,8 @@ pub(crate) struct Reported<'a> {
     pub kept: KeptExperiment,
     /// How it is shown.
     pub delivery: &'a Delivery<'a>,
+    /// How much is said of notes.
+    pub notes: Notes,
     /// What is questionable fails.
     pub strict: bool,
 }
@@ -565,7 +585,7 @@ pub(crate) fn report<P: OfRuns, R: Rendering<P>>(
         answer: protocol.so_far(&kept.points),
     };
     let document = || {
-        let mut document = whole_document(rendering, &seen);
+        let mut document = whole_document(rendering, &seen, reported.notes);
         let each = (1..=seen.points.len())
             .flat_map(|there| rendering.lines(protocol, &seen.points[..there]));
         let each = section("Runs", each.collect());
@@ -575,7 +595,7 @@ pub(crate) fn report<P: OfRuns, R: Rendering<P>>(
     reported.delivery.deliver(
         Some(reported.directory),
         |_| document(),
-        || rendering.json(&seen),
+        || in_a_line(rendering, &seen),
     )?;
     let code = rendering.code(&seen, reported.strict);
     let unfinished = match (&kept.stopped, kept.missing.is_empty()) {

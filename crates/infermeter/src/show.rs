@@ -5,8 +5,9 @@ use crate::progress::Progress;
 use crate::{exit, output, screen};
 use infermeter_core::key::ValueKind;
 use infermeter_core::key_values;
+use infermeter_core::plan::Plan;
 use infermeter_core::text::{closest, inert};
-use infermeter_report::{Document, Format, Pictured, View, pictures};
+use infermeter_report::{Document, Format, Notes, Pictured, View, pictures};
 use infermeter_runner::progress::Snapshot;
 use infermeter_session::judged::Judged;
 use infermeter_session::observer::Observer;
@@ -102,11 +103,12 @@ impl Shown {
 }
 
 /// What is told of a run.
-pub(crate) fn of_run(judged: &Judged, view: View) -> Document {
+pub(crate) fn of_run(judged: &Judged, view: View, notes: Notes) -> Document {
     let manifest = &judged.manifest;
     let findings = &manifest.findings;
     let summary = &judged.summary;
-    let mut document = infermeter_report::of_run(summary, judged.verdict, findings, manifest, view);
+    let of_run = infermeter_report::of_run(summary, judged.verdict, findings, manifest, view);
+    let mut document = Document { notes, ..of_run };
     if let Some(series) = &judged.series {
         document.sections.extend(pictures(&Pictured {
             summary,
@@ -138,37 +140,54 @@ pub(crate) fn exit_code(judged: &Judged, strict: bool) -> u8 {
     )
 }
 
-/// Shows on standard error how a measurement goes.
-#[derive(Debug)]
-pub(crate) struct Terminal {
-    quiet: bool,
-    progress: RefCell<Progress>,
+/// What `--notes` shows.
+pub(crate) fn notes(told: bool) -> Notes {
+    match told {
+        true => Notes::Told,
+        false => Notes::Named,
+    }
 }
 
-impl Terminal {
-    /// Shows nothing where `quiet`.
-    pub fn new(quiet: bool) -> Self {
+/// Shows on standard error how a measurement goes.
+#[derive(Debug)]
+pub(crate) struct Terminal<'a> {
+    plan: &'a Plan,
+    /// What was told since the last load.
+    said: RefCell<Vec<String>>,
+    /// Of the load that goes on.
+    progress: RefCell<Option<Progress>>,
+}
+
+impl<'a> Terminal<'a> {
+    /// As the plan asks for.
+    pub fn of(plan: &'a Plan) -> Self {
         Self {
-            quiet,
-            progress: RefCell::new(Progress::new(quiet)),
+            plan,
+            said: RefCell::default(),
+            progress: RefCell::default(),
         }
     }
 }
 
-impl Observer for Terminal {
+impl Observer for Terminal<'_> {
     fn note(&self, line: &str) {
-        if !self.quiet {
+        if !self.plan.quiet {
             output::note(line);
         }
+        self.said.borrow_mut().push(line.to_owned());
     }
 
     fn progress(&self, snapshot: &Snapshot) {
-        self.progress.borrow_mut().show(snapshot);
+        let mut progress = self.progress.borrow_mut();
+        let begun = || Progress::of(self.plan, &self.said.take());
+        progress.get_or_insert_with(begun).show(snapshot);
     }
 
     fn progress_ended(&self) {
         // The next run's progress begins anew.
-        self.progress.replace(Progress::new(self.quiet)).end();
+        if let Some(mut progress) = self.progress.take() {
+            progress.end();
+        }
     }
 }
 

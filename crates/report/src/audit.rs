@@ -6,6 +6,7 @@ use crate::number::JOIN;
 use infermeter_audit::{Audit, Kind, Outcome, Source};
 use infermeter_core::number::counted;
 use infermeter_core::text::inert;
+use std::cmp::Reverse;
 
 /// Sources listed one by one.
 const SOURCES_SHOWN: usize = 12;
@@ -120,7 +121,8 @@ fn failures(audit: &Audit) -> Block {
         evidence: outcome.evidence.clone().unwrap_or_default(),
         advice: outcome.advice.to_owned(),
     };
-    let failed: Vec<Found> = of_kind(audit, Kind::Fail).map(found).collect();
+    let mut failed: Vec<Found> = of_kind(audit, Kind::Fail).map(found).collect();
+    failed.sort_by_key(|found| Reverse(found.severity));
     match failed.is_empty() {
         true => Block::Text(Tone::Good, "Nothing failed.".to_owned()),
         false => Block::Findings(failed),

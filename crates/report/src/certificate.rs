@@ -1,5 +1,5 @@
-//! The document of a calibration certificate: errors by kernel and by program stamps, the load and
-//! its cost, what was not usable, ceilings, limits.
+//! The document of a calibration certificate: what was not usable, errors by kernel and by program
+//! stamps, the load and its cost, ceilings, limits.
 //!
 //! What did not exist is a dash.
 
@@ -43,11 +43,11 @@ fn push_rungs(rungs: &[Rung], document: &mut Document) {
         all.filter(|r| r.kind.is_ceiling() == ceilings).collect()
     };
     let (loads, ceilings) = (of(false), of(true));
+    document.push(not_usable(&loads));
     for stamps in [StampSource::Kernel, StampSource::Program] {
         document.push(errors(&loads, stamps));
     }
     document.push(cost(&loads));
-    document.push(not_usable(&loads));
     document.push(self::ceilings(&ceilings));
 }
 

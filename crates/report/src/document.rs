@@ -18,6 +18,19 @@ pub struct Document {
     pub verdict: Option<Judgement>,
     /// The parts, in order.
     pub sections: Vec<Section>,
+    /// How much is said of the notes among the findings.
+    pub notes: Notes,
+}
+
+/// How much is said of findings that never change the verdict. Every format puts them behind the
+/// figures, and errors and warnings in front of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Notes {
+    /// Their names, in one line.
+    #[default]
+    Named,
+    /// All of it.
+    Told,
 }
 
 impl Document {
@@ -47,21 +60,46 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    /// The verdict on `findings`. Notes go without advice, which the JSON keeps.
+    /// The verdict on `findings`.
     pub(crate) fn of(verdict: Verdict, findings: &[Finding]) -> Self {
         let found = |finding: &Finding| Found {
             severity: finding.severity,
             code: finding.code.clone(),
             message: finding.message.clone(),
             evidence: finding.evidence.clone(),
-            advice: match finding.severity {
-                Severity::Note => String::new(),
-                Severity::Warning | Severity::Error => finding.advice.clone(),
-            },
+            advice: finding.advice.clone(),
         };
         let mut findings: Vec<Found> = findings.iter().map(found).collect();
         findings.sort_by_key(|found| Reverse(found.severity));
         Self { verdict, findings }
+    }
+
+    /// Errors and warnings: they stand in front of the figures.
+    pub(crate) fn weighty(&self) -> &[Found] {
+        &self.findings[..self.first_note()]
+    }
+
+    /// Notes: they stand behind the figures.
+    pub(crate) fn notes(&self) -> &[Found] {
+        &self.findings[self.first_note()..]
+    }
+
+    fn first_note(&self) -> usize {
+        let weighty = |found: &Found| found.severity > Severity::Note;
+        self.findings.partition_point(weighty)
+    }
+
+    /// `3 notes: short-level, no-calibration, ... (--notes shows them)`; the names are written by `code`.
+    pub(crate) fn named_notes(&self, code: fn(&str) -> String) -> String {
+        let notes = self.notes();
+        let codes: Vec<String> = notes.iter().map(|note| code(&note.code)).collect();
+        let (them, n) = match notes.len() {
+            0 => return String::new(),
+            1 => ("it", 1),
+            n => ("them", n as u64),
+        };
+        let counted = infermeter_core::number::counted(n, "note");
+        format!("{counted}: {} (--notes shows {them})", codes.join(", "))
     }
 
     /// `2 warnings, 3 notes`; empty without findings.
@@ -339,6 +377,8 @@ pub struct Column {
     pub name: String,
     /// How its cells stand.
     pub align: Align,
+    /// Where there is too little room, columns go in this order, the lowest first; those without stay.
+    pub goes: Option<u8>,
 }
 
 impl Column {
@@ -355,6 +395,15 @@ impl Column {
         Self {
             align: Align::Right,
             ..Self::left(name)
+        }
+    }
+
+    /// The same as a column that goes before those of a higher number, where there is too little room.
+    #[must_use]
+    pub fn going(self, order: u8) -> Self {
+        Self {
+            goes: Some(order),
+            ..self
         }
     }
 
@@ -396,7 +445,7 @@ pub struct Cell {
     pub interval: Option<String>,
     /// How far the sample carries it.
     pub grade: Grade,
-    /// What is said in place of the figure: `needs 1,000`.
+    /// What is said in place of the figure: `failed`.
     pub note: Option<String>,
     /// Its share of the greatest one, where it is drawn as a bar.
     pub bar: Option<f64>,
@@ -438,15 +487,32 @@ impl Cell {
         }
     }
 
-    /// The figure with the mark of its grade, or what is said in its place.
+    /// What is known of a figure that the sample does not carry.
+    pub(crate) fn within(interval: String) -> Self {
+        Self {
+            grade: Grade::Unsupported,
+            interval: Some(interval),
+            ..Self::default()
+        }
+    }
+
+    /// The figure with the mark of its grade, or what is said in its place, or all that is known of it.
     pub(crate) fn shown(&self) -> String {
         let mark = match self.grade {
             Grade::Indicative => "~",
             Grade::Full | Grade::Unsupported => "",
         };
-        let said = self.note.clone().unwrap_or_default();
-        let value = self.value.as_ref();
-        value.map_or(said, |value| format!("{mark}{value}"))
+        match (&self.value, &self.note, &self.interval) {
+            (Some(value), _, _) => format!("{mark}{value}"),
+            (None, Some(note), _) => note.clone(),
+            (None, None, interval) => interval.clone().unwrap_or_default(),
+        }
+    }
+
+    /// The interval of what is shown; absent where it is all that is shown.
+    pub(crate) fn around(&self) -> Option<&String> {
+        let something_else = self.value.is_some() || self.note.is_some();
+        self.interval.as_ref().filter(|_| something_else)
     }
 }
 

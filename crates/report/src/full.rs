@@ -1,6 +1,7 @@
 //! The full view: every figure of every metric, and latencies by band.
 
 use crate::document::{Block, Entries, Section};
+use crate::ecdf;
 use crate::number::{JOIN, TimeUnit, interval, short_count, significant, time};
 use crate::run::{ENDED, answers_ended};
 use infermeter_analysis::{
@@ -16,6 +17,7 @@ pub(crate) fn sections(summary: &Summary) -> Vec<Section> {
     let mut all = metrics(&summary.latency, origin);
     all.maybe(ENDED, answers_ended(&summary.requests.finish_reasons));
     let mut sections = vec![Section::new("All figures; [95 % interval]").with(all)];
+    sections.extend(ecdf::sections(summary));
     for class in &summary.classes {
         let mut all = metrics(&class.latency, origin);
         all.maybe(ENDED, answers_ended(&class.finish_reasons));
@@ -155,14 +157,14 @@ fn percentiles(cells: &Percentiles, unit: TimeUnit) -> String {
 
 /// Value, interval, and how many independent observations it is worth.
 fn of_cell(cell: &Cell, unit: TimeUnit) -> String {
+    let write = |ms: f64| unit.write(ms);
+    let range = interval(cell.low.map(write), cell.high.map(write));
     if let Some(needed) = cell.needed {
-        return format!("needs {}", short_count(needed));
+        return format!("{range} (needs {})", short_count(needed));
     }
     let Some(value) = cell.value else {
         return "among the failures".to_owned();
     };
-    let write = |ms: f64| unit.write(ms);
-    let range = interval(cell.low.map(write), cell.high.map(write));
     let worth = short_count(cell.effective_n as usize);
     format!("{} {range} ({worth})", write(value))
 }

@@ -1,5 +1,6 @@
 //! The same as JSON.
 
+use crate::headline::headline;
 use infermeter_analysis::Summary;
 use infermeter_core::finding::{Finding, Verdict};
 use infermeter_core::run::RunManifest;
@@ -24,6 +25,7 @@ pub fn json(
         "plan": manifest.plan,
         "plan_hash": manifest.plan_hash,
         "seeds": manifest.seeds,
+        "headline": headline(summary),
         "summary": summary,
     })
 }

@@ -14,12 +14,15 @@ pub mod chart;
 mod client;
 mod compare;
 mod document;
+mod ecdf;
 mod format;
 mod full;
 mod gate;
+mod headline;
 mod html;
 mod json;
 mod latency;
+mod list;
 mod markdown;
 pub mod number;
 mod objectives;
@@ -44,12 +47,14 @@ pub use capacity::of_capacity;
 pub use certificate::{of_certificate, of_rungs};
 pub use compare::{answer_line, of_comparison, pilot_lines};
 pub use document::{
-    Align, Block, Cell, Column, Document, Entries, Entry, Found, Grade, Item, Judgement, Mark, Row,
-    Section, Spark, Table, Tone,
+    Align, Block, Cell, Column, Document, Entries, Entry, Found, Grade, Item, Judgement, Mark,
+    Notes, Row, Section, Spark, Table, Tone,
 };
 pub use format::Format;
 pub use gate::{gate_lines, of_gate};
+pub use headline::headline;
 pub use json::json;
+pub use list::{Damaged, ListView, ListedExperiment, ListedRun, of_list};
 pub use objectives::not_met;
 pub use of_run::{View, of_run};
 pub use picture::{Pictured, pictures};

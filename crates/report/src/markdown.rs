@@ -3,7 +3,7 @@
 //! Invariant: text from outside steers neither Markdown nor the HTML that is made of it.
 
 use crate::document::{
-    Align, Block, Cell, Column, Document, Entry, Found, Item, Judgement, Row, Table, Tone,
+    Align, Block, Cell, Column, Document, Entry, Found, Item, Judgement, Notes, Row, Table, Tone,
     severity_name,
 };
 use crate::number::JOIN;
@@ -18,7 +18,7 @@ pub(crate) fn render(document: &Document) -> String {
     let mut parts = vec![format!("# {}\n", text(&document.title))];
     if let Some(judgement) = &document.verdict {
         parts.push(judged(judgement));
-        parts.push(findings(&judgement.findings));
+        parts.push(findings(judgement.weighty()));
     }
     for section in &document.sections {
         let blocks: Vec<String> = section.blocks.iter().map(block).collect();
@@ -28,8 +28,19 @@ pub(crate) fn render(document: &Document) -> String {
         }
         parts.extend(blocks);
     }
+    let judgement = document.verdict.iter();
+    parts.extend(judgement.map(|judgement| notes(judgement, document.notes)));
     parts.retain(|part| !part.is_empty());
     parts.join("\n")
+}
+
+fn notes(judgement: &Judgement, notes: Notes) -> String {
+    let named = judgement.named_notes(|name| format!("`{}`", code(name)));
+    match (named.is_empty(), notes) {
+        (true, _) => String::new(),
+        (false, Notes::Named) => format!("{named}\n"),
+        (false, Notes::Told) => format!("## Notes\n\n{}", findings(judgement.notes())),
+    }
 }
 
 fn judged(judgement: &Judgement) -> String {
@@ -134,7 +145,7 @@ fn head(column: &Column) -> String {
 
 fn cell(cell: &Cell) -> String {
     let shown = cell.shown();
-    match &cell.interval {
+    match cell.around() {
         Some(interval) => text(&format!("{shown} {interval}")),
         None => text(&shown),
     }

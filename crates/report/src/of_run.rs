@@ -1,4 +1,4 @@
-//! The document of a run: verdict and findings first, then objectives, then figures.
+//! The document of a run: the verdict, then objectives and figures, then what was run and by whom.
 
 use crate::document::{Block, Document, Judgement, Section, Tone};
 use crate::{client, full, latency, objectives, quotable, reproduce, run, sessions, throughput};
@@ -35,14 +35,14 @@ pub fn of_run(
     let mut document = Document::titled(format!("Run {}", manifest.run_id));
     document.verdict = Some(Judgement::of(verdict, findings));
     document.push(objectives::section(summary));
-    document.push(run::section(summary, manifest));
     document.push(latency::section(summary));
-    document.push(sessions::section(summary));
     document.push(throughput::section(summary));
-    document.push(client::section(summary));
     for section in classes(summary, view) {
         document.push(section);
     }
+    document.push(sessions::section(summary));
+    document.push(run::section(summary, manifest));
+    document.push(client::section(summary));
     let shared = view != View::Summary;
     if shared {
         document.push(quotable::section(summary, manifest));

@@ -1,4 +1,4 @@
-//! What was run: target, workload, load, window, outcomes.
+//! What was run: target, workload, load, window; and how its requests ended.
 
 use crate::document::{Entries, Section};
 use crate::number::{interval, parts, percent, plus_minus, significant};
@@ -28,7 +28,12 @@ pub(crate) fn section(summary: &Summary, manifest: &RunManifest) -> Section {
     entries.maybe("Steady", steady(summary));
     let trial = summary.response_cache.as_ref();
     entries.maybe("Repeated", trial.and_then(repeated));
-    entries.add("Requests", outcomes(&summary.requests.measured));
+    Section::new("Run").with(entries)
+}
+
+/// How measured requests ended.
+pub(crate) fn outcomes(summary: &Summary, entries: &mut Entries) {
+    entries.add("Outcomes", counts(&summary.requests.measured));
     for reason in summary.requests.reasons.iter().take(5) {
         entries.more(reason_line(reason));
     }
@@ -36,7 +41,6 @@ pub(crate) fn section(summary: &Summary, manifest: &RunManifest) -> Section {
     if ends.len() > 1 {
         entries.maybe(ENDED, answers_ended(ends));
     }
-    Section::new("Run").with(entries)
 }
 
 /// Label of what [`answers_ended`] says.
@@ -315,7 +319,7 @@ fn keeps_up(stability: &StabilitySummary) -> String {
     format!("stability: {answer}, {queue}")
 }
 
-fn outcomes(measured: &OutcomeCounts) -> String {
+fn counts(measured: &OutcomeCounts) -> String {
     let parts = parts([
         (measured.completed, "completed"),
         (measured.failed, "failed"),

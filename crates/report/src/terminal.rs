@@ -1,5 +1,5 @@
-//! A document on a terminal: the verdict and its findings first, then the sections, a blank line
-//! between them.
+//! A document on a terminal: the verdict in a line, errors and warnings, then the sections, then the
+//! notes, a blank line between them.
 //!
 //! Invariant: no line is wider than the screen unless a single word is; nothing from outside steers
 //! the terminal.
@@ -9,7 +9,8 @@ mod table;
 
 use crate::chart::characters;
 use crate::document::{
-    Block, Document, Entry, Found, Item, Judgement, Mark, Section, Spark, Tone, severity_name,
+    Block, Document, Entry, Found, Item, Judgement, Mark, Notes, Section, Spark, Tone,
+    severity_name,
 };
 use crate::screen::{Role, Screen};
 use infermeter_core::finding::{Severity, Verdict};
@@ -35,6 +36,8 @@ pub(crate) fn render(document: &Document, screen: Screen) -> String {
             _ => parts.push(lines),
         }
     }
+    let judgement = document.verdict.iter();
+    parts.extend(judgement.map(|judgement| notes(judgement, document.notes, screen)));
     parts.retain(|lines| !lines.is_empty());
     let parts: Vec<String> = parts.iter().map(|lines| lines.join("\n") + "\n").collect();
     parts.join("\n")
@@ -44,7 +47,7 @@ fn heading(text: &str, screen: Screen) -> Vec<String> {
     paragraph(text, 0, Some(Role::Heading), screen)
 }
 
-/// `Verdict: Questionable — 2 warnings, 3 notes` and each finding below.
+/// `Verdict: Questionable — 2 warnings, 3 notes`, and below it what weighs.
 fn judged(judgement: &Judgement, screen: Screen) -> Vec<String> {
     let role = match judgement.verdict {
         Verdict::Valid => Role::Good,
@@ -66,8 +69,20 @@ fn judged(judgement: &Judgement, screen: Screen) -> Vec<String> {
     if let Some(first) = lines.first_mut() {
         *first = first.replacen(word, &screen.paint(role, word), 1);
     }
-    lines.extend(findings(&judgement.findings, screen));
+    lines.extend(findings(judgement.weighty(), screen));
     lines
+}
+
+fn notes(judgement: &Judgement, notes: Notes, screen: Screen) -> Vec<String> {
+    match notes {
+        Notes::Named => paragraph(&judgement.named_notes(str::to_owned), 0, None, screen),
+        Notes::Told if judgement.notes().is_empty() => Vec::new(),
+        Notes::Told => {
+            let mut lines = heading("Notes", screen);
+            lines.extend(findings(judgement.notes(), screen));
+            lines
+        }
+    }
 }
 
 fn findings(all: &[Found], screen: Screen) -> Vec<String> {

@@ -1,7 +1,8 @@
-//! Throughputs, per-user speed, requests in flight, tokens per chunk, stalls, fluidity.
+//! Outcomes, throughputs, per-user speed, requests in flight, tokens per chunk, stalls, fluidity.
 
 use crate::document::{Entries, Section};
 use crate::number::{interval, mean, percent, rate, share, significant, time};
+use crate::run::outcomes;
 use crate::server;
 use infermeter_analysis::{
     Cell, FluidityForm, FluiditySummary, HitSource, Percentile, PrefixCacheSummary, Summary,
@@ -12,6 +13,7 @@ use infermeter_core::number::count;
 /// The lines about what came out per second, and how evenly.
 pub(crate) fn section(summary: &Summary) -> Section {
     let mut entries = Entries::default();
+    outcomes(summary, &mut entries);
     if let Some(throughput) = &summary.throughput {
         let in_doubt = summary
             .usage

@@ -1,13 +1,13 @@
 //! Snapshots of what people and programs read.
 
 use infermeter_analysis::{judge, summarize_log};
-use infermeter_core::finding::Verdict;
+use infermeter_core::finding::{Severity, Verdict};
 use infermeter_core::record::{ChunkKind, Reason};
 use infermeter_core::request::Turn;
 use infermeter_core::run::RunLog;
 use infermeter_core::schedule::Phase;
 use infermeter_metrics::fixture::{Run, ms};
-use infermeter_report::{Format, Screen, View, json, of_audit, of_run};
+use infermeter_report::{Document, Format, Notes, Screen, View, json, of_audit, of_run};
 
 fn render(log: &RunLog, width: usize) -> String {
     shown(log, View::Summary, width)
@@ -82,6 +82,7 @@ fn what_nobody_stated_is_unknown() {
     plan.engine_info = Some("engine=vllm, flags=--max-num-seqs=256".to_owned());
     let text = render(&run.build(), 110);
     let context = text.split("\nContext\n").nth(1).expect("a block");
+    let (context, _) = context.split_once("\n\n").expect("notes behind it");
     insta::assert_snapshot!(context.trim_end(), @r"
 Hardware      gpu H100; count 8; memory unknown; interconnect unknown; network unknown; storage local NVMe;
               placement unknown
@@ -258,7 +259,9 @@ fn the_full_view_has_every_figure() {
     let log = Run::steady(1_300, 20.0, 12).build();
     let text = shown(&log, View::Full, 200);
     let summary_alone = shown(&log, View::Summary, 200);
-    assert!(text.starts_with(summary_alone.trim_end()), "{text}");
+    // The notes stand behind both.
+    let (summary_alone, _) = summary_alone.rsplit_once("\n\n").expect("notes");
+    assert!(text.starts_with(summary_alone), "{text}");
     let ttft = text.split("All figures").nth(1).expect("the full view");
     for part in [
         "Chunk gap by token position",
@@ -274,7 +277,7 @@ fn the_full_view_has_every_figure() {
     ] {
         assert!(ttft.contains(part), "{part} in {ttft}");
     }
-    assert!(ttft.contains("p99.9 needs "), "{ttft}");
+    assert!(ttft.contains("∞) (needs "), "{ttft}");
 }
 
 #[test]
@@ -329,4 +332,65 @@ fn many_classes_have_tables_only_in_the_full_view() {
     let text = shown(&log, View::Full, 100);
     assert_eq!(headings(&text).len(), 9);
     assert!(!text.contains("Further classes"), "{text}");
+}
+
+#[test]
+fn figures_come_before_notes_and_behind_what_weighs() {
+    let log = troubled();
+    let (run, summary) = summarize_log(&log);
+    let findings = judge(&run, &summary);
+    let of = |notes| Document {
+        notes,
+        ..of_run(
+            &summary,
+            Verdict::of(&findings),
+            &findings,
+            &log.manifest,
+            View::Summary,
+        )
+    };
+    for format in Format::ALL {
+        let named = format.render(&of(Notes::Named), screen(80));
+        let told = format.render(&of(Notes::Told), screen(80));
+        let at = |text: &str, part: &str| {
+            text.find(part)
+                .unwrap_or_else(|| panic!("no `{part}` in\n{text}"))
+        };
+        let note = findings
+            .iter()
+            .find(|f| f.severity == Severity::Note)
+            .expect("a note");
+        for text in [&named, &told] {
+            assert!(at(text, "warning") < at(text, "Latency of"), "{text}");
+            assert!(at(text, "Latency of") < at(text, &note.code), "{text}");
+        }
+        assert!(named.contains("(--notes shows "), "{named}");
+        let advice = note.advice.split(' ').next().expect("a word");
+        assert!(told.contains(advice) && !told.contains("--notes"), "{told}");
+    }
+}
+
+#[test]
+fn fifty_requests_show_what_is_known_of_them() {
+    let log = Run::steady(50, 10.0, 12).build();
+    let text = render(&log, 80);
+    let table: Vec<&str> = text
+        .lines()
+        .skip_while(|l| !l.starts_with("Latency"))
+        .collect();
+    let ttft = table
+        .iter()
+        .find(|line| line.trim_start().starts_with("TTFT"))
+        .expect("TTFT");
+    assert!(ttft.contains("∞)"), "{text}");
+    assert!(!text.contains("needs "), "{text}");
+    assert!(text.contains("at 97.5 % confidence"), "{text}");
+    assert!(text.contains("No room for min, p95"), "{text}");
+    let wide = render(&log, 120);
+    let head = "mean  ";
+    assert!(
+        wide.contains(head) && wide.contains("p99.9") && wide.contains("max"),
+        "{wide}"
+    );
+    assert!(!wide.contains("No room"), "{wide}");
 }

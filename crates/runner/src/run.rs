@@ -4,7 +4,7 @@
 use crate::bodies::{Bodies, MakeRequest, Maker, NextRequests};
 use crate::closed_loop;
 use crate::open_loop;
-use crate::progress::{Snapshot, snapshot};
+use crate::progress::{Snapshot, Watched};
 use crate::recorder::{Receipts, RecordSink, Recorded, Records, channel, record};
 use crate::settings::RunSettings;
 use crate::shared::{Shared, Stop};
@@ -276,7 +276,8 @@ impl<'a> Run<'a> {
                 _ => self.shared.set_stop(Stop::Everything),
             }
             let now = clock.now();
-            let phase = window_so_far(&self.shared, self.schedule).phase_at(now);
+            let window = window_so_far(&self.shared, self.schedule);
+            let phase = window.phase_at(now);
             if now >= Offset::ZERO && told != Some(phase) {
                 told = Some(phase);
                 on_phase(phase);
@@ -286,8 +287,13 @@ impl<'a> Run<'a> {
                 taken.look(now);
             }
             if looks.is_multiple_of(LOOKS_PER_SNAPSHOT) {
-                let stopping = self.shared.stop() != Stop::No;
-                on_progress(&snapshot(&self.lives, now, phase, stopping));
+                let watched = Watched {
+                    lives: &self.lives,
+                    schedule: self.schedule,
+                    window,
+                    stopping: self.shared.stop() != Stop::No,
+                };
+                on_progress(&watched.snapshot(now));
             }
         }
         taken

@@ -13,12 +13,14 @@ use serde_json::Value;
 const NAMED: usize = 3;
 
 /// Keys that change nothing for the server: where results go, what is drawn, looked at and said.
-const UNSEEN: [&str; 25] = [
+const UNSEEN: [&str; 27] = [
     "out",
     "json",
     "html",
     "quiet",
     "full",
+    "notes",
+    "live",
     "profile",
     "seed",
     "workload-seed",

@@ -137,6 +137,8 @@ pub(crate) fn measured(plan: &Plan) -> Plan {
         json: false,
         quiet: false,
         full: false,
+        notes: false,
+        live: false,
         ..redact(plan)
     }
 }
@@ -291,7 +293,9 @@ mod tests {
         let keys = Plan::KEYS.iter();
         let without: Vec<&str> = keys.filter(|k| !changes_hash(k)).map(|k| k.name).collect();
         // Where defaults come from, where the record goes, how it is shown, how often it is measured.
-        let expected = ["profile", "out", "repeat", "json", "html", "quiet", "full"];
+        let expected = [
+            "profile", "out", "repeat", "json", "html", "quiet", "full", "notes", "live",
+        ];
         assert_eq!(without, expected);
     }
 

@@ -79,7 +79,7 @@ fn thin_cells<'a>(summary: &'a Summary, percentiles: &[Percentile]) -> Vec<(Stri
             cells.find(|(p, c)| percentiles.contains(p) && c.grade == CellGrade::Unsupported)?;
         Some((format!("{name} {percentile}"), cell))
     };
-    headline(summary).into_iter().filter_map(least).collect()
+    summary.headline().into_iter().filter_map(least).collect()
 }
 
 /// What each needs, and how much longer a run would have to be to give it.
@@ -108,22 +108,6 @@ fn longer(factor: f64) -> String {
     } else {
         count(factor.ceil() as u64)
     }
-}
-
-/// The distributions at the head of the summary, by name.
-fn headline(summary: &Summary) -> Vec<(&'static str, &Distribution)> {
-    let latency = &summary.latency;
-    let origin = summary.headline_origin;
-    let all = [
-        ("TTFT", latency.ttft.from(origin)),
-        ("TPOT", latency.tpot.as_ref()),
-        ("ITL", latency.itl.as_ref().or(latency.chunk_gap.as_ref())),
-        ("NTPOT", latency.ntpot.from(origin)),
-        ("E2E", latency.e2e.from(origin)),
-    ];
-    all.into_iter()
-        .filter_map(|(name, d)| Some((name, d?)))
-        .collect()
 }
 
 /// An objective on a metric that this run has no sample of.
@@ -160,7 +144,7 @@ pub const CORRELATED_SAMPLES: Check = Check {
 };
 
 fn correlated(_: &Run, summary: &Summary) -> Option<Finding> {
-    let mut thin = headline(summary);
+    let mut thin = summary.headline();
     thin.retain(|(_, d)| d.correlated == Some(true));
     let thin = thin.into_iter();
     let least = |d: &Distribution| {
@@ -274,7 +258,7 @@ fn tail_ratio(_: &Run, summary: &Summary) -> Option<Finding> {
             .contains(&name)
             .then(|| format!("{name} {ratio:.0}"))
     };
-    let heavy: Vec<String> = headline(summary).into_iter().filter_map(heavy).collect();
+    let heavy: Vec<String> = summary.headline().into_iter().filter_map(heavy).collect();
     (!heavy.is_empty()).then(|| {
         TAIL_RATIO.found(
             "The tail is more than ten times the median.",

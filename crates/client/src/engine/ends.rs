@@ -4,7 +4,6 @@ use super::Engine;
 use super::connections::{Closed, note_connection};
 use super::streams::InFlight;
 use crate::exchange::StreamId;
-use crate::live::Live;
 use crate::transport::{LinkId, Problem, Stage};
 use infermeter_core::clock::Offset;
 use infermeter_core::record::{MAX_ERROR_TEXT, Outcome, Reason, RequestError, RequestRecord};
@@ -209,13 +208,7 @@ impl Engine {
         if let Some(place) = record.address {
             self.config.to.get(place as usize).request_ends();
         }
-        Live::bump(&self.live.ended, 1);
-        if matches!(record.outcome, Outcome::Failed | Outcome::TimedOut) {
-            Live::bump(&self.live.failed, 1);
-        }
-        if let (Some(chunk), Some(sent)) = (record.chunks.first(), record.send_start) {
-            self.live.push_ttft(chunk.at.since(sent));
-        }
+        self.live.ends(&record);
         self.done.push(record);
     }
 

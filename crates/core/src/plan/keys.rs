@@ -487,6 +487,12 @@ keys! {
                 "--quiet shows no progress")]);
         full: bool = false, Result, "",
             "Print every figure of every metric below the summary";
+        notes: bool = false, Result, "",
+            "Print findings that do not weigh in full, below the figures, instead of their names";
+        live: bool = false, Result, "",
+            "Show progress on the full screen: load, latency, client, server, findings; plain lines where \
+             there is no terminal"
+            .rules(&[Rule::excludes(&[Given("quiet")], "")]);
         strict: bool = false, Result, "",
             "Exit 3 for Questionable, too";
         publication: bool = false, Result, "",

@@ -6,6 +6,8 @@ pub(crate) mod calibrate;
 pub(crate) mod capacity;
 pub(crate) mod compare;
 pub(crate) mod gate;
+pub(crate) mod list;
+mod list_entry;
 pub(crate) mod make;
 pub(crate) mod mock;
 pub(crate) mod plot;
@@ -25,7 +27,7 @@ use anyhow::Result;
 use infermeter_core::key::Place;
 
 /// Every subcommand.
-pub const COMMANDS: [Subcommand; 13] = [
+pub const COMMANDS: [Subcommand; 14] = [
     Subcommand {
         name: "run",
         about: "Measure a server (or the embedded simulator: mock:PRESET)",
@@ -141,6 +143,16 @@ pub const COMMANDS: [Subcommand; 13] = [
         then: Then::Flags {
             keys: keys::<tables::PlotArgs>,
             run: |given| plot::plot(&given.read()?),
+        },
+    },
+    Subcommand {
+        name: "list",
+        about: "The runs and experiments of a folder, newest first, with verdict and figures",
+        notes: "Says what each run says of itself; `infermeter report` computes it again.",
+        examples: &["infermeter list", "infermeter list runs/sweep --json"],
+        then: Then::Flags {
+            keys: with_show::<tables::ListArgs>,
+            run: |given| list::list(&given.read()?, shown(given)?),
         },
     },
     Subcommand {

@@ -66,7 +66,8 @@ fn run(args: &ReportArgs, asked: &Asked, delivery: &Delivery<'_>) -> Result<u8> 
         // An archive may be read-only: the report is no worse for that.
         output::note(&format!("note: run.json is left as it was: {error}"));
     }
-    let document = |form: Shown| show::of_run(&judged, form.view(args.full));
+    let notes = show::notes(args.notes);
+    let document = |form: Shown| show::of_run(&judged, form.view(args.full), notes);
     delivery.deliver(Some(&args.run_dir), document, || {
         let mut value = show::json_of_run(&judged);
         if let Some(series) = judged.series.as_ref().filter(|_| args.series) {
@@ -98,6 +99,7 @@ fn experiment(args: &ReportArgs, asked: &Asked, delivery: &Delivery<'_>) -> Resu
         directory: &args.run_dir,
         kept,
         delivery,
+        notes: show::notes(args.notes),
         strict: args.strict,
     };
     let AskedRuns { variants, protocol } = &reported.kept.asked;

@@ -12,7 +12,7 @@ use infermeter_analysis::Gated;
 use infermeter_core::plan::Plan;
 use infermeter_core::run::RunState;
 use infermeter_protocol::Once;
-use infermeter_report::Format;
+use infermeter_report::{Format, Notes};
 use infermeter_session::book::Book;
 use infermeter_session::drive::{End, drive};
 use infermeter_session::experiment::Experiment;
@@ -89,7 +89,7 @@ impl Showing<'_> {
         let plan = self.plan;
         page::check(plan.html.as_deref())?;
         let host = several::host()?;
-        let observer = Terminal::new(plan.quiet);
+        let observer = Terminal::of(plan);
         let live = Live::new(&host, &observer).with_load(load);
         let mut runs = Runs::new(live, slice::from_ref(plan), Into::Alone(plan.out.clone()));
         let driven = drive(&Once, &mut runs, &mut Book::none(), Vec::new(), &mut |_| {})?;
@@ -118,7 +118,7 @@ impl Showing<'_> {
         }
         self.show_place(point.seen.state, directory);
         page::write(plan.html.as_deref(), Some(directory), || {
-            show::of_run(&judged, page::PAGE.view(plan.full))
+            show::of_run(&judged, page::PAGE.view(plan.full), Notes::Told)
         })?;
         gated.transpose()?;
         Ok(exit::gravest(&codes))
@@ -148,7 +148,8 @@ impl Showing<'_> {
             }
             return;
         }
-        let document = || show::of_run(judged, self.shown.view(self.plan.full));
+        let (view, notes) = (self.shown.view(self.plan.full), show::notes(self.plan.notes));
+        let document = || show::of_run(judged, view, notes);
         self.shown.print(document, || {
             let mut value = show::json_of_run(judged);
             if let Some(gated) = gated {

@@ -132,7 +132,7 @@ fn planned(resolved: &Resolved, spec: &SweepSpec) -> Result<Vec<(Plan, Load)>> {
 }
 
 /// Keys whose values are no axis of a sweep.
-const NO_AXIS: [&str; 12] = [
+const NO_AXIS: [&str; 14] = [
     "target",
     "more-targets",
     "out",
@@ -140,6 +140,8 @@ const NO_AXIS: [&str; 12] = [
     "html",
     "quiet",
     "full",
+    "notes",
+    "live",
     "strict",
     "rate",
     "rate-profile",

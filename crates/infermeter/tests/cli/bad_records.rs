@@ -77,7 +77,7 @@ fn one_request_is_reported_without_percentiles() {
     check(
         &reports,
         3,
-        &["1 measured: 1 completed", "needs 20"],
+        &["1 measured: 1 completed", "unknown"],
         &["conservation"],
     );
     let json = reports[1].json();

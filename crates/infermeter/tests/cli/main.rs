@@ -23,10 +23,13 @@ mod dialects;
 mod disk;
 mod flags;
 mod fluidity;
+#[cfg(feature = "live")]
+mod full_screen;
 mod gate;
 mod kept_records;
 mod kinds;
 mod lies;
+mod list;
 mod loads;
 mod lost_tail;
 mod numbers;

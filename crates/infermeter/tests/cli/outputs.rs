@@ -88,7 +88,7 @@ fn a_report_is_shown_in_any_form() {
     for part in [
         "\n## Run\n",
         "- **Target:** ",
-        "|  | p50 | p90 |",
+        "|  | mean | min | p50 | p90 |",
         "| TTFT ",
     ] {
         assert!(page.out.contains(part), "no `{part}` in {}", page.out);

@@ -27,7 +27,7 @@ fn runs_have_seeds_salts_and_records_of_their_own() {
         "{ran:#?}"
     );
     assert!(
-        ran.out.contains("Figures over 2 runs") && ran.out.contains("ttft.p50 ms"),
+        ran.out.contains("Figures over 2 runs") && ran.out.contains("requests_per_s 1/s"),
         "{ran:#?}"
     );
     let runs = ["run-01", "run-02"].map(|name| manifest(&out.join(name)));

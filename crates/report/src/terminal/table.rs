@@ -2,11 +2,12 @@
 //!
 //! 1. a row is a line, each value with its interval behind it;
 //! 2. the intervals stand on a line of their own below their values;
-//! 3. the columns are dealt out to several tables under each other, each with the rows' labels;
+//! 3. columns that may go do, in their order, and a line below the table names them;
+//! 4. the columns are dealt out to several tables under each other, each with the rows' labels;
 //!    a group of columns stays together where it fits at all.
 //!
-//! Invariant: no line is broken inside a row, and no column is left out. A label that takes more than
-//! a third of the screen has a line of its own above its cells.
+//! Invariant: no line is broken inside a row, and no column is left out in silence. A label that takes
+//! more than a third of the screen has a line of its own above its cells.
 
 use super::lines::{padded, paragraph, plain, width, wrap};
 use crate::chart::characters;
@@ -24,7 +25,8 @@ pub(super) fn lines(table: &Table, screen: Screen) -> Vec<String> {
     if one.fits(0..table.columns.len()) {
         return one.panel(0..table.columns.len());
     }
-    let two = Laid::of(table, Intervals::Below, screen);
+    let Fitted { table, gone } = fitted(table, screen);
+    let two = Laid::of(&table, Intervals::Below, screen);
     let panels = two.panels();
     let mut lines = Vec::new();
     for (i, panel) in panels.into_iter().enumerate() {
@@ -33,7 +35,41 @@ pub(super) fn lines(table: &Table, screen: Screen) -> Vec<String> {
         }
         lines.extend(two.panel(panel));
     }
+    if !gone.is_empty() {
+        let gone = format!(
+            "No room for {}: a wider terminal has it all.",
+            gone.join(", ")
+        );
+        lines.extend(paragraph(&gone, INDENT, Some(Role::Aside), screen));
+    }
     lines
+}
+
+/// A table without the columns that had to go, and their names.
+struct Fitted {
+    table: Table,
+    gone: Vec<String>,
+}
+
+fn fitted(table: &Table, screen: Screen) -> Fitted {
+    let mut fitted = Fitted {
+        table: table.clone(),
+        gone: Vec::new(),
+    };
+    loop {
+        let columns = &fitted.table.columns;
+        if Laid::of(&fitted.table, Intervals::Below, screen).fits(0..columns.len()) {
+            return fitted;
+        }
+        let may_go = (0..columns.len()).filter_map(|at| Some((columns[at].goes?, at)));
+        let Some((_, at)) = may_go.min() else {
+            return fitted;
+        };
+        fitted.gone.push(fitted.table.columns.remove(at).name);
+        for row in &mut fitted.table.rows {
+            row.cells.remove(at);
+        }
+    }
 }
 
 /// Cells of a whole bar: two columns of bars beside their figures fit a screen of 60 columns.
@@ -96,7 +132,7 @@ impl<'a> Laid<'a> {
             return characters::bar(share, 1.0, bar_cells(self.screen));
         }
         let shown = cell.shown();
-        match (&cell.interval, self.intervals) {
+        match (cell.around(), self.intervals) {
             (Some(interval), Intervals::Beside) => plain(&format!("{shown} {interval}")),
             _ => plain(&shown),
         }
@@ -104,7 +140,7 @@ impl<'a> Laid<'a> {
 
     /// What stands below it.
     fn second(&self, cell: &Cell) -> String {
-        match (&cell.interval, self.intervals) {
+        match (cell.around(), self.intervals) {
             (Some(interval), Intervals::Below) => plain(interval),
             _ => String::new(),
         }

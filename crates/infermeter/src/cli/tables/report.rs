@@ -13,6 +13,8 @@ keys! {
             "Directory that `run` wrote: a run, or an experiment of several"
             .form(Form::Required).example("runs/one");
         full: bool = false, General, "", "Print every figure of every metric below the summary";
+        notes: bool = false, General, "",
+            "Print findings that do not weigh in full, below the figures, instead of their names";
         series: bool = false, General, "",
             "With --json, add what the charts of a run are made from as member `series`"
             .more("Time in equal parts, some requests one by one, TTFT by prompt length and load, the gap by \

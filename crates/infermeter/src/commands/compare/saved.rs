@@ -11,6 +11,7 @@ use infermeter_analysis::{CompareSpec, Comparison, LoadRounds, RunSetup, SideRun
 use infermeter_core::finding::Verdict;
 use infermeter_core::plan::Plan;
 use infermeter_protocol::{CompareFlags, ProtocolSpec};
+use infermeter_report::Notes;
 use infermeter_session::kept::KeptRun;
 use infermeter_session::kept_experiment::{KeptExperiment, is_experiment};
 use std::path::{Path, PathBuf};
@@ -63,6 +64,7 @@ fn experiment(directory: &Path, delivery: &Delivery<'_>) -> Result<u8> {
         directory,
         kept,
         delivery,
+        notes: Notes::Named,
         strict: false,
     };
     several::report(&reported, &compare, &Compared::default())

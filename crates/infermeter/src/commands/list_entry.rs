@@ -1,0 +1,182 @@
+//! What one directory of a folder is: a run, an experiment, something damaged, or nothing of ours.
+//!
+//! Reads `run.json`, the ledger and the file of an experiment's answer, no record.
+
+use crate::compare::Compared;
+use crate::search::Searched;
+use crate::several::{ANSWER, Rendering};
+use crate::sweep::Swept;
+use crate::together::Repeated;
+use anyhow::Result;
+use infermeter_analysis::Summary;
+use infermeter_core::finding::Verdict;
+use infermeter_core::plan::Plan;
+use infermeter_core::run::{RunManifest, RunState};
+use infermeter_core::text::inert;
+use infermeter_protocol::{Compare, Coordinates, ProtocolSpec, Repeat, Search, Sweep};
+use infermeter_record::{JOURNAL_FILE, MANIFEST_FILE, PARQUET_FILE, read_manifest};
+use infermeter_session::book::{Asked, Book};
+use infermeter_session::kept_experiment::is_experiment;
+use infermeter_session::run_id::timestamp;
+use infermeter_session::runs::RunEntry;
+use serde_json::Value;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Longest reason, bytes.
+const MOST_BYTES: usize = 400;
+
+/// A directory that holds something of ours.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its own name.
+    pub name: String,
+    /// When it began, as far as it says; else when its directory changed last.
+    pub begun_ns: i64,
+    /// The same in words.
+    pub begun: String,
+    /// What it is.
+    pub of: Of,
+}
+
+/// What is there.
+#[derive(Debug)]
+pub(super) enum Of {
+    Run(Box<Run>),
+    Experiment(Experiment),
+    Damaged { why: String },
+}
+
+/// A run, by its `run.json`.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub state: RunState,
+    pub verdict: Option<Verdict>,
+    pub target: String,
+    pub load: String,
+    pub summary: Option<Summary>,
+}
+
+/// An experiment, by its ledger.
+#[derive(Debug)]
+pub(super) struct Experiment {
+    pub command: String,
+    pub runs: usize,
+    pub verdict: Option<Verdict>,
+    pub answer: Option<String>,
+}
+
+/// What was read, and when it began as far as that is said.
+struct Read {
+    of: Of,
+    begun_ns: Option<i64>,
+}
+
+impl Entry {
+    /// What a directory is; `None` where it holds nothing of ours.
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        let ours = [MANIFEST_FILE, PARQUET_FILE, JOURNAL_FILE];
+        let is_run = ours.iter().any(|name| path.join(name).exists());
+        let read = match (is_experiment(path), is_run) {
+            (true, _) => experiment(path),
+            (false, true) => run(path),
+            (false, false) => return None,
+        };
+        let Read { of, begun_ns } = read.unwrap_or_else(|error| Read {
+            of: Of::Damaged {
+                why: inert(&format!("{error:#}"), MOST_BYTES),
+            },
+            begun_ns: None,
+        });
+        let begun_ns = begun_ns.or_else(|| changed_ns(path)).unwrap_or(0);
+        let name = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let name = name.file_name().unwrap_or_default().to_string_lossy();
+        Some(Self {
+            path: path.to_owned(),
+            name: name.into_owned(),
+            begun: timestamp(begun_ns),
+            begun_ns,
+            of,
+        })
+    }
+}
+
+/// When the directory changed last.
+fn changed_ns(path: &Path) -> Option<i64> {
+    let about = std::fs::metadata(path).ok()?;
+    Some(about.mtime() * 1_000_000_000 + about.mtime_nsec())
+}
+
+fn run(path: &Path) -> Result<Read> {
+    let manifest = read_manifest(path)?;
+    let RunManifest {
+        state,
+        verdict,
+        clock,
+        ..
+    } = manifest;
+    // A version with other figures judged it: `report` computes them.
+    let summary = Summary::read(&manifest).ok().flatten();
+    Ok(Read {
+        of: Of::Run(Box::new(Run {
+            state,
+            verdict,
+            target: manifest.plan.target.clone(),
+            load: load(&manifest.plan),
+            summary,
+        })),
+        begun_ns: Some(clock.realtime_origin_ns),
+    })
+}
+
+/// `20/s`, `32 slots`.
+fn load(plan: &Plan) -> String {
+    match (plan.rate, plan.concurrency) {
+        (Some(rate), _) => format!("{rate}/s"),
+        (None, Some(slots)) => format!("{slots} slots"),
+        (None, None) if plan.rate_profile.is_some() => "a profile".to_owned(),
+        (None, None) => "a replay".to_owned(),
+    }
+}
+
+fn experiment(path: &Path) -> Result<Read> {
+    let Asked::Runs(asked) = Book::header(path)?.asked else {
+        return Ok(Read {
+            of: Of::Experiment(Experiment {
+                command: "calibrate".to_owned(),
+                runs: 0,
+                verdict: None,
+                answer: None,
+            }),
+            begun_ns: None,
+        });
+    };
+    let book = Book::read::<Coordinates, RunEntry>(path)?;
+    let verdicts = book.ended.iter().map(|line| line.seen.verdict);
+    let first = path.join("run-01");
+    let begun = read_manifest(&first).ok();
+    Ok(Read {
+        of: Of::Experiment(Experiment {
+            command: asked.protocol.command().to_owned(),
+            runs: book.ended.len(),
+            verdict: verdicts.max(),
+            answer: answer(path, &asked.protocol),
+        }),
+        begun_ns: begun.map(|manifest| manifest.clock.realtime_origin_ns),
+    })
+}
+
+/// The answer in a line, where it was written.
+fn answer(path: &Path, protocol: &ProtocolSpec) -> Option<String> {
+    let file = match protocol {
+        ProtocolSpec::Compare(_) => <Compared as Rendering<Compare>>::FILE,
+        ProtocolSpec::Repeat { .. } => <Repeated as Rendering<Repeat>>::FILE,
+        ProtocolSpec::Sweep(_) => <Swept as Rendering<Sweep>>::FILE,
+        ProtocolSpec::Search(_) => <Searched as Rendering<Search>>::FILE,
+    };
+    let text = std::fs::read_to_string(path.join(file)).ok()?;
+    let value: Value = serde_json::from_str(&text).ok()?;
+    Some(value[ANSWER].as_str()?.to_owned())
+}
