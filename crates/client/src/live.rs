@@ -133,7 +133,7 @@ impl Counters {
 /// The class of `us` microseconds, at least 1.
 fn class(us: u32) -> usize {
     let doubling = us.ilog2();
-    let inside = (u64::from(us) * TO_A_DOUBLING >> doubling) - TO_A_DOUBLING;
+    let inside = ((u64::from(us) * TO_A_DOUBLING) >> doubling) - TO_A_DOUBLING;
     doubling as usize * TO_A_DOUBLING as usize + inside as usize
 }
 

@@ -61,7 +61,7 @@ pub struct RunManifest {
     pub state: RunState,
     /// The plan, secrets replaced by `***`.
     pub plan: Plan,
-    /// SHA-256 of the plan's JSON (secrets replaced; without `out`, `json`, `quiet` and `full`), hex.
+    /// SHA-256 of the plan's JSON (secrets replaced; without where it goes and how it is shown), hex.
     pub plan_hash: String,
     /// Both seeds.
     pub seeds: Seeds,
