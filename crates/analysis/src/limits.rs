@@ -220,3 +220,19 @@ pub(crate) const RESIDENCE_TOLERANCE: f64 = 1e-9;
 
 /// Most points of a distribution function.
 pub(crate) const ECDF_POINTS: usize = 100;
+
+/// Most parts of a run's time in a chart: a part is two pixels wide on a small screen, and the charts of a
+/// run stay below a megabyte.
+pub(crate) const SERIES_PARTS: usize = 240;
+/// Requests of a part, on average, below which the time has fewer parts: a median takes twenty.
+pub(crate) const SERIES_PER_PART: usize = 40;
+/// Up to so many requests are shown one by one over time.
+pub(crate) const SERIES_EACH: usize = 400;
+/// Requests in the timeline: more rows than that are read by nobody.
+pub(crate) const SERIES_BARS: usize = 60;
+/// Of those, the slowest.
+pub(crate) const SERIES_SLOWEST: usize = 20;
+/// Bands of prompt lengths and of loads in the heat map of TTFT.
+pub(crate) const SERIES_BANDS: usize = 8;
+/// Times of one kind in which something stood still.
+pub(crate) const SERIES_STILL: usize = 20;

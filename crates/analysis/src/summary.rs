@@ -12,6 +12,7 @@ use crate::load::LoadSummary;
 use crate::objective::{Goodput, Judge, SloLine};
 use crate::percentile::Percentile;
 use crate::positions::PositionGaps;
+use crate::prefill::PrefillSummary;
 use crate::prefix_cache::PrefixCacheSummary;
 use crate::requests::RequestSummary;
 use crate::response_cache::ResponseCacheSummary;
@@ -84,6 +85,9 @@ pub struct Summary {
     /// Speculative decoding; absent where nothing looks like it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speculation: Option<SpeculationSummary>,
+    /// Uncached prompt tokens over TTFT; absent without streams, and from summaries of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefill: Option<PrefillSummary>,
     /// What the server's prefix cache held of the prompts; absent where nothing is known of it.
     pub prefix_cache: Option<PrefixCacheSummary>,
     /// What a repeated prompt gains; absent unless `--probe-response-cache` asked.
@@ -178,6 +182,7 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
         bursty_delivery: BurstyDelivery::of(&population),
         server: ServerSummary::of(run, window),
         speculation: SpeculationSummary::of(run, &population, &latency, &classes, window),
+        prefill: PrefillSummary::of(&population, &wanted),
         prefix_cache: PrefixCacheSummary::of(run, &tokens, window),
         tokens,
         response_cache: ResponseCacheSummary::of(manifest),

@@ -5,9 +5,11 @@
 //! Nothing is read or printed here. Invariant: the name of a key is that of its field, with dashes.
 
 mod hint;
+mod line;
 mod rules;
 
 pub use hint::{Hint, hint};
+pub use line::line;
 pub use rules::{Asked, broken};
 
 use serde::Serialize;

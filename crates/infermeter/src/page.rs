@@ -17,6 +17,9 @@ pub(crate) const BESIDE: &str = "DIR/report.html";
 /// The name of the page beside a record.
 const NAME: &str = "report.html";
 
+/// The form of a page.
+pub(crate) const PAGE: Shown = Shown::Document(Format::Html);
+
 /// What is done with a result that is on disk.
 pub(crate) enum Delivery<'a> {
     /// It is printed, and written as a page where that is asked.
@@ -39,6 +42,19 @@ impl Delivery<'_> {
         }
     }
 
+    /// Whether charts are drawn.
+    pub(crate) fn draws(&self) -> bool {
+        match self {
+            Self::Printed { shown, page } => *shown == PAGE || page.is_some(),
+            Self::Used(_) => true,
+        }
+    }
+
+    /// Whether it is printed as JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        matches!(self, Self::Printed { shown, .. } if *shown == Shown::Json)
+    }
+
     /// Delivers a result: of the record in `directory`, or of no single one.
     ///
     /// # Errors
@@ -46,16 +62,16 @@ impl Delivery<'_> {
     pub(crate) fn deliver(
         &self,
         directory: Option<&Path>,
-        document: impl Fn() -> Document,
+        document: impl Fn(Shown) -> Document,
         json: impl FnOnce() -> Value,
     ) -> Result<()> {
         match self {
             Self::Printed { shown, page } => {
                 check(page.as_deref())?;
-                shown.print(&document, json);
-                write(page.as_deref(), directory, &document)
+                shown.print(|| document(*shown), json);
+                write(page.as_deref(), directory, || document(PAGE))
             }
-            Self::Used(with) => with(&document()),
+            Self::Used(with) => with(&document(PAGE)),
         }
     }
 }

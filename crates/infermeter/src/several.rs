@@ -436,7 +436,7 @@ pub(crate) fn report<P: OfRuns, R: Rendering<P>>(
         missing: &kept.missing,
         answer: protocol.so_far(&kept.points),
     };
-    let document = || {
+    let document = |_| {
         let mut document = whole_document(rendering, &seen);
         let each = (1..=seen.points.len())
             .flat_map(|there| rendering.lines(protocol, &seen.points[..there]));

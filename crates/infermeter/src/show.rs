@@ -6,7 +6,7 @@ use crate::{exit, output, screen};
 use infermeter_core::key::ValueKind;
 use infermeter_core::key_values;
 use infermeter_core::text::{closest, inert};
-use infermeter_report::{Document, Format, View};
+use infermeter_report::{Document, Format, Pictured, View, pictures};
 use infermeter_runner::progress::Snapshot;
 use infermeter_session::judged::Judged;
 use infermeter_session::observer::Observer;
@@ -70,6 +70,16 @@ impl Shown {
         })
     }
 
+    /// How much is told of a run: on a terminal what decides, elsewhere all that a reader who was not there
+    /// needs.
+    pub(crate) fn view(self, full: bool) -> View {
+        match (full, self) {
+            (true, _) => View::Full,
+            (false, Self::Document(Format::Terminal) | Self::Json) => View::Summary,
+            (false, Self::Document(_)) => View::Shared,
+        }
+    }
+
     /// Prints a result, making only the form that is asked for.
     pub fn print(self, document: impl FnOnce() -> Document, json: impl FnOnce() -> Value) {
         match self {
@@ -95,7 +105,16 @@ impl Shown {
 pub(crate) fn of_run(judged: &Judged, view: View) -> Document {
     let manifest = &judged.manifest;
     let findings = &manifest.findings;
-    infermeter_report::of_run(&judged.summary, judged.verdict, findings, manifest, view)
+    let summary = &judged.summary;
+    let mut document = infermeter_report::of_run(summary, judged.verdict, findings, manifest, view);
+    if let Some(series) = &judged.series {
+        document.sections.extend(pictures(&Pictured {
+            summary,
+            manifest,
+            series,
+        }));
+    }
+    document
 }
 
 /// The same as JSON.
@@ -117,14 +136,6 @@ pub(crate) fn exit_code(judged: &Judged, strict: bool) -> u8 {
         judged.verdict,
         strict,
     )
-}
-
-/// What `--full` shows.
-pub(crate) fn view(full: bool) -> View {
-    match full {
-        true => View::Full,
-        false => View::Summary,
-    }
 }
 
 /// Shows on standard error how a measurement goes.

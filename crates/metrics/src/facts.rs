@@ -194,7 +194,7 @@ impl RequestFacts {
     }
 
     /// An origin of its latencies; absent where it was never sent.
-    pub(crate) fn instant(&self, origin: Origin) -> Option<Offset> {
+    pub fn instant(&self, origin: Origin) -> Option<Offset> {
         match origin {
             Origin::Intended => Some(self.intended),
             Origin::Send => self.send_start,

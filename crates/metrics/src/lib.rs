@@ -31,6 +31,7 @@ pub mod request_metric;
 mod request_stalls;
 pub mod samples;
 pub mod seconds;
+pub mod series;
 pub mod sessions;
 pub mod silence;
 pub mod stalls;

@@ -5,6 +5,7 @@
 //! Invariant: a record with a chunk of unknown tokens takes no part.
 
 use crate::milliseconds::to_ms;
+use infermeter_core::clock::Offset;
 use infermeter_core::record::{Outcome, RequestRecord};
 use infermeter_core::schedule::Phase;
 use infermeter_stats::{Quantile, RankTable, RankValues};
@@ -31,9 +32,16 @@ pub struct PositionBand {
     pub at: [Option<f64>; 3],
 }
 
-/// Calls `f(band, gap in milliseconds)` for each gap of a completed measured request. The place of a
-/// chunk is that of its first token.
-fn for_each_gap(record: &RequestRecord, mut f: impl FnMut(usize, f64)) {
+/// One gap, at the instant of the chunk that ends it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PlacedGap {
+    pub(crate) ms: f64,
+    pub(crate) at: Offset,
+}
+
+/// Calls `f(band, gap)` for each gap of a completed measured request. The place of a chunk is that of
+/// its first token.
+pub(crate) fn for_each_gap(record: &RequestRecord, mut f: impl FnMut(usize, PlacedGap)) {
     let counts = record.phase == Phase::Measure && record.outcome == Outcome::Completed;
     if !counts || record.chunks.iter().any(|c| c.token_count().is_none()) {
         return;
@@ -42,7 +50,11 @@ fn for_each_gap(record: &RequestRecord, mut f: impl FnMut(usize, f64)) {
     let mut tokens = 0_u64;
     for chunk in record.chunks.iter().filter(|c| c.tokens > 0) {
         if let Some(before) = before {
-            f(band_after(tokens), to_ms(chunk.at.since(before)));
+            let gap = PlacedGap {
+                ms: to_ms(chunk.at.since(before)),
+                at: chunk.at,
+            };
+            f(band_after(tokens), gap);
         }
         before = Some(chunk.at);
         tokens += u64::from(chunk.tokens);
@@ -60,7 +72,7 @@ impl Positions {
             if self.bands.len() <= band {
                 self.bands.resize_with(band + 1, RankTable::default);
             }
-            self.bands[band].add(gap, 1);
+            self.bands[band].add(gap.ms, 1);
         });
     }
 
@@ -69,6 +81,11 @@ impl Positions {
         self.bands.resize_with(longer, RankTable::default);
         let pairs = self.bands.iter_mut().zip(&other.bands);
         pairs.for_each(|(own, other)| own.merge(other));
+    }
+
+    /// Counts by size of each band, from the second token on.
+    pub fn tables(&self) -> impl Iterator<Item = &RankTable> {
+        self.bands.iter()
     }
 
     /// What a further reading has to look for.
@@ -109,7 +126,7 @@ impl PositionValues {
         if !self.is_idle() {
             for_each_gap(record, |band, gap| {
                 if let Some(values) = self.0.get_mut(band) {
-                    values.add(gap, 1);
+                    values.add(gap.ms, 1);
                 }
             });
         }

@@ -1,7 +1,7 @@
 //! The document of a run: verdict and findings first, then objectives, then figures.
 
 use crate::document::{Block, Document, Judgement, Section, Tone};
-use crate::{client, full, latency, objectives, run, sessions, throughput};
+use crate::{client, full, latency, objectives, quotable, reproduce, run, sessions, throughput};
 use infermeter_analysis::{ClassSummary, Summary};
 use infermeter_core::finding::{Finding, Verdict};
 use infermeter_core::number::{count, counted};
@@ -17,7 +17,10 @@ pub enum View {
     /// The summary.
     #[default]
     Summary,
-    /// The summary, and below it every figure of every metric.
+    /// The summary, and below it what a reader elsewhere needs: figures with their conditions, and all that it
+    /// takes to measure the same again.
+    Shared,
+    /// All this, and every figure of every metric.
     Full,
 }
 
@@ -40,8 +43,15 @@ pub fn of_run(
     for section in classes(summary, view) {
         document.push(section);
     }
-    if view == View::Full || manifest.plan.publication {
+    let shared = view != View::Summary;
+    if shared {
+        document.push(quotable::section(summary, manifest));
+    }
+    if shared || manifest.plan.publication {
         document.push(run::context(summary));
+    }
+    if shared {
+        document.push(reproduce::section(summary, manifest));
     }
     if view == View::Full {
         for section in full::sections(summary) {
@@ -59,7 +69,7 @@ fn classes(summary: &Summary, view: View) -> Vec<Section> {
     by_size.sort_by_key(|i| Reverse(total(&all[*i])));
     let shown = match view {
         View::Full => all.len(),
-        View::Summary => CLASSES_SHOWN.min(all.len()),
+        View::Summary | View::Shared => CLASSES_SHOWN.min(all.len()),
     };
     let (tables, rest) = by_size.split_at(shown);
     let in_order = all.iter().enumerate().filter(|(i, _)| tables.contains(i));

@@ -1,6 +1,7 @@
 //! A run with its summary, findings and verdict: what measuring ends with and a report
 //! begins with.
 
+use infermeter_analysis::series::RunSeries;
 use infermeter_analysis::{PrecisionRun, Run, Summary, judge, summarize};
 use infermeter_core::finding::Verdict;
 use infermeter_core::plan::Until;
@@ -20,6 +21,8 @@ pub struct Judged {
     pub verdict: Verdict,
     /// The run as far as a precision that was asked for goes.
     pub precision: Option<PrecisionRun>,
+    /// What its charts show, where they were asked for.
+    pub series: Option<RunSeries>,
 }
 
 impl Judged {
@@ -29,23 +32,41 @@ impl Judged {
     /// # Errors
     /// When the records cannot be read.
     pub fn of<S: RecordSource>(
-        mut run: Run,
+        run: Run,
         records: &S,
         until: Option<&Until>,
     ) -> Result<Self, S::Error> {
         let summary = summarize(&run, records)?;
+        Ok(Self::of_summary(run, summary, until))
+    }
+
+    /// The same with what its charts show, which takes one more reading.
+    ///
+    /// # Errors
+    /// When the records cannot be read.
+    pub fn pictured<S: RecordSource>(run: Run, records: &S) -> Result<Self, S::Error> {
+        let summary = summarize(&run, records)?;
+        let series = RunSeries::read(&run, &summary, records)?;
+        Ok(Self {
+            series: Some(series),
+            ..Self::of_summary(run, summary, None)
+        })
+    }
+
+    fn of_summary(mut run: Run, summary: Summary, until: Option<&Until>) -> Self {
         let precision = until.map(|until| PrecisionRun::of(&run, &summary, until));
         let findings = judge(&run, &summary);
         let verdict = Verdict::of(&findings);
         run.manifest.findings = findings;
         run.manifest.verdict = Some(verdict);
         run.manifest.summary = serde_json::to_value(&summary).ok();
-        Ok(Self {
+        Self {
             manifest: run.manifest,
             summary,
             verdict,
             precision,
-        })
+            series: None,
+        }
     }
 
     /// What a protocol sees of it.

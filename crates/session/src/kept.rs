@@ -65,13 +65,27 @@ impl KeptRun {
     /// # Errors
     /// When its files cannot be read.
     pub fn judge(self, until: Option<&Until>) -> Result<Judged> {
+        let (run, records) = self.read()?;
+        Ok(Judged::of(run, &records, until)?)
+    }
+
+    /// Judges it, and reads what its charts show.
+    ///
+    /// # Errors
+    /// When its files cannot be read.
+    pub fn pictured(self) -> Result<Judged> {
+        let (run, records) = self.read()?;
+        Ok(Judged::pictured(run, &records)?)
+    }
+
+    fn read(self) -> Result<(Run, ParquetRecords)> {
         let records = ParquetRecords::open(&self.directory)?;
         let mut run = Run::read(self.manifest, &records)?;
         run.server = read_server_metrics(&self.directory)?;
         if run.manifest.progress.is_none() {
             infer_end(&mut run.manifest, &run.collected.requests);
         }
-        Ok(Judged::of(run, &records, until)?)
+        Ok((run, records))
     }
 }
 

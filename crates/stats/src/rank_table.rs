@@ -43,6 +43,12 @@ impl Bucket {
     pub fn of(value: f64) -> Self {
         Self((key(value) >> OPEN_BITS) as u32)
     }
+
+    /// The greatest value that it could hold: at most 1/4096 above any that it does.
+    #[must_use]
+    pub fn end(self) -> f64 {
+        value_of(((u64::from(self.0) + 1) << OPEN_BITS) - 1)
+    }
 }
 
 /// Where a rank lies.
@@ -117,6 +123,13 @@ impl RankTable {
         None
     }
 
+    /// The greatest value that the bucket of a rank, from 1, could hold: at most 1/4096 above the order
+    /// statistic; `None` beyond the values.
+    #[must_use]
+    pub fn at_most(&self, rank: u64) -> Option<f64> {
+        Some(self.locate(rank)?.bucket.end())
+    }
+
     /// Values in buckets after that of `value`, and in its own.
     #[must_use]
     pub fn beyond(&self, value: f64) -> (u64, u64) {
@@ -131,8 +144,7 @@ impl RankTable {
 
     /// The largest value that each bucket could hold, and how many it does, ascending.
     pub(crate) fn ends(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
-        let end = |Bucket(bucket): Bucket| value_of(((u64::from(bucket) + 1) << OPEN_BITS) - 1);
-        self.buckets().map(move |(bucket, n)| (end(bucket), n))
+        self.buckets().map(|(bucket, n)| (bucket.end(), n))
     }
 
     /// The buckets that hold any value, ascending.

@@ -41,7 +41,7 @@ pub(crate) fn audit(args: &AuditArgs, delivery: &Delivery<'_>) -> Result<u8> {
     }
     let audited = infermeter_audit::audit(&sides);
     let json = serde_json::to_value(&audited).context("the audit as JSON")?;
-    delivery.deliver(None, || infermeter_report::of_audit(&audited), || json)?;
+    delivery.deliver(None, |_| infermeter_report::of_audit(&audited), || json)?;
     Ok(exit_code(&audited, args.strict))
 }
 

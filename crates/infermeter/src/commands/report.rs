@@ -6,11 +6,11 @@ use crate::compare::Compared;
 use crate::page::Delivery;
 use crate::search::Searched;
 use crate::several::{self, Reported};
-use crate::show;
+use crate::show::{self, Shown};
 use crate::sweep::Swept;
 use crate::together::Repeated;
 use crate::{exit, output};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use infermeter_core::plan::Deadlines;
 use infermeter_core::run::RunManifest;
 use infermeter_core::slo::Slo;
@@ -26,8 +26,15 @@ use infermeter_session::kept_experiment::{KeptExperiment, is_experiment};
 /// # Errors
 /// When the directory holds neither a run nor an experiment, or its files cannot be read.
 pub(crate) fn report(args: &ReportArgs, delivery: &Delivery<'_>) -> Result<u8> {
+    if args.series && !delivery.is_json() {
+        bail!("--series adds a member to the JSON of a run: write --json as well");
+    }
     let asked = Asked::of(args);
     match is_experiment(&args.run_dir) {
+        true if args.series => bail!(
+            "--series is of one run, and {} holds several: name one of its directories",
+            args.run_dir.display()
+        ),
         true => match climb::kept(&args.run_dir)? {
             Some(ladder) => calibration(&ladder, args, delivery),
             None => experiment(args, &asked, delivery),
@@ -42,20 +49,29 @@ fn run(args: &ReportArgs, asked: &Asked, delivery: &Delivery<'_>) -> Result<u8> 
     let own_plan =
         asked.is_none() && plan.strict >= args.strict && plan.publication >= args.publication;
     asked.put_into(&mut kept.manifest);
-    let judged = kept.judge(None)?;
+    let judged = match args.series || delivery.draws() {
+        true => kept.pictured()?,
+        false => kept.judge(None)?,
+    };
     if own_plan && let Err(error) = write_manifest(&args.run_dir, &judged.manifest) {
         // An archive may be read-only: the report is no worse for that.
         output::note(&format!("note: run.json is left as it was: {error}"));
     }
-    let document = || show::of_run(&judged, show::view(args.full));
-    delivery.deliver(Some(&args.run_dir), document, || show::json_of_run(&judged))?;
+    let document = |shown: Shown| show::of_run(&judged, shown.view(args.full));
+    delivery.deliver(Some(&args.run_dir), document, || {
+        let mut value = show::json_of_run(&judged);
+        if let Some(series) = &judged.series {
+            value["series"] = serde_json::to_value(series).unwrap_or_default();
+        }
+        value
+    })?;
     Ok(show::exit_code(&judged, args.strict))
 }
 
 /// The rungs that are there, and those that are missing.
 fn calibration(ladder: &KeptLadder, args: &ReportArgs, delivery: &Delivery<'_>) -> Result<u8> {
     let json = serde_json::to_value(ladder)?;
-    let document = || {
+    let document = |_| {
         let stopped = ladder.stopped.as_deref();
         infermeter_report::of_rungs(&ladder.rungs, &ladder.missing, stopped)
     };

@@ -18,6 +18,7 @@ use infermeter_session::book::Book;
 use infermeter_session::drive::{End, drive};
 use infermeter_session::experiment::Experiment;
 use infermeter_session::judged::Judged;
+use infermeter_session::kept::KeptRun;
 use infermeter_session::live::Live;
 use infermeter_session::load::Load;
 use infermeter_session::runs::{Into, Runs};
@@ -113,9 +114,13 @@ impl Showing<'_> {
             codes.push(gating.code(gated));
         }
         self.show_place(point.seen.state, directory);
-        page::write(plan.html.as_deref(), Some(directory), || {
-            show::of_run(&ended.judged, show::view(plan.full))
-        })?;
+        if plan.html.is_some() {
+            // Charts are made from the record, which is read for them once more.
+            let judged = KeptRun::open(directory)?.pictured()?;
+            page::write(plan.html.as_deref(), Some(directory), || {
+                show::of_run(&judged, page::PAGE.view(plan.full))
+            })?;
+        }
         gated.transpose()?;
         Ok(exit::gravest(&codes))
     }
@@ -150,7 +155,7 @@ impl Showing<'_> {
             }
             return;
         }
-        let document = || show::of_run(judged, show::view(self.plan.full));
+        let document = || show::of_run(judged, self.shown.view(self.plan.full));
         self.shown.print(document, || {
             let mut value = show::json_of_run(judged);
             if let Some(gated) = gated {

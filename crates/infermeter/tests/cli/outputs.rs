@@ -338,3 +338,38 @@ fn declared_facts_and_the_environment_are_kept() {
         run.ran.out
     );
 }
+
+#[test]
+fn series_come_with_the_json_of_one_run_where_they_are_asked_for() {
+    let run = run(mock(), "");
+    let plain = report(&run, "--json").json();
+    let with = report(&run, "--json --series").json();
+    assert!(plain.get("series").is_none());
+    assert_eq!(plain["summary"], with["summary"]);
+    let bars = with["series"]["requests"]["bars"].as_array().map(Vec::len);
+    assert_eq!(bars, Some(run.measured().len()));
+    report(&run, "--series").fails(2, &["write --json as well"]);
+    let page = report(&run, "--format html").out;
+    for slug in [
+        "ttft-over-time",
+        "ecdf-ttft",
+        "itl-over-time",
+        "send-lag-over-time",
+    ] {
+        assert!(page.contains(slug), "no {slug}");
+    }
+}
+
+#[test]
+fn a_page_for_others_says_how_to_measure_the_same_again() {
+    let run = run(mock(), "--slo ttft.p99<1s");
+    let text = report(&run, "--format markdown").out;
+    let command = text.split("infermeter run ").nth(1).expect("a command");
+    assert!(
+        command.contains("--slo") && command.contains("--rate"),
+        "{command}"
+    );
+    assert!(text.contains("Figures to quote"), "{text}");
+    let short = report(&run, "").out;
+    assert!(!short.contains("Figures to quote"), "{short}");
+}

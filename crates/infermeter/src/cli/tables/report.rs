@@ -13,6 +13,10 @@ keys! {
             "Directory that `run` wrote: a run, or an experiment of several"
             .form(Form::Required).example("runs/one");
         full: bool = false, General, "", "Print every figure of every metric below the summary";
+        series: bool = false, General, "",
+            "With --json, add what the charts of a run are made from as member `series`"
+            .more("Time in equal parts, some requests one by one, TTFT by prompt length and load, the gap by \
+                token position: see [Charts](charts.md). It takes one more reading of the record.");
         slo: Vec<Slo> = Vec::new(), General, "SLO",
             "Objective to judge instead of the run's own"
             .example("ttft.p99<500ms");

@@ -153,7 +153,7 @@ fn side_by_side(
         rounds,
     };
     let whole = Whole::of(Comparison::of(&asked, &[load], Turns::Apart));
-    delivery.deliver(None, || whole.document(), || whole.json())?;
+    delivery.deliver(None, |_| whole.document(), || whole.json())?;
     Ok(whole.code(false))
 }
 

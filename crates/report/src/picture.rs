@@ -1,0 +1,65 @@
+//! The charts of a run: figures that `analysis` computed, put on axes. One file a chart, or a few of a kind.
+//!
+//! No arithmetic but places on axes. Each chart says its population, how many values there are, and how it was
+//! reduced. Invariant: the number of marks is bounded, whatever the run.
+
+mod client;
+mod ecdf;
+mod load;
+mod over_time;
+mod positions;
+mod server;
+mod timed;
+mod timeline;
+mod tokens_per_chunk;
+mod ttft_by_load;
+
+use crate::chart::Chart;
+use crate::document::Section;
+use infermeter_analysis::Summary;
+use infermeter_analysis::series::RunSeries;
+use infermeter_core::run::RunManifest;
+
+/// What the charts of a run show.
+#[derive(Debug, Clone, Copy)]
+pub struct Pictured<'a> {
+    /// Its figures.
+    pub summary: &'a Summary,
+    /// What was planned.
+    pub manifest: &'a RunManifest,
+    /// Its series.
+    pub series: &'a RunSeries,
+}
+
+/// Every chart that the run has something for, in sections.
+pub fn pictures(of: &Pictured<'_>) -> Vec<Section> {
+    let sections = [
+        section("Distributions", ecdf::charts(of.summary)),
+        section("Over time", over_time::charts(of)),
+        section("Load and failures over time", load::charts(of)),
+        section("Requests one by one", vec![timeline::chart(of)]),
+        section(
+            "Prompts and tokens",
+            [
+                ttft_by_load::chart(of),
+                Some(positions::chart(of)),
+                tokens_per_chunk::chart(of.summary),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
+        ),
+        section("The instrument itself", client::charts(of)),
+        section("The server's own word", server::charts(of)),
+    ];
+    sections
+        .into_iter()
+        .filter(|s| !s.blocks.is_empty())
+        .collect()
+}
+
+fn section(heading: &str, charts: Vec<Chart>) -> Section {
+    charts
+        .into_iter()
+        .fold(Section::new(heading), Section::with)
+}
