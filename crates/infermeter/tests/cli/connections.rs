@@ -3,7 +3,7 @@
 use crate::process::{Run, UNPROBED, infermeter, light, limited, mock, ran, run, run_with, words};
 use crate::server::{self, DONE, FINISH, Server, TEXT, Then, USAGE, good, send};
 use infermeter_core::clock::monotonic_ns;
-use infermeter_core::record::{Outcome, Reason, RequestRecord};
+use infermeter_core::record::{Outcome, Reason};
 use std::collections::BTreeSet;
 use std::io::BufReader;
 use std::net::{TcpListener, TcpStream};
