@@ -3,7 +3,7 @@
 //! Installs nothing. Invariant: a step starts only when all before it have passed, so the last
 //! lines of the output name the failure.
 
-use crate::{fuzz, smoke, tidy};
+use crate::{browser, fuzz, smoke, tidy};
 use anyhow::{Context, Result, bail};
 use infermeter_core::clock::monotonic_ns;
 use std::env;
@@ -26,7 +26,7 @@ enum Action {
 }
 
 /// Cheap steps first: formatting and tidiness fail within seconds.
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     cargo("fmt", &["fmt", "--all", "--check"]),
     Step {
         name: "tidy",
@@ -48,6 +48,10 @@ const STEPS: [Step; 8] = [
     Step {
         name: "fuzz",
         action: Action::Task(fuzz::short),
+    },
+    Step {
+        name: "browser",
+        action: Action::Task(browser::run),
     },
     Step {
         name: "doc",

@@ -9,6 +9,7 @@
     reason = "tasks report on the terminal; the workspace denies it for libraries"
 )]
 
+mod browser;
 mod ci;
 mod coverage;
 mod docs;
@@ -23,6 +24,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask TASK
 
+  browser    pages, opened in a headless browser: console, policy, marks, sorting, accessibility
   ci         everything that continuous integration checks, in order, stopping at the first failure
   coverage   how often intervals hold the truth, by simulation: [quick|full|NAME]
   docs       the parts of the book that are made from tables of the code
@@ -47,7 +49,7 @@ fn run_task() -> Result<()> {
         Some((task, rest)) => (task.as_str(), rest),
         None => ("help", &[][..]),
     };
-    if let ("ci" | "docs" | "smoke" | "tidy", Some(extra)) = (task, rest.first()) {
+    if let ("browser" | "ci" | "docs" | "smoke" | "tidy", Some(extra)) = (task, rest.first()) {
         bail!("cargo xtask {task} takes no argument, got `{extra}`");
     }
     match task {
@@ -56,6 +58,7 @@ fn run_task() -> Result<()> {
         "docs" => docs::run(),
         "fuzz" => fuzz::run(rest),
         "selfbench" => selfbench::run(rest),
+        "browser" => browser::run(),
         "smoke" => smoke::run(),
         "tidy" => tidy::run(),
         "help" | "--help" | "-h" => {

@@ -15,6 +15,8 @@ mod inspect;
 mod items;
 mod layers;
 pub mod output;
+mod page;
+mod picture;
 pub mod print_config;
 mod progress;
 mod schema;

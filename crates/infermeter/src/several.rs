@@ -4,6 +4,7 @@
 //! ends a protocol, what was measured is shown, its file is written, and what is missing is named.
 
 use crate::cli::Given;
+use crate::page::{self, Delivery};
 use crate::show::{Shown, Terminal};
 use crate::{exit, output};
 use anyhow::{Context, Result, anyhow, bail};
@@ -149,6 +150,7 @@ pub(crate) fn measure<P: OfRuns, R: Rendering<P>>(
     let header = kept_experiment::header(&several.planned, several.spec)?;
     let (variants, mut loads): (Vec<Plan>, Vec<Load>) = several.planned.into_iter().unzip();
     let plan = variants.first().context("there is no plan")?;
+    page::check(plan.html.as_deref())?;
     let directory = directory(plan, several.resume)?;
     let host = host()?;
     let Resumed { mut book, points } = match several.resume {
@@ -377,6 +379,9 @@ fn finish<P: OfRuns, R: Rendering<P>>(
             &format!("Records in {}", place.directory.display()),
         );
     }
+    page::write(plan.html.as_deref(), Some(place.directory), || {
+        whole_document(rendering, &seen)
+    })?;
     failed.unwrap_or_else(|| Ok(rendering.code(&seen, plan.strict)))
 }
 
@@ -399,8 +404,8 @@ pub(crate) struct Reported<'a> {
     pub directory: &'a Path,
     /// What is there.
     pub kept: KeptExperiment,
-    /// In which form.
-    pub shown: Shown,
+    /// How it is shown.
+    pub delivery: &'a Delivery<'a>,
     /// What is questionable fails.
     pub strict: bool,
 }
@@ -431,7 +436,7 @@ pub(crate) fn report<P: OfRuns, R: Rendering<P>>(
         missing: &kept.missing,
         answer: protocol.so_far(&kept.points),
     };
-    let document = || {
+    let document = |_| {
         let mut document = whole_document(rendering, &seen);
         let each = (1..=seen.points.len())
             .flat_map(|there| rendering.lines(protocol, &seen.points[..there]));
@@ -439,7 +444,9 @@ pub(crate) fn report<P: OfRuns, R: Rendering<P>>(
         document.sections.insert(0, each);
         document
     };
-    reported.shown.print(document, || rendering.json(&seen));
+    reported
+        .delivery
+        .deliver(Some(reported.directory), document, || rendering.json(&seen))?;
     let code = rendering.code(&seen, reported.strict);
     let unfinished = match (&kept.stopped, kept.missing.is_empty()) {
         (_, true) => exit::OK,

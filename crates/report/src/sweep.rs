@@ -34,8 +34,9 @@ pub struct SweepView<'a> {
 pub fn of_sweep(view: &SweepView<'_>) -> Document {
     let mut document = Document::titled("Sweep");
     let several = view.answer.curves.len() > 1;
+    // Behind the first answer, since they are of all curves together.
     let charts = charts::charts(view).into_iter();
-    document.push(charts.fold(Section::new("Charts"), Section::with));
+    let mut charts = Some(charts.fold(Section::new("Charts"), Section::with));
     for curve in &view.answer.curves {
         let name = view.names.get(curve.variant).filter(|_| several);
         let heading = |text: &str| match name {
@@ -43,6 +44,9 @@ pub fn of_sweep(view: &SweepView<'_>) -> Document {
             None => text.to_owned(),
         };
         document.push(answer(curve, view.axis, &heading("Answer")));
+        if let Some(charts) = charts.take() {
+            document.push(charts);
+        }
         document.push(levels(curve, view.axis, &heading("Levels")));
         document.push(plots(curve, view.axis, &heading("Curve")));
         document.push(bends(curve, &heading("What the curve says")));

@@ -291,7 +291,7 @@ mod tests {
         let keys = Plan::KEYS.iter();
         let without: Vec<&str> = keys.filter(|k| !changes_hash(k)).map(|k| k.name).collect();
         // Where defaults come from, where the record goes, how it is shown, how often it is measured.
-        let expected = ["profile", "out", "repeat", "json", "quiet", "full"];
+        let expected = ["profile", "out", "repeat", "json", "html", "quiet", "full"];
         assert_eq!(without, expected);
     }
 

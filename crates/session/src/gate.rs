@@ -20,11 +20,12 @@ use std::path::{Path, PathBuf};
 
 /// Keys of the plan that say nothing of the work that a server is given: where it is, how often it is asked,
 /// what is looked for, what is said of it.
-const NOT_WORK: [&str; 40] = [
+const NOT_WORK: [&str; 41] = [
     "target",
     "more-targets",
     "out",
     "json",
+    "html",
     "quiet",
     "full",
     "seed",

@@ -477,6 +477,10 @@ keys! {
         json: bool = false, Result, "",
             "Print JSON on standard output"
             .common();
+        html: Option<PathBuf> = None, Result, "FILE",
+            "Write the result as a page of HTML, too; alone beside the record, as report.html"
+            .more("See [reports](reports.md). A file is named by `=` only, and is not written over.")
+            .example("page.html").bare("DIR/report.html").places(&[Place::Run, Place::Several]);
         quiet: bool = false, Result, "",
             "No progress; print only the verdict and where the record is"
             .foreign(&[foreign(&["disable-tqdm", "no-progress", "silent", "ui"],

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 /// Keys of the plan that may differ: the rate itself, how long and with which seeds it was measured, and what
 /// changes nothing for the server.
-const MAY_DIFFER: [&str; 28] = [
+const MAY_DIFFER: [&str; 29] = [
     "rate",
     "duration",
     "requests",
@@ -38,6 +38,7 @@ const MAY_DIFFER: [&str; 28] = [
     "strict",
     "publication",
     "json",
+    "html",
     "quiet",
     "full",
     "label",

@@ -10,6 +10,8 @@ mod capacity;
 mod compare;
 mod gate;
 mod mock;
+mod page;
+mod plot;
 mod report;
 mod run;
 mod schema;
@@ -24,6 +26,8 @@ pub use capacity::CapacityArgs;
 pub use compare::CompareArgs;
 pub use gate::{GateArgs, Inconclusive};
 pub use mock::MockArgs;
+pub use page::PageArgs;
+pub use plot::PlotArgs;
 pub use report::ReportArgs;
 pub use run::RunArgs;
 pub use schema::{SchemaArgs, SchemaOf};
@@ -43,6 +47,11 @@ pub fn keys<T: Keyed>() -> Vec<&'static Key> {
 /// The keys of a table, and those that say how a result is shown.
 pub(crate) fn with_show<T: Keyed>() -> Vec<&'static Key> {
     [keys::<T>(), keys::<ShowArgs>()].concat()
+}
+
+/// The same where the result may be written as a page.
+pub(crate) fn with_page<T: Keyed>() -> Vec<&'static Key> {
+    [with_show::<T>(), keys::<PageArgs>()].concat()
 }
 
 /// The keys of a table behind the plan's keys that stand at `place`.

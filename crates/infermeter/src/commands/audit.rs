@@ -4,7 +4,7 @@
 
 use crate::audit::{Declared, gather};
 use crate::cli::tables::AuditArgs;
-use crate::show::Shown;
+use crate::page::Delivery;
 use crate::{exit, input, output};
 use anyhow::{Context, Result, bail};
 use infermeter_audit::import::Mapping;
@@ -20,7 +20,7 @@ const MAX_NOTE: usize = 2_000;
 ///
 /// # Errors
 /// When a path cannot be read, holds no result, or the mapping or a `--state` is wrong.
-pub(crate) fn audit(args: &AuditArgs, shown: Shown) -> Result<u8> {
+pub(crate) fn audit(args: &AuditArgs, delivery: &Delivery<'_>) -> Result<u8> {
     let declared = Declared::parse(&args.state)?;
     let dash = |path: &Path| path == Path::new(input::DASH);
     if args.map.as_deref().is_some_and(dash) && args.paths.iter().any(|path| dash(path)) {
@@ -41,7 +41,7 @@ pub(crate) fn audit(args: &AuditArgs, shown: Shown) -> Result<u8> {
     }
     let audited = infermeter_audit::audit(&sides);
     let json = serde_json::to_value(&audited).context("the audit as JSON")?;
-    shown.print(|| infermeter_report::of_audit(&audited), || json);
+    delivery.deliver(None, |_| infermeter_report::of_audit(&audited), || json)?;
     Ok(exit_code(&audited, args.strict))
 }
 

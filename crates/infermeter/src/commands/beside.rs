@@ -3,7 +3,7 @@
 //! Measures nothing and compares nothing: each sweep's answer is computed from its records and stands there under
 //! the name of its directory.
 
-use crate::show::Shown;
+use crate::page::Delivery;
 use crate::sweep::{axis, names};
 use anyhow::{Context, Result, bail};
 use infermeter_analysis::SweepAnswer;
@@ -29,7 +29,7 @@ struct KeptSweep {
 pub(super) fn beside(
     directories: &[&Path],
     asked: &dyn Fn(&mut RunManifest),
-    shown: Shown,
+    delivery: &Delivery<'_>,
 ) -> Result<()> {
     let kept = directories.iter().map(|directory| {
         let named = || directory.display().to_string();
@@ -46,8 +46,7 @@ pub(super) fn beside(
         },
     });
     let sweeps: Vec<NamedSweep<'_>> = sweeps.collect();
-    shown.print(|| of_sweeps(&sweeps), || json_of(&kept));
-    Ok(())
+    delivery.deliver(None, |_| of_sweeps(&sweeps), || json_of(&kept))
 }
 
 impl KeptSweep {

@@ -6,7 +6,7 @@
 use crate::capacity::{Gathered, gather};
 use crate::cli::tables::CapacityArgs;
 use crate::inspect::Gathered as Rows;
-use crate::show::Shown;
+use crate::page::Delivery;
 use crate::{exit, input};
 use anyhow::{Context, Result, bail};
 use infermeter_analysis::capacity::{Asked, Capacity, Demand};
@@ -22,7 +22,7 @@ const SEED: u64 = 1;
 ///
 /// # Errors
 /// Where no load is given, or the runs cannot be used.
-pub(crate) fn capacity(args: &CapacityArgs, shown: Shown) -> Result<u8> {
+pub(crate) fn capacity(args: &CapacityArgs, delivery: &Delivery<'_>) -> Result<u8> {
     let demand = demand(args)?;
     if args.target_rate.is_none() && demand.is_none() {
         bail!("what load? give --target-rate, --target-profile or --target-trace");
@@ -40,7 +40,7 @@ pub(crate) fn capacity(args: &CapacityArgs, shown: Shown) -> Result<u8> {
         fleet::simulate(&gathered.runs, &mut found);
     }
     let json = serde_json::to_value(&found).context("the capacity as JSON")?;
-    shown.print(|| infermeter_report::of_capacity(&found), || json);
+    delivery.deliver(None, |_| infermeter_report::of_capacity(&found), || json)?;
     Ok(match found.instance {
         Some(_) => exit::OK,
         None => exit::MISSED,

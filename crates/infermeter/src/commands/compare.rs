@@ -6,6 +6,7 @@ mod sides;
 use crate::cli::Given;
 use crate::cli::tables::CompareArgs;
 use crate::compare::Compared;
+use crate::page::Delivery;
 use crate::several::{self, Before, Several};
 use crate::show::Shown;
 use anyhow::{Context, Result, bail};
@@ -36,7 +37,10 @@ pub(crate) fn compare(given: &Given) -> Result<u8> {
         Words::Paths(paths) => saved::compare(
             &paths,
             &flags,
-            Shown::json_if(given.flags.iter().any(|flag| flag.key == "json")),
+            &Delivery::printed(
+                Shown::json_if(given.flags.iter().any(|flag| flag.key == "json")),
+                given,
+            ),
         ),
         Words::Targets(targets) => match &args.resume {
             Some(_) if !targets.is_empty() => {

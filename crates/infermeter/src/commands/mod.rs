@@ -8,6 +8,7 @@ mod compare;
 pub(crate) mod gate;
 pub(crate) mod make;
 pub(crate) mod mock;
+pub(crate) mod plot;
 mod repeat;
 pub(crate) mod report;
 pub mod run;
@@ -16,14 +17,15 @@ mod search;
 mod sweep;
 pub(crate) mod workload;
 
-use crate::cli::tables::{self, keys, with_plan, with_show};
+use crate::cli::tables::{self, keys, with_page, with_plan, with_show};
 use crate::cli::{Given, Subcommand, Then};
+use crate::page::Delivery;
 use crate::show::Shown;
 use anyhow::Result;
 use infermeter_core::key::Place;
 
 /// Every subcommand.
-pub const COMMANDS: [Subcommand; 12] = [
+pub const COMMANDS: [Subcommand; 13] = [
     Subcommand {
         name: "run",
         about: "Measure a server (or the embedded simulator: mock:PRESET)",
@@ -118,8 +120,21 @@ pub const COMMANDS: [Subcommand; 12] = [
         notes: "",
         examples: &[],
         then: Then::Flags {
-            keys: with_show::<tables::ReportArgs>,
-            run: |given| report::report(&given.read()?, shown(given)?),
+            keys: with_page::<tables::ReportArgs>,
+            run: |given| report::report(&given.read()?, &delivery(given)?),
+        },
+    },
+    Subcommand {
+        name: "plot",
+        about: "Draw one chart of a result, as SVG or PNG",
+        notes: "Without --chart it lists the charts that the result has.",
+        examples: &[
+            "infermeter plot runs/sweep-a",
+            "infermeter plot runs/sweep-a --chart curve --out curve.svg",
+        ],
+        then: Then::Flags {
+            keys: keys::<tables::PlotArgs>,
+            run: |given| plot::plot(&given.read()?),
         },
     },
     Subcommand {
@@ -149,8 +164,8 @@ pub const COMMANDS: [Subcommand; 12] = [
             "infermeter audit result.json --state gpu-model=H100 --state gpu-count=8",
         ],
         then: Then::Flags {
-            keys: with_show::<tables::AuditArgs>,
-            run: |given| audit::audit(&given.read()?, shown(given)?),
+            keys: with_page::<tables::AuditArgs>,
+            run: |given| audit::audit(&given.read()?, &delivery(given)?),
         },
     },
     Subcommand {
@@ -181,8 +196,8 @@ pub const COMMANDS: [Subcommand; 12] = [
             "infermeter capacity runs/sweep --target-profile diurnal:10..100/24h --gpus-per-instance 8",
         ],
         then: Then::Flags {
-            keys: with_show::<tables::CapacityArgs>,
-            run: |given| capacity::capacity(&given.read()?, shown(given)?),
+            keys: with_page::<tables::CapacityArgs>,
+            run: |given| capacity::capacity(&given.read()?, &delivery(given)?),
         },
     },
     Subcommand {
@@ -265,4 +280,9 @@ const WORKLOAD: [Subcommand; 4] = [
 fn shown(given: &Given) -> Result<Shown> {
     let args: tables::ShowArgs = given.read()?;
     Ok(args.shown())
+}
+
+/// How a result that is on disk is shown, and where it goes.
+fn delivery(given: &Given) -> Result<Delivery<'static>> {
+    Ok(Delivery::printed(shown(given)?, given))
 }

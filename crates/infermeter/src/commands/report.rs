@@ -4,6 +4,7 @@
 use super::beside::beside;
 use crate::cli::tables::ReportArgs;
 use crate::compare::Compared;
+use crate::page::Delivery;
 use crate::search::Searched;
 use crate::several::{self, Reported};
 use crate::show::{self, Shown};
@@ -16,7 +17,6 @@ use infermeter_core::run::RunManifest;
 use infermeter_core::slo::Slo;
 use infermeter_protocol::{ProtocolSpec, Repeat, Search, Sweep};
 use infermeter_record::write_manifest;
-use infermeter_report::Format;
 use infermeter_session::book::AskedRuns;
 use infermeter_session::calibrate::climb::{self, KeptLadder};
 use infermeter_session::kept::KeptRun;
@@ -28,15 +28,15 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// When the directory holds neither a run nor an experiment, or its files cannot be read.
-pub(crate) fn report(args: &ReportArgs, shown: Shown) -> Result<u8> {
-    if args.series && shown != Shown::Json {
+pub(crate) fn report(args: &ReportArgs, delivery: &Delivery<'_>) -> Result<u8> {
+    if args.series && !delivery.is_json() {
         bail!("--series adds a member to the JSON of a run: write --json as well");
     }
     let asked = Asked::of(args);
     if !args.beside.is_empty() {
         let others = args.beside.iter().map(PathBuf::as_path);
         let all: Vec<&Path> = iter::once(args.run_dir.as_path()).chain(others).collect();
-        beside(&all, &|manifest| asked.put_into(manifest), shown)?;
+        beside(&all, &|manifest| asked.put_into(manifest), delivery)?;
         return Ok(exit::OK);
     }
     match is_experiment(&args.run_dir) {
@@ -45,20 +45,20 @@ pub(crate) fn report(args: &ReportArgs, shown: Shown) -> Result<u8> {
             args.run_dir.display()
         ),
         true => match climb::kept(&args.run_dir)? {
-            Some(ladder) => calibration(&ladder, shown),
-            None => experiment(args, &asked, shown),
+            Some(ladder) => calibration(&ladder, args, delivery),
+            None => experiment(args, &asked, delivery),
         },
-        false => run(args, &asked, shown),
+        false => run(args, &asked, delivery),
     }
 }
 
-fn run(args: &ReportArgs, asked: &Asked, shown: Shown) -> Result<u8> {
+fn run(args: &ReportArgs, asked: &Asked, delivery: &Delivery<'_>) -> Result<u8> {
     let mut kept = KeptRun::open(&args.run_dir)?;
     let plan = &kept.manifest.plan;
     let own_plan =
         asked.is_none() && plan.strict >= args.strict && plan.publication >= args.publication;
     asked.put_into(&mut kept.manifest);
-    let judged = match args.series || shown == Shown::Document(Format::Html) {
+    let judged = match args.series || delivery.draws() {
         true => kept.pictured()?,
         false => kept.judge(None)?,
     };
@@ -66,25 +66,25 @@ fn run(args: &ReportArgs, asked: &Asked, shown: Shown) -> Result<u8> {
         // An archive may be read-only: the report is no worse for that.
         output::note(&format!("note: run.json is left as it was: {error}"));
     }
-    let document = || show::of_run(&judged, shown.view(args.full));
-    shown.print(document, || {
+    let document = |shown: Shown| show::of_run(&judged, shown.view(args.full));
+    delivery.deliver(Some(&args.run_dir), document, || {
         let mut value = show::json_of_run(&judged);
-        if let Some(series) = &judged.series {
+        if let Some(series) = judged.series.as_ref().filter(|_| args.series) {
             value["series"] = serde_json::to_value(series).unwrap_or_default();
         }
         value
-    });
+    })?;
     Ok(show::exit_code(&judged, args.strict))
 }
 
 /// The rungs that are there, and those that are missing.
-fn calibration(ladder: &KeptLadder, shown: Shown) -> Result<u8> {
+fn calibration(ladder: &KeptLadder, args: &ReportArgs, delivery: &Delivery<'_>) -> Result<u8> {
     let json = serde_json::to_value(ladder)?;
-    let document = || {
+    let document = |_| {
         let stopped = ladder.stopped.as_deref();
         infermeter_report::of_rungs(&ladder.rungs, &ladder.missing, stopped)
     };
-    shown.print(document, || json);
+    delivery.deliver(Some(&args.run_dir), document, || json)?;
     Ok(match ladder.missing.is_empty() {
         true => exit::OK,
         false => exit::INTERRUPTED,
@@ -92,12 +92,12 @@ fn calibration(ladder: &KeptLadder, shown: Shown) -> Result<u8> {
 }
 
 /// Every run that is there, what they say, and what is missing.
-fn experiment(args: &ReportArgs, asked: &Asked, shown: Shown) -> Result<u8> {
+fn experiment(args: &ReportArgs, asked: &Asked, delivery: &Delivery<'_>) -> Result<u8> {
     let kept = KeptExperiment::open(&args.run_dir, &|manifest| asked.put_into(manifest))?;
     let reported = Reported {
         directory: &args.run_dir,
         kept,
-        shown,
+        delivery,
         strict: args.strict,
     };
     let AskedRuns { variants, protocol } = &reported.kept.asked;

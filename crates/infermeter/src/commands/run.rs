@@ -6,7 +6,7 @@ use crate::cli::Given;
 use crate::cli::tables::RunArgs;
 use crate::dry_run::DryRun;
 use crate::show::{self, Shown, Terminal};
-use crate::{exit, input, layers, output, print_config, several, validate};
+use crate::{exit, input, layers, output, page, print_config, several, validate};
 use anyhow::Result;
 use infermeter_analysis::Gated;
 use infermeter_core::clock::realtime_ns;
@@ -18,6 +18,7 @@ use infermeter_session::book::Book;
 use infermeter_session::drive::{End, drive};
 use infermeter_session::experiment::Experiment;
 use infermeter_session::judged::Judged;
+use infermeter_session::kept::KeptRun;
 use infermeter_session::live::Live;
 use infermeter_session::load::Load;
 use infermeter_session::runs::{Into, Runs};
@@ -85,6 +86,7 @@ impl Showing<'_> {
     /// Measures once, and shows it.
     fn once(&self, load: Load) -> Result<u8> {
         let plan = self.plan;
+        page::check(plan.html.as_deref())?;
         let host = several::host()?;
         let observer = Terminal::new(plan.quiet);
         let live = Live::new(&host, &observer).with_load(load);
@@ -112,6 +114,13 @@ impl Showing<'_> {
             codes.push(gating.code(gated));
         }
         self.show_place(point.seen.state, directory);
+        if plan.html.is_some() {
+            // Charts are made from the record, which is read for them once more.
+            let judged = KeptRun::open(directory)?.pictured()?;
+            page::write(plan.html.as_deref(), Some(directory), || {
+                show::of_run(&judged, page::PAGE.view(plan.full))
+            })?;
+        }
         gated.transpose()?;
         Ok(exit::gravest(&codes))
     }

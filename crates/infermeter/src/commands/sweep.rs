@@ -117,11 +117,12 @@ fn planned(resolved: &Resolved, spec: &SweepSpec) -> Result<Vec<(Plan, Load)>> {
 }
 
 /// Keys whose values are no axis of a sweep.
-const NO_AXIS: [&str; 11] = [
+const NO_AXIS: [&str; 12] = [
     "target",
     "more-targets",
     "out",
     "json",
+    "html",
     "quiet",
     "full",
     "strict",

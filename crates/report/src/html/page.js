@@ -19,7 +19,7 @@
     return x - y;
   };
   for (const table of all("table.sortable")) {
-    const heads = all("thead tr:last-child th", table);
+    const heads = all("thead tr:last-child > *", table);
     heads.forEach((head, column) => {
       if (!head.textContent.trim()) return;
       const button = document.createElement("button");

@@ -35,7 +35,7 @@ impl Plot<'_> {
         }
         let at = At {
             x: MARGIN,
-            y: area.top - 10.0,
+            y: area.top - 13.0,
         };
         pen.text(
             "dim",
@@ -120,15 +120,14 @@ impl Plot<'_> {
         }
     }
 
+    /// Its label stands at the left, where latencies are short.
     fn draw_y_rule(&self, pen: &mut Pen, rule: &Rule) {
         let Some(y) = self.y(rule.at) else { return };
         let area = self.area;
-        pen.path(
-            "rule",
-            &format!("{}H{:.0}", step('M', At { x: area.left, y }), area.right),
-        );
+        let from = At { x: area.left, y };
+        pen.path("rule", &format!("{}H{:.0}", step('M', from), area.right));
         let at = At {
-            x: area.right - 2.0,
+            x: (area.left + 4.0 + wide(&rule.label)).min(area.right),
             y: if y < area.top + LINE {
                 y + 14.0
             } else {

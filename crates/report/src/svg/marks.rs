@@ -13,7 +13,7 @@ const STYLES: usize = 6;
 /// Steps of a heat map.
 pub(super) const SHADES: usize = 6;
 /// Points of a line that have a shape each, at most.
-const SHAPED: usize = 60;
+const SHAPED: usize = 24;
 /// Points on their own that have a shape each, at most; more become dots.
 const DOTS: usize = 400;
 
@@ -191,35 +191,35 @@ impl Plot<'_> {
         d
     }
 
+    /// A band, in the pieces between which nothing is known.
     fn draw_band(&self, pen: &mut Pen, band: &Band, marks: &Marks) {
         let steps = matches!(marks, Marks::Step(_));
+        let gaps: Vec<f64> = match marks {
+            Marks::Line(points) | Marks::Step(points) => {
+                let begins = points.iter().filter(|point| point.after_gap);
+                begins.map(|point| point.x.value).collect()
+            }
+            Marks::Points(_) | Marks::Bars(_) | Marks::Spans(_) | Marks::Cells(_) => Vec::new(),
+        };
         let edge = |y: Option<f64>, open: f64| y.and_then(|y| self.y(y)).unwrap_or(open);
-        let places = band.reaches.iter().filter_map(|reach| {
-            let x = self.x(reach.x)?;
+        let mut pieces: Vec<Vec<[f64; 3]>> = vec![Vec::new()];
+        for reach in &band.reaches {
+            let Some(x) = self.x(reach.x) else { continue };
+            if gaps.contains(&reach.x) {
+                pieces.push(Vec::new());
+            }
             let low = edge(reach.y.low, self.area.bottom);
-            Some([x, low, edge(reach.y.high, self.area.top)])
-        });
-        let places: Vec<[f64; 3]> = places.collect();
-        let mut d = String::new();
-        for (i, [x, _, high]) in places.iter().enumerate() {
-            let at = At { x: *x, y: *high };
-            d += &match (i, steps) {
-                (0, _) => step('M', at),
-                (_, true) => format!("H{}V{}", px(*x), px(*high)),
-                (_, false) => step('L', at),
-            };
+            let high = edge(reach.y.high, self.area.top);
+            if let Some(piece) = pieces.last_mut() {
+                piece.push([x, low, high]);
+            }
         }
-        let mut before: Option<f64> = None;
-        for [x, low, _] in places.iter().rev() {
-            // Going back, what holds until the next is left at the x where it ends.
-            d += &match (steps, before) {
-                (true, Some(_)) => format!("V{}H{}", px(*low), px(*x)),
-                _ => step('L', At { x: *x, y: *low }),
-            };
-            before = Some(*low);
-        }
+        let d: String = pieces
+            .iter()
+            .map(|piece| band_piece(piece, steps))
+            .collect();
         if !d.is_empty() {
-            pen.path("band", &(d + "z"));
+            pen.path("band", &d);
         }
     }
 
@@ -246,8 +246,10 @@ impl Plot<'_> {
                     true => (Anchor::Start, at.x + 7.0),
                     false => (Anchor::End, at.x - 7.0),
                 };
-                pen.text("halo", At { x, y: at.y - 6.0 }, anchor, &point.label);
-                pen.text("", At { x, y: at.y - 6.0 }, anchor, &point.label);
+                let above = at.y - 18.0 > self.area.top;
+                let y = if above { at.y - 6.0 } else { at.y + 15.0 };
+                pen.text("halo", At { x, y }, anchor, &point.label);
+                pen.text("", At { x, y }, anchor, &point.label);
             }
         }
         if !dots.is_empty() {
@@ -425,6 +427,31 @@ impl Plot<'_> {
             pen.text(class, at, Anchor::Middle, &cut(&text, room));
         }
     }
+}
+
+/// There along the upper ends and back along the lower ones; each place is x, low, high.
+fn band_piece(places: &[[f64; 3]], steps: bool) -> String {
+    let mut d = String::new();
+    for (i, [x, _, high]) in places.iter().enumerate() {
+        let at = At { x: *x, y: *high };
+        d += &match (i, steps) {
+            (0, _) => step('M', at),
+            (_, true) => format!("H{}V{}", px(*x), px(*high)),
+            (_, false) => step('L', at),
+        };
+    }
+    let mut back = places.iter().rev().peekable();
+    if let Some([x, low, _]) = back.peek() {
+        d += &step('L', At { x: *x, y: *low });
+    }
+    while let (Some(_), Some([x, low, _])) = (back.next(), back.peek()) {
+        // What holds until the next is left at the x where it begins.
+        d += &match steps {
+            true => format!("V{}H{}", px(*low), px(*x)),
+            false => step('L', At { x: *x, y: *low }),
+        };
+    }
+    if d.is_empty() { d } else { d + "z" }
 }
 
 /// Which of several bars at one place.

@@ -52,7 +52,7 @@ pub(crate) const DARK: Palette = [
     ("q0", "#16222f"),
     ("q1", "#1d3550"),
     ("q2", "#275077"),
-    ("q3", "#3c76a9"),
+    ("q3", "#2f6494"),
     ("q4", "#7fb2dd"),
     ("q5", "#c6e0f5"),
     ("on-strong", "#12161b"),
@@ -151,7 +151,7 @@ mod tests {
             for mark in ["h0", "h1", "h2", "h3", "h4", "h5"] {
                 check(mark, "paper", 4.5);
             }
-            for faint in ["q0", "q1", "q2"] {
+            for faint in ["q0", "q1", "q2", "q3"] {
                 check("on-faint", faint, 4.5);
             }
             for strong in ["q4", "q5"] {

@@ -23,7 +23,7 @@ keys! {
             "Say what would be sent in every phase, and stop; in the form of --format"
             .common();
         format: Option<Shown> = None, General, "FORMAT",
-            "Print the result as terminal, markdown or json (as --json does)"
+            "Print the result as terminal, markdown, html or json (as --json does)"
             .absent("terminal").example("markdown")
             .rules(&[Rule::excludes(&[Given("json")], "")]);
         resume: Option<PathBuf> = None, General, "DIR",

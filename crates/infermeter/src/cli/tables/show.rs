@@ -10,7 +10,7 @@ keys! {
     /// How a result is shown.
     pub struct ShowArgs {
         format: Option<Shown> = None, General, "FORMAT",
-            "Show the result as terminal, markdown or json"
+            "Show the result as terminal, markdown, html or json"
             .absent("terminal").example("markdown")
             .rules(&[Rule::excludes(&[Given("json"), Given("markdown")], "")]);
         json: bool = false, General, "", "--format json: the typed values, for programs"

@@ -4,8 +4,8 @@
 //! what was measured apart is labelled so.
 
 use crate::compare::{Compared, Whole};
+use crate::page::Delivery;
 use crate::several::{self, Reported};
-use crate::show::Shown;
 use anyhow::{Result, bail};
 use infermeter_analysis::{CompareSpec, Comparison, LoadRounds, RunSetup, SideRun, Summary, Turns};
 use infermeter_core::finding::Verdict;
@@ -28,19 +28,23 @@ struct Saved {
 ///
 /// # Errors
 /// Where there is nothing to compare, and where the sides were sent different requests.
-pub(crate) fn compare(paths: &[String], flags: &CompareFlags, shown: Shown) -> Result<u8> {
+pub(crate) fn compare(
+    paths: &[String],
+    flags: &CompareFlags,
+    delivery: &Delivery<'_>,
+) -> Result<u8> {
     match paths {
-        [one] => experiment(Path::new(one), shown),
+        [one] => experiment(Path::new(one), delivery),
         sides => {
             let runs: Result<Vec<Vec<Saved>>> =
                 sides.iter().map(|path| runs(Path::new(path))).collect();
-            side_by_side(sides, &runs?, flags, shown)
+            side_by_side(sides, &runs?, flags, delivery)
         }
     }
 }
 
 /// A comparison that was measured.
-fn experiment(directory: &Path, shown: Shown) -> Result<u8> {
+fn experiment(directory: &Path, delivery: &Delivery<'_>) -> Result<u8> {
     if !is_experiment(directory) {
         bail!(
             "{} is one run, or none: compare takes two of them, or the directory of a comparison",
@@ -58,7 +62,7 @@ fn experiment(directory: &Path, shown: Shown) -> Result<u8> {
     let reported = Reported {
         directory,
         kept,
-        shown,
+        delivery,
         strict: false,
     };
     several::report(&reported, &compare, &Compared::default())
@@ -109,7 +113,7 @@ fn side_by_side(
     names: &[String],
     sides: &[Vec<Saved>],
     flags: &CompareFlags,
-    shown: Shown,
+    delivery: &Delivery<'_>,
 ) -> Result<u8> {
     let paired = sides.iter().map(Vec::len).min().unwrap_or(0);
     let Some(first) = sides.first().and_then(|side| side.first()) else {
@@ -149,7 +153,7 @@ fn side_by_side(
         rounds,
     };
     let whole = Whole::of(Comparison::of(&asked, &[load], Turns::Apart));
-    shown.print(|| whole.document(), || whole.json());
+    delivery.deliver(None, |_| whole.document(), || whole.json())?;
     Ok(whole.code(false))
 }
 

@@ -215,8 +215,8 @@ fn of_file(tables: Vec<Map<String, Value>>) -> Result<Vec<Own>> {
 }
 
 /// Keys that belong to the comparison, not to a side.
-const COMMON: [&str; 9] = [
-    "out", "json", "quiet", "full", "strict", "repeat", "until", "salt", "seed",
+const COMMON: [&str; 10] = [
+    "out", "json", "html", "quiet", "full", "strict", "repeat", "until", "salt", "seed",
 ];
 
 impl Own {

@@ -1,0 +1,137 @@
+//! `cargo xtask browser`: pages are opened in a headless browser, and what is wrong with them is said.
+//!
+//! Needs `node`, `npm` and a Chromium; without them nothing is opened, which is said. What is looked at: a page with
+//! every kind of chart and with hostile names, and the pages of saved runs.
+
+use crate::ci::{cargo_program, scratch_directory};
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Names under which Chromium is installed.
+const BROWSERS: [&str; 4] = [
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+];
+/// Runs that earlier versions wrote.
+const RECORDS: [&str; 3] = ["open", "closed", "killed"];
+
+/// Opens every page; anything wrong is an error.
+pub fn run() -> Result<()> {
+    let tools = [&BROWSERS[..], &["node"], &["npm"]].map(find);
+    let [Some(browser), Some(_), Some(_)] = tools else {
+        println!("    no node, npm or Chromium here: no page was opened");
+        return Ok(());
+    };
+    let directory = scratch_directory("browser");
+    let pictures = directory.join("pictures");
+    std::fs::create_dir_all(&pictures)?;
+    let modules = modules()?;
+    let mut pages = vec![gallery(&directory)?];
+    pages.extend(of_records(&directory)?);
+    let mut check = Command::new("node");
+    check
+        .arg("xtask/browser/check.mjs")
+        .arg(modules)
+        .arg(browser)
+        .arg(&pictures)
+        .args(&pages);
+    succeed(&mut check)?;
+    println!("    pictures are in {}", pictures.display());
+    Ok(())
+}
+
+/// Where the first of these programs is.
+fn find(names: &[&str]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    let places = names
+        .iter()
+        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    places.into_iter().find(|place| place.is_file())
+}
+
+/// The browser's driver and axe, as locked, below `target`.
+fn modules() -> Result<PathBuf> {
+    let modules = Path::new("target/browser").to_owned();
+    std::fs::create_dir_all(&modules)?;
+    for file in ["package.json", "package-lock.json"] {
+        std::fs::copy(Path::new("xtask/browser").join(file), modules.join(file))?;
+    }
+    let mut install = Command::new("npm");
+    install
+        .args([
+            "ci",
+            "--no-audit",
+            "--no-fund",
+            "--ignore-scripts",
+            "--silent",
+        ])
+        .current_dir(&modules);
+    succeed(&mut install)?;
+    Ok(std::env::current_dir()?.join(modules))
+}
+
+/// The page of `crates/report/tests/gallery.rs`.
+fn gallery(directory: &Path) -> Result<PathBuf> {
+    let mut make = Command::new(cargo_program());
+    make.args([
+        "test",
+        "--quiet",
+        "--workspace",
+        "--test",
+        "gallery",
+        "--",
+        "the_page",
+    ])
+    .env("INFERMETER_GALLERY", directory);
+    succeed(&mut make)?;
+    Ok(directory.join("gallery.html"))
+}
+
+/// The pages of saved runs, of copies: a report may bring `run.json` up to date.
+fn of_records(directory: &Path) -> Result<Vec<PathBuf>> {
+    let page = |name: &&str| {
+        let from = Path::new("crates/infermeter/tests/records").join(name);
+        let copy = directory.join(name);
+        std::fs::create_dir_all(&copy)?;
+        for entry in std::fs::read_dir(from)? {
+            let path = entry?.path();
+            if let (true, Some(file)) = (path.is_file(), path.file_name()) {
+                std::fs::copy(&path, copy.join(file))?;
+            }
+        }
+        let page = directory.join(format!("{name}.html"));
+        infermeter(&["report", &text(&copy), &format!("--html={}", text(&page))])?;
+        Ok(page)
+    };
+    RECORDS.iter().map(page).collect()
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Runs the debug binary. How its runs went is not looked at here: a busy machine may spoil one.
+fn infermeter(arguments: &[&str]) -> Result<()> {
+    let mut command = Command::new(cargo_program());
+    command
+        .args(["run", "--quiet", "--bin", "infermeter", "--"])
+        .args(arguments)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null());
+    command.status().context("cannot start infermeter")?;
+    Ok(())
+}
+
+fn succeed(command: &mut Command) -> Result<()> {
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start {}", command.get_program().display()))?;
+    if !status.success() {
+        bail!("{} ended with {status}", command.get_program().display());
+    }
+    Ok(())
+}
