@@ -197,7 +197,7 @@ for (const file of pages) {
     }
     await context.close();
   }
-  const phone = await open(file, { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2 });
+  const phone = await open(file, { viewport: { width: 390, height: 844 } });
   equal(await drawn(phone.page), [], `${name}: charts on a phone`);
   const wide = await phone.page.evaluate(() => document.documentElement.scrollWidth);
   check(wide <= 390, `${name}: ${wide} pixels wide on a phone`);

@@ -1,7 +1,7 @@
 //! `cargo xtask browser`: pages are opened in a headless browser, and what is wrong with them is said.
 //!
 //! Needs `node`, `npm` and a Chromium; without them nothing is opened, which is said. What is looked at: a page with
-//! every kind of chart and with hostile names, and the pages of saved runs and of a short sweep.
+//! every kind of chart and with hostile names, and the pages of saved runs.
 
 use crate::ci::{cargo_program, scratch_directory};
 use anyhow::{Context, Result, bail};
@@ -31,7 +31,6 @@ pub fn run() -> Result<()> {
     let modules = modules()?;
     let mut pages = vec![gallery(&directory)?];
     pages.extend(of_records(&directory)?);
-    pages.push(of_sweep(&directory)?);
     let mut check = Command::new("node");
     check
         .arg("xtask/browser/check.mjs")
@@ -78,8 +77,16 @@ fn modules() -> Result<PathBuf> {
 /// The page of `crates/report/tests/gallery.rs`.
 fn gallery(directory: &Path) -> Result<PathBuf> {
     let mut make = Command::new(cargo_program());
-    make.args(["test", "--quiet", "--workspace", "--test", "gallery"])
-        .env("INFERMETER_GALLERY", directory);
+    make.args([
+        "test",
+        "--quiet",
+        "--workspace",
+        "--test",
+        "gallery",
+        "--",
+        "the_page",
+    ])
+    .env("INFERMETER_GALLERY", directory);
     succeed(&mut make)?;
     Ok(directory.join("gallery.html"))
 }
@@ -101,26 +108,6 @@ fn of_records(directory: &Path) -> Result<Vec<PathBuf>> {
         Ok(page)
     };
     RECORDS.iter().map(page).collect()
-}
-
-fn of_sweep(directory: &Path) -> Result<PathBuf> {
-    let page = directory.join("sweep.html");
-    infermeter(&[
-        "sweep",
-        "mock:fixed",
-        "--rates",
-        "20,40,80",
-        "--duration",
-        "3s",
-        "--warmup",
-        "0",
-        "--slo",
-        "ttft.p50<100ms",
-        "--out",
-        &text(&directory.join("sweep")),
-        &format!("--html={}", text(&page)),
-    ])?;
-    Ok(page)
 }
 
 fn text(path: &Path) -> String {

@@ -19,6 +19,9 @@ pub(crate) const PAGE: Shown = Shown::Document(Format::Html);
 /// The name of the page beside a record.
 const NAME: &str = "report.html";
 
+/// The form of a page.
+pub(crate) const PAGE: Shown = Shown::Document(Format::Html);
+
 /// What is done with a result that is on disk.
 pub(crate) enum Delivery<'a> {
     /// It is printed, and written as a page where that is asked.
@@ -41,23 +44,17 @@ impl Delivery<'_> {
         }
     }
 
-    /// Whether it is for a program.
-    pub(crate) fn is_json(&self) -> bool {
-        matches!(
-            self,
-            Self::Printed {
-                shown: Shown::Json,
-                ..
-            }
-        )
-    }
-
-    /// Whether charts would be seen.
-    pub(crate) fn wants_charts(&self) -> bool {
+    /// Whether charts are drawn.
+    pub(crate) fn draws(&self) -> bool {
         match self {
-            Self::Printed { shown, page } => page.is_some() || *shown == PAGE,
+            Self::Printed { shown, page } => *shown == PAGE || page.is_some(),
             Self::Used(_) => true,
         }
+    }
+
+    /// Whether it is printed as JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        matches!(self, Self::Printed { shown, .. } if *shown == Shown::Json)
     }
 
     /// Delivers a result: of the record in `directory`, or of no single one.

@@ -584,7 +584,7 @@ pub(crate) fn report<P: OfRuns, R: Rendering<P>>(
         goes_on: goes_on(kept.asked.protocol.command(), reported.directory),
         answer: protocol.so_far(&kept.points),
     };
-    let document = || {
+    let document = |_| {
         let mut document = whole_document(rendering, &seen, reported.notes);
         let each = (1..=seen.points.len())
             .flat_map(|there| rendering.lines(protocol, &seen.points[..there]));
@@ -594,7 +594,7 @@ pub(crate) fn report<P: OfRuns, R: Rendering<P>>(
     };
     reported.delivery.deliver(
         Some(reported.directory),
-        |_| document(),
+        document,
         || in_a_line(rendering, &seen),
     )?;
     let code = rendering.code(&seen, reported.strict);

@@ -32,6 +32,11 @@ struct NamedCurve<'a> {
     curve: &'a CurveAnswer,
 }
 
+/// A percentile of a latency, where a level has it.
+type OfLatency = fn(&MiddleAndTail) -> Option<Mean>;
+
+const PERCENTILES: [(&str, OfLatency); 2] = [("p50", |m| m.p50), ("p99", |m| m.p99)];
+
 /// A latency of a level.
 struct Metric {
     slug: &'static str,
@@ -100,7 +105,7 @@ fn curves_of<'a>(sweep: &NamedSweep<'a>) -> Vec<NamedCurve<'a>> {
 
 /// A row a level of any curve, by rate, with p50 and p99.
 fn table(metric: &Metric, all: &[NamedCurve<'_>]) -> Table {
-    let columns = ["p50", "p99", "runs"].map(|name| Column::right(name));
+    let columns = ["p50", "p99", "runs"].map(Column::right);
     let mut table = Table::new("requests/s", columns.to_vec());
     let levels = all.iter().flat_map(|named| {
         let levels = named.curve.levels.iter();
@@ -137,9 +142,7 @@ fn latency(metric: &Metric, all: &[NamedCurve<'_>]) -> Chart {
     let title = format!("{} by rate", metric.name);
     let mut chart = Chart::new(metric.slug, title, x, y);
     for named in all {
-        let percentiles: [(&str, fn(&MiddleAndTail) -> Option<Mean>); 2] =
-            [("p50", |m| m.p50), ("p99", |m| m.p99)];
-        for (percentile, of) in percentiles {
+        for (percentile, of) in PERCENTILES {
             let point = |level: &Level| Some((rate(named, level)?, of((metric.of)(level))?));
             let points = points(named.curve, point);
             if !points.is_empty() {

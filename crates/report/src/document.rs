@@ -174,6 +174,10 @@ impl Section {
 
 /// A piece of a section.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a document has some dozens of blocks, and a chart's marks are on the heap"
+)]
 pub enum Block {
     /// A heading inside the section.
     Heading(String),

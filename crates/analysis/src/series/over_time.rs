@@ -10,6 +10,7 @@ use crate::run::Run;
 use infermeter_core::record::Outcome;
 use infermeter_core::request::RequestId;
 use infermeter_core::run::Window;
+use infermeter_core::schedule::Phase;
 use infermeter_metrics::facts::RequestFacts;
 use infermeter_metrics::population::is_failure;
 use infermeter_metrics::request_metric::RequestMetric;
@@ -36,7 +37,7 @@ pub struct TimePart {
     pub at_s: f64,
     /// Values.
     pub n: u64,
-    /// Requests that were due in it and failed, where values are of requests.
+    /// Requests that were due in it and failed, where values are of requests; those of the drain do not count.
     pub failed: u64,
     /// The least; absent where all failed.
     pub least: Option<f64>,
@@ -129,7 +130,9 @@ pub(super) fn ttft(timed: &Timed<'_>) -> Vec<TimePart> {
     }
     let values = in_parts(requests, &timed.axis, |r| ttft_of(timed, r));
     let failures = in_parts(requests, &timed.axis, |r| {
-        is_failure(r).then_some(TimedValue {
+        // Those that keep the load on in the drain are ended with it: that is no failure of theirs.
+        let failed = is_failure(r) && r.phase != Phase::Drain;
+        failed.then_some(TimedValue {
             at: r.intended,
             value: 0.0,
         })

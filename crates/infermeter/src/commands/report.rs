@@ -58,7 +58,7 @@ fn run(args: &ReportArgs, asked: &Asked, delivery: &Delivery<'_>) -> Result<u8> 
     let own_plan =
         asked.is_none() && plan.strict >= args.strict && plan.publication >= args.publication;
     asked.put_into(&mut kept.manifest);
-    let judged = match args.series || delivery.wants_charts() {
+    let judged = match args.series || delivery.draws() {
         true => kept.pictured()?,
         false => kept.judge(None)?,
     };

@@ -61,7 +61,7 @@ fn failures(of: &Pictured<'_>) -> Chart {
         .collect();
     let n = series.ttft.iter().map(|part| part.failed).sum();
     chart.said.push(format!(
-        "{} of every phase failed, counted by the instant when they were due.",
+        "{} of warm-up and window failed, counted by the instant when they were due.",
         counted(n, "request")
     ));
     chart.series.push(Series {

@@ -91,22 +91,31 @@ pub(super) fn estimated(series: &RunSeries, parts: &[TimePart]) -> Vec<Series> {
     }];
     let p99 = points(series, parts, |p| p.p99.map(estimate));
     let p50 = points(series, parts, |p| p.p50.map(estimate));
-    all.push(line("p99 with its interval", p99));
-    all.push(line("median with its interval", p50));
+    let lines = [
+        ("p99 with its interval", p99),
+        ("median with its interval", p50),
+    ];
+    all.extend(drawn(lines));
     all
+}
+
+/// Lines that have a point.
+fn drawn(lines: [(&'static str, Vec<Point>); 2]) -> impl Iterator<Item = Series> {
+    let any = lines.into_iter().filter(|(_, points)| !points.is_empty());
+    any.map(|(label, points)| line(label, points))
 }
 
 /// Percentiles of what came in each part, and the extremes.
 pub(super) fn described(series: &RunSeries, parts: &[TimePart]) -> Vec<Series> {
     let greatest = points(series, parts, |p| p.greatest.map(Reading::exact));
-    vec![
-        Series {
-            band: Some(extremes(series, parts)),
-            ..dots("greatest of each part", greatest)
-        },
-        line("p99", points(series, parts, |p| p.p99.map(reading))),
-        line("median", points(series, parts, |p| p.p50.map(reading))),
-    ]
+    let mut all = vec![Series {
+        band: Some(extremes(series, parts)),
+        ..dots("greatest of each part", greatest)
+    }];
+    let p99 = points(series, parts, |p| p.p99.map(reading));
+    let p50 = points(series, parts, |p| p.p50.map(reading));
+    all.extend(drawn([("p99", p99), ("median", p50)]));
+    all
 }
 
 fn gaps(of: &Pictured<'_>) -> Chart {

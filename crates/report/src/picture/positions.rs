@@ -5,25 +5,35 @@ use super::timed::estimate;
 use crate::chart::{Axis, Chart, Marks, Point, Reading, Series, Unit};
 use infermeter_analysis::series::{Estimated, PositionSeries};
 
+/// A percentile of a band, where it has one.
+type OfBand = fn(&PositionSeries) -> Option<Estimated>;
+
+const PERCENTILES: [(&str, OfBand); 3] = [
+    ("p50", |band| band.p50),
+    ("p90", |band| band.p90),
+    ("p99", |band| band.p99),
+];
+
 /// The curve.
 pub(super) fn chart(of: &Pictured<'_>) -> Chart {
     let x = Axis::logarithmic("place of the token in its answer", Unit::Number);
     let y = Axis::linear("gap before it", Unit::Milliseconds).holding(0.0);
     let mut chart = Chart::new("itl-by-position", "Gap by token position", x, y);
-    let percentiles: [(&str, fn(&PositionSeries) -> Option<Estimated>); 3] = [
-        ("p50", |band| band.p50),
-        ("p90", |band| band.p90),
-        ("p99", |band| band.p99),
-    ];
-    for (label, of_band) in percentiles {
-        let point = |band: &PositionSeries| {
+    for (label, of_band) in PERCENTILES {
+        let mut missing = false;
+        let mut points: Vec<Point> = Vec::new();
+        for band in &of.series.positions {
+            let Some(estimated) = of_band(band) else {
+                missing = true;
+                continue;
+            };
             let middle = (band.first as f64 * band.last as f64).sqrt();
-            Some(Point {
+            points.push(Point {
                 n: Some(band.n),
-                ..Point::of(Reading::exact(middle), estimate(of_band(band)?))
-            })
-        };
-        let points: Vec<Point> = of.series.positions.iter().filter_map(point).collect();
+                after_gap: std::mem::take(&mut missing) && !points.is_empty(),
+                ..Point::of(Reading::exact(middle), estimate(estimated))
+            });
+        }
         if !points.is_empty() {
             chart.series.push(Series {
                 label: label.to_owned(),

@@ -10,13 +10,16 @@ use infermeter_core::record::{Outcome, Reason};
 use infermeter_core::text::inert;
 
 /// The stages of a request, in order.
-const STAGES: [(&str, fn(&RequestBar) -> Option<Stage>); 5] = [
+const STAGES: [(&str, StageOf); 5] = [
     ("waiting to be sent", waiting),
     ("connecting", connecting),
     ("until the first token", first_token),
     ("decoding", decoding),
     ("without a token until it failed", failing),
 ];
+
+/// A stage of a request, where it came to it.
+type StageOf = fn(&RequestBar) -> Option<Stage>;
 
 /// From one instant to another.
 struct Stage {

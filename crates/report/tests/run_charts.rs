@@ -354,7 +354,10 @@ fn open_and_closed_loops_stand_over_the_same_rates() {
         .series
         .iter()
         .map(|series| match &series.marks {
-            Marks::Line(points) => (&*series.label, points.iter().map(|p| p.x.value).collect()),
+            Marks::Line(points) => (
+                &*series.label,
+                points.iter().map(|p| p.x.value.round()).collect(),
+            ),
             _ => ("", Vec::new()),
         })
         .collect();
