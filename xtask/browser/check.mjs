@@ -141,7 +141,7 @@ async function gallery(page) {
   await page.locator("th button", { hasText: "p50" }).click();
   equal(await column(2), ["45 µs", "900 ms", "1.10 s", "-"], "ascending times");
   await page.locator("th button", { hasText: "p50" }).click();
-  equal((await column(2)).at(-2), "45 µs", "descending times");
+  equal(await column(2), ["1.10 s", "900 ms", "45 µs", "-"], "descending times");
 
   // The filter hides what is of another class, in the key and in the chart.
   const lines = page.locator("#chart-ttft-over-time .wide .s:not(.off) path.line");

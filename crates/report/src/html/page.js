@@ -11,12 +11,11 @@
     const found = /^[^\d∞-]*(-?[\d,.]+)\s*(µs|ms|s|min|h|days|k|M)?(?![\w-])/.exec(text);
     return found ? Number(found[1].replaceAll(",", "")) * (UNITS[found[2]] || 1) : NaN;
   };
-  const compare = (a, b) => {
+  // What is missing comes last, whatever the order.
+  const compare = (a, b, sign) => {
     const [x, y] = [amount(a), amount(b)];
-    if (Number.isNaN(x) || Number.isNaN(y)) {
-      return Number.isNaN(x) - Number.isNaN(y) || a.localeCompare(b, "en");
-    }
-    return x - y;
+    if (Number.isNaN(x) !== Number.isNaN(y)) return Number.isNaN(x) - Number.isNaN(y);
+    return sign * (Number.isNaN(x) ? a.localeCompare(b, "en") : x - y);
   };
   for (const table of all("table.sortable")) {
     const heads = all("thead tr:last-child > *", table);
@@ -32,7 +31,7 @@
         head.setAttribute("aria-sort", down ? "descending" : "ascending");
         const body = table.tBodies[0];
         const text = (row) => row.cells[column].textContent.trim();
-        const rows = [...body.rows].sort((a, b) => compare(text(a), text(b)) * (down ? -1 : 1));
+        const rows = [...body.rows].sort((a, b) => compare(text(a), text(b), down ? -1 : 1));
         body.append(...rows);
       });
     });
