@@ -63,10 +63,9 @@ fn subjects() -> [Subject; 2] {
             file: "compare.json",
             decision: |found| {
                 let changes = found["comparison"]["loads"][0]["changes"].as_array();
-                let decided = changes
-                    .into_iter()
-                    .flatten()
-                    .map(|c| c["decision"]["answer"].clone());
+                let answers = changes.into_iter().flatten();
+                let answers = answers.map(|change| change["decision"]["answer"].clone());
+                let decided = answers.filter(|answer| !answer.is_null());
                 decided.collect()
             },
         },
