@@ -65,8 +65,12 @@ fn subjects() -> [Subject; 2] {
                 let changes = found["comparison"]["loads"][0]["changes"].as_array();
                 let answers = changes.into_iter().flatten();
                 let answers = answers.map(|change| change["decision"]["answer"].clone());
-                let decided = answers.filter(|answer| !answer.is_null());
-                decided.collect()
+                let decided: Vec<Value> = answers.filter(|answer| !answer.is_null()).collect();
+                // A round in which a busy client missed the figure leaves too few of them.
+                match decided.iter().any(|answer| answer == "not_tested") {
+                    true => Value::Null,
+                    false => decided.into(),
+                }
             },
         },
     ]
