@@ -63,11 +63,14 @@ fn subjects() -> [Subject; 2] {
             file: "compare.json",
             decision: |found| {
                 let changes = found["comparison"]["loads"][0]["changes"].as_array();
-                let decided = changes
-                    .into_iter()
-                    .flatten()
-                    .map(|c| c["decision"]["answer"].clone());
-                decided.collect()
+                let answers = changes.into_iter().flatten();
+                let answers = answers.map(|change| change["decision"]["answer"].clone());
+                let decided: Vec<Value> = answers.filter(|answer| !answer.is_null()).collect();
+                // A round in which a busy client missed the figure leaves too few of them.
+                match decided.iter().any(|answer| answer == "not_tested") {
+                    true => Value::Null,
+                    false => decided.into(),
+                }
             },
         },
     ]

@@ -75,14 +75,14 @@ impl Ahead {
     }
 
     /// For programs.
-    pub fn json(&self, first: &DryRun) -> Value {
+    pub fn json(&self, one: &DryRun) -> Value {
         let mut value = json!(self);
-        value["first_run"] = first.json();
+        value["one_run"] = one.json();
         value
     }
 
-    /// For people; `plan` is that of the first run.
-    pub fn document(&self, first: &DryRun, plan: &Plan) -> Document {
+    /// For people; `plan` is that of `one`.
+    pub fn document(&self, one: &DryRun, plan: &Plan) -> Document {
         let mut document = Document::titled(format!("What this {} would send", self.command));
         let mut entries = Entries::default();
         let most = at_most(self.runs_there, self.runs_at_most, self.seconds_at_most);
@@ -93,9 +93,9 @@ impl Ahead {
         entries.all("Finds", self.finds.iter().cloned());
         document.push(Section::new("").with(entries));
         document.push(Section::new("Runs").with(self.table()));
-        for (index, mut section) in first.document(plan).sections.into_iter().enumerate() {
+        for (index, mut section) in one.document(plan).sections.into_iter().enumerate() {
             if index == 0 {
-                "The first of them".clone_into(&mut section.heading);
+                "One of them".clone_into(&mut section.heading);
             }
             document.push(section);
         }

@@ -179,7 +179,9 @@ fn dry_run<P: OfRuns, R: Rendering<P>>(
         Some(directory) => KeptExperiment::open(directory, &|_| {})?.points,
         None => Vec::new(),
     };
-    let (plan, load) = several.planned.first().context("there is no plan")?;
+    let next = OfRuns::ahead(protocol, &points);
+    let variant = next.first().map_or(0, |at| at.variant);
+    let (plan, load) = several.planned.get(variant).context("there is no plan")?;
     let variants: Vec<Plan> = several
         .planned
         .iter()
@@ -191,12 +193,12 @@ fn dry_run<P: OfRuns, R: Rendering<P>>(
         names: rendering.names(protocol, &variants),
         finds: rendering.finds(protocol),
         there: points.len(),
-        ahead: &OfRuns::ahead(protocol, &points),
+        ahead: &next,
     });
-    let first = DryRun::new(plan, load);
+    let one = DryRun::new(plan, load);
     several
         .shown
-        .print(|| ahead.document(&first, plan), || ahead.json(&first));
+        .print(|| ahead.document(&one, plan), || ahead.json(&one));
     Ok(exit::OK)
 }
 

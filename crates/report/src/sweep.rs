@@ -247,7 +247,8 @@ fn breaking(curve: &CurveAnswer, axis: Axis) -> Option<String> {
 fn levels(curve: &CurveAnswer, axis: Axis, heading: &str) -> Section {
     let of = |group: &str| ["p50", "p99"].map(|name| Column::right(name).of(group));
     let columns = [of("TTFT"), of("ITL"), of("TPOT"), of("E2E")].concat();
-    let columns = [columns, vec![Column::left("")]].concat();
+    // First, so that it stands beside the load however wide the table is.
+    let columns = [vec![Column::left("")], columns].concat();
     let mut latency = Table::new(axis.name(), columns);
     let names = [
         "achieved",
@@ -285,9 +286,10 @@ fn latencies(level: &Level) -> Vec<Cell> {
         ]
     };
     let all = [level.ttft, level.itl, level.tpot, level.e2e].map(pair);
-    let mut cells: Vec<Cell> = all.into_iter().flatten().collect();
-    cells.push(Cell::of(status(level)));
-    cells
+    let status = Cell::of(status(level));
+    std::iter::once(status)
+        .chain(all.into_iter().flatten())
+        .collect()
 }
 
 /// Whether the objectives are met, and whether the load is more than the server can take.

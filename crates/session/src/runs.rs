@@ -267,7 +267,9 @@ fn left_behind(error: anyhow::Error, directory: &Path) -> anyhow::Error {
 #[cfg(test)]
 mod compare_tests;
 #[cfg(test)]
-pub(crate) mod harness;
+mod gate_tests;
+#[cfg(test)]
+mod harness;
 #[cfg(test)]
 mod search_tests;
 #[cfg(test)]

@@ -31,7 +31,7 @@ fn a_sweep_that_was_killed_goes_on_without_flags() {
     );
     let reported = infermeter(&format!("report {}", out.display()));
     assert!(
-        reported.out.contains("at 40 requests/s: not begun"),
+        reported.out.contains("40 requests/s: not begun"),
         "{reported:#?}"
     );
     let alone = format!("sweep --resume {}", out.display());

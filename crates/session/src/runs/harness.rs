@@ -12,18 +12,18 @@ use std::collections::BTreeMap;
 use std::fs;
 
 /// A protocol over plans.
-pub(crate) struct Asked<P> {
-    pub(crate) plans: Vec<Plan>,
-    pub(crate) protocol: P,
-    pub(crate) spec: ProtocolSpec,
+pub(super) struct Asked<P> {
+    pub(super) plans: Vec<Plan>,
+    pub(super) protocol: P,
+    pub(super) spec: ProtocolSpec,
 }
 
 /// How it went.
-pub(crate) type Went<P> =
+pub(super) type Went<P> =
     Driven<Coordinates, RunSeen, <P as infermeter_protocol::Protocol>::Answer>;
 
 /// The answer it ended with.
-pub(crate) fn answer<A: std::fmt::Debug>(went: &Driven<Coordinates, RunSeen, A>) -> &A {
+pub(super) fn answer<A: std::fmt::Debug>(went: &Driven<Coordinates, RunSeen, A>) -> &A {
     match &went.end {
         End::Answered(answer) => answer,
         other => panic!("{other:?}"),
@@ -55,21 +55,21 @@ impl<P: OfRuns> Asked<P> {
     }
 
     /// Measures it into a new directory.
-    pub(crate) fn whole(&self, directory: &Path) -> Went<P> {
+    pub(super) fn whole(&self, directory: &Path) -> Went<P> {
         let book = create(directory, &self.header()).expect("a book");
         let points = Vec::new();
         self.drive(directory, Resumed { book, points })
     }
 
     /// Goes on with that of a directory.
-    pub(crate) fn resumed(&self, directory: &Path) -> Went<P> {
+    pub(super) fn resumed(&self, directory: &Path) -> Went<P> {
         let begun = resume(directory, &self.header(), &self.protocol).expect("resumed");
         self.drive(directory, begun)
     }
 
     /// Measures it, kills it at that many instants, goes on each time: the answer is the same, from the same
     /// runs, and none that had ended is measured again. How many runs it had.
-    pub(crate) fn survives_kills(&self, kills: usize) -> usize
+    pub(super) fn survives_kills(&self, kills: usize) -> usize
     where
         P::Answer: PartialEq + std::fmt::Debug,
     {
