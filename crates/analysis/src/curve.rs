@@ -8,7 +8,7 @@ use crate::figure::Mean;
 use crate::highest_rate::Probe;
 use crate::level::{Level, MiddleAndTail};
 use crate::objective::SloStatus;
-use crate::rate_estimate::{Highest, RateEstimate};
+use crate::rate_estimate::{Highest, LoadAnswer, RateEstimate, missed_below_met};
 use infermeter_stats::{Interval, UncertainCurve, Usl, bootstrap_curve, kneedle};
 use serde::{Deserialize, Serialize};
 
@@ -17,30 +17,6 @@ const RESAMPLES: usize = 999;
 
 /// Standard errors between the bounds of a 95 % interval.
 const STANDARD_ERRORS: f64 = 2.0 * 1.96;
-
-impl Highest {
-    /// Of the levels' answers, by ascending load.
-    pub fn of(answers: &[LoadAnswer]) -> Self {
-        let missed = answers.iter().find(|a| a.status == SloStatus::Missed);
-        let missed = missed.map(|answer| answer.load);
-        let below = |answer: &&LoadAnswer| {
-            answer.status == SloStatus::Met && missed.is_none_or(|missed| answer.load < missed)
-        };
-        Self {
-            met: answers.iter().rev().find(below).map(|answer| answer.load),
-            missed,
-        }
-    }
-}
-
-/// An answer at a load.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LoadAnswer {
-    /// The load.
-    pub load: f64,
-    /// The answer there.
-    pub status: SloStatus,
-}
 
 /// Answers to all objectives together.
 pub fn answers(levels: &[Level]) -> Vec<LoadAnswer> {
@@ -87,12 +63,12 @@ pub fn each_objective(levels: &[Level], probes: Option<&[Probe]>) -> Vec<Objecti
     let objectives = first.objectives.iter().enumerate();
     objectives
         .map(|(index, objective)| {
-            let highest = Highest::of(&of(index));
+            let answers = of(index);
             let own = probes.map(|all| all.iter().map(|p| p.only(index)).collect::<Vec<_>>());
             ObjectiveHighest {
                 objective: objective.objective.clone(),
-                highest,
-                estimate: RateEstimate::of(own.as_deref(), highest),
+                highest: Highest::of(&answers),
+                estimate: RateEstimate::of(own.as_deref(), &answers),
             }
         })
         .collect()
@@ -100,14 +76,7 @@ pub fn each_objective(levels: &[Level], probes: Option<&[Probe]>) -> Vec<Objecti
 
 /// Levels that miss below levels that meet: load alone does not explain them.
 pub fn out_of_order(levels: &[Level]) -> Vec<f64> {
-    let met_above = |index: usize| {
-        let above = &levels[index + 1..];
-        above.iter().any(|level| level.status == SloStatus::Met)
-    };
-    let missed =
-        |(index, level): &(usize, &Level)| level.status == SloStatus::Missed && met_above(*index);
-    let all = levels.iter().enumerate().filter(missed);
-    all.map(|(_, level)| level.load).collect()
+    missed_below_met(&answers(levels))
 }
 
 /// What is best where two things are wanted.

@@ -71,8 +71,8 @@ pub use compare::{
 };
 pub use context::{Context, Known};
 pub use curve::{
-    FrontierPoint, Knee, LoadAnswer, ObjectiveHighest, Scalability, Wanted, answers,
-    each_objective, frontier, knee, out_of_order, scalability,
+    FrontierPoint, Knee, ObjectiveHighest, Scalability, Wanted, answers, each_objective, frontier,
+    knee, out_of_order, scalability,
 };
 pub use delivery::BurstyDelivery;
 pub use distribution::{Distribution, Ecdf, Percentiles, Weight};
@@ -86,14 +86,14 @@ pub use gate::{
 pub use latency::{ByOrigin, LatencySummary};
 pub use level::{Level, LevelObjective, LevelRun, MiddleAndTail, is_overloaded, run_status};
 pub use load::{Arrivals, LoadSummary, Realised};
-pub use looks::{LevelLooks, Widening};
+pub use looks::LevelLooks;
 pub use objective::{Bound, Goodput, SloDoubt, SloFigure, SloLine, SloStatus};
 pub use percentile::Percentile;
 pub use positions::PositionGaps;
 pub use precision::{Precision, PrecisionLook, PrecisionMethod, PrecisionRun, PrecisionState};
 pub use prefill::PrefillSummary;
 pub use prefix_cache::{HitRate, HitSource, PrefixCacheSummary};
-pub use rate_estimate::{Highest, NoLaw, RateEstimate};
+pub use rate_estimate::{Highest, LoadAnswer, NoLaw, RateEstimate};
 pub use repeated::{Components, Over, Repeated, RepeatedFigure};
 pub use requests::{FinishShare, RequestSummary};
 pub use response_cache::{PairedRatio, ResponseCacheSummary};

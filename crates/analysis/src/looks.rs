@@ -23,11 +23,11 @@ pub struct LevelLooks {
 
 /// How much wider than 95 % an interval has to be.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Widening {
+pub(crate) struct Widening {
     /// To say that an objective is met.
-    pub met: f64,
+    pub(crate) met: f64,
     /// To say that one of several is missed.
-    pub missed: f64,
+    pub(crate) missed: f64,
 }
 
 impl LevelLooks {
@@ -52,7 +52,7 @@ impl LevelLooks {
 
     /// What the run number `index` has to be wider than 95 % intervals by, with so many objectives. A level meets
     /// its objectives only if all are met, so that needs no correction; one of several is enough to miss.
-    pub fn widening(&self, index: usize, objectives: usize) -> Widening {
+    pub(crate) fn widening(&self, index: usize, objectives: usize) -> Widening {
         let quantile = |error: f64| student_two_sided(1.0 - 2.0 * error, f64::INFINITY);
         let error = self.error(index);
         let usual = quantile(0.5 * (1.0 - CONFIDENCE));

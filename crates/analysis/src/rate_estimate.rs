@@ -5,7 +5,8 @@
 //! measured, and not contradict one that is decided. Invariant: an interval of the law is never shown for levels that do not support it.
 
 use crate::CONFIDENCE;
-use crate::highest_rate::{FAR, FoundRate, Probe, not_monotone, together};
+use crate::highest_rate::{FAR, FoundRate, Probe, together};
+use crate::objective::SloStatus;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -21,6 +22,40 @@ pub struct Highest {
     pub met: Option<f64>,
     /// The lowest level that misses it; absent where none does.
     pub missed: Option<f64>,
+}
+
+impl Highest {
+    /// Of the levels' answers, by ascending load.
+    pub fn of(answers: &[LoadAnswer]) -> Self {
+        let missed = answers.iter().find(|a| a.status == SloStatus::Missed);
+        let missed = missed.map(|answer| answer.load);
+        let below = |answer: &&LoadAnswer| {
+            answer.status == SloStatus::Met && missed.is_none_or(|missed| answer.load < missed)
+        };
+        Self {
+            met: answers.iter().rev().find(below).map(|answer| answer.load),
+            missed,
+        }
+    }
+}
+
+/// An answer at a load.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LoadAnswer {
+    /// The load.
+    pub load: f64,
+    /// The answer there.
+    pub status: SloStatus,
+}
+
+/// Loads that miss below loads that meet, where the answers ascend.
+pub(crate) fn missed_below_met(answers: &[LoadAnswer]) -> Vec<f64> {
+    let met = |answer: &&LoadAnswer| answer.status == SloStatus::Met;
+    let highest = answers.iter().rfind(met).map(|answer| answer.load);
+    let missed = answers.iter().filter(|answer| {
+        answer.status == SloStatus::Missed && highest.is_some_and(|met| answer.load < met)
+    });
+    missed.map(|answer| answer.load).collect()
 }
 
 /// How the highest rate is known.
@@ -55,18 +90,18 @@ pub enum NoLaw {
     /// Fewer than three levels, or fewer than two within half and twice the limits; or the law's interval reaches
     /// beyond all of them.
     FewLevels,
-    /// A lower level misses clearly where a higher one does not.
+    /// A lower level is missed and a higher one met.
     NotMonotone,
     /// Its interval contradicts a level that is decided.
     Contradicted,
 }
 
 impl RateEstimate {
-    /// Of the runs of levels (none in a closed loop), and of the bracket that the levels' own answers make.
-    pub fn of(probes: Option<&[Probe]>, bracket: Highest) -> Self {
+    /// Of the runs of levels (none in a closed loop), and of the levels' own answers.
+    pub fn of(probes: Option<&[Probe]>, answers: &[LoadAnswer]) -> Self {
         match probes
             .ok_or(NoLaw::ClosedLoop)
-            .and_then(|probes| law(probes, bracket))
+            .and_then(|probes| law(probes, answers))
         {
             Ok((rate, runs)) => Self::Law { rate, runs },
             Err(why) => Self::Bracket { why },
@@ -90,15 +125,13 @@ impl NoLaw {
             Self::NoObjectives => "without objectives there is no margin to fit a law to",
             Self::OneSide => "no run was measured on the other side of the limit",
             Self::FewLevels => "too few levels near the limit to fit a law",
-            Self::NotMonotone => {
-                "a lower level misses clearly and a higher one does not, so no law fits"
-            }
+            Self::NotMonotone => "a lower level is missed and a higher one met, so no law fits",
             Self::Contradicted => "a law fitted to the margins contradicts a level that is decided",
         }
     }
 }
 
-fn law(probes: &[Probe], bracket: Highest) -> Result<(FoundRate, usize), NoLaw> {
+fn law(probes: &[Probe], answers: &[LoadAnswer]) -> Result<(FoundRate, usize), NoLaw> {
     if !probes.is_empty() && probes.iter().all(|probe| probe.trials.is_empty()) {
         return Err(NoLaw::NoObjectives);
     }
@@ -108,7 +141,7 @@ fn law(probes: &[Probe], bracket: Highest) -> Result<(FoundRate, usize), NoLaw> 
         .cloned()
         .collect();
     let range = around(&told).ok_or(NoLaw::OneSide)?;
-    if not_monotone(&told).is_some() {
+    if !missed_below_met(answers).is_empty() {
         return Err(NoLaw::NotMonotone);
     }
     let is_near = |probe: &&Probe| probe.worst().is_some_and(|margin| margin.abs() < FAR);
@@ -123,6 +156,7 @@ fn law(probes: &[Probe], bracket: Highest) -> Result<(FoundRate, usize), NoLaw> 
     if !inside {
         return Err(NoLaw::FewLevels);
     }
+    let bracket = Highest::of(answers);
     let above = bracket.met.is_some_and(|met| met > found.high);
     let below = bracket.missed.is_some_and(|missed| missed < found.low);
     match above || below {
@@ -172,6 +206,10 @@ mod tests {
         }
     }
 
+    fn answer(load: f64, status: SloStatus) -> LoadAnswer {
+        LoadAnswer { load, status }
+    }
+
     /// A server whose figure is at its limit at 20.
     fn of_law(rates: &[f64]) -> Vec<Probe> {
         let margin = |rate: f64| (6.0 * (rate / 20.0_f64).ln()).clamp(-FAR, FAR);
@@ -183,11 +221,11 @@ mod tests {
 
     #[test]
     fn levels_on_both_sides_and_near_give_an_interval_inside_their_bracket() {
-        let bracket = Highest {
-            met: Some(19.0),
-            missed: Some(22.0),
-        };
-        let found = RateEstimate::of(Some(&of_law(&[10.0, 18.0, 19.0, 22.0, 40.0])), bracket);
+        let bracket = [
+            answer(19.0, SloStatus::Met),
+            answer(22.0, SloStatus::Missed),
+        ];
+        let found = RateEstimate::of(Some(&of_law(&[10.0, 18.0, 19.0, 22.0, 40.0])), &bracket);
         let rate = found.law().expect("a law");
         assert!((rate.rate / 20.0 - 1.0).abs() < 0.02, "{rate:?}");
         assert!(19.0 <= rate.high && rate.low <= 22.0, "{rate:?}");
@@ -195,13 +233,13 @@ mod tests {
 
     #[test]
     fn what_does_not_support_a_law_says_why() {
-        let check = |probes: &[Probe], bracket: Highest, why: NoLaw| {
+        let check = |probes: &[Probe], answers: &[LoadAnswer], why: NoLaw| {
             assert_eq!(
-                RateEstimate::of(Some(probes), bracket),
+                RateEstimate::of(Some(probes), answers),
                 RateEstimate::Bracket { why }
             );
         };
-        let open = Highest::default();
+        let open: &[LoadAnswer] = &[];
         check(&[], open, NoLaw::OneSide);
         let without = Probe {
             rate: 1.0,
@@ -211,14 +249,14 @@ mod tests {
         check(&of_law(&[10.0, 15.0, 19.0]), open, NoLaw::OneSide);
         check(&of_law(&[10.0, 19.0, 40.0]), open, NoLaw::FewLevels);
         check(&of_law(&[19.0, 21.0]), open, NoLaw::FewLevels);
-        let odd = [probe(10.0, 0.5), probe(19.0, -0.4), probe(22.0, 0.3)];
-        check(&odd, open, NoLaw::NotMonotone);
+        let odd = [
+            answer(10.0, SloStatus::Missed),
+            answer(19.0, SloStatus::Met),
+        ];
+        check(&of_law(&[10.0, 19.0, 22.0]), &odd, NoLaw::NotMonotone);
         check(&of_law(&[19.0, 20.5, 22.0]), open, NoLaw::FewLevels);
-        let elsewhere = Highest {
-            met: Some(30.0),
-            missed: None,
-        };
+        let elsewhere = [answer(30.0, SloStatus::Met)];
         let wide = of_law(&[10.0, 18.0, 19.0, 20.5, 22.0, 40.0]);
-        check(&wide, elsewhere, NoLaw::Contradicted);
+        check(&wide, &elsewhere, NoLaw::Contradicted);
     }
 }

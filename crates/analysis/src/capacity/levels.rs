@@ -6,7 +6,7 @@
 
 use crate::highest_rate::Probe;
 use crate::objective::SloStatus;
-use crate::rate_estimate::{Highest, RateEstimate};
+use crate::rate_estimate::{Highest, LoadAnswer, RateEstimate};
 use crate::summary::Summary;
 use infermeter_core::text::Word;
 use serde::Serialize;
@@ -131,18 +131,23 @@ pub(crate) fn highest_met(levels: &[Level]) -> Option<InstanceRate> {
         .filter(|level| level.status == SloStatus::Missed);
     let between = Highest {
         met: Some(met.last()?.rate),
-        missed: missed.clone().next().map(|level| level.rate),
+        missed: missed.next().map(|level| level.rate),
     };
     // A level that is met by its value alone may well lie above the rate.
-    let sure = Highest {
-        met: low,
-        missed: missed.find(|level| level.sure).map(|level| level.rate),
-    };
+    let sure = levels.iter().map(|level| LoadAnswer {
+        load: level.rate,
+        status: if level.sure {
+            level.status
+        } else {
+            SloStatus::Undecided
+        },
+    });
+    let sure: Vec<LoadAnswer> = sure.collect();
     let probes: Vec<Probe> = levels
         .iter()
         .flat_map(|l| l.probes.iter().cloned())
         .collect();
-    let estimate = RateEstimate::of(Some(&probes), sure);
+    let estimate = RateEstimate::of(Some(&probes), &sure);
     let of_levels = InstanceRate {
         rate: between.met?,
         low,

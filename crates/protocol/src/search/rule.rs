@@ -190,7 +190,7 @@ impl SearchRule {
     /// The run number `index` near the answer, once the runs before it have left `rate`: no longer than what is
     /// missing takes, if the width falls with the root of the time spent.
     fn missing(&self, index: usize, rate: FoundRate) -> Dwell {
-        let spent: f64 = (0..index).map(|index| window_s(index)).sum();
+        let spent: f64 = (0..index).map(window_s).sum();
         let times = (rate.relative_half_width() / self.precision).powi(2);
         let needed = match index >= LEAST_RUNS {
             true => (times - 1.0) * spent,

@@ -5,7 +5,7 @@ use super::{Curve, level, value_of};
 use infermeter_analysis::highest_rate::Probe;
 use infermeter_analysis::{
     Best, Breaking, CurveAnswer, Level, LevelLooks, RateEstimate, Recovery, Repeated, Steadiness,
-    Summary, Sustained, Wanted, each_objective, frontier, knee, out_of_order, scalability,
+    Summary, Sustained, Wanted, answers, each_objective, frontier, knee, out_of_order, scalability,
 };
 use infermeter_core::finding::Verdict;
 
@@ -19,7 +19,7 @@ impl Curve<'_> {
         let estimate = match objectives.as_slice() {
             // The law takes a while.
             [one] if one.highest == highest => one.estimate,
-            _ => RateEstimate::of(probes.as_deref(), highest),
+            _ => RateEstimate::of(probes.as_deref(), &answers(&levels)),
         };
         CurveAnswer {
             variant: self.variant,
