@@ -19,9 +19,6 @@ pub(crate) const PAGE: Shown = Shown::Document(Format::Html);
 /// The name of the page beside a record.
 const NAME: &str = "report.html";
 
-/// The form of a page.
-pub(crate) const PAGE: Shown = Shown::Document(Format::Html);
-
 /// What is done with a result that is on disk.
 pub(crate) enum Delivery<'a> {
     /// It is printed, and written as a page where that is asked.
