@@ -65,7 +65,6 @@ pub enum RateEstimate {
     /// The law of margins over all runs.
     Law {
         /// With its 95 % interval.
-        #[serde(flatten)]
         rate: FoundRate,
         /// Runs it rests on.
         runs: usize,

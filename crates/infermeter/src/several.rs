@@ -594,11 +594,11 @@ pub(crate) fn report<P: OfRuns, R: Rendering<P>>(
         document.sections.insert(0, each);
         document
     };
-    reported.delivery.deliver(
-        Some(reported.directory),
-        document,
-        || in_a_line(rendering, &seen),
-    )?;
+    reported
+        .delivery
+        .deliver(Some(reported.directory), document, || {
+            in_a_line(rendering, &seen)
+        })?;
     let code = rendering.code(&seen, reported.strict);
     let unfinished = match (&kept.stopped, kept.missing.is_empty()) {
         (_, true) => exit::OK,

@@ -2,7 +2,8 @@
 
 use infermeter_analysis::series::RunSeries;
 use infermeter_analysis::{
-    CurveAnswer, Highest, Level, LevelRun, Run as Read, Summary, SweepAnswer, summarize_log,
+    CurveAnswer, Highest, Level, LevelLooks, LevelRun, NoLaw, RateEstimate, Run as Read, Summary,
+    SweepAnswer, summarize_log,
 };
 use infermeter_core::finding::Verdict;
 use infermeter_core::gap::{Gap, GapCause};
@@ -303,13 +304,20 @@ fn sweep(levels: &[(f64, i64)]) -> SweepAnswer {
             summary: &summary,
             verdict: Verdict::Valid,
         };
-        Level::of(*load, &[run], 1)
+        let once = LevelLooks {
+            replicates: 1,
+            most: 1,
+        };
+        Level::of(*load, &[run], once)
     };
     SweepAnswer {
         curves: vec![CurveAnswer {
             variant: 0,
             levels: levels.iter().map(level).collect(),
             highest: Highest::default(),
+            estimate: RateEstimate::Bracket {
+                why: NoLaw::NoObjectives,
+            },
             objectives: Vec::new(),
             overloaded_at: None,
             out_of_order: Vec::new(),

@@ -148,7 +148,10 @@ impl Showing<'_> {
             }
             return;
         }
-        let (view, notes) = (self.shown.view(self.plan.full), show::notes(self.plan.notes));
+        let (view, notes) = (
+            self.shown.view(self.plan.full),
+            show::notes(self.plan.notes),
+        );
         let document = || show::of_run(judged, view, notes);
         self.shown.print(document, || {
             let mut value = show::json_of_run(judged);

@@ -240,7 +240,8 @@ fn of_file(tables: Vec<Map<String, Value>>) -> Result<Vec<Own>> {
 
 /// Keys that belong to the comparison, not to a side.
 const COMMON: [&str; 12] = [
-    "out", "json", "html", "quiet", "full", "notes", "live", "strict", "repeat", "until", "salt", "seed",
+    "out", "json", "html", "quiet", "full", "notes", "live", "strict", "repeat", "until", "salt",
+    "seed",
 ];
 
 /// The key belongs to the comparison.
