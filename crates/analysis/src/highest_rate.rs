@@ -341,7 +341,7 @@ fn student(misfits: &[f64], noise: f64) -> f64 {
 impl RateBelief {
     /// The belief in the highest rate that meets all of several objectives, each with a belief on the same
     /// range; `None` of none.
-    pub fn of_all(beliefs: &[Self]) -> Option<Self> {
+    pub(crate) fn of_all(beliefs: &[Self]) -> Option<Self> {
         let first = beliefs.first()?;
         let mut above = vec![1.0; first.mass.len()];
         for belief in beliefs {

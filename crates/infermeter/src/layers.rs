@@ -480,10 +480,13 @@ mod tests {
             let expected = values::read::<Plan>(key, in_a_file(key)).expect(key.name);
             let spellings = std::iter::once(key.written());
             for flag in spellings.chain(key.aliases.iter().map(|a| (*a).to_owned())) {
+                let with_value = format!("{flag}={}", key.example);
                 let line: &[&str] = match (key.kind, flag == key.name) {
                     // Behind the first one.
                     (_, true) if key.name == "more-targets" => &["http://first", key.example],
                     (ValueKind::Switch, _) => &[&flag],
+                    // A value that may be left out is taken by `=` alone.
+                    _ if !key.bare.is_empty() => &[&with_value],
                     (_, true) => &[key.example],
                     (_, false) => &[&flag, key.example],
                 };

