@@ -104,6 +104,14 @@ pub struct Probe {
     pub trials: Vec<Option<Trial>>,
 }
 
+impl Probe {
+    /// Length of its window, by the requests that came at its rate.
+    pub(crate) fn seconds(&self) -> f64 {
+        let requests = self.trials.iter().flatten().map(|trial| trial.requests);
+        requests.fold(0.0, f64::max) / self.rate
+    }
+}
+
 /// What is believed of the highest rate that meets an objective.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RateBelief {

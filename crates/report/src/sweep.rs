@@ -191,7 +191,8 @@ fn highest(highest: Highest, estimate: &RateEstimate, axis: Axis) -> String {
             spaced(&format!("{known}; {levels}"))
         }
         RateEstimate::Bracket {
-            why: why @ (NoLaw::FewLevels | NoLaw::NotMonotone | NoLaw::Contradicted),
+            why:
+                why @ (NoLaw::FewLevels | NoLaw::ShortRuns | NoLaw::NotMonotone | NoLaw::Contradicted),
         } => format!("{levels}; no interval: {}", why.told()),
         RateEstimate::Bracket {
             why: NoLaw::ClosedLoop | NoLaw::NoObjectives | NoLaw::OneSide,

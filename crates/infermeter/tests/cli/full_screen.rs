@@ -3,6 +3,7 @@
 use crate::process::{Scratch, infermeter, words};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::Path;
@@ -17,6 +18,48 @@ struct OnTerminal {
     slave: File,
     child: Child,
     drawn: String,
+    screen: Cells,
+    /// Bytes that are not whole yet.
+    kept: Vec<u8>,
+}
+
+/// What stands on the screen. Only cells that change are drawn, so a text may come in pieces.
+#[derive(Default)]
+struct Cells {
+    rows: BTreeMap<usize, BTreeMap<usize, char>>,
+    at: (usize, usize),
+}
+
+impl Cells {
+    /// Follows texts and moves of the cursor; other sequences change no cell.
+    fn follow(&mut self, drawn: &str) {
+        let mut rest = drawn;
+        while let Some(first) = rest.chars().next() {
+            rest = &rest[first.len_utf8()..];
+            if first != '\u{1b}' {
+                let row = self.rows.entry(self.at.0).or_default();
+                row.insert(self.at.1, first);
+                self.at.1 += 1;
+                continue;
+            }
+            let end = rest.find(|c: char| c.is_ascii_alphabetic());
+            let (sequence, behind) = rest.split_at(end.map_or(rest.len(), |end| end + 1));
+            rest = behind;
+            let place = sequence.strip_prefix('[').and_then(|s| s.strip_suffix('H'));
+            if let Some((row, column)) = place.and_then(|place| place.split_once(';')) {
+                let number = |text: &str| text.parse().expect("a number");
+                self.at = (number(row), number(column));
+            }
+        }
+    }
+
+    fn shows(&self, text: &str) -> bool {
+        self.rows.values().any(|cells| {
+            let width = cells.keys().last().map_or(0, |last| last + 1);
+            let row: String = (0..width).map(|i| *cells.get(&i).unwrap_or(&' ')).collect();
+            row.contains(text)
+        })
+    }
 }
 
 impl OnTerminal {
@@ -35,6 +78,8 @@ impl OnTerminal {
             child: started(line, &slave),
             slave,
             drawn: String::new(),
+            screen: Cells::default(),
+            kept: Vec::new(),
         };
         terminal.resize(100, 30);
         terminal
@@ -54,10 +99,24 @@ impl OnTerminal {
     #[track_caller]
     fn until_drawn(&mut self, text: &str) {
         let mut bytes = [0; 4_096];
-        while !self.drawn.contains(text) {
+        while !self.drawn.contains(text) && !self.screen.shows(text) {
             let n = self.master.read(&mut bytes).unwrap_or(0);
             assert!(n > 0, "it ended without `{text}`: {:?}", self.drawn);
-            self.drawn += &String::from_utf8_lossy(&bytes[..n]);
+            self.kept.extend_from_slice(&bytes[..n]);
+            // A character or a sequence that is cut waits for its rest.
+            let whole = match str::from_utf8(&self.kept) {
+                Ok(text) => text.len(),
+                Err(error) => error.valid_up_to(),
+            };
+            let text = str::from_utf8(&self.kept[..whole]).expect("valid");
+            let cut = text.rfind('\u{1b}').filter(|at| {
+                let sequence = &text[at + 1..];
+                !sequence.contains(|c: char| c.is_ascii_alphabetic())
+            });
+            let whole = cut.unwrap_or(whole);
+            let drawn = String::from_utf8(self.kept.drain(..whole).collect()).expect("valid");
+            self.screen.follow(&drawn);
+            self.drawn += &drawn;
         }
         self.drawn.clear();
     }
@@ -99,7 +158,7 @@ fn started(line: &str, terminal: &File) -> Child {
 fn long(scratch: &Scratch) -> String {
     let out = scratch.path("run");
     format!(
-        "run mock:fixed --rate 20 --duration 10m --warmup 0 --workload fixed:16,4 --threads 1 --live \
+        "run mock:fixed --rate 20 --duration 2m --warmup 0 --workload fixed:16,4 --threads 1 --live \
          --out {}",
         out.display()
     )
@@ -141,7 +200,7 @@ fn q_goes_back_to_one_line() {
 #[test]
 fn without_a_terminal_there_are_lines() {
     let scratch = Scratch::new();
-    let line = long(&scratch).replace("10m", "1s");
+    let line = long(&scratch).replace("2m", "1s");
     let ran = infermeter(&line);
     assert!(ran.err.contains("measuring"), "{ran:#?}");
     assert!(!ran.err.contains('\u{1b}'), "{ran:#?}");
