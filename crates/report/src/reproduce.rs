@@ -13,7 +13,7 @@ use infermeter_core::plan::Plan;
 use infermeter_core::run::{LoadModel, RunManifest};
 
 /// Keys that say how a result is kept and shown, not what is measured.
-const SHOWING: [&str; 4] = ["out", "json", "quiet", "full"];
+const SHOWING: [&str; 7] = ["out", "json", "html", "quiet", "full", "notes", "live"];
 
 /// What is said of what nobody knows.
 const UNKNOWN: &str = "unknown";

@@ -14,11 +14,14 @@ fn render(log: &RunLog, width: usize) -> String {
 }
 
 fn shown(log: &RunLog, view: View, width: usize) -> String {
+    Format::Terminal.render(&told(log, view), screen(width))
+}
+
+fn told(log: &RunLog, view: View) -> Document {
     let (run, summary) = summarize_log(log);
     let findings = judge(&run, &summary);
     let verdict = Verdict::of(&findings);
-    let document = of_run(&summary, verdict, &findings, &log.manifest, view);
-    Format::Terminal.render(&document, screen(width))
+    of_run(&summary, verdict, &findings, &log.manifest, view)
 }
 
 fn screen(width: usize) -> Screen {
@@ -394,4 +397,10 @@ fn fifty_requests_show_what_is_known_of_them() {
         "{wide}"
     );
     assert!(!wide.contains("No room"), "{wide}");
+    let page = Format::Html.render(&told(&log, View::Summary), screen(80));
+    assert!(page.contains("∞)</td>"), "{page}");
+    assert!(
+        !page.contains("∞) <span"),
+        "an interval alone stands once: {page}"
+    );
 }

@@ -261,7 +261,7 @@ fn class(align: Align, faint: bool) -> &'static str {
 }
 
 fn cell(cell: &Cell, align: Align) -> String {
-    let interval = cell.interval.iter();
+    let interval = cell.around().into_iter();
     let interval: String = interval
         .map(|text| format!(" <span class=\"interval\">{}</span>", escaped(text)))
         .collect();
