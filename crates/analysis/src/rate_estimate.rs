@@ -266,7 +266,7 @@ mod tests {
             answer(19.0, SloStatus::Met),
         ];
         check(&of_law(&[10.0, 19.0, 22.0]), &odd, NoLaw::NotMonotone);
-        check(&of_law(&[19.0, 20.5, 22.0]), open, NoLaw::FewLevels);
+        check(&of_law(&[19.9, 20.1, 20.2]), open, NoLaw::FewLevels);
         let mut short = of_law(&[10.0, 18.0, 19.0, 22.0, 40.0]);
         for trial in short.iter_mut().flat_map(|p| &mut p.trials).flatten() {
             trial.requests /= 10.0;

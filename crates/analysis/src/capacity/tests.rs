@@ -164,7 +164,7 @@ fn levels_near_the_limit_give_the_laws_rate_with_its_interval() {
                 trials: vec![Some(Trial {
                     rate,
                     margin: margin.clamp(-FAR, FAR),
-                    requests: 2_000.0,
+                    requests: 1_000.0 * rate,
                     shortness: 0.0,
                 })],
             }],
