@@ -93,6 +93,10 @@ fn gallery(directory: &Path) -> Result<PathBuf> {
 
 /// The pages of saved runs, of copies: a report may bring `run.json` up to date.
 fn of_records(directory: &Path) -> Result<Vec<PathBuf>> {
+    // Of the whole workspace, as the tests are: other features would build half of the world again.
+    let mut build = Command::new(cargo_program());
+    build.args(["build", "--quiet", "--workspace", "--bins"]);
+    succeed(&mut build)?;
     let page = |name: &&str| {
         let from = Path::new("crates/infermeter/tests/records").join(name);
         let copy = directory.join(name);
@@ -116,9 +120,8 @@ fn text(path: &Path) -> String {
 
 /// Runs the debug binary. How its runs went is not looked at here: a busy machine may spoil one.
 fn infermeter(arguments: &[&str]) -> Result<()> {
-    let mut command = Command::new(cargo_program());
+    let mut command = Command::new("target/debug/infermeter");
     command
-        .args(["run", "--quiet", "--bin", "infermeter", "--"])
         .args(arguments)
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null());
