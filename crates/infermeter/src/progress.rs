@@ -1,12 +1,15 @@
 //! Progress on standard error: a line redrawn on a terminal, or the full screen; a plain line every five
 //! seconds elsewhere. Fed with snapshots, never on the measuring path.
 
+mod display;
 #[cfg(feature = "live")]
 mod full;
 mod line;
 mod series;
 #[cfg(feature = "live")]
 mod tabs;
+
+pub(crate) use display::Display;
 
 use crate::output;
 use crate::screen::{self, Drawing};
@@ -23,7 +26,7 @@ const PLAIN_NS: i64 = 5_000_000_000;
 
 /// Draws progress.
 #[derive(Debug)]
-pub(crate) struct Progress {
+struct Progress {
     drawing: Drawing,
     #[cfg(feature = "live")]
     full: Option<FullScreen>,
@@ -34,6 +37,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
+    /// Chooses the mode by the plan and by what standard error is; `said` is what was told before.
     #[cfg_attr(
         not(feature = "live"),
         expect(
@@ -41,8 +45,7 @@ impl Progress {
             reason = "only the full screen repeats what was said"
         )
     )]
-    /// Chooses the mode by the plan and by what standard error is; `said` is what was told before.
-    pub fn of(plan: &Plan, said: &[String]) -> Self {
+    fn of(plan: &Plan, said: &[String]) -> Self {
         let drawing = Drawing::choose(plan.quiet);
         Self {
             #[cfg(feature = "live")]
@@ -58,7 +61,7 @@ impl Progress {
     }
 
     /// Shows a snapshot.
-    pub(crate) fn show(&mut self, snapshot: &Snapshot) {
+    fn show(&mut self, snapshot: &Snapshot) {
         self.series.add(snapshot);
         #[cfg(feature = "live")]
         if let Some(full) = &mut self.full {
@@ -94,7 +97,7 @@ impl Progress {
     }
 
     /// Clears what was drawn.
-    pub fn end(&mut self) {
+    fn end(&mut self) {
         #[cfg(feature = "live")]
         {
             self.full = None;

@@ -1,7 +1,7 @@
 //! How a result reaches standard output: as a document in one of its formats, or as JSON; and how its
 //! measurement shows on standard error meanwhile.
 
-use crate::progress::Progress;
+use crate::progress::Display;
 use crate::{exit, output, screen};
 use infermeter_core::key::ValueKind;
 use infermeter_core::key_values;
@@ -155,7 +155,7 @@ pub(crate) struct Terminal<'a> {
     /// What was told since the last load.
     said: RefCell<Vec<String>>,
     /// Of the load that goes on.
-    progress: RefCell<Option<Progress>>,
+    display: RefCell<Option<Display>>,
 }
 
 impl<'a> Terminal<'a> {
@@ -164,7 +164,7 @@ impl<'a> Terminal<'a> {
         Self {
             plan,
             said: RefCell::default(),
-            progress: RefCell::default(),
+            display: RefCell::default(),
         }
     }
 }
@@ -178,15 +178,15 @@ impl Observer for Terminal<'_> {
     }
 
     fn progress(&self, snapshot: &Snapshot) {
-        let mut progress = self.progress.borrow_mut();
-        let begun = || Progress::of(self.plan, &self.said.take());
-        progress.get_or_insert_with(begun).show(snapshot);
+        let mut display = self.display.borrow_mut();
+        let begun = || Display::begin(self.plan, self.said.take());
+        display.get_or_insert_with(begun).show(snapshot);
     }
 
     fn progress_ended(&self) {
         // The next run's progress begins anew.
-        if let Some(mut progress) = self.progress.take() {
-            progress.end();
+        if let Some(display) = self.display.take() {
+            display.end();
         }
     }
 }

@@ -119,12 +119,18 @@ fn take_keys() -> Option<()> {
 
 /// Leaves the terminal as it was. Does nothing the second time.
 fn give_back() {
-    // A panic may come while this is held; then the terminal is given back already.
-    let Ok(mut before) = BEFORE.try_lock() else {
-        return;
-    };
-    if let Some(before) = before.take() {
+    if give_back_keys() {
         let _ = execute!(stderr(), LeaveAlternateScreen, Show);
-        let _ = tcsetattr(stdin(), OptionalActions::Now, &before);
     }
+}
+
+/// Gives back what a terminal that takes no output can be given back: how it reads keys. Whether that was still to
+/// be done.
+pub(super) fn give_back_keys() -> bool {
+    // A panic may come while this is held; then they are given back already.
+    let before = BEFORE.try_lock().ok().and_then(|mut before| before.take());
+    before.is_some_and(|before| {
+        let _ = tcsetattr(stdin(), OptionalActions::Now, &before);
+        true
+    })
 }

@@ -1,12 +1,14 @@
 //! `--live` on a pseudo terminal: it is drawn, heeds keys, and gives the terminal back however it ends.
 
 use crate::process::{Scratch, infermeter, words};
+use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
-use std::path::Path;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 const TAKEN: &str = "\u{1b}[?1049h";
@@ -62,21 +64,50 @@ impl Cells {
     }
 }
 
-impl OnTerminal {
-    fn start(line: &str) -> Self {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo terminal");
+/// Both sides of a pseudo terminal.
+struct Pair {
+    master: File,
+    slave: File,
+    name: PathBuf,
+}
+
+impl Pair {
+    fn open() -> Self {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
+            .expect("a pseudo terminal");
         grantpt(&master).expect("granted");
         unlockpt(&master).expect("unlocked");
         let name = ptsname(&master, Vec::new()).expect("a name");
-        let slave = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(Path::new(name.to_str().expect("UTF-8")))
-            .expect("its other side");
-        let mut terminal = Self {
+        let name = PathBuf::from(name.to_str().expect("UTF-8"));
+        let slave = OpenOptions::new().read(true).write(true).open(&name);
+        Self {
             master: File::from(master),
-            child: started(line, &slave),
-            slave,
+            slave: slave.expect("its other side"),
+            name,
+        }
+    }
+
+    /// Writes until it takes no more, as a terminal that was stopped does.
+    fn fill(&self) {
+        let mut options = OpenOptions::new();
+        options
+            .write(true)
+            .custom_flags(OFlags::NONBLOCK.bits() as i32);
+        let mut own = options.open(&self.name).expect("its other side again");
+        while own.write(&[b'x'; 256]).is_ok() {}
+    }
+}
+
+impl OnTerminal {
+    fn start(line: &str) -> Self {
+        Self::on(Pair::open(), line)
+    }
+
+    fn on(pair: Pair, line: &str) -> Self {
+        let mut terminal = Self {
+            child: started(line, &pair.slave),
+            master: pair.master,
+            slave: pair.slave,
             drawn: String::new(),
             screen: Cells::default(),
             kept: Vec::new(),
@@ -195,6 +226,20 @@ fn q_goes_back_to_one_line() {
     terminal.press("\u{3}");
     let (code, out) = terminal.end();
     assert_eq!(code, Some(130), "{out}");
+}
+
+#[test]
+fn a_terminal_that_takes_nothing_holds_nothing_up() {
+    let scratch = Scratch::new();
+    let full = long(&scratch).replace("2m", "1s");
+    let line = full.replace("--live", "").replace("/run", "/one-line");
+    for line in [full, line] {
+        let pair = Pair::open();
+        pair.fill();
+        let (code, out) = OnTerminal::on(pair, &line).end();
+        assert!(matches!(code, Some(0 | 3)), "{code:?} {out}");
+        assert!(out.starts_with("Verdict: "), "{out}");
+    }
 }
 
 #[test]
