@@ -39,6 +39,7 @@ const STEPS: [Step; 9] = [
             "--locked",
             "--workspace",
             "--all-targets",
+            "--all-features",
             "--",
             "-D",
             "warnings",

@@ -2,8 +2,6 @@
 //!
 //! Invariant: text is drawn in the font that the program carries, never in one of the machine.
 
-use anyhow::Result;
-
 #[cfg(feature = "png")]
 pub(crate) use with_resvg::{available, png};
 
@@ -12,7 +10,7 @@ pub(crate) use with_resvg::{available, png};
 ///
 /// # Errors
 /// Always: this program was built without.
-pub(crate) fn available() -> Result<()> {
+pub(crate) fn available() -> anyhow::Result<()> {
     anyhow::bail!(
         "this program was built without PNG: write .svg, or build it with `cargo build --release --features png`"
     )
@@ -23,7 +21,7 @@ pub(crate) fn available() -> Result<()> {
 ///
 /// # Errors
 /// As [`available`].
-pub(crate) fn png(_: &str) -> Result<Vec<u8>> {
+pub(crate) fn png(_: &str) -> anyhow::Result<Vec<u8>> {
     available().map(|()| Vec::new())
 }
 
@@ -34,8 +32,6 @@ mod with_resvg {
     use resvg::usvg::{Options, Tree};
     use std::sync::Arc;
 
-    /// DejaVu Sans, the characters that reports have.
-    const FONT: &[u8] = include_bytes!("../assets/dejavu-sans-subset.ttf");
     /// Pixels of the bitmap for one of the picture: sharp on dense screens and in print.
     const SCALE: f32 = 2.0;
 
@@ -55,7 +51,7 @@ mod with_resvg {
             ..Options::default()
         };
         let fonts = Arc::make_mut(&mut options.fontdb);
-        fonts.load_font_data(FONT.to_vec());
+        fonts.load_font_data(dejavu::sans::regular().to_vec());
         fonts.set_sans_serif_family("DejaVu Sans");
         let tree = Tree::from_str(svg, &options).context("the picture as a tree")?;
         let size = tree.size().to_int_size();
