@@ -5,6 +5,7 @@
 //! writing or streaming is bounded by one row group.
 
 mod cells;
+pub(crate) mod columns;
 mod lanes;
 pub(crate) mod reader;
 mod rows;

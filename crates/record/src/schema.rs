@@ -13,10 +13,9 @@
 
 mod columns;
 
-use arrow_schema::{DataType, Field, Schema};
+use crate::parquet::columns::{ELEMENT, LIST, Shape, Values};
 use infermeter_core::record::{Chunk, RequestRecord};
 use std::borrow::Cow;
-use std::sync::Arc;
 
 pub(crate) use columns::COLUMNS;
 
@@ -83,13 +82,20 @@ pub(crate) enum Lane {
 }
 
 impl Column {
-    /// Its type in the file.
-    pub(crate) fn data_type(&self) -> DataType {
-        match self.kind {
-            Kind::Class | Kind::Text { .. } => DataType::Utf8,
-            Kind::Number { .. } => DataType::Int64,
-            Kind::Flag { .. } => DataType::Boolean,
-            Kind::ChunkNumber { .. } | Kind::ChunkText { .. } => DataType::List(self.element()),
+    /// What it is in the file.
+    pub(crate) fn shape(&self) -> Shape<'static> {
+        let (values, list) = match self.kind {
+            Kind::Class | Kind::Text { .. } => (Values::Texts, false),
+            Kind::Number { .. } => (Values::Numbers, false),
+            Kind::Flag { .. } => (Values::Flags, false),
+            Kind::ChunkNumber { .. } => (Values::Numbers, true),
+            Kind::ChunkText { .. } => (Values::Texts, true),
+        };
+        Shape {
+            name: self.name,
+            values,
+            nullable: self.null == Null::Absent,
+            list,
         }
     }
 
@@ -113,16 +119,6 @@ impl Column {
         )
     }
 
-    /// The element of a list column.
-    pub(crate) fn element(&self) -> Arc<Field> {
-        let data_type = match self.kind {
-            Kind::ChunkText { .. } => DataType::Utf8,
-            _ => DataType::Int64,
-        };
-        // The name that the Parquet specification gives to list elements.
-        Arc::new(Field::new("element", data_type, self.null == Null::Absent))
-    }
-
     /// Whether it holds instants or other numbers that grow, which are stored as differences.
     pub(crate) fn grows(&self) -> bool {
         self.name.ends_with("_ns") || ["id", "chunk_read"].contains(&self.name)
@@ -130,20 +126,10 @@ impl Column {
 
     /// Path of its leaf in the Parquet schema.
     pub(crate) fn leaf(&self) -> Vec<String> {
-        let path: &[&str] = match self.kind {
-            Kind::ChunkNumber { .. } | Kind::ChunkText { .. } => &[self.name, "list", "element"],
-            _ => &[self.name],
+        let path: &[&str] = match self.shape().list {
+            true => &[self.name, LIST, ELEMENT],
+            false => &[self.name],
         };
         path.iter().map(|part| (*part).to_owned()).collect()
     }
-}
-
-/// The schema of the file.
-pub(crate) fn schema() -> Schema {
-    let field = |column: &Column| {
-        let nullable =
-            column.null == Null::Absent && !matches!(column.data_type(), DataType::List(_));
-        Field::new(column.name, column.data_type(), nullable)
-    };
-    Schema::new(COLUMNS.iter().map(field).collect::<Vec<_>>())
 }

@@ -4,16 +4,14 @@
 
 use crate::atomic::AtomicFile;
 use crate::error::RecordError;
-use ::parquet::arrow::ArrowWriter;
-use ::parquet::arrow::arrow_writer::ArrowWriterOptions;
+use crate::parquet::columns::{ColumnsWriter, Shape, Values};
 use ::parquet::basic::Compression;
+use ::parquet::data_type::{BoolType, ByteArray, ByteArrayType, Int64Type};
+use ::parquet::errors::ParquetError;
 use ::parquet::file::metadata::KeyValue;
 use ::parquet::file::properties::WriterProperties;
-use arrow_array::builder::{Int64Builder, ListBuilder};
-use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
-use arrow_schema::ArrowError;
+use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
 
 /// The values of one column, one per row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,17 +27,36 @@ pub enum TableColumn {
 }
 
 impl TableColumn {
-    fn array(&self) -> ArrayRef {
+    fn shape<'a>(&self, name: &'a str) -> Shape<'a> {
+        let (values, nullable, list) = match self {
+            Self::Numbers(_) => (Values::Numbers, true, false),
+            Self::Texts(_) => (Values::Texts, true, false),
+            Self::Flags(_) => (Values::Flags, false, false),
+            Self::NumberLists(_) => (Values::Numbers, false, true),
+        };
+        Shape {
+            name,
+            values,
+            nullable,
+            list,
+        }
+    }
+
+    fn write(
+        &self,
+        file: &mut ColumnsWriter<impl Write + Send>,
+        place: usize,
+    ) -> Result<(), ParquetError> {
         match self {
-            Self::Numbers(values) => Arc::new(Int64Array::from(values.clone())),
-            Self::Texts(values) => Arc::new(StringArray::from(values.clone())),
-            Self::Flags(values) => Arc::new(BooleanArray::from(values.clone())),
+            Self::Numbers(values) => file.values::<Int64Type>(place, values.iter().copied()),
+            Self::Texts(values) => {
+                let texts = values.iter().map(|v| v.as_deref().map(ByteArray::from));
+                file.values::<ByteArrayType>(place, texts)
+            }
+            Self::Flags(values) => file.values::<BoolType>(place, values.iter().copied().map(Some)),
             Self::NumberLists(lists) => {
-                let mut builder = ListBuilder::new(Int64Builder::new());
-                for list in lists {
-                    builder.append_value(list.iter().copied().map(Some));
-                }
-                Arc::new(builder.finish())
+                let lists = lists.iter().map(|list| list.iter().copied().map(Some));
+                file.lists::<Int64Type, _>(place, lists)
             }
         }
     }
@@ -55,16 +72,10 @@ pub fn write_table(
     let directory = path.parent().filter(|p| !p.as_os_str().is_empty());
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let file = AtomicFile::create(directory.unwrap_or(Path::new(".")), &name)?;
-    let failed = |cause: ::parquet::errors::ParquetError| RecordError::ParquetWrite {
+    let failed = |cause: ParquetError| RecordError::ParquetWrite {
         path: path.to_owned(),
         cause,
     };
-    let no_table = |cause: ArrowError| failed(cause.into());
-    let arrays = columns.iter().map(|(name, column)| {
-        let nullable = matches!(column, TableColumn::Numbers(_) | TableColumn::Texts(_));
-        (*name, column.array(), nullable)
-    });
-    let batch = RecordBatch::try_from_iter_with_nullable(arrays).map_err(no_table)?;
     let notes = notes
         .iter()
         .map(|(name, text)| KeyValue::new((*name).to_owned(), text.clone()));
@@ -73,13 +84,11 @@ pub fn write_table(
         .set_compression(Compression::SNAPPY)
         .set_key_value_metadata(Some(notes.collect()))
         .build();
-    // Without the Arrow schema in it the file means the same to every reader.
-    let options = ArrowWriterOptions::new()
-        .with_properties(properties)
-        .with_skip_arrow_metadata(true);
-    let mut writer =
-        ArrowWriter::try_new_with_options(file, batch.schema(), options).map_err(failed)?;
-    writer.write(&batch).map_err(failed)?;
+    let shapes: Vec<Shape<'_>> = columns.iter().map(|(name, c)| c.shape(name)).collect();
+    let mut writer = ColumnsWriter::new(file, &shapes, properties).map_err(failed)?;
+    for (place, (_, column)) in columns.iter().enumerate() {
+        column.write(&mut writer, place).map_err(failed)?;
+    }
     writer.into_inner().map_err(failed)?.commit()
 }
 

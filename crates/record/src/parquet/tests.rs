@@ -1,20 +1,19 @@
 //! Round trips of the Parquet file, and files that are none of ours.
 
 use super::PARQUET_FILE;
+use super::columns::ColumnsWriter;
 use super::reader::{for_each_record, read_records};
-use super::writer::RecordsWriter;
+use super::writer::{RecordsWriter, write_rows};
 use crate::error::RecordError;
-use crate::schema::{COLUMNS, schema};
+use crate::schema::{COLUMNS, Column};
 use crate::testing::{arbitrary_record, classes, record, unsent};
-use ::parquet::arrow::ArrowWriter;
-use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use ::parquet::file::metadata::KeyValue;
+use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use infermeter_core::record::RequestRecord;
 use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
 use std::fs::{self, File};
 use std::path::Path;
-use std::sync::Arc;
 
 fn write(dir: &Path, records: &[RequestRecord]) {
     let mut writer = RecordsWriter::create(dir, &classes()).expect("created");
@@ -108,75 +107,55 @@ fn a_missing_or_damaged_file_says_what_to_do() {
     read_error(dir.path(), "cut short");
 }
 
-/// A file with these metadata and only the first columns.
-fn foreign(dir: &Path, metadata: &[(&str, &str)], columns: usize) {
-    let fields: Vec<_> = schema().fields().iter().take(columns).cloned().collect();
-    let schema = Arc::new(arrow_schema::Schema::new(fields));
+/// A file with these metadata and columns, and rows of these records.
+fn foreign(dir: &Path, metadata: &[(&str, &str)], columns: &[&Column], records: &[RequestRecord]) {
+    let shapes: Vec<_> = columns.iter().map(|column| column.shape()).collect();
+    let entries = metadata.iter().map(|(key, value)| KeyValue {
+        key: (*key).to_owned(),
+        value: Some((*value).to_owned()),
+    });
+    let properties = WriterProperties::builder()
+        .set_key_value_metadata(Some(entries.collect()))
+        .build();
     let file = File::create(dir.join(PARQUET_FILE)).expect("created");
-    let mut writer = ArrowWriter::try_new(file, schema, None).expect("started");
-    for (key, value) in metadata {
-        let entry = KeyValue::new((*key).to_owned(), (*value).to_owned());
-        writer.append_key_value_metadata(entry);
+    let mut writer = ColumnsWriter::new(file, &shapes, properties).expect("started");
+    if !records.is_empty() {
+        let columns = columns.iter().copied();
+        write_rows(&mut writer, columns, records, &classes()).expect("written");
     }
-    writer.close().expect("finished");
+    writer.into_inner().expect("finished");
 }
 
 #[test]
 fn other_versions_and_other_schemas_are_named() {
     let dir = tempfile::tempdir().expect("a directory");
-    let all = COLUMNS.len();
-    foreign(dir.path(), &[], all);
+    let all: Vec<&Column> = COLUMNS.iter().collect();
+    let ours = [("format_version", "1"), ("classes", "[]")];
+    foreign(dir.path(), &[], &all, &[]);
     read_error(dir.path(), "no valid `format_version`");
-    foreign(
-        dir.path(),
-        &[("format_version", "2"), ("classes", "[]")],
-        all,
-    );
+    let newer = [("format_version", "2"), ("classes", "[]")];
+    foreign(dir.path(), &newer, &all, &[]);
     read_error(dir.path(), "newer infermeter");
-    foreign(dir.path(), &[("format_version", "1")], all);
+    foreign(dir.path(), &ours[..1], &all, &[]);
     read_error(dir.path(), "no valid `classes`");
-    foreign(
-        dir.path(),
-        &[("format_version", "1"), ("classes", "[]")],
-        all - 1,
-    );
+    foreign(dir.path(), &ours, &all[..all.len() - 1], &[]);
     read_error(dir.path(), "column chunk_read is missing");
-    foreign(
-        dir.path(),
-        &[("format_version", "1"), ("classes", "[]")],
-        all,
-    );
+    foreign(dir.path(), &ours, &all, &[]);
     assert_eq!(read_records(dir.path()).expect("readable"), []);
 }
 
 #[test]
 fn a_file_from_before_departures_is_read() {
     let dir = tempfile::tempdir().expect("a directory");
-    let path = dir.path().join(PARQUET_FILE);
-    let records: Vec<_> = (0..3).map(|id| record(id, 2)).collect();
-    write(dir.path(), &records);
-    let file = File::open(&path).expect("there");
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-        .and_then(|builder| builder.build())
-        .expect("whole");
-    let batches: Vec<_> = reader.map(|batch| batch.expect("whole")).collect();
-    let kept: Vec<usize> = (0..COLUMNS.len())
-        .filter(|i| COLUMNS[*i].name != "left_ns")
-        .collect();
-    assert_eq!(kept.len(), COLUMNS.len() - 1);
-    let older: Vec<_> = batches
-        .iter()
-        .map(|batch| batch.project(&kept).expect("columns"))
-        .collect();
-    let file = File::create(&path).expect("created");
-    let mut writer = ArrowWriter::try_new(file, older[0].schema(), None).expect("started");
-    for (key, value) in [("format_version", "1"), ("classes", r#"["chat"]"#)] {
-        writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value.to_owned()));
+    let mut records: Vec<_> = (0..3).map(|id| record(id, 2)).collect();
+    let older: Vec<&Column> = COLUMNS.iter().filter(|c| c.name != "left_ns").collect();
+    assert_eq!(older.len(), COLUMNS.len() - 1);
+    let names = serde_json::to_string(&classes()).expect("JSON");
+    let metadata = [("format_version", "1"), ("classes", names.as_str())];
+    foreign(dir.path(), &metadata, &older, &records);
+    for record in &mut records {
+        record.left = None;
     }
-    for batch in &older {
-        writer.write(batch).expect("written");
-    }
-    writer.close().expect("finished");
     assert_eq!(read_records(dir.path()).expect("readable"), records);
 }
 

@@ -158,17 +158,12 @@ fn number(field: &Field, name: &str) -> Result<Option<u32>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ::parquet::arrow::ArrowWriter;
-    use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+    use crate::table::{TableColumn, write_table};
 
-    fn converted(columns: Vec<(&str, ArrayRef)>) -> Result<String, String> {
+    fn converted(columns: &[(&str, TableColumn)]) -> Result<String, String> {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("texts.parquet");
-        let batch = RecordBatch::try_from_iter(columns).expect("columns of one length");
-        let file = File::create(&path).expect("a file");
-        let mut writer = ArrowWriter::try_new(file, batch.schema(), None).expect("a writer");
-        writer.write(&batch).expect("written");
-        writer.close().expect("closed");
+        write_table(&path, columns, &[]).expect("written");
         let mut out = Vec::new();
         match texts_as_json_lines(&path, &|name| name == "tools", &mut out) {
             Ok(rows) => {
@@ -180,21 +175,21 @@ mod tests {
         }
     }
 
-    fn texts(texts: &[&str]) -> ArrayRef {
-        Arc::new(StringArray::from(texts.to_vec()))
+    fn texts(texts: &[&str]) -> TableColumn {
+        TableColumn::Texts(texts.iter().map(|t| Some((*t).to_owned())).collect())
     }
 
     #[test]
     fn rows_become_lines() {
-        let lengths: ArrayRef = Arc::new(Int64Array::from(vec![Some(7), None]));
-        let id: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+        let lengths = TableColumn::Numbers(vec![Some(7), None]);
+        let id = TableColumn::Numbers(vec![Some(1), Some(2)]);
         let prompts = vec![
             ("id", id),
             ("prompt", texts(&["One \"two\".", "Three."])),
             ("output_tokens", lengths.clone()),
         ];
         let value = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
-        let said = converted(prompts).expect("converts");
+        let said = converted(&prompts).expect("converts");
         let lines: Vec<Value> = said.lines().map(value).collect();
         let first = serde_json::json!({ "id": 1, "prompt": "One \"two\".", "output_tokens": 7 });
         assert_eq!(
@@ -207,7 +202,7 @@ mod tests {
             ("max_tokens", lengths),
             ("tools", texts(&["[1]", "[2]"])),
         ];
-        let said = converted(messages).expect("converts");
+        let said = converted(&messages).expect("converts");
         let first = said.lines().next().expect("a line");
         let expect = format!("{{\"messages\":{message},\"max_tokens\":7,\"tools\":[1]}}");
         assert_eq!(value(first), value(&expect));
@@ -229,7 +224,7 @@ mod tests {
                 "row 1: max_tokens is not a whole number",
             ),
         ] {
-            let error = converted(columns).expect_err(said);
+            let error = converted(&columns).expect_err(said);
             assert!(error.contains(said), "{error}");
         }
     }

@@ -4,22 +4,20 @@
 //! it is whole.
 
 use super::PARQUET_FILE;
+use super::columns::ColumnsWriter;
 use crate::atomic::AtomicFile;
 use crate::error::RecordError;
-use crate::schema::{CLASSES_KEY, COLUMNS, Column, Kind, VERSION_KEY, schema};
-use ::parquet::arrow::ArrowWriter;
-use ::parquet::arrow::arrow_writer::ArrowWriterOptions;
+use crate::schema::{CLASSES_KEY, COLUMNS, Column, Kind, VERSION_KEY};
 use ::parquet::basic::{Compression, Encoding};
+use ::parquet::data_type::{BoolType, ByteArray, ByteArrayType, Int64Type};
 use ::parquet::errors::ParquetError;
 use ::parquet::file::metadata::KeyValue;
 use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use ::parquet::schema::types::ColumnPath;
-use arrow_array::builder::{Int64Builder, ListBuilder, StringBuilder};
-use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
-use infermeter_core::record::RequestRecord;
+use infermeter_core::record::{Chunk, RequestRecord};
 use infermeter_core::run::FORMAT_VERSION;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// Records held as records before they become columns: 64 Ki chunks take a few megabytes.
 const BATCH_ROWS: usize = 1024;
@@ -31,11 +29,12 @@ const GROUP_CHUNKS: usize = 1 << 20;
 
 /// Writes records, in id order, to `requests.parquet`.
 pub struct RecordsWriter {
-    writer: ArrowWriter<AtomicFile>,
+    writer: ColumnsWriter<AtomicFile>,
     path: PathBuf,
     classes: Vec<String>,
     batch: Vec<RequestRecord>,
     batch_chunks: usize,
+    group_rows: usize,
     group_chunks: usize,
     last_id: Option<u64>,
 }
@@ -50,11 +49,8 @@ impl RecordsWriter {
             path: path.clone(),
             cause,
         })?;
-        // Without the Arrow schema in it the file means the same to every reader.
-        let options = ArrowWriterOptions::new()
-            .with_properties(properties(names))
-            .with_skip_arrow_metadata(true);
-        let writer = ArrowWriter::try_new_with_options(file, Arc::new(schema()), options)
+        let shapes: Vec<_> = COLUMNS.iter().map(|column| column.shape()).collect();
+        let writer = ColumnsWriter::new(file, &shapes, properties(names))
             .map_err(|cause| write_error(&path, cause))?;
         Ok(Self {
             writer,
@@ -62,6 +58,7 @@ impl RecordsWriter {
             classes: classes.to_vec(),
             batch: Vec::new(),
             batch_chunks: 0,
+            group_rows: 0,
             group_chunks: 0,
             last_id: None,
         })
@@ -107,29 +104,22 @@ impl RecordsWriter {
     }
 
     fn write_batch(&mut self) -> Result<(), RecordError> {
-        let result = self.write_columns();
-        result.map_err(|cause| write_error(&self.path, cause))?;
-        self.group_chunks += self.batch_chunks;
-        self.batch_chunks = 0;
-        self.batch.clear();
-        if self.writer.in_progress_rows() >= GROUP_ROWS || self.group_chunks >= GROUP_CHUNKS {
-            self.group_chunks = 0;
-            let flushed = self.writer.flush();
-            flushed.map_err(|cause| write_error(&self.path, cause))?;
-        }
-        Ok(())
-    }
-
-    fn write_columns(&mut self) -> Result<(), ParquetError> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        let arrays = COLUMNS
-            .iter()
-            .map(|column| array_of(column, &self.batch, &self.classes))
-            .collect();
-        let batch = RecordBatch::try_new(Arc::new(schema()), arrays)?;
-        self.writer.write(&batch)
+        let written = write_rows(&mut self.writer, &COLUMNS, &self.batch, &self.classes);
+        written.map_err(|cause| write_error(&self.path, cause))?;
+        self.group_rows += self.batch.len();
+        self.group_chunks += self.batch_chunks;
+        self.batch_chunks = 0;
+        self.batch.clear();
+        if self.group_rows >= GROUP_ROWS || self.group_chunks >= GROUP_CHUNKS {
+            self.group_rows = 0;
+            self.group_chunks = 0;
+            let ended = self.writer.end_group();
+            ended.map_err(|cause| write_error(&self.path, cause))?;
+        }
+        Ok(())
     }
 }
 
@@ -159,30 +149,50 @@ fn properties(classes: String) -> WriterProperties {
     properties.build()
 }
 
-fn array_of(column: &Column, records: &[RequestRecord], classes: &[String]) -> ArrayRef {
-    match column.kind {
-        Kind::Class => Arc::new(
-            records
-                .iter()
-                .map(|r| classes.get(usize::from(r.class)))
-                .collect::<StringArray>(),
-        ),
-        Kind::Number { give, .. } => Arc::new(records.iter().map(give).collect::<Int64Array>()),
-        Kind::Text { give, .. } => Arc::new(records.iter().map(give).collect::<StringArray>()),
-        Kind::Flag { give, .. } => Arc::new(records.iter().map(give).collect::<BooleanArray>()),
-        Kind::ChunkNumber { give, .. } => {
-            let mut lists = ListBuilder::new(Int64Builder::new()).with_field(column.element());
-            for record in records {
-                lists.append_value(record.chunks.iter().map(give));
+/// Adds these records to the row group; `columns` are those of the file.
+pub(super) fn write_rows<'a>(
+    file: &mut ColumnsWriter<impl Write + Send>,
+    columns: impl IntoIterator<Item = &'a Column>,
+    records: &[RequestRecord],
+    classes: &[String],
+) -> Result<(), ParquetError> {
+    for (place, column) in columns.into_iter().enumerate() {
+        let rows = records.iter();
+        match column.kind {
+            Kind::Class => {
+                let name = |r: &RequestRecord| classes.get(usize::from(r.class));
+                let names = rows.map(|r| name(r).map(|name| ByteArray::from(name.as_str())));
+                file.values::<ByteArrayType>(place, names)?;
             }
-            Arc::new(lists.finish())
-        }
-        Kind::ChunkText { give, .. } => {
-            let mut lists = ListBuilder::new(StringBuilder::new()).with_field(column.element());
-            for record in records {
-                lists.append_value(record.chunks.iter().map(|c| Some(give(c))));
+            Kind::Number { give, .. } => file.values::<Int64Type>(place, rows.map(give))?,
+            Kind::Flag { give, .. } => file.values::<BoolType>(place, rows.map(give))?,
+            Kind::Text { give, .. } => {
+                let texts = rows.map(|r| give(r).map(|text| ByteArray::from(&*text)));
+                file.values::<ByteArrayType>(place, texts)?;
             }
-            Arc::new(lists.finish())
+            Kind::ChunkNumber { give, .. } => {
+                let lists = rows.map(|r| r.chunks.iter().map(give));
+                file.lists::<Int64Type, _>(place, lists)?;
+            }
+            Kind::ChunkText { give, .. } => {
+                let lists = rows.map(|r| names(&r.chunks, give));
+                file.lists::<ByteArrayType, _>(place, lists)?;
+            }
         }
     }
+    Ok(())
+}
+
+/// A name of every chunk. Neighbours mostly have the same one: it is copied where it changes.
+fn names(
+    chunks: &[Chunk],
+    give: fn(&Chunk) -> &'static str,
+) -> impl Iterator<Item = Option<ByteArray>> {
+    let mut last: Option<(&'static str, ByteArray)> = None;
+    chunks.iter().map(move |chunk| {
+        let name = give(chunk);
+        let same = last.take().filter(|(known, _)| *known == name);
+        let (_, bytes) = last.insert(same.unwrap_or_else(|| (name, ByteArray::from(name))));
+        Some(bytes.clone())
+    })
 }
