@@ -61,9 +61,12 @@ pub enum Turns {
 pub struct LoadRounds<'a> {
     /// How much load, in words.
     pub load: String,
-    /// Whole rounds: a run of each side.
-    pub rounds: Vec<Vec<SideRun<'a>>>,
+    /// Rounds, which have a run of the first side and of another one at least.
+    pub rounds: Vec<Round<'a>>,
 }
+
+/// A run of each side, by side; absent where it is missing.
+type Round<'a> = Vec<Option<SideRun<'a>>>;
 
 /// A run of a side.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -113,8 +116,11 @@ pub struct SideDifferences {
 pub struct ComparedLoad {
     /// How much load, in words.
     pub load: String,
-    /// Whole rounds.
+    /// Rounds that some other side shares with the first.
     pub rounds: usize,
+    /// Rounds that each other side shares with the first.
+    #[serde(default)]
+    pub shared: Vec<usize>,
     /// Every figure, side by side.
     pub figures: Vec<SideBySide>,
     /// Every change against the first side: the primary family in its order, then the others.
@@ -131,6 +137,9 @@ pub struct SideBySide {
     /// Observations that it needs in one run, by side, where no round carries it.
     #[serde(default)]
     pub needs: Vec<Option<usize>>,
+    /// The sides that do not have it for want of what was declared of them: a price, or a number of accelerators.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undeclared: Vec<usize>,
 }
 
 /// A change of one figure.
@@ -273,6 +282,7 @@ impl ComparedLoad {
         Self {
             load: load.load.clone(),
             rounds: load.rounds.len(),
+            shared: asked.others().map(|side| load.shared(side)).collect(),
             changes: changes.collect(),
             figures,
         }
@@ -295,26 +305,38 @@ impl SideBySide {
             let needed = load.of_side(side).map(|run| axis.needed(run.summary));
             needed.collect::<Option<Vec<usize>>>()?.into_iter().min()
         };
+        let undeclared = |side: &usize| {
+            let mut runs = load.of_side(*side).peekable();
+            runs.peek().is_some() && runs.all(|run| axis.is_undeclared(run.summary))
+        };
         Self {
             axis,
             sides: (0..sides).map(of_side).collect(),
             needs: (0..sides).map(needs).collect(),
+            undeclared: (0..sides).filter(undeclared).collect(),
         }
     }
 }
 
 impl<'a> LoadRounds<'a> {
     fn of_side(&self, side: usize) -> impl Iterator<Item = &SideRun<'a>> {
-        self.rounds.iter().filter_map(move |round| round.get(side))
+        let rounds = self.rounds.iter();
+        rounds.filter_map(move |round| round.get(side)?.as_ref())
+    }
+
+    /// Rounds in which a side stands beside the first.
+    fn shared(&self, side: usize) -> usize {
+        self.of_side(side).count()
     }
 }
 
 /// The change of a figure over the rounds that have it on both sides.
 fn change_of(axis: Axis, side: usize, load: &LoadRounds<'_>) -> Option<PairedChange> {
-    let pair = |round: &Vec<SideRun<'_>>| {
+    let pair = |round: &Round<'_>| {
+        let value = |side: usize| axis.value(round.get(side)?.as_ref()?.summary);
         Some(Pair {
-            first: axis.value(round.first()?.summary)?,
-            other: axis.value(round.get(side)?.summary)?,
+            first: value(0)?,
+            other: value(side)?,
         })
     };
     let pairs: Vec<Pair> = load.rounds.iter().filter_map(pair).collect();
@@ -346,6 +368,36 @@ fn side_of(side: usize, loads: &[LoadRounds<'_>]) -> SideDifferences {
     }
 }
 
+/// How many rounds a side shares with the first.
+struct SideRounds<'a> {
+    side: &'a str,
+    rounds: usize,
+}
+
+/// When the runs of one round at one load began.
+struct Turn {
+    round: usize,
+    began: Vec<i64>,
+}
+
+impl Turn {
+    fn of_load(load: &LoadRounds<'_>) -> Vec<Self> {
+        let began = |run: &SideRun<'_>| run.setup?.began_ns;
+        let turn = |(round, runs): (usize, &Round<'_>)| Self {
+            round,
+            began: runs.iter().flatten().filter_map(began).collect(),
+        };
+        (1..).zip(&load.rounds).map(turn).collect()
+    }
+
+    /// Another round's run began between its own.
+    fn is_torn(&self, all: &[i64]) -> bool {
+        let first = self.began.iter().min();
+        let within = |at: &&i64| Some(*at) > first && Some(*at) < self.began.iter().max();
+        all.iter().filter(within).any(|at| !self.began.contains(at))
+    }
+}
+
 /// What speaks against a comparison.
 struct Findings<'a> {
     asked: &'a CompareSpec,
@@ -364,29 +416,50 @@ impl Findings<'_> {
             let names = [0, side.side].map(|side| self.asked.sides[side].as_str());
             found.extend(findings::answers_differ(&side.answers, names));
         }
-        let rounds = self.loads.iter().map(|load| load.rounds.len()).min();
         let needed = self.asked.least_rounds(self.loads.len());
-        found.extend(findings::few_rounds(rounds.unwrap_or(0), needed));
+        found.extend(findings::few_rounds(&self.rounds(), needed));
         let runs = self
             .loads
             .iter()
-            .flat_map(|load| load.rounds.iter().flatten());
+            .flat_map(|load| load.rounds.iter().flatten().flatten());
         let verdicts: Vec<Verdict> = runs.map(|run| run.verdict).collect();
         found.extend(findings::not_valid(&verdicts));
-        found.extend((self.turns == Turns::Apart).then(findings::apart));
+        found.extend(match self.turns {
+            Turns::Apart => Some(findings::apart()),
+            Turns::InTurn => findings::late(&self.late()),
+        });
         found
+    }
+
+    /// The fewest rounds that each other side shares with the first.
+    fn rounds(&self) -> Vec<SideRounds<'_>> {
+        let of = |side: usize| {
+            let loads = self.loads.iter().map(|load| load.shared(side));
+            SideRounds {
+                side: &self.asked.sides[side],
+                rounds: loads.min().unwrap_or(0),
+            }
+        };
+        self.asked.others().map(of).collect()
+    }
+
+    /// The rounds between whose runs others were measured: a side was not there, and was measured later.
+    fn late(&self) -> Vec<usize> {
+        let rounds: Vec<Turn> = self.loads.iter().flat_map(Turn::of_load).collect();
+        let began: Vec<i64> = rounds.iter().flat_map(|turn| turn.began.clone()).collect();
+        let late = rounds.iter().filter(|turn| turn.is_torn(&began));
+        let mut late: Vec<usize> = late.map(|turn| turn.round).collect();
+        late.sort_unstable();
+        late.dedup();
+        late
     }
 
     /// Numbers of the rounds whose sides were not sent the same.
     fn with_another_load(&self) -> Vec<usize> {
-        let differs = |round: &[SideRun<'_>]| {
-            let first = round.first().and_then(|run| run.setup);
-            let others = round.iter().skip(1).filter_map(|run| run.setup);
-            first.is_some_and(|first| {
-                others
-                    .into_iter()
-                    .any(|o| first.has_load_of(o) == Some(false))
-            })
+        let differs = |round: &[Option<SideRun<'_>>]| {
+            let mut setups = round.iter().flatten().filter_map(|run| run.setup);
+            let first = setups.next();
+            first.is_some_and(|first| setups.any(|o| first.has_load_of(o) == Some(false)))
         };
         let mut numbers: Vec<usize> = self
             .loads

@@ -13,7 +13,7 @@ mod unlike;
 pub use paired::{GatePair, GatePairs};
 pub use unlike::{Unlike, unlike};
 
-use crate::objective::SloFigure;
+use crate::objective::{SloDoubt, SloFigure};
 use infermeter_core::finding::Verdict;
 use infermeter_core::gate::{FailIf, Threshold};
 use infermeter_core::text::Word;
@@ -77,6 +77,43 @@ pub enum GateDoubt {
     },
 }
 
+/// Why a run has no such figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoFigure {
+    /// It lies among the failed requests.
+    AmongFailures,
+    /// A percentile of too few observations.
+    TooFew {
+        /// What it takes.
+        needed: usize,
+    },
+    /// Nothing of it was measured.
+    NoSample,
+    /// There is no class of that name.
+    UnknownClass,
+    /// Nobody says when tokens are due.
+    NoDeadlines,
+    /// No objective says what a good request is.
+    NothingToMeet,
+}
+
+impl NoFigure {
+    /// Why the first of these that has no value has none.
+    fn of(figures: &[SloFigure]) -> Option<Self> {
+        let figure = figures.iter().find(|figure| figure.value.is_none())?;
+        Some(match figure.doubt {
+            _ if figure.infinite => Self::AmongFailures,
+            Some(SloDoubt::TooFew { needed }) => Self::TooFew { needed },
+            Some(SloDoubt::UnknownClass) => Self::UnknownClass,
+            Some(SloDoubt::NoDeadlines) => Self::NoDeadlines,
+            Some(SloDoubt::NothingToMeet) => Self::NothingToMeet,
+            Some(SloDoubt::NoSample | SloDoubt::Straddles | SloDoubt::OnlyAMissIsCertain)
+            | None => Self::NoSample,
+        })
+    }
+}
+
 /// One criterion, judged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GateLine {
@@ -97,6 +134,12 @@ pub struct GateLine {
     pub baseline: Option<f64>,
     /// Median over the candidate's runs.
     pub candidate: Option<f64>,
+    /// Why runs of the baseline have none; absent where all have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline_without: Option<NoFigure>,
+    /// Why runs of the candidate have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate_without: Option<NoFigure>,
     /// How much worse the candidate is, below 0 where it is better: 0.05 for 5 %, or for five percentage
     /// points of a share. Of a level: the level.
     pub worse: Option<f64>,
@@ -416,6 +459,8 @@ impl Sides {
                 .unwrap_or_default(),
             baseline: values(&self.baseline),
             candidate: values(&self.candidate),
+            baseline_without: NoFigure::of(&self.baseline),
+            candidate_without: NoFigure::of(&self.candidate),
             worse: None,
             at_least: None,
             at_most: None,

@@ -15,6 +15,7 @@ mod class_summary;
 mod client;
 mod compare;
 mod context;
+mod cost;
 mod curve;
 mod delivery;
 mod distribution;
@@ -70,6 +71,7 @@ pub use compare::{
     Worsening, decide, least_rounds, more_rounds, pilot,
 };
 pub use context::{Context, Known};
+pub use cost::CostSummary;
 pub use curve::{
     FrontierPoint, Knee, ObjectiveHighest, Scalability, Wanted, answers, each_objective, frontier,
     knee, out_of_order, scalability,
@@ -81,7 +83,7 @@ pub use figure::{Cell, CellGrade, CellMethod, Mean, Share};
 pub use fluidity::{DeadlinesMs, FluidityForm, FluiditySummary};
 pub use gate::{
     Gate, GateAnswer, GateDoubt, GateFigures, GateForm, GateLine, GatePair, GatePairs, GateRun,
-    Gated, Unlike, unlike,
+    Gated, NoFigure, Unlike, unlike,
 };
 pub use latency::{ByOrigin, LatencySummary};
 pub use level::{Level, LevelObjective, LevelRun, MiddleAndTail, is_overloaded, run_status};

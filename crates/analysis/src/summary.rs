@@ -5,6 +5,7 @@ use crate::breakdown::{Breakdown, breakdowns};
 use crate::class_summary::{ClassSummary, class_summaries};
 use crate::client::ClientSummary;
 use crate::context::Context;
+use crate::cost::CostSummary;
 use crate::delivery::BurstyDelivery;
 use crate::fairness::{Fairness, fairness};
 use crate::latency::{LatencySummary, latencies};
@@ -97,6 +98,9 @@ pub struct Summary {
     pub slo: Vec<SloLine>,
     /// The requests that met them all; absent without objectives, and where one of them has no sample.
     pub goodput: Option<Goodput>,
+    /// What tokens and requests cost; absent where the price of the accelerators was not declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<CostSummary>,
     /// The generator itself.
     pub client: ClientSummary,
     /// What is known of the server.
@@ -166,6 +170,7 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
         objectives: Objectives::of(manifest),
     };
     let slo = judge.lines();
+    let goodput = judge.goodput(&slo);
     Ok(Summary {
         load_model: manifest.load_model,
         headline_origin: origin,
@@ -186,7 +191,8 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
         prefix_cache: PrefixCacheSummary::of(run, &tokens, window),
         tokens,
         response_cache: ResponseCacheSummary::of(manifest),
-        goodput: judge.goodput(&slo),
+        cost: CostSummary::of(&manifest.plan, throughput.as_ref(), goodput.as_ref()),
+        goodput,
         slo,
         throughput,
         client: ClientSummary::of(run, &population, window, &wanted, &figures),

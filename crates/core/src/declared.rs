@@ -131,7 +131,7 @@ fn unknown(subject: Subject, name: &str) -> String {
 }
 
 /// Everything declared of a server. What cannot be read is kept as text: the plan was checked.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Declared {
     /// `--hardware`.
@@ -142,6 +142,9 @@ pub struct Declared {
     pub engine_info: Option<Statement>,
     /// `--gpus`.
     pub gpus: Option<u32>,
+    /// `--gpu-hour`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpu_hour: Option<f64>,
     /// `--engine`.
     pub engine: Option<String>,
     /// `--quantization`.
@@ -163,6 +166,7 @@ impl Declared {
             model_info: read(Subject::Model, &plan.model_info),
             engine_info: read(Subject::Engine, &plan.engine_info),
             gpus: plan.gpus,
+            gpu_hour: plan.gpu_hour,
             engine: plan.engine.clone(),
             quantization: plan.quantization.clone(),
             label: plan.label.clone(),

@@ -213,6 +213,8 @@ pub struct Key {
     pub common: bool,
     /// Never shown.
     pub hidden: bool,
+    /// It says how a result is kept and shown, not what is measured or asked of it.
+    pub showing: bool,
     /// Its values may begin with a dash.
     pub dashes: bool,
     /// The value where the flag stands alone; another one is given by `=` only, so that the flag takes
@@ -264,6 +266,7 @@ impl Key {
             form: Form::Flag,
             common: false,
             hidden: false,
+            showing: false,
             dashes: matches!(T::KIND, ValueKind::Number | ValueKind::Time),
             bare: "",
             aliases: &[],
@@ -307,6 +310,14 @@ impl Key {
     pub const fn hidden(self) -> Self {
         Self {
             hidden: true,
+            ..self
+        }
+    }
+
+    /// It says how a result is kept and shown, and nothing else.
+    pub const fn showing(self) -> Self {
+        Self {
+            showing: true,
             ..self
         }
     }

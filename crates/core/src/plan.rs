@@ -27,7 +27,7 @@ pub use workload::{
     Bounds, Length, Lengths, MAX_TOKENS, MIN_PROMPT_TOKENS, MixPart, WorkloadClass, WorkloadKind,
 };
 
-use crate::key::ValueKind;
+use crate::key::{Keyed, ValueKind};
 use crate::key_values;
 use crate::slo::SloMetric;
 use crate::units::Span;
@@ -205,6 +205,22 @@ key_values!(ValueKind::Text =>
     ImageSpec, SamplingValue, ServerMetrics);
 
 impl Plan {
+    /// A key says how a result is kept and shown, and nothing else.
+    pub fn is_showing(key: &str) -> bool {
+        let known = Self::KEYS.iter().find(|known| known.name == key);
+        known.is_some_and(|known| known.showing)
+    }
+
+    /// The same without where it goes and how it is shown.
+    #[must_use]
+    pub fn without_showing(self) -> Self {
+        let mut values = serde_json::to_value(&self).unwrap_or_default();
+        for key in Self::KEYS.iter().filter(|key| key.showing) {
+            values[key.name] = (key.default)();
+        }
+        serde_json::from_value(values).unwrap_or(self)
+    }
+
     /// The run's two seeds.
     pub fn seeds(&self) -> crate::seed::Seeds {
         let derived = crate::seed::Seeds::derive(self.seed);

@@ -135,33 +135,33 @@ impl Rendering<Compare> for Compared {
             "Run {}: round {round}, {side}{load}: {figures}",
             last.number
         )];
-        let pilot = protocol.pilot.min(protocol.rounds) * protocol.runs_per_round();
-        if points.len() == pilot && !OfRuns::ahead(protocol, points).is_empty() {
+        let before = protocol.pilot(&points[..points.len() - 1]);
+        if before.is_empty() && !OfRuns::ahead(protocol, points).is_empty() {
             lines.extend(pilot_lines(&protocol.pilot(points), protocol.rounds));
         }
         lines
     }
 
-    fn there(&self, protocol: &Compare, there: usize) -> String {
-        let whole = there / protocol.runs_per_round().max(1);
+    fn there(&self, protocol: &Compare, points: &[RunPoint]) -> String {
+        let whole = protocol.whole(points);
         let are = if whole == 1 { "is" } else { "are" };
         format!("{whole} of {} rounds {are} whole", protocol.rounds)
     }
 
-    /// The rounds, and the side of a single run.
+    /// The rounds, and the side where all are of one.
     fn place(&self, protocol: &Compare, missing: &[Missing]) -> String {
         let round = |missing: &Missing| (missing.run - 1) / protocol.runs_per_round().max(1) + 1;
-        match missing {
-            [] => String::new(),
-            [one] => {
-                let side = one.at.and_then(|at| protocol.asked.sides.get(at.variant));
-                let side = side.map_or_else(String::new, |side| format!(", {side}"));
-                format!(" (round {}{side})", round(one))
-            }
-            [first, .., last] if round(first) == round(last) => {
-                format!(" (round {})", round(first))
-            }
-            [first, .., last] => format!(" (rounds {} to {})", round(first), round(last)),
+        let (Some(first), Some(last)) = (missing.first(), missing.last()) else {
+            return String::new();
+        };
+        let side = |missing: &Missing| missing.at.map(|at| at.variant);
+        let same = missing.iter().all(|other| side(other) == side(first));
+        let side = side(first).filter(|_| same);
+        let side = side.and_then(|side| protocol.asked.sides.get(side));
+        let side = side.map_or_else(String::new, |side| format!(", {side}"));
+        match (round(first), round(last)) {
+            (first, last) if first == last => format!(" (round {first}{side})"),
+            (first, last) => format!(" (rounds {first} to {last}{side})"),
         }
     }
 

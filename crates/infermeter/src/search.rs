@@ -6,7 +6,7 @@ use infermeter_analysis::all_failed;
 use infermeter_core::finding::Verdict;
 use infermeter_protocol::search::rule::Ending;
 use infermeter_protocol::{RunPoint, Search};
-use infermeter_report::{Document, SearchView, highest_rate, number, of_search};
+use infermeter_report::{Document, SearchView, SpoiltRun, highest_rate, number, of_search};
 use serde_json::{Value, json};
 
 /// The highest rate.
@@ -123,7 +123,12 @@ fn view<'a>(seen: &'a Seen<'_, Search>) -> SearchView<'a> {
             .map(|each| (each.objective.as_str(), each.rate))
             .collect(),
         not_monotone: answer.not_monotone,
-        spoilt: answer.spoilt,
+        spoilt: seen.points.iter().find_map(|point| {
+            (Some(point.number) == answer.spoilt).then_some(SpoiltRun {
+                number: point.number,
+                directory: &point.seen.place.directory,
+            })
+        }),
         requests: answer.requests,
         runs: answer.runs,
     }

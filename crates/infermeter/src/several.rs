@@ -19,7 +19,7 @@ use infermeter_core::text::listed;
 use infermeter_protocol::{AnyOfRuns, Coordinates, Kept, OfRuns, ProtocolSpec, RunPoint, RunSeen};
 use infermeter_report::{Block, Document, Format, Notes, Section, Tone, number};
 use infermeter_session::book::AskedRuns;
-use infermeter_session::drive::{Bench, Driven, End, Order, drive};
+use infermeter_session::drive::{Bench, Driven, End, News, Order, drive};
 use infermeter_session::host::Host;
 use infermeter_session::kept_experiment::{self, KeptExperiment, Missing, Resumed};
 use infermeter_session::live::Live;
@@ -87,16 +87,16 @@ pub(crate) trait Rendering<P: OfRuns> {
     fn lines(&self, protocol: &P, points: &[RunPoint]) -> Vec<String>;
 
     /// What is there, where some runs are missing.
-    fn there(&self, _protocol: &P, there: usize) -> String {
-        counted(there as u64, "run")
-            + if there == 1 {
+    fn there(&self, _protocol: &P, points: &[RunPoint]) -> String {
+        counted(points.len() as u64, "run")
+            + if points.len() == 1 {
                 " is there"
             } else {
                 " are there"
             }
     }
 
-    /// Which runs these are, next to each other and missing for one reason.
+    /// Which runs these are, missing for one reason.
     fn place(&self, _protocol: &P, missing: &[Missing]) -> String {
         at_loads(missing)
     }
@@ -222,12 +222,13 @@ fn measure_now<P: OfRuns, R: Rendering<P>>(
             points: Vec::new(),
         },
     };
-    let teller = Teller {
+    let mut teller = Teller {
         protocol,
         rendering,
         variants: &variants,
         began_ns: monotonic_ns(),
         there: points.len(),
+        lost: Vec::new(),
     };
     if !plan.quiet {
         teller.announce(&points);
@@ -245,7 +246,7 @@ fn measure_now<P: OfRuns, R: Rendering<P>>(
             .to_the_breaking_point(breaks),
         before: several.before,
     };
-    let mut tell = |points: &[RunPoint]| teller.tell(plan.quiet, points);
+    let mut tell = |news: News<'_, Coordinates, RunSeen>| teller.tell(plan.quiet, news);
     let driven = drive(protocol, &mut bench, &mut book, points, &mut tell)?;
     drop(book);
     if !driven.points.is_empty() {
@@ -313,6 +314,8 @@ struct Teller<'a, P, R> {
     began_ns: i64,
     /// Runs that were there when this process began.
     there: usize,
+    /// Variants that cannot be measured any more.
+    lost: Vec<usize>,
 }
 
 impl<P: OfRuns, R: Rendering<P>> Teller<'_, P, R> {
@@ -336,8 +339,23 @@ impl<P: OfRuns, R: Rendering<P>> Teller<'_, P, R> {
         }
     }
 
+    /// What has happened.
+    fn tell(&mut self, quiet: bool, news: News<'_, Coordinates, RunSeen>) {
+        match news {
+            News::Point(points) => self.after(quiet, points),
+            News::Lost { at, error } => {
+                self.lost.push(at.variant);
+                let names = self.rendering.names(self.protocol, self.variants);
+                let name = names.get(at.variant).map_or("a target", String::as_str);
+                output::note(&format!(
+                    "{name} is left out from here on, and the others go on: {error:#}"
+                ));
+            }
+        }
+    }
+
     /// After a run, last of `points`.
-    fn tell(&self, quiet: bool, points: &[RunPoint]) {
+    fn after(&self, quiet: bool, points: &[RunPoint]) {
         if let Some(RunPoint { number, seen, .. }) = points.last()
             && let Kept::InPart { why } = &seen.kept
         {
@@ -347,7 +365,8 @@ impl<P: OfRuns, R: Rendering<P>> Teller<'_, P, R> {
             return;
         }
         self.lines(points);
-        let ahead = OfRuns::ahead(self.protocol, points);
+        let mut ahead = OfRuns::ahead(self.protocol, points);
+        ahead.retain(|at| !self.lost.contains(&at.variant));
         if let Some(line) = self.time_left(points, &ahead) {
             output::note(&line);
         }
@@ -481,7 +500,7 @@ fn whole_document<P: OfRuns, R: Rendering<P>>(
         notes,
         ..rendering.document(seen)
     };
-    let mut missing = missing_lines(rendering, seen.protocol, seen.points.len(), seen.missing);
+    let mut missing = missing_lines(rendering, seen.protocol, seen.points, seen.missing);
     if !missing.is_empty() {
         missing.push(seen.goes_on.clone());
     }
@@ -501,25 +520,42 @@ fn goes_on(command: &str, directory: &Path) -> String {
 fn missing_lines<P: OfRuns, R: Rendering<P>>(
     rendering: &R,
     protocol: &P,
-    there: usize,
+    points: &[RunPoint],
     missing: &[Missing],
 ) -> Vec<String> {
     if missing.is_empty() {
         return Vec::new();
     }
-    let alike = missing.chunk_by(|a, b| a.why == b.why && a.run + 1 == b.run);
-    let lines = alike.map(|group| {
-        let runs = match group {
-            [one] => format!("run {}", one.run),
-            [first, .., last] => format!("runs {} to {}", first.run, last.run),
-            [] => String::new(),
-        };
-        let why = group.first().map_or("", |missing| missing.why.as_str());
-        format!("  {runs}{}: {why}", rendering.place(protocol, group))
-    });
-    std::iter::once(format!("{}. Missing:", rendering.there(protocol, there)))
-        .chain(lines)
+    let mut alike: Vec<Vec<Missing>> = Vec::new();
+    for one in missing {
+        match alike.iter_mut().find(|group| group[0].why == one.why) {
+            Some(group) => group.push(one.clone()),
+            None => alike.push(vec![one.clone()]),
+        }
+    }
+    let line = |group: &Vec<Missing>| {
+        let (runs, place) = (numbers(group), rendering.place(protocol, group));
+        format!("  {runs}{place}: {}", group[0].why)
+    };
+    let there = format!("{}. Missing:", rendering.there(protocol, points));
+    std::iter::once(there)
+        .chain(alike.iter().map(line))
         .collect()
+}
+
+/// `run 3`, `runs 4 to 9`, `runs 2, 5 and 8 to 10`.
+fn numbers(missing: &[Missing]) -> String {
+    let next = missing.chunk_by(|a, b| a.run + 1 == b.run);
+    let stretches: Vec<String> = next
+        .map(|stretch| match (stretch.first(), stretch.last()) {
+            (Some(first), Some(last)) if first.run < last.run => {
+                format!("{} to {}", first.run, last.run)
+            }
+            (first, _) => first.map_or_else(String::new, |one| one.run.to_string()),
+        })
+        .collect();
+    let word = if missing.len() == 1 { "run" } else { "runs" };
+    format!("{word} {}", listed(&stretches))
 }
 
 /// ` at 20 requests/s and 40 requests/s`, where every load is decided.
@@ -571,7 +607,7 @@ pub(crate) fn report<P: OfRuns, R: Rendering<P>>(
 ) -> Result<u8> {
     let kept = &reported.kept;
     if kept.points.is_empty() {
-        let missing = missing_lines(rendering, protocol, 0, &kept.missing);
+        let missing = missing_lines(rendering, protocol, &[], &kept.missing);
         return Err(anyhow!(
             "{} has no run that has ended\n{}",
             reported.directory.display(),
@@ -600,7 +636,7 @@ pub(crate) fn report<P: OfRuns, R: Rendering<P>>(
             in_a_line(rendering, &seen)
         })?;
     let code = rendering.code(&seen, reported.strict);
-    let unfinished = match (&kept.stopped, kept.missing.is_empty()) {
+    let unfinished = match (kept.stopped.last(), kept.missing.is_empty()) {
         (_, true) => exit::OK,
         (Some(stopped), false) => exit::of_cause(stopped.cause),
         (None, false) => exit::INTERRUPTED,

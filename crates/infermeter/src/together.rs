@@ -40,12 +40,13 @@ impl Rendering<Repeat> for Repeated {
         std::iter::once(line).chain(look).collect()
     }
 
-    fn there(&self, protocol: &Repeat, there: usize) -> String {
+    fn there(&self, protocol: &Repeat, points: &[RunPoint]) -> String {
         let most = protocol.most();
         let asked = match protocol.until() {
             None => format!("{most} runs were asked for"),
             Some((until, _)) => format!("at most {most} runs were asked for, until {until}"),
         };
+        let there = points.len();
         let are = if there == 1 { "is" } else { "are" };
         format!("{asked}; {there} {are} there")
     }

@@ -5,14 +5,16 @@
 //! Nothing that is measured changes how many rounds there are: that is why the rounds of the pilot can be
 //! tested with the others (see [`infermeter_analysis::pilot`]).
 //!
+//! Where a side cannot be measured any more, the others go on as long as something is left to be compared.
+//!
 //! Invariant: a run of this sequence is known by its number alone, so that whoever resumes goes on with the
-//! run that was to come.
+//! runs that are missing, whichever they are.
 
 mod flags;
 
 pub use flags::CompareFlags;
 
-use crate::{Coordinates, Intensity, OfRuns, Point, Protocol, RunPoint, RunSeen, Step};
+use crate::{Coordinates, Intensity, OfRuns, Protocol, RunPoint, RunSeen, Step};
 use infermeter_analysis::{
     CompareSpec, Comparison, LoadRounds, PilotFigure, RunSetup, SideRun, Turns, pilot,
 };
@@ -113,6 +115,19 @@ impl Compare {
         sides
     }
 
+    /// How many rounds have every run.
+    pub fn whole(&self, points: &[RunPoint]) -> usize {
+        let runs = self.runs_per_round().max(1);
+        let of_round = |round: usize| {
+            points
+                .iter()
+                .filter(move |p| (p.number - 1) / runs == round)
+        };
+        (0..self.rounds)
+            .filter(|round| of_round(*round).count() == runs)
+            .count()
+    }
+
     /// What the rounds say that are whole; `setups` are those of the points, or none.
     pub fn compared(&self, points: &[RunPoint], setups: &[RunSetup]) -> Comparison {
         Comparison::of(
@@ -122,16 +137,34 @@ impl Compare {
         )
     }
 
-    /// What all rounds can find, once the pilot's are there.
+    /// What all rounds can find, once the pilot's are there: all of them, or a run behind them.
     pub fn pilot(&self, points: &[RunPoint]) -> Vec<PilotFigure> {
         let runs = self.pilot * self.runs_per_round();
-        match points.get(..runs) {
-            Some(points) => pilot(&self.asked, &self.whole_rounds(points, &[]), self.rounds),
-            None => Vec::new(),
+        let (of_pilot, behind): (Vec<RunPoint>, Vec<RunPoint>) = points
+            .iter()
+            .cloned()
+            .partition(|point| point.number <= runs);
+        match of_pilot.len() == runs || !behind.is_empty() {
+            true => pilot(&self.asked, &self.whole_rounds(&of_pilot, &[]), self.rounds),
+            false => Vec::new(),
         }
     }
 
-    /// The rounds of which every side is there and whole, by load.
+    /// The runs that are missing, but those of sides that are lost.
+    fn missing<'a>(
+        &self,
+        points: &'a [RunPoint],
+        lost: &'a [Coordinates],
+    ) -> impl Iterator<Item = Coordinates> + 'a {
+        let runs = (1..).zip(self.sequence());
+        let is_lost = |at: &Coordinates| lost.iter().any(|lost| lost.variant == at.variant);
+        runs.filter(move |(number, at)| {
+            !is_lost(at) && !points.iter().any(|point| point.number == *number)
+        })
+        .map(|(_, at)| at)
+    }
+
+    /// The rounds that have the first side and another one, whole, by load.
     fn whole_rounds<'a>(
         &self,
         points: &'a [RunPoint],
@@ -142,23 +175,23 @@ impl Compare {
                 let at = &point.at;
                 (at.variant, at.load, point.replicate) == (side, *load, round)
             };
-            let point = points
-                .iter()
-                .find(is_it)
-                .filter(|point| point.seen.is_whole())?;
+            let index = points.iter().position(|point| is_it(&point))?;
+            let seen = Some(&points[index].seen).filter(|seen| seen.is_whole())?;
             Some(SideRun {
-                summary: &point.seen.summary,
-                verdict: point.seen.verdict,
-                setup: point
-                    .number
-                    .checked_sub(1)
-                    .and_then(|index| setups.get(index)),
+                summary: &seen.summary,
+                verdict: seen.verdict,
+                setup: setups.get(index),
             })
         };
         let sides = self.asked.sides.len();
         let of_load = |load: &Option<Intensity>| {
-            let rounds = (0..self.rounds)
-                .filter_map(|round| (0..sides).map(|side| of_side(load, round, side)).collect());
+            let round = |round| -> Vec<Option<SideRun<'a>>> {
+                (0..sides).map(|side| of_side(load, round, side)).collect()
+            };
+            let rounds = (0..self.rounds).map(round).filter(|round| {
+                let others = round.iter().skip(1).flatten();
+                round[0].is_some() && others.count() > 0
+            });
             LoadRounds {
                 load: load.map_or_else(|| "the plan's load".to_owned(), |load| load.to_string()),
                 rounds: rounds.collect(),
@@ -173,20 +206,34 @@ impl Protocol for Compare {
     type Seen = RunSeen;
     type Answer = Comparison;
 
+    fn next(&self, points: &[RunPoint]) -> Step<Coordinates, Comparison> {
+        self.without(points, &[])
+    }
+
+    /// The first side is there, and another one to hold against it.
+    fn goes_on_without(&self, lost: &[Coordinates]) -> bool {
+        let is_there = |side: &usize| !lost.iter().any(|lost| lost.variant == *side);
+        let others = (1..self.asked.sides.len()).filter(is_there);
+        is_there(&0) && others.count() > 0
+    }
+
     /// A run that was cut short ends them all: who stopped it wants no further one.
-    fn next(&self, points: &[Point<Coordinates, RunSeen>]) -> Step<Coordinates, Comparison> {
+    fn without(&self, points: &[RunPoint], lost: &[Coordinates]) -> Step<Coordinates, Comparison> {
         let cut_short = points.last().is_some_and(|last| !last.seen.is_whole());
-        match self.sequence().get(points.len()) {
-            Some(at) if !cut_short => Step::Measure(*at),
+        match self.missing(points, lost).next() {
+            Some(at) if !cut_short => Step::Measure(at),
             _ => Step::Stop(self.so_far(points)),
         }
+    }
+
+    fn fixed(&self) -> Option<Vec<Coordinates>> {
+        Some(self.sequence())
     }
 }
 
 impl OfRuns for Compare {
     fn ahead(&self, points: &[RunPoint]) -> Vec<Coordinates> {
-        self.sequence()
-            .split_off(points.len().min(self.rounds * self.runs_per_round()))
+        self.missing(points, &[]).collect()
     }
 
     fn so_far(&self, points: &[RunPoint]) -> Comparison {
@@ -197,6 +244,7 @@ impl OfRuns for Compare {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Numbered, numbered};
 
     fn compare(sides: usize, order: TurnOrder, seed: u64) -> Compare {
         Compare {
@@ -259,5 +307,41 @@ mod tests {
         assert_eq!(OfRuns::ahead(&compare, &[]), compare.sequence());
         assert_eq!(compare.runs_per_round(), 4);
         assert!(compare.pilot(&[]).is_empty());
+    }
+
+    #[test]
+    fn the_others_go_on_while_there_is_something_to_compare() {
+        let lost = |variant| Coordinates {
+            variant,
+            ..Coordinates::default()
+        };
+        let three = compare(3, TurnOrder::Random, 1);
+        let goes_on = |of: &Compare, sides: &[usize]| {
+            let lost: Vec<Coordinates> = sides.iter().map(|side| lost(*side)).collect();
+            of.goes_on_without(&lost)
+        };
+        assert!(goes_on(&three, &[]) && goes_on(&three, &[1]) && goes_on(&three, &[2]));
+        assert!(
+            !goes_on(&three, &[1, 2]),
+            "nothing is held against the first"
+        );
+        assert!(!goes_on(&three, &[0]), "all are held against the first");
+        assert!(!goes_on(&compare(2, TurnOrder::Random, 1), &[1]));
+        let rest: Vec<Coordinates> = three.missing(&[], &[lost(2)]).collect();
+        assert_eq!(rest.len(), 8 * 2 * 2);
+        assert!(rest.iter().all(|at| at.variant != 2));
+    }
+
+    #[test]
+    fn a_run_is_numbered_by_its_place_in_the_sequence() {
+        let compare = compare(3, TurnOrder::Random, 1);
+        let sequence = compare.sequence();
+        let at = sequence[4];
+        let first = (1..).zip(&sequence).find(|(_, place)| **place == at);
+        let expect = Numbered {
+            number: first.expect("it is there").0,
+            replicate: 0,
+        };
+        assert_eq!(numbered(&compare, &[], &at), expect);
     }
 }

@@ -65,4 +65,51 @@ pub trait Protocol {
 
     /// The next step, given all points in the order of measuring.
     fn next(&self, points: &[PointOf<Self>]) -> Step<Self::At, Self::Answer>;
+
+    /// Whether anything is left to be measured where the targets of these places cannot be any more.
+    fn goes_on_without(&self, _lost: &[Self::At]) -> bool {
+        false
+    }
+
+    /// The next step then.
+    fn without(
+        &self,
+        points: &[PointOf<Self>],
+        _lost: &[Self::At],
+    ) -> Step<Self::At, Self::Answer> {
+        self.next(points)
+    }
+
+    /// Where all points are measured, by number, where nothing that is seen changes that. Then a point is known by
+    /// its number alone, and one that is missing can be measured when later ones are there. `None`: each follows
+    /// from those before it.
+    fn fixed(&self) -> Option<Vec<Self::At>> {
+        None
+    }
+}
+
+/// Which point it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Numbered {
+    /// Its number, from 1.
+    pub number: usize,
+    /// How many at the same coordinates have lower numbers.
+    pub replicate: usize,
+}
+
+/// Which point is measured next, at `at`.
+pub fn numbered<P: Protocol>(protocol: &P, points: &[PointOf<P>], at: &P::At) -> Numbered {
+    let Some(all) = protocol.fixed() else {
+        return Numbered {
+            number: points.len() + 1,
+            replicate: points.iter().filter(|point| point.at == *at).count(),
+        };
+    };
+    let own = (1..).zip(&all).filter(|(_, place)| *place == at);
+    let missing = |(_, (number, _)): &(usize, (usize, &P::At))| {
+        !points.iter().any(|point| point.number == *number)
+    };
+    let next = own.enumerate().find(missing);
+    let (replicate, number) = next.map_or((0, all.len() + 1), |(n, (number, _))| (n, number));
+    Numbered { number, replicate }
 }

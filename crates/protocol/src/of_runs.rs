@@ -21,6 +21,9 @@ pub trait AnyOfRuns {
 
     /// As [`OfRuns::ahead`].
     fn ahead(&self, points: &[RunPoint]) -> Vec<Coordinates>;
+
+    /// As [`Protocol::fixed`].
+    fn fixed(&self) -> Option<Vec<Coordinates>>;
 }
 
 impl<P: OfRuns> AnyOfRuns for P {
@@ -34,5 +37,9 @@ impl<P: OfRuns> AnyOfRuns for P {
 
     fn ahead(&self, points: &[RunPoint]) -> Vec<Coordinates> {
         OfRuns::ahead(self, points)
+    }
+
+    fn fixed(&self) -> Option<Vec<Coordinates>> {
+        Protocol::fixed(self)
     }
 }

@@ -207,15 +207,28 @@ impl Told<'_> {
             }
             Turns::Apart => "Means over runs, which were not measured in turn.",
         };
+        let said = format!("{said}{}", self.fewer(load));
         Section::new(self.heading("Side by side", load))
             .with(table)
-            .with(Block::Text(Tone::Aside, said.to_owned()))
+            .with(Block::Text(Tone::Aside, said))
+    }
+
+    /// The sides that were not there in every round.
+    fn fewer(&self, load: &ComparedLoad) -> String {
+        let sides = (1..).zip(&load.shared);
+        let fewer = sides.filter(|(_, rounds)| **rounds < load.rounds);
+        let named = fewer.map(|(side, rounds)| {
+            let rounds = counted(*rounds as u64, "round");
+            format!(" {} is there in {rounds} alone.", self.name(side))
+        });
+        named.collect()
     }
 
     fn row(&self, load: &ComparedLoad, figure: &SideBySide) -> Vec<Cell> {
         let value = |(side, value): (usize, &Option<f64>)| {
             let needs = figure.needs.get(side).copied().flatten();
             match (value, needs) {
+                (None, _) if figure.undeclared.contains(&side) => Cell::noted("unknown"),
                 (None, Some(needs)) => Cell::needing(needs),
                 (value, _) => Cell::or_dash(value.map(|value| match figure.axis.scale() {
                     Scale::Ratio => significant(value),

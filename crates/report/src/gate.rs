@@ -1,8 +1,10 @@
 //! The document of a gate: what differs before any speed, the criteria side by side, and how each was judged.
 
 use crate::document::{Block, Cell, Column, Document, Entries, Item, Mark, Section, Table, Tone};
-use crate::number::{JOIN, percent, significant, spaced, time};
-use infermeter_analysis::{GateAnswer, GateDoubt, GateForm, GateLine, GateRun, Gated, Unlike};
+use crate::number::{JOIN, percent, short_count, significant, spaced, time};
+use infermeter_analysis::{
+    GateAnswer, GateDoubt, GateForm, GateLine, GateRun, Gated, NoFigure, Unlike,
+};
 use infermeter_core::finding::Verdict;
 use infermeter_core::number::counted;
 use infermeter_core::text::listed;
@@ -99,24 +101,75 @@ fn table(lines: &[GateLine]) -> Table {
     let columns = [&columns.map(Column::right)[..], &[Column::left("answer")]].concat();
     let mut table = Table::new("", columns);
     for line in lines {
-        let figure = |value: Option<f64>| Cell::or_dash(value.map(|value| in_unit(value, line)));
-        let share = |share: Option<f64>| Cell::or_dash(share.map(|share| change(share, line)));
-        let worse = match line.form {
-            GateForm::Level => None,
-            _ => line.worse,
+        let figure = |value: Option<f64>, without: Option<NoFigure>| match value {
+            Some(value) => Cell::of(in_unit(value, line)),
+            None => Cell::noted(without.map_or_else(|| "no run".to_owned(), short)),
+        };
+        let share = |share: Option<f64>, otherwise: &str| {
+            share.map_or_else(
+                || Cell::noted(otherwise),
+                |share| Cell::of(change(share, line)),
+            )
+        };
+        let [worse, noise, power] = match line.form {
+            GateForm::Level => [Cell::noted("a level"), Cell::noted(""), Cell::noted("")],
+            _ => [
+                share(line.worse, "unknown"),
+                share(line.noise, &too_few(line)),
+                line.power
+                    .map_or_else(|| Cell::noted("unknown"), |power| Cell::of(percent(power))),
+            ],
         };
         let cells = vec![
-            figure(line.baseline),
-            figure(line.candidate),
-            share(worse),
+            figure(line.baseline, line.baseline_without),
+            figure(line.candidate, line.candidate_without),
+            worse,
             Cell::of(change(line.threshold, line)),
-            share(line.noise),
-            Cell::or_dash(line.power.map(percent)),
+            noise,
+            power,
             Cell::of(answer_name(line.answer)),
         ];
         table.row(label(line), cells);
     }
     table
+}
+
+/// What stands in the place of a figure that there is not.
+fn short(without: NoFigure) -> String {
+    match without {
+        NoFigure::AmongFailures => "failed".to_owned(),
+        NoFigure::TooFew { needed } => format!("needs {}", short_count(needed)),
+        NoFigure::NoSample => "no sample".to_owned(),
+        NoFigure::UnknownClass => "no such class".to_owned(),
+        NoFigure::NoDeadlines => "no deadlines".to_owned(),
+        NoFigure::NothingToMeet => "no objective".to_owned(),
+    }
+}
+
+/// The same in a sentence.
+fn long(without: NoFigure) -> String {
+    match without {
+        NoFigure::AmongFailures => "it lies among the failed requests".to_owned(),
+        NoFigure::TooFew { needed } => {
+            format!(
+                "a run needs {} for it",
+                counted(needed as u64, "observation")
+            )
+        }
+        NoFigure::NoSample => "nothing of it was measured".to_owned(),
+        NoFigure::UnknownClass => "the workload has no such class".to_owned(),
+        NoFigure::NoDeadlines => "--fluidity does not say when tokens are due".to_owned(),
+        NoFigure::NothingToMeet => "no --slo of the run says what a good request is".to_owned(),
+    }
+}
+
+/// What the noise between runs takes.
+fn too_few(line: &GateLine) -> String {
+    match line.form {
+        GateForm::PairedRounds => "needs 2 rounds".to_owned(),
+        GateForm::PairedLevels => "needs 2 levels".to_owned(),
+        GateForm::TwoGroups | GateForm::OneRun | GateForm::Level => "needs 2 runs".to_owned(),
+    }
 }
 
 fn in_unit(value: f64, line: &GateLine) -> String {
@@ -167,15 +220,7 @@ fn why(line: &GateLine) -> String {
         Some(GateDoubt::WithoutFigure {
             baseline,
             candidate,
-        }) => {
-            let runs = [(baseline, "of the baseline"), (candidate, "here")].into_iter();
-            let runs = runs.filter(|(runs, _)| *runs > 0);
-            let runs = runs.map(|(runs, whose)| format!("{} {whose}", counted(runs as u64, "run")));
-            format!(
-                "no such figure in {}: too short for it, or among the failures",
-                listed(&runs.collect::<Vec<_>>())
-            )
-        }
+        }) => without(line, baseline, candidate),
         Some(GateDoubt::TooFewRuns { needed }) if is_paired(line) => format!(
             "{} are too few: it needs {}",
             units(line, line.candidate_runs),
@@ -193,6 +238,20 @@ fn why(line: &GateLine) -> String {
         Some(GateDoubt::NotTold) => format!("{range}: neither shown nor ruled out"),
         None => range,
     }
+}
+
+/// In how many runs a figure is missing, and why.
+fn without(line: &GateLine, baseline: usize, candidate: usize) -> String {
+    let of = |runs: usize, whose: &str, why: Option<NoFigure>| {
+        let why = why.map_or_else(String::new, |why| format!(" ({})", long(why)));
+        (runs > 0).then(|| format!("{} {whose}{why}", counted(runs as u64, "run")))
+    };
+    let sides = [
+        of(baseline, "of the baseline", line.baseline_without),
+        of(candidate, "here", line.candidate_without),
+    ];
+    let sides: Vec<String> = sides.into_iter().flatten().collect();
+    format!("no such figure in {}", listed(&sides))
 }
 
 fn is_paired(line: &GateLine) -> bool {

@@ -60,5 +60,5 @@ pub use of_run::{View, of_run};
 pub use picture::{Pictured, pictures};
 pub use repeated::{look_line, of_repeated, run_figures, run_line};
 pub use screen::Screen;
-pub use search::{SearchView, highest_rate, of_search};
+pub use search::{SearchView, SpoiltRun, highest_rate, of_search};
 pub use sweep::{Axis, SweepView, of_sweep, sentence};

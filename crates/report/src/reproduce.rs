@@ -12,9 +12,6 @@ use infermeter_core::number::count;
 use infermeter_core::plan::Plan;
 use infermeter_core::run::{LoadModel, RunManifest};
 
-/// Keys that say how a result is kept and shown, not what is measured.
-const SHOWING: [&str; 7] = ["out", "json", "html", "quiet", "full", "notes", "live"];
-
 /// What is said of what nobody knows.
 const UNKNOWN: &str = "unknown";
 
@@ -37,7 +34,7 @@ pub(crate) fn section(summary: &Summary, manifest: &RunManifest) -> Section {
 
 /// The command line; secrets stand as `***` in a saved plan.
 fn command(plan: &Plan) -> String {
-    format!("infermeter run {}", line(plan, &SHOWING))
+    format!("infermeter run {}", line(plan))
 }
 
 /// What was said, or that nobody knows.

@@ -4,6 +4,7 @@ use crate::document::{Block, Cell, Column, Document, Entries, Section, Table, To
 use crate::number::{figure, interval, percent, significant};
 use infermeter_analysis::highest_rate::FoundRate;
 use infermeter_core::number::counted;
+use std::path::Path;
 
 /// What the document says.
 #[derive(Debug, Clone)]
@@ -22,12 +23,21 @@ pub struct SearchView<'a> {
     pub each: Vec<(&'a str, Option<FoundRate>)>,
     /// A lower rate missed clearly and a higher one did not.
     pub not_monotone: Option<(f64, f64)>,
-    /// The number of a run that says nothing of the server.
-    pub spoilt: Option<usize>,
+    /// A run that says nothing of the server.
+    pub spoilt: Option<SpoiltRun<'a>>,
     /// Requests that were sent.
     pub requests: u64,
     /// Runs.
     pub runs: usize,
+}
+
+/// A run that ended the search.
+#[derive(Debug, Clone, Copy)]
+pub struct SpoiltRun<'a> {
+    /// Its number.
+    pub number: usize,
+    /// Where its findings are.
+    pub directory: &'a Path,
 }
 
 /// What is told of a search.
@@ -75,9 +85,10 @@ fn objectives(view: &SearchView<'_>) -> Table {
 
 /// The answer in a sentence.
 pub fn highest_rate(view: &SearchView<'_>) -> String {
-    if let Some(run) = view.spoilt {
+    if let Some(SpoiltRun { number, directory }) = view.spoilt {
         return format!(
-            "Run {run} says nothing of the server, so the search ended there. See its findings."
+            "Run {number} says nothing of the server, so the search ended there: `infermeter report {}` says why.",
+            directory.display()
         );
     }
     if view.no_sample {

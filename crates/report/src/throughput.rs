@@ -1,12 +1,12 @@
 //! Outcomes, throughputs, per-user speed, requests in flight, tokens per chunk, stalls, fluidity.
 
 use crate::document::{Entries, Section};
-use crate::number::{interval, mean, percent, rate, share, significant, time};
+use crate::number::{interval, mean, money, percent, rate, share, significant, time};
 use crate::run::outcomes;
 use crate::server;
 use infermeter_analysis::{
-    Cell, FluidityForm, FluiditySummary, HitSource, Percentile, PrefixCacheSummary, Summary,
-    ThroughputSummary,
+    Cell, CostSummary, FluidityForm, FluiditySummary, HitSource, Mean, Percentile,
+    PrefixCacheSummary, Summary, ThroughputSummary,
 };
 use infermeter_core::number::count;
 
@@ -21,6 +21,7 @@ pub(crate) fn section(summary: &Summary) -> Section {
             .is_some_and(|usage| usage.implausible);
         rates(throughput, if in_doubt { "*" } else { "" }, &mut entries);
     }
+    entries.all("Cost", summary.cost.iter().flat_map(cost));
     entries.maybe("Per user", per_user(summary));
     if let Some(load) = &summary.load {
         let f = &load.in_flight;
@@ -90,6 +91,23 @@ fn rates(throughput: &ThroughputSummary, in_doubt: &str, entries: &mut Entries) 
             .map(|requests| rate(&requests, "requests/s")),
     ];
     entries.all("Per GPU", per_gpu.into_iter().flatten());
+}
+
+/// What tokens and requests cost, at the price of an hour.
+fn cost(cost: &CostSummary) -> Vec<String> {
+    let of = |mean: Option<Mean>, what: &str| {
+        let mean = mean?;
+        let bounds = interval(mean.low.map(money), mean.high.map(money));
+        Some(format!("${} {bounds} {what}", money(mean.value)))
+    };
+    let each = [
+        of(cost.million_output, "per million output tokens"),
+        of(cost.million_total, "per million tokens"),
+        of(cost.request, "per request"),
+        of(cost.good_request, "per request that meets the objectives"),
+    ];
+    let hour = format!("${} per hour, as declared", money(cost.hour));
+    each.into_iter().flatten().chain([hour]).collect()
 }
 
 fn per_user(summary: &Summary) -> Option<String> {

@@ -233,7 +233,7 @@ fn a_comparison_fits() {
     };
     let load = LoadRounds {
         load: "20 requests/s".to_owned(),
-        rounds: vec![summaries.iter().map(run).collect(); 8],
+        rounds: vec![summaries.iter().map(run).map(Some).collect(); 8],
     };
     let found = Comparison::of(&asked, &[load], Turns::InTurn);
     let document = of_comparison(&found, &found.outlook());

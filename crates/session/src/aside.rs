@@ -6,17 +6,17 @@ use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Moves what was cut off out of the way of the runs behind the first `whole` ones; where it is then.
-pub(crate) fn set_aside(directory: &Path, whole: usize) -> Result<Vec<PathBuf>> {
+/// Moves the runs of these numbers out of the way of those to come; where they are then.
+pub(crate) fn set_aside(directory: &Path, which: &dyn Fn(usize) -> bool) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(directory)
         .with_context(|| format!("{} cannot be read", directory.display()))?;
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let numbered = |name: &String| {
         let number = name.strip_prefix("run-")?.parse::<usize>().ok();
-        number.filter(|number| *number > whole)
+        number.filter(|number| which(*number))
     };
-    let behind: Vec<String> = names.filter(|name| numbered(name).is_some()).collect();
-    let moved = behind.into_iter().map(|name| {
+    let aside: Vec<String> = names.filter(|name| numbered(name).is_some()).collect();
+    let moved = aside.into_iter().map(|name| {
         let path = directory.join(&name);
         let mut free = (1..).map(|n| directory.join(format!("{name}.cut-{n}")));
         let aside = free.find(|path| !path.exists()).unwrap_or_default();
@@ -37,7 +37,7 @@ mod tests {
         for name in ["run-01", "run-03", "run-03.cut-1", "run-12", "other"] {
             fs::create_dir(scratch.path().join(name)).expect("made");
         }
-        set_aside(scratch.path(), 1).expect("moved");
+        set_aside(scratch.path(), &|number| number > 1).expect("moved");
         let entries = fs::read_dir(scratch.path()).expect("listed");
         let mut names: Vec<String> = entries
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())

@@ -111,8 +111,8 @@ pub struct Read<At, Entry> {
     pub header: Header,
     /// What has ended, by number; of several entries of one number the last.
     pub ended: Vec<EndedLine<At, Entry>>,
-    /// Why it did not go on, where nothing has ended since.
-    pub stopped: Option<Stopped>,
+    /// What could not be measured, where nothing of its number or of a lower one has ended since.
+    pub stopped: Vec<Stopped>,
 }
 
 impl Book {
@@ -230,18 +230,22 @@ where
     let mut read = Read {
         header: header(directory, &contents)?,
         ended: Vec::<EndedLine<At, Entry>>::new(),
-        stopped: None,
+        stopped: Vec::new(),
     };
     for entry in contents.entries {
         match serde_json::from_value(entry).map_err(|error| unreadable(directory, &error))? {
             Line::Ended(line) => {
-                read.stopped = None;
+                read.stopped.retain(|stopped| stopped.number < line.number);
                 match read.ended.iter_mut().find(|l| l.number == line.number) {
                     Some(earlier) => *earlier = line,
                     None => read.ended.push(line),
                 }
             }
-            Line::Stopped(stopped) => read.stopped = Some(stopped),
+            Line::Stopped(stopped) => {
+                read.stopped
+                    .retain(|earlier| earlier.number < stopped.number);
+                read.stopped.push(stopped);
+            }
         }
     }
     read.ended.sort_by_key(|line| line.number);

@@ -12,15 +12,8 @@ use serde_json::Value;
 /// Differences that a message names.
 const NAMED: usize = 3;
 
-/// Keys that change nothing for the server: where results go, what is drawn, looked at and said.
-const UNSEEN: [&str; 27] = [
-    "out",
-    "json",
-    "html",
-    "quiet",
-    "full",
-    "notes",
-    "live",
+/// Keys that change nothing for the server: what is drawn, looked at and said. So do those that only show a result.
+const UNSEEN: [&str; 20] = [
     "profile",
     "seed",
     "workload-seed",
@@ -44,7 +37,7 @@ const UNSEEN: [&str; 27] = [
 ];
 
 /// Keys that say which server it is, how it is reached, and what is declared of it.
-const SERVER: [&str; 17] = [
+const SERVER: [&str; 18] = [
     "target",
     "more-targets",
     "hardware",
@@ -52,6 +45,7 @@ const SERVER: [&str; 17] = [
     "engine-info",
     "engine",
     "gpus",
+    "gpu-hour",
     "quantization",
     "api-key-file",
     "header",
@@ -92,7 +86,7 @@ pub type Whose<'a> = [&'a str; 2];
 pub fn of_plans(first: &Plan, other: &Plan, may: MayDiffer, whose: Whose<'_>) -> Vec<String> {
     let counts = |key: &str| {
         let mut may_differ = UNSEEN.iter().chain(may.keys());
-        !may_differ.any(|known| *known == key)
+        !may_differ.any(|known| *known == key) && !Plan::is_showing(key)
     };
     of(first, other, &counts, whose)
 }

@@ -6,7 +6,7 @@
 use crate::book::{Book, EndedLine};
 use crate::failure::Cause;
 use anyhow::Result;
-use infermeter_protocol::{Point, PointOf, Protocol, Step};
+use infermeter_protocol::{Numbered, Point, PointOf, Protocol, Step, numbered};
 use serde::Serialize;
 
 /// One thing to be measured.
@@ -62,8 +62,21 @@ pub enum End<Answer> {
     Failed(anyhow::Error),
 }
 
-/// Drives a protocol from `points` on, which were measured before. `on_point` hears of each new point, last
-/// in its list.
+/// What happens while a protocol is driven.
+#[derive(Debug)]
+pub enum News<'a, At, Seen> {
+    /// There is a new point, last of all.
+    Point(&'a [Point<At, Seen>]),
+    /// A target cannot be measured any more, and the protocol goes on without it.
+    Lost {
+        /// Where it was to be measured.
+        at: &'a At,
+        /// Why it could not be.
+        error: &'a anyhow::Error,
+    },
+}
+
+/// Drives a protocol from `points` on, which were measured before. `tell` hears of what happens.
 ///
 /// # Errors
 /// When the ledger cannot be written.
@@ -72,19 +85,20 @@ pub fn drive<P, B>(
     bench: &mut B,
     book: &mut Book,
     mut points: Vec<PointOf<P>>,
-    on_point: &mut dyn FnMut(&[PointOf<P>]),
+    tell: &mut dyn FnMut(News<'_, P::At, P::Seen>),
 ) -> Result<Driven<P::At, P::Seen, P::Answer>>
 where
     P: Protocol,
     P::At: Serialize,
     B: Bench<At = P::At, Seen = P::Seen>,
 {
+    let (mut lost, mut last): (Vec<P::At>, _) = (Vec::new(), None);
     loop {
-        let at = match protocol.next(&points) {
+        let at = match protocol.without(&points, &lost) {
             Step::Measure(at) => at,
             Step::Extend(index) => points[index].at.clone(),
             Step::Stop(answer) => {
-                let end = End::Answered(answer);
+                let end = last.map_or(End::Answered(answer), End::Failed);
                 return Ok(Driven { points, end });
             }
         };
@@ -92,8 +106,7 @@ where
             let end = End::Interrupted;
             return Ok(Driven { points, end });
         }
-        let number = points.len() + 1;
-        let replicate = points.iter().filter(|point| point.at == at).count();
+        let Numbered { number, replicate } = numbered(protocol, &points, &at);
         let order = Order {
             number,
             at: &at,
@@ -113,15 +126,24 @@ where
                     replicate,
                     seen,
                 });
-                on_point(&points);
+                tell(News::Point(&points));
             }
             Err(error) => {
+                let cause = Cause::of(&error);
                 // A signal says nothing about what was to be measured.
-                if Cause::of(&error) != Cause::Interrupted {
+                if cause != Cause::Interrupted {
                     book.stopped(number, &error)?;
                 }
-                let end = End::Failed(error);
-                return Ok(Driven { points, end });
+                lost.push(at.clone());
+                if cause != Cause::Target || !protocol.goes_on_without(&lost) {
+                    let end = End::Failed(error);
+                    return Ok(Driven { points, end });
+                }
+                tell(News::Lost {
+                    at: &at,
+                    error: &error,
+                });
+                last = Some(error);
             }
         }
     }

@@ -31,8 +31,8 @@ pub struct KeptExperiment {
     pub points: Vec<RunPoint>,
     /// Those that should be there, with why they are not.
     pub missing: Vec<Missing>,
-    /// Why it did not go on, where it said so.
-    pub stopped: Option<Stopped>,
+    /// What could not be measured, where it said so.
+    pub stopped: Vec<Stopped>,
 }
 
 /// A run that is not there.
@@ -124,13 +124,18 @@ impl KeptExperiment {
         };
         let found = shelf.runs(&*protocol);
         let mut missing = found.missing;
-        let whole = whole(&found.points);
-        for (run, at) in (whole + 1..).zip(protocol.ahead(&found.points[..whole])) {
-            if !missing.iter().any(|m| m.run == run) && !has(&found.points, run) {
+        let expected = Expected::of(&*protocol, &found.points);
+        let account = Account {
+            expected: &expected,
+            points: &found.points,
+            stopped: &read.stopped,
+        };
+        for one in &expected {
+            if !missing.iter().any(|m| m.run == one.run) && !has(&found.points, one.run) {
                 missing.push(Missing {
-                    run,
-                    at: Some(at),
-                    why: not_begun(run, read.stopped.as_ref()),
+                    run: one.run,
+                    at: Some(one.at),
+                    why: account.why(one),
                 });
             }
         }
@@ -165,19 +170,68 @@ fn has(points: &[RunPoint], number: usize) -> bool {
     points.iter().any(|point| point.number == number)
 }
 
-fn not_begun(run: usize, stopped: Option<&Stopped>) -> String {
-    match stopped {
-        Some(stopped) if stopped.number == run => {
-            // What stands there was said of this run when it happened.
-            let own = format!("run {run}: ");
-            let why = stopped.why.strip_prefix(&own).unwrap_or(&stopped.why);
-            format!("not measured: {why}")
-        }
-        _ => "not begun".to_owned(),
+/// A run that is to be there.
+struct Expected {
+    run: usize,
+    at: Coordinates,
+}
+
+impl Expected {
+    /// Those of a protocol: all, or what may follow from the first ones.
+    fn of(protocol: &dyn AnyOfRuns, points: &[RunPoint]) -> Vec<Self> {
+        let (first, all) = match protocol.fixed() {
+            Some(all) => (1, all),
+            None => {
+                let whole = whole(points);
+                (whole + 1, protocol.ahead(&points[..whole]))
+            }
+        };
+        let numbered = (first..).zip(all);
+        numbered.map(|(run, at)| Self { run, at }).collect()
     }
 }
 
-/// Goes on with the experiment of a directory: its runs that ended as planned, from the first on.
+/// What is known of an experiment whose runs are not all there.
+struct Account<'a> {
+    expected: &'a [Expected],
+    points: &'a [RunPoint],
+    stopped: &'a [Stopped],
+}
+
+impl Account<'_> {
+    /// Why a run was not begun.
+    fn why(&self, expected: &Expected) -> String {
+        let run = expected.run;
+        if let Some(own) = self.stopped.iter().find(|stopped| stopped.number == run) {
+            // What stands there was said of this run when it happened.
+            let prefix = format!("run {run}: ");
+            let why = own.why.strip_prefix(&prefix).unwrap_or(&own.why);
+            return format!("not measured: {why}");
+        }
+        let mut stopped = self.stopped.iter();
+        match stopped.find(|stopped| self.went_on_without(stopped, expected)) {
+            Some(stopped) => format!("left out, as run {} could not be measured", stopped.number),
+            None => "not begun".to_owned(),
+        }
+    }
+
+    /// The run has the target of one that could not be measured, and others went on.
+    fn went_on_without(&self, stopped: &Stopped, expected: &Expected) -> bool {
+        let lost = self
+            .expected
+            .iter()
+            .find(|other| other.run == stopped.number);
+        let went_on = self
+            .points
+            .iter()
+            .any(|point| point.number > stopped.number);
+        went_on
+            && stopped.number < expected.run
+            && lost.is_some_and(|lost| lost.at.variant == expected.at.variant)
+    }
+}
+
+/// Goes on with the experiment of a directory: its runs that can be used.
 ///
 /// # Errors
 /// Where it is another one, where another process measures it, and where its files cannot be read.
@@ -190,15 +244,24 @@ pub fn resume(directory: &Path, header: &Header, protocol: &dyn AnyOfRuns) -> Re
         read: &read,
         change: &|_| {},
     };
-    let mut points = shelf.runs(protocol).points;
-    points.truncate(whole(&points));
+    let points = usable(protocol, shelf.runs(protocol).points);
     for point in &points {
         if !read.ended.iter().any(|line| line.number == point.number) {
             book.ended(line_of(point))?;
         }
     }
-    set_aside(directory, points.len())?;
+    set_aside(directory, &|number| !has(&points, number))?;
     Ok(Resumed { book, points })
+}
+
+/// The runs that whoever goes on can use: those that ended as planned, from the first on where each follows from
+/// those before it.
+fn usable(protocol: &dyn AnyOfRuns, mut points: Vec<RunPoint>) -> Vec<RunPoint> {
+    match protocol.fixed() {
+        Some(_) => points.retain(|point| point.seen.is_whole()),
+        None => points.truncate(whole(&points)),
+    }
+    points
 }
 
 fn line_of(point: &RunPoint) -> EndedLine<&Coordinates, RunEntry> {
@@ -297,21 +360,24 @@ impl Shelf<'_> {
         found
     }
 
-    /// The runs behind the last that was entered: they may have ended, too.
+    /// The runs that were not entered: they may have ended, too.
     fn not_entered(&self, protocol: &dyn AnyOfRuns, found: &mut Found) {
-        let first = self.read.ended.last().map_or(0, |line| line.number) + 1;
-        for number in first.. {
+        let fixed = protocol.fixed();
+        for number in self.others(fixed.as_ref().map(Vec::len)) {
+            let at = match &fixed {
+                Some(all) => all.get(number - 1).copied(),
+                None => protocol.next_at(&found.points),
+            };
             let path = self.path(number);
-            if !path.exists() {
-                return;
-            }
-            let at = protocol.next_at(&found.points);
             let ended = read_manifest(&path).is_ok_and(|m| m.state == RunState::Finished);
             match at.filter(|_| ended).map(|at| (at, self.run(number))) {
                 Some((at, Ok(seen))) => found.points.push(RunPoint {
                     number,
                     at,
-                    replicate: found.points.iter().filter(|point| point.at == at).count(),
+                    replicate: match &fixed {
+                        Some(all) => all[..number - 1].iter().filter(|a| **a == at).count(),
+                        None => found.points.iter().filter(|point| point.at == at).count(),
+                    },
                     seen,
                 }),
                 _ => found.missing.push(Missing {
@@ -322,6 +388,23 @@ impl Shelf<'_> {
                         false => cut_off(&path),
                     },
                 }),
+            }
+        }
+        found.points.sort_by_key(|point| point.number);
+    }
+
+    /// Numbers of the runs that have a directory and no entry: those behind the last entry, next to each other, or
+    /// any of so many.
+    fn others(&self, most: Option<usize>) -> Vec<usize> {
+        let entered = |number: &usize| self.read.ended.iter().any(|line| line.number == *number);
+        let is_there = |number: &usize| self.path(*number).exists();
+        match most {
+            Some(most) => (1..=most)
+                .filter(|number| !entered(number) && is_there(number))
+                .collect(),
+            None => {
+                let first = self.read.ended.last().map_or(0, |line| line.number) + 1;
+                (first..).take_while(is_there).collect()
             }
         }
     }

@@ -136,7 +136,7 @@ impl<'a, M: Measure> Runs<'a, M> {
         let Err(error) = self.measure.look_again(experiment) else {
             return Ok(());
         };
-        let aside = set_aside(path, number.saturating_sub(1))?;
+        let aside = set_aside(path, &|found| found == number)?;
         let aside = aside.first().map_or_else(String::new, |aside| {
             format!("; the record of that run is in {}", aside.display())
         });

@@ -1,10 +1,8 @@
 //! What is asked of a capacity plan, and what its requests are like.
 
 use super::levels::{InstanceRate, Level};
+use crate::cost::{self, HOUR_S};
 use serde::Serialize;
-
-/// Seconds of an hour: prices are by the hour.
-const HOUR_S: f64 = 3_600.0;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -24,7 +22,7 @@ pub struct Asked {
 impl Asked {
     /// What an instance costs per hour.
     pub(super) fn instance_hour(&self) -> Option<f64> {
-        Some(self.gpu_hour? * f64::from(self.gpus_per_instance?))
+        cost::hour(self.gpu_hour, self.gpus_per_instance)
     }
 
     /// Output tokens for one unit of money where an instance takes all that it can under the objectives.

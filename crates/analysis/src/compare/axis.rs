@@ -61,9 +61,12 @@ enum Whole {
     Goodput,
     Attainment,
     Failed,
+    MillionOutput,
+    MillionTotal,
+    GoodRequest,
 }
 
-const WHOLE: [(&str, Whole); 8] = [
+const WHOLE: [(&str, Whole); 11] = [
     ("output_tokens_per_s", Whole::OutputTokens),
     ("output_tokens_per_s_per_gpu", Whole::OutputTokensPerGpu),
     ("total_tokens_per_s", Whole::TotalTokens),
@@ -72,6 +75,9 @@ const WHOLE: [(&str, Whole); 8] = [
     ("goodput", Whole::Goodput),
     ("attainment", Whole::Attainment),
     ("failed", Whole::Failed),
+    ("cost_per_million_output_tokens", Whole::MillionOutput),
+    ("cost_per_million_total_tokens", Whole::MillionTotal),
+    ("cost_per_good_request", Whole::GoodRequest),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,12 +155,25 @@ impl Axis {
         }
     }
 
+    /// A run does not tell it for want of what was declared of its side: a price, or a number of accelerators.
+    pub(crate) fn is_undeclared(self, summary: &Summary) -> bool {
+        match self.0 {
+            Kind::Whole(whole) if whole.is_cost() => summary.cost.is_none(),
+            Kind::Whole(Whole::OutputTokensPerGpu | Whole::RequestsPerGpu) => {
+                let throughput = summary.throughput.as_ref();
+                throughput.is_some_and(|throughput| throughput.requests_per_gpu.is_none())
+            }
+            Kind::Whole(_) | Kind::Latency(..) => false,
+        }
+    }
+
     /// Its unit; empty for a number without one.
     pub fn unit(self) -> &'static str {
         match self.0 {
             Kind::Latency(_, Of::TailRatio) => "",
             Kind::Latency(..) => "ms",
             Kind::Whole(Whole::Attainment | Whole::Failed) => "",
+            Kind::Whole(whole) if whole.is_cost() => "$",
             Kind::Whole(_) => "1/s",
         }
     }
@@ -163,6 +182,7 @@ impl Axis {
     pub fn better(self) -> Better {
         match self.0 {
             Kind::Latency(..) | Kind::Whole(Whole::Failed) => Better::Lower,
+            Kind::Whole(whole) if whole.is_cost() => Better::Lower,
             Kind::Whole(_) => Better::Higher,
         }
     }
@@ -177,7 +197,10 @@ impl Axis {
 
     /// It is about speed, so that better is faster.
     pub fn is_speed(self) -> bool {
-        self.scale() == Scale::Ratio && !matches!(self.0, Kind::Latency(_, Of::TailRatio))
+        match self.0 {
+            Kind::Latency(_, of) => of != Of::TailRatio,
+            Kind::Whole(whole) => self.scale() == Scale::Ratio && !whole.is_cost(),
+        }
     }
 }
 
@@ -219,9 +242,17 @@ impl Of {
 }
 
 impl Whole {
+    fn is_cost(self) -> bool {
+        matches!(
+            self,
+            Self::MillionOutput | Self::MillionTotal | Self::GoodRequest
+        )
+    }
+
     fn value(self, summary: &Summary) -> Option<f64> {
         let rate = |rate: Option<Rate>| rate.map(|rate| rate.per_s);
         let throughput = summary.throughput.as_ref();
+        let cost = summary.cost.as_ref();
         match self {
             Self::OutputTokens => rate(throughput?.output_tokens),
             Self::OutputTokensPerGpu => rate(throughput?.output_tokens_per_gpu),
@@ -231,6 +262,9 @@ impl Whole {
             Self::Goodput => rate(summary.goodput.as_ref()?.requests),
             Self::Attainment => Some(summary.goodput.as_ref()?.attainment.value),
             Self::Failed => Some(summary.requests.failed?.value),
+            Self::MillionOutput => Some(cost?.million_output?.value),
+            Self::MillionTotal => Some(cost?.million_total?.value),
+            Self::GoodRequest => Some(cost?.good_request?.value),
         }
     }
 }
@@ -297,7 +331,7 @@ mod tests {
         for axis in Axis::all() {
             assert_eq!(axis.to_string().parse(), Ok(axis));
         }
-        assert_eq!(Axis::all().len(), 38);
+        assert_eq!(Axis::all().len(), 41);
     }
 
     #[test]
@@ -321,5 +355,7 @@ mod tests {
         assert_eq!(of("goodput"), (Better::Higher, Scale::Ratio, true));
         assert_eq!(of("failed"), (Better::Lower, Scale::Difference, false));
         assert_eq!(of("e2e.tail_ratio"), (Better::Lower, Scale::Ratio, false));
+        let cost = of("cost_per_million_output_tokens");
+        assert_eq!(cost, (Better::Lower, Scale::Ratio, false));
     }
 }

@@ -1,8 +1,10 @@
 //! What a comparison finds about itself, before any speed.
 
+use super::SideRounds;
 use super::setup::Difference;
 use super::treatment::{Checked, Seen};
 use infermeter_core::finding::{Check, Dimension, Finding, Scope, Severity, Verdict, Weight};
+use infermeter_core::text::listed;
 
 /// A treatment that was not there.
 const TREATMENT_INACTIVE: Check = Check {
@@ -146,15 +148,24 @@ pub(super) fn answers_differ(differences: &[Difference], names: [&str; 2]) -> Op
     })
 }
 
-/// Too few rounds.
-pub(super) fn few_rounds(rounds: usize, needed: usize) -> Option<Finding> {
-    (rounds < needed).then(|| {
-        FEW_ROUNDS.found(
-            "There are too few rounds: no rank or permutation test of this family can reach 0.05.",
-            format!("{rounds} of at least {needed}."),
-            "Raise --rounds, or declare fewer figures with --primary.",
-        )
-    })
+/// Too few rounds, of all sides or of those that are named.
+pub(super) fn few_rounds(sides: &[SideRounds<'_>], needed: usize) -> Option<Finding> {
+    let few = sides.iter().filter(|side| side.rounds < needed);
+    let few: Vec<&SideRounds<'_>> = few.collect();
+    let least = few.iter().map(|side| side.rounds).min()?;
+    let evidence = match few.len() == sides.len() && few.iter().all(|side| side.rounds == least) {
+        true => format!("{least} of at least {needed}."),
+        false => {
+            let each = |side: &&SideRounds<'_>| format!("{} has {}", side.side, side.rounds);
+            let named: Vec<String> = few.iter().map(each).collect();
+            format!("{} of at least {needed}.", listed(&named))
+        }
+    };
+    Some(FEW_ROUNDS.found(
+        "There are too few rounds: no rank or permutation test of this family can reach 0.05.",
+        evidence,
+        "Raise --rounds, or declare fewer figures with --primary.",
+    ))
 }
 
 /// Runs that are not valid.
@@ -184,4 +195,17 @@ pub(super) fn apart() -> Finding {
         "They are saved runs.",
         "Measure both in one experiment: `infermeter compare A B`.",
     )
+}
+
+/// Rounds whose sides were not measured in turn.
+pub(super) fn late(rounds: &[usize]) -> Option<Finding> {
+    (!rounds.is_empty()).then(|| {
+        let named: Vec<String> = rounds.iter().map(usize::to_string).collect();
+        SIDES_APART.found(
+            "A side of some rounds was measured later than the others: whatever changed in between looks like a \
+             difference.",
+            format!("Other rounds lie between the runs of round {}.", listed(&named)),
+            "Repeat the comparison where it matters.",
+        )
+    })
 }

@@ -21,6 +21,9 @@ pub struct RunSetup {
     pub schedule: Option<String>,
     /// What was declared and discovered, by name.
     pub facts: Vec<Fact>,
+    /// When it began, nanoseconds since the Unix epoch; absent where that was not kept.
+    #[serde(default)]
+    pub began_ns: Option<i64>,
     /// The server counts what is looked up in its prefix cache, and during the run nothing was.
     pub cache_unused: bool,
 }
@@ -53,6 +56,7 @@ impl RunSetup {
             workload: workload.sha256.clone(),
             schedule: workload.schedule_sha256.clone(),
             facts: facts(manifest, summary),
+            began_ns: Some(manifest.clock.realtime_origin_ns),
             cache_unused: manifest
                 .environment
                 .target
@@ -105,6 +109,8 @@ fn facts(manifest: &RunManifest, summary: &Summary) -> Vec<Fact> {
     let longest = target.models.first().and_then(|model| model.max_model_len);
     add("longest context".to_owned(), longest.map(|n| n.to_string()));
     add("gpus".to_owned(), plan.gpus.map(|n| n.to_string()));
+    let price = plan.gpu_hour.map(|price| format!("${price}"));
+    add("price of a GPU for an hour".to_owned(), price);
     add(
         "path of the API".to_owned(),
         Some(plan.endpoint.api().path.to_owned()),
@@ -250,6 +256,7 @@ mod tests {
             workload: Some(workload.to_owned()),
             schedule: schedule.map(str::to_owned),
             facts: Vec::new(),
+            began_ns: None,
             cache_unused: false,
         };
         let own = load("a", Some("1"));

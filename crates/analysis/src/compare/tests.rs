@@ -55,7 +55,7 @@ fn loads(runs: &[Vec<Summary>]) -> Vec<LoadRounds<'_>> {
         load: "20 requests/s".to_owned(),
         rounds: runs
             .iter()
-            .map(|round| round.iter().map(of).collect())
+            .map(|round| round.iter().map(of).map(Some).collect())
             .collect(),
     }]
 }
@@ -161,16 +161,18 @@ fn what_speaks_against_it_is_found() {
         workload: Some(workload.to_owned()),
         schedule: None,
         facts: Vec::new(),
+        began_ns: None,
         cache_unused: false,
     };
     let setups = [setup("one"), setup("two")];
     let mut loads = loads(&runs);
     for round in &mut loads[0].rounds[6..] {
-        for (run, setup) in round.iter_mut().zip(&setups) {
+        for (run, setup) in round.iter_mut().flatten().zip(&setups) {
             run.setup = Some(setup);
         }
     }
-    loads[0].rounds[0][1].verdict = Verdict::Questionable;
+    let doubtful = loads[0].rounds[0][1].as_mut().expect("a run");
+    doubtful.verdict = Verdict::Questionable;
     let found = Comparison::of(&asked, &loads, Turns::Apart);
     let expect = [
         "treatment-unproven",
@@ -229,4 +231,95 @@ fn a_pilot_says_what_can_be_found() {
     assert!(ttft.std_upper > 2.0 * ttft.std && ttft.detectable.expect("eight") > ttft.std);
     let few = pilot(&asked(&["A", "B"]), &loads(&runs), 5);
     assert_eq!(few[0].detectable, None);
+}
+
+/// The third side was there for two rounds of eight.
+#[test]
+fn a_side_that_is_missing_leaves_the_others_to_be_compared() {
+    let three = |round: &&[i64]| -> Vec<i64> { vec![round[0], round[1], 5] };
+    let sides: Vec<Vec<i64>> = SLOWER.iter().map(three).collect();
+    let sides: Vec<&[i64]> = sides.iter().map(Vec::as_slice).collect();
+    let (runs, asked) = (rounds(&sides), asked(&["A", "B", "C"]));
+    let mut loads = loads(&runs);
+    for round in &mut loads[0].rounds[2..] {
+        round[2] = None;
+    }
+    let found = Comparison::of(&asked, &loads, Turns::InTurn);
+    let load = &found.loads[0];
+    assert_eq!((load.rounds, &load.shared[..]), (8, &[8, 2][..]));
+    assert_eq!(found.family, 4, "it was declared, whatever came");
+    let answers: Vec<Answer> = found.answers().collect();
+    assert_eq!(answers[0], Answer::Worse);
+    assert_eq!(&answers[2..], [Answer::NotTested; 2]);
+    let ttft = load.changes.iter().find(|change| change.side == 2);
+    let pairs = ttft
+        .and_then(|change| change.change.as_ref())
+        .map(|c| c.pairs);
+    assert_eq!(pairs, Some(2));
+    assert_eq!(found.findings[0].code, "few-rounds");
+    assert!(
+        found.findings[0]
+            .evidence
+            .starts_with("C has 2 of at least"),
+        "{:?}",
+        found.findings[0]
+    );
+}
+
+#[test]
+fn a_side_that_was_measured_later_is_named() {
+    let runs = rounds(&SLOWER);
+    let late = |began: &dyn Fn(i64, i64) -> i64| {
+        let setup = |round: i64, side: i64| RunSetup {
+            workload: None,
+            schedule: None,
+            facts: Vec::new(),
+            began_ns: Some(began(round, side)),
+            cache_unused: false,
+        };
+        let setups: Vec<RunSetup> = (0..8)
+            .flat_map(|round| [setup(round, 0), setup(round, 1)])
+            .collect();
+        let mut loads = loads(&runs);
+        let all = loads[0].rounds.iter_mut().flatten().flatten();
+        for (run, setup) in all.zip(&setups) {
+            run.setup = Some(setup);
+        }
+        let found = Comparison::of(&asked(&["A", "B"]), &loads, Turns::InTurn);
+        let evidence = found.findings.into_iter().map(|f| f.evidence);
+        evidence.collect::<Vec<String>>()
+    };
+    assert_eq!(late(&|round, side| 2 * round + side), [""; 0]);
+    let seventh = |round, side| match (round, side) {
+        (6, 1) => 100,
+        _ => 2 * round + side,
+    };
+    assert_eq!(
+        late(&seventh),
+        ["Other rounds lie between the runs of round 7."]
+    );
+}
+
+#[test]
+fn a_price_that_one_side_does_not_tell_is_no_price() {
+    let mut runs = rounds(&SLOWER);
+    let mut log = Run::steady(120, 20.0, 12).build();
+    let plan = &mut log.manifest.plan;
+    (plan.gpus, plan.gpu_hour) = (Some(8), Some(2.5));
+    let (_, priced) = summarize_log(&log);
+    for round in &mut runs {
+        round[0] = priced.clone();
+    }
+    let found = Comparison::of(&asked(&["A", "B"]), &loads(&runs), Turns::InTurn);
+    let figure = |name: &str| {
+        let mut figures = found.loads[0].figures.iter();
+        figures.find(|figure| figure.axis.to_string() == name)
+    };
+    let cost = figure("cost_per_million_output_tokens").expect("one side knows");
+    assert!(cost.sides[0] > Some(0.0), "{cost:?}");
+    assert_eq!((cost.sides[1], &cost.undeclared[..]), (None, &[1][..]));
+    assert!(
+        figure("cost_per_good_request").is_none(),
+        "no objective says what is good"
+    );
 }

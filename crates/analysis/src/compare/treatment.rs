@@ -347,6 +347,7 @@ mod tests {
             workload: None,
             schedule: None,
             facts: Vec::new(),
+            began_ns: None,
             cache_unused: true,
         };
         let still = SideRun {

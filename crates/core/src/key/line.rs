@@ -1,16 +1,17 @@
 //! Values of a table of keys as the words of a command line.
 //!
-//! What is as it would be anyway is left out. Invariant: a shell that reads the line gives the values back.
+//! What is as it would be anyway is left out, and so is what only shows a result. Invariant: a shell that reads the
+//! line gives the other values back.
 
 use super::{Form, Key, Keyed};
 use serde_json::Value;
 
-/// The flags that ask for `values`, but those of the keys `but`, quoted for a shell.
-pub fn line<K: Keyed>(values: &K, but: &[&str]) -> String {
+/// The flags that ask for `values`, quoted for a shell.
+pub fn line<K: Keyed>(values: &K) -> String {
     let Ok(Value::Object(values)) = serde_json::to_value(values) else {
         return String::new();
     };
-    let keys = K::KEYS.iter().filter(|key| !but.contains(&key.name));
+    let keys = K::KEYS.iter().filter(|key| !key.showing);
     let given = keys.filter_map(|key| Some((key, values.get(key.name)?)));
     let given = given.filter(|(key, value)| **value != (key.default)());
     let words: Vec<String> = given.flat_map(|(key, value)| words(key, value)).collect();
@@ -67,7 +68,7 @@ mod tests {
     #[test]
     fn a_plan_as_a_line() {
         let mut plan = Plan::defaults();
-        assert_eq!(line(&plan, &[]), "");
+        assert_eq!(line(&plan), "");
         plan.target = "mock:fixed?ttft=20ms&itl=5ms".to_owned();
         plan.rate = Some(2.5);
         plan.duration = Some(Span::seconds(60));
@@ -78,7 +79,7 @@ mod tests {
         plan.label = Some("it's one".to_owned());
         plan.no_stream = true;
         plan.json = true;
-        let found = line(&plan, &["json"]);
+        let found = line(&plan);
         for words in [
             "'mock:fixed?ttft=20ms&itl=5ms' --rate 2.5 --duration 1m",
             "--slo 'ttft.p99<500ms' --slo 'itl.p99<50ms'",

@@ -79,7 +79,7 @@ keys! {
                 "--proxy URL sends everything through an HTTP proxy")]);
         out: Option<PathBuf> = None, General, "DIR",
             "Directory of the record; an existing one is refused"
-            .absent("runs/TIME-ID").common().example("runs/one")
+            .absent("runs/TIME-ID").common().showing().example("runs/one")
             .foreign(&[foreign(&["output", "output-dir", "output-path", "output-file", "result-dir",
                 "result-filename", "save-result", "artifact-dir", "artifact-directory", "o"],
                 "every run is recorded; --out DIR says where, --json prints the result as JSON")]);
@@ -476,23 +476,26 @@ keys! {
                 "every request is in the record; --save-responses keeps the answers' texts, too")]);
         json: bool = false, Result, "",
             "Print JSON on standard output"
-            .common();
+            .common().showing();
         html: Option<PathBuf> = None, Result, "FILE",
             "Write the result as a page of HTML, too; alone beside the record, as report.html"
             .more("See [reports](reports.md). A file is named by `=` only, and is not written over.")
-            .example("page.html").bare("DIR/report.html").places(&[Place::Run, Place::Several]);
+            .example("page.html").bare("DIR/report.html").showing().places(&[Place::Run, Place::Several]);
         quiet: bool = false, Result, "",
             "No progress; print only the verdict and where the record is"
+            .showing()
             .foreign(&[foreign(&["disable-tqdm", "no-progress", "silent", "ui"],
                 "--quiet shows no progress")]);
         full: bool = false, Result, "",
-            "Print every figure of every metric below the summary";
+            "Print every figure of every metric below the summary"
+            .showing();
         notes: bool = false, Result, "",
-            "Print findings that do not weigh in full, below the figures, instead of their names";
+            "Print findings that do not weigh in full, below the figures, instead of their names"
+            .showing();
         live: bool = false, Result, "",
             "Show progress on the full screen: load, latency, client, server, findings; plain lines where \
              there is no terminal"
-            .rules(&[Rule::excludes(&[Given("quiet")], "")]);
+            .showing().rules(&[Rule::excludes(&[Given("quiet")], "")]);
         strict: bool = false, Result, "",
             "Exit 3 for Questionable, too";
         publication: bool = false, Result, "",
@@ -533,6 +536,13 @@ keys! {
             .example("8").above(0.0)
             .foreign(&[foreign(&["num-gpus", "accelerators"],
                 "--gpus N declares the number of accelerators")]);
+        gpu_hour: Option<f64> = None, Result, "PRICE",
+            "Declared price of an accelerator for an hour, in $: adds what tokens and requests cost"
+            .more("See [cost](metrics/cost.md).")
+            .example("2.50").above(0.0).most(1e9)
+            .rules(&[Rule::needs(&[Given("gpus")], "an hour of the server costs that of all its accelerators")])
+            .foreign(&[foreign(&["gpu-cost", "cost-per-hour", "price", "gpu-price"],
+                "--gpu-hour PRICE is the price of one accelerator for an hour")]);
         engine: Option<String> = None, Result, "TEXT",
             "Declared engine and version"
             .example("vllm 0.11");

@@ -73,6 +73,11 @@ impl Gathered {
         self.plan.as_ref()?.gpus
     }
 
+    /// The price of an accelerator for an hour, where the runs say so.
+    pub(crate) fn gpu_hour(&self) -> Option<f64> {
+        self.plan.as_ref()?.gpu_hour
+    }
+
     fn take(&mut self, directory: &Path, slo: &[Slo]) -> Result<()> {
         let named = || format!("{}", directory.display());
         let mut kept = KeptRun::open(directory).with_context(named)?;

@@ -12,11 +12,11 @@ use infermeter_protocol::{Protocol, Step};
 use infermeter_report::Format;
 use infermeter_session::calibrate::cite::this_machine;
 use infermeter_session::calibrate::climb::{self, Climb};
-use infermeter_session::calibrate::ladder::{Ladder, RungAt, RungPoint, Size, Wanted};
+use infermeter_session::calibrate::ladder::{Ladder, RungAt, Size, Wanted};
 use infermeter_session::calibrate::limits::limits;
 use infermeter_session::calibrate::measure::{Rungs, Settings};
 use infermeter_session::calibrate::store;
-use infermeter_session::drive::{End, drive};
+use infermeter_session::drive::{End, News, drive};
 use infermeter_session::host::Host;
 use infermeter_session::receiving::Receiving;
 use infermeter_session::run_id;
@@ -94,7 +94,10 @@ fn climb(
     let progress = LadderProgress::new(args.quiet, ladder.specs.len());
     let before: RefCell<Option<Rung>> = RefCell::default();
     let begin = |at: RungAt| progress.begin(at.index, at.spec, before.borrow().as_ref());
-    let mut ended = |points: &[RungPoint]| {
+    let mut ended = |news: News<'_, RungAt, Rung>| {
+        let News::Point(points) = news else {
+            return;
+        };
         let more = matches!(ladder.next(points), Step::Extend(_));
         let last = ladder.chosen(points).pop().filter(|_| !more);
         if let (Some(rung), Some(point)) = (last, points.last()) {

@@ -58,7 +58,7 @@ fn asked(args: &CapacityArgs, gathered: &Gathered, demand: Option<&Demand>) -> A
         target_rates: args.target_rate.clone().map_or_else(peak, |rates| rates.0),
         growth: args.growth,
         headroom: args.headroom.0,
-        gpu_hour: args.gpu_hour,
+        gpu_hour: args.gpu_hour.or(gathered.gpu_hour()),
         gpus_per_instance: args.gpus_per_instance.or(gathered.gpus()),
     }
 }

@@ -10,7 +10,7 @@ use crate::compare::Compared;
 use crate::layers::{self, Resolved};
 use crate::page::Delivery;
 use crate::several::{self, Before, Several};
-use crate::{exit, output, print_config};
+use crate::{exit, output, print_config, show};
 use anyhow::{Context, Result, bail};
 use infermeter_analysis::{Axis, Claim, CompareSpec, MOST_PRIMARY};
 use infermeter_core::plan::Plan;
@@ -20,6 +20,7 @@ use infermeter_protocol::{
 };
 use infermeter_session::load::Load;
 use infermeter_session::redact::redact_url;
+use saved::Look;
 use sides::{Side, Words};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -54,6 +55,20 @@ pub(crate) fn compare(given: &Given) -> Result<u8> {
     }
 }
 
+/// What can be given with saved runs beside what is asked of them.
+const OF_SAVED: [&str; 7] = [
+    "target",
+    "more-targets",
+    "format",
+    "json",
+    "html",
+    "notes",
+    "strict",
+];
+
+/// What a comparison declares before its first run, and saved runs of no comparison are asked.
+const ASKING: [&str; 4] = ["primary", "margin", "treatment", "force"];
+
 /// The command line, read.
 struct AskedOfCompare<'a> {
     given: &'a Given,
@@ -70,22 +85,35 @@ impl AskedOfCompare<'_> {
 
     /// What is on disk.
     fn saved(&self, paths: &[String]) -> Result<u8> {
-        let only_live = [
-            ("--dry-run", self.args.dry_run),
-            ("--print-config", self.args.print_config),
-            ("--fail-if", self.gating.is_some()),
-        ];
-        match only_live.iter().find(|(_, given)| *given) {
-            Some(("--fail-if", _)) => bail!(
-                "--fail-if goes with targets; of saved runs `infermeter gate` judges: a comparison by itself, \
+        let mut flags = self.given.flags.iter();
+        let other = flags.find(|flag| !OF_SAVED.contains(&flag.key) && !ASKING.contains(&flag.key));
+        match other.map(|flag| (flag.key, &flag.written)) {
+            None => {}
+            Some(("fail-if" | "inconclusive", written)) => bail!(
+                "{written} goes with targets; of saved runs `infermeter gate` judges: a comparison by itself, \
                  others against --baseline"
             ),
-            Some((flag, _)) => bail!("{flag} goes with targets; saved runs are only read"),
-            None => {
-                let delivery = Delivery::printed(self.args.shown(self.json), self.given);
-                saved::compare(paths, &self.flags, &delivery)
-            }
+            Some((_, written)) => bail!("{written} goes with targets; saved runs are only read"),
         }
+        let asking = self
+            .given
+            .flags
+            .iter()
+            .find(|flag| ASKING.contains(&flag.key));
+        saved::compare(
+            paths,
+            &Look {
+                flags: &self.flags,
+                asking: asking.map(|flag| flag.written.as_str()),
+                delivery: Delivery::printed(self.args.shown(self.json), self.given),
+                notes: show::notes(self.has("notes")),
+                strict: self.has("strict"),
+            },
+        )
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.given.flags.iter().any(|flag| flag.key == key)
     }
 
     /// A new comparison.

@@ -131,17 +131,10 @@ fn planned(resolved: &Resolved, spec: &SweepSpec) -> Result<Vec<(Plan, Load)>> {
     checked.collect()
 }
 
-/// Keys whose values are no axis of a sweep.
-const NO_AXIS: [&str; 14] = [
+/// Keys whose values are no axis of a sweep, beside those that only show a result.
+const NO_AXIS: [&str; 7] = [
     "target",
     "more-targets",
-    "out",
-    "json",
-    "html",
-    "quiet",
-    "full",
-    "notes",
-    "live",
     "strict",
     "rate",
     "rate-profile",
@@ -194,7 +187,7 @@ fn choice(written: &str) -> Result<Choice> {
     };
     let name = name.trim().trim_start_matches('-');
     let key = layers::key(name)?;
-    if NO_AXIS.contains(&key.name) {
+    if key.showing || NO_AXIS.contains(&key.name) {
         bail!(
             "{} is not an axis of a sweep; its levels are given by --rates or --concurrencies",
             key.name

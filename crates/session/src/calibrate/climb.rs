@@ -101,7 +101,7 @@ pub fn kept(directory: &Path) -> Result<Option<KeptLadder>> {
     let Asked::Rungs { ladder } = Book::header(directory)?.asked else {
         return Ok(None);
     };
-    let read = Book::read::<RungAt, Rung>(directory)?;
+    let mut read = Book::read::<RungAt, Rung>(directory)?;
     let rungs: Vec<Rung> = read.ended.into_iter().map(|line| line.seen).collect();
     let is_there = |name: &String| {
         let mut whole = rungs.iter().filter(|rung| is_whole(rung));
@@ -109,7 +109,7 @@ pub fn kept(directory: &Path) -> Result<Option<KeptLadder>> {
     };
     Ok(Some(KeptLadder {
         missing: ladder.into_iter().filter(|name| !is_there(name)).collect(),
-        stopped: read.stopped.map(|stopped| stopped.why),
+        stopped: read.stopped.pop().map(|stopped| stopped.why),
         rungs,
     }))
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::book::Header;
-use crate::drive::{Driven, End, drive};
+use crate::drive::{Driven, End, News, drive};
 use crate::kept_experiment::{Resumed, create, header, resume};
 use crate::load::Load;
 use crate::virtually::Virtual;
@@ -41,12 +41,15 @@ impl<P: OfRuns> Asked<P> {
     }
 
     /// What was announced before a run bounds what is announced after it.
-    fn drive(&self, directory: &Path, begun: Resumed) -> Went<P> {
+    fn drive(&self, measure: impl Measure, directory: &Path, begun: Resumed) -> Went<P> {
         let Resumed { mut book, points } = begun;
         let into = Into::Experiment(directory.to_owned());
-        let mut runs = Runs::new(Virtual, &self.plans, into);
+        let mut runs = Runs::new(measure, &self.plans, into);
         let mut most = points.len() + OfRuns::ahead(&self.protocol, &points).len();
-        let mut bounded = |points: &[RunPoint]| {
+        let mut bounded = |news: News<'_, Coordinates, RunSeen>| {
+            let News::Point(points) = news else {
+                return;
+            };
             let now = points.len() + OfRuns::ahead(&self.protocol, points).len();
             assert!(now <= most, "{now} runs, {most} were announced");
             most = now;
@@ -56,15 +59,20 @@ impl<P: OfRuns> Asked<P> {
 
     /// Measures it into a new directory.
     pub(super) fn whole(&self, directory: &Path) -> Went<P> {
+        self.measured(Virtual, directory)
+    }
+
+    /// The same with something else that measures.
+    pub(super) fn measured(&self, measure: impl Measure, directory: &Path) -> Went<P> {
         let book = create(directory, &self.header()).expect("a book");
         let points = Vec::new();
-        self.drive(directory, Resumed { book, points })
+        self.drive(measure, directory, Resumed { book, points })
     }
 
     /// Goes on with that of a directory.
     pub(super) fn resumed(&self, directory: &Path) -> Went<P> {
         let begun = resume(directory, &self.header(), &self.protocol).expect("resumed");
-        self.drive(directory, begun)
+        self.drive(Virtual, directory, begun)
     }
 
     /// Measures it, kills it at that many instants, goes on each time: the answer is the same, from the same

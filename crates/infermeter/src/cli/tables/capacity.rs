@@ -34,7 +34,7 @@ keys! {
             .common().example("ttft.p99<500ms");
         gpu_hour: Option<f64> = None, General, "PRICE",
             "Price of an accelerator for an hour"
-            .common().absent("no cost").example("2.50").above(0.0).most(1e9);
+            .common().absent("as the runs say with --gpu-hour, else no cost").example("2.50").above(0.0).most(1e9);
         gpus_per_instance: Option<u32> = None, General, "N",
             "Accelerators of the instance that was measured"
             .common().absent("as the runs say with --gpus").example("8").least(1.0).most(1e6);

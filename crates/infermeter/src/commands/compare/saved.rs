@@ -11,7 +11,7 @@ use infermeter_analysis::{CompareSpec, Comparison, LoadRounds, RunSetup, SideRun
 use infermeter_core::finding::Verdict;
 use infermeter_core::plan::Plan;
 use infermeter_protocol::{CompareFlags, ProtocolSpec};
-use infermeter_report::Notes;
+use infermeter_report::{Document, Notes};
 use infermeter_session::kept::KeptRun;
 use infermeter_session::kept_experiment::{KeptExperiment, is_experiment};
 use std::path::{Path, PathBuf};
@@ -25,27 +25,37 @@ struct Saved {
     load: String,
 }
 
+/// How saved runs are looked at.
+pub(crate) struct Look<'a> {
+    /// What is asked of them.
+    pub flags: &'a CompareFlags,
+    /// One of the flags that ask it, as it was written.
+    pub asking: Option<&'a str>,
+    /// How the answer is shown.
+    pub delivery: Delivery<'a>,
+    /// How much is said of notes.
+    pub notes: Notes,
+    /// What is questionable fails.
+    pub strict: bool,
+}
+
 /// Compares what lies in these directories; the answer is the exit code.
 ///
 /// # Errors
 /// Where there is nothing to compare, and where the sides were sent different requests.
-pub(crate) fn compare(
-    paths: &[String],
-    flags: &CompareFlags,
-    delivery: &Delivery<'_>,
-) -> Result<u8> {
+pub(crate) fn compare(paths: &[String], look: &Look<'_>) -> Result<u8> {
     match paths {
-        [one] => experiment(Path::new(one), delivery),
+        [one] => experiment(Path::new(one), look),
         sides => {
             let runs: Result<Vec<Vec<Saved>>> =
                 sides.iter().map(|path| runs(Path::new(path))).collect();
-            side_by_side(sides, &runs?, flags, delivery)
+            side_by_side(sides, &runs?, look)
         }
     }
 }
 
 /// A comparison that was measured.
-fn experiment(directory: &Path, delivery: &Delivery<'_>) -> Result<u8> {
+fn experiment(directory: &Path, look: &Look<'_>) -> Result<u8> {
     if !is_experiment(directory) {
         bail!(
             "{} is one run, or none: compare takes two of them, or the directory of a comparison",
@@ -60,12 +70,18 @@ fn experiment(directory: &Path, delivery: &Delivery<'_>) -> Result<u8> {
             kept.asked.protocol.command()
         );
     };
+    if let Some(written) = look.asking {
+        bail!(
+            "{written}: {} has declared before its first run what it asks; that is not changed afterwards",
+            directory.display()
+        );
+    }
     let reported = Reported {
         directory,
         kept,
-        delivery,
-        notes: Notes::Named,
-        strict: false,
+        delivery: &look.delivery,
+        notes: look.notes,
+        strict: look.strict,
     };
     several::report(&reported, &compare, &Compared::default())
 }
@@ -111,12 +127,8 @@ impl Saved {
     }
 }
 
-fn side_by_side(
-    names: &[String],
-    sides: &[Vec<Saved>],
-    flags: &CompareFlags,
-    delivery: &Delivery<'_>,
-) -> Result<u8> {
+fn side_by_side(names: &[String], sides: &[Vec<Saved>], look: &Look<'_>) -> Result<u8> {
+    let flags = look.flags;
     let paired = sides.iter().map(Vec::len).min().unwrap_or(0);
     let Some(first) = sides.first().and_then(|side| side.first()) else {
         bail!("{} has no run that has ended", names[0]);
@@ -152,11 +164,18 @@ fn side_by_side(
     };
     let load = LoadRounds {
         load: first.load.clone(),
-        rounds,
+        rounds: rounds
+            .into_iter()
+            .map(|round| round.into_iter().map(Some).collect())
+            .collect(),
     };
     let whole = Whole::of(Comparison::of(&asked, &[load], Turns::Apart));
-    delivery.deliver(None, |_| whole.document(), || whole.json())?;
-    Ok(whole.code(false))
+    let document = |_| Document {
+        notes: look.notes,
+        ..whole.document()
+    };
+    look.delivery.deliver(None, document, || whole.json())?;
+    Ok(whole.code(look.strict))
 }
 
 fn has_one_load(round: &[SideRun<'_>]) -> bool {

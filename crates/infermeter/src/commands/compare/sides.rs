@@ -238,15 +238,12 @@ fn of_file(tables: Vec<Map<String, Value>>) -> Result<Vec<Own>> {
     Ok(all)
 }
 
-/// Keys that belong to the comparison, not to a side.
-const COMMON: [&str; 12] = [
-    "out", "json", "html", "quiet", "full", "notes", "live", "strict", "repeat", "until", "salt",
-    "seed",
-];
+/// Keys that belong to the comparison, not to a side, beside those that only show a result.
+const COMMON: [&str; 5] = ["strict", "repeat", "until", "salt", "seed"];
 
 /// The key belongs to the comparison.
 pub(crate) fn is_common(key: &str) -> bool {
-    COMMON.contains(&key)
+    Plan::is_showing(key) || COMMON.contains(&key)
 }
 
 impl Own {
