@@ -1,13 +1,14 @@
 //! What is asked of a capacity plan, and what its requests are like.
 
 use super::levels::{InstanceRate, Level};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Seconds of an hour: prices are by the hour.
 const HOUR_S: f64 = 3_600.0;
 
 /// What is asked.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Asked {
     /// Rates to serve, requests per second.
     pub target_rates: Vec<f64>,
@@ -39,7 +40,7 @@ impl Asked {
 }
 
 /// Tokens of a request, mean over the completed ones of all levels. Absent where the server says nothing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Traffic {
     /// Of its prompt.
     pub input_tokens: Option<f64>,
