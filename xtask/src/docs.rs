@@ -1,14 +1,42 @@
-//! `cargo xtask docs`: the parts of the book that are made from tables of the code.
+//! `cargo xtask docs`: the parts of the book that are made from tables and types of the code, and the published
+//! schemas.
 //!
-//! A part stands between `<!-- keys HEADING -->` and `<!-- end of keys -->` in a page; the rest of the
-//! page is written by hand. Invariant: the same table makes the same text, so `tidy` can compare.
+//! A part stands between `<!-- keys HEADING -->` and `<!-- end of keys -->` in a page, the fields behind
+//! `<!-- fields -->`; the rest of a page is written by hand. The schemas are written by the test that compares them
+//! with the types. Invariant: the same table makes the same text, so `tidy` can compare.
 
-use anyhow::{Context, Result};
+mod fields;
+
+use crate::ci::cargo_program;
+use anyhow::{Context, Result, bail};
+use fields::Published;
 use infermeter_core::key::{Demand, Key, Keyed, Rule, When};
 use infermeter_core::plan::Plan;
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
 
 /// The page of the plan's keys.
 pub const PLAN_PAGE: &str = "docs/src/plan.md";
+
+/// The page of fields.
+pub const FIELDS_PAGE: &str = "docs/src/fields.md";
+
+/// Where the schemas are published.
+pub const SCHEMAS: &str = "docs/src/schemas/";
+
+/// Behind it stand the fields.
+const FIELDS: &str = "<!-- fields -->\n\n";
+
+/// The test that holds the schemas against the types, and what has it write them.
+const OF_TYPES: [&str; 5] = [
+    "test",
+    "--workspace",
+    "--lib",
+    "--",
+    "published_schemas_are_as_the_types_say",
+];
+const WRITE_SCHEMAS: &str = "INFERMETER_WRITE_SCHEMAS";
 
 const BEGIN: &str = "<!-- keys ";
 const END: &str = "<!-- end of keys -->";
@@ -16,18 +44,73 @@ const END: &str = "<!-- end of keys -->";
 /// Longest line of a page.
 const WIDTH: usize = 118;
 
-/// Writes the page anew.
+/// Writes everything anew.
 pub fn run() -> Result<()> {
-    let text = std::fs::read_to_string(PLAN_PAGE).context(PLAN_PAGE)?;
+    written(PLAN_PAGE, made)?;
+    schemas()?;
+    let published = fs::read_dir(SCHEMAS).context(SCHEMAS)?;
+    let mut texts = BTreeMap::new();
+    for file in published {
+        let path = file.context(SCHEMAS)?.path();
+        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        texts.insert(path.display().to_string(), text);
+    }
+    written(FIELDS_PAGE, |page| {
+        with_fields(
+            page,
+            texts
+                .iter()
+                .map(|(path, text)| (path.as_str(), text.as_str())),
+        )
+    })
+}
+
+fn written(path: &str, made: impl FnOnce(&str) -> Result<String>) -> Result<()> {
+    let text = fs::read_to_string(path).context(path.to_owned())?;
     let made = made(&text)?;
     match made == text {
-        true => println!("    docs: {PLAN_PAGE} is as the table says"),
+        true => println!("    docs: {path} is as the code says"),
         false => {
-            std::fs::write(PLAN_PAGE, made).context(PLAN_PAGE)?;
-            println!("    docs: {PLAN_PAGE} written");
+            fs::write(path, made).context(path.to_owned())?;
+            println!("    docs: {path} written");
         }
     }
     Ok(())
+}
+
+/// Has the schemas written.
+fn schemas() -> Result<()> {
+    let line = format!("cargo {}", OF_TYPES.join(" "));
+    println!("    docs: {WRITE_SCHEMAS}=1 {line}");
+    let mut command = Command::new(cargo_program());
+    let status = command.args(OF_TYPES).env(WRITE_SCHEMAS, "1").status();
+    match status
+        .with_context(|| format!("cannot start `{line}`"))?
+        .success()
+    {
+        true => Ok(()),
+        false => bail!("`{line}` failed"),
+    }
+}
+
+/// A page with the fields of the schemas at these paths.
+pub fn with_fields<'a>(
+    page: &str,
+    schemas: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<String> {
+    let published = schemas.map(|(path, text)| {
+        let name = path.trim_start_matches(SCHEMAS).trim_end_matches(".json");
+        let schema = serde_json::from_str(text).with_context(|| path.to_owned())?;
+        Ok(Published {
+            name: name.to_owned(),
+            schema,
+        })
+    });
+    let published: Vec<Published> = published.collect::<Result<_>>()?;
+    let (before, _) = page
+        .split_once(FIELDS)
+        .with_context(|| format!("no `{}`", FIELDS.trim()))?;
+    Ok(format!("{before}{FIELDS}{}", fields::page(&published)?))
 }
 
 /// A page with its parts made from the table.

@@ -21,6 +21,7 @@ use infermeter_metrics::readings::BATCHES;
 use infermeter_metrics::request_metric::RequestMetric;
 use infermeter_metrics::samples::request_samples;
 use infermeter_metrics::stalls::{Stalls, stalls};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -108,7 +109,7 @@ pub(crate) const KEYS: &[Key] = &[
 ];
 
 /// Latencies by one key.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Breakdown {
     /// `class`, `turn`, `turn_number`, `prompt_tokens`, `output_tokens` or `address`.
     pub key: Word,
@@ -117,7 +118,7 @@ pub struct Breakdown {
 }
 
 /// The requests of one band.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Band {
     /// The class's name, `first`, or `64 to 255`.
     pub band: String,
@@ -140,7 +141,7 @@ pub struct Band {
 
 /// Means over the chunks of completed answers. Their intervals are those of ten batches of
 /// consecutive requests.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ChunkMeans {
     /// Gaps between consecutive chunks.
     pub gaps: u64,

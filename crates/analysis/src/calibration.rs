@@ -10,10 +10,11 @@ use infermeter_core::certificate::{Citation, LimitEnd, LoadKind, Transport};
 use infermeter_core::record::StampSource;
 use infermeter_core::run::Window;
 use infermeter_metrics::stamps::StampCounts;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What the machine's certificate says about the run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CalibrationSummary {
     /// The certificate's date.
     pub created: Option<String>,
@@ -26,7 +27,7 @@ pub struct CalibrationSummary {
 }
 
 /// A load beside its ladder.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CalibratedLoad {
     /// The ladder.
     pub kind: LoadKind,
@@ -41,7 +42,7 @@ pub struct CalibratedLoad {
 }
 
 /// Where a load lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Range {
     /// Not above the highest proven load.

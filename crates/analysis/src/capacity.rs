@@ -22,10 +22,11 @@ use levels::highest_met;
 pub use levels::{InstanceRate, Level, ObjectiveAt};
 pub use sizing::{Cost, Need, Sizing, instances};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The answer to "how many accelerators does this load need?".
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Capacity {
     /// The objectives, as written.
     pub objectives: Vec<String>,

@@ -10,10 +10,11 @@ use infermeter_metrics::origin::Origin;
 use infermeter_metrics::outcomes::{OutcomeCounts, outcome_counts};
 use infermeter_metrics::token_counts::{TokenCounts, token_counts};
 use infermeter_metrics::token_series::Group;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One workload class.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClassSummary {
     /// Its name.
     pub class: String,

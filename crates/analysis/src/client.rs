@@ -14,13 +14,14 @@ use infermeter_metrics::request_metric::RequestMetric;
 use infermeter_metrics::samples::request_samples;
 use infermeter_metrics::stamps::{StampCounts, stamp_counts};
 use infermeter_metrics::token_series::{Group, SeriesId, TokenMetric};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// CPU time that two clocks, read one after the other, may show beyond what there was.
 const CPU_SLACK: f64 = 1.05;
 
 /// How the client behaved while it measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClientSummary {
     /// Send - intended, of every measured request that was sent.
     pub send_lag: Option<Distribution>,
@@ -39,7 +40,7 @@ pub struct ClientSummary {
 }
 
 /// When the last bytes of the measured requests left.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Departure {
     /// Departure - `send_start`, of requests on connections that were open.
     pub behind_send: Option<Distribution>,
@@ -52,7 +53,7 @@ pub struct Departure {
 }
 
 /// Sums and extremes over the worker threads.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ThreadTotals {
     /// Worker threads.
     pub threads: usize,

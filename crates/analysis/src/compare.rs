@@ -25,6 +25,7 @@ use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Verdict};
 use infermeter_core::key::ValueKind;
 use infermeter_core::key_values;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use setup::unlike_answers;
 
@@ -34,7 +35,7 @@ key_values!(ValueKind::Text => Axis, Treatment);
 pub const MOST_PRIMARY: usize = 6;
 
 /// What a comparison was declared to ask, before the first run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CompareSpec {
     /// What the sides are called; all are held against the first.
     pub sides: Vec<String>,
@@ -47,7 +48,7 @@ pub struct CompareSpec {
 }
 
 /// Whether the sides were measured in turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Turns {
     /// In each round one after the other.
@@ -80,7 +81,7 @@ pub struct SideRun<'a> {
 }
 
 /// What a comparison says.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Comparison {
     /// What was asked.
     pub asked: CompareSpec,
@@ -101,7 +102,7 @@ pub struct Comparison {
 }
 
 /// Where a side differs from the first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SideDifferences {
     /// The side.
     pub side: usize,
@@ -112,7 +113,7 @@ pub struct SideDifferences {
 }
 
 /// One load.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ComparedLoad {
     /// How much load, in words.
     pub load: String,
@@ -128,7 +129,7 @@ pub struct ComparedLoad {
 }
 
 /// A figure of every side.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SideBySide {
     /// The figure.
     pub axis: Axis,
@@ -143,7 +144,7 @@ pub struct SideBySide {
 }
 
 /// A change of one figure.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ComparedChange {
     /// The side that is held against the first.
     pub side: usize,
@@ -156,7 +157,7 @@ pub struct ComparedChange {
 }
 
 /// An answer that is open, and what would close it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Outlook {
     /// The load, in words.
     pub load: String,

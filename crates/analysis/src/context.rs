@@ -7,6 +7,7 @@ use infermeter_core::declared::{Declared, Subject};
 use infermeter_core::environment::EngineFacts;
 use infermeter_core::run::RunManifest;
 use infermeter_core::text::Word;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -17,7 +18,7 @@ pub(crate) const UNKNOWN: &str = "unknown";
 pub type Known = BTreeMap<Word, String>;
 
 /// What is known of the server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Context {
     /// By the names of `--hardware`.
     pub hardware: Known,

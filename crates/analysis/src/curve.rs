@@ -10,6 +10,7 @@ use crate::level::{Level, MiddleAndTail};
 use crate::objective::SloStatus;
 use crate::rate_estimate::{Highest, LoadAnswer, RateEstimate, missed_below_met};
 use infermeter_stats::{Interval, UncertainCurve, Usl, bootstrap_curve, kneedle};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Resamples of a curve.
@@ -28,7 +29,7 @@ pub fn answers(levels: &[Level]) -> Vec<LoadAnswer> {
 }
 
 /// The highest load for one objective.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ObjectiveHighest {
     /// As written.
     pub objective: String,
@@ -89,7 +90,7 @@ pub enum Wanted {
 }
 
 /// One point of a frontier, with what is known of it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FrontierPoint {
     /// The load.
     pub load: f64,
@@ -149,7 +150,7 @@ fn overlap(a: Mean, b: Mean) -> bool {
 }
 
 /// Where a curve bends.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Knee {
     /// Of which latency: `ttft.p99`.
     pub of: String,
@@ -195,7 +196,7 @@ pub fn knee(levels: &[Level]) -> Option<Knee> {
 }
 
 /// The Universal Scalability Law of a curve, on mean in flight and throughput.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Scalability {
     /// Contention.
     pub contention: f64,

@@ -7,10 +7,11 @@
 use crate::limits::{BURSTY_SIZE, BURSTY_STREAMS, RELEASES_ALIKE};
 use infermeter_metrics::population::Population;
 use infermeter_metrics::releases::Releases;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Bursts, alike over the streams.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BurstyDelivery {
     /// Streams long enough to tell.
     pub streams: usize,

@@ -12,6 +12,7 @@ use infermeter_stats::{
     BlockSeries, EcdfPoint, SampleSeries, band_half_height, batch_means, ecdf, observed_span,
     summarise,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -19,7 +20,7 @@ use std::collections::BTreeMap;
 pub type Percentiles = BTreeMap<Percentile, Cell>;
 
 /// What one observation of a series is. Series of different weights are different populations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Weight {
     /// A request.
@@ -35,7 +36,7 @@ pub enum Weight {
 }
 
 /// The distribution of one metric.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Distribution {
     /// Unit of every value: `ms` or `tokens`.
     pub unit: Word,
@@ -75,7 +76,7 @@ pub struct Distribution {
 
 /// An empirical distribution function with its band of 95 % simultaneous coverage (Dvoretzky,
 /// Kiefer and Wolfowitz, on the smallest effective sample size of the percentiles).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ecdf {
     /// Points, ascending: exact shares at these values.
     pub at: Vec<f64>,

@@ -10,11 +10,12 @@ use infermeter_metrics::origin::Origin;
 use infermeter_metrics::population::Population;
 use infermeter_metrics::request_metric::RequestMetric;
 use infermeter_stats::jain_index;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Fairness between takers of one kind.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Fairness {
     /// `session` or `class`.
     pub by: Word,
@@ -25,7 +26,7 @@ pub struct Fairness {
 }
 
 /// Jain's index of one measure.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FairnessIndex {
     /// (sum x)^2 / (n sum x^2): 1 where all means are equal, 1 / n where one taker has everything.
     pub index: f64,

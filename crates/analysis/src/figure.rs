@@ -3,10 +3,11 @@
 use infermeter_stats::{
     Estimate, Grade, Interval, Method, ProportionEstimate, batch_mean_interval,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One percentile of one series.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// The order statistic x_(ceil(n p)); absent where the grade is `unsupported`, and where it
     /// falls among failures (`infinite`).
@@ -42,7 +43,7 @@ pub struct Cell {
 }
 
 /// How far a sample carries a percentile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CellGrade {
     /// At least 100 effective tail samples (or tail blocks).
@@ -54,7 +55,7 @@ pub enum CellGrade {
 }
 
 /// How an interval was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CellMethod {
     /// Exact binomial ranks: the sample behaves as independent.
@@ -120,7 +121,7 @@ impl Cell {
 }
 
 /// A mean with its interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Mean {
     /// The arithmetic mean.
     pub value: f64,
@@ -147,7 +148,7 @@ impl Mean {
 }
 
 /// A share of requests with its interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Share {
     /// `count` / `n`, in [0, 1].
     pub value: f64,

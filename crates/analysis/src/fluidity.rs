@@ -14,10 +14,11 @@ use infermeter_metrics::fluidity::{Fluidity, FluidityQuestion};
 use infermeter_metrics::origin::Origin;
 use infermeter_metrics::population::{Population, is_failure};
 use infermeter_stats::summarise;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The fluidity index of completed measured requests.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FluiditySummary {
     /// When tokens are due.
     pub deadlines: DeadlinesMs,
@@ -37,7 +38,7 @@ pub struct FluiditySummary {
 }
 
 /// The deadlines, milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DeadlinesMs {
     /// Of the first token, from the origin.
     pub first_ms: f64,
@@ -46,7 +47,7 @@ pub struct DeadlinesMs {
 }
 
 /// One form of the index, 0 to 1, one value per request.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FluidityForm {
     /// Arithmetic mean over requests.
     pub mean: Option<Mean>,

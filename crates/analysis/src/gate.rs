@@ -18,6 +18,7 @@ use infermeter_core::finding::Verdict;
 use infermeter_core::gate::{FailIf, Threshold};
 use infermeter_core::text::Word;
 use infermeter_stats::{RankSum, clopper_pearson, holm, least_first, rank_sum, rank_sum_power};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -25,7 +26,9 @@ use std::path::PathBuf;
 const GATE_ERROR: f64 = 0.05;
 
 /// What a gate says. The order is that of gravity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum GateAnswer {
     /// What is not accepted can be ruled out.
@@ -37,7 +40,7 @@ pub enum GateAnswer {
 }
 
 /// How a criterion was judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GateForm {
     /// Interleaved rounds on both servers: the paired test of a comparison.
@@ -53,7 +56,7 @@ pub enum GateForm {
 }
 
 /// Why a criterion is inconclusive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GateDoubt {
     /// Runs that have no such figure: so many of the baseline's and of the candidate's.
@@ -115,7 +118,7 @@ impl NoFigure {
 }
 
 /// One criterion, judged.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GateLine {
     /// As it is written: `ttft.p99>+5%`.
     pub criterion: String,
@@ -167,7 +170,7 @@ pub struct GateLine {
 }
 
 /// All criteria.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Gate {
     /// The gravest of them.
     pub answer: GateAnswer,
@@ -176,7 +179,7 @@ pub struct Gate {
 }
 
 /// A gate with what its runs are.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Gated {
     /// The criteria, judged.
     #[serde(rename = "decision")]
@@ -198,7 +201,7 @@ pub struct Gated {
 }
 
 /// A run that took part.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GateRun {
     /// Where it is.
     pub directory: PathBuf,

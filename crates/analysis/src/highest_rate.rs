@@ -19,6 +19,7 @@ use crate::all_failed;
 use crate::objective::{Bound, SloLine};
 use crate::stability::KeepsUp;
 use crate::summary::Summary;
+use schemars::JsonSchema;
 use std::ops::Range;
 
 /// Margins count up to this, on both sides of the limit: half of it, and twice.
@@ -121,7 +122,7 @@ pub struct RateBelief {
 }
 
 /// The highest rate, with the interval that it lies in.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize, JsonSchema)]
 pub struct FoundRate {
     /// The median of the belief.
     pub rate: f64,

@@ -15,10 +15,11 @@ use infermeter_metrics::request_metric::RequestMetric;
 use infermeter_metrics::samples::request_samples;
 use infermeter_metrics::stalls::{Stalls, stalls};
 use infermeter_metrics::token_series::{Group, SeriesId, TokenMetric};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One metric from both origins; never mixed.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ByOrigin {
     /// From the intended send time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,7 +40,7 @@ impl ByOrigin {
 }
 
 /// The latencies of completed measured requests. A metric that does not exist is absent.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LatencySummary {
     /// Time to first token.
     pub ttft: ByOrigin,

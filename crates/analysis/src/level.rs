@@ -14,6 +14,7 @@ use crate::{CONFIDENCE, all_failed};
 use infermeter_core::finding::Verdict;
 use infermeter_core::text::Word;
 use infermeter_stats::{RunFigure, over_runs};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A run's answer to all objectives by its values, or to whether it holds where there are none. What the client
@@ -77,7 +78,7 @@ fn agreed(looks: impl Iterator<Item = SloStatus>) -> SloStatus {
 }
 
 /// p50 and p99 of a latency, milliseconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MiddleAndTail {
     /// Absent where no run supports it.
     pub p50: Option<Mean>,
@@ -92,7 +93,7 @@ pub struct MiddleAndTail {
 }
 
 /// One objective at a level.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LevelObjective {
     /// As written.
     pub objective: String,
@@ -108,7 +109,7 @@ pub struct LevelObjective {
 
 /// A level of load over its runs. Throughputs are per second, of the window; a figure of one run has that
 /// run's interval, one of several Student's t over runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Level {
     /// Requests per second that were asked for, or slots.
     pub load: f64,

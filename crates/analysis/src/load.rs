@@ -8,13 +8,14 @@ use infermeter_metrics::in_flight::{InFlight, in_flight};
 use infermeter_metrics::offered::{Offered, due_instants_ns, offered};
 use infermeter_metrics::population::Population;
 use infermeter_stats::{Variability, coefficient_of_variation, index_of_dispersion};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Windows for the index of dispersion hold about this many arrivals each.
 const ARRIVALS_PER_COUNT: f64 = 10.0;
 
 /// A measure of the realised arrivals; 1 for a Poisson process.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Realised {
     /// The measure.
     pub value: f64,
@@ -36,7 +37,7 @@ impl From<Variability> for Realised {
 
 /// Arrivals of the window beside those that its process makes on average. What came is never scaled to
 /// what was expected: a load that came out low or high is within chance, and shifts the figures.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Arrivals {
     /// Requests that were due by themselves, first turns of sessions among them.
     pub came: usize,
@@ -63,7 +64,7 @@ impl Arrivals {
 }
 
 /// What was asked of the server, and what reached it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LoadSummary {
     /// Requests per second asked for (open loop); of a rate profile, its mean over the window.
     pub rate_asked: Option<f64>,

@@ -13,10 +13,13 @@ use crate::looks::Widening;
 use crate::percentile::Percentile;
 use crate::throughput::Rate;
 use infermeter_core::text::Word;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Whether an objective is met. The order is that of gravity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum SloStatus {
     /// The figure, failures counted as misses, is within the limit.
@@ -29,7 +32,7 @@ pub enum SloStatus {
 }
 
 /// One objective, judged; failed requests are misses.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SloLine {
     /// As it is written: `ttft.p99<500ms`. It reads back as an objective.
     pub objective: String,
@@ -93,7 +96,7 @@ impl SloLine {
 }
 
 /// The figure of an objective, in the unit of its limit.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct SloFigure {
     /// `ms`, `1/s`, or empty for a share.
     pub unit: Word,
@@ -147,7 +150,7 @@ impl SloFigure {
 }
 
 /// Which side of a limit is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
     /// The limit is the most.
@@ -158,7 +161,7 @@ pub enum Bound {
 }
 
 /// Why an objective is undecided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SloDoubt {
     /// The run has no sample of what it is about.
@@ -181,7 +184,7 @@ pub enum SloDoubt {
 }
 
 /// The requests that met every objective.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Goodput {
     /// Share of the measured requests that meet every objective; failures, time-outs and
     /// truncations are misses.

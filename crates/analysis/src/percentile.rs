@@ -96,6 +96,8 @@ impl<'de> Deserialize<'de> for Percentile {
     }
 }
 
+infermeter_core::text_schema!(r"^p[0-9]+(\.[0-9]+)?$" => Percentile);
+
 #[cfg(test)]
 mod tests {
     use super::Percentile;

@@ -5,10 +5,11 @@
 
 use crate::limits;
 use infermeter_metrics::positions::{PositionBand, QUANTILES};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Gaps of the tokens of one band of positions, over completed measured requests.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PositionGaps {
     /// First token of the band; the answer's first is 1 and has no gap.
     pub first: u64,

@@ -22,6 +22,7 @@ use infermeter_metrics::samples::request_samples;
 use infermeter_stats::{
     Interval, Look, LookPlan, QuantileSequence, RunFigure, StatsError, relative_half_width,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Runs before the first look at replicates.
@@ -30,7 +31,7 @@ const FIRST_LOOK: usize = 3;
 const LOOKS: usize = 4;
 
 /// How an interval over runs was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PrecisionMethod {
     /// A confidence sequence over the requests of all runs.
@@ -40,7 +41,7 @@ pub enum PrecisionMethod {
 }
 
 /// What a look found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PrecisionState {
     /// The interval is narrow enough.
@@ -52,7 +53,7 @@ pub enum PrecisionState {
 }
 
 /// The state after some runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PrecisionLook {
     /// What was asked for, as in `ttft.p99+-10%`.
     pub asked: String,

@@ -11,10 +11,11 @@ use infermeter_metrics::facts::RequestFacts;
 use infermeter_metrics::origin::Origin;
 use infermeter_metrics::population::Population;
 use infermeter_metrics::request_metric::RequestMetric;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Uncached prompt tokens / TTFT from the send, of the completed measured requests.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PrefillSummary {
     /// Tokens per second: at `p99`, what 99 % of the requests had at least.
     pub tokens_per_s: Percentiles,

@@ -12,10 +12,11 @@ use infermeter_core::plan::PrefixMode;
 use infermeter_core::run::{RunManifest, Window};
 use infermeter_core::server::ServerFigures;
 use infermeter_metrics::token_counts::TokenCounts;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Who says how much the cache held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HitSource {
     /// `cached_tokens` in the usage of the measured requests.
@@ -27,7 +28,7 @@ pub enum HitSource {
 }
 
 /// How much of the prompts the server's prefix cache held. Shares are of all prompt tokens, 0 to 1.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PrefixCacheSummary {
     /// Asked for, with the prefix `hit`.
     pub asked: Option<f64>,
@@ -38,7 +39,7 @@ pub struct PrefixCacheSummary {
 }
 
 /// A realised hit rate.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HitRate {
     /// Cached / all prompt tokens.
     pub share: f64,

@@ -7,6 +7,7 @@
 use crate::CONFIDENCE;
 use crate::highest_rate::{FAR, FoundRate, Probe, together};
 use crate::objective::SloStatus;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -19,7 +20,7 @@ const NEAR_LEVELS: usize = 2;
 const LONG_S: f64 = 600.0;
 
 /// The highest load that meets an objective lies between two levels.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Highest {
     /// The highest level that meets it, below the lowest that misses it; absent where none does.
     pub met: Option<f64>,
@@ -62,7 +63,7 @@ pub(crate) fn missed_below_met(answers: &[LoadAnswer]) -> Vec<f64> {
 }
 
 /// How the highest rate is known.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "method", rename_all = "snake_case")]
 pub enum RateEstimate {
     /// The law of margins over all runs.
@@ -80,7 +81,7 @@ pub enum RateEstimate {
 }
 
 /// Why the law of margins is not used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NoLaw {
     /// The levels are no rates.

@@ -14,6 +14,7 @@ use infermeter_core::text::Word;
 use infermeter_stats::{
     GroupMoments, OpenAbove, OverRuns, RunFigure, over_runs, variance_components,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Runs under which an interval over runs is too wide to be of much use.
@@ -79,7 +80,7 @@ pub(crate) const REPEATED: &[&Check] = &[
 ];
 
 /// One figure of every run, and over all of them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RepeatedFigure {
     /// `ttft.p99`, `tpot.mean`, `output_tokens_per_s`.
     pub name: String,
@@ -96,7 +97,7 @@ pub struct RepeatedFigure {
 }
 
 /// Components of the variance of a mean, in the figure's unit (standard deviations, not squares).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Components {
     /// Runs that have one.
     pub runs: usize,
@@ -125,7 +126,7 @@ impl Components {
 }
 
 /// A figure over runs, in the figure's unit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Over {
     /// Runs that support the figure.
     pub n: usize,
@@ -146,7 +147,7 @@ pub struct Over {
 }
 
 /// Every figure of repeated runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Repeated {
     /// Number of runs.
     pub runs: usize,

@@ -7,11 +7,12 @@ use infermeter_metrics::collect::Collected;
 use infermeter_metrics::outcomes::{OutcomeCounts, ReasonCount, outcome_counts};
 use infermeter_metrics::population::{Population, is_failure};
 use infermeter_stats::{effective_sample_size, proportion_estimate};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Outcomes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RequestSummary {
     /// Of the measured phase.
     pub measured: OutcomeCounts,
@@ -51,7 +52,7 @@ impl RequestSummary {
 }
 
 /// Completed answers that ended in one way.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FinishShare {
     /// The reason; absent where the server gave none.
     pub reason: Option<FinishReason>,

@@ -8,13 +8,14 @@ use crate::CONFIDENCE;
 use infermeter_core::environment::{AnswerTimes, CachePair};
 use infermeter_core::run::RunManifest;
 use infermeter_stats::signed_rank;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Least time, milliseconds: an answer replayed in one piece has no time between first and last.
 const LEAST_MS: f64 = 0.001;
 
 /// Repeated over fresh: below 1 the repeated prompt was answered faster.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PairedRatio {
     /// Hodges-Lehmann estimate.
     pub value: f64,
@@ -29,7 +30,7 @@ pub struct PairedRatio {
 }
 
 /// The trial's ratios.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ResponseCacheSummary {
     /// Of the whole answer; absent without pairs.
     pub e2e: Option<PairedRatio>,

@@ -25,6 +25,7 @@ use infermeter_metrics::series::load::Stays;
 use infermeter_metrics::series::pass::{Asked, pass};
 use infermeter_metrics::token_series::TokenMetric;
 use infermeter_metrics::window::measured_window;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use estimated::Estimated;
@@ -37,7 +38,7 @@ pub use timeline::{Picked, RequestBar, Requests, Stamp};
 
 /// What the charts of a run show. Instants are seconds since the window's start (since the run's origin where
 /// there is no window), latencies milliseconds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct RunSeries {
     /// Instants are counted from the window's start.
     pub from_window: bool,

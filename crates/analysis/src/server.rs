@@ -16,6 +16,7 @@ use infermeter_metrics::seconds::stays;
 use infermeter_stats::{
     DRIFT_BATCHES, batch_means, batch_standard_error, inside_at, residence, student_two_sided,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A reading this near to an edge of the window is always good enough, nanoseconds: a phase is told
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 const EDGE_NS: u64 = 100_000_000;
 
 /// The server's own metrics over the measured window.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ServerSummary {
     /// Why nothing is known; absent where something is.
     pub not_available: Option<String>,
@@ -48,7 +49,7 @@ pub struct ServerSummary {
 }
 
 /// A gauge over the window.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GaugeFigure {
     /// Mean of the readings.
     pub mean: f64,
@@ -61,7 +62,7 @@ pub struct GaugeFigure {
 }
 
 /// Whether the server has the client's requests and no others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Agreement {
     /// They differ by no more than the tolerance.
@@ -73,7 +74,7 @@ pub enum Agreement {
 }
 
 /// Little's law between the server's gauges and the client's records. Numbers of requests.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LittlesLaw {
     /// The answer.
     pub answer: Agreement,

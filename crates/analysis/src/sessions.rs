@@ -5,10 +5,11 @@ use crate::percentile::Percentile;
 use crate::run::Run;
 use infermeter_metrics::origin::Origin;
 use infermeter_metrics::sessions::{SessionCollector, SessionCounts, TurnSamples};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Sessions: those that began inside the window, and the measured turns of all.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SessionSummary {
     /// How they ended.
     pub counts: SessionCounts,
@@ -28,7 +29,7 @@ pub struct SessionSummary {
 }
 
 /// Turns at one kind of place.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TurnSummary {
     /// Measured requests.
     pub measured: u64,

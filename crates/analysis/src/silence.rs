@@ -12,6 +12,7 @@ use infermeter_core::plan::PrefixMode;
 use infermeter_core::run::Window;
 use infermeter_metrics::arrivals::Arrivals;
 use infermeter_metrics::silence::{Freeze, Hangs, Prompts, Silences, silences};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -19,7 +20,7 @@ use std::ops::Range;
 const LISTED: usize = 20;
 
 /// What stood still.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SilenceSummary {
     /// Freezes of all streams together, however many.
     pub freezes: usize,
@@ -30,7 +31,7 @@ pub struct SilenceSummary {
 }
 
 /// Nothing came, though it should have.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FreezeSummary {
     /// When it began, seconds since the window's start.
     pub at_s: f64,
@@ -43,7 +44,7 @@ pub struct FreezeSummary {
 }
 
 /// Single streams that hung.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HangSummary {
     /// Completed measured streams.
     pub examined: u64,

@@ -17,10 +17,11 @@ use infermeter_metrics::facts::RequestFacts;
 use infermeter_metrics::origin::Origin;
 use infermeter_metrics::request_metric::RequestMetric;
 use infermeter_stats::{DRIFT_ALPHA, drift, halves};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A server that became slower.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SlowDown {
     /// Mean TPOT of requests due in the window's first third, milliseconds.
     pub first_tpot_ms: f64,

@@ -14,10 +14,11 @@ use infermeter_core::run::Window;
 use infermeter_core::server::{ReadingCause, ServerFigures};
 use infermeter_metrics::facts::ChunkFacts;
 use infermeter_metrics::population::Population;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What the figures rest on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SpeculationSource {
     /// The server's counters, over the window: every request counts, whoever sent it.
@@ -29,7 +30,7 @@ pub enum SpeculationSource {
 }
 
 /// Speculative decoding in the window.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SpeculationSummary {
     /// Why there are no figures; absent where there are.
     pub not_available: Option<String>,
@@ -50,7 +51,7 @@ pub struct SpeculationSummary {
 }
 
 /// One class.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClassAcceptedLength {
     /// Its name.
     pub class: String,

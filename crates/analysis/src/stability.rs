@@ -20,11 +20,12 @@ use infermeter_stats::{
     Delay, Residence, Saturation, Stability, queue_emptied, queue_emptied_by_delays,
     relative_difference, residence, saturation,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// Whether the server keeps up with an open loop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KeepsUp {
     /// The queue was empty in the last third, and nothing grows.
@@ -36,7 +37,7 @@ pub enum KeepsUp {
 }
 
 /// How it is known whether the queue was ever empty.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum QueueSign {
     /// Readings of the server's waiting gauge.
@@ -56,7 +57,7 @@ impl QueueSign {
 }
 
 /// An open loop's stability and the signs behind it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StabilitySummary {
     /// The answer.
     pub answer: KeepsUp,
@@ -79,7 +80,7 @@ pub struct StabilitySummary {
 }
 
 /// Little's law on the run's own records: algebra, so a difference is a defect of the recorder.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ResidenceSummary {
     /// Time average of the requests in flight, by sweeping over sends and ends.
     pub by_number: f64,

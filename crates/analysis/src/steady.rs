@@ -12,10 +12,11 @@ use infermeter_core::text::Word;
 use infermeter_metrics::origin::Origin;
 use infermeter_metrics::seconds::{BIN_NS, Seconds};
 use infermeter_stats::{DRIFT_ALPHA, Transient, Undecided as Why, drift, halves, transient};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The answer about steadiness.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Steadiness {
     /// Nothing drifts, and the start-up lies before the window.
@@ -27,7 +28,7 @@ pub enum Steadiness {
 }
 
 /// The window's steadiness.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SteadySummary {
     /// The answer, over the start-up and every series.
     pub answer: Steadiness,
@@ -38,7 +39,7 @@ pub struct SteadySummary {
 }
 
 /// Whether the start-up outlasts the warm-up.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StartUp {
     /// Steady: not beyond the warm-up.
     pub answer: Steadiness,
@@ -51,7 +52,7 @@ pub struct StartUp {
 }
 
 /// One series of the window.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SteadySeries {
     /// `in_flight`, `ttft`, `tpot` or `output_tokens`.
     pub name: Word,

@@ -36,11 +36,12 @@ use infermeter_metrics::population::Population;
 use infermeter_metrics::token_counts::{TokenCounts, token_counts};
 use infermeter_metrics::token_series::Group;
 use infermeter_metrics::window::measured_window;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Every figure of a run. Latencies are milliseconds, throughputs per second; names with a unit
 /// carry it. What does not exist is null or absent, never 0.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
     /// The load model.
     pub load_model: LoadModel,
@@ -119,7 +120,7 @@ pub struct Summary {
 }
 
 /// The warm-up.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WarmupSummary {
     /// Asked for: `30s`, `10s+50req`, `0`.
     pub asked: String,

@@ -8,17 +8,18 @@ use crate::level::Level;
 use crate::rate_estimate::{Highest, RateEstimate};
 use crate::repeated::Repeated;
 use infermeter_core::units::Span;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What a sweep says.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct SweepAnswer {
     /// Of each plan, in their order.
     pub curves: Vec<CurveAnswer>,
 }
 
 /// What the levels of one plan say.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct CurveAnswer {
     /// Which of the plans.
     pub variant: usize,
@@ -53,7 +54,7 @@ pub struct CurveAnswer {
 }
 
 /// A figure, and the load where it is best.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Best {
     /// The load.
     pub load: f64,
@@ -62,7 +63,7 @@ pub struct Best {
 }
 
 /// The breaking point.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Breaking {
     /// The lowest level at which a tenth of the requests failed; absent where none did.
     pub at: Option<f64>,
@@ -73,7 +74,7 @@ pub struct Breaking {
 }
 
 /// After the load was taken away.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Recovery {
     /// The load then.
     pub load: f64,
@@ -84,7 +85,7 @@ pub struct Recovery {
 }
 
 /// The sustained test.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Sustained {
     /// Requests per second.
     pub rate: f64,

@@ -5,10 +5,11 @@ use crate::figure::Mean;
 use infermeter_core::plan::Plan;
 use infermeter_core::text::Word;
 use infermeter_metrics::throughput::{PARTS, Throughput, WindowCount};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A rate over the measured window.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Rate {
     /// Per second.
     pub per_s: f64,
@@ -43,7 +44,7 @@ impl Rate {
 }
 
 /// What arrived inside the window per second, of all requests whatever their phase or outcome.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ThroughputSummary {
     /// Output tokens. Absent where chunks arrived and no token count is known, and where nothing is
     /// generated.
@@ -76,7 +77,7 @@ pub struct ThroughputSummary {
 }
 
 /// Texts embedded, or documents ranked.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ItemRate {
     /// What they are called: `inputs` or `documents`.
     pub called: Word,

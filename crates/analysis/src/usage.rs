@@ -8,6 +8,7 @@ use infermeter_core::plan::Plan;
 use infermeter_core::text::Word;
 use infermeter_metrics::population::Population;
 use infermeter_metrics::usage_evidence::{TextCount, UsageEvidence, usage_evidence};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Figures that divide by the server's usage, by their names in the summary.
@@ -20,7 +21,7 @@ pub(crate) const RESTS_ON_USAGE: [&str; 5] = [
 ];
 
 /// What speaks against the server's usage, or against its chunks.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct UsageSummary {
     /// Usage is contradicted by the text.
     pub implausible: bool,

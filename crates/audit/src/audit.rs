@@ -8,6 +8,7 @@ use crate::checks;
 use crate::facts::Facts;
 use crate::format::Format;
 use infermeter_core::finding::Severity;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Version of the JSON form.
@@ -26,7 +27,7 @@ pub struct Side {
 }
 
 /// What came of an audit.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Audit {
     /// [`FORMAT_VERSION`].
     pub format_version: u32,
@@ -41,7 +42,7 @@ pub struct Audit {
 }
 
 /// One result that was read.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Source {
     /// The side it belongs to.
     pub side: String,
@@ -60,7 +61,7 @@ pub struct Source {
 }
 
 /// The score of one dimension.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct DimensionScore {
     /// The dimension.
     pub dimension: Dimension,
@@ -81,7 +82,7 @@ pub struct DimensionScore {
 }
 
 /// What a check answered, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// The anti-pattern is there.
@@ -95,7 +96,7 @@ pub enum Kind {
 }
 
 /// One check with its answer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Outcome {
     /// Its code, the name of its section in the docs.
     pub code: &'static str,
@@ -122,7 +123,7 @@ pub struct Outcome {
 }
 
 /// Translations of one format.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct FormatTranslations {
     /// Name of the format.
     pub tool: &'static str,
@@ -131,7 +132,7 @@ pub struct FormatTranslations {
 }
 
 /// One name of a file and what it was taken for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Translated {
     /// The name in the file.
     pub from: &'static str,

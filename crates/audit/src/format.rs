@@ -1,9 +1,10 @@
 //! The formats that are read, by name, and what is known of the tool behind each.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The format of a result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// A run directory of infermeter.

@@ -7,6 +7,7 @@
 
 use crate::record::StampSource;
 use crate::units::Span;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Version of the certificate's file.
@@ -16,7 +17,7 @@ pub const FORMAT_VERSION: u32 = 1;
 pub const BOUNDS_US: [f64; 2] = [100.0, 1_000.0];
 
 /// What was measured, on which machine, by which client.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Certificate {
     /// [`FORMAT_VERSION`].
     pub format_version: u32,
@@ -37,7 +38,7 @@ pub struct Certificate {
 }
 
 /// Facts of a machine that its error depends on. Absent where the system does not tell.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Machine {
     /// CPU model name.
     pub cpu: Option<String>,
@@ -91,7 +92,7 @@ impl Machine {
 }
 
 /// Settings of the client that was calibrated.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ClientSettings {
     /// Worker threads.
     pub threads: usize,
@@ -104,7 +105,9 @@ pub struct ClientSettings {
 }
 
 /// What kind of load a rung is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum LoadKind {
     /// A number of streams, each with so many tokens per second, in synchronised steps.
@@ -162,7 +165,9 @@ impl LoadKind {
 }
 
 /// How the bytes travel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Transport {
     /// TCP alone.
@@ -172,7 +177,7 @@ pub enum Transport {
 }
 
 /// One load, measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Rung {
     /// As `--rung` takes it: `streams:100x50`.
     pub name: String,
@@ -235,7 +240,7 @@ impl Rung {
 
 /// Conservation of the comparison: `requests` + `without_truth` + `unequal` + `unfinished` are the
 /// measured requests.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Joined {
     /// Requests compared.
     pub requests: u64,
@@ -250,7 +255,7 @@ pub struct Joined {
 }
 
 /// Absolute errors of instants, microseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Errors {
     /// (first chunk - send) - (first write - arrival).
     pub ttft: Option<Spread>,
@@ -270,7 +275,7 @@ impl Errors {
 }
 
 /// A sample's own order statistics, microseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Spread {
     /// Its size.
     pub n: u64,
@@ -283,7 +288,7 @@ pub struct Spread {
 }
 
 /// What the client spent.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cost {
     /// CPU time of the whole process per event, microseconds.
     pub cpu_us_per_event: Option<f64>,
@@ -296,7 +301,7 @@ pub struct Cost {
 }
 
 /// The simulator's own view.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SimulatorSide {
     /// CPU time / wall time of its thread.
     pub busy: Option<f64>,
@@ -309,7 +314,7 @@ pub struct SimulatorSide {
 }
 
 /// Who spoilt a rung.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Spoiler {
     /// The simulator could not give the load.
@@ -323,7 +328,7 @@ pub enum Spoiler {
 }
 
 /// Why a rung says nothing about the client.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Spoilt {
     /// Who.
     pub by: Spoiler,
@@ -332,7 +337,7 @@ pub struct Spoilt {
 }
 
 /// The highest load at which every error's p99 stays within a bound.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Limit {
     /// The ladder.
     pub kind: LoadKind,
@@ -349,7 +354,7 @@ pub struct Limit {
 }
 
 /// A load that was shown to be within a bound.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Proven {
     /// The rung.
     pub rung: String,
@@ -360,7 +365,7 @@ pub struct Proven {
 }
 
 /// Why a limit is not higher.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitEnd {
     /// The next rung exceeds the bound.
@@ -372,7 +377,7 @@ pub enum LimitEnd {
 }
 
 /// What a run cites of the certificate that its machine has.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Citation {
     /// The certificate's file.
     pub path: String,
@@ -391,7 +396,7 @@ pub struct Citation {
 }
 
 /// A usable rung, in short.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CitedRung {
     /// Its name.
     pub name: String,

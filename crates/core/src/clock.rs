@@ -3,13 +3,26 @@
 //! [`RealtimePairing`] taken next to them.
 
 use rustix::time::{ClockId, clock_gettime};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Nanoseconds since the run's origin on the monotonic clock. Negative before the origin.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(transparent)]
+#[schemars(inline)]
 pub struct Offset(pub i64);
 
 impl Offset {
@@ -68,7 +81,7 @@ fn read(id: ClockId) -> i64 {
 }
 
 /// The origin of a run on both clocks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Clock {
     /// `CLOCK_MONOTONIC` at offset 0, nanoseconds.
     pub monotonic_origin_ns: i64,

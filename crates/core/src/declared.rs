@@ -5,6 +5,7 @@
 
 use crate::plan::Plan;
 use crate::text::closest;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -64,7 +65,7 @@ impl Subject {
 }
 
 /// Values by name, or text: in JSON an object or a string.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Statement {
     /// `gpu=H100, count=8`.
@@ -131,7 +132,7 @@ fn unknown(subject: Subject, name: &str) -> String {
 }
 
 /// Everything declared of a server. What cannot be read is kept as text: the plan was checked.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Declared {
     /// `--hardware`.

@@ -22,13 +22,14 @@ pub use trial::{AnswerTimes, CachePair, CacheTrial};
 pub use workload::WorkloadSide;
 
 use crate::declared::Declared;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Members of another version, as they are in the file.
 pub type OtherMembers = serde_json::Map<String, serde_json::Value>;
 
 /// Facts that go with a run.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Environment {
     /// Where the client runs, and with what.

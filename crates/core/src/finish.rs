@@ -3,10 +3,13 @@
 //! Does not judge. Invariant: an answer whose server gave no `finish_reason` has none; a word that is not
 //! known is [`FinishReason::Other`], never one of the known ones.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A `finish_reason`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum FinishReason {
     /// The model ended the answer: `stop`, `eos_token`, `stop_sequence`, `end_turn`, `completed`.

@@ -4,6 +4,7 @@
 //! and `longest_ns` cover every gap, `listed` the first `MAX_LISTED` of them.
 
 use crate::clock::Offset;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A turn of the loop that is late by less is no gap: a wake-up, a burst of answers, a neighbour's
@@ -14,7 +15,9 @@ pub const GAP_NS: i64 = 100_000_000;
 pub(crate) const MAX_LISTED: usize = 64;
 
 /// What most of a gap went into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum GapCause {
     /// The machine slept: the boot clock went on and the monotonic clock did not.
@@ -46,7 +49,7 @@ impl GapCause {
 }
 
 /// One gap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Gap {
     /// When the loop should have gone on.
     pub at: Offset,
@@ -57,7 +60,7 @@ pub struct Gap {
 }
 
 /// The gaps of one thread.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Gaps {
     /// How many.
     pub count: u64,

@@ -485,6 +485,16 @@ macro_rules! keys {
             }
         }
 
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                $crate::schema::of_keys(<Self as $crate::key::Keyed>::KEYS)
+            }
+        }
+
         impl $crate::key::Keyed for $name {
             const KEYS: &'static [$crate::key::Key] = &[$({
                 const BYTES: [u8; stringify!($field).len()] =

@@ -3,10 +3,11 @@
 //! Does not say where a request's origin lies. Invariant: two origins never mix in one series.
 
 use crate::schedule::phase::LoadModel;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a latency is counted from. Two origins never mix in one series.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// The intended send time: what a user feels, immune to coordinated omission.

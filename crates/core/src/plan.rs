@@ -191,6 +191,8 @@ serde_as_text!(
     ServerMetrics
 );
 
+crate::text_schema!("^(0|[0-9]+req|[0-9.]+[a-z]+([+][0-9]+req)?)$" => Warmup);
+
 key_values!(ValueKind::OneOf(&["poisson", "constant", "gamma", "weibull"]) => ArrivalKind);
 key_values!(ValueKind::OneOf(&[
     "chat", "completions", "messages", "responses", "embeddings", "rerank",

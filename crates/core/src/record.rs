@@ -4,10 +4,13 @@ use crate::clock::Offset;
 use crate::oddity::Oddities;
 use crate::request::{ClassIndex, RequestId, Turn};
 use crate::schedule::Phase;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How a request ended. Every scheduled request has exactly one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The answer ended as the protocol says, with at least one token; or the server says that it has none.
@@ -45,7 +48,9 @@ impl Outcome {
 }
 
 /// Why a request did not complete: the documented reason codes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// The connection could not be opened.
@@ -208,7 +213,9 @@ impl ChunkKind {
 }
 
 /// Where the numbers of tokens per chunk come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenSource {
     /// Differences of continuous usage.
@@ -246,7 +253,9 @@ impl TokenSource {
 }
 
 /// Whose stamps a record's receive instants are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum StampSource {
     /// The kernel's, for every read of this response.

@@ -8,6 +8,7 @@ use crate::plan::Plan;
 use crate::record::RequestRecord;
 use crate::schedule::ScheduleFacts;
 use crate::seed::Seeds;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -24,7 +25,7 @@ pub use progress::{Counted, Progress};
 pub const FORMAT_VERSION: u32 = 1;
 
 /// A request made outside the load: probes, model list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ControlRequest {
     /// Its `x-request-id`.
     pub request_id: String,
@@ -37,7 +38,7 @@ pub struct ControlRequest {
 }
 
 /// State of a run directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
     /// Started, not ended (or ended without a chance to say so).
@@ -49,7 +50,7 @@ pub enum RunState {
 }
 
 /// `run.json`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunManifest {
     /// [`FORMAT_VERSION`].
     pub format_version: u32,

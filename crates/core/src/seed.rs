@@ -1,10 +1,11 @@
 //! Seeds. One user seed gives two independent ones: what is sent and when it is sent never share
 //! a random stream, so changing one leaves the other's bytes as they were.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The two seeds of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Seeds {
     /// Seeds lengths and prompts.
     pub workload: u64,

@@ -5,13 +5,14 @@
 
 use crate::clock::Offset;
 use crate::schedule::Phase;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Version of `server-metrics.jsonl`.
 pub const SERVER_METRICS_VERSION: u32 = 1;
 
 /// An engine whose series are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ServerEngine {
     /// vLLM, and what speaks its names.

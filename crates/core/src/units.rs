@@ -118,6 +118,8 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
+crate::text_schema!(r"^[0-9.]+(ns|us|ms|s|m|h)$" => Span);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,34 +11,53 @@ use infermeter_report::number::span;
 use infermeter_report::{Cell, Column, Document, Entries, Section, Table};
 use infermeter_session::outlook;
 use infermeter_session::redact::redact_url;
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// What would be sent.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Ahead {
+    /// Version of the format.
     format_version: u32,
+    /// Nothing was sent.
     dry_run: bool,
+    /// The command that would measure.
     command: &'static str,
     /// Runs of an experiment that goes on.
     runs_there: usize,
+    /// Runs to come, at most.
     runs_at_most: usize,
-    /// Warm-ups and windows; absent where a server decides how long they take.
+    /// Warm-ups and windows, seconds; null where a server decides how long they take.
     seconds_at_most: Option<f64>,
+    /// What it can find, in sentences.
     finds: Vec<String>,
+    /// The runs to come, those at the same coordinates together.
     runs: Vec<Alike>,
 }
 
+/// What `--dry-run` of an experiment prints for programs.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct AheadOutput<'a> {
+    #[serde(flatten)]
+    ahead: &'a Ahead,
+    /// One of the runs.
+    one_run: &'a DryRun,
+}
+
 /// Runs at the same coordinates.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Alike {
     /// The side, or what is varied; absent where there is one plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     of: Option<String>,
+    /// Where their requests go.
     target: String,
+    /// Which load, of which plan.
     at: Coordinates,
+    /// Runs, at most.
     runs_at_most: usize,
-    /// Of one of them.
+    /// Warm-up and window of one of them, seconds; null where a server decides how long they take.
     seconds: Option<f64>,
 }
 
@@ -76,9 +95,11 @@ impl Ahead {
 
     /// For programs.
     pub fn json(&self, one: &DryRun) -> Value {
-        let mut value = json!(self);
-        value["one_run"] = one.json();
-        value
+        let output = AheadOutput {
+            ahead: self,
+            one_run: one,
+        };
+        serde_json::to_value(output).unwrap_or_default()
     }
 
     /// For people; `plan` is that of `one`.

@@ -2,14 +2,19 @@
 
 use crate::exit;
 use crate::several::{Rendering, Seen, code_of_runs};
-use infermeter_analysis::{Answer, Comparison, Outlook, all_failed};
+use crate::told::ExperimentOutput;
+use infermeter_analysis::{Answer, Comparison, Gated, Outlook, PilotFigure, all_failed};
+use infermeter_core::finding::Verdict;
 use infermeter_core::number::counted;
 use infermeter_core::plan::Plan;
+use infermeter_core::seed::Seeds;
 use infermeter_core::text::listed;
-use infermeter_protocol::{Compare, OfRuns, RunPoint};
+use infermeter_protocol::{Compare, Coordinates, OfRuns, RunPoint};
 use infermeter_report::{Document, answer_line, number, of_comparison, pilot_lines, run_figures};
 use infermeter_session::kept_experiment::{Missing, setups};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 use std::cell::OnceCell;
 
 /// Sides in turn.
@@ -26,6 +31,35 @@ pub(crate) struct Whole {
     pub outlook: Vec<Outlook>,
 }
 
+/// A comparison for programs.
+pub(crate) type CompareOutput<'a> = ExperimentOutput<'a, CompareFound<'a>, CompareRun>;
+
+/// What a comparison has found.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct CompareFound<'a> {
+    /// Whether it can be trusted.
+    verdict: Verdict,
+    /// Every change, and what was decided.
+    comparison: &'a Comparison,
+    /// What would close the answers that are open.
+    outlook: &'a [Outlook],
+    /// What all rounds can find, by the first of them; none of saved runs.
+    pilot: Vec<PilotFigure>,
+}
+
+/// What is said of a run of a comparison.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct CompareRun {
+    /// Its side, from 0.
+    side: usize,
+    /// Which load, of which side.
+    at: Coordinates,
+    /// Its round, from 1.
+    round: usize,
+    /// Its seeds.
+    seeds: Seeds,
+}
+
 impl Whole {
     /// With what would close its open answers.
     pub fn of(found: Comparison) -> Self {
@@ -40,14 +74,23 @@ impl Whole {
         of_comparison(&self.found, &self.outlook)
     }
 
-    /// For programs.
+    /// For programs, of runs that are shown elsewhere.
     pub fn json(&self) -> Value {
-        json!({
-            "format_version": infermeter_core::run::FORMAT_VERSION,
-            "verdict": self.found.verdict,
-            "comparison": self.found,
-            "outlook": self.outlook,
-        })
+        CompareOutput::of(self.told(Vec::new()), self.word()).json(None)
+    }
+
+    fn told(&self, pilot: Vec<PilotFigure>) -> CompareFound<'_> {
+        CompareFound {
+            verdict: self.found.verdict,
+            comparison: &self.found,
+            outlook: &self.outlook,
+            pilot,
+        }
+    }
+
+    fn word(&self) -> String {
+        let verdict = self.found.verdict.as_str();
+        format!("{verdict}; {}", answer_line(&self.found))
     }
 
     /// 3 where it is Invalid, 1 where a side is worse than the first by more than the margin, 5 where an
@@ -169,35 +212,20 @@ impl Rendering<Compare> for Compared {
         self.whole(seen).document()
     }
 
-    fn json(&self, seen: &Seen<'_, Compare>) -> Value {
-        let mut value = self.whole(seen).json();
-        let runs = seen.points.iter().map(|point| {
-            json!({
-                "directory": point.seen.place.directory,
-                "run_id": point.seen.place.run_id,
-                "side": point.at.variant,
-                "at": point.at,
-                "round": point.replicate + 1,
-                "seeds": point.seen.place.seeds,
-                "verdict": point.seen.verdict,
-                "state": point.seen.state,
-            })
-        });
-        value["pilot"] = json!(seen.protocol.pilot(seen.points));
-        value["runs"] = json!(runs.collect::<Vec<_>>());
-        if !seen.missing.is_empty() {
-            value["missing"] = json!(seen.missing);
-        }
-        value
+    fn json(&self, seen: &Seen<'_, Compare>, gate: Option<&Gated>) -> Value {
+        let found = self.whole(seen).told(seen.protocol.pilot(seen.points));
+        let of_run = |point: &RunPoint| CompareRun {
+            side: point.at.variant,
+            at: point.at,
+            round: point.replicate + 1,
+            seeds: point.seen.place.seeds,
+        };
+        let output = CompareOutput::of(found, self.word(seen));
+        output.over(seen, of_run).json(gate)
     }
 
     fn word(&self, seen: &Seen<'_, Compare>) -> String {
-        let whole = self.whole(seen);
-        format!(
-            "{}; {}",
-            whole.found.verdict.as_str(),
-            answer_line(&whole.found)
-        )
+        self.whole(seen).word()
     }
 
     fn code(&self, seen: &Seen<'_, Compare>, strict: bool) -> u8 {

@@ -15,6 +15,7 @@ use infermeter_session::load::Load;
 use infermeter_session::redact::redact_url;
 use infermeter_stats::INDICATIVE_TAIL;
 use infermeter_workload::TraceFacts;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -31,66 +32,90 @@ const MS_PER_TOKEN: f64 = 10.0;
 const LOOKED_AT: u64 = 10_000;
 
 /// Everything that a run would send, as far as it is known before it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct DryRun {
     /// Nothing was sent.
     dry_run: bool,
+    /// Where requests would go.
     target: String,
     /// The others, over which the load is spread, too.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     more_targets: Vec<String>,
+    /// The load model.
     load_model: LoadModel,
+    /// Names of the classes of requests.
     classes: Vec<String>,
     /// What the phases count: requests, or sessions of several.
     unit: &'static str,
+    /// Mean length of a prompt, tokens.
     mean_prompt_tokens: f64,
+    /// Mean length of an answer, tokens.
     mean_output_tokens: f64,
-    /// What was read of a trace or a dataset.
+    /// What was read of a trace or a dataset; null without one.
     file: Option<TraceFacts>,
+    /// Texts of the dataset, after which the first comes again; null without one.
     texts_before_repeating: Option<u64>,
+    /// The phase before the window.
     warmup: Part,
+    /// The measured phase.
     window: Part,
+    /// The phase behind it.
     drain: Drain,
+    /// All phases together.
     total: Total,
-    /// Of prompts and of answers.
+    /// Tokens of the window's prompts, and of its answers; null where the server decides.
     tokens_in_window: Option<[f64; 2]>,
+    /// What the sample could support.
     percentiles: Vec<Support>,
+    /// Runs, at most.
     runs_at_most: u32,
     #[serde(skip)]
     about: About,
 }
 
 /// A phase; absent is what the server decides.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 struct Part {
+    /// Requests, or sessions.
     requests: Option<u64>,
+    /// Its length, seconds.
     seconds: Option<f64>,
 }
 
 /// The load goes on until every measured request has ended.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Drain {
+    /// As it is expected.
     estimated: Part,
+    /// Where the last answer takes as long as it may.
     at_most: Part,
-    /// What the estimate rests on.
+    /// The longest answer that the estimate rests on, tokens.
     longest_answer_tokens: u32,
+    /// Milliseconds for each of its tokens.
     ms_per_token: f64,
 }
 
 /// All phases of one run together, the drain estimated.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Total {
+    /// With the drain that is expected.
     estimated: Part,
+    /// With the longest drain.
     at_most: Part,
+    /// Tokens of all prompts, estimated; null where the server decides.
     prompt_tokens: Option<f64>,
+    /// Tokens of all answers, estimated.
     output_tokens: Option<f64>,
 }
 
 /// Whether the window carries a percentile.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Support {
+    /// The percentile, in percent.
     percentile: f64,
+    /// Independent requests that it needs.
     needs: u64,
+    /// The window has so many; null where the server decides that.
     supported: Option<bool>,
 }
 

@@ -27,6 +27,7 @@ mod several;
 mod show;
 mod sweep;
 mod together;
+mod told;
 mod truth_table;
 mod validate;
 mod values;

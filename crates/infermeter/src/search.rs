@@ -2,15 +2,40 @@
 
 use crate::exit;
 use crate::several::{Rendering, Seen, code_of_runs};
-use infermeter_analysis::all_failed;
+use crate::told::ExperimentOutput;
+use infermeter_analysis::{Gated, all_failed};
 use infermeter_core::finding::Verdict;
 use infermeter_protocol::search::rule::Ending;
-use infermeter_protocol::{RunPoint, Search};
+use infermeter_protocol::{Coordinates, RunPoint, Search, SearchAnswer};
 use infermeter_report::{Document, SearchView, SpoiltRun, highest_rate, number, of_search};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
 /// The highest rate.
 pub(crate) struct Searched;
+
+/// A search for programs.
+pub(crate) type SearchOutput<'a> = ExperimentOutput<'a, SearchFound<'a>, SearchRun>;
+
+/// What a search has found.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct SearchFound<'a> {
+    /// How it ended, and the highest rates.
+    search: &'a SearchAnswer,
+    /// The same in a sentence.
+    sentence: String,
+}
+
+/// What is said of a run of a search.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct SearchRun {
+    /// Which rate, and how long.
+    at: Coordinates,
+    /// Natural logarithm of figure / limit, of the objective that misses by most: above 0 where it is missed; null
+    /// without a sample.
+    margin: Option<f64>,
+}
 
 impl Rendering<Search> for Searched {
     const FILE: &'static str = "search.json";
@@ -41,27 +66,17 @@ impl Rendering<Search> for Searched {
         of_search(&view(seen))
     }
 
-    fn json(&self, seen: &Seen<'_, Search>) -> Value {
-        let runs = seen.points.iter().map(|point| {
-            json!({
-                "directory": point.seen.place.directory,
-                "run_id": point.seen.place.run_id,
-                "at": point.at,
-                "margin": seen.protocol.worst(point),
-                "verdict": point.seen.verdict,
-                "state": point.seen.state,
-            })
-        });
-        let mut value = json!({
-            "format_version": infermeter_core::run::FORMAT_VERSION,
-            "search": seen.answer,
-            "sentence": highest_rate(&view(seen)),
-            "runs": runs.collect::<Vec<_>>(),
-        });
-        if !seen.missing.is_empty() {
-            value["missing"] = json!(seen.missing);
-        }
-        value
+    fn json(&self, seen: &Seen<'_, Search>, gate: Option<&Gated>) -> Value {
+        let found = SearchFound {
+            search: &seen.answer,
+            sentence: highest_rate(&view(seen)),
+        };
+        let of_run = |point: &RunPoint| SearchRun {
+            at: point.at,
+            margin: seen.protocol.worst(point),
+        };
+        let output = ExperimentOutput::of(found, self.word(seen));
+        output.over(seen, of_run).json(gate)
     }
 
     fn word(&self, seen: &Seen<'_, Search>) -> String {

@@ -5,7 +5,7 @@
 
 use crate::ahead::{self, Ahead, Known};
 use crate::cli::Given;
-use crate::commands::gate::{self, Gating};
+use crate::commands::gate::Gating;
 use crate::dry_run::DryRun;
 use crate::page::{self, Delivery};
 use crate::show::{self, Shown, Terminal};
@@ -28,9 +28,6 @@ use infermeter_session::runs::{Into, RunEntry, Runs};
 use infermeter_session::{outlook, run_id};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-
-/// The member of every answer's JSON that says it in a line.
-pub(crate) const ANSWER: &str = "answer_in_a_line";
 
 /// What is measured.
 pub(crate) struct Several<'a> {
@@ -104,8 +101,8 @@ pub(crate) trait Rendering<P: OfRuns> {
     /// The answer.
     fn document(&self, seen: &Seen<'_, P>) -> Document;
 
-    /// The same as JSON.
-    fn json(&self, seen: &Seen<'_, P>) -> Value;
+    /// The same as JSON, with the gate that it was held against.
+    fn json(&self, seen: &Seen<'_, P>, gate: Option<&Gated>) -> Value;
 
     /// The same in a word, or a line, for `--quiet`.
     fn word(&self, seen: &Seen<'_, P>) -> String;
@@ -426,13 +423,12 @@ fn finish<P: OfRuns, R: Rendering<P>>(
         goes_on: goes_on(place.command, place.directory),
         answer,
     };
-    let value = in_a_line(rendering, &seen);
     let path = place.directory.join(R::FILE);
-    std::fs::write(&path, format!("{value:#}\n"))
+    std::fs::write(&path, format!("{:#}\n", rendering.json(&seen, None)))
         .with_context(|| format!("cannot write {}", path.display()))?;
     let gated = place.gating.map(|gating| gating.judge(place.directory));
     let found = gated.as_ref().and_then(|gated| gated.as_ref().ok());
-    place.print(rendering, &seen, value, found);
+    place.print(rendering, &seen, found);
     let page = place.variants[0].html.as_deref();
     page::write(page, Some(place.directory), || {
         whole_document(rendering, &seen, Notes::Told)
@@ -454,24 +450,21 @@ impl Place<'_> {
         &self,
         rendering: &R,
         seen: &Seen<'_, P>,
-        mut value: Value,
         gated: Option<&Gated>,
     ) {
         let (shown, quiet) = (self.shown, self.variants[0].quiet);
         let document = || whole_document(rendering, seen, show::notes(self.variants[0].notes));
-        if let Some(gated) = gated {
-            value["gate"] = gate::json(gated);
-        }
+        let value = || rendering.json(seen, gated);
         match (shown, quiet) {
             (Shown::Document(Format::Terminal), true) => {
                 output::print(&format!("{}\n", rendering.word(seen)));
             }
             (Shown::Document(Format::Terminal), false) => {
                 output::print("\n");
-                shown.print(document, || value);
+                shown.print(document, value);
                 output::print("\n");
             }
-            _ => shown.print(document, || value),
+            _ => shown.print(document, value),
         }
         if shown == Shown::Json {
             return;
@@ -481,13 +474,6 @@ impl Place<'_> {
         }
         shown.print_place(quiet, &format!("Records in {}", self.directory.display()));
     }
-}
-
-/// The answer as JSON, with its line.
-fn in_a_line<P: OfRuns, R: Rendering<P>>(rendering: &R, seen: &Seen<'_, P>) -> Value {
-    let mut value = rendering.json(seen);
-    value[ANSWER] = Value::from(rendering.word(seen));
-    value
 }
 
 /// The answer, and what is missing.
@@ -633,7 +619,7 @@ pub(crate) fn report<P: OfRuns, R: Rendering<P>>(
     reported
         .delivery
         .deliver(Some(reported.directory), document, || {
-            in_a_line(rendering, &seen)
+            rendering.json(&seen, None)
         })?;
     let code = rendering.code(&seen, reported.strict);
     let unfinished = match (kept.stopped.last(), kept.missing.is_empty()) {

@@ -7,7 +7,7 @@ use infermeter_core::key::ValueKind;
 use infermeter_core::key_values;
 use infermeter_core::plan::Plan;
 use infermeter_core::text::{closest, inert};
-use infermeter_report::{Document, Format, Notes, Pictured, View, pictures};
+use infermeter_report::{Document, Format, Notes, Pictured, RunOutput, View, pictures};
 use infermeter_runner::progress::Snapshot;
 use infermeter_session::judged::Judged;
 use infermeter_session::observer::Observer;
@@ -119,15 +119,9 @@ pub(crate) fn of_run(judged: &Judged, view: View, notes: Notes) -> Document {
     document
 }
 
-/// The same as JSON.
-pub(crate) fn json_of_run(judged: &Judged) -> Value {
-    let manifest = &judged.manifest;
-    infermeter_report::json(
-        &judged.summary,
-        judged.verdict,
-        &manifest.findings,
-        manifest,
-    )
+/// The same for programs.
+pub(crate) fn output_of_run(judged: &Judged) -> RunOutput<'_> {
+    RunOutput::of(&judged.summary, judged.verdict, &judged.manifest)
 }
 
 /// The exit code.

@@ -2,19 +2,45 @@
 
 use crate::exit;
 use crate::several::{Rendering, Seen, code_of_runs};
-use infermeter_analysis::{CurveAnswer, SloStatus, all_failed};
+use crate::told::ExperimentOutput;
+use infermeter_analysis::{CurveAnswer, Gated, SloStatus, all_failed};
 use infermeter_core::finding::Verdict;
 use infermeter_core::number::counted;
 use infermeter_core::plan::Plan;
-use infermeter_protocol::{Intensity, RunPoint, Sweep};
+use infermeter_protocol::{Coordinates, Intensity, RunPoint, Sweep};
 use infermeter_report::{Axis, Document, SweepView, number, of_sweep, sentence};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
 /// Looks whose errors are told one by one.
 const TOLD_LOOKS: usize = 5;
 
 /// Levels of load.
 pub(crate) struct Swept;
+
+/// A sweep for programs.
+pub(crate) type SweepOutput<'a> = ExperimentOutput<'a, SweepFound<'a>, SweepRun>;
+
+/// What a sweep has found.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct SweepFound<'a> {
+    /// The curve of each plan.
+    curves: &'a [CurveAnswer],
+    /// What was varied, of each plan.
+    names: Vec<String>,
+    /// The answer of each curve in a sentence; null where no level is known to meet the objectives.
+    sentences: Vec<Option<String>>,
+}
+
+/// What is said of a run of a sweep.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct SweepRun {
+    /// Which load, of which plan.
+    at: Coordinates,
+    /// How many there were at the same coordinates before it.
+    replicate: usize,
+}
 
 impl Rendering<Sweep> for Swept {
     const FILE: &'static str = "sweep.json";
@@ -64,30 +90,20 @@ impl Rendering<Sweep> for Swept {
         })
     }
 
-    fn json(&self, seen: &Seen<'_, Sweep>) -> Value {
+    fn json(&self, seen: &Seen<'_, Sweep>, gate: Option<&Gated>) -> Value {
         let axis = axis(seen.protocol);
         let sentences = seen.answer.curves.iter().map(|curve| sentence(curve, axis));
-        let runs = seen.points.iter().map(|point| {
-            json!({
-                "directory": point.seen.place.directory,
-                "run_id": point.seen.place.run_id,
-                "at": point.at,
-                "replicate": point.replicate,
-                "verdict": point.seen.verdict,
-                "state": point.seen.state,
-            })
-        });
-        let mut value = json!({
-            "format_version": infermeter_core::run::FORMAT_VERSION,
-            "curves": seen.answer.curves,
-            "names": names(seen.protocol, seen.variants),
-            "sentences": sentences.collect::<Vec<_>>(),
-            "runs": runs.collect::<Vec<_>>(),
-        });
-        if !seen.missing.is_empty() {
-            value["missing"] = json!(seen.missing);
-        }
-        value
+        let found = SweepFound {
+            curves: &seen.answer.curves,
+            names: names(seen.protocol, seen.variants),
+            sentences: sentences.collect(),
+        };
+        let of_run = |point: &RunPoint| SweepRun {
+            at: point.at,
+            replicate: point.replicate,
+        };
+        let output = ExperimentOutput::of(found, self.word(seen));
+        output.over(seen, of_run).json(gate)
     }
 
     fn word(&self, seen: &Seen<'_, Sweep>) -> String {

@@ -4,12 +4,41 @@
 
 use crate::exit;
 use crate::several::{Rendering, Seen, code_of_runs};
+use crate::told::ExperimentOutput;
+use infermeter_analysis::{Gated, PrecisionLook};
+use infermeter_core::finding::{Finding, Verdict};
+use infermeter_core::seed::Seeds;
 use infermeter_protocol::{OfRuns, Repeat, RunPoint, Together};
 use infermeter_report::Document;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
 /// Runs of one plan.
 pub(crate) struct Repeated;
+
+/// Repeated runs for programs.
+pub(crate) type RepeatOutput<'a> = ExperimentOutput<'a, RepeatFound<'a>, RepeatRun>;
+
+/// What repeated runs have found.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct RepeatFound<'a> {
+    /// Whether they can be trusted together.
+    verdict: Verdict,
+    /// What speaks against them.
+    findings: &'a [Finding],
+    /// The looks at the precision that `--until` asks for; none where it asks for none.
+    precision: &'a [PrecisionLook],
+    /// Every figure over the runs.
+    repeated: &'a infermeter_analysis::Repeated,
+}
+
+/// What is said of a repeated run.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct RepeatRun {
+    /// Its seeds.
+    seeds: Seeds,
+}
 
 impl Rendering<Repeat> for Repeated {
     const FILE: &'static str = "repeat.json";
@@ -61,31 +90,19 @@ impl Rendering<Repeat> for Repeated {
         infermeter_report::of_repeated(repeated, looks, *verdict, findings)
     }
 
-    /// What is missing is named where something is.
-    fn json(&self, seen: &Seen<'_, Repeat>) -> Value {
-        let about = seen.points.iter().map(|point| {
-            let seen = &point.seen;
-            json!({
-                "directory": seen.place.directory,
-                "run_id": seen.place.run_id,
-                "verdict": seen.verdict,
-                "seeds": seen.place.seeds,
-                "state": seen.state,
-            })
-        });
+    fn json(&self, seen: &Seen<'_, Repeat>, gate: Option<&Gated>) -> Value {
         let together = &seen.answer;
-        let mut value = json!({
-            "format_version": infermeter_core::run::FORMAT_VERSION,
-            "verdict": together.verdict,
-            "findings": together.findings,
-            "precision": together.looks,
-            "repeated": together.repeated,
-            "runs": about.collect::<Vec<_>>(),
-        });
-        if !seen.missing.is_empty() {
-            value["missing"] = json!(seen.missing);
-        }
-        value
+        let found = RepeatFound {
+            verdict: together.verdict,
+            findings: &together.findings,
+            precision: &together.looks,
+            repeated: &together.repeated,
+        };
+        let of_run = |point: &RunPoint| RepeatRun {
+            seeds: point.seen.place.seeds,
+        };
+        let output = ExperimentOutput::of(found, self.word(seen));
+        output.over(seen, of_run).json(gate)
     }
 
     fn word(&self, seen: &Seen<'_, Repeat>) -> String {

@@ -3,10 +3,11 @@
 use crate::facts::RequestFacts;
 use infermeter_core::clock::Offset;
 use infermeter_core::run::Window;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Requests between `send_start` and `closed`, all phases and outcomes, weighted by time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct InFlight {
     /// Time average over the window.
     pub mean: f64,

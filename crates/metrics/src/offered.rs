@@ -5,6 +5,7 @@ use crate::failures::is_interrupted;
 use crate::population::Population;
 use infermeter_core::record::Reason;
 use infermeter_core::run::Window;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A request due at the very end of the window counts as sent inside it up to this much later,
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 const EDGE_GRACE_NS: i64 = 5_000_000;
 
 /// Requests due and sent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Offered {
     /// Measured requests; those that a signal, the failure of an earlier turn, or a server that could not
     /// be reached kept from being sent are not counted.

@@ -4,11 +4,12 @@ use crate::facts::RequestFacts;
 use infermeter_core::clock::Offset;
 use infermeter_core::record::{Outcome, Reason, RequestRecord};
 use infermeter_core::request::RequestId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Requests by outcome. Conservation: `total` is the sum of the others.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OutcomeCounts {
     /// All of them.
     pub total: u64,
@@ -25,7 +26,7 @@ pub struct OutcomeCounts {
 }
 
 /// Requests that did not complete for one reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReasonCount {
     /// How they ended.
     pub outcome: Outcome,

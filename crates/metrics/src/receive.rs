@@ -6,6 +6,7 @@ use crate::milliseconds::to_ms;
 use infermeter_core::record::RequestRecord;
 use infermeter_core::schedule::Phase;
 use infermeter_stats::{Bucket, RankTable, RankValues};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A chunk instant is uncertain where its width passes max(this, a tenth of the median gap), ms.
@@ -14,7 +15,7 @@ const LEAST_BOUND_MS: f64 = 1.0;
 const BOUND_OF_MEDIAN_GAP: f64 = 0.1;
 
 /// Chunk instants known only to lie between two stamps.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Censoring {
     /// Chunks of measured requests, whatever their outcome.
     pub chunks: u64,

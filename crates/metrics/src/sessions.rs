@@ -11,12 +11,13 @@ use infermeter_core::clock::Offset;
 use infermeter_core::record::{Outcome, Reason};
 use infermeter_core::request::RequestId;
 use infermeter_core::schedule::Phase;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
 
 /// Sessions that began inside the window, by how they ended. Conservation: `begun` is the sum of the
 /// others.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SessionCounts {
     /// Their first turn is measured and was sent.
     pub begun: u64,

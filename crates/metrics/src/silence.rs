@@ -15,6 +15,7 @@ use crate::facts::RequestFacts;
 use infermeter_core::clock::Offset;
 use infermeter_core::run::Window;
 use pace::Pace;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use hangs::Hangs;
@@ -42,7 +43,7 @@ const STEP_NS: i64 = 20_000_000;
 const BESIDE_HANGS: u64 = 4;
 
 /// Time in which nothing arrived, though it should have.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Freeze {
     /// The last chunk before it, or the first send after that.
     pub from: Offset,

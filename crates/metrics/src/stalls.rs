@@ -2,11 +2,12 @@
 
 use crate::milliseconds::to_ms;
 use crate::population::Population;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Stalls of a population: gaps > max(ITL SLO if given, 5 x the request's median gap, 100 ms), of
 /// completed requests with at least 8 gaps.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Stalls {
     /// Number of stalls.
     pub count: u64,

@@ -2,10 +2,11 @@
 
 use crate::population::Population;
 use infermeter_core::record::StampSource;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Whose stamps the measured requests' instants are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StampCounts {
     /// Responses stamped by the kernel throughout.
     pub kernel: u64,

@@ -4,6 +4,7 @@ use crate::facts::RequestFacts;
 use crate::population::Population;
 use infermeter_core::finish::FinishReason;
 use infermeter_core::record::TokenSource;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// An output length or a sum of chunks agrees up to this many tokens (the invisible end token) or
@@ -13,7 +14,7 @@ pub(crate) const AGREEMENT_TOKENS: u64 = 1;
 pub(crate) const AGREEMENT_SHARE: f64 = 0.01;
 
 /// Token counts of the completed measured requests.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TokenCounts {
     /// Completed measured requests.
     pub completed: u64,
@@ -49,7 +50,7 @@ pub struct TokenCounts {
 
 /// Answers whose length is off the one asked for by more than 1 token, by how they ended. They add up
 /// to `output_not_obeyed`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OffLength {
     /// Too short, and ended by the model itself (`stop`).
     pub stopped_early: u64,
@@ -73,7 +74,7 @@ impl OffLength {
 }
 
 /// Spread of (`usage.prompt_tokens` - asked), tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PromptDifference {
     /// Requests with usage.
     pub requests: u64,
@@ -93,7 +94,7 @@ pub struct PromptDifference {
 }
 
 /// Responses whose tokens per chunk come from one source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SourceCount {
     /// The source.
     pub source: TokenSource,

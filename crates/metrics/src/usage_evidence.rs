@@ -8,6 +8,7 @@
 use crate::facts::RequestFacts;
 use crate::population::Population;
 use infermeter_core::finish::FinishReason;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Tokens that an answer may have without text: those that begin and end messages, channels and roles.
@@ -38,7 +39,7 @@ impl TextCount {
 }
 
 /// Usage against chunks and text, over the completed measured requests.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UsageEvidence {
     /// Answers with a usage.
     pub with_usage: u64,

@@ -22,13 +22,14 @@ use infermeter_core::key::ValueKind;
 use infermeter_core::key_values;
 use infermeter_core::seed::splitmix64;
 use infermeter_core::units::Span;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Rounds where none are asked for, if the family can be decided with them.
 pub const DEFAULT_ROUNDS: usize = 8;
 
 /// Who begins.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TurnOrder {
     /// Drawn for every second round; the round behind it goes the other way, so that each side is as often
@@ -42,7 +43,7 @@ pub enum TurnOrder {
 key_values!(ValueKind::OneOf(&["random", "abba"]) => TurnOrder);
 
 /// What `compare` measures.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Compare {
     /// What is asked of the rounds.
     pub asked: CompareSpec,
@@ -61,7 +62,7 @@ pub struct Compare {
 }
 
 /// What is done before each run.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BeforeRun {
     /// A command that brings the side's server to its first state, and ends once it serves.
     pub restart: Option<String>,

@@ -7,12 +7,13 @@ use infermeter_core::plan::Warmup;
 use infermeter_core::run::RunState;
 use infermeter_core::seed::Seeds;
 use infermeter_core::units::Span;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
 
 /// What distinguishes one run of an experiment from another, beside its seeds and its salt.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Coordinates {
     /// Which of the plans that are compared; 0 where there is one.
     pub variant: usize,
@@ -37,7 +38,7 @@ impl Coordinates {
 }
 
 /// How long a run measures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Length {
     /// Time of the window.
@@ -49,7 +50,7 @@ pub enum Length {
 }
 
 /// How much load.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Intensity {
     /// Requests (or sessions) per second, open loop.

@@ -16,6 +16,7 @@ use infermeter_core::finding::Verdict;
 use infermeter_core::plan::{Plan, Warmup};
 use infermeter_core::units::Span;
 use rule::{Dwell, Ending, Next, SearchRule};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A search over one plan.
@@ -26,7 +27,7 @@ pub struct Search {
 }
 
 /// What a search says.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SearchAnswer {
     /// How it ended; absent where it has not.
     pub ending: Option<Ending>,
@@ -43,7 +44,7 @@ pub struct SearchAnswer {
 }
 
 /// The highest rate of one objective.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ObjectiveRate {
     /// As written.
     pub objective: String,

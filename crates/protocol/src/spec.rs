@@ -4,10 +4,11 @@
 
 use crate::{AnyOfRuns, Compare, Repeat, Search, SearchSpec, Sweep, SweepSpec};
 use infermeter_core::plan::Plan;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What decides over the runs of an experiment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "name", rename_all = "snake_case")]
 pub enum ProtocolSpec {
     /// Sides in turn, over rounds.

@@ -52,8 +52,8 @@ pub use document::{
 };
 pub use format::Format;
 pub use gate::{gate_lines, of_gate};
-pub use headline::headline;
-pub use json::json;
+pub use headline::Headline;
+pub use json::RunOutput;
 pub use list::{Damaged, ListView, ListedExperiment, ListedRun, of_list};
 pub use objectives::not_met;
 pub use of_run::{View, of_run};

@@ -7,7 +7,7 @@ use infermeter_core::request::Turn;
 use infermeter_core::run::RunLog;
 use infermeter_core::schedule::Phase;
 use infermeter_metrics::fixture::{Run, ms};
-use infermeter_report::{Document, Format, Notes, Screen, View, json, of_audit, of_run};
+use infermeter_report::{Document, Format, Notes, RunOutput, Screen, View, of_audit, of_run};
 
 fn render(log: &RunLog, width: usize) -> String {
     shown(log, View::Summary, width)
@@ -185,7 +185,8 @@ fn json_holds_the_same() {
     log.records.retain(|r| r.phase == Phase::Measure);
     let (run, summary) = summarize_log(&log);
     let findings = judge(&run, &summary);
-    let value = json(&summary, Verdict::of(&findings), &findings, &log.manifest);
+    let output = RunOutput::of(&summary, Verdict::of(&findings), &log.manifest);
+    let value = serde_json::to_value(output).expect("JSON");
     assert_eq!(value["verdict"], "invalid");
     let ttft = &value["summary"]["latency"]["ttft"]["intended"];
     assert_eq!(ttft["unit"], "ms");

@@ -9,16 +9,17 @@ use infermeter_core::plan::Plan;
 use infermeter_core::text::inert;
 use infermeter_protocol::ProtocolSpec;
 use infermeter_record::{Ledger, LedgerContents};
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::Path;
 
 /// Version of the ledger's entries. In the first, runs were those of one plan that is repeated.
-pub(crate) const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// What an experiment is: the first line of its ledger.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Header {
     /// Version of what follows.
     pub format_version: u32,
@@ -31,7 +32,7 @@ pub struct Header {
 }
 
 /// What an experiment asks for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[expect(
     clippy::large_enum_variant,
@@ -48,7 +49,7 @@ pub enum Asked {
 }
 
 /// Runs that are asked for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AskedRuns {
     /// The plans that coordinates name by their number, secrets replaced by `***`.
     pub variants: Vec<Plan>,
@@ -68,16 +69,18 @@ impl Header {
     }
 }
 
-/// One line.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// One line behind the first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "line", rename_all = "snake_case")]
-enum Line<At, Entry> {
+pub(crate) enum Line<At, Entry> {
+    /// Something has ended.
     Ended(EndedLine<At, Entry>),
+    /// Something could not be measured.
     Stopped(Stopped),
 }
 
 /// Something has ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EndedLine<At, Entry> {
     /// Its number, from 1.
     pub number: usize,
@@ -90,7 +93,7 @@ pub struct EndedLine<At, Entry> {
 }
 
 /// Something could not be measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Stopped {
     /// The number that it would have had.
     pub number: usize,

@@ -3,10 +3,11 @@
 //! Not here: exit codes, which are the front end's. An error of any other type is one of the plan or of a
 //! file that it names.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What kept something from being measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// A plan, a flag or a file is wrong.

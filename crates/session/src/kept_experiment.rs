@@ -18,6 +18,7 @@ use infermeter_core::run::{RunManifest, RunState};
 use infermeter_core::text::inert;
 use infermeter_protocol::{AnyOfRuns, Coordinates, Kept, ProtocolSpec, RunPoint, RunSeen};
 use infermeter_record::{LEDGER_FILE, Ledger, RunDirectory, read_manifest};
+use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -36,7 +37,7 @@ pub struct KeptExperiment {
 }
 
 /// A run that is not there.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Missing {
     /// Its number.
     pub run: usize,

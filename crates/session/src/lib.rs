@@ -30,6 +30,7 @@ mod journal;
 pub mod judged;
 pub mod kept;
 pub mod kept_experiment;
+pub mod ledger_line;
 pub mod live;
 pub mod load;
 pub mod make;

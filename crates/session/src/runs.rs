@@ -21,6 +21,7 @@ use infermeter_core::units::Span;
 use infermeter_protocol::{Coordinates, Intensity, Kept, Length, RunSeen};
 use infermeter_record::{JournalRecords, RunDirectory};
 use infermeter_sys::signals;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -44,7 +45,7 @@ pub enum Into {
 }
 
 /// What the ledger keeps of a run: the rest is in its directory.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunEntry {
     /// Its id.
     pub run_id: String,

@@ -6,7 +6,7 @@
 
 use super::tree::Tree;
 use super::{Problem, book};
-use crate::docs::{self, PLAN_PAGE};
+use crate::docs::{self, FIELDS_PAGE, PLAN_PAGE, SCHEMAS};
 use infermeter_core::finding::{Check, Severity};
 use infermeter_core::slo::SloMetric;
 use std::collections::BTreeSet;
@@ -58,7 +58,17 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     let reasons = variants(tree, "crates/core/src/record.rs", "Reason", '_');
     problems.append(&mut mentioned(tree, RECORD_PAGE, &reasons));
     problems.append(&mut mentioned(tree, RECORD_PAGE, &columns(tree)));
-    problems.extend(plan_page(tree));
+    problems.extend(made_page(tree, PLAN_PAGE, docs::made));
+    problems.extend(made_page(tree, FIELDS_PAGE, |page| {
+        let published = tree
+            .texts
+            .iter()
+            .filter(|(path, _)| path.starts_with(SCHEMAS));
+        docs::with_fields(
+            page,
+            published.map(|(path, text)| (path.as_str(), text.as_str())),
+        )
+    }));
     problems.append(&mut mentioned(tree, SIMULATOR_PAGE, &presets(tree)));
     problems
 }
@@ -225,18 +235,22 @@ fn presets(tree: &Tree) -> BTreeSet<String> {
     literals.map(str::to_owned).collect()
 }
 
-/// The list of the plan's keys is the one that their table makes.
-fn plan_page(tree: &Tree) -> Option<Problem> {
-    let Some(text) = tree.texts.get(PLAN_PAGE) else {
-        return Some(Problem::error(PLAN_PAGE, "is missing"));
+/// A page that is made from the code is as the code says.
+fn made_page(
+    tree: &Tree,
+    path: &str,
+    made: impl FnOnce(&str) -> anyhow::Result<String>,
+) -> Option<Problem> {
+    let Some(text) = tree.texts.get(path) else {
+        return Some(Problem::error(path, "is missing"));
     };
-    match docs::made(text) {
+    match made(text) {
         Ok(made) if made == *text => None,
         Ok(_) => Some(Problem::error(
-            PLAN_PAGE,
-            "differs from the table of keys: `cargo xtask docs` writes it",
+            path,
+            "differs from the code: `cargo xtask docs` writes it",
         )),
-        Err(error) => Some(Problem::error(PLAN_PAGE, error.to_string())),
+        Err(error) => Some(Problem::error(path, error.to_string())),
     }
 }
 

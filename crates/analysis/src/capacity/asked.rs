@@ -2,10 +2,11 @@
 
 use super::levels::{InstanceRate, Level};
 use crate::cost::{self, HOUR_S};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What is asked.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Asked {
     /// Rates to serve, requests per second.
     pub target_rates: Vec<f64>,
@@ -37,7 +38,7 @@ impl Asked {
 }
 
 /// Tokens of a request, mean over the completed ones of all levels. Absent where the server says nothing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Traffic {
     /// Of its prompt.
     pub input_tokens: Option<f64>,

@@ -8,6 +8,7 @@ use super::levels::InstanceRate;
 use super::sizing::instances;
 use infermeter_core::plan::RateProfile;
 use infermeter_core::rate::RateCurve;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The part of an hour that its peak is taken over.
@@ -23,7 +24,7 @@ const DAY_HOURS: usize = 24;
 const MAX_HOURS: usize = 744;
 
 /// An hour of load.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct HourPeak {
     /// Requests per second, mean.
     pub mean: f64,
@@ -89,7 +90,7 @@ impl Demand {
 }
 
 /// An hour and what it needs.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Hour {
     /// Its load as given.
     pub load: HourPeak,
@@ -100,7 +101,7 @@ pub struct Hour {
 }
 
 /// What a day needs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Day {
     /// One hour after the other.
     pub hours: Vec<Hour>,

@@ -4,13 +4,14 @@
 //! [`BACKTEST_WITHIN`] is not used, whatever it says.
 
 use crate::objective::SloStatus;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// How far a prediction may be off: of a time as a share of it, of a share as a difference.
 pub const BACKTEST_WITHIN: f64 = 0.10;
 
 /// What limits the sequences that run at once.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitedBy {
     /// Nothing that the levels reached.
@@ -23,7 +24,7 @@ pub enum LimitedBy {
 
 /// An engine whose steps last base + sequences x per_sequence + tokens in the cache x per_kv_token + prompt
 /// tokens x per_prompt_token.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct EngineFit {
     /// An empty step, milliseconds.
     pub base_ms: f64,
@@ -48,7 +49,7 @@ pub struct EngineFit {
 }
 
 /// A figure of a level that the fit had not seen.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Predicted {
     /// `ttft.p99`.
     pub name: String,
@@ -82,7 +83,7 @@ impl Predicted {
 }
 
 /// A level that was held out of the fit, and what the fit says of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Backtest {
     /// Its rate.
     pub rate: f64,
@@ -107,7 +108,7 @@ impl Backtest {
 }
 
 /// Whether a simulated fleet may be asked.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "used", rename_all = "snake_case")]
 pub enum FitUse {
     /// The model predicts what it had not seen.
@@ -129,7 +130,7 @@ pub enum FitUse {
 }
 
 /// How a balancer chooses an instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Balancing {
     /// One after the other.
@@ -139,7 +140,7 @@ pub enum Balancing {
 }
 
 /// A fleet that was simulated.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct FleetTrial {
     /// Its instances.
     pub instances: u64,
@@ -152,7 +153,7 @@ pub struct FleetTrial {
 }
 
 /// The instances that a simulated fleet needs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct FleetSize {
     /// How requests are spread.
     pub balancing: Balancing,

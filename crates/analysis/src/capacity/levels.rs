@@ -9,10 +9,11 @@ use crate::objective::SloStatus;
 use crate::rate_estimate::{Highest, LoadAnswer, RateEstimate};
 use crate::summary::Summary;
 use infermeter_core::text::Word;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What was measured at one rate.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Level {
     /// Requests per second asked for.
     pub rate: f64,
@@ -40,7 +41,7 @@ pub struct Level {
 }
 
 /// An objective at a level.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ObjectiveAt {
     /// As written.
     pub objective: String,
@@ -102,7 +103,7 @@ impl Level {
 }
 
 /// The highest rate that an instance takes under the objectives.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct InstanceRate {
     /// Requests per second: by the law of margins, or the highest level that meets them.
     pub rate: f64,

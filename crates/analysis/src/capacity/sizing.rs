@@ -6,6 +6,7 @@
 use super::asked::{Asked, Traffic};
 use super::fleet::FleetSize;
 use super::levels::{InstanceRate, Level};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What rounding may add to a quotient that is a whole number.
@@ -18,7 +19,7 @@ pub fn instances(load: f64, capacity: f64) -> u64 {
 }
 
 /// Instances and their accelerators.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Need {
     /// Instances, from the highest rate itself.
     pub instances: u64,
@@ -56,7 +57,7 @@ impl Need {
 }
 
 /// What it costs.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Cost {
     /// Per hour.
     pub hour: f64,
@@ -74,7 +75,7 @@ pub struct Cost {
 }
 
 /// What one target rate needs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Sizing {
     /// Requests per second, as asked.
     pub target_rate: f64,

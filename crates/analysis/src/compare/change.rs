@@ -8,13 +8,14 @@ use crate::CONFIDENCE;
 use infermeter_stats::{
     SIGN_FLIP_LIMIT, SIGNED_RANK_LIMIT, equivalence, paired_t, sign_flip, signed_rank,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The error of each one-sided test.
 pub const COMPARE_ALPHA: f64 = 0.05;
 
 /// Two sides of one figure in one round.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Pair {
     /// Of the first side.
     pub first: f64,
@@ -25,7 +26,7 @@ pub struct Pair {
 /// How a figure changes from the first side to another, over rounds.
 ///
 /// A ratio's logarithms, or a share's differences, are what is tested.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PairedChange {
     /// Rounds in which both sides have the figure.
     pub pairs: usize,
@@ -56,7 +57,7 @@ pub struct PairedChange {
 
 /// A change for the worse, one-sided: what a gate looks at. Relative for ratios (0.05 is 5 % worse),
 /// absolute for shares; below 0 it is an improvement.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Worsening {
     /// The estimate.
     pub estimate: f64,

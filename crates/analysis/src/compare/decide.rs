@@ -7,13 +7,14 @@ use super::change::{COMPARE_ALPHA, PairedChange};
 use infermeter_stats::{
     SIGNED_RANK_LIMIT, holm, least_pairs, pairs_to_detect, pairs_to_show_equivalence,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The power that further rounds are planned for.
 pub(crate) const POWER: f64 = 0.8;
 
 /// What is known of a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// The other side is better.
@@ -48,7 +49,7 @@ impl Answer {
 }
 
 /// A change of the primary family, with its answer.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Decision {
     /// The answer.
     pub answer: Answer,

@@ -9,13 +9,14 @@ use super::change::COMPARE_ALPHA;
 use super::decide::POWER;
 use super::{CompareSpec, LoadRounds, change_of};
 use infermeter_stats::{SignedRankPower, detectable_by_t, spread_upper_bound};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The spread of so few rounds is known badly: its upper bound has this confidence.
 const CONFIDENT: f64 = 0.8;
 
 /// What the planned rounds can find in one figure.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PilotFigure {
     /// The figure.
     pub axis: Axis,

@@ -6,6 +6,7 @@ use crate::context::UNKNOWN;
 use crate::summary::Summary;
 use infermeter_core::finish::FinishReason;
 use infermeter_core::run::RunManifest;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Shares of finish reasons and failures, and the mean length of answers, that differ by more than this
@@ -38,7 +39,7 @@ pub struct Fact {
 }
 
 /// Where two sides differ.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
     /// In what.
     pub name: String,

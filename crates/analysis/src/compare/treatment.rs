@@ -9,6 +9,7 @@ use crate::speculation::{SpeculationSource, SpeculationSummary};
 use infermeter_core::declared::{Declared, Subject as Of};
 use infermeter_core::plan::Plan;
 use infermeter_core::text::closest;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -45,8 +46,9 @@ const IMPLIED: [(&str, Subject); 4] = [
 ];
 
 /// What is claimed of one side and not of the other: `prefix_cache_hit_rate>0.3`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(inline)]
 pub struct Treatment {
     subject: Subject,
     than: Than,
@@ -59,7 +61,7 @@ enum Than {
 }
 
 /// A treatment, and the side on which it is meant to be active.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Claim {
     /// What.
     pub treatment: Treatment,
@@ -70,7 +72,7 @@ pub struct Claim {
 }
 
 /// What the counters say of a claim.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Checked {
     /// The claim, as it is written.
     pub treatment: Treatment,
@@ -83,7 +85,7 @@ pub struct Checked {
 }
 
 /// Whether a treatment was there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Seen {
     /// In every round on its side, and in none on the other.

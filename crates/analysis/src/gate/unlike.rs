@@ -7,6 +7,7 @@ use crate::summary::Summary;
 use infermeter_core::finish::FinishReason;
 use infermeter_core::text::Word;
 use infermeter_stats::clopper_pearson;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -16,7 +17,7 @@ const LENGTHS_DIFFER: f64 = 0.02;
 const LEVEL: f64 = 0.98;
 
 /// One thing in which the sides differ.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Unlike {
     /// What it is: `failed requests`, `output tokens per answer`, `answers that ended with stop`.
     pub what: Word,

@@ -3,10 +3,11 @@
 use crate::CONFIDENCE;
 use crate::figure::Cell;
 use infermeter_stats::{Estimate, Quantile, quantile_estimate};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// An estimate with its 95 % interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Estimated {
     /// The value.
     pub value: f64,

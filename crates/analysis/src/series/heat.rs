@@ -9,10 +9,11 @@ use infermeter_metrics::population::Population;
 use infermeter_metrics::request_metric::RequestMetric;
 use infermeter_metrics::series::load::Stays;
 use infermeter_stats::Quantile;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Values from one to another, both of which occur.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Band {
     /// The least.
     pub least: u64,
@@ -21,7 +22,7 @@ pub struct Band {
 }
 
 /// One field.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct HeatField {
     /// Its band of prompt lengths.
     pub prompt: usize,
@@ -34,7 +35,7 @@ pub struct HeatField {
 }
 
 /// TTFT of completed measured requests by two of their circumstances.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct HeatMap {
     /// Prompt tokens, by usage where given.
     pub prompt_tokens: Vec<Band>,

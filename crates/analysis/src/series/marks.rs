@@ -11,10 +11,11 @@ use crate::summary::Summary;
 use infermeter_core::clock::Offset;
 use infermeter_core::run::Window;
 use infermeter_core::schedule::Phase;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A phase of the load.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct PhaseSpan {
     /// Which.
     pub phase: Phase,
@@ -25,7 +26,7 @@ pub struct PhaseSpan {
 }
 
 /// What stood still.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StillKind {
     /// A thread of the client: what it measured then is not the server's.
@@ -37,7 +38,7 @@ pub enum StillKind {
 }
 
 /// A time in which something stood still.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StillTime {
     /// What.
     pub kind: StillKind,

@@ -21,6 +21,7 @@ use infermeter_metrics::series::pass::Ends;
 use infermeter_metrics::series::spread::Spread;
 use infermeter_metrics::series::spreads::Spreads;
 use infermeter_stats::Quantile;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -31,7 +32,7 @@ const FEWEST_PARTS: usize = 12;
 const P99_VALUES: u64 = 1_000;
 
 /// Values of one part of the time, milliseconds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct TimePart {
     /// Where it begins, seconds.
     pub at_s: f64,
@@ -50,7 +51,7 @@ pub struct TimePart {
 }
 
 /// Requests in flight in one part of the time.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct LoadPart {
     /// Where it begins, seconds.
     pub at_s: f64,
@@ -63,7 +64,7 @@ pub struct LoadPart {
 }
 
 /// TTFT of one request.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct TtftPoint {
     /// The request.
     pub id: RequestId,
@@ -76,7 +77,7 @@ pub struct TtftPoint {
 }
 
 /// The instrument itself, by parts of the time.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ClientParts {
     /// How late requests were sent.
     pub send_lag: Vec<TimePart>,

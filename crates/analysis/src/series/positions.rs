@@ -8,10 +8,11 @@ use crate::CONFIDENCE;
 use crate::positions::PositionGaps;
 use infermeter_metrics::positions::{Positions, QUANTILES};
 use infermeter_stats::BlockCounter;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The gaps of one band of token positions, milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct PositionSeries {
     /// First token of the band; an answer's first is 1 and has no gap.
     pub first: u64,

@@ -6,11 +6,12 @@
 use super::Timed;
 use infermeter_core::server::{ServerEngine, ServerFigures, ServerReading, ServerReadings};
 use infermeter_core::text::Word;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Readings of one gauge in one part of the time.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct GaugePart {
     /// Where the part begins, seconds.
     pub at_s: f64,
@@ -25,7 +26,7 @@ pub struct GaugePart {
 }
 
 /// One gauge of the server.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct GaugeSeries {
     /// Its name: `running`, `waiting`, `kv_usage`, `accepted_length`; of a counter what it rose by, as
     /// `preemptions_per_s` and `prefix_hit_share`.
@@ -35,7 +36,7 @@ pub struct GaugeSeries {
 }
 
 /// What the server said.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ServerSeries {
     /// Whose series were read.
     pub engine: ServerEngine,

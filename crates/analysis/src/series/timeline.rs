@@ -12,11 +12,12 @@ use infermeter_core::schedule::Phase;
 use infermeter_metrics::facts::RequestFacts;
 use infermeter_metrics::request_metric::RequestMetric;
 use infermeter_metrics::series::pass::{Between, Ends};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Why a request is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Picked {
     /// It is one of those that took longest.
@@ -26,7 +27,7 @@ pub enum Picked {
 }
 
 /// An instant as it was seen, seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Stamp {
     /// The stamp.
     pub at_s: f64,
@@ -35,7 +36,7 @@ pub struct Stamp {
 }
 
 /// One request.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct RequestBar {
     /// Its id.
     pub id: RequestId,
@@ -63,7 +64,7 @@ pub struct RequestBar {
 }
 
 /// The requests that are shown.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Requests {
     /// Measured requests from which they are.
     pub of: u64,

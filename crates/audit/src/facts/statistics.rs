@@ -2,13 +2,14 @@
 
 use crate::limits::TAIL_SAMPLES;
 use infermeter_stats::{Quantile, SampleSeries};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Percentiles computed where a file has only its requests.
 const COMPUTED: [f64; 6] = [50.0, 75.0, 90.0, 95.0, 99.0, 99.9];
 
 /// What was measured, by definition rather than by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
     /// Time to the first token.

@@ -1,10 +1,11 @@
 //! The client's side: host, threads, cores, connections, and what it receives with.
 
 use super::{HostFacts, OtherMembers};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where the client runs, and with what.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ClientSide {
     /// The machine.
@@ -31,7 +32,7 @@ pub struct ClientSide {
 }
 
 /// What bounds the number of connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
     /// `--max-connections`.
@@ -43,7 +44,7 @@ pub enum Bound {
 }
 
 /// The way of receiving.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Received {
     /// `epoll` or `io_uring`.
     pub receives_with: String,

@@ -1,9 +1,10 @@
 //! Which engine answers: the words that name it, each with its source.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One word about who answers.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Evidence {
     /// Where it stands, as in "`server` header".
@@ -19,7 +20,7 @@ pub struct Evidence {
 }
 
 /// What the evidence says together.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct EngineFacts {
     /// The engines named: more than one where the evidence disagrees.

@@ -1,10 +1,11 @@
 //! The machine that the client runs on.
 
 use super::OtherMembers;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What the client runs on. Each fact is absent where the system does not tell.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct HostFacts {
     /// CPU model name.

@@ -2,10 +2,11 @@
 
 use super::{CacheTrial, EngineFacts, OtherMembers};
 use crate::server::{ServerEngine, ServerFigures};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What was found out about the server.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct TargetSide {
     /// Where requests go, without credentials.
@@ -48,7 +49,7 @@ pub struct TargetSide {
 }
 
 /// One entry of `/v1/models`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ModelFacts {
     /// Its id.
     pub id: String,
@@ -59,7 +60,7 @@ pub struct ModelFacts {
 }
 
 /// Fields that requests carry beside what they ask.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct RequestFields {
     /// `ignore_eos`.
@@ -78,7 +79,7 @@ pub struct RequestFields {
 }
 
 /// The server's metrics page.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum MetricsPlace {
     /// It is read.
@@ -96,7 +97,7 @@ pub enum MetricsPlace {
 }
 
 /// The counters around the load.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PrefixCountersOfRun {
     /// Before it.
     pub before: PrefixCounters,
@@ -107,7 +108,7 @@ pub struct PrefixCountersOfRun {
 
 /// Tokens looked up and found in the prefix cache since the server started: two counters of its metrics
 /// page. What a server does not count is absent.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PrefixCounters {
     /// Prompt tokens looked up.
     pub queries: f64,

@@ -2,6 +2,7 @@
 //! members that its requests bring.
 
 use super::OtherMembers;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -9,7 +10,7 @@ use std::fmt;
 const LINES_NAMED: usize = 5;
 
 /// What was read.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct TraceRead {
     /// The format.
@@ -52,7 +53,7 @@ fn is_zero(count: &u64) -> bool {
 }
 
 /// Why a row is left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SkipReason {
     /// It failed when it was recorded: it has no response tokens.
@@ -89,7 +90,7 @@ impl fmt::Display for SkipReason {
 }
 
 /// Rows left out or changed for one reason.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Touched {
     /// How many.
     pub rows: u64,
@@ -118,7 +119,7 @@ impl Touched {
 }
 
 /// Rows left out for one reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Skipped {
     /// Why.
     pub reason: SkipReason,
@@ -133,7 +134,9 @@ impl fmt::Display for Skipped {
 }
 
 /// What becomes of a member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fate {
     /// It is sent as it stands.
@@ -172,7 +175,7 @@ impl fmt::Display for Fate {
 }
 
 /// A member and how many rows have it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MemberUse {
     /// Its name, inert; `messages[].NAME` for one of a message.
     pub name: String,

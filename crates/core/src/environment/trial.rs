@@ -1,9 +1,10 @@
 //! The trial of response caching: pairs of a repeated and a fresh prompt, timed on a quiet server.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What the trial saw. Nothing is left out: a trial that broke off keeps its pairs.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct CacheTrial {
     /// Answers in pairs, in the order of sending.
@@ -13,7 +14,7 @@ pub struct CacheTrial {
 }
 
 /// A repeated prompt beside a fresh one.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CachePair {
     /// The prompt that was answered before.
     pub repeated: AnswerTimes,
@@ -22,7 +23,7 @@ pub struct CachePair {
 }
 
 /// One answer, timed by the program from the write of its request.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AnswerTimes {
     /// To the read that held the first generated text; absent for an answer that is no stream.
     pub ttft_ms: Option<f64>,

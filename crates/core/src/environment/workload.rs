@@ -1,10 +1,11 @@
 //! What was sent: its hashes, its file, and what is known of its prompts.
 
 use super::{OtherMembers, TraceRead};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What was sent.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct WorkloadSide {
     /// The tokenizer that lengths are counted with.

@@ -6,10 +6,11 @@
 use super::health::ClientHealth;
 use super::progress::Progress;
 use crate::schedule::Slice;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What one client did of a run, and what it saw of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ClientRun {
     /// The part of the load that it sent.
     #[serde(default, skip_serializing_if = "Slice::is_whole")]

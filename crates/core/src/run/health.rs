@@ -2,10 +2,11 @@
 
 use crate::clock::Offset;
 use crate::gap::Gaps;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What the client received with.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IoBackend {
     /// epoll, and a receive call per read.
@@ -16,7 +17,7 @@ pub enum IoBackend {
 }
 
 /// One client thread's own behaviour between the run's origin and its end.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ThreadHealth {
     /// CPU time, user and system, nanoseconds.
     pub cpu_ns: i64,
@@ -56,7 +57,7 @@ pub struct ThreadHealth {
 }
 
 /// The generator's view of itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ClientHealth {
     /// One entry per worker thread.
     pub threads: Vec<ThreadHealth>,
@@ -79,7 +80,7 @@ pub struct ClientHealth {
 }
 
 /// Records that could not be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unwritten {
     /// How many are missing.
     pub records: u64,

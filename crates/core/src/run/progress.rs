@@ -1,10 +1,11 @@
 //! How a run went, as the runner saw it.
 
 use crate::clock::Offset;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How the run went, as the runner saw it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Progress {
     /// Requests with a record (every arrival reached, every slot's send).
     pub scheduled: u64,
@@ -27,7 +28,7 @@ pub struct Progress {
 }
 
 /// What those who send counted themselves, so that nothing the recorder loses goes unseen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counted {
     /// Records handed to the recorder.
     pub handed_over: u64,

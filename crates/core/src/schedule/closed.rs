@@ -1,12 +1,13 @@
 //! A closed loop: slots that send their next request when the last one closed.
 
 use super::slice::{Slice, SliceError};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A closed loop of `slots` users. Warm-up ends when both its time and its request count have
 /// passed (at the latest after `warmup_max_ns`); the measured window ends after `duration_ns` or
 /// `requests`, whichever comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ClosedSchedule {
     /// Concurrent slots; with sessions, users.
     pub slots: u32,

@@ -6,10 +6,11 @@
 use super::closed::ClosedSchedule;
 use super::phase::PhaseCounts;
 use super::slice::Slice;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a schedule says must come of it: known before the run, and kept beside its record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ScheduleFacts {
     /// The part of the plan's schedule that it is.
     #[serde(default, skip_serializing_if = "Slice::is_whole")]
@@ -21,7 +22,7 @@ pub struct ScheduleFacts {
 }
 
 /// What begins by itself, without waiting for an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Begins {
     /// So many arrivals.

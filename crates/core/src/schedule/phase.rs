@@ -1,10 +1,13 @@
 //! Phases of a load, its measured window, and the two load models.
 
 use crate::clock::Offset;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Phase of the one continuous load that a request belongs to, by its intended instant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Before the measured window.
@@ -27,7 +30,7 @@ impl Phase {
 }
 
 /// A number for each phase.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PhaseCounts {
     /// Before the measured window.
     pub warmup: u64,
@@ -58,7 +61,7 @@ impl PhaseCounts {
 }
 
 /// The measured window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Window {
     /// First instant inside.
     pub start: Offset,
@@ -90,7 +93,7 @@ impl Window {
 }
 
 /// The load model, as labelled everywhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LoadModel {
     /// Arrivals from a schedule.

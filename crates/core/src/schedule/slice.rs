@@ -5,19 +5,22 @@
 //! Invariant: the slices `0/n` to `n-1/n` have each number of the whole exactly once, and within a
 //! slice the order of the whole. A slice of a slice is a slice of the whole.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Part `index` of `of` equal parts: it takes the numbers `index`, `index + of`, `index + 2 of` and
 /// so on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Unchecked")]
 pub struct Slice {
+    /// Which part, from 0.
     index: u32,
+    /// Of how many.
     of: u32,
 }
 
 /// As it stands in a file.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Unchecked {
     index: u32,
     of: u32,

@@ -34,7 +34,7 @@ pub use page::PageArgs;
 pub use plot::PlotArgs;
 pub use report::ReportArgs;
 pub use run::RunArgs;
-pub use schema::{SchemaArgs, SchemaOf};
+pub use schema::SchemaArgs;
 pub use search::SearchArgs;
 pub use show::ShowArgs;
 pub use sweep::SweepArgs;

@@ -6,12 +6,14 @@
 use crate::page::Delivery;
 use crate::sweep::{axis, names};
 use anyhow::{Context, Result, bail};
-use infermeter_analysis::SweepAnswer;
+use infermeter_analysis::{CurveAnswer, SweepAnswer};
 use infermeter_core::run::RunManifest;
 use infermeter_protocol::{OfRuns, ProtocolSpec, Sweep};
 use infermeter_report::{Axis, NamedSweep, SweepView, of_sweeps};
 use infermeter_session::kept_experiment::KeptExperiment;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// A sweep that is on disk.
@@ -77,20 +79,46 @@ impl KeptSweep {
     }
 }
 
-fn json_of(all: &[KeptSweep]) -> Value {
-    let sweep = |kept: &KeptSweep| {
-        json!({
-            "directory": kept.directory,
-            "load": match kept.axis {
+/// Several sweeps for programs.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct SweepsOutput<'a> {
+    /// Version of the format.
+    format_version: u32,
+    /// Each of them.
+    sweeps: Vec<SweepBeside<'a>>,
+}
+
+/// One of several sweeps.
+#[derive(Debug, Serialize, JsonSchema)]
+struct SweepBeside<'a> {
+    /// Its directory.
+    directory: &'a Path,
+    /// What its levels are: `rate` (requests per second) or `concurrency` (slots).
+    load: &'static str,
+    /// What was varied, of each plan.
+    names: &'a [String],
+    /// The curve of each plan.
+    curves: &'a [CurveAnswer],
+}
+
+impl<'a> SweepBeside<'a> {
+    fn of(kept: &'a KeptSweep) -> Self {
+        Self {
+            directory: &kept.directory,
+            load: match kept.axis {
                 Axis::Rate => "rate",
                 Axis::Concurrency => "concurrency",
             },
-            "names": kept.names,
-            "curves": kept.answer.curves,
-        })
+            names: &kept.names,
+            curves: &kept.answer.curves,
+        }
+    }
+}
+
+fn json_of(all: &[KeptSweep]) -> Value {
+    let output = SweepsOutput {
+        format_version: infermeter_core::run::FORMAT_VERSION,
+        sweeps: all.iter().map(SweepBeside::of).collect(),
     };
-    json!({
-        "format_version": infermeter_core::run::FORMAT_VERSION,
-        "sweeps": all.iter().map(sweep).collect::<Vec<_>>(),
-    })
+    serde_json::to_value(output).unwrap_or_default()
 }

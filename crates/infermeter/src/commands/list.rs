@@ -8,8 +8,14 @@ use crate::cli::tables::ListArgs;
 use crate::exit;
 use crate::show::Shown;
 use anyhow::{Context, Result};
-use infermeter_report::{Damaged, Document, ListView, ListedExperiment, ListedRun, of_list};
-use serde_json::{Value, json};
+use infermeter_core::finding::Verdict;
+use infermeter_core::run::{FORMAT_VERSION, RunState};
+use infermeter_report::{
+    Damaged, Document, Headline, ListView, ListedExperiment, ListedRun, of_list,
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 use std::cmp::Reverse;
 use std::path::Path;
 
@@ -74,33 +80,88 @@ fn document(folder: &str, entries: &[Entry]) -> Document {
     of_list(&view)
 }
 
+/// A folder for programs.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct ListOutput<'a> {
+    /// Version of the format.
+    format_version: u32,
+    /// The folder, as it was named.
+    folder: &'a str,
+    /// What it holds, newest first.
+    entries: Vec<EntryOutput<'a>>,
+}
+
+/// A directory of the folder.
+#[derive(Debug, Serialize, JsonSchema)]
+struct EntryOutput<'a> {
+    #[serde(flatten)]
+    of: OfOutput<'a>,
+    /// Where it is.
+    directory: &'a Path,
+    /// When it began, UTC; when it changed last, where it does not say.
+    begun: &'a str,
+}
+
+/// What a directory holds.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum OfOutput<'a> {
+    /// A run, as its `run.json` has it.
+    Run {
+        /// How it ended.
+        state: RunState,
+        /// Whether it can be trusted; null before it was judged.
+        verdict: Option<Verdict>,
+        /// Where its requests went.
+        target: &'a str,
+        /// How much load, in words.
+        load: &'a str,
+        /// One value for each metric; null before it was judged, and where another version judged it.
+        headline: Option<Headline<'a>>,
+    },
+    /// An experiment, as its ledger has it.
+    Experiment {
+        /// The command that measures it.
+        command: &'a str,
+        /// Runs that have ended.
+        runs: usize,
+        /// The gravest of their verdicts; null without a run.
+        verdict: Option<Verdict>,
+        /// Its answer in a line; null before there is one.
+        answer: Option<&'a str>,
+    },
+    /// Something that cannot be read.
+    Damaged {
+        /// Why.
+        why: &'a str,
+    },
+}
+
 fn to_json(folder: &str, entries: &[Entry]) -> Value {
-    let each = entries.iter().map(|entry| {
-        let mut value = match &entry.of {
-            Of::Run(run) => json!({
-                "kind": "run",
-                "state": run.state,
-                "verdict": run.verdict,
-                "target": run.target,
-                "load": run.load,
-                "headline": run.summary.as_ref().map(infermeter_report::headline),
-            }),
-            Of::Experiment(experiment) => json!({
-                "kind": "experiment",
-                "command": experiment.command,
-                "runs": experiment.runs,
-                "verdict": experiment.verdict,
-                "answer": experiment.answer,
-            }),
-            Of::Damaged { why } => json!({ "kind": "damaged", "why": why }),
-        };
-        value["directory"] = json!(entry.path);
-        value["begun"] = json!(entry.begun);
-        value
+    let each = entries.iter().map(|entry| EntryOutput {
+        of: match &entry.of {
+            Of::Run(run) => OfOutput::Run {
+                state: run.state,
+                verdict: run.verdict,
+                target: &run.target,
+                load: &run.load,
+                headline: run.summary.as_ref().map(Headline::of),
+            },
+            Of::Experiment(experiment) => OfOutput::Experiment {
+                command: &experiment.command,
+                runs: experiment.runs,
+                verdict: experiment.verdict,
+                answer: experiment.answer.as_deref(),
+            },
+            Of::Damaged { why } => OfOutput::Damaged { why },
+        },
+        directory: &entry.path,
+        begun: &entry.begun,
     });
-    json!({
-        "format_version": infermeter_core::run::FORMAT_VERSION,
-        "folder": folder,
-        "entries": each.collect::<Vec<_>>(),
-    })
+    let output = ListOutput {
+        format_version: FORMAT_VERSION,
+        folder,
+        entries: each.collect(),
+    };
+    serde_json::to_value(output).unwrap_or_default()
 }

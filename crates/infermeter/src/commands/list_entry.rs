@@ -4,9 +4,10 @@
 
 use crate::compare::Compared;
 use crate::search::Searched;
-use crate::several::{ANSWER, Rendering};
+use crate::several::Rendering;
 use crate::sweep::Swept;
 use crate::together::Repeated;
+use crate::told::ANSWER;
 use anyhow::Result;
 use infermeter_analysis::Summary;
 use infermeter_core::finding::Verdict;

@@ -1,7 +1,7 @@
 //! The subcommands, one file each, and their table.
 
 pub(crate) mod audit;
-mod beside;
+pub(crate) mod beside;
 pub(crate) mod calibrate;
 pub(crate) mod capacity;
 pub(crate) mod compare;
@@ -232,12 +232,16 @@ pub const COMMANDS: [Subcommand; 14] = [
     },
     Subcommand {
         name: "schema",
-        about: "Print the JSON Schema of a file that infermeter reads, for editors and checks",
+        about: "Print the JSON Schema of what infermeter prints for programs, leaves on disk, and reads",
         notes: "",
-        examples: &["infermeter schema plan > plan.schema.json"],
+        examples: &[
+            "infermeter schema",
+            "infermeter schema run > run.schema.json",
+            "infermeter schema plan > plan.schema.json",
+        ],
         then: Then::Flags {
-            keys: keys::<tables::SchemaArgs>,
-            run: |given| schema::schema(&given.read()?),
+            keys: with_show::<tables::SchemaArgs>,
+            run: schema::schema,
         },
     },
 ];

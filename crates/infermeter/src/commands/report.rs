@@ -69,11 +69,9 @@ fn run(args: &ReportArgs, asked: &Asked, delivery: &Delivery<'_>) -> Result<u8> 
     let notes = show::notes(args.notes);
     let document = |form: Shown| show::of_run(&judged, form.view(args.full), notes);
     delivery.deliver(Some(&args.run_dir), document, || {
-        let mut value = show::json_of_run(&judged);
-        if let Some(series) = judged.series.as_ref().filter(|_| args.series) {
-            value["series"] = serde_json::to_value(series).unwrap_or_default();
-        }
-        value
+        let mut output = show::output_of_run(&judged);
+        output.series = judged.series.as_ref().filter(|_| args.series);
+        serde_json::to_value(output).unwrap_or_default()
     })?;
     Ok(show::exit_code(&judged, args.strict))
 }

@@ -1,6 +1,6 @@
 //! `infermeter run`: measure a server.
 
-use super::gate::{self, Gating};
+use super::gate::Gating;
 use super::repeat;
 use crate::cli::Given;
 use crate::cli::tables::{MeasureArgs, RunArgs};
@@ -154,11 +154,9 @@ impl Showing<'_> {
         );
         let document = || show::of_run(judged, view, notes);
         self.shown.print(document, || {
-            let mut value = show::json_of_run(judged);
-            if let Some(gated) = gated {
-                value["gate"] = gate::json(gated);
-            }
-            value
+            let mut output = show::output_of_run(judged);
+            output.gate = gated;
+            serde_json::to_value(output).unwrap_or_default()
         });
         if terminal {
             output::print("\n");

@@ -9,6 +9,7 @@ use infermeter_stats::{
     order_statistic, rank_correlation,
 };
 use infermeter_workload::{SharingCounts, TraceFacts};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Windows of the index of dispersion, seconds.
@@ -18,7 +19,7 @@ const WINDOWS_S: [i64; 3] = [1, 10, 60];
 const BINS: usize = 60;
 
 /// Everything that is told about a file.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Figures {
     /// The file as named.
     pub file: String,
@@ -50,7 +51,7 @@ pub struct Figures {
 }
 
 /// How long something is.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Lengths {
     /// Observations.
     pub n: usize,
@@ -75,7 +76,7 @@ pub struct Lengths {
 }
 
 /// When requests arrive.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Arrivals {
     /// Seconds from the first to the last.
     pub span_s: f64,
@@ -94,7 +95,7 @@ pub struct Arrivals {
 }
 
 /// Variance over mean of the counts in windows; 1 for a Poisson process.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Dispersion {
     /// Length of a window, seconds.
     pub window_s: i64,
@@ -105,7 +106,7 @@ pub struct Dispersion {
 }
 
 /// What an unlimited prefix cache would hold.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Shares {
     /// What was counted.
     pub counts: SharingCounts,
@@ -116,7 +117,7 @@ pub struct Shares {
 }
 
 /// Conversations.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Sessions {
     /// How many.
     pub sessions: usize,
@@ -127,7 +128,7 @@ pub struct Sessions {
 }
 
 /// Rows of one class.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Class {
     /// Its name.
     pub name: String,

@@ -1,4 +1,4 @@
-//! Help, names that people bring along from other tools, and the schema of plan files.
+//! Help, and names that people bring along from other tools.
 
 use crate::process::{Scratch, infermeter};
 
@@ -109,18 +109,6 @@ fn the_plan_file_may_come_from_print_config_whatever_the_load() {
         let ran = infermeter(&format!("run --config {plan} --dry-run"));
         assert_eq!(ran.code, Some(0), "{ran:#?}");
     }
-}
-
-#[test]
-fn the_schema_is_printed() {
-    let schema = infermeter("schema plan").json();
-    assert_eq!(
-        schema["$schema"],
-        "https://json-schema.org/draft/2020-12/schema"
-    );
-    assert!(schema["properties"]["rate"]["description"].is_string());
-    infermeter("schema").fails(2, &["FILE"]);
-    infermeter("schema plam").fails(2, &["`plam` is not one of plan; did you mean `plan`?"]);
 }
 
 /// What is wrong is one line, whatever the parser of the command line adds to it.

@@ -41,6 +41,7 @@ mod process;
 mod recognition;
 mod records;
 mod repeat;
+mod schemas;
 mod secrets;
 mod server;
 mod server_metrics;

@@ -1,5 +1,6 @@
 //! Starting the binary, and reading what it leaves behind.
 
+use crate::schemas;
 use infermeter_core::record::{Outcome, Reason, RequestRecord};
 use infermeter_core::schedule::Phase;
 use infermeter_record::read_records;
@@ -64,8 +65,12 @@ impl Ran {
         }
     }
 
+    /// Standard output, which is one JSON value and as its published schema says.
+    #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.out).expect("standard output is one JSON value")
+        let value = serde_json::from_str(&self.out).expect("standard output is one JSON value");
+        schemas::fits(&value);
+        value
     }
 }
 
@@ -212,7 +217,9 @@ impl Run {
 #[track_caller]
 pub fn manifest(dir: &Path) -> Value {
     let text = fs::read_to_string(dir.join("run.json")).expect("run.json");
-    serde_json::from_str(&text).expect("JSON")
+    let value = serde_json::from_str(&text).expect("JSON");
+    schemas::is_a("run.json", &value);
+    value
 }
 
 /// The finding with a code.

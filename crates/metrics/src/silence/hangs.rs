@@ -12,6 +12,7 @@ use crate::facts::RequestFacts;
 use infermeter_core::clock::Offset;
 use infermeter_core::record::Outcome;
 use infermeter_core::schedule::Phase;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Share of the streams that hang, at least and at most: less may be a coincidence, more is another mode or how the
@@ -29,7 +30,7 @@ const USUAL_WAITS: i64 = 5;
 const OTHERS: f64 = 0.5;
 
 /// Streams that hang, of the measured ones that completed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Hangs {
     /// Streams with at least two chunks.
     pub examined: u64,

@@ -8,6 +8,7 @@
 
 use infermeter_analysis::CONFIDENCE;
 use infermeter_analysis::highest_rate::{FoundRate, Probe, together};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -70,7 +71,7 @@ pub struct Order {
 }
 
 /// How a search ended.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Ending {
     /// The interval is as narrow as asked for.

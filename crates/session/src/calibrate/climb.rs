@@ -13,6 +13,7 @@ use crate::receiving::Receiving;
 use crate::run_id::random_run_id;
 use anyhow::{Context, Result};
 use infermeter_core::certificate::{Rung, Spoiler};
+use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -83,7 +84,7 @@ fn is_whole(rung: &Rung) -> bool {
 }
 
 /// A calibration as it is on disk.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct KeptLadder {
     /// What has been measured, in order.
     pub rungs: Vec<Rung>,

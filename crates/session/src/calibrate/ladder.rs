@@ -6,6 +6,7 @@ use infermeter_core::certificate::{Rung, Spoiler, Transport};
 use infermeter_core::record::StampSource;
 use infermeter_core::units::Span;
 use infermeter_protocol::{Point, Protocol, Step};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Tokens per second of each stream: a fast server's.
@@ -119,7 +120,7 @@ pub struct Ladder {
 }
 
 /// A rung by its place: the same load may be picked twice.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RungAt {
     /// Which of the ladder's, from 0.
     pub index: usize,

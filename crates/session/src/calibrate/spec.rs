@@ -236,6 +236,8 @@ impl<'de> Deserialize<'de> for Spec {
     }
 }
 
+infermeter_core::text_schema!("^[a-z]+:" => Spec);
+
 impl fmt::Display for Spec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = self.kind().as_str();

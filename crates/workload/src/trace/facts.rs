@@ -10,14 +10,16 @@ use infermeter_core::environment::{
     Fate, MemberUse, OtherMembers, SkipReason, Skipped, Touched, TraceRead,
 };
 use infermeter_core::text::inert;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Members told apart by name.
 const MEMBERS_NAMED: usize = 100;
 
 /// What was read. As JSON it is what the record has of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(into = "TraceRead")]
+#[schemars(with = "TraceRead")]
 pub struct TraceFacts {
     /// The format.
     pub format: TraceFormat,

@@ -3,6 +3,7 @@
 //! Counting only; shares are for the reader to divide. Invariant: a block hits when its id was
 //! seen in an earlier row or earlier in its own; hits + misses = blocks.
 
+use schemars::JsonSchema;
 use std::collections::HashSet;
 
 /// Counts blocks that were seen before.
@@ -13,7 +14,7 @@ pub struct Sharing {
 }
 
 /// What was counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, JsonSchema)]
 pub struct SharingCounts {
     /// Blocks of all prompts, partial ones included.
     pub blocks: u64,

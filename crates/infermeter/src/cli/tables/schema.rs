@@ -1,24 +1,16 @@
 //! Arguments of `schema`.
 
-use infermeter_core::key::{Form, ValueKind};
-use infermeter_core::{key_values, keys};
-use serde::{Deserialize, Serialize};
-
-/// A file with a schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SchemaOf {
-    /// Plan files of `run`.
-    Plan,
-}
-
-key_values!(ValueKind::OneOf(&["plan"]) => SchemaOf);
+use infermeter_core::key::Form;
+use infermeter_core::keys;
 
 keys! {
     /// Arguments of `schema`.
     pub struct SchemaArgs {
-        file: SchemaOf = SchemaOf::Plan, General, "FILE",
-            "The file: plan"
-            .form(Form::Required).example("plan");
+        name: Option<String> = None, General, "NAME",
+            "What to describe, as `run` or `run.json`; without it, what there is"
+            .form(Form::Positional).example("run");
+        format_version: Option<u32> = None, General, "N",
+            "The version of the format that is meant; an error where this infermeter has another"
+            .absent("the current one").example("1");
     }
 }

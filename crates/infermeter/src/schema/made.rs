@@ -1,0 +1,138 @@
+//! The schemas made from the types.
+//!
+//! Says which type each is of. What is made readable, and what is checked of it: `readable.rs`.
+
+use super::{PUBLISHED, Published, readable};
+use crate::ahead::AheadOutput;
+use crate::commands::beside::SweepsOutput;
+use crate::commands::list::ListOutput;
+use crate::compare::CompareOutput;
+use crate::dry_run::DryRun;
+use crate::inspect::Figures;
+use crate::search::SearchOutput;
+use crate::sweep::SweepOutput;
+use crate::together::RepeatOutput;
+use infermeter_analysis::Gated;
+use infermeter_analysis::capacity::Capacity;
+use infermeter_audit::Audit;
+use infermeter_core::certificate::Certificate;
+use infermeter_core::key::Keyed;
+use infermeter_core::plan::Plan;
+use infermeter_core::run::RunManifest;
+use infermeter_report::RunOutput;
+use infermeter_session::calibrate::climb::KeptLadder;
+use infermeter_session::ledger_line::LedgerLine;
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use serde_json::{Map, Value, json};
+
+/// Every published schema, by name.
+pub(super) fn all() -> Vec<(&'static str, Value)> {
+    PUBLISHED.iter().map(|one| (one.name, made(one))).collect()
+}
+
+fn made(published: &Published) -> Value {
+    let schema = match published.name {
+        "plan" => with_sides(of::<Plan>()),
+        "run" => of::<RunOutput<'static>>(),
+        "run.json" => of::<RunManifest>(),
+        "repeat" => of::<RepeatOutput<'static>>(),
+        "sweep" => of::<SweepOutput<'static>>(),
+        "sweeps" => of::<SweepsOutput<'static>>(),
+        "search" => of::<SearchOutput<'static>>(),
+        "compare" => of::<CompareOutput<'static>>(),
+        "gate" => of::<Gated>(),
+        "capacity" => of::<Capacity>(),
+        "audit" => of::<Audit>(),
+        "list" => of::<ListOutput<'static>>(),
+        "calibrate" => of::<Certificate>(),
+        "rungs" => of::<KeptLadder>(),
+        "dry-run" => of::<DryRun>(),
+        "dry-runs" => of::<AheadOutput<'static>>(),
+        "inspect" => of::<Figures>(),
+        "ledger" => of::<LedgerLine>(),
+        other => panic!("which type is {other} of?"),
+    };
+    headed(published, schema)
+}
+
+/// A plan file of `compare` has a table for each side, whose keys stand over those of all.
+fn with_sides(mut plan: Map<String, Value>) -> Map<String, Value> {
+    let keys = Plan::KEYS.iter().map(|key| {
+        let of_all = json!({ "$ref": format!("#/properties/{}", key.name) });
+        (key.name.to_owned(), of_all)
+    });
+    let mut properties: Map<String, Value> = keys.collect();
+    properties.insert(
+        "name".to_owned(),
+        json!({"type": "string", "description": "What the side is called."}),
+    );
+    let side = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": properties,
+    });
+    plan["properties"]["side"] = json!({
+        "description": "Sides of `compare`: what each has of its own",
+        "type": "array",
+        "items": side,
+    });
+    plan
+}
+
+/// As the type is written.
+fn of<T: JsonSchema>() -> Map<String, Value> {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    let settings = settings.with_transform(RecursiveTransform(readable::transform));
+    let schema = settings.into_generator().into_root_schema_for::<T>();
+    match schema.to_value() {
+        Value::Object(map) => map,
+        other => panic!("no object: {other}"),
+    }
+}
+
+/// What every reader looks at first, in front.
+fn headed(published: &Published, mut schema: Map<String, Value>) -> Value {
+    let policy = match published.name {
+        "plan" => {
+            "The keys are the names of the flags; a key that is absent is at its default, and one that is not \
+             known here is an error."
+        }
+        "run.json" => {
+            "A later version may add members and names of an enumeration under the same format_version: ignore \
+             what you do not know. What earlier versions of this format did not write is not required; \
+             `infermeter report` brings the summary up to date."
+        }
+        _ => {
+            "A later version may add members and names of an enumeration under the same format_version: ignore \
+             what you do not know."
+        }
+    };
+    let mut first = published.describes.chars();
+    let describes = first.next().map_or_else(String::new, |c| {
+        c.to_uppercase().chain(first).collect::<String>()
+    });
+    let title = format!(
+        "infermeter: {}, format version {}",
+        published.name, published.version
+    );
+    if published.name == "run.json" {
+        readable::only_what_all_versions_have(&mut schema);
+    }
+    let properties = schema.get_mut("properties");
+    if let Some(version) = properties.and_then(|all| all.get_mut("format_version")) {
+        version["const"] = json!(published.version);
+    }
+    let head = json!({
+        "$schema": schema["$schema"],
+        "$id": published.id(),
+        "title": title,
+        "description": format!("{describes}. {policy}"),
+    });
+    let mut whole = head.as_object().cloned().unwrap_or_default();
+    for (name, value) in schema {
+        whole.entry(name).or_insert(value);
+    }
+    Value::Object(whole)
+}

@@ -1,0 +1,132 @@
+//! What makes a schema of types readable: comments as descriptions, units, no more than what is really written.
+//!
+//! Invariant: nothing that a type writes becomes invalid.
+
+use regex::Regex;
+use schemars::Schema;
+use serde_json::{Map, Value};
+use std::sync::LazyLock;
+
+/// Ends of names that say a unit.
+const UNITS: [(&str, &str); 11] = [
+    ("_per_s", "per second"),
+    ("_per_gpu", "per second and accelerator"),
+    ("_ms", "milliseconds"),
+    ("_us", "microseconds"),
+    ("_ns", "nanoseconds"),
+    ("_s", "seconds"),
+    ("seconds", "seconds"),
+    ("bytes", "bytes"),
+    ("tokens", "tokens"),
+    ("_share", "share, 0 to 1"),
+    ("share", "share, 0 to 1"),
+];
+
+/// A link of the code's documentation: `[`Self::x`]`.
+static LINK: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\[`(?:[A-Za-z_]+::)*([A-Za-z_]+)`\]").expect("a pattern"));
+
+/// Makes one schema, among those below it, readable.
+pub(super) fn transform(schema: &mut Schema) {
+    let Some(schema) = schema.as_object_mut() else {
+        return;
+    };
+    // How wide an integer is in memory says nothing about JSON.
+    schema.remove("format");
+    if let Some(Value::String(text)) = schema.get_mut("description") {
+        *text = LINK
+            .replace_all(&text.replace('\n', " "), "`$1`")
+            .into_owned();
+    }
+    let written_by_hand = !schema.contains_key("required")
+        && schema.get("additionalProperties") == Some(&Value::Bool(false));
+    if written_by_hand {
+        return;
+    }
+    let required = schema.get("required").and_then(Value::as_array).cloned();
+    let required = required.unwrap_or_default();
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        for (name, property) in properties {
+            let is_required = required.iter().any(|known| known == name);
+            if let Some(property) = property.as_object_mut() {
+                if !is_required {
+                    never_null(property);
+                }
+                unit(name, property);
+            }
+        }
+    }
+}
+
+/// What is left out where there is nothing to write is never null.
+fn never_null(property: &mut Map<String, Value>) {
+    let is_null = |form: &Value| form == "null" || form["type"] == "null";
+    if let Some(Value::Array(types)) = property.get_mut("type") {
+        types.retain(|one| !is_null(one));
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            property.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(Value::Array(forms)) = property.get_mut("anyOf") {
+        forms.retain(|one| !is_null(one));
+        if let [Value::Object(only)] = forms.as_slice() {
+            let only = only.clone();
+            property.remove("anyOf");
+            for (key, value) in only {
+                property.entry(key).or_insert(value);
+            }
+        }
+    }
+}
+
+/// Adds the unit to the description of a number where the name alone says it.
+fn unit(name: &str, property: &mut Map<String, Value>) {
+    let known = UNITS.iter().find(|(end, _)| name.ends_with(end));
+    let (Some((_, unit)), true) = (known, is_number(property)) else {
+        return;
+    };
+    if let Some(Value::String(text)) = property.get_mut("description") {
+        let first = unit.split([' ', ',']).next().unwrap_or(unit);
+        let stem = first.trim_end_matches('s');
+        if !text.to_lowercase().contains(stem) {
+            text.push_str(&format!(" Unit: {unit}."));
+        }
+    }
+}
+
+/// A number stands there itself, or a list of numbers.
+pub(super) fn is_number(property: &Map<String, Value>) -> bool {
+    let items = property.get("items").and_then(Value::as_object);
+    let types = match property.get("type") {
+        Some(Value::Array(types)) => types.iter().filter_map(Value::as_str).collect(),
+        Some(Value::String(one)) => vec![one.as_str()],
+        _ => Vec::new(),
+    };
+    types.iter().any(|one| ["number", "integer"].contains(one)) || items.is_some_and(is_number)
+}
+
+/// Takes from `required` what not every version of a format has: those members have a default for readers.
+pub(super) fn only_what_all_versions_have(schema: &mut Map<String, Value>) {
+    let later = |name: &Value, properties: &Value| {
+        let name = name.as_str().unwrap_or_default();
+        properties[name].get("default").is_some()
+    };
+    if let (Some(properties), Some(Value::Array(required))) = (
+        schema.get("properties").cloned(),
+        schema.get_mut("required"),
+    ) {
+        required.retain(|name| !later(name, &properties));
+    }
+    for (_, value) in schema.iter_mut() {
+        below(value);
+    }
+}
+
+fn below(value: &mut Value) {
+    match value {
+        Value::Object(map) => only_what_all_versions_have(map),
+        Value::Array(all) => all.iter_mut().for_each(below),
+        _ => {}
+    }
+}
