@@ -224,6 +224,7 @@ impl Rung {
         match stamps {
             StampSource::Kernel => self.kernel.as_ref(),
             StampSource::Program => self.program.as_ref(),
+            StampSource::Imported => None,
         }
     }
 
@@ -425,6 +426,7 @@ impl CitedRung {
         match stamps {
             StampSource::Kernel => self.kernel_p99_us,
             StampSource::Program => self.program_p99_us,
+            StampSource::Imported => None,
         }
     }
 }
