@@ -35,6 +35,16 @@ pub const RECOVERED: Check = Check {
     test: (),
 };
 
+/// Another tool measured it.
+pub const IMPORTED: Check = Check {
+    code: "imported",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: (),
+};
+
 /// The record went away while the run wrote it.
 pub const RECORD_REMOVED: Check = Check {
     code: "record-removed",
@@ -140,6 +150,7 @@ pub(crate) const RAISED: &[&Check] = &[
     &RECORD_ALTERED,
     &KEY_FILE_READABLE,
     &RECOVERED,
+    &IMPORTED,
     &RECORD_REMOVED,
     &MANIFEST_UNWRITTEN,
     &PROMPT_INEXACT,

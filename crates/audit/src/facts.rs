@@ -11,6 +11,7 @@ pub use statistics::{Metric, Statistics};
 
 use crate::format::Format;
 use crate::json::is_not_finite;
+use crate::vocabulary::{Quantity, Term};
 use infermeter_core::finding::Finding;
 use std::collections::BTreeMap;
 
@@ -299,6 +300,43 @@ impl Facts {
     pub(crate) fn state(&mut self, metric: Metric, statistics: Statistics) {
         if !statistics.is_empty() {
             self.latency.insert(metric, statistics);
+        }
+    }
+
+    /// Takes what the terms of a format name: distributions by `family`, single figures by `single`.
+    pub(crate) fn take(
+        &mut self,
+        terms: &[Term],
+        family: impl Fn(&str) -> Statistics,
+        single: impl Fn(&str) -> Option<f64>,
+    ) {
+        for term in terms {
+            let figure = match term.ours {
+                Quantity::Latency(metric) => {
+                    self.state(metric, family(term.theirs).scaled(term.factor));
+                    continue;
+                }
+                // They come with statistics of their own, or not at all.
+                Quantity::OutputLength | Quantity::SendLag => continue,
+                Quantity::Completed => &mut self.counts.completed,
+                Quantity::Failed => &mut self.counts.failed,
+                Quantity::Duration => &mut self.load.duration_s,
+                Quantity::InputTokens => &mut self.tokens.input,
+                Quantity::OutputTokens => &mut self.tokens.output,
+                Quantity::RequestRate => &mut self.rates.requests,
+                Quantity::InputRate => &mut self.rates.input,
+                Quantity::OutputRate => &mut self.rates.output,
+                Quantity::TotalRate => &mut self.rates.total,
+                Quantity::OutputRatePerGpu => &mut self.rates.per_gpu,
+            };
+            *figure = single(term.theirs).map(|n| n * term.factor);
+        }
+    }
+
+    /// Notes the translation of every term whose meaning its name does not say.
+    pub(crate) fn translate_all(&mut self, terms: &[Term]) {
+        for term in terms.iter().filter(|term| !term.remark.is_empty()) {
+            self.translate(term.theirs, term.ours.as_str(), term.remark);
         }
     }
 

@@ -86,7 +86,7 @@ impl Format {
 
     /// Whether E2E is known to end with the last token. With other tools it ends with the stream,
     /// frames after the last token included, or nobody says.
-    pub(crate) fn e2e_ends_at_last_token(self) -> bool {
+    pub fn e2e_ends_at_last_token(self) -> bool {
         match self {
             Self::Infermeter
             | Self::Aiperf

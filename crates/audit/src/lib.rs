@@ -22,6 +22,7 @@ mod lenient;
 mod limits;
 mod number;
 mod shape;
+pub mod vocabulary;
 
 pub use audit::{
     Audit, DimensionScore, FORMAT_VERSION, FormatTranslations, Kind, Outcome, Side, Source,

@@ -229,6 +229,7 @@ impl Rung {
         match stamps {
             StampSource::Kernel => self.kernel.as_ref(),
             StampSource::Program => self.program.as_ref(),
+            StampSource::Imported => None,
         }
     }
 
@@ -430,6 +431,7 @@ impl CitedRung {
         match stamps {
             StampSource::Kernel => self.kernel_p99_us,
             StampSource::Program => self.program_p99_us,
+            StampSource::Imported => None,
         }
     }
 }

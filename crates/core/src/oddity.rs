@@ -9,17 +9,20 @@ pub enum Oddity {
     Mislabelled,
     /// The numbers of its events do not follow each other.
     Gap,
+    /// Of its chunks only the first and the last are known (imported).
+    EndsAlone,
 }
 
 impl Oddity {
     /// All of them, in the order of their text form. A new one goes to the end: journals hold the place.
-    pub const ALL: [Self; 2] = [Self::Mislabelled, Self::Gap];
+    pub const ALL: [Self; 3] = [Self::Mislabelled, Self::Gap, Self::EndsAlone];
 
     /// The name used in files.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Mislabelled => "mislabelled",
             Self::Gap => "gap",
+            Self::EndsAlone => "ends_alone",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What happened to one request: facts only (instants, bytes, status, usage), no metric.
 
 use crate::clock::Offset;
-use crate::oddity::Oddities;
+use crate::oddity::{Oddities, Oddity};
 use crate::request::{ClassIndex, RequestId, Turn};
 use crate::schedule::Phase;
 use schemars::JsonSchema;
@@ -100,11 +100,13 @@ pub enum Reason {
     /// A resource of the client was missing (file descriptors, local ports, memory). A network that does not
     /// lead to the server is [`Reason::ConnectFailed`].
     LocalResource,
+    /// It was imported, and its file does not say in words of ours why it failed.
+    Imported,
 }
 
 impl Reason {
     /// Every reason, each at the place of its number.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::ConnectFailed,
         Self::ConnectBackoff,
         Self::TlsFailed,
@@ -128,6 +130,7 @@ impl Reason {
         Self::SessionEnded,
         Self::RunKilled,
         Self::LocalResource,
+        Self::Imported,
     ];
 
     /// The name used in files.
@@ -156,6 +159,7 @@ impl Reason {
             Self::SessionEnded => "session_ended",
             Self::RunKilled => "run_killed",
             Self::LocalResource => "local_resource",
+            Self::Imported => "imported",
         }
     }
 
@@ -262,6 +266,13 @@ pub enum StampSource {
     Kernel,
     /// The program's, for at least one read of this response.
     Program,
+    /// Another tool's: the record was made from its file. How far they are off nobody knows.
+    Imported,
+}
+
+impl StampSource {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Kernel, Self::Program, Self::Imported];
 }
 
 impl StampSource {
@@ -270,6 +281,7 @@ impl StampSource {
         match self {
             Self::Kernel => "kernel",
             Self::Program => "program",
+            Self::Imported => "imported",
         }
     }
 }
@@ -473,6 +485,11 @@ impl RequestRecord {
             chunks: Vec::new(),
             texts: None,
         }
+    }
+
+    /// Its chunks are the first and the last alone: what came between is not known.
+    pub fn knows_ends_alone(&self) -> bool {
+        self.oddities.contains(Oddity::EndsAlone)
     }
 
     /// Sum of the chunks' tokens, where every chunk's count is known and there is a chunk.

@@ -14,11 +14,13 @@ use std::collections::BTreeMap;
 
 mod clients;
 mod health;
+mod imported;
 mod progress;
 
 pub use crate::schedule::{LoadModel, Window};
 pub use clients::ClientRun;
 pub use health::{ClientHealth, IoBackend, ThreadHealth, Unwritten};
+pub use imported::Imported;
 pub use progress::{Counted, Progress};
 
 /// Version of `run.json` and of the record's schema.
@@ -93,6 +95,9 @@ pub struct RunManifest {
     /// The calibration certificate of this machine, where there is one.
     #[serde(default)]
     pub calibration: Option<Citation>,
+    /// Where it comes from, if another tool measured it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
     /// Requests made outside the load.
     pub control_requests: Vec<ControlRequest>,
     /// Findings made before or during the run (probes, preparation), input to the verdict.

@@ -59,6 +59,20 @@ pub fn inert_bytes(bytes: &[u8], max_bytes: usize) -> String {
     inert(&String::from_utf8_lossy(&bytes[..end]), max_bytes)
 }
 
+/// A text of whoever as a field of CSV: inert, at most so many bytes, in quotes where it needs them. One that a
+/// spreadsheet would take for a formula gets an apostrophe in front.
+pub fn csv_field(text: &str, max_bytes: usize) -> String {
+    let text = inert(text, max_bytes);
+    let text = match text.starts_with(['=', '+', '-', '@']) {
+        true => format!("'{text}"),
+        false => text,
+    };
+    match text.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text,
+    }
+}
+
 /// `A`, `A and B`, `A, B and C`.
 pub fn listed(words: &[String]) -> String {
     match words.split_last() {
@@ -81,6 +95,22 @@ pub fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fields_are_quoted_inert_and_no_formulas() {
+        let check = |text: &str, expect: &str| assert_eq!(csv_field(text, 32_000), expect);
+        check("plain", "plain");
+        check("a,b", "\"a,b\"");
+        check("say \"no\"", "\"say \"\"no\"\"\"");
+        check(
+            "=HYPERLINK(\"http://x\")",
+            "\"'=HYPERLINK(\"\"http://x\"\")\"",
+        );
+        check("@cmd", "'@cmd");
+        check("-1+1", "'-1+1");
+        assert!(!csv_field("a\u{1b}[31m", 100).contains('\u{1b}'));
+        assert!(csv_field(&"x".repeat(100_000), 32_000).len() < 33_000);
+    }
 
     #[test]
     fn suggests_only_what_is_near() {

@@ -160,13 +160,7 @@ fn is_beside_runs(path: &Path) -> bool {
 
 fn read_file(path: &Path, mapping: Option<&Mapping>) -> Result<Vec<Facts>> {
     let name = path.display().to_string();
-    let bytes = bytes_of(path)?;
-    let read = match (import::read(&bytes), mapping) {
-        (Err(ImportError::Unknown { .. } | ImportError::NotJson), Some(mapping)) => {
-            mapping.read(&bytes)
-        }
-        (read, _) => read,
-    };
+    let read = read_bytes(&bytes_of(path)?, mapping);
     let mut results = read.with_context(|| name.clone())?;
     for facts in &mut results {
         facts.source = match facts.source.as_str() {
@@ -177,7 +171,27 @@ fn read_file(path: &Path, mapping: Option<&Mapping>) -> Result<Vec<Facts>> {
     Ok(results)
 }
 
-fn bytes_of(path: &Path) -> Result<Vec<u8>> {
+/// The results in bytes: of a known format, else by the mapping.
+///
+/// # Errors
+/// Where they are of no known format, or damaged.
+pub(crate) fn read_bytes(
+    bytes: &[u8],
+    mapping: Option<&Mapping>,
+) -> Result<Vec<Facts>, ImportError> {
+    match (import::read(bytes), mapping) {
+        (Err(ImportError::Unknown { .. } | ImportError::NotJson), Some(mapping)) => {
+            mapping.read(bytes)
+        }
+        (read, _) => read,
+    }
+}
+
+/// The bytes of a file of results.
+///
+/// # Errors
+/// Where it cannot be read, or is larger than any.
+pub(crate) fn bytes_of(path: &Path) -> Result<Vec<u8>> {
     let name = || path.display().to_string();
     let size = fs::metadata(path).with_context(name)?.len();
     if size > MAX_FILE_BYTES {

@@ -243,7 +243,7 @@ impl DryRun {
         entries.add("Warm-up", self.part(self.warmup));
         let end = match self.load_model {
             LoadModel::ClosedLoop => "; the server decides the rest",
-            LoadModel::OpenLoop => "",
+            LoadModel::OpenLoop | LoadModel::Imported => "",
         };
         entries.add("Window", format!("{}{end}", self.part(self.window)));
         let about = |estimated, at_most| {

@@ -11,6 +11,7 @@ pub mod commands;
 mod compare;
 pub mod dry_run;
 pub mod exit;
+mod export;
 mod input;
 mod inspect;
 mod items;

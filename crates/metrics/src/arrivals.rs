@@ -62,6 +62,9 @@ impl Arrivals {
 
     /// Adds the chunks of a request, whatever became of it, or the end of an answer in one piece.
     pub(crate) fn add(&mut self, record: &RequestRecord) {
+        if record.knows_ends_alone() {
+            return;
+        }
         for chunk in &record.chunks {
             self.add_instant(chunk.at);
         }

@@ -5,6 +5,7 @@
 
 use crate::facts::RequestFacts;
 use crate::population::Population;
+use infermeter_core::oddity::Oddity;
 
 /// Sums over some answers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,6 +23,9 @@ pub struct ChunkSums {
 impl ChunkSums {
     fn add(&mut self, request: &RequestFacts) {
         let chunks = &request.chunks;
+        if request.oddities.contains(Oddity::EndsAlone) {
+            return;
+        }
         if let (Some(first), Some(last)) = (chunks.first, chunks.last) {
             self.gap_ns = self.gap_ns.saturating_add(last.since(first));
             self.gaps += chunks.count as u64 - 1;

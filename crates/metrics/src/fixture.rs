@@ -341,6 +341,7 @@ fn manifest(plan: Plan, seconds: i64) -> RunManifest {
         }),
         environment: Default::default(),
         calibration: None,
+        imported: None,
         control_requests: Vec::new(),
         run_findings: Vec::new(),
         client_health: Some(health(end)),

@@ -3,7 +3,7 @@
 //! Client lag is a token-level series ([`crate::token_series::TokenMetric::ClientLag`]).
 
 use crate::milliseconds::to_ms;
-use infermeter_core::record::RequestRecord;
+use infermeter_core::record::{RequestRecord, StampSource};
 use infermeter_core::schedule::Phase;
 use infermeter_stats::{Bucket, RankTable, RankValues};
 use schemars::JsonSchema;
@@ -42,7 +42,8 @@ pub struct Widths {
 
 impl Widths {
     pub(crate) fn add(&mut self, record: &RequestRecord) {
-        if record.phase != Phase::Measure {
+        let imported = record.stamp_source == Some(StampSource::Imported);
+        if record.phase != Phase::Measure || imported {
             return;
         }
         self.chunks += record.chunks.len() as u64;

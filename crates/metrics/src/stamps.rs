@@ -21,7 +21,7 @@ pub fn stamp_counts(population: &Population<'_>) -> StampCounts {
         match request.stamp_source {
             Some(StampSource::Kernel) => counts.kernel += 1,
             Some(StampSource::Program) => counts.program += 1,
-            None => {}
+            Some(StampSource::Imported) | None => {}
         }
     }
     counts

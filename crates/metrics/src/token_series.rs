@@ -171,6 +171,18 @@ pub(crate) fn for_each_of_part(
     }
 }
 
+/// Calls out the values of a completed measured request, each with how often it occurs: milliseconds, or
+/// tokens. Of any other request there are none.
+pub fn completed_values(
+    record: &RequestRecord,
+    metric: TokenMetric,
+    mut each: impl FnMut(f64, u64),
+) {
+    if part_of(record, metric) == Some(Part::Completed) {
+        for_each_value(record, metric, |v| each(v.value, u64::from(v.count)));
+    }
+}
+
 /// Calls out one request's values.
 #[inline]
 pub(crate) fn for_each_value(
@@ -178,6 +190,9 @@ pub(crate) fn for_each_value(
     metric: TokenMetric,
     mut each: impl FnMut(TokenValue),
 ) {
+    if record.knows_ends_alone() {
+        return;
+    }
     match metric {
         TokenMetric::ChunkGap => {
             for pair in record.chunks.windows(2) {

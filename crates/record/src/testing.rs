@@ -100,6 +100,7 @@ pub(crate) fn manifest() -> RunManifest {
             ..Environment::default()
         },
         calibration: None,
+        imported: None,
         control_requests: Vec::new(),
         run_findings: Vec::new(),
         client_health: Some(ClientHealth::default()),

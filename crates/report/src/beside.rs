@@ -171,7 +171,7 @@ fn latency(metric: &Metric, all: &[NamedCurve<'_>]) -> Chart {
 fn rate(named: &NamedCurve<'_>, level: &Level) -> Option<Mean> {
     match named.load_model {
         LoadModel::OpenLoop => Some(exact(level.load)),
-        LoadModel::ClosedLoop => level.achieved,
+        LoadModel::ClosedLoop | LoadModel::Imported => level.achieved,
     }
 }
 
@@ -209,6 +209,7 @@ fn label_of(named: &NamedCurve<'_>) -> String {
     let model = match named.load_model {
         LoadModel::OpenLoop => "open loop",
         LoadModel::ClosedLoop => "closed loop",
+        LoadModel::Imported => "imported",
     };
     format!("{}, {model}", named.name)
 }

@@ -89,6 +89,7 @@ fn errors(rungs: &[&Rung], stamps: StampSource) -> Section {
     let whose = match stamps {
         StampSource::Kernel => "Error by the kernel's stamps, which `run` reports; µs",
         StampSource::Program => "Error by the program's own stamps, for comparison; µs",
+        StampSource::Imported => "Error by another tool's stamps; µs",
     };
     let figures = ["p50", "p99", "max"];
     let groups = ["TTFT", "chunk", "ITL"];
@@ -257,6 +258,7 @@ fn ladder(limit: &Limit) -> String {
     let stamps = match limit.stamps {
         StampSource::Kernel => "kernel stamps",
         StampSource::Program => "program stamps",
+        StampSource::Imported => "another tool's stamps",
     };
     let kind = match limit.kind {
         LoadKind::Streams => "streams",

@@ -5,6 +5,7 @@
 
 use crate::document::{Block, Cell, Column, Grade, Section, Table, Tone};
 use crate::number::{TimeUnit, interval, percent, short_count, significant};
+use crate::reproduce::imported;
 use infermeter_analysis::{
     Cell as Figure, CellGrade, Distribution, Percentile, Percentiles, Rate, Summary, Weight,
 };
@@ -64,6 +65,7 @@ fn load(summary: &Summary, manifest: &RunManifest) -> String {
         (LoadModel::OpenLoop, _) if plan.rate_profile.is_some() => "open, by a profile".to_owned(),
         (LoadModel::OpenLoop, Some(rate)) => format!("open, {}/s", significant(rate)),
         (LoadModel::OpenLoop, None) => "open, by a trace".to_owned(),
+        (LoadModel::Imported, _) => imported(plan),
     }
 }
 

@@ -81,7 +81,7 @@ fn load(summary: &Summary, manifest: &RunManifest) -> String {
                 known(schedule)
             )
         }
-        LoadModel::ClosedLoop => conditions(summary, manifest),
+        LoadModel::ClosedLoop | LoadModel::Imported => conditions(summary, manifest),
     }
 }
 
@@ -93,12 +93,23 @@ fn conditions(summary: &Summary, manifest: &RunManifest) -> String {
             let slots = plan.concurrency.map(|n| count(u64::from(n)));
             format!("closed loop, {} in flight", known(slots))
         }
+        LoadModel::Imported => imported(plan),
         LoadModel::OpenLoop => match (&plan.rate_profile, manifest.rate_asked) {
             (Some(_), _) => "open loop, rate by a profile".to_owned(),
             (None, Some(rate)) => format!("open loop, {} requests/s", significant(rate)),
             (None, None) => "open loop, at the instants of a trace".to_owned(),
         },
     }
+}
+
+/// `imported, 20 requests/s asked for`: what the other tool says of its load.
+pub(crate) fn imported(plan: &Plan) -> String {
+    let load = match (plan.rate, plan.concurrency) {
+        (Some(rate), _) => format!("{} requests/s asked for", significant(rate)),
+        (None, Some(slots)) => format!("{} in flight asked for", count(u64::from(slots))),
+        (None, None) => "its load is unknown".to_owned(),
+    };
+    format!("imported, {load}")
 }
 
 fn time(summary: &Summary) -> String {

@@ -2,6 +2,7 @@
 
 use crate::document::{Entries, Section};
 use crate::number::{interval, parts, percent, plus_minus, significant};
+use crate::reproduce::imported;
 use infermeter_analysis::{
     Arrivals, FinishShare, KeepsUp, LoadSummary, ResponseCacheSummary, StabilitySummary,
     Steadiness, SteadySummary, Summary,
@@ -209,6 +210,7 @@ fn load(summary: &Summary, plan: &Plan) -> String {
             let slots = plan.concurrency.unwrap_or(0);
             format!("CLOSED LOOP, {slots} {slots_are} (latency is self-throttled), {delivered}")
         }
+        LoadModel::Imported => format!("{}, {delivered}", imported(plan)),
     }
 }
 

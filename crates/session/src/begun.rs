@@ -51,6 +51,7 @@ pub(crate) fn manifest(
         progress: None,
         environment: sides.environment,
         calibration: None,
+        imported: None,
         control_requests: sides.control,
         run_findings: sides.findings,
         client_health: None,

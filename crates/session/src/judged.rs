@@ -7,6 +7,7 @@ use infermeter_core::finding::Verdict;
 use infermeter_core::plan::Until;
 use infermeter_core::run::RunManifest;
 use infermeter_core::source::RecordSource;
+use infermeter_metrics::collect::Collected;
 use infermeter_protocol::{Kept, Place, RunSeen};
 use std::path::Path;
 
@@ -37,7 +38,19 @@ impl Judged {
         until: Option<&Until>,
     ) -> Result<Self, S::Error> {
         let summary = summarize(&run, records)?;
-        Ok(Self::of_summary(run, summary, until))
+        Ok(Self::of_summary(run, summary, until).0)
+    }
+
+    /// The same, and what the first reading gave, for who goes on with single requests.
+    ///
+    /// # Errors
+    /// When the records cannot be read.
+    pub fn with_collected<S: RecordSource>(
+        run: Run,
+        records: &S,
+    ) -> Result<(Self, Collected), S::Error> {
+        let summary = summarize(&run, records)?;
+        Ok(Self::of_summary(run, summary, None))
     }
 
     /// The same with what its charts show, which takes one more reading.
@@ -49,24 +62,26 @@ impl Judged {
         let series = RunSeries::read(&run, &summary, records)?;
         Ok(Self {
             series: Some(series),
-            ..Self::of_summary(run, summary, None)
+            ..Self::of_summary(run, summary, None).0
         })
     }
 
-    fn of_summary(mut run: Run, summary: Summary, until: Option<&Until>) -> Self {
+    fn of_summary(run: Run, summary: Summary, until: Option<&Until>) -> (Self, Collected) {
         let precision = until.map(|until| PrecisionRun::of(&run, &summary, until));
         let findings = judge(&run, &summary);
         let verdict = Verdict::of(&findings);
-        run.manifest.findings = findings;
-        run.manifest.verdict = Some(verdict);
-        run.manifest.summary = serde_json::to_value(&summary).ok();
-        Self {
-            manifest: run.manifest,
+        let mut manifest = run.manifest;
+        manifest.findings = findings;
+        manifest.verdict = Some(verdict);
+        manifest.summary = serde_json::to_value(&summary).ok();
+        let judged = Self {
+            manifest,
             summary,
             verdict,
             precision,
             series: None,
-        }
+        };
+        (judged, run.collected)
     }
 
     /// What a protocol sees of it.

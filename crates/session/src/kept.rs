@@ -11,6 +11,7 @@ use infermeter_core::finding::Severity;
 use infermeter_core::plan::Until;
 use infermeter_core::run::{ClientHealth, Progress, RunManifest, RunState, Window};
 use infermeter_core::schedule::Phase;
+use infermeter_metrics::collect::Collected;
 use infermeter_metrics::facts::RequestFacts;
 use infermeter_record::{
     CutOff, LeftOpen, ParquetRecords, RecordState, RunDirectory, Tail, free_room, read_manifest,
@@ -24,6 +25,17 @@ pub struct KeptRun {
     directory: PathBuf,
     /// What it says of itself. Changes are judged, and written with [`Self::judge`]'s result alone.
     pub manifest: RunManifest,
+}
+
+/// A judged run with all that its record holds.
+#[derive(Debug)]
+pub struct WholeRun {
+    /// Its figures and findings.
+    pub judged: Judged,
+    /// Facts of its requests, and tallies of its token-level series.
+    pub collected: Collected,
+    /// Its record.
+    pub records: ParquetRecords,
 }
 
 impl KeptRun {
@@ -76,6 +88,20 @@ impl KeptRun {
     pub fn pictured(self) -> Result<Judged> {
         let (run, records) = self.read()?;
         Ok(Judged::pictured(run, &records)?)
+    }
+
+    /// Judges it, and keeps what single requests are told from.
+    ///
+    /// # Errors
+    /// When its files cannot be read.
+    pub fn whole(self) -> Result<WholeRun> {
+        let (run, records) = self.read()?;
+        let (judged, collected) = Judged::with_collected(run, &records)?;
+        Ok(WholeRun {
+            judged,
+            collected,
+            records,
+        })
     }
 
     fn read(self) -> Result<(Run, ParquetRecords)> {

@@ -197,7 +197,7 @@ impl Ended {
 }
 
 /// The name of a run in the directory of its experiment.
-pub(crate) fn run_name(number: usize) -> String {
+pub fn run_name(number: usize) -> String {
     format!("run-{number:02}")
 }
 

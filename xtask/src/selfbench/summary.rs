@@ -93,6 +93,7 @@ fn manifest() -> RunManifest {
         }),
         environment: Environment::default(),
         calibration: None,
+        imported: None,
         control_requests: Vec::new(),
         run_findings: Vec::new(),
         client_health: None,

@@ -17,7 +17,7 @@ const DOCUMENT: &str = "ARCHITECTURE.md";
 const PREFIX: &str = "infermeter-";
 
 /// What each crate may depend on. `infermeter` and `xtask` may depend on every crate.
-const ALLOWED: [(&str, &[&str]); 16] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("core", &[]),
     ("stats", &[]),
     ("sys", &["core"]),
@@ -32,6 +32,10 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ("analysis", &["core", "metrics", "stats"]),
     ("audit", &["analysis", "core", "metrics", "stats"]),
     ("protocol", &["analysis", "core"]),
+    (
+        "exchange",
+        &["analysis", "audit", "core", "metrics", "stats"],
+    ),
     ("report", &["analysis", "audit", "core", "metrics", "stats"]),
     (
         "session",

@@ -61,6 +61,23 @@ use crate::summary::Summary;
 use infermeter_core::finding::{Finding, Scope, Severity};
 use infermeter_core::number::{count, counted};
 
+/// What can be asked of a run that another tool measured: its file knows nothing of client, plan and server.
+const OF_IMPORTS: [&str; 13] = [
+    run_state::INTERRUPTED.code,
+    failures::NOTHING_MEASURED.code,
+    failures::FAILURES.code,
+    load::SHORT_LEVEL.code,
+    steady::DRIFT.code,
+    sample::PERCENTILE_UNSUPPORTED.code,
+    sample::PERCENTILE_NEEDS_MORE.code,
+    sample::SLO_WITHOUT_DATA.code,
+    sample::CORRELATED_SAMPLES.code,
+    sample::POOLED_BIMODAL.code,
+    sample::TAIL_RATIO.code,
+    tokens::TOKEN_COUNTS_UNKNOWN.code,
+    tokens::MULTI_TOKEN_CHUNKS.code,
+];
+
 /// What a check asks of a run: its finding, if there is one.
 pub type Ask = fn(&Run, &Summary) -> Option<Finding>;
 
@@ -185,7 +202,8 @@ pub fn judge(run: &Run, summary: &Summary) -> Vec<Finding> {
     let publication = run.manifest.plan.publication;
     let asked = CHECKS
         .iter()
-        .filter(|check| publication || check.scope != Scope::Publication);
+        .filter(|check| publication || check.scope != Scope::Publication)
+        .filter(|check| run.manifest.imported.is_none() || OF_IMPORTS.contains(&check.code));
     findings.extend(asked.filter_map(|check| (check.test)(run, summary)));
     findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
     findings

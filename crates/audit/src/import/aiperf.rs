@@ -5,10 +5,11 @@
 
 use super::statistics::statistics;
 use crate::facts::{
-    Arrivals, Facts, LoadModel, Metric, PercentileRule, Request, SetupItem, TokenSource,
+    Arrivals, Facts, LoadModel, PercentileRule, Request, SetupItem, Statistics, TokenSource,
 };
 use crate::format::Format;
 use crate::json::{at, flag, list, number, numbers, text, unit_in_ms};
+use crate::vocabulary::AIPERF;
 use serde_json::Value;
 
 /// Translates the summary.
@@ -25,17 +26,15 @@ pub(super) fn facts(value: &Value) -> Facts {
     facts.date = text(value, "start_time");
     facts.abridged = of_csv.is_some();
     facts.percentile_rule = Some(PercentileRule::Linear);
-    for (name, metric) in [
-        ("time_to_first_token", Metric::Ttft),
-        ("inter_token_latency", Metric::Tpot),
-        ("inter_chunk_latency", Metric::ChunkGap),
-        ("request_latency", Metric::E2e),
-    ] {
+    let family = |name: &str| {
         let factor = unit_in_ms(value, &format!("{name}.unit"));
-        if let Some((object, factor)) = at(value, name).zip(factor) {
-            facts.state(metric, statistics(object, factor));
-        }
-    }
+        let object = at(value, name).zip(factor);
+        object.map_or_else(Statistics::default, |(object, factor)| {
+            statistics(object, factor)
+        })
+    };
+    let single = |name: &str| number(value, &format!("{name}.avg"));
+    facts.take(AIPERF, family, single);
     counts(&mut facts, value);
     load(&mut facts, value);
     set_up(&mut facts, value);
@@ -48,7 +47,7 @@ pub(super) fn facts(value: &Value) -> Facts {
     };
     let reused = number(value, "http_req_connection_reused.avg");
     facts.new_connections = reused.map(|share| 1.0 - share);
-    translate(&mut facts);
+    facts.translate_all(AIPERF);
     facts
 }
 
@@ -81,10 +80,6 @@ fn counts(facts: &mut Facts, value: &Value) {
     });
     facts.tokens.input_lengths = by_usage.or_else(|| lengths("input_sequence_length"));
     facts.tokens.output_lengths = lengths("output_sequence_length");
-    facts.rates.requests = avg("request_throughput");
-    facts.rates.output = avg("output_token_throughput");
-    facts.rates.input = avg("input_token_throughput");
-    facts.rates.total = avg("total_token_throughput");
     let good = avg("goodput")
         .zip(facts.rates.requests)
         .filter(|(_, all)| *all > 0.0);
@@ -178,35 +173,6 @@ fn gpu_model(value: &Value) -> Option<String> {
     names.all(|name| name == first).then_some(first)
 }
 
-fn translate(facts: &mut Facts) {
-    facts.translate(
-        "inter_token_latency",
-        "TPOT",
-        "(last - first token) / (tokens - 1)",
-    );
-    facts.translate("inter_chunk_latency", "chunk gap", "gaps between chunks");
-    facts.translate(
-        "time_to_first_token",
-        "TTFT",
-        "from the send; stamped by the client",
-    );
-    facts.translate(
-        "request_latency",
-        "E2E",
-        "from the send to the last response",
-    );
-    facts.translate(
-        "output_sequence_length",
-        "output tokens",
-        "the client's tokenizer; usage_completion_tokens is the server's count",
-    );
-    facts.translate(
-        "credit_to_start_latency",
-        "send lag",
-        "from the scheduler's credit to the send",
-    );
-}
-
 /// The per-request file, if that is what the lines are.
 pub(super) fn requests_of_lines(lines: &[Value]) -> Option<Facts> {
     let of_request = |line: &Value| {
@@ -243,7 +209,7 @@ pub(super) fn requests_of_lines(lines: &[Value]) -> Option<Facts> {
     let requests = measured.iter().map(|line| request(line, prompt_tokens));
     let requests = requests.collect();
     facts.list(requests, true);
-    translate(&mut facts);
+    facts.translate_all(AIPERF);
     Some(facts)
 }
 

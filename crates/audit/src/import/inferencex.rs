@@ -4,9 +4,10 @@
 //! unit in their names. `tput_per_gpu` is input and output; `intvty` is the reciprocal of TPOT.
 
 use super::statistics::statistics;
-use crate::facts::{Facts, LoadModel, Metric, SetupItem, Statistics, TokenSource};
+use crate::facts::{Facts, LoadModel, SetupItem, Statistics, TokenSource};
 use crate::format::Format;
 use crate::json::{as_number, at, number, percent, text};
+use crate::vocabulary::INFERENCEX;
 use serde_json::Value;
 
 /// Items of the set-up by name: of a row, or as the API has it.
@@ -27,19 +28,13 @@ pub(super) fn facts(row: &Value) -> Facts {
     let mut facts = Facts::of(Format::InferenceX);
     facts.date = text(row, "date");
     let figures = at(row, "metrics").unwrap_or(row);
-    for (name, metric) in [
-        ("ttft", Metric::Ttft),
-        ("tpot", Metric::Tpot),
-        ("itl", Metric::ChunkGap),
-        ("e2el", Metric::E2e),
-    ] {
+    let families = |name: &str| {
         let nested = at(row, &format!("request_metrics.latency.{name}"));
-        let of_row = || family(figures, name).scaled(1e3);
-        facts.state(metric, nested.map_or_else(of_row, |o| statistics(o, 1e3)));
-    }
+        nested.map_or_else(|| family(figures, name), |o| statistics(o, 1.0))
+    };
+    facts.take(INFERENCEX, families, |name| number(figures, name));
     facts.load.concurrency = number(row, "conc").filter(|c| *c > 0.0);
     facts.load.model = facts.load.concurrency.map(|_| LoadModel::Closed);
-    facts.rates.per_gpu = number(figures, "output_tput_per_gpu");
     facts.rates.requests = number(row, "request_metrics.qps");
     facts.load.asked_requests = number(row, "num_requests_total");
     facts.counts.completed = number(row, "num_requests_successful");
@@ -94,13 +89,7 @@ fn set_up(facts: &mut Facts, row: &Value) {
 }
 
 fn translate(facts: &mut Facts) {
-    facts.translate(
-        "itl",
-        "chunk gap",
-        "one gap per chunk, however many tokens it carries",
-    );
-    facts.translate("tpot", "TPOT", "(E2E - TTFT) / (tokens - 1)");
-    facts.translate("e2el", "E2E", "to the end of the stream");
+    facts.translate_all(INFERENCEX);
     facts.translate(
         "tput_per_gpu",
         "nothing",

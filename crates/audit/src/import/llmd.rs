@@ -3,9 +3,10 @@
 //! Units are named in the file and read from there; NTPOT and TPOT have their own names.
 
 use super::statistics::statistics;
-use crate::facts::{Facts, LoadModel, Metric, SetupItem, Statistics};
+use crate::facts::{Facts, LoadModel, SetupItem, Statistics};
 use crate::format::Format;
 use crate::json::{at, list, number, text, unit_in_ms};
+use crate::vocabulary::LLMD;
 use serde_json::Value;
 
 /// Translates a report.
@@ -22,33 +23,20 @@ pub(super) fn facts(value: &Value) -> Facts {
     }
     load(&mut facts, value);
     stack(&mut facts, value);
-    facts.translate(
-        "time_per_output_token",
-        "TPOT",
-        "(last - first token) / (tokens - 1)",
-    );
-    facts.translate("normalized_time_per_output_token", "NTPOT", "E2E / tokens");
-    facts.translate(
-        "inter_token_latency",
-        "ITL",
-        "as the load generator behind the report defines it",
-    );
+    facts.translate_all(LLMD);
     facts
 }
 
 fn performance(facts: &mut Facts, root: &Value) {
-    for (name, metric) in [
-        ("time_to_first_token", Metric::Ttft),
-        ("time_per_output_token", Metric::Tpot),
-        ("normalized_time_per_output_token", Metric::Ntpot),
-        ("inter_token_latency", Metric::Itl),
-        ("request_latency", Metric::E2e),
-    ] {
+    let family = |name: &str| {
         let object = at(root, &format!("latency.{name}"));
-        if let Some((object, factor)) = object.and_then(|o| Some((o, unit_in_ms(o, "units")?))) {
-            facts.state(metric, statistics(object, factor));
-        }
-    }
+        let object = object.and_then(|o| Some((o, unit_in_ms(o, "units")?)));
+        object.map_or_else(Statistics::default, |(object, factor)| {
+            statistics(object, factor)
+        })
+    };
+    let single = |name: &str| rate(root, &[name, &older(name)]);
+    facts.take(LLMD, family, single);
     let total = number(root, "requests.total");
     let failures = number(root, "requests.failures");
     let cut = number(root, "requests.incomplete").unwrap_or(0.0);
@@ -69,10 +57,11 @@ fn performance(facts: &mut Facts, root: &Value) {
     );
     facts.tokens.input = input;
     facts.tokens.output = output;
-    facts.rates.output = rate(root, &["output_token_rate", "output_tokens_per_sec"]);
-    facts.rates.input = rate(root, &["input_token_rate", "input_tokens_per_sec"]);
-    facts.rates.total = rate(root, &["total_token_rate", "total_tokens_per_sec"]);
-    facts.rates.requests = rate(root, &["request_rate", "requests_per_sec"]);
+}
+
+/// The name of a rate in 0.1: `output_tokens_per_sec` for `output_token_rate`.
+fn older(name: &str) -> String {
+    name.replace("_rate", "s_per_sec")
 }
 
 /// A throughput: a number, or statistics with a mean.

@@ -205,10 +205,16 @@ fn has_own_salts(manifest: &RunManifest) -> bool {
 
 fn load(facts: &mut Facts, manifest: &RunManifest, requests: &[RequestFacts]) {
     facts.load.rate = manifest.rate_asked;
-    facts.load.model = Some(match manifest.load_model {
-        RunLoad::OpenLoop => LoadModel::Open,
-        RunLoad::ClosedLoop => LoadModel::Closed,
-    });
+    facts.load.model = match manifest.load_model {
+        RunLoad::OpenLoop => Some(LoadModel::Open),
+        RunLoad::ClosedLoop => Some(LoadModel::Closed),
+        // Its plan says what the other tool asked for.
+        RunLoad::Imported => match (manifest.plan.rate, manifest.plan.concurrency) {
+            (Some(_), _) => Some(LoadModel::Open),
+            (None, Some(_)) => Some(LoadModel::Closed),
+            (None, None) => None,
+        },
+    };
     facts.load.arrivals =
         (manifest.load_model == RunLoad::OpenLoop).then(|| match manifest.plan.arrival {
             _ if manifest.plan.trace.is_some() => Arrivals::Other,

@@ -6,9 +6,10 @@
 
 use super::arrays::{Arrays, requests};
 use super::open_or_burst;
-use crate::facts::{Arrivals, Facts, Metric, PercentileRule, SetupItem, Statistics, TokenSource};
+use crate::facts::{Arrivals, Facts, PercentileRule, SetupItem, Statistics, TokenSource};
 use crate::format::Format;
 use crate::json::{at, list, number, percent, text};
+use crate::vocabulary::VLLM;
 use serde_json::Value;
 
 /// Members of `--metadata` that name an item of the set-up.
@@ -33,23 +34,17 @@ pub(super) fn facts(value: &Value) -> Facts {
     let mut facts = Facts::of(if rust { Format::VllmRust } else { Format::Vllm });
     facts.date = text(value, "date");
     facts.percentile_rule = Some(PercentileRule::Linear);
+    let single = |name: &str| number(value, name);
+    facts.take(VLLM, |name| family(value, name), single);
     load(&mut facts, value);
     counts(&mut facts, value);
     set_up(&mut facts, value);
-    for (name, metric) in [
-        ("ttft", Metric::Ttft),
-        ("tpot", Metric::Tpot),
-        ("itl", Metric::ChunkGap),
-        ("e2el", Metric::E2e),
-    ] {
-        facts.state(metric, family(value, name));
-    }
     let arrays = Arrays {
         end_to_end: "latencies",
         starts: "start_times",
     };
     requests(&mut facts, value, &arrays);
-    translate(&mut facts);
+    facts.translate_all(VLLM);
     facts
 }
 
@@ -64,20 +59,12 @@ fn load(facts: &mut Facts, value: &Value) {
         }
     });
     facts.load.asked_requests = number(value, "num_prompts");
-    facts.load.duration_s = number(value, "duration");
 }
 
 fn counts(facts: &mut Facts, value: &Value) {
-    facts.counts.completed = number(value, "completed");
     let listed = list(value, "failed_requests").map(|l| l.len() as f64);
-    facts.counts.failed = number(value, "failed").or(listed);
+    facts.counts.failed = facts.counts.failed.or(listed);
     facts.tokens.source = Some(TokenSource::UsageOrTokenizer);
-    facts.tokens.input = number(value, "total_input_tokens");
-    facts.tokens.output = number(value, "total_output_tokens");
-    facts.rates.requests = number(value, "request_throughput");
-    facts.rates.output = number(value, "output_throughput");
-    facts.rates.total = number(value, "total_token_throughput");
-    facts.rates.input = number(value, "input_throughput");
     // Older files have the key with its colon.
     let goodput = number(value, "request_goodput").or_else(|| number(value, "request_goodput:"));
     let share = goodput
@@ -122,24 +109,4 @@ pub(super) fn family(value: &Value, metric: &str) -> Statistics {
         }
     }
     out
-}
-
-fn translate(facts: &mut Facts) {
-    facts.translate(
-        "itl",
-        "chunk gap",
-        "one gap per chunk, however many tokens it carries",
-    );
-    facts.translate("tpot", "TPOT", "(E2E - TTFT) / (tokens - 1)");
-    facts.translate(
-        "ttft",
-        "TTFT",
-        "from the send; stamped by the client's event loop",
-    );
-    facts.translate("e2el", "E2E", "to the end of the stream");
-    facts.translate(
-        "duration",
-        "duration",
-        "first send to last end: ramp and drain are in it",
-    );
 }

@@ -305,7 +305,7 @@ impl Transport {
             // Two cases in which the stamp is no floor for what comes next. The newest of merged segments gives
             // all of them its stamp: where they fill the buffer, the rest of them is older than that. And a
             // program's stamp is late: bytes that came before it may still be in the socket.
-            StampSource::Kernel | StampSource::Program => lower,
+            StampSource::Kernel | StampSource::Program | StampSource::Imported => lower,
         };
         self.count_read(&received);
         Some(stamp)

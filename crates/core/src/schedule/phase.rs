@@ -100,4 +100,6 @@ pub enum LoadModel {
     OpenLoop,
     /// A fixed number of slots; latency is self-throttled.
     ClosedLoop,
+    /// Another tool's: when requests were sent is known at most, not when they were due.
+    Imported,
 }

@@ -45,7 +45,7 @@ pub(crate) fn audit(args: &AuditArgs, delivery: &Delivery<'_>) -> Result<u8> {
     Ok(exit_code(&audited, args.strict))
 }
 
-fn mapping(path: &Path) -> Result<Mapping> {
+pub(super) fn mapping(path: &Path) -> Result<Mapping> {
     let named = || format!("--map {}", path.display());
     let text = std::fs::read_to_string(input::path(path)?).with_context(named)?;
     Mapping::parse(&text).with_context(named)

@@ -7,10 +7,11 @@ use crate::show::Shown;
 use crate::{exit, output};
 use anyhow::{Result, bail};
 use infermeter_analysis::{GateAnswer, Gated};
+use infermeter_core::gate::FailIf;
 use infermeter_core::plan::Plan;
 use infermeter_session::gate::{self, GateSpec};
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Runs the subcommand.
 ///
@@ -48,6 +49,18 @@ impl Gating {
                 force: held_against.force,
             },
             inconclusive: asked.inconclusive,
+        }
+    }
+
+    /// These criteria, against that baseline; of a comparison against its first side.
+    pub fn against(criteria: Vec<FailIf>, baseline: Option<PathBuf>) -> Self {
+        Self {
+            spec: GateSpec {
+                criteria,
+                baseline,
+                force: false,
+            },
+            inconclusive: None,
         }
     }
 

@@ -5,7 +5,9 @@ pub(crate) mod beside;
 pub(crate) mod calibrate;
 pub(crate) mod capacity;
 pub(crate) mod compare;
+pub(crate) mod export;
 pub(crate) mod gate;
+pub(crate) mod import;
 pub(crate) mod list;
 mod list_entry;
 pub(crate) mod make;
@@ -27,7 +29,7 @@ use anyhow::Result;
 use infermeter_core::key::Place;
 
 /// Every subcommand.
-pub const COMMANDS: [Subcommand; 14] = [
+pub const COMMANDS: [Subcommand; 16] = [
     Subcommand {
         name: "run",
         about: "Measure a server (or the embedded simulator: mock:PRESET)",
@@ -189,6 +191,38 @@ pub const COMMANDS: [Subcommand; 14] = [
         then: Then::Flags {
             keys: with_page::<tables::AuditArgs>,
             run: |given| audit::audit(&given.read()?, &delivery(given)?),
+        },
+    },
+    Subcommand {
+        name: "export",
+        about: "Write a result as another tool's files: vllm, aiperf, llm-d, csv, junit and others",
+        notes: "Names are translated by definition. What a format cannot carry is left out and named on standard \
+                error. --list shows the formats.",
+        examples: &[
+            "infermeter export runs/a --format vllm --out vllm.json",
+            "infermeter export runs/sweep-a --format vllm-sweep --out sweep",
+            "infermeter export runs/a --format csv --out tables",
+            "infermeter export runs/a --format junit --slo 'ttft.p99<500ms' --out junit.xml",
+        ],
+        then: Then::Flags {
+            keys: keys::<tables::ExportArgs>,
+            run: export::export,
+        },
+    },
+    Subcommand {
+        name: "import",
+        about: "Make a run of another tool's detailed result: report, compare and plot then work on it",
+        notes: "The formats are those of audit that list single requests: vllm bench serve --save-detailed, \
+                SGLang --output-details, AIPerf profile_export.jsonl, GuideLLM, inference-perf per request, \
+                llmperf individual responses, genai-bench, LLMeter, MLPerf; CSV and JSON through --map.",
+        examples: &[
+            "infermeter import result.json --out runs/theirs",
+            "infermeter import profile_export.jsonl",
+            "infermeter import requests.csv --map map.toml --out runs/theirs",
+        ],
+        then: Then::Flags {
+            keys: with_show::<tables::ImportArgs>,
+            run: |given| import::import(&given.read()?, shown(given)?),
         },
     },
     Subcommand {

@@ -21,6 +21,7 @@ mod connections;
 mod datasets;
 mod dialects;
 mod disk;
+mod export;
 mod flags;
 mod fluidity;
 #[cfg(feature = "live")]

@@ -46,11 +46,12 @@ pub(super) fn token_source_code(source: TokenSource) -> u64 {
     }
 }
 
-pub(super) const STAMP_SOURCES: [StampSource; 2] = [StampSource::Kernel, StampSource::Program];
+pub(super) const STAMP_SOURCES: [StampSource; 3] = StampSource::ALL;
 
 pub(super) fn stamp_source_code(source: StampSource) -> u64 {
     match source {
         StampSource::Kernel => 1,
         StampSource::Program => 2,
+        StampSource::Imported => 3,
     }
 }

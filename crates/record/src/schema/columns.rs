@@ -279,8 +279,7 @@ const STAMP_SOURCE: Column = column(
     Kind::Text {
         give: |r| r.stamp_source.map(|s| s.as_str().into()),
         take: |r, v| {
-            let all = [StampSource::Kernel, StampSource::Program];
-            r.stamp_source = Some(all.into_iter().find(|s| s.as_str() == v)?);
+            r.stamp_source = Some(StampSource::ALL.into_iter().find(|s| s.as_str() == v)?);
             Some(())
         },
     },

@@ -4,7 +4,7 @@
 //! spreadsheet.
 
 use super::{Axis, Band, Bounds, Chart, Known, Marks, Point, Range, Reading, Scale};
-use infermeter_core::text::inert;
+use infermeter_core::text::csv_field;
 use std::collections::BTreeSet;
 
 /// Longest text of a field, bytes.
@@ -179,9 +179,9 @@ fn heads(chart: &Chart) -> Vec<String> {
     });
     for axis in [Some(&chart.x), Some(&chart.y), value] {
         let name = axis.map_or_else(String::new, named);
-        heads.push(quoted(&name));
-        heads.push(quoted(&format!("{name} low")));
-        heads.push(quoted(&format!("{name} high")));
+        heads.push(field(&name));
+        heads.push(field(&format!("{name} low")));
+        heads.push(field(&format!("{name} high")));
     }
     heads.extend(["censored", "n", "label"].map(str::to_owned));
     heads
@@ -197,8 +197,8 @@ fn named(axis: &Axis) -> String {
 fn fields(chart: &Chart, row: &Row<'_>) -> Vec<String> {
     let series = &chart.series[row.series];
     let mut fields = vec![
-        quoted(&series.label),
-        quoted(series.class.as_deref().unwrap_or("")),
+        field(&series.label),
+        field(series.class.as_deref().unwrap_or("")),
         row.kind.to_owned(),
     ];
     for (axis, side) in [(&chart.x, row.x), (&chart.y, row.y)] {
@@ -208,7 +208,7 @@ fn fields(chart: &Chart, row: &Row<'_>) -> Vec<String> {
     let censored = row.x.censored || row.y.censored || row.value.censored;
     fields.push(if censored { "yes" } else { "" }.to_owned());
     fields.push(row.n.map_or_else(String::new, |n| n.to_string()));
-    fields.push(quoted(row.label));
+    fields.push(field(row.label));
     fields
 }
 
@@ -217,7 +217,7 @@ fn side_fields(axis: &Axis, side: Side) -> [String; 3] {
     if let (Scale::Categories(names), Some(middle)) = (&axis.scale, side.middle()) {
         let name = names.get(middle.round() as usize);
         return [
-            quoted(name.map_or("", String::as_str)),
+            field(name.map_or("", String::as_str)),
             String::new(),
             String::new(),
         ];
@@ -242,17 +242,8 @@ fn number(x: f64) -> String {
     }
 }
 
-/// A text as a field: inert, no formula, in quotes where it needs them.
-fn quoted(text: &str) -> String {
-    let text = inert(text, MOST_BYTES);
-    let text = match text.starts_with(['=', '+', '-', '@']) {
-        true => format!("'{text}"),
-        false => text,
-    };
-    match text.contains([',', '"']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text,
-    }
+fn field(text: &str) -> String {
+    csv_field(text, MOST_BYTES)
 }
 
 #[cfg(test)]

@@ -1,0 +1,269 @@
+//! AIPerf: `profile_export.jsonl`, a request a line, and `profile_export_aiperf.json`, statistics by tag.
+//!
+//! Its "inter_token_latency" is TPOT and its "inter_chunk_latency" the chunk gap. Tokens are the server's, as with
+//! its `--use-server-token-count`. Invariant: what a request lacks is no member of its line.
+
+use super::foreign::{Foreign, e2e_ms, input_tokens, is_completed, tpot_ms, ttft_ms};
+use super::loss;
+use super::out::Out;
+use super::run::ExportedRun;
+use super::setup::rate;
+use super::spread::Spread;
+use super::{Losses, Writer};
+use infermeter_audit::vocabulary::{AIPERF, Quantity};
+use infermeter_core::clock::Offset;
+use infermeter_core::plan::ArrivalKind;
+use infermeter_core::record::RequestRecord;
+use infermeter_core::text::inert;
+use infermeter_metrics::facts::RequestFacts;
+use infermeter_metrics::origin::Origin;
+use infermeter_metrics::request_metric::RequestMetric;
+use serde_json::{Map, Value, json};
+use std::io;
+
+/// Longest error kept, bytes.
+const MOST_TEXT: usize = 1_024;
+
+/// The files of a run.
+pub(crate) struct Aiperf;
+
+impl Writer for Aiperf {
+    fn run(&mut self, run: &ExportedRun<'_>, out: &mut dyn Out) -> io::Result<Losses> {
+        let foreign = Foreign::of(run)?;
+        lines(run, &foreign, out)?;
+        let out = out.file("profile_export_aiperf.json")?;
+        serde_json::to_writer_pretty(&mut *out, &summary(run, &foreign))?;
+        out.write_all(b"\n")?;
+        Ok(loss::of_run(run, &foreign))
+    }
+}
+
+fn lines(run: &ExportedRun<'_>, foreign: &Foreign<'_>, out: &mut dyn Out) -> io::Result<()> {
+    let out = out.file("profile_export.jsonl")?;
+    let mut requests = foreign.requests.iter().peekable();
+    let mut number = 0;
+    run.records.each(&mut |record| {
+        let Some(of) = requests.next_if(|r| r.id == record.id) else {
+            return Ok(());
+        };
+        let line = line(run, of, record, number);
+        number += 1;
+        serde_json::to_writer(&mut *out, &line)?;
+        out.write_all(b"\n")
+    })
+}
+
+fn line(run: &ExportedRun<'_>, of: &RequestFacts, record: &RequestRecord, number: u64) -> Value {
+    let real = |at: Option<Offset>| {
+        let at = at?;
+        Some(run.manifest.clock.realtime_origin_ns + at.0)
+    };
+    let end = super::foreign::end(of).or(of.send_start);
+    let session = of.turn.map_or(of.id, |turn| turn.session);
+    let error = record.error.as_ref().map(|error| {
+        json!({
+            "code": of.status,
+            "type": error.reason.as_str(),
+            "message": inert(&error.text, MOST_TEXT),
+        })
+    });
+    json!({
+        "metadata": {
+            "session_num": number,
+            "x_request_id": format!("{}-{}", run.manifest.run_id, of.id),
+            "conversation_id": format!("session_{session:06}"),
+            "turn_index": of.turn.map_or(0, |turn| turn.number),
+            "request_start_ns": real(of.send_start),
+            "request_ack_ns": real(of.first_byte),
+            "request_end_ns": real(end),
+            "worker_id": "infermeter",
+            "record_processor_id": "infermeter",
+            "benchmark_phase": "profiling",
+            "was_cancelled": false,
+        },
+        "metrics": metrics(run, of, record),
+        "error": error,
+    })
+}
+
+fn metrics(run: &ExportedRun<'_>, of: &RequestFacts, record: &RequestRecord) -> Map<String, Value> {
+    let mut members = Map::new();
+    if !is_completed(of) {
+        return members;
+    }
+    let streams = run.collected.streaming;
+    let mut put = |name: &str, value: Option<Value>, unit: &str| {
+        if let Some(value) = value {
+            members.insert(name.to_owned(), json!({ "value": value, "unit": unit }));
+        }
+    };
+    let number = |x: Option<f64>| x.filter(|x| x.is_finite()).map(|x| json!(x));
+    let ttfo = RequestMetric::Ttfo.value_ms(of, Origin::Send);
+    put("request_latency", number(e2e_ms(of)), "ms");
+    if streams {
+        let gaps: Vec<f64> = record
+            .chunks
+            .windows(2)
+            .map(|pair| pair[1].at.since(pair[0].at) as f64 / 1e6)
+            .collect();
+        let per_s = tpot_ms(of).filter(|ms| *ms > 0.0).map(|ms| 1e3 / ms);
+        put("time_to_first_token", number(ttft_ms(of)), "ms");
+        put("time_to_first_output_token", number(ttfo), "ms");
+        put("inter_token_latency", number(tpot_ms(of)), "ms");
+        put(
+            "output_token_throughput_per_user",
+            number(per_s),
+            "tokens/sec/user",
+        );
+        put(
+            "inter_chunk_latency",
+            (!gaps.is_empty()).then(|| json!(gaps)),
+            "ms",
+        );
+    }
+    let output = of.output_token_count();
+    put("output_sequence_length", output.map(|n| json!(n)), "tokens");
+    put("output_token_count", output.map(|n| json!(n)), "tokens");
+    put(
+        "usage_completion_tokens",
+        of.output_tokens.map(|n| json!(n)),
+        "tokens",
+    );
+    put(
+        "input_sequence_length",
+        Some(json!(input_tokens(of) as u64)),
+        "tokens",
+    );
+    put(
+        "usage_prompt_tokens",
+        of.prompt_tokens.map(|n| json!(n)),
+        "tokens",
+    );
+    put(
+        "usage_prompt_cache_read_tokens",
+        of.cached_tokens.map(|n| json!(n)),
+        "tokens",
+    );
+    let reused = of.new_connection.map(|new| json!(u8::from(!new)));
+    put("http_req_connection_reused", reused, "ratio");
+    members
+}
+
+fn summary(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> Value {
+    let manifest = run.manifest;
+    let mut members = Map::new();
+    let mut put = |name: &str, value: Value| {
+        members.insert(name.to_owned(), value);
+    };
+    put("schema_version", json!("1.4"));
+    let version = &manifest.infermeter_version;
+    put(
+        "aiperf_version",
+        json!(format!("written by infermeter {version}")),
+    );
+    put("benchmark_id", json!(manifest.run_id));
+    let single = |unit: &str, value: f64| json!({ "unit": unit, "avg": value });
+    put(
+        "request_count",
+        single("requests", foreign.completed as f64),
+    );
+    put(
+        "error_request_count",
+        single("requests", foreign.failed as f64),
+    );
+    if let Some(seconds) = foreign.duration_s() {
+        put("benchmark_duration", single("sec", seconds));
+    }
+    for term in AIPERF {
+        if let Some(spread) = foreign.spread(term.ours) {
+            put(term.theirs, of_spread(unit(term.ours), spread));
+        } else if let Some(value) = foreign.figure(term.ours) {
+            put(term.theirs, single(unit(term.ours), value));
+        }
+    }
+    if let Some(spread) = &foreign.input_lengths {
+        put("input_sequence_length", of_spread("tokens", spread));
+    }
+    put("input_config", input_config(run, foreign));
+    put("was_cancelled", json!(false));
+    put("error_summary", json!([]));
+    if let Some((first, last)) = foreign.span {
+        put("start_time", json!((run.real_time)(first)));
+        put("end_time", json!((run.real_time)(last)));
+    }
+    put(
+        "infermeter",
+        json!({
+            "verdict": run.verdict.as_str(),
+            "findings": run.findings().iter().map(|f| f.code.as_str()).collect::<Vec<_>>(),
+        }),
+    );
+    Value::Object(members)
+}
+
+fn unit(of: Quantity) -> &'static str {
+    match of {
+        Quantity::Latency(_) | Quantity::SendLag => "ms",
+        Quantity::OutputLength => "tokens",
+        Quantity::RequestRate => "requests/sec",
+        _ => "tokens/sec",
+    }
+}
+
+fn of_spread(unit: &str, of: &Spread) -> Value {
+    let mut members = Map::new();
+    let mut put = |name: &str, value: Value| {
+        members.insert(name.to_owned(), value);
+    };
+    put("unit", json!(unit));
+    put("avg", json!(of.mean));
+    for (p, value) in &of.percentiles {
+        // Its percentiles are whole.
+        if p.fract() == 0.0 {
+            put(&format!("p{p}"), json!(value));
+        }
+    }
+    put("min", json!(of.min));
+    put("max", json!(of.max));
+    put("std", json!(of.std));
+    put("count", json!(of.n));
+    put("sum", json!(of.sum()));
+    Value::Object(members)
+}
+
+fn input_config(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> Value {
+    let plan = &run.manifest.plan;
+    let rate = rate(run.manifest);
+    let kind = match (rate, plan.arrival) {
+        (None, _) => "concurrency",
+        (Some(_), ArrivalKind::Poisson) => "poisson",
+        (Some(_), ArrivalKind::Constant) => "constant",
+        (Some(_), ArrivalKind::Gamma | ArrivalKind::Weibull) => "gamma",
+    };
+    let mut phase = Map::new();
+    let mut put = |name: &str, value: Value| {
+        phase.insert(name.to_owned(), value);
+    };
+    put("name", json!("profiling"));
+    put("kind", json!("profiling"));
+    put("type", json!(kind));
+    put("requests", json!(foreign.requests.len()));
+    if let Some(rate) = rate {
+        put("rate", json!(rate));
+    }
+    if let Some(slots) = plan.concurrency {
+        put("concurrency", json!(slots));
+    }
+    let concurrency = plan.concurrency;
+    json!({
+        "models": { "items": [{ "name": run.manifest.model }] },
+        "endpoint": {
+            "model_names": [run.manifest.model],
+            "urls": [plan.target],
+            "streaming": run.collected.streaming,
+            "use_server_token_count": true,
+        },
+        "loadgen": { "concurrency": concurrency, "request_rate": rate },
+        "phases": [phase],
+    })
+}

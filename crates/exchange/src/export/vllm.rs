@@ -1,0 +1,312 @@
+//! `vllm bench serve --save-result --save-detailed`, and the summary of `vllm bench sweep`.
+//!
+//! Their keys, in their order, and one of ours (`infermeter`) for what they have no place for; a sweep's records are
+//! flat. Figures are computed from the record by their definitions. Invariant: the arrays are in the order of
+//! requests, failed ones among them: 0 and an error there, as theirs have it.
+
+use super::foreign::{Foreign, e2e_ms, input_tokens, is_completed, ttft_ms};
+use super::loss;
+use super::out::Out;
+use super::run::ExportedRun;
+use super::setup::{SetUp, burstiness, rate};
+use super::spread::Spread;
+use super::{Losses, Writer};
+use infermeter_audit::vocabulary::{Quantity, VLLM};
+use infermeter_core::plan::Endpoint;
+use infermeter_core::record::{Outcome, RequestRecord};
+use infermeter_core::run::LoadModel;
+use infermeter_core::schedule::Phase;
+use infermeter_core::text::inert;
+use infermeter_metrics::facts::RequestFacts;
+use serde_json::{Map, Value, json};
+use std::io::{self, Write};
+
+/// Longest error kept, bytes.
+const MOST_TEXT: usize = 1_024;
+
+/// One run.
+pub(crate) struct Result;
+
+/// Several, each a flat record.
+#[derive(Default)]
+pub(crate) struct Sweep {
+    records: Vec<Value>,
+}
+
+impl Writer for Result {
+    fn run(&mut self, run: &ExportedRun<'_>, out: &mut dyn Out) -> io::Result<Losses> {
+        let foreign = Foreign::of(run)?;
+        let mut members = summary(run, &foreign)?;
+        let statistics = statistics(&foreign);
+        members.extend(own(run));
+        let out = out.file("vllm.json")?;
+        let head = serde_json::to_string(&members)?;
+        out.write_all(head.strip_suffix('}').unwrap_or(&head).as_bytes())?;
+        arrays(run, &foreign, out)?;
+        for (name, value) in statistics {
+            write!(out, ", {}: {value}", json!(name))?;
+        }
+        out.write_all(b"}\n")?;
+        Ok(loss::of_run(run, &foreign))
+    }
+}
+
+impl Writer for Sweep {
+    fn run(&mut self, run: &ExportedRun<'_>, _out: &mut dyn Out) -> io::Result<Losses> {
+        let foreign = Foreign::of(run)?;
+        let mut record = parallelism(run);
+        record.extend(summary(run, &foreign)?);
+        record.extend(statistics(&foreign));
+        record.insert("infermeter_run".to_owned(), json!(run.name));
+        record.insert("infermeter_verdict".to_owned(), json!(run.verdict.as_str()));
+        self.records.push(Value::Object(record));
+        Ok(loss::of_run(run, &foreign))
+    }
+
+    fn end(&mut self, out: &mut dyn Out) -> io::Result<()> {
+        let out = out.file("summary.json")?;
+        serde_json::to_writer_pretty(&mut *out, &self.records)?;
+        out.write_all(b"\n")
+    }
+}
+
+/// What the engine was declared to be split into, by the names that the plots look for.
+fn parallelism(run: &ExportedRun<'_>) -> Map<String, Value> {
+    let set_up = SetUp::of(run.manifest);
+    let names = [
+        ("tensor_parallel_size", "tp"),
+        ("pipeline_parallel_size", "pp"),
+        ("data_parallel_size", "dp"),
+    ];
+    let known = names.into_iter().filter_map(|(theirs, ours)| {
+        let n = set_up.parallel(ours)?;
+        Some((theirs.to_owned(), json!(n)))
+    });
+    known.collect()
+}
+
+/// Everything but arrays and distributions.
+fn summary(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> io::Result<Map<String, Value>> {
+    let (manifest, plan) = (run.manifest, &run.manifest.plan);
+    let backend = match plan.endpoint {
+        Endpoint::Chat => "openai-chat",
+        Endpoint::Completions => "openai",
+        Endpoint::Embeddings => "openai-embeddings",
+        Endpoint::Messages | Endpoint::Responses | Endpoint::Rerank => plan.endpoint.api().name,
+    };
+    let request_rate = match (manifest.load_model, rate(manifest)) {
+        (LoadModel::ClosedLoop, _) => json!("inf"),
+        (LoadModel::OpenLoop | LoadModel::Imported, rate) => json!(rate),
+    };
+    let mut members = Map::new();
+    let mut put = |name: &str, value: Value| {
+        members.insert(name.to_owned(), value);
+    };
+    put("date", json!(date(&run.begun())));
+    put("endpoint_type", json!(backend));
+    put("backend", json!(backend));
+    put("label", json!(plan.label));
+    put("model_id", json!(manifest.model));
+    put("tokenizer_id", json!(plan.tokenizer));
+    put("num_prompts", json!(foreign.requests.len()));
+    put("request_rate", request_rate);
+    put("burstiness", burstiness(plan));
+    put("max_concurrency", json!(plan.concurrency));
+    for term in VLLM {
+        if let Some(value) = foreign.figure(term.ours) {
+            put(term.theirs, number(term.ours, value / term.factor));
+        }
+    }
+    put("request_goodput", Value::Null);
+    if let Some(peaks) = Peaks::of(run, foreign)? {
+        put("max_output_tokens_per_s", json!(peaks.chunks_per_s));
+        put("max_concurrent_requests", json!(peaks.concurrent));
+    }
+    Ok(members)
+}
+
+/// Counts are whole numbers there, rates and times are not.
+fn number(of: Quantity, value: f64) -> Value {
+    match of {
+        Quantity::Completed | Quantity::Failed | Quantity::InputTokens | Quantity::OutputTokens => {
+            json!(value.round() as u64)
+        }
+        _ => json!(value),
+    }
+}
+
+/// `20261130-093000`.
+fn date(begun: &str) -> String {
+    let digits: String = begun.chars().filter(char::is_ascii_digit).collect();
+    match (digits.get(..8), digits.get(8..14)) {
+        (Some(day), Some(time)) => format!("{day}-{time}"),
+        _ => digits,
+    }
+}
+
+fn statistics(foreign: &Foreign<'_>) -> Vec<(String, Value)> {
+    let mut members = Vec::new();
+    for term in VLLM {
+        if let Some(spread) = foreign.spread(term.ours) {
+            members.extend(of_spread(term.theirs, spread, term.factor));
+        }
+    }
+    members
+}
+
+fn of_spread(metric: &str, of: &Spread, factor: f64) -> Vec<(String, Value)> {
+    let member = |statistic: &str, value: f64| {
+        let name = format!("{statistic}_{metric}_ms");
+        (name, json!(value / factor))
+    };
+    let mut members = vec![member("mean", of.mean)];
+    members.extend(of.percentile(50.0).map(|median| member("median", median)));
+    members.push(member("std", of.std));
+    let percentiles = of.percentiles.iter();
+    members.extend(percentiles.map(|(p, value)| member(&format!("p{p}"), *value)));
+    members
+}
+
+/// What their keys have no place for.
+fn own(run: &ExportedRun<'_>) -> Option<(String, Value)> {
+    let findings: Vec<&str> = run.findings().iter().map(|f| f.code.as_str()).collect();
+    let value = json!({
+        "infermeter_version": run.manifest.infermeter_version,
+        "run_id": run.manifest.run_id,
+        "run": run.name,
+        "verdict": run.verdict.as_str(),
+        "findings": findings,
+        "definitions": "latencies from the send; throughputs from the first send to the last end",
+    });
+    Some(("infermeter".to_owned(), value))
+}
+
+/// Their arrays, a request at a time, one after the other.
+fn arrays(run: &ExportedRun<'_>, foreign: &Foreign<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let requests = &foreign.requests;
+    let number = |of: fn(&RequestFacts) -> Option<f64>| {
+        move |r: &RequestFacts| json!(of(r).filter(|_| is_completed(r)).unwrap_or(0.0) / 1e3)
+    };
+    array(
+        out,
+        "input_lens",
+        requests.iter().map(|r| json!(input_tokens(r) as u64)),
+    )?;
+    if foreign.output_lengths.is_some() || foreign.completed == 0 {
+        let tokens = |r: &RequestFacts| r.output_token_count().filter(|_| is_completed(r));
+        let lengths = requests.iter().map(|r| json!(tokens(r).unwrap_or(0)));
+        array(out, "output_lens", lengths)?;
+    }
+    if run.collected.streaming {
+        array(out, "ttfts", requests.iter().map(|r| number(ttft_ms)(r)))?;
+        gaps(run, out)?;
+    } else {
+        array(out, "latencies", requests.iter().map(|r| number(e2e_ms)(r)))?;
+    }
+    let starts = requests.iter().filter_map(|r| r.send_start);
+    array(
+        out,
+        "start_times",
+        starts.map(|at| json!(at.0 as f64 / 1e9)),
+    )?;
+    errors(run, out)
+}
+
+fn array(out: &mut dyn Write, name: &str, values: impl Iterator<Item = Value>) -> io::Result<()> {
+    write!(out, ", \"{name}\": [")?;
+    for (index, value) in values.enumerate() {
+        let joint = if index == 0 { "" } else { ", " };
+        write!(out, "{joint}{value}")?;
+    }
+    out.write_all(b"]")
+}
+
+/// An array with an element for every measured request that was sent, from its record.
+fn of_records(
+    run: &ExportedRun<'_>,
+    out: &mut dyn Write,
+    name: &str,
+    each: &dyn Fn(&RequestRecord, &mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    write!(out, ", \"{name}\": [")?;
+    let mut joint = "";
+    run.records.each(&mut |record| {
+        if record.phase != Phase::Measure || record.send_start.is_none() {
+            return Ok(());
+        }
+        out.write_all(joint.as_bytes())?;
+        joint = ", ";
+        each(record, out)
+    })?;
+    out.write_all(b"]")
+}
+
+fn gaps(run: &ExportedRun<'_>, out: &mut dyn Write) -> io::Result<()> {
+    of_records(run, out, "itls", &|record, out| {
+        out.write_all(b"[")?;
+        for (index, pair) in record.chunks.windows(2).enumerate() {
+            let joint = if index == 0 { "" } else { ", " };
+            let gap = pair[1].at.since(pair[0].at) as f64 / 1e9;
+            write!(out, "{joint}{}", json!(gap))?;
+        }
+        out.write_all(b"]")
+    })
+}
+
+fn errors(run: &ExportedRun<'_>, out: &mut dyn Write) -> io::Result<()> {
+    of_records(run, out, "errors", &|record, out| {
+        let said = match &record.error {
+            Some(error) => format!("{}: {}", error.reason.as_str(), error.text),
+            None => String::new(),
+        };
+        write!(out, "{}", json!(inert(&said, MOST_TEXT)))
+    })
+}
+
+/// The greatest of one second, and of one instant, over completed requests.
+struct Peaks {
+    /// Chunks: theirs counts each as a token.
+    chunks_per_s: f64,
+    concurrent: u64,
+}
+
+impl Peaks {
+    fn of(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> io::Result<Option<Self>> {
+        let completed = || foreign.requests.iter().filter(|r| is_completed(r));
+        let Some(first) = completed().filter_map(|r| r.send_start).min() else {
+            return Ok(None);
+        };
+        let mut events: Vec<(i64, i64)> = Vec::new();
+        for request in completed() {
+            let end = super::foreign::end(request);
+            if let Some((start, end)) = request.send_start.zip(end) {
+                events.extend([(start.0, 1), (end.0, -1)]);
+            }
+        }
+        // An end comes before a start at the same instant.
+        events.sort_unstable();
+        let (mut now, mut most) = (0, 0);
+        for (_, change) in events {
+            now += change;
+            most = most.max(now);
+        }
+        let mut seconds: Vec<u64> = Vec::new();
+        run.records.each(&mut |record| {
+            if record.phase != Phase::Measure || record.outcome != Outcome::Completed {
+                return Ok(());
+            }
+            for chunk in &record.chunks {
+                let second = chunk.at.since(first).max(0) as usize / 1_000_000_000;
+                if second >= seconds.len() {
+                    seconds.resize(second + 1, 0);
+                }
+                seconds[second] += 1;
+            }
+            Ok(())
+        })?;
+        Ok(Some(Self {
+            chunks_per_s: seconds.into_iter().max().unwrap_or(0) as f64,
+            concurrent: most.max(0) as u64,
+        }))
+    }
+}

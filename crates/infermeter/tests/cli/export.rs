@@ -1,0 +1,165 @@
+//! `infermeter export` and `import`: every kept record in every format, what is refused, and a way there and back.
+
+use crate::process::{LIGHT, Scratch, UNPROBED, infermeter, mock};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+
+/// Formats whose one file is JSON.
+const JSON: [&str; 5] = ["vllm", "vllm-sweep", "llm-d", "inferencex", "bencher"];
+
+/// A copy of a kept record: a report may bring it up to date.
+fn kept(scratch: &Scratch, name: &str) -> String {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/records")
+        .join(name);
+    let to = scratch.path(name);
+    fs::create_dir_all(&to).expect("a directory");
+    for entry in fs::read_dir(from).expect("a record") {
+        let path = entry.expect("a file").path();
+        if let Some(file) = path.file_name() {
+            fs::copy(&path, to.join(file)).expect("copied");
+        }
+    }
+    to.display().to_string()
+}
+
+#[test]
+fn records_of_all_kinds_and_versions_go_out() {
+    let scratch = Scratch::new();
+    for name in [
+        "open",
+        "closed",
+        "killed",
+        "no-stream",
+        "embeddings",
+        "sessions",
+    ] {
+        let run = kept(&scratch, name);
+        for format in JSON {
+            let out = infermeter(&format!("export {run} --format {format}"));
+            assert_eq!(out.code, Some(0), "{name}, {format}: {out:#?}");
+            assert!(out.err.contains("leaves out:"), "{}", out.err);
+            let value: Value = serde_json::from_str(&out.out).expect("JSON");
+            assert!(!value.is_null());
+        }
+        let junit = infermeter(&format!("export {run} --format junit"));
+        assert!(
+            junit.out.contains("<testsuites name=\"infermeter\""),
+            "{junit:#?}"
+        );
+        for format in ["csv", "aiperf"] {
+            let folder = scratch.path(&format!("{name}-{format}"));
+            let out = infermeter(&format!(
+                "export {run} --format {format} --out {}",
+                folder.display()
+            ));
+            assert_eq!(out.code, Some(0), "{name}, {format}: {out:#?}");
+            assert!(out.out.is_empty());
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_written_or_read_is_refused() {
+    let scratch = Scratch::new();
+    let run = kept(&scratch, "open");
+    let there = scratch.file("there.json", "mine");
+    let export = |more: &str| infermeter(&format!("export {run} {more}"));
+    export(&format!("--format vllm --out {there}")).fails(2, &["exists", "--force"]);
+    assert_eq!(fs::read_to_string(&there).expect("still"), "mine");
+    let forced = export(&format!("--format vllm --out {there} --force"));
+    assert_eq!(forced.code, Some(0), "{forced:#?}");
+    export("--format vllm --out /dev/full").fails(2, &["/dev/full", "No space left"]);
+    export("--format csv").fails(2, &["--out DIR"]);
+    export("--format vlm").fails(2, &["did you mean `vllm`"]);
+    export("").fails(2, &["--format is missing", "junit"]);
+    export("--format csv --fail-if error_rate>1%").fails(2, &["junit"]);
+    infermeter("export --format csv").fails(2, &["DIR is missing"]);
+    let empty = scratch.path("empty");
+    fs::create_dir_all(&empty).expect("a directory");
+    infermeter(&format!("export {} --format vllm", empty.display()))
+        .fails(2, &["neither a run nor runs"]);
+    fs::remove_file(scratch.path("open/requests.parquet")).expect("removed");
+    export("--format vllm").fails(2, &["no record"]);
+}
+
+#[test]
+fn an_experiment_goes_where_several_runs_do() {
+    let scratch = Scratch::new();
+    let at = scratch.path("twice").display().to_string();
+    infermeter(&format!(
+        "run {} {LIGHT} {UNPROBED} --repeat 2 --out {at}",
+        mock()
+    ));
+    infermeter(&format!("export {at} --format vllm")).fails(2, &["run-01", "run-02", "csv"]);
+    let sweep = infermeter(&format!("export {at} --format vllm-sweep")).json();
+    let runs: Vec<&Value> = sweep.as_array().expect("a list").iter().collect();
+    assert_eq!(runs.len(), 2);
+    assert_eq!(runs[1]["infermeter_run"], "twice/run-02");
+    let bencher = infermeter(&format!("export {at} --format bencher")).json();
+    assert_eq!(bencher.as_object().expect("benchmarks").len(), 2);
+    let junit = infermeter(&format!(
+        "export {at}/run-01 --format junit --fail-if error_rate>1% --baseline {at}/run-02"
+    ));
+    assert!(junit.out.contains("infermeter.gate"), "{junit:#?}");
+}
+
+#[test]
+fn an_import_is_a_run() {
+    let scratch = Scratch::new();
+    let run = kept(&scratch, "open");
+    let file = scratch.path("theirs.json").display().to_string();
+    infermeter(&format!("export {run} --format vllm --out {file}"));
+    let into = scratch.path("imported").display().to_string();
+    let imported = infermeter(&format!("import {file} --out {into} --json"));
+    assert_eq!(imported.code, Some(0), "{imported:#?}");
+    let again = infermeter(&format!("report {into} --json"));
+    assert_eq!(
+        again.json()["summary"],
+        imported.json()["summary"],
+        "computed again"
+    );
+    assert_eq!(again.json()["verdict"], "questionable");
+    let codes = again.json()["findings"].to_string();
+    assert!(codes.contains("\"imported\""), "{codes}");
+    let of = |dir: &str| {
+        let value = infermeter(&format!("report {dir} --json")).json();
+        value["summary"]["latency"]["ttft"]["send"].clone()
+    };
+    let (theirs, ours) = (of(&into), of(&run));
+    for figure in ["n", "min", "max", "std"] {
+        assert_eq!(theirs[figure], ours[figure], "{figure}");
+    }
+    for command in ["list", "audit", "plot"] {
+        let out = infermeter(&format!("{command} {into}"));
+        assert!(matches!(out.code, Some(0 | 3)), "{command}: {out:#?}");
+    }
+    let compared = infermeter(&format!("compare {into} {run}"));
+    assert!(
+        matches!(compared.code, Some(0 | 1 | 3 | 5)),
+        "{compared:#?}"
+    );
+    infermeter(&format!("import {file} --out {into}")).fails(2, &["exists"]);
+}
+
+#[test]
+fn a_damaged_import_names_the_place_and_leaves_nothing() {
+    let scratch = Scratch::new();
+    let into = scratch.path("none");
+    let import = |name: &str, text: &str| {
+        let file = scratch.file(name, text);
+        let ran = infermeter(&format!("import {file} --out {}", into.display()));
+        assert!(!into.exists(), "{ran:#?}");
+        ran
+    };
+    let line = r#"{"metadata": {"request_start_ns": 1, "benchmark_phase": "profiling"}, "metrics": {"request_latency": {"value": 5, "unit": "ms"}}}"#;
+    let bad = line.replace("\"value\": 5", "\"value\": -5");
+    import("cut.jsonl", &format!("{line}\n{}", &line[..60])).fails(2, &["line 2"]);
+    import("bad.jsonl", &format!("{line}\n{line}\n{bad}")).fails(2, &["request 3", "-5 ms"]);
+    let half = line.replace("request_latency", "other");
+    import("half.jsonl", &half).fails(2, &["request 1", "neither a TTFT nor an E2E"]);
+    import("cut.json", "{\"date\": \"2026\", \"ttfts\": [0.1, ").fails(2, &["line 1"]);
+    import("empty.json", "").fails(2, &["empty"]);
+    import("other.json", "{\"a\": 1}").fails(2, &["no known format"]);
+}
