@@ -27,7 +27,7 @@ cargo xtask TASK
 
   browser    pages, opened in a headless browser: console, policy, marks, sorting, accessibility
   ci         everything that continuous integration checks, in order, stopping at the first failure
-  coverage   how often intervals hold the truth, by simulation: [quick|full|NAME]
+  coverage   how often intervals hold the truth, by simulation: [NAME] [quick|full|COUNT] [WORDS OF ROWS]
   docs       the parts of the book that are made from tables of the code
   fuzz       broken bytes for everything that reads them: [--seconds N] [TARGET...]
   kills      live sweeps and comparisons, killed and continued: [--kills N] PROGRAM

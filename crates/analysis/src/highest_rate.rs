@@ -5,7 +5,9 @@
 //!
 //! `margin = steepness x (ln rate - ln highest - settling x shortness) + noise`
 //!
-//! cut off on both sides at [`FAR`], beyond which a run says only on which side it is. A run begins with an
+//! Beyond [`FAR`], on both sides, a run says only on which side it is: its likelihood is the chance to lie there, as
+//! in Tobit's model. Were it taken as a margin that the law meets exactly, the many runs far from the limit would
+//! prove that there is no noise, and a bad minute near it would decide the answer. A run begins with an
 //! idle server, so a short one is too kind: its shortness is the mean stay of a request over the window, and
 //! `settling` a share that the runs themselves decide. The noise has the tails of Student's t with
 //! `FREEDOM` degrees, for a queue's bad minutes, and shrinks with the number of requests. It is never below
@@ -52,8 +54,9 @@ const RATES: usize = 160;
 const STEEPNESS: Scale = Scale(1.2, 1.5, 10);
 
 /// Noise of the margin of a run of [`NOISE_REQUESTS`]. The least is what a p99 of so many independent requests has
-/// at best: runs that happen to agree prove no less.
-const NOISE: Scale = Scale(0.04, 1.6, 7);
+/// at best: runs that happen to agree prove no less. The most leaves a run of 20,000 requests off by half: near
+/// saturation a queue's bad minutes are as many as the window has, whatever the rate.
+const NOISE: Scale = Scale(0.04, 2.0, 7);
 
 /// By how much a run is too kind, as a share of its shortness in the logarithm of the rate.
 const SETTLING: [f64; 5] = [0.0, 0.125, 0.25, 0.375, 0.5];
@@ -278,10 +281,37 @@ fn belief(trials: &[Trial], rates: Range<f64>) -> RateBelief {
 /// A trial as the grid looks at it, again and again.
 struct Ready {
     log_rate: f64,
-    margin: f64,
+    margin: Margin,
     /// The root of its requests over [`NOISE_REQUESTS`].
     weight: f64,
     shortness: f64,
+}
+
+/// A margin, or the side on which it is far from the limit.
+#[derive(Clone, Copy)]
+enum Margin {
+    At(f64),
+    FarBelow,
+    FarBeyond,
+}
+
+impl Margin {
+    fn of(margin: f64) -> Self {
+        match margin {
+            far if far <= -FAR => Self::FarBelow,
+            far if far >= FAR => Self::FarBeyond,
+            near => Self::At(near),
+        }
+    }
+}
+
+/// How far a trial is from the law, in units of the noise of [`NOISE_REQUESTS`].
+#[derive(Clone, Copy)]
+enum Misfit {
+    /// By so much.
+    By(f64),
+    /// By so much or more.
+    AtLeast(f64),
 }
 
 /// The parameters that are summed out.
@@ -295,7 +325,7 @@ impl Grid {
     fn new(trials: &[Trial]) -> Self {
         let ready = |trial: &Trial| Ready {
             log_rate: trial.rate.ln(),
-            margin: trial.margin.clamp(-FAR, FAR),
+            margin: Margin::of(trial.margin),
             weight: (trial.requests / NOISE_REQUESTS).sqrt(),
             shortness: trial.shortness,
         };
@@ -325,26 +355,48 @@ impl Grid {
     }
 }
 
-/// The distance of a trial from the law, in units of the noise of [`NOISE_REQUESTS`].
-fn misfit(trial: &Ready, steepness: f64, highest: f64, settling: f64) -> f64 {
+fn misfit(trial: &Ready, steepness: f64, highest: f64, settling: f64) -> Misfit {
     let answer = highest + settling * trial.shortness;
-    let expected = (steepness * (trial.log_rate - answer)).clamp(-FAR, FAR);
-    (trial.margin - expected) * trial.weight
+    let expected = steepness * (trial.log_rate - answer);
+    match trial.margin {
+        Margin::At(margin) => Misfit::By((margin - expected) * trial.weight),
+        Margin::FarBelow => Misfit::AtLeast((expected + FAR) * trial.weight),
+        Margin::FarBeyond => Misfit::AtLeast((FAR - expected) * trial.weight),
+    }
 }
 
-/// The logarithm of Student's density of all misfits together, but for a constant.
-fn student(misfits: &[f64], noise: f64) -> f64 {
-    let (mut log, mut product) = (0.0, 1.0_f64);
+/// The logarithm of Student's density of all misfits together, and of its tail for those that are known to be
+/// beyond something, but for a constant.
+fn student(misfits: &[Misfit], noise: f64) -> f64 {
+    let (mut log, mut product, mut seen) = (0.0, 1.0_f64, 0_u32);
+    let power = -0.5 * (FREEDOM + 1.0);
+    let mut beyond = 1.0_f64;
     for misfit in misfits {
-        let z = misfit / noise;
-        product *= 1.0 + z * z / FREEDOM;
-        if product > LARGE {
-            log += product.ln();
-            product = 1.0;
+        match misfit {
+            Misfit::By(misfit) => {
+                let z = misfit / noise;
+                product *= 1.0 + z * z / FREEDOM;
+                seen += 1;
+            }
+            Misfit::AtLeast(misfit) => beyond *= tail(misfit / noise),
+        }
+        if product > LARGE || beyond < LARGE.recip() {
+            log += power * product.ln() + beyond.ln();
+            (product, beyond) = (1.0, 1.0);
         }
     }
-    log += product.ln();
-    -0.5 * (FREEDOM + 1.0) * log - misfits.len() as f64 * noise.ln()
+    log + power * product.ln() + beyond.ln() - f64::from(seen) * noise.ln()
+}
+
+/// The chance that Student's variable with [`FREEDOM`] degrees, which are four, is above `t`. In closed form
+/// `w^2 (3 - w) / 4` with `w = 1 - t / sqrt(4 + t^2)`, which for large `t` has to be had without the difference.
+fn tail(t: f64) -> f64 {
+    let root = (4.0 + t * t).sqrt();
+    let w = match t > 0.0 {
+        true => 4.0 / (root * (root + t)),
+        false => 1.0 - t / root,
+    };
+    0.25 * w * w * (3.0 - w)
 }
 
 impl RateBelief {

@@ -5,7 +5,7 @@
 
 use crate::figure::{Cell, CellGrade, Mean};
 use crate::limits::FAILED;
-use crate::looks::{LevelLooks, Widening};
+use crate::looks::{LevelLooks, LookError};
 use crate::objective::SloStatus;
 use crate::percentile::Percentile;
 use crate::stability::KeepsUp;
@@ -38,9 +38,8 @@ fn holds(summary: &Summary) -> SloStatus {
     }
 }
 
-/// What a run settles at its look: met or missed where the intervals, so much wider than 95 %, lie on one side of
-/// the limits.
-fn settles(run: &LevelRun<'_>, widening: Widening) -> SloStatus {
+/// What a run settles at its look: met or missed where that is wrong with so small a chance.
+fn settles(run: &LevelRun<'_>, errors: LookError) -> SloStatus {
     let summary = run.summary;
     if is_overloaded(summary) {
         return SloStatus::Missed;
@@ -48,7 +47,7 @@ fn settles(run: &LevelRun<'_>, widening: Widening) -> SloStatus {
     if run.verdict == Verdict::Invalid {
         return SloStatus::Undecided;
     }
-    let worst = summary.slo.iter().map(|line| line.at(widening));
+    let worst = summary.slo.iter().map(|line| line.at(errors));
     // Undecided lies between met and missed in gravity.
     worst.max().unwrap_or_else(|| holds(summary))
 }
@@ -168,7 +167,7 @@ impl Level {
         Self {
             load,
             runs: runs.len(),
-            status: over.agreed(|run, widening| Some(settles(run, widening))),
+            status: over.agreed(|run, errors| Some(settles(run, errors))),
             objectives: over.objectives(),
             overloaded: runs.iter().any(|run| is_overloaded(run.summary)),
             keeps_up: over.keeps_up(),
@@ -237,10 +236,10 @@ struct Over<'a> {
 
 impl Over<'_> {
     /// What runs decide together, each at its look.
-    fn agreed(&self, of: impl Fn(&LevelRun<'_>, Widening) -> Option<SloStatus>) -> SloStatus {
+    fn agreed(&self, of: impl Fn(&LevelRun<'_>, LookError) -> Option<SloStatus>) -> SloStatus {
         let looks = self.runs.iter().enumerate().filter_map(|(index, run)| {
-            let widening = self.looks.widening(index, run.summary.slo.len());
-            of(run, widening)
+            let errors = self.looks.errors(index, run.summary.slo.len());
+            of(run, errors)
         });
         agreed(looks)
     }
@@ -306,7 +305,7 @@ impl Over<'_> {
             let judged: Vec<f64> = each().filter_map(|line| line.measured.value).collect();
             LevelObjective {
                 objective: line.objective.clone(),
-                status: self.agreed(|run, widening| Some(run.summary.slo.get(index)?.at(widening))),
+                status: self.agreed(|run, errors| Some(run.summary.slo.get(index)?.at(errors))),
                 judged: (!judged.is_empty())
                     .then(|| judged.iter().sum::<f64>() / judged.len() as f64),
                 limit: line.measured.limit,

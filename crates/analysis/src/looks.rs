@@ -21,13 +21,19 @@ pub struct LevelLooks {
     pub most: usize,
 }
 
-/// How much wider than 95 % an interval has to be.
+/// The chance of a wrong answer that a look may spend on one objective, on one side.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Widening {
-    /// To say that an objective is met.
+pub(crate) struct LookError {
+    /// To say that it is met.
     pub(crate) met: f64,
     /// To say that one of several is missed.
     pub(crate) missed: f64,
+}
+
+/// How many times as wide as a 95 % interval one is that is wrong on one side with so small a chance.
+pub(crate) fn widening(error: f64) -> f64 {
+    let quantile = |error: f64| student_two_sided(1.0 - 2.0 * error, f64::INFINITY);
+    quantile(error) / quantile(0.5 * (1.0 - CONFIDENCE))
 }
 
 impl LevelLooks {
@@ -50,15 +56,13 @@ impl LevelLooks {
         0.5 * (1.0 - CONFIDENCE) * f64::from(self.times(index)) / f64::from(all)
     }
 
-    /// What the run number `index` has to be wider than 95 % intervals by, with so many objectives. A level meets
-    /// its objectives only if all are met, so that needs no correction; one of several is enough to miss.
-    pub(crate) fn widening(&self, index: usize, objectives: usize) -> Widening {
-        let quantile = |error: f64| student_two_sided(1.0 - 2.0 * error, f64::INFINITY);
+    /// What the run number `index` may spend with so many objectives. A level meets its objectives only if all are
+    /// met, so that needs no correction; one of several is enough to miss.
+    pub(crate) fn errors(&self, index: usize, objectives: usize) -> LookError {
         let error = self.error(index);
-        let usual = quantile(0.5 * (1.0 - CONFIDENCE));
-        Widening {
-            met: quantile(error) / usual,
-            missed: quantile(error / objectives.max(1) as f64) / usual,
+        LookError {
+            met: error,
+            missed: error / objectives.max(1) as f64,
         }
     }
 }
@@ -85,15 +89,15 @@ mod tests {
             let sum: f64 = (0..most).map(|index| looks.error(index)).sum();
             assert!((sum - 0.025).abs() < 1e-12, "{looks:?}: {sum}");
         }
-        let one = LevelLooks::ONE.widening(0, 1);
-        assert!((one.met - 1.0).abs() < 1e-12 && (one.missed - 1.0).abs() < 1e-12);
+        let one = LevelLooks::ONE.errors(0, 1);
+        assert!((widening(one.met) - 1.0).abs() < 1e-12 && one.met == one.missed);
         let looks = LevelLooks {
             replicates: 1,
             most: 3,
         };
         // Python: isf = lambda p: -NormalDist().inv_cdf(p); isf(0.025 / 7) / isf(0.025), isf(0.025 * 4 / 14) / isf(0.025).
-        let (first, last) = (looks.widening(0, 1).met, looks.widening(2, 2).missed);
-        assert!((first - 1.372_53).abs() < 1e-5, "{first}");
-        assert!((last - 1.250_02).abs() < 1e-5, "{last}");
+        let (first, last) = (looks.errors(0, 1).met, looks.errors(2, 2).missed);
+        assert!((widening(first) - 1.372_53).abs() < 1e-5, "{first}");
+        assert!((widening(last) - 1.250_02).abs() < 1e-5, "{last}");
     }
 }

@@ -9,10 +9,11 @@ mod judge;
 pub(crate) use judge::Judge;
 
 use crate::figure::{Cell, Share};
-use crate::looks::Widening;
+use crate::looks::{LookError, widening};
 use crate::percentile::Percentile;
 use crate::throughput::Rate;
 use infermeter_core::text::Word;
+use infermeter_stats::clopper_pearson;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +58,11 @@ pub struct SloLine {
     /// Share of the requests that meet this objective on their own; absent where that means nothing for
     /// a single request.
     pub attainment: Option<Share>,
+    /// Of a percentile of a figure of requests: the share of these within the limit, failures beyond it, on the
+    /// smallest effective sample size of the share itself, of p90 and of the percentile. Several runs are decided
+    /// by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Share>,
     /// The figure beside its limit, in the same form for every objective.
     #[serde(default)]
     pub measured: SloFigure,
@@ -72,15 +78,22 @@ impl SloLine {
         }
     }
 
-    /// The answer of an interval that is so much wider than 95 %. What decides over several runs asks for this.
-    pub(crate) fn at(&self, widening: Widening) -> SloStatus {
+    /// The answer with so small a chance of being wrong. What decides over several runs asks for this.
+    ///
+    /// A percentile of requests is answered by the share within the limit. Its own interval will not do: its bounds
+    /// are values of the sample, and where one bad minute of a queue makes the tail, all of these lie in that minute,
+    /// so that the interval lies far beyond the limit however wide it is. The share counts the minute once.
+    pub(crate) fn at(&self, errors: LookError) -> SloStatus {
+        if let Some((percentile, within)) = self.percentile.zip(self.within) {
+            return by_share(within, percentile, errors);
+        }
         let certain = self.certain();
-        let times = match certain {
-            SloStatus::Met => widening.met,
-            SloStatus::Missed => widening.missed,
+        let error = match certain {
+            SloStatus::Met => errors.met,
+            SloStatus::Missed => errors.missed,
             SloStatus::Undecided => return certain,
         };
-        match self.measured.reaches_limit(certain, times) {
+        match self.measured.reaches_limit(certain, widening(error)) {
             true => SloStatus::Undecided,
             false => certain,
         }
@@ -92,6 +105,24 @@ impl SloLine {
             self.measured.doubt,
             Some(SloDoubt::NoSample | SloDoubt::UnknownClass | SloDoubt::NoDeadlines)
         )
+    }
+}
+
+/// Whether the share within the limit is at least what the percentile asks for, by exact bounds.
+fn by_share(within: Share, percentile: Percentile, errors: LookError) -> SloStatus {
+    let asked = percentile.quantile().probability();
+    let effective_n = within.effective_n;
+    let bounds = |error: f64| {
+        clopper_pearson(within.value * effective_n, effective_n, 1.0 - 2.0 * error).ok()
+    };
+    let low = bounds(errors.met).and_then(|bounds| bounds.low);
+    let high = bounds(errors.missed).and_then(|bounds| bounds.high);
+    if low.is_some_and(|low| low >= asked) {
+        return SloStatus::Met;
+    }
+    match high.is_some_and(|high| high < asked) {
+        true => SloStatus::Missed,
+        false => SloStatus::Undecided,
     }
 }
 

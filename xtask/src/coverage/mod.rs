@@ -36,6 +36,8 @@ pub enum Scale {
     Quick,
     /// Those of the documentation.
     Full,
+    /// So many in each row.
+    Times(u64),
 }
 
 impl Scale {
@@ -44,6 +46,7 @@ impl Scale {
         match self {
             Self::Quick => full.div_ceil(20),
             Self::Full => full,
+            Self::Times(times) => times,
         }
     }
 
@@ -51,7 +54,15 @@ impl Scale {
     pub fn of_truth(self, full: u64) -> u64 {
         match self {
             Self::Quick => full.div_ceil(5),
-            Self::Full => full,
+            Self::Full | Self::Times(_) => full,
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        match word {
+            "quick" => Some(Self::Quick),
+            "full" => Some(Self::Full),
+            times => times.parse().ok().map(Self::Times),
         }
     }
 }
@@ -80,39 +91,34 @@ const SUBJECTS: [(&str, Subject); 17] = [
     ("compare-engine", compare::engine),
 ];
 
-/// Runs what `arguments` name: `quick`, `full` (the default), or a subject, at full scale unless
-/// `quick` follows.
+/// Runs what `arguments` name: a subject or none for all, a scale (`quick`, `full`, which is the default, or how
+/// many repetitions), and words that the names of rows hold, in this order. Only the searches know their rows before
+/// they measure them.
 ///
 /// # Errors
-/// For unknown names, and when a full run misses a target.
+/// For unknown names, and when a run that is not quick misses a target.
 pub fn run(arguments: &[String]) -> Result<()> {
-    let names: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let (scale, names) = match names.as_slice() {
-        [rest @ .., "quick"] => (Scale::Quick, rest),
-        [rest @ .., "full"] => (Scale::Full, rest),
-        rest => (Scale::Full, rest),
-    };
-    let subjects: Vec<_> = match names {
-        [] => SUBJECTS.to_vec(),
-        [name] => SUBJECTS
-            .into_iter()
-            .filter(|(known, _)| known == name)
-            .collect(),
-        _ => bail!("coverage takes one subject and a scale"),
-    };
+    let mut words = arguments.iter().map(String::as_str).peekable();
+    let name = words.next_if(|word| Scale::parse(word).is_none());
+    let scale = words.next_if(|word| Scale::parse(word).is_some());
+    let scale = scale.and_then(Scale::parse).unwrap_or(Scale::Full);
+    let subjects: Vec<_> = SUBJECTS
+        .into_iter()
+        .filter(|(known, _)| name.is_none_or(|name| name == *known))
+        .collect();
     if subjects.is_empty() {
         let known = SUBJECTS.map(|(name, _)| name).join(", ");
         bail!(
-            "unknown subject `{}`: quick, full, or one of {known}",
-            names.join(" ")
+            "unknown subject `{}`: quick, full, a number, or one of {known}",
+            name.unwrap_or_default()
         );
     }
-    let mut table = Table::new();
+    let mut table = Table::new(words.map(str::to_owned).collect());
     for (_, subject) in subjects {
         subject(scale, &mut table)?;
     }
     let missed = table.missed();
-    if scale == Scale::Full && !missed.is_empty() {
+    if scale != Scale::Quick && !missed.is_empty() {
         bail!("targets missed: {}", missed.join("; "));
     }
     Ok(())

@@ -4,6 +4,7 @@
 //! find. The truths stand in [`TRUTHS`]. Invariant: the load goes on until
 //! every measured request has ended.
 
+use super::table::Table;
 use anyhow::{Context, Result};
 use infermeter_analysis::highest_rate::{FAR, Trial};
 use infermeter_core::seed::splitmix64;
@@ -108,11 +109,17 @@ pub struct Measured {
     pub sent: u64,
 }
 
-/// All servers.
+/// The servers whose names are wanted.
 ///
 /// # Errors
 /// When there is no such preset.
-pub fn servers() -> Result<Vec<Server>> {
+pub fn wanted(table: &Table) -> Result<Vec<Server>> {
+    let mut all = servers()?;
+    all.retain(|server| table.wants(&server.name));
+    Ok(all)
+}
+
+fn servers() -> Result<Vec<Server>> {
     let mut all = Vec::new();
     for preset in PRESETS {
         for class in CLASSES {

@@ -8,7 +8,7 @@
 
 use super::Scale;
 use super::replicate::replicate;
-use super::search_load::{Server, servers};
+use super::search_load::{Server, wanted};
 use super::table::{Table, Target};
 use anyhow::{Context, Result};
 use infermeter_protocol::search::rule::Dwell;
@@ -39,7 +39,7 @@ const SEEDS: u64 = 5_000_000_000;
 
 /// Finds each answer, and holds the one in use against it.
 pub fn run(scale: Scale, table: &mut Table) -> Result<()> {
-    for server in servers()? {
+    for server in wanted(table)? {
         let near = near(&server);
         let found = crossing(&server, near, scale.of_truth(RUNS))
             .with_context(|| format!("{}: no crossing around {near}", server.name))?;

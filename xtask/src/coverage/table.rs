@@ -36,18 +36,25 @@ impl Target {
 #[derive(Debug)]
 pub struct Table {
     begun_ns: i64,
+    wanted: Vec<String>,
     missed: Vec<String>,
 }
 
 impl Table {
-    /// A table with its heading.
-    pub fn new() -> Self {
+    /// A table with its heading; of rows that are known before, only those whose names hold every word.
+    pub fn new(wanted: Vec<String>) -> Self {
         println!("| figure | repetitions | value | target | | seconds |");
         println!("|---|---|---|---|---|---|");
         Self {
             begun_ns: monotonic_ns(),
+            wanted,
             missed: Vec::new(),
         }
+    }
+
+    /// A row of this name is asked for.
+    pub fn wants(&self, name: &str) -> bool {
+        self.wanted.iter().all(|word| name.contains(word.as_str()))
     }
 
     /// A share of `repetitions`, beside its target.

@@ -103,3 +103,37 @@ fn a_queue_that_grows_misses_once_the_window_is_long_enough_to_tell() {
     assert!(after(0.01) > 0.0);
     assert_eq!(after(0.3), -0.4);
 }
+
+/// Python: scipy.stats.t.sf(x, 4).
+#[test]
+fn tails_of_student_are_exact_also_far_out() {
+    let check = |t: f64, expect: f64| {
+        let found = super::tail(t);
+        assert!((found / expect - 1.0).abs() < 1e-9, "{t}: {found}");
+    };
+    check(-30.0, 0.9999963235719511);
+    check(-2.5, 0.966616727594006);
+    check(0.0, 0.5);
+    check(0.7, 0.2612500827967251);
+    check(3.0, 0.019970984035859413);
+    check(200.0, 1.8746875410107035e-09);
+}
+
+/// What a saturated server shows: runs far from the limit agree, those near it do not.
+#[test]
+fn runs_far_from_the_limit_prove_no_small_noise() {
+    let far = [0.2, 0.4, 0.8, 1.25, 1.6].map(|rate| {
+        let margin = if rate < 1.0 { -FAR } else { FAR };
+        trial(rate, margin, 10_000.0)
+    });
+    let near = [(0.98, 0.4), (0.99, -0.5), (1.01, -0.4), (1.02, 0.5)];
+    let near = near.map(|(rate, margin)| trial(rate, margin, 10_000.0));
+    let all: Vec<Trial> = near.into_iter().chain(far).collect();
+    let width = |runs: &[Trial]| {
+        let found = belief(runs, 0.5..2.0).found(0.95);
+        assert!((found.low..found.high).contains(&1.0), "{found:?}");
+        found.relative_half_width()
+    };
+    let (alone, together) = (width(&all[..6]), width(&all));
+    assert!(together > 0.03, "{together}, and {alone} with fewer");
+}

@@ -5,11 +5,13 @@
 
 use super::{Bound, SloDoubt, SloStatus};
 use crate::CONFIDENCE;
+use crate::distribution::Percentiles;
 use crate::figure::{Cell, CellGrade, Mean, Share};
 use crate::percentile::Percentile;
+use crate::requests::share_on;
 use crate::throughput::Rate;
 use infermeter_core::slo::Statistic;
-use infermeter_stats::{Plausible, summarise};
+use infermeter_stats::{Plausible, effective_sample_size, summarise};
 
 /// What a series says of a limit.
 #[derive(Debug, Clone)]
@@ -17,6 +19,8 @@ pub(super) struct Answer {
     pub(super) status: SloStatus,
     pub(super) straddles: bool,
     pub(super) cell: Option<Cell>,
+    /// Of a percentile of a figure of requests: the share of them within the limit.
+    pub(super) within: Option<Share>,
     pub(super) value: Option<f64>,
     pub(super) low: Option<f64>,
     pub(super) high: Option<f64>,
@@ -42,6 +46,7 @@ impl Answer {
             status: SloStatus::Undecided,
             straddles: false,
             cell: None,
+            within: None,
             value: None,
             low: None,
             high: None,
@@ -75,6 +80,7 @@ impl Answer {
                 (None, None) => Some(SloDoubt::Straddles),
             },
             cell: Some(cell),
+            within: None,
         }
     }
 
@@ -192,6 +198,24 @@ impl Answer {
             ..self
         }
     }
+}
+
+/// The share of values, in time order, that are at most `limit`. A few values beyond it say little of how they depend
+/// on each other, and none say nothing of it, so that the smallest effective sample size counts: of the share itself, of
+/// p90 and of the percentile asked for.
+pub(super) fn share_within(
+    values: &[f64],
+    limit: f64,
+    cells: &Percentiles,
+    percentile: Percentile,
+) -> Option<Share> {
+    let within: Vec<f64> = values.iter().map(|x| f64::from(*x <= limit)).collect();
+    let own = effective_sample_size(&within).ok()?;
+    let others = [Percentile::DEFAULT[1], percentile];
+    let others = others
+        .iter()
+        .filter_map(|p| Some(cells.get(p)?.effective_n));
+    share_on(&within, others.fold(own, f64::min))
 }
 
 /// The percentile that a statistic is, where it is one.

@@ -3,7 +3,7 @@
 //! Invariant: failed requests take part in all of them: as +infinity in latencies, with no token on time in
 //! fluidity, as misses in shares, and not at all in rates of what was completed.
 
-use super::answer::{Answer, Neighbours, percentile_of};
+use super::answer::{Answer, Neighbours, percentile_of, share_within};
 use super::{Bound, Goodput, SloDoubt, SloFigure, SloLine, SloStatus};
 use crate::CONFIDENCE;
 use crate::distribution::request_percentiles;
@@ -80,6 +80,7 @@ impl Judge<'_> {
                 infinite: answer.infinite,
                 doubt: answer.doubt,
             },
+            within: answer.within,
             cell: answer.cell,
         }
     }
@@ -184,8 +185,12 @@ impl Judge<'_> {
         let mut wanted = Percentile::of_plan(&self.run.manifest.plan);
         let percentile = percentile_of(statistic);
         wanted.extend(percentile);
-        let cell = percentile.and_then(|p| request_percentiles(&series, &wanted).remove(&p));
-        cell.map_or_else(none, |cell| Answer::of_percentile(cell, neighbours, limit))
+        let cells = request_percentiles(&series, &wanted);
+        let found = percentile.and_then(|p| Some((p, cells.get(&p)?.clone())));
+        found.map_or_else(none, |(percentile, cell)| Answer {
+            within: share_within(samples, limit, &cells, percentile),
+            ..Answer::of_percentile(cell, neighbours, limit)
+        })
     }
 
     fn of_tokens(
