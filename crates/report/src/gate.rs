@@ -1,7 +1,7 @@
 //! The document of a gate: what differs before any speed, the criteria side by side, and how each was judged.
 
 use crate::document::{Block, Cell, Column, Document, Entries, Item, Mark, Section, Table, Tone};
-use crate::number::{JOIN, percent, significant, spaced, time};
+use crate::number::{JOIN, in_unit, percent, significant, spaced};
 use infermeter_analysis::{GateAnswer, GateDoubt, GateForm, GateLine, GateRun, Gated, Unlike};
 use infermeter_core::finding::Verdict;
 use infermeter_core::number::counted;
@@ -18,6 +18,8 @@ pub fn of_gate(gated: &Gated) -> Document {
         counted(gated.baseline.len() as u64, "run")
     );
     document.push(Section::new(heading).with(table(&gated.gate.lines)));
+    let history = gated.history.clone().unwrap_or_default();
+    document.push(Section::new("Baseline").with(Block::Text(Tone::Plain, history)));
     document.push(Section::new("How each was judged").with(judged(&gated.gate.lines)));
     document.push(Section::new("").with(Block::Text(Tone::Aside, runs(gated))));
     document
@@ -99,7 +101,8 @@ fn table(lines: &[GateLine]) -> Table {
     let columns = [&columns.map(Column::right)[..], &[Column::left("answer")]].concat();
     let mut table = Table::new("", columns);
     for line in lines {
-        let figure = |value: Option<f64>| Cell::or_dash(value.map(|value| in_unit(value, line)));
+        let figure =
+            |value: Option<f64>| Cell::or_dash(value.map(|value| in_unit(value, &line.unit)));
         let share = |share: Option<f64>| Cell::or_dash(share.map(|share| change(share, line)));
         let worse = match line.form {
             GateForm::Level => None,
@@ -117,14 +120,6 @@ fn table(lines: &[GateLine]) -> Table {
         table.row(label(line), cells);
     }
     table
-}
-
-fn in_unit(value: f64, line: &GateLine) -> String {
-    match line.unit.as_ref() {
-        "ms" => time(value),
-        "1/s" => format!("{}/s", significant(value)),
-        _ => percent(value),
-    }
 }
 
 /// A change in percent, of a share in percentage points.
@@ -300,6 +295,7 @@ mod tests {
             gate: Gate::of(&criteria, &runs(baseline), &runs(candidate)),
             unlike: Vec::new(),
             other_workload: Vec::new(),
+            history: None,
             baseline: Vec::new(),
             candidate: Vec::new(),
             alone: Vec::new(),

@@ -5,10 +5,12 @@
 //! when they are read, so a command trusts them.
 
 mod audit;
+mod bundle;
 mod calibrate;
 mod capacity;
 mod compare;
 mod gate;
+mod history;
 mod list;
 mod measured;
 mod mock;
@@ -23,10 +25,12 @@ mod sweep;
 mod workload;
 
 pub use audit::AuditArgs;
+pub use bundle::{BundleArgs, VerifyArgs};
 pub use calibrate::CalibrateArgs;
 pub use capacity::CapacityArgs;
 pub use compare::CompareArgs;
 pub use gate::{BaselineArgs, FailIfArgs, GateArgs, Inconclusive};
+pub use history::{HistoryAddArgs, HistoryListArgs, HistoryShowArgs, HistoryTrendArgs};
 pub use list::ListArgs;
 pub use measured::MeasureArgs;
 pub use mock::MockArgs;
