@@ -192,6 +192,9 @@ pub struct Gated {
     pub baseline: Vec<GateRun>,
     /// The candidate's.
     pub candidate: Vec<GateRun>,
+    /// Which runs of a history the baseline's are, in a sentence; absent of any other baseline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<String>,
     /// What was measured on one side alone, and so is not judged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alone: Vec<String>,

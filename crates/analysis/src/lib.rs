@@ -57,7 +57,9 @@ mod summary;
 mod sweep;
 mod throughput;
 mod token_figures;
+mod trend;
 mod usage;
+mod verified;
 
 pub use breakdown::{Band, Breakdown, ChunkMeans};
 pub use calibration::{CalibratedLoad, CalibrationSummary, Range};
@@ -110,7 +112,11 @@ pub use steady::{StartUp, Steadiness, SteadySeries, SteadySummary};
 pub use summary::{Summary, WarmupSummary, summarize, summarize_log};
 pub use sweep::{Best, Breaking, CurveAnswer, Recovery, Sustained, SweepAnswer};
 pub use throughput::{ItemRate, Rate, ThroughputSummary};
+pub use trend::{Trend, TrendChange, TrendFigure, TrendLevel, TrendPoint, TrendRun, trend};
 pub use usage::UsageSummary;
+pub use verified::{
+    Basis, Disagreement, NotRecomputed, Recomputed, Verified, VerifiedFile, VerifiedPart, Versions,
+};
 
 /// Nominal coverage of every interval.
 pub const CONFIDENCE: f64 = 0.95;

@@ -70,7 +70,7 @@ macro_rules! key_values {
 key_values!(ValueKind::Switch => bool);
 key_values!(ValueKind::Number => f64);
 key_values!(ValueKind::Whole => u16, u32, u64, usize);
-key_values!(ValueKind::Text => String, PathBuf, crate::slo::Slo, crate::gate::FailIf);
+key_values!(ValueKind::Text => String, PathBuf, crate::slo::Slo, crate::slo::Measure, crate::gate::FailIf);
 key_values!(ValueKind::Time => crate::units::Span);
 key_values!(ValueKind::Object => serde_json::Value);
 

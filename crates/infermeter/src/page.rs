@@ -30,6 +30,8 @@ pub(crate) enum Delivery<'a> {
     },
     /// Something is made of the document.
     Used(&'a dyn Fn(&Document) -> Result<()>),
+    /// Something is made of the typed values.
+    Valued(&'a dyn Fn(Value)),
 }
 
 impl Delivery<'_> {
@@ -46,6 +48,7 @@ impl Delivery<'_> {
         match self {
             Self::Printed { shown, page } => *shown == PAGE || page.is_some(),
             Self::Used(_) => true,
+            Self::Valued(_) => false,
         }
     }
 
@@ -71,6 +74,10 @@ impl Delivery<'_> {
                 write(page.as_deref(), directory, || document(PAGE))
             }
             Self::Used(with) => with(&document(PAGE)),
+            Self::Valued(with) => {
+                with(json());
+                Ok(())
+            }
         }
     }
 }

@@ -161,6 +161,11 @@ fn said(cause: &serde_json::Error) -> String {
 }
 
 impl RecordError {
+    /// The same for several results.
+    pub(crate) fn io_of(action: &'static str, path: &Path) -> impl Fn(io::Error) -> Self {
+        move |cause| Self::io(action, path)(cause)
+    }
+
     /// For `map_err` on an IO result.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |cause| Self::Io {

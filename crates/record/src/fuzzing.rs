@@ -1,8 +1,40 @@
-//! The entry point of the fuzz target. It panics where a property is broken: for tests alone.
+//! The entry points of the fuzz targets. They panic where a property is broken: for tests alone.
 
+use crate::bundle::unpack_from;
 use crate::journal::reader::JournalReader;
 use crate::journal::{FRAME_HEADER_BYTES, HEADER_BYTES};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::fs;
+use std::io::Write;
 use std::path::Path;
+
+/// The archive inside a bundle's compression: whatever the bytes, nothing is written but below the place that is
+/// given, and no more than the list says.
+pub fn bundle(data: &[u8]) {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    let bytes = gzip
+        .write_all(data)
+        .and_then(|()| gzip.finish())
+        .expect("memory");
+    let place = std::env::temp_dir().join(format!("infermeter-fuzz-{}", std::process::id()));
+    let into = place.join("into");
+    let read = unpack_from(
+        bytes.as_slice(),
+        bytes.len() as u64,
+        Path::new("fuzz"),
+        &into,
+    );
+    if place.exists() {
+        let beside = fs::read_dir(&place).expect("a place").count();
+        assert_eq!(beside, 1, "something was written beside the place");
+        fs::remove_dir_all(&place).expect("removed");
+    }
+    if let Ok(unpacked) = read {
+        let bytes: u64 = unpacked.manifest.files.iter().map(|file| file.bytes).sum();
+        assert!(bytes <= 64 << 30);
+    }
+}
 
 /// A journal: whatever the bytes, every whole batch or none. As they are, and once more with
 /// checksums that fit, because behind a wrong one nothing is decoded.

@@ -1,5 +1,6 @@
 //! The record on disk: the journal written while a run goes on, the Parquet file it becomes,
-//! `run.json`, the readings of the server's metrics, and the optional `responses.jsonl`.
+//! `run.json`, the readings of the server's metrics, and the optional `responses.jsonl`; the archive that these
+//! are published in, and checked lines for an index over runs.
 //!
 //! Files hold facts only; this crate computes no metric and judges nothing. The order of the
 //! stages (run, convert, summarise) is the facade's.
@@ -9,6 +10,8 @@
 //! under a temporary name and renamed.
 
 mod atomic;
+mod bundle;
+mod checked_lines;
 mod codec;
 mod convert;
 mod directory;
@@ -29,6 +32,11 @@ mod table;
 mod testing;
 mod varint;
 
+pub use bundle::{
+    About, BUNDLE_FILE, BundleError, BundleKind, BundleManifest, BundledFile, FileProblem, Member,
+    NotAsItWas, Unpacked, unpack, write_bundle,
+};
+pub use checked_lines::{CheckedLines, DamagedLine, LinesRead};
 pub use convert::{Converted, CutOff, LeftOpen, convert};
 pub use directory::{RecordState, RunDirectory};
 pub use error::RecordError;
@@ -44,6 +52,6 @@ pub use parquet::reader::{ParquetRecords, read_records};
 pub use parquet::texts::texts_as_json_lines;
 pub use parquet::writer::RecordsWriter;
 pub use responses::{RESPONSES_FILE, Response, ResponsesWriter};
-pub use seal::{Alteration, altered, seal};
+pub use seal::{Alteration, LEFT_OUT_FILE, LeftOut, altered, digest_of, seal};
 pub use server_metrics::{SERVER_METRICS_FILE, ServerMetricsWriter, read_server_metrics};
 pub use table::{TableColumn, write_table};

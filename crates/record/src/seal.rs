@@ -9,11 +9,12 @@ use crate::parquet::PARQUET_FILE;
 use crate::responses::RESPONSES_FILE;
 use crate::server_metrics::SERVER_METRICS_FILE;
 use infermeter_core::run::RunManifest;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 /// The member of `run.json` that holds the digests.
@@ -29,6 +30,47 @@ pub enum Alteration {
     Changed,
     /// It is not there.
     Missing,
+}
+
+/// What says that files of a record were left out on purpose, or replaced by others without their texts.
+pub const LEFT_OUT_FILE: &str = "left-out.json";
+
+/// That file. It accounts for what the seal would call altered, and for nothing else: the rest is compared as ever.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// By name: the SHA-256 of the file that stands in place of the sealed one; null where none does.
+    pub files: BTreeMap<String, Option<String>>,
+}
+
+impl LeftOut {
+    /// That of `dir`; empty where there is none.
+    pub fn read(dir: &Path) -> Result<Self, RecordError> {
+        let path = dir.join(LEFT_OUT_FILE);
+        match fs::read(&path) {
+            Ok(text) => serde_json::from_slice(&text)
+                .map_err(|cause| RecordError::BadManifest { path, cause }),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(RecordError::io("read", &path)(error)),
+        }
+    }
+
+    /// Writes it into `dir`.
+    pub fn write(&self, dir: &Path) -> Result<(), RecordError> {
+        let path = dir.join(LEFT_OUT_FILE);
+        let text = serde_json::to_vec_pretty(self).map_err(|cause| RecordError::NotJson {
+            path: path.clone(),
+            cause,
+        })?;
+        fs::write(&path, text).map_err(RecordError::io("write", &path))
+    }
+
+    fn explains(&self, name: &str, found: Option<&str>) -> bool {
+        name != MANIFEST_FILE
+            && self
+                .files
+                .get(name)
+                .is_some_and(|own| own.as_deref() == found)
+    }
 }
 
 /// The digests of the record's files in `dir`, for the manifest that is written last:
@@ -53,6 +95,7 @@ pub fn altered(dir: &Path) -> Result<Vec<(String, Alteration)>, RecordError> {
     let Some(sealed) = manifest.get(MEMBER).and_then(Value::as_object) else {
         return Ok(Vec::new());
     };
+    let set_aside = LeftOut::read(dir)?;
     let mut altered = Vec::new();
     for (name, digest) in sealed {
         let found = match name.as_str() {
@@ -62,6 +105,7 @@ pub fn altered(dir: &Path) -> Result<Vec<(String, Alteration)>, RecordError> {
             _ => continue,
         };
         match found {
+            found if set_aside.explains(name, found.as_deref()) => {}
             None => altered.push((name.clone(), Alteration::Missing)),
             Some(found) if digest.as_str() != Some(&found) => {
                 altered.push((name.clone(), Alteration::Changed));
@@ -116,28 +160,43 @@ fn compact(text: &[u8]) -> Vec<u8> {
     out
 }
 
-fn digest_of(path: &Path) -> Result<Option<String>, RecordError> {
-    let mut file = match File::open(path) {
+/// The SHA-256 of a file, hex; absent where there is none.
+pub fn digest_of(path: &Path) -> Result<Option<String>, RecordError> {
+    let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(RecordError::io("open", path)(error)),
     };
-    let mut digest = Sha256::new();
-    io::copy(&mut file, &mut Writer(&mut digest)).map_err(RecordError::io("read", path))?;
-    Ok(Some(hex(&digest.finalize())))
+    let mut file = Hashing::of(file);
+    io::copy(&mut file, &mut io::sink()).map_err(RecordError::io("read", path))?;
+    Ok(Some(file.digest()))
 }
 
-/// A digest as a place to copy to.
-struct Writer<'a>(&'a mut Sha256);
+/// A reader that digests what is read through it.
+pub(crate) struct Hashing<R> {
+    inner: R,
+    digest: Sha256,
+}
 
-impl io::Write for Writer<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
+impl<R> Hashing<R> {
+    pub(crate) fn of(inner: R) -> Self {
+        Self {
+            inner,
+            digest: Sha256::new(),
+        }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    /// The SHA-256 of what was read, hex.
+    pub(crate) fn digest(self) -> String {
+        hex(&self.digest.finalize())
+    }
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(into)?;
+        self.digest.update(&into[..n]);
+        Ok(n)
     }
 }
 
@@ -193,6 +252,25 @@ mod tests {
         let text = fs::read_to_string(&path).expect("text");
         fs::write(&path, text.replace("localhost:8000", "localhost:9000")).expect("written");
         check(record.path(), &[(MANIFEST_FILE, Alteration::Changed)]);
+    }
+
+    #[test]
+    fn what_was_left_out_on_purpose_is_no_alteration() {
+        let record = record();
+        let rows = record.path().join(PARQUET_FILE);
+        let left_out = |stands: Option<String>| {
+            let files = BTreeMap::from([(PARQUET_FILE.to_owned(), stands)]);
+            LeftOut { files }.write(record.path()).expect("written");
+        };
+        fs::write(&rows, "rows without texts").expect("written");
+        left_out(digest_of(&rows).expect("read"));
+        check(record.path(), &[]);
+        fs::write(&rows, "other rows").expect("written");
+        check(record.path(), &[(PARQUET_FILE, Alteration::Changed)]);
+        left_out(None);
+        check(record.path(), &[(PARQUET_FILE, Alteration::Changed)]);
+        fs::remove_file(&rows).expect("removed");
+        check(record.path(), &[]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The document of a gate: what differs before any speed, the criteria side by side, and how each was judged.
 
 use crate::document::{Block, Cell, Column, Document, Entries, Item, Mark, Section, Table, Tone};
-use crate::number::{JOIN, percent, short_count, significant, spaced, time};
+use crate::number::{JOIN, in_unit, percent, short_count, significant, spaced};
 use infermeter_analysis::{
     GateAnswer, GateDoubt, GateForm, GateLine, GateRun, Gated, NoFigure, Unlike,
 };
@@ -20,6 +20,8 @@ pub fn of_gate(gated: &Gated) -> Document {
         counted(gated.baseline.len() as u64, "run")
     );
     document.push(Section::new(heading).with(table(&gated.gate.lines)));
+    let history = gated.history.clone().unwrap_or_default();
+    document.push(Section::new("Baseline").with(Block::Text(Tone::Plain, history)));
     document.push(Section::new("How each was judged").with(judged(&gated.gate.lines)));
     document.push(Section::new("").with(Block::Text(Tone::Aside, runs(gated))));
     document
@@ -102,7 +104,7 @@ fn table(lines: &[GateLine]) -> Table {
     let mut table = Table::new("", columns);
     for line in lines {
         let figure = |value: Option<f64>, without: Option<NoFigure>| match value {
-            Some(value) => Cell::of(in_unit(value, line)),
+            Some(value) => Cell::of(in_unit(value, &line.unit)),
             None => Cell::noted(without.map_or_else(|| "no run".to_owned(), short)),
         };
         let share = |share: Option<f64>, otherwise: &str| {
@@ -169,14 +171,6 @@ fn too_few(line: &GateLine) -> String {
         GateForm::PairedRounds => "needs 2 rounds".to_owned(),
         GateForm::PairedLevels => "needs 2 levels".to_owned(),
         GateForm::TwoGroups | GateForm::OneRun | GateForm::Level => "needs 2 runs".to_owned(),
-    }
-}
-
-fn in_unit(value: f64, line: &GateLine) -> String {
-    match line.unit.as_ref() {
-        "ms" => time(value),
-        "1/s" => format!("{}/s", significant(value)),
-        _ => percent(value),
     }
 }
 
@@ -359,6 +353,7 @@ mod tests {
             gate: Gate::of(&criteria, &runs(baseline), &runs(candidate)),
             unlike: Vec::new(),
             other_workload: Vec::new(),
+            history: None,
             baseline: Vec::new(),
             candidate: Vec::new(),
             alone: Vec::new(),

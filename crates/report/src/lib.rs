@@ -40,6 +40,8 @@ pub mod svg;
 mod sweep;
 mod terminal;
 mod throughput;
+mod trend;
+mod verified;
 
 pub use audit::of_audit;
 pub use beside::{NamedSweep, of_sweeps};
@@ -62,3 +64,5 @@ pub use repeated::{look_line, of_repeated, run_figures, run_line};
 pub use screen::Screen;
 pub use search::{SearchView, SpoiltRun, highest_rate, of_search};
 pub use sweep::{Axis, SweepView, of_sweep, sentence};
+pub use trend::{HistoryRun, HistoryView, TrendView, of_history, of_history_run, of_trends};
+pub use verified::of_verified;

@@ -180,6 +180,15 @@ pub(crate) fn signed_percent(change: f64) -> String {
     }
 }
 
+/// A figure in its unit: `ms`, `1/s`, or empty for a share.
+pub(crate) fn in_unit(value: f64, unit: &str) -> String {
+    match unit {
+        "ms" => time(value),
+        "1/s" => format!("{}/s", significant(value)),
+        _ => percent(value),
+    }
+}
+
 /// A p-value: `0.016`, `< 0.001`.
 pub(crate) fn p_value(p: f64) -> String {
     match p < 0.001 {

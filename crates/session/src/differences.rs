@@ -8,6 +8,8 @@ use infermeter_core::plan::Plan;
 use infermeter_core::text::inert;
 use serde::Serialize;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// Differences that a message names.
 const NAMED: usize = 3;
@@ -112,6 +114,29 @@ pub(crate) fn of(
         .collect()
 }
 
+/// What identifies the work of a plan on a server, whatever it is called: SHA-256, hex, over what counts of the plan and
+/// is not as it is where nobody says anything, so that keys of later versions change nothing.
+pub fn work(plan: &Plan, server: &str) -> String {
+    let value = |plan: &Plan| serde_json::to_value(plan).unwrap_or_default();
+    let (plan, usual) = (value(plan), value(&Plan::defaults()));
+    let ignored = |key: &str| {
+        UNSEEN
+            .iter()
+            .chain(MayDiffer::Server.keys())
+            .any(|known| *known == key)
+    };
+    let members = plan.as_object().into_iter().flatten();
+    let counts = members.filter(|(key, value)| !ignored(key) && usual[key.as_str()] != **value);
+    let said: BTreeMap<&String, &Value> = counts.collect();
+    let mut digest = Sha256::new();
+    digest.update(serde_json::to_vec(&(server, said)).unwrap_or_default());
+    digest
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
 /// The first few differences, and how many more there are.
 pub fn named(differences: &[String]) -> String {
     let first = differences[..differences.len().min(NAMED)].join("; ");
@@ -155,6 +180,20 @@ mod tests {
         };
         assert!(differences(&elsewhere, MayDiffer::Server).is_empty());
         assert_eq!(differences(&elsewhere, MayDiffer::Level).len(), 1);
+    }
+
+    #[test]
+    fn the_work_is_the_same_whatever_only_shows() {
+        let plan = |change: fn(&mut Plan)| {
+            let mut plan = Plan::defaults();
+            change(&mut plan);
+            work(&plan, "here")
+        };
+        let same = plan(|_| {});
+        assert_eq!(plan(|plan| (plan.seed, plan.quiet) = (9, true)), same);
+        assert_eq!(plan(|plan| plan.target = "mock:fixed".to_owned()), same);
+        assert_ne!(plan(|plan| plan.rate = Some(5.0)), same);
+        assert_ne!(work(&Plan::defaults(), "there"), same);
     }
 
     #[test]

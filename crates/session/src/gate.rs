@@ -4,11 +4,13 @@
 //! what decides is [`infermeter_analysis::Gate`]. Invariant: runs of another workload are refused, or named, and
 //! runs that an experiment has measured for different things are never taken as one group.
 
+mod of_history;
 mod paired;
 mod places;
 mod side;
 
 use crate::differences::{self, MayDiffer, Whose};
+use crate::history::is_history;
 use crate::kept_experiment::{self, is_experiment};
 use crate::redact::redact;
 use anyhow::{Context, Result, bail};
@@ -28,8 +30,8 @@ const BOTH_SIDES: Whose<'static> = [" in the baseline", " here"];
 pub struct GateSpec {
     /// What is not accepted.
     pub criteria: Vec<FailIf>,
-    /// The baseline: a run, an experiment, a directory of these, or a file that lists them; none for a comparison,
-    /// whose first side it is.
+    /// The baseline: a run, an experiment, a directory of these, a file that lists them, or the folder of a history;
+    /// none for a comparison, whose first side it is.
     pub baseline: Option<PathBuf>,
     /// Another workload is named rather than refused.
     pub force: bool,
@@ -73,6 +75,9 @@ impl GateSpec {
 /// Two groups of runs.
 fn groups(candidate: &Path, spec: &GateSpec) -> Result<Gated> {
     let baseline = spec.baseline()?;
+    if is_history(baseline) {
+        return of_history::gate(candidate, baseline, spec);
+    }
     let after = Side::open(candidate, &spec.criteria)?;
     let before = Side::open(baseline, &spec.criteria).context("--baseline")?;
     let server = MayDiffer::Server;
@@ -101,6 +106,7 @@ fn gated(gate: Gate, before: &[SideRun], after: &[SideRun]) -> Gated {
             &of_after.iter().collect::<Vec<_>>(),
         ),
         other_workload: Vec::new(),
+        history: None,
         baseline: before.iter().map(SideRun::label).collect(),
         candidate: after.iter().map(SideRun::label).collect(),
         alone: Vec::new(),
@@ -113,7 +119,11 @@ fn gated(gate: Gate, before: &[SideRun], after: &[SideRun]) -> Gated {
 /// # Errors
 /// Where it cannot be read, is none, or is of another workload.
 pub fn comparable(spec: &GateSpec, plan: &Plan) -> Result<()> {
-    for directory in places::directories(spec.baseline()?).context("--baseline")? {
+    let baseline = spec.baseline()?;
+    if is_history(baseline) {
+        return of_history::comparable(baseline, plan).context("--baseline");
+    }
+    for directory in places::directories(baseline).context("--baseline")? {
         side::is_group(&directory).context("--baseline")?;
         let Some(run) = places::first_run(&directory) else {
             continue;

@@ -30,6 +30,7 @@ mod block_error;
 mod block_length;
 mod blocks;
 mod bootstrap;
+mod change_points;
 mod confidence_sequence;
 mod counted;
 mod curve_bootstrap;
@@ -79,6 +80,9 @@ pub use block_counts::{BlockCounter, BlockPoint, TimeSpan};
 pub use block_length::{BlockLength, block_length};
 pub use blocks::{BlockSeries, block_quantile_estimate};
 pub use bootstrap::{block_bootstrap_mean, bootstrap_mean, bootstrap_ratio};
+pub use change_points::{
+    CHANGE_POINTS_LIMIT, ChangePoint, ChangePoints, change_points, change_power, least_for_a_change,
+};
 pub use confidence_sequence::QuantileSequence;
 pub use curve_bootstrap::{UncertainCurve, bootstrap_curve};
 pub use detectable::{

@@ -25,6 +25,7 @@ mod stopping;
 mod sweep;
 mod table;
 mod tokens;
+mod trend;
 
 use anyhow::{Result, bail};
 use table::Table;
@@ -71,7 +72,7 @@ impl Scale {
 type Subject = fn(Scale, &mut Table) -> Result<()>;
 
 /// In the order of printing.
-const SUBJECTS: [(&str, Subject); 17] = [
+const SUBJECTS: [(&str, Subject); 18] = [
     ("percentile", percentile::run),
     ("one-run", one_run::run),
     ("repeated", repeated::run),
@@ -84,6 +85,7 @@ const SUBJECTS: [(&str, Subject); 17] = [
     ("steady", steady::run),
     ("stopping", stopping::run),
     ("gate", gate::run),
+    ("trend", trend::run),
     ("sweep", sweep::run),
     ("search-truth", search_truth::run),
     ("search", search::run),

@@ -23,7 +23,7 @@ const fn target(name: &'static str, run: fn(&[u8])) -> Target {
     }
 }
 
-pub(super) const TARGETS: [Target; 10] = [
+pub(super) const TARGETS: [Target; 11] = [
     target("http", infermeter_client::fuzzing::http),
     target("sse", infermeter_client::fuzzing::sse),
     target("answer", infermeter_client::fuzzing::answer),
@@ -37,6 +37,7 @@ pub(super) const TARGETS: [Target; 10] = [
     },
     target("objective", infermeter_core::fuzzing::objective),
     target("journal", infermeter_record::fuzzing::journal),
+    target("bundle", infermeter_record::fuzzing::bundle),
     Target {
         name: "results",
         run: infermeter_audit::fuzzing::results,

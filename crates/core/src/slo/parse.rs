@@ -76,6 +76,25 @@ impl FromStr for Slo {
     }
 }
 
+const FIGURE: Wanted = Wanted {
+    name: "a figure",
+    example: "ttft.p99",
+};
+
+impl FromStr for Measure {
+    type Err = SloError;
+
+    fn from_str(text: &str) -> Result<Self, SloError> {
+        let read = |reader: &mut Reader<'_>| -> Result<Self, SloError> {
+            let measure = reader.measure()?;
+            reader.end()?;
+            Ok(measure)
+        };
+        let read = Reader::new(text).and_then(|mut reader| read(&mut reader));
+        read.map_err(|error| error.wanted(FIGURE))
+    }
+}
+
 impl Measure {
     /// Reads a measure off the beginning of a text, which has something else behind it.
     ///

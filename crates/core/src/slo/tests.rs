@@ -306,3 +306,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_figure_alone_reads_and_prints() {
+    for text in [
+        "ttft.p99",
+        "ttft.p95{class=chat}",
+        "error_rate",
+        "attainment(ttft<500ms)",
+    ] {
+        assert_eq!(text.parse::<Measure>().expect(text).to_string(), text);
+    }
+    let said = "ttft.p99<5ms"
+        .parse::<Measure>()
+        .expect_err("an objective")
+        .to_string();
+    assert!(
+        said.contains("is not a figure: at character 9, nothing more is expected"),
+        "{said}"
+    );
+}

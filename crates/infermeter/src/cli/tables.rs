@@ -5,11 +5,13 @@
 //! when they are read, so a command trusts them.
 
 mod audit;
+mod bundle;
 mod calibrate;
 mod capacity;
 mod compare;
 mod export;
 mod gate;
+mod history;
 mod import;
 mod list;
 mod measured;
@@ -25,11 +27,13 @@ mod sweep;
 mod workload;
 
 pub use audit::AuditArgs;
+pub use bundle::{BundleArgs, VerifyArgs};
 pub use calibrate::CalibrateArgs;
 pub use capacity::CapacityArgs;
 pub use compare::CompareArgs;
 pub use export::ExportArgs;
 pub use gate::{BaselineArgs, FailIfArgs, GateArgs, Inconclusive};
+pub use history::{HistoryAddArgs, HistoryListArgs, HistoryShowArgs, HistoryTrendArgs};
 pub use import::ImportArgs;
 pub use list::ListArgs;
 pub use measured::MeasureArgs;

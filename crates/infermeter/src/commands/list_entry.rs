@@ -133,7 +133,7 @@ fn run(path: &Path) -> Result<Read> {
 }
 
 /// `20/s`, `32 slots`.
-fn load(plan: &Plan) -> String {
+pub(super) fn load(plan: &Plan) -> String {
     match (plan.rate, plan.concurrency) {
         (Some(rate), _) => format!("{rate}/s"),
         (None, Some(slots)) => format!("{slots} slots"),
@@ -169,15 +169,19 @@ fn experiment(path: &Path) -> Result<Read> {
     })
 }
 
-/// The answer in a line, where it was written.
-fn answer(path: &Path, protocol: &ProtocolSpec) -> Option<String> {
-    let file = match protocol {
+/// The file of an experiment's answer.
+pub(super) fn answer_file(protocol: &ProtocolSpec) -> &'static str {
+    match protocol {
         ProtocolSpec::Compare(_) => <Compared as Rendering<Compare>>::FILE,
         ProtocolSpec::Repeat { .. } => <Repeated as Rendering<Repeat>>::FILE,
         ProtocolSpec::Sweep(_) => <Swept as Rendering<Sweep>>::FILE,
         ProtocolSpec::Search(_) => <Searched as Rendering<Search>>::FILE,
-    };
-    let text = std::fs::read_to_string(path.join(file)).ok()?;
+    }
+}
+
+/// The answer in a line, where it was written.
+fn answer(path: &Path, protocol: &ProtocolSpec) -> Option<String> {
+    let text = std::fs::read_to_string(path.join(answer_file(protocol))).ok()?;
     let value: Value = serde_json::from_str(&text).ok()?;
     Some(value[ANSWER].as_str()?.to_owned())
 }

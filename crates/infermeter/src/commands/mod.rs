@@ -2,11 +2,13 @@
 
 pub(crate) mod audit;
 pub(crate) mod beside;
+pub(crate) mod bundle;
 pub(crate) mod calibrate;
 pub(crate) mod capacity;
 pub(crate) mod compare;
 pub(crate) mod export;
 pub(crate) mod gate;
+pub(crate) mod history;
 pub(crate) mod import;
 pub(crate) mod list;
 mod list_entry;
@@ -19,6 +21,7 @@ pub mod run;
 pub(crate) mod schema;
 mod search;
 mod sweep;
+pub(crate) mod verify;
 pub(crate) mod workload;
 
 use crate::cli::tables::{self, keys, measured, with_page, with_plan, with_show};
@@ -29,7 +32,7 @@ use anyhow::Result;
 use infermeter_core::key::Place;
 
 /// Every subcommand.
-pub const COMMANDS: [Subcommand; 16] = [
+pub const COMMANDS: [Subcommand; 19] = [
     Subcommand {
         name: "run",
         about: "Measure a server (or the embedded simulator: mock:PRESET)",
@@ -226,6 +229,39 @@ pub const COMMANDS: [Subcommand; 16] = [
         },
     },
     Subcommand {
+        name: "bundle",
+        about: "Write the record of a run or an experiment into one archive that can be published",
+        notes: "Secrets are not in it, nor texts without --texts; bundle.json says what was left out.",
+        examples: &[
+            "infermeter bundle runs/one",
+            "infermeter bundle runs/sweep-a --out sweep-a.tar.gz",
+        ],
+        then: Then::Flags {
+            keys: keys::<tables::BundleArgs>,
+            run: |given| bundle::bundle(&given.read()?),
+        },
+    },
+    Subcommand {
+        name: "verify",
+        about: "Compute every figure of a record or a bundle again, and compare it with what is stated",
+        notes: "Exit code 0 where all that is stated is so, 1 where a figure or a file is not.",
+        examples: &[
+            "infermeter verify one.tar.gz",
+            "infermeter verify runs/sweep-a --json",
+        ],
+        then: Then::Flags {
+            keys: with_show::<tables::VerifyArgs>,
+            run: |given| verify::verify(&given.read()?, shown(given)?),
+        },
+    },
+    Subcommand {
+        name: "history",
+        about: "Runs of the same plans over time: their figures, kept, and where they changed",
+        notes: "",
+        examples: &[],
+        then: Then::Subcommands(&HISTORY),
+    },
+    Subcommand {
         name: "calibrate",
         about: "Measure this machine's own measurement error, against the simulator's truth",
         notes: "Rungs: streams:NxR (N streams of R tokens/s), requests:R or requests:RxT (R requests/s \
@@ -276,6 +312,58 @@ pub const COMMANDS: [Subcommand; 16] = [
         then: Then::Flags {
             keys: with_show::<tables::SchemaArgs>,
             run: schema::schema,
+        },
+    },
+];
+
+/// The subcommands of `history`.
+const HISTORY: [Subcommand; 4] = [
+    Subcommand {
+        name: "add",
+        about: "Keep the figures of runs: directories of runs and experiments, or bundles",
+        notes: "The runs themselves may be removed afterwards. A run that is there already is not added again.",
+        examples: &[
+            "infermeter history add nightly runs/today",
+            "infermeter history add nightly runs/today --figure 'ttft.p99{class=chat}'",
+            "infermeter history add nightly one.tar.gz --server prod",
+        ],
+        then: Then::Flags {
+            keys: with_show::<tables::HistoryAddArgs>,
+            run: |given| history::add(&given.read()?, shown(given)?),
+        },
+    },
+    Subcommand {
+        name: "list",
+        about: "The runs of a history, by plan, newest first",
+        notes: "",
+        examples: &["infermeter history list nightly"],
+        then: Then::Flags {
+            keys: with_show::<tables::HistoryListArgs>,
+            run: |given| history::list(&given.read()?, shown(given)?),
+        },
+    },
+    Subcommand {
+        name: "show",
+        about: "What a history keeps of one run",
+        notes: "",
+        examples: &["infermeter history show nightly 1a2b3c4d"],
+        then: Then::Flags {
+            keys: with_show::<tables::HistoryShowArgs>,
+            run: |given| history::show(&given.read()?, shown(given)?),
+        },
+    },
+    Subcommand {
+        name: "trend",
+        about: "Each figure over time, and where it changed",
+        notes: "A change is found by ranks, allowing for runs that resemble those before them. All figures of a \
+                plan together raise a false alarm in 5 % of histories in which nothing changed.",
+        examples: &[
+            "infermeter history trend nightly",
+            "infermeter history trend nightly --figure ttft.p50 --figure output_throughput --html=trend.html",
+        ],
+        then: Then::Flags {
+            keys: with_page::<tables::HistoryTrendArgs>,
+            run: |given| history::trend(&given.read()?, &delivery(given)?),
         },
     },
 ];

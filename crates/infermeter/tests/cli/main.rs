@@ -11,6 +11,7 @@ mod audit;
 mod bad_plans;
 mod bad_records;
 mod bad_targets;
+mod bundles;
 mod caching;
 mod calibrate;
 mod capacity;
@@ -27,6 +28,7 @@ mod fluidity;
 #[cfg(feature = "live")]
 mod full_screen;
 mod gate;
+mod history;
 mod kept_records;
 mod kinds;
 mod lies;

@@ -52,6 +52,15 @@ impl Side {
         &self.runs[0].plan
     }
 
+    /// The ids of its runs.
+    pub(super) fn run_ids(&self) -> Result<Vec<String>> {
+        let ids = self
+            .runs
+            .iter()
+            .map(|run| Ok(read_manifest(&run.directory)?.run_id));
+        ids.collect()
+    }
+
     fn one_group(&self, path: &Path) -> Result<()> {
         let first = self.plan();
         let differs = self.runs.iter().find_map(|run| {

@@ -48,8 +48,8 @@ keys! {
     /// What it is held against, where that is measured already.
     pub struct BaselineArgs {
         baseline: Option<PathBuf> = None, General, "DIR|FILE",
-            "With --fail-if: what it is held against: a run, an experiment, a directory of these, or a file that \
-             lists directories, a line each"
+            "With --fail-if: what it is held against: a run, an experiment, a directory of these, a file that \
+             lists directories, a line each, or the folder of a history"
             .example("runs/baseline").rules(WITH_FAIL_IF);
         force: bool = false, General, "",
             "With --fail-if: compare with a baseline of another workload all the same, and say so"

@@ -1,0 +1,121 @@
+//! The chart of a figure over time: every run with its interval, the levels, the changes.
+//!
+//! Invariants: a run that is not used is drawn apart from the others; where a change lies is drawn as a range.
+
+use super::TrendView;
+use crate::chart::{
+    Across, Axis, Chart, Marks, Point, Range, Reading, Rule, Series, Shade, ShadeKind, Unit,
+};
+use crate::number::spaced;
+use infermeter_analysis::{TrendFigure, TrendLevel, TrendPoint};
+
+const DAY: f64 = 86_400.0;
+
+/// A chart for each figure; `nth` of how many plans.
+pub(super) fn charts(plan: &TrendView<'_>, nth: Option<usize>) -> Vec<Chart> {
+    let charts = plan
+        .trend
+        .figures
+        .iter()
+        .map(|figure| chart(figure, plan, nth));
+    charts.collect()
+}
+
+fn chart(figure: &TrendFigure, plan: &TrendView<'_>, nth: Option<usize>) -> Chart {
+    let slug = slug(&figure.name, nth);
+    let since = plan.of.runs.first().map_or("", |run| run.begun);
+    let x = Axis::linear(format!("time since {since}"), Unit::Of("days".to_owned()));
+    let mut chart = Chart::new(slug, format!("{} over time", figure.name), x, y(figure));
+    let when = |run: usize| plan.of.runs.get(run).map_or(0.0, |run| run.seconds / DAY);
+    let points = |points: &[TrendPoint]| -> Vec<Point> {
+        points
+            .iter()
+            .map(|point| of(point, when(point.run)))
+            .collect()
+    };
+    let levels = figure
+        .levels
+        .iter()
+        .flat_map(|level| ends(level, &when))
+        .collect();
+    chart.series = vec![
+        Series {
+            label: "median of a level".to_owned(),
+            marks: Marks::Line(levels),
+            ..Series::default()
+        },
+        Series {
+            label: "run with its own interval".to_owned(),
+            n: Some(figure.points.len() as u64),
+            marks: Marks::Points(points(&figure.points)),
+            ..Series::default()
+        },
+        Series {
+            label: "Invalid or cut off: not used".to_owned(),
+            n: Some(figure.unused.len() as u64),
+            marks: Marks::Points(points(&figure.unused)),
+            ..Series::default()
+        },
+    ];
+    chart.series.retain(|series| series.n != Some(0));
+    for change in &figure.changes {
+        chart.rules.push(Rule {
+            across: Across::X,
+            // Between the last run of one level and the first of the next.
+            at: 0.5 * (when(change.before) + when(change.at)),
+            label: super::signed(change.change.unwrap_or_default(), figure),
+        });
+        chart.shades.push(Shade {
+            kind: ShadeKind::Phase,
+            x: Range::new(when(change.earliest.saturating_sub(1)), when(change.latest)),
+            label: String::new(),
+        });
+    }
+    chart.said.push(spaced(
+        "A point is a run, its bar the 95 % interval of that run alone; runs of one experiment are one point, their \
+         median. Lines are medians of levels. A change lies in its shade with 95 % confidence.",
+    ));
+    chart
+}
+
+/// Letters, digits and dashes.
+fn slug(name: &str, nth: Option<usize>) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let name: String = name.chars().map(plain).collect();
+    let name = name.trim_matches('-');
+    nth.map_or_else(
+        || format!("trend-{name}"),
+        |nth| format!("trend-{nth}-{name}"),
+    )
+}
+
+fn y(figure: &TrendFigure) -> Axis {
+    let unit = match figure.unit.as_ref() {
+        "ms" => Unit::Milliseconds,
+        "1/s" => Unit::Of("per second".to_owned()),
+        _ => Unit::Share,
+    };
+    Axis::linear(figure.name.clone(), unit)
+}
+
+fn of(point: &TrendPoint, x: f64) -> Point {
+    let y = match (point.low, point.high) {
+        (None, None) => Reading::exact(point.value),
+        (low, high) => Reading::estimate(point.value, low, high),
+    };
+    Point::of(Reading::exact(x), y)
+}
+
+/// Both ends of a level; no line joins it to the one before.
+fn ends(level: &TrendLevel, when: &impl Fn(usize) -> f64) -> [Point; 2] {
+    let at = |run: usize| {
+        let y = Reading::estimate(level.median, level.low, level.high);
+        Point::of(Reading::exact(when(run)), y)
+    };
+    let first = Point {
+        after_gap: true,
+        n: Some(level.n as u64),
+        ..at(level.from)
+    };
+    [first, at(level.to)]
+}

@@ -1,0 +1,160 @@
+//! What is told of a record that was computed again: what agrees, what differs, what nobody can compute again.
+
+use crate::document::{Block, Cell, Column, Document, Entries, Section, Table, Tone};
+use infermeter_analysis::{Basis, Disagreement, Recomputed, Verified, VerifiedFile, VerifiedPart};
+use infermeter_core::number::counted;
+use infermeter_core::text::inert;
+use serde_json::Value;
+
+/// Differences of a part that are shown; the others are counted.
+const SHOWN: usize = 20;
+/// Longest value shown.
+const LONGEST: usize = 60;
+
+/// What is told of a record that was verified.
+pub fn of_verified(verified: &Verified) -> Document {
+    let answer = match verified.holds() {
+        true => "every stated figure is what the record gives",
+        false => "not what it states",
+    };
+    let mut document = Document::titled(format!("{}: {answer}", verified.record));
+    document.push(
+        Section::new("Files")
+            .with(files(verified))
+            .with(problems(&verified.file_problems)),
+    );
+    for part in &verified.parts {
+        document.push(of_part(part, &verified.recomputed_by));
+    }
+    document.push(Section::new("Not verified").with(not_verified(verified)));
+    document
+}
+
+fn files(verified: &Verified) -> Block {
+    let good = counted(verified.files, "file");
+    let text = match (verified.files, verified.file_problems.len()) {
+        (0, 0) => "The record has no seal: whether its files were changed is not known.".to_owned(),
+        (_, 0) => format!("{good} as their digests say."),
+        (_, bad) => format!("{good} as their digests say; {bad} not."),
+    };
+    Block::Text(Tone::Plain, text)
+}
+
+fn problems(files: &[VerifiedFile]) -> Entries {
+    let mut entries = Entries::default();
+    for file in files {
+        entries.add(&file.path, &file.problem);
+    }
+    entries
+}
+
+fn of_part(part: &VerifiedPart, by: &str) -> Section {
+    let name = match part.name.is_empty() {
+        true => "Figures",
+        false => &part.name,
+    };
+    let Some(found) = &part.recomputed else {
+        let text = format!("It cannot be computed: {}", part.unreadable);
+        return Section::new(name).with(Block::Text(Tone::Plain, text));
+    };
+    let mut section = Section::new(name).with(Block::Text(Tone::Plain, counts(found, part, by)));
+    section.push(differences(found));
+    if found.differ as usize > SHOWN {
+        let more = found.differ as usize - SHOWN;
+        let text = format!(
+            "And {more} more; --json names up to {}.",
+            found.differences.len()
+        );
+        section.push(Block::Text(Tone::Aside, text));
+    }
+    section
+}
+
+fn counts(found: &Recomputed, part: &VerifiedPart, by: &str) -> String {
+    let mut text = format!(
+        "{} agree to the last bit, {}.",
+        counted(found.agree, "figure"),
+        match found.differ {
+            0 => "none differs".to_owned(),
+            1 => "1 differs".to_owned(),
+            n => format!("{n} differ"),
+        }
+    );
+    if part.stated_by != by {
+        text.push_str(&format!(
+            " They are stated by infermeter {}, this is {by}; {} only one of the two knows.",
+            part.stated_by,
+            counted(found.of_another_version, "figure")
+        ));
+    }
+    text
+}
+
+fn differences(found: &Recomputed) -> Table {
+    let columns = vec![Column::left("stated"), Column::left("recomputed")];
+    let mut table = Table::new("figure", columns);
+    for Disagreement {
+        figure,
+        stated,
+        recomputed,
+    } in found.differences.iter().take(SHOWN)
+    {
+        table.row(figure, vec![shown(stated), shown(recomputed)]);
+    }
+    table
+}
+
+fn shown(value: &Value) -> Cell {
+    match value {
+        Value::Null => Cell::noted("-"),
+        Value::String(text) => Cell::of(inert(text, LONGEST)),
+        Value::Object(map) if map.contains_key("evidence") => {
+            Cell::of(inert(map["evidence"].as_str().unwrap_or_default(), LONGEST))
+        }
+        value => Cell::of(inert(&value.to_string(), LONGEST)),
+    }
+}
+
+/// What no row tells, and why.
+fn not_verified(verified: &Verified) -> Entries {
+    let mut entries = Entries::default();
+    let parts = verified
+        .parts
+        .iter()
+        .filter_map(|part| part.recomputed.as_ref());
+    let all: Vec<_> = parts.flat_map(|part| &part.not_recomputed).collect();
+    for basis in [
+        Basis::ClientCounters,
+        Basis::ServerReadings,
+        Basis::Certificate,
+        Basis::Environment,
+        Basis::Observed,
+    ] {
+        let figures: u64 = all
+            .iter()
+            .filter(|n| n.basis == basis)
+            .map(|n| n.figures)
+            .sum();
+        if figures > 0 {
+            entries.add(counted(figures, "figure"), why(basis));
+        }
+    }
+    for left_out in &verified.left_out {
+        entries.add(&left_out.path, &left_out.problem);
+    }
+    entries
+}
+
+fn why(basis: Basis) -> &'static str {
+    match basis {
+        Basis::ClientCounters => {
+            "rest on counters that the client kept while it measured: run.json states them, no row tells them"
+        }
+        Basis::ServerReadings => {
+            "rest on what the server said of itself: they follow from its readings, which no row tells"
+        }
+        Basis::Certificate => "are cited from a certificate, which another measurement made",
+        Basis::Environment => "were found out before the load, or declared",
+        Basis::Observed => "are findings that were made before and during the run",
+    }
+}
