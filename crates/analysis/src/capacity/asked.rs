@@ -9,6 +9,7 @@ const HOUR_S: f64 = 3_600.0;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "CapacityAsked")]
 pub struct Asked {
     /// Rates to serve, requests per second.
     pub target_rates: Vec<f64>,
