@@ -99,7 +99,10 @@ pub fn with_fields<'a>(
     schemas: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> Result<String> {
     let published = schemas.map(|(path, text)| {
-        let name = path.trim_start_matches(SCHEMAS).trim_end_matches(".json");
+        let name = path
+            .strip_prefix(SCHEMAS)
+            .and_then(|name| name.strip_suffix(".json"));
+        let name = name.with_context(|| format!("{path} is no schema"))?;
         let schema = serde_json::from_str(text).with_context(|| path.to_owned())?;
         Ok(Published {
             name: name.to_owned(),

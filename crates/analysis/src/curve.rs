@@ -92,7 +92,7 @@ pub enum Wanted {
 /// One point of a frontier, with what is known of it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FrontierPoint {
-    /// The load.
+    /// The load: requests per second, or slots.
     pub load: f64,
     /// Throughput: of all, or per accelerator.
     pub throughput: Mean,
@@ -154,11 +154,11 @@ fn overlap(a: Mean, b: Mean) -> bool {
 pub struct Knee {
     /// Of which latency: `ttft.p99`.
     pub of: String,
-    /// The load.
+    /// The load: requests per second, or slots.
     pub load: f64,
     /// Lowest load among 95 % of the resampled curves' knees; absent where they often have none.
     pub low: Option<f64>,
-    /// Highest.
+    /// Highest load among them.
     pub high: Option<f64>,
 }
 
@@ -198,11 +198,11 @@ pub fn knee(levels: &[Level]) -> Option<Knee> {
 /// The Universal Scalability Law of a curve, on mean in flight and throughput.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Scalability {
-    /// Contention.
+    /// Coefficient of contention.
     pub contention: f64,
-    /// Coherence.
+    /// Coefficient of coherence.
     pub coherence: f64,
-    /// In flight where throughput is highest; absent where it only ever grows.
+    /// Requests in flight where throughput is highest; absent where it only ever grows.
     pub peak_in_flight: Option<f64>,
     /// Requests per second there, or what they grow towards.
     pub limit: Option<Mean>,

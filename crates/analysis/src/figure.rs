@@ -150,11 +150,11 @@ impl Mean {
 /// A share of requests with its interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Share {
-    /// `count` / `n`, in [0, 1].
+    /// Share: `count` / `n`, 0 to 1.
     pub value: f64,
-    /// Lower bound (Clopper-Pearson on the effective count).
+    /// Lower bound of the share (Clopper-Pearson on the effective count).
     pub low: Option<f64>,
-    /// Upper bound.
+    /// Upper bound of the share.
     pub high: Option<f64>,
     /// Requests that count.
     pub count: usize,

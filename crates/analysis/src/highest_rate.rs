@@ -127,7 +127,7 @@ pub struct RateBelief {
 /// The highest rate, with the interval that it lies in.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize, JsonSchema)]
 pub struct FoundRate {
-    /// The median of the belief.
+    /// The median of the belief, requests per second.
     pub rate: f64,
     /// Lower bound.
     pub low: f64,

@@ -17,9 +17,9 @@ const ARRIVALS_PER_COUNT: f64 = 10.0;
 /// A measure of the realised arrivals; 1 for a Poisson process.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Realised {
-    /// The measure.
+    /// The measure, a ratio.
     pub value: f64,
-    /// Its standard error, were the process Poisson.
+    /// Standard error of this ratio, were the process Poisson.
     pub poisson_standard_error: f64,
     /// Gaps or counts that it rests on.
     pub n: usize,
@@ -41,9 +41,9 @@ impl From<Variability> for Realised {
 pub struct Arrivals {
     /// Requests that were due by themselves, first turns of sessions among them.
     pub came: usize,
-    /// The rate asked for times the window.
+    /// The rate asked for times the window: requests.
     pub expected: f64,
-    /// Standard error of their number: CV of the gaps x sqrt(expected), exact for Poisson arrivals (under a
+    /// Standard error of their number, requests: CV of the gaps x sqrt(expected), exact for Poisson arrivals (under a
     /// rate profile too), the limit of a renewal process for gamma and Weibull gaps, 0 for constant ones.
     /// Absent for many clients, each of which has gaps of its own.
     pub standard_error: Option<f64>,

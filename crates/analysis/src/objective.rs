@@ -183,6 +183,7 @@ impl SloFigure {
 /// Which side of a limit is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "SloBound")]
 pub enum Bound {
     /// The limit is the most.
     #[default]

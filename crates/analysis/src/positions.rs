@@ -19,9 +19,9 @@ pub struct PositionGaps {
     pub n: u64,
     /// Their median, milliseconds; absent with too few.
     pub p50: Option<f64>,
-    /// Their p90.
+    /// Their p90, milliseconds.
     pub p90: Option<f64>,
-    /// Their p99.
+    /// Their p99, milliseconds.
     pub p99: Option<f64>,
 }
 

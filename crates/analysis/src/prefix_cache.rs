@@ -30,7 +30,7 @@ pub enum HitSource {
 /// How much of the prompts the server's prefix cache held. Shares are of all prompt tokens, 0 to 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PrefixCacheSummary {
-    /// Asked for, with the prefix `hit`.
+    /// The share asked for, with the prefix `hit`.
     pub asked: Option<f64>,
     /// What a cache without limit would hold; absent where prompts are not meant to share.
     pub unlimited: Option<f64>,

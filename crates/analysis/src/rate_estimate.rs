@@ -22,9 +22,9 @@ const LONG_S: f64 = 600.0;
 /// The highest load that meets an objective lies between two levels.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Highest {
-    /// The highest level that meets it, below the lowest that misses it; absent where none does.
+    /// The highest level (requests per second, or slots) that meets it, below the lowest that misses it; absent where none does.
     pub met: Option<f64>,
-    /// The lowest level that misses it; absent where none does.
+    /// The lowest level (requests per second, or slots) that misses it; absent where none does.
     pub missed: Option<f64>,
 }
 

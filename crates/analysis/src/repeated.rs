@@ -105,7 +105,7 @@ pub struct Components {
     pub between_runs: f64,
     /// Of one observation (request, chunk or token) inside a run.
     pub within_a_run: f64,
-    /// Of a run's mean, as observations alone explain it, on the effective sample size.
+    /// Standard deviation of a run's mean, as observations alone explain it, on the effective sample size.
     pub of_a_mean: f64,
     /// Share of the variance of a run's mean that lies between runs, in `[0, 1]`; absent where
     /// nothing varies. Near 1 more runs help, near 0 longer ones do as well.

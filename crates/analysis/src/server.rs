@@ -53,7 +53,7 @@ pub struct ServerSummary {
 pub struct GaugeFigure {
     /// Mean of the readings.
     pub mean: f64,
-    /// Standard error of the mean, from ten batch means; absent with too few readings.
+    /// Standard error of the mean, in its unit, from ten batch means; absent with too few readings.
     pub standard_error: Option<f64>,
     /// Greatest reading.
     pub max: f64,
@@ -78,17 +78,17 @@ pub enum Agreement {
 pub struct LittlesLaw {
     /// The answer.
     pub answer: Agreement,
-    /// Mean of running and waiting together.
+    /// Mean of running and waiting together, requests.
     pub server: f64,
     /// Time average of the client's requests, by their residence clipped to the window.
     pub client: f64,
-    /// Mean difference, server less client, at the instants of the readings.
+    /// Mean difference, server less client, at the instants of the readings, requests.
     pub difference: f64,
-    /// Half-width of its 99.9 % interval, by ten batch means; absent with too few readings.
+    /// Half-width of its 99.9 % interval, by ten batch means, requests; absent with too few readings.
     pub sampling_error: Option<f64>,
     /// Requests on their way: connecting, uploading, one round trip, the front end's allowance.
     pub network_share: f64,
-    /// Beyond this the two disagree.
+    /// Beyond this difference, requests, the two disagree.
     pub tolerance: Option<f64>,
     /// Readings.
     pub n: usize,

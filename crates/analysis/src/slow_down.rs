@@ -29,7 +29,7 @@ pub struct SlowDown {
     pub last_tpot_ms: f64,
     /// Streams between their first and last chunk, time average of the first third.
     pub first_decoding: f64,
-    /// The same of the last third.
+    /// The same of the last third, streams.
     pub last_decoding: f64,
     /// Two-sided p-value of the trend (Mann-Kendall).
     pub p_value: f64,

@@ -65,7 +65,7 @@ pub struct StabilitySummary {
     pub arrivals: usize,
     /// Requests that ended in the window, whenever they came.
     pub departures: usize,
-    /// Arrivals less departures over arrivals.
+    /// Ratio of arrivals less departures to arrivals.
     pub left_behind: Option<f64>,
     /// The queue was empty at some moment of the last third; absent where nobody can tell.
     pub emptied: Option<bool>,
@@ -84,7 +84,7 @@ pub struct StabilitySummary {
 pub struct ResidenceSummary {
     /// Time average of the requests in flight, by sweeping over sends and ends.
     pub by_number: f64,
-    /// Sum of the times in flight clipped to the window, over its length.
+    /// Sum of the times in flight clipped to the window, over its length: requests.
     pub by_residence: f64,
     /// How far these and the load's own average lie apart, relative to the larger.
     pub difference: f64,

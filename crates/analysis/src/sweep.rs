@@ -31,7 +31,7 @@ pub struct CurveAnswer {
     pub estimate: RateEstimate,
     /// The same for each objective.
     pub objectives: Vec<ObjectiveHighest>,
-    /// The lowest load that the server cannot take.
+    /// The lowest load that the server cannot take: requests per second, or slots.
     pub overloaded_at: Option<f64>,
     /// Levels that miss below levels that meet.
     pub out_of_order: Vec<f64>,
@@ -56,7 +56,7 @@ pub struct CurveAnswer {
 /// A figure, and the load where it is best.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Best {
-    /// The load.
+    /// The load: requests per second, or slots.
     pub load: f64,
     /// The figure.
     pub value: Mean,
@@ -76,7 +76,7 @@ pub struct Breaking {
 /// After the load was taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Recovery {
-    /// The load then.
+    /// The load then: requests per second, or slots.
     pub load: f64,
     /// Runs that were measured one after the other, without a warm-up.
     pub runs: usize,

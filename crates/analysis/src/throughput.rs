@@ -17,7 +17,7 @@ pub struct Rate {
     pub low: Option<f64>,
     /// Upper bound.
     pub high: Option<f64>,
-    /// What was counted.
+    /// What was counted: tokens, requests or items.
     pub count: f64,
     /// Batches behind the interval.
     pub batches: usize,

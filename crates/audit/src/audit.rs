@@ -97,6 +97,7 @@ pub enum Kind {
 
 /// One check with its answer.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "CheckAnswer")]
 pub struct Outcome {
     /// Its code, the name of its section in the docs.
     pub code: &'static str,

@@ -26,8 +26,10 @@ pub(crate) struct Published {
     pub version: u32,
     /// What it describes, in a line.
     pub describes: &'static str,
-    packed: &'static [u8],
 }
+
+/// All texts, as `build.rs` packs them.
+const PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/schemas.deflate"));
 
 macro_rules! published {
     ($($name:literal $version:expr, $describes:literal;)+) => {
@@ -36,7 +38,6 @@ macro_rules! published {
             name: $name,
             version: $version,
             describes: $describes,
-            packed: include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".json.deflate")),
         },)+];
     };
 }
@@ -95,9 +96,16 @@ impl Published {
     /// # Errors
     /// When this binary is damaged.
     pub fn text(&self) -> Result<String> {
-        let mut text = String::new();
-        let read = DeflateDecoder::new(self.packed).read_to_string(&mut text);
-        read.with_context(|| format!("the schema of {} in this binary", self.name))?;
-        Ok(text)
+        let mut all = String::new();
+        let read = DeflateDecoder::new(PACKED).read_to_string(&mut all);
+        read.context("the schemas in this binary")?;
+        let mut parts = all.split('\0');
+        let lists = parts.next().unwrap_or_default();
+        let pieces: Vec<&str> = parts.collect();
+        let mut lists = lists.lines().map(|list| list.split(' '));
+        let list = lists.find_map(|mut words| (words.next() == Some(self.name)).then_some(words));
+        let list = list.with_context(|| format!("no schema of {} in this binary", self.name))?;
+        let pieces = list.filter_map(|at| pieces.get(at.parse::<usize>().ok()?));
+        Ok(pieces.copied().collect())
     }
 }

@@ -75,7 +75,7 @@ impl Rendering<Search> for Searched {
             at: point.at,
             margin: seen.protocol.worst(point),
         };
-        let output = ExperimentOutput::of(found, self.word(seen));
+        let output = SearchOutput::of(found, self.word(seen));
         output.over(seen, of_run).json(gate)
     }
 

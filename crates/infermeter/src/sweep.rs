@@ -102,7 +102,7 @@ impl Rendering<Sweep> for Swept {
             at: point.at,
             replicate: point.replicate,
         };
-        let output = ExperimentOutput::of(found, self.word(seen));
+        let output = SweepOutput::of(found, self.word(seen));
         output.over(seen, of_run).json(gate)
     }
 

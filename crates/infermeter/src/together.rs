@@ -101,7 +101,7 @@ impl Rendering<Repeat> for Repeated {
         let of_run = |point: &RunPoint| RepeatRun {
             seeds: point.seen.place.seeds,
         };
-        let output = ExperimentOutput::of(found, self.word(seen));
+        let output = RepeatOutput::of(found, self.word(seen));
         output.over(seen, of_run).json(gate)
     }
 

@@ -37,6 +37,7 @@ pub(crate) struct ExperimentOutput<'a, Found, OfRun> {
 
 /// A run of an experiment.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Told{OfRun}")]
 struct RunTold<'a, OfRun> {
     /// Its directory.
     directory: &'a Path,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// Requests between `send_start` and `closed`, all phases and outcomes, weighted by time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct InFlight {
-    /// Time average over the window.
+    /// Time average over the window, requests.
     pub mean: f64,
     /// Exceeded during at most 1 % of the window's time.
     pub p99: u64,

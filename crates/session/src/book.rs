@@ -72,6 +72,7 @@ impl Header {
 /// One line behind the first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "line", rename_all = "snake_case")]
+#[schemars(rename = "LineOf{Entry}")]
 pub(crate) enum Line<At, Entry> {
     /// Something has ended.
     Ended(EndedLine<At, Entry>),
@@ -81,6 +82,7 @@ pub(crate) enum Line<At, Entry> {
 
 /// Something has ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "EndedLineOf{Entry}")]
 pub struct EndedLine<At, Entry> {
     /// Its number, from 1.
     pub number: usize,

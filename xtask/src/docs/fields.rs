@@ -27,12 +27,15 @@ pub fn page(all: &[Published]) -> Result<String> {
     let mut book = Book::default();
     for one in all {
         for (name, schema) in members(&one.schema, "$defs") {
-            match book.types.insert(name, schema) {
-                Some(known) if known != schema => bail!(
+            match book.types.get(name) {
+                Some(known) if !alike(known, schema) => bail!(
                     "two types are called {name}: rename one with #[schemars(rename = \"...\")]"
                 ),
                 Some(_) => {}
-                None => count(schema, &mut book.uses),
+                None => {
+                    book.types.insert(name, schema);
+                    count(schema, &mut book.uses);
+                }
             }
         }
         for (keyword, value) in one.schema.as_object().into_iter().flatten() {
@@ -74,10 +77,23 @@ pub fn page(all: &[Published]) -> Result<String> {
             .types
             .get(name)
             .map_or_else(String::new, |schema| described(schema));
-        let said = wrapped(&format!("{said} {}", stands(&book.places[name])));
+        let said = wrapped(&format!(
+            "{said} {}",
+            stands(book.places.get(name).map_or(&[], Vec::as_slice))
+        ));
         text.push_str(&format!("## {name}\n\n{said}\n{lines}\n"));
     }
     Ok(text.trim_end().to_owned() + "\n")
+}
+
+/// They have the same members, whatever a reader of older files may find absent.
+fn alike(one: &Value, other: &Value) -> bool {
+    let [one, other] = [one, other].map(|schema| {
+        let mut schema = schema.clone();
+        schema.as_object_mut().map(|map| map.remove("required"));
+        schema
+    });
+    one == other
 }
 
 /// What is known of all schemas.
@@ -317,6 +333,9 @@ fn described(schema: &Value) -> String {
 
 /// Where a type stands.
 fn stands(places: &[String]) -> String {
+    if places.is_empty() {
+        return String::new();
+    }
     let (named, rest) = places.split_at(places.len().min(PLACES_NAMED));
     let more = match rest.len() {
         0 => String::new(),

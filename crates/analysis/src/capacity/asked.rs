@@ -7,6 +7,7 @@ use serde::Serialize;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "CapacityAsked")]
 pub struct Asked {
     /// Rates to serve, requests per second.
     pub target_rates: Vec<f64>,

@@ -28,7 +28,7 @@ const MAX_HOURS: usize = 744;
 pub struct HourPeak {
     /// Requests per second, mean.
     pub mean: f64,
-    /// Mean of its busiest five minutes.
+    /// Mean of its busiest five minutes, requests per second.
     pub peak: f64,
 }
 
@@ -111,7 +111,7 @@ pub struct Day {
     pub peak_instances: u64,
     /// Instance-hours of all hours.
     pub instance_hours: f64,
-    /// The same per day; absent under a day.
+    /// Instance-hours of a day; absent under a day.
     pub instance_hours_per_day: Option<f64>,
     /// Instance-hours where the peak's instances stay all the time.
     pub instance_hours_at_peak: f64,

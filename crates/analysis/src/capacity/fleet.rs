@@ -85,7 +85,7 @@ impl Predicted {
 /// A level that was held out of the fit, and what the fit says of it.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Backtest {
-    /// Its rate.
+    /// Its rate, requests per second.
     pub rate: f64,
     /// Its figures.
     pub figures: Vec<Predicted>,

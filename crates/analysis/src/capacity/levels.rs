@@ -14,6 +14,7 @@ use serde::Serialize;
 
 /// What was measured at one rate.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "CapacityLevel")]
 pub struct Level {
     /// Requests per second asked for.
     pub rate: f64,
@@ -107,10 +108,10 @@ impl Level {
 pub struct InstanceRate {
     /// Requests per second: by the law of margins, or the highest level that meets them.
     pub rate: f64,
-    /// The lower end of the law's interval, or the highest level that meets them with every limit outside its
+    /// Requests per second: the lower end of the law's interval, or the highest level that meets them with every limit outside its
     /// interval; absent where none does.
     pub low: Option<f64>,
-    /// The upper end, or the lowest level that misses them; absent where none does.
+    /// Requests per second: the upper end, or the lowest level that misses them; absent where none does.
     pub high: Option<f64>,
     /// The levels that it lies between.
     pub levels: Highest,

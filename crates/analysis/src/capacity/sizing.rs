@@ -58,12 +58,13 @@ impl Need {
 
 /// What it costs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "CapacityCost")]
 pub struct Cost {
-    /// Per hour.
+    /// Price of an hour.
     pub hour: f64,
-    /// Per hour with one instance more.
+    /// Price of an hour with one instance more.
     pub hour_with_spare: f64,
-    /// Per request.
+    /// Price of a request.
     pub request: f64,
     /// Per million input tokens, if these alone are paid; absent where they are not known.
     pub million_input: Option<f64>,
@@ -79,9 +80,9 @@ pub struct Cost {
 pub struct Sizing {
     /// Requests per second, as asked.
     pub target_rate: f64,
-    /// With growth.
+    /// With growth, requests per second.
     pub load: f64,
-    /// With growth and headroom.
+    /// With growth and headroom, requests per second.
     pub planned: f64,
     /// What the load needs without headroom.
     pub bare: Need,

@@ -46,7 +46,7 @@ pub struct PairedChange {
     pub signed_rank_p: f64,
     /// Paired t test, two-sided.
     pub t_p: Option<f64>,
-    /// Exact permutation of signs, two-sided; absent above forty rounds.
+    /// Exact permutation test of signs, two-sided; absent above forty rounds.
     pub permutation_p: Option<f64>,
     /// The largest margin that could not be shown: the change lies within every wider one (two one-sided
     /// t tests at 5 %), on the scale of what is tested.
@@ -59,7 +59,7 @@ pub struct PairedChange {
 /// absolute for shares; below 0 it is an improvement.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Worsening {
-    /// The estimate.
+    /// The estimate, relative or in points.
     pub estimate: f64,
     /// The most that is plausible, with 95 % one-sided confidence; absent with under five rounds.
     pub upper: Option<f64>,

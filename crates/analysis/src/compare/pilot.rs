@@ -25,7 +25,7 @@ pub struct PilotFigure {
     /// Standard deviation of a round's log ratio (difference, for a share): the largest over loads and
     /// sides.
     pub std: f64,
-    /// The most that it plausibly is (80 % one-sided).
+    /// The most that this deviation plausibly is (80 % one-sided).
     pub std_upper: f64,
     /// The smallest change that the exact signed-rank test finds with a chance of 80 %, adjusted for the
     /// family's worst case; absent where the rounds cannot find any.

@@ -23,7 +23,7 @@ pub struct Unlike {
     pub what: Word,
     /// Of the baseline: a share, or tokens.
     pub baseline: f64,
-    /// Of the candidate.
+    /// Of the candidate: a share, or tokens.
     pub candidate: f64,
     /// They are shares.
     pub share: bool,

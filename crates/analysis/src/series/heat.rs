@@ -14,6 +14,7 @@ use serde::Serialize;
 
 /// Values from one to another, both of which occur.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "ValueBand")]
 pub struct Band {
     /// The least.
     pub least: u64,

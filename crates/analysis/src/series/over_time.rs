@@ -55,7 +55,7 @@ pub struct TimePart {
 pub struct LoadPart {
     /// Where it begins, seconds.
     pub at_s: f64,
-    /// Time average.
+    /// Time average, requests.
     pub mean: f64,
     /// Fewest.
     pub least: u64,

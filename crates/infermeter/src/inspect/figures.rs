@@ -69,7 +69,7 @@ pub struct Lengths {
     pub p99: f64,
     /// Greatest.
     pub max: f64,
-    /// Sum.
+    /// Sum, in the unit of the values.
     pub total: f64,
     /// Observations with floor(log2 x) = 0, 1, 2, ...
     pub by_power_of_two: Vec<u64>,
@@ -77,6 +77,7 @@ pub struct Lengths {
 
 /// When requests arrive.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "FileArrivals")]
 pub struct Arrivals {
     /// Seconds from the first to the last.
     pub span_s: f64,

@@ -12,8 +12,8 @@ use crate::inspect::Figures;
 use crate::search::SearchOutput;
 use crate::sweep::SweepOutput;
 use crate::together::RepeatOutput;
-use infermeter_analysis::Gated;
 use infermeter_analysis::capacity::Capacity;
+use infermeter_analysis::{Gated, Summary};
 use infermeter_audit::Audit;
 use infermeter_core::certificate::Certificate;
 use infermeter_core::key::Keyed;
@@ -22,9 +22,9 @@ use infermeter_core::run::RunManifest;
 use infermeter_report::RunOutput;
 use infermeter_session::calibrate::climb::KeptLadder;
 use infermeter_session::ledger_line::LedgerLine;
-use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 /// Every published schema, by name.
@@ -36,7 +36,7 @@ fn made(published: &Published) -> Value {
     let schema = match published.name {
         "plan" => with_sides(of::<Plan>()),
         "run" => of::<RunOutput<'static>>(),
-        "run.json" => of::<RunManifest>(),
+        "run.json" => of_file(),
         "repeat" => of::<RepeatOutput<'static>>(),
         "sweep" => of::<SweepOutput<'static>>(),
         "sweeps" => of::<SweepsOutput<'static>>(),
@@ -83,9 +83,26 @@ fn with_sides(mut plan: Map<String, Value>) -> Map<String, Value> {
 
 /// As the type is written.
 fn of<T: JsonSchema>() -> Map<String, Value> {
+    map_of(generator().into_root_schema_for::<T>())
+}
+
+/// `run.json`, whose summary the manifest does not look into.
+fn of_file() -> Map<String, Value> {
+    let mut generator = generator();
+    let summary = generator.subschema_for::<Summary>();
+    let mut file = map_of(generator.into_root_schema_for::<RunManifest>());
+    let kept = &mut file["properties"]["summary"];
+    kept["anyOf"] = json!([summary, { "type": "null" }]);
+    file
+}
+
+fn generator() -> SchemaGenerator {
     let settings = SchemaSettings::draft2020_12().for_serialize();
     let settings = settings.with_transform(RecursiveTransform(readable::transform));
-    let schema = settings.into_generator().into_root_schema_for::<T>();
+    settings.into_generator()
+}
+
+fn map_of(schema: Schema) -> Map<String, Value> {
     match schema.to_value() {
         Value::Object(map) => map,
         other => panic!("no object: {other}"),
@@ -119,6 +136,11 @@ fn headed(published: &Published, mut schema: Map<String, Value>) -> Value {
     );
     if published.name == "run.json" {
         readable::only_what_all_versions_have(&mut schema);
+    }
+    if published.name != "plan" {
+        let mut whole = Value::Object(schema);
+        readable::only_for_readers(&mut whole);
+        schema = whole.as_object().cloned().unwrap_or_default();
     }
     let properties = schema.get_mut("properties");
     if let Some(version) = properties.and_then(|all| all.get_mut("format_version")) {

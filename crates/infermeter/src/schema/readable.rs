@@ -22,6 +22,31 @@ const UNITS: [(&str, &str); 11] = [
     ("share", "share, 0 to 1"),
 ];
 
+/// Names of numbers that are in the unit of the object that they stand in: of its `unit`, where it has one, else
+/// of what it is the value of.
+const OF_THE_FIGURE: [&str; 20] = [
+    "value",
+    "low",
+    "high",
+    "min",
+    "max",
+    "mean",
+    "std",
+    "least",
+    "greatest",
+    "p50",
+    "p90",
+    "p99",
+    "limit",
+    "baseline",
+    "candidate",
+    "measured",
+    "predicted",
+    "judged",
+    "lower",
+    "upper",
+];
+
 /// A link of the code's documentation: `[`Self::x`]`.
 static LINK: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\[`(?:[A-Za-z_]+::)*([A-Za-z_]+)`\]").expect("a pattern"));
@@ -43,6 +68,9 @@ pub(super) fn transform(schema: &mut Schema) {
     if written_by_hand {
         return;
     }
+    variant_to_member(schema);
+    let members = schema.get("properties");
+    let has_unit = members.is_some_and(|members| members.get("unit").is_some());
     let required = schema.get("required").and_then(Value::as_array).cloned();
     let required = required.unwrap_or_default();
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
@@ -52,7 +80,7 @@ pub(super) fn transform(schema: &mut Schema) {
                 if !is_required {
                     never_null(property);
                 }
-                unit(name, property);
+                unit(name, property, has_unit);
             }
         }
     }
@@ -80,19 +108,96 @@ fn never_null(property: &mut Map<String, Value>) {
     }
 }
 
-/// Adds the unit to the description of a number where the name alone says it.
-fn unit(name: &str, property: &mut Map<String, Value>) {
-    let known = UNITS.iter().find(|(end, _)| name.ends_with(end));
-    let (Some((_, unit)), true) = (known, is_number(property)) else {
+/// The one member of a variant is described by the variant.
+fn variant_to_member(schema: &mut Map<String, Value>) {
+    let Some(said) = schema.get("description").cloned() else {
         return;
     };
-    if let Some(Value::String(text)) = property.get_mut("description") {
-        let first = unit.split([' ', ',']).next().unwrap_or(unit);
-        let stem = first.trim_end_matches('s');
-        if !text.to_lowercase().contains(stem) {
-            text.push_str(&format!(" Unit: {unit}."));
+    if let Some(Value::Object(members)) = schema.get_mut("properties")
+        && members.len() == 1
+    {
+        for member in members.values_mut().filter_map(Value::as_object_mut) {
+            member.entry("description").or_insert_with(|| said.clone());
         }
     }
+}
+
+/// Adds the unit to the description of a number where its name says it and the description does not.
+fn unit(name: &str, property: &mut Map<String, Value>, has_unit: bool) {
+    if !is_number(property) {
+        return;
+    }
+    let known = UNITS.iter().find(|(end, _)| name.ends_with(end));
+    let known = known.map(|(_, unit)| *unit);
+    let of_the_figure = OF_THE_FIGURE.contains(&name).then_some(match has_unit {
+        true => "that of `unit`",
+        false => "that of the figure",
+    });
+    let Some(Value::String(text)) = property.get_mut("description") else {
+        return;
+    };
+    let said = says_unit(text);
+    match (known, of_the_figure) {
+        (Some(unit), _) if !said_already(text, unit) => text.push_str(&format!(" Unit: {unit}.")),
+        (None, Some(unit)) if !said => text.push_str(&format!(" Unit: {unit}.")),
+        _ => {}
+    }
+}
+
+fn said_already(text: &str, unit: &str) -> bool {
+    let first = unit.split([' ', ',']).next().unwrap_or(unit);
+    text.to_lowercase().contains(first.trim_end_matches('s'))
+}
+
+/// Words that say what a number is of.
+const OF: [&str; 41] = [
+    "second",
+    "byte",
+    "token",
+    "request",
+    "share",
+    "ratio",
+    "p-value",
+    "coefficient",
+    "index",
+    "percent",
+    "unit",
+    "deviation",
+    "variance",
+    "tau",
+    " t ",
+    "factor",
+    "coverage",
+    "chance",
+    "observations",
+    "cores",
+    "streams",
+    "chunks",
+    "sequences",
+    "drafts",
+    "turns",
+    "slots",
+    "price",
+    "cost",
+    "instance",
+    "correlation",
+    "relative",
+    "test",
+    "worse",
+    "logarithm",
+    " / ",
+    " over ",
+    "of those",
+    "load among",
+    "adjusted",
+    "not accepted",
+    "-0.5",
+];
+
+/// A description says what its number is of.
+pub(super) fn says_unit(text: &str) -> bool {
+    let text = text.to_lowercase();
+    OF.iter().any(|word| text.contains(word))
 }
 
 /// A number stands there itself, or a list of numbers.
@@ -104,6 +209,29 @@ pub(super) fn is_number(property: &Map<String, Value>) -> bool {
         _ => Vec::new(),
     };
     types.iter().any(|one| ["number", "integer"].contains(one)) || items.is_some_and(is_number)
+}
+
+/// Takes away what is said for those who write a value by hand: defaults, examples, which keys exclude each other,
+/// and that there are no others.
+pub(super) fn only_for_readers(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            // Members may have these names, too, and are schemas then.
+            let is_schema =
+                map.contains_key("type") || map.contains_key("anyOf") || map.contains_key("$ref");
+            if is_schema {
+                map.remove("default");
+                map.remove("examples");
+                if !map.contains_key("required") && map.contains_key("properties") {
+                    map.remove("allOf");
+                    map.remove("additionalProperties");
+                }
+            }
+            map.values_mut().for_each(only_for_readers);
+        }
+        Value::Array(all) => all.iter_mut().for_each(only_for_readers),
+        _ => {}
+    }
 }
 
 /// Takes from `required` what not every version of a format has: those members have a default for readers.

@@ -203,7 +203,7 @@ fn origins_that_mean_nothing_for_a_load_are_absent() {
         "--rate 50 --requests 6".to_owned(),
         "--rate 50 --requests 6 --arrival constant".to_owned(),
         "--rate 20 --duration 1s --sessions turns=2 --sessions think=10ms".to_owned(),
-        format!("--trace {trace} --trace-option time-unit=s"),
+        format!("--trace {trace}"),
     ] {
         let out = scratch.path(&format!("open{}", open.len()));
         has_origins(&format!("{open} --out {}", out.display()), &both);
@@ -221,22 +221,29 @@ fn origins_that_mean_nothing_for_a_load_are_absent() {
     }
 }
 
+/// Of such runs nearly everything is absent.
 #[test]
-fn runs_that_measured_nothing_are_described_too() {
+fn runs_without_an_answer_are_described_too() {
+    let late = run(mock(), "--timeout 1us --json");
+    let printed = late.ran.json();
+    assert_eq!(printed["headline"]["completed"], 0);
+    assert!(printed["headline"].get("ttft").is_none());
+    is_a("run.json", &late.manifest());
     let scratch = Scratch::new();
-    let gone = run("http://127.0.0.1:1", "--json");
-    fits(&gone.ran.json());
-    is_a("run.json", &gone.manifest());
-    // No arrival falls into so short a window.
-    let out = scratch.path("none");
-    let none = infermeter(&format!(
-        "run {} --rate 0.001 --duration 200ms --warmup 0 {UNPROBED} --json --out {}",
-        mock(),
-        out.display()
-    ));
-    assert_eq!(none.json()["headline"]["requests"], 0);
-    let report = format!("report {}", out.display());
-    infermeter(&format!("{report} --json --series")).json();
+    for (name, of) in [
+        ("none", "--requests 1 --warmup 0"),
+        ("closed", "--concurrency 1 --duration 1ms"),
+    ] {
+        let out = scratch.path(name);
+        let rate = if name == "none" { "--rate 50" } else { "" };
+        let line = format!(
+            "run {} {rate} {of} {UNPROBED} --timeout 1us --json --out {}",
+            mock(),
+            out.display()
+        );
+        infermeter(&line).json();
+        infermeter(&format!("report {} --json --series", out.display())).json();
+    }
 }
 
 #[test]
@@ -318,10 +325,10 @@ fn a_printed_plan_is_a_plan_in_every_language() {
         let plan = serde_json::to_value(plan).expect("JSON");
         let errors: Vec<String> = schema.iter_errors(&plan).map(|e| e.to_string()).collect();
         assert!(errors.is_empty(), "{line}: {errors:#?}");
-        // JSON is YAML, too.
         let scratch = Scratch::new();
-        for name in ["plan.yaml", "plan.json"] {
-            let file = scratch.file(name, &plan.to_string());
+        // JSON is YAML, too.
+        for (name, text) in [("plan.toml", printed), ("plan.yaml", plan.to_string())] {
+            let file = scratch.file(name, &text);
             let command = line.split(' ').next().unwrap_or_default();
             let ran = infermeter(&format!("{command} --config {file} --dry-run"));
             assert_eq!(ran.code, Some(0), "{name}: {ran:#?}");

@@ -86,19 +86,19 @@ pub enum Ending {
     },
     /// The lowest rate that was tried misses.
     Below {
-        /// That rate.
+        /// That rate, requests per second.
         rate: f64,
-        /// The figure over its limit there, of the objective that misses by most; at most twice.
+        /// The ratio of the figure to its limit there, of the objective that misses by most; at most twice.
         times: f64,
     },
     /// The highest rate that may be tried meets all objectives.
     Above {
-        /// That rate.
+        /// That rate, requests per second.
         rate: f64,
     },
     /// A run has no sample that an objective could be judged on.
     NoSample {
-        /// Its rate.
+        /// Its rate, requests per second.
         rate: f64,
     },
 }
