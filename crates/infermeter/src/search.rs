@@ -1,7 +1,7 @@
 //! How the runs of a search are shown, as they come and together.
 
 use crate::exit;
-use crate::several::{Rendering, Seen, code_of_runs};
+use crate::several::{Rendering, Seen, code_of_runs, judged};
 use infermeter_analysis::all_failed;
 use infermeter_core::finding::Verdict;
 use infermeter_protocol::search::rule::Ending;
@@ -126,6 +126,7 @@ fn view<'a>(seen: &'a Seen<'_, Search>) -> SearchView<'a> {
         spoilt: answer.spoilt,
         requests: answer.requests,
         runs: answer.runs,
+        judged: judged(seen.points),
     }
 }
 

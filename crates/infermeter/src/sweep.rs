@@ -1,7 +1,7 @@
 //! How the runs of a sweep are shown, as they come and together.
 
 use crate::exit;
-use crate::several::{Rendering, Seen, code_of_runs};
+use crate::several::{Rendering, Seen, code_of_runs, judged};
 use infermeter_analysis::{CurveAnswer, SloStatus, all_failed};
 use infermeter_core::finding::Verdict;
 use infermeter_core::number::counted;
@@ -61,6 +61,7 @@ impl Rendering<Sweep> for Swept {
             answer: &seen.answer,
             axis: axis(seen.protocol),
             names: &names,
+            runs: judged(seen.points),
         })
     }
 
