@@ -18,8 +18,8 @@ const BROWSERS: [&str; 4] = [
 /// Runs that earlier versions wrote.
 const RECORDS: [&str; 3] = ["open", "closed", "killed"];
 
-/// Opens every page; anything wrong is an error.
-pub fn run() -> Result<()> {
+/// Opens the pages of these files, or without any those of the gallery and of saved runs; anything wrong is an error.
+pub fn run(files: &[String]) -> Result<()> {
     let tools = [&BROWSERS[..], &["node"], &["npm"]].map(find);
     let [Some(browser), Some(_), Some(_)] = tools else {
         println!("    no node, npm or Chromium here: no page was opened");
@@ -29,8 +29,11 @@ pub fn run() -> Result<()> {
     let pictures = directory.join("pictures");
     std::fs::create_dir_all(&pictures)?;
     let modules = modules()?;
-    let mut pages = vec![gallery(&directory)?];
-    pages.extend(of_records(&directory)?);
+    let mut pages: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
+    if pages.is_empty() {
+        pages.push(gallery(&directory)?);
+        pages.extend(of_records(&directory)?);
+    }
     let mut check = Command::new("node");
     check
         .arg("xtask/browser/check.mjs")

@@ -52,7 +52,7 @@ const STEPS: [Step; 9] = [
     },
     Step {
         name: "browser",
-        action: Action::Task(browser::run),
+        action: Action::Task(|| browser::run(&[])),
     },
     Step {
         name: "doc",

@@ -25,7 +25,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask TASK
 
-  browser    pages, opened in a headless browser: console, policy, marks, sorting, accessibility
+  browser    pages, opened in a headless browser: console, policy, marks, sorting, accessibility; [PAGE...]
   ci         everything that continuous integration checks, in order, stopping at the first failure
   coverage   how often intervals hold the truth, by simulation: [NAME] [quick|full|COUNT] [WORDS OF ROWS]
   docs       the parts of the book that are made from tables of the code
@@ -51,7 +51,7 @@ fn run_task() -> Result<()> {
         Some((task, rest)) => (task.as_str(), rest),
         None => ("help", &[][..]),
     };
-    if let ("browser" | "ci" | "docs" | "smoke" | "tidy", Some(extra)) = (task, rest.first()) {
+    if let ("ci" | "docs" | "smoke" | "tidy", Some(extra)) = (task, rest.first()) {
         bail!("cargo xtask {task} takes no argument, got `{extra}`");
     }
     match task {
@@ -61,7 +61,7 @@ fn run_task() -> Result<()> {
         "fuzz" => fuzz::run(rest),
         "kills" => kills::run(rest),
         "selfbench" => selfbench::run(rest),
-        "browser" => browser::run(),
+        "browser" => browser::run(rest),
         "smoke" => smoke::run(),
         "tidy" => tidy::run(),
         "help" | "--help" | "-h" => {

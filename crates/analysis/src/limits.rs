@@ -227,6 +227,8 @@ pub(crate) const SERIES_PARTS: usize = 120;
 pub(crate) const SERIES_PER_PART: usize = 40;
 /// Up to so many requests are shown one by one over time.
 pub(crate) const SERIES_EACH: usize = 400;
+/// Classes with a TTFT of their own over time: more lines than that cover each other.
+pub(crate) const SERIES_CLASSES: usize = 3;
 /// Requests in the timeline: more rows than that are read by nobody.
 pub(crate) const SERIES_BARS: usize = 60;
 /// Of those, the slowest.

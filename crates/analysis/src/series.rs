@@ -31,7 +31,7 @@ use serde::Serialize;
 pub use estimated::Estimated;
 pub use heat::{Band, HeatField, HeatMap};
 pub use marks::{PhaseSpan, StillKind, StillTime};
-pub use over_time::{ClientParts, LoadPart, TimePart, TtftPoint};
+pub use over_time::{ClassParts, ClientParts, LoadPart, TimePart, TtftPoint};
 pub use positions::PositionSeries;
 pub use server::{GaugePart, GaugeSeries, ServerSeries};
 pub use timeline::{Picked, RequestBar, Requests, Stamp};
@@ -56,6 +56,8 @@ pub struct RunSeries {
     pub still: Vec<StillTime>,
     /// TTFT of completed requests of every phase, by origin.
     pub ttft: Vec<TimePart>,
+    /// The same of the classes with the most requests; empty where there is one class.
+    pub ttft_by_class: Vec<ClassParts>,
     /// The same one by one, where they are few; else empty.
     pub ttft_each: Vec<TtftPoint>,
     /// Which gap `gaps` are of: `itl`, or `chunk_gap` where tokens are unknown.
@@ -140,6 +142,7 @@ impl RunSeries {
             phases: marks::phases(&timed, window),
             still: marks::still(&timed, summary),
             ttft: over_time::ttft(&timed),
+            ttft_by_class: over_time::ttft_by_class(&timed),
             ttft_each: each.map_or_else(Vec::new, |_| over_time::each(&timed, &pass.ends)),
             gap: match gap {
                 TokenMetric::Itl => "itl",

@@ -4,7 +4,7 @@
 //! The only place that asks. Invariant: what is not a terminal gets no colour unless
 //! `CLICOLOR_FORCE` asks for it, and nothing is drawn over on it.
 
-use infermeter_report::Screen;
+use infermeter_report::{Charset, Screen};
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::os::fd::AsFd;
@@ -27,6 +27,20 @@ fn screen(terminal: Option<Option<usize>>, variable: &dyn Fn(&str) -> Option<OsS
     Screen {
         color: !set("NO_COLOR") && (forced || (terminal.is_some() && !is("TERM", "dumb"))),
         width: asked.or(terminal.flatten()).unwrap_or(default.width),
+        charset: charset(variable),
+    }
+}
+
+/// By the locale, as POSIX reads it. Where none is set nothing is known against Unicode: containers and CI have
+/// none, and show it.
+fn charset(variable: &dyn Fn(&str) -> Option<OsString>) -> Charset {
+    let set = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| {
+        let value = variable(name)?.to_string_lossy().to_lowercase();
+        (!value.is_empty()).then_some(value)
+    });
+    match set {
+        Some(locale) if !(locale.contains("utf-8") || locale.contains("utf8")) => Charset::Ascii,
+        _ => Charset::Unicode,
     }
 }
 
@@ -85,7 +99,11 @@ mod tests {
             found.map(|(_, value)| OsString::from(value))
         };
         let terminal = terminal.map(|columns| Some(columns).filter(|c| *c > 0));
-        let expect = Screen { color, width };
+        let expect = Screen {
+            color,
+            width,
+            ..Screen::default()
+        };
         assert_eq!(screen(terminal, &variable), expect, "{variables:?}");
     }
 
@@ -98,6 +116,27 @@ mod tests {
         check(Some(80), &[("NO_COLOR", "")], true, 80);
         check(Some(80), &[("COLUMNS", "132")], true, 132);
         check(Some(80), &[("COLUMNS", "many")], true, 80);
+    }
+
+    #[test]
+    fn a_locale_without_unicode_has_ascii() {
+        let of = |variables: &[(&str, &str)]| {
+            charset(&|name| {
+                let found = variables.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| OsString::from(value))
+            })
+        };
+        assert_eq!(of(&[]), Charset::Unicode);
+        assert_eq!(of(&[("LANG", "en_US.UTF-8")]), Charset::Unicode);
+        assert_eq!(of(&[("LANG", "C")]), Charset::Ascii);
+        assert_eq!(
+            of(&[("LC_ALL", "POSIX"), ("LANG", "C.utf8")]),
+            Charset::Ascii
+        );
+        assert_eq!(
+            of(&[("LC_ALL", ""), ("LC_CTYPE", "de_DE.utf8")]),
+            Charset::Unicode
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! How the runs of a search are shown, as they come and together.
 
 use crate::exit;
-use crate::several::{Rendering, Seen, code_of_runs};
+use crate::several::{Rendering, Seen, code_of_runs, judged};
 use crate::told::ExperimentOutput;
 use infermeter_analysis::{Gated, all_failed};
 use infermeter_core::finding::Verdict;
@@ -146,6 +146,7 @@ fn view<'a>(seen: &'a Seen<'_, Search>) -> SearchView<'a> {
         }),
         requests: answer.requests,
         runs: answer.runs,
+        judged: judged(seen.points),
     }
 }
 

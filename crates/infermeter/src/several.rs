@@ -11,13 +11,13 @@ use crate::page::{self, Delivery};
 use crate::show::{self, Shown, Terminal};
 use crate::{exit, output};
 use anyhow::{Context, Result, anyhow, bail};
-use infermeter_analysis::Gated;
+use infermeter_analysis::{Gated, is_overloaded};
 use infermeter_core::clock::{monotonic_ns, realtime_ns};
 use infermeter_core::number::counted;
 use infermeter_core::plan::Plan;
 use infermeter_core::text::listed;
 use infermeter_protocol::{AnyOfRuns, Coordinates, Kept, OfRuns, ProtocolSpec, RunPoint, RunSeen};
-use infermeter_report::{Block, Document, Format, Notes, Section, Tone, number};
+use infermeter_report::{Block, Document, Format, Notes, RunJudged, Section, Tone, number};
 use infermeter_session::book::AskedRuns;
 use infermeter_session::drive::{Bench, Driven, End, News, Order, drive};
 use infermeter_session::host::Host;
@@ -65,6 +65,17 @@ pub(crate) struct Seen<'a, P: OfRuns> {
     pub goes_on: String,
     /// What they say.
     pub answer: P::Answer,
+}
+
+/// The runs that an answer rests on: not those that were beyond what the server can take, which are meant to be.
+pub(crate) fn judged(points: &[RunPoint]) -> Vec<RunJudged<'_>> {
+    let held = points.iter().filter(|p| !is_overloaded(&p.seen.summary));
+    held.map(|point| RunJudged {
+        number: point.number,
+        verdict: point.seen.verdict,
+        findings: &point.seen.findings,
+    })
+    .collect()
 }
 
 /// How the runs of a protocol are shown.
@@ -431,7 +442,8 @@ fn finish<P: OfRuns, R: Rendering<P>>(
     place.print(rendering, &seen, found);
     let page = place.variants[0].html.as_deref();
     page::write(page, Some(place.directory), || {
-        whole_document(rendering, &seen, Notes::Told)
+        let document = whole_document(rendering, &seen, Notes::Told);
+        gate::in_page(document, found, page::PAGE)
     })?;
     let code = match failed {
         Some(Err(error)) => return Err(error),
@@ -453,7 +465,10 @@ impl Place<'_> {
         gated: Option<&Gated>,
     ) {
         let (shown, quiet) = (self.shown, self.variants[0].quiet);
-        let document = || whole_document(rendering, seen, show::notes(self.variants[0].notes));
+        let document = || {
+            let document = whole_document(rendering, seen, show::notes(self.variants[0].notes));
+            gate::in_page(document, gated, shown)
+        };
         let value = || rendering.json(seen, gated);
         match (shown, quiet) {
             (Shown::Document(Format::Terminal), true) => {

@@ -1,7 +1,7 @@
 //! How the runs of a sweep are shown, as they come and together.
 
 use crate::exit;
-use crate::several::{Rendering, Seen, code_of_runs};
+use crate::several::{Rendering, Seen, code_of_runs, judged};
 use crate::told::ExperimentOutput;
 use infermeter_analysis::{CurveAnswer, Gated, SloStatus, all_failed};
 use infermeter_core::finding::Verdict;
@@ -87,6 +87,7 @@ impl Rendering<Sweep> for Swept {
             answer: &seen.answer,
             axis: axis(seen.protocol),
             names: &names,
+            runs: judged(seen.points),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use crate::Point;
 use infermeter_analysis::{PrecisionRun, Summary};
-use infermeter_core::finding::Verdict;
+use infermeter_core::finding::{Finding, Verdict};
 use infermeter_core::plan::Warmup;
 use infermeter_core::run::RunState;
 use infermeter_core::seed::Seeds;
@@ -78,6 +78,8 @@ pub struct RunSeen {
     pub summary: Summary,
     /// Whether they can be trusted.
     pub verdict: Verdict,
+    /// Why.
+    pub findings: Vec<Finding>,
     /// How it ended.
     pub state: RunState,
     /// Whether its record is complete.

@@ -1,6 +1,8 @@
 //! The document of an audit: scores first, then failures with what to do, then what could not be
 //! told and why, then what was translated.
 
+mod charts;
+
 use crate::document::{Block, Cell, Column, Document, Found, Item, Section, Table, Tone};
 use crate::number::JOIN;
 use infermeter_audit::{Audit, Kind, Outcome, Source};
@@ -19,7 +21,8 @@ pub fn of_audit(audit: &Audit) -> Document {
     document.push(
         Section::new("Scores")
             .with(scores(audit))
-            .with(ungraded(audit)),
+            .with(ungraded(audit))
+            .with(charts::scores(audit)),
     );
     document.push(Section::new("Failed").with(failures(audit)));
     document.push(Section::new("Cannot tell, because this is missing").with(untold(audit)));

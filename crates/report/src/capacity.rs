@@ -1,5 +1,7 @@
 //! A capacity plan: what the load needs, what it costs, what a simulated fleet says, and what was not covered.
 
+mod charts;
+
 use crate::document::{Block, Cell, Column, Document, Entries, Grade, Item, Section, Table, Tone};
 use crate::number::{JOIN, figure, interval, money, percent, significant, spaced};
 use infermeter_analysis::capacity::{
@@ -16,9 +18,12 @@ const HOURS_SHOWN: usize = 48;
 pub fn of_capacity(capacity: &Capacity) -> Document {
     let mut document =
         Document::titled(format!("Capacity under {}", capacity.objectives.join(", ")));
+    document.answers = answers(capacity);
     document.push(answer(capacity));
     document.push(needs(capacity));
     document.push(costs(capacity));
+    let charts = charts::by_rate(capacity).into_iter();
+    document.push(charts.fold(Section::new("By rate"), Section::with));
     document.sections.extend(capacity.day.as_ref().map(day));
     document.push(levels(&capacity.levels));
     if let Some(engine) = &capacity.engine {
@@ -30,6 +35,27 @@ pub fn of_capacity(capacity: &Capacity) -> Document {
     });
     document.push(Section::new("Not covered").with(Block::Items(items.collect())));
     document
+}
+
+/// What each load needs, in a sentence.
+fn answers(capacity: &Capacity) -> Vec<String> {
+    if capacity.instance.is_none() {
+        let none = "No level meets the objectives, so no instance can be counted.";
+        return vec![none.to_owned()];
+    }
+    let sizings = capacity.sizings.iter();
+    let of_load = sizings.map(|sizing| {
+        let headroom = match capacity.asked.headroom > 0.0 {
+            true => format!(" with {} headroom", percent(capacity.asked.headroom)),
+            false => String::new(),
+        };
+        format!(
+            "{}{JOIN}requests/s{headroom} need {}",
+            figure(sizing.load),
+            needed(&sizing.need)
+        )
+    });
+    of_load.collect()
 }
 
 fn answer(capacity: &Capacity) -> Section {
@@ -265,8 +291,11 @@ fn day(day: &Day) -> Section {
             counted(left_out as u64, "hour")
         ),
     };
+    let [needed, load] = charts::by_hour(day);
     Section::new("Hour by hour (peak: the busiest five minutes)")
         .with(lines)
+        .with(needed)
+        .with(load)
         .with(table)
         .with(Block::Text(Tone::Aside, more))
 }

@@ -12,8 +12,10 @@ use std::cmp::Reverse;
 /// A result as it is told to people.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Document {
-    /// What it is about. A terminal shows it only where there is no verdict to begin with.
+    /// What it is about. A terminal shows it only where there is neither an answer nor a verdict to begin with.
     pub title: String,
+    /// What was asked and is known now, in a sentence each. Nothing stands in front of them.
+    pub answers: Vec<String>,
     /// Whether the result can be believed, where that was judged.
     pub verdict: Option<Judgement>,
     /// The parts, in order.
@@ -145,6 +147,8 @@ pub struct Section {
     pub heading: String,
     /// What stands below it.
     pub blocks: Vec<Block>,
+    /// The class of requests that all of it is of, where it is of one. What a reader of a page may filter by.
+    pub class: Option<String>,
 }
 
 impl Section {
@@ -152,7 +156,16 @@ impl Section {
     pub fn new(heading: impl Into<String>) -> Self {
         Self {
             heading: heading.into(),
-            blocks: Vec::new(),
+            ..Self::default()
+        }
+    }
+
+    /// The same section, said to be of one class of requests.
+    #[must_use]
+    pub(crate) fn of_class(self, class: &str) -> Self {
+        Self {
+            class: Some(class.to_owned()),
+            ..self
         }
     }
 
@@ -191,10 +204,8 @@ pub enum Block {
     Table(Table),
     /// Counts as one line of columns.
     Spark(Spark),
-    /// A chart, shown where it can be drawn.
+    /// A chart, shown where there is room for it.
     Chart(Chart),
-    /// A table with bars, shown where a chart of the same cannot be drawn.
-    Drawn(Table),
     /// A paragraph.
     Text(Tone, String),
 }
@@ -206,7 +217,7 @@ impl Block {
             Self::Entries(entries) => entries.is_empty(),
             Self::Items(items) => items.is_empty(),
             Self::Findings(findings) => findings.is_empty(),
-            Self::Table(table) | Self::Drawn(table) => table.rows.is_empty(),
+            Self::Table(table) => table.rows.is_empty(),
             Self::Chart(chart) => chart.is_empty(),
             Self::Spark(spark) => spark.counts.is_empty(),
         }

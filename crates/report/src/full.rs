@@ -1,9 +1,10 @@
 //! The full view: every figure of every metric, and latencies by band.
 
+use crate::by_class::{class_heading, class_name, largest_classes};
 use crate::document::{Block, Entries, Section};
-use crate::ecdf;
 use crate::number::{JOIN, TimeUnit, interval, short_count, significant, time};
 use crate::run::{ENDED, answers_ended};
+use crate::view::View;
 use infermeter_analysis::{
     Band, Breakdown, Cell, ChunkMeans, Distribution, Fairness, LatencySummary, Mean, Percentiles,
     PositionGaps, Summary,
@@ -17,11 +18,15 @@ pub(crate) fn sections(summary: &Summary) -> Vec<Section> {
     let mut all = metrics(&summary.latency, origin);
     all.maybe(ENDED, answers_ended(&summary.requests.finish_reasons));
     let mut sections = vec![Section::new("All figures; [95 % interval]").with(all)];
-    sections.extend(ecdf::sections(summary));
-    for class in &summary.classes {
+    for class in largest_classes(summary, View::Full).shown {
         let mut all = metrics(&class.latency, origin);
         all.maybe(ENDED, answers_ended(&class.finish_reasons));
-        sections.push(Section::new(format!("All figures of class {}", class.class)).with(all));
+        let heading = format!("All figures of class {}", class_heading(&class.class));
+        sections.push(
+            Section::new(heading)
+                .with(all)
+                .of_class(&class_name(&class.class)),
+        );
     }
     sections.push(positions(&summary.token_positions));
     sections.push(fairness(&summary.fairness));

@@ -1,5 +1,7 @@
 //! The document of a gate: what differs before any speed, the criteria side by side, and how each was judged.
 
+mod charts;
+
 use crate::document::{Block, Cell, Column, Document, Entries, Item, Mark, Section, Table, Tone};
 use crate::number::{JOIN, in_unit, percent, short_count, significant, spaced};
 use infermeter_analysis::{
@@ -11,20 +13,49 @@ use infermeter_core::text::listed;
 
 /// What is told of a gate.
 pub fn of_gate(gated: &Gated) -> Document {
-    let answer = gated.gate.answer;
-    let mut document = Document::titled(format!("Gate: {}", answer_name(answer)));
+    let mut document = Document::titled(title(gated));
+    document.sections = sections(gated);
+    document
+}
+
+/// The document of what was measured, with the gate that decided over it in front of its figures.
+pub fn with_gate(mut document: Document, gated: &Gated) -> Document {
+    let mut of_gate = sections(gated);
+    for section in &mut of_gate {
+        section.heading = match section.heading.is_empty() {
+            true => String::new(),
+            false => format!("Gate: {}", section.heading),
+        };
+    }
+    let answer = answer_name(gated.gate.answer);
+    document.answers.push(format!("the gate says {answer}"));
+    document.sections.splice(0..0, of_gate);
+    document
+}
+
+/// `Gate: pass`.
+fn title(gated: &Gated) -> String {
+    format!("Gate: {}", answer_name(gated.gate.answer))
+}
+
+fn sections(gated: &Gated) -> Vec<Section> {
+    let mut document = Document::default();
     document.push(Section::new("Differs before any speed").with(differences(gated)));
     let heading = format!(
         "{} against {} of the baseline",
         counted(gated.candidate.len() as u64, "run"),
         counted(gated.baseline.len() as u64, "run")
     );
-    document.push(Section::new(heading).with(table(&gated.gate.lines)));
+    document.push(
+        Section::new(heading)
+            .with(table(&gated.gate.lines))
+            .with(charts::worse_by(&gated.gate.lines)),
+    );
     let history = gated.history.clone().unwrap_or_default();
     document.push(Section::new("Baseline").with(Block::Text(Tone::Plain, history)));
     document.push(Section::new("How each was judged").with(judged(&gated.gate.lines)));
     document.push(Section::new("").with(Block::Text(Tone::Aside, runs(gated))));
-    document
+    document.sections
 }
 
 /// A line for each criterion that does not pass.

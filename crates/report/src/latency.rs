@@ -253,6 +253,12 @@ fn from_send(latency: &LatencySummary) -> String {
     }
 }
 
+/// A window's greatest value bounds no percentile over other windows: intervals over time blocks allow for that.
+fn reaches_past_max(d: &Distribution) -> bool {
+    let mut highs = d.percentiles.values().filter_map(|cell| cell.high);
+    highs.any(|high| high > d.max)
+}
+
 fn legend(summary: &Summary) -> String {
     let latency = &summary.latency;
     let headline = [
@@ -278,6 +284,13 @@ fn legend(summary: &Summary) -> String {
     }
     if summary.tokens.estimated > 0 {
         parts.push("est.: per token by the tokenizer's count; the server gives none.");
+    }
+    let of_tokens = [&latency.itl, &latency.chunk_gap, &latency.smoothed_itl];
+    if of_tokens.into_iter().flatten().any(reaches_past_max) {
+        parts.push(
+            "An interval of gaps may reach past max: it allows for slow waves of the load that so short a window \
+             does not show.",
+        );
     }
     let same = !latency.multi_token_chunks && latency.itl.is_some();
     let most = latency.tokens_per_chunk.as_ref().map_or(1.0, |d| d.max);

@@ -8,13 +8,14 @@
 
 mod audit;
 mod beside;
+mod by_class;
 mod capacity;
 mod certificate;
+mod characters;
 pub mod chart;
 mod client;
 mod compare;
 mod document;
-mod ecdf;
 mod format;
 mod full;
 mod gate;
@@ -27,6 +28,7 @@ mod markdown;
 pub mod number;
 mod objectives;
 mod of_run;
+mod over_runs;
 mod picture;
 mod quotable;
 mod repeated;
@@ -42,23 +44,26 @@ mod terminal;
 mod throughput;
 mod trend;
 mod verified;
+mod view;
 
 pub use audit::of_audit;
 pub use beside::{NamedSweep, of_sweeps};
 pub use capacity::of_capacity;
 pub use certificate::{of_certificate, of_rungs};
+pub use characters::Charset;
 pub use compare::{answer_line, of_comparison, pilot_lines};
 pub use document::{
     Align, Block, Cell, Column, Document, Entries, Entry, Found, Grade, Item, Judgement, Mark,
     Notes, Row, Section, Spark, Table, Tone,
 };
 pub use format::Format;
-pub use gate::{gate_lines, of_gate};
+pub use gate::{gate_lines, of_gate, with_gate};
 pub use headline::Headline;
 pub use json::RunOutput;
 pub use list::{Damaged, ListView, ListedExperiment, ListedRun, of_list};
 pub use objectives::not_met;
-pub use of_run::{View, of_run};
+pub use of_run::of_run;
+pub use over_runs::RunJudged;
 pub use picture::{Pictured, pictures};
 pub use repeated::{look_line, of_repeated, run_figures, run_line};
 pub use screen::Screen;
@@ -66,3 +71,4 @@ pub use search::{SearchView, SpoiltRun, highest_rate, of_search};
 pub use sweep::{Axis, SweepView, of_sweep, sentence};
 pub use trend::{HistoryRun, HistoryView, TrendView, of_history, of_history_run, of_trends};
 pub use verified::of_verified;
+pub use view::View;

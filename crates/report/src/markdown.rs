@@ -2,6 +2,8 @@
 //!
 //! Invariant: text from outside steers neither Markdown nor the HTML that is made of it.
 
+use crate::characters::{self, Charset};
+use crate::chart::{Chart, Size};
 use crate::document::{
     Align, Block, Cell, Column, Document, Entry, Found, Item, Judgement, Notes, Row, Table, Tone,
     severity_name,
@@ -12,10 +14,14 @@ use std::fmt::Write;
 
 /// Longest text of one piece, bytes.
 const MOST_BYTES: usize = 4_096;
+/// Width of charts of characters.
+const COLUMNS: usize = 80;
 
 /// Renders a document. Ends with a line break.
 pub(crate) fn render(document: &Document) -> String {
     let mut parts = vec![format!("# {}\n", text(&document.title))];
+    let answers = document.answers.iter();
+    parts.extend(answers.map(|said| format!("**Answer:** {}\n", text(said))));
     if let Some(judgement) = &document.verdict {
         parts.push(judged(judgement));
         parts.push(findings(judgement.weighty()));
@@ -57,10 +63,10 @@ fn block(block: &Block) -> String {
         Block::Entries(entries) => entries.iter().map(entry).collect(),
         Block::Items(items) => items.iter().map(item).collect(),
         Block::Findings(all) => findings(all),
-        Block::Table(all) | Block::Drawn(all) => table(all),
-        Block::Chart(_) => String::new(),
+        Block::Table(all) => table(all),
+        Block::Chart(all) => chart(all),
         Block::Spark(spark) => {
-            let columns = crate::chart::characters::columns(&spark.counts);
+            let columns = characters::columns(&spark.counts, Charset::Unicode);
             let label = text(&spark.label);
             format!("- **{label}:** `{columns}` {}\n", text(&spark.caption))
         }
@@ -116,6 +122,27 @@ fn item(item: &Item) -> String {
         _ => "",
     };
     format!("- {}{between}{}\n", text(&item.text), codes.join(", "))
+}
+
+/// A chart that needs no more than characters.
+fn chart(chart: &Chart) -> String {
+    if chart.size == Size::Large {
+        return String::new();
+    }
+    let drawn = match characters::fields(chart, Charset::Unicode) {
+        Some(fields) => table(&fields),
+        None => {
+            // Nothing ends the fence before its end.
+            let lines = characters::lines(chart, COLUMNS, Charset::Unicode);
+            format!("```text\n{}\n```\n", lines.join("\n").replace('`', "'"))
+        }
+    };
+    let said: String = chart
+        .said
+        .iter()
+        .map(|said| format!("\n*{}*\n", text(said)))
+        .collect();
+    format!("### {}\n\n{drawn}{said}", text(&chart.title))
 }
 
 /// Columns of bars are left out: their figures stand beside them.

@@ -31,10 +31,14 @@ pub struct Pictured<'a> {
     pub series: &'a RunSeries,
 }
 
-/// Every chart that the run has something for, in sections.
+/// The distribution of each latency, of all requests and by class.
+pub(crate) fn distributions(summary: &Summary) -> Section {
+    section("Distributions", ecdf::charts(summary))
+}
+
+/// Every chart that the record has something for, in sections.
 pub fn pictures(of: &Pictured<'_>) -> Vec<Section> {
     let sections = [
-        section("Distributions", ecdf::charts(of.summary)),
         section("Over time", over_time::charts(of)),
         section("Load and failures over time", load::charts(of)),
         section("Requests one by one", vec![timeline::chart(of)]),

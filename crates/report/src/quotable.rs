@@ -122,12 +122,15 @@ impl Rows {
         self.table.row(label, cells);
     }
 
-    /// A percentile of times.
-    fn time(&mut self, name: &str, d: &Distribution, percent: f64, from: Option<&'static str>) {
-        let found = Percentile::new(percent).and_then(|p| Some((p, d.cell(p)?)));
-        if let Some((percentile, cell)) = found {
-            let largest = [cell.value, cell.high, cell.low];
-            let unit = TimeUnit::fitting(largest.into_iter().flatten().fold(0.0, f64::max));
+    /// The percentiles of times, in one unit, so that they can be held against each other.
+    fn times(&mut self, name: &str, d: &Distribution, from: Option<&'static str>) {
+        let wanted = OF_REQUESTS.into_iter().filter_map(Percentile::new);
+        let found = wanted.filter_map(|p| Some((p, d.cell(p)?)));
+        let found: Vec<(Percentile, &Figure)> = found.collect();
+        let known = |cell: &Figure| cell.value.or(cell.high).or(cell.low);
+        let largest = found.iter().filter_map(|(_, cell)| known(cell));
+        let unit = TimeUnit::fitting(largest.fold(0.0, f64::max));
+        for (percentile, cell) in found {
             let label = format!("{name} {percentile} {}", unit.symbol());
             let value = written(cell, |ms| unit.write(ms));
             self.add(label, value, Sample::of(cell, d.weight, from));
@@ -188,10 +191,8 @@ fn latencies(summary: &Summary, rows: &mut Rows) {
         ("E2E", latency.e2e.from(origin), from),
     ];
     for (name, distribution, from) in all {
-        for percent in OF_REQUESTS {
-            if let Some(d) = distribution {
-                rows.time(name, d, percent, from);
-            }
+        if let Some(d) = distribution {
+            rows.times(name, d, from);
         }
     }
 }

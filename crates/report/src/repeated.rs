@@ -1,6 +1,8 @@
 //! Repeated runs: verdict and findings, what was asked to be pinned down, and each figure over the
 //! runs.
 
+mod charts;
+
 use crate::document::{Block, Cell, Column, Document, Entries, Judgement, Section, Table, Tone};
 use crate::number::{JOIN, interval, significant, spaced, time};
 use infermeter_analysis::{
@@ -31,6 +33,8 @@ pub fn of_repeated(
             .with(table(repeated))
             .with(absent(repeated)),
     );
+    let charts = charts::charts(repeated).into_iter();
+    document.push(charts.fold(Section::new("Run by run"), Section::with));
     document
 }
 

@@ -2,6 +2,8 @@
 //!
 //! It does not look at the environment: who prints says what there is.
 
+use crate::characters::Charset;
+
 /// What a document is rendered for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Screen {
@@ -9,6 +11,8 @@ pub struct Screen {
     pub color: bool,
     /// Columns to wrap at; at least `Screen::LEAST` are used.
     pub width: usize,
+    /// The characters that it shows.
+    pub charset: Charset,
 }
 
 impl Default for Screen {
@@ -17,6 +21,7 @@ impl Default for Screen {
         Self {
             color: false,
             width: 100,
+            charset: Charset::Unicode,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! A search: the sentence that a report should contain, each objective, and what it took.
 
-use crate::document::{Block, Cell, Column, Document, Entries, Section, Table, Tone};
+use crate::document::{Cell, Column, Document, Entries, Section, Table};
 use crate::number::{figure, interval, percent, significant};
+use crate::over_runs::{RunJudged, over_runs};
 use infermeter_analysis::highest_rate::FoundRate;
 use infermeter_core::number::counted;
 use std::path::Path;
@@ -29,6 +30,8 @@ pub struct SearchView<'a> {
     pub requests: u64,
     /// Runs.
     pub runs: usize,
+    /// Those that the server could take.
+    pub judged: Vec<RunJudged<'a>>,
 }
 
 /// A run that ended the search.
@@ -43,19 +46,16 @@ pub struct SpoiltRun<'a> {
 /// What is told of a search.
 pub fn of_search(view: &SearchView<'_>) -> Document {
     let mut document = Document::titled("Search");
-    let mut answer = Section::new("Answer").with(Block::Text(Tone::Plain, highest_rate(view)));
+    document.answers.push(highest_rate(view));
     if let Some((low, high)) = view.not_monotone {
-        answer.push(Block::Text(
-            Tone::Plain,
-            format!(
-                "Not monotone: {} requests/s misses clearly and {} does not. Something else than the load \
-                 changed, or a higher load is served otherwise; the answer does not hold for both.",
-                figure(low),
-                figure(high)
-            ),
+        document.answers.push(format!(
+            "Not monotone: {} requests/s misses clearly and {} does not. Something else than the load changed, \
+             or a higher load is served otherwise; the answer does not hold for both.",
+            figure(low),
+            figure(high)
         ));
     }
-    document.push(answer);
+    document.verdict = Some(over_runs(&view.judged));
     document.push(Section::new("Objectives").with(objectives(view)));
     let mut spent = Entries::default();
     spent.add("runs", view.runs.to_string());

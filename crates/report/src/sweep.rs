@@ -2,8 +2,9 @@
 
 mod charts;
 
-use crate::document::{Block, Cell, Column, Document, Entries, Mark, Section, Table, Tone};
+use crate::document::{Block, Cell, Column, Document, Entries, Section, Table, Tone};
 use crate::number::{JOIN, figure, interval, percent, significant, spaced, span, time};
+use crate::over_runs::{RunJudged, over_runs};
 use infermeter_analysis::{
     CurveAnswer, FrontierPoint, Highest, KeepsUp, Level, Mean, MiddleAndTail, NoLaw, RateEstimate,
     SloStatus, Sustained, SweepAnswer,
@@ -28,12 +29,15 @@ pub struct SweepView<'a> {
     pub axis: Axis,
     /// What was varied, as it was written, of each curve; empty where there is one.
     pub names: &'a [String],
+    /// Its runs, in the order of measuring.
+    pub runs: Vec<RunJudged<'a>>,
 }
 
 /// What is told of a sweep.
 pub fn of_sweep(view: &SweepView<'_>) -> Document {
     let mut document = Document::titled("Sweep");
     let several = view.answer.curves.len() > 1;
+    document.verdict = Some(over_runs(&view.runs));
     // Behind the first answer, since they are of all curves together.
     let charts = charts::charts(view).into_iter();
     let mut charts = Some(charts.fold(Section::new("Charts"), Section::with));
@@ -43,20 +47,21 @@ pub fn of_sweep(view: &SweepView<'_>) -> Document {
             Some(name) => format!("{text}: {name}"),
             None => text.to_owned(),
         };
-        document.push(answer(curve, view.axis, &heading("Answer")));
+        let said = match name {
+            Some(name) => format!("{name}: {}", answer(curve, view.axis)),
+            None => answer(curve, view.axis),
+        };
+        document.answers.push(said);
+        document.push(highest_loads(curve, view.axis, &heading("Highest load")));
         if let Some(charts) = charts.take() {
             document.push(charts);
         }
         document.push(levels(curve, view.axis, &heading("Levels")));
-        document.push(plots(curve, view.axis, &heading("Curve")));
         document.push(bends(curve, &heading("What the curve says")));
         document.push(frontiers(curve, &heading("Frontier")));
         if let Some(sustained) = &curve.sustained {
             document.push(sustained_test(sustained, &heading("Sustained test")));
         }
-    }
-    if several {
-        document.push(heat_map(view));
     }
     document
 }
@@ -121,12 +126,12 @@ fn estimated(estimate: &RateEstimate) -> Option<String> {
     ))
 }
 
-fn answer(curve: &CurveAnswer, axis: Axis, heading: &str) -> Section {
-    let mut section = Section::new(heading);
-    match sentence(curve, axis) {
-        Some(sentence) => section.push(Block::Text(Tone::Good, sentence)),
-        None => section.push(Block::Text(Tone::Plain, nothing_meets(curve, axis))),
-    }
+/// What a report should contain, or what is known instead.
+fn answer(curve: &CurveAnswer, axis: Axis) -> String {
+    sentence(curve, axis).unwrap_or_else(|| nothing_meets(curve, axis))
+}
+
+fn highest_loads(curve: &CurveAnswer, axis: Axis, heading: &str) -> Section {
     let mut entries = Entries::default();
     let together = format!("highest {}", axis.name());
     entries.add(&*together, highest(curve.highest, &curve.estimate, axis));
@@ -167,8 +172,7 @@ fn answer(curve: &CurveAnswer, axis: Axis, heading: &str) -> Section {
         );
     }
     entries.maybe("breaking point", breaking(curve, axis));
-    section.push(entries);
-    section
+    Section::new(heading).with(entries)
 }
 
 /// The rate where a law says it; the levels that it lies between, and why there is no law.
@@ -325,100 +329,6 @@ fn throughputs(level: &Level) -> Vec<Cell> {
     ]
 }
 
-/// A latency that bars are drawn of.
-struct Plotted {
-    name: &'static str,
-    of: fn(&Level) -> Option<Mean>,
-}
-
-/// The tail where every level carries it, else what all of them do: bars of one column are of one figure.
-fn plotted(levels: &[Level]) -> Plotted {
-    let figures = [
-        Plotted {
-            name: "TTFT p99",
-            of: |level| level.ttft.p99,
-        },
-        Plotted {
-            name: "TTFT p50",
-            of: |level| level.ttft.p50,
-        },
-        Plotted {
-            name: "E2E p50",
-            of: |level| level.e2e.p50,
-        },
-    ];
-    let [tail, middle, whole] = figures;
-    let all = |plotted: &Plotted| levels.iter().all(|level| (plotted.of)(level).is_some());
-    if all(&tail) {
-        tail
-    } else if levels.iter().any(|level| level.ttft.p50.is_some()) {
-        middle
-    } else {
-        whole
-    }
-}
-
-/// Throughput and a latency as bars: of the greatest throughput, and of the greatest latency on a
-/// logarithmic scale, whose least is an eighth of a bar.
-fn plots(curve: &CurveAnswer, axis: Axis, heading: &str) -> Section {
-    let tokens = curve
-        .levels
-        .iter()
-        .any(|level| level.output_tokens.is_some());
-    let rate = |level: &Level| match tokens {
-        true => level.output_tokens,
-        false => level.achieved,
-    };
-    let Plotted {
-        name: latency,
-        of: tail,
-    } = plotted(&curve.levels);
-    let most = |of: &dyn Fn(&Level) -> Option<Mean>| {
-        let values = curve
-            .levels
-            .iter()
-            .filter_map(|level| Some(of(level)?.value));
-        values.fold(0.0, f64::max)
-    };
-    let tails: Vec<f64> = curve
-        .levels
-        .iter()
-        .filter_map(|l| Some(tail(l)?.value))
-        .collect();
-    let least = tails.iter().copied().fold(f64::INFINITY, f64::min);
-    let (most_rate, most_tail) = (most(&rate), most(&tail));
-    let on_log = |ms: f64| match most_tail > least {
-        true => 0.125 + 0.875 * (ms / least).ln() / (most_tail / least).ln(),
-        false => 1.0,
-    };
-    let name = if tokens { "tokens/s" } else { "requests/s" };
-    let columns = vec![
-        Column::left(name),
-        Column::right(""),
-        Column::left(format!("{latency}, logarithmic")),
-        Column::right(""),
-    ];
-    let mut table = Table::new(axis.name(), columns);
-    if curve.levels.len() < 2 || most_rate == 0.0 {
-        return Section::new("");
-    }
-    for level in &curve.levels {
-        let bar = |share: Option<f64>| share.map_or_else(Cell::default, Cell::bar);
-        let tail = tail(level).map(|mean| mean.value);
-        let rate = rate(level).map(|mean| mean.value);
-        table.row(
-            figure(level.load),
-            vec![
-                bar(rate.map(|rate| rate / most_rate)),
-                Cell::or_dash(rate.map(figure)),
-                bar(tail.map(on_log)),
-                Cell::or_dash(tail.map(time)),
-            ],
-        );
-    }
-    Section::new(heading).with(Block::Drawn(table))
-}
-
 fn bends(curve: &CurveAnswer, heading: &str) -> Section {
     let mut entries = Entries::default();
     if let Some(knee) = &curve.knee {
@@ -558,9 +468,6 @@ fn sustained_test(sustained: &Sustained, heading: &str) -> Section {
     section
 }
 
-/// Steps of shade, from nothing.
-const SHADES: [&str; 5] = [" ", "░", "▒", "▓", "█"];
-
 /// The loads of all curves, ascending.
 fn loads(curves: &[CurveAnswer]) -> Vec<f64> {
     let levels = curves.iter().flat_map(|curve| &curve.levels);
@@ -573,49 +480,4 @@ fn loads(curves: &[CurveAnswer]) -> Vec<f64> {
 /// TTFT p99, or p50 where the level does not support it.
 fn tail(level: &Level) -> Option<Mean> {
     level.ttft.p99.or(level.ttft.p50)
-}
-
-/// What was varied against load: the tail of each level, darker where it is longer.
-fn heat_map(view: &SweepView<'_>) -> Section {
-    let curves = &view.answer.curves;
-    let loads = loads(curves);
-    let tail = |level: &Level| tail(level).map(|mean| mean.value);
-    let all: Vec<f64> = curves
-        .iter()
-        .flat_map(|c| c.levels.iter().filter_map(tail))
-        .collect();
-    let least = all.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = all.iter().copied().fold(0.0, f64::max);
-    let shade = |ms: f64| {
-        let steps = (SHADES.len() - 1) as f64;
-        let share = if most > least {
-            (ms / least).ln() / (most / least).ln()
-        } else {
-            0.0
-        };
-        SHADES[(share * steps).round() as usize]
-    };
-    let columns = loads
-        .iter()
-        .map(|load| Column::right(figure(*load)))
-        .collect();
-    let mut table = Table::new(view.axis.name(), columns);
-    for curve in curves {
-        let cell = |load: &f64| {
-            let level = curve.levels.iter().find(|level| level.load == *load)?;
-            let mark = match level.status {
-                SloStatus::Met => Mark::Met,
-                SloStatus::Missed => Mark::Missed,
-                SloStatus::Undecided => Mark::Undecided,
-            };
-            let ms = tail(level)?;
-            Some(format!("{}{} {}", shade(ms), mark.symbol(), time(ms)))
-        };
-        let name = view.names.get(curve.variant).cloned().unwrap_or_default();
-        table.row(
-            name,
-            loads.iter().map(|load| Cell::or_dash(cell(load))).collect(),
-        );
-    }
-    Section::new("Heat map: TTFT p99 by load, darker is longer").with(Block::Drawn(table))
 }

@@ -7,7 +7,8 @@
 mod lines;
 mod table;
 
-use crate::chart::characters;
+use crate::characters;
+use crate::chart::{Chart, Size};
 use crate::document::{
     Block, Document, Entry, Found, Item, Judgement, Mark, Notes, Section, Spark, Tone,
     severity_name,
@@ -18,16 +19,16 @@ use lines::{Hanging, paragraph, plain, width};
 
 /// Columns in front of a text behind its label.
 const TEXT: usize = 16;
+/// Columns in front of a chart.
+const CHART: usize = 2;
+/// Columns in front of a verdict or an answer.
+const VERDICT: usize = 9;
 /// Columns in front of a finding's text.
 const FINDING: usize = 11;
 
 /// Renders a document. Ends with a line break.
 pub(crate) fn render(document: &Document, screen: Screen) -> String {
-    let opening = match &document.verdict {
-        Some(judgement) => judged(judgement, screen),
-        None => heading(&document.title, screen),
-    };
-    let mut parts = vec![opening];
+    let mut parts = vec![opening(document, screen)];
     for section in &document.sections {
         let lines = section_lines(section, screen);
         match parts.last_mut() {
@@ -41,6 +42,29 @@ pub(crate) fn render(document: &Document, screen: Screen) -> String {
     parts.retain(|lines| !lines.is_empty());
     let parts: Vec<String> = parts.iter().map(|lines| lines.join("\n") + "\n").collect();
     parts.join("\n")
+}
+
+/// The answers, the verdict and what weighs; the title where there is none of these.
+fn opening(document: &Document, screen: Screen) -> Vec<String> {
+    let answers = document.answers.iter();
+    let mut lines: Vec<String> = answers.flat_map(|said| answer(said, screen)).collect();
+    if let Some(judgement) = &document.verdict {
+        lines.extend(judged(judgement, screen));
+    }
+    match lines.is_empty() {
+        true => heading(&document.title, screen),
+        false => lines,
+    }
+}
+
+fn answer(said: &str, screen: Screen) -> Vec<String> {
+    let hanging = Hanging {
+        head: "Answer:",
+        head_role: Some(Role::Heading),
+        indent: VERDICT,
+        role: None,
+    };
+    hanging.lines(said, screen)
 }
 
 fn heading(text: &str, screen: Screen) -> Vec<String> {
@@ -62,7 +86,7 @@ fn judged(judgement: &Judgement, screen: Screen) -> Vec<String> {
     let hanging = Hanging {
         head: "Verdict:",
         head_role: Some(Role::Heading),
-        indent: 9,
+        indent: VERDICT,
         role: None,
     };
     let mut lines = hanging.lines(&format!("{word}{counts}"), screen);
@@ -140,8 +164,8 @@ fn block_lines(block: &Block, screen: Screen) -> Vec<String> {
             .flat_map(|item| item_lines(item, screen))
             .collect(),
         Block::Findings(all) => findings(all, screen),
-        Block::Table(table) | Block::Drawn(table) => table::lines(table, screen),
-        Block::Chart(_) => Vec::new(),
+        Block::Table(table) => table::lines(table, screen),
+        Block::Chart(chart) => chart_lines(chart, screen),
         Block::Spark(spark) => spark_lines(spark, screen),
         Block::Text(tone, text) => {
             let role = match tone {
@@ -152,6 +176,28 @@ fn block_lines(block: &Block, screen: Screen) -> Vec<String> {
             paragraph(text, 2, role, screen)
         }
     }
+}
+
+/// A chart that needs no more than characters, with what is said below it.
+fn chart_lines(chart: &Chart, screen: Screen) -> Vec<String> {
+    if chart.size == Size::Large {
+        return Vec::new();
+    }
+    let mut lines = paragraph(&chart.title, CHART, None, screen);
+    match characters::fields(chart, screen.charset) {
+        Some(table) => lines.extend(table::lines(&table, screen)),
+        None => {
+            let drawn = characters::lines(chart, screen.columns() - CHART, screen.charset);
+            lines.extend(
+                drawn
+                    .iter()
+                    .map(|line| format!("{}{line}", " ".repeat(CHART))),
+            );
+        }
+    }
+    let said = chart.said.iter();
+    lines.extend(said.flat_map(|said| paragraph(said, CHART, Some(Role::Aside), screen)));
+    lines
 }
 
 /// `  label         text`, wrapped under itself; a block whose labels are longer is wider throughout.
@@ -221,7 +267,8 @@ fn spark_lines(spark: &Spark, screen: Screen) -> Vec<String> {
         role: None,
     };
     // Empty parts are blanks, at which no line may end.
-    let columns = characters::columns(&counts).replace(' ', &crate::number::JOIN.to_string());
+    let columns =
+        characters::columns(&counts, screen.charset).replace(' ', &crate::number::JOIN.to_string());
     let mut lines = hanging.lines(&columns, screen);
     lines.extend(paragraph(&spark.caption, TEXT, None, screen));
     lines

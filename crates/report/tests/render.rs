@@ -26,8 +26,8 @@ fn told(log: &RunLog, view: View) -> Document {
 
 fn screen(width: usize) -> Screen {
     Screen {
-        color: false,
         width,
+        ..Screen::default()
     }
 }
 
@@ -159,7 +159,10 @@ fn colour_adds_only_escapes() {
     let verdict = Verdict::of(&findings);
     let document = of_run(&summary, verdict, &findings, &log.manifest, View::Full);
     let with = |color| {
-        let screen = Screen { color, width: 100 };
+        let screen = Screen {
+            color,
+            ..Screen::default()
+        };
         Format::Terminal.render(&document, screen)
     };
     let mut plain = with(true);

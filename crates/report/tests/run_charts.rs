@@ -12,8 +12,8 @@ use infermeter_core::run::RunLog;
 use infermeter_metrics::fixture::{Run, ms};
 use infermeter_report::chart::{Chart, Known, Marks, Reading, Scale, Series, ShadeKind};
 use infermeter_report::{
-    Axis, Block, Document, Format, NamedSweep, Pictured, Screen, Section, SweepView, of_sweeps,
-    pictures,
+    Axis, Block, Document, Format, NamedSweep, Pictured, Screen, Section, SweepView, View, of_run,
+    of_sweeps, pictures,
 };
 
 /// A run with its series.
@@ -35,11 +35,15 @@ fn seen(log: RunLog) -> Seen {
 
 impl Seen {
     fn sections(&self) -> Vec<Section> {
-        pictures(&Pictured {
-            summary: &self.summary,
-            manifest: &self.log.manifest,
+        let (summary, manifest) = (&self.summary, &self.log.manifest);
+        let document = of_run(summary, Verdict::Valid, &[], manifest, View::Shared);
+        let mut sections = document.sections;
+        sections.extend(pictures(&Pictured {
+            summary,
+            manifest,
             series: &self.series,
-        })
+        }));
+        sections
     }
 
     fn charts(&self) -> Vec<Chart> {
@@ -346,6 +350,7 @@ fn open_and_closed_loops_stand_over_the_same_rates() {
             answer,
             axis,
             names: &[],
+            runs: Vec::new(),
         },
     };
     let document = of_sweeps(&[

@@ -29,8 +29,8 @@ const WIDTHS: [usize; 6] = [40, 60, 80, 100, 120, 200];
 
 fn render(document: &Document, width: usize) -> String {
     let screen = Screen {
-        color: false,
         width,
+        ..Screen::default()
     };
     Format::Terminal.render(document, screen)
 }
@@ -76,7 +76,7 @@ fn said(block: &Block) -> Vec<String> {
                 .flat_map(|text| words(text).collect::<Vec<_>>())
                 .collect()
         }
-        Block::Table(table) | Block::Drawn(table) => table
+        Block::Table(table) => table
             .rows
             .iter()
             .flat_map(|row| words(&row.label))
@@ -100,7 +100,7 @@ fn check(document: &Document) {
             assert!(!is_torn(line, &all, width), "{width}: {line}\n{text}");
         }
         let tables = blocks.clone().filter_map(|block| match block {
-            Block::Table(table) | Block::Drawn(table) => Some(table),
+            Block::Table(table) => Some(table),
             _ => None,
         });
         for table in tables {

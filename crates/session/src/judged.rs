@@ -89,6 +89,7 @@ impl Judged {
         RunSeen {
             summary: self.summary.clone(),
             verdict: self.verdict,
+            findings: self.manifest.findings.clone(),
             state: self.manifest.state,
             kept,
             precision: self.precision.clone(),

@@ -80,7 +80,8 @@ fn variance_of_sum(residuals: &[f64]) -> f64 {
 }
 
 /// The interval at the ranks, wider for what so few blocks cannot show: below the value on the
-/// logarithmic scale, so that it stays above 0.
+/// logarithmic scale, so that it stays above 0. It may reach past the greatest value seen: that is the
+/// greatest of these blocks, and no bound of a quantile over other ones.
 pub(crate) fn for_unseen(ranks: Interval, value: f64, q: Quantile, blocks: usize) -> Interval {
     let few = (UNSEEN_BLOCKS / blocks.max(1) as f64).powf(UNSEEN_POWER);
     let factor = 1.0 + UNSEEN * few * (q.tail() / UNSEEN_TAIL).min(1.0);
@@ -128,6 +129,22 @@ mod tests {
             level: 0.95,
         };
         assert_eq!(p50(failures, 10.0, 15), failures);
+    }
+
+    /// Fifteen blocks of values up to 12: the quantile of other blocks may lie above all of them.
+    #[test]
+    fn the_greatest_value_seen_is_no_bound() {
+        let greatest = 12.0;
+        let ranks = |high| Interval {
+            low: Some(9.0),
+            high: Some(high),
+            level: 0.95,
+        };
+        let wider = for_unseen(ranks(greatest), 10.0, Quantile::P50, 15);
+        assert_eq!(wider.high, Some(10.0 + 5.0 * (greatest - 10.0)));
+        // Without any spread there is nothing to widen, and a rank beyond the sample stays open.
+        let same = for_unseen(ranks(10.0), 10.0, Quantile::P50, 15);
+        assert_eq!(same.high, Some(10.0));
     }
 
     /// Blocks alike in pairs of five: the groups see what the blocks' own lags see in part.

@@ -221,6 +221,7 @@ impl Server {
         RunSeen {
             summary,
             verdict: Verdict::Valid,
+            findings: Vec::new(),
             state: RunState::Finished,
             kept: Kept::Whole,
             precision: None,

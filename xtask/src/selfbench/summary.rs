@@ -29,12 +29,24 @@ const PERCENTS: [f64; 4] = [50.0, 90.0, 99.0, 99.9];
 /// When the record cannot be made, or a percentile is not that of the full sort.
 pub fn run(_repeats: usize, directory: &Path) -> Result<()> {
     make_record(directory)?;
-    let (report, seconds, peak_mb) = report(directory)?;
+    let Reported { report, cost } = report(directory, &[])?;
+    let page = directory.join("page.html");
+    let with_page = self::report(directory, &[&format!("--html={}", page.display())])?.cost;
     println!("`report` on 1,000,000 requests of 128 chunks, one run.\n");
     println!("| figure | value | target |");
     println!("|---|---|---|");
+    let (seconds, peak_mb) = (cost.seconds, cost.peak_mb);
     println!("| all metrics, intervals and findings, s | {seconds:.1} | 20 |");
     println!("| peak resident, MB | {peak_mb:.0} | 2000 |");
+    println!(
+        "| a page adds, s | {:.1} | 4 |",
+        with_page.seconds - seconds
+    );
+    println!(
+        "| a page adds, MB resident | {:.0} | 200 |",
+        with_page.peak_mb - peak_mb
+    );
+    println!("| the page, bytes | {} | 1500000 |", page.metadata()?.len());
     println!();
     compare(directory, &report)
 }
@@ -106,13 +118,26 @@ fn manifest() -> RunManifest {
     }
 }
 
-/// The report as JSON, the seconds that it took, and its peak memory in megabytes.
-fn report(directory: &Path) -> Result<(Value, f64, f64)> {
+/// A report as JSON, and what it took.
+struct Reported {
+    report: Value,
+    cost: Cost,
+}
+
+/// What a process took.
+struct Cost {
+    seconds: f64,
+    peak_mb: f64,
+}
+
+fn report(directory: &Path, more: &[&str]) -> Result<Reported> {
     let begin = infermeter_core::clock::monotonic_ns();
     let mut process = Command::new(binary()?)
         .arg("report")
         .arg(directory)
         .arg("--json")
+        .args(more)
+        .stderr(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .context("cannot start `report`")?;
@@ -134,7 +159,11 @@ fn report(directory: &Path) -> Result<(Value, f64, f64)> {
     let seconds = (infermeter_core::clock::monotonic_ns() - begin) as f64 / 1e9;
     let peak_kib = sampler.join().unwrap_or(0);
     let report = serde_json::from_str(&text).context("what `report` printed")?;
-    Ok((report, seconds, peak_kib as f64 * 1024.0 / 1e6))
+    let peak_mb = peak_kib as f64 * 1024.0 / 1e6;
+    Ok(Reported {
+        report,
+        cost: Cost { seconds, peak_mb },
+    })
 }
 
 fn peak_of(process: u32) -> Option<u64> {

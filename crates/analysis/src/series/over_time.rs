@@ -5,10 +5,10 @@
 //! included. Those of chunks describe what came in the part, to 1/64; nothing is estimated from them.
 
 use super::{Estimated, Timed};
-use crate::limits::{SERIES_EACH, SERIES_PARTS, SERIES_PER_PART};
+use crate::limits::{SERIES_CLASSES, SERIES_EACH, SERIES_PARTS, SERIES_PER_PART};
 use crate::run::Run;
 use infermeter_core::record::Outcome;
-use infermeter_core::request::RequestId;
+use infermeter_core::request::{ClassIndex, RequestId};
 use infermeter_core::run::Window;
 use infermeter_core::schedule::Phase;
 use infermeter_metrics::facts::RequestFacts;
@@ -23,6 +23,7 @@ use infermeter_metrics::series::spreads::Spreads;
 use infermeter_stats::Quantile;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// Fewest parts of a run, however few its requests are.
@@ -63,11 +64,22 @@ pub struct LoadPart {
     pub most: u64,
 }
 
+/// TTFT of the requests of one class.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ClassParts {
+    /// The class.
+    pub class: ClassIndex,
+    /// As those of all requests.
+    pub parts: Vec<TimePart>,
+}
+
 /// TTFT of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct TtftPoint {
     /// The request.
     pub id: RequestId,
+    /// Its class.
+    pub class: ClassIndex,
     /// Its origin, seconds.
     pub at_s: f64,
     /// Milliseconds, to the stamp of its first chunk.
@@ -141,6 +153,30 @@ pub(super) fn ttft(timed: &Timed<'_>) -> Vec<TimePart> {
     estimated(timed, &values, &failures)
 }
 
+/// The same of the classes with the most requests, where there are several.
+pub(super) fn ttft_by_class(timed: &Timed<'_>) -> Vec<ClassParts> {
+    let collected = &timed.run.collected;
+    let mut sizes: BTreeMap<ClassIndex, usize> = BTreeMap::new();
+    for request in &collected.requests {
+        *sizes.entry(request.class).or_default() += 1;
+    }
+    if sizes.len() < 2 || !collected.streaming {
+        return Vec::new();
+    }
+    let mut largest: Vec<(ClassIndex, usize)> = sizes.into_iter().collect();
+    largest.sort_by_key(|(class, n)| (Reverse(*n), *class));
+    largest.truncate(SERIES_CLASSES);
+    let of_class = |(class, _): (ClassIndex, usize)| {
+        let ttft = |r: &RequestFacts| ttft_of(timed, r).filter(|_| r.class == class);
+        let values = in_parts(&collected.requests, &timed.axis, ttft);
+        ClassParts {
+            class,
+            parts: estimated(timed, &values, &[]),
+        }
+    };
+    largest.into_iter().map(of_class).collect()
+}
+
 /// How late requests of every phase and outcome were sent.
 pub(super) fn send_lag(timed: &Timed<'_>) -> Vec<TimePart> {
     let lag = |r: &RequestFacts| {
@@ -161,6 +197,7 @@ pub(super) fn each(timed: &Timed<'_>, ends: &BTreeMap<RequestId, Ends>) -> Vec<T
         let open_ms = first.high.since(first.low) as f64 / 1e6;
         Some(TtftPoint {
             id: r.id,
+            class: r.class,
             at_s: timed.seconds(ttft.at),
             ms: ttft.value,
             least_ms: ttft.value - open_ms,

@@ -45,6 +45,7 @@ pub(super) fn beside(
             answer: &kept.answer,
             axis: kept.axis,
             names: &kept.names,
+            runs: Vec::new(),
         },
     });
     let sweeps: Vec<NamedSweep<'_>> = sweeps.collect();

@@ -3,12 +3,14 @@
 
 use crate::cli::Given;
 use crate::cli::tables::{BaselineArgs, FailIfArgs, GateArgs, Inconclusive};
+use crate::page::{Delivery, PAGE};
 use crate::show::Shown;
 use crate::{exit, output};
 use anyhow::{Result, bail};
 use infermeter_analysis::{GateAnswer, Gated};
 use infermeter_core::gate::FailIf;
 use infermeter_core::plan::Plan;
+use infermeter_report::Document;
 use infermeter_session::gate::{self, GateSpec};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -17,7 +19,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// Where a side has no runs, cannot be read, or has another workload.
-pub(crate) fn gate(given: &Given, shown: Shown) -> Result<u8> {
+pub(crate) fn gate(given: &Given, delivery: &Delivery<'_>) -> Result<u8> {
     let args: GateArgs = given.read()?;
     let asked: FailIfArgs = given.read()?;
     if asked.fail_if.is_empty() {
@@ -28,7 +30,8 @@ pub(crate) fn gate(given: &Given, shown: Shown) -> Result<u8> {
     }
     let gating = Gating::of_both(asked, given.read()?);
     let gated = gating.judge(&args.runs)?;
-    shown.print(|| infermeter_report::of_gate(&gated), || json(&gated));
+    let document = |_| infermeter_report::of_gate(&gated);
+    delivery.deliver(None, document, || json(&gated))?;
     let verdict = exit::of_verdict(gated.verdict(), args.strict);
     Ok(exit::gravest(&[verdict, gating.code(&gated)]))
 }
@@ -114,8 +117,11 @@ impl Gating {
         gate::gate(directory, &self.spec)
     }
 
-    /// Prints a gate below what was measured; in lines on standard error where that is quiet.
+    /// Prints a gate below what was measured; in lines on standard error where that is quiet. A page has it inside.
     pub fn print(&self, gated: &Gated, shown: Shown, quiet: bool) {
+        if shown == PAGE {
+            return;
+        }
         if quiet {
             for line in infermeter_report::gate_lines(gated) {
                 output::note(&line);
@@ -130,6 +136,14 @@ impl Gating {
     /// The exit code. What the runs' verdicts mean is decided by the command that measured them.
     pub fn code(&self, gated: &Gated) -> u8 {
         of_answer(gated.gate.answer, self.inconclusive)
+    }
+}
+
+/// What was measured as it is shown: a page with the gate that decided over it.
+pub(crate) fn in_page(document: Document, gated: Option<&Gated>, shown: Shown) -> Document {
+    match gated.filter(|_| shown == PAGE) {
+        Some(gated) => infermeter_report::with_gate(document, gated),
+        None => document,
     }
 }
 

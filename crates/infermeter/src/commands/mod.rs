@@ -174,9 +174,9 @@ pub const COMMANDS: [Subcommand; 19] = [
         then: Then::Flags {
             keys: || {
                 let gate = [keys::<tables::FailIfArgs>(), keys::<tables::BaselineArgs>()].concat();
-                [with_show::<tables::GateArgs>(), gate].concat()
+                [with_page::<tables::GateArgs>(), gate].concat()
             },
-            run: |given| gate::gate(given, shown(given)?),
+            run: |given| gate::gate(given, &delivery(given)?),
         },
     },
     Subcommand {

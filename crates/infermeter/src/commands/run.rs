@@ -118,7 +118,8 @@ impl Showing<'_> {
         }
         self.show_place(point.seen.state, directory);
         page::write(plan.html.as_deref(), Some(directory), || {
-            show::of_run(&judged, page::PAGE.view(plan.full), Notes::Told)
+            let document = show::of_run(&judged, page::PAGE.view(plan.full), Notes::Told);
+            gate::in_page(document, found, page::PAGE)
         })?;
         gated.transpose()?;
         Ok(exit::gravest(&codes))
@@ -152,7 +153,7 @@ impl Showing<'_> {
             self.shown.view(self.plan.full),
             show::notes(self.plan.notes),
         );
-        let document = || show::of_run(judged, view, notes);
+        let document = || gate::in_page(show::of_run(judged, view, notes), gated, self.shown);
         self.shown.print(document, || {
             let mut output = show::output_of_run(judged);
             output.gate = gated;

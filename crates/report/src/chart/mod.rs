@@ -5,7 +5,7 @@
 //! that is missing is no mark; an instant known only to lie between two others is drawn between them;
 //! nothing is told by colour alone, since each series has a label of its own.
 
-pub(crate) mod characters;
+pub(crate) mod extent;
 pub(crate) mod rows;
 pub(crate) mod scale;
 
@@ -28,6 +28,18 @@ pub struct Chart {
     pub rules: Vec<Rule>,
     /// Ranges of x behind everything: phases and stalls.
     pub shades: Vec<Shade>,
+    /// How little room it can do with.
+    pub size: Size,
+}
+
+/// How little room a chart can do with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Size {
+    /// It takes pixels: a terminal and Markdown leave it out.
+    #[default]
+    Large,
+    /// A few lines of characters say the same.
+    Any,
 }
 
 impl Chart {
@@ -40,6 +52,13 @@ impl Chart {
             y,
             ..Self::default()
         }
+    }
+
+    /// The same chart, which a few lines of characters can show as well.
+    #[must_use]
+    pub(crate) fn at_any_size(mut self) -> Self {
+        self.size = Size::Any;
+        self
     }
 
     /// Whether nothing would be seen.
@@ -115,6 +134,8 @@ pub enum Unit {
     /// Plain numbers.
     #[default]
     Number,
+    /// Whole numbers of things that are counted.
+    Count,
     /// Plain numbers of something: `tokens/s`.
     Of(String),
     /// Milliseconds, written in a unit that fits.

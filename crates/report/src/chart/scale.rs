@@ -100,7 +100,7 @@ impl Measure {
             behind: "",
         };
         match unit {
-            Unit::Number => plain("", 1.0),
+            Unit::Number | Unit::Count => plain("", 1.0),
             Unit::Of(what) => plain(what, 1.0),
             Unit::Milliseconds => {
                 let unit = TimeUnit::fitting(most);
@@ -129,6 +129,11 @@ fn linear(axis: &Axis, ends: Option<[f64; 2]>, most: usize) -> Domain {
     }
     let measure = Measure::of(&axis.unit, low.abs().max(high.abs()));
     let step = step((high - low) * measure.factor, most);
+    let step = if axis.unit == Unit::Count {
+        step.max(1.0)
+    } else {
+        step
+    };
     // A step's worth of rounding errors makes no further tick.
     let first = (low * measure.factor / step + 1e-9).floor();
     let last = (high * measure.factor / step - 1e-9).ceil();
@@ -233,7 +238,7 @@ fn round_up(x: f64) -> f64 {
 fn on_log(unit: &Unit, at: f64) -> String {
     let round = |x: f64| stepped(x, x);
     match unit {
-        Unit::Number | Unit::Of(_) => round(at),
+        Unit::Number | Unit::Count | Unit::Of(_) => round(at),
         Unit::Milliseconds => {
             let unit = TimeUnit::fitting(if at < 1_000.0 { at } else { at * 10.0 });
             format!("{} {}", round(at * unit.per_ms()), unit.symbol())
@@ -248,7 +253,7 @@ impl Unit {
     /// A value with its unit: `41.2 ms`, `98.1 %`, `1,204 tokens/s`.
     pub(crate) fn write(&self, value: f64) -> String {
         spaced(&match self {
-            Self::Number => figure(value),
+            Self::Number | Self::Count => figure(value),
             Self::Of(what) if value.fract() == 0.0 => format!("{} {what}", figure(value)),
             Self::Of(what) => format!("{} {what}", significant(value)),
             Self::Milliseconds => time(value),
@@ -261,7 +266,7 @@ impl Unit {
     /// The unit of values as they are kept, for a table of data; may be empty.
     pub(crate) fn kept(&self) -> &str {
         match self {
-            Self::Number => "",
+            Self::Number | Self::Count => "",
             Self::Of(what) => what,
             Self::Milliseconds => "ms",
             Self::Seconds => "s",
@@ -305,6 +310,13 @@ mod tests {
             2,
             &["6", "7", "8"],
         );
+    }
+
+    #[test]
+    fn what_is_counted_is_whole() {
+        let axis = Axis::linear("instances", Unit::Count).holding(0.0);
+        check(&axis, &[2.0], 8, &["0", "1", "2"]);
+        check(&axis, &[90.0], 5, &["0", "20", "40", "60", "80", "100"]);
     }
 
     #[test]

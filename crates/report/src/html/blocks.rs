@@ -1,10 +1,10 @@
 //! The blocks of a document as elements of a page.
 //!
-//! Invariant: a column of bars is left out, since a chart of the same or its figures stand beside it.
+//! Invariant: a column of bars is left out, since its figures stand beside it.
 
 use super::list;
+use crate::characters::{self, Charset};
 use crate::chart::Chart;
-use crate::chart::characters;
 use crate::chart::rows::csv;
 use crate::document::{Align, Block, Cell, Entry, Found, Grade, Item, Mark, Table, Tone};
 use crate::svg::{escaped, inline};
@@ -38,11 +38,10 @@ impl Page {
             }
             Block::Findings(all) => list(&all.iter().collect::<Vec<&Found>>()),
             Block::Table(all) => table(all, heading),
-            Block::Drawn(_) => String::new(),
             Block::Spark(spark) => format!(
                 "<p><strong>{}</strong> <span class=\"spark\" aria-hidden=\"true\">{}</span> {}</p>\n",
                 escaped(&spark.label),
-                characters::columns(&spark.counts),
+                characters::columns(&spark.counts, Charset::Unicode),
                 escaped(&spark.caption)
             ),
             Block::Text(tone, said) => {

@@ -6,7 +6,7 @@
 
 mod blocks;
 
-use crate::document::{Block, Document, Found, Judgement, Section, severity_name};
+use crate::document::{Document, Found, Judgement, Section, severity_name};
 use crate::svg::escaped;
 use crate::svg::theme::{CSS, DARK, LIGHT, properties};
 use base64::Engine;
@@ -46,6 +46,13 @@ pub(crate) fn render(document: &Document) -> String {
 /// Everything above the first section.
 fn opening(document: &Document, title: &str) -> String {
     let mut body = format!("<header>\n<h1>{title}</h1>\n");
+    for said in &document.answers {
+        let _ = writeln!(
+            body,
+            "<p class=\"verdict\"><span>Answer: <strong>{}</strong></span></p>",
+            escaped(said)
+        );
+    }
     if let Some(judgement) = &document.verdict {
         body += &verdict(judgement);
     }
@@ -91,7 +98,8 @@ fn verdict(judgement: &Judgement) -> String {
 /// Links to the sections, where there are several.
 fn contents(document: &Document) -> String {
     let parts = document.sections.iter().enumerate();
-    let parts = parts.filter(|(_, section)| !section.heading.is_empty() && is_shown(section));
+    // What is of one class is found by the filter.
+    let parts = parts.filter(|(_, section)| !section.heading.is_empty() && section.class.is_none());
     let links: Vec<String> = parts
         .map(|(i, section)| {
             format!(
@@ -155,27 +163,20 @@ fn finding(found: &Found) -> String {
     out + "</li>\n"
 }
 
-/// Whether a page shows something of a section.
-fn is_shown(section: &Section) -> bool {
-    section
-        .blocks
-        .iter()
-        .any(|block| !matches!(block, Block::Drawn(_)))
-}
-
 fn part(section: &Section, number: usize, page: &mut Page) -> String {
-    if !is_shown(section) {
-        return String::new();
-    }
     let blocks: String = section
         .blocks
         .iter()
         .map(|block| page.block(block, &section.heading))
         .collect();
+    let class = section.class.iter();
+    let of: String = class
+        .map(|class| format!(" data-of=\"{}\"", escaped(class)))
+        .collect();
     match section.heading.is_empty() {
-        true => format!("<section>\n{blocks}</section>\n"),
+        true => format!("<section{of}>\n{blocks}</section>\n"),
         false => format!(
-            "<section aria-labelledby=\"s{number}\">\n<h2 id=\"s{number}\">{}</h2>\n{blocks}</section>\n",
+            "<section aria-labelledby=\"s{number}\"{of}>\n<h2 id=\"s{number}\">{}</h2>\n{blocks}</section>\n",
             escaped(&section.heading)
         ),
     }

@@ -39,7 +39,8 @@
 
   // One class, all requests together, or everything.
   const filter = document.getElementById("filter");
-  const classes = [...new Set(all("[data-class]").map((element) => element.dataset.class))].sort();
+  const named = all("[data-class], [data-of]").map(({ dataset }) => dataset.class || dataset.of);
+  const classes = [...new Set(named)].sort();
   let chosen = "*";
   const shows = (name) => chosen === "*" || name === chosen;
   if (classes.length) {

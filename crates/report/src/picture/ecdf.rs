@@ -1,22 +1,18 @@
 //! Distribution functions of the latencies, with a band around each, for all requests and by class.
 
 use super::over_time::from;
-use crate::chart::{Axis, Band, Bounds, Chart, Marks, Point, Reach, Reading, Series, Unit};
+use crate::by_class::{ByRoom, class_name, largest};
+use crate::chart::{Axis, Band, Bounds, Chart, Marks, Point, Reach, Reading, Series, Size, Unit};
 use crate::number::short_count;
 use infermeter_analysis::{ClassSummary, Distribution, LatencySummary, Summary};
 use infermeter_core::number::count;
-use infermeter_core::text::inert;
 use infermeter_metrics::origin::Origin;
-use std::cmp::Reverse;
 
 /// Classes with a curve of their own: more dashes than that are not told apart.
 const CLASSES: usize = 6;
 
 /// Points of a curve of a class: that of all requests has all there are.
 const CLASS_POINTS: usize = 40;
-
-/// Longest name of a class in a chart, bytes.
-pub(super) const CLASS_NAME: usize = 40;
 
 /// Greatest over least beyond which the axis is logarithmic.
 const WIDE: f64 = 30.0;
@@ -31,6 +27,7 @@ struct Metric {
     of: fn(&LatencySummary, Origin) -> Option<&Distribution>,
     /// What one observation is, and whether it has an origin.
     population: fn(Origin) -> String,
+    size: Size,
 }
 
 const METRICS: [Metric; 4] = [
@@ -39,24 +36,28 @@ const METRICS: [Metric; 4] = [
         name: "TTFT",
         of: |latency, origin| latency.ttft.from(origin),
         population: requests,
+        size: Size::Any,
     },
     Metric {
         slug: "ecdf-itl",
         name: "ITL",
         of: |latency, _| latency.itl.as_ref(),
         population: |_| "Gaps between the tokens of completed measured requests.".to_owned(),
+        size: Size::Large,
     },
     Metric {
         slug: "ecdf-tpot",
         name: "TPOT",
         of: |latency, _| latency.tpot.as_ref(),
         population: |_| "Completed measured requests with two tokens at least.".to_owned(),
+        size: Size::Large,
     },
     Metric {
         slug: "ecdf-e2e",
         name: "E2E",
         of: |latency, origin| latency.e2e.from(origin),
         population: requests,
+        size: Size::Any,
     },
 ];
 
@@ -86,13 +87,14 @@ fn chart(metric: &Metric, summary: &Summary) -> Chart {
     let y = y.holding(0.0).holding(1.0);
     let title = format!("Distribution of {}", metric.name);
     let mut chart = Chart::new(metric.slug, title, x, y);
+    chart.size = metric.size;
     chart
         .series
         .extend(whole.and_then(|d| curve("all requests".to_owned(), None, d)));
     chart.said.push((metric.population)(origin));
-    let (shown, rest) = by_size(&summary.classes);
+    let ByRoom { shown, rest } = largest(&summary.classes, CLASSES);
     for class in shown {
-        let name = inert(&class.class, CLASS_NAME);
+        let name = class_name(&class.class);
         let own = of(&class.latency);
         chart
             .series
@@ -108,21 +110,10 @@ fn chart(metric: &Metric, summary: &Summary) -> Chart {
     chart
 }
 
-/// The classes with the most requests, in their own order, and the others.
-fn by_size(classes: &[ClassSummary]) -> (Vec<&ClassSummary>, Vec<&ClassSummary>) {
-    let mut by_size: Vec<usize> = (0..classes.len()).collect();
-    by_size.sort_by_key(|i| Reverse(classes[*i].measured.total));
-    by_size.truncate(CLASSES);
-    let all = classes.iter().enumerate();
-    let (shown, rest): (Vec<_>, Vec<_>) = all.partition(|(i, _)| by_size.contains(i));
-    let classes = |all: Vec<(usize, _)>| all.into_iter().map(|(_, class)| class).collect();
-    (classes(shown), classes(rest))
-}
-
 /// What has no curve of its own.
 fn not_shown(rest: &[&ClassSummary]) -> Option<String> {
     let names = rest.iter().take(NAMED);
-    let names: Vec<String> = names.map(|c| inert(&c.class, CLASS_NAME)).collect();
+    let names: Vec<String> = names.map(|c| class_name(&c.class)).collect();
     let more = match rest.len().saturating_sub(NAMED) {
         0 => String::new(),
         n => format!(" and {} more", count(n as u64)),

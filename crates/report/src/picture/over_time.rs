@@ -5,10 +5,12 @@ use super::timed::{
     chart, dots, estimate, extremes, latency_axis, line, points, reading, said_of_count,
     said_of_parts, values,
 };
+use crate::by_class::class_name;
 use crate::chart::{Band, Bounds, Chart, Marks, Point, Reach, Reading, Series};
-use infermeter_analysis::series::{RunSeries, TimePart};
+use infermeter_analysis::series::{ClassParts, RunSeries, TimePart};
 use infermeter_analysis::{Distribution, Percentile};
 use infermeter_core::number::{count, counted};
+use infermeter_core::request::ClassIndex;
 use infermeter_metrics::origin::Origin;
 
 /// Both charts.
@@ -31,14 +33,25 @@ fn ttft(of: &Pictured<'_>) -> Chart {
     let mut chart = chart("ttft-over-time", "TTFT over time", of, y);
     chart.series = match series.ttft_each.is_empty() {
         true => estimated(series, parts),
-        false => vec![each(series)],
+        false => each(of),
     };
+    if series.ttft_each.is_empty() {
+        chart
+            .series
+            .extend(series.ttft_by_class.iter().map(|class| median(of, class)));
+    }
     chart.said.push(format!(
         "TTFT {} of {}, of completed requests of every phase{}.",
         from(series.origin),
         said_of_count(parts, "requests"),
         failed(parts),
     ));
+    let apart = series.ttft_by_class.len();
+    if apart > 0 && of.manifest.classes.len() > apart {
+        chart.said.push(format!(
+            "Shown apart are the {apart} classes with the most requests."
+        ));
+    }
     match series.ttft_each.is_empty() {
         true => {
             chart.said.push(said_of_parts(series));
@@ -64,9 +77,31 @@ fn failed(parts: &[TimePart]) -> String {
     }
 }
 
-/// Every request where they are few.
-fn each(series: &RunSeries) -> Series {
-    let points = series.ttft_each.iter().map(|point| {
+/// Every request where they are few: those of the classes with the most requests apart.
+fn each(of: &Pictured<'_>) -> Vec<Series> {
+    let series = of.series;
+    let apart: Vec<ClassIndex> = series
+        .ttft_by_class
+        .iter()
+        .map(|class| class.class)
+        .collect();
+    let of_class = |class: &ClassIndex| Series {
+        class: Some(name_of(of, *class)),
+        ..points_of(series, "each request", |c| c == *class)
+    };
+    let mut all: Vec<Series> = apart.iter().map(of_class).collect();
+    let others = match apart.is_empty() {
+        true => "each request",
+        false => "each request of other classes",
+    };
+    all.push(points_of(series, others, |class| !apart.contains(&class)));
+    all.retain(|series| series.n != Some(0));
+    all
+}
+
+fn points_of(series: &RunSeries, label: &str, is: impl Fn(ClassIndex) -> bool) -> Series {
+    let points = series.ttft_each.iter().filter(|point| is(point.class));
+    let points = points.map(|point| {
         let y = match point.least_ms < point.ms {
             true => Reading::censored(point.ms, Some(point.least_ms), Some(point.ms)),
             false => Reading::exact(point.ms),
@@ -75,11 +110,25 @@ fn each(series: &RunSeries) -> Series {
     });
     let points: Vec<Point> = points.collect();
     Series {
-        label: "each request".to_owned(),
+        label: label.to_owned(),
         n: Some(points.len() as u64),
         marks: Marks::Points(points),
         ..Series::default()
     }
+}
+
+/// The median of a class with its interval.
+fn median(of: &Pictured<'_>, class: &ClassParts) -> Series {
+    let points = points(of.series, &class.parts, |p| p.p50.map(estimate));
+    Series {
+        class: Some(name_of(of, class.class)),
+        ..line("median with its interval", points)
+    }
+}
+
+fn name_of(of: &Pictured<'_>, class: ClassIndex) -> String {
+    let name = of.manifest.classes.get(usize::from(class));
+    name.map_or_else(|| class.to_string(), |name| class_name(name))
 }
 
 /// Median with its interval, p99, and the extremes.

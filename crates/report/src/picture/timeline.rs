@@ -1,13 +1,12 @@
 //! Requests as rows of what they waited for.
 
 use super::Pictured;
-use super::ecdf::CLASS_NAME;
 use super::timed;
+use crate::by_class::class_name;
 use crate::chart::{Axis, Chart, Marks, Reading, Series, Span};
 use infermeter_analysis::series::{Picked, RequestBar, Stamp};
 use infermeter_core::number::counted;
 use infermeter_core::record::{Outcome, Reason};
-use infermeter_core::text::inert;
 
 /// The stages of a request, in order.
 const STAGES: [(&str, StageOf); 5] = [
@@ -76,7 +75,7 @@ fn name(bar: &RequestBar, of: &Pictured<'_>) -> String {
     let class = classes
         .get(usize::from(bar.class))
         .filter(|_| classes.len() > 1);
-    let class = class.map_or_else(String::new, |name| format!(" {}", inert(name, CLASS_NAME)));
+    let class = class.map_or_else(String::new, |name| format!(" {}", class_name(name)));
     let why = match (bar.outcome, bar.reason) {
         (Outcome::Completed, _) => String::new(),
         (outcome, reason) => {

@@ -67,7 +67,8 @@ impl Plot<'_> {
                 &format!("{}v4", step('M', At { x, y: area.bottom })),
             );
             let at = At {
-                x: x.min(area.right + MARGIN + 8.0 - half),
+                // Signs are wider than letters.
+                x: x.min(area.right + MARGIN + 6.0 - 1.25 * half),
                 y: area.bottom + 16.0,
             };
             pen.text("dim", at, Anchor::Middle, &text);
@@ -144,13 +145,14 @@ impl Plot<'_> {
             "rule",
             &format!("{}V{:.0}", step('M', At { x, y: area.top }), area.bottom),
         );
-        let is_left = x < (area.left + area.right) / 2.0;
+        // Above the marks, which begin right below.
+        let half = wide(&rule.label) / 2.0;
         let at = At {
-            x: match is_left {
-                true => x + 5.0 + wide(&rule.label),
-                false => x - 5.0,
-            },
-            y: area.top + 12.0,
+            x: (x + half).clamp(
+                area.left + 2.0 * half,
+                area.right.max(area.left + 2.0 * half),
+            ),
+            y: area.top - 4.0,
         };
         self.draw_label(pen, at, &rule.label);
     }

@@ -40,7 +40,7 @@ impl Entry {
 }
 
 /// A series with its class and its count: `TTFT p99, chat (n 1,234)`.
-pub(super) fn name(series: &Series) -> String {
+pub(crate) fn name(series: &Series) -> String {
     let class = series
         .class
         .iter()

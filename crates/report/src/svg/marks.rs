@@ -31,7 +31,7 @@ pub(super) fn group(index: usize, series: &Series) -> String {
 }
 
 /// All readings of marks.
-pub(super) fn readings(marks: &Marks) -> Vec<Reading> {
+pub(crate) fn readings(marks: &Marks) -> Vec<Reading> {
     match marks {
         Marks::Line(points) | Marks::Step(points) | Marks::Points(points) => {
             points.iter().flat_map(|point| [point.x, point.y]).collect()

@@ -9,12 +9,15 @@ mod marks;
 mod pen;
 pub(crate) mod theme;
 
+pub(crate) use key::name as series_name;
+pub(crate) use marks::readings;
 pub(crate) use pen::escaped;
 pub use theme::Theme;
 
+use crate::chart::extent::Extent;
 use crate::chart::rows::{Row, rows};
 use crate::chart::scale::Domain;
-use crate::chart::{Across, Chart, Marks, Scale};
+use crate::chart::{Chart, Marks, Scale};
 use pen::{Anchor, Area, At, Pen, cut, px, wide};
 use std::fmt::Write;
 
@@ -22,10 +25,12 @@ use std::fmt::Write;
 const LINE: f64 = 17.0;
 /// Height of a plot without rows.
 const HEIGHT: f64 = 250.0;
+/// Rows of pieces beyond which they are thin.
+const MANY_ROWS: usize = 20;
+/// Greatest height of rows.
+const MOST_ROWS_HIGH: f64 = 560.0;
 /// Around everything.
 const MARGIN: f64 = 8.0;
-/// How far beyond all marks a rule may lie and still be shown in its place on a linear axis.
-const FAR: f64 = 3.0;
 
 /// A picture of its own, title and words below it included, `width` pixels wide.
 pub fn picture(chart: &Chart, width: f64, theme: Theme) -> String {
@@ -113,65 +118,13 @@ struct Plot<'a> {
     far: Vec<usize>,
 }
 
-/// The values of a chart along both axes.
-#[derive(Default)]
-struct Values {
-    x: Vec<f64>,
-    y: Vec<f64>,
-}
-
-impl Values {
-    fn of(chart: &Chart) -> Self {
-        let mut values = Self::default();
-        for row in rows(chart) {
-            values.x.extend(row.x.ends());
-            values.y.extend(row.y.ends());
-        }
-        let bars = chart
-            .series
-            .iter()
-            .any(|s| matches!(s.marks, Marks::Bars(_)));
-        if bars && chart.y.scale == Scale::Linear {
-            values.y.push(0.0);
-        }
-        values
-            .x
-            .extend(chart.shades.iter().flat_map(|s| [s.x.low, s.x.high]));
-        values
-    }
-
-    /// Adds the rules, but those far off; says which these are.
-    fn add_rules(&mut self, chart: &Chart) -> Vec<usize> {
-        let most = self
-            .y
-            .iter()
-            .copied()
-            .filter(|y| y.is_finite())
-            .fold(0.0, f64::max);
-        let mut far = Vec::new();
-        for (i, rule) in chart.rules.iter().enumerate() {
-            match rule.across {
-                Across::X => self.x.push(rule.at),
-                Across::Y
-                    if chart.y.scale == Scale::Linear && most > 0.0 && rule.at > FAR * most =>
-                {
-                    far.push(i);
-                }
-                Across::Y => self.y.push(rule.at),
-            }
-        }
-        far
-    }
-}
-
 impl<'a> Plot<'a> {
     fn of(chart: &'a Chart, width: f64, top: f64) -> Self {
-        let mut values = Values::of(chart);
-        let far = values.add_rules(chart);
+        let extent = Extent::of(chart);
         let high = high(chart);
         let y = Domain::of(
             &chart.y,
-            &values.y,
+            &extent.y,
             ((high / 40.0) as usize).max(rows_shown(chart, high)),
         );
         let labels = y
@@ -179,9 +132,14 @@ impl<'a> Plot<'a> {
             .iter()
             .map(|tick| wide(&tick.text))
             .fold(0.0, f64::max);
+        let labels = match chart.y.scale {
+            // Capitals and signs are wider than digits.
+            Scale::Categories(_) => labels * 1.15,
+            Scale::Linear | Scale::Logarithmic => labels,
+        };
         let left = MARGIN + labels.min(width * 0.3) + 8.0;
         let right = width - MARGIN - 10.0;
-        let x = Domain::of(&chart.x, &values.x, x_ticks(chart, right - left));
+        let x = Domain::of(&chart.x, &extent.x, x_ticks(chart, right - left));
         let key = key::lines(chart, width - 2.0 * MARGIN);
         let key_top = top + MARGIN;
         let top = key_top + key.len() as f64 * LINE + LINE + 8.0;
@@ -198,7 +156,7 @@ impl<'a> Plot<'a> {
             key,
             key_top,
             height: top + high + 2.0 * LINE + MARGIN,
-            far,
+            far: extent.far,
         }
     }
 
@@ -328,8 +286,13 @@ fn high(chart: &Chart) -> f64 {
                 .series
                 .iter()
                 .any(|s| matches!(s.marks, Marks::Spans(_)));
-            let each = if timeline { 9.0 } else { 27.0 };
-            (names.len() as f64 * each).clamp(54.0, 560.0)
+            // Many pieces are a picture of their own, few are read one by one.
+            let each = if timeline && names.len() > MANY_ROWS {
+                9.0
+            } else {
+                27.0
+            };
+            (names.len() as f64 * each).clamp(54.0, MOST_ROWS_HIGH)
         }
         Scale::Linear | Scale::Logarithmic => HEIGHT,
     }

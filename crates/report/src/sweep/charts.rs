@@ -55,14 +55,13 @@ const LATENCIES: [Latency; 3] = [
 
 /// Every chart of a sweep that has something to show.
 pub(super) fn charts(view: &SweepView<'_>) -> Vec<Chart> {
-    let mut charts: Vec<Chart> = LATENCIES
-        .iter()
-        .map(|latency| curve(view, latency))
-        .collect();
+    let [first, others @ ..] = &LATENCIES;
+    let mut charts = vec![curve(view, first).at_any_size()];
+    charts.extend(others.iter().map(|latency| curve(view, latency)));
     charts.push(throughput(view));
-    charts.push(frontier(view, &TAIL));
+    charts.push(frontier(view, &TAIL).at_any_size());
     charts.push(frontier(view, &USERS));
-    charts.push(heat_map(view));
+    charts.push(heat_map(view).at_any_size());
     charts.retain(|chart| !chart.is_empty());
     charts
 }

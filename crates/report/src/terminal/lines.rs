@@ -154,8 +154,8 @@ mod tests {
             role: None,
         };
         let screen = Screen {
-            color: false,
             width: 40,
+            ..Screen::default()
         };
         let long = "a".repeat(34);
         let expect = [

@@ -10,7 +10,7 @@
 //! more than a third of the screen has a line of its own above its cells.
 
 use super::lines::{padded, paragraph, plain, width, wrap};
-use crate::chart::characters;
+use crate::characters;
 use crate::document::{Align, Cell, Column, Row, Table};
 use crate::screen::{Role, Screen};
 
@@ -129,7 +129,7 @@ impl<'a> Laid<'a> {
     /// What stands on a row's first line.
     fn first(&self, cell: &Cell) -> String {
         if let Some(share) = cell.bar {
-            return characters::bar(share, 1.0, bar_cells(self.screen));
+            return characters::bar(share, bar_cells(self.screen), self.screen.charset);
         }
         let shown = cell.shown();
         match (cell.around(), self.intervals) {
