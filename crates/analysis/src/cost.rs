@@ -7,6 +7,7 @@ use crate::figure::Mean;
 use crate::objective::Goodput;
 use crate::throughput::{Rate, ThroughputSummary};
 use infermeter_core::plan::Plan;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Seconds of an hour: prices are by the hour.
@@ -16,7 +17,7 @@ pub(crate) const HOUR_S: f64 = 3_600.0;
 const MILLION: f64 = 1e6;
 
 /// What a run cost, in the money of the price that was declared.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CostSummary {
     /// An hour of the server: the price of an accelerator, times their number.
     pub hour: f64,

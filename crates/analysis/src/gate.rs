@@ -81,7 +81,7 @@ pub enum GateDoubt {
 }
 
 /// Why a run has no such figure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NoFigure {
     /// It lies among the failed requests.

@@ -5,7 +5,7 @@
 
 use crate::ahead::{self, Ahead, Known};
 use crate::cli::Given;
-use crate::commands::gate::Gating;
+use crate::commands::gate::{self, Gating};
 use crate::dry_run::DryRun;
 use crate::page::{self, Delivery};
 use crate::show::{self, Shown, Terminal};

@@ -65,7 +65,7 @@ pub struct LoadPart {
 }
 
 /// TTFT of the requests of one class.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ClassParts {
     /// The class.
     pub class: ClassIndex,

@@ -12,7 +12,7 @@ use infermeter_analysis::Trend;
 use infermeter_core::text::inert;
 use infermeter_record::{DamagedLine, unpack};
 use infermeter_report::{
-    Block, Document, Entries, HistoryRun, HistoryView, Section, TrendView, of_history,
+    Block, Document, Entries, Headline, HistoryRun, HistoryView, Section, TrendView, of_history,
     of_history_run, of_trends,
 };
 use infermeter_session::book::Book;
@@ -128,7 +128,7 @@ fn entries(directory: &Path, from: &Path, args: &HistoryAddArgs) -> Result<Vec<R
         occasion: occasion.as_deref(),
         server: args.server.as_deref(),
         more: &args.figure,
-        headline: infermeter_report::headline,
+        headline: |summary| serde_json::to_value(Headline::of(summary)).unwrap_or_default(),
     };
     let runs = history::runs_of(directory)?;
     Ok(runs

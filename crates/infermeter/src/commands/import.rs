@@ -55,7 +55,8 @@ pub(crate) fn import(args: &ImportArgs, shown: Shown) -> Result<u8> {
         };
         let judged = write(log, &path)?;
         let document = |form: Shown| show::of_run(&judged, form.view(false), Notes::Named);
-        shown.print(|| document(shown), || show::json_of_run(&judged));
+        let json = || serde_json::to_value(show::output_of_run(&judged)).unwrap_or_default();
+        shown.print(|| document(shown), json);
         shown.print_place(false, &format!("Imported into {}", path.display()));
     }
     Ok(exit::OK)

@@ -1,6 +1,6 @@
 //! `infermeter run`: measure a server.
 
-use super::gate::Gating;
+use super::gate::{self, Gating};
 use super::repeat;
 use crate::cli::Given;
 use crate::cli::tables::{MeasureArgs, RunArgs};
