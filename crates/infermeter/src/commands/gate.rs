@@ -7,6 +7,7 @@ use crate::show::Shown;
 use crate::{exit, output};
 use anyhow::{Result, bail};
 use infermeter_analysis::{GateAnswer, Gated};
+use infermeter_core::gate::FailIf;
 use infermeter_core::plan::Plan;
 use infermeter_session::gate::{self, GateSpec};
 use serde_json::Value;
@@ -75,6 +76,11 @@ impl Gating {
         let asked: FailIfArgs = given.read()?;
         let some = !asked.fail_if.is_empty();
         Ok(some.then(|| Self::of_both(asked, BaselineArgs::defaults())))
+    }
+
+    /// What is not accepted.
+    pub fn criteria(&self) -> &[FailIf] {
+        &self.spec.criteria
     }
 
     /// What can be said before runs of a plan are measured.
