@@ -372,7 +372,7 @@ mod tests {
         let table = table(&gate.lines);
         let shown: Vec<String> = table.rows[0].cells.iter().map(Cell::shown).collect();
         let expect = [
-            "90.0 ms",
+            "90.0\u{a0}ms",
             "needs 1,728",
             "unknown",
             "5.00\u{a0}%",
