@@ -18,6 +18,7 @@ mod kills;
 mod selfbench;
 mod smoke;
 mod tidy;
+mod treatments;
 
 use anyhow::{Result, bail};
 use std::process::ExitCode;
@@ -33,7 +34,8 @@ cargo xtask TASK
   kills      live sweeps and comparisons, killed and continued: [--kills N] PROGRAM
   selfbench  the figures the instrument is held to: [NAME...] [--repeats=N]
   smoke      the README's first command with a shorter run, in a temporary directory
-  tidy       the project's own rules: crate arrows, sizes, forbidden words, docs and their links";
+  tidy       the project's own rules: crate arrows, sizes, forbidden words, docs and their links
+  treatments live comparisons with a treatment that is off, and on: [--trials N] PROGRAM";
 
 fn main() -> ExitCode {
     match run_task() {
@@ -64,6 +66,7 @@ fn run_task() -> Result<()> {
         "browser" => browser::run(rest),
         "smoke" => smoke::run(),
         "tidy" => tidy::run(),
+        "treatments" => treatments::run(rest),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
             Ok(())

@@ -105,7 +105,12 @@ impl NoFigure {
     /// Why the first of these that has no value has none.
     fn of(figures: &[SloFigure]) -> Option<Self> {
         let figure = figures.iter().find(|figure| figure.value.is_none())?;
-        Some(match figure.doubt {
+        Some(Self::why(figure))
+    }
+
+    /// Why a figure has no value.
+    pub(crate) fn why(figure: &SloFigure) -> Self {
+        match figure.doubt {
             _ if figure.infinite => Self::AmongFailures,
             Some(SloDoubt::TooFew { needed }) => Self::TooFew { needed },
             Some(SloDoubt::UnknownClass) => Self::UnknownClass,
@@ -113,7 +118,7 @@ impl NoFigure {
             Some(SloDoubt::NothingToMeet) => Self::NothingToMeet,
             Some(SloDoubt::NoSample | SloDoubt::Straddles | SloDoubt::OnlyAMissIsCertain)
             | None => Self::NoSample,
-        })
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::commands::gate::{self, Gating};
 use crate::dry_run::DryRun;
 use crate::page::{self, Delivery};
 use crate::show::{self, Shown, Terminal};
-use crate::{exit, output};
+use crate::{exit, output, validate};
 use anyhow::{Context, Result, anyhow, bail};
 use infermeter_analysis::{Gated, is_overloaded};
 use infermeter_core::clock::{monotonic_ns, realtime_ns};
@@ -172,6 +172,10 @@ pub(crate) fn measure<P: OfRuns, R: Rendering<P>>(
     protocol: &P,
     rendering: &R,
 ) -> Result<u8> {
+    let criteria = several.gating.as_ref().map_or(&[][..], Gating::criteria);
+    for (plan, load) in &several.planned {
+        validate::classes_asked(plan, criteria, load.workload.classes())?;
+    }
     match several.dry_run {
         true => dry_run(&several, protocol, rendering),
         false => measure_now(several, protocol, rendering),
@@ -416,7 +420,9 @@ fn finish<P: OfRuns, R: Rendering<P>>(
     rendering: &R,
     driven: Driven<Coordinates, RunSeen, P::Answer>,
 ) -> Result<u8> {
-    let Driven { points, end } = driven;
+    let Driven { mut points, end } = driven;
+    // As whoever reads them again has them.
+    points.sort_by_key(|point| point.number);
     let (answer, failed) = match end {
         End::Answered(answer) => (answer, None),
         End::Interrupted => (protocol.so_far(&points), Some(Ok(exit::INTERRUPTED))),

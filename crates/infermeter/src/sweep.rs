@@ -181,6 +181,13 @@ fn looks(protocol: &Sweep) -> String {
     if looks.most > TOLD_LOOKS {
         each.push(format!("... + {}", told(looks.most - 1)));
     }
+    if looks.most == 1 {
+        return format!(
+            "A level is looked at after its run, and decided where intervals lie on one side of the limits; the \
+             chance of a wrong answer for one objective is at most {}, on either side.",
+            each.concat()
+        );
+    }
     format!(
         "A level is looked at after each of at most {}, and decided where intervals lie on one side of the limits; \
          the chance of a wrong answer for one objective is at most {}, {} in all, on either side. Levels that are \

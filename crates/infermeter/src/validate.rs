@@ -3,13 +3,14 @@
 use crate::items;
 use crate::layers::Resolved;
 use crate::values;
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use infermeter_client::encode::{Headers, Target};
 use infermeter_core::declared::{Statement, Subject};
+use infermeter_core::gate::FailIf;
 use infermeter_core::key::{Asked, Keyed, broken};
 use infermeter_core::origin::Origin;
 use infermeter_core::plan::{Plan, PrefixMode, ServerMetrics, Wait};
-use infermeter_core::slo::{Figure, RateName, Slo, parse_percentile};
+use infermeter_core::slo::{Figure, Measure, RateName, Slo, parse_percentile};
 use infermeter_core::text::{closest, inert};
 use infermeter_session::experiment::{AnswerPlaces, Server};
 use infermeter_session::redact::redact_path;
@@ -104,24 +105,33 @@ fn objective(plan: &Plan, slo: &Slo) -> Result<()> {
     Ok(())
 }
 
-/// The classes that objectives are about have to be the workload's.
+/// The classes that objectives and criteria are about have to be the workload's.
 ///
 /// # Errors
 /// Naming the objective, and the classes that there are.
-pub(crate) fn classes_asked(plan: &Plan, classes: &[String]) -> Result<()> {
+pub(crate) fn classes_asked(plan: &Plan, fail_if: &[FailIf], classes: &[String]) -> Result<()> {
     for slo in &plan.slo {
-        let Some(class) = &slo.of.class else { continue };
-        if !classes.contains(class) {
+        class_asked(&slo.of, classes).with_context(|| format!("--slo {slo}"))?;
+    }
+    for criterion in fail_if {
+        class_asked(&criterion.of, classes).with_context(|| format!("--fail-if {criterion}"))?;
+    }
+    Ok(())
+}
+
+fn class_asked(of: &Measure, classes: &[String]) -> Result<()> {
+    match &of.class {
+        Some(class) if !classes.contains(class) => {
             let near = closest(class, classes.iter().map(String::as_str));
             let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
             bail!(
-                "--slo {slo}: the workload has no class `{}`: it has {}{near}",
+                "the workload has no class `{}`: it has {}{near}",
                 inert(class, 80),
                 inert(&classes.join(", "), 200)
-            );
+            )
         }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// The servers; none for the simulator.

@@ -3,6 +3,7 @@
 mod charts;
 
 use crate::document::{Block, Cell, Column, Document, Entries, Grade, Item, Section, Table, Tone};
+use crate::missing;
 use crate::number::{JOIN, figure, interval, money, percent, significant, spaced};
 use infermeter_analysis::capacity::{
     Backtest, Balancing, Capacity, Cost, Day, EngineFit, FitUse, FleetSize, InstanceRate, Level,
@@ -344,10 +345,13 @@ fn said(level: &Level) -> &'static str {
 }
 
 fn judged(at: &ObjectiveAt) -> Cell {
-    Cell::or_dash(at.measured.map(|value| match at.unit.as_ref() {
-        "" => percent(value),
-        unit => format!("{}{JOIN}{unit}", significant(value)),
-    }))
+    match (at.measured, at.without) {
+        (None, Some(why)) => missing::cell(why),
+        (measured, _) => Cell::or_dash(measured.map(|value| match at.unit.as_ref() {
+            "" => percent(value),
+            unit => format!("{}{JOIN}{unit}", significant(value)),
+        })),
+    }
 }
 
 fn fleet(engine: &FitUse) -> Section {

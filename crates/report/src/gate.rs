@@ -3,7 +3,8 @@
 mod charts;
 
 use crate::document::{Block, Cell, Column, Document, Entries, Item, Mark, Section, Table, Tone};
-use crate::number::{JOIN, in_unit, percent, short_count, significant, spaced};
+use crate::missing;
+use crate::number::{JOIN, in_unit, percent, significant, spaced};
 use infermeter_analysis::{
     GateAnswer, GateDoubt, GateForm, GateLine, GateRun, Gated, NoFigure, Unlike,
 };
@@ -136,7 +137,7 @@ fn table(lines: &[GateLine]) -> Table {
     for line in lines {
         let figure = |value: Option<f64>, without: Option<NoFigure>| match value {
             Some(value) => Cell::of(in_unit(value, &line.unit)),
-            None => Cell::noted(without.map_or_else(|| "no run".to_owned(), short)),
+            None => without.map_or_else(|| Cell::noted("no run"), missing::cell),
         };
         let share = |share: Option<f64>, otherwise: &str| {
             share.map_or_else(
@@ -165,35 +166,6 @@ fn table(lines: &[GateLine]) -> Table {
         table.row(label(line), cells);
     }
     table
-}
-
-/// What stands in the place of a figure that there is not.
-fn short(without: NoFigure) -> String {
-    match without {
-        NoFigure::AmongFailures => "failed".to_owned(),
-        NoFigure::TooFew { needed } => format!("needs {}", short_count(needed)),
-        NoFigure::NoSample => "no sample".to_owned(),
-        NoFigure::UnknownClass => "no such class".to_owned(),
-        NoFigure::NoDeadlines => "no deadlines".to_owned(),
-        NoFigure::NothingToMeet => "no objective".to_owned(),
-    }
-}
-
-/// The same in a sentence.
-fn long(without: NoFigure) -> String {
-    match without {
-        NoFigure::AmongFailures => "it lies among the failed requests".to_owned(),
-        NoFigure::TooFew { needed } => {
-            format!(
-                "a run needs {} for it",
-                counted(needed as u64, "observation")
-            )
-        }
-        NoFigure::NoSample => "nothing of it was measured".to_owned(),
-        NoFigure::UnknownClass => "the workload has no such class".to_owned(),
-        NoFigure::NoDeadlines => "--fluidity does not say when tokens are due".to_owned(),
-        NoFigure::NothingToMeet => "no --slo of the run says what a good request is".to_owned(),
-    }
 }
 
 /// What the noise between runs takes.
@@ -268,7 +240,7 @@ fn why(line: &GateLine) -> String {
 /// In how many runs a figure is missing, and why.
 fn without(line: &GateLine, baseline: usize, candidate: usize) -> String {
     let of = |runs: usize, whose: &str, why: Option<NoFigure>| {
-        let why = why.map_or_else(String::new, |why| format!(" ({})", long(why)));
+        let why = why.map_or_else(String::new, |why| format!(" ({})", missing::sentence(why)));
         (runs > 0).then(|| format!("{} {whose}{why}", counted(runs as u64, "run")))
     };
     let sides = [
@@ -366,7 +338,7 @@ fn runs(gated: &Gated) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use infermeter_analysis::{Gate, SloFigure};
+    use infermeter_analysis::{Gate, SloDoubt, SloFigure};
 
     fn gated(baseline: &[f64], candidate: &[f64]) -> Gated {
         let runs = |values: &[f64]| {
@@ -406,5 +378,36 @@ mod tests {
         let expect =
             "gate inconclusive: ttft.p99>+5%: the baseline has 8 runs, and needs 19 for 1 run here";
         assert_eq!(one, expect);
+    }
+
+    /// A figure that is missing says why, in the table and in the sentence.
+    #[test]
+    fn a_missing_figure_says_why() {
+        let figure = |value: Option<f64>| {
+            vec![SloFigure {
+                unit: "ms".into(),
+                value,
+                doubt: value
+                    .is_none()
+                    .then_some(SloDoubt::TooFew { needed: 1_728 }),
+                ..SloFigure::default()
+            }]
+        };
+        let criteria = ["ttft.p99>+5%".parse().expect("a gate")];
+        let gate = Gate::of(&criteria, &[figure(Some(90.0))], &[figure(None)]);
+        let table = table(&gate.lines);
+        let shown: Vec<String> = table.rows[0].cells.iter().map(Cell::shown).collect();
+        let expect = [
+            "90.0\u{a0}ms",
+            "needs 1,728",
+            "unknown",
+            "5.00\u{a0}%",
+            "needs 2 runs",
+        ];
+        assert_eq!(shown[..5], expect, "{shown:?}");
+        assert!(!shown.contains(&"-".to_owned()), "{shown:?}");
+        let said = why(&gate.lines[0]);
+        let expect = "no such figure in 1 run here (a run needs 1,728 observations for it)";
+        assert_eq!(said, expect);
     }
 }

@@ -25,6 +25,7 @@ mod json;
 mod latency;
 mod list;
 mod markdown;
+mod missing;
 pub mod number;
 mod objectives;
 mod of_run;

@@ -376,6 +376,7 @@ fn level(rate: f64, ttft_ms: f64, attainment: f64) -> Level {
             objective: "ttft.p90<95ms".to_owned(),
             status,
             measured: Some(ttft_ms),
+            without: None,
             limit: 95.0,
             unit: "ms".into(),
         }],

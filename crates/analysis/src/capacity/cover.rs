@@ -65,11 +65,18 @@ fn written(value: f64, unit: &str) -> String {
 }
 
 fn open_above(levels: &[Level], instance: &InstanceRate) -> Option<String> {
-    let highest = levels.last()?.rate;
+    let highest = levels.last()?;
+    let what = match highest.status {
+        SloStatus::Undecided => format!(
+            "measure {} requests/s, which is undecided, for longer",
+            highest.rate
+        ),
+        SloStatus::Met | SloStatus::Missed => format!("measure above {} requests/s", highest.rate),
+    };
     (instance.levels.missed.is_none()).then(|| {
         format!(
             "no level misses the objectives: an instance takes {} requests/s or more, and the counts are upper \
-             bounds; measure above {highest} requests/s",
+             bounds; {what}",
             instance.rate
         )
     })

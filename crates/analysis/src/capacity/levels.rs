@@ -4,8 +4,9 @@
 //! ([`RateEstimate`]). Invariant: a level is met only if every run of it meets every objective, and the highest
 //! level is never above one that is missed: what is missed at 5 requests/s is not taken as met at 8.
 
+use crate::gate::NoFigure;
 use crate::highest_rate::Probe;
-use crate::objective::SloStatus;
+use crate::objective::{SloLine, SloStatus};
 use crate::rate_estimate::{Highest, LoadAnswer, RateEstimate};
 use crate::summary::Summary;
 use infermeter_core::text::Word;
@@ -50,6 +51,9 @@ pub struct ObjectiveAt {
     pub status: SloStatus,
     /// What was measured; absent where the sample does not carry it, and among the failures.
     pub measured: Option<f64>,
+    /// Why nothing was; absent where something was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub without: Option<NoFigure>,
     /// Its limit.
     pub limit: f64,
     /// Unit of both: `ms`, `1/s`, or empty for a share.
@@ -90,15 +94,21 @@ impl Level {
                 None => (0, 0),
             }),
             output_tokens: weighed(|run| (run.tokens.output_tokens, run.tokens.output_known)),
-            objectives: lines()
-                .map(|line| ObjectiveAt {
-                    objective: line.objective.clone(),
-                    status: line.status,
-                    measured: line.measured.value.or(line.judged_ms),
-                    limit: line.measured.limit,
-                    unit: line.measured.unit.clone(),
-                })
-                .collect(),
+            objectives: lines().map(ObjectiveAt::of).collect(),
+        }
+    }
+}
+
+impl ObjectiveAt {
+    fn of(line: &SloLine) -> Self {
+        let measured = line.measured.value.or(line.judged_ms);
+        Self {
+            objective: line.objective.clone(),
+            status: line.status,
+            without: measured.is_none().then(|| NoFigure::why(&line.measured)),
+            measured,
+            limit: line.measured.limit,
+            unit: line.measured.unit.clone(),
         }
     }
 }

@@ -20,6 +20,7 @@ fn level(rate: f64, status: SloStatus, sure: bool) -> Level {
             objective: "ttft.p99<500ms".to_owned(),
             status,
             measured: (status != Undecided).then_some(if status == Met { 400.0 } else { 750.0 }),
+            without: None,
             limit: 500.0,
             unit: "ms".into(),
         }],

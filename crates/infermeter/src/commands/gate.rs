@@ -93,6 +93,11 @@ impl Gating {
         Ok(some.then(|| Self::of_both(asked, BaselineArgs::defaults())))
     }
 
+    /// What is not accepted.
+    pub fn criteria(&self) -> &[FailIf] {
+        &self.spec.criteria
+    }
+
     /// What can be said before runs of a plan are measured.
     ///
     /// # Errors

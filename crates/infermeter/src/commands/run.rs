@@ -58,7 +58,8 @@ pub fn run(given: &Given) -> Result<u8> {
         .map_or(Ok(()), |gating| gating.check(plan))?;
     let load = Load::of(&experiment, plan.salt.unwrap_or(0))?;
     validate::lengths_used(&resolved, load.workload.trace_facts())?;
-    validate::classes_asked(plan, load.workload.classes())?;
+    let criteria = gating.as_ref().map_or(&[][..], Gating::criteria);
+    validate::classes_asked(plan, criteria, load.workload.classes())?;
     let showing = Showing {
         plan,
         shown: args.shown(plan.json),

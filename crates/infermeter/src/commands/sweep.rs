@@ -132,15 +132,10 @@ fn planned(resolved: &Resolved, spec: &SweepSpec) -> Result<Vec<(Plan, Load)>> {
 }
 
 /// Keys whose values are no axis of a sweep, beside those that only show a result.
-const NO_AXIS: [&str; 7] = [
-    "target",
-    "more-targets",
-    "strict",
-    "rate",
-    "rate-profile",
-    "concurrency",
-    "trace",
-];
+const NO_AXIS: [&str; 3] = ["target", "more-targets", "strict"];
+
+/// Keys that say how much is sent, which the levels do.
+const PACE: [&str; 4] = ["rate", "rate-profile", "concurrency", "trace"];
 
 /// One value of a key that is varied.
 struct Choice {
@@ -187,9 +182,15 @@ fn choice(written: &str) -> Result<Choice> {
     };
     let name = name.trim().trim_start_matches('-');
     let key = layers::key(name)?;
-    if key.showing || NO_AXIS.contains(&key.name) {
+    if PACE.contains(&key.name) {
         bail!(
             "{} is not an axis of a sweep; its levels are given by --rates or --concurrencies",
+            key.name
+        );
+    }
+    if key.showing || NO_AXIS.contains(&key.name) {
+        bail!(
+            "{} is not an axis of a sweep: it is the same for all of its runs",
             key.name
         );
     }
@@ -258,6 +259,7 @@ mod tests {
         refused(&["workload"], "write KEY=VALUE");
         refused(&["wrkload=chat"], "did you mean `workload`");
         refused(&["rate=5"], "--rates");
+        refused(&["out=x"], "the same for all");
         refused(&["seed=many"], "`many` is not a whole number");
         refused(&["seed=2", "seed=2"], "twice");
     }

@@ -13,7 +13,7 @@ keys! {
     pub struct CompareFlags {
         rates: Option<Levels> = None, Load, "LEVELS",
             "Rates at which the sides are compared, requests per second: 1,2,5, or 2..8:x2"
-            .absent("the plan's load").common().example("2,8");
+            .absent("the plan's load").common().dashes().example("2,8");
         rounds: Option<u32> = None, Load, "N",
             "Rounds; in each, every side gets the same requests at the same instants"
             .absent("8, or what the primary figures need").common().example("12")

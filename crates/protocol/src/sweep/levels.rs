@@ -4,6 +4,7 @@
 
 use infermeter_core::key::ValueKind;
 use infermeter_core::key_values;
+use infermeter_core::plan::MAX_RATE;
 use infermeter_core::text::inert;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -89,9 +90,14 @@ fn number(text: &str) -> Result<f64, String> {
     let value: f64 = text
         .parse()
         .map_err(|_| format!("`{}` is not a number", inert(text, 40)))?;
-    match value.is_finite() && value > 0.0 {
-        true => Ok(value),
-        false => Err(format!("{value} is not a load: a level is above 0")),
+    match value {
+        _ if !value.is_finite() || value <= 0.0 => {
+            Err(format!("{value} is not a load: a level is above 0"))
+        }
+        _ if value > MAX_RATE => Err(format!(
+            "{value} is too much: a level is at most {MAX_RATE}"
+        )),
+        _ => Ok(value),
     }
 }
 
@@ -165,6 +171,7 @@ mod tests {
         refused("-1", "above 0");
         refused("inf", "above 0");
         refused("nan", "above 0");
+        refused("1,1e9", "at most 10000000");
         refused("2,2.0", "2 stands there twice");
         refused("2..64", "needs a step");
         refused("2..64:2", "`2` is not a step");

@@ -13,11 +13,11 @@ keys! {
     pub struct SweepSpec {
         rates: Option<Levels> = None, Load, "LEVELS",
             "Rates to measure, requests per second: 1,2,5,10, or 2..64:x2, or 10..50:+10"
-            .absent("the sweep finds them, beginning with --rate").common().example("2..64:x2")
+            .absent("the sweep finds them, beginning with --rate").common().dashes().example("2..64:x2")
             .rules(&[Rule::excludes(&[Given("concurrencies")], "")]);
         concurrencies: Option<Levels> = None, Load, "LEVELS",
             "Requests in flight to measure instead of rates (closed loop)"
-            .example("1,4,16,64");
+            .dashes().example("1,4,16,64");
         vary: Vec<String> = Vec::new(), Load, "KEY=VALUE",
             "A second axis: a curve for each value of a key of the plan; once for each value"
             .example("workload=fixed:1000,100");

@@ -16,7 +16,7 @@ keys! {
             .form(Form::Required).example("runs/sweep");
         target_rate: Option<Rates> = None, General, "R[,R...]",
             "Requests per second to serve; several are answered side by side"
-            .common().example("50,100,200");
+            .common().dashes().example("50,100,200");
         target_profile: Option<RateProfile> = None, General, "PROFILE",
             "A load that changes over the day, as for --rate-profile: instances hour by hour"
             .common().example("diurnal:10..100/24h");
@@ -28,7 +28,7 @@ keys! {
             .common().example("1.5").above(0.0).most(1e6);
         headroom: Headroom = Headroom(0.0), General, "SHARE",
             "What stays free on top of the load"
-            .common().example("20%");
+            .common().dashes().example("20%");
         slo: Vec<Slo> = Vec::new(), General, "SLO",
             "Objective that an instance has to meet, instead of the runs' own"
             .common().example("ttft.p99<500ms");

@@ -56,6 +56,9 @@ pub(crate) fn compare(paths: &[String], look: &Look<'_>) -> Result<u8> {
 
 /// A comparison that was measured.
 fn experiment(directory: &Path, look: &Look<'_>) -> Result<u8> {
+    if !directory.exists() {
+        bail!("there is no directory {}", directory.display());
+    }
     if !is_experiment(directory) {
         bail!(
             "{} is one run, or none: compare takes two of them, or the directory of a comparison",
@@ -91,6 +94,14 @@ fn runs(directory: &Path) -> Result<Vec<Saved>> {
     let places: Vec<PathBuf> = match is_experiment(directory) {
         true => {
             let kept = KeptExperiment::open(directory, &|_| {})?;
+            if !matches!(kept.asked.protocol, ProtocolSpec::Repeat { .. }) {
+                bail!(
+                    "{} is an experiment of `{}`, whose runs measure several things: give the directories of runs, \
+                     or of runs that were repeated",
+                    directory.display(),
+                    kept.asked.protocol.command()
+                );
+            }
             let whole = kept
                 .points
                 .into_iter()
