@@ -53,7 +53,9 @@ fn run_task() -> Result<()> {
         Some((task, rest)) => (task.as_str(), rest),
         None => ("help", &[][..]),
     };
-    if let ("browser" | "ci" | "docs" | "readers" | "smoke" | "tidy", Some(extra)) = (task, rest.first()) {
+    if let ("browser" | "ci" | "docs" | "readers" | "smoke" | "tidy", Some(extra)) =
+        (task, rest.first())
+    {
         bail!("cargo xtask {task} takes no argument, got `{extra}`");
     }
     match task {

@@ -32,10 +32,17 @@ pub fn run() -> Result<()> {
     }
     let mut check = Command::new(python);
     check.arg("xtask/readers/check.py");
-    for (format, name) in [("csv", "tables"), ("junit", "junit.xml"), ("llm-d", "report.json")] {
+    for (format, name) in [
+        ("csv", "tables"),
+        ("junit", "junit.xml"),
+        ("llm-d", "report.json"),
+    ] {
         let out = directory.join(name);
         let mut export = Command::new("target/debug/infermeter");
-        export.arg("export").arg(&record).args(["--format", format, "--out"]);
+        export
+            .arg("export")
+            .arg(&record)
+            .args(["--format", format, "--out"]);
         succeed(export.arg(&out).stderr(Stdio::null()))?;
         check.arg(out);
     }
@@ -59,7 +66,9 @@ fn packages() -> Option<PathBuf> {
 
 fn succeed(command: &mut Command) -> Result<()> {
     let program = command.get_program().display().to_string();
-    let status = command.status().with_context(|| format!("cannot start {program}"))?;
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start {program}"))?;
     if !status.success() {
         bail!("{program} ended with {status}");
     }
