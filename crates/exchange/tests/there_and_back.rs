@@ -178,6 +178,22 @@ fn what_others_read_is_what_was_measured() {
 }
 
 #[test]
+fn the_book_has_every_name() {
+    let page = format!("{}/../../docs/src/exports.md", env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(page).expect("a page of the book");
+    for format in ExportFormat::ALL {
+        assert!(page.contains(&format!("`{}`", format.name())));
+        for term in format.terms() {
+            assert!(
+                page.contains(&format!("`{}`", term.theirs)),
+                "{}",
+                term.theirs
+            );
+        }
+    }
+}
+
+#[test]
 fn tables_have_a_row_for_each() {
     let (files, _) = exported(&some(), ExportFormat::Csv);
     let rows = |name: &str| files.text(name).lines().count() - 1;
