@@ -3,7 +3,7 @@
 //! Installs nothing. Invariant: a step starts only when all before it have passed, so the last
 //! lines of the output name the failure.
 
-use crate::{browser, fuzz, smoke, tidy};
+use crate::{browser, fuzz, readers, smoke, tidy};
 use anyhow::{Context, Result, bail};
 use infermeter_core::clock::monotonic_ns;
 use std::env;
@@ -53,6 +53,10 @@ const STEPS: [Step; 9] = [
     Step {
         name: "browser",
         action: Action::Task(|| browser::run(&[])),
+    },
+    Step {
+        name: "readers",
+        action: Action::Task(readers::run),
     },
     Step {
         name: "doc",

@@ -15,6 +15,7 @@ mod coverage;
 mod docs;
 mod fuzz;
 mod kills;
+mod readers;
 mod selfbench;
 mod smoke;
 mod tidy;
@@ -32,6 +33,7 @@ cargo xtask TASK
   docs       the parts of the book that are made from tables of the code
   fuzz       broken bytes for everything that reads them: [--seconds N] [TARGET...]
   kills      live sweeps and comparisons, killed and continued: [--kills N] PROGRAM
+  readers    exports, opened by pandas, junitparser and llm-d's schema
   selfbench  the figures the instrument is held to: [NAME...] [--repeats=N]
   smoke      the README's first command with a shorter run, in a temporary directory
   tidy       the project's own rules: crate arrows, sizes, forbidden words, docs and their links
@@ -53,7 +55,7 @@ fn run_task() -> Result<()> {
         Some((task, rest)) => (task.as_str(), rest),
         None => ("help", &[][..]),
     };
-    if let ("ci" | "docs" | "smoke" | "tidy", Some(extra)) = (task, rest.first()) {
+    if let ("ci" | "docs" | "readers" | "smoke" | "tidy", Some(extra)) = (task, rest.first()) {
         bail!("cargo xtask {task} takes no argument, got `{extra}`");
     }
     match task {
@@ -64,6 +66,7 @@ fn run_task() -> Result<()> {
         "kills" => kills::run(rest),
         "selfbench" => selfbench::run(rest),
         "browser" => browser::run(rest),
+        "readers" => readers::run(),
         "smoke" => smoke::run(),
         "tidy" => tidy::run(),
         "treatments" => treatments::run(rest),

@@ -4,7 +4,7 @@
 //! is finite. Latencies are milliseconds, lengths tokens, rates per second.
 
 mod setup;
-mod statistics;
+pub(crate) mod statistics;
 
 pub use setup::SetupItem;
 pub use statistics::{Metric, Statistics};

@@ -3,7 +3,7 @@
 //! Its importer and its exporter take names, units and meanings from here, so that a file which was exported
 //! reads back as what it was. Invariant: a name is translated by what it means, never by how it sounds.
 
-use crate::facts::Metric;
+use crate::facts::statistics::Metric;
 
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

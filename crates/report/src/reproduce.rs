@@ -19,6 +19,13 @@ const UNKNOWN: &str = "unknown";
 pub(crate) fn section(summary: &Summary, manifest: &RunManifest) -> Section {
     let plan = &manifest.plan;
     let mut entries = Entries::default();
+    if let Some(from) = &manifest.imported {
+        entries.add("Command", format!("infermeter import {}", from.file));
+        entries.add("Load", load(summary, manifest));
+        entries.add("Samples", samples(summary));
+        entries.add("Record", record(manifest));
+        return Section::new("To make this record again").with(entries);
+    }
     entries.add("Command", command(plan));
     entries.add("Workload", workload(manifest));
     entries.add("Seeds", seeds(manifest));

@@ -11,7 +11,7 @@ use infermeter_core::declared::Subject;
 use infermeter_core::finish::FinishReason;
 use infermeter_core::number::{count, counted};
 use infermeter_core::plan::{ArrivalKind, DatasetOrder, Plan};
-use infermeter_core::run::{LoadModel, RunManifest};
+use infermeter_core::run::{Imported, LoadModel, RunManifest};
 use infermeter_core::text::inert;
 use infermeter_metrics::outcomes::{OutcomeCounts, ReasonCount};
 
@@ -19,8 +19,13 @@ use infermeter_metrics::outcomes::{OutcomeCounts, ReasonCount};
 pub(crate) fn section(summary: &Summary, manifest: &RunManifest) -> Section {
     let plan = &manifest.plan;
     let mut entries = Entries::default();
-    entries.add("Target", target(manifest));
-    entries.add("Workload", workload(plan));
+    match &manifest.imported {
+        Some(from) => entries.add("From", imported_from(from, manifest)),
+        None => {
+            entries.add("Target", target(manifest));
+            entries.add("Workload", workload(plan));
+        }
+    }
     entries.add("Load", load(summary, plan));
     let open = summary.load.as_ref();
     let open = open.filter(|_| summary.load_model == LoadModel::OpenLoop);
@@ -74,6 +79,21 @@ pub(crate) fn context(summary: &Summary) -> Section {
         entries.add(label, parts.join("; "));
     }
     Section::new("Context").with(entries)
+}
+
+/// `result.json of vllm bench serve, llama-8b`: what an import knows of target and workload.
+fn imported_from(from: &Imported, manifest: &RunManifest) -> String {
+    let part = from.part.as_ref().map(|part| format!(", {part}"));
+    let version = from.tool_version.as_ref().map(|v| format!(" {v}"));
+    format!(
+        "{}{} of {}{}, {}, sha256 {}",
+        from.file,
+        part.unwrap_or_default(),
+        from.tool,
+        version.unwrap_or_default(),
+        manifest.model,
+        from.sha256
+    )
 }
 
 fn target(manifest: &RunManifest) -> String {
@@ -247,10 +267,20 @@ fn arrivals(load: &LoadSummary, plan: &Plan) -> Option<String> {
 }
 
 fn window(summary: &Summary) -> String {
+    let imported = summary.load_model == LoadModel::Imported;
     let Some(seconds) = summary.window_s else {
+        if imported {
+            return "none: the file does not say when requests were sent".to_owned();
+        }
         return "none: the run ended before it began".to_owned();
     };
     let warmup = &summary.warmup;
+    if imported {
+        return format!(
+            "{}\u{a0}s from the first send to the last end; its warm-up is unknown",
+            significant(seconds)
+        );
+    }
     if warmup.requests == 0 {
         return format!("{}\u{a0}s, no warm-up", significant(seconds));
     }

@@ -45,7 +45,7 @@ impl Judged {
     ///
     /// # Errors
     /// When the records cannot be read.
-    pub fn with_collected<S: RecordSource>(
+    pub(crate) fn with_collected<S: RecordSource>(
         run: Run,
         records: &S,
     ) -> Result<(Self, Collected), S::Error> {

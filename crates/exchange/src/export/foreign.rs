@@ -64,7 +64,8 @@ impl<'a> Foreign<'a> {
             input_lengths: Spread::of(completed.iter().map(|r| input_tokens(r)).collect()),
             output_lengths: output.and_then(Spread::of),
             latencies: BTreeMap::new(),
-            send_lag: Spread::of(requests.iter().filter_map(lag).collect()),
+            send_lag: Spread::of(requests.iter().filter_map(lag).collect())
+                .filter(|_| run.manifest.imported.is_none()),
             requests,
         };
         foreign.latencies(run, &completed)?;

@@ -124,14 +124,14 @@ fn objective(line: &SloLine) -> Case {
 /// A figure with its bounds: `41.2 ms (38 to 47.1), 812 observations`.
 fn measured(of: &SloFigure) -> String {
     let number = |x: Option<f64>| x.map_or_else(|| "unknown".to_owned(), |x| format!("{x:.6}"));
+    let unit: &str = of.unit.as_ref();
     let value = match (of.infinite, of.value) {
         (true, _) => "among the failures".to_owned(),
         (false, None) => "not carried by the sample".to_owned(),
-        (false, value) => number(value),
+        (false, value) => format!("{} {unit}", number(value)),
     };
     format!(
-        "{value} {} ({} to {}), {} observations, limit {}",
-        of.unit.as_ref() as &str,
+        "{value} ({} to {}), {} observations, limit {} {unit}",
         number(of.low),
         number(of.high),
         of.n,

@@ -113,7 +113,9 @@ fn summary(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> io::Result<Map<Strin
     put("burstiness", burstiness(plan));
     put("max_concurrency", json!(plan.concurrency));
     for term in VLLM {
-        if let Some(value) = foreign.figure(term.ours) {
+        // Their Rust client alone has it, and is told by it.
+        let figure = foreign.figure(term.ours);
+        if let Some(value) = figure.filter(|_| term.ours != Quantity::InputRate) {
             put(term.theirs, number(term.ours, value / term.factor));
         }
     }

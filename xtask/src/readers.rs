@@ -1,0 +1,76 @@
+//! `cargo xtask readers`: exports are opened by the readers that people use: pandas, junitparser, llm-d's model and
+//! its JSON Schema.
+//!
+//! Needs Python and a package index; without them nothing is opened, which is said. The packages go below `target`,
+//! in the versions of `xtask/readers/requirements.txt`.
+
+use crate::ci::{cargo_program, scratch_directory};
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// A run that an earlier version wrote, with every phase and a few hundred requests.
+const RECORD: &str = "crates/infermeter/tests/records/open";
+
+/// Exports a record and opens what came of it.
+pub fn run() -> Result<()> {
+    let Some(python) = packages() else {
+        println!("    no Python, or no package index: no export was opened");
+        return Ok(());
+    };
+    let mut build = Command::new(cargo_program());
+    build.args(["build", "--quiet", "--workspace", "--bins"]);
+    succeed(&mut build)?;
+    let directory = scratch_directory("readers");
+    let record = directory.join("record");
+    std::fs::create_dir_all(&record)?;
+    for entry in std::fs::read_dir(RECORD)? {
+        let path = entry?.path();
+        if let Some(file) = path.file_name() {
+            std::fs::copy(&path, record.join(file))?;
+        }
+    }
+    let mut check = Command::new(python);
+    check.arg("xtask/readers/check.py");
+    for (format, name) in [
+        ("csv", "tables"),
+        ("junit", "junit.xml"),
+        ("llm-d", "report.json"),
+    ] {
+        let out = directory.join(name);
+        let mut export = Command::new("target/debug/infermeter");
+        export
+            .arg("export")
+            .arg(&record)
+            .args(["--format", format, "--out"]);
+        succeed(export.arg(&out).stderr(Stdio::null()))?;
+        check.arg(out);
+    }
+    succeed(&mut check)
+}
+
+/// The interpreter that has the packages; `None` where they cannot be had.
+fn packages() -> Option<PathBuf> {
+    let place = Path::new("target/readers");
+    let python = place.join("bin/python");
+    let quiet = |command: &mut Command| {
+        let run = command.stdout(Stdio::null()).stderr(Stdio::null());
+        run.status().is_ok_and(|status| status.success())
+    };
+    let made = python.exists() || quiet(Command::new("python3").args(["-m", "venv"]).arg(place));
+    let mut install = Command::new(&python);
+    install.args(["-m", "pip", "install", "--quiet", "--requirement"]);
+    let installed = made && quiet(install.arg("xtask/readers/requirements.txt"));
+    installed.then_some(python)
+}
+
+fn succeed(command: &mut Command) -> Result<()> {
+    let program = command.get_program().display().to_string();
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start {program}"))?;
+    if !status.success() {
+        bail!("{program} ended with {status}");
+    }
+    Ok(())
+}
