@@ -103,9 +103,11 @@ pub struct Verified {
     pub record: String,
     /// Version of infermeter that computed.
     pub recomputed_by: String,
-    /// Files that are what their digests say.
-    pub files: u64,
-    /// Those that are not.
+    /// Files of a bundle that are what its list says.
+    pub listed: u64,
+    /// Files that are what their runs sealed.
+    pub sealed: u64,
+    /// Those that are not what one of the two says.
     pub file_problems: Vec<VerifiedFile>,
     /// Its parts.
     pub parts: Vec<VerifiedPart>,

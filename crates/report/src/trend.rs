@@ -88,10 +88,19 @@ fn runs_table(plan: &HistoryView<'_>) -> Table {
     let mut table = Table::new("", columns);
     for run in plan.runs.iter().rev() {
         let mut cells = vec![Cell::of(run.begun), Cell::of(run.verdict.as_str())];
-        cells.extend(figures.map(|name| kept(run.figures.get(name))));
+        cells.extend(figures.map(|name| briefly(run.figures.get(name))));
         table.row(run.id, cells);
     }
     table
+}
+
+/// The value alone; where the sample does not carry one, what is known of it.
+fn briefly(figure: Option<&SloFigure>) -> Cell {
+    let cell = kept(figure);
+    Cell {
+        interval: cell.interval.clone().filter(|_| cell.value.is_none()),
+        ..cell
+    }
 }
 
 fn kept(figure: Option<&SloFigure>) -> Cell {
@@ -232,6 +241,9 @@ fn signed(size: f64, figure: &TrendFigure) -> String {
 }
 
 fn basis(trend: &Trend) -> String {
+    if trend.figures.is_empty() {
+        return "No run that may be used has any of the figures.".to_owned();
+    }
     format!(
         "Medians over the runs since the last change, with 95 % intervals. Noise: the spread between runs without a \
          change. Changes: by ranks; all figures together raise a false alarm in {} of histories without one. Finds: \

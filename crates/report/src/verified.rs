@@ -31,13 +31,24 @@ pub fn of_verified(verified: &Verified) -> Document {
 }
 
 fn files(verified: &Verified) -> Block {
-    let good = counted(verified.files, "file");
-    let text = match (verified.files, verified.file_problems.len()) {
-        (0, 0) => "The record has no seal: whether its files were changed is not known.".to_owned(),
-        (_, 0) => format!("{good} as their digests say."),
-        (_, bad) => format!("{good} as their digests say; {bad} not."),
-    };
-    Block::Text(Tone::Plain, text)
+    let said = [
+        (verified.listed, "what the list of the bundle says"),
+        (verified.sealed, "what their runs sealed"),
+    ];
+    let mut all: Vec<String> = said
+        .into_iter()
+        .filter(|(files, _)| *files > 0)
+        .map(|(files, what)| match files {
+            1 => format!("1 file is {what}."),
+            n => format!("{n} files are {what}."),
+        })
+        .collect();
+    if verified.sealed == 0 && verified.file_problems.is_empty() {
+        all.push(
+            "There is no seal: whether files were changed since the run is not known.".to_owned(),
+        );
+    }
+    Block::Text(Tone::Plain, all.join(" "))
 }
 
 fn problems(files: &[VerifiedFile]) -> Entries {
@@ -139,8 +150,20 @@ fn not_verified(verified: &Verified) -> Entries {
             entries.add(counted(figures, "figure"), why(basis));
         }
     }
-    for left_out in &verified.left_out {
-        entries.add(&left_out.path, &left_out.problem);
+    let mut reasons: Vec<&String> = verified.left_out.iter().map(|file| &file.problem).collect();
+    reasons.sort_unstable();
+    reasons.dedup();
+    for reason in reasons {
+        let of_it = verified
+            .left_out
+            .iter()
+            .filter(|file| file.problem == *reason);
+        let paths: Vec<&str> = of_it.map(|file| file.path.as_str()).collect();
+        let more = match paths.len() {
+            1 => String::new(),
+            n => format!(" and {} more", n - 1),
+        };
+        entries.add(format!("{}{more}", paths[0]), reason);
     }
     entries
 }

@@ -116,7 +116,7 @@ pub(crate) fn of(
 
 /// What identifies the work of a plan on a server, whatever it is called: SHA-256, hex, over what counts of the plan and
 /// is not as it is where nobody says anything, so that keys of later versions change nothing.
-pub fn work(plan: &Plan, server: &str) -> String {
+pub(crate) fn work(plan: &Plan, server: &str) -> String {
     let value = |plan: &Plan| serde_json::to_value(plan).unwrap_or_default();
     let (plan, usual) = (value(plan), value(&Plan::defaults()));
     let ignored = |key: &str| {

@@ -378,7 +378,7 @@ mod tests {
 
     #[test]
     fn a_step_is_found_where_it_is() {
-        let values = series(&[(0.0, 20), (4.0, 15)], 1);
+        let values = series(&[(0.0, 20), (8.0, 15)], 1);
         let found = change_points(&values, 0.01).expect("finite");
         let [change] = found.changes[..] else {
             panic!("{found:?}");
@@ -388,7 +388,7 @@ mod tests {
             change.earliest <= 20 && change.latest >= 20 && change.latest - change.earliest <= 4
         );
         assert!(change.p_value <= 0.001, "{change:?}");
-        let back = series(&[(0.0, 15), (4.0, 15), (0.0, 15)], 2);
+        let back = series(&[(0.0, 15), (8.0, 15), (0.0, 15)], 2);
         assert_eq!(places(&back), [15, 30]);
     }
 

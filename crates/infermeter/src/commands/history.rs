@@ -329,6 +329,18 @@ pub(crate) fn trend(args: &HistoryTrendArgs, delivery: &Delivery<'_>) -> Result<
     Ok(code(&history))
 }
 
+/// The same of all plans of a folder.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn trend_of(folder: &Path, delivery: &Delivery<'_>) -> Result<u8> {
+    let args = HistoryTrendArgs {
+        folder: folder.to_owned(),
+        ..HistoryTrendArgs::defaults()
+    };
+    trend(&args, delivery)
+}
+
 fn first_of_each<'a>(occasions: &[Occasion<'a>]) -> Vec<&'a Entry> {
     occasions
         .iter()

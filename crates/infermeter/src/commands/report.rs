@@ -1,7 +1,8 @@
 //! `infermeter report DIR`: recompute and print everything from the record of a run, or from those of an
-//! experiment's runs; of a calibration that was cut off, the rungs that are there.
+//! experiment's runs; of a calibration that was cut off, the rungs that are there; of a history, its trends.
 
 use super::beside::beside;
+use super::history;
 use crate::cli::tables::ReportArgs;
 use crate::compare::Compared;
 use crate::page::Delivery;
@@ -19,6 +20,7 @@ use infermeter_protocol::{ProtocolSpec, Repeat, Search, Sweep};
 use infermeter_record::write_manifest;
 use infermeter_session::book::AskedRuns;
 use infermeter_session::calibrate::climb::{self, KeptLadder};
+use infermeter_session::history::is_history;
 use infermeter_session::kept::KeptRun;
 use infermeter_session::kept_experiment::{KeptExperiment, is_experiment};
 use std::iter;
@@ -31,6 +33,9 @@ use std::path::{Path, PathBuf};
 pub(crate) fn report(args: &ReportArgs, delivery: &Delivery<'_>) -> Result<u8> {
     if args.series && !delivery.is_json() {
         bail!("--series adds a member to the JSON of a run: write --json as well");
+    }
+    if is_history(&args.run_dir) {
+        return history::trend_of(&args.run_dir, delivery);
     }
     let asked = Asked::of(args);
     if !args.beside.is_empty() {

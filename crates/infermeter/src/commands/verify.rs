@@ -58,7 +58,7 @@ fn to_json(verified: &Verified) -> Value {
 fn files(unpacked: &Unpacked, verified: &mut Verified) {
     let manifest = &unpacked.manifest;
     let bad = |problem: &&(String, FileProblem)| problem.1 != FileProblem::Unlisted;
-    verified.files = (manifest.files.len() - unpacked.problems.iter().filter(bad).count()) as u64;
+    verified.listed = (manifest.files.len() - unpacked.problems.iter().filter(bad).count()) as u64;
     for (path, problem) in &unpacked.problems {
         verified.file_problems.push(VerifiedFile {
             path: path.clone(),
@@ -111,7 +111,7 @@ fn names(directory: &Path) -> Result<Vec<String>> {
 fn run(directory: &Path, name: &str, verified: &mut Verified) -> Result<()> {
     match verify::seal(directory, name) {
         Ok((good, problems)) => {
-            verified.files += if verified.files > 0 { 0 } else { good };
+            verified.sealed += good;
             for problem in problems {
                 if !verified
                     .file_problems

@@ -34,6 +34,20 @@ fn unpacked(bundle: &Path) -> Vec<u8> {
     everything_in(&into.path(""))
 }
 
+/// The same of an experiment: its own files, and those of its runs.
+fn unpacked_below(bundle: &Path) -> Vec<u8> {
+    let into = Scratch::new();
+    unpack(bundle, &into.path("")).expect("unpacked");
+    let files = fs::read_dir(into.path(""))
+        .expect("listed")
+        .map(|entry| entry.expect("an entry").path());
+    let each = files.flat_map(|path| match path.is_dir() {
+        true => everything_in(&path),
+        false => fs::read(path).expect("readable"),
+    });
+    each.collect()
+}
+
 fn holds(all: &[u8], word: &str) -> bool {
     all.windows(word.len()).any(|part| part == word.as_bytes())
 }
@@ -135,6 +149,23 @@ fn the_same_directory_gives_the_same_bytes() {
         one.path("bundle.tar.gz").display()
     ));
     again.fails(2, &["exists: name another file"]);
+}
+
+#[test]
+fn no_text_is_in_what_is_stated_over_several_runs() {
+    let server = repeating();
+    let scratch = Scratch::new();
+    let dir = scratch.path("twice");
+    let line = format!(
+        "run {} {LIGHT} --repeat 2 --save-responses --out {}",
+        server.url,
+        dir.display()
+    );
+    infermeter(&line);
+    let bundle = bundled(&dir, &scratch, "");
+    assert!(!holds(&unpacked_below(&bundle), CANARY), "a text leaked");
+    let found = verified(&bundle);
+    assert_eq!(found.code, Some(0), "{}", found.out);
 }
 
 /// A repeated run, a sweep and a comparison.
@@ -290,5 +321,5 @@ fn a_killed_run_is_completed_first_and_old_records_are_taken() {
     let found = verified(&bundled(&open, &old, ""));
     assert_eq!(found.code, Some(0), "{}", found.out);
     let said = infermeter(&format!("verify {}", open.display()));
-    assert!(said.out.contains("The record has no seal"), "{}", said.out);
+    assert!(said.out.contains("There is no seal"), "{}", said.out);
 }

@@ -16,10 +16,10 @@ pub use writer::{About, Member, write_bundle};
 use serde::{Deserialize, Serialize};
 
 /// The list of a bundle's files: the first entry of the archive.
-pub const BUNDLE_FILE: &str = "bundle.json";
+pub(crate) const BUNDLE_FILE: &str = "bundle.json";
 
-/// Version of [`BundleManifest`].
-pub const BUNDLE_VERSION: u32 = 1;
+/// Version of the list.
+pub(crate) const BUNDLE_VERSION: u32 = 1;
 
 /// What a bundle holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +34,7 @@ pub enum BundleKind {
 /// `bundle.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BundleManifest {
-    /// [`BUNDLE_VERSION`].
+    /// Version of this list.
     pub format_version: u32,
     /// Version of infermeter that made it.
     pub infermeter_version: String,

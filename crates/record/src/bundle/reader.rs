@@ -56,7 +56,7 @@ pub fn unpack(archive: &Path, into: &Path) -> Result<Unpacked, BundleError> {
 ///
 /// # Errors
 /// As [`unpack`].
-pub fn unpack_from(
+pub(crate) fn unpack_from(
     mut bytes: impl BufRead,
     length: u64,
     archive: &Path,

@@ -1,3 +1,5 @@
+//! Bundles as they are written, and archives that nobody should unpack.
+
 use super::*;
 use flate2::{Compression, GzBuilder};
 use std::fs;

@@ -1,3 +1,5 @@
+//! A history with one change, told and drawn.
+
 use super::*;
 use crate::screen::Screen;
 use crate::{Format, chart::Marks};

@@ -6,6 +6,7 @@ use crate::kept::KeptRun;
 use crate::redact::HIDDEN;
 use anyhow::{Context, Result};
 use infermeter_core::finding::Finding;
+use infermeter_core::record::{Reason, RequestError};
 use infermeter_core::run::RunManifest;
 use infermeter_core::source::{ChunkFields, RecordSource};
 use infermeter_record::{
@@ -43,7 +44,7 @@ pub(super) fn without(
     let mut written: Result<(), RecordError> = Ok(());
     records.in_order(ChunkFields::ALL, &mut |record| {
         let mut record = record.clone();
-        if let Some(error) = &mut record.error {
+        if let Some(error) = record.error.as_mut().filter(|error| is_said(error)) {
             error.text = String::new();
         }
         written = writer.append(record);
@@ -55,6 +56,36 @@ pub(super) fn without(
     written?;
     writer.finish()?;
     Ok(digest_of(&folder.join(PARQUET_FILE))?)
+}
+
+/// There is a text, and the server may have had a part in it.
+fn is_said(error: &RequestError) -> bool {
+    let own = match error.reason {
+        Reason::ConnectFailed
+        | Reason::TlsFailed
+        | Reason::HttpProtocol
+        | Reason::HttpStatus
+        | Reason::UnexpectedContent
+        | Reason::MalformedEvent
+        | Reason::InBandError
+        | Reason::NoTokens
+        | Reason::Aborted
+        | Reason::Truncated
+        | Reason::LimitExceeded
+        | Reason::ConnectBackoff => false,
+        Reason::ConnectTimeout
+        | Reason::StaleConnection
+        | Reason::Disconnected
+        | Reason::FirstTokenTimeout
+        | Reason::IdleTimeout
+        | Reason::RequestTimeout
+        | Reason::DrainEnded
+        | Reason::Interrupted
+        | Reason::RunKilled
+        | Reason::SessionEnded
+        | Reason::LocalResource => true,
+    };
+    !own && !error.text.is_empty()
 }
 
 /// Takes the texts out of what a run states, too: wherever what its rows give depends on them, what they give
