@@ -45,24 +45,32 @@ const NO_TARGET: f64 = 0.03;
 /// How near the law's rate is to be.
 const NEAR: f64 = 0.05;
 
+/// The name of the rows of whole sweeps.
+const WHOLE: &str = "a whole sweep";
+
 /// Runs the rows.
 pub fn run(scale: Scale, table: &mut Table) -> Result<()> {
     let server = Server::new(scale)?;
     for share in LEVELS {
-        let sweep = server.sweep(&[share])?;
-        let found = replicate(scale.of(SWEEPS), |seed| server.swept(&sweep, seed));
-        at_level(table, share, &found.iter().collect::<Vec<_>>());
+        let name = format!("a level at {:.0} % of the highest rate", 100.0 * share);
+        if table.wants(&name) {
+            let sweep = server.sweep(&[share])?;
+            let found = replicate(scale.of(SWEEPS), |seed| server.swept(&sweep, seed));
+            at_level(table, share, &name, &found);
+        }
     }
-    let sweep = server.sweep(&LEVELS)?;
-    let found = replicate(scale.of(SWEEPS), |seed| {
-        server.swept(&sweep, 1_000_000 + seed)
-    });
-    of_answers(table, &server, &found);
+    if table.wants(WHOLE) {
+        let sweep = server.sweep(&LEVELS)?;
+        let found = replicate(scale.of(SWEEPS), |seed| {
+            server.swept(&sweep, 1_000_000 + seed)
+        });
+        of_answers(table, &server, &found);
+    }
     Ok(())
 }
 
 /// The rows of one level.
-fn at_level(table: &mut Table, share: f64, found: &[&Swept]) {
+fn at_level(table: &mut Table, share: f64, at: &str, found: &[Swept]) {
     let count = |status: SloStatus| {
         let levels = found.iter().flat_map(|swept| &swept.curve.levels);
         levels.filter(|level| level.status == status).count()
@@ -76,7 +84,6 @@ fn at_level(table: &mut Table, share: f64, found: &[&Swept]) {
         true => Target::None,
         false => Target::AtMost(WRONG),
     };
-    let at = format!("a level at {:.0} % of the highest rate", 100.0 * share);
     let n = found.len();
     table.share(&format!("{at}: decided wrongly"), count(wrong), n, target);
     table.share(
@@ -103,13 +110,33 @@ fn of_answers(table: &mut Table, server: &Server, found: &[Swept]) {
         highest.met.is_some_and(|met| met > truth) || highest.missed.is_some_and(|m| m < truth)
     });
     table.share(
-        "a sweep's levels leave the truth out",
+        &format!("{WHOLE}: its levels leave the truth out"),
         wrong,
         n,
         Target::AtMost(2.0 * WRONG),
     );
+    let closed = found.iter().filter_map(|swept| {
+        let highest = swept.curve.highest;
+        Some(highest.missed? / highest.met?)
+    });
+    let mut widths: Vec<f64> = closed.collect();
+    widths.sort_unstable_by(f64::total_cmp);
+    let figure = format!("{WHOLE}: its levels bracket an answer");
+    table.share(&figure, widths.len(), n, Target::None);
+    if let Some(width) = widths.get(widths.len() / 2) {
+        let figure = format!("{WHOLE}: the higher level over the lower one, median");
+        table.value(&figure, *width, widths.len(), Target::None);
+    }
     let laws = of(&|curve| curve.estimate.law().is_some());
-    table.share("a sweep's levels support the law", laws, n, Target::None);
+    table.share(
+        &format!("{WHOLE}: its levels support the law"),
+        laws,
+        n,
+        Target::None,
+    );
+    if laws == 0 {
+        return;
+    }
     let covers = of(&|curve| {
         curve
             .estimate
@@ -119,7 +146,7 @@ fn of_answers(table: &mut Table, server: &Server, found: &[Swept]) {
     table.share(
         "of these, the law's 95 % interval holds the truth",
         covers,
-        laws.max(1),
+        laws,
         Target::AtLeast(0.9),
     );
     let near = of(&|curve| {
@@ -131,7 +158,7 @@ fn of_answers(table: &mut Table, server: &Server, found: &[Swept]) {
     table.share(
         "of these, its rate is within 5 %",
         near,
-        laws.max(1),
+        laws,
         Target::AtLeast(0.95),
     );
 }
