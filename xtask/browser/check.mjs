@@ -146,10 +146,14 @@ async function gallery(page) {
   // The filter hides what is of another class, in the key and in the chart.
   const lines = page.locator("#chart-ttft-over-time .wide .s:not(.off) path.line");
   equal(await lines.count(), 6, "lines of every class, and their keys");
+  const sections = page.locator("section[data-of]:visible");
+  equal(await sections.count(), 2, "sections of every class");
   await page.selectOption("#filter select", { label: "chat" });
   equal(await lines.count(), 2, "lines of one class");
+  equal(await sections.count(), 1, "sections of one class");
   await page.selectOption("#filter select", { label: "all requests together" });
   equal(await lines.count(), 2, "lines of all requests together");
+  equal(await sections.count(), 0, "sections of classes, where all requests are together");
   await page.selectOption("#filter select", { label: "everything" });
   equal(await lines.count(), 6, "lines of every class again");
 

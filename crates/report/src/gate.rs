@@ -365,6 +365,34 @@ mod tests {
     }
 
     #[test]
+    fn a_page_has_the_gate_in_front_of_the_figures() {
+        let before = [100.0, 101.0, 99.0, 100.5, 98.9, 100.9, 99.6, 100.2];
+        let mut document = Document::titled("Run");
+        document.push(Section::new("Latency").with(Block::Text(Tone::Plain, "41 ms".to_owned())));
+        let document = with_gate(document, &gated(&before, &before.map(|x| x * 1.1)));
+        assert_eq!(document.answers, ["the gate says fail"]);
+        let headings: Vec<&str> = document.sections.iter().map(|s| &*s.heading).collect();
+        let expect = [
+            "Gate: 8 runs against 8 runs of the baseline",
+            "Gate: How each was judged",
+            "Latency",
+        ];
+        assert_eq!(headings.len(), expect.len(), "{headings:?}");
+        assert_eq!(headings[1..], expect[1..]);
+        let chart = document.sections[0]
+            .blocks
+            .iter()
+            .find_map(|block| match block {
+                Block::Chart(chart) => Some(chart),
+                _ => None,
+            });
+        let chart = chart.expect("a chart");
+        // No change, and what is not accepted: the same for all criteria.
+        let rules: Vec<f64> = chart.rules.iter().map(|rule| rule.at).collect();
+        assert_eq!(rules, [0.0, 0.05]);
+    }
+
+    #[test]
     fn what_does_not_pass_is_told_in_a_line() {
         let before = [100.0, 101.0, 99.0, 100.5, 98.9, 100.9, 99.6, 100.2];
         assert_eq!(gate_lines(&gated(&before, &before)), [""; 0]);

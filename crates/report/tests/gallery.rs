@@ -380,6 +380,13 @@ fn document() -> Document {
             .into_iter()
             .fold(Section::new("Charts"), Section::with),
     );
+    for class in ["chat", HOSTILE] {
+        let said = Block::Text(Tone::Plain, format!("Figures of {class}"));
+        document.push(Section {
+            class: Some(class.to_owned()),
+            ..Section::new(format!("Class {class}")).with(said)
+        });
+    }
     document.push(Section::new(HOSTILE).with(Block::Text(Tone::Aside, HOSTILE.to_owned())));
     document
 }

@@ -17,6 +17,7 @@ use infermeter_core::record::{Reason, StampSource};
 use infermeter_core::run::RunLog;
 use infermeter_core::schedule::Phase;
 use infermeter_metrics::fixture::{Run, ms};
+use infermeter_report::svg::{Theme, picture};
 use infermeter_report::{
     Align, Block, Cell, Column, Document, Entries, Format, Grade, Item, Row, Screen, Section,
     Spark, Table, Tone, View, answer_line, of_audit, of_capacity, of_certificate, of_comparison,
@@ -86,8 +87,41 @@ fn said(block: &Block) -> Vec<String> {
     }
 }
 
+/// Every chart has its marks where numbers are, and a page holds all of them.
+fn drawn(document: &Document) {
+    let blocks = document.sections.iter().flat_map(|section| &section.blocks);
+    let mut slugs: Vec<&str> = Vec::new();
+    for block in blocks {
+        if let Block::Chart(chart) = block {
+            let svg = picture(chart, 860.0, Theme::Light);
+            for broken in ["NaN", "inf ", "\"inf"] {
+                assert!(!svg.contains(broken), "{}: {broken}", chart.slug);
+            }
+            assert!(
+                !slugs.contains(&chart.slug.as_str()),
+                "{} twice",
+                chart.slug
+            );
+            slugs.push(&chart.slug);
+        }
+    }
+    let page = Format::Html.render(document, Screen::default());
+    assert!(page.len() < 1_500_000, "{} bytes", page.len());
+}
+
+/// The slugs of a document's charts.
+fn charts(document: &Document) -> Vec<&str> {
+    let blocks = document.sections.iter().flat_map(|section| &section.blocks);
+    let charts = blocks.filter_map(|block| match block {
+        Block::Chart(chart) => Some(chart.slug.as_str()),
+        _ => None,
+    });
+    charts.collect()
+}
+
 /// The document at every width: lines fit, and each row's cells are whole and together.
 fn check(document: &Document) {
+    drawn(document);
     let blocks = document.sections.iter().flat_map(|section| &section.blocks);
     let mut all: Vec<String> = blocks.clone().flat_map(said).collect();
     all.extend(words(&document.title));
@@ -196,12 +230,9 @@ fn repeated_runs_fit() {
     };
     let repeated = Repeated::of(&[of(0), of(3), of(9)]);
     let findings = repeated.findings(true);
-    check(&of_repeated(
-        &repeated,
-        &[],
-        Verdict::of(&findings),
-        &findings,
-    ));
+    let document = of_repeated(&repeated, &[], Verdict::of(&findings), &findings);
+    check(&document);
+    assert_eq!(charts(&document), ["runs", "runs-in-order"]);
 }
 
 #[test]
@@ -256,10 +287,12 @@ fn an_audit_fits() {
         "request_rate": 5.0, "failed": 0, "mean_itl_ms": 10.0, "p99_itl_ms": 20.0}"#;
     let mut results = import::read(text.as_bytes()).expect("a result");
     results[0].source = "結果/".repeat(30);
-    check(&of_audit(&audit(&[Side {
+    let document = of_audit(&audit(&[Side {
         name: "side".to_owned(),
         results,
-    }])));
+    }]));
+    check(&document);
+    assert_eq!(charts(&document), ["scores"]);
 }
 
 fn rung(name: &str, kind: LoadKind, per_s: f64) -> Rung {
@@ -448,6 +481,18 @@ fn a_capacity_plan_fits() {
     }
     let document = of_capacity(&capacity);
     check(&document);
+    let expect = [
+        "instances-by-rate",
+        "cost-by-rate",
+        "instances-by-hour",
+        "load-by-hour",
+    ];
+    assert_eq!(charts(&document), expect);
+    assert!(
+        document.answers[0].contains("requests/s with"),
+        "{:?}",
+        document.answers
+    );
     let text = render(&document, 120);
     for words in [
         "5 instances, or 15 at 95 % confidence: 40 GPUs, or 120",

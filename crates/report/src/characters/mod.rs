@@ -12,7 +12,7 @@ pub(crate) use fields::fields;
 pub use glyphs::Charset;
 pub(crate) use sparks::{bar, columns};
 
-use crate::chart::{Across, Chart, Known, Series};
+use crate::chart::{Across, Chart, Known, Marks, Series};
 use crate::svg::{readings, series_name};
 use canvas::Canvas;
 use infermeter_core::text::inert;
@@ -36,7 +36,13 @@ fn key(chart: &Chart, columns: usize, charset: Charset) -> Vec<String> {
     let glyphs = charset.glyphs();
     let series = chart.series.iter().enumerate();
     let mut entries: Vec<String> = series
-        .map(|(i, series)| format!("{} {}", glyphs.mark(i), named(series, glyphs.band)))
+        .map(|(i, series)| {
+            let mark = match series.marks {
+                Marks::Bars(_) => glyphs.full,
+                _ => glyphs.mark(i),
+            };
+            format!("{mark} {}", named(series, glyphs.band))
+        })
         .collect();
     let mut all = chart.series.iter().flat_map(|s| readings(&s.marks));
     if all.any(|reading| matches!(reading.known, Known::Within(_))) {

@@ -1,7 +1,7 @@
 //! Plots of a few lines, as they are read.
 
 use super::*;
-use crate::chart::{Axis, Band, Bounds, Marks, Point, Reach, Reading, Rule, Unit};
+use crate::chart::{Axis, Band, Bounds, Point, Reach, Reading, Rule, Unit};
 
 fn curve() -> Chart {
     let x = Axis::linear("load asked", Unit::Of("requests/s".to_owned())).holding(0.0);
