@@ -54,7 +54,7 @@ pub fn page(all: &[Published]) -> Result<String> {
         text.push_str(&format!(
             "## `{}`\n\n{}\n{lines}\n",
             one.name,
-            wrapped(&said)
+            paragraph(&said)
         ));
     }
     text.push_str("# Types that stand in several places\n\n");
