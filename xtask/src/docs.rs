@@ -28,10 +28,14 @@ pub const SCHEMAS: &str = "docs/src/schemas/";
 /// Behind it stand the fields.
 const FIELDS: &str = "<!-- fields -->\n\n";
 
-/// The test that holds the schemas against the types, and what has it write them.
-const OF_TYPES: [&str; 5] = [
+/// The test that holds the schemas against the types, and what has it write them. Of both packages, so that the
+/// features are those of the workspace and nothing is built twice.
+const OF_TYPES: [&str; 8] = [
     "test",
-    "--workspace",
+    "--package",
+    "infermeter",
+    "--package",
+    "xtask",
     "--lib",
     "--",
     "published_schemas_are_as_the_types_say",

@@ -7,10 +7,12 @@
 mod hint;
 mod line;
 mod rules;
+mod schema;
 
 pub use hint::{Hint, hint};
 pub use line::line;
 pub use rules::{Asked, broken};
+pub use schema::of_keys;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -491,7 +493,7 @@ macro_rules! keys {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                $crate::schema::of_keys(<Self as $crate::key::Keyed>::KEYS)
+                $crate::key::of_keys(<Self as $crate::key::Keyed>::KEYS)
             }
         }
 

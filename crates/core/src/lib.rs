@@ -24,7 +24,7 @@ pub mod record;
 pub mod request;
 pub mod run;
 pub mod schedule;
-pub mod schema;
+mod schema;
 pub mod seed;
 pub mod server;
 pub mod slo;

@@ -54,10 +54,10 @@ pub fn page(all: &[Published]) -> Result<String> {
         text.push_str(&format!(
             "## `{}`\n\n{}\n{lines}\n",
             one.name,
-            wrapped(&said)
+            paragraph(&said)
         ));
     }
-    text.push_str("# Types that stand in several places\n\n");
+    text.push_str("## Types that stand in several places\n\n");
     let shared = book.uses.iter().filter(|(_, uses)| **uses > 1);
     let shared: Vec<&str> = shared.map(|(name, _)| *name).collect();
     for name in &shared {
@@ -77,11 +77,11 @@ pub fn page(all: &[Published]) -> Result<String> {
             .types
             .get(name)
             .map_or_else(String::new, |schema| described(schema));
-        let said = wrapped(&format!(
+        let said = paragraph(&format!(
             "{said} {}",
             stands(book.places.get(name).map_or(&[], Vec::as_slice))
         ));
-        text.push_str(&format!("## {name}\n\n{said}\n{lines}\n"));
+        text.push_str(&format!("### {name}\n\n{said}\n{lines}\n"));
     }
     Ok(text.trim_end().to_owned() + "\n")
 }
@@ -192,7 +192,7 @@ impl<'a> Book<'a> {
     fn below(&mut self, member: &'a Value, at: &Path) -> String {
         let mut lines = String::new();
         for form in self.forms(member) {
-            if let Some(name) = referred(form) {
+            if let Some(name) = named(form) {
                 let place = format!("{} `{}`", at.of, at.steps);
                 self.places.entry(name).or_default().push(place);
             } else if form["const"].is_null() {
@@ -222,7 +222,11 @@ impl<'a> Book<'a> {
             forms.extend(several.flat_map(|one| self.forms(one)));
         }
         match referred(schema) {
-            Some(name) if self.uses.get(name).is_some_and(|uses| *uses > 1) => forms.push(schema),
+            Some(name)
+                if named(schema).is_some() && self.uses.get(name).is_some_and(|n| *n > 1) =>
+            {
+                forms.push(schema);
+            }
             Some(name) => {
                 let of_type = self.types.get(name);
                 forms.extend(of_type.into_iter().flat_map(|schema| self.forms(schema)));
@@ -270,7 +274,7 @@ impl<'a> Book<'a> {
     }
 
     fn kind_of(&self, form: &'a Value) -> String {
-        if let Some(name) = referred(form) {
+        if let Some(name) = named(form) {
             return format!("[{name}](#{})", name.to_lowercase());
         }
         if let Some(value) = form["const"].as_str() {
@@ -282,6 +286,15 @@ impl<'a> Book<'a> {
                 .map(|name| format!("`{}`", text(name)))
                 .collect();
             return names.join(" or ");
+        }
+        let maps = members(form, "patternProperties").map(|(_, member)| member);
+        let maps = maps.chain(
+            form.get("additionalProperties")
+                .filter(|one| one.is_object()),
+        );
+        let maps: Vec<String> = maps.map(|member| self.kind(member)).collect();
+        if !maps.is_empty() && form["properties"].is_null() {
+            return format!("object of {}", maps.join(" or "));
         }
         let types: Vec<&str> = match &form["type"] {
             Value::Array(all) => all.iter().filter_map(Value::as_str).collect(),
@@ -308,6 +321,11 @@ fn referred(schema: &Value) -> Option<&str> {
     schema["$ref"].as_str()?.strip_prefix("#/$defs/")
 }
 
+/// The same where nothing else is said of the value.
+fn named(schema: &Value) -> Option<&str> {
+    referred(schema).filter(|_| schema["properties"].is_null())
+}
+
 /// Counts how often each type is referred to.
 fn count<'a>(value: &'a Value, uses: &mut BTreeMap<&'a str, usize>) {
     if let Some(name) = referred(value) {
@@ -329,6 +347,11 @@ fn members<'a>(schema: &'a Value, keyword: &str) -> impl Iterator<Item = (&'a st
 
 fn described(schema: &Value) -> String {
     escaped(schema["description"].as_str().unwrap_or_default())
+}
+
+/// Lines without the indent of a list.
+fn paragraph(text: &str) -> String {
+    wrapped(text.trim()).replace("\n  ", "\n")
 }
 
 /// Where a type stands.

@@ -117,7 +117,7 @@ enum OfOutput<'a> {
         /// How much load, in words.
         load: &'a str,
         /// One value for each metric; null before it was judged, and where another version judged it.
-        headline: Option<Headline<'a>>,
+        headline: Option<Box<Headline<'a>>>,
     },
     /// An experiment, as its ledger has it.
     Experiment {
@@ -145,7 +145,10 @@ fn to_json(folder: &str, entries: &[Entry]) -> Value {
                 verdict: run.verdict,
                 target: &run.target,
                 load: &run.load,
-                headline: run.summary.as_ref().map(Headline::of),
+                headline: run
+                    .summary
+                    .as_ref()
+                    .map(|summary| Box::new(Headline::of(summary))),
             },
             Of::Experiment(experiment) => OfOutput::Experiment {
                 command: &experiment.command,

@@ -126,10 +126,6 @@ fn headed(published: &Published, mut schema: Map<String, Value>) -> Value {
              what you do not know."
         }
     };
-    let mut first = published.describes.chars();
-    let describes = first.next().map_or_else(String::new, |c| {
-        c.to_uppercase().chain(first).collect::<String>()
-    });
     let title = format!(
         "infermeter: {}, format version {}",
         published.name, published.version
@@ -145,12 +141,13 @@ fn headed(published: &Published, mut schema: Map<String, Value>) -> Value {
     let properties = schema.get_mut("properties");
     if let Some(version) = properties.and_then(|all| all.get_mut("format_version")) {
         version["const"] = json!(published.version);
+        version["description"] = json!("Version of the format.");
     }
     let head = json!({
         "$schema": schema["$schema"],
         "$id": published.id(),
         "title": title,
-        "description": format!("{describes}. {policy}"),
+        "description": format!("Describes {}. {policy}", published.describes),
     });
     let mut whole = head.as_object().cloned().unwrap_or_default();
     for (name, value) in schema {
