@@ -76,6 +76,9 @@ pub enum News<'a, At, Seen> {
     },
 }
 
+/// Hears of what happens.
+type Tell<'t, At, Seen> = dyn FnMut(News<'_, At, Seen>) + 't;
+
 /// Drives a protocol from `points` on, which were measured before. `tell` hears of what happens.
 ///
 /// # Errors
@@ -85,7 +88,7 @@ pub fn drive<P, B>(
     bench: &mut B,
     book: &mut Book,
     mut points: Vec<PointOf<P>>,
-    tell: &mut dyn FnMut(News<'_, P::At, P::Seen>),
+    tell: &mut Tell<'_, P::At, P::Seen>,
 ) -> Result<Driven<P::At, P::Seen, P::Answer>>
 where
     P: Protocol,
