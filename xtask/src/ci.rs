@@ -26,7 +26,7 @@ enum Action {
 }
 
 /// Cheap steps first: formatting and tidiness fail within seconds.
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     cargo("fmt", &["fmt", "--all", "--check"]),
     Step {
         name: "tidy",
