@@ -1,6 +1,6 @@
 //! `infermeter history`: runs added from directories and bundles, shown, and held against.
 
-use crate::process::{LIGHT, Scratch, UNPROBED, infermeter, mock, run};
+use crate::process::{LIGHT, Run, Scratch, UNPROBED, infermeter, mock, run};
 use std::fs;
 
 const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/records");
@@ -49,28 +49,25 @@ fn runs_are_added_once_listed_shown_and_drawn() {
     assert_eq!(plans[0]["runs"][0]["headline"]["completed"], 6);
     let show = infermeter(&format!("history show {folder} {}", &id[..8]));
     assert_eq!(show.code, Some(0), "{show:#?}");
-    for said in ["ttft.p75", "e2e.mean", "mock:fixed"] {
+    for said in ["ttft.p75", "e2e.mean", "mock/fixed"] {
         assert!(show.out.contains(said), "no `{said}` in {}", show.out);
     }
     infermeter(&format!("history show {folder} zzz")).fails(2, &["has an id that begins with zzz"]);
 
+    // Of so few requests nothing else is sure to have a value.
+    let asked = format!("history trend {folder} --figure error_rate");
     let page = scratch.path("trend.html");
-    let trend = infermeter(&format!("history trend {folder} --html={}", page.display()));
+    let trend = infermeter(&format!("{asked} --html={}", page.display()));
     assert_eq!(trend.code, Some(0), "{trend:#?}");
-    assert!(
-        trend.out.contains("needs 10 runs") || trend.out.contains("needs 8 runs"),
-        "{}",
-        trend.out
-    );
+    assert!(trend.out.contains("needs 8 runs"), "{}", trend.out);
     let page = fs::read_to_string(page).expect("a page");
-    assert!(page.contains("e2e.p50 over time"), "no chart");
-    let figures = infermeter(&format!("history trend {folder} --figure e2e.mean --json")).json();
-    let points = &figures["plans"][0]["trend"]["figures"][0]["points"];
-    assert_eq!(
-        points.as_array().expect("a list").len(),
-        2,
-        "runs of one experiment are one point"
-    );
+    assert!(page.contains("error_rate over time"), "no chart");
+    let figure = &infermeter(&format!("{asked} --json")).json()["plans"][0]["trend"]["figures"][0];
+    let points = |name: &str| figure[name].as_array().expect("a list").len();
+    let all = points("points") + points("unused");
+    assert_eq!(all, 2, "runs of one experiment are one point");
+    let charts = infermeter(&format!("plot {folder}"));
+    assert!(charts.out.contains("trend-"), "{charts:#?}");
 }
 
 #[test]
@@ -82,11 +79,11 @@ fn what_cannot_be_added_or_read_is_named() {
     let killed = format!("{KEPT}/killed");
     let none = scratch.path("none").display().to_string();
     let added = infermeter(&format!(
-        "history add {folder} {none} {killed} {}",
+        "history add {folder} {none} {killed} {} --json",
         one.dir.display()
     ));
     assert_eq!(added.code, Some(2), "{added:#?}");
-    for said in ["cannot open", "its record is not complete", "added"] {
+    for said in ["cannot open", "its record is not complete", "\"added\""] {
         assert!(added.out.contains(said), "no `{said}` in {}", added.out);
     }
     let path = scratch.path("nightly/history.jsonl");
@@ -94,7 +91,7 @@ fn what_cannot_be_added_or_read_is_named() {
     fs::write(&path, format!("rubbish\n{text}")).expect("written");
     let list = infermeter(&format!("history list {folder}"));
     assert_eq!(list.code, Some(3), "{list:#?}");
-    for said in ["line 1", "it is not a line of this file", "mock:fixed"] {
+    for said in ["line 1", "it is not a line of this file", "mock/fixed"] {
         assert!(list.out.contains(said), "no `{said}` in {}", list.out);
     }
     infermeter(&format!("history trend {folder} --figure tttf.p50"))
@@ -103,30 +100,25 @@ fn what_cannot_be_added_or_read_is_named() {
         .fails(2, &["no plan of this history"]);
 }
 
-/// Between runs that are few nothing is decided, and it is said how many it takes.
+/// Between runs that are few nothing is decided.
 #[test]
-fn a_gate_says_how_many_runs_it_needs() {
+fn a_gate_takes_the_folder_of_a_history() {
     let scratch = Scratch::new();
     let folder = scratch.path("nightly").display().to_string();
     let (old, new) = (run(mock(), ""), run(mock(), "--seed 2"));
     infermeter(&format!("history add {folder} {}", old.dir.display()));
-    let line = format!(
-        "gate {} --baseline {folder} --fail-if 'e2e.mean>+5%'",
-        new.dir.display()
-    );
-    let gate = infermeter(&line);
-    assert_eq!(gate.code, Some(5), "{gate:#?}");
-    for said in [
-        "needs 19 for 1 run here",
-        "1 run of",
-        "without a change among them",
-    ] {
-        assert!(gate.out.contains(said), "no `{said}` in {}", gate.out);
+    let gate = |run: &Run| {
+        let dir = run.dir.display();
+        infermeter(&format!(
+            "gate {dir} --baseline {folder} --fail-if 'throughput<-5%'"
+        ))
+    };
+    let judged = gate(&new);
+    // An Invalid run, as on a busy machine, ends with 3.
+    assert!(matches!(judged.code, Some(3 | 5)), "{judged:#?}");
+    for said in ["Gate: inconclusive", "without a change among them"] {
+        assert!(judged.out.contains(said), "no `{said}` in {}", judged.out);
     }
-    let other = run(mock(), "--rate 40");
-    let line = format!(
-        "gate {} --baseline {folder} --fail-if 'e2e.mean>+5%'",
-        other.dir.display()
-    );
-    infermeter(&line).fails(2, &["has no runs of this plan", "rate is"]);
+    let other = run(mock(), "--timeout 77s");
+    gate(&other).fails(2, &["has no runs of this plan", "timeout is"]);
 }
