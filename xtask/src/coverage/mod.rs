@@ -94,8 +94,8 @@ const SUBJECTS: [(&str, Subject); 18] = [
 ];
 
 /// Runs what `arguments` name: a subject or none for all, a scale (`quick`, `full`, which is the default, or how
-/// many repetitions), and words that the names of rows hold, in this order. Only the searches know their rows before
-/// they measure them.
+/// many repetitions), and words that the names of rows hold, in this order. Sweeps, searches and engines know their
+/// rows before they measure them; the others measure all.
 ///
 /// # Errors
 /// For unknown names, and when a run that is not quick misses a target.

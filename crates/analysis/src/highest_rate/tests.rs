@@ -119,21 +119,18 @@ fn tails_of_student_are_exact_also_far_out() {
     check(200.0, 1.8746875410107035e-09);
 }
 
-/// What a saturated server shows: runs far from the limit agree, those near it do not.
+/// A search on a saturated server whose answer is 1: all runs but one are far from the limit, and that one had a bad
+/// minute.
 #[test]
 fn runs_far_from_the_limit_prove_no_small_noise() {
-    let far = [0.2, 0.4, 0.8, 1.25, 1.6].map(|rate| {
-        let margin = if rate < 1.0 { -FAR } else { FAR };
-        trial(rate, margin, 10_000.0)
-    });
-    let near = [(0.98, 0.4), (0.99, -0.5), (1.01, -0.4), (1.02, 0.5)];
-    let near = near.map(|(rate, margin)| trial(rate, margin, 10_000.0));
-    let all: Vec<Trial> = near.into_iter().chain(far).collect();
-    let width = |runs: &[Trial]| {
-        let found = belief(runs, 0.5..2.0).found(0.95);
-        assert!((found.low..found.high).contains(&1.0), "{found:?}");
-        found.relative_half_width()
-    };
-    let (alone, together) = (width(&all[..6]), width(&all));
-    assert!(together > 0.03, "{together}, and {alone} with fewer");
+    let runs = [
+        trial(0.5, -FAR, 300.0),
+        trial(0.79, -FAR, 5_000.0),
+        trial(0.9, -FAR, 9_000.0),
+        trial(0.993, 0.55, 4_300.0),
+        trial(1.067, FAR, 15_800.0),
+        trial(1.37, FAR, 4_000.0),
+    ];
+    let found = belief(&runs, belief(&runs, 0.45..1.5).range()).found(0.95);
+    assert!((found.low..found.high).contains(&1.0), "{found:?}");
 }
