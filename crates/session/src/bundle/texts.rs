@@ -72,7 +72,8 @@ fn is_said(error: &RequestError) -> bool {
         | Reason::Aborted
         | Reason::Truncated
         | Reason::LimitExceeded
-        | Reason::ConnectBackoff => false,
+        | Reason::ConnectBackoff
+        | Reason::Imported => false,
         Reason::ConnectTimeout
         | Reason::StaleConnection
         | Reason::Disconnected
