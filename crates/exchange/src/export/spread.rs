@@ -158,7 +158,7 @@ mod tests {
         let spread = Spread::of((1..=100).map(f64::from).collect()).expect("values");
         assert_eq!(spread.percentile(50.0), Some(50.5));
         assert!((spread.percentile(90.0).expect("carried") - 90.1).abs() < 1e-12);
-        assert!((spread.std - 28.866070047722118).abs() < 1e-12);
+        assert!((spread.std - 28.866_070_047_722_12).abs() < 1e-12);
         assert_eq!((spread.mean, spread.sum()), (50.5, 5050.0));
         assert_eq!(spread.percentile(99.0), None, "one value lies beyond");
         assert_eq!(Spread::of(Vec::new()), None);
