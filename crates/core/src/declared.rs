@@ -143,7 +143,7 @@ pub struct Declared {
     pub engine_info: Option<Statement>,
     /// `--gpus`.
     pub gpus: Option<u32>,
-    /// `--gpu-hour`.
+    /// `--gpu-hour`: price of an accelerator for an hour.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gpu_hour: Option<f64>,
     /// `--engine`.

@@ -86,11 +86,13 @@ pub type Whose<'a> = [&'a str; 2];
 
 /// How two plans differ beyond what may differ and what a server cannot see.
 pub fn of_plans(first: &Plan, other: &Plan, may: MayDiffer, whose: Whose<'_>) -> Vec<String> {
-    let counts = |key: &str| {
-        let mut may_differ = UNSEEN.iter().chain(may.keys());
-        !may_differ.any(|known| *known == key) && !Plan::is_showing(key)
-    };
-    of(first, other, &counts, whose)
+    of(first, other, &|key| counts(key, may), whose)
+}
+
+/// Whether a key must be the same.
+fn counts(key: &str, may: MayDiffer) -> bool {
+    let mut may_differ = UNSEEN.iter().chain(may.keys());
+    !may_differ.any(|known| *known == key) && !Plan::is_showing(key)
 }
 
 /// How two values differ by those of their members that count.
@@ -119,14 +121,9 @@ pub(crate) fn of(
 pub(crate) fn work(plan: &Plan, server: &str) -> String {
     let value = |plan: &Plan| serde_json::to_value(plan).unwrap_or_default();
     let (plan, usual) = (value(plan), value(&Plan::defaults()));
-    let ignored = |key: &str| {
-        UNSEEN
-            .iter()
-            .chain(MayDiffer::Server.keys())
-            .any(|known| *known == key)
-    };
     let members = plan.as_object().into_iter().flatten();
-    let counts = members.filter(|(key, value)| !ignored(key) && usual[key.as_str()] != **value);
+    let counts = members
+        .filter(|(key, value)| counts(key, MayDiffer::Server) && usual[key.as_str()] != **value);
     let said: BTreeMap<&String, &Value> = counts.collect();
     let mut digest = Sha256::new();
     digest.update(serde_json::to_vec(&(server, said)).unwrap_or_default());

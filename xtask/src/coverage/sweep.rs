@@ -275,7 +275,7 @@ mod tests {
         let swept = server.swept(&sweep, 1);
         let statuses: Vec<SloStatus> = swept.curve.levels.iter().map(|l| l.status).collect();
         assert_eq!(statuses, [SloStatus::Met, SloStatus::Missed]);
-        // At the low rate the first run has too few requests for a bound of the p99; the second has them.
-        assert!(swept.runs <= 3, "{} runs", swept.runs);
+        // A first run of a minute has too few requests beyond the p99 to bound their share; the second has them.
+        assert!(swept.runs <= 4, "{} runs", swept.runs);
     }
 }
