@@ -18,7 +18,7 @@ use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
 use rustix::termios::{
     LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
 };
-use std::io::{IsTerminal, Stderr, stderr, stdin};
+use std::io::{BufWriter, IsTerminal, Stderr, stderr, stdin};
 use std::panic;
 use std::sync::{Mutex, Once};
 use std::time::Duration;
@@ -31,7 +31,7 @@ static ON_PANIC: Once = Once::new();
 /// A terminal that is drawn on as a whole, until this is dropped.
 #[derive(Debug)]
 pub(super) struct FullScreen {
-    terminal: Terminal<CrosstermBackend<Stderr>>,
+    terminal: Terminal<CrosstermBackend<BufWriter<Stderr>>>,
     view: View,
 }
 
@@ -50,7 +50,8 @@ impl FullScreen {
             }));
         });
         let opened = execute!(stderr(), EnterAlternateScreen);
-        let terminal = opened.and_then(|()| Terminal::new(CrosstermBackend::new(stderr())));
+        let terminal =
+            opened.and_then(|()| Terminal::new(CrosstermBackend::new(BufWriter::new(stderr()))));
         match terminal {
             Ok(terminal) => Some(Self {
                 terminal,

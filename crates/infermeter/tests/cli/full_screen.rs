@@ -1,6 +1,7 @@
 //! `--live` on a pseudo terminal: it is drawn, heeds keys, and gives the terminal back however it ends.
 
 use crate::process::{Scratch, infermeter, words};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
@@ -13,6 +14,13 @@ use std::process::{Child, Command, Stdio};
 
 const TAKEN: &str = "\u{1b}[?1049h";
 const GIVEN_BACK: &str = "\u{1b}[?1049l";
+/// At the end of each frame the cursor is hidden.
+const FRAME_ENDS: &str = "\u{1b}[?25l";
+/// The longest time without a byte: the screen is drawn several times a second.
+const LONGEST: Timespec = Timespec {
+    tv_sec: 60,
+    tv_nsec: 0,
+};
 
 /// The binary on a terminal of its own; what it draws is read, and keys are pressed.
 struct OnTerminal {
@@ -33,7 +41,7 @@ struct Cells {
 }
 
 impl Cells {
-    /// Follows texts and moves of the cursor; other sequences change no cell.
+    /// Follows texts, moves of the cursor and what clears the screen; other sequences change no cell.
     fn follow(&mut self, drawn: &str) {
         let mut rest = drawn;
         while let Some(first) = rest.chars().next() {
@@ -47,6 +55,10 @@ impl Cells {
             let end = rest.find(|c: char| c.is_ascii_alphabetic());
             let (sequence, behind) = rest.split_at(end.map_or(rest.len(), |end| end + 1));
             rest = behind;
+            // After a resize blanks are not drawn: they are what the clearing left.
+            if sequence == "[2J" {
+                self.rows.clear();
+            }
             let place = sequence.strip_prefix('[').and_then(|s| s.strip_suffix('H'));
             if let Some((row, column)) = place.and_then(|place| place.split_once(';')) {
                 let number = |text: &str| text.parse().expect("a number");
@@ -131,6 +143,10 @@ impl OnTerminal {
     fn until_drawn(&mut self, text: &str) {
         let mut bytes = [0; 4_096];
         while !self.drawn.contains(text) && !self.screen.shows(text) {
+            // This side of the terminal stays open, so its end would never be seen.
+            let mut master = [PollFd::new(&self.master, PollFlags::IN)];
+            let ready = poll(&mut master, Some(&LONGEST)).expect("polled");
+            assert!(ready > 0, "nothing more, and no `{text}`: {:?}", self.drawn);
             let n = self.master.read(&mut bytes).unwrap_or(0);
             assert!(n > 0, "it ended without `{text}`: {:?}", self.drawn);
             self.kept.extend_from_slice(&bytes[..n]);
@@ -204,6 +220,11 @@ fn tabs_sizes_and_ctrl_c_leave_the_terminal_as_it_was() {
     terminal.press("2");
     terminal.until_drawn("TTFT over time");
     terminal.resize(60, 15);
+    // A key that comes in the same moment as a new size waits for the next key: crossterm's poll hears one of them. So
+    // the frame of the new size comes first, and another one, before which the size was heard.
+    for drawn in ["\u{1b}[2J", FRAME_ENDS, FRAME_ENDS] {
+        terminal.until_drawn(drawn);
+    }
     terminal.press("\t");
     terminal.until_drawn("Send lag");
     terminal.press("5");
