@@ -29,7 +29,9 @@ pub fn run(files: &[String]) -> Result<()> {
     let pictures = directory.join("pictures");
     std::fs::create_dir_all(&pictures)?;
     let modules = modules()?;
-    let mut pages: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
+    // The project's folder is the current one here, and pages have addresses.
+    let page = |file: &String| Path::new(file).canonicalize().with_context(|| file.clone());
+    let mut pages: Vec<PathBuf> = files.iter().map(page).collect::<Result<_>>()?;
     if pages.is_empty() {
         pages.push(gallery(&directory)?);
         pages.extend(of_records(&directory)?);

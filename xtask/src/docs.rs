@@ -28,14 +28,11 @@ pub const SCHEMAS: &str = "docs/src/schemas/";
 /// Behind it stand the fields.
 const FIELDS: &str = "<!-- fields -->\n\n";
 
-/// The test that holds the schemas against the types, and what has it write them. Of both packages, so that the
-/// features are those of the workspace and nothing is built twice.
-const OF_TYPES: [&str; 8] = [
+/// The test that holds the schemas against the types, and what has it write them. Of the whole workspace: fewer packages
+/// have other features, and with these the dependencies would be built a second time.
+const OF_TYPES: [&str; 5] = [
     "test",
-    "--package",
-    "infermeter",
-    "--package",
-    "xtask",
+    "--workspace",
     "--lib",
     "--",
     "published_schemas_are_as_the_types_say",

@@ -66,8 +66,14 @@ pub struct LoadRounds<'a> {
     pub rounds: Vec<Round<'a>>,
 }
 
-/// A run of each side, by side; absent where it is missing.
-type Round<'a> = Vec<Option<SideRun<'a>>>;
+/// One round.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Round<'a> {
+    /// Its number, from 1 on: rounds that are missing have theirs, too.
+    pub number: usize,
+    /// A run of each side, by side; absent where it is missing.
+    pub runs: Vec<Option<SideRun<'a>>>,
+}
 
 /// A run of a side.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -322,7 +328,7 @@ impl SideBySide {
 impl<'a> LoadRounds<'a> {
     fn of_side(&self, side: usize) -> impl Iterator<Item = &SideRun<'a>> {
         let rounds = self.rounds.iter();
-        rounds.filter_map(move |round| round.get(side)?.as_ref())
+        rounds.filter_map(move |round| round.runs.get(side)?.as_ref())
     }
 
     /// Rounds in which a side stands beside the first.
@@ -334,7 +340,7 @@ impl<'a> LoadRounds<'a> {
 /// The change of a figure over the rounds that have it on both sides.
 fn change_of(axis: Axis, side: usize, load: &LoadRounds<'_>) -> Option<PairedChange> {
     let pair = |round: &Round<'_>| {
-        let value = |side: usize| axis.value(round.get(side)?.as_ref()?.summary);
+        let value = |side: usize| axis.value(round.runs.get(side)?.as_ref()?.summary);
         Some(Pair {
             first: value(0)?,
             other: value(side)?,
@@ -375,6 +381,9 @@ struct SideRounds<'a> {
     rounds: usize,
 }
 
+/// So many times the usual distance between the runs of a round is late: a restart or a pause takes less.
+const APART: i64 = 3;
+
 /// When the runs of one round at one load began.
 struct Turn {
     round: usize,
@@ -384,18 +393,26 @@ struct Turn {
 impl Turn {
     fn of_load(load: &LoadRounds<'_>) -> Vec<Self> {
         let began = |run: &SideRun<'_>| run.setup?.began_ns;
-        let turn = |(round, runs): (usize, &Round<'_>)| Self {
-            round,
-            began: runs.iter().flatten().filter_map(began).collect(),
+        let turn = |round: &Round<'_>| Self {
+            round: round.number,
+            began: round.runs.iter().flatten().filter_map(began).collect(),
         };
-        (1..).zip(&load.rounds).map(turn).collect()
+        load.rounds.iter().map(turn).collect()
     }
 
-    /// Another round's run began between its own.
-    fn is_torn(&self, all: &[i64]) -> bool {
+    /// Another round's run began between its own, or they lie further apart than runs of a round do: the last round
+    /// has none behind it.
+    fn is_torn(&self, all: &[i64], usual: i64) -> bool {
         let first = self.began.iter().min();
         let within = |at: &&i64| Some(*at) > first && Some(*at) < self.began.iter().max();
-        all.iter().filter(within).any(|at| !self.began.contains(at))
+        let between = all.iter().filter(within).any(|at| !self.began.contains(at));
+        between || self.spread() > usual.saturating_mul(APART)
+    }
+
+    /// From the first run's beginning to the last one's.
+    fn spread(&self) -> i64 {
+        let ends = self.began.iter().min().zip(self.began.iter().max());
+        ends.map_or(0, |(first, last)| last.saturating_sub(*first))
     }
 }
 
@@ -422,7 +439,8 @@ impl Findings<'_> {
         let runs = self
             .loads
             .iter()
-            .flat_map(|load| load.rounds.iter().flatten().flatten());
+            .flat_map(|load| load.rounds.iter().flat_map(|round| &round.runs))
+            .flatten();
         let verdicts: Vec<Verdict> = runs.map(|run| run.verdict).collect();
         found.extend(findings::not_valid(&verdicts));
         found.extend(match self.turns {
@@ -448,7 +466,14 @@ impl Findings<'_> {
     fn late(&self) -> Vec<usize> {
         let rounds: Vec<Turn> = self.loads.iter().flat_map(Turn::of_load).collect();
         let began: Vec<i64> = rounds.iter().flat_map(|turn| turn.began.clone()).collect();
-        let late = rounds.iter().filter(|turn| turn.is_torn(&began));
+        let mut spreads: Vec<i64> = rounds.iter().map(Turn::spread).collect();
+        spreads.sort_unstable();
+        // Of two rounds either may be the unusual one: then only what lies between tells.
+        let usual = match spreads.len() {
+            0..3 => i64::MAX,
+            n => spreads[n / 2],
+        };
+        let late = rounds.iter().filter(|turn| turn.is_torn(&began, usual));
         let mut late: Vec<usize> = late.map(|turn| turn.round).collect();
         late.sort_unstable();
         late.dedup();
@@ -465,9 +490,9 @@ impl Findings<'_> {
         let mut numbers: Vec<usize> = self
             .loads
             .iter()
-            .flat_map(|load| (1..).zip(&load.rounds))
-            .filter(|(_, round)| differs(round))
-            .map(|(number, _)| number)
+            .flat_map(|load| &load.rounds)
+            .filter(|round| differs(&round.runs))
+            .map(|round| round.number)
             .collect();
         numbers.sort_unstable();
         numbers.dedup();

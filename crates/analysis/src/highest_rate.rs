@@ -158,7 +158,8 @@ pub fn margin(line: &SloLine) -> Option<f64> {
     let distance = if figure.unit.is_empty() {
         ODDS * (log_odds(smoothed(value, figure.n as f64)) - log_odds(figure.limit))
     } else {
-        (value / figure.limit).ln()
+        // What an allowance leaves may be below 0: as far within the limit as can be.
+        (value.max(0.0) / figure.limit).ln()
     };
     let distance = beyond * distance;
     (!distance.is_nan()).then(|| distance.clamp(-FAR, FAR))

@@ -1,7 +1,8 @@
 //! One level of load over its runs: whether it meets the objectives, whether it holds, and its figures.
 //!
-//! The rule that ends a level is pre-declared ([`LevelLooks`]): a run decides where its intervals, as wide as its
-//! look demands, lie on one side of the limits. Invariant: what could not be told is undecided, never met.
+//! The rule that ends a level is pre-declared ([`LevelLooks`]): a run decides where the share of requests within the
+//! limit of a percentile, and the interval of every other figure, are as sure as its look demands. Invariant: what
+//! could not be told is undecided, never met.
 
 use crate::figure::{Cell, CellGrade, Mean};
 use crate::limits::FAILED;

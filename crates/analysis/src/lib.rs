@@ -69,8 +69,8 @@ pub use client::{ClientSummary, Departure, ThreadTotals};
 pub use compare::{
     Answer, Axis, Better, COMPARE_ALPHA, Checked, Claim, CompareSpec, ComparedChange, ComparedLoad,
     Comparison, Decision, Difference, Fact, LoadRounds, MOST_PRIMARY, Outlook, Pair, PairedChange,
-    PilotFigure, RunSetup, Scale, Seen, SideBySide, SideDifferences, SideRun, Treatment, Turns,
-    Worsening, decide, least_rounds, more_rounds, pilot,
+    PilotFigure, Round, RunSetup, Scale, Seen, SideBySide, SideDifferences, SideRun, Treatment,
+    Turns, Worsening, decide, least_rounds, more_rounds, pilot,
 };
 pub use context::{Context, Known};
 pub use cost::CostSummary;

@@ -55,11 +55,11 @@ pub struct SloLine {
     pub judged_ms: Option<f64>,
     /// Of a percentile: its cell with failures as +infinity; of a latency in milliseconds.
     pub cell: Option<Cell>,
-    /// Share of the requests that meet this objective on their own; absent where that means nothing for
-    /// a single request.
+    /// Share of the requests that meet this objective on their own, with the interval of that share; absent where
+    /// that means nothing for a single request. What decides over several runs is `within`.
     pub attainment: Option<Share>,
-    /// Of a percentile of a figure of requests: the share of these within the limit, failures beyond it, on the
-    /// smallest effective sample size of the share itself, of p90 and of the percentile. Several runs are decided
+    /// Of a percentile of a figure of requests: the share of these within the limit, failures beyond it, as in
+    /// `attainment`, but on the smallest effective sample size of the share itself, of p90 and of the percentile. Several runs are decided
     /// by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<Share>,
@@ -82,10 +82,17 @@ impl SloLine {
     ///
     /// A percentile of requests is answered by the share within the limit. Its own interval will not do: its bounds
     /// are values of the sample, and where one bad minute of a queue makes the tail, all of these lie in that minute,
-    /// so that the interval lies far beyond the limit however wide it is. The share counts the minute once.
+    /// so that the interval lies far beyond the limit however wide it is. The share counts the minute once. What a
+    /// single run leaves open for want of requests no share can meet.
     pub(crate) fn at(&self, errors: LookError) -> SloStatus {
         if let Some((percentile, within)) = self.percentile.zip(self.within) {
-            return by_share(within, percentile, errors);
+            let found = by_share(within, percentile, errors);
+            let unsupported = matches!(self.measured.doubt, Some(SloDoubt::TooFew { .. }));
+            // Of so few requests a queue's worst minutes are not in the sample, however sure the share seems.
+            return match found == SloStatus::Met && unsupported {
+                true => SloStatus::Undecided,
+                false => found,
+            };
         }
         let certain = self.certain();
         let error = match certain {

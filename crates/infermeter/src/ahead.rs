@@ -13,7 +13,6 @@ use infermeter_session::outlook;
 use infermeter_session::redact::redact_url;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 
 /// What would be sent.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -94,12 +93,11 @@ impl Ahead {
     }
 
     /// For programs.
-    pub fn json(&self, one: &DryRun) -> Value {
-        let output = AheadOutput {
+    pub fn output<'b>(&'b self, one: &'b DryRun) -> AheadOutput<'b> {
+        AheadOutput {
             ahead: self,
             one_run: one,
-        };
-        serde_json::to_value(output).unwrap_or_default()
+        }
     }
 
     /// For people; `plan` is that of `one`.

@@ -17,7 +17,6 @@ use infermeter_stats::INDICATIVE_TAIL;
 use infermeter_workload::TraceFacts;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 
 /// Percentiles printed by default, in percent.
 const DEFAULT_PERCENTILES: [f64; 5] = [50.0, 90.0, 95.0, 99.0, 99.9];
@@ -179,11 +178,6 @@ impl DryRun {
             },
             about: about(plan, load),
         }
-    }
-
-    /// As JSON.
-    pub fn json(&self) -> Value {
-        serde_json::to_value(self).unwrap_or_default()
     }
 
     /// For people.

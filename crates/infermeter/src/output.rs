@@ -3,7 +3,7 @@
 //! Invariant: a message or a JSON value steers no terminal, whatever file or server its words are from.
 
 use infermeter_core::text::{inert_json, inert_lines};
-use serde_json::Value;
+use serde::Serialize;
 use std::io::Write;
 
 /// Prints text as it is.
@@ -12,8 +12,9 @@ pub fn print(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// Prints a JSON value.
-pub fn json(value: &Value) {
+/// Prints a value as JSON.
+pub fn json(value: &impl Serialize) {
+    let value = serde_json::to_value(value).unwrap_or_default();
     print(&inert_json(&format!("{value:#}\n")));
 }
 

@@ -8,6 +8,7 @@ use crate::output;
 use crate::show::Shown;
 use anyhow::{Context, Result, anyhow, bail};
 use infermeter_report::{Document, Format, Screen};
+use serde::Serialize;
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -61,11 +62,11 @@ impl Delivery<'_> {
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub(crate) fn deliver(
+    pub(crate) fn deliver<T: Serialize>(
         &self,
         directory: Option<&Path>,
         document: impl Fn(Shown) -> Document,
-        json: impl FnOnce() -> Value,
+        json: impl FnOnce() -> T,
     ) -> Result<()> {
         match self {
             Self::Printed { shown, page } => {
@@ -75,7 +76,7 @@ impl Delivery<'_> {
             }
             Self::Used(with) => with(&document(PAGE)),
             Self::Valued(with) => {
-                with(json());
+                with(serde_json::to_value(json())?);
                 Ok(())
             }
         }

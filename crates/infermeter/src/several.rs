@@ -188,7 +188,10 @@ fn dry_run<P: OfRuns, R: Rendering<P>>(
     rendering: &R,
 ) -> Result<u8> {
     let points = match several.resume {
-        Some(directory) => KeptExperiment::open(directory, &|_| {})?.points,
+        Some(directory) => {
+            let header = kept_experiment::header(&several.planned, several.spec.clone())?;
+            kept_experiment::there(directory, &header, protocol)?
+        }
         None => Vec::new(),
     };
     let next = OfRuns::ahead(protocol, &points);
@@ -210,7 +213,7 @@ fn dry_run<P: OfRuns, R: Rendering<P>>(
     let one = DryRun::new(plan, load);
     several
         .shown
-        .print(|| ahead.document(&one, plan), || ahead.json(&one));
+        .print(|| ahead.document(&one, plan), || ahead.output(&one));
     Ok(exit::OK)
 }
 

@@ -12,7 +12,6 @@ use infermeter_runner::progress::Snapshot;
 use infermeter_session::judged::Judged;
 use infermeter_session::observer::Observer;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::cell::RefCell;
 
 /// The form of a result.
@@ -82,7 +81,11 @@ impl Shown {
     }
 
     /// Prints a result, making only the form that is asked for.
-    pub fn print(self, document: impl FnOnce() -> Document, json: impl FnOnce() -> Value) {
+    pub fn print<T: Serialize>(
+        self,
+        document: impl FnOnce() -> Document,
+        json: impl FnOnce() -> T,
+    ) {
         match self {
             Self::Document(format) => {
                 output::print(&format.render(&document(), screen::of_output()));

@@ -16,7 +16,7 @@ pub use flags::CompareFlags;
 
 use crate::{Coordinates, Intensity, OfRuns, Protocol, RunPoint, RunSeen, Step};
 use infermeter_analysis::{
-    CompareSpec, Comparison, LoadRounds, PilotFigure, RunSetup, SideRun, Turns, pilot,
+    CompareSpec, Comparison, LoadRounds, PilotFigure, Round, RunSetup, SideRun, Turns, pilot,
 };
 use infermeter_core::key::ValueKind;
 use infermeter_core::key_values;
@@ -186,12 +186,13 @@ impl Compare {
         };
         let sides = self.asked.sides.len();
         let of_load = |load: &Option<Intensity>| {
-            let round = |round| -> Vec<Option<SideRun<'a>>> {
-                (0..sides).map(|side| of_side(load, round, side)).collect()
+            let round = |round| Round {
+                number: round + 1,
+                runs: (0..sides).map(|side| of_side(load, round, side)).collect(),
             };
             let rounds = (0..self.rounds).map(round).filter(|round| {
-                let others = round.iter().skip(1).flatten();
-                round[0].is_some() && others.count() > 0
+                let others = round.runs.iter().skip(1).flatten();
+                round.runs[0].is_some() && others.count() > 0
             });
             LoadRounds {
                 load: load.map_or_else(|| "the plan's load".to_owned(), |load| load.to_string()),

@@ -9,7 +9,7 @@ mod charts;
 use crate::document::{
     Block, Cell, Column, Document, Entries, Judgement, Mark, Section, Table, Tone,
 };
-use crate::number::{JOIN, p_value, percent, signed_percent, significant, spaced};
+use crate::number::{JOIN, money, p_value, percent, signed_percent, significant, spaced};
 use infermeter_analysis::{
     Answer, Axis, Better, COMPARE_ALPHA, ComparedChange, ComparedLoad, Comparison, Outlook,
     PairedChange, PilotFigure, Scale, Seen, SideBySide, Turns,
@@ -230,7 +230,9 @@ impl Told<'_> {
             match (value, needs) {
                 (None, _) if figure.undeclared.contains(&side) => Cell::noted("unknown"),
                 (None, Some(needs)) => Cell::needing(needs),
+                (Some(value), _) if value.is_infinite() => Cell::noted("none good"),
                 (value, _) => Cell::or_dash(value.map(|value| match figure.axis.scale() {
+                    Scale::Ratio if figure.axis.unit() == "$" => money(value),
                     Scale::Ratio => significant(value),
                     Scale::Difference => percent(value),
                 })),

@@ -5,7 +5,7 @@ use infermeter_analysis::capacity::{
     ObjectiveAt, Predicted,
 };
 use infermeter_analysis::{
-    Claim, CompareSpec, Comparison, LoadRounds, Repeated, SideRun, SloStatus, Turns, judge,
+    Claim, CompareSpec, Comparison, LoadRounds, Repeated, Round, SideRun, SloStatus, Turns, judge,
     summarize_log,
 };
 use infermeter_core::certificate::{
@@ -264,7 +264,12 @@ fn a_comparison_fits() {
     };
     let load = LoadRounds {
         load: "20 requests/s".to_owned(),
-        rounds: vec![summaries.iter().map(run).map(Some).collect(); 8],
+        rounds: (1..=8)
+            .map(|number| Round {
+                number,
+                runs: summaries.iter().map(run).map(Some).collect(),
+            })
+            .collect(),
     };
     let found = Comparison::of(&asked, &[load], Turns::InTurn);
     let document = of_comparison(&found, &found.outlook());

@@ -2,21 +2,16 @@
 //!
 //! Invariant: nothing is removed, and nothing is overwritten.
 
+use crate::directories::{names_in, number_of};
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Moves the runs of these numbers out of the way of those to come; where they are then.
 pub(crate) fn set_aside(directory: &Path, which: &dyn Fn(usize) -> bool) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(directory)
-        .with_context(|| format!("{} cannot be read", directory.display()))?;
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let numbered = |name: &String| {
-        let number = name.strip_prefix("run-")?.parse::<usize>().ok();
-        number.filter(|number| which(*number))
-    };
-    let aside: Vec<String> = names.filter(|name| numbered(name).is_some()).collect();
-    let moved = aside.into_iter().map(|name| {
+    let names = names_in(directory)?.into_iter();
+    let aside = names.filter(|name| number_of(name).is_some_and(which));
+    let moved = aside.map(|name| {
         let path = directory.join(&name);
         let mut free = (1..).map(|n| directory.join(format!("{name}.cut-{n}")));
         let aside = free.find(|path| !path.exists()).unwrap_or_default();

@@ -6,6 +6,7 @@
 
 mod texts;
 
+use crate::directories::{names_in, number_of};
 use crate::kept_experiment::{self, is_experiment};
 use crate::redact::redact;
 use anyhow::{Context, Result, bail};
@@ -101,9 +102,6 @@ impl Gathered {
         kept_experiment::asked(directory)?;
         for name in names_in(directory)? {
             let path = directory.join(&name);
-            let is_run = name
-                .strip_prefix("run-")
-                .is_some_and(|n| n.parse::<usize>().is_ok());
             match name.as_str() {
                 LEDGER_FILE => {
                     self.add("", &name, "what was asked for, and which runs ended", path)
@@ -111,7 +109,7 @@ impl Gathered {
                 name if ANSWERS.contains(&name) => {
                     self.add("", name, "the stated answer over all runs", path)
                 }
-                _ if is_run && path.is_dir() => match unfinished(&path)? {
+                _ if number_of(&name).is_some() && path.is_dir() => match unfinished(&path)? {
                     None => drop(self.run(&path, &format!("{name}/"))?),
                     Some(why) => self.leave_out("", &name, why),
                 },
@@ -196,23 +194,6 @@ impl Gathered {
             why: why.to_owned(),
         });
     }
-}
-
-/// Names in a directory, in order.
-fn names_in(directory: &Path) -> Result<Vec<String>> {
-    let cannot = || format!("{} cannot be read", directory.display());
-    let mut names = Vec::new();
-    for entry in fs::read_dir(directory).with_context(cannot)? {
-        names.push(
-            entry
-                .with_context(cannot)?
-                .file_name()
-                .to_string_lossy()
-                .into_owned(),
-        );
-    }
-    names.sort();
-    Ok(names)
 }
 
 /// Why a run cannot be bundled, where it cannot.

@@ -16,7 +16,7 @@ use infermeter_core::slo::Measure;
 use infermeter_record::{CheckedLines, DamagedLine, LinesRead};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The file of a history.
 const HISTORY_FILE: &str = "history.jsonl";
@@ -251,36 +251,6 @@ impl Entry {
     /// What a run is known by: its id, and the digest of its rows.
     fn marks(&self) -> Vec<String> {
         vec![self.run_id.clone(), self.record.clone()]
-    }
-}
-
-/// The directories of runs below a directory: itself, or the runs of an experiment.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn runs_of(directory: &Path) -> Result<Vec<PathBuf>> {
-    if !crate::kept_experiment::is_experiment(directory) {
-        return Ok(vec![directory.to_owned()]);
-    }
-    let mut runs = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        let path = entry?.path();
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let number = name
-            .strip_prefix("run-")
-            .and_then(|n| n.parse::<usize>().ok());
-        if number.is_some() && path.join("run.json").exists() {
-            runs.push(path);
-        }
-    }
-    runs.sort();
-    match runs.is_empty() {
-        true => bail!("{} has no run that has ended", directory.display()),
-        false => Ok(runs),
     }
 }
 

@@ -255,6 +255,21 @@ pub fn resume(directory: &Path, header: &Header, protocol: &dyn AnyOfRuns) -> Re
     Ok(Resumed { book, points })
 }
 
+/// The runs of an experiment that going on with it would use. Changes nothing.
+///
+/// # Errors
+/// As [`resume`].
+pub fn there(directory: &Path, header: &Header, protocol: &dyn AnyOfRuns) -> Result<Vec<RunPoint>> {
+    same(directory, &Book::header(directory)?, header)?;
+    let read = Book::read(directory)?;
+    let shelf = Shelf {
+        directory,
+        read: &read,
+        change: &|_| {},
+    };
+    Ok(usable(protocol, shelf.runs(protocol).points))
+}
+
 /// The runs that whoever goes on can use: those that ended as planned, from the first on where each follows from
 /// those before it.
 fn usable(protocol: &dyn AnyOfRuns, mut points: Vec<RunPoint>) -> Vec<RunPoint> {

@@ -18,6 +18,7 @@ pub mod calibrate;
 pub mod clients;
 pub mod dataset_file;
 pub mod differences;
+pub mod directories;
 pub mod drive;
 mod environment;
 pub mod experiment;

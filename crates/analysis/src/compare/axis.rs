@@ -7,6 +7,7 @@ use crate::figure::Cell;
 use crate::percentile::Percentile;
 use crate::summary::Summary;
 use crate::throughput::Rate;
+use infermeter_core::plan::Plan;
 use infermeter_core::text::closest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -180,6 +181,14 @@ impl Axis {
         }
     }
 
+    /// The flag without which it cannot be, where a plan does not have it.
+    pub fn lacks(self, plan: &Plan) -> Option<&'static str> {
+        match self.0 {
+            Kind::Whole(whole) => whole.lacks(plan),
+            Kind::Latency(..) => None,
+        }
+    }
+
     /// Which way is better.
     pub fn better(self) -> Better {
         match self.0 {
@@ -244,6 +253,24 @@ impl Of {
 }
 
 impl Whole {
+    /// What a plan does not say, without which the figure cannot be.
+    fn lacks(self, plan: &Plan) -> Option<&'static str> {
+        let [gpus, price, objective] = [
+            ("--gpus", plan.gpus.is_none()),
+            ("--gpu-hour", plan.gpu_hour.is_none()),
+            ("--slo", plan.slo.is_empty()),
+        ];
+        let needed: &[(&'static str, bool)] = match self {
+            Self::OutputTokensPerGpu | Self::RequestsPerGpu => &[gpus],
+            Self::MillionOutput | Self::MillionTotal => &[gpus, price],
+            Self::GoodRequest => &[gpus, price, objective],
+            Self::Goodput | Self::Attainment => &[objective],
+            _ => &[],
+        };
+        let lacking = needed.iter().find(|(_, lacks)| *lacks);
+        lacking.map(|(flag, _)| *flag)
+    }
+
     fn is_cost(self) -> bool {
         matches!(
             self,
@@ -266,7 +293,14 @@ impl Whole {
             Self::Failed => Some(summary.requests.failed?.value),
             Self::MillionOutput => Some(cost?.million_output?.value),
             Self::MillionTotal => Some(cost?.million_total?.value),
-            Self::GoodRequest => Some(cost?.good_request?.value),
+            // Where none was good, none has a price: it is beyond every other, and not a round without an answer.
+            Self::GoodRequest => match cost?.good_request {
+                Some(each) => Some(each.value),
+                None => {
+                    let good = summary.goodput.as_ref()?.requests?;
+                    (good.per_s <= 0.0).then_some(f64::INFINITY)
+                }
+            },
         }
     }
 }

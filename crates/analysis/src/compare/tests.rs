@@ -53,9 +53,12 @@ fn loads(runs: &[Vec<Summary>]) -> Vec<LoadRounds<'_>> {
     };
     vec![LoadRounds {
         load: "20 requests/s".to_owned(),
-        rounds: runs
-            .iter()
-            .map(|round| round.iter().map(of).map(Some).collect())
+        rounds: (1..)
+            .zip(runs)
+            .map(|(number, round)| Round {
+                number,
+                runs: round.iter().map(of).map(Some).collect(),
+            })
             .collect(),
     }]
 }
@@ -167,11 +170,11 @@ fn what_speaks_against_it_is_found() {
     let setups = [setup("one"), setup("two")];
     let mut loads = loads(&runs);
     for round in &mut loads[0].rounds[6..] {
-        for (run, setup) in round.iter_mut().flatten().zip(&setups) {
+        for (run, setup) in round.runs.iter_mut().flatten().zip(&setups) {
             run.setup = Some(setup);
         }
     }
-    let doubtful = loads[0].rounds[0][1].as_mut().expect("a run");
+    let doubtful = loads[0].rounds[0].runs[1].as_mut().expect("a run");
     doubtful.verdict = Verdict::Questionable;
     let found = Comparison::of(&asked, &loads, Turns::Apart);
     let expect = [
@@ -242,7 +245,7 @@ fn a_side_that_is_missing_leaves_the_others_to_be_compared() {
     let (runs, asked) = (rounds(&sides), asked(&["A", "B", "C"]));
     let mut loads = loads(&runs);
     for round in &mut loads[0].rounds[2..] {
-        round[2] = None;
+        round.runs[2] = None;
     }
     let found = Comparison::of(&asked, &loads, Turns::InTurn);
     let load = &found.loads[0];
@@ -281,7 +284,11 @@ fn a_side_that_was_measured_later_is_named() {
             .flat_map(|round| [setup(round, 0), setup(round, 1)])
             .collect();
         let mut loads = loads(&runs);
-        let all = loads[0].rounds.iter_mut().flatten().flatten();
+        let all = loads[0]
+            .rounds
+            .iter_mut()
+            .flat_map(|round| &mut round.runs)
+            .flatten();
         for (run, setup) in all.zip(&setups) {
             run.setup = Some(setup);
         }

@@ -200,3 +200,45 @@ fn classes_are_judged_by_themselves() {
     assert_eq!(n, [75, 300, 75]);
     assert_eq!(lines[2].status, SloStatus::Missed);
 }
+
+/// A percentile decided by the share within its limit; the errors of the two answers are told apart.
+#[test]
+fn a_share_decides_a_percentile() {
+    let p99 = Percentile::new(99.0).expect("a percentile");
+    let at = |share: f64, effective_n: f64, met: f64, missed: f64| {
+        let within = Share {
+            value: share,
+            low: None,
+            high: None,
+            count: 0,
+            n: 0,
+            effective_n,
+        };
+        by_share(within, p99, LookError { met, missed })
+    };
+    // 0.99^n falls to the error at ln 0.00357 / ln 0.99 = 560.7.
+    let error = 0.025 / 7.0;
+    assert_eq!(at(1.0, 561.0, error, error), SloStatus::Met);
+    assert_eq!(at(1.0, 560.0, error, error), SloStatus::Undecided);
+    assert_eq!(at(1.0, 561.0, 1e-9, 0.025), SloStatus::Undecided);
+    // `qbeta(1 - 0.025, 981, 20)` is 0.9877, `qbeta(1 - 1e-9, 981, 20)` 0.9965.
+    assert_eq!(at(0.98, 1_000.0, 1e-9, 0.025), SloStatus::Missed);
+    assert_eq!(at(0.98, 1_000.0, 0.025, 1e-9), SloStatus::Undecided);
+    assert_eq!(at(0.0, 0.0, 0.025, 0.025), SloStatus::Undecided);
+}
+
+/// What a run leaves open for want of requests is not met over several runs either; failures are beyond the limit.
+#[test]
+fn no_share_meets_what_its_run_leaves_open() {
+    let errors = LookError {
+        met: 0.025,
+        missed: 0.025,
+    };
+    let mut line = lines(run(), &["ttft.p50<500ms"]).remove(0);
+    assert_eq!(line.at(errors), SloStatus::Met, "{line:#?}");
+    line.measured.doubt = Some(SloDoubt::TooFew { needed: 1_000 });
+    assert_eq!(line.at(errors), SloStatus::Undecided);
+    let line = lines(failing(), &["ttft.p90<500ms"]).remove(0);
+    let within = line.within.expect("a share");
+    assert_eq!((within.count, within.n), (150, 165), "{line:#?}");
+}

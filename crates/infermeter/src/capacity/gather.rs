@@ -10,11 +10,11 @@ use infermeter_core::finding::Verdict;
 use infermeter_core::plan::Plan;
 use infermeter_core::run::RunState;
 use infermeter_core::slo::Slo;
-use infermeter_record::{MANIFEST_FILE, ParquetRecords};
+use infermeter_record::ParquetRecords;
 use infermeter_session::differences::{self, MayDiffer};
+use infermeter_session::directories::runs_at;
 use infermeter_session::fleet::SeenRun;
 use infermeter_session::kept::KeptRun;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Runs that belong together.
@@ -34,7 +34,7 @@ pub struct Gathered {
 pub(crate) fn gather(paths: &[PathBuf], slo: &[Slo]) -> Result<Gathered> {
     let mut gathered = Gathered::default();
     for path in paths {
-        for directory in directories(path)? {
+        for directory in runs_at(path)? {
             gathered.take(&directory, slo)?;
         }
     }
@@ -130,32 +130,6 @@ impl Gathered {
 fn rate_of(plan: &Plan) -> Option<f64> {
     let other = plan.rate_profile.is_some() || plan.trace.is_some() || plan.clients.is_some();
     plan.rate.filter(|_| !other)
-}
-
-/// The directories of runs at `path`: itself, or those numbered below it.
-fn directories(path: &Path) -> Result<Vec<PathBuf>> {
-    if path.join(MANIFEST_FILE).exists() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let entries =
-        fs::read_dir(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let below = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    // What was cut off is kept under a name of its own.
-    let is_run = |path: &PathBuf| {
-        let name = path
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned());
-        name.is_some_and(|name| !name.contains(".cut-")) && path.join(MANIFEST_FILE).exists()
-    };
-    let mut found: Vec<PathBuf> = below.filter(is_run).collect();
-    found.sort();
-    match found.is_empty() {
-        true => bail!(
-            "{} holds no run: give an experiment, or directories that `run` wrote",
-            path.display()
-        ),
-        false => Ok(found),
-    }
 }
 
 /// The run is of the same workload on the same target as the first.

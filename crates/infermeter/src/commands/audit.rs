@@ -40,8 +40,7 @@ pub(crate) fn audit(args: &AuditArgs, delivery: &Delivery<'_>) -> Result<u8> {
         declared.apply(facts);
     }
     let audited = infermeter_audit::audit(&sides);
-    let json = serde_json::to_value(&audited).context("the audit as JSON")?;
-    delivery.deliver(None, |_| infermeter_report::of_audit(&audited), || json)?;
+    delivery.deliver(None, |_| infermeter_report::of_audit(&audited), || &audited)?;
     Ok(exit_code(&audited, args.strict))
 }
 

@@ -13,7 +13,6 @@ use infermeter_report::{Axis, NamedSweep, SweepView, of_sweeps};
 use infermeter_session::kept_experiment::KeptExperiment;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// A sweep that is on disk.
@@ -49,7 +48,7 @@ pub(super) fn beside(
         },
     });
     let sweeps: Vec<NamedSweep<'_>> = sweeps.collect();
-    delivery.deliver(None, |_| of_sweeps(&sweeps), || json_of(&kept))
+    delivery.deliver(None, |_| of_sweeps(&sweeps), || output(&kept))
 }
 
 impl KeptSweep {
@@ -116,10 +115,9 @@ impl<'a> SweepBeside<'a> {
     }
 }
 
-fn json_of(all: &[KeptSweep]) -> Value {
-    let output = SweepsOutput {
+fn output(all: &[KeptSweep]) -> SweepsOutput<'_> {
+    SweepsOutput {
         format_version: infermeter_core::run::FORMAT_VERSION,
         sweeps: all.iter().map(SweepBeside::of).collect(),
-    };
-    serde_json::to_value(output).unwrap_or_default()
+    }
 }

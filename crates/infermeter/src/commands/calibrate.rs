@@ -36,9 +36,8 @@ pub(crate) fn calibrate(args: &CalibrateArgs, shown: Shown) -> Result<u8> {
     let rungs = climb(args, &ladder, &settings, &machine)?;
     let certificate = certificate(&settings, &machine, rungs);
     let saved = save(args, &ladder, &certificate);
-    let json = serde_json::to_value(&certificate)?;
     let document = || infermeter_report::of_certificate(&certificate);
-    shown.print(document, || json);
+    shown.print(document, || &certificate);
     tell(args, shown, saved?);
     Ok(exit_code(&certificate))
 }

@@ -39,8 +39,7 @@ pub(crate) fn capacity(args: &CapacityArgs, delivery: &Delivery<'_>) -> Result<u
     if !args.linear {
         fleet::simulate(&gathered.runs, &mut found);
     }
-    let json = serde_json::to_value(&found).context("the capacity as JSON")?;
-    delivery.deliver(None, |_| infermeter_report::of_capacity(&found), || json)?;
+    delivery.deliver(None, |_| infermeter_report::of_capacity(&found), || &found)?;
     Ok(match found.instance {
         Some(_) => exit::OK,
         None => exit::MISSED,

@@ -13,6 +13,7 @@ use crate::several::{self, Before, Several};
 use crate::{exit, output, print_config, show};
 use anyhow::{Context, Result, bail};
 use infermeter_analysis::{Axis, Claim, CompareSpec, MOST_PRIMARY};
+use infermeter_core::key::Keyed;
 use infermeter_core::plan::Plan;
 use infermeter_core::units::Span;
 use infermeter_protocol::{
@@ -135,6 +136,15 @@ impl AskedOfCompare<'_> {
         let ProtocolSpec::Compare(compare) = &kept.asked.protocol else {
             bail!("{} holds no comparison", directory.display());
         };
+        let declared =
+            |key: &str| key != "side" && CompareFlags::KEYS.iter().any(|k| k.name == key);
+        if let Some(flag) = self.given.flags.iter().find(|flag| declared(flag.key)) {
+            bail!(
+                "{}: the comparison in {} has declared it before its first run; leave it out",
+                flag.written,
+                directory.display()
+            );
+        }
         let (flags, names) = (&self.flags, &compare.asked.sides);
         let sides = sides::again(self.given, self.config(), flags, &kept.asked, names)?;
         if self.args.print_config {
@@ -229,20 +239,19 @@ fn loads(flags: &CompareFlags) -> Vec<Option<Intensity>> {
 
 /// What is asked of the rounds.
 fn asked(sides: &[Side], flags: &CompareFlags) -> Result<CompareSpec> {
+    let plans: Vec<&Plan> = sides.iter().map(|side| &side.plan).collect();
     Ok(CompareSpec {
         sides: sides.iter().map(|side| side.name.clone()).collect(),
-        primary: primary(&flags.primary, &sides[0].plan)?,
+        primary: primary(&flags.primary, &plans)?,
         margin: flags.margin,
-        claims: claims(
-            &sides.iter().map(|side| &side.plan).collect::<Vec<_>>(),
-            flags,
-        ),
+        claims: claims(&plans, flags),
     })
 }
 
-/// The primary family.
-fn primary(declared: &[Axis], plan: &Plan) -> Result<Vec<Axis>> {
+/// The primary family: every side has what its figures need.
+fn primary(declared: &[Axis], plans: &[&Plan]) -> Result<Vec<Axis>> {
     if declared.is_empty() {
+        let plan = plans[0];
         let streams = !plan.no_stream && plan.endpoint.generates();
         return Ok(Axis::default_primary(plan.concurrency.is_none(), streams));
     }
@@ -251,6 +260,17 @@ fn primary(declared: &[Axis], plan: &Plan) -> Result<Vec<Axis>> {
             "--primary: {} figures are more than {MOST_PRIMARY}: each further one takes power from the others",
             declared.len()
         );
+    }
+    for (axis, plan) in declared
+        .iter()
+        .flat_map(|axis| plans.iter().map(move |plan| (axis, plan)))
+    {
+        if let Some(flag) = axis.lacks(plan) {
+            bail!(
+                "--primary: {axis} needs {flag}, and {} has none",
+                plan.target
+            );
+        }
     }
     let twice = (1..declared.len()).find(|at| declared[..*at].contains(&declared[*at]));
     match twice {
@@ -348,7 +368,7 @@ mod tests {
     fn a_family_has_each_figure_once_and_at_most_six() {
         let family = |names: &[&str]| {
             let axes: Vec<Axis> = names.iter().map(|name| name.parse().expect(name)).collect();
-            primary(&axes, &Plan::defaults())
+            primary(&axes, &[&Plan::defaults()])
         };
         let default = family(&[]).expect("a default");
         let names: Vec<String> = default.iter().map(ToString::to_string).collect();

@@ -16,6 +16,7 @@ use infermeter_exchange::export::{Asked, Export, ExportFormat, ExportedRun, Runs
 use infermeter_protocol::Coordinates;
 use infermeter_record::MANIFEST_FILE;
 use infermeter_session::book::{Book, Read};
+use infermeter_session::directories::runs_at;
 use infermeter_session::kept::KeptRun;
 use infermeter_session::kept_experiment::{self, is_experiment};
 use infermeter_session::run_id::timestamp;
@@ -120,31 +121,16 @@ fn runs(directory: &Path) -> Result<Vec<Wanted>> {
     if is_experiment(directory) {
         return of_experiment(directory, &name(directory));
     }
-    let is_run = |path: &Path| path.join(MANIFEST_FILE).is_file();
-    let of = |path: &Path| Wanted {
-        path: path.to_owned(),
-        name: name(path),
+    let found = runs_at(directory)?;
+    if found.len() > MOST_RUNS {
+        bail!("{} holds more than {MOST_RUNS} runs", directory.display());
+    }
+    let wanted = found.into_iter().map(|path| Wanted {
+        name: name(&path),
+        path,
         variant: None,
-    };
-    if is_run(directory) || !directory.is_dir() {
-        return Ok(vec![of(directory)]);
-    }
-    let cannot = || format!("{} cannot be read", directory.display());
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(directory).with_context(cannot)? {
-        let path = entry.with_context(cannot)?.path();
-        if is_run(&path) {
-            found.push(of(&path));
-        }
-        if found.len() > MOST_RUNS {
-            bail!("{} holds more than {MOST_RUNS} runs", directory.display());
-        }
-    }
-    found.sort_by(|a, b| a.path.cmp(&b.path));
-    if found.is_empty() {
-        bail!("{} holds neither a run nor runs", directory.display());
-    }
-    Ok(found)
+    });
+    Ok(wanted.collect())
 }
 
 /// The runs that the ledger has.

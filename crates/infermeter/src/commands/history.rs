@@ -16,6 +16,7 @@ use infermeter_report::{
     of_history_run, of_trends,
 };
 use infermeter_session::book::Book;
+use infermeter_session::directories::runs_at;
 use infermeter_session::history::{
     self, Added, Entry, History, KeptPlan, Occasion, Origin, looked_at,
 };
@@ -130,7 +131,7 @@ fn entries(directory: &Path, from: &Path, args: &HistoryAddArgs) -> Result<Vec<R
         more: &args.figure,
         headline: |summary| serde_json::to_value(Headline::of(summary)).unwrap_or_default(),
     };
-    let runs = history::runs_of(directory)?;
+    let runs = runs_at(directory)?;
     Ok(runs
         .iter()
         .map(|run| history::entry(run, &origin))
@@ -140,7 +141,7 @@ fn entries(directory: &Path, from: &Path, args: &HistoryAddArgs) -> Result<Vec<R
 /// What the runs of an experiment have in common: what was asked for, and the first of them.
 fn occasion(directory: &Path) -> Result<String> {
     let header = Book::header(directory)?;
-    let first = history::runs_of(directory)?;
+    let first = runs_at(directory)?;
     let first = infermeter_record::read_manifest(&first[0])?;
     Ok(format!("{}-{}", short(&header.hash), first.run_id))
 }
@@ -286,7 +287,7 @@ pub(crate) fn show(args: &HistoryShowArgs, shown: Shown) -> Result<u8> {
     ];
     shown.print(
         || of_history_run(&run_view(run, run.begun_ns), &about),
-        || serde_json::to_value(run).unwrap_or_default(),
+        || run,
     );
     Ok(exit::OK)
 }

@@ -55,8 +55,7 @@ pub(crate) fn import(args: &ImportArgs, shown: Shown) -> Result<u8> {
         };
         let judged = write(log, &path)?;
         let document = |form: Shown| show::of_run(&judged, form.view(false), Notes::Named);
-        let json = || serde_json::to_value(show::output_of_run(&judged)).unwrap_or_default();
-        shown.print(|| document(shown), json);
+        shown.print(|| document(shown), || show::output_of_run(&judged));
         shown.print_place(false, &format!("Imported into {}", path.display()));
     }
     Ok(exit::OK)

@@ -15,7 +15,6 @@ use infermeter_report::{
 };
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 use std::cmp::Reverse;
 use std::path::Path;
 
@@ -26,10 +25,7 @@ use std::path::Path;
 pub(crate) fn list(args: &ListArgs, shown: Shown) -> Result<u8> {
     let entries = entries(&args.folder)?;
     let folder = args.folder.display().to_string();
-    shown.print(
-        || document(&folder, &entries),
-        || to_json(&folder, &entries),
-    );
+    shown.print(|| document(&folder, &entries), || output(&folder, &entries));
     let damaged = entries.iter().any(|e| matches!(e.of, Of::Damaged { .. }));
     Ok(if damaged { exit::INVALID } else { exit::OK })
 }
@@ -137,7 +133,7 @@ enum OfOutput<'a> {
     },
 }
 
-fn to_json(folder: &str, entries: &[Entry]) -> Value {
+fn output<'a>(folder: &'a str, entries: &'a [Entry]) -> ListOutput<'a> {
     let each = entries.iter().map(|entry| EntryOutput {
         of: match &entry.of {
             Of::Run(run) => OfOutput::Run {
@@ -161,10 +157,9 @@ fn to_json(folder: &str, entries: &[Entry]) -> Value {
         directory: &entry.path,
         begun: &entry.begun,
     });
-    let output = ListOutput {
+    ListOutput {
         format_version: FORMAT_VERSION,
         folder,
         entries: each.collect(),
-    };
-    serde_json::to_value(output).unwrap_or_default()
+    }
 }

@@ -76,19 +76,18 @@ fn run(args: &ReportArgs, asked: &Asked, delivery: &Delivery<'_>) -> Result<u8> 
     delivery.deliver(Some(&args.run_dir), document, || {
         let mut output = show::output_of_run(&judged);
         output.series = judged.series.as_ref().filter(|_| args.series);
-        serde_json::to_value(output).unwrap_or_default()
+        output
     })?;
     Ok(show::exit_code(&judged, args.strict))
 }
 
 /// The rungs that are there, and those that are missing.
 fn calibration(ladder: &KeptLadder, args: &ReportArgs, delivery: &Delivery<'_>) -> Result<u8> {
-    let json = serde_json::to_value(ladder)?;
     let document = |_| {
         let stopped = ladder.stopped.as_deref();
         infermeter_report::of_rungs(&ladder.rungs, &ladder.missing, stopped)
     };
-    delivery.deliver(Some(&args.run_dir), document, || json)?;
+    delivery.deliver(Some(&args.run_dir), document, || ladder)?;
     Ok(match ladder.missing.is_empty() {
         true => exit::OK,
         false => exit::INTERRUPTED,

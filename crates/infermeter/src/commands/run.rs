@@ -68,7 +68,7 @@ pub fn run(given: &Given) -> Result<u8> {
     if args.dry_run {
         let dry_run = DryRun::new(plan, &load);
         let print = showing.shown;
-        print.print(|| dry_run.document(plan), || dry_run.json());
+        print.print(|| dry_run.document(plan), || &dry_run);
         return Ok(exit::OK);
     }
     match repeated {
@@ -158,7 +158,7 @@ impl Showing<'_> {
         self.shown.print(document, || {
             let mut output = show::output_of_run(judged);
             output.gate = gated;
-            serde_json::to_value(output).unwrap_or_default()
+            output
         });
         if terminal {
             output::print("\n");

@@ -13,6 +13,7 @@ use anyhow::{Context, Result, anyhow};
 use infermeter_analysis::{Recomputed, Verified, VerifiedFile, VerifiedPart};
 use infermeter_record::{FileProblem, Unpacked, unpack};
 use infermeter_session::book::{Asked, Book};
+use infermeter_session::directories::runs_at;
 use infermeter_session::kept_experiment::is_experiment;
 use infermeter_session::verify;
 use serde_json::{Value, json};
@@ -83,29 +84,11 @@ fn record(directory: &Path, verified: &mut Verified) -> Result<()> {
     if !is_experiment(directory) {
         return run(directory, "", verified);
     }
-    for entry in names(directory)? {
-        if entry.starts_with("run-") && directory.join(&entry).join("run.json").exists() {
-            run(&directory.join(&entry), &entry, verified)?;
-        }
+    for path in runs_at(directory)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        run(&path, &name, verified)?;
     }
     answer(directory, verified)
-}
-
-fn names(directory: &Path) -> Result<Vec<String>> {
-    let cannot = || format!("{} cannot be read", directory.display());
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(directory).with_context(cannot)? {
-        names.push(
-            entry
-                .with_context(cannot)?
-                .file_name()
-                .to_string_lossy()
-                .into_owned(),
-        );
-    }
-    names.sort();
-    names.retain(|name| !name.contains('.'));
-    Ok(names)
 }
 
 fn run(directory: &Path, name: &str, verified: &mut Verified) -> Result<()> {

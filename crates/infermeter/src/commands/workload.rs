@@ -7,7 +7,7 @@ use crate::cli::tables::{HeadArgs, InspectArgs};
 use crate::inspect::{Figures, Gathered, document};
 use crate::show::Shown;
 use crate::{exit, input, output};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use infermeter_core::plan::{Plan, Warmup};
 use infermeter_core::units::Span;
 use infermeter_session::clients::Clients;
@@ -22,7 +22,7 @@ use infermeter_workload::{Row, TokenCounter, Tokenizer, read_rows};
 /// When the file cannot be read, with the line that is wrong.
 pub(crate) fn inspect(args: &InspectArgs, shown: Shown) -> Result<u8> {
     let Some(file) = &args.file else {
-        return show(&of_clients(args)?, shown);
+        return Ok(show(&of_clients(args)?, shown));
     };
     let options = trace_options::options(&args.trace_option, args.limit, args.seed)?;
     let tokenizer = args.tokenizer.as_deref().map(Tokenizer::open).transpose()?;
@@ -36,7 +36,7 @@ pub(crate) fn inspect(args: &InspectArgs, shown: Shown) -> Result<u8> {
         gathered.count_texts(source.path(), &facts, &counter)?;
     }
     let file = file.display().to_string();
-    show(&Figures::of(&file, Some(facts), &gathered)?, shown)
+    Ok(show(&Figures::of(&file, Some(facts), &gathered)?, shown))
 }
 
 /// The requests of `--clients` in a window as long as asked for, without a warm-up.
@@ -73,10 +73,9 @@ fn of_clients(args: &InspectArgs) -> Result<Figures> {
     Ok(figures)
 }
 
-fn show(figures: &Figures, shown: Shown) -> Result<u8> {
-    let json = serde_json::to_value(figures).context("figures as JSON")?;
-    shown.print(|| document(figures), || json);
-    Ok(exit::OK)
+fn show(figures: &Figures, shown: Shown) -> u8 {
+    shown.print(|| document(figures), || figures);
+    exit::OK
 }
 
 /// `workload head`.

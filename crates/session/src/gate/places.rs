@@ -2,6 +2,7 @@
 //!
 //! Reads names, and lists of them. Invariant: a path that stands for nothing is an error that names it.
 
+use crate::directories::runs_at;
 use crate::kept_experiment::is_experiment;
 use anyhow::{Context, Result, bail};
 use infermeter_core::text::inert;
@@ -98,9 +99,5 @@ pub(super) fn first_run(directory: &Path) -> Option<PathBuf> {
     if !is_experiment(directory) {
         return Some(directory.to_owned());
     }
-    let entries = fs::read_dir(directory).ok()?.flatten();
-    let mut runs: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    runs.retain(|path| path.join("run.json").exists());
-    runs.sort();
-    runs.into_iter().next()
+    runs_at(directory).ok()?.into_iter().next()
 }

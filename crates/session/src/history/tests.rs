@@ -10,6 +10,7 @@ use infermeter_analysis::{GateAnswer, GateDoubt};
 use infermeter_core::plan::Plan;
 use infermeter_protocol::Once;
 use serde_json::Value;
+use std::path::PathBuf;
 use std::slice;
 
 const SLOWER: &str = "mock:fixed?step=21500us";

@@ -7,7 +7,9 @@ use crate::compare::{Compared, Whole};
 use crate::page::Delivery;
 use crate::several::{self, Reported};
 use anyhow::{Result, bail};
-use infermeter_analysis::{CompareSpec, Comparison, LoadRounds, RunSetup, SideRun, Summary, Turns};
+use infermeter_analysis::{
+    CompareSpec, Comparison, LoadRounds, Round, RunSetup, SideRun, Summary, Turns,
+};
 use infermeter_core::finding::Verdict;
 use infermeter_core::plan::Plan;
 use infermeter_protocol::{CompareFlags, ProtocolSpec};
@@ -168,16 +170,19 @@ fn side_by_side(names: &[String], sides: &[Vec<Saved>], look: &Look<'_>) -> Resu
         // What was not sent the same is not paired, and nothing of it is tested.
         primary: match unlike {
             true => Vec::new(),
-            false => super::primary(&flags.primary, plans[0])?,
+            false => super::primary(&flags.primary, &plans)?,
         },
         margin: flags.margin,
         claims: super::claims(&plans, flags),
     };
     let load = LoadRounds {
         load: first.load.clone(),
-        rounds: rounds
-            .into_iter()
-            .map(|round| round.into_iter().map(Some).collect())
+        rounds: (1..)
+            .zip(rounds)
+            .map(|(number, round)| Round {
+                number,
+                runs: round.into_iter().map(Some).collect(),
+            })
             .collect(),
     };
     let whole = Whole::of(Comparison::of(&asked, &[load], Turns::Apart));
