@@ -87,7 +87,10 @@ pub(crate) const KEYS: &[Key] = &[
     },
     Key {
         name: "prompt_tokens",
-        band: |request| Some(length_band(u64::from(request.requested_prompt_tokens))),
+        band: |request| {
+            let asked = u64::from(request.requested_prompt_tokens);
+            request.input_tokens().map(|_| length_band(asked))
+        },
         label: |band, _| length_label(band),
         least: 2,
         shows: Shows::Completed,

@@ -29,7 +29,7 @@ pub struct PrefillSummary {
 
 /// Prompt tokens that the server had to compute; absent where all came from its cache.
 fn uncached(r: &RequestFacts) -> Option<u32> {
-    let prompt = r.prompt_tokens.unwrap_or(r.requested_prompt_tokens);
+    let prompt = r.input_tokens()?;
     let uncached = prompt.checked_sub(r.cached_tokens.unwrap_or(0))?;
     (uncached > 0).then_some(uncached)
 }

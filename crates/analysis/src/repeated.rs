@@ -376,8 +376,8 @@ fn figures(summary: &Summary) -> Vec<Named> {
     if let Some(throughput) = &summary.throughput {
         let output = throughput.output_tokens.map(|rate| rate.per_s);
         plain("output_tokens_per_s", "1/s", output);
-        let input = throughput.input_tokens.per_s;
-        plain("input_tokens_per_s", "1/s", Some(input));
+        let input = throughput.input_tokens.map(|rate| rate.per_s);
+        plain("input_tokens_per_s", "1/s", input);
         plain("requests_per_s", "1/s", Some(throughput.requests.per_s));
     }
     if let Some(load) = &summary.load {

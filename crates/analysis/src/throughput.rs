@@ -49,8 +49,8 @@ pub struct ThroughputSummary {
     /// Output tokens. Absent where chunks arrived and no token count is known, and where nothing is
     /// generated.
     pub output_tokens: Option<Rate>,
-    /// Prompt tokens, at their request's first token.
-    pub input_tokens: Rate,
+    /// Prompt tokens, at their request's first token. Absent where an import does not say all of them.
+    pub input_tokens: Option<Rate>,
     /// Those from the server's cache; absent where it does not say.
     pub cached_input_tokens: Option<Rate>,
     /// Input and output together; absent without both.
@@ -95,11 +95,13 @@ impl ThroughputSummary {
         let known = known || counted.output_tokens.total() > 0.0;
         let known = known && plan.endpoint.generates();
         let output_tokens = known.then(|| Rate::from(&counted.output_tokens));
-        let input_tokens = Rate::from(&counted.prompt_tokens);
+        let input_tokens =
+            (counted.unknown_prompts == 0).then(|| Rate::from(&counted.prompt_tokens));
         let requests = Rate::from(&counted.requests);
         let per_gpu = |rate: Rate| gpus.filter(|g| *g > 0).map(|g| divided(rate, g));
         Self {
             total_tokens: output_tokens
+                .zip(input_tokens)
                 .map(|_| total(&counted.output_tokens, &counted.prompt_tokens)),
             output_tokens_per_gpu: output_tokens.and_then(per_gpu),
             requests_per_gpu: per_gpu(requests),

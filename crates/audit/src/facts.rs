@@ -62,6 +62,8 @@ pub struct Facts {
     pub client_cores: Option<f64>,
     /// Numbers of the file that were infinite or not a number, left out here.
     pub not_finite: u64,
+    /// Elements of arrays of numbers that are neither numbers nor null, left out here.
+    pub no_numbers: u64,
     /// Arrays that should be of one length and are not, in words.
     pub unequal: Vec<String>,
     /// What was translated how.
@@ -288,6 +290,7 @@ impl Facts {
             new_connections: None,
             client_cores: None,
             not_finite: 0,
+            no_numbers: 0,
             unequal: Vec::new(),
             translations: Vec::new(),
             findings: None,

@@ -67,7 +67,8 @@ pub fn csv_field(text: &str, max_bytes: usize) -> String {
         true => format!("'{text}"),
         false => text,
     };
-    match text.contains([',', '"', '\n', '\r']) {
+    // A semicolon separates fields where the comma is the decimal mark.
+    match text.contains([',', ';', '"', '\n', '\r']) {
         true => format!("\"{}\"", text.replace('"', "\"\"")),
         false => text,
     }
@@ -101,6 +102,7 @@ mod tests {
         let check = |text: &str, expect: &str| assert_eq!(csv_field(text, 32_000), expect);
         check("plain", "plain");
         check("a,b", "\"a,b\"");
+        check("a;=1+1", "\"a;=1+1\"");
         check("say \"no\"", "\"say \"\"no\"\"\"");
         check(
             "=HYPERLINK(\"http://x\")",

@@ -21,6 +21,10 @@ use record::Reading;
 /// Longest text taken from a file, bytes.
 const MOST_TEXT: usize = 200;
 
+/// Longest span of send instants, as a multiple of the stated duration: tools differ in where a run begins and ends,
+/// and a wrong unit is a factor of a thousand.
+const MOST_SPAN: f64 = 2.0;
+
 /// Where a result comes from, and what its record is to be called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
@@ -37,7 +41,7 @@ pub struct Origin {
 }
 
 /// Why a result does not become a run.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum NoRun {
     /// It holds sums and percentiles only.
     #[error(
@@ -50,6 +54,14 @@ pub enum NoRun {
         "its arrays are of different lengths ({0}): which belongs to which request is not known"
     )]
     Unequal(String),
+    /// Its instants are not of the unit they are read in.
+    #[error("start times span {span_s} s, the file says {duration_s} s: are they in seconds?")]
+    Unit {
+        /// From the first send to the last.
+        span_s: f64,
+        /// What the file says of the whole.
+        duration_s: f64,
+    },
     /// A request cannot be.
     #[error("request {number}: {what}")]
     BadRequest {
@@ -80,6 +92,7 @@ pub fn run(facts: &Facts, origin: &Origin) -> Result<RunLog, NoRun> {
             what,
         })?);
     }
+    in_seconds(facts, &reading)?;
     // In order of sending, as our schedules number them.
     records.sort_by_key(|record: &RequestRecord| record.intended);
     for (id, record) in (0..).zip(&mut records) {
@@ -87,6 +100,17 @@ pub fn run(facts: &Facts, origin: &Origin) -> Result<RunLog, NoRun> {
     }
     let manifest = manifest(facts, origin, &reading, &records);
     Ok(RunLog { manifest, records })
+}
+
+/// Refuses send instants that lie much further apart than the file says its run lasted.
+fn in_seconds(facts: &Facts, reading: &Reading) -> Result<(), NoRun> {
+    let stated = facts.load.duration_s.filter(|s| *s > 0.0);
+    match reading.span_s(facts).zip(stated) {
+        Some((span_s, duration_s)) if span_s > MOST_SPAN * duration_s => {
+            Err(NoRun::Unit { span_s, duration_s })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What to give instead of a summary.
@@ -110,11 +134,12 @@ fn manifest(
     records: &[RequestRecord],
 ) -> RunManifest {
     let plan = plan(facts, origin, reading);
-    let ended = records.iter().filter_map(|r| r.closed).max();
-    let ended = ended.unwrap_or_default();
+    let ends = records.iter().filter_map(|r| r.closed.max(r.send_start));
+    let ended = ends.max().unwrap_or_default();
+    // A window is without its end: the last request has to end before it.
     let window = Window {
         start: Offset::ZERO,
-        end: ended.max(Offset(1)),
+        end: ended.plus(1),
     };
     let tool = facts.format.label();
     RunManifest {
@@ -237,6 +262,12 @@ fn remarks(facts: &Facts, reading: &Reading, records: &[RequestRecord]) -> Vec<S
         let numbers = counted(facts.not_finite, "number");
         remarks.push(format!(
             "{numbers} of the file are not finite and were left out."
+        ));
+    }
+    if facts.no_numbers > 0 {
+        let elements = counted(facts.no_numbers, "element");
+        remarks.push(format!(
+            "{elements} of its arrays of numbers are no numbers and were left out."
         ));
     }
     let differ = facts.translations.iter().filter(|t| t.to != t.from);

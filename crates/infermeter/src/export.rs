@@ -1,7 +1,8 @@
 //! Where the files of an export go: standard output, a file, a folder.
 //!
 //! Invariants: a file that is there already is written over only where that was asked; no file is ever half written
-//! under its own name; what could not be written leaves nothing behind.
+//! under its own name, and of several none has its name before all are on disk; what could not be written leaves
+//! nothing behind.
 
 use crate::page;
 use anyhow::{Context, Result, anyhow, bail};
@@ -21,6 +22,7 @@ pub(crate) enum Place {
     Folder {
         path: PathBuf,
         parts: Vec<(&'static str, Part)>,
+        made: Option<MadeFolder>,
     },
 }
 
@@ -55,10 +57,10 @@ impl Place {
             let mut files = format.files().iter();
             files.try_for_each(|file| free(&out.join(file), force).context("--out"))?;
         }
-        fs::create_dir_all(out).with_context(|| format!("--out {shown}"))?;
         Ok(Self::Folder {
             path: out.to_owned(),
             parts: Vec::new(),
+            made: None,
         })
     }
 
@@ -69,8 +71,13 @@ impl Place {
     pub fn commit(self) -> Result<()> {
         match self {
             Self::Output(mut output) => output.flush().context("cannot write to standard output"),
-            Self::File { part, .. } => part.map_or(Ok(()), Part::commit),
-            Self::Folder { parts, .. } => parts.into_iter().try_for_each(|(_, part)| part.commit()),
+            Self::File { part, .. } => commit(part.into_iter().collect()),
+            Self::Folder { parts, made, .. } => {
+                let committed = commit(parts.into_iter().map(|(_, part)| part).collect());
+                // Only now: what was not committed has to leave the folder first.
+                drop(made);
+                committed
+            }
         }
     }
 }
@@ -86,7 +93,10 @@ impl Out for Place {
                 let part = part.as_mut().ok_or(ErrorKind::NotFound)?;
                 Ok(part)
             }
-            Self::Folder { path, parts } => {
+            Self::Folder { path, parts, made } => {
+                if parts.is_empty() {
+                    *made = MadeFolder::at(path)?;
+                }
                 let found = parts.iter().position(|(of, _)| *of == name);
                 let index = match found {
                     Some(index) => index,
@@ -101,9 +111,16 @@ impl Out for Place {
     }
 }
 
+/// Gives files their names, once all of them are on disk.
+fn commit(mut parts: Vec<Part>) -> Result<()> {
+    parts.iter_mut().try_for_each(Part::complete)?;
+    parts.into_iter().try_for_each(Part::name)
+}
+
 /// Whether a file can be written under this name.
 fn free(path: &Path, force: bool) -> Result<()> {
-    let is_file = path.symlink_metadata().is_ok_and(|found| found.is_file());
+    // Of what a link leads to: one to a file is no device.
+    let is_file = fs::metadata(path).is_ok_and(|found| found.is_file());
     let is_other = path.exists() && !is_file && !path.is_dir();
     match is_other || (force && is_file) {
         // A device or a pipe takes what is written, and is not replaced.
@@ -144,6 +161,27 @@ impl Write for Output {
     }
 }
 
+/// A folder that was made for files; it goes where none stays in it.
+pub(crate) struct MadeFolder(PathBuf);
+
+impl MadeFolder {
+    /// Makes it; `None` where it is there already.
+    fn at(path: &Path) -> io::Result<Option<Self>> {
+        if path.is_dir() {
+            return Ok(None);
+        }
+        fs::create_dir_all(path).map_err(|error| named(path, error))?;
+        Ok(Some(Self(path.to_owned())))
+    }
+}
+
+impl Drop for MadeFolder {
+    fn drop(&mut self) {
+        // A folder with files is kept: removing it is refused.
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
 /// A file that has not got its name yet.
 pub(crate) struct Part {
     file: BufWriter<File>,
@@ -176,15 +214,20 @@ impl Part {
         })
     }
 
-    fn commit(mut self) -> Result<()> {
+    /// Puts all of it on disk.
+    fn complete(&mut self) -> Result<()> {
         let written = self.file.flush().and_then(|()| match &self.at {
-            Some(at) => {
-                self.file.get_ref().sync_all()?;
-                fs::rename(at, &self.path)
-            }
+            Some(_) => self.file.get_ref().sync_all(),
             None => Ok(()),
         });
-        written.map_err(|error| named(&self.path, error))?;
+        Ok(written.map_err(|error| named(&self.path, error))?)
+    }
+
+    /// Gives it its name.
+    fn name(mut self) -> Result<()> {
+        if let Some(at) = &self.at {
+            fs::rename(at, &self.path).map_err(|error| named(&self.path, error))?;
+        }
         self.at = None;
         Ok(())
     }
@@ -221,7 +264,11 @@ mod tests {
     use super::*;
 
     fn write(place: &mut Place, text: &str) -> io::Result<()> {
-        place.file("runs.csv")?.write_all(text.as_bytes())
+        write_to(place, "runs.csv", text)
+    }
+
+    fn write_to(place: &mut Place, name: &'static str, text: &str) -> io::Result<()> {
+        place.file(name)?.write_all(text.as_bytes())
     }
 
     #[test]
@@ -246,13 +293,47 @@ mod tests {
         let mut place = Place::of(ExportFormat::Csv, Some(&out), false).expect("a place");
         write(&mut place, "a").expect("written");
         write(&mut place, "b").expect("written");
+        assert!(out.is_dir());
         drop(place);
-        assert_eq!(fs::read_dir(&out).expect("made").count(), 0);
+        assert!(!out.exists());
         let mut place = Place::of(ExportFormat::Csv, Some(&out), false).expect("a place");
         write(&mut place, "a").expect("written");
         place.commit().expect("named");
         let refused = Place::of(ExportFormat::Csv, Some(&out), false).err();
         assert!(format!("{:#}", refused.expect("there")).contains("runs.csv exists"));
+    }
+
+    #[test]
+    fn a_link_to_a_file_is_a_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, link) = (folder.path().join("a.json"), folder.path().join("b.json"));
+        fs::write(&path, "mine").expect("a file");
+        std::os::unix::fs::symlink(&path, &link).expect("a link");
+        let refused = Place::of(ExportFormat::Vllm, Some(&link), false).err();
+        let refused = format!("{:#}", refused.expect("it is there"));
+        assert!(refused.contains("--force"), "{refused}");
+        let mut place = Place::of(ExportFormat::Vllm, Some(&link), true).expect("forced");
+        write(&mut place, "theirs").expect("written");
+        place.commit().expect("named");
+        assert_eq!(fs::read_to_string(&link).expect("now"), "theirs");
+    }
+
+    #[test]
+    fn of_several_files_all_get_their_names_or_none() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let out = folder.path().join("tables");
+        let mut place = Place::of(ExportFormat::Csv, Some(&out), false).expect("a place");
+        assert!(!out.exists(), "nothing is written yet");
+        write(&mut place, "a").expect("written");
+        // The second is on a disk that is full.
+        let full = Part::begin(Path::new("/dev/full")).expect("a device");
+        let Place::Folder { parts, .. } = &mut place else {
+            panic!("tables are a folder");
+        };
+        parts.push(("figures.csv", full));
+        write_to(&mut place, "figures.csv", "b").expect("it is buffered");
+        assert!(place.commit().is_err());
+        assert!(!out.exists());
     }
 
     #[test]

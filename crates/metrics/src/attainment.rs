@@ -150,14 +150,11 @@ fn allowed_ms(most: Allowance, request: &RequestFacts) -> f64 {
     let base = most.base.ns() as f64 / 1e6;
     match most.per_input_token.ns() {
         0 => base,
-        each => base + each as f64 / 1e6 * input_tokens(request),
+        // Of a prompt that nobody counted the base alone is sure: what is met without more is met with it.
+        each => request
+            .input_tokens()
+            .map_or(base, |tokens| base + each as f64 / 1e6 * f64::from(tokens)),
     }
-}
-
-/// Tokens of the prompt: the server's count where it gives one, else those asked for.
-pub fn input_tokens(request: &RequestFacts) -> f64 {
-    let tokens = request.prompt_tokens;
-    f64::from(tokens.unwrap_or(request.requested_prompt_tokens))
 }
 
 #[cfg(test)]

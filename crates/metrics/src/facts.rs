@@ -186,6 +186,14 @@ impl RequestFacts {
         }
     }
 
+    /// Prompt tokens: the server's count where given, else those that were made. Of an import nobody here made
+    /// any: absent where its file does not say.
+    pub fn input_tokens(&self) -> Option<u32> {
+        let imported = self.stamp_source == Some(StampSource::Imported);
+        let made = (!imported).then_some(self.requested_prompt_tokens);
+        self.prompt_tokens.or(made)
+    }
+
     /// Output tokens: the server's usage where given, else the sum over chunks, else the tokenizer's
     /// estimate.
     pub fn output_token_count(&self) -> Option<u64> {

@@ -2,7 +2,7 @@
 //! phase or outcome, over its length.
 
 use infermeter_core::clock::Offset;
-use infermeter_core::record::{Outcome, RequestRecord};
+use infermeter_core::record::{Outcome, RequestRecord, StampSource};
 use infermeter_core::run::Window;
 
 /// Equal parts of the window whose rates give a throughput its interval: ten batch means, as in
@@ -84,6 +84,9 @@ pub struct Throughput {
     pub chunks: u64,
     /// Requests counted with the prompt tokens asked for because the server gave no usage.
     pub prompt_tokens_as_asked: u64,
+    /// Imported requests whose file does not say their prompt tokens: these are missing from
+    /// [`Self::prompt_tokens`].
+    pub unknown_prompts: u64,
 }
 
 impl Throughput {
@@ -100,6 +103,7 @@ impl Throughput {
             uncounted_chunks: 0,
             chunks: 0,
             prompt_tokens_as_asked: 0,
+            unknown_prompts: 0,
         }
     }
 
@@ -141,6 +145,7 @@ impl Throughput {
         self.uncounted_chunks += other.uncounted_chunks;
         self.chunks += other.chunks;
         self.prompt_tokens_as_asked += other.prompt_tokens_as_asked;
+        self.unknown_prompts += other.unknown_prompts;
     }
 }
 
@@ -197,6 +202,10 @@ fn count_input(record: &RequestRecord, window: Window, result: &mut Throughput) 
     let Some(at) = first.filter(|at| window.contains(*at)) else {
         return;
     };
+    if record.prompt_tokens.is_none() && record.stamp_source == Some(StampSource::Imported) {
+        result.unknown_prompts += 1;
+        return;
+    }
     result.prompt_tokens_as_asked += u64::from(record.prompt_tokens.is_none());
     let tokens = record
         .prompt_tokens

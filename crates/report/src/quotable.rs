@@ -211,7 +211,7 @@ fn rates(summary: &Summary, rows: &mut Rows) {
     if let Some(t) = &summary.throughput {
         rows.rate("output tokens/s", t.output_tokens.as_ref());
         rows.rate("output tokens/s per GPU", t.output_tokens_per_gpu.as_ref());
-        rows.rate("input tokens/s", Some(&t.input_tokens));
+        rows.rate("input tokens/s", t.input_tokens.as_ref());
         rows.rate("requests/s", Some(&t.requests));
     }
     let goodput = summary.goodput.as_ref();

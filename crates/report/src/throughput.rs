@@ -69,8 +69,11 @@ fn rates(throughput: &ThroughputSummary, in_doubt: &str, entries: &mut Entries) 
     entries.maybe(format!("Output{in_doubt}"), output);
     let cached = throughput.cached_input_tokens.filter(|c| c.count > 0.0);
     let cached = cached.map(|c| format!(", of which cached {}", rate(&c, tokens)));
-    let input = rate(&throughput.input_tokens, tokens);
-    entries.add("Input", input + &cached.unwrap_or_default());
+    let input = match &throughput.input_tokens {
+        Some(input) => rate(input, tokens) + &cached.unwrap_or_default(),
+        None => "unknown: the file does not say all prompt tokens".to_owned(),
+    };
+    entries.add("Input", input);
     let total = throughput.total_tokens.as_ref();
     let total = total.map(|total| rate(total, tokens));
     entries.maybe(format!("Total{in_doubt}"), total);

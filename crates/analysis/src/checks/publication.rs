@@ -16,6 +16,7 @@ use infermeter_core::plan::{ArrivalKind, WorkloadKind};
 use infermeter_core::run::LoadModel;
 use infermeter_core::schedule::Phase;
 use infermeter_core::slo::SloMetric;
+use infermeter_metrics::facts::RequestFacts;
 
 /// A warm-up below what published figures need. None at all is a finding of its own.
 pub const WARMUP_BELOW_PUBLICATION: Check = Check {
@@ -191,11 +192,11 @@ pub const FIXED_PROMPT_LENGTH: Check = Check {
 fn fixed_prompts(run: &Run, _: &Summary) -> Option<Finding> {
     let requests = run.collected.requests.iter();
     let measured = requests.filter(|r| r.phase == Phase::Measure);
-    let mut lengths = measured.map(|r| r.requested_prompt_tokens);
-    let first = lengths.next()?;
-    let mut further = lengths.peekable();
-    further.peek()?;
-    further.all(|length| length == first).then(|| {
+    // Absent as soon as one is not known.
+    let known = |r: &RequestFacts| r.input_tokens().map(|_| r.requested_prompt_tokens);
+    let lengths: Vec<u32> = measured.map(known).collect::<Option<_>>()?;
+    let (first, further) = lengths.split_first().filter(|(_, rest)| !rest.is_empty())?;
+    further.iter().all(|length| length == first).then(|| {
         FIXED_PROMPT_LENGTH.found(
             "Every prompt has the same length: batches are more even than those of users.",
             format!("{first} tokens each."),

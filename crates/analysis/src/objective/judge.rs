@@ -19,7 +19,7 @@ use infermeter_core::run::{LoadModel, Window};
 use infermeter_core::slo::{
     Allowance, Condition, Figure, Latency, Limit, RateName, Slo, Statistic,
 };
-use infermeter_metrics::attainment::{Objectives, SloSeries, input_tokens, slo_series};
+use infermeter_metrics::attainment::{Objectives, SloSeries, slo_series};
 use infermeter_metrics::population::{Failures, Population, is_failure};
 use infermeter_metrics::request_metric::RequestMetric;
 use infermeter_metrics::samples::request_samples;
@@ -161,11 +161,22 @@ impl Judge<'_> {
             return request_samples(population, metric, origin, Failures::AsInfinity);
         }
         let judged = population.judged();
-        let value = |r| match is_failure(r) {
-            true => Some(f64::INFINITY),
-            false => Some(metric.value_ms(r, origin)? - each * input_tokens(r)),
-        };
-        judged.filter_map(value).collect()
+        let mut samples = Vec::new();
+        for request in judged {
+            let value = match is_failure(request) {
+                true => Some(f64::INFINITY),
+                false => metric.value_ms(request, origin),
+            };
+            let allowed = match (value, request.input_tokens()) {
+                (None, _) => continue,
+                (Some(f64::INFINITY), _) => 0.0,
+                (Some(_), Some(tokens)) => each * f64::from(tokens),
+                // What a request of unknown length may take is not known, nor is the statistic then.
+                (Some(_), None) => return Vec::new(),
+            };
+            samples.extend(value.map(|value| value - allowed));
+        }
+        samples
     }
 
     /// A statistic of values of requests that is to be at most `limit`.

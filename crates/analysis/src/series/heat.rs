@@ -60,7 +60,7 @@ pub(super) fn heat_map(timed: &Timed<'_>, stays: &Stays) -> Option<HeatMap> {
     }
     let placed = population.completed().filter_map(|r| {
         Some(Placed {
-            prompt: u64::from(r.prompt_tokens.unwrap_or(r.requested_prompt_tokens)),
+            prompt: u64::from(r.input_tokens()?),
             others: stays.at(r.send_start?).saturating_sub(1),
             ttft_ms: RequestMetric::Ttft.value_ms(r, timed.origin)?,
         })

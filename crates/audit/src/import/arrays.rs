@@ -4,7 +4,7 @@
 //! Arrays of unequal length cannot be lined up: they are reported, and no request is made of them.
 
 use crate::facts::{Facts, Request};
-use crate::json::{as_number, key_of, list, number, numbers};
+use crate::json::{as_number, is_not_finite, key_of, list, number, numbers};
 use serde_json::Value;
 
 /// Names that differ between the members of the family.
@@ -50,6 +50,27 @@ pub(super) fn requests(facts: &mut Facts, value: &Value, names: &Arrays) {
         return;
     }
     facts.requests = (0..n).map(|i| request(value, names, i, n)).collect();
+    let of_numbers = [
+        "ttfts",
+        "itls",
+        "output_lens",
+        "input_lens",
+        names.end_to_end,
+        names.starts,
+    ];
+    let elements = of_numbers.iter().filter_map(|name| list(value, name));
+    facts.no_numbers = elements.flatten().map(no_numbers).sum();
+}
+
+/// Elements that are no numbers, in the lists of a list, too. Null is absence, and what is not finite is counted
+/// elsewhere.
+fn no_numbers(element: &Value) -> u64 {
+    match element {
+        Value::Null => 0,
+        Value::Array(list) => list.iter().map(no_numbers).sum(),
+        Value::String(text) if is_not_finite(text) => 0,
+        other => u64::from(as_number(other).is_none()),
+    }
 }
 
 fn request(value: &Value, names: &Arrays, i: usize, n: usize) -> Request {

@@ -91,7 +91,7 @@ pub fn add_judgement(facts: &mut Facts, findings: &[Finding], summary: &Summary)
         let per_s = |rate: Option<&Rate>| rate.map(|rate| rate.per_s).filter(finite);
         facts.rates.requests = per_s(Some(&of.requests));
         facts.rates.output = per_s(of.output_tokens.as_ref());
-        facts.rates.input = per_s(Some(&of.input_tokens));
+        facts.rates.input = per_s(of.input_tokens.as_ref());
         facts.rates.total = per_s(of.total_tokens.as_ref());
         facts.rates.per_gpu = per_s(of.output_tokens_per_gpu.as_ref());
     }

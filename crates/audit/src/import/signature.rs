@@ -93,7 +93,11 @@ const SIGNATURES: &[Signature] = &[
     Signature {
         kind: Kind::Vllm,
         name: "vllm bench serve",
-        sets: &[&["completed", "duration", "total_token_throughput"]],
+        sets: &[
+            &["completed", "duration", "total_token_throughput"],
+            // An export of ours lacks what nobody knows.
+            &["completed", "num_prompts", "infermeter.definitions"],
+        ],
     },
     Signature {
         kind: Kind::Aiperf,

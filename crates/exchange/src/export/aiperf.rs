@@ -3,7 +3,7 @@
 //! Its "inter_token_latency" is TPOT and its "inter_chunk_latency" the chunk gap. Tokens are the server's, as with
 //! its `--use-server-token-count`. Invariant: what a request lacks is no member of its line.
 
-use super::foreign::{Foreign, e2e_ms, input_tokens, is_completed, tpot_ms, ttft_ms};
+use super::foreign::{Foreign, e2e_ms, is_completed, tpot_ms, ttft_ms};
 use super::loss;
 use super::out::Out;
 use super::run::ExportedRun;
@@ -13,12 +13,14 @@ use super::{Losses, Writer};
 use infermeter_audit::vocabulary::{AIPERF, Quantity};
 use infermeter_core::clock::Offset;
 use infermeter_core::plan::ArrivalKind;
-use infermeter_core::record::RequestRecord;
+use infermeter_core::record::{Outcome, RequestRecord};
+use infermeter_core::run::RunState;
 use infermeter_core::text::inert;
 use infermeter_metrics::facts::RequestFacts;
 use infermeter_metrics::origin::Origin;
 use infermeter_metrics::request_metric::RequestMetric;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::io;
 
 /// Longest error kept, bytes.
@@ -54,11 +56,6 @@ fn lines(run: &ExportedRun<'_>, foreign: &Foreign<'_>, out: &mut dyn Out) -> io:
 }
 
 fn line(run: &ExportedRun<'_>, of: &RequestFacts, record: &RequestRecord, number: u64) -> Value {
-    let real = |at: Option<Offset>| {
-        let at = at?;
-        Some(run.manifest.clock.realtime_origin_ns + at.0)
-    };
-    let end = super::foreign::end(of).or(of.send_start);
     let session = of.turn.map_or(of.id, |turn| turn.session);
     let error = record.error.as_ref().map(|error| {
         json!({
@@ -67,23 +64,40 @@ fn line(run: &ExportedRun<'_>, of: &RequestFacts, record: &RequestRecord, number
             "message": inert(&error.text, MOST_TEXT),
         })
     });
+    let mut metadata = Map::new();
+    let mut put = |name: &str, value: Value| {
+        metadata.insert(name.to_owned(), value);
+    };
+    put("session_num", json!(number));
+    let id = format!("{}-{}", run.manifest.run_id, of.id);
+    put("x_request_id", json!(id));
+    put("conversation_id", json!(format!("session_{session:06}")));
+    put("turn_index", json!(of.turn.map_or(0, |turn| turn.number)));
+    for (name, at) in instants(of) {
+        if let Some(at) = at.filter(|_| run.is_timed()) {
+            put(name, json!(run.manifest.clock.realtime_origin_ns + at.0));
+        }
+    }
+    put("worker_id", json!("infermeter"));
+    put("record_processor_id", json!("infermeter"));
+    put("benchmark_phase", json!("profiling"));
+    if run.is_planned() {
+        put("was_cancelled", json!(of.outcome == Outcome::Cancelled));
+    }
     json!({
-        "metadata": {
-            "session_num": number,
-            "x_request_id": format!("{}-{}", run.manifest.run_id, of.id),
-            "conversation_id": format!("session_{session:06}"),
-            "turn_index": of.turn.map_or(0, |turn| turn.number),
-            "request_start_ns": real(of.send_start),
-            "request_ack_ns": real(of.first_byte),
-            "request_end_ns": real(end),
-            "worker_id": "infermeter",
-            "record_processor_id": "infermeter",
-            "benchmark_phase": "profiling",
-            "was_cancelled": false,
-        },
+        "metadata": metadata,
         "metrics": metrics(run, of, record),
         "error": error,
     })
+}
+
+fn instants(of: &RequestFacts) -> [(&'static str, Option<Offset>); 3] {
+    let end = super::foreign::end(of).or(of.send_start);
+    [
+        ("request_start_ns", of.send_start),
+        ("request_ack_ns", of.first_byte),
+        ("request_end_ns", end),
+    ]
 }
 
 fn metrics(run: &ExportedRun<'_>, of: &RequestFacts, record: &RequestRecord) -> Map<String, Value> {
@@ -115,38 +129,38 @@ fn metrics(run: &ExportedRun<'_>, of: &RequestFacts, record: &RequestRecord) -> 
             number(per_s),
             "tokens/sec/user",
         );
-        put(
-            "inter_chunk_latency",
-            (!gaps.is_empty()).then(|| json!(gaps)),
-            "ms",
-        );
+        let known = !gaps.is_empty() && !record.knows_ends_alone();
+        put("inter_chunk_latency", known.then(|| json!(gaps)), "ms");
     }
-    let output = of.output_token_count();
-    put("output_sequence_length", output.map(|n| json!(n)), "tokens");
-    put("output_token_count", output.map(|n| json!(n)), "tokens");
-    put(
-        "usage_completion_tokens",
-        of.output_tokens.map(|n| json!(n)),
-        "tokens",
-    );
-    put(
-        "input_sequence_length",
-        Some(json!(input_tokens(of) as u64)),
-        "tokens",
-    );
-    put(
-        "usage_prompt_tokens",
-        of.prompt_tokens.map(|n| json!(n)),
-        "tokens",
-    );
-    put(
-        "usage_prompt_cache_read_tokens",
-        of.cached_tokens.map(|n| json!(n)),
-        "tokens",
-    );
+    for (name, count) in counts(run, of) {
+        put(name, count.map(|n| json!(n)), "tokens");
+    }
     let reused = of.new_connection.map(|new| json!(u8::from(!new)));
     put("http_req_connection_reused", reused, "ratio");
     members
+}
+
+/// Its "output_token_count" is without the tokens of the reasoning, its "output_sequence_length" with them.
+fn counts(run: &ExportedRun<'_>, of: &RequestFacts) -> [(&'static str, Option<u64>); 7] {
+    let output = of.output_token_count();
+    let reasoning = of.reasoning_tokens.map(u64::from);
+    let answer = match reasoning {
+        Some(reasoning) => output.and_then(|all| all.checked_sub(reasoning)),
+        // A server that does not count them may still have sent some.
+        None => output.filter(|_| !of.chunks.reasoning && run.is_planned()),
+    };
+    [
+        ("output_sequence_length", output),
+        ("output_token_count", answer),
+        ("reasoning_token_count", reasoning),
+        ("usage_completion_tokens", of.output_tokens.map(u64::from)),
+        ("input_sequence_length", of.input_tokens().map(u64::from)),
+        ("usage_prompt_tokens", of.prompt_tokens.map(u64::from)),
+        (
+            "usage_prompt_cache_read_tokens",
+            of.cached_tokens.map(u64::from),
+        ),
+    ]
 }
 
 fn summary(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> Value {
@@ -185,8 +199,10 @@ fn summary(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> Value {
         put("input_sequence_length", of_spread("tokens", spread));
     }
     put("input_config", input_config(run, foreign));
-    put("was_cancelled", json!(false));
-    put("error_summary", json!([]));
+    if let Some(cancelled) = was_cancelled(run) {
+        put("was_cancelled", json!(cancelled));
+    }
+    put("error_summary", errors(foreign));
     if let Some((first, last)) = foreign.span {
         put("start_time", json!((run.real_time)(first)));
         put("end_time", json!((run.real_time)(last)));
@@ -199,6 +215,29 @@ fn summary(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> Value {
         }),
     );
     Value::Object(members)
+}
+
+/// Whether the run was ended before its time; an import does not say it of its tool's.
+fn was_cancelled(run: &ExportedRun<'_>) -> Option<bool> {
+    match run.manifest.state {
+        _ if !run.is_planned() => None,
+        RunState::Running => None,
+        RunState::Finished => Some(false),
+        RunState::Interrupted => Some(true),
+    }
+}
+
+/// How many requests failed of each reason.
+fn errors(foreign: &Foreign<'_>) -> Value {
+    let mut counts: BTreeMap<&'static str, u64> = BTreeMap::new();
+    for reason in foreign.requests.iter().filter_map(|r| r.reason) {
+        *counts.entry(reason.as_str()).or_default() += 1;
+    }
+    let of = |(reason, count)| {
+        let details = json!({ "type": reason, "message": reason });
+        json!({ "error_details": details, "count": count })
+    };
+    counts.into_iter().map(of).collect()
 }
 
 fn unit(of: Quantity) -> &'static str {
@@ -235,10 +274,11 @@ fn input_config(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> Value {
     let plan = &run.manifest.plan;
     let rate = rate(run.manifest);
     let kind = match (rate, plan.arrival) {
-        (None, _) => "concurrency",
-        (Some(_), ArrivalKind::Poisson) => "poisson",
-        (Some(_), ArrivalKind::Constant) => "constant",
-        (Some(_), ArrivalKind::Gamma | ArrivalKind::Weibull) => "gamma",
+        _ if !run.is_planned() => None,
+        (None, _) => Some("concurrency"),
+        (Some(_), ArrivalKind::Poisson) => Some("poisson"),
+        (Some(_), ArrivalKind::Constant) => Some("constant"),
+        (Some(_), ArrivalKind::Gamma | ArrivalKind::Weibull) => Some("gamma"),
     };
     let mut phase = Map::new();
     let mut put = |name: &str, value: Value| {
@@ -246,7 +286,9 @@ fn input_config(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> Value {
     };
     put("name", json!("profiling"));
     put("kind", json!("profiling"));
-    put("type", json!(kind));
+    if let Some(kind) = kind {
+        put("type", json!(kind));
+    }
     put("requests", json!(foreign.requests.len()));
     if let Some(rate) = rate {
         put("rate", json!(rate));
@@ -255,14 +297,19 @@ fn input_config(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> Value {
         put("concurrency", json!(slots));
     }
     let concurrency = plan.concurrency;
+    let mut endpoint = Map::new();
+    let mut put = |name: &str, value: Value| {
+        endpoint.insert(name.to_owned(), value);
+    };
+    put("model_names", json!([run.manifest.model]));
+    put("streaming", json!(run.collected.streaming));
+    if run.is_planned() {
+        put("urls", json!([plan.target]));
+        put("use_server_token_count", json!(true));
+    }
     json!({
         "models": { "items": [{ "name": run.manifest.model }] },
-        "endpoint": {
-            "model_names": [run.manifest.model],
-            "urls": [plan.target],
-            "streaming": run.collected.streaming,
-            "use_server_token_count": true,
-        },
+        "endpoint": endpoint,
         "loadgen": { "concurrency": concurrency, "request_rate": rate },
         "phases": [phase],
     })

@@ -4,6 +4,7 @@
 //! continues today's line. Invariant: a measure without a finite value is left out.
 
 use super::figures::{self, Figure};
+use super::loss;
 use super::out::Out;
 use super::run::ExportedRun;
 use super::setup::rate;
@@ -36,13 +37,13 @@ impl Writer for Metrics {
         }
         let name = self.unused(&name(run));
         self.benchmarks.insert(name, Value::Object(measures));
-        Ok(vec![
-            match origin {
-                Origin::Intended => "latencies from the send",
-                Origin::Send => "latencies from the intended send",
-            }
-            .to_owned(),
-        ])
+        let other = match origin {
+            Origin::Intended => "latencies from the send",
+            Origin::Send => "latencies from the intended send",
+        };
+        let mut losses = vec![other.to_owned()];
+        losses.extend(loss::untimed(run));
+        Ok(losses)
     }
 
     fn end(&mut self, out: &mut dyn Out) -> io::Result<()> {

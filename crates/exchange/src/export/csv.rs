@@ -6,6 +6,7 @@
 
 use super::figures::{self, Figure};
 use super::foreign::is_completed;
+use super::loss;
 use super::out::Out;
 use super::run::ExportedRun;
 use super::setup::{SetUp, measured};
@@ -135,7 +136,10 @@ fn run_columns<'r>() -> Vec<Column<RunRow<'r>>> {
         ("gpu", |r| r.set_up.text(Subject::Hardware, "gpu").into()),
         ("gpus", |r| r.set_up.gpus().into()),
         ("engine", |r| r.set_up.engine().into()),
-        ("workload_seed", |r| r.run.manifest.seeds.workload.into()),
+        ("workload_seed", |r| {
+            let seed = r.run.manifest.seeds.workload;
+            r.run.is_planned().then_some(seed).into()
+        }),
         ("plan_hash", |r| text(&r.run.manifest.plan_hash)),
         ("infermeter_version", |r| {
             text(&r.run.manifest.infermeter_version)
@@ -170,6 +174,7 @@ struct RequestRow<'a> {
     class: &'a str,
     /// Where latencies from the intended send mean something.
     scheduled: bool,
+    run: &'a ExportedRun<'a>,
 }
 
 impl RequestRow<'_> {
@@ -177,6 +182,16 @@ impl RequestRow<'_> {
         let meant = origin == Origin::Send || self.scheduled;
         let value = metric.value_ms(self.of, origin);
         value.filter(|_| meant && is_completed(self.of))
+    }
+
+    /// Seconds of an instant, where it is one.
+    fn seconds(&self, at: Option<Offset>) -> Option<f64> {
+        at.filter(|_| self.run.is_timed()).map(seconds)
+    }
+
+    /// Tokens asked for, where it was infermeter that asked.
+    fn asked(&self, tokens: u32) -> Option<u32> {
+        self.run.is_planned().then_some(tokens)
     }
 }
 
@@ -198,10 +213,10 @@ fn request_columns<'r>() -> Vec<Column<RequestRow<'r>>> {
             let scheduled = r.scheduled.then_some(r.of.intended);
             scheduled.map(seconds).into()
         }),
-        ("sent_s", |r| r.of.send_start.map(seconds).into()),
-        ("first_token_s", |r| r.of.chunks.first.map(seconds).into()),
-        ("last_token_s", |r| r.of.chunks.last.map(seconds).into()),
-        ("closed_s", |r| r.of.closed.map(seconds).into()),
+        ("sent_s", |r| r.seconds(r.of.send_start).into()),
+        ("first_token_s", |r| r.seconds(r.of.chunks.first).into()),
+        ("last_token_s", |r| r.seconds(r.of.chunks.last).into()),
+        ("closed_s", |r| r.seconds(r.of.closed).into()),
         ("send_lag_ms", |r| {
             let lag = RequestMetric::SendLag.value_ms(r.of, Origin::Send);
             lag.filter(|_| r.scheduled).into()
@@ -228,10 +243,10 @@ fn request_columns<'r>() -> Vec<Column<RequestRow<'r>>> {
             r.ms(RequestMetric::E2e, Origin::Send).into()
         }),
         ("requested_prompt_tokens", |r| {
-            r.of.requested_prompt_tokens.into()
+            r.asked(r.of.requested_prompt_tokens).into()
         }),
         ("requested_output_tokens", |r| {
-            r.of.requested_output_tokens.into()
+            r.asked(r.of.requested_output_tokens).into()
         }),
         ("prompt_tokens", |r| r.of.prompt_tokens.into()),
         ("cached_tokens", |r| r.of.cached_tokens.into()),
@@ -293,7 +308,7 @@ impl Writer for Tables {
         }
         findings(run, out.file("findings.csv")?)?;
         requests(run, out.file("requests.csv")?)?;
-        Ok(Losses::new())
+        Ok(loss::untimed(run).into_iter().collect())
     }
 }
 
@@ -327,6 +342,7 @@ fn requests(run: &ExportedRun<'_>, out: &mut dyn Write) -> io::Result<()> {
             finish_reason: record.finish_reason.clone(),
             class: class.map_or("", String::as_str),
             scheduled,
+            run,
         };
         row(out, &columns, Some(&run.name), &of)
     })

@@ -160,7 +160,7 @@ fn rates(summary: &Summary) -> Vec<Figure> {
     let goodput = summary.goodput.as_ref().and_then(|g| g.requests);
     let all: [(&'static str, Option<Rate>); 7] = [
         ("output_throughput", of.output_tokens),
-        ("input_throughput", Some(of.input_tokens)),
+        ("input_throughput", of.input_tokens),
         ("total_throughput", of.total_tokens),
         ("request_throughput", Some(of.requests)),
         ("output_throughput_per_gpu", of.output_tokens_per_gpu),

@@ -25,8 +25,9 @@ pub(crate) struct Foreign<'a> {
     pub(crate) failed: u64,
     /// Scheduled, and never sent: no other tool knows such.
     pub(crate) not_sent: u64,
-    /// From the first send to the last end.
+    /// From the first send to the last end; absent where it is not known when requests were sent.
     pub(crate) span: Option<(Offset, Offset)>,
+    /// Absent where some completed request's prompt tokens are not known.
     pub(crate) input_lengths: Option<Spread>,
     /// Absent where some completed answer's tokens are not known.
     pub(crate) output_lengths: Option<Spread>,
@@ -51,6 +52,10 @@ impl<'a> Foreign<'a> {
             .collect();
         let first = requests.iter().filter_map(|r| r.send_start).min();
         let last = requests.iter().filter_map(|r| end(r)).max();
+        let input: Option<Vec<f64>> = completed
+            .iter()
+            .map(|r| r.input_tokens().map(f64::from))
+            .collect();
         let output: Option<Vec<f64>> = completed
             .iter()
             .map(|r| r.output_token_count().map(|n| n as f64))
@@ -60,8 +65,8 @@ impl<'a> Foreign<'a> {
             completed: completed.len() as u64,
             failed: (requests.len() - completed.len()) as u64,
             not_sent: unsent.len() as u64,
-            span: first.zip(last),
-            input_lengths: Spread::of(completed.iter().map(|r| input_tokens(r)).collect()),
+            span: first.zip(last).filter(|_| run.is_timed()),
+            input_lengths: input.and_then(Spread::of),
             output_lengths: output.and_then(Spread::of),
             latencies: BTreeMap::new(),
             send_lag: Spread::of(requests.iter().filter_map(lag).collect())
@@ -139,15 +144,6 @@ impl<'a> Foreign<'a> {
 /// Whether a request counts as completed.
 pub(crate) fn is_completed(request: &RequestFacts) -> bool {
     request.outcome == Outcome::Completed
-}
-
-/// Prompt tokens: the server's count, else those that were made.
-pub(crate) fn input_tokens(request: &RequestFacts) -> f64 {
-    f64::from(
-        request
-            .prompt_tokens
-            .unwrap_or(request.requested_prompt_tokens),
-    )
 }
 
 /// TTFT from the send.

@@ -38,6 +38,7 @@ const NO_VERDICT: &str = "the verdict and its findings, but for the member `infe
 const NO_ORIGIN: &str = "latencies from the intended send: theirs begin with the send";
 const NO_CENSORED: &str =
     "stamps and the bounds of their error: which of them, and by how much an instant is censored";
+const NO_GROUPS: &str = "figures of classes and of sessions";
 const NO_PHASES: &str = "requests of the warm-up and the drain";
 
 impl ExportFormat {
@@ -169,14 +170,25 @@ impl ExportFormat {
                 "findings: the verdict stands in `infermeter_verdict`",
                 "failed requests but for their number, and single requests",
             ],
-            Self::Csv => &["single chunks: they are in requests.parquet"],
+            Self::Csv => &[
+                NO_CENSORED,
+                NO_GROUPS,
+                "single chunks: they are in requests.parquet",
+            ],
             Self::Bencher => &[
+                NO_CENSORED,
+                NO_GROUPS,
                 "the verdict and its findings",
                 "percentiles that the sample does not carry",
                 "sample counts, and the method of an interval",
                 "single requests",
             ],
-            Self::Junit => &["figures without an objective", "single requests"],
+            Self::Junit => &[
+                NO_CENSORED,
+                NO_GROUPS,
+                "figures without an objective",
+                "single requests",
+            ],
         }
     }
 }

@@ -4,6 +4,7 @@
 //! fail; what cannot be decided is an error, never a pass; a warning is skipped, or fails where that is asked.
 //! Invariant: whatever a server wrote, the file is well-formed.
 
+use super::loss;
 use super::out::Out;
 use super::run::ExportedRun;
 use super::{Asked, Losses, Writer};
@@ -25,8 +26,8 @@ pub(crate) struct Suites<'a> {
 #[derive(Default)]
 struct Suite {
     name: String,
-    begun: String,
-    seconds: f64,
+    begun: Option<String>,
+    seconds: Option<f64>,
     properties: Vec<(&'static str, String)>,
     cases: Vec<Case>,
 }
@@ -179,8 +180,8 @@ impl Writer for Suites<'_> {
         let manifest = run.manifest;
         self.suites.push(Suite {
             name: run.name.clone(),
-            begun: run.begun().trim_end_matches('Z').to_owned(),
-            seconds: run.summary.window_s.unwrap_or(0.0),
+            begun: run.begun(),
+            seconds: run.summary.window_s,
             properties: vec![
                 ("infermeter.run_id", manifest.run_id.clone()),
                 ("infermeter.version", manifest.infermeter_version.clone()),
@@ -190,7 +191,7 @@ impl Writer for Suites<'_> {
             ],
             cases,
         });
-        Ok(Losses::new())
+        Ok(loss::untimed(run).into_iter().collect())
     }
 
     fn end(&mut self, out: &mut dyn Out) -> io::Result<()> {
@@ -224,13 +225,16 @@ impl Suite {
     fn write(&self, xml: &mut String) {
         let _ = write!(
             xml,
-            "  <testsuite name=\"{}\"{} time=\"{:.3}\"",
+            "  <testsuite name=\"{}\"{}",
             escaped(&self.name),
-            counts(self.cases.iter()),
-            self.seconds
+            counts(self.cases.iter())
         );
-        if !self.begun.is_empty() {
-            let _ = write!(xml, " timestamp=\"{}\"", escaped(&self.begun));
+        if let Some(seconds) = self.seconds {
+            let _ = write!(xml, " time=\"{seconds:.3}\"");
+        }
+        if let Some(begun) = &self.begun {
+            let begun = escaped(begun.trim_end_matches('Z'));
+            let _ = write!(xml, " timestamp=\"{begun}\"");
         }
         xml.push_str(">\n");
         if !self.properties.is_empty() {
@@ -282,8 +286,8 @@ impl Case {
 /// Text of an element or an attribute: inert, without what XML 1.0 cannot hold, escaped.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for line in text.split('\n') {
-        if !out.is_empty() {
+    for (index, line) in text.split('\n').enumerate() {
+        if index > 0 {
             out.push_str("&#10;");
         }
         for c in inert(line, MOST_TEXT).chars() {
@@ -312,6 +316,7 @@ mod tests {
         check("]]><a b='c'>", "]]&gt;&lt;a b=&apos;c&apos;&gt;");
         check("\"&\"", "&quot;&amp;&quot;");
         check("a\nb", "a&#10;b");
+        check("\n\na", "&#10;&#10;a");
         assert!(!escaped("\u{0}\u{1b}[1m\u{ffff}").contains(['\u{0}', '\u{1b}', '\u{ffff}']));
         assert!(escaped(&"x".repeat(1 << 20)).len() < 21_000);
     }

@@ -63,8 +63,8 @@ fn of_run(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> Value {
     })
 }
 
-/// The server, as far as it was declared. Where no accelerator is named, the part is a generic one: the
-/// schema takes no engine without.
+/// The server, as far as it was declared. Where no accelerator is named, or nobody says how the model is split over
+/// them, the part is a generic one: the schema takes no engine without.
 fn stack(run: &ExportedRun<'_>) -> Value {
     let set_up = SetUp::of(run.manifest);
     let unknown = || "unknown".to_owned();
@@ -73,9 +73,9 @@ fn stack(run: &ExportedRun<'_>) -> Value {
     let tool = set_up.engine().unwrap_or_else(unknown);
     let version = version.unwrap_or_else(unknown);
     let gpu = set_up.text(Subject::Hardware, "gpu").zip(set_up.gpus());
-    let standardized = match gpu {
+    let standardized = match gpu.zip(set_up.split()) {
         None => json!({ "kind": "generic", "tool": tool, "tool_version": version }),
-        Some((model, count)) => json!({
+        Some(((model, count), split)) => json!({
             "kind": "inference_engine",
             "tool": tool,
             "tool_version": version,
@@ -86,12 +86,12 @@ fn stack(run: &ExportedRun<'_>) -> Value {
                 "model": model,
                 "count": count,
                 "parallelism": {
-                    "dp": set_up.parallel("dp").unwrap_or(1),
-                    "dp_local": set_up.parallel("dp").unwrap_or(1),
+                    "dp": split.dp,
+                    "dp_local": split.dp,
                     "workers": 1,
-                    "ep": 1,
-                    "pp": set_up.parallel("pp").unwrap_or(1),
-                    "tp": set_up.parallel("tp").unwrap_or(1),
+                    "ep": set_up.parallel("ep").unwrap_or(1),
+                    "pp": split.pp,
+                    "tp": split.tp,
                 },
             },
         }),
@@ -109,14 +109,19 @@ fn load(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> Value {
     let mut put = |name: &str, value: Value| {
         standardized.insert(name.to_owned(), value);
     };
-    put("tool", json!("infermeter"));
-    put("tool_version", json!(manifest.infermeter_version));
-    put("parallelism", json!(1));
+    let (tool, version) = tool(manifest);
+    put("tool", json!(tool));
+    put("tool_version", json!(version));
+    if run.is_planned() {
+        put("parallelism", json!(manifest.clients.len().max(1)));
+    }
     put("source", json!(source(manifest)));
     put("stage", json!(0));
-    put("input_seq_len", lengths(foreign.input_lengths.as_ref()));
+    if let Some(input) = &foreign.input_lengths {
+        put("input_seq_len", lengths(input));
+    }
     if let Some(output) = &foreign.output_lengths {
-        put("output_seq_len", lengths(Some(output)));
+        put("output_seq_len", lengths(output));
     }
     if let Some(rate) = rate(manifest).filter(|rate| *rate > 0.0) {
         put("rate_qps", json!(rate));
@@ -131,9 +136,18 @@ fn load(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> Value {
     })
 }
 
+/// Who sent the load, and its version.
+fn tool(manifest: &RunManifest) -> (&str, &str) {
+    match &manifest.imported {
+        Some(of) => (&of.tool, of.tool_version.as_deref().unwrap_or("unknown")),
+        None => ("infermeter", &manifest.infermeter_version),
+    }
+}
+
 fn source(manifest: &RunManifest) -> &'static str {
     let plan = &manifest.plan;
     match (plan.dataset.is_some(), plan.workload_file.is_some()) {
+        _ if manifest.imported.is_some() => "unknown",
         (true, _) => "sampled",
         (false, true) => "unknown",
         (false, false) => "random",
@@ -141,18 +155,17 @@ fn source(manifest: &RunManifest) -> &'static str {
 }
 
 /// Lengths as they came.
-fn lengths(of: Option<&Spread>) -> Value {
-    match of {
-        None => json!({ "distribution": "other", "value": 0 }),
-        Some(of) if of.min == of.max => json!({ "distribution": "fixed", "value": of.mean }),
-        Some(of) => json!({
-            "distribution": "other",
-            "value": of.mean,
-            "std_dev": of.std,
-            "min": of.min as u64,
-            "max": of.max.max(1.0) as u64,
-        }),
+fn lengths(of: &Spread) -> Value {
+    if of.min == of.max {
+        return json!({ "distribution": "fixed", "value": of.mean });
     }
+    json!({
+        "distribution": "other",
+        "value": of.mean,
+        "std_dev": of.std,
+        "min": of.min as u64,
+        "max": of.max.max(1.0) as u64,
+    })
 }
 
 fn aggregate(foreign: &Foreign<'_>) -> Value {

@@ -5,6 +5,12 @@ use super::run::ExportedRun;
 use super::spread::{PERCENTILES, carries};
 use infermeter_core::number::counted;
 
+/// What an import did not bring along.
+pub(crate) fn untimed(run: &ExportedRun<'_>) -> Option<String> {
+    (!run.is_timed())
+        .then(|| "when requests were sent: the imported file does not say it".to_owned())
+}
+
 /// What every format of the vLLM kind loses of this run.
 pub(crate) fn of_run(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> Vec<String> {
     let mut losses = Vec::new();
@@ -23,6 +29,10 @@ pub(crate) fn of_run(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> Vec<String
     if foreign.not_sent > 0 {
         let requests = counted(foreign.not_sent, "request");
         losses.push(format!("{requests} that were scheduled and never sent"));
+    }
+    losses.extend(untimed(run));
+    if foreign.input_lengths.is_none() && n > 0 {
+        losses.push("prompt tokens: of some requests nobody knows them".to_owned());
     }
     if foreign.output_lengths.is_none() && n > 0 {
         losses.push("output tokens: of some answers nobody knows them".to_owned());

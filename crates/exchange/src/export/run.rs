@@ -65,10 +65,23 @@ pub struct ExportedRun<'a> {
 }
 
 impl ExportedRun<'_> {
-    /// When its window began; without one, when it did.
-    pub(crate) fn begun(&self) -> String {
+    /// Whether it is known when requests were sent: an import's file need not say it, and its requests then all
+    /// stand at the same instant.
+    pub(crate) fn is_timed(&self) -> bool {
+        let imported = self.manifest.imported.as_ref();
+        imported.is_none_or(|imported| imported.has_starts)
+    }
+
+    /// Whether the plan is infermeter's: that of an import has the defaults where its file says nothing.
+    pub(crate) fn is_planned(&self) -> bool {
+        self.manifest.imported.is_none()
+    }
+
+    /// When its window began; without one, when it did. Absent where nobody knows.
+    pub(crate) fn begun(&self) -> Option<String> {
         let window = self.manifest.window;
-        (self.real_time)(window.map_or(Offset::ZERO, |window| window.start))
+        let start = window.map_or(Offset::ZERO, |window| window.start);
+        self.is_timed().then(|| (self.real_time)(start))
     }
 
     /// What is to be known of it.

@@ -36,11 +36,21 @@ impl<'a> SetUp<'a> {
     pub(crate) fn gpus(&self) -> Option<u64> {
         let count = self.text(Subject::Hardware, "count");
         let counted = count.and_then(|text| text.trim().parse().ok());
-        counted.or_else(|| {
-            let of = |name| self.parallel(name);
-            let tp = of("tp")?;
-            Some(tp * of("pp").unwrap_or(1) * of("dp").unwrap_or(1))
-        })
+        counted.or_else(|| self.split()?.gpus())
+    }
+
+    /// How the model is declared to be split; absent where that is not the number of its accelerators.
+    pub(crate) fn split(&self) -> Option<Split> {
+        let of = |name| self.parallel(name).unwrap_or(1);
+        let split = Split {
+            tp: self.parallel("tp")?,
+            pp: of("pp"),
+            dp: of("dp"),
+        };
+        let gpus = split.gpus();
+        let count = self.text(Subject::Hardware, "count");
+        let count = count.and_then(|text| text.trim().parse().ok());
+        (gpus.is_some() && count.or(gpus) == gpus).then_some(split)
     }
 
     /// The engine: as declared, else as the server says.
@@ -48,6 +58,20 @@ impl<'a> SetUp<'a> {
         let simulated = self.manifest.plan.is_mock();
         let simulator = simulated.then(|| "infermeter-mock".to_owned());
         self.text(Subject::Engine, "engine").or(simulator)
+    }
+}
+
+/// How a model is split over accelerators: what is not named is not split.
+pub(crate) struct Split {
+    pub(crate) tp: u64,
+    pub(crate) pp: u64,
+    pub(crate) dp: u64,
+}
+
+impl Split {
+    /// The accelerators that it takes.
+    fn gpus(&self) -> Option<u64> {
+        self.tp.checked_mul(self.pp)?.checked_mul(self.dp)
     }
 }
 

@@ -2,9 +2,9 @@
 //!
 //! Their keys, in their order, and one of ours (`infermeter`) for what they have no place for; a sweep's records are
 //! flat. Figures are computed from the record by their definitions. Invariant: the arrays are in the order of
-//! requests, failed ones among them: 0 and an error there, as theirs have it.
+//! requests, failed ones among them: 0, no gaps and an error there, as theirs have it.
 
-use super::foreign::{Foreign, e2e_ms, input_tokens, is_completed, ttft_ms};
+use super::foreign::{Foreign, e2e_ms, is_completed, ttft_ms};
 use super::loss;
 use super::out::Out;
 use super::run::ExportedRun;
@@ -12,6 +12,8 @@ use super::setup::{SetUp, burstiness, rate};
 use super::spread::Spread;
 use super::{Losses, Writer};
 use infermeter_audit::vocabulary::{Quantity, VLLM};
+use infermeter_core::clock::Offset;
+use infermeter_core::oddity::Oddity;
 use infermeter_core::plan::Endpoint;
 use infermeter_core::record::{Outcome, RequestRecord};
 use infermeter_core::run::LoadModel;
@@ -19,6 +21,7 @@ use infermeter_core::schedule::Phase;
 use infermeter_core::text::inert;
 use infermeter_metrics::facts::RequestFacts;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 /// Longest error kept, bytes.
@@ -102,16 +105,28 @@ fn summary(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> io::Result<Map<Strin
     let mut put = |name: &str, value: Value| {
         members.insert(name.to_owned(), value);
     };
-    put("date", json!(date(&run.begun())));
-    put("endpoint_type", json!(backend));
-    put("backend", json!(backend));
+    if let Some(begun) = run.begun() {
+        put("date", json!(date(&begun)));
+    }
+    if run.is_planned() {
+        put("endpoint_type", json!(backend));
+        put("backend", json!(backend));
+        put("tokenizer_id", json!(plan.tokenizer));
+        put("burstiness", burstiness(plan));
+    }
     put("label", json!(plan.label));
     put("model_id", json!(manifest.model));
-    put("tokenizer_id", json!(plan.tokenizer));
     put("num_prompts", json!(foreign.requests.len()));
-    put("request_rate", request_rate);
-    put("burstiness", burstiness(plan));
-    put("max_concurrency", json!(plan.concurrency));
+    // Null says that there was none; of an import, that nobody knows.
+    let of_load = [
+        ("request_rate", request_rate),
+        ("max_concurrency", json!(plan.concurrency)),
+    ];
+    for (name, value) in of_load {
+        if run.is_planned() || !value.is_null() {
+            put(name, value);
+        }
+    }
     for term in VLLM {
         // Their Rust client alone has it, and is told by it.
         let figure = foreign.figure(term.ours);
@@ -120,9 +135,11 @@ fn summary(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> io::Result<Map<Strin
         }
     }
     put("request_goodput", Value::Null);
-    if let Some(peaks) = Peaks::of(run, foreign)? {
-        put("max_output_tokens_per_s", json!(peaks.chunks_per_s));
-        put("max_concurrent_requests", json!(peaks.concurrent));
+    if let Some(concurrent) = most_concurrent(run, foreign) {
+        put("max_concurrent_requests", json!(concurrent));
+    }
+    if let Some(chunks) = most_chunks_per_s(run, foreign)? {
+        put("max_output_tokens_per_s", json!(chunks as f64));
     }
     Ok(members)
 }
@@ -189,11 +206,10 @@ fn arrays(run: &ExportedRun<'_>, foreign: &Foreign<'_>, out: &mut dyn Write) -> 
     let number = |of: fn(&RequestFacts) -> Option<f64>| {
         move |r: &RequestFacts| json!(of(r).filter(|_| is_completed(r)).unwrap_or(0.0) / 1e3)
     };
-    array(
-        out,
-        "input_lens",
-        requests.iter().map(|r| json!(input_tokens(r) as u64)),
-    )?;
+    let input: Option<Vec<u32>> = requests.iter().map(|r| r.input_tokens()).collect();
+    if let Some(input) = input {
+        array(out, "input_lens", input.into_iter().map(|n| json!(n)))?;
+    }
     if foreign.output_lengths.is_some() || foreign.completed == 0 {
         let tokens = |r: &RequestFacts| r.output_token_count().filter(|_| is_completed(r));
         let lengths = requests.iter().map(|r| json!(tokens(r).unwrap_or(0)));
@@ -201,16 +217,17 @@ fn arrays(run: &ExportedRun<'_>, foreign: &Foreign<'_>, out: &mut dyn Write) -> 
     }
     if run.collected.streaming {
         array(out, "ttfts", requests.iter().map(|r| number(ttft_ms)(r)))?;
+    }
+    if has_chunks(run, foreign) {
         gaps(run, out)?;
     } else {
         array(out, "latencies", requests.iter().map(|r| number(e2e_ms)(r)))?;
     }
-    let starts = requests.iter().filter_map(|r| r.send_start);
-    array(
-        out,
-        "start_times",
-        starts.map(|at| json!(at.0 as f64 / 1e9)),
-    )?;
+    if run.is_timed() {
+        let starts = requests.iter().filter_map(|r| r.send_start);
+        let starts = starts.map(|at| json!(at.0 as f64 / 1e9));
+        array(out, "start_times", starts)?;
+    }
     errors(run, out)
 }
 
@@ -243,10 +260,21 @@ fn of_records(
     out.write_all(b"]")
 }
 
+/// Whether the instant of every chunk is known: of some imports only the first and the last are.
+fn has_chunks(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> bool {
+    let alone = |r: &&RequestFacts| r.oddities.contains(Oddity::EndsAlone);
+    run.collected.streaming && !foreign.requests.iter().any(alone)
+}
+
 fn gaps(run: &ExportedRun<'_>, out: &mut dyn Write) -> io::Result<()> {
     of_records(run, out, "itls", &|record, out| {
         out.write_all(b"[")?;
-        for (index, pair) in record.chunks.windows(2).enumerate() {
+        // A failed request has none there, whatever came of its answer.
+        let chunks = match record.outcome {
+            Outcome::Completed => record.chunks.as_slice(),
+            _ => &[],
+        };
+        for (index, pair) in chunks.windows(2).enumerate() {
             let joint = if index == 0 { "" } else { ", " };
             let gap = pair[1].at.since(pair[0].at) as f64 / 1e9;
             write!(out, "{joint}{}", json!(gap))?;
@@ -265,50 +293,59 @@ fn errors(run: &ExportedRun<'_>, out: &mut dyn Write) -> io::Result<()> {
     })
 }
 
-/// The greatest of one second, and of one instant, over completed requests.
-struct Peaks {
-    /// Chunks: theirs counts each as a token.
-    chunks_per_s: f64,
-    concurrent: u64,
+/// Seconds since the first send of a completed request, by which theirs counts.
+struct Seconds {
+    first: Offset,
 }
 
-impl Peaks {
-    fn of(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> io::Result<Option<Self>> {
-        let completed = || foreign.requests.iter().filter(|r| is_completed(r));
-        let Some(first) = completed().filter_map(|r| r.send_start).min() else {
-            return Ok(None);
-        };
-        let mut events: Vec<(i64, i64)> = Vec::new();
-        for request in completed() {
-            let end = super::foreign::end(request);
-            if let Some((start, end)) = request.send_start.zip(end) {
-                events.extend([(start.0, 1), (end.0, -1)]);
-            }
-        }
-        // An end comes before a start at the same instant.
-        events.sort_unstable();
-        let (mut now, mut most) = (0, 0);
-        for (_, change) in events {
-            now += change;
-            most = most.max(now);
-        }
-        let mut seconds: Vec<u64> = Vec::new();
-        run.records.each(&mut |record| {
-            if record.phase != Phase::Measure || record.outcome != Outcome::Completed {
-                return Ok(());
-            }
-            for chunk in &record.chunks {
-                let second = chunk.at.since(first).max(0) as usize / 1_000_000_000;
-                if second >= seconds.len() {
-                    seconds.resize(second + 1, 0);
-                }
-                seconds[second] += 1;
-            }
-            Ok(())
-        })?;
-        Ok(Some(Self {
-            chunks_per_s: seconds.into_iter().max().unwrap_or(0) as f64,
-            concurrent: most.max(0) as u64,
-        }))
+impl Seconds {
+    /// `None` where no request completed, or nobody knows when.
+    fn of(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> Option<Self> {
+        let completed = foreign.requests.iter().filter(|r| is_completed(r));
+        let first = completed.filter_map(|r| r.send_start).min();
+        let first = first.filter(|_| run.is_timed())?;
+        Some(Self { first })
     }
+
+    fn at(&self, at: Offset) -> i64 {
+        at.since(self.first).max(0) / 1_000_000_000
+    }
+}
+
+/// The most completed requests that were in flight at any time within one second: theirs counts a request in each
+/// second that it touches.
+fn most_concurrent(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> Option<u64> {
+    let seconds = Seconds::of(run, foreign)?;
+    // What changes with a second: a request may last longer than it would be wise to count by the second.
+    let mut changes: BTreeMap<i64, i64> = BTreeMap::new();
+    for request in foreign.requests.iter().filter(|r| is_completed(r)) {
+        let end = super::foreign::end(request);
+        if let Some((start, end)) = request.send_start.zip(end) {
+            *changes.entry(seconds.at(start)).or_default() += 1;
+            *changes.entry(seconds.at(end) + 1).or_default() -= 1;
+        }
+    }
+    let running = changes.into_values().scan(0, |now, change| {
+        *now += change;
+        Some(*now)
+    });
+    running.max().map(|most: i64| most.max(0) as u64)
+}
+
+/// The most chunks of completed requests within one second: theirs counts each as a token.
+fn most_chunks_per_s(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> io::Result<Option<u64>> {
+    let seconds = Seconds::of(run, foreign).filter(|_| has_chunks(run, foreign));
+    let Some(seconds) = seconds else {
+        return Ok(None);
+    };
+    let mut chunks: BTreeMap<i64, u64> = BTreeMap::new();
+    run.records.each(&mut |record| {
+        if record.phase == Phase::Measure && record.outcome == Outcome::Completed {
+            for chunk in &record.chunks {
+                *chunks.entry(seconds.at(chunk.at)).or_default() += 1;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(chunks.into_values().max())
 }

@@ -41,6 +41,12 @@ impl Reading {
         }
     }
 
+    /// From the first send to the last, seconds, where every request says when it was sent.
+    pub(super) fn span_s(&self, facts: &Facts) -> Option<f64> {
+        let last = facts.requests.iter().filter_map(|r| r.start_s);
+        Some(last.reduce(f64::max)? - self.first_s?)
+    }
+
     /// Whether every request says when it was sent.
     pub(super) fn has_starts(&self) -> bool {
         self.first_s.is_some()
@@ -73,7 +79,7 @@ impl Reading {
         let start = self.start(of)?;
         let prompt = tokens("prompt tokens", of.input_tokens)?;
         let output = tokens("output tokens", of.output_tokens)?;
-        // What was asked for is not known; these figures are never shown of an import.
+        // What was asked for is not known: the columns hold what came, and nobody may read them as asked for.
         let (asked_prompt, asked_output) = (prompt.unwrap_or(0), output.unwrap_or(0));
         let mut record =
             RequestRecord::unsent(0, 0, Phase::Measure, start, asked_prompt, asked_output);

@@ -21,6 +21,7 @@ use infermeter_report::Notes;
 use infermeter_session::judged::Judged;
 use infermeter_session::run_id::{default_directory, random_run_id};
 use sha2::{Digest, Sha256};
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// Runs the subcommand. Ends with 0 where the run was written, whatever it is worth.
@@ -30,7 +31,9 @@ use std::path::Path;
 pub(crate) fn import(args: &ImportArgs, shown: Shown) -> Result<u8> {
     let named = || args.file.display().to_string();
     let mapping = args.map.as_deref().map(mapping).transpose()?;
-    let bytes = bytes_of(&input::path(&args.file)?)?;
+    let path = input::path(&args.file)?;
+    is_there(&path)?;
+    let bytes = bytes_of(&path)?;
     let results = read_bytes(&bytes, mapping.as_ref()).with_context(named)?;
     let digest = Sha256::digest(&bytes);
     drop(bytes);
@@ -59,6 +62,22 @@ pub(crate) fn import(args: &ImportArgs, shown: Shown) -> Result<u8> {
         shown.print_place(false, &format!("Imported into {}", path.display()));
     }
     Ok(exit::OK)
+}
+
+/// Refuses a folder, and what is not there.
+fn is_there(path: &Path) -> Result<()> {
+    let shown = path.display();
+    match path.metadata() {
+        Ok(found) if found.is_dir() => bail!(
+            "{shown} is a folder: name the file in it that lists single requests; the folder of a run needs no import"
+        ),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            bail!(
+                "there is no file {shown}: name a result of another tool that lists single requests"
+            )
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The runs of a file; results without single requests are left out where others have them.

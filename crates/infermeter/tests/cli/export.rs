@@ -1,6 +1,6 @@
 //! `infermeter export` and `import`: every kept record in every format, what is refused, and a way there and back.
 
-use crate::process::{LIGHT, Scratch, UNPROBED, infermeter, mock};
+use crate::process::{LIGHT, Scratch, UNPROBED, files_in, infermeter, limited, mock, ran, words};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -68,6 +68,10 @@ fn what_cannot_be_written_or_read_is_refused() {
     let export = |more: &str| infermeter(&format!("export {run} {more}"));
     export(&format!("--format vllm --out {there}")).fails(2, &["exists", "--force"]);
     assert_eq!(fs::read_to_string(&there).expect("still"), "mine");
+    let link = scratch.path("link.json");
+    std::os::unix::fs::symlink(&there, &link).expect("a link");
+    export(&format!("--format vllm --out {}", link.display())).fails(2, &["exists", "--force"]);
+    assert_eq!(fs::read_to_string(&there).expect("still"), "mine");
     let forced = export(&format!("--format vllm --out {there} --force"));
     assert_eq!(forced.code, Some(0), "{forced:#?}");
     export("--format vllm --out /dev/full").fails(2, &["/dev/full", "No space left"]);
@@ -82,6 +86,31 @@ fn what_cannot_be_written_or_read_is_refused() {
         .fails(2, &["neither a run nor runs"]);
     fs::remove_file(scratch.path("open/requests.parquet")).expect("removed");
     export("--format vllm").fails(2, &["no record"]);
+}
+
+#[test]
+fn a_full_disk_leaves_all_files_or_none() {
+    let scratch = Scratch::new();
+    let run = kept(&scratch, "open");
+    // Room for the table of runs; those of figures and requests fill the disk with their last bytes (12.1 and
+    // 12.2 KiB), once everything is written.
+    let export = |more: &str| {
+        let arguments = words(&format!("export {run} --format csv {more}"));
+        ran(limited("trap '' XFSZ; ulimit -f 12", &arguments))
+    };
+    let says = ["figures.csv", "File too large"];
+    let made = scratch.path("made");
+    export(&format!("--out {}", made.display())).fails(2, &says);
+    assert!(!made.exists());
+    let there = scratch.path("there");
+    fs::create_dir_all(&there).expect("a directory");
+    fs::write(there.join("runs.csv"), "mine").expect("a file");
+    export(&format!("--force --out {}", there.display())).fails(2, &says);
+    assert_eq!(files_in(&there), ["runs.csv"]);
+    assert_eq!(
+        fs::read_to_string(there.join("runs.csv")).expect("still"),
+        "mine"
+    );
 }
 
 #[test]
@@ -164,4 +193,9 @@ fn a_damaged_import_names_the_place_and_leaves_nothing() {
     import("cut.json", "{\"date\": \"2026\", \"ttfts\": [0.1, ").fails(2, &["line 1"]);
     import("empty.json", "").fails(2, &["empty"]);
     import("other.json", "{\"a\": 1}").fails(2, &["no known format"]);
+    let folder = scratch.path("theirs");
+    fs::create_dir_all(&folder).expect("a directory");
+    let import = |path: &Path| infermeter(&format!("import {}", path.display()));
+    import(&folder).fails(2, &["theirs is a folder", "name the file in it"]);
+    import(&folder.join("none.json")).fails(2, &["there is no file", "none.json"]);
 }

@@ -1,6 +1,9 @@
 //! What is exported is read back by the importer of its format, and the other way round: imported requests give the
 //! figures that their own tool computed.
 
+mod agreement;
+mod unknown;
+
 use infermeter_analysis::{judge, summarize};
 use infermeter_audit::facts::{Facts, Metric};
 use infermeter_audit::import::read;
@@ -14,6 +17,7 @@ use infermeter_metrics::facts::RequestFacts;
 use infermeter_metrics::fixture::{Run, facts as collected, ms};
 use infermeter_metrics::origin::Origin;
 use infermeter_metrics::request_metric::RequestMetric;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -30,6 +34,10 @@ impl Out for Files {
 impl Files {
     fn text(&self, name: &str) -> String {
         String::from_utf8(self.0[name].clone()).expect("text")
+    }
+
+    fn json(&self, name: &str) -> Value {
+        serde_json::from_slice(&self.0[name]).expect("JSON")
     }
 
     fn facts(&self, name: &str) -> Facts {
@@ -242,11 +250,20 @@ fn hostile_names_stay_text() {
         "n".repeat(10_000)
     );
     log.manifest.model.clone_from(&hostile);
-    log.manifest.plan.label = Some("=cmd|' /C calc'!A0".to_owned());
     let xml = exported(&log, ExportFormat::Junit).0.text("junit.xml");
     assert!(!xml.contains("<x ") && !xml.contains('\u{1b}') && !xml.contains('\u{0}'));
     assert_eq!(xml.matches("<testsuite ").count(), 1);
     assert_eq!(xml.matches("</testsuite>").count(), 1);
+    // An apostrophe keeps a spreadsheet from calling; quotes keep a field together where `;` ends one.
+    let mut log = some();
+    log.manifest.model = "=cmd|' /C calc'!A0;=1".to_owned();
+    let csv = exported(&log, ExportFormat::Csv).0.text("runs.csv");
+    assert!(csv.contains(",\"'=cmd|' /C calc'!A0;=1\","), "{csv}");
+    let xml = exported(&log, ExportFormat::Junit).0.text("junit.xml");
+    assert!(xml.contains("value=\"=cmd|&apos; /C calc&apos;!A0;=1\""));
+    // A label as hostile is the label still, and nothing else.
+    let label = "=cmd|' /C calc'!A0\u{1b}[2J\u{0}\"<b>";
+    log.manifest.plan.label = Some(label.to_owned());
     for format in ExportFormat::ALL {
         let (files, _) = exported(&log, format);
         for (name, bytes) in files.0 {
@@ -254,6 +271,14 @@ fn hostile_names_stay_text() {
             assert!(!text.contains(['\u{1b}', '\u{0}']), "{name}");
         }
     }
+    let value = exported(&log, ExportFormat::Vllm).0.json("vllm.json");
+    assert_eq!(value["label"], label, "JSON escapes it");
+    let bencher = exported(&log, ExportFormat::Bencher).0.json("bencher.json");
+    let names: Vec<&String> = bencher.as_object().expect("benchmarks").keys().collect();
+    assert!(
+        names.len() == 1 && names[0].contains("!A0\u{fffd}[2J\u{fffd}\"<b>"),
+        "{names:?}"
+    );
 }
 
 fn from() -> From {
@@ -266,13 +291,16 @@ fn from() -> From {
     }
 }
 
-fn golden(name: &str) -> Facts {
+fn golden_bytes(name: &str) -> Vec<u8> {
     let path = format!(
         "{}/../audit/tests/golden/{name}",
         env!("CARGO_MANIFEST_DIR")
     );
-    let bytes = std::fs::read(path).expect("a file of audit's tests");
-    read(&bytes).expect("audit reads it").remove(0)
+    std::fs::read(path).expect("a file of audit's tests")
+}
+
+fn golden(name: &str) -> Facts {
+    read(&golden_bytes(name)).expect("audit reads it").remove(0)
 }
 
 /// The means of an import, beside those that the file's own tool computed of the same requests.
