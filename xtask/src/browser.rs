@@ -1,7 +1,7 @@
 //! `cargo xtask browser`: pages are opened in a headless browser, and what is wrong with them is said.
 //!
 //! Needs `node`, `npm` and a Chromium; without them nothing is opened, which is said. What is looked at: a page with
-//! every kind of chart and with hostile names, and the pages of saved runs.
+//! every kind of chart and with hostile names, a trend, and the pages of saved runs.
 
 use crate::ci::{cargo_program, scratch_directory};
 use anyhow::{Context, Result, bail};
@@ -33,7 +33,7 @@ pub fn run(files: &[String]) -> Result<()> {
     let page = |file: &String| Path::new(file).canonicalize().with_context(|| file.clone());
     let mut pages: Vec<PathBuf> = files.iter().map(page).collect::<Result<_>>()?;
     if pages.is_empty() {
-        pages.push(gallery(&directory)?);
+        pages.extend(gallery(&directory)?);
         pages.extend(of_records(&directory)?);
     }
     let mut check = Command::new("node");
@@ -79,8 +79,8 @@ fn modules() -> Result<PathBuf> {
     Ok(std::env::current_dir()?.join(modules))
 }
 
-/// The page of `crates/report/tests/gallery.rs`.
-fn gallery(directory: &Path) -> Result<PathBuf> {
+/// The pages of `crates/report/tests/gallery.rs`.
+fn gallery(directory: &Path) -> Result<[PathBuf; 2]> {
     let mut make = Command::new(cargo_program());
     make.args([
         "test",
@@ -93,7 +93,7 @@ fn gallery(directory: &Path) -> Result<PathBuf> {
     ])
     .env("INFERMETER_GALLERY", directory);
     succeed(&mut make)?;
-    Ok(directory.join("gallery.html"))
+    Ok(["gallery.html", "trend.html"].map(|page| directory.join(page)))
 }
 
 /// The pages of saved runs, of copies: a report may bring `run.json` up to date.

@@ -22,12 +22,15 @@ use levels::highest_met;
 pub use levels::{InstanceRate, Level, ObjectiveAt};
 pub use sizing::{Cost, Need, Sizing, instances};
 
+use infermeter_core::run::FORMAT_VERSION;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The answer to "how many accelerators does this load need?".
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Capacity {
+    /// Version of the format.
+    pub format_version: u32,
     /// The objectives, as written.
     pub objectives: Vec<String>,
     /// What was asked.
@@ -66,6 +69,7 @@ impl Capacity {
             asked.target_rates.iter().map(size).collect()
         });
         Self {
+            format_version: FORMAT_VERSION,
             day: found
                 .zip(demand)
                 .map(|(instance, demand)| Day::of(demand, &asked, instance)),

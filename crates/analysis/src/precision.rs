@@ -69,7 +69,7 @@ pub struct PrecisionLook {
     pub low: Option<f64>,
     /// Upper bound.
     pub high: Option<f64>,
-    /// Half the interval's width over the value; absent where it is open.
+    /// Ratio of half the interval's width to the value; absent where it is open.
     pub relative: Option<f64>,
     /// Runs that are expected to be enough; absent where nothing can be said, or not even the most
     /// are.

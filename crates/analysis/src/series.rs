@@ -64,6 +64,8 @@ pub struct RunSeries {
     pub gap: Word,
     /// Gaps of completed requests of every phase, by the chunk that ends them.
     pub gaps: Vec<TimePart>,
+    /// The same of the classes with the most requests; empty where there is one class.
+    pub gaps_by_class: Vec<ClassParts>,
     /// Requests in flight.
     pub in_flight: Vec<LoadPart>,
     /// The instrument itself.
@@ -126,9 +128,11 @@ impl RunSeries {
             Some(all) => all.clone(),
             None => picked.ids(),
         };
+        let apart = over_time::apart(&timed);
         let asked = Asked {
             axis: timed.axis,
             gap,
+            classes: &apart,
             picked: &wanted,
         };
         let pass = pass(source, &run.collected, &asked)?;
@@ -142,7 +146,7 @@ impl RunSeries {
             phases: marks::phases(&timed, window),
             still: marks::still(&timed, summary),
             ttft: over_time::ttft(&timed),
-            ttft_by_class: over_time::ttft_by_class(&timed),
+            ttft_by_class: over_time::ttft_by_class(&timed, &apart),
             ttft_each: each.map_or_else(Vec::new, |_| over_time::each(&timed, &pass.ends)),
             gap: match gap {
                 TokenMetric::Itl => "itl",
@@ -150,6 +154,7 @@ impl RunSeries {
             }
             .into(),
             gaps: over_time::described(&timed, &pass.gaps),
+            gaps_by_class: over_time::gaps_by_class(&timed, &apart, &pass.gaps_by_class),
             in_flight: over_time::in_flight(&timed, &stays),
             client: ClientParts {
                 send_lag: over_time::send_lag(&timed),

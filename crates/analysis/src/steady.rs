@@ -69,7 +69,7 @@ pub struct SteadySeries {
     pub relative_change: Option<f64>,
     /// Second half over first, less 1: -0.5 for half.
     pub halves_relative: Option<f64>,
-    /// Student's t of the halves' batch means, eight degrees of freedom.
+    /// Ratio of a difference to its error: Student's t of the halves' batch means, eight degrees of freedom.
     pub halves_t: Option<f64>,
 }
 

@@ -12,6 +12,7 @@ use infermeter_stats::{
     CHANGE_POINTS_LIMIT, Quantile, change_points, change_power, independent_interval,
     least_for_a_change, rank_sum,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -37,7 +38,7 @@ pub struct TrendRun {
 }
 
 /// Figures over time.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Trend {
     /// The chance that a change is found in any of them where there is none.
     pub error: f64,
@@ -48,7 +49,7 @@ pub struct Trend {
 }
 
 /// A figure over time. Runs are numbered from 0.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TrendFigure {
     /// Its name.
     pub name: String,
@@ -79,7 +80,7 @@ pub struct TrendFigure {
 }
 
 /// The value of one run.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TrendPoint {
     /// The run.
     pub run: usize,
@@ -92,7 +93,7 @@ pub struct TrendPoint {
 }
 
 /// Runs without a change among them.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TrendLevel {
     /// The first run.
     pub from: usize,
@@ -109,7 +110,7 @@ pub struct TrendLevel {
 }
 
 /// A change from one level to the next.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TrendChange {
     /// The last run before it.
     pub before: usize,

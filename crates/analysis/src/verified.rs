@@ -5,6 +5,7 @@
 //! another part of `run.json` never counts as computed again.
 
 use infermeter_core::finding::Finding;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -24,7 +25,9 @@ const RESTS_ON: [(&str, Basis); 8] = [
 ];
 
 /// What a figure rests on, where that is not the rows alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
     /// CPU time, reads, gaps: counted by the client while it measured, stated in `run.json`.
@@ -40,7 +43,7 @@ pub enum Basis {
 }
 
 /// A stated figure that is not what the record gives.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Disagreement {
     /// Where it stands, as a JSON pointer.
     pub figure: String,
@@ -51,7 +54,7 @@ pub struct Disagreement {
 }
 
 /// Figures that agree with others that they rest on, which cannot be computed again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NotRecomputed {
     /// What they rest on.
     pub basis: Basis,
@@ -60,7 +63,7 @@ pub struct NotRecomputed {
 }
 
 /// What is stated beside what was computed again.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Recomputed {
     /// Figures that are the same, and come from the rows.
     pub agree: u64,
@@ -75,7 +78,7 @@ pub struct Recomputed {
 }
 
 /// A part of a record: one run, or the answer over several.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct VerifiedPart {
     /// Its place in the record; empty where it is the record.
     pub name: String,
@@ -88,7 +91,7 @@ pub struct VerifiedPart {
 }
 
 /// A file that is not what it should be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VerifiedFile {
     /// Its path.
     pub path: String,
@@ -97,7 +100,7 @@ pub struct VerifiedFile {
 }
 
 /// A record, compared with what it states.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Verified {
     /// What was verified, as it was named.
     pub record: String,

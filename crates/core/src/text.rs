@@ -4,6 +4,9 @@
 /// A word of our own: borrowed where it is made, owned where it was read from a file.
 pub type Word = std::borrow::Cow<'static, str>;
 
+/// Longest name that a message repeats, bytes.
+const NAME_BYTES: usize = 80;
+
 /// Replaces control characters (escape sequences, line breaks, bidirectional overrides) by
 /// visible stand-ins and cuts to `max_bytes` at a character border.
 pub fn inert(text: &str, max_bytes: usize) -> String {
@@ -93,9 +96,31 @@ pub fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
         .map(|(_, candidate)| candidate)
 }
 
+/// What is said of a name that is not among those that there are, with the one that may be meant.
+pub fn not_one_of(name: &str, names: &[&str]) -> String {
+    let near = closest(name, names.iter().copied());
+    let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    let names = names.join(", ");
+    format!("`{}` is not one of {names}{near}", inert(name, NAME_BYTES))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_is_not_there_is_told_what_is() {
+        let check = |name: &str, expect: &str| {
+            assert_eq!(not_one_of(name, &["rate", "duration"]), expect);
+        };
+        check(
+            "raet",
+            "`raet` is not one of rate, duration; did you mean `rate`?",
+        );
+        check("zzz\u{1b}", "`zzz\u{fffd}` is not one of rate, duration");
+        let long = not_one_of(&"x".repeat(500), &["rate"]);
+        assert!(long.len() < 120, "{long}");
+    }
 
     #[test]
     fn fields_are_quoted_inert_and_no_formulas() {

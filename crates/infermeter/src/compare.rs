@@ -25,7 +25,7 @@ pub(crate) struct Compared {
 
 /// A comparison with everything there is to say.
 pub(crate) struct Whole {
-    /// It.
+    /// What was found.
     pub found: Comparison,
     /// What would close its open answers.
     pub outlook: Vec<Outlook>,

@@ -4,7 +4,7 @@
 
 use infermeter_core::number::{count, counted};
 use infermeter_core::plan::{Balance, History, Plan, RateProfile, Wait, Warmup};
-use infermeter_core::run::LoadModel;
+use infermeter_core::run::{FORMAT_VERSION, LoadModel};
 use infermeter_core::schedule::Schedule;
 use infermeter_core::slo::{Figure, Latency, Statistic, parse_percentile};
 use infermeter_core::units::Span;
@@ -33,6 +33,8 @@ const LOOKED_AT: u64 = 10_000;
 /// Everything that a run would send, as far as it is known before it.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct DryRun {
+    /// Version of the format.
+    format_version: u32,
     /// Nothing was sent.
     dry_run: bool,
     /// Where requests would go.
@@ -144,6 +146,7 @@ impl DryRun {
         // Where turns fall depends on the answers.
         let measured = window.requests.filter(|_| sessions.is_none());
         Self {
+            format_version: FORMAT_VERSION,
             dry_run: true,
             target: redact_url(&plan.target),
             more_targets: plan

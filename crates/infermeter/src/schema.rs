@@ -14,7 +14,8 @@ mod tests;
 
 use anyhow::{Context, Result, bail};
 use flate2::read::DeflateDecoder;
-use infermeter_core::text::{closest, inert};
+use infermeter_core::text::not_one_of;
+use infermeter_session::history::HISTORY_VERSION;
 use std::io::Read;
 
 /// A published schema.
@@ -53,7 +54,7 @@ published! {
     "sweeps" RUN, "report --beside --json: several sweeps";
     "search" RUN, "search --json, report --json of a search, and its file search.json";
     "compare" RUN, "compare --json, report --json of a comparison, and its file compare.json";
-    "gate" RUN, "gate --json, and the member gate of what is measured with --fail-if";
+    "gate" RUN, "gate --json";
     "capacity" RUN, "capacity --json";
     "audit" infermeter_audit::FORMAT_VERSION, "audit --json";
     "list" RUN, "list --json";
@@ -65,6 +66,14 @@ published! {
     "inspect" RUN, "workload inspect --json";
     "ledger" infermeter_session::book::FORMAT_VERSION,
         "the JSON behind the checksum of each line of experiment.ledger";
+    "verify" RUN, "verify --json";
+    "bundle.json" infermeter_record::BUNDLE_VERSION, "the file bundle.json in front of a bundle";
+    "history-add" HISTORY_VERSION, "history add --json";
+    "history-list" HISTORY_VERSION, "history list --json";
+    "history-show" HISTORY_VERSION,
+        "history show --json, and the JSON behind the checksum of each line of a history";
+    "history-trend" HISTORY_VERSION, "history trend --json";
+    "schemas" RUN, "schema --json without a name";
 }
 
 impl Published {
@@ -77,13 +86,7 @@ impl Published {
             return Ok(found);
         }
         let names: Vec<&str> = PUBLISHED.iter().map(|known| known.name).collect();
-        let near = closest(name, names.iter().copied());
-        let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-        bail!(
-            "`{}` is not one of {}{near}",
-            inert(name, 80),
-            names.join(", ")
-        )
+        bail!("{}", not_one_of(name, &names))
     }
 
     /// Its identity: the name and the version, and no place to fetch it from.

@@ -67,15 +67,15 @@ pub(crate) struct Seen<'a, P: OfRuns> {
     pub answer: P::Answer,
 }
 
-/// The runs that an answer rests on: not those that were beyond what the server can take, which are meant to be.
+/// What is said of each run, for the verdict over all.
 pub(crate) fn judged(points: &[RunPoint]) -> Vec<RunJudged<'_>> {
-    let held = points.iter().filter(|p| !is_overloaded(&p.seen.summary));
-    held.map(|point| RunJudged {
+    let judged = points.iter().map(|point| RunJudged {
         number: point.number,
+        overloaded: is_overloaded(&point.seen.summary),
         verdict: point.seen.verdict,
         findings: &point.seen.findings,
-    })
-    .collect()
+    });
+    judged.collect()
 }
 
 /// How the runs of a protocol are shown.

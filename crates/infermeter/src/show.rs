@@ -6,7 +6,7 @@ use crate::{exit, output, screen};
 use infermeter_core::key::ValueKind;
 use infermeter_core::key_values;
 use infermeter_core::plan::Plan;
-use infermeter_core::text::{closest, inert};
+use infermeter_core::text::not_one_of;
 use infermeter_report::{Document, Format, Notes, Pictured, RunOutput, View, pictures};
 use infermeter_runner::progress::Snapshot;
 use infermeter_session::judged::Judged;
@@ -63,10 +63,7 @@ impl Shown {
         let found = all().find(|(known, _)| *known == name);
         found.map(|(_, shown)| shown).ok_or_else(|| {
             let names: Vec<&str> = all().map(|(name, _)| name).collect();
-            let near = closest(name, names.iter().copied());
-            let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-            let all = names.join(", ");
-            format!("`{}` is not one of {all}{near}", inert(name, 80))
+            not_one_of(name, &names)
         })
     }
 

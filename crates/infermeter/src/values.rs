@@ -5,7 +5,7 @@
 
 use anyhow::{Result, anyhow, bail};
 use infermeter_core::key::{Form, Key, Keyed, ValueKind};
-use infermeter_core::text::{closest, inert};
+use infermeter_core::text::{inert, not_one_of};
 use serde_json::{Map, Value};
 
 /// Every field at its default, by key.
@@ -143,8 +143,5 @@ fn one_of(text: &str) -> Option<anyhow::Error> {
         .strip_prefix("unknown variant `")?
         .split_once("`, expected ")?;
     let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-    let near = closest(name, known.iter().copied());
-    let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-    let known = known.join(", ");
-    Some(anyhow!("`{}` is not one of {known}{near}", shown(name)))
+    Some(anyhow!(not_one_of(name, &known)))
 }

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 pub struct InFlight {
     /// Time average over the window, requests.
     pub mean: f64,
-    /// Exceeded during at most 1 % of the window's time.
+    /// Requests: exceeded during at most 1 % of the window's time.
     pub p99: u64,
-    /// Most at any instant.
+    /// Most requests at any instant.
     pub max: u64,
 }
 

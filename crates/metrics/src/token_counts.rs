@@ -78,12 +78,12 @@ impl OffLength {
 pub struct PromptDifference {
     /// Requests with usage.
     pub requests: u64,
-    /// Least difference.
+    /// Least difference, tokens.
     pub min: i64,
-    /// Median difference (in sessions, of first turns): the chat template's, where nothing else
+    /// Median difference, tokens (in sessions, of first turns): the chat template's, where nothing else
     /// differs.
     pub median: i64,
-    /// Greatest difference.
+    /// Greatest difference, tokens.
     pub max: i64,
     /// Requests whose difference is off the median of requests with as many messages by more than
     /// max(2 tokens, 1 % of the prompt).

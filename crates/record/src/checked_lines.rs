@@ -5,6 +5,7 @@
 //! acknowledged; one process writes at a time.
 
 use crate::error::RecordError;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::fs::{File, OpenOptions};
@@ -40,7 +41,7 @@ pub struct LinesRead {
 }
 
 /// A line that cannot be believed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DamagedLine {
     /// Its number, from 1.
     pub line: usize,

@@ -33,8 +33,8 @@ mod testing;
 mod varint;
 
 pub use bundle::{
-    About, BundleError, BundleKind, BundleManifest, BundledFile, FileProblem, Member, NotAsItWas,
-    Unpacked, unpack, write_bundle,
+    About, BUNDLE_VERSION, BundleError, BundleKind, BundleManifest, BundledFile, FileProblem,
+    Member, NotAsItWas, Unpacked, unpack, write_bundle,
 };
 pub use checked_lines::{CheckedLines, DamagedLine, LinesRead};
 pub use convert::{Converted, CutOff, LeftOpen, convert};

@@ -30,7 +30,7 @@ pub struct SearchView<'a> {
     pub requests: u64,
     /// Runs.
     pub runs: usize,
-    /// Those that the server could take.
+    /// All of them, in the order of measuring.
     pub judged: Vec<RunJudged<'a>>,
 }
 
@@ -55,7 +55,7 @@ pub fn of_search(view: &SearchView<'_>) -> Document {
             figure(high)
         ));
     }
-    document.verdict = Some(over_runs(&view.judged));
+    document.verdict = over_runs(&view.judged);
     document.push(Section::new("Objectives").with(objectives(view)));
     let mut spent = Entries::default();
     spent.add("runs", view.runs.to_string());

@@ -37,7 +37,7 @@ pub struct SweepView<'a> {
 pub fn of_sweep(view: &SweepView<'_>) -> Document {
     let mut document = Document::titled("Sweep");
     let several = view.answer.curves.len() > 1;
-    document.verdict = Some(over_runs(&view.runs));
+    document.verdict = over_runs(&view.runs);
     // Behind the first answer, since they are of all curves together.
     let charts = charts::charts(view).into_iter();
     let mut charts = Some(charts.fold(Section::new("Charts"), Section::with));
@@ -317,7 +317,7 @@ fn throughputs(level: &Level) -> Vec<Cell> {
     let share = |share: Option<f64>| Cell::or_dash(share.map(percent));
     vec![
         of(level.achieved),
-        Cell::or_dash(level.output_tokens.map(|mean| figure(mean.value))),
+        of(level.output_tokens),
         of(level.output_tokens_per_gpu),
         of(level.per_user),
         of(level.goodput),

@@ -2,6 +2,7 @@
 //!
 //! With `INFERMETER_GALLERY=DIR` the page and each picture are written there, for `cargo xtask browser`.
 
+use infermeter_analysis::{SloFigure, TrendRun, trend};
 use infermeter_core::finding::{Severity, Verdict};
 use infermeter_report::chart::{
     Across, Axis, Band, Bar, Bounds, Cells, Chart, Field, Known, Marks, Point, Range, Reach,
@@ -9,8 +10,10 @@ use infermeter_report::chart::{
 };
 use infermeter_report::svg::{Theme, picture};
 use infermeter_report::{
-    Block, Cell, Column, Document, Entries, Format, Found, Judgement, Screen, Section, Table, Tone,
+    Block, Cell, Column, Document, Entries, Format, Found, HistoryRun, HistoryView, Judgement,
+    Screen, Section, Table, Tone, TrendView, of_trends,
 };
+use std::collections::BTreeMap;
 
 /// What a server, a file or a plan may be called.
 const HOSTILE: &str = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">\
@@ -438,6 +441,59 @@ fn the_page_has_every_chart_and_no_foreign_markup() {
             &format!("{}.svg", chart.slug),
             &picture(chart, 860.0, Theme::Light),
         );
+    }
+}
+
+/// Runs every quarter of an hour, whose TTFT grows by a tenth behind the fourteenth; the last is not used.
+#[test]
+fn the_page_of_a_trend() {
+    let figures: Vec<BTreeMap<String, SloFigure>> = (0..24)
+        .map(|n| {
+            let noise = (n * 37 % 11) as f64 / 5.0 - 1.0;
+            let value = (100.0 + noise) * if n < 14 { 1.0 } else { 1.1 };
+            let figure = SloFigure {
+                unit: "ms".into(),
+                value: Some(value),
+                low: Some(value * 0.98),
+                high: (n != 5).then_some(value * 1.02),
+                n: 500,
+                ..SloFigure::default()
+            };
+            BTreeMap::from([("ttft.p50".to_owned(), figure)])
+        })
+        .collect();
+    let used = figures.iter().enumerate().map(|(n, figures)| TrendRun {
+        used: n != 23,
+        figures: figures.clone(),
+    });
+    let used: Vec<TrendRun> = used.collect();
+    let mut found = trend(&used, &["ttft.p50".parse().expect("a figure")]);
+    found.figures[0].changes[0].beside = vec![format!("server.version: {HOSTILE}, then 2")];
+    let begun = |n: usize| format!("2026-11-21 {:02}:{:02}", 6 + n / 4, n % 4 * 15);
+    let names: Vec<[String; 2]> = (0..24).map(|n| [format!("run{n:05}"), begun(n)]).collect();
+    let runs = figures.iter().zip(&names).enumerate();
+    let runs = runs.map(|(n, (figures, [id, begun]))| HistoryRun {
+        id,
+        begun,
+        seconds: n as f64 * 900.0,
+        verdict: Verdict::Valid,
+        figures,
+    });
+    let view = TrendView {
+        of: HistoryView {
+            id: "3f9a",
+            about: HOSTILE.to_owned(),
+            runs: runs.collect(),
+        },
+        trend: &found,
+    };
+    let page = Format::Html.render(
+        &of_trends("nightly", &[view], &[(7, HOSTILE)]),
+        Screen::default(),
+    );
+    assert!(page.contains("id=\"chart-trend-ttft-p50\"") && !page.contains("<img"));
+    if let Ok(directory) = std::env::var("INFERMETER_GALLERY") {
+        std::fs::write(std::path::Path::new(&directory).join("trend.html"), page).expect("written");
     }
 }
 

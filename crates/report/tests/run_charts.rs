@@ -154,6 +154,30 @@ fn estimates_have_intervals_and_bands_lie_around_shares() {
     }
 }
 
+/// The filter of a page shows the series of a class by its name.
+#[test]
+fn both_charts_over_time_have_the_same_classes_apart() {
+    let mut run = steady();
+    run.manifest().classes = vec!["chat".to_owned(), "batch".to_owned()];
+    let mut log = run.build();
+    for (n, record) in log.records.iter_mut().enumerate() {
+        record.class = u16::from(n % 3 == 0);
+    }
+    let seen = seen(log);
+    for slug in ["ttft-over-time", "itl-over-time"] {
+        let chart = seen.chart(slug);
+        let of_classes = chart.series.iter().filter(|series| series.class.is_some());
+        let classes: Vec<_> = of_classes.clone().filter_map(|s| s.class.clone()).collect();
+        assert_eq!(classes, ["chat", "batch"], "{slug}");
+        for series in of_classes {
+            let Marks::Line(points) = &series.marks else {
+                panic!("a line");
+            };
+            assert!(points.iter().any(|p| p.n > Some(0)), "{slug}");
+        }
+    }
+}
+
 #[test]
 fn rows_of_the_timeline_by_hand() {
     let mut run = Run::open(1.0, 12);

@@ -113,7 +113,7 @@ impl Backtest {
 pub enum FitUse {
     /// The model predicts what it had not seen.
     Yes {
-        /// It.
+        /// The model, fitted to the levels.
         fit: EngineFit,
         /// How well it predicts.
         backtest: Backtest,

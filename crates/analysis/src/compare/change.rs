@@ -42,11 +42,11 @@ pub struct PairedChange {
     pub high: Option<f64>,
     /// Sample standard deviation of what is tested; absent for one round.
     pub std: Option<f64>,
-    /// Exact signed-rank test, two-sided: the one that decides.
+    /// P-value of the exact signed-rank test, two-sided: the one that decides.
     pub signed_rank_p: f64,
-    /// Paired t test, two-sided.
+    /// P-value of the paired t test, two-sided.
     pub t_p: Option<f64>,
-    /// Exact permutation test of signs, two-sided; absent above forty rounds.
+    /// P-value of the exact permutation test of signs, two-sided; absent above forty rounds.
     pub permutation_p: Option<f64>,
     /// The largest margin that could not be shown: the change lies within every wider one (two one-sided
     /// t tests at 5 %), on the scale of what is tested.

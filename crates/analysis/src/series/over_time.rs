@@ -64,7 +64,7 @@ pub struct LoadPart {
     pub most: u64,
 }
 
-/// TTFT of the requests of one class.
+/// Values of the requests of one class.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ClassParts {
     /// The class.
@@ -153,8 +153,8 @@ pub(super) fn ttft(timed: &Timed<'_>) -> Vec<TimePart> {
     estimated(timed, &values, &failures)
 }
 
-/// The same of the classes with the most requests, where there are several.
-pub(super) fn ttft_by_class(timed: &Timed<'_>) -> Vec<ClassParts> {
+/// The classes with the most requests, where there are several: those that are shown apart.
+pub(super) fn apart(timed: &Timed<'_>) -> Vec<ClassIndex> {
     let collected = &timed.run.collected;
     let mut sizes: BTreeMap<ClassIndex, usize> = BTreeMap::new();
     for request in &collected.requests {
@@ -166,7 +166,14 @@ pub(super) fn ttft_by_class(timed: &Timed<'_>) -> Vec<ClassParts> {
     let mut largest: Vec<(ClassIndex, usize)> = sizes.into_iter().collect();
     largest.sort_by_key(|(class, n)| (Reverse(*n), *class));
     largest.truncate(SERIES_CLASSES);
-    let of_class = |(class, _): (ClassIndex, usize)| {
+    largest.into_iter().map(|(class, _)| class).collect()
+}
+
+/// The same of each class that is shown apart.
+pub(super) fn ttft_by_class(timed: &Timed<'_>, apart: &[ClassIndex]) -> Vec<ClassParts> {
+    let collected = &timed.run.collected;
+    let of_class = |class: &ClassIndex| {
+        let class = *class;
         let ttft = |r: &RequestFacts| ttft_of(timed, r).filter(|_| r.class == class);
         let values = in_parts(&collected.requests, &timed.axis, ttft);
         ClassParts {
@@ -174,7 +181,20 @@ pub(super) fn ttft_by_class(timed: &Timed<'_>) -> Vec<ClassParts> {
             parts: estimated(timed, &values, &[]),
         }
     };
-    largest.into_iter().map(of_class).collect()
+    apart.iter().map(of_class).collect()
+}
+
+/// Gaps of each class that is shown apart and has some.
+pub(super) fn gaps_by_class(
+    timed: &Timed<'_>,
+    apart: &[ClassIndex],
+    gaps: &[Spreads],
+) -> Vec<ClassParts> {
+    let classes = apart.iter().zip(gaps).map(|(class, gaps)| ClassParts {
+        class: *class,
+        parts: described(timed, gaps),
+    });
+    classes.filter(|class| !class.parts.is_empty()).collect()
 }
 
 /// How late requests of every phase and outcome were sent.

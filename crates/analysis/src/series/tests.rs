@@ -398,6 +398,27 @@ fn a_killed_run_ends_at_its_last_instant() {
 }
 
 #[test]
+fn gaps_of_a_class_are_apart_and_together() {
+    let mut log = steady();
+    assert_eq!(of(&log).gaps_by_class, []);
+    log.manifest.classes = vec!["chat".to_owned(), "batch".to_owned()];
+    for (n, record) in log.records.iter_mut().enumerate() {
+        record.class = u16::from(n % 3 == 0);
+    }
+    let count = |parts: &[super::TimePart]| parts.iter().map(|part| part.n).sum::<u64>();
+    let series = of(&log);
+    let classes: Vec<_> = series.gaps_by_class.iter().map(|c| c.class).collect();
+    assert_eq!(classes, [0, 1]);
+    let [chat, batch] = [0, 1].map(|class| count(&series.gaps_by_class[class].parts));
+    assert!(chat > batch && batch > 0, "{chat} {batch}");
+    assert_eq!(chat + batch, count(&series.gaps));
+    // Records that come in several parts make the same.
+    let (one, two) = log.records.split_at(log.records.len() / 2);
+    let parts = read(&log.manifest, &Parts(vec![one, two]));
+    assert_eq!(parts.gaps_by_class, series.gaps_by_class);
+}
+
+#[test]
 fn its_size_is_bounded() {
     let mut log = steady();
     let instants = [-ms(600_000_000), ms(700_000_000)];

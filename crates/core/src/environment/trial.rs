@@ -25,7 +25,7 @@ pub struct CachePair {
 /// One answer, timed by the program from the write of its request.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AnswerTimes {
-    /// To the read that held the first generated text; absent for an answer that is no stream.
+    /// To the read that held the first generated text; absent for an answer that is not a stream.
     pub ttft_ms: Option<f64>,
     /// To the last read.
     pub e2e_ms: f64,

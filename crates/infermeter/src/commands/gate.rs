@@ -10,8 +10,11 @@ use anyhow::{Result, bail};
 use infermeter_analysis::{GateAnswer, Gated};
 use infermeter_core::gate::FailIf;
 use infermeter_core::plan::Plan;
+use infermeter_core::run::FORMAT_VERSION;
 use infermeter_report::Document;
 use infermeter_session::gate::{self, GateSpec};
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -152,9 +155,23 @@ pub(crate) fn in_page(document: Document, gated: Option<&Gated>, shown: Shown) -
     }
 }
 
+/// A gate for programs.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct GateOutput<'a> {
+    /// Version of the format.
+    format_version: u32,
+    /// What was judged.
+    #[serde(flatten)]
+    gated: &'a Gated,
+}
+
 /// A gate as JSON.
 pub fn json(gated: &Gated) -> Value {
-    serde_json::to_value(gated).unwrap_or_default()
+    let output = GateOutput {
+        format_version: FORMAT_VERSION,
+        gated,
+    };
+    serde_json::to_value(output).unwrap_or_default()
 }
 
 fn of_answer(answer: GateAnswer, inconclusive: Option<Inconclusive>) -> u8 {

@@ -2,6 +2,9 @@
 //!
 //! Invariant: what cannot be added is named, and the rest is added.
 
+use super::history_output::{
+    AddOutput, HistoryOutput, PlanListed, PlanTrend, RunListed, RunOfTrend, Told,
+};
 use super::list_entry::load;
 use crate::cli::tables::{HistoryAddArgs, HistoryListArgs, HistoryShowArgs, HistoryTrendArgs};
 use crate::exit;
@@ -21,19 +24,11 @@ use infermeter_session::history::{
     self, Added, Entry, History, KeptPlan, Occasion, Origin, looked_at,
 };
 use infermeter_session::kept_experiment::is_experiment;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::path::Path;
 
 /// Characters of an id that are shown.
 const SHOWN: usize = 8;
-
-/// What became of something that was to be added.
-struct Told {
-    from: String,
-    run: String,
-    what: &'static str,
-    why: String,
-}
 
 /// `history add`. Ends with 2 where something could not be added.
 ///
@@ -97,10 +92,7 @@ fn told_document(told: &[Told]) -> Document {
 }
 
 fn told_json(told: &[Told]) -> Value {
-    let each = told
-        .iter()
-        .map(|one| json!({ "from": one.from, "run": one.run, "result": one.what, "why": one.why }));
-    json!({ "runs": each.collect::<Vec<_>>() })
+    serde_json::to_value(AddOutput::of(told)).unwrap_or_default()
 }
 
 /// What is kept of a directory or a bundle, run by run.
@@ -170,26 +162,12 @@ pub(crate) fn list(args: &HistoryListArgs, shown: Shown) -> Result<u8> {
 }
 
 fn list_json(history: &History) -> Value {
-    let plan = |plan: &KeptPlan| {
-        json!({
-            "id": plan.id,
-            "about": about(plan),
-            "runs": plan.runs.iter().map(|run| json!({
-                "run_id": run.run_id,
-                "begun": run.begun,
-                "verdict": run.verdict,
-                "usable": run.is_usable(),
-                "server": run.server,
-                "from": run.from,
-                "headline": run.headline,
-            })).collect::<Vec<_>>(),
-        })
-    };
-    json!({
-        "format_version": history::HISTORY_VERSION,
-        "plans": history.plans.iter().map(plan).collect::<Vec<_>>(),
-        "damaged": history.damaged,
-    })
+    let plans = history.plans.iter().map(|plan| PlanListed {
+        id: &plan.id,
+        about: about(plan),
+        runs: plan.runs.iter().map(RunListed::of).collect(),
+    });
+    serde_json::to_value(HistoryOutput::of(history, plans.collect())).unwrap_or_default()
 }
 
 fn damaged(lines: &[DamagedLine]) -> Vec<(usize, &str)> {
@@ -350,22 +328,14 @@ fn first_of_each<'a>(occasions: &[Occasion<'a>]) -> Vec<&'a Entry> {
 }
 
 fn trend_json(plans: &[&KeptPlan], found: &[Trend], history: &History) -> Value {
-    let plan = |(plan, trend): (&&KeptPlan, &Trend)| {
+    let plans = plans.iter().zip(found).map(|(plan, trend)| {
         let runs = first_of_each(&plan.occasions());
-        json!({
-            "id": plan.id,
-            "about": about(plan),
-            "runs": runs.iter().map(|run| json!({
-                "run_id": run.run_id,
-                "begun": run.begun,
-                "verdict": run.verdict,
-            })).collect::<Vec<_>>(),
-            "trend": trend,
-        })
-    };
-    json!({
-        "format_version": history::HISTORY_VERSION,
-        "plans": plans.iter().zip(found).map(plan).collect::<Vec<_>>(),
-        "damaged": history.damaged,
-    })
+        PlanTrend {
+            id: &plan.id,
+            about: about(plan),
+            runs: runs.into_iter().map(RunOfTrend::of).collect(),
+            trend,
+        }
+    });
+    serde_json::to_value(HistoryOutput::of(history, plans.collect())).unwrap_or_default()
 }

@@ -9,6 +9,7 @@ pub(crate) mod compare;
 pub(crate) mod export;
 pub(crate) mod gate;
 pub(crate) mod history;
+pub(crate) mod history_output;
 pub(crate) mod import;
 pub(crate) mod list;
 mod list_entry;

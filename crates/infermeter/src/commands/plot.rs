@@ -7,7 +7,7 @@ use crate::cli::tables::{PlotArgs, ReportArgs};
 use crate::page::{self, Delivery};
 use crate::{exit, output, picture};
 use anyhow::{Context, Result, anyhow, bail};
-use infermeter_core::text::{closest, inert};
+use infermeter_core::text::{inert, not_one_of};
 use infermeter_report::chart::Chart;
 use infermeter_report::svg::picture as draw;
 use infermeter_report::{Block, Document};
@@ -78,15 +78,9 @@ fn chart<'a>(document: &'a Document, name: &str) -> Result<&'a Chart> {
     let found = charts(document).find(|chart| chart.slug == name);
     found.ok_or_else(|| {
         let names: Vec<&str> = charts(document).map(|chart| chart.slug.as_str()).collect();
-        let near = closest(name, names.iter().copied());
-        let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
         match names.is_empty() {
             true => anyhow!("--chart: this result has no chart"),
-            false => anyhow!(
-                "--chart: `{}` is not one of {}{near}",
-                inert(name, 80),
-                names.join(", ")
-            ),
+            false => anyhow!("--chart: {}", not_one_of(name, &names)),
         }
     })
 }

@@ -6,8 +6,11 @@ use crate::schema::{PUBLISHED, Published};
 use crate::show::Shown;
 use crate::{exit, output};
 use anyhow::{Result, bail};
+use infermeter_core::run::FORMAT_VERSION;
 use infermeter_report::{Document, Entries, Section};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
 /// Runs the subcommand.
 ///
@@ -53,14 +56,38 @@ fn document() -> Document {
     document
 }
 
+/// The schemas that there are.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct SchemasOutput {
+    /// Version of the format.
+    format_version: u32,
+    /// Each of them.
+    schemas: Vec<SchemaListed>,
+}
+
+/// A schema that there is.
+#[derive(Debug, Serialize, JsonSchema)]
+struct SchemaListed {
+    /// What it is asked for by.
+    name: &'static str,
+    /// Version of the format that it describes.
+    format_version: u32,
+    /// Its `$id`.
+    id: String,
+    /// What it describes.
+    describes: &'static str,
+}
+
 fn list() -> Value {
-    let each = PUBLISHED.iter().map(|published| {
-        json!({
-            "name": published.name,
-            "format_version": published.version,
-            "id": published.id(),
-            "describes": published.describes,
-        })
+    let each = PUBLISHED.iter().map(|published| SchemaListed {
+        name: published.name,
+        format_version: published.version,
+        id: published.id(),
+        describes: published.describes,
     });
-    json!({ "schemas": each.collect::<Vec<_>>() })
+    let output = SchemasOutput {
+        format_version: FORMAT_VERSION,
+        schemas: each.collect(),
+    };
+    serde_json::to_value(output).unwrap_or_default()
 }

@@ -11,12 +11,15 @@ use crate::show::Shown;
 use crate::told::ANSWER;
 use anyhow::{Context, Result, anyhow};
 use infermeter_analysis::{Recomputed, Verified, VerifiedFile, VerifiedPart};
+use infermeter_core::run::FORMAT_VERSION;
 use infermeter_record::{FileProblem, Unpacked, unpack};
 use infermeter_session::book::{Asked, Book};
 use infermeter_session::directories::runs_at;
 use infermeter_session::kept_experiment::is_experiment;
 use infermeter_session::verify;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 use std::cell::RefCell;
 use std::path::Path;
 
@@ -49,10 +52,25 @@ pub(crate) fn verify(args: &VerifyArgs, shown: Shown) -> Result<u8> {
     })
 }
 
+/// What was verified, for programs.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct VerifyOutput<'a> {
+    /// Version of the format.
+    format_version: u32,
+    /// Nothing is stated that is not so.
+    holds: bool,
+    /// What was looked at.
+    #[serde(flatten)]
+    verified: &'a Verified,
+}
+
 fn to_json(verified: &Verified) -> Value {
-    let mut value = serde_json::to_value(verified).unwrap_or_default();
-    value["holds"] = json!(verified.holds());
-    value
+    let output = VerifyOutput {
+        format_version: FORMAT_VERSION,
+        holds: verified.holds(),
+        verified,
+    };
+    serde_json::to_value(output).unwrap_or_default()
 }
 
 /// What the archive says of its files.

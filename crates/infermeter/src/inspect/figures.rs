@@ -4,6 +4,7 @@
 //! support is absent, never 0.
 
 use super::gather::Gathered;
+use infermeter_core::run::FORMAT_VERSION;
 use infermeter_stats::{
     Quantile, StatsError, Variability, coefficient_of_variation, index_of_dispersion,
     order_statistic, rank_correlation,
@@ -21,6 +22,8 @@ const BINS: usize = 60;
 /// Everything that is told about a file.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Figures {
+    /// Version of the format.
+    pub format_version: u32,
     /// The file as named.
     pub file: String,
     /// What was read, where it is a file of requests.
@@ -55,19 +58,19 @@ pub struct Figures {
 pub struct Lengths {
     /// Observations.
     pub n: usize,
-    /// Mean.
+    /// Mean, in the unit of the values.
     pub mean: f64,
     /// Standard deviation over mean; absent for one observation.
     pub cv: Option<f64>,
-    /// Smallest.
+    /// Smallest, in that unit.
     pub min: f64,
-    /// Median.
+    /// Median, in that unit.
     pub p50: f64,
-    /// 90th percentile.
+    /// 90th percentile, in that unit.
     pub p90: f64,
-    /// 99th percentile.
+    /// 99th percentile, in that unit.
     pub p99: f64,
-    /// Greatest.
+    /// Greatest, in that unit.
     pub max: f64,
     /// Sum, in the unit of the values.
     pub total: f64,
@@ -165,6 +168,7 @@ impl Figures {
             });
         let uncounted = gathered.texts() > 0 && gathered.inputs.is_empty();
         Ok(Self {
+            format_version: FORMAT_VERSION,
             file: file.to_owned(),
             notes: facts.as_ref().map_or_else(Vec::new, TraceFacts::remarks),
             rows: gathered.rows,

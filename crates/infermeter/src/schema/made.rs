@@ -5,27 +5,36 @@
 use super::{PUBLISHED, Published, readable};
 use crate::ahead::AheadOutput;
 use crate::commands::beside::SweepsOutput;
+use crate::commands::gate::GateOutput;
+use crate::commands::history_output::{AddOutput, HistoryOutput, PlanListed, PlanTrend};
 use crate::commands::list::ListOutput;
+use crate::commands::schema::SchemasOutput;
+use crate::commands::verify::VerifyOutput;
 use crate::compare::CompareOutput;
 use crate::dry_run::DryRun;
 use crate::inspect::Figures;
 use crate::search::SearchOutput;
 use crate::sweep::SweepOutput;
 use crate::together::RepeatOutput;
+use infermeter_analysis::Summary;
 use infermeter_analysis::capacity::Capacity;
-use infermeter_analysis::{Gated, Summary};
 use infermeter_audit::Audit;
 use infermeter_core::certificate::Certificate;
 use infermeter_core::key::Keyed;
 use infermeter_core::plan::Plan;
 use infermeter_core::run::RunManifest;
-use infermeter_report::RunOutput;
+use infermeter_record::BundleManifest;
+use infermeter_report::{Headline, RunOutput};
 use infermeter_session::calibrate::climb::KeptLadder;
+use infermeter_session::history::Entry;
 use infermeter_session::ledger_line::LedgerLine;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
+
+/// What stays on disk and is read by every later version.
+const OF_ALL_VERSIONS: [&str; 2] = ["run.json", "history-show"];
 
 /// Every published schema, by name.
 pub(super) fn all() -> Vec<(&'static str, Value)> {
@@ -42,7 +51,7 @@ fn made(published: &Published) -> Value {
         "sweeps" => of::<SweepsOutput<'static>>(),
         "search" => of::<SearchOutput<'static>>(),
         "compare" => of::<CompareOutput<'static>>(),
-        "gate" => of::<Gated>(),
+        "gate" => of::<GateOutput<'static>>(),
         "capacity" => of::<Capacity>(),
         "audit" => of::<Audit>(),
         "list" => of::<ListOutput<'static>>(),
@@ -52,6 +61,13 @@ fn made(published: &Published) -> Value {
         "dry-runs" => of::<AheadOutput<'static>>(),
         "inspect" => of::<Figures>(),
         "ledger" => of::<LedgerLine>(),
+        "verify" => of::<VerifyOutput<'static>>(),
+        "bundle.json" => of::<BundleManifest>(),
+        "history-add" => of::<AddOutput<'static>>(),
+        "history-list" => of::<HistoryOutput<'static, PlanListed<'static>>>(),
+        "history-show" => of_entry(),
+        "history-trend" => of::<HistoryOutput<'static, PlanTrend<'static>>>(),
+        "schemas" => of::<SchemasOutput>(),
         other => panic!("which type is {other} of?"),
     };
     headed(published, schema)
@@ -96,6 +112,15 @@ fn of_file() -> Map<String, Value> {
     file
 }
 
+/// A line of a history, whose headline the entry does not look into.
+fn of_entry() -> Map<String, Value> {
+    let mut generator = generator();
+    let headline = generator.subschema_for::<Headline>();
+    let mut entry = map_of(generator.into_root_schema_for::<Entry>());
+    entry["properties"]["headline"]["$ref"] = headline.to_value()["$ref"].clone();
+    entry
+}
+
 fn generator() -> SchemaGenerator {
     let settings = SchemaSettings::draft2020_12().for_serialize();
     let settings = settings.with_transform(RecursiveTransform(readable::transform));
@@ -104,7 +129,10 @@ fn generator() -> SchemaGenerator {
 
 fn map_of(schema: Schema) -> Map<String, Value> {
     match schema.to_value() {
-        Value::Object(map) => map,
+        Value::Object(mut map) => {
+            readable::units_of_types(&mut map);
+            map
+        }
         other => panic!("no object: {other}"),
     }
 }
@@ -121,6 +149,11 @@ fn headed(published: &Published, mut schema: Map<String, Value>) -> Value {
              what you do not know. What earlier versions of this format did not write is not required; \
              `infermeter report` brings the summary up to date."
         }
+        "history-show" => {
+            "A later version may add members and names of an enumeration under the same format_version: ignore \
+             what you do not know. A run that an earlier version added is as that version wrote it: what it did not \
+             write is not required."
+        }
         _ => {
             "A later version may add members and names of an enumeration under the same format_version: ignore \
              what you do not know."
@@ -130,7 +163,7 @@ fn headed(published: &Published, mut schema: Map<String, Value>) -> Value {
         "infermeter: {}, format version {}",
         published.name, published.version
     );
-    if published.name == "run.json" {
+    if OF_ALL_VERSIONS.contains(&published.name) {
         readable::only_what_all_versions_have(&mut schema);
     }
     if published.name != "plan" {

@@ -22,9 +22,8 @@ const UNITS: [(&str, &str); 11] = [
     ("share", "share, 0 to 1"),
 ];
 
-/// Names of numbers that are in the unit of the object that they stand in: of its `unit`, where it has one, else
-/// of what it is the value of.
-const OF_THE_FIGURE: [&str; 20] = [
+/// Names of numbers that are in the `unit` of the object that they stand in.
+const OF_UNIT: [&str; 20] = [
     "value",
     "low",
     "high",
@@ -47,6 +46,63 @@ const OF_THE_FIGURE: [&str; 20] = [
     "upper",
 ];
 
+/// What holds figures of any kind is in the unit of the one that it stands for.
+const FIGURE: &str = "that of the figure";
+
+/// Units that follow from the type: its name, members, and what they are in.
+pub(super) const OF_TYPES: [(&str, &[&str], &str); 26] = [
+    ("Cell", &["value", "low", "high"], FIGURE),
+    ("Estimated", &["value", "low", "high"], FIGURE),
+    ("Mean", &["value", "low", "high"], FIGURE),
+    ("Over", &["min", "max"], FIGURE),
+    ("TimePart", &["least", "greatest"], FIGURE),
+    ("ValueBand", &["least", "greatest"], FIGURE),
+    ("GaugeFigure", &["mean", "max"], "that of the gauge"),
+    (
+        "GaugePart",
+        &["least", "mean", "greatest"],
+        "that of the gauge",
+    ),
+    ("FluidityForm", &["min"], "index, 0 to 1"),
+    ("FoundRate", &["low", "high"], "requests per second"),
+    ("Rate", &["low", "high"], "that of `per_s`"),
+    ("ItemRate", &["low", "high"], "that of `per_s`"),
+    ("Knee", &["low", "high"], "that of `load`"),
+    ("LoadPart", &["least", "most"], "requests"),
+    ("PairedRatio", &["value", "low", "high"], "ratio"),
+    ("PrecisionLook", &["low", "high"], "milliseconds"),
+    (
+        "PairedChange",
+        &["low", "high"],
+        "ratio or difference, as `scale` says",
+    ),
+    (
+        "PairedChange",
+        &["within"],
+        "logarithm of the ratio, or difference, as `scale` says",
+    ),
+    ("Worsening", &["upper", "lower"], "relative, or in points"),
+    ("GateLine", &["at_least", "at_most"], "that of `worse`"),
+    ("GateDoubt", &["baseline", "candidate"], "a number of runs"),
+    ("TrendPoint", &["value", "low", "high"], FIGURE),
+    ("TrendLevel", &["median", "low", "high"], FIGURE),
+    (
+        "TrendFigure",
+        &["asked_change"],
+        "relative, of shares in points",
+    ),
+    (
+        "TrendChange",
+        &["change", "at_least", "at_most"],
+        "relative, of shares in points",
+    ),
+    (
+        "PilotFigure",
+        &["detectable", "detectable_by_t"],
+        "relative, or in points",
+    ),
+];
+
 /// A link of the code's documentation: `[`Self::x`]`.
 static LINK: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\[`(?:[A-Za-z_]+::)*([A-Za-z_]+)`\]").expect("a pattern"));
@@ -63,9 +119,8 @@ pub(super) fn transform(schema: &mut Schema) {
             .replace_all(&text.replace('\n', " "), "`$1`")
             .into_owned();
     }
-    let written_by_hand = !schema.contains_key("required")
-        && schema.get("additionalProperties") == Some(&Value::Bool(false));
-    if written_by_hand {
+    let closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
+    if closed && requires_no_value(schema) {
         return;
     }
     variant_to_member(schema);
@@ -84,6 +139,17 @@ pub(super) fn transform(schema: &mut Schema) {
             }
         }
     }
+}
+
+/// As in what is written by hand, no member has to be there, but for the names that tell variants apart.
+fn requires_no_value(schema: &Map<String, Value>) -> bool {
+    let required = schema.get("required").and_then(Value::as_array);
+    let is_a_name = |name: &Value| {
+        let members = schema.get("properties");
+        let member = members.and_then(|members| members.get(name.as_str()?));
+        member.is_some_and(|member| member.get("const").is_some())
+    };
+    required.is_none_or(|names| names.iter().all(is_a_name))
 }
 
 /// What is left out where there is nothing to write is never null.
@@ -129,17 +195,45 @@ fn unit(name: &str, property: &mut Map<String, Value>, has_unit: bool) {
     }
     let known = UNITS.iter().find(|(end, _)| name.ends_with(end));
     let known = known.map(|(_, unit)| *unit);
-    let of_the_figure = OF_THE_FIGURE.contains(&name).then_some(match has_unit {
-        true => "that of `unit`",
-        false => "that of the figure",
-    });
+    let of_unit = has_unit && OF_UNIT.contains(&name);
     let Some(Value::String(text)) = property.get_mut("description") else {
         return;
     };
-    let said = says_unit(text);
-    match (known, of_the_figure) {
-        (Some(unit), _) if !said_already(text, unit) => text.push_str(&format!(" Unit: {unit}.")),
-        (None, Some(unit)) if !said => text.push_str(&format!(" Unit: {unit}.")),
+    match known {
+        Some(unit) if !said_already(text, unit) => text.push_str(&format!(" Unit: {unit}.")),
+        None if of_unit && !says_unit(text) => text.push_str(" Unit: that of `unit`."),
+        _ => {}
+    }
+}
+
+/// Adds the units of [`OF_TYPES`].
+pub(super) fn units_of_types(schema: &mut Map<String, Value>) {
+    let Some(Value::Object(types)) = schema.get_mut("$defs") else {
+        return;
+    };
+    for (of, members, unit) in OF_TYPES {
+        for member in members {
+            if let Some(one) = types.get_mut(of) {
+                add_unit(one, member, unit);
+            }
+        }
+    }
+}
+
+/// To a member of a type, or of one of its variants.
+fn add_unit(schema: &mut Value, member: &str, unit: &str) {
+    match schema {
+        Value::Object(map) => {
+            let members = map.get_mut("properties");
+            let said = members.and_then(|all| all.get_mut(member)?.get_mut("description"));
+            if let Some(Value::String(text)) = said {
+                text.push_str(&format!(" Unit: {unit}."));
+            }
+            for below in map.values_mut() {
+                add_unit(below, member, unit);
+            }
+        }
+        Value::Array(all) => all.iter_mut().for_each(|one| add_unit(one, member, unit)),
         _ => {}
     }
 }
@@ -150,7 +244,7 @@ fn said_already(text: &str, unit: &str) -> bool {
 }
 
 /// Words that say what a number is of.
-const OF: [&str; 41] = [
+const OF: [&str; 35] = [
     "second",
     "byte",
     "token",
@@ -165,7 +259,6 @@ const OF: [&str; 41] = [
     "deviation",
     "variance",
     "tau",
-    " t ",
     "factor",
     "coverage",
     "chance",
@@ -182,16 +275,11 @@ const OF: [&str; 41] = [
     "instance",
     "correlation",
     "relative",
-    "test",
-    "worse",
     "logarithm",
     " / ",
-    " over ",
     "of those",
-    "load among",
     "adjusted",
     "not accepted",
-    "-0.5",
 ];
 
 /// A description says what its number is of.
@@ -222,7 +310,7 @@ pub(super) fn only_for_readers(schema: &mut Value) {
             if is_schema {
                 map.remove("default");
                 map.remove("examples");
-                if !map.contains_key("required") && map.contains_key("properties") {
+                if map.contains_key("properties") && requires_no_value(map) {
                     map.remove("allOf");
                     map.remove("additionalProperties");
                 }

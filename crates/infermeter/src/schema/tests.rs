@@ -112,6 +112,60 @@ fn every_field_is_described() {
     );
 }
 
+/// A reader looks at the version first, whatever it reads.
+#[test]
+fn every_value_has_its_version() {
+    for (name, schema) in made::all() {
+        let is_required = schema["required"]
+            .as_array()
+            .is_some_and(|names| names.contains(&json!("format_version")));
+        let is_fixed = schema.pointer("/properties/format_version/const").is_some();
+        // A plan is written by hand, and the version of a ledger stands in its first line.
+        let expect = !["plan", "ledger"].contains(&name);
+        assert_eq!((is_required, is_fixed), (expect, expect), "{name}");
+    }
+}
+
+/// Where the name of a member does not say its unit, its type does.
+#[test]
+fn bounds_are_in_the_unit_of_what_they_bound() {
+    let made = made::all();
+    let check = |schema: &str, of: &str, member: &str, expect: &str| {
+        let (_, schema) = made.iter().find(|(name, _)| *name == schema).expect("made");
+        let mut said = Vec::new();
+        visit(&schema["$defs"][of], "", &mut |path, property| {
+            if path.ends_with(&format!(".{member}")) {
+                said.push(property["description"].clone());
+            }
+        });
+        let all_say_it = said.iter().all(|said| said.to_string().contains(expect));
+        assert!(all_say_it && !said.is_empty(), "{of}.{member}: {said:?}");
+    };
+    check("compare", "PairedChange", "low", "as `scale` says");
+    check("compare", "Worsening", "upper", "relative, or in points");
+    check("gate", "GateDoubt", "baseline", "number of runs");
+    check("gate", "GateLine", "baseline", "that of `unit`");
+    check("run", "PairedRatio", "high", "ratio");
+    check("run", "Rate", "low", "that of `per_s`");
+    check("search", "FoundRate", "high", "requests per second");
+    check("run", "InFlight", "max", "requests");
+    check("run", "LoadPart", "least", "requests");
+    check("repeat", "PrecisionLook", "high", "milliseconds");
+}
+
+#[test]
+fn every_unit_of_a_type_is_that_of_a_member() {
+    let made = made::all();
+    for (of, members, unit) in readable::OF_TYPES {
+        let types = made.iter().map(|(_, schema)| &schema["$defs"][of]);
+        let said: String = types.map(Value::to_string).collect();
+        assert!(
+            said.matches(&format!(" Unit: {unit}.")).count() >= members.len(),
+            "{of} has no {members:?}"
+        );
+    }
+}
+
 fn visit(schema: &Value, path: &str, look: &mut impl FnMut(&str, &Map<String, Value>)) {
     let Value::Object(schema) = schema else {
         return;

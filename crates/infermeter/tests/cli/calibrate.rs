@@ -262,6 +262,7 @@ fn a_killed_ladder_goes_on_where_it_was() {
     let left = crate::process::files_in(&scratch.path("tmp"));
     assert_eq!(left.len(), 1, "{left:?}");
     let directory = scratch.path("tmp").join(&left[0]);
+    assert!(crate::schemas::ledger(&directory).len() > 1);
     let other = format!("{line} --burn 1us --resume {}", directory.display());
     let other = crate::process::ran(in_scratch(&other, &scratch));
     other.fails(2, &["--resume", "settings"]);

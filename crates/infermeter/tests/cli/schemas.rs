@@ -2,8 +2,10 @@
 //! [`Ran::json`](crate::process::Ran::json) or [`manifest`](crate::process::manifest) is held against its schema,
 //! and here the rest.
 
-use crate::process::{LIGHT, Scratch, UNPROBED, infermeter, manifest, mock, run};
+use crate::process::{Going, LIGHT, Scratch, UNPROBED, infermeter, manifest, mock, run, words};
+use infermeter_record::unpack;
 use jsonschema::Validator;
+use rustix::process::Signal;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::fs;
@@ -99,7 +101,7 @@ fn inside(schema: &mut Value, types: &Value) {
 
 /// The schema of a value that a command has printed, by what stands in it.
 fn schema_of(value: &Value) -> Option<&'static str> {
-    let marks: [(&str, &[&str]); 15] = [
+    let marks: [(&str, &[&str]); 21] = [
         ("run", &["headline", "summary"]),
         ("repeat", &["repeated"]),
         ("sweep", &["curves", "sentences"]),
@@ -115,16 +117,27 @@ fn schema_of(value: &Value) -> Option<&'static str> {
         ("dry-runs", &["one_run"]),
         ("dry-run", &["dry_run"]),
         ("inspect", &["rows", "rank_correlation"]),
+        ("verify", &["holds", "recomputed_by"]),
+        ("history-show", &["occasion", "series"]),
+        ("history-trend", &["plans", "/plans/0/trend"]),
+        ("history-list", &["plans", "damaged"]),
+        ("history-add", &["/runs/0/result"]),
+        ("schemas", &["schemas"]),
     ];
-    let has = |names: &&(&str, &[&str])| names.1.iter().all(|name| value.get(name).is_some());
+    let is_there = |name: &&str| match name.starts_with('/') {
+        true => value.pointer(name).is_some(),
+        false => value.get(name).is_some(),
+    };
+    let has = |(_, names): &&(&str, &[&str])| names.iter().all(|name| is_there(&name));
     marks.iter().find(has).map(|(name, _)| *name)
 }
 
 /// A value that a command has printed is as its schema says, and has nothing that is not described.
 #[track_caller]
 pub fn fits(value: &Value) {
-    if let Some(name) = schema_of(value) {
-        is_a(name, value);
+    match schema_of(value) {
+        Some(name) => is_a(name, value),
+        None => panic!("which schema describes this? {value:#}"),
     }
 }
 
@@ -296,6 +309,87 @@ fn records_of_earlier_versions_are_described() {
     assert_eq!(seen.len(), 9, "{seen:?}");
 }
 
+/// The lines of the ledger of an experiment, each of which is as the schema says.
+#[track_caller]
+pub fn ledger(dir: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(dir.join("experiment.ledger")).expect("a ledger");
+    let lines = text.lines();
+    let lines: Vec<Value> = lines
+        .map(|line| serde_json::from_str(&line[9..]).expect("JSON"))
+        .collect();
+    lines.iter().for_each(|line| is_a("ledger", line));
+    lines
+}
+
+#[test]
+fn ledgers_of_every_protocol_are_described() {
+    let scratch = Scratch::new();
+    let light = "--workload fixed:16,2 --threads 1";
+    let short = format!("{light} --warmup 0");
+    let mock = mock();
+    for (name, line) in [
+        (
+            "sweep",
+            format!("sweep {mock} {short} {UNPROBED} --rates 20,30 --looks 1 --duration 200ms"),
+        ),
+        (
+            "compare",
+            format!(
+                "compare {mock} {mock} {short} {UNPROBED} --rate 20 --duration 200ms --rounds 2"
+            ),
+        ),
+    ] {
+        let out = scratch.path(name);
+        infermeter(&format!("{line} --json --out {}", out.display())).json();
+        let lines = ledger(&out);
+        assert_eq!(lines[0]["asked"]["protocol"]["name"], name);
+        assert!(lines.len() > 1, "{lines:#?}");
+    }
+    // Whole, it would take longer than all else here.
+    let out = scratch.path("search");
+    let line = format!(
+        "search {mock} {light} {UNPROBED} --slo ttft.p50<10s --out {}",
+        out.display()
+    );
+    let mut going = Going::start(&words(&line));
+    going.until_says("At most");
+    going.signal(Signal::KILL);
+    going.end();
+    assert_eq!(ledger(&out)[0]["asked"]["protocol"]["name"], "search");
+}
+
+#[test]
+fn bundles_and_histories_are_described() {
+    let scratch = Scratch::new();
+    let run = run(mock(), "");
+    let bundle = scratch.path("bundle.tar.gz").display().to_string();
+    infermeter(&format!("bundle {} --out {bundle}", run.dir.display()));
+    let unpacked = unpack(Path::new(&bundle), &scratch.path("unpacked")).expect("a bundle");
+    is_a("bundle.json", &json!(unpacked.manifest));
+    let verified = infermeter(&format!("verify {bundle} --json")).json();
+    assert_eq!(schema_of(&verified), Some("verify"));
+    let folder = scratch.path("nightly").display().to_string();
+    let said = |line: &str, name: &str| {
+        let value = infermeter(&format!("history {line} --json")).json();
+        assert_eq!(schema_of(&value), Some(name), "{value:#}");
+        value
+    };
+    said(&format!("add {folder} {bundle}"), "history-add");
+    let listed = said(&format!("list {folder}"), "history-list");
+    said(&format!("trend {folder}"), "history-trend");
+    let id = listed["plans"][0]["runs"][0]["run_id"]
+        .as_str()
+        .expect("an id");
+    said(&format!("show {folder} {id}"), "history-show");
+    let lines = fs::read_to_string(scratch.path("nightly/history.jsonl")).expect("a history");
+    for line in lines.lines() {
+        let line: Value = serde_json::from_str(line).expect("JSON");
+        is_a("history-show", &line["entry"]);
+    }
+    let schemas = infermeter("schema --json").json();
+    assert_eq!(schema_of(&schemas), Some("schemas"));
+}
+
 #[test]
 fn lines_of_a_ledger_are_described() {
     let scratch = Scratch::new();
@@ -306,15 +400,8 @@ fn lines_of_a_ledger_are_described() {
         out.display()
     ));
     assert_eq!(ran.json()["runs"].as_array().map(Vec::len), Some(2));
-    let ledger = fs::read_to_string(out.join("experiment.ledger")).expect("a ledger");
-    let lines: Vec<Value> = ledger
-        .lines()
-        .map(|line| serde_json::from_str(&line[9..]).expect("JSON"))
-        .collect();
+    let lines = ledger(&out);
     assert_eq!(lines.len(), 3);
-    for line in &lines {
-        is_a("ledger", line);
-    }
     let mut wrong = lines[1].clone();
     wrong["seen"]["state"] = json!("gone");
     assert!(!pair("ledger").published.is_valid(&wrong), "{wrong}");

@@ -12,7 +12,7 @@ use crate::series::spreads::Spreads;
 use crate::token_series::{FIXED, TokenMetric, TokenValue, for_each_value, part_of};
 use infermeter_core::clock::Offset;
 use infermeter_core::record::{Outcome, RequestRecord};
-use infermeter_core::request::RequestId;
+use infermeter_core::request::{ClassIndex, RequestId};
 use infermeter_core::source::{ChunkFields, RecordSource};
 use infermeter_stats::{BlockCounter, Bucket, RankTable, TimeSpan};
 use std::collections::BTreeMap;
@@ -24,6 +24,8 @@ pub struct Asked<'a> {
     pub axis: TimeAxis,
     /// Which form of the gap is taken: ITL, or the chunk gap where tokens are unknown.
     pub gap: TokenMetric,
+    /// Classes whose gaps are wanted apart, too.
+    pub classes: &'a [ClassIndex],
     /// Requests whose first and last instants are wanted with their bounds, ascending.
     pub picked: &'a [RequestId],
 }
@@ -51,6 +53,8 @@ pub struct Ends {
 pub struct Pass {
     /// Gaps of completed requests of every phase, by the part in which each ended, nanoseconds.
     pub gaps: Spreads,
+    /// The same of each class that is wanted apart, in the order asked for.
+    pub gaps_by_class: Vec<Spreads>,
     /// Widths of the chunks' instants (stamp less lower bound), nanoseconds.
     pub widths: Spreads,
     /// How much later the program had read what the kernel stamped, nanoseconds.
@@ -102,6 +106,7 @@ impl Pass {
         let tables = run.positions.tables();
         Self {
             gaps: Spreads::new(asked.axis),
+            gaps_by_class: vec![Spreads::new(asked.axis); asked.classes.len()],
             widths: Spreads::new(asked.axis),
             lags: Spreads::new(asked.axis),
             ends: BTreeMap::new(),
@@ -111,7 +116,17 @@ impl Pass {
 
     fn take(&mut self, record: &RequestRecord, asked: &Asked<'_>) {
         if record.outcome == Outcome::Completed {
-            for_each_value(record, asked.gap, |v| add(&mut self.gaps, v));
+            let class = asked
+                .classes
+                .iter()
+                .position(|class| *class == record.class);
+            let mut apart = class.and_then(|class| self.gaps_by_class.get_mut(class));
+            for_each_value(record, asked.gap, |v| {
+                add(&mut self.gaps, v);
+                if let Some(apart) = &mut apart {
+                    add(apart, v);
+                }
+            });
         }
         if part_of(record, TokenMetric::ClientLag).is_some() {
             for_each_value(record, TokenMetric::ClientLag, |v| add(&mut self.lags, v));
@@ -135,6 +150,9 @@ impl Pass {
 
     fn merge(&mut self, other: Self) {
         self.gaps.merge(&other.gaps);
+        for (own, other) in self.gaps_by_class.iter_mut().zip(&other.gaps_by_class) {
+            own.merge(other);
+        }
         self.widths.merge(&other.widths);
         self.lags.merge(&other.lags);
         self.ends.extend(other.ends);

@@ -13,16 +13,17 @@ pub(crate) use reader::unpack_from;
 pub use reader::{Unpacked, unpack};
 pub use writer::{About, Member, write_bundle};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The list of a bundle's files: the first entry of the archive.
 pub(crate) const BUNDLE_FILE: &str = "bundle.json";
 
 /// Version of the list.
-pub(crate) const BUNDLE_VERSION: u32 = 1;
+pub const BUNDLE_VERSION: u32 = 1;
 
 /// What a bundle holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BundleKind {
     /// The record of one run.
@@ -32,7 +33,7 @@ pub enum BundleKind {
 }
 
 /// `bundle.json`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BundleManifest {
     /// Version of this list.
     pub format_version: u32,
@@ -53,20 +54,20 @@ pub struct BundleManifest {
 }
 
 /// A file of a bundle.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BundledFile {
     /// Its path, from the record's own directory.
     pub path: String,
     /// What it holds.
     pub holds: String,
-    /// Its length.
+    /// Its length, bytes.
     pub bytes: u64,
     /// Its SHA-256, hex.
     pub sha256: String,
 }
 
 /// A file that was changed or left out.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct NotAsItWas {
     /// Its path.
     pub path: String,

@@ -1,12 +1,13 @@
 //! The plot itself: places on a grid of characters, axes with their ticks, marks.
 //!
-//! Invariant: what comes later never hides a mark; text is written where nothing but lines stand.
+//! Invariant: nothing hides a mark: where those of several series meet, a mark of its own says so. Text is written
+//! where nothing but lines stand.
 
 use super::glyphs::Glyphs;
 use super::{Charset, cut};
 use crate::chart::extent::Extent;
 use crate::chart::scale::{Domain, Tick};
-use crate::chart::{Across, Band, Bar, Bounds, Chart, Known, Marks, Point, Reading};
+use crate::chart::{Across, Band, Bar, Bounds, Chart, Known, Marks, Point, Reading, Series};
 use infermeter_core::text::inert;
 use unicode_width::UnicodeWidthStr;
 
@@ -104,15 +105,27 @@ impl<'a> Canvas<'a> {
         };
         if faint.contains(cell) || (*cell == self.glyphs.line && glyph != self.glyphs.band) {
             *cell = glyph;
+        } else if self.glyphs.is_mark(*cell) && self.glyphs.is_mark(glyph) && *cell != glyph {
+            *cell = self.glyphs.several;
         }
     }
 
-    /// Puts a mark, whatever stands there.
-    fn mark(&mut self, spot: Spot, glyph: char) {
-        let cell = self.rows.get_mut(Self::row(spot.up));
-        if let Some(cell) = cell.and_then(|row| row.get_mut(spot.column)) {
-            *cell = glyph;
+    /// Puts what weighs more than lines and intervals: a mark, or an arrow, which hides no mark.
+    fn put_over(&mut self, column: usize, row: usize, glyph: char) {
+        let Some(cell) = self.rows.get_mut(row).and_then(|row| row.get_mut(column)) else {
+            return;
+        };
+        match (self.glyphs.is_mark(*cell), self.glyphs.is_mark(glyph)) {
+            (true, true) if *cell != glyph => *cell = self.glyphs.several,
+            (true, _) => {}
+            (false, _) => *cell = glyph,
         }
+    }
+
+    /// Marks of several series meet somewhere.
+    pub(super) fn has_several(&self) -> bool {
+        let mut cells = self.rows.iter().flatten();
+        cells.any(|cell| *cell == self.glyphs.several)
     }
 
     fn draw(&mut self) {
@@ -139,12 +152,17 @@ impl<'a> Canvas<'a> {
         for series in series {
             self.draw_intervals(&series.marks);
         }
+        let pointed = |series: &'a Series| match &series.marks {
+            Marks::Line(points) if points.len() <= MARKED => points.as_slice(),
+            Marks::Points(points) => points.as_slice(),
+            _ => &[],
+        };
         for (i, series) in series.iter().enumerate() {
-            match &series.marks {
-                Marks::Line(points) if points.len() <= MARKED => self.draw_points(points, i),
-                Marks::Points(points) => self.draw_points(points, i),
-                _ => {}
-            }
+            self.draw_points(pointed(series), i);
+        }
+        // Behind all marks, which would be written over it.
+        for series in series {
+            self.write_labels(pointed(series));
         }
     }
 
@@ -255,10 +273,10 @@ impl<'a> Canvas<'a> {
         (top..=bottom).for_each(|row| self.put(column, row, self.glyphs.upright));
         let [_, _, below, above] = self.glyphs.open;
         if bounds.low.is_none() {
-            self.rows[bottom][column] = below;
+            self.put_over(column, bottom, below);
         }
         if bounds.high.is_none() {
-            self.rows[top][column] = above;
+            self.put_over(column, top, above);
         }
     }
 
@@ -273,10 +291,10 @@ impl<'a> Canvas<'a> {
         (from..=to).for_each(|column| self.put(column, row, self.glyphs.level));
         let [before, behind, ..] = self.glyphs.open;
         if bounds.low.is_none() {
-            self.rows[row][from] = before;
+            self.put_over(from, row, before);
         }
         if bounds.high.is_none() {
-            self.rows[row][to] = behind;
+            self.put_over(to, row, behind);
         }
     }
 
@@ -288,13 +306,20 @@ impl<'a> Canvas<'a> {
     }
 
     fn draw_points(&mut self, points: &[Point], series: usize) {
-        let labels = points.iter().filter(|p| !p.label.is_empty()).count();
         for point in points {
-            let Some(spot) = self.spot(point.x.value, point.y.value) else {
-                continue;
-            };
-            self.mark(spot, self.glyphs.mark(series));
-            if labels <= MOST_LABELS {
+            if let Some(spot) = self.spot(point.x.value, point.y.value) {
+                self.put_over(spot.column, Self::row(spot.up), self.glyphs.mark(series));
+            }
+        }
+    }
+
+    fn write_labels(&mut self, points: &[Point]) {
+        let labelled = || points.iter().filter(|point| !point.label.is_empty());
+        if labelled().count() > MOST_LABELS {
+            return;
+        }
+        for point in labelled() {
+            if let Some(spot) = self.spot(point.x.value, point.y.value) {
                 self.write(spot, &self.charset.text(&inert(&point.label, BESIDE)));
             }
         }

@@ -1,6 +1,6 @@
 //! The characters that charts are drawn with: those of Unicode, or those of ASCII where nothing else is shown.
 //!
-//! Invariant: series differ in both by the form of their mark.
+//! Invariant: up to [`Glyphs::APART`] series differ in both by the form of their mark.
 
 /// Which characters a screen shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,6 +17,8 @@ pub enum Charset {
 pub(super) struct Glyphs {
     /// Series, by their number.
     pub marks: [char; 6],
+    /// Where marks of several series meet.
+    pub several: char,
     /// A line between marks.
     pub line: char,
     /// An interval, or the axis at the left.
@@ -43,6 +45,7 @@ pub(super) struct Glyphs {
 
 const UNICODE: Glyphs = Glyphs {
     marks: ['●', '○', '■', '□', '▲', '△'],
+    several: '◆',
     line: '·',
     upright: '│',
     level: '─',
@@ -58,6 +61,7 @@ const UNICODE: Glyphs = Glyphs {
 
 const ASCII: Glyphs = Glyphs {
     marks: ['*', 'o', '#', '%', '@', '&'],
+    several: '$',
     line: '.',
     upright: '|',
     level: '-',
@@ -101,9 +105,26 @@ impl Charset {
     }
 }
 
+/// Marks of the series behind those that have a form: no other glyph is one of them.
+const LETTERS: [char; 24] = [
+    'A', 'B', 'C', 'D', 'E', 'F', 'G', 'J', 'K', 'L', 'M', 'N', 'P', 'Q', 'R', 'S', 'T', 'U', 'V',
+    'W', 'X', 'Y', 'Z', 'I',
+];
+
 impl Glyphs {
+    /// Series that have a mark of their own; behind them marks are repeated.
+    pub(super) const APART: usize = 6 + LETTERS.len();
+
     /// The mark of a series.
     pub(super) fn mark(&self, series: usize) -> char {
-        self.marks[series % self.marks.len()]
+        let mut all = self.marks.iter().chain(&LETTERS);
+        all.nth(series % Self::APART)
+            .copied()
+            .unwrap_or(self.several)
+    }
+
+    /// Whether a series, or several, stand there.
+    pub(super) fn is_mark(&self, glyph: char) -> bool {
+        glyph == self.several || self.marks.contains(&glyph) || LETTERS.contains(&glyph)
     }
 }

@@ -74,6 +74,90 @@ fn a_distribution_of_ascii() {
     insta::assert_snapshot!(drawn);
 }
 
+/// A chart of series that have these points each.
+fn pointed(series: &[&[(f64, f64)]]) -> Chart {
+    let mut chart = Chart::new(
+        "points",
+        "",
+        Axis::linear("x", Unit::Number).holding(0.0).holding(10.0),
+        Axis::linear("y", Unit::Number).holding(0.0).holding(10.0),
+    );
+    chart.series = (0..)
+        .zip(series)
+        .map(|(i, points): (usize, _)| Series {
+            label: format!("series {i}"),
+            marks: Marks::Points(points.iter().map(|(x, y)| Point::at(*x, *y)).collect()),
+            ..Series::default()
+        })
+        .collect();
+    chart
+}
+
+#[test]
+fn marks_that_meet_say_so() {
+    let check = |charset, several: &str| {
+        let apart = pointed(&[&[(2.0, 2.0)], &[(8.0, 8.0)]]);
+        let apart = lines(&apart, 60, charset).join("\n");
+        assert!(!apart.contains(several), "{apart}");
+        let meet = pointed(&[&[(2.0, 2.0), (5.0, 5.0)], &[(5.0, 5.0)], &[(5.0, 5.0)]]);
+        let meet = lines(&meet, 60, charset).join("\n");
+        assert_eq!(meet.matches(several).count(), 2, "{meet}");
+        assert!(meet.contains(&format!("{several} several marks in one place")));
+    };
+    check(Charset::Unicode, "◆");
+    check(Charset::Ascii, "$");
+    let twice = lines(&pointed(&[&[(5.0, 5.0), (5.0, 5.0)]]), 60, Charset::Unicode);
+    assert!(!twice.concat().contains('◆'), "{twice:#?}");
+}
+
+#[test]
+fn series_beyond_those_with_a_form_have_letters() {
+    let points: Vec<[(f64, f64); 1]> = (0..40).map(|i| [(f64::from(i) / 4.0, 5.0)]).collect();
+    let series: Vec<&[(f64, f64)]> = points.iter().map(<[_; 1]>::as_slice).collect();
+    for charset in [Charset::Unicode, Charset::Ascii] {
+        let glyphs = charset.glyphs();
+        let mut marks: Vec<char> = (0..Glyphs::APART).map(|i| glyphs.mark(i)).collect();
+        let others = [
+            glyphs.line,
+            glyphs.upright,
+            glyphs.level,
+            glyphs.full,
+            glyphs.band,
+        ];
+        let taken = others.iter().chain(&glyphs.open).chain(&glyphs.rules);
+        marks.extend(taken.chain([&glyphs.several]));
+        let all = marks.len();
+        marks.sort_unstable();
+        marks.dedup();
+        assert_eq!(marks.len(), all, "{marks:?}");
+        let said = |n: usize| {
+            let drawn = lines(&pointed(&series[..n]), 80, charset).join("\n");
+            drawn.contains("from series 31 on, marks are repeated")
+        };
+        assert!(!said(8) && !said(30) && said(31));
+    }
+}
+
+#[test]
+fn neither_an_arrow_nor_a_label_hides_a_mark() {
+    let mut chart = pointed(&[&[(5.0, 5.0)], &[(5.2, 5.0)]]);
+    let label = Point {
+        label: "name".to_owned(),
+        ..Point::at(5.0, 5.0)
+    };
+    chart.series[0].marks = Marks::Points(vec![label]);
+    let drawn = lines(&chart, 60, Charset::Unicode).join("\n");
+    assert!(drawn.contains("name●○"), "{drawn}");
+    // A line of many points is drawn by its marks.
+    let mut chart = pointed(&[&[], &[(5.0, 5.0)]]);
+    let line = (0..=100).map(|i| Point::at(f64::from(i) / 10.0, 10.0));
+    chart.series[0].marks = Marks::Line(line.collect());
+    let open = Point::of(Reading::exact(5.0), Reading::estimate(5.0, Some(4.0), None));
+    chart.series[1].marks = Marks::Points(vec![open]);
+    let drawn = lines(&chart, 60, Charset::Unicode).join("\n");
+    assert!(drawn.contains('○') && !drawn.contains('↑'), "{drawn}");
+}
+
 #[test]
 fn no_line_is_wider_than_asked_for() {
     for columns in [38, 58, 78, 98, 198] {

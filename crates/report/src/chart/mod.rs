@@ -18,6 +18,8 @@ pub struct Chart {
     pub title: String,
     /// What is said below it: the population, the method of reduction, what an interval covers.
     pub said: Vec<String>,
+    /// What `n` at its marks counts; said where marks show it, which those of characters do not.
+    pub counted: String,
     /// Left to right.
     pub x: Axis,
     /// From below; categories from above.
@@ -43,6 +45,12 @@ pub enum Size {
 }
 
 impl Chart {
+    /// What is said below a picture, whose marks show their count.
+    pub(crate) fn said_of_picture(&self) -> impl Iterator<Item = &String> {
+        let counted = Some(&self.counted).filter(|counted| !counted.is_empty());
+        self.said.iter().chain(counted)
+    }
+
     /// A chart with nothing in it yet.
     pub(crate) fn new(slug: impl Into<String>, title: impl Into<String>, x: Axis, y: Axis) -> Self {
         Self {

@@ -77,7 +77,7 @@ impl Page {
             let _ = writeln!(out, "<div class=\"{class}\">{svg}</div>");
         }
         out += "</div>\n<figcaption>\n";
-        for said in &chart.said {
+        for said in chart.said_of_picture() {
             let _ = writeln!(out, "<p class=\"dim\">{}</p>", escaped(said));
         }
         let _ = writeln!(

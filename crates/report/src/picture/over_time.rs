@@ -46,12 +46,7 @@ fn ttft(of: &Pictured<'_>) -> Chart {
         said_of_count(parts, "requests"),
         failed(parts),
     ));
-    let apart = series.ttft_by_class.len();
-    if apart > 0 && of.manifest.classes.len() > apart {
-        chart.said.push(format!(
-            "Shown apart are the {apart} classes with the most requests."
-        ));
-    }
+    chart.said.extend(said_of_apart(of, &series.ttft_by_class));
     match series.ttft_each.is_empty() {
         true => {
             chart.said.push(said_of_parts(series));
@@ -68,6 +63,13 @@ fn ttft(of: &Pictured<'_>) -> Chart {
         ),
     }
     chart
+}
+
+/// That not every class is shown apart.
+fn said_of_apart(of: &Pictured<'_>, apart: &[ClassParts]) -> Option<String> {
+    let shown = apart.len();
+    (shown > 0 && of.manifest.classes.len() > shown)
+        .then(|| format!("Shown apart are the {shown} classes with the most requests."))
 }
 
 fn failed(parts: &[TimePart]) -> String {
@@ -177,6 +179,16 @@ fn gaps(of: &Pictured<'_>) -> Chart {
     let y = latency_axis(name, values(&series.gaps));
     let mut chart = chart("itl-over-time", &format!("{name} over time"), of, y);
     chart.series = described(series, &series.gaps);
+    let of_class = |class: &ClassParts| Series {
+        class: Some(name_of(of, class.class)),
+        ..line(
+            "median",
+            points(series, &class.parts, |p| p.p50.map(reading)),
+        )
+    };
+    chart
+        .series
+        .extend(series.gaps_by_class.iter().map(of_class));
     for percent in [50.0, 99.0] {
         chart
             .series
@@ -190,6 +202,7 @@ fn gaps(of: &Pictured<'_>) -> Chart {
             n => format!("{} gaps", count(n)),
         }
     ));
+    chart.said.extend(said_of_apart(of, &series.gaps_by_class));
     chart.said.push(said_of_parts(series));
     chart.said.push(
         "A part's median and p99 describe what came in it, at most 1/64 too great. Estimates are the \

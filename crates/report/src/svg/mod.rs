@@ -50,7 +50,8 @@ pub fn picture(chart: &Chart, width: f64, theme: Theme) -> String {
     let plot = Plot::of(chart, width, top);
     plot.draw(&mut pen, "0");
     let mut bottom = plot.height;
-    for line in chart.said.iter().flat_map(|said| wrapped(said, width)) {
+    let said = chart.said_of_picture();
+    for line in said.flat_map(|said| wrapped(said, width)) {
         bottom += LINE;
         let at = At {
             x: MARGIN,

@@ -11,9 +11,11 @@ use crate::document::Mark;
 use crate::number::figure;
 use infermeter_analysis::{CurveAnswer, FrontierPoint, Level, Mean, SloStatus};
 
-/// What intervals and counts are, below a chart whose points are levels.
-const OF_LEVELS: &str = "Each point is a level; n counts its runs. Intervals are 95 %: of one run its own, of several \
-    Student's t over runs.";
+/// What points and intervals are, below a chart whose points are levels.
+const OF_LEVELS: &str = "Each point is a level. Intervals are 95 %: of one run its own, of several Student's t over runs.";
+
+/// What is counted at such a point.
+const OF_RUNS: &str = "n counts the runs of a level.";
 
 /// A latency against load.
 struct Latency {
@@ -161,6 +163,7 @@ fn curve(view: &SweepView<'_>, latency: &Latency) -> Chart {
         .retain(|series| series.marks != Marks::Line(Vec::new()));
     chart.rules = rules(view, latency.metric);
     chart.said.push(OF_LEVELS.to_owned());
+    chart.counted = OF_RUNS.to_owned();
     if chart.series.iter().any(is_labelled) {
         chart
             .said
@@ -229,6 +232,7 @@ fn throughput(view: &SweepView<'_>) -> Chart {
         .series
         .retain(|series| series.marks != Marks::Line(Vec::new()));
     chart.said.push(OF_LEVELS.to_owned());
+    chart.counted = OF_RUNS.to_owned();
     chart
 }
 
@@ -388,7 +392,8 @@ fn heat_map(view: &SweepView<'_>) -> Chart {
         ..Series::default()
     });
     chart.said.push(
-        "Stronger is longer; a level that does not support the p99 shows its p50. An empty field was not measured."
+        "Stronger is longer; a level that does not support the p99 shows its p50. An empty field was not measured, or \
+         its runs carry neither percentile; the levels below say which."
             .to_owned(),
     );
     chart

@@ -10,6 +10,8 @@ use crate::number::spaced;
 use infermeter_analysis::{TrendFigure, TrendLevel, TrendPoint};
 
 const DAY: f64 = 86_400.0;
+/// Days from which the axis is in days: below, a tick would be a fraction of one.
+const IN_DAYS: f64 = 3.0;
 
 /// A chart for each figure; `nth` of how many plans.
 pub(super) fn charts(plan: &TrendView<'_>, nth: Option<usize>) -> Vec<Chart> {
@@ -24,9 +26,19 @@ pub(super) fn charts(plan: &TrendView<'_>, nth: Option<usize>) -> Vec<Chart> {
 fn chart(figure: &TrendFigure, plan: &TrendView<'_>, nth: Option<usize>) -> Chart {
     let slug = slug(&figure.name, nth);
     let since = plan.of.runs.first().map_or("", |run| run.begun);
-    let x = Axis::linear(format!("time since {since}"), Unit::Of("days".to_owned()));
+    // Up to hours as every time axis, in the unit that fits.
+    let (unit, second) = match span(plan) >= IN_DAYS * DAY {
+        true => (Unit::Of("days".to_owned()), 1.0 / DAY),
+        false => (Unit::Seconds, 1.0),
+    };
+    let x = Axis::linear(format!("time since {since}"), unit);
     let mut chart = Chart::new(slug, format!("{} over time", figure.name), x, y(figure));
-    let when = |run: usize| plan.of.runs.get(run).map_or(0.0, |run| run.seconds / DAY);
+    let when = |run: usize| {
+        plan.of
+            .runs
+            .get(run)
+            .map_or(0.0, |run| run.seconds * second)
+    };
     let points = |points: &[TrendPoint]| -> Vec<Point> {
         points
             .iter()
@@ -76,6 +88,12 @@ fn chart(figure: &TrendFigure, plan: &TrendView<'_>, nth: Option<usize>) -> Char
          median. Lines are medians of levels. A change lies in its shade with 95 % confidence.",
     ));
     chart
+}
+
+/// Seconds from the first run to the last.
+fn span(plan: &TrendView<'_>) -> f64 {
+    let seconds = plan.of.runs.iter().map(|run| run.seconds);
+    seconds.fold(0.0, f64::max)
 }
 
 /// Letters, digits and dashes.

@@ -27,7 +27,14 @@ fn figures() -> Vec<BTreeMap<String, SloFigure>> {
     (0..24).map(of).collect()
 }
 
+const DAY: f64 = 86_400.0;
+
 fn document(beside: &str) -> Document {
+    every(DAY, beside)
+}
+
+/// Runs that are so many seconds apart.
+fn every(seconds: f64, beside: &str) -> Document {
     let figures = figures();
     let names: Vec<[String; 2]> = (0..24)
         .map(|n| [format!("run{n:05}"), format!("2026-11-{:02}", n + 1)])
@@ -39,7 +46,7 @@ fn document(beside: &str) -> Document {
         .map(|(n, (figures, [id, begun]))| HistoryRun {
             id,
             begun,
-            seconds: n as f64 * 86_400.0,
+            seconds: n as f64 * seconds,
             verdict: Verdict::Valid,
             figures,
         });
@@ -79,9 +86,7 @@ fn a_change_is_told_with_its_size_its_place_and_what_else_changed() {
     }
 }
 
-#[test]
-fn every_run_is_a_mark_and_the_change_a_rule_in_its_shade() {
-    let document = document("");
+fn chart_of(document: &Document) -> &crate::chart::Chart {
     let blocks = document.sections.iter().flat_map(|section| &section.blocks);
     let charts = blocks.filter_map(|block| match block {
         Block::Chart(chart) => Some(chart),
@@ -89,7 +94,27 @@ fn every_run_is_a_mark_and_the_change_a_rule_in_its_shade() {
     });
     let charts: Vec<_> = charts.collect();
     assert_eq!(charts.len(), 1);
-    let chart = charts[0];
+    charts[0]
+}
+
+#[test]
+fn the_time_axis_is_in_the_unit_that_fits() {
+    let check = |seconds: f64, expect: &str| {
+        let document = every(seconds, "");
+        let lines = crate::characters::lines(chart_of(&document), 80, Default::default());
+        let title = format!("time since 2026-11-01 ({expect})");
+        assert!(lines.iter().any(|line| line.contains(&title)), "{lines:#?}");
+    };
+    check(10.0, "s");
+    check(300.0, "min");
+    check(3_600.0, "h");
+    check(DAY, "days");
+}
+
+#[test]
+fn every_run_is_a_mark_and_the_change_a_rule_in_its_shade() {
+    let document = document("");
+    let chart = chart_of(&document);
     assert_eq!(chart.slug, "trend-ttft-p50");
     let counts: Vec<usize> = chart
         .series

@@ -13,6 +13,7 @@ use crate::receiving::Receiving;
 use crate::run_id::random_run_id;
 use anyhow::{Context, Result};
 use infermeter_core::certificate::{Rung, Spoiler};
+use infermeter_core::run::FORMAT_VERSION;
 use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -86,6 +87,8 @@ fn is_whole(rung: &Rung) -> bool {
 /// A calibration as it is on disk.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct KeptLadder {
+    /// Version of the format.
+    pub format_version: u32,
     /// What has been measured, in order.
     pub rungs: Vec<Rung>,
     /// Names of the rungs that have not been.
@@ -109,6 +112,7 @@ pub fn kept(directory: &Path) -> Result<Option<KeptLadder>> {
         whole.any(|rung| rung.name == *name)
     };
     Ok(Some(KeptLadder {
+        format_version: FORMAT_VERSION,
         missing: ladder.into_iter().filter(|name| !is_there(name)).collect(),
         stopped: read.stopped.pop().map(|stopped| stopped.why),
         rungs,

@@ -16,6 +16,7 @@ use infermeter_core::run::RunState;
 use infermeter_core::slo::Measure;
 use infermeter_core::text::inert;
 use infermeter_record::{PARQUET_FILE, digest_of};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -47,9 +48,9 @@ const KEPT: [&str; 21] = [
 ];
 
 /// A run of a history.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
-    /// [`HISTORY_VERSION`].
+    /// Version of the format.
     pub format_version: u32,
     /// Version of infermeter that computed the figures.
     pub infermeter_version: String,
@@ -63,7 +64,7 @@ pub struct Entry {
     pub record: String,
     /// Runs of one experiment have the same.
     pub occasion: String,
-    /// When it began, Unix time.
+    /// When it began, nanoseconds of Unix time.
     pub begun_ns: i64,
     /// The same in words.
     pub begun: String,

@@ -4,7 +4,7 @@ use infermeter_core::gate::FailIf;
 use infermeter_core::key::When::Given;
 use infermeter_core::key::{Form, Rule, ValueKind};
 use infermeter_core::slo::Slo;
-use infermeter_core::text::{closest, inert};
+use infermeter_core::text::not_one_of;
 use infermeter_core::{key_values, keys};
 use infermeter_exchange::export::ExportFormat;
 use serde::{Deserialize, Serialize};
@@ -24,15 +24,8 @@ impl TryFrom<String> for ExportTo {
 
     fn try_from(name: String) -> Result<Self, String> {
         let names = ExportFormat::ALL.map(ExportFormat::name);
-        ExportFormat::parse(&name).map(Self).ok_or_else(|| {
-            let near = closest(&name, names.into_iter());
-            let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-            format!(
-                "`{}` is not one of {}{near}",
-                inert(&name, 80),
-                names.join(", ")
-            )
-        })
+        let found = ExportFormat::parse(&name).map(Self);
+        found.ok_or_else(|| not_one_of(&name, &names))
     }
 }
 
