@@ -106,6 +106,20 @@ impl SloLine {
         }
     }
 
+    /// What the run measured, whatever the limit: none where a percentile is not supported, and infinite where it
+    /// falls among the failures.
+    pub fn figure(&self) -> SloFigure {
+        match &self.cell {
+            None => self.measured.clone(),
+            Some(cell) => SloFigure {
+                value: cell.value,
+                infinite: cell.infinite,
+                doubt: cell.needed.map(|needed| SloDoubt::TooFew { needed }),
+                ..self.measured.clone()
+            },
+        }
+    }
+
     /// The run has nothing that the objective could be judged on.
     pub fn lacks_sample(&self) -> bool {
         matches!(

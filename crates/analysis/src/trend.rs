@@ -2,7 +2,8 @@
 //!
 //! The run is the unit: intervals of single runs are shown, and decide nothing, since they do not hold what differs
 //! from run to run. Invariants: a run that is not to be used is in no level; all figures together raise a false
-//! alarm with the chance that is stated; a figure with too few runs is told so and has no change.
+//! alarm with the chance that is stated; a figure with too few runs is told so and has no change; a figure among the
+//! failures is greater than any other, and never left out.
 
 use crate::CONFIDENCE;
 use crate::objective::SloFigure;
@@ -15,6 +16,7 @@ use infermeter_stats::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// The chance that a change is found in any figure where there is none.
 pub(crate) const TREND_ERROR: f64 = 0.05;
@@ -84,8 +86,8 @@ pub struct TrendFigure {
 pub struct TrendPoint {
     /// The run.
     pub run: usize,
-    /// The value.
-    pub value: f64,
+    /// The value; absent among the failures, which count as the greatest.
+    pub value: Option<f64>,
     /// Lower bound, by the run alone.
     pub low: Option<f64>,
     /// Upper bound.
@@ -101,8 +103,8 @@ pub struct TrendLevel {
     pub to: usize,
     /// Runs with a value.
     pub n: usize,
-    /// Their median.
-    pub median: f64,
+    /// Their median; absent among the failures.
+    pub median: Option<f64>,
     /// Lower bound of the median over runs; absent where they are too few for one.
     pub low: Option<f64>,
     /// Upper bound.
@@ -122,7 +124,7 @@ pub struct TrendChange {
     pub latest: usize,
     /// The chance of such a split where nothing changed.
     pub p_value: f64,
-    /// By how much: 0.05 for 5 % more, of shares for five points.
+    /// By how much: 0.05 for 5 % more, of shares for five points; absent where it is from or to the failures.
     pub change: Option<f64>,
     /// Lower bound of that, as if the place of the change were known.
     pub at_least: Option<f64>,
@@ -140,7 +142,7 @@ pub fn trend(runs: &[TrendRun], figures: &[Measure]) -> Trend {
     let first = runs.len().saturating_sub(CHANGE_POINTS_LIMIT);
     let known = figures.iter().filter(|figure| {
         let name = figure.to_string();
-        let has = |run: &TrendRun| run.figures.get(&name).is_some_and(|f| f.value.is_some());
+        let has = |run: &TrendRun| run.figures.get(&name).is_some_and(is_told);
         runs[first..].iter().any(has)
     });
     let known: Vec<&Measure> = known.collect();
@@ -153,11 +155,58 @@ pub fn trend(runs: &[TrendRun], figures: &[Measure]) -> Trend {
     }
 }
 
+/// It has a value, or lies among the failures.
+fn is_told(figure: &SloFigure) -> bool {
+    figure.infinite || figure.value.is_some_and(f64::is_finite)
+}
+
 /// A figure, not judged yet.
 struct Series {
     figure: TrendFigure,
-    /// Ratios are differences of logarithms.
+    /// Ratios are differences of logarithms: it has a unit.
     relative: bool,
+}
+
+/// Values on the scale on which differences are looked at. What has no place there (failures above, of logarithms 0
+/// below) is put so far outside that its differences are greater than any other.
+struct Scaled {
+    values: Vec<f64>,
+    /// Which of them have their own place.
+    told: Vec<bool>,
+    /// The greatest difference between those.
+    widest: f64,
+}
+
+impl Scaled {
+    fn of(points: &[TrendPoint], relative: bool) -> Self {
+        let scaled = |point: &TrendPoint| match point.value {
+            None => f64::INFINITY,
+            Some(value) if relative && value <= 0.0 => f64::NEG_INFINITY,
+            Some(value) if relative => value.ln(),
+            Some(value) => value,
+        };
+        let values: Vec<f64> = points.iter().map(scaled).collect();
+        let told: Vec<bool> = values.iter().map(|value| value.is_finite()).collect();
+        let finite = || values.iter().copied().filter(|value| value.is_finite());
+        let (least, most) = (
+            finite().reduce(f64::min).unwrap_or_default(),
+            finite().reduce(f64::max).unwrap_or_default(),
+        );
+        let widest = most - least;
+        // The mean of this and of any difference between two values is beyond those, too.
+        let outside = 4.0 * widest + 1.0;
+        let placed = |value: &f64| value.clamp(least - outside, most + outside);
+        Self {
+            values: values.iter().map(placed).collect(),
+            told,
+            widest,
+        }
+    }
+
+    /// A difference, where it is one between values that have their own place.
+    fn difference(&self, difference: f64) -> Option<f64> {
+        (difference.abs() <= self.widest * (1.0 + 1e-9)).then_some(difference)
+    }
 }
 
 impl Series {
@@ -180,15 +229,12 @@ impl Series {
         };
         for (number, run) in runs.iter().enumerate().skip(first) {
             let found = run.figures.get(&figure.name);
-            let value = found
-                .and_then(|found| found.value)
-                .filter(|value| value.is_finite());
-            match (found.zip(value), run.used) {
-                (Some((found, value)), used) => {
+            match (found.filter(|found| is_told(found)), run.used) {
+                (Some(found), used) => {
                     figure.unit = found.unit.clone();
                     let point = TrendPoint {
                         run: number,
-                        value,
+                        value: found.value.filter(|_| !found.infinite),
                         low: found.low,
                         high: found.high,
                     };
@@ -201,26 +247,20 @@ impl Series {
                 (None, false) => {}
             }
         }
-        let relative = !figure.unit.is_empty() && figure.points.iter().all(|p| p.value > 0.0);
+        let relative = !figure.unit.is_empty();
         Self { figure, relative }
     }
 
-    fn scaled(&self) -> Vec<f64> {
-        let values = self.figure.points.iter().map(|point| point.value);
-        values
-            .map(|value| if self.relative { value.ln() } else { value })
-            .collect()
-    }
-
     fn judged(mut self, error: f64) -> TrendFigure {
-        let values = self.scaled();
+        let scaled = Scaled::of(&self.figure.points, self.relative);
+        let values = &scaled.values;
         self.figure.least = least_for_a_change(error);
         self.figure.asked_change = if self.relative {
             ASKED_CHANGE.0
         } else {
             ASKED_CHANGE.1
         };
-        let Ok(found) = change_points(&values, error) else {
+        let Ok(found) = change_points(values, error) else {
             return self.figure;
         };
         self.figure.correlation = found.correlation;
@@ -238,7 +278,7 @@ impl Series {
             .iter()
             .zip(ends.windows(3))
             .map(|(change, ends)| {
-                let size = self.size(&values[ends[0]..ends[1]], &values[ends[1]..ends[2]]);
+                let size = self.size(&scaled, ends[0]..ends[1], ends[1]..ends[2]);
                 TrendChange {
                     before: run(change.at - 1),
                     at: run(change.at),
@@ -249,7 +289,7 @@ impl Series {
                 }
             });
         self.figure.changes = changes.collect();
-        let noise = noise(&values, &ends);
+        let noise = noise(&scaled, &ends);
         self.figure.noise = noise.map(|noise| if self.relative { noise.exp_m1() } else { noise });
         let before = (values.len() - ends[ends.len() - 2]).min(NEAREST);
         self.figure.runs_to_find = noise.and_then(|noise| {
@@ -268,21 +308,25 @@ impl Series {
     }
 
     /// How far the second group lies above the first: Hodges and Lehmann's shift, of the values next to the change.
-    fn size(&self, before: &[f64], after: &[f64]) -> TrendChange {
+    fn size(&self, scaled: &Scaled, before: Range<usize>, after: Range<usize>) -> TrendChange {
+        let (before, after) = (&scaled.values[before], &scaled.values[after]);
         let before = &before[before.len().saturating_sub(NEAREST)..];
         let after = &after[..after.len().min(NEAREST)];
         // Each bound by itself, so that both together hold at the level of all intervals.
         let found = rank_sum(before, after, 1.0 - (1.0 - CONFIDENCE) / 2.0).ok();
-        let change = |shift: f64| if self.relative { shift.exp_m1() } else { shift };
+        let change = |shift: f64| {
+            let shift = scaled.difference(shift)?;
+            Some(if self.relative { shift.exp_m1() } else { shift })
+        };
         TrendChange {
             before: 0,
             at: 0,
             earliest: 0,
             latest: 0,
             p_value: 0.0,
-            change: found.map(|found| change(found.shift)),
-            at_least: found.and_then(|found| found.at_least).map(change),
-            at_most: found.and_then(|found| found.at_most).map(change),
+            change: found.and_then(|found| change(found.shift)),
+            at_least: found.and_then(|found| found.at_least).and_then(change),
+            at_most: found.and_then(|found| found.at_most).and_then(change),
             worse: found.is_some_and(|found| (found.shift > 0.0) == self.figure.less_is_better),
             beside: Vec::new(),
         }
@@ -291,26 +335,34 @@ impl Series {
 
 /// The median of a level, and its interval over runs.
 fn level(points: &[TrendPoint]) -> TrendLevel {
-    let mut sorted: Vec<f64> = points.iter().map(|point| point.value).collect();
+    let value = |point: &TrendPoint| point.value.unwrap_or(f64::INFINITY);
+    let mut sorted: Vec<f64> = points.iter().map(value).collect();
     sorted.sort_unstable_by(f64::total_cmp);
     let n = sorted.len();
-    let interval = independent_interval(&sorted, Quantile::P50, CONFIDENCE).ok();
+    // It asks for finite values, and its bounds are some of them.
+    let within: Vec<f64> = sorted.iter().map(|value| value.min(f64::MAX)).collect();
+    let interval = independent_interval(&within, Quantile::P50, CONFIDENCE).ok();
+    let told = |bound: Option<f64>| bound.filter(|bound| *bound < f64::MAX);
     let middle = |at: usize| sorted.get(at).copied().unwrap_or_default();
+    let median = 0.5 * (middle(n.saturating_sub(1) / 2) + middle(n / 2));
     TrendLevel {
         from: points.first().map_or(0, |point| point.run),
         to: points.last().map_or(0, |point| point.run),
         n,
-        median: 0.5 * (middle(n.saturating_sub(1) / 2) + middle(n / 2)),
-        low: interval.and_then(|interval| interval.low),
-        high: interval.and_then(|interval| interval.high),
+        median: Some(median).filter(|median| median.is_finite()),
+        low: told(interval.and_then(|interval| interval.low)),
+        high: told(interval.and_then(|interval| interval.high)),
     }
 }
 
-/// Standard deviation inside the levels that begin and end at `ends`.
-fn noise(values: &[f64], ends: &[usize]) -> Option<f64> {
+/// Standard deviation inside the levels that begin and end at `ends`, of the values that have their own place.
+fn noise(scaled: &Scaled, ends: &[usize]) -> Option<f64> {
     let (mut squares, mut freedom) = (0.0, 0);
     for ends in ends.windows(2) {
-        let level = &values[ends[0]..ends[1]];
+        let level: Vec<f64> = (ends[0]..ends[1])
+            .filter(|at| scaled.told[*at])
+            .map(|at| scaled.values[at])
+            .collect();
         let mean = level.iter().sum::<f64>() / level.len().max(1) as f64;
         squares += level.iter().map(|x| (x - mean).powi(2)).sum::<f64>();
         freedom += level.len().saturating_sub(1);
@@ -369,7 +421,7 @@ mod tests {
         let medians: Vec<f64> = figure
             .levels
             .iter()
-            .map(|level| level.median.round())
+            .map(|level| level.median.map_or(0.0, f64::round))
             .collect();
         assert_eq!(medians, [100.0, 110.0]);
         assert_eq!((figure.levels[0].to, figure.levels[1].from), (13, 14));
@@ -389,6 +441,76 @@ mod tests {
         assert_eq!((figure.points.len(), figure.unused.len()), (12, 12));
         all[3].figures.clear();
         assert_eq!(judged(&all).absent, 1);
+    }
+
+    /// Makes a run's figure one among the failures.
+    fn fail(run: &mut TrendRun) {
+        let figure = run.figures.get_mut("ttft.p50").expect("there");
+        (figure.value, figure.infinite) = (None, true);
+    }
+
+    #[test]
+    fn figures_among_the_failures_are_the_greatest() {
+        let mut all = runs(&steady(24));
+        all[14..].iter_mut().for_each(fail);
+        let figure = judged(&all);
+        let [change] = &figure.changes[..] else {
+            panic!("{figure:#?}");
+        };
+        assert_eq!((change.at, change.worse, change.change), (14, true, None));
+        assert_eq!((figure.points.len(), figure.absent), (24, 0));
+        assert_eq!(figure.points[20].value, None);
+        let [before, after] = &figure.levels[..] else {
+            panic!("{figure:#?}");
+        };
+        assert!(
+            before.median.is_some() && (after.median, after.low, after.high) == (None, None, None)
+        );
+        assert!(
+            figure.noise.is_some_and(|noise| noise < 0.02),
+            "{figure:#?}"
+        );
+        let text = serde_json::to_string(&figure).expect("JSON");
+        assert_eq!(
+            serde_json::from_str::<TrendFigure>(&text).expect("read"),
+            figure
+        );
+
+        // One is one rank, and moves neither size nor noise by much.
+        let mut values = steady(24);
+        values[14..].iter_mut().for_each(|value| *value *= 1.1);
+        let mut all = runs(&values);
+        fail(&mut all[20]);
+        let figure = judged(&all);
+        let change = &figure.changes[0];
+        assert_eq!(change.at, 14);
+        assert!(
+            change.change.is_some_and(|size| (size - 0.1).abs() < 0.02),
+            "{change:#?}"
+        );
+        all.iter_mut().for_each(fail);
+        let figure = judged(&all);
+        assert_eq!((figure.changes.len(), figure.points.len()), (0, 24));
+        assert_eq!(figure.levels[0].median, None);
+    }
+
+    /// A unit is a unit, whatever the values are.
+    #[test]
+    fn a_zero_leaves_changes_relative() {
+        let mut values = steady(24);
+        values[14..].iter_mut().for_each(|value| *value *= 1.1);
+        values[3] = 0.0;
+        let figure = judged(&runs(&values));
+        let [change] = &figure.changes[..] else {
+            panic!("{figure:#?}");
+        };
+        assert_eq!(change.at, 14);
+        assert!(
+            change.change.is_some_and(|size| (size - 0.1).abs() < 0.02),
+            "{change:#?}"
+        );
+        assert!((figure.asked_change - 0.05).abs() < 1e-12 && figure.noise < Some(0.02));
+        assert_eq!(figure.points[3].value, Some(0.0));
     }
 
     #[test]

@@ -23,12 +23,30 @@ struct Line<'a> {
     entry: &'a RawValue,
 }
 
+/// What every line begins with.
+const BEGINS: &[u8] = b"{\"crc32\":\"";
+
 /// A file that is written, by this process alone.
 #[derive(Debug)]
 pub struct CheckedLines {
     file: File,
     path: PathBuf,
+    /// Where what stays ends.
     end: u64,
+    ending: Ending,
+}
+
+/// How a file ends before something is added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// With a line, or with nothing.
+    Clean,
+    /// With a whole line that lacks its line feed: an editor may have taken that.
+    Unended,
+    /// With what a process left of a line when it was killed.
+    Torn,
+    /// With something else, and no line is one of such a file.
+    Foreign,
 }
 
 /// What a file says.
@@ -65,8 +83,15 @@ impl LinesRead {
     }
 }
 
+/// The entry of a line. Whole is what its sum fits, with a line feed or without.
 fn entry_of(line: &[u8]) -> Result<String, &'static str> {
-    let line = line.strip_suffix(b"\n").ok_or("it was cut short")?;
+    match line.strip_suffix(b"\n") {
+        Some(line) => believed(line),
+        None => believed(line).map_err(|_| "it was cut short"),
+    }
+}
+
+fn believed(line: &[u8]) -> Result<String, &'static str> {
     let line: Line<'_> =
         serde_json::from_slice(line).map_err(|_| "it is not a line of this file")?;
     let entry = line.entry.get();
@@ -81,8 +106,8 @@ fn sum_of(entry: &str) -> String {
 }
 
 impl CheckedLines {
-    /// Opens `path` to add to it, and what it says so far; waits while another process adds. What a process left of
-    /// a line when it was killed is cut off.
+    /// Opens `path` to add to it, and what it says so far; waits while another process adds. A file that is there
+    /// is left as it is until something is added: what a process left of a line when it was killed is cut off then.
     ///
     /// # Errors
     /// When it cannot be read or written.
@@ -92,18 +117,14 @@ impl CheckedLines {
         let file = options.open(path).map_err(RecordError::io("open", path))?;
         file.lock().map_err(RecordError::io("lock", path))?;
         let text = text_of(&file, path)?;
-        let whole = text
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |at| at + 1);
-        file.set_len(whole as u64)
-            .map_err(RecordError::io("cut", path))?;
+        let (end, ending) = ending_of(&text);
         let lines = Self {
             file,
             path: path.to_owned(),
-            end: whole as u64,
+            end: end as u64,
+            ending,
         };
-        Ok((lines, LinesRead::of(&text[..whole])))
+        Ok((lines, LinesRead::of(&text[..end])))
     }
 
     /// What `path` says; absent where there is no such file. Another process may add to it meanwhile.
@@ -121,12 +142,28 @@ impl CheckedLines {
     /// Adds an entry; it is on disk afterwards.
     ///
     /// # Errors
-    /// When it cannot be written; nothing of it is left then.
+    /// When it cannot be written; nothing of it is left then. When the file is none of these, and something would
+    /// have to be cut off.
     pub fn add(&mut self, entry: &impl Serialize) -> Result<(), RecordError> {
         let line = line_of(entry).map_err(|cause| RecordError::NotJson {
             path: self.path.clone(),
             cause,
         })?;
+        let line = match self.ending {
+            Ending::Clean => line,
+            Ending::Unended => format!("\n{line}"),
+            Ending::Torn => {
+                let cut = self.file.set_len(self.end);
+                cut.map_err(RecordError::io("cut", &self.path))?;
+                line
+            }
+            Ending::Foreign => {
+                let cause = std::io::Error::other(
+                    "no line of it was written by infermeter; move it away, or name another folder",
+                );
+                return Err(RecordError::io("add to", &self.path)(cause));
+            }
+        };
         let written = self.file.write_all(line.as_bytes());
         if let Err(cause) = written.and_then(|()| self.file.sync_data()) {
             // Half a line would be taken for a damaged one.
@@ -134,7 +171,26 @@ impl CheckedLines {
             return Err(RecordError::io("write", &self.path)(cause));
         }
         self.end += line.len() as u64;
+        self.ending = Ending::Clean;
         Ok(())
+    }
+}
+
+/// Where what stays of a file ends, and what stands there.
+fn ending_of(text: &[u8]) -> (usize, Ending) {
+    let whole = text.iter().rposition(|byte| *byte == b'\n');
+    let (lines, tail) = text.split_at(whole.map_or(0, |at| at + 1));
+    if tail.is_empty() {
+        return (text.len(), Ending::Clean);
+    }
+    if believed(tail).is_ok() {
+        return (text.len(), Ending::Unended);
+    }
+    // The first line of all may have been torn, too.
+    let begins = tail.starts_with(BEGINS) || BEGINS.starts_with(tail);
+    match begins || !LinesRead::of(lines).entries.is_empty() {
+        true => (lines.len(), Ending::Torn),
+        false => (lines.len(), Ending::Foreign),
     }
 }
 
@@ -197,6 +253,7 @@ mod tests {
         check(&text.replace("\"number\":2", "\"number\":7"), &[1, 3], &[2]);
         check(&text.replacen('\n', "\nrubbish\n", 1), &[1, 2, 3], &[2]);
         check(&text[..text.len() - 4], &[1, 2], &[3]);
+        check(&text[..text.len() - 1], &[1, 2, 3], &[]);
     }
 
     #[test]
@@ -206,13 +263,44 @@ mod tests {
         let text = written(&path);
         let last = text[..text.len() - 1].rfind('\n').expect("a line") + 1;
         for cut in last..text.len() {
+            // All but its line feed is a whole line.
+            let there: &[u64] = match cut == text.len() - 1 {
+                true => &[1, 2, 3],
+                false => &[1, 2],
+            };
             fs::write(&path, &text[..cut]).expect("written");
             let (mut lines, read) = CheckedLines::open(&path).expect("opened");
-            assert_eq!((numbers(&read), read.damaged.len()), (vec![1, 2], 0));
+            assert_eq!((numbers(&read), read.damaged.len()), (there.to_vec(), 0));
+            let untouched = fs::read_to_string(&path).expect("there");
+            assert_eq!(untouched, text[..cut], "nothing was added");
             lines.add(&json!({"number": 9})).expect("added");
+            lines.add(&json!({"number": 10})).expect("added");
             let again = CheckedLines::read(&path).expect("read").expect("there");
-            assert_eq!((numbers(&again), again.damaged.len()), (vec![1, 2, 9], 0));
+            let expect = [there, &[9, 10]].concat();
+            assert_eq!((numbers(&again), again.damaged.len()), (expect, 0));
         }
+    }
+
+    #[test]
+    fn nothing_is_cut_off_a_file_of_something_else() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("lines");
+        let text = written(&path);
+        let check = |text: &str, is_taken: bool| {
+            fs::write(&path, text).expect("written");
+            let (mut lines, _) = CheckedLines::open(&path).expect("opened");
+            let added = lines.add(&json!({"number": 9}));
+            assert_eq!(added.is_ok(), is_taken, "{text}: {added:?}");
+            if !is_taken {
+                assert_eq!(fs::read_to_string(&path).expect("there"), text);
+            }
+        };
+        check("notes of somebody", false);
+        check("notes\nof somebody", false);
+        check("{\"a\": 1}", false);
+        check(&text[..12], true);
+        check(&format!("{text}notes"), true);
+        check("", true);
     }
 
     #[test]

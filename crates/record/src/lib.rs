@@ -19,6 +19,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod journal;
+mod json_file;
 mod ledger;
 mod manifest;
 mod names;

@@ -5,6 +5,7 @@
 
 use crate::atomic::{AtomicFile, Room};
 use crate::error::RecordError;
+use crate::json_file::text_of_json;
 use crate::names::MANIFEST_FILE;
 use crate::seal::sealed;
 use infermeter_core::run::{FORMAT_VERSION, RunManifest};
@@ -77,7 +78,7 @@ fn text_of(manifest: &RunManifest, path: &Path) -> Result<Vec<u8>, RecordError> 
 /// Reads `run.json` of `dir`.
 pub fn read_manifest(dir: &Path) -> Result<RunManifest, RecordError> {
     let path = dir.join(MANIFEST_FILE);
-    let text = fs::read(&path).map_err(|cause| match cause.kind() {
+    let text = text_of_json(&path).map_err(|cause| match cause.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => RecordError::NoManifest(dir.to_owned()),
         _ => RecordError::io("read", &path)(cause),
     })?;

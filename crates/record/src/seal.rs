@@ -4,13 +4,13 @@
 //! Invariant: a record that was copied, moved or read is unaltered; `run.json` may be laid out anew.
 
 use crate::error::RecordError;
+use crate::json_file::text_of_json;
 use crate::names::MANIFEST_FILE;
 use crate::parquet::PARQUET_FILE;
 use crate::responses::RESPONSES_FILE;
 use crate::server_metrics::SERVER_METRICS_FILE;
 use infermeter_core::run::RunManifest;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -19,6 +19,12 @@ use std::path::Path;
 
 /// The member of `run.json` that holds the digests.
 const MEMBER: &str = "seal";
+
+/// Of `run.json` that member alone: nothing else of it is kept in memory.
+#[derive(Deserialize)]
+struct Sealed {
+    seal: Option<BTreeMap<String, String>>,
+}
 
 /// Files beside `run.json` that are sealed where they are there.
 const SEALED: [&str; 3] = [PARQUET_FILE, SERVER_METRICS_FILE, RESPONSES_FILE];
@@ -46,7 +52,7 @@ impl LeftOut {
     /// That of `dir`; empty where there is none.
     pub fn read(dir: &Path) -> Result<Self, RecordError> {
         let path = dir.join(LEFT_OUT_FILE);
-        match fs::read(&path) {
+        match text_of_json(&path) {
             Ok(text) => serde_json::from_slice(&text)
                 .map_err(|cause| RecordError::BadManifest { path, cause }),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),
@@ -89,15 +95,15 @@ pub fn seal(dir: &Path) -> Result<BTreeMap<String, String>, RecordError> {
 /// without a seal nothing can be said.
 pub fn altered(dir: &Path) -> Result<Vec<(String, Alteration)>, RecordError> {
     let path = dir.join(MANIFEST_FILE);
-    let text = fs::read(&path).map_err(RecordError::io("read", &path))?;
-    let manifest: Value =
+    let text = text_of_json(&path).map_err(RecordError::io("read", &path))?;
+    let manifest: Sealed =
         serde_json::from_slice(&text).map_err(|cause| RecordError::BadManifest { path, cause })?;
-    let Some(sealed) = manifest.get(MEMBER).and_then(Value::as_object) else {
+    let Some(sealed) = manifest.seal else {
         return Ok(Vec::new());
     };
     let set_aside = LeftOut::read(dir)?;
     let mut altered = Vec::new();
-    for (name, digest) in sealed {
+    for (name, digest) in &sealed {
         let found = match name.as_str() {
             MANIFEST_FILE => Some(digest_of_manifest(&text)),
             name if SEALED.contains(&name) => digest_of(&dir.join(name))?,
@@ -107,7 +113,7 @@ pub fn altered(dir: &Path) -> Result<Vec<(String, Alteration)>, RecordError> {
         match found {
             found if set_aside.explains(name, found.as_deref()) => {}
             None => altered.push((name.clone(), Alteration::Missing)),
-            Some(found) if digest.as_str() != Some(&found) => {
+            Some(found) if *digest != found => {
                 altered.push((name.clone(), Alteration::Changed));
             }
             Some(_) => {}
@@ -271,6 +277,21 @@ mod tests {
         check(record.path(), &[(PARQUET_FILE, Alteration::Changed)]);
         fs::remove_file(&rows).expect("removed");
         check(record.path(), &[]);
+    }
+
+    #[test]
+    fn a_manifest_that_is_longer_than_any_is_not_read() {
+        let record = record();
+        let path = record.path().join(MANIFEST_FILE);
+        let file = File::create(&path).expect("opened");
+        file.set_len(crate::json_file::LONGEST_JSON + 1)
+            .expect("a hole");
+        for error in [
+            altered(record.path()).expect_err("too long"),
+            read_manifest(record.path()).expect_err("too long"),
+        ] {
+            assert!(error.to_string().contains("longer than any"), "{error}");
+        }
     }
 
     #[test]

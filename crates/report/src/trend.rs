@@ -12,6 +12,9 @@ use infermeter_core::finding::Verdict;
 use infermeter_core::number::counted;
 use std::collections::BTreeMap;
 
+/// What is said in place of a value that lies among the failed requests.
+const AMONG_FAILURES: &str = "among failures";
+
 /// Changes that are named beside one of a figure.
 const NAMED: usize = 6;
 
@@ -111,6 +114,7 @@ fn kept(figure: Option<&SloFigure>) -> Cell {
     let bounds = (figure.low.is_some() || figure.high.is_some())
         .then(|| interval(figure.low.map(written), figure.high.map(written)));
     match (figure.value, bounds) {
+        _ if figure.infinite => Cell::noted(AMONG_FAILURES),
         (Some(value), interval) => Cell {
             interval,
             ..Cell::of(written(value))
@@ -201,9 +205,12 @@ fn figures_table(trend: &Trend) -> Table {
 
 fn level(level: &TrendLevel, figure: &TrendFigure) -> Cell {
     let written = |value: f64| in_unit(value, &figure.unit);
-    Cell {
-        interval: Some(interval(level.low.map(written), level.high.map(written))),
-        ..Cell::of(written(level.median))
+    match level.median {
+        None => Cell::noted(AMONG_FAILURES),
+        Some(median) => Cell {
+            interval: Some(interval(level.low.map(written), level.high.map(written))),
+            ..Cell::of(written(median))
+        },
     }
 }
 
@@ -275,10 +282,10 @@ fn changes_list(plan: &TrendView<'_>) -> Entries {
 
 fn told(change: &TrendChange, figure: &TrendFigure, plan: &TrendView<'_>) -> String {
     let begun = |run: usize| plan.of.runs.get(run).map_or("", |run| run.begun);
-    let by = change
-        .change
-        .map_or_else(String::new, |size| signed(size, figure));
-    let bounds = interval_of(change, figure);
+    let by = match change.change {
+        Some(size) => format!("{} {}", signed(size, figure), interval_of(change, figure)),
+        None => between(change, figure),
+    };
     let at = match change.earliest == change.latest {
         true => String::new(),
         false => format!(
@@ -290,10 +297,21 @@ fn told(change: &TrendChange, figure: &TrendFigure, plan: &TrendView<'_>) -> Str
     let word = if change.worse { "worse" } else { "better" };
     let id = plan.of.runs.get(change.at).map_or("", |run| run.id);
     format!(
-        "{by} {bounds} ({word}) from run {id}, {}{at}; p {}",
+        "{by} ({word}) from run {id}, {}{at}; p {}",
         begun(change.at),
         p_value(change.p_value)
     )
+}
+
+/// A change that has no ratio: from or to the failures, or 0.
+fn between(change: &TrendChange, figure: &TrendFigure) -> String {
+    let stands = |level: Option<&TrendLevel>| match level.and_then(|level| level.median) {
+        Some(median) => in_unit(median, &figure.unit),
+        None => "failures".to_owned(),
+    };
+    let before = figure.levels.iter().find(|level| level.to == change.before);
+    let after = figure.levels.iter().find(|level| level.from == change.at);
+    format!("from {} to {}", stands(before), stands(after))
 }
 
 fn interval_of(change: &TrendChange, figure: &TrendFigure) -> String {

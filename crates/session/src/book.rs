@@ -192,6 +192,12 @@ impl Book {
         }))
     }
 
+    /// Why something could not be measured, where that is what a line of a ledger says.
+    pub(crate) fn why_of(line: &mut Value) -> Option<&mut Value> {
+        let is_stopped = line.get("line").is_some_and(|kind| kind == "stopped");
+        line.get_mut("why").filter(|_| is_stopped)
+    }
+
     fn enter(&mut self, line: &impl Serialize) -> Result<()> {
         match &mut self.0 {
             Some(ledger) => Ok(ledger.append(line)?),

@@ -45,6 +45,7 @@ pub fn bundle(directory: &Path, out: &Path, texts: Texts) -> Result<BundleManife
         members: Vec::new(),
         changed: Vec::new(),
         left_out: Vec::new(),
+        said: Vec::new(),
         scratch: tempfile::tempdir().context("no place for the files that are changed")?,
     };
     let kind = match is_experiment(directory) {
@@ -88,6 +89,8 @@ struct Gathered {
     members: Vec<Member>,
     changed: Vec<NotAsItWas>,
     left_out: Vec<NotAsItWas>,
+    /// Why parts of an experiment could not be measured: texts that stay out.
+    said: Vec<String>,
     /// Where files are that are not those of the directory.
     scratch: TempDir,
 }
@@ -95,19 +98,29 @@ struct Gathered {
 /// Why a file is left out.
 const UNKNOWN: &str = "it is not a part of the record";
 const TEXTS: &str = "it holds texts: --texts keeps it";
+/// What was done to the ledger and the answer of an experiment.
+const NOT_MEASURED: &str = "why something could not be measured is left out";
 
 impl Gathered {
     fn experiment(&mut self, directory: &Path) -> Result<BundleKind> {
         // Calibrations have a certificate of their own, and no runs.
         kept_experiment::asked(directory)?;
+        if self.texts == Texts::LeftOut {
+            self.said = texts::ledger_without(directory, self.scratch.path())?;
+        }
         for name in names_in(directory)? {
             let path = directory.join(&name);
             match name.as_str() {
                 LEDGER_FILE => {
-                    self.add("", &name, "what was asked for, and which runs ended", path)
+                    let is_changed = !self.said.is_empty();
+                    let path = self.clean(&name, path, is_changed);
+                    self.add("", &name, "what was asked for, and which runs ended", path);
                 }
                 name if ANSWERS.contains(&name) => {
-                    self.add("", name, "the stated answer over all runs", path)
+                    let into = self.scratch.path();
+                    let is_changed = texts::answer_without(directory, into, name, &self.said)?;
+                    let path = self.clean(name, path, is_changed);
+                    self.add("", name, "the stated answer over all runs", path);
                 }
                 _ if number_of(&name).is_some() && path.is_dir() => match unfinished(&path)? {
                     None => drop(self.run(&path, &format!("{name}/"))?),
@@ -180,6 +193,18 @@ impl Gathered {
         Ok(BundleKind::Run)
     }
 
+    /// The file of an experiment that goes in.
+    fn clean(&mut self, name: &str, path: PathBuf, is_changed: bool) -> PathBuf {
+        if !is_changed {
+            return path;
+        }
+        self.changed.push(NotAsItWas {
+            path: name.to_owned(),
+            why: NOT_MEASURED.to_owned(),
+        });
+        self.scratch.path().join(name)
+    }
+
     fn add(&mut self, place: &str, name: &str, holds: &'static str, from: PathBuf) {
         self.members.push(Member {
             path: format!("{place}{name}"),
@@ -244,15 +269,18 @@ impl Clean {
                     .push((PARQUET_FILE, "texts of errors are left out"));
                 changes.push("texts of errors are left out of its figures and findings");
             }
+            if texts::hide_said(&mut own) {
+                changes.push("what the server said before the load is left out");
+            }
         }
-        let seal = manifest.seal.iter().flatten();
+        let seal = own.seal.iter().flatten();
         let sealed = |name: &String| seal.clone().any(|(known, _)| known == name);
         left_out.files.retain(|name, _| sealed(name));
         clean.lists = !left_out.files.is_empty();
         if clean.lists {
             left_out.write(folder)?;
         }
-        if clean.has(PARQUET_FILE) {
+        if texts == Texts::LeftOut && !changes.is_empty() {
             texts::restate(directory, folder, &mut own)?;
         }
         if !changes.is_empty() {

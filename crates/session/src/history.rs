@@ -8,12 +8,13 @@ mod entry;
 
 pub use entry::{Entry, Origin, entry};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use infermeter_analysis::{SloFigure, Trend, TrendRun, trend};
 use infermeter_core::finding::Verdict;
 use infermeter_core::run::RunState;
 use infermeter_core::slo::Measure;
-use infermeter_record::{CheckedLines, DamagedLine, LinesRead};
+use infermeter_record::{CheckedLines, DamagedLine, LEDGER_FILE, LinesRead, MANIFEST_FILE};
+use std::collections::btree_map::Entry as Place;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -111,12 +112,33 @@ impl History {
     }
 }
 
-/// Adds runs to the history of a folder, which is made where it is not there.
+/// A folder that is a record itself takes no history: the file would be a part of it that nobody knows.
 ///
 /// # Errors
-/// When the file cannot be written; the runs before that are in it.
+/// Where it holds a run or an experiment.
+pub fn takes(folder: &Path) -> Result<()> {
+    for (file, what) in [(MANIFEST_FILE, "a run"), (LEDGER_FILE, "an experiment")] {
+        if folder.join(file).exists() {
+            bail!(
+                "{} holds {what}, not a history: give the history a folder of its own, and behind it what is to be \
+                 added",
+                folder.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Adds runs to the history of a folder, which is made where it is not there. Without any nothing is touched.
+///
+/// # Errors
+/// Where the folder takes none, or the file cannot be written; the runs before that are in it.
 pub fn add(folder: &Path, entries: &[Entry]) -> Result<Vec<Added>> {
-    fs::create_dir_all(folder)?;
+    takes(folder)?;
+    if entries.is_empty() {
+        return Ok(Vec::new());
+    }
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let (mut lines, there) = CheckedLines::open(&folder.join(HISTORY_FILE))?;
     let there = History::of(&there);
     let mut known: BTreeSet<String> = there.runs().flat_map(Entry::marks).collect();
@@ -151,13 +173,14 @@ impl KeptPlan {
     /// first stands for them, with the medians of the figures.
     pub fn occasions(&self) -> Vec<Occasion<'_>> {
         let mut all: Vec<Occasion<'_>> = Vec::new();
+        let mut known: BTreeMap<&str, usize> = BTreeMap::new();
         for run in &self.runs {
-            match all
-                .iter_mut()
-                .find(|known| known.runs[0].occasion == run.occasion)
-            {
-                Some(known) => known.runs.push(run),
-                None => all.push(Occasion { runs: vec![run] }),
+            match known.entry(&run.occasion) {
+                Place::Occupied(at) => all[*at.get()].runs.push(run),
+                Place::Vacant(new) => {
+                    new.insert(all.len());
+                    all.push(Occasion { runs: vec![run] });
+                }
             }
         }
         all
@@ -222,24 +245,35 @@ impl<'a> Occasion<'a> {
     }
 }
 
-/// The median over runs; a single one keeps its interval.
+/// The median over runs, of which a figure among the failures is the greatest; a single one keeps its interval.
 fn together(all: &[&SloFigure]) -> SloFigure {
     if let [one] = all {
         return (*one).clone();
     }
-    let mut values: Vec<f64> = all.iter().filter_map(|figure| figure.value).collect();
+    let value = |figure: &&SloFigure| match figure.infinite {
+        true => Some(f64::INFINITY),
+        false => figure.value,
+    };
+    let mut values: Vec<f64> = all.iter().filter_map(value).collect();
     values.sort_unstable_by(f64::total_cmp);
     let n = values.len();
     let middle = |at: usize| values.get(at).copied();
     let median = middle(n.saturating_sub(1) / 2)
         .zip(middle(n / 2))
         .map(|(a, b)| 0.5 * (a + b));
+    let infinite = median.is_some_and(f64::is_infinite);
     SloFigure {
-        value: median,
+        value: median.filter(|_| !infinite),
         low: None,
         high: None,
+        infinite,
         ..all.first().copied().cloned().unwrap_or_default()
     }
+}
+
+/// The beginning of an id, by which it is shown.
+pub fn short(id: &str) -> &str {
+    id.get(..8).unwrap_or(id)
 }
 
 impl Entry {

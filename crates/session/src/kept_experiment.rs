@@ -150,6 +150,40 @@ impl KeptExperiment {
     }
 }
 
+/// What is wrong with runs of these names in the directory of an experiment: its ledger does not know them.
+///
+/// # Errors
+/// Where there is no experiment of runs.
+pub fn strangers(directory: &Path, names: &[&str]) -> Result<Vec<(String, &'static str)>> {
+    let asked = asked(directory)?;
+    let protocol = asked.protocol.protocol(&asked.variants)?;
+    let read: Read<Coordinates, RunEntry> = Book::read(directory)?;
+    let shelf = Shelf {
+        directory,
+        read: &read,
+        change: &|_| {},
+    };
+    let not_entered = shelf.others(protocol.fixed().as_ref().map(Vec::len));
+    let wrong = |name: &&str| {
+        let number = name.strip_prefix("run-").and_then(|n| n.parse().ok());
+        let number = number.filter(|number| run_name(*number) == **name);
+        let entered = read.ended.iter().find(|line| Some(line.number) == number);
+        match entered {
+            Some(line) => {
+                let run = read_manifest(&directory.join(name)).ok();
+                let is_other = run.is_some_and(|run| run.run_id != line.seen.run_id);
+                is_other.then_some("the experiment's ledger has another run of this number")
+            }
+            None if number.is_some_and(|number| not_entered.contains(&number)) => None,
+            None => Some("it is no part of the experiment: its ledger does not know it"),
+        }
+    };
+    let wrong = names
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), wrong(name)?)));
+    Ok(wrong.collect())
+}
+
 /// What runs say of the set-ups that they were measured on, in their directories; absent where one cannot be read.
 pub fn setups(points: &[RunPoint]) -> Option<Vec<RunSetup>> {
     let setup = |point: &RunPoint| {

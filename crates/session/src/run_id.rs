@@ -48,10 +48,7 @@ pub(crate) fn salt_of(run_id: &str) -> u64 {
 /// `runs/20261122-133000-1a2b3c4d` (UTC).
 pub fn default_directory(realtime_ns: i64, run_id: &str) -> PathBuf {
     let (date, time) = utc(realtime_ns / 1_000_000_000);
-    PathBuf::from("runs").join(format!(
-        "{date}-{time}-{}",
-        run_id.get(..8).unwrap_or(run_id)
-    ))
+    PathBuf::from("runs").join(format!("{date}-{time}-{}", crate::history::short(run_id)))
 }
 
 /// `2026-11-22T13:30:00Z`.

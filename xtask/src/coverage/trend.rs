@@ -72,10 +72,42 @@ impl Case {
     }
 }
 
+/// A history whose level goes up by this and down again, so many times in all, between runs of these numbers.
+struct Steps {
+    lengths: &'static [usize],
+    noise: f64,
+    rise: f64,
+    correlation: f64,
+}
+
+impl Steps {
+    /// As many changes are found as there are, each within two runs of its place.
+    fn are_found(&self, seed: u64) -> bool {
+        let mut random = Random::new(seed);
+        let fresh = (1.0 - self.correlation * self.correlation).sqrt();
+        let mut last = random.normal();
+        let mut values = Vec::new();
+        let mut places = Vec::new();
+        for (nth, length) in self.lengths.iter().enumerate() {
+            let level = if nth % 2 == 1 { self.rise.ln_1p() } else { 0.0 };
+            for _ in 0..*length {
+                values.push(level + self.noise * last);
+                last = self.correlation * last + fresh * random.normal();
+            }
+            places.push(values.len());
+        }
+        places.pop();
+        let found = change_points(&values, OF_SIX).expect("values are finite");
+        found.changes.len() == places.len()
+            && (found.changes.iter().zip(places)).all(|(change, at)| change.at.abs_diff(at) <= 2)
+    }
+}
+
 /// Runs the rows.
 pub fn run(scale: Scale, table: &mut Table) -> Result<()> {
     quiet(scale, table);
     planted(scale, table);
+    several(scale, table);
     places(scale, table);
     Ok(())
 }
@@ -208,6 +240,55 @@ fn planted(scale: Scale, table: &mut Table) {
         let found = replicate(scale.of(REPETITIONS), |seed| case.is_found(seed));
         let hits = found.iter().filter(|found| **found).count();
         table.share(figure, hits, found.len(), target);
+    }
+}
+
+/// Changes that undo each other: over the whole history they cancel out.
+fn several(scale: Scale, table: &mut Table) {
+    let steps = |lengths, rise, noise| Steps {
+        lengths,
+        noise,
+        rise,
+        correlation: 0.0,
+    };
+    for (figure, steps) in [
+        (
+            "5 % up and down, 20 runs each, s_d 1 %: both found",
+            steps(&[20, 20, 20], 0.05, 0.01),
+        ),
+        ("the same, s_d 2 %", steps(&[20, 20, 20], 0.05, 0.02)),
+        (
+            "the same, 40, 15 and 40 runs, s_d 2 %",
+            steps(&[40, 15, 40], 0.05, 0.02),
+        ),
+        (
+            "10 % up and down, 40, 10 and 40 runs, s_d 2 %",
+            steps(&[40, 10, 40], 0.10, 0.02),
+        ),
+        (
+            "the same, neighbours correlated by 0.5",
+            Steps {
+                correlation: 0.5,
+                ..steps(&[40, 10, 40], 0.10, 0.02)
+            },
+        ),
+        (
+            "5 % up, down and up, 20 runs each, s_d 1 %: all three found",
+            steps(&[20, 20, 20, 20], 0.05, 0.01),
+        ),
+        ("the same, s_d 2 %", steps(&[20, 20, 20, 20], 0.05, 0.02)),
+        (
+            "10 % up, down and up, 10 runs each, s_d 2 %",
+            steps(&[10, 10, 10, 10], 0.10, 0.02),
+        ),
+        (
+            "10 % up, down and up, 40, 15, 15 and 40 runs, s_d 2 %",
+            steps(&[40, 15, 15, 40], 0.10, 0.02),
+        ),
+    ] {
+        let found = replicate(scale.of(REPETITIONS), |seed| steps.are_found(seed));
+        let hits = found.iter().filter(|found| **found).count();
+        table.share(figure, hits, found.len(), Target::None);
     }
 }
 

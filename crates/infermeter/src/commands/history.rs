@@ -21,20 +21,18 @@ use infermeter_report::{
 use infermeter_session::book::Book;
 use infermeter_session::directories::runs_at;
 use infermeter_session::history::{
-    self, Added, Entry, History, KeptPlan, Occasion, Origin, looked_at,
+    self, Added, Entry, History, KeptPlan, Occasion, Origin, looked_at, short,
 };
 use infermeter_session::kept_experiment::is_experiment;
 use serde_json::Value;
 use std::path::Path;
-
-/// Characters of an id that are shown.
-const SHOWN: usize = 8;
 
 /// `history add`. Ends with 2 where something could not be added.
 ///
 /// # Errors
 /// When the history cannot be written.
 pub(crate) fn add(args: &HistoryAddArgs, shown: Shown) -> Result<u8> {
+    history::takes(&args.folder)?;
     let mut told = Vec::new();
     let mut entries = Vec::new();
     for from in &args.runs {
@@ -51,8 +49,7 @@ pub(crate) fn add(args: &HistoryAddArgs, shown: Shown) -> Result<u8> {
         }
     }
     let failed = !told.is_empty();
-    let added = history::add(&args.folder, &entries)
-        .with_context(|| format!("{} cannot be written", args.folder.display()))?;
+    let added = history::add(&args.folder, &entries)?;
     for (entry, added) in entries.iter().zip(added) {
         told.push(Told {
             from: entry.from.display().to_string(),
@@ -69,7 +66,7 @@ pub(crate) fn add(args: &HistoryAddArgs, shown: Shown) -> Result<u8> {
             },
         });
     }
-    shown.print(|| told_document(&told), || told_json(&told));
+    shown.print(|| told_document(&told), || AddOutput::of(&told));
     Ok(match failed {
         true => exit::USAGE,
         false => exit::OK,
@@ -89,10 +86,6 @@ fn told_document(told: &[Told]) -> Document {
     let mut document = Document::default();
     document.push(Section::new("").with(Block::from(entries)));
     document
-}
-
-fn told_json(told: &[Told]) -> Value {
-    serde_json::to_value(AddOutput::of(told)).unwrap_or_default()
 }
 
 /// What is kept of a directory or a bundle, run by run.
@@ -136,10 +129,6 @@ fn occasion(directory: &Path) -> Result<String> {
     let first = runs_at(directory)?;
     let first = infermeter_record::read_manifest(&first[0])?;
     Ok(format!("{}-{}", short(&header.hash), first.run_id))
-}
-
-fn short(id: &str) -> &str {
-    id.get(..SHOWN).unwrap_or(id)
 }
 
 /// `history list`. Ends with 3 where a line of the history is damaged.

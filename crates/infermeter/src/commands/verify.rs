@@ -15,7 +15,7 @@ use infermeter_core::run::FORMAT_VERSION;
 use infermeter_record::{FileProblem, Unpacked, unpack};
 use infermeter_session::book::{Asked, Book};
 use infermeter_session::directories::runs_at;
-use infermeter_session::kept_experiment::is_experiment;
+use infermeter_session::kept_experiment::{is_experiment, strangers};
 use infermeter_session::verify;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -137,6 +137,11 @@ fn answer(directory: &Path, verified: &mut Verified) -> Result<()> {
     let Asked::Runs(asked) = &header.asked else {
         return Ok(());
     };
+    let runs: Vec<&str> = verified.parts.iter().map(|run| run.name.as_str()).collect();
+    for (path, problem) in strangers(directory, &runs)? {
+        let problem = problem.to_owned();
+        verified.file_problems.push(VerifiedFile { path, problem });
+    }
     let file = super::list_entry::answer_file(&asked.protocol);
     let part = VerifiedPart {
         name: file.to_owned(),

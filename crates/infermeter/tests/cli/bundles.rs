@@ -140,6 +140,125 @@ fn a_bundle_of_a_run_verifies_and_holds_neither_secrets_nor_texts() {
     assert_eq!(verified(&with_texts).code, Some(0));
 }
 
+/// A server that repeats itself before the load, too: where it is asked for its models, and in refused trials.
+fn repeating_early() -> Server {
+    let asked = AtomicUsize::new(0);
+    Server::start(move |request, out| {
+        if request.what().contains("/v1/models") {
+            return reply(out, "200 OK", &format!("text/{CANARY}"), "no list");
+        }
+        let is_first = asked.fetch_add(1, Ordering::Relaxed) == 0;
+        match request.is_probe() && is_first {
+            true => {
+                let body = serde_json::json!({"error": {"message": format!("{CANARY}: no")}});
+                reply(
+                    out,
+                    "400 Bad Request",
+                    "application/json",
+                    &body.to_string(),
+                )
+            }
+            false => good(request, out),
+        }
+    })
+}
+
+#[test]
+fn what_a_server_said_before_the_load_stays_out() {
+    let server = repeating_early();
+    let run = run_with(light(&server.url, "--model one"), |_| {});
+    let text = fs::read_to_string(run.dir.join("run.json")).expect("there");
+    let stated: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let said = |place: &serde_json::Value| place.to_string().contains(CANARY);
+    assert!(said(&stated["control_requests"]), "{:#?}", run.ran);
+    assert!(said(&stated["environment"]["target"]["models_problem"]));
+    let scratch = Scratch::new();
+    let bundle = bundled(&run.dir, &scratch, "");
+    assert!(!holds(&unpacked(&bundle), CANARY), "a text leaked");
+    let found = verified(&bundle);
+    assert_eq!(found.code, Some(0), "{}", found.out);
+    let other = Scratch::new();
+    assert!(holds(
+        &unpacked(&bundled(&run.dir, &other, "--texts")),
+        CANARY
+    ));
+}
+
+/// The ledger keeps why a run could not be measured, and the answer repeats it.
+#[test]
+fn why_a_run_could_not_be_measured_stays_out() {
+    let refusing = Server::start(|_, out| {
+        let body = serde_json::json!({"error": {"message": format!("{CANARY}: no")}});
+        reply(
+            out,
+            "401 Unauthorized",
+            "application/json",
+            &body.to_string(),
+        )
+    });
+    let scratch = Scratch::new();
+    let dir = scratch.path("compared");
+    let line = format!(
+        "compare {} {} --rounds 2 {LIGHT} --model mock/fixed --out {}",
+        mock(),
+        refusing.url,
+        dir.display()
+    );
+    let ran = infermeter(&line);
+    assert!(
+        holds(
+            &fs::read(dir.join("experiment.ledger")).expect("there"),
+            CANARY
+        ),
+        "{ran:#?}"
+    );
+    let bundle = bundled(&dir, &scratch, "");
+    assert!(!holds(&unpacked_below(&bundle), CANARY), "a text leaked");
+    let (own, of_bundle) = (verified(&dir), verified(&bundle));
+    assert_eq!(own.code, of_bundle.code, "{}\n{}", own.out, of_bundle.out);
+    let other = Scratch::new();
+    assert!(holds(
+        &unpacked_below(&bundled(&dir, &other, "--texts")),
+        CANARY
+    ));
+}
+
+/// It has a record that holds; but nobody measured it there.
+#[test]
+fn a_run_that_the_ledger_does_not_know_is_named() {
+    let scratch = Scratch::new();
+    let dir = scratch.path("twice");
+    infermeter(&format!(
+        "run {} {LIGHT} {UNPROBED} --repeat 2 --out {}",
+        mock(),
+        dir.display()
+    ));
+    assert_eq!(verified(&dir).code, Some(0));
+    let copy = |to: &str| {
+        let to = dir.join(to);
+        fs::create_dir_all(&to).expect("created");
+        for file in fs::read_dir(dir.join("run-02")).expect("listed") {
+            let file = file.expect("an entry");
+            fs::copy(file.path(), to.join(file.file_name())).expect("copied");
+        }
+    };
+    copy("run-99");
+    let said = infermeter(&format!("verify {}", dir.display()));
+    check(
+        (said.code, said.out),
+        1,
+        &["run-99", "its ledger does not know it"],
+    );
+    fs::remove_dir_all(dir.join("run-99")).expect("removed");
+    copy("run-01");
+    let said = infermeter(&format!("verify {}", dir.display()));
+    check(
+        (said.code, said.out),
+        1,
+        &["run-01", "has another run of this number"],
+    );
+}
+
 #[test]
 fn the_same_directory_gives_the_same_bytes() {
     let run = crate::process::run(mock(), "");

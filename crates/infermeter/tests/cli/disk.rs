@@ -1,8 +1,8 @@
 //! Limits of the system: a full disk, and too few file descriptors.
 
 use crate::process::{
-    Going, LIGHT, Scratch, UNPROBED, files_in, finding, infermeter, limited, manifest, mock, ran,
-    wait_until, words,
+    Going, LIGHT, Run, Scratch, UNPROBED, everything_in, files_in, finding, infermeter, limited,
+    manifest, mock, ran, run, wait_until, words,
 };
 use infermeter_core::record::Outcome;
 use infermeter_core::schedule::Phase;
@@ -11,11 +11,16 @@ use infermeter_record::read_records;
 /// A run under a limit on the size of files, which acts as a full disk does: the journal, run.json
 /// and the Parquet file cannot grow beyond it.
 fn with_room(kib: u32, line: &str, out: &str) -> crate::process::Ran {
-    let arguments = words(&format!("run {} {UNPROBED} {line} --out {out}", mock()));
-    ran(limited(
-        &format!("trap '' XFSZ; ulimit -f {kib}"),
-        &arguments,
-    ))
+    with_room_for(
+        kib,
+        &format!("run {} {UNPROBED} {line} --out {out}", mock()),
+    )
+}
+
+/// Any command under such a limit.
+fn with_room_for(kib: u32, line: &str) -> crate::process::Ran {
+    let limits = format!("trap '' XFSZ; ulimit -f {kib}");
+    ran(limited(&limits, &words(line)))
 }
 
 #[test]
@@ -148,6 +153,59 @@ fn what_could_not_be_written_is_known_to_a_later_report() {
         "{}",
         audited.out
     );
+}
+
+#[test]
+fn a_bundle_that_has_no_room_leaves_nothing() {
+    let scratch = Scratch::new();
+    let one = run(mock(), "");
+    let before = everything_in(&one.dir);
+    let folder = scratch.path("bundles");
+    std::fs::create_dir(&folder).expect("created");
+    let line = format!(
+        "bundle {} --out {}",
+        one.dir.display(),
+        folder.join("one.tar.gz").display()
+    );
+    let full = with_room_for(2, &line);
+    full.fails(2, &["one.tar.gz", "File too large"]);
+    assert_eq!(full.out, "");
+    assert_eq!(files_in(&folder), [""; 0]);
+    assert_eq!(everything_in(&one.dir), before);
+    // The disk has room again.
+    assert_eq!(infermeter(&line).code, Some(0));
+    let verified = infermeter(&format!("verify {}", folder.join("one.tar.gz").display()));
+    assert_eq!(verified.code, Some(0), "{verified:#?}");
+}
+
+#[test]
+fn a_history_that_has_no_room_stays_readable() {
+    let scratch = Scratch::new();
+    let folder = scratch.path("nightly");
+    let file = folder.join("history.jsonl");
+    let (one, two) = (run(mock(), ""), run(mock(), "--seed 2"));
+    let add = |run: &Run| format!("history add {} {}", folder.display(), run.dir.display());
+    let none = with_room_for(1, &add(&one));
+    none.fails(2, &["history.jsonl", "File too large"]);
+    assert_eq!(std::fs::metadata(&file).expect("there").len(), 0);
+    assert_eq!(infermeter(&add(&one)).code, Some(0));
+    let before = std::fs::read(&file).expect("there");
+    // Room for a part of the second line.
+    let full = with_room_for(before.len() as u32 / 1024 + 2, &add(&two));
+    full.fails(2, &["history.jsonl", "File too large"]);
+    assert_eq!(std::fs::read(&file).expect("there"), before);
+    let listed = || infermeter(&format!("history list {} --json", folder.display()));
+    let runs = |listed: &crate::process::Ran| -> usize {
+        let plans = listed.json()["plans"].clone();
+        let plans = plans.as_array().expect("a list").iter();
+        plans
+            .map(|plan| plan["runs"].as_array().expect("a list").len())
+            .sum()
+    };
+    let list = listed();
+    assert_eq!((list.code, runs(&list)), (Some(0), 1), "{list:#?}");
+    assert_eq!(infermeter(&add(&two)).code, Some(0));
+    assert_eq!(runs(&listed()), 2);
 }
 
 #[test]

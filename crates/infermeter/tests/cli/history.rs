@@ -1,6 +1,6 @@
 //! `infermeter history`: runs added from directories and bundles, shown, and held against.
 
-use crate::process::{LIGHT, Run, Scratch, UNPROBED, infermeter, mock, run};
+use crate::process::{LIGHT, Run, Scratch, UNPROBED, everything_in, infermeter, mock, run};
 use std::fs;
 
 const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/records");
@@ -100,6 +100,22 @@ fn what_cannot_be_added_or_read_is_named() {
         .fails(2, &["no plan of this history"]);
 }
 
+/// The folder is the first argument: who forgets it names a run.
+#[test]
+fn a_run_is_not_made_a_history() {
+    let scratch = Scratch::new();
+    let one = run(mock(), "");
+    let before = everything_in(&one.dir);
+    let none = scratch.path("none").display().to_string();
+    infermeter(&format!("history add {} {none}", one.dir.display()))
+        .fails(2, &["holds a run, not a history"]);
+    assert_eq!(everything_in(&one.dir), before);
+    let folder = scratch.path("nightly");
+    let added = infermeter(&format!("history add {} {none}", folder.display()));
+    assert_eq!(added.code, Some(2), "{added:#?}");
+    assert!(!folder.exists());
+}
+
 /// Between runs that are few nothing is decided.
 #[test]
 fn a_gate_takes_the_folder_of_a_history() {
@@ -121,4 +137,13 @@ fn a_gate_takes_the_folder_of_a_history() {
     }
     let other = run(mock(), "--timeout 77s");
     gate(&other).fails(2, &["has no runs of this plan", "timeout is"]);
+    let path = scratch.path("nightly/history.jsonl");
+    let text = fs::read_to_string(&path).expect("there");
+    fs::write(&path, format!("rubbish\n{text}")).expect("written");
+    let judged = gate(&new);
+    assert!(
+        judged.out.contains("1 line of it is damaged and not read"),
+        "{}",
+        judged.out
+    );
 }

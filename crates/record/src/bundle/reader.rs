@@ -6,12 +6,13 @@
 use super::error::BundleError;
 use super::{BUNDLE_FILE, BUNDLE_VERSION, BundleManifest, BundledFile, FileProblem, is_plain};
 use crate::error::RecordError;
+use crate::json_file::{LONGEST_JSON, is_read_whole};
 use crate::seal::Hashing;
 use flate2::bufread::GzDecoder;
 use infermeter_core::text::inert;
 use serde::Deserialize;
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -19,7 +20,9 @@ use std::rc::Rc;
 
 /// Most files of a bundle.
 const MOST_FILES: usize = 20_000;
-/// Longest list of them, bytes.
+/// Most files that are in the archive and not in the list. Each is named.
+const MOST_UNLISTED: usize = 1_000;
+/// Longest list of a bundle's files, bytes.
 const LONGEST_LIST: u64 = 16 << 20;
 /// Most that all files may come to: a hundred million chunks are about 2 GiB.
 const MOST_BYTES: u64 = 64 << 30;
@@ -82,14 +85,27 @@ pub(crate) fn unpack_from(
     let listed = unpacking.list(first)?;
     // Everything that comes now is bounded by what the list says.
     left.set(listed.bytes + AROUND_A_FILE * (listed.manifest.files.len() as u64 + 2));
+    let awaited = listed.awaited();
     let mut problems = Vec::new();
     let mut seen = BTreeSet::new();
     for entry in entries {
         let entry = entry.map_err(&damaged)?;
-        problems.extend(unpacking.file(entry, &listed, &mut seen)?);
+        match unpacking.file(entry, &awaited, &mut seen)? {
+            Some((_, FileProblem::Unlisted)) if problems.len() >= MOST_UNLISTED => {
+                return Err(unpacking.too_large(format!(
+                    "it has more than {MOST_UNLISTED} files that are not what its list says"
+                )));
+            }
+            problem => problems.extend(problem),
+        }
     }
+    let mut rest = tar.into_inner();
     // The sum at the end of the archive is compared where its end is read.
-    io::copy(&mut tar.into_inner(), &mut io::sink()).map_err(&damaged)?;
+    io::copy(&mut rest, &mut io::sink()).map_err(&damaged)?;
+    let mut behind = rest.inner.into_inner();
+    if !behind.fill_buf().map_err(&damaged)?.is_empty() {
+        return Err(damaged(io::Error::other("something stands behind its end")));
+    }
     let all = listed.manifest.files.iter().map(|file| &file.path);
     let missing = all.filter(|path| !seen.contains(*path));
     problems.extend(missing.map(|path| (path.clone(), FileProblem::Missing)));
@@ -106,6 +122,22 @@ struct Listed {
     top: String,
     manifest: BundleManifest,
     bytes: u64,
+}
+
+/// The files that may come.
+struct Awaited<'a> {
+    top: &'a str,
+    by_path: BTreeMap<&'a str, &'a BundledFile>,
+}
+
+impl Listed {
+    fn awaited(&self) -> Awaited<'_> {
+        let files = self.manifest.files.iter();
+        Awaited {
+            top: &self.top,
+            by_path: files.map(|file| (file.path.as_str(), file)).collect(),
+        }
+    }
 }
 
 /// What every version of the list has.
@@ -168,6 +200,13 @@ impl Unpacking<'_> {
             if !is_plain(&file.path) {
                 return Err(BundleError::entry(self.archive, &file.path, NOT_PLAIN));
             }
+            let name = file.path.rsplit('/').next().unwrap_or_default();
+            if is_read_whole(name) && file.bytes > LONGEST_JSON {
+                return Err(self.too_large(format!(
+                    "its {} has {} bytes, and {LONGEST_JSON} is the most that is accepted of such a file",
+                    file.path, file.bytes
+                )));
+            }
             if !paths.insert(&file.path) {
                 return Err(self.bad_list(format!("it has {} twice", file.path)));
             }
@@ -187,12 +226,12 @@ impl Unpacking<'_> {
     fn file<R: Read>(
         &self,
         entry: Entry<'_, R>,
-        listed: &Listed,
+        awaited: &Awaited<'_>,
         seen: &mut BTreeSet<String>,
     ) -> Result<Option<(String, FileProblem)>, BundleError> {
         let whole = self.plain(&entry)?;
         let path = whole
-            .strip_prefix(&listed.top)
+            .strip_prefix(awaited.top)
             .and_then(|p| p.strip_prefix('/'));
         let Some(path) = path.filter(|path| *path != BUNDLE_FILE) else {
             return Err(BundleError::entry(
@@ -201,8 +240,7 @@ impl Unpacking<'_> {
                 "lies outside of its directory",
             ));
         };
-        let file = listed.manifest.files.iter().find(|file| file.path == path);
-        let Some(file) = file else {
+        let Some(file) = awaited.by_path.get(path) else {
             return Ok(Some((path.to_owned(), FileProblem::Unlisted)));
         };
         if !seen.insert(path.to_owned()) {
@@ -221,11 +259,13 @@ impl Unpacking<'_> {
 
     /// Writes a file; its digest.
     fn put(&self, entry: impl Read, path: &str) -> Result<String, BundleError> {
+        // Nobody knows the place that it is unpacked to, and it is soon gone.
+        let unpack = RecordError::io_of("unpack", self.archive);
         let target = self.into.join(path);
         if let Some(folder) = target.parent() {
-            fs::create_dir_all(folder).map_err(RecordError::io("create", folder))?;
+            fs::create_dir_all(folder).map_err(&unpack)?;
         }
-        let mut file = File::create_new(&target).map_err(RecordError::io("create", &target))?;
+        let mut file = File::create_new(&target).map_err(&unpack)?;
         let mut entry = Hashing::of(entry);
         let mut piece = vec![0; 1 << 16];
         loop {
@@ -235,8 +275,7 @@ impl Unpacking<'_> {
             if n == 0 {
                 return Ok(entry.digest());
             }
-            file.write_all(&piece[..n])
-                .map_err(RecordError::io("write", &target))?;
+            file.write_all(&piece[..n]).map_err(&unpack)?;
         }
     }
 

@@ -292,6 +292,70 @@ fn what_unpacks_to_more_than_it_says_is_refused() {
     );
 }
 
+/// Parsed, such a file takes thirty times its length in memory.
+#[test]
+fn a_file_that_is_read_whole_has_a_limit_of_its_own() {
+    let check = |path: &str, bytes: u64, is_taken: bool| {
+        let list = list(1, &[(path, OLD)]);
+        let mut long: BundleManifest = serde_json::from_slice(&list).expect("JSON");
+        long.files[0].bytes = bytes;
+        let long = serde_json::to_vec(&long).expect("JSON");
+        let found = unpacked(&archive(&[plain("one/bundle.json", &long)]));
+        match is_taken {
+            true => drop(found.expect(path)),
+            false => {
+                let error = found.expect_err(path).to_string();
+                assert!(error.contains("accepted of such a file"), "{error}");
+            }
+        }
+    };
+    let most = 64 << 20;
+    for path in ["run.json", "run-01/run.json", "left-out.json", "sweep.json"] {
+        check(path, most, true);
+        check(path, most + 1, false);
+    }
+    check("experiment.ledger", most + 1, false);
+    check("requests.parquet", most + 1, true);
+}
+
+#[test]
+fn an_archive_ends_where_it_ends() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let whole = written(dir.path());
+    let behind = [whole.as_slice(), b"more"].concat();
+    let twice = [whole.as_slice(), whole.as_slice()].concat();
+    for bytes in [behind, twice] {
+        let error = unpacked(&bytes).expect_err("something behind it");
+        assert!(error.to_string().contains("behind its end"), "{error}");
+    }
+}
+
+#[test]
+fn files_that_nobody_listed_are_counted() {
+    // A short list has room for few of them.
+    let listed: Vec<String> = (0..64).map(|number| format!("rows{number}")).collect();
+    let listed: Vec<(&str, &str)> = listed.iter().map(|path| (path.as_str(), OLD)).collect();
+    let list = list(1, &listed);
+    let paths: Vec<String> = (0..1_001).map(|number| format!("one/{number}")).collect();
+    let first = [plain("one/bundle.json", &list)];
+    let rest = paths.iter().map(|path| plain(path, b""));
+    let all: Vec<Made<'_>> = first.into_iter().chain(rest).collect();
+    refused(&all, "it has more than 1000 files");
+}
+
+/// The place that it is unpacked to means nothing to anybody.
+#[test]
+fn what_cannot_be_unpacked_names_the_archive() {
+    let list = list(1, &[("a", OLD), ("a/b", OLD)]);
+    let rows = |path| plain(path, OLD.as_bytes());
+    let all = [
+        plain("one/bundle.json", &list),
+        rows("one/a"),
+        rows("one/a/b"),
+    ];
+    refused(&all, "cannot unpack archive:");
+}
+
 #[test]
 fn a_bundle_that_cannot_be_written_leaves_nothing() {
     let dir = tempfile::tempdir().expect("a directory");

@@ -8,6 +8,7 @@ use crate::chart::{
 };
 use crate::number::spaced;
 use infermeter_analysis::{TrendFigure, TrendLevel, TrendPoint};
+use infermeter_core::number::counted;
 
 const DAY: f64 = 86_400.0;
 /// Days from which the axis is in days: below, a tick would be a fraction of one.
@@ -42,13 +43,14 @@ fn chart(figure: &TrendFigure, plan: &TrendView<'_>, nth: Option<usize>) -> Char
     let points = |points: &[TrendPoint]| -> Vec<Point> {
         points
             .iter()
-            .map(|point| of(point, when(point.run)))
+            .filter_map(|point| of(point, when(point.run)))
             .collect()
     };
     let levels = figure
         .levels
         .iter()
-        .flat_map(|level| ends(level, &when))
+        .filter_map(|level| ends(level, &when))
+        .flatten()
         .collect();
     chart.series = vec![
         Series {
@@ -70,12 +72,23 @@ fn chart(figure: &TrendFigure, plan: &TrendView<'_>, nth: Option<usize>) -> Char
         },
     ];
     chart.series.retain(|series| series.n != Some(0));
+    let failed = figure.points.iter().filter(|point| point.value.is_none());
+    let failed = failed.count() as u64;
+    if failed > 0 {
+        chart.said.push(format!(
+            "Not drawn: {} among failures, which are above all others.",
+            counted(failed, "run")
+        ));
+    }
     for change in &figure.changes {
         chart.rules.push(Rule {
             across: Across::X,
             // Between the last run of one level and the first of the next.
             at: 0.5 * (when(change.before) + when(change.at)),
-            label: super::signed(change.change.unwrap_or_default(), figure),
+            label: match change.change {
+                Some(size) => super::signed(size, figure),
+                None => super::between(change, figure),
+            },
         });
         chart.shades.push(Shade {
             kind: ShadeKind::Phase,
@@ -116,18 +129,21 @@ fn y(figure: &TrendFigure) -> Axis {
     Axis::linear(figure.name.clone(), unit)
 }
 
-fn of(point: &TrendPoint, x: f64) -> Point {
+/// None among the failures: they have no height.
+fn of(point: &TrendPoint, x: f64) -> Option<Point> {
+    let value = point.value?;
     let y = match (point.low, point.high) {
-        (None, None) => Reading::exact(point.value),
-        (low, high) => Reading::estimate(point.value, low, high),
+        (None, None) => Reading::exact(value),
+        (low, high) => Reading::estimate(value, low, high),
     };
-    Point::of(Reading::exact(x), y)
+    Some(Point::of(Reading::exact(x), y))
 }
 
 /// Both ends of a level; no line joins it to the one before.
-fn ends(level: &TrendLevel, when: &impl Fn(usize) -> f64) -> [Point; 2] {
+fn ends(level: &TrendLevel, when: &impl Fn(usize) -> f64) -> Option<[Point; 2]> {
+    let median = level.median?;
     let at = |run: usize| {
-        let y = Reading::estimate(level.median, level.low, level.high);
+        let y = Reading::estimate(median, level.low, level.high);
         Point::of(Reading::exact(when(run)), y)
     };
     let first = Point {
@@ -135,5 +151,5 @@ fn ends(level: &TrendLevel, when: &impl Fn(usize) -> f64) -> [Point; 2] {
         n: Some(level.n as u64),
         ..at(level.from)
     };
-    [first, at(level.to)]
+    Some([first, at(level.to)])
 }

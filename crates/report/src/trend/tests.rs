@@ -30,12 +30,11 @@ fn figures() -> Vec<BTreeMap<String, SloFigure>> {
 const DAY: f64 = 86_400.0;
 
 fn document(beside: &str) -> Document {
-    every(DAY, beside)
+    told(&figures(), DAY, beside)
 }
 
 /// Runs that are so many seconds apart.
-fn every(seconds: f64, beside: &str) -> Document {
-    let figures = figures();
+fn told(figures: &[BTreeMap<String, SloFigure>], seconds: f64, beside: &str) -> Document {
     let names: Vec<[String; 2]> = (0..24)
         .map(|n| [format!("run{n:05}"), format!("2026-11-{:02}", n + 1)])
         .collect();
@@ -86,6 +85,33 @@ fn a_change_is_told_with_its_size_its_place_and_what_else_changed() {
     }
 }
 
+#[test]
+fn a_figure_among_the_failures_is_said_and_not_drawn() {
+    let all = figures().into_iter().enumerate().map(|(n, mut figures)| {
+        let figure = figures.get_mut("ttft.p50").expect("there");
+        if n >= 14 {
+            (figure.value, figure.low, figure.infinite) = (None, None, true);
+            figure.high = None;
+        }
+        figures
+    });
+    let failed: Vec<_> = all.collect();
+    let document = told(&failed, DAY, "");
+    let text = Format::Terminal.render(&document, Screen::default());
+    for said in ["among failures", "ms to failures (worse) from run run00014"] {
+        assert!(text.contains(said), "no `{said}` in\n{text}");
+    }
+    let page = Format::Html.render(&document, Screen::default());
+    assert!(
+        page.contains("Not drawn: 9 runs among failures"),
+        "nothing is said below the chart"
+    );
+    assert_eq!(
+        kept(failed[20].get("ttft.p50")),
+        Cell::noted(AMONG_FAILURES)
+    );
+}
+
 fn chart_of(document: &Document) -> &crate::chart::Chart {
     let blocks = document.sections.iter().flat_map(|section| &section.blocks);
     let charts = blocks.filter_map(|block| match block {
@@ -100,7 +126,7 @@ fn chart_of(document: &Document) -> &crate::chart::Chart {
 #[test]
 fn the_time_axis_is_in_the_unit_that_fits() {
     let check = |seconds: f64, expect: &str| {
-        let document = every(seconds, "");
+        let document = told(&figures(), seconds, "");
         let lines = crate::characters::lines(chart_of(&document), 80, Default::default());
         let title = format!("time since 2026-11-01 ({expect})");
         assert!(lines.iter().any(|line| line.contains(&title)), "{lines:#?}");

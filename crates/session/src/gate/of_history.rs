@@ -6,7 +6,7 @@
 use super::side::Side;
 use super::{BOTH_SIDES, gated};
 use crate::differences::{self, MayDiffer};
-use crate::history::{Entry, History, KeptPlan};
+use crate::history::{Entry, History, KeptPlan, short};
 use crate::redact::redact;
 use anyhow::{Context, Result, bail};
 use infermeter_analysis::{Gate, GateFigures, GateRun, Gated, SloFigure, Trend};
@@ -23,7 +23,8 @@ const MOST: usize = 60;
 /// Judges `candidate` against the history in `folder`.
 pub(super) fn gate(candidate: &Path, folder: &Path, spec: &super::GateSpec) -> Result<Gated> {
     let after = Side::open(candidate, &spec.criteria)?;
-    let mut plan = plan_of(folder, after.plan()).context("--baseline")?;
+    let history = History::read(folder).context("--baseline")?;
+    let mut plan = plan_of(&history, folder, after.plan()).context("--baseline")?;
     let own = after.run_ids()?;
     plan.runs.retain(|run| !own.contains(&run.run_id));
     let since = Since::of(&plan, &spec.criteria);
@@ -35,7 +36,7 @@ pub(super) fn gate(candidate: &Path, folder: &Path, spec: &super::GateSpec) -> R
     let here: Vec<GateFigures> = after.runs.iter().map(|run| run.figures.clone()).collect();
     let gate = Gate::of(&spec.criteria, &before?, &here);
     Ok(Gated {
-        history: Some(since.said(folder)),
+        history: Some(since.said(folder) + &damaged(&history, folder)),
         baseline: since
             .runs
             .iter()
@@ -50,12 +51,24 @@ pub(super) fn gate(candidate: &Path, folder: &Path, spec: &super::GateSpec) -> R
 
 /// Says before anything is measured whether the history in `folder` has runs of this plan.
 pub(super) fn comparable(folder: &Path, plan: &Plan) -> Result<()> {
-    plan_of(folder, &redact(plan)).map(drop)
+    plan_of(&History::read(folder)?, folder, &redact(plan)).map(drop)
+}
+
+/// What of the history was not read: runs that may have belonged to the baseline.
+fn damaged(history: &History, folder: &Path) -> String {
+    match history.damaged.len() {
+        0 => String::new(),
+        lines => format!(
+            " {} of it {} damaged and not read: `infermeter history list {}` says why.",
+            counted(lines as u64, "line"),
+            if lines == 1 { "is" } else { "are" },
+            folder.display()
+        ),
+    }
 }
 
 /// The runs of the same work; of several servers those of the same one.
-fn plan_of(folder: &Path, plan: &Plan) -> Result<KeptPlan> {
-    let history = History::read(folder)?;
+fn plan_of(history: &History, folder: &Path, plan: &Plan) -> Result<KeptPlan> {
     let differs = |kept: &KeptPlan| -> Vec<String> {
         let own = kept.runs.first().map(|run| &run.plan);
         own.map_or_else(Vec::new, |own| {
@@ -158,7 +171,7 @@ fn figures(run: &Entry, criteria: &[FailIf]) -> Result<GateFigures> {
             None => bail!(
                 "the history keeps no {name} of run {}: it has {}. `infermeter history add --figure '{name}'` keeps \
                  it of runs that are added from now on",
-                run.run_id.get(..8).unwrap_or(&run.run_id),
+                short(&run.run_id),
                 listed(&run.figures.keys().cloned().collect::<Vec<_>>())
             ),
         }

@@ -8,7 +8,7 @@ use crate::differences::{self, MayDiffer};
 use crate::kept::KeptRun;
 use crate::kept_experiment::{self, KeptExperiment, is_experiment};
 use anyhow::{Result, bail};
-use infermeter_analysis::{GateFigures, GateRun, SloDoubt, SloFigure, SloLine, Summary};
+use infermeter_analysis::{GateFigures, GateRun, SloLine, Summary};
 use infermeter_core::finding::Verdict;
 use infermeter_core::gate::FailIf;
 use infermeter_core::plan::Plan;
@@ -153,14 +153,5 @@ fn ask(plan: &mut Plan, criteria: &[FailIf]) {
 /// The figures of the last lines, which are the criteria's. A percentile that the run does not support is none.
 fn figures(lines: &[SloLine], criteria: usize) -> GateFigures {
     let own = &lines[lines.len().saturating_sub(criteria)..];
-    let figure = |line: &SloLine| match &line.cell {
-        None => line.measured.clone(),
-        Some(cell) => SloFigure {
-            value: cell.value,
-            infinite: cell.infinite,
-            doubt: cell.needed.map(|needed| SloDoubt::TooFew { needed }),
-            ..line.measured.clone()
-        },
-    };
-    own.iter().map(figure).collect()
+    own.iter().map(SloLine::figure).collect()
 }

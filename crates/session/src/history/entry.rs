@@ -168,17 +168,8 @@ fn figures(directory: &Path, more: &[Measure]) -> Result<BTreeMap<String, SloFig
         .collect();
     let summary = kept.judge(None)?.summary;
     let named = measures.iter().map(Measure::to_string).zip(&summary.slo);
-    let figure = |(name, line): (String, &infermeter_analysis::SloLine)| {
-        let figure = SloFigure {
-            value: match &line.cell {
-                Some(cell) => cell.value,
-                None => line.measured.value,
-            },
-            ..line.measured.clone()
-        };
-        (figure.n > 0).then_some((name, figure))
-    };
-    Ok(named.filter_map(figure).collect())
+    let figures = named.map(|(name, line)| (name, line.figure()));
+    Ok(figures.filter(|(_, figure)| figure.n > 0).collect())
 }
 
 impl Entry {

@@ -130,6 +130,17 @@ fn a_gate_holds_runs_against_those_since_the_last_change() {
     );
     let level = gate(&candidate, &spec("error_rate>1%")).expect("judged");
     assert_eq!(level.gate.answer, GateAnswer::Pass, "{level:#?}");
+    // A line that is not read may have been a run of the baseline.
+    let path = folder.join(HISTORY_FILE);
+    let text = fs::read_to_string(&path).expect("there");
+    fs::write(&path, format!("rubbish\n{text}")).expect("written");
+    let damaged = gate(&candidate, &spec("tpot.p50>+2%")).expect("judged");
+    let history = damaged.history.expect("a history");
+    assert!(
+        history.contains("1 line of it is damaged and not read"),
+        "{history}"
+    );
+    fs::write(&path, text).expect("written");
     // What is judged is no part of its own baseline.
     let own = gate(&scratch.path().join("run-13"), &spec("tpot.p50>+2%")).expect("judged");
     assert_eq!(own.baseline.len(), 5);
@@ -178,6 +189,96 @@ fn a_run_is_in_it_once_and_an_invalid_one_is_never_used() {
     let damaged = History::read(&folder).expect("a history");
     assert_eq!((damaged.runs().count(), damaged.damaged[0].line), (1, 1));
     assert!(History::read(scratch.path()).is_err());
+}
+
+/// A record is no place for a history, and a history without runs is none.
+#[test]
+fn a_folder_that_holds_a_record_is_left_as_it_is() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let run = scratch.path().join("run");
+    measured("mock:fixed", 1, &run);
+    let names = |folder: &Path| -> Vec<String> {
+        let names = fs::read_dir(folder).expect("listed");
+        let mut names: Vec<String> = names
+            .map(|entry| {
+                entry
+                    .expect("an entry")
+                    .file_name()
+                    .to_string_lossy()
+                    .into_owned()
+            })
+            .collect();
+        names.sort();
+        names
+    };
+    let before = names(&run);
+    let entry = kept(&run, None);
+    for entries in [&[][..], slice::from_ref(&entry)] {
+        let error = add(&run, entries).expect_err("a run");
+        assert!(
+            error.to_string().contains("holds a run, not a history"),
+            "{error}"
+        );
+    }
+    assert_eq!(names(&run), before);
+    let none = scratch.path().join("none");
+    assert_eq!(add(&none, &[]).expect("nothing to do"), []);
+    assert!(!none.exists());
+    fs::create_dir(&none).expect("created");
+    fs::write(none.join(LEDGER_FILE), "").expect("written");
+    assert!(add(&none, &[entry]).is_err());
+    assert_eq!(names(&none), [LEDGER_FILE]);
+}
+
+/// A failure is the slowest of all: it counts, and is not left out.
+#[test]
+fn medians_rank_failures_highest() {
+    let told = |value: f64| SloFigure {
+        value: Some(value),
+        n: 9,
+        ..SloFigure::default()
+    };
+    let failed = SloFigure {
+        infinite: true,
+        n: 9,
+        ..SloFigure::default()
+    };
+    let check = |all: &[&SloFigure], value: Option<f64>, infinite: bool| {
+        let found = together(all);
+        assert_eq!((found.value, found.infinite), (value, infinite), "{all:?}");
+    };
+    let (one, two) = (told(1.0), told(2.0));
+    check(&[&failed, &one, &two], Some(2.0), false);
+    check(&[&failed, &one, &failed], None, true);
+    check(&[&failed, &one], None, true);
+    check(&[&failed], None, true);
+    check(&[&SloFigure::default(), &one, &two], Some(1.5), false);
+}
+
+/// Where half of the requests fail, half of the times are greater than any: that is kept, and drawn.
+#[test]
+fn a_figure_among_the_failures_is_kept() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let run = scratch.path().join("run");
+    measured("mock:fixed?faults=status=503@70%", 1, &run);
+    let kept = kept(&run, None);
+    let figure = &kept.figures["ttft.p50"];
+    assert!(figure.infinite && figure.value.is_none(), "{figure:?}");
+    let plan = KeptPlan {
+        id: String::new(),
+        runs: vec![Entry {
+            verdict: Verdict::Valid,
+            ..kept
+        }],
+    };
+    let trend = plan.trend(&looked_at(&[]));
+    let point = trend
+        .figures
+        .iter()
+        .find(|f| f.name == "ttft.p50")
+        .expect("a figure")
+        .points[0];
+    assert_eq!(point.value, None);
 }
 
 #[test]
