@@ -6,8 +6,8 @@
 
 mod texts;
 
-use crate::directories::{names_in, number_of};
-use crate::kept_experiment::{self, is_experiment};
+use crate::directories::{is_experiment, names_in, number_of};
+use crate::kept_experiment;
 use crate::redact::redact;
 use anyhow::{Context, Result, bail};
 use infermeter_core::run::RunManifest;

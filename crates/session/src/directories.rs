@@ -3,11 +3,15 @@
 //! Reads names alone. Invariant: runs come in the order of their names, and what was set aside under another name
 //! (`run-03.cut-1`) is none of them.
 
-use crate::kept_experiment::is_experiment;
 use anyhow::{Context, Result, bail};
-use infermeter_record::MANIFEST_FILE;
+use infermeter_record::{LEDGER_FILE, MANIFEST_FILE};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// The directory holds an experiment, not a run.
+pub fn is_experiment(directory: &Path) -> bool {
+    directory.join(LEDGER_FILE).exists()
+}
 
 /// The number of a run of an experiment, by the name of its directory.
 pub(crate) fn number_of(name: &str) -> Option<usize> {

@@ -10,8 +10,9 @@ mod places;
 mod side;
 
 use crate::differences::{self, MayDiffer, Whose};
+use crate::directories::is_experiment;
 use crate::history::is_history;
-use crate::kept_experiment::{self, is_experiment};
+use crate::kept_experiment;
 use crate::redact::redact;
 use anyhow::{Context, Result, bail};
 use infermeter_analysis::{Gate, GateFigures, Gated, Summary, unlike};

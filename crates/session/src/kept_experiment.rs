@@ -17,7 +17,7 @@ use infermeter_core::plan::Plan;
 use infermeter_core::run::{RunManifest, RunState};
 use infermeter_core::text::inert;
 use infermeter_protocol::{AnyOfRuns, Coordinates, Kept, ProtocolSpec, RunPoint, RunSeen};
-use infermeter_record::{LEDGER_FILE, Ledger, RunDirectory, read_manifest};
+use infermeter_record::{Ledger, RunDirectory, read_manifest};
 use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -55,11 +55,6 @@ pub struct Resumed {
     pub book: Book,
     /// The runs that are there.
     pub points: Vec<RunPoint>,
-}
-
-/// The directory holds an experiment, not a run.
-pub fn is_experiment(directory: &Path) -> bool {
-    directory.join(LEDGER_FILE).exists()
 }
 
 /// The header of an experiment over these plans, each with its first load. Its hash is over the requests

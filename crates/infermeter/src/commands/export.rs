@@ -16,9 +16,9 @@ use infermeter_exchange::export::{Asked, Export, ExportFormat, ExportedRun, Runs
 use infermeter_protocol::Coordinates;
 use infermeter_record::MANIFEST_FILE;
 use infermeter_session::book::{Book, Read};
-use infermeter_session::directories::runs_at;
+use infermeter_session::directories::{is_experiment, runs_at};
 use infermeter_session::kept::KeptRun;
-use infermeter_session::kept_experiment::{self, is_experiment};
+use infermeter_session::kept_experiment;
 use infermeter_session::run_id::timestamp;
 use infermeter_session::runs::{RunEntry, run_name};
 use std::path::{Path, PathBuf};

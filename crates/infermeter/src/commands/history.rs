@@ -19,11 +19,10 @@ use infermeter_report::{
     of_history_run, of_trends,
 };
 use infermeter_session::book::Book;
-use infermeter_session::directories::runs_at;
+use infermeter_session::directories::{is_experiment, runs_at};
 use infermeter_session::history::{
     self, Added, Entry, History, KeptPlan, Occasion, Origin, looked_at, short,
 };
-use infermeter_session::kept_experiment::is_experiment;
 use serde_json::Value;
 use std::path::Path;
 

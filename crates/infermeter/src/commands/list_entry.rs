@@ -17,7 +17,7 @@ use infermeter_core::text::inert;
 use infermeter_protocol::{Compare, Coordinates, ProtocolSpec, Repeat, Search, Sweep};
 use infermeter_record::{JOURNAL_FILE, MANIFEST_FILE, PARQUET_FILE, read_manifest};
 use infermeter_session::book::{Asked, Book};
-use infermeter_session::kept_experiment::is_experiment;
+use infermeter_session::directories::is_experiment;
 use infermeter_session::run_id::timestamp;
 use infermeter_session::runs::RunEntry;
 use serde_json::Value;

@@ -20,9 +20,10 @@ use infermeter_protocol::{ProtocolSpec, Repeat, Search, Sweep};
 use infermeter_record::write_manifest;
 use infermeter_session::book::AskedRuns;
 use infermeter_session::calibrate::climb::{self, KeptLadder};
+use infermeter_session::directories::is_experiment;
 use infermeter_session::history::is_history;
 use infermeter_session::kept::KeptRun;
-use infermeter_session::kept_experiment::{KeptExperiment, is_experiment};
+use infermeter_session::kept_experiment::KeptExperiment;
 use std::iter;
 use std::path::{Path, PathBuf};
 

@@ -8,7 +8,8 @@ use super::side::{SideRun, open_asking};
 use super::{BOTH_SIDES, GateSpec, gated, refuse};
 use crate::book::AskedRuns;
 use crate::differences::{self, MayDiffer};
-use crate::kept_experiment::{self, is_experiment, setups};
+use crate::directories::is_experiment;
+use crate::kept_experiment::{self, setups};
 use anyhow::{Context, Result, bail};
 use infermeter_analysis::{
     Gate, GateFigures, GateForm, GatePair, GatePairs, Gated, SloFigure, is_overloaded,

@@ -2,8 +2,7 @@
 //!
 //! Reads names, and lists of them. Invariant: a path that stands for nothing is an error that names it.
 
-use crate::directories::runs_at;
-use crate::kept_experiment::is_experiment;
+use crate::directories::{is_experiment, runs_at};
 use anyhow::{Context, Result, bail};
 use infermeter_core::text::inert;
 use std::fs;

@@ -5,8 +5,9 @@
 
 use super::places::directories;
 use crate::differences::{self, MayDiffer};
+use crate::directories::is_experiment;
 use crate::kept::KeptRun;
-use crate::kept_experiment::{self, KeptExperiment, is_experiment};
+use crate::kept_experiment::{self, KeptExperiment};
 use anyhow::{Result, bail};
 use infermeter_analysis::{GateFigures, GateRun, SloLine, Summary};
 use infermeter_core::finding::Verdict;

@@ -14,8 +14,9 @@ use infermeter_core::finding::Verdict;
 use infermeter_core::plan::Plan;
 use infermeter_protocol::{CompareFlags, ProtocolSpec};
 use infermeter_report::{Document, Notes};
+use infermeter_session::directories::is_experiment;
 use infermeter_session::kept::KeptRun;
-use infermeter_session::kept_experiment::{KeptExperiment, is_experiment};
+use infermeter_session::kept_experiment::KeptExperiment;
 use std::path::{Path, PathBuf};
 
 /// A run that is on disk.
