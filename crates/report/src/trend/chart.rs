@@ -72,14 +72,7 @@ fn chart(figure: &TrendFigure, plan: &TrendView<'_>, nth: Option<usize>) -> Char
         },
     ];
     chart.series.retain(|series| series.n != Some(0));
-    let failed = figure.points.iter().filter(|point| point.value.is_none());
-    let failed = failed.count() as u64;
-    if failed > 0 {
-        chart.said.push(format!(
-            "Not drawn: {} among failures, which are above all others.",
-            counted(failed, "run")
-        ));
-    }
+    chart.said.extend(not_drawn(figure));
     for change in &figure.changes {
         chart.rules.push(Rule {
             across: Across::X,
@@ -101,6 +94,18 @@ fn chart(figure: &TrendFigure, plan: &TrendView<'_>, nth: Option<usize>) -> Char
          median. Lines are medians of levels. A change lies in its shade with 95 % confidence.",
     ));
     chart
+}
+
+/// How many runs have no place in the chart, where there are any.
+fn not_drawn(figure: &TrendFigure) -> Option<String> {
+    let failed = figure.points.iter().filter(|point| point.value.is_none());
+    let failed = failed.count() as u64;
+    (failed > 0).then(|| {
+        format!(
+            "Not drawn: {} among failures, which are above all others.",
+            counted(failed, "run")
+        )
+    })
 }
 
 /// Seconds from the first run to the last.
