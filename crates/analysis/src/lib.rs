@@ -19,6 +19,7 @@ mod cost;
 mod curve;
 mod delivery;
 mod distribution;
+pub mod doctor;
 mod fairness;
 mod figure;
 mod fluidity;

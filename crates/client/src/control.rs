@@ -231,10 +231,40 @@ pub fn try_address(address: &Address, timeout: Duration) -> Result<(), ControlEr
     Wire::connect(&channel).map(drop)
 }
 
+/// How long a connection took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// Until the socket was connected, nanoseconds.
+    pub connect_ns: i64,
+    /// From there until requests could be sent, through a proxy and TLS where they are on the way,
+    /// nanoseconds; else what went wrong.
+    pub raised_ns: Result<i64, String>,
+}
+
 /// What ends a stream of the dialects, whatever becomes of its body.
 const END_MARK: &[u8] = b"[DONE]";
 
 impl Channel {
+    /// Opens connections, and sends no request.
+    ///
+    /// # Errors
+    /// When the address accepts none.
+    pub fn open(&self) -> Result<Opened, ControlError> {
+        // TLS begins in the step that finds the socket connected: a connection in clear is timed for itself.
+        let begun = monotonic_ns();
+        try_address(&self.route.address, self.connect_timeout)?;
+        let connected = monotonic_ns();
+        let raised = Wire::connect(self).and_then(|mut wire| wire.rise(self.connect_timeout));
+        let whole_ns = monotonic_ns() - connected;
+        let connect_ns = connected - begun;
+        Ok(Opened {
+            connect_ns,
+            raised_ns: raised
+                .map(|()| (whole_ns - connect_ns).max(0))
+                .map_err(|error| error.to_string()),
+        })
+    }
+
     /// Sends `request` on a connection of its own and waits for the whole answer.
     ///
     /// # Errors

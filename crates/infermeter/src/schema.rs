@@ -58,6 +58,7 @@ published! {
     "capacity" RUN, "capacity --json";
     "audit" infermeter_audit::FORMAT_VERSION, "audit --json";
     "list" RUN, "list --json";
+    "doctor" infermeter_analysis::doctor::FORMAT_VERSION, "doctor --json";
     "calibrate" infermeter_core::certificate::FORMAT_VERSION,
         "calibrate --json, and the certificate that it saves";
     "rungs" RUN, "report --json of a calibration that was cut off";

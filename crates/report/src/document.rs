@@ -261,15 +261,21 @@ pub enum Mark {
     Missed,
     /// The data do not tell.
     Undecided,
+    /// It is, but not well.
+    Doubtful,
+    /// It was not asked for here.
+    Void,
 }
 
 impl Mark {
-    /// `✓`, `✗` or `?`.
+    /// `✓`, `✗`, `?`, `!` or `·`.
     pub(crate) fn symbol(self) -> &'static str {
         match self {
             Self::Met => "✓",
             Self::Missed => "✗",
             Self::Undecided => "?",
+            Self::Doubtful => "!",
+            Self::Void => "·",
         }
     }
 }
@@ -294,6 +300,15 @@ impl Entries {
         if let Some(last) = self.0.last_mut() {
             last.mark = Some(mark);
         }
+    }
+
+    /// Adds an entry of several lines with a mark.
+    pub(crate) fn told(&mut self, mark: Mark, label: &str, texts: Vec<String>) {
+        self.0.push(Entry {
+            mark: Some(mark),
+            label: label.to_owned(),
+            texts,
+        });
     }
 
     /// Adds a line where there is something to say.

@@ -15,6 +15,7 @@ mod characters;
 pub mod chart;
 mod client;
 mod compare;
+mod doctor;
 mod document;
 mod format;
 mod full;
@@ -53,6 +54,7 @@ pub use capacity::of_capacity;
 pub use certificate::{of_certificate, of_rungs};
 pub use characters::Charset;
 pub use compare::{answer_line, of_comparison, pilot_lines};
+pub use doctor::of_checkup;
 pub use document::{
     Align, Block, Cell, Column, Document, Entries, Entry, Found, Grade, Item, Judgement, Mark,
     Notes, Row, Section, Spark, Table, Tone,

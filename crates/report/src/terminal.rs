@@ -226,6 +226,8 @@ fn entry_lines(entries: &[Entry], screen: Screen) -> Vec<String> {
                 let role = match mark {
                     Mark::Met => Role::Good,
                     Mark::Missed | Mark::Undecided => Role::Bad,
+                    Mark::Doubtful => Role::Doubtful,
+                    Mark::Void => Role::Aside,
                 };
                 *first = first.replacen(mark.symbol(), &screen.paint(role, mark.symbol()), 1);
             }

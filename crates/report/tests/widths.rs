@@ -4,6 +4,7 @@ use infermeter_analysis::capacity::{
     Asked, Backtest, Balancing, Capacity, Demand, EngineFit, FitUse, FleetSize, Level, LimitedBy,
     ObjectiveAt, Predicted,
 };
+use infermeter_analysis::doctor::{Checked, Checkup, Status, Subject};
 use infermeter_analysis::{
     Claim, CompareSpec, Comparison, LoadRounds, Repeated, Round, SideRun, SloStatus, Turns, judge,
     summarize_log,
@@ -20,8 +21,8 @@ use infermeter_metrics::fixture::{Run, ms};
 use infermeter_report::svg::{Theme, picture};
 use infermeter_report::{
     Align, Block, Cell, Column, Document, Entries, Format, Grade, Item, Row, Screen, Section,
-    Spark, Table, Tone, View, answer_line, of_audit, of_capacity, of_certificate, of_comparison,
-    of_repeated, of_run,
+    Spark, Table, Tone, View, answer_line, of_audit, of_capacity, of_certificate, of_checkup,
+    of_comparison, of_repeated, of_run,
 };
 use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr;
@@ -592,6 +593,31 @@ proptest! {
         document.push(section);
         check(&document);
     }
+}
+
+#[test]
+fn a_checkup_fits() {
+    let checked = |subject, status, name| Checked {
+        name,
+        subject,
+        status,
+        seen:
+            "others keep 2.00 of 2 cores busy, over 1.0 s; 99 % of the last 10 s something waited"
+                .to_owned(),
+        matters: "Whatever else runs on the client's cores delays its sends and its stamps.",
+        fix: Some("ulimit -Hn 50072 (as root); docker run --ulimit nofile=50072:50072".to_owned()),
+    };
+    check(&of_checkup(&Checkup {
+        format_version: 1,
+        infermeter_version: "1".to_owned(),
+        target: Some("http://a-host-with-a-name.example.com:8000".to_owned()),
+        worst: Status::Problem,
+        checks: vec![
+            checked(Subject::Host, Status::Problem, "other-load"),
+            checked(Subject::Client, Status::Warning, "descriptors"),
+            checked(Subject::Target, Status::Unknown, "server-metrics"),
+        ],
+    }));
 }
 
 #[test]

@@ -166,17 +166,24 @@ pub(crate) fn found_unless_stopped(
     run_id: &str,
     observer: &dyn Observer,
 ) -> Result<Found> {
+    let (own, url) = (experiment.clone(), mock_url.map(str::to_owned));
+    let run_id = run_id.to_owned();
+    unless_stopped(observer, move |waits| {
+        prepare(&own, url.as_deref(), &run_id, waits)
+    })
+}
+
+/// Does something that may wait for a target, on a thread of its own: a signal ends the wait.
+pub(crate) fn unless_stopped<T: Send + 'static>(
+    observer: &dyn Observer,
+    work: impl FnOnce(Waits) -> Result<T> + Send + 'static,
+) -> Result<T> {
     let (sender, receiver) = channel();
     let waits = Waits::default();
-    let (own, url, waiting) = (
-        experiment.clone(),
-        mock_url.map(str::to_owned),
-        waits.clone(),
-    );
-    let run_id = run_id.to_owned();
+    let waiting = waits.clone();
     std::thread::spawn(move || {
         // Nobody listens any more after a signal.
-        let _ = sender.send(prepare(&own, url.as_deref(), &run_id, waiting));
+        let _ = sender.send(work(waiting));
     });
     let mut told = 0;
     loop {
@@ -380,12 +387,12 @@ fn limits_of_trial(experiment: &Experiment) -> Limits {
     }
 }
 
-fn duration(span: Span) -> Duration {
+pub(crate) fn duration(span: Span) -> Duration {
     Duration::from_nanos(span.ns().unsigned_abs())
 }
 
 /// The way that control requests take.
-fn channel_to(experiment: &Experiment, way: &Way) -> Channel {
+pub(crate) fn channel_to(experiment: &Experiment, way: &Way) -> Channel {
     Channel {
         route: way.route.clone(),
         connect_timeout: duration(experiment.client.connect_timeout),

@@ -68,14 +68,31 @@ impl Host {
     /// # Errors
     /// When io_uring was asked for and does not work here.
     pub fn receiving(&self, wanted: Io, stamped: bool) -> Result<Receiving> {
-        let stamps = match (self.sentinel.is_some(), stamped) {
+        let stamps = match (self.has_stamps(), stamped) {
             (true, true) => Stamps::Kernel,
             (_, false) => Stamps::None("sockets of this host's file system have no kernel stamps"),
             (false, true) => Stamps::None("the kernel gives no receive stamps here"),
         };
+        Receiving::choose(wanted, stamps, || self.try_uring())
+    }
+
+    /// Whether io_uring receives something here; tried once.
+    ///
+    /// # Errors
+    /// With the reason why it is of no use.
+    pub(crate) fn try_uring(&self) -> Result<(), String> {
         let probe = || uring::probe().map_err(|error| error.to_string());
-        let probed = || self.uring.get_or_init(probe).clone();
-        Receiving::choose(wanted, stamps, probed)
+        self.uring.get_or_init(probe).clone()
+    }
+
+    /// Whether the kernel stamps what arrives on sockets that it can stamp.
+    pub(crate) fn has_stamps(&self) -> bool {
+        self.sentinel.is_some()
+    }
+
+    /// Descriptors that this process may have.
+    pub(crate) fn descriptors(&self) -> u64 {
+        self.descriptors
     }
 
     /// Threads and connections of a client here.

@@ -19,6 +19,7 @@ pub mod clients;
 pub mod dataset_file;
 pub mod differences;
 pub mod directories;
+pub mod doctor;
 pub mod drive;
 mod environment;
 pub mod experiment;

@@ -115,6 +115,11 @@ pub(crate) fn most_descriptors() -> u64 {
     ports() + RESERVED_DESCRIPTORS + MOST_THREADS * DESCRIPTORS_PER_THREAD
 }
 
+/// Descriptors that a client with so many threads has for other things than connections.
+pub(crate) fn reserved_descriptors(threads: usize) -> u64 {
+    RESERVED_DESCRIPTORS + threads as u64 * DESCRIPTORS_PER_THREAD
+}
+
 fn ports() -> u64 {
     infermeter_probe::host::local_ports().map_or(DEFAULT_PORTS, |(low, high)| {
         u64::from(high.saturating_sub(low))
@@ -140,7 +145,7 @@ pub(crate) fn size(client: &ClientSpec, load: &Load, cores: &Cores, limit: u64) 
     let peak = load.spec.peak_rate();
     let asked = client.max_connections.map(u64::from);
     let ports = ports();
-    let own = RESERVED_DESCRIPTORS + threads as u64 * DESCRIPTORS_PER_THREAD;
+    let own = reserved_descriptors(threads);
     let possible = limit.saturating_sub(own).min(ports);
     let system = System {
         possible,

@@ -41,6 +41,25 @@ impl TakenFiles {
         }
     }
 
+    /// Whether anything here says how long a quota was used up.
+    pub fn tell_of_quotas(&self) -> bool {
+        !self.cgroups.is_empty()
+    }
+
+    /// The least CPU quota of the cgroup and of those above it, in cores; `None` without one.
+    pub fn quota(&self) -> Option<f64> {
+        let quotas = self.cgroups.iter().filter_map(|stat| {
+            let beside = |name: &str| fs::read_to_string(stat.with_file_name(name)).ok();
+            beside("cpu.max")
+                .and_then(|text| quota_cores(&text))
+                .or_else(|| {
+                    let first = [beside("cpu.cfs_quota_us")?, beside("cpu.cfs_period_us")?];
+                    quota_cores(&first.join(" "))
+                })
+        });
+        quotas.min_by(f64::total_cmp)
+    }
+
     /// Reads them.
     pub fn look(&self) -> Taken {
         let texts = self.cgroups.iter().map(fs::read_to_string);
@@ -90,6 +109,13 @@ fn throttled_ns(text: &str) -> i64 {
     micros.or_else(|| value("throttled_time ")).unwrap_or(0)
 }
 
+/// `QUOTA PERIOD`, in cores; `max` and -1 are none.
+fn quota_cores(text: &str) -> Option<f64> {
+    let mut figures = text.split_ascii_whitespace().map(str::parse::<f64>);
+    let (quota, period) = (figures.next()?.ok()?, figures.next()?.ok()?);
+    (quota > 0.0 && period > 0.0).then_some(quota / period)
+}
+
 /// The eighth figure of the line `cpu` of `/proc/stat`.
 fn stolen_ns(text: &str) -> i64 {
     let line = text.lines().find_map(|line| line.strip_prefix("cpu "));
@@ -129,6 +155,15 @@ mod tests {
         let first = "nr_periods 9\nnr_throttled 3\nthrottled_time 250000000\n";
         assert_eq!(throttled_ns(first), 250_000_000);
         assert_eq!(throttled_ns("usage_usec 5\n"), 0);
+    }
+
+    #[test]
+    fn quotas_are_in_cores() {
+        assert_eq!(quota_cores("150000 100000\n"), Some(1.5));
+        assert_eq!(quota_cores("max 100000\n"), None);
+        assert_eq!(quota_cores("-1\n 100000\n"), None);
+        assert_eq!(quota_cores("50000\n 100000\n"), Some(0.5));
+        assert_eq!(quota_cores("50000"), None);
     }
 
     #[test]

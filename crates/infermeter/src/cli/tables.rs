@@ -9,6 +9,7 @@ mod bundle;
 mod calibrate;
 mod capacity;
 mod compare;
+mod doctor;
 mod export;
 mod gate;
 mod history;
@@ -31,6 +32,7 @@ pub use bundle::{BundleArgs, VerifyArgs};
 pub use calibrate::CalibrateArgs;
 pub use capacity::CapacityArgs;
 pub use compare::CompareArgs;
+pub use doctor::DoctorArgs;
 pub use export::ExportArgs;
 pub use gate::{BaselineArgs, FailIfArgs, GateArgs, Inconclusive};
 pub use history::{HistoryAddArgs, HistoryListArgs, HistoryShowArgs, HistoryTrendArgs};
@@ -69,6 +71,14 @@ pub(crate) fn measured<T: Keyed>(place: Place) -> Vec<&'static Key> {
 /// The same where the result may be written as a page.
 pub(crate) fn with_page<T: Keyed>() -> Vec<&'static Key> {
     [with_show::<T>(), keys::<PageArgs>()].concat()
+}
+
+/// The keys of a command that takes the plan of a run and measures nothing: not those that say how a run is kept and
+/// shown.
+pub(crate) fn of_run_unmeasured<T: Keyed>() -> Vec<&'static Key> {
+    let mut all = with_plan::<T>(Place::Run);
+    all.retain(|key| !key.showing);
+    [all, keys::<ShowArgs>()].concat()
 }
 
 /// The keys of a table behind the plan's keys that stand at `place`.

@@ -6,6 +6,7 @@ pub(crate) mod bundle;
 pub(crate) mod calibrate;
 pub(crate) mod capacity;
 pub(crate) mod compare;
+mod doctor;
 pub(crate) mod export;
 pub(crate) mod gate;
 pub(crate) mod history;
@@ -25,7 +26,9 @@ mod sweep;
 pub(crate) mod verify;
 pub(crate) mod workload;
 
-use crate::cli::tables::{self, keys, measured, with_page, with_plan, with_show};
+use crate::cli::tables::{
+    self, keys, measured, of_run_unmeasured, with_page, with_plan, with_show,
+};
 use crate::cli::{Given, Subcommand, Then};
 use crate::page::Delivery;
 use crate::show::Shown;
@@ -33,7 +36,7 @@ use anyhow::Result;
 use infermeter_core::key::Place;
 
 /// Every subcommand.
-pub const COMMANDS: [Subcommand; 19] = [
+pub const COMMANDS: [Subcommand; 20] = [
     Subcommand {
         name: "run",
         about: "Measure a server (or the embedded simulator: mock:PRESET)",
@@ -261,6 +264,23 @@ pub const COMMANDS: [Subcommand; 19] = [
         notes: "",
         examples: &[],
         then: Then::Subcommands(&HISTORY),
+    },
+    Subcommand {
+        name: "doctor",
+        about: "Say whether this machine and a server are fit for a measurement, and what to do where not",
+        notes: "Takes the flags of run: write doctor in place of run, and nothing is sent but what run sends before \
+                its load. Exit code 0 where nothing spoils a measurement, 3 where this machine does, 4 where the \
+                target cannot be measured; --strict counts warnings.",
+        examples: &[
+            "infermeter doctor",
+            "infermeter doctor http://localhost:8000",
+            "infermeter doctor https://llm.example.com --model llama --concurrency 5000",
+            "infermeter doctor mock:llama-8b-h100 --json",
+        ],
+        then: Then::Flags {
+            keys: of_run_unmeasured::<tables::DoctorArgs>,
+            run: doctor::doctor,
+        },
     },
     Subcommand {
         name: "calibrate",

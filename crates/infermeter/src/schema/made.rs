@@ -18,6 +18,7 @@ use crate::sweep::SweepOutput;
 use crate::together::RepeatOutput;
 use infermeter_analysis::Summary;
 use infermeter_analysis::capacity::Capacity;
+use infermeter_analysis::doctor::Checkup;
 use infermeter_audit::Audit;
 use infermeter_core::certificate::Certificate;
 use infermeter_core::key::Keyed;
@@ -55,6 +56,7 @@ fn made(published: &Published) -> Value {
         "capacity" => of::<Capacity>(),
         "audit" => of::<Audit>(),
         "list" => of::<ListOutput<'static>>(),
+        "doctor" => of::<Checkup>(),
         "calibrate" => of::<Certificate>(),
         "rungs" => of::<KeptLadder>(),
         "dry-run" => of::<DryRun>(),

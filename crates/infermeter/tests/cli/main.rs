@@ -22,6 +22,7 @@ mod connections;
 mod datasets;
 mod dialects;
 mod disk;
+mod doctor;
 mod export;
 mod flags;
 mod fluidity;

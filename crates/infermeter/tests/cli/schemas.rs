@@ -101,7 +101,7 @@ fn inside(schema: &mut Value, types: &Value) {
 
 /// The schema of a value that a command has printed, by what stands in it.
 fn schema_of(value: &Value) -> Option<&'static str> {
-    let marks: [(&str, &[&str]); 21] = [
+    let marks: [(&str, &[&str]); 22] = [
         ("run", &["headline", "summary"]),
         ("repeat", &["repeated"]),
         ("sweep", &["curves", "sentences"]),
@@ -112,6 +112,7 @@ fn schema_of(value: &Value) -> Option<&'static str> {
         ("capacity", &["sizings", "traffic"]),
         ("audit", &["dimensions", "checks"]),
         ("list", &["folder", "entries"]),
+        ("doctor", &["worst", "checks"]),
         ("calibrate", &["machine", "limits"]),
         ("rungs", &["rungs", "missing"]),
         ("dry-runs", &["one_run"]),

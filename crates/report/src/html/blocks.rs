@@ -134,6 +134,8 @@ fn marked(all: &[Entry], heading: &str) -> String {
             Some(Mark::Met) => ("good", "✓ met"),
             Some(Mark::Missed) => ("bad", "✗ missed"),
             Some(Mark::Undecided) => ("dim", "? undecided"),
+            Some(Mark::Doubtful) => ("doubtful", "! doubtful"),
+            Some(Mark::Void) => ("dim", "· not asked"),
             None => ("", ""),
         };
         let texts: Vec<String> = entry.texts.iter().map(|text| escaped(text)).collect();

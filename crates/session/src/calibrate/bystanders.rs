@@ -118,7 +118,7 @@ fn others_cpu_ns(sides: &[u32]) -> Option<i64> {
 
 /// The sum of some fields of `cores` in `/proc/stat` (user nice system idle iowait irq softirq
 /// steal), nanoseconds.
-fn cores_ns(text: &str, cores: &[usize], wanted: &[usize]) -> Option<i64> {
+pub(crate) fn cores_ns(text: &str, cores: &[usize], wanted: &[usize]) -> Option<i64> {
     let mut ticks = 0;
     for core in cores {
         let name = format!("cpu{core} ");

@@ -1,10 +1,10 @@
 //! System calls that no safe wrapper offers: `recvmsg` with control messages, `SO_TIMESTAMPING`,
-//! `sigaction`, `sched_setscheduler`, `dup2`. Does not parse what they return.
+//! `sigaction`, `sched_setscheduler`, `dup2`, `adjtimex`. Does not parse what they return.
 //!
 //! Invariant: each function is safe to call with any arguments its types allow.
 #![expect(
     unsafe_code,
-    reason = "recvmsg, SO_TIMESTAMPING, sigaction, SCHED_IDLE, dup2"
+    reason = "recvmsg, SO_TIMESTAMPING, sigaction, SCHED_IDLE, dup2, adjtimex"
 )]
 
 use std::io;
@@ -114,6 +114,21 @@ pub(crate) fn install_handler(signal: i32, handler: extern "C" fn(i32)) -> io::R
     };
     if rc == 0 {
         Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// What the kernel knows of how its clock is kept; changes nothing.
+pub(crate) fn clock_discipline() -> io::Result<libc::timex> {
+    // SAFETY: an all-zero timex is valid, and its `modes` of 0 ask for nothing to be set; it is alive here.
+    let (rc, timex) = unsafe {
+        let mut timex: libc::timex = std::mem::zeroed();
+        let rc = libc::adjtimex(&raw mut timex);
+        (rc, timex)
+    };
+    if rc >= 0 {
+        Ok(timex)
     } else {
         Err(io::Error::last_os_error())
     }
