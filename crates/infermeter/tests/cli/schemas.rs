@@ -129,7 +129,7 @@ fn schema_of(value: &Value) -> Option<&'static str> {
         true => value.pointer(name).is_some(),
         false => value.get(name).is_some(),
     };
-    let has = |(_, names): &&(&str, &[&str])| names.iter().all(|name| is_there(name));
+    let has = |(_, names): &&(&str, &[&str])| names.iter().all(&is_there);
     marks.iter().find(has).map(|(name, _)| *name)
 }
 

@@ -41,10 +41,8 @@ fn chart(figure: &TrendFigure, plan: &TrendView<'_>, nth: Option<usize>) -> Char
             .map_or(0.0, |run| run.seconds * second)
     };
     let points = |points: &[TrendPoint]| -> Vec<Point> {
-        points
-            .iter()
-            .filter_map(|point| of(point, when(point.run)))
-            .collect()
+        let drawn = points.iter().map(|point| of(point, when(point.run)));
+        drawn.flatten().collect()
     };
     let levels = figure
         .levels
