@@ -211,6 +211,24 @@ pub(crate) const FRONT_END_S: f64 = 0.05;
 pub(crate) const LITTLE_RELATIVE: f64 = 0.05;
 /// Significance level of their difference: those of the other tests on ten batch means.
 pub(crate) const LITTLE_ALPHA: f64 = infermeter_stats::DRIFT_ALPHA;
+/// Share of the KV cache beyond which the next long request has to wait, or another one gives its cache back.
+pub(crate) const KV_NEARLY_FULL: f64 = 0.95;
+/// Share of the requests that gave their KV cache back: beyond it latencies are those of a server that does work
+/// twice.
+pub(crate) const PREEMPTED: f64 = 0.01;
+/// The busiest engine's tokens over the mean of all: evenly spread load stays far below.
+pub(crate) const UNEVEN_ENGINES: f64 = 1.5;
+/// Tokens of all engines below which chance alone spreads them unevenly.
+pub(crate) const UNEVEN_TOKENS: f64 = 10_000.0;
+/// Share of the client's mean TTFT that network, gateway and front end add.
+pub(crate) const FRONT_END_SHARE: f64 = 0.2;
+/// The same in milliseconds, below which it is no gateway's.
+pub(crate) const FRONT_END_MS: f64 = 20.0;
+/// Time of an answer of the metrics page, milliseconds: more, and the page is work that the server does meanwhile.
+pub(crate) const SLOW_PAGE_MS: f64 = 500.0;
+/// Length of a metrics page, bytes: real ones have 60 kB an engine.
+pub(crate) const LONG_PAGE: u64 = 2 << 20;
+
 /// Share of the chunks with the instant of the chunk before: beyond it, what a chunk carries is what
 /// the way has put together.
 pub(crate) const COALESCED_CHUNKS: f64 = 0.05;

@@ -10,7 +10,7 @@ use crate::run::Run;
 use crate::server::risen;
 use infermeter_core::plan::PrefixMode;
 use infermeter_core::run::{RunManifest, Window};
-use infermeter_core::server::ServerFigures;
+use infermeter_core::server::Quantity;
 use infermeter_metrics::token_counts::TokenCounts;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -85,8 +85,9 @@ fn in_window(run: &Run, window: Window) -> Option<HitRate> {
     if window.seconds() < COUNTED_WINDOW_S {
         return None;
     }
-    let rise = |of: fn(&ServerFigures) -> Option<f64>| risen(run, window, of).ok();
-    let (prompts, cached) = (rise(|f| f.prefix_queries)?, rise(|f| f.prefix_hits)?);
+    let rise = |quantity| risen(run, window, quantity).ok();
+    let prompts = rise(Quantity::PrefixQueries)?;
+    let cached = rise(Quantity::PrefixHits)?;
     rate(prompts, cached, HitSource::ServerCountersInWindow)
 }
 

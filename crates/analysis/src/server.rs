@@ -6,11 +6,22 @@
 //! which takes out of the difference what both share. Invariant: nothing is read into a gauge that the
 //! page does not have.
 
+mod beside;
+pub(crate) mod edges;
+mod engines;
+
+pub(crate) use beside::ClientSide;
+pub use beside::{AcceptedAt, Beside, BesideRow};
+pub use engines::EngineLoad;
+
 use crate::limits::{FRONT_END_S, LITTLE_ALPHA, LITTLE_RELATIVE, SERVER_READINGS};
 use crate::run::Run;
+use crate::throughput::ThroughputSummary;
 use infermeter_core::environment::MetricsPlace;
 use infermeter_core::run::Window;
-use infermeter_core::server::{ReadingCause, ServerEngine, ServerFigures, ServerReading};
+use infermeter_core::server::{
+    Quantity, QuantityKind, ReadingCause, ServerEngine, ServerReading, ServerReadings,
+};
 use infermeter_metrics::facts::RequestFacts;
 use infermeter_metrics::seconds::stays;
 use infermeter_stats::{
@@ -18,10 +29,10 @@ use infermeter_stats::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
-/// A reading this near to an edge of the window is always good enough, nanoseconds: a phase is told
-/// within 50 ms.
-const EDGE_NS: u64 = 100_000_000;
+/// Gauges that the summary has members for.
+const OWN: [Quantity; 3] = [Quantity::Running, Quantity::Waiting, Quantity::KvUsage];
 
 /// The server's own metrics over the measured window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -46,6 +57,47 @@ pub struct ServerSummary {
     pub preemptions: Option<f64>,
     /// Its requests against the client's; absent where the page lacks either gauge.
     pub littles_law: Option<LittlesLaw>,
+    /// Its other gauges by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub gauges: BTreeMap<String, GaugeFigure>,
+    /// The engines behind the pages; empty where there is one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub engines: Vec<EngineLoad>,
+    /// The client's view beside the server's; absent where the page has nothing to compare.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<Beside>,
+    /// What the pages themselves were like; absent from readings of version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages: Option<PagesRead>,
+}
+
+/// The pages as they were read in the window.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PagesRead {
+    /// Median time of an answer, ms.
+    pub answer_ms: f64,
+    /// The longest page, bytes.
+    pub bytes: u64,
+    /// Most lines of a page that are neither samples nor comments.
+    pub malformed: u64,
+    /// Readings of a page that was longer than is looked at, or had a series that was.
+    pub cut: usize,
+}
+
+impl PagesRead {
+    fn of(server: &ServerReadings, window: Window) -> Option<Self> {
+        let inside = |r: &&ServerReading| window.contains(r.at()) && r.detail.bytes.is_some();
+        let read: Vec<&ServerReading> = server.readings.iter().filter(inside).collect();
+        let answer = |r: &&ServerReading| r.answered_ns.since(r.asked_ns);
+        let mut answers: Vec<i64> = read.iter().map(answer).collect();
+        answers.sort_unstable();
+        Some(Self {
+            answer_ms: *answers.get(answers.len() / 2)? as f64 / 1e6,
+            bytes: read.iter().filter_map(|r| r.detail.bytes).max()?,
+            malformed: read.iter().map(|r| r.detail.malformed).max()?,
+            cut: read.iter().filter(|r| r.detail.cut).count(),
+        })
+    }
 }
 
 /// A gauge over the window.
@@ -96,7 +148,11 @@ pub struct LittlesLaw {
 
 impl ServerSummary {
     /// Of a run whose window is known, where the facade has looked for a page.
-    pub(crate) fn of(run: &Run, window: Option<Window>) -> Option<Self> {
+    pub(crate) fn of(
+        run: &Run,
+        window: Option<Window>,
+        throughput: Option<&ThroughputSummary>,
+    ) -> Option<Self> {
         let window = window?;
         let Some(server) = &run.server else {
             return match run.manifest.environment.target.server_metrics.as_ref()? {
@@ -104,29 +160,44 @@ impl ServerSummary {
                 MetricsPlace::Known { .. } => None,
             };
         };
-        let inside = Inside::of(run, window);
+        let joined = server.joined();
+        let inside = Inside::of(&joined, window);
         if inside.readings.is_empty() {
             let why = inside.failed.first().and_then(|r| r.error.as_deref());
             let why = why.unwrap_or("no reading lies inside the window");
             return Some(Self {
-                engine: Some(server.watch.engine),
+                engine: server.engine(),
                 failed: inside.failed.len(),
                 ..Self::unknown(why)
             });
         }
-        let gauge = |of: fn(&ServerFigures) -> Option<f64>| inside.gauge(window, of);
-        Some(Self {
+        let gauge = |quantity| inside.gauge(window, quantity);
+        let others = Quantity::ALL.iter().copied();
+        let others = others.filter(|of| of.kind() == QuantityKind::Gauge && !OWN.contains(of));
+        let gauges = others.filter_map(|of| Some((of.name().to_owned(), gauge(of)?)));
+        let mut found = Self {
+            gauges: gauges.collect(),
+            engines: engines::loads(server, window),
+            beside: None,
+            pages: PagesRead::of(server, window),
             not_available: None,
-            engine: Some(server.watch.engine),
+            engine: server.engine(),
             readings: inside.readings.len(),
             failed: inside.failed.len(),
             skipped: server.readings.iter().map(|r| r.skipped).sum(),
-            running: gauge(|f| f.running),
-            waiting: gauge(|f| f.waiting),
-            kv_usage: gauge(|f| f.kv_usage),
-            preemptions: risen(run, window, |f| f.preemptions).ok(),
+            running: gauge(Quantity::Running),
+            waiting: gauge(Quantity::Waiting),
+            kv_usage: gauge(Quantity::KvUsage),
+            preemptions: risen(run, window, Quantity::Preemptions).ok(),
             littles_law: LittlesLaw::of(run, &inside, window),
-        })
+        };
+        let client = ClientSide {
+            requests: &run.collected.requests,
+            throughput,
+            window,
+        };
+        found.beside = Beside::of(server, &found, &client);
+        Some(found)
     }
 
     fn unknown(why: &str) -> Self {
@@ -141,6 +212,10 @@ impl ServerSummary {
             kv_usage: None,
             preemptions: None,
             littles_law: None,
+            gauges: BTreeMap::new(),
+            engines: Vec::new(),
+            beside: None,
+            pages: None,
         }
     }
 }
@@ -152,27 +227,32 @@ struct Inside<'a> {
 }
 
 impl<'a> Inside<'a> {
-    fn of(run: &'a Run, window: Window) -> Self {
-        let all = run.server.iter().flat_map(|server| &server.readings);
-        let regular = all.filter(|r| r.cause == ReadingCause::Interval && window.contains(r.at()));
+    fn of(all: &'a [ServerReading], window: Window) -> Self {
+        let regular = all
+            .iter()
+            .filter(|r| r.cause == ReadingCause::Interval && window.contains(r.at()));
         let (readings, failed) = regular.partition(|r| r.error.is_none());
         Self { readings, failed }
     }
 
     /// Values with their instants, where the page has them.
-    fn series(&self, of: impl Fn(&ServerFigures) -> Option<f64>) -> (Vec<f64>, Vec<i64>) {
-        let readings = self.readings.iter();
-        readings
-            .filter_map(|r| Some((of(&r.figures)?, r.at().0)))
-            .unzip()
+    fn series(&self, quantity: Quantity) -> (Vec<f64>, Vec<i64>) {
+        self.sums(&[quantity])
     }
 
-    fn gauge(
-        &self,
-        window: Window,
-        of: impl Fn(&ServerFigures) -> Option<f64>,
-    ) -> Option<GaugeFigure> {
-        let (values, at_ns) = self.series(of);
+    /// Sums of these with their instants, where the page has them all.
+    fn sums(&self, of: &[Quantity]) -> (Vec<f64>, Vec<i64>) {
+        let sum = |r: &ServerReading| {
+            let values = of.iter().map(|quantity| r.figures.get(*quantity));
+            let values: Option<Vec<f64>> = values.collect();
+            Some(values?.iter().sum::<f64>())
+        };
+        let readings = self.readings.iter();
+        readings.filter_map(|r| Some((sum(r)?, r.at().0))).unzip()
+    }
+
+    fn gauge(&self, window: Window, quantity: Quantity) -> Option<GaugeFigure> {
+        let (values, at_ns) = self.series(quantity);
         let n = values.len();
         Some(GaugeFigure {
             max: values.iter().copied().reduce(f64::max)?,
@@ -196,12 +276,13 @@ fn standard_error(values: &[f64], at_ns: &[i64], window: Window) -> Option<f64> 
 
 /// The waiting gauge inside the window: values and instants.
 pub(crate) fn waiting(run: &Run, window: Window) -> (Vec<f64>, Vec<i64>) {
-    Inside::of(run, window).series(|f| f.waiting)
+    let joined = run.server.as_ref().map(ServerReadings::joined);
+    Inside::of(joined.as_deref().unwrap_or_default(), window).series(Quantity::Waiting)
 }
 
 impl LittlesLaw {
     fn of(run: &Run, inside: &Inside<'_>, window: Window) -> Option<Self> {
-        let (server, at_ns) = inside.series(|f| Some(f.running? + f.waiting?));
+        let (server, at_ns) = inside.sums(&[Quantity::Running, Quantity::Waiting]);
         if server.is_empty() {
             return None;
         }
@@ -257,44 +338,16 @@ fn on_their_way(requests: &[RequestFacts], window: Window) -> f64 {
 }
 
 /// What a counter rose by between the readings nearest to the window's edges, at most a tenth of it off:
-/// more would count another time.
+/// more would count another time. Of several pages each for itself, so that none hides that another was restarted.
 ///
 /// # Errors
 /// Why that is not known: no reading near an edge, or a counter that went back.
-pub(crate) fn risen(
-    run: &Run,
-    window: Window,
-    of: impl Fn(&ServerFigures) -> Option<f64>,
-) -> Result<f64, &'static str> {
+pub(crate) fn risen(run: &Run, window: Window, quantity: Quantity) -> Result<f64, &'static str> {
     let server = run
         .server
         .as_ref()
         .ok_or("the server's metrics were not read")?;
-    let known = server.readings.iter();
-    let known: Vec<(i64, f64)> = known
-        .filter_map(|r| Some((r.at().0, of(&r.figures)?)))
-        .collect();
-    if known.is_empty() {
-        return Err("the server's page does not have them");
-    }
-    let nearest = |edge: i64| {
-        let apart = |(at, _): &(i64, f64)| at.abs_diff(edge);
-        let found = known.iter().enumerate().min_by_key(|(_, r)| apart(r));
-        let tenth = window.end.since(window.start).unsigned_abs() / 10;
-        let near = tenth.max(EDGE_NS);
-        found
-            .filter(|(_, r)| apart(r) <= near)
-            .map(|(index, _)| index)
-    };
-    let edges = nearest(window.start.0).zip(nearest(window.end.0));
-    let (from, to) = edges
-        .filter(|(from, to)| from < to)
-        .ok_or("no reading lies near an edge of the window")?;
-    let between = &known[from..=to];
-    if between.windows(2).any(|pair| pair[1].1 < pair[0].1) {
-        return Err("a counter went back inside the window: the server was restarted");
-    }
-    Ok(known[to].1 - known[from].1)
+    edges::total(server, window, quantity)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::limits::COALESCED_CHUNKS;
 use crate::run::Run;
 use crate::server::risen;
 use infermeter_core::run::Window;
-use infermeter_core::server::{ReadingCause, ServerFigures};
+use infermeter_core::server::{Quantity, ReadingCause, ServerReading, ServerReadings};
 use infermeter_metrics::facts::ChunkFacts;
 use infermeter_metrics::population::Population;
 use schemars::JsonSchema;
@@ -69,18 +69,25 @@ impl SpeculationSummary {
         window: Option<Window>,
     ) -> Option<Self> {
         let window = window?;
-        let says = |of: fn(&ServerFigures) -> Option<f64>| {
-            let mut readings = run.server.iter().flat_map(|server| &server.readings);
-            readings.any(|r| of(&r.figures).is_some())
-        };
-        if says(|f| f.drafts) {
+        let all = [
+            Quantity::Drafts,
+            Quantity::DraftTokens,
+            Quantity::AcceptedTokens,
+        ];
+        let joined = run.server.as_ref().map(ServerReadings::joined);
+        let readings = joined.as_deref().unwrap_or_default();
+        // An engine may count drafts and nothing else: its averages say more then.
+        let says = |quantity: Quantity| readings.iter().any(|r| r.figures.get(quantity).is_some());
+        if says(Quantity::Drafts)
+            && (all.iter().all(|of| says(*of)) || !says(Quantity::AcceptedLength))
+        {
             let found = Self::of_counters(run, window);
             return Some(Self {
                 source: Some(SpeculationSource::ServerCounters),
                 ..found.unwrap_or_else(Self::unknown)
             });
         }
-        if let Some(length) = gauge(run, window) {
+        if let Some(length) = gauge(readings, window) {
             return Some(Self {
                 source: Some(SpeculationSource::ServerGauge),
                 accepted_length: Some(length),
@@ -97,9 +104,9 @@ impl SpeculationSummary {
     }
 
     fn of_counters(run: &Run, window: Window) -> Result<Self, &'static str> {
-        let drafts = risen(run, window, |f| f.drafts)?;
-        let draft_tokens = risen(run, window, |f| f.draft_tokens)?;
-        let accepted = risen(run, window, |f| f.accepted_tokens)?;
+        let drafts = risen(run, window, Quantity::Drafts)?;
+        let draft_tokens = risen(run, window, Quantity::DraftTokens)?;
+        let accepted = risen(run, window, Quantity::AcceptedTokens)?;
         if drafts <= 0.0 {
             return Err("no draft was verified in the window");
         }
@@ -151,11 +158,16 @@ impl SpeculationSummary {
 }
 
 /// The server's own average over the window's readings: 0 says that it averaged nothing.
-fn gauge(run: &Run, window: Window) -> Option<f64> {
-    let readings = run.server.iter().flat_map(|server| &server.readings);
-    let inside = readings.filter(|r| r.cause == ReadingCause::Interval && window.contains(r.at()));
+fn gauge(readings: &[ServerReading], window: Window) -> Option<f64> {
+    let inside = readings
+        .iter()
+        .filter(|r| r.cause == ReadingCause::Interval && window.contains(r.at()));
     let lengths: Vec<f64> = inside
-        .filter_map(|r| r.figures.accepted_length.filter(|length| *length > 0.0))
+        .filter_map(|r| {
+            r.figures
+                .get(Quantity::AcceptedLength)
+                .filter(|length| *length > 0.0)
+        })
         .collect();
     let sum: f64 = lengths.iter().sum();
     (!lengths.is_empty()).then(|| sum / lengths.len() as f64)

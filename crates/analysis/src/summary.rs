@@ -186,7 +186,7 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
         silence: arrivals.and_then(|(arrivals, window)| SilenceSummary::of(run, arrivals, window)),
         usage: UsageSummary::of(&manifest.plan, &population),
         bursty_delivery: BurstyDelivery::of(&population),
-        server: ServerSummary::of(run, window),
+        server: ServerSummary::of(run, window, throughput.as_ref()),
         speculation: SpeculationSummary::of(run, &population, &latency, &classes, window),
         prefill: PrefillSummary::of(&population, &wanted),
         prefix_cache: PrefixCacheSummary::of(run, &tokens, window),

@@ -9,8 +9,8 @@ use infermeter_core::record::RequestRecord;
 use infermeter_core::run::{RunLog, Window};
 use infermeter_core::schedule::Phase;
 use infermeter_core::server::{
-    ReadingCause, SERVER_METRICS_VERSION, ServerEngine, ServerFigures, ServerReading,
-    ServerReadings, ServerWatch,
+    PageDetail, Quantity, ReadingCause, SERVER_METRICS_VERSION, ServerEngine, ServerFigures,
+    ServerReading, ServerReadings, ServerWatch, WatchedPage,
 };
 use infermeter_metrics::fixture;
 use infermeter_mock::engine::{EngineCounters, Fleet};
@@ -66,8 +66,10 @@ fn watched(settings: &[&str], rate: f64, seed: u64, keeps: fn(&RequestRecord) ->
     run.server = Some(ServerReadings {
         watch: ServerWatch {
             format_version: SERVER_METRICS_VERSION,
-            engine: ServerEngine::Vllm,
-            url: "http://server.example:8000/metrics".to_owned(),
+            pages: vec![WatchedPage {
+                engine: ServerEngine::Vllm,
+                url: "http://server.example:8000/metrics".to_owned(),
+            }],
             interval_ns: SECOND,
         },
         readings,
@@ -85,7 +87,14 @@ fn phase(window: Window, at: i64) -> Phase {
 
 fn reading(at: i64, fleet: &Fleet) -> ServerReading {
     let (gauges, counters) = (fleet.gauges(), fleet.counters());
-    let some = |n: u64| Some(n as f64);
+    let drafts = (counters.drafts > 0).then_some((Quantity::Drafts, counters.drafts as f64));
+    let mut figures = ServerFigures::from([
+        (Quantity::Running, gauges.running.value() as f64),
+        (Quantity::Waiting, gauges.waiting.value() as f64),
+        (Quantity::DraftTokens, counters.draft_tokens as f64),
+        (Quantity::AcceptedTokens, counters.accepted_tokens as f64),
+    ]);
+    figures.extend(drafts);
     ServerReading {
         asked_ns: Offset(at),
         answered_ns: Offset(at),
@@ -93,14 +102,9 @@ fn reading(at: i64, fleet: &Fleet) -> ServerReading {
         cause: ReadingCause::Interval,
         skipped: 0,
         error: None,
-        figures: ServerFigures {
-            running: some(gauges.running.value()),
-            waiting: some(gauges.waiting.value()),
-            drafts: (counters.drafts > 0).then_some(counters.drafts as f64),
-            draft_tokens: some(counters.draft_tokens),
-            accepted_tokens: some(counters.accepted_tokens),
-            ..ServerFigures::default()
-        },
+        page: 0,
+        figures,
+        detail: PageDetail::default(),
     }
 }
 

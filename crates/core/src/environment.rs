@@ -16,6 +16,7 @@ pub use engine::{EngineFacts, Evidence};
 pub use host::HostFacts;
 pub use target::{
     MetricsPlace, ModelFacts, PrefixCounters, PrefixCountersOfRun, RequestFields, TargetSide,
+    UnreadPage,
 };
 pub use trace::{Fate, MemberUse, SkipReason, Skipped, Touched, TraceRead};
 pub use trial::{AnswerTimes, CachePair, CacheTrial};

@@ -9,7 +9,7 @@ use infermeter_core::declared::{Statement, Subject};
 use infermeter_core::gate::FailIf;
 use infermeter_core::key::{Asked, Keyed, broken};
 use infermeter_core::origin::Origin;
-use infermeter_core::plan::{Plan, PrefixMode, ServerMetrics, Wait};
+use infermeter_core::plan::{Plan, PrefixMode, Wait};
 use infermeter_core::slo::{Figure, Measure, RateName, Slo, parse_percentile};
 use infermeter_core::text::{closest, inert};
 use infermeter_session::experiment::{AnswerPlaces, Server};
@@ -45,7 +45,7 @@ fn check(plan: &Plan, given: &dyn Fn(&str) -> bool) -> Result<()> {
     requests(plan)?;
     sessions(plan)?;
     declared(plan)?;
-    if let ServerMetrics::Url(url) = &plan.server_metrics {
+    for url in plan.server_metrics.urls() {
         Target::parse(url).map_err(|e| anyhow!("--server-metrics: {e}"))?;
     }
     objectives(plan)?;
@@ -156,10 +156,8 @@ fn tls(plan: &Plan, targets: &[Target]) -> Result<()> {
         ("--tls-ca", plan.tls_ca.is_some()),
         ("--tls-insecure", plan.tls_insecure),
     ];
-    let page = match &plan.server_metrics {
-        ServerMetrics::Url(url) => url.starts_with("https://"),
-        ServerMetrics::Auto | ServerMetrics::Off => false,
-    };
+    let mut pages = plan.server_metrics.urls().iter();
+    let page = pages.any(|url| url.starts_with("https://"));
     let has_tls = page || targets.iter().any(Target::is_https);
     match flags.iter().find(|(_, given)| *given) {
         Some((flag, _)) if !has_tls => bail!("{flag} needs an https:// target"),

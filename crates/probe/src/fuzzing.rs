@@ -3,7 +3,6 @@
 
 use crate::prometheus::{Sample, samples};
 use crate::series::figures;
-use infermeter_core::server::ServerFigures;
 
 /// Places at which a page is cut off, at most. Each costs as much as the page does.
 const CUTS: usize = 8;
@@ -36,37 +35,17 @@ pub fn metrics(data: &[u8]) {
             );
         }
     }
-    if let Some((_, figures)) = figures(&page) {
-        check(figures);
+    for of in figures(&page) {
+        let parts = of.detail.parts.0.values().flat_map(|parts| parts.values());
+        let engines = of.detail.engines.iter();
+        let of_engines = engines.flat_map(|engine| engine.figures.iter().map(|(_, value)| value));
+        let own = of.figures.iter().map(|(_, value)| value);
+        let mut all = own.chain(parts.copied()).chain(of_engines);
+        assert!(all.all(|value| value.is_finite() && value >= 0.0));
+        for histogram in of.detail.histograms.0.values() {
+            assert!(histogram.since(histogram).is_some(), "no rise is none back");
+        }
     }
-}
-
-fn check(figures: ServerFigures) {
-    let ServerFigures {
-        running,
-        waiting,
-        kv_usage,
-        preemptions,
-        prefix_queries,
-        prefix_hits,
-        drafts,
-        draft_tokens,
-        accepted_tokens,
-        accepted_length,
-    } = figures;
-    let all = [
-        running,
-        waiting,
-        kv_usage,
-        preemptions,
-        prefix_queries,
-        prefix_hits,
-        drafts,
-        draft_tokens,
-        accepted_tokens,
-        accepted_length,
-    ];
-    assert!(all.iter().flatten().all(|v| v.is_finite() && *v >= 0.0));
 }
 
 /// Whether two samples stand there alike, whatever their values are equal to.

@@ -15,3 +15,5 @@ mod series;
 pub mod target;
 pub mod waits;
 pub mod watch;
+
+pub use series::PageFigures;

@@ -3,11 +3,10 @@
 //! It decides neither when nor how often. Invariant: whatever a server answers is figures or a
 //! reason; a page that nobody knows is a reason, not a page without figures.
 
-use crate::series::figures;
+use crate::series::{PageFigures, figures};
 use crate::target::Control;
 use infermeter_client::control::{Channel, ControlAnswer, ControlError};
 use infermeter_client::encode::{Headers, Target, encode_get};
-use infermeter_core::server::{ServerEngine, ServerFigures};
 
 /// Where an engine has its page.
 const PATH: &str = "/metrics";
@@ -73,11 +72,11 @@ impl MetricsPage {
         self.channel.exchange(&request)
     }
 
-    /// Asks for it and reads it.
+    /// Asks for it and reads it: what each engine says whose series stand on it, at least one.
     ///
     /// # Errors
     /// When there are no figures.
-    pub fn read(&self, request_id: &str) -> Result<(ServerEngine, ServerFigures), PageError> {
+    pub fn read(&self, request_id: &str) -> Result<Vec<PageFigures>, PageError> {
         understood(&self.ask(request_id)?)
     }
 }
@@ -91,7 +90,7 @@ impl Control {
         &mut self,
         page: &MetricsPage,
         when: &str,
-    ) -> Result<(ServerEngine, ServerFigures), PageError> {
+    ) -> Result<Vec<PageFigures>, PageError> {
         let what = format!("GET {}", page.target.path(page.path));
         let (limit, flag) = (page.channel.timeout, "--server-metrics off");
         let (waits, id) = (self.waits().clone(), self.next_id());
@@ -103,16 +102,23 @@ impl Control {
         }
         let found = understood(&answer);
         self.conclude(&match &found {
-            Ok((engine, _)) => format!("read, {}", engine.name()),
+            Ok(found) => {
+                let names: Vec<&str> = found.iter().map(|of| of.engine.name()).collect();
+                format!("read, {}", names.join(", "))
+            }
             Err(error) => error.to_string(),
         });
         found
     }
 }
 
-fn understood(answer: &ControlAnswer) -> Result<(ServerEngine, ServerFigures), PageError> {
+fn understood(answer: &ControlAnswer) -> Result<Vec<PageFigures>, PageError> {
     if answer.head.status != 200 {
         return Err(PageError::Status(answer.head.status));
     }
-    figures(&String::from_utf8_lossy(&answer.body)).ok_or(PageError::Unknown)
+    let found = figures(&String::from_utf8_lossy(&answer.body));
+    if found.is_empty() {
+        return Err(PageError::Unknown);
+    }
+    Ok(found)
 }

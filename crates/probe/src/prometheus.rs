@@ -1,7 +1,7 @@
 //! The Prometheus text format: a page's samples, one after the other.
 //!
 //! Types, help texts, exemplars and time stamps are passed over, and a line that is no sample is
-//! left out: a page is to be read as far as it makes sense. Invariant: a page cut off anywhere gives
+//! said to be malformed: a page is to be read as far as it makes sense. Invariant: a page cut off anywhere gives
 //! the first samples of the whole one and nothing else, so a last line without its end is no sample.
 
 use std::borrow::Cow;
@@ -20,10 +20,29 @@ pub(crate) struct Sample<'a> {
     pub value: f64,
 }
 
+/// A line that is neither empty nor a comment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Line<'a> {
+    /// A sample.
+    Sample(Sample<'a>),
+    /// Anything else.
+    Malformed,
+}
+
+/// The lines of a page, in its order.
+pub(crate) fn lines(page: &str) -> impl Iterator<Item = Line<'_>> {
+    let whole = page.rfind('\n').map_or("", |end| &page[..end]);
+    let lines = whole.split('\n').map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(|line| sample(line).map_or(Line::Malformed, Line::Sample))
+}
+
 /// The samples of a page, in its order.
 pub(crate) fn samples(page: &str) -> impl Iterator<Item = Sample<'_>> {
-    let whole = page.rfind('\n').map_or("", |end| &page[..end]);
-    whole.split('\n').filter_map(sample)
+    lines(page).filter_map(|line| match line {
+        Line::Sample(sample) => Some(sample),
+        Line::Malformed => None,
+    })
 }
 
 impl<'a> Sample<'a> {
@@ -51,8 +70,7 @@ impl<'a> Sample<'a> {
 }
 
 fn sample(line: &str) -> Option<Sample<'_>> {
-    let line = line.trim();
-    if line.is_empty() || line.starts_with('#') || line.len() > LINE_LIMIT {
+    if line.len() > LINE_LIMIT {
         return None;
     }
     let end = line.find(|c: char| !is_name_char(c)).unwrap_or(line.len());

@@ -1,15 +1,26 @@
 //! Which series of which engine says what: from a page's samples to a server's figures.
 //!
-//! Names as the engines write them today, older ones behind them. A page may speak for several
-//! engines (replicas of a server, models): counts are added, shares averaged. Ranks of one engine
-//! all show the same figures, so only the first of them counts. Invariant: a figure of which any
+//! Each engine has a file with a table: names as the engine writes them today, older ones behind them. A
+//! page may speak for several engines (replicas of a server, models): they combine as each quantity says. Ranks of
+//! one engine all show the same figures, so only the first of them counts. Several kinds of engine may stand
+//! on one page, a router and what is behind it: each has figures of its own. Invariant: a figure of which any
 //! part is not a finite number of at least 0 is absent.
 
-use crate::prometheus::{Sample, samples};
-use Over::{Mean, Sum};
-use ServerEngine::{LlamaCpp, Sglang, TensorrtLlm, Tgi, Vllm};
-use infermeter_core::server::{ServerEngine, ServerFigures};
-use std::collections::BTreeMap;
+mod buckets;
+mod dynamo;
+mod gathered;
+mod llama_cpp;
+mod sglang;
+mod tensorrt_llm;
+mod tgi;
+mod triton;
+mod vllm;
+
+use crate::prometheus::{Line, Sample, lines};
+use gathered::Gathered;
+use infermeter_core::server::{PageDetail, Quantity, QuantityKind, ServerEngine, ServerFigures};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
 
 /// Bytes of a page that are looked at: real ones have about 60 kB.
 const PAGE_LIMIT: usize = 4 << 20;
@@ -24,173 +35,153 @@ const LABELS_LIMIT: usize = 4 << 10;
 /// Labels that tell ranks of one engine apart.
 const RANKS: [&str; 3] = ["tp_rank", "pp_rank", "moe_ep_rank"];
 
-/// How the values of several engines become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Over {
-    Sum,
-    Mean,
+/// What an engine writes.
+pub(crate) struct Reader {
+    /// Whose series.
+    pub engine: ServerEngine,
+    /// What they say.
+    pub series: &'static [Series],
 }
 
-/// Where a figure goes.
-type Place = fn(&mut ServerFigures) -> &mut Option<f64>;
-
-/// One figure of an engine.
-struct Series {
-    engine: ServerEngine,
-    place: Place,
-    over: Over,
-    /// The first that a page has counts. A counter stands here without its `_total`.
+/// A series, and the quantity that it is.
+pub(crate) struct Series {
+    quantity: Quantity,
+    /// The first that a page has counts. A counter stands here without its `_total`, a histogram without `_bucket`.
     names: &'static [&'static str],
-    /// A label that a sample must have.
-    label: Option<Label>,
+    /// Labels that a sample must have.
+    only: &'static [Label],
+    /// A label by whose values the quantity has parts.
+    by: Option<&'static str>,
+    /// One of the series' unit in the quantity's.
+    scale: f64,
 }
 
 /// A label and its value.
 #[derive(Debug, Clone, Copy)]
-struct Label {
+pub(crate) struct Label {
     name: &'static str,
     value: &'static str,
 }
 
-const fn series(
-    engine: ServerEngine,
-    place: Place,
-    over: Over,
-    names: &'static [&'static str],
-) -> Series {
+/// A quantity under these names.
+const fn series(quantity: Quantity, names: &'static [&'static str]) -> Series {
     Series {
-        engine,
-        place,
-        over,
+        quantity,
         names,
-        label: None,
+        only: &[],
+        by: None,
+        scale: 1.0,
     }
 }
 
-/// A figure of Triton's backend, where one series has several, told apart by a label.
-const fn labelled(
-    place: Place,
-    over: Over,
-    names: &'static [&'static str],
-    label: Label,
-) -> Series {
-    Series {
-        label: Some(label),
-        ..series(ServerEngine::TensorrtLlm, place, over, names)
+impl Series {
+    /// Of the samples that have these labels.
+    const fn only(self, only: &'static [Label]) -> Self {
+        Self { only, ..self }
+    }
+
+    /// In parts by a label.
+    const fn by(self, label: &'static str) -> Self {
+        Self {
+            by: Some(label),
+            ..self
+        }
+    }
+
+    /// In another unit.
+    const fn scaled(self, scale: f64) -> Self {
+        Self { scale, ..self }
     }
 }
 
-const RUNNING: Place = |f| &mut f.running;
-const WAITING: Place = |f| &mut f.waiting;
-const KV_USAGE: Place = |f| &mut f.kv_usage;
-
-/// All that is known. vLLM's names and types are those of a page of version 0.32.
-const SERIES: [Series; 23] = [
-    series(Vllm, RUNNING, Sum, &["vllm:num_requests_running"]),
-    series(Vllm, WAITING, Sum, &["vllm:num_requests_waiting"]),
-    series(
-        Vllm,
-        KV_USAGE,
-        Mean,
-        &["vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"],
-    ),
-    series(Vllm, |f| &mut f.preemptions, Sum, &["vllm:num_preemptions"]),
-    series(
-        Vllm,
-        |f| &mut f.prefix_queries,
-        Sum,
-        &["vllm:prefix_cache_queries"],
-    ),
-    series(
-        Vllm,
-        |f| &mut f.prefix_hits,
-        Sum,
-        &["vllm:prefix_cache_hits"],
-    ),
-    series(
-        Vllm,
-        |f| &mut f.drafts,
-        Sum,
-        &["vllm:spec_decode_num_drafts"],
-    ),
-    series(
-        Vllm,
-        |f| &mut f.draft_tokens,
-        Sum,
-        &["vllm:spec_decode_num_draft_tokens"],
-    ),
-    series(
-        Vllm,
-        |f| &mut f.accepted_tokens,
-        Sum,
-        &["vllm:spec_decode_num_accepted_tokens"],
-    ),
-    series(Sglang, RUNNING, Sum, &["sglang:num_running_reqs"]),
-    series(Sglang, WAITING, Sum, &["sglang:num_queue_reqs"]),
-    series(Sglang, KV_USAGE, Mean, &["sglang:token_usage"]),
-    series(
-        Sglang,
-        |f| &mut f.accepted_length,
-        Mean,
-        &["sglang:spec_accept_length"],
-    ),
-    series(LlamaCpp, RUNNING, Sum, &["llamacpp:requests_processing"]),
-    series(LlamaCpp, WAITING, Sum, &["llamacpp:requests_deferred"]),
-    series(LlamaCpp, KV_USAGE, Mean, &["llamacpp:kv_cache_usage_ratio"]),
-    series(Tgi, RUNNING, Sum, &["tgi_batch_current_size"]),
-    series(Tgi, WAITING, Sum, &["tgi_queue_size"]),
-    series(TensorrtLlm, RUNNING, Sum, &["trtllm_num_requests_running"]),
-    series(TensorrtLlm, WAITING, Sum, &["trtllm_num_requests_waiting"]),
-    labelled(
-        RUNNING,
-        Sum,
-        &["nv_trt_llm_request_metrics"],
-        Label {
-            name: "request_type",
-            value: "scheduled",
-        },
-    ),
-    labelled(
-        WAITING,
-        Sum,
-        &["nv_trt_llm_request_metrics"],
-        Label {
-            name: "request_type",
-            value: "waiting",
-        },
-    ),
-    labelled(
-        KV_USAGE,
-        Mean,
-        &["nv_trt_llm_kv_cache_block_metrics"],
-        Label {
-            name: "kv_cache_block_type",
-            value: "fraction",
-        },
-    ),
+/// Every engine, those that stand behind others first.
+static READERS: [&Reader; 7] = [
+    &vllm::READER,
+    &sglang::READER,
+    &llama_cpp::READER,
+    &tgi::READER,
+    &tensorrt_llm::READER,
+    &triton::READER,
+    &dynamo::READER,
 ];
 
-/// The engine that a page is of, and its figures; `None` where no series is known.
-pub(crate) fn figures(page: &str) -> Option<(ServerEngine, ServerFigures)> {
-    let page = head(page);
-    let mut gathered: BTreeMap<(usize, usize), Gathered> = BTreeMap::new();
-    for sample in samples(page).take(SAMPLES_LIMIT) {
-        for key in places_of(&sample) {
-            gathered.entry(key).or_default().add(&sample);
+/// What one engine says on a page.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PageFigures {
+    /// Which.
+    pub engine: ServerEngine,
+    /// Its figures.
+    pub figures: ServerFigures,
+    /// What else the page says of it.
+    pub detail: PageDetail,
+}
+
+/// A series of a reader, under one of its names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    reader: usize,
+    series: usize,
+    name: usize,
+}
+
+impl Key {
+    fn series(self) -> &'static Series {
+        &READERS[self.reader].series[self.series]
+    }
+}
+
+/// The series by their names.
+static NAMES: LazyLock<HashMap<&'static str, Vec<Key>>> = LazyLock::new(|| {
+    let mut names: HashMap<&'static str, Vec<Key>> = HashMap::new();
+    for (reader, of) in READERS.iter().enumerate() {
+        for (series, one) in of.series.iter().enumerate() {
+            for (name, text) in one.names.iter().enumerate() {
+                let key = Key {
+                    reader,
+                    series,
+                    name,
+                };
+                names.entry(text).or_default().push(key);
+            }
         }
     }
-    let engine = SERIES[gathered.keys().next()?.0].engine;
-    let mut figures = ServerFigures::default();
-    for (index, series) in SERIES.iter().enumerate() {
-        let place = (series.place)(&mut figures);
-        if series.engine != engine || place.is_some() {
+    names
+});
+
+/// The engines whose series stand on a page, and their figures; empty where no series is known.
+pub(crate) fn figures(page: &str) -> Vec<PageFigures> {
+    let looked_at = head(page);
+    let mut gathered: BTreeMap<Key, Gathered> = BTreeMap::new();
+    let (mut malformed, mut samples, mut cut) = (0, 0, looked_at.len() < page.len());
+    for line in lines(looked_at) {
+        let Line::Sample(sample) = line else {
+            malformed += 1;
             continue;
+        };
+        if samples == SAMPLES_LIMIT {
+            cut = true;
+            break;
         }
-        // Keys are in order of the names: the first that is there counts.
-        let mut named = gathered.range((index, 0)..(index + 1, 0));
-        *place = named.next().and_then(|(_, found)| found.over(series.over));
+        samples += 1;
+        for key in keys_of(&sample) {
+            let fits = |Label { name, value }: &Label| {
+                sample.label(name).is_some_and(|found| found == *value)
+            };
+            if sample.label_bytes() > LABELS_LIMIT {
+                cut = true;
+            } else if key.series().only.iter().all(fits) {
+                cut |= !gathered.entry(key).or_default().add(&sample, key.series());
+            }
+        }
     }
-    Some((engine, figures))
+    let of_reader = |reader: usize| of_engine(reader, &gathered);
+    let mut found: Vec<PageFigures> = (0..READERS.len()).filter_map(of_reader).collect();
+    for figures in &mut found {
+        figures.detail.bytes = Some(page.len() as u64);
+        figures.detail.malformed = malformed;
+        figures.detail.cut = cut;
+    }
+    found
 }
 
 /// As much of a page as is looked at.
@@ -202,55 +193,57 @@ fn head(page: &str) -> &str {
     &page[..end]
 }
 
-/// The series that a sample belongs to, and which of their names it has.
-fn places_of(sample: &Sample<'_>) -> impl Iterator<Item = (usize, usize)> {
-    let bare = sample.name.strip_suffix("_total").unwrap_or(sample.name);
-    let sample = *sample;
-    let short = sample.label_bytes() <= LABELS_LIMIT;
-    SERIES
-        .iter()
-        .enumerate()
-        .filter_map(move |(index, series)| {
-            let named = series
-                .names
-                .iter()
-                .position(|known| short && *known == bare)?;
-            let fits = series
-                .label
-                .is_none_or(|Label { name, value }| sample.label(name).is_some_and(|v| v == value));
-            fits.then_some((index, named))
-        })
+/// The series that a sample belongs to: by its name, by that of its counter, or by that of its histogram.
+fn keys_of<'a>(sample: &Sample<'a>) -> impl Iterator<Item = Key> + use<'a> {
+    let known = |name: &str| NAMES.get(name).map(Vec::as_slice);
+    let name = sample.name;
+    let value = known(name).or_else(|| known(name.strip_suffix("_total")?));
+    let mut suffixes = ["_bucket", "_sum", "_count"].into_iter();
+    let stem = suffixes.find_map(|suffix| name.strip_suffix(suffix));
+    let of_kind = |keys: Option<&'static [Key]>, histogram: bool| {
+        let is = move |key: &&Key| {
+            let kind = key.series().quantity.kind();
+            (kind == QuantityKind::Histogram) == histogram
+        };
+        keys.unwrap_or_default().iter().filter(is).copied()
+    };
+    of_kind(value, false).chain(of_kind(stem.and_then(known), true))
 }
 
-/// The values of one series, by engine.
-#[derive(Debug, Default)]
-struct Gathered(BTreeMap<String, f64>);
-
-impl Gathered {
-    /// Adds a sample, unless another rank of its engine has spoken already.
-    fn add(&mut self, sample: &Sample<'_>) {
-        let mut labels: Vec<String> = sample
-            .labels()
-            .filter(|(name, _)| !RANKS.contains(name))
-            .map(|(name, value)| format!("{name}={value:?}"))
-            .collect();
-        labels.sort_unstable();
-        if self.0.len() < SETS_LIMIT {
-            self.0.entry(labels.join(",")).or_insert(sample.value);
-        }
+fn of_engine(reader: usize, gathered: &BTreeMap<Key, Gathered>) -> Option<PageFigures> {
+    let mut own = Vec::new();
+    for (index, series) in READERS[reader].series.iter().enumerate() {
+        // Keys are in order of the names: the first that is there counts.
+        let from = Key {
+            reader,
+            series: index,
+            name: 0,
+        };
+        let to = Key {
+            series: index + 1,
+            ..from
+        };
+        let found = gathered.range(from..to).next();
+        own.extend(found.map(|(_, found)| (series, found)));
     }
-
-    fn over(&self, over: Over) -> Option<f64> {
-        let valid = |value: &f64| value.is_finite() && *value >= 0.0;
-        if self.0.is_empty() || !self.0.values().all(valid) {
-            return None;
-        }
-        let sum: f64 = self.0.values().sum();
-        Some(match over {
-            Over::Sum => sum,
-            Over::Mean => sum / self.0.len() as f64,
-        })
+    if own.is_empty() {
+        return None;
     }
+    let mut figures = BTreeMap::new();
+    let mut detail = PageDetail::default();
+    for (series, found) in own {
+        let quantity = series.quantity;
+        if figures.contains_key(&quantity) || detail.histograms.get(quantity).is_some() {
+            continue;
+        }
+        found.put_into(series, &mut figures, &mut detail);
+    }
+    gathered::keep_engines_apart(&mut detail);
+    Some(PageFigures {
+        engine: READERS[reader].engine,
+        figures: figures.into_iter().collect(),
+        detail,
+    })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 use crate::metrics_page::MetricsPage;
 use infermeter_core::clock::{Clock, Offset};
 use infermeter_core::schedule::Phase;
-use infermeter_core::server::{ReadingCause, ServerReading};
+use infermeter_core::server::{ReadingCause, ServerEngine, ServerReading};
 use infermeter_core::text::inert;
 use infermeter_sys::affinity;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -25,11 +25,22 @@ pub enum Notice {
     End,
 }
 
+/// An engine whose figures a page had before the load, and its place in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected {
+    /// Whose.
+    pub engine: ServerEngine,
+    /// Its place.
+    pub page: usize,
+}
+
 /// What is read, and how.
 #[derive(Debug, Clone)]
 pub struct Watch {
     /// The page.
     pub page: MetricsPage,
+    /// Whose figures are kept: one reading each.
+    pub expected: Vec<Expected>,
     /// From one reading to the next, nanoseconds, above 0.
     pub interval_ns: i64,
     /// The `x-request-id` of its requests.
@@ -66,7 +77,12 @@ impl Watch {
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            write(&self.read(clock, phase, cause, ticks.skipped()));
+            let asked = Asked {
+                phase,
+                cause,
+                skipped: ticks.skipped(),
+            };
+            self.read(clock, asked, write);
             if cause == ReadingCause::End {
                 return;
             }
@@ -74,21 +90,39 @@ impl Watch {
         }
     }
 
-    fn read(&self, clock: Clock, phase: Phase, cause: ReadingCause, skipped: u64) -> ServerReading {
+    fn read(&self, clock: Clock, asked: Asked, write: &mut dyn FnMut(&ServerReading)) {
         let asked_ns = clock.now();
         let found = self.page.read(&self.request_id);
         let answered_ns = clock.now();
         let error = found.as_ref().err();
-        ServerReading {
-            asked_ns,
-            answered_ns,
-            phase,
-            cause,
-            skipped,
-            error: error.map(|error| inert(&error.to_string(), 300)),
-            figures: found.map(|(_, figures)| figures).unwrap_or_default(),
+        let error = error.map(|error| inert(&error.to_string(), 300));
+        let found = found.unwrap_or_default();
+        for Expected { engine, page } in &self.expected {
+            let own = found.iter().find(|own| own.engine == *engine).cloned();
+            let gone = || format!("no series of {} stands on the page", engine.name());
+            let error = error.clone().or_else(|| own.is_none().then(gone));
+            let (figures, detail) = own.map(|own| (own.figures, own.detail)).unwrap_or_default();
+            write(&ServerReading {
+                asked_ns,
+                answered_ns,
+                phase: asked.phase,
+                cause: asked.cause,
+                skipped: asked.skipped,
+                page: *page,
+                error,
+                figures,
+                detail,
+            });
         }
     }
+}
+
+/// Why a page is read, and what was left out before.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    phase: Phase,
+    cause: ReadingCause,
+    skipped: u64,
 }
 
 /// The whole intervals since the run's origin.

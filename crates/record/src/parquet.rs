@@ -9,6 +9,7 @@ pub(crate) mod columns;
 mod lanes;
 pub(crate) mod reader;
 mod rows;
+pub(crate) mod server_metrics;
 pub(crate) mod texts;
 pub(crate) mod writer;
 

@@ -7,6 +7,7 @@ use crate::error::RecordError;
 use crate::json_file::text_of_json;
 use crate::names::MANIFEST_FILE;
 use crate::parquet::PARQUET_FILE;
+use crate::parquet::server_metrics::SERVER_METRICS_PARQUET;
 use crate::responses::RESPONSES_FILE;
 use crate::server_metrics::SERVER_METRICS_FILE;
 use infermeter_core::run::RunManifest;
@@ -27,7 +28,12 @@ struct Sealed {
 }
 
 /// Files beside `run.json` that are sealed where they are there.
-const SEALED: [&str; 3] = [PARQUET_FILE, SERVER_METRICS_FILE, RESPONSES_FILE];
+const SEALED: [&str; 4] = [
+    PARQUET_FILE,
+    SERVER_METRICS_FILE,
+    SERVER_METRICS_PARQUET,
+    RESPONSES_FILE,
+];
 
 /// What became of a sealed file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

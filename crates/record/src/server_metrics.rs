@@ -1,5 +1,5 @@
 //! `server-metrics.jsonl`: what the server's metrics page said while the run went on, one JSON object
-//! a line. The first line says what was read, each other one is a reading.
+//! a line. The first line says what was read, each other one is a reading of one page. Version 1 had one page.
 //!
 //! Invariant: a line is written as soon as it is known, in one piece; a last line that a killed run
 //! left unfinished is no reading.
@@ -106,13 +106,24 @@ mod tests {
     use super::*;
     use infermeter_core::clock::Offset;
     use infermeter_core::schedule::Phase;
-    use infermeter_core::server::{ReadingCause, ServerEngine, ServerFigures};
+    use infermeter_core::server::{
+        PageDetail, Quantity, ReadingCause, ServerEngine, ServerFigures, ServerHistogram,
+        WatchedPage,
+    };
 
     fn watch() -> ServerWatch {
         ServerWatch {
             format_version: SERVER_METRICS_VERSION,
-            engine: ServerEngine::LlamaCpp,
-            url: "http://host:8080/metrics".to_owned(),
+            pages: vec![
+                WatchedPage {
+                    engine: ServerEngine::LlamaCpp,
+                    url: "http://host:8080/metrics".to_owned(),
+                },
+                WatchedPage {
+                    engine: ServerEngine::Vllm,
+                    url: "http://other/metrics".to_owned(),
+                },
+            ],
             interval_ns: 1_000_000_000,
         }
     }
@@ -124,12 +135,10 @@ mod tests {
             phase: Phase::Measure,
             cause: ReadingCause::Interval,
             skipped: 0,
+            page: 0,
             error: None,
-            figures: ServerFigures {
-                running: Some(4.0),
-                kv_usage: Some(0.25),
-                ..ServerFigures::default()
-            },
+            detail: PageDetail::default(),
+            figures: ServerFigures::from([(Quantity::Running, 4.0), (Quantity::KvUsage, 0.25)]),
         }
     }
 
@@ -144,7 +153,17 @@ mod tests {
             figures: ServerFigures::default(),
             ..reading(2_000)
         };
-        for reading in [reading(1_000), failed.clone()] {
+        let mut full = ServerReading {
+            page: 1,
+            ..reading(3_000)
+        };
+        let histogram = ServerHistogram::new(vec![0.1, 1.0], vec![1.0, 4.0, 5.0], Some(2.5));
+        let histogram = histogram.expect("a histogram");
+        full.detail.histograms.0.insert(Quantity::Ttft, histogram);
+        let reasons = [("stop".to_owned(), 3.0)].into();
+        full.detail.parts.0.insert(Quantity::Finished, reasons);
+        full.detail.malformed = 2;
+        for reading in [reading(1_000), failed.clone(), full.clone()] {
             writer.append(&reading).expect("written");
         }
         let path = dir.path().join(SERVER_METRICS_FILE);
@@ -153,18 +172,49 @@ mod tests {
         assert_eq!(
             lines[..2],
             [
-                r#"{"format_version":1,"engine":"llama-cpp","url":"http://host:8080/metrics","interval_ns":1000000000}"#,
+                r#"{"format_version":2,"pages":[{"engine":"llama-cpp","url":"http://host:8080/metrics"},{"engine":"vllm","url":"http://other/metrics"}],"interval_ns":1000000000}"#,
                 r#"{"asked_ns":1000,"answered_ns":1500,"phase":"measure","cause":"interval","skipped":0,"figures":{"running":4.0,"kv_usage":0.25}}"#
             ]
         );
         let expect = ServerReadings {
             watch: watch(),
-            readings: vec![reading(1_000), failed],
+            readings: vec![reading(1_000), failed, full],
         };
         // Killed in the middle of a line.
         fs::write(&path, format!("{text}{}", &lines[1][..40])).expect("torn");
         let found = read_server_metrics(dir.path()).expect("readable");
         assert_eq!(found, Some(expect));
+    }
+
+    /// As the first version wrote it, with a name that nobody knows.
+    const VERSION_1: &str = r#"{"format_version":1,"engine":"vllm","url":"http://host/metrics","interval_ns":1000000000}
+{"asked_ns":1000,"answered_ns":1500,"phase":"measure","cause":"interval","skipped":0,"figures":{"running":4.0,"drafts":2.0,"other":1.0}}
+{"asked_ns":2000,"answered_ns":2500,"phase":"measure","cause":"end","skipped":1,"error":"timed out","figures":{}}
+"#;
+
+    #[test]
+    fn files_of_version_1() {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::write(dir.path().join(SERVER_METRICS_FILE), VERSION_1).expect("written");
+        let found = read_server_metrics(dir.path())
+            .expect("read")
+            .expect("there");
+        assert_eq!(found.watch.format_version, 1);
+        assert_eq!(found.engine(), Some(ServerEngine::Vllm));
+        let [page] = &found.watch.pages[..] else {
+            panic!("one page");
+        };
+        assert_eq!(page.url, "http://host/metrics");
+        let [first, last] = &found.readings[..] else {
+            panic!("two readings");
+        };
+        let expect = [(Quantity::Running, 4.0), (Quantity::Drafts, 2.0)];
+        assert_eq!(first.figures, ServerFigures::from(expect));
+        assert_eq!((first.page, &first.detail), (0, &PageDetail::default()));
+        assert_eq!(
+            (last.error.as_deref(), last.skipped),
+            (Some("timed out"), 1)
+        );
     }
 
     #[test]
@@ -179,8 +229,8 @@ mod tests {
                 "{text}"
             );
         }
-        fs::write(&path, "{\"format_version\":2}\n").expect("written");
+        fs::write(&path, "{\"format_version\":3}\n").expect("written");
         let error = read_server_metrics(dir.path()).expect_err("newer");
-        assert!(error.to_string().contains("format version 2"), "{error}");
+        assert!(error.to_string().contains("format version 3"), "{error}");
     }
 }

@@ -8,6 +8,7 @@
 
 mod audit;
 mod beside;
+mod both_sides;
 mod by_class;
 mod capacity;
 mod certificate;

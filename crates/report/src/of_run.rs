@@ -4,7 +4,8 @@ use crate::document::{Document, Judgement};
 use crate::picture::distributions;
 use crate::view::View;
 use crate::{
-    by_class, client, full, latency, objectives, quotable, reproduce, run, sessions, throughput,
+    both_sides, by_class, client, full, latency, objectives, quotable, reproduce, run, sessions,
+    throughput,
 };
 use infermeter_analysis::Summary;
 use infermeter_core::finding::{Finding, Verdict};
@@ -23,6 +24,7 @@ pub fn of_run(
     document.push(objectives::section(summary));
     document.push(latency::section(summary));
     document.push(throughput::section(summary));
+    document.push(both_sides::section(summary, manifest, view));
     for section in by_class::sections(summary, view) {
         document.push(section);
     }

@@ -126,6 +126,10 @@ mod tests {
                 tolerance: Some(1.6),
                 n: 1_200,
             }),
+            gauges: [].into(),
+            engines: vec![],
+            beside: None,
+            pages: None,
         }
     }
 

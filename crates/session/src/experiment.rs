@@ -298,7 +298,8 @@ mod tests {
             p.header = vec!["x-key: hidden".to_owned()];
             p.endpoint_path = Some("/chat?key=hidden".to_owned());
             p.extra_body = Some(serde_json::json!({"api_key": "hidden"}));
-            p.server_metrics = ServerMetrics::Url("http://me:hidden@host/metrics".to_owned());
+            p.server_metrics =
+                ServerMetrics::Urls(vec!["http://me:hidden@host/metrics".to_owned()]);
         };
         let text = serde_json::to_string(&experiment(secret)).expect("JSON");
         assert!(!text.contains("hidden"), "{text}");

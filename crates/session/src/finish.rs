@@ -17,7 +17,7 @@ use infermeter_core::run::RunManifest;
 use infermeter_core::source::RecordSource;
 use infermeter_record::{
     JOURNAL_FILE, JournalReader, JournalRecords, LeftOpen, PARQUET_FILE, ParquetRecords,
-    RecordError, read_server_metrics, seal, write_manifest,
+    RecordError, read_server_metrics, seal, write_manifest, write_server_metrics,
 };
 use infermeter_sys::limits;
 use std::path::Path;
@@ -81,11 +81,23 @@ pub(crate) fn finish(measured: Measured, directory: &Path, until: Option<&Until>
     };
     let mut judged = judged;
     let written = converted.and_then(|_| {
+        write_readings(directory)?;
         judged.manifest.seal = Some(seal(directory)?);
         Ok(write_manifest(directory, &judged.manifest)?)
     });
     let unwritten = written.err().map(|error| unfinished(&error, directory));
     Ok(Ended { judged, unwritten })
+}
+
+/// The readings of the server's metrics as a table, where there are any.
+///
+/// # Errors
+/// When they cannot be read or written.
+pub(crate) fn write_readings(directory: &Path) -> Result<()> {
+    if let Some(server) = read_server_metrics(directory)? {
+        write_server_metrics(directory, &server)?;
+    }
+    Ok(())
 }
 
 fn judged<S: RecordSource<Error = RecordError>>(

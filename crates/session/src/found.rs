@@ -16,7 +16,7 @@ use crate::observer::Observer;
 use crate::redact::{redact_lines, redact_path};
 use crate::run_id::{RunIdentity, salt_of};
 use crate::secrets::Secrets;
-use crate::server_metrics::{self, Asking, KnownPage};
+use crate::server_metrics::{self, Asking, KnownPages};
 use crate::unusable::{Known, Unusable};
 use crate::ways::{self, Way};
 use anyhow::{Result, bail};
@@ -79,8 +79,8 @@ pub struct Found {
     probes: usize,
     /// Sends further ones.
     asking: Control,
-    /// The server's metrics page, where it has one that is known.
-    pub metrics: Option<KnownPage>,
+    /// The server's metrics pages, where it has one that is known.
+    pub metrics: Option<KnownPages>,
     /// What was found out, for `environment.target`.
     pub facts: TargetSide,
     /// Doubts.
@@ -104,14 +104,12 @@ impl Found {
         self.asking.log.truncate(self.probes);
         self.control.truncate(self.probes);
         if let Some(known) = &mut self.metrics {
-            if let Ok((_, now)) = self.asking.read_page(&known.page, "before the load") {
-                known.before = now;
-            }
+            known.read_again(&mut self.asking);
             for mut request in self.asking.log[self.probes..].iter().cloned() {
                 hide(&self.secrets, &mut request);
                 self.control.push(request);
             }
-            self.facts.prefix_cache = counters_before(&known.before);
+            self.facts.prefix_cache = counters_before(known.before());
         }
         Ok(())
     }
@@ -143,12 +141,12 @@ impl Found {
         let Some(known) = self.metrics.as_ref() else {
             return;
         };
-        if PrefixCounters::of(&known.before).is_none() {
+        if PrefixCounters::of(known.before()).is_none() {
             return;
         }
         let mut control = self.asking.clone();
-        let after = control.read_page(&known.page, "after the load");
-        let after = after.ok().and_then(|(_, now)| PrefixCounters::of(&now));
+        let after = known.after(&mut control);
+        let after = after.and_then(|now| PrefixCounters::of(&now));
         if let Some(counters) = &mut manifest.environment.target.prefix_cache {
             counters.after = after;
         }
@@ -543,18 +541,15 @@ fn describe_requests(facts: &mut TargetSide, experiment: &Experiment, shape: &Re
 }
 
 /// What is known of the server's metrics page, for the record.
-fn describe_metrics(facts: &mut TargetSide, found: &Result<KnownPage, String>) {
+fn describe_metrics(facts: &mut TargetSide, found: &Result<KnownPages, String>) {
     facts.server_metrics = Some(match found {
-        Ok(known) => MetricsPlace::Known {
-            engine: known.engine,
-            url: known.page.url(),
-        },
+        Ok(known) => known.place(),
         Err(why) => MetricsPlace::NotAvailable {
             not_available: inert(why, 300),
         },
     });
     let known = found.as_ref().ok();
-    facts.prefix_cache = known.and_then(|known| counters_before(&known.before));
+    facts.prefix_cache = known.and_then(|known| counters_before(known.before()));
 }
 
 /// What the server's counters of its prefix cache said before the load.

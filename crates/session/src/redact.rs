@@ -2,7 +2,7 @@
 //!
 //! It finds nothing in what a server says: [`crate::secrets`] does. Invariant: names stay, values go.
 
-use infermeter_core::plan::{Plan, ServerMetrics};
+use infermeter_core::plan::Plan;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -56,9 +56,7 @@ pub fn redact(plan: &Plan) -> Plan {
     plan.target = redact_url(&plan.target);
     plan.more_targets = plan.more_targets.iter().map(|t| redact_url(t)).collect();
     plan.proxy = plan.proxy.as_deref().map(redact_url);
-    if let ServerMetrics::Url(url) = &plan.server_metrics {
-        plan.server_metrics = ServerMetrics::Url(redact_url(url));
-    }
+    plan.server_metrics = plan.server_metrics.with_urls(redact_url);
     plan.header = plan.header.iter().map(|h| redact_header(h)).collect();
     plan.endpoint_path = plan.endpoint_path.as_deref().map(redact_path);
     if let Some(body) = &mut plan.extra_body {
@@ -81,6 +79,15 @@ pub(crate) fn shown_some_url<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     url.as_deref().map(redact_url).serialize(serializer)
+}
+
+/// Several in one text.
+pub(crate) fn shown_joined<S: Serializer>(
+    urls: &[String],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let urls: Vec<String> = urls.iter().map(|url| redact_url(url)).collect();
+    serializer.serialize_str(&urls.join(", "))
 }
 
 /// Several.

@@ -52,8 +52,8 @@ impl Secrets {
             served.urls().for_each(|url| secrets.add_user_info(url));
         }
         secrets.add_user_info(proxy.unwrap_or_default());
-        if let MetricsSpec::At { url, .. } = &target.metrics {
-            secrets.add_user_info(url);
+        if let MetricsSpec::At { urls, .. } = &target.metrics {
+            urls.iter().for_each(|url| secrets.add_user_info(url));
         }
         let path = form.path.as_deref().map(hidden_in_path);
         for value in path.into_iter().flatten() {

@@ -1,24 +1,28 @@
-//! The server's own metrics: whether there is a page, and the thread that reads it during a run.
+//! The server's own metrics: whether there are pages, and the threads that read them during a run.
 //!
 //! A page that is missing or silent is a fact about the server, never an error of the run. Invariant:
 //! credentials go to the target's own host and port alone.
 
 use crate::experiment::{Experiment, MetricsSpec, Probing};
+use crate::redact::redact_url;
 use crate::secrets::Secrets;
 use crate::ways;
 use anyhow::Result;
 use infermeter_client::control::Channel;
 use infermeter_client::encode::{Headers, Target};
-use infermeter_core::clock::Clock;
+use infermeter_core::clock::{Clock, monotonic_ns};
+use infermeter_core::environment::{MetricsPlace, UnreadPage};
 use infermeter_core::schedule::Phase;
 use infermeter_core::server::{
-    SERVER_METRICS_VERSION, ServerEngine, ServerFigures, ServerReading, ServerWatch,
+    SERVER_METRICS_VERSION, ServerFigures, ServerReading, ServerWatch, WatchedPage,
 };
+use infermeter_core::text::inert;
 use infermeter_core::units::Span;
-use infermeter_probe::metrics_page::MetricsPage;
+use infermeter_probe::PageFigures;
+use infermeter_probe::metrics_page::{MetricsPage, PageError};
 use infermeter_probe::target::Control;
 use infermeter_probe::waits::Waits;
-use infermeter_probe::watch::{Notice, Watch};
+use infermeter_probe::watch::{Expected, Notice, Watch};
 use infermeter_record::ServerMetricsWriter;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -32,13 +36,83 @@ const LAST_READING: Duration = Duration::from_secs(2);
 
 /// A page that can be read during the run.
 #[derive(Debug, Clone)]
-pub struct KnownPage {
+struct KnownPage {
     /// Where it is.
-    pub page: MetricsPage,
-    /// Whose it is.
-    pub engine: ServerEngine,
-    /// What it said before the load.
-    pub before: ServerFigures,
+    page: MetricsPage,
+    /// Whose series stand on it, and what they said before the load.
+    engines: Vec<PageFigures>,
+}
+
+/// The pages that can be read during the run: at least one.
+#[derive(Debug, Clone)]
+pub struct KnownPages {
+    pages: Vec<KnownPage>,
+    unread: Vec<UnreadPage>,
+}
+
+impl KnownPages {
+    /// The engines of all pages, in the order of the file.
+    fn watched(&self) -> Vec<WatchedPage> {
+        let engines = self.pages.iter().flat_map(|known| {
+            let url = known.page.url();
+            known.engines.iter().map(move |own| WatchedPage {
+                engine: own.engine,
+                url: url.clone(),
+            })
+        });
+        engines.collect()
+    }
+
+    /// For the record: the first that is no front end is the server's.
+    pub fn place(&self) -> MetricsPlace {
+        let mut all = self.watched();
+        let main = all.iter().position(|page| !page.engine.is_front_end());
+        let main = all.remove(main.unwrap_or(0));
+        MetricsPlace::Known {
+            engine: main.engine,
+            url: main.url,
+            more: all,
+            unread: self.unread.clone(),
+        }
+    }
+
+    /// What the server's page said before the load.
+    pub fn before(&self) -> &ServerFigures {
+        let (page, engine) = self.main();
+        &self.pages[page].engines[engine].figures
+    }
+
+    /// The page that is the server's, and which of its engines.
+    fn main(&self) -> (usize, usize) {
+        let places = self.pages.iter().enumerate().flat_map(|(page, known)| {
+            let engines = known.engines.iter().enumerate();
+            engines.map(move |(index, own)| ((page, index), own.engine))
+        });
+        let mut behind = places.filter(|(_, engine)| !engine.is_front_end());
+        behind.next().map_or((0, 0), |(place, _)| place)
+    }
+
+    /// Reads the server's page once more, before a further run.
+    pub(crate) fn read_again(&mut self, control: &mut Control) {
+        if let Some(now) = self.now(control, "before the load") {
+            let (page, engine) = self.main();
+            self.pages[page].engines[engine].figures = now;
+        }
+    }
+
+    /// What the server's page says after the load.
+    pub fn after(&self, control: &mut Control) -> Option<ServerFigures> {
+        self.now(control, "after the load")
+    }
+
+    fn now(&self, control: &mut Control, when: &str) -> Option<ServerFigures> {
+        let (page, engine) = self.main();
+        let known = &self.pages[page];
+        let wanted = known.engines[engine].engine;
+        let found = control.read_page(&known.page, when).ok()?;
+        let mut own = found.into_iter().filter(|own| own.engine == wanted);
+        own.next().map(|own| own.figures)
+    }
 }
 
 /// How the target itself is asked.
@@ -52,15 +126,15 @@ pub struct Asking<'a> {
     pub channel: Channel,
 }
 
-/// Looks for the page that the experiment means, asking as the target is asked where it is the target's;
+/// Looks for the pages that the experiment means, asking as the target is asked where it is the target's;
 /// else tells why there is none.
 pub fn find(
     experiment: &Experiment,
     control: &mut Control,
     asking: Asking<'_>,
-) -> Result<KnownPage, String> {
+) -> Result<KnownPages, String> {
     let spec = &experiment.target;
-    let page = match (&spec.metrics, spec.probing) {
+    let places: Vec<Result<MetricsPage, UnreadPage>> = match (&spec.metrics, spec.probing) {
         (MetricsSpec::Off, _) => return Err("--server-metrics off".to_owned()),
         (MetricsSpec::Beside { .. }, Probing::Never) => return Err("--no-probe".to_owned()),
         (MetricsSpec::Beside { .. }, Probing::Fields { .. }) => {
@@ -69,17 +143,42 @@ pub fn find(
                 headers,
                 channel,
             } = asking;
-            MetricsPage::of(target.clone(), headers.clone(), quick(channel))
+            let page = MetricsPage::of(target.clone(), headers.clone(), quick(channel));
+            vec![Ok(page)]
         }
-        (MetricsSpec::At { url, .. }, _) => elsewhere(experiment, url, asking)?,
+        (MetricsSpec::At { urls, .. }, _) => {
+            let place = |url: &String| {
+                elsewhere(experiment, url, &asking).map_err(|why| UnreadPage {
+                    url: redact_url(url),
+                    why,
+                })
+            };
+            urls.iter().map(place).collect()
+        }
     };
-    let found = control.read_page(&page, "before the load");
-    let (engine, before) = found.map_err(|error| error.to_string())?;
-    Ok(KnownPage {
-        page,
-        engine,
-        before,
-    })
+    let (mut pages, mut unread) = (Vec::new(), Vec::new());
+    for place in places {
+        let read = place.and_then(|page| {
+            let found = control.read_page(&page, "before the load");
+            let (url, why) = (page.url(), |error: PageError| {
+                inert(&error.to_string(), 300)
+            });
+            let engines = found.map_err(|error| UnreadPage {
+                url,
+                why: why(error),
+            })?;
+            Ok(KnownPage { page, engines })
+        });
+        match read {
+            Ok(known) => pages.push(known),
+            Err(page) => unread.push(page),
+        }
+    }
+    if pages.is_empty() {
+        let why = unread.first().map(|page| page.why.clone());
+        return Err(why.unwrap_or_else(|| "no page is named".to_owned()));
+    }
+    Ok(KnownPages { pages, unread })
 }
 
 /// The same with little time.
@@ -95,10 +194,10 @@ fn quick(channel: Channel) -> Channel {
 fn elsewhere(
     experiment: &Experiment,
     url: &str,
-    asking: Asking<'_>,
+    asking: &Asking<'_>,
 ) -> Result<MetricsPage, String> {
     let page = Target::parse(url).map_err(|error| error.to_string())?;
-    let channel = quick(asking.channel);
+    let channel = quick(asking.channel.clone());
     let own = std::slice::from_ref(&page);
     let found = ways::find(experiment, own, channel.connect_timeout, &Waits::default());
     let way = found.map_err(|error| error.to_string())?.all.swap_remove(0);
@@ -121,8 +220,8 @@ fn elsewhere(
 /// What is to be read during a run, and what becomes of it.
 #[derive(Debug)]
 pub(crate) struct Watched<'a> {
-    /// The page.
-    pub known: &'a KnownPage,
+    /// The pages.
+    pub known: &'a KnownPages,
     /// From one reading to the next.
     pub interval: Span,
     /// The run's id.
@@ -135,17 +234,20 @@ pub(crate) struct Watched<'a> {
     pub secrets: &'a Secrets,
 }
 
-/// The thread that reads.
+/// The threads that read, one for each page: a server that hangs delays no other's reading.
 #[derive(Debug)]
 pub(crate) struct Watching {
-    notices: Sender<Notice>,
+    notices: Vec<Sender<Notice>>,
     ended: Receiver<()>,
     /// Gone when the load has ended: the file is sealed then, and a reading that comes later is left out.
-    writer: Arc<Mutex<Option<ServerMetricsWriter>>>,
+    writer: Writer,
 }
 
+/// Where all of them write.
+type Writer = Arc<Mutex<Option<ServerMetricsWriter>>>;
+
 impl Watching {
-    /// Starts it. It waits for the clock.
+    /// Starts them. They wait for the clock.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -154,36 +256,30 @@ impl Watching {
         let interval_ns = watched.interval.ns();
         let file = ServerWatch {
             format_version: SERVER_METRICS_VERSION,
-            engine: known.engine,
-            url: known.page.url(),
+            pages: known.watched(),
             interval_ns,
         };
         let writer = ServerMetricsWriter::create(watched.directory, &file)?;
         let writer = Arc::new(Mutex::new(Some(writer)));
-        let into = Arc::clone(&writer);
-        let watch = Watch {
-            page: known.page.clone(),
-            interval_ns,
-            request_id: format!("{}-metrics", watched.run_id),
-            cores: watched.cores,
-        };
-        let secrets = watched.secrets.clone();
-        let (notices, told) = channel();
         let (end, ended) = channel();
-        std::thread::spawn(move || {
-            watch.run(&told, &mut |reading: &ServerReading| {
-                let mut reading = reading.clone();
-                if let Some(error) = &mut reading.error {
-                    secrets.scrub(error);
-                }
-                if let Some(writer) = &mut *into.lock().unwrap_or_else(PoisonError::into_inner) {
-                    // A reading that a full disk has no room for is missing, and nothing else.
-                    let _ = writer.append(&reading);
-                }
+        let mut place = 0;
+        let mut notices = Vec::new();
+        for known in &known.pages {
+            let expected = known.engines.iter().enumerate();
+            let expected = expected.map(|(index, own)| Expected {
+                engine: own.engine,
+                page: place + index,
             });
-            // Nobody listens any more where the last reading took too long.
-            let _ = end.send(());
-        });
+            let watch = Watch {
+                page: known.page.clone(),
+                expected: expected.collect(),
+                interval_ns,
+                request_id: format!("{}-metrics", watched.run_id),
+                cores: watched.cores.clone(),
+            };
+            place += known.engines.len();
+            notices.push(spawn(watch, watched.secrets, &writer, end.clone()));
+        }
         Ok(Self {
             notices,
             ended,
@@ -201,16 +297,41 @@ impl Watching {
         self.tell(Notice::Phase(phase));
     }
 
-    /// The load has ended: waits for a last reading, for a moment.
+    /// The load has ended: waits for the last readings, for a moment.
     pub fn end(self) {
         self.tell(Notice::End);
-        let _ = self.ended.recv_timeout(LAST_READING);
+        let until = monotonic_ns() + LAST_READING.as_nanos() as i64;
+        for _ in &self.notices {
+            let left = (until - monotonic_ns()).max(0) as u64;
+            let _ = self.ended.recv_timeout(Duration::from_nanos(left));
+        }
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         writer.take();
     }
 
     fn tell(&self, notice: Notice) {
-        // The thread goes on as long as it can be told something.
-        let _ = self.notices.send(notice);
+        for thread in &self.notices {
+            // It goes on as long as it can be told something.
+            let _ = thread.send(notice);
+        }
     }
+}
+
+/// Starts the thread of one page, which says on `end` when it has read for the last time.
+fn spawn(watch: Watch, secrets: &Secrets, writer: &Writer, end: Sender<()>) -> Sender<Notice> {
+    let (secrets, writer) = (secrets.clone(), Arc::clone(writer));
+    let (notices, told) = channel();
+    std::thread::spawn(move || {
+        watch.run(&told, &mut |reading: &ServerReading| {
+            let mut reading = reading.clone();
+            reading.each_text(&mut |text| secrets.scrub(text));
+            if let Some(writer) = &mut *writer.lock().unwrap_or_else(PoisonError::into_inner) {
+                // A reading that a full disk has no room for is missing, and nothing else.
+                let _ = writer.append(&reading);
+            }
+        });
+        // Nobody listens any more where the last reading took too long.
+        let _ = end.send(());
+    });
+    notices
 }

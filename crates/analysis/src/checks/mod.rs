@@ -6,6 +6,7 @@ mod calibration;
 mod client;
 mod conservation;
 mod delivery;
+mod engine;
 mod failures;
 mod host;
 mod load;
@@ -135,6 +136,15 @@ pub(crate) const CHECKS: &[&Check] = &[
     &host::HOST_SHARED_WITH_MOCK,
     &host::HOST_SHARED_WITH_SERVER,
     &server::LITTLES_LAW_DISAGREES,
+    &engine::OTHER_LOAD,
+    &engine::VIEWS_DISAGREE,
+    &engine::SERVER_RESTARTED,
+    &engine::SPECULATION_INACTIVE,
+    &engine::KV_NEARLY_FULL,
+    &engine::PREEMPTIONS,
+    &engine::UNEVEN_ENGINES,
+    &engine::FRONT_END_ADDS,
+    &engine::METRICS_PAGE_ODD,
     &server::SERVER_METRICS_UNREAD,
     &sample::PERCENTILE_UNSUPPORTED,
     &sample::PERCENTILE_NEEDS_MORE,

@@ -5,8 +5,8 @@ use super::percent;
 use crate::run::Run;
 use crate::server::Agreement;
 use crate::summary::Summary;
+use infermeter_core::environment::MetricsPlace;
 use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
-use infermeter_core::plan::ServerMetrics;
 use infermeter_core::text::inert;
 
 /// The server has other requests than the client sends.
@@ -70,8 +70,25 @@ pub(super) const SERVER_METRICS_UNREAD: Check = Check {
 };
 
 fn metrics_unread(run: &Run, summary: &Summary) -> Option<Finding> {
-    if !matches!(run.manifest.plan.server_metrics, ServerMetrics::Url(_)) {
+    let plan = &run.manifest.plan;
+    if plan.server_metrics.urls().is_empty() {
         return None;
+    }
+    if let Some(MetricsPlace::Known { unread, .. }) =
+        &run.manifest.environment.target.server_metrics
+        && let Some(first) = unread.first()
+    {
+        let (url, why) = (inert(&first.url, 160), inert(&first.why, 160));
+        return Some(SERVER_METRICS_UNREAD.found(
+            "A metrics page that the plan names could not be read: what is told of the server is \
+             without it.",
+            format!(
+                "{} of {} pages; {url}: {why}.",
+                unread.len(),
+                plan.server_metrics.urls().len()
+            ),
+            "Check the address given to --server-metrics from this machine.",
+        ));
     }
     let why = summary.server.as_ref()?.not_available.as_ref()?;
     Some(SERVER_METRICS_UNREAD.found(

@@ -287,14 +287,28 @@ fn page_of(answered: &Answered) -> Option<&'static str> {
 
 fn server_metrics(target: &TargetSeen) -> Judged {
     of_answer(target, |answered| match &answered.facts.server_metrics {
-        Some(MetricsPlace::Known { engine, url }) => {
+        Some(MetricsPlace::Known {
+            engine,
+            url,
+            more,
+            unread,
+        }) => {
             let n = counted(answered.figures.len() as u64, "known figure");
-            match answered.figures.is_empty() {
-                true => Judged::warning(format!(
+            let further = more.iter().map(|page| format!("; {}", page.url));
+            let read = format!(
+                "{}, {n} at {url}{}",
+                engine.name(),
+                further.collect::<String>()
+            );
+            match (answered.figures.is_empty(), unread.first()) {
+                (true, _) => Judged::warning(format!(
                     "{}'s page at {url} has none that is known",
                     engine.name()
                 )),
-                false => Judged::ok(format!("{}, {n} at {url}", engine.name())),
+                (false, Some(page)) => {
+                    Judged::warning(format!("{read}; not {}: {}", page.url, page.why))
+                }
+                (false, None) => Judged::ok(read),
             }
         }
         Some(MetricsPlace::NotAvailable { not_available }) => Judged {

@@ -92,6 +92,8 @@ fn answer() -> Answered {
             server_metrics: Some(MetricsPlace::Known {
                 engine: ServerEngine::Vllm,
                 url: "http://h:8000/metrics".to_owned(),
+                more: Vec::new(),
+                unread: Vec::new(),
             }),
             ..TargetSide::default()
         },

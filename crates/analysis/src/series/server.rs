@@ -4,7 +4,7 @@
 //! its readings, and how many there are. Nothing is estimated. Invariant: a counter that went back has no rise.
 
 use super::Timed;
-use infermeter_core::server::{ServerEngine, ServerFigures, ServerReading, ServerReadings};
+use infermeter_core::server::{Quantity, QuantityKind, ServerEngine, ServerFigures, ServerReading};
 use infermeter_core::text::Word;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -28,8 +28,8 @@ pub struct GaugePart {
 /// One gauge of the server.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct GaugeSeries {
-    /// Its name: `running`, `waiting`, `kv_usage`, `accepted_length`; of a counter what it rose by, as
-    /// `preemptions_per_s` and `prefix_hit_share`.
+    /// Its name: `running`, `waiting`, `kv_usage`, `accepted_length` and the other gauges that a page may have; of
+    /// a counter what it rose by, as `preemptions_per_s` and `prefix_hit_share`.
     pub name: Word,
     /// Parts with a reading.
     pub parts: Vec<GaugePart>,
@@ -48,31 +48,25 @@ pub struct ServerSeries {
     pub gauges: Vec<GaugeSeries>,
 }
 
-type Figure = fn(&ServerFigures) -> Option<f64>;
-
-/// The gauges that a page may have.
-const GAUGES: [(&str, Figure); 4] = [
-    ("running", |f| f.running),
-    ("waiting", |f| f.waiting),
-    ("kv_usage", |f| f.kv_usage),
-    ("accepted_length", |f| f.accepted_length),
-];
-
 pub(super) fn series(timed: &Timed<'_>) -> Option<ServerSeries> {
-    let ServerReadings { watch, readings } = timed.run.server.as_ref()?;
+    let server = timed.run.server.as_ref()?;
+    let readings = &*server.joined();
     let read = readings.iter().filter(|r| r.error.is_none()).count() as u64;
     let skipped: u64 = readings.iter().map(|r| r.skipped).sum();
-    let gauges = GAUGES.map(|(name, of)| {
-        let values = readings.iter().filter_map(|r| Some((r, of(&r.figures)?)));
-        gauge(timed, name, values)
+    let all = Quantity::ALL.iter();
+    let gauges = all.filter(|quantity| quantity.kind() == QuantityKind::Gauge);
+    let gauges = gauges.map(|quantity| {
+        let of = |r: &'_ ServerReading| r.figures.get(*quantity);
+        let values = readings.iter().filter_map(|r| Some((r, of(r)?)));
+        gauge(timed, quantity.name(), values)
     });
     let rises = [
         gauge(timed, "preemptions_per_s", preemptions(readings)),
         gauge(timed, "prefix_hit_share", prefix_hits(readings)),
     ];
-    let all = gauges.into_iter().chain(rises);
+    let all = gauges.chain(rises);
     Some(ServerSeries {
-        engine: watch.engine,
+        engine: server.engine()?,
         readings: read,
         missing: readings.len() as u64 - read + skipped,
         gauges: all.filter(|gauge| !gauge.parts.is_empty()).collect(),
@@ -120,7 +114,7 @@ fn rises(
 }
 
 fn preemptions(readings: &[ServerReading]) -> impl Iterator<Item = (&ServerReading, f64)> {
-    rises(readings, |f| f.preemptions).filter_map(|(before, after, rise)| {
+    rises(readings, |f| f.get(Quantity::Preemptions)).filter_map(|(before, after, rise)| {
         let seconds = after.at().since(before.at()) as f64 / 1e9;
         (seconds > 0.0).then(|| (after, rise / seconds))
     })
@@ -128,8 +122,14 @@ fn preemptions(readings: &[ServerReading]) -> impl Iterator<Item = (&ServerReadi
 
 /// Hits over queries between two readings that have both; absent where nothing was looked up.
 fn prefix_hits(readings: &[ServerReading]) -> impl Iterator<Item = (&ServerReading, f64)> {
-    let queries = rises(readings, |f| f.prefix_hits.and(f.prefix_queries));
-    let hits = rises(readings, |f| f.prefix_queries.and(f.prefix_hits));
+    let queries = rises(readings, |f| {
+        f.get(Quantity::PrefixHits)
+            .and(f.get(Quantity::PrefixQueries))
+    });
+    let hits = rises(readings, |f| {
+        f.get(Quantity::PrefixQueries)
+            .and(f.get(Quantity::PrefixHits))
+    });
     let hits: BTreeMap<i64, f64> = hits
         .map(|(_, after, rise)| (after.asked_ns.0, rise))
         .collect();

@@ -9,8 +9,8 @@ use infermeter_core::record::{Reason, RequestRecord};
 use infermeter_core::run::{RunLog, RunManifest};
 use infermeter_core::schedule::Phase;
 use infermeter_core::server::{
-    ReadingCause, SERVER_METRICS_VERSION, ServerEngine, ServerFigures, ServerReading,
-    ServerReadings, ServerWatch,
+    PageDetail, Quantity, ReadingCause, SERVER_METRICS_VERSION, ServerEngine, ServerFigures,
+    ServerReading, ServerReadings, ServerWatch, WatchedPage,
 };
 use infermeter_core::source::merged::MergedRecords;
 use infermeter_core::source::{ChunkFields, RecordSource};
@@ -305,20 +305,25 @@ fn the_server_stands_on_the_same_axis() {
         cause: ReadingCause::Interval,
         skipped: u64::from(second == 2),
         error: (second == 3).then(|| "timed out".to_owned()),
+        page: 0,
+        detail: PageDetail::default(),
         figures,
     };
-    let figures = |running, preemptions, queries, hits| ServerFigures {
-        running: Some(running),
-        preemptions: Some(preemptions),
-        prefix_queries: Some(queries),
-        prefix_hits: Some(hits),
-        ..ServerFigures::default()
+    let figures = |running, preemptions, queries, hits| {
+        ServerFigures::from([
+            (Quantity::Running, running),
+            (Quantity::Preemptions, preemptions),
+            (Quantity::PrefixQueries, queries),
+            (Quantity::PrefixHits, hits),
+        ])
     };
     run.server = Some(ServerReadings {
         watch: ServerWatch {
             format_version: SERVER_METRICS_VERSION,
-            engine: ServerEngine::Vllm,
-            url: "http://server.example:8000/metrics".to_owned(),
+            pages: vec![WatchedPage {
+                engine: ServerEngine::Vllm,
+                url: "http://server.example:8000/metrics".to_owned(),
+            }],
             interval_ns: ms(1_000),
         },
         readings: vec![

@@ -6,8 +6,8 @@ use infermeter_core::clock::Offset;
 use infermeter_core::run::RunLog;
 use infermeter_core::schedule::Phase;
 use infermeter_core::server::{
-    ReadingCause, SERVER_METRICS_VERSION, ServerEngine, ServerFigures, ServerReading,
-    ServerReadings, ServerWatch,
+    PageDetail, Quantity, ReadingCause, SERVER_METRICS_VERSION, ServerEngine, ServerFigures,
+    ServerReading, ServerReadings, ServerWatch, WatchedPage,
 };
 use infermeter_metrics::seconds::stays;
 use infermeter_stats::inside_at;
@@ -31,7 +31,9 @@ pub(crate) fn watched(log: &RunLog, says: impl Fn(i64, f64) -> ServerFigures) ->
             phase,
             cause,
             skipped: 0,
+            page: 0,
             error: None,
+            detail: PageDetail::default(),
             figures: says((at - window.start.0).div_euclid(SECOND), inside),
         }
     };
@@ -50,8 +52,10 @@ pub(crate) fn watched(log: &RunLog, says: impl Fn(i64, f64) -> ServerFigures) ->
     run.server = Some(ServerReadings {
         watch: ServerWatch {
             format_version: SERVER_METRICS_VERSION,
-            engine: ServerEngine::Vllm,
-            url: "http://server.example:8000/metrics".to_owned(),
+            pages: vec![WatchedPage {
+                engine: ServerEngine::Vllm,
+                url: "http://server.example:8000/metrics".to_owned(),
+            }],
             interval_ns: SECOND,
         },
         readings,
@@ -67,10 +71,9 @@ pub(crate) fn summary(run: &Run, log: &RunLog) -> Summary {
 
 /// So many running and waiting, and a tenth of the KV cache.
 pub(crate) fn inside(running: f64, waiting: f64) -> ServerFigures {
-    ServerFigures {
-        running: Some(running),
-        waiting: Some(waiting),
-        kv_usage: Some(0.1),
-        ..ServerFigures::default()
-    }
+    ServerFigures::from([
+        (Quantity::Running, running),
+        (Quantity::Waiting, waiting),
+        (Quantity::KvUsage, 0.1),
+    ])
 }

@@ -6,6 +6,7 @@ use crate::{HitSource, KeepsUp, QueueSign};
 use infermeter_core::clock::Offset;
 use infermeter_core::environment::MetricsPlace;
 use infermeter_core::run::RunLog;
+use infermeter_core::server::ServerFigures;
 use infermeter_metrics::fixture::{self, ms};
 
 /// Ten requests a second for a minute, each in flight for 0.5 s: five at any time.
@@ -102,10 +103,7 @@ fn few_readings_decide_nothing() {
         _ => ServerFigures::default(),
     });
     assert_eq!((found.answer, found.n), (Agreement::Undecided, 54));
-    let lacks = |_, n| ServerFigures {
-        running: Some(n),
-        ..ServerFigures::default()
-    };
+    let lacks = |_, n| ServerFigures::from([(Quantity::Running, n)]);
     let found = summary(&watched(&log, lacks), &log).server.expect("read");
     assert_eq!((found.waiting, found.littles_law), (None, None));
     assert!(found.running.is_some());
@@ -139,17 +137,17 @@ fn a_server_without_a_page_says_why() {
 fn counters_rise_between_the_readings_nearest_to_the_edges() {
     let log = even();
     let window = log.manifest.window.expect("a window");
-    let counted = |at: i64, _: f64| ServerFigures {
-        preemptions: Some(100.0 + at as f64),
-        ..ServerFigures::default()
-    };
+    let counted =
+        |at: i64, _: f64| ServerFigures::from([(Quantity::Preemptions, 100.0 + at as f64)]);
     let mut run = watched(&log, counted);
-    let rise = |run: &Run| risen(run, window, |f| f.preemptions);
+    let rise = |run: &Run| risen(run, window, Quantity::Preemptions);
     assert_eq!(rise(&run), Ok(60.0));
-    let absent = risen(&run, window, |f| f.drafts);
+    let absent = risen(&run, window, Quantity::Drafts);
     assert!(absent.expect_err("not counted").contains("does not have"));
     let server = run.server.as_mut().expect("read");
-    server.readings[50].figures.preemptions = Some(0.0);
+    server.readings[50]
+        .figures
+        .extend([(Quantity::Preemptions, 0.0)]);
     assert!(rise(&run).expect_err("it fell").contains("restarted"));
     let server = run.server.as_mut().expect("read");
     let edge = window.end.plus(-7_000_000_000);
@@ -163,10 +161,11 @@ fn counters_rise_between_the_readings_nearest_to_the_edges() {
 fn the_prefix_caches_hits_are_those_of_the_window() {
     let log = even();
     // Before the window nothing is found; inside it, three tokens in ten.
-    let says = |at: i64, _: f64| ServerFigures {
-        prefix_queries: Some(50_000.0 + 100.0 * at as f64),
-        prefix_hits: Some(70.0 + 30.0 * at.max(0) as f64),
-        ..ServerFigures::default()
+    let says = |at: i64, _: f64| {
+        ServerFigures::from([
+            (Quantity::PrefixQueries, 50_000.0 + 100.0 * at as f64),
+            (Quantity::PrefixHits, 70.0 + 30.0 * at.max(0) as f64),
+        ])
     };
     let found = summary(&watched(&log, says), &log).prefix_cache;
     let found = found.and_then(|cache| cache.realised).expect("counted");

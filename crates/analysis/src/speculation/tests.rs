@@ -4,6 +4,7 @@ use super::*;
 use crate::server::fixture::{summary, watched};
 use infermeter_core::record::{RequestRecord, TokenSource};
 use infermeter_core::run::RunLog;
+use infermeter_core::server::ServerFigures;
 use infermeter_metrics::fixture::{self, ms};
 
 /// Requests of five chunks, changed one by one.
@@ -28,12 +29,11 @@ fn carry(record: &mut RequestRecord, tokens: [u32; 5]) {
 }
 
 fn drafts(drafts: f64, accepted: f64) -> ServerFigures {
-    ServerFigures {
-        drafts: Some(drafts),
-        draft_tokens: Some(2.0 * drafts),
-        accepted_tokens: Some(accepted),
-        ..ServerFigures::default()
-    }
+    ServerFigures::from([
+        (Quantity::Drafts, drafts),
+        (Quantity::DraftTokens, 2.0 * drafts),
+        (Quantity::AcceptedTokens, accepted),
+    ])
 }
 
 fn found(log: &RunLog, says: impl Fn(i64) -> ServerFigures) -> Option<SpeculationSummary> {
@@ -74,10 +74,10 @@ fn counters_that_cannot_tell() {
 
 #[test]
 fn the_servers_own_average() {
-    let says = |at: i64| ServerFigures {
+    let says = |at: i64| {
         // 0: nothing to average.
-        accepted_length: Some(if at % 2 == 0 { 0.0 } else { 2.5 }),
-        ..ServerFigures::default()
+        let length = if at % 2 == 0 { 0.0 } else { 2.5 };
+        ServerFigures::from([(Quantity::AcceptedLength, length)])
     };
     let found = found(&log(|_, _| {}), says).expect("said");
     assert_eq!(found.source, Some(SpeculationSource::ServerGauge));

@@ -1,7 +1,7 @@
 //! The server's side: address, identity, accepted fields, its metrics page and its caches.
 
 use super::{CacheTrial, EngineFacts, OtherMembers};
-use crate::server::{ServerEngine, ServerFigures};
+use crate::server::{Quantity, ServerEngine, ServerFigures, WatchedPage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -88,12 +88,27 @@ pub enum MetricsPlace {
         engine: ServerEngine,
         /// Where it is, without credentials.
         url: String,
+        /// Further pages that are read, and further engines of the same page.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        more: Vec<WatchedPage>,
+        /// Pages that the plan names and nobody answered.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unread: Vec<UnreadPage>,
     },
     /// There is none that could be read.
     NotAvailable {
         /// Why.
         not_available: String,
     },
+}
+
+/// A metrics page without figures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UnreadPage {
+    /// Where, without credentials.
+    pub url: String,
+    /// Why.
+    pub why: String,
 }
 
 /// The counters around the load.
@@ -120,8 +135,8 @@ impl PrefixCounters {
     /// Those of a page; `None` unless it has both.
     pub fn of(figures: &ServerFigures) -> Option<Self> {
         Some(Self {
-            queries: figures.prefix_queries?,
-            hits: figures.prefix_hits?,
+            queries: figures.get(Quantity::PrefixQueries)?,
+            hits: figures.get(Quantity::PrefixHits)?,
         })
     }
 }
@@ -164,7 +179,19 @@ impl TargetSide {
             engine.each_text(each);
         }
         match server_metrics {
-            Some(MetricsPlace::Known { engine: _, url }) => each(url),
+            Some(MetricsPlace::Known {
+                engine: _,
+                url,
+                more,
+                unread,
+            }) => {
+                each(url);
+                more.iter_mut().for_each(|page| each(&mut page.url));
+                for UnreadPage { url, why } in unread {
+                    each(url);
+                    each(why);
+                }
+            }
             Some(MetricsPlace::NotAvailable { not_available }) => each(not_available),
             None => {}
         }

@@ -563,8 +563,10 @@ keys! {
             "Have the kernel stamp when each request's last byte leaves"
             .more("See [when bytes leave](instants.md#when-bytes-leave).");
         server_metrics: ServerMetrics = ServerMetrics::Auto, Client, "WHERE",
-            "Where the server's own metrics are read during the run: auto (its /metrics), off, or a URL"
-            .more("Credentials go to the target's own host and port alone. See \
+            "Where the server's own metrics are read during the run: auto (its /metrics), off, or URLs"
+            .form(Joined)
+            .more("Several pages are replicas or pools, whose figures are added, or a front end and \
+                   what is behind it. Credentials go to the target's own host and port alone. See \
                    [server metrics](metrics/server-metrics.md).")
             .example("off")
             .foreign(&[foreign(&["server-metrics-url", "server-metrics-urls", "no-server-metrics"],

@@ -1,4 +1,4 @@
-//! Whether and where the server's own metrics are read during a run: `auto`, `off` or a URL.
+//! Whether and where the server's own metrics are read during a run: `auto`, `off`, or URLs.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,35 +11,87 @@ pub enum ServerMetrics {
     Auto,
     /// It is not read.
     Off,
-    /// Here.
-    Url(String),
+    /// Here, at least once: replicas, pools, a router and what is behind it.
+    Urls(Vec<String>),
+}
+
+/// Pages that one run reads.
+const PAGES_LIMIT: usize = 64;
+
+impl ServerMetrics {
+    /// The pages that it names.
+    pub fn urls(&self) -> &[String] {
+        match self {
+            Self::Auto | Self::Off => &[],
+            Self::Urls(urls) => urls,
+        }
+    }
+
+    /// The same with other URLs.
+    #[must_use]
+    pub fn with_urls(&self, change: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::Auto => Self::Auto,
+            Self::Off => Self::Off,
+            Self::Urls(urls) => Self::Urls(urls.iter().map(|url| change(url)).collect()),
+        }
+    }
 }
 
 /// Why a text is no such place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is neither auto, off nor a URL: write http://host:port/metrics")]
-pub struct ServerMetricsError(String);
+pub enum ServerMetricsError {
+    /// Neither.
+    #[error("`{0}` is neither auto, off nor a URL: write http://host:port/metrics")]
+    Unknown(String),
+    /// It is there already: its requests would count twice.
+    #[error("{0} is given twice: leave one of them out")]
+    Twice(String),
+    /// More than are read.
+    #[error("{0} pages are more than the {PAGES_LIMIT} that one run reads: leave some out")]
+    Many(usize),
+}
 
 impl FromStr for ServerMetrics {
     type Err = ServerMetricsError;
 
     fn from_str(text: &str) -> Result<Self, ServerMetricsError> {
         match text {
-            "auto" => Ok(Self::Auto),
-            "off" => Ok(Self::Off),
-            url if url.contains("://") => Ok(Self::Url(url.to_owned())),
-            other => Err(ServerMetricsError(crate::text::inert(other, 80))),
+            "auto" => return Ok(Self::Auto),
+            "off" => return Ok(Self::Off),
+            _ => {}
         }
+        let mut urls: Vec<String> = Vec::new();
+        for part in text.split(',').map(str::trim) {
+            match urls.last_mut() {
+                _ if part.contains("://") => urls.push(part.to_owned()),
+                // A comma within the URL before it, where it is none of our words.
+                Some(url) if !matches!(part, "auto" | "off" | "") => {
+                    url.push(',');
+                    url.push_str(part);
+                }
+                _ => return Err(ServerMetricsError::Unknown(crate::text::inert(text, 80))),
+            }
+        }
+        if urls.len() > PAGES_LIMIT {
+            return Err(ServerMetricsError::Many(urls.len()));
+        }
+        for (index, url) in urls.iter().enumerate() {
+            if urls[..index].contains(url) {
+                return Err(ServerMetricsError::Twice(crate::text::inert(url, 80)));
+            }
+        }
+        Ok(Self::Urls(urls))
     }
 }
 
 impl fmt::Display for ServerMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Auto => "auto",
-            Self::Off => "off",
-            Self::Url(url) => url,
-        })
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Off => f.write_str("off"),
+            Self::Urls(urls) => f.write_str(&urls.join(", ")),
+        }
     }
 }
 
@@ -49,11 +101,32 @@ mod tests {
 
     #[test]
     fn places_read_and_print() {
-        for text in ["auto", "off", "http://host:9100/metrics"] {
+        for text in [
+            "auto",
+            "off",
+            "http://host:9100/metrics",
+            "http://a:1/metrics, http://b:2?x=1,2",
+        ] {
             let place: ServerMetrics = text.parse().expect("a place");
             assert_eq!(place.to_string(), text);
         }
         assert!("on".parse::<ServerMetrics>().is_err());
         assert!("host:9100".parse::<ServerMetrics>().is_err());
+        let two: ServerMetrics = "http://a,https://b".parse().expect("two places");
+        assert_eq!(two.urls(), ["http://a", "https://b"]);
+        for text in [
+            "http://a, off",
+            "auto, http://a",
+            "http://a,",
+            "http://a, http://a",
+        ] {
+            assert!(text.parse::<ServerMetrics>().is_err(), "{text}");
+        }
+        let many: Vec<String> = (0..=PAGES_LIMIT).map(|n| format!("http://h{n}")).collect();
+        let error = many
+            .join(",")
+            .parse::<ServerMetrics>()
+            .expect_err("too many");
+        assert!(error.to_string().starts_with("65 pages"), "{error}");
     }
 }

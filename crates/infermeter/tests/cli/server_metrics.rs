@@ -4,7 +4,7 @@ use crate::process::{
     Going, Mock, Run, Scratch, finding, infermeter, light, manifest, run_with, wait_until, words,
 };
 use crate::server::{Request, Server, Then, good, reply};
-use infermeter_core::server::{ReadingCause, ServerEngine, ServerReadings};
+use infermeter_core::server::{Quantity, ReadingCause, ServerEngine, ServerReadings};
 use infermeter_record::{SERVER_METRICS_FILE, read_server_metrics};
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -34,15 +34,26 @@ fn gauges_and_counters_of_a_run() {
     let mock = Mock::start("--preset llama-8b-h100 --set speculative-acceptance=0.7,0.5");
     let run = watched(&mock.url, "--rate 10");
     let found = readings(&run.dir).expect("a file");
-    assert_eq!(found.watch.engine, ServerEngine::Vllm);
-    assert_eq!(found.watch.url, format!("{}/metrics", mock.url));
+    let [page] = &found.watch.pages[..] else {
+        panic!("one page");
+    };
+    assert_eq!(page.engine, ServerEngine::Vllm);
+    assert_eq!(page.url, format!("{}/metrics", mock.url));
     let of = |cause| found.readings.iter().filter(move |r| r.cause == cause);
     assert_eq!(of(ReadingCause::PhaseStart).count(), 3);
     assert_eq!(of(ReadingCause::End).count(), 1);
     for reading in of(ReadingCause::Interval) {
         assert!(reading.asked_ns.0 >= 100_000_000, "{reading:?}");
         assert!(reading.asked_ns < reading.answered_ns, "{reading:?}");
-        assert!(reading.figures.running.is_some() && reading.figures.drafts.is_some());
+        for quantity in [
+            Quantity::Running,
+            Quantity::Drafts,
+            Quantity::GenerationTokens,
+        ] {
+            assert!(reading.figures.get(quantity).is_some(), "{quantity:?}");
+        }
+        let ttft = reading.detail.histograms.get(Quantity::Ttft);
+        assert!(ttft.is_some_and(|ttft| !ttft.bounds().is_empty()));
     }
     let manifest = run.manifest();
     let server = &manifest["summary"]["server"];
@@ -153,13 +164,11 @@ fn a_page_elsewhere_gets_no_credentials() {
     );
     run.completes();
     let found = readings(&run.dir).expect("a file");
-    assert_eq!(
-        (found.watch.engine, found.watch.url),
-        (ServerEngine::LlamaCpp, url)
-    );
-    let last = found.readings.last().expect("the last one");
-    let figures = last.figures;
-    assert_eq!((figures.running, figures.waiting), (Some(2.0), Some(1.0)));
+    let read = &found.watch.pages[0];
+    assert_eq!((read.engine, &read.url), (ServerEngine::LlamaCpp, &url));
+    let figures = &found.readings.last().expect("the last one").figures;
+    assert_eq!(figures.get(Quantity::Running), Some(2.0));
+    assert_eq!(figures.get(Quantity::Waiting), Some(1.0));
     let asked = page.seen();
     assert!(asked.len() > 1, "{asked:?}");
     for request in &asked {

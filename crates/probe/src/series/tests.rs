@@ -1,7 +1,11 @@
 //! Figures from pages of each engine, and from pages that are broken.
 
+mod engines;
+
 use super::*;
 use crate::fuzzing;
+use Quantity as Q;
+use ServerEngine::{Dynamo, LlamaCpp, Sglang, TensorrtLlm, Tgi, Triton, Vllm};
 use infermeter_core::environment::PrefixCounters;
 
 /// A page as vLLM 0.32 wrote it under load, cut down to a part of its series.
@@ -16,26 +20,53 @@ fn of(names: &[&str]) -> String {
     own.map(|line| format!("{line}\n")).collect()
 }
 
+/// The one engine of a page.
+fn only(page: &str) -> Option<PageFigures> {
+    let mut found = figures(page);
+    assert!(found.len() < 2, "{found:?}");
+    found.pop()
+}
+
+/// Of the figures, these; whatever else the page has.
+#[track_caller]
+fn has(page: &str, engine: ServerEngine, expect: &[(Quantity, f64)]) -> PageFigures {
+    let found = only(page).expect("a known engine");
+    assert_eq!(found.engine, engine);
+    for (quantity, value) in expect {
+        assert_eq!(found.figures.get(*quantity), Some(*value), "{quantity:?}");
+    }
+    found
+}
+
+/// These figures and no others.
 #[track_caller]
 fn check(page: &str, engine: ServerEngine, expect: ServerFigures) {
-    assert_eq!(figures(page), Some((engine, expect)));
+    let found = only(page).expect("a known engine");
+    assert_eq!((found.engine, found.figures), (engine, expect));
 }
 
 #[test]
 fn a_page_of_vllm() {
-    check(
+    let found = has(
         VLLM,
         Vllm,
-        ServerFigures {
-            running: Some(8.0),
-            waiting: Some(0.0),
-            kv_usage: Some(0.003_908_158_280_410_356_5),
-            preemptions: Some(0.0),
-            prefix_queries: Some(749.0),
-            prefix_hits: Some(0.0),
-            ..ServerFigures::default()
-        },
+        &[
+            (Q::Running, 8.0),
+            (Q::Waiting, 0.0),
+            (Q::KvUsage, 0.003_908_158_280_410_356_5),
+            (Q::Preemptions, 0.0),
+            (Q::PrefixQueries, 749.0),
+            (Q::PrefixHits, 0.0),
+            (Q::Finished, 2.0),
+        ],
     );
+    assert_eq!(found.detail.bytes, Some(VLLM.len() as u64));
+    assert_eq!((found.detail.malformed, found.detail.cut), (0, false));
+    assert_eq!(found.detail.engines, [], "it has one");
+    let ttft = found.detail.histograms.get(Q::Ttft).expect("a histogram");
+    assert_eq!(ttft.bounds(), [0.1, 1.0, 10.0, 160.0]);
+    assert_eq!(ttft.counts(), [1.0, 10.0, 10.0, 10.0, 10.0]);
+    assert_eq!(ttft.sum(), Some(3.190_382_719_039_917));
 }
 
 #[test]
@@ -54,42 +85,31 @@ vllm:gpu_cache_usage_perc{engine=\"0\"} 0.1
     check(
         page,
         Vllm,
-        ServerFigures {
-            drafts: Some(15.0),
-            draft_tokens: Some(30.0),
-            accepted_tokens: Some(21.0),
-            kv_usage: Some(0.5),
-            ..ServerFigures::default()
-        },
+        ServerFigures::from([
+            (Q::Drafts, 15.0),
+            (Q::DraftTokens, 30.0),
+            (Q::AcceptedTokens, 21.0),
+            (Q::AcceptedByPosition, 9.0),
+            (Q::KvUsage, 0.5),
+        ]),
     );
     let old = "vllm:gpu_cache_usage_perc 0.1\n";
-    let expect = ServerFigures {
-        kv_usage: Some(0.1),
-        ..ServerFigures::default()
-    };
+    let expect = ServerFigures::from([(Q::KvUsage, 0.1)]);
     check(old, Vllm, expect);
 }
 
 #[test]
 fn pages_of_other_engines() {
-    let inside = |running, waiting| ServerFigures {
-        running: Some(running),
-        waiting: Some(waiting),
-        ..ServerFigures::default()
-    };
+    let inside =
+        |running, waiting| ServerFigures::from([(Q::Running, running), (Q::Waiting, waiting)]);
     // Two ranks of one engine say 12 each: there are 12.
-    let sglang = ServerFigures {
-        kv_usage: Some(0.28),
-        accepted_length: Some(2.75),
-        ..inside(12.0, 3.0)
-    };
+    let mut sglang = inside(12.0, 3.0);
+    sglang.extend([(Q::KvUsage, 0.28), (Q::AcceptedLength, 2.75)]);
     check(&of(&["sglang:"]), Sglang, sglang);
     check(&of(&["llamacpp:"]), LlamaCpp, inside(4.0, 46.0));
     check(&of(&["tgi_"]), Tgi, inside(8.0, 2.0));
-    let triton = ServerFigures {
-        kv_usage: Some(0.5),
-        ..inside(7.0, 5.0)
-    };
+    let mut triton = inside(7.0, 5.0);
+    triton.extend([(Q::KvUsage, 0.5)]);
     check(&of(&["nv_trt_llm"]), TensorrtLlm, triton);
     let own = "trtllm_num_requests_running 3\ntrtllm_num_requests_waiting 1\n";
     check(own, TensorrtLlm, inside(3.0, 1.0));
@@ -102,10 +122,7 @@ fn a_figure_that_is_no_count_is_absent() {
             "vllm:num_requests_running{{engine=\"0\"}} 3\n\
              vllm:num_requests_running{{engine=\"1\"}} {value}\nvllm:num_requests_waiting 2\n"
         );
-        let expect = ServerFigures {
-            waiting: Some(2.0),
-            ..ServerFigures::default()
-        };
+        let expect = ServerFigures::from([(Q::Waiting, 2.0)]);
         check(&page, Vllm, expect);
     }
 }
@@ -119,13 +136,13 @@ fn pages_without_a_known_series() {
         "up 1\nvllm:num_requests_runing 3\n",
         page,
     ] {
-        assert_eq!(figures(page), None, "{page}");
+        assert_eq!(figures(page), [], "{page}");
     }
     let late = format!(
         "{}vllm:num_requests_running 3\n",
         "#\n".repeat(PAGE_LIMIT / 2)
     );
-    assert_eq!(figures(&late), None);
+    assert_eq!(figures(&late), []);
 }
 
 #[test]
@@ -133,8 +150,9 @@ fn series_are_bounded() {
     let sets: String = (0..SETS_LIMIT + 5)
         .map(|n| format!("tgi_queue_size{{a=\"{n}\"}} 1\n"))
         .collect();
-    let waiting = figures(&sets).and_then(|(_, found)| found.waiting);
-    assert_eq!(waiting, Some(SETS_LIMIT as f64));
+    let found = only(&sets).expect("an engine");
+    assert_eq!(found.figures.get(Q::Waiting), Some(SETS_LIMIT as f64));
+    assert!(found.detail.cut && found.detail.engines.is_empty());
 }
 
 #[test]
@@ -152,7 +170,7 @@ fn seeds_of_the_fuzz_target() {
         }
         count += 1;
     }
-    assert_eq!(count, 4);
+    assert_eq!(count, 11);
 }
 
 #[test]
@@ -160,13 +178,13 @@ fn a_page_made_to_cost_much_is_looked_at_in_part() {
     // As many labels as a line can hold: that sample does not count, the others do.
     let many = "a=\"\",".repeat(LABELS_LIMIT / 5 + 1);
     let page = format!("vllm:num_requests_running{{{many}}} 7\nvllm:num_requests_waiting 2\n");
-    let (_, figures) = figures(&page).expect("an engine");
-    assert_eq!((figures.running, figures.waiting), (None, Some(2.0)));
+    check(&page, Vllm, ServerFigures::from([(Q::Waiting, 2.0)]));
+    assert!(figures(&page)[0].detail.cut);
     // What stands behind the limit of samples is not read.
     let noise = "x 1\n".repeat(SAMPLES_LIMIT);
     let behind = format!("vllm:num_requests_waiting 2\n{noise}vllm:num_requests_running 7\n");
-    let (_, figures) = super::figures(&behind).expect("an engine");
-    assert_eq!((figures.running, figures.waiting), (None, Some(2.0)));
+    check(&behind, Vllm, ServerFigures::from([(Q::Waiting, 2.0)]));
+    assert!(figures(&behind)[0].detail.cut);
 }
 
 /// Lines as vLLM 0.32 writes them, of two engines.
@@ -181,7 +199,7 @@ vllm:external_prefix_cache_hits_total{engine=\"0\",model_name=\"tiny-llama\"} 9.
 ";
 
 fn counters_of(page: &str) -> Option<PrefixCounters> {
-    PrefixCounters::of(&figures(page)?.1)
+    PrefixCounters::of(&only(page)?.figures)
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub(crate) enum Values {
     Texts,
     /// Truth values.
     Flags,
+    /// Floating-point numbers of 64 bits.
+    Reals,
 }
 
 impl Shape<'_> {
@@ -64,6 +66,7 @@ impl Shape<'_> {
             Values::Numbers => (Physical::INT64, None),
             Values::Texts => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
             Values::Flags => (Physical::BOOLEAN, None),
+            Values::Reals => (Physical::DOUBLE, None),
         };
         let repetition = match self.nullable {
             true => Repetition::OPTIONAL,

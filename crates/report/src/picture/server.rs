@@ -17,13 +17,18 @@ struct Group {
     gauges: &'static [(&'static str, &'static str)],
 }
 
-const GROUPS: [Group; 4] = [
+const GROUPS: [Group; 9] = [
     Group {
         slug: "server-requests",
         title: "Requests in the server",
         y: "requests",
         unit: || Unit::Number,
-        gauges: &[("running", "running"), ("waiting", "waiting")],
+        gauges: &[
+            ("running", "running"),
+            ("waiting", "waiting"),
+            ("paused", "paused"),
+            ("awaiting_first", "without a first token"),
+        ],
     },
     Group {
         slug: "server-cache",
@@ -32,6 +37,8 @@ const GROUPS: [Group; 4] = [
         unit: || Unit::Share,
         gauges: &[
             ("kv_usage", "KV cache in use"),
+            ("host_kv_usage", "KV cache in the host's memory in use"),
+            ("prefix_hit_rate", "prefix cache hits, the engine's average"),
             (
                 "prefix_hit_share",
                 "prompt tokens found in the prefix cache",
@@ -51,6 +58,49 @@ const GROUPS: [Group; 4] = [
         y: "tokens per verified draft",
         unit: || Unit::Number,
         gauges: &[("accepted_length", "accepted length")],
+    },
+    Group {
+        slug: "server-acceptance",
+        title: "Acceptance of drafts",
+        y: "share",
+        unit: || Unit::Share,
+        gauges: &[("acceptance_rate", "draft tokens accepted")],
+    },
+    Group {
+        slug: "server-token-rate",
+        title: "Tokens per second by the server",
+        y: "tokens",
+        unit: || Unit::Of("1/s".to_owned()),
+        gauges: &[("token_rate", "tokens generated")],
+    },
+    Group {
+        slug: "server-pools",
+        title: "Queues of prefill and decode pools",
+        y: "requests",
+        unit: || Unit::Number,
+        gauges: &[
+            ("prefill_bootstrap", "prefill: waiting for the decode side"),
+            ("prefill_inflight", "prefill: cache on its way"),
+            ("decode_prealloc", "decode: waiting for room"),
+            ("decode_transfer", "decode: cache on its way"),
+        ],
+    },
+    Group {
+        slug: "server-transfer",
+        title: "Transfer of KV caches",
+        y: "bytes",
+        unit: || Unit::Of("1/s".to_owned()),
+        gauges: &[("transfer_rate", "of the last transfers")],
+    },
+    Group {
+        slug: "server-balance",
+        title: "Balance of experts and ranks",
+        y: "1 is even",
+        unit: || Unit::Number,
+        gauges: &[
+            ("balancedness", "experts"),
+            ("token_imbalance", "most loaded rank over the mean"),
+        ],
     },
 ];
 

@@ -16,7 +16,6 @@ use infermeter_client::encode::Target as Url;
 use infermeter_core::clock::monotonic_ns;
 use infermeter_core::server::ServerFigures;
 use infermeter_probe::waits::Waits;
-use serde_json::Value;
 use std::net::{IpAddr, ToSocketAddrs};
 
 /// Finds out all that a run would before its load; a simulator is started for it, and ended.
@@ -156,30 +155,25 @@ fn answered(experiment: &Experiment, ready: &Target) -> Answered {
         figures: found
             .metrics
             .as_ref()
-            .map_or_else(Vec::new, |page| figures(&page.before)),
+            .map_or_else(Vec::new, |pages| figures(pages.before())),
         doubts: found.findings.clone(),
     }
 }
 
 /// The figures that a page has, by their names.
 fn figures(page: &ServerFigures) -> Vec<String> {
-    match serde_json::to_value(page) {
-        Ok(Value::Object(members)) => members.keys().cloned().collect(),
-        _ => Vec::new(),
-    }
+    let names = page.iter().map(|(quantity, _)| quantity.name().to_owned());
+    names.collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use infermeter_core::server::Quantity;
 
     #[test]
     fn figures_that_a_page_lacks_are_not_counted() {
-        let page = ServerFigures {
-            running: Some(0.0),
-            kv_usage: Some(0.5),
-            ..ServerFigures::default()
-        };
+        let page = ServerFigures::from([(Quantity::Running, 0.0), (Quantity::KvUsage, 0.5)]);
         assert_eq!(figures(&page), ["running", "kv_usage"]);
     }
 

@@ -89,11 +89,11 @@ pub enum MetricsSpec {
         /// From one reading to the next.
         interval: Span,
     },
-    /// At a URL.
+    /// At these URLs.
     At {
-        /// Where.
-        #[serde(serialize_with = "redact::shown_url")]
-        url: String,
+        /// Where; one text in the hash, as when there could be one only.
+        #[serde(rename = "url", serialize_with = "redact::shown_joined")]
+        urls: Vec<String>,
         /// From one reading to the next.
         interval: Span,
     },
@@ -120,8 +120,8 @@ impl TargetSpec {
         let metrics = match &plan.server_metrics {
             ServerMetrics::Off => MetricsSpec::Off,
             ServerMetrics::Auto => MetricsSpec::Beside { interval },
-            ServerMetrics::Url(url) => MetricsSpec::At {
-                url: url.clone(),
+            ServerMetrics::Urls(urls) => MetricsSpec::At {
+                urls: urls.clone(),
                 interval,
             },
         };
