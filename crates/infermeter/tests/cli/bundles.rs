@@ -184,45 +184,6 @@ fn what_a_server_said_before_the_load_stays_out() {
     ));
 }
 
-/// The ledger keeps why a run could not be measured, and the answer repeats it.
-#[test]
-fn why_a_run_could_not_be_measured_stays_out() {
-    let refusing = Server::start(|_, out| {
-        let body = serde_json::json!({"error": {"message": format!("{CANARY}: no")}});
-        reply(
-            out,
-            "401 Unauthorized",
-            "application/json",
-            &body.to_string(),
-        )
-    });
-    let scratch = Scratch::new();
-    let dir = scratch.path("compared");
-    let line = format!(
-        "compare {} {} --rounds 2 {LIGHT} --model mock/fixed --out {}",
-        mock(),
-        refusing.url,
-        dir.display()
-    );
-    let ran = infermeter(&line);
-    assert!(
-        holds(
-            &fs::read(dir.join("experiment.ledger")).expect("there"),
-            CANARY
-        ),
-        "{ran:#?}"
-    );
-    let bundle = bundled(&dir, &scratch, "");
-    assert!(!holds(&unpacked_below(&bundle), CANARY), "a text leaked");
-    let (own, of_bundle) = (verified(&dir), verified(&bundle));
-    assert_eq!(own.code, of_bundle.code, "{}\n{}", own.out, of_bundle.out);
-    let other = Scratch::new();
-    assert!(holds(
-        &unpacked_below(&bundled(&dir, &other, "--texts")),
-        CANARY
-    ));
-}
-
 /// It has a record that holds; but nobody measured it there.
 #[test]
 fn a_run_that_the_ledger_does_not_know_is_named() {

@@ -83,7 +83,7 @@ fn what_cannot_be_written_or_read_is_refused() {
     let empty = scratch.path("empty");
     fs::create_dir_all(&empty).expect("a directory");
     infermeter(&format!("export {} --format vllm", empty.display()))
-        .fails(2, &["neither a run nor runs"]);
+        .fails(2, &["holds no run", "an experiment"]);
     fs::remove_file(scratch.path("open/requests.parquet")).expect("removed");
     export("--format vllm").fails(2, &["no record"]);
 }
