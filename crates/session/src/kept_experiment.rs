@@ -7,6 +7,7 @@
 use crate::aside::set_aside;
 use crate::book::{Asked, AskedRuns, Book, EndedLine, FORMAT_VERSION, Header, Read, Stopped};
 use crate::differences;
+use crate::directories::number_of;
 use crate::experiment::{Experiment, measured};
 use crate::kept::KeptRun;
 use crate::load::Load;
@@ -160,8 +161,7 @@ pub fn strangers(directory: &Path, names: &[&str]) -> Result<Vec<(String, &'stat
     };
     let not_entered = shelf.others(protocol.fixed().as_ref().map(Vec::len));
     let wrong = |name: &&str| {
-        let number = name.strip_prefix("run-").and_then(|n| n.parse().ok());
-        let number = number.filter(|number| run_name(*number) == **name);
+        let number = number_of(name).filter(|number| run_name(*number) == **name);
         let entered = read.ended.iter().find(|line| Some(line.number) == number);
         match entered {
             Some(line) => {

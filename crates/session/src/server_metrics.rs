@@ -200,7 +200,10 @@ fn elsewhere(
     let channel = quick(asking.channel.clone());
     let own = std::slice::from_ref(&page);
     let found = ways::find(experiment, own, channel.connect_timeout, &Waits::default());
-    let way = found.map_err(|error| error.to_string())?.all.swap_remove(0);
+    // Below the reason stands what to do about a target, which a page is not.
+    let reason = |error: String| error.lines().next().unwrap_or_default().to_owned();
+    let found = found.map_err(|error| reason(error.to_string()));
+    let way = found?.all.swap_remove(0);
     let channel = Channel {
         route: way.route,
         ..channel

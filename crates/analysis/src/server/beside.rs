@@ -402,9 +402,9 @@ impl<'a> View<'a> {
         let Some(seconds) = self.counted_s else {
             return vec![];
         };
-        let read = self.risen(Quantity::BytesRead);
-        let written = self.risen(Quantity::BytesWritten);
-        let bytes = read.map(|read| read + written.unwrap_or(0.0));
+        let (read, written) = (Quantity::BytesRead, Quantity::BytesWritten);
+        let bytes = self.risen(read).zip(self.risen(written));
+        let bytes = bytes.map(|(read, written)| read + written);
         let flop = self.risen(Quantity::Flops);
         let rates = [
             ("memory_rate_per_gpu", "bytes/s", bytes),

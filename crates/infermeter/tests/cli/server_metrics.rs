@@ -124,6 +124,20 @@ fn other_load_on_the_server_is_found() {
     assert!(!out.join(SERVER_METRICS_FILE).exists());
 }
 
+/// The reason alone: what to do about a target that is not there is no advice for a page.
+#[test]
+fn a_page_that_nobody_serves_has_a_reason_in_one_line() {
+    let server = Server::start(good);
+    let run = run_with(
+        light(&server.url, "--server-metrics http://127.0.0.1:1/metrics"),
+        |_| {},
+    );
+    run.completes();
+    let place = &run.manifest()["environment"]["target"]["server_metrics"];
+    let why = place["not_available"].as_str().expect("a reason");
+    assert!(why.ends_with("Connection refused (os error 111)"), "{why}");
+}
+
 #[test]
 fn a_server_without_a_page_is_measured_like_any_other() {
     let server = Server::start(good);
