@@ -44,12 +44,20 @@ pub enum ServerMetricsError {
     /// Neither.
     #[error("`{0}` is neither auto, off nor a URL: write http://host:port/metrics")]
     Unknown(String),
+    /// A word beside URLs.
+    #[error("`{0}` stands alone and not beside URLs: leave out one or the other")]
+    Beside(&'static str),
     /// It is there already: its requests would count twice.
     #[error("{0} is given twice: leave one of them out")]
     Twice(String),
     /// More than are read.
     #[error("{0} pages are more than the {PAGES_LIMIT} that one run reads: leave some out")]
     Many(usize),
+}
+
+/// The word that a part is, where it is one.
+fn word(part: &str) -> Option<&'static str> {
+    ["auto", "off"].into_iter().find(|word| *word == part)
 }
 
 impl FromStr for ServerMetrics {
@@ -61,12 +69,20 @@ impl FromStr for ServerMetrics {
             "off" => return Ok(Self::Off),
             _ => {}
         }
+        let parts = text.split(',').map(str::trim);
+        if let Some(word) = parts
+            .clone()
+            .find_map(word)
+            .filter(|_| text.contains("://"))
+        {
+            return Err(ServerMetricsError::Beside(word));
+        }
         let mut urls: Vec<String> = Vec::new();
-        for part in text.split(',').map(str::trim) {
+        for part in parts {
             match urls.last_mut() {
                 _ if part.contains("://") => urls.push(part.to_owned()),
-                // A comma within the URL before it, where it is none of our words.
-                Some(url) if !matches!(part, "auto" | "off" | "") => {
+                // A comma within the URL before it.
+                Some(url) if !part.is_empty() => {
                     url.push(',');
                     url.push_str(part);
                 }
@@ -122,6 +138,13 @@ mod tests {
         ] {
             assert!(text.parse::<ServerMetrics>().is_err(), "{text}");
         }
+        let error = "off, http://a"
+            .parse::<ServerMetrics>()
+            .expect_err("a word beside a URL");
+        assert!(
+            error.to_string().starts_with("`off` stands alone"),
+            "{error}"
+        );
         let many: Vec<String> = (0..=PAGES_LIMIT).map(|n| format!("http://h{n}")).collect();
         let error = many
             .join(",")
