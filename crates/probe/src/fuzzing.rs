@@ -1,5 +1,5 @@
-//! The entry point of the fuzz target, also run over its seeds as an ordinary test. It panics where
-//! a property is broken: for tests alone.
+//! The entry points of the fuzz targets, also run over their seeds as an ordinary test. They panic
+//! where a property is broken: for tests alone.
 
 use crate::prometheus::{Sample, samples};
 use crate::series::figures;
@@ -46,6 +46,11 @@ pub fn metrics(data: &[u8]) {
             assert!(histogram.since(histogram).is_some(), "no rise is none back");
         }
     }
+}
+
+/// Requests to the side server: whatever is sent, no body is longer than its limit.
+pub fn asked(data: &[u8]) {
+    crate::listen::property(data);
 }
 
 /// Whether two samples stand there alike, whatever their values are equal to.

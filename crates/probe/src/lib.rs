@@ -1,13 +1,14 @@
 //! The other side and the ground under this one: engine identity, feature probes, host facts.
 //!
 //! Everything here happens before the clock starts or after the load; only the server's metrics page
-//! is read meanwhile, by a thread that shares nothing with those that measure. What is unknown stays
-//! unknown.
+//! is read meanwhile, and who asks or tells something is answered, by threads that share nothing with
+//! those that measure. What is unknown stays unknown.
 
 pub mod engine;
 pub mod features;
 pub mod fuzzing;
 pub mod host;
+pub mod listen;
 pub mod metrics_page;
 mod prometheus;
 pub mod response_cache;

@@ -23,13 +23,14 @@ const fn target(name: &'static str, run: fn(&[u8])) -> Target {
     }
 }
 
-pub(super) const TARGETS: [Target; 11] = [
+pub(super) const TARGETS: [Target; 12] = [
     target("http", infermeter_client::fuzzing::http),
     target("sse", infermeter_client::fuzzing::sse),
     target("answer", infermeter_client::fuzzing::answer),
     target("json", infermeter_client::fuzzing::json),
     target("list", infermeter_client::fuzzing::list),
     target("metrics", infermeter_probe::fuzzing::metrics),
+    target("asked", infermeter_probe::fuzzing::asked),
     Target {
         name: "trace",
         run: infermeter_workload::fuzzing::trace,
