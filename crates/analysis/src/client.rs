@@ -76,6 +76,13 @@ pub struct ThreadTotals {
     pub reads_without_stamp: u64,
     /// Bytes received.
     pub bytes: u64,
+    /// The same per second of the whole run, warm-up and drain included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received_bytes_per_s: Option<f64>,
+    /// Bytes sent per second of the whole run, of TLS as they were on the wire; absent of records from before
+    /// they were counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_bytes_per_s: Option<f64>,
     /// io_uring: times a receive had to be started again for want of a buffer.
     pub buffers_out: u64,
     /// Connections opened.
@@ -157,6 +164,8 @@ fn totals(health: &ClientHealth) -> ThreadTotals {
         .iter()
         .filter_map(|t| Some(of_wall(t.run_queue_wait_ns?, t)));
     let steps = threads.iter().map(|t| t.clock_step_ns.abs());
+    let per_s = |bytes: u64| Some(bytes as f64 / (wall_ns? as f64 / 1e9));
+    let sent: Option<u64> = threads.iter().map(|t| t.bytes_sent).sum();
     let longest_gap = threads.iter().map(|t| t.gaps.longest_ns).max();
     ThreadTotals {
         threads: threads.len(),
@@ -175,6 +184,8 @@ fn totals(health: &ClientHealth) -> ThreadTotals {
         peak_rss_bytes: health.peak_rss_bytes,
         reads: sum(|t| t.reads),
         reads_without_stamp: sum(|t| t.reads_without_stamp),
+        received_bytes_per_s: per_s(sum(|t| t.bytes)),
+        sent_bytes_per_s: sent.filter(|_| !threads.is_empty()).and_then(per_s),
         bytes: sum(|t| t.bytes),
         buffers_out: sum(|t| t.buffers_out),
         connections_opened: sum(|t| t.connections_opened),

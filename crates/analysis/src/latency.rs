@@ -72,6 +72,9 @@ pub struct LatencySummary {
     pub connect: Option<Distribution>,
     /// TLS handshake, of requests that opened a connection.
     pub tls: Option<Distribution>,
+    /// Until the kernel had taken the whole request, from a connection that is ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<Distribution>,
     /// Stalls.
     pub stalls: Stalls,
     /// The share of token deadlines met; absent without deadlines.
@@ -126,6 +129,7 @@ pub(crate) fn latencies(
         first_byte: next(),
         connect: next(),
         tls: next(),
+        upload: next(),
         stalls: stalls(population),
         fluidity: FluiditySummary::of(population, run.fluidity.as_ref()),
         multi_token_chunks: table.several,
@@ -164,6 +168,7 @@ impl Table<'_> {
             RequestMetric::FirstByte,
             RequestMetric::Connect,
             RequestMetric::Tls,
+            RequestMetric::Upload,
             RequestMetric::TpotAfterFirstChunk,
         ];
         let both = by_origin.map(|m| [(m, Origin::Intended), (m, Origin::Send)]);

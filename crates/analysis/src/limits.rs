@@ -224,6 +224,10 @@ pub(crate) const UNEVEN_TOKENS: f64 = 10_000.0;
 pub(crate) const FRONT_END_SHARE: f64 = 0.2;
 /// The same in milliseconds, below which it is no gateway's.
 pub(crate) const FRONT_END_MS: f64 = 20.0;
+/// Share of the engine's own TTFT that its requests wait in its queue: beyond it the queue is what a user feels.
+pub(crate) const QUEUE_SHARE: f64 = 0.2;
+/// The same in milliseconds, below which it is a step's time.
+pub(crate) const QUEUE_MS: f64 = 20.0;
 /// Time of an answer of the metrics page, milliseconds: more, and the page is work that the server does meanwhile.
 pub(crate) const SLOW_PAGE_MS: f64 = 500.0;
 /// Length of a metrics page, bytes: real ones have 60 kB an engine.

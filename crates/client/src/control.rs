@@ -10,7 +10,7 @@ use crate::tls::{Trust, tls_for};
 use crate::transport::{Address, Hop, Route, TunnelError};
 use infermeter_core::clock::monotonic_ns;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 use wire::{News, Wire};
 
@@ -171,6 +171,8 @@ pub struct Reached {
     pub addresses: Vec<SocketAddr>,
     /// Those of the same family that do not, and why.
     pub refused: Vec<(SocketAddr, String)>,
+    /// How long the name took to resolve, nanoseconds; absent of an address, which needs no resolver.
+    pub resolve_ns: Option<i64>,
 }
 
 /// Most addresses of a name that are tried.
@@ -187,7 +189,10 @@ pub fn reach(host: &str, port: u16, timeout: Duration) -> Result<Reached, Contro
         source,
     };
     let mut found = Vec::new();
-    for address in (bare, port).to_socket_addrs().map_err(unresolved)? {
+    let begun = monotonic_ns();
+    let resolved = (bare, port).to_socket_addrs().map_err(unresolved)?;
+    let took_ns = monotonic_ns() - begun;
+    for address in resolved {
         if !found.contains(&address) && found.len() < MAX_ADDRESSES {
             found.push(address);
         }
@@ -195,6 +200,7 @@ pub fn reach(host: &str, port: u16, timeout: Duration) -> Result<Reached, Contro
     let mut reached = Reached {
         addresses: Vec::new(),
         refused: Vec::new(),
+        resolve_ns: bare.parse::<IpAddr>().is_err().then_some(took_ns),
     };
     let mut last = None;
     for address in found {

@@ -210,12 +210,15 @@ impl Transport {
         let Some(link) = self.link_mut(id) else {
             return Ok(None);
         };
+        let before = link.bytes_out();
         let all = link.flush()?;
         let left = if all && link.note_left() {
             Some(clock.now())
         } else {
             None
         };
+        let fresh = link.bytes_out().wrapping_sub(before);
+        *self.health.bytes_sent.get_or_insert_default() += u64::from(fresh);
         self.want_write(id, !all);
         Ok(left)
     }

@@ -12,7 +12,7 @@ pub(crate) use with_resvg::{available, png};
 /// Always: this program was built without.
 pub(crate) fn available() -> anyhow::Result<()> {
     anyhow::bail!(
-        "this program was built without PNG: write .svg, or build it with `cargo build --release --features png`"
+        "this program was built without PNG: write .svg, or build it with the default features"
     )
 }
 

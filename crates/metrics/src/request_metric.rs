@@ -27,6 +27,8 @@ pub enum RequestMetric {
     Connect,
     /// TLS handshake, of requests that opened a connection.
     Tls,
+    /// The last write - the connection was ready: until the kernel had taken the request.
+    Upload,
     /// First response byte - `send_start`.
     FirstByte,
 }
@@ -51,6 +53,10 @@ impl RequestMetric {
             Self::SendLag => Some(to_ms(record.send_start?.since(record.intended))),
             Self::Connect => Some(to_ms(record.connected?.since(record.send_start?))),
             Self::Tls => Some(to_ms(record.tls_done?.since(record.connected?))),
+            Self::Upload => {
+                let ready = record.tls_done.or(record.connected).or(record.send_start)?;
+                Some(to_ms(record.sent?.since(ready)))
+            }
             Self::FirstByte => Some(to_ms(record.first_byte?.since(record.send_start?))),
         }
     }
@@ -65,7 +71,10 @@ impl RequestMetric {
 
     /// Is a fact of the send: taken over every request that was sent, completed or not.
     pub fn is_of_the_send(self) -> bool {
-        matches!(self, Self::SendLag | Self::Connect | Self::Tls)
+        matches!(
+            self,
+            Self::SendLag | Self::Connect | Self::Tls | Self::Upload
+        )
     }
 }
 
@@ -126,6 +135,18 @@ mod tests {
         check(&r, RequestMetric::SendLag, Origin::Send, Some(1.0));
         check(&r, RequestMetric::Connect, Origin::Send, None);
         check(&r, RequestMetric::Tls, Origin::Send, None);
+    }
+
+    #[test]
+    fn an_upload_begins_where_the_connection_is_ready() {
+        let mut r = four_tokens();
+        let start = r.send_start.expect("sent");
+        r.sent = Some(start.plus(ms(9)));
+        check(&r, RequestMetric::Upload, Origin::Send, Some(9.0));
+        r.connected = Some(start.plus(ms(2)));
+        check(&r, RequestMetric::Upload, Origin::Send, Some(7.0));
+        r.tls_done = Some(start.plus(ms(5)));
+        check(&r, RequestMetric::Upload, Origin::Send, Some(4.0));
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(crate) fn section(summary: &Summary) -> Section {
 }
 
 /// The sample's own percentiles: what happened, not an estimate.
-fn spread(lag: &Distribution) -> String {
+pub(crate) fn spread(lag: &Distribution) -> String {
     let at = |percent: f64| Percentile::new(percent).and_then(|p| lag.order_statistic(p));
     let parts = [("p50", at(50.0)), ("p99", at(99.0)), ("max", Some(lag.max))];
     let parts = parts

@@ -28,6 +28,7 @@ mod latency;
 mod list;
 mod markdown;
 mod missing;
+mod network;
 pub mod number;
 mod objectives;
 mod of_run;

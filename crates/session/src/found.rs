@@ -315,6 +315,7 @@ fn find_out(experiment: &Experiment, asked: Asked, waits: Waits) -> Result<Found
     findings.extend(doubts(experiment, target, &engine, &facts));
     findings.extend(ways.left_out());
     let mut seen = facts_of(&facts, target, &ways.all);
+    seen.resolve_ns = ways.resolve_ns;
     describe_requests(&mut seen, experiment, &shape);
     seen.engine = Some(engine);
     describe_metrics(&mut seen, &found);

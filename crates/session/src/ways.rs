@@ -98,6 +98,8 @@ pub(crate) fn through_proxy(
 pub struct Ways {
     /// One at least.
     pub all: Vec<Way>,
+    /// The longest that a name took to resolve, nanoseconds; absent where none had to be.
+    pub resolve_ns: Option<i64>,
     /// Addresses of names that do not accept connections, and why.
     refused: Vec<String>,
 }
@@ -166,6 +168,7 @@ impl Finder<'_> {
                     reached.addresses.truncate(1);
                     reached.refused.clear();
                 }
+                ways.resolve_ns = ways.resolve_ns.max(reached.resolve_ns);
                 let named = |(address, why): &(_, String)| format!("{address}: {why}");
                 ways.refused.extend(reached.refused.iter().map(named));
                 reached.addresses.into_iter().map(Address::Tcp).collect()

@@ -274,6 +274,51 @@ fn front_end_adds(_: &Run, summary: &Summary) -> Option<Finding> {
     ))
 }
 
+/// Requests wait inside the engine, of which a client sees nothing but a longer TTFT.
+pub(super) const QUEUE_IN_ENGINE: Check = check(
+    "requests-wait-in-engine",
+    NOTE,
+    Some(limits::QUEUE_SHARE),
+    queue_in_engine,
+);
+
+fn queue_in_engine(_: &Run, summary: &Summary) -> Option<Finding> {
+    let server = server(summary)?;
+    let beside = server.beside.as_ref()?;
+    let mean = |name: &str| beside.row(name)?.server;
+    let (queue, ttft) = (mean("queue_time_mean")?, mean("ttft_mean")?);
+    if queue <= (limits::QUEUE_SHARE * ttft).max(limits::QUEUE_MS) {
+        return None;
+    }
+    let full = server.kv_usage.map(|kv| kv.max);
+    let (message, advice) = match full.map(|full| full >= limits::KV_NEARLY_FULL) {
+        Some(true) => (
+            "Requests wait in the engine's queue for room in its KV cache.",
+            "More memory for the cache, shorter contexts or a lower load end the wait.",
+        ),
+        Some(false) => (
+            "Requests wait in the engine's queue while its KV cache has room: running requests, or a limit, keep \
+             new prompts out of its steps.",
+            "Look at the engine's limits: sequences at once, tokens per step, and whether decoding goes before \
+             prefill. A replica more ends the wait, too.",
+        ),
+        None => (
+            "Requests wait in the engine's queue.",
+            "The KV cache, the limit of sequences at once or that of tokens per step may be what they wait for.",
+        ),
+    };
+    let kv = full.map(|full| format!(" KV cache at most {} in use.", percent(full)));
+    Some(QUEUE_IN_ENGINE.found(
+        message,
+        format!(
+            "{queue:.1} of {ttft:.1} ms of its mean TTFT ({}).{}",
+            percent(queue / ttft),
+            kv.unwrap_or_default()
+        ),
+        advice,
+    ))
+}
+
 /// The page itself is unusual.
 pub(super) const METRICS_PAGE_ODD: Check = check("server-metrics-page-odd", NOTE, None, page_odd);
 

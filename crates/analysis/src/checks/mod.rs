@@ -144,6 +144,7 @@ pub(crate) const CHECKS: &[&Check] = &[
     &engine::PREEMPTIONS,
     &engine::UNEVEN_ENGINES,
     &engine::FRONT_END_ADDS,
+    &engine::QUEUE_IN_ENGINE,
     &engine::METRICS_PAGE_ODD,
     &server::SERVER_METRICS_UNREAD,
     &sample::PERCENTILE_UNSUPPORTED,

@@ -145,6 +145,11 @@ impl Link {
         left
     }
 
+    /// Bytes handed to the socket until now, modulo 2^32.
+    pub(super) fn bytes_out(&self) -> u32 {
+        self.outbox.bytes_out
+    }
+
     /// Hands pending bytes (question, handshake, requests) to the socket. True when all are out.
     pub(super) fn flush(&mut self) -> io::Result<bool> {
         let fd = self.fd.as_fd();

@@ -17,6 +17,10 @@ pub struct TargetSide {
     pub loopback: Option<bool>,
     /// That is one of the client's host.
     pub same_host: Option<bool>,
+    /// The longest that a name of the targets, or of the proxy before them, took to resolve before the run,
+    /// nanoseconds; absent where all were addresses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolve_ns: Option<i64>,
     /// The `server` header.
     pub server: Option<String>,
     /// `/version`.
@@ -152,6 +156,7 @@ impl TargetSide {
             virtual_time: _,
             path,
             same_host: _,
+            resolve_ns: _,
             server,
             version,
             models,

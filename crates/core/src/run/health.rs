@@ -32,6 +32,9 @@ pub struct ThreadHealth {
     pub reads_without_stamp: u64,
     /// Bytes received.
     pub bytes: u64,
+    /// Bytes sent, of TLS as they were on the wire; absent of records from before they were counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_sent: Option<u64>,
     /// Connections opened.
     pub connections_opened: u64,
     /// Idle connections dropped: closed by the server, unexpectedly readable, or past keep-alive.

@@ -7,7 +7,7 @@ use super::foreign::{Foreign, e2e_ms, is_completed, tpot_ms, ttft_ms};
 use super::loss;
 use super::out::Out;
 use super::run::ExportedRun;
-use super::setup::rate;
+use super::setup::{SetUp, rate};
 use super::spread::Spread;
 use super::{Losses, Writer};
 use infermeter_audit::vocabulary::{AIPERF, Quantity};
@@ -198,6 +198,15 @@ fn summary(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> Value {
     if let Some(spread) = &foreign.input_lengths {
         put("input_sequence_length", of_spread("tokens", spread));
     }
+    if let Some(speeds) = speeds(run, foreign) {
+        let unit = "tokens/sec/user";
+        put("output_token_throughput_per_user", of_spread(unit, &speeds));
+    }
+    let gpus = SetUp::of(run.manifest).gpus().filter(|n| *n > 0);
+    if let (Some(gpus), Some(rate)) = (gpus, foreign.figure(Quantity::OutputRate)) {
+        let each = single("tokens/sec/gpu", rate / gpus as f64);
+        put("output_token_throughput_per_gpu", each);
+    }
     put("input_config", input_config(run, foreign));
     if let Some(cancelled) = was_cancelled(run) {
         put("was_cancelled", json!(cancelled));
@@ -215,6 +224,16 @@ fn summary(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> Value {
         }),
     );
     Value::Object(members)
+}
+
+/// Tokens per second that the user of each request saw: 1 / TPOT, as its lines have them.
+fn speeds(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> Option<Spread> {
+    let completed = foreign.requests.iter().filter(|r| is_completed(r));
+    let ms = completed.filter_map(|r| tpot_ms(r)).filter(|ms| *ms > 0.0);
+    let each = ms.map(|ms| 1e3 / ms).filter(|speed| speed.is_finite());
+    run.collected
+        .streaming
+        .then(|| Spread::of(each.collect()))?
 }
 
 /// Whether the run was ended before its time; an import does not say it of its tool's.

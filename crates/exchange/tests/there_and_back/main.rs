@@ -159,6 +159,14 @@ fn what_others_read_is_what_was_measured() {
     let log = some();
     let aiperf = exported(&log, ExportFormat::Aiperf).0;
     is_some(&aiperf.facts("profile_export_aiperf.json"));
+    let stated = aiperf.json("profile_export_aiperf.json");
+    let average = |name: &str| stated[name]["avg"].as_f64().expect("a figure");
+    // Gaps of 8 to 12 ms, equally often.
+    let speeds = [8.0, 9.0, 10.0, 11.0, 12.0].map(|gap| 1e3 / gap);
+    let mean = speeds.iter().sum::<f64>() / 5.0;
+    near(average("output_token_throughput_per_user"), mean);
+    let all = average("output_token_throughput");
+    near(average("output_token_throughput_per_gpu"), all / 2.0);
     let lines = aiperf.facts("profile_export.jsonl");
     assert_eq!(lines.requests.len(), 122);
     assert_eq!(lines.completed().count(), 120);

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/records");
 
 /// A copy of a kept record: reading one may write into it.
-fn copy_of(scratch: &Scratch, name: &str) -> PathBuf {
+pub(crate) fn copy_of(scratch: &Scratch, name: &str) -> PathBuf {
     let to = scratch.path(name);
     fs::create_dir(&to).expect("created");
     for file in fs::read_dir(Path::new(KEPT).join(name)).expect("listed") {

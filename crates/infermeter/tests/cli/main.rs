@@ -40,6 +40,7 @@ mod lost_tail;
 mod numbers;
 mod one_liners;
 mod outputs;
+mod pictures;
 mod plans;
 mod prefix;
 mod process;

@@ -16,7 +16,6 @@ use infermeter_client::encode::Target as Url;
 use infermeter_core::clock::monotonic_ns;
 use infermeter_core::server::ServerFigures;
 use infermeter_probe::waits::Waits;
-use std::net::{IpAddr, ToSocketAddrs};
 
 /// Finds out all that a run would before its load; a simulator is started for it, and ended.
 ///
@@ -94,14 +93,14 @@ fn of_ways(experiment: &Experiment, url: Option<&str>, observer: &dyn Observer) 
     let first = targets.first().context("no target")?;
     let names: Vec<String> = targets.iter().map(Url::to_string).collect();
     let (name, tls) = (names.join(" "), first.is_https());
-    let timed = first.clone();
     let own = experiment.clone();
-    let (resolved_ms, reached) = unless_stopped(observer, move |waits| {
-        // A proxy resolves the name itself.
-        let direct = own.target.server.proxy().is_none();
-        let resolved_ms = direct.then(|| resolved_ms(&timed)).flatten();
-        Ok((resolved_ms, usable(reached(&own, &targets, &waits))?))
+    let found = unless_stopped(observer, move |waits| {
+        usable(reached(&own, &targets, &waits))
     })?;
+    let (resolved_ms, reached) = match found {
+        Ok((resolved_ms, reached)) => (resolved_ms, Ok(reached)),
+        Err(why) => (None, Err(why)),
+    };
     Ok(OfWays {
         name,
         tls,
@@ -110,10 +109,17 @@ fn of_ways(experiment: &Experiment, url: Option<&str>, observer: &dyn Observer) 
     })
 }
 
-fn reached(experiment: &Experiment, targets: &[Url], waits: &Waits) -> Result<Vec<Reached>> {
+fn reached(
+    experiment: &Experiment,
+    targets: &[Url],
+    waits: &Waits,
+) -> Result<(Option<f64>, Vec<Reached>)> {
     let timeout = duration(experiment.client.connect_timeout);
     let ways = ways::find(experiment, targets, timeout, waits)?;
-    ways.all.iter().map(|way| opened(experiment, way)).collect()
+    let opened: Result<Vec<Reached>> = ways.all.iter().map(|way| opened(experiment, way)).collect();
+    // That of a proxy says nothing of the target.
+    let direct = experiment.target.server.proxy().is_none();
+    Ok((ways.resolve_ns.filter(|_| direct).map(ms), opened?))
 }
 
 fn opened(experiment: &Experiment, way: &Way) -> Result<Reached> {
@@ -128,17 +134,6 @@ fn opened(experiment: &Experiment, way: &Way) -> Result<Reached> {
 
 fn ms(ns: i64) -> f64 {
     ns as f64 / 1e6
-}
-
-/// How long a name takes to resolve; `None` of an address and of a socket.
-fn resolved_ms(target: &Url) -> Option<f64> {
-    let host = target.host().trim_start_matches('[').trim_end_matches(']');
-    if target.socket().is_some() || host.parse::<IpAddr>().is_ok() {
-        return None;
-    }
-    let begun = monotonic_ns();
-    (host, target.port()).to_socket_addrs().ok()?;
-    Some(ms(monotonic_ns() - begun))
 }
 
 fn answered(experiment: &Experiment, ready: &Target) -> Answered {
@@ -175,13 +170,5 @@ mod tests {
     fn figures_that_a_page_lacks_are_not_counted() {
         let page = ServerFigures::from([(Quantity::Running, 0.0), (Quantity::KvUsage, 0.5)]);
         assert_eq!(figures(&page), ["running", "kv_usage"]);
-    }
-
-    #[test]
-    fn addresses_and_sockets_are_not_resolved() {
-        let ms = |url: &str| resolved_ms(&Url::parse(url).expect("a URL"));
-        assert_eq!(ms("http://127.0.0.1:1"), None);
-        assert_eq!(ms("http://[::1]:1"), None);
-        assert_eq!(ms("unix:/tmp/s"), None);
     }
 }

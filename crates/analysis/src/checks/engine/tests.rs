@@ -124,6 +124,35 @@ fn what_lies_between_client_and_engine() {
 }
 
 #[test]
+fn a_queue_in_the_engine_says_what_it_waits_for() {
+    let seen = seen();
+    let per_s = seen.requests / seen.seconds;
+    let waits = |share: f64, kv: f64| {
+        let whole = ttft(0.95 * seen.ttft_s, per_s);
+        let queue_s = share * seen.ttft_s;
+        move |second: i64, reading: &mut ServerReading| {
+            whole(second, reading);
+            let n = (per_s * (60 + second) as f64).floor();
+            let histogram = ServerHistogram::new(vec![100.0], vec![n, n], Some(n * queue_s));
+            let histogram = histogram.expect("a histogram");
+            reading.detail.histograms.0.insert(Q::QueueTime, histogram);
+            reading.figures.extend([(Q::KvUsage, kv)]);
+        }
+    };
+    check(waits(0.1, 0.5), &[]);
+    check(
+        waits(0.6, 0.5),
+        &[("requests-wait-in-engine", "at most 50.0 % in use")],
+    );
+    let found = found(waits(0.6, 0.96));
+    let full = found.iter().find(|f| f.code == "requests-wait-in-engine");
+    assert!(
+        full.is_some_and(|f| f.message.ends_with("room in its KV cache.")),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn counters_that_went_back() {
     let change = |second: i64, reading: &mut ServerReading| {
         let value = if second < 20 { 1_000.0 } else { 0.0 };
