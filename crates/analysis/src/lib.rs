@@ -48,6 +48,7 @@ mod response_cache;
 mod run;
 pub mod series;
 mod server;
+mod server_times;
 mod sessions;
 mod silence;
 mod slow_down;
@@ -103,6 +104,7 @@ pub use repeated::{Components, Over, Repeated, RepeatedFigure};
 pub use requests::{FinishShare, RequestSummary};
 pub use response_cache::{PairedRatio, ResponseCacheSummary};
 pub use run::Run;
+pub use server_times::ServerTimesSummary;
 pub use server::{
     AcceptedAt, Agreement, Beside, BesideRow, EngineLoad, GaugeFigure, LittlesLaw, PagesRead,
     ServerSummary,

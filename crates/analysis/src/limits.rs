@@ -220,6 +220,11 @@ pub(crate) const PREEMPTED: f64 = 0.01;
 pub(crate) const UNEVEN_ENGINES: f64 = 1.5;
 /// Tokens of all engines below which chance alone spreads them unevenly.
 pub(crate) const UNEVEN_TOKENS: f64 = 10_000.0;
+/// So much a server's own time of a request may be above the client's latency, which holds it, milliseconds: some are
+/// written in whole ones.
+pub(crate) const SERVER_TIMES_ERROR_MS: f64 = 1.0;
+/// Share of requests of which it is above by more: fewer are slips of single stamps.
+pub(crate) const SERVER_TIMES_BELOW: f64 = 0.01;
 /// Share of the client's mean TTFT that network, gateway and front end add.
 pub(crate) const FRONT_END_SHARE: f64 = 0.2;
 /// The same in milliseconds, below which it is no gateway's.

@@ -19,6 +19,7 @@ use crate::requests::RequestSummary;
 use crate::response_cache::ResponseCacheSummary;
 use crate::run::Run;
 use crate::server::ServerSummary;
+use crate::server_times::ServerTimesSummary;
 use crate::sessions::SessionSummary;
 use crate::silence::SilenceSummary;
 use crate::slow_down::SlowDown;
@@ -84,6 +85,9 @@ pub struct Summary {
     /// What the server said of itself; absent where it was not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<ServerSummary>,
+    /// What it said of its own time for each request; absent where it said nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_times: Option<ServerTimesSummary>,
     /// Speculative decoding; absent where nothing looks like it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speculation: Option<SpeculationSummary>,
@@ -187,6 +191,7 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
         usage: UsageSummary::of(&manifest.plan, &population),
         bursty_delivery: BurstyDelivery::of(&population),
         server: ServerSummary::of(run, window, throughput.as_ref()),
+        server_times: ServerTimesSummary::of(&population, &wanted),
         speculation: SpeculationSummary::of(run, &population, &latency, &classes, window),
         prefill: PrefillSummary::of(&population, &wanted),
         prefix_cache: PrefixCacheSummary::of(run, &tokens, window),

@@ -12,6 +12,7 @@ pub(crate) mod listed;
 pub(crate) mod parts;
 mod refusal;
 mod template;
+mod times;
 mod whole;
 
 pub(crate) use refusal::message as error_message;
@@ -27,7 +28,7 @@ use infermeter_core::clock::Offset;
 use infermeter_core::finish::FinishReason;
 use infermeter_core::oddity::Oddity;
 use infermeter_core::record::{
-    Chunk, ChunkKind, ChunkTexts, Reason, RequestError, RequestRecord, TokenSource,
+    Chunk, ChunkKind, ChunkTexts, Reason, RequestError, RequestRecord, ServerTimes, TokenSource,
 };
 use infermeter_core::text::inert_bytes;
 use listed::ListReader;
@@ -85,6 +86,7 @@ pub(crate) struct Answer {
     template: Template,
     list: ListReader,
     usage: Usage,
+    times: ServerTimes,
     finish_reason: Option<String>,
     /// `usage.completion_tokens` before the event at hand.
     counted: Option<u32>,
@@ -119,6 +121,7 @@ impl Answer {
         self.tally = TokenTally::default();
         self.template.clear();
         self.usage = Usage::default();
+        self.times = ServerTimes::default();
         self.finish_reason = None;
         self.counted = None;
         self.ended = false;
@@ -188,12 +191,13 @@ impl Answer {
 
     /// Takes what comes behind the end mark: usage, and nothing else.
     fn behind_end(&mut self, event: SseEvent<'_>) {
-        if let Ok(EventFacts {
-            usage: Some(usage), ..
-        }) = self.dialect.event(event.data)
-        {
+        let Ok(facts) = self.dialect.event(event.data) else {
+            return;
+        };
+        if let Some(usage) = facts.usage {
             self.note_usage(usage);
         }
+        self.note_times(event.data, &facts);
     }
 
     /// Takes an event that is not like the one before.
@@ -262,6 +266,7 @@ impl Answer {
         if let Some(usage) = facts.usage {
             self.note_usage(usage);
         }
+        self.note_times(event.data, facts);
         self.ended |= facts.is_last;
         self.done |= facts.is_end;
         let Some(choice) = &facts.choice else {
@@ -317,6 +322,13 @@ impl Answer {
         known.cached = usage.cached.or(known.cached);
         known.reasoning = usage.reasoning.or(known.reasoning);
         known.beside = usage.beside.or(known.beside);
+    }
+
+    /// Keeps how long the server says that it took: as a rule in the last event alone.
+    fn note_times(&mut self, data: &[u8], facts: &EventFacts) {
+        if let Some(place) = facts.times {
+            times::note(place.of(data), &mut self.times);
+        }
     }
 
     /// Keeps what a choice says beside its texts.
@@ -417,6 +429,7 @@ impl Answer {
         record.output_tokens = self.usage.completion;
         record.cached_tokens = self.usage.cached;
         record.reasoning_tokens = self.usage.reasoning;
+        record.server_times = self.times;
         record.token_source = self.tally.settle(
             &mut self.chunks,
             self.usage.completion,

@@ -341,6 +341,38 @@ impl ChunkTexts {
     }
 }
 
+/// What the server says of its own time for one request, nanoseconds. `None` where it does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ServerTimes {
+    /// In its queue.
+    pub queue_ns: Option<i64>,
+    /// From there to the first token.
+    pub prefill_ns: Option<i64>,
+    /// From the first token to the last.
+    pub decode_ns: Option<i64>,
+    /// What the header `openai-processing-ms` says: up to the head of the response, of an answer in one piece up to
+    /// all of it.
+    pub processing_ns: Option<i64>,
+}
+
+impl ServerTimes {
+    /// Longest time that is believed: more than any time-out of a request.
+    pub const LONGEST_NS: i64 = 7 * 24 * 3_600 * 1_000_000_000;
+
+    /// It says anything.
+    pub fn is_told(&self) -> bool {
+        *self != Self::default()
+    }
+
+    /// A time in milliseconds; `None` where it is none that could be believed.
+    pub fn of_ms(ms: f64) -> Option<i64> {
+        let ns = (ms * 1e6).round();
+        (0.0..=Self::LONGEST_NS as f64)
+            .contains(&ns)
+            .then_some(ns as i64)
+    }
+}
+
 /// Everything known about one scheduled request. `None` where a fact does not exist.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RequestRecord {
@@ -426,6 +458,8 @@ pub struct RequestRecord {
     pub items: Option<u32>,
     /// Numbers of each embedding that came, where they are equally many.
     pub dimensions: Option<u32>,
+    /// What the server says of its own time.
+    pub server_times: ServerTimes,
     /// Chunks in order of arrival.
     pub chunks: Vec<Chunk>,
     /// Their texts, while still needed (token counting after the run, `--save-responses`).
@@ -482,6 +516,7 @@ impl RequestRecord {
             unknown_members: None,
             items: None,
             dimensions: None,
+            server_times: ServerTimes::default(),
             chunks: Vec::new(),
             texts: None,
         }

@@ -18,6 +18,12 @@ pub fn json(value: &impl Serialize) {
     print(&inert_json(&format!("{value:#}\n")));
 }
 
+/// Prints a value as JSON in one line.
+pub(crate) fn json_line(value: &impl Serialize) {
+    let text = serde_json::to_string(value).unwrap_or_default();
+    print(&inert_json(&format!("{text}\n")));
+}
+
 /// Prints a line on standard error.
 pub fn note(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", inert_lines(text));

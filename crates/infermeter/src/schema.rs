@@ -16,6 +16,7 @@ use anyhow::{Context, Result, bail};
 use flate2::read::DeflateDecoder;
 use infermeter_core::text::not_one_of;
 use infermeter_session::history::HISTORY_VERSION;
+use infermeter_session::monitor::MONITOR_VERSION;
 use std::io::Read;
 
 /// A published schema.
@@ -74,6 +75,9 @@ published! {
     "history-show" HISTORY_VERSION,
         "history show --json, and the JSON behind the checksum of each line of a history";
     "history-trend" HISTORY_VERSION, "history trend --json";
+    "monitor" MONITOR_VERSION, "each line of monitor --json, and the JSON behind the checksum of each line of \
+        monitor.jsonl";
+    "monitor-webhook" MONITOR_VERSION, "what monitor --webhook sends";
     "schemas" RUN, "schema --json without a name";
 }
 

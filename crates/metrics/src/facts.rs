@@ -12,7 +12,7 @@ use infermeter_core::finish::FinishReason;
 use infermeter_core::oddity::Oddities;
 use infermeter_core::origin::Origin;
 use infermeter_core::record::{
-    Chunk, ChunkKind, Outcome, Reason, RequestRecord, StampSource, TokenSource,
+    Chunk, ChunkKind, Outcome, Reason, RequestRecord, ServerTimes, StampSource, TokenSource,
 };
 use infermeter_core::request::{ClassIndex, RequestId, Turn};
 use infermeter_core::schedule::Phase;
@@ -88,6 +88,8 @@ pub struct RequestFacts {
     pub attempts: u8,
     /// Whose stamps the receive instants are.
     pub stamp_source: Option<StampSource>,
+    /// What the server says of its own time; absent where it says nothing.
+    pub server_times: Option<Box<ServerTimes>>,
     /// What its chunks say.
     pub chunks: ChunkFacts,
 }
@@ -182,6 +184,7 @@ impl RequestFacts {
             new_connection: record.new_connection,
             attempts: record.attempts,
             stamp_source: record.stamp_source,
+            server_times: (record.server_times.is_told()).then(|| Box::new(record.server_times)),
             chunks: ChunkFacts::of(record, questions),
         }
     }

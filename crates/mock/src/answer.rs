@@ -11,7 +11,7 @@ mod gate;
 
 use crate::api::{Ask, StreamUsage};
 use crate::config::RoleChunk;
-use crate::content::{ContentParams, Part, Script};
+use crate::content::{ContentParams, Part, Script, ServerTimesForm};
 use crate::dialect::{self, Listed, Naming, Voice};
 use crate::engine::{Emission, Finish, SequenceId};
 use crate::fault::Fault;
@@ -74,6 +74,7 @@ pub(crate) struct Answer {
     voice: Box<dyn Voice>,
     /// Prompt tokens found in the prefix cache, where usage tells.
     cached: Option<u32>,
+    times: ServerTimesForm,
     admitted: bool,
     /// Answers may have reasoning.
     reasons: bool,
@@ -141,6 +142,7 @@ impl Answer {
             framing: Framing::of(&opening.to),
             voice,
             cached: opening.prompt_tokens_details.then_some(0),
+            times: content.server_times,
             admitted: false,
             reasons: ask.endpoint.has_messages() && content.reasons(),
             whole: !ask.stream || fault == Some(Fault::JsonInsteadOfStream),

@@ -29,6 +29,19 @@ pub enum UsageStyle {
     Never,
 }
 
+/// In which form an answer of chat or completions says with its last usage how long it took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServerTimesForm {
+    /// It does not.
+    #[default]
+    Off,
+    /// `timings`, as llama.cpp.
+    Timings,
+    /// `metrics`, as vLLM with `--enable-per-request-metrics`.
+    Metrics,
+}
+
 /// Name of the member of `delta` and `message` that carries reasoning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -62,6 +75,23 @@ impl FromStr for UsageStyle {
                 what: "usage style",
                 given: inert(other, 80),
                 known: "on-request, always, last-chunk, never",
+            }),
+        }
+    }
+}
+
+impl FromStr for ServerTimesForm {
+    type Err = ChoiceError;
+
+    fn from_str(text: &str) -> Result<Self, ChoiceError> {
+        match text.trim() {
+            "off" => Ok(Self::Off),
+            "timings" => Ok(Self::Timings),
+            "metrics" => Ok(Self::Metrics),
+            other => Err(ChoiceError {
+                what: "form of the server's times",
+                given: inert(other, 80),
+                known: "off, timings, metrics",
             }),
         }
     }
@@ -111,6 +141,8 @@ pub struct ContentParams {
     pub tool_call_share: f64,
     /// Where a stream's usage goes.
     pub usage: UsageStyle,
+    /// How the time that a request took is told with the last usage.
+    pub server_times: ServerTimesForm,
     /// Names of LoRA adapters: models of their own to clients.
     pub adapters: Vec<String>,
 }
@@ -127,6 +159,7 @@ impl Default for ContentParams {
             reasoning_field: ReasoningField::default(),
             tool_call_share: 1.0,
             usage: UsageStyle::default(),
+            server_times: ServerTimesForm::default(),
             adapters: Vec::new(),
         }
     }

@@ -14,7 +14,7 @@ mod messages;
 mod rerank;
 mod responses;
 
-use crate::content::{Part, ReasoningField};
+use crate::content::{Part, ReasoningField, ServerTimesForm};
 use crate::refusal::Refusal;
 use crate::render::Framing;
 use infermeter_core::plan::Endpoint;
@@ -93,6 +93,21 @@ pub(crate) struct UsageCounts {
     pub cached: Option<u32>,
     /// Generated tokens that are reasoning, where that is told.
     pub reasoning: Option<u32>,
+    /// How long it took the engine, where that is told.
+    pub times: Option<TimesTold>,
+}
+
+/// How long a request took the engine, as it tells with the last usage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TimesTold {
+    /// In which form.
+    pub form: ServerTimesForm,
+    /// In the queue.
+    pub queue_ns: i64,
+    /// From there to the end of the prefill.
+    pub prefill_ns: i64,
+    /// From there to the last token that was written before.
+    pub decode_ns: i64,
 }
 
 /// What usage is known when an answer begins.

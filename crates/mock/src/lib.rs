@@ -39,7 +39,9 @@ pub mod virtual_time;
 pub use config::{
     Config, ConfigError, IgnoreEos, RoleChunk, RoleChunkError, Spin, SpinError, TlsFiles,
 };
-pub use content::{ChoiceError, ContentError, ContentParams, ReasoningField, UsageStyle};
+pub use content::{
+    ChoiceError, ContentError, ContentParams, ReasoningField, ServerTimesForm, UsageStyle,
+};
 pub use fault::{
     Fault, FaultError, FaultRule, FaultRuleError, FaultShare, FaultWindow, LineEnds, Malformation,
 };

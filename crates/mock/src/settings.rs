@@ -15,7 +15,7 @@ pub use table::{Kind, SETTINGS, Setting, When};
 pub use values::{Fine, Limit};
 
 use crate::config::ConfigError;
-use crate::content::{ReasoningField, UsageStyle};
+use crate::content::{ReasoningField, ServerTimesForm, UsageStyle};
 use crate::fault::FaultRule;
 use infermeter_core::text::inert;
 use infermeter_core::units::Span;
@@ -99,6 +99,8 @@ pub struct Settings {
     pub tool_call_share: Option<f64>,
     /// Usage of streams.
     pub usage: Option<UsageStyle>,
+    /// How the time that a request took is told.
+    pub server_times: Option<ServerTimesForm>,
     /// Usage tells the tokens found in the prefix cache.
     pub prompt_tokens_details: Option<bool>,
     /// Names of LoRA adapters that are served, too.

@@ -6,7 +6,8 @@
 //! bit per optional fact, in the order below), then the facts present: instants s (each the
 //! difference from the instant before it), numbers u, texts (length u and bytes), the instant at
 //! which the request left s, session u and turn u, parent u, planned instant s, tokens of the text u, repeated
-//! chunks u, estimated tokens u, oddities u, unknown members (a text), address u (whose bits are the last)`; then
+//! chunks u, estimated tokens u, oddities u, unknown members (a text), address u, items u, dimensions u, the server's
+//! own times s (whose bits are the last)`; then
 //! `number of chunks u` and the columns `at s (differences), seen - at s, at - lower in runs,
 //! tokens + 1 in runs (0 unknown), read in runs of differences, kind in runs`; then, if the bit is
 //! set, the chunk texts: `number of ends u, ends s (differences), bytes`.
@@ -80,6 +81,9 @@ pub(crate) fn encode(record: &RequestRecord, texts: Option<&ChunkTexts>, out: &m
     }
     for count in [record.items, record.dimensions].into_iter().flatten() {
         put(out, u64::from(count));
+    }
+    for time in server_times(record).into_iter().flatten() {
+        put_signed(out, time);
     }
     encode_chunks(&record.chunks, last_instant, out);
     if let Some(texts) = texts {
@@ -173,7 +177,28 @@ fn decode_later(
             *slot = Some(cursor.narrow()?);
         }
     }
+    let times = &mut record.server_times;
+    for slot in [
+        &mut times.queue_ns,
+        &mut times.prefill_ns,
+        &mut times.decode_ns,
+        &mut times.processing_ns,
+    ] {
+        if presence.next() {
+            *slot = Some(cursor.signed()?);
+        }
+    }
     Ok(())
+}
+
+fn server_times(record: &RequestRecord) -> [Option<i64>; 4] {
+    let times = &record.server_times;
+    [
+        times.queue_ns,
+        times.prefill_ns,
+        times.decode_ns,
+        times.processing_ns,
+    ]
 }
 
 fn instants(record: &RequestRecord) -> [Option<Offset>; 8] {
@@ -227,6 +252,7 @@ fn presence(record: &RequestRecord, texts: Option<&ChunkTexts>) -> u64 {
     note(record.address.is_some());
     note(record.items.is_some());
     note(record.dimensions.is_some());
+    server_times(record).iter().for_each(|t| note(t.is_some()));
     bits
 }
 

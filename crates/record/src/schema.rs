@@ -116,6 +116,10 @@ impl Column {
                 | "address"
                 | "items"
                 | "dimensions"
+                | "server_queue_ns"
+                | "server_prefill_ns"
+                | "server_decode_ns"
+                | "server_processing_ns"
         )
     }
 

@@ -5,8 +5,8 @@ use infermeter_core::environment::Environment;
 use infermeter_core::finding::{Finding, Severity, Verdict};
 use infermeter_core::plan::Plan;
 use infermeter_core::record::{
-    Chunk, ChunkKind, ChunkTexts, Outcome, Reason, RequestError, RequestRecord, StampSource,
-    TokenSource,
+    Chunk, ChunkKind, ChunkTexts, Outcome, Reason, RequestError, RequestRecord, ServerTimes,
+    StampSource, TokenSource,
 };
 use infermeter_core::request::Turn;
 use infermeter_core::run::{
@@ -232,6 +232,13 @@ pub(crate) fn arbitrary_record() -> impl Strategy<Value = RequestRecord> {
             };
             r.stamp_source = labels.4.map(source);
             (r.items, r.dimensions) = (numbers[5], numbers[6]);
+            let time = |n: usize| numbers[n].map(i64::from);
+            r.server_times = ServerTimes {
+                queue_ns: time(2),
+                prefill_ns: time(3),
+                decode_ns: time(5),
+                processing_ns: instants[6].map(|at| at.0),
+            };
             (r.chunks, r.texts) = lists;
             r
         },

@@ -133,6 +133,24 @@ fn mark(name: &str, summary: &Summary) -> &'static str {
     }
 }
 
+/// Another time of each request, and what it is called.
+pub(crate) struct Named<'a> {
+    /// What it is called.
+    pub name: &'static str,
+    /// Its values.
+    pub of: &'a Distribution,
+}
+
+/// A table of such, with the columns of the latencies.
+pub(crate) fn table_of(named: &[Named<'_>], summary: &Summary) -> Table {
+    let columns = columns(&summary.percentiles);
+    let mut table = Table::new("", columns.iter().map(Shown::column).collect());
+    for Named { name, of } in named {
+        add_row(&mut table, name, of, &columns);
+    }
+    table
+}
+
 fn add_row(table: &mut Table, name: &str, d: &Distribution, columns: &[Shown]) {
     let mean = d.mean.map_or(0.0, |mean| mean.value);
     let largest = largest(&d.percentiles, columns).max(mean);

@@ -5,7 +5,7 @@ use crate::picture::distributions;
 use crate::view::View;
 use crate::{
     both_sides, by_class, client, full, latency, network, objectives, quotable, reproduce, run,
-    sessions, throughput,
+    server_times, sessions, throughput,
 };
 use infermeter_analysis::Summary;
 use infermeter_core::finding::{Finding, Verdict};
@@ -25,6 +25,7 @@ pub fn of_run(
     document.push(latency::section(summary));
     document.push(throughput::section(summary));
     document.push(both_sides::section(summary, manifest, view));
+    document.push(server_times::section(summary));
     document.push(network::section(summary, manifest, view));
     for section in by_class::sections(summary, view) {
         document.push(section);

@@ -41,6 +41,7 @@ pub mod make;
 pub mod measure;
 pub mod mock_child;
 pub mod mock_settings;
+pub mod monitor;
 pub mod observer;
 pub mod outlook;
 mod place;

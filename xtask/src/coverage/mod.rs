@@ -26,6 +26,7 @@ mod sweep;
 mod table;
 mod tokens;
 mod trend;
+mod watched;
 
 use anyhow::{Result, bail};
 use table::Table;
@@ -72,7 +73,7 @@ impl Scale {
 type Subject = fn(Scale, &mut Table) -> Result<()>;
 
 /// In the order of printing.
-const SUBJECTS: [(&str, Subject); 18] = [
+const SUBJECTS: [(&str, Subject); 19] = [
     ("percentile", percentile::run),
     ("one-run", one_run::run),
     ("repeated", repeated::run),
@@ -86,6 +87,7 @@ const SUBJECTS: [(&str, Subject); 18] = [
     ("stopping", stopping::run),
     ("gate", gate::run),
     ("trend", trend::run),
+    ("watched", watched::run),
     ("sweep", sweep::run),
     ("search-truth", search_truth::run),
     ("search", search::run),

@@ -16,6 +16,7 @@ mod reach;
 mod run_state;
 mod sample;
 mod server;
+mod server_times;
 mod sessions;
 mod setup;
 mod silence;
@@ -146,6 +147,7 @@ pub(crate) const CHECKS: &[&Check] = &[
     &engine::FRONT_END_ADDS,
     &engine::QUEUE_IN_ENGINE,
     &engine::METRICS_PAGE_ODD,
+    &server_times::SERVER_TIMES_DISAGREE,
     &server::SERVER_METRICS_UNREAD,
     &sample::PERCENTILE_UNSUPPORTED,
     &sample::PERCENTILE_NEEDS_MORE,

@@ -18,6 +18,7 @@ use infermeter_metrics::fixture::{Run, ms};
 mod answers;
 mod connections;
 mod delivery;
+mod server_times;
 
 /// A quiet run of 1,300 requests in 65 s.
 fn quiet() -> Run {

@@ -25,6 +25,8 @@ pub(crate) struct EventFacts {
     pub(crate) is_end: bool,
     /// Its number in the stream, where events are numbered.
     pub(crate) number: Option<u32>,
+    /// Where the server says how long it took, in a form of its own.
+    pub(crate) times: Option<Span>,
 }
 
 /// What one choice says.

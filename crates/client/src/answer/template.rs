@@ -76,6 +76,7 @@ fn single_text(facts: &EventFacts) -> Option<(ChunkKind, Text)> {
     let other = facts.number.is_some()
         || facts.error.is_some()
         || facts.usage.is_some()
+        || facts.times.is_some()
         || choice.parts.is_some()
         || choice.details.is_some()
         || choice.finish.is_some()

@@ -32,6 +32,7 @@ impl Answer {
             return Err(several_choices());
         }
         self.note_usage(facts.usage.unwrap_or_default());
+        self.note_times(body, &facts);
         let choice = facts.choice.unwrap_or_default();
         self.note_choice(body, &choice);
         let parts = choice.parts.unwrap_or_default();

@@ -41,6 +41,11 @@ fn scan(document: &[u8], shape: Shape) -> Result<EventFacts, JsonError> {
             facts.error = (!nothing).then_some(span);
             Ok(())
         }
+        // llama.cpp, and vLLM.
+        b"timings" | b"metrics" => {
+            facts.times = Some(cursor.skip_span()?);
+            Ok(())
+        }
         b"object" => {
             is_error = cursor.skip_span()?.of(document) == b"\"error\"";
             Ok(())

@@ -4,6 +4,7 @@
 use super::HttpError;
 use crate::limits::{MAX_HEADERS, MAX_INTERIM_RESPONSES};
 use httparse::{EMPTY_HEADER, Response, Status};
+use infermeter_core::record::ServerTimes;
 use infermeter_core::text::inert_bytes;
 
 /// Longest header value kept, bytes.
@@ -26,6 +27,8 @@ pub struct Head {
     pub retry_after: Option<String>,
     /// `timeout` of `keep-alive`, seconds: idle time after which the server closes.
     pub keep_alive_timeout_s: Option<u32>,
+    /// `openai-processing-ms`: how long the server says that it took up to here, nanoseconds.
+    pub processing_ns: Option<i64>,
     /// The server means to keep the connection after this response.
     pub persistent: bool,
 }
@@ -150,6 +153,8 @@ impl Facts {
             self.head.location = text();
         } else if is("retry-after") {
             self.head.retry_after = text();
+        } else if is("openai-processing-ms") {
+            self.head.processing_ns = milliseconds(value);
         }
         Ok(())
     }
@@ -176,6 +181,12 @@ fn content_length(value: &[u8]) -> Result<u64, HttpError> {
         .ok()
         .and_then(|text| text.parse().ok())
         .ok_or(bad)
+}
+
+/// A time in milliseconds, as nanoseconds; `None` where it is none.
+fn milliseconds(value: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(value).ok()?;
+    ServerTimes::of_ms(text.trim().parse().ok()?)
 }
 
 fn keep_alive_timeout(value: &[u8]) -> Option<u32> {

@@ -59,6 +59,7 @@ impl ResponseReader {
         record.status = (status != 0).then_some(status);
         record.oddities = self.oddities;
         self.answer.fill(record);
+        record.server_times.processing_ns = self.http.head().processing_ns;
         match &self.phase {
             Phase::Reading => {}
             Phase::Done => {

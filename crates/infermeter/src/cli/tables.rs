@@ -17,6 +17,7 @@ mod import;
 mod list;
 mod measured;
 mod mock;
+mod monitor;
 mod page;
 mod plot;
 mod report;
@@ -40,6 +41,7 @@ pub use import::ImportArgs;
 pub use list::ListArgs;
 pub use measured::MeasureArgs;
 pub use mock::MockArgs;
+pub use monitor::MonitorArgs;
 pub use page::PageArgs;
 pub use plot::PlotArgs;
 pub use report::ReportArgs;
@@ -80,6 +82,17 @@ pub(crate) fn of_run_unmeasured<T: Keyed>() -> Vec<&'static Key> {
     all.retain(|key| !key.showing);
     [all, keys::<ShowArgs>()].concat()
 }
+
+/// The keys of a command that measures the plan of a run again and again: not those of one result, nor those that
+/// repeat it themselves.
+pub(crate) fn of_run_repeated<T: Keyed>() -> Vec<&'static Key> {
+    let mut all = with_plan::<T>(Place::Run);
+    all.retain(|key| !NOT_REPEATED.contains(&key.name));
+    all
+}
+
+/// Keys of a plan that say what is done with one result, or how often it is measured.
+pub(crate) const NOT_REPEATED: [&str; 6] = ["repeat", "until", "html", "full", "notes", "live"];
 
 /// The keys of a table behind the plan's keys that stand at `place`.
 pub(crate) fn with_plan<T: Keyed>(place: Place) -> Vec<&'static Key> {

@@ -16,6 +16,8 @@ pub(crate) mod list;
 mod list_entry;
 pub(crate) mod make;
 pub(crate) mod mock;
+mod monitor;
+pub(crate) mod monitor_output;
 pub(crate) mod plot;
 mod repeat;
 pub(crate) mod report;
@@ -27,7 +29,7 @@ pub(crate) mod verify;
 pub(crate) mod workload;
 
 use crate::cli::tables::{
-    self, keys, measured, of_run_unmeasured, with_page, with_plan, with_show,
+    self, keys, measured, of_run_repeated, of_run_unmeasured, with_page, with_plan, with_show,
 };
 use crate::cli::{Given, Subcommand, Then};
 use crate::page::Delivery;
@@ -36,7 +38,7 @@ use anyhow::Result;
 use infermeter_core::key::Place;
 
 /// Every subcommand.
-pub const COMMANDS: [Subcommand; 20] = [
+pub const COMMANDS: [Subcommand; 21] = [
     Subcommand {
         name: "run",
         about: "Measure a server (or the embedded simulator: mock:PRESET)",
@@ -264,6 +266,22 @@ pub const COMMANDS: [Subcommand; 20] = [
         notes: "",
         examples: &[],
         then: Then::Subcommands(&HISTORY),
+    },
+    Subcommand {
+        name: "monitor",
+        about: "Measure a server again and again at fixed instants, and say when it changed",
+        notes: "Takes the flags of run. Figures go into a history in --out, where `infermeter history trend` reads \
+                them; the next monitor of the folder goes on there. A server that is down is a line like any other. \
+                Exit code 130 after Ctrl-C, 4 where the target never answered.",
+        examples: &[
+            "infermeter monitor http://localhost:8000 --every 10m --rate 2 --duration 60s",
+            "infermeter monitor http://localhost:8000 --rate 2 --duration 60s --runs 20 --exit-on-regression",
+            "infermeter monitor https://llm.example.com --rate 1 --duration 60s --webhook https://hooks.example.com/x",
+        ],
+        then: Then::Flags {
+            keys: of_run_repeated::<tables::MonitorArgs>,
+            run: monitor::monitor,
+        },
     },
     Subcommand {
         name: "doctor",

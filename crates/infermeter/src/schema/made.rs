@@ -8,6 +8,7 @@ use crate::commands::beside::SweepsOutput;
 use crate::commands::gate::GateOutput;
 use crate::commands::history_output::{AddOutput, HistoryOutput, PlanListed, PlanTrend};
 use crate::commands::list::ListOutput;
+use crate::commands::monitor_output::WebhookMessage;
 use crate::commands::schema::SchemasOutput;
 use crate::commands::verify::VerifyOutput;
 use crate::compare::CompareOutput;
@@ -29,6 +30,7 @@ use infermeter_report::{Headline, RunOutput};
 use infermeter_session::calibrate::climb::KeptLadder;
 use infermeter_session::history::Entry;
 use infermeter_session::ledger_line::LedgerLine;
+use infermeter_session::monitor::MonitorLine;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -69,6 +71,8 @@ fn made(published: &Published) -> Value {
         "history-list" => of::<HistoryOutput<'static, PlanListed<'static>>>(),
         "history-show" => of_entry(),
         "history-trend" => of::<HistoryOutput<'static, PlanTrend<'static>>>(),
+        "monitor" => of::<MonitorLine>(),
+        "monitor-webhook" => of::<WebhookMessage<'static>>(),
         "schemas" => of::<SchemasOutput>(),
         other => panic!("which type is {other} of?"),
     };

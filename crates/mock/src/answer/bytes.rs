@@ -4,8 +4,8 @@ use super::alter::alter;
 use super::gate::Gate;
 use super::{Answer, Then, Turn};
 use crate::api::StreamUsage;
-use crate::content::Part;
-use crate::dialect::{End, Opening, Said, Saying, UsageCounts, Voice};
+use crate::content::{Part, ServerTimesForm};
+use crate::dialect::{End, Opening, Said, Saying, TimesTold, UsageCounts, Voice};
 use crate::fault::Fault;
 use crate::render::{self, Content, Framing, ReplyTo};
 
@@ -109,7 +109,7 @@ impl Answer {
         self.put_role();
         let usage = match self.usage {
             StreamUsage::Continuous => self.usage(self.generated),
-            StreamUsage::InLastChunk if finish.is_some() => self.usage(self.generated),
+            StreamUsage::InLastChunk if finish.is_some() => self.last_usage(),
             StreamUsage::None | StreamUsage::Final | StreamUsage::InLastChunk => None,
         };
         let has_text = !self.words.is_empty();
@@ -175,6 +175,30 @@ impl Answer {
             completion,
             cached: self.cached,
             reasoning: self.reasons.then(|| self.script.reasoned()),
+            times: None,
+        })
+    }
+
+    /// The same at the end, where engines say how long it took.
+    fn last_usage(&self) -> Option<UsageCounts> {
+        let usage = self.usage(self.generated)?;
+        Some(UsageCounts {
+            times: self.times_told(),
+            ..usage
+        })
+    }
+
+    /// By the engine's steps; of the decoding what was written before the last write.
+    fn times_told(&self) -> Option<TimesTold> {
+        let truth = &self.truth;
+        let (admitted, prefilled) = (truth.admitted_ns?, truth.prefilled_ns?);
+        let arrived = truth.link_in_ns.unwrap_or(truth.arrival_ns);
+        let last = truth.tokens_ns.last().copied().unwrap_or(prefilled);
+        (self.times != ServerTimesForm::Off).then(|| TimesTold {
+            form: self.times,
+            queue_ns: (admitted - arrived).max(0),
+            prefill_ns: (prefilled - admitted).max(0),
+            decode_ns: (last - prefilled).max(0),
         })
     }
 
@@ -184,7 +208,7 @@ impl Answer {
             StreamUsage::Final | StreamUsage::Continuous => true,
             StreamUsage::None | StreamUsage::InLastChunk => false,
         };
-        if let Some(usage) = self.usage(self.generated).filter(|_| wants_chunk) {
+        if let Some(usage) = self.last_usage().filter(|_| wants_chunk) {
             self.put_piece(false, |voice, out, framing| {
                 voice.usage(out, usage, framing);
             });
@@ -204,7 +228,7 @@ impl Answer {
 
     pub(super) fn put_whole(&mut self, finish: &str) -> Turn {
         self.end_part();
-        let usage = self.usage(self.generated);
+        let usage = self.last_usage();
         let body = self.voice.whole(self.said(), finish, usage);
         let bad = self.fault == Some(Fault::BadLength);
         let announced = body.len() + if bad { MISSING_BYTES } else { 0 };

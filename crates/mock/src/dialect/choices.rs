@@ -3,8 +3,8 @@
 
 mod whole;
 
-use super::{End, Naming, Opening, Said, Saying, UsageCounts, Voice};
-use crate::content::{Part, ReasoningField};
+use super::{End, Naming, Opening, Said, Saying, TimesTold, UsageCounts, Voice};
+use crate::content::{Part, ReasoningField, ServerTimesForm};
 use crate::render::{Framing, json_text, piece, put};
 use whole::whole_answer;
 
@@ -189,10 +189,38 @@ fn usage_field(counts: Option<UsageCounts>) -> String {
     let reasoning = counts.reasoning.map_or_else(String::new, |reasoning| {
         format!(",\"completion_tokens_details\":{{\"reasoning_tokens\":{reasoning}}}")
     });
+    let times = counts
+        .times
+        .map_or_else(String::new, |times| times_field(times, counts));
     format!(
         ",\"usage\":{{\"prompt_tokens\":{prompt},\"total_tokens\":{total},\
-         \"completion_tokens\":{completion}{cached}{reasoning}}}"
+         \"completion_tokens\":{completion}{cached}{reasoning}}}{times}"
     )
+}
+
+/// `,"timings":{...}` or `,"metrics":{...}`.
+fn times_field(times: TimesTold, counts: UsageCounts) -> String {
+    let ms = |ns: i64| ns as f64 / 1e6;
+    let (prefill, decode) = (ms(times.prefill_ns), ms(times.decode_ns));
+    let UsageCounts {
+        prompt, completion, ..
+    } = counts;
+    match times.form {
+        ServerTimesForm::Off => String::new(),
+        ServerTimesForm::Timings => {
+            let cached = counts.cached.unwrap_or(0);
+            let computed = prompt.saturating_sub(cached);
+            format!(
+                ",\"timings\":{{\"cache_n\":{cached},\"prompt_n\":{computed},\"prompt_ms\":{prefill},\
+                 \"predicted_n\":{completion},\"predicted_ms\":{decode}}}"
+            )
+        }
+        ServerTimesForm::Metrics => format!(
+            ",\"metrics\":{{\"time_to_first_token_ms\":{prefill},\"generation_time_ms\":{decode},\
+             \"queue_time_ms\":{}}}",
+            ms(times.queue_ns)
+        ),
+    }
 }
 
 /// The end of an event.
@@ -215,6 +243,7 @@ mod tests {
         completion: 7,
         cached: Some(4),
         reasoning: Some(2),
+        times: None,
     };
 
     fn voice(kind: Kind, reasoning_field: ReasoningField, id: &str, model: &str) -> Choices {
@@ -268,6 +297,32 @@ mod tests {
             assert_eq!(usage["completion_tokens_details"]["reasoning_tokens"], 2);
             assert!((180..280).contains(&events[1].len()), "{}", events[1].len());
         }
+    }
+
+    #[test]
+    fn times_stand_beside_the_last_usage() {
+        let mut voice = voice(Kind::Chat, ReasoningField::default(), "7", "m");
+        let mut told = |form| {
+            let times = TimesTold {
+                form,
+                queue_ns: 250_000,
+                prefill_ns: 12_500_000,
+                decode_ns: 80_000_000,
+            };
+            let mut event = Vec::new();
+            let usage = UsageCounts {
+                times: Some(times),
+                ..USAGE
+            };
+            voice.usage(&mut event, usage, Framing::Bare);
+            parsed(&event)
+        };
+        let timings = &told(ServerTimesForm::Timings)["timings"];
+        assert_eq!(timings["prompt_ms"], 12.5);
+        assert_eq!((&timings["prompt_n"], &timings["cache_n"]), (&1.into(), &4.into()));
+        let metrics = told(ServerTimesForm::Metrics)["metrics"].clone();
+        assert_eq!(metrics["queue_time_ms"], 0.25);
+        assert_eq!(metrics["generation_time_ms"], 80.0);
     }
 
     #[test]

@@ -121,6 +121,7 @@ mod tests {
             completion: 1,
             cached: None,
             reasoning: None,
+            times: None,
         };
         let parsed = |vectors: &Vectors| -> serde_json::Value {
             let body = vectors.body(Some(usage));

@@ -305,6 +305,7 @@ mod tests {
         completion: 3,
         cached: Some(4),
         reasoning: None,
+        times: None,
     };
 
     fn names(out: &[u8]) -> Vec<String> {

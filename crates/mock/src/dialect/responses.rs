@@ -332,6 +332,7 @@ mod tests {
             completion: 3,
             cached: Some(4),
             reasoning: Some(1),
+            times: None,
         };
         let mut out = Vec::new();
         let saying = |part, text| Saying { part, text };

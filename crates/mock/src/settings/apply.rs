@@ -51,6 +51,7 @@ impl Settings {
         content.reasoning_field = self.reasoning_field.unwrap_or(content.reasoning_field);
         content.tool_call_share = self.tool_call_share.unwrap_or(content.tool_call_share);
         content.usage = self.usage.unwrap_or(content.usage);
+        content.server_times = self.server_times.unwrap_or(content.server_times);
         if let Some(adapters) = &self.adapters {
             content.adapters.clone_from(adapters);
         }
@@ -204,6 +205,7 @@ impl Settings {
             reasoning_field: Some(config.content.reasoning_field),
             tool_call_share: Some(config.content.tool_call_share),
             usage: Some(config.content.usage),
+            server_times: Some(config.content.server_times),
             prompt_tokens_details: Some(config.prompt_tokens_details),
             adapters: Some(config.content.adapters.clone()),
             faults: Some(config.faults.clone()),

@@ -260,6 +260,11 @@ pub const SETTINGS: &[Setting] = &[
         "usage of streams: on-request, always, last-chunk or never",
     ),
     live(
+        "server-times",
+        Kind::Text,
+        "how the last usage says how long a request took: off, timings (llama.cpp) or metrics (vLLM)",
+    ),
+    live(
         "prompt-tokens-details",
         Kind::Flag,
         "usage tells how many prompt tokens the prefix cache held",

@@ -49,6 +49,23 @@ macro_rules! optional_number {
     };
 }
 
+/// A time by the server's own account.
+macro_rules! server_time {
+    ($name:literal, $field:ident) => {
+        column(
+            $name,
+            Null::Absent,
+            Kind::Number {
+                give: |r| r.server_times.$field,
+                take: |r, v| {
+                    r.server_times.$field = Some(v);
+                    Some(())
+                },
+            },
+        )
+    };
+}
+
 /// A number that every record has.
 macro_rules! number {
     ($name:literal, $field:ident) => {
@@ -81,7 +98,7 @@ macro_rules! chunk_instant {
 }
 
 /// All columns, in the order of the file.
-pub(crate) const COLUMNS: [Column; 47] = [
+pub(crate) const COLUMNS: [Column; 51] = [
     number!("id", id),
     column("class", Null::Never, Kind::Class),
     SESSION,
@@ -153,6 +170,10 @@ pub(crate) const COLUMNS: [Column; 47] = [
     UNKNOWN_MEMBERS,
     ITEMS,
     DIMENSIONS,
+    server_time!("server_queue_ns", queue_ns),
+    server_time!("server_prefill_ns", prefill_ns),
+    server_time!("server_decode_ns", decode_ns),
+    server_time!("server_processing_ns", processing_ns),
     chunk_instant!("chunk_ns", at, Lane::At),
     chunk_instant!("chunk_seen_ns", seen, Lane::Seen),
     chunk_instant!("chunk_lower_ns", lower, Lane::Lower),
@@ -343,7 +364,8 @@ mod tests {
              first_byte_ns first_byte_seen_ns finished_ns closed_ns outcome status error error_text \
              finish_reason requested_prompt_tokens requested_output_tokens prompt_tokens \
              output_tokens cached_tokens reasoning_tokens text_tokens repeated_chunks estimated_output_tokens token_source address connection \
-             new_connection attempts stamp_source oddities unknown_members items dimensions chunk_ns chunk_seen_ns chunk_lower_ns chunk_tokens chunk_kind \
+             new_connection attempts stamp_source oddities unknown_members items dimensions server_queue_ns \
+             server_prefill_ns server_decode_ns server_processing_ns chunk_ns chunk_seen_ns chunk_lower_ns chunk_tokens chunk_kind \
              chunk_read"
         );
     }
