@@ -3,7 +3,7 @@
 //! Installs nothing. Invariant: a step starts only when all before it have passed, so the last
 //! lines of the output name the failure.
 
-use crate::{browser, fuzz, readers, smoke, tidy};
+use crate::{browser, dashboard, fuzz, prometheus, readers, smoke, tidy};
 use anyhow::{Context, Result, bail};
 use infermeter_core::clock::monotonic_ns;
 use std::env;
@@ -26,7 +26,7 @@ enum Action {
 }
 
 /// Cheap steps first: formatting and tidiness fail within seconds.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 12] = [
     cargo("fmt", &["fmt", "--all", "--check"]),
     Step {
         name: "tidy",
@@ -57,6 +57,14 @@ const STEPS: [Step; 10] = [
     Step {
         name: "readers",
         action: Action::Task(readers::run),
+    },
+    Step {
+        name: "dashboard",
+        action: Action::Task(dashboard::run),
+    },
+    Step {
+        name: "prometheus",
+        action: Action::Task(prometheus::run),
     },
     Step {
         name: "doc",

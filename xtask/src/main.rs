@@ -12,10 +12,13 @@
 mod browser;
 mod ci;
 mod coverage;
+mod dashboard;
 mod docs;
 mod fuzz;
 mod kills;
+mod prometheus;
 mod readers;
+mod running;
 mod selfbench;
 mod smoke;
 mod tidy;
@@ -30,9 +33,11 @@ cargo xtask TASK
   browser    pages, opened in a headless browser: console, policy, marks, sorting, accessibility; [PAGE...]
   ci         everything that continuous integration checks, in order, stopping at the first failure
   coverage   how often intervals hold the truth, by simulation: [NAME] [quick|full|COUNT] [WORDS OF ROWS]
+  dashboard  the Grafana dashboard, held against Grafana's published schema
   docs       the parts of the book that are made from tables of the code
   fuzz       broken bytes for everything that reads them: [--seconds N] [TARGET...]
   kills      live sweeps and comparisons, killed and continued: [--kills N] PROGRAM
+  prometheus --expose, scraped by a real Prometheus and compared with the record; the dashboard's queries
   readers    exports, opened by pandas, junitparser and llm-d's schema
   selfbench  the figures the instrument is held to: [NAME...] [--repeats=N]
   smoke      the README's first command with a shorter run, in a temporary directory
@@ -55,17 +60,23 @@ fn run_task() -> Result<()> {
         Some((task, rest)) => (task.as_str(), rest),
         None => ("help", &[][..]),
     };
-    if let ("ci" | "docs" | "readers" | "smoke" | "tidy", Some(extra)) = (task, rest.first()) {
+    if let (
+        "ci" | "dashboard" | "docs" | "prometheus" | "readers" | "smoke" | "tidy",
+        Some(extra),
+    ) = (task, rest.first())
+    {
         bail!("cargo xtask {task} takes no argument, got `{extra}`");
     }
     match task {
         "ci" => ci::run(),
         "coverage" => coverage::run(rest),
+        "dashboard" => dashboard::run(),
         "docs" => docs::run(),
         "fuzz" => fuzz::run(rest),
         "kills" => kills::run(rest),
         "selfbench" => selfbench::run(rest),
         "browser" => browser::run(rest),
+        "prometheus" => prometheus::run(),
         "readers" => readers::run(),
         "smoke" => smoke::run(),
         "tidy" => tidy::run(),

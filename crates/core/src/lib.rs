@@ -9,6 +9,7 @@ pub mod clock;
 pub mod deadlines;
 pub mod declared;
 pub mod environment;
+pub mod exposition;
 pub mod finding;
 pub mod finish;
 pub mod fuzzing;

@@ -1,6 +1,7 @@
 //! The plan of a run: flags, file and defaults resolved to one complete, printable value.
 
 mod endpoint;
+mod expose;
 mod items;
 mod keys;
 mod kinds;
@@ -14,6 +15,7 @@ mod workload;
 
 pub use crate::deadlines::{Deadlines, DeadlinesError};
 pub use endpoint::{Api, Endpoint, Input, Members, Output};
+pub use expose::{Expose, ExposeError};
 pub use items::{EncodingFormat, ItemCounts, MAX_ITEMS};
 pub use keys::Plan;
 pub use kinds::{AdapterWeight, ImageSpec, KindWeight, RequestKind, SamplingValue};
@@ -188,7 +190,8 @@ serde_as_text!(
     AdapterWeight,
     ImageSpec,
     SamplingValue,
-    ServerMetrics
+    ServerMetrics,
+    Expose
 );
 
 crate::text_schema!("^(0|[0-9]+req|[0-9.]+[a-z]+([+][0-9]+req)?)$" => Warmup);
@@ -204,7 +207,7 @@ key_values!(ValueKind::OneOf(&["file", "shuffled", "conversations"]) => DatasetO
 key_values!(ValueKind::OneOf(&["auto", "uring", "epoll"]) => Io);
 key_values!(ValueKind::Text =>
     PrefixMode, RateProfile, WorkloadKind, Warmup, Until, Deadlines, KindWeight, AdapterWeight,
-    ImageSpec, SamplingValue, ServerMetrics);
+    ImageSpec, SamplingValue, ServerMetrics, Expose);
 
 impl Plan {
     /// A key says how a result is kept and shown, and nothing else.

@@ -16,6 +16,7 @@ mod input;
 mod inspect;
 mod items;
 mod layers;
+mod live_page;
 pub mod output;
 mod page;
 mod picture;

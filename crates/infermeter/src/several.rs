@@ -7,6 +7,7 @@ use crate::ahead::{self, Ahead, Known};
 use crate::cli::Given;
 use crate::commands::gate::{self, Gating};
 use crate::dry_run::DryRun;
+use crate::live_page::LivePage;
 use crate::page::{self, Delivery};
 use crate::show::{self, Shown, Terminal};
 use crate::{exit, output, validate};
@@ -178,7 +179,12 @@ pub(crate) fn measure<P: OfRuns, R: Rendering<P>>(
     }
     match several.dry_run {
         true => dry_run(&several, protocol, rendering),
-        false => measure_now(several, protocol, rendering),
+        false => {
+            let (plan, _) = several.planned.first().context("there is no plan")?;
+            let live_page = LivePage::of(plan)?;
+            let code = measure_now(several, protocol, rendering, &live_page)?;
+            Ok(live_page.end(code))
+        }
     }
 }
 
@@ -221,6 +227,7 @@ fn measure_now<P: OfRuns, R: Rendering<P>>(
     several: Several<'_>,
     protocol: &P,
     rendering: &R,
+    live_page: &LivePage,
 ) -> Result<u8> {
     let command = several.spec.command();
     let breaks = matches!(&several.spec, ProtocolSpec::Sweep(spec) if spec.breaking_point);
@@ -249,7 +256,7 @@ fn measure_now<P: OfRuns, R: Rendering<P>>(
         teller.announce(&points);
     }
     let observer = Terminal::of(plan);
-    let live = Live::new(&host, &observer);
+    let live = Live::new(&host, &observer).exposed(live_page.exposed());
     let as_planned = protocol.next_at(&points) == Some(Coordinates::default());
     let live = match points.is_empty() && as_planned {
         true => live.with_load(loads.swap_remove(0)),

@@ -122,9 +122,14 @@ pub(crate) enum Part {
 
 /// What a request gives; `None` for one that takes no part.
 pub(crate) fn part_of(record: &RequestRecord, metric: TokenMetric) -> Option<Part> {
-    if record.phase != Phase::Measure {
-        return None;
+    match record.phase {
+        Phase::Measure => part_in_any_phase(record, metric),
+        Phase::Warmup | Phase::Drain => None,
     }
+}
+
+/// The same, whichever phase the request belongs to.
+fn part_in_any_phase(record: &RequestRecord, metric: TokenMetric) -> Option<Part> {
     if metric == TokenMetric::ClientLag {
         let kernel = record.stamp_source == Some(StampSource::Kernel);
         return kernel.then_some(Part::Completed);
@@ -179,6 +184,17 @@ pub fn completed_values(
     mut each: impl FnMut(f64, u64),
 ) {
     if part_of(record, metric) == Some(Part::Completed) {
+        for_each_value(record, metric, |v| each(v.value, u64::from(v.count)));
+    }
+}
+
+/// The same of a request of any phase, for whoever keeps phases apart and watches a load that is not over.
+pub fn completed_values_of_any_phase(
+    record: &RequestRecord,
+    metric: TokenMetric,
+    mut each: impl FnMut(f64, u64),
+) {
+    if part_in_any_phase(record, metric) == Some(Part::Completed) {
         for_each_value(record, metric, |v| each(v.value, u64::from(v.count)));
     }
 }

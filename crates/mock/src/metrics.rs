@@ -8,11 +8,9 @@
 
 mod buckets;
 mod own;
-mod page;
 mod vllm;
 
 pub(crate) use own::OwnView;
-pub(crate) use page::CONTENT_TYPE;
 pub(crate) use vllm::{EngineView, ServerView};
 
 use crate::engine::Finish;
@@ -21,7 +19,7 @@ use buckets::{
     Buckets, CHOICES, FIRST_TOKEN, INTER_TOKEN, ITERATION, LATENESS, PREEMPTIONS, REQUEST,
     token_bounds,
 };
-use page::Page;
+use infermeter_core::exposition::Page;
 
 /// What a request has gone through so far. Instants in `CLOCK_MONOTONIC` nanoseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

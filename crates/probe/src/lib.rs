@@ -10,7 +10,7 @@ pub mod fuzzing;
 pub mod host;
 pub mod listen;
 pub mod metrics_page;
-mod prometheus;
+pub mod prometheus;
 pub mod response_cache;
 mod series;
 pub mod target;

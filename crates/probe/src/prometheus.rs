@@ -11,7 +11,7 @@ const LINE_LIMIT: usize = 64 << 10;
 
 /// One sample of a page.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Sample<'a> {
+pub struct Sample<'a> {
     /// The metric's name.
     pub name: &'a str,
     /// What stands between the braces; empty without any.
@@ -38,7 +38,7 @@ pub(crate) fn lines(page: &str) -> impl Iterator<Item = Line<'_>> {
 }
 
 /// The samples of a page, in its order.
-pub(crate) fn samples(page: &str) -> impl Iterator<Item = Sample<'_>> {
+pub fn samples(page: &str) -> impl Iterator<Item = Sample<'_>> {
     lines(page).filter_map(|line| match line {
         Line::Sample(sample) => Some(sample),
         Line::Malformed => None,

@@ -4,9 +4,11 @@
 //! runs on a worker.
 
 use crate::begun::{Sides, manifest};
+use crate::beside::Beside;
 use crate::calibrate::cite;
 use crate::environment::environment;
 use crate::experiment::{Answers, Experiment, MetricsSpec, TextsSpec};
+use crate::expose::{Exposed, Told};
 use crate::found::Found;
 use crate::host::Host;
 use crate::journal::Journal;
@@ -46,6 +48,8 @@ pub struct Live<'a> {
     ready: Vec<(Experiment, Target)>,
     /// The load of the next experiment, where it was made already.
     load: Option<Load>,
+    /// The page that shows runs while they go on, where there is one.
+    exposed: Option<Arc<Exposed>>,
 }
 
 impl<'a> Live<'a> {
@@ -56,6 +60,7 @@ impl<'a> Live<'a> {
             observer,
             ready: Vec::new(),
             load: None,
+            exposed: None,
         }
     }
 
@@ -63,6 +68,13 @@ impl<'a> Live<'a> {
     #[must_use]
     pub fn with_load(mut self, load: Load) -> Self {
         self.load = Some(load);
+        self
+    }
+
+    /// Shown on this page while they go on.
+    #[must_use]
+    pub fn exposed(mut self, exposed: Option<Arc<Exposed>>) -> Self {
+        self.exposed = exposed;
         self
     }
 
@@ -117,6 +129,7 @@ impl Measure for Live<'_> {
             target: &target,
             size,
             receiving: receiving?,
+            exposed: self.exposed.as_deref(),
         };
         let measured = run.execute(self.observer);
         self.ready.push((experiment.clone(), target));
@@ -138,6 +151,7 @@ struct Run<'a> {
     target: &'a Target,
     size: Size,
     receiving: Receiving,
+    exposed: Option<&'a Exposed>,
 }
 
 impl Run<'_> {
@@ -186,7 +200,8 @@ impl Run<'_> {
             made
         };
         let mut started = None;
-        let watching = self.watching(&settings)?;
+        let beside = Beside::of(self.watching(&settings)?, self.exposed, &manifest);
+        let mut told = Told::new(&mut sink, beside.figures());
         let outcome = infermeter_runner::run(
             &load.schedule,
             &settings,
@@ -194,31 +209,27 @@ impl Run<'_> {
                 make: &make,
                 spec: &|id| load.workload.spec(id),
                 next: &|spec| load.follow_ups(spec),
-                sink: &mut sink,
+                sink: &mut told,
                 on_start: &mut |clock| {
                     let running = RunManifest {
                         clock: *clock,
                         ..manifest.clone()
                     };
                     started = write_manifest(directory, &running).err();
-                    if let Some(watching) = &watching {
-                        watching.start_at(*clock);
-                    }
+                    beside.start_at(*clock);
                 },
-                on_phase: &mut |phase| {
-                    if let Some(watching) = &watching {
-                        watching.phase(phase);
-                    }
+                on_phase: &mut |phase| beside.phase(phase),
+                on_progress: &mut |snapshot| {
+                    observer.progress(snapshot);
+                    beside.progress(snapshot);
                 },
-                on_progress: &mut |snapshot| observer.progress(snapshot),
             },
         )?;
         observer.progress_ended();
+        beside.end(&load.schedule, outcome.progress.ended);
         // Who stops a run does not want to wait for more.
         if !outcome.progress.interrupted {
-            if let Some(watching) = watching {
-                watching.end();
-            }
+            beside.last_readings();
             self.found().read_counters_after(&mut manifest);
         }
         if let Some(error) = started {

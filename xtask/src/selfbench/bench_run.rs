@@ -4,13 +4,13 @@
 //! Judges nothing. Invariant: both processes have ended when a run is returned.
 
 use super::waits::{Sampler, Waits};
+use crate::running::{Running, ready_url};
 use anyhow::{Context, Result, bail};
 use infermeter_core::record::RequestRecord;
 use infermeter_core::run::RunManifest;
 use infermeter_mock::truth::{self, Truth};
 use infermeter_record::{read_manifest, read_records};
 use infermeter_sys::affinity;
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -176,43 +176,4 @@ fn on_core(core: usize, start: impl FnOnce() -> std::io::Result<Child> + Send) -
             Err(panic) => std::panic::resume_unwind(panic),
         }
     })
-}
-
-fn ready_url(server: &mut Child) -> Result<String> {
-    let stdout = server
-        .stdout
-        .take()
-        .context("the simulator has no standard output")?;
-    let mut line = String::new();
-    BufReader::new(stdout).read_line(&mut line)?;
-    match line.trim().strip_prefix("serving on ") {
-        Some(url) => Ok(url.to_owned()),
-        None => bail!("the simulator did not start: {line}"),
-    }
-}
-
-/// A process that does not outlive its handle.
-struct Running(Child);
-
-impl Running {
-    /// Asks it to end (SIGINT: it writes its last lines) and waits.
-    fn end(&mut self) -> Result<()> {
-        let pid = i32::try_from(self.0.id())
-            .ok()
-            .and_then(rustix::process::Pid::from_raw);
-        if let Some(pid) = pid {
-            rustix::process::kill_process(pid, rustix::process::Signal::INT)?;
-        }
-        self.0.wait()?;
-        Ok(())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if matches!(self.0.try_wait(), Ok(None)) {
-            let _ = self.0.kill();
-            let _ = self.0.wait();
-        }
-    }
 }

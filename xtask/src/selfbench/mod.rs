@@ -5,6 +5,7 @@
 
 mod bench_run;
 mod engine;
+mod expose;
 mod figures;
 mod machine;
 mod memory;
@@ -31,10 +32,11 @@ const REPEATS: usize = 5;
 type Bench = fn(usize, &Path) -> Result<()>;
 
 /// In the order of `all`.
-const BENCHES: [(&str, Bench); 11] = [
+const BENCHES: [(&str, Bench); 12] = [
     ("truth", truth::run),
     ("uring", uring::run),
     ("pacing", pacing::run),
+    ("expose", expose::run),
     ("memory", memory::run),
     ("receive", receive::run),
     ("recorder", recorder::run),

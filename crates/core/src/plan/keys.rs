@@ -5,7 +5,7 @@
 //! in the binary's `validate.rs`.
 
 use super::{
-    AdapterWeight, ArrivalKind, Balance, DatasetOrder, Deadlines, EncodingFormat, Endpoint,
+    AdapterWeight, ArrivalKind, Balance, DatasetOrder, Deadlines, EncodingFormat, Endpoint, Expose,
     ImageSpec, Io, KindWeight, MAX_RATE, PrefixMode, PromptCount, RateProfile, SamplingValue,
     ServerMetrics, Until, Warmup, WorkloadClass, WorkloadKind,
 };
@@ -496,6 +496,19 @@ keys! {
             "Show progress on the full screen: load, latency, client, server, findings; plain lines where \
              there is no terminal"
             .showing().rules(&[Rule::excludes(&[Given("quiet")], "")]);
+        expose: Option<Expose> = None, Result, "ADDR",
+            "Serve what is measured as a Prometheus page while it is measured: at http://ADDR/metrics, where \
+             ADDR is IP:PORT or a port"
+            .more("See [live metrics](live.md). An address is named by `=` only; port 0 is any free one.")
+            .absent("off").example("127.0.0.1:9600").bare("127.0.0.1:9599")
+            .showing().places(&[Place::Run, Place::Several])
+            .foreign(&[foreign(&["metrics-port", "prometheus-port", "prometheus", "metrics-addr"],
+                "--expose=ADDR serves a Prometheus page, as in --expose=127.0.0.1:9599")]);
+        expose_linger: Option<Span> = None, Result, "TIME",
+            "Keep that page once everything is measured and shown: until it was read once more, and no longer \
+             than this"
+            .absent("not at all").example("30s").showing().places(&[Place::Run, Place::Several])
+            .rules(&[Rule::needs(&[Given("expose")], "")]);
         strict: bool = false, Result, "",
             "Exit 3 for Questionable, too";
         publication: bool = false, Result, "",

@@ -5,6 +5,7 @@ use super::repeat;
 use crate::cli::Given;
 use crate::cli::tables::{MeasureArgs, RunArgs};
 use crate::dry_run::DryRun;
+use crate::live_page::LivePage;
 use crate::show::{self, Shown, Terminal};
 use crate::{exit, input, layers, output, page, print_config, several, validate};
 use anyhow::Result;
@@ -73,7 +74,11 @@ pub fn run(given: &Given) -> Result<u8> {
     }
     match repeated {
         true => repeat::run(plan, load, resume.as_deref(), gating.clone(), showing.shown),
-        false => showing.once(load),
+        false => {
+            let live_page = LivePage::of(plan)?;
+            let code = showing.once(load, &live_page)?;
+            Ok(live_page.end(code))
+        }
     }
 }
 
@@ -86,12 +91,13 @@ struct Showing<'a> {
 
 impl Showing<'_> {
     /// Measures once, and shows it.
-    fn once(&self, load: Load) -> Result<u8> {
+    fn once(&self, load: Load, live_page: &LivePage) -> Result<u8> {
         let plan = self.plan;
         page::check(plan.html.as_deref())?;
         let host = several::host()?;
         let observer = Terminal::of(plan);
         let live = Live::new(&host, &observer).with_load(load);
+        let live = live.exposed(live_page.exposed());
         let mut runs = Runs::new(live, slice::from_ref(plan), Into::Alone(plan.out.clone()));
         let driven = drive(&Once, &mut runs, &mut Book::none(), Vec::new(), &mut |_| {})?;
         if let End::Failed(error) = driven.end {

@@ -25,6 +25,7 @@ mod disk;
 mod doctor;
 mod engine_view;
 mod export;
+mod expose;
 mod flags;
 mod fluidity;
 #[cfg(feature = "live")]

@@ -317,6 +317,14 @@ impl Going {
         }
     }
 
+    /// What stands behind `word` on the line of standard error that says it; waits for that line.
+    #[track_caller]
+    pub fn says_behind(&mut self, word: &str) -> String {
+        self.until_says(word);
+        let behind = self.said.split_once(word).map_or("", |(_, behind)| behind);
+        behind.lines().next().unwrap_or_default().to_owned()
+    }
+
     pub fn end(mut self) -> Ran {
         self.err.read_to_string(&mut self.said).expect("UTF-8");
         let output = self.child.wait_with_output().expect("ended");

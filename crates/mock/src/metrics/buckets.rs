@@ -1,5 +1,7 @@
 //! Histograms with the bucket bounds of a metrics page: fixed arrays, a few nanoseconds to fill.
 
+use infermeter_core::exposition::Histogram;
+
 /// Seconds, as vLLM's histogram of the time to the first token has them.
 pub(crate) const FIRST_TOKEN: &[f64] = &[
     0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
@@ -83,23 +85,13 @@ impl Buckets {
         self.sum += i128::from(value);
     }
 
-    /// Each upper bound with the values up to it.
-    pub fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> {
-        let mut seen = 0;
-        self.bounds.iter().zip(&self.counts).map(move |(bound, n)| {
-            seen += n;
-            (*bound, seen)
-        })
-    }
-
-    /// All values.
-    pub fn count(&self) -> u64 {
-        self.counts.iter().sum()
-    }
-
-    /// Their sum, seconds or pieces.
-    pub fn sum(&self) -> f64 {
-        self.sum as f64 / self.unit
+    /// As a page shows it: sums in seconds or pieces.
+    pub fn shown(&self) -> Histogram<'_> {
+        Histogram {
+            bounds: &self.bounds,
+            counts: &self.counts,
+            sum: self.sum as f64 / self.unit,
+        }
     }
 }
 
@@ -113,10 +105,10 @@ mod tests {
         for ns in [-5, 1_000_000, 1_000_001, 10_000_000, 11_000_000] {
             times.add(ns);
         }
-        let cumulative: Vec<_> = times.cumulative().collect();
-        assert_eq!(cumulative, [(0.001, 2), (0.01, 4)]);
-        assert_eq!(times.count(), 5);
-        assert!((times.sum() - 0.023_000_001).abs() < 1e-12);
+        let shown = times.shown();
+        assert_eq!(shown.bounds, [0.001, 0.01]);
+        assert_eq!(shown.counts, [2, 2, 1]);
+        assert!((shown.sum - 0.023_000_001).abs() < 1e-12);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The simulator's own families, `infermeter_mock_*`, and the usual ones of a process.
 
 use super::buckets::Buckets;
-use super::page::Page;
 use crate::stats::Stats;
+use infermeter_core::exposition::Page;
 
 /// What the page says about the simulator itself.
 #[derive(Debug)]
@@ -35,12 +35,12 @@ pub(super) fn write(page: &mut Page, lateness: &Buckets, burst: &Buckets, own: &
     page.histogram(
         "infermeter_mock_step_lateness_seconds",
         "First write of a step minus the step's planned end.",
-        [(vec![], lateness)],
+        [(vec![], lateness.shown())],
     );
     page.histogram(
         "infermeter_mock_burst_seconds",
         "First write of a step to the end of its last one.",
-        [(vec![], burst)],
+        [(vec![], burst.shown())],
     );
     process(page, own);
 }

@@ -5,8 +5,8 @@
 
 use super::EngineMetrics;
 use super::buckets::Buckets;
-use super::page::Page;
 use crate::engine::{EngineCounters, KvParams};
+use infermeter_core::exposition::{Labels, Page};
 
 /// What an engine of the fleet shows at this moment.
 #[derive(Debug, Clone, Copy)]
@@ -142,7 +142,6 @@ pub(super) fn write(page: &mut Page, engines: &[EngineMetrics], server: &ServerV
     writer.infos(page);
 }
 
-type Labels<'a> = Vec<(&'a str, &'a str)>;
 type Count = fn(&EngineMetrics) -> u64;
 type HistogramOf = fn(&EngineMetrics) -> &Buckets;
 
@@ -212,7 +211,7 @@ impl<'a> Writer<'a> {
         page.histogram(
             name,
             help,
-            engines.map(|(n, engine)| (self.labels(n, &[]), of(engine))),
+            engines.map(|(n, engine)| (self.labels(n, &[]), of(engine).shown())),
         );
     }
 

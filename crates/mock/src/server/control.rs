@@ -6,12 +6,13 @@ use crate::api::Route;
 use crate::config::ConfigError;
 use crate::engine::{Engine, EngineState};
 use crate::http::Request;
-use crate::metrics::{CONTENT_TYPE, EngineView, OwnView, ServerView};
+use crate::metrics::{EngineView, OwnView, ServerView};
 use crate::refusal::Refusal;
 use crate::render::{self, Content, ReplyTo};
 use crate::settings::{SettingError, Settings};
 use crate::truth::TruthChange;
 use infermeter_core::clock::{monotonic_ns, process_cpu_ns, realtime_ns};
+use infermeter_core::exposition::CONTENT_TYPE;
 use serde_json::json;
 use std::collections::BTreeSet;
 

@@ -1,20 +1,46 @@
 //! The text of a metrics page: the exposition format of Prometheus, version 0.0.4.
 //!
-//! Knows no metric. Invariant: a family's samples stand together behind its HELP and TYPE lines,
-//! and label values are escaped.
+//! Knows no metric, and reads no page. Invariant: a family's samples stand together behind its HELP and TYPE
+//! lines, and label values are escaped.
 
-use super::buckets::Buckets;
 use std::fmt::Write;
 
 /// Content type of a page.
-pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Labels of a sample, by name.
-pub(crate) type Labels<'a> = &'a [(&'a str, &'a str)];
+pub type Labels<'a> = Vec<(&'a str, &'a str)>;
+
+/// A histogram, as a page shows it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Histogram<'a> {
+    /// Upper bounds of the buckets, ascending; each belongs to its bucket.
+    pub bounds: &'a [f64],
+    /// Values in each bucket alone, and behind the last bound: one more than there are bounds.
+    pub counts: &'a [u64],
+    /// All values added up, in the unit of the bounds.
+    pub sum: f64,
+}
+
+impl Histogram<'_> {
+    /// All values.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// Each upper bound with the values up to it.
+    fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> {
+        let mut seen = 0;
+        self.bounds.iter().zip(self.counts).map(move |(bound, n)| {
+            seen += n;
+            (*bound, seen)
+        })
+    }
+}
 
 /// A page being written.
 #[derive(Debug, Default)]
-pub(crate) struct Page {
+pub struct Page {
     text: String,
 }
 
@@ -30,7 +56,7 @@ impl Page {
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
-    fn sample(&mut self, name: &str, labels: Labels<'_>, value: f64) {
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
         self.text.push_str(name);
         for (index, (key, text)) in labels.iter().enumerate() {
             self.text.push(if index == 0 { '{' } else { ',' });
@@ -47,7 +73,7 @@ impl Page {
         &mut self,
         name: &str,
         help: &str,
-        samples: impl IntoIterator<Item = (Vec<(&'a str, &'a str)>, f64)>,
+        samples: impl IntoIterator<Item = (Labels<'a>, f64)>,
     ) {
         self.family(name, "gauge", help);
         for (labels, value) in samples {
@@ -60,7 +86,7 @@ impl Page {
         &mut self,
         name: &str,
         help: &str,
-        samples: impl IntoIterator<Item = (Vec<(&'a str, &'a str)>, f64)>,
+        samples: impl IntoIterator<Item = (Labels<'a>, f64)>,
     ) {
         self.family(name, "counter", help);
         for (labels, value) in samples {
@@ -73,22 +99,23 @@ impl Page {
         &mut self,
         name: &str,
         help: &str,
-        samples: impl IntoIterator<Item = (Vec<(&'a str, &'a str)>, &'a Buckets)>,
+        samples: impl IntoIterator<Item = (Labels<'a>, Histogram<'a>)>,
     ) {
         self.family(name, "histogram", help);
-        for (labels, buckets) in samples {
+        for (labels, histogram) in samples {
             let bucket_name = format!("{name}_bucket");
             let mut bucket = |bound: &str, count: u64| {
                 let mut with_bound = labels.clone();
                 with_bound.push(("le", bound));
                 self.sample(&bucket_name, &with_bound, count as f64);
             };
-            for (bound, count) in buckets.cumulative() {
+            for (bound, count) in histogram.cumulative() {
                 bucket(&number(bound), count);
             }
-            bucket("+Inf", buckets.count());
-            self.sample(&format!("{name}_count"), &labels, buckets.count() as f64);
-            self.sample(&format!("{name}_sum"), &labels, buckets.sum());
+            let count = histogram.count();
+            bucket("+Inf", count);
+            self.sample(&format!("{name}_count"), &labels, count as f64);
+            self.sample(&format!("{name}_sum"), &labels, histogram.sum);
         }
     }
 }
@@ -121,13 +148,15 @@ mod tests {
 
     #[test]
     fn a_page_has_each_family_in_one_piece() {
-        let mut buckets = Buckets::of_counts(&[1.0, 2.0]);
-        buckets.add(2);
-        buckets.add(9);
+        let histogram = Histogram {
+            bounds: &[1.0, 2.0],
+            counts: &[0, 1, 1],
+            sum: 11.0,
+        };
         let mut page = Page::default();
         page.gauge("g", "A gauge.", [(vec![("m", "a\\\"\nb")], 0.5)]);
         page.counter("c_total", "A counter.", [(vec![], 3.0)]);
-        page.histogram("h", "A histogram.", [(vec![("m", "x")], &buckets)]);
+        page.histogram("h", "A histogram.", [(vec![("m", "x")], histogram)]);
         let text = String::from_utf8(page.into_bytes()).expect("text");
         assert_eq!(
             text,
