@@ -20,6 +20,7 @@ mod curve;
 mod delivery;
 mod distribution;
 pub mod doctor;
+mod energy;
 mod fairness;
 mod figure;
 mod fluidity;
@@ -82,6 +83,10 @@ pub use curve::{
 };
 pub use delivery::BurstyDelivery;
 pub use distribution::{Distribution, Ecdf, Percentiles, Weight};
+pub use energy::{
+    EnergyCost, EnergyMethod, EnergySummary, GpuEnergy, GpuGauge, HostLoad, IdleWhileWaiting,
+    Measured, Sensor,
+};
 pub use fairness::{Fairness, FairnessIndex};
 pub use figure::{Cell, CellGrade, CellMethod, Mean, Share};
 pub use fluidity::{DeadlinesMs, FluidityForm, FluiditySummary};

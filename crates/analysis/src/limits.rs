@@ -238,6 +238,26 @@ pub(crate) const SLOW_PAGE_MS: f64 = 500.0;
 /// Length of a metrics page, bytes: real ones have 60 kB an engine.
 pub(crate) const LONG_PAGE: u64 = 2 << 20;
 
+/// Longest time between two readings of a GPU's power over which it is summed, seconds: what a server draws moves with
+/// its load, within seconds.
+pub(crate) const POWER_GAP_S: f64 = 5.0;
+/// A reading of a GPU may lie so far from an edge of the window, as a share of it.
+pub(crate) const ENERGY_EDGE_SHARE: f64 = 0.1;
+/// Share of the readings at which a GPU's clock was held down for its temperature or by its hardware.
+pub(crate) const THROTTLED: f64 = 0.01;
+/// The same for the power cap, at which a busy GPU may run by design: worth telling beyond this.
+pub(crate) const POWER_CAPPED: f64 = 0.05;
+/// Clock of a GPU at the window's end over that at its beginning: a drop below this.
+pub(crate) const CLOCK_DROPPED: f64 = 0.95;
+/// Share of the readings with waiting requests at which the GPUs did nothing.
+pub(crate) const IDLE_WHILE_WAITING: f64 = 0.05;
+/// Such readings, at least.
+pub(crate) const WAITING_GPU_READINGS: usize = 10;
+/// From one change of a GPU's figures to the next, as a share of the window: beyond it too few lie in it.
+pub(crate) const STALE_SHARE: f64 = 0.1;
+/// Error of the energy, as a share of it, that is worth telling.
+pub(crate) const ENERGY_ERROR: f64 = 0.1;
+
 /// Share of the chunks with the instant of the chunk before: beyond it, what a chunk carries is what
 /// the way has put together.
 pub(crate) const COALESCED_CHUNKS: f64 = 0.05;
@@ -256,6 +276,8 @@ pub(crate) const SERIES_PER_PART: usize = 40;
 pub(crate) const SERIES_EACH: usize = 400;
 /// Classes with a TTFT of their own over time: more lines than that cover each other.
 pub(crate) const SERIES_CLASSES: usize = 3;
+/// GPUs with a power of their own over time: more lines than that cover each other.
+pub(crate) const SERIES_GPUS: usize = 8;
 /// Requests in the timeline: more rows than that are read by nobody.
 pub(crate) const SERIES_BARS: usize = 60;
 /// Of those, the slowest.

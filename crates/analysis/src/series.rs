@@ -7,6 +7,7 @@
 //! is absent; what is described and not estimated says how many values it holds.
 
 mod estimated;
+mod gpus;
 mod heat;
 mod marks;
 mod over_time;
@@ -29,6 +30,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use estimated::Estimated;
+pub use gpus::GpuSeries;
 pub use heat::{Band, HeatField, HeatMap};
 pub use marks::{PhaseSpan, StillKind, StillTime};
 pub use over_time::{ClassParts, ClientParts, LoadPart, TimePart, TtftPoint};
@@ -72,6 +74,9 @@ pub struct RunSeries {
     pub client: ClientParts,
     /// What the server said of itself; absent where it was not read.
     pub server: Option<ServerSeries>,
+    /// What its GPUs said of themselves; absent where nobody told of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpus: Option<GpuSeries>,
     /// Some requests, instant by instant.
     pub requests: Requests,
     /// TTFT by prompt length and load; absent where neither differs.
@@ -162,6 +167,7 @@ impl RunSeries {
                 read_lag: over_time::described(&timed, &pass.lags),
             },
             server: server::series(&timed),
+            gpus: gpus::series(&timed),
             requests: picked.bars(&timed, &pass.ends),
             ttft_by_load: heat::heat_map(&timed, &stays),
             positions: positions::series(

@@ -86,7 +86,10 @@ pub struct PagesRead {
 
 impl PagesRead {
     fn of(server: &ServerReadings, window: Window) -> Option<Self> {
-        let inside = |r: &&ServerReading| window.contains(r.at()) && r.detail.bytes.is_some();
+        let devices = server.device_pages();
+        let inside = |r: &&ServerReading| {
+            window.contains(r.at()) && r.detail.bytes.is_some() && !devices.contains(&r.page)
+        };
         let read: Vec<&ServerReading> = server.readings.iter().filter(inside).collect();
         let answer = |r: &&ServerReading| r.answered_ns.since(r.asked_ns);
         let mut answers: Vec<i64> = read.iter().map(answer).collect();
@@ -154,7 +157,9 @@ impl ServerSummary {
         throughput: Option<&ThroughputSummary>,
     ) -> Option<Self> {
         let window = window?;
-        let Some(server) = &run.server else {
+        let server = run.server.as_ref();
+        // Pages of GPUs and hosts alone say nothing of the server.
+        let Some(server) = server.filter(|server| server.engine().is_some()) else {
             return match run.manifest.environment.target.server_metrics.as_ref()? {
                 MetricsPlace::NotAvailable { not_available } => Some(Self::unknown(not_available)),
                 MetricsPlace::Known { .. } => None,
@@ -184,7 +189,7 @@ impl ServerSummary {
             engine: server.engine(),
             readings: inside.readings.len(),
             failed: inside.failed.len(),
-            skipped: server.readings.iter().map(|r| r.skipped).sum(),
+            skipped: skipped(server),
             running: gauge(Quantity::Running),
             waiting: gauge(Quantity::Waiting),
             kv_usage: gauge(Quantity::KvUsage),
@@ -218,6 +223,14 @@ impl ServerSummary {
             pages: None,
         }
     }
+}
+
+/// Intervals left out because an answer of the server's was owed.
+fn skipped(server: &ServerReadings) -> u64 {
+    let devices = server.device_pages();
+    let own = server.readings.iter();
+    let own = own.filter(|r| !devices.contains(&r.page));
+    own.map(|r| r.skipped).sum()
 }
 
 /// The readings at whole intervals inside the window: those of phases would weigh its edges more.

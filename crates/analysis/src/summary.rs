@@ -7,6 +7,7 @@ use crate::client::ClientSummary;
 use crate::context::Context;
 use crate::cost::CostSummary;
 use crate::delivery::BurstyDelivery;
+use crate::energy::{EnergySummary, Output};
 use crate::fairness::{Fairness, fairness};
 use crate::latency::{LatencySummary, latencies};
 use crate::load::LoadSummary;
@@ -106,6 +107,9 @@ pub struct Summary {
     /// What tokens and requests cost; absent where the price of the accelerators was not declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<CostSummary>,
+    /// What the GPUs drew; absent where nobody told of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy: Option<EnergySummary>,
     /// The generator itself.
     pub client: ClientSummary,
     /// What is known of the server.
@@ -198,6 +202,14 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
         tokens,
         response_cache: ResponseCacheSummary::of(manifest),
         cost: CostSummary::of(&manifest.plan, throughput.as_ref(), goodput.as_ref()),
+        energy: EnergySummary::of(
+            run,
+            window,
+            Output {
+                throughput: throughput.as_ref(),
+                goodput: goodput.as_ref(),
+            },
+        ),
         goodput,
         slo,
         throughput,

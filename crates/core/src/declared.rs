@@ -146,6 +146,9 @@ pub struct Declared {
     /// `--gpu-hour`: price of an accelerator for an hour.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gpu_hour: Option<f64>,
+    /// `--kwh`: price of a kilowatt-hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kwh: Option<f64>,
     /// `--engine`.
     pub engine: Option<String>,
     /// `--quantization`.
@@ -168,6 +171,7 @@ impl Declared {
             engine_info: read(Subject::Engine, &plan.engine_info),
             gpus: plan.gpus,
             gpu_hour: plan.gpu_hour,
+            kwh: plan.kwh,
             engine: plan.engine.clone(),
             quantization: plan.quantization.clone(),
             label: plan.label.clone(),

@@ -2,6 +2,7 @@
 
 mod endpoint;
 mod expose;
+mod gpu_metrics;
 mod items;
 mod keys;
 mod kinds;
@@ -16,6 +17,7 @@ mod workload;
 pub use crate::deadlines::{Deadlines, DeadlinesError};
 pub use endpoint::{Api, Endpoint, Input, Members, Output};
 pub use expose::{Expose, ExposeError};
+pub use gpu_metrics::{GpuMetrics, GpuMetricsError, GpuSource};
 pub use items::{EncodingFormat, ItemCounts, MAX_ITEMS};
 pub use keys::Plan;
 pub use kinds::{AdapterWeight, ImageSpec, KindWeight, RequestKind, SamplingValue};
@@ -191,7 +193,7 @@ serde_as_text!(
     ImageSpec,
     SamplingValue,
     ServerMetrics,
-    Expose
+    Expose, GpuMetrics
 );
 
 crate::text_schema!("^(0|[0-9]+req|[0-9.]+[a-z]+([+][0-9]+req)?)$" => Warmup);
@@ -207,7 +209,7 @@ key_values!(ValueKind::OneOf(&["file", "shuffled", "conversations"]) => DatasetO
 key_values!(ValueKind::OneOf(&["auto", "uring", "epoll"]) => Io);
 key_values!(ValueKind::Text =>
     PrefixMode, RateProfile, WorkloadKind, Warmup, Until, Deadlines, KindWeight, AdapterWeight,
-    ImageSpec, SamplingValue, ServerMetrics, Expose);
+    ImageSpec, SamplingValue, ServerMetrics, Expose, GpuMetrics);
 
 impl Plan {
     /// A key says how a result is kept and shown, and nothing else.

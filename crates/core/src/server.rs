@@ -17,9 +17,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 
 /// Version of `server-metrics.jsonl`.
-pub const SERVER_METRICS_VERSION: u32 = 2;
+pub const SERVER_METRICS_VERSION: u32 = 3;
 
-/// An engine whose series are known.
+/// Whose series are known: an engine, or what tells of the GPUs and hosts that it runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ServerEngine {
@@ -37,6 +37,16 @@ pub enum ServerEngine {
     Triton,
     /// Dynamo's front end and its workers' own series.
     Dynamo,
+    /// NVIDIA's DCGM exporter: its GPUs.
+    Dcgm,
+    /// AMD's device metrics exporter: its GPUs.
+    AmdGpu,
+    /// all-smi: GPUs of any maker.
+    AllSmi,
+    /// Prometheus' node exporter: a host.
+    NodeExporter,
+    /// NVIDIA's library for management, on the client's own host: its GPUs.
+    Nvml,
 }
 
 impl ServerEngine {
@@ -50,6 +60,25 @@ impl ServerEngine {
             Self::TensorrtLlm => "TensorRT-LLM",
             Self::Triton => "Triton",
             Self::Dynamo => "Dynamo",
+            Self::Dcgm => "DCGM exporter",
+            Self::AmdGpu => "AMD device metrics exporter",
+            Self::AllSmi => "all-smi",
+            Self::NodeExporter => "node exporter",
+            Self::Nvml => "NVML",
+        }
+    }
+
+    /// It tells of GPUs or of a host, and of no requests: no engine.
+    pub fn is_device(self) -> bool {
+        match self {
+            Self::Dcgm | Self::AmdGpu | Self::AllSmi | Self::NodeExporter | Self::Nvml => true,
+            Self::Vllm
+            | Self::Sglang
+            | Self::LlamaCpp
+            | Self::Tgi
+            | Self::TensorrtLlm
+            | Self::Triton
+            | Self::Dynamo => false,
         }
     }
 
@@ -99,7 +128,7 @@ impl<const N: usize> From<[(Quantity, f64); N]> for ServerFigures {
     }
 }
 
-/// The values of one engine, where a page speaks for several.
+/// The values of one engine, where a page speaks for several; of one GPU of a page of GPUs.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct EngineFigures {
     /// The labels that tell it apart.
@@ -117,7 +146,7 @@ pub struct PageDetail {
     /// Values of a quantity by the values of a label: finish reasons, positions in a draft.
     #[serde(default, skip_serializing_if = "Named::is_empty")]
     pub parts: Named<BTreeMap<String, f64>>,
-    /// The engines of the page, where there are several.
+    /// The engines of the page, where there are several; its GPUs, where it speaks of these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub engines: Vec<EngineFigures>,
     /// Its length, bytes.

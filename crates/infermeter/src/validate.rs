@@ -48,6 +48,9 @@ fn check(plan: &Plan, given: &dyn Fn(&str) -> bool) -> Result<()> {
     for url in plan.server_metrics.urls() {
         Target::parse(url).map_err(|e| anyhow!("--server-metrics: {e}"))?;
     }
+    for url in plan.gpu_metrics.urls() {
+        Target::parse(url).map_err(|e| anyhow!("--gpu-metrics: {e}"))?;
+    }
     objectives(plan)?;
     for percentile in &plan.percentile {
         if parse_percentile(percentile).is_none() {
@@ -156,7 +159,8 @@ fn tls(plan: &Plan, targets: &[Target]) -> Result<()> {
         ("--tls-ca", plan.tls_ca.is_some()),
         ("--tls-insecure", plan.tls_insecure),
     ];
-    let mut pages = plan.server_metrics.urls().iter();
+    let pages = plan.server_metrics.urls().iter().map(String::as_str);
+    let mut pages = pages.chain(plan.gpu_metrics.urls());
     let page = pages.any(|url| url.starts_with("https://"));
     let has_tls = page || targets.iter().any(Target::is_https);
     match flags.iter().find(|(_, given)| *given) {

@@ -30,6 +30,7 @@ pub(crate) enum Route {
     Health,
     Version,
     Metrics,
+    Boards,
     AdminConfig,
     AdminStats,
     ResetPrefixCache,
@@ -45,6 +46,7 @@ impl Route {
             "/health" => (Self::Health, GET, "allow: GET\r\n"),
             "/version" => (Self::Version, GET, "allow: GET\r\n"),
             "/metrics" => (Self::Metrics, GET, "allow: GET\r\n"),
+            "/dcgm/metrics" => (Self::Boards, GET, "allow: GET\r\n"),
             "/reset_prefix_cache" => (Self::ResetPrefixCache, POST, "allow: POST\r\n"),
             "/admin/stats" => (Self::AdminStats, GET, "allow: GET\r\n"),
             "/admin/config" => (

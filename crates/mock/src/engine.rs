@@ -11,6 +11,7 @@
 //! engine drift), unless it is later than `MAX_LAG_NS`: what cannot be caught up is given up and
 //! counted.
 
+mod activity;
 mod adapters;
 mod batched;
 mod check;
@@ -29,6 +30,7 @@ mod reconfigure;
 mod sequence;
 mod speculation;
 
+pub use activity::Activity;
 pub use check::ParamsError;
 pub use counters::EngineCounters;
 pub use events::{Emission, EngineState, Finish, SequenceId, StepReport};
@@ -40,6 +42,7 @@ pub use params::{
     Speculative, StepLaw,
 };
 
+use activity::Meter;
 use adapters::Adapters;
 use gauges::Load;
 use kv::BlockPool;
@@ -68,6 +71,7 @@ pub struct Engine {
     warmth: Warmth,
     /// Of the step in progress.
     work: Work,
+    meter: Meter,
     step_end_ns: Option<i64>,
     /// Work waits for this instant: the engine is not ready before.
     wake_ns: Option<i64>,
@@ -97,6 +101,7 @@ impl Engine {
             life: Life::starting(start_ns, &params.life),
             warmth: Warmth::cold(),
             work: Work::default(),
+            meter: Meter::default(),
             step_end_ns: None,
             wake_ns: None,
             last_end_ns: i64::MIN,
@@ -181,6 +186,7 @@ impl Engine {
         }
         let end_ns = self.step_end_ns.filter(|end| *end <= now_ns)?;
         self.step_end_ns = None;
+        self.meter.end();
         let resume_ns = if now_ns - end_ns > MAX_LAG_NS {
             self.lost_ns += now_ns - end_ns;
             now_ns
@@ -212,6 +218,16 @@ impl Engine {
     /// Time given up because the caller was later than `MAX_LAG_NS`, nanoseconds.
     pub fn lost_ns(&self) -> i64 {
         self.lost_ns
+    }
+
+    /// What its devices have been busy with up to `now_ns`.
+    pub fn activity(&self, now_ns: i64) -> Activity {
+        self.meter.at(now_ns)
+    }
+
+    /// The share of the step in progress that goes to prompts; `None` between steps.
+    pub(crate) fn prompts_share_now(&self, now_ns: i64) -> Option<f64> {
+        self.meter.now(now_ns)
     }
 
     /// Load over time.

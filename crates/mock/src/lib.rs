@@ -14,6 +14,7 @@
 
 mod answer;
 mod api;
+mod board;
 mod config;
 mod content;
 mod dialect;

@@ -1,4 +1,4 @@
-//! What `/metrics` says: vLLM's page, and the simulator's own figures beside it.
+//! What `/metrics` says: vLLM's page, and the simulator's own figures beside it. `/dcgm/metrics` is in `dcgm`.
 //!
 //! Everything is filled with instants at which something happened, the same as in the truth log,
 //! not with those that the engine intended; queue and prefill phases end and begin at the instants
@@ -7,9 +7,11 @@
 //! Not here: the gauges and counters that the engine keeps, and reading clocks.
 
 mod buckets;
+mod dcgm;
 mod own;
 mod vllm;
 
+pub(crate) use dcgm::{BoardsView, page as boards_page};
 pub(crate) use own::OwnView;
 pub(crate) use vllm::{EngineView, ServerView};
 

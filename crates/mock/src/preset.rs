@@ -41,6 +41,8 @@ pub struct PresetFacts {
     pub gpus: u32,
     /// Memory of one device, 10^9 bytes.
     pub memory_gb: f64,
+    /// Power that the board of one device may draw, watts.
+    pub board_w: f64,
     /// Keys and values of one token, bytes over all devices.
     pub kv_bytes_per_token: u64,
     /// Where the timing comes from.

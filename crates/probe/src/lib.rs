@@ -10,6 +10,7 @@ pub mod fuzzing;
 pub mod host;
 pub mod listen;
 pub mod metrics_page;
+pub mod nvml;
 pub mod prometheus;
 pub mod response_cache;
 mod series;

@@ -10,6 +10,8 @@ use infermeter_client::encode::{Headers, Target, encode_get};
 
 /// Where an engine has its page.
 const PATH: &str = "/metrics";
+/// Where the simulator tells of its GPUs, as a DCGM exporter would.
+const SIMULATED_GPUS: &str = "/dcgm/metrics";
 
 /// Where a page is.
 #[derive(Debug, Clone)]
@@ -42,6 +44,14 @@ impl MetricsPage {
             target,
             path: PATH,
             headers,
+        }
+    }
+
+    /// The page on which the simulator at `target` tells of its GPUs.
+    pub fn of_simulated_gpus(target: Target, headers: Headers, channel: Channel) -> Self {
+        Self {
+            path: SIMULATED_GPUS,
+            ..Self::of(target, headers, channel)
         }
     }
 

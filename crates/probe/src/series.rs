@@ -3,13 +3,18 @@
 //! Each engine has a file with a table: names as the engine writes them today, older ones behind them. A
 //! page may speak for several engines (replicas of a server, models): they combine as each quantity says. Ranks of
 //! one engine all show the same figures, so only the first of them counts. Several kinds of engine may stand
-//! on one page, a router and what is behind it: each has figures of its own. Invariant: a figure of which any
-//! part is not a finite number of at least 0 is absent.
+//! on one page, a router and what is behind it: each has figures of its own. GPUs and hosts have exporters, which are
+//! read in the same way: a GPU is told apart by its own labels, and what a page repeats of it counts once. Invariant: a
+//! figure of which any part is not a finite number of at least 0 is absent.
 
+mod all_smi;
+mod amd_gpu;
 mod buckets;
+mod dcgm;
 mod dynamo;
 mod gathered;
 mod llama_cpp;
+mod node_exporter;
 mod sglang;
 mod tensorrt_llm;
 mod tgi;
@@ -39,8 +44,33 @@ const RANKS: [&str; 3] = ["tp_rank", "pp_rank", "moe_ep_rank"];
 pub(crate) struct Reader {
     /// Whose series.
     pub engine: ServerEngine,
+    /// What the labels of its samples tell apart.
+    pub apart: Apart,
     /// What they say.
     pub series: &'static [Series],
+}
+
+/// What the samples of one series differ in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Apart {
+    /// Engines, and ranks of one engine, which all say the same.
+    Engines,
+    /// GPUs, by these labels. Others repeat what the board says: containers that share it, and parts of it.
+    Devices(&'static [Tells]),
+    /// Parts of one host, which are added up and not kept apart.
+    Host,
+}
+
+/// A label that tells of a GPU, and what every exporter's readings call it: `uuid`, `gpu`, `model`, `host`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tells {
+    label: &'static str,
+    what: &'static str,
+}
+
+/// A label's name here.
+const fn tells(label: &'static str, what: &'static str) -> Tells {
+    Tells { label, what }
 }
 
 /// A series, and the quantity that it is.
@@ -95,7 +125,7 @@ impl Series {
 }
 
 /// Every engine, those that stand behind others first.
-static READERS: [&Reader; 7] = [
+static READERS: [&Reader; 11] = [
     &vllm::READER,
     &sglang::READER,
     &llama_cpp::READER,
@@ -103,6 +133,10 @@ static READERS: [&Reader; 7] = [
     &tensorrt_llm::READER,
     &triton::READER,
     &dynamo::READER,
+    &dcgm::READER,
+    &amd_gpu::READER,
+    &all_smi::READER,
+    &node_exporter::READER,
 ];
 
 /// What one engine says on a page.
@@ -127,6 +161,10 @@ struct Key {
 impl Key {
     fn series(self) -> &'static Series {
         &READERS[self.reader].series[self.series]
+    }
+
+    fn apart(self) -> Apart {
+        READERS[self.reader].apart
     }
 }
 
@@ -170,7 +208,8 @@ pub(crate) fn figures(page: &str) -> Vec<PageFigures> {
             if sample.label_bytes() > LABELS_LIMIT {
                 cut = true;
             } else if key.series().only.iter().all(fits) {
-                cut |= !gathered.entry(key).or_default().add(&sample, key.series());
+                let gathered = gathered.entry(key).or_default();
+                cut |= !gathered.add(&sample, key.series(), key.apart());
             }
         }
     }
@@ -236,9 +275,9 @@ fn of_engine(reader: usize, gathered: &BTreeMap<Key, Gathered>) -> Option<PageFi
         if figures.contains_key(&quantity) || detail.histograms.get(quantity).is_some() {
             continue;
         }
-        found.put_into(series, &mut figures, &mut detail);
+        found.put_into(series, READERS[reader].apart, &mut figures, &mut detail);
     }
-    gathered::keep_engines_apart(&mut detail);
+    gathered::keep_apart(READERS[reader].apart, &mut detail);
     Some(PageFigures {
         engine: READERS[reader].engine,
         figures: figures.into_iter().collect(),

@@ -1,4 +1,4 @@
-//! Reads a server's metrics page at each whole interval and wherever a phase begins, while the load
+//! Reads a server's metrics page, or the GPUs of this host, at each whole interval and wherever a phase begins, while the load
 //! goes on, on a thread of its own.
 //!
 //! One request at a time: where the server still owes an answer, an interval is left out and
@@ -6,6 +6,8 @@
 //! at once on any core (`SCHED_IDLE`). Invariant: it shares nothing with the threads that measure.
 
 use crate::metrics_page::MetricsPage;
+use crate::nvml::NvmlGpus;
+use crate::series::PageFigures;
 use infermeter_core::clock::{Clock, Offset};
 use infermeter_core::schedule::Phase;
 use infermeter_core::server::{ReadingCause, ServerEngine, ServerReading};
@@ -34,11 +36,39 @@ pub struct Expected {
     pub page: usize,
 }
 
+/// Where figures come from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// A page.
+    Page(MetricsPage),
+    /// NVML, on this host.
+    Nvml(NvmlGpus),
+}
+
+impl Source {
+    /// Where it is, as the record names it.
+    pub fn place(&self) -> String {
+        match self {
+            Self::Page(page) => page.url(),
+            Self::Nvml(gpus) => gpus.place(),
+        }
+    }
+
+    /// What it says now; a page is asked under this `x-request-id`.
+    fn read(&self, request_id: &str) -> Result<Vec<PageFigures>, String> {
+        let found = match self {
+            Self::Page(page) => page.read(request_id).map_err(|error| error.to_string()),
+            Self::Nvml(gpus) => gpus.read().map(|own| vec![own]).map_err(|e| e.to_string()),
+        };
+        found.map_err(|error| inert(&error, 300))
+    }
+}
+
 /// What is read, and how.
 #[derive(Debug, Clone)]
 pub struct Watch {
-    /// The page.
-    pub page: MetricsPage,
+    /// From where.
+    pub source: Source,
     /// Whose figures are kept: one reading each.
     pub expected: Vec<Expected>,
     /// From one reading to the next, nanoseconds, above 0.
@@ -92,10 +122,9 @@ impl Watch {
 
     fn read(&self, clock: Clock, asked: Asked, write: &mut dyn FnMut(&ServerReading)) {
         let asked_ns = clock.now();
-        let found = self.page.read(&self.request_id);
+        let found = self.source.read(&self.request_id);
         let answered_ns = clock.now();
-        let error = found.as_ref().err();
-        let error = error.map(|error| inert(&error.to_string(), 300));
+        let error = found.as_ref().err().cloned();
         let found = found.unwrap_or_default();
         for Expected { engine, page } in &self.expected {
             let own = found.iter().find(|own| own.engine == *engine).cloned();

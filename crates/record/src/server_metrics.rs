@@ -1,5 +1,6 @@
 //! `server-metrics.jsonl`: what the server's metrics page said while the run went on, one JSON object
-//! a line. The first line says what was read, each other one is a reading of one page. Version 1 had one page.
+//! a line, and what its GPUs said. The first line says what was read, each other one is a reading of one page. Version 1
+//! had one page, version 2 no GPUs.
 //!
 //! Invariant: a line is written as soon as it is known, in one piece; a last line that a killed run
 //! left unfinished is no reading.
@@ -172,7 +173,7 @@ mod tests {
         assert_eq!(
             lines[..2],
             [
-                r#"{"format_version":2,"pages":[{"engine":"llama-cpp","url":"http://host:8080/metrics"},{"engine":"vllm","url":"http://other/metrics"}],"interval_ns":1000000000}"#,
+                r#"{"format_version":3,"pages":[{"engine":"llama-cpp","url":"http://host:8080/metrics"},{"engine":"vllm","url":"http://other/metrics"}],"interval_ns":1000000000}"#,
                 r#"{"asked_ns":1000,"answered_ns":1500,"phase":"measure","cause":"interval","skipped":0,"figures":{"running":4.0,"kv_usage":0.25}}"#
             ]
         );
@@ -229,8 +230,8 @@ mod tests {
                 "{text}"
             );
         }
-        fs::write(&path, "{\"format_version\":3}\n").expect("written");
+        fs::write(&path, "{\"format_version\":4}\n").expect("written");
         let error = read_server_metrics(dir.path()).expect_err("newer");
-        assert!(error.to_string().contains("format version 3"), "{error}");
+        assert!(error.to_string().contains("format version 4"), "{error}");
     }
 }

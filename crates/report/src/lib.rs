@@ -18,6 +18,7 @@ mod client;
 mod compare;
 mod doctor;
 mod document;
+mod energy;
 mod format;
 mod full;
 mod gate;

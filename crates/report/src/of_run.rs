@@ -4,8 +4,8 @@ use crate::document::{Document, Judgement};
 use crate::picture::distributions;
 use crate::view::View;
 use crate::{
-    both_sides, by_class, client, full, latency, network, objectives, quotable, reproduce, run,
-    server_times, sessions, throughput,
+    both_sides, by_class, client, energy, full, latency, network, objectives, quotable, reproduce,
+    run, server_times, sessions, throughput,
 };
 use infermeter_analysis::Summary;
 use infermeter_core::finding::{Finding, Verdict};
@@ -27,6 +27,7 @@ pub fn of_run(
     document.push(both_sides::section(summary, manifest, view));
     document.push(server_times::section(summary));
     document.push(network::section(summary, manifest, view));
+    document.push(energy::section(summary, view));
     for section in by_class::sections(summary, view) {
         document.push(section);
     }

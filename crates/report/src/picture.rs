@@ -5,6 +5,7 @@
 
 mod client;
 mod ecdf;
+mod gpus;
 mod load;
 mod over_time;
 mod positions;
@@ -55,6 +56,7 @@ pub fn pictures(of: &Pictured<'_>) -> Vec<Section> {
         ),
         section("The instrument itself", client::charts(of)),
         section("The server's own word", server::charts(of)),
+        section("Its GPUs", gpus::charts(of)),
     ];
     sections
         .into_iter()

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 const NAMED: usize = 3;
 
 /// Keys that change nothing for the server: what is drawn, looked at and said. So do those that only show a result.
-const UNSEEN: [&str; 20] = [
+const UNSEEN: [&str; 21] = [
     "profile",
     "seed",
     "workload-seed",
@@ -36,10 +36,11 @@ const UNSEEN: [&str; 20] = [
     "save-responses",
     "server-metrics",
     "server-metrics-interval",
+    "gpu-metrics",
 ];
 
 /// Keys that say which server it is, how it is reached, and what is declared of it.
-const SERVER: [&str; 18] = [
+const SERVER: [&str; 19] = [
     "target",
     "more-targets",
     "hardware",
@@ -48,6 +49,7 @@ const SERVER: [&str; 18] = [
     "engine",
     "gpus",
     "gpu-hour",
+    "kwh",
     "quantization",
     "api-key-file",
     "header",

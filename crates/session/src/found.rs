@@ -12,6 +12,7 @@ use crate::api_key::api_key;
 use crate::cache_probe;
 use crate::experiment::{Experiment, FormSpec, Probing, Server};
 use crate::failure::{Cause, Failure};
+use crate::gpu_metrics::{self, KnownGpus};
 use crate::observer::Observer;
 use crate::redact::{redact_lines, redact_path};
 use crate::run_id::{RunIdentity, salt_of};
@@ -81,6 +82,8 @@ pub struct Found {
     asking: Control,
     /// The server's metrics pages, where it has one that is known.
     pub metrics: Option<KnownPages>,
+    /// Who tells of its GPUs, where there is anybody.
+    pub(crate) gpus: Option<KnownGpus>,
     /// What was found out, for `environment.target`.
     pub facts: TargetSide,
     /// Doubts.
@@ -310,15 +313,17 @@ fn find_out(experiment: &Experiment, asked: Asked, waits: Waits) -> Result<Found
         headers: &shape.headers,
         channel,
     };
+    let mut seen = facts_of(&facts, target, &ways.all);
+    seen.resolve_ns = ways.resolve_ns;
+    let gpus = gpu_metrics::find(experiment, &mut control, &asking, &seen);
     let found = server_metrics::find(experiment, &mut control, asking);
     let engine = engine(experiment, &mut control);
     findings.extend(doubts(experiment, target, &engine, &facts));
     findings.extend(ways.left_out());
-    let mut seen = facts_of(&facts, target, &ways.all);
-    seen.resolve_ns = ways.resolve_ns;
     describe_requests(&mut seen, experiment, &shape);
     seen.engine = Some(engine);
     describe_metrics(&mut seen, &found);
+    seen.gpu_metrics = Some(described(gpus.as_ref().map(KnownGpus::place)));
     seen.response_cache = cache;
     let encoder = RequestEncoder::new(target, &shape);
     let balance = experiment.target.server.balance();
@@ -334,6 +339,7 @@ fn find_out(experiment: &Experiment, asked: Asked, waits: Waits) -> Result<Found
         control: control.log.clone(),
         asking: control,
         metrics: found.ok(),
+        gpus: gpus.ok(),
         facts: seen,
         findings,
         secrets: Secrets::default(),
@@ -543,14 +549,16 @@ fn describe_requests(facts: &mut TargetSide, experiment: &Experiment, shape: &Re
 
 /// What is known of the server's metrics page, for the record.
 fn describe_metrics(facts: &mut TargetSide, found: &Result<KnownPages, String>) {
-    facts.server_metrics = Some(match found {
-        Ok(known) => known.place(),
-        Err(why) => MetricsPlace::NotAvailable {
-            not_available: inert(why, 300),
-        },
-    });
+    facts.server_metrics = Some(described(found.as_ref().map(KnownPages::place)));
     let known = found.as_ref().ok();
     facts.prefix_cache = known.and_then(|known| counters_before(known.before()));
+}
+
+/// A place that was found, or why there is none.
+fn described(found: Result<MetricsPlace, &String>) -> MetricsPlace {
+    found.unwrap_or_else(|why| MetricsPlace::NotAvailable {
+        not_available: inert(why, 300),
+    })
 }
 
 /// What the server's counters of its prefix cache said before the load.

@@ -30,6 +30,7 @@ pub mod finish;
 pub mod fleet;
 pub mod found;
 pub mod gate;
+mod gpu_metrics;
 pub mod history;
 pub mod host;
 mod journal;

@@ -7,7 +7,7 @@ use crate::begun::{Sides, manifest};
 use crate::beside::Beside;
 use crate::calibrate::cite;
 use crate::environment::environment;
-use crate::experiment::{Answers, Experiment, MetricsSpec, TextsSpec};
+use crate::experiment::{Answers, Experiment, GpuSpec, MetricsSpec, TextsSpec};
 use crate::expose::{Exposed, Told};
 use crate::found::Found;
 use crate::host::Host;
@@ -19,7 +19,7 @@ use crate::place::{Placement, Size};
 use crate::receiving::Receiving;
 use crate::sent::SentBodies;
 use crate::sent_before;
-use crate::server_metrics::{Watched, Watching};
+use crate::server_metrics::{Readable, Watched, Watching};
 use crate::target::Target;
 use anyhow::Result;
 use infermeter_analysis::raised;
@@ -248,22 +248,35 @@ impl Run<'_> {
         })
     }
 
-    /// Has the server's metrics read during the run, where it has a page, on cores that no worker has.
-    fn watching(&self, settings: &RunSettings) -> Result<Option<Watching>> {
+    /// What tells of the server and of its GPUs.
+    fn readable(&self) -> Vec<Readable> {
         let found = self.found();
-        let interval = match &self.experiment.target.metrics {
-            MetricsSpec::Beside { interval } | MetricsSpec::At { interval, .. } => *interval,
-            MetricsSpec::Off => return Ok(None),
+        let pages = found.metrics.iter().flat_map(|known| known.readable());
+        let gpus = found.gpus.iter().flat_map(|known| known.readable());
+        pages.chain(gpus.cloned()).collect()
+    }
+
+    /// Has the server's metrics and its GPUs read during the run, where anything tells of them, on cores that no
+    /// worker has.
+    fn watching(&self, settings: &RunSettings) -> Result<Option<Watching>> {
+        let (found, target) = (self.found(), &self.experiment.target);
+        let interval = match (&target.metrics, &target.gpus) {
+            (MetricsSpec::Beside { interval } | MetricsSpec::At { interval, .. }, _) => *interval,
+            (MetricsSpec::Off, GpuSpec::Usual { interval } | GpuSpec::At { interval, .. }) => {
+                *interval
+            }
+            (MetricsSpec::Off, GpuSpec::Off) => return Ok(None),
         };
-        let Some(known) = &found.metrics else {
+        let readable = self.readable();
+        if readable.is_empty() {
             return Ok(None);
-        };
+        }
         let workers = settings.cores.get(..settings.threads).unwrap_or_default();
         let mut free = affinity::allowed_cores();
         free.retain(|core| !workers.contains(core));
         let free = if workers.is_empty() { Vec::new() } else { free };
         let watching = Watching::start(Watched {
-            known,
+            readable,
             interval,
             run_id: &self.site.identity.id,
             directory: &self.site.directory,

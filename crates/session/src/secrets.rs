@@ -7,9 +7,10 @@
 
 mod scrub;
 
-use crate::experiment::{Experiment, MetricsSpec, Server};
+use crate::experiment::{Experiment, GpuSpec, MetricsSpec, Server};
 use crate::redact::{HARMLESS_HEADERS, hidden_in_path, is_secret};
 use infermeter_client::encode::{BodyTemplate, Target};
+use infermeter_core::plan::GpuSource;
 use infermeter_core::record::{ChunkKind, RequestError, RequestRecord};
 use scrub::Pattern;
 use serde_json::{Map, Value};
@@ -54,6 +55,13 @@ impl Secrets {
         secrets.add_user_info(proxy.unwrap_or_default());
         if let MetricsSpec::At { urls, .. } = &target.metrics {
             urls.iter().for_each(|url| secrets.add_user_info(url));
+        }
+        if let GpuSpec::At { places, .. } = &target.gpus {
+            for place in places {
+                if let GpuSource::Url(url) = place {
+                    secrets.add_user_info(url);
+                }
+            }
         }
         let path = form.path.as_deref().map(hidden_in_path);
         for value in path.into_iter().flatten() {

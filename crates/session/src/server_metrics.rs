@@ -1,4 +1,5 @@
-//! The server's own metrics: whether there are pages, and the threads that read them during a run.
+//! The server's own metrics: whether there are pages, and the threads that read them during a run, and its GPUs
+//! ([`crate::gpu_metrics`]) beside them.
 //!
 //! A page that is missing or silent is a fact about the server, never an error of the run. Invariant:
 //! credentials go to the target's own host and port alone.
@@ -14,7 +15,7 @@ use infermeter_core::clock::{Clock, monotonic_ns};
 use infermeter_core::environment::{MetricsPlace, UnreadPage};
 use infermeter_core::schedule::Phase;
 use infermeter_core::server::{
-    SERVER_METRICS_VERSION, ServerFigures, ServerReading, ServerWatch, WatchedPage,
+    SERVER_METRICS_VERSION, ServerEngine, ServerFigures, ServerReading, ServerWatch, WatchedPage,
 };
 use infermeter_core::text::inert;
 use infermeter_core::units::Span;
@@ -22,7 +23,7 @@ use infermeter_probe::PageFigures;
 use infermeter_probe::metrics_page::{MetricsPage, PageError};
 use infermeter_probe::target::Control;
 use infermeter_probe::waits::Waits;
-use infermeter_probe::watch::{Expected, Notice, Watch};
+use infermeter_probe::watch::{Expected, Notice, Source, Watch};
 use infermeter_record::ServerMetricsWriter;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -33,6 +34,42 @@ use std::time::Duration;
 const PAGE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait for the last reading once the load has ended.
 const LAST_READING: Duration = Duration::from_secs(2);
+
+/// What can be read during the run: a page, or the GPUs of this host.
+#[derive(Debug, Clone)]
+pub(crate) struct Readable {
+    /// From where.
+    pub source: Source,
+    /// Whose series it has.
+    pub engines: Vec<ServerEngine>,
+}
+
+impl Readable {
+    /// Its engines, as the file has them.
+    pub fn watched(&self) -> impl Iterator<Item = WatchedPage> {
+        let url = self.source.place();
+        self.engines.iter().map(move |engine| WatchedPage {
+            engine: *engine,
+            url: url.clone(),
+        })
+    }
+}
+
+/// For the record: the first that is an engine's and no front end is the main one.
+///
+/// # Panics
+/// Never of what was found: that has one at least.
+pub(crate) fn place_of(mut all: Vec<WatchedPage>, unread: Vec<UnreadPage>) -> MetricsPlace {
+    let is_main = |page: &WatchedPage| !page.engine.is_front_end() && !page.engine.is_device();
+    let main = all.iter().position(is_main);
+    let main = all.remove(main.unwrap_or(0));
+    MetricsPlace::Known {
+        engine: main.engine,
+        url: main.url,
+        more: all,
+        unread,
+    }
+}
 
 /// A page that can be read during the run.
 #[derive(Debug, Clone)]
@@ -51,29 +88,20 @@ pub struct KnownPages {
 }
 
 impl KnownPages {
-    /// The engines of all pages, in the order of the file.
-    fn watched(&self) -> Vec<WatchedPage> {
-        let engines = self.pages.iter().flat_map(|known| {
-            let url = known.page.url();
-            known.engines.iter().map(move |own| WatchedPage {
-                engine: own.engine,
-                url: url.clone(),
-            })
-        });
-        engines.collect()
+    /// What is read during the run, in the order of the file.
+    pub(crate) fn readable(&self) -> Vec<Readable> {
+        let readable = |known: &KnownPage| Readable {
+            source: Source::Page(known.page.clone()),
+            engines: known.engines.iter().map(|own| own.engine).collect(),
+        };
+        self.pages.iter().map(readable).collect()
     }
 
-    /// For the record: the first that is no front end is the server's.
+    /// For the record.
     pub fn place(&self) -> MetricsPlace {
-        let mut all = self.watched();
-        let main = all.iter().position(|page| !page.engine.is_front_end());
-        let main = all.remove(main.unwrap_or(0));
-        MetricsPlace::Known {
-            engine: main.engine,
-            url: main.url,
-            more: all,
-            unread: self.unread.clone(),
-        }
+        let readable = self.readable();
+        let watched = readable.iter().flat_map(Readable::watched);
+        place_of(watched.collect(), self.unread.clone())
     }
 
     /// What the server's page said before the load.
@@ -88,7 +116,8 @@ impl KnownPages {
             let engines = known.engines.iter().enumerate();
             engines.map(move |(index, own)| ((page, index), own.engine))
         });
-        let mut behind = places.filter(|(_, engine)| !engine.is_front_end());
+        let is_main = |engine: ServerEngine| !engine.is_front_end() && !engine.is_device();
+        let mut behind = places.filter(|(_, engine)| is_main(*engine));
         behind.next().map_or((0, 0), |(place, _)| place)
     }
 
@@ -116,7 +145,7 @@ impl KnownPages {
 }
 
 /// How the target itself is asked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Asking<'a> {
     /// The target.
     pub target: &'a Target,
@@ -182,7 +211,7 @@ pub fn find(
 }
 
 /// The same with little time.
-fn quick(channel: Channel) -> Channel {
+pub(crate) fn quick(channel: Channel) -> Channel {
     Channel {
         timeout: PAGE_TIMEOUT.min(channel.timeout),
         connect_timeout: PAGE_TIMEOUT.min(channel.connect_timeout),
@@ -191,7 +220,7 @@ fn quick(channel: Channel) -> Channel {
 }
 
 /// The page at a URL of its own.
-fn elsewhere(
+pub(crate) fn elsewhere(
     experiment: &Experiment,
     url: &str,
     asking: &Asking<'_>,
@@ -223,8 +252,8 @@ fn elsewhere(
 /// What is to be read during a run, and what becomes of it.
 #[derive(Debug)]
 pub(crate) struct Watched<'a> {
-    /// The pages.
-    pub known: &'a KnownPages,
+    /// What is read, at least one, in the order of the file.
+    pub readable: Vec<Readable>,
     /// From one reading to the next.
     pub interval: Span,
     /// The run's id.
@@ -255,11 +284,11 @@ impl Watching {
     /// # Errors
     /// When the file cannot be written.
     pub fn start(watched: Watched<'_>) -> Result<Self> {
-        let known = watched.known;
+        let readable = watched.readable;
         let interval_ns = watched.interval.ns();
         let file = ServerWatch {
             format_version: SERVER_METRICS_VERSION,
-            pages: known.watched(),
+            pages: readable.iter().flat_map(Readable::watched).collect(),
             interval_ns,
         };
         let writer = ServerMetricsWriter::create(watched.directory, &file)?;
@@ -267,20 +296,21 @@ impl Watching {
         let (end, ended) = channel();
         let mut place = 0;
         let mut notices = Vec::new();
-        for known in &known.pages {
+        for known in readable {
+            let engines = known.engines.len();
             let expected = known.engines.iter().enumerate();
-            let expected = expected.map(|(index, own)| Expected {
-                engine: own.engine,
+            let expected = expected.map(|(index, engine)| Expected {
+                engine: *engine,
                 page: place + index,
             });
             let watch = Watch {
-                page: known.page.clone(),
                 expected: expected.collect(),
+                source: known.source,
                 interval_ns,
                 request_id: format!("{}-metrics", watched.run_id),
                 cores: watched.cores.clone(),
             };
-            place += known.engines.len();
+            place += engines;
             notices.push(spawn(watch, watched.secrets, &writer, end.clone()));
         }
         Ok(Self {

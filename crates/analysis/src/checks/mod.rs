@@ -8,6 +8,7 @@ mod conservation;
 mod delivery;
 mod engine;
 mod failures;
+mod gpus;
 mod host;
 mod load;
 mod machine;
@@ -149,6 +150,14 @@ pub(crate) const CHECKS: &[&Check] = &[
     &engine::METRICS_PAGE_ODD,
     &server_times::SERVER_TIMES_DISAGREE,
     &server::SERVER_METRICS_UNREAD,
+    &gpus::XID,
+    &gpus::ECC,
+    &gpus::THROTTLED,
+    &gpus::CLOCK_DROPPED,
+    &gpus::IDLE,
+    &gpus::ENERGY_UNKNOWN,
+    &gpus::STALE,
+    &gpus::UNREAD,
     &sample::PERCENTILE_UNSUPPORTED,
     &sample::PERCENTILE_NEEDS_MORE,
     &sample::SLO_WITHOUT_DATA,

@@ -73,7 +73,7 @@ pub(super) fn series(timed: &Timed<'_>) -> Option<ServerSeries> {
     })
 }
 
-fn gauge<'a>(
+pub(super) fn gauge<'a>(
     timed: &Timed<'_>,
     name: &'static str,
     values: impl Iterator<Item = (&'a ServerReading, f64)>,

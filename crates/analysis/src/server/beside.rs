@@ -156,7 +156,11 @@ fn unit_of(quantity: Quantity) -> &'static str {
         Unit::Seconds => "s",
         Unit::Bytes => "bytes",
         Unit::Flop => "FLOP",
-        Unit::Number => "",
+        Unit::Watts => "W",
+        Unit::Joules => "J",
+        Unit::Hertz => "Hz",
+        Unit::Celsius => "°C",
+        Unit::Number | Unit::Bits => "",
     }
 }
 

@@ -43,6 +43,9 @@ pub struct TargetSide {
     pub engine: Option<EngineFacts>,
     /// Its metrics page.
     pub server_metrics: Option<MetricsPlace>,
+    /// The GPUs and hosts that tell of themselves; absent from records of older versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpu_metrics: Option<MetricsPlace>,
     /// Its counters of the prefix cache; absent where it has none.
     pub prefix_cache: Option<PrefixCountersOfRun>,
     /// The trial of response caching; absent where none was asked for.
@@ -106,6 +109,28 @@ pub enum MetricsPlace {
     },
 }
 
+impl MetricsPlace {
+    /// As that of [`TargetSide`].
+    fn each_text(&mut self, each: &mut dyn FnMut(&mut String)) {
+        match self {
+            Self::Known {
+                engine: _,
+                url,
+                more,
+                unread,
+            } => {
+                each(url);
+                more.iter_mut().for_each(|page| each(&mut page.url));
+                for UnreadPage { url, why } in unread {
+                    each(url);
+                    each(why);
+                }
+            }
+            Self::NotAvailable { not_available } => each(not_available),
+        }
+    }
+}
+
 /// A metrics page without figures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UnreadPage {
@@ -165,6 +190,7 @@ impl TargetSide {
             fields: _,
             engine,
             server_metrics,
+            gpu_metrics,
             prefix_cache: _,
             response_cache,
             other: _,
@@ -183,22 +209,8 @@ impl TargetSide {
         if let Some(engine) = engine {
             engine.each_text(each);
         }
-        match server_metrics {
-            Some(MetricsPlace::Known {
-                engine: _,
-                url,
-                more,
-                unread,
-            }) => {
-                each(url);
-                more.iter_mut().for_each(|page| each(&mut page.url));
-                for UnreadPage { url, why } in unread {
-                    each(url);
-                    each(why);
-                }
-            }
-            Some(MetricsPlace::NotAvailable { not_available }) => each(not_available),
-            None => {}
+        for place in [server_metrics, gpu_metrics].into_iter().flatten() {
+            place.each_text(each);
         }
         if let Some(CacheTrial { pairs: _, problem }) = response_cache {
             problem.iter_mut().for_each(each);

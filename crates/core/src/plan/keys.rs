@@ -6,8 +6,8 @@
 
 use super::{
     AdapterWeight, ArrivalKind, Balance, DatasetOrder, Deadlines, EncodingFormat, Endpoint, Expose,
-    ImageSpec, Io, KindWeight, MAX_RATE, PrefixMode, PromptCount, RateProfile, SamplingValue,
-    ServerMetrics, Until, Warmup, WorkloadClass, WorkloadKind,
+    GpuMetrics, ImageSpec, Io, KindWeight, MAX_RATE, PrefixMode, PromptCount, RateProfile,
+    SamplingValue, ServerMetrics, Until, Warmup, WorkloadClass, WorkloadKind,
 };
 use crate::key::Form::{Joined, Positional};
 use crate::key::When::{Given, Is};
@@ -556,6 +556,12 @@ keys! {
             .rules(&[Rule::needs(&[Given("gpus")], "an hour of the server costs that of all its accelerators")])
             .foreign(&[foreign(&["gpu-cost", "cost-per-hour", "price", "gpu-price"],
                 "--gpu-hour PRICE is the price of one accelerator for an hour")]);
+        kwh: Option<f64> = None, Result, "PRICE",
+            "Declared price of a kilowatt-hour, in $: adds what the GPUs' energy costs"
+            .more("See [energy](metrics/energy.md).")
+            .example("0.25").above(0.0).most(1e6)
+            .foreign(&[foreign(&["electricity-price", "energy-price", "kwh-price"],
+                "--kwh PRICE is the price of a kilowatt-hour")]);
         engine: Option<String> = None, Result, "TEXT",
             "Declared engine and version"
             .example("vllm 0.11");
@@ -588,6 +594,15 @@ keys! {
             // Shorter is a load on the server, longer leaves a minute without a reading.
             "From one reading of the server's metrics to the next"
             .example("5s").least(1e8).most(6e10);
+        gpu_metrics: GpuMetrics = GpuMetrics::Auto, Client, "WHERE",
+            "Where the server's GPUs are read during the run: auto (NVML, where the server is on this host), off, \
+             nvml, or URLs of exporters"
+            .form(Joined)
+            .more("DCGM exporter, AMD's device metrics exporter, all-smi and node exporter are recognised by their \
+                   names. `nvml:FILE` loads NVML from a file. See [energy](metrics/energy.md).")
+            .example("off")
+            .foreign(&[foreign(&["gpu-telemetry", "dcgm-url", "no-gpu-metrics", "gpu-metrics-url"],
+                "--gpu-metrics takes a URL, nvml, auto or off")]);
         burn: Option<Span> = None, Client, "TIME",
             "Busy-wait after each chunk: artificial client load that shows what kernel stamps buy"
             .absent("off").example("10us");

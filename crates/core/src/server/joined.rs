@@ -3,7 +3,8 @@
 //! Pages of the same engine are replicas or pools: what they say at the same tick or the same phase's beginning
 //! is added, or averaged, as each quantity is over the engines of one page. A front end's page is not added to
 //! those of the engines behind it, which have the same requests. Invariant: where a page that has a
-//! quantity did not say it this time, the joined reading does not have it.
+//! quantity did not say it this time, the joined reading does not have it. Pages of GPUs and hosts have no requests
+//! and are no part of it.
 
 use super::{Over, Quantity};
 use super::{PageDetail, ReadingCause, ServerEngine, ServerFigures, ServerReading, ServerReadings};
@@ -13,7 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 impl ServerReadings {
     /// Whose readings count as the server's: of the pages' engines the first that is no front end.
     pub fn engine(&self) -> Option<ServerEngine> {
-        let engines = || self.watch.pages.iter().map(|page| page.engine);
+        let all = || self.watch.pages.iter().map(|page| page.engine);
+        let engines = || all().filter(|engine| !engine.is_device());
         let behind = engines().find(|engine| !engine.is_front_end());
         behind.or_else(|| engines().next())
     }
@@ -26,6 +28,13 @@ impl ServerReadings {
         own.map(|(index, _)| index).collect()
     }
 
+    /// The pages of GPUs and hosts, by their place.
+    pub fn device_pages(&self) -> Vec<usize> {
+        let pages = self.watch.pages.iter().enumerate();
+        let own = pages.filter(|(_, page)| page.engine.is_device());
+        own.map(|(index, _)| index).collect()
+    }
+
     /// The readings of one page, in their order.
     pub fn of_page(&self, page: usize) -> impl Iterator<Item = &ServerReading> {
         self.readings.iter().filter(move |r| r.page == page)
@@ -33,10 +42,10 @@ impl ServerReadings {
 
     /// The server's readings: those of its page, or of its pages together.
     pub fn joined(&self) -> Cow<'_, [ServerReading]> {
-        if self.watch.pages.len() < 2 {
+        let pages = self.pages();
+        if self.watch.pages.len() < 2 && !pages.is_empty() {
             return Cow::Borrowed(&self.readings);
         }
-        let pages = self.pages();
         if let [page] = pages[..] {
             return Cow::Owned(self.of_page(page).cloned().collect());
         }

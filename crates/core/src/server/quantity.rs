@@ -1,6 +1,6 @@
-//! The quantities that a server's metrics page may have: one table for every engine.
+//! The quantities that a metrics page may have: one table for every engine, every GPU's exporter and hosts.
 //!
-//! A reader of an engine says which of its series is which quantity; whoever computes knows quantities
+//! A reader of an engine or an exporter says which of its series is which quantity; whoever computes knows quantities
 //! alone. Invariant: a quantity's name never changes, since files of readings hold it, and the first ten are
 //! those of version 1 in its order.
 
@@ -37,6 +37,16 @@ pub enum QuantityUnit {
     Flop,
     /// Pieces of what the name says.
     Number,
+    /// Watts.
+    Watts,
+    /// Joules.
+    Joules,
+    /// Cycles per second.
+    Hertz,
+    /// Degrees Celsius.
+    Celsius,
+    /// A whole number whose bits each say something.
+    Bits,
 }
 
 /// How the values of several engines become one.
@@ -159,6 +169,45 @@ quantities! {
     IterationTime = "iteration_time", Histogram, Seconds, Sum, "Time of a step.";
     IterationTokens = "iteration_tokens", Histogram, Tokens, Sum, "Tokens of a step.";
     TransferTime = "transfer_time", Histogram, Seconds, Sum, "Time of the transfer of a KV cache.";
+    GpuUtilisation = "gpu_utilisation", Gauge, Share, Mean,
+        "Share of the time in which a kernel ran on the GPU, however small.";
+    GpuMemoryBusyProxy = "gpu_memory_busy_proxy", Gauge, Share, Mean,
+        "Share of the time in which the GPU's memory was read or written at all: a proxy, not its bandwidth.";
+    GpuSmActive = "gpu_sm_active", Gauge, Share, Mean, "Share of the time and of the SMs with a warp on them.";
+    GpuTensorActive = "gpu_tensor_active", Gauge, Share, Mean, "Share of the cycles in which tensor cores worked.";
+    GpuDramActive = "gpu_dram_active", Gauge, Share, Mean,
+        "Share of the cycles in which the GPU's memory moved data: of its bandwidth.";
+    GpuMemoryUsed = "gpu_memory_used", Gauge, Bytes, Sum, "Bytes of the GPU's memory in use.";
+    GpuMemoryFree = "gpu_memory_free", Gauge, Bytes, Sum, "Bytes of the GPU's memory that are free.";
+    GpuMemoryTotal = "gpu_memory_total", Gauge, Bytes, Sum, "Bytes of the GPU's memory.";
+    GpuProcessMemory = "gpu_process_memory", Gauge, Bytes, Sum,
+        "Bytes of the GPU's memory that processes hold, by process.";
+    GpuPower = "gpu_power", Gauge, Watts, Sum, "Power that the GPU's board draws, as its sensor averages it.";
+    GpuPowerLimit = "gpu_power_limit", Gauge, Watts, Sum, "Power that the board may draw.";
+    GpuEnergy = "gpu_energy", Counter, Joules, Sum, "Energy that the board has drawn.";
+    GpuSmClock = "gpu_sm_clock", Gauge, Hertz, Mean, "Clock of the GPU's multiprocessors.";
+    GpuMemoryClock = "gpu_memory_clock", Gauge, Hertz, Mean, "Clock of the GPU's memory.";
+    GpuTemperature = "gpu_temperature", Gauge, Celsius, Max, "Temperature of the GPU.";
+    GpuMemoryTemperature = "gpu_memory_temperature", Gauge, Celsius, Max, "Temperature of the GPU's memory.";
+    GpuThrottleReasons = "gpu_throttle_reasons", Gauge, Bits, Max,
+        "Why the GPU's clock is not higher, in the bits of NVIDIA's libraries.";
+    GpuPowerThrottled = "gpu_power_throttled", Counter, Seconds, Sum,
+        "Time in which the power limit held the clock down.";
+    GpuThermalThrottled = "gpu_thermal_throttled", Counter, Seconds, Sum,
+        "Time in which the temperature held the clock down.";
+    GpuEccCorrected = "gpu_ecc_corrected", Counter, Number, Sum, "Errors of the GPU's memory that were corrected.";
+    GpuEccUncorrected = "gpu_ecc_uncorrected", Counter, Number, Sum,
+        "Errors of the GPU's memory that could not be corrected.";
+    GpuXid = "gpu_xid", Gauge, Number, Max, "Number of the last error that NVIDIA's driver logged; 0 of none.";
+    GpuPcieSent = "gpu_pcie_sent", Gauge, Bytes, Sum, "Bytes per second that the GPU sent over PCIe.";
+    GpuPcieReceived = "gpu_pcie_received", Gauge, Bytes, Sum, "Bytes per second that the GPU received over PCIe.";
+    GpuPcieReplays = "gpu_pcie_replays", Counter, Number, Sum, "Packets that PCIe had to send again.";
+    GpuLinkSent = "gpu_link_sent", Gauge, Bytes, Sum, "Bytes per second that the GPU sent over NVLink.";
+    GpuLinkReceived = "gpu_link_received", Gauge, Bytes, Sum, "Bytes per second that the GPU received over NVLink.";
+    HostCpuTime = "host_cpu_time", Counter, Seconds, Sum, "CPU time of a host, by mode.";
+    HostMemoryTotal = "host_memory_total", Gauge, Bytes, Sum, "Bytes of a host's memory.";
+    HostMemoryAvailable = "host_memory_available", Gauge, Bytes, Sum,
+        "Bytes of a host's memory that a process could still get.";
 }
 
 impl QuantityKind {
@@ -183,6 +232,11 @@ impl QuantityUnit {
             Self::Bytes => "bytes",
             Self::Flop => "flop",
             Self::Number => "number",
+            Self::Watts => "watts",
+            Self::Joules => "joules",
+            Self::Hertz => "hertz",
+            Self::Celsius => "celsius",
+            Self::Bits => "bits",
         }
     }
 }

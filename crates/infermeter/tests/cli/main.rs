@@ -23,6 +23,7 @@ mod datasets;
 mod dialects;
 mod disk;
 mod doctor;
+mod energy;
 mod engine_view;
 mod export;
 mod expose;

@@ -60,7 +60,10 @@ impl Engine {
         }
         if plan.work.sequences > 0 {
             let length_ns = self.length_ns(&plan.work);
-            self.step_end_ns = Some(begin_ns.saturating_add(length_ns));
+            let end_ns = begin_ns.saturating_add(length_ns);
+            self.step_end_ns = Some(end_ns);
+            let prompts = plan.work.prompts_share(&self.params);
+            self.meter.begin(begin_ns, end_ns, prompts);
             self.work = plan.work;
         }
     }

@@ -1,7 +1,7 @@
 //! Engines derived from a model's shape and a data sheet. None of them was measured.
 //!
 //! Sources: the models' config.json files (layers, heads, head size) and their published numbers of
-//! parameters; NVIDIA's data sheets (memory, bandwidth, dense FLOP/s). The same few assumptions for
+//! parameters; NVIDIA's data sheets (memory, bandwidth, dense FLOP/s, power). The same few assumptions for
 //! all of them stand below as constants. Invariant: whatever is not a fact of a source is one of
 //! these constants.
 
@@ -47,6 +47,7 @@ pub(super) struct Gpu {
     bandwidth: f64,
     bf16_flops: f64,
     fp8_flops: f64,
+    power_w: f64,
 }
 
 pub(super) const H100: Gpu = Gpu {
@@ -55,6 +56,7 @@ pub(super) const H100: Gpu = Gpu {
     bandwidth: 3.35e12,
     bf16_flops: 989e12,
     fp8_flops: 1979e12,
+    power_w: 700.0,
 };
 
 const H200: Gpu = Gpu {
@@ -71,6 +73,7 @@ const A100: Gpu = Gpu {
     bandwidth: 2.039e12,
     bf16_flops: 312e12,
     fp8_flops: 312e12,
+    power_w: 400.0,
 };
 
 const L40S: Gpu = Gpu {
@@ -79,6 +82,7 @@ const L40S: Gpu = Gpu {
     bandwidth: 0.864e12,
     bf16_flops: 362e12,
     fp8_flops: 733e12,
+    power_w: 350.0,
 };
 
 const L4: Gpu = Gpu {
@@ -87,6 +91,7 @@ const L4: Gpu = Gpu {
     bandwidth: 0.3e12,
     bf16_flops: 121e12,
     fp8_flops: 242e12,
+    power_w: 72.0,
 };
 
 /// How weights are stored. The KV cache is bf16 in every case.
@@ -208,6 +213,7 @@ impl Machine {
             gpu: self.gpu.name,
             gpus: self.gpus,
             memory_gb: self.gpu.memory_gb,
+            board_w: self.gpu.power_w,
             kv_bytes_per_token: self.model.kv_bytes() as u64,
             source,
         }

@@ -3,10 +3,11 @@
 use super::slots::ConnectionId;
 use super::{Server, head_is_early};
 use crate::api::Route;
+use crate::board::{Board, board};
 use crate::config::ConfigError;
 use crate::engine::{Engine, EngineState};
 use crate::http::Request;
-use crate::metrics::{EngineView, OwnView, ServerView};
+use crate::metrics::{BoardsView, EngineView, OwnView, ServerView, boards_page};
 use crate::refusal::Refusal;
 use crate::render::{self, Content, ReplyTo};
 use crate::settings::{SettingError, Settings};
@@ -33,6 +34,7 @@ impl Server {
                 None => String::new(),
             },
             Route::Metrics => return self.respond_metrics(id, to),
+            Route::Boards => return self.respond_boards(id, to),
             Route::AdminStats => self.stats_json(),
             Route::AdminConfig if request.head.method == "GET" => self.settings_json(),
             Route::AdminConfig => match self.change(&request.body) {
@@ -99,7 +101,12 @@ impl Server {
 
     fn stats_json(&self) -> String {
         let stats = self.counting.snapshot(&self.engine);
+        let now_ns = monotonic_ns();
+        let boards = self.boards(now_ns);
+        let energy_j = boards.map(|boards| boards.iter().map(|board| board.energy_j).sum::<f64>());
         json!({
+            "now_ns": now_ns,
+            "energy_j": energy_j,
             "in_flight": self.counting.in_flight,
             "open_connections": self.connections.len(),
             "running": stats.gauges.running.value(),
@@ -149,6 +156,31 @@ impl Server {
         })
     }
 
+    /// The simulated boards, engine after engine; `None` of presets that simulate no device.
+    fn boards(&self, now_ns: i64) -> Option<Vec<Board>> {
+        let facts = self.config.preset.facts?;
+        let since_ns = now_ns - self.started_ns;
+        let engines = self.engine.replicas().iter();
+        let boards = engines.flat_map(|engine| {
+            let each = board(&facts, engine, now_ns, since_ns);
+            std::iter::repeat_n(each, facts.gpus as usize)
+        });
+        Some(boards.collect())
+    }
+
+    fn respond_boards(&mut self, id: ConnectionId, to: &ReplyTo) {
+        let boards = self.boards(monotonic_ns());
+        let Some((boards, facts)) = boards.zip(self.config.preset.facts) else {
+            return self.respond(id, &Refusal::no_such_path(), to);
+        };
+        let page = boards_page(&BoardsView {
+            gpu: facts.gpu,
+            memory_bytes: facts.memory_gb * 1e9,
+            boards: &boards,
+        });
+        self.respond_page(id, &page, to);
+    }
+
     fn respond_metrics(&mut self, id: ConnectionId, to: &ReplyTo) {
         let stats = self.counting.snapshot(&self.engine);
         let slots = self.config.preset.engine.lora.map_or(0, |lora| lora.slots);
@@ -183,10 +215,15 @@ impl Server {
             resident_bytes: resident_bytes(),
         };
         let page = self.metrics.page(&server, &own);
+        self.respond_page(id, &page, to);
+    }
+
+    /// A page of metrics.
+    fn respond_page(&mut self, id: ConnectionId, page: &[u8], to: &ReplyTo) {
         let mut out = Vec::with_capacity(page.len() + 256);
         let content = Content {
             kind: CONTENT_TYPE,
-            body: &page,
+            body: page,
         };
         render::whole(&mut out, 200, content, page.len(), "", to);
         self.finish_response(id, &out, to.keep_alive);

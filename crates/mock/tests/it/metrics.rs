@@ -251,3 +251,45 @@ fn drafts_are_counted_as_the_engine_verifies_them() {
     assert_eq!((count("drafts"), count("draft_tokens")), (6.0, 18.0));
     assert_eq!(count("accepted_tokens"), 18.0);
 }
+
+/// The value of a board's series, which a DCGM exporter has under names of its own form.
+fn board(page: &str, name: &str, gpu: u32) -> f64 {
+    let start = format!("{name}{{gpu=\"{gpu}\",");
+    let line = page.lines().find(|line| line.starts_with(&start));
+    let line = line.unwrap_or_else(|| panic!("no {start} in {page}"));
+    let value = line.rsplit(' ').next().expect("a value");
+    value.parse().expect("a number")
+}
+
+#[test]
+fn boards_draw_between_idle_and_their_limit() {
+    let preset = Preset::parse("llama-70b-8xh100").expect("a preset");
+    let mock = start(Config {
+        replicas: 2,
+        ..Config::new(preset)
+    });
+    let mut connection = Connection::open(mock.address());
+    let first = connection.get("/dcgm/metrics");
+    assert_eq!(first.status, 200);
+    for gpu in [0, 15] {
+        assert_eq!(board(&first.body, "DCGM_FI_DEV_POWER_USAGE", gpu), 105.0);
+        assert_eq!(board(&first.body, "DCGM_FI_DEV_GPU_UTIL", gpu), 0.0);
+    }
+    let response = connection.chat("", &chat_body(false, 8));
+    assert_eq!(response.status, 200);
+    let page = connection.get("/dcgm/metrics").body;
+    let energy = |page: &str, gpu| board(page, "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION", gpu);
+    let rise = |gpu| energy(&page, gpu) - energy(&first.body, gpu);
+    // The first replica has served, the second has idled meanwhile: millijoules.
+    assert!(rise(0) > rise(15), "{} and {}", rise(0), rise(15));
+    assert_eq!(rise(0), rise(7), "the boards of an engine share its work");
+    assert!(rise(15) > 0.0);
+    let uuids: std::collections::BTreeSet<&str> = page
+        .lines()
+        .filter_map(|line| line.split("UUID=\"").nth(1)?.split('"').next())
+        .collect();
+    assert_eq!(uuids.len(), 16);
+    let fixed = start(fast());
+    let none = Connection::open(fixed.address()).get("/dcgm/metrics");
+    assert_eq!(none.status, 404);
+}

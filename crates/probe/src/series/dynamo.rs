@@ -1,11 +1,12 @@
 //! Dynamo's series: those of its front end, and what its workers say beside the engine's own.
 
-use super::{Reader, Series, series};
+use super::{Apart, Reader, Series, series};
 use infermeter_core::server::Quantity as Q;
 use infermeter_core::server::ServerEngine;
 
 pub(super) static READER: Reader = Reader {
     engine: ServerEngine::Dynamo,
+    apart: Apart::Engines,
     series: &SERIES,
 };
 

@@ -1,11 +1,12 @@
 //! llama.cpp's series: with `--metrics`.
 
-use super::{Reader, Series, series};
+use super::{Apart, Reader, Series, series};
 use infermeter_core::server::Quantity as Q;
 use infermeter_core::server::ServerEngine;
 
 pub(super) static READER: Reader = Reader {
     engine: ServerEngine::LlamaCpp,
+    apart: Apart::Engines,
     series: &SERIES,
 };
 

@@ -1,12 +1,13 @@
 //! SGLang's series, of version 0.5: with `--enable-metrics`. Its pools of prefill and decode servers have
 //! queues of their own, which are no part of the usual one.
 
-use super::{Reader, Series, series};
+use super::{Apart, Reader, Series, series};
 use infermeter_core::server::Quantity as Q;
 use infermeter_core::server::ServerEngine;
 
 pub(super) static READER: Reader = Reader {
     engine: ServerEngine::Sglang,
+    apart: Apart::Engines,
     series: &SERIES,
 };
 

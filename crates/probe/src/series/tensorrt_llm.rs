@@ -1,12 +1,13 @@
 //! TensorRT-LLM's series: those of its own server, those that Dynamo passed on under an older prefix, and those of
 //! its backend in Triton, where one series has several figures, told apart by a label.
 
-use super::{Label, Reader, Series, series};
+use super::{Apart, Label, Reader, Series, series};
 use infermeter_core::server::Quantity as Q;
 use infermeter_core::server::ServerEngine;
 
 pub(super) static READER: Reader = Reader {
     engine: ServerEngine::TensorrtLlm,
+    apart: Apart::Engines,
     series: &SERIES,
 };
 

@@ -1,6 +1,7 @@
 //! Figures from pages of each engine, and from pages that are broken.
 
 mod engines;
+mod exporters;
 
 use super::*;
 use crate::fuzzing;
@@ -170,7 +171,7 @@ fn seeds_of_the_fuzz_target() {
         }
         count += 1;
     }
-    assert_eq!(count, 11);
+    assert_eq!(count, 17);
 }
 
 #[test]

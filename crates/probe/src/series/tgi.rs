@@ -1,11 +1,12 @@
 //! Series of Text Generation Inference. Token counts stand in histograms of lengths, whose sums they are.
 
-use super::{Reader, Series, series};
+use super::{Apart, Reader, Series, series};
 use infermeter_core::server::Quantity as Q;
 use infermeter_core::server::ServerEngine;
 
 pub(super) static READER: Reader = Reader {
     engine: ServerEngine::Tgi,
+    apart: Apart::Engines,
     series: &SERIES,
 };
 

@@ -1,11 +1,12 @@
 //! Triton's own series, which are about the same requests as those of the backend that it serves.
 
-use super::{Reader, Series, series};
+use super::{Apart, Reader, Series, series};
 use infermeter_core::server::Quantity as Q;
 use infermeter_core::server::ServerEngine;
 
 pub(super) static READER: Reader = Reader {
     engine: ServerEngine::Triton,
+    apart: Apart::Engines,
     series: &SERIES,
 };
 

@@ -1,11 +1,12 @@
 //! vLLM's series: names and types of a page of version 0.32, older names behind them.
 
-use super::{Reader, Series, series};
+use super::{Apart, Reader, Series, series};
 use infermeter_core::server::Quantity as Q;
 use infermeter_core::server::ServerEngine;
 
 pub(super) static READER: Reader = Reader {
     engine: ServerEngine::Vllm,
+    apart: Apart::Engines,
     series: &SERIES,
 };
 

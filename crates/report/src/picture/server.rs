@@ -142,7 +142,7 @@ fn group_chart(of: &Pictured<'_>, group: &Group) -> Option<Chart> {
     Some(chart)
 }
 
-fn line(series: &RunSeries, gauge: &GaugeSeries, words: &str) -> Series {
+pub(super) fn line(series: &RunSeries, gauge: &GaugeSeries, words: &str) -> Series {
     let middle = |part: &GaugePart| part.at_s + series.part_s / 2.0;
     let mut before = f64::NEG_INFINITY;
     let points = gauge.parts.iter().map(|part| {

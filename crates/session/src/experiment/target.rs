@@ -4,7 +4,7 @@ use crate::mock_settings::MockTarget;
 use crate::redact;
 use anyhow::{Context, Result, bail};
 use infermeter_core::declared::Declared;
-use infermeter_core::plan::{Balance, Plan, ServerMetrics};
+use infermeter_core::plan::{Balance, GpuMetrics, GpuSource, Plan, ServerMetrics};
 use infermeter_core::units::Span;
 use serde::{Serialize, Serializer};
 use std::path::PathBuf;
@@ -22,6 +22,9 @@ pub struct TargetSpec {
     pub probe_timeout: Option<Span>,
     /// What it says of itself during the load.
     pub metrics: MetricsSpec,
+    /// What its GPUs say; left out of the hash where it is as it is by default.
+    #[serde(skip_serializing_if = "GpuSpec::is_usual")]
+    pub gpus: GpuSpec,
     /// What the user says of it.
     pub declared: Declared,
 }
@@ -99,6 +102,54 @@ pub enum MetricsSpec {
     },
 }
 
+/// Whether the GPUs are read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GpuSpec {
+    /// No.
+    Off,
+    /// Where they can be without anybody saying so: by NVML on the server's own host, on the simulator's page.
+    Usual {
+        /// From one reading to the next.
+        interval: Span,
+    },
+    /// In these places.
+    At {
+        /// Where.
+        #[serde(serialize_with = "shown_places")]
+        places: Vec<GpuSource>,
+        /// From one reading to the next.
+        interval: Span,
+    },
+}
+
+impl GpuSpec {
+    fn of(plan: &Plan) -> Self {
+        let interval = plan.server_metrics_interval;
+        match &plan.gpu_metrics {
+            GpuMetrics::Off => Self::Off,
+            GpuMetrics::Auto => Self::Usual { interval },
+            GpuMetrics::At(places) => Self::At {
+                places: places.clone(),
+                interval,
+            },
+        }
+    }
+
+    fn is_usual(&self) -> bool {
+        matches!(self, Self::Usual { .. })
+    }
+}
+
+/// Places without secrets.
+fn shown_places<S: Serializer>(places: &[GpuSource], serializer: S) -> Result<S::Ok, S::Error> {
+    let shown = |place: &GpuSource| match place {
+        GpuSource::Url(url) => redact::redact_url(url),
+        GpuSource::Nvml | GpuSource::NvmlAt(_) => place.to_string(),
+    };
+    serializer.collect_seq(places.iter().map(shown))
+}
+
 impl TargetSpec {
     /// That of a plan.
     ///
@@ -131,6 +182,7 @@ impl TargetSpec {
             probing,
             probe_timeout: plan.probe_timeout,
             metrics,
+            gpus: GpuSpec::of(plan),
             declared: Declared::of_plan(plan),
         })
     }

@@ -128,3 +128,22 @@ fn jitter_moves_every_step_by_its_own_factor() {
     );
     assert!((ends(1, 0.0)[2000] - (12.0 + 2000.0 * 11.0)).abs() < 1e-6);
 }
+
+#[test]
+fn devices_are_busy_for_as_long_as_steps_take() {
+    // A prefill of 50 tokens: 10 + 5 + 1 ms, two decodes of 11; then idle, and the same again at 100 ms.
+    let mut engine = batched(8, 1000);
+    let again = [(0, request(1, 50, 3)), (100, request(2, 50, 3))];
+    run(&mut engine, &again);
+    let ms = |ms: f64| ms * MS as f64;
+    for (at, busy, prompts) in [(200, 76.0, 10.0), (1_000, 76.0, 10.0)] {
+        let found = engine.activity(at * MS);
+        assert!((found.busy_ns - ms(busy)).abs() < 1.0, "{at}: {found:?}");
+        assert!(
+            (found.prompts_ns - ms(prompts)).abs() < 1.0,
+            "{at}: {found:?}"
+        );
+    }
+    assert_eq!(engine.prompts_share_now(200 * MS), None);
+    assert_eq!(fixed(50, 20, 10).activity(MS), Activity::default());
+}
