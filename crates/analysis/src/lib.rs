@@ -53,6 +53,7 @@ mod server_times;
 mod sessions;
 mod silence;
 mod slow_down;
+mod spans;
 mod speculation;
 mod stability;
 mod steady;
@@ -117,6 +118,7 @@ pub use server::{
 pub use sessions::{SessionSummary, TurnSummary};
 pub use silence::{FreezeSummary, HangSummary, SilenceSummary};
 pub use slow_down::SlowDown;
+pub use spans::{ResidualSummary, SpansGroup, SpansPart, SpansSummary};
 pub use speculation::{ClassAcceptedLength, SpeculationSource, SpeculationSummary};
 pub use stability::{KeepsUp, QueueSign, ResidenceSummary, StabilitySummary};
 pub use steady::{StartUp, Steadiness, SteadySeries, SteadySummary};

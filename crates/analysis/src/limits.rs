@@ -11,6 +11,16 @@ pub(crate) const SEND_LAG_SHARE_OF_TTFT: f64 = 0.10;
 /// Share of chunk instants uncertain by more than max(1 ms, 10 % of the median gap).
 pub(crate) const UNCERTAIN_CHUNKS: f64 = 0.05;
 
+/// Share of the requests that spans do not take apart: questionable; any below it is a note.
+pub(crate) const SPANS_MISSING: f64 = 0.05;
+/// Share of the requests that were quicker for the client than by the server's spans. Single ones are those
+/// whose first token the server stamps behind its write.
+pub(crate) const SPANS_IMPOSSIBLE: f64 = 0.01;
+/// Share of the server's own TTFT that its parts may leave unexplained at p99, or exceed it by.
+pub(crate) const SPANS_RESIDUAL: f64 = 0.01;
+/// TTFT by the server below which a share of it says nothing: there a clock's resolution is one, milliseconds.
+pub(crate) const RESIDUAL_LEAST_TTFT_MS: f64 = 5.0;
+
 /// Share of the measured requests not sent inside the window.
 pub(crate) const UNDELIVERED: f64 = 0.05;
 

@@ -3,6 +3,7 @@
 use infermeter_core::run::{RunLog, RunManifest};
 use infermeter_core::server::ServerReadings;
 use infermeter_core::source::RecordSource;
+use infermeter_core::spans::SpansReceived;
 use infermeter_metrics::collect::{Collected, collect};
 
 /// A run whose records were read once.
@@ -14,6 +15,8 @@ pub struct Run {
     pub collected: Collected,
     /// What the server said of itself meanwhile; absent where it was not read.
     pub server: Option<ServerReadings>,
+    /// What spans of its requests said; absent where none were asked for.
+    pub spans: Option<SpansReceived>,
 }
 
 impl Run {
@@ -31,6 +34,7 @@ impl Run {
             manifest,
             collected,
             server: None,
+            spans: None,
         })
     }
 

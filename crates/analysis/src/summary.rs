@@ -24,6 +24,7 @@ use crate::server_times::ServerTimesSummary;
 use crate::sessions::SessionSummary;
 use crate::silence::SilenceSummary;
 use crate::slow_down::SlowDown;
+use crate::spans::SpansSummary;
 use crate::speculation::SpeculationSummary;
 use crate::steady::SteadySummary;
 use crate::throughput::ThroughputSummary;
@@ -89,6 +90,9 @@ pub struct Summary {
     /// What it said of its own time for each request; absent where it said nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_times: Option<ServerTimesSummary>,
+    /// Where the time to the first token went, by spans of the requests; absent where none were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spans: Option<SpansSummary>,
     /// Speculative decoding; absent where nothing looks like it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speculation: Option<SpeculationSummary>,
@@ -196,6 +200,7 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
         bursty_delivery: BurstyDelivery::of(&population),
         server: ServerSummary::of(run, window, throughput.as_ref()),
         server_times: ServerTimesSummary::of(&population, &wanted),
+        spans: SpansSummary::of(run, &population, origin),
         speculation: SpeculationSummary::of(run, &population, &latency, &classes, window),
         prefill: PrefillSummary::of(&population, &wanted),
         prefix_cache: PrefixCacheSummary::of(run, &tokens, window),

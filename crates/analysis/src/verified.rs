@@ -13,10 +13,11 @@ use serde_json::Value;
 const MOST_KEPT: usize = 200;
 
 /// Figures that rest on something else than the rows, with what that is.
-const RESTS_ON: [(&str, Basis); 8] = [
+const RESTS_ON: [(&str, Basis); 9] = [
     ("/summary/client/threads", Basis::ClientCounters),
     ("/summary/client/calibration", Basis::Certificate),
     ("/summary/server", Basis::ServerReadings),
+    ("/summary/spans", Basis::Spans),
     ("/summary/prefix_cache", Basis::ServerReadings),
     ("/summary/speculation", Basis::ServerReadings),
     ("/summary/context", Basis::Environment),
@@ -36,6 +37,8 @@ pub enum Basis {
     Certificate,
     /// What the server's metrics page said, as `server-metrics.jsonl` has it.
     ServerReadings,
+    /// What spans of requests said, as `spans.jsonl` has it.
+    Spans,
     /// What was found out before the load, or declared.
     Environment,
     /// Findings that were made before and during the run.

@@ -20,6 +20,7 @@ pub use template::{BodyTemplate, TemplateError};
 use crate::dialect::Dialect;
 use crate::lists::Numbers;
 use infermeter_core::request::{RequestContent, RequestSpec};
+use infermeter_core::spans::TraceKey;
 use serde_json::{Map, Value, json};
 use template::{Piece, Placeholder};
 use write::{push_inside, push_messages, push_name, push_prompt, push_text};
@@ -94,7 +95,12 @@ pub struct RequestEncoder {
     /// Members of every body that say what comes back: the form of embeddings, and the most results.
     base64: bool,
     top_n: Option<u32>,
+    /// The traces of the run, where each request says which is its own.
+    traces: Option<TraceKey>,
 }
+
+/// What stands before the value of W3C Trace Context's header.
+const TRACEPARENT: &[u8] = b"\r\ntraceparent: ";
 
 impl RequestEncoder {
     /// An encoder of requests to `target`.
@@ -128,6 +134,16 @@ impl RequestEncoder {
                 .get("encoding_format")
                 .is_some_and(|v| *v == "base64"),
             top_n: top_n(&shape.extra_body),
+            traces: None,
+        }
+    }
+
+    /// The same for a run whose requests say which trace they are.
+    #[must_use]
+    pub fn traced(self, traces: TraceKey) -> Self {
+        Self {
+            traces: Some(traces),
+            ..self
         }
     }
 
@@ -165,7 +181,7 @@ impl RequestEncoder {
             output_tokens: spec.output_tokens,
         });
         let length = body.len().to_string();
-        let mut request = Vec::with_capacity(self.before_id.len() + body.len() + 128);
+        let mut request = Vec::with_capacity(self.before_id.len() + body.len() + 256);
         request.extend_from_slice(&self.before_id);
         request.extend(
             request_id
@@ -176,6 +192,10 @@ impl RequestEncoder {
             request.extend_from_slice(b"\r\n");
             request.extend_from_slice(name.as_bytes());
             request.extend_from_slice(format!(": {}", turn.session).as_bytes());
+        }
+        if let Some(traces) = &self.traces {
+            request.extend_from_slice(TRACEPARENT);
+            request.extend_from_slice(&traces.parent(spec.id).value());
         }
         request.extend_from_slice(b"\r\ncontent-length: ");
         request.extend_from_slice(length.as_bytes());

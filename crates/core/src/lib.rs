@@ -30,5 +30,6 @@ pub mod seed;
 pub mod server;
 pub mod slo;
 pub mod source;
+pub mod spans;
 pub mod text;
 pub mod units;

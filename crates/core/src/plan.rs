@@ -10,6 +10,7 @@ mod prefix;
 mod profile;
 mod server_metrics;
 mod sessions;
+mod spans;
 mod syntax;
 mod until;
 mod workload;
@@ -25,6 +26,7 @@ pub use prefix::PrefixMode;
 pub use profile::{After, BurstPhases, Level, MAX_RATE, Point, RateProfile, Stretch};
 pub use server_metrics::{ServerMetrics, ServerMetricsError};
 pub use sessions::{History, MAX_TURNS, OnFailure, Sessions, SessionsError, Wait};
+pub use spans::{SpansAt, SpansAtError};
 pub use syntax::SyntaxError;
 pub use until::{Until, UntilError};
 pub use workload::{
@@ -193,7 +195,7 @@ serde_as_text!(
     ImageSpec,
     SamplingValue,
     ServerMetrics,
-    Expose, GpuMetrics
+    Expose, GpuMetrics, SpansAt
 );
 
 crate::text_schema!("^(0|[0-9]+req|[0-9.]+[a-z]+([+][0-9]+req)?)$" => Warmup);
@@ -209,7 +211,7 @@ key_values!(ValueKind::OneOf(&["file", "shuffled", "conversations"]) => DatasetO
 key_values!(ValueKind::OneOf(&["auto", "uring", "epoll"]) => Io);
 key_values!(ValueKind::Text =>
     PrefixMode, RateProfile, WorkloadKind, Warmup, Until, Deadlines, KindWeight, AdapterWeight,
-    ImageSpec, SamplingValue, ServerMetrics, Expose, GpuMetrics);
+    ImageSpec, SamplingValue, ServerMetrics, Expose, GpuMetrics, SpansAt);
 
 impl Plan {
     /// A key says how a result is kept and shown, and nothing else.

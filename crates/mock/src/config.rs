@@ -9,7 +9,7 @@ use crate::link::LinkParams;
 use crate::preset::Preset;
 use check::too_small;
 use infermeter_core::units::Span;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -81,6 +81,8 @@ pub struct Config {
     pub port: u16,
     /// Truth log to write (an existing file is replaced); see [`crate::truth`].
     pub truth: Option<PathBuf>,
+    /// Where spans of its requests are sent: OTLP over HTTP, at `/v1/traces`.
+    pub spans: Option<SocketAddr>,
     /// Seeds answers, their lengths and random faults.
     pub seed: u64,
     /// Tokens that the chat template adds to a single message: of these 5 (header and end of turn)
@@ -238,6 +240,7 @@ impl Config {
             socket: None,
             port: 0,
             truth: None,
+            spans: None,
             seed: 0,
             template_tokens: LLAMA3_TEMPLATE_TOKENS,
             begin_tokens: 1,

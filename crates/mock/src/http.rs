@@ -9,6 +9,7 @@
 mod chunked;
 
 use chunked::ChunkDecoder;
+use infermeter_core::spans::TraceParent;
 
 /// Longest request head, bytes.
 pub const MAX_HEAD: usize = 64 << 10;
@@ -70,6 +71,8 @@ pub(crate) struct Head {
     pub api_key: Option<String>,
     /// `x-mock-fault`.
     pub fault: Option<String>,
+    /// `traceparent`; absent where it is malformed, too: the standard has it ignored then.
+    pub trace: Option<TraceParent>,
     /// `content-type` is JSON.
     pub is_json: bool,
     /// There is an `origin`: a page in a browser sends this.
@@ -273,6 +276,8 @@ fn take_header(head: &mut Head, header: &httparse::Header<'_>) -> Result<(), Htt
         head.api_key = Some(kept(header)?);
     } else if is("x-mock-fault") {
         head.fault = Some(kept(header)?);
+    } else if is("traceparent") {
+        head.trace = TraceParent::parse(text(header)?);
     } else if is("content-type") {
         let kind = text(header)?.split(';').next().unwrap_or_default();
         head.is_json = kind.trim().eq_ignore_ascii_case("application/json");

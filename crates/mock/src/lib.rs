@@ -31,6 +31,7 @@ mod refusal;
 mod render;
 mod server;
 pub mod settings;
+mod spans;
 mod stats;
 mod text;
 mod tls;

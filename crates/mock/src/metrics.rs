@@ -22,6 +22,7 @@ use buckets::{
     token_bounds,
 };
 use infermeter_core::exposition::Page;
+use infermeter_core::spans::TraceParent;
 
 /// What a request has gone through so far. Instants in `CLOCK_MONOTONIC` nanoseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub(crate) struct Progress {
     pub finish: Option<Finish>,
     /// The LoRA adapter it asked for, by its place in the configuration.
     pub adapter: Option<u32>,
+    /// The trace that it named.
+    pub trace: Option<TraceParent>,
 }
 
 /// Counters and histograms of one engine of the fleet.

@@ -23,6 +23,7 @@ use crate::config::{Config, ConfigError};
 use crate::engine::{Emission, EngineEvent, Fleet, StepLaw};
 use crate::metrics::{Metrics, Progress};
 use crate::settings::Settings;
+use crate::spans::SpanSender;
 use crate::stats::{Counting, Stats};
 use crate::tls::{self, Session, TlsError};
 use crate::truth::{
@@ -142,6 +143,7 @@ struct Server {
     /// What comes out of the link, and when.
     releases: Releases,
     truth: Option<TruthWriter>,
+    spans: Option<SpanSender>,
     counting: Counting,
     metrics: Metrics,
     serial: u32,
@@ -187,6 +189,7 @@ impl Server {
             resumable: Vec::new(),
             releases: Releases::default(),
             truth: open_truth(config)?,
+            spans: start_spans(config)?,
             counting: Counting::new(),
             metrics: Metrics::new(config.replicas as usize, config.model_len()),
             serial: 0,
@@ -221,6 +224,9 @@ impl Server {
             self.serve_ready(&ready)?;
             if let Some(truth) = &mut self.truth {
                 truth.hand_over();
+            }
+            if let Some(spans) = &mut self.spans {
+                spans.hand_over();
             }
             let now_ns = monotonic_ns();
             if now_ns >= next_tick_ns {
@@ -335,6 +341,11 @@ impl Server {
             self.metrics.ended(progress, end);
         }
         let mut entry = answer.into_truth(end);
+        if let (Some(spans), Some(progress), RequestEnd::Finished) =
+            (&mut self.spans, &progress, end)
+        {
+            spans.push(progress, entry.prefilled_ns);
+        }
         entry.ended_ns = Some(match (end, entry.tokens_ns.last()) {
             (RequestEnd::Finished, Some(last_ns)) => *last_ns,
             _ => monotonic_ns(),
@@ -348,6 +359,11 @@ impl Server {
     fn finish(mut self) -> Result<Stats, ServeError> {
         for id in self.connections.ids() {
             self.close(id, RequestEnd::Stopped);
+        }
+        if let Some(spans) = self.spans.take() {
+            let sent = spans.finish();
+            self.counting.stats.spans_sent = sent.sent;
+            self.counting.stats.spans_lost = sent.lost;
         }
         let stats = self.counting.snapshot(&self.engine);
         match (self.truth, &self.config.truth) {
@@ -363,6 +379,11 @@ impl Server {
 /// Where the first token takes its time, the head goes out before it.
 fn head_is_early(law: &StepLaw) -> bool {
     !matches!(law, StepLaw::Fixed { ttft_ns: 0, .. })
+}
+
+fn start_spans(config: &Config) -> io::Result<Option<SpanSender>> {
+    let start = |receiver| SpanSender::start(receiver, config.model_name());
+    config.spans.map(start).transpose()
 }
 
 fn open_truth(config: &Config) -> Result<Option<TruthWriter>, ServeError> {

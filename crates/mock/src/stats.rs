@@ -48,6 +48,10 @@ pub struct Stats {
     pub stopped: u64,
     /// Visible tokens written.
     pub tokens: u64,
+    /// Spans that a receiver took, once the simulator has stopped.
+    pub spans_sent: u64,
+    /// Spans that none took, once the simulator has stopped.
+    pub spans_lost: u64,
     /// Engine steps.
     pub steps: u64,
     /// Engine time given up because this host was too slow, nanoseconds; more than 0 means that

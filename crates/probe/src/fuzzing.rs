@@ -3,6 +3,7 @@
 
 use crate::prometheus::{Sample, samples};
 use crate::series::figures;
+use crate::spans::{Form, read, sorted_twice};
 
 /// Places at which a page is cut off, at most. Each costs as much as the page does.
 const CUTS: usize = 8;
@@ -51,6 +52,31 @@ pub fn metrics(data: &[u8]) {
 /// Requests to the side server: whatever is sent, no body is longer than its limit.
 pub fn asked(data: &[u8]) {
     crate::listen::property(data);
+}
+
+/// Messages of OTLP traces, in either form: no panic, times that are times, every span counted in one place, none kept
+/// twice; and a protobuf that is cut off anywhere has no span that the whole one lacks.
+pub fn otlp(data: &[u8]) {
+    for form in [Form::Protobuf, Form::Json] {
+        let Ok(whole) = read(data, form) else {
+            continue;
+        };
+        for span in &whole.spans {
+            let times = &span.told.times;
+            let all = [times.ttft, times.queue, times.prefill, times.e2e];
+            assert!(all.into_iter().flatten().all(|ns| ns >= 0));
+            assert!(span.name.len() <= 120, "{}", span.name);
+        }
+        let tally = sorted_twice(&whole);
+        assert!(tally.is_conserved(), "{tally:?}");
+        assert_eq!(tally.spans, 2 * (whole.spans.len() as u64 + whole.more));
+        assert!(tally.repeated >= tally.kept, "{tally:?}");
+    }
+    let whole = read(data, Form::Protobuf).map_or(usize::MAX, |export| export.spans.len());
+    for cut in 1..CUTS {
+        let part = read(&data[..data.len() * cut / CUTS], Form::Protobuf);
+        assert!(part.map_or(0, |export| export.spans.len()) <= whole);
+    }
 }
 
 /// Whether two samples stand there alike, whatever their values are equal to.

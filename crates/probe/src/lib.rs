@@ -14,6 +14,7 @@ pub mod nvml;
 pub mod prometheus;
 pub mod response_cache;
 mod series;
+pub mod spans;
 pub mod target;
 pub mod waits;
 pub mod watch;

@@ -1,5 +1,5 @@
 //! The record on disk: the journal written while a run goes on, the Parquet file it becomes,
-//! `run.json`, the readings of the server's metrics, and the optional `responses.jsonl`; the archive that these
+//! `run.json`, the readings of the server's metrics, spans of requests, and the optional `responses.jsonl`; the archive that these
 //! are published in, and checked lines for an index over runs.
 //!
 //! Files hold facts only; this crate computes no metric and judges nothing. The order of the
@@ -28,6 +28,7 @@ mod responses;
 mod schema;
 mod seal;
 mod server_metrics;
+mod spans;
 mod table;
 #[cfg(test)]
 mod testing;
@@ -56,4 +57,5 @@ pub use parquet::writer::RecordsWriter;
 pub use responses::{RESPONSES_FILE, Response, ResponsesWriter};
 pub use seal::{Alteration, LEFT_OUT_FILE, LeftOut, altered, digest_of, seal};
 pub use server_metrics::{SERVER_METRICS_FILE, ServerMetricsWriter, read_server_metrics};
+pub use spans::{SPANS_FILE, SpansWriter, read_spans};
 pub use table::{TableColumn, write_table};

@@ -10,6 +10,7 @@ use crate::parquet::PARQUET_FILE;
 use crate::parquet::server_metrics::SERVER_METRICS_PARQUET;
 use crate::responses::RESPONSES_FILE;
 use crate::server_metrics::SERVER_METRICS_FILE;
+use crate::spans::SPANS_FILE;
 use infermeter_core::run::RunManifest;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -28,10 +29,11 @@ struct Sealed {
 }
 
 /// Files beside `run.json` that are sealed where they are there.
-const SEALED: [&str; 4] = [
+const SEALED: [&str; 5] = [
     PARQUET_FILE,
     SERVER_METRICS_FILE,
     SERVER_METRICS_PARQUET,
+    SPANS_FILE,
     RESPONSES_FILE,
 ];
 

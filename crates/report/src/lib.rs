@@ -45,6 +45,7 @@ mod search;
 mod server;
 mod server_times;
 mod sessions;
+mod spans;
 pub mod svg;
 mod sweep;
 mod terminal;

@@ -5,7 +5,7 @@ use crate::picture::distributions;
 use crate::view::View;
 use crate::{
     both_sides, by_class, client, energy, full, latency, network, objectives, quotable, reproduce,
-    run, server_times, sessions, throughput,
+    run, server_times, sessions, spans, throughput,
 };
 use infermeter_analysis::Summary;
 use infermeter_core::finding::{Finding, Verdict};
@@ -26,6 +26,9 @@ pub fn of_run(
     document.push(throughput::section(summary));
     document.push(both_sides::section(summary, manifest, view));
     document.push(server_times::section(summary));
+    for section in spans::sections(summary, view) {
+        document.push(section);
+    }
     document.push(network::section(summary, manifest, view));
     document.push(energy::section(summary, view));
     for section in by_class::sections(summary, view) {

@@ -10,6 +10,7 @@ mod load;
 mod over_time;
 mod positions;
 mod server;
+mod spans;
 mod timed;
 mod timeline;
 mod tokens_per_chunk;
@@ -53,6 +54,10 @@ pub fn pictures(of: &Pictured<'_>) -> Vec<Section> {
             .into_iter()
             .flatten()
             .collect(),
+        ),
+        section(
+            "Time to the first token, taken apart",
+            spans::chart(of.summary).into_iter().collect(),
         ),
         section("The instrument itself", client::charts(of)),
         section("The server's own word", server::charts(of)),

@@ -137,6 +137,7 @@ fn not_verified(verified: &Verified) -> Entries {
     for basis in [
         Basis::ClientCounters,
         Basis::ServerReadings,
+        Basis::Spans,
         Basis::Certificate,
         Basis::Environment,
         Basis::Observed,
@@ -176,6 +177,7 @@ fn why(basis: Basis) -> &'static str {
         Basis::ServerReadings => {
             "rest on what the server said of itself: they follow from its readings, which no row tells"
         }
+        Basis::Spans => "rest on spans of requests: they follow from these and the rows together",
         Basis::Certificate => "are cited from a certificate, which another measurement made",
         Basis::Environment => "were found out before the load, or declared",
         Basis::Observed => "are findings that were made before and during the run",

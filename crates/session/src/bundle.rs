@@ -14,7 +14,7 @@ use infermeter_core::run::RunManifest;
 use infermeter_record::{
     About, BundleKind, BundleManifest, LEDGER_FILE, LEFT_OUT_FILE, LeftOut, MANIFEST_FILE, Member,
     NotAsItWas, PARQUET_FILE, RESPONSES_FILE, RecordState, RunDirectory, SERVER_METRICS_FILE,
-    SERVER_METRICS_PARQUET, read_manifest, write_bundle, write_manifest,
+    SERVER_METRICS_PARQUET, SPANS_FILE, read_manifest, write_bundle, write_manifest,
 };
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -175,6 +175,7 @@ impl Gathered {
                     self.add(place, &name, "what the server's metrics page said", path)
                 }
                 SERVER_METRICS_PARQUET => self.add(place, &name, "the same as a table", path),
+                SPANS_FILE => self.add(place, &name, "what spans of its requests said", path),
                 RESPONSES_FILE if self.texts == Texts::Kept => {
                     self.add(place, &name, "the answers' texts", path)
                 }

@@ -17,7 +17,7 @@ use infermeter_core::run::RunManifest;
 use infermeter_core::source::RecordSource;
 use infermeter_record::{
     JOURNAL_FILE, JournalReader, JournalRecords, LeftOpen, PARQUET_FILE, ParquetRecords,
-    RecordError, read_server_metrics, seal, write_manifest, write_server_metrics,
+    RecordError, read_server_metrics, read_spans, seal, write_manifest, write_server_metrics,
 };
 use infermeter_sys::limits;
 use std::path::Path;
@@ -108,6 +108,7 @@ fn judged<S: RecordSource<Error = RecordError>>(
 ) -> Result<Judged> {
     let mut run = Run::read(manifest, records)?;
     run.server = read_server_metrics(directory)?;
+    run.spans = read_spans(directory)?;
     Ok(Judged::of(run, records, until)?)
 }
 

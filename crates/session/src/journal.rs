@@ -7,7 +7,7 @@ use crate::secrets::Secrets;
 use crate::sent;
 use anyhow::{Context, Result};
 use infermeter_core::clock::Offset;
-use infermeter_core::record::RequestRecord;
+use infermeter_core::record::{Outcome, RequestRecord};
 use infermeter_core::request::RequestId;
 use infermeter_core::run::Unwritten;
 use infermeter_core::schedule::Phase;
@@ -23,6 +23,8 @@ pub(crate) struct Journal<'a> {
     secrets: &'a Secrets,
     /// Requests of warm-up and window that were sent.
     pub sent: Vec<RequestId>,
+    /// Requests that completed, of all phases.
+    pub completed: u64,
     measured: u64,
     /// The last instant at which everything was written.
     written_at: Option<Offset>,
@@ -42,6 +44,7 @@ impl<'a> Journal<'a> {
             writer,
             secrets,
             sent: Vec::new(),
+            completed: 0,
             measured: 0,
             written_at: None,
             failed_since: None,
@@ -73,6 +76,7 @@ impl RecordSink for Journal<'_> {
         if sent::counts(record) {
             self.sent.push(record.id);
         }
+        self.completed += u64::from(record.outcome == Outcome::Completed);
         self.measured += u64::from(record.phase == Phase::Measure);
         let clean = self.secrets.scrubbed_record(record);
         let written = self.writer.append(clean.as_ref().unwrap_or(record));

@@ -16,7 +16,7 @@ use infermeter_metrics::collect::Collected;
 use infermeter_metrics::facts::RequestFacts;
 use infermeter_record::{
     CutOff, LeftOpen, ParquetRecords, RecordState, RunDirectory, Tail, free_room, read_manifest,
-    read_server_metrics, seal, write_manifest,
+    read_server_metrics, read_spans, seal, write_manifest,
 };
 use std::path::{Path, PathBuf};
 
@@ -109,6 +109,7 @@ impl KeptRun {
         let records = ParquetRecords::open(&self.directory)?;
         let mut run = Run::read(self.manifest, &records)?;
         run.server = read_server_metrics(&self.directory)?;
+        run.spans = read_spans(&self.directory)?;
         if run.manifest.progress.is_none() {
             infer_end(&mut run.manifest, &run.collected.requests);
         }

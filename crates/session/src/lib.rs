@@ -59,6 +59,7 @@ mod sent;
 mod sent_before;
 mod server_metrics;
 mod settle;
+mod spans;
 pub mod target;
 pub mod tiling;
 pub mod trace_options;

@@ -20,10 +20,12 @@ use crate::receiving::Receiving;
 use crate::sent::SentBodies;
 use crate::sent_before;
 use crate::server_metrics::{Readable, Watched, Watching};
+use crate::spans::{RunSpans, SpansOfRun, Tracing};
 use crate::target::Target;
 use anyhow::Result;
 use infermeter_analysis::raised;
 use infermeter_client::KeepTexts;
+use infermeter_client::encode::RequestEncoder;
 use infermeter_client::engine::EngineConfig;
 use infermeter_client::prepared::Prepared;
 use infermeter_client::response::Expect;
@@ -50,6 +52,8 @@ pub struct Live<'a> {
     load: Option<Load>,
     /// The page that shows runs while they go on, where there is one.
     exposed: Option<Arc<Exposed>>,
+    /// Where spans are received.
+    tracing: Vec<Arc<Tracing>>,
 }
 
 impl<'a> Live<'a> {
@@ -61,6 +65,7 @@ impl<'a> Live<'a> {
             ready: Vec::new(),
             load: None,
             exposed: None,
+            tracing: Vec::new(),
         }
     }
 
@@ -102,7 +107,11 @@ impl<'a> Live<'a> {
         let known = ready.position(|(of, _)| of.has_target_of(experiment));
         let mut target = match known.map(|index| self.ready.remove(index)) {
             Some((_, target)) => target,
-            None => Target::ready(self.host, experiment, &site.identity, self.observer)?,
+            None => {
+                let tracing = Tracing::of(experiment, &mut self.tracing)?;
+                let identity = &site.identity;
+                Target::ready(self.host, experiment, identity, tracing, self.observer)?
+            }
         };
         target.begin(experiment, &site.identity)?;
         Ok(target)
@@ -126,6 +135,7 @@ impl Measure for Live<'_> {
             experiment,
             site,
             load: &load,
+            encoder: target.encoder(&site.identity),
             target: &target,
             size,
             receiving: receiving?,
@@ -149,6 +159,7 @@ struct Run<'a> {
     site: &'a Site,
     load: &'a Load,
     target: &'a Target,
+    encoder: RequestEncoder,
     size: Size,
     receiving: Receiving,
     exposed: Option<&'a Exposed>,
@@ -200,6 +211,7 @@ impl Run<'_> {
             made
         };
         let mut started = None;
+        let spans = self.spans()?;
         let beside = Beside::of(self.watching(&settings)?, self.exposed, &manifest);
         let mut told = Told::new(&mut sink, beside.figures());
         let outcome = infermeter_runner::run(
@@ -228,24 +240,39 @@ impl Run<'_> {
         observer.progress_ended();
         beside.end(&load.schedule, outcome.progress.ended);
         // Who stops a run does not want to wait for more.
-        if !outcome.progress.interrupted {
+        let interrupted = outcome.progress.interrupted;
+        if !interrupted {
             beside.last_readings();
             self.found().read_counters_after(&mut manifest);
         }
-        if let Some(error) = started {
-            manifest.run_findings.push(unwritten(&error.to_string()));
+        if let Some(spans) = spans {
+            spans.end(if interrupted { 0 } else { sink.completed });
         }
-        if let Some(problem) = prompt_problem.into_inner().unwrap_or_default() {
-            manifest.run_findings.push(prompt_inexact(&problem));
-        }
+        let problem = prompt_problem.into_inner().unwrap_or_default();
+        let doubts = &mut manifest.run_findings;
+        doubts.extend(started.map(|error| unwritten(&error.to_string())));
+        doubts.extend(problem.as_deref().map(prompt_inexact));
         let unwritten = sink.unwritten();
         manifest.environment.workload.sent_sha256 = bodies.hash(sink.sent);
         Ok(Measured {
-            interrupted: outcome.progress.interrupted,
+            interrupted,
             manifest: ended(manifest, outcome, unwritten),
             room,
             journal,
         })
+    }
+
+    /// Has spans of its requests written, where they are received.
+    fn spans(&self) -> Result<Option<RunSpans<'_>>> {
+        let Some(tracing) = &self.target.tracing else {
+            return Ok(None);
+        };
+        let run = SpansOfRun {
+            run_id: &self.site.identity.id,
+            directory: &self.site.directory,
+            secrets: &self.found().secrets,
+        };
+        tracing.begin(run).map(Some)
     }
 
     /// What tells of the server and of its GPUs.
@@ -348,9 +375,9 @@ impl Run<'_> {
             RequestContent::plain(form.endpoint.api().input, "Count.")
         });
         let name = format!("{}-{id}", self.site.identity.id);
-        let bytes = self.found().encoder.encode(&name, &spec, &content);
+        let bytes = self.encoder.encode(&name, &spec, &content);
         let expect = Expect {
-            dialect: self.found().encoder.dialect(),
+            dialect: self.encoder.dialect(),
             streaming: form.answers != Answers::Whole,
             keep_texts: match (form.endpoint.generates(), requests.keeps_answers) {
                 (false, _) => KeepTexts::No,
@@ -358,7 +385,7 @@ impl Run<'_> {
                 (true, false) => KeepTexts::UntilSettled,
             },
             output_tokens: spec.output_tokens as usize,
-            numbers: self.found().encoder.numbers(spec.items),
+            numbers: self.encoder.numbers(spec.items),
         };
         Prepared {
             spec,

@@ -4,6 +4,7 @@ use crate::failure::{Cause, Failure};
 use crate::mock_settings::MockTarget;
 use anyhow::{Context, Result};
 use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -33,14 +34,22 @@ pub(crate) struct MockChild {
 
 impl MockChild {
     /// Starts `program mock` on a free port and waits until it serves. `target` is its preset
-    /// with its parameters.
+    /// with its parameters; `spans` is where it sends spans of its requests.
     ///
     /// # Errors
     /// What the child said, when it does not come up.
-    pub fn start(program: &Path, target: &MockTarget, cores: &[usize]) -> Result<Self> {
+    pub fn start(
+        program: &Path,
+        target: &MockTarget,
+        cores: &[usize],
+        spans: Option<SocketAddr>,
+    ) -> Result<Self> {
         let mut flags = vec!["--preset".to_owned(), target.preset.clone()];
         for setting in &target.set {
             flags.extend(["--set".to_owned(), setting.clone()]);
+        }
+        if let Some(address) = spans {
+            flags.extend(["--spans".to_owned(), address.to_string()]);
         }
         Self::start_with(program, &flags, cores)
     }

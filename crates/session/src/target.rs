@@ -11,7 +11,11 @@ use crate::mock_child::MockChild;
 use crate::observer::Observer;
 use crate::place::Cores;
 use crate::run_id::RunIdentity;
+use crate::spans::Tracing;
 use anyhow::Result;
+use infermeter_client::encode::RequestEncoder;
+use infermeter_core::spans::TraceKey;
+use std::sync::Arc;
 
 /// A target ready for load: started where it is a simulator, reached, recognised, and tried. It outlives a
 /// run: what was found out holds for every further run on it.
@@ -23,12 +27,15 @@ pub struct Target {
     mock: Option<MockChild>,
     /// What was found out.
     found: Found,
+    /// Where spans of its requests are received, where that was asked for.
+    pub(crate) tracing: Option<Arc<Tracing>>,
     /// Runs that were begun on it.
     runs: usize,
 }
 
 impl Target {
-    /// Gets the target of an experiment ready: starts the simulator, where it is one.
+    /// Gets the target of an experiment ready: starts the simulator, where it is one, which sends its spans to
+    /// `tracing`.
     ///
     /// # Errors
     /// When it cannot be used, and when a signal came.
@@ -36,15 +43,24 @@ impl Target {
         host: &Host,
         experiment: &Experiment,
         identity: &RunIdentity,
+        tracing: Option<Arc<Tracing>>,
         observer: &dyn Observer,
     ) -> Result<Self> {
         let cores = host.cores(experiment.is_simulated());
         let mock = match &experiment.target.server {
-            Server::Simulator(mock) => Some(MockChild::start(host.program(), mock, &cores.mock)?),
+            Server::Simulator(mock) => {
+                let spans = tracing.as_ref().map(|tracing| tracing.address());
+                Some(MockChild::start(host.program(), mock, &cores.mock, spans)?)
+            }
             Server::Served(_) => None,
         };
         host.keep_to(&cores);
-        Self::reached(experiment, identity, Started { cores, mock }, observer)
+        let started = Started {
+            cores,
+            mock,
+            tracing,
+        };
+        Self::reached(experiment, identity, started, observer)
     }
 
     /// The same with a simulator that was started already.
@@ -61,6 +77,7 @@ impl Target {
         let started = Started {
             cores: host.cores(true),
             mock: Some(mock),
+            tracing: None,
         };
         host.keep_to(&started.cores);
         Self::reached(experiment, identity, started, observer)
@@ -78,6 +95,7 @@ impl Target {
             cores: started.cores,
             mock: started.mock,
             found,
+            tracing: started.tracing,
             runs: 0,
         })
     }
@@ -85,6 +103,15 @@ impl Target {
     /// What is known of it.
     pub fn found(&self) -> &Found {
         &self.found
+    }
+
+    /// Encodes the requests of a run: they name their traces where spans are received.
+    pub(crate) fn encoder(&self, identity: &RunIdentity) -> RequestEncoder {
+        let encoder = self.found.encoder.clone();
+        match self.tracing {
+            Some(_) => encoder.traced(TraceKey::of_run(&identity.id)),
+            None => encoder,
+        }
     }
 
     /// Ends the simulator and waits for its last lines.
@@ -113,4 +140,5 @@ impl Target {
 struct Started {
     cores: Cores,
     mock: Option<MockChild>,
+    tracing: Option<Arc<Tracing>>,
 }

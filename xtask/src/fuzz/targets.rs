@@ -23,7 +23,7 @@ const fn target(name: &'static str, run: fn(&[u8])) -> Target {
     }
 }
 
-pub(super) const TARGETS: [Target; 12] = [
+pub(super) const TARGETS: [Target; 13] = [
     target("http", infermeter_client::fuzzing::http),
     target("sse", infermeter_client::fuzzing::sse),
     target("answer", infermeter_client::fuzzing::answer),
@@ -31,6 +31,7 @@ pub(super) const TARGETS: [Target; 12] = [
     target("list", infermeter_client::fuzzing::list),
     target("metrics", infermeter_probe::fuzzing::metrics),
     target("asked", infermeter_probe::fuzzing::asked),
+    target("otlp", infermeter_probe::fuzzing::otlp),
     Target {
         name: "trace",
         run: infermeter_workload::fuzzing::trace,

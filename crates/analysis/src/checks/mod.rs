@@ -21,6 +21,7 @@ mod server_times;
 mod sessions;
 mod setup;
 mod silence;
+mod spans;
 mod stamps;
 mod standstill;
 mod steady;
@@ -158,6 +159,11 @@ pub(crate) const CHECKS: &[&Check] = &[
     &gpus::ENERGY_UNKNOWN,
     &gpus::STALE,
     &gpus::UNREAD,
+    &spans::SPANS_DISAGREE,
+    &spans::SPANS_MISSING,
+    &spans::SPANS_RESIDUAL,
+    &spans::SPANS_REPEATED,
+    &spans::SPANS_MALFORMED,
     &sample::PERCENTILE_UNSUPPORTED,
     &sample::PERCENTILE_NEEDS_MORE,
     &sample::SLO_WITHOUT_DATA,

@@ -349,7 +349,9 @@ fn tracing(target: &TargetSeen) -> Judged {
             .engine
             .as_ref()
             .map(|engine| &engine.names[..]);
-        let unknown = Judged::unknown("no answer says whether the server sends spans, or where to");
+        let unknown = Judged::unknown(
+            "no answer says whether the server sends spans, or where to: run with --spans",
+        );
         match names.and_then(<[String]>::first).map(String::as_str) {
             Some("vLLM") => unknown.fixed_by(
                 "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/protobuf vllm serve ... --otlp-traces-endpoint \

@@ -6,6 +6,7 @@ use infermeter_client::encode::{
 };
 use infermeter_core::plan::Endpoint;
 use infermeter_core::request::{BodyMember, Message, RequestContent, RequestSpec, Role};
+use infermeter_core::spans::TraceKey;
 use serde_json::{Value, json};
 
 fn shape() -> RequestShape {
@@ -449,4 +450,20 @@ fn a_responses_request() {
             "tool_choice": "required",
         })
     );
+}
+
+#[test]
+fn a_request_names_its_trace_where_the_run_has_traces() {
+    let target = Target::parse("http://h").expect("a target");
+    let content = RequestContent::of_prompt("Hi");
+    let spec = RequestSpec::alone(7, 5, 64);
+    let traces = TraceKey::of_run("a run");
+    let encoder = RequestEncoder::new(&target, &shape());
+    let plain = encoder.encode("run-7", &spec, &content);
+    let traced = encoder.traced(traces).encode("run-7", &spec, &content);
+    let text = String::from_utf8(traced).expect("requests are UTF-8");
+    let value = String::from_utf8(traces.parent(7).value().to_vec()).expect("ASCII");
+    let line = format!("\r\ntraceparent: {value}");
+    assert_eq!(text.matches("traceparent").count(), 1);
+    assert_eq!(text.replacen(&line, "", 1).into_bytes(), plain);
 }

@@ -7,7 +7,7 @@
 use super::{
     AdapterWeight, ArrivalKind, Balance, DatasetOrder, Deadlines, EncodingFormat, Endpoint, Expose,
     GpuMetrics, ImageSpec, Io, KindWeight, MAX_RATE, PrefixMode, PromptCount, RateProfile,
-    SamplingValue, ServerMetrics, Until, Warmup, WorkloadClass, WorkloadKind,
+    SamplingValue, ServerMetrics, SpansAt, Until, Warmup, WorkloadClass, WorkloadKind,
 };
 use crate::key::Form::{Joined, Positional};
 use crate::key::When::{Given, Is};
@@ -606,5 +606,17 @@ keys! {
         burn: Option<Span> = None, Client, "TIME",
             "Busy-wait after each chunk: artificial client load that shows what kernel stamps buy"
             .absent("off").example("10us");
+        spans: Option<SpansAt> = None, Client, "ADDR",
+            "Send a traceparent with each request, receive the engine's spans (OTLP over HTTP) here, and \
+             take each TTFT apart"
+            .absent("off")
+            .more("Alone it means 127.0.0.1:4318. An address is given by `=` only. See \
+                   [spans](metrics/spans.md).")
+            .example("127.0.0.1:4318").bare("auto")
+            .rules(&[Rule::excludes(
+                &[Given("no-stream"), Is("endpoint", "embeddings"), Is("endpoint", "rerank")],
+                "an answer in one piece has no first token")])
+            .foreign(&[foreign(&["otlp", "tracing", "traces", "otlp-traces-endpoint"],
+                "--spans receives the engine's spans; the engine is told where to send them")]);
     }
 }

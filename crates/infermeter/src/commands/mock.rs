@@ -4,6 +4,7 @@ use crate::cli::tables::MockArgs;
 use crate::{exit, output, truth_table};
 use anyhow::{Context, Result, anyhow, bail};
 use infermeter_client::encode::Target;
+use infermeter_core::text::inert;
 use infermeter_mock::settings::Settings;
 use infermeter_mock::{
     ChoiceError, Config, FaultRule, FaultRuleError, Place, Preset, ServeError, Spin, Stats,
@@ -12,6 +13,7 @@ use infermeter_mock::{
 use infermeter_session::mock_child::READY;
 use infermeter_session::mock_settings;
 use infermeter_sys::{affinity, signals};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 /// Seed of a simulator that is given none.
@@ -84,6 +86,7 @@ fn config(args: &MockArgs) -> Result<Config> {
     config.port = args.port;
     config.socket = args.listen.as_deref().map(socket).transpose()?;
     config.truth = args.truth.clone();
+    config.spans = args.spans.as_deref().map(receiver).transpose()?;
     config.role_chunk = args
         .role_chunk
         .parse()
@@ -118,6 +121,14 @@ fn socket(place: &str) -> Result<PathBuf> {
         Some(socket) if target.path("").is_empty() => Ok(socket.to_owned()),
         _ => bail!("--listen: write unix:/path/to.sock; a port is given with --port"),
     }
+}
+
+/// Where spans are sent.
+fn receiver(place: &str) -> Result<SocketAddr> {
+    let addresses = place.to_socket_addrs();
+    let mut addresses =
+        addresses.with_context(|| format!("--spans {}: write HOST:PORT", inert(place, 80)))?;
+    addresses.next().context("--spans: the name has no address")
 }
 
 /// The parameters that have flags of their own.
@@ -180,6 +191,12 @@ fn farewell(stats: &Stats) -> String {
             us(late.max),
             us(burst.p50),
             us(burst.p99),
+        ));
+    }
+    if stats.spans_sent + stats.spans_lost > 0 {
+        text.push_str(&format!(
+            "\n{} spans were taken by their receiver, {} were lost",
+            stats.spans_sent, stats.spans_lost
         ));
     }
     if stats.lost_ns > 0 {

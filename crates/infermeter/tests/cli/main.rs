@@ -61,6 +61,7 @@ mod signals;
 mod simulated;
 mod simulator;
 mod slices;
+mod spans;
 mod standstill;
 mod sweep;
 mod templates;

@@ -6,6 +6,7 @@ use crate::link::Direction;
 use crate::metrics::Progress;
 use crate::tls::{self, Session};
 use crate::truth::Arrival;
+use infermeter_core::spans::TraceParent;
 use infermeter_sys::socket;
 use std::collections::VecDeque;
 use std::io;
@@ -113,6 +114,8 @@ pub(crate) struct Connection {
     pub last_used_ns: i64,
     /// Of the last read.
     pub arrival: Arrival,
+    /// The trace that the last generation named.
+    pub trace: Option<TraceParent>,
 }
 
 impl Connection {
@@ -134,6 +137,7 @@ impl Connection {
             unserved: 0,
             last_used_ns: arrival.seen_ns,
             arrival,
+            trace: None,
         }
     }
 

@@ -206,6 +206,9 @@ impl Server {
     fn generate(&mut self, id: ConnectionId, endpoint: Endpoint, request: &Request, to: ReplyTo) {
         self.counting.stats.generations += 1;
         self.serial = self.serial.wrapping_add(1);
+        if let Some(connection) = self.connections.get(id) {
+            connection.trace = request.head.trace;
+        }
         let request_id = match &to.request_id {
             Some(given) => given.clone(),
             None => format!(

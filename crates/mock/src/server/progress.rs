@@ -95,6 +95,7 @@ impl Connection {
             prompt_tokens: request.prompt_tokens,
             max_tokens: request.output_tokens,
             adapter: request.adapter,
+            trace: self.trace,
             ..Progress::default()
         });
     }

@@ -14,7 +14,7 @@ use infermeter_core::run::RunManifest;
 use infermeter_core::source::{ChunkFields, RecordSource};
 use infermeter_record::{
     Ledger, PARQUET_FILE, ParquetRecords, RecordError, RecordsWriter, SERVER_METRICS_FILE,
-    digest_of, write_manifest,
+    SPANS_FILE, digest_of, write_manifest,
 };
 use serde_json::Value;
 use std::fs;
@@ -192,7 +192,7 @@ fn hide_in(value: &mut Value, said: &[String]) {
 /// without them is put.
 pub(super) fn restate(directory: &Path, folder: &Path, manifest: &mut RunManifest) -> Result<()> {
     write_manifest(folder, manifest)?;
-    for name in [PARQUET_FILE, SERVER_METRICS_FILE] {
+    for name in [PARQUET_FILE, SERVER_METRICS_FILE, SPANS_FILE] {
         let (from, to) = (directory.join(name), folder.join(name));
         if from.exists() && !to.exists() {
             fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;

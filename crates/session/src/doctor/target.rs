@@ -35,7 +35,7 @@ pub fn target(host: &Host, experiment: &Experiment, observer: &dyn Observer) -> 
         .and_then(|found| found.reached.as_ref().err());
     let ready = match unreached {
         Some(why) => Err(why.clone()),
-        None => usable(Target::ready(host, experiment, &identity, observer))?,
+        None => usable(Target::ready(host, experiment, &identity, None, observer))?,
     };
     let found = match (served, &ready) {
         (Some(found), _) => found,

@@ -2,9 +2,10 @@
 
 use crate::mock_settings::MockTarget;
 use crate::redact;
+use crate::spans;
 use anyhow::{Context, Result, bail};
 use infermeter_core::declared::Declared;
-use infermeter_core::plan::{Balance, GpuMetrics, GpuSource, Plan, ServerMetrics};
+use infermeter_core::plan::{Balance, GpuMetrics, GpuSource, Plan, ServerMetrics, SpansAt};
 use infermeter_core::units::Span;
 use serde::{Serialize, Serializer};
 use std::path::PathBuf;
@@ -27,6 +28,9 @@ pub struct TargetSpec {
     pub gpus: GpuSpec,
     /// What the user says of it.
     pub declared: Declared,
+    /// Where the spans of its requests are received; absent where requests name no trace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spans: Option<SpansAt>,
 }
 
 /// A server by its place.
@@ -176,6 +180,9 @@ impl TargetSpec {
                 interval,
             },
         };
+        if plan.spans.is_some() {
+            spans::check_headers(&plan.header)?;
+        }
         Ok(Self {
             server: Server::of(plan)?,
             trust,
@@ -184,6 +191,7 @@ impl TargetSpec {
             metrics,
             gpus: GpuSpec::of(plan),
             declared: Declared::of_plan(plan),
+            spans: plan.spans,
         })
     }
 }

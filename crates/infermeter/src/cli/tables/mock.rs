@@ -91,6 +91,9 @@ keys! {
         truth: Option<PathBuf> = None, Result, "FILE",
             "Write the truth log here: JSON lines, or Parquet for a name that ends in .parquet"
             .common().example("truth.jsonl");
+        spans: Option<String> = None, Result, "HOST:PORT",
+            "Send spans of requests that name a trace here: OTLP over HTTP, as protobuf, to /v1/traces"
+            .example("127.0.0.1:4318");
         exit_with_parent: Option<u32> = None, General, "PID",
             "End when this process ends"
             .hidden().example("1");
