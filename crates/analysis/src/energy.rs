@@ -50,7 +50,7 @@ pub struct EnergySummary {
     /// Energy of all of them, joules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub energy: Option<Measured>,
-    /// Their mean power together, watts.
+    /// Their mean power together, in watts: energy over the window's seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean_power_w: Option<f64>,
     /// Joules per output token of the window.

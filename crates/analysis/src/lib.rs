@@ -110,11 +110,11 @@ pub use repeated::{Components, Over, Repeated, RepeatedFigure};
 pub use requests::{FinishShare, RequestSummary};
 pub use response_cache::{PairedRatio, ResponseCacheSummary};
 pub use run::Run;
-pub use server_times::ServerTimesSummary;
 pub use server::{
     AcceptedAt, Agreement, Beside, BesideRow, EngineLoad, GaugeFigure, LittlesLaw, PagesRead,
     ServerSummary,
 };
+pub use server_times::ServerTimesSummary;
 pub use sessions::{SessionSummary, TurnSummary};
 pub use silence::{FreezeSummary, HangSummary, SilenceSummary};
 pub use slow_down::SlowDown;

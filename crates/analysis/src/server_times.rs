@@ -149,7 +149,10 @@ mod tests {
         let told = told.expect("the server says something");
         assert_eq!((told.requests, told.of, told.below), (50, 60, 0));
         let close = |value: Option<f64>, expect: f64| {
-            assert!(value.is_some_and(|v| (v - expect).abs() < 1e-9), "{value:?}");
+            assert!(
+                value.is_some_and(|v| (v - expect).abs() < 1e-9),
+                "{value:?}"
+            );
         };
         close(p50(told.queue.as_ref()), 1.0);
         close(p50(told.prefill.as_ref()), 16.0);

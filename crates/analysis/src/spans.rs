@@ -176,7 +176,7 @@ fn residual(told: &[(Taken, Told)], shape: Shape) -> Option<ResidualSummary> {
     }
     let shares = told.iter().filter_map(|(_, own)| {
         let long = own.server_ms >= RESIDUAL_LEAST_TTFT_MS;
-        long.then(|| own.rest_ms().abs() / own.server_ms)
+        long.then(|| own.rest_ms.abs() / own.server_ms)
     });
     let shares: Vec<f64> = shares.collect();
     let wanted = [50.0, 99.0].into_iter().filter_map(Percentile::new);

@@ -195,7 +195,9 @@ serde_as_text!(
     ImageSpec,
     SamplingValue,
     ServerMetrics,
-    Expose, GpuMetrics, SpansAt
+    Expose,
+    GpuMetrics,
+    SpansAt
 );
 
 crate::text_schema!("^(0|[0-9]+req|[0-9.]+[a-z]+([+][0-9]+req)?)$" => Warmup);

@@ -30,7 +30,7 @@ mod reconfigure;
 mod sequence;
 mod speculation;
 
-pub use activity::Activity;
+pub(crate) use activity::Activity;
 pub use check::ParamsError;
 pub use counters::EngineCounters;
 pub use events::{Emission, EngineState, Finish, SequenceId, StepReport};
@@ -221,7 +221,7 @@ impl Engine {
     }
 
     /// What its devices have been busy with up to `now_ns`.
-    pub fn activity(&self, now_ns: i64) -> Activity {
+    pub(crate) fn activity(&self, now_ns: i64) -> Activity {
         self.meter.at(now_ns)
     }
 

@@ -92,6 +92,10 @@ pub(crate) struct Request {
 }
 
 /// What the bytes so far amount to.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "returned and taken apart at once, never kept"
+)]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
     /// More bytes are needed.

@@ -61,7 +61,7 @@ impl SpanSender {
         let thread = std::thread::Builder::new()
             .name("mock-spans".to_owned())
             .spawn(move || {
-                infermeter_sys::affinity::run_when_idle();
+                infermeter_sys::affinity::yield_to_others();
                 send_until_closed(receiver, &model, &received)
             })?;
         Ok(Self {

@@ -11,7 +11,8 @@ mod protobuf;
 mod sort;
 mod wire;
 
-pub(crate) use wire::{Export, Form, read};
+use wire::OtlpError;
+pub(crate) use wire::{Export, Form};
 
 use crate::listen::{Asked, Limits, Listening, Reply, listen};
 use infermeter_core::spans::{RequestSpan, SpanTally, TraceKey};
@@ -154,6 +155,14 @@ fn accepted(form: Form, rejected: u64) -> Reply {
             Form::Protobuf => protobuf::response(rejected),
             Form::Json => json::response(rejected),
         },
+    }
+}
+
+/// Reads a message.
+pub(crate) fn read(bytes: &[u8], form: Form) -> Result<Export, OtlpError> {
+    match form {
+        Form::Protobuf => protobuf::read(bytes),
+        Form::Json => json::read(bytes),
     }
 }
 

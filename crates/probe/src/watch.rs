@@ -37,6 +37,7 @@ pub struct Expected {
 }
 
 /// Where figures come from.
+#[expect(clippy::large_enum_variant, reason = "a run has a few of them")]
 #[derive(Debug, Clone)]
 pub enum Source {
     /// A page.

@@ -29,7 +29,6 @@ pub fn of_run(
     for section in spans::sections(summary, view) {
         document.push(section);
     }
-    document.push(network::section(summary, manifest, view));
     document.push(energy::section(summary, view));
     for section in by_class::sections(summary, view) {
         document.push(section);
@@ -37,6 +36,7 @@ pub fn of_run(
     document.push(sessions::section(summary));
     document.push(run::section(summary, manifest));
     document.push(client::section(summary));
+    document.push(network::section(summary, manifest, view));
     let shared = view != View::Summary;
     if shared {
         document.push(quotable::section(summary, manifest));

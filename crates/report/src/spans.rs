@@ -4,7 +4,7 @@
 
 use crate::by_class::class_name;
 use crate::document::{Block, Cell, Column, Section, Table, Tone};
-use crate::number::{TimeUnit, interval, percent, significant, time};
+use crate::number::{TimeUnit, interval, percent, time};
 use crate::view::View;
 use infermeter_analysis::{
     CellGrade, Mean, Percentile, SpansGroup, SpansPart, SpansSummary, Summary,
@@ -159,19 +159,16 @@ fn legend(spans: &SpansSummary) -> String {
          alone, which need not agree."
     );
     if let Some(residual) = &spans.residual {
-        let at = |p: f64| {
+        let at = |(name, p): (&str, f64)| {
             let cell = residual.share.get(&Percentile::new(p)?)?;
             let thin = match cell.grade {
                 CellGrade::Full => "",
                 CellGrade::Indicative | CellGrade::Unsupported => "~",
             };
-            Some(format!(
-                "p{} {thin}{}",
-                significant(p),
-                percent(cell.value?)
-            ))
+            Some(format!("{name} {thin}{}", percent(cell.value?)))
         };
-        let known: Vec<String> = [50.0, 99.0].into_iter().filter_map(at).collect();
+        let wanted = [("p50", 50.0), ("p99", 99.0)];
+        let known: Vec<String> = wanted.into_iter().filter_map(at).collect();
         let most = format!("at most {}", percent(residual.share_max));
         let all: Vec<String> = known.into_iter().chain([most]).collect();
         text += &format!(

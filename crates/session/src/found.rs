@@ -19,7 +19,7 @@ use crate::run_id::{RunIdentity, salt_of};
 use crate::secrets::Secrets;
 use crate::server_metrics::{self, Asking, KnownPages};
 use crate::unusable::{Known, Unusable};
-use crate::ways::{self, Way};
+use crate::ways::{self, Way, Ways};
 use anyhow::{Result, bail};
 use doubts::{doubts, probe_unsure};
 use infermeter_client::control::{Channel, ControlError, Speech};
@@ -313,25 +313,23 @@ fn find_out(experiment: &Experiment, asked: Asked, waits: Waits) -> Result<Found
         headers: &shape.headers,
         channel,
     };
-    let mut seen = facts_of(&facts, target, &ways.all);
-    seen.resolve_ns = ways.resolve_ns;
+    let mut seen = facts_of(&facts, target, &ways);
     let gpus = gpu_metrics::find(experiment, &mut control, &asking, &seen);
     let found = server_metrics::find(experiment, &mut control, asking);
     let engine = engine(experiment, &mut control);
-    findings.extend(doubts(experiment, target, &engine, &facts));
-    findings.extend(ways.left_out());
+    let doubts = doubts(experiment, target, &engine, &facts);
+    findings.extend(doubts.into_iter().chain(ways.left_out()));
     describe_requests(&mut seen, experiment, &shape);
     seen.engine = Some(engine);
     describe_metrics(&mut seen, &found);
     seen.gpu_metrics = Some(described(gpus.as_ref().map(KnownGpus::place)));
     seen.response_cache = cache;
-    let encoder = RequestEncoder::new(target, &shape);
     let balance = experiment.target.server.balance();
     let to = destinations(&ways.all, &targets, &shape, balance);
     Ok(Found {
         to: Arc::new(to),
         addresses: ways.all.into_iter().map(|way| way.name).collect(),
-        encoder,
+        encoder: RequestEncoder::new(target, &shape),
         model: shape.model,
         reuse: control.reuse(),
         targets,
@@ -421,10 +419,10 @@ fn destinations(
 }
 
 /// Who answers where.
-fn facts_of(facts: &TargetFacts, target: &Url, ways: &[Way]) -> TargetSide {
-    let address = &ways[0].route.address;
+fn facts_of(facts: &TargetFacts, target: &Url, ways: &Ways) -> TargetSide {
+    let address = &ways.all[0].route.address;
     // Where a proxy is says nothing of the server.
-    let mut direct = ways.iter().filter(|way| way.route.hop == Hop::Server);
+    let mut direct = ways.all.iter().filter(|way| way.route.hop == Hop::Server);
     let is_own = |way: &Way| way.route.address.ip().is_none_or(is_own_address);
     let is_loopback = |way: &Way| {
         let ip = way.route.address.ip();
@@ -435,6 +433,7 @@ fn facts_of(facts: &TargetFacts, target: &Url, ways: &[Way]) -> TargetSide {
         address: Some(address.to_string()),
         loopback: Some(direct.clone().any(is_loopback)),
         same_host: Some(direct.any(is_own)),
+        resolve_ns: ways.resolve_ns,
         server: facts.server.clone(),
         version: facts.version.clone(),
         models: facts.models.models.clone(),

@@ -14,7 +14,8 @@ pub mod webhook;
 #[cfg(test)]
 mod tests;
 
-pub use folder::{Keep, MONITOR_FILE, default_folder};
+use folder::MONITOR_FILE;
+pub use folder::{Keep, default_folder};
 pub use line::{
     FigureChange, MONITOR_VERSION, MonitorError, MonitorLine, MonitoredRun, News, NewsKind,
     SlotState,

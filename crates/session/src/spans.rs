@@ -18,8 +18,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Longest wait for spans once the load has ended: exporters send what they have every 5 s by default.
-const LAST_SPANS_NS: i64 = 7_000_000_000;
+/// Longest wait for the next spans once the load has ended: exporters send what they have every 5 s by default.
+const NEXT_SPANS_NS: i64 = 7_000_000_000;
+/// Longest wait for all of them, however they come.
+const LAST_SPANS_NS: i64 = 60_000_000_000;
 /// How often it is looked meanwhile.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -114,11 +116,15 @@ impl Tracing {
 impl RunSpans<'_> {
     /// The load has ended: waits for a moment until spans of so many requests have come, and closes the file.
     pub fn end(self, requests: u64) {
-        let until = monotonic_ns() + LAST_SPANS_NS;
         let receiver = &self.tracing.receiver;
-        let is_waiting = || receiver.requests() < requests && signals::count() == 0;
-        while is_waiting() && monotonic_ns() < until {
+        let last = monotonic_ns() + LAST_SPANS_NS;
+        let (mut came, mut until) = (receiver.requests(), monotonic_ns() + NEXT_SPANS_NS);
+        while came < requests && monotonic_ns() < until.min(last) && signals::count() == 0 {
             std::thread::sleep(LOOK);
+            let now = receiver.requests();
+            if now > came {
+                (came, until) = (now, monotonic_ns() + NEXT_SPANS_NS);
+            }
         }
         let tally = receiver.end();
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);

@@ -39,7 +39,11 @@ impl Case {
         let mut last = random.normal();
         let values: Vec<f64> = (0..runs)
             .map(|run| {
-                let rise = if run < self.before { 0.0 } else { self.rise.ln_1p() };
+                let rise = if run < self.before {
+                    0.0
+                } else {
+                    self.rise.ln_1p()
+                };
                 let value = self.noise * last + rise;
                 last = self.correlation * last + fresh * random.normal();
                 value

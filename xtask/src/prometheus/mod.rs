@@ -35,8 +35,10 @@ const MOCK: [&str; 7] = [
     "0",
 ];
 /// Long enough for a few scrapes of each phase, with a load that a debug build carries.
-const LOAD: &str = "--rate 15 --duration 12s --warmup 3s --workload fixed:64,24 --expose=127.0.0.1:0 \
+const LOAD: &str = "--rate 15 --duration 15s --warmup 3s --workload fixed:64,24 --expose=127.0.0.1:0 \
                     --expose-linger 60s";
+/// Finds something once Prometheus has the figures of a run that has ended.
+const ENDED: &str = "last_over_time(infermeter_run_phase{phase=\"ended\"}[10m]) == 1";
 /// What infermeter says in front of its page's URL.
 const SAID: &str = "live metrics at http://";
 
@@ -49,6 +51,29 @@ pub fn run() -> Result<()> {
     let mut build = Command::new(cargo_program());
     build.args(["build", "--quiet", "--workspace", "--bins"]);
     succeed(&mut build)?;
+    for last in [false, true] {
+        match scraped(&prometheus, &promtool)? {
+            Scraped::ToTheEnd => break,
+            Scraped::InPart if last => bail!(
+                "twice Prometheus came too late for the last figures: the page's threads give way to all others, and \
+                 this machine is busy"
+            ),
+            Scraped::InPart => println!("    the last figures were not scraped: once more"),
+        }
+    }
+    Ok(())
+}
+
+/// How much of a run Prometheus has.
+enum Scraped {
+    /// Its last figures as well, which are those of the record.
+    ToTheEnd,
+    /// Not those.
+    InPart,
+}
+
+/// One run, scraped and compared.
+fn scraped(prometheus: &Path, promtool: &Path) -> Result<Scraped> {
     let directory = scratch_directory("prometheus");
     std::fs::create_dir_all(&directory)?;
     let mut simulator = Running(simulator()?);
@@ -56,16 +81,22 @@ pub fn run() -> Result<()> {
     let record = directory.join("run");
     let mut run = Load::start(&url, &record)?;
     let jobs = jobs(&run.page, after_scheme(&url));
-    let server = Server::start(&prometheus, &directory, &jobs)?;
+    let server = Server::start(prometheus, &directory, &jobs)?;
     let began_s = realtime_ns() as f64 / 1e9;
     run.wait_for_measurement()?;
-    check_page(&promtool, &run.page)?;
+    check_page(promtool, &run.page)?;
     run.end()?;
-    end::compare(&server, &record)?;
-    queries::ask_everything(&server, began_s)?;
+    let scraped = match server.instant(ENDED)?.is_empty() {
+        true => Scraped::InPart,
+        false => {
+            end::compare(&server, &record)?;
+            queries::ask_everything(&server, began_s)?;
+            Scraped::ToTheEnd
+        }
+    };
     drop(server);
     std::fs::remove_dir_all(&directory)?;
-    Ok(())
+    Ok(scraped)
 }
 
 /// The client's page, and the pages that the simulator at `engine` has.

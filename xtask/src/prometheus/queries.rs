@@ -13,7 +13,7 @@ pub const DASHBOARD: &str = "docs/src/grafana/infermeter.json";
 
 /// What Grafana puts in for its variables: a rate over a few scrapes, and everything selected.
 const VARIABLES: [(&str, &str); 6] = [
-    ("$__rate_interval", "4s"),
+    ("$__rate_interval", "5s"),
     ("$__interval", "1s"),
     ("$instance", ".*"),
     ("$run", ".*"),
@@ -43,7 +43,7 @@ pub(super) fn ask_everything(server: &Server, began_s: f64) -> Result<()> {
     let dashboard: Value = serde_json::from_str(&text).context(DASHBOARD)?;
     let queries = queries(&dashboard)?;
     let now_s = realtime_ns() as f64 / 1e9;
-    let mut empty = 0;
+    let mut empty = Vec::new();
     for query in &queries {
         let mut text = query.text.clone();
         for (variable, value) in VARIABLES {
@@ -57,15 +57,16 @@ pub(super) fn ask_everything(server: &Server, began_s: f64) -> Result<()> {
         if found > 0 {
             continue;
         }
-        empty += 1;
         if !MAY_BE_EMPTY.iter().any(|part| text.contains(part)) {
             bail!("{}: `{text}` found nothing", query.place);
         }
-        println!("    nothing to find for {}", query.place);
+        empty.push(query.place.as_str());
     }
     println!(
-        "    {} queries of the dashboard asked, {empty} of them found nothing",
-        queries.len()
+        "    {} queries of the dashboard asked; nothing to find for {}: {}",
+        queries.len(),
+        empty.len(),
+        empty.join(", ")
     );
     Ok(())
 }

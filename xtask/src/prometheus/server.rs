@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// From one scrape to the next.
-pub(super) const INTERVAL: &str = "500ms";
+const INTERVAL: &str = "1s";
 /// Longest wait for it to be ready, nanoseconds.
 const START_NS: i64 = 60_000_000_000;
 
@@ -74,10 +74,7 @@ impl Server {
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(directory.join("prometheus.log"))?);
         let process = Running(prometheus.spawn().context("cannot start prometheus")?);
-        let mut server = Self {
-            address,
-            process: process,
-        };
+        let mut server = Self { address, process };
         server.wait(directory)?;
         Ok(server)
     }
@@ -125,7 +122,7 @@ impl Server {
             ("query", query),
             ("start", &from),
             ("end", &to),
-            ("step", "0.5"),
+            ("step", "1"),
         ];
         let data = web::data(&self.address, &web::path("/api/v1/query_range", &values))?;
         let series = data["result"].as_array().context("no list of series")?;

@@ -152,7 +152,8 @@ impl Blocks {
                 .map(|(with, without)| mean(with) - mean(without))
                 .collect()
         };
-        let (p50, p99): (fn(&Lag) -> f64, fn(&Lag) -> f64) = (|lag| lag.p50, |lag| lag.p99);
+        let p50: fn(&Lag) -> f64 = |lag| lag.p50;
+        let p99: fn(&Lag) -> f64 = |lag| lag.p99;
         let same: Vec<f64> = self
             .without
             .iter()

@@ -23,10 +23,11 @@ const METRIC_ENUMS: [(&str, &str); 2] = [
 ];
 
 /// Metrics that share a page with another.
-const SHARED_PAGES: [(&str, &str); 4] = [
+const SHARED_PAGES: [(&str, &str); 5] = [
     ("tpot-after-first-chunk", "tpot"),
     ("connect", "connection"),
     ("tls", "connection"),
+    ("upload", "connection"),
     ("first-byte", "connection"),
 ];
 

@@ -62,7 +62,7 @@ pub struct GpuEnergy {
     /// Why it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_known: Option<String>,
-    /// Its mean power, watts: its energy over the window's length.
+    /// Its mean power, in watts: its energy over the window's seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean_power_w: Option<f64>,
     /// Its sensor; absent where nothing is known of it.
@@ -79,7 +79,7 @@ pub struct GpuEnergy {
     /// Share of the readings at which its clock was held down, by reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub throttled: BTreeMap<String, f64>,
-    /// Clock of its multiprocessors in the window's last third over that in the first, while it worked.
+    /// Clock of its multiprocessors in the window's last third relative to that in the first, while it worked; a ratio.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_ratio: Option<f64>,
     /// What its counters of errors rose by in the window, by name; those that rose alone.

@@ -46,6 +46,9 @@ pub(super) struct Told {
     queue_ms: f64,
     prefill_ms: f64,
     first_step_ms: f64,
+    /// What the server's TTFT holds beside the parts that it tells; exact, as it comes from whole
+    /// nanoseconds.
+    pub rest_ms: f64,
 }
 
 impl<'a> Joined<'a> {
@@ -91,7 +94,8 @@ fn together<'a>(engines: impl Iterator<Item = &'a SpanTimes>) -> Option<SpanTime
     for own in engines {
         // Where the span of the prefill tells no queue, its prefill begins before that.
         has_queue_inside |= own.prefill.is_some() && own.queue.is_none();
-        for (field, told) in fields(&mut all).into_iter().zip(fields(&mut own.clone())) {
+        let mut own = *own;
+        for (field, told) in fields(&mut all).into_iter().zip(fields(&mut own)) {
             if field.is_some() && told.is_some() {
                 return None;
             }
@@ -153,6 +157,7 @@ impl Told {
     fn of(engine: &SpanTimes, server: i64, outer: Option<i64>) -> Self {
         let ms = |ns: i64| ns as f64 / 1e6;
         let some = |time: Option<i64>| time.map_or(0.0, ms);
+        let told = [engine.queue, engine.prefill, engine.first_step].map(|time| time.unwrap_or(0));
         Self {
             shape: Shape {
                 front: outer.is_some(),
@@ -165,12 +170,8 @@ impl Told {
             queue_ms: some(engine.queue),
             prefill_ms: some(engine.prefill),
             first_step_ms: some(engine.first_step),
+            rest_ms: ms(server - told.iter().sum::<i64>()),
         }
-    }
-
-    /// What the server's TTFT holds beside the parts that it tells, milliseconds.
-    pub fn rest_ms(&self) -> f64 {
-        self.server_ms - self.queue_ms - self.prefill_ms - self.first_step_ms
     }
 
     /// What lies between the two sides of a request whose TTFT from its send this is, milliseconds.
@@ -189,7 +190,7 @@ impl Told {
             part(shape.queue, self.queue_ms),
             part(shape.prefill, self.prefill_ms),
             part(shape.first_step, self.first_step_ms),
-            Some(self.rest_ms()),
+            Some(self.rest_ms),
         ];
         parts.into_iter().flatten().collect()
     }

@@ -61,7 +61,12 @@ mod tests {
                 "tokens_per_second":110.0}"#,
             [Some(250_000), Some(12_500_000), Some(80_000_000)],
         );
-        for none in ["null", "[1]", "{}", r#"{"prompt_ms":-1,"predicted_ms":"4"}"#] {
+        for none in [
+            "null",
+            "[1]",
+            "{}",
+            r#"{"prompt_ms":-1,"predicted_ms":"4"}"#,
+        ] {
             check(none, [None; 3]);
         }
         check(r#"{"prompt_ms":1e300,"predicted_ms":null}"#, [None; 3]);

@@ -162,7 +162,8 @@ mod tests {
             .map(|(_, tip)| *tip);
         for tip in foreign.chain(values) {
             for word in tip.split(' ').filter_map(|word| word.strip_prefix("--")) {
-                let name = word.trim_end_matches([',', ';', ':']);
+                let name = word.split('=').next().unwrap_or_default();
+                let name = name.trim_end_matches([',', ';', ':']);
                 assert!(names.contains(&name), "{tip}");
             }
         }

@@ -92,7 +92,7 @@ fn kinds(record: &RequestRecord) -> Vec<ChunkKind> {
 fn reasoning_puts_the_output_behind_the_first_token() {
     for field in ["reasoning_content", "reasoning"] {
         let mock = Mock::start(&format!(
-            "--preset fixed --ttft 2ms --step 1ms --reasoning-tokens 3 --reasoning-field {field}"
+            "--preset fixed --ttft 2ms --step 20ms --reasoning-tokens 3 --reasoning-field {field}"
         ));
         let run = run(&mock.url, "");
         for record in run.completes() {

@@ -160,7 +160,11 @@ fn requests_name_their_traces() {
         })
         .collect();
     seen.sort_unstable();
-    assert_eq!(seen, [0, 1, 2, 3, 4, 5]);
+    // The load goes on until the measured requests have ended.
+    assert!(
+        seen.len() >= 6 && seen.iter().copied().eq(0..seen.len() as u64),
+        "{seen:?}"
+    );
     // No engine sent anything: that is a finding, and no error.
     let found = run.finding("spans-missing");
     assert_eq!(found["severity"], "warning");

@@ -319,7 +319,10 @@ mod tests {
         };
         let timings = &told(ServerTimesForm::Timings)["timings"];
         assert_eq!(timings["prompt_ms"], 12.5);
-        assert_eq!((&timings["prompt_n"], &timings["cache_n"]), (&1.into(), &4.into()));
+        assert_eq!(
+            (&timings["prompt_n"], &timings["cache_n"]),
+            (&1.into(), &4.into())
+        );
         let metrics = told(ServerTimesForm::Metrics)["metrics"].clone();
         assert_eq!(metrics["queue_time_ms"], 0.25);
         assert_eq!(metrics["generation_time_ms"], 80.0);

@@ -7,7 +7,7 @@ use super::{EngineParams, StepLaw};
 
 /// Time since the start, nanoseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Activity {
+pub(crate) struct Activity {
     /// A step was in progress.
     pub busy_ns: f64,
     /// Of it the share that the law gives to computing prompts; the rest is reading weights and caches.

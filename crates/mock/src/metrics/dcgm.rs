@@ -3,8 +3,8 @@
 //! Gauges are those of the instant, where a real exporter has averages of its own interval. Invariant: a board's rows
 //! all have its UUID, and the model's name says that it is simulated.
 
-use super::page::Page;
 use crate::board::Board;
+use infermeter_core::exposition::Page;
 
 /// Clock of a board's multiprocessors, megahertz: a round number near that of the data sheets.
 const SM_CLOCK: f64 = 1_980.0;

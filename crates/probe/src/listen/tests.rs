@@ -1,3 +1,5 @@
+//! A client that speaks well, and others that do not.
+
 use super::*;
 use std::io::Read;
 

@@ -1,6 +1,6 @@
 //! Messages as exporters send them, and what is answered.
 
-use super::wire::{Form, WireSpan, read};
+use super::wire::WireSpan;
 use super::*;
 use crate::fuzzing;
 use infermeter_core::spans::SpanTimes;

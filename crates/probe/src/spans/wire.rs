@@ -4,7 +4,6 @@
 //! attributes are read and dropped, so that a message costs little more memory than its bytes.
 
 use super::names::Told;
-use super::{json, protobuf};
 use infermeter_core::spans::SpanId;
 
 /// Most spans that are kept of one message; exporters send 512 by default.
@@ -87,14 +86,6 @@ impl Export {
             true => self.more += 1,
             false => self.spans.push(span),
         }
-    }
-}
-
-/// Reads a message.
-pub(crate) fn read(bytes: &[u8], form: Form) -> Result<Export, OtlpError> {
-    match form {
-        Form::Protobuf => protobuf::read(bytes),
-        Form::Json => json::read(bytes),
     }
 }
 

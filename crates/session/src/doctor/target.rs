@@ -13,7 +13,6 @@ use crate::ways::{self, Way};
 use anyhow::{Context, Result};
 use infermeter_analysis::doctor::{Answered, Fact, Reached, TargetSeen};
 use infermeter_client::encode::Target as Url;
-use infermeter_core::clock::monotonic_ns;
 use infermeter_core::server::ServerFigures;
 use infermeter_probe::waits::Waits;
 

@@ -70,8 +70,11 @@ const TIMES: [TimesFamily; 6] = [
     },
 ];
 
+/// Tokens of a kind.
+type TokensOf = fn(&PhaseFigures) -> &Tokens;
+
 /// Tokens by kind, as the label names them.
-const TOKENS: [(&str, fn(&PhaseFigures) -> &Tokens); 3] = [
+const TOKENS: [(&str, TokensOf); 3] = [
     ("prompt", |phase| &phase.prompt),
     ("cached_prompt", |phase| &phase.cached),
     ("output", |phase| &phase.output),

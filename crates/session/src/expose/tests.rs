@@ -203,7 +203,10 @@ fn every_family_is_in_the_book() {
     let mut families = 0;
     for line in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
         let name = line.split(' ').next().expect("a name");
-        assert!(book.contains(&format!("`{name}`")), "docs/src/live.md lacks {name}");
+        assert!(
+            book.contains(&format!("`{name}`")),
+            "docs/src/live.md lacks {name}"
+        );
         families += 1;
     }
     assert!(families > 20, "{families}");

@@ -19,7 +19,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 /// The lines.
-pub const MONITOR_FILE: &str = "monitor.jsonl";
+pub(super) const MONITOR_FILE: &str = "monitor.jsonl";
 /// Who holds its lock writes here.
 const LOCK_FILE: &str = "monitor.lock";
 /// The directories of runs.
@@ -238,7 +238,13 @@ pub fn default_folder(target: &str) -> PathBuf {
     let bare = bare.split(['?', '#']).next().unwrap_or_default();
     // User and password are no part of a name.
     let bare = bare.rsplit('@').next().unwrap_or_default();
-    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '.' {
+            c
+        } else {
+            '-'
+        }
+    };
     let name: String = inert(bare, 80).chars().map(plain).collect();
     PathBuf::from(RUNS).join(format!("monitor-{}", name.trim_matches(['-', '.'])))
 }
@@ -314,7 +320,10 @@ mod tests {
         let scratch = tempfile::tempdir().expect("a directory");
         let first = Folder::open(scratch.path()).expect("a folder");
         let said = Folder::open(scratch.path()).map(|_| ()).expect_err("taken");
-        assert!(said.to_string().contains("another monitor writes"), "{said}");
+        assert!(
+            said.to_string().contains("another monitor writes"),
+            "{said}"
+        );
         drop(first);
         assert!(Folder::open(scratch.path()).is_ok());
         fs::write(scratch.path().join("run.json"), "{}").expect("written");

@@ -141,12 +141,12 @@ pub struct FigureChange {
     pub figure: String,
     /// `ms`, `1/s`, or empty for a share.
     pub unit: String,
-    /// Median over the runs of the level before; absent among the failures.
+    /// Median over the runs of the level before, in the figure's unit; absent among the failures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<f64>,
     /// Runs of that level.
     pub runs_before: usize,
-    /// Median over the runs since; absent among the failures.
+    /// Median over the runs since, in the figure's unit; absent among the failures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<f64>,
     /// Runs of that level.
@@ -154,10 +154,10 @@ pub struct FigureChange {
     /// By how much: 0.05 for 5 % more, of shares for five points; absent from or to the failures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<f64>,
-    /// Lower bound of that; absent where the runs are too few for one.
+    /// Lower bound of that share; absent where the runs are too few for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_least: Option<f64>,
-    /// Upper bound.
+    /// Upper bound of that share.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<f64>,
     /// The chance of such a split where nothing changed, at one look.

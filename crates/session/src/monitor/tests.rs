@@ -166,11 +166,16 @@ fn a_regression_is_told_once_also_over_a_restart() {
     assert!((12..=16).contains(&slot), "{slot}");
     assert!(last.regressions <= 1);
     let told = lines.iter().find_map(|line| line.news.first());
-    let change = told.and_then(|news| news.change.as_ref()).expect("a change");
+    let change = told
+        .and_then(|news| news.change.as_ref())
+        .expect("a change");
     let tenth = lines[10].run.as_ref().expect("a run");
     assert_eq!(change.first_run, tenth.run_id);
     assert_eq!(change.figure, "tpot.p50");
-    assert!(change.change.is_some_and(|by| (by - 0.15).abs() < 0.02), "{change:?}");
+    assert!(
+        change.change.is_some_and(|by| (by - 0.15).abs() < 0.02),
+        "{change:?}"
+    );
     assert_eq!(change.runs_before, 10);
 }
 
@@ -195,9 +200,19 @@ fn what_fails_is_a_line_and_the_oldest_records_go() {
     let up = &lines[3].news[0];
     assert_eq!((up.lasted, up.since_ns), (Some(2), lines[1].due_ns));
     let error = lines[1].error.as_ref().expect("an error");
-    assert_eq!((error.cause, error.message.as_str()), (Cause::Target, "nobody is there"));
+    assert_eq!(
+        (error.cause, error.message.as_str()),
+        (Cause::Target, "nobody is there")
+    );
     assert!(lines[1].run.is_none());
-    assert!(!lines[4].error.as_ref().expect("an error").message.contains('\u{7}'));
+    assert!(
+        !lines[4]
+            .error
+            .as_ref()
+            .expect("an error")
+            .message
+            .contains('\u{7}')
+    );
     // Three records stay, the figures of all, and a line of each instant.
     let removed: u64 = lines.iter().map(|line| line.removed).sum();
     assert_eq!(removed, 1);
@@ -212,7 +227,12 @@ fn what_fails_is_a_line_and_the_oldest_records_go() {
 #[test]
 fn instants_do_not_drift_and_an_overrun_is_said() {
     let scratch = tempfile::tempdir().expect("a directory");
-    let takes = [Span::seconds(3), Span::seconds(25), Span::seconds(10), SECOND];
+    let takes = [
+        Span::seconds(3),
+        Span::seconds(25),
+        Span::seconds(10),
+        SECOND,
+    ];
     let scene = Scene {
         takes: &takes,
         ..Scene::of(&[Act::Gone; 4])
@@ -284,7 +304,12 @@ fn a_wrong_plan_ends_it_and_a_signal_leaves_no_line() {
         headline: |_| Value::Null,
     };
     let mut tell = |_: &MonitorLine| Onward::GoOn;
-    let wrong = watch(&asked, &mut ScenePace(&scene), &mut || Served(&scene), &mut tell);
+    let wrong = watch(
+        &asked,
+        &mut ScenePace(&scene),
+        &mut || Served(&scene),
+        &mut tell,
+    );
     assert!(wrong.is_err());
     let (seen, lines) = watched(&Scene::of(&[FAST, Act::Signal]), scratch.path());
     assert!(seen.stopped);

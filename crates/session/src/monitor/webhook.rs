@@ -225,11 +225,20 @@ mod tests {
         let hook = Webhook::to("http://localhost:9/hook?x=1").expect("a URL");
         let text = String::from_utf8(hook.request(b"{}")).expect("text");
         assert!(text.starts_with("POST /hook?x=1 HTTP/1.1\r\n"), "{text}");
-        assert!(text.contains("\r\ncontent-type: application/json\r\n"), "{text}");
-        assert!(text.ends_with("content-length: 2\r\nconnection: close\r\n\r\n{}"), "{text}");
+        assert!(
+            text.contains("\r\ncontent-type: application/json\r\n"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("content-length: 2\r\nconnection: close\r\n\r\n{}"),
+            "{text}"
+        );
         let bare = Webhook::to("https://me:pw@hooks.example?sig=abc").expect("a URL");
         assert_eq!(bare.shown(), "https://hooks.example:443/...");
-        assert!(bare.request(b"").starts_with(b"POST /?sig=abc HTTP/1.1\r\n"));
+        assert!(
+            bare.request(b"")
+                .starts_with(b"POST /?sig=abc HTTP/1.1\r\n")
+        );
         for wrong in ["not a url", "ftp://host/x", "http://host/a b", "http://"] {
             assert!(Webhook::to(wrong).is_err(), "{wrong}");
         }

@@ -163,7 +163,7 @@ fn gpus_that_could_not_be_read() {
     };
     check(
         &found(lost),
-        &[(code, NOTES, "4 of 60 readings failed; the GPU is lost")],
+        &[(code, NOTES, "4 of 66 readings failed; the GPU is lost")],
     );
     let mut log = quiet();
     log.manifest.plan.gpu_metrics = "nvml, http://host/metrics".parse().expect("places");

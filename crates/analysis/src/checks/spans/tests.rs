@@ -55,7 +55,13 @@ fn nothing_is_found_where_all_spans_came() {
 #[test]
 fn a_few_missing_are_a_note_and_many_a_warning() {
     let some = |nth: usize| {
-        move |n: usize, span: RequestSpan| if n % nth == 0 { vec![] } else { vec![span] }
+        move |n: usize, span: RequestSpan| {
+            if n.is_multiple_of(nth) {
+                vec![]
+            } else {
+                vec![span]
+            }
+        }
     };
     check(
         some(100),
@@ -121,7 +127,7 @@ fn a_residual_beyond_the_limit() {
 fn a_server_that_takes_longer_than_its_client_waits() {
     let longer = |nth: usize| {
         move |n: usize, mut span: RequestSpan| {
-            if n % nth == 0 {
+            if n.is_multiple_of(nth) {
                 let more = |ns: i64| ns + 1_000_000;
                 span.times.ttft = span.times.ttft.map(more);
                 span.times.first_step = span.times.first_step.map(more);
