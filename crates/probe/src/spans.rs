@@ -112,8 +112,7 @@ pub(crate) fn sorted_twice(export: &Export) -> SpanTally {
 
 /// Takes a message.
 fn answer(asked: &Asked<'_>, of_run: &Mutex<Option<OfRun>>) -> Reply {
-    let path = asked.target.split('?').next().unwrap_or_default();
-    if path.trim_end_matches('/') != PATH {
+    if asked.path().trim_end_matches('/') != PATH {
         return Reply::text(404, "traces are taken at /v1/traces alone");
     }
     if asked.method != "POST" {

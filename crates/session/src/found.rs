@@ -321,8 +321,7 @@ fn find_out(experiment: &Experiment, asked: Asked, waits: Waits) -> Result<Found
     findings.extend(doubts.into_iter().chain(ways.left_out()));
     describe_requests(&mut seen, experiment, &shape);
     seen.engine = Some(engine);
-    describe_metrics(&mut seen, &found);
-    seen.gpu_metrics = Some(described(gpus.as_ref().map(KnownGpus::place)));
+    describe_metrics(&mut seen, &found, &gpus);
     seen.response_cache = cache;
     let balance = experiment.target.server.balance();
     let to = destinations(&ways.all, &targets, &shape, balance);
@@ -547,7 +546,12 @@ fn describe_requests(facts: &mut TargetSide, experiment: &Experiment, shape: &Re
 }
 
 /// What is known of the server's metrics page, for the record.
-fn describe_metrics(facts: &mut TargetSide, found: &Result<KnownPages, String>) {
+fn describe_metrics(
+    facts: &mut TargetSide,
+    found: &Result<KnownPages, String>,
+    gpus: &Result<KnownGpus, String>,
+) {
+    facts.gpu_metrics = Some(described(gpus.as_ref().map(KnownGpus::place)));
     facts.server_metrics = Some(described(found.as_ref().map(KnownPages::place)));
     let known = found.as_ref().ok();
     facts.prefix_cache = known.and_then(|known| counters_before(known.before()));

@@ -2,29 +2,14 @@
 //!
 //! Invariant: a check that needs a figure which the page lacks finds nothing.
 
-use super::{Check, percent};
+use super::{Check, NOTE, WARNING, of_server as check, percent};
 use crate::limits;
 use crate::run::Run;
 use crate::server::{Agreement, BesideRow, EngineLoad, ServerSummary};
 use crate::summary::Summary;
-use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
+use infermeter_core::finding::{Finding, Severity, Weight};
 use infermeter_core::number::{count, counted};
 use infermeter_core::text::inert;
-
-/// A check of the server's own figures.
-const fn check(code: &'static str, weight: Weight, limit: Option<f64>, test: super::Ask) -> Check {
-    Check {
-        code,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        weight,
-        limit,
-        test,
-    }
-}
-
-const WARNING: Weight = Weight::Always(Severity::Warning);
-const NOTE: Weight = Weight::Always(Severity::Note);
 
 /// Rows that count requests and tokens.
 const COUNTS: [&str; 3] = ["requests", "prompt_tokens", "output_tokens"];

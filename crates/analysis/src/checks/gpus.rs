@@ -2,29 +2,14 @@
 //!
 //! Invariant: a check that needs what no GPU tells finds nothing.
 
-use super::{Check, percent};
+use super::{Check, NOTE, WARNING, of_server as check, percent};
 use crate::energy::{EnergySummary, GpuEnergy};
 use crate::limits;
 use crate::run::Run;
 use crate::summary::Summary;
-use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
+use infermeter_core::finding::{Finding, Severity, Weight};
 use infermeter_core::number::counted;
 use infermeter_core::text::inert;
-
-/// A check of GPUs.
-const fn check(code: &'static str, weight: Weight, limit: Option<f64>, test: super::Ask) -> Check {
-    Check {
-        code,
-        scope: Scope::Run,
-        dimension: Dimension::EvaluationSetup,
-        weight,
-        limit,
-        test,
-    }
-}
-
-const WARNING: Weight = Weight::Always(Severity::Warning);
-const NOTE: Weight = Weight::Always(Severity::Note);
 
 /// Reasons for which a clock is held down that are no setting: heat and hardware.
 const HELD_DOWN: [&str; 4] = [

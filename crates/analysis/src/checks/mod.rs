@@ -62,7 +62,7 @@ use crate::raised::RAISED;
 use crate::repeated::REPEATED;
 use crate::run::Run;
 use crate::summary::Summary;
-use infermeter_core::finding::{Finding, Scope, Severity};
+use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 use infermeter_core::number::{count, counted};
 
 /// What can be asked of a run that another tool measured: its file knows nothing of client, plan and server.
@@ -87,6 +87,21 @@ pub type Ask = fn(&Run, &Summary) -> Option<Finding>;
 
 /// A check of a run.
 pub type Check = infermeter_core::finding::Check<Ask>;
+
+const WARNING: Weight = Weight::Always(Severity::Warning);
+const NOTE: Weight = Weight::Always(Severity::Note);
+
+/// A check of what the server, or its GPUs, say of themselves.
+const fn of_server(code: &'static str, weight: Weight, limit: Option<f64>, test: Ask) -> Check {
+    Check {
+        code,
+        scope: Scope::Run,
+        dimension: Dimension::EvaluationSetup,
+        weight,
+        limit,
+        test,
+    }
+}
 
 /// Every check, in the order of printing within one severity.
 pub(crate) const CHECKS: &[&Check] = &[

@@ -1,20 +1,18 @@
 //! The server's own times of requests against the client's latencies.
 
-use super::{Check, count, percent};
+use super::{Check, WARNING, count, of_server, percent};
 use crate::limits;
 use crate::run::Run;
 use crate::summary::Summary;
-use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
+use infermeter_core::finding::Finding;
 
 /// A part of a latency is longer than all of it.
-pub(super) const SERVER_TIMES_DISAGREE: Check = Check {
-    code: "server-times-disagree",
-    scope: Scope::Run,
-    dimension: Dimension::EvaluationSetup,
-    weight: Weight::Always(Severity::Warning),
-    limit: Some(limits::SERVER_TIMES_BELOW),
-    test: times_disagree,
-};
+pub(super) const SERVER_TIMES_DISAGREE: Check = of_server(
+    "server-times-disagree",
+    WARNING,
+    Some(limits::SERVER_TIMES_BELOW),
+    times_disagree,
+);
 
 fn times_disagree(_: &Run, summary: &Summary) -> Option<Finding> {
     let times = summary.server_times.as_ref()?;

@@ -43,7 +43,9 @@ fn scan(document: &[u8], shape: Shape) -> Result<EventFacts, JsonError> {
         }
         // llama.cpp, and vLLM.
         b"timings" | b"metrics" => {
-            facts.times = Some(cursor.skip_span()?);
+            let span = cursor.skip_span()?;
+            // A server that writes the empty member with every chunk must not keep chunks off the short path.
+            facts.times = (span.of(document).first() == Some(&b'{')).then_some(span);
             Ok(())
         }
         b"object" => {

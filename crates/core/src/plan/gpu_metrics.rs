@@ -1,5 +1,6 @@
 //! Whether and where the GPUs' metrics are read during a run: `auto`, `off`, `nvml`, URLs of exporters.
 
+use super::places::{Listed, PlacesError, listed};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -26,9 +27,6 @@ pub enum GpuSource {
     /// The page of an exporter.
     Url(String),
 }
-
-/// Places that one run reads.
-const PLACES_LIMIT: usize = 64;
 
 impl GpuMetrics {
     /// The pages that it names.
@@ -62,56 +60,18 @@ impl GpuMetrics {
     }
 }
 
-/// Why a text is no such place.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum GpuMetricsError {
-    /// None of them.
-    #[error(
-        "`{0}` is neither auto, off, nvml nor a URL: write the address of an exporter, such as \
-         http://host:9400/metrics"
-    )]
-    Unknown(String),
-    /// It is there already: its GPUs would count twice.
-    #[error("{0} is given twice: leave one of them out")]
-    Twice(String),
-    /// More than are read.
-    #[error("{0} places are more than the {PLACES_LIMIT} that one run reads: leave some out")]
-    Many(usize),
-}
-
 impl FromStr for GpuMetrics {
-    type Err = GpuMetricsError;
+    type Err = PlacesError;
 
-    fn from_str(text: &str) -> Result<Self, GpuMetricsError> {
-        match text {
-            "auto" => return Ok(Self::Auto),
-            "off" => return Ok(Self::Off),
-            _ => {}
-        }
-        let mut places: Vec<GpuSource> = Vec::new();
-        for part in text.split(',').map(str::trim) {
-            match place(part) {
-                Some(place) => places.push(place),
-                // A comma within the URL before it, where it is none of our words.
-                None => match places.last_mut() {
-                    Some(GpuSource::Url(url)) if !matches!(part, "auto" | "off" | "") => {
-                        url.push(',');
-                        url.push_str(part);
-                    }
-                    _ => return Err(GpuMetricsError::Unknown(crate::text::inert(text, 80))),
-                },
-            }
-        }
-        if places.len() > PLACES_LIMIT {
-            return Err(GpuMetricsError::Many(places.len()));
-        }
-        for (index, place) in places.iter().enumerate() {
-            if places[..index].contains(place) {
-                let place = crate::text::inert(&place.to_string(), 80);
-                return Err(GpuMetricsError::Twice(place));
-            }
-        }
-        Ok(Self::At(places))
+    fn from_str(text: &str) -> Result<Self, PlacesError> {
+        let expected = "auto, off, nvml nor a URL: write the address of an exporter, such as \
+                        http://host:9400/metrics";
+        let is_place = |part: &str| place(part).is_some();
+        Ok(match listed(text, is_place, expected)? {
+            Listed::Auto => Self::Auto,
+            Listed::Off => Self::Off,
+            Listed::Places(all) => Self::At(all.iter().filter_map(|one| place(one)).collect()),
+        })
     }
 }
 
@@ -184,8 +144,12 @@ mod tests {
         ] {
             assert!(text.parse::<GpuMetrics>().is_err(), "{text}");
         }
-        let many: Vec<String> = (0..=PLACES_LIMIT).map(|n| format!("http://h{n}")).collect();
-        let error = many.join(",").parse::<GpuMetrics>().expect_err("too many");
-        assert!(error.to_string().starts_with("65 places"), "{error}");
+        let error = "off, nvml"
+            .parse::<GpuMetrics>()
+            .expect_err("a word beside a place");
+        assert!(
+            error.to_string().starts_with("`off` stands alone"),
+            "{error}"
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! Whether and where the server's own metrics are read during a run: `auto`, `off`, or URLs.
 
+use super::places::{Listed, PlacesError, listed};
 use std::fmt;
 use std::str::FromStr;
 
@@ -14,9 +15,6 @@ pub enum ServerMetrics {
     /// Here, at least once: replicas, pools, a router and what is behind it.
     Urls(Vec<String>),
 }
-
-/// Pages that one run reads.
-const PAGES_LIMIT: usize = 64;
 
 impl ServerMetrics {
     /// The pages that it names.
@@ -38,66 +36,16 @@ impl ServerMetrics {
     }
 }
 
-/// Why a text is no such place.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ServerMetricsError {
-    /// Neither.
-    #[error("`{0}` is neither auto, off nor a URL: write http://host:port/metrics")]
-    Unknown(String),
-    /// A word beside URLs.
-    #[error("`{0}` stands alone and not beside URLs: leave out one or the other")]
-    Beside(&'static str),
-    /// It is there already: its requests would count twice.
-    #[error("{0} is given twice: leave one of them out")]
-    Twice(String),
-    /// More than are read.
-    #[error("{0} pages are more than the {PAGES_LIMIT} that one run reads: leave some out")]
-    Many(usize),
-}
-
-/// The word that a part is, where it is one.
-fn word(part: &str) -> Option<&'static str> {
-    ["auto", "off"].into_iter().find(|word| *word == part)
-}
-
 impl FromStr for ServerMetrics {
-    type Err = ServerMetricsError;
+    type Err = PlacesError;
 
-    fn from_str(text: &str) -> Result<Self, ServerMetricsError> {
-        match text {
-            "auto" => return Ok(Self::Auto),
-            "off" => return Ok(Self::Off),
-            _ => {}
-        }
-        let parts = text.split(',').map(str::trim);
-        if let Some(word) = parts
-            .clone()
-            .find_map(word)
-            .filter(|_| text.contains("://"))
-        {
-            return Err(ServerMetricsError::Beside(word));
-        }
-        let mut urls: Vec<String> = Vec::new();
-        for part in parts {
-            match urls.last_mut() {
-                _ if part.contains("://") => urls.push(part.to_owned()),
-                // A comma within the URL before it.
-                Some(url) if !part.is_empty() => {
-                    url.push(',');
-                    url.push_str(part);
-                }
-                _ => return Err(ServerMetricsError::Unknown(crate::text::inert(text, 80))),
-            }
-        }
-        if urls.len() > PAGES_LIMIT {
-            return Err(ServerMetricsError::Many(urls.len()));
-        }
-        for (index, url) in urls.iter().enumerate() {
-            if urls[..index].contains(url) {
-                return Err(ServerMetricsError::Twice(crate::text::inert(url, 80)));
-            }
-        }
-        Ok(Self::Urls(urls))
+    fn from_str(text: &str) -> Result<Self, PlacesError> {
+        let expected = "auto, off nor a URL: write http://host:port/metrics";
+        Ok(match listed(text, |part| part.contains("://"), expected)? {
+            Listed::Auto => Self::Auto,
+            Listed::Off => Self::Off,
+            Listed::Places(urls) => Self::Urls(urls),
+        })
     }
 }
 
@@ -113,6 +61,7 @@ impl fmt::Display for ServerMetrics {
 
 #[cfg(test)]
 mod tests {
+    use super::super::places::PLACES_LIMIT;
     use super::*;
 
     #[test]
@@ -145,11 +94,11 @@ mod tests {
             error.to_string().starts_with("`off` stands alone"),
             "{error}"
         );
-        let many: Vec<String> = (0..=PAGES_LIMIT).map(|n| format!("http://h{n}")).collect();
+        let many: Vec<String> = (0..=PLACES_LIMIT).map(|n| format!("http://h{n}")).collect();
         let error = many
             .join(",")
             .parse::<ServerMetrics>()
             .expect_err("too many");
-        assert!(error.to_string().starts_with("65 pages"), "{error}");
+        assert!(error.to_string().starts_with("65 places"), "{error}");
     }
 }

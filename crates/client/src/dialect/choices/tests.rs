@@ -261,3 +261,17 @@ fn older_error_objects_are_errors() {
         assert_eq!(facts.error, None);
     }
 }
+
+#[test]
+fn an_empty_member_is_no_time_of_the_servers() {
+    let check = |member: &str, expect: bool| {
+        let document =
+            format!(r#"{{"choices":[{{"index":0,"delta":{{"content":"a"}}}}],{member}}}"#);
+        let facts = scan(document.as_bytes(), Shape::Event).expect("JSON");
+        assert_eq!(facts.times.is_some(), expect, "{member}");
+    };
+    check(r#""metrics":null"#, false);
+    check(r#""timings":[]"#, false);
+    check(r#""metrics":{"queue_time_ms":1}"#, true);
+    check(r#""timings": {"prompt_ms":1}"#, true);
+}
