@@ -49,7 +49,9 @@ pub fn run() -> Result<()> {
         return Ok(());
     };
     let mut build = Command::new(cargo_program());
-    build.args(["build", "--quiet", "--workspace", "--bins"]);
+    // Beside a test: with its features, so that what the tests are built from is not built anew.
+    build.args(["build", "--quiet", "--workspace"]);
+    build.args(["--bin", "infermeter", "--test", "cli"]);
     succeed(&mut build)?;
     for last in [false, true] {
         match scraped(&prometheus, &promtool)? {

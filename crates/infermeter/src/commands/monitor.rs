@@ -7,6 +7,7 @@ use crate::cli::Given;
 use crate::cli::tables::{MonitorArgs, NOT_REPEATED};
 use crate::dry_run::DryRun;
 use crate::layers::{self, Resolved};
+use crate::live_page::LivePage;
 use crate::screen::Drawing;
 use crate::show::{Shown, Terminal};
 use crate::{exit, input, output, print_config, several, validate};
@@ -72,6 +73,7 @@ fn watched(plan: &Plan, args: &MonitorArgs) -> Result<u8> {
     let folder = plan.out.clone();
     let folder = folder.unwrap_or_else(|| default_folder(&plan.target));
     let mut teller = Teller::of(plan, args)?;
+    let live_page = LivePage::of(plan)?;
     let host = several::host()?;
     let drawn = Plan {
         // In a log every line of progress would be one more.
@@ -99,7 +101,7 @@ fn watched(plan: &Plan, args: &MonitorArgs) -> Result<u8> {
     let watched = watch(
         &asked,
         &mut MachinePace,
-        &mut || Live::new(&host, &observer),
+        &mut || Live::new(&host, &observer).exposed(live_page.exposed()),
         &mut |line| teller.tell(line),
     )?;
     if !plan.quiet {
@@ -109,7 +111,7 @@ fn watched(plan: &Plan, args: &MonitorArgs) -> Result<u8> {
             folder.display()
         ));
     }
-    Ok(exit_code(&watched, args))
+    Ok(live_page.end(exit_code(&watched, args)))
 }
 
 fn announce(plan: &Plan, args: &MonitorArgs, folder: &Path) {

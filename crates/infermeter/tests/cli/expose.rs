@@ -152,12 +152,12 @@ fn a_page_during_a_run_ends_as_the_record_does() {
     assert!(due >= records.len() as f64, "{due}");
 }
 
-#[test]
-fn several_runs_are_never_one_series() {
+/// A command of three runs, of which the page holds the last two; their records lie here.
+#[track_caller]
+fn three_runs(command: &str, records: [&str; 2]) {
     let scratch = Scratch::new();
     let line = format!(
-        "run {} {SHOWN} --duration 1s --warmup 0 --repeat 3 --expose-linger 60s --out {}",
-        mock(),
+        "{command} --duration 1s --warmup 0 {SHOWN} --expose-linger 60s --out {}",
         scratch.path("several").display()
     );
     let line = line.replace("--duration 2s --warmup 500ms", "");
@@ -168,13 +168,21 @@ fn several_runs_are_never_one_series() {
     let infos = samples(&last).filter(|sample| sample.name == "infermeter_run_info");
     let ids: Vec<_> = infos.filter_map(|sample| sample.label("run_id")).collect();
     assert_eq!(ids.len(), 2, "the last run and the one before it");
-    for run in ["run-02", "run-03"] {
+    for run in records {
         let dir = scratch.path("several").join(run);
         let id = manifest(&dir)["run_id"].as_str().expect("an id").to_owned();
         let records = read_records(&dir).expect("a record");
         let total = sum(&last, "infermeter_requests_total", &[("run_id", &id)]);
         assert_eq!(total, records.len() as f64, "{run}");
     }
+}
+
+#[test]
+fn several_runs_are_never_one_series() {
+    let repeated = format!("run {} --repeat 3", mock());
+    three_runs(&repeated, ["run-02", "run-03"]);
+    let watched = format!("monitor {} --every 2s --runs 3", mock());
+    three_runs(&watched, ["runs/slot-000002", "runs/slot-000003"]);
 }
 
 #[test]
