@@ -120,8 +120,7 @@ pub fn takes(folder: &Path) -> Result<()> {
     for (file, what) in [(MANIFEST_FILE, "a run"), (LEDGER_FILE, "an experiment")] {
         if folder.join(file).exists() {
             bail!(
-                "{} holds {what}, not a history: give the history a folder of its own, and behind it what is to be \
-                 added",
+                "{} holds {what}, not a history: name a folder of its own",
                 folder.display()
             );
         }

@@ -65,10 +65,7 @@ fn what(line: &MonitorLine, shown: &[String]) -> String {
             objectives: run.objectives,
         })
     });
-    let error = line
-        .error
-        .as_ref()
-        .map(|error| inert(&error.message, WORDS));
+    let error = line.error.as_ref().map(|error| in_a_line(&error.message));
     let said = run.or(error).unwrap_or_else(|| "no figures".to_owned());
     match line.state {
         SlotState::Measured => said,
@@ -76,6 +73,12 @@ fn what(line: &MonitorLine, shown: &[String]) -> String {
         SlotState::Failed => format!("not measured: {said}"),
         SlotState::Interrupted => format!("interrupted: {said}"),
     }
+}
+
+/// An error of several lines in one: what is wrong; what to do.
+fn in_a_line(message: &str) -> String {
+    let lines: Vec<&str> = message.lines().map(str::trim).collect();
+    inert(&lines.join("; "), WORDS)
 }
 
 /// One news in words.
@@ -86,7 +89,7 @@ fn news_text(news: &News, line: &MonitorLine) -> String {
         NewsKind::Regression => format!("REGRESSION: {}", change_text(news)),
         NewsKind::Improvement => format!("improvement: {}", change_text(news)),
         NewsKind::Down => match &line.error {
-            Some(error) => format!("DOWN since {since}: {}", inert(&error.message, WORDS)),
+            Some(error) => format!("DOWN since {since}: {}", in_a_line(&error.message)),
             None => format!("DOWN since {since}: no request completed"),
         },
         NewsKind::Up => format!(
@@ -158,7 +161,7 @@ mod tests {
             run: None,
             error: Some(MonitorError {
                 cause: Cause::Target,
-                message: "target cannot be reached:\nrefused".to_owned(),
+                message: "target cannot be reached: refused\n  is it up?".to_owned(),
             }),
             news: vec![News {
                 kind: NewsKind::Down,
@@ -176,7 +179,10 @@ mod tests {
     fn an_instant_without_a_run_says_why_in_one_line() {
         let said = lines(&down(), &[]);
         assert!(said.iter().all(|line| !line.contains('\n')), "{said:?}");
-        assert!(said[0].starts_with("2026-11-30T17:00:00Z  DOWN: target cannot be reached"));
+        assert!(
+            said[0].ends_with("DOWN: target cannot be reached: refused; is it up?"),
+            "{said:?}"
+        );
         assert!(said[1].starts_with("  2 instants before it passed over"));
         assert_eq!(said.len(), 2);
         let line = down();
