@@ -44,7 +44,7 @@ pub fn binary() -> Result<PathBuf> {
 }
 
 /// Runs the simulator with `mock_args` on the first core and the client with `run_args` on the
-/// last one; `directory` must exist and is used for the files.
+/// last one; `directory` must exist and is used for the files. `{url}` in `run_args` is where the simulator listens.
 ///
 /// # Errors
 /// When a process cannot be started or leaves no record.
@@ -65,7 +65,11 @@ pub fn bench_run(mock_args: &[&str], run_args: &[&str], directory: &Path) -> Res
     client
         .arg("run")
         .arg(&url)
-        .args(run_args)
+        .args(
+            run_args
+                .iter()
+                .map(|argument| argument.replace("{url}", &url)),
+        )
         .arg("--quiet")
         .arg("--out")
         .arg(&run_dir);

@@ -43,8 +43,18 @@ const LOAD: &[&str] = &[
 /// A way to run.
 struct Way {
     name: &'static str,
+    /// The simulator, of the runs without it as well.
+    mock: &'static [&'static str],
     arguments: &'static [&'static str],
     page: Page,
+    spans: Spans,
+}
+
+/// Whether the engine's spans are asked for and sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spans {
+    Sent,
+    None,
 }
 
 /// Whether a page is served and read.
@@ -54,22 +64,35 @@ enum Page {
     None,
 }
 
-const PLAIN: Way = Way {
-    name: "without",
-    arguments: &["--server-metrics", "off"],
-    page: Page::None,
-};
+/// Of the runs without it.
+const PLAIN: &[&str] = &["--server-metrics", "off", "--gpu-metrics", "off"];
 
-const WATCHED: [Way; 2] = [
+const WATCHED: [Way; 3] = [
     Way {
         name: "--expose",
-        arguments: &["--server-metrics", "off"],
+        mock: MOCK,
+        arguments: PLAIN,
         page: Page::Read,
+        spans: Spans::None,
     },
     Way {
         name: "--expose and --server-metrics",
-        arguments: &["--server-metrics", "auto"],
+        mock: MOCK,
+        arguments: &["--server-metrics", "auto", "--gpu-metrics", "off"],
         page: Page::Read,
+        spans: Spans::None,
+    },
+    Way {
+        name: "all: --expose, --server-metrics, --gpu-metrics, --spans",
+        mock: &["--preset", "llama-8b-h100"],
+        arguments: &[
+            "--server-metrics",
+            "auto",
+            "--gpu-metrics",
+            "{url}/dcgm/metrics",
+        ],
+        page: Page::Read,
+        spans: Spans::Sent,
     },
 ];
 
@@ -117,9 +140,15 @@ struct Blocks {
 
 impl Blocks {
     fn add(&mut self, way: &Way, directory: &Path) -> Result<()> {
-        let first = self.lag(&PLAIN, directory)?;
+        let plain = Way {
+            arguments: PLAIN,
+            page: Page::None,
+            spans: Spans::None,
+            ..*way
+        };
+        let first = self.lag(&plain, directory)?;
         let with = [self.lag(way, directory)?, self.lag(way, directory)?];
-        let last = self.lag(&PLAIN, directory)?;
+        let last = self.lag(&plain, directory)?;
         self.without.push([first, last]);
         self.with.push(with);
         Ok(())
@@ -127,13 +156,20 @@ impl Blocks {
 
     fn lag(&mut self, way: &Way, directory: &Path) -> Result<Lag> {
         let mut arguments = [LOAD, way.arguments].concat();
+        let mut mock = way.mock.to_vec();
+        let spans = free_address()?.to_string();
+        let receive = format!("--spans={spans}");
+        if way.spans == Spans::Sent {
+            mock.extend(["--spans", &spans]);
+            arguments.push(&receive);
+        }
         let run = match way.page {
-            Page::None => bench_run(MOCK, &arguments, directory)?,
+            Page::None => bench_run(&mock, &arguments, directory)?,
             Page::Read => {
                 let reader = Reader::start()?;
                 let expose = format!("--expose={}", reader.address);
                 arguments.push(&expose);
-                let run = bench_run(MOCK, &arguments, directory);
+                let run = bench_run(&mock, &arguments, directory);
                 self.reads += reader.end();
                 run?
             }
@@ -199,9 +235,8 @@ struct Reader {
 }
 
 impl Reader {
-    /// At an address that is free at this moment.
     fn start() -> Result<Self> {
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let address = free_address()?;
         let (stop, reads) = (
             Arc::new(AtomicBool::new(false)),
             Arc::new(AtomicU64::new(0)),
@@ -232,6 +267,11 @@ impl Reader {
         let _ = self.thread.join();
         self.reads.load(Ordering::Relaxed)
     }
+}
+
+/// One that nobody listens at in this moment.
+fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
 fn read(address: SocketAddr) -> std::io::Result<usize> {
