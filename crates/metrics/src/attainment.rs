@@ -24,6 +24,8 @@ pub enum SloSeries {
     Request(RequestMetric),
     /// One value per token or chunk.
     Token(TokenMetric),
+    /// One value per session.
+    Session,
 }
 
 /// The series behind an objective's metric.
@@ -36,6 +38,7 @@ pub fn slo_series(metric: SloMetric) -> SloSeries {
         SloMetric::E2e => SloSeries::Request(RequestMetric::E2e),
         SloMetric::Itl => SloSeries::Token(TokenMetric::Itl),
         SloMetric::ChunkGap => SloSeries::Token(TokenMetric::ChunkGap),
+        SloMetric::SessionE2e => SloSeries::Session,
     }
 }
 
@@ -131,7 +134,7 @@ impl<'a> Objectives<'a> {
     fn question(&self, condition: &Condition) -> Option<OwnQuestion> {
         match condition {
             Condition::Latency { metric, own, .. } => match slo_series(*metric) {
-                SloSeries::Request(_) => None,
+                SloSeries::Request(_) | SloSeries::Session => None,
                 SloSeries::Token(metric) => Some(OwnQuestion::Tokens {
                     metric,
                     statistic: (*own)?,

@@ -52,6 +52,9 @@ pub struct SessionSamples {
     /// Completed sessions: from the first intended instant to the last `closed`, milliseconds, in
     /// order of their first turns.
     pub duration_ms: Vec<f64>,
+    /// The same of all sessions that ended, failed ones as +infinity; milliseconds, in order of their
+    /// first turns.
+    pub e2e_ms: Vec<f64>,
     /// Turns of the same.
     pub turns: Vec<u32>,
     /// First turns.
@@ -165,18 +168,25 @@ impl SessionCollector {
         let unfinished: HashSet<u64> = unfinished.iter().copied().collect();
         let samples = &mut self.samples;
         let mut ended: Vec<(Offset, Session)> = Vec::new();
+        let mut judged: Vec<(Offset, f64)> = Vec::new();
         for (number, session) in self.sessions.iter().filter(|(_, s)| s.counts) {
             let counts = &mut samples.counts;
             counts.begun += 1;
             *match (session.cut || unfinished.contains(number), session.failed) {
                 (true, _) => &mut counts.unfinished,
-                (false, true) => &mut counts.failed,
+                (false, true) => {
+                    judged.push((session.first, f64::INFINITY));
+                    &mut counts.failed
+                }
                 (false, false) => {
+                    judged.push((session.first, to_ms(session.last.since(session.first))));
                     ended.push((session.first, *session));
                     &mut counts.completed
                 }
             } += 1;
         }
+        judged.sort_by_key(|(first, _)| *first);
+        samples.e2e_ms = judged.into_iter().map(|(_, ms)| ms).collect();
         ended.sort_by_key(|(first, _)| *first);
         for (first, session) in ended {
             samples.duration_ms.push(to_ms(session.last.since(first)));
@@ -255,6 +265,8 @@ mod tests {
         };
         assert_eq!(found.counts, expect);
         assert_eq!(found.turns, [2]);
+        // What failed takes for ever; what the run cut off says nothing.
+        assert_eq!(found.e2e_ms, [found.duration_ms[0], f64::INFINITY]);
         assert!((found.duration_ms[0] - 1_040.0).abs() < 5.0, "{found:?}");
         assert_eq!(found.first.ttft_ms, [20.0, 20.0]);
         assert_eq!((found.first.measured, found.later.measured), (3, 1));

@@ -50,6 +50,7 @@ pub use ledger::{LEDGER_FILE, Ledger, LedgerContents};
 pub use manifest::{ManifestRoom, free_room, read_manifest, write_manifest};
 pub use names::MANIFEST_FILE;
 pub use parquet::PARQUET_FILE;
+pub use parquet::json_lines::rows_as_json_lines;
 pub use parquet::reader::{ParquetRecords, read_records};
 pub use parquet::server_metrics::{SERVER_METRICS_PARQUET, write_server_metrics};
 pub use parquet::texts::texts_as_json_lines;

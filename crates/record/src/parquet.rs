@@ -6,6 +6,7 @@
 
 mod cells;
 pub(crate) mod columns;
+pub(crate) mod json_lines;
 mod lanes;
 pub(crate) mod reader;
 mod rows;

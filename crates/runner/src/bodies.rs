@@ -13,6 +13,7 @@ use infermeter_core::record::{Reason, RequestError, RequestRecord};
 use infermeter_core::request::{FollowUp, RequestId, RequestSpec};
 use infermeter_core::schedule::Phase;
 use infermeter_sys::affinity;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
@@ -130,20 +131,21 @@ impl Bodies {
     pub(crate) fn fill(&self, maker: &Maker<'_>) {
         // Set once: there is one such thread.
         let _ = self.thread.set(std::thread::current());
-        let all_made = self.fill_queues(maker);
+        let mut abandoned = HashSet::new();
+        let all_made = self.fill_queues(maker, &mut abandoned);
         if all_made {
             self.mark_filled();
         }
         while maker.sessions && !self.stopped() {
-            self.serve(maker);
+            self.serve(maker, &mut abandoned);
             std::thread::park_timeout(PAUSE);
         }
         // The workers have ended: what they left still gets its records.
-        self.serve(maker);
+        self.serve(maker, &mut abandoned);
     }
 
     /// Fills the queues until every request is made (true) or the run ends.
-    fn fill_queues(&self, maker: &Maker<'_>) -> bool {
+    fn fill_queues(&self, maker: &Maker<'_>, abandoned: &mut HashSet<RequestId>) -> bool {
         for number in 0..maker.count {
             let queue = &self.queues[(number % self.queues.len() as u64) as usize];
             let mut prepared = (maker.make)((maker.id)(number), &[]);
@@ -151,7 +153,7 @@ impl Bodies {
                 if self.stopped() {
                     return false;
                 }
-                self.serve(maker);
+                self.serve(maker, abandoned);
                 let room = self.bytes.load(Ordering::Relaxed) < BUDGET_BYTES;
                 if room {
                     let len = prepared.bytes.len() as i64;
@@ -175,7 +177,7 @@ impl Bodies {
     }
 
     /// Does what workers have asked for.
-    fn serve(&self, maker: &Maker<'_>) {
+    fn serve(&self, maker: &Maker<'_>, abandoned: &mut HashSet<RequestId>) {
         while let Some(demand) = self.demands.pop() {
             match demand {
                 Demand::Make { .. } if self.stopped() => {}
@@ -184,7 +186,7 @@ impl Bodies {
                     id,
                     answers,
                 } => self.ready[worker].push((maker.make)(id, &answers)),
-                Demand::Abandon(abandoned) => maker.abandon(abandoned),
+                Demand::Abandon(first) => maker.abandon(first, abandoned),
             }
         }
     }
@@ -197,11 +199,15 @@ impl Bodies {
 }
 
 impl Maker<'_> {
-    /// Writes the records of a request and of those that wait for it.
-    fn abandon(&self, first: Abandoned) {
+    /// Writes the records of a request and of those that wait for it, but for those `before` that have
+    /// theirs: what waits for several is reached from each of them.
+    fn abandon(&self, first: Abandoned, before: &mut HashSet<RequestId>) {
         let mut left = vec![first];
         while let Some(abandoned) = left.pop() {
             let Abandoned { id, .. } = abandoned;
+            if !before.insert(id) {
+                continue;
+            }
             let spec = (self.spec)(id);
             let mut record = unsent(&spec, abandoned.phase, abandoned.intended);
             record.parent = Some(abandoned.parent);

@@ -79,8 +79,19 @@ pub(crate) struct Dependents {
     ready: HashMap<RequestId, Prepared>,
     /// Due, but their bodies were not ready.
     late: Vec<(Offset, RequestId)>,
+    /// Those that wait for several.
+    joins: HashMap<RequestId, Join>,
     bodies_late: u64,
     not_reached: Vec<RequestId>,
+}
+
+/// A request that waits for several others.
+#[derive(Debug, Clone, Copy)]
+struct Join {
+    /// Answers that have not ended; absent where one of them failed, so that it will not be sent.
+    left: Option<u32>,
+    /// When the last of the others was over.
+    latest: Offset,
 }
 
 impl Dependents {
@@ -95,6 +106,7 @@ impl Dependents {
             pending: HashMap::new(),
             ready: HashMap::new(),
             late: Vec::new(),
+            joins: HashMap::new(),
             bodies_late: 0,
             not_reached: Vec::new(),
         }
@@ -113,8 +125,9 @@ impl Dependents {
         }
         let next = std::mem::take(&mut prepared.next);
         for follow in &next {
-            self.expected.insert(follow.id);
-            if !self.rules.live {
+            let lost = follow.further > 0 && self.join(follow).left.is_none();
+            let known = lost || !self.expected.insert(follow.id);
+            if !self.rules.live && !known {
                 self.want(follow.id, follow.due(now), now, bodies);
             }
         }
@@ -124,6 +137,33 @@ impl Dependents {
             pause_ns: prepared.pause_ns,
         };
         self.open.insert(prepared.spec.id, open);
+    }
+
+    /// What a request that waits for several waits for yet.
+    fn join(&mut self, follow: &FollowUp) -> &mut Join {
+        self.joins.entry(follow.id).or_insert(Join {
+            left: Some(follow.further.saturating_add(1)),
+            latest: Offset(i64::MIN),
+        })
+    }
+
+    /// From when on `follow` may go on, one more of its answers having ended at `free_at`; absent where it
+    /// waits for others or is not sent.
+    fn freed(&mut self, follow: &FollowUp, free_at: Offset) -> Option<Offset> {
+        if follow.further == 0 {
+            return Some(free_at);
+        }
+        let join = self.join(follow);
+        join.latest = join.latest.max(free_at);
+        join.left = join.left?.checked_sub(1);
+        let latest = (join.left? == 0).then_some(join.latest)?;
+        self.joins.remove(&follow.id);
+        Some(latest)
+    }
+
+    /// A request that waits for several is lost with the first of them; false where it was before.
+    fn loses(&mut self, follow: &FollowUp) -> bool {
+        follow.further == 0 || self.join(follow).left.take().is_some()
     }
 
     /// Has the body of a request made that is not due before `earliest`.
@@ -160,6 +200,9 @@ impl Dependents {
         let Some(free_at) = free_at.filter(|_| goes_on) else {
             for follow in &open.next {
                 self.forget(follow.id);
+                if !self.loses(follow) {
+                    continue;
+                }
                 match record.closed.filter(|_| failed) {
                     Some(closed) => bodies.demand(Demand::Abandon(Abandoned {
                         id: follow.id,
@@ -177,6 +220,9 @@ impl Dependents {
             answers.push(said(record));
         }
         for follow in &open.next {
+            let Some(free_at) = self.freed(follow, free_at) else {
+                continue;
+            };
             let at = follow.due(free_at);
             let pending = Pending {
                 parent: record.id,

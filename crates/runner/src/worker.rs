@@ -15,7 +15,7 @@ use infermeter_core::request::{RequestId, RequestSpec};
 use infermeter_core::run::ThreadHealth;
 use infermeter_core::schedule::{Phase, Slice};
 use infermeter_sys::affinity;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -256,7 +256,12 @@ impl Lookup<'_> {
     /// The number of requests that wait for request `id`, and it.
     fn and_later(&self, id: RequestId) -> u64 {
         let (mut count, mut left) = (0, vec![id]);
+        // What waits for several is reached from each of them.
+        let mut seen = HashSet::new();
         while let Some(id) = left.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
             count += 1;
             left.extend((self.next)(&(self.spec)(id)).iter().map(|next| next.id));
         }

@@ -8,6 +8,7 @@
 //! the same length in all prompts: inside a run sharing stays, and two runs with different salts
 //! share no first block, so nothing at all.
 
+use crate::noise::{Noise, Untidy};
 use crate::prompt::{BYTES_PER_PIECE, Sentence, below, spell};
 use crate::words::WordTable;
 use infermeter_core::seed::splitmix64;
@@ -15,20 +16,22 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 /// What a segment is written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Style {
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Style<'a> {
     /// Sentences, for tokenizers known to cut at spaces and punctuation.
     Sentences,
     /// Words alone: a tokenizer from a file may take a word and its full stop for one token, and
     /// all segments after it would begin too early.
     Words,
+    /// As people write, for the same tokenizers as sentences.
+    Noisy(&'a Noise),
 }
 
 /// How a text is written, and how much of it.
 #[derive(Clone, Copy)]
 struct Written<'a> {
     table: &'a WordTable,
-    style: Style,
+    style: Style<'a>,
     pieces: u32,
 }
 
@@ -64,7 +67,7 @@ impl SegmentedPrompt {
     pub(crate) fn compose(
         &self,
         table: &WordTable,
-        style: Style,
+        style: Style<'_>,
         segments: impl Iterator<Item = Segment>,
         pieces: u32,
     ) -> String {
@@ -104,7 +107,7 @@ impl SegmentedPrompt {
         let mut used = 0;
         let mut opening = match style {
             Style::Sentences => &table.capital,
-            Style::Words => &table.inner,
+            Style::Words | Style::Noisy(_) => &table.inner,
         };
         if text.is_empty() {
             used = table.slot.spell(text, self.salt, pieces);
@@ -120,11 +123,13 @@ impl SegmentedPrompt {
         let mut rng = ChaCha8Rng::seed_from_u64(key);
         rng.set_stream(number);
         let mut sentence = Sentence::after(used, &mut rng);
+        let mut untidy = Untidy::default();
         for _ in used..pieces {
             // Whatever is still to come, the text is the same: a beginning of a segment stays one.
             text.push_str(match style {
                 Style::Sentences => sentence.next(table, &mut rng, u32::MAX),
                 Style::Words => &table.inner[below(&mut rng, table.inner.len() as u32) as usize],
+                Style::Noisy(noise) => untidy.next(noise, table, &mut rng),
             });
         }
     }

@@ -109,6 +109,7 @@ impl Conversation {
                 let line = std::str::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned())?;
                 Ok(Self::of_prompt(line.trim_end_matches(['\r', '\n']), None))
             }
+            TraceFormat::Rows => Self::of_row(Object::read(bytes)?),
             TraceFormat::Azure
             | TraceFormat::BurstGpt
             | TraceFormat::Vllm
@@ -146,8 +147,25 @@ impl Conversation {
 
     /// A row of a timed trace with its text: the times and lengths are the row's.
     fn timed(mut found: Object) -> Result<Self, String> {
+        if !found.0.contains_key("text_input") && found.0.contains_key("messages") {
+            let mut conversation = Self::chat(found)?;
+            // The rest is the row's.
+            conversation
+                .members
+                .retain(|member| &*member.name == "tools");
+            return Ok(conversation);
+        }
         let text: Option<String> = found.need("text_input")?;
         Ok(Self::of_prompt(text.unwrap_or_default(), None))
+    }
+
+    /// A row of recorded load with its messages: what else a row says is about it, but for how tokens were drawn.
+    fn of_row(mut found: Object) -> Result<Self, String> {
+        let messages = found.0.remove("messages").ok_or("no member messages")?;
+        let sampling: Option<BTreeMap<String, Box<RawValue>>> = found.take("sampling")?;
+        let mut request = sampling.unwrap_or_default();
+        request.insert("messages".to_owned(), messages);
+        Self::chat(Object(request))
     }
 
     fn question(mut found: Object) -> Result<Self, String> {

@@ -1,13 +1,21 @@
-//! Entry point of the fuzz target `trace`, also run over its seeds as an ordinary test.
+//! Entry points of the fuzz targets `trace` and `logs`, also run over their seeds as ordinary tests.
 //!
 //! It is for tests alone: it panics where a property is broken.
 
 use crate::blocks::{Segment, SegmentedPrompt, Style, TextKey};
+use crate::counter::TokenCounter;
+use crate::logs::{self, TextsKept};
+use crate::tokenizer::Tokenizer;
 use crate::trace::{Row, TraceOptions, TraceReader};
 use crate::words::WordTable;
 use std::sync::LazyLock;
 
 static TABLE: LazyLock<WordTable> = LazyLock::new(WordTable::built_in);
+
+static COUNTER: LazyLock<TokenCounter> = LazyLock::new(|| {
+    let tokenizer = Tokenizer::open("o200k").expect("built in");
+    TokenCounter::load(&tokenizer).expect("a vocabulary")
+});
 
 /// Longest prompt that is written for a row.
 const WRITTEN: u32 = 2_048;
@@ -72,4 +80,24 @@ fn write(row: &Row) {
         prompt.compose(&TABLE, Style::Sentences, segments, pieces)
     };
     assert!(compose(tokens).starts_with(&compose(tokens / 2)));
+}
+
+/// Imports a log with hashed texts and without any. Every row written must be read back, in order of time.
+pub fn logs(data: &[u8]) {
+    for texts in [TextsKept::Hashed, TextsKept::None] {
+        let Some((rows, written)) = logs::of_bytes(data, texts, &COUNTER) else {
+            continue;
+        };
+        let reader = TraceReader::new(written.as_slice(), TraceOptions::default());
+        let mut reader = reader.expect("a header");
+        let mut last = 0;
+        for row in reader.by_ref() {
+            let row = row.expect("a row that was written");
+            let at = row.at_ns.unwrap_or(last);
+            assert!(at >= last, "time goes backwards");
+            last = at;
+            write(&row);
+        }
+        assert_eq!(reader.facts().rows, rows);
+    }
 }

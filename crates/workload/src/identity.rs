@@ -49,6 +49,9 @@ impl Identity {
             if let Some(parent) = trace.parent(number) {
                 self = self.text("after").number(parent as u64);
             }
+            for row in trace.joining(number) {
+                self = self.text("before").number(row.into());
+            }
             if let Some(blocks) = trace.blocks(number) {
                 self = self.number(blocks.tokens.into());
                 for id in blocks.ids() {

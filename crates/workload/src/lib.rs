@@ -18,7 +18,9 @@ pub mod fuzzing;
 mod identity;
 mod kinds;
 mod lengths;
+mod logs;
 mod members;
+mod noise;
 mod pairs;
 mod prefix;
 mod prompt;
@@ -44,6 +46,10 @@ pub use file::{
     WorkloadWriter, Written, encode_line,
 };
 pub use kinds::{AnswerForm, Carried, ImagesAsked, Kinds, KindsError, ToolsAsked};
+pub use logs::{
+    ImportOptions, Imported, LogFormat, MappedCall, TextsKept, first_row, import_logs,
+    import_trace, places,
+};
 pub use members::{MemberRule, is_request_member};
 pub use pairs::PairsError;
 pub use prefix::PrefixError;
@@ -55,8 +61,8 @@ pub use text_request::TextRequest;
 pub use texts::{Dataset, DatasetError, DatasetOptions};
 pub use tokenizer::{Tokenizer, TokenizerError};
 pub use trace::{
-    Instants, MAX_TOKENS, OverContext, Row, RowOrder, Sharing, SharingCounts, TextRef, TimeUnit,
-    Trace, TraceError, TraceFacts, TraceFormat, TraceFormatError, TraceOptions, TraceReader,
-    TraceRow, read_rows,
+    BlockOrigin, DrawnLengths, Instants, MAX_TOKENS, OverContext, Row, RowOrder, RowsHeader,
+    RowsWriter, Sharing, SharingCounts, TextRef, TimeUnit, Trace, TraceError, TraceFacts,
+    TraceFormat, TraceFormatError, TraceOptions, TraceReader, TraceRow, read_rows,
 };
 pub use workload::{Awaited, NextTurn, Workload};

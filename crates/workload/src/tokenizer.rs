@@ -8,6 +8,7 @@
 
 use crate::blocks::{Segment, SegmentedPrompt, Style};
 use crate::file::hex;
+use crate::noise::Noise;
 use crate::prompt::{Drawn, compose};
 use crate::prompt_error::PromptError;
 use crate::words::WordTable;
@@ -76,6 +77,15 @@ pub enum TokenizerError {
         /// Words usable in every place of a sentence.
         usable: usize,
     },
+    /// Untidy prompts are written for built-in vocabularies alone.
+    #[error(
+        "--text noisy needs --tokenizer o200k or cl100k: which untidy words are single tokens of {name} is \
+         not known"
+    )]
+    Noisy {
+        /// What it was opened by.
+        name: String,
+    },
     /// A built-in vocabulary does not load (only when counting, never for prompts).
     #[error("the built-in vocabulary {name} does not load: {message}")]
     BuiltIn {
@@ -107,6 +117,8 @@ pub struct Tokenizer {
     identity: String,
     pub(crate) vocabulary: Vocabulary,
     table: Arc<WordTable>,
+    /// Prompts are untidy.
+    noise: Option<Arc<Noise>>,
 }
 
 impl Tokenizer {
@@ -128,6 +140,7 @@ impl Tokenizer {
             identity: name.to_owned(),
             vocabulary: Vocabulary::BuiltIn(built_in),
             table: Arc::new(WordTable::built_in()),
+            noise: None,
         })
     }
 
@@ -152,7 +165,31 @@ impl Tokenizer {
             identity: hex(&Sha256::digest(&bytes)),
             vocabulary: Vocabulary::File(Arc::new(file)),
             table: Arc::new(table),
+            noise: None,
         })
+    }
+
+    /// The same tokenizer for prompts as people write them: with typos, fragments, several languages and
+    /// scripts, and code.
+    ///
+    /// # Errors
+    /// For a `tokenizer.json`: which untidy words are single tokens of it is not known.
+    pub fn noisy(self) -> Result<Self, TokenizerError> {
+        match self.vocabulary {
+            Vocabulary::BuiltIn(_) => Ok(Self {
+                noise: Some(Arc::new(Noise::built_in())),
+                ..self
+            }),
+            Vocabulary::File(_) => Err(TokenizerError::Noisy { name: self.name }),
+        }
+    }
+
+    /// What prompts under it rest on, for the hash of a workload.
+    pub(crate) fn manner(&self) -> String {
+        match &self.noise {
+            None => self.identity.clone(),
+            Some(_) => format!("{} noisy", self.identity),
+        }
     }
 
     /// The name or path it was opened by.
@@ -176,7 +213,11 @@ impl Tokenizer {
         tokens: u32,
     ) -> Result<String, PromptError> {
         self.exact(tokens, VARIANTS, |pieces, variant| {
-            compose(&self.table, slot, Drawn { key, id }, pieces, variant)
+            let of = Drawn { key, id };
+            match &self.noise {
+                None => compose(&self.table, slot, of, pieces, variant),
+                Some(noise) => noise.compose(&self.table, slot, of, pieces),
+            }
         })
     }
 
@@ -196,9 +237,10 @@ impl Tokenizer {
         segments: impl Fn() -> I,
         tokens: u32,
     ) -> Result<String, PromptError> {
-        let style = match &self.vocabulary {
-            Vocabulary::BuiltIn(_) => Style::Sentences,
-            Vocabulary::File(_) => Style::Words,
+        let style = match (&self.noise, &self.vocabulary) {
+            (Some(noise), _) => Style::Noisy(noise),
+            (None, Vocabulary::BuiltIn(_)) => Style::Sentences,
+            (None, Vocabulary::File(_)) => Style::Words,
         };
         self.exact(tokens, 1, |pieces, _| {
             prompt.compose(&self.table, style, segments(), pieces)

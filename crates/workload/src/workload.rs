@@ -47,6 +47,8 @@ pub struct NextTurn {
     pub delay_ns: Option<i64>,
     /// When a trace has it, nanoseconds after its first row, not scaled.
     pub offset_ns: Option<i64>,
+    /// Answers that it waits for beside this one.
+    pub further: u32,
 }
 
 /// What a request waits for.
@@ -415,7 +417,7 @@ impl Workload {
     /// with one hash send the same requests.
     pub fn hash(&self) -> String {
         let identity = |kind| {
-            let base = Identity::new(kind, self.seed, self.tokenizer.identity());
+            let base = Identity::new(kind, self.seed, &self.tokenizer.manner());
             self.beginnings(self.carried(base))
         };
         match &self.source {

@@ -92,7 +92,7 @@ fn make(what: &str, flags: &[&str], file: &Path) -> Result<()> {
 }
 
 /// `VmHWM` of a process, KiB.
-fn peak_kib(pid: u32) -> Option<u64> {
+pub(super) fn peak_kib(pid: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
     line.trim().split(' ').next()?.parse().ok()

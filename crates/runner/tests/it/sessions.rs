@@ -43,6 +43,7 @@ impl Talk<'_> {
             id: spec.id + 1,
             delay_ns: self.delay_ns,
             planned: None,
+            further: 0,
         };
         next.then_some(follow).into_iter().collect()
     }
@@ -301,6 +302,7 @@ fn a_turn_of_a_trace_waits_for_its_time_too() {
                 id,
                 delay_ns: 7 * MS,
                 planned: Some(planned(id)),
+                further: 0,
             })
             .to_vec(),
         _ => Vec::new(),
@@ -335,6 +337,71 @@ fn a_turn_of_a_trace_waits_for_its_time_too() {
             (Some(0), Some(planned(later.id)))
         );
     }
+}
+
+/// Requests 1 and 2 wait for 0, and 3 for both of them: with `failing` the answer to 1 breaks off.
+fn joined(failing: bool) -> Done {
+    let mock = start(fixed("2ms", "1ms"));
+    let ask = move |id: u64| match id {
+        1 if failing => Ask::tokens(1).with_fault("status=500"),
+        1 => Ask::tokens(30),
+        _ => Ask::tokens(2),
+    };
+    let turned = |id: u64| RequestSpec {
+        turn: Some(Turn {
+            session: 0,
+            number: u32::from(id > 0) + u32::from(id > 2),
+        }),
+        ..spec(id, ask(id))
+    };
+    let follow = |id: u64| FollowUp {
+        id,
+        delay_ns: 5 * MS,
+        planned: None,
+        further: u32::from(id == 3),
+    };
+    let next = |spec: &RequestSpec| match spec.id {
+        0 => vec![follow(1), follow(2)],
+        1 | 2 => vec![follow(3)],
+        _ => Vec::new(),
+    };
+    let make = |id: u64, _: &[Arc<str>]| Prepared {
+        spec: turned(id),
+        waited: (id > 0).then(|| Waited {
+            parent: [0, 0, 0, 1][id as usize],
+            planned: None,
+        }),
+        next: next(&turned(id)),
+        ..prepare(id, ask(id))
+    };
+    let asked = Asked {
+        make: &make,
+        spec: &turned,
+        next: &next,
+    };
+    let schedule = Schedule::Open(OpenSchedule {
+        ids: ArrivalIds::Listed(vec![0]),
+        window_end: Offset(300 * MS),
+        ..arrivals(&[0], 0, 1)
+    });
+    execute_asked(&schedule, &settings(mock.address(), 2), &asked, &mut |_| {})
+}
+
+#[test]
+fn a_request_may_wait_for_several() {
+    let done = joined(false);
+    assert_eq!(done.records.len(), 4);
+    let closed = |id: usize| done.records[id].closed.expect("answered");
+    assert!(closed(1) > closed(2));
+    assert_eq!(done.records[3].intended, closed(1).plus(5 * MS));
+    assert_eq!(done.records[3].parent, Some(1));
+    // Where one of them fails it is not sent, and has one record.
+    let done = joined(true);
+    assert_eq!(done.records.len(), 4);
+    assert_eq!(
+        end(&done.records[3]),
+        (Outcome::NotSent, Some(Reason::SessionEnded))
+    );
 }
 
 #[test]

@@ -106,6 +106,7 @@ impl<'a, M, B> Line<'a, M, B> {
             id: next.id,
             delay_ns: next.delay_ns,
             planned: next.at_ns.map(Offset),
+            further: 0,
         };
         self.next.iter().map(follow_up).collect()
     }

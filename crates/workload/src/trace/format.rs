@@ -10,6 +10,8 @@ use std::str::FromStr;
 /// A format of traces or datasets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TraceFormat {
+    /// infermeter's own rows of recorded load, JSON lines after a header.
+    Rows,
     /// Azure LLM inference traces of 2023 to 2025, CSV.
     Azure,
     /// BurstGPT, CSV.
@@ -40,7 +42,8 @@ pub enum TraceFormat {
 
 impl TraceFormat {
     /// All of them, the most specific first: this is the order of recognition.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
+        Self::Rows,
         Self::Azure,
         Self::BurstGpt,
         Self::Qwen,
@@ -59,6 +62,7 @@ impl TraceFormat {
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Rows => "rows",
             Self::Azure => "azure",
             Self::BurstGpt => "burstgpt",
             Self::Mooncake => "mooncake",
@@ -78,6 +82,7 @@ impl TraceFormat {
     /// Columns or members without which a file is not of this format.
     pub(crate) fn needs(self) -> &'static [&'static str] {
         match self {
+            Self::Rows => &["trace_rows", "blocks"],
             Self::Azure => &["TIMESTAMP", "ContextTokens", "GeneratedTokens"],
             Self::BurstGpt => &["Timestamp", "Request tokens", "Response tokens"],
             Self::Mooncake => &["timestamp", "input_length", "hash_ids"],
@@ -103,7 +108,12 @@ impl TraceFormat {
     /// Its rows have instants and lengths.
     pub fn is_timed(self) -> bool {
         match self {
-            Self::Azure | Self::BurstGpt | Self::Mooncake | Self::Vllm | Self::Qwen => true,
+            Self::Rows
+            | Self::Azure
+            | Self::BurstGpt
+            | Self::Mooncake
+            | Self::Vllm
+            | Self::Qwen => true,
             Self::ShareGpt
             | Self::Messages
             | Self::Prompts
@@ -118,14 +128,14 @@ impl TraceFormat {
     /// Unit of its timestamps, where nothing else is declared.
     pub(super) fn unit(self) -> TimeUnit {
         match self {
-            Self::Mooncake | Self::Vllm => TimeUnit::Milliseconds,
+            Self::Rows | Self::Mooncake | Self::Vllm => TimeUnit::Milliseconds,
             _ => TimeUnit::Seconds,
         }
     }
 
     /// Its timestamps are numbers, whose unit a file may have otherwise.
     pub(super) fn has_numeric_times(self) -> bool {
-        self.is_timed() && self != Self::Azure
+        self.is_timed() && !matches!(self, Self::Azure | Self::Rows)
     }
 
     /// Its rows may have hash ids.
@@ -156,7 +166,9 @@ impl TraceFormat {
             // A timed trace without hash ids is declared, not guessed: its unit is unknown.
             let declared = matches!(format, Self::Vllm | Self::Lines);
             // Rows of a Mooncake trace may have their text instead of its length and its blocks.
-            let text = *format == Self::Mooncake && csv == Container::Json && has(TEXT_INPUT);
+            let timed = has("timestamp") || has("delay");
+            let text = has(TEXT_INPUT) || (timed && has("messages"));
+            let text = *format == Self::Mooncake && csv == Container::Json && text;
             fits && !declared && (text || format.needs().iter().all(|name| has(name)))
         })
     }

@@ -8,6 +8,7 @@ use super::format::TraceFormat;
 use super::options::TraceOptions;
 use super::records::Raw;
 use super::row::{Row, TextRef};
+use super::rows::{RowLine, RowsHeader};
 use super::value::{Field, scalar};
 use crate::conversation::{AgentLine, Conversation};
 use crate::file::IndexLine;
@@ -47,6 +48,10 @@ pub(super) struct Objects {
     /// Line of the last row of each session of a trace.
     sessions: HashMap<String, u64>,
     agent: Agent,
+    /// The header of rows, once it was read.
+    header: Option<RowsHeader>,
+    /// What the header says of the rows, to be told once.
+    pub notes: Vec<String>,
 }
 
 /// Where the reader stands in conversations of one message per line.
@@ -71,6 +76,7 @@ struct Timed {
     turn: Option<Value>,
     session_id: Option<Value>,
     text_input: Option<IgnoredAny>,
+    messages: Option<IgnoredAny>,
     delay: Option<Value>,
     #[serde(rename = "type")]
     class: Option<String>,
@@ -101,6 +107,8 @@ impl Objects {
             members: Vec::new(),
             sessions: HashMap::new(),
             agent: Agent::default(),
+            header: None,
+            notes: Vec::new(),
         }
     }
 
@@ -112,11 +120,40 @@ impl Objects {
     /// Reads the record in `raw`.
     pub fn decode(&mut self, raw: &Raw) -> Result<Decoded, TraceError> {
         match self.format {
+            TraceFormat::Rows => self.row_line(raw),
             TraceFormat::Agentic => self.agent_line(raw),
             TraceFormat::Workload => workload_line(raw),
             format if format.is_timed() => self.timed(raw),
             _ => self.texts(raw),
         }
+    }
+
+    /// The header of rows, or one of them.
+    fn row_line(&mut self, raw: &Raw) -> Result<Decoded, TraceError> {
+        if self.header.is_none() {
+            let mut header: RowsHeader = parse(raw)?;
+            if header.trace_rows != 1 {
+                let message = format!(
+                    "rows of version {}: this version of infermeter reads version 1",
+                    header.trace_rows
+                );
+                return Err(TraceError::Json {
+                    line: raw.line,
+                    message,
+                });
+            }
+            self.block_tokens = header.block_tokens.filter(|tokens| *tokens > 0);
+            let notes = header.notes.drain(..);
+            self.notes = notes.map(|note| inert(&note, 400)).collect();
+            self.header = Some(header);
+            return Ok(Decoded::Nothing);
+        }
+        let found: RowLine<'_> = parse(raw)?;
+        let text = found.has_texts().then(|| text_ref(raw, 0));
+        Ok(match found.row(raw.line, self.block_tokens)? {
+            Ok(row) => Decoded::One(Row { text, ..row }),
+            Err(reason) => Decoded::Skip(reason),
+        })
     }
 
     fn timed(&mut self, raw: &Raw) -> Result<Decoded, TraceError> {
@@ -135,7 +172,8 @@ impl Objects {
             input: found.input_length.as_ref(),
             output: found.output_length.as_ref(),
         };
-        let with_text = self.format == TraceFormat::Mooncake && found.text_input.is_some();
+        let text = found.text_input.is_some() || found.messages.is_some();
+        let with_text = self.format == TraceFormat::Mooncake && text;
         if let Some(reason) = self.lengths(raw, &mut row, lengths, with_text)? {
             return Ok(Decoded::Skip(reason));
         }

@@ -16,6 +16,10 @@ pub(crate) struct Links {
     children: Vec<u32>,
     /// Delay of each row after its parent's answer, -1 where none is told; empty where none is.
     delays: Vec<i64>,
+    /// Further rows that a row waits for: (row, further row), ascending.
+    joins: Vec<(u32, u32)>,
+    /// The same by the further row.
+    joined: Vec<(u32, u32)>,
 }
 
 impl Links {
@@ -38,8 +42,31 @@ impl Links {
         }
     }
 
+    /// Has the last row added wait for `further` as well; false where that is not a row before it in the
+    /// tree of its parent. One worker sends a tree, and nobody else knows when its answers end.
+    pub fn join(&mut self, row: usize, further: u32) -> bool {
+        let parent = self.parent(row);
+        let fits = (further as usize) < row
+            && parent.is_some_and(|parent| {
+                parent != further as usize && self.root(parent) == self.root(further as usize)
+            });
+        let own = self.joins.iter().rev();
+        let mut own = own.take_while(|(joining, _)| *joining as usize == row);
+        if fits && !own.any(|(_, known)| *known == further) {
+            self.joins.push((row as u32, further));
+        }
+        fits
+    }
+
     /// Sorts the children, once all rows are in.
     pub fn index(&mut self) {
+        self.joins.sort_unstable();
+        self.joined = self
+            .joins
+            .iter()
+            .map(|(row, further)| (*further, *row))
+            .collect();
+        self.joined.sort_unstable();
         let parents = &self.parents;
         let waiting = (0..parents.len() as u32).filter(|row| parents[*row as usize] != NONE);
         self.children = waiting.collect();
@@ -60,6 +87,12 @@ impl Links {
             let parent = parent.filter(|parent| *parent != NONE);
             self.push(new, parent, old.delay_ns(*number));
             place[*number] = new as u32;
+            for further in old.further(*number) {
+                let further = place[further as usize];
+                if further != NONE {
+                    self.join(new, further);
+                }
+            }
         }
         self.index();
     }
@@ -76,6 +109,35 @@ impl Links {
         let start = self.children.partition_point(|child| parent(child) < row);
         let count = self.children[start..].partition_point(|child| parent(child) == row);
         &self.children[start..start + count]
+    }
+
+    /// The rows that `row` waits for beside its parent, ascending.
+    pub fn further(&self, row: usize) -> impl Iterator<Item = u32> {
+        let start = self
+            .joins
+            .partition_point(|(child, _)| (*child as usize) < row);
+        let own = self.joins[start..].iter();
+        own.take_while(move |(child, _)| *child as usize == row)
+            .map(|(_, further)| *further)
+    }
+
+    /// The rows that wait for `row` beside their parent, ascending.
+    pub fn joining(&self, row: usize) -> impl Iterator<Item = u32> {
+        let start = self
+            .joined
+            .partition_point(|(further, _)| (*further as usize) < row);
+        let own = self.joined[start..].iter();
+        own.take_while(move |(further, _)| *further as usize == row)
+            .map(|(_, child)| *child)
+    }
+
+    /// The first row of a row's tree.
+    fn root(&self, row: usize) -> usize {
+        let mut root = row;
+        while let Some(parent) = self.parent(root) {
+            root = parent;
+        }
+        root
     }
 
     /// Delay after the parent's answer, nanoseconds.
@@ -133,6 +195,30 @@ mod tests {
         assert_eq!(links.turn(5), turn(5, 0));
         assert_eq!((links.delay_ns(1), links.delay_ns(4)), (Some(1), None));
         assert_eq!(links.rows_waiting(), 3);
+    }
+
+    #[test]
+    fn a_row_may_wait_for_several_of_its_tree() {
+        let mut links = Links::default();
+        for (row, parent) in [None, Some(0), Some(0), Some(1), None, Some(3)]
+            .into_iter()
+            .enumerate()
+        {
+            links.push(row, parent, None);
+            match row {
+                3 => assert!(links.join(3, 2)),
+                // Another tree's, a row to come, its own parent.
+                5 => assert!(!links.join(5, 4) && !links.join(5, 5) && !links.join(5, 3)),
+                _ => {}
+            }
+        }
+        links.index();
+        assert_eq!(links.further(3).collect::<Vec<_>>(), [2]);
+        assert_eq!(links.joining(2).collect::<Vec<_>>(), [3]);
+        assert_eq!((links.joining(1).count(), links.further(5).count()), (0, 0));
+        assert_eq!(links.joins, [(3, 2)]);
+        links.select(&[0, 1, 3]);
+        assert!(links.parent(2) == Some(1) && links.joins.is_empty());
     }
 
     #[test]

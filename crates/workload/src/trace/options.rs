@@ -5,6 +5,7 @@
 
 use super::error::TraceError;
 use super::format::TraceFormat;
+use super::pacing::Pacing;
 use super::time_unit::TimeUnit;
 use infermeter_core::text::inert;
 use std::str::FromStr;
@@ -60,13 +61,15 @@ pub struct TraceOptions {
     pub order: RowOrder,
     /// What becomes of equal instants.
     pub instants: Instants,
+    /// When rows are due that wait for another one; absent: as the format has it.
+    pub pacing: Option<Pacing>,
     /// Seed of what is drawn (the instants of [`Instants::Spread`]).
     pub seed: u64,
 }
 
 impl TraceOptions {
     /// Names of the options that [`TraceOptions::set`] knows.
-    pub const NAMES: [&'static str; 7] = [
+    pub const NAMES: [&'static str; 8] = [
         "format",
         "block-size",
         "time-unit",
@@ -74,6 +77,7 @@ impl TraceOptions {
         "clip",
         "sort",
         "spread",
+        "pacing",
     ];
 
     /// Sets one option written as `NAME` or `NAME=VALUE`.
@@ -95,6 +99,11 @@ impl TraceOptions {
             ("time-unit", Some(value)) => {
                 let unit = TimeUnit::parse(value);
                 self.time_unit = Some(unit.ok_or_else(|| bad(text, "one of s, ms, us, ns"))?);
+            }
+            ("pacing", Some(value)) => {
+                let pacing = Pacing::from_str(value);
+                let known = "one of recorded, timestamps, idle-gaps";
+                self.pacing = Some(pacing.map_err(|()| bad(text, known))?);
             }
             ("clip", None) => self.over_context = OverContext::Clip,
             ("sort", None) => self.order = RowOrder::Sort,
@@ -146,6 +155,9 @@ impl TraceOptions {
         }
         if self.block_tokens.is_some() && !format.has_blocks() {
             return Err(useless("block-size", format, "its rows have no hash ids"));
+        }
+        if self.pacing.is_some() && !format.is_timed() {
+            return Err(useless("pacing", format, "its rows have no times"));
         }
         if self.instants == Instants::Spread && !format.is_timed() {
             return Err(useless("spread", format, "its rows have no times"));
@@ -210,11 +222,12 @@ mod tests {
     #[test]
     fn wrong_options_say_what_is_needed() {
         for (text, expect) in [
-            ("format=csv", "one of azure, burstgpt"),
+            ("format=csv", "one of rows, azure, burstgpt"),
             ("block-size=0", "at least 1"),
             ("block-size", "needs a value"),
             ("sort=yes", "no value"),
             ("time-unit=h", "s, ms, us, ns"),
+            ("pacing=fast", "timestamps, idle-gaps"),
             ("spred", "one of format, block-size"),
         ] {
             let error = TraceOptions::default()

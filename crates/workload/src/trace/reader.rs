@@ -158,6 +158,7 @@ impl<R: BufRead> TraceReader<R> {
                 for line in objects.orphans.drain(..) {
                     self.facts.orphans.add(line);
                 }
+                self.facts.operations.append(&mut objects.notes);
                 (decoded, std::mem::take(&mut objects.members))
             }
         };

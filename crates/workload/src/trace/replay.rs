@@ -6,9 +6,11 @@
 use super::collect::read_rows;
 use super::error::TraceError;
 use super::facts::TraceFacts;
+use super::format::TraceFormat;
 use super::links::Links;
 use super::options::TraceOptions;
-use super::row::{Row, TraceRow};
+use super::pacing::Pacing;
+use super::row::{DrawnLengths, Row, TraceRow};
 use super::sharing::Sharing;
 use infermeter_core::request::Turn;
 use std::collections::HashMap;
@@ -29,6 +31,7 @@ pub struct Trace {
     class_of: Vec<u16>,
     blocks: BlockTable,
     links: Links,
+    pacing: Pacing,
     facts: Option<TraceFacts>,
 }
 
@@ -72,19 +75,32 @@ impl Trace {
     }
 
     /// As [`Trace::read`]; `drawn` gives the answer's length of a row, by its number, that the file
-    /// gives none for.
+    /// gives none for, and both lengths where it gives neither.
     ///
     /// # Errors
     /// As there.
     pub fn read_with(
         path: &Path,
         options: &TraceOptions,
-        drawn: &mut dyn FnMut(u64) -> Option<u32>,
+        drawn: &mut dyn FnMut(u64) -> Option<DrawnLengths>,
     ) -> Result<Self, TraceError> {
         let mut builder = Builder::default();
         let mut facts = read_rows(path, options, &mut |row| builder.add(row, drawn))?;
         facts.drawn_outputs = builder.drawn;
         let mut trace = builder.trace;
+        trace.pacing = options.pacing.unwrap_or(match facts.format {
+            TraceFormat::Rows => Pacing::Timestamps,
+            _ => Pacing::Recorded,
+        });
+        if trace.rows_waiting() > 0 && trace.pacing != Pacing::Recorded {
+            facts.operations.push(format!("pacing: {}", trace.pacing));
+        }
+        if builder.joins_left_out > 0 {
+            let count = builder.joins_left_out;
+            facts.operations.push(format!(
+                "{count} waits for a request of another tree are left out: one worker sends a tree"
+            ));
+        }
         trace.links.index();
         trace.blocks.tokens = facts.block_tokens.unwrap_or(0);
         trace.facts = Some(facts);
@@ -163,9 +179,28 @@ impl Trace {
         self.links.children(row)
     }
 
-    /// Nanoseconds between the parent's answer and a row, where the trace says.
+    /// Nanoseconds between the parent's answer and a row, where the trace says and the pacing keeps it.
     pub fn delay_ns(&self, row: usize) -> Option<i64> {
-        self.links.delay_ns(row)
+        let delay = self.links.delay_ns(row);
+        delay.filter(|_| self.pacing != Pacing::Timestamps)
+    }
+
+    /// The instant before which a row that waits is not due, nanoseconds after the first row; absent where
+    /// its wait alone decides.
+    pub fn planned_ns(&self, row: usize) -> Option<i64> {
+        let gaps = self.pacing == Pacing::IdleGaps && self.links.delay_ns(row).is_some();
+        (!gaps).then(|| self.rows[row].offset_ns)
+    }
+
+    /// The rows that wait for a row's answer beside that of their parent, ascending.
+    pub fn joining(&self, row: usize) -> impl Iterator<Item = u32> {
+        self.links.joining(row)
+    }
+
+    /// Number of answers that a row waits for beside its parent's.
+    pub fn further(&self, row: usize) -> u32 {
+        // A row has few of them.
+        self.links.further(row).count() as u32
     }
 
     /// Place of a row in its conversation; absent where no row waits for another.
@@ -238,32 +273,42 @@ struct Builder {
     named: HashMap<String, u32>,
     /// Rows whose answer's length the file does not have.
     drawn: u64,
+    /// Waits for a row of another tree.
+    joins_left_out: u64,
 }
 
 impl Builder {
     fn add(
         &mut self,
         row: Row,
-        drawn: &mut dyn FnMut(u64) -> Option<u32>,
+        drawn: &mut dyn FnMut(u64) -> Option<DrawnLengths>,
     ) -> Result<(), TraceError> {
         let line = row.line;
         let lacks = |what| TraceError::NotReplayable { line, what };
         let number = self.trace.rows.len() as u64;
         let last = self.trace.rows.last().map(|row| row.offset_ns);
         self.drawn += u64::from(row.output_tokens.is_none());
-        let output = row.output_tokens.or_else(|| drawn(number));
+        // Lengths of a row that has both are not drawn, and a prompt's alone never is.
+        let (mut input, mut output) = (row.input_tokens, row.output_tokens);
+        if output.is_none()
+            && let Some(lengths) = drawn(number)
+        {
+            output = Some(lengths.output_tokens);
+            input = input.or((row.text.is_none()).then_some(lengths.input_tokens));
+        }
         self.trace.rows.push(TraceRow {
             // A row that waits for another one's answer may have no time: it is due after that.
             offset_ns: row
                 .at_ns
                 .or(last.filter(|_| row.parent.is_some()))
                 .ok_or_else(|| lacks("a time"))?,
-            input_tokens: row.input_tokens.ok_or_else(|| lacks("a prompt length"))?,
+            input_tokens: input.ok_or_else(|| lacks("a prompt length"))?,
             output_tokens: output.ok_or_else(|| lacks("an answer length"))?,
         });
         self.add_class(line, row.class)?;
         self.add_blocks(&row.hash_ids);
         self.add_links(row.name, row.parent.as_deref(), row.delay_ns);
+        self.add_joins(&row.also_after);
         Ok(())
     }
 
@@ -298,6 +343,16 @@ impl Builder {
         if let Some(name) = name {
             // At most 50,000,000 rows.
             self.named.insert(name, row as u32);
+        }
+    }
+
+    /// Has the last row wait for further ones.
+    fn add_joins(&mut self, names: &[String]) {
+        let row = self.trace.rows.len() - 1;
+        for name in names {
+            let further = self.named.get(name).copied();
+            let joined = further.is_some_and(|further| self.trace.links.join(row, further));
+            self.joins_left_out += u64::from(!joined);
         }
     }
 

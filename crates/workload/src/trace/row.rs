@@ -40,6 +40,9 @@ pub struct Row {
     /// Name of the request before it in the conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
+    /// Names of further requests that have to end before it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also_after: Vec<String>,
     /// Nanoseconds between the answer before it and this request (a tool at work, mostly).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay_ns: Option<i64>,
@@ -66,6 +69,15 @@ pub struct TextRef {
     pub bytes: u32,
     /// Which request of the conversation there, from 0.
     pub request: u32,
+}
+
+/// Lengths for a row that has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrawnLengths {
+    /// Tokens of the prompt.
+    pub input_tokens: u32,
+    /// Tokens of the answer.
+    pub output_tokens: u32,
 }
 
 /// What can be replayed: one request with an instant and both lengths.

@@ -59,6 +59,7 @@ impl Table {
             TraceFormat::BurstGpt => &["Session ID", "Log Type", "Model"],
             TraceFormat::Prompts | TraceFormat::Questions => &["output_tokens"],
             TraceFormat::Azure
+            | TraceFormat::Rows
             | TraceFormat::Mooncake
             | TraceFormat::Vllm
             | TraceFormat::Qwen
@@ -111,6 +112,7 @@ impl Table {
             TraceFormat::BurstGpt => self.burst(line),
             TraceFormat::Prompts | TraceFormat::Questions => self.prompt(raw),
             TraceFormat::Azure
+            | TraceFormat::Rows
             | TraceFormat::Mooncake
             | TraceFormat::Vllm
             | TraceFormat::Qwen

@@ -49,7 +49,7 @@ impl Field<'_> {
 
 /// A decimal number of units in nanoseconds, rounded once (halves upwards); `None` where the text
 /// is no such number or is negative.
-pub(super) fn decimal_ns(text: &str, unit_ns: i64) -> Option<i64> {
+pub(crate) fn decimal_ns(text: &str, unit_ns: i64) -> Option<i64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     if !(digits(whole) && digits(fraction)) {

@@ -102,6 +102,7 @@ impl Source {
                     role: Role::User,
                     delay_ns: links.delay_ns(*child as usize),
                     offset_ns: dataset.offset_ns(*child as usize),
+                    further: 0,
                 })
                 .collect()
             }
@@ -112,6 +113,7 @@ impl Source {
                     role: Role::User,
                     delay_ns: Some(delay_ns),
                     offset_ns: None,
+                    further: 0,
                 })
                 .collect()
             }
@@ -122,6 +124,7 @@ impl Source {
                     role: Role::User,
                     delay_ns: Some(next.delay_ns),
                     offset_ns: next.planned.map(|at| at.0),
+                    further: next.further,
                 })
                 .collect()
             }
@@ -132,16 +135,19 @@ impl Source {
                     role: sessions.role(id),
                     delay_ns: None,
                     offset_ns: None,
+                    further: 0,
                 })
                 .collect()
             }
             Self::Rows(trace) => {
-                let next = trace.children(spec.id as usize).iter();
+                let next = trace.children(spec.id as usize).iter().copied();
+                let next = next.chain(trace.joining(spec.id as usize));
                 next.map(|row| NextTurn {
-                    id: u64::from(*row),
+                    id: u64::from(row),
                     role: Role::User,
-                    delay_ns: trace.delay_ns(*row as usize),
-                    offset_ns: Some(trace.rows()[*row as usize].offset_ns),
+                    delay_ns: trace.delay_ns(row as usize),
+                    offset_ns: trace.planned_ns(row as usize),
+                    further: trace.further(row as usize),
                 })
                 .collect()
             }
@@ -177,7 +183,7 @@ impl Source {
                 let row = spec.id as usize;
                 trace.parent(row).map(|parent| Awaited {
                     parent: parent as u64,
-                    offset_ns: Some(trace.rows()[row].offset_ns),
+                    offset_ns: trace.planned_ns(row),
                 })
             }
         }

@@ -127,7 +127,7 @@ fn files_of_no_known_form_say_what_they_have() {
     );
     refuse(
         "time,in,out\n1,2,3\n",
-        "the columns time,in,out; known are azure (TIMESTAMP,",
+        "the columns time,in,out; known are rows (trace_rows, blocks); azure (TIMESTAMP,",
     );
     refuse("{\"ts\": 1, \"in\": 2}\n", "the members in, ts; known are");
     refuse("{\"timestamp\": 1, ", "line 1: not a whole JSON object");

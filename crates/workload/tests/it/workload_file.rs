@@ -49,6 +49,7 @@ fn session() -> [FileRequest; 2] {
             id: 9,
             delay_ns: 2_000,
             planned: Some(Offset(5_000)),
+            further: 0,
         }],
         slot: Some(SlotKey::Own(4)),
         content: RequestContent::Prompt(Prompt {
