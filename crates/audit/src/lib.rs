@@ -20,6 +20,7 @@ pub mod import;
 mod json;
 mod lenient;
 mod limits;
+pub mod metering;
 mod number;
 mod shape;
 pub mod vocabulary;

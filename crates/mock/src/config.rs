@@ -3,10 +3,11 @@
 mod check;
 
 use crate::content::{ContentError, ContentParams};
-use crate::engine::{EngineParams, ParamsError, StepLaw};
+use crate::engine::{Autoscale, EngineParams, MAX_REPLICAS, NoRoom, ParamsError, Scaling, StepLaw};
 use crate::fault::FaultRule;
 use crate::link::LinkParams;
 use crate::preset::Preset;
+use crate::start_up::StartUp;
 use check::too_small;
 use infermeter_core::units::Span;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -67,6 +68,10 @@ pub struct Config {
     pub max_model_len: Option<u32>,
     /// Engines behind the port, served round robin; at least 1, at most 64.
     pub replicas: u32,
+    /// From the beginning of a replica that is added to its readiness; as the engine's own loading where absent.
+    pub replica_loading: Option<Span>,
+    /// Adds and drains replicas by itself.
+    pub autoscale: Option<Autoscale>,
     /// Instead of the preset's model name.
     pub model: Option<String>,
     /// When the role chunk goes out.
@@ -114,6 +119,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// Whether the loop polls the clock before the end of a step.
     pub spin: Spin,
+    /// What comes before the port opens, where the simulator stands on its own.
+    pub start_up: StartUp,
 }
 
 /// PEM files that the simulator serves TLS with.
@@ -199,6 +206,9 @@ pub enum ConfigError {
     /// More engines than one port serves.
     #[error("{0} replicas are too many: at most {MAX_REPLICAS}")]
     Replicas(u32),
+    /// More than fit beside those that drain.
+    #[error("replicas: {0}")]
+    NoRoom(#[from] NoRoom),
     /// The engine's parameters cannot run.
     #[error("{}", user_facing(.0))]
     Engine(ParamsError),
@@ -216,9 +226,6 @@ fn user_facing(error: &ParamsError) -> String {
     error.to_string().replace('_', "-")
 }
 
-/// Most engines behind one port: each turn of the server looks at every one.
-const MAX_REPLICAS: u32 = 64;
-
 /// Tokens of the Llama 3 template around one user message without a system prompt: two of its
 /// beginning, two headers of four with their line breaks, end of turn.
 const LLAMA3_TEMPLATE_TOKENS: u32 = 11;
@@ -233,6 +240,8 @@ impl Config {
             max_num_seqs: None,
             max_model_len: None,
             replicas: 1,
+            replica_loading: None,
+            autoscale: None,
             model: None,
             role_chunk: RoleChunk::default(),
             ignore_eos: IgnoreEos::default(),
@@ -255,6 +264,7 @@ impl Config {
             link: LinkParams::default(),
             tls: None,
             spin: Spin::default(),
+            start_up: StartUp::default(),
         }
     }
 
@@ -266,6 +276,14 @@ impl Config {
     /// Longest prompt plus answer, tokens.
     pub(crate) fn model_len(&self) -> u32 {
         self.max_model_len.unwrap_or(self.preset.max_model_len)
+    }
+
+    /// How the number of replicas changes.
+    pub fn scaling(&self) -> Scaling {
+        Scaling {
+            loading: self.replica_loading,
+            autoscale: self.autoscale,
+        }
     }
 
     /// The engine's parameters with the overrides applied.
@@ -296,8 +314,11 @@ impl Config {
         if self.replicas == 0 {
             return Err(too_small("replicas", "1"));
         }
-        if self.replicas > MAX_REPLICAS {
-            return Err(ConfigError::Replicas(self.replicas));
+        let most = self
+            .autoscale
+            .map_or(self.replicas, |own| own.max.max(self.replicas));
+        if most > MAX_REPLICAS {
+            return Err(ConfigError::Replicas(most));
         }
         params.check(self.model_len())?;
         self.content.check(self.model_name())?;

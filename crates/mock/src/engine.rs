@@ -13,6 +13,7 @@
 
 mod activity;
 mod adapters;
+mod autoscale;
 mod batched;
 mod check;
 mod completion;
@@ -31,15 +32,17 @@ mod sequence;
 mod speculation;
 
 pub(crate) use activity::Activity;
+pub use autoscale::{Autoscale, AutoscaleError, Autoscaling};
 pub use check::ParamsError;
 pub use counters::EngineCounters;
 pub use events::{Emission, EngineState, Finish, SequenceId, StepReport};
 pub(crate) use events::{EngineEvent, QueueFull};
-pub use fleet::{Balance, Fleet};
+pub(crate) use fleet::MAX_REPLICAS;
+pub use fleet::{Balance, Fleet, NoRoom, ReplicaCounts, Scaling};
 pub use gauges::{Gauge, Gauges};
 pub use params::{
     EngineParams, EngineRequest, KvParams, LifeCycle, LoraParams, MAX_DRAFT, Penalties,
-    Speculative, StepLaw,
+    Speculative, StepLaw, WarmUp,
 };
 
 use activity::Meter;
@@ -117,6 +120,16 @@ impl Engine {
     /// The engine with a number in a fleet, which its reports and events carry.
     fn with_replica(self, replica: u32) -> Self {
         Self { replica, ..self }
+    }
+
+    /// The engine in the place of one that is gone, whose counts go on.
+    fn going_on_from(self, gone: &Self) -> Self {
+        Self {
+            lost_ns: gone.lost_ns,
+            meter: gone.meter,
+            counters: gone.counters,
+            ..self
+        }
     }
 
     /// A request arrives at `now_ns`. While the engine loads or is away it waits.

@@ -114,6 +114,8 @@ pub(crate) struct Metrics {
     lateness: Buckets,
     /// First write of a step to the end of its last one.
     burst: Buckets,
+    /// Tokens of the longest request.
+    longest: u32,
 }
 
 impl Metrics {
@@ -123,7 +125,15 @@ impl Metrics {
             engines: vec![EngineMetrics::new(longest); engines.max(1)],
             lateness: Buckets::of_times(LATENESS),
             burst: Buckets::of_times(LATENESS),
+            longest,
         }
+    }
+
+    /// There are so many engines by now, or were.
+    pub fn grow(&mut self, engines: usize) {
+        let engines = engines.max(self.engines.len());
+        self.engines
+            .resize_with(engines, || EngineMetrics::new(self.longest));
     }
 
     fn engine(&mut self, replica: u32) -> &mut EngineMetrics {

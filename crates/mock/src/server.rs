@@ -15,6 +15,7 @@ mod life;
 mod output;
 mod place;
 mod progress;
+mod replicas;
 mod slots;
 mod waiting;
 mod wire;
@@ -177,7 +178,7 @@ impl Server {
         Ok(Self {
             early_head: head_is_early(&params.law),
             block_size: params.caching_block_size(),
-            engine: Fleet::starting(params, config.replicas, started_ns),
+            engine: Fleet::starting(params, config.replicas, started_ns).scaled(config.scaling()),
             waiter,
             tls,
             listener,
@@ -234,6 +235,7 @@ impl Server {
                 if should_stop() {
                     return Ok(());
                 }
+                self.autoscale(now_ns);
                 self.tick(now_ns)?;
             }
         }

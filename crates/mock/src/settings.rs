@@ -16,6 +16,7 @@ pub use values::{Fine, Limit};
 
 use crate::config::ConfigError;
 use crate::content::{ReasoningField, ServerTimesForm, UsageStyle};
+use crate::engine::Autoscaling;
 use crate::fault::FaultRule;
 use infermeter_core::text::inert;
 use infermeter_core::units::Span;
@@ -73,6 +74,18 @@ pub struct Settings {
     pub first_request_penalty: Option<Span>,
     /// Added to the first step of each shape.
     pub first_shape_penalty: Option<Span>,
+    /// How much longer the first steps of an engine's life are, as a factor of at least 1.
+    pub warm_up_factor: Option<f64>,
+    /// What is above 1 of that factor falls to 1/e within this.
+    pub warm_up: Option<Span>,
+    /// `infermeter mock` only: loading weights, before the port opens.
+    pub loading_weights: Option<Span>,
+    /// The same: compiling.
+    pub loading_compile: Option<Span>,
+    /// The same: allocating the KV cache.
+    pub loading_kv_cache: Option<Span>,
+    /// The same: capturing graphs.
+    pub loading_graphs: Option<Span>,
     /// From the start to readiness.
     pub loading: Option<Span>,
     /// Idle for this long, the engine goes away.
@@ -109,6 +122,10 @@ pub struct Settings {
     pub faults: Option<Vec<FaultRule>>,
     /// Engines behind the port.
     pub replicas: Option<u32>,
+    /// From the beginning of an added replica to its readiness.
+    pub replica_loading: Option<Span>,
+    /// Who adds and drains replicas.
+    pub autoscale: Option<Autoscaling>,
     /// Name of the served model.
     pub model: Option<String>,
     /// Seed of answers, lengths, faults, jitter.

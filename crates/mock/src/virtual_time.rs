@@ -126,7 +126,7 @@ pub fn run(
 }
 
 /// [`run`], with a look at the fleet each `every_ns` nanoseconds while it goes on, before what happens
-/// at that very instant.
+/// at that very instant, and behind what its autoscaler does then.
 pub fn run_watched(
     fleet: &mut Fleet,
     source: &mut impl Source,
@@ -155,9 +155,18 @@ pub fn run_watched(
         if soonest == never {
             return run.totals;
         }
-        while next_look <= soonest {
-            look(next_look, run.fleet);
-            next_look = next_look.saturating_add(every_ns.max(1));
+        loop {
+            let scales = run.fleet.next_look_ns().unwrap_or(never);
+            let first = next_look.min(scales);
+            if first > soonest {
+                break;
+            }
+            if scales <= next_look {
+                run.fleet.look(scales);
+            } else {
+                look(next_look, run.fleet);
+                next_look = next_look.saturating_add(every_ns.max(1));
+            }
         }
         // At one instant: what a step has made is heard before the answer is given up, and who asks then is
         // served by the next step.

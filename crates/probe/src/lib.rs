@@ -12,6 +12,7 @@ pub mod listen;
 pub mod metrics_page;
 pub mod nvml;
 pub mod prometheus;
+pub mod replicas;
 pub mod response_cache;
 mod series;
 pub mod spans;

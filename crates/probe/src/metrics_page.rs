@@ -82,6 +82,18 @@ impl MetricsPage {
         self.channel.exchange(&request)
     }
 
+    /// Asks for it: its text, whoever's series stand on it.
+    ///
+    /// # Errors
+    /// When there is no page.
+    pub(crate) fn text(&self, request_id: &str) -> Result<String, PageError> {
+        let answer = self.ask(request_id)?;
+        match answer.head.status {
+            200 => Ok(String::from_utf8_lossy(&answer.body).into_owned()),
+            status => Err(PageError::Status(status)),
+        }
+    }
+
     /// Asks for it and reads it: what each engine says whose series stand on it, at least one.
     ///
     /// # Errors

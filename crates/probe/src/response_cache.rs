@@ -85,7 +85,7 @@ impl Control {
 }
 
 /// Instants of an answer; `None` where it generated nothing.
-fn times(answer: &ControlAnswer) -> Option<AnswerTimes> {
+pub fn times(answer: &ControlAnswer) -> Option<AnswerTimes> {
     let since_ms = |at: i64| (at - answer.sent_ns) as f64 / 1e6;
     let (last, _) = answer.reads.last()?;
     let e2e_ms = since_ms(*last);

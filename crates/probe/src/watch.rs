@@ -7,6 +7,7 @@
 
 use crate::metrics_page::MetricsPage;
 use crate::nvml::NvmlGpus;
+use crate::replicas::ReplicaCount;
 use crate::series::PageFigures;
 use infermeter_core::clock::{Clock, Offset};
 use infermeter_core::schedule::Phase;
@@ -37,13 +38,14 @@ pub struct Expected {
 }
 
 /// Where figures come from.
-#[expect(clippy::large_enum_variant, reason = "a run has a few of them")]
 #[derive(Debug, Clone)]
 pub enum Source {
     /// A page.
     Page(MetricsPage),
     /// NVML, on this host.
     Nvml(NvmlGpus),
+    /// Whoever knows the number of replicas.
+    Replicas(ReplicaCount),
 }
 
 impl Source {
@@ -52,6 +54,7 @@ impl Source {
         match self {
             Self::Page(page) => page.url(),
             Self::Nvml(gpus) => gpus.place(),
+            Self::Replicas(count) => count.place(),
         }
     }
 
@@ -60,6 +63,7 @@ impl Source {
         let found = match self {
             Self::Page(page) => page.read(request_id).map_err(|error| error.to_string()),
             Self::Nvml(gpus) => gpus.read().map(|own| vec![own]).map_err(|e| e.to_string()),
+            Self::Replicas(count) => count.read(request_id).map(|own| vec![own]),
         };
         found.map_err(|error| inert(&error, 300))
     }

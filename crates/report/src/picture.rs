@@ -11,6 +11,7 @@ mod over_time;
 mod positions;
 mod server;
 mod spans;
+mod steps;
 mod timed;
 mod timeline;
 mod tokens_per_chunk;
@@ -42,6 +43,10 @@ pub(crate) fn distributions(summary: &Summary) -> Section {
 pub fn pictures(of: &Pictured<'_>) -> Vec<Section> {
     let sections = [
         section("Over time", over_time::charts(of)),
+        section(
+            "Response to steps over time",
+            steps::chart_of(of).into_iter().collect(),
+        ),
         section("Load and failures over time", load::charts(of)),
         section("Requests one by one", vec![timeline::chart(of)]),
         section(

@@ -25,6 +25,7 @@ mod spans;
 mod stamps;
 mod standstill;
 mod steady;
+mod steps;
 mod tokens;
 mod warmup;
 
@@ -61,6 +62,7 @@ use crate::limits::RUN_QUEUE_WAIT;
 use crate::raised::RAISED;
 use crate::repeated::REPEATED;
 use crate::run::Run;
+use crate::shadow::SHADOWED;
 use crate::summary::Summary;
 use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 use infermeter_core::number::{count, counted};
@@ -174,6 +176,9 @@ pub(crate) const CHECKS: &[&Check] = &[
     &gpus::ENERGY_UNKNOWN,
     &gpus::STALE,
     &gpus::UNREAD,
+    &steps::NEVER_SETTLED,
+    &steps::TOO_SHORT,
+    &steps::REPLICAS_UNREAD,
     &spans::SPANS_DISAGREE,
     &spans::SPANS_MISSING,
     &spans::SPANS_RESIDUAL,
@@ -234,7 +239,12 @@ pub(crate) const CHECKS: &[&Check] = &[
 /// Every finding there is: of the checks of a run, of what is raised elsewhere, and of repeated runs.
 pub fn declared() -> Vec<infermeter_core::finding::Check> {
     let checks = CHECKS.iter().map(|check| check.declared());
-    let others = RAISED.iter().chain(REPEATED).chain(COMPARED).copied();
+    let others = RAISED
+        .iter()
+        .chain(REPEATED)
+        .chain(COMPARED)
+        .chain(SHADOWED)
+        .copied();
     checks.chain(others.copied()).collect()
 }
 
@@ -246,7 +256,7 @@ pub fn judge(run: &Run, summary: &Summary) -> Vec<Finding> {
     let asked = CHECKS
         .iter()
         .filter(|check| publication || check.scope != Scope::Publication)
-        .filter(|check| run.manifest.imported.is_none() || OF_IMPORTS.contains(&check.code));
+        .filter(|check| run.manifest.load_model.is_ours() || OF_IMPORTS.contains(&check.code));
     findings.extend(asked.filter_map(|check| (check.test)(run, summary)));
     findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
     findings

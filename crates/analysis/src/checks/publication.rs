@@ -113,7 +113,7 @@ fn one_load(run: &Run, summary: &Summary) -> Option<Finding> {
     let level = match run.manifest.load_model {
         LoadModel::OpenLoop => format!("{:.2} requests/s", load.rate_due_per_s),
         LoadModel::ClosedLoop => format!("{} slots", load.concurrency?),
-        LoadModel::Imported => return None,
+        LoadModel::Imported | LoadModel::Observed => return None,
     };
     run.manifest.plan.rate_profile.is_none().then(|| {
         SINGLE_LOAD_LEVEL.found(

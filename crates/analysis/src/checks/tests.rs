@@ -19,6 +19,7 @@ mod answers;
 mod connections;
 mod delivery;
 mod server_times;
+mod steps;
 
 /// A quiet run of 1,300 requests in 65 s.
 fn quiet() -> Run {

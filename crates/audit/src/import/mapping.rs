@@ -46,6 +46,21 @@ struct Field {
     factor: f64,
 }
 
+/// A row that is one request, and what an audit has no use for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RequestRow {
+    /// What an audit has of it.
+    pub request: Request,
+    /// When it was sent, where that is not a number.
+    pub start_text: Option<String>,
+    /// Tokens of the prompt that were cached.
+    pub cached_tokens: Option<f64>,
+    /// Conversation that it belongs to.
+    pub session: Option<String>,
+    /// What it asks.
+    pub prompt: Option<String>,
+}
+
 /// Why a mapping file cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MappingError {
@@ -287,6 +302,41 @@ impl Mapping {
         request
     }
 
+    /// One row of a file of requests by itself, for whoever reads a file as a stream.
+    ///
+    /// # Errors
+    /// What is wrong with a value, and how its column is called.
+    pub fn row(&self, row: &Value) -> Result<RequestRow, String> {
+        let mut found = RequestRow::default();
+        for field in &self.fields {
+            let Some(value) = cell(row, &field.column) else {
+                continue;
+            };
+            let text = text_of(value);
+            match (field.key, field.key.quantity().refuses(&text)) {
+                (Key::Start, Some(_)) => found.start_text = Some(text),
+                (_, Some(expected)) => {
+                    let text = infermeter_core::text::inert(&text, 60);
+                    return Err(format!(
+                        "{} is `{text}`: it must be {expected}",
+                        field.column
+                    ));
+                }
+                (Key::CachedTokens, None) => found.cached_tokens = as_number(value),
+                (Key::Session, None) => found.session = Some(text),
+                (Key::Prompt, None) => found.prompt = Some(text),
+                _ => {}
+            }
+        }
+        found.request = self.request(row);
+        Ok(found)
+    }
+
+    /// A row is one request, and rows stand by themselves: the file can be read as a stream.
+    pub fn is_of_requests(&self) -> bool {
+        self.rows_are_requests && self.rows_at.is_none()
+    }
+
     fn fresh(&self) -> Facts {
         let mut facts = Facts::of(Format::Mapped);
         for (key, text) in &self.stated {
@@ -372,6 +422,7 @@ fn set(facts: &mut Facts, key: Key, number: Option<f64>, text: String) {
         | Key::Error
         | Key::Prompt
         | Key::Answer
+        | Key::Session
         | Key::InputLength(_)
         | Key::OutputLength(_)
         | Key::Latency(..) => {}
@@ -515,9 +566,31 @@ fn has(row: &Value, path: &str) -> bool {
 }
 
 /// A member by its own name, dots and all, or else by path.
-fn path_of<'a>(row: &'a Value, path: &str) -> Option<&'a Value> {
+pub(crate) fn path_of<'a>(row: &'a Value, path: &str) -> Option<&'a Value> {
     let direct = row.get(path).filter(|v| !v.is_null());
     direct.or_else(|| crate::json::at(row, path))
+}
+
+/// The rows of a file as every mapping reads them: those of a CSV with a header, JSON lines, or JSON, there at a path.
+///
+/// # Errors
+/// [`ImportError`] where it is none of them, or has no row.
+pub(crate) fn rows_of(bytes: &[u8], rows_at: Option<&str>) -> Result<Vec<Value>, ImportError> {
+    let mapping = Mapping {
+        rows_are_requests: true,
+        rows_at: rows_at.map(str::to_owned),
+        fields: Vec::new(),
+        stated: Vec::new(),
+    };
+    let text = super::as_text(bytes)?;
+    let table = match text.trim_start().starts_with(['{', '[']) {
+        true => mapping.json_rows(text)?,
+        false => csv_rows(text),
+    };
+    match table.rows.is_empty() {
+        true => Err(ImportError::Empty),
+        false => Ok(table.rows),
+    }
 }
 
 /// Rows of a CSV with a header.

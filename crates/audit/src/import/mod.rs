@@ -31,7 +31,8 @@ mod vllm;
 
 pub use error::ImportError;
 pub(crate) use inference_perf::is_summary_of_stages;
-pub use mapping::{Mapping, MappingError};
+pub use mapping::{Mapping, MappingError, RequestRow};
+pub(crate) use mapping::{path_of, rows_of};
 pub use own::{add_answers, add_judgement, of_run};
 
 use crate::csv;

@@ -214,6 +214,8 @@ fn load(facts: &mut Facts, manifest: &RunManifest, requests: &[RequestFacts]) {
             (None, Some(_)) => Some(LoadModel::Closed),
             (None, None) => None,
         },
+        // Users decide, each for themselves.
+        RunLoad::Observed => Some(LoadModel::Open),
     };
     facts.load.arrivals =
         (manifest.load_model == RunLoad::OpenLoop).then(|| match manifest.plan.arrival {

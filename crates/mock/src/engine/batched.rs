@@ -59,7 +59,7 @@ impl Engine {
             }
         }
         if plan.work.sequences > 0 {
-            let length_ns = self.length_ns(&plan.work);
+            let length_ns = self.length_ns(begin_ns, &plan.work);
             let end_ns = begin_ns.saturating_add(length_ns);
             self.step_end_ns = Some(end_ns);
             let prompts = plan.work.prompts_share(&self.params);
@@ -68,9 +68,13 @@ impl Engine {
         }
     }
 
-    /// The length of the next step, at least 1 ns.
-    fn length_ns(&mut self, work: &Work) -> i64 {
+    /// The length of the next step, which begins at `begin_ns`; at least 1 ns.
+    fn length_ns(&mut self, begin_ns: i64, work: &Work) -> i64 {
         let mut length_ns = work.length_ns(&self.params);
+        let warm_up = self.params.warm_up.at(self.life.age_ns(begin_ns));
+        if warm_up > 1.0 {
+            length_ns = (length_ns as f64 * warm_up).round() as i64;
+        }
         if self.params.jitter_sigma > 0.0 {
             let step = self.counters.steps;
             let factor = jitter(self.params.jitter_sigma, self.params.seed, step);

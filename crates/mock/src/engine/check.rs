@@ -106,6 +106,24 @@ impl EngineParams {
         }
     }
 
+    fn check_warm_up(&self) -> Result<(), ParamsError> {
+        at_least("warm-up", self.warm_up.decay_ns, 0)?;
+        finite("warm-up-factor", self.warm_up.factor)?;
+        if self.warm_up.factor < 1.0 {
+            return Err(ParamsError::TooSmall {
+                field: "warm-up-factor",
+                value: self.warm_up.factor.to_string(),
+                least: 1,
+            });
+        }
+        match self.law {
+            StepLaw::Fixed { .. } if self.warm_up.factor > 1.0 => Err(ParamsError::FixedLaw {
+                field: "warm-up-factor",
+            }),
+            StepLaw::Fixed { .. } | StepLaw::Batched { .. } => Ok(()),
+        }
+    }
+
     /// What can be judged without the greatest length of a request.
     pub(super) fn check_values(&self) -> Result<(), ParamsError> {
         at_least("max_num_seqs", self.max_num_seqs.into(), 1)?;
@@ -133,6 +151,7 @@ impl EngineParams {
         ] {
             at_least(field, ns, 0)?;
         }
+        self.check_warm_up()?;
         self.check_law()?;
         self.kv.as_ref().map_or(Ok(()), check_blocks)?;
         self.lora.as_ref().map_or(Ok(()), check_lora)?;

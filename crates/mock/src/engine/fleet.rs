@@ -1,8 +1,13 @@
 //! Several engines behind one port.
 //!
-//! Requests go round robin, as a plain load balancer sends them, or to the replica that has the fewest. A
-//! replica whose queue is full refuses although another has room. The replicas share nothing but their
-//! parameters; each has a seed of its own. Invariant: a fleet of one is its engine.
+//! Requests go round robin, as a plain load balancer sends them, or to the replica that has the fewest; to one that
+//! loads only while none is loaded. A replica whose queue is full refuses although another has room. The replicas
+//! share nothing but their parameters; each has a seed of its own. How they come and go is in [`scaling`]. Invariant:
+//! a fleet of one is its engine.
+
+mod scaling;
+
+pub use scaling::{NoRoom, ReplicaCounts, Scaling};
 
 use super::gauges::Load;
 use super::{
@@ -10,6 +15,10 @@ use super::{
     Gauges, ParamsError, QueueFull, SequenceId, StepReport,
 };
 use infermeter_core::seed::splitmix64;
+use scaling::{Seat, Standing};
+
+/// Most engines behind one port: each turn of the server looks at every one.
+pub(crate) const MAX_REPLICAS: u32 = 64;
 
 /// Which replica a request goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,6 +34,15 @@ pub enum Balance {
 #[derive(Debug)]
 pub struct Fleet {
     engines: Vec<Engine>,
+    /// What each place is, in the order of the engines.
+    seats: Vec<Seat>,
+    /// What a replica that is added begins with.
+    params: EngineParams,
+    scaling: Scaling,
+    /// When the autoscaler looked last.
+    looked_ns: i64,
+    /// Number of the last replica made, from 0.
+    made: u32,
     balance: Balance,
     next: usize,
     gauges: Gauges,
@@ -38,12 +56,18 @@ impl Fleet {
 
     /// Idle engines that begin to load at `start_ns`; none is taken as one.
     pub(crate) fn starting(params: EngineParams, replicas: u32, start_ns: i64) -> Self {
-        let engines = (0..replicas.max(1)).map(|replica| {
+        let replicas = replicas.max(1);
+        let engines = (0..replicas).map(|replica| {
             let params = of_replica(params.clone(), replica);
             Engine::starting(params, start_ns).with_replica(replica)
         });
         Self {
             engines: engines.collect(),
+            seats: vec![Seat::taken(start_ns); replicas as usize],
+            scaling: Scaling::default(),
+            looked_ns: start_ns,
+            made: replicas - 1,
+            params,
             balance: Balance::default(),
             next: 0,
             gauges: Gauges::default(),
@@ -58,22 +82,31 @@ impl Fleet {
 
     /// A request arrives at `now_ns`; the replica it went to.
     pub(crate) fn arrive(&mut self, now_ns: i64, request: EngineRequest) -> Result<u32, QueueFull> {
-        let replica = self.chosen();
+        let replica = self.chosen(now_ns);
         self.next = (replica + 1) % self.engines.len();
         self.engines[replica].arrive(now_ns, request)?;
         self.note_load(now_ns);
         Ok(replica as u32)
     }
 
-    /// The replica for the next request.
-    fn chosen(&self) -> usize {
+    /// The replica for the next request: of those that are loaded, or of all where none is.
+    fn chosen(&self, now_ns: i64) -> usize {
         let engines = self.engines.len();
         let in_turn = (0..engines).map(|ahead| (self.next + ahead) % engines);
+        let serving = in_turn.filter(|place| self.seats[*place].standing == Standing::Serving);
+        let is_loaded = |place: &usize| self.engines[*place].state(now_ns) != EngineState::Loading;
+        let loaded = self.of_balance(serving.clone().filter(is_loaded));
+        let chosen = loaded.or_else(|| self.of_balance(serving));
+        chosen.unwrap_or(self.next)
+    }
+
+    /// Of these the one whose turn it is, or that has the fewest requests.
+    fn of_balance(&self, mut places: impl Iterator<Item = usize>) -> Option<usize> {
         match self.balance {
-            Balance::RoundRobin => self.next,
-            Balance::LeastLoaded => in_turn
-                .min_by_key(|replica| self.engines[*replica].load().requests())
-                .unwrap_or(self.next),
+            Balance::RoundRobin => places.next(),
+            Balance::LeastLoaded => {
+                places.min_by_key(|place| self.engines[*place].load().requests())
+            }
         }
     }
 
@@ -112,9 +145,11 @@ impl Fleet {
         &self.engines
     }
 
-    /// The best state of a replica: one that serves makes the fleet serve.
+    /// The best state of a replica that takes requests: one that serves makes the fleet serve.
     pub fn state(&self, now_ns: i64) -> EngineState {
-        let states = self.engines.iter().map(|engine| engine.state(now_ns));
+        let all = self.seats.iter().zip(&self.engines);
+        let serving = all.filter(|(seat, _)| seat.standing == Standing::Serving);
+        let states = serving.map(|(_, engine)| engine.state(now_ns));
         states.max().unwrap_or(EngineState::Loading)
     }
 
@@ -130,6 +165,7 @@ impl Fleet {
         for (replica, engine) in (0..).zip(&mut self.engines) {
             engine.take_over(now_ns, of_replica(params.clone(), replica));
         }
+        self.params = params;
         self.note_load(now_ns);
         Ok(())
     }
@@ -162,7 +198,11 @@ impl Fleet {
 
     fn note_load(&mut self, now_ns: i64) {
         let mut sum = Load::default();
-        for engine in &self.engines {
+        self.let_go(now_ns);
+        for (seat, engine) in self.seats.iter().zip(&self.engines) {
+            if seat.standing == Standing::Gone {
+                continue;
+            }
             let load = engine.load();
             sum.running += load.running;
             sum.waiting += load.waiting;

@@ -12,6 +12,8 @@ pub(super) struct Life {
     /// Without work since, while there is none.
     pub idle_since_ns: i64,
     woken: bool,
+    /// It was ready then: what a new life brings is counted from here.
+    born_ns: i64,
 }
 
 impl Life {
@@ -25,7 +27,13 @@ impl Life {
             ready_ns,
             idle_since_ns: start_ns.saturating_add(cycle.loading_ns.max(0)),
             woken: false,
+            born_ns: start_ns.saturating_add(cycle.loading_ns.max(0)),
         }
+    }
+
+    /// How long it has been ready at `now_ns`, nanoseconds.
+    pub fn age_ns(&self, now_ns: i64) -> i64 {
+        now_ns.saturating_sub(self.born_ns)
     }
 
     /// Whether an engine without work would be away at `now_ns`.
@@ -38,6 +46,7 @@ impl Life {
     pub fn wake(&mut self, arrived_ns: i64, cycle: &LifeCycle) {
         self.ready_ns = arrived_ns.saturating_add(cycle.cold_start_ns.max(0));
         self.idle_since_ns = self.ready_ns;
+        self.born_ns = self.ready_ns;
         self.woken = true;
     }
 

@@ -85,6 +85,34 @@ pub struct Penalties {
     pub first_shape_ns: i64,
 }
 
+/// Steps that are slow at first: clocks that rise, caches that fill, kernels that are tuned.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WarmUp {
+    /// How much longer the first step of a life is, at least 1.
+    pub factor: f64,
+    /// What is above 1 falls to 1/e within this, nanoseconds; 0: at once.
+    pub decay_ns: i64,
+}
+
+impl Default for WarmUp {
+    fn default() -> Self {
+        Self {
+            factor: 1.0,
+            decay_ns: 0,
+        }
+    }
+}
+
+impl WarmUp {
+    /// The factor on a step that begins `since_ns` after the life did.
+    pub(super) fn at(&self, since_ns: i64) -> f64 {
+        if self.decay_ns <= 0 || self.factor <= 1.0 {
+            return 1.0;
+        }
+        1.0 + (self.factor - 1.0) * (-(since_ns.max(0) as f64) / self.decay_ns as f64).exp()
+    }
+}
+
 /// When an engine is there at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LifeCycle {
@@ -122,6 +150,8 @@ pub struct EngineParams {
     pub lora: Option<LoraParams>,
     /// What is paid once.
     pub penalties: Penalties,
+    /// Steps that are slow at first; the batched law's only.
+    pub warm_up: WarmUp,
     /// Loading, idling to zero.
     pub life: LifeCycle,
     /// Seeds jitter and acceptance.
@@ -148,6 +178,7 @@ impl EngineParams {
             speculative: None,
             lora: None,
             penalties: Penalties::default(),
+            warm_up: WarmUp::default(),
             life: LifeCycle::default(),
             seed: 0,
         }

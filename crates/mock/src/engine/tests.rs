@@ -10,6 +10,7 @@ mod lora;
 mod prefix;
 mod properties;
 mod reconfigure;
+mod scaling;
 
 use super::*;
 

@@ -1,6 +1,7 @@
 //! The simulator's own families, `infermeter_mock_*`, and the usual ones of a process.
 
 use super::buckets::Buckets;
+use crate::engine::ReplicaCounts;
 use crate::stats::Stats;
 use infermeter_core::exposition::Page;
 
@@ -9,6 +10,7 @@ use infermeter_core::exposition::Page;
 pub(crate) struct OwnView<'a> {
     pub stats: &'a Stats,
     pub in_flight: u64,
+    pub replicas: ReplicaCounts,
     pub connections: usize,
     pub cpu_s: f64,
     pub started_s: f64,
@@ -32,6 +34,21 @@ pub(super) fn write(page: &mut Page, lateness: &Buckets, burst: &Buckets, own: &
         let name = format!("infermeter_mock_{name}");
         page.gauge(&name, help, [(vec![], value as f64)]);
     }
+    let ReplicaCounts {
+        ready,
+        loading,
+        draining,
+    } = own.replicas;
+    let states = [
+        ("ready", ready),
+        ("loading", loading),
+        ("draining", draining),
+    ];
+    page.gauge(
+        "infermeter_mock_replicas",
+        "Replicas by what they do.",
+        states.map(|(state, count)| (vec![("state", state)], f64::from(count))),
+    );
     page.histogram(
         "infermeter_mock_step_lateness_seconds",
         "First write of a step minus the step's planned end.",

@@ -83,6 +83,7 @@ impl Server {
         given.apply(&mut config)?;
         let params = config.engine_params()?;
         let at_ns = monotonic_ns();
+        self.check_replicas(&given)?;
         let early_head = head_is_early(&params.law);
         let block_size = params.caching_block_size();
         self.engine
@@ -91,6 +92,7 @@ impl Server {
         self.early_head = early_head;
         self.block_size = block_size;
         self.config = config;
+        self.change_replicas(at_ns, &given);
         self.counting.stats.config_changes += 1;
         if let Some(truth) = &mut self.truth {
             let settings = given.to_map();
@@ -102,12 +104,17 @@ impl Server {
     fn stats_json(&self) -> String {
         let stats = self.counting.snapshot(&self.engine);
         let now_ns = monotonic_ns();
+        let replicas = self.engine.replica_counts(now_ns);
         let boards = self.boards(now_ns);
         let energy_j = boards.map(|boards| boards.iter().map(|board| board.energy_j).sum::<f64>());
         json!({
             "now_ns": now_ns,
             "energy_j": energy_j,
             "in_flight": self.counting.in_flight,
+            "replicas_ready": replicas.ready,
+            "replicas_loading": replicas.loading,
+            "replicas_draining": replicas.draining,
+            "replica_s": self.engine.replica_ns(now_ns) as f64 / 1e9,
             "open_connections": self.connections.len(),
             "running": stats.gauges.running.value(),
             "waiting": stats.gauges.waiting.value(),
@@ -209,6 +216,7 @@ impl Server {
         let own = OwnView {
             stats: &stats,
             in_flight: self.counting.in_flight,
+            replicas: self.engine.replica_counts(now_ns),
             connections: self.connections.len(),
             cpu_s: process_cpu_ns() as f64 / 1e9,
             started_s: self.started_s as f64,

@@ -2,7 +2,8 @@
 
 use super::{Fine, Limit, SettingError, Settings};
 use crate::config::{Config, ConfigError};
-use crate::engine::{EngineParams, KvParams, LoraParams, Speculative, StepLaw};
+use crate::engine::{Autoscaling, EngineParams, KvParams, LoraParams, Speculative, StepLaw};
+use crate::start_up::StartUp;
 use infermeter_core::units::Span;
 
 /// Tokens per block where only the number of blocks is given: vLLM's default.
@@ -17,10 +18,13 @@ impl Settings {
         changed.max_num_seqs = self.max_num_seqs.or(config.max_num_seqs);
         changed.max_model_len = self.max_model_len.or(config.max_model_len);
         changed.replicas = self.replicas.unwrap_or(config.replicas);
+        changed.replica_loading = self.replica_loading.or(config.replica_loading);
+        changed.autoscale = self.autoscale.map_or(config.autoscale, Autoscaling::value);
         changed.model = self.model.clone().or_else(|| config.model.clone());
         changed.seed = self.seed.unwrap_or(config.seed);
         changed.full_status = self.full_status.unwrap_or(config.full_status);
         changed.keepalive_timeout = self.keepalive_timeout.unwrap_or(config.keepalive_timeout);
+        self.apply_start_up(&mut changed.start_up);
         self.apply_link(&mut changed);
         self.apply_content(&mut changed);
         let preset = changed.preset.name;
@@ -32,6 +36,13 @@ impl Settings {
         changed.check()?;
         *config = changed;
         Ok(())
+    }
+
+    fn apply_start_up(&self, start_up: &mut StartUp) {
+        start_up.weights = self.loading_weights.unwrap_or(start_up.weights);
+        start_up.compile = self.loading_compile.unwrap_or(start_up.compile);
+        start_up.kv_cache = self.loading_kv_cache.unwrap_or(start_up.kv_cache);
+        start_up.graphs = self.loading_graphs.unwrap_or(start_up.graphs);
     }
 
     fn apply_link(&self, config: &mut Config) {
@@ -168,6 +179,9 @@ impl Settings {
         let penalties = &mut engine.penalties;
         penalties.first_request_ns = ns(self.first_request_penalty, penalties.first_request_ns);
         penalties.first_shape_ns = ns(self.first_shape_penalty, penalties.first_shape_ns);
+        let warm_up = &mut engine.warm_up;
+        warm_up.factor = self.warm_up_factor.unwrap_or(warm_up.factor);
+        warm_up.decay_ns = ns(self.warm_up, warm_up.decay_ns);
         let life = &mut engine.life;
         life.loading_ns = ns(self.loading, life.loading_ns);
         life.idle_to_zero_ns = ns(self.idle_to_zero, life.idle_to_zero_ns);
@@ -192,6 +206,12 @@ impl Settings {
             lora_load: engine.lora.map(|lora| Span(lora.load_ns)),
             first_request_penalty: Some(Span(engine.penalties.first_request_ns)),
             first_shape_penalty: Some(Span(engine.penalties.first_shape_ns)),
+            warm_up_factor: Some(engine.warm_up.factor),
+            warm_up: Some(Span(engine.warm_up.decay_ns)),
+            loading_weights: Some(config.start_up.weights),
+            loading_compile: Some(config.start_up.compile),
+            loading_kv_cache: Some(config.start_up.kv_cache),
+            loading_graphs: Some(config.start_up.graphs),
             loading: Some(Span(engine.life.loading_ns)),
             idle_to_zero: Some(Span(engine.life.idle_to_zero_ns)),
             cold_start: Some(Span(engine.life.cold_start_ns)),
@@ -210,6 +230,12 @@ impl Settings {
             adapters: Some(config.content.adapters.clone()),
             faults: Some(config.faults.clone()),
             replicas: Some(config.replicas),
+            replica_loading: Some(
+                config
+                    .replica_loading
+                    .unwrap_or(Span(engine.life.loading_ns)),
+            ),
+            autoscale: Some(Autoscaling::of(config.autoscale)),
             model: Some(config.model_name().to_owned()),
             seed: Some(config.seed),
             ..Self::default()

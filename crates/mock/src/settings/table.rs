@@ -194,6 +194,36 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Time,
         "added to the first step of each shape",
     ),
+    live(
+        "warm-up-factor",
+        Kind::Number,
+        "how much longer the first steps after loading are, at least 1",
+    ),
+    live(
+        "warm-up",
+        Kind::Time,
+        "what is above 1 of warm-up-factor falls to 1/e within this",
+    ),
+    start(
+        "loading-weights",
+        Kind::Time,
+        "loading weights before the port opens, told in the log (infermeter mock)",
+    ),
+    start(
+        "loading-compile",
+        Kind::Time,
+        "compiling before the port opens, told in the log (infermeter mock)",
+    ),
+    start(
+        "loading-kv-cache",
+        Kind::Time,
+        "allocating the KV cache before the port opens, told in the log (infermeter mock)",
+    ),
+    start(
+        "loading-graphs",
+        Kind::Time,
+        "capturing graphs before the port opens, told in the log (infermeter mock)",
+    ),
     start(
         "loading",
         Kind::Time,
@@ -279,10 +309,20 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Texts,
         "rules of faults, as in status=503@1%;no-done@every:10",
     ),
-    start(
+    live(
         "replicas",
         Kind::Count,
-        "engines behind the port, served round robin",
+        "engines behind the port, served round robin; fewer: the youngest end what they have",
+    ),
+    live(
+        "replica-loading",
+        Kind::Time,
+        "from the beginning of an added replica to its readiness; loading where not given",
+    ),
+    live(
+        "autoscale",
+        Kind::Text,
+        "replicas by requests in flight: TARGET,MIN,MAX,INTERVAL, as in 8,1,6,15s, or off",
     ),
     start("model", Kind::Text, "name of the model served"),
     start(

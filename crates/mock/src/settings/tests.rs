@@ -142,11 +142,8 @@ fn a_refusal_names_the_setting_and_what_to_do() {
 fn some_settings_need_a_start() {
     let live = Settings::from_texts(["max-num-seqs=3", "link-delay=1ms"]).expect("settings");
     assert_eq!(live.check_live(), Ok(()));
-    let start = Settings::from_json(br#"{"replicas":5}"#).expect("settings");
-    assert_eq!(
-        start.check_live(),
-        Err(SettingError::NeedsRestart("replicas"))
-    );
+    let start = Settings::from_json(br#"{"seed":5}"#).expect("settings");
+    assert_eq!(start.check_live(), Err(SettingError::NeedsRestart("seed")));
     assert!(matches!(
         Settings::from_json(b"[1]"),
         Err(SettingError::NoObject(_))

@@ -172,3 +172,34 @@ fn two_runs_of_everything_are_equal() {
     let (third, _) = answers(&mut Fleet::new(other, 2), &mut load());
     assert_ne!(first.0, third, "the seed matters");
 }
+
+#[test]
+fn a_fleet_that_scales_itself_is_looked_at_behind_what_it_did() {
+    let Ok(crate::engine::Autoscaling::On(rule)) = "4,1,4,1s".parse() else {
+        panic!("an autoscaler");
+    };
+    let scaling = crate::engine::Scaling {
+        loading: Some(infermeter_core::units::Span::millis(1_500)),
+        autoscale: Some(rule),
+    };
+    let mut fleet = Fleet::new(params(), 1).scaled(scaling);
+    // 16 at once for as long as it takes: four replicas are wanted at the first look.
+    let requests = (0..600).map(|id| request(id, 10, 40, Finish::Length));
+    let mut source = ClosedLoop::new(16, 0, requests);
+    let mut seen = Vec::new();
+    let note = |at_ns: i64, fleet: &Fleet| {
+        let counts = fleet.replica_counts(at_ns);
+        seen.push((at_ns / MS, counts.ready, counts.loading));
+    };
+    let totals = run_watched(&mut fleet, &mut source, |_| {}, 500 * MS, note);
+    let expect = [
+        (500, 1, 0),
+        (1_000, 1, 3),
+        (1_500, 1, 3),
+        (2_000, 1, 3),
+        (2_500, 4, 0),
+    ];
+    assert_eq!(seen[..5], expect);
+    assert_eq!(totals.requests, 600);
+    assert_eq!(fleet.counters().finished, 600);
+}

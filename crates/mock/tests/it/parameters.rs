@@ -57,8 +57,8 @@ fn parameters_can_be_read_and_changed_and_changes_are_logged() {
             "unknown setting `stp`: did you mean `step`?",
         ),
         (
-            r#"{"replicas":2}"#,
-            "replicas cannot be changed while the simulator runs",
+            r#"{"kv-block-size":32}"#,
+            "kv-block-size cannot be changed while the simulator runs",
         ),
         (
             r#"{"max-num-seqs":0}"#,
@@ -250,4 +250,47 @@ fn idle_connections_are_closed_and_busy_ones_are_not() {
     assert_eq!(busy.chat("", &chat_body(false, 300)).status, 200);
     assert_eq!(idle.rest().expect("an orderly end"), b"");
     assert_eq!(mock.stop().expect("no error").disconnects, 0);
+}
+
+#[test]
+fn replicas_are_added_and_drained_while_it_runs() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("truth.jsonl");
+    let mut config = fast();
+    config.truth = Some(path.clone());
+    let mock = start(config);
+    let mut connection = Connection::open(mock.address());
+    let gauge = |connection: &mut Connection, state: &str| {
+        let page = connection.get("/metrics").body;
+        let start = format!("infermeter_mock_replicas{{state=\"{state}\"}} ");
+        let line = page
+            .lines()
+            .find_map(|line| line.strip_prefix(start.as_str()));
+        line.map(|value| value.parse::<f64>().expect("a number"))
+    };
+    assert_eq!(gauge(&mut connection, "ready"), Some(1.0));
+    let grown = patch(&mut connection, r#"{"replicas":3,"replica-loading":"1h"}"#);
+    assert_eq!(grown.json()["replicas"], 3, "{}", grown.body);
+    assert_eq!(gauge(&mut connection, "ready"), Some(1.0));
+    assert_eq!(gauge(&mut connection, "loading"), Some(2.0));
+    // Requests go to the one that is there.
+    assert_eq!(connection.chat("", &chat_body(false, 3)).status, 200);
+    let shrunk = patch(&mut connection, r#"{"replicas":1}"#);
+    assert_eq!(shrunk.status, 200);
+    assert_eq!(gauge(&mut connection, "loading"), Some(0.0));
+    let refused = patch(&mut connection, r#"{"replicas":65}"#);
+    assert_eq!(refused.status, 400);
+    assert!(refused.body.contains("at most 64"), "{}", refused.body);
+    let stats = connection.get("/admin/stats").json();
+    assert_eq!(stats["replicas_ready"], 1);
+    assert!(stats["replica_s"].as_f64().is_some_and(|s| s > 0.0));
+    drop(connection);
+    mock.stop().expect("no error");
+    let truth = truth::read(&path).expect("a log");
+    let changes: Vec<u64> = truth
+        .changes
+        .iter()
+        .filter_map(|change| change.settings.get("replicas")?.as_u64())
+        .collect();
+    assert_eq!(changes, [3, 1]);
 }

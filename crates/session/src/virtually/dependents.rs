@@ -11,13 +11,17 @@ use infermeter_core::record::{Outcome, Reason, RequestError, RequestRecord};
 use infermeter_core::request::{RequestId, RequestSpec};
 use infermeter_core::schedule::Phase;
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 
 /// Requests that wait.
 pub(super) struct Dependents<'a> {
     load: &'a Load,
     on_failure: OnFailure,
     due: BinaryHeap<Reverse<(i64, RequestId)>>,
+    /// Of those that wait for several: answers that have not ended, and when the last was over.
+    joins: HashMap<RequestId, (u32, i64)>,
+    /// Those that are not sent.
+    lost: HashSet<RequestId>,
     /// Records of those that were not sent.
     pub abandoned: Vec<RequestRecord>,
 }
@@ -36,6 +40,8 @@ impl<'a> Dependents<'a> {
             load,
             on_failure,
             due: BinaryHeap::new(),
+            joins: HashMap::new(),
+            lost: HashSet::new(),
             abandoned: Vec::new(),
         }
     }
@@ -70,6 +76,18 @@ impl<'a> Dependents<'a> {
             return true;
         }
         for follow in &next {
+            if self.lost.contains(&follow.id) {
+                continue;
+            }
+            let join = self.joins.entry(follow.id);
+            let (left, latest) = join.or_insert((follow.further, closed.0));
+            *latest = closed.0.max(*latest);
+            let closed = Offset(*latest);
+            if *left > 0 {
+                *left -= 1;
+                continue;
+            }
+            self.joins.remove(&follow.id);
             let at = follow.due(closed);
             self.due.push(Reverse((at.0, follow.id)));
             due(at);
@@ -80,6 +98,9 @@ impl<'a> Dependents<'a> {
     fn abandon(&mut self, id: RequestId, parent: RequestId, phase: Phase, intended: Offset) {
         let mut left = vec![(id, parent)];
         while let Some((id, parent)) = left.pop() {
+            if !self.lost.insert(id) {
+                continue;
+            }
             let spec = self.load.workload.spec(id);
             let (prompt, output) = (spec.prompt_tokens, spec.output_tokens);
             let mut record = RequestRecord::unsent(id, spec.class, phase, intended, prompt, output);
@@ -99,7 +120,11 @@ impl<'a> Dependents<'a> {
     pub fn rest(&self) -> Rest {
         let (mut count, mut sessions) = (0, BTreeSet::new());
         let mut left: Vec<RequestId> = self.due.iter().map(|Reverse((_, id))| *id).collect();
+        let mut seen = HashSet::new();
         while let Some(id) = left.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
             let spec = self.load.workload.spec(id);
             count += 1;
             sessions.extend(spec.turn.map(|turn| turn.session));

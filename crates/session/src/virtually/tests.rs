@@ -217,3 +217,63 @@ fn later_turns_find_the_earlier_ones_in_the_cache() {
         "{cached:?}"
     );
 }
+
+/// The steps of a rate that one replica does not carry, as the run's summary tells them.
+fn stepped(target: &str) -> infermeter_analysis::StepsSummary {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let directory = scratch.path().join("run");
+    let plan = plan(|plan| {
+        plan.target = target.to_owned();
+        (plan.rate, plan.requests) = (None, None);
+        plan.rate_profile = "steps:4/40s,20/110s".parse().ok();
+        plan.duration = "150s".parse().ok();
+        plan.warmup = "20s".parse().ok();
+        plan.workload = "fixed:200,150".parse().expect("a workload");
+        plan.slo = vec!["ttft.p90<500ms".parse().expect("an objective")];
+    });
+    let into = crate::runs::Into::Alone(Some(directory.clone()));
+    let mut runs = crate::runs::Runs::new(Virtual, std::slice::from_ref(&plan), into);
+    let once = infermeter_protocol::Once;
+    let mut book = crate::book::Book::none();
+    let driven = crate::drive::drive(&once, &mut runs, &mut book, Vec::new(), &mut |_| {});
+    assert!(driven.is_ok(), "{driven:?}");
+    let manifest = infermeter_record::read_manifest(&directory).expect("a manifest");
+    let summary = infermeter_analysis::Summary::read(&manifest).expect("readable");
+    summary.and_then(|summary| summary.steps).expect("steps")
+}
+
+#[test]
+fn a_simulator_that_scales_itself_settles_and_one_that_does_not_does_not() {
+    use infermeter_analysis::StepEnd;
+    const SCALED: &str =
+        "mock:llama-8b-h100?max-num-seqs=16&autoscale=6,1,6,5s&replica-loading=20s";
+    let found = stepped(SCALED);
+    let [first, second] = &found.steps[..] else {
+        panic!("two steps: {found:?}");
+    };
+    assert_eq!(first.end, StepEnd::Held, "{first:?}");
+    assert_eq!(second.end, StepEnd::Settled, "{:?}", second.settled_after);
+    // What is added at the first look behind the step is there 20 s later at the earliest.
+    let after = second.settled_after.expect("a time");
+    assert!(after.value_s > 15.0 && after.value_s < 100.0, "{after:?}");
+    assert!(after.low_s <= after.value_s && after.high_s.is_none_or(|high| high >= after.value_s));
+    let worst = second.worst_attainment.expect("parts").value;
+    let settled = second.settled_attainment.expect("settled").value;
+    assert!(worst < 0.5 && settled >= 0.9, "{worst} {settled}");
+    let replicas = second.replicas.expect("read");
+    assert!(
+        replicas.before <= 2.0 && replicas.at_end > 2.0,
+        "{replicas:?}"
+    );
+    let read = found.replicas.expect("read");
+    let held = read.replica_seconds.expect("known");
+    // At least one for the whole window and never more than six.
+    assert!(held.value > 150.0 && held.value < 900.0, "{held:?}");
+    assert!(held.error < 0.05 * held.value, "{held:?}");
+    let alone = stepped("mock:llama-8b-h100?max-num-seqs=16");
+    assert_eq!(alone.steps[1].end, StepEnd::NeverSettled);
+    assert_eq!(
+        alone.replicas, None,
+        "its size does not change, and nobody was asked"
+    );
+}

@@ -43,6 +43,7 @@ pub(super) enum Key {
     Error,
     Prompt,
     Answer,
+    Session,
     InputLength(Statistic),
     OutputLength(Statistic),
     Latency(Metric, Statistic),
@@ -61,7 +62,7 @@ pub(super) enum Statistic {
 }
 
 /// Names of the facts without a metric.
-const KEYS: [(&str, Key); 35] = [
+const KEYS: [(&str, Key); 36] = [
     ("tool", Key::Tool),
     ("date", Key::Date),
     ("seed", Key::Seed),
@@ -97,6 +98,7 @@ const KEYS: [(&str, Key); 35] = [
     ("error", Key::Error),
     ("prompt", Key::Prompt),
     ("answer", Key::Answer),
+    ("session", Key::Session),
 ];
 
 /// Names of the metrics.
@@ -167,6 +169,7 @@ impl Key {
             | Self::Error
             | Self::Prompt
             | Self::Answer
+            | Self::Session
             | Self::Setup(_) => Quantity::Text,
         }
     }
@@ -180,7 +183,10 @@ impl Key {
             }
             _ => false,
         };
-        let tokens = matches!(self, Self::InputTokens | Self::OutputTokens);
+        let tokens = matches!(
+            self,
+            Self::InputTokens | Self::OutputTokens | Self::CachedTokens
+        );
         latency || tokens || self.is_of_request_alone()
     }
 
@@ -188,7 +194,7 @@ impl Key {
     pub(super) fn is_of_request_alone(self) -> bool {
         matches!(
             self,
-            Self::Start | Self::Error | Self::Prompt | Self::Answer
+            Self::Start | Self::Error | Self::Prompt | Self::Answer | Self::Session
         )
     }
 }

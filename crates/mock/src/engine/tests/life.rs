@@ -136,3 +136,26 @@ fn a_fixed_engine_idles_to_zero_too() {
     );
     assert_eq!(tokens, [(0.0, 1, 0), (900.0, 2, 0), (2500.0, 3, 0)]);
 }
+
+#[test]
+fn first_steps_are_slow_and_so_are_those_of_a_new_life() {
+    let mut params = living(TO_ZERO);
+    params.warm_up = WarmUp {
+        factor: 3.0,
+        decay_ns: 100 * MS,
+    };
+    let plain = run(
+        &mut Engine::new(living(TO_ZERO)),
+        &[(0, request(1, 10, 1)), (2100, request(2, 10, 1))],
+    );
+    let slow = run(
+        &mut Engine::new(params.clone()),
+        &[(0, request(1, 10, 1)), (2100, request(2, 10, 1))],
+    );
+    // The first step of a life is three times as long.
+    assert_eq!(slow[0].0, 3.0 * plain[0].0);
+    let born = 2100.0 + 500.0;
+    assert_eq!(slow[1].0 - born, 3.0 * (plain[1].0 - born));
+    assert!((params.warm_up.at(100 * MS) - (1.0 + 2.0 / std::f64::consts::E)).abs() < 1e-12);
+    assert_eq!(params.warm_up.at(i64::MAX), 1.0);
+}
