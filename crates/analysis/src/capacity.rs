@@ -7,6 +7,7 @@
 mod asked;
 mod cover;
 mod day;
+mod energy;
 mod fleet;
 mod levels;
 mod sizing;
@@ -14,6 +15,7 @@ mod sizing;
 pub use asked::{Asked, Traffic};
 pub use cover::not_covered;
 pub use day::{Day, Demand, Hour, HourPeak};
+pub use energy::FleetEnergy;
 pub use fleet::{
     BACKTEST_WITHIN, Backtest, Balancing, EngineFit, FitUse, FleetSize, FleetTrial, LimitedBy,
     Predicted,

@@ -23,6 +23,7 @@ pub fn of_capacity(capacity: &Capacity) -> Document {
     document.push(answer(capacity));
     document.push(needs(capacity));
     document.push(costs(capacity));
+    document.push(energy(capacity));
     let charts = charts::by_rate(capacity).into_iter();
     document.push(charts.fold(Section::new("By rate"), Section::with));
     document.sections.extend(capacity.day.as_ref().map(day));
@@ -228,6 +229,39 @@ fn costs(capacity: &Capacity) -> Section {
     Section::new("What it costs")
         .with(table)
         .with(Block::Text(Tone::Aside, missing.to_owned()))
+}
+
+/// What the GPUs draw; empty where no level knows its power.
+fn energy(capacity: &Capacity) -> Section {
+    let columns = [
+        "W per instance",
+        "W of the fleet",
+        "kWh per day",
+        "$ per day",
+        "at level",
+    ];
+    let mut table = Table::new("requests/s", columns.map(Column::right).to_vec());
+    for sizing in &capacity.sizings {
+        if let Some(energy) = &sizing.energy {
+            let cells = vec![
+                Cell::of(significant(energy.instance_w)),
+                Cell::of(significant(energy.fleet_w)),
+                Cell::of(significant(energy.kwh_per_day)),
+                Cell::or_dash(energy.cost_per_day.map(money)),
+                Cell::of(format!("{}/s", figure(energy.at_level))),
+            ];
+            table.row(figure(sizing.target_rate), cells);
+        }
+    }
+    let section = Section::new("What its GPUs draw");
+    if table.rows.is_empty() {
+        return section;
+    }
+    let said = "Mean power of the boards at the lowest level whose rate is not below that of an instance: at least what \
+                an instance draws at its own. CPUs, fans and power supplies are not in it.";
+    section
+        .with(table)
+        .with(Block::Text(Tone::Aside, said.to_owned()))
 }
 
 fn cost_cells(cost: &Cost) -> Vec<Cell> {

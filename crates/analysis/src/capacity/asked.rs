@@ -19,6 +19,8 @@ pub struct Asked {
     pub gpu_hour: Option<f64>,
     /// Accelerators of one instance.
     pub gpus_per_instance: Option<u32>,
+    /// Price of a kilowatt-hour.
+    pub kwh: Option<f64>,
 }
 
 impl Asked {

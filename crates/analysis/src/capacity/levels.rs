@@ -35,6 +35,8 @@ pub struct Level {
     pub input_tokens: Option<f64>,
     /// Output tokens of a completed request, mean.
     pub output_tokens: Option<f64>,
+    /// Mean power of its GPUs over its runs, watts; absent where a run does not know it.
+    pub mean_power_w: Option<f64>,
     /// Each objective in each run.
     pub objectives: Vec<ObjectiveAt>,
     /// What its runs say of the law of margins.
@@ -94,9 +96,17 @@ impl Level {
                 None => (0, 0),
             }),
             output_tokens: weighed(|run| (run.tokens.output_tokens, run.tokens.output_known)),
+            mean_power_w: mean_power(runs),
             objectives: lines().map(ObjectiveAt::of).collect(),
         }
     }
+}
+
+/// Over runs of equal weight; absent where one does not know it.
+fn mean_power(runs: &[&Summary]) -> Option<f64> {
+    let watts = runs.iter().map(|run| run.energy.as_ref()?.mean_power_w);
+    let watts: Vec<f64> = watts.collect::<Option<_>>()?;
+    (!watts.is_empty()).then(|| watts.iter().sum::<f64>() / watts.len() as f64)
 }
 
 impl ObjectiveAt {

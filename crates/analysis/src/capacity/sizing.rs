@@ -4,6 +4,7 @@
 //! the instances that the load needs with its headroom, and shared by the requests of the load without it.
 
 use super::asked::{Asked, Traffic};
+use super::energy::FleetEnergy;
 use super::fleet::FleetSize;
 use super::levels::{InstanceRate, Level};
 use schemars::JsonSchema;
@@ -96,6 +97,8 @@ pub struct Sizing {
     pub utilisation: f64,
     /// What it costs; absent without a price and the accelerators of an instance.
     pub cost: Option<Cost>,
+    /// The energy of its GPUs; absent where no level that covers an instance's rate knows its power.
+    pub energy: Option<FleetEnergy>,
     /// What simulated fleets need; empty where none was simulated.
     pub simulated: Vec<FleetSize>,
 }
@@ -128,6 +131,7 @@ impl Sizing {
             per_instance,
             utilisation: per_instance / instance.rate,
             cost: hour.map(|hour| hour.cost(traffic, good_share(levels, per_instance))),
+            energy: FleetEnergy::of(levels, need.instances, per_instance, asked.kwh),
             need,
             simulated: Vec::new(),
         }

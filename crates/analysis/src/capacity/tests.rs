@@ -16,6 +16,7 @@ fn level(rate: f64, status: SloStatus, sure: bool) -> Level {
         requests: 100,
         input_tokens: Some(200.0),
         output_tokens: Some(100.0),
+        mean_power_w: None,
         objectives: vec![ObjectiveAt {
             objective: "ttft.p99<500ms".to_owned(),
             status,
@@ -35,6 +36,7 @@ fn asked(rates: &[f64]) -> Asked {
         headroom: 0.0,
         gpu_hour: None,
         gpus_per_instance: Some(8),
+        kwh: None,
     }
 }
 
@@ -297,4 +299,33 @@ fn a_backtest_holds_within_a_tenth_of_every_figure() {
         "shares differ by 0.14"
     );
     assert!(!of(&[]).holds(), "nothing was predicted");
+}
+
+#[test]
+fn energy_is_that_of_the_level_that_covers_an_instance() {
+    let mut levels = measured();
+    let asked = Asked {
+        kwh: Some(0.25),
+        ..asked(&[100.0])
+    };
+    assert_eq!(
+        capacity(asked.clone(), &levels).sizings[0].energy,
+        None,
+        "nobody told"
+    );
+    // Five instances at 20 requests/s each: the level at 22 covers them, not the one at 19.
+    levels[1].mean_power_w = Some(2_000.0);
+    assert_eq!(capacity(asked.clone(), &levels).sizings[0].energy, None);
+    levels[2].mean_power_w = Some(3_000.0);
+    let found = capacity(asked, &levels).sizings[0].energy.expect("known");
+    assert_eq!(
+        (found.at_level, found.instance_w, found.fleet_w),
+        (22.0, 3_000.0, 15_000.0)
+    );
+    assert!((found.kwh_per_day - 360.0).abs() < 1e-9, "{found:?}");
+    assert!(
+        found
+            .cost_per_day
+            .is_some_and(|cost| (cost - 90.0).abs() < 1e-9)
+    );
 }

@@ -78,6 +78,11 @@ impl Gathered {
         self.plan.as_ref()?.gpu_hour
     }
 
+    /// The price of a kilowatt-hour, where the runs say so.
+    pub(crate) fn kwh(&self) -> Option<f64> {
+        self.plan.as_ref()?.kwh
+    }
+
     fn take(&mut self, directory: &Path, slo: &[Slo]) -> Result<()> {
         let named = || format!("{}", directory.display());
         let mut kept = KeptRun::open(directory).with_context(named)?;

@@ -59,6 +59,7 @@ fn asked(args: &CapacityArgs, gathered: &Gathered, demand: Option<&Demand>) -> A
         headroom: args.headroom.0,
         gpu_hour: args.gpu_hour.or(gathered.gpu_hour()),
         gpus_per_instance: args.gpus_per_instance.or(gathered.gpus()),
+        kwh: args.kwh.or(gathered.kwh()),
     }
 }
 

@@ -38,6 +38,9 @@ keys! {
         gpus_per_instance: Option<u32> = None, General, "N",
             "Accelerators of the instance that was measured"
             .common().absent("as the runs say with --gpus").example("8").least(1.0).most(1e6);
+        kwh: Option<f64> = None, General, "PRICE",
+            "Price of a kilowatt-hour: what the energy of the GPUs costs"
+            .absent("as the runs say with --kwh, else no price").example("0.25").above(0.0).most(1e6);
         linear: bool = false, General, "",
             "Leave out the simulated fleet";
     }
