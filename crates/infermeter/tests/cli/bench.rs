@@ -1,0 +1,161 @@
+//! `infermeter bench`: configurations of a simulator, started, measured alike, stopped; and what goes wrong with one.
+
+use crate::coldstart::free_port;
+use crate::process::{Ran, Scratch, command, manifest, ran};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+
+/// The command of a simulator at a port, with a place for what is varied.
+fn serving(port: u16) -> String {
+    let program = env!("CARGO_BIN_EXE_infermeter");
+    format!("exec {program} mock --preset fixed --ttft 4ms --step 2ms --port {port} {{flags}}")
+}
+
+/// A small run, behind `--`.
+const RUN: [&str; 13] = [
+    "--",
+    "run",
+    "--rate",
+    "40",
+    "--requests",
+    "8",
+    "--warmup",
+    "0",
+    "--workload",
+    "fixed:16,4",
+    "--no-probe",
+    "--model",
+    "mock/fixed",
+];
+
+fn bench(port: u16, serve: &str, more: &[&str], measured_by: &[&str]) -> Ran {
+    let url = format!("http://127.0.0.1:{port}");
+    let mut words = vec!["bench", "--url", &url, "--serve", serve, "--json"];
+    words.extend(more);
+    words.extend(measured_by);
+    let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
+    ran(command(&words))
+}
+
+fn starts(told: &Value, configuration: usize) -> &Vec<Value> {
+    told["configurations"][configuration]["starts"]
+        .as_array()
+        .expect("starts")
+}
+
+#[test]
+fn configurations_are_measured_alike_and_compared_with_the_first() {
+    let (scratch, port) = (Scratch::new(), free_port());
+    let folder = scratch.path("bench");
+    let out = folder.display().to_string();
+    let more = ["--vary", "max-num-seqs=4,8", "--rounds", "2", "--out", &out];
+    let ended = bench(port, &serving(port), &more, &RUN);
+    assert!(matches!(ended.code, Some(0 | 3)), "{ended:#?}");
+    let told = ended.json();
+    let rows = |configuration: usize| starts(&told, configuration);
+    assert_eq!((rows(0).len(), rows(1).len()), (2, 2), "{told:#}");
+    let of = |configuration: usize, round: usize| {
+        let row = &rows(configuration)[round]["row"];
+        assert_eq!(row["state"], "measured", "{row:#}");
+        let directory = row["directory"].as_str().expect("a directory");
+        manifest(&folder.join(directory).join("measured"))
+    };
+    // The same requests at the same instants for all, and others in the next round.
+    let hash = |manifest: &Value| manifest["environment"]["workload"]["sha256"].clone();
+    for round in 0..2 {
+        assert_eq!(hash(&of(0, round)), hash(&of(1, round)));
+        assert_eq!(of(0, round)["seeds"], of(1, round)["seeds"]);
+    }
+    assert_ne!(of(0, 0)["seeds"], of(0, 1)["seeds"]);
+    assert_eq!(told["bench"]["points"].as_array().map(Vec::len), Some(2));
+    let sides = &told["comparison"]["asked"]["sides"];
+    assert_eq!(sides[1], "max-num-seqs=8", "{told:#}");
+    assert_eq!(told["untested"], Value::Null);
+    let command = rows(1)[0]["row"]["command"].as_str().expect("a command");
+    assert!(command.ends_with("--max-num-seqs 8"), "{command}");
+}
+
+#[test]
+fn one_that_does_not_start_is_a_row_and_is_tried_again() {
+    let (scratch, port) = (Scratch::new(), free_port());
+    let folder = scratch.path("bench");
+    let out = folder.display().to_string();
+    let vary = ["--vary", "max-num-seqs=0,8"];
+    let ended = bench(
+        port,
+        &serving(port),
+        &[&vary[..], &["--out", &out]].concat(),
+        &RUN,
+    );
+    let told = ended.json();
+    let row = &starts(&told, 0)[0]["row"];
+    assert_eq!(row["state"], "not_started", "{row:#}");
+    let why = row["why"].as_str().expect("why");
+    assert!(why.contains("max-num-seqs is 0"), "{why}");
+    assert_eq!(starts(&told, 1)[0]["row"]["state"], "measured", "{told:#}");
+    assert!(told["untested"].as_str().expect("why").contains("--rounds"));
+    let lines = || {
+        fs::read_to_string(folder.join("bench.jsonl"))
+            .expect("rows")
+            .lines()
+            .count()
+    };
+    assert_eq!(lines(), 3);
+    bench(
+        port,
+        &serving(port),
+        &[&vary[..], &["--resume", &out]].concat(),
+        &RUN,
+    );
+    assert_eq!(lines(), 4, "the one that failed alone");
+    let other = ["--vary", "max-num-seqs=0,9", "--resume", &out];
+    bench(port, &serving(port), &other, &RUN).fails(2, &["another bench"]);
+}
+
+#[test]
+fn a_server_that_dies_under_measurement_is_a_row() {
+    let (scratch, port) = (Scratch::new(), free_port());
+    let out = scratch.path("bench").display().to_string();
+    let serve = serving(port).replace("exec ", "").replace("{flags}", "");
+    let serve = format!("{serve} & sleep 1; kill -9 $!; echo gone >&2; exit 5");
+    let long = [
+        "--",
+        "run",
+        "--rate",
+        "40",
+        "--duration",
+        "30s",
+        "--warmup",
+        "0",
+        "--workload",
+        "fixed:16,4",
+    ];
+    let ended = bench(port, &serve, &["--out", &out], &long);
+    assert_eq!(ended.code, Some(4), "{ended:#?}");
+    let told = ended.json();
+    let row = &starts(&told, 0)[0]["row"];
+    assert_eq!(row["state"], "server_died", "{row:#}");
+    assert!(
+        row["why"].as_str().expect("why").contains("gone"),
+        "{row:#}"
+    );
+}
+
+#[test]
+fn nonsense_is_refused_before_anything_is_started() {
+    let (scratch, port) = (Scratch::new(), free_port());
+    let folder = scratch.path("bench");
+    let out = folder.display().to_string();
+    let refused = |more: &[&str], measured_by: &[&str], words: &[&str]| {
+        let more = [more, &["--out", &out]].concat();
+        bench(port, "exit 1 {flags}", &more, measured_by).fails(2, words);
+        assert!(!Path::new(&out).exists());
+    };
+    refused(&["--vary", "max-num-seqs"], &RUN, &["--vary", "NAME=VALUE"]);
+    refused(&["--vary", "a=1,1"], &RUN, &["the same command"]);
+    refused(&[], &["--", "report", "x"], &["run, sweep and search"]);
+    refused(&[], &["--", "run", "--rat", "5"], &["--rate"]);
+    refused(&[], &["--", "run", "--duration", "3s"], &["behind --"]);
+    refused(&["--list", "/nowhere"], &RUN, &["--list /nowhere"]);
+}
