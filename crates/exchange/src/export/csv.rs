@@ -271,6 +271,7 @@ fn load_model(of: LoadModel) -> &'static str {
         LoadModel::OpenLoop => "open_loop",
         LoadModel::ClosedLoop => "closed_loop",
         LoadModel::Imported => "imported",
+        LoadModel::Observed => "observed",
     }
 }
 

@@ -70,7 +70,7 @@ impl<'a> Foreign<'a> {
             output_lengths: output.and_then(Spread::of),
             latencies: BTreeMap::new(),
             send_lag: Spread::of(requests.iter().filter_map(lag).collect())
-                .filter(|_| run.manifest.imported.is_none()),
+                .filter(|_| run.manifest.load_model.is_ours()),
             requests,
         };
         foreign.latencies(run, &completed)?;

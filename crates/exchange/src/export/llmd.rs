@@ -147,7 +147,7 @@ fn tool(manifest: &RunManifest) -> (&str, &str) {
 fn source(manifest: &RunManifest) -> &'static str {
     let plan = &manifest.plan;
     match (plan.dataset.is_some(), plan.workload_file.is_some()) {
-        _ if manifest.imported.is_some() => "unknown",
+        _ if !manifest.load_model.is_ours() => "unknown",
         (true, _) => "sampled",
         (false, true) => "unknown",
         (false, false) => "random",

@@ -72,9 +72,10 @@ impl ExportedRun<'_> {
         imported.is_none_or(|imported| imported.has_starts)
     }
 
-    /// Whether the plan is infermeter's: that of an import has the defaults where its file says nothing.
+    /// Whether the plan is infermeter's: that of an import, or of users' own load, has the defaults where nobody says
+    /// anything.
     pub(crate) fn is_planned(&self) -> bool {
-        self.manifest.imported.is_none()
+        self.manifest.load_model.is_ours()
     }
 
     /// When its window began; without one, when it did. Absent where nobody knows.

@@ -81,7 +81,7 @@ pub(crate) fn rate(manifest: &RunManifest) -> Option<f64> {
         LoadModel::OpenLoop => manifest
             .rate_asked
             .filter(|_| manifest.plan.trace.is_none()),
-        LoadModel::ClosedLoop => None,
+        LoadModel::ClosedLoop | LoadModel::Observed => None,
         LoadModel::Imported => manifest.plan.rate,
     }
 }

@@ -99,7 +99,7 @@ fn summary(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> io::Result<Map<Strin
     };
     let request_rate = match (manifest.load_model, rate(manifest)) {
         (LoadModel::ClosedLoop, _) => json!("inf"),
-        (LoadModel::OpenLoop | LoadModel::Imported, rate) => json!(rate),
+        (LoadModel::OpenLoop | LoadModel::Imported | LoadModel::Observed, rate) => json!(rate),
     };
     let mut members = Map::new();
     let mut put = |name: &str, value: Value| {
