@@ -19,8 +19,11 @@ struct Step {
 
 /// What a step does.
 enum Action {
-    /// A cargo command that has to succeed; the last part is put into `RUSTDOCFLAGS`.
-    Cargo(&'static [&'static str], Option<&'static str>),
+    /// A cargo command that has to succeed, and a variable of its environment.
+    Cargo(
+        &'static [&'static str],
+        Option<(&'static str, &'static str)>,
+    ),
     /// A task of this program.
     Task(fn() -> Result<()>),
 }
@@ -45,7 +48,11 @@ const STEPS: [Step; 12] = [
             "warnings",
         ],
     ),
-    cargo("test", &["test", "--workspace"]),
+    // Tests of the binary wait for the clock most of their time: three go on two cores.
+    Step {
+        name: "test",
+        action: Action::Cargo(&["test", "--workspace"], Some(("RUST_TEST_THREADS", "3"))),
+    },
     Step {
         name: "fuzz",
         action: Action::Task(fuzz::short),
@@ -68,7 +75,10 @@ const STEPS: [Step; 12] = [
     },
     Step {
         name: "doc",
-        action: Action::Cargo(&["doc", "--workspace", "--no-deps"], Some("-D warnings")),
+        action: Action::Cargo(
+            &["doc", "--workspace", "--no-deps"],
+            Some(("RUSTDOCFLAGS", "-D warnings")),
+        ),
     },
     Step {
         name: "book",
@@ -112,11 +122,11 @@ impl Action {
     fn perform(&self) -> Result<()> {
         match self {
             Self::Task(task) => task(),
-            Self::Cargo(arguments, rustdoc_flags) => {
+            Self::Cargo(arguments, variable) => {
                 let mut command = Command::new(cargo_program());
                 command.args(*arguments);
-                if let Some(flags) = rustdoc_flags {
-                    command.env("RUSTDOCFLAGS", flags);
+                if let Some((name, value)) = variable {
+                    command.env(name, value);
                 }
                 let line = format!("cargo {}", arguments.join(" "));
                 println!("    {line}");
