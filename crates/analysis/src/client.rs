@@ -129,8 +129,8 @@ impl ClientSummary {
         Self {
             calibration: CalibrationSummary::of(run, window, &stamps, figures),
             send_lag: Distribution::of_requests(&lags, wanted)
-                // Of an import nobody knows when a request was due.
-                .filter(|_| run.manifest.imported.is_none()),
+                // Of a load that is not ours nobody knows when a request was due.
+                .filter(|_| run.manifest.load_model.is_ours()),
             client_lag: lag.map(|lag| Distribution::of_series(lag, "ms", Weight::Read, wanted)),
             departure: run
                 .manifest

@@ -7,12 +7,14 @@
 //! Invariants: each check is a pure function of the run and its summary; every limit stands in
 //! `limits`; a figure that the sample cannot support has no value.
 
+pub mod bench;
 mod breakdown;
 mod calibration;
 pub mod capacity;
 pub mod checks;
 mod class_summary;
 mod client;
+pub mod cold_start;
 mod compare;
 mod context;
 mod cost;
@@ -51,12 +53,14 @@ pub mod series;
 mod server;
 mod server_times;
 mod sessions;
+mod shadow;
 mod silence;
 mod slow_down;
 mod spans;
 mod speculation;
 mod stability;
 mod steady;
+mod steps;
 mod summary;
 mod sweep;
 mod throughput;
@@ -116,12 +120,20 @@ pub use server::{
 };
 pub use server_times::ServerTimesSummary;
 pub use sessions::{SessionSummary, TurnSummary};
+pub use shadow::{
+    Sameness, ShadowAsked, ShadowChange, ShadowComparison, ShadowDoubts, ShadowFigure, ShadowPair,
+    SideAnswer, least_blocks,
+};
 pub use silence::{FreezeSummary, HangSummary, SilenceSummary};
 pub use slow_down::SlowDown;
 pub use spans::{ResidualSummary, SpansGroup, SpansPart, SpansSummary};
 pub use speculation::{ClassAcceptedLength, SpeculationSource, SpeculationSummary};
 pub use stability::{KeepsUp, QueueSign, ResidenceSummary, StabilitySummary};
 pub use steady::{StartUp, Steadiness, SteadySeries, SteadySummary};
+pub use steps::{
+    ReplicaFigures, ReplicaPoint, SettledAfter, StepEnd, StepObjective, StepPart, StepReplicas,
+    StepResponse, StepsSummary,
+};
 pub use summary::{Summary, WarmupSummary, summarize, summarize_log};
 pub use sweep::{Best, Breaking, CurveAnswer, Recovery, Sustained, SweepAnswer};
 pub use throughput::{ItemRate, Rate, ThroughputSummary};

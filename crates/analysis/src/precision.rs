@@ -235,6 +235,7 @@ impl Summary {
             SloMetric::Tpot => latency.tpot.as_ref(),
             SloMetric::Itl => latency.itl.as_ref(),
             SloMetric::ChunkGap => latency.chunk_gap.as_ref(),
+            SloMetric::SessionE2e => self.sessions.as_ref()?.duration.as_ref(),
         }
     }
 }
@@ -251,6 +252,6 @@ fn request_metric(metric: SloMetric) -> Option<RequestMetric> {
         SloMetric::Tpot => Some(RequestMetric::Tpot),
         SloMetric::Ntpot => Some(RequestMetric::Ntpot),
         SloMetric::E2e => Some(RequestMetric::E2e),
-        SloMetric::Itl | SloMetric::ChunkGap => None,
+        SloMetric::Itl | SloMetric::ChunkGap | SloMetric::SessionE2e => None,
     }
 }

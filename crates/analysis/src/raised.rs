@@ -45,6 +45,16 @@ pub const IMPORTED: Check = Check {
     test: (),
 };
 
+/// A proxy saw it: the load was its users' own.
+pub const OBSERVED: Check = Check {
+    code: "load-observed",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: (),
+};
+
 /// The record went away while the run wrote it.
 pub const RECORD_REMOVED: Check = Check {
     code: "record-removed",
@@ -145,12 +155,43 @@ pub const ADDRESS_LEFT_OUT: Check = Check {
     test: (),
 };
 
+/// A start did not get to its end.
+pub(crate) const START_FAILED: Check = Check {
+    code: "start-failed",
+    scope: Scope::Repeated,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::UpTo(Severity::Error),
+    limit: None,
+    test: (),
+};
+
+/// Caches may not be as they were to be before a start.
+pub(crate) const CACHE_STATE_UNENFORCED: Check = Check {
+    code: "cache-state-unenforced",
+    scope: Scope::Repeated,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: (),
+};
+
+/// Speed still changed at the end of a start's light load.
+pub(crate) const NEVER_STEADY: Check = Check {
+    code: "never-steady",
+    scope: Scope::Repeated,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: (),
+};
+
 /// All of these.
 pub(crate) const RAISED: &[&Check] = &[
     &RECORD_ALTERED,
     &KEY_FILE_READABLE,
     &RECOVERED,
     &IMPORTED,
+    &OBSERVED,
     &RECORD_REMOVED,
     &MANIFEST_UNWRITTEN,
     &PROMPT_INEXACT,
@@ -161,4 +202,7 @@ pub(crate) const RAISED: &[&Check] = &[
     &TLS_UNVERIFIED,
     &ENGINE_DISAGREES,
     &ADDRESS_LEFT_OUT,
+    &START_FAILED,
+    &CACHE_STATE_UNENFORCED,
+    &NEVER_STEADY,
 ];

@@ -227,9 +227,9 @@ impl ServerSummary {
 
 /// Intervals left out because an answer of the server's was owed.
 fn skipped(server: &ServerReadings) -> u64 {
-    let devices = server.device_pages();
-    let own = server.readings.iter();
-    let own = own.filter(|r| !devices.contains(&r.page));
+    let pages = &server.watch.pages;
+    let is_engine = |page: usize| pages.get(page).is_some_and(|page| !page.engine.is_device());
+    let own = server.readings.iter().filter(|r| is_engine(r.page));
     own.map(|r| r.skipped).sum()
 }
 

@@ -27,6 +27,7 @@ use crate::slow_down::SlowDown;
 use crate::spans::SpansSummary;
 use crate::speculation::SpeculationSummary;
 use crate::steady::SteadySummary;
+use crate::steps::StepsSummary;
 use crate::throughput::ThroughputSummary;
 use crate::token_figures::TokenFigures;
 use crate::usage::UsageSummary;
@@ -66,6 +67,9 @@ pub struct Summary {
     pub load: Option<LoadSummary>,
     /// Whether the window was steady; absent without one, and where the load changes by plan.
     pub steady: Option<SteadySummary>,
+    /// The response to steps of the rate; absent where the rate has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<StepsSummary>,
     /// The server became slower under a constant load; absent where it did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slow_down: Option<SlowDown>,
@@ -194,6 +198,7 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
         requests: RequestSummary::of(collected, &population),
         load: window.map(|w| LoadSummary::of(run, &population, w)),
         steady: SteadySummary::of(run, origin, window),
+        steps: StepsSummary::of(run, origin, window),
         slow_down: window.and_then(|window| SlowDown::of(run, window)),
         silence: arrivals.and_then(|(arrivals, window)| SilenceSummary::of(run, arrivals, window)),
         usage: UsageSummary::of(&manifest.plan, &population),

@@ -25,7 +25,7 @@ impl Origin {
     pub fn headline(load_model: LoadModel) -> Self {
         match load_model {
             LoadModel::OpenLoop => Self::Intended,
-            LoadModel::ClosedLoop | LoadModel::Imported => Self::Send,
+            LoadModel::ClosedLoop | LoadModel::Imported | LoadModel::Observed => Self::Send,
         }
     }
 

@@ -9,6 +9,7 @@ mod kinds;
 mod places;
 mod prefix;
 mod profile;
+mod replicas;
 mod server_metrics;
 mod sessions;
 mod spans;
@@ -26,6 +27,7 @@ pub use kinds::{AdapterWeight, ImageSpec, KindWeight, RequestKind, SamplingValue
 pub use places::PlacesError;
 pub use prefix::PrefixMode;
 pub use profile::{After, BurstPhases, Level, MAX_RATE, Point, RateProfile, Stretch};
+pub use replicas::{ReplicasFrom, ReplicasFromError};
 pub use server_metrics::ServerMetrics;
 pub use sessions::{History, MAX_TURNS, OnFailure, Sessions, SessionsError, Wait};
 pub use spans::{SpansAt, SpansAtError};
@@ -66,6 +68,27 @@ pub enum PromptCount {
     Text,
     /// Its texts and what the chat template adds.
     Template,
+}
+
+/// How the texts of prompts are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TextManner {
+    /// Sentences of common words.
+    #[default]
+    Tidy,
+    /// As people type: typos, fragments, several languages and scripts, code.
+    Noisy,
+}
+
+/// When rows of a trace are due that wait for another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TracePacing {
+    /// At their recorded instants, or as soon as what they wait for has ended.
+    Timestamps,
+    /// Their recorded waits after the end of what they wait for.
+    IdleGaps,
 }
 
 /// The order of a dataset's texts.
@@ -199,7 +222,8 @@ serde_as_text!(
     ServerMetrics,
     Expose,
     GpuMetrics,
-    SpansAt
+    SpansAt,
+    ReplicasFrom
 );
 
 crate::text_schema!("^(0|[0-9]+req|[0-9.]+[a-z]+([+][0-9]+req)?)$" => Warmup);
@@ -211,11 +235,13 @@ key_values!(ValueKind::OneOf(&[
 key_values!(ValueKind::OneOf(&["float", "base64"]) => EncodingFormat);
 key_values!(ValueKind::OneOf(&["round-robin", "least-in-flight"]) => Balance);
 key_values!(ValueKind::OneOf(&["text", "template"]) => PromptCount);
+key_values!(ValueKind::OneOf(&["tidy", "noisy"]) => TextManner);
+key_values!(ValueKind::OneOf(&["timestamps", "idle-gaps"]) => TracePacing);
 key_values!(ValueKind::OneOf(&["file", "shuffled", "conversations"]) => DatasetOrder);
 key_values!(ValueKind::OneOf(&["auto", "uring", "epoll"]) => Io);
 key_values!(ValueKind::Text =>
     PrefixMode, RateProfile, WorkloadKind, Warmup, Until, Deadlines, KindWeight, AdapterWeight,
-    ImageSpec, SamplingValue, ServerMetrics, Expose, GpuMetrics, SpansAt);
+    ImageSpec, SamplingValue, ServerMetrics, Expose, GpuMetrics, SpansAt, ReplicasFrom);
 
 impl Plan {
     /// A key says how a result is kept and shown, and nothing else.

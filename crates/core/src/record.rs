@@ -102,11 +102,13 @@ pub enum Reason {
     LocalResource,
     /// It was imported, and its file does not say in words of ours why it failed.
     Imported,
+    /// Of a load that a proxy saw: the user went away before the answer had ended, or was too slow to take it.
+    UserGone,
 }
 
 impl Reason {
     /// Every reason, each at the place of its number.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::ConnectFailed,
         Self::ConnectBackoff,
         Self::TlsFailed,
@@ -131,6 +133,7 @@ impl Reason {
         Self::RunKilled,
         Self::LocalResource,
         Self::Imported,
+        Self::UserGone,
     ];
 
     /// The name used in files.
@@ -160,6 +163,7 @@ impl Reason {
             Self::RunKilled => "run_killed",
             Self::LocalResource => "local_resource",
             Self::Imported => "imported",
+            Self::UserGone => "user_gone",
         }
     }
 

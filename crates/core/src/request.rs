@@ -68,6 +68,8 @@ pub struct FollowUp {
     pub delay_ns: i64,
     /// The instant at which a trace has it: it is not due before.
     pub planned: Option<Offset>,
+    /// Requests that it waits for beside this one: it is due after the last of them.
+    pub further: u32,
 }
 
 impl FollowUp {

@@ -47,6 +47,8 @@ pub enum ServerEngine {
     NodeExporter,
     /// NVIDIA's library for management, on the client's own host: its GPUs.
     Nvml,
+    /// Whoever says how many replicas there are.
+    Replicas,
 }
 
 impl ServerEngine {
@@ -65,13 +67,19 @@ impl ServerEngine {
             Self::AllSmi => "all-smi",
             Self::NodeExporter => "node exporter",
             Self::Nvml => "NVML",
+            Self::Replicas => "replica count",
         }
     }
 
-    /// It tells of GPUs or of a host, and of no requests: no engine.
+    /// It tells of GPUs, of a host or of replicas, and of no requests: no engine.
     pub fn is_device(self) -> bool {
         match self {
-            Self::Dcgm | Self::AmdGpu | Self::AllSmi | Self::NodeExporter | Self::Nvml => true,
+            Self::Dcgm
+            | Self::AmdGpu
+            | Self::AllSmi
+            | Self::NodeExporter
+            | Self::Nvml
+            | Self::Replicas => true,
             Self::Vllm
             | Self::Sglang
             | Self::LlamaCpp

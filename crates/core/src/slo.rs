@@ -256,6 +256,8 @@ impl Slo {
     /// nothing of a single one.
     pub fn conditions(&self) -> Vec<Condition> {
         match (&self.of.figure, self.limit) {
+            // No request alone meets or misses what its session takes.
+            (Figure::Latency(latency), _) if latency.metric == SloMetric::SessionE2e => Vec::new(),
             (Figure::Latency(latency), Limit::Time(most)) => vec![Condition::Latency {
                 metric: latency.metric,
                 own: latency.metric.is_of_tokens().then_some(latency.statistic),

@@ -240,7 +240,7 @@ impl DryRun {
         entries.add("Warm-up", self.part(self.warmup));
         let end = match self.load_model {
             LoadModel::ClosedLoop => "; the server decides the rest",
-            LoadModel::OpenLoop | LoadModel::Imported => "",
+            LoadModel::OpenLoop | LoadModel::Imported | LoadModel::Observed => "",
         };
         entries.add("Window", format!("{}{end}", self.part(self.window)));
         let about = |estimated, at_most| {

@@ -9,6 +9,7 @@
 
 use anyhow::{Context, Result, bail};
 use infermeter_core::plan::Plan;
+use infermeter_session::observed::capture::TRACE_FILE;
 use infermeter_session::run_id;
 use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Read, stdin};
@@ -31,10 +32,16 @@ const MOST: u64 = 16 << 30;
 /// When it is `-` and standard input cannot be kept.
 pub fn path(named: &Path) -> Result<PathBuf> {
     if named != Path::new(DASH) {
-        return Ok(named.to_owned());
+        return Ok(of_capture(named).unwrap_or_else(|| named.to_owned()));
     }
     keep().context("standard input (-)")?;
     Ok(STDIN.into())
+}
+
+/// The rows of a capture, where its directory was given.
+fn of_capture(named: &Path) -> Option<PathBuf> {
+    let rows = named.join(TRACE_FILE);
+    (named.is_dir() && rows.is_file()).then_some(rows)
 }
 
 /// The paths to open for several.
@@ -73,6 +80,9 @@ pub(crate) fn of_plan(plan: &mut Plan, config: Option<&Path>) -> Result<()> {
         tls_ca,
         ..
     } = plan;
+    if let Some(rows) = trace.as_deref().and_then(of_capture) {
+        *trace = Some(rows);
+    }
     let mut given: Vec<(&str, &mut PathBuf)> = [
         ("--trace", trace.as_mut()),
         ("--dataset", dataset.as_mut()),

@@ -69,6 +69,7 @@ published! {
     "ledger" infermeter_session::book::FORMAT_VERSION,
         "the JSON behind the checksum of each line of experiment.ledger";
     "verify" RUN, "verify --json";
+    "metering" infermeter_audit::metering::METERING_VERSION, "metering --json";
     "bundle.json" infermeter_record::BUNDLE_VERSION, "the file bundle.json in front of a bundle";
     "history-add" HISTORY_VERSION, "history add --json";
     "history-list" HISTORY_VERSION, "history list --json";
@@ -78,6 +79,11 @@ published! {
     "monitor" MONITOR_VERSION, "each line of monitor --json, and the JSON behind the checksum of each line of \
         monitor.jsonl";
     "monitor-webhook" MONITOR_VERSION, "what monitor --webhook sends";
+    "shadow" RUN, "shadow --json, and its file shadow.json";
+    "record" RUN, "record --json, and the file capture.json of a capture";
+    "bench" infermeter_session::bench::BENCH_VERSION, "bench --json, and its file result.json";
+    "coldstart" infermeter_analysis::cold_start::COLD_START_VERSION,
+        "coldstart --json, and its file result.json";
     "schemas" RUN, "schema --json without a name";
 }
 

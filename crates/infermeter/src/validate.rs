@@ -10,7 +10,7 @@ use infermeter_core::gate::FailIf;
 use infermeter_core::key::{Asked, Keyed, broken};
 use infermeter_core::origin::Origin;
 use infermeter_core::plan::{Plan, PrefixMode, Wait};
-use infermeter_core::slo::{Figure, Measure, RateName, Slo, parse_percentile};
+use infermeter_core::slo::{Figure, Measure, RateName, Slo, SloMetric, parse_percentile};
 use infermeter_core::text::{closest, inert};
 use infermeter_session::experiment::{AnswerPlaces, Server};
 use infermeter_session::redact::redact_path;
@@ -51,6 +51,9 @@ fn check(plan: &Plan, given: &dyn Fn(&str) -> bool) -> Result<()> {
     for url in plan.gpu_metrics.urls() {
         Target::parse(url).map_err(|e| anyhow!("--gpu-metrics: {e}"))?;
     }
+    if let Some(from) = &plan.replicas_from {
+        Target::parse(&from.url).map_err(|e| anyhow!("--replicas-from: {e}"))?;
+    }
     objectives(plan)?;
     for percentile in &plan.percentile {
         if parse_percentile(percentile).is_none() {
@@ -86,6 +89,15 @@ fn objectives(plan: &Plan) -> Result<()> {
 
 /// One objective beside the rest of the plan.
 fn objective(plan: &Plan, slo: &Slo) -> Result<()> {
+    let of_sessions = matches!(&slo.of.figure,
+        Figure::Latency(latency) if latency.metric == SloMetric::SessionE2e);
+    let alone = plan.sessions.is_empty() && !plan.is_replay() && plan.dataset.is_none();
+    if of_sessions && alone {
+        bail!(
+            "--slo {slo}: these requests are of no sessions: give --sessions turns=N, or a trace or a dataset \
+             of conversations"
+        );
+    }
     if slo.of.needs_deadlines() && plan.deadlines().is_none() {
         bail!(
             "--slo {slo}: nobody says when tokens are due: write fluidity(500ms/50ms), or give --fluidity \
@@ -160,7 +172,8 @@ fn tls(plan: &Plan, targets: &[Target]) -> Result<()> {
         ("--tls-insecure", plan.tls_insecure),
     ];
     let pages = plan.server_metrics.urls().iter().map(String::as_str);
-    let mut pages = pages.chain(plan.gpu_metrics.urls());
+    let pages = pages.chain(plan.gpu_metrics.urls());
+    let mut pages = pages.chain(plan.replicas_from.iter().map(|from| from.url.as_str()));
     let page = pages.any(|url| url.starts_with("https://"));
     let has_tls = page || targets.iter().any(Target::is_https);
     match flags.iter().find(|(_, given)| *given) {

@@ -171,7 +171,7 @@ fn latency(metric: &Metric, all: &[NamedCurve<'_>]) -> Chart {
 fn rate(named: &NamedCurve<'_>, level: &Level) -> Option<Mean> {
     match named.load_model {
         LoadModel::OpenLoop => Some(exact(level.load)),
-        LoadModel::ClosedLoop | LoadModel::Imported => level.achieved,
+        LoadModel::ClosedLoop | LoadModel::Imported | LoadModel::Observed => level.achieved,
     }
 }
 
@@ -210,6 +210,7 @@ fn label_of(named: &NamedCurve<'_>) -> String {
         LoadModel::OpenLoop => "open loop",
         LoadModel::ClosedLoop => "closed loop",
         LoadModel::Imported => "imported",
+        LoadModel::Observed => "observed",
     };
     format!("{}, {model}", named.name)
 }

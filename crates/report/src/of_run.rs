@@ -5,7 +5,7 @@ use crate::picture::distributions;
 use crate::view::View;
 use crate::{
     both_sides, by_class, client, energy, full, latency, network, objectives, quotable, reproduce,
-    run, server_times, sessions, spans, throughput,
+    run, server_times, sessions, spans, steps, throughput,
 };
 use infermeter_analysis::Summary;
 use infermeter_core::finding::{Finding, Verdict};
@@ -22,6 +22,7 @@ pub fn of_run(
     let mut document = Document::titled(format!("Run {}", manifest.run_id));
     document.verdict = Some(Judgement::of(verdict, findings));
     document.push(objectives::section(summary));
+    document.push(steps::section(summary));
     document.push(latency::section(summary));
     document.push(throughput::section(summary));
     document.push(both_sides::section(summary, manifest, view));

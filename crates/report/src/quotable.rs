@@ -66,6 +66,7 @@ fn load(summary: &Summary, manifest: &RunManifest) -> String {
         (LoadModel::OpenLoop, Some(rate)) => format!("open, {}/s", significant(rate)),
         (LoadModel::OpenLoop, None) => "open, by a trace".to_owned(),
         (LoadModel::Imported, _) => imported(plan),
+        (LoadModel::Observed, _) => "its users' own".to_owned(),
     }
 }
 

@@ -12,6 +12,9 @@ use infermeter_core::number::count;
 use infermeter_core::plan::Plan;
 use infermeter_core::run::{LoadModel, RunManifest};
 
+/// What is said of a load that a proxy saw.
+pub(crate) const OBSERVED: &str = "its users' own, as it went through a proxy";
+
 /// What is said of what nobody knows.
 const UNKNOWN: &str = "unknown";
 
@@ -25,6 +28,16 @@ pub(crate) fn section(summary: &Summary, manifest: &RunManifest) -> Section {
         entries.add("Samples", samples(summary));
         entries.add("Record", record(manifest));
         return Section::new("To make this record again").with(entries);
+    }
+    if manifest.load_model == LoadModel::Observed {
+        entries.add("Load", load(summary, manifest));
+        entries.add(
+            "Again",
+            "no command makes it again; `infermeter record` keeps such a load so that it can be sent again",
+        );
+        entries.add("Samples", samples(summary));
+        entries.add("Record", record(manifest));
+        return Section::new("To measure this again").with(entries);
     }
     entries.add("Command", command(plan));
     entries.add("Workload", workload(manifest));
@@ -88,7 +101,9 @@ fn load(summary: &Summary, manifest: &RunManifest) -> String {
                 known(schedule)
             )
         }
-        LoadModel::ClosedLoop | LoadModel::Imported => conditions(summary, manifest),
+        LoadModel::ClosedLoop | LoadModel::Imported | LoadModel::Observed => {
+            conditions(summary, manifest)
+        }
     }
 }
 
@@ -101,6 +116,7 @@ fn conditions(summary: &Summary, manifest: &RunManifest) -> String {
             format!("closed loop, {} in flight", known(slots))
         }
         LoadModel::Imported => imported(plan),
+        LoadModel::Observed => OBSERVED.to_owned(),
         LoadModel::OpenLoop => match (&plan.rate_profile, manifest.rate_asked) {
             (Some(_), _) => "open loop, rate by a profile".to_owned(),
             (None, Some(rate)) => format!("open loop, {} requests/s", significant(rate)),

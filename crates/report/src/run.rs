@@ -2,7 +2,7 @@
 
 use crate::document::{Entries, Section};
 use crate::number::{interval, parts, percent, plus_minus, significant};
-use crate::reproduce::imported;
+use crate::reproduce::{OBSERVED, imported};
 use infermeter_analysis::{
     Arrivals, FinishShare, KeepsUp, LoadSummary, ResponseCacheSummary, StabilitySummary,
     Steadiness, SteadySummary, Summary,
@@ -23,7 +23,9 @@ pub(crate) fn section(summary: &Summary, manifest: &RunManifest) -> Section {
         Some(from) => entries.add("From", imported_from(from, manifest)),
         None => {
             entries.add("Target", target(manifest));
-            entries.add("Workload", workload(plan));
+            if manifest.load_model.is_ours() {
+                entries.add("Workload", workload(plan));
+            }
         }
     }
     entries.add("Load", load(summary, plan));
@@ -231,6 +233,7 @@ fn load(summary: &Summary, plan: &Plan) -> String {
             format!("CLOSED LOOP, {slots} {slots_are} (latency is self-throttled), {delivered}")
         }
         LoadModel::Imported => format!("{}, {delivered}", imported(plan)),
+        LoadModel::Observed => format!("{OBSERVED}, {delivered}"),
     }
 }
 
@@ -274,6 +277,12 @@ fn window(summary: &Summary) -> String {
         }
         return "none: the run ended before it began".to_owned();
     };
+    if summary.load_model == LoadModel::Observed {
+        return format!(
+            "{}\u{a0}s, from the first request seen to the last end",
+            significant(seconds)
+        );
+    }
     let warmup = &summary.warmup;
     if imported {
         return format!(

@@ -411,6 +411,7 @@ fn level(rate: f64, ttft_ms: f64, attainment: f64) -> Level {
         requests: (rate * 40.0) as u64,
         input_tokens: Some(256.0),
         output_tokens: Some(24.0),
+        mean_power_w: Some(5_321.0),
         objectives: vec![ObjectiveAt {
             objective: "ttft.p90<95ms".to_owned(),
             status,
@@ -464,6 +465,7 @@ fn a_capacity_plan_fits() {
         headroom: 0.2,
         gpu_hour: Some(2.5),
         gpus_per_instance: Some(8),
+        kwh: Some(0.25),
     };
     let mut levels = vec![
         level(5.0, 70.1, 0.99),

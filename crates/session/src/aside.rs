@@ -11,15 +11,16 @@ use std::path::{Path, PathBuf};
 pub(crate) fn set_aside(directory: &Path, which: &dyn Fn(usize) -> bool) -> Result<Vec<PathBuf>> {
     let names = names_in(directory)?.into_iter();
     let aside = names.filter(|name| number_of(name).is_some_and(which));
-    let moved = aside.map(|name| {
-        let path = directory.join(&name);
-        let mut free = (1..).map(|n| directory.join(format!("{name}.cut-{n}")));
-        let aside = free.find(|path| !path.exists()).unwrap_or_default();
-        fs::rename(&path, &aside)
-            .with_context(|| format!("{} cannot be set aside", path.display()))?;
-        Ok(aside)
-    });
-    moved.collect()
+    aside.map(|name| one_aside(directory, &name)).collect()
+}
+
+/// Moves one out of the way; where it is then.
+pub(crate) fn one_aside(directory: &Path, name: &str) -> Result<PathBuf> {
+    let path = directory.join(name);
+    let mut free = (1..).map(|n| directory.join(format!("{name}.cut-{n}")));
+    let aside = free.find(|path| !path.exists()).unwrap_or_default();
+    fs::rename(&path, &aside).with_context(|| format!("{} cannot be set aside", path.display()))?;
+    Ok(aside)
 }
 
 #[cfg(test)]

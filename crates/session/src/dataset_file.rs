@@ -3,7 +3,7 @@
 //! It reads no text. Invariant: an unpacked file goes when this value does.
 
 use anyhow::{Context, Result};
-use infermeter_record::texts_as_json_lines;
+use infermeter_record::{rows_as_json_lines, texts_as_json_lines};
 use infermeter_workload::is_request_member;
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Read, Write};
@@ -28,6 +28,24 @@ impl DatasetFile {
     /// # Errors
     /// When it is Parquet without texts, or there is no room to unpack it.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::unpacked(path, &|out| {
+            texts_as_json_lines(path, &is_request_member, out)?;
+            Ok(())
+        })
+    }
+
+    /// The same of a log, whose columns are kept as they are.
+    ///
+    /// # Errors
+    /// When it is Parquet that cannot be read, or there is no room to unpack it.
+    pub fn open_log(path: &Path) -> Result<Self> {
+        Self::unpacked(path, &|out| {
+            rows_as_json_lines(path, out)?;
+            Ok(())
+        })
+    }
+
+    fn unpacked(path: &Path, unpack: &dyn Fn(&mut dyn Write) -> Result<()>) -> Result<Self> {
         let mut head = [0; 4];
         let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
         if read.is_err() || head != PARQUET {
@@ -44,7 +62,7 @@ impl DatasetFile {
             .with_context(|| format!("cannot write {}", unpacked.display()))?;
         let this = Self::Unpacked(unpacked);
         let mut out = BufWriter::new(file);
-        texts_as_json_lines(path, &is_request_member, &mut out)?;
+        unpack(&mut out)?;
         out.flush()
             .with_context(|| format!("cannot write {}", this.path().display()))?;
         Ok(this)

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 const NAMED: usize = 3;
 
 /// Keys that change nothing for the server: what is drawn, looked at and said. So do those that only show a result.
-const UNSEEN: [&str; 21] = [
+const UNSEEN: [&str; 23] = [
     "profile",
     "seed",
     "workload-seed",
@@ -37,6 +37,8 @@ const UNSEEN: [&str; 21] = [
     "server-metrics",
     "server-metrics-interval",
     "gpu-metrics",
+    "replicas-from",
+    "replicas-command",
 ];
 
 /// Keys that say which server it is, how it is reached, and what is declared of it.

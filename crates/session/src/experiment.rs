@@ -17,7 +17,9 @@ pub use requests::{
     TextsSpec,
 };
 pub(crate) use target::STANDS_ALONE;
-pub use target::{GpuSpec, MetricsSpec, Probing, Served, Server, TargetSpec, TrustSpec};
+pub use target::{
+    GpuSpec, MetricsSpec, Probing, ReplicasSpec, Served, Server, TargetSpec, TrustSpec,
+};
 
 use crate::redact::redact;
 use anyhow::Result;

@@ -15,9 +15,10 @@ use crate::failure::{Cause, Failure};
 use crate::gpu_metrics::{self, KnownGpus};
 use crate::observer::Observer;
 use crate::redact::{redact_lines, redact_path};
+use crate::replicas;
 use crate::run_id::{RunIdentity, salt_of};
 use crate::secrets::Secrets;
-use crate::server_metrics::{self, Asking, KnownPages};
+use crate::server_metrics::{self, Asking, KnownPages, Readable, place_of};
 use crate::unusable::{Known, Unusable};
 use crate::ways::{self, Way, Ways};
 use anyhow::{Result, bail};
@@ -84,6 +85,8 @@ pub struct Found {
     pub metrics: Option<KnownPages>,
     /// Who tells of its GPUs, where there is anybody.
     pub(crate) gpus: Option<KnownGpus>,
+    /// Who says how many replicas there are, where anybody does.
+    pub(crate) replicas: Option<Readable>,
     /// What was found out, for `environment.target`.
     pub facts: TargetSide,
     /// Doubts.
@@ -315,6 +318,7 @@ fn find_out(experiment: &Experiment, asked: Asked, waits: Waits) -> Result<Found
     };
     let mut seen = facts_of(&facts, target, &ways);
     let gpus = gpu_metrics::find(experiment, &mut control, &asking, &seen);
+    let replicas = replicas::find(experiment, &asking);
     let found = server_metrics::find(experiment, &mut control, asking);
     let engine = engine(experiment, &mut control);
     let doubts = doubts(experiment, target, &engine, &facts);
@@ -322,6 +326,7 @@ fn find_out(experiment: &Experiment, asked: Asked, waits: Waits) -> Result<Found
     describe_requests(&mut seen, experiment, &shape);
     seen.engine = Some(engine);
     describe_metrics(&mut seen, &found, &gpus);
+    seen.replicas = replicas.as_ref().map(described_replicas);
     seen.response_cache = cache;
     let balance = experiment.target.server.balance();
     let to = destinations(&ways.all, &targets, &shape, balance);
@@ -337,6 +342,7 @@ fn find_out(experiment: &Experiment, asked: Asked, waits: Waits) -> Result<Found
         asking: control,
         metrics: found.ok(),
         gpus: gpus.ok(),
+        replicas: replicas.and_then(Result::ok),
         facts: seen,
         findings,
         secrets: Secrets::default(),
@@ -555,6 +561,12 @@ fn describe_metrics(
     facts.server_metrics = Some(described(found.as_ref().map(KnownPages::place)));
     let known = found.as_ref().ok();
     facts.prefix_cache = known.and_then(|known| counters_before(known.before()));
+}
+
+/// Who says how many replicas there are, or why nobody does.
+fn described_replicas(found: &Result<Readable, String>) -> MetricsPlace {
+    let found = found.as_ref();
+    described(found.map(|known| place_of(known.watched().collect(), Vec::new())))
 }
 
 /// A place that was found, or why there is none.

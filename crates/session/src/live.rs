@@ -34,11 +34,15 @@ use infermeter_core::finding::Finding;
 use infermeter_core::request::RequestContent;
 use infermeter_core::run::{ClientHealth, RunManifest, RunState, Unwritten};
 use infermeter_core::schedule::Schedule;
+use infermeter_core::units::Span;
 use infermeter_probe::host::is_own_address;
 use infermeter_record::{ManifestRoom, write_manifest};
 use infermeter_runner::{Inputs, RunOutcome, RunSettings, SessionRules};
 use infermeter_sys::affinity;
 use std::sync::{Arc, Mutex};
+
+/// From one reading of the number of replicas to the next where nothing else is read.
+const REPLICAS_INTERVAL: Span = Span::seconds(1);
 
 /// Busy-polling before a send, where the worker has a core of its own.
 const SPIN_NS: i64 = 50_000;
@@ -280,7 +284,8 @@ impl Run<'_> {
         let found = self.found();
         let pages = found.metrics.iter().flat_map(|known| known.readable());
         let gpus = found.gpus.iter().flat_map(|known| known.readable());
-        pages.chain(gpus.cloned()).collect()
+        let replicas = found.replicas.iter().cloned();
+        pages.chain(gpus.cloned()).chain(replicas).collect()
     }
 
     /// Has the server's metrics and its GPUs read during the run, where anything tells of them, on cores that no
@@ -292,7 +297,7 @@ impl Run<'_> {
             (MetricsSpec::Off, GpuSpec::Usual { interval } | GpuSpec::At { interval, .. }) => {
                 *interval
             }
-            (MetricsSpec::Off, GpuSpec::Off) => return Ok(None),
+            (MetricsSpec::Off, GpuSpec::Off) => REPLICAS_INTERVAL,
         };
         let readable = self.readable();
         if readable.is_empty() {

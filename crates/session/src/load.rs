@@ -9,7 +9,7 @@ use crate::experiment::{Experiment, LoadSpec, Pace, RateSpec};
 use anyhow::Result;
 use drawn::{DrawnTexts, drawn};
 use infermeter_core::clock::Offset;
-use infermeter_core::plan::Plan;
+use infermeter_core::plan::{Plan, TextManner};
 use infermeter_core::rate::RateCurve;
 use infermeter_core::request::{FollowUp, RequestId, RequestSpec, Waited};
 use infermeter_core::run::LoadModel;
@@ -66,6 +66,10 @@ impl Load {
     pub fn of(experiment: &Experiment, salt: u64) -> Result<Self> {
         let requests = &experiment.requests;
         let tokenizer = Tokenizer::open(&requests.texts.tokenizer)?;
+        let tokenizer = match requests.texts.manner {
+            TextManner::Tidy => tokenizer,
+            TextManner::Noisy => tokenizer.noisy()?,
+        };
         let drawn = drawn(experiment, &tokenizer)?;
         let (workload, template_tokens) = match drawn.texts {
             DrawnTexts::WordForWord => (drawn.workload, None),
@@ -130,6 +134,7 @@ impl Load {
                 id: turn.id,
                 delay_ns: recorded.or(drawn).unwrap_or(0),
                 planned: self.planned(turn.offset_ns),
+                further: turn.further,
             }
         })
         .collect()

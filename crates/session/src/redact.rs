@@ -58,6 +58,9 @@ pub fn redact(plan: &Plan) -> Plan {
     plan.proxy = plan.proxy.as_deref().map(redact_url);
     plan.server_metrics = plan.server_metrics.with_urls(redact_url);
     plan.gpu_metrics = plan.gpu_metrics.with_urls(redact_url);
+    if let Some(from) = &mut plan.replicas_from {
+        from.url = redact_url(&from.url);
+    }
     plan.header = plan.header.iter().map(|h| redact_header(h)).collect();
     plan.endpoint_path = plan.endpoint_path.as_deref().map(redact_path);
     if let Some(body) = &mut plan.extra_body {

@@ -7,7 +7,7 @@
 
 mod scrub;
 
-use crate::experiment::{Experiment, GpuSpec, MetricsSpec, Server};
+use crate::experiment::{Experiment, GpuSpec, MetricsSpec, ReplicasSpec, Server};
 use crate::redact::{HARMLESS_HEADERS, hidden_in_path, is_secret};
 use infermeter_client::encode::{BodyTemplate, Target};
 use infermeter_core::plan::GpuSource;
@@ -62,6 +62,9 @@ impl Secrets {
                     secrets.add_user_info(url);
                 }
             }
+        }
+        if let Some(ReplicasSpec::Page(series)) = &target.replicas {
+            secrets.add_user_info(&series.url);
         }
         let path = form.path.as_deref().map(hidden_in_path);
         for value in path.into_iter().flatten() {

@@ -21,6 +21,7 @@ use infermeter_core::text::inert;
 use infermeter_core::units::Span;
 use infermeter_probe::PageFigures;
 use infermeter_probe::metrics_page::{MetricsPage, PageError};
+use infermeter_probe::replicas::ReplicaCount;
 use infermeter_probe::target::Control;
 use infermeter_probe::waits::Waits;
 use infermeter_probe::watch::{Expected, Notice, Source, Watch};
@@ -34,6 +35,9 @@ use std::time::Duration;
 const PAGE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait for the last reading once the load has ended.
 const LAST_READING: Duration = Duration::from_secs(2);
+
+/// A command is run no more often than this, whatever the interval of pages.
+const COMMAND_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What can be read during the run: a page, or the GPUs of this host.
 #[derive(Debug, Clone)]
@@ -305,8 +309,8 @@ impl Watching {
             });
             let watch = Watch {
                 expected: expected.collect(),
+                interval_ns: interval_ns.max(least_interval_ns(&known.source)),
                 source: known.source,
-                interval_ns,
                 request_id: format!("{}-metrics", watched.run_id),
                 cores: watched.cores.clone(),
             };
@@ -347,6 +351,13 @@ impl Watching {
             // It goes on as long as it can be told something.
             let _ = thread.send(notice);
         }
+    }
+}
+
+fn least_interval_ns(source: &Source) -> i64 {
+    match source {
+        Source::Replicas(ReplicaCount::Command(_)) => COMMAND_INTERVAL.as_nanos() as i64,
+        Source::Replicas(ReplicaCount::Page { .. }) | Source::Page(_) | Source::Nvml(_) => 0,
     }
 }
 

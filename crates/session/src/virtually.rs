@@ -9,6 +9,7 @@
 mod arrivals;
 mod dependents;
 mod reader;
+mod replicas;
 
 use crate::begun::{Sides, manifest};
 use crate::environment::environment;
@@ -28,10 +29,11 @@ use infermeter_core::record::RequestRecord;
 use infermeter_core::run::{ClientHealth, Progress, RunManifest, RunState, ThreadHealth};
 use infermeter_mock::Config;
 use infermeter_mock::engine::Fleet;
-use infermeter_mock::virtual_time::run;
+use infermeter_mock::virtual_time::run_watched;
 use infermeter_record::{ManifestRoom, write_manifest};
 use infermeter_runner::RecordSink;
 use reader::Reader;
+use replicas::Replicas;
 
 /// The simulator's seed where its target gives none: that of a simulator that is started.
 const SEED: u64 = 1;
@@ -51,17 +53,21 @@ impl Measure for Virtual {
             ..target.config()?
         };
         let params = config.engine_params().context("target")?;
-        let mut fleet = Fleet::new(params, config.replicas);
+        let mut fleet = Fleet::new(params, config.replicas).scaled(config.scaling());
         let reader = Reader::new(experiment, &load, config.clone())?;
         let rules = session_rules(&experiment.requests.texts);
         let fields = found::fields(experiment.target.probing, reader.features);
         let mut arrivals = Arrivals::of(&load, reader, rules.on_failure);
-        let totals = run(&mut fleet, &mut arrivals, |_| {});
+        let (mut replicas, every_ns) = (Replicas::default(), Replicas::interval_ns(&config));
+        let note = |at_ns: i64, fleet: &Fleet| replicas.note(at_ns, fleet);
+        let totals = run_watched(&mut fleet, &mut arrivals, |_| {}, every_ns, note);
         let records = arrivals.take_records()?;
         let rest = arrivals.rest();
         let begun = begun(experiment, &load, site, &config, fields);
+        let window = arrivals.window(totals.end_ns);
+        replicas.write(&site.directory, window)?;
         let manifest = RunManifest {
-            window: arrivals.window(totals.end_ns),
+            window,
             state: RunState::Finished,
             progress: Some(Progress {
                 scheduled: records.len() as u64,
@@ -100,6 +106,7 @@ fn begun(
         mock,
         virtual_time: Some(true),
         fields: Some(fields),
+        replicas: Replicas::place(config),
         ..TargetSide::default()
     };
     let nobody = Cores {

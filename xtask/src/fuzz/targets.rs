@@ -23,12 +23,13 @@ const fn target(name: &'static str, run: fn(&[u8])) -> Target {
     }
 }
 
-pub(super) const TARGETS: [Target; 13] = [
+pub(super) const TARGETS: [Target; 15] = [
     target("http", infermeter_client::fuzzing::http),
     target("sse", infermeter_client::fuzzing::sse),
     target("answer", infermeter_client::fuzzing::answer),
     target("json", infermeter_client::fuzzing::json),
     target("list", infermeter_client::fuzzing::list),
+    target("screen", infermeter_proxy::fuzzing::screen),
     target("metrics", infermeter_probe::fuzzing::metrics),
     target("asked", infermeter_probe::fuzzing::asked),
     target("otlp", infermeter_probe::fuzzing::otlp),
@@ -37,6 +38,7 @@ pub(super) const TARGETS: [Target; 13] = [
         run: infermeter_workload::fuzzing::trace,
         more_seeds: Some("fuzz/seeds/trace-refused"),
     },
+    target("logs", infermeter_workload::fuzzing::logs),
     target("objective", infermeter_core::fuzzing::objective),
     target("journal", infermeter_record::fuzzing::journal),
     target("bundle", infermeter_record::fuzzing::bundle),

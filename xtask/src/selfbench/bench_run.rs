@@ -169,7 +169,13 @@ pub fn embedded_run(
 }
 
 /// Starts a process on one core: a child inherits the affinity of the thread that starts it.
-fn on_core(core: usize, start: impl FnOnce() -> std::io::Result<Child> + Send) -> Result<Child> {
+///
+/// # Errors
+/// When it cannot be started there.
+pub fn on_core(
+    core: usize,
+    start: impl FnOnce() -> std::io::Result<Child> + Send,
+) -> Result<Child> {
     thread::scope(|scope| {
         let started = scope.spawn(move || {
             affinity::restrict_to(&[core])?;

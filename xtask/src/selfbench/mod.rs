@@ -7,9 +7,11 @@ mod bench_run;
 mod engine;
 mod expose;
 mod figures;
+mod import;
 mod machine;
 mod memory;
 mod pacing;
+mod proxy;
 mod receive;
 mod recorder;
 mod simulator;
@@ -32,12 +34,13 @@ const REPEATS: usize = 5;
 type Bench = fn(usize, &Path) -> Result<()>;
 
 /// In the order of `all`.
-const BENCHES: [(&str, Bench); 12] = [
+const BENCHES: [(&str, Bench); 14] = [
     ("truth", truth::run),
     ("uring", uring::run),
     ("pacing", pacing::run),
     ("expose", expose::run),
     ("memory", memory::run),
+    ("proxy", proxy::run),
     ("receive", receive::run),
     ("recorder", recorder::run),
     ("summary", summary::run),
@@ -45,6 +48,7 @@ const BENCHES: [(&str, Bench); 12] = [
     ("startup", startup::run),
     ("engine", engine::run),
     ("workload", workload::run),
+    ("import", import::run),
 ];
 
 /// Runs the benchmarks named by `arguments`: one, or `all`.
@@ -55,11 +59,15 @@ pub fn run(arguments: &[String]) -> Result<()> {
     let names: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match names.as_slice() {
         [recorder::CHILD, directory] => recorder::child(Path::new(directory)),
+        [proxy::CHILD, upstream] => proxy::child(upstream),
+        ["proxy", "--soak", seconds] => {
+            one("proxy", |_, directory| proxy::run_soak(seconds, directory))
+        }
         [] | ["all"] => BENCHES
             .iter()
-            .try_for_each(|(name, bench)| one(name, *bench)),
+            .try_for_each(|(name, bench)| one(name, bench)),
         [name] => match BENCHES.iter().find(|(known, _)| known == name) {
-            Some((name, bench)) => one(name, *bench),
+            Some((name, bench)) => one(name, bench),
             None => bail!("unknown benchmark `{name}`: one of all, {}", known()),
         },
         _ => bail!("selfbench takes one name: all, {}", known()),
@@ -71,7 +79,7 @@ fn known() -> String {
 }
 
 /// Runs one benchmark in a directory that is removed afterwards.
-fn one(name: &str, bench: Bench) -> Result<()> {
+fn one(name: &str, bench: impl Fn(usize, &Path) -> Result<()>) -> Result<()> {
     let directory = scratch_directory(name);
     fs::create_dir_all(&directory)
         .with_context(|| format!("cannot create {}", directory.display()))?;

@@ -17,7 +17,7 @@ const DOCUMENT: &str = "ARCHITECTURE.md";
 const PREFIX: &str = "infermeter-";
 
 /// What each crate may depend on. `infermeter` and `xtask` may depend on every crate.
-const ALLOWED: [(&str, &[&str]); 17] = [
+const ALLOWED: [(&str, &[&str]); 18] = [
     ("core", &[]),
     ("stats", &[]),
     ("sys", &["core"]),
@@ -27,6 +27,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
     ("mock", &["core", "sys"]),
     ("client", &["core", "sys"]),
     ("metrics", &["core", "stats"]),
+    ("proxy", &["core", "sys"]),
     ("probe", &["client", "core", "sys"]),
     ("runner", &["client", "core", "sys"]),
     ("analysis", &["core", "metrics", "stats"]),
@@ -40,8 +41,8 @@ const ALLOWED: [(&str, &[&str]); 17] = [
     (
         "session",
         &[
-            "analysis", "client", "core", "metrics", "mock", "probe", "protocol", "record",
-            "runner", "schedule", "stats", "sys", "workload",
+            "analysis", "client", "core", "metrics", "mock", "probe", "protocol", "proxy",
+            "record", "runner", "schedule", "stats", "sys", "workload",
         ],
     ),
 ];

@@ -66,9 +66,12 @@ enum Whole {
     MillionOutput,
     MillionTotal,
     GoodRequest,
+    MeanPower,
+    JoulesPerOutputToken,
+    ReplicaSeconds,
 }
 
-const WHOLE: [(&str, Whole); 11] = [
+const WHOLE: [(&str, Whole); 14] = [
     ("output_tokens_per_s", Whole::OutputTokens),
     ("output_tokens_per_s_per_gpu", Whole::OutputTokensPerGpu),
     ("total_tokens_per_s", Whole::TotalTokens),
@@ -80,6 +83,9 @@ const WHOLE: [(&str, Whole); 11] = [
     ("cost_per_million_output_tokens", Whole::MillionOutput),
     ("cost_per_million_total_tokens", Whole::MillionTotal),
     ("cost_per_good_request", Whole::GoodRequest),
+    ("mean_power", Whole::MeanPower),
+    ("joules_per_output_token", Whole::JoulesPerOutputToken),
+    ("replica_seconds", Whole::ReplicaSeconds),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,7 +164,8 @@ impl Axis {
         }
     }
 
-    /// A run does not tell it for want of what was declared of its side: a price, or a number of accelerators.
+    /// A run does not tell it for want of what was declared of its side, or of somebody who tells it: a price, a
+    /// number of accelerators, its energy, its replicas.
     pub(crate) fn is_undeclared(self, summary: &Summary) -> bool {
         match self.0 {
             Kind::Whole(whole) if whole.is_cost() => summary.cost.is_none(),
@@ -166,6 +173,7 @@ impl Axis {
                 let throughput = summary.throughput.as_ref();
                 throughput.is_some_and(|throughput| throughput.requests_per_gpu.is_none())
             }
+            Kind::Whole(whole) if whole.is_read() => whole.value(summary).is_none(),
             Kind::Whole(_) | Kind::Latency(..) => false,
         }
     }
@@ -177,6 +185,9 @@ impl Axis {
             Kind::Latency(..) => "ms",
             Kind::Whole(Whole::Attainment | Whole::Failed) => "",
             Kind::Whole(whole) if whole.is_cost() => "$",
+            Kind::Whole(Whole::MeanPower) => "W",
+            Kind::Whole(Whole::JoulesPerOutputToken) => "J",
+            Kind::Whole(Whole::ReplicaSeconds) => "s",
             Kind::Whole(_) => "1/s",
         }
     }
@@ -193,7 +204,7 @@ impl Axis {
     pub fn better(self) -> Better {
         match self.0 {
             Kind::Latency(..) | Kind::Whole(Whole::Failed) => Better::Lower,
-            Kind::Whole(whole) if whole.is_cost() => Better::Lower,
+            Kind::Whole(whole) if whole.is_cost() || whole.is_read() => Better::Lower,
             Kind::Whole(_) => Better::Higher,
         }
     }
@@ -210,7 +221,9 @@ impl Axis {
     pub fn is_speed(self) -> bool {
         match self.0 {
             Kind::Latency(_, of) => of != Of::TailRatio,
-            Kind::Whole(whole) => self.scale() == Scale::Ratio && !whole.is_cost(),
+            Kind::Whole(whole) => {
+                self.scale() == Scale::Ratio && !whole.is_cost() && !whole.is_read()
+            }
         }
     }
 }
@@ -278,6 +291,14 @@ impl Whole {
         )
     }
 
+    /// Somebody beside the client tells it: GPUs, or who knows the replicas.
+    fn is_read(self) -> bool {
+        matches!(
+            self,
+            Self::MeanPower | Self::JoulesPerOutputToken | Self::ReplicaSeconds
+        )
+    }
+
     fn value(self, summary: &Summary) -> Option<f64> {
         let rate = |rate: Option<Rate>| rate.map(|rate| rate.per_s);
         let throughput = summary.throughput.as_ref();
@@ -293,6 +314,12 @@ impl Whole {
             Self::Failed => Some(summary.requests.failed?.value),
             Self::MillionOutput => Some(cost?.million_output?.value),
             Self::MillionTotal => Some(cost?.million_total?.value),
+            Self::MeanPower => summary.energy.as_ref()?.mean_power_w,
+            Self::JoulesPerOutputToken => Some(summary.energy.as_ref()?.per_output_token?.value),
+            Self::ReplicaSeconds => {
+                let replicas = summary.steps.as_ref()?.replicas.as_ref()?;
+                Some(replicas.replica_seconds?.value)
+            }
             // Where none was good, none has a price: it is beyond every other, and not a round without an answer.
             Self::GoodRequest => match cost?.good_request {
                 Some(each) => Some(each.value),
@@ -367,7 +394,7 @@ mod tests {
         for axis in Axis::all() {
             assert_eq!(axis.to_string().parse(), Ok(axis));
         }
-        assert_eq!(Axis::all().len(), 41);
+        assert_eq!(Axis::all().len(), 44);
     }
 
     #[test]
@@ -393,5 +420,8 @@ mod tests {
         assert_eq!(of("e2e.tail_ratio"), (Better::Lower, Scale::Ratio, false));
         let cost = of("cost_per_million_output_tokens");
         assert_eq!(cost, (Better::Lower, Scale::Ratio, false));
+        for read in ["mean_power", "joules_per_output_token", "replica_seconds"] {
+            assert_eq!(of(read), (Better::Lower, Scale::Ratio, false), "{read}");
+        }
     }
 }

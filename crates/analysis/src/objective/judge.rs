@@ -23,6 +23,7 @@ use infermeter_metrics::attainment::{Objectives, SloSeries, slo_series};
 use infermeter_metrics::population::{Failures, Population, is_failure};
 use infermeter_metrics::request_metric::RequestMetric;
 use infermeter_metrics::samples::request_samples;
+use infermeter_metrics::sessions::SessionCollector;
 use infermeter_metrics::throughput::WindowCount;
 use infermeter_metrics::token_series::{Group, SeriesId, TokenMetric};
 use infermeter_stats::{Quantile, SampleSeries};
@@ -134,11 +135,27 @@ impl Judge<'_> {
         let limit = to_ms(most.base.ns());
         match slo_series(latency.metric) {
             SloSeries::Token(metric) => self.of_tokens(metric, latency.statistic, group, limit),
+            SloSeries::Session => self.of_samples(&self.sessions(group), latency.statistic, limit),
             SloSeries::Request(metric) => {
                 let samples = self.samples(metric, latency.origin, most, population);
                 self.of_samples(&samples, latency.statistic, limit)
             }
         }
+    }
+
+    /// What each session took, failed ones as +infinity; of a class, by the requests of it.
+    fn sessions(&self, group: Group) -> Vec<f64> {
+        let headline = Origin::headline(self.run.manifest.load_model);
+        let mut collector = SessionCollector::new(headline);
+        for request in &self.run.collected.requests {
+            if group == Group::All || group == Group::Class(request.class) {
+                collector.add(request);
+            }
+        }
+        let progress = self.run.manifest.progress.as_ref();
+        let unfinished = progress.map_or(&[][..], |progress| &progress.unfinished_sessions);
+        let samples = collector.finish(unfinished);
+        samples.map_or(Vec::new(), |samples| samples.e2e_ms)
     }
 
     /// A latency of each request, less what its prompt allows, failures as +infinity.
@@ -388,7 +405,7 @@ impl Judge<'_> {
         let metric = |condition: &Condition| match condition {
             Condition::Latency { metric, origin, .. } => match slo_series(*metric) {
                 SloSeries::Request(metric) => (metric, origin.unwrap_or(headline)),
-                SloSeries::Token(_) => (RequestMetric::E2e, headline),
+                SloSeries::Token(_) | SloSeries::Session => (RequestMetric::E2e, headline),
             },
             Condition::Fluidity { .. } => (RequestMetric::E2e, headline),
         };

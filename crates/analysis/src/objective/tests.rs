@@ -242,3 +242,41 @@ fn no_share_meets_what_its_run_leaves_open() {
     let within = line.within.expect("a share");
     assert_eq!((within.count, within.n), (150, 165), "{line:#?}");
 }
+
+#[test]
+fn a_session_is_judged_as_a_whole() {
+    let sessions = |failed: bool| {
+        let mut run = Run::open(1.0, 10);
+        run.stream(0, ms(20), ms(10), 2);
+        run.stream(1_000, ms(20), ms(10), 2);
+        if failed {
+            run.failed(2_000, infermeter_core::record::Reason::HttpStatus);
+        }
+        for (record, (session, number)) in run.records().iter_mut().zip([(0, 0), (0, 1), (2, 0)]) {
+            record.turn = Some(infermeter_core::request::Turn { session, number });
+            record.parent = (number > 0).then_some(0);
+        }
+        run
+    };
+    let within = Some(SloDoubt::OnlyAMissIsCertain);
+    check(
+        sessions(false),
+        "session.e2e.max<2s",
+        SloStatus::Undecided,
+        within,
+    );
+    check(
+        sessions(false),
+        "session.e2e.max<1s",
+        SloStatus::Missed,
+        None,
+    );
+    // A session that failed never ends.
+    check(
+        sessions(true),
+        "session.e2e.max<2s",
+        SloStatus::Missed,
+        None,
+    );
+    undecided("session.e2e.max<2s", SloDoubt::NoSample);
+}

@@ -46,6 +46,9 @@ pub struct TargetSide {
     /// The GPUs and hosts that tell of themselves; absent from records of older versions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gpu_metrics: Option<MetricsPlace>,
+    /// Who says how many replicas there are; absent where nobody was to be asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<MetricsPlace>,
     /// Its counters of the prefix cache; absent where it has none.
     pub prefix_cache: Option<PrefixCountersOfRun>,
     /// The trial of response caching; absent where none was asked for.
@@ -191,6 +194,7 @@ impl TargetSide {
             engine,
             server_metrics,
             gpu_metrics,
+            replicas,
             prefix_cache: _,
             response_cache,
             other: _,
@@ -209,7 +213,10 @@ impl TargetSide {
         if let Some(engine) = engine {
             engine.each_text(each);
         }
-        for place in [server_metrics, gpu_metrics].into_iter().flatten() {
+        for place in [server_metrics, gpu_metrics, replicas]
+            .into_iter()
+            .flatten()
+        {
             place.each_text(each);
         }
         if let Some(CacheTrial { pairs: _, problem }) = response_cache {

@@ -7,7 +7,8 @@
 use super::{
     AdapterWeight, ArrivalKind, Balance, DatasetOrder, Deadlines, EncodingFormat, Endpoint, Expose,
     GpuMetrics, ImageSpec, Io, KindWeight, MAX_RATE, PrefixMode, PromptCount, RateProfile,
-    SamplingValue, ServerMetrics, SpansAt, Until, Warmup, WorkloadClass, WorkloadKind,
+    ReplicasFrom, SamplingValue, ServerMetrics, SpansAt, TextManner, TracePacing, Until, Warmup,
+    WorkloadClass, WorkloadKind,
 };
 use crate::key::Form::{Joined, Positional};
 use crate::key::When::{Given, Is};
@@ -332,6 +333,11 @@ keys! {
         tokenizer: String = "o200k".to_owned(), Requests, "NAME|FILE",
             "o200k, cl100k, or the path of a tokenizer.json"
             .example("cl100k");
+        text: TextManner = TextManner::Tidy, Requests, "MANNER",
+            "How prompts are written: tidy (sentences of common words) or noisy (typos, fragments, several \
+             languages and scripts, code); their length is exact either way"
+            .more("See [noisy texts](workload-import.md#noisy-texts).")
+            .example("noisy").rules(&[WORD_FOR_WORD.at("noisy")]);
         threads: Option<u32> = None, Client, "N",
             "Client threads"
             .absent("one per core; half the cores against mock:").example("2")
@@ -350,6 +356,12 @@ keys! {
             "Repeat runs until an interval is this narrow, as in 'ttft.p99+-10%'"
             .more("`repeat` is the most runs, 12 without it.")
             .example("ttft.p99+-10%").places(&[Place::Run]);
+        pacing: Option<TracePacing> = None, Load, "HOW",
+            "When requests of a trace are due that wait for another: timestamps (at the recorded instants, or \
+             once what they wait for has ended) or idle-gaps (after the recorded waits)"
+            .more("See [two ways of replaying](workload-import.md#two-ways-of-replaying).")
+            .absent("as the format has it").example("idle-gaps")
+            .rules(&[Rule::needs(&[Given("trace")], "nothing else has recorded waits")]);
         slo: Vec<Slo> = Vec::new(), Result, "SLO",
             "Objective, as in 'ttft.p99<500ms' or 'attainment(ttft<500ms, tpot<50ms)>=99%'"
             .more("See [objectives](objectives.md).")
@@ -618,5 +630,15 @@ keys! {
                 "an answer in one piece has no first token")])
             .foreign(&[foreign(&["otlp", "tracing", "traces", "otlp-traces-endpoint"],
                 "--spans receives the engine's spans; the engine is told where to send them")]);
+        replicas_from: Option<ReplicasFrom> = None, Client, "URL#METRIC",
+            "Read the number of replicas from this metric of a page during the run: for replica-seconds"
+            .more("Samples with the labels given are added up: `URL#METRIC{label=\"value\"}`. See \
+                   [autoscaling](autoscaling.md).")
+            .example("http://localhost:8080/metrics#kube_deployment_status_replicas_ready")
+            .rules(&[Rule::excludes(&[Given("replicas-command")], "")]);
+        replicas_command: Option<String> = None, Client, "COMMAND",
+            "Read the number of replicas from what this command prints, every few seconds"
+            .more("`sh` runs it off the measuring path; it has 10 s. See [autoscaling](autoscaling.md).")
+            .example("kubectl get deploy vllm -o jsonpath={.status.readyReplicas}");
     }
 }

@@ -102,4 +102,13 @@ pub enum LoadModel {
     ClosedLoop,
     /// Another tool's: when requests were sent is known at most, not when they were due.
     Imported,
+    /// The users' own, seen as it went through a proxy: nobody scheduled it.
+    Observed,
+}
+
+impl LoadModel {
+    /// infermeter offered the load. It knows when requests were due then, and answers for its own sending.
+    pub fn is_ours(self) -> bool {
+        matches!(self, Self::OpenLoop | Self::ClosedLoop)
+    }
 }

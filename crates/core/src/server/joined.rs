@@ -31,8 +31,15 @@ impl ServerReadings {
     /// The pages of GPUs and hosts, by their place.
     pub fn device_pages(&self) -> Vec<usize> {
         let pages = self.watch.pages.iter().enumerate();
-        let own = pages.filter(|(_, page)| page.engine.is_device());
+        let devices = |engine: ServerEngine| engine.is_device() && engine != ServerEngine::Replicas;
+        let own = pages.filter(|(_, page)| devices(page.engine));
         own.map(|(index, _)| index).collect()
+    }
+
+    /// The place of whoever says how many replicas there are.
+    pub fn replica_page(&self) -> Option<usize> {
+        let mut pages = self.watch.pages.iter();
+        pages.position(|page| page.engine == ServerEngine::Replicas)
     }
 
     /// The readings of one page, in their order.

@@ -208,6 +208,7 @@ quantities! {
     HostMemoryTotal = "host_memory_total", Gauge, Bytes, Sum, "Bytes of a host's memory.";
     HostMemoryAvailable = "host_memory_available", Gauge, Bytes, Sum,
         "Bytes of a host's memory that a process could still get.";
+    Replicas = "replicas", Gauge, Number, Sum, "Replicas of the server.";
 }
 
 impl QuantityKind {

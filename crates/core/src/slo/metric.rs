@@ -20,10 +20,12 @@ pub enum SloMetric {
     Ntpot,
     /// End to end latency.
     E2e,
+    /// From the first request of a session to the end of its last answer.
+    SessionE2e,
 }
 
 impl SloMetric {
-    /// Every metric with its name in an objective.
+    /// Every metric of requests with its name in an objective.
     pub const NAMES: [(&'static str, Self); 7] = [
         ("ttft", Self::Ttft),
         ("ttfo", Self::Ttfo),
@@ -36,13 +38,16 @@ impl SloMetric {
 
     /// Its name in an objective.
     pub fn name(self) -> &'static str {
+        if self == Self::SessionE2e {
+            return "session.e2e";
+        }
         Self::NAMES
             .iter()
             .find(|(_, m)| *m == self)
             .map_or("", |(name, _)| name)
     }
 
-    /// The metric with a name.
+    /// The metric of requests with a name.
     pub fn named(name: &str) -> Option<Self> {
         let found = Self::NAMES.iter().find(|(known, _)| *known == name);
         found.map(|(_, metric)| *metric)
@@ -50,14 +55,14 @@ impl SloMetric {
 
     /// Only an answer that has tokens has it.
     pub fn needs_tokens(self) -> bool {
-        self != Self::E2e
+        !matches!(self, Self::E2e | Self::SessionE2e)
     }
 
     /// Only an answer that comes as a stream has it.
     pub fn needs_stream(self) -> bool {
         match self {
             Self::Ttft | Self::Ttfo | Self::Tpot | Self::Itl | Self::ChunkGap => true,
-            Self::Ntpot | Self::E2e => false,
+            Self::Ntpot | Self::E2e | Self::SessionE2e => false,
         }
     }
 

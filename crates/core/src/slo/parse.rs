@@ -231,6 +231,7 @@ impl<'a> Reader<'a> {
                 statistic: self.statistic("fluidity")?,
             },
             "error_rate" => Figure::ErrorRate,
+            "session" => self.session()?,
             name => match RateName::NAMES.iter().find(|(known, _)| *known == name) {
                 Some((_, rate)) => Figure::Rate(*rate),
                 None => self.latency(name, at)?,
@@ -248,11 +249,25 @@ impl<'a> Reader<'a> {
         }))
     }
 
+    /// What a session as a whole takes.
+    fn session(&mut self) -> Result<Figure, SloError> {
+        let metric = SloMetric::SessionE2e;
+        let at = self.at;
+        if !(self.takes(".") && self.word().eq_ignore_ascii_case("e2e")) {
+            return Err(self.wrong_at(at, "a session has one time: write session.e2e.p90<60s"));
+        }
+        Ok(Figure::Latency(Latency {
+            metric,
+            statistic: self.statistic(metric.name())?,
+            origin: None,
+        }))
+    }
+
     fn metric(&self, name: &str, at: usize) -> Result<SloMetric, SloError> {
         SloMetric::named(name).ok_or_else(|| {
             let latencies = SloMetric::NAMES.map(|(name, _)| name);
             let rates = RateName::NAMES.map(|(name, _)| name);
-            let others = ["fluidity", "attainment", "error_rate"];
+            let others = ["session.e2e", "fluidity", "attainment", "error_rate"];
             let all = [&latencies[..], &others[..], &rates[..]].concat();
             let foreign = FOREIGN.iter().find(|(known, _)| *known == name);
             let near = || closest(name, all.iter().copied());

@@ -147,6 +147,8 @@ fn says_what_is_wrong_and_where() {
         18,
         "is not counted by class",
     );
+    wrong("session.p99<1s", 8, "write session.e2e.p90<60s");
+    wrong("session.e2e<1s", 12, "write session.e2e.p99");
     wrong("fluidity(5/6).p99>1%", 10, "is not a pair of deadlines");
     wrong("é.p99<1s", 1, "the name of a metric is missing");
     wrong(&"a".repeat(3_000), 1, "longer than 2000 bytes");
@@ -165,6 +167,7 @@ fn what_an_objective_needs_of_the_answers() {
     check("ttft.p99<1s", Some("ttft"), Some("ttft"));
     check("ntpot.mean<1s", None, Some("ntpot"));
     check("e2e.max<1s", None, None);
+    check("session.e2e.p90<60s", None, None);
     check("error_rate<1%", None, None);
     check("throughput>1", None, None);
     check("output_throughput>1", None, Some("output_throughput"));

@@ -109,7 +109,13 @@ fn arg(key: &'static Key, spelling: &'static str) -> Arg {
         (None, None) => (Some(spelling).filter(|_| !positional), None),
     };
     let arg = arg.long(long).short(short);
-    let arg = arg.required(matches!(key.form, Form::Required | Form::RequiredFlag));
+    let required = matches!(key.form, Form::Required | Form::RequiredFlag);
+    // One spelling is enough.
+    let arg = match (required && spelling == key.name, key.aliases) {
+        (false, _) => arg,
+        (true, []) => arg.required(true),
+        (true, aliases) => arg.required_unless_present_any(aliases.iter().copied()),
+    };
     let arg = match key.heading {
         "General" => arg,
         heading => arg.help_heading(heading),

@@ -5,9 +5,11 @@
 //! when they are read, so a command trusts them.
 
 mod audit;
+mod bench;
 mod bundle;
 mod calibrate;
 mod capacity;
+mod coldstart;
 mod compare;
 mod doctor;
 mod export;
@@ -16,22 +18,27 @@ mod history;
 mod import;
 mod list;
 mod measured;
+mod metering;
 mod mock;
 mod monitor;
 mod page;
 mod plot;
+mod proxy;
 mod report;
 mod run;
 mod schema;
 mod search;
+mod shadow;
 mod show;
 mod sweep;
 mod workload;
 
 pub use audit::AuditArgs;
+pub use bench::BenchArgs;
 pub use bundle::{BundleArgs, VerifyArgs};
 pub use calibrate::CalibrateArgs;
 pub use capacity::CapacityArgs;
+pub use coldstart::ColdstartArgs;
 pub use compare::CompareArgs;
 pub use doctor::DoctorArgs;
 pub use export::ExportArgs;
@@ -40,17 +47,22 @@ pub use history::{HistoryAddArgs, HistoryListArgs, HistoryShowArgs, HistoryTrend
 pub use import::ImportArgs;
 pub use list::ListArgs;
 pub use measured::MeasureArgs;
+pub use metering::MeteringArgs;
 pub use mock::MockArgs;
 pub use monitor::MonitorArgs;
 pub use page::PageArgs;
 pub use plot::PlotArgs;
+pub use proxy::ProxyArgs;
 pub use report::ReportArgs;
 pub use run::RunArgs;
 pub use schema::SchemaArgs;
 pub use search::SearchArgs;
+pub use shadow::{Awaited, ObserveArgs, RecordArgs, ShadowArgs};
 pub use show::ShowArgs;
 pub use sweep::SweepArgs;
-pub use workload::{ConvertArgs, ConvertTo, HeadArgs, InspectArgs, MakeArgs};
+pub use workload::{
+    ConvertArgs, ConvertTo, HeadArgs, ImportLogArgs, ImportTexts, InspectArgs, MakeArgs,
+};
 
 use infermeter_core::key::{Key, Keyed, Place};
 use infermeter_core::plan::Plan;
@@ -93,6 +105,17 @@ pub(crate) fn of_run_repeated<T: Keyed>() -> Vec<&'static Key> {
 
 /// Keys of a plan that say what is done with one result, or how often it is measured.
 pub(crate) const NOT_REPEATED: [&str; 6] = ["repeat", "until", "html", "full", "notes", "live"];
+
+/// The keys of a command that starts a server and sends a load of its own: not those that decide how often, nor those
+/// of a run's page.
+pub(crate) fn of_run_started<T: Keyed>() -> Vec<&'static Key> {
+    let mut all = with_plan::<T>(Place::Run);
+    all.retain(|key| !NOT_STARTED.contains(&key.name));
+    all
+}
+
+/// Keys of a plan that a command with a load of its own does not have.
+pub(crate) const NOT_STARTED: [&str; 4] = ["until", "full", "live", "expose"];
 
 /// The keys of a table behind the plan's keys that stand at `place`.
 pub(crate) fn with_plan<T: Keyed>(place: Place) -> Vec<&'static Key> {

@@ -249,7 +249,7 @@ fn asked(sides: &[Side], flags: &CompareFlags) -> Result<CompareSpec> {
 }
 
 /// The primary family: every side has what its figures need.
-fn primary(declared: &[Axis], plans: &[&Plan]) -> Result<Vec<Axis>> {
+pub(super) fn primary(declared: &[Axis], plans: &[&Plan]) -> Result<Vec<Axis>> {
     if declared.is_empty() {
         let plan = plans[0];
         let streams = !plan.no_stream && plan.endpoint.generates();

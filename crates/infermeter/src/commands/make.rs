@@ -113,9 +113,7 @@ fn wanted(plan: &Plan, load: &Load) -> Result<Vec<Wanted>> {
             let arrivals = open.arrivals.iter().enumerate();
             let kept = arrivals.take_while(|(i, at)| *i < open.drain_from || **at < end);
             let roots = kept.map(|(i, at)| (open.ids.id(i), at.0));
-            Ok(with_turns(roots, &load.workload, |spec| {
-                load.follow_ups(spec)
-            }))
+            with_turns(roots, &load.workload, |spec| load.follow_ups(spec))
         }
         Schedule::Closed(_) if load.has_sessions() => {
             bail!("sessions of a closed loop have no instants: give --rate, or run the plan itself")
@@ -135,19 +133,25 @@ fn with_turns(
     roots: impl Iterator<Item = (RequestId, i64)>,
     workload: &Workload,
     follow_ups: impl Fn(&RequestSpec) -> Vec<FollowUp>,
-) -> Vec<Wanted> {
+) -> Result<Vec<Wanted>> {
     let mut all = Vec::new();
     let mut open: Vec<(RequestId, Option<i64>)> = Vec::new();
     for (id, at) in roots {
         open.push((id, Some(at)));
         while let Some((id, at_ns)) = open.pop() {
             let next = follow_ups(&workload.spec(id));
+            if next.iter().any(|next| next.further > 0) {
+                bail!(
+                    "--trace: some requests wait for several others, which a workload file cannot say: \
+                     replay the trace itself"
+                );
+            }
             open.extend(next.iter().map(|next| (next.id, None)));
             all.push(Wanted { id, at_ns, next });
         }
     }
     all.sort_unstable_by_key(|wanted| wanted.id);
-    all
+    Ok(all)
 }
 
 /// The flags and keys that were given, for people.
@@ -272,10 +276,11 @@ fn of_trace(args: &ConvertArgs, source: &Path, tokenizer: Tokenizer) -> Result<S
             id: next.id,
             delay_ns: next.delay_ns.unwrap_or(0),
             planned: next.offset_ns.map(Offset),
+            further: next.further,
         })
         .collect()
     };
-    let wanted = with_turns(roots, &workload, recorded);
+    let wanted = with_turns(roots, &workload, recorded)?;
     let name = args.file.file_name().unwrap_or_default().to_string_lossy();
     Ok((workload, wanted, None, format!("trace {name}")))
 }

@@ -4,7 +4,9 @@ use crate::cli::tables::MockArgs;
 use crate::{exit, output, truth_table};
 use anyhow::{Context, Result, anyhow, bail};
 use infermeter_client::encode::Target;
+use infermeter_core::clock::monotonic_ns;
 use infermeter_core::text::inert;
+use infermeter_core::units::Span;
 use infermeter_mock::settings::Settings;
 use infermeter_mock::{
     ChoiceError, Config, FaultRule, FaultRuleError, Place, Preset, ServeError, Spin, Stats,
@@ -15,6 +17,10 @@ use infermeter_session::mock_settings;
 use infermeter_sys::{affinity, signals};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// Signals are looked for this often while it loads.
+const LOOK_NS: i64 = 20_000_000;
 
 /// Seed of a simulator that is given none.
 const SEED: u64 = 1;
@@ -41,6 +47,9 @@ pub(crate) fn mock(args: &MockArgs) -> Result<u8> {
     }
     signals::count_from_now().context("signal handlers")?;
     let parent = args.exit_with_parent;
+    if start_up(&config, parent).is_none() {
+        return Ok(exit::OK);
+    }
     let stats = serve(
         &config,
         |place| announce(&config, place, parent),
@@ -62,7 +71,29 @@ pub(crate) fn mock(args: &MockArgs) -> Result<u8> {
     Ok(exit::OK)
 }
 
+/// What comes before the port opens; `None` where a signal ended it.
+fn start_up(config: &Config, parent: Option<u32>) -> Option<()> {
+    let mut wait = |span: Span| {
+        let end_ns = monotonic_ns().saturating_add(span.ns());
+        loop {
+            let left_ns = end_ns - monotonic_ns();
+            if signals::count() > 0 || is_orphan(parent) {
+                return None;
+            }
+            if left_ns <= 0 {
+                return Some(());
+            }
+            let part = left_ns.min(LOOK_NS).unsigned_abs();
+            std::thread::sleep(Duration::from_nanos(part));
+        }
+    };
+    config.start_up.run(&mut wait, &mut output::note)
+}
+
 fn announce(config: &Config, place: &Place, parent: Option<u32>) {
+    if config.start_up.is_anything() {
+        output::note("INFO:     Application startup complete.");
+    }
     let scheme = match (place, config.tls.is_some()) {
         (Place::Unix(_), _) => "",
         (Place::Tcp(_), true) => "https://",

@@ -1,10 +1,14 @@
 //! The subcommands, one file each, and their table.
 
 pub(crate) mod audit;
+mod bench;
+pub(crate) mod bench_output;
 pub(crate) mod beside;
 pub(crate) mod bundle;
 pub(crate) mod calibrate;
 pub(crate) mod capacity;
+mod coldstart;
+pub(crate) mod coldstart_output;
 pub(crate) mod compare;
 mod doctor;
 pub(crate) mod export;
@@ -12,33 +16,39 @@ pub(crate) mod gate;
 pub(crate) mod history;
 pub(crate) mod history_output;
 pub(crate) mod import;
+mod import_log;
 pub(crate) mod list;
 mod list_entry;
 pub(crate) mod make;
+mod metering;
 pub(crate) mod mock;
 mod monitor;
 pub(crate) mod monitor_output;
+mod observe;
 pub(crate) mod plot;
+mod record;
 mod repeat;
 pub(crate) mod report;
 pub mod run;
 pub(crate) mod schema;
 mod search;
+mod shadow;
 mod sweep;
 pub(crate) mod verify;
 pub(crate) mod workload;
 
 use crate::cli::tables::{
-    self, keys, measured, of_run_repeated, of_run_unmeasured, with_page, with_plan, with_show,
+    self, keys, measured, of_run_repeated, of_run_started, of_run_unmeasured, with_page, with_plan,
+    with_show,
 };
 use crate::cli::{Given, Subcommand, Then};
 use crate::page::Delivery;
 use crate::show::Shown;
 use anyhow::Result;
-use infermeter_core::key::Place;
+use infermeter_core::key::{Key, Place};
 
 /// Every subcommand.
-pub const COMMANDS: [Subcommand; 21] = [
+pub const COMMANDS: [Subcommand; 26] = [
     Subcommand {
         name: "run",
         about: "Measure a server (or the embedded simulator: mock:PRESET)",
@@ -203,6 +213,21 @@ pub const COMMANDS: [Subcommand; 21] = [
         },
     },
     Subcommand {
+        name: "metering",
+        about: "Compare what a gateway metered with what the simulator behind it served",
+        notes: "TRUTH is what `infermeter mock --truth` wrote. Rows are joined by request id (an answer's id holds it), \
+                else by totals. Exit code 1 where anything differs.",
+        examples: &[
+            "infermeter metering truth.jsonl spend.csv",
+            "infermeter metering truth.jsonl usage.jsonl --without-cut --json",
+            "infermeter metering truth.jsonl billing.csv --map map.toml",
+        ],
+        then: Then::Flags {
+            keys: with_show::<tables::MeteringArgs>,
+            run: |given| metering::metering(&given.read()?, shown(given)?),
+        },
+    },
+    Subcommand {
         name: "export",
         about: "Write a result as another tool's files: vllm, aiperf, llm-d, csv, junit and others",
         notes: "Names are translated by definition. What a format cannot carry is left out and named on standard \
@@ -281,6 +306,70 @@ pub const COMMANDS: [Subcommand; 21] = [
         then: Then::Flags {
             keys: of_run_repeated::<tables::MonitorArgs>,
             run: monitor::monitor,
+        },
+    },
+    Subcommand {
+        name: "shadow",
+        about: "Serve users from one server, send a share of their requests to another, and compare both",
+        notes: "Users are answered by --primary, byte for byte; what --shadow does or fails to do never reaches them. \
+                Exit code 5 where --until decided ended without an answer, 130 where Ctrl-C came before its end.",
+        examples: &[
+            "infermeter shadow --listen :8080 --primary http://a:8000 --shadow http://b:8000 --share 5% --out runs/shadow",
+            "infermeter shadow --listen :8080 --primary http://a:8000 --shadow http://b:8000 --share 20% --max-rate 5 \
+             --until decided --out runs/shadow",
+            "infermeter shadow --listen :8080 --primary http://a:8000 --shadow http://b:8000 --shadow-model llama-fp8 \
+             --duration 1h --expose=:9599 --out runs/shadow",
+        ],
+        then: Then::Flags {
+            keys: || [with_page::<tables::ShadowArgs>(), observed_keys()].concat(),
+            run: |given| shadow::shadow(given, &delivery(given)?),
+        },
+    },
+    Subcommand {
+        name: "record",
+        about: "Keep what users ask of a server as a trace that can be replayed, without a word of it",
+        notes: "Arrivals, lengths, sessions, which prompts begin alike, waits, outcomes. `infermeter run --trace DIR` \
+                replays it, `infermeter workload inspect DIR` looks into it.",
+        examples: &[
+            "infermeter record --listen :8080 --target http://localhost:8000 --out capture",
+            "infermeter record --listen :8080 --target http://localhost:8000 --texts none --duration 1h --out capture",
+            "infermeter run http://localhost:8000 --trace capture --time-scale 0.5",
+        ],
+        then: Then::Flags {
+            keys: || [with_show::<tables::RecordArgs>(), observed_keys()].concat(),
+            run: |given| record::record(given, shown(given)?),
+        },
+    },
+    Subcommand {
+        name: "bench",
+        about: "Start a server in several configurations, measure each in the same way, and compare them",
+        notes: "What measures stands behind --: run, sweep or search with its flags, without a target, seed or place. \
+                Exit code 4 where no configuration could be measured, 130 after Ctrl-C.",
+        examples: &[
+            "infermeter bench --url http://localhost:8000 --serve './serve.sh {flags}' --vary max-num-seqs=64,128 -- \
+             run --rate 10 --duration 60s",
+            "infermeter bench --url http://localhost:8000 --serve ./serve.sh --rounds 6 --list configurations.txt -- sweep \
+             --slo 'ttft.p99<500ms'",
+        ],
+        then: Then::Flags {
+            keys: with_page::<tables::BenchArgs>,
+            run: bench::bench,
+        },
+    },
+    Subcommand {
+        name: "coldstart",
+        about: "How long a server takes from its command to its first answer, and to steady speed",
+        notes: "Takes the flags of run that say what is asked, and of whom. Starts and stops the server itself, as often \
+                as --repeat says. Exit code 4 where no start answered, 130 after Ctrl-C.",
+        examples: &[
+            "infermeter coldstart http://localhost:8000 --serve ./serve.sh --repeat 5",
+            "infermeter coldstart http://localhost:8000 --serve ./serve.sh --stop ./stop.sh --cache page-cache-dropped",
+            "infermeter coldstart http://localhost:8000 --serve ./serve.sh --idle 10m",
+            "infermeter coldstart https://llm.example.com --idle-until-cold --repeat 3",
+        ],
+        then: Then::Flags {
+            keys: of_run_started::<tables::ColdstartArgs>,
+            run: coldstart::coldstart,
         },
     },
     Subcommand {
@@ -408,7 +497,7 @@ const HISTORY: [Subcommand; 4] = [
 ];
 
 /// The subcommands of `workload`.
-const WORKLOAD: [Subcommand; 4] = [
+const WORKLOAD: [Subcommand; 5] = [
     Subcommand {
         name: "inspect",
         about: "Lengths, arrivals, prefix sharing and sessions of a file",
@@ -432,6 +521,22 @@ const WORKLOAD: [Subcommand; 4] = [
         then: Then::Flags {
             keys: keys::<tables::HeadArgs>,
             run: |given| workload::head(&given.read()?),
+        },
+    },
+    Subcommand {
+        name: "import",
+        about: "Make a trace of production logs: instants, lengths, sessions, shared blocks, and no word of them",
+        notes: "Read by content: OpenTelemetry GenAI spans, LiteLLM, Langfuse (Parquet, too), Dynamo, GoReplay, \
+                batches, access logs of Envoy and nginx, sessions of coding agents, and the traces of run; \
+                everything else through --map.",
+        examples: &[
+            "infermeter workload import spans.jsonl --out rows.jsonl.gz",
+            "infermeter workload import logs/ --out rows.jsonl.gz --texts none",
+            "infermeter run http://localhost:8000 --trace rows.jsonl.gz --trace-option pacing=idle-gaps",
+        ],
+        then: Then::Flags {
+            keys: keys::<tables::ImportLogArgs>,
+            run: |given| import_log::import(&given.read()?),
         },
     },
     Subcommand {
@@ -463,6 +568,11 @@ const WORKLOAD: [Subcommand; 4] = [
         },
     },
 ];
+
+/// The flags of a command that observes what goes through a proxy.
+fn observed_keys() -> Vec<&'static Key> {
+    [keys::<tables::ProxyArgs>(), keys::<tables::ObserveArgs>()].concat()
+}
 
 /// How a result is shown.
 fn shown(given: &Given) -> Result<Shown> {

@@ -1,8 +1,9 @@
 //! `infermeter report DIR`: recompute and print everything from the record of a run, or from those of an
-//! experiment's runs; of a calibration that was cut off, the rungs that are there; of a history, its trends.
+//! experiment's runs; of a calibration that was cut off, the rungs that are there; of a history, its trends; of cold starts,
+//! those that are there.
 
 use super::beside::beside;
-use super::history;
+use super::{coldstart, history};
 use crate::cli::tables::ReportArgs;
 use crate::compare::Compared;
 use crate::page::Delivery;
@@ -20,6 +21,7 @@ use infermeter_protocol::{ProtocolSpec, Repeat, Search, Sweep};
 use infermeter_record::write_manifest;
 use infermeter_session::book::AskedRuns;
 use infermeter_session::calibrate::climb::{self, KeptLadder};
+use infermeter_session::coldstart::is_coldstart;
 use infermeter_session::directories::is_experiment;
 use infermeter_session::history::is_history;
 use infermeter_session::kept::KeptRun;
@@ -37,6 +39,14 @@ pub(crate) fn report(args: &ReportArgs, delivery: &Delivery<'_>) -> Result<u8> {
     }
     if is_history(&args.run_dir) {
         return history::trend_of(&args.run_dir, delivery);
+    }
+    if is_coldstart(&args.run_dir) {
+        return coldstart::report(
+            &args.run_dir,
+            delivery,
+            show::notes(args.notes),
+            args.strict,
+        );
     }
     let asked = Asked::of(args);
     if !args.beside.is_empty() {

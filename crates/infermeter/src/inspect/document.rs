@@ -215,6 +215,13 @@ fn of_sessions(sessions: &Sessions) -> Section {
             ),
         );
     }
+    if sessions.waiting > 0 {
+        let (waiting, joining) = (count(sessions.waiting), count(sessions.joining));
+        entries.add(
+            "Waiting",
+            format!("{waiting} for an answer, {joining} of them for several"),
+        );
+    }
     Section::new("Conversations").with(entries)
 }
 

@@ -129,6 +129,10 @@ pub struct Sessions {
     pub requests: Lengths,
     /// Seconds between an answer and the next request, where the file has them.
     pub delays_s: Option<Lengths>,
+    /// Requests that wait for another one's answer.
+    pub waiting: u64,
+    /// Of those, requests that wait for several.
+    pub joining: u64,
 }
 
 /// Rows of one class.
@@ -302,6 +306,8 @@ impl Sessions {
             sessions: turns.len(),
             requests,
             delays_s: Lengths::of(&gathered.delays)?,
+            waiting: gathered.waiting.0,
+            joining: gathered.waiting.1,
         }))
     }
 }

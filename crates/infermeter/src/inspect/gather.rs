@@ -20,6 +20,8 @@ pub struct Gathered {
     pub rows: u64,
     /// Instants, nanoseconds from the first row.
     pub times: Vec<i64>,
+    /// Rows that wait for another one, and of those for several.
+    pub waiting: (u64, u64),
     /// Tokens of prompts.
     pub inputs: Vec<f64>,
     /// Tokens of answers.
@@ -75,6 +77,8 @@ impl Gathered {
         if let Some(session) = row.session {
             *self.sessions.entry(session).or_default() += 1;
         }
+        self.waiting.0 += u64::from(row.parent.is_some());
+        self.waiting.1 += u64::from(!row.also_after.is_empty());
         self.delays.extend(row.delay_ns.map(|ns| ns as f64 / 1e9));
         if let Some(images) = row.images.filter(|images| *images > 0) {
             self.images.0 += 1;

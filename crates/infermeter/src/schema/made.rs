@@ -4,7 +4,9 @@
 
 use super::{PUBLISHED, Published, readable};
 use crate::ahead::AheadOutput;
+use crate::commands::bench_output::BenchOutput;
 use crate::commands::beside::SweepsOutput;
+use crate::commands::coldstart_output::ColdStartOutput;
 use crate::commands::gate::GateOutput;
 use crate::commands::history_output::{AddOutput, HistoryOutput, PlanListed, PlanTrend};
 use crate::commands::list::ListOutput;
@@ -17,10 +19,11 @@ use crate::inspect::Figures;
 use crate::search::SearchOutput;
 use crate::sweep::SweepOutput;
 use crate::together::RepeatOutput;
-use infermeter_analysis::Summary;
 use infermeter_analysis::capacity::Capacity;
 use infermeter_analysis::doctor::Checkup;
+use infermeter_analysis::{ShadowComparison, Summary};
 use infermeter_audit::Audit;
+use infermeter_audit::metering::Metering;
 use infermeter_core::certificate::Certificate;
 use infermeter_core::key::Keyed;
 use infermeter_core::plan::Plan;
@@ -31,6 +34,7 @@ use infermeter_session::calibrate::climb::KeptLadder;
 use infermeter_session::history::Entry;
 use infermeter_session::ledger_line::LedgerLine;
 use infermeter_session::monitor::MonitorLine;
+use infermeter_session::observed::capture::Captured;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -66,6 +70,7 @@ fn made(published: &Published) -> Value {
         "inspect" => of::<Figures>(),
         "ledger" => of::<LedgerLine>(),
         "verify" => of::<VerifyOutput<'static>>(),
+        "metering" => of::<Metering>(),
         "bundle.json" => of::<BundleManifest>(),
         "history-add" => of::<AddOutput<'static>>(),
         "history-list" => of::<HistoryOutput<'static, PlanListed<'static>>>(),
@@ -73,6 +78,10 @@ fn made(published: &Published) -> Value {
         "history-trend" => of::<HistoryOutput<'static, PlanTrend<'static>>>(),
         "monitor" => of::<MonitorLine>(),
         "monitor-webhook" => of::<WebhookMessage<'static>>(),
+        "shadow" => of::<ShadowComparison>(),
+        "record" => of::<Captured>(),
+        "bench" => of::<BenchOutput<'static>>(),
+        "coldstart" => of::<ColdStartOutput<'static>>(),
         "schemas" => of::<SchemasOutput>(),
         other => panic!("which type is {other} of?"),
     };

@@ -26,6 +26,7 @@ fn objectives_that_make_no_sense_are_refused() {
         "no other objective says what a good request is",
     );
     run("--slo fluidity.mean>99%", "nobody says when tokens are due");
+    run("--slo session.e2e.p90<60s", "requests are of no sessions");
     run(
         "--slo attainment(itl.p99<1s)>=99% --no-stream",
         "--slo itl needs a stream",

@@ -101,8 +101,12 @@ fn inside(schema: &mut Value, types: &Value) {
 
 /// The schema of a value that a command has printed, by what stands in it.
 fn schema_of(value: &Value) -> Option<&'static str> {
-    let marks: [(&str, &[&str]); 22] = [
+    let marks: [(&str, &[&str]); 27] = [
+        ("bench", &["configurations", "bench"]),
+        ("coldstart", &["asked", "found"]),
         ("run", &["headline", "summary"]),
+        ("shadow", &["tee_delay", "ends"]),
+        ("record", &["left_out", "texts"]),
         ("repeat", &["repeated"]),
         ("sweep", &["curves", "sentences"]),
         ("sweeps", &["sweeps"]),
@@ -119,6 +123,7 @@ fn schema_of(value: &Value) -> Option<&'static str> {
         ("dry-run", &["dry_run"]),
         ("inspect", &["rows", "rank_correlation"]),
         ("verify", &["holds", "recomputed_by"]),
+        ("metering", &["agrees", "joined_by"]),
         ("history-show", &["occasion", "series"]),
         ("history-trend", &["plans", "/plans/0/trend"]),
         ("history-list", &["plans", "damaged"]),

@@ -84,6 +84,7 @@ fn is_said(error: &RequestError) -> bool {
         | Reason::Interrupted
         | Reason::RunKilled
         | Reason::SessionEnded
+        | Reason::UserGone
         | Reason::LocalResource => true,
     };
     !own && !error.text.is_empty()

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use infermeter_client::dialect::{Pointer, Pointers};
 use infermeter_core::plan::{
     DatasetOrder, EncodingFormat, Endpoint, History, ItemCounts, Plan, PrefixMode, PromptCount,
-    SamplingValue, Sessions, WorkloadKind,
+    SamplingValue, Sessions, TextManner, TracePacing, WorkloadKind,
 };
 use infermeter_core::seed::Seeds;
 use infermeter_core::units::Span;
@@ -38,6 +38,8 @@ pub struct TextsSpec {
     pub source: TextSource,
     /// What counts tokens, by name or file.
     pub tokenizer: String,
+    /// How prompts are written.
+    pub manner: TextManner,
     /// The model's chat template.
     pub template: Option<TemplateSpec>,
     /// What prompts share at their beginnings; absent: nothing, or what a file has them share.
@@ -279,6 +281,7 @@ fn texts(plan: &Plan) -> Result<TextsSpec> {
     Ok(TextsSpec {
         source: source(plan)?,
         tokenizer: plan.tokenizer.clone(),
+        manner: plan.text,
         template,
         prefix: plan.prefix,
         items: plan.item_counts(),
@@ -287,8 +290,17 @@ fn texts(plan: &Plan) -> Result<TextsSpec> {
 
 fn source(plan: &Plan) -> Result<TextSource> {
     let lengths = plan.workload.clone();
+    let pacing = plan.pacing.map(|pacing| match pacing {
+        TracePacing::Timestamps => "pacing=timestamps".to_owned(),
+        TracePacing::IdleGaps => "pacing=idle-gaps".to_owned(),
+    });
     let reading = || ReadingSpec {
-        options: plan.trace_option.clone(),
+        options: plan
+            .trace_option
+            .iter()
+            .cloned()
+            .chain(pacing.clone())
+            .collect(),
         limit: plan.trace_limit,
     };
     if let Some(file) = &plan.workload_file {

@@ -5,7 +5,9 @@ use crate::redact;
 use crate::spans;
 use anyhow::{Context, Result, bail};
 use infermeter_core::declared::Declared;
-use infermeter_core::plan::{Balance, GpuMetrics, GpuSource, Plan, ServerMetrics, SpansAt};
+use infermeter_core::plan::{
+    Balance, GpuMetrics, GpuSource, Plan, ReplicasFrom, ServerMetrics, SpansAt,
+};
 use infermeter_core::units::Span;
 use serde::{Serialize, Serializer};
 use std::path::PathBuf;
@@ -26,6 +28,9 @@ pub struct TargetSpec {
     /// What its GPUs say; left out of the hash where it is as it is by default.
     #[serde(skip_serializing_if = "GpuSpec::is_usual")]
     pub gpus: GpuSpec,
+    /// Who says how many replicas there are; absent where nobody is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<ReplicasSpec>,
     /// What the user says of it.
     pub declared: Declared,
     /// Where the spans of its requests are received; absent where requests name no trace.
@@ -127,6 +132,38 @@ pub enum GpuSpec {
     },
 }
 
+/// Who says how many replicas there are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplicasSpec {
+    /// A metric of a page.
+    #[serde(serialize_with = "shown_series")]
+    Page(ReplicasFrom),
+    /// A command for `sh`.
+    Command(String),
+}
+
+impl ReplicasSpec {
+    fn of(plan: &Plan) -> Result<Option<Self>> {
+        match (&plan.replicas_from, &plan.replicas_command) {
+            (None, None) => Ok(None),
+            (Some(series), None) => Ok(Some(Self::Page(series.clone()))),
+            (None, Some(command)) => Ok(Some(Self::Command(command.clone()))),
+            (Some(_), Some(_)) => {
+                bail!("--replicas-from and --replicas-command exclude each other: give one")
+            }
+        }
+    }
+}
+
+/// A series without secrets.
+fn shown_series<S: Serializer>(series: &ReplicasFrom, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&ReplicasFrom {
+        url: redact::redact_url(&series.url),
+        ..series.clone()
+    })
+}
+
 impl GpuSpec {
     fn of(plan: &Plan) -> Self {
         let interval = plan.server_metrics_interval;
@@ -190,6 +227,7 @@ impl TargetSpec {
             probe_timeout: plan.probe_timeout,
             metrics,
             gpus: GpuSpec::of(plan),
+            replicas: ReplicasSpec::of(plan)?,
             declared: Declared::of_plan(plan),
             spans: plan.spans,
         })

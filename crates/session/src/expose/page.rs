@@ -142,6 +142,7 @@ impl<'a> Runs<'a> {
                 LoadModel::OpenLoop => "open_loop",
                 LoadModel::ClosedLoop => "closed_loop",
                 LoadModel::Imported => "imported",
+                LoadModel::Observed => "observed",
             };
             let target = run.targets.iter().next().map_or("", |(_, name)| name);
             let more = [

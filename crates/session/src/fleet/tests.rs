@@ -44,6 +44,7 @@ fn planned(runs: &[SeenRun], target_rate: f64) -> Capacity {
         headroom: 0.0,
         gpu_hour: None,
         gpus_per_instance: Some(8),
+        kwh: None,
     };
     let levels = runs.iter().map(level).collect();
     let mut found = Capacity::of(asked, Vec::new(), levels, None);

@@ -98,7 +98,7 @@ fn sampling(sampling: &SamplingValue) -> BodyMember {
 }
 
 /// The user's headers and the API key.
-pub(super) fn headers(form: &FormSpec, api_key: Option<&str>) -> Result<Headers> {
+pub(crate) fn headers(form: &FormSpec, api_key: Option<&str>) -> Result<Headers> {
     let mut headers = Headers::default();
     for line in &form.headers {
         headers

@@ -14,8 +14,8 @@ use infermeter_schedule::{
     replay_schedule, thin,
 };
 use infermeter_workload::{
-    Dataset, DatasetOptions, MemberRule, Tokenizer, Trace, TraceOptions, Workload, WorkloadFile,
-    read_rows,
+    Dataset, DatasetOptions, DrawnLengths, MemberRule, Tokenizer, Trace, TraceOptions, Workload,
+    WorkloadFile, read_rows,
 };
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -242,7 +242,13 @@ impl Recorded<'_> {
     /// The trace as its options have it read, then thinned.
     fn trace(&self) -> Result<Trace> {
         let lengths = Workload::from_plan(self.lengths, self.seed(), self.tokenizer.clone())?;
-        let mut drawn = |row| Some(lengths.spec(row).output_tokens);
+        let mut drawn = |row| {
+            let spec = lengths.spec(row);
+            Some(DrawnLengths {
+                input_tokens: spec.prompt_tokens,
+                output_tokens: spec.output_tokens,
+            })
+        };
         let trace = Trace::read_with(self.file, &self.options()?, &mut drawn).context("--trace")?;
         Ok(match self.thinned(trace.rows().len())? {
             Some(thinned) => trace.select(&thinned.kept, &thinned.how),
@@ -258,10 +264,14 @@ impl Recorded<'_> {
                  write bust or none"
             );
         }
+        let options = self.options()?;
+        if options.pacing.is_some() {
+            bail!("--pacing: a trace with texts is replayed at its instants and delays alone");
+        }
         let read = Reading {
             experiment: self.experiment,
             tokenizer: self.tokenizer,
-            options: self.options()?,
+            options,
         };
         let dataset = read.dataset(self.file, DatasetOrder::File);
         let dataset = dataset.context("--trace")?;

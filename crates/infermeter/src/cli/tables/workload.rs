@@ -1,4 +1,4 @@
-//! Flags of `workload inspect`, `head`, `make` and `convert`.
+//! Flags of `workload inspect`, `head`, `import`, `make` and `convert`.
 
 use infermeter_core::key::When::Given;
 use infermeter_core::key::{Form, Rule, ValueKind};
@@ -8,6 +8,20 @@ use infermeter_core::{key_values, keys};
 use infermeter_session::make::Verify;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+
+/// What `workload import` does with texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImportTexts {
+    /// Nothing.
+    None,
+    /// Hashes of their blocks under a key that nobody keeps.
+    Hashed,
+    /// They are written as they are.
+    Plain,
+}
+
+key_values!(ValueKind::OneOf(&["none", "hashed", "plain"]) => ImportTexts);
 
 /// What `workload convert` writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +89,34 @@ keys! {
         seed: u64 = 1, General, "N",
             "Seed of the option spread"
             .example("7");
+    }
+}
+
+keys! {
+    /// Flags of `workload import`.
+    pub struct ImportLogArgs {
+        file: PathBuf = PathBuf::new(), General, "FILE|DIR",
+            "Log of production, a folder of them in order of their names, or - for standard input; .gz too"
+            .form(Form::Required).example("logs/");
+        out: PathBuf = PathBuf::new(), General, "FILE",
+            "The rows to write; a name that ends in .gz is packed"
+            .form(Form::RequiredFlag).example("rows.jsonl.gz");
+        format: Option<String> = None, General, "NAME",
+            "Its format, where content does not tell: copilot, dynamo, otel-spans, litellm, langfuse, batch, \
+             access-log or goreplay"
+            .absent("recognised by content").example("otel-spans");
+        map: Option<PathBuf> = None, General, "FILE",
+            "A mapping file for rows of any other form, as audit has it"
+            .example("columns.toml");
+        block_size: u32 = 64, General, "N",
+            "Tokens of a block of the prompt"
+            .example("16").above(0.0).most(4_000_000.0);
+        texts: ImportTexts = ImportTexts::Hashed, General, "HOW",
+            "What becomes of texts: hashed (blocks under a key that is thrown away), none or plain"
+            .example("none");
+        tokenizer: String = "o200k".to_owned(), General, "NAME|FILE",
+            "Counts texts whose lengths a log does not say: o200k, cl100k or a tokenizer.json"
+            .example("cl100k");
     }
 }
 
