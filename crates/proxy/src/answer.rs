@@ -4,6 +4,7 @@
 //! answer that is dropped before its end closes its connection, so that the upstream stops working for nobody.
 
 use crate::clocks::ns;
+use crate::headers::is_chunked_at_most;
 use crate::outgoing::{Outgoing, Upload};
 use crate::seen::{Outcome, Stamp};
 use crate::side::SideLog;
@@ -46,7 +47,7 @@ impl Call {
             self.log.on_line(&line);
             let sending = line.sender.try_send_request(request);
             match self.within_time(sending).await? {
-                Ok(response) => return Ok(self.begun(response, line)),
+                Ok(response) => return self.begun(response, line),
                 // What comes back was not written: another connection may have it.
                 Err(mut error) => match error.take_message() {
                     Some(back) => request = back,
@@ -58,8 +59,12 @@ impl Call {
         Err(Failure::new(Outcome::ClosedBeforeAnswer, problem))
     }
 
-    fn begun(&self, response: Response<Incoming>, line: Line) -> (Parts, Answer) {
+    fn begun(&self, response: Response<Incoming>, line: Line) -> Result<(Parts, Answer), Failure> {
         let (parts, incoming) = response.into_parts();
+        if !is_chunked_at_most(&parts.headers) {
+            let problem = "its transfer coding is not chunked";
+            return Err(Failure::new(Outcome::BadAnswer, problem));
+        }
         let stamp = line.link.first_read.get().unwrap_or_else(|| self.stamp());
         self.log.on_head(&parts, stamp);
         let mut answer = Answer {
@@ -72,7 +77,7 @@ impl Call {
         if answer.incoming.is_end_stream() {
             answer.complete();
         }
-        (parts, answer)
+        Ok((parts, answer))
     }
 
     fn stamp(&self) -> Stamp {
@@ -105,11 +110,11 @@ impl Call {
         .await
     }
 
-    /// An upload that goes on has limits of its own.
+    /// An upload that the user is waited for has limits of its own.
     fn head_due(&self, wait: Duration) -> Offset {
         let now = self.pool.shared().clocks.now();
         let since = match &self.upload {
-            Some(upload) => upload.ended().unwrap_or(now),
+            Some(upload) => upload.upstream_since().unwrap_or(now),
             None => self.log.begun(),
         };
         since.plus(ns(wait))
@@ -177,8 +182,10 @@ impl Answer {
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.waiting_since = None;
+                // Whoever has trailers does not ask for what follows them.
+                let is_last = frame.is_trailers() || self.incoming.is_end_stream();
                 let part = self.part(frame);
-                if self.incoming.is_end_stream() {
+                if is_last {
                     self.complete();
                 }
                 Poll::Ready(Some(Ok(part)))

@@ -17,7 +17,7 @@ macro_rules! counters {
         #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema, Default)]
         pub struct Counts {
             $($(#[$doc])* pub $name: u64,)*
-            /// Bytes of bodies that open requests keep now.
+            /// Bytes of bodies that are kept now: of open requests, and of those that the observer has not let go.
             pub now_kept_bytes: u64,
             /// The breaker of the shadow.
             pub breaker: BreakerState,

@@ -105,7 +105,7 @@ impl Gate {
         self.tally.counters.shadow_chosen.one();
         Some(Head {
             method: user.method.clone(),
-            target: user.uri.path_and_query().cloned(),
+            target: (user.uri.path_and_query()).and_then(|asked| self.headers.target(asked)),
             headers: self.headers.headers(&user.headers),
             extensions: user.extensions.clone(),
         })

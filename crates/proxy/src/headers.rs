@@ -1,12 +1,13 @@
 //! Which headers go on, to whom, and which are kept.
 //!
-//! Invariant: what belongs to one connection stays there (RFC 9110, 7.6.1), the users' keys reach the shadow only where
-//! that was asked for, and no header that may carry a key is ever kept.
+//! Invariant: what belongs to one connection stays there (RFC 9110, 7.6.1), the users' keys (in headers and in queries)
+//! reach the shadow only where that was asked for, and no header that may carry a key is ever kept.
 
 use crate::seen::Header;
 use crate::settings::{SetHeader, UserKeys};
 use hyper::HeaderMap;
 use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::http::uri::PathAndQuery;
 use infermeter_core::text::inert_bytes;
 
 /// How the proxy calls itself in `Via`.
@@ -69,6 +70,10 @@ const VALUE_BYTES: usize = 1024;
 
 /// Takes out what belongs to the connection that a message came on.
 pub(crate) fn take_out_connection(headers: &mut HeaderMap) {
+    // A length beside a coding is not the body's (RFC 9112, 6.3): without the coding it would be believed.
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        headers.remove(header::CONTENT_LENGTH);
+    }
     let named: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()
@@ -84,6 +89,17 @@ pub(crate) fn take_out_connection(headers: &mut HeaderMap) {
     for name in OF_CONNECTION {
         headers.remove(name);
     }
+}
+
+/// Whether the body is as it was meant once its chunks are undone: whoever takes out another coding's name leaves bytes
+/// that nobody can read.
+pub(crate) fn is_chunked_at_most(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let is_chunked = |coding: &HeaderValue| {
+        let coding = coding.as_bytes().trim_ascii();
+        coding.eq_ignore_ascii_case(b"chunked")
+    };
+    codings.next().is_none_or(is_chunked) && codings.next().is_none()
 }
 
 /// Names the upstream and the proxy in a request.
@@ -121,6 +137,20 @@ impl ForShadow {
         })
     }
 
+    /// What the shadow is asked for: what of a query may carry a key stays with the primary, as such headers do.
+    pub(crate) fn target(&self, user: &PathAndQuery) -> Option<PathAndQuery> {
+        let Some(query) = user.query().filter(|_| self.keys == UserKeys::Removed) else {
+            return Some(user.clone());
+        };
+        let pairs = query.split('&').filter(|pair| !pair_may_carry_key(pair));
+        let pairs: Vec<&str> = pairs.collect();
+        let target = match pairs.is_empty() {
+            true => user.path().to_owned(),
+            false => format!("{}?{}", user.path(), pairs.join("&")),
+        };
+        PathAndQuery::try_from(target).ok()
+    }
+
     /// The shadow's headers, from those of a request without what belongs to its connection.
     pub(crate) fn headers(&self, user: &HeaderMap) -> HeaderMap {
         let mut headers = user.clone();
@@ -153,6 +183,15 @@ fn is_framing(name: &HeaderName) -> bool {
 /// Whether a header of this name may carry a key.
 fn may_carry_key(name: &str) -> bool {
     SECRET.iter().any(|part| name.contains(part))
+}
+
+/// Whether a pair of a query may carry a key: its name says so, or is coded and may say anything. Some servers separate
+/// pairs by semicolons as well.
+fn pair_may_carry_key(pair: &str) -> bool {
+    pair.split(';').any(|pair| {
+        let name = pair.split_once('=').map_or(pair, |(name, _)| name);
+        name.contains('%') || may_carry_key(&name.to_ascii_lowercase())
+    })
 }
 
 /// Which headers are kept.
@@ -216,12 +255,51 @@ mod tests {
             ("upgrade", "h2c"),
             ("expect", "100-continue"),
             ("transfer-encoding", "chunked"),
-            ("content-length", "5"),
             ("host", "a"),
             ("x-stays", "1"),
         ]);
+        let mut sized = headers.clone();
+        headers.insert("content-length", HeaderValue::from_static("5"));
         take_out_connection(&mut headers);
-        assert_eq!(names(&headers), ["content-length", "host", "x-stays"]);
+        assert_eq!(names(&headers), ["host", "x-stays"], "the chunks count");
+        sized.remove("transfer-encoding");
+        sized.insert("content-length", HeaderValue::from_static("5"));
+        take_out_connection(&mut sized);
+        assert_eq!(names(&sized), ["content-length", "host", "x-stays"]);
+    }
+
+    #[test]
+    fn chunks_are_the_only_coding_that_is_undone() {
+        let check = |codings: &[&'static str], expect| {
+            let pairs: Vec<_> = codings.iter().map(|c| ("transfer-encoding", *c)).collect();
+            assert_eq!(is_chunked_at_most(&map(&pairs)), expect, "{codings:?}");
+        };
+        check(&[], true);
+        check(&["chunked"], true);
+        check(&["Chunked "], true);
+        check(&["gzip"], false);
+        check(&["gzip, chunked"], false);
+        check(&["gzip", "chunked"], false);
+        check(&["chunked", "chunked"], false);
+    }
+
+    #[test]
+    fn users_keys_in_a_query_reach_the_shadow_only_where_asked_for() {
+        let check = |keys, asked: &'static str, expect: &str| {
+            let target = ForShadow::new(keys, &[])
+                .expect("sound")
+                .target(&PathAndQuery::from_static(asked));
+            assert_eq!(target.expect("a target").as_str(), expect);
+        };
+        let removed = |asked, expect| check(UserKeys::Removed, asked, expect);
+        removed("/v1/x", "/v1/x");
+        removed("/v1/x?api-version=1&n=2", "/v1/x?api-version=1&n=2");
+        removed("/v1/x?key=k", "/v1/x");
+        removed("/v1/x?a=1&API_Key=k&b=2", "/v1/x?a=1&b=2");
+        removed("/v1/x?a=1;access_token=k&b=2", "/v1/x?b=2");
+        removed("/v1/x?%6bey=k&b=2", "/v1/x?b=2");
+        removed("/v1/x?b=a%20key", "/v1/x?b=a%20key");
+        check(UserKeys::Passed, "/v1/x?key=k&b=2", "/v1/x?key=k&b=2");
     }
 
     #[test]

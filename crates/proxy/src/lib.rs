@@ -15,6 +15,7 @@ mod front;
 pub mod fuzzing;
 mod gate;
 mod headers;
+mod held;
 mod model;
 mod observer;
 mod outgoing;
@@ -34,6 +35,7 @@ mod user;
 
 pub use accept::Drained;
 pub use counts::{BreakerState, Counts, DwellSummary};
+pub use held::Held;
 pub use proxy::{Handle, Proxy, ProxyError};
 pub use seen::{Body, Header, Outcome, Piece, Seen, Side, Stamp, Withheld};
 pub use settings::{

@@ -1,8 +1,9 @@
-//! The way of [`Seen`] to whoever asked for it, and the memory that open requests keep.
+//! The way of [`Seen`] to whoever asked for it, and the memory that bodies are kept in.
 //!
 //! Invariant: giving never waits; what there was no room for is counted.
 
 use crate::counts::Tally;
+use crate::held::Held;
 use crate::seen::{Seen, Side, Withheld};
 use std::cell::Cell;
 use std::sync::atomic::Ordering::Relaxed;
@@ -113,6 +114,11 @@ impl Keeper {
         false
     }
 
+    /// The room goes with the bytes that it was taken for.
+    pub(crate) fn hand_over(&self) -> Held {
+        Held::new(&self.tally, self.held.take())
+    }
+
     fn release(&self) {
         let held = self.held.take() as u64;
         self.tally.kept_bytes.fetch_sub(held, Relaxed);
@@ -144,5 +150,19 @@ mod tests {
         drop((second, third));
         let counts = tally.counts();
         assert_eq!((counts.now_kept_bytes, counts.bodies_not_kept), (0, 2));
+    }
+
+    #[test]
+    fn room_comes_back_with_the_last_of_the_bytes_that_it_was_taken_for() {
+        let tally = Arc::new(Tally::default());
+        let keeper = Keeper::new(&tally, 10, 10);
+        assert!(keeper.has_room(7));
+        let held = keeper.hand_over();
+        let copy = held.clone();
+        drop((keeper, held));
+        assert_eq!(tally.counts().now_kept_bytes, 7);
+        assert!(!Keeper::new(&tally, 10, 10).has_room(4));
+        drop(copy);
+        assert_eq!(tally.counts().now_kept_bytes, 0);
     }
 }

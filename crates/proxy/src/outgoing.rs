@@ -22,6 +22,8 @@ pub(crate) struct Upload {
     kept: RefCell<Option<Vec<u8>>>,
     body: RefCell<seen::Body>,
     ended: Cell<Option<Offset>>,
+    /// Since when the upstream is waited for: it has had a part and asks for no further one.
+    upstream_since: Cell<Option<Offset>>,
     keeper: Keeper,
     clocks: Rc<Clocks>,
     then: RefCell<Option<Then>>,
@@ -33,6 +35,7 @@ impl Upload {
             kept: RefCell::new(Some(Vec::new())),
             body: RefCell::default(),
             ended: Cell::new(None),
+            upstream_since: Cell::new(Some(clocks.now())),
             keeper,
             clocks: Rc::clone(clocks),
             then: RefCell::new(None),
@@ -47,6 +50,11 @@ impl Upload {
     /// When the last byte was here; absent before.
     pub(crate) fn ended(&self) -> Option<Offset> {
         self.ended.get()
+    }
+
+    /// Since when it is not the user who is waited for; absent while it is.
+    pub(crate) fn upstream_since(&self) -> Option<Offset> {
+        self.ended.get().or(self.upstream_since.get())
     }
 
     /// What has come.
@@ -69,7 +77,10 @@ impl Upload {
             return;
         }
         self.ended.set(Some(self.clocks.now()));
-        self.body.borrow_mut().bytes = self.kept.take().map(Bytes::from);
+        let mut body = self.body.borrow_mut();
+        body.bytes = self.kept.take().map(Bytes::from);
+        body.held = self.keeper.hand_over();
+        drop(body);
         if let Some(then) = self.then.take() {
             then(&self.body.borrow());
         }
@@ -109,14 +120,16 @@ impl Body for Outgoing {
         match self.get_mut() {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::User(incoming, upload) => {
+                upload.upstream_since.set(None);
                 let frame = ready!(Pin::new(&mut *incoming).poll_frame(cx));
+                upload.upstream_since.set(Some(upload.clocks.now()));
                 match &frame {
                     Some(Ok(frame)) => {
                         if let Some(bytes) = frame.data_ref() {
                             upload.add(bytes);
                         }
-                        // A body of known length is not asked again after its last byte.
-                        if incoming.is_end_stream() {
+                        // A body of known length is not asked again after its last byte, nor any after its trailers.
+                        if frame.is_trailers() || incoming.is_end_stream() {
                             upload.end();
                         }
                     }

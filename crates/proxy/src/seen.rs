@@ -3,6 +3,7 @@
 //! It computes no metric and reads no dialect: pieces are bytes with their instants. Invariant: no value of a
 //! header that may carry a key is in here, and what was not kept says so instead of looking empty.
 
+use crate::held::Held;
 use bytes::Bytes;
 use infermeter_core::clock::Offset;
 use infermeter_core::record::StampSource;
@@ -53,6 +54,8 @@ pub struct Body {
     pub len: u64,
     /// All of them; absent where they pass a limit, or the upload did not end.
     pub bytes: Option<Bytes>,
+    /// The room that they take.
+    pub held: Held,
 }
 
 /// One upstream's side of a request.
@@ -84,6 +87,8 @@ pub struct Side {
     pub pieces: Vec<Piece>,
     /// All pieces are there, as far as the answer went.
     pub kept: bool,
+    /// The room that the pieces take.
+    pub held: Held,
     /// Bytes of the body that came, kept or not.
     pub body_len: u64,
     /// Instant of the last byte of the answer's body, or of the failure.
@@ -136,7 +141,7 @@ pub enum Outcome {
     ClosedBeforeAnswer,
     /// The connection ended within the answer.
     CutWithinAnswer,
-    /// What came is not HTTP/1.1.
+    /// What came is not HTTP/1.1, or in a transfer coding other than `chunked`.
     BadAnswer,
     /// The upstream was slower than allowed: connecting, until the head, or between two pieces.
     UpstreamTooSlow,

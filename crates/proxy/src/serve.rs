@@ -168,7 +168,7 @@ impl Service {
             (None, Outcome::UpstreamTooSlow) => (504, "the primary did not answer in time"),
             (None, Outcome::RequestTooLarge) => (414, "the path is too long"),
             (None, Outcome::ConnectFailed) => (502, "the primary cannot be reached"),
-            (None, Outcome::BadAnswer) => (502, "the primary's answer is not HTTP/1.1"),
+            (None, Outcome::BadAnswer) => (502, "the primary's answer cannot be passed on"),
             (None, _) => (502, "the primary closed the connection without an answer"),
         };
         // A user who was refused is told so, and the first word on how it ended has been said.

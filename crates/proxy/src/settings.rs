@@ -197,7 +197,7 @@ pub struct Limits {
     pub upstream_idle: Duration,
     /// Bytes of one body (request or answer) that are kept.
     pub kept_bytes: usize,
-    /// Bytes of all bodies of open requests that are kept.
+    /// Bytes of all bodies that are kept: of open requests, and of those that wait for the observer or are with it.
     pub kept_bytes_together: usize,
 }
 

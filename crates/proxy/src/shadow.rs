@@ -72,7 +72,7 @@ pub(crate) async fn run(setup: Setup) {
     while let Some(order) = orders.recv().await {
         match order {
             Order::Send(job) => {
-                tokio::task::spawn_local(send(Rc::clone(&shadow), to.clone(), *job));
+                send(&shadow, &to, *job);
             }
             Order::Replace(upstream) => {
                 // An upstream whose name is no header was refused before it came here.
@@ -95,9 +95,8 @@ async fn end(tally: &Tally, clocks: &Clocks, due: Offset) {
 }
 
 /// Where requests go.
-#[derive(Clone)]
 struct To {
-    aim: Rc<Aim>,
+    aim: Aim,
     pool: Rc<Pool>,
 }
 
@@ -106,10 +105,7 @@ impl To {
         let upstream: Upstream = aim.upstream().clone();
         let pool = Rc::new(Pool::new(upstream, shared, opening));
         tokio::task::spawn_local(pruning(Rc::downgrade(&pool)));
-        Self {
-            aim: Rc::new(aim),
-            pool,
-        }
+        Self { aim, pool }
     }
 }
 
@@ -147,7 +143,9 @@ impl Drop for Open {
     }
 }
 
-async fn send(shadow: Rc<Shadow>, to: To, job: Job) {
+/// Has a request sent, unless it cannot be rewritten. What comes back to its pair exists from here on: a task that the
+/// thread's end drops before its first turn has an end all the same.
+fn send(shadow: &Rc<Shadow>, to: &To, job: Job) {
     let Job {
         head,
         body,
@@ -173,7 +171,7 @@ async fn send(shadow: Rc<Shadow>, to: To, job: Job) {
         log: Rc::new(SideLog::new(begun, keeper, &shadow.kept)),
         pair,
         _hold: hold,
-        shadow: Rc::clone(&shadow),
+        shadow: Rc::clone(shadow),
     };
     let call = Call {
         pool: Rc::clone(&to.pool),
@@ -181,9 +179,13 @@ async fn send(shadow: Rc<Shadow>, to: To, job: Job) {
         upload: None,
         total_due: begun.plus(ns(limits.total_time)),
     };
-    if let Err(failure) = exchange(&call, request(head, body, &to.aim)).await {
-        open.log.fail(&failure, shadow.shared.clocks.now());
-    }
+    let request = request(head, body, &to.aim);
+    tokio::task::spawn_local(async move {
+        if let Err(failure) = exchange(&call, request).await {
+            let now = open.shadow.shared.clocks.now();
+            open.log.fail(&failure, now);
+        }
+    });
 }
 
 async fn exchange(call: &Call, request: Result<Request<Outgoing>, Failure>) -> Result<(), Failure> {
@@ -204,4 +206,75 @@ fn request(head: Head, body: Bytes, aim: &Aim) -> Result<Request<Outgoing>, Fail
     *request.extensions_mut() = head.extensions;
     address_to(request.headers_mut(), aim.host());
     Ok(request)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::Gate;
+    use crate::headers::ForShadow;
+    use crate::seen::Body;
+    use crate::settings::{BreakerSettings, ShadowSettings, UserKeys};
+    use std::sync::mpsc::sync_channel;
+    use tokio::runtime::Builder;
+    use tokio::task::LocalSet;
+
+    #[test]
+    fn a_request_that_comes_with_the_end_of_a_drain_comes_back() {
+        let upstream = Upstream {
+            addresses: Vec::new(),
+            host: "h:1".to_owned(),
+            base: String::new(),
+            tls: None,
+        };
+        let settings = ShadowSettings {
+            upstream: upstream.clone(),
+            share: 1.0,
+            seed: 1,
+            max_rate: None,
+            max_in_flight: 4,
+            max_bytes: 100,
+            headers: Vec::new(),
+            keys: UserKeys::Removed,
+            model: None,
+            breaker: BreakerSettings::default(),
+        };
+        let tally = Arc::new(Tally::default());
+        let breaker = Arc::new(Breaker::new(settings.breaker, &tally));
+        let (sender, _seen) = sync_channel(1);
+        let (to_shadow, orders) = mpsc::channel(4);
+        let headers = ForShadow::new(UserKeys::Removed, &[]).expect("sound");
+        let gate = Gate::new(&settings, headers, to_shadow, &breaker, &tally, Offset(0));
+        let (user, ()) = Request::new(()).into_parts();
+        let head = gate.chosen(0, &user).expect("the share is all");
+        let body = Body {
+            bytes: Some(Bytes::new()),
+            ..Body::default()
+        };
+        gate.offer(head, &body, Offset(0)).expect("room");
+        let setup = Setup {
+            aim: Aim::new(upstream).expect("sound"),
+            model: None,
+            orders,
+            breaker,
+            clock: Clock::starting_in(0),
+            limits: Limits::default(),
+            keep_headers: Vec::new(),
+            observer: Observer {
+                sender,
+                tally: Arc::clone(&tally),
+            },
+        };
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        // Both orders are there before the thread has its first turn.
+        LocalSet::new().block_on(&runtime, async {
+            gate.order(Order::Drain(Offset(0))).await;
+            drop(gate);
+            run(setup).await;
+        });
+        let counts = tally.counts();
+        assert_eq!((counts.shadow_sent, counts.shadow_failed), (1, 1));
+        assert_eq!(counts.now_shadow, 0);
+    }
 }

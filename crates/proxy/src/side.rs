@@ -3,6 +3,7 @@
 //! It reads no socket and decides nothing. Invariant: how a side ended is said once, and the first word counts.
 
 use crate::headers::Kept;
+use crate::held::Held;
 use crate::observer::Keeper;
 use crate::seen::{Outcome, Piece, Side, Stamp};
 use crate::upstream::{Failure, Line, Link};
@@ -54,6 +55,7 @@ impl SideLog {
             headers: Vec::new(),
             pieces: Vec::new(),
             kept: true,
+            held: Held::default(),
             body_len: 0,
             closed: begun,
             outcome: Outcome::ClientGone,
@@ -165,6 +167,7 @@ impl SideLog {
         Side {
             headers: std::mem::take(&mut side.headers),
             pieces: self.take_pieces(),
+            held: self.keeper.hand_over(),
             problem: side.problem.take(),
             ..side.clone()
         }

@@ -171,10 +171,15 @@ impl User {
         let stuck = bytes
             .stuck_since
             .map(|since| (since.plus(silence), Expired::Answer));
-        let body = bytes.screen.body_since().map(|since| {
+        let coming = bytes.screen.body_since();
+        let body = coming.and_then(|since| {
             let whole = since.at.plus(ns(limits.upload_time));
-            let waiting = bytes.waiting_since.map(|since| since.plus(silence));
-            (waiting.map_or(whole, |at| at.min(whole)), Expired::Body)
+            let due = match bytes.waiting_since {
+                Some(since) => Some(whole.min(since.plus(silence))),
+                // A primary that does not take it has a limit of its own, and is no fault of the user.
+                None => self.current().is_none().then_some(whole),
+            };
+            due.map(|at| (at, Expired::Body))
         });
         let idle_since = self.idle_since.get();
         let free = self.current().is_none().then(|| {
@@ -187,7 +192,7 @@ impl User {
                 None => (idle_since.plus(ns(limits.idle_time)), Expired::Idle),
             }
         });
-        let free = free.filter(|_| body.is_none());
+        let free = free.filter(|_| coming.is_none());
         [stuck, body, free]
             .into_iter()
             .flatten()

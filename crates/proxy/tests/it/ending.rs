@@ -59,10 +59,14 @@ fn a_primary_that_dies_within_an_answer_leaves_what_it_gave_and_a_cut() {
 fn a_primary_that_gives_nothing_is_told_by_502() {
     let silent = Server::start(|_, _| Then::Closes);
     let noise = Server::saying("220 this is no HTTP\r\n\r\n");
+    let coded = Server::saying(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+    );
     for (primary, outcome) in [
         (nobody(), Outcome::ConnectFailed),
         (upstream(&silent), Outcome::ClosedBeforeAnswer),
         (upstream(&noise), Outcome::BadAnswer),
+        (upstream(&coded), Outcome::BadAnswer),
     ] {
         let running = Running::start(settings(primary));
         let mut client = Client::connect(running.address());

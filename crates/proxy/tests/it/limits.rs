@@ -1,9 +1,10 @@
 //! Users who are slow, too many, or take nothing; bodies that are not kept.
 
 use crate::server::{Client, GET, Server, Then, post, until};
-use crate::sides::{Running, settings, upstream};
-use infermeter_proxy::{Limits, Outcome, Settings};
+use crate::sides::{Running, settings, shadow, shadowed, upstream};
+use infermeter_proxy::{Limits, Outcome, Settings, Upstream};
 use std::io::Write;
+use std::net::TcpListener;
 use std::time::Duration;
 
 fn limited(server: &Server, limits: Limits) -> Running {
@@ -62,6 +63,32 @@ fn uploads_that_stop_or_never_end_are_given_up() {
         }
     }
     assert_eq!(running.next().primary.outcome, Outcome::ClientTooSlow);
+}
+
+#[test]
+fn a_primary_that_stops_reading_an_upload_is_no_fault_of_the_user() {
+    // Accepts by its backlog alone, and never reads.
+    let deaf = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let port = deaf.local_addr().expect("bound").port();
+    let limits = Limits {
+        head_wait: Duration::from_millis(300),
+        upload_time: Duration::from_secs(3),
+        ..Limits::default()
+    };
+    let running = Running::start(Settings {
+        limits,
+        ..settings(Upstream::resolve("127.0.0.1", port).expect("an address"))
+    });
+    let mut client = Client::connect(running.address());
+    // More than all buffers on the way hold.
+    let request = post(&"x".repeat(48 << 20));
+    let sender = std::thread::spawn(move || client.stream.write_all(request.as_bytes()));
+    let seen = running.next();
+    assert_eq!(seen.primary.outcome, Outcome::UpstreamTooSlow);
+    let counts = running.handle.counts();
+    assert_eq!((counts.gateway_timeout, counts.users_too_slow), (1, 0));
+    // What still came may have been thrown away behind the answer, or cut off.
+    let _ = sender.join().expect("no panic");
 }
 
 #[test]
@@ -156,4 +183,31 @@ fn bodies_beyond_the_limit_pass_and_are_not_kept() {
     assert_eq!((seen.body.len, seen.body.bytes), (5_000, None));
     assert_eq!((seen.primary.body_len, seen.primary.kept), (5_000, false));
     assert_eq!(running.handle.counts().bodies_not_kept, 2);
+}
+
+#[test]
+fn what_was_seen_keeps_its_room_until_the_observer_lets_it_go() {
+    let (server, other) = (Server::named("primary"), Server::named("shadow"));
+    let limits = Limits {
+        kept_bytes_together: 1_000,
+        ..Limits::default()
+    };
+    let running = Running::start(Settings {
+        limits,
+        ..shadowed(upstream(&server), shadow(upstream(&other)))
+    });
+    let mut client = Client::connect(running.address());
+    let body = "x".repeat(600);
+    assert_eq!(client.ask(&post(&body)).status(), 200);
+    until(|| running.handle.counts().observed == 1);
+    let least = (body.len() + "primary".len() + "shadow".len()) as u64;
+    assert!(running.handle.counts().now_kept_bytes >= least);
+    // It waits, and the next one finds no room.
+    assert_eq!(client.ask(&post(&body)).status(), 200);
+    let first = running.next();
+    assert_eq!(first.body.bytes.as_deref(), Some(body.as_bytes()));
+    let second = running.next();
+    assert_eq!((second.body.len, &second.body.bytes), (600, &None));
+    drop((first, second));
+    until(|| running.handle.counts().now_kept_bytes == 0);
 }

@@ -111,6 +111,33 @@ fn answers_pass_byte_for_byte_whatever_their_shape() {
 }
 
 #[test]
+fn answers_with_trailers_are_whole_without_them() {
+    let server = Server::saying(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n",
+    );
+    let running = Running::start(settings(upstream(&server)));
+    let mut client = Client::connect(running.address());
+    for te in ["", "TE: trailers\r\n"] {
+        let answer = client.ask(&format!("GET / HTTP/1.1\r\nHost: a\r\n{te}\r\n"));
+        assert!(answer.is_whole && answer.body == b"ok", "{answer:?}");
+        check_seen(&running.next(), b"ok");
+    }
+    assert_eq!(running.handle.counts().primary_connections, 1);
+}
+
+#[test]
+fn chunks_say_where_an_answer_ends_whatever_length_stands_beside_them() {
+    let server = Server::saying(
+        "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nall of it\r\n0\r\n\r\n",
+    );
+    let running = Running::start(settings(upstream(&server)));
+    let answer = Client::connect(running.address()).ask(GET);
+    assert_eq!(answer.header("content-length"), None);
+    assert!(answer.is_whole && answer.body == b"all of it", "{answer:?}");
+    check_seen(&running.next(), b"all of it");
+}
+
+#[test]
 fn a_piece_passes_before_the_next_one_is_made() {
     let (go_on, wait) = channel::<()>();
     let wait = Mutex::new(wait);
@@ -172,6 +199,13 @@ fn uploads_pass_in_every_form() {
     );
     assert!(asked.is_whole && asked.header("transfer-encoding").is_some());
     assert!(seen.last_byte_in >= Some(seen.first_byte_in));
+    let (asked, seen) = upload(|client| {
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n");
+        client.send("Trailer: X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n");
+    });
+    assert!(asked.is_whole, "trailers are left out");
+    assert_eq!(asked.body, b"abc");
+    assert_eq!(seen.body.bytes.as_deref(), Some(b"abc".as_slice()));
     let (asked, _) = upload(|client| {
         client.send(
             "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n",

@@ -229,7 +229,7 @@ fn keys_stay_with_the_primary_and_the_model_is_renamed_for_the_shadow() {
     let body = r#"{"model": "users-model", "n": 1.0}"#;
     let length = body.len();
     Client::connect(running.address()).ask(&format!(
-        "POST /v1/x HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer users\r\nx-api-key: users\r\nX-Trace: 1\r\nContent-Length: {length}\r\n\r\n{body}"
+        "POST /v1/x?api-version=1&key=users HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer users\r\nx-api-key: users\r\nX-Trace: 1\r\nContent-Length: {length}\r\n\r\n{body}"
     ));
     let seen = running.next();
     assert_eq!(
@@ -239,8 +239,10 @@ fn keys_stay_with_the_primary_and_the_model_is_renamed_for_the_shadow() {
     let at_primary = primary.asked().pop().expect("asked");
     assert_eq!(at_primary.body, body.as_bytes());
     assert_eq!(at_primary.header("authorization"), Some("Bearer users"));
+    assert!(at_primary.first_line().contains("&key=users"));
     let at_shadow = other.asked().pop().expect("asked");
     assert_eq!(at_shadow.body, br#"{"model": "other-model", "n": 1.0}"#);
+    assert_eq!(at_shadow.first_line(), "POST /v1/x?api-version=1 HTTP/1.1");
     assert_eq!(
         at_shadow.header("authorization"),
         Some("Bearer shadows-own")
