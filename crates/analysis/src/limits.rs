@@ -39,6 +39,9 @@ pub const LENGTH_NOT_OBEYED: f64 = 0.01;
 /// Share of answers without a token: questionable, as with lengths that are not the one asked for.
 pub const EMPTY_ANSWERS: f64 = LENGTH_NOT_OBEYED;
 
+/// Share of pairs that were broken off: questionable, as a third of the usual margin of 3 % could be theirs.
+pub(crate) const PAIRS_BROKEN_OFF: f64 = 0.01;
+
 /// Share of answers whose token counts disagree: questionable; any below it is a note.
 pub(crate) const TOKENS_DISAGREE: f64 = 0.01;
 

@@ -6,9 +6,10 @@
 
 mod blocks;
 mod findings;
+mod shares;
 
 pub(crate) use findings::SHADOWED;
-pub use findings::ShadowDoubts;
+pub use findings::{BrokenOff, ShadowDoubts};
 
 use crate::compare::{
     Answer, Better, COMPARE_ALPHA, Decision, Pair, PairedChange, Scale, decide, least_rounds,
@@ -19,6 +20,7 @@ use infermeter_core::run::FORMAT_VERSION;
 use infermeter_stats::{equivalence, signed_rank};
 use schemars::JsonSchema;
 use serde::Serialize;
+use shares::{Discordant, ShareBounds};
 
 /// A figure that is compared pair by pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -114,7 +116,7 @@ pub struct ShadowPair {
 /// What was asked of the comparison before the first pair.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ShadowAsked {
-    /// Changes within it do not matter: 0.03 is 3 %.
+    /// Changes within it do not matter, as a share: 0.03 is 3 %.
     pub margin: f64,
     /// How often the answer is looked for: the error is shared among the looks.
     pub looks: usize,
@@ -125,7 +127,7 @@ pub struct ShadowAsked {
 pub struct ShadowComparison {
     /// Version of the format.
     pub format_version: u32,
-    /// Changes within it do not matter: 0.03 is 3 %.
+    /// Changes within it do not matter, as a share: 0.03 is 3 %.
     pub margin: f64,
     /// How often the answer was to be looked for; the error is shared among the looks.
     pub looks: usize,
@@ -169,16 +171,16 @@ pub struct ShadowChange {
     pub pairs: usize,
     /// The primary's median in milliseconds, or its share of failed requests; absent without a pair.
     pub primary: Option<f64>,
-    /// The shadow's.
+    /// The shadow's median in milliseconds, or its share of failed requests; absent without a pair.
     pub shadow: Option<f64>,
     /// The change over blocks, of ratios the median of a block; absent where no block has it.
     pub change: Option<PairedChange>,
     /// The answer.
     pub decision: Decision,
     /// The most by which the shadow is plausibly worse (one-sided, 95 % over all looks), relative for ratios and in
-    /// points for shares; absent with too few blocks.
+    /// points for shares; absent with too few blocks, and where blocks depend on each other.
     pub at_most_worse: Option<f64>,
-    /// It was shown that the shadow is not worse by more than the margin; absent with too few blocks.
+    /// It was shown that the shadow is not worse by more than the margin; absent where that bound is.
     pub not_worse: Option<bool>,
 }
 
@@ -240,10 +242,16 @@ impl ShadowComparison {
             .map(|tested| tested.as_ref().map(|tested| tested.change.clone()))
             .collect();
         let decisions = decide(&family, asked.margin);
+        // Tests of blocks that depend on each other find what is not there.
+        let correlated = blocks.as_ref().is_some_and(Blocks::is_correlated);
         let changes = figures.iter().zip(tested).zip(decisions);
         let changes: Vec<ShadowChange> = changes
-            .map(|((figure, tested), decision)| {
-                let at_most_worse = tested.as_ref().and_then(|tested| tested.at_most_worse);
+            .map(|((figure, tested), mut decision)| {
+                let worst = tested.as_ref().and_then(|tested| tested.at_most_worse);
+                let at_most_worse = worst.filter(|_| !correlated);
+                if correlated && decision.answer != Answer::NotTested {
+                    decision.answer = Answer::Undecided;
+                }
                 ShadowChange {
                     figure: *figure,
                     pairs: paired(pairs, *figure),
@@ -263,6 +271,7 @@ impl ShadowComparison {
         let seen = findings::SeenPairs {
             pairs: pairs.len(),
             blocks: told,
+            correlated,
             needed: least_blocks(looks),
             answers,
             tee_delay,
@@ -324,11 +333,22 @@ impl Tested {
         change.signed_rank_p = (change.signed_rank_p * looks as f64).min(1.0);
         let bounds = equivalence(&differences, 1.0, alpha).ok();
         change.within = bounds.map(|bounds| bounds.upper.max(-bounds.lower));
-        let worst = signed_rank(&differences, 1.0 - 2.0 * alpha).ok()?;
-        let at_most_worse = worst.interval.high.map(|high| match scale {
-            Scale::Ratio => high.exp_m1(),
-            Scale::Difference => high,
-        });
+        let at_most_worse = match scale {
+            Scale::Ratio => {
+                let worst = signed_rank(&differences, 1.0 - 2.0 * alpha).ok()?;
+                worst.interval.high.map(f64::exp_m1)
+            }
+            // Most blocks have no failure: their median says nothing of the share.
+            Scale::Difference => {
+                let shares = Discordant::of(blocks.pairs()).bounds(alpha);
+                let exact =
+                    |of: fn(&ShareBounds) -> f64| shares.as_ref().map_or(f64::NEG_INFINITY, of);
+                let upper = bounds.map(|bounds| bounds.upper.max(exact(|of| of.worse)));
+                let lower = bounds.map(|bounds| (-bounds.lower).max(exact(|of| of.better)));
+                change.within = upper.zip(lower).map(|(upper, lower)| upper.max(lower));
+                upper
+            }
+        };
         Some(Self {
             change,
             at_most_worse,

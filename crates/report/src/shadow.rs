@@ -117,7 +117,7 @@ fn tests(found: &ShadowComparison) -> Section {
     };
     let rule = format!(
         "{blocks} The exact signed-rank test of the blocks' medians decides at {COMPARE_ALPHA}, adjusted over {} \
-         tests (Holm); equivalence by two one-sided t tests.{looks}",
+         tests (Holm); equivalence by two one-sided t tests, of few failures by the exact bound over pairs as well.{looks}",
         ShadowFigure::ALL.len()
     );
     Section::new("Tests")

@@ -81,6 +81,11 @@ impl<'a> Blocks<'a> {
         self.blocks.iter().filter_map(of_block).collect()
     }
 
+    /// The pairs of all of them.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = &'a ShadowPair> {
+        self.blocks.iter().copied().flatten()
+    }
+
     pub(super) fn told(&self) -> BlocksTold {
         let span = |block: &&[ShadowPair]| {
             let (first, last) = (block.first()?, block.last()?);
@@ -95,7 +100,8 @@ impl<'a> Blocks<'a> {
         }
     }
 
-    fn is_correlated(&self) -> bool {
+    /// Neighbours depend on each other.
+    pub(super) fn is_correlated(&self) -> bool {
         let bound = CORRELATED / (self.blocks.len() as f64).sqrt();
         self.correlation().is_some_and(|r| r > bound)
     }

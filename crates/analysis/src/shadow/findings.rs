@@ -3,6 +3,7 @@
 //! Invariant: each of these is said whatever the figures say.
 
 use super::{AnswersCompared, BlocksTold, TeeDelay};
+use crate::limits;
 use infermeter_core::finding::{Check, Dimension, Finding, Scope, Severity, Weight};
 use infermeter_core::number::{count, counted};
 use infermeter_core::text::listed;
@@ -47,6 +48,26 @@ const FEW_PAIRS: Check = Check {
     test: (),
 };
 
+/// Neighbouring blocks depend on each other, and no longer ones can be made.
+const BLOCKS_CORRELATED: Check = Check {
+    code: "blocks-correlated",
+    scope: Scope::Comparison,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: (),
+};
+
+/// Answers that were broken off are no pairs: which those are depends on how long they took.
+const PAIRS_BROKEN_OFF: Check = Check {
+    code: "pairs-broken-off",
+    scope: Scope::Comparison,
+    dimension: Dimension::BaselineFairness,
+    weight: Weight::NoteUpToLimit,
+    limit: Some(limits::PAIRS_BROKEN_OFF),
+    test: (),
+};
+
 /// Greedy or seeded requests got different answers.
 const SHADOW_ANSWERS_DIFFER: Check = Check {
     code: "shadow-answers-differ",
@@ -63,6 +84,8 @@ pub(crate) const SHADOWED: &[&Check] = &[
     &SHADOW_FAILED,
     &OBSERVATIONS_LOST,
     &FEW_PAIRS,
+    &BLOCKS_CORRELATED,
+    &PAIRS_BROKEN_OFF,
     &SHADOW_ANSWERS_DIFFER,
 ];
 
@@ -81,12 +104,27 @@ pub struct ShadowDoubts {
     pub failures: Vec<(String, u64)>,
     /// Exchanges that are in no record: why, and how many.
     pub lost: Vec<(String, u64)>,
+    /// Requests that both sides were asked and that are no pairs.
+    pub broken_off: BrokenOff,
+}
+
+/// Answers that ended before their servers had said all: users went, or the proxy ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BrokenOff {
+    /// The primary's alone.
+    pub primary: u64,
+    /// The shadow's alone.
+    pub shadow: u64,
+    /// Both.
+    pub both: u64,
 }
 
 /// The pairs, as far as findings go.
 pub(super) struct SeenPairs {
     pub(super) pairs: usize,
     pub(super) blocks: Option<BlocksTold>,
+    /// They depend on each other.
+    pub(super) correlated: bool,
     pub(super) needed: usize,
     pub(super) answers: AnswersCompared,
     pub(super) tee_delay: Option<TeeDelay>,
@@ -98,6 +136,8 @@ impl ShadowDoubts {
             self.failed(),
             self.lost(),
             few(seen),
+            correlated(seen),
+            self.broken_off.found(seen.pairs as u64),
             differing(seen.answers),
             self.share(seen.tee_delay),
         ];
@@ -172,6 +212,49 @@ fn few(seen: &SeenPairs) -> Option<Finding> {
             "Let it go on for longer, or raise --share.",
         )
     })
+}
+
+fn correlated(seen: &SeenPairs) -> Option<Finding> {
+    let blocks = seen.blocks.filter(|_| seen.correlated)?;
+    Some(BLOCKS_CORRELATED.found(
+        "Neighbouring blocks resemble each other however long they are: nothing is decided, and intervals are too \
+         narrow.",
+        format!(
+            "Rank correlation {} of {} of {} each.",
+            blocks
+                .correlation
+                .map_or_else(|| "unknown".to_owned(), |r| format!("{r:.2}")),
+            counted(blocks.count as u64, "block"),
+            counted(blocks.pairs_each as u64, "pair")
+        ),
+        "Something drifts from one side to the other more slowly than a block is long: let it go on for longer, and \
+         look at both servers' load and caches.",
+    ))
+}
+
+impl BrokenOff {
+    fn found(self, pairs: u64) -> Option<Finding> {
+        let all = self.primary + self.shadow + self.both;
+        let share = (all > 0).then(|| all as f64 / (all + pairs) as f64)?;
+        let severity = PAIRS_BROKEN_OFF.weigh(share)?;
+        let flattered = match self.primary.cmp(&self.shadow) {
+            std::cmp::Ordering::Greater => "More were the primary's: it looks quicker than it is.",
+            std::cmp::Ordering::Less => "More were the shadow's: it looks quicker than it is.",
+            std::cmp::Ordering::Equal => "As many were the primary's as the shadow's.",
+        };
+        Some(PAIRS_BROKEN_OFF.weighing(
+            severity,
+            format!("Answers that were broken off are no pairs, and slow ones are broken off more often. {flattered}"),
+            format!(
+                "The primary's alone {}, the shadow's alone {}, both {}, beside {}.",
+                count(self.primary),
+                count(self.shadow),
+                count(self.both),
+                counted(pairs, "pair")
+            ),
+            "Compare how many requests of each side are cancelled in its own run (user_gone).",
+        ))
+    }
 }
 
 fn differing(answers: AnswersCompared) -> Option<Finding> {

@@ -186,6 +186,76 @@ fn failures_are_a_figure_and_a_doubt() {
     assert_eq!(found.verdict, Verdict::Questionable);
 }
 
+/// The exact bound of 40 pairs without a failure is 7.2 %.
+#[test]
+fn no_failure_in_few_pairs_shows_little() {
+    let pairs: Vec<ShadowPair> = (0..40).map(|n| pair(n, 1.0)).collect();
+    let found = &compared(&pairs, 1).changes[3];
+    assert_eq!(found.decision.answer, Answer::Undecided, "{found:#?}");
+    assert_eq!(found.not_worse, Some(false));
+    let worst = found.at_most_worse.expect("blocks");
+    assert!((worst - 0.072).abs() < 0.001, "{worst}");
+}
+
+/// Three of four blocks have no failure, so that the ranks of blocks see none.
+#[test]
+fn a_share_of_failures_beyond_the_margin_is_not_shown_to_be_within_it() {
+    let every_twentieth = |n: u64| match n % 20 {
+        0 => failed(pair(n, 1.0)),
+        _ => pair(n, 1.0),
+    };
+    let pairs: Vec<ShadowPair> = (0..400).map(every_twentieth).collect();
+    let found = &compared(&pairs, 1).changes[3];
+    assert_eq!(found.not_worse, Some(false), "{found:#?}");
+    assert!(found.at_most_worse > Some(0.049), "{found:#?}");
+}
+
+/// The shadow becomes slower all the time: there are no blocks that do not depend on each other.
+#[test]
+fn blocks_that_stay_correlated_decide_nothing() {
+    let pairs: Vec<ShadowPair> = (0..400)
+        .map(|n| pair(n, 1.1 + 0.2 * n as f64 / 400.0))
+        .collect();
+    let found = compared(&pairs, 1);
+    assert_eq!(answers(&found), [Answer::Undecided; 4], "{found:#?}");
+    assert!(
+        found
+            .changes
+            .iter()
+            .all(|change| change.not_worse.is_none())
+    );
+    assert!(codes(&found).contains(&"blocks-correlated"));
+    assert_eq!(found.verdict, Verdict::Questionable);
+}
+
+#[test]
+fn pairs_that_were_broken_off_are_said_with_their_direction() {
+    let pairs: Vec<ShadowPair> = (0..300).map(|n| pair(n, 1.0)).collect();
+    let with = |primary: u64, shadow: u64| {
+        let doubts = ShadowDoubts {
+            broken_off: BrokenOff {
+                primary,
+                shadow,
+                both: 1,
+            },
+            ..ShadowDoubts::default()
+        };
+        let asked = ShadowAsked {
+            margin: 0.03,
+            looks: 1,
+        };
+        ShadowComparison::of(&pairs, asked, &doubts)
+    };
+    let few = with(0, 1);
+    assert_eq!(codes(&few), ["pairs-broken-off"]);
+    assert!(few.findings[0].message.contains("the shadow's"), "{few:#?}");
+    assert_eq!(few.verdict, Verdict::Valid);
+    let many = with(20, 3);
+    assert!(many.findings[0].message.contains("the primary's"));
+    assert!(many.findings[0].evidence.contains("alone 20"));
+    assert_eq!(many.verdict, Verdict::Questionable);
+}
+
 #[test]
 fn answers_that_differ_are_said_of_repeatable_requests_alone() {
     let of = |n: u64, answers: Sameness| ShadowPair {

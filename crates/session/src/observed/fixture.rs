@@ -2,7 +2,7 @@
 
 use infermeter_core::clock::Offset;
 use infermeter_core::record::StampSource;
-use infermeter_proxy::{Body, Header, Outcome, Piece, Seen, Side, Stamp};
+use infermeter_proxy::{Body, Header, Held, Outcome, Piece, Seen, Side, Stamp};
 
 pub(super) const MS: i64 = 1_000_000;
 
@@ -61,6 +61,7 @@ pub(super) fn side(begun_ms: i64, pieces: &[String]) -> Side {
         headers: vec![header("content-type", "text/event-stream")],
         pieces: pieces.iter().enumerate().map(piece).collect(),
         kept: true,
+        held: Held::default(),
         body_len: pieces.iter().map(|text| text.len() as u64).sum(),
         closed: Offset(at(pieces.len().saturating_sub(1)) * MS),
         outcome: Outcome::Complete,
@@ -81,6 +82,7 @@ pub(super) fn seen(number: u64, at_ms: i64, body: &str, primary: Side) -> Seen {
         body: Body {
             len: body.len() as u64,
             bytes: Some(body.to_owned().into_bytes().into()),
+            held: Held::default(),
         },
         primary,
         shadow: None,

@@ -11,7 +11,8 @@ use super::side::{SideAbout, SideRun};
 use crate::judged::Judged;
 use anyhow::Result;
 use infermeter_analysis::{
-    Sameness, ShadowAsked, ShadowComparison, ShadowDoubts, ShadowPair, SideAnswer, least_blocks,
+    BrokenOff, Sameness, ShadowAsked, ShadowComparison, ShadowDoubts, ShadowPair, SideAnswer,
+    least_blocks,
 };
 use infermeter_core::clock::{Clock, Offset};
 use infermeter_core::finish::FinishReason;
@@ -73,9 +74,12 @@ pub struct Shadowing {
     lengths: Lengths,
     pairs: Vec<ShadowPair>,
     beyond: u64,
+    broken_off: BrokenOff,
     failures: BTreeMap<&'static str, u64>,
     unread: BTreeMap<&'static str, u64>,
     looked: usize,
+    /// The comparison that was decided when it was looked for: pairs that come while the proxy drains do not change it.
+    decided: Option<ShadowComparison>,
 }
 
 impl Shadowing {
@@ -100,9 +104,11 @@ impl Shadowing {
             lengths: Lengths::by(TOKENIZER)?,
             pairs: Vec::new(),
             beyond: 0,
+            broken_off: BrokenOff::default(),
             failures: BTreeMap::new(),
             unread: BTreeMap::new(),
             looked: 0,
+            decided: None,
         })
     }
 
@@ -133,8 +139,15 @@ impl Shadowing {
             *self.failures.entry(error.reason.as_str()).or_default() += 1;
         }
         self.shadow.add(&mut other, &question);
-        // What the user broke off says nothing about either side.
-        if first.outcome == Outcome::Cancelled || other.outcome == Outcome::Cancelled {
+        // Nobody knows how long it would have taken: it is no pair, and counted, as slow ones are broken off more often.
+        let cut = [&first, &other].map(|record| record.outcome == Outcome::Cancelled);
+        match cut {
+            [true, true] => self.broken_off.both += 1,
+            [true, false] => self.broken_off.primary += 1,
+            [false, true] => self.broken_off.shadow += 1,
+            [false, false] => {}
+        }
+        if cut.contains(&true) {
             return;
         }
         let answers = sameness(&question, [&first, &other], [&first_texts, &other_texts]);
@@ -185,8 +198,8 @@ impl Shadowing {
         self.pairs.len()
     }
 
-    /// Looks for the answer where that is due: whether it is there, and the run may end.
-    pub fn is_decided(&mut self, counts: &Counts) -> bool {
+    /// Looks for the answer where that is due: whether it is there, or no further look is left, and the run may end.
+    pub fn is_over(&mut self, counts: &Counts) -> bool {
         let ShadowUntil::Decided = self.until else {
             return false;
         };
@@ -196,11 +209,18 @@ impl Shadowing {
             return false;
         }
         self.looked += 1;
-        self.compared(counts).is_decided()
+        let found = self.compared(counts);
+        if found.is_decided() {
+            self.decided = Some(found);
+        }
+        self.decided.is_some() || self.looked == LOOKS.len()
     }
 
-    /// What the pairs say by now.
+    /// What the pairs say by now; what decided, once that is known.
     pub fn compared(&mut self, counts: &Counts) -> ShadowComparison {
+        if let Some(decided) = &self.decided {
+            return decided.clone();
+        }
         // Answers end in another order than requests came.
         self.pairs.sort_by_key(|pair| pair.at_ns);
         ShadowComparison::of(&self.pairs, self.asked, &self.doubts(counts))
@@ -231,6 +251,7 @@ impl Shadowing {
             breaker_openings: counts.breaker_opened,
             failures: self.failures.iter().map(named).collect(),
             lost,
+            broken_off: self.broken_off,
         }
     }
 
@@ -287,4 +308,109 @@ fn sameness(question: &Question, records: [&RequestRecord; 2], texts: [&Texts; 2
 fn same_finish(first: &RequestRecord, other: &RequestRecord) -> Option<bool> {
     let of = |record: &RequestRecord| record.finish_reason.as_deref().map(FinishReason::of);
     Some(of(first)? == of(other)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{end, event, seen, side};
+    use super::*;
+    use infermeter_proxy::Outcome as Ended;
+
+    const BODY: &str =
+        r#"{"model":"m","stream":true,"max_tokens":8,"messages":[{"role":"user","content":"Hi"}]}"#;
+
+    fn begun(directory: &Path, margin: f64) -> Shadowing {
+        let about = || SideAbout {
+            target: "http://localhost:8000".to_owned(),
+            model: None,
+        };
+        let ask = ShadowAsk {
+            primary: about(),
+            shadow: about(),
+            margin,
+            until: ShadowUntil::Decided,
+        };
+        Shadowing::create(directory, &ask, Clock::starting_in(0)).expect("directories")
+    }
+
+    /// Both sides answer alike, a request a second; how each of them ended.
+    fn pair(number: u64, ends: [Ended; 2]) -> Seen {
+        let at = number as i64 * 1_000;
+        let answer = |outcome: Ended| {
+            let pieces = [event("one"), event(" two"), end(5, 2)];
+            let came = match outcome {
+                Ended::Complete => &pieces[..],
+                _ => &pieces[..1],
+            };
+            let mut side = side(at + 1, came);
+            side.outcome = outcome;
+            side
+        };
+        let [primary, shadow] = ends.map(answer);
+        let mut seen = seen(number, at, BODY, primary);
+        seen.shadow = Some(shadow);
+        seen
+    }
+
+    #[test]
+    fn what_was_broken_off_is_counted_by_side() {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let mut shadowing = begun(scratch.path(), 0.03);
+        let all = [
+            [Ended::Complete, Ended::Complete],
+            [Ended::ClientGone, Ended::Complete],
+            [Ended::ClientGone, Ended::Complete],
+            [Ended::Complete, Ended::ClientGone],
+            [Ended::ClientGone, Ended::ClientGone],
+        ];
+        for (number, ends) in all.into_iter().enumerate() {
+            shadowing.take(&pair(number as u64, ends));
+        }
+        let expect = BrokenOff {
+            primary: 2,
+            shadow: 1,
+            both: 1,
+        };
+        assert_eq!((shadowing.pairs(), shadowing.broken_off), (1, expect));
+        let found = shadowing.compared(&Counts::default());
+        let codes: Vec<&str> = found.findings.iter().map(|f| f.code.as_str()).collect();
+        assert!(codes.contains(&"pairs-broken-off"), "{codes:?}");
+    }
+
+    #[test]
+    fn what_was_decided_stays_while_the_proxy_drains() {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let mut shadowing = begun(scratch.path(), 0.1);
+        let counts = Counts::default();
+        let whole = [Ended::Complete; 2];
+        (0..99).for_each(|number| shadowing.take(&pair(number, whole)));
+        assert!(!shadowing.is_over(&counts), "it is not looked for yet");
+        shadowing.take(&pair(99, whole));
+        assert!(
+            shadowing.is_over(&counts),
+            "{:#?}",
+            shadowing.compared(&counts)
+        );
+        let cut = [Ended::Complete, Ended::CutWithinAnswer];
+        (100..120).for_each(|number| shadowing.take(&pair(number, cut)));
+        let ended = shadowing.finish(&counts).expect("records");
+        assert!(ended.comparison.is_decided() && ended.comparison.pairs == 100);
+    }
+
+    /// A margin that no number of pairs without a failure shows.
+    #[test]
+    fn behind_the_last_look_it_is_over_without_an_answer() {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let mut shadowing = begun(scratch.path(), 1e-6);
+        let counts = Counts::default();
+        let mut over = Vec::new();
+        for number in 0..1_600 {
+            shadowing.take(&pair(number, [Ended::Complete; 2]));
+            if shadowing.is_over(&counts) {
+                over.push(number + 1);
+            }
+        }
+        assert_eq!(over, [1_600]);
+        assert!(!shadowing.compared(&counts).is_decided());
+    }
 }

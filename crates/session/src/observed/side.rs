@@ -48,7 +48,9 @@ impl SideRun {
     /// Begins one in a new directory.
     pub(super) fn create(directory: &Path, about: &SideAbout, clock: Clock) -> Result<Self> {
         RunDirectory::create(directory)?;
-        let manifest = manifest(about, clock)?;
+        let mut manifest = manifest(about, clock)?;
+        // What a kill leaves says whose load it was.
+        manifest.run_findings.push(observed(None, None));
         write_manifest(directory, &manifest)?;
         Ok(Self {
             journal: JournalWriter::create(directory)?,
@@ -70,12 +72,32 @@ impl SideRun {
         self.first = Some(self.first.map_or(begun, |first| first.min(begun)));
         self.last = self.last.max(record.closed.unwrap_or(begun));
         self.records += 1;
+        let told = (self.endpoint, self.model.clone());
         self.endpoint.get_or_insert(question.endpoint);
         if self.model.is_none() {
             self.model.clone_from(&question.model);
         }
+        if told != (self.endpoint, self.model.clone()) {
+            self.tell();
+        }
         let written = self.journal.append(record);
         self.note(written.err().map(|e| e.to_string()));
+    }
+
+    /// Writes what requests told of the run: what a kill leaves says it, too.
+    fn tell(&mut self) {
+        self.describe();
+        let written = write_manifest(&self.directory, &self.manifest);
+        self.note(written.err().map(|e| e.to_string()));
+    }
+
+    fn describe(&mut self) {
+        if let Some(model) = &self.model {
+            self.manifest.model.clone_from(model);
+        }
+        if let Some(endpoint) = self.endpoint {
+            self.manifest.plan.endpoint = endpoint;
+        }
     }
 
     /// What was added by now is on disk.
@@ -93,15 +115,12 @@ impl SideRun {
     /// Ends it: the record is written and judged.
     pub(super) fn finish(mut self) -> Result<Judged> {
         self.flush(self.last);
+        self.describe();
         // The lock goes with the writer.
         drop(self.journal);
         let mut manifest = self.manifest;
         // Nobody had planned an end: whatever ended it, it is as long as it is.
         manifest.state = RunState::Finished;
-        manifest.model = self.model.unwrap_or_else(|| "unknown".to_owned());
-        if let Some(endpoint) = self.endpoint {
-            manifest.plan.endpoint = endpoint;
-        }
         manifest.window = self.first.map(|start| Window {
             start,
             // A window is without its end.
@@ -117,9 +136,8 @@ impl SideRun {
             recovered: false,
             counted: None,
         });
-        manifest
-            .run_findings
-            .push(observed(self.records, self.unwritten.as_deref()));
+        // In place of the one from the beginning.
+        manifest.run_findings = vec![observed(Some(self.records), self.unwritten.as_deref())];
         let directory = &self.directory;
         settle::settle(directory, &manifest, LeftOpen::LeftOut)?;
         let records = ParquetRecords::open(directory)?;
@@ -140,34 +158,40 @@ pub enum HowEnded {
     Stopped,
 }
 
-/// What a server said of an error may repeat a prompt: the reason stays, and the status.
+/// What a server said of an error may repeat a prompt, and where it sends a client may hold a key: the reason stays, and
+/// the status.
 fn silence(record: &mut RequestRecord) {
     record.texts = None;
     record.unknown_members = None;
+    let status = record.status;
     let Some(error) = &mut record.error else {
         return;
     };
-    let keeps = match error.reason {
-        Reason::HttpStatus => error.text.split(':').next().map(str::len),
+    match error.reason {
+        Reason::HttpStatus => {
+            error.text = status.map_or_else(String::new, |status| format!("status {status}"));
+        }
         Reason::InBandError
         | Reason::UnexpectedContent
         | Reason::MalformedEvent
         | Reason::Aborted
-        | Reason::HttpProtocol => Some(0),
-        _ => None,
-    };
-    if let Some(keeps) = keeps {
-        error.text.truncate(keeps);
+        | Reason::HttpProtocol => error.text.clear(),
+        _ => {}
     }
 }
 
-fn observed(records: u64, unwritten: Option<&str>) -> Finding {
+/// Without a number while it goes on.
+fn observed(records: Option<u64>, unwritten: Option<&str>) -> Finding {
     let lost = unwritten.map(|why| format!(" The record is not complete: {why}."));
+    let requests = records.map_or_else(
+        || "Requests".to_owned(),
+        |records| format!("{records} requests"),
+    );
     raised::OBSERVED.found(
         "The load was its users' own: nobody chose its rate, its lengths or its order, and it cannot be repeated \
          as it was.",
         format!(
-            "{records} requests, seen by a proxy.{}",
+            "{requests}, seen by a proxy.{}",
             lost.unwrap_or_default()
         ),
         "Compare it with what went through the same proxy at the same time; `infermeter record` keeps such a load \
@@ -208,4 +232,51 @@ fn manifest(about: &SideAbout, clock: Clock) -> Result<RunManifest> {
         seal: None,
         plan,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::answer::Answers;
+    use super::super::fixture::{end, event, header, seen, side};
+    use super::*;
+    use infermeter_record::read_manifest;
+
+    const BODY: &str =
+        r#"{"model":"m","stream":true,"prompt":"Hi","messages":[{"role":"user","content":"Hi"}]}"#;
+    const CANARY: &str = "zanzibarquokka";
+
+    #[test]
+    fn where_a_redirect_leads_is_not_kept() {
+        let mut redirect = side(101, &[]);
+        redirect.status = Some(307);
+        redirect.headers = vec![header("location", &format!("/v1?key={CANARY}"))];
+        let seen = seen(7, 100, BODY, redirect);
+        let question = Question::of(&seen).expect("a question");
+        let record = Answers::default().record(&seen, &seen.primary, &question);
+        let mut record = record.expect("a record");
+        let said = |record: &RequestRecord| record.error.clone().expect("an error").text;
+        assert!(said(&record).contains(CANARY), "{}", said(&record));
+        silence(&mut record);
+        assert_eq!(said(&record), "status 307");
+    }
+
+    #[test]
+    fn what_a_kill_leaves_says_what_it_was() {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let directory = scratch.path().join("primary");
+        let about = SideAbout {
+            target: "http://localhost:8000".to_owned(),
+            model: None,
+        };
+        let mut run =
+            SideRun::create(&directory, &about, Clock::starting_in(0)).expect("a directory");
+        let seen = seen(7, 100, BODY, side(101, &[event("one"), end(5, 1)]));
+        let question = Question::of(&seen).expect("a question");
+        let record = Answers::default().record(&seen, &seen.primary, &question);
+        run.add(&mut record.expect("a record"), &question);
+        let kept = read_manifest(&directory).expect("a manifest");
+        assert_eq!((kept.model.as_str(), kept.state), ("m", RunState::Running));
+        assert_eq!(kept.plan.endpoint, question.endpoint);
+        assert_eq!(kept.run_findings[0].code, "load-observed");
+    }
 }

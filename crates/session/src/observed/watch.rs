@@ -5,7 +5,6 @@
 //! signal ends the waiting, and what is there is kept.
 
 use super::side::HowEnded;
-use anyhow::Result;
 use infermeter_core::clock::monotonic_ns;
 use infermeter_core::units::Span;
 use infermeter_proxy::{Counts, Handle, Seen};
@@ -40,17 +39,12 @@ pub enum Onward {
 
 /// Who takes what is seen.
 pub trait Takes {
-    /// Takes one exchange; how many were taken in by now, as `--requests` counts them.
-    ///
-    /// # Errors
-    /// When nothing can be kept any more.
-    fn take(&mut self, seen: Seen) -> Result<u64>;
+    /// Takes one exchange; how many were taken in by now, as `--requests` counts them. That it cannot be kept is counted
+    /// and said at the end: users are served on.
+    fn take(&mut self, seen: Seen) -> u64;
 
     /// About once a second.
-    ///
-    /// # Errors
-    /// As for [`Self::take`].
-    fn tick(&mut self, counts: &Counts) -> Result<Onward>;
+    fn tick(&mut self, counts: &Counts) -> Onward;
 }
 
 /// How an observation ended.
@@ -63,22 +57,17 @@ pub struct Observed {
 }
 
 /// Takes what the proxy sees until something ends it.
-///
-/// # Errors
-/// Those of `takes`; the proxy has drained then, too.
 pub fn watch(
     proxy: Handle,
     seen: &Receiver<Seen>,
     until: Until,
     takes: &mut dyn Takes,
-) -> Result<Observed> {
-    let taken = take_until(&proxy, seen, until, takes);
-    let counts = drain(proxy, seen, until.drain, takes);
-    let ended = taken?;
-    Ok(Observed {
+) -> Observed {
+    let ended = take_until(&proxy, seen, until, takes);
+    Observed {
         ended,
-        counts: counts?,
-    })
+        counts: drain(proxy, seen, until.drain, takes),
+    }
 }
 
 fn take_until(
@@ -86,58 +75,53 @@ fn take_until(
     seen: &Receiver<Seen>,
     until: Until,
     takes: &mut dyn Takes,
-) -> Result<HowEnded> {
+) -> HowEnded {
     let begun = monotonic_ns();
     let end = until.duration.map(|span| begun.saturating_add(span.ns()));
     let mut next_tick = begun + TICK_NS;
     loop {
         match seen.recv_timeout(LOOK) {
             Ok(seen) => {
-                let taken = takes.take(seen)?;
+                let taken = takes.take(seen);
                 if until.requests.is_some_and(|most| taken >= most) {
-                    return Ok(HowEnded::AsAsked);
+                    return HowEnded::AsAsked;
                 }
             }
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return Ok(HowEnded::Stopped),
+            Err(RecvTimeoutError::Disconnected) => return HowEnded::Stopped,
         }
         let now = monotonic_ns();
         // One that came before this began, too: users are served from the moment that the proxy listens.
         if signals::count() > 0 {
-            return Ok(HowEnded::Stopped);
+            return HowEnded::Stopped;
         }
         if end.is_some_and(|end| now >= end) {
-            return Ok(HowEnded::AsAsked);
+            return HowEnded::AsAsked;
         }
         if now >= next_tick {
             next_tick = now + TICK_NS;
-            if takes.tick(&proxy.counts())? == Onward::End {
-                return Ok(HowEnded::AsAsked);
+            if takes.tick(&proxy.counts()) == Onward::End {
+                return HowEnded::AsAsked;
             }
         }
     }
 }
 
 /// Lets open requests end while what is seen is taken.
-fn drain(
-    proxy: Handle,
-    seen: &Receiver<Seen>,
-    most: Span,
-    takes: &mut dyn Takes,
-) -> Result<Counts> {
+fn drain(proxy: Handle, seen: &Receiver<Seen>, most: Span, takes: &mut dyn Takes) -> Counts {
     let patience = Duration::from_nanos(most.ns().max(0).unsigned_abs());
     let (counter, before) = (proxy.counter(), signals::count());
     // A thread of its own: the proxy hands over what it sees while it drains. Nobody waits for it after a further signal.
     std::thread::spawn(move || proxy.drain(patience));
-    let mut failed = None;
     while signals::count() <= before {
         match seen.recv_timeout(LOOK) {
-            Ok(seen) if failed.is_none() => failed = takes.take(seen).err(),
-            Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+            Ok(seen) => {
+                takes.take(seen);
+            }
+            Err(RecvTimeoutError::Timeout) => {}
             // All that was seen has been taken.
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    let counts = counter();
-    failed.map_or(Ok(counts), Err)
+    counter()
 }

@@ -31,6 +31,31 @@ fn a_stream_becomes_chunks_usage_and_an_end() {
 }
 
 #[test]
+fn an_upload_is_no_time_of_the_server() {
+    let begun_at = |upload_ends: i64, connected: Option<i64>| {
+        let mut side = side(101, &[event("one"), end(5, 1)]);
+        side.new_connection = connected.is_some();
+        side.connected = connected.map(|ms| Offset(ms * MS));
+        side.tls_done = side.connected;
+        let mut seen = seen(7, 100, BODY, side);
+        seen.last_byte_in = Some(Offset(upload_ends * MS));
+        let question = Question::of(&seen).expect("a question");
+        let record = Answers::default().record(&seen, &seen.primary, &question);
+        let record = record.expect("a record");
+        assert_eq!(record.connected, record.tls_done);
+        let ms = |at: Option<Offset>| at.map(|at| at.0 / MS);
+        (ms(record.send_start), ms(record.connected))
+    };
+    assert_eq!(begun_at(100, Some(102)), (Some(101), Some(102)));
+    // The head began at 101, its body was whole at 110, the answer came at 116.
+    assert_eq!(begun_at(110, Some(102)), (Some(110), None));
+    assert_eq!(begun_at(110, Some(112)), (Some(110), Some(112)));
+    assert_eq!(begun_at(110, None), (Some(110), None));
+    // It did not wait for the body.
+    assert_eq!(begun_at(130, None), (Some(101), None));
+}
+
+#[test]
 fn the_way_it_ended_is_the_way_of_its_side() {
     let cut = |outcome: Ended| {
         let mut side = side(101, &[event("one")]);

@@ -70,14 +70,44 @@ impl RowFile {
         let Some(rows) = &mut self.rows else {
             return Ok(());
         };
-        rows.write(row, members)
-            .with_context(|| self.directory.join(TRACE_FILE).display().to_string())?;
+        if let Err(error) = rows.write(row, members) {
+            self.rows = None;
+            // Half a row is none: without it the rest can be read.
+            let _ = self.cut();
+            let path = self.directory.join(TRACE_FILE);
+            return Err(error).with_context(|| format!("cannot write {}", path.display()));
+        }
         let at = row.at_ns.unwrap_or(0);
         self.sorted &= self.ats.last().is_none_or(|last| *last <= at);
         if self.ats.len() <= MOST_ORDERED {
             self.ats.push(at);
         }
         Ok(())
+    }
+
+    /// Takes away what follows the last whole row.
+    fn cut(&self) -> Result<()> {
+        if self.ats.len() > MOST_ORDERED {
+            return Ok(());
+        }
+        let path = self.directory.join(TRACE_FILE);
+        let marks = self.marks(&path)?;
+        let end = marks.last();
+        let end = end.map_or(self.header_bytes, |mark| mark.offset + mark.bytes);
+        Ok(File::options().write(true).open(&path)?.set_len(end)?)
+    }
+
+    /// As on a disk that is full from now on.
+    #[cfg(test)]
+    pub(super) fn fill_disk(&mut self) {
+        let (reader, writer) = io::pipe().expect("a pipe");
+        let header = RowsHeader::of("record");
+        let rows = RowsWriter::new(File::from(std::os::fd::OwnedFd::from(writer)), &header);
+        self.rows = Some(rows.expect("a header"));
+        drop(reader);
+        let path = self.directory.join(TRACE_FILE);
+        let file = File::options().append(true).open(path);
+        file.expect("rows").write_all(b"{\"half a").expect("bytes");
     }
 
     /// Puts the rows in order and says what they are.

@@ -29,9 +29,9 @@ fn captured(texts: KeptTexts, all: &[Seen]) -> Kept {
     let directory = scratch.path().join("capture");
     let mut capture = Capture::create(&directory, ask(texts)).expect("begun");
     for seen in all {
-        capture.take(seen).expect("taken");
+        capture.take(seen);
     }
-    let captured = capture.finish(&Counts::default()).expect("written");
+    let captured = capture.finish(&Counts::default()).captured;
     Kept {
         _scratch: scratch,
         directory,
@@ -258,7 +258,7 @@ fn a_capture_that_was_cut_off_is_readable() {
     let directory = scratch.path().join("capture");
     let mut capture = Capture::create(&directory, ask(KeptTexts::Hashed)).expect("begun");
     for seen in &conversation()[..2] {
-        capture.take(seen).expect("taken");
+        capture.take(seen);
     }
     // Killed: nothing is finished.
     std::mem::forget(capture);
@@ -274,4 +274,36 @@ fn a_capture_that_was_cut_off_is_readable() {
     .expect("rows");
     assert_eq!(count, 2);
     assert!(Capture::create(&directory, ask(KeptTexts::Hashed)).is_err());
+}
+
+#[test]
+fn a_disk_that_is_full_ends_the_rows_and_nothing_else() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let directory = scratch.path().join("capture");
+    let mut capture = Capture::create(&directory, ask(KeptTexts::Hashed)).expect("begun");
+    let all = conversation();
+    capture.take(&all[0]);
+    capture.file.fill_disk();
+    for seen in &all[1..3] {
+        capture.take(seen);
+    }
+    let ended = capture.finish(&Counts::default());
+    let why = ended.unwritten.expect("a reason");
+    assert!(
+        why.contains("cannot write") && why.contains(TRACE_FILE),
+        "{why}"
+    );
+    let left_out = &ended.captured.left_out;
+    assert_eq!(
+        (ended.captured.rows, left_out[0].requests),
+        (1, 2),
+        "{left_out:?}"
+    );
+    assert!(left_out[0].why.contains("could not be written"));
+    let kept = Kept {
+        _scratch: scratch,
+        directory,
+        captured: ended.captured,
+    };
+    assert_eq!(rows(&kept).len(), 1);
 }

@@ -20,6 +20,7 @@ pub(super) struct Told {
     pub(super) not_kept: u64,
     pub(super) cut_off: u64,
     pub(super) not_understood: u64,
+    pub(super) not_written: u64,
     unread: BTreeMap<Unread, u64>,
     rows: u64,
     completed: u64,
@@ -125,6 +126,7 @@ impl Captured {
             ("that ended before their body had come", told.cut_off),
             ("that are not understood", told.not_understood),
             ("that the recorder had no room for", counts.not_observed),
+            ("whose row could not be written", told.not_written),
         ];
         let unread = told.unread.iter().map(|(why, n)| (why.as_str(), *n));
         let left_out = named.into_iter().chain(unread).filter(|(_, n)| *n > 0);
