@@ -1,7 +1,8 @@
 //! Sessions: how long they took, how they ended, their first turns against their later ones.
 //!
 //! Does not estimate. Invariant: a session counts where its first turn is measured, a turn where it
-//! is measured itself; a session with turns that the run ended before has no duration.
+//! is measured itself; a session with turns that the run ended before has no duration, only one that it
+//! exceeds.
 
 use crate::facts::RequestFacts;
 use crate::milliseconds::to_ms;
@@ -52,9 +53,8 @@ pub struct SessionSamples {
     /// Completed sessions: from the first intended instant to the last `closed`, milliseconds, in
     /// order of their first turns.
     pub duration_ms: Vec<f64>,
-    /// The same of all sessions that ended, failed ones as +infinity; milliseconds, in order of their
-    /// first turns.
-    pub e2e_ms: Vec<f64>,
+    /// The same of all sessions, in order of their first turns.
+    pub e2e: Vec<SessionTime>,
     /// Turns of the same.
     pub turns: Vec<u32>,
     /// First turns.
@@ -64,6 +64,15 @@ pub struct SessionSamples {
     /// Turns of a trace: intended - the trace's own instant, milliseconds, measured ones that waited
     /// for an answer, in order of intended time.
     pub slip_ms: Vec<f64>,
+}
+
+/// What a session took, milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum SessionTime {
+    /// It ended so long after its first intended instant; +infinity where it failed.
+    Took(f64),
+    /// The run ended before it did: it takes at least as long.
+    AtLeast(f64),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -121,7 +130,8 @@ impl SessionCollector {
         });
         session.counts |= is_first && record.phase == Phase::Measure && record.send_start.is_some();
         session.first = session.first.min(record.intended);
-        session.last = session.last.max(closed);
+        // The instant of a turn that was not sent may be one after the run.
+        session.last = session.last.max(record.closed.unwrap_or(session.last));
         session.turns += 1;
         let cut = is_cut(record);
         session.failed |= !completed && !cut;
@@ -168,25 +178,25 @@ impl SessionCollector {
         let unfinished: HashSet<u64> = unfinished.iter().copied().collect();
         let samples = &mut self.samples;
         let mut ended: Vec<(Offset, Session)> = Vec::new();
-        let mut judged: Vec<(Offset, f64)> = Vec::new();
+        let mut judged: Vec<(Offset, SessionTime)> = Vec::new();
         for (number, session) in self.sessions.iter().filter(|(_, s)| s.counts) {
             let counts = &mut samples.counts;
             counts.begun += 1;
-            *match (session.cut || unfinished.contains(number), session.failed) {
-                (true, _) => &mut counts.unfinished,
-                (false, true) => {
-                    judged.push((session.first, f64::INFINITY));
-                    &mut counts.failed
-                }
+            let so_far = to_ms(session.last.since(session.first));
+            // A turn that failed fails its session, whatever the end of the run cut off beside it.
+            let (time, count) = match (session.failed, session.cut || unfinished.contains(number)) {
+                (true, _) => (SessionTime::Took(f64::INFINITY), &mut counts.failed),
+                (false, true) => (SessionTime::AtLeast(so_far), &mut counts.unfinished),
                 (false, false) => {
-                    judged.push((session.first, to_ms(session.last.since(session.first))));
                     ended.push((session.first, *session));
-                    &mut counts.completed
+                    (SessionTime::Took(so_far), &mut counts.completed)
                 }
-            } += 1;
+            };
+            *count += 1;
+            judged.push((session.first, time));
         }
         judged.sort_by_key(|(first, _)| *first);
-        samples.e2e_ms = judged.into_iter().map(|(_, ms)| ms).collect();
+        samples.e2e = judged.into_iter().map(|(_, time)| time).collect();
         ended.sort_by_key(|(first, _)| *first);
         for (first, session) in ended {
             samples.duration_ms.push(to_ms(session.last.since(first)));
@@ -221,7 +231,7 @@ fn is_cut(record: &RequestFacts) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{SessionCollector, SessionCounts, SessionSamples};
+    use super::{SessionCollector, SessionCounts, SessionSamples, SessionTime};
     use crate::fixture::{Run, facts, ms};
     use crate::origin::Origin;
     use infermeter_core::clock::Offset;
@@ -265,13 +275,28 @@ mod tests {
         };
         assert_eq!(found.counts, expect);
         assert_eq!(found.turns, [2]);
-        // What failed takes for ever; what the run cut off says nothing.
-        assert_eq!(found.e2e_ms, [found.duration_ms[0], f64::INFINITY]);
+        // What failed takes for ever; what the run cut off as long as it took until then, at least.
+        let [took, failed, SessionTime::AtLeast(so_far)] = found.e2e[..] else {
+            panic!("{found:?}");
+        };
+        assert_eq!(took, SessionTime::Took(found.duration_ms[0]));
+        assert_eq!(failed, SessionTime::Took(f64::INFINITY));
+        assert!((20.0..60.0).contains(&so_far), "{so_far}");
         assert!((found.duration_ms[0] - 1_040.0).abs() < 5.0, "{found:?}");
         assert_eq!(found.first.ttft_ms, [20.0, 20.0]);
         assert_eq!((found.first.measured, found.later.measured), (3, 1));
         assert_eq!(found.later.ttft_ms, [30.0]);
         assert_eq!(found.slip_ms, [3.0]);
+    }
+
+    #[test]
+    fn a_session_with_a_failed_turn_is_failed_though_the_run_cut_off_others() {
+        let mut run = Run::open(1.0, 10);
+        run.stream(1_000, ms(20), ms(10), 2);
+        run.failed(3_000, Reason::HttpStatus);
+        let found = samples(run, &[(0, 0), (0, 1)], &[0]);
+        assert_eq!((found.counts.failed, found.counts.unfinished), (1, 0));
+        assert_eq!(found.e2e, [SessionTime::Took(f64::INFINITY)]);
     }
 
     #[test]

@@ -83,6 +83,19 @@ pub(crate) struct Dependents {
     joins: HashMap<RequestId, Join>,
     bodies_late: u64,
     not_reached: Vec<RequestId>,
+    /// Those that were abandoned with what waits for them.
+    abandoned: Vec<RequestId>,
+}
+
+/// What waits yet when a run ends.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    /// Requests that were or would have been due.
+    pub(crate) due: Vec<(Offset, RequestId, Pending)>,
+    /// Those of which that is not known.
+    pub(crate) unknown: Vec<RequestId>,
+    /// Those that have a record already, as has what waits for them.
+    pub(crate) abandoned: Vec<RequestId>,
 }
 
 /// A request that waits for several others.
@@ -109,6 +122,7 @@ impl Dependents {
             joins: HashMap::new(),
             bodies_late: 0,
             not_reached: Vec::new(),
+            abandoned: Vec::new(),
         }
     }
 
@@ -204,12 +218,15 @@ impl Dependents {
                     continue;
                 }
                 match record.closed.filter(|_| failed) {
-                    Some(closed) => bodies.demand(Demand::Abandon(Abandoned {
-                        id: follow.id,
-                        parent: record.id,
-                        phase: phase_at(closed),
-                        intended: closed,
-                    })),
+                    Some(closed) => {
+                        self.abandoned.push(follow.id);
+                        bodies.demand(Demand::Abandon(Abandoned {
+                            id: follow.id,
+                            parent: record.id,
+                            phase: phase_at(closed),
+                            intended: closed,
+                        }));
+                    }
                     None => self.not_reached.push(follow.id),
                 }
             }
@@ -314,19 +331,23 @@ impl Dependents {
         self.bodies_late
     }
 
-    /// At the end of a run: requests that were or would have been due, and those of which that is
-    /// not known.
-    pub(crate) fn into_rest(self) -> (Vec<(Offset, RequestId, Pending)>, Vec<RequestId>) {
+    /// At the end of a run: what waits yet.
+    pub(crate) fn into_rest(self) -> Waiting {
         let Self {
             due,
             late,
             mut pending,
             not_reached,
+            abandoned,
             ..
         } = self;
         let all = due.into_iter().map(|Reverse(entry)| entry).chain(late);
         let rest = all.filter_map(|(at, id)| Some((at, id, pending.remove(&id)?)));
-        (rest.collect(), not_reached)
+        Waiting {
+            due: rest.collect(),
+            unknown: not_reached,
+            abandoned,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What both load models share: making an engine ready, waiting for the start, and accounting.
 
 use crate::bodies::{Bodies, NextRequests, unsent};
-use crate::dependents::Dependents;
+use crate::dependents::{Dependents, Waiting};
 use crate::recorder::Records;
 use crate::self_watch::SelfWatch;
 use crate::settings::RunSettings;
@@ -221,13 +221,25 @@ impl<'a> Worker<'a> {
     ) -> (u64, Vec<u64>) {
         let index = self.index;
         let none = Dependents::new(index, Default::default());
-        let (waiting, unknown) = std::mem::replace(&mut self.dependents, none).into_rest();
-        let mut count: u64 = unknown.iter().map(|id| plan.and_later(*id)).sum();
-        let ids = waiting.iter().map(|(_, id, _)| *id).chain(unknown);
+        let Waiting {
+            due: waiting,
+            unknown,
+            abandoned,
+        } = std::mem::replace(&mut self.dependents, none).into_rest();
         let session = |id| Some((plan.spec)(id).turn?.session);
-        let sessions: BTreeSet<u64> = ids.filter_map(session).collect();
+        let ids = waiting.iter().map(|(_, id, _)| id).chain(&unknown);
+        let sessions: BTreeSet<u64> = ids.filter_map(|id| session(*id)).collect();
+        // What waits for several is reached from each of them, and has its record where one of them failed.
+        let mut seen = HashSet::new();
+        for id in abandoned {
+            if session(id).is_some_and(|session| sessions.contains(&session)) {
+                plan.and_later(id, &mut seen);
+            }
+        }
+        let unreached = unknown.iter().map(|id| plan.and_later(*id, &mut seen));
+        let mut count: u64 = unreached.sum();
         for (intended, id, pending) in waiting {
-            count += plan.and_later(id);
+            count += plan.and_later(id, &mut seen);
             if intended >= end.window_end {
                 continue;
             }
@@ -253,11 +265,9 @@ pub(crate) struct Lookup<'a> {
 }
 
 impl Lookup<'_> {
-    /// The number of requests that wait for request `id`, and it.
-    fn and_later(&self, id: RequestId) -> u64 {
+    /// The number of requests that wait for request `id`, and it, but for those `seen` before.
+    fn and_later(&self, id: RequestId, seen: &mut HashSet<RequestId>) -> u64 {
         let (mut count, mut left) = (0, vec![id]);
-        // What waits for several is reached from each of them.
-        let mut seen = HashSet::new();
         while let Some(id) = left.pop() {
             if !seen.insert(id) {
                 continue;

@@ -1,7 +1,7 @@
 //! `infermeter workload import FILE|DIR|-`: logs of production become rows of a trace.
 //!
-//! It sends nothing. Invariant: a file that could not be completed is removed again, and an existing one is
-//! refused.
+//! It sends nothing. Invariant: rows have their name once all of them are written (`.part` before), what could
+//! not be completed is removed again, and an existing file is refused.
 
 use super::audit::mapping;
 use crate::cli::tables::{ImportLogArgs, ImportTexts};
@@ -19,8 +19,9 @@ use infermeter_workload::{
 };
 use serde_json::Value;
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -41,15 +42,33 @@ pub(crate) fn import(args: &ImportLogArgs) -> Result<u8> {
     if args.out.exists() {
         bail!("--out: {} exists: name another file", args.out.display());
     }
-    let file = File::create(&args.out);
-    let file = file.with_context(|| format!("--out {}", args.out.display()))?;
-    let told = written(args, &paths, file);
+    let named = || format!("--out {}", args.out.display());
+    let part = part(&args.out);
+    // Left over from an import that was killed.
+    let _ = fs::remove_file(&part);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    if args.texts == ImportTexts::Plain {
+        options.mode(0o600);
+    }
+    let file = options.open(&part).with_context(named)?;
+    let told = written(args, &paths, file).and_then(|told| {
+        fs::rename(&part, &args.out)
+            .with_context(named)
+            .map(|()| told)
+    });
     if told.is_err() {
-        // It would look like a whole one.
-        let _ = fs::remove_file(&args.out);
+        let _ = fs::remove_file(&part);
     }
     output::print(&told?);
     Ok(exit::OK)
+}
+
+/// The name of rows that are being written.
+fn part(out: &Path) -> PathBuf {
+    let mut name = out.as_os_str().to_owned();
+    name.push(".part");
+    name.into()
 }
 
 /// Writes the rows; what is to be told of them.
@@ -62,27 +81,38 @@ fn written(args: &ImportLogArgs, paths: &[PathBuf], file: File) -> Result<String
     }
     let (out, thread) = writer(file, packed.then(Compression::fast));
     let told = match trace_of(args, paths) {
-        Some(first) => {
-            let options = TraceOptions::default();
-            let facts = import_trace(&paths[0], &first, &options, out)?;
-            let mut told = format!(
-                "{} from a trace ({})\n",
-                counted(facts.rows, "row"),
-                facts.format
-            );
-            facts
-                .remarks()
-                .iter()
-                .for_each(|remark| told += &format!("note: {remark}\n"));
-            told
-        }
-        None => of_logs(args, paths, out)?,
+        Some(first) => of_trace(&paths[0], &first, out),
+        None => of_logs(args, paths, out),
     };
+    let told = ended(told, thread, &args.out)?;
+    Ok(format!("{told}rows in {}\n", args.out.display()))
+}
+
+fn of_trace(
+    path: &Path,
+    first: &infermeter_workload::Row,
+    out: Box<dyn Write + Send>,
+) -> Result<String> {
+    let facts = import_trace(path, first, &TraceOptions::default(), out)?;
+    let mut told = format!(
+        "{} from a trace ({})\n",
+        counted(facts.rows, "row"),
+        facts.format
+    );
+    let remarks = facts.remarks();
+    remarks
+        .iter()
+        .for_each(|remark| told += &format!("note: {remark}\n"));
+    Ok(told)
+}
+
+/// What is to be told, once the writing thread has ended: why that could not write comes before what broke for it.
+fn ended(told: Result<String>, thread: JoinHandle<io::Result<()>>, out: &Path) -> Result<String> {
     match thread.join() {
-        Ok(done) => done.context("--out")?,
+        Ok(done) => done.with_context(|| format!("--out {}", out.display()))?,
         Err(panic) => std::panic::resume_unwind(panic),
     }
-    Ok(format!("{told}rows in {}\n", args.out.display()))
+    told
 }
 
 /// The first row of what is no log but a trace, where it is one.
@@ -109,10 +139,6 @@ fn of_logs(args: &ImportLogArgs, paths: &[PathBuf], out: Box<dyn Write + Send>) 
     let format = format
         .transpose()
         .map_err(|known| anyhow::anyhow!("--format: {known}"))?;
-    // Parquet is unpacked to JSON lines, which go when these values do.
-    let unpacked = paths.iter().map(|path| DatasetFile::open_log(path));
-    let unpacked = unpacked.collect::<Result<Vec<_>>>()?;
-    let sources: Vec<PathBuf> = unpacked.iter().map(|file| file.path().to_owned()).collect();
     let read = |row: &Value| mapped(mapping.as_ref(), row);
     let options = ImportOptions {
         format,
@@ -128,7 +154,8 @@ fn of_logs(args: &ImportLogArgs, paths: &[PathBuf], out: Box<dyn Write + Send>) 
         folder: folder(&args.out),
         mapping: mapping.is_some().then_some(&read),
     };
-    let imported = import_logs(&sources, &options, out)?;
+    // Parquet is unpacked to JSON lines when its turn comes.
+    let imported = import_logs(paths, DatasetFile::open_log, &options, out)?;
     Ok(told(&imported, paths))
 }
 
@@ -312,5 +339,25 @@ impl Write for Parts {
         // Why the thread ended is what it says itself.
         sent.then_some(())
             .ok_or_else(|| io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_named() {
+        let full = OpenOptions::new().write(true).open("/dev/full");
+        let (mut out, thread) = writer(full.expect("a device"), None);
+        let written = out.write_all(&vec![b'x'; PART]).and_then(|()| out.flush());
+        drop(out);
+        let told = written.map(|()| String::new()).map_err(anyhow::Error::from);
+        let error = ended(told, thread, Path::new("rows.jsonl")).expect_err("no room");
+        let said = format!("{error:#}");
+        assert!(
+            said.starts_with("--out rows.jsonl: No space left"),
+            "{said}"
+        );
     }
 }

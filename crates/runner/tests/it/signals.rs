@@ -3,12 +3,19 @@
 
 use crate::engine_support::end;
 use crate::sessions::{Talk, begins};
-use crate::support::{Ask, SECOND, arrivals, execute, execute_watched, fixed, settings, start};
+use crate::support::{
+    Ask, Asked, MS, SECOND, arrivals, execute, execute_asked, execute_watched, fixed, prepare,
+    settings, spec, start,
+};
+use infermeter_client::prepared::Prepared;
+use infermeter_core::clock::Offset;
 use infermeter_core::record::{Outcome, Reason};
-use infermeter_core::schedule::Schedule;
+use infermeter_core::request::{FollowUp, RequestSpec, Turn, Waited};
+use infermeter_core::schedule::{ArrivalIds, OpenSchedule, Schedule};
 use infermeter_sys::signals;
 use rustix::process::{Signal, getpid, kill_process};
 use std::process::Command;
+use std::sync::Arc;
 
 const CHILD: &str = "INFERMETER_TEST_SIGNALS";
 
@@ -23,6 +30,14 @@ fn signals_stop_a_run_by_degrees() {
 #[test]
 fn signals_inside_sessions() {
     in_a_process_of_its_own("signals_inside_sessions", interrupt_sessions);
+}
+
+#[test]
+fn what_waits_for_a_failed_and_a_cut_request_is_counted_once() {
+    in_a_process_of_its_own(
+        "what_waits_for_a_failed_and_a_cut_request_is_counted_once",
+        interrupt_joined,
+    );
 }
 
 /// Runs `body` in this program once more, with the test `name` alone.
@@ -129,4 +144,76 @@ fn start_after_a_signal() {
     assert_eq!(done.records.len(), 2);
     assert_eq!(done.outcome.progress.drain_not_reached, 1);
     assert_eq!(mock.stop().expect("no error").generations, 0);
+}
+
+/// Requests 1 and 2 wait for 0, 3 for 1, and 4 for both 3 and 2: 1 fails, and 2 never ends.
+fn interrupt_joined() {
+    let mock = start(fixed("2ms", "1ms"));
+    let ask = |id: u64| match id {
+        1 => Ask::tokens(1).with_fault("status=500"),
+        2 => Ask::tokens(1_000_000),
+        _ => Ask::tokens(2),
+    };
+    let turned = |id: u64| RequestSpec {
+        turn: Some(Turn {
+            session: 0,
+            number: [0, 1, 1, 2, 3][id as usize],
+        }),
+        ..spec(id, ask(id))
+    };
+    let follow = |id: u64| FollowUp {
+        id,
+        delay_ns: 5 * MS,
+        planned: None,
+        further: u32::from(id == 4),
+    };
+    let next = |spec: &RequestSpec| match spec.id {
+        0 => vec![follow(1), follow(2)],
+        1 => vec![follow(3)],
+        2 | 3 => vec![follow(4)],
+        _ => Vec::new(),
+    };
+    let make = |id: u64, _: &[Arc<str>]| Prepared {
+        spec: turned(id),
+        waited: (id > 0).then(|| Waited {
+            parent: [0, 0, 0, 1, 3][id as usize],
+            planned: None,
+        }),
+        next: next(&turned(id)),
+        ..prepare(id, ask(id))
+    };
+    let asked = Asked {
+        make: &make,
+        spec: &turned,
+        next: &next,
+    };
+    let schedule = Schedule::Open(OpenSchedule {
+        ids: ArrivalIds::Listed(vec![0]),
+        window_end: Offset(3_600 * SECOND),
+        ..arrivals(&[0], 0, 1)
+    });
+    let mut signals = 0;
+    let settings = settings(mock.address(), 1);
+    let done = execute_asked(&schedule, &settings, &asked, &mut |progress| {
+        let due = match signals {
+            0 => progress.sent >= 3 && progress.failed >= 1,
+            1 => progress.stopping,
+            _ => false,
+        };
+        if due {
+            interrupt();
+            signals += 1;
+        }
+    });
+    let ends: Vec<_> = done.records.iter().map(|r| (r.id, end(r))).collect();
+    let ended = (Outcome::NotSent, Some(Reason::SessionEnded));
+    let expected = [
+        (0, (Outcome::Completed, None)),
+        (1, (Outcome::Failed, Some(Reason::HttpStatus))),
+        (2, (Outcome::Cancelled, Some(Reason::Interrupted))),
+        (3, ended),
+        (4, ended),
+    ];
+    assert_eq!(ends, expected);
+    assert_eq!(done.outcome.progress.drain_not_reached, 0);
 }

@@ -122,7 +122,8 @@ impl<'a> Dependents<'a> {
         let mut left: Vec<RequestId> = self.due.iter().map(|Reverse((_, id))| *id).collect();
         let mut seen = HashSet::new();
         while let Some(id) = left.pop() {
-            if !seen.insert(id) {
+            // What is lost has its record.
+            if self.lost.contains(&id) || !seen.insert(id) {
                 continue;
             }
             let spec = self.load.workload.spec(id);

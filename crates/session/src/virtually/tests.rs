@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::run_id::RunIdentity;
-use infermeter_core::plan::Plan;
+use infermeter_core::plan::{OnFailure, Plan};
 use infermeter_core::record::{Outcome, Reason};
+use infermeter_core::schedule::Phase;
 use infermeter_record::JournalReader;
 use std::collections::BTreeMap;
 
@@ -183,6 +184,39 @@ fn a_failed_turn_ends_its_session() {
     let went_on = of("continue");
     assert_eq!(went_on.get("session_ended"), None);
     assert_eq!(went_on["http_status"], 1);
+}
+
+/// Requests 1 and 2 wait for 0, 3 for 1, and 4 for both 3 and 2: 1 fails before 2 was reached.
+#[test]
+fn what_waits_for_a_failed_and_an_unreached_request_is_counted_once() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let path = scratch.path().join("rows.jsonl");
+    let mut rows = "{\"trace_rows\":1,\"blocks\":\"none\",\"source\":\"trace\"}\n".to_owned();
+    for (id, after) in [(0, "[]"), (1, "[0]"), (2, "[0]"), (3, "[1]"), (4, "[3,2]")] {
+        rows += &format!(
+            "{{\"timestamp\":{id},\"input_length\":40,\"output_length\":2,\"session_id\":1,\
+             \"id\":{id},\"after\":{after}}}\n"
+        );
+    }
+    std::fs::write(&path, rows).expect("written");
+    let experiment = Experiment::of(&plan(|p| {
+        (p.rate, p.requests) = (None, None);
+        p.workload = Plan::defaults().workload;
+        p.trace = Some(path);
+    }));
+    let load = Load::of(&experiment.expect("a plan"), 7).expect("a load");
+    let mut dependents = dependents::Dependents::new(&load, OnFailure::End);
+    for (id, outcome) in [(0, Outcome::Completed), (1, Outcome::Failed)] {
+        let spec = load.workload.spec(id);
+        dependents.ended(&spec, outcome, Offset(0), |_| Phase::Measure, |_| {});
+        // 1, whose turn it is; 2 stays.
+        if id == 0 {
+            assert_eq!(dependents.take(), Some(1));
+        }
+    }
+    let lost: Vec<u64> = dependents.abandoned.iter().map(|r| r.id).collect();
+    assert_eq!(lost, [3, 4]);
+    assert_eq!(dependents.rest().count, 1, "2 alone has no record");
 }
 
 #[test]

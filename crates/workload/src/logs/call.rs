@@ -113,6 +113,22 @@ pub(super) fn tokens(value: Option<Any<'_>>) -> Result<Option<u32>, Reason> {
     tokens_of(text).map(Some)
 }
 
+/// The sum of several numbers of tokens; absent where all are.
+pub(super) fn sum<'a>(
+    values: impl IntoIterator<Item = Option<Any<'a>>>,
+) -> Result<Option<u32>, Reason> {
+    let mut sum: Option<u32> = None;
+    for value in values {
+        if let Some(more) = tokens(value)? {
+            sum = Some(sum.unwrap_or(0).saturating_add(more));
+        }
+    }
+    match sum {
+        Some(sum) if sum > MAX_TOKENS => Err(Reason::WrongValue),
+        sum => Ok(sum),
+    }
+}
+
 /// A number of tokens as text; some tools write whole numbers with a decimal point.
 pub(super) fn tokens_of(text: &str) -> Result<u32, Reason> {
     let whole = text.strip_suffix(".0").unwrap_or(text);

@@ -74,7 +74,8 @@ pub(super) fn finish(
     let header = RowsHeader {
         block_tokens: (blocks != BlockOrigin::None).then_some(options.block_tokens),
         blocks,
-        tokenizer: (odd.counted > 0).then(|| options.tokenizer.name().to_owned()),
+        // A path would be a name.
+        tokenizer: (odd.counted > 0 || odd.cut).then(|| options.tokenizer.identity().to_owned()),
         notes: imported.notes.clone(),
         ..RowsHeader::of(&names.join(", "))
     };

@@ -2,7 +2,7 @@
 //!
 //! Form as documented: a line `KIND ID TIME [LATENCY]`, the bytes as they passed, and a line of three monkeys.
 //! Invariant: a request becomes one call, with the answer's counts where its answer follows within
-//! [`MOST_OPEN`] requests.
+//! [`MOST_OPEN`] requests and [`MOST_OPEN_BYTES`].
 
 use super::batch::Body;
 use super::call::{Any, Call, Said, between, instant};
@@ -17,6 +17,8 @@ use std::collections::VecDeque;
 const DIVIDER: &[u8] = "\u{1f435}\u{1f648}\u{1f649}".as_bytes();
 /// Most requests that wait for their answers.
 const MOST_OPEN: usize = 4_096;
+/// Most bytes of what they say: one may be as long as a record.
+const MOST_OPEN_BYTES: usize = MAX_RECORD;
 
 /// A request whose answer has not passed.
 #[derive(Debug)]
@@ -41,6 +43,7 @@ pub(super) struct Payloads {
     bytes: Vec<u8>,
     long: bool,
     open: VecDeque<Open>,
+    open_bytes: usize,
 }
 
 /// The first line of a payload.
@@ -86,7 +89,7 @@ impl Payloads {
             sink.leave(Reason::CutOff, self.place);
             self.bytes.clear();
         }
-        for open in std::mem::take(&mut self.open) {
+        while let Some(open) = self.take_open(0) {
             open.call(None, None, sink);
         }
     }
@@ -106,10 +109,8 @@ impl Payloads {
         match head.kind {
             "1" => {
                 let open = self.request(&head, payload)?;
-                self.open.push_back(open);
-                if self.open.len() > MOST_OPEN
-                    && let Some(open) = self.open.pop_front()
-                {
+                self.wait(open);
+                while let Some(open) = self.passed_by() {
                     open.call(None, None, sink);
                 }
                 Ok(())
@@ -117,7 +118,7 @@ impl Payloads {
             "2" => {
                 let known = self.open.iter().position(|open| open.id == head.id);
                 let open = known
-                    .and_then(|at| self.open.remove(at))
+                    .and_then(|at| self.take_open(at))
                     .ok_or(Reason::Unpaired)?;
                 if !payload
                     .split(|byte| *byte == b' ')
@@ -132,6 +133,25 @@ impl Payloads {
             // An answer of the server that the traffic was replayed to.
             _ => Err(Reason::NoCall),
         }
+    }
+
+    /// Has a request wait for its answer.
+    fn wait(&mut self, open: Open) {
+        self.open_bytes += open.bytes();
+        self.open.push_back(open);
+    }
+
+    /// The first of more requests than wait.
+    fn passed_by(&mut self) -> Option<Open> {
+        let beyond = self.open.len() > MOST_OPEN || self.open_bytes > MOST_OPEN_BYTES;
+        beyond.then(|| self.take_open(0))?
+    }
+
+    /// Takes a request out of those that wait.
+    fn take_open(&mut self, at: usize) -> Option<Open> {
+        let open = self.open.remove(at)?;
+        self.open_bytes -= open.bytes();
+        Some(open)
     }
 
     fn request(&self, head: &Head<'_>, payload: &[u8]) -> Result<Open, Reason> {
@@ -161,6 +181,14 @@ impl Payloads {
 }
 
 impl Open {
+    /// Bytes of what it says.
+    fn bytes(&self) -> usize {
+        match &self.said {
+            Some(Owned::Messages(text) | Owned::Text(text)) => text.len(),
+            None => 0,
+        }
+    }
+
     fn call(self, end_ns: Option<i64>, usage: Option<Usage<'_>>, sink: &mut Sink<'_>) {
         // What cannot be is absent: the request is a call all the same.
         let usage = usage.as_ref();
@@ -197,4 +225,33 @@ fn usage(payload: &[u8]) -> Option<Usage<'_>> {
         .filter(|open| *open < 8)?;
     let mut objects = serde_json::Deserializer::from_slice(&rest[open..]).into_iter();
     objects.next()?.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_requests_wait_within_a_limit() {
+        let mut payloads = Payloads::default();
+        let mut wait = |id: &str, bytes: usize| {
+            payloads.wait(Open {
+                id: id.to_owned(),
+                at_ns: 0,
+                place: Place::default(),
+                model: None,
+                said: Some(Owned::Text("x".repeat(bytes))),
+            });
+            payloads.passed_by().map(|open| open.id)
+        };
+        assert_eq!(wait("a", MOST_OPEN_BYTES / 2), None);
+        assert_eq!(wait("b", MOST_OPEN_BYTES / 2), None);
+        assert_eq!(wait("c", 1).as_deref(), Some("a"));
+        assert_eq!(wait("d", MOST_OPEN_BYTES / 4), None);
+        assert_eq!(
+            payloads.take_open(0).map(|open| open.id).as_deref(),
+            Some("b")
+        );
+        assert_eq!(payloads.open_bytes, 1 + MOST_OPEN_BYTES / 4);
+    }
 }

@@ -59,6 +59,21 @@ impl<'c> BlockHasher<'c> {
     }
 }
 
+/// A log's own hash under a secret key: of known texts it could be looked up. Nobody finds the key, or the
+/// hash before, from some of these.
+pub(super) fn keyed(key: &[u8; 32], block: u64) -> u64 {
+    let mut hasher = Sha256::new();
+    hasher.update(key);
+    hasher.update(block.to_le_bytes());
+    head(hasher)
+}
+
+fn head(hasher: Sha256) -> u64 {
+    let digest: [u8; 32] = hasher.finalize().into();
+    let [a, b, c, d, e, f, g, h, ..] = digest;
+    u64::from_le_bytes([a, b, c, d, e, f, g, h]) >> (u64::BITS - BITS)
+}
+
 /// The hash of everything so far.
 struct Chain {
     hasher: Sha256,
@@ -85,9 +100,7 @@ impl Chain {
             return None;
         }
         self.filled = 0;
-        let digest = self.hasher.clone().finalize();
-        let (head, _) = digest.split_first_chunk::<8>()?;
-        Some(u64::from_le_bytes(*head) >> (u64::BITS - BITS))
+        Some(head(self.hasher.clone()))
     }
 }
 
@@ -95,6 +108,16 @@ impl Chain {
 mod tests {
     use super::*;
     use crate::tokenizer::Tokenizer;
+
+    #[test]
+    fn a_logs_hash_is_keyed_by_the_whole_key() {
+        let mut other = [7; 32];
+        other[31] = 8;
+        let one = keyed(&[7; 32], 1);
+        assert_eq!(one, keyed(&[7; 32], 1));
+        assert!(one != keyed(&other, 1) && one != keyed(&[7; 32], 2));
+        assert_eq!(one >> 63, 0);
+    }
 
     #[test]
     fn equal_beginnings_are_equal_blocks_under_one_key() {

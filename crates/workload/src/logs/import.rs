@@ -9,7 +9,7 @@ use super::finish::finish;
 use super::format::LogFormat;
 use super::left_out::{LeftOut, Place, Reason};
 use super::reader::{Reader, names};
-use super::records::{Batch, End, Source, Told, read};
+use super::records::{Batch, End, OpenLog, Source, Told, read};
 use super::sink::Sink;
 use infermeter_core::text::inert;
 use std::io::Write;
@@ -18,17 +18,19 @@ use std::path::{Path, PathBuf};
 /// Records of a file that are looked at until one is of a known format.
 const MOST_UNKNOWN: u64 = 100;
 
-/// Imports the files at `paths`, one after the other, and writes rows to `out`.
+/// Imports the files at `paths`, which `open` opens one after the other, and writes rows to `out`.
 ///
 /// # Errors
 /// When a file cannot be read or is of no known format, when no call is left, and when writing fails. A record
 /// that cannot be read is counted instead.
 pub fn import_logs(
     paths: &[PathBuf],
+    open: OpenLog,
     options: &ImportOptions<'_>,
     out: Box<dyn Write + Send>,
 ) -> Result<Imported, LogError> {
-    let sources = paths.iter().cloned().map(Source::File).collect();
+    let sources = paths.iter().cloned();
+    let sources = sources.map(|path| Source::File(path, open)).collect();
     import_sources(sources, paths, options, out)
 }
 

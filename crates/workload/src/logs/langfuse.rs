@@ -3,11 +3,13 @@
 //!
 //! Names of the export and of its API. Invariant: observations that are no generations are counted apart.
 
-use super::call::{Any, Call, Said, between, instant_of, tokens};
+use super::call::{Any, Call, Said, between, instant_of, sum, tokens};
+use super::chat::is_messages;
 use super::left_out::{Place, Reason};
 use super::sink::Sink;
 use serde::Deserialize;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 #[derive(Deserialize)]
 struct Line<'a> {
@@ -34,17 +36,17 @@ struct Line<'a> {
     input: Option<Any<'a>>,
 }
 
-#[derive(Deserialize)]
-struct Usage<'a> {
-    #[serde(borrow)]
-    input: Option<Any<'a>>,
-    #[serde(borrow)]
-    output: Option<Any<'a>>,
-    #[serde(borrow)]
-    input_cached_tokens: Option<Any<'a>>,
-    #[serde(borrow)]
-    input_cache_read: Option<Any<'a>>,
-}
+/// Numbers of tokens by their kind, an open list.
+type Usage<'a> = BTreeMap<String, Any<'a>>;
+
+/// Names of cached tokens; the first that is there counts.
+const CACHED: [&str; 3] = [
+    "input_cached_tokens",
+    "input_cache_read",
+    "cache_read_input_tokens",
+];
+/// Tokens of a prompt under Anthropic's names.
+const ANTHROPICS: [&str; 2] = ["cache_read_input_tokens", "cache_creation_input_tokens"];
 
 /// Reads an observation.
 pub(super) fn read(bytes: &[u8], place: Place, sink: &mut Sink<'_>) -> Result<(), Reason> {
@@ -65,29 +67,22 @@ pub(super) fn read(bytes: &[u8], place: Place, sink: &mut Sink<'_>) -> Result<()
     });
     let usage = details.as_deref().map(serde_json::from_str::<Usage<'_>>);
     let usage = usage.transpose().map_err(|_| Reason::WrongValue)?;
+    let usage = usage.unwrap_or_default();
+    let (input_tokens, output_tokens) = lengths(&usage)?;
     let start = instant_of(line.start_time, 1_000_000_000)?;
     let session = line
         .session_id
         .filter(|id| !id.is_absent())
         .or(line.trace_id);
-    let count = |of: fn(&Usage<'_>) -> Option<u32>| usage.as_ref().and_then(of);
+    let cached = CACHED.iter().find_map(|name| usage.get(*name).copied());
     sink.call(
         Call {
             at_ns: start,
             duration_ns: between(start, instant_of(line.end_time, 1_000_000_000)?),
             session: session.and_then(Any::text),
-            input_tokens: match &usage {
-                Some(usage) => tokens(usage.input)?,
-                None => None,
-            },
-            output_tokens: match &usage {
-                Some(usage) => tokens(usage.output)?,
-                None => None,
-            },
-            cached_tokens: count(|usage| {
-                let cached = usage.input_cached_tokens.or(usage.input_cache_read);
-                tokens(cached).ok().flatten()
-            }),
+            input_tokens,
+            output_tokens,
+            cached_tokens: tokens(cached).ok().flatten(),
             class: line.provided_model_name.or(line.model).and_then(Any::text),
             said: line.input.and_then(said),
             ..Call::default()
@@ -95,6 +90,29 @@ pub(super) fn read(bytes: &[u8], place: Place, sink: &mut Sink<'_>) -> Result<()
         place,
     );
     Ok(())
+}
+
+/// Tokens of the prompt and of the answer. Langfuse takes details off `input` and `output` when it ingests
+/// them (`input_cached_tokens` off `input`), so that all kinds add up to the total; where these two alone are
+/// the total, nothing was taken off.
+fn lengths(usage: &Usage<'_>) -> Result<(Option<u32>, Option<u32>), Reason> {
+    let own = |name: &str| tokens(usage.get(name).copied());
+    let (input, output) = (own("input")?, own("output")?);
+    if let (Some(input), Some(output), Some(total)) = (input, output, own("total")?)
+        && u64::from(input) + u64::from(output) == u64::from(total)
+    {
+        return Ok((Some(input), Some(output)));
+    }
+    let all = |side: &str| {
+        let is = |name: &str| {
+            let rest = name.strip_prefix(side);
+            let anthropics = side == "input" && ANTHROPICS.contains(&name);
+            anthropics || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+        };
+        let of_side = usage.iter().filter(|(name, _)| is(name));
+        sum(of_side.map(|(_, value)| Some(*value)))
+    };
+    Ok((all("input")?, all("output")?))
 }
 
 /// The input of an observation: messages, an object that holds them, or a text; each may stand in a text.
@@ -110,12 +128,49 @@ fn said(input: Any<'_>) -> Option<Said<'_>> {
     }
     let first = *json.trim_start().as_bytes().first()?;
     match first {
-        b'[' => Some(Said::Messages(json)),
+        b'[' if is_messages(&json) => Some(Said::Messages(json)),
         b'{' => {
             let held: Held<'_> = serde_json::from_str(&json).ok()?;
             Some(Said::Messages(held.messages.json().to_owned().into()))
         }
         b'n' if &*json == "null" => None,
         _ => Some(Said::Text(json)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details_that_were_taken_off_belong_to_their_side() {
+        #[track_caller]
+        fn check(usage: &str, expect: (Option<u32>, Option<u32>)) {
+            let usage: Usage<'_> = serde_json::from_str(usage).expect("an object");
+            assert_eq!(lengths(&usage), Ok(expect), "{usage:?}");
+        }
+        check(
+            r#"{"input":36,"input_cached_tokens":64,"output":3,"output_reasoning_tokens":7,"total":110}"#,
+            (Some(100), Some(10)),
+        );
+        check(
+            r#"{"input":9,"cache_read_input_tokens":20,"cache_creation_input_tokens":1,"output":5}"#,
+            (Some(30), Some(5)),
+        );
+        // As they came: nothing was taken off.
+        check(
+            r#"{"input":100,"input_cached_tokens":64,"output":10,"total":110}"#,
+            (Some(100), Some(10)),
+        );
+        check(r#"{"output":10,"inputs":1}"#, (None, Some(10)));
+    }
+
+    #[test]
+    fn a_text_that_begins_with_a_bracket_is_a_text() {
+        let said = |json: &'static str| said(serde_json::from_str(json).expect("JSON"));
+        let text = Some(Said::Text("[INST] Hi [/INST]".into()));
+        assert_eq!(said(r#""[INST] Hi [/INST]""#), text);
+        let messages = r#"[{"role":"user","content":"Hi"}]"#;
+        assert_eq!(said(messages), Some(Said::Messages(messages.into())));
     }
 }

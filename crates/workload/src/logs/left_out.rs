@@ -38,6 +38,8 @@ pub enum Reason {
     NotSent,
     /// Not a call of a model: another span, a tool, an answer, a health check.
     NoCall,
+    /// The client's or the server's span of a call of which the other's is a row.
+    OtherSide,
     /// An answer whose request is not in the file, or a request whose line of time is.
     Unpaired,
 }
@@ -61,6 +63,7 @@ impl fmt::Display for Reason {
             Self::NoLength => "without an instant and without a length",
             Self::NotSent => "several answers, images or another API, which are not sent",
             Self::NoCall => "not calls of a model",
+            Self::OtherSide => "the other side of a call that is a row: its parent or child span",
             Self::Unpaired => "an answer without its request",
         })
     }

@@ -2,7 +2,7 @@
 //!
 //! Members as documented. Invariant: what the proxy answered from its own cache never was a load.
 
-use super::call::{Any, Call, Said, between, instant_of, tokens};
+use super::call::{Any, Call, Said, between, instant_of, sum, tokens};
 use super::left_out::{Place, Reason};
 use super::sink::Sink;
 use serde::Deserialize;
@@ -56,6 +56,11 @@ pub(super) struct Usage<'a> {
     prompt_tokens_details: Option<Details<'a>>,
     #[serde(borrow)]
     input_tokens_details: Option<Details<'a>>,
+    // Anthropic's, which its `input_tokens` do not hold.
+    #[serde(borrow)]
+    cache_read_input_tokens: Option<Any<'a>>,
+    #[serde(borrow)]
+    cache_creation_input_tokens: Option<Any<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -65,9 +70,16 @@ struct Details<'a> {
 }
 
 impl Usage<'_> {
-    /// Tokens of the prompt.
+    /// Tokens of the prompt, cached ones among them.
     pub fn input(&self) -> Result<Option<u32>, Reason> {
-        tokens(self.prompt_tokens.or(self.input_tokens))
+        if let Some(tokens) = tokens(self.prompt_tokens)? {
+            return Ok(Some(tokens));
+        }
+        sum([
+            self.input_tokens,
+            self.cache_read_input_tokens,
+            self.cache_creation_input_tokens,
+        ])
     }
 
     /// Tokens of the answer.
@@ -79,7 +91,11 @@ impl Usage<'_> {
     pub fn cached(&self) -> Result<Option<u32>, Reason> {
         let details = self.prompt_tokens_details.as_ref();
         let details = details.or(self.input_tokens_details.as_ref());
-        tokens(details.and_then(|details| details.cached_tokens))
+        let cached = tokens(details.and_then(|details| details.cached_tokens))?;
+        match cached {
+            Some(cached) => Ok(Some(cached)),
+            None => tokens(self.cache_read_input_tokens),
+        }
     }
 }
 
@@ -133,4 +149,36 @@ pub(super) fn read(bytes: &[u8], place: Place, sink: &mut Sink<'_>) -> Result<()
         place,
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(usage: &str, input: u32, cached: Option<u32>) {
+        let usage: Usage<'_> = serde_json::from_str(usage).expect("an object");
+        assert_eq!(usage.input(), Ok(Some(input)));
+        assert_eq!(usage.cached(), Ok(cached));
+    }
+
+    #[test]
+    fn cached_tokens_are_tokens_of_the_prompt() {
+        check(
+            r#"{"input_tokens":4,"cache_read_input_tokens":90,"cache_creation_input_tokens":6}"#,
+            100,
+            Some(90),
+        );
+        check(
+            r#"{"input_tokens":100,"input_tokens_details":{"cached_tokens":64}}"#,
+            100,
+            Some(64),
+        );
+        // A proxy's total holds them already.
+        check(
+            r#"{"prompt_tokens":100,"cache_read_input_tokens":90}"#,
+            100,
+            Some(90),
+        );
+    }
 }

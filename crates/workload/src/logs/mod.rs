@@ -28,6 +28,7 @@ mod plain;
 mod reader;
 mod records;
 mod sessions;
+mod sides;
 mod sink;
 mod spans;
 mod spill;

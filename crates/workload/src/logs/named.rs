@@ -13,6 +13,10 @@ pub(super) struct Table {
     header: Vec<String>,
     /// A row whose quoted field goes on in the next line.
     open: Vec<u8>,
+    /// Lines of it.
+    lines: u64,
+    /// Lines of the row that ended last.
+    ended: u64,
 }
 
 impl Table {
@@ -22,6 +26,8 @@ impl Table {
         (header.len() > 1).then(|| Self {
             header,
             open: Vec::new(),
+            lines: 0,
+            ended: 0,
         })
     }
 
@@ -32,18 +38,23 @@ impl Table {
 
     /// Takes a line; the row as JSON where it ends with it.
     pub fn row(&mut self, line: &[u8], most: usize) -> Result<Option<Vec<u8>>, Reason> {
-        if !self.open.is_empty() {
+        let within = self.lines > 0;
+        if within {
             self.open.push(b'\n');
         }
         self.open.extend_from_slice(line);
+        self.lines += 1;
         if self.open.len() > most {
             self.open.clear();
+            self.ended = std::mem::take(&mut self.lines);
             return Err(Reason::TooLong);
         }
-        let quotes = self.open.iter().filter(|byte| **byte == b'"').count();
-        if quotes % 2 == 1 {
+        // What came before has an odd number of them where it is open.
+        let quotes = line.iter().filter(|byte| **byte == b'"').count();
+        if (quotes % 2 == 1) != within {
             return Ok(None);
         }
+        self.ended = std::mem::take(&mut self.lines);
         let whole = std::mem::take(&mut self.open);
         let fields = fields(&whole).map_err(|()| Reason::Broken)?;
         if fields.len() != self.header.len() {
@@ -54,9 +65,14 @@ impl Table {
         Ok(Some(json))
     }
 
-    /// A row was begun that has no end.
-    pub fn is_open(&self) -> bool {
-        !self.open.is_empty()
+    /// Lines of the row that ended last, by a stray quote as many as there were up to the next one.
+    pub fn ended_lines(&self) -> u64 {
+        self.ended
+    }
+
+    /// Lines of a row that was begun and has no end.
+    pub fn open_lines(&self) -> u64 {
+        self.lines
     }
 }
 
@@ -82,6 +98,8 @@ fn fields(line: &[u8]) -> Result<Vec<String>, ()> {
                 letters.next();
                 field.push('"');
             }
+            // In the middle of a field it stands for itself, and what it opens is no field.
+            '"' if !quoted && !field.is_empty() => return Err(()),
             '"' => quoted = !quoted,
             ',' if !quoted => fields.push(std::mem::take(&mut field)),
             letter => field.push(letter),
@@ -116,5 +134,17 @@ mod tests {
         assert_eq!(row("3,4"), Err(Reason::Broken));
         assert_eq!(row(&"x".repeat(200)), Err(Reason::TooLong));
         assert_eq!(row("5,6,7").map(|row| row.is_some()), Ok(true));
+    }
+
+    #[test]
+    fn lines_that_a_stray_quote_swallows_are_counted() {
+        let mut table = Table::new(b"id,text").expect("a header");
+        let mut row = |line: &str| table.row(line.as_bytes(), 1_000).map(|row| row.is_some());
+        assert_eq!(row("1,5\" pipe"), Ok(false));
+        assert_eq!(row("2,a"), Ok(false));
+        assert_eq!(row("3,b\""), Err(Reason::Broken));
+        assert_eq!(row("4,c"), Ok(true));
+        assert_eq!(row("5,\"d"), Ok(false));
+        assert_eq!((table.ended_lines(), table.open_lines()), (1, 1));
     }
 }

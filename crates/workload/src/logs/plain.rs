@@ -1,15 +1,16 @@
 //! Calls with their texts (`--texts plain`): lines of Mooncake's form with `messages` or `text_input`.
 //!
-//! Invariant: texts are written as the log has them; sessions are numbers all the same.
+//! Invariant: texts are written as the log has them, in the form of the chat API; sessions are numbers all the same.
 
 use super::call::Said;
+use super::chat::with_content;
 use super::spill::Packed;
 use std::io::{self, Write};
 
 /// The member of a line that holds what a call says.
 pub(super) fn member(said: &Said<'_>) -> Vec<u8> {
     match said {
-        Said::Messages(json) => format!("\"messages\":{json}").into_bytes(),
+        Said::Messages(json) => format!("\"messages\":{}", with_content(json)).into_bytes(),
         Said::Text(text) => {
             let text = serde_json::Value::from(&**text);
             format!("\"text_input\":{text}").into_bytes()

@@ -79,13 +79,17 @@ impl<'m> Reader<'m> {
         let row;
         let bytes: &[u8] = match &mut self.table {
             None => record.bytes,
-            Some(table) => match table.row(record.bytes, MAX_RECORD)? {
+            Some(table) => match table.row(record.bytes, MAX_RECORD) {
                 // It goes on in the next line.
-                None => {
+                Ok(None) => {
                     sink.records -= 1;
                     return Ok(());
                 }
-                Some(json) => {
+                Err(reason) => {
+                    swallowed(table.ended_lines() - 1, reason, place, sink);
+                    return Err(reason);
+                }
+                Ok(Some(json)) => {
                     row = json;
                     &row
                 }
@@ -130,10 +134,22 @@ impl<'m> Reader<'m> {
 
     /// The file has ended.
     pub fn finish(&mut self, last: Place, sink: &mut Sink<'_>) {
-        if self.table.as_ref().is_some_and(Table::is_open) {
+        let open = self.table.as_ref().map_or(0, Table::open_lines);
+        if let Some(before) = open.checked_sub(1) {
+            swallowed(before, Reason::CutOff, last, sink);
+            sink.records += 1;
             sink.leave(Reason::CutOff, last);
         }
         self.payloads.finish(sink);
+    }
+}
+
+/// Counts the lines before `last` that a quote without its other has made part of one row.
+fn swallowed(lines: u64, reason: Reason, last: Place, sink: &mut Sink<'_>) {
+    for before in (1..=lines).rev() {
+        sink.records += 1;
+        let line = last.line.saturating_sub(before);
+        sink.leave(reason, Place { line, ..last });
     }
 }
 

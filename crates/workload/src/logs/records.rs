@@ -6,9 +6,8 @@
 
 use super::left_out::Place;
 use flate2::bufread::MultiGzDecoder;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
@@ -96,9 +95,12 @@ pub(super) enum Told {
     Broken(u32, io::Error),
 }
 
+/// Opens a file, unpacked where that is needed.
+pub(super) type OpenLog = fn(&Path) -> io::Result<Box<dyn Read + Send>>;
+
 /// Where records come from.
 pub(super) enum Source {
-    File(PathBuf),
+    File(PathBuf, OpenLog),
     /// Bytes of a test.
     Input(Box<dyn Read + Send>),
 }
@@ -108,10 +110,12 @@ pub(super) fn read(sources: Vec<Source>) -> (Receiver<Told>, JoinHandle<()>) {
     let (tell, told) = sync_channel(WAITING);
     let thread = thread::spawn(move || {
         for (file, source) in (0..).zip(sources) {
+            // Before it is opened: what cannot be is said of it, not of the file before.
+            if tell.send(Told::Begins).is_err() {
+                return;
+            }
             let opened: io::Result<Box<dyn Read + Send>> = match source {
-                Source::File(path) => {
-                    File::open(path).map(|file| Box::new(file) as Box<dyn Read + Send>)
-                }
+                Source::File(path, open) => open(&path),
                 Source::Input(input) => Ok(input),
             };
             let read = opened.and_then(|opened| {
@@ -134,9 +138,6 @@ pub(super) fn read(sources: Vec<Source>) -> (Receiver<Told>, JoinHandle<()>) {
 }
 
 fn unpacked(mut input: impl BufRead, file: u32, tell: &SyncSender<Told>) -> io::Result<bool> {
-    if tell.send(Told::Begins).is_err() {
-        return Ok(false);
-    }
     if input.fill_buf()?.starts_with(&GZIP) {
         let unpacked = BufReader::with_capacity(BUFFER, MultiGzDecoder::new(input));
         return cut(unpacked, file, tell);

@@ -7,20 +7,22 @@ use super::asked::{ImportOptions, LogError, TextsKept};
 use super::call::{Call, Said};
 use super::chat;
 use super::format::LogFormat;
-use super::hashes::{BlockHasher, Hashed};
+use super::hashes::{BlockHasher, Hashed, keyed};
 use super::left_out::{Counts, Place, Reason};
 use super::plain;
+use super::sides::Sides;
 use super::spill::{Packed, Spill};
 use crate::counter::TokenCounter;
-use infermeter_core::seed::splitmix64;
 use infermeter_core::text::inert;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
 /// Most sessions told apart: some hundred bytes each. Calls of further ones stand alone.
 pub(super) const MOST_SESSIONS: usize = 4_000_000;
-/// Most classes, as of a trace.
-pub(super) const MOST_CLASSES: usize = 1_000;
+/// Most classes: one less than of a trace, where rows without one are of a class of their own.
+pub(super) const MOST_CLASSES: usize = 999;
+/// Kinds of calls whose names are written: they say nothing of anybody.
+const KINDS: [&str; 2] = ["agent", "user"];
 /// A clock that goes back by more, nanoseconds, was set: calls are logged when they end, an hour later at most.
 const BACK_NS: i64 = 3_600_000_000_000;
 /// A clock that goes forward by more was set, or nobody called for a week.
@@ -37,6 +39,8 @@ pub(super) struct Sink<'s> {
     pub classes: Vec<String>,
     class_index: HashMap<String, u32>,
     pub format: LogFormat,
+    /// Spans of calls.
+    pub sides: Sides,
     pub last: Option<(i64, Option<u32>)>,
     pub records: u64,
     pub calls: u64,
@@ -58,6 +62,8 @@ pub(super) struct Odd {
     pub cached: bool,
     /// Prompts that were counted.
     pub counted: u64,
+    /// Some were cut into blocks of the tokenizer.
+    pub cut: bool,
     /// Calls of sessions beyond the most.
     pub sessions: u64,
     /// Calls of classes beyond the most.
@@ -75,6 +81,7 @@ impl<'s> Sink<'s> {
             classes: Vec::new(),
             class_index: HashMap::new(),
             format: LogFormat::Mapped,
+            sides: Sides::default(),
             last: None,
             records: 0,
             calls: 0,
@@ -120,6 +127,10 @@ impl<'s> Sink<'s> {
             return Err(Reason::NoOutput);
         }
         let said = self.texts(call)?;
+        // A log's own blocks may cover more than the prompt; of an unknown length none are its.
+        let whole = |tokens: u32| tokens.div_ceil(self.options.block_tokens.max(1));
+        call.blocks
+            .truncate(call.input_tokens.map_or(0, whole) as usize);
         if call.input_tokens == Some(0) {
             return Err(Reason::NoPrompt);
         }
@@ -148,12 +159,15 @@ impl<'s> Sink<'s> {
 
     /// Counts and hashes what a call says, as far as that is wanted; what is written of it.
     fn texts(&mut self, call: &mut Call<'_>) -> Result<Vec<u8>, Reason> {
-        let key = u64::from_le_bytes(*self.options.key.first_chunk().unwrap_or(&[0; 8]));
-        for block in &mut call.blocks {
-            // The log's own hashes may be those of known texts.
-            *block = splitmix64(*block ^ key) >> 1;
-        }
         let kept = self.options.texts;
+        match kept {
+            TextsKept::None | TextsKept::Plain => call.blocks.clear(),
+            TextsKept::Hashed => {
+                for block in &mut call.blocks {
+                    *block = keyed(&self.options.key, *block);
+                }
+            }
+        }
         let Some(said) = call.said.take() else {
             return match kept {
                 TextsKept::Plain => Err(Reason::NoPrompt),
@@ -173,6 +187,7 @@ impl<'s> Sink<'s> {
             self.odd.counted += u64::from(lacks);
             let tokens = *call.input_tokens.get_or_insert(hashed.tokens);
             if kept == TextsKept::Hashed {
+                self.odd.cut = true;
                 call.blocks = hashed.ids;
                 call.blocks
                     .truncate((tokens / self.options.block_tokens) as usize);
@@ -219,10 +234,13 @@ impl<'s> Sink<'s> {
             return None;
         }
         let index = self.classes.len() as u32;
-        let plain = self.options.texts == TextsKept::Plain || self.format.has_kinds();
-        self.classes.push(match plain {
-            true => inert(name, 80),
-            false => format!("model {}", index + 1),
+        let kinds = self.format.has_kinds();
+        let known = kinds && KINDS.contains(&name);
+        let plain = self.options.texts == TextsKept::Plain || known;
+        self.classes.push(match (plain, kinds) {
+            (true, _) => inert(name, 80),
+            (false, true) => format!("kind {}", index + 1),
+            (false, false) => format!("model {}", index + 1),
         });
         self.class_index.insert(name.to_owned(), index);
         Some(index)

@@ -4,6 +4,7 @@
 //! 1.41, and of the GenAI conventions 0.1.0. Invariant: a span of anything else is counted, not read.
 
 use super::call::{Any, Call, Said, between, instant_of, tokens_of};
+use super::chat::is_messages;
 use super::left_out::{Place, Reason};
 use super::sink::Sink;
 use serde::Deserialize;
@@ -77,6 +78,15 @@ struct ScopeSpans<'a> {
 struct Span<'a> {
     #[serde(borrow, rename = "traceId", alias = "trace_id")]
     trace_id: Option<Any<'a>>,
+    #[serde(borrow, rename = "spanId", alias = "span_id")]
+    span_id: Option<Any<'a>>,
+    #[serde(
+        borrow,
+        rename = "parentSpanId",
+        alias = "parent_span_id",
+        alias = "parent_id"
+    )]
+    parent_id: Option<Any<'a>>,
     #[serde(
         borrow,
         rename = "startTimeUnixNano",
@@ -215,22 +225,28 @@ fn one<'a>(
     let said = attributes
         .get(Told::Messages)
         .filter(|text| text.starts_with('['));
-    sink.call(
-        Call {
-            at_ns: start,
-            duration_ns: between(start, instant_of(span.end, 1)?),
-            session: conversation
-                .or(session)
-                .or(span.trace_id.and_then(Any::text)),
-            input_tokens: attributes.tokens(Told::Input)?,
-            output_tokens: attributes.tokens(Told::Output)?,
-            cached_tokens: attributes.tokens(Told::Cached)?,
-            class: attributes.get(Told::Model).cloned(),
-            said: said.map(|text| Said::Messages(text.clone())),
-            ..Call::default()
-        },
-        place,
-    );
+    let call = Call {
+        at_ns: start,
+        duration_ns: between(start, instant_of(span.end, 1)?),
+        session: conversation
+            .or(session)
+            .or(span.trace_id.and_then(Any::text)),
+        input_tokens: attributes.tokens(Told::Input)?,
+        output_tokens: attributes.tokens(Told::Output)?,
+        cached_tokens: attributes.tokens(Told::Cached)?,
+        class: attributes.get(Told::Model).cloned(),
+        said: said.map(|text| match is_messages(text) {
+            true => Said::Messages(text.clone()),
+            false => Said::Text(text.clone()),
+        }),
+        ..Call::default()
+    };
+    let id = |value: Option<Any<'a>>| value.and_then(Any::text).unwrap_or_default();
+    let (trace, own, parent) = (id(span.trace_id), id(span.span_id), id(span.parent_id));
+    if !own.is_empty() && !sink.sides.is_first(&trace, &own, &parent) {
+        return Err(Reason::OtherSide);
+    }
+    sink.call(call, place);
     Ok(())
 }
 

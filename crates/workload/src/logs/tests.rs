@@ -5,7 +5,7 @@ use super::asked::{ImportOptions, Imported, LogError, MappedCall, TextsKept};
 use super::format::LogFormat;
 use super::import::import_sources;
 use super::left_out::Reason;
-use super::records::Source;
+use super::records::{OpenLog, Source};
 use super::sessions::Reuse;
 use crate::tokenizer::Tokenizer;
 use crate::trace::{BlockOrigin, Row, TraceOptions, TraceReader, runs_of};
@@ -169,6 +169,22 @@ fn spans_of_three_generations() {
         &["0 64/8 s1 #1", "3000 80/8 s1 #2 after 1 +2000 model 1"],
         &[],
     );
+}
+
+#[test]
+fn the_two_sides_of_a_call_are_one_row() {
+    let span = |own: &str, parent: &str, at: u32| {
+        format!(
+            "{{\"trace_id\":\"aa\",\"span_id\":\"{own}\",\"parent_span_id\":\"{parent}\",\"name\":\"chat\",\
+             \"start_time\":\"2026-03-01T10:00:0{at}Z\",\"end_time\":\"2026-03-01T10:00:0{at}.5Z\",\
+             \"attributes\":{{\"gen_ai.operation.name\":\"chat\",\"gen_ai.usage.input_tokens\":64,\
+             \"gen_ai.usage.output_tokens\":8}}}}\n"
+        )
+    };
+    let log = span("2", "1", 0) + &span("1", "", 0) + &span("3", "", 2);
+    let (imported, _) = written(vec![source(log)], &options(TextsKept::None)).expect("rows");
+    assert_eq!(imported.rows, 2);
+    assert_eq!(reasons(&imported), [(Reason::OtherSide, 1)]);
 }
 
 #[test]
@@ -360,6 +376,54 @@ fn what_is_cut_off_loses_its_end_alone() {
     assert!(
         said.contains("no calls") && said.contains("cut off"),
         "{said}"
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_is_named() {
+    let none: OpenLog = |_| Err(std::io::ErrorKind::PermissionDenied.into());
+    let sources = vec![
+        source(fixture("litellm.jsonl")),
+        Source::File("b.jsonl".into(), none),
+    ];
+    let paths = ["a.jsonl", "b.jsonl"].map(PathBuf::from);
+    let out = Box::new(Shared(Arc::default()));
+    let error = import_sources(sources, &paths, &options(TextsKept::None), out);
+    let said = error.expect_err("a file is missing").to_string();
+    assert!(said.starts_with("b.jsonl: permission denied"), "{said}");
+}
+
+#[test]
+fn no_hash_is_written_without_texts_and_none_beyond_the_prompt() {
+    let event = |input: &str| {
+        format!(
+            "{{\"event_time_unix_ms\":1,\"event_type\":\"request_end\",\"request\":{{\"request_received_ms\":1772359200000,{input}\
+             \"output_tokens\":4,\"replay\":{{\"trace_block_size\":64,\"input_sequence_hashes\":[7,8,9]}}}}}}\n"
+        )
+    };
+    let log = event("\"input_tokens\":65,") + &event("");
+    let (imported, text) =
+        written(vec![source(log.clone())], &options(TextsKept::None)).expect("rows");
+    assert_eq!(imported.blocks, BlockOrigin::None);
+    assert!(
+        !text.contains("hash_ids") && !text.contains("block_tokens"),
+        "{text}"
+    );
+    let (imported, text) = written(vec![source(log)], &options(TextsKept::Hashed)).expect("rows");
+    assert_eq!(imported.blocks, BlockOrigin::Recorded);
+    let blocks: Vec<usize> = rows(&text).iter().map(|row| row.hash_ids.len()).collect();
+    assert_eq!(blocks, [2, 0]);
+}
+
+#[test]
+fn kinds_that_a_log_made_up_become_numbers() {
+    let log = String::from_utf8(fixture("copilot.jsonl")).expect("UTF-8");
+    let log = log.replace("\"initiator_type\":\"user\"", "\"initiator_type\":\"anna\"");
+    let (_, text) = written(vec![source(log)], &options(TextsKept::Hashed)).expect("rows");
+    assert!(!text.contains("anna"), "{text}");
+    assert!(
+        text.contains("\"kind 1\"") && text.contains("\"agent\""),
+        "{text}"
     );
 }
 

@@ -1,7 +1,7 @@
 //! Traces that `run --trace` reads already (Azure, BurstGPT, Mooncake, Qwen-Bailian) as rows without names.
 //!
-//! Invariant: lengths, instants, waits and the sharing of blocks stay as they are; sessions and names become
-//! numbers.
+//! Invariant: lengths, instants, waits and the sharing of blocks stay as they are; sessions, names, blocks and
+//! classes that the public traces do not have become numbers.
 
 use super::asked::LogError;
 use crate::trace::{
@@ -78,9 +78,24 @@ pub fn import_trace(
     }
 }
 
+/// Names of classes in the public traces, which say nothing of anybody.
+const CLASSES: [&str; 8] = [
+    "API log",
+    "ChatGPT",
+    "Conversation log",
+    "GPT-4",
+    "file",
+    "image",
+    "search",
+    "text",
+];
+
 /// Names so far.
 #[derive(Default)]
 struct Numbers {
+    classes: HashMap<String, usize>,
+    /// Blocks in the order in which they were met: their hashes could be looked up.
+    blocks: HashMap<u64, u64>,
     sessions: HashMap<String, usize>,
     names: HashMap<String, usize>,
 }
@@ -92,7 +107,17 @@ impl Numbers {
             of.entry(name).or_insert(next).to_string()
         };
         let names = &mut self.names;
+        let class = row.class.map(|name| match CLASSES.contains(&&*name) {
+            true => name,
+            false => format!("class {}", number(&mut self.classes, name)),
+        });
+        let mut block = |id: u64| {
+            let next = self.blocks.len() as u64;
+            *self.blocks.entry(id).or_insert(next)
+        };
         Row {
+            class,
+            hash_ids: row.hash_ids.into_iter().map(&mut block).collect(),
             session: row.session.map(|name| number(&mut self.sessions, name)),
             name: row.name.map(|name| number(names, name)),
             parent: row.parent.map(|name| number(names, name)),
@@ -103,5 +128,68 @@ impl Numbers {
                 .collect(),
             ..row
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logs::Shared;
+    use crate::trace::Trace;
+    use std::sync::{Arc, Mutex};
+
+    fn imported(text: &str) -> String {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("trace.jsonl");
+        std::fs::write(&path, text).expect("written");
+        let options = TraceOptions::default();
+        let first = first_row(&path, &options).expect("a trace");
+        let kept = Arc::new(Mutex::new(Vec::new()));
+        let out = Box::new(Shared(Arc::clone(&kept)));
+        import_trace(&path, &first, &options, out).expect("rows");
+        let bytes = kept.lock().expect("no panic").clone();
+        String::from_utf8(bytes).expect("JSON is UTF-8")
+    }
+
+    fn trace(rows: &str, pacing: &str) -> Trace {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("rows.jsonl");
+        std::fs::write(&path, rows).expect("written");
+        let mut options = TraceOptions::default();
+        if !pacing.is_empty() {
+            options.set(&format!("pacing={pacing}")).expect("an option");
+        }
+        Trace::read(&path, &options).expect("a trace")
+    }
+
+    #[test]
+    fn a_wait_of_a_row_without_an_instant_stays() {
+        let rows = imported(
+            "{\"timestamp\":0,\"input_length\":9,\"output_length\":2,\"session_id\":\"a\",\
+             \"hash_ids\":[1]}\n\
+             {\"session_id\":\"a\",\"delay\":30000,\"input_length\":12,\"output_length\":2}\n",
+        );
+        for pacing in ["", "timestamps", "idle-gaps"] {
+            let trace = trace(&rows, pacing);
+            assert_eq!(trace.parent(1), Some(0), "{pacing}");
+            assert_eq!(trace.delay_ns(1), Some(30_000_000_000), "{pacing}");
+        }
+    }
+
+    #[test]
+    fn hashes_and_own_classes_become_numbers() {
+        let rows = imported(
+            "{\"timestamp\":0,\"input_length\":600,\"output_length\":2,\"type\":\"acme-bot\",\
+             \"hash_ids\":[777000111,777000222]}\n\
+             {\"timestamp\":5,\"input_length\":600,\"output_length\":2,\"type\":\"text\",\
+             \"hash_ids\":[777000111,5]}\n",
+        );
+        assert!(!rows.contains("acme") && !rows.contains("777000"), "{rows}");
+        assert!(
+            rows.contains("class 1") && rows.contains("\"text\""),
+            "{rows}"
+        );
+        let share = trace(&rows, "").shared_prefix_share().expect("blocks");
+        assert!(share > 0.3, "{share}");
     }
 }

@@ -58,6 +58,16 @@ impl Links {
         fits
     }
 
+    /// Forgets the delays of all rows but these, ascending.
+    pub fn keep_delays(&mut self, rows: &[u32]) {
+        let mut kept = rows.iter().peekable();
+        for (row, delay) in self.delays.iter_mut().enumerate() {
+            if kept.next_if(|kept| **kept as usize == row).is_none() {
+                *delay = -1;
+            }
+        }
+    }
+
     /// Sorts the children, once all rows are in.
     pub fn index(&mut self) {
         self.joins.sort_unstable();

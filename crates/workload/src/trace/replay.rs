@@ -89,7 +89,8 @@ impl Trace {
         facts.drawn_outputs = builder.drawn;
         let mut trace = builder.trace;
         trace.pacing = options.pacing.unwrap_or(match facts.format {
-            TraceFormat::Rows => Pacing::Timestamps,
+            // A row without an instant is due by its wait alone.
+            TraceFormat::Rows if builder.untimed.is_empty() => Pacing::Timestamps,
             _ => Pacing::Recorded,
         });
         if trace.rows_waiting() > 0 && trace.pacing != Pacing::Recorded {
@@ -100,6 +101,9 @@ impl Trace {
             facts.operations.push(format!(
                 "{count} waits for a request of another tree are left out: one worker sends a tree"
             ));
+        }
+        if trace.pacing == Pacing::Timestamps {
+            trace.links.keep_delays(&builder.untimed);
         }
         trace.links.index();
         trace.blocks.tokens = facts.block_tokens.unwrap_or(0);
@@ -181,8 +185,7 @@ impl Trace {
 
     /// Nanoseconds between the parent's answer and a row, where the trace says and the pacing keeps it.
     pub fn delay_ns(&self, row: usize) -> Option<i64> {
-        let delay = self.links.delay_ns(row);
-        delay.filter(|_| self.pacing != Pacing::Timestamps)
+        self.links.delay_ns(row)
     }
 
     /// The instant before which a row that waits is not due, nanoseconds after the first row; absent where
@@ -275,6 +278,8 @@ struct Builder {
     drawn: u64,
     /// Waits for a row of another tree.
     joins_left_out: u64,
+    /// Rows that wait and have no instant, ascending.
+    untimed: Vec<u32>,
 }
 
 impl Builder {
@@ -287,6 +292,10 @@ impl Builder {
         let lacks = |what| TraceError::NotReplayable { line, what };
         let number = self.trace.rows.len() as u64;
         let last = self.trace.rows.last().map(|row| row.offset_ns);
+        if row.at_ns.is_none() && row.parent.is_some() {
+            // At most 50,000,000 rows.
+            self.untimed.push(number as u32);
+        }
         self.drawn += u64::from(row.output_tokens.is_none());
         // Lengths of a row that has both are not drawn, and a prompt's alone never is.
         let (mut input, mut output) = (row.input_tokens, row.output_tokens);
