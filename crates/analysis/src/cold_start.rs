@@ -68,8 +68,8 @@ pub struct ReachedAt {
     pub instant: ColdInstant,
     /// When it was seen, milliseconds since the origin.
     pub at_ms: f64,
-    /// It was not so then, milliseconds since the origin: the look before; of steady speed, the earliest end of its 95 %
-    /// interval. Absent where nothing says.
+    /// It was not so then, milliseconds since the origin: the look before; of steady speed, the earliest end of its
+    /// interval, which covers with 90 % at least. Absent where nothing says.
     pub earliest_ms: Option<f64>,
     /// Of steady speed, the latest end of that interval, milliseconds since the origin; absent of the others.
     pub latest_ms: Option<f64>,
@@ -142,7 +142,8 @@ pub struct AfterIdle {
     pub reached: Vec<ReachedAt>,
     /// Requests that were refused before the first answer.
     pub refused: u64,
-    /// The first TTFT, milliseconds; absent where answers are not streamed.
+    /// The first TTFT, milliseconds: from its request on where the port was open at the first look and nothing was
+    /// refused, else from that look on; absent where answers are not streamed.
     pub first_ttft_ms: Option<f64>,
     /// The median TTFT of the busy server before, milliseconds.
     pub busy_ttft_ms: Option<f64>,

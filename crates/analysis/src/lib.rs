@@ -121,8 +121,8 @@ pub use server::{
 pub use server_times::ServerTimesSummary;
 pub use sessions::{SessionSummary, TurnSummary};
 pub use shadow::{
-    Sameness, ShadowAsked, ShadowChange, ShadowComparison, ShadowDoubts, ShadowFigure, ShadowPair,
-    SideAnswer, least_blocks,
+    BrokenOff, Sameness, ShadowAsked, ShadowChange, ShadowComparison, ShadowDoubts, ShadowFigure,
+    ShadowPair, SideAnswer, least_blocks,
 };
 pub use silence::{FreezeSummary, HangSummary, SilenceSummary};
 pub use slow_down::SlowDown;

@@ -100,7 +100,7 @@ pub struct StepResponse {
     pub to_s: f64,
     /// The rate before it, requests per second: of the first step that of the warm-up.
     pub rate_before: f64,
-    /// Its rate.
+    /// Its rate, requests per second.
     pub rate: f64,
     /// Requests due in it.
     pub requests: usize,
@@ -150,7 +150,7 @@ pub struct StepPart {
     pub n: usize,
     /// Share of them that meet the objectives, each counted as independent of the others; absent without any.
     pub attainment: Option<Share>,
-    /// Replicas at its beginning; absent where they were not read.
+    /// Number of replicas at its beginning; absent where they were not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<f64>,
 }

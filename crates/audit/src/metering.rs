@@ -304,10 +304,11 @@ impl Groups {
 fn by_request(served: &[ServedRequest], rows: &[MeteredRow], cut: CutRequests) -> Metering {
     let mut found = Metering::new(JoinedBy::RequestId, cut);
     let mut groups = Groups::default();
-    let places = served.iter().enumerate();
-    let places: HashMap<&str, usize> = places
-        .map(|(place, request)| (request.request_id.as_str(), place))
-        .collect();
+    let mut places: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (place, request) in served.iter().enumerate() {
+        let of_id = places.entry(request.request_id.as_str()).or_default();
+        of_id.push(place);
+    }
     let mut is_metered = vec![false; served.len()];
     let mut agreeing = 0;
     let leaves_out =
@@ -317,19 +318,27 @@ fn by_request(served: &[ServedRequest], rows: &[MeteredRow], cut: CutRequests) -
         let place = row
             .request_id
             .as_deref()
-            .map(|id| (id, place_of(&places, id)));
+            .map(|id| (id, places_of(&places, id)));
         let request = match place {
             None => {
                 groups.of_row(row).1.add(amounts);
                 found.without_id.note("", amounts.tokens());
                 continue;
             }
-            Some((id, None)) => {
+            Some((id, [])) => {
                 groups.of_row(row).1.add(amounts);
                 found.unknown.note(id, amounts.tokens());
                 continue;
             }
-            Some((_, Some(place))) => {
+            Some((_, places)) => {
+                let place = next_of(
+                    places,
+                    &Left {
+                        served,
+                        is_metered: &is_metered,
+                    },
+                    amounts,
+                );
                 let request = &served[place];
                 if leaves_out(request) {
                     is_metered[place] = true;
@@ -375,11 +384,29 @@ fn not_metered(found: &mut Metering, groups: &mut Groups, request: &ServedReques
     groups.of_model(&request.model).0.add(amounts);
 }
 
-/// The request that an id names, as it stands or without what an API puts in front of it.
-fn place_of(places: &HashMap<&str, usize>, id: &str) -> Option<usize> {
+/// The requests that an id names, as it stands or without what an API puts in front of it: several where a client has
+/// given it more than once.
+fn places_of<'a>(places: &'a HashMap<&str, Vec<usize>>, id: &str) -> &'a [usize] {
     let bare = || PREFIXES.iter().find_map(|prefix| id.strip_prefix(prefix));
     let found = places.get(id).or_else(|| places.get(bare()?));
-    found.copied()
+    found.map_or(&[], Vec::as_slice)
+}
+
+/// What was served, and which of it rows have named.
+struct Left<'a> {
+    served: &'a [ServedRequest],
+    is_metered: &'a [bool],
+}
+
+/// The request of a row among those of its id, of which there are some: the first that no row has named, else the
+/// first. One that was refused and sent again under its id is the request of a row that costs nothing.
+fn next_of(places: &[usize], of: &Left<'_>, row: Amounts) -> usize {
+    let is_its =
+        |place: &usize| (of.served[*place].end == ServedEnd::Refused) == (row.tokens() == 0);
+    let left = places.iter().filter(|place| !of.is_metered[**place]);
+    let found = left.clone().find(|place| is_its(place));
+    let found = found.or_else(|| left.clone().next());
+    found.copied().unwrap_or(places[0])
 }
 
 /// Notes how a row differs from what was served; whether it does not.

@@ -14,13 +14,14 @@ use crate::coldstart::Going;
 use crate::experiment::Experiment;
 use crate::failure::{Cause, Failure};
 use crate::observer::Observer;
+use crate::redact::redact_command;
 use crate::run_id::{random_run_id, salt_of};
 use crate::serve::door::{Door, nobody_answers};
 use crate::serve::log::LogLine;
 use crate::serve::phases::Patterns;
 use crate::serve::process::{ServeSpec, Served, told};
 use crate::serve::ready::{Ready, Wait};
-use crate::serve::{LOOK, unless_signalled};
+use crate::serve::{GONE, LOOK, unless_signalled};
 use anyhow::Result;
 use folder::Folder;
 use infermeter_analysis::cold_start::{ColdInstant, ReachedAt};
@@ -126,18 +127,22 @@ pub fn measure(
                 round,
                 observer,
             };
-            let row = match one.row(&folder, tell) {
-                Ok(row) => row,
+            let gone = one.row(&folder, tell).and_then(|(row, door)| {
+                folder.add(&row)?;
+                tell(BenchNews::Ended(&row));
+                let gone = is_gone(&door, &row, asked.grace);
+                seen.rows.retain(|row| !is_it(row));
+                seen.rows.push(row);
+                gone
+            });
+            match gone {
+                Ok(()) => {}
                 Err(error) if Cause::of(&error) == Cause::Interrupted => {
                     seen.interrupted = true;
                     return Ok(seen);
                 }
                 Err(error) => return Err(error),
-            };
-            folder.add(&row)?;
-            tell(BenchNews::Ended(&row));
-            seen.rows.retain(|row| !is_it(row));
-            seen.rows.push(row);
+            }
         }
     }
     Ok(seen)
@@ -161,11 +166,15 @@ struct One<'a> {
 }
 
 impl One<'_> {
-    /// Starts it, measures it, stops it.
+    /// Starts it, measures it, stops it. Whether it is gone then is still to be seen, by the door.
     ///
     /// # Errors
-    /// When a signal came, when somebody answers already, when it cannot be stopped.
-    fn row(&self, folder: &Folder, tell: &mut dyn FnMut(BenchNews<'_>)) -> Result<BenchRow> {
+    /// When a signal came, when somebody answers already.
+    fn row(
+        &self,
+        folder: &Folder,
+        tell: &mut dyn FnMut(BenchNews<'_>),
+    ) -> Result<(BenchRow, Door)> {
         let asked = self.asked;
         let salt = salt_of(&random_run_id()?);
         let mut door = Door::of(asked.experiment, salt, &asked.health)?;
@@ -215,8 +224,7 @@ impl One<'_> {
             Some(problem) => format!("{}, but {problem}", stopped.how),
             None => stopped.how,
         };
-        is_gone(&door, &row)?;
-        Ok(row)
+        Ok((row, door))
     }
 
     fn empty(&self, directory: PathBuf) -> BenchRow {
@@ -225,7 +233,7 @@ impl One<'_> {
             configuration: self.configuration.number,
             round: self.round,
             name: self.configuration.name(),
-            command: self.configuration.command.clone(),
+            command: redact_command(&self.configuration.command),
             begun_ns: realtime_ns(),
             state: BenchState::Measured,
             why: None,
@@ -277,7 +285,7 @@ impl One<'_> {
             row.state = BenchState::ServerDied;
             return Err(Failure::target(why).into());
         }
-        if !directory.join("measured").is_dir() {
+        if !has_measured(ended.code) || !directory.join("measured").is_dir() {
             row.state = BenchState::NotMeasured;
             return Err(Failure::target(ended.said).into());
         }
@@ -285,10 +293,18 @@ impl One<'_> {
     }
 }
 
-/// A server that goes on serving would be taken for the next one.
-fn is_gone(door: &Door, row: &BenchRow) -> Result<()> {
-    let until_ns = monotonic_ns() + Span::seconds(2).ns();
+/// Exit codes of a whole measurement: well, an objective missed, Invalid, an objective undecided. With any other one
+/// its record is of a target that failed, was cut off, or is not complete.
+fn has_measured(code: Option<i32>) -> bool {
+    matches!(code, Some(0 | 1 | 3 | 5))
+}
+
+/// A server that goes on serving would be taken for the next one. A command that stops it may return before it is gone:
+/// it has as long as a step of stopping.
+fn is_gone(door: &Door, row: &BenchRow, grace: Span) -> Result<()> {
+    let until_ns = monotonic_ns().saturating_add(grace.max(GONE).ns());
     while door.open().is_ok() {
+        unless_signalled()?;
         if monotonic_ns() > until_ns {
             return Err(Failure::target(format!(
                 "{} still answers after {} was stopped ({}): give --stop a command that ends it",
@@ -322,6 +338,16 @@ mod tests {
         let numbers =
             |round| -> Vec<usize> { in_turn(&all, round).iter().map(|one| one.number).collect() };
         assert_eq!((numbers(1), numbers(2)), (vec![1, 2, 3], vec![3, 2, 1]));
+    }
+
+    #[test]
+    fn a_measurement_that_failed_is_none() {
+        for code in [0, 1, 3, 5] {
+            assert!(has_measured(Some(code)), "{code}");
+        }
+        for code in [Some(2), Some(4), Some(130), None] {
+            assert!(!has_measured(code), "{code:?}");
+        }
     }
 
     #[test]

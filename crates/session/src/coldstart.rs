@@ -19,7 +19,7 @@ use crate::serve::door::{Asked, Door, nobody_answers};
 use crate::serve::phases::Patterns;
 use crate::serve::process::{ServeSpec, Served, told};
 use crate::serve::ready::{Ready, Wait};
-use crate::serve::unless_signalled;
+use crate::serve::{GONE, unless_signalled};
 use anyhow::Result;
 use folder::Folder;
 pub use idle::IdleSpec;
@@ -105,12 +105,16 @@ pub fn measure(
         if repeats.iter().any(|repeat| repeat.number == number) {
             continue;
         }
-        match starts.start(number) {
-            Ok(repeat) => {
-                starts.folder.add(&repeat)?;
-                tell(&repeat);
-                repeats.push(repeat);
-            }
+        let gone = starts.start(number).and_then(|mut repeat| {
+            asked.caches.note_warmth(&mut repeat, &repeats);
+            starts.folder.add(&repeat)?;
+            tell(&repeat);
+            let gone = starts.is_gone(&repeat);
+            repeats.push(repeat);
+            gone
+        });
+        match gone {
+            Ok(()) => {}
             Err(error) if Cause::of(&error) == Cause::Interrupted => {
                 interrupted = true;
                 break;
@@ -129,8 +133,8 @@ impl ColdStarts<'_> {
     fn numbers(&self) -> std::ops::RangeInclusive<u32> {
         let first = match self.caches.state {
             // One that warms up.
-            Some(CacheState::Warm) if self.serve.is_some() => 0,
-            _ => 1,
+            Some(CacheState::Warm | CacheState::PageCacheDropped) if self.serve.is_some() => 0,
+            Some(CacheState::Warm | CacheState::PageCacheDropped | CacheState::Cold) | None => 1,
         };
         first..=self.repeat
     }
@@ -148,7 +152,7 @@ impl Starts<'_, '_> {
     /// One start, with all that is asked of it.
     ///
     /// # Errors
-    /// When a signal came, when somebody answers already, when it cannot be stopped.
+    /// When a signal came, when somebody answers already.
     fn start(&mut self, number: u32) -> Result<ColdRepeat> {
         let mut repeat = empty(number);
         let Some(serve) = self.asked.serve.clone() else {
@@ -191,14 +195,18 @@ impl Starts<'_, '_> {
             Some(problem) => format!("{}, but {problem}", stopped.how),
             None => stopped.how,
         });
-        self.is_gone(&repeat)?;
         Ok(repeat)
     }
 
-    /// A server that goes on serving would be taken for the next start's.
+    /// A server that goes on serving would be taken for the next start's. A command that stops it may return before it is
+    /// gone: it has as long as a step of stopping. One that was not started here stays.
     fn is_gone(&self, repeat: &ColdRepeat) -> Result<()> {
-        let until_ns = monotonic_ns() + Span::seconds(2).ns();
+        let Some(serve) = &self.asked.serve else {
+            return Ok(());
+        };
+        let until_ns = monotonic_ns().saturating_add(serve.grace.max(GONE).ns());
         while self.door.open().is_ok() {
+            unless_signalled()?;
             if monotonic_ns() > until_ns {
                 let how = repeat.stopped.as_deref().unwrap_or_default();
                 let name = self.door.name();

@@ -2,6 +2,10 @@
 //!
 //! It finds nothing in what a server says: [`crate::secrets`] does. Invariant: names stay, values go.
 
+mod words;
+
+pub use words::{redact_command, redact_words};
+
 use infermeter_core::plan::Plan;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};

@@ -12,10 +12,14 @@ pub(crate) mod ready;
 
 use crate::failure::Failure;
 use anyhow::Result;
+use infermeter_core::units::Span;
 use infermeter_sys::signals;
 
 /// How often a server that is awaited is looked at.
 pub(crate) const LOOK: std::time::Duration = std::time::Duration::from_millis(5);
+
+/// A server that was stopped has this long to be gone, at least.
+pub(crate) const GONE: Span = Span::seconds(2);
 
 /// An error where a signal has come.
 pub(crate) fn unless_signalled() -> Result<()> {

@@ -23,7 +23,7 @@ pub struct FleetEnergy {
     pub instance_w: f64,
     /// Of all instances together, watts.
     pub fleet_w: f64,
-    /// In a day, kilowatt-hours.
+    /// Energy in a day, kilowatt-hours.
     pub kwh_per_day: f64,
     /// What that costs; absent without a price of a kilowatt-hour.
     pub cost_per_day: Option<f64>,

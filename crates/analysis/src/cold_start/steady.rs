@@ -52,15 +52,19 @@ pub struct Steadied {
 }
 
 impl Steadied {
-    /// The instant at which both are steady.
+    /// The instant at which both are steady: the later one. Where both intervals hold, which is so with 90 % at least
+    /// (Bonferroni), it lies between the later of their earliest ends and the later of their latest.
     pub fn reached(&self) -> Option<ReachedAt> {
         let levels = || self.ttft.iter().chain(&self.tokens_per_s);
-        let last = levels().max_by(|a, b| a.since_ms.total_cmp(&b.since_ms))?;
         Some(ReachedAt {
             instant: ColdInstant::SteadySpeed,
-            at_ms: last.since_ms,
-            earliest_ms: last.earliest_ms,
-            latest_ms: last.latest_ms,
+            at_ms: levels().map(|level| level.since_ms).reduce(f64::max)?,
+            earliest_ms: levels()
+                .filter_map(|level| level.earliest_ms)
+                .reduce(f64::max),
+            latest_ms: levels()
+                .filter_map(|level| level.latest_ms)
+                .reduce(f64::max),
         })
     }
 }
@@ -120,7 +124,7 @@ enum Unsteady {
     /// Its last answers still change by so much.
     Changes { by: f64 },
     /// The last level has too few answers.
-    Short { have: usize },
+    Short { have: usize, needs: usize },
 }
 
 impl Unsteady {
@@ -136,9 +140,9 @@ impl Unsteady {
                 "it still changes at the end, by {:.0} % over its last level: observe for longer",
                 by * 100.0
             ),
-            Self::Short { have } => format!(
-                "its last level has {have} answers, fewer than {LEAST_ANSWERS}: observe for longer"
-            ),
+            Self::Short { have, needs } => {
+                format!("its last level has {have} answers, fewer than {needs}: observe for longer")
+            }
         }
     }
 }
@@ -182,9 +186,12 @@ fn level(all: &[Seen]) -> Result<SteadyLevel, Unsteady> {
         .count();
     let first = medians.len() - stretch;
     let at_level = &values[starts[first]..];
+    let since_ms = series[starts[first]].at_ms;
+    let answers = all.iter().filter(|seen| seen.at_ms >= since_ms).count();
     if at_level.len() < LEAST_ANSWERS {
         return Err(Unsteady::Short {
-            have: at_level.len(),
+            have: answers,
+            needs: LEAST_ANSWERS * each(all),
         });
     }
     if let Some(by) = trend(at_level) {
@@ -194,9 +201,9 @@ fn level(all: &[Seen]) -> Result<SteadyLevel, Unsteady> {
     let change = first.checked_sub(1).map(|before| found.changes[before]);
     Ok(SteadyLevel {
         median: median(at_level),
-        answers: at_level.len() as u64,
+        answers: answers as u64,
         first: medians[0],
-        since_ms: series[starts[first]].at_ms,
+        since_ms,
         earliest_ms: change.and_then(|change| at(change.earliest)),
         latest_ms: change.and_then(|change| at(change.latest)),
     })
@@ -218,12 +225,16 @@ fn trend(values: &[f64]) -> Option<f64> {
 /// At most as many values as are looked at: each stands for some that follow each other, by their median and the
 /// instant of the first.
 fn thinned(all: &[Seen]) -> Vec<Seen> {
-    let each = all.len().div_ceil(MOST_VALUES).max(1);
     let of = |some: &[Seen]| Seen {
         at_ms: some[0].at_ms,
         value: median(&some.iter().map(|seen| seen.value).collect::<Vec<_>>()),
     };
-    all.chunks(each).map(of).collect()
+    all.chunks(each(all)).map(of).collect()
+}
+
+/// Answers that a value stands for.
+fn each(all: &[Seen]) -> usize {
+    all.len().div_ceil(MOST_VALUES).max(1)
 }
 
 /// The median; of an even number of values the middle of the two.
@@ -279,6 +290,28 @@ mod tests {
     }
 
     #[test]
+    fn the_interval_of_both_holds_where_both_do() {
+        let level = |since_ms: f64, earliest_ms: f64, latest_ms: f64| SteadyLevel {
+            median: 10.0,
+            answers: 20,
+            first: 30.0,
+            since_ms,
+            earliest_ms: Some(earliest_ms),
+            latest_ms: Some(latest_ms),
+        };
+        let both = Steadied {
+            ttft: Some(level(100.0, 90.0, 400.0)),
+            tokens_per_s: Some(level(110.0, 50.0, 120.0)),
+            why_not: None,
+        };
+        let reached = both.reached().expect("steady");
+        assert_eq!(
+            (reached.earliest_ms, reached.at_ms, reached.latest_ms),
+            (Some(90.0), 110.0, Some(400.0))
+        );
+    }
+
+    #[test]
     fn one_that_is_steady_at_once_is_so_since_its_first_answer() {
         let found = steadied(&answers(40, |_| 100.0));
         let reached = found.reached().expect("steady");
@@ -327,5 +360,8 @@ mod tests {
         let found = steadied(&answers(1_700, |i| if i < 400 { 30.0 } else { 10.0 }));
         let reached = found.reached().expect("steady");
         assert!((reached.at_ms - 12_010.0).abs() < 300.0, "{reached:?}");
+        // Answers, and not the values that stand for nine of them each.
+        let level = found.ttft.expect("a level");
+        assert!(level.answers.abs_diff(1_300) < 20, "{level:?}");
     }
 }

@@ -156,9 +156,10 @@ impl ColdStart {
         }
     }
 
-    /// No start got to an answer.
+    /// No start that is counted got to an answer.
     pub fn nothing_answered(&self) -> bool {
-        self.repeats.iter().all(|repeat| repeat.answers.is_empty())
+        let mut counted = self.repeats.iter().filter(|repeat| repeat.is_counted());
+        counted.all(|repeat| repeat.answers.is_empty())
     }
 }
 
@@ -248,12 +249,13 @@ fn findings(counted: &[&ColdRepeat]) -> Vec<Finding> {
              cache.",
         ));
     }
-    let unsteady =
-        numbers(&|repeat| repeat.failed.is_none() && repeat.steadied.reached().is_none());
+    let is_unsteady =
+        |repeat: &ColdRepeat| repeat.failed.is_none() && repeat.steadied.reached().is_none();
+    let unsteady = numbers(&is_unsteady);
     if !unsteady.is_empty() {
-        let why = counted
-            .iter()
-            .find_map(|repeat| repeat.steadied.why_not.clone());
+        // One that is steady may have a reason of its own: tokens that no answer tells.
+        let mut all = counted.iter().filter(|repeat| is_unsteady(repeat));
+        let why = all.find_map(|repeat| repeat.steadied.why_not.clone());
         found.push(raised::NEVER_STEADY.found(
             "Speed was not steady by the end of a start's light load.",
             format!("Start {}: {}", unsteady.join(", "), why.unwrap_or_default()),
@@ -382,6 +384,8 @@ mod tests {
         assert!(!whole.nothing_answered());
         let none = ColdStart::of(vec![start(1, None)]);
         assert!(none.nothing_answered());
+        let warmed = ColdStart::of(vec![start(0, Some(5.0)), start(1, None)]);
+        assert!(warmed.nothing_answered(), "the warm-up is no start");
         assert_eq!(none.verdict, Verdict::Invalid);
     }
 
@@ -392,9 +396,17 @@ mod tests {
         unsteady.steadied = Steadied::default();
         unsteady.enforced = false;
         unsteady.caches = vec!["the page cache could not be dropped".to_owned()];
-        let whole = ColdStart::of(vec![unsteady]);
+        unsteady.steadied.why_not = Some("TTFT: it still changes".to_owned());
+        unsteady.number = 2;
+        let mut steady = start(1, Some(5.0));
+        steady.steadied.why_not = Some("tokens/s: no answer has it".to_owned());
+        let whole = ColdStart::of(vec![steady, unsteady]);
         assert_eq!(codes(&whole), ["cache-state-unenforced", "never-steady"]);
         assert!(whole.findings[0].evidence.contains("could not be dropped"));
+        assert_eq!(
+            whole.findings[1].evidence,
+            "Start 2: TTFT: it still changes"
+        );
         assert_eq!(codes(&ColdStart::of(vec![start(1, Some(5.0))])), [""; 0]);
     }
 

@@ -23,7 +23,7 @@ use infermeter_metrics::attainment::{Objectives, SloSeries, slo_series};
 use infermeter_metrics::population::{Failures, Population, is_failure};
 use infermeter_metrics::request_metric::RequestMetric;
 use infermeter_metrics::samples::request_samples;
-use infermeter_metrics::sessions::SessionCollector;
+use infermeter_metrics::sessions::{SessionCollector, SessionTime};
 use infermeter_metrics::throughput::WindowCount;
 use infermeter_metrics::token_series::{Group, SeriesId, TokenMetric};
 use infermeter_stats::{Quantile, SampleSeries};
@@ -135,7 +135,7 @@ impl Judge<'_> {
         let limit = to_ms(most.base.ns());
         match slo_series(latency.metric) {
             SloSeries::Token(metric) => self.of_tokens(metric, latency.statistic, group, limit),
-            SloSeries::Session => self.of_samples(&self.sessions(group), latency.statistic, limit),
+            SloSeries::Session => self.of_sessions(group, latency.statistic, limit),
             SloSeries::Request(metric) => {
                 let samples = self.samples(metric, latency.origin, most, population);
                 self.of_samples(&samples, latency.statistic, limit)
@@ -143,8 +143,45 @@ impl Judge<'_> {
         }
     }
 
-    /// What each session took, failed ones as +infinity; of a class, by the requests of it.
-    fn sessions(&self, group: Group) -> Vec<f64> {
+    /// A statistic of what sessions took that is to be at most `limit`. One that the run cut off is a miss where
+    /// it had taken longer already; where the others of these could change the answer, there is none.
+    fn of_sessions(&self, group: Group, statistic: Statistic, limit: f64) -> Answer {
+        let (mut ended, mut least, mut most) = (Vec::new(), Vec::new(), Vec::new());
+        for session in self.sessions(group) {
+            let ms = match session {
+                SessionTime::AtLeast(ms) if ms <= limit => {
+                    least.push(ms);
+                    most.push(f64::INFINITY);
+                    continue;
+                }
+                SessionTime::AtLeast(_) => f64::INFINITY,
+                SessionTime::Took(ms) => ms,
+            };
+            for times in [&mut ended, &mut least, &mut most] {
+                times.push(ms);
+            }
+        }
+        let answer = self.of_samples(&ended, statistic, limit);
+        let bound = match answer.status {
+            SloStatus::Met => &most,
+            SloStatus::Missed => &least,
+            SloStatus::Undecided => return answer,
+        };
+        let holds = bound.len() == ended.len()
+            || self.of_samples(bound, statistic, limit).status == answer.status;
+        match holds {
+            true => answer,
+            false => Answer {
+                status: SloStatus::Undecided,
+                straddles: true,
+                doubt: Some(SloDoubt::Straddles),
+                ..answer
+            },
+        }
+    }
+
+    /// What each session took; of a class, by the requests of it.
+    fn sessions(&self, group: Group) -> Vec<SessionTime> {
         let headline = Origin::headline(self.run.manifest.load_model);
         let mut collector = SessionCollector::new(headline);
         for request in &self.run.collected.requests {
@@ -155,7 +192,7 @@ impl Judge<'_> {
         let progress = self.run.manifest.progress.as_ref();
         let unfinished = progress.map_or(&[][..], |progress| &progress.unfinished_sessions);
         let samples = collector.finish(unfinished);
-        samples.map_or(Vec::new(), |samples| samples.e2e_ms)
+        samples.map_or(Vec::new(), |samples| samples.e2e)
     }
 
     /// A latency of each request, less what its prompt allows, failures as +infinity.

@@ -280,3 +280,32 @@ fn a_session_is_judged_as_a_whole() {
     );
     undecided("session.e2e.max<2s", SloDoubt::NoSample);
 }
+
+#[test]
+fn a_session_that_the_run_cut_off_is_a_miss_or_a_doubt() {
+    let sessions = |gap_ns: i64, cut: usize| {
+        let mut run = Run::open(10.0, 30);
+        for i in 0..200 {
+            run.stream(i * 100, ms(20 + i % 7), gap_ns, 2);
+        }
+        for (session, record) in (0..).zip(run.records()) {
+            record.turn = Some(infermeter_core::request::Turn { session, number: 0 });
+        }
+        let progress = run.manifest().progress.as_mut().expect("a progress");
+        progress.unfinished_sessions = (0..cut as u64).collect();
+        run
+    };
+    let objective = "session.e2e.p50<1s";
+    check(sessions(ms(10), 0), objective, SloStatus::Met, None);
+    // Few of them change nothing; as many as the others may all be long.
+    check(sessions(ms(10), 5), objective, SloStatus::Met, None);
+    let doubt = Some(SloDoubt::Straddles);
+    check(
+        sessions(ms(10), 120),
+        objective,
+        SloStatus::Undecided,
+        doubt,
+    );
+    // They are beyond the limit already.
+    check(sessions(ms(2_000), 200), objective, SloStatus::Missed, None);
+}

@@ -31,11 +31,11 @@ pub struct ReplicaFigures {
     /// Why the first of those had none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
-    /// Fewest; absent where none was read.
+    /// Fewest, number of replicas; absent where none was read.
     pub least: Option<f64>,
-    /// Most.
+    /// Most, number of replicas.
     pub most: Option<f64>,
-    /// Time average.
+    /// Time average, number of replicas.
     pub mean: Option<f64>,
     /// Replicas times the seconds that they were there, over the window; absent where readings leave too much open.
     pub replica_seconds: Option<Measured>,
@@ -51,18 +51,18 @@ pub struct ReplicaFigures {
 pub struct ReplicaPoint {
     /// Seconds since the window's start.
     pub at_s: f64,
-    /// How many.
+    /// Number of replicas.
     pub replicas: f64,
 }
 
 /// The replicas of one step.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepReplicas {
-    /// At the last reading before the step, or the first in it.
+    /// At the last reading before the step, or the first in it, number of replicas.
     pub before: f64,
-    /// At the last reading in it.
+    /// At the last reading in it, number of replicas.
     pub at_end: f64,
-    /// Most in it.
+    /// Most in it, number of replicas.
     pub most: f64,
     /// Replicas times seconds; absent where readings leave too much open.
     pub replica_seconds: Option<Measured>,

@@ -1,11 +1,12 @@
 //! From when on objectives hold again, by counts in equal parts of a step.
 //!
 //! An objective asks for a share of the requests. A stretch of parts *misses for certain* where the upper bound of its
-//! share (Clopper and Pearson 1934) lies below what is asked for; its error is 5 % over all parts that a stretch can
-//! begin with (Bonferroni), since there is one look from each. The objectives hold from a part on where no stretch
+//! share (Clopper and Pearson 1934) lies below what is asked for; its error is 5 % over all stretches that there are,
+//! P(P + 1)/2 of P parts (Bonferroni), since each is looked at. The objectives hold from a part on where no stretch
 //! that begins there or later misses for certain, and all requests from there to the step's end reach the share. The
 //! beginning of the last stretch that misses for certain is the lower bound of that time. Its upper bound is the first part
-//! from which as few parts as can be certain at all are: the lower bound of their share (95 %) reaches what is asked for.
+//! from which as few parts as can be certain at all are: the lower bound of their share reaches what is asked for, with an
+//! error of 5 % over the P parts that they can begin with.
 //! Requests count as independent.
 //! Invariant: low <= value <= high.
 
@@ -45,8 +46,8 @@ impl Tally {
         high.is_some_and(|high| high < share)
     }
 
-    fn surely_reaches(self, share: f64) -> bool {
-        let bounds = clopper_pearson(self.met as f64, self.n as f64, CONFIDENCE);
+    fn surely_reaches(self, share: f64, level: f64) -> bool {
+        let bounds = clopper_pearson(self.met as f64, self.n as f64, level);
         let low = bounds.ok().and_then(|bounds| bounds.low);
         low.is_some_and(|low| low >= share)
     }
@@ -78,7 +79,9 @@ pub(super) fn settled(objectives: &[Vec<Tally>], asked: &[f64]) -> Option<Settle
     let first = missed.map_or(0, |place| place + 1);
     let last = parts.checked_sub(PARTS_LEFT)?;
     let from = (first..=last).find(|from| holds(*from))?;
-    let surely = |from: usize| all().all(|(parts, share)| begins_well(&parts[from..], *share));
+    let level = level_of(parts);
+    let surely =
+        |from: usize| all().all(|(parts, share)| begins_well(&parts[from..], *share, level));
     Some(Settled {
         from,
         low: missed.unwrap_or(0),
@@ -86,9 +89,14 @@ pub(super) fn settled(objectives: &[Vec<Tally>], asked: &[f64]) -> Option<Settle
     })
 }
 
+/// The level of each of so many intervals that are looked at, for 95 % of all together.
+fn level_of(looks: usize) -> f64 {
+    1.0 - (1.0 - CONFIDENCE) / looks.max(1) as f64
+}
+
 /// Where the last stretch begins that misses for certain.
 fn last_miss(parts: &[Tally], share: f64) -> Option<usize> {
-    let level = 1.0 - (1.0 - CONFIDENCE) / parts.len().max(1) as f64;
+    let level = level_of(parts.len() * (parts.len() + 1) / 2);
     let begins_one = |from: &usize| {
         let mut sum = Tally::default();
         parts[*from..].iter().any(|part| {
@@ -100,14 +108,14 @@ fn last_miss(parts: &[Tally], share: f64) -> Option<usize> {
 }
 
 /// As few of the first parts as can show it reach the share for certain.
-fn begins_well(parts: &[Tally], share: f64) -> bool {
+fn begins_well(parts: &[Tally], share: f64, level: f64) -> bool {
     // Without a miss the lower bound of n requests is (tail)^(1/n).
-    let least = (0.5 * (1.0 - CONFIDENCE)).ln() / share.ln();
+    let least = (0.5 * (1.0 - level)).ln() / share.ln();
     let mut sum = Tally::default();
     for part in parts {
         sum = sum.plus(*part);
         if sum.n as f64 >= least {
-            return sum.surely_reaches(share);
+            return sum.surely_reaches(share, level);
         }
     }
     false
@@ -145,12 +153,11 @@ mod tests {
 
     #[test]
     fn it_holds_from_the_first_part_behind_the_last_that_misses() {
-        // 60 of 100 are surely below 99 %; 400 of 400 are surely above it.
-        check(
-            &[100, 20, 0, 60, 100, 100, 100, 100, 100],
-            0.99,
-            Some((4, 3, Some(4))),
-        );
+        // 60 of 100 are surely below 99 %; of twelve parts, 700 of 700 are surely above it, and of nine parts 500 of
+        // 500 are not: ln(0.025 / 9) / ln(0.99) = 586.
+        let met = [100, 20, 0, 60, 100, 100, 100, 100, 100, 100, 100, 100];
+        check(&met, 0.99, Some((4, 3, Some(4))));
+        check(&met[..9], 0.99, Some((4, 3, None)));
         // A single miss in 100 is what p99 allows, and no part with one misses for certain.
         check(&[100, 99, 100, 99, 100, 100], 0.99, Some((0, 0, None)));
         check(&[100; 5], 0.9, Some((0, 0, Some(0))));
@@ -162,9 +169,9 @@ mod tests {
 
     #[test]
     fn what_may_be_chance_makes_the_time_uncertain() {
-        // 194 of 200 are seen by chance where 99 % are met (1.6 %, looked for in seven places); 400 of 400 show it.
+        // 194 of 200 are seen by chance where 99 % are met (1.6 %, in one of 55 stretches); 600 of 600 show it.
         check(
-            &[97, 97, 100, 100, 100, 100, 100],
+            &[97, 97, 100, 100, 100, 100, 100, 100, 100, 100],
             0.99,
             Some((0, 0, Some(2))),
         );
@@ -172,10 +179,12 @@ mod tests {
 
     #[test]
     fn a_long_good_end_does_not_hide_that_it_was_bad_before() {
-        // 252 of 300 are not 90 % (P = 0.0006), 168 of 200 may be (0.004); all behind them together are above it.
-        let met = [0, 84, 84, 84, 100, 100, 100, 100, 100, 100, 100, 100];
+        // One of 78 stretches has an error of 0.025 / 78 = 0.0003 on this side. 246 of 300 are not 90 % (P = 0.00002), 164 of
+        // 200 may be (0.0004); all behind them together are above it.
+        let met = [0, 82, 82, 82, 100, 100, 100, 100, 100, 100, 100, 100];
         check(&met, 0.9, Some((2, 1, Some(4))));
-        let met = [0, 86, 86, 86, 100, 100, 100, 100, 100, 100, 100, 100];
+        // 252 of 300 may be (0.0008): at an error of 5 % over the twelve beginnings alone they would not.
+        let met = [0, 84, 84, 84, 100, 100, 100, 100, 100, 100, 100, 100];
         check(&met, 0.9, Some((1, 0, Some(4))));
     }
 

@@ -70,6 +70,20 @@ fn what_agrees() {
 }
 
 #[test]
+fn an_id_given_twice_is_two_requests() {
+    let twice = [&all()[..], &[served("b", ServedEnd::Whole)]].concat();
+    let rows = [&good()[..], &[row("b", 100, 20)]].concat();
+    let found = check(&twice, &rows, &[]);
+    assert_eq!(found.agreeing, Some(4));
+    check(&twice, &good(), &[("served and not metered", 1, 120)]);
+    let third = [&rows[..], &[row("b", 100, 20)]].concat();
+    check(&twice, &third, &[("metered more than once", 1, 120)]);
+    // Refused at first, and sent again.
+    let again = [&[served("b", ServedEnd::Refused)], &all()[..]].concat();
+    check(&again, &good(), &[]);
+}
+
+#[test]
 fn a_request_billed_twice() {
     let mut rows = good();
     rows.push(row("b", 100, 20));

@@ -20,7 +20,7 @@ use infermeter_session::bench::{
 };
 use infermeter_session::coldstart::{Going, default_folder};
 use infermeter_session::experiment::Experiment;
-use infermeter_session::redact::redact_url;
+use infermeter_session::redact::{redact_command, redact_url, redact_words};
 use infermeter_session::serve::phases::Patterns;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -108,7 +108,7 @@ pub(crate) fn bench(given: &Given) -> Result<u8> {
     if seen.rows.is_empty() {
         return Ok(exit::INTERRUPTED);
     }
-    let table = Table::read(&folder, &all, &seen, args.rounds)?;
+    let table = Table::read(&folder, &all, &seen, args.rounds);
     finish(given, &args, shown.shown(), &folder, &table)
 }
 
@@ -142,14 +142,10 @@ fn asked<'a>(
         seed: args.seed,
         folder: place.folder,
         asked: BenchAsked {
-            serve: args.serve.clone(),
-            commands: all.iter().map(|one| one.command.clone()).collect(),
+            serve: redact_command(&args.serve),
+            commands: all.iter().map(|one| redact_command(&one.command)).collect(),
             target: redact_url(&args.url),
-            measured_by: measuring
-                .words
-                .iter()
-                .map(|word| redact_url(word))
-                .collect(),
+            measured_by: redact_words(&measuring.words),
             seed: args.seed,
         },
         resumes: match args.resume {

@@ -15,12 +15,14 @@ use infermeter_analysis::{
 };
 use infermeter_core::finding::Verdict;
 use infermeter_core::plan::Plan;
+use infermeter_core::text::inert_lines;
 use infermeter_protocol::ProtocolSpec;
 use infermeter_report::{BenchConfiguration, BenchView, Document, bench_line, of_bench};
 use infermeter_session::bench::{BENCH_VERSION, BenchRow, BenchSeen, BenchState, Configuration};
 use infermeter_session::directories::is_experiment;
 use infermeter_session::kept::KeptRun;
 use infermeter_session::kept_experiment::{KeptExperiment, setups};
+use infermeter_session::redact::redact_command;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -105,18 +107,14 @@ struct StartTold<'a> {
 
 impl Table {
     /// Reads the records that the rows left in `folder`.
-    ///
-    /// # Errors
-    /// When a record cannot be read.
     pub fn read(
         folder: &Path,
         configurations: &[Configuration],
         seen: &BenchSeen,
         rounds: u32,
-    ) -> Result<Self> {
+    ) -> Self {
         let rows = seen.rows.iter().cloned();
-        let measured: Result<Vec<Measured>> = rows.map(|row| Measured::read(folder, row)).collect();
-        let measured = measured?;
+        let measured: Vec<Measured> = rows.map(|row| Measured::of(folder, row)).collect();
         let runs: Vec<BenchRun<'_>> = measured
             .iter()
             .flat_map(|one| {
@@ -137,17 +135,17 @@ impl Table {
         }
         .compared();
         let (comparison, untested) = match compared {
-            Ok(comparison) => (Some(Whole::of(comparison)), None),
+            Ok(tested) => (Some(Whole::of(tested.comparison)), tested.left_out),
             Err(why) => (None, Some(why)),
         };
-        Ok(Self {
-            configurations: configurations.to_vec(),
+        Self {
+            configurations: configurations.iter().map(told_of).collect(),
             measured,
             points,
             comparison,
             untested,
             interrupted: seen.interrupted,
-        })
+        }
     }
 
     fn of(&self, number: usize) -> impl Iterator<Item = &Measured> {
@@ -235,6 +233,14 @@ impl Table {
     }
 }
 
+/// A configuration as it is told: its command without secrets.
+fn told_of(one: &Configuration) -> Configuration {
+    Configuration {
+        command: redact_command(&one.command),
+        ..one.clone()
+    }
+}
+
 /// All of it in a line.
 pub(crate) fn line(table: &Table) -> String {
     bench_line(&table.view())
@@ -256,6 +262,22 @@ impl<'a> StartTold<'a> {
 }
 
 impl Measured {
+    /// A row whose record cannot be read has not been measured: the others have.
+    fn of(folder: &Path, row: BenchRow) -> Self {
+        Self::read(folder, row.clone()).unwrap_or_else(|error| Self {
+            row: BenchRow {
+                state: BenchState::NotMeasured,
+                why: Some(inert_lines(&format!(
+                    "its record cannot be read: {error:#}"
+                ))),
+                ..row
+            },
+            runs: Vec::new(),
+            answer: None,
+            repeats: false,
+        })
+    }
+
     fn read(folder: &Path, row: BenchRow) -> Result<Self> {
         let directory = folder.join(&row.directory).join("measured");
         let mut measured = Self {
@@ -334,6 +356,13 @@ impl Kept {
     }
 }
 
+/// What could be tested.
+struct Tested {
+    comparison: Comparison,
+    /// Which configurations are not in it.
+    left_out: Option<String>,
+}
+
 /// The rounds of a bench, as a comparison sees them.
 struct Rounds<'a> {
     configurations: &'a [Configuration],
@@ -342,11 +371,11 @@ struct Rounds<'a> {
 }
 
 impl<'a> Rounds<'a> {
-    /// Each configuration against the first, by the test of `compare`.
+    /// Each configuration that has runs against the first, by the test of `compare`.
     ///
     /// # Errors
     /// Why nothing can be tested.
-    fn compared(&self) -> Result<Comparison, String> {
+    fn compared(&self) -> Result<Tested, String> {
         if self.configurations.len() < 2 {
             return Err("one configuration has nothing to be compared with".to_owned());
         }
@@ -362,7 +391,8 @@ impl<'a> Rounds<'a> {
                     .to_owned(),
             );
         }
-        let loads = self.shared_loads();
+        let (there, missing) = self.there()?;
+        let loads = self.shared_loads(&there);
         if loads.is_empty() {
             return Err(
                 "no load was measured for every configuration in two rounds: give the same ones, as in -- sweep --rates 2,8"
@@ -372,17 +402,47 @@ impl<'a> Rounds<'a> {
         let runs = || self.measured.iter().flat_map(|one| &one.runs);
         let plans: Vec<&Plan> = runs().map(|run| &run.plan).collect();
         let asked = CompareSpec {
-            sides: self
-                .configurations
-                .iter()
-                .map(Configuration::name)
-                .collect(),
+            sides: there.iter().map(|one| one.name()).collect(),
             primary: primary(&[], &plans).map_err(|error| error.to_string())?,
             margin: MARGIN,
             claims: Vec::new(),
         };
-        let loads: Vec<LoadRounds<'_>> = loads.iter().map(|load| self.at(load)).collect();
-        Ok(Comparison::of(&asked, &loads, Turns::InTurn))
+        let loads: Vec<LoadRounds<'_>> = loads.iter().map(|load| self.at(load, &there)).collect();
+        let missing: Vec<String> = missing.iter().map(|one| one.name()).collect();
+        Ok(Tested {
+            comparison: Comparison::of(&asked, &loads, Turns::InTurn),
+            left_out: (!missing.is_empty()).then(|| {
+                format!(
+                    "not compared, for want of runs in two rounds: {}",
+                    missing.join("; ")
+                )
+            }),
+        })
+    }
+
+    /// The configurations that have runs in two rounds at least, and the others.
+    ///
+    /// # Errors
+    /// Where the first is one of the others, or alone.
+    fn there(&self) -> Result<(Vec<&'a Configuration>, Vec<&'a Configuration>), String> {
+        let has_runs = |one: &&Configuration| {
+            let of = self.measured.iter();
+            let rounds = of.filter(|m| m.row.configuration == one.number && !m.runs.is_empty());
+            rounds.count() > 1
+        };
+        let (there, missing): (Vec<_>, Vec<_>) = self.configurations.iter().partition(has_runs);
+        match missing.first() {
+            Some(first) if first.number == self.configurations[0].number => Err(format!(
+                "the first configuration ({}), which the others are compared with, has no runs in two rounds: put one \
+                 first that starts",
+                first.name()
+            )),
+            _ if there.len() < 2 => Err(format!(
+                "no configuration but the first ({}) has runs in two rounds",
+                self.configurations[0].name()
+            )),
+            _ => Ok((there, missing)),
+        }
     }
 
     /// The run of a configuration in a round at a load: the first, where there are several.
@@ -394,11 +454,11 @@ impl<'a> Rounds<'a> {
         row.runs.iter().find(|run| run.load == load)
     }
 
-    /// Loads that every configuration has in two rounds at least.
-    fn shared_loads(&self) -> Vec<String> {
+    /// Loads that each of these configurations has in two rounds at least.
+    fn shared_loads(&self, there: &[&Configuration]) -> Vec<String> {
         let mut loads: Vec<String> = Vec::new();
         for run in self.measured.iter().flat_map(|one| &one.runs) {
-            let everywhere = self.configurations.iter().all(|one| {
+            let everywhere = there.iter().all(|one| {
                 let has = |round: &u32| self.run(one.number, *round, &run.load).is_some();
                 (1..=self.rounds).filter(has).count() > 1
             });
@@ -409,10 +469,10 @@ impl<'a> Rounds<'a> {
         loads
     }
 
-    fn at(&self, load: &str) -> LoadRounds<'a> {
+    fn at(&self, load: &str, there: &[&Configuration]) -> LoadRounds<'a> {
         let round = |round: u32| {
-            let side = |one: &Configuration| self.run(one.number, round, load).map(Kept::side);
-            let runs: Vec<Option<SideRun<'a>>> = self.configurations.iter().map(side).collect();
+            let side = |one: &&Configuration| self.run(one.number, round, load).map(Kept::side);
+            let runs: Vec<Option<SideRun<'a>>> = there.iter().map(side).collect();
             let first_and_other = runs.first()?.is_some() && runs.iter().flatten().count() > 1;
             first_and_other.then_some(Round {
                 number: round as usize,
@@ -423,5 +483,66 @@ impl<'a> Rounds<'a> {
             load: load.to_owned(),
             rounds: (1..=self.rounds).filter_map(round).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use infermeter_session::bench::configurations;
+
+    fn row(configuration: usize, state: BenchState) -> BenchRow {
+        BenchRow {
+            format_version: BENCH_VERSION,
+            configuration,
+            round: 1,
+            name: "c".to_owned(),
+            command: "serve".to_owned(),
+            begun_ns: 0,
+            state,
+            why: None,
+            exit_code: Some(0),
+            reached: Vec::new(),
+            phases: Vec::new(),
+            config_lines: Vec::new(),
+            directory: "c001/round-01".into(),
+            stopped: String::new(),
+            log_bytes_lost: 0,
+        }
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_is_a_row_with_its_reason() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let record = folder.path().join("c001/round-01/measured");
+        std::fs::create_dir_all(record).expect("made");
+        let all = configurations("serve {flags}", &["a=1".to_owned()], None).expect("one");
+        let seen = BenchSeen {
+            rows: vec![row(1, BenchState::Measured)],
+            interrupted: false,
+        };
+        let table = Table::read(folder.path(), &all, &seen, 1);
+        let row = &table.measured[0].row;
+        assert_eq!(row.state, BenchState::NotMeasured);
+        let why = row.why.as_deref().expect("why");
+        assert!(why.contains("cannot be read"), "{why}");
+        assert_eq!(table.codes(), [exit::TARGET]);
+    }
+
+    #[test]
+    fn a_secret_of_a_command_is_not_told() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let serve = "vllm serve m --api-key sk-1 {flags}";
+        let all = configurations(serve, &["a=1".to_owned()], None).expect("one");
+        let seen = BenchSeen {
+            rows: vec![row(1, BenchState::NotStarted)],
+            interrupted: false,
+        };
+        let table = Table::read(folder.path(), &all, &seen, 1);
+        let told = serde_json::to_string(&table.output()).expect("JSON");
+        assert!(
+            told.contains("--api-key ***") && !told.contains("sk-1"),
+            "{told}"
+        );
     }
 }

@@ -19,10 +19,11 @@ use infermeter_session::coldstart::{
     Caches, ColdAsked, ColdSeen, ColdStarts, Going, IdleSpec, default_folder, kept, measure,
 };
 use infermeter_session::experiment::Experiment;
-use infermeter_session::redact::redact_url;
+use infermeter_session::redact::{redact_command, redact_url};
 use infermeter_session::serve::phases::Patterns;
 use infermeter_session::serve::process::ServeSpec;
 use infermeter_session::tiling;
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 /// Starts where nobody says how many.
@@ -131,8 +132,10 @@ fn asked<'a>(
         directories: args.cache_dir.clone(),
         files: args.cache_file.clone(),
         before: args.before.clone(),
+        starts: folder.to_owned(),
     };
     caches.check()?;
+    let kept = kept_asked(plan, args);
     let idle = match (args.idle_until_cold, args.idle) {
         (true, first) => IdleSpec::UntilCold {
             first: first.unwrap_or(FIRST_IDLE).min(args.idle_most),
@@ -156,19 +159,40 @@ fn asked<'a>(
         health: health(&args.health)?,
         patterns: Patterns::of(&args.phase)?,
         folder,
-        asked: ColdAsked {
-            serve: args.serve.clone(),
-            target: redact_url(&plan.target),
-            cache: args.cache,
-            settle: args.settle,
-            idle: args.idle,
-            workload: plan.workload.to_string(),
-        },
+        asked: kept,
         resumes: match args.resume {
             Some(_) => Going::On,
             None => Going::New,
         },
     })
+}
+
+/// What is asked, as it is kept.
+fn kept_asked(plan: &Plan, args: &ColdstartArgs) -> ColdAsked {
+    ColdAsked {
+        serve: args.serve.as_deref().map(redact_command),
+        target: redact_url(&plan.target),
+        cache: args.cache,
+        settle: args.settle,
+        idle: args.idle,
+        workload: plan.workload.to_string(),
+        model: plan.model.clone(),
+        endpoint: word(plan.endpoint),
+        cache_dir: args.cache_dir.clone(),
+        cache_file: args.cache_file.clone(),
+        before: args.before.as_deref().map(redact_command),
+        idle_until_cold: args.idle_until_cold,
+        idle_most: args.idle_until_cold.then_some(args.idle_most),
+        health: args.health.clone(),
+        start_timeout: Some(args.start_timeout),
+        phases: args.phase.clone(),
+    }
+}
+
+/// A value as it is written.
+fn word(value: impl Serialize) -> String {
+    let value = serde_json::to_value(value).unwrap_or_default();
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 fn health(path: &str) -> Result<String> {
@@ -182,7 +206,7 @@ fn health(path: &str) -> Result<String> {
 fn announce(asked: &ColdStarts<'_>) {
     let starts = counted(u64::from(asked.repeat), "start");
     let what = match &asked.serve {
-        Some(serve) => format!("of `{}`", serve.command),
+        Some(serve) => format!("of `{}`", redact_command(&serve.command)),
         None => "behind idle times".to_owned(),
     };
     output::note(&format!(
@@ -253,16 +277,14 @@ fn document(asked: &ColdAsked, whole: &ColdStart, notes: Notes) -> Document {
         "one request at a time for {} behind the first answer, {}",
         asked.settle, asked.workload
     );
-    let cache = asked
-        .cache
-        .map(|cache| serde_json::to_value(cache).unwrap_or_default());
+    let cache = asked.cache.map(word);
     Document {
         notes,
         ..of_cold_start(&ColdStartView {
             whole,
             target: &asked.target,
             serve: asked.serve.as_deref(),
-            cache: cache.as_ref().and_then(|cache| cache.as_str()),
+            cache: cache.as_deref(),
             load: &load,
         })
     }

@@ -244,7 +244,7 @@ fn said_already(text: &str, unit: &str) -> bool {
 }
 
 /// Words that say what a number is of.
-const OF: [&str; 35] = [
+const OF: [&str; 37] = [
     "second",
     "byte",
     "token",
@@ -273,6 +273,8 @@ const OF: [&str; 35] = [
     "price",
     "cost",
     "instance",
+    "replica",
+    "watt",
     "correlation",
     "relative",
     "logarithm",

@@ -114,6 +114,53 @@ fn one_that_does_not_start_is_a_row_and_is_tried_again() {
 }
 
 #[test]
+fn one_that_never_starts_leaves_the_others_comparable() {
+    let (scratch, port) = (Scratch::new(), free_port());
+    let (out, first) = (scratch.path("bench"), scratch.path("first"));
+    let (out, first) = (out.display().to_string(), first.display().to_string());
+    let vary = |values| ["--vary", values, "--rounds", "2", "--out"];
+    let more = [&vary("max-num-seqs=4,0,8")[..], &[out.as_str()]].concat();
+    let told = bench(port, &serving(port), &more, &RUN).json();
+    let sides = &told["comparison"]["asked"]["sides"];
+    assert_eq!(sides.as_array().map(Vec::len), Some(2), "{told:#}");
+    assert_eq!(sides[1], "max-num-seqs=8");
+    let untested = told["untested"].as_str().expect("which");
+    assert!(untested.contains("max-num-seqs=0"), "{untested}");
+    let more = [&vary("max-num-seqs=0,4")[..], &[first.as_str()]].concat();
+    let told = bench(port, &serving(port), &more, &RUN).json();
+    let untested = told["untested"].as_str().expect("why");
+    assert!(untested.contains("first configuration"), "{untested}");
+}
+
+#[test]
+fn a_row_is_kept_whose_server_stays() {
+    let (scratch, port) = (Scratch::new(), free_port());
+    let (out, pid) = (scratch.path("bench"), scratch.path("pid"));
+    let serve = serving(port).replace("exec ", "").replace("{flags}", "");
+    // Out of the group, as a container is.
+    let serve = format!(
+        "setsid {serve} >/dev/null 2>&1 & echo $! >{}",
+        pid.display()
+    );
+    let folder = out.display().to_string();
+    let more = [
+        "--stop",
+        "true",
+        "--stop-timeout",
+        "100ms",
+        "--out",
+        &folder,
+    ];
+    let ended = bench(port, &serve, &more, &RUN);
+    let pid = fs::read_to_string(&pid).expect("a pid");
+    let killed = std::process::Command::new("kill").arg(pid.trim()).status();
+    assert!(killed.expect("killed").success());
+    ended.fails(4, &["still answers after"]);
+    let lines = fs::read_to_string(out.join("bench.jsonl")).expect("rows");
+    assert_eq!(lines.lines().count(), 2, "{lines}");
+}
+
+#[test]
 fn a_server_that_dies_under_measurement_is_a_row() {
     let (scratch, port) = (Scratch::new(), free_port());
     let out = scratch.path("bench").display().to_string();

@@ -220,6 +220,22 @@ fn one_that_dies_under_load_and_a_stop_that_fails_are_told() {
 }
 
 #[test]
+fn a_stop_that_returns_before_the_server_is_gone_is_waited_for() {
+    let (scratch, port) = (Scratch::new(), free_port());
+    let pid = scratch.path("pid").display().to_string();
+    let server = serving(port, "").replace("exec ", "");
+    // Out of the group, as a container is, and gone later than two seconds behind the stop.
+    let serve = format!("setsid {server} >/dev/null 2>&1 & echo $! >{pid}");
+    let stop = format!("(sleep 2.5; kill $(cat {pid})) >/dev/null 2>&1 &");
+    let more = ["--repeat", "2", "--settle", "50ms", "--stop", &stop];
+    let ended = coldstart(port, &serve, &scratch.path("later"), &more);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let told = ended.json();
+    assert_eq!(told["found"]["starts"], 2, "{told:#}");
+    assert_eq!(told["found"]["failed"], 0, "{told:#}");
+}
+
+#[test]
 fn what_is_wrong_is_said_before_anything_is_started() {
     let (scratch, port) = (Scratch::new(), free_port());
     let refused = |code: i32, more: &[&str], words: &[&str]| {

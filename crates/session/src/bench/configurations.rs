@@ -84,6 +84,15 @@ pub fn configurations(
     }
     let names = names(&all);
     used(serve, &names)?;
+    for left_out in all.iter().flatten().filter(|one| one.value == LEFT_OUT) {
+        let name = &left_out.name;
+        if serve.contains(&format!("{{{name}}}")) {
+            bail!(
+                "{name}={LEFT_OUT} leaves a flag out, and {{{name}}} in --serve is a value alone: write {FLAGS} there, or \
+                 an empty value"
+            );
+        }
+    }
     let made = (1..).zip(all).map(|(number, settings)| Configuration {
         number,
         command: command(serve, &settings, &names),
@@ -131,7 +140,7 @@ fn grid(vary: &[String]) -> Result<Vec<Vec<Setting>>> {
                 varied.name
             );
         }
-        let values: Vec<&str> = varied.value.split(',').map(str::trim).collect();
+        let values = values(&varied.value);
         if all.len().saturating_mul(values.len()) > MOST {
             bail!(
                 "--vary {}: more than {MOST} configurations: vary less",
@@ -155,6 +164,33 @@ fn grid(vary: &[String]) -> Result<Vec<Vec<Setting>>> {
     Ok(all)
 }
 
+/// The values of a flag: commas inside the braces, brackets and quotes of JSON separate none. Where these are not closed
+/// it is no JSON, and every comma separates.
+fn values(text: &str) -> Vec<&str> {
+    let (mut depth, mut is_quoted, mut is_escaped) = (0_usize, false, false);
+    let mut commas = Vec::new();
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' if is_quoted => is_escaped = true,
+            '"' => is_quoted = !is_quoted,
+            '{' | '[' if !is_quoted => depth += 1,
+            '}' | ']' if !is_quoted => depth = depth.saturating_sub(1),
+            ',' if !is_quoted && depth == 0 => commas.push(at),
+            _ => {}
+        }
+    }
+    if depth > 0 || is_quoted {
+        return text.split(',').map(str::trim).collect();
+    }
+    let starts = std::iter::once(0).chain(commas.iter().map(|at| at + 1));
+    let ends = commas.iter().copied().chain([text.len()]);
+    starts
+        .zip(ends)
+        .map(|(start, end)| text[start..end].trim())
+        .collect()
+}
+
 fn of_list(text: &str) -> Result<Vec<Vec<Setting>>> {
     let mut all = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
@@ -163,7 +199,18 @@ fn of_list(text: &str) -> Result<Vec<Vec<Setting>>> {
             continue;
         }
         let settings: Result<Vec<Setting>> = line.split_whitespace().map(setting).collect();
-        all.push(settings.with_context(|| format!("line {number}"))?);
+        let settings = settings.with_context(|| format!("line {number}"))?;
+        let is_twice = |at: &usize| {
+            let before = &settings[..*at];
+            before.iter().any(|other| other.name == settings[*at].name)
+        };
+        if let Some(at) = (0..settings.len()).find(is_twice) {
+            bail!(
+                "line {number}: {} stands there twice: write it once",
+                settings[at].name
+            );
+        }
+        all.push(settings);
     }
     match all.is_empty() {
         true => {
@@ -227,7 +274,6 @@ fn command(serve: &str, settings: &[Setting], names: &[String]) -> String {
         let found = value_of(name);
         let value = found.map_or("", |setting| setting.value.as_str());
         if command.contains(&placeholder) {
-            let value = if value == LEFT_OUT { "" } else { value };
             command = command.replace(&placeholder, &quoted(value));
             continue;
         }
@@ -315,6 +361,24 @@ mod tests {
     }
 
     #[test]
+    fn commas_of_json_separate_no_values() {
+        let check = |text: &str, expect: &[&str]| assert_eq!(values(text), expect);
+        check(
+            r#"{"method":"ngram","n":[1,2]},{"a":"},"},-"#,
+            &[r#"{"method":"ngram","n":[1,2]}"#, r#"{"a":"},"}"#, "-"],
+        );
+        check("64, 128,", &["64", "128", ""]);
+        check(r#"{"a\"":1,"b":2}"#, &[r#"{"a\"":1,"b":2}"#]);
+        check("{a,b", &["{a", "b"]);
+        check("", &[""]);
+        let all = made("serve {flags}", &[r#"speculative-config={"a":1,"b":2},-"#]);
+        assert_eq!(
+            commands(&all),
+            [r#"serve --speculative-config '{"a":1,"b":2}'"#, "serve "]
+        );
+    }
+
+    #[test]
     fn a_list_has_a_configuration_a_line() {
         let text = "# small\na=1 b=2\n\na=3 # alone\n";
         let all = configurations("serve {flags}", &[], Some(text)).expect("a list");
@@ -322,6 +386,9 @@ mod tests {
         let wrong = configurations("serve {flags}", &[], Some("a=1\nb\n")).expect_err("no value");
         assert!(format!("{wrong:#}").contains("line 2"), "{wrong:#}");
         assert!(configurations("serve {flags}", &[], Some("# none\n")).is_err());
+        let twice = configurations("serve {flags}", &[], Some("a=1\nb=1 a=2 b=3\n"));
+        let twice = format!("{:#}", twice.expect_err("b stands there twice"));
+        assert!(twice.contains("line 2: b stands there twice"), "{twice}");
     }
 
     #[test]
@@ -337,6 +404,7 @@ mod tests {
         );
         refused("serve {flags}", &["a=1", "a=2"], "varied already");
         refused("serve {flags}", &["a=1,1"], "the same command");
+        refused("serve {a}", &["a=1,-"], "a value alone");
         let many = (0..40).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
         refused(
             "serve {flags}",

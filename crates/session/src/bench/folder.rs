@@ -31,13 +31,13 @@ const LINES_FILE: &str = "bench.jsonl";
 /// What a bench is asked: the rows of one folder are asked the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BenchAsked {
-    /// The command that serves, with its placeholders.
+    /// The command that serves, with its placeholders, secrets hidden.
     pub serve: String,
-    /// The command of each configuration, in order.
+    /// The command of each configuration, in order, secrets hidden.
     pub commands: Vec<String>,
     /// The server, secrets hidden.
     pub target: String,
-    /// The words that measure it, without where the record goes and the seed.
+    /// The words that measure it, without where the record goes and the seed, secrets hidden.
     pub measured_by: Vec<String>,
     /// The seed of the first round; each further round has the next.
     pub seed: u64,
@@ -47,11 +47,11 @@ pub struct BenchAsked {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BenchState {
-    /// There is a record.
+    /// There is the record of a whole measurement.
     Measured,
     /// The server did not get to its first answer.
     NotStarted,
-    /// The measurement left no record.
+    /// The measurement left no record, failed (exit code 4, say), or left one that cannot be read.
     NotMeasured,
     /// The server ended while it was measured.
     ServerDied,
@@ -68,7 +68,7 @@ pub struct BenchRow {
     pub round: u32,
     /// What the configuration has of its own.
     pub name: String,
-    /// The command that served it.
+    /// The command that served it, secrets hidden.
     pub command: String,
     /// When it was started, nanoseconds of Unix time.
     pub begun_ns: i64,

@@ -100,7 +100,7 @@ fn last_words(said: &[u8], code: Option<i32>) -> String {
         .unwrap_or("it said nothing");
     let code = code.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
     format!(
-        "the measurement left no record ({code}): {}",
+        "the measurement failed, or left no record ({code}): {}",
         inert_bytes(last.as_bytes(), SAID_BYTES)
     )
 }

@@ -1,11 +1,13 @@
 //! The state of caches before a start: what was asked for, what was done for it, and what could not be.
 //!
 //! It deletes what lies in the directories that were named, and nothing else. Invariants: a directory that holds more
-//! than a cache (a root, a home, the current one) is refused before anything is started; a link is removed, never
-//! followed; what could not be done is said.
+//! than a cache (a root, a home, a directory of the system, the current one, that of the starts) is refused before
+//! anything is started, and again before each time that it is emptied; a link inside is removed, never followed; what
+//! could not be done is said.
 
 use crate::serve::process::by_command;
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
+use infermeter_analysis::cold_start::ColdRepeat;
 use infermeter_core::key::ValueKind;
 use infermeter_core::key_values;
 use infermeter_core::units::Span;
@@ -21,6 +23,27 @@ const MOST_FILES: usize = 100_000;
 const BEFORE: Span = Span::seconds(600);
 /// What drops the page cache of the whole host.
 const DROP: &str = "/proc/sys/vm/drop_caches";
+/// Every user of the host, with its home.
+const USERS: &str = "/etc/passwd";
+/// Directories of the system whose direct children are no caches either: `/var/cache` is everybody's.
+const SHARED: [&str; 8] = [
+    "/usr", "/var", "/opt", "/home", "/run", "/dev", "/mnt", "/media",
+];
+/// Those that hold no cache at any depth.
+const SYSTEM: [&str; 12] = [
+    "/bin",
+    "/sbin",
+    "/boot",
+    "/etc",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/proc",
+    "/sys",
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/lib",
+];
 
 /// What caches are to be like before a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -47,6 +70,8 @@ pub struct Caches {
     pub files: Vec<PathBuf>,
     /// A command for `sh -c`.
     pub before: Option<String>,
+    /// The directory of the starts, which is no cache.
+    pub starts: PathBuf,
 }
 
 /// What was done.
@@ -65,33 +90,45 @@ impl Caches {
     /// Naming the one.
     pub fn check(&self) -> Result<()> {
         for directory in &self.directories {
-            let shown = directory.display();
-            let whole = match directory.canonicalize() {
-                Ok(whole) => whole,
-                // One that is not there yet is as cold as can be.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error).with_context(|| format!("--cache-dir {shown}")),
-            };
-            if !whole.is_dir() {
-                bail!("--cache-dir {shown} is not a directory");
-            }
-            let home = std::env::var_os("HOME").map(PathBuf::from);
-            let current = std::env::current_dir().ok();
-            let holds = |other: &Option<PathBuf>| {
-                let other = other.as_ref().and_then(|other| other.canonicalize().ok());
-                other.is_some_and(|other| other.starts_with(&whole))
-            };
-            if whole.components().count() < 3 || holds(&home) || holds(&current) {
-                bail!(
-                    "--cache-dir {shown}: its contents are deleted before each start, and it holds more than a cache: name \
-                     the cache itself, as in ~/.cache/vllm"
-                );
-            }
+            self.cache_at(directory)?;
         }
         if !self.directories.is_empty() && self.state != Some(CacheState::Cold) {
             bail!("--cache-dir is emptied for --cache cold alone: give that, too");
         }
         Ok(())
+    }
+
+    /// Where a directory is that holds a cache and nothing else.
+    ///
+    /// # Errors
+    /// Where it holds more, and where it is no directory.
+    fn cache_at(&self, directory: &Path) -> Result<PathBuf> {
+        let shown = directory.display();
+        // One that is not there yet is as cold as can be.
+        let whole = whole(directory);
+        let mut held = homes(&fs::read_to_string(USERS).unwrap_or_default());
+        held.extend(std::env::var_os("HOME").map(PathBuf::from));
+        held.extend(std::env::current_dir().ok());
+        let held: Vec<PathBuf> = held
+            .iter()
+            .filter_map(|of| of.canonicalize().ok())
+            .collect();
+        let starts = match self.starts.as_os_str().is_empty() {
+            true => None,
+            false => Some(self::whole(&self.starts)),
+        };
+        let of_starts =
+            starts.is_some_and(|starts| starts.starts_with(&whole) || whole.starts_with(&starts));
+        if is_of_the_system(&whole) || of_starts || held.iter().any(|of| of.starts_with(&whole)) {
+            bail!(
+                "--cache-dir {shown}: its contents are deleted before each start, and it holds more than a cache: name \
+                 the cache itself, as in ~/.cache/vllm"
+            );
+        }
+        if whole.exists() && !whole.is_dir() {
+            bail!("--cache-dir {shown} is not a directory");
+        }
+        Ok(whole)
     }
 
     /// Brings the caches to the state that is asked for, as far as that can be done.
@@ -116,7 +153,9 @@ impl Caches {
             Some(CacheState::Cold) => {
                 for directory in &self.directories {
                     let name = directory.display().to_string();
-                    done.note(&name, emptied(directory));
+                    // A link may lead elsewhere by now, and --before may have made one.
+                    let cache = self.cache_at(directory).map_err(|error| error.to_string());
+                    done.note(&name, cache.and_then(|cache| emptied(&cache)));
                 }
                 if self.directories.is_empty() && self.before.is_none() {
                     let none = "neither --cache-dir nor --before says what compiled and downloaded files to delete";
@@ -126,6 +165,21 @@ impl Caches {
             }
         }
         done
+    }
+
+    /// Notes where no start before this one has got to its end, and should have warmed what this one finds.
+    pub(super) fn note_warmth(&self, repeat: &mut ColdRepeat, before: &[ColdRepeat]) {
+        let is_warm = match self.state {
+            Some(CacheState::Warm | CacheState::PageCacheDropped) => {
+                !repeat.is_counted() || before.iter().any(|one| one.failed.is_none())
+            }
+            Some(CacheState::Cold) | None => true,
+        };
+        if !is_warm {
+            repeat.enforced = false;
+            let why = "caches: not warmed up, since no start before got to its end";
+            repeat.caches.push(why.to_owned());
+        }
     }
 
     fn drop_pages(&self, done: &mut Done) {
@@ -158,6 +212,40 @@ impl Done {
         self.said.push(format!("{what}: {said}"));
         self.enforced &= done;
     }
+}
+
+/// A path without links; what is not there yet is where it would be.
+fn whole(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let there = absolute.ancestors().find_map(|above| {
+        let found = above.canonicalize().ok()?;
+        let rest = absolute.strip_prefix(above).ok()?;
+        // Joining nothing would end it with a slash.
+        Some(match rest.as_os_str().is_empty() {
+            true => found,
+            false => found.join(rest),
+        })
+    });
+    there.unwrap_or(absolute)
+}
+
+/// The homes that a list of users names: the sixth field of each line.
+fn homes(users: &str) -> Vec<PathBuf> {
+    let homes = users.lines().filter_map(|line| line.split(':').nth(5));
+    homes
+        .filter(|home| home.starts_with('/'))
+        .map(PathBuf::from)
+        .collect()
+}
+
+/// A tree at the root, or one of the system's.
+fn is_of_the_system(whole: &Path) -> bool {
+    // The root itself is one component.
+    whole.components().count() < 3
+        || SYSTEM.iter().any(|tree| whole.starts_with(tree))
+        || SHARED
+            .iter()
+            .any(|tree| whole.parent() == Some(Path::new(tree)))
 }
 
 /// Empties a directory of a cache.
@@ -225,7 +313,7 @@ mod tests {
             state: Some(CacheState::Cold),
             directories: vec![directory.to_owned()],
             files: vec![directory.to_owned()],
-            before: None,
+            ..Caches::default()
         }
     }
 
@@ -281,6 +369,86 @@ mod tests {
                 .to_string()
                 .contains("--cache cold")
         );
+    }
+
+    #[test]
+    fn homes_and_trees_of_the_system_are_no_caches() {
+        let users = "root:x:0:0:root:/root:/bin/sh\nme:x:7:7:,,,:/srv/people/me:/bin/sh\nbroken\n";
+        assert_eq!(
+            homes(users),
+            [PathBuf::from("/root"), PathBuf::from("/srv/people/me")]
+        );
+        for path in [
+            "/",
+            "/srv",
+            "/usr/share",
+            "/var/lib",
+            concat!("/ho", "me/me"),
+            "/etc/a/b/c",
+            "/run/user",
+            "/usr/lib/x/y",
+        ] {
+            assert!(is_of_the_system(Path::new(path)), "{path}");
+        }
+        for path in [
+            concat!("/ro", "ot/.triton"),
+            "/var/cache/vllm",
+            "/tmp/cache",
+            "/dev/shm/x",
+        ] {
+            assert!(!is_of_the_system(Path::new(path)), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_starts_are_no_cache_and_a_link_is_looked_at_again() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let starts = directory.path().join("runs/cold");
+        fs::create_dir_all(&starts).expect("made");
+        let refused = |cache: &Path| {
+            let mut asked = cold(cache);
+            asked.starts.clone_from(&starts);
+            let error = asked.check().expect_err("refused").to_string();
+            assert!(error.contains("more than a cache"), "{error}");
+        };
+        refused(&starts);
+        refused(&directory.path().join("runs"));
+        refused(&starts.join("start-001"));
+        fs::remove_dir(&starts).expect("not there yet");
+        refused(&starts);
+        let (cache, behind) = (directory.path().join("cache"), starts.join("start-001"));
+        fs::create_dir_all(&behind).expect("made");
+        fs::write(behind.join("server.log"), "x").expect("written");
+        let mut asked = cold(&cache);
+        asked.starts.clone_from(&starts);
+        asked.check().expect("it is not there yet");
+        std::os::unix::fs::symlink(&starts, &cache).expect("linked");
+        let done = asked.enforce();
+        assert!(!done.enforced && done.said[0].contains("more than a cache"));
+        assert!(behind.join("server.log").is_file());
+    }
+
+    #[test]
+    fn starts_behind_a_failed_warm_up_are_not_as_they_were_asked_for() {
+        use super::super::empty;
+        let mut failed = empty(0);
+        failed.failed = Some("it ended".to_owned());
+        let noted = |state: CacheState, before: &[ColdRepeat]| {
+            let mut repeat = empty(2);
+            let caches = Caches {
+                state: Some(state),
+                ..Caches::default()
+            };
+            caches.note_warmth(&mut repeat, before);
+            !repeat.enforced && repeat.caches[0].contains("not warmed up")
+        };
+        assert!(noted(CacheState::Warm, std::slice::from_ref(&failed)));
+        assert!(noted(
+            CacheState::PageCacheDropped,
+            std::slice::from_ref(&failed)
+        ));
+        assert!(!noted(CacheState::Cold, std::slice::from_ref(&failed)));
+        assert!(!noted(CacheState::Warm, &[failed, empty(1)]));
     }
 
     #[test]

@@ -28,7 +28,7 @@ const LINES_FILE: &str = "coldstart.jsonl";
 /// What starts are asked: those of one folder are asked the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ColdAsked {
-    /// The command that serves, as it was given; absent of a server that is there already.
+    /// The command that serves, as it was given, secrets hidden; absent of a server that is there already.
     pub serve: Option<String>,
     /// The server, secrets hidden.
     pub target: String,
@@ -40,13 +40,43 @@ pub struct ColdAsked {
     pub idle: Option<Span>,
     /// The requests of the light load, as `--workload` has them.
     pub workload: String,
+    /// The model that was asked for; absent where the server's first is.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// The API, as `--endpoint` has it; empty where an earlier version did not keep it.
+    #[serde(default)]
+    pub endpoint: String,
+    /// Directories that are emptied before each start.
+    #[serde(default)]
+    pub cache_dir: Vec<PathBuf>,
+    /// Files and directories whose pages are dropped before each start.
+    #[serde(default)]
+    pub cache_file: Vec<PathBuf>,
+    /// The command that runs before each start, secrets hidden; absent without one.
+    #[serde(default)]
+    pub before: Option<String>,
+    /// The server is left idle until it is cold.
+    #[serde(default)]
+    pub idle_until_cold: bool,
+    /// The longest of those times; absent where it is not left idle so.
+    #[serde(default)]
+    pub idle_most: Option<Span>,
+    /// Path of the health page; empty where an earlier version did not keep it.
+    #[serde(default)]
+    pub health: String,
+    /// Time for a start to get to its first answer; absent where an earlier version did not keep it.
+    #[serde(default)]
+    pub start_timeout: Option<Span>,
+    /// Phases of the user's own, as `--phase` has them.
+    #[serde(default)]
+    pub phases: Vec<String>,
 }
 
 /// A line of the file.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Line {
-    Asked(ColdAsked),
+    Asked(Box<ColdAsked>),
     Start(Box<ColdRepeat>),
 }
 
@@ -74,7 +104,7 @@ impl Said {
             let line: Result<Line, serde_json::Error> = serde_json::from_str(text);
             let place = || format!("{}/{LINES_FILE}, line {number}", path.display());
             match line.with_context(place)? {
-                Line::Asked(asked) => said.asked = Some(asked),
+                Line::Asked(asked) => said.asked = Some(*asked),
                 Line::Start(repeat) => said.repeats.push(*repeat),
             }
         }
@@ -155,7 +185,7 @@ impl Folder {
         let said = Said::of(&read, path)?;
         said.repeats.iter().for_each(|repeat| folder.note(repeat));
         match said.asked {
-            None => folder.lines.add(&Line::Asked(asked.clone()))?,
+            None => folder.lines.add(&Line::Asked(Box::new(asked.clone())))?,
             Some(before) if before != *asked => bail!(
                 "--resume: {shown} holds other starts: {}",
                 differs(&before, asked)
@@ -236,7 +266,54 @@ mod tests {
             settle: Span::seconds(10),
             idle: None,
             workload: "fixed:128,32".to_owned(),
+            model: None,
+            endpoint: "chat".to_owned(),
+            cache_dir: Vec::new(),
+            cache_file: Vec::new(),
+            before: None,
+            idle_until_cold: false,
+            idle_most: None,
+            health: "/health".to_owned(),
+            start_timeout: Some(Span::seconds(1_800)),
+            phases: Vec::new(),
         }
+    }
+
+    #[test]
+    fn starts_that_are_asked_otherwise_are_other_starts() {
+        let check = |change: fn(&mut ColdAsked), said: &str| {
+            let mut now = asked();
+            change(&mut now);
+            let differs = differs(&asked(), &now);
+            assert!(differs.starts_with(said), "{differs}");
+        };
+        check(|now| now.model = Some("m".to_owned()), "model was null");
+        check(
+            |now| now.endpoint = "completions".to_owned(),
+            "endpoint was",
+        );
+        check(
+            |now| now.cache_dir.push("/tmp/a/b".into()),
+            "cache_dir was []",
+        );
+        check(|now| now.cache_file.push("/m".into()), "cache_file was []");
+        check(|now| now.before = Some("x".to_owned()), "before was null");
+        check(
+            |now| now.idle_until_cold = true,
+            "idle_until_cold was false",
+        );
+        check(
+            |now| now.idle_most = Some(Span::seconds(1)),
+            "idle_most was",
+        );
+        check(|now| now.health = "/up".to_owned(), "health was");
+        check(|now| now.start_timeout = None, "start_timeout was");
+        check(|now| now.phases.push("a=b".to_owned()), "phases was []");
+        // A line of a version that kept less can be read.
+        let line =
+            r#"{"serve":null,"target":"t","cache":null,"settle":"1s","idle":null,"workload":"w"}"#;
+        let old: ColdAsked = serde_json::from_str(line).expect("it can be read");
+        assert_eq!((old.endpoint.as_str(), old.start_timeout), ("", None));
     }
 
     #[test]

@@ -53,6 +53,16 @@ impl Busy {
     }
 }
 
+/// How long the first token took. Of a server that was there, as of a busy one: setting up a connection is no model
+/// that is loaded, and far away it takes longer than a token. Else since the first look, refusals and all: that is
+/// what a user waits for.
+fn waited_ms(first: &ColdAnswer, was_there: bool) -> Option<f64> {
+    match was_there {
+        true => first.ttft_ms(),
+        false => first.first_token_ms,
+    }
+}
+
 impl Starts<'_, '_> {
     /// The answers at steady speed; without it, the last ones.
     pub(super) fn busy(&self, answers: &[ColdAnswer], steadied: &Steadied) -> Busy {
@@ -89,20 +99,20 @@ impl Starts<'_, '_> {
             alive: &mut *alive,
             observer: self.observer,
         };
-        let address = wait.address(&self.door)?;
-        let mut ready = Ready::at(address, Vec::new());
+        let open = wait.open(&self.door)?;
+        let at_once = open.at_once;
+        let mut ready = Ready::at(open.address, Vec::new());
         let first = wait.first_answer(&mut self.door, &mut ready)?;
         let mut answers = vec![first];
         self.light_load(&ready, origin_ns, alive, &mut answers)?;
         let steadied = steadied(&answers);
         let mut reached = ready.reached;
         reached.extend(steadied.reached());
-        let first_ttft_ms = first.first_token_ms;
+        let first_ttft_ms = waited_ms(&first, at_once && ready.refused == 0);
         Ok(AfterIdle {
             idle,
             reached,
             refused: ready.refused,
-            // Since the first request was sent, refusals and all: that is what a user waits for.
             first_ttft_ms,
             busy_ttft_ms: busy.median(),
             busy_answers: busy.ttft_ms.len() as u64,
@@ -193,5 +203,24 @@ impl Starts<'_, '_> {
         let load = self.light_load(&ready, origin_ns, alive, &mut repeat.answers);
         repeat.steadied = steadied(&repeat.answers);
         load
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_way_that_is_long_makes_no_server_cold() {
+        // 120 ms of connections, then a token in 40 ms.
+        let first = ColdAnswer {
+            sent_ms: 120.0,
+            first_byte_ms: 160.0,
+            first_token_ms: Some(160.0),
+            end_ms: 200.0,
+            output_tokens: Some(4),
+        };
+        assert_eq!(waited_ms(&first, true), Some(40.0));
+        assert_eq!(waited_ms(&first, false), Some(160.0));
     }
 }

@@ -29,7 +29,8 @@ use infermeter_probe::waits::Waits;
 use std::path::Path;
 use std::time::Duration;
 
-/// Longest time for a connection: a port that is not open refuses at once, a host that is not there does not.
+/// Longest time for a connection of a look: a port that is not open refuses at once, a host that is not there does not.
+/// A request has `--connect-timeout`.
 const CONNECT: Duration = Duration::from_secs(1);
 /// Longest time for the health page and the list of models.
 const ASK: Duration = Duration::from_secs(5);
@@ -41,6 +42,8 @@ pub(crate) struct Door {
     tls: Option<Tls>,
     shape: RequestShape,
     load: Load,
+    /// Longest time for the connection of a request.
+    connect: Duration,
     timeout: Duration,
     health: String,
     /// The number of the next request.
@@ -115,6 +118,7 @@ impl Door {
             tls,
             shape,
             load: Load::of(experiment, salt)?,
+            connect: duration(experiment.client.connect_timeout),
             timeout: duration(experiment.client.timeout),
             health: health.to_owned(),
             next: 0,
@@ -150,6 +154,15 @@ impl Door {
             route: Route::to(address.clone(), self.tls.clone()),
             connect_timeout: CONNECT,
             timeout,
+        }
+    }
+
+    /// The way of a request, for at most `left`.
+    fn requesting(&self, address: &Address, left: Span) -> Channel {
+        let left = duration(left);
+        Channel {
+            connect_timeout: self.connect.min(left),
+            ..self.channel(address, self.timeout.min(left))
         }
     }
 
@@ -218,7 +231,7 @@ impl Door {
         let name = format!("cold-{}", self.next);
         self.next += 1;
         let request = RequestEncoder::new(&self.target, &self.shape).encode(&name, &spec, &content);
-        let channel = self.channel(address, self.timeout.min(duration(left)));
+        let channel = self.requesting(address, left);
         let answer = unless_stopped(observer, move |_| Ok(channel.exchange(&request)))?;
         Ok(match answer {
             Err(error) => Asked::NotYet(redact_lines(&error.to_string())),
@@ -279,5 +292,31 @@ pub(crate) fn nobody_answers(door: &Door, directory: &Path) -> Result<()> {
             ))
             .into())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use infermeter_core::plan::Plan;
+
+    #[test]
+    fn a_request_has_the_time_for_a_connection_that_was_given() {
+        let plan = Plan {
+            target: "http://127.0.0.1:1".to_owned(),
+            model: Some("m".to_owned()),
+            concurrency: Some(1),
+            requests: Some(1),
+            workload: "fixed:32,4".parse().expect("a workload"),
+            connect_timeout: Span::seconds(7),
+            ..Plan::defaults()
+        };
+        let experiment = Experiment::of(&plan).expect("an experiment");
+        let door = Door::of(&experiment, 1, "/health").expect("a door");
+        let address = Address::Tcp(([127, 0, 0, 1], 1).into());
+        let connect = |left| door.requesting(&address, left).connect_timeout;
+        assert_eq!(connect(Span::seconds(60)), Duration::from_secs(7));
+        assert_eq!(connect(Span::seconds(2)), Duration::from_secs(2));
+        assert_eq!(door.channel(&address, ASK).connect_timeout, CONNECT);
     }
 }

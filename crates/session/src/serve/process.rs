@@ -1,10 +1,12 @@
 //! A command that serves: started in a process group of its own, and ended with all that it started.
 //!
 //! It asks the server nothing. Invariants: the origin of its clock is read before the command exists; nothing of the
-//! group is left when it is stopped or dropped, but for what has left the group by itself.
+//! group is left when it is stopped or dropped, but for what has left the group by itself; a group that has ended is
+//! sent nothing, since its number may be another's by then.
 
 use super::log::Log;
 use crate::failure::{Cause, Failure};
+use crate::redact::redact_command;
 use anyhow::{Context, Result};
 use infermeter_core::clock::monotonic_ns;
 use infermeter_core::text::inert;
@@ -22,7 +24,7 @@ const LOOK: Duration = Duration::from_millis(5);
 const KILLED: Span = Span::seconds(5);
 /// Longest tail of a log in an error, bytes of a line.
 const TOLD_BYTES: usize = 300;
-/// File with the process group, beside the log, while it serves.
+/// File with the process group and the start of its first process, beside the log, while it serves.
 const GROUP_FILE: &str = "server.pid";
 
 /// How a server is started and stopped.
@@ -45,6 +47,8 @@ pub(crate) struct Served {
     log: Log,
     begun_ns: i64,
     status: Option<ExitStatus>,
+    /// Its first process was reaped, and no other one was in the group then or later.
+    gone: bool,
     group_file: PathBuf,
     stopped: bool,
 }
@@ -81,7 +85,8 @@ impl Served {
         let group = Pid::from_child(&child);
         let group_file = directory.join(GROUP_FILE);
         // For who finds the server alive after this process was killed.
-        let _ = std::fs::write(&group_file, format!("{}\n", child.id()));
+        let started = start_of(group).unwrap_or_default();
+        let _ = std::fs::write(&group_file, format!("{} {started}\n", child.id()));
         Ok(Self {
             spec: spec.clone(),
             child,
@@ -89,6 +94,7 @@ impl Served {
             log,
             begun_ns,
             status: None,
+            gone: false,
             group_file,
             stopped: false,
         })
@@ -124,13 +130,29 @@ impl Served {
             && let Ok(Some(status)) = self.child.try_wait()
         {
             self.status = Some(status);
+            self.note_end();
             // What it wrote last is on its way through the pipe.
             std::thread::sleep(LOOK * 4);
+        }
+        self.note_end();
+    }
+
+    /// While somebody is in a group, a zombie too, its number is nobody else's.
+    fn note_end(&mut self) {
+        self.gone |= self.status.is_some() && test_kill_process_group(self.group).is_err();
+    }
+
+    /// Sends a signal to what is left of the group.
+    fn signal(&mut self, signal: Signal) {
+        self.note_end();
+        if !self.gone {
+            // Gone between two looks is as good.
+            let _ = kill_process_group(self.group, signal);
         }
     }
 
     fn last_words(&self, status: ExitStatus) -> String {
-        let command = inert(&self.spec.command, TOLD_BYTES);
+        let command = inert(&redact_command(&self.spec.command), TOLD_BYTES);
         let mut said = format!("--serve: `{command}` ended by itself ({status})");
         said.push_str(&told(&self.log));
         said
@@ -150,12 +172,14 @@ impl Served {
         } else if ended && !self.group_is_there() {
             return self.how("it had ended by itself", None);
         }
+        if self.gone {
+            return self.how("it had ended by itself", problem);
+        }
         for (signal, grace, how) in [
             (Signal::TERM, self.spec.grace, "by SIGTERM"),
             (Signal::KILL, KILLED, "by SIGKILL"),
         ] {
-            // Gone between two looks is as good.
-            let _ = kill_process_group(self.group, signal);
+            self.signal(signal);
             if self.gone_within(grace) {
                 return self.how(how, problem);
             }
@@ -188,20 +212,31 @@ impl Served {
     }
 
     fn group_is_there(&self) -> bool {
-        test_kill_process_group(self.group).is_ok() && lives(self.group)
+        !self.gone && test_kill_process_group(self.group).is_ok() && lives(self.group)
     }
 }
 
-/// What a killed process left of a server in a directory, as the end of a message.
+/// What a killed process left of a server in a directory, as the end of a message. A number that is another process's
+/// by now is not told.
 pub(crate) fn left_behind(directory: &Path) -> Option<String> {
     let text = std::fs::read_to_string(directory.join(GROUP_FILE)).ok()?;
-    let group = Pid::from_raw(text.trim().parse().ok()?)?;
-    lives(group).then(|| {
+    let (group, then) = text.trim().split_once(' ')?;
+    let group = Pid::from_raw(group.parse().ok()?)?;
+    let is_it = start_of(group)? == then;
+    (is_it && lives(group)).then(|| {
         format!(
             " (an earlier start of this folder has left process group {0}: kill -- -{0})",
             group.as_raw_nonzero()
         )
     })
+}
+
+/// When a process was started, in ticks since the machine was: what tells it from another one of its number.
+fn start_of(process: Pid) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).ok()?;
+    // Behind the name, which may hold anything, the state is the third field of proc(5), and this the 22nd.
+    let (_, behind) = stat.rsplit_once(')')?;
+    behind.split_ascii_whitespace().nth(19).map(str::to_owned)
 }
 
 /// Whether a process of the group lives. Where the first process of a container waits for nobody, what has ended stays
@@ -223,7 +258,8 @@ fn lives(group: Pid) -> bool {
 impl Drop for Served {
     fn drop(&mut self) {
         if !self.stopped {
-            let _ = kill_process_group(self.group, Signal::KILL);
+            self.look();
+            self.signal(Signal::KILL);
             let _ = self.child.wait();
             let _ = std::fs::remove_file(&self.group_file);
         }
@@ -257,7 +293,7 @@ pub(crate) fn by_command(command: &str, most: Span) -> Result<(), String> {
         .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::null());
-    let shown = inert(command, TOLD_BYTES);
+    let shown = inert(&redact_command(command), TOLD_BYTES);
     let failed = |why: String| format!("`{shown}`: {why}");
     let mut child = shell
         .spawn()
@@ -326,6 +362,35 @@ mod tests {
     }
 
     #[test]
+    fn a_group_that_has_ended_is_sent_nothing_and_its_number_is_not_told() {
+        let (mut served, directory) = started(&spec("exit 0", Some("exit 7")));
+        while served.status.is_none() {
+            served.is_alive().expect("a launcher");
+        }
+        // A group of somebody else that has got its number, as it were.
+        let mut other = Command::new("sleep")
+            .arg("100")
+            .process_group(0)
+            .spawn()
+            .expect("started");
+        served.group = Pid::from_child(&other);
+        let file = directory.path().join(GROUP_FILE);
+        std::fs::write(&file, format!("{} 1\n", other.id())).expect("written");
+        assert_eq!(left_behind(directory.path()), None);
+        let stopped = served.stop();
+        assert_eq!(stopped.how, "it had ended by itself");
+        assert!(
+            stopped
+                .problem
+                .expect("a problem")
+                .contains("exit status: 7")
+        );
+        assert!(other.try_wait().expect("a look").is_none(), "it lives");
+        other.kill().expect("killed");
+        other.wait().expect("reaped");
+    }
+
+    #[test]
     fn one_that_ignores_sigterm_is_killed() {
         let mut stubborn = spec("trap '' TERM; echo up; while :; do sleep 0.05; done", None);
         stubborn.grace = Span::millis(50);
@@ -358,6 +423,7 @@ mod tests {
         while launched.status.is_none() {
             launched.is_alive().expect("it serves on");
         }
+        assert!(launched.gone, "its group is nobody's from here on");
         assert_eq!(launched.stop().how, "by --stop");
         let (served, _directory) = started(&spec("echo up; sleep 100", Some("exit 7")));
         said(&served, "up");

@@ -139,11 +139,14 @@ impl Wait<'_> {
     ///
     /// # Errors
     /// As for [`Self::ready`].
-    pub fn address(&mut self, door: &Door) -> Result<Address> {
+    pub fn open(&mut self, door: &Door) -> Result<Open> {
         let open = self.until("nobody accepted a connection", || {
             door.open().map(Some).map_err(|error| error.to_string())
         })?;
-        Ok(open.found)
+        Ok(Open {
+            address: open.found,
+            at_once: open.before_ns.is_none(),
+        })
     }
 
     /// Waits for the first answer of a server that is ready.
@@ -206,6 +209,14 @@ impl Ready {
         self.reached
             .push(at(ColdInstant::FirstAnswer, answer.end_ms));
     }
+}
+
+/// Somebody who accepts connections.
+pub(crate) struct Open {
+    /// Where.
+    pub address: Address,
+    /// The first look found it so.
+    pub at_once: bool,
 }
 
 /// What was found, and when.
