@@ -48,11 +48,7 @@ const STEPS: [Step; 12] = [
             "warnings",
         ],
     ),
-    // Tests of the binary wait for the clock most of their time: three go on two cores.
-    Step {
-        name: "test",
-        action: Action::Cargo(&["test", "--workspace"], Some(("RUST_TEST_THREADS", "3"))),
-    },
+    cargo("test", &["test", "--workspace"]),
     Step {
         name: "fuzz",
         action: Action::Task(fuzz::short),
