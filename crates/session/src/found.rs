@@ -285,20 +285,16 @@ fn find_out(experiment: &Experiment, asked: Asked, waits: Waits) -> Result<Found
     let ways = ways::find(experiment, &targets, timeout, &waits)?;
     let target = &targets[0];
     let channel = channel_to(experiment, &ways.all[0]);
-    let mut trial = Trying {
-        experiment,
-        control: Control::new(
-            channel.clone(),
-            target.clone(),
-            headers.clone(),
-            run_id.clone(),
-            limits(experiment),
-            waits,
-        ),
-        shape: form::shape(&experiment.requests.form, headers, template)?,
-        trials: form::trials(&experiment.requests)?,
-        facts: TargetFacts::default(),
-    };
+    let control = Control::new(
+        channel.clone(),
+        target.clone(),
+        headers.clone(),
+        run_id.clone(),
+        limits(experiment),
+        waits,
+    );
+    let shape = form::shape(&experiment.requests.form, headers, template)?;
+    let mut trial = Trying::new(experiment, control, shape)?;
     let mut findings = trial
         .probed()
         .map_err(|why| trial.stopped(why, &channel, target))?;
@@ -321,8 +317,8 @@ fn find_out(experiment: &Experiment, asked: Asked, waits: Waits) -> Result<Found
     let replicas = replicas::find(experiment, &asking);
     let found = server_metrics::find(experiment, &mut control, asking);
     let engine = engine(experiment, &mut control);
-    let doubts = doubts(experiment, target, &engine, &facts);
-    findings.extend(doubts.into_iter().chain(ways.left_out()));
+    findings.extend(doubts(experiment, target, &engine, &facts));
+    findings.extend(ways.left_out());
     describe_requests(&mut seen, experiment, &shape);
     seen.engine = Some(engine);
     describe_metrics(&mut seen, &found, &gpus);
@@ -470,7 +466,18 @@ struct Trying<'a> {
     facts: TargetFacts,
 }
 
-impl Trying<'_> {
+impl<'a> Trying<'a> {
+    /// One that has asked nothing yet.
+    fn new(experiment: &'a Experiment, control: Control, shape: RequestShape) -> Result<Self> {
+        Ok(Self {
+            experiment,
+            control,
+            trials: form::trials(&experiment.requests)?,
+            shape,
+            facts: TargetFacts::default(),
+        })
+    }
+
     fn form(&self) -> &FormSpec {
         &self.experiment.requests.form
     }

@@ -195,8 +195,9 @@ impl Takes for Comparing<'_> {
 /// Says what was found, and keeps it beside the records.
 fn tell(shadowed: &Shadowed, directory: &Path, delivery: &Delivery<'_>) -> Result<()> {
     let found = &shadowed.comparison;
-    write(found, directory)?;
+    // Shown first: what was found is not lost with a disk that is full.
     delivery.deliver(Some(directory), |_| of_shadow(found), || found)?;
+    write(found, directory)?;
     output::note(&format!(
         "Records in {0}/primary and {0}/shadow: infermeter report reads them",
         directory.display()

@@ -84,9 +84,12 @@ impl Capture {
     /// Begins one in a new directory.
     ///
     /// # Errors
-    /// When the directory exists or cannot be written, or there is no such tokenizer.
+    /// When the directory exists or cannot be written, or there is no such tokenizer, or it does not load.
     pub fn create(directory: &Path, ask: CaptureAsk) -> Result<Self> {
-        let lengths = Lengths::by(&ask.tokenizer)?;
+        let mut lengths = Lengths::by(&ask.tokenizer)?;
+        if ask.texts == KeptTexts::Hashed {
+            lengths.load()?;
+        }
         let file = RowFile::create(directory, &ask, lengths.identity())?;
         Ok(Self {
             key: Key::random()?,

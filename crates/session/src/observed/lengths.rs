@@ -34,6 +34,16 @@ impl Lengths {
         })
     }
 
+    /// Loads the vocabulary now. Later it would hold up the observer for a second, and where it does not load, blocks
+    /// would be absent without a word.
+    ///
+    /// # Errors
+    /// When it does not load.
+    pub(crate) fn load(&mut self) -> Result<()> {
+        self.counter = Some(TokenCounter::load(&self.tokenizer)?);
+        Ok(())
+    }
+
     /// The tokenizer's identity.
     pub(crate) fn identity(&self) -> &str {
         self.tokenizer.identity()

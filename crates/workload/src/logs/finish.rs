@@ -33,12 +33,7 @@ pub(super) fn finish(
     let count = sessions.len() as u64;
     // Their names are not needed any more.
     drop(sessions);
-    let blocks = match options.texts {
-        TextsKept::Plain => BlockOrigin::None,
-        _ if odd.blocks => BlockOrigin::Recorded,
-        _ if odd.cached => BlockOrigin::PerSession,
-        TextsKept::None | TextsKept::Hashed => BlockOrigin::None,
-    };
+    let blocks = origin(options.texts, &odd);
     let mut imported = Imported {
         formats,
         records,
@@ -83,6 +78,16 @@ pub(super) fn finish(
     spill.merge(|call| rows.row(&call, &mut imported, &mut writer))?;
     writer.into_inner().flush()?;
     Ok(imported)
+}
+
+/// What equal blocks will say.
+fn origin(texts: TextsKept, odd: &Odd) -> BlockOrigin {
+    match texts {
+        TextsKept::Plain => BlockOrigin::None,
+        _ if odd.blocks => BlockOrigin::Recorded,
+        _ if odd.cached => BlockOrigin::PerSession,
+        TextsKept::None | TextsKept::Hashed => BlockOrigin::None,
+    }
 }
 
 /// Writes calls with their texts.
