@@ -63,7 +63,8 @@ pub fn replay_schedule(
     cut(arrivals, &phases, tail_ns).map_err(|error| match error {
         CutError::Ended => ScheduleError::TraceTooShort {
             rows: offsets.len(),
-            length: Span(length_ns),
+            // Read by people: microseconds would hide the seconds.
+            length: Span(length_ns / 1_000_000 * 1_000_000),
             warmup: params.warmup.least,
         },
         CutError::NothingMeasured => ScheduleError::NoRowMeasured,

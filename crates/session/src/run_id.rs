@@ -5,15 +5,24 @@ use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 
+/// Random bytes.
+///
+/// # Errors
+/// When the system has no randomness.
+pub fn random<const BYTES: usize>() -> Result<[u8; BYTES]> {
+    let mut bytes = [0; BYTES];
+    File::open("/dev/urandom")
+        .and_then(|mut source| source.read_exact(&mut bytes))
+        .context("/dev/urandom cannot be read")?;
+    Ok(bytes)
+}
+
 /// 128 random bits, hex.
 ///
 /// # Errors
 /// When the system has no randomness.
 pub fn random_run_id() -> Result<String> {
-    let mut bytes = [0_u8; 16];
-    File::open("/dev/urandom")
-        .and_then(|mut source| source.read_exact(&mut bytes))
-        .context("/dev/urandom cannot be read")?;
+    let bytes: [u8; 16] = random()?;
     Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
 }
 

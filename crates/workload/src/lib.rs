@@ -16,6 +16,7 @@ mod expected_tokens;
 mod file;
 pub mod fuzzing;
 mod identity;
+mod keyed;
 mod kinds;
 mod lengths;
 mod logs;
@@ -45,6 +46,7 @@ pub use file::{
     FileEntry, FileError, FileHeader, FilePhases, FileRequest, Header, WorkloadFile,
     WorkloadWriter, Written, encode_line,
 };
+pub use keyed::{BlockChain, HashKey};
 pub use kinds::{AnswerForm, Carried, ImagesAsked, Kinds, KindsError, ToolsAsked};
 pub use logs::{
     ImportOptions, Imported, LogFormat, MappedCall, TextsKept, first_row, import_logs,

@@ -11,16 +11,17 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use infermeter_audit::import::Mapping;
 use infermeter_core::number::{count, counted};
-use infermeter_core::units::Span;
+use infermeter_report::number::{JOIN, span};
 use infermeter_session::dataset_file::DatasetFile;
+use infermeter_session::run_id::random;
 use infermeter_workload::{
-    BlockOrigin, ImportOptions, Imported, LogFormat, MappedCall, TextsKept, Tokenizer,
+    BlockOrigin, HashKey, ImportOptions, Imported, LogFormat, MappedCall, TextsKept, Tokenizer,
     TraceOptions, first_row, import_logs, import_trace,
 };
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -150,7 +151,7 @@ fn of_logs(args: &ImportLogArgs, paths: &[PathBuf], out: Box<dyn Write + Send>) 
         },
         tokenizer: Tokenizer::open(&args.tokenizer)?,
         counter: None,
-        key: key()?,
+        key: HashKey::new(random()?),
         folder: folder(&args.out),
         mapping: mapping.is_some().then_some(&read),
     };
@@ -165,14 +166,6 @@ fn folder(out: &Path) -> PathBuf {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
         _ => PathBuf::from("."),
     }
-}
-
-/// A secret that nobody keeps.
-fn key() -> Result<[u8; 32]> {
-    let mut key = [0; 32];
-    let read = File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut key));
-    read.context("/dev/urandom cannot be read")?;
-    Ok(key)
 }
 
 fn mapped(mapping: Option<&Mapping>, row: &Value) -> Result<MappedCall, String> {
@@ -234,9 +227,9 @@ fn told(imported: &Imported, paths: &[PathBuf]) -> String {
         .iter()
         .map(|format| format.name())
         .collect();
-    let span = imported
-        .span_ns
-        .map_or(String::new(), |ns| format!(" over {}", Span(ns)));
+    let span = imported.span_ns.map_or(String::new(), |ns| {
+        format!(" over {}", span(ns as f64 / 1e9).replace(JOIN, " "))
+    });
     let mut told = format!(
         "{} of {} records ({}, {}){span}\n",
         counted(imported.rows, "row"),

@@ -11,10 +11,11 @@ pub use file::TRACE_FILE;
 pub use told::Captured;
 
 use super::answer::Answers;
-use super::blocks::{Key, Part, PromptBlocks};
+use super::blocks::{Part, PromptBlocks};
 use super::conversation::{Conversations, Ended, Linked, SESSION_HEADERS, Turn};
 use super::lengths::Lengths;
 use super::question::{NoQuestion, Question};
+use crate::run_id::random;
 use anyhow::Result;
 use file::RowFile;
 use infermeter_core::finish::FinishReason;
@@ -22,7 +23,7 @@ use infermeter_core::key::ValueKind;
 use infermeter_core::key_values;
 use infermeter_core::record::{RequestRecord, TokenSource};
 use infermeter_proxy::{Counts, Seen};
-use infermeter_workload::Row;
+use infermeter_workload::{HashKey, Row};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -61,7 +62,7 @@ pub struct CaptureAsk {
 #[derive(Debug)]
 pub struct Capture {
     ask: CaptureAsk,
-    key: Key,
+    key: HashKey,
     file: RowFile,
     answers: Answers,
     lengths: Lengths,
@@ -92,7 +93,7 @@ impl Capture {
         }
         let file = RowFile::create(directory, &ask, lengths.identity())?;
         Ok(Self {
-            key: Key::random()?,
+            key: HashKey::new(random()?),
             file,
             answers: Answers::default(),
             lengths,

@@ -4,9 +4,9 @@
 //! It keeps keyed digests, never a text. Invariant: a request goes on only with one whose answer had ended before it
 //! came; and so many answers are remembered at most, the oldest forgotten and counted.
 
-use super::blocks::Key;
 use super::question::Said;
 use infermeter_core::clock::Offset;
+use infermeter_workload::HashKey;
 use std::collections::{HashMap, VecDeque};
 
 /// Headers by which clients name a session.
@@ -67,7 +67,13 @@ pub(crate) struct Conversations {
 
 impl Conversations {
     /// The place of a request that has ended, whose own answer was `answer`; who goes on with it is told so.
-    pub(crate) fn place(&mut self, key: &Key, turn: Turn<'_>, answer: &[u8], own: Ended) -> Linked {
+    pub(crate) fn place(
+        &mut self,
+        key: &HashKey,
+        turn: Turn<'_>,
+        answer: &[u8],
+        own: Ended,
+    ) -> Linked {
         let states = states(key, turn.said);
         let name = turn
             .named
@@ -116,7 +122,7 @@ impl Conversations {
 
     fn parent(
         &self,
-        key: &Key,
+        key: &HashKey,
         states: &[State],
         name: Option<State>,
         turn: Turn<'_>,
@@ -162,7 +168,7 @@ pub(crate) struct Ended {
 }
 
 /// The state behind each message.
-fn states(key: &Key, said: &[Said]) -> Vec<State> {
+fn states(key: &HashKey, said: &[Said]) -> Vec<State> {
     let mut state = [0; 32];
     let next = |said: &Said| {
         state = message(key, &state, &said.role, said.text.as_bytes());
@@ -171,16 +177,16 @@ fn states(key: &Key, said: &[Said]) -> Vec<State> {
     said.iter().map(next).collect()
 }
 
-fn message(key: &Key, state: &State, role: &str, text: &[u8]) -> State {
+fn message(key: &HashKey, state: &State, role: &str, text: &[u8]) -> State {
     key.digest(&[state, role.as_bytes(), text])
 }
 
-fn with_answer(key: &Key, state: &State, answer: &[u8]) -> State {
+fn with_answer(key: &HashKey, state: &State, answer: &[u8]) -> State {
     message(key, state, "assistant", answer)
 }
 
 /// Clients leave reasoning out of what they send back, or write calls of tools in another form.
-fn with_any_answer(key: &Key, state: &State) -> State {
+fn with_any_answer(key: &HashKey, state: &State) -> State {
     key.digest(&[state, b"any answer"])
 }
 
@@ -223,7 +229,7 @@ mod tests {
             };
             self.number += 1;
             self.conversations
-                .place(&Key::fixed(3), turn, b"an answer", own)
+                .place(&HashKey::new([3; 32]), turn, b"an answer", own)
         }
     }
 

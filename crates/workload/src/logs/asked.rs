@@ -6,6 +6,7 @@ use super::format::LogFormat;
 use super::left_out::{LeftOut, Place};
 use super::sessions::Reuse;
 use crate::counter::TokenCounter;
+use crate::keyed::HashKey;
 use crate::tokenizer::{Tokenizer, TokenizerError};
 use crate::trace::BlockOrigin;
 use serde_json::Value;
@@ -63,7 +64,7 @@ pub struct ImportOptions<'m> {
     /// Its vocabulary, where it is loaded already; absent: loaded for the first text that needs it.
     pub counter: Option<&'m TokenCounter>,
     /// Secret of the hashes; throw it away.
-    pub key: [u8; 32],
+    pub key: HashKey,
     /// Folder for chunks while they are sorted.
     pub folder: PathBuf,
     /// How rows of an unknown form are read.

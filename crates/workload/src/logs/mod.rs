@@ -57,7 +57,7 @@ pub(crate) fn of_bytes(
         texts,
         tokenizer: Tokenizer::open("o200k").ok()?,
         counter: Some(counter),
-        key: [1; 32],
+        key: crate::keyed::HashKey::new([1; 32]),
         folder: std::env::temp_dir(),
         mapping: None,
     };

@@ -7,12 +7,13 @@ use super::asked::{ImportOptions, LogError, TextsKept};
 use super::call::{Call, Said};
 use super::chat;
 use super::format::LogFormat;
-use super::hashes::{BlockHasher, Hashed, keyed};
+use super::hashes::Hashed;
 use super::left_out::{Counts, Place, Reason};
 use super::plain;
 use super::sides::Sides;
 use super::spill::{Packed, Spill};
 use crate::counter::TokenCounter;
+use crate::keyed::BlockChain;
 use infermeter_core::text::inert;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -164,7 +165,7 @@ impl<'s> Sink<'s> {
             TextsKept::None | TextsKept::Plain => call.blocks.clear(),
             TextsKept::Hashed => {
                 for block in &mut call.blocks {
-                    *block = keyed(&self.options.key, *block);
+                    *block = self.options.key.again(*block);
                 }
             }
         }
@@ -207,9 +208,10 @@ impl<'s> Sink<'s> {
             }
         }
         let counter = self.options.counter.or(self.counter.as_ref())?;
-        let hasher = BlockHasher::new(self.options.key, self.options.block_tokens, counter);
+        let chain = BlockChain::new(&self.options.key, self.options.block_tokens);
         let texts = chat::texts(said)?;
-        Some(hasher.blocks(texts.iter().map(|(role, text)| (&**role, &**text))))
+        let messages = texts.iter().map(|(role, text)| (&**role, &**text));
+        Some(Hashed::of(messages, chain, counter))
     }
 
     fn session(&mut self, call: &Call<'_>) -> Option<u32> {

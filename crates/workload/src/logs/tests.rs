@@ -21,7 +21,7 @@ fn options<'m>(texts: TextsKept) -> ImportOptions<'m> {
         texts,
         tokenizer: Tokenizer::open("o200k").expect("built in"),
         counter: None,
-        key: [7; 32],
+        key: crate::keyed::HashKey::new([7; 32]),
         folder: std::env::temp_dir(),
         mapping: None,
     }
