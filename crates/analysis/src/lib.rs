@@ -43,6 +43,7 @@ mod precision;
 mod prefill;
 mod prefix_cache;
 pub mod raised;
+mod ranks;
 mod rate_estimate;
 mod reach;
 mod repeated;
@@ -63,6 +64,7 @@ mod steady;
 mod steps;
 mod summary;
 mod sweep;
+mod threads;
 mod throughput;
 mod token_figures;
 mod trend;
@@ -73,7 +75,7 @@ pub use breakdown::{Band, Breakdown, ChunkMeans};
 pub use calibration::{CalibratedLoad, CalibrationSummary, Range};
 pub use checks::{declared, judge};
 pub use class_summary::ClassSummary;
-pub use client::{ClientSummary, Departure, ThreadTotals};
+pub use client::{ClientSummary, Departure};
 pub use compare::{
     Answer, Axis, Better, COMPARE_ALPHA, Checked, Claim, CompareSpec, ComparedChange, ComparedLoad,
     Comparison, Decision, Difference, Fact, LoadRounds, MOST_PRIMARY, Outlook, Pair, PairedChange,
@@ -109,6 +111,7 @@ pub use positions::PositionGaps;
 pub use precision::{Precision, PrecisionLook, PrecisionMethod, PrecisionRun, PrecisionState};
 pub use prefill::PrefillSummary;
 pub use prefix_cache::{HitRate, HitSource, PrefixCacheSummary};
+pub use ranks::{RankClock, RankSummary, RanksSummary};
 pub use rate_estimate::{Highest, LoadAnswer, NoLaw, RateEstimate};
 pub use repeated::{Components, Over, Repeated, RepeatedFigure};
 pub use requests::{FinishShare, RequestSummary};
@@ -136,6 +139,7 @@ pub use steps::{
 };
 pub use summary::{Summary, WarmupSummary, summarize, summarize_log};
 pub use sweep::{Best, Breaking, CurveAnswer, Recovery, Sustained, SweepAnswer};
+pub use threads::ThreadTotals;
 pub use throughput::{ItemRate, Rate, ThroughputSummary};
 pub use trend::{Trend, TrendChange, TrendFigure, TrendLevel, TrendPoint, TrendRun, trend};
 pub use usage::UsageSummary;

@@ -124,6 +124,12 @@ pub(crate) const STOOD_STILL_SHARE: f64 = 0.01;
 /// customers wait ten times their service on average (M/M/1).
 pub(crate) const CLIENT_BUSY: f64 = 0.9;
 
+/// By so much instants of two ranks may lie beside each other, milliseconds: a twentieth of a second, which is the part of
+/// time that requests in flight, arrivals and steadiness are counted in. So much of a part's load is then in the next one.
+pub(crate) const RANKS_BESIDE_MS: f64 = 50.0;
+/// The same as a share of the window, whichever is less: of a short one it moves as much of the load out of it.
+pub(crate) const RANKS_BESIDE_SHARE: f64 = 0.01;
+
 /// Share of a slot's cycle that the client itself takes, between an answer's last byte and the next
 /// send, at the medians: invalid. The throughput of a closed loop is too low by that share.
 pub(crate) const SLOT_LAG: f64 = 0.05;

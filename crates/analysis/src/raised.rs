@@ -155,6 +155,46 @@ pub const ADDRESS_LEFT_OUT: Check = Check {
     test: (),
 };
 
+/// A rank began its part of a load later than was agreed on.
+pub const START_LATE: Check = Check {
+    code: "start-late",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: (),
+};
+
+/// Ranks of a run left no record, or none of all of their part.
+pub const RANKS_MISSING: Check = Check {
+    code: "ranks-missing",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::UpTo(Severity::Error),
+    limit: None,
+    test: (),
+};
+
+/// Rows of several ranks have one id.
+pub const IDS_TWICE: Check = Check {
+    code: "ids-twice",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Error),
+    limit: None,
+    test: (),
+};
+
+/// What was merged is not what one run's ranks leave.
+pub const MERGED_BY_FORCE: Check = Check {
+    code: "merged-by-force",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::Always(Severity::Error),
+    limit: None,
+    test: (),
+};
+
 /// A start did not get to its end.
 pub(crate) const START_FAILED: Check = Check {
     code: "start-failed",
@@ -202,6 +242,10 @@ pub(crate) const RAISED: &[&Check] = &[
     &TLS_UNVERIFIED,
     &ENGINE_DISAGREES,
     &ADDRESS_LEFT_OUT,
+    &START_LATE,
+    &RANKS_MISSING,
+    &IDS_TWICE,
+    &MERGED_BY_FORCE,
     &START_FAILED,
     &CACHE_STATE_UNENFORCED,
     &NEVER_STEADY,

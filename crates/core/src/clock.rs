@@ -100,6 +100,23 @@ impl Clock {
         }
     }
 
+    /// A clock whose origin is at an instant of the wall clock, nanoseconds since the Unix epoch; where that has
+    /// passed, or is nearer than `lead_ns`, as [`Self::starting_in`] that. The wall clock is asked once: what it
+    /// is set to afterwards moves no origin.
+    pub fn starting_at(realtime_ns: i64, lead_ns: i64) -> Self {
+        Self::at_realtime(realtime_ns, lead_ns, RealtimePairing::now(), monotonic_ns())
+    }
+
+    fn at_realtime(realtime_ns: i64, lead_ns: i64, pairing: RealtimePairing, now_ns: i64) -> Self {
+        let asked = realtime_ns.saturating_sub(pairing.realtime_minus_monotonic_ns);
+        let monotonic_origin_ns = asked.max(now_ns + lead_ns);
+        Self {
+            monotonic_origin_ns,
+            realtime_origin_ns: monotonic_origin_ns
+                .saturating_add(pairing.realtime_minus_monotonic_ns),
+        }
+    }
+
     /// The present instant.
     pub fn now(&self) -> Offset {
         self.at_monotonic(monotonic_ns())
@@ -162,6 +179,22 @@ mod tests {
         let converted = pairing.to_monotonic(realtime_ns());
         let after = monotonic_ns();
         assert!(converted >= before - 1_000_000 && converted <= after + 1_000_000);
+    }
+
+    #[test]
+    fn an_origin_is_at_its_instant_or_as_soon_as_can_be() {
+        let pairing = RealtimePairing {
+            realtime_minus_monotonic_ns: 5_000,
+            taken_at_monotonic_ns: 90,
+        };
+        let origins = |asked: i64| {
+            let clock = Clock::at_realtime(asked, 10, pairing, 100);
+            (clock.monotonic_origin_ns, clock.realtime_origin_ns)
+        };
+        assert_eq!(origins(5_300), (300, 5_300));
+        for passed in [5_109, 5_050, 0, i64::MIN] {
+            assert_eq!(origins(passed), (110, 5_110), "{passed}");
+        }
     }
 
     #[test]

@@ -209,6 +209,8 @@ pub struct Key {
     pub absent: &'static str,
     /// A value, as a flag has it.
     pub example: &'static str,
+    /// Values, or how they begin, that are worth offering where there are others, too.
+    pub offers: &'static [&'static str],
     /// Where it stands.
     pub form: Form,
     /// Among the few that `-h` shows.
@@ -265,6 +267,7 @@ impl Key {
             more: "",
             absent: "",
             example: "",
+            offers: &[],
             form: Form::Flag,
             common: false,
             hidden: false,
@@ -293,6 +296,11 @@ impl Key {
     /// A value, as a flag has it.
     pub const fn example(self, example: &'static str) -> Self {
         Self { example, ..self }
+    }
+
+    /// Values, or how they begin, that a shell completes. Of a kind that lists its names it is not needed.
+    pub const fn offers(self, offers: &'static [&'static str]) -> Self {
+        Self { offers, ..self }
     }
 
     /// Where it stands.

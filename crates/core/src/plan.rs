@@ -12,6 +12,7 @@ mod profile;
 mod replicas;
 mod server_metrics;
 mod sessions;
+mod source_address;
 mod spans;
 mod syntax;
 mod until;
@@ -30,6 +31,7 @@ pub use profile::{After, BurstPhases, Level, MAX_RATE, Point, RateProfile, Stret
 pub use replicas::{ReplicasFrom, ReplicasFromError};
 pub use server_metrics::ServerMetrics;
 pub use sessions::{History, MAX_TURNS, OnFailure, Sessions, SessionsError, Wait};
+pub use source_address::{SourceAddress, SourceAddressError};
 pub use spans::{SpansAt, SpansAtError};
 pub use syntax::SyntaxError;
 pub use until::{Until, UntilError};
@@ -223,7 +225,8 @@ serde_as_text!(
     Expose,
     GpuMetrics,
     SpansAt,
-    ReplicasFrom
+    ReplicasFrom,
+    SourceAddress
 );
 
 crate::text_schema!("^(0|[0-9]+req|[0-9.]+[a-z]+([+][0-9]+req)?)$" => Warmup);
@@ -241,7 +244,7 @@ key_values!(ValueKind::OneOf(&["file", "shuffled", "conversations"]) => DatasetO
 key_values!(ValueKind::OneOf(&["auto", "uring", "epoll"]) => Io);
 key_values!(ValueKind::Text =>
     PrefixMode, RateProfile, WorkloadKind, Warmup, Until, Deadlines, KindWeight, AdapterWeight,
-    ImageSpec, SamplingValue, ServerMetrics, Expose, GpuMetrics, SpansAt, ReplicasFrom);
+    ImageSpec, SamplingValue, ServerMetrics, Expose, GpuMetrics, SpansAt, ReplicasFrom, SourceAddress);
 
 impl Plan {
     /// A key says how a result is kept and shown, and nothing else.

@@ -97,18 +97,21 @@ pub enum Reason {
     SessionEnded,
     /// The run was killed before it ended: what came of it is not known.
     RunKilled,
-    /// A resource of the client was missing (file descriptors, local ports, memory). A network that does not
-    /// lead to the server is [`Reason::ConnectFailed`].
+    /// A resource of the client was missing (file descriptors, memory). A network that does not lead to the server
+    /// is [`Reason::ConnectFailed`].
     LocalResource,
     /// It was imported, and its file does not say in words of ours why it failed.
     Imported,
     /// Of a load that a proxy saw: the user went away before the answer had ended, or was too slow to take it.
     UserGone,
+    /// No source address of the client had a local port left for one more connection to the server. (Records of
+    /// older versions call it [`Reason::LocalResource`].)
+    PortsExhausted,
 }
 
 impl Reason {
     /// Every reason, each at the place of its number.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::ConnectFailed,
         Self::ConnectBackoff,
         Self::TlsFailed,
@@ -134,6 +137,7 @@ impl Reason {
         Self::LocalResource,
         Self::Imported,
         Self::UserGone,
+        Self::PortsExhausted,
     ];
 
     /// The name used in files.
@@ -164,6 +168,7 @@ impl Reason {
             Self::LocalResource => "local_resource",
             Self::Imported => "imported",
             Self::UserGone => "user_gone",
+            Self::PortsExhausted => "ports_exhausted",
         }
     }
 
@@ -445,7 +450,10 @@ pub struct RequestRecord {
     /// Where it was sent: its place among the run's addresses. `None` when it was sent nowhere, and in records
     /// from before there could be several.
     pub address: Option<u32>,
-    /// Number of the connection, unique in the run.
+    /// Which of several clients that share the load sent it: the index of its slice. `None` where one client has
+    /// all of it.
+    pub client: Option<u32>,
+    /// Number of the connection, unique among those of its client.
     pub connection: Option<u32>,
     /// The connection was opened for this request.
     pub new_connection: Option<bool>,
@@ -512,6 +520,7 @@ impl RequestRecord {
             estimated_output_tokens: None,
             token_source: None,
             address: None,
+            client: None,
             connection: None,
             new_connection: None,
             attempts: 0,

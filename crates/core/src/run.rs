@@ -16,12 +16,14 @@ mod clients;
 mod health;
 mod imported;
 mod progress;
+mod rank;
 
 pub use crate::schedule::{LoadModel, Window};
 pub use clients::ClientRun;
 pub use health::{ClientHealth, IoBackend, ThreadHealth, Unwritten};
 pub use imported::Imported;
 pub use progress::{Counted, Progress};
+pub use rank::{ClockOffset, OffsetSource, RankFacts};
 
 /// Version of `run.json` and of the record's schema.
 pub const FORMAT_VERSION: u32 = 1;
@@ -108,6 +110,10 @@ pub struct RunManifest {
     /// of all together. Empty with one client, whose part these two are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clients: Vec<ClientRun>,
+    /// Which of several processes that share the load measured this; absent of a run alone, and of ranks that
+    /// were merged, where each client has its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<RankFacts>,
     /// The verdict; absent while running.
     pub verdict: Option<Verdict>,
     /// All findings.

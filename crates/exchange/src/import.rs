@@ -185,6 +185,7 @@ fn manifest(
         run_findings: Vec::new(),
         client_health: None,
         clients: Vec::new(),
+        rank: None,
         verdict: None,
         findings: Vec::new(),
         summary: None,

@@ -82,6 +82,8 @@ pub struct RequestFacts {
     pub token_source: Option<TokenSource>,
     /// Where it was sent, among the run's addresses.
     pub address: Option<u32>,
+    /// Which of several clients sent it, by the index of its slice; absent where one has the whole load.
+    pub client: Option<u32>,
     /// The connection was opened for this request.
     pub new_connection: Option<bool>,
     /// Times the request was written to a socket.
@@ -181,6 +183,7 @@ impl RequestFacts {
             oddities: record.oddities,
             token_source: record.token_source,
             address: record.address,
+            client: record.client,
             new_connection: record.new_connection,
             attempts: record.attempts,
             stamp_source: record.stamp_source,

@@ -14,6 +14,10 @@ use infermeter_core::run::{
 use infermeter_core::schedule::Phase;
 use infermeter_core::units::Span;
 
+mod ranks;
+
+pub use ranks::{later, ranked};
+
 /// Milliseconds as nanoseconds.
 pub const fn ms(ms: i64) -> i64 {
     ms * 1_000_000
@@ -346,6 +350,7 @@ fn manifest(plan: Plan, seconds: i64) -> RunManifest {
         run_findings: Vec::new(),
         client_health: Some(health(end)),
         clients: Vec::new(),
+        rank: None,
         verdict: None,
         findings: Vec::new(),
         summary: None,

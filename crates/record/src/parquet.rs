@@ -1,15 +1,19 @@
 //! `requests.parquet`: one row per scheduled request, in id order. The columns are
 //! [`crate::schema`]'s.
 //!
-//! Does not keep chunk texts. Invariant: rows are in id order, each id once, and memory while
-//! writing or streaming is bounded by one row group.
+//! Does not keep chunk texts. Invariant: rows are in id order, each id once (of merged records, as far as theirs are),
+//! and memory while writing or streaming is bounded by one row group.
 
 mod cells;
 pub(crate) mod columns;
+pub(crate) mod gathered;
 pub(crate) mod json_lines;
-mod lanes;
+pub(crate) mod lanes;
+mod levels;
+mod one_value;
+mod pages;
 pub(crate) mod reader;
-mod rows;
+pub(crate) mod rows;
 pub(crate) mod server_metrics;
 pub(crate) mod texts;
 pub(crate) mod writer;

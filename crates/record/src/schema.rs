@@ -99,6 +99,14 @@ impl Column {
         }
     }
 
+    /// Which fact about chunks it holds; `None` where it has one value a row.
+    pub(crate) fn lane(&self) -> Option<Lane> {
+        match self.kind {
+            Kind::ChunkNumber { lane, .. } | Kind::ChunkText { lane, .. } => Some(lane),
+            _ => None,
+        }
+    }
+
     /// Whether files from before the column existed are read all the same: as if it were null.
     pub(crate) fn may_be_missing(&self) -> bool {
         matches!(
@@ -114,6 +122,7 @@ impl Column {
                 | "oddities"
                 | "unknown_members"
                 | "address"
+                | "client"
                 | "items"
                 | "dimensions"
                 | "server_queue_ns"

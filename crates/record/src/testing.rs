@@ -105,6 +105,7 @@ pub(crate) fn manifest() -> RunManifest {
         run_findings: Vec::new(),
         client_health: Some(ClientHealth::default()),
         clients: Vec::new(),
+        rank: None,
         verdict: Some(Verdict::Valid),
         findings: vec![finding()],
         summary: None,
@@ -172,10 +173,11 @@ pub(crate) fn arbitrary_record() -> impl Strategy<Value = RequestRecord> {
         any::<u8>(),
         option::of(any::<u16>()),
     );
-    const REASONS: [Reason; 3] = [
+    const REASONS: [Reason; 4] = [
         Reason::ConnectFailed,
         Reason::InBandError,
         Reason::LocalResource,
+        Reason::PortsExhausted,
     ];
     let labels = (
         option::of((sample::select(&REASONS[..]), ".*")),

@@ -41,6 +41,7 @@ mod of_run;
 mod over_runs;
 mod picture;
 mod quotable;
+mod ranks;
 mod repeated;
 mod reproduce;
 mod run;

@@ -4,8 +4,8 @@ use crate::document::{Document, Judgement};
 use crate::picture::distributions;
 use crate::view::View;
 use crate::{
-    both_sides, by_class, client, energy, full, latency, network, objectives, quotable, reproduce,
-    run, server_times, sessions, spans, steps, throughput,
+    both_sides, by_class, client, energy, full, latency, network, objectives, quotable, ranks,
+    reproduce, run, server_times, sessions, spans, steps, throughput,
 };
 use infermeter_analysis::Summary;
 use infermeter_core::finding::{Finding, Verdict};
@@ -37,6 +37,7 @@ pub fn of_run(
     document.push(sessions::section(summary));
     document.push(run::section(summary, manifest));
     document.push(client::section(summary));
+    document.push(ranks::section(summary, manifest, view));
     document.push(network::section(summary, manifest, view));
     let shared = view != View::Summary;
     if shared {

@@ -3,7 +3,7 @@
 use crate::document::{Entries, Section};
 use crate::number::{interval, mean, money, percent, rate, share, significant, time};
 use crate::run::outcomes;
-use crate::server;
+use crate::{ranks, server};
 use infermeter_analysis::{
     Cell, CostSummary, FluidityForm, FluiditySummary, HitSource, Mean, Percentile,
     PrefixCacheSummary, Summary, ThroughputSummary,
@@ -26,9 +26,11 @@ pub(crate) fn section(summary: &Summary) -> Section {
     if let Some(load) = &summary.load {
         let f = &load.in_flight;
         let average = significant(f.mean);
+        let beside = ranks::beside(summary);
+        let beside = beside.map_or_else(String::new, |beside| format!("; {beside}"));
         entries.add(
             "In flight",
-            format!("{average} on average, p99 {}, max {}", f.p99, f.max),
+            format!("{average} on average, p99 {}, max {}{beside}", f.p99, f.max),
         );
     }
     let server = summary.server.as_ref();

@@ -1,6 +1,7 @@
 //! Conservation: every scheduled request has exactly one record, and its instants are in order
-//! (measurement.md, "Checked on every request").
+//! (measurement.md, "Checked on every request"). Of several clients it holds for each, and for all together.
 
+mod party;
 mod scheduled;
 
 use super::Check;
@@ -10,8 +11,9 @@ use crate::summary::Summary;
 use infermeter_core::clock::Offset;
 use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 use infermeter_core::record::Outcome;
-use infermeter_core::run::RunState;
+use infermeter_core::schedule::Slice;
 use infermeter_metrics::facts::RequestFacts;
+use party::{Party, Sequence};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Records that are missing, doubled, or contradict themselves.
@@ -25,47 +27,24 @@ pub const CONSERVATION: Check = Check {
 };
 
 fn conservation(run: &Run, _: &Summary) -> Option<Finding> {
-    // What breach, how often, and the first request with it.
-    let mut breaches: BTreeMap<&'static str, (u64, u64)> = BTreeMap::new();
-    let mut add = |what, id| breaches.entry(what).or_insert((0, id)).0 += 1;
-    let recovered = run.manifest.progress.as_ref().is_none_or(|p| p.recovered) || unwritten(run);
-    let requests = &run.collected.requests;
+    let parties = Party::all(run);
     let form = AnswerForm::of(run);
-    // Turns that were not reached leave gaps.
-    let gaps = recovered || requests.iter().any(|r| r.turn.is_some());
-    let ids: BTreeSet<u64> = requests
-        .iter()
-        .filter(|r| r.turn.is_some())
-        .map(|r| r.id)
-        .collect();
-    let slice = run.manifest.schedule.map(|s| s.slice).unwrap_or_default();
-    let mut expected = slice.in_whole(0);
-    for record in requests {
-        let in_sequence = record.id == expected || (gaps && record.id > expected);
-        if !in_sequence {
-            add("id out of sequence", record.id);
+    let mut list = Vec::new();
+    for (number, party) in parties.iter().enumerate() {
+        let mut breaches = Breaches::default();
+        in_sequence(party, &mut breaches);
+        // Each row is in the whole, and looked at once.
+        if number == 0 {
+            alone(run, party, form, &mut breaches);
         }
-        expected = record.id.saturating_add(slice.of().into());
-        if !recovered && record.parent.is_some_and(|parent| !ids.contains(&parent)) {
-            add("waited for a request without a record", record.id);
+        // Only one of several knows its own window.
+        if number > 0 || parties.len() == 1 {
+            phases(party, &mut breaches);
         }
-        if let Some(what) = contradiction(record, form).or_else(|| of_another_phase(run, record)) {
-            add(what, record.id);
-        }
+        let of_party = breaches.listed().into_iter().chain(counts(party));
+        list.extend(of_party.map(|breach| format!("{}{breach}", party.name)));
     }
-    let scheduled = run.manifest.progress.as_ref().map(|p| p.scheduled);
-    if !recovered && scheduled.is_some_and(|s| s != run.collected.requests.len() as u64) {
-        add("records and scheduled requests differ in number", expected);
-    }
-    let against_schedule = match recovered {
-        true => Vec::new(),
-        false => scheduled::breaches(run),
-    };
-    let counted = breaches.iter();
-    let list: Vec<String> = counted
-        .map(|(what, (count, id))| format!("{what}: {count} (first: request {id})"))
-        .chain(against_schedule)
-        .collect();
+    list.extend(strangers(&parties));
     if list.is_empty() {
         return None;
     }
@@ -76,12 +55,103 @@ fn conservation(run: &Run, _: &Summary) -> Option<Finding> {
     ))
 }
 
-/// Records are missing because they could not be written, which is a finding of its own.
-fn unwritten(run: &Run) -> bool {
-    run.manifest
-        .client_health
-        .as_ref()
-        .is_some_and(|h| h.recorder_error.is_some())
+/// What breach, how often, and the first request with it.
+#[derive(Default)]
+struct Breaches(BTreeMap<&'static str, (u64, u64)>);
+
+impl Breaches {
+    fn add(&mut self, what: &'static str, id: u64) {
+        self.0.entry(what).or_insert((0, id)).0 += 1;
+    }
+
+    fn listed(&self) -> Vec<String> {
+        let each = self.0.iter();
+        each.map(|(what, (count, id))| format!("{what}: {count} (first: request {id})"))
+            .collect()
+    }
+}
+
+/// Ids follow one another.
+fn in_sequence(party: &Party<'_>, breaches: &mut Breaches) {
+    // Turns that were not reached leave gaps.
+    let turns = party.requests.iter().any(|r| r.turn.is_some());
+    let gaps = party.may_lack_rows() || turns || party.sequence == Sequence::Upwards;
+    let slice = match party.sequence {
+        Sequence::Every(slice) => slice,
+        Sequence::Upwards => Slice::WHOLE,
+    };
+    let mut last: Option<u64> = None;
+    for record in &party.requests {
+        let expected = last.map_or(slice.in_whole(0), |last| {
+            last.saturating_add(slice.of().into())
+        });
+        let follows = match last {
+            Some(last) if gaps => record.id > last,
+            None if gaps => true,
+            _ => record.id == expected,
+        };
+        if !follows {
+            breaches.add("id out of sequence", record.id);
+        }
+        last = Some(record.id);
+    }
+}
+
+/// Rows and what they say of themselves.
+fn alone(run: &Run, party: &Party<'_>, form: AnswerForm, breaches: &mut Breaches) {
+    let ids: BTreeSet<u64> = party
+        .requests
+        .iter()
+        .filter(|r| r.turn.is_some())
+        .map(|r| r.id)
+        .collect();
+    let complete = !party.may_lack_rows() && crate::ranks::has_all_parts(&run.manifest);
+    for record in &party.requests {
+        if complete && record.parent.is_some_and(|parent| !ids.contains(&parent)) {
+            breaches.add("waited for a request without a record", record.id);
+        }
+        if let Some(what) = contradiction(record, form) {
+            breaches.add(what, record.id);
+        }
+    }
+}
+
+/// The phase is that of the intended instant. Of a run that was cut short the window is cut, too.
+fn phases(party: &Party<'_>, breaches: &mut Breaches) {
+    let Some(window) = party.window.filter(|_| party.is_whole) else {
+        return;
+    };
+    for record in &party.requests {
+        if record.phase != window.phase_at(record.intended) {
+            breaches.add("phase other than that of the intended instant", record.id);
+        }
+    }
+}
+
+/// How many rows there are, against what was counted and planned.
+fn counts(party: &Party<'_>) -> Vec<String> {
+    if party.may_lack_rows() {
+        return Vec::new();
+    }
+    let on_record = party.requests.len() as u64;
+    let scheduled = party.progress.map(|p| p.scheduled);
+    let differ = scheduled.filter(|scheduled| *scheduled != on_record);
+    let differ = differ.map(|scheduled| {
+        format!("records and scheduled requests differ in number: {on_record} and {scheduled}")
+    });
+    differ
+        .into_iter()
+        .chain(scheduled::breaches(party))
+        .collect()
+}
+
+/// Rows of clients that the run does not have.
+fn strangers(parties: &[Party<'_>]) -> Option<String> {
+    let of_clients: usize = parties[1..].iter().map(|party| party.requests.len()).sum();
+    let all = parties[0].requests.len();
+    let strange = all.saturating_sub(of_clients);
+    (parties.len() > 1 && strange > 0)
+        .then(|| format!("{strange} rows are of no client of the run"))
 }
 
 /// How answers come: only a stream shows when its tokens came.
@@ -128,15 +198,6 @@ fn contradiction(record: &RequestFacts, form: AnswerForm) -> Option<&'static str
     instants_out_of_order(record)
 }
 
-/// The phase is that of the intended instant. Of a run that was cut short the window is cut, too.
-fn of_another_phase(run: &Run, record: &RequestFacts) -> Option<&'static str> {
-    let interrupted = run.manifest.progress.as_ref().is_none_or(|p| p.interrupted);
-    let whole = run.manifest.state == RunState::Finished && !interrupted;
-    let window = run.manifest.window.filter(|_| whole)?;
-    (record.phase != window.phase_at(record.intended))
-        .then_some("phase other than that of the intended instant")
-}
-
 fn instants_out_of_order(record: &RequestFacts) -> Option<&'static str> {
     let after = |a: Option<Offset>, b: Option<Offset>, slack: i64| match (a, b) {
         (Some(a), Some(b)) => b.since(a) >= -slack,
@@ -166,3 +227,6 @@ fn instants_out_of_order(record: &RequestFacts) -> Option<&'static str> {
     let above = record.chunks.lower_above;
     above.then_some("lower bound above the instant")
 }
+
+#[cfg(test)]
+mod tests;

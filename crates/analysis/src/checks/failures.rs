@@ -73,6 +73,10 @@ fn advice(reason: Option<Reason>) -> &'static str {
             "The server closes connections that are to be used again: set --keepalive below its own limit, \
              or use --retry-stale."
         }
+        Some(Reason::PortsExhausted) => {
+            "The client's source address has no local port left: give several with --source-address, spread \
+             the load over several targets, or let connections be used again."
+        }
         Some(Reason::LocalResource) => {
             "The client's machine lacks something: raise `ulimit -n`, widen \
              net.ipv4.ip_local_port_range, or set --max-connections."
@@ -158,7 +162,8 @@ fn bodies_without_end(_: &Run, summary: &Summary) -> Option<Finding> {
 }
 
 /// Measured requests that did not complete for this reason.
-fn of_reason(summary: &Summary, reason: Reason) -> u64 {
+/// Measured requests that did not complete for this reason.
+pub(super) fn of_reason(summary: &Summary, reason: Reason) -> u64 {
     let reasons = summary.requests.reasons.iter();
     let own = reasons.filter(|r| r.reason == reason);
     own.map(|r| r.count).sum()

@@ -13,6 +13,7 @@ mod host;
 mod load;
 mod machine;
 mod publication;
+mod ranks;
 mod reach;
 mod run_state;
 mod sample;
@@ -135,8 +136,13 @@ pub(crate) const CHECKS: &[&Check] = &[
     &machine::CLIENT_BUSY,
     &machine::RUN_QUEUE_WAIT,
     &machine::TOO_FEW_CONNECTIONS,
+    &machine::PORTS_EXHAUSTED,
     &machine::PORTS_IN_USE,
     &machine::POWER_GOVERNOR,
+    &ranks::RANKS_DIFFER,
+    &ranks::CLOCK_OFFSET_UNKNOWN,
+    &ranks::CLOCK_OFFSET_LARGE,
+    &ranks::RANKS_STARTED_APART,
     &calibration::OUTSIDE_CALIBRATION,
     &calibration::CALIBRATION_STALE,
     &calibration::CALIBRATED,

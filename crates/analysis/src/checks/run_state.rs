@@ -70,7 +70,12 @@ fn interrupted(run: &Run, summary: &Summary) -> Option<Finding> {
     if !recovered && !progress.is_some_and(|p| p.interrupted) {
         return None;
     }
-    let message = if recovered {
+    let mut clients = run.manifest.clients.iter();
+    let some_ended = clients.any(|client| !client.progress.interrupted);
+    let message = if some_ended {
+        "A part of the clients did not get to their end: what came of the requests that were in flight then is not \
+         known."
+    } else if recovered {
         "The run did not end: its record was recovered from the journal, and what came of the requests \
          that were in flight at the end is not known."
     } else {

@@ -1,5 +1,6 @@
 //! How well the instants are known.
 
+use super::ranks::listed;
 use super::{Check, count, percent, waited_for_a_core};
 use crate::limits::{CLOCK_STEP_MS, PROGRAM_STAMPED, UNCERTAIN_CHUNKS};
 use crate::percentile::Percentile;
@@ -65,12 +66,19 @@ fn program_stamps(run: &Run, summary: &Summary) -> Option<Finding> {
         || " How late the program was is not known.".to_owned(),
         |ms| format!(" Where both stamps are known the program was {ms:.2} ms late at p99."),
     );
+    let clients = run.manifest.clients.iter();
+    let without = clients.filter(|client| !client.health.kernel_stamps);
+    let without: Vec<u32> = without.map(|client| client.slice.index()).collect();
+    let without = match without.as_slice() {
+        [] => String::new(),
+        ranks => format!(" The kernel did not stamp those of {}.", listed(ranks)),
+    };
     Some(PROGRAM_STAMPS.weighing(
         severity,
         "Responses were stamped by the program, not by the kernel: the client's own delay is \
          inside their latencies.",
         format!(
-            "{} of {} responses ({}).{lag}",
+            "{} of {} responses ({}).{lag}{without}",
             count(stamps.program),
             count(all),
             percent(share)
@@ -133,7 +141,12 @@ fn clock_step(_: &Run, summary: &Summary) -> Option<Finding> {
         CLOCK_STEP.found(
             "The real-time clock was set during the run; kernel stamps around that instant are off \
              by up to the step.",
-            format!("Greatest step: {step:.2} ms."),
+            format!(
+                "Greatest step: {step:.2} ms.{}",
+                summary
+                    .client
+                    .worst_rank(|threads| Some(threads.clock_step_ms))
+            ),
             "Let the clock settle (chronyc tracking) before measuring.",
         )
     })

@@ -4,6 +4,7 @@
 
 use super::{Check, count, counted, percent};
 use crate::limits::{STOOD_STILL_LONG_NS, STOOD_STILL_SHARE};
+use crate::ranks::thread_named;
 use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::clock::Offset;
@@ -14,7 +15,7 @@ use infermeter_core::run::{ThreadHealth, Window};
 
 /// One thread's gaps, as far as they touch what is measured.
 struct Standstill {
-    /// From 1.
+    /// From 0.
     thread: usize,
     count: u64,
     total_ns: i64,
@@ -36,7 +37,7 @@ pub const CLIENT_STOOD_STILL: Check = Check {
 fn stood_still(run: &Run, summary: &Summary) -> Option<Finding> {
     let threads = &run.manifest.client_health.as_ref()?.threads;
     let numbered = threads.iter().enumerate();
-    let still = numbered.filter_map(|(n, thread)| of_thread(n + 1, thread, run.manifest.window));
+    let still = numbered.filter_map(|(n, thread)| of_thread(n, thread, run.manifest.window));
     // The longest that matters: a gap in the warm-up comes behind all others.
     let worst = still.max_by_key(|s| (!s.before_window, s.longest.ns, s.total_ns))?;
     let window_ns = run.manifest.window.map(|w| w.end.since(w.start));
@@ -59,7 +60,11 @@ fn stood_still(run: &Run, summary: &Summary) -> Option<Finding> {
             "The client stood still{place}: a thread of it neither sent nor read for up to {}.",
             seconds(worst.longest.ns)
         ),
-        evidence(&worst, threads.len(), summary.window_s),
+        evidence(
+            &worst,
+            &thread_named(&run.manifest, worst.thread),
+            summary.window_s,
+        ),
         advice(worst.longest.cause),
     ))
 }
@@ -98,9 +103,9 @@ fn of_thread(thread: usize, health: &ThreadHealth, window: Option<Window>) -> Op
     })
 }
 
-fn evidence(worst: &Standstill, threads: usize, window_s: Option<f64>) -> String {
+fn evidence(worst: &Standstill, thread: &str, window_s: Option<f64>) -> String {
     let Standstill {
-        thread,
+        thread: _,
         count,
         total_ns,
         longest,
@@ -108,7 +113,7 @@ fn evidence(worst: &Standstill, threads: usize, window_s: Option<f64>) -> String
     } = worst;
     let of_window = window_s.map_or_else(String::new, |s| format!(", window {s:.1} s"));
     format!(
-        "Thread {thread} of {threads}: {}, {} in all{of_window}; the longest, {} from {:.2} s on: it {}. \
+        "{thread}: {}, {} in all{of_window}; the longest, {} from {:.2} s on: it {}. \
          Invalid from {} on, or from {} of the window on.",
         counted(*count, "gap"),
         seconds(*total_ns),

@@ -22,7 +22,7 @@ mod server_times;
 mod steps;
 
 /// A quiet run of 1,300 requests in 65 s.
-fn quiet() -> Run {
+pub(super) fn quiet() -> Run {
     Run::steady(1_300, 20.0, 12)
 }
 
@@ -44,7 +44,7 @@ fn found(log: &RunLog) -> Vec<String> {
 }
 
 /// Findings of a log beside the one that every small sample has.
-fn check_log(log: &RunLog, expect: &[&str]) {
+pub(super) fn check_log(log: &RunLog, expect: &[&str]) {
     let mut codes = found(log);
     codes.retain(|c| c != "note percentile-needs-more");
     assert_eq!(codes, expect);

@@ -7,8 +7,8 @@
 use super::{
     AdapterWeight, ArrivalKind, Balance, DatasetOrder, Deadlines, EncodingFormat, Endpoint, Expose,
     GpuMetrics, ImageSpec, Io, KindWeight, MAX_RATE, PrefixMode, PromptCount, RateProfile,
-    ReplicasFrom, SamplingValue, ServerMetrics, SpansAt, TextManner, TracePacing, Until, Warmup,
-    WorkloadClass, WorkloadKind,
+    ReplicasFrom, SamplingValue, ServerMetrics, SourceAddress, SpansAt, TextManner, TracePacing,
+    Until, Warmup, WorkloadClass, WorkloadKind,
 };
 use crate::key::Form::{Joined, Positional};
 use crate::key::When::{Given, Is};
@@ -39,6 +39,9 @@ const MESSAGES: &[When] = &[
     Is("endpoint", "responses"),
 ];
 
+/// How a target begins.
+const TARGETS: &[&str] = &["http://", "https://", "unix:", "mock:"];
+
 const OPEN_LOOP: &[When] = &[Given("rate"), Given("rate-profile")];
 
 const fn foreign(names: &'static [&'static str], tip: &'static str) -> Foreign {
@@ -51,11 +54,12 @@ keys! {
     pub struct Plan {
         profile: Option<String> = None, General, "NAME",
             "Defaults to start from: production (warm-up of 5 minutes, measurement of 30)"
-            .example("production");
+            .example("production").offers(&["production"]);
         target: String = String::new(), General, "TARGET",
             "http://HOST:PORT, https://HOST, unix:/SOCKET, mock:PRESET or mock:PRESET?NAME=VALUE&..."
             .more("On the command line it stands without a flag. See [Targets](#targets).")
             .form(Positional).common().example("http://localhost:8000")
+            .offers(TARGETS)
             .aliases(&["--target", "--url", "--base-url"])
             .foreign(&[
                 foreign(&["host", "port", "server", "address"],
@@ -67,7 +71,7 @@ keys! {
         more_targets: Vec<String> = Vec::new(), General, "TARGET",
             "Further servers of the same kind: the load is spread over all of them"
             .more("On the command line they follow the first, without a flag.")
-            .form(Positional).example("http://localhost:8001");
+            .form(Positional).example("http://localhost:8001").offers(TARGETS);
         balance: Balance = Balance::RoundRobin, Client, "HOW",
             "How the load is spread over several addresses: round-robin or least-in-flight"
             .more("See [several addresses](#several-addresses).")
@@ -102,6 +106,7 @@ keys! {
              bursts:50/5s,5/25s or random-bursts:50/5s,5/25s"
             .more("See [rates that change](load-models.md#rates-that-change).")
             .dashes().example("ramp:5..50/1m")
+            .offers(&["ramp:", "steps:", "points:", "diurnal:", "bursts:", "random-bursts:"])
             .rules(&[Rule::excludes(&[Given("concurrency"), Given("trace")], "")])
             .foreign(&[foreign(&["ramp-up-strategy", "ramp-up-start-rps", "ramp-up-end-rps", "stages",
                 "stage", "sweep", "ramp"], "--rate-profile ramp:5..50/60s raises the rate from 5 to 50 \
@@ -127,7 +132,7 @@ keys! {
             "Open loop: many clients, each with its own rate, burstiness and lengths: the bundled \
              profile synthetic, or a file; --rate scales them all"
             .more("See [many clients](clients.md).")
-            .example("synthetic")
+            .example("synthetic").offers(&["synthetic"])
             .rules(&[WORD_FOR_WORD, Rule::excludes(
                 &[Given("rate-profile"), Given("concurrency"), Given("trace")], "")]);
         trace_limit: Option<u64> = None, Load, "N",
@@ -223,6 +228,8 @@ keys! {
              empirical:FILE, or mix:NAME=WEIGHT,NAME=WEIGHT"
             .more("See [workloads](workloads.md).")
             .common().example("fixed:1000,100")
+            .offers(&["chat", "code-generation", "long-context-qa", "summarization", "fixed:", "uniform:",
+                "normal:", "lognormal:", "gamma:", "zipf:", "empirical:", "mix:"])
             .rules(&[WORD_FOR_WORD,
                 Rule::excludes(&[Given("clients")], "clients bring their own lengths")])
             .foreign(&[foreign(&["random-input-len", "random-output-len", "random-range-ratio",
@@ -239,7 +246,8 @@ keys! {
              (contexts in turn), or hit:SHARE (so much that a cache can hold SHARE of all tokens)"
             .absent("bust, or what a trace or a dataset shares")
             .more("See [shared beginnings](workloads.md#shared-beginnings).")
-            .example("shared:8/1000").rules(&[WORD_FOR_WORD])
+            .example("shared:8/1000").offers(&["bust", "none", "shared:", "tiling:", "hit:"])
+            .rules(&[WORD_FOR_WORD])
             .foreign(&[foreign(&["random-prefix-len", "prefix-len", "prefix-repetition-prefix-len",
                 "prefix-prompt-length", "num-prefix-prompts", "prefix-repetition-num-prefixes",
                 "shared-system-prompt-length", "gsp-system-prompt-len", "gsp-num-groups",
@@ -332,7 +340,7 @@ keys! {
                     .at("template")]);
         tokenizer: String = "o200k".to_owned(), Requests, "NAME|FILE",
             "o200k, cl100k, or the path of a tokenizer.json"
-            .example("cl100k");
+            .example("cl100k").offers(&["o200k", "cl100k"]);
         text: TextManner = TextManner::Tidy, Requests, "MANNER",
             "How prompts are written: tidy (sentences of common words) or noisy (typos, fragments, several \
              languages and scripts, code); their length is exact either way"
@@ -427,7 +435,7 @@ keys! {
             .example("2").rules(WORDED_CHAT);
         tool_choice: Option<String> = None, Requests, "CHOICE",
             "auto, required, none, or the name of a tool"
-            .absent("the server's").example("required").rules(&[WORD_FOR_WORD]);
+            .absent("the server's").example("required").offers(&["auto", "required", "none"]).rules(&[WORD_FOR_WORD]);
         images: Option<ImageSpec> = None, Requests, "COUNT@WxH",
             "Images made for each request, as in 2@1024x768; /50 after it draws from a pool of 50"
             .example("2@1024x768").rules(WORDED_CHAT);
@@ -599,7 +607,7 @@ keys! {
             .more("Several pages are replicas or pools, whose figures are added, or a front end and \
                    what is behind it. Credentials go to the target's own host and port alone. See \
                    [server metrics](metrics/server-metrics.md).")
-            .example("off")
+            .example("off").offers(&["auto", "off"])
             .foreign(&[foreign(&["server-metrics-url", "server-metrics-urls", "no-server-metrics"],
                 "--server-metrics takes a URL, auto or off")]);
         server_metrics_interval: Span = Span::seconds(1), Client, "TIME",
@@ -612,7 +620,7 @@ keys! {
             .form(Joined)
             .more("DCGM exporter, AMD's device metrics exporter, all-smi and node exporter are recognised by their \
                    names. `nvml:FILE` loads NVML from a file. See [energy](metrics/energy.md).")
-            .example("off")
+            .example("off").offers(&["auto", "off", "nvml"])
             .foreign(&[foreign(&["gpu-telemetry", "dcgm-url", "no-gpu-metrics", "gpu-metrics-url"],
                 "--gpu-metrics takes a URL, nvml, auto or off")]);
         burn: Option<Span> = None, Client, "TIME",
@@ -640,5 +648,12 @@ keys! {
             "Read the number of replicas from what this command prints, every few seconds"
             .more("`sh` runs it off the measuring path; it has 10 s. See [autoscaling](autoscaling.md).")
             .example("kubectl get deploy vllm -o jsonpath={.status.readyReplicas}");
+        source_address: Vec<SourceAddress> = Vec::new(), Client, "ADDR",
+            "Address of this host that connections come from; several are taken in turn, and each has its own local \
+             ports"
+            .more("See [ports and source addresses](scale-out.md#ports-and-source-addresses).")
+            .absent("the one that the system chooses").example("10.0.0.5")
+            .foreign(&[foreign(&["local-address", "bind-address", "source-ip", "local-ips", "interface"],
+                "--source-address ADDR binds connections to an address of this host, once for each")]);
     }
 }

@@ -5,7 +5,10 @@
 
 use super::health::ClientHealth;
 use super::progress::Progress;
-use crate::schedule::Slice;
+use super::rank::RankFacts;
+use crate::clock::Clock;
+use crate::environment::HostFacts;
+use crate::schedule::{ScheduleFacts, Slice, Window};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +22,21 @@ pub struct ClientRun {
     pub progress: Progress,
     /// The generator's view of itself; its threads are those of this client.
     pub health: ClientHealth,
+    /// Which process it was; absent where clients were no ranks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<RankFacts>,
+    /// Origins of its own clock; absent where it had that of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<Clock>,
+    /// What its part of the schedule says must come of it; absent where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<ScheduleFacts>,
+    /// Its own measured window; absent where it is that of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
+    /// The machine that it ran on; absent where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostFacts>,
 }
 
 impl ClientRun {
@@ -27,6 +45,12 @@ impl ClientRun {
         let (first, others) = clients.split_first()?;
         let mut all = Self {
             slice: Slice::WHOLE,
+            // All together are no process.
+            rank: None,
+            clock: None,
+            schedule: None,
+            window: None,
+            host: None,
             ..first.clone()
         };
         for other in others {
@@ -71,6 +95,11 @@ mod tests {
                 recorder_error: None,
                 unwritten: None,
             },
+            rank: None,
+            clock: None,
+            schedule: None,
+            window: None,
+            host: None,
         }
     }
 

@@ -3,17 +3,19 @@
 //! Knows levels, not meanings, as [`super::cells`] does for reading. Invariant: between row groups no column is
 //! open, and what is held of a row group is its encoded pages.
 
+use super::levels::ListLevels;
+use super::one_value::{self, OneValue};
+use super::pages::{Pages, Shared, WholeColumn};
 use ::parquet::basic::{LogicalType, Repetition, Type as Physical};
-use ::parquet::column::page::{CompressedPage, PageWriteSpec, PageWriter};
 use ::parquet::column::writer::{ColumnWriter, get_column_writer, get_typed_column_writer_mut};
 use ::parquet::data_type::DataType;
-use ::parquet::errors::{ParquetError, Result};
+use ::parquet::errors::Result;
 use ::parquet::file::properties::{WriterProperties, WriterPropertiesPtr};
-use ::parquet::file::writer::{SerializedFileWriter, SerializedPageWriter, TrackedWrite};
+use ::parquet::file::writer::SerializedFileWriter;
 use ::parquet::schema::types::{Type, TypePtr};
 use bytes::Bytes;
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io::Write;
+use std::sync::Arc;
 
 /// Name of the elements of a list: the Parquet specification's.
 pub(crate) const ELEMENT: &str = "element";
@@ -94,6 +96,8 @@ struct Open {
     pages: Shared,
     /// Definition level of a value that is there.
     defined: i16,
+    /// What it becomes instead of what was written, where that is known as a whole.
+    whole: Option<WholeColumn>,
 }
 
 impl<W: Write + Send> ColumnsWriter<W> {
@@ -158,6 +162,34 @@ impl<W: Write + Send> ColumnsWriter<W> {
         written.map(|_| ())
     }
 
+    /// Adds lists whose values lie one behind the other, none of them null: as [`Self::lists`], without a look at each.
+    pub(crate) fn packed<T: DataType>(
+        &mut self,
+        column: usize,
+        values: &[T::T],
+        levels: &ListLevels,
+    ) -> Result<()> {
+        let open = self.open(column);
+        let definition = levels.definition(open.defined);
+        let writer = get_typed_column_writer_mut::<T>(&mut open.writer);
+        let written = writer.write_batch(values, Some(&definition), Some(levels.repetition()));
+        written.map(|_| ())
+    }
+
+    /// Gives a column of lists one value, as often as there are elements in the whole row group. Nothing else may be
+    /// added to the column.
+    pub(crate) fn alike(
+        &mut self,
+        column: usize,
+        value: &OneValue,
+        levels: &ListLevels,
+    ) -> Result<()> {
+        let descriptor = self.writer.schema_descr().column(column);
+        let whole = one_value::column(descriptor, value, levels)?;
+        self.open(column).whole = Some(whole);
+        Ok(())
+    }
+
     fn open(&mut self, column: usize) -> &mut Open {
         if self.group.is_empty() {
             let properties = &self.properties;
@@ -165,7 +197,7 @@ impl<W: Write + Send> ColumnsWriter<W> {
             self.group = columns
                 .map(|descriptor| {
                     let pages = Shared::default();
-                    let writer = Pages(TrackedWrite::new(pages.clone()));
+                    let writer = Pages::to(pages.clone());
                     Open {
                         defined: descriptor.max_def_level(),
                         writer: get_column_writer(
@@ -174,6 +206,7 @@ impl<W: Write + Send> ColumnsWriter<W> {
                             Box::new(writer),
                         ),
                         pages,
+                        whole: None,
                     }
                 })
                 .collect();
@@ -188,8 +221,8 @@ impl<W: Write + Send> ColumnsWriter<W> {
         }
         let mut group = self.writer.next_row_group()?;
         for open in self.group.drain(..) {
-            let closed = open.writer.close()?;
-            group.append_column(&Bytes::from(open.pages.take()), closed)?;
+            let WholeColumn { pages, closed } = open.end()?;
+            group.append_column(&pages, closed)?;
         }
         group.close().map(|_| ())
     }
@@ -201,38 +234,15 @@ impl<W: Write + Send> ColumnsWriter<W> {
     }
 }
 
-/// The encoded pages of one column, kept until its row group ends: columns stand one after the other in the
-/// file, and grow side by side.
-#[derive(Clone, Default)]
-struct Shared(Arc<Mutex<Vec<u8>>>);
-
-impl Shared {
-    fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Write for Shared {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        pages.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The library's writer of pages borrows where they go. This one owns it.
-struct Pages(TrackedWrite<Shared>);
-
-impl PageWriter for Pages {
-    fn write_page(&mut self, page: CompressedPage) -> Result<PageWriteSpec> {
-        SerializedPageWriter::new(&mut self.0).write_page(page)
-    }
-
-    fn close(&mut self) -> Result<()> {
-        self.0.flush().map_err(ParquetError::from)
+impl Open {
+    fn end(self) -> Result<WholeColumn> {
+        if let Some(whole) = self.whole {
+            return Ok(whole);
+        }
+        let closed = self.writer.close()?;
+        Ok(WholeColumn {
+            pages: Bytes::from(self.pages.take()),
+            closed,
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! The chunks of some rows, a column at a time, and put together record by record.
+//! The chunks of some rows, a column at a time, and put together record by record where somebody wants records.
 //!
 //! Does not decide which columns are read. Invariant: all lanes that were read have the same ends.
 
@@ -19,7 +19,7 @@ const UNEQUAL: &str = "its length differs from that of the other chunk columns";
 
 /// The chunks of some rows.
 #[derive(Default)]
-pub(super) struct Lanes {
+pub(crate) struct Lanes {
     /// Where each row's chunks end.
     ends: Vec<usize>,
     scratch: Vec<usize>,
@@ -38,6 +38,14 @@ struct Filled<T> {
     each: Vec<T>,
 }
 
+/// The values of some chunks.
+pub(super) enum Values<'a, T> {
+    /// So often the same.
+    Alike(T, usize),
+    /// Each its own.
+    Each(&'a [T]),
+}
+
 impl<T> Default for Filled<T> {
     fn default() -> Self {
         Self {
@@ -50,6 +58,14 @@ impl<T> Default for Filled<T> {
 impl<T: Copy> Filled<T> {
     fn get(&self, place: usize) -> T {
         self.all.unwrap_or_else(|| self.each[place])
+    }
+
+    /// Those of some places.
+    fn values(&self, places: Range<usize>) -> Values<'_, T> {
+        match self.all {
+            Some(value) => Values::Alike(value, places.len()),
+            None => Values::Each(&self.each[places]),
+        }
     }
 
     /// Room for one value per chunk.
@@ -171,23 +187,62 @@ impl Lanes {
         self.ends.partition_point(|end| *end <= place)
     }
 
+    /// Empties them to go on behind `other`: what that one knows of the whole row group is not read again.
+    pub(super) fn continue_as(&mut self, other: &Self) {
+        self.clear();
+        self.tokens.all = other.tokens.all;
+        self.read.all = other.read.all;
+        self.kind.all = other.kind.all;
+    }
+
+    /// Where the chunks of a row are.
+    pub(super) fn places(&self, row: usize) -> Range<usize> {
+        let start = if row == 0 { 0 } else { self.ends[row - 1] };
+        start..self.ends[row]
+    }
+
+    /// Instants.
+    pub(super) fn at(&self, places: Range<usize>) -> &[i64] {
+        &self.at[places]
+    }
+
+    /// When the program had them.
+    pub(super) fn seen(&self, places: Range<usize>) -> &[i64] {
+        match self.seen.is_empty() {
+            true => self.at(places),
+            false => &self.seen[places],
+        }
+    }
+
+    /// Lower bounds of the instants.
+    pub(super) fn lower(&self, places: Range<usize>) -> &[i64] {
+        match self.lower.is_empty() {
+            true => self.at(places),
+            false => &self.lower[places],
+        }
+    }
+
+    /// Tokens.
+    pub(super) fn tokens(&self, places: Range<usize>) -> Values<'_, u32> {
+        self.tokens.values(places)
+    }
+
+    /// The reads that completed them.
+    pub(super) fn reads(&self, places: Range<usize>) -> Values<'_, u32> {
+        self.read.values(places)
+    }
+
+    /// What they carry.
+    pub(super) fn kinds(&self, places: Range<usize>) -> Values<'_, ChunkKind> {
+        self.kind.values(places)
+    }
+
     /// Gives a record the chunks of its row.
     pub(super) fn fill(&self, row: usize, record: &mut RequestRecord) {
         record.chunks.clear();
-        let start = if row == 0 { 0 } else { self.ends[row - 1] };
-        let places = start..self.ends[row];
-        let at = &self.at[places.clone()];
-        let or_at = |lane: &'_ Vec<i64>| -> Range<usize> {
-            if lane.is_empty() {
-                0..0
-            } else {
-                places.clone()
-            }
-        };
-        let seen = &self.seen[or_at(&self.seen)];
-        let lower = &self.lower[or_at(&self.lower)];
-        let seen = if seen.is_empty() { at } else { seen };
-        let lower = if lower.is_empty() { at } else { lower };
+        let places = self.places(row);
+        let at = self.at(places.clone());
+        let (seen, lower) = (self.seen(places.clone()), self.lower(places.clone()));
         let instants = at.iter().zip(seen).zip(lower).zip(places);
         record
             .chunks

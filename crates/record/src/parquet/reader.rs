@@ -5,7 +5,7 @@
 //! the format does not allow is an error that names its row and column, never a default. Memory is
 //! bounded by [`super::BATCH_ROWS`] rows and a page of each column per thread.
 
-use super::rows::{Group, Layout};
+use super::rows::{Batch, Group, Layout};
 use super::{PARQUET_FILE, unreadable};
 use crate::error::RecordError;
 use crate::schema::{CLASSES_KEY, VERSION_KEY};
@@ -86,12 +86,36 @@ impl ParquetRecords {
         })
     }
 
+    /// Names of the classes, by the numbers that its records have.
+    pub(crate) fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// Gives all rows in batches with every fact about their chunks, until `each` has seen enough
+    /// ([`super::rows::Batch::give`] takes one away).
+    pub(crate) fn batches(
+        &self,
+        each: &mut dyn FnMut(&mut Batch) -> ControlFlow<()>,
+    ) -> Result<(), RecordError> {
+        self.for_each_group(0..self.groups.len(), |group| {
+            group.batches(ChunkFields::ALL, each)
+        })
+    }
+
     /// Gives each record of consecutive row groups to `each`, until it has seen enough.
     fn read(
         &self,
         groups: Range<usize>,
         fields: ChunkFields,
         each: &mut dyn FnMut(&RequestRecord) -> ControlFlow<()>,
+    ) -> Result<(), RecordError> {
+        self.for_each_group(groups, |group| group.read(fields, each))
+    }
+
+    fn for_each_group(
+        &self,
+        groups: Range<usize>,
+        mut each: impl FnMut(&Group<'_>) -> Result<ControlFlow<()>, RecordError>,
     ) -> Result<(), RecordError> {
         let reader = open(&self.path)?;
         for index in groups {
@@ -104,7 +128,7 @@ impl ParquetRecords {
                 first_row: self.groups[index].first_row,
                 reader: group.as_ref(),
             };
-            if group.read(fields, each)?.is_break() {
+            if each(&group)?.is_break() {
                 break;
             }
         }

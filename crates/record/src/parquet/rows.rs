@@ -1,4 +1,4 @@
-//! A row group becomes records: the columns side by side, some rows at a time.
+//! A row group becomes records: the columns side by side, a batch of rows at a time.
 //!
 //! Does not open files. Invariant: a column that is not asked for is not read.
 
@@ -55,7 +55,7 @@ impl Layout {
     /// Index of a lane's column in the file.
     fn lane(&self, wanted: Lane) -> Option<usize> {
         let mut columns = COLUMNS.iter().zip(&self.0);
-        let (_, index) = columns.find(|(column, _)| lane_of(column) == Some(wanted))?;
+        let (_, index) = columns.find(|(column, _)| column.lane() == Some(wanted))?;
         *index
     }
 }
@@ -70,13 +70,6 @@ fn is_of(column: &Column, leaf: &ColumnDescriptor) -> bool {
     };
     let unsigned = leaf.converted_type() == ::parquet::basic::ConvertedType::UINT_64;
     leaf.physical_type() == physical && leaf.max_rep_level() == repeated && !unsigned
-}
-
-fn lane_of(column: &Column) -> Option<Lane> {
-    match column.kind {
-        Kind::ChunkNumber { lane, .. } | Kind::ChunkText { lane, .. } => Some(lane),
-        _ => None,
-    }
 }
 
 fn is_wanted(lane: Lane, fields: ChunkFields) -> bool {
@@ -104,6 +97,23 @@ pub(super) struct Group<'a> {
 /// A column at hand, with its meaning.
 type Open = (&'static Column, AnyCells);
 
+/// Some rows: records without their chunks, and these beside them.
+#[derive(Default)]
+pub(crate) struct Batch {
+    /// In the order of the file.
+    pub(crate) records: Vec<RequestRecord>,
+    /// The chunks of the same rows.
+    pub(crate) lanes: Lanes,
+}
+
+impl Batch {
+    /// Gives the rows away; goes on in the room of `used`, with what is known of the whole row group.
+    pub(crate) fn give(&mut self, mut used: Self) -> Self {
+        used.lanes.continue_as(&self.lanes);
+        std::mem::replace(self, used)
+    }
+}
+
 impl Group<'_> {
     /// Gives each record to `each`, chunks with the facts of `fields`, until it has seen enough.
     pub(super) fn read(
@@ -111,21 +121,43 @@ impl Group<'_> {
         fields: ChunkFields,
         each: &mut dyn FnMut(&RequestRecord) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, RecordError> {
-        let mut lanes = Lanes::default();
-        lanes.clear();
-        let mut columns = self.open(fields, &mut lanes)?;
-        let rows = usize::try_from(self.reader.metadata().num_rows()).unwrap_or(0);
-        let mut records = Vec::with_capacity(BATCH_ROWS.min(rows));
         let mut chunks = Vec::new();
+        self.batches(fields, &mut |batch| {
+            let Batch { records, lanes } = batch;
+            for (row, record) in records.iter_mut().enumerate() {
+                std::mem::swap(&mut record.chunks, &mut chunks);
+                lanes.fill(row, record);
+                let seen = each(record);
+                std::mem::swap(&mut record.chunks, &mut chunks);
+                if seen.is_break() {
+                    return seen;
+                }
+            }
+            ControlFlow::Continue(())
+        })
+    }
+
+    /// Gives the rows in batches, chunks with the facts of `fields`, until `each` has seen enough. It may take a batch
+    /// away and leave another one's room in its place ([`Batch::give`]).
+    pub(super) fn batches(
+        &self,
+        fields: ChunkFields,
+        each: &mut dyn FnMut(&mut Batch) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, RecordError> {
+        let mut batch = Batch::default();
+        batch.lanes.clear();
+        let mut columns = self.open(fields, &mut batch.lanes)?;
+        let rows = usize::try_from(self.reader.metadata().num_rows()).unwrap_or(0);
         for first in (0..rows).step_by(BATCH_ROWS) {
-            let batch = BATCH_ROWS.min(rows - first);
+            let count = BATCH_ROWS.min(rows - first);
+            let Batch { records, lanes } = &mut batch;
             records.clear();
-            records.resize(batch, blank());
+            records.resize(count, blank());
             for (column, cells) in &mut columns {
                 cells
-                    .read(batch)
+                    .read(count)
                     .map_err(|cause| unreadable(self.path, &cause))?;
-                self.take(column, cells, &mut records, &mut lanes)
+                self.take(column, cells, records, lanes)
                     .map_err(|(row, problem)| RecordError::BadValue {
                         path: self.path.to_owned(),
                         row: self.first_row + (first + row) as u64,
@@ -133,14 +165,8 @@ impl Group<'_> {
                         problem,
                     })?;
             }
-            for (row, record) in records.iter_mut().enumerate() {
-                std::mem::swap(&mut record.chunks, &mut chunks);
-                lanes.fill(row, record);
-                let seen = each(record);
-                std::mem::swap(&mut record.chunks, &mut chunks);
-                if seen.is_break() {
-                    return Ok(seen);
-                }
+            if each(&mut batch).is_break() {
+                return Ok(ControlFlow::Break(()));
             }
         }
         Ok(ControlFlow::Continue(()))
@@ -153,7 +179,7 @@ impl Group<'_> {
         let mut open = Vec::new();
         for (column, index) in COLUMNS.iter().zip(&self.layout.0) {
             let Some(index) = *index else { continue };
-            if let Some(lane) = lane_of(column)
+            if let Some(lane) = column.lane()
                 && (!is_wanted(lane, fields)
                     || self
                         .constant(index)
@@ -226,7 +252,7 @@ fn text(value: &ByteArray) -> Option<&str> {
     value.as_utf8().ok()
 }
 
-fn blank() -> RequestRecord {
+pub(crate) fn blank() -> RequestRecord {
     RequestRecord::unsent(0, 0, Phase::Warmup, Offset::ZERO, 0, 0)
 }
 

@@ -24,8 +24,8 @@ const BATCH_ROWS: usize = 1024;
 const BATCH_CHUNKS: usize = 1 << 16;
 
 /// A row group ends at either. A million chunks are about 40 MB in a reader's memory.
-const GROUP_ROWS: usize = 8192;
-const GROUP_CHUNKS: usize = 1 << 20;
+pub(super) const GROUP_ROWS: usize = 8192;
+pub(super) const GROUP_CHUNKS: usize = 1 << 20;
 
 /// Writes records, in id order, to `requests.parquet`.
 pub struct RecordsWriter {
@@ -43,15 +43,7 @@ impl RecordsWriter {
     /// Starts the file in `dir`; it appears under its name with [`Self::finish`]. `classes` are the
     /// names by class index.
     pub fn create(dir: &Path, classes: &[String]) -> Result<Self, RecordError> {
-        let file = AtomicFile::create(dir, PARQUET_FILE)?;
-        let path = file.target().to_owned();
-        let names = serde_json::to_string(classes).map_err(|cause| RecordError::NotJson {
-            path: path.clone(),
-            cause,
-        })?;
-        let shapes: Vec<_> = COLUMNS.iter().map(|column| column.shape()).collect();
-        let writer = ColumnsWriter::new(file, &shapes, properties(names))
-            .map_err(|cause| write_error(&path, cause))?;
+        let (writer, path) = open(dir, classes)?;
         Ok(Self {
             writer,
             path,
@@ -123,7 +115,24 @@ impl RecordsWriter {
     }
 }
 
-fn write_error(path: &Path, cause: ParquetError) -> RecordError {
+/// Starts the file of a record in `dir`: its columns, and its name for messages.
+pub(super) fn open(
+    dir: &Path,
+    classes: &[String],
+) -> Result<(ColumnsWriter<AtomicFile>, PathBuf), RecordError> {
+    let file = AtomicFile::create(dir, PARQUET_FILE)?;
+    let path = file.target().to_owned();
+    let names = serde_json::to_string(classes).map_err(|cause| RecordError::NotJson {
+        path: path.clone(),
+        cause,
+    })?;
+    let shapes: Vec<_> = COLUMNS.iter().map(|column| column.shape()).collect();
+    let writer = ColumnsWriter::new(file, &shapes, properties(names))
+        .map_err(|cause| write_error(&path, cause))?;
+    Ok((writer, path))
+}
+
+pub(super) fn write_error(path: &Path, cause: ParquetError) -> RecordError {
     RecordError::ParquetWrite {
         path: path.to_owned(),
         cause,

@@ -98,7 +98,7 @@ macro_rules! chunk_instant {
 }
 
 /// All columns, in the order of the file.
-pub(crate) const COLUMNS: [Column; 51] = [
+pub(crate) const COLUMNS: [Column; 52] = [
     number!("id", id),
     column("class", Null::Never, Kind::Class),
     SESSION,
@@ -152,6 +152,7 @@ pub(crate) const COLUMNS: [Column; 51] = [
     optional_number!("estimated_output_tokens", estimated_output_tokens),
     TOKEN_SOURCE,
     optional_number!("address", address),
+    optional_number!("client", client),
     optional_number!("connection", connection),
     column(
         "new_connection",
@@ -363,7 +364,7 @@ mod tests {
             "id class session turn parent phase planned_ns intended_ns send_start_ns connected_ns tls_done_ns sent_ns left_ns \
              first_byte_ns first_byte_seen_ns finished_ns closed_ns outcome status error error_text \
              finish_reason requested_prompt_tokens requested_output_tokens prompt_tokens \
-             output_tokens cached_tokens reasoning_tokens text_tokens repeated_chunks estimated_output_tokens token_source address connection \
+             output_tokens cached_tokens reasoning_tokens text_tokens repeated_chunks estimated_output_tokens token_source address client connection \
              new_connection attempts stamp_source oddities unknown_members items dimensions server_queue_ns \
              server_prefill_ns server_decode_ns server_processing_ns chunk_ns chunk_seen_ns chunk_lower_ns chunk_tokens chunk_kind \
              chunk_read"

@@ -18,6 +18,10 @@ pub(super) fn charts(of: &Pictured<'_>) -> Vec<Chart> {
          fewest to most. Counted from the records, not estimated."
             .to_owned(),
     );
+    let beside = crate::ranks::beside(of.summary);
+    in_flight
+        .said
+        .extend(beside.map(|beside| format!("Counted {beside}.")));
     in_flight.said.push(said_of_parts(of.series));
     vec![in_flight, failures(of)]
 }

@@ -8,32 +8,38 @@
 //! Invariant: nothing the recorder says is relied on, and a run that was cut short accuses nobody of
 //! what it did not reach.
 
-use crate::run::Run;
-use infermeter_core::run::{Counted, RunState};
+use super::party::Party;
+use infermeter_core::run::Counted;
 use infermeter_core::schedule::{Begins, ClosedSchedule, Phase, PhaseCounts};
 use infermeter_metrics::facts::RequestFacts;
 
 /// What of the schedule is missing or too many on record, as text.
-pub(super) fn breaches(run: &Run) -> Vec<String> {
-    let progress = run.manifest.progress.as_ref();
-    let counted = progress.and_then(|p| p.counted);
-    let Some(facts) = &run.manifest.schedule else {
+pub(super) fn breaches(party: &Party<'_>) -> Vec<String> {
+    let counted = party.progress.and_then(|p| p.counted);
+    let Some(facts) = party.schedule else {
         return Vec::new();
     };
-    let requests = &run.collected.requests;
+    let requests = party.requests.iter().copied();
     let of_schedule = match &facts.begins {
         Begins::Arrivals(arrivals) => {
-            let roots = requests.iter().filter(|r| r.parent.is_none());
+            let roots = requests.filter(|r| r.parent.is_none());
             of_arrivals(by_phase(roots), *arrivals, counted)
         }
-        Begins::Slots(closed) => of_slots(run, closed),
+        Begins::Slots(closed) => of_slots(party, closed),
     };
-    let on_record = requests.len() as u64;
-    let lost = counted.filter(|c| c.handed_over != on_record).map(|c| {
+    of_schedule
+        .into_iter()
+        .chain(lost(party, counted))
+        .collect()
+}
+
+/// What the recorder was given and is not on record.
+fn lost(party: &Party<'_>, counted: Option<Counted>) -> Option<String> {
+    let on_record = party.requests.len() as u64;
+    counted.filter(|c| c.handed_over != on_record).map(|c| {
         let handed_over = c.handed_over;
         format!("{on_record} requests on record, {handed_over} handed to the recorder")
-    });
-    of_schedule.into_iter().chain(lost).collect()
+    })
 }
 
 fn by_phase<'a>(requests: impl Iterator<Item = &'a RequestFacts>) -> PhaseCounts {
@@ -63,11 +69,11 @@ fn of_arrivals(begun: PhaseCounts, arrivals: PhaseCounts, counted: Option<Counte
 /// A closed loop whose window a count has ended has so many measured requests, and its warm-up no
 /// fewer than asked for, unless that took too long. Turns that were given up have rows and took no
 /// place in the order of sending, so with sessions there may be more.
-fn of_slots(run: &Run, closed: &ClosedSchedule) -> Vec<String> {
-    let Some(window) = run.manifest.window.filter(|_| is_whole(run)) else {
+fn of_slots(party: &Party<'_>, closed: &ClosedSchedule) -> Vec<String> {
+    let Some(window) = party.window.filter(|_| party.is_whole) else {
         return Vec::new();
     };
-    let found = by_phase(run.collected.requests.iter());
+    let found = by_phase(party.requests.iter().copied());
     let breach = |phase: Phase, at_least: u64, at_most: u64| {
         let (found, phase) = (found.of(phase), phase.as_str());
         let asked = match found < at_least {
@@ -89,7 +95,7 @@ fn of_slots(run: &Run, closed: &ClosedSchedule) -> Vec<String> {
         let least = match by_time {
             true => 0,
             // A worker that comes late to the end of the window finds its request outside.
-            false => asked.saturating_sub(workers(run).saturating_sub(1)),
+            false => asked.saturating_sub(workers(party).saturating_sub(1)),
         };
         let most = if closed.stride == 1 { asked } else { u64::MAX };
         breach(Phase::Measure, least, most)
@@ -98,13 +104,6 @@ fn of_slots(run: &Run, closed: &ClosedSchedule) -> Vec<String> {
     warmup.into_iter().chain(measured).collect()
 }
 
-/// It went to its end.
-fn is_whole(run: &Run) -> bool {
-    let progress = run.manifest.progress.as_ref();
-    run.manifest.state == RunState::Finished && progress.is_some_and(|p| !p.interrupted)
-}
-
-fn workers(run: &Run) -> u64 {
-    let health = run.manifest.client_health.as_ref();
-    health.map_or(1, |health| health.threads.len() as u64)
+fn workers(party: &Party<'_>) -> u64 {
+    party.health.map_or(1, |health| health.threads.len() as u64)
 }

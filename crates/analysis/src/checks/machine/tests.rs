@@ -2,6 +2,7 @@
 
 use crate::checks::tests::{check, every, thread};
 use infermeter_core::environment::{Bound, HostFacts};
+use infermeter_core::record::Reason;
 use infermeter_core::run::LoadModel;
 use infermeter_metrics::fixture::{Run, ms};
 
@@ -49,6 +50,20 @@ fn connections_that_the_system_does_not_allow() {
 }
 
 #[test]
+fn a_source_address_that_runs_out_of_ports() {
+    let without = |run: &mut Run| {
+        for i in 0..10 {
+            run.failed(i * 6_000, Reason::PortsExhausted);
+        }
+    };
+    check(without, &["warning ports-exhausted"]);
+    check(
+        |run| (0..10).for_each(|i| run.failed(i * 6_000, Reason::LocalResource)),
+        &[],
+    );
+}
+
+#[test]
 fn ports_that_closed_connections_hold() {
     // 95 s of 300 connections a second: 18,000 of 28,232 ports at any time.
     let opened = |n: u64| {
@@ -62,6 +77,14 @@ fn ports_that_closed_connections_hold() {
     };
     check(opened(28_500), &["warning ports-in-use"]);
     check(opened(20_000), &[]);
+    let two = ["10.0.0.5", "10.0.0.6"].map(|address| address.parse().expect("an address"));
+    check(
+        |run| {
+            opened(28_500)(run);
+            run.manifest().plan.source_address = two.to_vec();
+        },
+        &[],
+    );
 }
 
 #[test]
