@@ -12,8 +12,8 @@ use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 
-/// Where they lie.
-const FOLDER: &str = "../../docs/src/schemas";
+/// Where they lie: in the book, to which a link leads here, and in a packaged crate a folder of that name.
+const FOLDER: &str = "schemas";
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={FOLDER}");

@@ -16,7 +16,7 @@ mod streams;
 #[cfg(test)]
 mod tests;
 
-pub use crate::transport::{Address, Hop, Route, Tunnel};
+pub use crate::transport::{Address, Hop, Route, Sources, Tunnel};
 pub use destination::Destinations;
 
 use crate::exchange::Exchange;

@@ -19,7 +19,7 @@ mod tunnel;
 pub(crate) use link::{Link, Stage};
 pub(crate) use problem::Problem;
 pub use problem::TunnelError;
-pub use route::{Address, Hop, Route, Tunnel};
+pub use route::{Address, Hop, Route, Sources, Tunnel};
 
 use crate::response::ReadStamp;
 use infermeter_core::clock::{Clock, Offset};
@@ -109,6 +109,8 @@ pub(crate) struct Transport {
     free: Vec<usize>,
     open: usize,
     next_generation: u32,
+    /// Which source address is next, where there are several.
+    next_source: usize,
     receiver: Receiver,
     /// What has happened beside the event that is being handed out.
     told: VecDeque<Event>,
@@ -126,6 +128,7 @@ impl Transport {
             free: Vec::new(),
             open: 0,
             next_generation: 1,
+            next_source: 0,
             told: VecDeque::new(),
             health: ThreadHealth::default(),
         })
@@ -163,7 +166,7 @@ impl Transport {
 
     /// Begins to connect at `now`.
     pub(crate) fn open(&mut self, route: &Route, now: Offset) -> io::Result<LinkId> {
-        let fd = route.address.start_connect()?;
+        let fd = route.start_connect(&mut self.next_source)?;
         if self.config.kernel_stamps && route.address.is_stamped() {
             stamp::enable(fd.as_fd())?;
         }

@@ -5,6 +5,8 @@
 //! parsing know nothing that does not stand in a table.
 
 mod args;
+pub(crate) mod complete;
+pub(crate) mod man;
 mod refused;
 pub(crate) mod tables;
 

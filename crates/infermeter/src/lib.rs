@@ -15,6 +15,7 @@ mod export;
 mod input;
 mod inspect;
 mod items;
+mod launch;
 mod layers;
 mod live_page;
 pub mod output;

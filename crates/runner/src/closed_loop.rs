@@ -115,7 +115,9 @@ fn free_at(record: &RequestRecord, connects_from: Option<Offset>) -> Option<Offs
         return Some(closed);
     };
     let closed = match error.reason {
-        Reason::LocalResource | Reason::TlsFailed => closed.plus(HOPELESS_PAUSE_NS),
+        Reason::LocalResource | Reason::PortsExhausted | Reason::TlsFailed => {
+            closed.plus(HOPELESS_PAUSE_NS)
+        }
         _ => closed,
     };
     Some(connects_from.map_or(closed, |at| at.max(closed)))

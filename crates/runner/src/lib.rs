@@ -22,5 +22,5 @@ mod worker;
 
 pub use dependents::SessionRules;
 pub use recorder::RecordSink;
-pub use run::{Inputs, RunError, RunOutcome, run};
+pub use run::{Begin, Inputs, RunError, RunOutcome, run};
 pub use settings::RunSettings;

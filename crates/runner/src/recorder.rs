@@ -100,8 +100,12 @@ pub(crate) fn record(
     let mut problem = None;
     let mut records = 0;
     let mut flushed = monotonic_ns();
-    // Before the clock is set there is nothing to record.
-    let now = || clock.get().map_or(Offset::ZERO, Clock::now);
+    // Before the run's origin there is nothing to record.
+    let now = || {
+        clock
+            .get()
+            .map_or(Offset::ZERO, |clock| clock.now().max(Offset::ZERO))
+    };
     loop {
         match receipts
             .0

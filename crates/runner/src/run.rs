@@ -9,7 +9,7 @@ use crate::recorder::{Receipts, RecordSink, Recorded, Records, channel, record};
 use crate::settings::RunSettings;
 use crate::shared::{Shared, Stop};
 use crate::taken_watch::TakenWatch;
-use crate::worker::{Lookup, Worker, WorkerEnd};
+use crate::worker::{LEAD_NS, Lookup, Worker, WorkerEnd};
 use infermeter_client::live::Live;
 use infermeter_core::clock::{Clock, Offset, process_cpu_ns};
 use infermeter_core::request::{RequestId, RequestSpec};
@@ -22,8 +22,6 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-/// Time between the last preparation and the run's origin: every thread must be waiting by then.
-const LEAD_NS: i64 = 5_000_000;
 /// How often the main thread looks at signals and progress.
 const WATCH: Duration = Duration::from_millis(50);
 /// Looks between two snapshots.
@@ -42,11 +40,27 @@ pub struct RunOutcome {
     pub progress: Progress,
     /// The generator's view of itself.
     pub health: ClientHealth,
+    /// How much later its origin is than the instant that was asked for, nanoseconds; absent where none was.
+    pub late_ns: Option<i64>,
+}
+
+/// When a run begins that is ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begin {
+    /// As soon as every thread waits for it.
+    Now,
+    /// At this instant of the own wall clock, nanoseconds since the Unix epoch; at once where it has passed.
+    At(i64),
+    /// Not at all: a signal came meanwhile.
+    Stopped,
 }
 
 /// Why a run could not be executed. Failed requests are no such thing.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    /// Whoever says when it begins says that it does not.
+    #[error("{0}")]
+    Unbegun(String),
     /// An operating system call failed on a worker.
     #[error("worker {worker} could not go on: {source}")]
     Worker {
@@ -67,6 +81,9 @@ pub struct Inputs<'a> {
     pub next: NextRequests<'a>,
     /// Takes the records.
     pub sink: &'a mut dyn RecordSink,
+    /// Called once when everything is ready: connections are open, bodies are there. Says when the run begins, or
+    /// why it does not. It may take its time, and should look at signals meanwhile.
+    pub begin: &'a mut dyn FnMut() -> Result<Begin, String>,
     /// Called with the clock once it is set, before the origin.
     pub on_start: &'a mut dyn FnMut(&Clock),
     /// Called when a phase of the load has begun, the first one included, within 50 ms.
@@ -84,7 +101,8 @@ impl std::fmt::Debug for Inputs<'_> {
 /// Executes a schedule.
 ///
 /// # Errors
-/// When a worker cannot go on (no epoll, no timer); requests that fail are records.
+/// When a worker cannot go on (no epoll, no timer), and when [`Inputs::begin`] refuses; requests that fail are
+/// records.
 pub fn run(
     schedule: &Schedule,
     settings: &RunSettings,
@@ -116,7 +134,17 @@ pub fn run(
         // The maker's way to the recorder goes with it: the recorder ends when nobody has one.
         let filler = scope.spawn(move || run.bodies.fill(&maker));
         let workers = run.workers(scope, sender);
-        let clock = run.start();
+        let Started { clock, late_ns } = match run.start(inputs.begin) {
+            Ok(started) => started,
+            Err(why) => {
+                run.bodies.end();
+                // They have nothing to tell: none of them began.
+                let _: Vec<_> = workers.into_iter().map(join).collect();
+                join(filler);
+                join(recorder);
+                return Err(RunError::Unbegun(why));
+            }
+        };
         let cpu_before = process_cpu_ns(); // making the first bodies is no work of the run
         (inputs.on_start)(&clock);
         let taken = run.watch(clock, inputs.on_phase, inputs.on_progress);
@@ -128,6 +156,7 @@ pub fn run(
         let ended = clock.now();
         Ok(run.outcome(Ending {
             clock,
+            late_ns,
             ended,
             ends: collect(ends, taken, ended)?,
             cpu_ns,
@@ -147,9 +176,16 @@ struct Run<'a> {
     plan: Lookup<'a>,
 }
 
+/// A run whose clock is set.
+struct Started {
+    clock: Clock,
+    late_ns: Option<i64>,
+}
+
 /// What is known when every thread has ended.
 struct Ending {
     clock: Clock,
+    late_ns: Option<i64>,
     ended: Offset,
     ends: Vec<WorkerEnd>,
     cpu_ns: i64,
@@ -216,19 +252,44 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Waits until connections and bodies are ready, then sets the clock.
-    fn start(&self) -> Clock {
+    /// Waits until connections and bodies are ready, asks when the run begins, and sets the clock. Returns with the
+    /// origin near.
+    fn start(&self, begin: &mut dyn FnMut() -> Result<Begin, String>) -> Result<Started, String> {
         let shared = &self.shared;
         let is_ready =
             || shared.ready.load(Ordering::Acquire) >= self.lives.len() && self.bodies.is_filled();
-        while !is_ready() {
-            if signals::count() > 0 {
-                shared.set_stop(Stop::Everything);
-                break;
-            }
+        while !is_ready() && !self.stop_at_signal() {
             thread::sleep(Duration::from_micros(200));
         }
-        *shared.clock.get_or_init(|| Clock::starting_in(LEAD_NS))
+        // Who is stopped, or cannot go on, has nothing to agree on with others.
+        let begins = match shared.stop() {
+            Stop::No => begin().inspect_err(|_| shared.set_stop(Stop::Unbegun))?,
+            Stop::Sending | Stop::Everything | Stop::Unbegun => Begin::Stopped,
+        };
+        let (clock, asked) = match begins {
+            Begin::At(asked) => (Clock::starting_at(asked, LEAD_NS), Some(asked)),
+            Begin::Now => (Clock::starting_in(LEAD_NS), None),
+            Begin::Stopped => {
+                shared.set_stop(Stop::Everything);
+                (Clock::starting_in(LEAD_NS), None)
+            }
+        };
+        let clock = *shared.clock.get_or_init(|| clock);
+        while -clock.now().0 > LEAD_NS && !self.stop_at_signal() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(Started {
+            clock,
+            late_ns: asked.map(|asked| clock.realtime_origin_ns - asked),
+        })
+    }
+
+    /// Whether there is nothing to wait for any more: a signal came, or a worker cannot go on.
+    fn stop_at_signal(&self) -> bool {
+        if signals::count() > 0 {
+            self.shared.set_stop(Stop::Everything);
+        }
+        self.shared.stop() != Stop::No
     }
 
     fn outcome(&self, ending: Ending) -> RunOutcome {
@@ -237,6 +298,7 @@ impl<'a> Run<'a> {
         } = ending;
         RunOutcome {
             clock,
+            late_ns: ending.late_ns,
             window: window_of(&self.shared, self.schedule, ended),
             progress: Progress {
                 scheduled: ending.recorded.records,
@@ -286,7 +348,7 @@ impl<'a> Run<'a> {
             if looks.is_multiple_of(LOOKS_PER_TAKEN) {
                 taken.look(now);
             }
-            if looks.is_multiple_of(LOOKS_PER_SNAPSHOT) {
+            if now >= Offset::ZERO && looks.is_multiple_of(LOOKS_PER_SNAPSHOT) {
                 let watched = Watched {
                     lives: &self.lives,
                     schedule: self.schedule,
@@ -361,7 +423,7 @@ fn window_of(shared: &Shared, schedule: &Schedule, ended: Offset) -> Option<Wind
     }
     let end = match shared.stop() {
         Stop::No => end,
-        Stop::Sending | Stop::Everything => end.min(ended),
+        Stop::Sending | Stop::Everything | Stop::Unbegun => end.min(ended),
     };
     (end > start).then_some(Window {
         start,

@@ -14,6 +14,8 @@ pub(crate) enum Stop {
     Sending = 1,
     /// End at once.
     Everything = 2,
+    /// The run does not begin: no request of it gets a record.
+    Unbegun = 3,
 }
 
 /// Shared state of a run.
@@ -61,7 +63,8 @@ impl Shared {
         match self.stop.load(Ordering::Relaxed) {
             0 => Stop::No,
             1 => Stop::Sending,
-            _ => Stop::Everything,
+            2 => Stop::Everything,
+            _ => Stop::Unbegun,
         }
     }
 

@@ -5,7 +5,7 @@ use crate::dependents::{Dependents, Waiting};
 use crate::recorder::Records;
 use crate::self_watch::SelfWatch;
 use crate::settings::RunSettings;
-use crate::shared::Shared;
+use crate::shared::{Shared, Stop};
 use infermeter_client::engine::{Engine, EngineConfig};
 use infermeter_client::live::Live;
 use infermeter_client::prepared::Prepared;
@@ -26,6 +26,13 @@ pub(crate) const TICK_NS: i64 = 10_000_000;
 const QUIET_NS: i64 = 300_000;
 /// Wait between looks at a body queue that was empty.
 pub(crate) const BODY_RETRY_NS: i64 = 50_000;
+/// Time between the last preparation and the run's origin: every thread must be waiting by then.
+pub(crate) const LEAD_NS: i64 = 5_000_000;
+/// Where others are waited for, connections that have grown old meanwhile are opened anew this long before the
+/// origin: a connect and a handshake over any network, far below what servers close idle connections after.
+const RENEW_NS: i64 = 1_000_000_000;
+/// From one look for the start to the next.
+const START_LOOK_NS: i64 = 1_000_000;
 
 /// One worker thread's context.
 pub(crate) struct Worker<'a> {
@@ -40,6 +47,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) bodies_late: u64,
     /// Requests that wait for answers.
     pub(crate) dependents: Dependents,
+    /// Its share of the connections that are opened before the clock starts.
+    open_ahead: usize,
     watch: SelfWatch,
     begun: Vec<RequestRecord>,
     done: Vec<RequestRecord>,
@@ -109,7 +118,8 @@ impl<'a> Worker<'a> {
             ..settings.engine.clone()
         };
         let mut engine = Engine::new(config, live)?;
-        open_connections(&mut engine, part.share(settings.open_ahead as u64))?;
+        let open_ahead = part.share(settings.open_ahead as u64);
+        open_connections(&mut engine, open_ahead)?;
         Ok(Self {
             index,
             count,
@@ -120,6 +130,7 @@ impl<'a> Worker<'a> {
             engine,
             bodies_late: 0,
             dependents: Dependents::new(index, settings.sessions),
+            open_ahead: open_ahead as usize,
             watch: SelfWatch::start(Offset::ZERO),
             begun: Vec::new(),
             done: Vec::new(),
@@ -128,16 +139,34 @@ impl<'a> Worker<'a> {
         })
     }
 
-    /// Waits until the run's clock is set, moves to it, and returns with the origin still ahead.
+    /// Waits until the run's clock is set and its origin is near, moves to it, and returns with the origin still
+    /// ahead.
+    ///
+    /// # Errors
+    /// When the run does not begin at all.
     pub(crate) fn wait_for_start(&mut self) -> io::Result<()> {
         self.shared.ready.fetch_add(1, Ordering::AcqRel);
+        let mut renewed = false;
         loop {
-            if let Some(clock) = self.shared.clock.get() {
-                self.engine.start_clock(*clock);
-                self.watch = SelfWatch::start(clock.now());
-                return Ok(());
+            let stop = self.shared.stop();
+            if stop == Stop::Unbegun {
+                return Err(io::Error::other("the run did not begin"));
             }
-            let soon = self.engine.now().plus(1_000_000);
+            if let Some(clock) = self.shared.clock.get() {
+                let ahead_ns = Offset::ZERO.since(clock.now());
+                if ahead_ns <= LEAD_NS || stop != Stop::No {
+                    self.engine.start_clock(*clock);
+                    self.watch = SelfWatch::start(clock.now());
+                    return Ok(());
+                }
+                if ahead_ns <= RENEW_NS && !renewed {
+                    renewed = true;
+                    // They come up while the origin is waited for.
+                    let origin = self.engine.now().plus(ahead_ns);
+                    self.engine.renew_connections(self.open_ahead, origin)?;
+                }
+            }
+            let soon = self.engine.now().plus(START_LOOK_NS);
             self.engine.poll(soon)?;
         }
     }

@@ -56,6 +56,7 @@ pub(crate) fn manifest(
         run_findings: sides.findings,
         client_health: None,
         clients: Vec::new(),
+        rank: site.part.as_ref().map(|part| part.facts.clone()),
         verdict: None,
         findings: Vec::new(),
         summary: None,

@@ -98,6 +98,8 @@ struct Gathered {
 /// Why a file is left out.
 const UNKNOWN: &str = "it is not a part of the record";
 const TEXTS: &str = "it holds texts: --texts keeps it";
+const RANKS: &str = "what each rank left is in the record of all";
+const RENDEZVOUS: &str = "it is where the ranks met";
 /// What was done to the ledger and the answer of an experiment.
 const NOT_MEASURED: &str = "why something could not be measured is left out";
 
@@ -181,6 +183,8 @@ impl Gathered {
                 }
                 RESPONSES_FILE => self.leave_out(place, &name, TEXTS),
                 LEFT_OUT_FILE => {}
+                "ranks" => self.leave_out(place, &name, RANKS),
+                "rendezvous" => self.leave_out(place, &name, RENDEZVOUS),
                 _ => self.leave_out(place, &name, UNKNOWN),
             }
         }

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 const NAMED: usize = 3;
 
 /// Keys that change nothing for the server: what is drawn, looked at and said. So do those that only show a result.
-const UNSEEN: [&str; 23] = [
+const UNSEEN: [&str; 24] = [
     "profile",
     "seed",
     "workload-seed",
@@ -39,6 +39,7 @@ const UNSEEN: [&str; 23] = [
     "gpu-metrics",
     "replicas-from",
     "replicas-command",
+    "source-address",
 ];
 
 /// Keys that say which server it is, how it is reached, and what is declared of it.

@@ -28,6 +28,7 @@ use infermeter_core::slo::Slo;
 use infermeter_core::units::Span;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use std::net::IpAddr;
 
 /// What one run measures.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -67,6 +68,9 @@ pub struct ClientSpec {
     pub audit_send: bool,
     /// Busy-wait after each event.
     pub burn: Option<Span>,
+    /// Addresses of this host that connections come from, in turn; none: the system chooses.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub source_addresses: Vec<IpAddr>,
 }
 
 /// What is asked of the figures.
@@ -149,6 +153,7 @@ fn client(plan: &Plan) -> ClientSpec {
         retry_stale: plan.retry_stale,
         audit_send: plan.audit_send,
         burn: plan.burn,
+        source_addresses: plan.source_address.iter().map(|own| own.0).collect(),
     }
 }
 

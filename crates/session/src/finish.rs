@@ -100,7 +100,11 @@ pub(crate) fn write_readings(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-fn judged<S: RecordSource<Error = RecordError>>(
+/// Judges what these records hold, with what lies beside them in the directory.
+///
+/// # Errors
+/// When something there cannot be read.
+pub(crate) fn judged<S: RecordSource<Error = RecordError>>(
     manifest: RunManifest,
     directory: &Path,
     records: &S,

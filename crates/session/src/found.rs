@@ -3,20 +3,20 @@
 //!
 //! It starts nothing. Invariant: what the target says is without secrets before it goes anywhere.
 
+mod asker;
 mod doubts;
 pub(crate) mod form;
 
+pub(crate) use asker::Asker;
 pub use form::template;
 
 use crate::api_key::api_key;
-use crate::cache_probe;
 use crate::experiment::{Experiment, FormSpec, Probing, Server};
 use crate::failure::{Cause, Failure};
 use crate::gpu_metrics::{self, KnownGpus};
 use crate::observer::Observer;
 use crate::redact::{redact_lines, redact_path};
-use crate::replicas;
-use crate::run_id::{RunIdentity, salt_of};
+use crate::run_id::RunIdentity;
 use crate::secrets::Secrets;
 use crate::server_metrics::{self, Asking, KnownPages, Readable, place_of};
 use crate::unusable::{Known, Unusable};
@@ -30,7 +30,7 @@ use infermeter_client::encode::{
 use infermeter_client::engine::{Destinations, Hop};
 use infermeter_client::reuse::Reuse;
 use infermeter_core::environment::{
-    EngineFacts, MetricsPlace, PrefixCounters, PrefixCountersOfRun, RequestFields, TargetSide,
+    MetricsPlace, PrefixCounters, PrefixCountersOfRun, RequestFields, TargetSide,
 };
 use infermeter_core::finding::Finding;
 use infermeter_core::plan::Balance;
@@ -40,7 +40,6 @@ use infermeter_core::text::inert;
 use infermeter_core::units::Span;
 use infermeter_probe::features::{ProbeError, Probed, Trial, probe, try_all};
 use infermeter_probe::host::is_own_address;
-use infermeter_probe::response_cache::PROMPTS;
 use infermeter_probe::target::{Control, IdentifyError, Limits, ModelList, TargetFacts};
 use infermeter_probe::waits::Waits;
 use infermeter_sys::signals;
@@ -51,8 +50,6 @@ use std::time::Duration;
 /// Longest time for a question or a trial's few tokens: twice what a model without an accelerator takes
 /// for these, and soon over where nobody answers.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest time for an answer of the trial of response caching.
-const TRIAL_TIMEOUT: Duration = Duration::from_secs(60);
 /// All trials together take as long as this many that are just not late.
 const ALL_PROBES: u32 = 6;
 /// How often signals are looked for meanwhile.
@@ -167,13 +164,12 @@ impl Found {
 pub(crate) fn found_unless_stopped(
     experiment: &Experiment,
     mock_url: Option<&str>,
-    run_id: &str,
+    asker: Asker,
     observer: &dyn Observer,
 ) -> Result<Found> {
     let (own, url) = (experiment.clone(), mock_url.map(str::to_owned));
-    let run_id = run_id.to_owned();
     unless_stopped(observer, move |waits| {
-        prepare(&own, url.as_deref(), &run_id, waits)
+        prepare(&own, url.as_deref(), asker, waits)
     })
 }
 
@@ -224,7 +220,7 @@ fn tell(observer: &dyn Observer, waits: &Waits, told: u64) -> u64 {
 fn prepare(
     experiment: &Experiment,
     mock_url: Option<&str>,
-    run_id: &str,
+    asker: Asker,
     waits: Waits,
 ) -> Result<Found> {
     let server = &experiment.target.server;
@@ -235,7 +231,7 @@ fn prepare(
     let mut headers = form::headers(&experiment.requests.form, api_key.as_deref())?;
     let targets = ways::through_proxy(server, targets, &mut headers)?;
     let asked = Asked {
-        run_id: run_id.to_owned(),
+        asker,
         headers,
         targets,
         template,
@@ -261,7 +257,7 @@ fn prepare(
 
 /// What goes with every question.
 struct Asked {
-    run_id: String,
+    asker: Asker,
     targets: Vec<Url>,
     headers: Headers,
     template: Option<BodyTemplate>,
@@ -276,7 +272,7 @@ fn hide(secrets: &Secrets, request: &mut ControlRequest) {
 
 fn find_out(experiment: &Experiment, asked: Asked, waits: Waits) -> Result<Found> {
     let Asked {
-        run_id,
+        asker,
         targets,
         headers,
         template,
@@ -289,7 +285,7 @@ fn find_out(experiment: &Experiment, asked: Asked, waits: Waits) -> Result<Found
         channel.clone(),
         target.clone(),
         headers.clone(),
-        run_id.clone(),
+        asker.name(),
         limits(experiment),
         waits,
     );
@@ -304,19 +300,17 @@ fn find_out(experiment: &Experiment, asked: Asked, waits: Waits) -> Result<Found
         facts,
         ..
     } = trial;
-    control.limit(limits_of_trial(experiment));
-    let cache = cache_probe::trial(experiment, &mut control, &shape, salt_of(&run_id))?;
-    control.limit(limits(experiment));
+    let cache = asker.response_cache(experiment, &mut control, &shape)?;
     let asking = Asking {
         target,
         headers: &shape.headers,
         channel,
     };
     let mut seen = facts_of(&facts, target, &ways);
-    let gpus = gpu_metrics::find(experiment, &mut control, &asking, &seen);
-    let replicas = replicas::find(experiment, &asking);
-    let found = server_metrics::find(experiment, &mut control, asking);
-    let engine = engine(experiment, &mut control);
+    let gpus = asker.once(|| gpu_metrics::find(experiment, &mut control, &asking, &seen));
+    let replicas = asker.replicas(experiment, &asking);
+    let found = asker.once(|| server_metrics::find(experiment, &mut control, asking));
+    let engine = asker.engine(experiment, &mut control);
     findings.extend(doubts(experiment, target, &engine, &facts));
     findings.extend(ways.left_out());
     describe_requests(&mut seen, experiment, &shape);
@@ -345,15 +339,6 @@ fn find_out(experiment: &Experiment, asked: Asked, waits: Waits) -> Result<Found
     })
 }
 
-/// What is known of the engine; nothing where nothing is to be asked.
-fn engine(experiment: &Experiment, control: &mut Control) -> EngineFacts {
-    let probing = experiment.target.probing;
-    match probing == Probing::Never || experiment.is_simulated() {
-        true => EngineFacts::default(),
-        false => control.engine(),
-    }
-}
-
 /// What the port speaks instead, where its answer may mean that.
 fn otherwise(why: &Unusable, channel: &Channel, target: &Url) -> Option<Speech> {
     let may_be = match why.no_answer() {
@@ -379,15 +364,6 @@ fn limits(experiment: &Experiment) -> Limits {
     Limits {
         each,
         all: each.saturating_mul(ALL_PROBES),
-    }
-}
-
-/// Those of the trial that is asked for by name: its answers are longer.
-fn limits_of_trial(experiment: &Experiment) -> Limits {
-    let each = TRIAL_TIMEOUT.min(duration(experiment.client.timeout));
-    Limits {
-        each,
-        all: each.saturating_mul(2 * PROMPTS as u32),
     }
 }
 

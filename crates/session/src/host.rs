@@ -13,7 +13,7 @@ use crate::receiving::{Receiving, Stamps};
 use anyhow::{Context, Result};
 use infermeter_core::plan::Io;
 use infermeter_sys::stamp::Sentinel;
-use infermeter_sys::{affinity, limits, signals, uring};
+use infermeter_sys::{affinity, essential, limits, signals, uring};
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
@@ -33,10 +33,11 @@ impl Host {
     /// simulators, as `program mock ...`.
     ///
     /// # Errors
-    /// When signals cannot be handled.
+    /// When signals cannot be handled, and when this kernel lacks what nothing can be measured without.
     pub fn claim(program: PathBuf) -> Result<Self> {
+        essential::check()?;
         let cores = affinity::allowed_cores();
-        let descriptors = limits::raise_fd_limit(place::most_descriptors());
+        let descriptors = limits::raise_fd_limit(place::most_descriptors(1));
         signals::count_from_now().context("signal handlers")?;
         Ok(Self {
             cores,
@@ -100,7 +101,11 @@ impl Host {
     /// # Errors
     /// When the system does not allow the connections that the load needs.
     pub fn size(&self, client: &ClientSpec, load: &Load, cores: &Cores) -> Result<Size> {
-        place::size(client, load, cores, self.descriptors)
+        let descriptors = match client.source_addresses.len() {
+            0 | 1 => self.descriptors,
+            several => limits::raise_fd_limit(place::most_descriptors(several)),
+        };
+        place::size(client, load, cores, descriptors)
     }
 
     /// The program that starts simulators.

@@ -105,6 +105,17 @@ impl KeptRun {
         })
     }
 
+    /// What it says of itself; its end is inferred from its rows where it could not say it.
+    ///
+    /// # Errors
+    /// When its files cannot be read.
+    pub(crate) fn into_manifest(self) -> Result<RunManifest> {
+        match self.manifest.progress {
+            Some(_) => Ok(self.manifest),
+            None => Ok(self.read()?.0.manifest),
+        }
+    }
+
     fn read(self) -> Result<(Run, ParquetRecords)> {
         let records = ParquetRecords::open(&self.directory)?;
         let mut run = Run::read(self.manifest, &records)?;

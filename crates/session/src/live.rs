@@ -16,12 +16,13 @@ use crate::load::Load;
 use crate::measure::{Measure, Measured, Site};
 use crate::observer::Observer;
 use crate::place::{Placement, Size};
+use crate::ranked::{Agreed, CoresOf, Part, whole_of};
 use crate::receiving::Receiving;
 use crate::sent::SentBodies;
 use crate::sent_before;
 use crate::server_metrics::{Readable, Watched, Watching};
 use crate::spans::{RunSpans, SpansOfRun, Tracing};
-use crate::target::Target;
+use crate::target::{Target, Wanted};
 use anyhow::Result;
 use infermeter_analysis::raised;
 use infermeter_client::KeepTexts;
@@ -32,13 +33,15 @@ use infermeter_client::response::Expect;
 use infermeter_core::clock::Clock;
 use infermeter_core::finding::Finding;
 use infermeter_core::request::RequestContent;
-use infermeter_core::run::{ClientHealth, RunManifest, RunState, Unwritten};
+use infermeter_core::run::{ClientHealth, RankFacts, RunManifest, RunState, Unwritten};
 use infermeter_core::schedule::Schedule;
 use infermeter_core::units::Span;
 use infermeter_probe::host::is_own_address;
-use infermeter_record::{ManifestRoom, write_manifest};
-use infermeter_runner::{Inputs, RunOutcome, RunSettings, SessionRules};
+use infermeter_record::{ManifestRoom, RecordError, write_manifest};
+use infermeter_runner::{Begin, Inputs, RunOutcome, RunSettings, SessionRules};
 use infermeter_sys::affinity;
+use std::cell::OnceCell;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 /// From one reading of the number of replicas to the next where nothing else is read.
@@ -46,6 +49,10 @@ const REPLICAS_INTERVAL: Span = Span::seconds(1);
 
 /// Busy-polling before a send, where the worker has a core of its own.
 const SPIN_NS: i64 = 50_000;
+
+/// A rank whose start is later than this is said to be late: clocks of hosts that are kept over a network are mostly
+/// within a tenth of it.
+const LATE_NS: i64 = 100_000_000;
 
 /// Measures over sockets. Targets stay ready for further experiments that mean them.
 pub struct Live<'a> {
@@ -112,9 +119,15 @@ impl<'a> Live<'a> {
         let mut target = match known.map(|index| self.ready.remove(index)) {
             Some((_, target)) => target,
             None => {
-                let tracing = Tracing::of(experiment, &mut self.tracing)?;
-                let identity = &site.identity;
-                Target::ready(self.host, experiment, identity, tracing, self.observer)?
+                let wanted = Wanted {
+                    identity: &site.identity,
+                    part: site.part.as_ref(),
+                };
+                let tracing = match wanted.part.is_none_or(Part::is_first) {
+                    true => Tracing::of(experiment, &mut self.tracing)?,
+                    false => None,
+                };
+                Target::ready(self.host, experiment, wanted, tracing, self.observer)?
             }
         };
         target.begin(experiment, &site.identity)?;
@@ -129,7 +142,13 @@ impl Measure for Live<'_> {
             Some(load) => load.with_salt(salt),
             None => Load::of(experiment, salt)?,
         };
-        let cores = self.host.cores(experiment.is_simulated());
+        let part = site.part.as_ref();
+        let load = match part {
+            None => load,
+            Some(part) => load.cut(part.slice)?,
+        };
+        let elsewhere = part.is_some_and(|part| part.simulator.is_some());
+        let cores = self.host.cores(experiment.is_simulated() && !elsewhere);
         let size = self.host.size(&experiment.client, &load, &cores)?;
         let target = self.target(experiment, site)?;
         let to = &target.found().to;
@@ -193,8 +212,12 @@ impl Run<'_> {
         manifest.environment.client.io = Some(self.receiving.facts());
         let burn = experiment.client.burn;
         manifest.calibration = cite::cite(burn, self.size.threads, &self.receiving);
-        let before = sent_before::finding(experiment, &manifest, &self.site.directory);
-        manifest.run_findings.extend(before);
+        let part = self.site.part.as_ref();
+        if part.is_none_or(Part::is_first) {
+            let directory = whole_of(&self.site.directory);
+            let before = sent_before::finding(experiment, &manifest, directory);
+            manifest.run_findings.extend(before);
+        }
         manifest
     }
 
@@ -215,6 +238,7 @@ impl Run<'_> {
             made
         };
         let mut started = None;
+        let agreed = OnceCell::new();
         let spans = self.spans()?;
         let beside = Beside::of(self.watching(&settings)?, self.exposed, &manifest);
         let mut told = Told::new(&mut sink, beside.figures());
@@ -226,12 +250,10 @@ impl Run<'_> {
                 spec: &|id| load.workload.spec(id),
                 next: &|spec| load.follow_ups(spec),
                 sink: &mut told,
+                begin: &mut || self.begin(&agreed),
                 on_start: &mut |clock| {
-                    let running = RunManifest {
-                        clock: *clock,
-                        ..manifest.clone()
-                    };
-                    started = write_manifest(directory, &running).err();
+                    let rank = self.rank(&agreed);
+                    started = write_running(directory, &manifest, *clock, rank).err();
                     beside.start_at(*clock);
                 },
                 on_phase: &mut |phase| beside.phase(phase),
@@ -253,7 +275,9 @@ impl Run<'_> {
             spans.end(if interrupted { 0 } else { sink.completed });
         }
         let problem = prompt_problem.into_inner().unwrap_or_default();
+        manifest.rank = self.rank(&agreed);
         let doubts = &mut manifest.run_findings;
+        doubts.extend(outcome.late_ns.and_then(started_late));
         doubts.extend(started.map(|error| unwritten(&error.to_string())));
         doubts.extend(problem.as_deref().map(prompt_inexact));
         let unwritten = sink.unwritten();
@@ -264,6 +288,18 @@ impl Run<'_> {
             room,
             journal,
         })
+    }
+
+    /// When the run begins that is ready: at once, or with the other ranks.
+    fn begin(&self, agreed: &OnceCell<Agreed>) -> Result<Begin, String> {
+        let part = self.site.part.as_ref();
+        part.map_or(Ok(Begin::Now), |part| part.begin(agreed))
+    }
+
+    /// Which rank measures this, where it is one.
+    fn rank(&self, agreed: &OnceCell<Agreed>) -> Option<RankFacts> {
+        let part = self.site.part.as_ref();
+        part.map(|part| part.facts(agreed.get()))
     }
 
     /// Has spans of its requests written, where they are received.
@@ -323,7 +359,9 @@ impl Run<'_> {
         // A target on this host that is not the embedded simulator shares its cores with the client.
         let mut addresses = found.to.routes().map(|route| &route.address);
         let same_host = addresses.any(|address| address.ip().is_none_or(is_own_address));
-        let shares_cores = same_host && !self.experiment.is_simulated();
+        let part = self.site.part.as_ref();
+        let crowded = part.is_some_and(|part| part.cores == CoresOf::Several);
+        let shares_cores = crowded || same_host && !self.experiment.is_simulated();
         let own_core = !shares_cores && self.size.threads <= cores.len();
         RunSettings {
             threads: self.size.threads,
@@ -411,6 +449,21 @@ fn shown_model(found: &Found) -> String {
     model
 }
 
+/// Writes the manifest of a run that begins.
+fn write_running(
+    directory: &Path,
+    manifest: &RunManifest,
+    clock: Clock,
+    rank: Option<RankFacts>,
+) -> Result<(), RecordError> {
+    let running = RunManifest {
+        clock,
+        rank,
+        ..manifest.clone()
+    };
+    write_manifest(directory, &running)
+}
+
 /// The manifest of a run that has ended.
 fn ended(
     mut manifest: RunManifest,
@@ -449,6 +502,22 @@ fn unwritten(problem: &str) -> Finding {
     )
 }
 
+/// A rank that began its part of the load so much later than the others.
+fn started_late(late_ns: i64) -> Option<Finding> {
+    (late_ns > LATE_NS).then(|| {
+        raised::START_LATE.found(
+            "This rank began later than was agreed on: its part of the load came later than that of the others.",
+            format!(
+                "It began {} ms after the instant agreed on; up to {} ms go without a word.",
+                late_ns / 1_000_000,
+                LATE_NS / 1_000_000
+            ),
+            "Look what held it up; where it meets the others over a slow store, a later start helps: ranks that \
+             are ready sooner wait for it.",
+        )
+    })
+}
+
 fn prompt_inexact(problem: &str) -> Finding {
     raised::PROMPT_INEXACT.found(
         "some prompts could not be made as planned",
@@ -475,5 +544,13 @@ mod tests {
             Verdict::Questionable,
         );
         check(prompt_inexact("why"), "prompt-inexact", Verdict::Invalid);
+    }
+
+    #[test]
+    fn a_rank_is_late_from_a_tenth_of_a_second_on() {
+        assert_eq!(started_late(LATE_NS), None);
+        let late = started_late(2_500_000_000).expect("late");
+        assert_eq!(late.code, "start-late");
+        assert!(late.evidence.starts_with("It began 2500 ms"), "{late:?}");
     }
 }

@@ -44,6 +44,8 @@ pub struct Load {
     pub drain_without_load: bool,
     /// Requests or, with sessions, sessions due in the window (open loop).
     pub due_in_window: Option<u64>,
+    /// Of a part, the hash of the schedule that it was cut from.
+    whole: Option<String>,
     /// Waits inside sessions and between them.
     waits: Option<Waits>,
     /// Times of a trace are multiplied by this.
@@ -84,6 +86,7 @@ impl Load {
             clients: drawn.clients,
             drain_without_load: drawn.drain_without_load,
             due_in_window: drawn.due_in_window,
+            whole: None,
             waits: waits.map(|sessions| Waits::new(sessions, requests.seeds.schedule)),
             scale: TimeScale::new(experiment.load.time_scale)?,
             spec: experiment.load.clone(),
@@ -98,6 +101,7 @@ impl Load {
     pub fn cut(&self, slice: Slice) -> Result<Self, SliceError> {
         Ok(Self {
             schedule: self.schedule.cut(slice)?,
+            whole: self.schedule_hash(),
             ..self.clone()
         })
     }
@@ -172,8 +176,11 @@ impl Load {
     }
 
     /// SHA-256 over the arrivals (open loop), 8 bytes little endian each; hex. With the workload's
-    /// hash it says whether two runs had the same load.
+    /// hash it says whether two runs had the same load: of a part it is that of the whole.
     pub fn schedule_hash(&self) -> Option<String> {
+        if self.whole.is_some() {
+            return self.whole.clone();
+        }
         let Schedule::Open(open) = &self.schedule else {
             return None;
         };

@@ -5,6 +5,7 @@
 //! both (`finish`): so what decides over several runs is tested on the second without waiting.
 
 use crate::experiment::Experiment;
+use crate::ranked::Part;
 use crate::run_id::RunIdentity;
 use anyhow::Result;
 use infermeter_core::plan::Plan;
@@ -14,7 +15,7 @@ use std::fs::File;
 use std::path::PathBuf;
 
 /// Where a run goes, and by which name: what of it is no part of the experiment.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Site {
     /// What was asked for, in the user's words: `run.json` keeps it.
     pub plan: Plan,
@@ -22,6 +23,8 @@ pub struct Site {
     pub identity: RunIdentity,
     /// The run's directory, which exists.
     pub directory: PathBuf,
+    /// The part of the load that is measured here; absent: all of it.
+    pub part: Option<Part>,
 }
 
 /// Measures experiments, one after the other.

@@ -19,7 +19,7 @@ pub trait Observer {
 
 /// Nobody watches.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Unobserved;
+pub struct Unobserved;
 
 impl Observer for Unobserved {
     fn note(&self, _: &str) {}

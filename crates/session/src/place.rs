@@ -110,9 +110,11 @@ impl System {
     }
 }
 
-/// The most descriptors that are of use: one for a connection on each local port, and others.
-pub(crate) fn most_descriptors() -> u64 {
-    ports() + RESERVED_DESCRIPTORS + MOST_THREADS * DESCRIPTORS_PER_THREAD
+/// The most descriptors that are of use: one for a connection on each local port of each source address, and
+/// others.
+pub(crate) fn most_descriptors(sources: usize) -> u64 {
+    let ports = ports().saturating_mul(sources.max(1) as u64);
+    ports + RESERVED_DESCRIPTORS + MOST_THREADS * DESCRIPTORS_PER_THREAD
 }
 
 /// Descriptors that a client with so many threads has for other things than connections.
@@ -132,19 +134,21 @@ fn ports() -> u64 {
 /// When the system does not allow the connections that the plan needs.
 pub(crate) fn size(client: &ClientSpec, load: &Load, cores: &Cores, limit: u64) -> Result<Size> {
     let schedule = &load.schedule;
+    let slice = schedule.slice();
+    // The plan is that of all clients together: each has its share of what it asks for.
+    let asked = client.max_connections.map(u64::from);
+    let asked = asked.map(|all| slice.share(all).max(1));
+    let peak = load
+        .spec
+        .peak_rate()
+        .map(|rate| rate / f64::from(slice.of()));
     let threads = client
         .threads
         .map_or(cores.client.len().max(1), |t| t as usize)
         // Each thread has a connection at least: more of them would lift the cap.
-        .min(
-            client
-                .max_connections
-                .map_or(usize::MAX, |cap| cap as usize),
-        );
+        .min(asked.map_or(usize::MAX, |cap| cap as usize));
     let slots = schedule.slots().map(u64::from);
-    let peak = load.spec.peak_rate();
-    let asked = client.max_connections.map(u64::from);
-    let ports = ports();
+    let ports = ports().saturating_mul(client.source_addresses.len().max(1) as u64);
     let own = reserved_descriptors(threads);
     let possible = limit.saturating_sub(own).min(ports);
     let system = System {

@@ -10,7 +10,7 @@ use crate::ways::trust;
 use anyhow::{Context, Result, anyhow, bail};
 use infermeter_client::control::{Channel, reach};
 use infermeter_client::encode::{Headers, Target, encode_get};
-use infermeter_client::engine::{Address, Hop, Route};
+use infermeter_client::engine::{Address, Route};
 use infermeter_client::tls::tls_for;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -60,11 +60,7 @@ fn post(url: &str, spec: &TrustSpec) -> Result<()> {
         false => None,
     };
     let channel = Channel {
-        route: Route {
-            address,
-            hop: Hop::Server,
-            tls,
-        },
+        route: Route::to(address, tls),
         connect_timeout: CONNECT_TIMEOUT,
         timeout: TIMEOUT,
     };

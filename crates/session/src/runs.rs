@@ -9,6 +9,7 @@ use crate::experiment::Experiment;
 use crate::failure::Failure;
 use crate::finish::{Ended, finish, unfinished};
 use crate::measure::{Measure, Site};
+use crate::ranked::Shared;
 use crate::run_id::{RunIdentity, default_directory};
 use anyhow::{Context, Result};
 use infermeter_core::clock::realtime_ns;
@@ -32,6 +33,8 @@ pub struct Runs<'a, M> {
     into: Into,
     /// A server that is gone after a run has said what it was asked.
     death_tells: bool,
+    /// What the run shares with other processes, where it does.
+    shared: Option<Shared>,
     last: Option<Ended>,
 }
 
@@ -65,8 +68,15 @@ impl<'a, M: Measure> Runs<'a, M> {
             variants,
             into,
             death_tells: false,
+            shared: None,
             last: None,
         }
+    }
+
+    /// A part of a run that other processes measure with this one, under one id and with one salt.
+    #[must_use]
+    pub fn shared(self, shared: Option<Shared>) -> Self {
+        Self { shared, ..self }
     }
 
     /// Whether the load is meant to break the server: then a run that it did not survive counts.
@@ -106,13 +116,17 @@ impl<'a, M: Measure> Runs<'a, M> {
     fn run(&mut self, order: Order<'_, Coordinates>) -> Result<RunSeen> {
         let plan = self.plan(order)?;
         let experiment = Experiment::of(&plan)?;
-        let identity = RunIdentity::fresh(plan.salt)?;
+        let (identity, part) = match &self.shared {
+            None => (RunIdentity::fresh(plan.salt)?, None),
+            Some(Shared { identity, part }) => (identity.clone(), Some(part.clone())),
+        };
         let directory = self.directory(order.number, &identity);
         let directory = RunDirectory::create(&directory)?;
         let site = Site {
             plan,
             identity,
             directory: directory.path().to_owned(),
+            part,
         };
         let measured = self.measure.measure(&experiment, &site);
         let measured = measured.map_err(|error| left_behind(error, &site.directory))?;

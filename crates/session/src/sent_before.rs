@@ -23,7 +23,7 @@ const MOST_ENTRIES: usize = 10_000;
 /// Manifests longer than this are none of ours, bytes.
 const LONGEST_MANIFEST: u64 = 16 << 20;
 
-/// The earlier run, as a finding; `directory` is that of the new one.
+/// The earlier run, as a finding; `directory` is that of the new one, of a run of several ranks that of the whole.
 pub(crate) fn finding(
     experiment: &Experiment,
     manifest: &RunManifest,
@@ -33,7 +33,8 @@ pub(crate) fn finding(
     let salt = experiment.requests.salt;
     let salt = salt.filter(|_| !experiment.is_simulated())?;
     let same = |earlier: &RunManifest| {
-        earlier.plan.salt == Some(salt)
+        earlier.run_id != manifest.run_id
+            && earlier.plan.salt == Some(salt)
             && earlier.seeds == manifest.seeds
             && earlier.plan.target == manifest.plan.target
             && earlier.plan.more_targets == manifest.plan.more_targets

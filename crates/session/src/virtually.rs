@@ -48,6 +48,10 @@ impl Measure for Virtual {
             bail!("virtual time needs the embedded simulator: write mock:PRESET");
         };
         let load = Load::of(experiment, site.identity.salt)?;
+        let load = match &site.part {
+            None => load,
+            Some(part) => load.cut(part.slice)?,
+        };
         let config = Config {
             seed: SEED,
             ..target.config()?

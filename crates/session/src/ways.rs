@@ -9,10 +9,12 @@ use anyhow::{Result, anyhow, bail};
 use infermeter_analysis::raised;
 use infermeter_client::control::{Reached, reach, try_address};
 use infermeter_client::encode::{Headers, Target};
-use infermeter_client::engine::{Address, Hop, Route, Tunnel};
+use infermeter_client::engine::{Address, Hop, Route, Sources, Tunnel};
 use infermeter_client::tls::{Trust, tls_for};
 use infermeter_core::finding::Finding;
 use infermeter_probe::waits::Waits;
+use infermeter_sys::socket;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// The servers, as requests name them; `simulator` is the URL of an embedded one.
@@ -132,9 +134,12 @@ pub fn find(
     timeout: Duration,
     waits: &Waits,
 ) -> Result<Ways> {
+    let sources = &experiment.client.source_addresses;
+    usable(sources)?;
     let finder = Finder {
         trust: &experiment.target.trust,
         proxy: proxy(&experiment.target.server)?,
+        sources,
         timeout,
         waits,
     };
@@ -145,9 +150,30 @@ pub fn find(
     Ok(ways)
 }
 
+/// Looks whether this host has these addresses.
+///
+/// # Errors
+/// Naming the first that it does not have.
+fn usable(sources: &[IpAddr]) -> Result<()> {
+    for (number, source) in sources.iter().enumerate() {
+        if sources[..number].contains(source) {
+            bail!("--source-address {source} is given twice");
+        }
+        if let Err(error) = socket::try_source(*source) {
+            bail!(
+                "--source-address {source}: connections cannot come from it ({error}): give an address of this \
+                 host; `ip address` shows those that there are"
+            );
+        }
+    }
+    Ok(())
+}
+
 struct Finder<'a> {
     trust: &'a TrustSpec,
     proxy: Option<Target>,
+    /// Where connections come from.
+    sources: &'a [IpAddr],
     timeout: Duration,
     waits: &'a Waits,
 }
@@ -179,17 +205,36 @@ impl Finder<'_> {
                 Some(_) => target.authority(),
                 None => address.to_string(),
             };
+            let sources = self.sources_to(&address)?;
             ways.all.push(Way {
                 target: number,
                 route: Route {
                     address,
                     hop: hop.clone(),
                     tls: tls.clone(),
+                    sources,
                 },
                 name,
             });
         }
         Ok(())
+    }
+
+    /// The addresses that connections to this one may come from.
+    fn sources_to(&self, address: &Address) -> Result<Sources> {
+        let own = self.sources.iter().copied();
+        let of_family =
+            |to: &SocketAddr| Sources::of(own.filter(|own| own.is_ipv4() == to.is_ipv4()));
+        let sources = match address {
+            Address::Tcp(to) => of_family(to),
+            Address::Unix(_) => Sources::default(),
+        };
+        if !self.sources.is_empty() && sources == Sources::default() {
+            bail!(
+                "--source-address: none of them is of the kind of {address}, which connections go to"
+            );
+        }
+        Ok(sources)
     }
 
     /// Connects to the target, or to the proxy before it.
@@ -253,6 +298,36 @@ fn left_out(refused: &[String]) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sources_are_this_hosts_and_of_the_targets_kind() {
+        let addresses = |texts: &[&str]| -> Vec<IpAddr> {
+            let parsed = texts.iter().map(|text| text.parse().expect("an address"));
+            parsed.collect()
+        };
+        let refused = |texts: &[&str]| {
+            let error = usable(&addresses(texts)).expect_err("refused");
+            error.to_string()
+        };
+        assert!(usable(&addresses(&["127.0.0.8", "127.0.0.9"])).is_ok());
+        assert!(refused(&["127.0.0.8", "127.0.0.8"]).contains("given twice"));
+        // Set aside for documentation: nobody has it.
+        assert!(refused(&["192.0.2.1"]).contains("an address of this host"));
+        let own = addresses(&["127.0.0.8", "::1"]);
+        let finder = Finder {
+            trust: &TrustSpec::Platform,
+            proxy: None,
+            sources: &own,
+            timeout: Duration::ZERO,
+            waits: &Waits::default(),
+        };
+        let to = |text: &str| Address::Tcp(text.parse().expect("an address"));
+        let sources = finder.sources_to(&to("127.0.0.1:80")).expect("one of two");
+        assert_eq!(sources, Sources::of(addresses(&["127.0.0.8"])));
+        let unix = Address::Unix("/tmp/s".into());
+        let error = finder.sources_to(&unix).expect_err("no ports there");
+        assert!(error.to_string().contains("--source-address"), "{error}");
+    }
 
     #[test]
     fn addresses_that_refuse_are_named() {

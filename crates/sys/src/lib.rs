@@ -6,6 +6,7 @@
 pub mod affinity;
 mod cmsg;
 pub mod discipline;
+pub mod essential;
 pub mod limits;
 pub mod nvml;
 pub mod poll;

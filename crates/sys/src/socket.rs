@@ -1,30 +1,55 @@
 //! Non-blocking sockets of streams: TCP, and those of the file system.
 
+use crate::raw::calls;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv,
-    send, socket_with, sockopt,
+    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, bind, connect,
+    recv, send, socket_with, sockopt,
 };
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 /// Starts to connect to `address`: `TCP_NODELAY` on, non-blocking. The connection is up when the
-/// socket turns writable and [`take_error`] is `None`.
-pub fn start_connect(address: &SocketAddr) -> io::Result<OwnedFd> {
-    let family = if address.is_ipv4() {
-        AddressFamily::INET
-    } else {
-        AddressFamily::INET6
-    };
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let fd = socket_with(family, SocketType::STREAM, flags, None)?;
+/// socket turns writable and [`take_error`] is `None`. It comes from the address `source` of this host, where
+/// there is one, else from the one that the system chooses.
+pub fn start_connect(address: &SocketAddr, source: Option<IpAddr>) -> io::Result<OwnedFd> {
+    let fd = stream_socket(address.is_ipv4())?;
     sockopt::set_tcp_nodelay(&fd, true)?;
+    if let Some(source) = source {
+        come_from(fd.as_fd(), source)?;
+    }
     match connect(&fd, address) {
         Ok(()) | Err(rustix::io::Errno::INPROGRESS) => Ok(fd),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether connections can come from an address: whether this host has it.
+///
+/// # Errors
+/// What the system says, where they cannot.
+pub fn try_source(source: IpAddr) -> io::Result<()> {
+    let fd = stream_socket(source.is_ipv4())?;
+    come_from(fd.as_fd(), source)
+}
+
+fn stream_socket(ipv4: bool) -> io::Result<OwnedFd> {
+    let family = match ipv4 {
+        true => AddressFamily::INET,
+        false => AddressFamily::INET6,
+    };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    Ok(socket_with(family, SocketType::STREAM, flags, None)?)
+}
+
+/// Binds a socket to an address of this host and to no port yet: chosen with the peer in sight, a port serves for
+/// one connection to each peer, and not for one in all.
+fn come_from(fd: BorrowedFd<'_>, source: IpAddr) -> io::Result<()> {
+    // Kernels before 4.2 lack it: ports are then chosen at once, and there are fewer of them.
+    let _ = calls::set_bind_without_port(fd);
+    Ok(bind(fd, &SocketAddr::new(source, 0))?)
 }
 
 /// Starts to connect to a socket of the file system, non-blocking. It is up at once or never: where its queue
@@ -56,8 +81,20 @@ pub fn lacks_resource(error: &io::Error) -> bool {
                 | Errno::NOMEM
                 | Errno::NOSPC
                 | Errno::ADDRNOTAVAIL
+                | Errno::ADDRINUSE
                 | Errno::AGAIN
         )
+    )
+}
+
+/// Whether a connect that failed did so because the source address has no port left for another connection to the
+/// peer.
+pub fn lacks_ports(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(
+        Errno::from_io_error(error),
+        // The latter where the port is chosen before the peer is known.
+        Some(Errno::ADDRNOTAVAIL | Errno::ADDRINUSE)
     )
 }
 
@@ -167,6 +204,34 @@ mod tests {
         let other = socket();
         connect(&other, &address).expect("it listens");
         assert!(!is_connected_to_itself(other.as_fd(), &address));
+    }
+
+    #[test]
+    fn connections_come_from_the_address_that_was_asked_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let peer = listener.local_addr().expect("bound");
+        // All of 127/8 is this host's.
+        let source = IpAddr::from([127, 0, 0, 9]);
+        let fd = start_connect(&peer, Some(source)).expect("it listens");
+        let (_, from) = listener.accept().expect("connected");
+        assert_eq!(from.ip(), source);
+        let own = rustix::net::getsockname(&fd).map(SocketAddr::try_from);
+        assert!(matches!(own, Ok(Ok(own)) if own == from));
+    }
+
+    #[test]
+    fn an_address_of_another_host_is_no_source() {
+        assert!(try_source(IpAddr::from([127, 0, 0, 9])).is_ok());
+        // Set aside for documentation: nobody has it.
+        let error = try_source(IpAddr::from([192, 0, 2, 1])).expect_err("not ours");
+        assert!(lacks_ports(&error) && lacks_resource(&error), "{error}");
+    }
+
+    #[test]
+    fn a_source_without_a_port_left_is_known() {
+        let lacks = |errno: Errno| lacks_ports(&io::Error::from(errno));
+        assert!(lacks(Errno::ADDRNOTAVAIL) && lacks(Errno::ADDRINUSE));
+        assert!(!lacks(Errno::MFILE) && !lacks(Errno::CONNREFUSED));
     }
 
     #[test]

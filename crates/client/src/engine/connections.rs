@@ -248,11 +248,32 @@ impl Engine {
     /// for moments without anything due.
     pub fn tend_connections(&mut self) {
         let now = self.now();
+        self.drop_idle_too_long(now);
+        let wanting = self.places.iter().position(|place| place.wants_spare());
+        if let Some(place) = wanting {
+            // A failure is not lost: the next request meets it and records it.
+            let _ = self.open_one_ahead(place);
+        }
+    }
+
+    /// Makes connections ready for requests that begin at `at`: drops those that will have been idle for too long
+    /// by then, and starts others in their place, up to `count` in all.
+    ///
+    /// # Errors
+    /// As [`Self::open_ahead`].
+    pub fn renew_connections(&mut self, count: usize, at: Offset) -> io::Result<()> {
+        self.drop_idle_too_long(at);
+        let there = self.idle_connections() + self.opening_connections();
+        self.open_ahead(count.saturating_sub(there))
+    }
+
+    /// Drops what will have been idle for too long at `at`.
+    fn drop_idle_too_long(&mut self, at: Offset) {
         for place in 0..self.places.len() {
             while let Some(link) = self.places[place].idle.first().copied() {
                 let keepalive = self.config.keepalive;
                 let stale = |carrier: &mut Carrier| {
-                    carrier.exchange.is_silent() && now.since(carrier.idle_since) > keepalive
+                    carrier.exchange.is_silent() && at.since(carrier.idle_since) > keepalive
                 };
                 if !self.carriers.get_mut(link).is_some_and(stale) {
                     break;
@@ -260,11 +281,6 @@ impl Engine {
                 self.close(link);
                 self.health.connections_discarded += 1;
             }
-        }
-        let wanting = self.places.iter().position(|place| place.wants_spare());
-        if let Some(place) = wanting {
-            // A failure is not lost: the next request meets it and records it.
-            let _ = self.open_one_ahead(place);
         }
     }
 

@@ -234,9 +234,13 @@ impl Engine {
 
 /// Why a connection was not even begun.
 pub(super) fn unopened(problem: &io::Error) -> RequestError {
-    let reason = match socket::lacks_resource(problem) {
-        true => Reason::LocalResource,
-        false => Reason::ConnectFailed,
+    let reason = match (
+        socket::lacks_ports(problem),
+        socket::lacks_resource(problem),
+    ) {
+        (true, _) => Reason::PortsExhausted,
+        (false, true) => Reason::LocalResource,
+        (false, false) => Reason::ConnectFailed,
     };
     error(reason, &problem.to_string())
 }

@@ -1,4 +1,4 @@
-//! How a server is reached: an address, what stands before it, and TLS.
+//! How a server is reached: an address, what stands before it, TLS, and where connections come from.
 //!
 //! It resolves no name, and opens nothing but sockets.
 
@@ -9,6 +9,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Where a socket connects to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -33,11 +34,22 @@ impl Address {
         matches!(self, Self::Tcp(_))
     }
 
-    pub(super) fn start_connect(&self) -> io::Result<OwnedFd> {
+    fn start_connect(&self, source: Option<IpAddr>) -> io::Result<OwnedFd> {
         match self {
-            Self::Tcp(address) => socket::start_connect(address),
+            Self::Tcp(address) => socket::start_connect(address, source),
             Self::Unix(path) => socket::start_connect_unix(path),
         }
+    }
+}
+
+/// Addresses of this host that connections come from, in turn; none: the one that the system chooses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sources(Arc<[IpAddr]>);
+
+impl Sources {
+    /// These.
+    pub fn of(addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        Self(addresses.into_iter().collect())
     }
 }
 
@@ -91,16 +103,40 @@ pub struct Route {
     pub hop: Hop,
     /// TLS with the server, for https.
     pub tls: Option<Tls>,
+    /// Where connections come from.
+    pub sources: Sources,
 }
 
 impl Route {
-    /// The server itself answers at the address.
+    /// The server itself answers at the address; the system chooses where connections come from.
     pub fn to(address: impl Into<Address>, tls: Option<Tls>) -> Self {
         Self {
             address: address.into(),
             hop: Hop::Server,
             tls,
+            sources: Sources::default(),
         }
+    }
+
+    /// Starts to connect, from the source whose turn it is: `turn` goes on. A source without a port left for this
+    /// address is passed over, as long as there is another one.
+    pub(super) fn start_connect(&self, turn: &mut usize) -> io::Result<OwnedFd> {
+        let sources = &self.sources.0;
+        if sources.is_empty() {
+            return self.address.start_connect(None);
+        }
+        let mut started = None;
+        for _ in 0..sources.len() {
+            let source = sources[*turn % sources.len()];
+            *turn = turn.wrapping_add(1);
+            let now = self.address.start_connect(Some(source));
+            let passed_over = matches!(&now, Err(error) if socket::lacks_ports(error));
+            started = Some(now);
+            if !passed_over {
+                break;
+            }
+        }
+        started.unwrap_or_else(|| self.address.start_connect(None))
     }
 
     /// Whether what went wrong while connecting is a proxy's matter.

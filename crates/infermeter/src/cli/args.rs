@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, Command};
 use infermeter_core::key::{Form, Key, ValueKind};
 
 /// Exit codes, below the help of the program.
-const EXIT_CODES: &str = "Exit codes: 0 ok, 1 objective missed or gate failed, 2 usage, 3 measurement invalid, \
+pub(super) const EXIT_CODES: &str = "Exit codes: 0 ok, 1 objective missed or gate failed, 2 usage, 3 measurement invalid, \
     4 target unreachable or all requests failed, 5 objective or gate undecided for want of data, \
     130 interrupted (report written).";
 
@@ -144,7 +144,7 @@ fn arg(key: &'static Key, spelling: &'static str) -> Arg {
 }
 
 /// What the help says of a key.
-fn help(key: &Key, detail: Detail) -> String {
+pub(super) fn help(key: &Key, detail: Detail) -> String {
     let mut text = key.help.to_owned();
     if (key.many || key.form == Form::Joined) && key.form != Form::Required {
         text.push_str(" (repeatable)");

@@ -11,6 +11,7 @@ use crate::told::ANSWER;
 use anyhow::Result;
 use infermeter_analysis::Summary;
 use infermeter_core::finding::Verdict;
+use infermeter_core::number::counted;
 use infermeter_core::plan::Plan;
 use infermeter_core::run::{RunManifest, RunState};
 use infermeter_core::text::inert;
@@ -18,6 +19,7 @@ use infermeter_protocol::{Compare, Coordinates, ProtocolSpec, Repeat, Search, Sw
 use infermeter_record::{JOURNAL_FILE, MANIFEST_FILE, PARQUET_FILE, read_manifest};
 use infermeter_session::book::{Asked, Book};
 use infermeter_session::directories::is_experiment;
+use infermeter_session::ranked::rank_directories;
 use infermeter_session::run_id::timestamp;
 use infermeter_session::runs::RunEntry;
 use serde_json::Value;
@@ -83,7 +85,7 @@ impl Entry {
         let read = match (is_experiment(path), is_run) {
             (true, _) => experiment(path),
             (false, true) => run(path),
-            (false, false) => return None,
+            (false, false) => unmerged(path)?,
         };
         let Read { of, begun_ns } = read.unwrap_or_else(|error| Read {
             of: Of::Damaged {
@@ -102,6 +104,24 @@ impl Entry {
             of,
         })
     }
+}
+
+/// Records of ranks that were not merged; `None` where there are none.
+fn unmerged(path: &Path) -> Option<Result<Read>> {
+    let ranks = rank_directories(path).unwrap_or_default();
+    let manifest = read_manifest(ranks.first()?);
+    Some(Ok(Read {
+        of: Of::Damaged {
+            why: format!(
+                "the records of {} were not merged: `infermeter merge {}` does it",
+                counted(ranks.len() as u64, "rank"),
+                inert(&path.display().to_string(), MOST_BYTES)
+            ),
+        },
+        begun_ns: manifest
+            .ok()
+            .map(|manifest| manifest.clock.realtime_origin_ns),
+    }))
 }
 
 /// When the directory changed last.

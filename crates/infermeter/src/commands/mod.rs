@@ -10,6 +10,7 @@ pub(crate) mod capacity;
 mod coldstart;
 pub(crate) mod coldstart_output;
 pub(crate) mod compare;
+pub(crate) mod completions;
 mod doctor;
 pub(crate) mod export;
 pub(crate) mod gate;
@@ -17,24 +18,31 @@ pub(crate) mod history;
 pub(crate) mod history_output;
 pub(crate) mod import;
 mod import_log;
+mod launch;
 pub(crate) mod list;
 mod list_entry;
 pub(crate) mod make;
+pub(crate) mod man;
+mod measuring;
+pub(crate) mod merge;
 mod metering;
 pub(crate) mod mock;
 mod monitor;
 pub(crate) mod monitor_output;
 mod observe;
 pub(crate) mod plot;
+mod ranks;
 mod record;
 mod repeat;
 pub(crate) mod report;
 pub mod run;
+mod run_shown;
 pub(crate) mod schema;
 mod search;
 mod shadow;
 mod sweep;
 pub(crate) mod verify;
+mod workers;
 pub(crate) mod workload;
 
 use crate::cli::tables::{
@@ -48,7 +56,7 @@ use anyhow::Result;
 use infermeter_core::key::{Key, Place};
 
 /// Every subcommand.
-pub const COMMANDS: [Subcommand; 26] = [
+pub const COMMANDS: [Subcommand; 30] = [
     Subcommand {
         name: "run",
         about: "Measure a server (or the embedded simulator: mock:PRESET)",
@@ -260,6 +268,21 @@ pub const COMMANDS: [Subcommand; 26] = [
         },
     },
     Subcommand {
+        name: "merge",
+        about: "Make one run of what the ranks of a run left: exact, as if one process had measured it",
+        notes: "Rows are merged in id order, and every figure is computed from them. A rank that was killed is completed \
+                from its journal; one that is missing is named. For separate runs there are compare and history.",
+        examples: &[
+            "infermeter merge ranks/0 ranks/1 ranks/2 --out runs/whole",
+            "infermeter merge runs/of-workers",
+            "infermeter merge /shared/rendezvous --out runs/whole --json",
+        ],
+        then: Then::Flags {
+            keys: with_page::<tables::MergeArgs>,
+            run: |given| merge::merge(&given.read()?, &delivery(given)?),
+        },
+    },
+    Subcommand {
         name: "bundle",
         about: "Write the record of a run or an experiment into one archive that can be published",
         notes: "Secrets are not in it, nor texts without --texts; bundle.json says what was left out.",
@@ -373,6 +396,13 @@ pub const COMMANDS: [Subcommand; 26] = [
         },
     },
     Subcommand {
+        name: "launch",
+        about: "Print what Slurm or Kubernetes needs to start the ranks of a run, or hand it over",
+        notes: "",
+        examples: &[],
+        then: Then::Subcommands(&LAUNCH),
+    },
+    Subcommand {
         name: "doctor",
         about: "Say whether this machine and a server are fit for a measurement, and what to do where not",
         notes: "Takes the flags of run: write doctor in place of run, and nothing is sent but what run sends before \
@@ -442,6 +472,36 @@ pub const COMMANDS: [Subcommand; 26] = [
             run: schema::schema,
         },
     },
+    Subcommand {
+        name: "completions",
+        about: "Print the script with which a shell completes commands, flags, presets, values and files",
+        notes: "Where it goes: for bash ~/.local/share/bash-completion/completions/infermeter, for zsh a file _infermeter in a \
+                folder of $fpath, for fish ~/.config/fish/completions/infermeter.fish. PowerShell and elvish read it from \
+                their profile.",
+        examples: &[
+            "infermeter completions bash > infermeter.bash",
+            "infermeter completions zsh > _infermeter",
+            "infermeter completions fish > infermeter.fish",
+        ],
+        then: Then::Flags {
+            keys: keys::<tables::CompletionsArgs>,
+            run: |given| completions::completions(&given.read()?),
+        },
+    },
+    Subcommand {
+        name: "man",
+        about: "Print the man page of infermeter or of a command, or write all of them",
+        notes: "",
+        examples: &[
+            "infermeter man run > infermeter-run.1",
+            "infermeter man history add > infermeter-history-add.1",
+            "infermeter man --dir man1",
+        ],
+        then: Then::Flags {
+            keys: keys::<tables::ManArgs>,
+            run: |given| man::man(&given.read()?),
+        },
+    },
 ];
 
 /// The subcommands of `history`.
@@ -492,6 +552,47 @@ const HISTORY: [Subcommand; 4] = [
         then: Then::Flags {
             keys: with_page::<tables::HistoryTrendArgs>,
             run: |given| history::trend(&given.read()?, &delivery(given)?),
+        },
+    },
+];
+
+/// The subcommands of `launch`.
+const LAUNCH: [Subcommand; 2] = [
+    Subcommand {
+        name: "slurm",
+        about: "A batch script: one job, a task for each rank, the merged record at its end",
+        notes: "What the ranks run stands behind --: run with its target and flags, read here as it is there.",
+        examples: &[
+            "infermeter launch slurm --ranks 8 --ranks-per-node 2 --rendezvous /shared/runs -- run http://host:8000 \
+             --rate 400 --duration 60s",
+            "infermeter launch slurm --ranks 8 --partition cpu --time 30m --submit --rendezvous /shared/runs/{launch} -- \
+             run http://host:8000 --concurrency 512 --duration 10m",
+        ],
+        then: Then::Flags {
+            keys: || [keys::<tables::LaunchArgs>(), keys::<tables::SlurmArgs>()].concat(),
+            run: launch::slurm,
+        },
+    },
+    Subcommand {
+        name: "k8s",
+        about: "Manifests of an Indexed Job: a pod for each rank, the plan as a config map",
+        notes: "What the ranks run stands behind --: run with its target and flags, read here as it is there. Needs \
+                Kubernetes 1.29 or later.",
+        examples: &[
+            "infermeter launch k8s --ranks 8 --image registry.example/infermeter:0.1.0 --storage-claim shared-runs -- run \
+             http://vllm.serving:8000 --rate 400 --duration 60s",
+            "infermeter launch k8s --ranks 8 --image registry.example/infermeter:0.1.0 --secret llm-key --rendezvous \
+             s3://bucket/runs -- run http://vllm.serving:8000 --rate 400 --duration 60s",
+        ],
+        then: Then::Flags {
+            keys: || {
+                [
+                    keys::<tables::LaunchArgs>(),
+                    keys::<tables::KubernetesArgs>(),
+                ]
+                .concat()
+            },
+            run: launch::kubernetes,
         },
     },
 ];

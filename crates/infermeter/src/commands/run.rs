@@ -1,30 +1,22 @@
 //! `infermeter run`: measure a server.
 
-use super::gate::{self, Gating};
-use super::repeat;
+use super::gate::Gating;
+use super::measuring::Measuring;
+use super::run_shown::Showing;
+use super::{ranks, repeat, workers};
 use crate::cli::Given;
 use crate::cli::tables::{MeasureArgs, RunArgs};
 use crate::dry_run::DryRun;
 use crate::live_page::LivePage;
-use crate::show::{self, Shown, Terminal};
+use crate::show::Terminal;
 use crate::{exit, input, layers, output, page, print_config, several, validate};
-use anyhow::Result;
-use infermeter_analysis::Gated;
+use anyhow::{Result, bail};
 use infermeter_core::plan::Plan;
-use infermeter_core::run::RunState;
-use infermeter_protocol::Once;
-use infermeter_report::{Format, Notes};
-use infermeter_session::book::Book;
-use infermeter_session::drive::{End, drive};
 use infermeter_session::experiment::Experiment;
-use infermeter_session::judged::Judged;
-use infermeter_session::kept::KeptRun;
-use infermeter_session::live::Live;
+use infermeter_session::found;
 use infermeter_session::load::Load;
-use infermeter_session::runs::{Into, Runs};
-use infermeter_session::{found, tiling};
-use std::path::Path;
-use std::slice;
+use infermeter_session::ranked;
+use infermeter_session::tiling;
 
 /// Runs the subcommand.
 ///
@@ -32,11 +24,17 @@ use std::slice;
 /// Before anything was measured: a wrong plan, a target that cannot be used, a directory that
 /// cannot be written. Afterwards the verdict and the exit code tell.
 pub fn run(given: &Given) -> Result<u8> {
-    let RunArgs { resume } = given.read()?;
+    let asked: RunArgs = given.read()?;
+    if let Some(told) = &asked.as_worker {
+        return workers::be_one(told);
+    }
     let args: MeasureArgs = given.read()?;
     let config = args.config.as_deref();
-    let mut resolved = match &resume {
+    let mut resolved = match &asked.resume {
         None => layers::resolve(given, config)?,
+        Some(directory) if ranked::is_of_ranks(directory) => {
+            return workers::resume(directory, given, &args);
+        }
         Some(directory) => {
             let kept = several::kept(directory, "run", given)?;
             layers::resolve_over(&kept.plan, given, config)?
@@ -50,9 +48,9 @@ pub fn run(given: &Given) -> Result<u8> {
     validate::validate(&resolved)?;
     input::of_plan(&mut resolved.plan, config)?;
     let plan = &resolved.plan;
+    goes_with_ranks(plan, &asked)?;
     let experiment = Experiment::of(plan)?;
     found::template(&experiment.requests)?;
-    let repeated = plan.repeat.is_some() || plan.until.is_some();
     let gating = Gating::of(given)?;
     gating
         .as_ref()
@@ -72,113 +70,61 @@ pub fn run(given: &Given) -> Result<u8> {
         print.print(|| dry_run.document(plan), || &dry_run);
         return Ok(exit::OK);
     }
-    match repeated {
-        true => repeat::run(plan, load, resume.as_deref(), gating.clone(), showing.shown),
-        false => {
-            let live_page = LivePage::of(plan)?;
-            let code = showing.once(load, &live_page)?;
-            Ok(live_page.end(code))
-        }
+    if plan.repeat.is_some() || plan.until.is_some() {
+        let (resume, gating) = (asked.resume.as_deref(), gating.clone());
+        return repeat::run(plan, load, resume, gating, showing.shown);
+    }
+    page::check(plan.html.as_deref())?;
+    match (&asked.workers, &asked.rendezvous) {
+        (Some(count), _) => workers::measure(*count, &asked, &load, &showing),
+        (None, Some(place)) => ranks::measure(place, &asked, load, &showing),
+        (None, None) => once(load, &showing),
     }
 }
 
-/// How what was measured is shown, and held against a baseline.
-struct Showing<'a> {
-    plan: &'a Plan,
-    shown: Shown,
-    gating: Option<&'a Gating>,
+/// Measures once in this process, and shows it.
+fn once(load: Load, showing: &Showing<'_>) -> Result<u8> {
+    let plan = showing.plan;
+    let live_page = LivePage::of(plan)?;
+    let (host, observer) = (several::host()?, Terminal::of(plan));
+    let measuring = Measuring {
+        plan,
+        host: &host,
+        observer: &observer,
+        exposed: live_page.exposed(),
+        into: plan.out.clone(),
+        shared: None,
+    };
+    let code = match measuring.measured(load)? {
+        None => exit::INTERRUPTED,
+        Some(run) => showing.ended(run.ended, &run.directory)?,
+    };
+    Ok(live_page.end(code))
 }
 
-impl Showing<'_> {
-    /// Measures once, and shows it.
-    fn once(&self, load: Load, live_page: &LivePage) -> Result<u8> {
-        let plan = self.plan;
-        page::check(plan.html.as_deref())?;
-        let host = several::host()?;
-        let observer = Terminal::of(plan);
-        let live = Live::new(&host, &observer).with_load(load);
-        let live = live.exposed(live_page.exposed());
-        let mut runs = Runs::new(live, slice::from_ref(plan), Into::Alone(plan.out.clone()));
-        let driven = drive(&Once, &mut runs, &mut Book::none(), Vec::new(), &mut |_| {})?;
-        if let End::Failed(error) = driven.end {
-            return Err(error);
-        }
-        let (Some(ended), Some(point)) = (runs.take_last(), driven.points.last()) else {
-            return Ok(exit::INTERRUPTED);
-        };
-        let directory = &point.seen.place.directory;
-        let gating = self.gating.filter(|_| ended.unwritten.is_none());
-        let gated = gating.map(|gating| gating.judge(directory));
-        let found = gated.as_ref().and_then(|gated| gated.as_ref().ok());
-        let whole = ended.unwritten.is_none();
-        let judged = self.with_charts(ended.judged, directory, whole);
-        self.show(&judged, found);
-        if let Some(error) = ended.unwritten {
-            return Err(error);
-        }
-        let mut codes = vec![show::exit_code(&judged, plan.strict)];
-        if let (Some(gating), Some(gated)) = (gating, found) {
-            if self.shown != Shown::Json {
-                gating.print(gated, self.shown, plan.quiet);
-            }
-            codes.push(gating.code(gated));
-        }
-        self.show_place(point.seen.state, directory);
-        page::write(plan.html.as_deref(), Some(directory), || {
-            let document = show::of_run(&judged, page::PAGE.view(plan.full), Notes::Told);
-            gate::in_page(document, found, page::PAGE)
-        })?;
-        gated.transpose()?;
-        Ok(exit::gravest(&codes))
-    }
-
-    /// With what its charts show, where they will be seen: for that the record is read once more.
-    fn with_charts(&self, judged: Judged, directory: &Path, whole: bool) -> Judged {
-        let seen = self.shown == page::PAGE || self.plan.html.is_some();
-        if !seen || !whole {
-            return judged;
-        }
-        match KeptRun::open(directory).and_then(KeptRun::pictured) {
-            Ok(pictured) => pictured,
-            Err(error) => {
-                output::note(&format!("note: there are no charts: {error}"));
-                judged
-            }
-        }
-    }
-
-    fn show(&self, judged: &Judged, gated: Option<&Gated>) {
-        let terminal = self.shown == Shown::Document(Format::Terminal);
-        if self.plan.quiet && terminal {
-            output::print(&format!("{}\n", judged.verdict.as_str()));
-            for line in infermeter_report::not_met(&judged.summary) {
-                output::note(&line);
-            }
-            return;
-        }
-        let (view, notes) = (
-            self.shown.view(self.plan.full),
-            show::notes(self.plan.notes),
+/// Looks whether a plan can be measured by several processes, where that is asked for. (Of flags the table says the
+/// same; a plan file has keys.)
+///
+/// # Errors
+/// Naming the key that does not go with them.
+fn goes_with_ranks(plan: &Plan, asked: &RunArgs) -> Result<()> {
+    let flag = match (asked.workers, &asked.rendezvous) {
+        (Some(_), _) => "--workers",
+        (None, Some(_)) => "--rendezvous",
+        (None, None) => return Ok(()),
+    };
+    let several = plan.repeat.is_some() || plan.until.is_some();
+    if several {
+        bail!(
+            "{flag} and `repeat` or `until` of the plan file exclude each other: ranks measure one run together; \
+             repeat the command"
         );
-        let document = || gate::in_page(show::of_run(judged, view, notes), gated, self.shown);
-        self.shown.print(document, || {
-            let mut output = show::output_of_run(judged);
-            output.gate = gated;
-            output
-        });
-        if terminal {
-            output::print("\n");
-        }
     }
-
-    fn show_place(&self, state: RunState, directory: &Path) {
-        let quiet = self.plan.quiet;
-        let how = match (quiet, state) {
-            (true, _) => "",
-            (false, RunState::Interrupted) => "Interrupted; record in ",
-            (false, RunState::Running | RunState::Finished) => "Record in ",
-        };
-        let line = format!("{how}{}", directory.display());
-        self.shown.print_place(quiet, &line);
+    if plan.live || plan.expose.is_some() {
+        bail!(
+            "{flag} and `live` or `expose` of the plan file exclude each other: they show one process, and each has \
+             a part of the load alone"
+        );
     }
+    Ok(())
 }

@@ -260,10 +260,9 @@ fn a_server_that_is_restarted_is_found_and_nothing_else_is_blamed() {
         assert!(of(Reason::ConnectFailed).len() < 40, "{:#?}", run.ran);
         let held_up = of(Reason::ConnectBackoff);
         assert!(!held_up.is_empty(), "{:#?}", run.ran);
-        assert!(
-            held_up.iter().all(|text| text.contains("refused")),
-            "{held_up:?}"
-        );
+        // The first attempt may meet the listener in the instant before it is gone: taken by the kernel, then closed.
+        let ended = |text: &&str| text.contains("refused") || text.contains("closed");
+        assert!(held_up.iter().all(ended), "{held_up:?}");
         let title = found["message"].as_str().expect("a sentence");
         assert!(!title.contains("to the end"), "it came back: {title}");
         let codes = codes(&run);

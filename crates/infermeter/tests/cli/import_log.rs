@@ -25,7 +25,7 @@ fn three_logs_are_imported_and_inspected() {
         (
             "copilot.jsonl",
             &[
-                "5 rows of 2 records (copilot, 1 file) over 12.0 s",
+                "5 rows of 2 records (copilot, 1 file) over 12 s",
                 "2 sessions; waiting for another call: 3 rows, 1 of them for several",
                 "cached tokens: 2,418 recorded, 2,240 in blocks of their session, 128 of other sessions",
                 "left out: 1 record (line 1): failed when recorded",

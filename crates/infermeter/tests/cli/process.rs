@@ -94,7 +94,8 @@ pub fn command(arguments: &[String]) -> Command {
     command
 }
 
-fn clean(command: &mut Command) {
+/// Takes away what the environment would say to the binary.
+pub fn clean(command: &mut Command) {
     command
         .env_remove("OPENAI_API_KEY")
         .env_remove("ANTHROPIC_API_KEY")

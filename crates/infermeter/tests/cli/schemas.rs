@@ -312,7 +312,7 @@ fn records_of_earlier_versions_are_described() {
         manifest(&copy);
         seen.push(name);
     }
-    assert_eq!(seen.len(), 9, "{seen:?}");
+    assert_eq!(seen.len(), 11, "{seen:?}");
 }
 
 /// The lines of the ledger of an experiment, each of which is as the schema says.

@@ -74,6 +74,7 @@ fn virtually(scratch: &Scratch, keys: &Map<String, Value>) -> Vec<RequestRecord>
         identity: RunIdentity::fresh(plan.salt).expect("an id"),
         plan,
         directory: directory.clone(),
+        part: None,
     };
     Virtual.measure(&experiment, &site).expect("measured");
     journal_records(&directory).expect("readable")

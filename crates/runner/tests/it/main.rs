@@ -11,6 +11,7 @@ mod sessions;
 mod signals;
 mod slices;
 mod stamps;
+mod starts;
 mod support;
 mod time_outs;
 mod tls;

@@ -4,14 +4,15 @@
 use crate::engine_support::end;
 use crate::sessions::{Talk, begins};
 use crate::support::{
-    Ask, Asked, MS, SECOND, arrivals, execute, execute_asked, execute_watched, fixed, prepare,
-    settings, spec, start,
+    Ask, Asked, MS, SECOND, arrivals, execute, execute_asked, execute_begun, execute_watched,
+    fixed, prepare, settings, spec, start,
 };
 use infermeter_client::prepared::Prepared;
-use infermeter_core::clock::Offset;
+use infermeter_core::clock::{Offset, realtime_ns};
 use infermeter_core::record::{Outcome, Reason};
 use infermeter_core::request::{FollowUp, RequestSpec, Turn, Waited};
 use infermeter_core::schedule::{ArrivalIds, OpenSchedule, Schedule};
+use infermeter_runner::Begin;
 use infermeter_sys::signals;
 use rustix::process::{Signal, getpid, kill_process};
 use std::process::Command;
@@ -30,6 +31,25 @@ fn signals_stop_a_run_by_degrees() {
 #[test]
 fn signals_inside_sessions() {
     in_a_process_of_its_own("signals_inside_sessions", interrupt_sessions);
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_an_agreed_start() {
+    in_a_process_of_its_own("a_signal_ends_the_wait_for_an_agreed_start", || {
+        let mock = start(fixed("1ms", "1ms"));
+        let schedule = Schedule::Open(arrivals(&[0, 0, 0], 0, 2));
+        let begin = &mut || {
+            interrupt();
+            Ok(Begin::At(realtime_ns() + 3_600 * SECOND))
+        };
+        let settings = settings(mock.address(), 2);
+        let done = execute_begun(&schedule, &settings, &|_| Ask::tokens(1), begin);
+        let done = done.expect("stopped");
+        let not_sent = (Outcome::NotSent, Some(Reason::Interrupted));
+        assert!(done.records.iter().all(|record| end(record) == not_sent));
+        assert!(done.outcome.progress.interrupted);
+        assert_eq!(mock.stop().expect("no error").generations, 0);
+    });
 }
 
 #[test]

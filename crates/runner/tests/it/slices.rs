@@ -22,6 +22,11 @@ fn as_one(slices: &[Done]) -> ClientRun {
         slice,
         progress: done.outcome.progress.clone(),
         health: done.outcome.health.clone(),
+        rank: None,
+        clock: None,
+        schedule: None,
+        window: None,
+        host: None,
     };
     let clients: Vec<ClientRun> = Slice::all(of).zip(slices).map(client).collect();
     let all = ClientRun::together(&clients).expect("one at least");

@@ -15,7 +15,9 @@ use infermeter_core::run::IoBackend;
 use infermeter_core::schedule::{ArrivalIds, OpenSchedule, Schedule, Slice};
 use infermeter_mock::{Config, MockHandle, Preset, spawn_in_thread};
 use infermeter_runner::progress::Snapshot;
-use infermeter_runner::{Inputs, RecordSink, RunOutcome, RunSettings, SessionRules, run};
+use infermeter_runner::{
+    Begin, Inputs, RecordSink, RunError, RunOutcome, RunSettings, SessionRules, run,
+};
 use infermeter_sys::stamp::Sentinel;
 use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
 use std::collections::BTreeSet;
@@ -249,6 +251,24 @@ pub fn execute_watched(
     execute_asked(schedule, settings, &asked, on_progress)
 }
 
+/// Says when a run begins that is ready.
+pub type Gate<'a> = &'a mut dyn FnMut() -> Result<Begin, String>;
+
+/// The same with someone who says when it begins; an error where that is never, and then nothing is on record.
+pub fn execute_begun(
+    schedule: &Schedule,
+    settings: &RunSettings,
+    ask: &(dyn Fn(u64) -> Ask + Sync),
+    begin: Gate<'_>,
+) -> Result<Done, RunError> {
+    let asked = Asked {
+        make: &|id, _| prepare(id, ask(id)),
+        spec: &|id| spec(id, ask(id)),
+        next: &|_| Vec::new(),
+    };
+    executed(schedule, settings, &asked, begin, &mut |_| {})
+}
+
 /// What is sent.
 pub struct Asked<'a> {
     pub make: &'a (dyn Fn(u64, &[Arc<str>]) -> Prepared + Sync),
@@ -263,6 +283,17 @@ pub fn execute_asked(
     asked: &Asked<'_>,
     on_progress: &mut dyn FnMut(&Snapshot),
 ) -> Done {
+    let begin = &mut || Ok(Begin::Now);
+    executed(schedule, settings, asked, begin, on_progress).expect("workers go on")
+}
+
+fn executed(
+    schedule: &Schedule,
+    settings: &RunSettings,
+    asked: &Asked<'_>,
+    begin: Gate<'_>,
+    on_progress: &mut dyn FnMut(&Snapshot),
+) -> Result<Done, RunError> {
     let stamps = Sentinel::start();
     let mut settings = settings.clone();
     settings.engine.kernel_stamps = stamps.is_some();
@@ -272,13 +303,18 @@ pub fn execute_asked(
         spec: asked.spec,
         next: asked.next,
         sink: &mut sink,
+        begin,
         on_start: &mut |_| {},
         on_phase: &mut |_| {},
         on_progress,
     };
-    let outcome = run(schedule, &settings, inputs).expect("workers go on");
+    let outcome = run(schedule, &settings, inputs);
     assert!(sink.open.is_empty(), "begun, and never ended");
     let mut records = sink.records;
+    if outcome.is_err() {
+        assert!(records.is_empty(), "nothing began: {records:?}");
+    }
+    let outcome = outcome?;
     records.sort_by_key(|record| record.id);
     let ids: BTreeSet<u64> = records.iter().map(|r| r.id).collect();
     assert_eq!(ids.len(), records.len(), "an id has two records");
@@ -286,7 +322,7 @@ pub fn execute_asked(
     assert_eq!(outcome.health.recorder_error, None);
     assert_eq!(outcome.health.threads.len(), settings.threads);
     records.iter().for_each(check_instants);
-    Done { records, outcome }
+    Ok(Done { records, outcome })
 }
 
 /// The order of one record's instants.

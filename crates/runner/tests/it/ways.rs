@@ -3,12 +3,12 @@
 use crate::engine_support::{Driver, end, is_unreachable};
 use crate::support::{Ask, dead_target, engine_config, fixed, start};
 use crate::tls;
-use infermeter_client::engine::{Address, Destinations, EngineConfig, Hop, Route, Tunnel};
+use infermeter_client::engine::{Address, Destinations, EngineConfig, Hop, Route, Sources, Tunnel};
 use infermeter_client::tls::{Trust, tls_for};
 use infermeter_core::plan::Balance;
 use infermeter_core::record::{Outcome, Reason, RequestRecord, StampSource};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -48,6 +48,54 @@ fn several_addresses_take_turns_and_keep_their_connections() {
     assert_eq!(driver.engine.health().connections_opened, 2);
     let served = [a, b].map(|mock| mock.stop().expect("a good end").finished);
     assert_eq!(served, [3, 3]);
+}
+
+/// All of 127/8 is this host's; the block of the second is set aside for documentation, and nobody's.
+const OURS: [IpAddr; 2] = [
+    IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 8)),
+    IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 9)),
+];
+const NOBODYS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
+fn coming_from(sources: &[IpAddr], to: SocketAddr) -> EngineConfig {
+    let route = Route {
+        sources: Sources::of(sources.iter().copied()),
+        ..Route::to(to, None)
+    };
+    config(vec![route], Balance::RoundRobin)
+}
+
+#[test]
+fn source_addresses_take_turns_and_one_without_ports_is_passed_over() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let to = listener.local_addr().expect("bound");
+    let from = |sources: &[IpAddr]| {
+        let mut driver = Driver::with(coming_from(sources, to));
+        driver.engine.open_ahead(4).expect("it listens");
+        let mut seen: Vec<IpAddr> = (0..4)
+            .map(|_| listener.accept().expect("connected").1.ip())
+            .collect();
+        seen.sort_unstable();
+        seen
+    };
+    let [a, b] = OURS;
+    assert_eq!(from(&OURS), [a, a, b, b]);
+    // A bind to it fails as a connect does for want of a port.
+    assert_eq!(from(&[a, NOBODYS]), [a, a, a, a]);
+}
+
+#[test]
+fn requests_without_a_local_port_say_so() {
+    let mock = start(fixed("0s", "1ms"));
+    let mut driver = Driver::with(coming_from(&[NOBODYS], mock.address()));
+    let record = driver.exchange(Ask::tokens(1));
+    let ports = (Outcome::Failed, Some(Reason::PortsExhausted));
+    assert_eq!(end(&record), ports, "{record:?}");
+    assert_eq!(
+        driver.engine.connects_from(),
+        None,
+        "the server is not to blame"
+    );
 }
 
 #[test]
@@ -278,6 +326,7 @@ fn through(proxy: SocketAddr, trusted: &Path) -> EngineConfig {
             authorization: Some("Basic dTpzZWNyZXQ=".to_owned()),
         }),
         tls: Some(tls_for("localhost", Trust::And(trusted)).expect("settings")),
+        sources: Sources::default(),
     };
     config(vec![route], Balance::RoundRobin)
 }

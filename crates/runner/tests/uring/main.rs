@@ -21,6 +21,8 @@ mod sessions;
 mod signals;
 #[path = "../it/stamps.rs"]
 mod stamps;
+#[path = "../it/starts.rs"]
+mod starts;
 #[path = "../it/support.rs"]
 mod support;
 #[path = "../it/time_outs.rs"]

@@ -85,7 +85,8 @@ fn is_said(error: &RequestError) -> bool {
         | Reason::RunKilled
         | Reason::SessionEnded
         | Reason::UserGone
-        | Reason::LocalResource => true,
+        | Reason::LocalResource
+        | Reason::PortsExhausted => true,
     };
     !own && !error.text.is_empty()
 }

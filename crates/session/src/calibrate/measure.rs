@@ -113,6 +113,7 @@ impl<'a> Rungs<'a> {
             plan,
             identity: RunIdentity::fresh(None)?,
             directory: files.path().join("run"),
+            part: None,
         };
         RunDirectory::create(&site.directory)?;
         let cores = self.host.cores(true);

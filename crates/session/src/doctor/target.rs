@@ -8,7 +8,7 @@ use crate::host::Host;
 use crate::observer::Observer;
 use crate::redact::redact_lines;
 use crate::run_id::RunIdentity;
-use crate::target::Target;
+use crate::target::{Target, Wanted};
 use crate::ways::{self, Way};
 use anyhow::{Context, Result};
 use infermeter_analysis::doctor::{Answered, Fact, Reached, TargetSeen};
@@ -34,7 +34,13 @@ pub fn target(host: &Host, experiment: &Experiment, observer: &dyn Observer) -> 
         .and_then(|found| found.reached.as_ref().err());
     let ready = match unreached {
         Some(why) => Err(why.clone()),
-        None => usable(Target::ready(host, experiment, &identity, None, observer))?,
+        None => {
+            let wanted = Wanted {
+                identity: &identity,
+                part: None,
+            };
+            usable(Target::ready(host, experiment, wanted, None, observer))?
+        }
     };
     let found = match (served, &ready) {
         (Some(found), _) => found,

@@ -8,7 +8,7 @@ use super::pace::{Pace, Waited};
 use anyhow::{Result, anyhow, bail};
 use infermeter_client::control::{Channel, reach};
 use infermeter_client::encode::{Headers, Target, encode_get};
-use infermeter_client::engine::{Address, Hop, Route};
+use infermeter_client::engine::Route;
 use infermeter_client::tls::{Trust, tls_for};
 use infermeter_core::text::inert;
 use serde::Serialize;
@@ -141,11 +141,7 @@ impl Webhook {
             false => None,
         };
         let channel = Channel {
-            route: Route {
-                address: Address::Tcp(reached.addresses[0]),
-                hop: Hop::Server,
-                tls,
-            },
+            route: Route::to(reached.addresses[0], tls),
             connect_timeout: TIMEOUT,
             timeout: TIMEOUT,
         };

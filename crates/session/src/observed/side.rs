@@ -226,6 +226,7 @@ fn manifest(about: &SideAbout, clock: Clock) -> Result<RunManifest> {
         run_findings: Vec::new(),
         client_health: None,
         clients: Vec::new(),
+        rank: None,
         verdict: None,
         findings: Vec::new(),
         summary: None,

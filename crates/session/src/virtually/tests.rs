@@ -1,10 +1,12 @@
 //! Virtual runs of what goes wrong, of conversations and of shared beginnings.
 
 use super::*;
+use crate::ranked::{CoresOf, Part};
 use crate::run_id::RunIdentity;
 use infermeter_core::plan::{OnFailure, Plan};
 use infermeter_core::record::{Outcome, Reason};
-use infermeter_core::schedule::Phase;
+use infermeter_core::run::RankFacts;
+use infermeter_core::schedule::{Phase, Slice};
 use infermeter_record::JournalReader;
 use std::collections::BTreeMap;
 
@@ -23,12 +25,17 @@ fn plan(change: impl FnOnce(&mut Plan)) -> Plan {
 }
 
 fn measured(plan: Plan) -> anyhow::Result<Vec<RequestRecord>> {
+    measured_in_part(plan, None)
+}
+
+fn measured_in_part(plan: Plan, part: Option<Part>) -> anyhow::Result<Vec<RequestRecord>> {
     let scratch = tempfile::tempdir()?;
     let experiment = Experiment::of(&plan)?;
     let site = Site {
         identity: RunIdentity::fresh(plan.salt)?,
         plan,
         directory: scratch.path().to_owned(),
+        part,
     };
     Virtual.measure(&experiment, &site)?;
     let mut reader = JournalReader::open(scratch.path())?;
@@ -52,6 +59,46 @@ fn ends(records: &[RequestRecord]) -> BTreeMap<&'static str, usize> {
         *ends.entry(end).or_default() += 1;
     }
     ends
+}
+
+/// A rank that meets nobody.
+fn part(slice: Slice) -> Part {
+    Part {
+        slice,
+        gate: None,
+        facts: RankFacts {
+            slice,
+            host: "host".to_owned(),
+            machine: None,
+            pid: 1,
+            arch: "x86_64".to_owned(),
+            version: "1".to_owned(),
+            program: None,
+            told_by: "flags".to_owned(),
+            clock: None,
+            start_asked_ns: None,
+        },
+        simulator: None,
+        cores: CoresOf::Itself,
+    }
+}
+
+#[test]
+fn the_parts_of_a_load_are_the_whole() {
+    let measured = |found: &[RequestRecord]| -> BTreeMap<u64, i64> {
+        let measured = found.iter().filter(|r| r.phase == Phase::Measure);
+        measured.map(|r| (r.id, r.intended.0)).collect()
+    };
+    let whole = measured(&records(|_| {}));
+    assert_eq!(whole.len(), 40);
+    let mut joined = BTreeMap::new();
+    for slice in Slice::all(3) {
+        let found = measured_in_part(plan(|_| {}), Some(part(slice))).expect("a run");
+        let own = measured(&found);
+        assert_eq!(own.len() as u64, slice.share(40));
+        joined.extend(own);
+    }
+    assert_eq!(joined, whole);
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! System calls that no safe wrapper offers: `recvmsg` with control messages, `SO_TIMESTAMPING`,
-//! `sigaction`, `sched_setscheduler`, `dup2`, `adjtimex`. Does not parse what they return.
+//! `IP_BIND_ADDRESS_NO_PORT`, `sigaction`, `sched_setscheduler`, `dup2`, `adjtimex`. Does not parse what they
+//! return.
 //!
 //! Invariant: each function is safe to call with any arguments its types allow.
 #![expect(
     unsafe_code,
-    reason = "recvmsg, SO_TIMESTAMPING, sigaction, SCHED_IDLE, dup2, adjtimex"
+    reason = "recvmsg, options of sockets, sigaction, SCHED_IDLE, dup2, adjtimex"
 )]
 
 use std::io;
@@ -13,13 +14,27 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// Sets `SO_TIMESTAMPING` of a socket to these flags.
 pub(crate) fn set_stamping(fd: BorrowedFd<'_>, flags: libc::c_uint) -> io::Result<()> {
+    set_option(fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPING, flags)
+}
+
+/// Has `bind` to port 0 choose no port: that is left to `connect`. It holds for IPv6 as well.
+pub(crate) fn set_bind_without_port(fd: BorrowedFd<'_>) -> io::Result<()> {
+    set_option(fd, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)
+}
+
+fn set_option(
+    fd: BorrowedFd<'_>,
+    level: libc::c_int,
+    name: libc::c_int,
+    value: libc::c_uint,
+) -> io::Result<()> {
     // SAFETY: the option value points to a live c_uint of the given size.
     let rc = unsafe {
         libc::setsockopt(
             fd.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_TIMESTAMPING,
-            (&raw const flags).cast(),
+            level,
+            name,
+            (&raw const value).cast(),
             size_of::<libc::c_uint>() as libc::socklen_t,
         )
     };
@@ -34,8 +49,16 @@ pub(crate) fn set_stamping(fd: BorrowedFd<'_>, flags: libc::c_uint) -> io::Resul
 pub(crate) fn run_when_idle() -> io::Result<()> {
     // SAFETY: an all-zero sched_param is valid: priority 0, the only one that the policy has.
     let param: libc::sched_param = unsafe { std::mem::zeroed() };
-    // SAFETY: param is alive here; 0 is the calling thread.
-    let rc = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const param) };
+    // The system call itself: musl's function of this name only says that it is not implemented.
+    // SAFETY: param is alive here, and begins with the number that the kernel reads; 0 is the calling thread.
+    let rc = unsafe {
+        libc::syscall(
+            libc::SYS_sched_setscheduler,
+            0,
+            libc::SCHED_IDLE,
+            &raw const param,
+        )
+    };
     if rc == 0 {
         Ok(())
     } else {

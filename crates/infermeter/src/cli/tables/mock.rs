@@ -4,6 +4,7 @@ use infermeter_core::key::Rule;
 use infermeter_core::key::When::Given;
 use infermeter_core::keys;
 use infermeter_core::units::Span;
+use infermeter_mock::Preset;
 use std::path::PathBuf;
 
 keys! {
@@ -11,7 +12,7 @@ keys! {
     pub struct MockArgs {
         preset: String = "llama-8b-h100".to_owned(), General, "NAME",
             "Engine preset; an unknown name lists them all"
-            .common().example("fixed");
+            .common().example("fixed").offers(&Preset::NAMES);
         set: Vec<String> = Vec::new(), General, "NAME=VALUE",
             "Parameter of the simulator, as in max-waiting=100 (wins over file and flags)"
             .common().example("max-waiting=100");
@@ -41,7 +42,7 @@ keys! {
             .absent("1").example("7");
         role_chunk: String = "with-first".to_owned(), Answers, "WHEN",
             "When the role chunk leaves: with-first or arrival"
-            .example("arrival");
+            .example("arrival").offers(&["with-first", "arrival"]);
         stream_interval: Option<u32> = None, Answers, "N",
             "Tokens per chunk after the first"
             .absent("1").example("4");
@@ -53,13 +54,13 @@ keys! {
             .absent("0").example("0.5");
         reasoning_field: Option<String> = None, Answers, "NAME",
             "Member that carries reasoning: reasoning_content or reasoning"
-            .absent("reasoning_content").example("reasoning");
+            .absent("reasoning_content").example("reasoning").offers(&["reasoning_content", "reasoning"]);
         tool_call_share: Option<f64> = None, Answers, "X",
             "Part of the requests with tools that get a tool call, 0 to 1"
             .absent("1").example("0.5");
         usage: Option<String> = None, Answers, "STYLE",
             "Usage of streams: on-request, always, last-chunk or never"
-            .absent("on-request").example("always");
+            .absent("on-request").example("always").offers(&["on-request", "always", "last-chunk", "never"]);
         adapter: Vec<String> = Vec::new(), Answers, "NAME",
             "Name of a LoRA adapter that is served, too"
             .example("sql");
@@ -87,7 +88,7 @@ keys! {
         spin: String = "auto".to_owned(), Serving, "WHEN",
             "Poll the clock before the end of a step: auto (with --cores, or on four cores and more), \
              on or off"
-            .example("off");
+            .example("off").offers(&["auto", "on", "off"]);
         truth: Option<PathBuf> = None, Result, "FILE",
             "Write the truth log here: JSON lines, or Parquet for a name that ends in .parquet"
             .common().example("truth.jsonl");

@@ -39,6 +39,8 @@ pub enum ConvertTo {
 
 key_values!(ValueKind::OneOf(&["workload", "messages", "prompts", "timed"]) => ConvertTo);
 
+const TOKENIZERS: &[&str] = &["o200k", "cl100k"];
+
 const WITH_CLIENTS: &[Rule] = &[Rule::needs(&[Given("clients")], "")];
 
 keys! {
@@ -50,7 +52,7 @@ keys! {
             .rules(&[Rule::excludes(&[Given("clients")], "")]);
         clients: Option<String> = None, General, "NAME|FILE",
             "Requests of many clients instead of a file: the profile synthetic, or a file of clients"
-            .example("synthetic");
+            .example("synthetic").offers(&["synthetic"]);
         rate: Option<f64> = None, General, "R",
             "With --clients: requests per second, all clients together"
             .example("10").above(0.0).most(MAX_RATE).note("requests per second")
@@ -67,7 +69,7 @@ keys! {
             .example("sort");
         tokenizer: Option<String> = None, General, "NAME|FILE",
             "Count the tokens of texts with o200k, cl100k or a tokenizer.json"
-            .example("o200k");
+            .example("o200k").offers(TOKENIZERS);
         seed: u64 = 1, General, "N",
             "Seed of the option spread, and of --clients"
             .example("7");
@@ -104,7 +106,8 @@ keys! {
         format: Option<String> = None, General, "NAME",
             "Its format, where content does not tell: copilot, dynamo, otel-spans, litellm, langfuse, batch, \
              access-log or goreplay"
-            .absent("recognised by content").example("otel-spans");
+            .absent("recognised by content").example("otel-spans")
+            .offers(&["copilot", "dynamo", "otel-spans", "litellm", "langfuse", "batch", "access-log", "goreplay"]);
         map: Option<PathBuf> = None, General, "FILE",
             "A mapping file for rows of any other form, as audit has it"
             .example("columns.toml");
@@ -116,7 +119,7 @@ keys! {
             .example("none");
         tokenizer: String = "o200k".to_owned(), General, "NAME|FILE",
             "Counts texts whose lengths a log does not say: o200k, cl100k or a tokenizer.json"
-            .example("cl100k");
+            .example("cl100k").offers(TOKENIZERS);
     }
 }
 
@@ -154,7 +157,7 @@ keys! {
             .example("sort");
         tokenizer: String = "o200k".to_owned(), General, "NAME|FILE",
             "Tokenizer that prompts are written for: o200k, cl100k or a tokenizer.json"
-            .example("cl100k");
+            .example("cl100k").offers(TOKENIZERS);
         seed: u64 = 1, General, "N",
             "Seed of the prompts and of the option spread"
             .example("7");

@@ -1,0 +1,20 @@
+//! One run on several processes: each measures a part of the load, all begin together, and what they leave is merged.
+//!
+//! part -> meeting -> start -> record of each rank -> one record
+//!
+//! A rank is a process that something else has started; a worker is one that this program has started on this machine.
+//! Invariant: the parts of all ranks together are the run that one process would have measured.
+
+mod attend;
+mod collect;
+mod facts;
+mod part;
+mod placed;
+mod records;
+mod workers;
+
+pub use attend::{Attendance, Attending, MeetingAsked};
+pub use collect::{Gathered, gather, has_begun, is_of_ranks, rank_directories};
+pub(crate) use part::whole_of;
+pub use part::{Agreed, CoresOf, Part, Shared, StartGate};
+pub use workers::{WorkerEnd, WorkerTold, Workers, WorkersAsked, directory_of};
