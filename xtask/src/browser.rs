@@ -4,7 +4,8 @@
 //! every kind of chart and with hostile names, a trend, and the pages of saved runs.
 
 use crate::ci::{cargo_program, scratch_directory};
-use anyhow::{Context, Result, bail};
+use crate::running::{build_program, succeed};
+use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -98,10 +99,7 @@ fn gallery(directory: &Path) -> Result<[PathBuf; 2]> {
 
 /// The pages of saved runs, of copies: a report may bring `run.json` up to date.
 fn of_records(directory: &Path) -> Result<Vec<PathBuf>> {
-    // Of the whole workspace, as the tests are: other features would build half of the world again.
-    let mut build = Command::new(cargo_program());
-    build.args(["build", "--quiet", "--workspace", "--bins"]);
-    succeed(&mut build)?;
+    build_program()?;
     let page = |name: &&str| {
         let from = Path::new("crates/infermeter/tests/records").join(name);
         let copy = directory.join(name);
@@ -131,15 +129,5 @@ fn infermeter(arguments: &[&str]) -> Result<()> {
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null());
     command.status().context("cannot start infermeter")?;
-    Ok(())
-}
-
-fn succeed(command: &mut Command) -> Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start {}", command.get_program().display()))?;
-    if !status.success() {
-        bail!("{} ended with {status}", command.get_program().display());
-    }
     Ok(())
 }

@@ -3,7 +3,9 @@
 //! Installs nothing. Invariant: a step starts only when all before it have passed, so the last
 //! lines of the output name the failure.
 
-use crate::{browser, dashboard, fuzz, prometheus, readers, smoke, tidy};
+use crate::{
+    book, browser, dashboard, fuzz, launchers, msrv, prometheus, python, readers, smoke, tidy,
+};
 use anyhow::{Context, Result, bail};
 use infermeter_core::clock::monotonic_ns;
 use std::env;
@@ -29,7 +31,7 @@ enum Action {
 }
 
 /// Cheap steps first: formatting and tidiness fail within seconds.
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     cargo("fmt", &["fmt", "--all", "--check"]),
     Step {
         name: "tidy",
@@ -62,6 +64,10 @@ const STEPS: [Step; 12] = [
         action: Action::Task(readers::run),
     },
     Step {
+        name: "python",
+        action: Action::Task(python::run),
+    },
+    Step {
         name: "dashboard",
         action: Action::Task(dashboard::run),
     },
@@ -78,11 +84,23 @@ const STEPS: [Step; 12] = [
     },
     Step {
         name: "book",
-        action: Action::Task(book),
+        action: Action::Task(book::run),
     },
     Step {
         name: "smoke",
         action: Action::Task(smoke::run),
+    },
+];
+
+/// What takes minutes, or a machine of one's own: with `--full` alone.
+const FULL: [Step; 2] = [
+    Step {
+        name: "msrv",
+        action: Action::Task(msrv::run),
+    },
+    Step {
+        name: "launchers",
+        action: Action::Task(|| launchers::run(&[])),
     },
 ];
 
@@ -93,11 +111,20 @@ const fn cargo(name: &'static str, arguments: &'static [&'static str]) -> Step {
     }
 }
 
-/// Runs every step; the first failure ends it.
-pub fn run() -> Result<()> {
+/// Runs every step, with `--full` the long ones, too; the first failure ends it.
+///
+/// # Errors
+/// For another argument, and for the first step that fails.
+pub fn run(arguments: &[String]) -> Result<()> {
+    let further: &[Step] = match arguments {
+        [] => &[],
+        [flag] if flag == "--full" => &FULL,
+        _ => bail!("cargo xtask ci [--full]: it takes no other argument"),
+    };
     let start = monotonic_ns();
-    for (index, step) in STEPS.iter().enumerate() {
-        let title = format!("[{}/{}] {}", index + 1, STEPS.len(), step.name);
+    let count = STEPS.len() + further.len();
+    for (index, step) in STEPS.iter().chain(further).enumerate() {
+        let title = format!("[{}/{count}] {}", index + 1, step.name);
         println!("==> {title}");
         let begin = monotonic_ns();
         step.action.perform().with_context(|| {
@@ -106,11 +133,7 @@ pub fn run() -> Result<()> {
         })?;
         println!("<== {title}: ok, {:.1} s", seconds_since(begin));
     }
-    println!(
-        "all {} steps passed, {:.1} s",
-        STEPS.len(),
-        seconds_since(start)
-    );
+    println!("all {count} steps passed, {:.1} s", seconds_since(start));
     Ok(())
 }
 
@@ -136,26 +159,6 @@ impl Action {
             }
         }
     }
-}
-
-/// Builds the book where mdbook is installed. Its table of contents and links are checked by
-/// `tidy` in any case.
-fn book() -> Result<()> {
-    let Ok(version) = Command::new("mdbook").arg("--version").output() else {
-        println!("    mdbook is not installed: book not built (tidy has checked its links)");
-        return Ok(());
-    };
-    println!("    {}", String::from_utf8_lossy(&version.stdout).trim());
-    let target = scratch_directory("book");
-    let status = Command::new("mdbook")
-        .args(["build", "docs", "--dest-dir"])
-        .arg(&target)
-        .status()
-        .context("cannot start mdbook")?;
-    if !status.success() {
-        bail!("`mdbook build docs` ended with {status}");
-    }
-    Ok(())
 }
 
 /// The cargo that runs this program.

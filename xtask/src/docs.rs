@@ -2,18 +2,21 @@
 //! schemas.
 //!
 //! A part stands between `<!-- keys HEADING -->` and `<!-- end of keys -->` in a page, the fields behind
-//! `<!-- fields -->`; the rest of a page is written by hand. The schemas are written by the test that compares them
-//! with the types. Invariant: the same table makes the same text, so `tidy` can compare.
+//! `<!-- fields -->`; the rest of a page is written by hand. A page for each finding is made from the list of findings. The
+//! schemas are written by the test that compares them with the types. Invariant: the same table makes the same text, so `tidy` can compare.
 
 mod fields;
+pub mod findings;
 
 use crate::ci::cargo_program;
+use crate::python;
 use anyhow::{Context, Result, bail};
 use fields::Published;
 use infermeter_core::key::{Demand, Key, Keyed, Rule, When};
 use infermeter_core::plan::Plan;
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 /// The page of the plan's keys.
@@ -21,6 +24,9 @@ pub const PLAN_PAGE: &str = "docs/src/plan.md";
 
 /// The page of fields.
 pub const FIELDS_PAGE: &str = "docs/src/fields.md";
+
+/// Where the pages of the book are.
+const BOOK: &str = "docs/src";
 
 /// Where the schemas are published.
 pub const SCHEMAS: &str = "docs/src/schemas/";
@@ -63,7 +69,64 @@ pub fn run() -> Result<()> {
                 .iter()
                 .map(|(path, text)| (path.as_str(), text.as_str())),
         )
+    })?;
+    finding_pages()?;
+    match python::types(&[])? {
+        true => println!("    docs: types of the Python module are as the schemas say"),
+        false => println!("    docs: no Python here: the types of its module were not written"),
+    }
+    Ok(())
+}
+
+/// Writes the page of each finding and its line in the table of contents, and removes pages of findings that are gone.
+fn finding_pages() -> Result<()> {
+    let mut texts = BTreeMap::new();
+    read_pages(Path::new(BOOK), &mut texts)?;
+    let borrowed: BTreeMap<&str, &str> = texts
+        .iter()
+        .map(|(path, text)| (path.as_str(), text.as_str()))
+        .collect();
+    let pages = findings::pages(&borrowed, &infermeter_analysis::declared())?;
+    fs::create_dir_all(findings::FOLDER).context(findings::FOLDER)?;
+    let mut changed = 0;
+    for (path, page) in pages
+        .iter()
+        .filter(|(path, page)| texts.get(*path) != Some(*page))
+    {
+        fs::write(path, page).context(path.clone())?;
+        changed += 1;
+    }
+    let gone = texts
+        .keys()
+        .filter(|path| path.starts_with(findings::FOLDER) && !pages.contains_key(*path));
+    for path in gone {
+        fs::remove_file(path).context(path.clone())?;
+        changed += 1;
+    }
+    println!(
+        "    docs: {}: {changed} of {} pages changed",
+        findings::FOLDER,
+        pages.len()
+    );
+    let list = texts.get(findings::LIST).map_or("", String::as_str);
+    written(findings::CONTENTS, |contents| {
+        findings::listed(contents, list)
     })
+}
+
+/// Every page of a folder, and of those in it, by its path.
+fn read_pages(folder: &Path, texts: &mut BTreeMap<String, String>) -> Result<()> {
+    let cannot = || folder.display().to_string();
+    for entry in fs::read_dir(folder).with_context(cannot)? {
+        let path = entry.with_context(cannot)?.path();
+        if path.is_dir() {
+            read_pages(&path, texts)?;
+        } else if path.extension().is_some_and(|end| end == "md") {
+            let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+            texts.insert(path.display().to_string(), text);
+        }
+    }
+    Ok(())
 }
 
 fn written(path: &str, made: impl FnOnce(&str) -> Result<String>) -> Result<()> {

@@ -4,8 +4,9 @@
 //! Needs Python and a package index; without them nothing is opened, which is said. The packages go below `target`,
 //! in the versions of `xtask/readers/requirements.txt`.
 
-use crate::ci::{cargo_program, scratch_directory};
-use anyhow::{Context, Result, bail};
+use crate::ci::scratch_directory;
+use crate::running::{build_program, succeed};
+use anyhow::Result;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -18,9 +19,7 @@ pub fn run() -> Result<()> {
         println!("    no Python, or no package index: no export was opened");
         return Ok(());
     };
-    let mut build = Command::new(cargo_program());
-    build.args(["build", "--quiet", "--workspace", "--bins"]);
-    succeed(&mut build)?;
+    build_program()?;
     let directory = scratch_directory("readers");
     let record = directory.join("record");
     std::fs::create_dir_all(&record)?;
@@ -62,15 +61,4 @@ fn packages() -> Option<PathBuf> {
     install.args(["-m", "pip", "install", "--quiet", "--requirement"]);
     let installed = made && quiet(install.arg("xtask/readers/requirements.txt"));
     installed.then_some(python)
-}
-
-fn succeed(command: &mut Command) -> Result<()> {
-    let program = command.get_program().display().to_string();
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start {program}"))?;
-    if !status.success() {
-        bail!("{program} ended with {status}");
-    }
-    Ok(())
 }

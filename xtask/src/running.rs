@@ -2,9 +2,38 @@
 //!
 //! Invariant: none outlives its handle.
 
+use crate::ci::cargo_program;
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
-use std::process::Child;
+use std::process::{Child, Command};
+
+/// Runs a command to its end.
+///
+/// # Errors
+/// When it cannot be started or fails.
+pub fn succeed(command: &mut Command) -> Result<()> {
+    let program = command.get_program().display().to_string();
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start {program}"))?;
+    if !status.success() {
+        bail!("{program} ended with {status}");
+    }
+    Ok(())
+}
+
+/// Builds the program, for what is run.
+///
+/// Of the whole workspace and beside a test: with its features, so that what the tests are built from is not built anew.
+///
+/// # Errors
+/// When it does not build.
+pub fn build_program() -> Result<()> {
+    let mut build = Command::new(cargo_program());
+    build.args(["build", "--quiet", "--workspace"]);
+    build.args(["--bin", "infermeter", "--test", "cli"]);
+    succeed(&mut build)
+}
 
 /// A process that does not outlive its handle.
 pub struct Running(pub Child);

@@ -8,8 +8,10 @@ mod book;
 mod circles;
 mod code;
 mod coverage;
+mod formats;
 mod functions;
 mod mask;
+pub mod msrv;
 mod paths;
 mod public;
 mod rust_source;
@@ -68,6 +70,8 @@ pub fn run() -> Result<()> {
         public::check,
         book::check,
         coverage::check,
+        formats::check,
+        msrv::check,
     ] {
         problems.append(&mut rule(&tree));
     }

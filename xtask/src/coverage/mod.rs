@@ -16,6 +16,7 @@ mod planted;
 mod random;
 mod repeated;
 mod replicate;
+mod scale;
 mod search;
 mod search_load;
 mod search_truth;
@@ -73,7 +74,7 @@ impl Scale {
 type Subject = fn(Scale, &mut Table) -> Result<()>;
 
 /// In the order of printing.
-const SUBJECTS: [(&str, Subject); 19] = [
+const SUBJECTS: [(&str, Subject); 20] = [
     ("percentile", percentile::run),
     ("one-run", one_run::run),
     ("repeated", repeated::run),
@@ -93,6 +94,8 @@ const SUBJECTS: [(&str, Subject); 19] = [
     ("search", search::run),
     ("compare", compare::run),
     ("compare-engine", compare::engine),
+    // Behind the others: it prints tables of its own.
+    ("scale", scale::run),
 ];
 
 /// Runs what `arguments` name: a subject or none for all, a scale (`quick`, `full`, which is the default, or how

@@ -23,7 +23,7 @@ const fn target(name: &'static str, run: fn(&[u8])) -> Target {
     }
 }
 
-pub(super) const TARGETS: [Target; 15] = [
+pub(super) const TARGETS: [Target; 16] = [
     target("http", infermeter_client::fuzzing::http),
     target("sse", infermeter_client::fuzzing::sse),
     target("answer", infermeter_client::fuzzing::answer),
@@ -42,6 +42,7 @@ pub(super) const TARGETS: [Target; 15] = [
     target("objective", infermeter_core::fuzzing::objective),
     target("journal", infermeter_record::fuzzing::journal),
     target("bundle", infermeter_record::fuzzing::bundle),
+    target("meeting", infermeter_ranks::fuzzing::meeting),
     Target {
         name: "results",
         run: infermeter_audit::fuzzing::results,

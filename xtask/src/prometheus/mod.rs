@@ -11,8 +11,8 @@ mod web;
 
 pub use queries::DASHBOARD;
 
-use crate::ci::{cargo_program, scratch_directory};
-use crate::running::{Running, ready_url};
+use crate::ci::scratch_directory;
+use crate::running::{Running, build_program, ready_url};
 use anyhow::{Context, Result, bail};
 use infermeter_core::clock::realtime_ns;
 use server::{Job, Server};
@@ -48,11 +48,7 @@ pub fn run() -> Result<()> {
         println!("    no prometheus and promtool here: nothing was scraped");
         return Ok(());
     };
-    let mut build = Command::new(cargo_program());
-    // Beside a test: with its features, so that what the tests are built from is not built anew.
-    build.args(["build", "--quiet", "--workspace"]);
-    build.args(["--bin", "infermeter", "--test", "cli"]);
-    succeed(&mut build)?;
+    build_program()?;
     for last in [false, true] {
         match scraped(&prometheus, &promtool)? {
             Scraped::ToTheEnd => break,
@@ -235,15 +231,4 @@ impl Load {
             _ => bail!("the run ended with {status}: {said}"),
         }
     }
-}
-
-fn succeed(command: &mut Command) -> Result<()> {
-    let program = command.get_program().display().to_string();
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start {program}"))?;
-    if !status.success() {
-        bail!("{program} ended with {status}");
-    }
-    Ok(())
 }

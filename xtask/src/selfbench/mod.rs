@@ -10,6 +10,7 @@ mod figures;
 mod import;
 mod machine;
 mod memory;
+mod merge;
 mod pacing;
 mod proxy;
 mod receive;
@@ -34,7 +35,7 @@ const REPEATS: usize = 5;
 type Bench = fn(usize, &Path) -> Result<()>;
 
 /// In the order of `all`.
-const BENCHES: [(&str, Bench); 14] = [
+const BENCHES: [(&str, Bench); 15] = [
     ("truth", truth::run),
     ("uring", uring::run),
     ("pacing", pacing::run),
@@ -44,6 +45,7 @@ const BENCHES: [(&str, Bench); 14] = [
     ("receive", receive::run),
     ("recorder", recorder::run),
     ("summary", summary::run),
+    ("merge", merge::run),
     ("simulator", simulator::run),
     ("startup", startup::run),
     ("engine", engine::run),

@@ -22,9 +22,12 @@ pub const CHILD: &str = "recorder-child";
 
 /// Records written.
 pub const RECORDS: u64 = 1_000_000;
-const CHUNKS: usize = 128;
+/// Chunks of each.
+pub(super) const CHUNKS: usize = 128;
 /// Records of different shape; they come again with other ids and instants.
-const SHAPES: u64 = 1024;
+pub(super) const SHAPES: u64 = 1024;
+/// So much later comes the next record of one shape, nanoseconds.
+pub(super) const LATER_NS: i64 = 1_000_000_000;
 /// As often as the runner's recorder flushes.
 const FLUSH_NS: i64 = 500_000_000;
 
@@ -146,13 +149,13 @@ fn write_journal(directory: &Path, shapes: &mut [RequestRecord]) -> Result<()> {
             flushed = now;
         }
         // The next record of this shape comes later.
-        shift(record, 1_000_000_000);
+        shift(record, LATER_NS);
     }
     Ok(journal.flush()?)
 }
 
 /// A completed answer, a chunk about every 20 ms, as client and server would leave it.
-fn shape(id: u64) -> RequestRecord {
+pub(super) fn shape(id: u64) -> RequestRecord {
     let intended = Offset(id as i64 * 1_000_000);
     let mut record = RequestRecord::unsent(id, 0, Phase::Measure, intended, 500, CHUNKS as u32);
     let start = intended.plus(80_000);
@@ -190,7 +193,7 @@ fn shape(id: u64) -> RequestRecord {
 }
 
 /// Moves every instant of a record.
-fn shift(record: &mut RequestRecord, ns: i64) {
+pub(super) fn shift(record: &mut RequestRecord, ns: i64) {
     record.intended = record.intended.plus(ns);
     for instant in [
         &mut record.send_start,

@@ -110,6 +110,7 @@ fn manifest() -> RunManifest {
         run_findings: Vec::new(),
         client_health: None,
         clients: Vec::new(),
+        rank: None,
         verdict: None,
         findings: Vec::new(),
         summary: None,

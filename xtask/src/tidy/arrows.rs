@@ -17,7 +17,7 @@ const DOCUMENT: &str = "ARCHITECTURE.md";
 const PREFIX: &str = "infermeter-";
 
 /// What each crate may depend on. `infermeter` and `xtask` may depend on every crate.
-const ALLOWED: [(&str, &[&str]); 18] = [
+const ALLOWED: [(&str, &[&str]); 19] = [
     ("core", &[]),
     ("stats", &[]),
     ("sys", &["core"]),
@@ -28,6 +28,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
     ("client", &["core", "sys"]),
     ("metrics", &["core", "stats"]),
     ("proxy", &["core", "sys"]),
+    ("ranks", &["core", "sys"]),
     ("probe", &["client", "core", "sys"]),
     ("runner", &["client", "core", "sys"]),
     ("analysis", &["core", "metrics", "stats"]),
@@ -41,7 +42,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
     (
         "session",
         &[
-            "analysis", "client", "core", "metrics", "mock", "probe", "protocol", "proxy",
+            "analysis", "client", "core", "metrics", "mock", "probe", "protocol", "proxy", "ranks",
             "record", "runner", "schedule", "stats", "sys", "workload",
         ],
     ),

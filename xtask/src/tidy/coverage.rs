@@ -6,12 +6,12 @@
 
 use super::tree::Tree;
 use super::{Problem, book};
-use crate::docs::{self, FIELDS_PAGE, PLAN_PAGE, SCHEMAS};
+use crate::docs::{self, FIELDS_PAGE, PLAN_PAGE, SCHEMAS, findings};
 use infermeter_core::finding::{Check, Severity};
 use infermeter_core::slo::SloMetric;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-const FINDINGS_PAGE: &str = "docs/src/findings.md";
+const FINDINGS_PAGE: &str = findings::LIST;
 const CHECKS_PAGE: &str = "docs/src/audit-checks.md";
 const RECORD_PAGE: &str = "docs/src/record.md";
 const SIMULATOR_PAGE: &str = "docs/src/simulator.md";
@@ -46,16 +46,16 @@ const FURTHER_METRICS: [&str; 9] = [
 
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     let mut problems = metrics(tree);
-    let (findings, checks) = (
+    let (raised, checks) = (
         infermeter_analysis::declared(),
         infermeter_audit::declared(),
     );
     let checks: Vec<Check> = checks.collect();
-    problems.append(&mut described(tree, FINDINGS_PAGE, &findings));
+    problems.append(&mut described(tree, FINDINGS_PAGE, &raised));
     problems.append(&mut described(tree, CHECKS_PAGE, &checks));
-    let all: Vec<Check> = findings.iter().chain(&checks).copied().collect();
+    let all: Vec<Check> = raised.iter().chain(&checks).copied().collect();
     problems.append(&mut written_once(tree, &codes_of(&all)));
-    problems.append(&mut tried(tree, &codes_of(&findings)));
+    problems.append(&mut tried(tree, &codes_of(&raised)));
     let reasons = variants(tree, "crates/core/src/record.rs", "Reason", '_');
     problems.append(&mut mentioned(tree, RECORD_PAGE, &reasons));
     problems.append(&mut mentioned(tree, RECORD_PAGE, &columns(tree)));
@@ -70,7 +70,37 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
             published.map(|(path, text)| (path.as_str(), text.as_str())),
         )
     }));
+    problems.append(&mut finding_pages(tree, &raised));
     problems.append(&mut mentioned(tree, SIMULATOR_PAGE, &presets(tree)));
+    problems
+}
+
+/// Each finding has a page that is made from the list of findings, and stands in the table of contents.
+fn finding_pages(tree: &Tree, checks: &[Check]) -> Vec<Problem> {
+    let texts = tree.texts.iter();
+    let pages = texts.filter(|(path, _)| path.starts_with("docs/src/") && path.ends_with(".md"));
+    let texts: BTreeMap<&str, &str> = pages
+        .map(|(path, text)| (path.as_str(), text.as_str()))
+        .collect();
+    let made = match findings::pages(&texts, checks) {
+        Ok(made) => made,
+        Err(error) => return vec![Problem::error(FINDINGS_PAGE, error.to_string())],
+    };
+    let differs = made
+        .iter()
+        .filter(|(path, text)| tree.texts.get(*path) != Some(*text));
+    let differs = differs.map(|(path, _)| path);
+    let gone = tree.files.iter();
+    let gone = gone.filter(|path| path.starts_with(findings::FOLDER) && !made.contains_key(*path));
+    let stale = "is not as the list of findings says: `cargo xtask docs` writes it";
+    let mut problems: Vec<Problem> = differs
+        .chain(gone)
+        .map(|path| Problem::error(path, stale))
+        .collect();
+    let list = texts.get(findings::LIST).copied().unwrap_or_default();
+    problems.extend(made_page(tree, findings::CONTENTS, |page| {
+        findings::listed(page, list)
+    }));
     problems
 }
 
