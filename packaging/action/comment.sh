@@ -6,6 +6,10 @@
 set -euo pipefail
 
 : "${COMMENT:?name the file with the Markdown}" "${PULL_REQUEST:?name the pull request}" "${REPOSITORY:?name the repository}"
+if [[ "${NAME:-infermeter}" =~ [^A-Za-z0-9\ ._-] ]]; then
+    echo "::error::the name $NAME holds more than letters, digits, blanks, dots, _ and -" >&2
+    exit 2
+fi
 # What GitHub allows in a comment, less the mark.
 most=65000
 mark="<!-- infermeter: ${NAME:-infermeter} -->"
@@ -19,7 +23,8 @@ trap 'rm -f -- "$body"' EXIT
 
 place="repos/$REPOSITORY/issues"
 known=$(gh api --paginate "$place/$PULL_REQUEST/comments" \
-    --jq ".[] | select(.body | startswith(\"$mark\")) | .id" | head -n 1)
+    --jq ".[] | select(.user.type == \"Bot\" and (.body | startswith(\"$mark\"))) | .id")
+known=${known%%$'\n'*}
 if [ -n "$known" ]; then
     gh api --method PATCH "$place/comments/$known" --field "body=@$body" --silent
 else

@@ -12,6 +12,10 @@ output=${GITHUB_OUTPUT:-/dev/null}
 summary=${GITHUB_STEP_SUMMARY:-/dev/null}
 beside=$(dirname -- "$RECORD")
 mkdir -p -- "$beside"
+if [ -e "$RECORD" ]; then
+    echo "::error::$RECORD is there already: give each measurement a new folder" >&2
+    exit 2
+fi
 
 # `--slo ttft.p99<500ms` is two words; a value may hold blanks.
 words=()
@@ -87,15 +91,21 @@ fi
 infermeter report "$RECORD" --markdown >"$beside/report.md" || true
 infermeter report "$RECORD" --html="$beside/report.html" >/dev/null || true
 
-# The gravest first, as the command itself has it.
-for each in 130 4 2 3 1 5; do
-    if [ "$code" = "$each" ] || [ "$gate" = "$each" ]; then
-        code=$each
-        break
-    fi
-done
+# What is no code of the command's first (a crash, a signal), then the gravest, as the command itself has it.
+gravest() {
+    local each
+    for each in "$@"; do
+        case "$each" in 0 | 1 | 2 | 3 | 4 | 5 | 130) ;; *) echo "$each" && return ;; esac
+    done
+    for each in 130 4 2 3 1 5; do
+        case " $* " in *" $each "*) echo "$each" && return ;; esac
+    done
+    echo 0
+}
+code=$(gravest "$code" "$gate")
 {
-    [ ! -f "$beside/gate.md" ] || cat -- "$beside/gate.md"
+    # One that is there without a baseline is an earlier measurement's.
+    [ -z "${BASELINE:-}" ] || cat -- "$beside/gate.md"
     cat -- "$beside/report.md"
 } >"$beside/comment.md"
 cat -- "$beside/comment.md" >>"$summary"

@@ -57,6 +57,15 @@ def test_a_wrong_flag_is_named_with_a_suggestion(tmp_path):
         infermeter.run(TARGET, repeat=3)
 
 
+@pytest.mark.parametrize("name", ["dry_run", "print_config"])
+def test_what_measures_nothing_is_refused(tmp_path, name):
+    flag = "--" + name.replace("_", "-")
+    with pytest.raises(infermeter.Error, match=f"`{name}` is not to be given here: .*{flag}") as refused:
+        infermeter.sweep(TARGET, out=tmp_path / "a", **{name: True})
+    assert refused.value.exit_code is None
+    assert not (tmp_path / "a").exists()
+
+
 def test_a_target_that_is_not_there(tmp_path):
     with pytest.raises(infermeter.Error, match="cannot be reached") as refused:
         infermeter.run("http://127.0.0.1:9", rate=10, duration="1s", out=tmp_path / "a")

@@ -4,7 +4,8 @@
 //! every kind of chart and with hostile names, a trend, and the pages of saved runs.
 
 use crate::ci::{cargo_program, scratch_directory};
-use crate::running::{build_program, succeed};
+use crate::command::{found, succeed};
+use crate::running::{PROGRAM, build_program};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,8 +22,8 @@ const RECORDS: [&str; 3] = ["open", "closed", "killed"];
 
 /// Opens the pages of these files, or without any those of the gallery and of saved runs; anything wrong is an error.
 pub fn run(files: &[String]) -> Result<()> {
-    let tools = [&BROWSERS[..], &["node"], &["npm"]].map(find);
-    let [Some(browser), Some(_), Some(_)] = tools else {
+    let browser = BROWSERS.iter().find_map(|name| found(name));
+    let (Some(browser), Some(_), Some(_)) = (browser, found("node"), found("npm")) else {
         println!("    no node, npm or Chromium here: no page was opened");
         return Ok(());
     };
@@ -47,16 +48,6 @@ pub fn run(files: &[String]) -> Result<()> {
     succeed(&mut check)?;
     println!("    pictures are in {}", pictures.display());
     Ok(())
-}
-
-/// Where the first of these programs is.
-fn find(names: &[&str]) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    let places = names
-        .iter()
-        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
-    places.into_iter().find(|place| place.is_file())
 }
 
 /// The browser's driver and axe, as locked, below `target`.
@@ -123,7 +114,7 @@ fn text(path: &Path) -> String {
 
 /// Runs the debug binary. How its runs went is not looked at here: a busy machine may spoil one.
 fn infermeter(arguments: &[&str]) -> Result<()> {
-    let mut command = Command::new("target/debug/infermeter");
+    let mut command = Command::new(PROGRAM);
     command
         .args(arguments)
         .stdout(std::process::Stdio::null())

@@ -12,6 +12,7 @@
 mod book;
 mod browser;
 mod ci;
+mod command;
 mod coverage;
 mod dashboard;
 mod docs;
@@ -28,6 +29,7 @@ mod selfbench;
 mod smoke;
 mod tidy;
 mod treatments;
+mod venv;
 
 use anyhow::{Result, bail};
 use std::process::ExitCode;

@@ -5,11 +5,13 @@
 //! go below `target`, in the versions of `python/tests/requirements.txt`. A wheel is built by `cargo xtask release`.
 
 use crate::ci::scratch_directory;
+use crate::command::succeed;
 use crate::release::write_sbom;
-use crate::running::{build_program, succeed};
+use crate::running::{PROGRAM, build_program};
+use crate::venv::interpreter;
 use anyhow::{Result, bail};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
 /// Writes the types of the schemas, and compares them.
 pub const TYPES: &str = "python/tools/make_schema.py";
@@ -42,7 +44,8 @@ pub fn run() -> Result<()> {
         println!("    no Python here: nothing of the module was tried");
         return Ok(());
     }
-    let Some(python) = packages() else {
+    let packages = ["--requirement", REQUIREMENTS];
+    let Some(python) = interpreter("target/python", &packages) else {
         println!("    no package index: nothing but the module's types was looked at");
         return Ok(());
     };
@@ -55,7 +58,7 @@ pub fn run() -> Result<()> {
             .current_dir(here.join("python"))
             .env("PYTHONPATH", here.join("python/src"))
             .env("PYTHONDONTWRITEBYTECODE", "1")
-            .env("INFERMETER_BINARY", here.join("target/debug/infermeter"));
+            .env("INFERMETER_BINARY", here.join(PROGRAM));
         command
     };
     let cache = here.join("target/mypy");
@@ -91,19 +94,4 @@ fn bill_of_materials(python: &Path) -> Result<()> {
     succeed(check.args(["-c", CHECK_SBOM]).arg(&path))?;
     println!("    {count} packages");
     Ok(())
-}
-
-/// The interpreter that has the packages; `None` where they cannot be had.
-fn packages() -> Option<PathBuf> {
-    let place = Path::new("target/python");
-    let python = place.join("bin/python");
-    let quiet = |command: &mut Command| {
-        let run = command.stdout(Stdio::null()).stderr(Stdio::null());
-        run.status().is_ok_and(|status| status.success())
-    };
-    let made = python.exists() || quiet(Command::new("python3").args(["-m", "venv"]).arg(place));
-    let mut install = Command::new(&python);
-    install.args(["-m", "pip", "install", "--quiet", "--requirement"]);
-    let installed = made && quiet(install.arg(REQUIREMENTS));
-    installed.then_some(python)
 }

@@ -5,17 +5,21 @@
 //! in the versions of `xtask/readers/requirements.txt`.
 
 use crate::ci::scratch_directory;
-use crate::running::{build_program, succeed};
+use crate::command::succeed;
+use crate::running::{PROGRAM, build_program};
+use crate::venv::interpreter;
 use anyhow::Result;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// A run that an earlier version wrote, with every phase and a few hundred requests.
 const RECORD: &str = "crates/infermeter/tests/records/open";
+/// The readers.
+const REQUIREMENTS: &str = "xtask/readers/requirements.txt";
 
 /// Exports a record and opens what came of it.
 pub fn run() -> Result<()> {
-    let Some(python) = packages() else {
+    let packages = ["--requirement", REQUIREMENTS];
+    let Some(python) = interpreter("target/readers", &packages) else {
         println!("    no Python, or no package index: no export was opened");
         return Ok(());
     };
@@ -37,7 +41,7 @@ pub fn run() -> Result<()> {
         ("llm-d", "report.json"),
     ] {
         let out = directory.join(name);
-        let mut export = Command::new("target/debug/infermeter");
+        let mut export = Command::new(PROGRAM);
         export
             .arg("export")
             .arg(&record)
@@ -46,19 +50,4 @@ pub fn run() -> Result<()> {
         check.arg(out);
     }
     succeed(&mut check)
-}
-
-/// The interpreter that has the packages; `None` where they cannot be had.
-fn packages() -> Option<PathBuf> {
-    let place = Path::new("target/readers");
-    let python = place.join("bin/python");
-    let quiet = |command: &mut Command| {
-        let run = command.stdout(Stdio::null()).stderr(Stdio::null());
-        run.status().is_ok_and(|status| status.success())
-    };
-    let made = python.exists() || quiet(Command::new("python3").args(["-m", "venv"]).arg(place));
-    let mut install = Command::new(&python);
-    install.args(["-m", "pip", "install", "--quiet", "--requirement"]);
-    let installed = made && quiet(install.arg("xtask/readers/requirements.txt"));
-    installed.then_some(python)
 }

@@ -3,28 +3,18 @@
 //! Invariant: none outlives its handle.
 
 use crate::ci::cargo_program;
+use crate::command::succeed;
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command};
 
-/// Runs a command to its end.
-///
-/// # Errors
-/// When it cannot be started or fails.
-pub fn succeed(command: &mut Command) -> Result<()> {
-    let program = command.get_program().display().to_string();
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start {program}"))?;
-    if !status.success() {
-        bail!("{program} ended with {status}");
-    }
-    Ok(())
-}
+/// The program, as [`build_program`] leaves it.
+pub const PROGRAM: &str = "target/debug/infermeter";
 
 /// Builds the program, for what is run.
 ///
-/// Of the whole workspace and beside a test: with its features, so that what the tests are built from is not built anew.
+/// Of the whole workspace and beside a test: with its features, so that what the tests are built from is not built anew
+/// where they are built in the same folder, as by default.
 ///
 /// # Errors
 /// When it does not build.
@@ -32,6 +22,8 @@ pub fn build_program() -> Result<()> {
     let mut build = Command::new(cargo_program());
     build.args(["build", "--quiet", "--workspace"]);
     build.args(["--bin", "infermeter", "--test", "cli"]);
+    // Named, since CARGO_TARGET_DIR may be another folder: the program in this one would be older, or none.
+    build.args(["--target-dir", "target"]);
     succeed(&mut build)
 }
 

@@ -175,6 +175,16 @@ pub const RANKS_MISSING: Check = Check {
     test: (),
 };
 
+/// Ranks of an open loop came to their ends apart.
+pub const DRAIN_UNEVEN: Check = Check {
+    code: "drain-uneven",
+    scope: Scope::Run,
+    dimension: Dimension::EvaluationSetup,
+    weight: Weight::UpTo(Severity::Warning),
+    limit: None,
+    test: (),
+};
+
 /// Rows of several ranks have one id.
 pub const IDS_TWICE: Check = Check {
     code: "ids-twice",
@@ -244,6 +254,7 @@ pub(crate) const RAISED: &[&Check] = &[
     &ADDRESS_LEFT_OUT,
     &START_LATE,
     &RANKS_MISSING,
+    &DRAIN_UNEVEN,
     &IDS_TWICE,
     &MERGED_BY_FORCE,
     &START_FAILED,

@@ -11,9 +11,8 @@ use crate::percentile::Percentile;
 use crate::threads::{ThreadTotals, totals};
 use infermeter_core::run::{ClientHealth, ClientRun, ClockOffset, OffsetSource, RunManifest};
 use infermeter_metrics::origin::Origin;
-use infermeter_metrics::population::{Failures, Population};
+use infermeter_metrics::population::Population;
 use infermeter_metrics::request_metric::RequestMetric;
-use infermeter_metrics::samples::request_samples;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -88,12 +87,16 @@ impl RanksSummary {
         let of = parts_of(manifest)?;
         let starts: Option<Vec<Start>> = clients.iter().map(|c| Start::of(manifest, c)).collect();
         let starts = starts.filter(|starts| !starts.is_empty());
+        let lags = match manifest.load_model.is_ours() {
+            true => lags(population),
+            false => BTreeMap::new(),
+        };
         let each = clients.iter().map(|client| {
             let rank = client.slice.index();
-            let own = population.only(|request| request.client == Some(rank));
+            let own = lags.get(&rank);
             RankSummary {
                 requests: requests.get(&rank).copied().unwrap_or(0),
-                send_lag: lag(&own, wanted).filter(|_| manifest.load_model.is_ours()),
+                send_lag: own.and_then(|own| Distribution::of_requests(own, wanted)),
                 ..RankSummary::about(manifest, client)
             }
         });
@@ -255,14 +258,16 @@ fn missing(of: u32, clients: &[ClientRun]) -> Vec<u32> {
     (0..of).filter(|index| !is_there(index)).collect()
 }
 
-fn lag(population: &Population<'_>, wanted: &[Percentile]) -> Option<Distribution> {
-    let lags = request_samples(
-        population,
-        RequestMetric::SendLag,
-        Origin::Intended,
-        Failures::Excluded,
-    );
-    Distribution::of_requests(&lags, wanted)
+/// The send lags of each rank, milliseconds: all rows are looked at once, however many ranks there are.
+fn lags(population: &Population<'_>) -> BTreeMap<u32, Vec<f64>> {
+    let mut lags: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    for request in population.sent() {
+        let lag = RequestMetric::SendLag.value_ms(request, Origin::Intended);
+        if let Some((client, lag)) = request.client.zip(lag) {
+            lags.entry(client).or_default().push(lag);
+        }
+    }
+    lags
 }
 
 /// From the first start to the last.

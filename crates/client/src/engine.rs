@@ -25,7 +25,7 @@ use crate::live::Live;
 use crate::prepared::Prepared;
 use crate::response::ResponseReader;
 use crate::reuse::Reuse;
-use crate::transport::{Event, Transport, TransportConfig};
+use crate::transport::{EngineShare, Event, Transport, TransportConfig};
 use connections::Carriers;
 use deadlines::Deadlines;
 use destination::Place;
@@ -155,6 +155,10 @@ impl Engine {
             audit_send: config.audit_send,
             max_links: config.max_connections,
             spin: config.spin,
+            share: EngineShare {
+                first: config.first_connection,
+                of: config.connection_stride,
+            },
         })?;
         let places = 0..config.to.count();
         Ok(Self {

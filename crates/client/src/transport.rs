@@ -19,6 +19,7 @@ mod tunnel;
 pub(crate) use link::{Link, Stage};
 pub(crate) use problem::Problem;
 pub use problem::TunnelError;
+pub(crate) use route::EngineShare;
 pub use route::{Address, Hop, Route, Sources, Tunnel};
 
 use crate::response::ReadStamp;
@@ -26,6 +27,7 @@ use infermeter_core::clock::{Clock, Offset};
 use infermeter_core::run::{IoBackend, ThreadHealth};
 use infermeter_sys::{socket, stamp};
 use receive::Receiver;
+use route::SourceTurn;
 use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
@@ -49,6 +51,8 @@ pub(crate) struct TransportConfig {
     pub(crate) max_links: usize,
     /// Busy-poll for the last part of a wait, nanoseconds.
     pub(crate) spin: i64,
+    /// Whose connections these are, of those of a run.
+    pub(crate) share: EngineShare,
 }
 
 /// One link of a transport. Never that of another one that came after it.
@@ -110,7 +114,7 @@ pub(crate) struct Transport {
     open: usize,
     next_generation: u32,
     /// Which source address is next, where there are several.
-    next_source: usize,
+    next_source: SourceTurn,
     receiver: Receiver,
     /// What has happened beside the event that is being handed out.
     told: VecDeque<Event>,
@@ -123,12 +127,12 @@ impl Transport {
     pub(crate) fn new(config: TransportConfig) -> io::Result<Self> {
         Ok(Self {
             receiver: Receiver::new(config.io, config.max_links)?,
+            next_source: SourceTurn::of(config.share),
             config,
             links: Vec::new(),
             free: Vec::new(),
             open: 0,
             next_generation: 1,
-            next_source: 0,
             told: VecDeque::new(),
             health: ThreadHealth::default(),
         })

@@ -7,6 +7,12 @@ pub type Word = std::borrow::Cow<'static, str>;
 /// Longest name that a message repeats, bytes.
 const NAME_BYTES: usize = 80;
 
+/// Ranks that a message names one by one.
+const RANKS_NAMED: usize = 8;
+
+/// Digits of a hash that a message repeats: few enough to read, and no two of one launch begin alike by chance.
+const HASH_DIGITS: usize = 12;
+
 /// Replaces control characters (escape sequences, line breaks, bidirectional overrides) by
 /// visible stand-ins and cuts to `max_bytes` at a character border.
 pub fn inert(text: &str, max_bytes: usize) -> String {
@@ -86,6 +92,22 @@ pub fn listed(words: &[String]) -> String {
     }
 }
 
+/// `rank 3`; `ranks 1, 2 and 5`; `ranks 0, 1, 2, 3, 4, 5, 6, 7 and 14 more`.
+pub fn ranks(all: &[u32]) -> String {
+    let mut named: Vec<String> = all.iter().take(RANKS_NAMED).map(u32::to_string).collect();
+    match all.len().saturating_sub(RANKS_NAMED) {
+        0 => {}
+        more => named.push(format!("{more} more")),
+    }
+    let noun = if all.len() == 1 { "rank" } else { "ranks" };
+    format!("{noun} {}", listed(&named))
+}
+
+/// The beginning of a hash or an id, by which people tell two apart.
+pub fn short_hash(hash: &str) -> &str {
+    hash.get(..HASH_DIGITS).unwrap_or(hash)
+}
+
 /// "Did you mean": the known name nearest to `name`, if it is likely to be meant.
 pub fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_ascii_lowercase();
@@ -137,6 +159,21 @@ mod tests {
         check("-1+1", "'-1+1");
         assert!(!csv_field("a\u{1b}[31m", 100).contains('\u{1b}'));
         assert!(csv_field(&"x".repeat(100_000), 32_000).len() < 33_000);
+    }
+
+    #[test]
+    fn ranks_are_named_or_counted() {
+        let first = |n: u32| ranks(&(0..n).collect::<Vec<u32>>());
+        assert_eq!(ranks(&[4]), "rank 4");
+        assert_eq!(ranks(&[1, 2, 5]), "ranks 1, 2 and 5");
+        assert_eq!(first(8), "ranks 0, 1, 2, 3, 4, 5, 6 and 7");
+        assert_eq!(first(11), "ranks 0, 1, 2, 3, 4, 5, 6, 7 and 3 more");
+    }
+
+    #[test]
+    fn a_hash_is_known_by_its_beginning() {
+        assert_eq!(short_hash("0123456789abcdef"), "0123456789ab");
+        assert_eq!(short_hash("abc"), "abc");
     }
 
     #[test]

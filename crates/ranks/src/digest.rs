@@ -44,6 +44,14 @@ pub(crate) fn digest(path: &Path) -> io::Result<Known> {
     })
 }
 
+/// The SHA-256 of a file, hex.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn sha256(path: &Path) -> io::Result<String> {
+    digest(path).map(|known| known.sha256)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

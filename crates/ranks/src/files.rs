@@ -12,8 +12,8 @@ mod tests;
 
 pub use kinds::{Absent, DeliveredFile, Launch};
 pub(crate) use kinds::{
-    Decision, DoneFile, FailedFile, KeptClock, KeptDiscipline, KeptStore, LaunchFile, RankFile,
-    ReadyFile, StartFile,
+    Decision, DoneFile, FailedFile, KeptClock, KeptDiscipline, KeptStore, LaunchFile, MOST_LEAD_NS,
+    Owner, RankFile, ReadyFile, StartFile,
 };
 
 pub(crate) use path::checked_name;

@@ -15,3 +15,5 @@ pub mod store;
 #[cfg(test)]
 mod testing;
 pub mod told;
+
+pub use digest::sha256;

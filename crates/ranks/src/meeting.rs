@@ -22,6 +22,7 @@ mod tests;
 mod timed;
 mod wall;
 
+pub use crate::files::names::{LAUNCH, TELLING, results};
 pub use crate::files::{Absent, DeliveredFile, Launch};
 pub use error::MeetingError;
 pub use fetch::fetch;
@@ -140,6 +141,11 @@ impl Meeting {
     fn index(&self) -> u32 {
         self.own.facts.slice.index()
     }
+}
+
+/// Tells the others of a rank that it cannot go on, where it does not say so itself any more. What it has said stands.
+pub fn failed_for(store: Box<dyn Store>, facts: &RankFacts, why: &str) {
+    tell_failed(&Timed::new(store), facts, why);
 }
 
 /// Tells the others that a rank cannot go on.

@@ -11,7 +11,7 @@ mod stamps;
 
 pub(crate) use message::{Message, Token};
 pub(crate) use ping::{Answerer, ask};
-pub(crate) use said::{discipline, same_kernel, stands};
+pub(crate) use said::{age, discipline, same_kernel, stands};
 pub(crate) use stamps::{Stamp, beside, stood};
 
 use infermeter_core::run::{ClockOffset, OffsetSource};

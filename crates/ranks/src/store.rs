@@ -97,6 +97,14 @@ pub fn open(place: &str) -> Result<Box<dyn Store>, StoreError> {
     Ok(store)
 }
 
+/// A folder that is known to be a place, whatever its name looks like: nothing is tried there.
+///
+/// # Errors
+/// When it cannot be made, or is something else.
+pub fn folder(path: &Path) -> Result<Box<dyn Store>, StoreError> {
+    Ok(Box::new(Folder::open(path)?))
+}
+
 #[cfg(feature = "object-store")]
 fn objects(url: &str) -> Result<Box<dyn Store>, StoreError> {
     Ok(Box::new(objects::Objects::open(url)?))

@@ -49,7 +49,7 @@ pub use journal::writer::{JournalTotals, JournalWriter, Sink};
 pub use journal::{JOURNAL_FILE, Tail};
 pub use ledger::{LEDGER_FILE, Ledger, LedgerContents};
 pub use manifest::{ManifestRoom, free_room, read_manifest, write_manifest};
-pub use merge::beside::{merge_responses, merge_spans, take_over};
+pub use merge::beside::{merge_responses, merge_spans, take_away, take_over};
 pub use merge::{MergedRows, RowsOf, Twice, merge_records};
 pub use names::MANIFEST_FILE;
 pub use parquet::PARQUET_FILE;

@@ -20,8 +20,10 @@ use crate::parquet::gathered::{Gathered, GatheredWriter};
 use crate::parquet::reader::ParquetRecords;
 use encoding::Encoding;
 use head::{Head, Row};
+use infermeter_core::clock::Offset;
 use infermeter_core::record::RequestRecord;
 use infermeter_core::request::{ClassIndex, RequestId};
+use infermeter_core::schedule::Phase;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::path::Path;
@@ -35,6 +37,8 @@ pub struct RowsOf<'a> {
     pub client: Option<u32>,
     /// For each of its addresses, the number that it has in the result.
     pub addresses: Vec<u32>,
+    /// When the first of the others had come to its end; absent where none had, or it does not matter.
+    pub others_end: Option<Offset>,
 }
 
 /// What was merged.
@@ -50,6 +54,10 @@ pub struct MergedRows {
     pub first_twice: Option<Twice>,
     /// For each record, rows that came behind one of a higher id.
     pub out_of_order: Vec<u64>,
+    /// Rows of measured requests that came to an end.
+    pub measured: u64,
+    /// Those of them that did when another of the records had come to its own.
+    pub outlasting: u64,
 }
 
 /// An id that two rows have.
@@ -160,7 +168,9 @@ impl Merging<'_, '_> {
         while let Some(Reverse((id, record))) = lowest.pop() {
             let head = &mut heads[record];
             self.count(id, record);
-            if !self.take(record, head.take()) {
+            let row = head.take();
+            self.count_end(record, &row.record);
+            if !self.take(record, row) {
                 break;
             }
             lowest.extend(head.id()?.map(|id| Reverse((id, record))));
@@ -182,6 +192,15 @@ impl Merging<'_, '_> {
         }
         self.last[record] = self.last[record].max(Some(id));
         self.before = Some((id, record));
+    }
+
+    fn count_end(&mut self, record: usize, row: &RequestRecord) {
+        let Some(closed) = row.closed.filter(|_| row.phase == Phase::Measure) else {
+            return;
+        };
+        let others_end = self.sources[record].of.others_end;
+        self.merged.measured += 1;
+        self.merged.outlasting += u64::from(others_end.is_some_and(|end| closed > end));
     }
 
     /// Takes a row; false where nobody encodes any more.

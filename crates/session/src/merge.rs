@@ -7,28 +7,31 @@
 //! clients themselves.
 
 mod doubts;
+mod drain;
 mod findings;
 mod meeting;
 mod missing;
 mod parts;
+mod place;
 mod whole;
 
 #[cfg(test)]
 mod tests;
 
 use crate::finish::{Ended, judged, write_readings};
+use crate::ranked::RENDEZVOUS;
 use anyhow::Result;
+use drain::Ends;
 use infermeter_core::run::RunManifest;
 use infermeter_record::{
-    MANIFEST_FILE, MergedRows, PARQUET_FILE, ParquetRecords, RESPONSES_FILE, RecordError, RowsOf,
-    RunDirectory, SERVER_METRICS_FILE, SERVER_METRICS_PARQUET, SPANS_FILE, merge_records,
-    merge_responses, merge_spans, seal, take_over, write_manifest,
+    MergedRows, ParquetRecords, RecordError, RowsOf, SERVER_METRICS_FILE, SERVER_METRICS_PARQUET,
+    merge_records, merge_responses, merge_spans, seal, take_away, take_over, write_manifest,
 };
 use infermeter_sys::limits;
 use meeting::Meeting;
 use parts::Part;
+use place::Place;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Descriptors that a record takes while it is read, at most: its file, and a page of it.
@@ -46,10 +49,11 @@ pub enum Doubts {
 }
 
 /// Merges the records of ranks, and judges the result; a part may also be a directory that holds those of several
-/// ranks. `out` is made, unless the parts lie in it: then what was merged there before is replaced.
+/// ranks. `out` is made, unless the parts lie in it: then what was merged from ranks of this run there before is replaced.
 ///
 /// # Errors
-/// When a directory holds no rank, they are not of one run, a record cannot be read, or the result cannot be written.
+/// When a directory holds no rank, they are not of one run, a record cannot be read, `out` holds something else, or the
+/// result cannot be written.
 pub fn merge(parts: &[PathBuf], out: &Path) -> Result<Ended> {
     merge_with(parts, out, Doubts::Refuse)
 }
@@ -60,9 +64,7 @@ pub fn merge(parts: &[PathBuf], out: &Path) -> Result<Ended> {
 /// As [`merge`]; what [`Doubts::Note`] lets through is none.
 pub fn merge_with(parts: &[PathBuf], out: &Path, doubts: Doubts) -> Result<Ended> {
     let mut given = parts::given(parts)?;
-    given
-        .meetings
-        .extend(parts::met_in(&out.join(parts::RENDEZVOUS)));
+    given.meetings.extend(parts::met_in(&out.join(RENDEZVOUS)));
     let mut parts = parts::opened(&given.directories)?;
     let doubted = doubts::of(&parts);
     if let Some(first) = doubted.first().filter(|_| doubts == Doubts::Refuse) {
@@ -71,7 +73,7 @@ pub fn merge_with(parts: &[PathBuf], out: &Path, doubts: Doubts) -> Result<Ended
     if !doubted.is_empty() {
         parts::renumber(&mut parts);
     }
-    let place = Place::of(out, &parts)?;
+    let place = Place::of(out, &parts, doubts)?;
     let merged = fill(out, &parts, &given.meetings, &doubted);
     if merged.is_err() && place == Place::New {
         // What is half a record is none.
@@ -80,59 +82,16 @@ pub fn merge_with(parts: &[PathBuf], out: &Path, doubts: Doubts) -> Result<Ended
     merged
 }
 
-/// Where the result goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// A directory that was made for it.
-    New,
-    /// The directory in which the parts lie.
-    AroundParts,
-}
-
-impl Place {
-    fn of(out: &Path, parts: &[Part]) -> Result<Self> {
-        let canonical = |path: &Path| fs::canonicalize(path).ok();
-        let inside = canonical(out).is_some_and(|whole| {
-            let mut parts = parts.iter().map(|part| canonical(&part.directory));
-            parts.all(|part| part.is_some_and(|part| part != whole && part.starts_with(&whole)))
-        });
-        if !inside {
-            RunDirectory::create(out)?;
-            return Ok(Self::New);
-        }
-        // What was merged before is the same once more, or less.
-        for name in [
-            MANIFEST_FILE,
-            PARQUET_FILE,
-            RESPONSES_FILE,
-            SPANS_FILE,
-            SERVER_METRICS_FILE,
-            SERVER_METRICS_PARQUET,
-        ] {
-            remove(&out.join(name))?;
-        }
-        Ok(Self::AroundParts)
-    }
-}
-
-fn remove(path: &Path) -> Result<(), RecordError> {
-    match fs::remove_file(path) {
-        Err(cause) if cause.kind() != ErrorKind::NotFound => Err(RecordError::Io {
-            action: "remove",
-            path: path.to_owned(),
-            cause,
-        }),
-        _ => Ok(()),
-    }
-}
-
-/// Writes rows, what lies beside them, and `run.json`.
+/// Writes rows, what lies beside them, and `run.json` last: where one of them cannot be written, what was merged there
+/// before is still called what it was.
 fn fill(out: &Path, parts: &[Part], meetings: &[PathBuf], doubted: &[String]) -> Result<Ended> {
     let mut manifest = whole::manifest(parts);
-    let rows = rows(out, parts, &manifest)?;
-    beside(out, parts, &manifest)?;
+    let ends = Ends::of(parts);
+    let rows = rows(out, parts, &manifest, &ends)?;
+    beside(out, parts)?;
     let own = [
         missing::finding(parts, &Meeting::read(meetings)),
+        ends.finding(&rows),
         findings::twice(&rows, parts),
         findings::by_force(doubted),
     ];
@@ -147,7 +106,12 @@ fn fill(out: &Path, parts: &[Part], meetings: &[PathBuf], doubted: &[String]) ->
     })
 }
 
-fn rows(out: &Path, parts: &[Part], manifest: &RunManifest) -> Result<MergedRows, RecordError> {
+fn rows(
+    out: &Path,
+    parts: &[Part],
+    manifest: &RunManifest,
+    ends: &Ends,
+) -> Result<MergedRows, RecordError> {
     // All of them are open at once.
     limits::raise_fd_limit(DESCRIPTORS + parts.len() as u64 * DESCRIPTORS_OF_EACH);
     let several = !manifest.clients.is_empty();
@@ -157,19 +121,20 @@ fn rows(out: &Path, parts: &[Part], manifest: &RunManifest) -> Result<MergedRows
             directory: &part.directory,
             client: several.then(|| part.slice.index()),
             addresses: whole::numbers(&part.manifest.addresses, &manifest.addresses),
+            others_end: ends.before(part.slice.index()),
         })
         .collect();
     merge_records(&sources, out, &manifest.classes)
 }
 
-/// Answers and spans of all; what is read of the server once is that of the first that has it.
-fn beside(out: &Path, parts: &[Part], manifest: &RunManifest) -> Result<()> {
+/// Answers and spans of all; what is read of the server once is that of the first that has it. Of what was merged there
+/// before nothing stays.
+fn beside(out: &Path, parts: &[Part]) -> Result<()> {
     let directories: Vec<&Path> = parts.iter().map(|part| part.directory.as_path()).collect();
-    let plan = &manifest.plan;
-    if plan.save_responses || plan.has_live_history() {
-        merge_responses(&directories, out)?;
-    }
+    merge_responses(&directories, out)?;
     merge_spans(&directories, out)?;
     take_over(&directories, out, SERVER_METRICS_FILE)?;
+    // It is made of that file.
+    take_away(out, SERVER_METRICS_PARQUET)?;
     write_readings(out)
 }

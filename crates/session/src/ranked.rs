@@ -8,13 +8,17 @@
 mod attend;
 mod collect;
 mod facts;
+mod folders;
 mod part;
 mod placed;
 mod records;
+#[cfg(test)]
+pub(crate) mod testing;
 mod workers;
 
 pub use attend::{Attendance, Attending, MeetingAsked};
-pub use collect::{Gathered, gather, has_begun, is_of_ranks, rank_directories};
-pub(crate) use part::whole_of;
+pub use collect::{Gathered, gather};
+pub(crate) use folders::{RENDEZVOUS, folder_around, ranks_in, whole_of};
+pub use folders::{directory_of, has_begun, is_of_ranks, rank_directories};
 pub use part::{Agreed, CoresOf, Part, Shared, StartGate};
-pub use workers::{WorkerEnd, WorkerTold, Workers, WorkersAsked, directory_of};
+pub use workers::{WorkerEnd, WorkerTold, Workers, WorkersAsked};

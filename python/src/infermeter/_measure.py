@@ -34,11 +34,13 @@ if TYPE_CHECKING:
 
 # A record was written, and means something: ok, objective missed, Invalid, undecided, stopped by a signal.
 WITH_A_RECORD = (0, 1, 3, 5, 130)
-# What this module decides for itself.
+# What this module decides for itself, and what measures nothing.
 OURS = {
     "format": "read the result's members",
     "json": "read the result's members",
     "quiet": "give progress=True to see how it goes",
+    "dry_run": "it leaves no record to return; start the command of infermeter.binary() with --dry-run",
+    "print_config": "it leaves no record to return; start the command of infermeter.binary() with --print-config",
 }
 
 

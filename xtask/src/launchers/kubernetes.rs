@@ -3,13 +3,16 @@
 //! No cluster is there, and none is asked. Needs Python and a package index; the package goes below `target`, in the
 //! version of `xtask/launchers/requirements.txt`.
 
-use super::{Bench, Outcome, load, output};
+use super::{Bench, Outcome, load};
+use crate::command::output;
+use crate::venv::interpreter;
 use anyhow::Result;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// The oldest that has everything, some between, the newest that the package knows.
 const VERSIONS: [&str; 5] = ["1.29.0", "1.31.0", "1.33.0", "1.35.0", "1.37.0"];
+/// What holds them against a schema.
+const REQUIREMENTS: &str = "xtask/launchers/requirements.txt";
 /// An image that nobody fetches.
 const IMAGE: &str = "registry.example/infermeter:0.1.0";
 
@@ -42,7 +45,8 @@ const LAUNCHES: [&[&str]; 2] = [
 /// # Errors
 /// For a manifest that a schema does not take, with what it said.
 pub(super) fn run(bench: &Bench) -> Result<Outcome> {
-    let Some(python) = package() else {
+    let packages = ["--requirement", REQUIREMENTS];
+    let Some(python) = interpreter("target/launchers", &packages) else {
         let why = "no Python, or no package index: no manifest was held against a schema";
         return Ok(Outcome::LeftOut(why.to_owned()));
     };
@@ -67,19 +71,4 @@ pub(super) fn run(bench: &Bench) -> Result<Outcome> {
         LAUNCHES.len(),
         VERSIONS.join(", ")
     )))
-}
-
-/// The interpreter that has the package; `None` where it cannot be had.
-fn package() -> Option<PathBuf> {
-    let place = Path::new("target/launchers");
-    let python = place.join("bin/python");
-    let quiet = |command: &mut Command| {
-        let run = command.stdout(Stdio::null()).stderr(Stdio::null());
-        run.status().is_ok_and(|status| status.success())
-    };
-    let made = python.exists() || quiet(Command::new("python3").args(["-m", "venv"]).arg(place));
-    let mut install = Command::new(&python);
-    install.args(["-m", "pip", "install", "--quiet", "--requirement"]);
-    let installed = made && quiet(install.arg("xtask/launchers/requirements.txt"));
-    installed.then_some(python)
 }

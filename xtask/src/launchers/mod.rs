@@ -15,13 +15,10 @@ mod slurm;
 pub use simulator::{TASK, serve};
 
 use crate::ci::scratch_directory;
-use crate::running::build_program;
+use crate::command::found;
+use crate::running::{PROGRAM, build_program};
 use anyhow::{Context, Result, bail};
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
-/// What is built here.
-const INFERMETER: &str = "target/debug/infermeter";
+use std::path::PathBuf;
 
 /// One engine, or one way to start it.
 struct Part {
@@ -118,42 +115,12 @@ impl Part {
 
 fn built() -> Result<PathBuf> {
     build_program()?;
-    Ok(INFERMETER.into())
+    Ok(PROGRAM.into())
 }
 
 /// The first of these programs that is not in PATH.
 fn missing(programs: &[&'static str]) -> Option<&'static str> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    let is_there = |name: &str| folders.iter().any(|folder| folder.join(name).is_file());
-    programs.iter().find(|name| !is_there(name)).copied()
-}
-
-/// What a command prints.
-///
-/// # Errors
-/// When it cannot be started, and when it fails, with what it said.
-fn output(command: &mut Command) -> Result<String> {
-    let line = shown(command);
-    let output = command
-        .output()
-        .with_context(|| format!("cannot start {line}"))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("{line} ended with {}: {}", output.status, said.trim());
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-fn shown(command: &Command) -> String {
-    let program = Path::new(command.get_program()).display().to_string();
-    let words = command
-        .get_args()
-        .map(|word| word.to_string_lossy().into_owned());
-    std::iter::once(program)
-        .chain(words)
-        .collect::<Vec<_>>()
-        .join(" ")
+    programs.iter().find(|name| found(name).is_none()).copied()
 }
 
 #[cfg(test)]
@@ -166,18 +133,6 @@ mod tests {
         assert_eq!(
             missing(&["sh", "no-such-program-here"]),
             Some("no-such-program-here")
-        );
-    }
-
-    #[test]
-    fn a_command_that_fails_says_what_it_said() {
-        let mut command = Command::new("sh");
-        command.args(["-c", "echo why >&2; exit 3"]);
-        let error = output(&mut command).expect_err("it fails");
-        assert!(format!("{error}").ends_with(": why"), "{error}");
-        assert_eq!(
-            output(Command::new("echo").arg("x")).expect("it prints"),
-            "x\n"
         );
     }
 }

@@ -3,7 +3,7 @@
 //! Root alone may make them. Invariant: a namespace goes with its handle, and nothing in it can be reached from
 //! outside.
 
-use super::output;
+use crate::command::said;
 use anyhow::{Context, Result};
 use std::ffi::OsStr;
 use std::net::Ipv4Addr;
@@ -106,5 +106,5 @@ impl Namespace {
 }
 
 fn ip(arguments: &[&str]) -> Result<String> {
-    output(Command::new("ip").args(arguments)).context("network namespaces")
+    said("ip", arguments).context("network namespaces")
 }

@@ -6,7 +6,8 @@
 mod cluster;
 
 use super::namespace::{self, Namespace};
-use super::{Bench, Outcome, load, missing, output, simulator};
+use super::{Bench, Outcome, load, missing, simulator};
+use crate::command::output;
 use anyhow::{Context, Result, bail};
 use cluster::{Cluster, Node};
 use std::path::Path;

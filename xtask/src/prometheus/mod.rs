@@ -12,7 +12,8 @@ mod web;
 pub use queries::DASHBOARD;
 
 use crate::ci::scratch_directory;
-use crate::running::{Running, build_program, ready_url};
+use crate::command::found;
+use crate::running::{PROGRAM, Running, build_program, ready_url};
 use anyhow::{Context, Result, bail};
 use infermeter_core::clock::realtime_ns;
 use server::{Job, Server};
@@ -20,8 +21,6 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The binary of the debug build.
-const INFERMETER: &str = "target/debug/infermeter";
 /// Where `.ci/run` unpacks the package, without its service.
 const UNPACKED: &str = "target/prometheus/usr/bin";
 /// The simulator: drafts, so that the queries about speculation have something to say.
@@ -113,15 +112,12 @@ fn jobs<'a>(client: &'a str, engine: &'a str) -> Vec<Job<'a>> {
 
 /// Where a program is.
 fn program(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    let folders = std::env::split_paths(&path).chain([PathBuf::from(UNPACKED)]);
-    folders
-        .map(|folder| folder.join(name))
-        .find(|place| place.is_file())
+    let unpacked = Path::new(UNPACKED).join(name);
+    found(name).or_else(|| unpacked.is_file().then_some(unpacked))
 }
 
 fn simulator() -> Result<std::process::Child> {
-    let mut mock = Command::new(INFERMETER);
+    let mut mock = Command::new(PROGRAM);
     mock.args(MOCK).stdout(Stdio::piped()).stderr(Stdio::null());
     mock.spawn().context("cannot start the simulator")
 }
@@ -175,7 +171,7 @@ struct Load {
 
 impl Load {
     fn start(target: &str, record: &Path) -> Result<Self> {
-        let mut run = Command::new(INFERMETER);
+        let mut run = Command::new(PROGRAM);
         run.args(["run", target])
             .args(LOAD.split_whitespace())
             .arg("--out")

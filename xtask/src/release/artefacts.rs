@@ -1,6 +1,6 @@
 //! What is handed out: checksums of all of it, and a table of sizes.
 
-use super::{Outcome, Release, tools};
+use super::{Outcome, Release, files};
 use anyhow::Result;
 use std::path::Path;
 
@@ -9,12 +9,12 @@ const CHECKSUMS: &str = "SHA256SUMS";
 
 pub(super) fn checksums(release: &Release) -> Result<Outcome> {
     let mut lines = String::new();
-    let files = tools::files(&release.out)?;
+    let files = files::listed(&release.out)?;
     for path in files.iter().filter(|path| !path.ends_with(CHECKSUMS)) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        lines.push_str(&format!("{}  {name}\n", tools::digest(path)?));
+        lines.push_str(&format!("{}  {name}\n", files::digest(path)?));
     }
-    tools::write(&release.out.join(CHECKSUMS), &lines)?;
+    files::write(&release.out.join(CHECKSUMS), &lines)?;
     Ok(Outcome::Done(format!(
         "{} files in {CHECKSUMS}",
         lines.lines().count()
@@ -29,9 +29,9 @@ pub(super) fn table(folder: &Path) -> Result<()> {
         "sha256",
         folder.display()
     );
-    for path in tools::files(folder)? {
+    for path in files::listed(folder)? {
         let bytes = std::fs::metadata(&path)?.len();
-        let digest = tools::digest(&path)?;
+        let digest = files::digest(&path)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         println!(
             "{bytes:>10}  {}  {name}",

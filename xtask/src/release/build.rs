@@ -3,8 +3,9 @@
 //! Paths of this machine are mapped away, dates are the commit's, nothing is incremental. Invariant: what is called static
 //! asks for no library, and what can run here has said its version.
 
-use super::{Outcome, Release, tools};
+use super::{Outcome, Release, files};
 use crate::ci::cargo_program;
+use crate::command;
 use anyhow::{Context, Result, bail};
 use std::env::consts::ARCH;
 use std::fs;
@@ -95,7 +96,7 @@ fn lacks(target: &str, compiler: &str) -> Result<Option<String>> {
         MUSL_COMPILER => "musl-tools",
         _ => "gcc-aarch64-linux-gnu",
     };
-    let compiler = match tools::found(compiler) {
+    let compiler = match command::found(compiler) {
         Some(_) => None,
         None => Some(format!("`apt-get install {package}`")),
     };
@@ -104,7 +105,7 @@ fn lacks(target: &str, compiler: &str) -> Result<Option<String>> {
 }
 
 fn sysroot() -> Result<String> {
-    tools::said("rustc", &["--print", "sysroot"])
+    command::said("rustc", &["--print", "sysroot"])
 }
 
 /// Builds for a target, a second time where that was asked for, and looks at what came of it.
@@ -112,12 +113,12 @@ fn built(release: &mut Release, kind: Kind, target: &str) -> Result<String> {
     let path = compile(release, kind, target)?;
     let mut told = vec![format!("{target}, {:.1} MB", size_mb(&path)?)];
     if release.twice {
-        let digest = tools::digest(&path)?;
+        let digest = files::digest(&path)?;
         if Path::new(FIRST).exists() {
             fs::remove_dir_all(FIRST)?;
         }
         fs::rename(FOLDER, FIRST)?;
-        let second = tools::digest(&compile(release, kind, target)?)?;
+        let second = files::digest(&compile(release, kind, target)?)?;
         if second != digest {
             bail!("{target}: two builds differ: {digest} and {second}; the first is below {FIRST}");
         }
@@ -154,7 +155,7 @@ fn built(release: &mut Release, kind: Kind, target: &str) -> Result<String> {
 /// # Errors
 /// When it does not start, and when it says another.
 pub(super) fn says_version(command: &mut Command, version: &str) -> Result<()> {
-    let said = tools::output(command.arg("--version"))?;
+    let said = command::output(command.arg("--version"))?;
     match said.split_whitespace().last() == Some(version) {
         true => Ok(()),
         false => bail!("it says `{said}`, and should be {version}"),
@@ -175,7 +176,8 @@ fn compile(release: &Release, kind: Kind, target: &str) -> Result<PathBuf> {
     for (name, value) in environment(release, kind, target)? {
         cargo.env(name, value);
     }
-    tools::succeed(&mut cargo)?;
+    println!("    {}", command::line(&cargo));
+    command::succeed(&mut cargo)?;
     let folder = Path::new(FOLDER).join(target).join("release");
     // Apart from the folder of the build: the next one may be for the same target.
     let name = match kind {
@@ -183,7 +185,7 @@ fn compile(release: &Release, kind: Kind, target: &str) -> Result<PathBuf> {
         Kind::Dynamic => "dynamic",
     };
     let kept = release.staged.join(target).join(name).join("infermeter");
-    tools::put(&folder.join("infermeter"), &kept)?;
+    files::put(&folder.join("infermeter"), &kept)?;
     Ok(kept)
 }
 
@@ -239,7 +241,7 @@ fn cargo_home() -> Result<String> {
 
 /// The newest version of glibc that a program asks for.
 fn glibc(program: &Path) -> Result<Option<String>> {
-    let symbols = tools::said("readelf", &["-VW", &super::text(program)])?;
+    let symbols = command::said("readelf", &["-VW", &super::text(program)])?;
     Ok(newest_glibc(&symbols))
 }
 
@@ -260,7 +262,7 @@ fn newest_glibc(symbols: &str) -> Option<String> {
 }
 
 fn needs_libraries(program: &Path) -> Result<bool> {
-    let dynamic = tools::said("readelf", &["-dW", &super::text(program)])?;
+    let dynamic = command::said("readelf", &["-dW", &super::text(program)])?;
     Ok(dynamic.contains("(NEEDED)"))
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Changes nothing.
 
-use super::{Outcome, Release, tools};
+use super::{Outcome, Release};
+use crate::command;
 use anyhow::{Context, Result, bail};
 use std::fs;
 
@@ -71,7 +72,7 @@ fn section(text: &str, version: &str) -> Option<usize> {
 
 /// Everything is committed.
 pub(super) fn tree() -> Result<Outcome> {
-    let changed = tools::said("git", &["status", "--porcelain"])?;
+    let changed = command::said("git", &["status", "--porcelain"])?;
     let count = changed.lines().count();
     Ok(match count {
         0 => Outcome::Done("everything is committed".to_owned()),

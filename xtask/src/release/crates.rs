@@ -2,8 +2,9 @@
 //!
 //! They are not built from there: a package's dependencies are the others, which no registry has yet.
 
-use super::{Outcome, Release, tools};
+use super::{Outcome, Release, files};
 use crate::ci::cargo_program;
+use crate::command;
 use anyhow::{Result, bail};
 use std::path::Path;
 use std::process::Command;
@@ -24,9 +25,10 @@ pub(super) fn step(release: &Release) -> Result<Outcome> {
         "--allow-dirty",
     ]);
     package.args(["--locked", "--quiet", "--target-dir", "target"]);
-    tools::succeed(&mut package)?;
+    println!("    {}", command::line(&package));
+    command::succeed(&mut package)?;
     let suffix = format!("-{}.crate", release.version);
-    let mut packages = tools::files(Path::new(FOLDER))?;
+    let mut packages = files::listed(Path::new(FOLDER))?;
     packages.retain(|path| path.to_string_lossy().ends_with(&suffix));
     let crates = std::fs::read_dir("crates")?.count();
     if packages.len() != crates {
@@ -36,11 +38,11 @@ pub(super) fn step(release: &Release) -> Result<Outcome> {
         );
     }
     let program = format!("infermeter{suffix}");
-    let listed = tools::said("tar", &["-tzf", &format!("{FOLDER}/{program}")])?;
+    let listed = command::said("tar", &["-tzf", &format!("{FOLDER}/{program}")])?;
     if !listed.lines().any(|line| line.ends_with(SCHEMA)) {
         bail!("{program} lacks {SCHEMA}, without which it does not build");
     }
-    tools::put(
+    files::put(
         &Path::new(FOLDER).join(&program),
         &release.out.join(&program),
     )?;

@@ -1,7 +1,8 @@
 //! Debian packages of the programs that take the host's C library, written by `dpkg-deb` from a tree of files.
 
 use super::build::{Built, Kind};
-use super::{Outcome, Release, build, licences, pages, tools};
+use super::{Outcome, Release, build, files, licences, pages};
+use crate::command;
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,7 +34,7 @@ Description: measures LLM inference servers over HTTP
 ";
 
 pub(super) fn step(release: &Release) -> Result<Outcome> {
-    if tools::found("dpkg-deb").is_none() {
+    if command::found("dpkg-deb").is_none() {
         return Ok(Outcome::LeftOut("no dpkg-deb here".to_owned()));
     }
     let mut told = Vec::new();
@@ -56,7 +57,7 @@ fn package(release: &Release, program: &Built) -> Result<String> {
         _ => "arm64",
     };
     let tree = release.stage(&format!("deb-{architecture}"))?;
-    tools::put(&program.path, &tree.join("usr/bin/infermeter"))?;
+    files::put(&program.path, &tree.join("usr/bin/infermeter"))?;
     pages::install(release, &tree.join("usr"), true)?;
     documents(release, &tree.join("usr/share/doc/infermeter"))?;
     let kilobytes = kilobytes(&tree)?;
@@ -66,20 +67,22 @@ fn package(release: &Release, program: &Built) -> Result<String> {
         program.glibc.as_deref(),
         kilobytes,
     );
-    tools::write(&tree.join("DEBIAN/control"), &control)?;
+    files::write(&tree.join("DEBIAN/control"), &control)?;
     set_modes(&tree)?;
     let name = format!("infermeter_{}_{architecture}.deb", release.version);
-    let file = release.out.join(&name);
+    let file = release.staged.join(&name);
     let mut build = Command::new("dpkg-deb");
     build
         .args(["--root-owner-group", "-Zxz", "--build"])
         .arg(&tree)
         .arg(&file);
-    tools::output(build.env("SOURCE_DATE_EPOCH", &release.epoch))?;
+    command::output(build.env("SOURCE_DATE_EPOCH", &release.epoch))?;
     if program.is_of_this_host() {
         try_out(release, &file)?;
     }
-    Ok(format!("{name} ({})", lintian(&file)?))
+    let checked = lintian(&file)?;
+    files::put(&file, &release.out.join(&name))?;
+    Ok(format!("{name} ({checked})"))
 }
 
 /// What a package says of itself.
@@ -104,28 +107,25 @@ fn documents(release: &Release, folder: &Path) -> Result<()> {
             false => format!(" {line}\n"),
         })
         .collect();
-    tools::write(&folder.join("copyright"), &format!("{COPYRIGHT}{indented}"))?;
-    let date = tools::said("date", &["-R", "-u", "-d", &format!("@{}", release.epoch)])?;
+    files::write(&folder.join("copyright"), &format!("{COPYRIGHT}{indented}"))?;
+    let date = command::said("date", &["-R", "-u", "-d", &format!("@{}", release.epoch)])?;
     let changes = format!(
         "infermeter ({}) unstable; urgency=medium\n\n  * What changed for users is in CHANGELOG.md.gz.\n\n -- {MAINTAINER}  \
          {date}\n",
         release.version
     );
-    tools::write(&folder.join("changelog"), &changes)?;
-    tools::put(Path::new("CHANGELOG.md"), &folder.join("CHANGELOG.md"))?;
+    files::write(&folder.join("changelog"), &changes)?;
+    files::put(Path::new("CHANGELOG.md"), &folder.join("CHANGELOG.md"))?;
     let mut packed: Vec<PathBuf> = vec![folder.join("changelog"), folder.join("CHANGELOG.md")];
-    if let Some(licences) = release.staged_file(licences::FILE) {
-        tools::put(&licences, &folder.join(licences::FILE))?;
-        packed.push(folder.join(licences::FILE));
-    }
+    packed.extend(licences::put_others(release, folder)?);
     for path in packed {
-        tools::output(Command::new("gzip").arg("-9nf").arg(path))?;
+        command::output(Command::new("gzip").arg("-9nf").arg(path))?;
     }
     Ok(())
 }
 
 fn kilobytes(tree: &Path) -> Result<u64> {
-    let line = tools::said("du", &["--apparent-size", "-sk", &super::text(tree)])?;
+    let line = command::said("du", &["--apparent-size", "-sk", &super::text(tree)])?;
     let number = line
         .split_whitespace()
         .next()
@@ -136,15 +136,15 @@ fn kilobytes(tree: &Path) -> Result<u64> {
 /// Files are for all to read, and the program for all to run.
 fn set_modes(tree: &Path) -> Result<()> {
     let tree = super::text(tree);
-    tools::said("chmod", &["-R", "u=rwX,go=rX", &tree])?;
-    tools::said("chmod", &["755", &format!("{tree}/usr/bin/infermeter")])?;
+    command::said("chmod", &["-R", "u=rwX,go=rX", &tree])?;
+    command::said("chmod", &["755", &format!("{tree}/usr/bin/infermeter")])?;
     Ok(())
 }
 
 /// Unpacks it, and has the program say its version.
 fn try_out(release: &Release, file: &Path) -> Result<()> {
     let folder = release.stage("deb-unpacked")?;
-    tools::said(
+    command::said(
         "dpkg-deb",
         &["-x", &super::text(file), &super::text(&folder)],
     )?;
@@ -154,14 +154,14 @@ fn try_out(release: &Release, file: &Path) -> Result<()> {
 
 /// What Debian's own checker says; errors are errors.
 fn lintian(file: &Path) -> Result<String> {
-    if tools::found("lintian").is_none() {
+    if command::found("lintian").is_none() {
         return Ok("lintian is not here".to_owned());
     }
     let mut command = Command::new("lintian");
     command
         .args(["--allow-root", "--fail-on", "none"])
         .arg(file);
-    let said = tools::output(&mut command)?;
+    let said = command::output(&mut command)?;
     let errors: Vec<&str> = said.lines().filter(|line| line.starts_with("E:")).collect();
     if !errors.is_empty() {
         bail!("lintian: {}", errors.join("; "));

@@ -1,10 +1,12 @@
 //! The image of a container: the static program, alone, built by buildah without a daemon.
 //!
 //! Needs buildah, and the certificates of public authorities as Debian packs them. Images and scratch space lie below
-//! `target`, and nothing is taken from any registry: it begins with nothing.
+//! `target`, and nothing is taken from any registry: it begins with nothing. What comes of it is an archive in Docker's own
+//! form: its classic store loads no other.
 
 use super::build::Kind;
-use super::{Outcome, Release, tools};
+use super::{Outcome, Release, files};
+use crate::command;
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::Path;
@@ -15,6 +17,15 @@ const DOCKERFILE: &str = "packaging/Dockerfile";
 const AUTHORITIES: &str = "/usr/share/ca-certificates/mozilla";
 /// Who the program is in the image: nobody with rights.
 const USER: &str = "65532:65532";
+/// What it has to say of itself, as labels of Open Containers.
+const LABELS: [&str; 6] = [
+    "title",
+    "description",
+    "licenses",
+    "version",
+    "revision",
+    "created",
+];
 
 pub(super) fn step(release: &Release) -> Result<Outcome> {
     let Some(program) = release.program(Kind::Static) else {
@@ -22,13 +33,13 @@ pub(super) fn step(release: &Release) -> Result<Outcome> {
             "the static program was not built".to_owned(),
         ));
     };
-    if tools::found("buildah").is_none() {
+    if command::found("buildah").is_none() {
         return Ok(Outcome::LeftOut(
             "no buildah here: `apt-get install buildah`".to_owned(),
         ));
     }
     let context = release.stage("image")?;
-    tools::put(&program.path, &context.join("root/usr/bin/infermeter"))?;
+    files::put(&program.path, &context.join("root/usr/bin/infermeter"))?;
     let certificates = match Path::new(AUTHORITIES).is_dir() {
         true => authorities(&context.join("root/etc/ssl/certs/ca-certificates.crt"))?,
         false => 0,
@@ -36,15 +47,18 @@ pub(super) fn step(release: &Release) -> Result<Outcome> {
     for folder in ["root/tmp", "data"] {
         fs::create_dir_all(context.join(folder))?;
     }
-    tools::said("chmod", &["1777", &super::text(&context.join("root/tmp"))])?;
+    command::said("chmod", &["1777", &super::text(&context.join("root/tmp"))])?;
     let buildah = Buildah::new(release)?;
     let tag = format!("infermeter:{}", release.version);
     buildah.build(release, &tag, &context)?;
     looks_right(&buildah.said(&["inspect", "--type", "image", &tag])?)?;
     buildah.try_out(&tag, &release.version)?;
-    let name = format!("infermeter-{}-{}.oci.tar", release.version, program.arch);
-    let archive = format!("oci-archive:{}:{tag}", release.out.join(&name).display());
-    buildah.said(&["push", "--quiet", &tag, &archive])?;
+    let name = format!("infermeter-{}-{}.docker.tar", release.version, program.arch);
+    // In a new folder: an archive that is there is not written over.
+    let archive = release.stage("image-archive")?.join(&name);
+    let place = format!("docker-archive:{}:{tag}", archive.display());
+    buildah.said(&["push", "--quiet", &tag, &place])?;
+    files::put(&archive, &release.out.join(&name))?;
     Ok(Outcome::Done(format!(
         "{name}, {certificates} certificates, user {USER}"
     )))
@@ -52,14 +66,14 @@ pub(super) fn step(release: &Release) -> Result<Outcome> {
 
 /// The certificates in one file, in order of their names.
 fn authorities(to: &Path) -> Result<usize> {
-    let files = tools::files(Path::new(AUTHORITIES))?;
+    let files = files::listed(Path::new(AUTHORITIES))?;
     let mut all = String::new();
     for file in &files {
         let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
         all.push_str(text.trim_end());
         all.push('\n');
     }
-    tools::write(to, &all)?;
+    files::write(to, &all)?;
     Ok(files.len())
 }
 
@@ -87,7 +101,7 @@ impl Buildah {
     }
 
     fn said(&self, arguments: &[&str]) -> Result<String> {
-        tools::output(
+        command::output(
             Command::new("buildah")
                 .args(&self.arguments)
                 .args(arguments),
@@ -158,14 +172,7 @@ fn looks_right(inspected: &str) -> Result<()> {
     if config["Healthcheck"]["Test"][0] != "NONE" {
         bail!("the image has a health check: {}", config["Healthcheck"]);
     }
-    for label in [
-        "title",
-        "description",
-        "licenses",
-        "version",
-        "revision",
-        "created",
-    ] {
+    for label in LABELS {
         let label = format!("org.opencontainers.image.{label}");
         if config["Labels"][&label].as_str().is_none_or(str::is_empty) {
             bail!("the image has no label {label}");
@@ -181,15 +188,7 @@ mod tests {
 
     #[test]
     fn an_image_of_root_is_refused() {
-        let labels = [
-            "title",
-            "description",
-            "licenses",
-            "version",
-            "revision",
-            "created",
-        ]
-        .map(|label| (format!("org.opencontainers.image.{label}"), json!("x")));
+        let labels = LABELS.map(|label| (format!("org.opencontainers.image.{label}"), json!("x")));
         let labels: serde_json::Map<String, serde_json::Value> = labels.into_iter().collect();
         let image = |user: &str, test: &str| {
             let config = json!({"User": user, "Healthcheck": {"Test": [test]}, "Labels": labels});

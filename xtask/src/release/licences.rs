@@ -1,22 +1,22 @@
-//! `THIRD-PARTY.txt`: the licences of everything that is linked into the program, each text once.
+//! `THIRD-PARTY.txt`: the licences of everything that is linked into the program, each text once; and our own beside it.
 //!
 //! It is made for each release and kept in no tree. Invariant: a package without a licence is an error.
 
+use super::build::{Built, Kind};
 use super::packages::{self, Package};
-use super::{Outcome, Release, tools};
+use super::{Outcome, Release, files};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The name of the file, in packages.
 pub(super) const FILE: &str = "THIRD-PARTY.txt";
 
 /// How names of files begin that hold a licence.
 const NAMES: [&str; 5] = ["license", "licence", "copying", "notice", "unlicense"];
-/// What no package names: it comes with the compiler.
-const RUNTIME: &str = "The program also holds the standard library of Rust (MIT OR Apache-2.0) and, where it is static, \
-                       the C library musl (MIT).";
+/// Our own.
+const OWN: [&str; 2] = ["LICENSE-MIT", "LICENSE-APACHE"];
 
 pub(super) fn step(release: &Release) -> Result<Outcome> {
     let mut packages = packages::all()?;
@@ -31,8 +31,8 @@ pub(super) fn step(release: &Release) -> Result<Outcome> {
     if !unknown.is_empty() {
         bail!("no licence is known of {}", unknown.join(", "));
     }
-    let text = written(&packages)?;
-    tools::write(&release.staged.join(FILE), &text)?;
+    let text = written(&packages, &runtime(release.program(Kind::Static)))?;
+    files::write(&release.staged.join(FILE), &text)?;
     let kinds: std::collections::BTreeSet<&str> = packages
         .iter()
         .map(|package| package.licence.as_str())
@@ -44,8 +44,38 @@ pub(super) fn step(release: &Release) -> Result<Outcome> {
     )))
 }
 
-fn written(packages: &[Package]) -> Result<String> {
-    let mut list = format!("infermeter is linked with the packages below.\n{RUNTIME}\n\n");
+/// What no package names: it comes with the compiler, and into a static program its C library.
+fn runtime(program: Option<&Built>) -> String {
+    let libc = program.map(|program| match program.target.ends_with("musl") {
+        true => " and, where it is static, the C library musl (MIT)",
+        false => " and, where it is static, the C library glibc (LGPL-2.1-or-later)",
+    });
+    format!(
+        "The program also holds the standard library of Rust (MIT OR Apache-2.0){}.",
+        libc.unwrap_or_default()
+    )
+}
+
+/// Puts our own licences into a folder, and those of others.
+pub(super) fn put_all(release: &Release, folder: &Path) -> Result<()> {
+    for file in OWN {
+        files::put(Path::new(file), &folder.join(file))?;
+    }
+    put_others(release, folder).map(drop)
+}
+
+/// Puts those of others into a folder: the file there, unless the step has written none.
+pub(super) fn put_others(release: &Release, folder: &Path) -> Result<Option<PathBuf>> {
+    let Some(written) = release.staged_file(FILE) else {
+        return Ok(None);
+    };
+    let there = folder.join(FILE);
+    files::put(&written, &there)?;
+    Ok(Some(there))
+}
+
+fn written(packages: &[Package], runtime: &str) -> Result<String> {
+    let mut list = format!("infermeter is linked with the packages below.\n{runtime}\n\n");
     let mut holders: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for package in packages {
         let name = format!("{} {}", package.name, package.version);
@@ -73,7 +103,7 @@ fn written(packages: &[Package]) -> Result<String> {
 /// The texts of licences that a package brings, without blanks at the ends of lines.
 fn texts(folder: &Path) -> Result<Vec<String>> {
     let mut texts = Vec::new();
-    for path in tools::files(folder)? {
+    for path in files::listed(folder)? {
         let name = path
             .file_name()
             .unwrap_or_default()
@@ -93,7 +123,6 @@ fn texts(folder: &Path) -> Result<Vec<String>> {
 mod tests {
     use super::*;
     use crate::ci::scratch_directory;
-    use std::path::PathBuf;
 
     fn package(name: &str, folder: PathBuf) -> Package {
         Package {
@@ -121,13 +150,29 @@ mod tests {
             fs::write(place.join(name).join("README.md"), "no licence").expect("written");
         }
         let packages = ["a", "b", "c"].map(|name| package(name, place.join(name)));
-        let text = written(&packages).expect("written");
+        let text = written(&packages, "And Rust.").expect("written");
         assert_eq!(text.matches("Text one.").count(), 1, "{text}");
         assert!(
             text.contains("a 1.0.0, b 1.0.0\n") && text.contains("Text two."),
             "{text}"
         );
-        assert!(!text.contains("no licence"));
+        assert!(!text.contains("no licence") && text.contains("And Rust.\n"));
         fs::remove_dir_all(place).expect("removed");
+    }
+
+    #[test]
+    fn the_c_library_is_the_one_that_was_linked_in() {
+        let of = |target: &str| {
+            runtime(Some(&Built {
+                kind: Kind::Static,
+                target: target.to_owned(),
+                arch: "x86_64".to_owned(),
+                path: PathBuf::new(),
+                glibc: None,
+            }))
+        };
+        assert!(of("x86_64-unknown-linux-musl").ends_with("musl (MIT)."));
+        assert!(of("x86_64-unknown-linux-gnu").ends_with("glibc (LGPL-2.1-or-later)."));
+        assert!(runtime(None).ends_with("Rust (MIT OR Apache-2.0)."));
     }
 }

@@ -2,13 +2,15 @@
 //!
 //! Versions, changelog, packages of the crates, binaries, what they are made from, and everything that is handed out, below
 //! `target/dist`. Nothing is uploaded. What a machine lacks (musl, Python, dpkg-deb, buildah) is said, and its artefact
-//! left out. Invariant: an artefact that is there was tried: the program in it has said its version.
+//! left out. Invariant: an artefact that is there was tried where this machine can run it: the program in it has said its
+//! version.
 
 mod artefacts;
 mod build;
 mod checklist;
 mod crates;
 mod deb;
+mod files;
 mod image;
 mod licences;
 mod lock;
@@ -16,18 +18,20 @@ mod packages;
 mod pages;
 mod sbom;
 mod tarball;
-mod tools;
 mod wheel;
 
 pub use sbom::write as write_sbom;
 
+use crate::command;
 use anyhow::{Result, bail};
 use build::Built;
 use infermeter_core::clock::monotonic_ns;
 use std::path::{Path, PathBuf};
 
 const USAGE: &str = "cargo xtask release --dry-run [--twice] [--only NAME,...]: without --dry-run a tree that is not \
-                     committed, and a changelog without this version, are errors";
+                     committed, and a changelog without this version, are errors. --only leaves in target/dist what is \
+                     there. Programs are those of the same call: name static beside licences, tarball and image, dynamic \
+                     beside deb, and one or both beside pages and wheel";
 
 /// How a step ended, where nothing is wrong.
 pub enum Outcome {
@@ -69,15 +73,15 @@ const fn step(name: &'static str, run: fn(&mut Release) -> Result<Outcome>) -> S
     Step { name, run }
 }
 
-/// What takes seconds stands first.
+/// What takes seconds stands first, but for licences: which C library was linked in says the static program.
 const STEPS: [Step; 14] = [
     step("versions", |release| checklist::versions(release)),
     step("changelog", |release| checklist::changelog(release)),
     step("tree", |_| checklist::tree()),
     step("sbom", |release| sbom::step(release)),
-    step("licences", |release| licences::step(release)),
     step("crates", |release| crates::step(release)),
     step("static", build::without_libc),
+    step("licences", |release| licences::step(release)),
     step("dynamic", build::with_libc),
     step("pages", |release| pages::step(release)),
     step("tarball", |release| tarball::step(release)),
@@ -105,6 +109,9 @@ pub fn run(arguments: &[String]) -> Result<()> {
         }
     }
     let mut release = Release::of_this_tree(twice)?;
+    if only.is_none() {
+        release.begin_anew()?;
+    }
     println!("infermeter {} of {}", release.version, release.date);
     for step in &STEPS {
         let wanted = only.as_ref();
@@ -145,13 +152,11 @@ fn perform(step: &Step, release: &mut Release, dry_run: bool) -> Result<()> {
 
 impl Release {
     fn of_this_tree(twice: bool) -> Result<Self> {
-        let git = |format: &str| tools::said("git", &["log", "-1", &format!("--format={format}")]);
+        let git =
+            |format: &str| command::said("git", &["log", "-1", &format!("--format={format}")]);
         let out = PathBuf::from("target/dist");
         let staged = PathBuf::from("target/dist-staged");
         for folder in [&out, &staged] {
-            if folder.exists() {
-                std::fs::remove_dir_all(folder)?;
-            }
             std::fs::create_dir_all(folder)?;
         }
         Ok(Self {
@@ -164,6 +169,15 @@ impl Release {
             twice,
             built: Vec::new(),
         })
+    }
+
+    /// Nothing of an earlier release is among the artefacts of this one.
+    fn begin_anew(&self) -> Result<()> {
+        for folder in [&self.out, &self.staged] {
+            std::fs::remove_dir_all(folder)?;
+            std::fs::create_dir(folder)?;
+        }
+        Ok(())
     }
 
     /// A program that was built, the first of this kind.

@@ -1,7 +1,7 @@
 //! What the program is made from: which packages cargo would build for it, and what they say of themselves.
 
-use super::tools;
 use crate::ci::cargo_program;
+use crate::command;
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,7 +48,7 @@ fn tree(edges: &str) -> Result<BTreeSet<(String, String)>> {
     let mut command = Command::new(cargo_program());
     command.args(["tree", "--locked", "--package", PACKAGE, "--target", TARGET]);
     command.args(["--edges", edges, "--prefix", "none", "--format", "{p}"]);
-    Ok(named(&tools::output(&mut command)?))
+    Ok(named(&command::output(&mut command)?))
 }
 
 /// Lines like `serde v1.0.229 (*)`.
@@ -65,7 +65,7 @@ fn metadata() -> Result<Value> {
     let mut command = Command::new(cargo_program());
     command.args(["metadata", "--locked", "--format-version", "1"]);
     command.args(["--filter-platform", TARGET]);
-    serde_json::from_str(&tools::output(&mut command)?).context("cargo metadata gave no JSON")
+    serde_json::from_str(&command::output(&mut command)?).context("cargo metadata gave no JSON")
 }
 
 /// What cargo says of each package, by name and version.

@@ -1,6 +1,7 @@
 //! Man pages and completions, as the program itself writes them.
 
-use super::{Outcome, Release, tools};
+use super::{Outcome, Release, files};
+use crate::command;
 use anyhow::{Result, bail};
 use std::path::Path;
 use std::process::Command;
@@ -30,18 +31,18 @@ pub(super) fn step(release: &Release) -> Result<Outcome> {
         return Ok(Outcome::LeftOut("no program was built".to_owned()));
     };
     let man = release.stage(MAN)?;
-    tools::output(Command::new(&program.path).args(["man", "--dir"]).arg(&man))?;
-    let pages = tools::files(&man)?.len();
+    command::output(Command::new(&program.path).args(["man", "--dir"]).arg(&man))?;
+    let pages = files::listed(&man)?.len();
     if pages < 2 {
         bail!("{pages} man pages came of it");
     }
     let folder = release.stage(COMPLETIONS)?;
     for (shell, file) in SHELLS {
-        let script = tools::output(Command::new(&program.path).args(["completions", shell]))?;
+        let script = command::output(Command::new(&program.path).args(["completions", shell]))?;
         if !script.contains("infermeter") {
             bail!("the completions of {shell} do not name the program");
         }
-        tools::write(&folder.join(file), &format!("{script}\n"))?;
+        files::write(&folder.join(file), &format!("{script}\n"))?;
     }
     Ok(Outcome::Done(format!(
         "{pages} man pages, completions of {} shells",
@@ -53,19 +54,19 @@ pub(super) fn step(release: &Release) -> Result<Outcome> {
 /// that.
 pub(super) fn install(release: &Release, prefix: &Path, pack: bool) -> Result<()> {
     if let Some(man) = release.staged_file(MAN) {
-        for page in tools::files(&man)? {
+        for page in files::listed(&man)? {
             let to = prefix
                 .join("share/man/man1")
                 .join(page.file_name().unwrap_or_default());
-            tools::put(&page, &to)?;
+            files::put(&page, &to)?;
             if pack {
-                tools::output(Command::new("gzip").arg("-9nf").arg(&to))?;
+                command::output(Command::new("gzip").arg("-9nf").arg(&to))?;
             }
         }
     }
     if let Some(completions) = release.staged_file(COMPLETIONS) {
         for (file, folder) in INSTALLED {
-            tools::put(&completions.join(file), &prefix.join(folder).join(file))?;
+            files::put(&completions.join(file), &prefix.join(folder).join(file))?;
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 //! Invariant: the same commit makes the same bytes; there is no serial number and no time but the commit's.
 
 use super::packages::{self, Package};
-use super::{Outcome, Release, lock, tools};
+use super::{Outcome, Release, files, lock};
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -17,7 +17,7 @@ const PROGRAM: &str = "infermeter";
 pub(super) fn step(release: &Release) -> Result<Outcome> {
     let path = release.out.join(FILE);
     let count = write(&path, &release.date)?;
-    tools::put(&path, &release.staged.join(FILE))?;
+    files::put(&path, &release.staged.join(FILE))?;
     Ok(Outcome::Done(format!("{count} packages in {FILE}")))
 }
 
@@ -28,7 +28,7 @@ pub(super) fn step(release: &Release) -> Result<Outcome> {
 pub fn write(path: &Path, date: &str) -> Result<usize> {
     let packages = packages::all()?;
     let bill = bill(&packages, &lock::checksums()?, date);
-    tools::write(path, &format!("{bill:#}\n"))?;
+    files::write(path, &format!("{bill:#}\n"))?;
     Ok(packages.len())
 }
 

@@ -1,13 +1,14 @@
 //! The static program with its pages, in one archive that is unpacked anywhere.
 
 use super::build::Kind;
-use super::{Outcome, Release, licences, pages, sbom, tools};
+use super::{Outcome, Release, files, licences, pages, sbom};
+use crate::command;
 use anyhow::Result;
 use std::path::Path;
 use std::process::Command;
 
-/// What everybody who gets the program gets as well.
-const DOCUMENTS: [&str; 4] = ["LICENSE-MIT", "LICENSE-APACHE", "README.md", "CHANGELOG.md"];
+/// What everybody who gets the program gets as well, beside licences.
+const DOCUMENTS: [&str; 2] = ["README.md", "CHANGELOG.md"];
 
 pub(super) fn step(release: &Release) -> Result<Outcome> {
     let Some(program) = release.program(Kind::Static) else {
@@ -18,22 +19,21 @@ pub(super) fn step(release: &Release) -> Result<Outcome> {
     let name = format!("infermeter-{}-{}-linux", release.version, program.arch);
     let stage = release.stage("tarball")?;
     let folder = stage.join(&name);
-    tools::put(&program.path, &folder.join("infermeter"))?;
+    files::put(&program.path, &folder.join("infermeter"))?;
     for document in DOCUMENTS {
-        tools::put(Path::new(document), &folder.join(document))?;
+        files::put(Path::new(document), &folder.join(document))?;
     }
-    for file in [licences::FILE, sbom::FILE] {
-        if let Some(path) = release.staged_file(file) {
-            tools::put(&path, &folder.join(file))?;
-        }
+    licences::put_all(release, &folder)?;
+    if let Some(bill) = release.staged_file(sbom::FILE) {
+        files::put(&bill, &folder.join(sbom::FILE))?;
     }
     for part in [pages::MAN, pages::COMPLETIONS] {
         for path in release
             .staged_file(part)
-            .map_or(Ok(Vec::new()), |part| tools::files(&part))?
+            .map_or(Ok(Vec::new()), |part| files::listed(&part))?
         {
             let file = path.file_name().unwrap_or_default();
-            tools::put(&path, &folder.join(part).join(file))?;
+            files::put(&path, &folder.join(part).join(file))?;
         }
     }
     let archive = release.out.join(format!("{name}.tar.gz"));
@@ -56,6 +56,6 @@ fn pack(release: &Release, stage: &Path, name: &str, archive: &Path) -> Result<(
         .args(["--use-compress-program=gzip -9n", "-cf"])
         .arg(archive)
         .arg(name);
-    tools::output(&mut tar)?;
+    command::output(&mut tar)?;
     Ok(())
 }

@@ -4,10 +4,12 @@
 //! and those without glibc; an installer takes the newest tag that it can use. Needs Python and a package index.
 
 use super::build::{self, Built, FOLDER, Kind};
-use super::{Outcome, Release, licences, pages, sbom, tools};
+use super::{Outcome, Release, files, licences, pages, sbom};
+use crate::command;
+use crate::venv::interpreter;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// The tool that builds wheels, in the version that was tried.
 const MATURIN: &str = "maturin==1.16.0";
@@ -29,7 +31,7 @@ pub(super) fn step(release: &Release) -> Result<Outcome> {
     if release.built.is_empty() {
         return Ok(Outcome::LeftOut("no program was built".to_owned()));
     }
-    let Some(python) = environment("target/dist-python", Some(MATURIN)) else {
+    let Some(python) = interpreter("target/dist-python", &[MATURIN]) else {
         return Ok(Outcome::LeftOut(
             "no Python, or no package index".to_owned(),
         ));
@@ -41,24 +43,12 @@ pub(super) fn step(release: &Release) -> Result<Outcome> {
         if program.is_of_this_host() {
             try_out(release, &wheel)?;
         }
-        told.push(name(&wheel));
+        let name = name(&wheel);
+        files::put(&wheel, &release.out.join(&name))?;
+        told.push(name);
     }
     std::fs::remove_dir_all(DATA).context(DATA)?;
     Ok(Outcome::Done(told.join(", ")))
-}
-
-/// An interpreter of its own, with a package; `None` where that cannot be had.
-fn environment(place: &str, package: Option<&str>) -> Option<PathBuf> {
-    let python = Path::new(place).join("bin/python");
-    let quiet = |command: &mut Command| {
-        let run = command.stdout(Stdio::null()).stderr(Stdio::null());
-        run.status().is_ok_and(|status| status.success())
-    };
-    let made = python.exists() || quiet(Command::new("python3").args(["-m", "venv", place]));
-    let installed = package.is_none_or(|package| {
-        quiet(Command::new(&python).args(["-m", "pip", "install", "--quiet", package]))
-    });
-    (made && installed).then_some(python)
 }
 
 /// Man pages, completions and licences, where an installer puts them below the prefix of the interpreter.
@@ -69,21 +59,10 @@ fn data(release: &Release) -> Result<()> {
     }
     let prefix = folder.join("data");
     pages::install(release, &prefix, false)?;
-    if let Some(licences) = release.staged_file(licences::FILE) {
-        tools::put(
-            &licences,
-            &prefix.join("share/doc/infermeter").join(licences::FILE),
-        )?;
-    }
-    for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
-        tools::put(
-            Path::new(licence),
-            &prefix.join("share/doc/infermeter").join(licence),
-        )?;
-    }
-    Ok(())
+    licences::put_all(release, &prefix.join("share/doc/infermeter"))
 }
 
+/// Builds one; it is not among the artefacts yet.
 fn wheel(release: &Release, program: &Built, python: &Path) -> Result<PathBuf> {
     let out = release.stage("wheel")?;
     let target_dir = std::env::current_dir()?.join(FOLDER);
@@ -115,8 +94,9 @@ fn wheel(release: &Release, program: &Built, python: &Path) -> Result<PathBuf> {
     for (name, value) in build::environment(release, program.kind, &program.target)? {
         maturin.env(name, value);
     }
-    tools::succeed(&mut maturin)?;
-    let built = tools::files(&out)?;
+    println!("    {}", command::line(&maturin));
+    command::succeed(&mut maturin)?;
+    let built = files::listed(&out)?;
     let [wheel] = &built[..] else {
         bail!("maturin has left {} files", built.len());
     };
@@ -124,9 +104,7 @@ fn wheel(release: &Release, program: &Built, python: &Path) -> Result<PathBuf> {
     if bytes > MOST {
         bail!("{} has {bytes} bytes, more than {MOST}", name(wheel));
     }
-    let kept = release.out.join(name(wheel));
-    tools::put(wheel, &kept)?;
-    Ok(kept)
+    Ok(wheel.clone())
 }
 
 fn name(path: &Path) -> String {
@@ -139,17 +117,17 @@ fn name(path: &Path) -> String {
 /// Installs it, without an index, and measures something.
 fn try_out(release: &Release, wheel: &Path) -> Result<()> {
     let place = release.stage("wheel-installed")?;
-    let python = environment(&super::text(&place), None).context("no environment for the wheel")?;
+    let python = interpreter(&super::text(&place), &[]).context("no environment for the wheel")?;
     let mut install = Command::new(&python);
     install.args(["-m", "pip", "install", "--quiet", "--no-index"]);
-    tools::output(install.arg(wheel))?;
+    command::output(install.arg(wheel))?;
     build::says_version(
         Command::new(&python).args(["-m", "infermeter"]),
         &release.version,
     )?;
     let mut run = Command::new(&python);
     run.args(["-c", TRY_OUT]).arg(place.join("record"));
-    let program = tools::output(run.env_remove("INFERMETER_BINARY"))?;
+    let program = command::output(run.env_remove("INFERMETER_BINARY"))?;
     match Path::new(&program).starts_with(&place) {
         true => Ok(()),
         false => bail!("the module starts {program}, not the program of its wheel"),

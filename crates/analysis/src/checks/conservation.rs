@@ -37,10 +37,7 @@ fn conservation(run: &Run, _: &Summary) -> Option<Finding> {
         if number == 0 {
             alone(run, party, form, &mut breaches);
         }
-        // Only one of several knows its own window.
-        if number > 0 || parties.len() == 1 {
-            phases(party, &mut breaches);
-        }
+        phases(party, &mut breaches);
         let of_party = breaches.listed().into_iter().chain(counts(party));
         list.extend(of_party.map(|breach| format!("{}{breach}", party.name)));
     }

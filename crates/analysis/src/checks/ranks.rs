@@ -10,10 +10,8 @@ use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
 use infermeter_core::number::counted;
+use infermeter_core::text;
 use std::collections::BTreeMap;
-
-/// Ranks that a message names one by one.
-const NAMED: usize = 8;
 
 /// What the clocks of ranks have to do with.
 const RESTS_ON_CLOCKS: &str = "Requests in flight over all ranks, arrivals, and figures over time rest on it; latencies \
@@ -40,7 +38,11 @@ fn differ(run: &Run, summary: &Summary) -> Option<Finding> {
             Some((client.slice.index(), program))
         })
         .collect();
-    let program = |rank: &RankSummary| programs.get(&rank.rank).map(|hash| short(hash));
+    let program = |rank: &RankSummary| {
+        programs
+            .get(&rank.rank)
+            .map(|hash| text::short_hash(hash).to_owned())
+    };
     let cores = |rank: &RankSummary| rank.threads.as_ref().map(|t| t.cores.to_string());
     let weighty = [
         groups(ranks, "version", |rank| rank.version.clone()),
@@ -66,7 +68,7 @@ fn differ(run: &Run, summary: &Summary) -> Option<Finding> {
     })
 }
 
-/// `version 0.1.0 (ranks 0, 1), 0.2.0 (rank 2)`; absent where all have the same, as far as it is known.
+/// `version 0.1.0 (ranks 0 and 1), 0.2.0 (rank 2)`; absent where all have the same, as far as it is known.
 fn groups(
     ranks: &RanksSummary,
     what: &str,
@@ -80,25 +82,9 @@ fn groups(
     }
     let all: Vec<String> = groups
         .iter()
-        .map(|(value, ranks)| format!("{value} ({})", listed(ranks)))
+        .map(|(value, ranks)| format!("{value} ({})", text::ranks(ranks)))
         .collect();
     (all.len() > 1).then(|| format!("{what} {}", all.join(", ")))
-}
-
-/// The beginning of a hash, by which people tell two apart.
-fn short(hash: &str) -> String {
-    hash.chars().take(12).collect()
-}
-
-/// `rank 3`; `ranks 0, 1 and 14 more`.
-pub(super) fn listed(ranks: &[u32]) -> String {
-    let named: Vec<String> = ranks.iter().take(NAMED).map(u32::to_string).collect();
-    let more = match ranks.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        n => format!(" and {n} more"),
-    };
-    let noun = if ranks.len() == 1 { "rank" } else { "ranks" };
-    format!("{noun} {}{more}", named.join(", "))
 }
 
 /// How the clock of some rank stands to that of rank 0 is not known.
@@ -123,7 +109,7 @@ fn offset_unknown(_: &Run, summary: &Summary) -> Option<Finding> {
             "How far the clocks of ranks lie apart is not known: neither is how far their loads do.",
             format!(
                 "Of {} of {} nothing is known. {RESTS_ON_CLOCKS}",
-                listed(&unknown),
+                text::ranks(&unknown),
                 counted(ranks.each.len() as u64, "rank")
             ),
             "Keep the clocks of the hosts by NTP or PTP, or let the ranks reach one another.",

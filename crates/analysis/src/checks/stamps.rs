@@ -1,12 +1,12 @@
 //! How well the instants are known.
 
-use super::ranks::listed;
 use super::{Check, count, percent, waited_for_a_core};
 use crate::limits::{CLOCK_STEP_MS, PROGRAM_STAMPED, UNCERTAIN_CHUNKS};
 use crate::percentile::Percentile;
 use crate::run::Run;
 use crate::summary::Summary;
 use infermeter_core::finding::{Dimension, Finding, Scope, Severity, Weight};
+use infermeter_core::text;
 
 /// The client read so late that arrivals merged: their instants are known to an interval only.
 pub const UNCERTAIN_INSTANTS: Check = Check {
@@ -71,7 +71,7 @@ fn program_stamps(run: &Run, summary: &Summary) -> Option<Finding> {
     let without: Vec<u32> = without.map(|client| client.slice.index()).collect();
     let without = match without.as_slice() {
         [] => String::new(),
-        ranks => format!(" The kernel did not stamp those of {}.", listed(ranks)),
+        ranks => format!(" The kernel did not stamp those of {}.", text::ranks(ranks)),
     };
     Some(PROGRAM_STAMPS.weighing(
         severity,

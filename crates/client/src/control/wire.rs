@@ -3,7 +3,9 @@
 //! Invariant: no wait is longer than it was told to be.
 
 use super::{Behind, Channel, ControlError, timed_out};
-use crate::transport::{Address, Event, LinkId, Problem, Stage, Transport, TransportConfig};
+use crate::transport::{
+    Address, EngineShare, Event, LinkId, Problem, Stage, Transport, TransportConfig,
+};
 use infermeter_core::clock::{Clock, Offset, monotonic_ns};
 use infermeter_core::run::IoBackend;
 use std::io;
@@ -46,6 +48,7 @@ impl Wire {
             audit_send: false,
             max_links: 1,
             spin: 0,
+            share: EngineShare::ALONE,
         })
         .map_err(failed)?;
         let now = transport.now();

@@ -53,6 +53,44 @@ impl Sources {
     }
 }
 
+/// Which of several engines that share a run's connections one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EngineShare {
+    /// Number of its first connection.
+    pub(crate) first: u32,
+    /// How many there are.
+    pub(crate) of: u32,
+}
+
+impl EngineShare {
+    /// There is no other one.
+    pub(crate) const ALONE: Self = Self { first: 0, of: 1 };
+}
+
+/// Whose turn it is among source addresses. Engines begin evenly spread over them, each at its own: those that all began
+/// at the first would leave the last ones to nobody, where each has fewer connections than there are addresses.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SourceTurn {
+    share: EngineShare,
+    taken: usize,
+}
+
+impl SourceTurn {
+    pub(super) fn of(share: EngineShare) -> Self {
+        Self { share, taken: 0 }
+    }
+
+    /// Which of so many is next; there is one at least.
+    fn next(&mut self, count: usize) -> usize {
+        let (first, of) = (u64::from(self.share.first), u64::from(self.share.of.max(1)));
+        // Less than `count`: an engine's first number is below that of engines.
+        let begin = (count as u64).saturating_mul(first) / of;
+        let at = (begin as usize).wrapping_add(self.taken) % count;
+        self.taken = self.taken.wrapping_add(1);
+        at
+    }
+}
+
 impl From<SocketAddr> for Address {
     fn from(address: SocketAddr) -> Self {
         Self::Tcp(address)
@@ -120,27 +158,72 @@ impl Route {
 
     /// Starts to connect, from the source whose turn it is: `turn` goes on. A source without a port left for this
     /// address is passed over, as long as there is another one.
-    pub(super) fn start_connect(&self, turn: &mut usize) -> io::Result<OwnedFd> {
+    pub(super) fn start_connect(&self, turn: &mut SourceTurn) -> io::Result<OwnedFd> {
         let sources = &self.sources.0;
         if sources.is_empty() {
             return self.address.start_connect(None);
         }
-        let mut started = None;
-        for _ in 0..sources.len() {
-            let source = sources[*turn % sources.len()];
-            *turn = turn.wrapping_add(1);
-            let now = self.address.start_connect(Some(source));
-            let passed_over = matches!(&now, Err(error) if socket::lacks_ports(error));
-            started = Some(now);
-            if !passed_over {
-                break;
+        let mut left = sources.len();
+        loop {
+            left -= 1;
+            let source = sources[turn.next(sources.len())];
+            match self.address.start_connect(Some(source)) {
+                Err(error) if left > 0 && socket::lacks_ports(&error) => {}
+                started => return started,
             }
         }
-        started.unwrap_or_else(|| self.address.start_connect(None))
     }
 
     /// Whether what went wrong while connecting is a proxy's matter.
     pub(crate) fn is_proxied(&self) -> bool {
         self.hop != Hop::Server
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How often each of so many sources is used by engines that open so many connections each.
+    fn used(engines: &[EngineShare], connections: usize, sources: usize) -> Vec<u32> {
+        let mut used = vec![0; sources];
+        for share in engines {
+            let mut turn = SourceTurn::of(*share);
+            for _ in 0..connections {
+                used[turn.next(sources)] += 1;
+            }
+        }
+        used
+    }
+
+    fn engines(of: u32) -> Vec<EngineShare> {
+        (0..of).map(|first| EngineShare { first, of }).collect()
+    }
+
+    #[test]
+    fn engines_share_all_sources() {
+        assert_eq!(used(&[EngineShare::ALONE], 5, 3), [2, 2, 1]);
+        assert_eq!(used(&engines(8), 2, 8), [2; 8]);
+        assert_eq!(used(&engines(2), 2, 4), [1; 4]);
+        assert_eq!(used(&engines(16), 1, 8), [2; 8]);
+        // Threads of one rank of eight: their numbers are those of the whole.
+        let of_rank = |rank: u32| -> Vec<EngineShare> {
+            let first = (0..8).map(|thread| rank + 8 * thread);
+            first.map(|first| EngineShare { first, of: 64 }).collect()
+        };
+        for rank in 0..8 {
+            assert_eq!(used(&of_rank(rank), 2, 8), [2; 8]);
+        }
+        assert_eq!(
+            used(
+                &[EngineShare {
+                    first: u32::MAX,
+                    of: 0
+                }],
+                3,
+                3
+            ),
+            [1; 3]
+        );
     }
 }

@@ -5,10 +5,9 @@
 //! not offered, but known: the word behind such a flag is its value.
 
 mod bash;
-mod elvish;
 mod fish;
 mod offered;
-mod powershell;
+mod tabled;
 mod zsh;
 
 pub(crate) use offered::Names;
@@ -48,8 +47,8 @@ pub(crate) fn script(shell: Shell, program: &'static [Subcommand], names: &Names
         Shell::Bash => bash::script(&all),
         Shell::Zsh => zsh::script(&all),
         Shell::Fish => fish::script(&all),
-        Shell::Powershell => powershell::script(&all),
-        Shell::Elvish => elvish::script(&all),
+        Shell::Powershell => tabled::POWERSHELL.script(&all),
+        Shell::Elvish => tabled::ELVISH.script(&all),
     }
 }
 

@@ -46,8 +46,8 @@ pub(super) fn kubernetes(given: &Given) -> Result<u8> {
     let (launch, asked): (LaunchArgs, KubernetesArgs) = (given.read()?, given.read()?);
     let ranks = checked(&launch)?;
     let manifests = kubernetes::manifests(&launch, &asked, &ranks)?;
-    if let Some(files) = kubernetes::files_inside(&ranks) {
-        output::note(&format!("note: {files}"));
+    for note in kubernetes::notes(&asked, &ranks) {
+        output::note(&format!("note: {note}"));
     }
     hand_over(&launch, &KUBECTL, &manifests)
 }

@@ -12,10 +12,8 @@ use infermeter_core::number::counted;
 use infermeter_session::judged::Judged;
 use infermeter_session::kept::KeptRun;
 use infermeter_session::merge::{self, Doubts, merge_with};
+use infermeter_session::ranked::is_of_ranks;
 use std::path::{Path, PathBuf};
-
-/// Folder of a run of several ranks in which theirs lie.
-const RANKS: &str = "ranks";
 
 /// Runs the subcommand.
 ///
@@ -47,7 +45,7 @@ pub(crate) fn merge(args: &MergeArgs, delivery: &Delivery<'_>) -> Result<u8> {
 fn out(args: &MergeArgs) -> Result<PathBuf> {
     match (&args.out, args.parts.as_slice()) {
         (Some(out), _) => Ok(out.clone()),
-        (None, [around]) if around.join(RANKS).is_dir() => Ok(around.clone()),
+        (None, [around]) if is_of_ranks(around) => Ok(around.clone()),
         (None, _) => bail!("--out is missing: name the directory of the merged run"),
     }
 }

@@ -162,7 +162,7 @@ fn show_all(attendance: &Attendance, showing: &Showing<'_>) -> Result<u8> {
             output::note(line);
         }
     };
-    for missing in attendance.collect(&whole, &mut tell)? {
+    for missing in attendance.collect(&whole, &mut tell) {
         output::note(&format!("note: {missing}"));
     }
     let Gathered { ended, unusable } = gather(&whole)?;

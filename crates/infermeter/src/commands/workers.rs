@@ -31,9 +31,6 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Folder, in the directory of the whole, where workers meet.
-const RENDEZVOUS: &str = "rendezvous";
-
 /// Most bytes of a plan on standard input.
 const MOST_PLAN: u64 = 16 << 20;
 
@@ -58,9 +55,6 @@ pub(super) fn measure(
     let experiment = Experiment::of(plan)?;
     let host = several::host()?;
     let whole = directory(plan)?;
-    let rendezvous = whole.join(RENDEZVOUS);
-    fs::create_dir(&rendezvous)
-        .with_context(|| format!("cannot create {}", rendezvous.display()))?;
     let started = Workers::start(
         &host,
         &WorkersAsked {
@@ -68,7 +62,6 @@ pub(super) fn measure(
             plan,
             experiment: &experiment,
             directory: &whole,
-            rendezvous,
             timeout: asked.rendezvous_timeout,
             without_missing: asked.without_missing,
         },
@@ -81,7 +74,7 @@ pub(super) fn measure(
         }
         return show(&whole, showing);
     }
-    // An empty directory would only be in the way.
+    // No request has a row: what is there would only be in the way.
     let _ = fs::remove_dir_all(&whole);
     Err(WorkerEnd::error_of(&ends?))
 }

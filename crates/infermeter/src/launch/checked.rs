@@ -115,18 +115,8 @@ impl Checked {
     /// Naming the first word that is one, and where it belongs.
     pub(crate) fn no_secret_in_words(&self, instead: &str) -> Result<()> {
         let shown = redact_words(&self.words);
-        match self
-            .words
-            .iter()
-            .zip(&shown)
-            .find(|(word, shown)| word != shown)
-        {
-            Some((_, shown)) => bail!(
-                "-- run: {} may hold a secret, which would stand there for all to read: {instead}",
-                inert(shown, 80)
-            ),
-            None => Ok(()),
-        }
+        let mut words = self.words.iter().zip(&shown);
+        words.try_for_each(|(word, shown)| no_secret("-- run:", word, shown, instead))
     }
 
     /// The same of the plan, with what a file says.
@@ -196,6 +186,20 @@ impl Checked {
         let load = Load::from_plan(&self.plan, 0).context("-- run")?;
         let last = Slice::new(ranks.saturating_sub(1), ranks.max(1))?;
         load.cut(last).context("--ranks").map(drop)
+    }
+}
+
+/// Nothing in a text is a secret: it is `shown` where secrets are hidden.
+///
+/// # Errors
+/// Naming the place where it was given, and where a secret belongs.
+pub(super) fn no_secret(place: &str, text: &str, shown: &str, instead: &str) -> Result<()> {
+    match text == shown {
+        true => Ok(()),
+        false => bail!(
+            "{place} {} may hold a secret, which would stand there for all to read: {instead}",
+            inert(shown, 80)
+        ),
     }
 }
 

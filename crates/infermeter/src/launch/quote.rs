@@ -1,13 +1,14 @@
 //! Words of a shell's command line, and what the shell fills in.
 //!
-//! POSIX `sh`; no other shell's rules. Invariant: a shell that reads a quoted text has one word, and it is the text.
+//! Of bash, which runs the scripts; no other shell's rules. Invariant: a shell that reads a quoted text has one word, and it
+//! is the text.
 
 use super::LAUNCH;
 
 /// Words that mean something to the shell where a command stands.
-const RESERVED: [&str; 16] = [
+const RESERVED: [&str; 18] = [
     "!", "case", "do", "done", "elif", "else", "esac", "fi", "for", "if", "in", "then", "until",
-    "while", "function", "select",
+    "while", "function", "select", "time", "coproc",
 ];
 
 /// A text as one word. What needs no quotes gets none.
@@ -40,7 +41,7 @@ mod tests {
     /// What a shell makes of a line: its words, by `printf`.
     fn words(line: &str) -> Vec<String> {
         let script = format!("LAUNCH='7 x'; printf '%s\\0' {line}");
-        let ran = Command::new("sh").args(["-c", &script]).output();
+        let ran = Command::new("bash").args(["-c", &script]).output();
         let ran = ran.expect("a shell");
         assert!(ran.status.success(), "{line}: {ran:?}");
         let text = String::from_utf8(ran.stdout).expect("UTF-8");
@@ -88,7 +89,9 @@ mod tests {
     #[test]
     fn a_quoted_word_is_a_command_and_nothing_else() {
         for name in RESERVED.iter().chain(&["A=b", "~", "a b"]) {
-            let ran = Command::new("sh").args(["-c", &quoted(name)]).output();
+            // A program may have such a name: none is looked for.
+            let script = format!("PATH=/none; {}", quoted(name));
+            let ran = Command::new("bash").args(["-c", &script]).output();
             // 127: there is no such command; a word of the shell would end otherwise.
             let code = ran.expect("a shell").status.code();
             assert_eq!(code, Some(127), "{name}");

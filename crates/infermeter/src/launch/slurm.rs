@@ -1,14 +1,16 @@
 //! A batch script for Slurm: `srun` starts the ranks, rank 0 merges what they leave.
 //!
 //! It is not handed to anybody here. Invariant: a shell that reads the script starts the ranks with the words that were
-//! given, and each job meets at a place of its own.
+//! given, each job meets at a place of its own, and no line holds a secret.
 
+use super::checked::no_secret;
 use super::quote::{quoted, with_launch};
 use super::{Checked, is_object_store, of_one_launch};
 use crate::cli::tables::{LaunchArgs, SlurmArgs};
 use anyhow::{Context, Result, bail};
 use infermeter_core::text::inert;
 use infermeter_core::units::Span;
+use infermeter_session::redact::redact_command;
 
 /// The variable that has a job's id.
 const JOB: &str = "SLURM_JOB_ID";
@@ -30,15 +32,20 @@ const OWN: [&str; 9] = [
     "--requeue",
 ];
 
+/// Where a key belongs.
+const INSTEAD: &str = "set OPENAI_API_KEY where sbatch is called, which hands the environment on, or give --api-key-file \
+                       or --config, which the nodes can read";
+/// What stands around commands, and between the variables of a list.
+const AROUND: [char; 7] = [';', '&', '|', '(', ')', '`', ','];
+
 /// The script of a launch.
 ///
 /// # Errors
-/// For a value that sbatch would read differently, a secret in the command, and a time that is too short.
+/// For a value that sbatch would read differently, a secret in the command or in a line of the script, and a time that is
+/// too short.
 pub(crate) fn script(launch: &LaunchArgs, slurm: &SlurmArgs, ranks: &Checked) -> Result<String> {
-    ranks.no_secret_in_words(
-        "set OPENAI_API_KEY where sbatch is called, which hands the environment on, or give --api-key-file or \
-         --config, which the nodes can read",
-    )?;
+    ranks.no_secret_in_words(INSTEAD)?;
+    no_secret_in_lines(slurm)?;
     ranks.fits_into(launch.time)?;
     if let Some(word) = ranks.words.iter().find(|word| word.contains('\r')) {
         bail!(
@@ -46,10 +53,13 @@ pub(crate) fn script(launch: &LaunchArgs, slurm: &SlurmArgs, ranks: &Checked) ->
             inert(word, 40)
         );
     }
-    let mut lines = vec!["#!/bin/sh".to_owned()];
+    // `module` is a function of bash.
+    let mut lines = vec!["#!/bin/bash".to_owned()];
     lines.extend(directives(launch, slurm)?);
+    lines.push(String::new());
+    lines.extend(slurm.before.iter().cloned());
     lines.extend([
-        String::new(),
+        // Behind them: scripts of modules read variables that nobody has set.
         "set -u".to_owned(),
         format!("rendezvous={}", place(&slurm.rendezvous)),
         format!("out={}", out(&slurm.out, &launch.name)),
@@ -58,9 +68,37 @@ pub(crate) fn script(launch: &LaunchArgs, slurm: &SlurmArgs, ranks: &Checked) ->
         let folder = "mkdir -p -- \"${rendezvous#file://}\" || exit 2";
         lines.push(folder.to_owned());
     }
-    lines.extend(slurm.before.iter().cloned());
     lines.extend(measured(launch, slurm, ranks)?);
     Ok(lines.join("\n") + "\n")
+}
+
+/// The script is read by many: lines and options that a user writes hold no secret, as far as names tell.
+fn no_secret_in_lines(slurm: &SlurmArgs) -> Result<()> {
+    let check = |place: &str, text: &str| {
+        let words = apart(text);
+        no_secret(place, &words, &redact_command(&words), INSTEAD)
+    };
+    for line in &slurm.before {
+        check("--before", line)?;
+    }
+    for option in &slurm.sbatch {
+        // The name is Slurm's own, --wckey for one; a value may be a list of variables, as that of --export.
+        if let Some((name, value)) = option.split_once('=') {
+            check(&format!("--sbatch={name}:"), value)?;
+        }
+    }
+    Ok(())
+}
+
+/// A text whose commands and variables are words of their own, and whose flags stand apart from their values: a variable may
+/// be one, as in `--export=NAME=VALUE`.
+fn apart(text: &str) -> String {
+    let spaced = text.replace(AROUND, " ");
+    let words = spaced.split(' ').map(|word| match word.starts_with('-') {
+        true => word.replacen('=', " ", 1),
+        false => word.to_owned(),
+    });
+    words.collect::<Vec<String>>().join(" ")
 }
 
 /// The lines that sbatch reads.
@@ -220,7 +258,7 @@ mod tests {
         };
         let text = script(&launch, &slurm, &checked(&RUN)).expect("a script");
         insta::assert_snapshot!(text, @r##"
-        #!/bin/sh
+        #!/bin/bash
         #SBATCH --job-name=infermeter
         #SBATCH --ntasks=8
         #SBATCH --ntasks-per-node=2
@@ -231,11 +269,11 @@ mod tests {
         #SBATCH --no-requeue
         #SBATCH --exclusive
 
+        module load infermeter
         set -u
         rendezvous=/shared/runs/"${SLURM_JOB_ID}"
         out=runs/infermeter-"${SLURM_JOB_ID}"
         mkdir -p -- "${rendezvous#file://}" || exit 2
-        module load infermeter
         # A rank that fails is named in the result, and ends no other.
         srun --ntasks=8 --cpus-per-task=4 --kill-on-bad-exit=0 --wait=0 \
           infermeter run http://host:8000 --rate 400 --duration 60s --slo 'ttft.p99<500ms' \
@@ -306,5 +344,46 @@ mod tests {
         refused(&launch(8), &slurm(), &header, "OPENAI_API_KEY");
         let label = [&RUN[..], &["--label", "a\r\nb"]].concat();
         refused(&launch(8), &slurm(), &label, "carriage return");
+    }
+
+    #[test]
+    fn lines_with_a_secret_are_refused() {
+        let made = |change: &dyn Fn(&mut SlurmArgs)| {
+            let mut args = slurm();
+            change(&mut args);
+            script(&launch(8), &args, &checked(&RUN))
+        };
+        let before = |line: &str| made(&|args| args.before = vec![line.to_owned()]);
+        let sbatch = |option: &str| made(&|args| args.sbatch = vec![option.to_owned()]);
+        for (made, said) in [
+            (
+                before("export OPENAI_API_KEY=sk-1"),
+                "--before export OPENAI_API_KEY=*** may hold a secret",
+            ),
+            (before("(cd /x;HF_TOKEN=sk-1 ./fetch)"), "HF_TOKEN=***"),
+            (before("fetch --api-key=sk-1 http://x"), "--api-key ***"),
+            (
+                before("srun --export=ALL,HF_TOKEN=sk-1 ./fetch"),
+                "ALL HF_TOKEN=***",
+            ),
+            (
+                sbatch("--export=OPENAI_API_KEY=sk-1"),
+                "--sbatch=--export: OPENAI_API_KEY=*** may hold a secret",
+            ),
+            (
+                sbatch("--export=ALL,X=1,HF_TOKEN=sk-1"),
+                "ALL X=1 HF_TOKEN=***",
+            ),
+        ] {
+            let error = format!("{:#}", made.expect_err(said));
+            assert!(error.contains(said) && !error.contains("sk-1"), "{error}");
+        }
+        for made in [
+            before("module load infermeter; source /shared/env.sh"),
+            sbatch("--export=ALL,OPENAI_API_KEY"),
+            sbatch("--wckey=nightly"),
+        ] {
+            made.expect("no secret");
+        }
     }
 }

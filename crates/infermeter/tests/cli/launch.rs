@@ -32,7 +32,7 @@ fn a_script_is_printed_and_a_misspelt_flag_is_found_here() {
     assert!(
         printed
             .out
-            .starts_with("#!/bin/sh\n#SBATCH --job-name=infermeter\n")
+            .starts_with("#!/bin/bash\n#SBATCH --job-name=infermeter\n")
     );
     assert!(
         printed.out.contains("--slo 'ttft.p99<500ms' \\\n"),
@@ -54,6 +54,14 @@ fn a_script_is_printed_and_a_misspelt_flag_is_found_here() {
         (
             format!("{RUN} --header 'x-key: secret-value'"),
             "may hold a secret",
+        ),
+        (
+            format!("--before 'export API_KEY=secret-value' {RUN}"),
+            "--before export API_KEY=*** may hold a secret",
+        ),
+        (
+            format!("--sbatch=--export=API_KEY=secret-value {RUN}"),
+            "--sbatch=--export: API_KEY=*** may hold a secret",
         ),
     ] {
         let refused = infermeter(&format!("{line} {more}"));
@@ -80,6 +88,16 @@ fn manifests_are_printed_with_what_they_need_to_be_read() {
         printed
             .err
             .contains("--trace /shared/t.jsonl is read inside the pods")
+    );
+    assert!(!printed.err.contains("object-store"), "{printed:#?}");
+    let bucket = "launch k8s --ranks 4 --image x --rendezvous s3://b/x";
+    let bucket = infermeter(&format!("{bucket} {RUN}"));
+    assert_eq!(bucket.code, Some(0), "{bucket:#?}");
+    assert!(
+        bucket
+            .err
+            .contains("was built with --features object-store"),
+        "{bucket:#?}"
     );
     infermeter(&format!("launch k8s --ranks 4 --image x {RUN}"))
         .fails(2, &["where do the ranks meet?"]);
@@ -160,8 +178,9 @@ fn a_script_measures_and_merges() {
     program(&folder, "srun", SRUN);
     let mock = Mock::start("--preset fixed --ttft 2ms --step 1ms");
     let line = format!(
-        "launch slurm --ranks 3 --program {} --rendezvous '{}' --out '{}' -- run {} --rate 60 --requests 30 --warmup 0 \
-         --workload fixed:16,4 --threads 1 --no-probe --model mock/fixed --rendezvous-timeout 60s",
+        "launch slurm --ranks 3 --program {} --rendezvous '{}' --out '{}' --before 'seen=$NOBODY_HAS_SET_THIS' -- run {} \
+         --rate 60 --requests 30 --warmup 0 --workload fixed:16,4 --threads 1 --no-probe --model mock/fixed \
+         --rendezvous-timeout 60s",
         env!("CARGO_BIN_EXE_infermeter"),
         scratch.path("meet").display(),
         scratch.path("whole {launch}").display(),
@@ -170,7 +189,7 @@ fn a_script_measures_and_merges() {
     let script = infermeter(&line);
     assert_eq!(script.code, Some(0), "{script:#?}");
     let file = scratch.file("job.sh", &script.out);
-    let mut job = Command::new("sh");
+    let mut job = Command::new("bash");
     clean(&mut job);
     job.arg(&file)
         .env("SLURM_JOB_ID", "77")

@@ -9,7 +9,7 @@ use infermeter_record::{
     JOURNAL_FILE, JournalWriter, PARQUET_FILE, RecordsWriter, SERVER_METRICS_FILE, read_manifest,
     read_records, write_manifest,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -300,9 +300,17 @@ fn a_rank_that_is_not_there_is_missed() {
         found.next().expect("one is missing")
     };
     assert_eq!(missing(&ran)["severity"], "error");
-    fs::write(meeting.join("launch.json"), "{}").expect("written");
-    let start =
-        r#"{"decision": {"start": {"at_unix_ns": 1, "without": [{"index": 1, "came": false}]}}}"#;
+    let own = manifest(&dealt.ranks[0]);
+    let launch = json!({
+        "format_version": 1,
+        "launch": {
+            "run_id": own["run_id"], "salt": 1, "plan_hash": own["plan_hash"], "version": "1", "started_unix_ns": 1,
+        },
+        "of": 3, "token": "0".repeat(32), "by": own["rank"],
+    });
+    fs::write(meeting.join("launch.json"), launch.to_string()).expect("written");
+    let start = r#"{"format_version": 1, "decided_unix_ns": 1,
+        "decision": {"start": {"at_unix_ns": 1, "without": [{"index": 1, "came": false}]}}}"#;
     fs::write(meeting.join("start.json"), start).expect("written");
     let known = missing(&infermeter(&format!("merge {} --json", around.display())));
     assert_eq!(known["severity"], "warning");

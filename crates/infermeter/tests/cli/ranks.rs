@@ -275,6 +275,17 @@ fn what_makes_no_sense_with_several_processes_is_refused() {
 }
 
 #[test]
+fn workers_meet_in_their_directory_whatever_it_is_called() {
+    let scratch = Scratch::new();
+    let line = format!("run mock:fixed {LOAD} {UNPROBED} --workers 2 --out s3://runs");
+    let mut command = command(&words(&line));
+    command.current_dir(scratch.path(""));
+    let ran = Going::spawn(command).end();
+    goes_well(&ran);
+    assert_eq!(measured(&scratch.path("s3:").join("runs")).len(), 40);
+}
+
+#[test]
 fn workers_that_cannot_reach_the_server_say_it_once() {
     let scratch = Scratch::new();
     let out = scratch.path("none");

@@ -5,8 +5,8 @@
 
 use super::Kept;
 use super::kinds::{
-    Absent, Decision, DeliveredFile, DoneFile, FailedFile, KeptClock, Launch, LaunchFile, RankFile,
-    ReadyFile, StartFile,
+    Absent, Decision, DeliveredFile, DoneFile, FailedFile, KeptClock, Launch, LaunchFile,
+    MOST_LEAD_NS, RankFile, ReadyFile, StartFile,
 };
 use super::names::MOST_RANKS;
 use super::path::checked_name;
@@ -120,8 +120,7 @@ impl KeptClock {
             distance("offset_ns", store.offset_ns)?;
             length("bound_ns", store.bound_ns)?;
         }
-        let answers_at = self.answers_at.map(|at| inert(&at, NAME_BYTES));
-        Ok(Self { answers_at, ..self })
+        Ok(self)
     }
 }
 
@@ -160,6 +159,14 @@ impl Kept for StartFile {
                 without,
             } => {
                 instant("at_unix_ns", at_unix_ns)?;
+                // Both are of one clock.
+                let lead_ns = at_unix_ns - self.decided_unix_ns;
+                if !(0..=MOST_LEAD_NS).contains(&lead_ns) {
+                    return Err(format!(
+                        "`at_unix_ns` is not within {} s after `decided_unix_ns`",
+                        MOST_LEAD_NS / 1_000_000_000
+                    ));
+                }
                 let without = without.into_iter().map(Absent::checked);
                 Decision::Start {
                     at_unix_ns,

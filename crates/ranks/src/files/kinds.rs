@@ -4,7 +4,13 @@
 //! Invariant: each holds only what its writer knew itself; nobody writes what another has to say.
 
 use infermeter_core::run::{ClockOffset, RankFacts};
+use infermeter_core::text::short_hash;
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+
+/// How far a start is ahead of its decision at most, nanoseconds: a place that lets ranks wait longer is no better
+/// afterwards.
+pub(crate) const MOST_LEAD_NS: i64 = 120_000_000_000;
 
 /// What all ranks of a launch share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,9 +72,9 @@ pub(crate) struct KeptClock {
     /// How it stands to the clock of the meeting place; absent where that gives no time stamps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<KeptStore>,
-    /// Where it answers what the time is, as `HOST:PORT`; absent where it does not.
+    /// Where it answers what the time is; absent where it does not. No name: to look one up may take any time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub answers_at: Option<String>,
+    pub answers_at: Option<SocketAddr>,
 }
 
 /// A clock that a service keeps.
@@ -115,7 +121,8 @@ pub(crate) struct StartFile {
 pub(crate) enum Decision {
     /// They do.
     Start {
-        /// When, by the wall clock of rank 0, nanoseconds since the Unix epoch.
+        /// When, by the wall clock of rank 0, nanoseconds since the Unix epoch: no more than [`MOST_LEAD_NS`] after it was
+        /// decided.
         at_unix_ns: i64,
         /// Ranks that are not waited for.
         without: Vec<Absent>,
@@ -134,7 +141,7 @@ pub struct Absent {
     pub index: u32,
     /// It had come, and was not prepared in time.
     pub came: bool,
-    /// What it said itself of why it cannot go on; absent where it said nothing.
+    /// What it said of why it cannot go on, or what is wrong with what it left; absent where it left nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
@@ -165,6 +172,47 @@ pub(crate) struct DoneFile {
     /// How its clock stood to that of rank 0 when it had measured; absent where it did not look again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_at_end: Option<ClockOffset>,
+}
+
+/// Whose a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Owner<'a> {
+    /// The rank.
+    pub index: u32,
+    /// The run.
+    pub run_id: &'a str,
+}
+
+impl Owner<'_> {
+    /// Whose it is instead of this one's, as the end of a sentence; `None` where it is this one's.
+    pub(crate) fn instead_of(self, expected: Owner<'_>) -> Option<String> {
+        if self.index != expected.index {
+            return Some(format!("that of rank {}", self.index));
+        }
+        let (own, others) = (short_hash(self.run_id), short_hash(expected.run_id));
+        (self.run_id != expected.run_id)
+            .then(|| format!("of run {own}, and the launch there is run {others}"))
+    }
+}
+
+impl RankFile {
+    /// Whose it says it is.
+    pub(crate) fn owner(&self) -> Owner<'_> {
+        Owner {
+            index: self.facts.slice.index(),
+            run_id: &self.run_id,
+        }
+    }
+}
+
+impl DoneFile {
+    /// Whose it says it is.
+    pub(crate) fn owner(&self) -> Owner<'_> {
+        Owner {
+            index: self.index,
+            run_id: &self.run_id,
+        }
+    }
 }
 
 /// A file of a record.

@@ -5,9 +5,11 @@
 /// Most ranks of a launch: each is a few files at one place, which somebody has to list.
 pub(crate) const MOST_RANKS: u32 = 100_000;
 /// What all agree on.
-pub(crate) const LAUNCH: &str = "launch.json";
+pub const LAUNCH: &str = "launch.json";
 /// When all begin, or why they do not.
 pub(crate) const START: &str = "start.json";
+/// Files that tell what became of the ranks, by how their names begin.
+pub const TELLING: [&str; 3] = [LAUNCH, START, Of::Failed.prefix()];
 /// How the name of a file of a rank ends.
 const END: &str = ".json";
 
@@ -50,7 +52,7 @@ impl Of {
 }
 
 /// The folder with the record of a rank, with the slash behind it.
-pub(crate) fn results(index: u32) -> String {
+pub fn results(index: u32) -> String {
     format!("result-{index:05}/")
 }
 

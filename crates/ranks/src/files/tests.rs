@@ -38,7 +38,7 @@ fn rank() -> RankFile {
                 offset_ns: -7,
                 bound_ns: 9,
             }),
-            answers_at: Some("node-0:9".to_owned()),
+            answers_at: "10.0.0.7:9".parse().ok(),
         }),
     }
 }
@@ -211,6 +211,14 @@ fn what_is_not_true_of_itself_is_refused() {
         |value| value["longest_wait_ns"] = json!(-1),
         "`longest_wait_ns`",
     );
+    // A name would have to be looked up, and nobody knows how long that takes.
+    for other in ["node-0:9", "9", "", "10.0.0.7:99999"] {
+        refused(
+            &rank(),
+            |value| value["clock"]["answers_at"] = json!(other),
+            "socket address",
+        );
+    }
     let clock = json!({"offset_ns": 0, "bound_ns": 0, "by": "ping"});
     refused(
         &ready(),
@@ -222,6 +230,22 @@ fn what_is_not_true_of_itself_is_refused() {
         |value| value["index"] = json!(8),
         "no rank 8 of 8",
     );
+}
+
+#[test]
+fn a_start_is_soon_after_its_decision() {
+    let at = |at_unix_ns: i64| {
+        start(Decision::Start {
+            at_unix_ns,
+            without: Vec::new(),
+        })
+    };
+    round(&at(NOW));
+    round(&at(NOW + MOST_LEAD_NS));
+    // The last of them is in the year 2199.
+    for ns in [NOW - 1, NOW + MOST_LEAD_NS + 1, 7_258_118_300_000_000_000] {
+        refused(&at(ns), |_| {}, "not within 120 s after `decided_unix_ns`");
+    }
 }
 
 #[test]

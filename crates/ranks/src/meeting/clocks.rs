@@ -7,18 +7,16 @@ use super::timed::Timed;
 use crate::files::{KeptClock, KeptStore, RankFile};
 use crate::fresh::fresh;
 use crate::offset::{
-    Answerer, Stamp, Token, ask, beside, best, discipline, same_kernel, stands, stood,
+    Answerer, Stamp, Token, age, ask, beside, best, discipline, same_kernel, stands, stood,
 };
 use crate::store::Put;
 use infermeter_core::clock::realtime_ns;
 use infermeter_core::run::{ClockOffset, OffsetSource, RankFacts};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Files that are put to see the time stamps of the place: one of them meets no queue.
 const STAMPS: usize = 3;
-/// Addresses of rank 0 that are asked: a host has one of each kind.
-const MOST_ADDRESSES: usize = 2;
 
 /// What is known of the clock of a rank.
 #[derive(Debug)]
@@ -91,20 +89,21 @@ impl Clocks {
             return same.into_iter().collect();
         };
         let here = same.is_some();
-        let addresses = addresses(kept, own, &first.facts);
-        let asked = addresses
-            .into_iter()
+        let asked = address(kept, own, &first.facts)
             // Where both read one clock, only what somebody has asked for is worth the time.
             .filter(|at| !here || !at.ip().is_loopback())
-            .find_map(|at| ask(at, &self.token, own.slice.index()));
+            .and_then(|at| ask(at, &self.token, own.slice.index()));
         let mut all: Vec<ClockOffset> = same.into_iter().chain(asked).collect();
         if !here {
-            let age_ns = realtime_ns().saturating_sub(kept.read_unix_ns);
-            let said = discipline().zip(kept.discipline);
-            all.extend(said.map(|(own, other)| stands(own, other, age_ns)));
             let stamped = kept
                 .store
                 .and_then(|other| Some((look(timed, own)?, other)));
+            let measured = stamped.map(|(own, other)| stood(own, other, 0));
+            let measured: Vec<ClockOffset> = asked.into_iter().chain(measured).collect();
+            // The two clocks are those whose offset is in question.
+            let age_ns = age(realtime_ns().saturating_sub(kept.read_unix_ns), &measured);
+            let said = discipline().zip(kept.discipline);
+            all.extend(said.map(|(own, other)| stands(own, other, age_ns)));
             all.extend(stamped.map(|(own, other)| stood(own, other, age_ns)));
         }
         all
@@ -130,30 +129,16 @@ pub(super) fn kept(
         read_unix_ns: realtime_ns(),
         discipline: discipline(),
         store,
-        answers_at: answerer.map(|answerer| reached_at(answerer.address(), &own.host)),
+        answers_at: answerer.map(Answerer::address),
     })
 }
 
-/// How others reach an address: one that stands for all of a host's is known to them by the host's name.
-fn reached_at(address: SocketAddr, host: &str) -> String {
-    match address.ip().is_unspecified() {
-        true => format!("{host}:{}", address.port()),
-        false => address.to_string(),
-    }
-}
-
 /// Where rank 0 may be asked; nowhere, where only processes on its own host could.
-fn addresses(kept: &KeptClock, own: &RankFacts, first: &RankFacts) -> Vec<SocketAddr> {
-    let Some(at) = &kept.answers_at else {
-        return Vec::new();
-    };
+fn address(kept: &KeptClock, own: &RankFacts, first: &RankFacts) -> Option<SocketAddr> {
     let elsewhere =
         own.machine.is_some() && first.machine.is_some() && own.machine != first.machine;
-    let found = at.to_socket_addrs().into_iter().flatten();
-    found
-        .filter(|at| !(elsewhere && at.ip().is_loopback()))
-        .take(MOST_ADDRESSES)
-        .collect()
+    let reaches = |at: &SocketAddr| !(elsewhere && at.ip().is_loopback());
+    kept.answers_at.filter(reaches)
 }
 
 /// The own clock beside that of the place: a few files are put, looked at and taken back.
@@ -205,38 +190,23 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_stands_for_all_is_known_by_the_host() {
-        let check = |address: &str, expect: &str| {
-            let address: SocketAddr = address.parse().expect("an address");
-            assert_eq!(reached_at(address, "node-7"), expect);
-        };
-        check("0.0.0.0:9", "node-7:9");
-        check("[::]:9", "node-7:9");
-        check("10.0.0.7:9", "10.0.0.7:9");
-        check("[::1]:9", "[::1]:9");
-    }
-
-    #[test]
     fn the_loopback_of_another_host_is_not_asked() {
         let on = |machine: Option<&str>| RankFacts {
             machine: machine.map(str::to_owned),
             ..facts(0, 2)
         };
-        let kept = |at: &str| KeptClock {
-            read_unix_ns: 0,
-            discipline: None,
-            store: None,
-            answers_at: Some(at.to_owned()),
+        let is_asked = |at: &str, own: Option<&str>, first: Option<&str>| {
+            let kept = KeptClock {
+                read_unix_ns: 0,
+                discipline: None,
+                store: None,
+                answers_at: at.parse().ok(),
+            };
+            address(&kept, &on(own), &on(first)).is_some()
         };
-        let count = |at: &str, own: Option<&str>, first: Option<&str>| {
-            addresses(&kept(at), &on(own), &on(first)).len()
-        };
-        assert_eq!(count("127.0.0.1:9", Some("a"), Some("b")), 0);
-        assert_eq!(count("127.0.0.1:9", Some("a"), Some("a")), 1);
-        assert_eq!(count("127.0.0.1:9", None, Some("a")), 1);
-        assert_eq!(count("10.0.0.7:9", Some("a"), Some("b")), 1);
-        for nonsense in ["", "9", "no port", "10.0.0.7:99999"] {
-            assert_eq!(count(nonsense, None, None), 0, "{nonsense}");
-        }
+        assert!(!is_asked("127.0.0.1:9", Some("a"), Some("b")));
+        assert!(is_asked("127.0.0.1:9", Some("a"), Some("a")));
+        assert!(is_asked("127.0.0.1:9", None, Some("a")));
+        assert!(is_asked("10.0.0.7:9", Some("a"), Some("b")));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: where the mark is, all files were there before it, with the lengths and hashes that it names.
 
+use super::timed::patiently;
 use super::{Meeting, MeetingError};
 use crate::digest::digest;
 use crate::files::names::{Of, results};
@@ -29,7 +30,7 @@ pub(super) fn deliver(meeting: &Meeting, directory: &Path) -> Result<(), Meeting
         let path = directory.join(&name);
         let known = digest(&path).map_err(|cause| on(&path, cause))?;
         let there = format!("{}{name}", results(index));
-        meeting.store().put_file(&there, &path)?;
+        patiently(|| meeting.store().put_file(&there, &path))?;
         files.push(DeliveredFile {
             name,
             bytes: known.bytes,

@@ -81,6 +81,19 @@ pub enum MeetingError {
         /// How long ago, by this host's clock.
         since: String,
     },
+    /// The start is further ahead than rank 0 may say it is.
+    #[error(
+        "{place}: this host's clock is {behind} behind that of rank 0 or was set back, or the start is forged: by this clock \
+         all begin in {ahead}; keep the clocks of all hosts by NTP or PTP, and start all ranks again"
+    )]
+    Ahead {
+        /// The place.
+        place: String,
+        /// By how much the clock is behind at least.
+        behind: String,
+        /// When all begin, by this host's clock.
+        ahead: String,
+    },
     /// Rank 0 has said that nobody begins.
     #[error("the launch in {place} has been given up: {why}")]
     GivenUp {

@@ -5,12 +5,12 @@
 
 use super::MeetingError;
 use super::deliver::on;
-use super::timed::file_of;
+use super::timed::{file_of, patiently};
 use crate::digest::{Known, digest};
-use crate::files::names::{Of, results};
-use crate::files::{DeliveredFile, DoneFile};
+use crate::files::names::{LAUNCH, Of, results};
+use crate::files::{DeliveredFile, DoneFile, LaunchFile, Owner};
 use crate::fresh::fresh;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,8 @@ use std::path::{Path, PathBuf};
 /// Gets the record of a rank into a directory, which is made if it is missing. What it has already is not got again.
 ///
 /// # Errors
-/// When the rank has left none, when a file is not what the rank has left, and when the directory has another one.
+/// When the rank has left none, or one of another run than the launch there; when a file is not what the rank has left, and
+/// when the directory has another one.
 pub fn fetch(store: &dyn Store, index: u32, into: &Path) -> Result<(), MeetingError> {
     let place = || store.describe();
     let done: Option<DoneFile> = file_of(store, &Of::Done.name(index))?;
@@ -31,8 +32,12 @@ pub fn fetch(store: &dyn Store, index: u32, into: &Path) -> Result<(), MeetingEr
         index,
         what,
     };
-    if done.index != index {
-        return Err(altered(format!("its mark is that of rank {}", done.index)));
+    let launch: Option<LaunchFile> = file_of(store, LAUNCH)?;
+    let launch = launch
+        .ok_or_else(|| altered(format!("{LAUNCH} is gone, and with it which run it is of")))?;
+    let run_id = &launch.launch.run_id;
+    if let Some(other) = done.owner().instead_of(Owner { index, run_id }) {
+        return Err(altered(format!("its mark is {other}")));
     }
     for file in &done.files {
         let target = into.join(&file.name);
@@ -42,9 +47,12 @@ pub fn fetch(store: &dyn Store, index: u32, into: &Path) -> Result<(), MeetingEr
             is_there(file, &target)?;
             continue;
         }
-        let part = Part::beside(&target).map_err(|cause| on(&target, cause))?;
         let there = format!("{}{}", results(index), file.name);
-        store.get_file(&there, &part.0, file.bytes)?;
+        let part = patiently(|| {
+            let part = Part::beside(&target).map_err(|cause| StoreError::local(&target, cause))?;
+            store.get_file(&there, &part.0, file.bytes)?;
+            Ok(part)
+        })?;
         let known = digest(&part.0).map_err(|cause| on(&part.0, cause))?;
         if let Some(how) = differs(file, &known) {
             return Err(altered(how));

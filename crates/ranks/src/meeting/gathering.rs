@@ -3,12 +3,13 @@
 //! It waits for nobody. Invariant: each rank is in at most one of the lists of those that have come to an end.
 
 use super::MeetingError;
-use super::timed::file_of;
+use super::timed::{Left, file_of, left, patiently};
 use crate::files::names::{LAUNCH, Of, START};
 use crate::files::{
-    Absent, Decision, DeliveredFile, DoneFile, FailedFile, Kept, Launch, LaunchFile, StartFile,
+    Absent, Decision, DeliveredFile, DoneFile, FailedFile, Kept, Launch, LaunchFile, Owner,
+    StartFile,
 };
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 use infermeter_core::run::ClockOffset;
 
 /// The record of a rank, as it was left.
@@ -100,18 +101,20 @@ pub fn gathering(store: &dyn Store) -> Result<Option<Gathering>, MeetingError> {
 impl Gathering {
     fn add_records(&mut self, store: &dyn Store) -> Result<(), MeetingError> {
         for (index, done) in each::<DoneFile>(store, Of::Done)? {
-            match done {
-                Ok(done) if done.index == index => self.delivered.push(Delivered {
+            let owner = Owner {
+                index,
+                run_id: &self.launch.run_id,
+            };
+            match done.map(|done| (done.owner().instead_of(owner), done)) {
+                Ok((None, done)) => self.delivered.push(Delivered {
                     index,
                     of: done.of,
                     files: done.files,
                     clock_at_end: done.clock_at_end,
                 }),
-                // What one rank has left spoils nothing of the others.
-                Ok(done) => self.failed.push(unusable(
-                    index,
-                    &format!("it is that of rank {}", done.index),
-                )),
+                Ok((Some(other), _)) => {
+                    self.failed.push(unusable(index, &format!("it is {other}")));
+                }
                 Err(cause) => self.failed.push(unusable(index, &cause)),
             }
         }
@@ -145,26 +148,16 @@ fn unusable(index: u32, why: &str) -> Failure {
     }
 }
 
-/// A file, or what is wrong with it, with the rank that its name is of.
-type OfRank<T> = (u32, Result<T, String>);
-
-/// The files of a kind.
-fn each<T: Kept>(store: &dyn Store, kind: Of) -> Result<Vec<OfRank<T>>, MeetingError> {
+/// The files of a kind, each with the rank that its name is of.
+fn each<T: Kept>(store: &dyn Store, kind: Of) -> Result<Vec<(u32, Left<T>)>, MeetingError> {
     let mut all = Vec::new();
-    for name in store.list(kind.prefix())? {
+    for name in patiently(|| store.list(kind.prefix()))? {
         let Some(index) = kind.rank_of(&name) else {
             continue;
         };
-        match file_of::<T>(store, &name) {
-            Ok(Some(file)) => all.push((index, Ok(file))),
-            // It was taken back between the two looks.
-            Ok(None) => {}
-            Err(MeetingError::File { cause, .. }) => all.push((index, Err(cause.to_string()))),
-            Err(MeetingError::Store(cause @ StoreError::TooLarge { .. })) => {
-                all.push((index, Err(cause.to_string())));
-            }
-            Err(error) => return Err(error),
-        }
+        // One that was taken back between the two looks is not there.
+        let file = left(file_of::<T>(store, &name))?;
+        all.extend(file.map(|file| (index, file)));
     }
     all.sort_by_key(|(index, _)| *index);
     Ok(all)

@@ -17,11 +17,9 @@ use crate::offset::{Answerer, Token};
 use crate::store::{Put, Store};
 use infermeter_core::clock::realtime_ns;
 use infermeter_core::run::RankFacts;
+use infermeter_core::text::short_hash;
 use infermeter_core::units::Span;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-
-/// Digits of a hash that a message repeats.
-const HASH_DIGITS: usize = 12;
 
 /// How long a file is looked for that somebody has just put: object stores show it at once, folders when they are asked.
 const SHOWN_WITHIN: Span = Span::seconds(10);
@@ -40,20 +38,23 @@ impl Meeting {
         is_free(&timed, &join)?;
         let token = unhex(&launch.token).unwrap_or_default();
         let facts = join.facts.clone().inert();
-        let answerer = answerer(&launch, token, &join)
-            .inspect_err(|error| tell_failed(&timed, &facts, &error.to_string()))?;
+        let answerer = answerer(&launch, token, &join);
+        let answers = answerer.as_ref().ok().and_then(Option::as_ref);
         let file = RankFile {
             format_version: FORMAT_VERSION,
             plan_hash: join.plan_hash.clone(),
             run_id: launch.launch.run_id.clone(),
             joined_unix_ns: realtime_ns(),
-            clock: clocks::kept(&timed, &facts, launch.of, answerer.as_ref()),
+            clock: clocks::kept(&timed, &facts, launch.of, answers),
             facts,
         };
         let index = join.rank.slice.index();
         if timed.put(&Of::Rank.name(index), &file)? == Put::Taken {
             return Err(taken(&timed, index)?);
         }
+        // Not before: who has the number may have the port, too, and would end for this one's want of it.
+        let answerer =
+            answerer.inspect_err(|error| tell_failed(&timed, &file.facts, &error.to_string()))?;
         let what = differences(&launch, &join, &file.facts);
         let meeting = Self {
             clocks: Clocks::new(token, answerer),
@@ -244,21 +245,17 @@ fn differences(launch: &LaunchFile, join: &JoinAs, facts: &RankFacts) -> Option<
     );
     differs(
         "the plan (its hash)",
-        beginning(&join.plan_hash),
-        beginning(&launch.launch.plan_hash),
+        short_hash(&join.plan_hash),
+        short_hash(&launch.launch.plan_hash),
     );
     if facts.arch == launch.by.arch
         && let (Some(here), Some(there)) = (&facts.program, &launch.by.program)
     {
         differs(
             "the program (its SHA-256)",
-            beginning(here),
-            beginning(there),
+            short_hash(here),
+            short_hash(there),
         );
     }
     (!all.is_empty()).then(|| all.join("; "))
-}
-
-fn beginning(hash: &str) -> &str {
-    hash.get(..HASH_DIGITS).unwrap_or(hash)
 }

@@ -1,24 +1,29 @@
 //! The start: ranks say that they are prepared, and rank 0 says when all begin.
 //!
 //! Rank 0 looks at the names of the place; the others look for one file. Invariant: there is one decision, and it does not
-//! change: `start.json` is created once.
+//! change: `start.json` is created once. What one rank has left and nobody can use makes that rank missing, and no other.
 
 use super::pauses::Wait;
 use super::seen::{Seen, Step};
-use super::wall::ago;
+use super::timed::Left;
+use super::wall::{ago, span};
 use super::{Meeting, MeetingError, StartAt, no_start};
 use crate::files::names::{Of, START};
-use crate::files::{Absent, Decision, FORMAT_VERSION, FailedFile, RankFile, ReadyFile, StartFile};
+use crate::files::{
+    Absent, Decision, FORMAT_VERSION, FailedFile, FileError, MOST_LEAD_NS, Owner, RankFile,
+    ReadyFile, StartFile,
+};
 use crate::store::Put;
 use infermeter_core::clock::realtime_ns;
 use infermeter_core::text::listed;
 use infermeter_core::units::Span;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How far ahead a start is at least, nanoseconds: four of the longest pauses between two looks.
 const LEAD_NS: i64 = 2_000_000_000;
-/// How far ahead a start is at most, nanoseconds: a place that lets ranks wait longer is no better afterwards.
-const MOST_LEAD_NS: i64 = 120_000_000_000;
+/// Most of what is not known of a clock that the wait for a start is longer for, nanoseconds: one that is known worse cannot
+/// begin with others.
+const MOST_BOUND_NS: i64 = 120_000_000_000;
 /// How much of the longest wait for the place a start is ahead: it is written, seen, and read again where that failed.
 const WAITS: i64 = 3;
 /// How long others wait for what rank 0 decides when its own patience is at an end.
@@ -77,9 +82,21 @@ fn begins(meeting: &Meeting, start: StartFile) -> Result<StartAt, MeetingError> 
             at_unix_ns,
             without,
         } => {
-            let offset_ns = meeting.own_clock().map_or(0, |clock| clock.offset_ns);
+            let clock = meeting.own_clock();
+            let own_unix_ns = at_unix_ns.saturating_add(clock.map_or(0, |clock| clock.offset_ns));
+            let ahead_ns = own_unix_ns.saturating_sub(realtime_ns());
+            if ahead_ns > most_ahead_ns(clock.map_or(0, |clock| clock.bound_ns)) {
+                let behind_ns = ahead_ns.saturating_sub(at_unix_ns - start.decided_unix_ns);
+                let error = MeetingError::Ahead {
+                    place,
+                    behind: span(behind_ns),
+                    ahead: span(ahead_ns),
+                };
+                meeting.failed(&error.to_string());
+                return Err(error);
+            }
             Ok(StartAt {
-                own_unix_ns: at_unix_ns.saturating_add(offset_ns),
+                own_unix_ns,
                 asked_unix_ns: at_unix_ns,
                 without,
             })
@@ -87,16 +104,36 @@ fn begins(meeting: &Meeting, start: StartFile) -> Result<StartAt, MeetingError> 
     }
 }
 
+/// How far ahead a start may be by a clock that is known so well: rank 0 says no more, whoever writes for it may.
+fn most_ahead_ns(bound_ns: i64) -> i64 {
+    MOST_LEAD_NS + bound_ns.clamp(0, MOST_BOUND_NS)
+}
+
 /// What rank 0 has left of itself.
 fn first_rank(meeting: &Meeting, wait: &mut Wait) -> Result<RankFile, MeetingError> {
     loop {
         if let Some(first) = meeting.timed.get(&Of::Rank.name(0))? {
-            return Ok(first);
+            return of_launch(meeting, first);
         }
         if wait.is_over() {
-            return Err(missing(meeting)?);
+            return Err(waited_in_vain(meeting)?);
         }
         wait.pause()?;
+    }
+}
+
+/// What rank 0 has left, if it is of rank 0 and of this launch: clocks are held against it.
+fn of_launch(meeting: &Meeting, first: RankFile) -> Result<RankFile, MeetingError> {
+    let run_id = &meeting.launch.launch.run_id;
+    match first.owner().instead_of(Owner { index: 0, run_id }) {
+        None => Ok(first),
+        Some(other) => Err(MeetingError::File {
+            place: meeting.timed.place(),
+            cause: FileError::Wrong {
+                name: Of::Rank.name(0),
+                why: format!("it is {other}"),
+            },
+        }),
     }
 }
 
@@ -110,14 +147,14 @@ fn awaited(meeting: &Meeting, wait: &mut Wait) -> Result<StartFile, MeetingError
         if looks.is_multiple_of(SELDOM) {
             has_not_failed(meeting)?;
             let name = Of::Ready.name(0);
-            if !first_is_ready && meeting.timed.get::<ReadyFile>(&name)?.is_some() {
+            if !first_is_ready && matches!(meeting.timed.left::<ReadyFile>(&name)?, Some(Ok(_))) {
                 // It waits as long from then on, and says something then.
                 wait.extend(Span(meeting.timeout.ns().saturating_add(GRACE.ns())));
                 first_is_ready = true;
             }
         }
         if wait.is_over() {
-            return Err(missing(meeting)?);
+            return Err(waited_in_vain(meeting)?);
         }
         looks = looks.wrapping_add(1);
         wait.pause()?;
@@ -126,32 +163,36 @@ fn awaited(meeting: &Meeting, wait: &mut Wait) -> Result<StartFile, MeetingError
 
 /// Rank 0 has not said that it cannot go on.
 fn has_not_failed(meeting: &Meeting) -> Result<(), MeetingError> {
-    match meeting.timed.get::<FailedFile>(&Of::Failed.name(0))? {
+    match meeting.timed.left(&Of::Failed.name(0))? {
         None => Ok(()),
-        Some(failed) => Err(MeetingError::Failed {
-            index: 0,
-            host: failed.host,
-            why: failed.why,
-        }),
+        said => Err(failed(0, said)),
     }
 }
 
 /// What this rank, which is rank 0, decides when it is time to.
 fn decided(meeting: &Meeting, wait: &mut Wait) -> Result<StartFile, MeetingError> {
-    let mut waits = Waits::default();
+    let mut heard = Heard::default();
     loop {
-        let seen = Seen::of(&meeting.timed.list("")?);
-        waits.look(meeting, &seen)?;
+        let mut seen = Seen::of(&meeting.timed.list("")?);
+        heard.look(meeting, &mut seen)?;
         match seen.step(meeting.launch.of, meeting.missing, wait.is_over()) {
             Step::Wait => wait.pause()?,
             Step::Start(without) => {
-                let without = without.into_iter().map(|rank| absent(meeting, &seen, rank));
+                let without = without
+                    .into_iter()
+                    .map(|rank| absent(meeting, &seen, &heard, rank));
                 let without = without.collect::<Result<Vec<_>, _>>()?;
-                let longest_ns = waits.longest_ns.max(meeting.timed.longest_ns());
+                let longest_ns = heard.longest_ns.max(meeting.timed.longest_ns());
                 return say(meeting, start_in(lead_ns(longest_ns), without));
             }
-            Step::Failed(rank) => return Err(give_up(meeting, failed(meeting, rank)?)),
-            Step::Missing(_) => return Err(give_up(meeting, missing(meeting)?)),
+            Step::Failed(rank) => {
+                let said = meeting.timed.left(&Of::Failed.name(rank))?;
+                return Err(give_up(meeting, failed(rank, said)));
+            }
+            Step::Missing(lacking) => {
+                let error = missing(meeting, lacking, &heard.unusable)?;
+                return Err(give_up(meeting, error));
+            }
         }
     }
 }
@@ -183,52 +224,73 @@ fn give_up(meeting: &Meeting, error: MeetingError) -> MeetingError {
     error
 }
 
-fn failed(meeting: &Meeting, rank: u32) -> Result<MeetingError, MeetingError> {
-    let failed: Option<FailedFile> = meeting.timed.get(&Of::Failed.name(rank))?;
-    let (host, why) = failed.map_or_else(
-        || ("a host".to_owned(), "it did not say why".to_owned()),
-        |failed| (failed.host, failed.why),
-    );
-    Ok(MeetingError::Failed {
+/// The error of a rank that has left this to say that it cannot go on.
+fn failed(rank: u32, said: Option<Left<FailedFile>>) -> MeetingError {
+    let (host, why) = match said {
+        Some(Ok(failed)) => (failed.host, failed.why),
+        Some(Err(why)) => ("a host".to_owned(), why),
+        None => ("a host".to_owned(), "it did not say why".to_owned()),
+    };
+    MeetingError::Failed {
         index: rank,
         host,
         why,
-    })
+    }
 }
 
 /// What is known of a rank that a start is without.
-fn absent(meeting: &Meeting, seen: &Seen, rank: u32) -> Result<Absent, MeetingError> {
-    let failed: Option<FailedFile> = match seen.failed.contains(&rank) {
-        true => meeting.timed.get(&Of::Failed.name(rank))?,
+fn absent(
+    meeting: &Meeting,
+    seen: &Seen,
+    heard: &Heard,
+    rank: u32,
+) -> Result<Absent, MeetingError> {
+    let failed: Option<Left<FailedFile>> = match seen.failed.contains(&rank) {
+        true => meeting.timed.left(&Of::Failed.name(rank))?,
         false => None,
     };
+    let said = failed.map(|said| said.map_or_else(|why| why, |failed| failed.why));
     Ok(Absent {
         index: rank,
         came: seen.came.contains(&rank),
-        why: failed.map(|failed| failed.why),
+        why: said.or_else(|| heard.unusable.get(&rank).cloned()),
     })
 }
 
-/// The error of ranks that are not ready in time.
-fn missing(meeting: &Meeting) -> Result<MeetingError, MeetingError> {
+/// The error of those that are not ready in time, as one sees it who has waited for rank 0.
+fn waited_in_vain(meeting: &Meeting) -> Result<MeetingError, MeetingError> {
     let seen = Seen::of(&meeting.timed.list("")?);
-    let mut lacking = seen.lacking(meeting.launch.of);
+    let lacking = seen.lacking(meeting.launch.of);
+    missing(meeting, lacking, &BTreeMap::new())
+}
+
+/// The error of ranks that are not ready in time; `unusable` says why what some have left does not make them so.
+fn missing(
+    meeting: &Meeting,
+    mut lacking: Vec<u32>,
+    unusable: &BTreeMap<u32, String>,
+) -> Result<MeetingError, MeetingError> {
     // This one is.
     lacking.retain(|rank| *rank != meeting.index());
-    let hosts: Vec<Option<String>> = lacking
-        .iter()
-        .take(NAMED)
-        .map(|rank| {
-            Ok(meeting
-                .timed
-                .get::<RankFile>(&Of::Rank.name(*rank))?
-                .map(|rank| rank.facts.host))
-        })
-        .collect::<Result<_, MeetingError>>()?;
+    let (mut hosts, mut reasons) = (Vec::new(), Vec::new());
+    for rank in lacking.iter().take(NAMED) {
+        hosts.push(
+            match meeting.timed.left::<RankFile>(&Of::Rank.name(*rank))? {
+                None => None,
+                Some(Ok(file)) => Some(file.facts.host),
+                Some(Err(why)) => {
+                    reasons.push(why);
+                    Some("a host".to_owned())
+                }
+            },
+        );
+        reasons.extend(unusable.get(rank).cloned());
+    }
+    reasons.insert(0, sentence(&lacking, &hosts));
     Ok(MeetingError::Missing {
         place: meeting.timed.place(),
         waited: meeting.timeout,
-        absent: sentence(&lacking, &hosts),
+        absent: reasons.join(", "),
     })
 }
 
@@ -265,27 +327,45 @@ fn lead_ns(longest_ns: i64) -> i64 {
         .clamp(LEAD_NS, MOST_LEAD_NS)
 }
 
-/// The longest that ranks have waited for the place, of those that are ready; each is read once.
+/// What ranks have left to say that they are ready; each is read once.
 #[derive(Debug, Default)]
-struct Waits {
+struct Heard {
     read: BTreeSet<u32>,
+    /// The longest that one of them has waited for the place.
     longest_ns: i64,
+    /// Why what others have left says nothing.
+    unusable: BTreeMap<u32, String>,
 }
 
-impl Waits {
-    fn look(&mut self, meeting: &Meeting, seen: &Seen) -> Result<(), MeetingError> {
-        for rank in &seen.ready {
-            if self.read.contains(rank) {
-                continue;
+impl Heard {
+    /// Reads what is new. Who has left something that cannot be used is not ready yet.
+    fn look(&mut self, meeting: &Meeting, seen: &mut Seen) -> Result<(), MeetingError> {
+        // Nobody waits for those that the launch does not have.
+        seen.ready.retain(|rank| *rank < meeting.launch.of);
+        let new: Vec<u32> = seen.ready.difference(&self.read).copied().collect();
+        for rank in new {
+            let left = meeting.timed.left(&Of::Ready.name(rank))?;
+            // Where its name is there alone, its bytes will be at the next look.
+            if let Some(left) = left {
+                self.hear(rank, left);
             }
-            let Some(ready) = meeting.timed.get::<ReadyFile>(&Of::Ready.name(*rank))? else {
-                // Its name is there, and its bytes will be at the next look.
-                continue;
-            };
-            self.read.insert(*rank);
-            self.longest_ns = self.longest_ns.max(ready.longest_wait_ns);
         }
+        seen.ready.retain(|rank| !self.unusable.contains_key(rank));
         Ok(())
+    }
+
+    fn hear(&mut self, rank: u32, left: Left<ReadyFile>) {
+        let why = match left {
+            Ok(ready) if ready.index == rank => {
+                self.read.insert(rank);
+                self.unusable.remove(&rank);
+                self.longest_ns = self.longest_ns.max(ready.longest_wait_ns);
+                return;
+            }
+            Ok(ready) => format!("{} is that of rank {}", Of::Ready.name(rank), ready.index),
+            Err(why) => why,
+        };
+        self.unusable.insert(rank, why);
     }
 }
 
@@ -299,6 +379,13 @@ mod tests {
         assert_eq!(lead_ns(600_000_000), 2_000_000_000);
         assert_eq!(lead_ns(5_000_000_000), 15_000_000_000);
         assert_eq!(lead_ns(i64::MAX), MOST_LEAD_NS);
+    }
+
+    #[test]
+    fn a_start_is_waited_for_as_long_as_it_may_be_ahead() {
+        assert_eq!(most_ahead_ns(0), 120_000_000_000);
+        assert_eq!(most_ahead_ns(5), 120_000_000_005);
+        assert_eq!(most_ahead_ns(i64::MAX), 240_000_000_000);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Ranks that meet, in threads, at a place in memory: how they come together, and how they do not.
 
 mod left;
+mod spoilt;
 
 use super::*;
 use crate::files::names::{LAUNCH, Of};
@@ -420,6 +421,19 @@ fn an_address_that_is_not_of_this_host_is_no_place_to_answer_at() {
         &refused(&place, 1, 2, |_| {}),
         &["given up", "--sync 192.0.2.1:0"],
     );
+    // One that came a moment before has the number, and does not hear of it.
+    let place = Fake::default();
+    let _first = joined(&place, 0, 2);
+    let second = Fake {
+        unseen: Some(Of::Rank.name(0)),
+        ..place.clone()
+    };
+    says(
+        &refused(&second, 0, 2, |join| join.sync = "192.0.2.1:0".parse().ok()),
+        &["rank 0 is there already"],
+    );
+    let names = place.list("").expect("listed");
+    assert_eq!(names, [LAUNCH, "rank-00000.json"]);
     // The others do not look at it.
     join(
         &Fake::default(),

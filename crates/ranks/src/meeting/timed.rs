@@ -14,7 +14,11 @@ use std::time::Duration;
 /// How often something is attempted that the place refuses.
 const TRIES: u32 = 4;
 /// How long it is left alone before that.
+#[cfg(not(test))]
 const REST: Duration = Duration::from_millis(250);
+/// A place in memory recovers at once.
+#[cfg(test)]
+const REST: Duration = Duration::ZERO;
 
 /// A meeting place.
 #[derive(Debug)]
@@ -65,6 +69,11 @@ impl Timed {
         understood(self.store(), name, bytes)
     }
 
+    /// The same of a file that another rank has left.
+    pub(super) fn left<T: Kept>(&self, name: &str) -> Result<Option<Left<T>>, MeetingError> {
+        left(self.get(name))
+    }
+
     /// The names that begin so.
     pub(super) fn list(&self, prefix: &str) -> Result<Vec<String>, MeetingError> {
         self.patiently(|store| store.list(prefix))
@@ -74,24 +83,50 @@ impl Timed {
         &self,
         attempt: impl Fn(&dyn Store) -> Result<T, StoreError>,
     ) -> Result<T, MeetingError> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
+        let done = patiently(|| {
             let before = monotonic_ns();
             let done = attempt(&*self.store);
             self.longest_ns
                 .fetch_max(monotonic_ns() - before, Ordering::Relaxed);
-            match done {
-                Err(StoreError::Other { .. }) if tries < TRIES => thread::sleep(REST),
-                done => return Ok(done?),
-            }
+            done
+        });
+        Ok(done?)
+    }
+}
+
+/// Attempts something again while a place says that it went wrong for once; the answer is the last.
+pub(super) fn patiently<T>(
+    mut attempt: impl FnMut() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    for _ in 1..TRIES {
+        match attempt() {
+            Err(StoreError::Other { .. }) => thread::sleep(REST),
+            done => return done,
         }
     }
+    attempt()
 }
 
 /// The file that has a name at a place that nobody waits for; `None` where the name is free.
 pub(super) fn file_of<T: Kept>(store: &dyn Store, name: &str) -> Result<Option<T>, MeetingError> {
-    understood(store, name, store.get(name)?)
+    understood(store, name, patiently(|| store.get(name))?)
+}
+
+/// A file that a rank has left, or why nobody can use it.
+pub(super) type Left<T> = Result<T, String>;
+
+/// What one rank has left ends nothing of the others, whatever it is.
+pub(super) fn left<T>(
+    got: Result<Option<T>, MeetingError>,
+) -> Result<Option<Left<T>>, MeetingError> {
+    match got {
+        Ok(file) => Ok(file.map(Ok)),
+        Err(MeetingError::File { cause, .. }) => Ok(Some(Err(cause.to_string()))),
+        Err(MeetingError::Store(cause @ StoreError::TooLarge { .. })) => {
+            Ok(Some(Err(cause.to_string())))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn understood<T: Kept>(

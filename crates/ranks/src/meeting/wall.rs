@@ -4,12 +4,17 @@
 
 /// How long ago an instant was, for people; what a clock that differs puts into the future was just now.
 pub(super) fn ago(then_unix_ns: i64, now_unix_ns: i64) -> String {
-    let seconds = now_unix_ns.saturating_sub(then_unix_ns).max(0) as f64 / 1e9;
+    format!("{} ago", span(now_unix_ns.saturating_sub(then_unix_ns)))
+}
+
+/// How long something takes, for people.
+pub(super) fn span(ns: i64) -> String {
+    let seconds = ns.max(0) as f64 / 1e9;
     match seconds {
-        s if s < 120.0 => format!("{s:.1} s ago"),
-        s if s < 7_200.0 => format!("{:.0} minutes ago", s / 60.0),
-        s if s < 172_800.0 => format!("{:.0} hours ago", s / 3_600.0),
-        s => format!("{:.0} days ago", s / 86_400.0),
+        s if s < 120.0 => format!("{s:.1} s"),
+        s if s < 7_200.0 => format!("{:.0} minutes", s / 60.0),
+        s if s < 172_800.0 => format!("{:.0} hours", s / 3_600.0),
+        s => format!("{:.0} days", s / 86_400.0),
     }
 }
 

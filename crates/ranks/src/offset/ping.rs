@@ -26,6 +26,12 @@ const WAIT: Duration = Duration::from_millis(400);
 const LOOK: Duration = Duration::from_secs(10);
 /// How long it does nothing after it heard nothing.
 const PAUSE: Duration = Duration::from_millis(10);
+/// Addresses that are nobody's (RFC 5737 and RFC 3849), and the way to them is that to everybody.
+const FAR_V4: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9);
+const FAR_V6: SocketAddr = SocketAddr::new(
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+    9,
+);
 
 /// What four clocks showed at one question and its answer, nanoseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,13 +83,13 @@ impl Answerer {
     /// Begins to answer whoever knows the token.
     ///
     /// # Errors
-    /// When the address is not one of this host, or taken.
+    /// When the address is not one of this host, or taken; when it stands for all of them and none leads to other hosts.
     pub(crate) fn start(at: SocketAddr, token: Token) -> io::Result<Self> {
         let socket = UdpSocket::bind(at)?;
         socket.set_read_timeout(Some(LOOK))?;
         let over = Arc::new(AtomicBool::new(false));
         let answerer = Self {
-            address: socket.local_addr()?,
+            address: reached_at(socket.local_addr()?)?,
             over: Arc::clone(&over),
         };
         thread::Builder::new()
@@ -92,7 +98,7 @@ impl Answerer {
         Ok(answerer)
     }
 
-    /// Where it answers.
+    /// Where others ask it.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -101,15 +107,33 @@ impl Answerer {
 impl Drop for Answerer {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
-        let ip = match self.address.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-            ip => ip,
-        };
-        let own = SocketAddr::new(ip, self.address.port());
+        let own = self.address;
         // It wakes the thread; where it does not come through, the thread looks by itself.
         let _ = local_socket(own).and_then(|socket| socket.send_to(&[], own));
     }
+}
+
+/// Where others reach a socket: one that stands for all addresses of this host at the one that its messages to far networks
+/// come from. (Its name would have to be looked up by each of them.)
+fn reached_at(address: SocketAddr) -> io::Result<SocketAddr> {
+    let own = match address {
+        _ if !address.ip().is_unspecified() => return Ok(address),
+        SocketAddr::V4(_) => own_address(FAR_V4),
+        // Such a socket hears both families.
+        SocketAddr::V6(_) => own_address(FAR_V6).or_else(|_| own_address(FAR_V4)),
+    };
+    let own = own.map_err(|cause| {
+        let why = format!("no way leads from this host to others ({cause})");
+        io::Error::new(cause.kind(), why)
+    });
+    Ok(SocketAddr::new(own?, address.port()))
+}
+
+/// The address that messages to `far` come from. Nothing is sent.
+fn own_address(far: SocketAddr) -> io::Result<IpAddr> {
+    let socket = local_socket(far)?;
+    socket.connect(far)?;
+    Ok(socket.local_addr()?.ip())
 }
 
 fn answer(socket: &UdpSocket, token: &Token, over: &AtomicBool) {
@@ -283,6 +307,28 @@ mod tests {
         assert_eq!(quicker(Some(good), exchange(5, 50, 10)), None);
         assert_eq!(quicker(Some(good), exchange(5, 6, 12)), Some(good));
         assert_eq!(quicker(None, good), Some(good));
+    }
+
+    #[test]
+    fn an_address_that_stands_for_all_is_known_by_the_one_that_leads_out() {
+        let check = |address: &str| {
+            let address: SocketAddr = address.parse().expect("an address");
+            (address, reached_at(address))
+        };
+        for address in ["10.0.0.7:9", "[::1]:9"] {
+            let (address, reached) = check(address);
+            assert_eq!(reached.ok(), Some(address));
+        }
+        for address in ["0.0.0.0:9", "[::]:9"] {
+            // Where tests run there may be no network.
+            match check(address).1 {
+                Ok(reached) => assert!(
+                    reached.port() == 9 && !reached.ip().is_unspecified(),
+                    "{reached}"
+                ),
+                Err(error) => assert!(error.to_string().contains("no way leads"), "{error}"),
+            }
+        }
     }
 
     #[test]

@@ -12,6 +12,19 @@ const MOST_PPM: i64 = 500;
 /// What a kernel may lack of its bound: it adds the above to it once a second.
 const UPDATE_NS: i64 = 1_000 * MOST_PPM;
 
+/// How long ago another clock showed an instant at most, nanoseconds, that is `seen_ns` before what the own one shows: as
+/// it looks, and as it is where the two are as far apart as was measured.
+pub(crate) fn age(seen_ns: i64, measured: &[ClockOffset]) -> i64 {
+    let is = |offset: &ClockOffset| {
+        let ns = seen_ns.saturating_sub(offset.offset_ns);
+        ns.saturating_add(offset.bound_ns)
+    };
+    measured
+        .iter()
+        .map(is)
+        .fold(seen_ns.max(0), |most, ns| most.max(ns))
+}
+
 /// By what two clocks can have moved apart in a time.
 pub(crate) fn aged(age_ns: i64) -> i64 {
     // Each may have moved.
@@ -70,6 +83,26 @@ mod tests {
         assert_eq!((same.offset_ns, same.bound_ns), (0, 0));
         assert_eq!(same_kernel(&on(Some("a")), &on(Some("b"))), None);
         assert_eq!(same_kernel(&on(None), &on(None)), None);
+    }
+
+    #[test]
+    fn an_age_is_not_shortened_by_the_offset_that_is_looked_for() {
+        let measured = |offset_s: i64| {
+            [ClockOffset {
+                offset_ns: offset_s * 1_000_000_000,
+                bound_ns: 5,
+                by: OffsetSource::Ping,
+            }]
+        };
+        let seconds = |n: i64| n * 1_000_000_000;
+        // Ten seconds ago, by clocks that are one.
+        assert_eq!(age(seconds(10), &[]), seconds(10));
+        assert_eq!(age(seconds(10), &measured(0)), seconds(10) + 5);
+        // The own clock is an hour behind, and an hour ahead.
+        assert_eq!(age(seconds(10 - 3_600), &measured(-3_600)), seconds(10) + 5);
+        assert_eq!(age(seconds(10 + 3_600), &measured(3_600)), seconds(3_610));
+        assert_eq!(age(-5, &[]), 0);
+        assert_eq!(age(i64::MAX, &measured(-1)), i64::MAX);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use infermeter_core::clock::realtime_ns;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A place in memory.
@@ -19,6 +20,12 @@ pub(crate) struct Fake {
     pub keeps_all: bool,
     /// Its clock minus that of this host, nanoseconds.
     pub ahead_ns: i64,
+    /// A name that is free to whoever looks for it, as a server's client remembers it.
+    pub unseen: Option<String>,
+    /// Every other question goes wrong.
+    pub stumbles: Arc<AtomicBool>,
+    /// The last one did.
+    pub stumbled: Arc<AtomicBool>,
 }
 
 /// What a name has.
@@ -48,6 +55,19 @@ impl Fake {
         String::from_utf8_lossy(&names.get(name).expect("there").bytes).into_owned()
     }
 
+    fn stumble(&self, doing: &str) -> Result<(), StoreError> {
+        let stumbles = self.stumbles.load(Ordering::Relaxed)
+            && !self.stumbled.fetch_xor(true, Ordering::Relaxed);
+        match stumbles {
+            false => Ok(()),
+            true => Err(StoreError::Other {
+                place: self.describe(),
+                doing: doing.to_owned(),
+                cause: "it is busy".to_owned(),
+            }),
+        }
+    }
+
     fn absent(&self, name: &str) -> StoreError {
         StoreError::Absent {
             place: self.describe(),
@@ -58,6 +78,7 @@ impl Fake {
 
 impl Store for Fake {
     fn put_new(&self, name: &str, bytes: &[u8]) -> Result<Put, StoreError> {
+        self.stumble("to put")?;
         let mut names = self.names();
         if names.contains_key(checked(name)?) && !self.no_create_if_absent {
             return Ok(Put::Taken);
@@ -71,14 +92,17 @@ impl Store for Fake {
     }
 
     fn put_file(&self, name: &str, path: &Path) -> Result<(), StoreError> {
+        self.stumble("to put a file")?;
         let bytes = fs::read(path).map_err(|cause| StoreError::local(path, cause))?;
         self.force(checked(name)?, &bytes);
         Ok(())
     }
 
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.stumble("to get")?;
         let names = self.names();
         let found = names.get(checked(name)?).map(|kept| kept.bytes.clone());
+        let found = found.filter(|_| self.unseen.as_deref() != Some(name));
         match found {
             Some(bytes) if bytes.len() as u64 > MOST_BYTES => Err(StoreError::TooLarge {
                 place: self.describe(),
@@ -90,6 +114,7 @@ impl Store for Fake {
     }
 
     fn get_file(&self, name: &str, path: &Path, most: u64) -> Result<(), StoreError> {
+        self.stumble("to get a file")?;
         let found = self
             .names()
             .get(checked(name)?)
@@ -106,6 +131,7 @@ impl Store for Fake {
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        self.stumble("to list")?;
         let prefix = checked_prefix(prefix)?;
         let below = |name: &&String| {
             let rest = name.strip_prefix(prefix);

@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 /// Read at once, bytes.
 const BUFFER: usize = 64 << 10;
 
-/// Merges the answers' texts of these directories into that of `out`, in id order; false where none has any. A line is
-/// taken as it stands.
+/// Merges the answers' texts of these directories into that of `out`, in place of the one there, in id order; false where
+/// none has any. A line is taken as it stands.
 ///
 /// # Errors
 /// When a file cannot be read or written, and for a line that is no answer.
@@ -28,6 +28,7 @@ pub fn merge_responses(directories: &[&Path], out: &Path) -> Result<bool, Record
         answers.extend(Answers::open(directory.join(RESPONSES_FILE))?);
     }
     if answers.is_empty() {
+        take_away(out, RESPONSES_FILE)?;
         return Ok(false);
     }
     let mut file = AtomicFile::create(out, RESPONSES_FILE)?;
@@ -101,7 +102,8 @@ impl Answers {
     }
 }
 
-/// Puts the spans of these directories one behind the other into that of `out`; false where none has any.
+/// Puts the spans of these directories one behind the other into that of `out`, in place of the one there; false where none
+/// has any.
 ///
 /// # Errors
 /// When a file cannot be read or written.
@@ -110,10 +112,10 @@ pub fn merge_spans(directories: &[&Path], out: &Path) -> Result<bool, RecordErro
     for directory in directories {
         received.extend(read_spans(directory)?.map(|spans| (*directory, spans)));
     }
+    take_away(out, SPANS_FILE)?;
     let Some((first, _)) = received.first() else {
         return Ok(false);
     };
-    remove(&out.join(SPANS_FILE))?;
     let mut writer = SpansWriter::create(out, &address_of(first)?)?;
     // Where one was killed, nobody knows what came altogether.
     let mut tally = Some(SpanTally::default());
@@ -158,7 +160,7 @@ fn together(all: &SpanTally, own: &SpanTally) -> SpanTally {
 }
 
 /// Copies the file `name` of the first of these directories that has it into `out`, in place of the one there; says which
-/// has it.
+/// has it. Where none has, `out` has none afterwards.
 ///
 /// # Errors
 /// When it cannot be read or written.
@@ -179,13 +181,19 @@ pub fn take_over(
         to.commit()?;
         return Ok(Some(number));
     }
+    take_away(out, name)?;
     Ok(None)
 }
 
-fn remove(path: &Path) -> Result<(), RecordError> {
-    match fs::remove_file(path) {
+/// Removes the file `name` of `out`, where it is there.
+///
+/// # Errors
+/// When it cannot be removed.
+pub fn take_away(out: &Path, name: &str) -> Result<(), RecordError> {
+    let path = out.join(name);
+    match fs::remove_file(&path) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(RecordError::io("remove", path)(error))
+            Err(RecordError::io("remove", &path)(error))
         }
         _ => Ok(()),
     }
@@ -265,5 +273,21 @@ mod tests {
         assert_eq!(take(), Some(0));
         let taken = fs::read_to_string(out.join(SERVER_METRICS_FILE));
         assert_eq!(taken.expect("there"), "a");
+    }
+
+    #[test]
+    fn what_none_has_any_more_is_taken_away() {
+        let (_scratch, [a, b, out]) = directories();
+        let parts = [a.as_path(), b.as_path()];
+        for name in [RESPONSES_FILE, SPANS_FILE, SERVER_METRICS_FILE] {
+            fs::write(out.join(name), "of an earlier merge").expect("written");
+        }
+        assert!(!merge_responses(&parts, &out).expect("none"));
+        assert!(!merge_spans(&parts, &out).expect("none"));
+        assert_eq!(
+            take_over(&parts, &out, SERVER_METRICS_FILE).expect("none"),
+            None
+        );
+        assert_eq!(fs::read_dir(&out).expect("there").count(), 0);
     }
 }

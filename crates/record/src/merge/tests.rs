@@ -53,6 +53,7 @@ impl Shards {
             directory,
             client: Some(client as u32),
             addresses: Vec::new(),
+            others_end: None,
         })
         .collect()
     }
@@ -210,6 +211,35 @@ fn classes_go_by_name_and_addresses_by_their_numbers() {
     assert!(found.eq(expect));
     let error = merge_records(&rows, &out, &classes()[..2]).expect_err("a class too many");
     assert!(error.to_string().contains("summarization"), "{error}");
+}
+
+#[test]
+fn measured_rows_that_outlast_another_record_are_counted() {
+    let mut shards = Shards::dealt(&[], 0, |_| 0);
+    let closed = |id: u64, phase: Phase, at: Option<i64>| RequestRecord {
+        phase,
+        closed: at.map(Offset),
+        ..unsent(id)
+    };
+    let (measure, drain) = (Phase::Measure, Phase::Drain);
+    shards.add(
+        [
+            closed(0, measure, Some(50)),
+            closed(2, measure, Some(51)),
+            closed(4, drain, Some(90)),
+        ]
+        .into_iter(),
+        &classes(),
+    );
+    shards.add(
+        [closed(1, measure, Some(99)), closed(3, measure, None)].into_iter(),
+        &classes(),
+    );
+    let mut rows = shards.rows();
+    rows[0].others_end = Some(Offset(50));
+    let out = shards.directory("whole");
+    let merged = merge_records(&rows, &out, &classes()).expect("merged");
+    assert_eq!((merged.measured, merged.outlasting), (3, 1));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Reads nothing but what they say of themselves. Invariant: each doubt names the directories, and what to do.
 
 use super::parts::Part;
+use infermeter_core::text::short_hash;
 use std::collections::BTreeMap;
 
 /// Directories that a message names one by one.
@@ -47,7 +48,7 @@ fn unlike(parts: &[Part], what: &str, of: impl Fn(&Part) -> String) -> Option<St
     }
     let all: Vec<String> = groups
         .iter()
-        .map(|(value, parts)| format!("{} ({})", short(value), listed(parts)))
+        .map(|(value, parts)| format!("{} ({})", short_hash(value), listed(parts)))
         .collect();
     (all.len() > 1).then(|| {
         format!(
@@ -67,11 +68,6 @@ fn twice(parts: &[Part]) -> Option<String> {
         slice.index(),
         slice.of()
     ))
-}
-
-/// The beginning of an id or a hash, by which people tell two apart.
-fn short(value: &str) -> String {
-    value.chars().take(12).collect()
 }
 
 fn listed(parts: &[&Part]) -> String {

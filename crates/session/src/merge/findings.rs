@@ -6,9 +6,10 @@ use super::parts::Part;
 use infermeter_analysis::raised;
 use infermeter_core::finding::Finding;
 use infermeter_core::number::count;
+use infermeter_core::text;
 use infermeter_record::MergedRows;
 
-/// Ranks that a finding names one by one.
+/// What ranks have seen that a finding tells one by one.
 const NAMED: usize = 8;
 
 /// A finding of several ranks, with what each has seen.
@@ -62,7 +63,7 @@ impl Shared {
     fn into_finding(self) -> Finding {
         let told = self.seen.iter().take(NAMED);
         let mut told: Vec<String> = told
-            .map(|seen| format!("{}: {}", listed(&seen.ranks), seen.evidence))
+            .map(|seen| format!("{}: {}", text::ranks(&seen.ranks), seen.evidence))
             .collect();
         if let Some(more) = self.seen.len().checked_sub(NAMED).filter(|more| *more > 0) {
             told.push(format!("and {more} more"));
@@ -72,17 +73,6 @@ impl Shared {
             ..self.finding
         }
     }
-}
-
-/// `rank 3`; `ranks 0, 1 and 14 more`.
-pub(super) fn listed(ranks: &[u32]) -> String {
-    let named: Vec<String> = ranks.iter().take(NAMED).map(u32::to_string).collect();
-    let more = match ranks.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        n => format!(" and {n} more"),
-    };
-    let noun = if ranks.len() == 1 { "rank" } else { "ranks" };
-    format!("{noun} {}{more}", named.join(", "))
 }
 
 /// Rows with one id.

@@ -1,22 +1,14 @@
 //! What is known of ranks from the place where they met: who was not waited for, and who said why it could not go on.
 //!
-//! Reads files of that place as they lie in a folder, and of them what bears on records that are missing. Invariant: what
-//! cannot be read tells nothing, and what is told is inert.
+//! Keeps of that what bears on records that are missing. Invariant: what cannot be read tells nothing, and what is told is
+//! inert and short.
 
 use infermeter_core::text::inert;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use infermeter_ranks::meeting::{Gathering, gathering};
+use infermeter_ranks::store;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// When all began, or why they did not.
-const START: &str = "start.json";
-/// How the name of the file begins in which a rank says why it cannot go on.
-const FAILED: &str = "failed-";
-/// Longest such file.
-const MOST_BYTES: u64 = 4 << 20;
 /// Longest reason that is kept, bytes.
 const WHY_BYTES: usize = 300;
 
@@ -29,70 +21,33 @@ pub(super) struct Meeting {
     pub(super) failed: BTreeMap<u32, String>,
 }
 
-#[derive(Deserialize)]
-struct Start {
-    decision: Decision,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Decision {
-    Start { without: Vec<Absent> },
-    NoStart {},
-}
-
-#[derive(Deserialize)]
-struct Absent {
-    index: u32,
-    #[serde(default)]
-    why: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Failed {
-    index: u32,
-    why: String,
-}
-
 impl Meeting {
     /// What is in these folders.
     pub(super) fn read(folders: &[PathBuf]) -> Self {
         let mut meeting = Self::default();
-        for folder in folders {
-            if let Some(Start {
-                decision: Decision::Start { without },
-            }) = read(&folder.join(START))
-            {
-                let told = without.into_iter().map(|absent| {
-                    let why = absent.why.map(|why| inert(&why, WHY_BYTES));
-                    (absent.index, why)
-                });
-                meeting.without.extend(told);
-            }
-            meeting.failed.extend(failed(folder));
+        for seen in folders.iter().filter_map(|folder| seen_in(folder)) {
+            let short = |why: String| inert(&why, WHY_BYTES);
+            let without = seen.without.into_iter();
+            let without = without.map(|absent| (absent.index, absent.why.map(short)));
+            let failed = seen.failed.into_iter();
+            let failed = failed.map(|failure| (failure.index, short(failure.why)));
+            meeting.without.extend(without);
+            meeting.failed.extend(failed);
         }
         meeting
     }
 }
 
-fn failed(folder: &Path) -> BTreeMap<u32, String> {
-    let names = crate::directories::names_in(folder).unwrap_or_default();
-    let files = names.iter().filter(|name| name.starts_with(FAILED));
-    let told = files.filter_map(|name| read::<Failed>(&folder.join(name)));
-    told.map(|failed| (failed.index, inert(&failed.why, WHY_BYTES)))
-        .collect()
-}
-
-fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    let mut text = Vec::new();
-    let file = File::open(path).ok()?;
-    file.take(MOST_BYTES).read_to_end(&mut text).ok()?;
-    serde_json::from_slice(&text).ok()
+fn seen_in(folder: &Path) -> Option<Gathering> {
+    let store = store::folder(folder).ok()?;
+    gathering(&*store).ok()?
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ranked::testing::{RUN_ID, launched, left};
+    use serde_json::json;
     use std::fs;
 
     #[test]
@@ -101,26 +56,32 @@ mod tests {
         let folder = scratch.path().to_owned();
         let told = || Meeting::read(std::slice::from_ref(&folder));
         assert!(told().without.is_empty() && told().failed.is_empty());
-        let start = r#"{"format_version":1,"decided_unix_ns":1,"decision":{"start":
-            {"at_unix_ns":5,"without":[{"index":3,"came":false},{"index":1,"came":true,"why":"no\u001b route"}]}}}"#;
-        fs::write(folder.join(START), start).expect("written");
-        let failed =
-            r#"{"format_version":1,"index":2,"host":"h","failed_unix_ns":7,"why":"a full disk"}"#;
-        fs::write(folder.join("failed-00002.json"), failed).expect("written");
+        launched(&folder, 5, RUN_ID, "0");
+        let without = json!([
+            {"index": 3, "came": false},
+            {"index": 1, "came": true, "why": "no\u{1b} route"},
+        ]);
+        let start = json!({"start": {"at_unix_ns": 5, "without": without}});
+        let start = json!({"decided_unix_ns": 1, "decision": start});
+        left(&folder, "start.json", start);
+        let failed = json!({"index": 2, "host": "h", "failed_unix_ns": 7, "why": "a full disk"});
+        left(&folder, "failed-00002.json", failed);
+        // One that nobody can use spoils nothing of the others.
         fs::write(folder.join("failed-00004.json"), "{").expect("written");
         let told = told();
         assert_eq!(told.without[&3], None);
         assert_eq!(told.without[&1].as_deref(), Some("no\u{fffd} route"));
-        assert_eq!(told.failed.len(), 1);
         assert_eq!(told.failed[&2], "a full disk");
+        assert!(told.failed[&4].contains("failed-00004.json"));
+        assert!(told.failed[&4].len() <= WHY_BYTES);
     }
 
     #[test]
     fn a_start_that_did_not_come_about_tells_nothing() {
         let scratch = tempfile::tempdir().expect("a directory");
-        let start =
-            r#"{"format_version":1,"decided_unix_ns":1,"decision":{"no_start":{"why":"w"}}}"#;
-        fs::write(scratch.path().join(START), start).expect("written");
+        launched(scratch.path(), 2, RUN_ID, "0");
+        let start = json!({"decided_unix_ns": 1, "decision": {"no_start": {"why": "w"}}});
+        left(scratch.path(), "start.json", start);
         let told = Meeting::read(&[scratch.path().to_owned()]);
         assert!(told.without.is_empty());
     }

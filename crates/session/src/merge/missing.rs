@@ -3,13 +3,13 @@
 //! A rank that was never there leaves a load that is smaller and known. One that went away in the middle of it, or of which
 //! nothing is known, leaves a load that nobody knows. Invariant: each of them is named, with what is known of it.
 
-use super::findings::listed;
 use super::meeting::Meeting;
 use super::parts::Part;
 use infermeter_analysis::raised;
 use infermeter_core::finding::{Finding, Severity};
 use infermeter_core::number::counted;
 use infermeter_core::run::Progress;
+use infermeter_core::text;
 
 /// Ranks that are told of one by one.
 const NAMED: usize = 8;
@@ -85,8 +85,11 @@ fn without_record(rank: u32, meeting: &Meeting) -> Gone {
 /// Ranks that were killed, and those that a signal ended while others went on.
 fn ended_early(parts: &[Part], meeting: &Meeting) -> Vec<Gone> {
     let progress = |part: &Part| part.manifest.progress.clone().unwrap_or_default();
-    // Whoever stops or kills a run does so with all of its ranks: that is said elsewhere.
-    let all_stopped = parts.iter().all(|part| progress(part).interrupted);
+    // Whoever stops or kills a run does so with all of its ranks: that is said elsewhere. Some may have come to their ends
+    // before, so a rank was stopped early where one that nobody stopped went on for longer.
+    let by_itself = parts.iter().map(progress);
+    let by_itself = by_itself.filter(|progress| !progress.interrupted && !progress.recovered);
+    let went_on = by_itself.map(|progress| progress.ended).max();
     let all_killed = parts.iter().all(|part| progress(part).recovered);
     let ended_last = parts.iter().map(|part| progress(part).ended).max();
     let early = parts.iter().filter_map(|part| {
@@ -96,7 +99,8 @@ fn ended_early(parts: &[Part], meeting: &Meeting) -> Vec<Gone> {
             recovered,
             ..
         } = progress(part);
-        let (stopped, killed) = (interrupted && !all_stopped, recovered && !all_killed);
+        let outlasted = went_on.is_some_and(|last| last > ended);
+        let (stopped, killed) = (interrupted && outlasted, recovered && !all_killed);
         let rank = part.slice.index();
         (killed || stopped).then(|| {
             let whole = part
@@ -124,7 +128,7 @@ fn told(gone: &[Gone]) -> String {
     let mut told: Vec<String> = gone.iter().take(NAMED).map(Gone::told).collect();
     let more: Vec<u32> = gone.iter().skip(NAMED).map(|gone| gone.rank).collect();
     if !more.is_empty() {
-        told.push(format!("and {}", listed(&more)));
+        told.push(format!("and {}", text::ranks(&more)));
     }
     told.join("; ")
 }
@@ -229,10 +233,27 @@ mod tests {
     }
 
     #[test]
+    fn a_rank_that_was_stopped_counts_where_another_went_on() {
+        let mut all = parts(&[0, 1], 2);
+        progress(&mut all[1]).interrupted = true;
+        // In its drain, when the other had come to its end.
+        progress(&mut all[1]).ended = Offset(21_000_000_000);
+        assert_eq!(finding(&all, &Meeting::default()), None);
+        progress(&mut all[1]).ended = Offset(15_000_000_000);
+        check(
+            &all,
+            &Meeting::default(),
+            Severity::Error,
+            "1 of 2 ranks: rank 1 was stopped after 15.0 s. About 88 % of the load was offered, by parts and time.",
+        );
+    }
+
+    #[test]
     fn not_every_one_of_many_is_told_of() {
         let told = finding(&parts(&[0], 12), &Meeting::default()).expect("a finding");
         assert!(
-            told.evidence.contains("; and ranks 9, 10, 11. About 8 %"),
+            told.evidence
+                .contains("; and ranks 9, 10 and 11. About 8 %"),
             "{}",
             told.evidence
         );

@@ -5,22 +5,14 @@
 
 use crate::directories::names_in;
 use crate::kept::KeptRun;
+use crate::ranked::{RENDEZVOUS, is_of_ranks, rank_directories, ranks_in};
 use anyhow::{Context, Result, bail};
 use infermeter_core::run::RunManifest;
 use infermeter_core::schedule::Slice;
+use infermeter_ranks::meeting::{LAUNCH, gathering, results};
+use infermeter_ranks::store;
 use infermeter_record::MANIFEST_FILE;
 use std::path::{Path, PathBuf};
-
-/// Folder of a run of several ranks in which theirs lie.
-const RANKS: &str = "ranks";
-/// Folder beside it in which they have met.
-pub(super) const RENDEZVOUS: &str = "rendezvous";
-/// What a place has where ranks have met.
-const LAUNCH: &str = "launch.json";
-/// Folders there with records of ranks, by their numbers.
-const RESULT: &str = "result-";
-/// Files there that say that such a record is whole.
-const DONE: &str = "done-";
 
 /// The record of one part of a load.
 #[derive(Debug)]
@@ -65,10 +57,10 @@ pub(super) fn given(paths: &[PathBuf]) -> Result<Given> {
         if path.join(LAUNCH).is_file() {
             given.meetings.push(path.clone());
             given.directories.extend(some(path, delivered(path)?)?);
-        } else if path.join(RANKS).is_dir() {
-            let ranks = path.join(RANKS);
+        } else if is_of_ranks(path) {
             given.meetings.extend(met_in(&path.join(RENDEZVOUS)));
-            given.directories.extend(some(path, below(&ranks)?)?);
+            let ranks = rank_directories(path)?;
+            given.directories.extend(some(path, ranks)?);
         } else if path.join(MANIFEST_FILE).is_file() {
             given.meetings.extend(path.parent().and_then(met_in));
             given.directories.push(path.clone());
@@ -96,6 +88,10 @@ fn some(path: &Path, found: Vec<PathBuf>) -> Result<Vec<PathBuf>> {
 
 /// Directories in this one that hold a run.
 fn below(path: &Path) -> Result<Vec<PathBuf>> {
+    let ranks = ranks_in(path)?;
+    if !ranks.is_empty() {
+        return Ok(ranks);
+    }
     let names = names_in(path)?.into_iter();
     let found = names.map(|name| path.join(name));
     Ok(found
@@ -105,13 +101,16 @@ fn below(path: &Path) -> Result<Vec<PathBuf>> {
 
 /// Records that were left where ranks have met, to their last file.
 fn delivered(path: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = below(path)?;
-    found.retain(|directory| {
-        let name = directory.file_name().unwrap_or_default().to_string_lossy();
-        let number = name.strip_prefix(RESULT);
-        number.is_some_and(|number| path.join(format!("{DONE}{number}.json")).is_file())
-    });
-    Ok(found)
+    let store = store::folder(path)?;
+    let seen = gathering(&*store)?;
+    let left = seen
+        .map(|seen| seen.delivered)
+        .unwrap_or_default()
+        .into_iter();
+    let found = left.map(|one| path.join(results(one.index).trim_end_matches('/')));
+    Ok(found
+        .filter(|directory| directory.join(MANIFEST_FILE).is_file())
+        .collect())
 }
 
 /// Opens each, in the order of their slices.

@@ -6,18 +6,23 @@ use crate::experiment::Experiment;
 use crate::finish::finish;
 use crate::judged::Judged;
 use crate::kept::KeptRun;
+use crate::load::Load;
 use crate::measure::{Measure, Site};
+use crate::ranked::testing::launched;
+use crate::ranked::{RENDEZVOUS, gather};
 use crate::run_id::RunIdentity;
 use crate::virtually::Virtual;
+use infermeter_core::clock::Offset;
 use infermeter_core::finding::{Severity, Verdict};
 use infermeter_core::plan::Plan;
 use infermeter_core::record::RequestRecord;
 use infermeter_core::run::{ClockOffset, OffsetSource, Progress, RankFacts, RunManifest, RunState};
-use infermeter_core::schedule::{Begins, ClosedSchedule, PhaseCounts, ScheduleFacts, Slice};
+use infermeter_core::schedule::{Begins, Phase, ScheduleFacts, Slice, Window};
 use infermeter_core::seed::splitmix64;
 use infermeter_metrics::fixture::Run;
 use infermeter_record::{
-    JournalWriter, PARQUET_FILE, RecordsWriter, read_manifest, read_records, write_manifest,
+    JournalWriter, MANIFEST_FILE, PARQUET_FILE, RESPONSES_FILE, RecordsWriter, SPANS_FILE,
+    read_manifest, read_records, write_manifest,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -59,6 +64,7 @@ fn facts(slice: Slice) -> RankFacts {
 /// A run that one process measured, in a directory.
 struct Whole {
     scratch: TempDir,
+    load: Load,
     manifest: RunManifest,
     records: Vec<RequestRecord>,
 }
@@ -77,8 +83,10 @@ impl Whole {
         let directory = scratch.path().join("whole");
         fs::create_dir(&directory).expect("made");
         let experiment = Experiment::of(&plan).expect("a plan");
+        let identity = RunIdentity::fresh(plan.salt).expect("an id");
+        let load = Load::of(&experiment, identity.salt).expect("a load");
         let site = Site {
-            identity: RunIdentity::fresh(plan.salt).expect("an id"),
+            identity,
             plan,
             directory: directory.clone(),
             part: None,
@@ -86,6 +94,7 @@ impl Whole {
         let measured = Virtual.measure(&experiment, &site).expect("measured");
         finish(measured, &directory, None).expect("finished");
         Self {
+            load,
             manifest: read_manifest(&directory).expect("readable"),
             records: read_records(&directory).expect("readable"),
             scratch,
@@ -146,16 +155,24 @@ impl Whole {
         writer.finish().expect("finished");
     }
 
-    /// What a rank with these rows says of itself.
+    /// Ranks in the directory of their whole, as workers leave them.
+    fn around(&self, of: u32) -> PathBuf {
+        let around = self.out("around");
+        fs::create_dir_all(around.join("ranks")).expect("made");
+        for part in self.dealt(of) {
+            let name = part.file_name().expect("a number");
+            fs::rename(&part, around.join("ranks").join(name)).expect("moved");
+        }
+        around
+    }
+
+    /// What a rank with these rows says of itself. What it was to begin its part of the schedule says, and not its rows.
     fn manifest_of(&self, slice: Slice, own: &[RequestRecord]) -> RunManifest {
         let progress = self.manifest.progress.clone().expect("it ended");
         let first = slice.index() == 0;
         RunManifest {
-            schedule: self.manifest.schedule.map(|facts| ScheduleFacts {
-                slice,
-                begins: begins(facts.begins, slice, own),
-                ..facts
-            }),
+            schedule: Some(self.load.cut(slice).expect("a part").schedule.facts()),
+            window: self.window_of(own),
             progress: Some(Progress {
                 scheduled: own.len() as u64,
                 drain_not_reached: if first { progress.drain_not_reached } else { 0 },
@@ -174,31 +191,25 @@ impl Whole {
         }
     }
 
+    /// The window of a rank with these rows: that of the schedule, and of a closed loop from its own first measured request
+    /// to its own first of the drain. (Ranks that each measure for themselves may go on beyond the end of the whole.)
+    fn window_of(&self, own: &[RequestRecord]) -> Option<Window> {
+        let whole = self.manifest.window?;
+        if matches!(self.manifest.schedule?.begins, Begins::Arrivals(_)) {
+            return Some(whole);
+        }
+        let first = |phase: Phase| {
+            let mut own = own.iter().filter(|record| record.phase == phase);
+            own.next().map(|record| record.intended)
+        };
+        Some(Window {
+            start: first(Phase::Measure)?,
+            end: whole.end.min(first(Phase::Drain).unwrap_or(whole.end)),
+        })
+    }
+
     fn out(&self, name: &str) -> PathBuf {
         self.scratch.path().join(name)
-    }
-}
-
-/// What a part with these rows was to begin.
-fn begins(whole: Begins, slice: Slice, own: &[RequestRecord]) -> Begins {
-    match whole {
-        Begins::Arrivals(_) => {
-            let mut counts = PhaseCounts::default();
-            let roots = own.iter().filter(|record| record.parent.is_none());
-            roots.for_each(|record| counts.add(record.phase));
-            Begins::Arrivals(counts)
-        }
-        Begins::Slots(closed) => {
-            let measured = own.iter().filter(|r| r.phase.as_str() == "measure");
-            let warmup = own.iter().filter(|r| r.phase.as_str() == "warmup");
-            Begins::Slots(ClosedSchedule {
-                slots: slice.share(closed.slots.into()) as u32,
-                warmup_requests: warmup.count() as u64,
-                requests: closed.requests.map(|_| measured.count() as u64),
-                slice,
-                ..closed
-            })
-        }
     }
 }
 
@@ -269,11 +280,70 @@ fn an_open_loop_is_what_its_parts_are() {
 fn a_closed_loop_is_what_its_parts_are() {
     check(
         |plan| {
-            plan.concurrency = Some(9);
-            plan.requests = Some(400);
+            // As many slots as all numbers of ranks divide, so that each has its part of warm-up and window.
+            plan.concurrency = Some(24);
+            plan.warmup = "48req".parse().ok();
+            plan.requests = Some(480);
         },
-        |whole| assert!(whole.records.len() >= 400),
+        |whole| {
+            assert!(whole.records.len() > 48 + 480);
+            let parts = whole.dealt(3);
+            let window = |part: &PathBuf| read_manifest(part).expect("readable").window;
+            assert_ne!(window(&parts[0]), window(&parts[1]), "each has its own");
+            assert_eq!(said(&pictured(&whole.directory()), "conservation"), "");
+        },
     );
+}
+
+/// What the finding of this code says; nothing where there is none.
+fn said(judged: &Judged, code: &str) -> String {
+    let mut findings = judged.manifest.findings.iter();
+    let found = findings.find(|finding| finding.code == code);
+    found.map_or_else(String::new, |finding| finding.evidence.clone())
+}
+
+/// Removes the row of a request from a rank that says nothing of that.
+fn lose(directory: &Path, id: u64) {
+    let mut records = read_records(directory).expect("readable");
+    let before = records.len();
+    records.retain(|record| record.id != id);
+    assert_eq!(records.len() + 1, before);
+    let classes = read_manifest(directory).expect("readable").classes;
+    let mut writer = RecordsWriter::create(directory, &classes).expect("created");
+    for record in records {
+        writer.append(record).expect("written");
+    }
+    writer.finish().expect("finished");
+}
+
+#[test]
+fn a_row_that_a_rank_has_lost_is_missed_by_its_part_of_the_schedule() {
+    let closed = Whole::measured(|plan| {
+        plan.concurrency = Some(6);
+        plan.warmup = "12req".parse().ok();
+        plan.requests = Some(120);
+    });
+    let open = Whole::measured(|plan| {
+        plan.rate = Some(40.0);
+        plan.duration = "5s".parse().ok();
+    });
+    for (whole, expect) in [
+        (
+            closed,
+            "rank 1: measure: 39 requests on record, 40 at least",
+        ),
+        (open, "rank 1: measure: "),
+    ] {
+        let parts = whole.dealt(3);
+        let measured =
+            |record: &&RequestRecord| record.phase == Phase::Measure && record.id % 3 == 1;
+        let lost = whole.records.iter().find(measured).expect("one").id;
+        lose(&parts[1], lost);
+        let out = whole.out("lost");
+        merge(&parts, &out).expect("merged");
+        let said = said(&pictured(&out), "conservation");
+        assert!(said.contains(expect), "{said}");
+    }
 }
 
 #[test]
@@ -335,17 +405,15 @@ fn small() -> Whole {
 #[test]
 fn a_folder_of_ranks_is_merged_into_the_directory_around_it() {
     let whole = small();
-    let parts = whole.dealt(3);
-    let around = whole.out("around");
-    fs::create_dir_all(around.join("ranks")).expect("made");
-    for part in &parts {
-        let name = part.file_name().expect("a number");
-        fs::rename(part, around.join("ranks").join(name)).expect("moved");
-    }
-    // Once more: what was merged before is replaced.
+    let around = whole.around(3);
+    // Once more: what was merged before is replaced, and what was not merged again is gone.
     for _ in 0..2 {
         let ended = merge(std::slice::from_ref(&around), &around).expect("merged");
         assert_eq!(ended.judged.manifest.clients.len(), 3);
+        assert!(!around.join(RESPONSES_FILE).exists() && !around.join(SPANS_FILE).exists());
+        for name in [RESPONSES_FILE, SPANS_FILE] {
+            fs::write(around.join(name), "").expect("written");
+        }
     }
     assert!(around.join(PARQUET_FILE).is_file());
     let elsewhere =
@@ -357,6 +425,156 @@ fn a_folder_of_ranks_is_merged_into_the_directory_around_it() {
     let none = merge(&[whole.scratch.path().join("none")], &whole.out("x")).expect_err("none");
     assert!(none.to_string().contains("is not a directory"), "{none}");
     assert!(!whole.out("x").exists());
+}
+
+/// What is in a directory, by name.
+fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let entries = fs::read_dir(directory).expect("readable");
+    let paths = entries.map(|entry| entry.expect("readable").path());
+    let files = paths.filter(|path| path.is_file());
+    files
+        .map(|path| (path.clone(), fs::read(&path).expect("readable")))
+        .collect()
+}
+
+#[test]
+fn a_run_that_was_not_merged_is_not_written_over() {
+    let whole = small();
+    let plain = whole.directory();
+    let ranks: Vec<PathBuf> = whole
+        .dealt(2)
+        .iter()
+        .map(|part| {
+            let inside = plain.join(part.file_name().expect("a number"));
+            fs::rename(part, &inside).expect("moved");
+            inside
+        })
+        .collect();
+    let before = contents(&plain);
+    for doubts in [Doubts::Refuse, Doubts::Note] {
+        let error = merge_with(&ranks, &plain, doubts).expect_err("a run is there");
+        assert!(error.to_string().contains("exists already"), "{error}");
+        assert_eq!(contents(&plain), before);
+    }
+    // Nor one that cannot be read.
+    fs::write(plain.join(MANIFEST_FILE), "{").expect("written");
+    merge(&ranks, &plain).expect_err("something is there");
+}
+
+#[test]
+fn what_was_merged_from_another_run_is_written_over_by_force_alone() {
+    let whole = small();
+    let around = whole.around(2);
+    let given = std::slice::from_ref(&around);
+    merge(given, &around).expect("merged");
+    let mut merged = read_manifest(&around).expect("readable");
+    merged.run_id = "other".to_owned();
+    write_manifest(&around, &merged).expect("written");
+    let error = merge(given, &around).expect_err("of another run");
+    assert!(error.to_string().contains("exists already"), "{error}");
+    merge_with(given, &around, Doubts::Note).expect("by force");
+    let merged = read_manifest(&around).expect("readable");
+    assert_eq!(merged.run_id, whole.manifest.run_id);
+}
+
+#[test]
+fn one_rank_that_has_the_whole_load_is_merged_again() {
+    let whole = small();
+    let around = whole.around(1);
+    for _ in 0..2 {
+        let ended = gather(&around).expect("merged");
+        assert!(ended.unusable.is_empty());
+        assert!(ended.ended.judged.manifest.clients.is_empty());
+    }
+}
+
+#[test]
+fn what_cannot_be_merged_again_leaves_what_was_merged() {
+    let whole = small();
+    let around = whole.around(2);
+    let given = std::slice::from_ref(&around);
+    merge(given, &around).expect("merged");
+    let before = contents(&around);
+    let damaged = around.join("ranks/1").join(PARQUET_FILE);
+    let mut bytes = fs::read(&damaged).expect("there");
+    let half = bytes.len() / 2;
+    bytes[4..half].fill(0xa5);
+    fs::write(&damaged, bytes).expect("written");
+    merge(given, &around).expect_err("a record is damaged");
+    assert_eq!(contents(&around), before);
+}
+
+#[test]
+fn nothing_is_merged_in_between_the_records_of_ranks() {
+    let whole = small();
+    let around = whole.around(2);
+    let given = std::slice::from_ref(&around);
+    for out in ["ranks", "ranks/new", "ranks/0/new"] {
+        let out = around.join(out);
+        let existed = out.exists();
+        let error = merge(given, &out).expect_err("ranks are around it");
+        assert!(error.to_string().contains("among the records"), "{error}");
+        assert_eq!(out.exists(), existed);
+    }
+    // What lies there all the same is no rank.
+    fs::create_dir(around.join("ranks/new")).expect("made");
+    fs::write(around.join("ranks/new").join(MANIFEST_FILE), "{").expect("written");
+    for given in [around.clone(), around.join("ranks")] {
+        let out = whole.out("elsewhere");
+        let ended = merge(&[given], &out).expect("merged");
+        assert_eq!(ended.judged.manifest.clients.len(), 2);
+        fs::remove_dir_all(&out).expect("removed");
+    }
+}
+
+/// Ranks of which one or more say that they are of another run, gathered: of which nothing could be used.
+fn unusable(around: &Path, odd: &[&str], change: impl Fn(&mut RunManifest)) -> Vec<String> {
+    for rank in odd {
+        let directory = around.join("ranks").join(rank);
+        let mut manifest = read_manifest(&directory).expect("readable");
+        change(&mut manifest);
+        write_manifest(&directory, &manifest).expect("written");
+    }
+    let gathered = gather(around).expect("merged");
+    let clients = gathered.ended.judged.manifest.clients.len();
+    assert_eq!(clients + gathered.unusable.len(), 3);
+    gathered.unusable
+}
+
+#[test]
+fn a_record_of_another_run_costs_that_rank_and_is_named() {
+    let whole = small();
+    let odd = unusable(&whole.around(3), &["2"], |m| m.run_id = "other".to_owned());
+    assert!(odd[0].contains("ranks/2: it is of another run"), "{odd:?}");
+    let whole = small();
+    let odd = unusable(&whole.around(3), &["0"], |m| {
+        m.plan_hash = "other".to_owned()
+    });
+    assert!(odd[0].contains("its plan hash is other, and"), "{odd:?}");
+    // The launch says which run it is, whatever most are of.
+    let whole = small();
+    let around = whole.around(3);
+    let (run_id, plan_hash) = (&whole.manifest.run_id, &whole.manifest.plan_hash);
+    launched(&around.join(RENDEZVOUS), 3, run_id, plan_hash);
+    let odd = unusable(&around, &["0", "1"], |m| m.run_id = "other".to_owned());
+    assert_eq!(odd.len(), 2, "{odd:?}");
+}
+
+#[test]
+fn ranks_that_ended_apart_are_said() {
+    let whole = small();
+    let parts = whole.dealt(2);
+    let mut manifest = read_manifest(&parts[0]).expect("readable");
+    let progress = manifest.progress.as_mut().expect("it ended");
+    // The window has 5 s: a tenth of the other's requests was due later.
+    progress.ended = Offset(4_000_000_000);
+    write_manifest(&parts[0], &manifest).expect("written");
+    let out = whole.out("apart");
+    merge(&parts, &out).expect("merged");
+    let judged = pictured(&out);
+    assert!(said(&judged, "drain-uneven").contains("The first was rank 0, after 4.0 s"));
+    let weights = weights(&judged);
+    assert!(weights.contains(&("drain-uneven", Severity::Warning)));
 }
 
 /// What is said of parts of which one was changed.

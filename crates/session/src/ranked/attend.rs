@@ -7,7 +7,7 @@
 use super::facts::{facts, program_hash};
 use super::part::{Agreed, CoresOf, Part, Shared, StartGate};
 use super::placed::cores_of;
-use super::records::{Records, gone_missing};
+use super::records::Records;
 use super::workers::WorkerTold;
 use crate::experiment::Experiment;
 use crate::run_id::{RunIdentity, default_directory};
@@ -17,6 +17,7 @@ use infermeter_core::units::Span;
 use infermeter_ranks::meeting::{JoinAs, Launch, Meeting, Missing};
 use infermeter_ranks::store;
 use infermeter_ranks::told::Rank;
+use infermeter_sys::signals;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -70,7 +71,8 @@ impl<'a> Attending<'a> {
     pub fn of_worker(told: &WorkerTold, experiment: &'a Experiment) -> Self {
         Self {
             asked: MeetingAsked {
-                place: told.rendezvous.clone(),
+                // It came as text.
+                place: told.rendezvous.to_string_lossy().into_owned(),
                 timeout: told.timeout,
                 without_missing: told.without_missing,
                 sync: None,
@@ -188,21 +190,25 @@ impl Attendance {
     }
 
     /// Waits for the records of all ranks, at most as long as for their start, and gets those that are not in the
-    /// directory of the whole yet. The answer says which are missing, and why; `tell` hears of a wait.
-    ///
-    /// # Errors
-    /// When the place cannot be read any more.
-    pub fn collect(&self, whole: &Path, tell: &mut dyn FnMut(&str)) -> Result<Vec<String>> {
+    /// directory of the whole yet. The answer says what is missing, and why; `tell` hears of a wait. Whatever becomes of the
+    /// place, what is here was measured.
+    pub fn collect(&self, whole: &Path, tell: &mut dyn FnMut(&str)) -> Vec<String> {
         let records = Records {
             store: self.meeting.store(),
             run_id: &self.shared.identity.id,
             whole,
+            signals: &signals::count,
         };
-        let seen = records.awaited(self.asked.timeout, tell)?;
-        records.keep_meeting()?;
-        let mut missing = records.fetched(&seen.delivered);
-        missing.extend(gone_missing(&seen, self.asked.timeout));
-        Ok(missing)
+        let waited = records.awaited(self.asked.timeout, tell);
+        let mut notes = records.keep_meeting();
+        match waited {
+            Ok(waited) => {
+                notes.extend(records.fetched(&waited.seen.delivered));
+                notes.extend(waited.missing());
+            }
+            Err(error) => notes.push(format!("no record of another rank was got: {error:#}")),
+        }
+        notes
     }
 
     /// Tells the others why this rank cannot go on.

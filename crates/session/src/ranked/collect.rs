@@ -3,13 +3,16 @@
 //! It measures nothing and waits for nobody. Invariant: a rank whose record cannot be used costs that rank, and is
 //! named.
 
-use super::part::RANKS;
-use crate::directories::names_in;
+use super::folders::{RENDEZVOUS, rank_directories};
 use crate::finish::Ended;
 use crate::kept::KeptRun;
 use crate::merge::merge;
 use anyhow::{Result, bail};
-use infermeter_record::{MANIFEST_FILE, RecordState, RunDirectory, read_manifest};
+use infermeter_core::text::short_hash;
+use infermeter_ranks::meeting::{LAUNCH, gathering};
+use infermeter_ranks::store;
+use infermeter_record::{RecordState, RunDirectory, read_manifest};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Ranks that were put together.
@@ -21,70 +24,32 @@ pub struct Gathered {
     pub unusable: Vec<String>,
 }
 
-/// Whether the directory is one of several ranks, merged or not.
-pub fn is_of_ranks(directory: &Path) -> bool {
-    directory.join(RANKS).is_dir()
-}
-
-/// Whether the ranks of a directory have begun to measure: they had agreed on a start, and one of them came to it.
-pub fn has_begun(whole: &Path) -> bool {
-    let begun = |rank: &PathBuf| {
-        let manifest = read_manifest(rank).ok();
-        let rank = manifest.and_then(|manifest| manifest.rank);
-        rank.is_some_and(|rank| rank.start_asked_ns.is_some())
-    };
-    rank_directories(whole).is_ok_and(|all| all.iter().any(begun))
-}
-
-/// The directories of the ranks that have measured something, in the order of their numbers.
-///
-/// # Errors
-/// When the folder cannot be read.
-pub fn rank_directories(whole: &Path) -> Result<Vec<PathBuf>> {
-    let ranks = whole.join(RANKS);
-    if !ranks.is_dir() {
-        return Ok(Vec::new());
-    }
-    let numbers = names_in(&ranks)?.into_iter();
-    let mut numbers: Vec<u32> = numbers.filter_map(|name| name.parse().ok()).collect();
-    numbers.sort_unstable();
-    let found = numbers
-        .into_iter()
-        .map(|number| ranks.join(number.to_string()));
-    Ok(found
-        .filter(|rank| rank.join(MANIFEST_FILE).is_file())
-        .collect())
-}
-
 /// Completes the records of ranks that were cut off, and merges all into the directory of the whole.
 ///
 /// # Errors
 /// When no rank has measured anything, and when the merged record cannot be written.
 pub fn gather(whole: &Path) -> Result<Gathered> {
-    let all = rank_directories(whole)?;
-    let sorted = Sorted::by(all, has_record);
-    sorted.refuse_nothing(whole)?;
-    let error = match merge(&sorted.usable, whole) {
-        Ok(ended) => {
-            return Ok(Gathered {
-                ended,
-                unusable: sorted.unusable,
-            });
-        }
+    let mut ranks = Sorted {
+        usable: rank_directories(whole)?,
+        unusable: Vec::new(),
+    };
+    ranks.keep(&has_record);
+    if let Some(run) = Belongs::most(whole, &ranks.usable) {
+        ranks.keep(&|rank| run.has(rank));
+    }
+    ranks.refuse_nothing(whole)?;
+    let error = match merge(&ranks.usable, whole) {
+        Ok(ended) => return Ok(ranks.gathered(ended)),
         Err(error) => error,
     };
     // One of them may be to blame: each is read to its end, which takes as long as merging them.
-    let Sorted { usable, unusable } = sorted;
-    let before = usable.len();
-    let mut again = Sorted::by(usable, is_readable);
-    again.unusable.extend(unusable);
-    if again.usable.len() == before || again.usable.is_empty() {
+    let before = ranks.usable.len();
+    ranks.keep(&is_readable);
+    if ranks.usable.len() == before || ranks.usable.is_empty() {
         return Err(error);
     }
-    Ok(Gathered {
-        ended: merge(&again.usable, whole)?,
-        unusable: again.unusable,
-    })
+    let ended = merge(&ranks.usable, whole)?;
+    Ok(ranks.gathered(ended))
 }
 
 /// Directories of ranks, by whether they can be used.
@@ -95,21 +60,17 @@ struct Sorted {
 }
 
 impl Sorted {
-    fn by(all: Vec<PathBuf>, look: fn(&Path) -> Result<()>) -> Self {
-        let mut sorted = Self {
-            usable: Vec::new(),
-            unusable: Vec::new(),
-        };
-        for directory in all {
+    /// Keeps those that pass.
+    fn keep(&mut self, look: &dyn Fn(&Path) -> Result<()>) {
+        for directory in std::mem::take(&mut self.usable) {
             match look(&directory) {
-                Ok(()) => sorted.usable.push(directory),
+                Ok(()) => self.usable.push(directory),
                 Err(error) => {
                     let of = directory.display();
-                    sorted.unusable.push(format!("{of}: {error:#}"));
+                    self.unusable.push(format!("{of}: {error:#}"));
                 }
             }
         }
-        sorted
     }
 
     fn refuse_nothing(&self, whole: &Path) -> Result<()> {
@@ -122,8 +83,77 @@ impl Sorted {
         };
         bail!(
             "{} holds no rank that has measured anything{why}",
-            whole.join(RANKS).display()
+            whole.display()
         )
+    }
+
+    fn gathered(self, ended: Ended) -> Gathered {
+        Gathered {
+            ended,
+            unusable: self.unusable,
+        }
+    }
+}
+
+/// What a record is of. All ranks of a launch have the same.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Belongs {
+    run_id: String,
+    plan_hash: String,
+}
+
+impl Belongs {
+    fn of(rank: &Path) -> Result<Self> {
+        let manifest = read_manifest(rank)?;
+        Ok(Self {
+            run_id: manifest.run_id,
+            plan_hash: manifest.plan_hash,
+        })
+    }
+
+    /// What the launch was, where the ranks have left that; `None` where it cannot be read.
+    fn launch(whole: &Path) -> Option<Self> {
+        let place = whole.join(RENDEZVOUS);
+        // A place that is opened is made.
+        let store = place.join(LAUNCH).is_file().then(|| store::folder(&place));
+        let seen = gathering(&*store?.ok()?).ok().flatten()?;
+        Some(Self {
+            run_id: seen.launch.run_id,
+            plan_hash: seen.launch.plan_hash,
+        })
+    }
+
+    /// The run that these are merged to: that of the launch, or else the one that most of them are of, of equals that of
+    /// the lowest rank. `None` where there are none.
+    fn most(whole: &Path, ranks: &[PathBuf]) -> Option<Self> {
+        let all: Vec<Self> = ranks
+            .iter()
+            .filter_map(|rank| Self::of(rank).ok())
+            .collect();
+        if let Some(launch) = Self::launch(whole).filter(|launch| all.contains(launch)) {
+            return Some(launch);
+        }
+        let mut counts: BTreeMap<&Self, usize> = BTreeMap::new();
+        all.iter()
+            .for_each(|of| *counts.entry(of).or_default() += 1);
+        all.iter().rev().max_by_key(|of| counts[of]).cloned()
+    }
+
+    /// Whether the record of a rank is of it.
+    fn has(&self, rank: &Path) -> Result<()> {
+        let own = Self::of(rank)?;
+        let pairs = [
+            ("run id", &own.run_id, &self.run_id),
+            ("plan hash", &own.plan_hash, &self.plan_hash),
+        ];
+        match pairs.into_iter().find(|(_, own, all)| own != all) {
+            None => Ok(()),
+            Some((what, own, all)) => bail!(
+                "it is of another run: its {what} is {}, and that of the others {}",
+                short_hash(own),
+                short_hash(all)
+            ),
+        }
     }
 }
 
@@ -139,30 +169,4 @@ fn has_record(directory: &Path) -> Result<()> {
 /// Whether its record can be read, once it is completed.
 fn is_readable(directory: &Path) -> Result<()> {
     KeptRun::open(directory)?.judge(None).map(drop)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::fs;
-
-    #[test]
-    fn ranks_come_in_the_order_of_their_numbers() {
-        let scratch = tempfile::tempdir().expect("a directory");
-        let whole = scratch.path();
-        assert!(!is_of_ranks(whole) && rank_directories(whole).expect("none").is_empty());
-        for name in ["10", "9", "0", "notes", "11"] {
-            let directory = whole.join(RANKS).join(name);
-            fs::create_dir_all(&directory).expect("made");
-            if name != "11" {
-                fs::write(directory.join(MANIFEST_FILE), "{}").expect("written");
-            }
-        }
-        let found = rank_directories(whole).expect("readable");
-        let expect = ["0", "9", "10"].map(|name| whole.join(RANKS).join(name));
-        assert_eq!(found, expect);
-        assert!(is_of_ranks(whole));
-        let error = gather(whole).expect_err("none of them is a run");
-        assert!(error.to_string().contains("no rank"), "{error}");
-    }
 }

@@ -4,9 +4,9 @@
 
 use infermeter_core::run::RankFacts;
 use infermeter_core::schedule::Slice;
-use sha2::{Digest, Sha256};
-use std::fs::{self, File};
-use std::io::{self, Read};
+use infermeter_ranks::sha256;
+use std::fs;
+use std::path::Path;
 
 /// Where the kernel has the host's name.
 const HOST: &str = "/proc/sys/kernel/hostname";
@@ -14,8 +14,6 @@ const HOST: &str = "/proc/sys/kernel/hostname";
 const BOOT: &str = "/proc/sys/kernel/random/boot_id";
 /// This program.
 const PROGRAM: &str = "/proc/self/exe";
-/// Bytes of the program that are hashed at a time.
-const PIECE: usize = 1 << 16;
 
 /// Facts about this process, which sends `slice`; `program` is the hash of its program, where it is known.
 pub(crate) fn facts(slice: Slice, told_by: &str, program: Option<String>) -> RankFacts {
@@ -37,20 +35,7 @@ pub(crate) fn facts(slice: Slice, told_by: &str, program: Option<String>) -> Ran
 
 /// SHA-256 of this program, hex; absent where it cannot be read.
 pub(crate) fn program_hash() -> Option<String> {
-    hash_of(File::open(PROGRAM).ok()?).ok()
-}
-
-fn hash_of(mut file: impl Read) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    let mut piece = vec![0; PIECE];
-    loop {
-        match file.read(&mut piece)? {
-            0 => break,
-            n => hasher.update(&piece[..n]),
-        }
-    }
-    let hash = hasher.finalize();
-    Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
+    sha256(Path::new(PROGRAM)).ok()
 }
 
 fn line_of(path: &str) -> Option<String> {
@@ -72,12 +57,5 @@ mod tests {
         let machine = own.machine.expect("Linux has a boot id");
         assert_eq!(machine.len(), 32);
         assert!(machine.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    }
-
-    #[test]
-    fn a_program_is_known_by_its_bytes() {
-        // `printf abc | sha256sum`
-        let expect = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(hash_of(&b"abc"[..]).expect("in memory"), expect);
     }
 }

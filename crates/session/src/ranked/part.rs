@@ -11,13 +11,9 @@ use infermeter_runner::Begin;
 use infermeter_sys::signals;
 use std::cell::OnceCell;
 use std::fmt::Debug;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
-
-/// Folder, in the directory of the whole, with the directories of its ranks.
-pub(crate) const RANKS: &str = "ranks";
 
 /// How often signals are looked for while others are waited for.
 const LOOK: Duration = Duration::from_millis(20);
@@ -131,12 +127,6 @@ impl Part {
     }
 }
 
-/// The directory of the whole, of which `directory` is that of a rank: earlier runs lie beside that one.
-pub(crate) fn whole_of(directory: &Path) -> &Path {
-    let ranks = directory.parent().filter(|parent| parent.ends_with(RANKS));
-    ranks.and_then(Path::parent).unwrap_or(directory)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,16 +175,5 @@ mod tests {
     fn a_gate_that_refuses_says_why() {
         let refused = part(Some(Fixed(None))).begin(&OnceCell::new());
         assert_eq!(refused, Err("rank 2 never came".to_owned()));
-    }
-
-    #[test]
-    fn earlier_runs_lie_beside_the_whole() {
-        let check = |directory: &str, expect: &str| {
-            assert_eq!(whole_of(Path::new(directory)), Path::new(expect));
-        };
-        check("runs/a/ranks/3", "runs/a");
-        check("runs/a", "runs/a");
-        check("ranks", "ranks");
-        check("ranks/3", "");
     }
 }

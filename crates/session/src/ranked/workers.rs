@@ -6,21 +6,23 @@
 //! busily. Invariant: a worker gets its plan through a pipe, so that no secret stands on a command line.
 
 use super::facts::facts;
-use super::part::{CoresOf, RANKS};
+use super::folders::{RENDEZVOUS, directory_of};
+use super::part::CoresOf;
 use crate::experiment::{Experiment, Server};
 use crate::failure::{Cause, Failure};
 use crate::host::Host;
 use crate::mock_child::MockChild;
 use anyhow::{Context, Result, bail};
-use infermeter_core::clock::realtime_ns;
 use infermeter_core::plan::Plan;
 use infermeter_core::schedule::Slice;
 use infermeter_core::text::inert_lines;
 use infermeter_core::units::Span;
+use infermeter_ranks::meeting::failed_for;
 use infermeter_ranks::store;
 use infermeter_sys::{affinity, signals};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
+use std::fs;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -41,8 +43,8 @@ const LOOK: Duration = Duration::from_millis(20);
 pub struct WorkerTold {
     /// Its part.
     pub slice: Slice,
-    /// Where it meets the others.
-    pub rendezvous: String,
+    /// Where it meets the others: the whole path of a folder.
+    pub rendezvous: PathBuf,
     /// Its directory, which does not exist yet.
     pub directory: PathBuf,
     /// URL of the simulator, where that is the target.
@@ -77,10 +79,8 @@ pub struct WorkersAsked<'a> {
     pub plan: &'a Plan,
     /// The same.
     pub experiment: &'a Experiment,
-    /// The directory of the whole, which exists.
+    /// The directory of the whole, which exists, with nothing in it.
     pub directory: &'a Path,
-    /// Where they meet.
-    pub rendezvous: PathBuf,
     /// How long they wait for each other.
     pub timeout: Span,
     /// Whether the run begins without those that do not come.
@@ -124,6 +124,7 @@ impl Workers {
     /// # Errors
     /// When one cannot be started: those before it are ended.
     pub fn start(host: &Host, asked: &WorkersAsked<'_>) -> Result<Self> {
+        let rendezvous = meeting_folder(asked.directory)?;
         let cores = host.cores(asked.experiment.is_simulated());
         let simulator = match &asked.experiment.target.server {
             Server::Simulator(target) => {
@@ -140,7 +141,7 @@ impl Workers {
         let shares = shared_out(&cores.client, asked.count);
         let mut workers = Self {
             all: Vec::new(),
-            rendezvous: asked.rendezvous.clone(),
+            rendezvous,
             simulator,
             crowded: cores.client.len() < asked.count as usize,
             cores: cores.client.len(),
@@ -156,7 +157,7 @@ impl Workers {
         let simulator = self.simulator.as_ref();
         WorkerTold {
             slice,
-            rendezvous: asked.rendezvous.display().to_string(),
+            rendezvous: self.rendezvous.clone(),
             directory: directory_of(asked.directory, slice.index()),
             simulator: simulator.map(|mock| mock.url.clone()),
             shares_cores: self.crowded,
@@ -228,7 +229,8 @@ impl Drop for Workers {
 
 impl Worker {
     fn start(plan: &Plan, told: &WorkerTold, cores: &[usize]) -> Result<Self> {
-        let told_as = serde_json::to_string(told)?;
+        let directory = || format!("--out {}", told.directory.display());
+        let told_as = serde_json::to_string(told).with_context(directory)?;
         let mut command = Command::new(PROGRAM);
         command
             .arg0("infermeter")
@@ -295,18 +297,9 @@ impl WorkerEnd {
 
     /// Tells the others, as it would have itself, so that none waits for it. Where it has, that stands.
     fn tell_others(&self, rendezvous: &Path) {
-        let index = self.slice.index();
-        let failed = serde_json::json!({
-            "format_version": 1,
-            "index": index,
-            "host": facts(self.slice, "workers", None).host,
-            "failed_unix_ns": realtime_ns(),
-            "why": self.why(),
-        });
         // They find out by themselves, in the time that they wait for each other.
-        if let Ok(place) = store::open(&rendezvous.display().to_string()) {
-            let name = format!("failed-{index:05}.json");
-            let _ = place.put_new(&name, failed.to_string().as_bytes());
+        if let Ok(place) = store::folder(rendezvous) {
+            failed_for(place, &facts(self.slice, "workers", None), &self.why());
         }
     }
 
@@ -329,9 +322,11 @@ impl WorkerEnd {
     }
 }
 
-/// The directory of a rank in that of the whole.
-pub fn directory_of(whole: &Path, index: u32) -> PathBuf {
-    whole.join(RANKS).join(index.to_string())
+/// The folder where workers meet, made, by its whole path: a directory may be called `s3:`, and is no object store.
+fn meeting_folder(whole: &Path) -> Result<PathBuf> {
+    let folder = whole.join(RENDEZVOUS);
+    let made = fs::create_dir(&folder).and_then(|()| fs::canonicalize(&folder));
+    made.with_context(|| format!("cannot create {}", folder.display()))
 }
 
 /// Where the simulator sends its spans: the first worker receives them, under an address that is known before.
@@ -373,6 +368,7 @@ fn shared_out(cores: &[usize], workers: u32) -> Vec<Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ranked::testing::{RUN_ID, launched};
 
     #[test]
     fn cores_are_shared_out_in_blocks() {
@@ -413,21 +409,9 @@ mod tests {
     fn a_worker_that_is_gone_is_known_where_the_others_wait() {
         let scratch = tempfile::tempdir().expect("a directory");
         let place = scratch.path().join("rendezvous");
-        let facts = facts(Slice::new(0, 2).expect("a slice"), "workers", None);
-        let launch = serde_json::json!({
-            "format_version": 1,
-            "launch": {
-                "run_id": "0".repeat(32), "salt": 1, "plan_hash": "0".repeat(64),
-                "version": "1", "started_unix_ns": 1,
-            },
-            "of": 2,
-            "token": "0".repeat(32),
-            "by": facts,
-        });
-        let store = store::open(&place.display().to_string()).expect("a folder");
-        let put = store.put_new("launch.json", launch.to_string().as_bytes());
-        put.expect("written");
+        launched(&place, 2, RUN_ID, "0");
         end(None, Some(9), "").tell_others(&place);
+        let store = store::folder(&place).expect("a folder");
         let seen = infermeter_ranks::meeting::gathering(&*store).expect("readable");
         let seen = seen.expect("a launch");
         assert_eq!(seen.awaited(), [0]);
@@ -435,10 +419,31 @@ mod tests {
     }
 
     #[test]
+    fn workers_meet_in_a_folder_by_its_whole_path() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let whole = scratch.path().join("s3:").join("bucket");
+        fs::create_dir_all(&whole).expect("made");
+        let roundabout = scratch
+            .path()
+            .join("s3:")
+            .join("..")
+            .join("s3:")
+            .join("bucket");
+        let folder = meeting_folder(&roundabout).expect("made");
+        assert!(folder.is_absolute() && folder.is_dir());
+        assert_eq!(
+            folder,
+            fs::canonicalize(whole.join(RENDEZVOUS)).expect("there")
+        );
+        let twice = meeting_folder(&whole).expect_err("it is there");
+        assert!(twice.to_string().contains("cannot create"), "{twice}");
+    }
+
+    #[test]
     fn what_a_worker_is_told_is_read_as_it_was_written() {
         let told = WorkerTold {
             slice: Slice::new(2, 4).expect("a slice"),
-            rendezvous: "out/rendezvous".to_owned(),
+            rendezvous: "/out/rendezvous".into(),
             directory: directory_of(Path::new("out"), 2),
             simulator: Some("http://127.0.0.1:1".to_owned()),
             shares_cores: true,

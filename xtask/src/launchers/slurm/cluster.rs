@@ -3,7 +3,7 @@
 //! Invariant: they read nothing of a Slurm of the machine's, and end with their handle, jobs and all.
 
 use super::super::namespace::Namespace;
-use super::super::output;
+use crate::command::{line, output, said};
 use crate::running::Running;
 use anyhow::{Context, Result, bail};
 use infermeter_core::clock::monotonic_ns;
@@ -151,8 +151,8 @@ impl<'a> Cluster<'a> {
 
 /// The configuration. Nodes claim more cores than the machine has: ranks of a test need none of their own.
 fn configuration(directory: &Path, nodes: &[Node<'_>; 2]) -> Result<String> {
-    let user = output(Command::new("id").arg("-un"))?;
-    let (at, user) = (directory.display(), user.trim());
+    let user = said("id", &["-un"])?;
+    let at = directory.display();
     let [first, second] = nodes;
     let mut text = format!(
         "ClusterName=infermeter\n\
@@ -226,7 +226,7 @@ fn daemon(mut command: Command, log: &Path) -> Result<Running> {
         .stdin(Stdio::null())
         .stdout(out.try_clone()?)
         .stderr(out);
-    let program = super::super::shown(&command);
+    let program = line(&command);
     let child = command
         .spawn()
         .with_context(|| format!("cannot start {program}"))?;

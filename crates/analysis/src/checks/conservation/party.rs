@@ -27,6 +27,8 @@ pub(super) struct Party<'a> {
     pub(super) progress: Option<&'a Progress>,
     pub(super) health: Option<&'a ClientHealth>,
     pub(super) schedule: Option<&'a ScheduleFacts>,
+    /// Its own window. Several clients have none together: that of the run begins with the first of theirs and ends
+    /// with the last.
     pub(super) window: Option<Window>,
     pub(super) sequence: Sequence,
     /// It went to its end.
@@ -49,7 +51,7 @@ impl<'a> Party<'a> {
             progress: manifest.progress.as_ref(),
             health: manifest.client_health.as_ref(),
             schedule: manifest.schedule.as_ref(),
-            window: manifest.window,
+            window: manifest.window.filter(|_| clients.is_empty()),
             sequence: match clients {
                 [] => Sequence::Every(slice),
                 _ => Sequence::Upwards,

@@ -2,10 +2,13 @@
 
 use crate::checks::tests::quiet;
 use crate::{judge, summarize_log};
+use infermeter_core::clock::Offset;
 use infermeter_core::record::RequestRecord;
 use infermeter_core::run::{ClientRun, RunLog};
-use infermeter_core::schedule::{Begins, Phase, PhaseCounts, ScheduleFacts, Slice};
-use infermeter_metrics::fixture::ranked;
+use infermeter_core::schedule::{
+    Begins, ClosedSchedule, Phase, PhaseCounts, ScheduleFacts, Slice, Window,
+};
+use infermeter_metrics::fixture::{ms, ranked};
 
 /// A run of three ranks, each of which knows what its part of the schedule says.
 fn three() -> RunLog {
@@ -36,7 +39,11 @@ fn facts(slice: Slice, arrivals: PhaseCounts) -> ScheduleFacts {
 fn said(change: impl FnOnce(&mut RunLog)) -> String {
     let mut log = three();
     change(&mut log);
-    let (run, summary) = summarize_log(&log);
+    said_of(&log)
+}
+
+fn said_of(log: &RunLog) -> String {
+    let (run, summary) = summarize_log(log);
     let findings = judge(&run, &summary);
     let found = findings.iter().find(|f| f.code == super::CONSERVATION.code);
     found.map_or_else(String::new, |finding| finding.evidence.clone())
@@ -131,6 +138,60 @@ fn a_rank_has_a_window_of_its_own() {
             log.manifest.clients[2].window = None;
         },
         &["rank 2: phase other than that of the intended instant"],
+    );
+}
+
+/// A closed loop that asks for so many requests of warm-up, of at most 30 s.
+fn closed(slice: Slice, warmup_requests: u64) -> ScheduleFacts {
+    ScheduleFacts {
+        slice,
+        sessions: false,
+        begins: Begins::Slots(ClosedSchedule {
+            slots: 4,
+            stride: 1,
+            slice,
+            warmup_ns: 0,
+            warmup_requests,
+            warmup_max_ns: ms(30_000),
+            duration_ns: None,
+            requests: None,
+        }),
+    }
+}
+
+/// A closed loop of two ranks: the warm-up of the first ended after 20 s, by its 25 requests, that of the second after 30 s,
+/// by its time, with 30 of the 40 that it was to have.
+fn warmed_up_apart(asked_of_first: u64) -> RunLog {
+    let mut log = ranked(quiet().build(), 2);
+    let whole = log.manifest.window.expect("a window");
+    let sooner = Window {
+        start: Offset(ms(20_000)),
+        ..whole
+    };
+    let clients = &mut log.manifest.clients;
+    for (client, (window, asked)) in clients
+        .iter_mut()
+        .zip([(sooner, asked_of_first), (whole, 40)])
+    {
+        client.schedule = Some(closed(client.slice, asked));
+        client.window = Some(window);
+        let own = client.slice;
+        for record in log.records.iter_mut().filter(|r| own.takes(r.id)) {
+            record.phase = window.phase_at(record.intended);
+        }
+    }
+    // What merging makes of the two: from the first start, and the sum.
+    log.manifest.window = Some(sooner);
+    log.manifest.schedule = Some(closed(Slice::WHOLE, asked_of_first + 40));
+    log
+}
+
+#[test]
+fn warm_ups_that_ended_by_count_and_by_time_are_judged_one_by_one() {
+    assert_eq!(said_of(&warmed_up_apart(25)), "");
+    assert_eq!(
+        said_of(&warmed_up_apart(26)),
+        "rank 0: warmup: 25 requests on record, 26 at least asked for."
     );
 }
 

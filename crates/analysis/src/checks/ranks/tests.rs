@@ -105,7 +105,7 @@ fn messages_name_the_ranks() {
     };
     assert_eq!(
         evidence("ranks-differ"),
-        "version 0.1.0 (ranks 0, 1), 0.2.0 (ranks 2, 3, 4, 5, 6, 7, 8, 9 and 2 more)."
+        "version 0.1.0 (ranks 0 and 1), 0.2.0 (ranks 2, 3, 4, 5, 6, 7, 8, 9 and 2 more)."
     );
     assert!(
         evidence("clock-offset-large")

@@ -8,7 +8,7 @@ mod place;
 mod types;
 
 use super::yaml;
-use super::{Checked, LAUNCH};
+use super::{Checked, LAUNCH, is_object_store};
 use crate::cli::tables::{KubernetesArgs, LaunchArgs};
 use crate::values;
 use anyhow::{Context, Result, bail};
@@ -83,8 +83,25 @@ pub(crate) fn manifests(
     Ok(format!("{}{documents}", told(&names, &place)))
 }
 
+/// What pods need that manifests cannot give them.
+pub(crate) fn notes(asked: &KubernetesArgs, ranks: &Checked) -> Vec<String> {
+    let notes = [program_inside(asked), files_inside(ranks)];
+    notes.into_iter().flatten().collect()
+}
+
+/// The program of an image that a release makes opens no object store.
+fn program_inside(asked: &KubernetesArgs) -> Option<String> {
+    let place = asked.rendezvous.as_deref();
+    let place = place.filter(|place| is_object_store(place))?;
+    Some(format!(
+        "--rendezvous {} takes an image whose program was built with --features object-store; the one that a release makes \
+         is not",
+        inert(place, 80)
+    ))
+}
+
 /// Paths that the plan names: inside the pods they are others' or nobody's.
-pub(crate) fn files_inside(ranks: &Checked) -> Option<String> {
+fn files_inside(ranks: &Checked) -> Option<String> {
     let files = ranks.files();
     let named: Vec<String> = files
         .iter()

@@ -41,6 +41,11 @@ fn read(text: &str) -> Vec<Value> {
         .collect()
 }
 
+/// The pod that the job makes.
+fn pod_of(text: &str) -> Value {
+    read(text)[2]["spec"]["template"]["spec"].take()
+}
+
 #[test]
 fn manifests_of_a_launch() {
     let launch = LaunchArgs {
@@ -216,74 +221,88 @@ fn a_bucket_is_met_at_without_a_volume() {
         ..asked()
     };
     let text = manifests(&launch(), &asked, &checked(&[])).expect("manifests");
-    let job = &read(&text)[2];
-    let pod = &job["spec"]["template"]["spec"];
+    let pod = pod_of(&text);
     assert_eq!(pod["volumes"].as_array().map(Vec::len), Some(2));
     assert_eq!(pod["serviceAccountName"], "writer");
     // Kubernetes takes two dollars for one.
     let place = "--rendezvous=s3://bucket/a$$b/$(INFERMETER_LAUNCH)";
     assert_eq!(pod["containers"][0]["args"][2], place);
     assert!(text.contains("# the record:   copy s3://bucket/a$b/$(kubectl get job"));
+    let job = &read(&text)[2];
     let time = &job["spec"]["activeDeadlineSeconds"];
     assert!(time.is_null() && job["metadata"]["namespace"].is_null());
 }
 
+/// What somebody asks for in place of what would do.
+type Change = fn(&mut LaunchArgs, &mut KubernetesArgs);
+
 #[test]
 fn what_a_cluster_would_refuse_is_refused_here() {
-    let refused =
-        |change: &dyn Fn(&mut LaunchArgs, &mut KubernetesArgs), more: &[&str], said: &str| {
-            let (mut launch, mut asked) = (launch(), asked());
-            change(&mut launch, &mut asked);
-            let error = manifests(&launch, &asked, &checked(more)).expect_err(said);
-            assert!(format!("{error:#}").contains(said), "{error:#}");
-        };
-    refused(
-        &|launch, _| launch.name = "Nightly".to_owned(),
-        &[],
-        "--name: `Nightly`",
-    );
-    refused(
-        &|_, asked| asked.secret = Some("a b".to_owned()),
-        &[],
-        "--secret: `a b`",
-    );
-    refused(
-        &|_, asked| asked.memory = "lots".to_owned(),
-        &[],
-        "--memory",
-    );
-    refused(&|_, asked| asked.image = "a b".to_owned(), &[], "--image");
-    refused(
-        &|_, asked| asked.storage_claim = None,
-        &[],
-        "where do the ranks meet?",
-    );
-    let folder = |_: &mut LaunchArgs, asked: &mut KubernetesArgs| {
-        asked.storage_claim = None;
-        asked.rendezvous = Some("/shared".to_owned());
-    };
-    refused(&folder, &[], "pods share no directory");
-    refused(
-        &|_, _| (),
-        &["--header", "authorization: Bearer x"],
-        "--header may hold a secret",
-    );
-    refused(
-        &|launch, _| launch.time = Some(Span::seconds(60)),
-        &[],
-        "--time 1m",
-    );
+    let refusals: [(Change, &[&str], &str); 8] = [
+        (
+            |launch, _| launch.name = "Nightly".to_owned(),
+            &[],
+            "--name: `Nightly`",
+        ),
+        (
+            |launch, _| launch.time = Some(Span::seconds(60)),
+            &[],
+            "--time 1m",
+        ),
+        (
+            |_, asked| asked.secret = Some("a b".to_owned()),
+            &[],
+            "--secret: `a b`",
+        ),
+        (|_, asked| asked.memory = "lots".to_owned(), &[], "--memory"),
+        (|_, asked| asked.image = "a b".to_owned(), &[], "--image"),
+        (
+            |_, asked| asked.storage_claim = None,
+            &[],
+            "where do the ranks meet?",
+        ),
+        (
+            |_, asked| {
+                asked.storage_claim = None;
+                asked.rendezvous = Some("/shared".to_owned());
+            },
+            &[],
+            "pods share no directory",
+        ),
+        (
+            |_, _| (),
+            &["--header", "authorization: Bearer x"],
+            "--header may hold a secret",
+        ),
+    ];
+    for (change, more, said) in refusals {
+        let (mut launch, mut asked) = (launch(), asked());
+        change(&mut launch, &mut asked);
+        let error = manifests(&launch, &asked, &checked(more)).expect_err(said);
+        assert!(format!("{error:#}").contains(said), "{error:#}");
+    }
 }
 
 #[test]
-fn files_are_those_of_the_pods() {
-    assert_eq!(files_inside(&checked(&[])), None);
+fn what_pods_need_is_said() {
+    assert!(notes(&asked(), &checked(&[])).is_empty());
     let words = ["run", "http://h:8000", "--trace", "/shared/t.jsonl"];
     let words = words.map(str::to_owned);
     let ranks = Checked::of(&words, 8, &COMMANDS).expect("sound");
-    let said = files_inside(&ranks).expect("a file");
+    let bucket = KubernetesArgs {
+        rendezvous: Some("gs://bucket/a".to_owned()),
+        ..asked()
+    };
+    let said = notes(&bucket, &ranks);
+    let [program, files] = &said[..] else {
+        panic!("{said:?}");
+    };
     assert!(
-        said.starts_with("--trace /shared/t.jsonl is read inside"),
-        "{said}"
+        program.contains("built with --features object-store"),
+        "{program}"
+    );
+    assert!(
+        files.starts_with("--trace /shared/t.jsonl is read inside"),
+        "{files}"
     );
 }

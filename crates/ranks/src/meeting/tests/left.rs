@@ -3,6 +3,7 @@
 use super::*;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use tempfile::TempDir;
 
 /// Two ranks, of which the second has left a record.
@@ -121,6 +122,44 @@ fn what_is_not_as_it_was_left_gets_no_name() {
     left.place.force("done-00001.json", mark.as_bytes());
     says(&left.refused("into"), &["its mark is that of rank 0"]);
     says(&left.seen().failed[0].why, &["that of rank 0"]);
+}
+
+#[test]
+fn a_record_of_another_run_is_refused() {
+    let left = Left::new();
+    let other = left
+        .place
+        .text("done-00001.json")
+        .replace("run-of-0", "run-of-7");
+    left.place.force("done-00001.json", other.as_bytes());
+    says(
+        &left.refused("into"),
+        &[
+            "the record of rank 1 in memory",
+            "its mark is of run run-of-7, and the launch there is run run-of-0",
+        ],
+    );
+    assert!(!left.path("into").exists());
+    let seen = left.seen();
+    assert_eq!((seen.delivered.len(), seen.failed[0].index), (0, 1));
+    says(&seen.failed[0].why, &["it is of run run-of-7"]);
+    left.place.remove(LAUNCH).expect("removed");
+    says(&left.refused("into"), &["launch.json is gone"]);
+}
+
+#[test]
+fn a_place_that_stumbles_ends_neither_delivery_nor_collection() {
+    let left = Left::new();
+    let record = left.path("record");
+    left.place.stumbles.store(true, Ordering::Relaxed);
+    left.first.deliver(&record).expect("left");
+    let seen = left.seen();
+    assert_eq!((seen.delivered.len(), seen.awaited().len()), (2, 0));
+    let into = left.path("into");
+    fetch(&left.place, 0, &into).expect("it comes");
+    assert_eq!(fs::read(into.join("run.json")).expect("there"), b"{}");
+    // A folder and a file: nothing of the attempts that failed.
+    assert_eq!(fs::read_dir(&into).expect("there").count(), 2);
 }
 
 #[test]
