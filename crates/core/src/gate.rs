@@ -149,7 +149,10 @@ fn is_possible(percent: Percent, change: char) -> bool {
 
 fn is_share(measure: &Measure) -> bool {
     match measure.figure {
-        Figure::Fluidity { .. } | Figure::Attainment(_) | Figure::ErrorRate => true,
+        Figure::Fluidity { .. }
+        | Figure::Attainment(_)
+        | Figure::ErrorRate
+        | Figure::Answers(_) => true,
         Figure::Latency(_) | Figure::Rate(_) => false,
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! Invariant: [`clock`] is the only module of the workspace that reads a clock.
 
+pub mod answer;
 pub mod base64;
 pub mod certificate;
 pub mod clock;

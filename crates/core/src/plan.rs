@@ -1,5 +1,6 @@
 //! The plan of a run: flags, file and defaults resolved to one complete, printable value.
 
+mod answers;
 mod endpoint;
 mod expose;
 mod gpu_metrics;
@@ -19,6 +20,7 @@ mod until;
 mod workload;
 
 pub use crate::deadlines::{Deadlines, DeadlinesError};
+pub use answers::{EvalSpec, EvalSpecError, ReferenceError, ReferenceKind, Share, ShareError};
 pub use endpoint::{Api, Endpoint, Input, Members, Output};
 pub use expose::{Expose, ExposeError};
 pub use gpu_metrics::{GpuMetrics, GpuSource};
@@ -226,7 +228,10 @@ serde_as_text!(
     GpuMetrics,
     SpansAt,
     ReplicasFrom,
-    SourceAddress
+    SourceAddress,
+    Share,
+    EvalSpec,
+    ReferenceKind
 );
 
 crate::text_schema!("^(0|[0-9]+req|[0-9.]+[a-z]+([+][0-9]+req)?)$" => Warmup);
@@ -244,9 +249,18 @@ key_values!(ValueKind::OneOf(&["file", "shuffled", "conversations"]) => DatasetO
 key_values!(ValueKind::OneOf(&["auto", "uring", "epoll"]) => Io);
 key_values!(ValueKind::Text =>
     PrefixMode, RateProfile, WorkloadKind, Warmup, Until, Deadlines, KindWeight, AdapterWeight,
-    ImageSpec, SamplingValue, ServerMetrics, Expose, GpuMetrics, SpansAt, ReplicasFrom, SourceAddress);
+    ImageSpec, SamplingValue, ServerMetrics, Expose, GpuMetrics, SpansAt, ReplicasFrom, SourceAddress, Share,
+    EvalSpec, ReferenceKind);
 
 impl Plan {
+    /// The texts of answers are checked after the run: asked for, or for a publication. Where nothing is generated there is
+    /// nothing to check.
+    pub fn checks_answers(&self) -> bool {
+        let compared = self.canaries.is_some() || !self.eval.is_empty() || self.reference.is_some();
+        let asked = self.check_answers || compared || self.publication;
+        asked && self.endpoint.generates()
+    }
+
     /// A key says how a result is kept and shown, and nothing else.
     pub fn is_showing(key: &str) -> bool {
         let known = Self::KEYS.iter().find(|known| known.name == key);
@@ -333,6 +347,21 @@ impl Plan {
         sessions.is_some_and(|s| s.history == History::Live)
     }
 
+    /// Requests ask for the same answer each time: greedy, or by a seed. What a template of bodies says is not looked at.
+    pub fn asks_repeatably(&self) -> bool {
+        let sampled = self.sampling.iter();
+        let sampled = sampled.map(|sampling| (sampling.name.as_str(), &sampling.value));
+        let extra = self.extra_body.as_ref().and_then(|body| body.as_object());
+        let extra = extra.into_iter().flatten();
+        let mut members = sampled.chain(extra.map(|(name, value)| (name.as_str(), value)));
+        members.any(|(name, value)| match name {
+            "temperature" => value.as_f64() == Some(0.0),
+            "top_k" => value.as_u64() == Some(1),
+            "seed" => value.is_number(),
+            _ => false,
+        })
+    }
+
     /// The target is the embedded simulator.
     pub fn is_mock(&self) -> bool {
         self.target.starts_with("mock:")
@@ -354,6 +383,52 @@ mod tests {
         };
         let text = serde_json::to_string(&plan).expect("plans serialise");
         assert_eq!(serde_json::from_str::<Plan>(&text).expect("and back"), plan);
+    }
+
+    #[test]
+    fn answers_are_checked_where_something_asks_for_it_and_there_is_text() {
+        let checks = |change: fn(&mut Plan)| {
+            let mut plan = Plan::defaults();
+            change(&mut plan);
+            plan.checks_answers()
+        };
+        assert!(!checks(|_| {}));
+        assert!(checks(|plan| plan.check_answers = true));
+        assert!(checks(|plan| plan.canaries = "2%".parse().ok()));
+        assert!(checks(
+            |plan| plan.eval = "builtin".parse().into_iter().collect()
+        ));
+        assert!(checks(|plan| plan.reference = "solo".parse().ok()));
+        assert!(checks(|plan| plan.publication = true));
+        assert!(!checks(|plan| {
+            plan.publication = true;
+            plan.endpoint = Endpoint::Embeddings;
+        }));
+    }
+
+    #[test]
+    fn greedy_and_seeded_requests_ask_for_the_same_answer() {
+        let repeatable = |text: &str| {
+            let sampling = vec![text.parse().expect("a parameter")];
+            let plan = Plan {
+                sampling,
+                ..Plan::defaults()
+            };
+            plan.asks_repeatably()
+        };
+        for text in ["temperature=0", "temperature=0.0", "seed=7", "top_k=1"] {
+            assert!(repeatable(text), "{text}");
+        }
+        for text in ["temperature=0.7", "top_k=40", "top_p=0"] {
+            assert!(!repeatable(text), "{text}");
+        }
+        assert!(!Plan::defaults().asks_repeatably());
+        let extra_body = Some(serde_json::json!({"temperature": 0}));
+        let plan = Plan {
+            extra_body,
+            ..Plan::defaults()
+        };
+        assert!(plan.asks_repeatably());
     }
 
     proptest::proptest! {

@@ -1,5 +1,6 @@
 //! What happened to one request: facts only (instants, bytes, status, usage), no metric.
 
+use crate::answer::AnswerFacts;
 use crate::clock::Offset;
 use crate::oddity::{Oddities, Oddity};
 use crate::request::{ClassIndex, RequestId, Turn};
@@ -472,6 +473,8 @@ pub struct RequestRecord {
     pub dimensions: Option<u32>,
     /// What the server says of its own time.
     pub server_times: ServerTimes,
+    /// What was found of the answer, after the run; absent where it was not checked. Not in the journal.
+    pub answer: Option<Box<AnswerFacts>>,
     /// Chunks in order of arrival.
     pub chunks: Vec<Chunk>,
     /// Their texts, while still needed (token counting after the run, `--save-responses`).
@@ -530,6 +533,7 @@ impl RequestRecord {
             items: None,
             dimensions: None,
             server_times: ServerTimes::default(),
+            answer: None,
             chunks: Vec::new(),
             texts: None,
         }

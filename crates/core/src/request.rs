@@ -159,8 +159,23 @@ impl Message {
 pub struct BodyMember {
     /// Its name.
     pub name: Arc<str>,
-    /// Its value, JSON.
+    /// Its value, JSON; empty where the request has no such member, although all others have.
     pub json: Arc<str>,
+}
+
+impl BodyMember {
+    /// The request goes without the member that all others have.
+    pub fn left_out(name: &str) -> Self {
+        Self {
+            name: Arc::from(name),
+            json: Arc::from(""),
+        }
+    }
+
+    /// It stands for a member that is not there.
+    pub fn is_left_out(&self) -> bool {
+        self.json.is_empty()
+    }
 }
 
 /// What one request says: one form for each kind of API.

@@ -17,6 +17,7 @@ mod health;
 mod imported;
 mod progress;
 mod rank;
+mod solo;
 
 pub use crate::schedule::{LoadModel, Window};
 pub use clients::ClientRun;
@@ -24,6 +25,7 @@ pub use health::{ClientHealth, IoBackend, ThreadHealth, Unwritten};
 pub use imported::Imported;
 pub use progress::{Counted, Progress};
 pub use rank::{ClockOffset, OffsetSource, RankFacts};
+pub use solo::{EvalFile, ReferenceAnswers, ReferencePasses, Solo, SoloAnswer, SoloEnd, SoloPass};
 
 /// Version of `run.json` and of the record's schema.
 pub const FORMAT_VERSION: u32 = 1;
@@ -114,6 +116,12 @@ pub struct RunManifest {
     /// were merged, where each client has its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rank: Option<RankFacts>,
+    /// Files of questions with answers that ride in the load.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evals: Vec<EvalFile>,
+    /// What was asked with nothing else in flight; absent where nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub solo: Option<Solo>,
     /// The verdict; absent while running.
     pub verdict: Option<Verdict>,
     /// All findings.
@@ -124,6 +132,15 @@ pub struct RunManifest {
     /// while running, and from records of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seal: Option<BTreeMap<String, String>>,
+}
+
+impl RunManifest {
+    /// The instant of offset 0, nanoseconds since the Unix epoch; absent of an import whose file does not say it.
+    pub fn begun_ns(&self) -> Option<i64> {
+        let imported = self.imported.as_ref();
+        let is_known = imported.is_none_or(|imported| imported.has_date);
+        is_known.then_some(self.clock.realtime_origin_ns)
+    }
 }
 
 /// A run read back or just measured: the manifest and its records in id order.

@@ -10,7 +10,7 @@ mod metric;
 mod parse;
 mod show;
 
-pub use metric::{RateName, SloMetric, Statistic, parse_percentile};
+pub use metric::{AnswerShare, RateName, SloMetric, Statistic, parse_percentile};
 pub(crate) use parse::Wanted;
 pub use parse::{Beginning, SloError};
 
@@ -58,6 +58,8 @@ pub enum Figure {
     ErrorRate,
     /// A rate.
     Rate(RateName),
+    /// A share of the answers that were checked: `answers.corrupted`.
+    Answers(AnswerShare),
 }
 
 /// A statistic of a latency.
@@ -139,7 +141,11 @@ impl Percent {
 impl Figure {
     /// Less of it is better: its limit is the most.
     pub fn has_most(&self) -> bool {
-        matches!(self, Self::Latency(_) | Self::ErrorRate)
+        match self {
+            Self::Latency(_) | Self::ErrorRate => true,
+            Self::Answers(share) => share.has_most(),
+            Self::Fluidity { .. } | Self::Attainment(_) | Self::Rate(_) => false,
+        }
     }
 
     /// Its name without statistic, labels and arguments.
@@ -150,6 +156,7 @@ impl Figure {
             Self::Attainment(_) => "attainment",
             Self::ErrorRate => "error_rate",
             Self::Rate(rate) => rate.name(),
+            Self::Answers(share) => share.name(),
         }
     }
 
@@ -160,7 +167,9 @@ impl Figure {
             Self::Fluidity { .. } => vec![Part::Fluidity],
             Self::Attainment(conditions) => conditions.iter().map(Condition::part).collect(),
             Self::Rate(RateName::OutputThroughput) => vec![Part::OutputTokens],
-            Self::ErrorRate | Self::Rate(RateName::Throughput | RateName::Goodput) => Vec::new(),
+            Self::ErrorRate
+            | Self::Answers(_)
+            | Self::Rate(RateName::Throughput | RateName::Goodput) => Vec::new(),
         }
     }
 }
@@ -222,7 +231,9 @@ impl Measure {
                 Condition::Latency { origin, .. } => *origin,
                 Condition::Fluidity { .. } => None,
             }),
-            Figure::Fluidity { .. } | Figure::ErrorRate | Figure::Rate(_) => None,
+            Figure::Fluidity { .. } | Figure::ErrorRate | Figure::Rate(_) | Figure::Answers(_) => {
+                None
+            }
         }
     }
 
@@ -235,7 +246,7 @@ impl Measure {
         match &self.figure {
             Figure::Fluidity { deadlines, .. } => deadlines.is_none(),
             Figure::Attainment(conditions) => conditions.iter().any(condition),
-            Figure::Latency(_) | Figure::ErrorRate | Figure::Rate(_) => false,
+            Figure::Latency(_) | Figure::ErrorRate | Figure::Rate(_) | Figure::Answers(_) => false,
         }
     }
 
@@ -243,8 +254,12 @@ impl Measure {
     pub fn without_limit(self) -> Slo {
         let limit = match self.figure {
             Figure::Latency(_) => Limit::Time(Allowance::fixed(Span(i64::MAX))),
-            Figure::ErrorRate => Limit::Share(Percent(100.0)),
-            Figure::Fluidity { .. } | Figure::Attainment(_) => Limit::Share(Percent(0.0)),
+            Figure::ErrorRate | Figure::Answers(AnswerShare::Corrupted) => {
+                Limit::Share(Percent(100.0))
+            }
+            Figure::Fluidity { .. } | Figure::Attainment(_) | Figure::Answers(_) => {
+                Limit::Share(Percent(0.0))
+            }
             Figure::Rate(_) => Limit::PerSecond(0.0),
         };
         Slo { of: self, limit }

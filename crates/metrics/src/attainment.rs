@@ -89,13 +89,14 @@ impl<'a> Objectives<'a> {
     }
 
     /// Whether a request meets everything that the objectives wanted ask of a single one. Failures,
-    /// time-outs and truncations meet nothing.
+    /// time-outs and truncations meet nothing, nor do answers that were checked and found corrupted.
     pub fn are_met(&self, request: &RequestFacts, wanted: impl Fn(usize) -> bool) -> bool {
         let slos = self.slos.iter().enumerate();
         let met = |(index, slo): (usize, &Slo)| {
             !wanted(index) || !self.is_about(slo, request) || self.meets(request, &slo.conditions())
         };
-        !has_failed(request.outcome, request.reason) && slos.into_iter().all(met)
+        let sound = !has_failed(request.outcome, request.reason) && !request.is_corrupted();
+        sound && slos.into_iter().all(met)
     }
 
     fn is_about(&self, slo: &Slo, request: &RequestFacts) -> bool {

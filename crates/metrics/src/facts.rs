@@ -7,6 +7,7 @@ use crate::fluidity::{Fluidity, FluidityQuestion};
 use crate::own_question::OwnQuestion;
 use crate::releases::Releases;
 use crate::request_stalls::RequestStalls;
+use infermeter_core::answer::AnswerFacts;
 use infermeter_core::clock::Offset;
 use infermeter_core::finish::FinishReason;
 use infermeter_core::oddity::Oddities;
@@ -92,6 +93,8 @@ pub struct RequestFacts {
     pub stamp_source: Option<StampSource>,
     /// What the server says of its own time; absent where it says nothing.
     pub server_times: Option<Box<ServerTimes>>,
+    /// What was found of its answer; absent where it was not checked.
+    pub answer: Option<Box<AnswerFacts>>,
     /// What its chunks say.
     pub chunks: ChunkFacts,
 }
@@ -188,6 +191,7 @@ impl RequestFacts {
             attempts: record.attempts,
             stamp_source: record.stamp_source,
             server_times: (record.server_times.is_told()).then(|| Box::new(record.server_times)),
+            answer: record.answer.clone(),
             chunks: ChunkFacts::of(record, questions),
         }
     }
@@ -205,6 +209,20 @@ impl RequestFacts {
     pub fn output_token_count(&self) -> Option<u64> {
         let counted = self.output_tokens.map(u64::from).or(self.chunks.tokens);
         counted.or(self.estimated_output_tokens.map(u64::from))
+    }
+
+    /// Its answer was checked, and is not one that a sound server gives.
+    pub fn is_corrupted(&self) -> bool {
+        self.answer
+            .as_ref()
+            .is_some_and(|answer| answer.doubts.are_corrupt())
+    }
+
+    /// It asks what a program can check: its answer ends by itself.
+    pub(crate) fn asks_question(&self) -> bool {
+        self.answer
+            .as_ref()
+            .is_some_and(|answer| answer.question.is_some())
     }
 
     /// An origin of its latencies; absent where it was never sent.

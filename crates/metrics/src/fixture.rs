@@ -351,6 +351,8 @@ fn manifest(plan: Plan, seconds: i64) -> RunManifest {
         client_health: Some(health(end)),
         clients: Vec::new(),
         rank: None,
+        evals: Vec::new(),
+        solo: None,
         verdict: None,
         findings: Vec::new(),
         summary: None,

@@ -17,6 +17,7 @@ pub mod failures;
 pub mod fixture;
 pub mod fluidity;
 pub mod in_flight;
+pub mod load_at_send;
 mod milliseconds;
 pub mod offered;
 pub mod origin;

@@ -16,6 +16,9 @@ const LEAST_RELEASES: usize = 3;
 /// An interval is like the typical one within this share of it.
 const ALIKE: f64 = 0.1;
 
+/// A size is like the typical one within so large a part of it, or within 1.
+const ALIKE_SIZE: usize = 6;
+
 /// The releases of one stream between its first and its last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Releases {
@@ -23,7 +26,7 @@ pub struct Releases {
     pub count: u32,
     /// Chunks of the typical one: the median.
     pub size: u32,
-    /// Those whose size is within 1 of it.
+    /// Those whose size is within 1 of it, or within a sixth: an engine's steps are not all as long.
     pub alike_in_size: u32,
     /// Time from one release to the next, nanoseconds: the median.
     pub interval_ns: i64,
@@ -49,7 +52,11 @@ impl Releases {
         let size = *sizes.select_nth_unstable(inner.len() / 2).1;
         let interval_ns = *intervals.select_nth_unstable(inner.len() / 2).1;
         let near = (interval_ns as f64 * ALIKE) as u64;
-        let alike = sizes.iter().filter(|s| s.abs_diff(size) <= 1).count();
+        let tolerance = (size / ALIKE_SIZE).max(1);
+        let alike = sizes
+            .iter()
+            .filter(|s| s.abs_diff(size) <= tolerance)
+            .count();
         let in_time = intervals
             .iter()
             .filter(|i| i.abs_diff(interval_ns) <= near)

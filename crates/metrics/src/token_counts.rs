@@ -140,11 +140,14 @@ pub fn token_counts(population: &Population<'_>) -> TokenCounts {
         count_output(record, &mut counts);
         if let Some(prompt) = record.prompt_tokens {
             let asked = record.requested_prompt_tokens;
-            differences.push(Difference {
-                turn: record.turn.map_or(0, |turn| turn.number),
-                tokens: i64::from(prompt) - i64::from(asked),
-                asked,
-            });
+            // Markers and numbers of a question are cut into tokens by each vocabulary in its own way.
+            if !record.asks_question() {
+                differences.push(Difference {
+                    turn: record.turn.map_or(0, |turn| turn.number),
+                    tokens: i64::from(prompt) - i64::from(asked),
+                    asked,
+                });
+            }
             counts.prompt_tokens += u64::from(prompt);
         }
         if let Some(cached) = record.cached_tokens {
@@ -177,7 +180,8 @@ fn count_output(record: &RequestFacts, counts: &mut TokenCounts) {
         counts.output_known += 1;
         counts.output_tokens += tokens;
         counts.output_tokens_asked += asked;
-        if tokens.abs_diff(asked) > AGREEMENT_TOKENS {
+        // A question is answered as long as it takes.
+        if tokens.abs_diff(asked) > AGREEMENT_TOKENS && !record.asks_question() {
             counts.output_not_obeyed += 1;
             counts.output_off.add(tokens, asked, record.finish);
         }

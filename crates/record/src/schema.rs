@@ -129,6 +129,18 @@ impl Column {
                 | "server_prefill_ns"
                 | "server_decode_ns"
                 | "server_processing_ns"
+                | "answer_doubts"
+                | "answer_chars"
+                | "answer_script"
+                | "answer_hash"
+                | "prompt_hash"
+                | "question"
+                | "question_row"
+                | "answer_correct"
+                | "reference_chars"
+                | "reference_diverged_at"
+                | "reference_margin_mnat"
+                | "reference_repeat_diverged_at"
         )
     }
 

@@ -1,5 +1,8 @@
 //! Values for tests.
 
+use infermeter_core::answer::{
+    AnswerFacts, Doubt, Question, QuestionKind, Reference, Repeat, Writing,
+};
 use infermeter_core::clock::{Clock, Offset};
 use infermeter_core::environment::Environment;
 use infermeter_core::finding::{Finding, Severity, Verdict};
@@ -106,6 +109,8 @@ pub(crate) fn manifest() -> RunManifest {
         client_health: Some(ClientHealth::default()),
         clients: Vec::new(),
         rank: None,
+        evals: Vec::new(),
+        solo: None,
         verdict: Some(Verdict::Valid),
         findings: vec![finding()],
         summary: None,
@@ -154,6 +159,43 @@ fn chunk() -> impl Strategy<Value = Chunk> {
 
 fn texts() -> impl Strategy<Value = ChunkTexts> {
     (any::<Vec<u8>>(), any::<Vec<u32>>()).prop_map(|(bytes, ends)| ChunkTexts { bytes, ends })
+}
+
+/// What may be found of an answer: no journal keeps it.
+pub(crate) fn arbitrary_answer() -> impl Strategy<Value = Box<AnswerFacts>> {
+    let doubts = collection::vec(sample::select(&Doubt::ALL[..]), 0..4);
+    let script = option::of(sample::select(&Writing::ALL[..]));
+    let hashes = (any::<u64>(), any::<u64>());
+    let kind = sample::select(&QuestionKind::ALL[..]);
+    let question = option::of((kind, any::<u32>()).prop_map(|(kind, row)| Question { kind, row }));
+    let repeat = proptest::prop_oneof![
+        Just(Repeat::Equal),
+        any::<u32>().prop_map(Repeat::DivergedAt)
+    ];
+    let places = (option::of(any::<u32>()), option::of(any::<u32>()));
+    let reference = (any::<u32>(), places, option::of(repeat)).prop_map(
+        |(chars, (diverged_at, margin_mnat), repeat)| Reference {
+            chars,
+            diverged_at,
+            margin_mnat,
+            repeat,
+        },
+    );
+    let judged = (option::of(any::<bool>()), option::of(reference));
+    (doubts, any::<u32>(), script, hashes, question, judged).prop_map(
+        |(doubts, chars, script, (text_hash, prompt_hash), question, (correct, reference))| {
+            Box::new(AnswerFacts {
+                doubts: doubts.into_iter().collect(),
+                chars,
+                script,
+                text_hash,
+                prompt_hash,
+                question,
+                correct,
+                reference,
+            })
+        },
+    )
 }
 
 /// Any record whose class is one of [`classes`] and whose id is below 2^63.

@@ -32,6 +32,7 @@ mod blocks;
 mod bootstrap;
 mod change_points;
 mod confidence_sequence;
+mod contingency;
 mod counted;
 mod curve_bootstrap;
 mod detectable;
@@ -69,6 +70,7 @@ mod saturation;
 mod sign_flip;
 mod signed_rank;
 mod special;
+mod stratified;
 mod summary;
 mod transient;
 mod usl;
@@ -84,6 +86,7 @@ pub use change_points::{
     CHANGE_POINTS_LIMIT, ChangePoint, ChangePoints, change_points, change_power, least_for_a_change,
 };
 pub use confidence_sequence::QuantileSequence;
+pub use contingency::{fisher_greater, mcnemar};
 pub use curve_bootstrap::{UncertainCurve, bootstrap_curve};
 pub use detectable::{
     SignedRankPower, detectable_by_t, least_pairs, pairs_to_detect, pairs_to_show_equivalence,
@@ -125,6 +128,7 @@ pub use saturation::{
 pub use sign_flip::{SIGN_FLIP_LIMIT, sign_flip};
 pub use signed_rank::{SIGNED_RANK_LIMIT, SignedRank, signed_rank};
 pub use special::student_two_sided;
+pub use stratified::{StratifiedRankSum, shift_of, stratified_rank_sum};
 pub use summary::{Summary, summarise};
 pub use transient::{TRANSIENT_RELATIVE, Transient, Undecided, transient};
 pub use usl::Usl;

@@ -5,10 +5,10 @@
 //! in the binary's `validate.rs`.
 
 use super::{
-    AdapterWeight, ArrivalKind, Balance, DatasetOrder, Deadlines, EncodingFormat, Endpoint, Expose,
-    GpuMetrics, ImageSpec, Io, KindWeight, MAX_RATE, PrefixMode, PromptCount, RateProfile,
-    ReplicasFrom, SamplingValue, ServerMetrics, SourceAddress, SpansAt, TextManner, TracePacing,
-    Until, Warmup, WorkloadClass, WorkloadKind,
+    AdapterWeight, ArrivalKind, Balance, DatasetOrder, Deadlines, EncodingFormat, Endpoint,
+    EvalSpec, Expose, GpuMetrics, ImageSpec, Io, KindWeight, MAX_RATE, PrefixMode, PromptCount,
+    RateProfile, ReferenceKind, ReplicasFrom, SamplingValue, ServerMetrics, Share, SourceAddress,
+    SpansAt, TextManner, TracePacing, Until, Warmup, WorkloadClass, WorkloadKind,
 };
 use crate::key::Form::{Joined, Positional};
 use crate::key::When::{Given, Is};
@@ -29,6 +29,18 @@ const WORDED_CHAT: &[Rule] = &[
     WORD_FOR_WORD,
     Rule::needs(MESSAGES, "completions carry a text alone"),
 ];
+
+/// Checks of answers, where there are none.
+const GENERATING: Rule = Rule::excludes(
+    &[Is("endpoint", "embeddings"), Is("endpoint", "rerank")],
+    "nothing is generated",
+);
+
+/// Questions of their own, where requests are turns.
+const STANDING_ALONE: Rule = Rule::excludes(
+    &[Given("sessions")],
+    "a question would stand in the history of later turns",
+);
 
 const OF_A_FILE: &[Rule] = &[Rule::needs(&[Given("trace"), Given("dataset")], "")];
 
@@ -550,6 +562,35 @@ keys! {
              server caches responses (26 short requests)"
             .more("See [response caching](findings.md#response-caching).")
             .rules(&[Rule::excludes(&[Given("no-probe")], "the first is a probe")]);
+        check_answers: bool = false, Requests, "",
+            "Check the text of each answer when the load is over: loops, garbage, other languages, errors with \
+             status 200, answers given twice"
+            .more("On with `publication`. No text leaves the machine, and none is kept. See [answers](answers.md).")
+            .rules(&[GENERATING])
+            .foreign(&[foreign(&["accuracy", "validate-output", "check-output"],
+                "--check-answers looks at each answer's text; --canaries 2% mixes in questions with known answers")]);
+        canaries: Option<Share> = None, Requests, "SHARE",
+            "Let this share of the requests end with a small question whose answer is known, and compare the \
+             answers under load with those asked alone"
+            .more("They hide in the load: class and lengths are those drawn, their answers end by themselves. See \
+                   [canaries](answers.md#canaries).")
+            .example("2%")
+            .rules(&[WORD_FOR_WORD, STANDING_ALONE, GENERATING]);
+        eval: Vec<EvalSpec> = Vec::new(), Requests, "FILE[,share=SHARE]",
+            "Let a share of the requests, 5% where none is given, be questions of a file with answers (JSON \
+             lines), and tell how many are right at each load; builtin: a small set that is made here"
+            .more("Can be given several times. See [evaluations](answers.md#evaluations) for the rows of such a file.")
+            .example("builtin,share=10%")
+            .rules(&[WORD_FOR_WORD, STANDING_ALONE, GENERATING]);
+        reference: Option<ReferenceKind> = None, Requests, "solo[:N]",
+            "Ask N of the prompts, 60 where none is given, again alone behind the load, twice: where do answers differ?"
+            .more("Ask for one answer each time: `sampling` temperature=0, or a seed. See [references](answers.md#references).")
+            .example("solo:100").rules(&[GENERATING]);
+        solo_time: Span = Span::seconds(30), Requests, "TIME",
+            "Time for each pass in which questions or prompts are asked alone, before the load or after it"
+            .example("60s").above(0.0)
+            .rules(&[Rule::needs(&[Given("canaries"), Given("eval"), Given("reference")],
+                "nothing else is asked alone")]);
         hardware: Option<String> = None, Result, "NAME=VALUE",
             "Declared hardware of the server: gpu=, count=, memory=, interconnect=, network=, \
              storage=, and placement= of the client: same host, same network, remote; or text"

@@ -21,6 +21,15 @@ pub struct Imported {
     /// Whether it says when requests were sent. Without that every instant counts from its own request's
     /// send, and nothing is known of what happened at the same time.
     pub has_starts: bool,
+    /// Whether it is known when that was: where it is not, the clock's `realtime_origin_ns` is 0 and says nothing. (Of
+    /// records that do not have this member it may be the instant of the import.)
+    #[serde(default = "as_before")]
+    pub has_date: bool,
     /// What its figures mean where that is not what ours mean, and what it does not say: a sentence each.
     pub remarks: Vec<String>,
+}
+
+/// What earlier versions took for granted.
+fn as_before() -> bool {
+    true
 }

@@ -111,6 +111,44 @@ impl RateName {
     }
 }
 
+/// A share of answers, by what the checks of their texts say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AnswerShare {
+    /// Of the checked answers, those that no sound server gives.
+    Corrupted,
+    /// Of the judged canaries, those that were answered rightly.
+    Canaries,
+    /// Of the judged rows of evaluations, those that were answered rightly.
+    Evals,
+    /// Of the answers with a reference, those that are equal to it.
+    Equal,
+}
+
+impl AnswerShare {
+    /// Every share with its name.
+    pub const NAMES: [(&'static str, Self); 4] = [
+        ("answers.corrupted", Self::Corrupted),
+        ("canary.accuracy", Self::Canaries),
+        ("eval.accuracy", Self::Evals),
+        ("reference.equal", Self::Equal),
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Corrupted => "answers.corrupted",
+            Self::Canaries => "canary.accuracy",
+            Self::Evals => "eval.accuracy",
+            Self::Equal => "reference.equal",
+        }
+    }
+
+    /// Less of it is better.
+    pub fn has_most(self) -> bool {
+        self == Self::Corrupted
+    }
+}
+
 /// What is taken of many values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Statistic {

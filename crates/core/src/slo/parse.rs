@@ -5,6 +5,7 @@
 //! measure    = LATENCY "." statistic [labels]
 //!            | "fluidity" ["(" TIME "/" TIME ")"] "." statistic [labels]
 //!            | "attainment" "(" condition {"," condition} ")" [labels]
+//!            | ("answers.corrupted" | "canary.accuracy" | "eval.accuracy" | "reference.equal") [labels]
 //!            | ("error_rate" | "throughput" | "output_throughput" | "goodput") [labels]
 //! condition  = LATENCY ["." statistic] [labels] "<" limit
 //!            | "fluidity" ["(" TIME "/" TIME ")"] ">" limit
@@ -17,8 +18,8 @@
 
 use super::metric::parse_percentile;
 use super::{
-    Allowance, Condition, Figure, Latency, Limit, MAX_CONDITIONS, Measure, Percent, RateName, Slo,
-    SloMetric, Statistic,
+    Allowance, AnswerShare, Condition, Figure, Latency, Limit, MAX_CONDITIONS, Measure, Percent,
+    RateName, Slo, SloMetric, Statistic,
 };
 use crate::deadlines::Deadlines;
 use crate::origin::Origin;
@@ -120,7 +121,7 @@ pub struct Beginning<'a> {
 }
 
 /// Names from other tools, and what they are called here.
-const FOREIGN: [(&str, &str); 12] = [
+const FOREIGN: [(&str, &str); 16] = [
     ("latency", "e2e"),
     ("request_latency", "e2e"),
     ("time_to_first_token", "ttft"),
@@ -133,6 +134,10 @@ const FOREIGN: [(&str, &str); 12] = [
     ("rps", "throughput"),
     ("output_tokens_per_s", "output_throughput"),
     ("slo_attainment", "attainment"),
+    ("accuracy", "eval.accuracy"),
+    ("evals", "eval.accuracy"),
+    ("canaries", "canary.accuracy"),
+    ("corrupted", "answers.corrupted"),
 ];
 
 /// Labels of a measure.
@@ -232,6 +237,7 @@ impl<'a> Reader<'a> {
             },
             "error_rate" => Figure::ErrorRate,
             "session" => self.session()?,
+            "answers" | "canary" | "eval" | "reference" => self.answers(&name, at)?,
             name => match RateName::NAMES.iter().find(|(known, _)| *known == name) {
                 Some((_, rate)) => Figure::Rate(*rate),
                 None => self.latency(name, at)?,
@@ -263,12 +269,35 @@ impl<'a> Reader<'a> {
         }))
     }
 
+    /// A share of answers: its name has two words, and no statistic.
+    fn answers(&mut self, first: &str, at: usize) -> Result<Figure, SloError> {
+        let whole = AnswerShare::NAMES
+            .into_iter()
+            .find(|(name, _)| name.split_once('.').is_some_and(|(word, _)| word == first));
+        let Some((name, share)) = whole else {
+            return Err(self.wrong_at(at, "this is not a share of answers"));
+        };
+        let second = &name[first.len() + 1..];
+        let at = self.at;
+        match self.takes(".") && self.word().eq_ignore_ascii_case(second) {
+            true => Ok(Figure::Answers(share)),
+            false => {
+                let sign = if share.has_most() { "<0.1%" } else { ">99%" };
+                Err(self.wrong_at(
+                    at,
+                    format!("of {first} there is one share: write {name}{sign}"),
+                ))
+            }
+        }
+    }
+
     fn metric(&self, name: &str, at: usize) -> Result<SloMetric, SloError> {
         SloMetric::named(name).ok_or_else(|| {
             let latencies = SloMetric::NAMES.map(|(name, _)| name);
             let rates = RateName::NAMES.map(|(name, _)| name);
             let others = ["session.e2e", "fluidity", "attainment", "error_rate"];
-            let all = [&latencies[..], &others[..], &rates[..]].concat();
+            let answers = AnswerShare::NAMES.map(|(name, _)| name);
+            let all = [&latencies[..], &others[..], &rates[..], &answers[..]].concat();
             let foreign = FOREIGN.iter().find(|(known, _)| *known == name);
             let near = || closest(name, all.iter().copied());
             let meant = foreign.map(|(_, here)| *here).or_else(near);
@@ -527,9 +556,10 @@ impl<'a> Reader<'a> {
         let at = self.at;
         let limit = match figure {
             Figure::Latency(latency) => Limit::Time(self.allowance(latency.metric)?),
-            Figure::Fluidity { .. } | Figure::Attainment(_) | Figure::ErrorRate => {
-                Limit::Share(self.percent()?)
-            }
+            Figure::Fluidity { .. }
+            | Figure::Attainment(_)
+            | Figure::ErrorRate
+            | Figure::Answers(_) => Limit::Share(self.percent()?),
             Figure::Rate(_) => Limit::PerSecond(self.per_second()?),
         };
         let nothing = match limit {

@@ -67,7 +67,7 @@ impl fmt::Display for Figure {
                 let conditions: Vec<String> = conditions.iter().map(ToString::to_string).collect();
                 write!(f, "({})", conditions.join(", "))
             }
-            Self::ErrorRate | Self::Rate(_) => Ok(()),
+            Self::ErrorRate | Self::Rate(_) | Self::Answers(_) => Ok(()),
         }
     }
 }

@@ -39,6 +39,11 @@ fn reads_and_prints() {
         "attainment(fluidity(500ms/50ms)>=100%)>=99%",
         "fluidity.p99>=90%",
         "fluidity(500ms/50ms).mean>=99%",
+        "answers.corrupted<0.1%",
+        "answers.corrupted{class=chat}<1%",
+        "canary.accuracy>=99%",
+        "eval.accuracy>=60%",
+        "reference.equal>=99%",
     ] {
         assert_eq!(slo(text).to_string(), text);
     }
@@ -52,6 +57,8 @@ fn reads_and_prints() {
         ),
         ("throughput > 20 req/s", "throughput>=20/s"),
         ("goodput>20", "goodput>=20/s"),
+        ("canary.accuracy>99%", "canary.accuracy>=99%"),
+        ("Answers.Corrupted <= 0.1 %", "answers.corrupted<0.1%"),
         (
             "attainment( ttft < 500ms ,tpot<50ms ) > 99 %",
             "attainment(ttft<500ms, tpot<50ms)>=99%",
@@ -147,6 +154,25 @@ fn says_what_is_wrong_and_where() {
         18,
         "is not counted by class",
     );
+    wrong("answers.p99<1%", 8, "write answers.corrupted<0.1%");
+    wrong("canary<1%", 7, "write canary.accuracy>99%");
+    wrong(
+        "canaries.accuracy>99%",
+        1,
+        "did you mean `canary.accuracy`?",
+    );
+    wrong("eval.accuracy<60%", 14, "more of eval.accuracy is better");
+    wrong(
+        "answers.corrupted>1%",
+        18,
+        "less of answers.corrupted is better",
+    );
+    wrong(
+        "reference.equal{origin=send}>9%",
+        16,
+        "is not counted from an origin",
+    );
+    wrong("eval.accuracy>0%", 15, "asks for nothing");
     wrong("session.p99<1s", 8, "write session.e2e.p90<60s");
     wrong("session.e2e<1s", 12, "write session.e2e.p99");
     wrong("fluidity(5/6).p99>1%", 10, "is not a pair of deadlines");
@@ -267,6 +293,12 @@ fn condition() -> impl Strategy<Value = Condition> {
 
 fn objective() -> impl Strategy<Value = Slo> {
     let rate = (0.001..1e9_f64).prop_map(Limit::PerSecond);
+    const SHARES: [AnswerShare; 4] = [
+        AnswerShare::Corrupted,
+        AnswerShare::Canaries,
+        AnswerShare::Evals,
+        AnswerShare::Equal,
+    ];
     const RATES: [RateName; 2] = [RateName::Throughput, RateName::Goodput];
     let figure = prop_oneof![
         latency().prop_map(|(latency, most)| (Figure::Latency(latency), Limit::Time(most))),
@@ -283,6 +315,8 @@ fn objective() -> impl Strategy<Value = Slo> {
         )
             .prop_map(|(all, least)| (Figure::Attainment(all), Limit::Share(least))),
         percent(0).prop_map(|most| (Figure::ErrorRate, Limit::Share(most))),
+        (proptest::sample::select(&SHARES[..]), percent(1))
+            .prop_map(|(share, limit)| (Figure::Answers(share), Limit::Share(limit))),
         (proptest::sample::select(&RATES[..]), rate)
             .prop_map(|(rate, limit)| (Figure::Rate(rate), limit)),
     ];

@@ -6,7 +6,7 @@ use super::reader::{for_each_record, read_records};
 use super::writer::{RecordsWriter, write_rows};
 use crate::error::RecordError;
 use crate::schema::{COLUMNS, Column};
-use crate::testing::{arbitrary_record, classes, record, unsent};
+use crate::testing::{arbitrary_answer, arbitrary_record, classes, record, unsent};
 use ::parquet::file::metadata::KeyValue;
 use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
@@ -40,6 +40,19 @@ proptest! {
         for record in &mut records {
             record.texts = None;
         }
+        prop_assert_eq!(read_records(dir.path()).expect("readable"), records);
+    }
+
+    #[test]
+    fn what_was_found_of_answers_comes_back(
+        answers in proptest::collection::vec(proptest::option::of(arbitrary_answer()), 0..6)
+    ) {
+        let mut records: Vec<RequestRecord> = (0..answers.len() as u64).map(unsent).collect();
+        for (record, answer) in records.iter_mut().zip(answers) {
+            record.answer = answer;
+        }
+        let dir = tempfile::tempdir().expect("a directory");
+        write(dir.path(), &records);
         prop_assert_eq!(read_records(dir.path()).expect("readable"), records);
     }
 }

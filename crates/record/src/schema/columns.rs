@@ -3,6 +3,8 @@
 //! Does not know types or encodings of the file. Invariant: `take` undoes `give`; for chunks, the
 //! lane does.
 
+mod answers;
+
 use super::{Column, Kind, Lane, Null};
 use infermeter_core::clock::Offset;
 use infermeter_core::oddity::Oddities;
@@ -98,7 +100,7 @@ macro_rules! chunk_instant {
 }
 
 /// All columns, in the order of the file.
-pub(crate) const COLUMNS: [Column; 52] = [
+pub(crate) const COLUMNS: [Column; 64] = [
     number!("id", id),
     column("class", Null::Never, Kind::Class),
     SESSION,
@@ -175,6 +177,18 @@ pub(crate) const COLUMNS: [Column; 52] = [
     server_time!("server_prefill_ns", prefill_ns),
     server_time!("server_decode_ns", decode_ns),
     server_time!("server_processing_ns", processing_ns),
+    answers::DOUBTS,
+    answers::CHARS,
+    answers::SCRIPT,
+    answers::TEXT_HASH,
+    answers::PROMPT_HASH,
+    answers::QUESTION,
+    answers::QUESTION_ROW,
+    answers::CORRECT,
+    answers::REFERENCE_CHARS,
+    answers::DIVERGED_AT,
+    answers::MARGIN,
+    answers::REPEAT_DIVERGED_AT,
     chunk_instant!("chunk_ns", at, Lane::At),
     chunk_instant!("chunk_seen_ns", seen, Lane::Seen),
     chunk_instant!("chunk_lower_ns", lower, Lane::Lower),
@@ -366,7 +380,9 @@ mod tests {
              finish_reason requested_prompt_tokens requested_output_tokens prompt_tokens \
              output_tokens cached_tokens reasoning_tokens text_tokens repeated_chunks estimated_output_tokens token_source address client connection \
              new_connection attempts stamp_source oddities unknown_members items dimensions server_queue_ns \
-             server_prefill_ns server_decode_ns server_processing_ns chunk_ns chunk_seen_ns chunk_lower_ns chunk_tokens chunk_kind \
+             server_prefill_ns server_decode_ns server_processing_ns \
+             answer_doubts answer_chars answer_script answer_hash prompt_hash question question_row answer_correct reference_chars \
+             reference_diverged_at reference_margin_mnat reference_repeat_diverged_at chunk_ns chunk_seen_ns chunk_lower_ns chunk_tokens chunk_kind \
              chunk_read"
         );
     }
