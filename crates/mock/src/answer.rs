@@ -10,15 +10,17 @@ mod bytes;
 mod gate;
 
 use crate::api::{Ask, StreamUsage};
+use crate::cheat::{Cheat, Told};
 use crate::config::RoleChunk;
 use crate::content::{ContentParams, Part, Script, ServerTimesForm};
-use crate::dialect::{self, Listed, Naming, Voice};
+use crate::dialect::{self, Listed, Naming, Scores, Voice};
 use crate::engine::{Emission, Finish, SequenceId};
 use crate::fault::Fault;
 use crate::render::{self, Framing, ReplyTo};
 use crate::truth::{RequestEnd, TruthRequest};
 use gate::Gate;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// What follows the bytes of a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +85,10 @@ pub(crate) struct Answer {
     role_is_out: bool,
     content_is_out: bool,
     script: Script,
+    /// A blank goes out before there is a token.
+    blank: bool,
+    /// While it is held, the answer is in flight for others.
+    _held: Option<Arc<Told>>,
     /// Generated tokens, the end token included.
     generated: u32,
     visible: u32,
@@ -122,6 +128,7 @@ impl Answer {
             content,
             ..
         } = opening;
+        let fault = fault.or(ask.manner.held.map(Fault::HoldBack));
         let response_id = render::json_text(opening.request_id);
         let (coalesced, events_per_write) = match fault {
             Some(Fault::Coalesce(n)) => (Some(n), 1),
@@ -134,13 +141,17 @@ impl Answer {
             model: opening.model,
             reasoning_field: content.reasoning_field,
             listed: lacking(ask.listed, fault),
+            scores: ask.logprobs.map(|top| Scores {
+                script: &ask.script,
+                top,
+            }),
         });
         Self {
             id: opening.id,
             usage: ask.usage,
             prompt_tokens: ask.prompt_tokens,
             framing: Framing::of(&opening.to),
-            voice,
+            voice: dialect::in_manner(voice, ask.manner),
             cached: opening.prompt_tokens_details.then_some(0),
             times: content.server_times,
             admitted: false,
@@ -149,6 +160,7 @@ impl Answer {
             head_is_out: false,
             role_is_out: false,
             content_is_out: false,
+            blank: ask.manner.blank,
             generated: 0,
             visible: 0,
             part: ask.script.part(),
@@ -169,13 +181,8 @@ impl Answer {
             malformed: false,
             sent: 0,
             marks: VecDeque::new(),
-            truth: TruthRequest::new(
-                opening.request_id,
-                opening.arrival,
-                Some(ask.prompt_tokens),
-                200,
-                ask.length.tokens,
-            ),
+            truth: truth_of(&ask, opening.request_id, opening.arrival),
+            _held: ask.held,
             script: ask.script,
             fault,
             to: opening.to,
@@ -230,9 +237,12 @@ impl Answer {
             if early {
                 self.put_head();
             }
-            if role_chunk == RoleChunk::Arrival {
+            if role_chunk == RoleChunk::Arrival || self.blank {
                 self.put_head();
                 self.put_role();
+            }
+            if self.blank {
+                self.put_blank();
             }
         }
         self.cut().unwrap_or(Turn {
@@ -416,6 +426,16 @@ impl Answer {
             write: !self.pending.is_empty(),
             then,
         })
+    }
+}
+
+/// The entry in the truth log of an answer that begins.
+fn truth_of(ask: &Ask, request_id: &str, arrival: crate::truth::Arrival) -> TruthRequest {
+    let (prompt, expected) = (Some(ask.prompt_tokens), ask.length.tokens);
+    let names = ask.cheats.iter().map(Cheat::name);
+    TruthRequest {
+        cheats: names.map(str::to_owned).collect(),
+        ..TruthRequest::new(request_id, arrival, prompt, 200, expected)
     }
 }
 

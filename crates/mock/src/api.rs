@@ -4,21 +4,27 @@
 //! have no effect, as there.
 
 mod body;
+mod capable;
+mod drawing;
 mod listed;
+mod making;
 mod prompt;
 mod wish;
 
+use crate::cheat::{CheatSet, Desk, Manner, Told};
 use crate::config::{Config, IgnoreEos};
-use crate::content::{Plan, Script, UsageStyle};
+use crate::content::{Script, UsageStyle};
 use crate::dialect::{self, Listed};
-use crate::engine::Finish;
+use crate::engine::{EngineRequest, Finish, SequenceId};
 use crate::http::Head;
-use crate::length::{AnswerLength, answer_length};
+use crate::length::AnswerLength;
 use crate::refusal::Refusal;
 use crate::text::{Counted, Meter};
 use body::Body;
+use drawing::Drawing;
 use infermeter_core::plan::{Api, Bounds, Endpoint};
 use infermeter_core::seed::splitmix64;
+use making::{Made, Making};
 use prompt::{MessagesSeed, PromptSeed, Template, measure};
 use std::sync::Arc;
 
@@ -135,7 +141,9 @@ pub(crate) struct Ask {
     pub usage: StreamUsage,
     /// Prompt tokens with template and begin token.
     pub prompt_tokens: u32,
-    /// The answer's tokens and end.
+    /// Those of them that the engine computes.
+    pub computed_tokens: u32,
+    /// The answer's tokens and end, as the engine makes them.
     pub length: AnswerLength,
     /// What the answer says.
     pub script: Script,
@@ -145,19 +153,58 @@ pub(crate) struct Ask {
     pub blocks: Arc<[u64]>,
     /// What the answer's list holds, where it is one.
     pub listed: Listed,
+    /// How many tokens each place of the log probabilities has, where they are asked for.
+    pub logprobs: Option<u32>,
+    /// How the answer is told.
+    pub manner: Manner,
+    /// The cheats that changed it.
+    pub cheats: CheatSet,
+    /// The answer as other requests may get it: it is in flight as long as this is held.
+    pub held: Option<Arc<Told>>,
+}
+
+/// Where requests are read: what decides about their answers besides themselves.
+#[derive(Debug)]
+pub(crate) struct Reception<'a> {
+    /// The simulator's parameters.
+    pub config: &'a Config,
+    /// Of the prefix cache, where there is one.
+    pub block_size: Option<u32>,
+    /// Other requests in flight.
+    pub others: u32,
+    /// What is remembered of earlier ones.
+    pub desk: &'a mut Desk,
 }
 
 /// Default of `max_tokens` for completions (OpenAI's).
 const DEFAULT_COMPLETION_TOKENS: i64 = 16;
 
 impl Ask {
-    /// Reads a generation request's body. `block_size`: of the prefix cache, where there is one.
+    /// Reads a generation request's body as that of the first request of a simulator. `block_size`: of the prefix
+    /// cache, where there is one.
     pub fn read(
         endpoint: Endpoint,
         bytes: &[u8],
         config: &Config,
         block_size: Option<u32>,
     ) -> Result<Self, Refusal> {
+        let reception = Reception {
+            config,
+            block_size,
+            others: 0,
+            desk: &mut Desk::default(),
+        };
+        Self::received(endpoint, bytes, reception)
+    }
+
+    /// Reads a generation request's body as that of the next one.
+    pub fn received(
+        endpoint: Endpoint,
+        bytes: &[u8],
+        reception: Reception<'_>,
+    ) -> Result<Self, Refusal> {
+        let config = reception.config;
+        let visit = reception.desk.visit(reception.others);
         if !endpoint.generates() {
             return Self::of_list(endpoint, bytes, config);
         }
@@ -169,54 +216,68 @@ impl Ask {
         if body.n.is_some_and(|n| n != 1) {
             return Err(Refusal::bad_request("n: only 1 is supported"));
         }
-        let mut meter = Meter::new(counted(&body, adapter, config, block_size));
+        let drawing = Drawing::of(&body, &config.content)?;
+        let mut meter = Meter::new(counted(&body, adapter, config, reception.block_size));
         let template = Template::adding(config.template_tokens);
-        let is_chat = endpoint.has_messages();
-        let after_tool = if is_chat {
-            measure_chat(&body, template, &mut meter)?
-        } else {
-            measure_prompt(&body, config.begin_tokens, &mut meter)?;
-            false
+        let after_tool = match endpoint.has_messages() {
+            true => measure_chat(&body, template, &mut meter)?,
+            false => measure_prompt(&body, config.begin_tokens, &mut meter)?,
         };
         let prompt_tokens = meter.tokens();
-        let max_tokens = allowed_tokens(limit_of(endpoint, &body), prompt_tokens, config)?;
-        let bounds = Bounds {
-            min: min_tokens(body.min_tokens, max_tokens)?,
-            max: max_tokens,
-        };
-        let ignore = ignores_end(body.ignore_eos.unwrap_or(false), config)?;
+        let bounds = bounds_of(endpoint, &body, prompt_tokens, config)?;
         let key = splitmix64(config.seed) ^ meter.digest() ^ adapter_mark(adapter);
-        let may_reason = is_chat && config.content.reasons();
-        let reasoning = u32::from(may_reason) * config.content.reasoning_tokens;
-        let length = answer_length(key, reasoning, bounds, ignore);
-        let wish = match is_chat {
-            true => wish::of_chat(&body, &config.content, key, after_tool)?,
-            false => wish::of_format(&body, key)?,
-        };
-        let plan = Plan {
-            params: &config.content,
-            may_reason,
-            wish,
-            key,
-            length: cut(length, config),
-            max_tokens: config
-                .preset
-                .answer_limit
-                .unwrap_or(u32::MAX)
-                .min(max_tokens),
-        };
-        let (length, script) = plan.script();
+        let Made {
+            length,
+            script,
+            computed_tokens,
+            manner,
+            cheats,
+            held,
+        } = Making {
+            config,
+            body: &body,
+            endpoint,
+            after_tool,
+            prompt_tokens,
+            bounds,
+            ignores_end: ignores_end(body.ignore_eos.unwrap_or(false), config)?,
+            key: drawing.key(key, visit.number),
+            is_greedy: drawing.is_greedy(),
+            visit,
+        }
+        .made(reception.desk)?;
         Ok(Self {
             endpoint,
             stream,
             usage,
             prompt_tokens,
-            blocks: blocks(meter, endpoint, template, length, &script),
+            computed_tokens,
+            blocks: match computed_tokens == prompt_tokens {
+                true => blocks(meter, endpoint, template, length, &script),
+                // Another prompt is computed than was sent.
+                false => Arc::default(),
+            },
             length,
             script,
             adapter,
             listed: Listed::default(),
+            logprobs: drawing::logprobs(endpoint, &body)?,
+            manner,
+            cheats,
+            held,
         })
+    }
+
+    /// What the engine gets of it.
+    pub fn engine_request(&self, id: SequenceId) -> EngineRequest {
+        EngineRequest {
+            id,
+            prompt_tokens: self.computed_tokens,
+            output_tokens: self.length.tokens,
+            finish: self.length.finish,
+            blocks: self.blocks.clone(),
+            adapter: self.adapter,
+        }
     }
 }
 
@@ -264,12 +325,26 @@ fn measure_chat(body: &Body<'_>, template: Template, meter: &mut Meter) -> Resul
     Ok(after_tool)
 }
 
-fn measure_prompt(body: &Body<'_>, begin_tokens: u32, meter: &mut Meter) -> Result<(), Refusal> {
+/// The same of a prompt, which has no messages.
+fn measure_prompt(body: &Body<'_>, begin_tokens: u32, meter: &mut Meter) -> Result<bool, Refusal> {
     let prompt = body.prompt.ok_or_else(|| missing("prompt"))?;
     for _ in 0..begin_tokens {
         meter.id(0);
     }
-    measure(prompt, PromptSeed(meter)).map_err(|e| malformed(&e))
+    measure(prompt, PromptSeed(meter)).map_err(|e| malformed(&e))?;
+    Ok(false)
+}
+
+/// Fewest and most tokens of an answer.
+fn bounds_of(
+    endpoint: Endpoint,
+    body: &Body<'_>,
+    prompt_tokens: u32,
+    config: &Config,
+) -> Result<Bounds, Refusal> {
+    let max = allowed_tokens(limit_of(endpoint, body), prompt_tokens, config)?;
+    let min = min_tokens(body.min_tokens, max)?;
+    Ok(Bounds { min, max })
 }
 
 fn malformed(error: &serde_json::Error) -> Refusal {
@@ -384,17 +459,6 @@ fn ignores_end(asked: bool, config: &Config) -> Result<bool, Refusal> {
             "Unrecognized request argument supplied: ignore_eos",
         )),
         IgnoreEos::Refused => Ok(false),
-    }
-}
-
-/// Applies the preset's limit: a shorter answer ends by length, all its tokens visible.
-fn cut(length: AnswerLength, config: &Config) -> AnswerLength {
-    match config.preset.answer_limit {
-        Some(limit) if length.tokens >= limit => AnswerLength {
-            tokens: limit,
-            finish: Finish::Length,
-        },
-        _ => length,
     }
 }
 

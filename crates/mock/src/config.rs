@@ -2,6 +2,7 @@
 
 mod check;
 
+use crate::cheat::CheatRule;
 use crate::content::{ContentError, ContentParams};
 use crate::engine::{Autoscale, EngineParams, MAX_REPLICAS, NoRoom, ParamsError, Scaling, StepLaw};
 use crate::fault::FaultRule;
@@ -102,6 +103,8 @@ pub struct Config {
     /// Faults for generation requests without an `x-mock-fault` header: of the rules the first that
     /// strikes.
     pub faults: Vec<FaultRule>,
+    /// Ways in which answers are not what they should be.
+    pub cheats: Vec<CheatRule>,
     /// What answers consist of.
     pub content: ContentParams,
     /// Connections held at once; more wait in the listener's queue.
@@ -256,6 +259,7 @@ impl Config {
             api_key: None,
             prompt_tokens_details: false,
             faults: Vec::new(),
+            cheats: Vec::new(),
             content: ContentParams::default(),
             max_connections: 16_384,
             max_unserved: 256 << 20,

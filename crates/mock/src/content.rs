@@ -5,10 +5,14 @@
 //! Invariant: a text has as many tokens as usage says it has, as far as the pages of the
 //! simulator's documentation promise it.
 
+mod margin;
 mod schema;
 mod script;
+mod tongue;
 
+pub(crate) use margin::{Margin, NEAR_TIE_EVERY};
 pub(crate) use script::{Part, Plan, Script, Wish};
+pub(crate) use tongue::{Tongue, Turn};
 
 use infermeter_core::text::inert;
 use serde::{Deserialize, Serialize};
@@ -145,10 +149,20 @@ pub struct ContentParams {
     pub server_times: ServerTimesForm,
     /// Names of LoRA adapters: models of their own to clients.
     pub adapters: Vec<String>,
+    /// Part of the questions that the model knows how to answer, 0 to 1.
+    pub skill: f64,
+    /// Where a request names no temperature; 0 is greedy.
+    pub temperature: f64,
+    /// For each token of a greedy answer that is not alone in the engine, the probability that numeric noise makes the
+    /// text leave the one that it would be alone; 0 to 1, and effective up to one in 32.
+    pub batch_variance: f64,
 }
 
 /// Most adapters of one simulator.
 const MAX_ADAPTERS: usize = 1_024;
+
+/// Highest temperature: that of OpenAI's API.
+pub(crate) const MAX_TEMPERATURE: f64 = 2.0;
 
 impl Default for ContentParams {
     fn default() -> Self {
@@ -161,6 +175,9 @@ impl Default for ContentParams {
             usage: UsageStyle::default(),
             server_times: ServerTimesForm::default(),
             adapters: Vec::new(),
+            skill: 1.0,
+            temperature: 0.0,
+            batch_variance: 0.0,
         }
     }
 }
@@ -174,6 +191,9 @@ pub enum ContentError {
     /// A share outside 0 to 1.
     #[error("{0} must be between 0 and 1")]
     Share(&'static str),
+    /// No temperature.
+    #[error("temperature must be between 0 and {MAX_TEMPERATURE}")]
+    Temperature,
     /// Reasoning is given twice.
     #[error("reasoning-tokens and reasoning-share exclude each other")]
     Reasoning,
@@ -194,10 +214,15 @@ impl ContentParams {
         for (name, share) in [
             ("reasoning-share", self.reasoning_share),
             ("tool-call-share", self.tool_call_share),
+            ("skill", self.skill),
+            ("batch-variance", self.batch_variance),
         ] {
             if !(0.0..=1.0).contains(&share) {
                 return Err(ContentError::Share(name));
             }
+        }
+        if !(0.0..=MAX_TEMPERATURE).contains(&self.temperature) {
+            return Err(ContentError::Temperature);
         }
         if self.reasoning_tokens > 0 && self.reasoning_share > 0.0 {
             return Err(ContentError::Reasoning);
@@ -242,6 +267,9 @@ mod tests {
         check(|p| p.stream_interval = 0, "stream-interval");
         check(|p| p.reasoning_share = 1.5, "reasoning-share");
         check(|p| p.tool_call_share = f64::NAN, "tool-call-share");
+        check(|p| p.skill = -0.1, "skill");
+        check(|p| p.batch_variance = 2.0, "batch-variance");
+        check(|p| p.temperature = f64::NAN, "temperature");
         check(
             |p| (p.reasoning_tokens, p.reasoning_share) = (1, 0.5),
             "exclude",

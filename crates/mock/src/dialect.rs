@@ -10,11 +10,13 @@ mod completions;
 mod embeddings;
 mod items;
 mod lists;
+mod lying;
 mod messages;
 mod rerank;
 mod responses;
 
-use crate::content::{Part, ReasoningField, ServerTimesForm};
+use crate::cheat::Manner;
+use crate::content::{Part, ReasoningField, Script, ServerTimesForm};
 use crate::refusal::Refusal;
 use crate::render::Framing;
 use infermeter_core::plan::Endpoint;
@@ -26,6 +28,11 @@ pub(crate) trait Wire: Sync {
     /// A request's body in the members of chat and completions, which [`crate::api`] reads.
     fn body<'b>(&self, bytes: &'b [u8]) -> Result<Cow<'b, [u8]>, Refusal> {
         Ok(Cow::Borrowed(bytes))
+    }
+
+    /// The word of this API for how an answer ended.
+    fn finish_word(&self, finish: &'static str) -> &'static str {
+        finish
     }
 
     /// What writes one answer.
@@ -45,6 +52,17 @@ pub(crate) struct Naming<'a> {
     pub reasoning_field: ReasoningField,
     /// What the answer's list holds, for the APIs that answer with one.
     pub listed: Listed,
+    /// Whose log probabilities are told, for the APIs that tell them.
+    pub scores: Option<Scores<'a>>,
+}
+
+/// The log probabilities that are told of an answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scores<'a> {
+    /// The answer, from its first token on.
+    pub script: &'a Script,
+    /// How many of the most likely tokens are told for each place.
+    pub top: u32,
 }
 
 /// A list of numbers for what a request holds.
@@ -134,6 +152,11 @@ pub(crate) trait Voice: fmt::Debug + Send {
     /// Appends what comes before the first token.
     fn role(&mut self, out: &mut Vec<u8>, opening: Opening, framing: Framing);
 
+    /// Appends a content event with the text that came last once more.
+    fn again(&mut self, out: &mut Vec<u8>, saying: Saying<'_>, end: End<'_>, framing: Framing) {
+        self.content(out, saying, end, framing);
+    }
+
     /// Appends a content event.
     fn content(&mut self, out: &mut Vec<u8>, saying: Saying<'_>, end: End<'_>, framing: Framing);
 
@@ -148,6 +171,14 @@ pub(crate) trait Voice: fmt::Debug + Send {
 
     /// The body of an answer in one piece.
     fn whole(&self, said: Said<'_>, finish: &str, usage: Option<UsageCounts>) -> Vec<u8>;
+}
+
+/// A voice that tells an answer in some manner.
+pub(crate) fn in_manner(voice: Box<dyn Voice>, manner: Manner) -> Box<dyn Voice> {
+    match manner.usage_percent == 100 && !manner.twice {
+        true => voice,
+        false => Box::new(lying::Lying { voice, manner }),
+    }
 }
 
 /// The dialect of an API.

@@ -26,6 +26,22 @@ pub(crate) struct AnswerLength {
 }
 
 impl AnswerLength {
+    /// So many tokens, all with a text: the limit ends it.
+    pub fn full(tokens: u32) -> Self {
+        Self {
+            tokens,
+            finish: Finish::Length,
+        }
+    }
+
+    /// So many tokens with a text, and the end token behind them.
+    pub fn stopped(visible: u32) -> Self {
+        Self {
+            tokens: visible.saturating_add(1),
+            finish: Finish::Stop,
+        }
+    }
+
     /// Tokens with a text.
     pub fn visible(self) -> u32 {
         match self.finish {
@@ -35,33 +51,24 @@ impl AnswerLength {
     }
 }
 
-/// The answer's length: natural (lognormal, behind `reasoning` tokens) but within
-/// `bounds`; exactly the greatest when the end token is ignored.
-pub(crate) fn answer_length(
-    key: u64,
-    reasoning: u32,
-    bounds: Bounds,
-    ignores_end: bool,
-) -> AnswerLength {
+/// The answer's length: `natural` but within `bounds`; exactly the greatest when the end token is
+/// ignored.
+pub(crate) fn answer_length(natural: u32, bounds: Bounds, ignores_end: bool) -> AnswerLength {
     // The end token comes after the least number of others at the earliest.
-    let natural = natural_tokens(key)
-        .saturating_add(reasoning)
-        .max(bounds.min.saturating_add(1));
+    let natural = natural.max(bounds.min.saturating_add(1));
     if ignores_end || natural > bounds.max {
-        AnswerLength {
-            tokens: bounds.max,
-            finish: Finish::Length,
-        }
-    } else {
-        AnswerLength {
-            tokens: natural,
-            finish: Finish::Stop,
-        }
+        return AnswerLength::full(bounds.max);
+    }
+    AnswerLength {
+        tokens: natural,
+        finish: Finish::Stop,
     }
 }
 
-fn natural_tokens(key: u64) -> u32 {
-    let length = MEDIAN_TOKENS * (SIGMA * standard_normal(key)).exp();
+/// A model's own length of the answer of a key, tokens, the end token included: lognormal. `brevity`: of a model that
+/// says so much of it, 0 to 1.
+pub(crate) fn natural_tokens(key: u64, brevity: f64) -> u32 {
+    let length = brevity * MEDIAN_TOKENS * (SIGMA * standard_normal(key)).exp();
     (length.round() as u32).max(SHORTEST)
 }
 
@@ -83,7 +90,7 @@ mod tests {
 
     #[test]
     fn natural_lengths_have_the_stated_median_and_spread() {
-        let mut lengths: Vec<u32> = (0..20_001).map(natural_tokens).collect();
+        let mut lengths: Vec<u32> = (0..20_001).map(|key| natural_tokens(key, 1.0)).collect();
         lengths.sort_unstable();
         let median = f64::from(lengths[10_000]);
         assert!((median / MEDIAN_TOKENS - 1.0).abs() < 0.03, "{median}");
@@ -102,16 +109,17 @@ mod tests {
     #[test]
     fn limits_hold_and_the_end_can_be_ignored() {
         for key in 0..2_000 {
-            let length = answer_length(key, 0, bounds(50, 300), false);
+            let natural = natural_tokens(key, 1.0);
+            let length = answer_length(natural, bounds(50, 300), false);
             match length.finish {
                 Finish::Stop => assert!((51..=300).contains(&length.tokens)),
                 Finish::Length => assert_eq!(length.tokens, 300),
             }
-            let ignoring = answer_length(key, 0, bounds(0, 300), true);
+            let ignoring = answer_length(natural, bounds(0, 300), true);
             assert_eq!((ignoring.tokens, ignoring.finish), (300, Finish::Length));
-            let plain = answer_length(key, 0, bounds(0, u32::MAX), false);
-            let thinking = answer_length(key, 500, bounds(0, u32::MAX), false);
-            assert_eq!(thinking.tokens, plain.tokens + 500);
+            let plain = answer_length(natural, bounds(0, u32::MAX), false);
+            assert_eq!((plain.tokens, plain.visible()), (natural, natural - 1));
+            assert!(natural_tokens(key, 0.5) <= natural);
         }
     }
 }

@@ -15,6 +15,7 @@
 mod answer;
 mod api;
 mod board;
+mod cheat;
 mod config;
 mod content;
 mod dialect;
@@ -39,6 +40,7 @@ mod tls;
 pub mod truth;
 pub mod virtual_time;
 
+pub use cheat::{CheatRule, CheatRuleError};
 pub use config::{
     Config, ConfigError, IgnoreEos, RoleChunk, RoleChunkError, Spin, SpinError, TlsFiles,
 };

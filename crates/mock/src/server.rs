@@ -20,6 +20,7 @@ mod slots;
 mod waiting;
 mod wire;
 
+use crate::cheat::Desk;
 use crate::config::{Config, ConfigError};
 use crate::engine::{Emission, EngineEvent, Fleet, StepLaw};
 use crate::metrics::{Metrics, Progress};
@@ -158,6 +159,8 @@ struct Server {
     delays: Delays,
     /// Block size of the prefix cache, where there is one.
     block_size: Option<u32>,
+    /// What is remembered of requests while others come.
+    desk: Desk,
     started_ns: i64,
     _stamps: Option<Sentinel>,
 }
@@ -201,6 +204,7 @@ impl Server {
             emissions: Vec::new(),
             events: Vec::new(),
             delays: Delays::default(),
+            desk: Desk::default(),
             started_ns,
             _stamps: Sentinel::start(),
             config: config.clone(),

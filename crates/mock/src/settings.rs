@@ -14,6 +14,7 @@ mod values;
 pub use table::{Kind, SETTINGS, Setting, When};
 pub use values::{Fine, Limit};
 
+use crate::cheat::CheatRule;
 use crate::config::ConfigError;
 use crate::content::{ReasoningField, ServerTimesForm, UsageStyle};
 use crate::engine::Autoscaling;
@@ -118,6 +119,14 @@ pub struct Settings {
     pub prompt_tokens_details: Option<bool>,
     /// Names of LoRA adapters that are served, too.
     pub adapters: Option<Vec<String>>,
+    /// Part of the questions that the model answers rightly.
+    pub skill: Option<f64>,
+    /// Temperature of requests that name none.
+    pub temperature: Option<f64>,
+    /// Numeric noise under load, per token.
+    pub batch_variance: Option<f64>,
+    /// Ways in which answers are not what they should be; all that strike act.
+    pub cheat: Option<Vec<CheatRule>>,
     /// Rules of faults; the first that strikes wins.
     pub faults: Option<Vec<FaultRule>>,
     /// Engines behind the port.
@@ -173,7 +182,7 @@ fn hint(suggestion: &Option<&'static str>) -> String {
 const SIMILAR: f64 = 0.8;
 
 impl Settings {
-    /// From texts, each `NAME=VALUE`; a later one wins.
+    /// From texts, each `NAME=VALUE`; a later one wins, but for rules, which add up.
     pub fn from_texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, SettingError> {
         let mut map = Map::new();
         for text in texts {
@@ -181,7 +190,13 @@ impl Settings {
                 .split_once('=')
                 .ok_or_else(|| SettingError::NoValue(inert(text, 80)))?;
             let setting = find(name.trim())?;
-            map.insert(setting.name.to_owned(), setting.kind.read(value.trim()));
+            let mut value = setting.kind.read(value.trim());
+            if let (Kind::Rules, Value::Array(more)) = (setting.kind, &mut value)
+                && let Some(Value::Array(before)) = map.get(setting.name)
+            {
+                more.splice(0..0, before.iter().cloned());
+            }
+            map.insert(setting.name.to_owned(), value);
         }
         Self::from_map(map)
     }

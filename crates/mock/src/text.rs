@@ -115,7 +115,7 @@ pub(crate) const LONGEST_SPOKEN: u32 = 5;
 pub(crate) const SHORTEST_SPOKEN: u32 = 2;
 
 /// The text of an answer, token by token.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Speech {
     state: u64,
 }
@@ -133,6 +133,32 @@ impl Speech {
     pub fn next_word(&mut self) -> &'static str {
         self.state = splitmix64(self.state);
         WORDS[(self.state >> 58) as usize]
+    }
+
+    /// The word that comes next, beside those that might have come.
+    pub fn ahead(self) -> Ahead {
+        let state = splitmix64(self.state);
+        Ahead {
+            place: (state >> 58) as usize,
+            draw: state,
+        }
+    }
+}
+
+/// What might be said next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ahead {
+    place: usize,
+    /// Equal for equal texts up to here, and alike for none.
+    pub draw: u64,
+}
+
+impl Ahead {
+    /// The word of a rank: 0 is the one that is said, the others are all different from it.
+    pub fn word(self, rank: usize) -> &'static str {
+        let step = (self.draw >> 32) as usize % (WORDS.len() / 2) * 2 + 1;
+        // An odd step visits all of them before it comes back.
+        WORDS[(self.place + rank * step) % WORDS.len()]
     }
 }
 
@@ -188,6 +214,16 @@ mod tests {
         let mut speech = Speech::of(7);
         let text: String = (0..500).map(|_| speech.next_word()).collect();
         assert_eq!(tokens(&text), 500);
+        let mut ahead = Speech::of(7);
+        let foreseen: String = (0..500)
+            .map(|_| {
+                let word = ahead.ahead().word(0);
+                assert!((1..20).all(|rank| ahead.ahead().word(rank) != word));
+                ahead.next_word();
+                word
+            })
+            .collect();
+        assert_eq!(foreseen, text);
         let lengths = || WORDS.iter().map(|word| word.len() as u32 - 1);
         assert!(WORDS.iter().all(|w| w.starts_with(' ') && w.is_ascii()));
         assert_eq!(lengths().max(), Some(LONGEST_SPOKEN));

@@ -146,6 +146,9 @@ pub struct TruthRequest {
     /// The LoRA adapter it asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapter: Option<String>,
+    /// The cheats that changed its answer, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cheats: Vec<String>,
     /// Prompt tokens, template included; absent where the request could not be read.
     pub prompt_tokens: Option<u32>,
     /// Tokens generated, an end token (which has no text and no stamp) included.
@@ -190,6 +193,7 @@ impl TruthRequest {
             preempted_ns: Vec::new(),
             replica: 0,
             adapter: None,
+            cheats: Vec::new(),
             prompt_tokens,
             output_tokens: 0,
             bytes: 0,

@@ -14,11 +14,13 @@ mod intake;
 mod load;
 mod record;
 mod source;
+mod spoken;
 
 pub use fate::{Cut, Fate, Patience, When};
 pub use intake::{BytesOnly, Intake, Taken};
 pub use load::{Lognormal, OpenLoop};
 pub use source::{ClosedLoop, Sorted, Source};
+pub use spoken::Spoken;
 
 use crate::engine::{Emission, EngineEvent, EngineRequest, Finish, Fleet, SequenceId};
 use infermeter_core::record::RequestRecord;

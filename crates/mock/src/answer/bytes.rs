@@ -61,6 +61,16 @@ impl Answer {
         }
     }
 
+    /// A blank as the first token, before there is one.
+    pub(super) fn put_blank(&mut self) {
+        let part = std::mem::replace(&mut self.part, Part::Content);
+        self.words.push(b' ');
+        self.words_held += 1;
+        self.generated += 1;
+        self.put_event(None);
+        self.part = part;
+    }
+
     /// Takes the next token's text.
     pub(super) fn put_word(&mut self) {
         let part = self.script.part();

@@ -58,6 +58,11 @@ impl Case {
                 stream: self.stream,
                 usage: self.usage,
                 prompt_tokens: 5,
+                computed_tokens: 5,
+                logprobs: None,
+                manner: Default::default(),
+                cheats: Default::default(),
+                held: None,
                 length: AnswerLength {
                     tokens: self.tokens,
                     finish: self.finish,

@@ -24,6 +24,12 @@ pub(super) struct Body<'a> {
     pub min_tokens: Option<i64>,
     pub ignore_eos: Option<bool>,
     pub n: Option<i64>,
+    pub temperature: Option<f64>,
+    pub top_k: Option<i64>,
+    pub seed: Option<i64>,
+    #[serde(borrow)]
+    pub logprobs: Option<&'a RawValue>,
+    pub top_logprobs: Option<i64>,
     #[serde(borrow)]
     pub cache_salt: Option<Cow<'a, str>>,
     #[serde(borrow)]

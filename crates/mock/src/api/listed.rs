@@ -4,6 +4,7 @@
 //! the prefill. A query is computed with each of its documents, as a cross encoder does.
 
 use super::{Ask, StreamUsage, adapter_mark, adapter_of, malformed, missing};
+use crate::cheat::{CheatSet, Manner};
 use crate::config::Config;
 use crate::content::{Plan, Wish};
 use crate::dialect::Listed;
@@ -90,11 +91,16 @@ impl Ask {
             stream: false,
             usage: StreamUsage::None,
             prompt_tokens,
+            computed_tokens: prompt_tokens,
             length,
             script,
             adapter,
             blocks: Arc::default(),
             listed,
+            logprobs: None,
+            manner: Manner::default(),
+            cheats: CheatSet::default(),
+            held: None,
         })
     }
 }

@@ -1,12 +1,14 @@
 //! What chat and completions have in common: answers as `choices`, events from a skeleton rendered once
 //! per stream.
 
+mod scored;
 mod whole;
 
 use super::{End, Naming, Opening, Said, Saying, TimesTold, UsageCounts, Voice};
 use crate::content::{Part, ReasoningField, ServerTimesForm};
 use crate::render::{Framing, json_text, piece, put};
-use whole::whole_answer;
+use scored::Scored;
+use whole::{Whole, whole_answer};
 
 /// Which of the two APIs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,9 +39,18 @@ pub(super) struct Choices {
     opening: Vec<u8>,
 }
 
+/// What writes an answer of this name, with log probabilities where they are told.
+pub(super) fn voice(kind: Kind, naming: Naming<'_>) -> Box<dyn Voice> {
+    let choices = Choices::new(kind, naming);
+    match naming.scores {
+        None => Box::new(choices),
+        Some(scores) => Box::new(Scored::new(choices, scores)),
+    }
+}
+
 impl Choices {
     /// For an answer of this name.
-    pub fn new(kind: Kind, naming: Naming<'_>) -> Self {
+    fn new(kind: Kind, naming: Naming<'_>) -> Self {
         let Naming { id, created_s, .. } = naming;
         let object = match kind {
             Kind::Chat => "chat.completion.chunk",
@@ -170,7 +181,13 @@ impl Voice for Choices {
     }
 
     fn whole(&self, said: Said<'_>, finish: &str, usage: Option<UsageCounts>) -> Vec<u8> {
-        whole_answer(self, said, finish, &usage_field(usage))
+        let whole = Whole {
+            said,
+            finish,
+            usage: &usage_field(usage),
+            logprobs: b"null",
+        };
+        whole_answer(self, whole)
     }
 }
 
@@ -253,6 +270,7 @@ mod tests {
             model,
             reasoning_field,
             listed: Default::default(),
+            scores: None,
         };
         Choices::new(kind, naming)
     }

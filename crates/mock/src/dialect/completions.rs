@@ -1,6 +1,6 @@
 //! Completions in vLLM's shape.
 
-use super::choices::{Choices, Kind};
+use super::choices::{Kind, voice};
 use super::{Naming, Voice, Wire};
 
 /// The dialect.
@@ -8,6 +8,6 @@ pub(super) struct Completions;
 
 impl Wire for Completions {
     fn voice(&self, naming: Naming<'_>) -> Box<dyn Voice> {
-        Box::new(Choices::new(Kind::Completion, naming))
+        voice(Kind::Completion, naming)
     }
 }

@@ -30,6 +30,10 @@ impl Wire for Messages {
         Ok(written(body))
     }
 
+    fn finish_word(&self, finish: &'static str) -> &'static str {
+        stop_reason(finish)
+    }
+
     fn voice(&self, naming: Naming<'_>) -> Box<dyn Voice> {
         Box::new(Speech {
             id: naming.id.to_owned(),
@@ -297,6 +301,7 @@ mod tests {
             model: "m",
             reasoning_field: Default::default(),
             listed: Default::default(),
+            scores: None,
         }
     }
 

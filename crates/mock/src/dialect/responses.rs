@@ -37,6 +37,11 @@ impl Wire for Responses {
         Ok(written(body))
     }
 
+    fn finish_word(&self, finish: &'static str) -> &'static str {
+        let (status, why) = status(finish);
+        why.unwrap_or(status)
+    }
+
     fn voice(&self, naming: Naming<'_>) -> Box<dyn Voice> {
         Box::new(Speech {
             id: naming.id.to_owned(),
@@ -326,6 +331,7 @@ mod tests {
             model: "m",
             reasoning_field: Default::default(),
             listed: Default::default(),
+            scores: None,
         });
         let usage = UsageCounts {
             prompt: 10,

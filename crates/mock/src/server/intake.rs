@@ -4,8 +4,8 @@ use super::connection::{Course, InputError, MAX_PIPELINED};
 use super::slots::ConnectionId;
 use super::{LINGER_NS, READS_PER_TURN, Server};
 use crate::answer::{Answer, Opening};
-use crate::api::{Ask, Route, authorize, may_change};
-use crate::engine::{EngineRequest, SequenceId};
+use crate::api::{Ask, Reception, Route, authorize, may_change};
+use crate::engine::SequenceId;
 use crate::fault::{Fault, FaultRule, Occasion};
 use crate::http::{HttpError, Progress, Request};
 use crate::refusal::Refusal;
@@ -250,7 +250,13 @@ impl Server {
                 },
             ),
         };
-        let mut ask = Ask::read(endpoint, &request.body, &self.config, self.block_size)?;
+        let reception = Reception {
+            config: &self.config,
+            block_size: self.block_size,
+            others: u32::try_from(self.counting.in_flight).unwrap_or(u32::MAX),
+            desk: &mut self.desk,
+        };
+        let mut ask = Ask::received(endpoint, &request.body, reception)?;
         self.counting.stats.faults_injected += u64::from(fault.is_some());
         // One-token presets stay as they are.
         let has_length = self.config.preset.answer_limit.is_none() && endpoint.generates();
@@ -299,14 +305,7 @@ impl Server {
             return;
         };
         let arrival = connection.arrival;
-        let engine_request = EngineRequest {
-            id: sequence,
-            prompt_tokens: ask.prompt_tokens,
-            output_tokens: ask.length.tokens,
-            finish: ask.length.finish,
-            blocks: ask.blocks.clone(),
-            adapter: ask.adapter,
-        };
+        let engine_request = ask.engine_request(sequence);
         let adapters = &self.config.content.adapters;
         let model = ask
             .adapter

@@ -63,11 +63,17 @@ impl Settings {
         content.tool_call_share = self.tool_call_share.unwrap_or(content.tool_call_share);
         content.usage = self.usage.unwrap_or(content.usage);
         content.server_times = self.server_times.unwrap_or(content.server_times);
+        content.skill = self.skill.unwrap_or(content.skill);
+        content.temperature = self.temperature.unwrap_or(content.temperature);
+        content.batch_variance = self.batch_variance.unwrap_or(content.batch_variance);
         if let Some(adapters) = &self.adapters {
             content.adapters.clone_from(adapters);
         }
         if let Some(told) = self.prompt_tokens_details {
             config.prompt_tokens_details = told;
+        }
+        if let Some(cheats) = &self.cheat {
+            config.cheats.clone_from(cheats);
         }
         if let Some(faults) = &self.faults {
             config.faults.clone_from(faults);
@@ -228,6 +234,10 @@ impl Settings {
             server_times: Some(config.content.server_times),
             prompt_tokens_details: Some(config.prompt_tokens_details),
             adapters: Some(config.content.adapters.clone()),
+            skill: Some(config.content.skill),
+            temperature: Some(config.content.temperature),
+            batch_variance: Some(config.content.batch_variance),
+            cheat: Some(config.cheats.clone()),
             faults: Some(config.faults.clone()),
             replicas: Some(config.replicas),
             replica_loading: Some(

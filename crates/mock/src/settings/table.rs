@@ -19,6 +19,8 @@ pub enum Kind {
     List,
     /// Texts with semicolons between them; empty for none.
     Texts,
+    /// The same; given several times, they add up.
+    Rules,
 }
 
 impl Kind {
@@ -33,7 +35,7 @@ impl Kind {
                 .parse::<bool>()
                 .map_or_else(|_| verbatim(), Value::from),
             Self::Time | Self::Text => verbatim(),
-            Self::Texts => text
+            Self::Texts | Self::Rules => text
                 .split(';')
                 .map(str::trim)
                 .filter(|item| !item.is_empty())
@@ -303,6 +305,26 @@ pub const SETTINGS: &[Setting] = &[
         "adapters",
         Kind::Texts,
         "LoRA adapters that are served, too, as in fr;de",
+    ),
+    live(
+        "skill",
+        Kind::Number,
+        "part of the questions (canaries, the built-in evaluation) answered rightly",
+    ),
+    live(
+        "temperature",
+        Kind::Number,
+        "of requests that name none: 0 is greedy, above it no two answers are alike",
+    ),
+    live(
+        "batch-variance",
+        Kind::Number,
+        "per token, the probability that a greedy answer under load leaves the one asked alone",
+    ),
+    live(
+        "cheat",
+        Kind::Rules,
+        "answers that are not what they should be: NAME[:SHARE][@LOAD], as in garbage-above:5%@8",
     ),
     live(
         "faults",

@@ -139,6 +139,44 @@ fn a_refusal_names_the_setting_and_what_to_do() {
 }
 
 #[test]
+fn cheats_add_up_and_are_named_where_they_are_wrong() {
+    let mut config = config("fixed");
+    let texts = [
+        "cheat=early-stop",
+        "cheat=garbage-above:5%@4;usage-half",
+        "skill=0.9",
+    ];
+    let settings = Settings::from_texts(texts).expect("settings");
+    settings.apply(&mut config).expect("fits");
+    assert_eq!(
+        Settings::of(&config).to_map()["cheat"],
+        serde_json::json!(["early-stop", "garbage-above@4", "usage-half"])
+    );
+    assert_eq!(config.content.skill, 0.9);
+    for (text, part) in [
+        (
+            "cheat=erly-stop",
+            "cheat: unknown cheat `erly-stop` (did you mean `early-stop`?)",
+        ),
+        (
+            "cheat=early-stop:2",
+            "cheat: cheat `early-stop:2`: `2` is not a share",
+        ),
+        ("cheat=early-stop@x", "`x` is not a number of requests"),
+        ("cheats=early-stop", "did you mean `cheat`?"),
+        ("skill=1.5", "skill must be between 0 and 1"),
+        (
+            "batch-variance=-1",
+            "batch-variance must be between 0 and 1",
+        ),
+        ("temperature=3", "temperature must be between 0 and 2"),
+    ] {
+        let error = refusal("fixed", text);
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[test]
 fn some_settings_need_a_start() {
     let live = Settings::from_texts(["max-num-seqs=3", "link-delay=1ms"]).expect("settings");
     assert_eq!(live.check_live(), Ok(()));

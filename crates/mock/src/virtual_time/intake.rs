@@ -4,7 +4,9 @@
 //! as the request of the same number.
 
 use super::fate::{Fate, Patience};
-use crate::api::Ask;
+use super::spoken::Spoken;
+use crate::api::{Ask, Reception};
+use crate::cheat::Desk;
 use crate::config::Config;
 use crate::engine::{EngineRequest, Finish, SequenceId};
 use crate::fault::{Fault, FaultRule, Occasion};
@@ -27,6 +29,12 @@ pub struct Intake {
     patience: Patience,
     /// Requests so far.
     taken: u64,
+    /// Requests that are there.
+    there: u32,
+    /// What answers say is asked for.
+    with_texts: bool,
+    /// What is remembered of requests while others come.
+    desk: Desk,
 }
 
 /// A request that was taken in.
@@ -36,6 +44,8 @@ pub struct Taken {
     pub request: EngineRequest,
     /// What becomes of it.
     pub fate: Fate,
+    /// What its answer says, where that was asked for.
+    pub spoken: Option<Spoken>,
 }
 
 impl Intake {
@@ -54,7 +64,27 @@ impl Intake {
             config,
             patience,
             taken: 0,
+            there: 0,
+            with_texts: false,
+            desk: Desk::default(),
         })
+    }
+
+    /// The same with what answers say.
+    #[must_use]
+    pub fn with_texts(mut self) -> Self {
+        self.with_texts = true;
+        self
+    }
+
+    /// Whether what requests say decides about more than their lengths: they have to be taken by their bodies.
+    pub fn needs_bodies(&self) -> bool {
+        self.with_texts || !self.config.cheats.is_empty()
+    }
+
+    /// So many requests are there as the next one arrives.
+    pub fn note_there(&mut self, there: u32) {
+        self.there = there;
     }
 
     /// The prompt tokens of a request's body; absent where it is refused for what it says.
@@ -66,21 +96,36 @@ impl Intake {
     /// Takes in a request that arrives at `at_ns`, by its body.
     pub fn take(&mut self, id: SequenceId, endpoint: Endpoint, body: &[u8], at_ns: i64) -> Taken {
         let fault = self.fault(at_ns);
-        match Ask::read(endpoint, body, &self.config, self.block_size) {
+        let reception = Reception {
+            config: &self.config,
+            block_size: self.block_size,
+            others: self.there,
+            desk: &mut self.desk,
+        };
+        match Ask::received(endpoint, body, reception) {
             Ok(ask) => {
-                let request = EngineRequest {
-                    id,
-                    prompt_tokens: ask.prompt_tokens,
-                    output_tokens: ask.length.tokens,
-                    finish: ask.length.finish,
-                    blocks: ask.blocks.clone(),
-                    adapter: ask.adapter,
+                let taken = self.struck(ask.engine_request(id), fault);
+                let fate = match (taken.fate, ask.manner.held) {
+                    (Fate::Served, Some(period)) => Fate::HeldBack(period.ns()),
+                    (fate, _) => fate,
                 };
-                self.struck(request, fault)
+                let spoken = self.needs_bodies().then(|| {
+                    let spoken = Spoken::of(ask, &self.config.content);
+                    match self.with_texts {
+                        true => spoken,
+                        false => spoken.without_texts(),
+                    }
+                });
+                Taken {
+                    spoken,
+                    fate,
+                    ..taken
+                }
             }
             Err(refusal) => Taken {
                 request: nothing(id),
                 fate: Fate::Refused(refusal.status()),
+                spoken: None,
             },
         }
     }
@@ -105,6 +150,7 @@ impl Intake {
             true => Taken {
                 request,
                 fate: Fate::Refused(400),
+                spoken: None,
             },
             false => self.struck(request, fault),
         }
@@ -125,6 +171,7 @@ impl Intake {
             return Taken {
                 request,
                 fate: Fate::Served,
+                spoken: None,
             };
         };
         let length = AnswerLength {
@@ -142,6 +189,7 @@ impl Intake {
                 ..request
             },
             fate: Fate::of(fault, self.patience).unwrap_or_default(),
+            spoken: None,
         }
     }
 }

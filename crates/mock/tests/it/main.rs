@@ -1,6 +1,7 @@
 //! The simulator over real sockets.
 
 mod bad_input;
+mod cheats;
 mod client;
 mod contents;
 mod exposition;

@@ -4,8 +4,24 @@ use super::{Choices, Kind};
 use crate::dialect::Said;
 use crate::render::put;
 
-/// The body; `usage` is empty or `,"usage":{...}`.
-pub(super) fn whole_answer(answer: &Choices, said: Said<'_>, finish: &str, usage: &str) -> Vec<u8> {
+/// What a whole answer consists of.
+pub(super) struct Whole<'a> {
+    pub said: Said<'a>,
+    pub finish: &'a str,
+    /// Empty or `,"usage":{...}`.
+    pub usage: &'a str,
+    /// JSON.
+    pub logprobs: &'a [u8],
+}
+
+/// The body.
+pub(super) fn whole_answer(answer: &Choices, whole: Whole<'_>) -> Vec<u8> {
+    let Whole {
+        said,
+        finish,
+        usage,
+        logprobs,
+    } = whole;
     let Choices {
         kind,
         id,
@@ -34,11 +50,11 @@ pub(super) fn whole_answer(answer: &Choices, said: Said<'_>, finish: &str, usage
             body.push(b'"');
         }
     }
+    body.extend_from_slice(b",\"logprobs\":");
+    body.extend_from_slice(logprobs);
     put(
         &mut body,
-        format_args!(
-            ",\"logprobs\":null,\"finish_reason\":\"{finish}\",\"stop_reason\":null}}]{usage}}}"
-        ),
+        format_args!(",\"finish_reason\":\"{finish}\",\"stop_reason\":null}}]{usage}}}"),
     );
     body
 }
