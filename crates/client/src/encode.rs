@@ -19,7 +19,7 @@ pub use template::{BodyTemplate, TemplateError};
 
 use crate::dialect::Dialect;
 use crate::lists::Numbers;
-use infermeter_core::request::{RequestContent, RequestSpec};
+use infermeter_core::request::{BodyMember, RequestContent, RequestSpec};
 use infermeter_core::spans::TraceKey;
 use serde_json::{Map, Value, json};
 use template::{Piece, Placeholder};
@@ -213,7 +213,12 @@ impl RequestEncoder {
         let own = |name: &str| !placed(name) && content.members().iter().any(|m| &*m.name == name);
         let mut start = b'{';
         for member in &self.members {
-            if matches!(member, Member::Fixed(name, _) | Member::Made(name, _) if own(name)) {
+            let replaced = match member {
+                Member::Fixed(name, _) | Member::Made(name, _) => own(name),
+                Member::OutputTokens(name) => own(name),
+                Member::Said(_) => false,
+            };
+            if replaced {
                 continue;
             }
             let before = body.len();
@@ -240,7 +245,8 @@ impl RequestEncoder {
             }
             start = b',';
         }
-        for member in content.members().iter().filter(|m| !placed(&m.name)) {
+        let written = |m: &&BodyMember| !placed(&m.name) && !m.is_left_out();
+        for member in content.members().iter().filter(written) {
             let before = body.len();
             body.push(start);
             if self.dialect.push_member(member, &mut body) {

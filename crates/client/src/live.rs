@@ -2,6 +2,7 @@
 //! draws. Never an input to a result.
 
 use infermeter_core::record::{Outcome, Reason, RequestRecord};
+use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// Classes of a time to each doubling: within 4 % of the time itself.
@@ -98,7 +99,7 @@ impl Live {
 }
 
 /// Requests that failed for one reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedBy {
     /// Why.
     pub reason: Reason,
@@ -138,7 +139,7 @@ fn class(us: u32) -> usize {
 }
 
 /// Times counted by class: good enough to watch, never for a result.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Times(Vec<u64>);
 
 impl Times {

@@ -4,6 +4,7 @@
 //! is read meanwhile, and who asks or tells something is answered, by threads that share nothing with
 //! those that measure. What is unknown stays unknown.
 
+pub mod alone;
 pub mod engine;
 pub mod features;
 pub mod fuzzing;

@@ -172,15 +172,21 @@ impl Kinds {
         kind * self.adapters.len().max(1) + adapter
     }
 
-    /// Adds what the way `way` carries to request `id`. Images are those of `key`.
+    /// Adds what decides about the form of the answer: a schema, tools.
+    pub(crate) fn add_form_to(&self, content: &mut RequestContent, way: usize) {
+        if let Some(variant) = self.variants.get(way / self.adapters.len().max(1)) {
+            content
+                .members_mut()
+                .extend(variant.members.iter().cloned());
+        }
+    }
+
+    /// Adds what else the way `way` carries to request `id`. Images are those of `key`.
     pub(crate) fn add_to(&self, content: &mut RequestContent, way: usize, key: u64, id: u64) {
         let ways = self.adapters.len().max(1);
         let Some(variant) = self.variants.get(way / ways) else {
             return;
         };
-        content
-            .members_mut()
-            .extend(variant.members.iter().cloned());
         if let Some((adapter, _)) = self.adapters.get(way % ways) {
             let model = member("model", &json!(&**adapter));
             content.members_mut().push(model);

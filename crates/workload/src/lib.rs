@@ -65,6 +65,6 @@ pub use tokenizer::{Tokenizer, TokenizerError};
 pub use trace::{
     BlockOrigin, DrawnLengths, Instants, MAX_TOKENS, OverContext, Row, RowOrder, RowsHeader,
     RowsWriter, Sharing, SharingCounts, TextRef, TimeUnit, Trace, TraceError, TraceFacts,
-    TraceFormat, TraceFormatError, TraceOptions, TraceReader, TraceRow, read_rows,
+    TraceFormat, TraceFormatError, TraceOptions, TraceReader, TraceRow, parse_timestamp, read_rows,
 };
 pub use workload::{Awaited, NextTurn, Workload};

@@ -6,6 +6,7 @@
 //! and the id alone. Lengths do not depend on the salt.
 
 mod items;
+mod questions;
 mod source;
 mod text;
 
@@ -26,6 +27,7 @@ use infermeter_core::plan::{
 };
 use infermeter_core::request::{RequestId, RequestSpec, Role, length_band};
 use infermeter_core::seed::splitmix64;
+use questions::Riding;
 use source::Source;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -85,6 +87,8 @@ pub struct Workload {
     template_tokens: u32,
     /// Texts of each request, where it holds several.
     items: Option<ItemCounts>,
+    /// Questions that some requests carry.
+    riding: Option<Arc<Riding>>,
 }
 
 /// Most classes of a run.
@@ -158,6 +162,7 @@ impl Workload {
             endpoint: Endpoint::Chat,
             template_tokens: 0,
             items: None,
+            riding: None,
         }
     }
 
@@ -278,11 +283,11 @@ impl Workload {
             Some(kinds) => drawn.class * kinds.len() as u16 + kinds.draw(self.seed, id) as u16,
             None => drawn.class,
         };
-        RequestSpec {
+        self.asking(RequestSpec {
             class,
             prompt_tokens: texts.saturating_add(self.template_tokens),
             ..drawn
-        }
+        })
     }
 
     /// What it asks for where nothing is shared: by itself, or as the request that it stands in for.
@@ -418,7 +423,7 @@ impl Workload {
     pub fn hash(&self) -> String {
         let identity = |kind| {
             let base = Identity::new(kind, self.seed, &self.tokenizer.manner());
-            self.beginnings(self.carried(base))
+            self.beginnings(self.carrying(base))
         };
         match &self.source {
             Source::Drawn(classes) => classes.identity(identity("drawn")).finish(),
@@ -433,7 +438,7 @@ impl Workload {
     }
 
     /// Adds what stands in for another request, and what requests carry.
-    fn carried(&self, mut identity: Identity) -> Identity {
+    fn carrying(&self, mut identity: Identity) -> Identity {
         let mut stand_ins: Vec<_> = self.stand_ins.iter().collect();
         stand_ins.sort_unstable();
         for (id, like) in stand_ins {
@@ -457,6 +462,12 @@ impl Workload {
         if let Some(counts) = self.items {
             let query = counts.query_tokens.map_or(u64::MAX, u64::from);
             identity = identity.number(counts.items.into()).number(query);
+        }
+        if let Some(questions) = self.questions() {
+            let (numbers, sets) = questions.identity();
+            identity = identity.text("questions");
+            identity = numbers.into_iter().fold(identity, Identity::number);
+            identity = sets.into_iter().fold(identity, Identity::text);
         }
         identity
     }

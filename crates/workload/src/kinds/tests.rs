@@ -27,6 +27,7 @@ fn weights<T: std::str::FromStr>(texts: &[&str]) -> Vec<T> {
 
 fn content(kinds: &Kinds, way: usize, id: u64) -> RequestContent {
     let mut content = RequestContent::of_prompt("Hello.");
+    kinds.add_form_to(&mut content, way);
     kinds.add_to(&mut content, way, 7, id);
     content
 }

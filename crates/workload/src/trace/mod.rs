@@ -41,5 +41,5 @@ pub use rows::{BlockOrigin, RowsHeader, RowsWriter};
 pub(crate) use rows::{Run, Written, runs_of};
 pub use sharing::{Sharing, SharingCounts};
 pub use time_unit::TimeUnit;
-pub(crate) use timestamp::parse as parse_timestamp;
+pub use timestamp::parse as parse_timestamp;
 pub(crate) use value::decimal_ns;

@@ -5,7 +5,7 @@
 
 /// Nanoseconds since the Unix epoch (UTC, no leap seconds), exact, or `None` where `text` is no
 /// timestamp with a four-digit year and at most nine digits of fraction.
-pub(crate) fn parse(text: &str) -> Option<i64> {
+pub fn parse(text: &str) -> Option<i64> {
     let (date, clock) = text.trim().split_once([' ', 'T', 't'])?;
     let (clock, zone_s) = split_zone(clock)?;
     let (hms, fraction) = match clock.split_once('.') {

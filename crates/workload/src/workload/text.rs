@@ -4,6 +4,7 @@
 //! seed and the id behind its slot.
 
 use super::Workload;
+use super::questions::ask;
 use super::source::{Source, entry};
 use crate::blocks::{Segment, SegmentedPrompt, TextKey};
 use crate::file::FileRequest;
@@ -94,10 +95,19 @@ impl Workload {
             }
             return Ok(content);
         }
-        let mut content = self.messages(spec, answers)?;
+        let question = self.question_of(spec);
+        let filler = question.as_ref().map_or(spec, |(filler, _)| filler);
+        let mut content = self.messages(filler, answers)?;
         if let Some(kinds) = &self.kinds {
             let way = usize::from(spec.class) % kinds.len();
+            // The answer to a question has the form that the question asks for.
+            if question.is_none() {
+                kinds.add_form_to(&mut content, way);
+            }
             kinds.add_to(&mut content, way, self.seed, spec.id);
+        }
+        if let Some((_, carried)) = &question {
+            ask(&mut content, carried, self.shape());
         }
         Ok(content)
     }
