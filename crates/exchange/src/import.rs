@@ -34,8 +34,9 @@ pub struct Origin {
     pub sha256: String,
     /// A fresh id for the run.
     pub run_id: String,
-    /// When it is imported, nanoseconds since the Unix epoch: the run's time where the file says none.
-    pub now_ns: i64,
+    /// When its first request was sent, nanoseconds since the Unix epoch, for a file that does not say it; absent where
+    /// its user does not either.
+    pub begun_ns: Option<i64>,
     /// Version of infermeter.
     pub infermeter_version: String,
 }
@@ -62,6 +63,9 @@ pub enum NoRun {
         /// What the file says of the whole.
         duration_s: f64,
     },
+    /// It has a date, and is given one.
+    #[error("it says itself when its first request was sent, and needs no --begun: leave it out")]
+    Dated,
     /// A request cannot be.
     #[error("request {number}: {what}")]
     BadRequest {
@@ -84,6 +88,9 @@ pub fn run(facts: &Facts, origin: &Origin) -> Result<RunLog, NoRun> {
         return Err(NoRun::NoRequests(detailed(facts.format)));
     }
     let reading = Reading::of(facts);
+    if origin.begun_ns.is_some() && reading.epoch_ns().is_some() {
+        return Err(NoRun::Dated);
+    }
     let mut records = Vec::with_capacity(facts.requests.len());
     for (index, request) in facts.requests.iter().enumerate() {
         let record = reading.record(request);
@@ -141,7 +148,6 @@ fn manifest(
         start: Offset::ZERO,
         end: ended.plus(1),
     };
-    let tool = facts.format.label();
     RunManifest {
         format_version: FORMAT_VERSION,
         infermeter_version: origin.infermeter_version.clone(),
@@ -156,7 +162,7 @@ fn manifest(
         classes: vec!["imported".to_owned()],
         clock: Clock {
             monotonic_origin_ns: 0,
-            realtime_origin_ns: reading.epoch_ns().unwrap_or(origin.now_ns),
+            realtime_origin_ns: begun_ns(origin, reading).unwrap_or(0),
         },
         window: reading.has_starts().then_some(window),
         schedule: None,
@@ -172,25 +178,43 @@ fn manifest(
         }),
         environment: Default::default(),
         calibration: None,
-        imported: Some(Imported {
-            tool: tool.to_owned(),
-            tool_version: facts.tool_version.as_ref().map(|v| inert(v, MOST_TEXT)),
-            file: inert(&origin.file, MOST_TEXT),
-            sha256: origin.sha256.clone(),
-            part: (!facts.source.is_empty()).then(|| inert(&facts.source, MOST_TEXT)),
-            has_starts: reading.has_starts(),
-            remarks: remarks(facts, reading, records),
-        }),
+        imported: Some(imported(facts, origin, reading, records)),
         control_requests: Vec::new(),
         run_findings: Vec::new(),
         client_health: None,
         clients: Vec::new(),
         rank: None,
+        evals: Vec::new(),
+        solo: None,
         verdict: None,
         findings: Vec::new(),
         summary: None,
         seal: None,
         plan,
+    }
+}
+
+/// When its first request was sent, nanoseconds since the Unix epoch.
+fn begun_ns(origin: &Origin, reading: &Reading) -> Option<i64> {
+    origin.begun_ns.or(reading.epoch_ns())
+}
+
+/// Where it comes from, and what is known of it.
+fn imported(
+    facts: &Facts,
+    origin: &Origin,
+    reading: &Reading,
+    records: &[RequestRecord],
+) -> Imported {
+    Imported {
+        tool: facts.format.label().to_owned(),
+        tool_version: facts.tool_version.as_ref().map(|v| inert(v, MOST_TEXT)),
+        file: inert(&origin.file, MOST_TEXT),
+        sha256: origin.sha256.clone(),
+        part: (!facts.source.is_empty()).then(|| inert(&facts.source, MOST_TEXT)),
+        has_starts: reading.has_starts(),
+        has_date: begun_ns(origin, reading).is_some(),
+        remarks: remarks(facts, origin, reading, records),
     }
 }
 
@@ -229,8 +253,29 @@ fn stated(facts: &Facts, item: SetupItem) -> Option<String> {
     Some(inert(text.trim(), MOST_TEXT)).filter(|text| !text.is_empty())
 }
 
+/// What is known of its date, where its instants do not say it.
+fn date(facts: &Facts, origin: &Origin, reading: &Reading) -> Option<String> {
+    let says = facts.date.as_ref().map(|date| {
+        let date = inert(date, MOST_TEXT);
+        format!(" The file names {date}, and not by whose clock.")
+    });
+    match (origin.begun_ns, reading.epoch_ns()) {
+        (_, Some(_)) => None,
+        (Some(_), None) => Some("Its date is the one that was given on import.".to_owned()),
+        (None, None) => Some(format!(
+            "Its instants do not say on which day it was measured: it has no date.{}",
+            says.unwrap_or_default()
+        )),
+    }
+}
+
 /// What a reader of the figures has to know.
-fn remarks(facts: &Facts, reading: &Reading, records: &[RequestRecord]) -> Vec<String> {
+fn remarks(
+    facts: &Facts,
+    origin: &Origin,
+    reading: &Reading,
+    records: &[RequestRecord],
+) -> Vec<String> {
     let mut remarks = vec![
         "When requests were due is not known: latencies begin with the send, and a client that sent late \
          cannot be told from one that did not."
@@ -243,6 +288,7 @@ fn remarks(facts: &Facts, reading: &Reading, records: &[RequestRecord]) -> Vec<S
                 .to_owned(),
         );
     }
+    remarks.extend(date(facts, origin, reading));
     if let Some(behind) = reading.end_remark() {
         remarks.push(behind.to_owned());
     }

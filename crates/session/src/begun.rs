@@ -4,6 +4,7 @@ use crate::experiment::Experiment;
 use crate::load::Load;
 use crate::measure::Site;
 use crate::redact::redact;
+use infermeter_answers::questions::Questions;
 use infermeter_core::clock::Clock;
 use infermeter_core::environment::Environment;
 use infermeter_core::finding::Finding;
@@ -57,6 +58,12 @@ pub(crate) fn manifest(
         client_health: None,
         clients: Vec::new(),
         rank: site.part.as_ref().map(|part| part.facts.clone()),
+        evals: load
+            .workload
+            .questions()
+            .map(Questions::evals)
+            .unwrap_or_default(),
+        solo: None,
         verdict: None,
         findings: Vec::new(),
         summary: None,

@@ -96,56 +96,93 @@ pub enum BenchNews<'a> {
     Ended(&'a BenchRow),
 }
 
-/// Measures what is not there yet. What failed before is tried again.
-///
-/// # Errors
-/// When the folder cannot be used, when somebody answers already, and when a server cannot be stopped.
-pub fn measure(
-    asked: &Bench<'_>,
-    observer: &dyn Observer,
-    tell: &mut dyn FnMut(BenchNews<'_>),
-) -> Result<BenchSeen> {
-    let (mut folder, rows) = Folder::open(asked.folder, &asked.asked, asked.resumes)?;
-    let mut seen = BenchSeen {
-        rows,
-        interrupted: false,
-    };
-    for round in 1..=asked.rounds {
-        for configuration in in_turn(asked.configurations, round) {
-            let is_it = |row: &BenchRow| row.is_of(configuration.number, round);
-            if seen
-                .rows
-                .iter()
-                .any(|row| is_it(row) && row.state == BenchState::Measured)
-            {
-                continue;
-            }
-            tell(BenchNews::Starting(configuration, round));
-            let one = One {
-                asked,
-                configuration,
-                round,
-                observer,
-            };
-            let gone = one.row(&folder, tell).and_then(|(row, door)| {
-                folder.add(&row)?;
-                tell(BenchNews::Ended(&row));
-                let gone = is_gone(&door, &row, asked.grace);
-                seen.rows.retain(|row| !is_it(row));
-                seen.rows.push(row);
-                gone
-            });
-            match gone {
-                Ok(()) => {}
-                Err(error) if Cause::of(&error) == Cause::Interrupted => {
-                    seen.interrupted = true;
-                    return Ok(seen);
+/// A bench that may begin: its folder is there, and nobody answers in the place of its servers.
+pub struct BenchBegun<'a> {
+    asked: &'a Bench<'a>,
+    folder: Folder,
+    /// Those that are there already.
+    rows: Vec<BenchRow>,
+}
+
+impl Bench<'_> {
+    /// Looks whether it may begin, and opens its folder. What is refused leaves nothing behind.
+    ///
+    /// # Errors
+    /// When the target cannot be asked, when somebody answers already, and when the folder cannot be used.
+    pub fn begin(&self) -> Result<BenchBegun<'_>> {
+        if self.resumes == Going::New {
+            nobody_answers(&self.door()?, self.folder)?;
+        }
+        let (folder, rows) = Folder::open(self.folder, &self.asked, self.resumes)?;
+        Ok(BenchBegun {
+            asked: self,
+            folder,
+            rows,
+        })
+    }
+
+    fn door(&self) -> Result<Door> {
+        let salt = salt_of(&random_run_id()?);
+        Door::of(self.experiment, salt, &self.health)
+    }
+}
+
+impl BenchBegun<'_> {
+    /// Measures what is not there yet. What failed before is tried again.
+    ///
+    /// # Errors
+    /// When the folder cannot be used, when somebody answers by now, and when a server cannot be stopped.
+    pub fn measure(
+        self,
+        observer: &dyn Observer,
+        tell: &mut dyn FnMut(BenchNews<'_>),
+    ) -> Result<BenchSeen> {
+        let Self {
+            asked,
+            mut folder,
+            rows,
+        } = self;
+        let mut seen = BenchSeen {
+            rows,
+            interrupted: false,
+        };
+        for round in 1..=asked.rounds {
+            for configuration in in_turn(asked.configurations, round) {
+                let is_it = |row: &BenchRow| row.is_of(configuration.number, round);
+                if seen
+                    .rows
+                    .iter()
+                    .any(|row| is_it(row) && row.state == BenchState::Measured)
+                {
+                    continue;
                 }
-                Err(error) => return Err(error),
+                tell(BenchNews::Starting(configuration, round));
+                let one = One {
+                    asked,
+                    configuration,
+                    round,
+                    observer,
+                };
+                let gone = one.row(&folder, tell).and_then(|(row, door)| {
+                    folder.add(&row)?;
+                    tell(BenchNews::Ended(&row));
+                    let gone = is_gone(&door, &row, asked.grace);
+                    seen.rows.retain(|row| !is_it(row));
+                    seen.rows.push(row);
+                    gone
+                });
+                match gone {
+                    Ok(()) => {}
+                    Err(error) if Cause::of(&error) == Cause::Interrupted => {
+                        seen.interrupted = true;
+                        return Ok(seen);
+                    }
+                    Err(error) => return Err(error),
+                }
             }
         }
+        Ok(seen)
     }
-    Ok(seen)
 }
 
 /// Every second round goes backwards, so that what drifts favours nobody.
@@ -176,8 +213,7 @@ impl One<'_> {
         tell: &mut dyn FnMut(BenchNews<'_>),
     ) -> Result<(BenchRow, Door)> {
         let asked = self.asked;
-        let salt = salt_of(&random_run_id()?);
-        let mut door = Door::of(asked.experiment, salt, &asked.health)?;
+        let mut door = asked.door()?;
         nobody_answers(&door, &folder.place(self.configuration, self.round))?;
         unless_signalled()?;
         let place = folder.of_row(self.configuration, self.round)?;

@@ -8,6 +8,7 @@ mod texts;
 
 use crate::directories::{is_experiment, names_in, number_of};
 use crate::kept_experiment;
+use crate::ranked::{RANKS, RENDEZVOUS};
 use crate::redact::redact;
 use anyhow::{Context, Result, bail};
 use infermeter_core::run::RunManifest;
@@ -98,8 +99,8 @@ struct Gathered {
 /// Why a file is left out.
 const UNKNOWN: &str = "it is not a part of the record";
 const TEXTS: &str = "it holds texts: --texts keeps it";
-const RANKS: &str = "what each rank left is in the record of all";
-const RENDEZVOUS: &str = "it is where the ranks met";
+const OF_RANKS: &str = "what each rank left is in the record of all";
+const WHERE_THEY_MET: &str = "it is where the ranks met";
 /// What was done to the ledger and the answer of an experiment.
 const NOT_MEASURED: &str = "why something could not be measured is left out";
 
@@ -183,8 +184,8 @@ impl Gathered {
                 }
                 RESPONSES_FILE => self.leave_out(place, &name, TEXTS),
                 LEFT_OUT_FILE => {}
-                "ranks" => self.leave_out(place, &name, RANKS),
-                "rendezvous" => self.leave_out(place, &name, RENDEZVOUS),
+                RANKS => self.leave_out(place, &name, OF_RANKS),
+                RENDEZVOUS => self.leave_out(place, &name, WHERE_THEY_MET),
                 _ => self.leave_out(place, &name, UNKNOWN),
             }
         }

@@ -82,53 +82,61 @@ pub struct ColdSeen {
     pub interrupted: bool,
 }
 
-/// Measures the starts that are not there yet. `tell` hears of each.
-///
-/// # Errors
-/// When the folder cannot be used, when somebody answers already, and when a server cannot be stopped.
-pub fn measure(
-    asked: &ColdStarts<'_>,
-    observer: &dyn Observer,
-    tell: &mut dyn FnMut(&ColdRepeat),
-) -> Result<ColdSeen> {
-    let salt = salt_of(&random_run_id()?);
-    let door = Door::of(asked.experiment, salt, &asked.health)?;
-    let (mut folder, mut repeats) = Folder::open(asked.folder, &asked.asked, asked.resumes)?;
-    let mut starts = Starts {
-        asked,
-        door,
-        observer,
-        folder: &mut folder,
-    };
-    let mut interrupted = false;
-    for number in asked.numbers() {
-        if repeats.iter().any(|repeat| repeat.number == number) {
-            continue;
-        }
-        let gone = starts.start(number).and_then(|mut repeat| {
-            asked.caches.note_warmth(&mut repeat, &repeats);
-            starts.folder.add(&repeat)?;
-            tell(&repeat);
-            let gone = starts.is_gone(&repeat);
-            repeats.push(repeat);
-            gone
-        });
-        match gone {
-            Ok(()) => {}
-            Err(error) if Cause::of(&error) == Cause::Interrupted => {
-                interrupted = true;
-                break;
-            }
-            Err(error) => return Err(error),
-        }
+/// Starts that may begin: their folder is there, and nobody answers in the place of their server.
+pub struct ColdBegun<'a> {
+    asked: &'a ColdStarts<'a>,
+    door: Door,
+    folder: Folder,
+    /// Those that are there already.
+    repeats: Vec<ColdRepeat>,
+}
+
+impl ColdBegun<'_> {
+    /// Measures the starts that are not there yet. `tell` hears of each.
+    ///
+    /// # Errors
+    /// When the folder cannot be used, when somebody answers by now, and when a server cannot be stopped.
+    pub fn measure(
+        self,
+        observer: &dyn Observer,
+        tell: &mut dyn FnMut(&ColdRepeat),
+    ) -> Result<ColdSeen> {
+        let Self {
+            asked,
+            door,
+            folder,
+            repeats,
+        } = self;
+        let mut starts = Starts {
+            asked,
+            door,
+            observer,
+            folder,
+        };
+        starts.all(repeats, tell)
     }
-    Ok(ColdSeen {
-        repeats,
-        interrupted,
-    })
 }
 
 impl ColdStarts<'_> {
+    /// Looks whether they may begin, and opens their folder. What is refused leaves nothing behind.
+    ///
+    /// # Errors
+    /// When the target cannot be asked, when somebody answers already, and when the folder cannot be used.
+    pub fn begin(&self) -> Result<ColdBegun<'_>> {
+        let salt = salt_of(&random_run_id()?);
+        let door = Door::of(self.experiment, salt, &self.health)?;
+        if self.serve.is_some() && self.resumes == Going::New {
+            nobody_answers(&door, self.folder)?;
+        }
+        let (folder, repeats) = Folder::open(self.folder, &self.asked, self.resumes)?;
+        Ok(ColdBegun {
+            asked: self,
+            door,
+            folder,
+            repeats,
+        })
+    }
+
     /// The numbers of the starts, in order.
     fn numbers(&self) -> std::ops::RangeInclusive<u32> {
         let first = match self.caches.state {
@@ -141,14 +149,48 @@ impl ColdStarts<'_> {
 }
 
 /// Starts of one server.
-struct Starts<'a, 'f> {
+struct Starts<'a> {
     asked: &'a ColdStarts<'a>,
     door: Door,
     observer: &'a dyn Observer,
-    folder: &'f mut Folder,
+    folder: Folder,
 }
 
-impl Starts<'_, '_> {
+impl Starts<'_> {
+    /// Every start that is not among `repeats` yet.
+    fn all(
+        &mut self,
+        mut repeats: Vec<ColdRepeat>,
+        tell: &mut dyn FnMut(&ColdRepeat),
+    ) -> Result<ColdSeen> {
+        let mut interrupted = false;
+        for number in self.asked.numbers() {
+            if repeats.iter().any(|repeat| repeat.number == number) {
+                continue;
+            }
+            let gone = self.start(number).and_then(|mut repeat| {
+                self.asked.caches.note_warmth(&mut repeat, &repeats);
+                self.folder.add(&repeat)?;
+                tell(&repeat);
+                let gone = self.is_gone(&repeat);
+                repeats.push(repeat);
+                gone
+            });
+            match gone {
+                Ok(()) => {}
+                Err(error) if Cause::of(&error) == Cause::Interrupted => {
+                    interrupted = true;
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(ColdSeen {
+            repeats,
+            interrupted,
+        })
+    }
+
     /// One start, with all that is asked of it.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 const NAMED: usize = 3;
 
 /// Keys that change nothing for the server: what is drawn, looked at and said. So do those that only show a result.
-const UNSEEN: [&str; 24] = [
+const UNSEEN: [&str; 27] = [
     "profile",
     "seed",
     "workload-seed",
@@ -34,6 +34,9 @@ const UNSEEN: [&str; 24] = [
     "io",
     "audit-send",
     "save-responses",
+    "check-answers",
+    "reference",
+    "solo-time",
     "server-metrics",
     "server-metrics-interval",
     "gpu-metrics",

@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn whatever_is_measured_changes_the_hash() {
         // Keys need each other: each changes the hash of one of these at least.
-        let changes: [fn(&mut Plan); 8] = [
+        let changes: [fn(&mut Plan); 9] = [
             |p| p.target = "http://host:1".to_owned(),
             |p| p.arrival = ArrivalKind::Gamma,
             |p| (p.rate, p.trace) = (None, Some("t.csv".into())),
@@ -273,6 +273,7 @@ mod tests {
             |p| p.dataset = Some("d.json".into()),
             |p| p.endpoint = Endpoint::Embeddings,
             |p| p.endpoint = Endpoint::Rerank,
+            |p| p.canaries = "2%".parse().ok(),
             |p| {
                 p.tools = Some("2".to_owned());
                 p.chat_template = Some("t.jinja".into());

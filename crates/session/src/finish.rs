@@ -41,6 +41,7 @@ pub(crate) fn finish(measured: Measured, directory: &Path, until: Option<&Until>
         mut manifest,
         room,
         journal,
+        references,
         ..
     } = measured;
     let path = directory.join(JOURNAL_FILE);
@@ -60,7 +61,7 @@ pub(crate) fn finish(measured: Measured, directory: &Path, until: Option<&Until>
     });
     let converted = written
         .map_err(anyhow::Error::from)
-        .and_then(|()| settle::settle(directory, &manifest, LeftOpen::LeftOut));
+        .and_then(|()| settle::settle(directory, &manifest, LeftOpen::LeftOut, references));
     if let Some(health) = &mut manifest.client_health {
         // The conversion has had its peak, too. Set before judging: `report` must find the same.
         health.peak_rss_bytes = limits::peak_rss_bytes();

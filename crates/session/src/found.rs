@@ -78,6 +78,8 @@ pub struct Found {
     probes: usize,
     /// Sends further ones.
     asking: Control,
+    /// Encodes the load's requests for answers in one piece, to be asked alone.
+    pub(crate) encoder_alone: RequestEncoder,
     /// The server's metrics pages, where it has one that is known.
     pub metrics: Option<KnownPages>,
     /// Who tells of its GPUs, where there is anybody.
@@ -115,6 +117,11 @@ impl Found {
             self.facts.prefix_cache = counters_before(known.before());
         }
         Ok(())
+    }
+
+    /// Who asks single requests, beside the load.
+    pub(crate) fn alone(&self) -> Control {
+        self.asking.clone()
     }
 
     /// Looks whether anybody accepts a connection.
@@ -324,6 +331,7 @@ fn find_out(experiment: &Experiment, asked: Asked, waits: Waits) -> Result<Found
         to: Arc::new(to),
         addresses: ways.all.into_iter().map(|way| way.name).collect(),
         encoder: RequestEncoder::new(target, &shape),
+        encoder_alone: encoder_alone(target, &shape),
         model: shape.model,
         reuse: control.reuse(),
         targets,
@@ -337,6 +345,17 @@ fn find_out(experiment: &Experiment, asked: Asked, waits: Waits) -> Result<Found
         findings,
         secrets: Secrets::default(),
     })
+}
+
+/// Of questions asked with nothing else in flight: nothing of them is timed, so they need no stream.
+fn encoder_alone(target: &Url, shape: &RequestShape) -> RequestEncoder {
+    RequestEncoder::new(
+        target,
+        &RequestShape {
+            stream: false,
+            ..shape.clone()
+        },
+    )
 }
 
 /// What the port speaks instead, where its answer may mean that.

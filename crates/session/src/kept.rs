@@ -3,6 +3,7 @@
 //! Measures nothing and prints nothing. Invariant: every figure comes from the record; what a run says of
 //! itself in its summary is never read back.
 
+use crate::answers::References;
 use crate::finish::write_readings;
 use crate::judged::Judged;
 use crate::{altered, settle};
@@ -135,7 +136,7 @@ fn recover(directory: &RunDirectory, manifest: &mut RunManifest) -> Result<()> {
         true => LeftOpen::Cancelled,
         false => LeftOpen::LeftOut,
     };
-    let converted = settle::settle(directory.path(), manifest, left_open)?;
+    let converted = settle::settle(directory.path(), manifest, left_open, References::default())?;
     write_readings(directory.path())?;
     manifest.seal = Some(seal(directory.path())?);
     let lost = match converted.tail {

@@ -8,6 +8,7 @@
 //! implements [`measure::Measure`].
 
 pub mod altered;
+mod answers;
 mod api_key;
 mod aside;
 mod begun;

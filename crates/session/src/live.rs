@@ -3,6 +3,9 @@
 //! It judges nothing. Invariant: between the clock's start and the end of the drain nothing of this crate
 //! runs on a worker.
 
+use crate::answers::References;
+use crate::answers::reference;
+use crate::answers::solo::{self, When};
 use crate::begun::{Sides, manifest};
 use crate::beside::Beside;
 use crate::calibrate::cite;
@@ -226,6 +229,8 @@ impl Run<'_> {
         let (directory, load) = (self.site.directory.as_path(), self.load);
         let settings = self.settings();
         let mut manifest = self.manifest();
+        self.ask_alone(&mut manifest, When::Before, observer);
+        self.say_what_chance_repeats(observer);
         // A disk that has no room for this ends the run before it begins.
         write_manifest(directory, &manifest)?;
         let room = ManifestRoom::take(directory, &manifest, settings.threads)?;
@@ -265,11 +270,11 @@ impl Run<'_> {
         )?;
         observer.progress_ended();
         beside.end(&load.schedule, outcome.progress.ended);
-        // Who stops a run does not want to wait for more.
         let interrupted = outcome.progress.interrupted;
+        let mut references = References::default();
         if !interrupted {
             beside.last_readings();
-            self.found().read_counters_after(&mut manifest);
+            references = self.ask_after(&mut manifest, outcome.progress.scheduled, observer);
         }
         if let Some(spans) = spans {
             spans.end(if interrupted { 0 } else { sink.completed });
@@ -287,7 +292,84 @@ impl Run<'_> {
             manifest: ended(manifest, outcome, unwritten),
             room,
             journal,
+            references,
         })
+    }
+
+    /// Says before the load that a comparison with answers alone will tell nothing.
+    fn say_what_chance_repeats(&self, observer: &dyn Observer) {
+        if self.experiment.requests.reference.is_some() && !self.site.plan.asks_repeatably() {
+            observer.note(
+                "--reference solo: requests neither are greedy nor have a seed, so equal answers are chance; \
+                 --sampling temperature=0 makes them comparable",
+            );
+        }
+    }
+
+    /// Reads and asks what can only be behind the load; who stops a run does not want to wait for that.
+    fn ask_after(
+        &self,
+        manifest: &mut RunManifest,
+        sent: u64,
+        observer: &dyn Observer,
+    ) -> References {
+        self.found().read_counters_after(manifest);
+        self.ask_alone(manifest, When::After, observer);
+        self.ask_references(manifest, sent, observer)
+    }
+
+    /// Asks some of the load's prompts again, word for word, with nothing else in flight. Processes that share a load do not:
+    /// none of them knows whether the others have ended.
+    fn ask_references(
+        &self,
+        manifest: &mut RunManifest,
+        sent: u64,
+        observer: &dyn Observer,
+    ) -> References {
+        let requests = &self.experiment.requests;
+        let Some((wanted, longest)) = requests.reference.zip(requests.solo_time) else {
+            return References::default();
+        };
+        if self.site.part.is_some() {
+            return References::default();
+        }
+        observer.note(&format!(
+            "asking {} prompts of the load again alone, twice (at most {longest} each time)",
+            wanted.prompts
+        ));
+        let repeatable = self.site.plan.asks_repeatably();
+        let asked = reference::ask(self.found(), self.experiment, self.load, sent, repeatable);
+        let Some((passes, references, control)) = asked else {
+            return References::default();
+        };
+        manifest.control_requests.extend(control);
+        manifest.solo.get_or_insert_default().reference = Some(passes);
+        references
+    }
+
+    /// Asks the load's questions with nothing else in flight. Of processes that share a load the first does, and only before
+    /// it: behind it the others are not known to have ended.
+    fn ask_alone(&self, manifest: &mut RunManifest, when: When, observer: &dyn Observer) {
+        let part = self.site.part.as_ref();
+        if !part.is_none_or(|part| part.is_first() && when == When::Before) {
+            return;
+        }
+        let Some(longest) = self.experiment.requests.solo_time else {
+            return;
+        };
+        let Some(said) = solo::announced(self.load, longest, when) else {
+            return;
+        };
+        observer.note(&said);
+        let salt = self.site.identity.salt;
+        if let Some((pass, control)) = solo::pass(self.found(), self.load, salt, longest, when) {
+            manifest.control_requests.extend(control);
+            let solo = manifest.solo.get_or_insert_default();
+            match when {
+                When::Before => solo.before = Some(pass),
+                When::After => solo.after = Some(pass),
+            }
+        }
     }
 
     /// When the run begins that is ready: at once, or with the other ranks.

@@ -2,6 +2,7 @@
 //! experiment and its seeds.
 
 mod drawn;
+mod questions;
 mod texts;
 
 use crate::clients::Clients;

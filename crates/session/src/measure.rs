@@ -4,6 +4,7 @@
 //! leave a journal and a `run.json` in the run's directory, and everything after that is the same for
 //! both (`finish`): so what decides over several runs is tested on the second without waiting.
 
+use crate::answers::References;
 use crate::experiment::Experiment;
 use crate::ranked::Part;
 use crate::run_id::RunIdentity;
@@ -56,4 +57,6 @@ pub struct Measured {
     pub(crate) room: ManifestRoom,
     /// The journal, by whatever name.
     pub(crate) journal: File,
+    /// Answers asked for alone, which those under load are held against.
+    pub(crate) references: References,
 }

@@ -12,13 +12,15 @@ mod folders;
 mod part;
 mod placed;
 mod records;
+mod reported;
 #[cfg(test)]
 pub(crate) mod testing;
 mod workers;
 
 pub use attend::{Attendance, Attending, MeetingAsked};
 pub use collect::{Gathered, gather};
-pub(crate) use folders::{RENDEZVOUS, folder_around, ranks_in, whole_of};
+pub(crate) use folders::{RANKS, RENDEZVOUS, folder_around, ranks_in, whole_of};
 pub use folders::{directory_of, has_begun, is_of_ranks, rank_directories};
 pub use part::{Agreed, CoresOf, Part, Shared, StartGate};
+pub use reported::Reporting;
 pub use workers::{WorkerEnd, WorkerTold, Workers, WorkersAsked};

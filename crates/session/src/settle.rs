@@ -1,6 +1,7 @@
 //! From journal to record: token counts that were left open are settled, texts that usage does not agree
-//! with chunk by chunk are counted, answers are saved.
+//! with chunk by chunk are counted, answers are checked and saved.
 
+use crate::answers::{Judging, References};
 use anyhow::Result;
 use infermeter_client::tokens::{needs_tokenizer, settle_with_tokenizer};
 use infermeter_core::record::{ChunkTexts, RequestRecord};
@@ -10,11 +11,17 @@ use infermeter_record::{Converted, LeftOpen, RecordError, ResponsesWriter, conve
 use infermeter_workload::{TokenCounter, Tokenizer};
 use std::path::Path;
 
-/// Converts the journal of `dir` to `requests.parquet` (and `responses.jsonl`, where asked for).
+/// Converts the journal of `dir` to `requests.parquet` (and `responses.jsonl`, where asked for). Answers are held against
+/// the `references`, where there are any.
 ///
 /// # Errors
 /// When a file cannot be read or written; the journal stays until everything is on disk.
-pub fn settle(dir: &Path, manifest: &RunManifest, left_open: LeftOpen) -> Result<Converted> {
+pub(crate) fn settle(
+    dir: &Path,
+    manifest: &RunManifest,
+    left_open: LeftOpen,
+    references: References,
+) -> Result<Converted> {
     // What became part of later prompts is part of the record.
     let plan = &manifest.plan;
     let mut responses = match plan.save_responses || plan.has_live_history() {
@@ -22,9 +29,11 @@ pub fn settle(dir: &Path, manifest: &RunManifest, left_open: LeftOpen) -> Result
         false => None,
     };
     let mut counter = LazyCounter::new(&manifest.plan.tokenizer);
+    let mut judging = Judging::of(manifest, references);
     let mut failure: Option<RecordError> = None;
     let converted = convert(dir, &manifest.classes, left_open, &mut |record| {
         counter.settle(record);
+        record.answer = judging.as_mut().and_then(|judging| judging.judge(record));
         if let Some(writer) = &mut responses
             && failure.is_none()
         {

@@ -11,6 +11,7 @@ mod dependents;
 mod reader;
 mod replicas;
 
+use crate::answers::References;
 use crate::begun::{Sides, manifest};
 use crate::environment::environment;
 use crate::experiment::{Experiment, Server};
@@ -174,6 +175,7 @@ fn written(
         interrupted: false,
         room,
         journal,
+        references: References::default(),
     })
 }
 

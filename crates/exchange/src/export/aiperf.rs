@@ -75,6 +75,7 @@ fn line(run: &ExportedRun<'_>, of: &RequestFacts, record: &RequestRecord, number
     put("turn_index", json!(of.turn.map_or(0, |turn| turn.number)));
     for (name, at) in instants(of) {
         if let Some(at) = at.filter(|_| run.is_timed()) {
+            // Of a run without a date they count from its first send, as what is read back as no date.
             put(name, json!(run.manifest.clock.realtime_origin_ns + at.0));
         }
     }
@@ -213,8 +214,11 @@ fn summary(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> Value {
     }
     put("error_summary", errors(foreign));
     if let Some((first, last)) = foreign.span {
-        put("start_time", json!((run.real_time)(first)));
-        put("end_time", json!((run.real_time)(last)));
+        for (name, at) in [("start_time", first), ("end_time", last)] {
+            if let Some(at) = (run.real_time)(at) {
+                put(name, json!(at));
+            }
+        }
     }
     put(
         "infermeter",

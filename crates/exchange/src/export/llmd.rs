@@ -46,8 +46,11 @@ fn of_run(run: &ExportedRun<'_>, foreign: &Foreign<'_>) -> Value {
     keywords.extend(codes);
     let mut time = Map::new();
     if let Some((first, last)) = foreign.span {
-        time.insert("start".to_owned(), json!((run.real_time)(first)));
-        time.insert("end".to_owned(), json!((run.real_time)(last)));
+        let ends = [("start", first), ("end", last)];
+        let dated = ends
+            .into_iter()
+            .filter_map(|(name, at)| Some((name, (run.real_time)(at)?)));
+        time.extend(dated.map(|(name, at)| (name.to_owned(), json!(at))));
     }
     if let Some(seconds) = foreign.duration_s() {
         time.insert("duration".to_owned(), json!(format!("PT{seconds}S")));

@@ -7,8 +7,12 @@ use infermeter_core::number::counted;
 
 /// What an import did not bring along.
 pub(crate) fn untimed(run: &ExportedRun<'_>) -> Option<String> {
-    (!run.is_timed())
-        .then(|| "when requests were sent: the imported file does not say it".to_owned())
+    let what = match (run.is_timed(), run.is_dated()) {
+        (false, _) => "when requests were sent",
+        (true, false) => "the date: instants count from the first send",
+        (true, true) => return None,
+    };
+    Some(format!("{what}: the imported file does not say it"))
 }
 
 /// What every format of the vLLM kind loses of this run.

@@ -50,8 +50,8 @@ pub struct ExportedRun<'a> {
     pub directory: String,
     /// Which of the plans of its experiment; absent where there is one.
     pub variant: Option<usize>,
-    /// UTC of an instant, as `2026-11-30T09:00:00Z`.
-    pub real_time: &'a dyn Fn(Offset) -> String,
+    /// UTC of an instant, as `2026-11-30T09:00:00Z`; `None` where nobody knows when the run began.
+    pub real_time: &'a dyn Fn(Offset) -> Option<String>,
     /// What was planned and what the runner saw.
     pub manifest: &'a RunManifest,
     /// Every figure.
@@ -72,6 +72,11 @@ impl ExportedRun<'_> {
         imported.is_none_or(|imported| imported.has_starts)
     }
 
+    /// Whether its date is known.
+    pub(crate) fn is_dated(&self) -> bool {
+        self.manifest.begun_ns().is_some()
+    }
+
     /// Whether the plan is infermeter's: that of an import, or of users' own load, has the defaults where nobody says
     /// anything.
     pub(crate) fn is_planned(&self) -> bool {
@@ -82,7 +87,7 @@ impl ExportedRun<'_> {
     pub(crate) fn begun(&self) -> Option<String> {
         let window = self.manifest.window;
         let start = window.map_or(Offset::ZERO, |window| window.start);
-        self.is_timed().then(|| (self.real_time)(start))
+        (self.real_time)(start).filter(|_| self.is_timed())
     }
 
     /// What is to be known of it.

@@ -70,7 +70,13 @@ fn exported(log: &RunLog, format: ExportFormat) -> (Files, Vec<String>) {
         name: "one".to_owned(),
         directory: "runs/one".to_owned(),
         variant: None,
-        real_time: &|at: Offset| format!("2026-11-30T09:30:{:02}Z", at.0 / 1_000_000_000 % 60),
+        real_time: &|at: Offset| {
+            run.manifest.begun_ns()?;
+            Some(format!(
+                "2026-11-30T09:30:{:02}Z",
+                at.0 / 1_000_000_000 % 60
+            ))
+        },
         manifest: &run.manifest,
         summary: &summary,
         verdict: Verdict::of(&run.manifest.findings),
@@ -294,7 +300,7 @@ fn from() -> From {
         file: "theirs.json".to_owned(),
         sha256: "00".repeat(32),
         run_id: "ab".repeat(16),
-        now_ns: 1_796_000_000_000_000_000,
+        begun_ns: None,
         infermeter_version: "0.1.0".to_owned(),
     }
 }
@@ -356,6 +362,62 @@ fn what_a_file_does_not_say_is_absent() {
         first.stamp_source,
         Some(infermeter_core::record::StampSource::Imported)
     );
+}
+
+#[test]
+fn a_file_without_a_date_makes_a_run_without_one() {
+    // vLLM's instants count from its own start.
+    let facts = golden("vllm.json");
+    let log = import::run(&facts, &from()).expect("requests");
+    let imported = log.manifest.imported.as_ref().expect("where it is from");
+    assert_eq!((imported.has_date, log.manifest.begun_ns()), (false, None));
+    assert!(
+        imported
+            .remarks
+            .iter()
+            .any(|remark| remark.contains("it has no date")),
+        "{imported:?}"
+    );
+    let (files, losses) = exported(&log, ExportFormat::Aiperf);
+    assert!(
+        losses.iter().any(|loss| loss.starts_with("the date")),
+        "{losses:?}"
+    );
+    for file in files.0.values() {
+        let text = String::from_utf8_lossy(file);
+        assert!(!text.contains("2026-11-30T09:30"), "{text}");
+    }
+    // Read back it has none, either.
+    let back = read(&files.0["profile_export.jsonl"])
+        .expect("ours")
+        .remove(0);
+    assert_eq!(
+        import::run(&back, &from())
+            .expect("requests")
+            .manifest
+            .begun_ns(),
+        None
+    );
+    let (files, _) = exported(&log, ExportFormat::Llmd);
+    let time = &files.json("benchmark_report.json")["run"]["time"];
+    assert!(
+        time["start"].is_null() && time["duration"].is_string(),
+        "{time}"
+    );
+    // A user may know it.
+    let told = From {
+        begun_ns: Some(1_796_000_000_000_000_000),
+        ..from()
+    };
+    let dated = import::run(&facts, &told).expect("requests");
+    assert_eq!(dated.manifest.begun_ns(), told.begun_ns);
+    let (_, losses) = exported(&dated, ExportFormat::Aiperf);
+    assert!(
+        !losses.iter().any(|loss| loss.starts_with("the date")),
+        "{losses:?}"
+    );
+    let says = import::run(&golden("aiperf-requests.jsonl"), &told).expect_err("it has one");
+    assert_eq!(says, NoRun::Dated);
 }
 
 #[test]

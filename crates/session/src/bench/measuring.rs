@@ -84,9 +84,10 @@ impl Measuring<'_> {
     }
 }
 
+/// As Ctrl-C does, but for this: what a script starts in the background ignores SIGINT.
 fn interrupt(child: &Child) {
     // It may have ended by itself.
-    let _ = kill_process(Pid::from_child(child), Signal::INT);
+    let _ = kill_process(Pid::from_child(child), Signal::TERM);
 }
 
 /// What it complained of: the last line with an error, else the last one.
@@ -125,7 +126,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let words = [
             "-c".to_owned(),
-            "trap 'exit 130' INT; while :; do sleep 0.02; done".to_owned(),
+            "trap 'exit 130' TERM; while :; do sleep 0.02; done".to_owned(),
         ];
         let measuring = Measuring {
             program: Path::new("/bin/sh"),

@@ -174,6 +174,7 @@ mod tests {
             preempted_ns: Vec::new(),
             replica: 0,
             adapter: None,
+            cheats: Vec::new(),
             prompt_tokens: None,
             output_tokens: tokens.len() as u32,
             tokens_ns: tokens.iter().map(|at| absolute(*at)).collect(),

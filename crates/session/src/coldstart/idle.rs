@@ -63,7 +63,7 @@ fn waited_ms(first: &ColdAnswer, was_there: bool) -> Option<f64> {
     }
 }
 
-impl Starts<'_, '_> {
+impl Starts<'_> {
     /// The answers at steady speed; without it, the last ones.
     pub(super) fn busy(&self, answers: &[ColdAnswer], steadied: &Steadied) -> Busy {
         let since = steadied.reached().map(|at| at.at_ms);

@@ -4,8 +4,9 @@ use crate::redact;
 use anyhow::{Context, Result, anyhow, bail};
 use infermeter_client::dialect::{Pointer, Pointers};
 use infermeter_core::plan::{
-    DatasetOrder, EncodingFormat, Endpoint, History, ItemCounts, Plan, PrefixMode, PromptCount,
-    SamplingValue, Sessions, TextManner, TracePacing, WorkloadKind,
+    DatasetOrder, EncodingFormat, Endpoint, EvalSpec, History, ItemCounts, Plan, PrefixMode,
+    PromptCount, ReferenceKind, SamplingValue, Sessions, Share, TextManner, TracePacing,
+    WorkloadKind,
 };
 use infermeter_core::seed::Seeds;
 use infermeter_core::units::Span;
@@ -27,8 +28,20 @@ pub struct RequestsSpec {
     pub seeds: Seeds,
     /// Mixed into every prompt; absent: each run has a salt of its own.
     pub salt: Option<u64>,
-    /// Texts of the answers stay with the record.
+    /// Texts of the answers are kept until the run has ended.
     pub keeps_answers: bool,
+    /// Share of the requests that end with a question whose answer is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub canaries: Option<Share>,
+    /// Questions of files that ride in the load.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evals: Vec<EvalSpec>,
+    /// With what the answers are compared; absent: with nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<ReferenceKind>,
+    /// Time of each pass in which something is asked alone; absent where nothing is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub solo_time: Option<Span>,
 }
 
 /// What requests say, and what answers they ask for.
@@ -182,12 +195,16 @@ impl RequestsSpec {
     pub fn of(plan: &Plan) -> Result<Self> {
         let texts = texts(plan)?;
         Ok(Self {
-            keeps_answers: plan.save_responses || texts.has_live_history(),
+            keeps_answers: plan.save_responses || plan.checks_answers() || texts.has_live_history(),
             texts,
             carried: Carried::of_plan(plan)?,
             form: form(plan)?,
             seeds: plan.seeds(),
             salt: plan.salt,
+            canaries: plan.canaries,
+            evals: plan.eval.clone(),
+            reference: plan.reference,
+            solo_time: asks_alone(plan).then_some(plan.solo_time),
         })
     }
 
@@ -195,6 +212,11 @@ impl RequestsSpec {
     pub(crate) fn has_template(&self) -> bool {
         matches!(self.form.body, BodySpec::Template { .. })
     }
+}
+
+/// Something is asked with nothing else in flight.
+fn asks_alone(plan: &Plan) -> bool {
+    plan.canaries.is_some() || !plan.eval.is_empty() || plan.reference.is_some()
 }
 
 impl TextsSpec {

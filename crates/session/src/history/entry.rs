@@ -125,7 +125,13 @@ pub fn entry(directory: &Path, origin: &Origin<'_>) -> Result<Entry> {
         .filter(|f| f.severity > Severity::Note);
     let server = origin.server.unwrap_or(&manifest.plan.target);
     let rows = digest_of(&directory.join(PARQUET_FILE))?;
-    let begun_ns = manifest.clock.realtime_origin_ns;
+    let Some(begun_ns) = manifest.begun_ns() else {
+        bail!(
+            "{}: the file that it was imported from does not say when it was measured, and a history is in order of \
+             time: import it with --begun TIME",
+            directory.display()
+        );
+    };
     Ok(Entry {
         format_version: HISTORY_VERSION,
         infermeter_version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -1,5 +1,6 @@
 //! What the texts of a load share, add and carry, once lengths and instants are drawn.
 
+use super::questions::asking;
 use crate::experiment::{RequestsSpec, TextsSpec};
 use anyhow::{Context, Result, bail};
 use infermeter_core::schedule::Schedule;
@@ -25,7 +26,7 @@ pub(super) fn completed(
         Some(kinds) => workload.with_kinds(kinds)?,
         None => workload,
     };
-    Ok((workload, template_tokens))
+    Ok((asking(requests, workload)?, template_tokens))
 }
 
 /// The chat template of the texts, where they have one.

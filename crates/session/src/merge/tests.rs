@@ -295,6 +295,43 @@ fn a_closed_loop_is_what_its_parts_are() {
     );
 }
 
+#[test]
+fn what_was_found_of_answers_is_that_of_the_whole() {
+    check(
+        |plan| {
+            plan.target = "mock:llama-8b-h100?cheat=garbage-above:20%@2".to_owned();
+            plan.workload = "fixed:200,40".parse().expect("a workload");
+            plan.rate = Some(40.0);
+            plan.duration = "20s".parse().ok();
+            plan.check_answers = true;
+            plan.canaries = "20%".parse().ok();
+            plan.slo = [
+                "answers.corrupted<0.1%",
+                "canary.accuracy>99%",
+                "ttft.p99<1s",
+            ]
+            .map(|text| text.parse().expect("an objective"))
+            .to_vec();
+        },
+        |whole| {
+            let answers = || {
+                whole
+                    .records
+                    .iter()
+                    .filter_map(|record| record.answer.as_ref())
+            };
+            assert!(answers().any(|answer| answer.question.is_some()));
+            assert!(answers().any(|answer| answer.doubts.are_corrupt()));
+            let summary = pictured(&whole.directory()).summary;
+            let found = summary.answers.expect("they were checked");
+            assert!(
+                found.levels.len() > 1 && found.length_shift.is_some(),
+                "{found:#?}"
+            );
+        },
+    );
+}
+
 /// What the finding of this code says; nothing where there is none.
 fn said(judged: &Judged, code: &str) -> String {
     let mut findings = judged.manifest.findings.iter();

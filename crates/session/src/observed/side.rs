@@ -4,6 +4,7 @@
 //! message is written; a run that was cut off is recovered by `infermeter report`, as any other.
 
 use super::question::Question;
+use crate::answers::References;
 use crate::judged::Judged;
 use crate::run_id::random_run_id;
 use crate::settle;
@@ -139,7 +140,12 @@ impl SideRun {
         // In place of the one from the beginning.
         manifest.run_findings = vec![observed(Some(self.records), self.unwritten.as_deref())];
         let directory = &self.directory;
-        settle::settle(directory, &manifest, LeftOpen::LeftOut)?;
+        settle::settle(
+            directory,
+            &manifest,
+            LeftOpen::LeftOut,
+            References::default(),
+        )?;
         let records = ParquetRecords::open(directory)?;
         let run = Run::read(manifest, &records)?;
         let mut judged = Judged::of(run, &records, None)?;
@@ -227,6 +233,8 @@ fn manifest(about: &SideAbout, clock: Clock) -> Result<RunManifest> {
         client_health: None,
         clients: Vec::new(),
         rank: None,
+        evals: Vec::new(),
+        solo: None,
         verdict: None,
         findings: Vec::new(),
         summary: None,

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folder, in the directory of the whole, with the directories of its ranks.
-const RANKS: &str = "ranks";
+pub(crate) const RANKS: &str = "ranks";
 
 /// Folder beside it with what the ranks have agreed on.
 pub(crate) const RENDEZVOUS: &str = "rendezvous";

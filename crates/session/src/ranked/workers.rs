@@ -1,6 +1,6 @@
 //! `--workers`: processes of this program on this machine, each of which sends a part of a load.
 //!
-//! They are started, told when to stop, and waited for; what they measure is theirs. The simulator, where it is the
+//! They are started, told when to stop, and waited for; how they get on is told on; what they measure is theirs. The simulator, where it is the
 //! target, is started once, here, and serves all of them. Cores that are not the simulator's are shared out in
 //! neighbouring blocks, as equal as can be; more workers than cores share them, and then none is pinned and none waits
 //! busily. Invariant: a worker gets its plan through a pipe, so that no secret stands on a command line.
@@ -8,10 +8,12 @@
 use super::facts::facts;
 use super::folders::{RENDEZVOUS, directory_of};
 use super::part::CoresOf;
+use super::reported::Heard;
 use crate::experiment::{Experiment, Server};
 use crate::failure::{Cause, Failure};
 use crate::host::Host;
 use crate::mock_child::MockChild;
+use crate::observer::Observer;
 use anyhow::{Context, Result, bail};
 use infermeter_core::plan::Plan;
 use infermeter_core::schedule::Slice;
@@ -37,6 +39,8 @@ const PROGRAM: &str = "/proc/self/exe";
 const SAID_BYTES: u64 = 16 << 10;
 /// How often workers and signals are looked at.
 const LOOK: Duration = Duration::from_millis(20);
+/// Looks between two at how they get on.
+const LOOKS_PER_SNAPSHOT: u32 = 10;
 
 /// What a worker is told beside its plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -94,6 +98,7 @@ pub struct Workers {
     /// Where they meet.
     rendezvous: PathBuf,
     simulator: Option<MockChild>,
+    heard: Heard,
     crowded: bool,
     cores: usize,
 }
@@ -143,12 +148,14 @@ impl Workers {
             all: Vec::new(),
             rendezvous,
             simulator,
+            heard: Heard::of(asked.count),
             crowded: cores.client.len() < asked.count as usize,
             cores: cores.client.len(),
         };
         for (slice, own) in Slice::all(asked.count).zip(shares) {
             let told = workers.told(asked, slice);
-            workers.all.push(Worker::start(asked.plan, &told, &own)?);
+            let worker = Worker::start(asked.plan, &told, &own, &workers.heard)?;
+            workers.all.push(worker);
         }
         Ok(workers)
     }
@@ -180,12 +187,17 @@ impl Workers {
         }
     }
 
-    /// Waits until all have ended, in the order of their ends; passes signals on, and tells of each end.
+    /// Waits until all have ended, in the order of their ends; passes signals on, and tells how they get on, and of each
+    /// end.
     ///
     /// # Errors
     /// When a process cannot be waited for.
-    pub fn wait(mut self, ended: &mut dyn FnMut(&WorkerEnd)) -> Result<Vec<WorkerEnd>> {
-        let (mut ends, mut passed_on) = (Vec::new(), 0);
+    pub fn wait(
+        mut self,
+        observer: &dyn Observer,
+        ended: &mut dyn FnMut(&WorkerEnd),
+    ) -> Result<Vec<WorkerEnd>> {
+        let (mut ends, mut passed_on, mut looks) = (Vec::new(), 0, 0_u32);
         while !self.all.is_empty() {
             let signals = signals::count();
             while passed_on < signals {
@@ -200,6 +212,8 @@ impl Workers {
                         let end = worker.end(status);
                         if !end.is_whole() {
                             end.tell_others(&self.rendezvous);
+                            // Something will be said.
+                            observer.progress_ended();
                         }
                         ended(&end);
                         ends.push(end);
@@ -207,8 +221,16 @@ impl Workers {
                 }
             }
             self.all = left;
+            looks = looks.wrapping_add(1);
+            if looks.is_multiple_of(LOOKS_PER_SNAPSHOT) {
+                match self.heard.together() {
+                    Some(snapshot) => observer.progress(&snapshot),
+                    None => observer.progress_ended(),
+                }
+            }
             std::thread::sleep(LOOK);
         }
+        observer.progress_ended();
         if let Some(simulator) = self.simulator.take() {
             // What was measured does not depend on how it ends.
             let _ = simulator.end();
@@ -228,7 +250,7 @@ impl Drop for Workers {
 }
 
 impl Worker {
-    fn start(plan: &Plan, told: &WorkerTold, cores: &[usize]) -> Result<Self> {
+    fn start(plan: &Plan, told: &WorkerTold, cores: &[usize], heard: &Heard) -> Result<Self> {
         let directory = || format!("--out {}", told.directory.display());
         let told_as = serde_json::to_string(told).with_context(directory)?;
         let mut command = Command::new(PROGRAM);
@@ -238,9 +260,12 @@ impl Worker {
             // Ctrl-C in a terminal reaches the whole group: workers are told once, by their parent.
             .process_group(0)
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = started_on(cores, &mut command).context("a worker could not be started")?;
+        if let Some(stdout) = child.stdout.take() {
+            heard.listen(told.slice, stdout);
+        }
         if let Some(mut stdin) = child.stdin.take() {
             // One that ended before it could read says why on standard error.
             let _ = stdin.write_all(&serde_json::to_vec(plan)?);

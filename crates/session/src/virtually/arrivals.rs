@@ -12,7 +12,7 @@ use infermeter_core::request::{RequestId, RequestSpec};
 use infermeter_core::run::Window;
 use infermeter_core::schedule::{ClosedSchedule, OpenSchedule, Phase, Schedule};
 use infermeter_mock::engine::EngineRequest;
-use infermeter_mock::virtual_time::{Answered, Fate, Source, Taken};
+use infermeter_mock::virtual_time::{Answered, Fate, Source, Spoken};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
@@ -31,6 +31,8 @@ pub(super) struct Arrivals<'a> {
     sent: u64,
     /// What becomes of the last of them.
     fate: Fate,
+    /// What the answers to those that are there say, where that is asked for.
+    spoken: HashMap<RequestId, Spoken>,
     /// Records of what has ended, but for those that were not sent.
     records: Vec<RequestRecord>,
     /// Why a request could not be made.
@@ -73,6 +75,7 @@ impl<'a> Arrivals<'a> {
             begun: 0,
             sent: 0,
             fate: Fate::Served,
+            spoken: HashMap::new(),
             records: Vec::new(),
             problem: None,
         }
@@ -251,10 +254,12 @@ impl Source for Arrivals<'_> {
         self.sent += 1;
         self.phases.insert(id, phase);
         let spec = self.load.workload.spec(id);
-        match self.reader.take(&spec, at_ns) {
-            Ok(Taken { request, fate }) => {
-                self.fate = fate;
-                Some(request)
+        let there = self.sent as usize - self.records.len() - 1;
+        match self.reader.take(&spec, at_ns, there) {
+            Ok(taken) => {
+                self.fate = taken.fate;
+                self.spoken.extend(taken.spoken.map(|spoken| (id, spoken)));
+                Some(taken.request)
             }
             Err(error) => {
                 self.problem = Some(error);
@@ -269,7 +274,10 @@ impl Source for Arrivals<'_> {
 
     fn ended(&mut self, answered: &Answered) {
         let spec = self.load.workload.spec(answered.id.0);
-        let record = self.record(&spec, answered);
+        let mut record = self.record(&spec, answered);
+        if let Some(spoken) = self.spoken.remove(&spec.id) {
+            spoken.fill(&mut record);
+        }
         let (outcome, closed) = (record.outcome, Offset(answered.ended_ns()));
         let measured = record.phase == Phase::Measure;
         let (pace, open) = (&self.pace, &mut self.open);

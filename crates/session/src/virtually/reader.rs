@@ -55,6 +55,10 @@ impl<'a> Reader<'a> {
         let model = config.model_name().to_owned();
         let tells_cached = config.prompt_tokens_details;
         let intake = Intake::new(config, patience(experiment)).context("target")?;
+        let intake = match requests.keeps_answers {
+            true => intake.with_texts(),
+            false => intake,
+        };
         let Writing { encoder, features } = Writing::of(experiment, &intake, model)?;
         let mut reader = Self {
             encoder,
@@ -66,7 +70,7 @@ impl<'a> Reader<'a> {
             added: None,
         };
         let has_own_end = !honours || !features.ignore_eos;
-        if !has_own_end && !says_something(experiment, load) {
+        if !has_own_end && !says_something(experiment, load) && !reader.intake.needs_bodies() {
             let spec = load.workload.spec(0);
             let body = reader.body(&spec)?;
             let tokens = reader.intake.measured(requests.form.endpoint, &body);
@@ -75,11 +79,12 @@ impl<'a> Reader<'a> {
         Ok(reader)
     }
 
-    /// What the simulator makes of a request that arrives at `at_ns`.
+    /// What the simulator makes of a request that arrives at `at_ns`, where so many others are there.
     ///
     /// # Errors
     /// Where its prompt cannot be made.
-    pub fn take(&mut self, spec: &RequestSpec, at_ns: i64) -> Result<Taken> {
+    pub fn take(&mut self, spec: &RequestSpec, at_ns: i64, there: usize) -> Result<Taken> {
+        self.intake.note_there(there as u32);
         let id = SequenceId(spec.id);
         let Some(added) = self.added else {
             let body = self.body(spec)?;

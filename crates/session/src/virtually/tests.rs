@@ -165,6 +165,29 @@ fn silence_is_heard_where_it_lies() {
 }
 
 #[test]
+fn what_is_held_back_is_heard_in_bursts() {
+    let all = records(|plan| {
+        plan.target = "mock:fixed?cheat=held-back".to_owned();
+        plan.workload = "fixed:40,80".parse().expect("a workload");
+        plan.check_answers = true;
+    });
+    for record in &all {
+        let arrived = record.send_start.expect("it was sent");
+        let mut heard: Vec<i64> = record
+            .chunks
+            .iter()
+            .map(|chunk| chunk.at.since(arrived))
+            .collect();
+        heard.dedup();
+        assert_eq!(record.chunks.len(), 80);
+        assert!(
+            heard.len() < 20 && heard.iter().all(|at| at % 100_000_000 == 0),
+            "{heard:?}"
+        );
+    }
+}
+
+#[test]
 fn what_changes_bytes_alone_is_refused() {
     let refused = |change: fn(&mut Plan), words: &str| {
         let error = measured(plan(change)).expect_err(words);
