@@ -5,6 +5,7 @@
 //! request; what speaks against a comparison comes before any speed; the family that decides is the one that
 //! was declared.
 
+mod answered;
 mod axis;
 mod change;
 mod decide;
@@ -13,6 +14,7 @@ mod pilot;
 mod setup;
 mod treatment;
 
+pub use answered::{AnswerApart, AnswersBeside};
 pub use axis::{Axis, Better, Scale};
 pub use change::{COMPARE_ALPHA, Pair, PairedChange, Worsening};
 pub use decide::{Answer, Decision, decide, least_rounds, more_rounds};
@@ -103,6 +105,9 @@ pub struct Comparison {
     pub treatments: Vec<Checked>,
     /// Where the set-ups differ, by side.
     pub setups: Vec<SideDifferences>,
+    /// Answers to the same prompts asked alone, by side; empty where none were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answered: Vec<AnswersBeside>,
     /// Each load.
     pub loads: Vec<ComparedLoad>,
 }
@@ -199,6 +204,7 @@ impl Comparison {
         let treatments: Vec<Checked> = asked.claims.iter().map(|c| check(c, loads)).collect();
         let setups: Vec<SideDifferences> =
             asked.others().map(|side| side_of(side, loads)).collect();
+        let answered = answered::beside(asked, loads);
         let mut compared: Vec<ComparedLoad> =
             loads.iter().map(|l| ComparedLoad::of(asked, l)).collect();
         let primary = || |change: &&ComparedChange| change.is_primary(asked);
@@ -218,6 +224,7 @@ impl Comparison {
             turns,
             treatments: &treatments,
             setups: &setups,
+            answered: &answered,
         };
         let findings = findings.all();
         Self {
@@ -228,6 +235,7 @@ impl Comparison {
             findings,
             treatments,
             setups,
+            answered,
             loads: compared,
         }
     }
@@ -423,6 +431,7 @@ struct Findings<'a> {
     turns: Turns,
     treatments: &'a [Checked],
     setups: &'a [SideDifferences],
+    answered: &'a [AnswersBeside],
 }
 
 impl Findings<'_> {
@@ -433,6 +442,11 @@ impl Findings<'_> {
         for side in self.setups {
             let names = [0, side.side].map(|side| self.asked.sides[side].as_str());
             found.extend(findings::answers_differ(&side.answers, names));
+        }
+        for side in self.answered {
+            let names = [0, side.side].map(|side| self.asked.sides[side].as_str());
+            found.extend(findings::same_model_unlikely(side, names));
+            found.extend(findings::same_model_unproven(side, names));
         }
         let needed = self.asked.least_rounds(self.loads.len());
         found.extend(findings::few_rounds(&self.rounds(), needed));

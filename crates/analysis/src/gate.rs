@@ -116,7 +116,12 @@ impl NoFigure {
             Some(SloDoubt::UnknownClass) => Self::UnknownClass,
             Some(SloDoubt::NoDeadlines) => Self::NoDeadlines,
             Some(SloDoubt::NothingToMeet) => Self::NothingToMeet,
-            Some(SloDoubt::NoSample | SloDoubt::Straddles | SloDoubt::OnlyAMissIsCertain)
+            Some(
+                SloDoubt::NoSample
+                | SloDoubt::NotChecked
+                | SloDoubt::Straddles
+                | SloDoubt::OnlyAMissIsCertain,
+            )
             | None => Self::NoSample,
         }
     }

@@ -4,8 +4,8 @@
 //! limit of a percentile, and the interval of every other figure, are as sure as its look demands. Invariant: what
 //! could not be told is undecided, never met.
 
-use crate::figure::{Cell, CellGrade, Mean};
-use crate::limits::FAILED;
+use crate::figure::{Cell, CellGrade, Mean, Share};
+use crate::limits::{CORRUPTED, FAILED};
 use crate::looks::{LevelLooks, LookError};
 use crate::objective::SloStatus;
 use crate::percentile::Percentile;
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 /// A run's answer to all objectives by its values, or to whether it holds where there are none. What the client
 /// itself has spoilt is no answer.
 pub fn run_status(summary: &Summary, verdict: Verdict) -> SloStatus {
-    if is_overloaded(summary) {
+    if is_overloaded(summary) || answers_are_wrong(summary) {
         return SloStatus::Missed;
     }
     if verdict == Verdict::Invalid {
@@ -42,7 +42,7 @@ fn holds(summary: &Summary) -> SloStatus {
 /// What a run settles at its look: met or missed where that is wrong with so small a chance.
 fn settles(run: &LevelRun<'_>, errors: LookError) -> SloStatus {
     let summary = run.summary;
-    if is_overloaded(summary) {
+    if is_overloaded(summary) || answers_are_wrong(summary) {
         return SloStatus::Missed;
     }
     if run.verdict == Verdict::Invalid {
@@ -51,6 +51,17 @@ fn settles(run: &LevelRun<'_>, errors: LookError) -> SloStatus {
     let worst = summary.slo.iter().map(|line| line.at(errors));
     // Undecided lies between met and missed in gravity.
     worst.max().unwrap_or_else(|| holds(summary))
+}
+
+/// So many answers are surely corrupted that the run is invalid: by the server, not by the client.
+fn answers_are_wrong(summary: &Summary) -> bool {
+    let corrupted = summary
+        .answers
+        .as_ref()
+        .and_then(|answers| answers.corrupted.as_ref());
+    corrupted
+        .and_then(|share| share.low)
+        .is_some_and(|low| low > CORRUPTED)
 }
 
 /// The load is beyond what the server can take: it falls behind, or fails a tenth of the requests.
@@ -127,6 +138,12 @@ pub struct Level {
     pub verdict: Verdict,
     /// Share of the measured requests that failed, of all runs.
     pub failed: Option<f64>,
+    /// Share of the checked answers that are corrupted, of all runs; absent where none were checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrupted: Option<f64>,
+    /// Share of the canaries that were answered rightly under load, of all runs; absent where there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canaries_right: Option<f64>,
     /// Completed requests.
     pub achieved: Option<Mean>,
     /// Output tokens.
@@ -173,7 +190,9 @@ impl Level {
             overloaded: runs.iter().any(|run| is_overloaded(run.summary)),
             keeps_up: over.keeps_up(),
             verdict: verdicts.max().unwrap_or(Verdict::Valid),
-            failed: over.failed(),
+            failed: over.pooled(|s| s.requests.failed.as_ref()),
+            corrupted: over.pooled(|s| s.answers.as_ref()?.corrupted.as_ref()),
+            canaries_right: over.pooled(|s| s.answers.as_ref()?.canaries.as_ref()?.right.as_ref()),
             achieved: over.rate(|t| Some(t.requests)),
             output_tokens: over.rate(|t| t.output_tokens),
             output_tokens_per_gpu: over.rate(|t| t.output_tokens_per_gpu),
@@ -322,11 +341,9 @@ impl Over<'_> {
         gravest.into_iter().find(|g| answers().any(|a| a == *g))
     }
 
-    fn failed(&self) -> Option<f64> {
-        let shares = self
-            .runs
-            .iter()
-            .filter_map(|run| run.summary.requests.failed);
+    /// A share of the requests of all runs.
+    fn pooled<'a>(&'a self, of: impl Fn(&'a Summary) -> Option<&'a Share>) -> Option<f64> {
+        let shares = self.runs.iter().filter_map(|run| of(run.summary));
         let (mut count, mut n) = (0, 0);
         for share in shares {
             count += share.count;

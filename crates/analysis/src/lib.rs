@@ -7,6 +7,7 @@
 //! Invariants: each check is a pure function of the run and its summary; every limit stands in
 //! `limits`; a figure that the sample cannot support has no value.
 
+pub mod answers;
 pub mod bench;
 mod breakdown;
 mod calibration;
@@ -77,10 +78,11 @@ pub use checks::{declared, judge};
 pub use class_summary::ClassSummary;
 pub use client::{ClientSummary, Departure};
 pub use compare::{
-    Answer, Axis, Better, COMPARE_ALPHA, Checked, Claim, CompareSpec, ComparedChange, ComparedLoad,
-    Comparison, Decision, Difference, Fact, LoadRounds, MOST_PRIMARY, Outlook, Pair, PairedChange,
-    PilotFigure, Round, RunSetup, Scale, Seen, SideBySide, SideDifferences, SideRun, Treatment,
-    Turns, Worsening, decide, least_rounds, more_rounds, pilot,
+    Answer, AnswerApart, AnswersBeside, Axis, Better, COMPARE_ALPHA, Checked, Claim, CompareSpec,
+    ComparedChange, ComparedLoad, Comparison, Decision, Difference, Fact, LoadRounds, MOST_PRIMARY,
+    Outlook, Pair, PairedChange, PilotFigure, Round, RunSetup, Scale, Seen, SideBySide,
+    SideDifferences, SideRun, Treatment, Turns, Worsening, decide, least_rounds, more_rounds,
+    pilot,
 };
 pub use context::{Context, Known};
 pub use cost::CostSummary;

@@ -305,3 +305,26 @@ pub(crate) const SERIES_SLOWEST: usize = 20;
 pub(crate) const SERIES_BANDS: usize = 8;
 /// Times of one kind in which something stood still.
 pub(crate) const SERIES_STILL: usize = 20;
+
+/// Share of the checked answers that are corrupted: beyond it, by the lower bound of its interval, the figures are those of
+/// something else than answers.
+pub(crate) const CORRUPTED: f64 = 0.05;
+/// Up to this share a corrupted answer is a note: sound models loop now and then.
+pub(crate) const CORRUPTED_NOTE: f64 = 0.001;
+/// Level of each test of answers against others: corruption, length and ways of ending by load, canaries by load, against
+/// solo and by pairs, each evaluation against solo and by pairs, needles, references. A run has about ten of them, so that
+/// one of a sound server in a thousand hears a false word of them.
+pub(crate) const ANSWER_TEST: f64 = 1e-4;
+/// Where answers part, a server's choice was a near-tie below this, thousandths of a nat: rounding in 16 bits moves
+/// log-probabilities by hundredths, with quantised weights by tenths.
+pub(crate) const NEAR_TIE_MNAT: u32 = 500;
+/// Share of the answers that part where the choice was clear: beyond it, by the lower bound of its interval, rounding is no
+/// explanation.
+pub(crate) const PLAIN_SHARE: f64 = 0.02;
+/// Answers that part within so many characters part early: about ten tokens, in which near-ties are few.
+pub(crate) const EARLY_CHARS: u32 = 40;
+/// Share of the answers that part early: beyond it, by the lower bound, near-ties are no explanation. One near-tie in
+/// fifty tokens makes it 0.18.
+pub(crate) const EARLY_SHARE: f64 = 0.25;
+/// Share of the questions asked alone that a capable model answers.
+pub(crate) const CAPABLE: f64 = 0.9;

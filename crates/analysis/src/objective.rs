@@ -124,7 +124,12 @@ impl SloLine {
     pub fn lacks_sample(&self) -> bool {
         matches!(
             self.measured.doubt,
-            Some(SloDoubt::NoSample | SloDoubt::UnknownClass | SloDoubt::NoDeadlines)
+            Some(
+                SloDoubt::NoSample
+                    | SloDoubt::UnknownClass
+                    | SloDoubt::NoDeadlines
+                    | SloDoubt::NotChecked
+            )
         )
     }
 }
@@ -223,6 +228,8 @@ pub enum SloDoubt {
     UnknownClass,
     /// Nobody says when tokens are due.
     NoDeadlines,
+    /// Nobody asked for the checks that it rests on.
+    NotChecked,
     /// No other objective says what a good request is.
     NothingToMeet,
     /// The sample is too small; it would need so many observations.
@@ -240,10 +247,13 @@ pub enum SloDoubt {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Goodput {
     /// Share of the measured requests that meet every objective; failures, time-outs and
-    /// truncations are misses.
+    /// truncations are misses, and so are answers that were checked and found corrupted.
     pub attainment: Share,
     /// Those requests per second of the window; absent without a window.
     pub requests: Option<Rate>,
+    /// Answers were checked, and corrupted ones are misses.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sound_only: bool,
 }
 
 #[cfg(test)]

@@ -280,7 +280,9 @@ fn share_asked(slo: &Slo) -> Option<f64> {
         (Figure::Fluidity { statistic, .. }, _) => of(*statistic),
         (Figure::Attainment(_), Limit::Share(least)) => Some(least.share()),
         (Figure::ErrorRate, Limit::Share(most)) => Some(1.0 - most.share()),
-        (Figure::Attainment(_) | Figure::ErrorRate | Figure::Rate(_), _) => None,
+        (Figure::Attainment(_) | Figure::ErrorRate | Figure::Rate(_) | Figure::Answers(_), _) => {
+            None
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The summary: every figure of a run, as `--json` prints it.
 
 use crate::CONFIDENCE;
+use crate::answers::AnswersSummary;
 use crate::breakdown::{Breakdown, breakdowns};
 use crate::class_summary::{ClassSummary, class_summaries};
 use crate::client::ClientSummary;
@@ -85,6 +86,9 @@ pub struct Summary {
     /// What speaks against usage or chunks; absent where nothing does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<UsageSummary>,
+    /// What was found of the answers; absent where they were not checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<AnswersSummary>,
     /// Chunks that come in bursts by a clock of their own; absent where they do not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bursty_delivery: Option<BurstyDelivery>,
@@ -202,6 +206,7 @@ pub fn summarize<S: RecordSource + ?Sized>(run: &Run, source: &S) -> Result<Summ
         slow_down: window.and_then(|window| SlowDown::of(run, window)),
         silence: arrivals.and_then(|(arrivals, window)| SilenceSummary::of(run, arrivals, window)),
         usage: UsageSummary::of(&manifest.plan, &population),
+        answers: AnswersSummary::of(run, &population),
         bursty_delivery: BurstyDelivery::of(&population),
         server: ServerSummary::of(run, window, throughput.as_ref()),
         server_times: ServerTimesSummary::of(&population, &wanted),

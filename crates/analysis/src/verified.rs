@@ -25,6 +25,17 @@ const RESTS_ON: [(&str, Basis); 9] = [
     ("/summary/warmup/asked", Basis::Environment),
 ];
 
+/// Where the figures of answers stand, and those of them that rest on what was asked alone: no row has these answers.
+const ANSWERS: &str = "/summary/answers/";
+const ASKED_ALONE: [&str; 6] = [
+    "right_before",
+    "right_after",
+    "paired",
+    "wanted",
+    "logprobs",
+    "deterministic_asked",
+];
+
 /// What a figure rests on, where that is not the rows alone.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
@@ -39,6 +50,8 @@ pub enum Basis {
     ServerReadings,
     /// What spans of requests said, as `spans.jsonl` has it.
     Spans,
+    /// What was asked with nothing else in flight, as `run.json` has it.
+    AskedAlone,
     /// What was found out before the load, or declared.
     Environment,
     /// Findings that were made before and during the run.
@@ -232,8 +245,12 @@ impl Recomputed {
                 .strip_prefix(part)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        match RESTS_ON.iter().find(|(part, _)| inside(part)) {
-            Some((_, basis)) => self.take(*basis, figures),
+        let known = RESTS_ON.iter().find(|(part, _)| inside(part));
+        match known
+            .map(|(_, basis)| *basis)
+            .or_else(|| asked_alone(place))
+        {
+            Some(basis) => self.take(basis, figures),
             None => self.agree += figures,
         }
     }
@@ -259,6 +276,13 @@ impl Recomputed {
             });
         }
     }
+}
+
+/// The basis of a figure of answers that no row tells.
+fn asked_alone(place: &str) -> Option<Basis> {
+    let mut members = place.strip_prefix(ANSWERS)?.split('/');
+    let found = members.any(|member| ASKED_ALONE.contains(&member));
+    found.then_some(Basis::AskedAlone)
 }
 
 /// How many values a value holds; what does not exist is none.
@@ -301,6 +325,19 @@ mod tests {
         assert_eq!(found.differences[0].figure, "/summary/a");
         other["summary"]["b"] = json!([1]);
         assert_eq!(compared(&stated, &other, Versions::Same).differ, 2);
+    }
+
+    #[test]
+    fn answers_asked_alone_are_told_by_no_row() {
+        let canaries = json!({"right": {"value": 0.5}, "right_before": {"value": 1, "n": 60}});
+        let evals = json!([{"right": {"value": 0.5}, "paired": {"lost": 3}}]);
+        let stated = json!({"summary": {"answers": {"canaries": canaries, "evals": evals}}});
+        let found = compared(&stated, &stated, Versions::Same);
+        let alone = NotRecomputed {
+            basis: Basis::AskedAlone,
+            figures: 3,
+        };
+        assert_eq!((found.agree, found.not_recomputed), (2, vec![alone]));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The checks: each one struct, with a pure function of a run and its summary.
 
 mod answers;
+mod beside;
 mod caching;
 mod calibration;
 mod client;
@@ -16,6 +17,7 @@ mod publication;
 mod ranks;
 mod reach;
 mod run_state;
+mod said;
 mod sample;
 mod server;
 mod server_times;
@@ -32,6 +34,7 @@ mod warmup;
 
 // Those that an audit asks of any result, and those that are tried on planted faults.
 pub use answers::EMPTY_ANSWERS;
+pub use beside::{ANSWERS_SHORTER_UNDER_LOAD, FINISH_REASONS_SHIFT};
 pub use caching::RESPONSE_CACHING;
 pub use calibration::OUTSIDE_CALIBRATION;
 pub use client::{CONNECTIONS_OPENED_INSIDE, RESENT};
@@ -46,6 +49,12 @@ pub use publication::{
 };
 pub use reach::SERVER_UNREACHABLE;
 pub use run_state::{INTERRUPTED, RECORD_INCOMPLETE};
+pub use said::{
+    ANSWERS_CORRUPTED, ANSWERS_CORRUPTED_UNDER_LOAD, ANSWERS_CROSSED, ANSWERS_EQUAL,
+    ANSWERS_LANGUAGE_SHIFT, ANSWERS_NOT_CHECKED, ANSWERS_REFUSED_IN_TEXT, CANARIES_REFUSED,
+    CANARY_ACCURACY_FALLS, CANARY_ACCURACY_LOW, FIRST_TOKEN_BLANK, PROMPT_TRUNCATED,
+    REASONING_LEAKS, REASONING_MISSING, SCHEMA_BROKEN, TOOLS_WRONG,
+};
 pub use sample::{CORRELATED_SAMPLES, PERCENTILE_UNSUPPORTED, POOLED_BIMODAL, TAIL_RATIO};
 pub use setup::{CACHE_HITS_UNDECLARED, COLD_START_SAMPLES, VERBOSE_SERVER_LOGGING};
 pub use silence::{SERVER_FROZE, STREAMS_HANG};
@@ -126,6 +135,30 @@ pub(crate) const CHECKS: &[&Check] = &[
     &answers::ANSWERS_MISLABELLED,
     &answers::EVENT_NUMBERS_BROKEN,
     &answers::UNKNOWN_DELTA_MEMBERS,
+    &said::ANSWERS_CORRUPTED,
+    &said::ANSWERS_CORRUPTED_UNDER_LOAD,
+    &said::ANSWERS_CROSSED,
+    &said::CANARY_ACCURACY_FALLS,
+    &beside::EVAL_ACCURACY_FALLS,
+    &beside::REFERENCE_DIVERGES,
+    &beside::ANSWERS_SHORTER_UNDER_LOAD,
+    &beside::FINISH_REASONS_SHIFT,
+    &said::PROMPT_TRUNCATED,
+    &said::ANSWERS_EQUAL,
+    &said::ANSWERS_REFUSED_IN_TEXT,
+    &said::ANSWERS_LANGUAGE_SHIFT,
+    &said::FIRST_TOKEN_BLANK,
+    &said::SCHEMA_BROKEN,
+    &said::TOOLS_WRONG,
+    &said::REASONING_LEAKS,
+    &said::REASONING_MISSING,
+    &said::ANSWERS_NOT_CHECKED,
+    &beside::REFERENCE_UNKNOWN,
+    &beside::REFERENCE_MEANINGLESS,
+    &said::SOLO_CUT_SHORT,
+    &said::CANARY_ACCURACY_LOW,
+    &said::CANARIES_REFUSED,
+    &said::CANARIES_TOO_FEW,
     &load::SEND_LAG,
     &load::SLOT_LAG,
     &load::LOAD_NOT_DELIVERED,

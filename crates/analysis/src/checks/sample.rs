@@ -129,7 +129,8 @@ fn slo_without_data(_: &Run, summary: &Summary) -> Option<Finding> {
     Some(SLO_WITHOUT_DATA.found(
         "An objective could not be judged: the run has no sample of its metric.",
         names.join(", ") + ".",
-        "Answers without a stream have no TTFT, TPOT or ITL; ITL and TPOT need token counts.",
+        "Answers without a stream have no TTFT, TPOT or ITL; ITL and TPOT need token counts; shares of answers \
+         need --check-answers, --canaries, --eval or --reference.",
     ))
 }
 

@@ -16,8 +16,10 @@ use infermeter_core::units::Span;
 use infermeter_metrics::fixture::{Run, ms};
 
 mod answers;
+mod beside;
 mod connections;
 mod delivery;
+mod said;
 mod server_times;
 mod steps;
 

@@ -323,14 +323,24 @@ mod tests {
     }
 
     #[test]
-    fn a_decay_is_steady_when_what_is_left_of_it_is_small() {
-        // Three times as long at first; the rest above 1 falls to 1/e within 10 answers.
-        let length = |i: usize| 100.0 * (1.0 + 2.0 * (-(i as f64) / 10.0).exp());
-        let all = answers(160, length);
-        let reached = steadied(&all).reached().expect("steady");
-        // Within 5 % from answer 37 on; levels are medians of stretches, so some answers earlier or later.
-        let near = |at: usize| all[at].end_ms;
-        assert!((near(20)..near(60)).contains(&reached.at_ms), "{reached:?}");
+    fn a_gradual_warm_up_is_steady_when_what_is_left_of_it_is_small() {
+        let check = |n: usize, fall: f64| {
+            // Three times as long at first; the rest above 1 falls to 1/e within so many answers.
+            let length = |i: usize| 100.0 * (1.0 + 2.0 * (-(i as f64) / fall).exp());
+            let all = answers(n, length);
+            let reached = steadied(&all).reached().expect("steady");
+            // What is left is 5 % here; levels are medians of stretches, so it is found some answers earlier or later.
+            let truth = fall * (2.0 / WITHIN).ln();
+            let near = |answer: f64| all[answer.round() as usize].end_ms;
+            assert!(
+                (near(truth - fall)..near(truth + fall)).contains(&reached.at_ms),
+                "{fall}: {reached:?}"
+            );
+        };
+        check(60, 5.0);
+        check(120, 10.0);
+        check(160, 10.0);
+        check(160, 20.0);
     }
 
     #[test]

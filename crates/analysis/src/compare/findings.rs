@@ -1,8 +1,11 @@
 //! What a comparison finds about itself, before any speed.
 
 use super::SideRounds;
+use super::answered::AnswersBeside;
 use super::setup::Difference;
 use super::treatment::{Checked, Seen};
+use crate::answers::{LEAST_PAIRS, Likeness};
+use crate::figure::Share;
 use infermeter_core::finding::{Check, Dimension, Finding, Scope, Severity, Verdict, Weight};
 use infermeter_core::text::listed;
 
@@ -46,6 +49,26 @@ const ANSWERS_DIFFER: Check = Check {
     test: (),
 };
 
+/// Answers of another model.
+const SAME_MODEL_UNLIKELY: Check = Check {
+    code: "same-model-unlikely",
+    scope: Scope::Comparison,
+    dimension: Dimension::BaselineFairness,
+    weight: Weight::Always(Severity::Warning),
+    limit: None,
+    test: (),
+};
+
+/// Answers of which nobody knows whether one model gave them.
+const SAME_MODEL_UNPROVEN: Check = Check {
+    code: "same-model-unproven",
+    scope: Scope::Comparison,
+    dimension: Dimension::BaselineFairness,
+    weight: Weight::Always(Severity::Note),
+    limit: None,
+    test: (),
+};
+
 /// Rounds too few for any test.
 const FEW_ROUNDS: Check = Check {
     code: "few-rounds",
@@ -82,6 +105,8 @@ pub(crate) const COMPARED: &[&Check] = &[
     &TREATMENT_UNPROVEN,
     &LOADS_DIFFER,
     &ANSWERS_DIFFER,
+    &SAME_MODEL_UNLIKELY,
+    &SAME_MODEL_UNPROVEN,
     &FEW_ROUNDS,
     &SIDES_NOT_VALID,
     &SIDES_APART,
@@ -146,6 +171,61 @@ pub(super) fn answers_differ(differences: &[Difference], names: [&str; 2]) -> Op
             "Make lengths and endings equal (see output lengths in the docs), and look at failures first.",
         )
     })
+}
+
+/// Answers to the same prompts that are not those of one model.
+pub(super) fn same_model_unlikely(found: &AnswersBeside, names: [&str; 2]) -> Option<Finding> {
+    let [first, other] = names;
+    let signs = &found.against_first;
+    (found.says == Likeness::Different).then(|| {
+        SAME_MODEL_UNLIKELY.found(
+            format!(
+                "{other} does not answer as {first} does: it is another model, another precision, or prompts reach it \
+                 otherwise. Their speeds are not those of one model."
+            ),
+            format!(
+                "{} {} of {} prompts part earlier between the sides than between two answers of {first}, {} later (sign \
+                 test: p = {:.2e}).",
+                equal_answers(found, names),
+                signs.earlier,
+                signs.pairs,
+                signs.later,
+                signs.p_value,
+            ),
+            "See that both serve the same weights, precision, chat template and sampling defaults.",
+        )
+    })
+}
+
+/// Answers that cannot say whether they are those of one model.
+pub(super) fn same_model_unproven(found: &AnswersBeside, names: [&str; 2]) -> Option<Finding> {
+    let [first, other] = names;
+    match (found.says, found.deterministic_asked) {
+        (Likeness::Unknown, _) => Some(SAME_MODEL_UNPROVEN.found(
+            format!("Whether {other} answers as {first} does is not known: too few prompts were answered twice by both."),
+            format!("{} of at least {LEAST_PAIRS}.", found.prompts),
+            "Raise --reference solo:N or --solo-time, and see what the runs say of prompts asked alone.",
+        )),
+        (Likeness::NotToldApart, false) => Some(SAME_MODEL_UNPROVEN.found(
+            format!("Whether {other} answers as {first} does cannot be told: requests do not ask for the same answer twice."),
+            equal_answers(found, names),
+            "Ask for the likeliest token (--sampling temperature=0), or with a seed.",
+        )),
+        _ => None,
+    }
+}
+
+/// How many answers are equal: of each side to itself, and between them.
+fn equal_answers(found: &AnswersBeside, names: [&str; 2]) -> String {
+    let [first, other] = names;
+    let equal = |share: &Option<Share>| share.as_ref().map_or(0, |share| share.count);
+    format!(
+        "Equal answers: {} of {} between {first} and {other}, {} of {first} with itself, {} of {other} with itself.",
+        equal(&found.between_equal),
+        found.prompts,
+        equal(&found.first_equal),
+        equal(&found.other_equal),
+    )
 }
 
 /// Too few rounds, of all sides or of those that are named.

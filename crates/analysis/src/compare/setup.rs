@@ -5,7 +5,7 @@
 use crate::context::UNKNOWN;
 use crate::summary::Summary;
 use infermeter_core::finish::FinishReason;
-use infermeter_core::run::RunManifest;
+use infermeter_core::run::{ReferenceAnswers, RunManifest};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,8 +25,22 @@ pub struct RunSetup {
     /// When it began, nanoseconds since the Unix epoch; absent where that was not kept.
     #[serde(default)]
     pub began_ns: Option<i64>,
+    /// What it answered to prompts that were asked alone; absent where none were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alone: Option<AnsweredAlone>,
     /// The server counts what is looked up in its prefix cache, and during the run nothing was.
     pub cache_unused: bool,
+}
+
+/// Prompts of a run that were asked alone, and the answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnsweredAlone {
+    /// What is mixed into the prompts: with another number they are others.
+    pub salt: Option<u64>,
+    /// Requests ask for the same answer each time: greedy, or by a seed.
+    pub deterministic_asked: bool,
+    /// The answers, by request.
+    pub answers: Vec<ReferenceAnswers>,
 }
 
 /// One thing that is known of a side.
@@ -57,7 +71,8 @@ impl RunSetup {
             workload: workload.sha256.clone(),
             schedule: workload.schedule_sha256.clone(),
             facts: facts(manifest, summary),
-            began_ns: Some(manifest.clock.realtime_origin_ns),
+            began_ns: manifest.begun_ns(),
+            alone: AnsweredAlone::of(manifest),
             cache_unused: manifest
                 .environment
                 .target
@@ -65,6 +80,14 @@ impl RunSetup {
                 .and_then(|counters| Some(counters.after?.queries == counters.before.queries))
                 .unwrap_or(false),
         }
+    }
+
+    /// The answers of both to the very same prompts, asked alone.
+    pub(super) fn alone_with<'a>(&'a self, other: &'a Self) -> Option<[&'a AnsweredAlone; 2]> {
+        let (own, others) = self.alone.as_ref().zip(other.alone.as_ref())?;
+        let same =
+            own.salt == others.salt && self.workload.is_some() && self.workload == other.workload;
+        same.then_some([own, others])
     }
 
     /// The two were sent the same requests at the same instants; `None` where that is not known.
@@ -89,6 +112,17 @@ impl RunSetup {
             })
         };
         self.facts.iter().filter_map(differs).collect()
+    }
+}
+
+impl AnsweredAlone {
+    fn of(manifest: &RunManifest) -> Option<Self> {
+        let passes = manifest.solo.as_ref()?.reference.as_ref()?;
+        Some(Self {
+            salt: manifest.environment.workload.salt,
+            deterministic_asked: passes.deterministic_asked,
+            answers: passes.answers.clone(),
+        })
     }
 }
 
@@ -258,6 +292,7 @@ mod tests {
             schedule: schedule.map(str::to_owned),
             facts: Vec::new(),
             began_ns: None,
+            alone: None,
             cache_unused: false,
         };
         let own = load("a", Some("1"));

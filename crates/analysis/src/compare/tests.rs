@@ -165,6 +165,7 @@ fn what_speaks_against_it_is_found() {
         schedule: None,
         facts: Vec::new(),
         began_ns: None,
+        alone: None,
         cache_unused: false,
     };
     let setups = [setup("one"), setup("two")];
@@ -278,6 +279,7 @@ fn a_side_that_was_measured_later_is_named() {
             schedule: None,
             facts: Vec::new(),
             began_ns: Some(began(round, side)),
+            alone: None,
             cache_unused: false,
         };
         let setups: Vec<RunSetup> = (0..8)

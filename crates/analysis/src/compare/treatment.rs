@@ -350,6 +350,7 @@ mod tests {
             schedule: None,
             facts: Vec::new(),
             began_ns: None,
+            alone: None,
             cache_unused: true,
         };
         let still = SideRun {

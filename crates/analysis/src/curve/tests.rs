@@ -28,6 +28,8 @@ fn level(load: f64, status: SloStatus) -> Level {
         keeps_up: None,
         verdict: Verdict::Valid,
         failed: Some(0.0),
+        corrupted: None,
+        canaries_right: None,
         achieved: mean(load),
         output_tokens: mean(load * 100.0),
         output_tokens_per_gpu: None,

@@ -17,7 +17,7 @@ use infermeter_core::origin::Origin;
 use infermeter_core::record::Outcome;
 use infermeter_core::run::{LoadModel, Window};
 use infermeter_core::slo::{
-    Allowance, Condition, Figure, Latency, Limit, RateName, Slo, Statistic,
+    Allowance, AnswerShare, Condition, Figure, Latency, Limit, RateName, Slo, Statistic,
 };
 use infermeter_metrics::attainment::{Objectives, SloSeries, slo_series};
 use infermeter_metrics::population::{Failures, Population, is_failure};
@@ -119,10 +119,26 @@ impl Judge<'_> {
                 let share = self.share(&failed.collect::<Vec<f64>>(), &[], population);
                 Answer::of_share(share, most.share(), Bound::AtMost)
             }
+            (Figure::Answers(share), Limit::Share(limit)) => {
+                self.answers(*share, limit.share(), population)
+            }
             (Figure::Rate(name), Limit::PerSecond(least)) => self.rate(*name, least, group),
             // The grammar gives each figure a limit of its kind.
             _ => Answer::without(SloDoubt::NoSample),
         }
+    }
+
+    /// A share of the answers, as the summary has it: neighbours that are corrupted together count as fewer.
+    fn answers(&self, share: AnswerShare, limit: f64, population: &Population<'_>) -> Answer {
+        if !crate::answers::is_asked_for(share, &self.run.manifest) {
+            return Answer::without(SloDoubt::NotChecked);
+        }
+        let flags = crate::answers::flags(share, population.completed());
+        let bound = match share.has_most() {
+            true => Bound::AtMost,
+            false => Bound::AtLeast,
+        };
+        Answer::of_share(share_of(&flags), limit, bound)
     }
 
     fn latency(
@@ -339,7 +355,8 @@ impl Judge<'_> {
             return None;
         }
         let judged = population.judged();
-        let met = judged.map(|r| !is_failure(r) && self.objectives.meets(r, conditions));
+        let met = judged
+            .map(|r| !is_failure(r) && !r.is_corrupted() && self.objectives.meets(r, conditions));
         self.share(
             &met.map(f64::from).collect::<Vec<f64>>(),
             conditions,
@@ -412,6 +429,7 @@ impl Judge<'_> {
         Some(Goodput {
             attainment: attainment?,
             requests: self.window.map(|window| rate_of(population, &met, window)),
+            sound_only: self.run.manifest.plan.checks_answers(),
         })
     }
 
@@ -501,6 +519,9 @@ fn unit(figure: &Figure) -> &'static str {
     match figure {
         Figure::Latency(_) => "ms",
         Figure::Rate(_) => "1/s",
-        Figure::Fluidity { .. } | Figure::Attainment(_) | Figure::ErrorRate => "",
+        Figure::Fluidity { .. }
+        | Figure::Attainment(_)
+        | Figure::ErrorRate
+        | Figure::Answers(_) => "",
     }
 }

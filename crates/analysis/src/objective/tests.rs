@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::summary::summarize_log;
+use infermeter_core::answer::{AnswerFacts, Doubt, Doubts, Question, QuestionKind};
 use infermeter_core::record::Reason;
 use infermeter_metrics::fixture::{Run, ms};
 
@@ -308,4 +309,86 @@ fn a_session_that_the_run_cut_off_is_a_miss_or_a_doubt() {
     );
     // They are beyond the limit already.
     check(sessions(ms(2_000), 200), objective, SloStatus::Missed, None);
+}
+
+/// The run with answers of which every `nth` is corrupted.
+fn answered(nth: usize) -> Run {
+    let mut run = run();
+    run.manifest().plan.check_answers = true;
+    for (place, record) in run.records().iter_mut().enumerate() {
+        let mut doubts = Doubts::default();
+        if place % nth == 0 {
+            doubts.insert(Doubt::Gibberish);
+        }
+        record.answer = Some(Box::new(AnswerFacts {
+            doubts,
+            chars: 100,
+            script: None,
+            text_hash: place as u64 + 1,
+            prompt_hash: place as u64 + 1,
+            question: Some(Question {
+                kind: QuestionKind::Copy,
+                row: place as u32,
+            }),
+            correct: Some(place % nth != 0),
+            reference: None,
+        }));
+    }
+    run
+}
+
+#[test]
+fn shares_of_answers_are_judged_where_answers_were_checked() {
+    undecided("answers.corrupted<1%", SloDoubt::NotChecked);
+    undecided("canary.accuracy>99%", SloDoubt::NotChecked);
+    check(answered(2), "answers.corrupted<1%", SloStatus::Missed, None);
+    check(
+        answered(1_000),
+        "answers.corrupted<5%",
+        SloStatus::Met,
+        None,
+    );
+    let straddles = Some(SloDoubt::Straddles);
+    check(
+        answered(1_000),
+        "answers.corrupted<0.1%",
+        SloStatus::Undecided,
+        straddles,
+    );
+    let line = check(
+        answered(2),
+        "answers.corrupted{class=chat}<1%",
+        SloStatus::Missed,
+        None,
+    );
+    assert_eq!((line.measured.value, line.measured.n), (Some(0.5), 150));
+    let mut run = answered(2);
+    run.manifest().plan.canaries = "5%".parse().ok();
+    check(run, "canary.accuracy>90%", SloStatus::Missed, None);
+    // Nobody asked for evaluations.
+    check(
+        answered(2),
+        "eval.accuracy>60%",
+        SloStatus::Undecided,
+        Some(SloDoubt::NotChecked),
+    );
+    check(
+        answered(2),
+        "reference.equal>60%",
+        SloStatus::Undecided,
+        Some(SloDoubt::NotChecked),
+    );
+}
+
+#[test]
+fn corrupted_answers_are_no_good_requests() {
+    let goodput = |mut run: Run| {
+        run.manifest().plan.slo = vec!["ttft.p50<1s".parse().expect("an objective")];
+        summarize_log(&run.build()).1.goodput.expect("goodput")
+    };
+    let (all, half) = (goodput(run()), goodput(answered(2)));
+    assert_eq!((all.attainment.count, all.sound_only), (150, false));
+    assert_eq!((half.attainment.count, half.sound_only), (75, true));
+    let whole = lines(answered(2), &["attainment(ttft<1s)>=99%"]).remove(0);
+    assert_eq!(whole.measured.value, Some(0.5));
 }

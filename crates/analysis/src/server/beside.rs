@@ -11,6 +11,7 @@ use super::{Agreement, LittlesLaw, ServerSummary};
 use crate::limits::{COUNTED_WINDOW_S, FRONT_END_S, LITTLE_RELATIVE};
 use crate::throughput::ThroughputSummary;
 use infermeter_core::clock::Offset;
+use infermeter_core::finish::FinishReason;
 use infermeter_core::record::Outcome;
 use infermeter_core::run::Window;
 use infermeter_core::server::{
@@ -301,10 +302,10 @@ impl<'a> View<'a> {
         let first = self.having(|r| r.chunks.first);
         let last = self.having(|r| r.finished.filter(|_| is_completed(r)));
         let ttft = first.iter().filter_map(|r| since_send(r, r.chunks.first));
-        let e2e = last.iter().filter_map(|r| since_send(r, r.finished));
+        let e2e = last.iter().filter_map(|r| since_send(r, ended(r)));
         let tpot = last.iter().filter_map(|r| {
             let tokens = r.output_token_count().filter(|tokens| *tokens > 1)?;
-            let decode = r.finished?.since(r.chunks.first?) as f64 / 1e6;
+            let decode = ended(r)?.since(r.chunks.first?) as f64 / 1e6;
             Some(decode / (tokens - 1) as f64)
         });
         let mut rows = vec![];
@@ -546,4 +547,10 @@ fn mean_error(values: &[f64]) -> Option<f64> {
     let mean = values.iter().sum::<f64>() / n;
     let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
     Some(3.0 * (squares / (n - 1.0) / n).sqrt())
+}
+/// When the server has made an answer's last token: that of the end has no text, and comes a step behind the last chunk.
+fn ended(request: &RequestFacts) -> Option<Offset> {
+    let by_itself = request.finish == Some(FinishReason::of("stop"));
+    let closed = request.closed.filter(|_| by_itself);
+    closed.or(request.finished)
 }

@@ -63,7 +63,7 @@ const ENGINES: [&str; 3] = ["vllm", "sglang", "infermeter-mock"];
 pub fn of_run(manifest: &RunManifest, requests: &[RequestFacts]) -> Facts {
     let mut facts = Facts::of(Format::Infermeter);
     facts.tool_version = Some(manifest.infermeter_version.clone());
-    facts.date = Some(format!("{:020}", manifest.clock.realtime_origin_ns));
+    facts.date = manifest.begun_ns().map(|ns| format!("{ns:020}"));
     facts.percentile_rule = Some(PercentileRule::Exact);
     facts.seed = Some(manifest.seeds.workload.to_string());
     facts.streaming = Some(manifest.plan.streams());

@@ -37,6 +37,10 @@ keys! {
              first, as in prefix_cache_hit_rate>0.3"
             .absent("what the declared difference implies").common().dashes()
             .example("prefix_cache_hit_rate>0.3");
+        answers: bool = false, Load, "",
+            "Ask prompts of the load alone as well, and say whether every side answers as the first one does"
+            .more("As --reference solo in every run.")
+            .rules(&[Rule::excludes(&[Given("aa")], "a target that is compared with itself is not sent the same prompts")]);
         order: TurnOrder = TurnOrder::Random, Load, "ORDER",
             "Who begins: random (drawn from --seed, each side as often early as late) or abba"
             .example("abba");
