@@ -3,7 +3,7 @@
 //! Decides nothing. Invariant: a quantile of a histogram is marked as an estimate, with its bucket as its interval.
 
 use crate::document::{Block, Cell, Column, Grade, Section, Table, Tone};
-use crate::number::{TimeUnit, figure, interval, percent, significant};
+use crate::number::{TimeUnit, figure, interval, percent, plus, significant};
 use crate::view::View;
 use infermeter_analysis::{Agreement, Beside, BesideRow, Summary};
 use infermeter_core::environment::TargetSide;
@@ -84,12 +84,11 @@ fn cells(row: &BesideRow) -> Vec<Cell> {
         ..Cell::default()
     };
     let difference = row.difference.map(|difference| {
-        let sign = if difference > 0.0 { "+" } else { "" };
         let mark = match row.answer {
             Some(Agreement::Disagrees) => " DISAGREES",
             _ => "",
         };
-        format!("{sign}{}{mark}", written(difference, &row.unit))
+        plus(difference, &written(difference, &row.unit)) + mark
     });
     let inside = row.client.is_some() && row.server_low.is_some() && row.difference.is_none();
     vec![
@@ -195,6 +194,13 @@ mod tests {
             &counts,
             ["output tokens", "1,200", "1,500", "-300 DISAGREES"],
         );
+        let equal = BesideRow {
+            client: Some(12.5),
+            server: Some(12.5),
+            difference: Some(-4e-8),
+            ..row("tpot_mean", "ms")
+        };
+        check(&equal, ["TPOT mean", "12.5 ms", "12.5 ms", "0 µs"]);
         let quantile = BesideRow {
             client: Some(110.0),
             server: Some(100.0),

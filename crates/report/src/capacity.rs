@@ -4,7 +4,7 @@ mod charts;
 
 use crate::document::{Block, Cell, Column, Document, Entries, Grade, Item, Section, Table, Tone};
 use crate::missing;
-use crate::number::{JOIN, figure, interval, money, percent, significant, spaced};
+use crate::number::{JOIN, figure, interval, money, percent, plus, significant, spaced};
 use infermeter_analysis::capacity::{
     Backtest, Balancing, Capacity, Cost, Day, EngineFit, FitUse, FleetSize, InstanceRate, Level,
     LimitedBy, Need, ObjectiveAt, Predicted, Sizing,
@@ -470,11 +470,10 @@ fn prediction(figure: &Predicted) -> Vec<Cell> {
         "" => "points",
         _ => "%",
     };
-    let sign = if error >= 0.0 { "+" } else { "" };
     vec![
         measured,
         Cell::of(write(figure.predicted)),
-        Cell::of(format!("{sign}{}{JOIN}{unit}", significant(error))),
+        Cell::of(format!("{}{JOIN}{unit}", plus(error, &significant(error)))),
         Cell::of(if figure.is_covered() { "yes" } else { "no" }),
     ]
 }

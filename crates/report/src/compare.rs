@@ -4,6 +4,7 @@
 //! Invariant: nothing about speed stands before the verdict, the treatments and the differences of the
 //! set-ups.
 
+mod answered;
 mod charts;
 
 use crate::document::{
@@ -89,6 +90,9 @@ impl Told<'_> {
             .all(|s| s.setup.is_empty() && s.answers.is_empty());
         if none {
             entries.add("Set-ups", "no difference was declared or discovered");
+        }
+        for side in &self.found.answered {
+            answered::add(&mut entries, side, [self.name(0), self.name(side.side)]);
         }
         Section::new("Fairness").with(entries)
     }

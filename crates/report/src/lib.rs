@@ -6,6 +6,7 @@
 //!
 //! [`inert`]: infermeter_core::text::inert
 
+mod answers;
 mod audit;
 mod bench;
 mod beside;

@@ -3,7 +3,7 @@
 //! Decides nothing. Invariant: a figure has its interval wherever one is known, and a change stands with the runs on
 //! both sides.
 
-use crate::number::{in_unit, interval, p_value, signed_percent, significant, spaced};
+use crate::number::{in_unit, interval, p_value, plus, signed_percent, significant, spaced};
 use infermeter_analysis::{SloFigure, SloStatus};
 use infermeter_core::finding::Verdict;
 use infermeter_core::number::counted;
@@ -136,10 +136,7 @@ pub fn change_line(view: &ChangeView<'_>) -> String {
 /// A change in per cent; of shares in points.
 fn signed(change: f64, unit: &str) -> String {
     match unit.is_empty() {
-        true => {
-            let sign = if change > 0.0 { "+" } else { "" };
-            format!("{sign}{} pp", significant(change * 100.0))
-        }
+        true => plus(change, &significant(change * 100.0)) + " pp",
         false => signed_percent(change),
     }
 }

@@ -1,10 +1,14 @@
 //! Numbers as people read them: three significant digits, a unit that fits, thousands apart.
 //!
 //! The only place that writes figures of results. Invariant: what belongs together is joined by
-//! [`JOIN`], so that no line ends between a number and its unit or inside an interval.
+//! [`JOIN`], so that no line ends between a number and its unit or inside an interval; what rounds to nothing has no
+//! sign, and no decimals that would say nothing.
 
 use infermeter_analysis::{Mean, Rate, Share};
 use infermeter_core::number::{count, grouped};
+
+/// Per cent that are nothing, and what rounding leaves of it: less than one request in two hundred million.
+const NOTHING: f64 = 5e-7;
 
 /// Stands between a number and its unit. Lines do not break there, and it is shown as a space.
 pub const JOIN: char = '\u{a0}';
@@ -14,30 +18,51 @@ pub(crate) fn spaced(text: &str) -> String {
     text.replace(JOIN, " ")
 }
 
-/// Three significant digits, at most three decimals, thousands apart: `41.2`, `0.041`, `12,345`.
+/// Nothing is left of it but zeros.
+fn is_zero(digits: &str) -> bool {
+    !digits.contains(|c: char| matches!(c, '1'..='9'))
+}
+
+/// With so many decimals, thousands apart; without a sign where nothing but zeros is left.
+fn decimal(x: f64, decimals: usize) -> String {
+    let text = format!("{:.decimals$}", x.abs());
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let sign = if x < 0.0 && !is_zero(&text) { "-" } else { "" };
+    let dot = if fraction.is_empty() { "" } else { "." };
+    format!("{sign}{}{dot}{fraction}", grouped(whole))
+}
+
+/// `text`, which says how much something has changed, with a `+` where it has grown by what can be seen.
+pub(crate) fn plus(change: f64, text: &str) -> String {
+    let sign = if change > 0.0 && !is_zero(text) {
+        "+"
+    } else {
+        ""
+    };
+    format!("{sign}{text}")
+}
+
+/// Three significant digits, at most three decimals, thousands apart: `41.2`, `0.041`, `12,345`; `0` below a
+/// two-thousandth.
 pub fn significant(x: f64) -> String {
     let magnitude = x.abs();
     let decimals = match magnitude {
         m if m >= 99.95 => 0,
         m if m >= 9.995 => 1,
         m if m >= 0.9995 => 2,
-        0.0 => 0,
         _ => 3,
     };
-    let text = format!("{magnitude:.decimals$}");
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    let sign = if x < 0.0 { "-" } else { "" };
-    let dot = if fraction.is_empty() { "" } else { "." };
-    format!("{sign}{}{dot}{fraction}", grouped(whole))
+    let text = decimal(x, decimals);
+    match is_zero(&text) {
+        true => "0".to_owned(),
+        false => text,
+    }
 }
 
 /// [`significant`], whole numbers without decimals: `512`, `1.50`, `1,234`.
 pub fn figure(x: f64) -> String {
     match x.abs() {
-        m if m < 1e15 && m.fract() == 0.0 => {
-            let sign = if x < 0.0 { "-" } else { "" };
-            format!("{sign}{}", grouped(&format!("{m:.0}")))
-        }
+        m if m < 1e15 && m.fract() == 0.0 => decimal(x, 0),
         _ => significant(x),
     }
 }
@@ -48,10 +73,10 @@ pub(crate) fn money(x: f64) -> String {
         m if m >= 1.0 || m == 0.0 => 2,
         m => (2.0 - m.log10().floor()).clamp(2.0, 12.0) as usize,
     };
-    let text = format!("{x:.decimals$}");
-    match text.split_once('.') {
-        Some((whole, fraction)) => format!("{}.{fraction}", grouped(whole)),
-        None => text,
+    let text = decimal(x, decimals);
+    match is_zero(&text) {
+        true => "0.00".to_owned(),
+        false => text,
     }
 }
 
@@ -160,24 +185,22 @@ pub(crate) fn mean(mean: &Mean) -> String {
 /// A share in percent: enough digits to tell it from 0 and 100.
 pub fn percent(share: f64) -> String {
     let percent = share * 100.0;
-    let near_an_end = (percent > 0.0 && percent < 1.0) || (percent > 99.0 && percent < 100.0);
-    if near_an_end {
-        format!("{percent:.2}{JOIN}%")
-    } else if percent == 0.0 || percent == 100.0 {
-        format!("{percent:.0}{JOIN}%")
-    } else {
-        format!("{percent:.1}{JOIN}%")
-    }
+    // How far from the nearer end.
+    let apart = percent.abs().min((100.0 - percent).abs());
+    let decimals = match apart {
+        apart if apart < NOTHING => 0,
+        apart if !(0.0..=100.0).contains(&percent) || apart >= 1.0 => 1,
+        apart if apart >= 0.005 => 2,
+        apart => -apart.log10().floor() as usize,
+    };
+    let text = decimal(percent, decimals);
+    let text = if is_zero(&text) { "0" } else { &text };
+    format!("{text}{JOIN}%")
 }
 
 /// A change in percent, with its sign: `+5.1 %`; `0 %` where it rounds to nothing.
 pub(crate) fn signed_percent(change: f64) -> String {
-    let shown = significant(change.abs() * 100.0);
-    match (shown.trim_matches(['0', '.']).is_empty(), change > 0.0) {
-        (true, _) => format!("0{JOIN}%"),
-        (false, true) => format!("+{shown}{JOIN}%"),
-        (false, false) => format!("-{shown}{JOIN}%"),
-    }
+    format!("{}{JOIN}%", plus(change, &significant(change * 100.0)))
 }
 
 /// A figure in its unit: `ms`, `1/s`, or empty for a share.
@@ -228,12 +251,7 @@ pub(crate) fn stepped(x: f64, step: f64) -> String {
     let decimals = (-(step.abs() + f64::MIN_POSITIVE).log10() - 1e-9)
         .ceil()
         .clamp(0.0, 9.0) as usize;
-    let text = format!("{:.decimals$}", x.abs());
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    let zero = text.trim_matches(['0', '.']).is_empty();
-    let sign = if x < 0.0 && !zero { "-" } else { "" };
-    let dot = if fraction.is_empty() { "" } else { "." };
-    format!("{sign}{}{dot}{fraction}", grouped(whole))
+    decimal(x, decimals)
 }
 
 /// Bytes: `42 MB`.
@@ -257,6 +275,27 @@ mod tests {
         ] {
             assert_eq!(stepped(x, step), expect);
         }
+    }
+
+    #[test]
+    fn what_rounds_to_nothing_is_zero_without_a_sign() {
+        for tiny in [0.0, -0.0, 4e-4, -4e-4, 1e-12, -1e-12] {
+            assert_eq!(significant(tiny), "0", "{tiny}");
+            assert_eq!(figure(tiny), "0", "{tiny}");
+            assert_eq!(plus(tiny, &significant(tiny)), "0", "{tiny}");
+            assert_eq!(signed_percent(tiny / 100.0), "0\u{a0}%", "{tiny}");
+        }
+        for tiny in [4e-7, -4e-7, -1e-12] {
+            assert_eq!(time(tiny), "0\u{a0}µs", "{tiny}");
+        }
+        assert_eq!(time(-0.0), "0\u{a0}ms");
+        assert_eq!(span(1e-12), "0\u{a0}µs");
+        assert_eq!(percent(-0.0), "0\u{a0}%");
+        assert_eq!(percent(-1e-9), "0\u{a0}%");
+        assert_eq!(money(-0.0), "0.00");
+        assert_eq!(money(-1e-15), "0.00");
+        assert_eq!(plus(0.02, &significant(0.02)), "+0.020");
+        assert_eq!(plus(-0.02, &significant(-0.02)), "-0.020");
     }
 
     #[test]
@@ -297,6 +336,7 @@ mod tests {
             (0.05, "0.0500"),
             (1.389, "1.39"),
             (12_345.0, "12,345.00"),
+            (-123.0, "-123.00"),
         ] {
             assert_eq!(money(x), expect);
         }
@@ -339,6 +379,12 @@ mod tests {
         assert_eq!(percent(0.0012), "0.12\u{a0}%");
         assert_eq!(percent(0.981), "98.1\u{a0}%");
         assert_eq!(percent(0.9999), "99.99\u{a0}%");
+        assert_eq!(percent(1.0), "100\u{a0}%");
+        assert_eq!(percent(1.0 - 1e-15), "100\u{a0}%");
+        assert_eq!(percent(0.00001), "0.001\u{a0}%");
+        assert_eq!(percent(0.999_998), "99.9998\u{a0}%");
+        assert_eq!(percent(-0.032), "-3.2\u{a0}%");
+        assert_eq!(percent(1.5), "150.0\u{a0}%");
         assert_eq!(short_count(1_000), "1,000");
         assert_eq!(short_count(12_345), "13k");
         assert_eq!(short_count(3_400_000), "3.4M");

@@ -24,6 +24,9 @@ pub(crate) fn section(summary: &Summary) -> Section {
             .map(|requests| rate(requests, "requests/s"));
         let rate = rate.map_or_else(String::new, |rate| format!("{rate}; "));
         goodput.add("Goodput", rate + &met);
+        if found.sound_only {
+            goodput.more("only sound answers count: corrupted ones are misses".to_owned());
+        }
     }
     section.with(goodput)
 }
@@ -71,6 +74,10 @@ fn figure(line: &SloLine) -> String {
         Some(SloDoubt::NoSample) => return "no sample of this metric".to_owned(),
         Some(SloDoubt::UnknownClass) => return "no class of this name in this run".to_owned(),
         Some(SloDoubt::NoDeadlines) => return "no deadlines: fluidity(500ms/50ms)".to_owned(),
+        Some(SloDoubt::NotChecked) => {
+            return "not checked: --check-answers, --canaries, --eval or --reference asks for it"
+                .to_owned();
+        }
         Some(SloDoubt::NothingToMeet) => {
             return "no other objective says what a good request is".to_owned();
         }

@@ -4,8 +4,8 @@ use crate::document::{Document, Judgement};
 use crate::picture::distributions;
 use crate::view::View;
 use crate::{
-    both_sides, by_class, client, energy, full, latency, network, objectives, quotable, ranks,
-    reproduce, run, server_times, sessions, spans, steps, throughput,
+    answers, both_sides, by_class, client, energy, full, latency, network, objectives, quotable,
+    ranks, reproduce, run, server_times, sessions, spans, steps, throughput,
 };
 use infermeter_analysis::Summary;
 use infermeter_core::finding::{Finding, Verdict};
@@ -25,6 +25,7 @@ pub fn of_run(
     document.push(steps::section(summary));
     document.push(latency::section(summary));
     document.push(throughput::section(summary));
+    document.push(answers::section(summary));
     document.push(both_sides::section(summary, manifest, view));
     document.push(server_times::section(summary));
     for section in spans::sections(summary, view) {

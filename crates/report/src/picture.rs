@@ -3,6 +3,7 @@
 //! No arithmetic but places on axes. Each chart says its population, how many values there are, and how it was
 //! reduced. Invariant: the number of marks is bounded, whatever the run.
 
+mod answers_by_load;
 mod client;
 mod ecdf;
 mod gpus;
@@ -60,6 +61,7 @@ pub fn pictures(of: &Pictured<'_>) -> Vec<Section> {
             .flatten()
             .collect(),
         ),
+        section("Answers by load", answers_by_load::charts(of.summary)),
         section(
             "Time to the first token, taken apart",
             spans::chart(of.summary).into_iter().collect(),

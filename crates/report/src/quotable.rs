@@ -9,7 +9,7 @@ use crate::reproduce::imported;
 use infermeter_analysis::{
     Cell as Figure, CellGrade, Distribution, Percentile, Percentiles, Rate, Summary, Weight,
 };
-use infermeter_core::number::count;
+use infermeter_core::number::{count, counted};
 use infermeter_core::run::{LoadModel, RunManifest};
 use infermeter_metrics::origin::Origin;
 
@@ -51,7 +51,34 @@ pub(crate) fn section(summary: &Summary, manifest: &RunManifest) -> Section {
         );
         section.push(Block::Text(Tone::Aside, text));
     }
+    let measured = matches!(
+        summary.load_model,
+        LoadModel::OpenLoop | LoadModel::ClosedLoop
+    );
+    if measured && !section.blocks.is_empty() {
+        section.push(Block::Text(Tone::Aside, answers(summary)));
+    }
     section
+}
+
+/// Whether somebody has looked at what was answered.
+fn answers(summary: &Summary) -> String {
+    let Some(answers) = &summary.answers else {
+        return "The answers were not checked (--check-answers): whether they were right is not known.".to_owned();
+    };
+    let corrupted = answers
+        .corrupted
+        .as_ref()
+        .map_or(0, |share| share.count as u64);
+    let goodput = match summary.goodput {
+        Some(_) => "; goodput counts sound answers only",
+        None => "",
+    };
+    format!(
+        "{} were checked, {} of them corrupted{goodput}.",
+        counted(answers.checked, "answer"),
+        count(corrupted)
+    )
 }
 
 /// `open, 20/s`: the load under which every figure of the run was taken.

@@ -3,7 +3,7 @@
 //! Invariant: whatever is left out is counted.
 
 use crate::document::{Block, Cell, Column, Section, Table, Tone};
-use crate::number::{bytes, percent, time};
+use crate::number::{bytes, percent, plus, time};
 use crate::view::View;
 use infermeter_analysis::{Percentile, RankSummary, RanksSummary, Summary};
 use infermeter_core::number::{count, counted};
@@ -97,8 +97,7 @@ fn clock(rank: &RankSummary) -> Option<String> {
 }
 
 fn signed(ms: f64) -> String {
-    let plus = if ms > 0.0 { "+" } else { "" };
-    format!("{plus}{}", time(ms))
+    plus(ms, &time(ms))
 }
 
 /// What the columns mean, how the starts lie, and what is left out.

@@ -276,7 +276,27 @@ fn levels(curve: &CurveAnswer, axis: Axis, heading: &str) -> Section {
         latency.row(&*label, latencies(level));
         rates.row(&*label, throughputs(level));
     }
-    Section::new(heading).with(latency).with(rates)
+    let section = Section::new(heading).with(latency).with(rates);
+    match answers(curve, axis) {
+        Some(table) => section.with(table),
+        None => section,
+    }
+}
+
+/// What became of the answers beside their latency; `None` where they were not checked.
+fn answers(curve: &CurveAnswer, axis: Axis) -> Option<Table> {
+    let checked = curve.levels.iter().any(|level| level.corrupted.is_some());
+    let columns = ["TTFT p50", "corrupted", "canaries right"].map(Column::right);
+    let mut table = Table::new(axis.name(), columns.to_vec());
+    for level in &curve.levels {
+        let cells = vec![
+            Cell::or_dash(level.ttft.p50.map(|mean| time(mean.value))),
+            Cell::or_dash(level.corrupted.map(percent)),
+            Cell::or_dash(level.canaries_right.map(percent)),
+        ];
+        table.row(figure(level.load), cells);
+    }
+    checked.then_some(table)
 }
 
 fn latencies(level: &Level) -> Vec<Cell> {

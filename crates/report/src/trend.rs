@@ -6,7 +6,7 @@
 mod chart;
 
 use crate::document::{Block, Cell, Column, Document, Entries, Mark, Section, Table, Tone};
-use crate::number::{in_unit, interval, p_value, percent, signed_percent, significant};
+use crate::number::{in_unit, interval, p_value, percent, plus, signed_percent, significant};
 use infermeter_analysis::{SloFigure, Trend, TrendChange, TrendFigure, TrendLevel};
 use infermeter_core::finding::Verdict;
 use infermeter_core::number::counted;
@@ -238,11 +238,7 @@ fn is_share(figure: &TrendFigure) -> bool {
 
 fn signed(size: f64, figure: &TrendFigure) -> String {
     match is_share(figure) {
-        true => format!(
-            "{}{} pp",
-            if size > 0.0 { "+" } else { "" },
-            significant(size * 100.0)
-        ),
+        true => plus(size, &significant(size * 100.0)) + " pp",
         false => signed_percent(size),
     }
 }

@@ -139,6 +139,7 @@ fn not_verified(verified: &Verified) -> Entries {
         Basis::ServerReadings,
         Basis::Spans,
         Basis::Certificate,
+        Basis::AskedAlone,
         Basis::Environment,
         Basis::Observed,
     ] {
@@ -179,6 +180,9 @@ fn why(basis: Basis) -> &'static str {
         }
         Basis::Spans => "rest on spans of requests: they follow from these and the rows together",
         Basis::Certificate => "are cited from a certificate, which another measurement made",
+        Basis::AskedAlone => {
+            "rest on what was asked alone, before and after the load: run.json has what came of it, no row does"
+        }
         Basis::Environment => "were found out before the load, or declared",
         Basis::Observed => "are findings that were made before and during the run",
     }

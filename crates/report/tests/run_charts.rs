@@ -5,10 +5,12 @@ use infermeter_analysis::{
     CurveAnswer, Highest, Level, LevelLooks, LevelRun, NoLaw, RateEstimate, Run as Read, Summary,
     SweepAnswer, summarize_log,
 };
+use infermeter_core::answer::{AnswerFacts, Doubt};
 use infermeter_core::finding::Verdict;
 use infermeter_core::gap::{Gap, GapCause};
 use infermeter_core::record::Reason;
 use infermeter_core::run::RunLog;
+use infermeter_core::schedule::Phase;
 use infermeter_metrics::fixture::{Run, ms};
 use infermeter_report::chart::{Chart, Known, Marks, Reading, Scale, Series, ShadeKind};
 use infermeter_report::{
@@ -255,6 +257,44 @@ fn shares_of_tokens_per_chunk_by_hand() {
         bars.iter()
             .all(|bar| matches!(bar.y.known, Known::Within(_)))
     );
+}
+
+#[test]
+fn sound_answers_stand_over_the_load_beside_their_latency() {
+    let mut run = Run::steady(600, 30.0, 20);
+    run.manifest().plan.check_answers = true;
+    for record in run
+        .records()
+        .iter_mut()
+        .filter(|r| r.phase == Phase::Measure)
+    {
+        let doubt = (record.id % 10 == 0).then_some(Doubt::Gibberish);
+        record.answer = Some(Box::new(AnswerFacts {
+            doubts: doubt.into_iter().collect(),
+            chars: 100,
+            script: None,
+            text_hash: record.id + 1,
+            prompt_hash: record.id + 1,
+            question: None,
+            correct: None,
+            reference: None,
+        }));
+    }
+    let seen = seen(run.build());
+    let levels = &seen.summary.answers.as_ref().expect("checked").levels;
+    assert!(levels.len() > 2, "{levels:?}");
+    let chart = seen.chart("answers-by-load");
+    let Marks::Line(points) = &chart.series[0].marks else {
+        panic!("a line");
+    };
+    for (point, level) in points.iter().zip(levels) {
+        let sound = 1.0 - level.corrupted.count as f64 / level.checked as f64;
+        assert!((point.y.value - sound).abs() < 1e-12, "{point:?}");
+        assert_eq!(point.n, Some(level.checked));
+    }
+    let waits = seen.chart("answers-ttft-by-load");
+    assert_eq!(waits.x, chart.x);
+    assert!(size(&waits) <= levels.len());
 }
 
 #[test]

@@ -227,19 +227,20 @@ fn side_fields(axis: &Axis, side: Side) -> [String; 3] {
 
 /// Seven digits, as few as say the same: `0.0412`, `1234567`.
 fn number(x: f64) -> String {
-    if x == 0.0 || !x.is_finite() {
-        return if x == 0.0 {
-            "0".to_owned()
-        } else {
-            String::new()
-        };
+    if !x.is_finite() {
+        return String::new();
     }
     let decimals = (6.0 - x.abs().log10().floor()).clamp(0.0, 12.0) as usize;
     let text = format!("{x:.decimals$}");
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text,
+    let text = match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.'),
+        false => &text,
+    };
+    match text {
+        "-0" => "0",
+        text => text,
     }
+    .to_owned()
 }
 
 fn field(text: &str) -> String {
