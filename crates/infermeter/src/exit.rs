@@ -29,6 +29,12 @@ pub(crate) fn gravest(codes: &[u8]) -> u8 {
     found.unwrap_or(OK)
 }
 
+/// The codes of what is so.
+pub(crate) fn of_what_is_so<const N: usize>(codes: [(bool, u8); N]) -> Vec<u8> {
+    let so = codes.into_iter().filter(|(is_so, _)| *is_so);
+    so.map(|(_, code)| code).collect()
+}
+
 /// The exit code of an error that ended a command.
 pub fn code_of(error: &anyhow::Error) -> u8 {
     of_cause(Cause::of(error))
@@ -85,5 +91,7 @@ mod tests {
         assert_eq!(gravest(&[UNDECIDED, INVALID, MISSED]), INVALID);
         assert_eq!(gravest(&[TARGET, UNDECIDED]), TARGET);
         assert_eq!(gravest(&[TARGET, INTERRUPTED]), INTERRUPTED);
+        let so = of_what_is_so([(false, TARGET), (true, INVALID), (true, MISSED)]);
+        assert_eq!(so, [INVALID, MISSED]);
     }
 }

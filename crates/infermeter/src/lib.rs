@@ -23,6 +23,7 @@ mod page;
 mod picture;
 pub mod print_config;
 mod progress;
+mod questions;
 mod schema;
 mod screen;
 mod search;

@@ -75,6 +75,10 @@ fn columns(requests: &[TruthRequest]) -> Vec<(&'static str, TableColumn)> {
         ("preempted_ns", lists(|r| r.preempted_ns.clone())),
         ("replica", numbers(|r| Some(r.replica.into()))),
         ("adapter", texts(|r| r.adapter.clone())),
+        (
+            "cheats",
+            texts(|r| (!r.cheats.is_empty()).then(|| r.cheats.join(","))),
+        ),
         ("prompt_tokens", numbers(|r| r.prompt_tokens.map(i64::from))),
         ("output_tokens", numbers(|r| Some(r.output_tokens.into()))),
         ("tokens_ns", lists(|r| r.tokens_ns.clone())),
@@ -118,7 +122,7 @@ mod tests {
     /// A request with every optional key.
     const FULL: &str = r#"{"request_id":"a","arrival_ns":1,"seen_ns":2,"arrival_source":"kernel",
         "link_in_ns":3,"admitted_ns":4,"prefilled_ns":5,"cached_tokens":6,"preempted_ns":[7],
-        "replica":1,"adapter":"x","prompt_tokens":8,"output_tokens":2,"tokens_ns":[9,10],
+        "replica":1,"adapter":"x","cheats":["y"],"prompt_tokens":8,"output_tokens":2,"tokens_ns":[9,10],
         "bytes":11,"ended_ns":12,"dropped_stamps":0,"finished":true,"disconnect":false,
         "status":200,"end":"finished"}"#;
 

@@ -2,6 +2,7 @@
 
 use crate::items;
 use crate::layers::Resolved;
+use crate::questions;
 use crate::values;
 use anyhow::{Context, Result, anyhow, bail};
 use infermeter_client::encode::{Headers, Target};
@@ -10,7 +11,9 @@ use infermeter_core::gate::FailIf;
 use infermeter_core::key::{Asked, Keyed, broken};
 use infermeter_core::origin::Origin;
 use infermeter_core::plan::{Plan, PrefixMode, Wait};
-use infermeter_core::slo::{Figure, Measure, RateName, Slo, SloMetric, parse_percentile};
+use infermeter_core::slo::{
+    AnswerShare, Figure, Measure, RateName, Slo, SloMetric, parse_percentile,
+};
 use infermeter_core::text::{closest, inert};
 use infermeter_session::experiment::{AnswerPlaces, Server};
 use infermeter_session::redact::redact_path;
@@ -44,6 +47,7 @@ fn check(plan: &Plan, given: &dyn Fn(&str) -> bool) -> Result<()> {
     dataset(plan)?;
     requests(plan)?;
     sessions(plan)?;
+    questions::check(plan)?;
     declared(plan)?;
     for url in plan.server_metrics.urls() {
         Target::parse(url).map_err(|e| anyhow!("--server-metrics: {e}"))?;
@@ -111,6 +115,11 @@ fn objective(plan: &Plan, slo: &Slo) -> Result<()> {
              'ttft.p99<500ms'"
         );
     }
+    if let Figure::Answers(share) = slo.of.figure
+        && let Some(flag) = missing_check(plan, share)
+    {
+        bail!("--slo {slo}: nothing of the kind is checked: give {flag}");
+    }
     if slo.of.origin() == Some(Origin::Intended) && plan.concurrency.is_some() {
         bail!(
             "--slo {slo}: in a closed loop no send is intended at an instant of its own: leave \
@@ -118,6 +127,16 @@ fn objective(plan: &Plan, slo: &Slo) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// The flag that a share of answers needs, and that is not there.
+fn missing_check(plan: &Plan, share: AnswerShare) -> Option<&'static str> {
+    match share {
+        AnswerShare::Corrupted => (!plan.checks_answers()).then_some("--check-answers"),
+        AnswerShare::Canaries => plan.canaries.is_none().then_some("--canaries 5%"),
+        AnswerShare::Evals => plan.eval.is_empty().then_some("--eval FILE"),
+        AnswerShare::Equal => plan.reference.is_none().then_some("--reference solo"),
+    }
 }
 
 /// The classes that objectives and criteria are about have to be the workload's.
@@ -395,6 +414,23 @@ mod tests {
     #[test]
     fn a_sound_plan_passes() {
         checked(&plan()).expect("sound");
+    }
+
+    #[test]
+    fn objectives_on_answers_need_their_checks() {
+        let on = |text: &'static str| {
+            move |p: &mut Plan| p.slo = vec![text.parse().expect("an objective")]
+        };
+        check(on("answers.corrupted<0.1%"), "give --check-answers");
+        check(on("canary.accuracy>99%"), "give --canaries 5%");
+        check(on("eval.accuracy>60%"), "give --eval FILE");
+        check(on("reference.equal>99%"), "give --reference solo");
+        let mut plan = plan();
+        plan.canaries = "5%".parse().ok();
+        plan.slo = ["answers.corrupted<0.1%", "canary.accuracy>99%"]
+            .map(|text| text.parse().expect("an objective"))
+            .to_vec();
+        checked(&plan).expect("sound");
     }
 
     #[test]

@@ -35,6 +35,10 @@ CellMethod = Literal["exact_ranks", "effective_ranks", "time_blocks"]
 Weight = Literal["request", "chunk", "token", "read", "session"]
 # Where the numbers of tokens per chunk come from.
 TokenSource = Literal["continuous_usage", "token_ids", "one_per_chunk", "tokenizer", "estimated", "unknown"]
+# The kinds of questions.
+QuestionKind = Literal["canary-copy", "canary-needle", "canary-count", "canary-reverse", "canary-arithmetic", "canary-tool", "canary-json", "eval"]
+# What is said of two sets of answers.
+Likeness = Literal["unknown", "equal", "not_told_apart", "near_ties", "different"]
 # Whose series are known: an engine, or what tells of the GPUs and hosts that it runs on.
 ServerEngine = Literal["vllm", "sglang", "llama-cpp", "tgi", "tensorrt-llm", "triton", "dynamo", "dcgm", "amd-gpu", "all-smi", "node-exporter", "nvml", "replicas"]
 # Whether the server has the client's requests and no others.
@@ -48,7 +52,7 @@ SloStatus = Literal["met", "undecided", "missed"]
 # Which side of a limit is meant.
 SloBound = Literal["at_most", "at_least"]
 # Why an objective is undecided.
-SloDoubt = Union[Literal["no_sample", "unknown_class", "no_deadlines", "nothing_to_meet", "straddles", "only_a_miss_is_certain"], "SloDoubt5"]
+SloDoubt = Union[Literal["no_sample", "unknown_class", "no_deadlines", "not_checked", "nothing_to_meet", "straddles", "only_a_miss_is_certain"], "SloDoubt6"]
 # What energy was computed from.
 EnergyMethod = Literal["counter", "power"]
 # Whose stamps a record's receive instants are.
@@ -87,6 +91,8 @@ Scope = Literal["run", "repeated", "sweep", "comparison", "publication"]
 Dimension = Literal["baseline_fairness", "evaluation_setup", "metric_design"]
 # What most of a gap went into.
 GapCause = Literal["suspended", "busy", "throttled", "stolen", "queued", "stopped"]
+# Why questions are asked no further.
+SoloEnd = Literal["all_asked", "time", "failed"]
 # Whether a run can be trusted.
 Verdict = Literal["valid", "questionable", "invalid"]
 # Phase of the one continuous load that a request belongs to, by its intended instant.
@@ -185,6 +191,8 @@ class _SummaryOptional(TypedDict, total=False):
     silence: SilenceSummary
     # What speaks against usage or chunks; absent where nothing does.
     usage: UsageSummary
+    # What was found of the answers; absent where they were not checked.
+    answers: AnswersSummary
     # Chunks that come in bursts by a clock of their own; absent where they do not.
     bursty_delivery: BurstyDelivery
     # What the server said of itself; absent where it was not asked.
@@ -1084,6 +1092,346 @@ class UsageEvidence(TypedDict):
     repeated_chunks: int
 
 
+class _AnswersSummaryRequired(TypedDict):
+    # Completed answers whose text was read.
+    checked: int
+    # Completed answers whose text was not: they were not kept, or had none.
+    unchecked: int
+    # Of those whose length was forced, only the beginning was judged.
+    judged_in_part: int
+    # Those that no sound server gives.
+    corrupted: Share | None
+    # Each doubt that occurs, the most frequent first.
+    doubts: list[DoubtCount]
+    # Equal answers to different prompts.
+    equal: EqualAnswers
+    # By requests in flight when the request was sent.
+    levels: list[LoadLevel]
+    # Corruption at high load against low load; absent with too few of either.
+    under_load: UnderLoad | None
+    # By class, where there are several.
+    classes: list[ClassAnswers]
+    # Answers in another writing system than most, by requests; absent where no system has most.
+    other_writing: OtherWriting | None
+    # Of answers of a model that reasons, those that show no reasoning.
+    without_reasoning: Share | None
+    # Questions with known answers; absent where none were asked.
+    canaries: CanarySummary | None
+
+
+class _AnswersSummaryOptional(TypedDict, total=False):
+    # Lengths at high load against low load; absent with too few of either.
+    length_shift: LengthShift
+    # How answers end at high load against low load; absent with too few of either, and where all end alike.
+    finish_shift: FinishShift
+    # Evaluations that rode in the load, by file.
+    evals: list[EvalSummary]
+    # Answers beside those to the same prompts asked alone; absent where none were asked for.
+    references: ReferenceSummary
+
+
+class AnswersSummary(_AnswersSummaryRequired, _AnswersSummaryOptional):
+    """What was found of the answers of a run."""
+
+
+class DoubtCount(TypedDict):
+    """How often a doubt occurs."""
+
+    # Its name.
+    doubt: str
+    # It makes an answer a corrupted one.
+    corrupts: bool
+    # Answers.
+    answers: int
+    # Some of their requests, by number.
+    examples: list[int]
+
+
+class EqualAnswers(TypedDict):
+    """Answers that another prompt had before."""
+
+    # Answers that were compared.
+    compared: int
+    # Those that are word for word the answer to another prompt.
+    answers: int
+    # Different texts among them.
+    texts: int
+    # Some of their requests, by number.
+    examples: list[int]
+
+
+_LoadLevelRequired = TypedDict(
+    "_LoadLevelRequired",
+    {
+        # Fewest requests in flight at the send, its own included.
+        "from": "int",
+        # Most of them.
+        "to": "int",
+        # Answers that were checked.
+        "checked": "int",
+        # Those that no sound server gives.
+        "corrupted": "Share",
+        # Median of their TTFT, milliseconds; absent without streams.
+        "ttft_p50_ms": "float | None",
+        # Canaries whose answers could be judged.
+        "canaries": "int",
+        # Those that were answered rightly.
+        "right": "Share | None",
+    },
+    total=True,
+)
+
+
+class _LoadLevelOptional(TypedDict, total=False):
+    # Median of their E2E from the send, milliseconds.
+    e2e_p50_ms: float
+    # Rows of evaluations that were answered rightly, of those that could be judged.
+    eval_right: Share
+
+
+class LoadLevel(_LoadLevelRequired, _LoadLevelOptional):
+    """The answers of one band."""
+
+
+class UnderLoad(TypedDict):
+    """Corrupted answers, or wrong ones of questions, at high load and at low load."""
+
+    # More requests in flight than these count as high load.
+    above: int
+    # Answers at low load.
+    low: int
+    # Corrupted, or wrong, ones among them.
+    low_corrupted: int
+    # Answers at high load.
+    high: int
+    # Corrupted, or wrong, ones among them.
+    high_corrupted: int
+    # Fisher's exact test, one-sided: as many more at high load by chance.
+    p_value: float
+
+
+_ClassAnswersRequired = TypedDict(
+    "_ClassAnswersRequired",
+    {
+        # Its name.
+        "class": "str",
+        # Those that no sound server gives.
+        "corrupted": "Share",
+    },
+    total=True,
+)
+
+
+class ClassAnswers(_ClassAnswersRequired):
+    """The answers of one class."""
+
+
+class OtherWriting(TypedDict):
+    """Answers in another writing system."""
+
+    # That of most answers.
+    most: str
+    # Answers whose system is known.
+    known: int
+    # Those in another one.
+    other: int
+    # Some of their requests, by number.
+    examples: list[int]
+
+
+class _CanarySummaryRequired(TypedDict):
+    # Questions that were answered under load.
+    answered: int
+    # Of these, answers that are right; those that cannot be judged left out.
+    right: Share | None
+    # Of the questions asked alone before the load.
+    right_before: Share | None
+    # Of those asked alone after it.
+    right_after: Share | None
+    # The same questions under load and alone before it; absent where none were asked alone.
+    paired: PairedAccuracy | None
+    # Answers under load that refuse.
+    refused: int
+    # Answers under load with the marker of another request.
+    crossed: int
+    # Answers under load that are wrong.
+    wrong: int
+    # Chance that these questions show that one answer in a hundred is wrong.
+    power: float
+    # Questions that show it with the confidence of the intervals.
+    needed: int
+    # By kind of question.
+    kinds: list[KindAccuracy]
+    # Some requests with a wrong answer, by number.
+    wrong_examples: list[int]
+
+
+class _CanarySummaryOptional(TypedDict, total=False):
+    # Wrong answers at high load against low load; absent with too few of either.
+    under_load: UnderLoad
+
+
+class CanarySummary(_CanarySummaryRequired, _CanarySummaryOptional):
+    """What came of the questions."""
+
+
+class PairedAccuracy(TypedDict):
+    """Pairs of one question, under load and alone."""
+
+    # Questions that were judged on both sides.
+    pairs: int
+    # Right alone and wrong under load.
+    lost: int
+    # Wrong alone and right under load.
+    gained: int
+    # p-value of McNemar's exact test, two-sided.
+    p_value: float
+
+
+class KindAccuracy(TypedDict):
+    """The questions of one kind, under load."""
+
+    # The kind.
+    kind: QuestionKind
+    # Questions whose answers could be judged.
+    judged: int
+    # Those that were answered rightly.
+    right: int
+
+
+class LengthShift(TypedDict):
+    """Lengths of answers at high load beside those at low load."""
+
+    # More requests in flight than these count as high load.
+    above: int
+    # By the characters of the visible text.
+    chars: LengthPair
+    # By output tokens; absent where the server does not count them.
+    by_tokens: LengthPair | None
+
+
+class LengthPair(TypedDict):
+    """Two groups of lengths."""
+
+    # Answers at low load.
+    low: int
+    # Median of their lengths, characters or tokens. Unit: characters, or tokens.
+    low_median: float
+    # Answers at high load.
+    high: int
+    # Median of their lengths, characters or tokens. Unit: characters, or tokens.
+    high_median: float
+    # Hodges and Lehmann's estimate of how much longer those at high load are, characters or tokens; negative
+    # where they are shorter. Unit: characters, or tokens.
+    shift: float
+    # The rank-sum test within classes (van Elteren 1960), one-sided: the p-value of as much shorter ones at high
+    # load.
+    p_shorter: float
+
+
+class FinishShift(TypedDict):
+    """A way of ending at high load beside low load."""
+
+    # More requests in flight than these count as high load.
+    above: int
+    # The way that differs most; absent where the server names none for these.
+    reason: FinishReason | None
+    # Answers at low load.
+    low: int
+    # Those that ended so.
+    low_so: int
+    # Answers at high load.
+    high: int
+    # Those that ended so.
+    high_so: int
+    # p-value of Fisher's exact test, two-sided, for all ways and classes together (Bonferroni).
+    p_value: float
+
+
+class EvalSummary(TypedDict):
+    """The scores of one file."""
+
+    # Its name, without folders.
+    name: str
+    # Its rows.
+    rows: int
+    # It was made up by this program: its score says nothing about a model beyond this run.
+    synthetic: bool
+    # Rows that were answered under load; one that was asked twice counts twice.
+    answered: int
+    # Of these, answers that are right.
+    right: Share | None
+    # Of the rows asked alone before the load.
+    right_before: Share | None
+    # Of those asked alone after it.
+    right_after: Share | None
+    # The same rows under load and alone before it; absent where none were asked alone.
+    paired: PairedAccuracy | None
+    # Some requests with a wrong answer, by number.
+    wrong_examples: list[int]
+
+
+class ReferenceSummary(TypedDict):
+    """Answers beside their references."""
+
+    # Prompts that were to be asked alone.
+    wanted: int
+    # Answers under load that have a reference.
+    compared: int
+    # Requests ask for the same answer each time: greedy, or by a seed.
+    deterministic_asked: bool
+    # The server says how likely its tokens are.
+    logprobs: bool
+    # Answers under load that are equal to their reference.
+    equal: Share | None
+    # Second answers asked alone that are equal to the first.
+    equal_alone: Share | None
+    # Answers that part where the server's own choice was close: their margin is less than half a nat.
+    near_ties: int
+    # Answers that part where it was not close.
+    plain: Share | None
+    # Answers that part where the margin is not known.
+    margin_unknown: int
+    # Answers that part within their first characters.
+    early: Share | None
+    # Where answers under load part from their reference.
+    diverged: Divergence | None
+    # Where the second answer asked alone parts from the first.
+    diverged_alone: Divergence | None
+    # Which of the two parts earlier, by prompt.
+    signs: SignTest
+    # What that says.
+    says: Likeness
+    # Some requests whose answers part, by number, the earliest first.
+    examples: list[int]
+
+
+class Divergence(TypedDict):
+    """Where answers part from each other."""
+
+    # Answers that part.
+    answers: int
+    # Characters in common, of the earliest.
+    least: int
+    # Characters in common, the median.
+    median: int
+    # Characters in common, of the latest.
+    most: int
+
+
+class SignTest(TypedDict):
+    """For each pair which side parts earlier; equal answers part last."""
+
+    # Prompts with both.
+    pairs: int
+    # Those where the answer in question parts earlier.
+    earlier: int
+    # Those where it parts later.
+    later: int
+    # p-value of the exact sign test, two-sided.
+    p_value: float
+
+
 class BurstyDelivery(TypedDict):
     """Bursts, alike over the streams."""
 
@@ -1557,27 +1905,35 @@ class SloFigure(_SloFigureRequired, _SloFigureOptional):
     """The figure of an objective, in the unit of its limit."""
 
 
-class SloDoubt5TooFew(TypedDict):
+class SloDoubt6TooFew(TypedDict):
     """The sample is too small; it would need so many observations."""
 
     # So many.
     needed: int
 
 
-class SloDoubt5(TypedDict):
+class SloDoubt6(TypedDict):
     """The sample is too small; it would need so many observations."""
 
     # The sample is too small; it would need so many observations.
-    too_few: SloDoubt5TooFew
+    too_few: SloDoubt6TooFew
 
 
-class Goodput(TypedDict):
-    """The requests that met every objective."""
-
-    # Share of the measured requests that meet every objective; failures, time-outs and truncations are misses.
+class _GoodputRequired(TypedDict):
+    # Share of the measured requests that meet every objective; failures, time-outs and truncations are misses,
+    # and so are answers that were checked and found corrupted.
     attainment: Share
     # Those requests per second of the window; absent without a window.
     requests: Rate | None
+
+
+class _GoodputOptional(TypedDict, total=False):
+    # Answers were checked, and corrupted ones are misses.
+    sound_only: bool
+
+
+class Goodput(_GoodputRequired, _GoodputOptional):
+    """The requests that met every objective."""
 
 
 class CostSummary(TypedDict):
@@ -2316,6 +2672,19 @@ _PlanOptional = TypedDict(
         # Send one prompt again and again before the run, among fresh ones, and say whether the server caches
         # responses (26 short requests)
         "probe-response-cache": "bool",
+        # Check the text of each answer when the load is over: loops, garbage, other languages, errors with status
+        # 200, answers given twice
+        "check-answers": "bool",
+        # Let this share of the requests end with a small question whose answer is known, and compare the answers
+        # under load with those asked alone
+        "canaries": "str | float | None",
+        # Let a share of the requests, 5% where none is given, be questions of a file with answers (JSON lines), and
+        # tell how many are right at each load; builtin: a small set that is made here
+        "eval": "str | list[str]",
+        # Ask N of the prompts, 60 where none is given, again alone behind the load, twice: where do answers differ?
+        "reference": "str | float | None",
+        # Time for each pass in which questions or prompts are asked alone, before the load or after it
+        "solo-time": "Literal[0] | str",
         # Declared hardware of the server: gpu=, count=, memory=, interconnect=, network=, storage=, and placement= of
         # the client: same host, same network, remote; or text
         "hardware": "str | float | None",
@@ -2979,6 +3348,9 @@ class _ImportedOptional(TypedDict, total=False):
     tool_version: str
     # Which of several results of the file; absent where it holds one.
     part: str
+    # Whether it is known when that was: where it is not, the clock's `realtime_origin_ns` is 0 and says nothing.
+    # (Of records that do not have this member it may be the instant of the import.)
+    has_date: bool
 
 
 class Imported(_ImportedRequired, _ImportedOptional):
@@ -3194,6 +3566,136 @@ class ClockOffset(TypedDict):
     by: OffsetSource
 
 
+class EvalFile(TypedDict):
+    """A file of questions with answers that rode in the load."""
+
+    # Its name, without folders.
+    name: str
+    # SHA-256 of its bytes, hex.
+    sha256: str
+    # Its rows.
+    rows: int
+    # Number of its first row, counted over all files.
+    first_row: int
+    # Share of the requests that carry one of its rows.
+    share: float
+    # It was made up, here.
+    synthetic: bool
+
+
+class Solo(TypedDict, total=False):
+    """Everything that was asked alone."""
+
+    # Questions before the load; absent where there were none.
+    before: SoloPass
+    # The same questions after it.
+    after: SoloPass
+    # Prompts of the load, word for word, after it; absent where no reference was asked for.
+    reference: ReferencePasses
+
+
+class _SoloPassRequired(TypedDict):
+    # Questions that were to be asked.
+    wanted: int
+    # Those that were answered, in the order of asking.
+    answers: list[SoloAnswer]
+    # Why it ended.
+    ended_by: SoloEnd
+
+
+class _SoloPassOptional(TypedDict, total=False):
+    # What went wrong, in words; absent where nothing did.
+    problem: str
+
+
+class SoloPass(_SoloPassRequired, _SoloPassOptional):
+    """Questions, one after the other."""
+
+
+class _SoloAnswerRequired(TypedDict):
+    # The measured request with the same question.
+    id: int
+    # The question.
+    question: Question
+    # Whether the answer is right; absent where it cannot be judged.
+    correct: bool | None
+    # Characters of the visible text.
+    chars: int
+    # Output tokens by usage.
+    output_tokens: int | None
+    # How the server says that it ended.
+    finish_reason: str | None
+    # From the request to the last byte of the answer, nanoseconds.
+    e2e_ns: int
+
+
+class _SoloAnswerOptional(TypedDict, total=False):
+    # What the checks found, by name.
+    doubts: list[str]
+
+
+class SoloAnswer(_SoloAnswerRequired, _SoloAnswerOptional):
+    """The answer to one question, asked alone."""
+
+
+class Question(TypedDict):
+    """What was asked."""
+
+    # Of which kind it is.
+    kind: QuestionKind
+    # Number of the canary, from 0; of an evaluation the row, counted over all files in the plan's order.
+    row: int
+
+
+class _ReferencePassesRequired(TypedDict):
+    # Prompts that were to be asked.
+    wanted: int
+    # Those that were answered.
+    asked: int
+    # Those that were answered twice.
+    repeated: int
+    # The server said how likely its tokens were.
+    logprobs: bool
+    # Requests ask for the same answer each time: greedy, or by a seed.
+    deterministic_asked: bool
+
+
+class _ReferencePassesOptional(TypedDict, total=False):
+    # What tells the answers from those of another server, by request.
+    answers: list[ReferenceAnswers]
+    # What went wrong, in words; absent where nothing did.
+    problem: str
+
+
+class ReferencePasses(_ReferencePassesRequired, _ReferencePassesOptional):
+    """Prompts of the load that were asked again alone."""
+
+
+class _ReferenceAnswersRequired(TypedDict):
+    # The measured request with the same prompt.
+    id: int
+    # The first answer.
+    first: Fingerprint
+
+
+class _ReferenceAnswersOptional(TypedDict, total=False):
+    # The second one; absent where it was not asked for, or not answered.
+    second: Fingerprint
+
+
+class ReferenceAnswers(_ReferenceAnswersRequired, _ReferenceAnswersOptional):
+    """The answers to one prompt, asked alone, without their texts."""
+
+
+class Fingerprint(TypedDict):
+    """Marks along an answer."""
+
+    # Characters of the text.
+    chars: int
+    # Four hexadecimal digits for each 16 characters, at most 256 times, and four over the whole.
+    marks: str
+
+
 class _ManifestRequired(TypedDict):
     # Version of the format.
     format_version: Literal[1]
@@ -3254,6 +3756,10 @@ class _ManifestOptional(TypedDict, total=False):
     # Which of several processes that share the load measured this; absent of a run alone, and of ranks that were
     # merged, where each client has its own.
     rank: RankFacts
+    # Files of questions with answers that ride in the load.
+    evals: list[EvalFile]
+    # What was asked with nothing else in flight; absent where nothing was.
+    solo: Solo
     # SHA-256 of each file of the record by its name, and of this one without this member; absent while running,
     # and from records of older versions.
     seal: dict[str, str]
@@ -4049,11 +4555,7 @@ class CurveAnswer(TypedDict):
     sustained: Sustained | None
 
 
-class Level(TypedDict):
-    """A level of load over its runs. Throughputs are per second, of the window; a figure of one run has that run's
-    interval, one of several Student's t over runs.
-    """
-
+class _LevelRequired(TypedDict):
     # Requests per second that were asked for, or slots.
     load: float
     # Runs.
@@ -4092,6 +4594,19 @@ class Level(TypedDict):
     tpot: MiddleAndTail
     # End to end.
     e2e: MiddleAndTail
+
+
+class _LevelOptional(TypedDict, total=False):
+    # Share of the checked answers that are corrupted, of all runs; absent where none were checked.
+    corrupted: float
+    # Share of the canaries that were answered rightly under load, of all runs; absent where there were none.
+    canaries_right: float
+
+
+class Level(_LevelRequired, _LevelOptional):
+    """A level of load over its runs. Throughputs are per second, of the window; a figure of one run has that run's
+    interval, one of several Student's t over runs.
+    """
 
 
 class LevelObjective(TypedDict):
@@ -4474,9 +4989,7 @@ class SearchReport(_SearchReportRequired, _SearchReportOptional):
     """
 
 
-class Comparison(TypedDict):
-    """What a comparison says."""
-
+class _ComparisonRequired(TypedDict):
     # What was asked.
     asked: CompareSpec
     # Whether the sides were measured in turn.
@@ -4493,6 +5006,15 @@ class Comparison(TypedDict):
     setups: list[SideDifferences]
     # Each load.
     loads: list[ComparedLoad]
+
+
+class _ComparisonOptional(TypedDict, total=False):
+    # Answers to the same prompts asked alone, by side; empty where none were asked for.
+    answered: list[AnswersBeside]
+
+
+class Comparison(_ComparisonRequired, _ComparisonOptional):
+    """What a comparison says."""
 
 
 class CompareSpec(TypedDict):
@@ -4552,6 +5074,46 @@ class Difference(TypedDict):
     first: str
     # The other.
     other: str
+
+
+class AnswersBeside(TypedDict):
+    """A side's answers beside the first's."""
+
+    # The side that is held against the first.
+    side: int
+    # Prompts with two answers of each.
+    prompts: int
+    # Requests ask for the same answer each time: greedy, or by a seed.
+    deterministic_asked: bool
+    # Second answers of the first side that are equal to its first ones.
+    first_equal: Share | None
+    # Second answers of the other side that are equal to its first ones.
+    other_equal: Share | None
+    # First answers of both that are equal.
+    between_equal: Share | None
+    # Where the first answers of both part, to 16 characters.
+    between: Divergence | None
+    # First answers of both that part within their first characters.
+    early: Share | None
+    # Against the first side's own two answers: which part earlier.
+    against_first: SignTest
+    # Against the other side's own two answers.
+    against_other: SignTest
+    # What that says.
+    says: Likeness
+    # Some requests whose answers part, the earliest first.
+    examples: list[AnswerApart]
+
+
+class AnswerApart(TypedDict):
+    """A prompt whose answers part."""
+
+    # Its round, from 1.
+    round: int
+    # The request, by number.
+    request: int
+    # Characters that both answers have in common at least.
+    chars: int
 
 
 class ComparedLoad(TypedDict):

@@ -5,7 +5,7 @@
 
 use super::COMMANDS;
 use super::bench_output::{self, Table};
-use crate::cli::tables::{BenchArgs, MeasureArgs, ShowArgs};
+use crate::cli::tables::{BenchArgs, MeasureArgs, ServedArgs, ShowArgs};
 use crate::cli::{self, Given, Invocation};
 use crate::layers;
 use crate::show::{self, Shown, Terminal};
@@ -16,7 +16,7 @@ use infermeter_core::plan::Plan;
 use infermeter_core::text::{inert, inert_lines, listed};
 use infermeter_report::{Document, Format, Notes, number};
 use infermeter_session::bench::{
-    Bench, BenchAsked, BenchNews, BenchState, Configuration, configurations, measure,
+    Bench, BenchAsked, BenchNews, BenchState, Configuration, configurations,
 };
 use infermeter_session::coldstart::{Going, default_folder};
 use infermeter_session::experiment::Experiment;
@@ -60,7 +60,7 @@ struct Measuring {
 /// cannot be stopped.
 pub(crate) fn bench(given: &Given) -> Result<u8> {
     let args: BenchArgs = given.read()?;
-    let shown: ShowArgs = given.read()?;
+    let (served, shown): (ServedArgs, ShowArgs) = (given.read()?, given.read()?);
     let measuring = measuring(&args)?;
     let list = args.list.as_deref().map(list_text).transpose()?;
     let all = configurations(&args.serve, &args.vary, list.as_deref())?;
@@ -74,6 +74,7 @@ pub(crate) fn bench(given: &Given) -> Result<u8> {
     dry_run(&program, &measuring.words)?;
     let asked = asked(
         &args,
+        &served,
         &measuring,
         &all,
         Place {
@@ -84,6 +85,7 @@ pub(crate) fn bench(given: &Given) -> Result<u8> {
     )?;
     // Signals are counted from here on.
     let _host = several::host()?;
+    let begun = asked.begin()?;
     if !args.quiet {
         announce(&asked);
     }
@@ -98,7 +100,7 @@ pub(crate) fn bench(given: &Given) -> Result<u8> {
             output::note(&told(&news));
         }
     };
-    let seen = measure(&asked, &observer, &mut tell)?;
+    let seen = begun.measure(&observer, &mut tell)?;
     if seen.interrupted && !args.quiet {
         output::note(&format!(
             "Interrupted: the same flags with --resume {} go on",
@@ -121,21 +123,19 @@ struct Place<'a> {
 
 fn asked<'a>(
     args: &BenchArgs,
+    served: &ServedArgs,
     measuring: &Measuring,
     all: &'a [Configuration],
     place: Place<'a>,
 ) -> Result<Bench<'a>> {
-    if !args.health.starts_with('/') || !args.health.bytes().all(|b| b.is_ascii_graphic()) {
-        bail!("--health: write a path, as in /health");
-    }
     Ok(Bench {
         configurations: all,
         experiment: place.experiment,
-        stop: args.stop.clone(),
-        grace: args.stop_timeout,
-        start_timeout: args.start_timeout,
-        health: args.health.clone(),
-        patterns: Patterns::of(&args.phase)?,
+        stop: served.stop.clone(),
+        grace: served.stop_timeout,
+        start_timeout: served.start_timeout,
+        health: served.health()?,
+        patterns: Patterns::of(&served.phase)?,
         rounds: args.rounds,
         program: place.program,
         words: measuring.words.clone(),

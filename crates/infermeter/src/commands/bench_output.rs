@@ -221,15 +221,14 @@ impl Table {
         let runs = self.measured.iter().flat_map(|m| &m.runs);
         let verdicts: Vec<Verdict> = runs.map(|run| run.verdict).collect();
         let invalid = !verdicts.is_empty() && verdicts.iter().all(|v| *v == Verdict::Invalid);
-        let codes = [
+        let codes = exit::of_what_is_so([
             (self.interrupted, exit::INTERRUPTED),
             (measured.count() == 0, exit::TARGET),
             (invalid, exit::INVALID),
-        ];
-        let codes = codes.into_iter().filter(|(is_so, _)| *is_so);
+        ]);
         let compared = self.comparison.as_ref();
         let compared = compared.map(|whole| exit::of_verdict(whole.found.verdict, false));
-        codes.map(|(_, code)| code).chain(compared).collect()
+        codes.into_iter().chain(compared).collect()
     }
 }
 

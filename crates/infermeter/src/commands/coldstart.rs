@@ -4,7 +4,7 @@
 
 use super::coldstart_output::ColdStartOutput;
 use crate::cli::Given;
-use crate::cli::tables::{ColdstartArgs, NOT_STARTED};
+use crate::cli::tables::{ColdstartArgs, NOT_STARTED, ServedArgs};
 use crate::layers::{self, Resolved};
 use crate::page::Delivery;
 use crate::show::{self, Shown, Terminal};
@@ -16,7 +16,7 @@ use infermeter_core::plan::Plan;
 use infermeter_core::units::Span;
 use infermeter_report::{ColdStartView, Document, Format, Notes, cold_repeat_line, of_cold_start};
 use infermeter_session::coldstart::{
-    Caches, ColdAsked, ColdSeen, ColdStarts, Going, IdleSpec, default_folder, kept, measure,
+    Caches, ColdAsked, ColdSeen, ColdStarts, Going, IdleSpec, default_folder, kept,
 };
 use infermeter_session::experiment::Experiment;
 use infermeter_session::redact::{redact_command, redact_url};
@@ -54,7 +54,7 @@ const LOADS: [&str; 10] = [
 /// # Errors
 /// For a wrong plan, a folder that cannot be written, a server that answers already or cannot be stopped.
 pub(crate) fn coldstart(given: &Given) -> Result<u8> {
-    let args: ColdstartArgs = given.read()?;
+    let (args, served): (ColdstartArgs, ServedArgs) = (given.read()?, given.read()?);
     let mut resolved = layers::resolve(given, args.config.as_deref())?;
     let repeat = complete(&mut resolved, &args)?;
     if args.print_config {
@@ -65,9 +65,10 @@ pub(crate) fn coldstart(given: &Given) -> Result<u8> {
     let experiment = Experiment::of(plan)?;
     let folder = folder(plan, &args)?;
     page::check(plan.html.as_deref())?;
-    let asked = asked(plan, &args, &experiment, &folder, repeat)?;
+    let asked = asked(plan, &args, &served, &experiment, &folder, repeat)?;
     // Signals are counted from here on.
     let _host = several::host()?;
+    let begun = asked.begin()?;
     if !plan.quiet {
         announce(&asked);
     }
@@ -78,7 +79,7 @@ pub(crate) fn coldstart(given: &Given) -> Result<u8> {
             output::note(&cold_repeat_line(start));
         }
     };
-    let seen = measure(&asked, &observer, &mut tell)?;
+    let seen = begun.measure(&observer, &mut tell)?;
     if seen.repeats.is_empty() {
         return Ok(exit::INTERRUPTED);
     }
@@ -123,6 +124,7 @@ fn folder(plan: &Plan, args: &ColdstartArgs) -> Result<PathBuf> {
 fn asked<'a>(
     plan: &Plan,
     args: &ColdstartArgs,
+    served: &ServedArgs,
     experiment: &'a Experiment,
     folder: &'a Path,
     repeat: u32,
@@ -135,7 +137,7 @@ fn asked<'a>(
         starts: folder.to_owned(),
     };
     caches.check()?;
-    let kept = kept_asked(plan, args);
+    let kept = kept_asked(plan, args, served);
     let idle = match (args.idle_until_cold, args.idle) {
         (true, first) => IdleSpec::UntilCold {
             first: first.unwrap_or(FIRST_IDLE).min(args.idle_most),
@@ -148,16 +150,16 @@ fn asked<'a>(
         experiment,
         serve: args.serve.clone().map(|command| ServeSpec {
             command,
-            stop: args.stop.clone(),
-            grace: args.stop_timeout,
+            stop: served.stop.clone(),
+            grace: served.stop_timeout,
         }),
         caches,
         repeat,
-        start_timeout: args.start_timeout,
+        start_timeout: served.start_timeout,
         settle: args.settle,
         idle,
-        health: health(&args.health)?,
-        patterns: Patterns::of(&args.phase)?,
+        health: served.health()?,
+        patterns: Patterns::of(&served.phase)?,
         folder,
         asked: kept,
         resumes: match args.resume {
@@ -168,7 +170,7 @@ fn asked<'a>(
 }
 
 /// What is asked, as it is kept.
-fn kept_asked(plan: &Plan, args: &ColdstartArgs) -> ColdAsked {
+fn kept_asked(plan: &Plan, args: &ColdstartArgs, served: &ServedArgs) -> ColdAsked {
     ColdAsked {
         serve: args.serve.as_deref().map(redact_command),
         target: redact_url(&plan.target),
@@ -183,9 +185,9 @@ fn kept_asked(plan: &Plan, args: &ColdstartArgs) -> ColdAsked {
         before: args.before.as_deref().map(redact_command),
         idle_until_cold: args.idle_until_cold,
         idle_most: args.idle_until_cold.then_some(args.idle_most),
-        health: args.health.clone(),
-        start_timeout: Some(args.start_timeout),
-        phases: args.phase.clone(),
+        health: served.health.clone(),
+        start_timeout: Some(served.start_timeout),
+        phases: served.phase.clone(),
     }
 }
 
@@ -193,14 +195,6 @@ fn kept_asked(plan: &Plan, args: &ColdstartArgs) -> ColdAsked {
 fn word(value: impl Serialize) -> String {
     let value = serde_json::to_value(value).unwrap_or_default();
     value.as_str().unwrap_or_default().to_owned()
-}
-
-fn health(path: &str) -> Result<String> {
-    let plain = path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic());
-    match plain {
-        true => Ok(path.to_owned()),
-        false => bail!("--health: write a path, as in /health"),
-    }
 }
 
 fn announce(asked: &ColdStarts<'_>) {

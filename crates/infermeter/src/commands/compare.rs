@@ -14,7 +14,7 @@ use crate::{exit, output, print_config, show};
 use anyhow::{Context, Result, bail};
 use infermeter_analysis::{Axis, Claim, CompareSpec, MOST_PRIMARY};
 use infermeter_core::key::Keyed;
-use infermeter_core::plan::Plan;
+use infermeter_core::plan::{Plan, ReferenceKind};
 use infermeter_core::units::Span;
 use infermeter_protocol::{
     BeforeRun, Compare, CompareFlags, DEFAULT_ROUNDS, Intensity, ProtocolSpec,
@@ -126,6 +126,9 @@ impl AskedOfCompare<'_> {
             let common = layers::resolve_with_sides(self.given, self.config())?;
             return Ok(self.print_config(&common.resolved, &sides));
         }
+        if flags.answers {
+            of_the_same_prompts(&sides)?;
+        }
         let compare = protocol(&sides, flags)?;
         self.measure(planned(sides, flags.force)?, compare, None)
     }
@@ -220,11 +223,32 @@ fn settled(plan: &mut Plan, flags: &CompareFlags) -> Result<()> {
         }
         plan.rate = rates.values().first().copied();
     }
+    if flags.answers && plan.reference.is_none() {
+        plan.reference = Some(ReferenceKind::default());
+    }
     let has_end = plan.duration.is_some() || plan.requests.is_some() || plan.trace.is_some();
     if !has_end && plan.workload_file.is_none() {
         plan.duration = Some(WINDOW);
     }
     Ok(())
+}
+
+/// Answers can be compared: the sides are sent the same prompts. Those of one server are not, for its prefix cache.
+fn of_the_same_prompts(sides: &[Side]) -> Result<()> {
+    let salt = |side: &Side| side.plan.salt;
+    match sides
+        .iter()
+        .skip(1)
+        .find(|side| salt(side) != salt(&sides[0]))
+    {
+        Some(side) => bail!(
+            "--answers: side {} has a server of another side, and gets prompts with a salt of its own; \
+             `infermeter run {} --reference solo` asks one server twice",
+            side.name,
+            redact_url(&side.plan.target)
+        ),
+        None => Ok(()),
+    }
 }
 
 fn loads(flags: &CompareFlags) -> Vec<Option<Intensity>> {

@@ -93,8 +93,8 @@ fn one(
     }
     let whole = kept.whole()?;
     let manifest = &whole.judged.manifest;
-    let origin = manifest.clock.realtime_origin_ns;
-    let real_time = |at: Offset| timestamp(origin.saturating_add(at.0));
+    let origin = manifest.begun_ns();
+    let real_time = |at: Offset| origin.map(|origin| timestamp(origin.saturating_add(at.0)));
     let run = ExportedRun {
         name: wanted.name.clone(),
         directory: wanted.path.display().to_string(),

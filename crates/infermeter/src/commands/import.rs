@@ -15,11 +15,13 @@ use infermeter_core::clock::realtime_ns;
 use infermeter_core::finding::Finding;
 use infermeter_core::number::counted;
 use infermeter_core::run::{Imported, RunLog};
+use infermeter_core::text::inert;
 use infermeter_exchange::import::{self, Origin};
 use infermeter_record::{ParquetRecords, RecordsWriter, RunDirectory, seal, write_manifest};
 use infermeter_report::Notes;
 use infermeter_session::judged::Judged;
 use infermeter_session::run_id::{default_directory, random_run_id};
+use infermeter_workload::parse_timestamp;
 use sha2::{Digest, Sha256};
 use std::io::ErrorKind;
 use std::path::Path;
@@ -35,6 +37,7 @@ pub(crate) fn import(args: &ImportArgs, shown: Shown) -> Result<u8> {
     is_there(&path)?;
     let bytes = bytes_of(&path)?;
     let results = read_bytes(&bytes, mapping.as_ref()).with_context(named)?;
+    let begun_ns = args.begun.as_deref().map(begun).transpose()?;
     let digest = Sha256::digest(&bytes);
     drop(bytes);
     let origin = || -> Result<Origin> {
@@ -42,7 +45,7 @@ pub(crate) fn import(args: &ImportArgs, shown: Shown) -> Result<u8> {
             file: file_name(&args.file),
             sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
             run_id: random_run_id()?,
-            now_ns: realtime_ns(),
+            begun_ns,
             infermeter_version: env!("CARGO_PKG_VERSION").to_owned(),
         })
     };
@@ -62,6 +65,14 @@ pub(crate) fn import(args: &ImportArgs, shown: Shown) -> Result<u8> {
         shown.print_place(false, &format!("Imported into {}", path.display()));
     }
     Ok(exit::OK)
+}
+
+/// An instant, nanoseconds since the Unix epoch.
+fn begun(text: &str) -> Result<i64> {
+    parse_timestamp(text).with_context(|| {
+        let text = inert(text, 60);
+        format!("--begun: `{text}` is no instant: write it as in 2026-11-20T09:30:00Z")
+    })
 }
 
 /// Refuses a folder, and what is not there.

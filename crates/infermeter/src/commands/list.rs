@@ -52,7 +52,8 @@ fn document(folder: &str, entries: &[Entry]) -> Document {
         ..ListView::default()
     };
     for entry in entries {
-        let (name, begun) = (entry.name.as_str(), entry.begun.as_str());
+        let begun = entry.begun.as_deref().unwrap_or("unknown");
+        let name = entry.name.as_str();
         match &entry.of {
             Of::Run(run) => view.runs.push(ListedRun {
                 name,
@@ -94,8 +95,9 @@ struct EntryOutput<'a> {
     of: OfOutput<'a>,
     /// Where it is.
     directory: &'a Path,
-    /// When it began, UTC; when it changed last, where it does not say.
-    begun: &'a str,
+    /// When it began, UTC; when it changed last, where it does not say; null of a run that was imported from a file without
+    /// a date.
+    begun: Option<&'a str>,
 }
 
 /// What a directory holds.
@@ -155,7 +157,7 @@ fn output<'a>(folder: &'a str, entries: &'a [Entry]) -> ListOutput<'a> {
             Of::Damaged { why } => OfOutput::Damaged { why },
         },
         directory: &entry.path,
-        begun: &entry.begun,
+        begun: entry.begun.as_deref(),
     });
     ListOutput {
         format_version: FORMAT_VERSION,

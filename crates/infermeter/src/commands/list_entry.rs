@@ -36,10 +36,10 @@ pub(super) struct Entry {
     pub path: PathBuf,
     /// Its own name.
     pub name: String,
-    /// When it began, as far as it says; else when its directory changed last.
+    /// Its place in time: when it began, as far as it says; else when its directory changed last.
     pub begun_ns: i64,
-    /// The same in words.
-    pub begun: String,
+    /// The same in words; absent of a run that was imported without a date.
+    pub begun: Option<String>,
     /// What it is.
     pub of: Of,
 }
@@ -75,6 +75,18 @@ pub(super) struct Experiment {
 struct Read {
     of: Of,
     begun_ns: Option<i64>,
+    /// Nobody knows when that was: least of all does its directory.
+    has_no_date: bool,
+}
+
+impl Read {
+    fn of(of: Of, begun_ns: Option<i64>) -> Self {
+        Self {
+            of,
+            begun_ns,
+            has_no_date: false,
+        }
+    }
 }
 
 impl Entry {
@@ -87,11 +99,13 @@ impl Entry {
             (false, true) => run(path),
             (false, false) => unmerged(path)?,
         };
-        let Read { of, begun_ns } = read.unwrap_or_else(|error| Read {
-            of: Of::Damaged {
-                why: inert(&format!("{error:#}"), MOST_BYTES),
-            },
-            begun_ns: None,
+        let Read {
+            of,
+            begun_ns,
+            has_no_date,
+        } = read.unwrap_or_else(|error| {
+            let why = inert(&format!("{error:#}"), MOST_BYTES);
+            Read::of(Of::Damaged { why }, None)
         });
         let begun_ns = begun_ns.or_else(|| changed_ns(path)).unwrap_or(0);
         let name = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -99,7 +113,7 @@ impl Entry {
         Some(Self {
             path: path.to_owned(),
             name: name.into_owned(),
-            begun: timestamp(begun_ns),
+            begun: (!has_no_date).then(|| timestamp(begun_ns)),
             begun_ns,
             of,
         })
@@ -110,18 +124,13 @@ impl Entry {
 fn unmerged(path: &Path) -> Option<Result<Read>> {
     let ranks = rank_directories(path).unwrap_or_default();
     let manifest = read_manifest(ranks.first()?);
-    Some(Ok(Read {
-        of: Of::Damaged {
-            why: format!(
-                "the records of {} were not merged: `infermeter merge {}` does it",
-                counted(ranks.len() as u64, "rank"),
-                inert(&path.display().to_string(), MOST_BYTES)
-            ),
-        },
-        begun_ns: manifest
-            .ok()
-            .map(|manifest| manifest.clock.realtime_origin_ns),
-    }))
+    let why = format!(
+        "the records of {} were not merged: `infermeter merge {}` does it",
+        counted(ranks.len() as u64, "rank"),
+        inert(&path.display().to_string(), MOST_BYTES)
+    );
+    let begun_ns = manifest.ok().and_then(|manifest| manifest.begun_ns());
+    Some(Ok(Read::of(Of::Damaged { why }, begun_ns)))
 }
 
 /// When the directory changed last.
@@ -132,12 +141,8 @@ fn changed_ns(path: &Path) -> Option<i64> {
 
 fn run(path: &Path) -> Result<Read> {
     let manifest = read_manifest(path)?;
-    let RunManifest {
-        state,
-        verdict,
-        clock,
-        ..
-    } = manifest;
+    let begun_ns = manifest.begun_ns();
+    let RunManifest { state, verdict, .. } = manifest;
     // A version with other figures judged it: `report` computes them.
     let summary = Summary::read(&manifest).ok().flatten();
     Ok(Read {
@@ -148,7 +153,8 @@ fn run(path: &Path) -> Result<Read> {
             load: load(&manifest.plan),
             summary,
         })),
-        begun_ns: Some(clock.realtime_origin_ns),
+        begun_ns,
+        has_no_date: begun_ns.is_none(),
     })
 }
 
@@ -164,29 +170,25 @@ pub(super) fn load(plan: &Plan) -> String {
 
 fn experiment(path: &Path) -> Result<Read> {
     let Asked::Runs(asked) = Book::header(path)?.asked else {
-        return Ok(Read {
-            of: Of::Experiment(Experiment {
-                command: "calibrate".to_owned(),
-                runs: 0,
-                verdict: None,
-                answer: None,
-            }),
-            begun_ns: None,
-        });
+        let calibrate = Experiment {
+            command: "calibrate".to_owned(),
+            runs: 0,
+            verdict: None,
+            answer: None,
+        };
+        return Ok(Read::of(Of::Experiment(calibrate), None));
     };
     let book = Book::read::<Coordinates, RunEntry>(path)?;
     let verdicts = book.ended.iter().map(|line| line.seen.verdict);
     let first = path.join("run-01");
     let begun = read_manifest(&first).ok();
-    Ok(Read {
-        of: Of::Experiment(Experiment {
-            command: asked.protocol.command().to_owned(),
-            runs: book.ended.len(),
-            verdict: verdicts.max(),
-            answer: answer(path, &asked.protocol),
-        }),
-        begun_ns: begun.map(|manifest| manifest.clock.realtime_origin_ns),
-    })
+    let of = Of::Experiment(Experiment {
+        command: asked.protocol.command().to_owned(),
+        runs: book.ended.len(),
+        verdict: verdicts.max(),
+        answer: answer(path, &asked.protocol),
+    });
+    Ok(Read::of(of, begun.and_then(|manifest| manifest.begun_ns())))
 }
 
 /// The file of an experiment's answer.

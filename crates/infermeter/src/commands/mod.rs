@@ -375,7 +375,13 @@ pub const COMMANDS: [Subcommand; 30] = [
              --slo 'ttft.p99<500ms'",
         ],
         then: Then::Flags {
-            keys: with_page::<tables::BenchArgs>,
+            keys: || {
+                [
+                    with_page::<tables::BenchArgs>(),
+                    keys::<tables::ServedArgs>(),
+                ]
+                .concat()
+            },
             run: bench::bench,
         },
     },
@@ -391,7 +397,13 @@ pub const COMMANDS: [Subcommand; 30] = [
             "infermeter coldstart https://llm.example.com --idle-until-cold --repeat 3",
         ],
         then: Then::Flags {
-            keys: of_run_started::<tables::ColdstartArgs>,
+            keys: || {
+                [
+                    of_run_started::<tables::ColdstartArgs>(),
+                    keys::<tables::ServedArgs>(),
+                ]
+                .concat()
+            },
             run: coldstart::coldstart,
         },
     },

@@ -198,7 +198,7 @@ impl<'a> Teller<'a> {
 
 /// Without an answer of the target there is nothing to go by.
 fn exit_code(watched: &Watched, args: &MonitorArgs) -> u8 {
-    let codes = [
+    exit::gravest(&exit::of_what_is_so([
         (watched.stopped, exit::INTERRUPTED),
         (watched.measured == 0 && watched.down > 0, exit::TARGET),
         (watched.measured == 0 && watched.failed > 0, exit::INVALID),
@@ -206,9 +206,7 @@ fn exit_code(watched: &Watched, args: &MonitorArgs) -> u8 {
             args.exit_on_regression && watched.regressions > 0,
             exit::MISSED,
         ),
-    ];
-    let codes = codes.into_iter().filter(|(is_so, _)| *is_so);
-    exit::gravest(&codes.map(|(_, code)| code).collect::<Vec<u8>>())
+    ]))
 }
 
 #[cfg(test)]

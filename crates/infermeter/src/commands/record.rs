@@ -72,14 +72,10 @@ pub(crate) fn record(given: &Given, shown: Shown) -> Result<u8> {
     // Without a time or a number, Ctrl-C is how a recording ends.
     let has_end = args.duration.is_some() || args.requests.is_some();
     let stopped = observed.ended == HowEnded::Stopped && has_end;
-    let codes = [
+    Ok(exit::gravest(&exit::of_what_is_so([
         (stopped, exit::INTERRUPTED),
         (unwritten.is_some(), exit::INVALID),
-    ];
-    let codes = codes.into_iter().filter(|(is_so, _)| *is_so);
-    Ok(exit::gravest(
-        &codes.map(|(_, code)| code).collect::<Vec<u8>>(),
-    ))
+    ])))
 }
 
 /// Exchanges as they come.

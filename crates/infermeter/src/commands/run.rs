@@ -120,11 +120,13 @@ fn goes_with_ranks(plan: &Plan, asked: &RunArgs) -> Result<()> {
              repeat the command"
         );
     }
-    if plan.live || plan.expose.is_some() {
-        bail!(
-            "{flag} and `live` or `expose` of the plan file exclude each other: they show one process, and each has \
-             a part of the load alone"
-        );
-    }
-    Ok(())
+    let alone = match (plan.live && asked.workers.is_none(), &plan.expose) {
+        (true, _) => "live",
+        (false, Some(_)) => "expose",
+        (false, None) => return Ok(()),
+    };
+    bail!(
+        "{flag} and `{alone}` of the plan file exclude each other: it shows one process, and each has a part of the load \
+         alone"
+    )
 }

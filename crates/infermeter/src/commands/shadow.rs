@@ -216,13 +216,11 @@ fn exit_code(shadowed: &Shadowed, args: &ShadowArgs, ended: HowEnded) -> u8 {
     let found = &shadowed.comparison;
     // Without a time, a number or a question, Ctrl-C is how it ends.
     let has_end = args.duration.is_some() || args.requests.is_some() || args.until.is_some();
-    let codes = [
+    exit::gravest(&exit::of_what_is_so([
         (ended == HowEnded::Stopped && has_end, exit::INTERRUPTED),
         (found.verdict == Verdict::Invalid, exit::INVALID),
         (args.until.is_some() && !found.is_decided(), exit::UNDECIDED),
-    ];
-    let codes = codes.into_iter().filter(|(is_so, _)| *is_so);
-    exit::gravest(&codes.map(|(_, code)| code).collect::<Vec<u8>>())
+    ]))
 }
 
 #[cfg(test)]

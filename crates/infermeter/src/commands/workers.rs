@@ -1,6 +1,6 @@
 //! `infermeter run --workers`: processes of this program share a load, and what they measure becomes one run.
 //!
-//! The parent starts them, waits, merges and shows; it measures nothing itself. Invariant: what workers have measured
+//! The parent starts them, shows how they get on, waits, merges and shows; it measures nothing itself. Invariant: what workers have measured
 //! is merged and shown, whatever became of one of them.
 
 use super::gate::Gating;
@@ -9,6 +9,7 @@ use super::ranks::attended;
 use super::run_shown::Showing;
 use crate::cli::Given;
 use crate::cli::tables::{MeasureArgs, RunArgs};
+use crate::show::Terminal;
 use crate::{exit, output, page, several, values};
 use anyhow::{Context, Result, anyhow, bail};
 use infermeter_core::clock::realtime_ns;
@@ -19,10 +20,10 @@ use infermeter_core::schedule::Slice;
 use infermeter_record::{RunDirectory, read_manifest};
 use infermeter_session::experiment::Experiment;
 use infermeter_session::load::Load;
-use infermeter_session::observer::Unobserved;
+use infermeter_session::observer::{Observer, Unobserved};
 use infermeter_session::ranked::{
-    Attending, Gathered, WorkerEnd, WorkerTold, Workers, WorkersAsked, gather, has_begun,
-    rank_directories,
+    Attending, Gathered, Reporting, WorkerEnd, WorkerTold, Workers, WorkersAsked, gather,
+    has_begun, rank_directories,
 };
 use infermeter_session::run_id;
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
@@ -88,12 +89,11 @@ fn directory(plan: &Plan) -> Result<PathBuf> {
     Ok(RunDirectory::create(&directory)?.path().to_owned())
 }
 
-/// Waits for the workers, and says of each that began and did not come to its end why.
+/// Waits for the workers, shows how they get on together, and says of each that began and did not come to its end why.
 fn waited(workers: Workers, whole: &Path, plan: &Plan) -> Result<Vec<WorkerEnd>> {
-    if !plan.quiet {
-        output::note(&workers.on_cores());
-    }
-    workers.wait(&mut |end| {
+    let terminal = Terminal::of(plan);
+    terminal.note(&workers.on_cores());
+    workers.wait(&terminal, &mut |end| {
         // Before the start it ends the run, and is its error.
         if !end.is_whole() && has_begun(whole) {
             let (rank, why) = (end.slice.index(), end.why());
@@ -180,7 +180,7 @@ fn shown_as(kept: &Plan, given: &Given, whole: &Path) -> Result<Plan> {
     Ok(serde_json::from_value(Value::Object(values))?)
 }
 
-/// Is one of the workers: measures its part, and says only what goes wrong.
+/// Is one of the workers: measures its part, tells its parent how that goes, and says only what goes wrong.
 ///
 /// # Errors
 /// When its part cannot be measured; its parent reads why.
@@ -198,10 +198,14 @@ pub(super) fn be_one(told: &str) -> Result<u8> {
     let experiment = Experiment::of(&plan)?;
     let load = Load::of(&experiment, plan.salt.unwrap_or(0))?;
     let host = several::host()?;
+    let observer: Box<dyn Observer> = match plan.quiet {
+        true => Box::new(Unobserved),
+        false => Box::new(Reporting::to(std::io::stdout())),
+    };
     let measuring = |shared| Measuring {
         plan: &plan,
         host: &host,
-        observer: &Unobserved,
+        observer: &*observer,
         exposed: None,
         into: Some(told.directory.clone()),
         shared: Some(shared),

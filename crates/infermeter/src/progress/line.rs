@@ -3,6 +3,8 @@
 //! Invariant: what matters most stands in front, since a terminal cuts the rest.
 
 use super::{phase, share};
+use infermeter_analysis::checks::SEND_LAG;
+use infermeter_core::finding::QUESTIONABLE_FRACTION;
 use infermeter_core::number::count;
 use infermeter_report::number;
 use infermeter_runner::progress::Snapshot;
@@ -25,6 +27,7 @@ pub(super) fn bar(s: &Snapshot, tokens_per_s: Option<f64>) -> String {
     });
     let mut parts = vec![bar.unwrap_or_default() + &phase_and_left(s)];
     parts.extend(failures(s));
+    parts.extend(late(s));
     parts.extend(ttft(s));
     parts.extend(tokens_per_s.map(tokens));
     parts.push(format!("{} in flight", count(s.in_flight)));
@@ -46,6 +49,7 @@ pub(super) fn plain(s: &Snapshot, tokens_per_s: Option<f64>) -> String {
     parts.push(format!("in flight {}", count(s.in_flight)));
     parts.push(format!("done {}", count(s.done)));
     parts.extend(failures(s));
+    parts.extend(late(s));
     parts.extend(tokens_per_s.map(tokens));
     parts.extend(ttft(s));
     parts.join("  ")
@@ -72,6 +76,17 @@ pub(super) fn failures(s: &Snapshot) -> Option<String> {
         .map(|failed| format!("{} {}", failed.reason.as_str(), count(failed.count)))
         .collect();
     (s.failed > 0).then(|| format!("failed {}: {}", count(s.failed), reasons.join(", ")))
+}
+
+/// `sent late: p99 61.4 ms`; nothing where the client keeps up.
+fn late(s: &Snapshot) -> Option<String> {
+    questionable_lag(s).map(|lag| format!("sent late: p99 {}", time(lag)))
+}
+
+/// The p99 of the send lag, milliseconds, where it spoils the result, from a hundred requests on.
+pub(super) fn questionable_lag(s: &Snapshot) -> Option<f64> {
+    let limit = SEND_LAG.limit.unwrap_or_default() * QUESTIONABLE_FRACTION;
+    s.send_lag.at_share(0.99).filter(|lag| *lag > limit)
 }
 
 /// `TTFT p50 41.2 ms, p99 120 ms`; the p99 from a hundred requests on.
@@ -139,6 +154,22 @@ pub(super) mod tests {
             " 41 % [████░░░░░░] measuring, 18 s left  failed 1: http_status 1  405 tokens/s  \
              7 in flight  112 done"
         );
+    }
+
+    #[test]
+    fn a_client_that_falls_behind_is_seen() {
+        // All in the class of 2^16 microseconds.
+        let mut counts = vec![0; 16 * 16 + 1];
+        counts[16 * 16] = 100;
+        let behind = Snapshot {
+            failed: 0,
+            send_lag: serde_json::from_value(counts.into()).expect("counts"),
+            ..snapshot()
+        };
+        let line = plain(&behind, None);
+        assert!(line.contains("done 112  sent late: p99 67.6 ms"), "{line}");
+        let line = bar(&behind, None);
+        assert!(line.contains("18 s left  sent late: p99 67.6 ms"), "{line}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Pure: a look at the run in, cells out. Invariant: no meaning by colour alone, and nothing is judged here;
 //! that is done when the run has ended.
 
-use super::line::{SECOND_PRESS, failures, phase_and_left, time};
+use super::line::{SECOND_PRESS, failures, phase_and_left, questionable_lag, time};
 use super::series::{Point, Series};
 use super::share;
 use infermeter_analysis::checks::SEND_LAG;
@@ -351,8 +351,7 @@ fn spread(times: &Times) -> String {
 /// What a reader should look into, in words.
 fn signs(s: &Snapshot) -> Vec<String> {
     let limit = SEND_LAG.limit.unwrap_or_default() * QUESTIONABLE_FRACTION;
-    let late = s.send_lag.at_share(0.99).filter(|lag| *lag > limit);
-    let late = late.map(|lag| {
+    let late = questionable_lag(s).map(|lag| {
         format!(
             "Requests are sent late by the client itself: p99 {} (questionable beyond {}).",
             time(lag),

@@ -50,7 +50,7 @@ const OF_UNIT: [&str; 20] = [
 const FIGURE: &str = "that of the figure";
 
 /// Units that follow from the type: its name, members, and what they are in.
-pub(super) const OF_TYPES: [(&str, &[&str], &str); 26] = [
+pub(super) const OF_TYPES: [(&str, &[&str], &str); 27] = [
     ("Cell", &["value", "low", "high"], FIGURE),
     ("Estimated", &["value", "low", "high"], FIGURE),
     ("Mean", &["value", "low", "high"], FIGURE),
@@ -68,6 +68,11 @@ pub(super) const OF_TYPES: [(&str, &[&str], &str); 26] = [
     ("Rate", &["low", "high"], "that of `per_s`"),
     ("ItemRate", &["low", "high"], "that of `per_s`"),
     ("Knee", &["low", "high"], "that of `load`"),
+    (
+        "LengthPair",
+        &["low_median", "high_median", "shift"],
+        "characters, or tokens",
+    ),
     ("LoadPart", &["least", "most"], "requests"),
     ("PairedRatio", &["value", "low", "high"], "ratio"),
     ("PrecisionLook", &["low", "high"], "milliseconds"),

@@ -1,7 +1,7 @@
 //! `infermeter bench`: configurations of a simulator, started, measured alike, stopped; and what goes wrong with one.
 
 use crate::coldstart::free_port;
-use crate::process::{Ran, Scratch, command, manifest, ran};
+use crate::process::{Mock, Ran, Scratch, command, manifest, ran};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -205,4 +205,19 @@ fn nonsense_is_refused_before_anything_is_started() {
     refused(&[], &["--", "run", "--rat", "5"], &["--rate"]);
     refused(&[], &["--", "run", "--duration", "3s"], &["behind --"]);
     refused(&["--list", "/nowhere"], &RUN, &["--list /nowhere"]);
+}
+
+#[test]
+fn a_port_in_use_is_refused_before_anything_is_made() {
+    let (scratch, server) = (Scratch::new(), Mock::start("--preset fixed"));
+    let port = server.url.rsplit(':').next().and_then(|p| p.parse().ok());
+    let out = scratch.path("used");
+    let folder = out.display().to_string();
+    let more = ["--out", folder.as_str()];
+    let ended = bench(port.expect("a port"), "exit 1 {flags}", &more, &RUN);
+    ended.fails(4, &["somebody answers", "before --serve"]);
+    assert!(
+        !out.exists() && !ended.err.contains("1 configuration"),
+        "{ended:#?}"
+    );
 }

@@ -259,6 +259,12 @@ fn what_is_wrong_is_said_before_anything_is_started() {
         .next()
         .and_then(|p| p.parse().ok())
         .expect("a port");
-    let ended = coldstart(port, "exit 1", &scratch.path("used"), &["--repeat", "1"]);
+    let used = scratch.path("used");
+    let ended = coldstart(port, "exit 1", &used, &["--repeat", "1"]);
     ended.fails(4, &["somebody answers", "before --serve"]);
+    // Nothing was begun, and nothing is said of it.
+    assert!(
+        !used.exists() && !ended.err.contains("1 start of"),
+        "{ended:#?}"
+    );
 }

@@ -180,6 +180,40 @@ fn an_import_is_a_run() {
 }
 
 #[test]
+fn an_import_without_a_date_is_of_no_day() {
+    let scratch = Scratch::new();
+    let run = kept(&scratch, "open");
+    let file = scratch.path("theirs.json").display().to_string();
+    infermeter(&format!("export {run} --format vllm --out {file}"));
+    let into = scratch.path("undated").display().to_string();
+    assert_eq!(
+        infermeter(&format!("import {file} --out {into}")).code,
+        Some(0)
+    );
+    let listed = infermeter(&format!("list {into}"));
+    assert!(listed.out.contains("unknown"), "{listed:#?}");
+    let listed = infermeter(&format!("list {into} --json")).json();
+    assert!(listed["entries"][0]["begun"].is_null(), "{listed:#}");
+    let history = scratch.path("history").display().to_string();
+    let refused = infermeter(&format!("history add {history} {into}"));
+    assert!(
+        refused.code == Some(2) && refused.out.contains("--begun"),
+        "{refused:#?}"
+    );
+    let junit = infermeter(&format!("export {into} --format junit"));
+    assert!(!junit.out.contains("timestamp="), "{junit:#?}");
+    // Whoever knows it says it.
+    let dated = scratch.path("dated").display().to_string();
+    let import = |begun: &str| infermeter(&format!("import {file} --out {dated} --begun {begun}"));
+    import("yesterday").fails(2, &["--begun", "2026-11-20T09:30:00Z"]);
+    assert_eq!(import("2026-11-20T10:30:00+01:00").code, Some(0));
+    let listed = infermeter(&format!("list {dated} --json")).json();
+    assert_eq!(listed["entries"][0]["begun"], "2026-11-20T09:30:00Z");
+    let added = infermeter(&format!("history add {history} {dated}"));
+    assert_eq!(added.code, Some(0), "{added:#?}");
+}
+
+#[test]
 fn a_damaged_import_names_the_place_and_leaves_nothing() {
     let scratch = Scratch::new();
     let into = scratch.path("none");

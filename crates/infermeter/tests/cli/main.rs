@@ -16,6 +16,7 @@ mod bundles;
 mod caching;
 mod calibrate;
 mod capacity;
+mod checked_answers;
 mod clients;
 mod closed_loop;
 mod coldstart;

@@ -50,6 +50,13 @@ fn workers_measure_what_one_process_measures() {
     goes_well(&ran);
     assert!(ran.out.starts_with("Verdict: "), "{ran:#?}");
     assert!(ran.err.contains("3 workers"), "{ran:#?}");
+    // One line is about all of them: there is none of a part.
+    let shown: Vec<&str> = ran
+        .err
+        .lines()
+        .filter(|line| line.contains("  sent "))
+        .collect();
+    assert!((1..5).contains(&shown.len()), "{ran:#?}");
     let ids = measured(&shared);
     assert_eq!(ids.len(), 40);
     assert_eq!(ids, measured(&alone));
@@ -255,7 +262,10 @@ fn what_makes_no_sense_with_several_processes_is_refused() {
     fails("--rendezvous-timeout 1s", &["--rendezvous-timeout needs"]);
     fails("--workers 2 --rendezvous here", &["exclude each other"]);
     for more in ["--repeat 2", "--until ttft.p99+-5%", "--expose", "--live"] {
-        fails(&format!("--workers 2 {more}"), &["exclude each other"]);
+        // Workers say how they get on; ranks are elsewhere.
+        if more != "--live" {
+            fails(&format!("--workers 2 {more}"), &["exclude each other"]);
+        }
         fails(
             &format!("--rendezvous here {more}"),
             &["exclude each other"],
@@ -283,6 +293,18 @@ fn workers_meet_in_their_directory_whatever_it_is_called() {
     let ran = Going::spawn(command).end();
     goes_well(&ran);
     assert_eq!(measured(&scratch.path("s3:").join("runs")).len(), 40);
+}
+
+#[test]
+fn a_worker_in_silence_says_nothing_to_its_parent() {
+    let scratch = Scratch::new();
+    let ran = run("mock:fixed", &scratch.path("quiet"), "--workers 2 --quiet");
+    goes_well(&ran);
+    assert!(!ran.err.contains("sent "), "{ran:#?}");
+    let ran = run("mock:fixed", &scratch.path("live"), "--workers 2 --live");
+    goes_well(&ran);
+    // There is no terminal here.
+    assert!(ran.err.contains("  sent "), "{ran:#?}");
 }
 
 #[test]

@@ -1,10 +1,9 @@
-//! Flags of `bench`. What measures stands behind `--`, with flags of its own.
+//! Flags of `bench` beside those of a server that is started. What measures stands behind `--`, with flags of its own.
 
 use infermeter_core::key::Form;
 use infermeter_core::key::Rule;
 use infermeter_core::key::When::Given;
 use infermeter_core::keys;
-use infermeter_core::units::Span;
 use std::path::PathBuf;
 
 keys! {
@@ -13,9 +12,6 @@ keys! {
         serve: String = String::new(), General, "COMMAND",
             "Start the server by this, for sh -c; {flags} stands for all that is varied, {NAME} for one value"
             .form(Form::RequiredFlag).common().example("./serve.sh");
-        stop: Option<String> = None, General, "COMMAND",
-            "Stop it by this, for sh -c"
-            .absent("SIGTERM to its group, then SIGKILL").common().example("docker stop llm");
         url: String = String::new(), General, "URL",
             "Where it serves"
             .form(Form::RequiredFlag).common().example("http://localhost:8000");
@@ -36,18 +32,6 @@ keys! {
         seed: u64 = 1, General, "N",
             "Seed of the first round; every configuration gets the same requests in a round"
             .example("7");
-        start_timeout: Span = Span::seconds(1_800), General, "TIME",
-            "A start that has not answered by then has failed"
-            .example("10m").above(0.0);
-        stop_timeout: Span = Span::seconds(30), General, "TIME",
-            "Time for each step of stopping the server"
-            .example("2m").above(0.0);
-        health: String = "/health".to_owned(), General, "PATH",
-            "Path of the server's health page"
-            .example("/healthz");
-        phase: Vec<String> = Vec::new(), General, "NAME=REGEX",
-            "A phase in the server's log: a group `s` or `ms` is its time, else it lasts from the first line to the last"
-            .example("weights=weights in (?<s>[0-9.]+) s");
         out: Option<PathBuf> = None, General, "DIR",
             "Directory of everything; an existing one is refused"
             .absent("runs/TIME-ID").common().example("runs/bench-a");

@@ -1,4 +1,4 @@
-//! Flags of `coldstart` beside those of a plan.
+//! Flags of `coldstart` beside those of a plan and of a server that is started.
 
 use infermeter_core::key::Rule;
 use infermeter_core::key::When::Given;
@@ -16,10 +16,6 @@ keys! {
             "Start the server by this, for sh -c, in a process group of its own"
             .common().example("vllm serve llama --port 8000")
             .rules(&[Rule::excludes(&[Given("idle-until-cold")], "")]);
-        stop: Option<String> = None, General, "COMMAND",
-            "Stop it by this, for sh -c"
-            .absent("SIGTERM to its group, then SIGKILL").common().example("docker stop llm")
-            .rules(OF_A_START);
         cache: Option<CacheState> = None, General, "STATE",
             "What caches are to be like before each start: cold, warm or page-cache-dropped"
             .absent("as they are found").common().example("cold")
@@ -48,18 +44,6 @@ keys! {
             "With --idle-until-cold: the longest time without requests"
             .example("2h").above(0.0)
             .rules(&[Rule::needs(&[Given("idle-until-cold")], "")]);
-        start_timeout: Span = Span::seconds(1_800), General, "TIME",
-            "A start that has not answered by then has failed"
-            .example("10m").above(0.0);
-        stop_timeout: Span = Span::seconds(30), General, "TIME",
-            "Time for each step of stopping the server"
-            .example("2m").above(0.0);
-        health: String = "/health".to_owned(), General, "PATH",
-            "Path of the server's health page"
-            .example("/healthz");
-        phase: Vec<String> = Vec::new(), General, "NAME=REGEX",
-            "A phase in the server's log: a group `s` or `ms` is its time, else it lasts from the first line to the last"
-            .example("weights=weights in (?<s>[0-9.]+) s");
         resume: Option<PathBuf> = None, General, "DIR",
             "Go on with the starts in this directory; the other flags as before"
             .example("runs/cold-a");

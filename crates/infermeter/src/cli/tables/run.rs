@@ -12,11 +12,8 @@ const SEVERAL: Rule = Rule::excludes(
     "ranks measure one run together; repeat the command, with another place each time",
 );
 
-/// What one process shows of itself, and no other can.
-const ALONE: Rule = Rule::excludes(
-    &[Given("expose"), Given("live")],
-    "it shows one process, and each has a part of the load alone",
-);
+/// Why something shows nothing of a load that several processes share.
+const PART: &str = "it shows one process, and each has a part of the load alone";
 
 /// What is there already is merged, and nothing measured.
 const RESUMED: Rule = Rule::excludes(&[Given("resume")], "it knows how many there were");
@@ -35,7 +32,7 @@ keys! {
             "Measure with N processes on this machine: each sends its part of the load, and their records are merged"
             .more("See [workers and ranks](scale-out.md#workers-and-ranks).")
             .example("4").above(0.0).most(1024.0)
-            .rules(&[SEVERAL, ALONE, RESUMED, Rule::excludes(
+            .rules(&[SEVERAL, RESUMED, Rule::excludes(&[Given("expose")], PART), Rule::excludes(
                 &[Given("rank"), Given("rendezvous")], "the first starts processes, the others are for those that \
                 something else starts")])
             .foreign(&[Foreign {
@@ -59,7 +56,7 @@ keys! {
              share, or s3://, gs://, az://"
             .more("A fresh one for each run. See [ranks](scale-out.md#ranks).")
             .example("/shared/run-7")
-            .rules(&[SEVERAL, ALONE, RESUMED]);
+            .rules(&[SEVERAL, RESUMED, Rule::excludes(&[Given("expose"), Given("live")], PART)]);
         rendezvous_timeout: Span = Span::seconds(600), Client, "TIME",
             "How long ranks wait for each other: before the start, and at the end for the records"
             .example("2m").above(0.0).rules(&[Rule::needs(MEETS, "")]);
