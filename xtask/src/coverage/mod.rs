@@ -1,8 +1,9 @@
 //! `cargo xtask coverage`: how often intervals hold the truth and checks fire falsely, by
-//! simulation with fixed seeds. docs/src/statistics.md keeps the figures.
+//! simulation with fixed seeds. docs/src/statistics.md keeps the figures, docs/src/answers.md those of cheats.
 //!
 //! Invariant: a figure depends on its table and scale alone, not on threads or machines.
 
+mod cheats;
 mod clean;
 mod compare;
 mod correlated;
@@ -21,6 +22,7 @@ mod search;
 mod search_load;
 mod search_truth;
 mod server;
+mod spoken_run;
 mod steady;
 mod stopping;
 mod sweep;
@@ -74,7 +76,7 @@ impl Scale {
 type Subject = fn(Scale, &mut Table) -> Result<()>;
 
 /// In the order of printing.
-const SUBJECTS: [(&str, Subject); 20] = [
+const SUBJECTS: [(&str, Subject); 21] = [
     ("percentile", percentile::run),
     ("one-run", one_run::run),
     ("repeated", repeated::run),
@@ -84,6 +86,7 @@ const SUBJECTS: [(&str, Subject); 20] = [
     ("correlated", correlated::run),
     ("clean", clean::run),
     ("planted", planted::run),
+    ("cheats", cheats::run),
     ("steady", steady::run),
     ("stopping", stopping::run),
     ("gate", gate::run),
@@ -99,8 +102,8 @@ const SUBJECTS: [(&str, Subject); 20] = [
 ];
 
 /// Runs what `arguments` name: a subject or none for all, a scale (`quick`, `full`, which is the default, or how
-/// many repetitions), and words that the names of rows hold, in this order. Sweeps, searches and engines know their
-/// rows before they measure them; the others measure all.
+/// many repetitions), and words that the names of rows hold, in this order. Sweeps, searches, engines and cheats know
+/// their rows before they measure them; the others measure all.
 ///
 /// # Errors
 /// For unknown names, and when a run that is not quick misses a target.

@@ -23,7 +23,7 @@ const fn target(name: &'static str, run: fn(&[u8])) -> Target {
     }
 }
 
-pub(super) const TARGETS: [Target; 16] = [
+pub(super) const TARGETS: [Target; 18] = [
     target("http", infermeter_client::fuzzing::http),
     target("sse", infermeter_client::fuzzing::sse),
     target("answer", infermeter_client::fuzzing::answer),
@@ -39,6 +39,8 @@ pub(super) const TARGETS: [Target; 16] = [
         more_seeds: Some("fuzz/seeds/trace-refused"),
     },
     target("logs", infermeter_workload::fuzzing::logs),
+    target("said", infermeter_answers::fuzzing::said),
+    target("margins", infermeter_answers::fuzzing::margins),
     target("objective", infermeter_core::fuzzing::objective),
     target("journal", infermeter_record::fuzzing::journal),
     target("bundle", infermeter_record::fuzzing::bundle),

@@ -165,6 +165,8 @@ fn manifest(slice: Slice) -> RunManifest {
         }),
         clients: Vec::new(),
         rank: Some(rank(slice)),
+        evals: Vec::new(),
+        solo: None,
         verdict: None,
         findings: Vec::new(),
         summary: None,

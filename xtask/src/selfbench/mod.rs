@@ -3,6 +3,7 @@
 //! It judges nothing: a figure stands beside its target, and whoever reads compares. Invariant:
 //! every table says what was run on which machine, how often, and how far the runs lay apart.
 
+mod answers;
 mod bench_run;
 mod engine;
 mod expose;
@@ -35,7 +36,7 @@ const REPEATS: usize = 5;
 type Bench = fn(usize, &Path) -> Result<()>;
 
 /// In the order of `all`.
-const BENCHES: [(&str, Bench); 15] = [
+const BENCHES: [(&str, Bench); 16] = [
     ("truth", truth::run),
     ("uring", uring::run),
     ("pacing", pacing::run),
@@ -51,6 +52,7 @@ const BENCHES: [(&str, Bench); 15] = [
     ("engine", engine::run),
     ("workload", workload::run),
     ("import", import::run),
+    ("answers", answers::run),
 ];
 
 /// Runs the benchmarks named by `arguments`: one, or `all`.

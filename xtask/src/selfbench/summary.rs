@@ -111,6 +111,8 @@ fn manifest() -> RunManifest {
         client_health: None,
         clients: Vec::new(),
         rank: None,
+        evals: Vec::new(),
+        solo: None,
         verdict: None,
         findings: Vec::new(),
         summary: None,

@@ -17,11 +17,12 @@ const DOCUMENT: &str = "ARCHITECTURE.md";
 const PREFIX: &str = "infermeter-";
 
 /// What each crate may depend on. `infermeter` and `xtask` may depend on every crate.
-const ALLOWED: [(&str, &[&str]); 19] = [
+const ALLOWED: [(&str, &[&str]); 20] = [
     ("core", &[]),
     ("stats", &[]),
     ("sys", &["core"]),
-    ("workload", &["core"]),
+    ("answers", &["core"]),
+    ("workload", &["answers", "core"]),
     ("schedule", &["core"]),
     ("record", &["core"]),
     ("mock", &["core", "sys"]),
@@ -42,8 +43,8 @@ const ALLOWED: [(&str, &[&str]); 19] = [
     (
         "session",
         &[
-            "analysis", "client", "core", "metrics", "mock", "probe", "protocol", "proxy", "ranks",
-            "record", "runner", "schedule", "stats", "sys", "workload",
+            "analysis", "answers", "client", "core", "metrics", "mock", "probe", "protocol",
+            "proxy", "ranks", "record", "runner", "schedule", "stats", "sys", "workload",
         ],
     ),
 ];

@@ -32,7 +32,7 @@ const SHARED_PAGES: [(&str, &str); 5] = [
 ];
 
 /// Metrics that are no variant of an enum and have a page all the same.
-const FURTHER_METRICS: [&str; 9] = [
+const FURTHER_METRICS: [&str; 10] = [
     "client-lag",
     "censored-share",
     "throughput",
@@ -41,6 +41,7 @@ const FURTHER_METRICS: [&str; 9] = [
     "goodput",
     "stalls",
     "outcomes",
+    "answers",
     "sessions",
 ];
 
